@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+
+/** Version of the layout of a bundle's own files; a bundle of another version is not touched. */
+export const BUNDLE_FORMAT = 1;
+
+/** The stdio of a process as given: FIFO path, `file:///path`, or `""` for nothing. */
+export interface Stdio {
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Whether the process gets a pty; stderr is then unused. */
+  readonly terminal: boolean;
+}
+
+/** One mount that makes up a rootfs, as in `container.create`. */
+export interface RootfsMountRecord {
+  readonly type: string;
+  readonly source: string;
+  readonly target?: string;
+  readonly options?: readonly string[];
+}
+
+/** What `berth.json` in a bundle says: everything a shim or a restarted daemon has to know. */
+export interface BundleRecord {
+  /** {@linkcode BUNDLE_FORMAT} of the berth that wrote it. */
+  readonly format: number;
+  readonly id: string;
+  /** UUID of this create; tells a reused id apart. */
+  readonly instance: string;
+  /** Path or name of the OCI runtime. */
+  readonly runtime: string;
+  /** The runtime's `--root`. */
+  readonly runtimeRoot: string;
+  readonly stdio: Stdio;
+  readonly rootfs: readonly RootfsMountRecord[];
+  readonly noPivot: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly group?: string;
+  /** Checkpoint directory to restore from at start. */
+  readonly checkpoint?: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
+/** What `shim.json` says: who serves the bundle. A pid alone proves nothing, hence the start time. */
+export interface ShimRecord {
+  readonly pid: number;
+  /** Field 22 of /proc/<pid>/stat (proc_pid_stat(5)), clock ticks after boot. */
+  readonly startTime: number;
+  readonly protocol: number;
+  readonly version: string;
+}
+
+/** What `exit.json` says: how init ended; written before the exit event is published. */
+export interface ExitRecord {
+  readonly instance: string;
+  readonly pid: number;
+  readonly exitStatus: number;
+  /** RFC 3339. */
+  readonly exitedAt: string;
+  /** Nobody saw how it ended; exitStatus is a guess. */
+  readonly exitStatusUnknown?: boolean;
+}
+
+/** The files of one bundle directory (design: `<state>/linux/<id>/`). */
+export interface BundlePaths {
+  readonly dir: string;
+  readonly config: string;
+  readonly rootfs: string;
+  readonly record: string;
+  readonly shimSocket: string;
+  readonly shimRecord: string;
+  readonly initPid: string;
+  readonly log: string;
+  readonly exitRecord: string;
+  readonly shimLog: string;
+}
+
+/** Names the files of the bundle in `dir`. */
+export function bundlePaths(dir: string): BundlePaths {
+  return {
+    dir,
+    config: `${dir}/config.json`,
+    rootfs: `${dir}/rootfs`,
+    record: `${dir}/berth.json`,
+    shimSocket: `${dir}/shim.sock`,
+    shimRecord: `${dir}/shim.json`,
+    initPid: `${dir}/init.pid`,
+    log: `${dir}/log.json`,
+    exitRecord: `${dir}/exit.json`,
+    shimLog: `${dir}/shim.log`,
+  };
+}
+
+/**
+ * Writes `value` as JSON so that a reader sees the old file or the whole new one, never a part
+ * (rename(2) is atomic). Mode 0600. Not synced to disk: the state directory is a tmpfs.
+ */
+export function writeJsonAtomic(path: string, value: unknown): void {
+  const temporary = `${path}.tmp`;
+  Deno.writeTextFileSync(temporary, JSON.stringify(value), { mode: 0o600 });
+  Deno.renameSync(temporary, path);
+}
+
+/**
+ * Reads one of a bundle's own JSON files, which only berth writes. Undefined where the file is
+ * missing; an object that is not JSON, or no object, throws a `SyntaxError`.
+ */
+export function readJson<T extends object>(path: string): T | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new SyntaxError(`${path} does not hold a JSON object`);
+  }
+  return value as T;
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+import { z } from "zod";
+import { method } from "./method.ts";
+import type { Contract } from "./method.ts";
+import {
+  containerId,
+  containerState,
+  deleteResult,
+  event,
+  eventType,
+  execId,
+  exitResult,
+  labels,
+  ociProcess,
+  rootfsMount,
+  signal,
+  stdioParams,
+  timestamp,
+} from "./schemas.ts";
+import { stats } from "./stats_schema.ts";
+
+const empty = z.strictObject({});
+const target = z.strictObject({ id: containerId });
+const processTarget = z.strictObject({ id: containerId, execId: execId.optional() });
+
+/** Every method of the daemon's socket. */
+export const daemonContract = {
+  "daemon.info": method(
+    "daemon.info",
+    "Says which daemon this is and how it is set up.",
+    empty,
+    z.object({
+      name: z.literal("berth"),
+      version: z.string(),
+      protocol: z.int(),
+      pid: z.int(),
+      instance: z.string().meta({ description: "Unique per daemon start" }),
+      state: z.string(),
+      root: z.string(),
+      runtime: z.object({ path: z.string(), version: z.string() }),
+      startedAt: timestamp,
+      containers: z.int(),
+    }),
+  ),
+  "container.create": method(
+    "container.create",
+    "Makes a bundle and its shim, and creates the container; its process does not run yet.",
+    z.strictObject({
+      id: containerId,
+      spec: z.record(z.string(), z.unknown()).meta({ description: "OCI runtime spec" }),
+      rootfs: z.array(rootfsMount).optional(),
+      ...stdioParams,
+      runtime: z.string().optional().meta({ description: "Name in PATH, or a path" }),
+      noPivot: z.boolean().optional().meta({ description: "No pivot_root, for a ramdisk root" }),
+      labels: labels.optional(),
+      group: z.string().min(1).optional().meta({
+        description: "Containers of one group share a shim process",
+      }),
+      checkpoint: z.string().startsWith("/").optional().meta({
+        description: "Restore from this checkpoint at start",
+      }),
+    }),
+    z.object({ id: z.string(), pid: z.int(), bundle: z.string() }),
+  ),
+  "container.start": method(
+    "container.start",
+    "Starts the process of a created container.",
+    target,
+    z.object({ pid: z.int() }),
+  ),
+  "container.state": method(
+    "container.state",
+    "Tells everything about one container.",
+    target,
+    containerState,
+  ),
+  "container.list": method(
+    "container.list",
+    "Tells the state of every container.",
+    empty,
+    z.object({ containers: z.array(containerState) }),
+  ),
+  "container.wait": method(
+    "container.wait",
+    "Answers when the process has exited; at once if it already has.",
+    processTarget,
+    exitResult,
+  ),
+  "container.kill": method(
+    "container.kill",
+    "Sends a signal to a process, or with all to every process in the container.",
+    processTarget.extend({ signal, all: z.boolean().optional() }),
+    empty,
+  ),
+  "container.pause": method(
+    "container.pause",
+    "Freezes every process of the container.",
+    target,
+    empty,
+  ),
+  "container.resume": method(
+    "container.resume",
+    "Thaws a paused container.",
+    target,
+    empty,
+  ),
+  "container.exec": method(
+    "container.exec",
+    "Runs another process in a running container.",
+    z.strictObject({
+      id: containerId,
+      execId: execId.optional().meta({ description: "Left out: one is made up" }),
+      process: ociProcess,
+      ...stdioParams,
+    }),
+    z.object({ execId: z.string(), pid: z.int() }),
+  ),
+  "container.deleteProcess": method(
+    "container.deleteProcess",
+    "Forgets an exec process that has exited.",
+    z.strictObject({ id: containerId, execId }),
+    deleteResult,
+  ),
+  "container.resizePty": method(
+    "container.resizePty",
+    "Sets the size of a process's terminal, in characters.",
+    processTarget.extend({
+      width: z.int().min(1).max(65535),
+      height: z.int().min(1).max(65535),
+    }),
+    empty,
+  ),
+  "container.closeStdin": method(
+    "container.closeStdin",
+    "Closes berth's end of a process's stdin: it gets EOF once other writers are gone.",
+    processTarget,
+    empty,
+  ),
+  "container.pids": method(
+    "container.pids",
+    "Lists every process in the container's cgroup.",
+    target,
+    z.object({
+      processes: z.array(z.object({ pid: z.int(), execId: z.string().optional() })),
+    }),
+  ),
+  "container.stats": method(
+    "container.stats",
+    "Reads the container's cgroup figures.",
+    target,
+    stats,
+  ),
+  "container.update": method(
+    "container.update",
+    "Changes the container's resource limits (OCI linux.resources).",
+    target.extend({ resources: z.record(z.string(), z.unknown()) }),
+    empty,
+  ),
+  "container.checkpoint": method(
+    "container.checkpoint",
+    "Writes the container's state to a directory through CRIU.",
+    target.extend({
+      path: z.string().startsWith("/"),
+      exit: z.boolean().optional().meta({ description: "Stop the container afterwards" }),
+    }),
+    empty,
+  ),
+  "container.delete": method(
+    "container.delete",
+    "Removes a stopped or created container; with force also a running one.",
+    target.extend({ force: z.boolean().optional() }),
+    deleteResult,
+  ),
+  "events.subscribe": method(
+    "events.subscribe",
+    "Sends events.event notifications on this connection, from after the given seq on.",
+    z.strictObject({
+      after: z.int().min(0).optional().meta({ description: "Left out: only what is to come" }),
+      ids: z.array(z.string()).optional(),
+      types: z.array(eventType).optional(),
+    }),
+    z.object({
+      subscription: z.string(),
+      oldest: z.int().meta({ description: "Lowest seq still kept; 0 if none" }),
+      latest: z.int().meta({ description: "Highest seq so far; 0 if none" }),
+      gap: z.boolean().meta({ description: "Events after `after` are no longer kept" }),
+    }),
+  ),
+  "events.unsubscribe": method(
+    "events.unsubscribe",
+    "Ends a subscription of this connection.",
+    z.strictObject({ subscription: z.string() }),
+    empty,
+  ),
+} as const satisfies Contract;
+
+/** The daemon's methods, for typed clients and handlers. */
+export type DaemonContract = typeof daemonContract;
+
+/** The notification that carries an event to a subscriber. */
+export const eventNotification = {
+  name: "events.event",
+  params: z.object({ subscription: z.string(), event }),
+} as const;

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+import { z } from "zod";
+import { method } from "./method.ts";
+import type { Contract } from "./method.ts";
+import {
+  containerStatus,
+  deleteResult,
+  eventType,
+  execId,
+  execState,
+  exitResult,
+  ociProcess,
+  signal,
+  stdioParams,
+  timestamp,
+} from "./schemas.ts";
+
+const empty = z.strictObject({});
+const processTarget = z.strictObject({ execId: execId.optional() });
+
+/** One event as a shim keeps it until it is acknowledged; `seq` is the shim's own for the bundle. */
+export const shimEvent = z.object({
+  seq: z.int(),
+  timestamp,
+  type: eventType,
+  pid: z.int(),
+  execId: z.string().optional(),
+  exitStatus: z.int().optional(),
+  exitedAt: timestamp.optional(),
+  exitStatusUnknown: z.boolean().optional(),
+  path: z.string().optional(),
+});
+
+/** The state of one container as its shim knows it. */
+export const shimState = z.object({
+  /** `none`: never created; `creating`: runc create is under way; `deleted`: may be left. */
+  status: z.enum(["none", "creating", ...containerStatus.options, "deleted"]),
+  pid: z.int(),
+  startedAt: timestamp.optional(),
+  exitStatus: z.int().optional(),
+  exitedAt: timestamp.optional(),
+  exitStatusUnknown: z.boolean().optional(),
+  processes: z.array(execState),
+});
+
+/**
+ * Every method of a bundle's `shim.sock`. The socket says which container. What `shim.create` needs
+ * stands in the bundle's `berth.json` and `config.json`. The shim itself checks params by hand (see
+ * `src/shim/params.ts`), so that it need not load the schema library.
+ */
+export const shimContract = {
+  "shim.connect": method(
+    "shim.connect",
+    "Says which shim this is and what it serves.",
+    empty,
+    z.object({
+      pid: z.int(),
+      version: z.string(),
+      protocol: z.int(),
+      instance: z.string().meta({ description: "The container instance in berth.json" }),
+    }),
+  ),
+  "shim.create": method(
+    "shim.create",
+    "Mounts the rootfs and creates the container as the bundle says.",
+    empty,
+    z.object({ pid: z.int() }),
+  ),
+  "shim.start": method(
+    "shim.start",
+    "Starts the container's process.",
+    empty,
+    z.object({ pid: z.int() }),
+  ),
+  "shim.delete": method(
+    "shim.delete",
+    "Deletes the stopped or created container; an exec process with execId.",
+    processTarget,
+    deleteResult,
+  ),
+  "shim.exec": method(
+    "shim.exec",
+    "Runs another process in the container.",
+    z.strictObject({ execId, process: ociProcess, ...stdioParams }),
+    z.object({ execId: z.string(), pid: z.int() }),
+  ),
+  "shim.state": method("shim.state", "Tells the container's state.", empty, shimState),
+  "shim.wait": method(
+    "shim.wait",
+    "Answers when the process has exited.",
+    processTarget,
+    exitResult,
+  ),
+  "shim.kill": method(
+    "shim.kill",
+    "Sends a signal to a process, or to all in the container.",
+    processTarget.extend({ signal, all: z.boolean().optional() }),
+    empty,
+  ),
+  "shim.pause": method("shim.pause", "Freezes the container.", empty, empty),
+  "shim.resume": method("shim.resume", "Thaws the container.", empty, empty),
+  "shim.resizePty": method(
+    "shim.resizePty",
+    "Sets the size of a process's terminal.",
+    processTarget.extend({
+      width: z.int().min(1).max(65535),
+      height: z.int().min(1).max(65535),
+    }),
+    empty,
+  ),
+  "shim.closeStdin": method(
+    "shim.closeStdin",
+    "Closes the shim's end of a process's stdin.",
+    processTarget,
+    empty,
+  ),
+  "shim.pids": method(
+    "shim.pids",
+    "Lists every process in the container.",
+    empty,
+    z.object({
+      processes: z.array(z.object({ pid: z.int(), execId: z.string().optional() })),
+    }),
+  ),
+  "shim.update": method(
+    "shim.update",
+    "Changes the container's resource limits.",
+    z.strictObject({ resources: z.record(z.string(), z.unknown()) }),
+    empty,
+  ),
+  "shim.checkpoint": method(
+    "shim.checkpoint",
+    "Writes a checkpoint of the container.",
+    z.strictObject({ path: z.string().startsWith("/"), exit: z.boolean().optional() }),
+    empty,
+  ),
+  "shim.events": method(
+    "shim.events",
+    "Sends every kept event after the given one, then each new one, as shim.event notifications.",
+    z.strictObject({ after: z.int().min(0) }),
+    z.object({ latest: z.int() }),
+  ),
+  "shim.ack": method(
+    "shim.ack",
+    "Lets the shim forget events up to and including seq.",
+    z.strictObject({ seq: z.int().min(0) }),
+    empty,
+  ),
+  "shim.exit": method(
+    "shim.exit",
+    "Stops serving this bundle; the process leaves when it serves none, unless reuse is granted.",
+    z.strictObject({ reuse: z.boolean().optional() }),
+    z.object({ reused: z.boolean() }),
+  ),
+  "shim.serve": method(
+    "shim.serve",
+    "Serves one more bundle from this process: binds its shim.sock and writes its shim.json.",
+    z.strictObject({
+      bundle: z.string().startsWith("/"),
+      adopt: z.boolean().optional().meta({
+        description: "Take over the running container of a shim that died",
+      }),
+    }),
+    z.object({ pid: z.int() }),
+  ),
+} as const satisfies Contract;
+
+/** The shim's methods, for typed clients and handlers. */
+export type ShimContract = typeof shimContract;
+/** One event as a shim keeps it. */
+export type ShimEvent = z.output<typeof shimEvent>;
+/** The state of one container as its shim knows it. */
+export type ShimState = z.output<typeof shimState>;
+
+/** The notification that carries a shim's event. */
+export const shimEventNotification = { name: "shim.event", params: shimEvent } as const;
