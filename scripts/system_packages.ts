@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+import { isStaticExecutable } from "./elf.ts";
+
+/** What a script may need from the system: the command, and the Debian package that has it. */
+const PACKAGES = {
+  "runc": { command: "runc", static: false },
+  "busybox-static": { command: "busybox", static: true },
+  "crun": { command: "crun", static: false },
+  "socat": { command: "socat", static: false },
+  "containerd": { command: "containerd", static: false },
+} as const;
+
+/** A package that {@linkcode ensurePackages} knows, by its Debian name. */
+export type PackageName = keyof typeof PACKAGES;
+
+/** What {@linkcode ensurePackages} sees of the machine; a test puts its own in place. */
+export interface System {
+  /** Path of a command, undefined where there is none. */
+  find(command: string): string | undefined;
+  /** Whether that file is an executable that needs no shared library. */
+  isStatic(path: string): boolean;
+  /** Whether packages may be installed: user 0. */
+  isRoot(): boolean;
+  /** Runs a command with its output shown; answers its exit code. */
+  run(argv: readonly string[]): Promise<number>;
+  /** Tells the person in front of it what is being done. */
+  say(line: string): void;
+}
+
+/**
+ * Makes sure that the commands of these packages are there. What is missing is installed with
+ * `apt-get` when that exists and the user is root, saying so first; otherwise, or when that fails,
+ * throws an `Error` that names the packages.
+ */
+export async function ensurePackages(
+  names: readonly PackageName[],
+  system: System = thisSystem(),
+): Promise<void> {
+  const missing = names.filter((name) => !isPresent(name, system));
+  if (missing.length === 0) return;
+  const list = missing.join(" ");
+  if (!system.isRoot() || system.find("apt-get") === undefined) {
+    throw new Error(
+      `needed here and not found: ${list}. Install them as root, on Debian with: ` +
+        `apt-get update && apt-get install -y ${list}`,
+    );
+  }
+  system.say(`Not found on this machine: ${list}. Installing with apt-get.`);
+  const commands = [
+    ["apt-get", "-q", "update"],
+    ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", "install", "-y", ...missing],
+  ];
+  for (const argv of commands) {
+    const code = await system.run(argv);
+    if (code !== 0) {
+      throw new Error(`could not install ${list}: ${argv.join(" ")} ended with ${code}`);
+    }
+  }
+  const still = missing.filter((name) => !isPresent(name, system));
+  if (still.length > 0) {
+    throw new Error(`apt-get installed ${list}, yet not found after it: ${still.join(" ")}`);
+  }
+}
+
+/** Path of a command in PATH or in the system's own folders; undefined where there is none. */
+export function findCommand(command: string): string | undefined {
+  // A user's PATH often lacks the sbin folders, where Debian puts runc.
+  const folders = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/sbin", "/usr/bin"];
+  for (const folder of folders) {
+    if (!folder.startsWith("/")) continue;
+    const path = `${folder}/${command}`;
+    try {
+      const info = Deno.statSync(path);
+      if (info.isFile && ((info.mode ?? 0) & 0o111) !== 0) return path;
+    } catch {
+      // Not there, or not ours to look at: the next folder may have it.
+    }
+  }
+  return undefined;
+}
+
+function isPresent(name: PackageName, system: System): boolean {
+  const needed = PACKAGES[name];
+  const path = system.find(needed.command);
+  return path !== undefined && (!needed.static || system.isStatic(path));
+}
+
+function thisSystem(): System {
+  return {
+    find: findCommand,
+    isStatic: isStaticExecutable,
+    isRoot: () => Deno.uid() === 0,
+    say: (line) => console.error(line),
+    run: async ([command, ...args]) => {
+      if (command === undefined) throw new RangeError("no command");
+      const { code } = await new Deno.Command(command, {
+        args,
+        env: { DEBIAN_FRONTEND: "noninteractive" },
+        stdin: "null",
+        stdout: "inherit",
+        stderr: "inherit",
+      }).output();
+      return code;
+    },
+  };
+}
+
+if (import.meta.main) {
+  const names = Object.keys(PACKAGES).filter((name): name is PackageName => name in PACKAGES);
+  const asked = Deno.args.length > 0 ? Deno.args : ["runc", "busybox-static"];
+  const unknown = asked.filter((name) => !(name in PACKAGES));
+  if (unknown.length > 0) throw new RangeError(`unknown: ${unknown.join(" ")}`);
+  await ensurePackages(names.filter((name) => asked.includes(name)));
+}
