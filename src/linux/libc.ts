@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+import { EINTR, EINVAL, LinuxError } from "./errno.ts";
+
+const encoder = new TextEncoder();
+
+const locateErrno = once(() => {
+  const symbols = { __errno_location: { parameters: [], result: "pointer" } } as const;
+  const location = Deno.dlopen("libc.so.6", symbols).symbols.__errno_location();
+  if (location === null) throw new Error("__errno_location() gave no address");
+  return new Deno.UnsafePointerView(location);
+});
+
+/**
+ * A group of libc symbols that is opened when it is first asked for, then kept. Each file declares
+ * only what it calls: every symbol costs memory (a trampoline and its JIT page) in every shim.
+ *
+ * Annotate each parameter with its C type and name. Calls are synchronous unless declared
+ * `nonblocking`, so whatever might wait must be asked not to (O_NONBLOCK, WNOHANG, …).
+ */
+export function lazyLibc<const S extends Deno.ForeignLibraryInterface>(
+  symbols: S,
+): () => Deno.DynamicLibrary<S>["symbols"] {
+  return once(() => {
+    // Found now, for finding it after a call has failed would overwrite it.
+    locateErrno();
+    return Deno.dlopen("libc.so.6", symbols).symbols;
+  });
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
+
+/**
+ * errno of this thread. Only right directly after a synchronous call that failed: later calls
+ * overwrite it, and a `nonblocking` call fails on another thread, so its errno is lost.
+ */
+export function errno(): number {
+  return locateErrno().getInt32();
+}
+
+/**
+ * The result of a call that says -1 when it fails; then throws {@linkcode LinuxError} instead.
+ * Evaluate `what` before the call where it is costly, so that nothing comes between call and errno.
+ */
+export function check(result: number, syscall: string, what?: string): number {
+  if (result === -1) throw new LinuxError(errno(), syscall, what);
+  return result;
+}
+
+/** Does `call`, which says -1 when it fails, until it is not interrupted; then {@linkcode check}. */
+export function retry(call: () => number, syscall: string, what?: string): number {
+  for (;;) {
+    const result = call();
+    if (result !== -1) return result;
+    const error = errno();
+    if (error !== EINTR) throw new LinuxError(error, syscall, what);
+  }
+}
+
+/**
+ * `text` as a C string (UTF-8, NUL-terminated).
+ *
+ * @throws LinuxError EINVAL when it has a NUL inside: the kernel would see another, shorter name
+ */
+export function cstring(text: string): Uint8Array<ArrayBuffer> {
+  if (text.includes("\0")) throw new LinuxError(EINVAL, "cstring", JSON.stringify(text));
+  return encoder.encode(`${text}\0`);
+}
+
+/** Address of the first byte of `buffer`; valid only while the caller keeps `buffer` referenced. */
+export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
+  return Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));
+}
+
+/**
+ * `texts` as a NULL-terminated `char *[]`, pointers and strings in one block: the pointers hold for
+ * as long as the returned buffer is referenced.
+ */
+export function cstringArray(texts: readonly string[]): Uint8Array<ArrayBuffer> {
+  const strings = texts.map(cstring);
+  const pointers = (texts.length + 1) * 8;
+  const block = new Uint8Array(strings.reduce((sum, each) => sum + each.length, pointers));
+  const view = new DataView(block.buffer);
+  const base = addressOf(block);
+  let offset = pointers;
+  strings.forEach((string, index) => {
+    view.setBigUint64(index * 8, base + BigInt(offset), true);
+    block.set(string, offset);
+    offset += string.length;
+  });
+  return block;
+}

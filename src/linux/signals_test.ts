@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { parseSignal, signalName, SIGNALS } from "./signals.ts";
+
+Deno.test("a signal is taken as number, digits, or name in any spelling", () => {
+  for (const signal of [15, "15", "TERM", "SIGTERM", "sigterm", "term"]) {
+    assert.equal(parseSignal(signal), 15, String(signal));
+  }
+  assert.equal(parseSignal("RTMIN"), 34);
+  assert.equal(parseSignal("SIGRTMIN+3"), 37);
+  assert.equal(parseSignal("RTMAX-1"), 63);
+  assert.equal(parseSignal("SIGPOLL"), 29);
+});
+
+Deno.test("what is no signal is refused by name", () => {
+  const wrong = [0, -1, 65, 1.5, NaN, "", "SIG", "NOPE", "0", "65", "-9", "RTMIN+31", "toString"];
+  for (const signal of wrong) {
+    assert.throws(() => parseSignal(signal), RangeError, String(signal));
+  }
+  assert.throws(() => parseSignal("NOPE"), /"NOPE"/);
+});
+
+Deno.test("every signal's name parses back to its number", () => {
+  for (let signal = 1; signal <= 64; signal++) {
+    assert.equal(parseSignal(signalName(signal)), signal);
+  }
+  assert.equal(Object.keys(SIGNALS).length, 31);
+});
