@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+
+/** The repository's root directory. */
+export const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
+/** Where and how {@linkcode bundle} writes. */
+export interface BundleOptions {
+  /** Directory for `main.js` and its chunks; made, and emptied first if it is there. */
+  readonly outDir: string;
+  /** Entry module; `src/main.ts` if left out. */
+  readonly entry?: string;
+  /**
+   * Small and reproducible: the bundler's path comments, which tell where the package cache of the
+   * building machine lies, are gone. Without it stack traces can be read.
+   */
+  readonly minify?: boolean;
+}
+
+/**
+ * Bundles berth into `main.js` and one chunk per role, so that a process loads only what its role
+ * needs: the roles are dynamic imports, and what two of them share becomes a chunk of its own.
+ * Answers the path of `main.js`. Throws with the bundler's own output when it fails.
+ */
+export async function bundle(options: BundleOptions): Promise<string> {
+  const { outDir, entry = `${ROOT}/src/main.ts`, minify = false } = options;
+  await Deno.mkdir(outDir, { recursive: true });
+  for await (const old of Deno.readDir(outDir)) {
+    await Deno.remove(`${outDir}/${old.name}`, { recursive: true });
+  }
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "bundle",
+      "--quiet",
+      "--platform=deno",
+      "--code-splitting",
+      ...(minify ? ["--minify"] : []),
+      `--outdir=${outDir}`,
+      entry,
+    ],
+    // The bundler names modules by their path from the working directory.
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (!success) {
+    throw new Error(`deno bundle of ${entry} failed:\n${new TextDecoder().decode(stderr)}`);
+  }
+  const name = entry.slice(entry.lastIndexOf("/") + 1).replace(/\.ts$/, ".js");
+  return `${outDir}/${name}`;
+}
+
+/** A file of a bundle and the chunks that it pulls in. */
+export interface Chunk {
+  readonly name: string;
+  readonly text: string;
+  /** Names of the files that it imports statically: loaded with it. */
+  readonly imports: readonly string[];
+  /** Names of the files that it imports dynamically: loaded when asked for. */
+  readonly lazy: readonly string[];
+}
+
+/** Reads the bundle in `dir`, keyed by file name. */
+export async function readBundle(dir: string): Promise<Map<string, Chunk>> {
+  const chunks = new Map<string, Chunk>();
+  for await (const { name } of Deno.readDir(dir)) {
+    if (!name.endsWith(".js")) continue;
+    const text = await Deno.readTextFile(`${dir}/${name}`);
+    const names = (pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match[1] ?? "");
+    chunks.set(name, {
+      name,
+      text,
+      imports: names(/(?:^|[\s;}])(?:from|import)\s*"\.\/([^"]+\.js)"/g),
+      lazy: names(/\bimport\("\.\/([^"]+\.js)"\)/g),
+    });
+  }
+  return chunks;
+}
+
+/** What loading the file `name` loads: itself and every static import below it. */
+export function loadedWith(chunks: ReadonlyMap<string, Chunk>, name: string): Chunk[] {
+  const seen = new Map<string, Chunk>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    const chunk = chunks.get(file);
+    if (chunk === undefined) throw new Error(`the bundle has no ${file}`);
+    seen.set(file, chunk);
+    chunk.imports.forEach(visit);
+  };
+  visit(name);
+  return [...seen.values()];
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { bundle, loadedWith, readBundle } from "./bundle.ts";
+
+/** Where the module of the shim's role starts, in a bundle that is not minified. */
+const SHIM_ROLE = "\n// src/shim/main.ts\n";
+
+/** The most that a shim may load, in bytes of JavaScript that is not minified. */
+const SHIM_LIMIT = 300_000;
+
+async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "berth-bundle-" });
+  try {
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("the shim loads no schema, log or command line library and no node: module", async () => {
+  await withTempDir(async (dir) => {
+    await bundle({ outDir: dir });
+    const chunks = await readBundle(dir);
+    const role = [...chunks.values()].find((chunk) => `\n${chunk.text}`.includes(SHIM_ROLE));
+    assert.ok(role, "no chunk holds src/shim/main.ts");
+    const main = chunks.get("main.js");
+    assert.ok(main?.lazy.includes(role.name), "main.js loads the shim's role when asked for");
+    const loaded = [...loadedWith(chunks, "main.js"), ...loadedWith(chunks, role.name)];
+    for (const { name, text } of new Set(loaded)) {
+      const modules = [...text.matchAll(/^\/\/ (\S+\.[cm]?[jt]s)$/gm)].map((match) => match[1]);
+      const unwanted = modules.filter((path) =>
+        /\/(zod|@logtape|commander|prom-client|smol-toml)\/|src\/(cli|runtime)\//.test(path ?? "")
+      );
+      assert.deepEqual(unwanted, [], `${name} brings these into every shim`);
+      const builtin = [...text.matchAll(/from "(node:[^"]+)"/g)].map((match) => match[1]);
+      assert.deepEqual(builtin, [], `${name} loads these in every shim`);
+    }
+    const size = [...new Set(loaded)].reduce((sum, chunk) => sum + chunk.text.length, 0);
+    assert.ok(size < SHIM_LIMIT, `a shim loads ${size} bytes, more than ${SHIM_LIMIT}`);
+  });
+});
+
+Deno.test("two minified bundles of the same sources are equal, byte for byte", async () => {
+  await withTempDir(async (dir) => {
+    await bundle({ outDir: `${dir}/a`, minify: true });
+    await bundle({ outDir: `${dir}/b`, minify: true });
+    const [a, b] = [await readBundle(`${dir}/a`), await readBundle(`${dir}/b`)];
+    assert.deepEqual([...a.keys()].sort(), [...b.keys()].sort());
+    for (const [name, { text }] of a) assert.equal(b.get(name)?.text, text, name);
+  });
+});
+
+Deno.test("a bundler's failure is reported with what it said", async () => {
+  await withTempDir(async (dir) => {
+    await Deno.writeTextFile(`${dir}/bad.ts`, 'import "./not_there.ts";\n');
+    await assert.rejects(
+      bundle({ outDir: `${dir}/out`, entry: `${dir}/bad.ts` }),
+      /not_there\.ts/,
+    );
+  });
+});
