@@ -60,10 +60,10 @@ export interface MountSpec {
  * Makes a mount. Wholly or not at all: where a later step fails (read-only, propagation), the mount
  * is taken away again.
  *
- * Flags beside `bind` need a second call, for the kernel ignores them in the first; what the source
- * mount forbids already (nosuid, …) stays forbidden unless the options ask otherwise. As in
- * mount(8), `rbind,ro` makes only the top mount read-only. Options of propagation alone, with
- * neither type nor source, change the mount that is at `target`.
+ * A bind mount is asked for by type or by option. Flags beside it need a second call, for the kernel
+ * ignores them in the first; what the source's mount forbids already (nosuid, …) stays forbidden
+ * unless the options ask otherwise. As in mount(8), `rbind,ro` makes only the top mount read-only.
+ * Options of propagation alone, with neither type nor source, change the mount that is at `target`.
  *
  * @throws LinuxError whose message has source and target; E2BIG when the file system's options do
  *   not fit in the page that mount(2) takes; EINVAL for an option that a bind mount does not know
@@ -71,28 +71,27 @@ export interface MountSpec {
 export function mount(spec: MountSpec): void {
   const options = ms.parseMountOptions(spec.options ?? []);
   const call = new MountCall(spec, options.data);
-  const { set } = options;
-  const made = (set & ms.MS_REMOUNT) === 0;
-  if (made && isPropagationOnly(spec, options)) {
-    for (const change of options.propagation) call.run(change);
-    return;
-  }
-  if ((set & ms.MS_BIND) !== 0 && options.data !== "") {
+  const bind = spec.type === "bind" || (options.set & ms.MS_BIND) !== 0;
+  const flags = options.set & ~(ms.MS_BIND | ms.MS_REC);
+  if (bind && options.data !== "") {
     // The kernel would ignore it, and the caller would believe in it.
     throw new LinuxError(EINVAL, "mount", `${call.what}: not for a bind mount`);
   }
-  if (!made || (set & ms.MS_BIND) === 0) call.run(set);
-  else call.run(set & (ms.MS_BIND | ms.MS_REC));
+  if (isPropagationOnly(spec, options)) return call.propagate(options.propagation);
+  if ((flags & ms.MS_REMOUNT) !== 0) {
+    call.run(bind ? flags | ms.MS_BIND : flags);
+    return call.propagate(options.propagation);
+  }
+  call.run(bind ? ms.MS_BIND | (options.set & ms.MS_REC) : flags);
   try {
-    const flags = set & ~(ms.MS_BIND | ms.MS_REC | ms.MS_SILENT);
-    if (made && (set & ms.MS_BIND) !== 0 && flags !== 0) {
+    if (bind && flags !== 0) {
       const kept = currentFlags(spec.target) & ~options.clear;
       call.run(ms.MS_REMOUNT | ms.MS_BIND | flags | kept);
     }
-    for (const change of options.propagation) call.run(change);
+    call.propagate(options.propagation);
   } catch (error) {
     // Its result is left unseen: the first error is what the caller has to know.
-    if (made) libc().umount2(cstring(spec.target), MNT_DETACH);
+    libc().umount2(cstring(spec.target), MNT_DETACH);
     throw error;
   }
 }
@@ -137,6 +136,10 @@ class MountCall {
       this.#data,
     );
     check(result, "mount", this.what);
+  }
+
+  propagate(changes: readonly number[]): void {
+    for (const change of changes) this.run(change);
   }
 }
 

@@ -46,6 +46,15 @@ Deno.test("a bind mount shows the same directory", () => {
   assert.deepEqual([...Deno.readDirSync(target)], []);
 });
 
+Deno.test("type bind alone makes a bind mount too", () => {
+  using place = new Place();
+  const [source, target] = place.dirs("source/in", "target") as [string, string];
+  mount({ type: "bind", source: `${place.dir}/source`, target, options: ["ro"] });
+  assert.ok(Deno.statSync(`${target}/in`).isDirectory);
+  assert.throws(() => Deno.mkdirSync(`${target}/in/new`), readOnly);
+  Deno.mkdirSync(`${source}/new`);
+});
+
 Deno.test("a file can be bound over a file", () => {
   using place = new Place();
   const source = `${place.dir}/source`, target = `${place.dir}/target`;
