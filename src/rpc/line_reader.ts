@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+
+/** Longest line that may cross a connection, in bytes, without its newline. */
+export const MAX_LINE = 16 * 1024 * 1024;
+
+/** What {@linkcode LineReader.next} answers, once, in place of a line that is too long. */
+export const TOO_LONG: unique symbol = Symbol("line too long");
+
+const NEWLINE = 10;
+/** A buffer for split lines above this many bytes is given back once its line is out. */
+const KEPT_BUFFER = 64 * 1024;
+
+/**
+ * Cuts a stream of bytes into lines. It is given a chunk, then asked for lines until it has none:
+ * that lets a caller stop between two lines. Never holds more than one chunk and one line.
+ */
+export class LineReader {
+  readonly #max: number;
+  #chunk = new Uint8Array(0);
+  #start = 0;
+  /** The beginning of a line whose end has not come yet: the first #length bytes. */
+  #partial = new Uint8Array(0);
+  #length = 0;
+  /** Inside a line that was reported as too long. */
+  #skipping = false;
+
+  /** Lines of more than `max` bytes are reported as {@linkcode TOO_LONG}. */
+  constructor(max: number = MAX_LINE) {
+    this.#max = max;
+  }
+
+  /**
+   * Takes the next bytes. They are borrowed until {@linkcode next} answers undefined, which it must
+   * have done before the next call.
+   */
+  feed(chunk: Uint8Array<ArrayBuffer>): void {
+    this.#chunk = chunk;
+    this.#start = 0;
+  }
+
+  /**
+   * The next line without its newline, {@linkcode TOO_LONG} for one that is over the limit (as soon
+   * as that is known), or undefined when more bytes are needed. A line is a view that holds until
+   * the next call of any method.
+   */
+  next(): Uint8Array<ArrayBuffer> | typeof TOO_LONG | undefined {
+    if (this.#skipping && !this.#skip()) return undefined;
+    const chunk = this.#chunk;
+    const start = this.#start;
+    if (start >= chunk.length) return undefined;
+    const newline = chunk.indexOf(NEWLINE, start);
+    const end = newline < 0 ? chunk.length : newline;
+    this.#start = end + 1;
+    if (this.#length + end - start > this.#max) {
+      this.#skipping = newline < 0;
+      this.#forget();
+      return TOO_LONG;
+    }
+    if (newline >= 0 && this.#length === 0) return chunk.subarray(start, end);
+    this.#append(chunk.subarray(start, end));
+    return newline < 0 ? undefined : this.#take();
+  }
+
+  /** The unfinished line at the end of the stream, if there is one. */
+  end(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#length === 0 ? undefined : this.#take();
+  }
+
+  /** Passes over the rest of a line that is too long; whether its end was found. */
+  #skip(): boolean {
+    const newline = this.#chunk.indexOf(NEWLINE, this.#start);
+    this.#start = newline < 0 ? this.#chunk.length : newline + 1;
+    this.#skipping = newline < 0;
+    return newline >= 0;
+  }
+
+  #append(bytes: Uint8Array): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#partial.length) {
+      // Doubled, so that a line which comes byte by byte is not copied for each of them.
+      const larger = new Uint8Array(
+        Math.max(length, Math.min(this.#partial.length * 2, this.#max)),
+      );
+      larger.set(this.#partial.subarray(0, this.#length));
+      this.#partial = larger;
+    }
+    this.#partial.set(bytes, this.#length);
+    this.#length = length;
+  }
+
+  #take(): Uint8Array<ArrayBuffer> {
+    const line = this.#partial.subarray(0, this.#length);
+    this.#forget();
+    return line;
+  }
+
+  #forget(): void {
+    this.#length = 0;
+    if (this.#partial.length > KEPT_BUFFER) this.#partial = new Uint8Array(0);
+  }
+}
