@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+import { dial, typedClient } from "../../src/rpc/client.ts";
+import type { TypedClient } from "../../src/rpc/client.ts";
+import type { DaemonContract } from "../../src/rpc/daemon_contract.ts";
+import type { Peer } from "../../src/rpc/peer.ts";
+import { until, within } from "./poll.ts";
+import { spec } from "./rootfs.ts";
+import type { JsonObject } from "./rootfs.ts";
+import { program, runCgroup, runDir, uniqueName } from "./run.ts";
+import { sweep } from "./sweep.ts";
+
+/** How a {@linkcode TestDaemon} is set up. */
+export interface TestDaemonOptions {
+  /** TOML lines to put at the top of its config, before any table: `runtime`-less keys, tables. */
+  readonly config?: string;
+  /** Arguments after `berth daemon --config FILE`. */
+  readonly args?: readonly string[];
+  /** Environment beside this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Command in place of the berth that is under test. */
+  readonly program?: readonly string[];
+  /** State directory in place of `<dir>/state`. */
+  readonly state?: string;
+}
+
+/**
+ * A berth daemon of its own: its directories, its cgroup, its process. Disposing of it ends and
+ * removes all that it has started, in whatever state that is, so a test asserts on leaks before.
+ */
+export class TestDaemon implements AsyncDisposable {
+  /** Holds everything of this daemon; its last part occurs nowhere else on the machine. */
+  readonly dir: string;
+  /** The daemon's state directory. */
+  readonly state: string;
+  /** The daemon's root directory. */
+  readonly root: string;
+  /** The cgroup that {@linkcode spec} puts containers below, relative to each hierarchy's root. */
+  readonly cgroup: string;
+  readonly #options: TestDaemonOptions;
+  #process: Deno.ChildProcess | undefined;
+  #peer: Peer | undefined;
+
+  private constructor(options: TestDaemonOptions) {
+    const name = uniqueName("d");
+    this.#options = options;
+    this.dir = `${runDir()}/${name}`;
+    this.state = options.state ?? `${this.dir}/state`;
+    this.root = `${this.dir}/root`;
+    this.cgroup = `${runCgroup()}/${name}`;
+    Deno.mkdirSync(this.dir, { recursive: true });
+  }
+
+  /** Makes the directories and the config, and starts nothing yet. */
+  static prepare(options: TestDaemonOptions = {}): TestDaemon {
+    const daemon = new TestDaemon(options);
+    const head = `state = ${JSON.stringify(daemon.state)}\nroot = ${JSON.stringify(daemon.root)}\n`;
+    Deno.writeTextFileSync(daemon.configFile, `${head}${options.config ?? ""}\n`);
+    return daemon;
+  }
+
+  /** Makes and starts one; it answers when this returns. */
+  static async start(options: TestDaemonOptions = {}): Promise<TestDaemon> {
+    const daemon = TestDaemon.prepare(options);
+    try {
+      await daemon.start();
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]();
+      throw error;
+    }
+    return daemon;
+  }
+
+  /** Its config file. */
+  get configFile(): string {
+    return `${this.dir}/config.toml`;
+  }
+
+  /** The socket it listens on. */
+  get socket(): string {
+    return `${this.state}/berth.sock`;
+  }
+
+  /** Pid of the running daemon; throws when none runs. */
+  get pid(): number {
+    if (this.#process === undefined) throw new Error("the daemon does not run");
+    return this.#process.pid;
+  }
+
+  /** What it has written to stderr and stdout, over all of its starts. */
+  get log(): string {
+    try {
+      return Deno.readTextFileSync(`${this.dir}/daemon.log`);
+    } catch {
+      // Not started yet.
+      return "";
+    }
+  }
+
+  /** A connection of its own, typed, for one test; made anew after each start. */
+  get client(): TypedClient<DaemonContract> {
+    return typedClient<DaemonContract>(this.peer);
+  }
+
+  /** The connection below {@linkcode client}. */
+  get peer(): Peer {
+    if (this.#peer === undefined) throw new Error("the daemon does not run");
+    return this.#peer;
+  }
+
+  /** One more connection; close it with `using`. */
+  connect(): Promise<Peer> {
+    return dial(this.socket, { timeoutMs: 30_000 });
+  }
+
+  /** Starts the process without waiting for anything; its exit status is {@linkcode exited}. */
+  spawn(): void {
+    if (this.#process !== undefined) throw new Error("the daemon runs already");
+    const argv = [
+      ...(this.#options.program ?? program()),
+      ...["daemon", "--config", this.configFile],
+      ...(this.#options.args ?? []),
+    ];
+    // The shell only connects the log file, which Deno.Command cannot, and becomes the daemon.
+    this.#process = new Deno.Command("sh", {
+      args: [
+        "-c",
+        'log=$1; shift; exec "$@" >>"$log" 2>&1',
+        "sh",
+        `${this.dir}/daemon.log`,
+        ...argv,
+      ],
+      cwd: this.dir,
+      env: { ...this.#options.env },
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+  }
+
+  /** Starts the daemon, or starts it again, and waits until it answers. */
+  async start(): Promise<void> {
+    this.spawn();
+    let status: Deno.CommandStatus | undefined;
+    this.#process?.status.then((ended) => status = ended);
+    this.#peer = await until("an answer on the daemon's socket", async () => {
+      if (status !== undefined) {
+        this.#process = undefined;
+        throw new Error(`the daemon ended with ${status.code} at its start:\n${this.log}`);
+      }
+      try {
+        return await dial(this.socket);
+      } catch {
+        // Not listening yet.
+        return undefined;
+      }
+    });
+    await this.client.call("daemon.info", {}, { timeoutMs: 30_000 });
+  }
+
+  /** Waits until the process has ended; answers how. */
+  async exited(): Promise<Deno.CommandStatus> {
+    if (this.#process === undefined) throw new Error("the daemon does not run");
+    const status = await within("the daemon's end", this.#process.status);
+    this.#process = undefined;
+    this.#peer?.close();
+    this.#peer = undefined;
+    return status;
+  }
+
+  /** Stops the daemon as a service manager does, by SIGTERM, and waits for its end. */
+  async stop(): Promise<Deno.CommandStatus> {
+    this.signal("SIGTERM");
+    return await this.exited();
+  }
+
+  /** Kills the daemon at once, and waits for its end. */
+  async kill9(): Promise<void> {
+    this.signal("SIGKILL");
+    await this.exited();
+  }
+
+  /** Kills the daemon and starts it again. */
+  async restart(): Promise<void> {
+    await this.kill9();
+    await this.start();
+  }
+
+  /** Sends the daemon a signal. */
+  signal(signal: Deno.Signal): void {
+    Deno.kill(this.pid, signal);
+  }
+
+  /** A small OCI spec for a container of this daemon; see `spec` in `rootfs.ts`. */
+  spec(args: readonly string[], override?: JsonObject): JsonObject {
+    return spec(args, { cgroup: this.cgroup, ...(override === undefined ? {} : { override }) });
+  }
+
+  /** Creates and starts a container; answers its pid. */
+  async run(id: string, args: readonly string[], override?: JsonObject): Promise<number> {
+    await this.client.call("container.create", { id, spec: this.spec(args, override) });
+    const { pid } = await this.client.call("container.start", { id });
+    return pid;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#peer?.close();
+    this.#peer = undefined;
+    if (this.#process !== undefined) {
+      try {
+        this.#process.kill("SIGKILL");
+      } catch {
+        // It has ended by itself.
+      }
+      await this.#process.status;
+      this.#process = undefined;
+    }
+    await sweep({ dir: this.dir, cgroup: this.cgroup });
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+
+/** Bound of a wait. */
+export interface PollOptions {
+  /** Milliseconds until it is given up; 30 000 if left out, far above what a slow machine needs. */
+  readonly timeoutMs?: number;
+  /** Milliseconds between two looks; 20 if left out. */
+  readonly everyMs?: number;
+}
+
+/** What {@linkcode until} takes for "not yet". */
+type NotYet = undefined | false | null;
+
+/**
+ * Calls `probe` until it answers something that is neither undefined, null nor false, and answers
+ * that. What `probe` throws ends the wait. After the deadline throws an `Error` that says `what`
+ * was waited for.
+ */
+export async function until<T>(
+  what: string,
+  probe: () => T | NotYet | Promise<T | NotYet>,
+  options: PollOptions = {},
+): Promise<T> {
+  const { timeoutMs = 30_000, everyMs = 20 } = options;
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const found = await probe();
+    if (found !== undefined && found !== null && found !== false) return found;
+    if (performance.now() > deadline) {
+      throw new Error(`waited ${timeoutMs} ms in vain for: ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
+
+/** Answers what `promise` does, or throws an `Error` that says `what` it was after `timeoutMs`. */
+export async function within<T>(
+  what: string,
+  promise: Promise<T>,
+  timeoutMs = 30_000,
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const expiry = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`waited ${timeoutMs} ms in vain for: ${what}`)),
+      timeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([promise, expiry]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+
+/** A process as /proc shows it (proc(5)). */
+export interface ProcessInfo {
+  readonly pid: number;
+  readonly parent: number;
+  /** One letter: R, S, D, T, Z, … (proc_pid_stat(5)). */
+  readonly state: string;
+  /** Clock ticks after boot; with the pid it names a process for good. */
+  readonly startTime: number;
+  /** Its command line with spaces, or `[name]` where it has none. */
+  readonly command: string;
+}
+
+/** Every process of this machine. */
+export function listProcesses(): ProcessInfo[] {
+  const found: ProcessInfo[] = [];
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const info = readProcess(pid);
+    if (info !== undefined) found.push(info);
+  }
+  return found;
+}
+
+/** One process; undefined once it is gone. */
+export function readProcess(pid: number): ProcessInfo | undefined {
+  const stat = readProc(pid, "stat");
+  // The name stands in parentheses and may hold anything, parentheses too.
+  const end = stat.lastIndexOf(")");
+  if (end < 0) return undefined;
+  const fields = stat.slice(end + 2).split(" ");
+  const command = readProc(pid, "cmdline").replaceAll("\0", " ").trim();
+  return {
+    pid,
+    state: fields[0] ?? "?",
+    parent: Number(fields[1]),
+    startTime: Number(fields[19]),
+    command: command === "" ? `[${stat.slice(stat.indexOf("(") + 1, end)}]` : command,
+  };
+}
+
+/**
+ * The processes that have to do with `marker`, a name that occurs nowhere else: it stands in their
+ * command line, environment, working directory, cgroup or mounts, or they descend from such a
+ * process. This process and its ancestors are not among them.
+ */
+export function processesOf(marker: string): ProcessInfo[] {
+  const all = listProcesses();
+  const spared = lineage(all, Deno.pid);
+  const found = new Set(
+    all.filter(({ pid }) => !spared.has(pid) && mentions(pid, marker)).map(({ pid }) => pid),
+  );
+  for (let before = -1; before !== found.size;) {
+    before = found.size;
+    for (const { pid, parent } of all) if (found.has(parent) && !spared.has(pid)) found.add(pid);
+  }
+  return all.filter(({ pid }) => found.has(pid));
+}
+
+/** `pid` and its ancestors. */
+function lineage(all: readonly ProcessInfo[], pid: number): Set<number> {
+  const parents = new Map(all.map((info) => [info.pid, info.parent]));
+  const seen = new Set<number>();
+  for (let at: number | undefined = pid; at && !seen.has(at); at = parents.get(at)) seen.add(at);
+  return seen;
+}
+
+function mentions(pid: number, marker: string): boolean {
+  for (const file of ["cmdline", "environ", "cgroup"]) {
+    if (readProc(pid, file).includes(marker)) return true;
+  }
+  if (readProcLink(pid, "cwd").includes(marker)) return true;
+  // In this mount namespace the mounts below the run's directory are everybody's.
+  return readProcLink(pid, "ns/mnt") !== readProcLink(Deno.pid, "ns/mnt") &&
+    readProc(pid, "mountinfo").includes(marker);
+}
+
+function readProc(pid: number, file: string): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/${file}`);
+  } catch {
+    // Gone since it was listed, or not ours to read.
+    return "";
+  }
+}
+
+function readProcLink(pid: number, file: string): string {
+  try {
+    return Deno.readLinkSync(`/proc/${pid}/${file}`);
+  } catch {
+    // As above; a zombie has none either.
+    return "";
+  }
+}
+
+/** What the descriptors of a process point at, such as `socket:[4711]`; empty once it is gone. */
+export function openFiles(pid: number): string[] {
+  try {
+    return [...Deno.readDirSync(`/proc/${pid}/fd`)]
+      .map(({ name }) => readProcLink(pid, `fd/${name}`))
+      .filter((target) => target !== "");
+  } catch {
+    // The process is gone.
+    return [];
+  }
+}

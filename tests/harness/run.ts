@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+import { cgroupsOf } from "./traces.ts";
+
+/**
+ * The environment variable that names the directory of one run of the tests. Everything that a test
+ * starts or makes is below it or mentions it, so that the run can find and remove all of it.
+ */
+export const RUN_VARIABLE = "BERTH_TEST_DIR";
+
+/** The last part of a path. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Makes up a name that occurs nowhere else, such as `d-3f9a01c2`. */
+export function uniqueName(prefix: string): string {
+  return `${prefix}-${crypto.randomUUID().slice(0, 8)}`;
+}
+
+/**
+ * The directory of this run: what `deno task test` made, or, for a test file that was started by
+ * itself, one named after this process, removed when that ends.
+ */
+export function runDir(): string {
+  const given = Deno.env.get(RUN_VARIABLE);
+  if (given !== undefined) return given;
+  const dir = `/tmp/berth-test-p${Deno.pid}`;
+  try {
+    Deno.mkdirSync(dir, { mode: 0o700 });
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return dir;
+    throw error;
+  }
+  globalThis.addEventListener("unload", () => {
+    Deno.removeSync(dir, { recursive: true });
+    for (const cgroup of cgroupsOf(baseName(dir))) Deno.removeSync(cgroup);
+  });
+  return dir;
+}
+
+/** Name of the cgroup, in every hierarchy, that holds the containers of this run. */
+export function runCgroup(): string {
+  return baseName(runDir());
+}
+
+/** Command that starts berth: what `deno task test` bundled or built, else the sources. */
+export function program(): string[] {
+  const given = Deno.env.get("BERTH_PROGRAM");
+  if (given !== undefined) return [given];
+  const main = new URL("../../src/main.ts", import.meta.url).pathname;
+  return [Deno.execPath(), "run", "-A", main];
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { within } from "./poll.ts";
+import { processesOf } from "./processes.ts";
+import { runCgroup, runDir, uniqueName } from "./run.ts";
+import { sweep } from "./sweep.ts";
+import { cgroupsOf, mountsOf } from "./traces.ts";
+
+Deno.test("a sweep ends, unmounts and removes what has to do with its directory, and only that", async () => {
+  const name = uniqueName("sweep");
+  const dir = `${runDir()}/${name}`;
+  const cgroup = `${runCgroup()}/${name}`;
+  await Deno.mkdir(`${dir}/mnt/inner`, { recursive: true });
+  const start = (options: Deno.CommandOptions) =>
+    new Deno.Command("sleep", { ...options, args: ["600"], stdin: "null" }).spawn();
+  const byDirectory = start({ cwd: dir });
+  const byEnvironment = start({ env: { HINT: dir } });
+  const byCgroup = start({});
+  const bystander = start({});
+  for (const controller of ["pids", "freezer", "unified"]) {
+    await Deno.mkdir(`/sys/fs/cgroup/${controller}/${cgroup}/inner`, { recursive: true });
+  }
+  await Deno.writeTextFile(`/sys/fs/cgroup/pids/${cgroup}/inner/cgroup.procs`, `${byCgroup.pid}`);
+  await new Deno.Command("mount", { args: ["-t", "tmpfs", "tmpfs", `${dir}/mnt`] }).output();
+  assert.equal(mountsOf(name).length, 1);
+  assert.equal(processesOf(name).length, 3);
+
+  const ended = await sweep({ dir, cgroup });
+
+  assert.match(ended.join("; "), /sleep 600/);
+  for (const child of [byDirectory, byEnvironment, byCgroup]) {
+    assert.equal((await within("the end of a process", child.status)).signal, "SIGKILL");
+  }
+  assert.deepEqual(mountsOf(name), []);
+  assert.deepEqual(cgroupsOf(cgroup), []);
+  await assert.rejects(Deno.stat(dir), Deno.errors.NotFound);
+  assert.equal(processesOf(name).length, 0);
+  bystander.kill();
+  assert.equal((await bystander.status).signal, "SIGTERM", "the bystander was left alone");
+});
