@@ -5,34 +5,34 @@
 import { bundle } from "./bundle.ts";
 import { writeLauncher } from "./launcher.ts";
 import { ensurePackages } from "./system_packages.ts";
-import { splitArgs, TestRun } from "./test_run.ts";
-import type { Counts } from "./test_run.ts";
+import { runTests, splitArgs } from "./test_run.ts";
+import { Workspace } from "./workspace.ts";
 
-/** The longest that one of the two groups of tests may take; a hung test must not hang its host. */
 const TIMEOUT_MS = 25 * 60_000;
 
-/** Test files that run in one process beside each other; those in `tests/` drive real daemons. */
-const UNIT = ["src/", "scripts/"];
+// Two groups, each a process of its own: what a unit test does to its process (sub-reaper, signals)
+// must not reach the tests that watch daemons.
+const GROUPS = [["src/", "scripts/"], ["tests/"]];
 
 const { paths, flags } = splitArgs(Deno.args, exists);
 await ensurePackages(["runc", "crun", "busybox-static"]);
 
 let passed = 0;
 let failed = 0;
-let stopped: Deno.Signal | undefined;
 {
-  await using run = await TestRun.open();
-  const program = await writeLauncher(await bundle({ outDir: `${run.dir}/program` }));
-  const env = { BERTH_PROGRAM: program };
-  const groups = paths.length > 0 ? [paths] : [UNIT, ["tests/"]];
-  for (const group of groups) {
-    const counts: Counts = await run.test([...flags, ...group], env, TIMEOUT_MS);
+  await using workspace = await Workspace.open("berth-test");
+  const program = await writeLauncher(await bundle({ outDir: `${workspace.dir}/program` }));
+  for (const group of paths.length > 0 ? [paths] : GROUPS) {
+    const counts = await runTests(workspace, {
+      args: [...flags, ...group],
+      env: { BERTH_PROGRAM: program },
+      timeoutMs: TIMEOUT_MS,
+    });
     passed += counts.passed;
     failed += counts.failed;
   }
-  stopped = run.stopped;
+  if (workspace.signal.aborted) console.error(String(workspace.signal.reason));
 }
-if (stopped !== undefined) console.error(`Stopped by ${stopped}.`);
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);
 

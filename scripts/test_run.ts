@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { sweep } from "../tests/harness/sweep.ts";
-import { baseName, RUN_VARIABLE, uniqueName } from "../tests/harness/run.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** How many tests ended how. */
 export interface Counts {
@@ -30,75 +29,44 @@ export function splitArgs(
   return { paths, flags };
 }
 
-/** A run's own directory and what has to go when it ends, however it ends. */
-export class TestRun implements AsyncDisposable {
-  /** Holds everything that the tests make. */
-  readonly dir: string;
-  readonly #abort = new AbortController();
-  readonly #listeners: [Deno.Signal, () => void][] = [];
-  #stopped: Deno.Signal | undefined;
+/** How {@linkcode runTests} runs. */
+export interface RunOptions {
+  /** Test files, folders and flags for `deno test`. */
+  readonly args: readonly string[];
+  /** Environment beside this process's own. */
+  readonly env: Readonly<Record<string, string>>;
+  /** The longest that it may take, milliseconds; a hung test must not hang its host. */
+  readonly timeoutMs: number;
+}
 
-  private constructor(dir: string) {
-    this.dir = dir;
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-      const listener = () => {
-        this.#stopped = signal;
-        this.#abort.abort();
-      };
-      Deno.addSignalListener(signal, listener);
-      this.#listeners.push([signal, listener]);
-    }
-  }
-
-  /** Makes the directory; who started us may have named one, to look after what we leave. */
-  static async open(): Promise<TestRun> {
-    const dir = Deno.env.get(RUN_VARIABLE) ?? `/tmp/${uniqueName("berth-test")}`;
-    await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
-    return new TestRun(dir);
-  }
-
-  /** The signal that ended the run early. */
-  get stopped(): Deno.Signal | undefined {
-    return this.#stopped;
-  }
-
-  /**
-   * Runs `deno test` with `args`, its output shown. Output without counts, a signal and more than
-   * `timeoutMs` count as one failed test, so that no such run looks like a good one.
-   */
-  async test(
-    args: readonly string[],
-    env: Readonly<Record<string, string>>,
-    timeoutMs: number,
-  ): Promise<Counts> {
-    if (this.#stopped !== undefined) return { passed: 0, failed: 1 };
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["test", "--allow-all", "--no-check", ...args],
-      env: { ...env, [RUN_VARIABLE]: this.dir, TMPDIR: this.dir },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    const stop = () => child.kill("SIGKILL");
-    const timer = setTimeout(() => {
-      console.error(`The tests took longer than ${timeoutMs / 60_000} minutes: stopped.`);
-      stop();
-    }, timeoutMs);
-    this.#abort.signal.addEventListener("abort", stop);
-    try {
-      const output = await show(child.stdout);
-      const { success } = await child.status;
-      const { passed, failed } = readCounts(output) ?? { passed: 0, failed: 1 };
-      return { passed, failed: success ? failed : Math.max(failed, 1) };
-    } finally {
-      clearTimeout(timer);
-      this.#abort.signal.removeEventListener("abort", stop);
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await sweep({ dir: this.dir, cgroup: baseName(this.dir) });
-    for (const [signal, listener] of this.#listeners) Deno.removeSignalListener(signal, listener);
+/**
+ * Runs `deno test`, its output shown. Output without counts, a signal and a timeout each count as
+ * one failed test, so that no such run looks like a good one.
+ */
+export async function runTests(workspace: Workspace, options: RunOptions): Promise<Counts> {
+  const { args, env, timeoutMs } = options;
+  if (workspace.signal.aborted) return { passed: 0, failed: 1 };
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--allow-all", "--no-check", ...args],
+    env: { ...env, TMPDIR: workspace.dir },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const stop = () => child.kill("SIGKILL");
+  const timer = setTimeout(() => {
+    console.error(`The tests took longer than ${timeoutMs / 60_000} minutes: stopped.`);
+    stop();
+  }, timeoutMs);
+  workspace.signal.addEventListener("abort", stop);
+  try {
+    const output = await show(child.stdout);
+    const { success } = await child.status;
+    const { passed, failed } = readCounts(output) ?? { passed: 0, failed: 1 };
+    return { passed, failed: success ? failed : Math.max(failed, 1) };
+  } finally {
+    clearTimeout(timer);
+    workspace.signal.removeEventListener("abort", stop);
   }
 }
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+import { baseName, RUN_VARIABLE, uniqueName } from "../tests/harness/run.ts";
+import { sweep } from "../tests/harness/sweep.ts";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * A directory for all that a script starts, with what has to go when it ends, however it ends: on
+ * disposal the processes, mounts, cgroups and files that have to do with it are ended and removed.
+ */
+export class Workspace implements AsyncDisposable {
+  /** The directory, below /tmp so that paths of sockets in it stay short. */
+  readonly dir: string;
+  /** Aborted when the script is told by a signal to stop; the reason names the signal. */
+  readonly signal: AbortSignal;
+  readonly #onSignal: readonly (readonly [Deno.Signal, () => void])[];
+
+  private constructor(dir: string) {
+    this.dir = dir;
+    const stop = new AbortController();
+    this.signal = stop.signal;
+    this.#onSignal = SIGNALS.map((signal) =>
+      [signal, () => stop.abort(new Error(`stopped by ${signal}`))] as const
+    );
+    for (const [signal, listener] of this.#onSignal) Deno.addSignalListener(signal, listener);
+  }
+
+  /**
+   * Makes the directory, or takes the one that who started the script has named in order to look
+   * after what it leaves. The test harness puts everything below it from here on.
+   */
+  static async open(prefix: string): Promise<Workspace> {
+    const dir = Deno.env.get(RUN_VARIABLE) ?? `/tmp/${uniqueName(prefix)}`;
+    await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+    Deno.env.set(RUN_VARIABLE, dir);
+    return new Workspace(dir);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await sweep({ dir: this.dir, cgroup: baseName(this.dir) });
+    for (const [signal, listener] of this.#onSignal) Deno.removeSignalListener(signal, listener);
+  }
+}
