@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+/** An OCI process (runtime-spec, config.md, "Process"), whole or in part. */
+export type OciProcessPart = Readonly<Record<string, unknown>>;
+
+/** What an exec takes from the container's own process where the caller leaves it out. */
+const INHERITED = [
+  "cwd",
+  "user",
+  "capabilities",
+  "noNewPrivileges",
+  "apparmorProfile",
+  "selinuxLabel",
+  "rlimits",
+] as const;
+
+/**
+ * The OCI process of an exec: what `part` gives, the rest from the container's own process. The
+ * environment is the container's with the caller's added, by name. What belongs to init alone
+ * (its args, its terminal, its console size, its OOM score) is not inherited.
+ */
+export function mergeProcess(
+  containerProcess: OciProcessPart,
+  part: OciProcessPart,
+): Record<string, unknown> {
+  const merged: Record<string, unknown> = { ...part };
+  for (const name of INHERITED) {
+    merged[name] ??= containerProcess[name];
+    if (merged[name] === undefined) delete merged[name];
+  }
+  // Both are required by the OCI spec.
+  merged["cwd"] ??= "/";
+  merged["user"] ??= { uid: 0, gid: 0 };
+  const env = mergeEnv(stringsOf(containerProcess["env"]), stringsOf(part["env"]));
+  if (env.length > 0) merged["env"] = env;
+  return merged;
+}
+
+/** `base` with each `NAME=value` of `added` in the place of the one of its name, or at the end. */
+export function mergeEnv(base: readonly string[], added: readonly string[]): string[] {
+  const byName = new Map<string, string>();
+  for (const entry of [...base, ...added]) {
+    const [name = entry] = entry.split("=", 1);
+    byName.set(name, entry);
+  }
+  return [...byName.values()];
+}
+
+function stringsOf(value: unknown): string[] {
+  if (!Array.isArray(value)) return [];
+  return value.filter((entry: unknown): entry is string => typeof entry === "string");
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+
+/** How much of the end of a log is looked at for an error, in bytes. */
+const TAIL = 64 * 1024;
+
+/**
+ * The log file of one call of the OCI runtime. Calls append to the same file, so each remembers
+ * where it began; only one at a time has a file to itself, as lines do not say whose they are.
+ */
+export class CallLog implements Disposable {
+  /** The file to pass as `--log`. */
+  readonly path: string;
+  readonly #offset: number;
+  readonly #release: () => void;
+
+  private constructor(path: string, release: () => void) {
+    this.path = path;
+    this.#offset = sizeOf(path);
+    this.#release = release;
+  }
+
+  /**
+   * Takes the log file `path` for one call. While another call in `inUse` has it, this one gets a
+   * file beside it, which is removed afterwards.
+   */
+  static take(path: string, inUse: Set<string>): CallLog {
+    let own = path;
+    for (let n = 1; inUse.has(own); n++) own = `${path}.${n}`;
+    inUse.add(own);
+    return new CallLog(own, () => {
+      inUse.delete(own);
+      if (own !== path) removeIfThere(own);
+    });
+  }
+
+  /** The last error that was logged since the call began; undefined if none was. */
+  lastError(): string | undefined {
+    const lines = readFrom(this.path, this.#offset).split("\n");
+    return lines.map(errorOf).findLast((message) => message !== undefined);
+  }
+
+  [Symbol.dispose](): void {
+    this.#release();
+  }
+}
+
+/** The message of a log line (`--log-format json`) of level error or worse. */
+function errorOf(line: string): string | undefined {
+  if (!line.startsWith("{")) return undefined;
+  let entry: unknown;
+  try {
+    entry = JSON.parse(line);
+  } catch {
+    // The first line of the tail may be cut, and a killed runtime may have left half a line.
+    return undefined;
+  }
+  if (typeof entry !== "object" || entry === null) return undefined;
+  if (!("level" in entry && "msg" in entry) || typeof entry.msg !== "string") return undefined;
+  if (entry.level !== "error" && entry.level !== "fatal" && entry.level !== "panic") {
+    return undefined;
+  }
+  return entry.msg.trim() || undefined;
+}
+
+function sizeOf(path: string): number {
+  try {
+    return Deno.statSync(path).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
+/** What stands in the file from `offset` on, at most the last {@linkcode TAIL} bytes of it. */
+function readFrom(path: string, offset: number): string {
+  let file: Deno.FsFile;
+  try {
+    file = Deno.openSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+  using opened = file;
+  const size = opened.statSync().size;
+  // The runtime appends, but its log may have been rotated away under it.
+  const start = Math.max(offset <= size ? offset : 0, size - TAIL);
+  opened.seekSync(start, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(size - start);
+  let length = 0;
+  while (length < bytes.length) {
+    const count = opened.readSync(bytes.subarray(length));
+    if (count === null) break;
+    length += count;
+  }
+  return new TextDecoder().decode(bytes.subarray(0, length));
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+
+/** What `state` of an OCI runtime answers (runtime-spec, runtime.md, "State"). */
+export interface OciState {
+  readonly id: string;
+  /** `creating`, `created`, `running` or `stopped`, and `paused` (and `pausing`) beyond the spec. */
+  readonly status: string;
+  /** Init's pid; 0 once it has stopped. */
+  readonly pid: number;
+  readonly bundle: string;
+}
+
+/**
+ * Reads the answer of `state`.
+ *
+ * @throws {SyntaxError} if it is not one.
+ */
+export function parseState(text: string): OciState {
+  const value: unknown = JSON.parse(text);
+  if (
+    typeof value !== "object" || value === null ||
+    !("status" in value) || typeof value.status !== "string"
+  ) throw new SyntaxError("the answer of state has no status");
+  return {
+    id: "id" in value && typeof value.id === "string" ? value.id : "",
+    status: value.status,
+    // Absent is allowed once stopped.
+    pid: "pid" in value && typeof value.pid === "number" ? value.pid : 0,
+    bundle: "bundle" in value && typeof value.bundle === "string" ? value.bundle : "",
+  };
+}
+
+/**
+ * Reads the answer of `ps --format json`, which runc gives as `null` for an empty cgroup.
+ *
+ * @throws {SyntaxError} if it is not one.
+ */
+export function parsePids(text: string): number[] {
+  const value: unknown = JSON.parse(text);
+  if (value === null) return [];
+  if (!Array.isArray(value)) throw new SyntaxError("the answer of ps is no list");
+  return value.map((pid: unknown) => {
+    if (typeof pid !== "number") throw new SyntaxError("the answer of ps has something but pids");
+    return pid;
+  });
+}
+
+/** The version in the answer of `--version`, whose first line is `runc version 1.1.5`. */
+export function parseVersion(text: string): string {
+  const [line = ""] = text.split("\n", 1);
+  return /\bversion:?\s+(\S+)/.exec(line)?.[1] ?? line.trim();
+}
