@@ -139,6 +139,7 @@ const ERRNO: Readonly<Record<number, readonly [name: string, message: string]>> 
 
 /** Numbers of the errnos that berth's code compares with. */
 export const EPERM = 1,
+  E2BIG = 7,
   ENOENT = 2,
   ESRCH = 3,
   EINTR = 4,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { EBADF, isErrno } from "./errno.ts";
 import { check, cstring, lazyLibc, retry } from "./libc.ts";
 
 const libc = lazyLibc({
@@ -139,6 +140,25 @@ export function setNonblocking(fd: number, on: boolean): void {
   const wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
   if (wanted !== flags) {
     check(moreLibc().fcntl(fd, F_SETFL, wanted), "fcntl", `F_SETFL of fd ${fd}`);
+  }
+}
+
+/**
+ * Makes every fd above 2 CLOEXEC: whoever started this process may have left it others, which must
+ * not reach its children (a container could write through them).
+ *
+ * @throws LinuxError
+ */
+export function closeOnExecAll(): void {
+  for (const { name } of Deno.readDirSync("/proc/self/fd")) {
+    const fd = Number(name);
+    if (fd <= 2) continue;
+    try {
+      check(moreLibc().fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl", `F_SETFD of fd ${fd}`);
+    } catch (error) {
+      // The directory's own fd, closed meanwhile.
+      if (!isErrno(error, EBADF)) throw error;
+    }
   }
 }
 
