@@ -84,9 +84,9 @@ export async function runCall(
     : undefined;
   using stdout = call.output === "stdout" ? new OwnedFd(memfd("stdout")) : undefined;
   using stderr = call.output === "inherit" ? undefined : new OwnedFd(memfd("stderr"));
-  const logFile = log?.path ?? options.log;
-  const argv = [context.command, "--root", context.root];
-  if (logFile !== undefined) argv.push("--log", logFile, "--log-format", "json");
+  // Without a log file the runtime would log to stderr, which may be the container's.
+  const logFile = log?.path ?? options.log ?? "/dev/null";
+  const argv = [context.command, "--root", context.root, "--log", logFile, "--log-format", "json"];
   argv.push(...call.args);
   try {
     const child = spawnRuntime(context, call, argv, {
