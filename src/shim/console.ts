@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+import { EAGAIN, EIO, isErrno } from "../linux/errno.ts";
+import { close, dup, O_NONBLOCK, read, setNonblocking, write } from "../linux/fd.ts";
+import type { Poller } from "../linux/poller.ts";
+import { ConsoleSocket, setWinsize } from "../linux/pty.ts";
+import type { Stdio } from "../oci/bundle.ts";
+import { ConsoleOutput } from "./console_output.ts";
+import type { ProcessIo } from "./process_io.ts";
+import { openStdinFifo } from "./stdio.ts";
+
+/** A pty gives at most 4 KiB a read; input from a FIFO comes in larger pieces. */
+const CHUNK = 16 * 1024;
+
+/** How many reads in a row may go without letting anything else in this process run. */
+const BURST = 64;
+
+/**
+ * Stdio of a process with a terminal: the shim holds the pty's master and copies between it and the
+ * client's FIFOs. Nothing is read from the master that the output cannot take (so a client that
+ * does not read stops the process, not the shim), and copying goes on after the exit until the last
+ * process that has the terminal open has closed it.
+ */
+export class Console implements ProcessIo {
+  readonly fds = undefined;
+  readonly #socket: ConsoleSocket;
+  readonly #poller: Poller;
+  readonly #output: ConsoleOutput;
+  readonly #stop = new AbortController();
+  readonly #stopInput = new AbortController();
+  #stdin: { reading: number; writing: number } | undefined;
+  #master = -1;
+  #copies: Promise<void>[] = [];
+  #exited = false;
+
+  private constructor(socketPath: string, stdio: Stdio, poller: Poller) {
+    this.#poller = poller;
+    this.#output = ConsoleOutput.open(stdio.stdout, poller);
+    try {
+      if (stdio.stdin !== "") this.#stdin = openStdinFifo(stdio.stdin, O_NONBLOCK);
+      this.#socket = ConsoleSocket.listen(socketPath);
+    } catch (error) {
+      this.#closeStdin();
+      this.#output.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Listens at `socketPath` for the master and opens the client's ends.
+   *
+   * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
+   */
+  static open(socketPath: string, stdio: Stdio, poller: Poller): Console {
+    return new Console(socketPath, stdio, poller);
+  }
+
+  get consoleSocket(): string {
+    return this.#socket.path;
+  }
+
+  started(): void {
+    try {
+      this.#master = this.#socket.receiveMaster();
+    } finally {
+      this.#socket[Symbol.dispose]();
+    }
+    setNonblocking(this.#master, true);
+    this.#copies.push(this.#copyOut(this.#master));
+    if (this.#stdin !== undefined) {
+      // Its own fd, so that each copy closes what it uses and waits on it alone.
+      this.#copies.push(this.#copyIn(this.#stdin.reading, dup(this.#master)));
+    }
+  }
+
+  exited(): void {
+    this.#exited = true;
+    this.#stopInput.abort();
+    this.closeStdin();
+  }
+
+  closeStdin(): void {
+    if (this.#stdin === undefined || this.#stdin.writing < 0) return;
+    close(this.#stdin.writing);
+    this.#stdin.writing = -1;
+  }
+
+  resize(width: number, height: number): boolean {
+    if (this.#master < 0) return false;
+    setWinsize(this.#master, width, height);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#socket[Symbol.dispose]();
+    this.#stop.abort();
+    this.#stopInput.abort();
+    await Promise.all(this.#copies);
+    this.#closeStdin();
+    await this.#output.close();
+  }
+
+  #closeStdin(): void {
+    this.closeStdin();
+    if (this.#stdin !== undefined && this.#stdin.reading >= 0) close(this.#stdin.reading);
+    this.#stdin = undefined;
+  }
+
+  async #copyOut(master: number): Promise<void> {
+    const signal = this.#stop.signal;
+    const buffer = new Uint8Array(CHUNK);
+    try {
+      for (let burst = 1;; burst++) {
+        const count = readAvailable(master, buffer);
+        if (count === 0) break;
+        if (count === undefined || burst % BURST === 0) {
+          await this.#poller.wait(master, "readable", { signal });
+        }
+        if (count !== undefined) await this.#output.write(buffer.subarray(0, count), signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#report("output", error);
+      else if (this.#exited) this.#output.drain(() => readAvailable(master, buffer), buffer);
+    } finally {
+      this.#master = -1;
+      close(master);
+      this.#stopInput.abort();
+      this.#output.ended();
+    }
+  }
+
+  async #copyIn(stdin: number, master: number): Promise<void> {
+    const signal = this.#stopInput.signal;
+    const buffer = new Uint8Array(CHUNK);
+    try {
+      for (;;) {
+        const count = readAvailable(stdin, buffer);
+        // 0: no writer is left, which is only so after closeStdin.
+        if (count === 0) break;
+        if (count === undefined) await this.#poller.wait(stdin, "readable", { signal });
+        else await this.#writeAll(master, buffer.subarray(0, count), signal);
+      }
+    } catch (error) {
+      // EIO: nobody has the terminal open any more.
+      if (!signal.aborted && !isErrno(error, EIO)) this.#report("input", error);
+    } finally {
+      close(master);
+      this.#closeStdin();
+    }
+  }
+
+  async #writeAll(fd: number, bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      try {
+        at += write(fd, bytes.subarray(at));
+      } catch (error) {
+        if (!isErrno(error, EAGAIN)) throw error;
+        await this.#poller.wait(fd, "writable", { signal });
+      }
+    }
+  }
+
+  #report(what: string, error: unknown): void {
+    // What is left of the terminal still works; its end of this stream is what the client sees.
+    console.error(`copying terminal ${what} failed:`, error);
+  }
+}
+
+/** Reads what is there: undefined if nothing is yet, 0 at the end (EIO is a pty's way to say so). */
+function readAvailable(fd: number, buffer: Uint8Array<ArrayBuffer>): number | undefined {
+  try {
+    return read(fd, buffer);
+  } catch (error) {
+    if (isErrno(error, EAGAIN)) return undefined;
+    if (isErrno(error, EIO)) return 0;
+    throw error;
+  }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+import { kill } from "../linux/process.ts";
+import { SIGKILL } from "../linux/signals.ts";
+import type { Stdio } from "../oci/bundle.ts";
+import { readJson, writeJsonAtomic } from "../oci/bundle.ts";
+import { mergeProcess } from "../oci/exec_process.ts";
+import { PublishedExit } from "./exit_order.ts";
+import type { ProcessExit } from "./init_states.ts";
+import type { ProcessContext, Watched } from "./init_process.ts";
+import { stdioOptions } from "./init_process.ts";
+import { openIo } from "./io.ts";
+import type { ExecAction, ExecState } from "./exec_states.ts";
+import { nextExecState } from "./exec_states.ts";
+import { readPidFile, removeFile } from "./pid_file.ts";
+import type { ProcessIo } from "./process_io.ts";
+
+/** What is asked of an exec. */
+export interface ExecRequest {
+  readonly execId: string;
+  /** OCI process; what it leaves out comes from the container's own. */
+  readonly process: Readonly<Record<string, unknown>>;
+  readonly stdio: Stdio;
+}
+
+/** A further process of a container. Callers see to its order with the container's own changes. */
+export class ExecProcess {
+  readonly execId: string;
+  /** How it ended, once that was published. */
+  readonly exit = new PublishedExit();
+  readonly #context: ProcessContext;
+  #state: ExecState = { name: "creating" };
+  #io: ProcessIo | undefined;
+
+  constructor(context: ProcessContext, execId: string) {
+    this.#context = context;
+    this.execId = execId;
+  }
+
+  /** The current state. */
+  get state(): ExecState {
+    return this.#state;
+  }
+
+  /** Its pid; 0 before it has one. */
+  get pid(): number {
+    return "pid" in this.#state ? this.#state.pid : 0;
+  }
+
+  /** Its input and output, until it is deleted. */
+  get io(): ProcessIo | undefined {
+    return this.#io;
+  }
+
+  /**
+   * Starts it in the running container and answers its exit, which may have happened already. On
+   * failure nothing is left.
+   */
+  async start(request: ExecRequest): Promise<Watched> {
+    const { paths } = this.#context;
+    const name = `exec-${this.execId}`;
+    const processFile = `${paths.dir}/${name}.json`;
+    const pidFile = `${paths.dir}/${name}.pid`;
+    try {
+      writeJsonAtomic(processFile, this.#process(request));
+      this.#io = openIo(request.stdio, paths.dir, this.#context.poller, name);
+      return await this.#run(this.#io, processFile, pidFile);
+    } catch (error) {
+      this.#to("start-failed");
+      await this.#io?.close();
+      this.#io = undefined;
+      throw error;
+    } finally {
+      removeFile(processFile);
+      removeFile(pidFile);
+    }
+  }
+
+  #process({ process, stdio }: ExecRequest): unknown {
+    const config = readJson<{ process?: Record<string, unknown> }>(this.#context.paths.config);
+    return { ...mergeProcess(config?.process ?? {}, process), terminal: stdio.terminal };
+  }
+
+  async #run(io: ProcessIo, processFile: string, pidFile: string): Promise<Watched> {
+    const { record, paths, runc, reaper } = this.#context;
+    // It can end before its pid is known.
+    using _kept = reaper.keepUnclaimed();
+    await runc.exec({
+      id: record.id,
+      processFile,
+      pidFile,
+      detach: true,
+      log: paths.log,
+      ...stdioOptions(io),
+    });
+    const pid = readPidFile(record.id, pidFile);
+    const exited = reaper.watch(pid);
+    try {
+      io.started();
+    } catch (error) {
+      // Without its terminal nobody could use it.
+      exited.catch(() => {});
+      kill(pid, SIGKILL);
+      throw error;
+    }
+    this.#to("started", pid);
+    return { exited };
+  }
+
+  /** It has ended. */
+  exited(exit: ProcessExit): void {
+    const pid = this.pid;
+    this.#check("exit");
+    this.#state = { name: "stopped", pid, exit };
+    this.#io?.exited();
+  }
+
+  /** Forgets it. */
+  async delete(): Promise<void> {
+    this.#to("delete");
+    await this.release();
+  }
+
+  /** Lets go of its stdio. */
+  async release(): Promise<void> {
+    const io = this.#io;
+    this.#io = undefined;
+    await io?.close();
+  }
+
+  #check(action: ExecAction): void {
+    nextExecState(this.#context.record.id, this.execId, this.#state.name, action);
+  }
+
+  #to(action: ExecAction, pid = 0): void {
+    this.#check(action);
+    this.#state = action === "started" ? { name: "running", pid } : { name: "deleted" };
+  }
+}

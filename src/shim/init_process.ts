@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+import type { Poller } from "../linux/poller.ts";
+import type { Exit, Reaper } from "../linux/reaper.ts";
+import { kill } from "../linux/process.ts";
+import { SIGKILL } from "../linux/signals.ts";
+import { ESRCH, isErrno } from "../linux/errno.ts";
+import type { BundlePaths, BundleRecord } from "../oci/bundle.ts";
+import type { Runc } from "../oci/runc.ts";
+import { openIo } from "./io.ts";
+import type { InitAction, InitState, ProcessExit } from "./init_states.ts";
+import { nextState, wrongState } from "./init_states.ts";
+import { readPidFile, removeFile, tryReadPidFile } from "./pid_file.ts";
+import type { ProcessIo } from "./process_io.ts";
+import { mountRootfs, unmountRootfs } from "./rootfs.ts";
+
+/** What the processes of one container are made with. */
+export interface ProcessContext {
+  readonly record: BundleRecord;
+  readonly paths: BundlePaths;
+  readonly runc: Runc;
+  readonly reaper: Reaper;
+  readonly poller: Poller;
+  /** Writes a line for a person to read to the shim's log. */
+  readonly log: (message: string) => void;
+}
+
+/** The exit to come of a process; in an object, for async functions wait for a bare promise. */
+export interface Watched {
+  readonly exited: Promise<Exit>;
+}
+
+/**
+ * A container and its init process: what has to be made for it and undone, and in which state it is.
+ * Callers hold the container's lock.
+ */
+export class InitProcess {
+  readonly #context: ProcessContext;
+  #state: InitState = { name: "none" };
+  #io: ProcessIo | undefined;
+
+  constructor(context: ProcessContext) {
+    this.#context = context;
+  }
+
+  /** The current state. */
+  get state(): InitState {
+    return this.#state;
+  }
+
+  /** Init's pid; 0 where there is none yet. */
+  get pid(): number {
+    return "pid" in this.#state ? this.#state.pid : 0;
+  }
+
+  /** Its input and output, until it is deleted. */
+  get io(): ProcessIo | undefined {
+    return this.#io;
+  }
+
+  /** @throws {FailedPreconditionError} if `action` is not allowed in the current state. */
+  check(action: InitAction): void {
+    nextState(this.#context.record.id, this.#state.name, action);
+  }
+
+  /**
+   * Mounts the rootfs and creates the container. Answers the exit of its init, which may have
+   * happened already; undefined for one that a restore will start. On failure nothing is left.
+   */
+  async create(): Promise<Watched | undefined> {
+    const { record, paths } = this.#context;
+    this.check("create");
+    this.#state = { name: "creating" };
+    try {
+      await mountRootfs(record.id, paths.rootfs, record.rootfs);
+      this.#io = openIo(record.stdio, paths.dir, this.#context.poller);
+      if (record.checkpoint !== undefined) {
+        this.#state = { name: "created", pid: 0 };
+        return undefined;
+      }
+      return await this.#runCreate(this.#io);
+    } catch (error) {
+      await this.#undoCreate();
+      throw error;
+    }
+  }
+
+  async #runCreate(io: ProcessIo): Promise<Watched> {
+    const { record, paths, runc, reaper } = this.#context;
+    // Init can die before its pid is known.
+    using _kept = reaper.keepUnclaimed();
+    await runc.create({
+      id: record.id,
+      bundle: paths.dir,
+      pidFile: paths.initPid,
+      log: paths.log,
+      noPivot: record.noPivot,
+      ...stdioOptions(io),
+    });
+    const pid = readPidFile(record.id, paths.initPid);
+    io.started();
+    this.#state = { name: "created", pid };
+    return { exited: reaper.watch(pid) };
+  }
+
+  /** Undoes whatever of create has been done; reports what cannot be undone. */
+  async #undoCreate(): Promise<void> {
+    const { record, paths, runc } = this.#context;
+    const step = async (what: string, undo: () => Promise<void> | void) => {
+      try {
+        await undo();
+      } catch (error) {
+        this.#context.log(`undoing the create of ${record.id}: ${what}: ${error}`);
+      }
+    };
+    if (this.#io !== undefined && record.checkpoint === undefined) {
+      await step("delete", () => runc.delete(record.id, { force: true, log: paths.log }));
+      await step("kill", () => killIfAlive(tryReadPidFile(paths.initPid)));
+    }
+    await step("stdio", () => this.#io?.close());
+    await step("unmount", () => unmountRootfs(record.id, paths.rootfs));
+    await step("pid file", () => removeFile(paths.initPid));
+    this.#io = undefined;
+    this.#state = { name: "none" };
+  }
+
+  /**
+   * Starts the process. Answers the exit of an init that a restore has brought to life, which
+   * nobody watches yet.
+   */
+  async start(): Promise<Watched | undefined> {
+    this.check("start");
+    const { record, paths, runc } = this.#context;
+    let watched: Watched | undefined;
+    if (record.checkpoint === undefined) await runc.start(record.id, { log: paths.log });
+    else watched = await this.#restore(record.checkpoint);
+    const startedAt = new Date().toISOString();
+    const state = this.#state;
+    // It can have ended while the runtime was still on its way back.
+    if (state.name === "created") this.#state = { name: "running", pid: state.pid, startedAt };
+    else if (state.name === "stopped") this.#state = { ...state, startedAt };
+    return watched;
+  }
+
+  async #restore(imagePath: string): Promise<Watched> {
+    const { record, paths, runc, reaper } = this.#context;
+    const io = this.#io;
+    if (io === undefined) throw wrongState(record.id, "restore", this.#state.name);
+    using _kept = reaper.keepUnclaimed();
+    await runc.restore({
+      id: record.id,
+      bundle: paths.dir,
+      imagePath,
+      pidFile: paths.initPid,
+      log: paths.log,
+      noPivot: record.noPivot,
+      ...stdioOptions(io),
+    });
+    const pid = readPidFile(record.id, paths.initPid);
+    io.started();
+    this.#state = { name: "created", pid };
+    return { exited: reaper.watch(pid) };
+  }
+
+  /** Freezes every process of the container; false if it ended meanwhile. */
+  async pause(): Promise<boolean> {
+    this.check("pause");
+    await this.#context.runc.pause(this.#context.record.id, { log: this.#context.paths.log });
+    return this.frozen();
+  }
+
+  /** Thaws it; false if it ended meanwhile. */
+  async resume(): Promise<boolean> {
+    this.check("resume");
+    await this.thaw();
+    return this.thawed();
+  }
+
+  /** Thaws it whatever its state is, so that a signal can reach it. */
+  async thaw(): Promise<void> {
+    await this.#context.runc.resume(this.#context.record.id, { log: this.#context.paths.log });
+  }
+
+  /** It was found frozen. Answers whether that is news. */
+  frozen(): boolean {
+    if (this.#state.name !== "running") return false;
+    this.#state = { ...this.#state, name: "paused" };
+    return true;
+  }
+
+  /** It was found not to be frozen. Answers whether that is news. */
+  thawed(): boolean {
+    if (this.#state.name !== "paused") return false;
+    this.#state = { ...this.#state, name: "running" };
+    return true;
+  }
+
+  /** Init has ended. */
+  exited(exit: ProcessExit): void {
+    this.check("exit");
+    const startedAt = "startedAt" in this.#state ? this.#state.startedAt : undefined;
+    this.#state = {
+      name: "stopped",
+      pid: this.pid,
+      exit,
+      ...(startedAt === undefined ? {} : { startedAt }),
+    };
+    this.#io?.exited();
+  }
+
+  /** Removes the container from the OCI runtime and unmounts its rootfs. Can be done again. */
+  async delete(): Promise<void> {
+    this.check("delete");
+    const { record, paths, runc } = this.#context;
+    // With force it is no error that the runtime does not know it (any more).
+    await runc.delete(record.id, { force: true, log: paths.log });
+    await unmountRootfs(record.id, paths.rootfs);
+    await this.#io?.close();
+    this.#io = undefined;
+    if (this.#state.name === "stopped") this.#state = { ...this.#state, name: "deleted" };
+  }
+
+  /** Lets go of its stdio without touching the container. */
+  async release(): Promise<void> {
+    await this.#io?.close();
+    this.#io = undefined;
+  }
+}
+
+/** The stdio part of what the OCI runtime is asked. */
+export function stdioOptions(
+  io: ProcessIo,
+): { stdin?: number; stdout?: number; stderr?: number; consoleSocket?: string } {
+  return {
+    ...io.fds,
+    ...(io.consoleSocket === undefined ? {} : { consoleSocket: io.consoleSocket }),
+  };
+}
+
+function killIfAlive(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    kill(pid, SIGKILL);
+  } catch (error) {
+    // Gone already, which is what is wanted.
+    if (!isErrno(error, ESRCH)) throw error;
+  }
+}

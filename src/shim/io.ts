@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+import type { Poller } from "../linux/poller.ts";
+import type { Stdio } from "../oci/bundle.ts";
+import { Console } from "./console.ts";
+import type { ProcessIo } from "./process_io.ts";
+import { FdStdio } from "./stdio.ts";
+
+/**
+ * Opens the stdio of a process.
+ *
+ * @param dir the bundle, where a terminal's socket is made.
+ * @param name tells the sockets of one bundle apart.
+ * @throws {InvalidParamsError} if a FIFO is missing.
+ */
+export function openIo(stdio: Stdio, dir: string, poller: Poller, name = "init"): ProcessIo {
+  if (!stdio.terminal) return FdStdio.open(stdio);
+  return Console.open(`${dir}/${name}.pty`, stdio, poller);
+}

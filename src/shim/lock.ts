@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+
+interface Waiter {
+  readonly exclusive: boolean;
+  readonly go: () => void;
+}
+
+/**
+ * A lock of one container for async work, first come, first served: many may hold it shared (several
+ * execs at once), one alone holds it exclusive (create, start, pause, delete …).
+ */
+export class Lock {
+  #shared = 0;
+  #exclusive = false;
+  readonly #queue: Waiter[] = [];
+
+  /** Runs `work` while nobody else holds the lock. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    return this.#run(true, work);
+  }
+
+  /** Runs `work` while nobody holds the lock exclusive. */
+  shared<T>(work: () => Promise<T>): Promise<T> {
+    return this.#run(false, work);
+  }
+
+  async #run<T>(exclusive: boolean, work: () => Promise<T>): Promise<T> {
+    if (this.#queue.length > 0 || !this.#free(exclusive)) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#queue.push({ exclusive, go: resolve });
+      await promise;
+    } else {
+      this.#take(exclusive);
+    }
+    try {
+      return await work();
+    } finally {
+      this.#release(exclusive);
+    }
+  }
+
+  #free(exclusive: boolean): boolean {
+    return !this.#exclusive && (!exclusive || this.#shared === 0);
+  }
+
+  #take(exclusive: boolean): void {
+    if (exclusive) this.#exclusive = true;
+    else this.#shared++;
+  }
+
+  #release(exclusive: boolean): void {
+    if (exclusive) this.#exclusive = false;
+    else this.#shared--;
+    // The lock is taken on the waiter's behalf here, so that nobody slips in before it runs.
+    for (let next = this.#queue[0]; next && this.#free(next.exclusive); next = this.#queue[0]) {
+      this.#queue.shift();
+      this.#take(next.exclusive);
+      next.go();
+    }
+  }
+}

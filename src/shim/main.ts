@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import { setProcessName } from "../linux/process.ts";
+import { Reaper } from "../linux/reaper.ts";
+import { ShimHost } from "./host.ts";
+import { ShimLog } from "./shim_log.ts";
+
+const USAGE = "usage: berth shim serve --control PATH";
+
+/**
+ * Runs a shim: dials the daemon's control socket and serves the bundles that it is given there, until
+ * it is told to leave. Ends the process.
+ *
+ * @param args what follows `shim` on the command line: `serve --control PATH`.
+ */
+export async function runShim(args: readonly string[]): Promise<void> {
+  const [verb, option, path] = args;
+  if (verb !== "serve" || option !== "--control" || path === undefined || args.length !== 3) {
+    console.error(USAGE);
+    Deno.exit(2);
+  }
+  setProcessName("berth-shim");
+  const host = new ShimHost({
+    reaper: Reaper.start({ subreaper: true }),
+    log: new ShimLog(),
+    onDone: () => Deno.exit(0),
+  });
+  // A shim that serves outlives whoever stops the daemon, its session or the machine's services.
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => {
+      if (!host.serving) Deno.exit(0);
+    });
+  }
+  try {
+    await host.connect(path);
+  } catch (error) {
+    console.error(`berth shim: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(1);
+  }
+}
+
+if (import.meta.main) await runShim(Deno.args);

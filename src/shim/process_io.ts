@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+
+/** The fds that the OCI runtime gets as its stdio; a process without a terminal inherits them. */
+export interface StdioFds {
+  readonly stdin: number;
+  readonly stdout: number;
+  readonly stderr: number;
+}
+
+/** The input and output of one process, from before it is created until it is deleted. */
+export interface ProcessIo {
+  /** What the OCI runtime is given; undefined with a terminal, where it needs none. */
+  readonly fds: StdioFds | undefined;
+  /** Path that the OCI runtime sends the pty's master to; undefined without a terminal. */
+  readonly consoleSocket: string | undefined;
+  /** The OCI runtime has returned and the process has its stdio. */
+  started(): void;
+  /** The process has exited; output that is still unread stays for a reader. */
+  exited(): void;
+  /** Lets the process see the end of its stdin once other writers are gone. */
+  closeStdin(): void;
+  /** Sets the size of the terminal in characters; false where there is none (any more). */
+  resize(width: number, height: number): boolean;
+  /** Releases everything; what nobody has read by now is lost. */
+  close(): Promise<void>;
+}

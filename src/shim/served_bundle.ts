@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+import type { Poller } from "../linux/poller.ts";
+import { startTime } from "../linux/process.ts";
+import type { Reaper } from "../linux/reaper.ts";
+import type { BundlePaths, ShimRecord } from "../oci/bundle.ts";
+import { bundlePaths, writeJsonAtomic } from "../oci/bundle.ts";
+import { Server } from "../rpc/server.ts";
+import { PROTOCOL, VERSION } from "../version.ts";
+import type { HostMethods } from "./methods.ts";
+import { shimHandlers } from "./methods.ts";
+import { removeFile } from "./pid_file.ts";
+import { ShimService } from "./service.ts";
+import { appendLog } from "./shim_log.ts";
+
+/** How long a bundle may be served before its container is created, in milliseconds. */
+const CREATE_WITHIN = 30_000;
+
+/** How long a caller that does not read may delay that its connection is closed, in milliseconds. */
+const DRAIN_WITHIN = 1000;
+
+/** What a {@linkcode ServedBundle} is made with. */
+export interface ServedBundleOptions {
+  readonly dir: string;
+  readonly reaper: Reaper;
+  readonly poller: Poller;
+  readonly host: HostMethods;
+  /** Called once, when the bundle is not served any more. */
+  readonly onLeft: () => void;
+}
+
+/** One bundle that this process serves: its service behind its socket. */
+export class ServedBundle {
+  /** The bundle's files. */
+  readonly paths: BundlePaths;
+  /** What answers on its socket. */
+  readonly service: ShimService;
+  readonly #options: ServedBundleOptions;
+  readonly #inode: number | null;
+  #server: Server | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #left = false;
+  #recorded = false;
+  /** Ends when nothing of it is left in this process; until then answers may be on their way. */
+  closed: Promise<void> = Promise.resolve();
+
+  /** @throws {FailedPreconditionError} if `dir` is no bundle of this format. */
+  constructor(options: ServedBundleOptions) {
+    const { dir, reaper, poller } = options;
+    this.#options = options;
+    this.paths = bundlePaths(dir);
+    this.service = new ShimService({
+      bundleDir: dir,
+      reaper,
+      poller,
+      log: (message) => appendLog(this.paths.shimLog, message),
+      onBundleGone: () => this.checkDirectory(),
+    });
+    this.#inode = Deno.statSync(dir).ino;
+  }
+
+  /** Listens on the bundle's socket and says so in its `shim.json`. */
+  async open(_adopt: boolean): Promise<void> {
+    this.#server = await Server.listen(this.paths.shimSocket, {
+      mode: 0o600,
+      handlers: shimHandlers(this.service, this.#options.host),
+      onDisconnect: () => this.checkDirectory(),
+      onError: (message, error) => appendLog(this.paths.shimLog, `${message}: ${error}`),
+    });
+    const record: ShimRecord = {
+      pid: Deno.pid,
+      startTime: startTime(Deno.pid) ?? 0,
+      protocol: PROTOCOL,
+      version: VERSION,
+    };
+    writeJsonAtomic(this.paths.shimRecord, record);
+    this.#recorded = true;
+    this.#timer = setTimeout(() => this.#checkCreated(), CREATE_WITHIN);
+  }
+
+  #checkCreated(): void {
+    if (this.service.state().status === "none") void this.leave();
+  }
+
+  /** Leaves the bundle, and takes its container along, if its directory is gone. */
+  checkDirectory(): void {
+    if (this.#left || this.#exists()) return;
+    void this.#abandon();
+  }
+
+  #exists(): boolean {
+    try {
+      return Deno.statSync(this.paths.dir).ino === this.#inode;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  /** Nobody can name the container any more, so it is not left running. */
+  async #abandon(): Promise<void> {
+    if (this.#left) return;
+    try {
+      await this.service.abandon();
+    } catch (error) {
+      console.error(`leaving ${this.paths.dir}, which is gone:`, error);
+    }
+    await this.leave();
+  }
+
+  /** Stops serving: the socket is gone when this ends, connections once what is queued is sent. */
+  async leave(): Promise<void> {
+    if (this.#left) return;
+    this.#left = true;
+    clearTimeout(this.#timer);
+    this.#server?.stopListening();
+    await this.service.release();
+    if (this.#recorded && this.#exists()) removeFile(this.paths.shimRecord);
+    this.closed = this.#closeConnections();
+    this.#options.onLeft();
+  }
+
+  async #closeConnections(): Promise<void> {
+    const peers = Array.from(this.#server?.peers ?? []);
+    // A macrotask: the answer to the call that this is part of is queued by then.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const bound = Promise.withResolvers<void>();
+    const timer = setTimeout(bound.resolve, DRAIN_WITHIN);
+    await Promise.race([bound.promise, Promise.all(peers.map((peer) => peer.drain()))]);
+    clearTimeout(timer);
+    await this.#server?.[Symbol.asyncDispose]();
+  }
+}
