@@ -171,13 +171,8 @@ export class InitProcess {
   /** Thaws it; false if it ended meanwhile. */
   async resume(): Promise<boolean> {
     this.check("resume");
-    await this.thaw();
-    return this.thawed();
-  }
-
-  /** Thaws it whatever its state is, so that a signal can reach it. */
-  async thaw(): Promise<void> {
     await this.#context.runc.resume(this.#context.record.id, { log: this.#context.paths.log });
+    return this.thawed();
   }
 
   /** It was found frozen. Answers whether that is news. */

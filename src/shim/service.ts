@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../linux/cgroup.ts";
-import { findCgroup, freezerState, pids } from "../linux/cgroup.ts";
+import { findCgroup, freezerState, pids, thaw } from "../linux/cgroup.ts";
 import type { Poller } from "../linux/poller.ts";
 import { kill } from "../linux/process.ts";
 import type { Exit, Reaper } from "../linux/reaper.ts";
@@ -260,9 +260,13 @@ export class ShimService {
   }
 
   #killCreated(pid: number): void {
-    if (pid > 0) kill(pid, SIGKILL);
+    if (pid > 0) {
+      kill(pid, SIGKILL);
+      this.#letDie();
+      return;
+    }
     // A restore that was never started has no process, but an end like any other.
-    else this.#initExited({ exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() });
+    this.#initExited({ exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() });
   }
 
   async #deleteExec(execId: string): Promise<DeleteResult> {
@@ -319,22 +323,21 @@ export class ShimService {
     if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
     if (all) {
       await this.#context.runc.kill(id, number, { all: true, log: this.#context.paths.log });
+      // The runtime may freeze it for this and leave it thawed.
+      this.#noticeFreezer();
     } else {
       // The kernel cannot give this pid to another process: it is our child, and not reaped yet.
       kill(state.pid, number);
     }
-    await this.#afterKill(number);
+    if (number === SIGKILL) this.#letDie();
   }
 
-  async #afterKill(signal: number): Promise<void> {
-    this.#noticeFreezer();
-    if (signal !== SIGKILL || this.#init.state.name !== "paused") return;
-    try {
-      await this.#init.thaw();
-    } catch (error) {
-      // Someone else may have thawed it, and it is dead: all is well.
-      if (this.#init.state.name === "paused") throw error;
-    }
+  /** SIGKILL waits in a frozen cgroup of v1; whoever froze it, it is thawed. */
+  #letDie(): void {
+    const cgroup = this.#findCgroup();
+    if (cgroup === undefined) return;
+    const state = freezerState(cgroup);
+    if (state === "frozen" || state === "freezing") thaw(cgroup);
   }
 
   /** Sets the size of a process's terminal, in characters. */
