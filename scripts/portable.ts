@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+import { VERSION } from "../src/version.ts";
+import { RUN_FLAGS } from "./launcher.ts";
+import { tar } from "./tar.ts";
+import type { TarEntry } from "./tar.ts";
+
+/** What goes into a portable file. */
+export interface PortableOptions {
+  /** The Deno executable of the target. */
+  readonly deno: string;
+  /** Directory of the bundle, with `main.js` and its chunks. */
+  readonly bundleDir: string;
+  /** The file to write. */
+  readonly out: string;
+}
+
+/**
+ * Writes the portable form of berth: one executable file that unpacks itself at its first start,
+ * into a directory named after the content, and runs from there. Needs a shell, and gzip, mktemp,
+ * sha256sum, stat, tail and tar where it is started first. The same input gives the same bytes.
+ */
+export async function writePortable(options: PortableOptions): Promise<void> {
+  const { deno, bundleDir, out } = options;
+  const entries: TarEntry[] = [
+    { name: "deno", mode: 0o755, content: await Deno.readFile(deno) },
+  ];
+  const names = [...Deno.readDirSync(bundleDir)].map(({ name }) => name).filter((name) =>
+    name.endsWith(".js")
+  );
+  for (const name of names.sort()) {
+    entries.push({ name, mode: 0o644, content: await Deno.readFile(`${bundleDir}/${name}`) });
+  }
+  const archive = tar(entries);
+  const packed = await new Response(archive.stream().pipeThrough(new CompressionStream("gzip")))
+    .arrayBuffer();
+  const header = await fillHeader({
+    VERSION,
+    SUM: await sha256(packed),
+    MEGABYTES: String(Math.ceil(archive.size / 1e6)),
+    FLAGS: RUN_FLAGS.join(" "),
+  });
+  const draft = `${out}.draft`;
+  await Deno.writeFile(draft, new Blob([header, packed]).stream(), { mode: 0o755 });
+  await Deno.chmod(draft, 0o755);
+  // A running copy's file must not be written to; a new one takes its name.
+  await Deno.rename(draft, out);
+}
+
+async function fillHeader(values: Readonly<Record<string, string>>): Promise<string> {
+  const template = await Deno.readTextFile(new URL("portable_header.sh", import.meta.url));
+  const all = { ...values, LINE: String(template.split("\n").length) };
+  return template.replace(/@([A-Z]+)@/g, (_, name: string) => {
+    const value = new Map(Object.entries(all)).get(name);
+    if (value === undefined) throw new Error(`portable_header.sh asks for ${name}`);
+    return value;
+  });
+}
+
+/** SHA-256 in hexadecimal. */
+export async function sha256(bytes: BufferSource): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { writePortable } from "./portable.ts";
+
+/** Stands in for Deno: tells what it was started with, and its own pid. */
+const FAKE_DENO = `#!/bin/sh
+echo "pid=$$ name=$BERTH_ARGV0 file=$BERTH_FILE self=$0"
+for last; do :; done
+echo "last=$last count=$#"
+exit 7
+`;
+
+/** Stand-in of the size of a real one, to fill a disk with: it does not compress. */
+function noise(bytes: number): Uint8Array<ArrayBuffer> {
+  const data = new Uint8Array(bytes);
+  for (let at = 0; at < bytes; at += 65_536) crypto.getRandomValues(data.subarray(at, at + 65_536));
+  return data;
+}
+
+interface Fixture {
+  readonly dir: string;
+  readonly file: string;
+  readonly cache: string;
+}
+
+async function withPortable(
+  test: (fixture: Fixture) => Promise<void>,
+  deno: string | Uint8Array<ArrayBuffer> = FAKE_DENO,
+): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "berth-portable-" });
+  try {
+    await Deno.mkdir(`${dir}/bundle`);
+    await Deno.writeTextFile(`${dir}/bundle/main.js`, "// main\n");
+    await Deno.writeTextFile(`${dir}/bundle/chunk-A.js`, "// chunk\n");
+    if (typeof deno === "string") await Deno.writeTextFile(`${dir}/deno`, deno);
+    else await Deno.writeFile(`${dir}/deno`, deno);
+    const file = `${dir}/berth`;
+    await writePortable({ deno: `${dir}/deno`, bundleDir: `${dir}/bundle`, out: file });
+    await test({ dir, file, cache: `${dir}/cache/berth` });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+async function start(file: string, cache: string, ...args: string[]) {
+  const child = new Deno.Command(file, {
+    args,
+    env: { BERTH_CACHE: cache },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const output = await child.output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return {
+    pid: child.pid,
+    code: output.code,
+    stdout: text(output.stdout),
+    stderr: text(output.stderr),
+  };
+}
+
+Deno.test("a portable file unpacks once, then becomes what it carries, with name and arguments", async () => {
+  await withPortable(async ({ dir, file, cache }) => {
+    await Deno.symlink(file, `${dir}/berthd`);
+    const first = await start(`${dir}/berthd`, cache, "a b", "--state=/x y");
+    assert.equal(first.stderr, "");
+    assert.equal(first.code, 7, "the exit status is the carried program's");
+    assert.ok(first.stdout.includes(`pid=${first.pid} `), "by exec: no process in between");
+    assert.ok(first.stdout.includes(`name=${dir}/berthd file=${dir}/berthd `));
+    assert.match(first.stdout, /last=--state=\/x y /);
+
+    const [entry] = [...Deno.readDirSync(cache)];
+    assert.ok(entry !== undefined);
+    const unpacked = `${cache}/${entry.name}`;
+    assert.deepEqual(
+      [...Deno.readDirSync(unpacked)].map(({ name }) => name).sort(),
+      ["chunk-A.js", "deno", "main.js"],
+    );
+    for (const path of [cache, unpacked]) {
+      assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o700, path);
+    }
+    const before = Deno.statSync(`${unpacked}/deno`).ino;
+    assert.equal((await start(file, cache)).code, 7);
+    assert.equal(Deno.statSync(`${unpacked}/deno`).ino, before, "not unpacked again");
+  });
+});
+
+Deno.test("starts at the same moment all work and leave one unpacked copy", async () => {
+  await withPortable(async ({ file, cache }) => {
+    const all = await Promise.all(Array.from({ length: 6 }, () => start(file, cache)));
+    assert.deepEqual(all.map(({ code, stderr }) => `${code}${stderr}`), Array(6).fill("7"));
+    assert.equal([...Deno.readDirSync(cache)].length, 1);
+    const [entry] = [...Deno.readDirSync(cache)];
+    assert.equal([...Deno.readDirSync(`${cache}/${entry?.name}`)].length, 3);
+  });
+});
+
+Deno.test("a cache that was removed, or damaged by hand, is made anew", async () => {
+  await withPortable(async ({ file, cache }) => {
+    await start(file, cache);
+    const [entry] = [...Deno.readDirSync(cache)];
+    await Deno.truncate(`${cache}/${entry?.name}/deno`, 0);
+    assert.equal((await start(file, cache)).code, 7);
+    await Deno.remove(cache, { recursive: true });
+    assert.equal((await start(file, cache)).code, 7);
+    assert.equal([...Deno.readDirSync(cache)].length, 1);
+  });
+});
+
+Deno.test("a damaged file is refused", async () => {
+  await withPortable(async ({ file, cache }) => {
+    const bytes = await Deno.readFile(file);
+    await Deno.writeFile(file, bytes.subarray(0, bytes.length - 3));
+    const { code, stderr } = await start(file, cache);
+    assert.equal(code, 125);
+    assert.match(stderr, /^berth: .* is damaged; copy it again\n$/);
+    assert.deepEqual([...Deno.readDirSync(cache)], []);
+  });
+});
+
+Deno.test("a cache that others can write, or that is another user's, is refused", async () => {
+  await withPortable(async ({ file, cache }) => {
+    await Deno.mkdir(cache, { recursive: true });
+    await Deno.chmod(cache, 0o770);
+    assert.match((await start(file, cache)).stderr, /can be written by other users/);
+    await Deno.chmod(cache, 0o700);
+    await Deno.chown(cache, 65534, 65534);
+    const { code, stderr } = await start(file, cache);
+    assert.equal(code, 125);
+    assert.match(stderr, /belongs to another user/);
+  });
+});
+
+Deno.test("a full disk is a clear error that leaves nothing", async () => {
+  await withPortable(async ({ dir, file }) => {
+    const disk = `${dir}/disk`;
+    await Deno.mkdir(disk);
+    const mount = new Deno.Command("mount", {
+      args: ["-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", disk],
+    });
+    assert.ok((await mount.output()).success, "mounts need root");
+    try {
+      const { code, stderr } = await start(file, `${disk}/berth`);
+      assert.equal(code, 125);
+      assert.match(stderr, /cannot unpack 4 MB into .*: .*No space left on device/s);
+      assert.deepEqual([...Deno.readDirSync(`${disk}/berth`)], []);
+    } finally {
+      await new Deno.Command("umount", { args: [disk] }).output();
+    }
+  }, noise(3_000_000));
+});
+
+Deno.test("the same input gives the same file, byte for byte", async () => {
+  await withPortable(async ({ dir, file }) => {
+    await writePortable({ deno: `${dir}/deno`, bundleDir: `${dir}/bundle`, out: `${dir}/again` });
+    assert.deepEqual(await Deno.readFile(`${dir}/again`), await Deno.readFile(file));
+  });
+});
+
+Deno.test("a busybox shell alone, in an empty root, can start a portable file", async () => {
+  await withPortable(async ({ dir, file }) => {
+    const root = `${dir}/root`;
+    for (const name of ["bin", "proc", "tmp"]) {
+      await Deno.mkdir(`${root}/${name}`, { recursive: true });
+    }
+    await Deno.copyFile("/bin/busybox", `${root}/bin/busybox`);
+    await new Deno.Command("chroot", { args: [root, "/bin/busybox", "--install", "-s", "/bin"] })
+      .output();
+    await Deno.copyFile(file, `${root}/berth`);
+    const { stdout, stderr, code } = await new Deno.Command("chroot", {
+      args: [root, "/berth", "x"],
+      clearEnv: true,
+      stdin: "null",
+    }).output();
+    assert.equal(new TextDecoder().decode(stderr), "");
+    assert.equal(code, 7);
+    assert.match(new TextDecoder().decode(stdout), /self=\/var\/cache\/berth\/[0-9a-f]{64}\/deno/);
+  });
+});
