@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { EAGAIN, EIO, isErrno } from "../linux/errno.ts";
-import { close, dup, O_NONBLOCK, read, setNonblocking, write } from "../linux/fd.ts";
+import { close, dup, O_DIRECTORY, O_NONBLOCK, O_PATH, OwnedFd, read, write } from "../linux/fd.ts";
 import type { Poller } from "../linux/poller.ts";
 import { ConsoleSocket, setWinsize } from "../linux/pty.ts";
 import type { Stdio } from "../oci/bundle.ts";
@@ -23,6 +23,8 @@ const BURST = 64;
 export class Console implements ProcessIo {
   readonly fds = undefined;
   readonly #socket: ConsoleSocket;
+  /** Keeps the path of the socket, which goes through this fd, until the socket is closed. */
+  #dir: OwnedFd | undefined;
   readonly #poller: Poller;
   readonly #output: ConsoleOutput;
   readonly #stop = new AbortController();
@@ -32,13 +34,16 @@ export class Console implements ProcessIo {
   #copies: Promise<void>[] = [];
   #exited = false;
 
-  private constructor(socketPath: string, stdio: Stdio, poller: Poller) {
+  private constructor(dir: string, name: string, stdio: Stdio, poller: Poller) {
     this.#poller = poller;
     this.#output = ConsoleOutput.open(stdio.stdout, poller);
     try {
       if (stdio.stdin !== "") this.#stdin = openStdinFifo(stdio.stdin, O_NONBLOCK);
-      this.#socket = ConsoleSocket.listen(socketPath);
+      this.#dir = OwnedFd.open(dir, O_PATH | O_DIRECTORY);
+      // The OCI runtime connects to it, for which the bundle's own path may be too long.
+      this.#socket = ConsoleSocket.listen(`/proc/${Deno.pid}/fd/${this.#dir.fd}/${name}`);
     } catch (error) {
+      this.#dir?.[Symbol.dispose]();
       this.#closeStdin();
       this.#output.release();
       throw error;
@@ -46,12 +51,12 @@ export class Console implements ProcessIo {
   }
 
   /**
-   * Listens at `socketPath` for the master and opens the client's ends.
+   * Listens at `name` in the bundle `dir` for the master and opens the client's ends.
    *
    * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
    */
-  static open(socketPath: string, stdio: Stdio, poller: Poller): Console {
-    return new Console(socketPath, stdio, poller);
+  static open(dir: string, name: string, stdio: Stdio, poller: Poller): Console {
+    return new Console(dir, name, stdio, poller);
   }
 
   get consoleSocket(): string {
@@ -62,9 +67,8 @@ export class Console implements ProcessIo {
     try {
       this.#master = this.#socket.receiveMaster();
     } finally {
-      this.#socket[Symbol.dispose]();
+      this.#closeSocket();
     }
-    setNonblocking(this.#master, true);
     this.#copies.push(this.#copyOut(this.#master));
     if (this.#stdin !== undefined) {
       // Its own fd, so that each copy closes what it uses and waits on it alone.
@@ -91,12 +95,19 @@ export class Console implements ProcessIo {
   }
 
   async close(): Promise<void> {
-    this.#socket[Symbol.dispose]();
+    this.#closeSocket();
     this.#stop.abort();
     this.#stopInput.abort();
     await Promise.all(this.#copies);
     this.#closeStdin();
     await this.#output.close();
+  }
+
+  #closeSocket(): void {
+    if (this.#dir === undefined) return;
+    this.#socket[Symbol.dispose]();
+    this.#dir[Symbol.dispose]();
+    this.#dir = undefined;
   }
 
   #closeStdin(): void {

@@ -62,7 +62,7 @@ export class ExecProcess {
     const pidFile = `${paths.dir}/${name}.pid`;
     try {
       writeJsonAtomic(processFile, this.#process(request));
-      this.#io = openIo(request.stdio, paths.dir, this.#context.poller, name);
+      this.#io = openIo(request.stdio, paths.dir, `${this.execId}.pty`, this.#context.poller);
       return await this.#run(this.#io, processFile, pidFile);
     } catch (error) {
       this.#to("start-failed");

@@ -72,7 +72,7 @@ export class InitProcess {
     this.#state = { name: "creating" };
     try {
       await mountRootfs(record.id, paths.rootfs, record.rootfs);
-      this.#io = openIo(record.stdio, paths.dir, this.#context.poller);
+      this.#io = openIo(record.stdio, paths.dir, "init.tty", this.#context.poller);
       if (record.checkpoint !== undefined) {
         this.#state = { name: "created", pid: 0 };
         return undefined;
@@ -113,7 +113,7 @@ export class InitProcess {
       }
     };
     if (this.#io !== undefined && record.checkpoint === undefined) {
-      await step("delete", () => runc.delete(record.id, { force: true, log: paths.log }));
+      await step("delete", () => runc.delete(record.id, { force: true }));
       await step("kill", () => killIfAlive(tryReadPidFile(paths.initPid)));
     }
     await step("stdio", () => this.#io?.close());
@@ -129,9 +129,9 @@ export class InitProcess {
    */
   async start(): Promise<Watched | undefined> {
     this.check("start");
-    const { record, paths, runc } = this.#context;
+    const { record, runc } = this.#context;
     let watched: Watched | undefined;
-    if (record.checkpoint === undefined) await runc.start(record.id, { log: paths.log });
+    if (record.checkpoint === undefined) await runc.start(record.id);
     else watched = await this.#restore(record.checkpoint);
     const startedAt = new Date().toISOString();
     const state = this.#state;
@@ -164,14 +164,14 @@ export class InitProcess {
   /** Freezes every process of the container; false if it ended meanwhile. */
   async pause(): Promise<boolean> {
     this.check("pause");
-    await this.#context.runc.pause(this.#context.record.id, { log: this.#context.paths.log });
+    await this.#context.runc.pause(this.#context.record.id);
     return this.frozen();
   }
 
   /** Thaws it; false if it ended meanwhile. */
   async resume(): Promise<boolean> {
     this.check("resume");
-    await this.#context.runc.resume(this.#context.record.id, { log: this.#context.paths.log });
+    await this.#context.runc.resume(this.#context.record.id);
     return this.thawed();
   }
 
@@ -207,7 +207,7 @@ export class InitProcess {
     this.check("delete");
     const { record, paths, runc } = this.#context;
     // With force it is no error that the runtime does not know it (any more).
-    await runc.delete(record.id, { force: true, log: paths.log });
+    await runc.delete(record.id, { force: true });
     await unmountRootfs(record.id, paths.rootfs);
     await this.#io?.close();
     this.#io = undefined;

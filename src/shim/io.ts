@@ -9,10 +9,9 @@ import { FdStdio } from "./stdio.ts";
  * Opens the stdio of a process.
  *
  * @param dir the bundle, where a terminal's socket is made.
- * @param name tells the sockets of one bundle apart.
+ * @param socket name of that socket.
  * @throws {InvalidParamsError} if a FIFO is missing.
  */
-export function openIo(stdio: Stdio, dir: string, poller: Poller, name = "init"): ProcessIo {
-  if (!stdio.terminal) return FdStdio.open(stdio);
-  return Console.open(`${dir}/${name}.pty`, stdio, poller);
+export function openIo(stdio: Stdio, dir: string, socket: string, poller: Poller): ProcessIo {
+  return stdio.terminal ? Console.open(dir, socket, stdio, poller) : FdStdio.open(stdio);
 }

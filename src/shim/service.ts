@@ -322,7 +322,7 @@ export class ShimService {
     if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
     if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
     if (all) {
-      await this.#context.runc.kill(id, number, { all: true, log: this.#context.paths.log });
+      await this.#context.runc.kill(id, number, { all: true });
       // The runtime may freeze it for this and leave it thawed.
       this.#noticeFreezer();
     } else {
@@ -385,9 +385,7 @@ export class ShimService {
     await this.#lock.exclusive(() =>
       this.#during("update", async () => {
         this.#init.check("update");
-        await this.#context.runc.update(this.record.id, resources, {
-          log: this.#context.paths.log,
-        });
+        await this.#context.runc.update(this.record.id, resources);
       })
     );
   }
@@ -404,7 +402,6 @@ export class ShimService {
           id: this.record.id,
           imagePath: path,
           leaveRunning: !exit,
-          log: this.#context.paths.log,
         });
         this.#events.publish({ type: "checkpointed", pid: this.#init.pid, path });
       })

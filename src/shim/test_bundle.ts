@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
 import { Poller } from "../linux/poller.ts";
 import { Reaper } from "../linux/reaper.ts";
 import { mkfifo } from "../linux/fifo.ts";
@@ -27,12 +28,14 @@ export const NO_STDIO: Stdio = { stdin: "", stdout: "", stderr: "", terminal: fa
 export class TestArea implements AsyncDisposable {
   /** Where everything is. */
   readonly dir: string = Deno.makeTempDirSync({ prefix: "berth-shim-" });
-  readonly reaper: Reaper = Reaper.start({ subreaper: true });
   readonly poller: Poller = new Poller();
+  readonly #reaper: Reaper | undefined;
   readonly #services: ShimService[] = [];
   #count = 0;
 
-  constructor() {
+  /** @param options.reaper whether this process itself will serve bundles. */
+  constructor({ reaper = true }: { reaper?: boolean } = {}) {
+    this.#reaper = reaper ? Reaper.start({ subreaper: true }) : undefined;
     for (const name of ["bin", "proc", "dev", "sys", "tmp", "etc"]) {
       Deno.mkdirSync(`${this.rootfs}/${name}`, { recursive: true });
     }
@@ -41,6 +44,12 @@ export class TestArea implements AsyncDisposable {
     for (const applet of ["sh", "true", "false", "sleep", "cat", "echo", "id", "head", "stty"]) {
       Deno.symlinkSync("busybox", `${this.rootfs}/bin/${applet}`);
     }
+  }
+
+  /** Reaps for the bundles that this process serves itself. */
+  get reaper(): Reaper {
+    assert.ok(this.#reaper, "this area was made without a reaper");
+    return this.#reaper;
   }
 
   /** The busybox rootfs that containers use in place. */
@@ -104,7 +113,7 @@ export class TestArea implements AsyncDisposable {
       await service.release();
     }
     this.poller[Symbol.dispose]();
-    this.reaper[Symbol.dispose]();
+    this.#reaper?.[Symbol.dispose]();
     for (const mount of mountsUnder(this.dir)) unmount(mount, { detach: true });
     Deno.removeSync(this.dir, { recursive: true });
   }
