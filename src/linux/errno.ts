@@ -166,7 +166,9 @@ export const EPERM = 1,
   ENOTEMPTY = 39,
   ELOOP = 40,
   ENODATA = 61,
-  EOPNOTSUPP = 95;
+  EBADMSG = 74,
+  EOPNOTSUPP = 95,
+  EADDRINUSE = 98;
 
 /** Symbolic name of an errno, `ENOENT` for 2; `E<number>` for one that is not known. */
 export function errnoName(errno: number): string {
