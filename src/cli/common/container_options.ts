@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { collect } from "./command.ts";
+import { type ResourceOptions, withResources } from "./resources.ts";
+
+/** A mount as the command line gives it: OCI's members. */
+export interface MountOption {
+  readonly type: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly options: string[];
+}
+
+/** What `run` and `create` take, after parsing. */
+export interface ContainerOptions extends ResourceOptions {
+  readonly name?: string;
+  readonly rootfs?: string;
+  readonly overlay?: true;
+  readonly bundle?: string;
+  readonly interactive?: true;
+  readonly tty?: true;
+  readonly env?: readonly string[];
+  readonly cwd?: string;
+  readonly user?: string;
+  readonly mount?: readonly MountOption[];
+  readonly volume?: readonly MountOption[];
+  readonly readOnly?: true;
+  readonly hostname?: string;
+  readonly net?: "none" | "host";
+  readonly label?: Readonly<Record<string, string>>;
+  readonly runtime?: string;
+  readonly group?: string;
+  readonly pivot: boolean;
+}
+
+/** The options that change the spec; with `--bundle` they would be ignored, so they are refused. */
+export const SPEC_OPTIONS = [
+  "env",
+  "cwd",
+  "user",
+  "mount",
+  "volume",
+  "readOnly",
+  "hostname",
+  "net",
+  "memory",
+  "memorySwap",
+  "memoryReservation",
+  "cpus",
+  "cpuShares",
+  "cpusetCpus",
+  "cpusetMems",
+  "pids",
+] as const satisfies readonly (keyof ContainerOptions)[];
+
+/** Adds what makes up a container; `run` and `create` take the same. */
+export function withContainer(command: Command): Command {
+  return withResources(
+    command
+      .option("-i, --interactive", "keep standard input open and pass it on")
+      .option("-t, --tty", "give the process a terminal")
+      .option("--name <id>", "the container's id; a random one when left out")
+      .option("--rootfs <dir>", "directory that holds the root filesystem")
+      .option(
+        "--overlay",
+        "keep the directory as it is: writes go to a layer of the container's own",
+      )
+      .option("--bundle <dir>", "OCI bundle whose config.json is used as it is")
+      .option("-e, --env <k=v>", "environment variable; K alone: as it is here", collect)
+      .option("-w, --cwd <dir>", "working directory in the container")
+      .option("-u, --user <user>", "user[:group], names or numbers")
+      .option(
+        "--mount <spec>",
+        "type=bind,src=…,dst=…,options=ro:nosuid; may be repeated",
+        collectMount,
+      )
+      .option("-v, --volume <src:dst[:ro]>", "bind mount; may be repeated", collectVolume)
+      .option("--read-only", "mount the root filesystem read-only")
+      .option("--hostname <name>", "host name in the container; its id when left out")
+      .addOption(
+        new Option("--net <mode>", "network: none but loopback, or the host's").choices([
+          "none",
+          "host",
+        ]),
+      )
+      .option("-l, --label <k=v>", "label; may be repeated", collectLabel)
+      .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path")
+      .option("--group <name>", "share one shim process with the group's other containers")
+      .option("--no-pivot", "do not use pivot_root, for a root filesystem on a ramdisk"),
+  );
+}
+
+/** Parses `type=bind,src=/a,dst=/b,options=ro:nosuid`, with docker's other names for these too. */
+export function parseMount(text: string): MountOption {
+  const values = new Map<string, string>();
+  const options: string[] = [];
+  for (const part of text.split(",")) {
+    const at = part.indexOf("=");
+    const key = at < 0 ? part : part.slice(0, at);
+    const value = at < 0 ? "" : part.slice(at + 1);
+    switch (key) {
+      case "type":
+      case "src":
+      case "dst":
+        values.set(key, value);
+        break;
+      case "source":
+        values.set("src", value);
+        break;
+      case "destination":
+      case "target":
+        values.set("dst", value);
+        break;
+      case "options":
+        options.push(...value.split(":").filter((option) => option !== ""));
+        break;
+      case "ro":
+      case "readonly":
+        options.push("ro");
+        break;
+      default:
+        throw new InvalidArgumentError(
+          `unknown key ${JSON.stringify(key)}: expected type, src, dst, options or readonly`,
+        );
+    }
+  }
+  const type = values.get("type") ?? "bind";
+  const destination = values.get("dst") ?? "";
+  const source = values.get("src") ?? (type === "bind" ? "" : type);
+  if (!destination.startsWith("/")) {
+    throw new InvalidArgumentError("dst must be an absolute path in the container");
+  }
+  if (type === "bind") {
+    if (source === "") throw new InvalidArgumentError("a bind mount needs src");
+    return { type, source: absolute(source), destination, options: bindOptions(options) };
+  }
+  return { type, source, destination, options };
+}
+
+/** Parses docker's `SRC:DST[:OPTIONS]`. */
+export function parseVolume(text: string): MountOption {
+  const [source, destination, options = "", ...rest] = text.split(":");
+  if (!source || !destination?.startsWith("/") || rest.length > 0) {
+    throw new InvalidArgumentError("expected /source:/destination or /source:/destination:ro");
+  }
+  return {
+    type: "bind",
+    source: absolute(source),
+    destination,
+    options: bindOptions(options.split(",").filter((option) => option !== "" && option !== "rw")),
+  };
+}
+
+/** `path`, from this process's working directory on where it is relative. */
+export function absolute(path: string): string {
+  if (path.startsWith("/")) return path;
+  return `${Deno.cwd()}/${path}`.replace(/(\/\.)+(?=\/|$)/g, "");
+}
+
+/** The environment entry that `-e` asks for: K alone takes this process's value. */
+export function environmentEntry(text: string): string[] {
+  if (text.includes("=")) return [text];
+  const value = Deno.env.get(text);
+  return value === undefined ? [] : [`${text}=${value}`];
+}
+
+function bindOptions(options: readonly string[]): string[] {
+  const bound = options.some((option) => option === "bind" || option === "rbind");
+  return bound ? [...options] : ["rbind", ...options];
+}
+
+function collectMount(text: string, previous: MountOption[] | undefined): MountOption[] {
+  return [...previous ?? [], parseMount(text)];
+}
+
+function collectVolume(text: string, previous: MountOption[] | undefined): MountOption[] {
+  return [...previous ?? [], parseVolume(text)];
+}
+
+function collectLabel(
+  text: string,
+  previous: Record<string, string> | undefined,
+): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("expected key=value");
+  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+}

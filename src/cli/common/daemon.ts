@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+import { dial, type TypedClient, typedClient } from "../../rpc/client.ts";
+import type { DaemonContract } from "../../rpc/daemon_contract.ts";
+import { BerthError } from "../../rpc/errors.ts";
+import type { ParamsOf, ResultOf } from "../../rpc/method.ts";
+import type { CallOptions, Peer } from "../../rpc/peer.ts";
+import type { Event } from "../../rpc/schemas.ts";
+import { CliError } from "./exit_status.ts";
+
+/** How long a redial of a daemon that is away waits, ms: from the first to the longest. */
+const REDIAL_MS = [50, 1000] as const;
+/** A daemon that answers Unavailable because it stops closes the connection within this, ms. */
+const STOPPING_MS = 1000;
+
+/** Whether a cause of the error is of this class. */
+function isCausedBy(error: unknown, type: new (message: string) => Error): boolean {
+  if (error instanceof type) return true;
+  return error instanceof Error && error.cause !== undefined && isCausedBy(error.cause, type);
+}
+
+/** Dials a socket of berth's, and says for people what is wrong when nobody answers there. */
+export async function dialFor(socket: string, start: string): Promise<Peer> {
+  try {
+    return await dial(socket);
+  } catch (error) {
+    if (isCausedBy(error, Deno.errors.PermissionDenied)) {
+      throw new CliError(
+        `permission denied on ${socket}: only root may use it, and the group that the daemon's [socket] gid names`,
+        { cause: error },
+      );
+    }
+    if (
+      isCausedBy(error, Deno.errors.NotFound) || isCausedBy(error, Deno.errors.ConnectionRefused)
+    ) {
+      throw new CliError(start, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** The daemon, as a command talks to it. */
+export class Daemon implements Disposable {
+  readonly #socket: string;
+  #peer: Peer;
+  #client: TypedClient<DaemonContract>;
+  #onEvent: ((event: Event) => void) | undefined;
+
+  private constructor(socket: string, peer: Peer) {
+    this.#socket = socket;
+    this.#peer = peer;
+    this.#client = this.#use(peer);
+  }
+
+  /** Connects. Throws a {@linkcode CliError} that says how to start a daemon when there is none. */
+  static async connect(socket: string): Promise<Daemon> {
+    return new Daemon(socket, await Daemon.#dial(socket));
+  }
+
+  static #dial(socket: string): Promise<Peer> {
+    return dialFor(
+      socket,
+      `no daemon listens on ${socket}: start one with "berth daemon", or say where it is with --socket or BERTH_SOCKET`,
+    );
+  }
+
+  #use(peer: Peer): TypedClient<DaemonContract> {
+    this.#peer = peer;
+    peer.onNotification("events.event", (params) => {
+      // The daemon makes these from the same contract.
+      this.#onEvent?.((params as { event: Event }).event);
+    });
+    return typedClient<DaemonContract>(peer);
+  }
+
+  /** The connection itself, for calls by name. */
+  get peer(): Peer {
+    return this.#peer;
+  }
+
+  /** Calls a method; rejects with its typed error. */
+  call<N extends keyof DaemonContract & string>(
+    name: N,
+    params: ParamsOf<DaemonContract, N>,
+    options?: CallOptions,
+  ): Promise<ResultOf<DaemonContract, N>> {
+    return this.#client.call(name, params, options);
+  }
+
+  /**
+   * Calls a method that may be asked again, and does so for as long as the daemon is away: a
+   * container outlives its daemon, and so does who waits for it.
+   */
+  async callAcrossRestarts<N extends keyof DaemonContract & string>(
+    name: N,
+    params: ParamsOf<DaemonContract, N>,
+    options: CallOptions = {},
+  ): Promise<ResultOf<DaemonContract, N>> {
+    while (true) {
+      const peer = this.#peer;
+      try {
+        return await this.call(name, params, options);
+      } catch (error) {
+        if (!await lost(peer, error)) throw error;
+        await this.#redial(options.signal);
+      }
+    }
+  }
+
+  async #redial(signal: AbortSignal | undefined): Promise<void> {
+    const [first, longest] = REDIAL_MS;
+    for (let wait: number = first;; wait = Math.min(wait * 2, longest)) {
+      signal?.throwIfAborted();
+      try {
+        this.#client = this.#use(await Daemon.#dial(this.#socket));
+        return;
+      } catch (error) {
+        if (!(error instanceof CliError)) throw error;
+        await sleep(wait);
+      }
+    }
+  }
+
+  /**
+   * Gives `listener` each event after `after` (none: from now on), without gap or repetition, until
+   * `signal` is aborted. Goes on where it was when the daemon comes back. `onGap` is told when
+   * events that were asked for are no longer kept.
+   */
+  async follow(
+    params: ParamsOf<DaemonContract, "events.subscribe">,
+    listener: (event: Event) => void,
+    options: { signal?: AbortSignal; onGap?: () => void } = {},
+  ): Promise<void> {
+    let after = params.after;
+    this.#onEvent = (event) => {
+      after = event.seq;
+      listener(event);
+    };
+    while (!options.signal?.aborted) {
+      const answer = await this.callAcrossRestarts("events.subscribe", {
+        ...params,
+        ...(after !== undefined && { after }),
+      });
+      after ??= answer.latest;
+      if (answer.gap) options.onGap?.();
+      await Promise.race([this.#peer.closed, aborted(options.signal)]);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#peer.close();
+  }
+}
+
+/** Whether the error means that the connection is gone, and not that a shim is. */
+async function lost(peer: Peer, error: unknown): Promise<boolean> {
+  if (!(error instanceof BerthError) || error.kind !== "Unavailable") return false;
+  let timer;
+  const still = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), STOPPING_MS);
+  });
+  const gone = await Promise.race([peer.closed.then(() => true), still]);
+  clearTimeout(timer);
+  return gone;
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
+}

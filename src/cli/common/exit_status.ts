@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+import { BerthError } from "../../rpc/errors.ts";
+
+/** Exit status for what berth itself could not do; as docker and podman use it. */
+export const EXIT_BERTH = 125;
+/** Exit status for a command that is there but cannot be executed. */
+export const EXIT_CANNOT_EXECUTE = 126;
+/** Exit status for a command that is not there. */
+export const EXIT_NOT_FOUND = 127;
+
+/** Something that a person has to be told in one line; carries no stack worth showing. */
+export class CliError extends Error {
+  override name = "CliError";
+  /** What the process exits with. */
+  readonly status: number;
+
+  constructor(message: string, options: ErrorOptions & { status?: number } = {}) {
+    super(message, options);
+    this.status = options.status ?? EXIT_BERTH;
+  }
+}
+
+// What runc 1.x and crun 1.x say when the command is missing or may not be executed. Both name the
+// `exec` of the command or the command itself, which tells it from a missing mount source.
+const NOT_FOUND = [
+  /executable file (`[^`]*' |`[^`]*` |)?not found/i,
+  /exec:? .*no such file or directory/i,
+  /(stat|open executable|find executable).*: no such file or directory/i,
+];
+const CANNOT_EXECUTE = [
+  /exec:? .*(permission denied|exec format error|is a directory)/i,
+  /(stat|open executable|find executable).*(permission denied|is a directory)/i,
+  /exec format error/i,
+];
+
+/**
+ * The exit status that says what went wrong, as docker users know it: 127 when the container's
+ * command does not exist, 126 when it cannot be executed, 125 for everything else. This is the one
+ * place where the runtime's own text is interpreted.
+ */
+export function exitStatusOf(error: unknown): number {
+  if (error instanceof CliError) return error.status;
+  if (error instanceof BerthError && error.kind === "RuntimeError") {
+    const text = typeof error.data["runtimeMessage"] === "string"
+      ? error.data["runtimeMessage"]
+      : error.message;
+    if (CANNOT_EXECUTE.some((pattern) => pattern.test(text))) return EXIT_CANNOT_EXECUTE;
+    if (NOT_FOUND.some((pattern) => pattern.test(text))) return EXIT_NOT_FOUND;
+  }
+  return EXIT_BERTH;
+}
+
+/** The one line that tells a person what happened. */
+export function errorLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.trim().replaceAll(/\s*\n\s*/g, "; ");
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { NotFoundError, RuntimeError } from "../../rpc/errors.ts";
+import { CliError, errorLine, exitStatusOf } from "./exit_status.ts";
+
+function runtimeError(runtimeMessage: string): RuntimeError {
+  return new RuntimeError("cannot create c", { data: { id: "c", runtimeMessage } });
+}
+
+Deno.test("a command that does not exist is 127, as runc and crun say it", () => {
+  for (
+    const text of [
+      'runc create failed: unable to start container process: exec: "nosuch": executable file not found in $PATH',
+      'runc create failed: unable to start container process: exec: "/nosuch": stat /nosuch: no such file or directory',
+      'exec failed: unable to start container process: exec: "/bin/x": stat /bin/x: no such file or directory',
+      "executable file `nosuch` not found in $PATH: No such file or directory",
+      "executable file `nosuch' not found in $PATH: No such file or directory",
+    ]
+  ) assert.equal(exitStatusOf(runtimeError(text)), 127, text);
+});
+
+Deno.test("a command that cannot be executed is 126", () => {
+  for (
+    const text of [
+      'runc create failed: unable to start container process: exec: "/etc": permission denied',
+      'runc create failed: unable to start container process: exec: "/x": stat /x: permission denied',
+      'exec: "/bin": is a directory: unknown',
+      "exec /data: exec format error",
+      "open executable: Permission denied",
+    ]
+  ) assert.equal(exitStatusOf(runtimeError(text)), 126, text);
+});
+
+Deno.test("any other failure is 125", () => {
+  assert.equal(
+    exitStatusOf(runtimeError("error mounting /src to rootfs at /dst: no such file or directory")),
+    125,
+  );
+  assert.equal(exitStatusOf(new NotFoundError("no container x")), 125);
+  assert.equal(exitStatusOf(new Error("x")), 125);
+  assert.equal(exitStatusOf(new CliError("x", { status: 2 })), 2);
+});
+
+Deno.test("an error is told in one line", () => {
+  assert.equal(errorLine(new Error("one\n  two\n")), "one; two");
+  assert.equal(errorLine("plain"), "plain");
+});

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+import { mkfifo } from "../../linux/fifo.ts";
+import { AlreadyExistsError } from "../../rpc/errors.ts";
+import { FifoStreams, type StdioParams } from "../process_io/fifo_streams.ts";
+import type { CreateParams } from "./create_request.ts";
+import type { Daemon } from "./daemon.ts";
+import { randomName } from "./names.ts";
+import { lockPlace, logPath, makePlace, OVERLAY_LABEL, removeLog, removePlace } from "./places.ts";
+
+/** So many random names are tried before one that is taken is an error. */
+const NAMES = 3;
+
+/** What a container of this id is to be made from, without its stdio. */
+export type RequestFor = (id: string) => CreateParams;
+
+/** Stdio that was made for a container, and how to take it back when that is not created. */
+interface PreparedStdio {
+  readonly params: StdioParams;
+  undo(error: unknown): void;
+}
+
+/** Creates a container. A random name that is taken is tried anew, one that was given is not. */
+async function create(
+  daemon: Daemon,
+  name: string | undefined,
+  requestFor: RequestFor,
+  prepare: (id: string, terminal: boolean) => PreparedStdio,
+): Promise<string> {
+  for (let attempt = 1;; attempt++) {
+    const id = name ?? randomName();
+    const request = requestFor(id);
+    const stdio = prepare(id, request.terminal ?? false);
+    try {
+      await daemon.call("container.create", { ...request, ...stdio.params });
+      return id;
+    } catch (error) {
+      stdio.undo(error);
+      const overlay = request.labels?.[OVERLAY_LABEL];
+      if (overlay !== undefined) removePlace(overlay);
+      const again = error instanceof AlreadyExistsError && name === undefined && attempt < NAMES;
+      if (!again) throw error;
+    }
+  }
+}
+
+/** Creates a container whose stdio is wired to this process; its FIFOs stay for `berth attach`. */
+export async function makeAttended(
+  daemon: Daemon,
+  root: string,
+  name: string | undefined,
+  interactive: boolean,
+  requestFor: RequestFor,
+): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
+  let made: { streams: FifoStreams; lock: Disposable } | undefined;
+  const id = await create(daemon, name, requestFor, (id, terminal) => {
+    const dir = makePlace(root, "io", id);
+    const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
+    const lock = lockPlace(id, dir);
+    made = { streams, lock };
+    return {
+      params: streams.params,
+      undo: () => {
+        lock[Symbol.dispose]();
+        streams[Symbol.dispose]();
+        removePlace(dir);
+      },
+    };
+  });
+  if (!made) throw new Error("a created container has streams");
+  return { id, ...made };
+}
+
+/**
+ * Creates a container that nobody attends to: its output is appended to its log; its stdin, where
+ * one is wanted, is a FIFO that `berth attach` finds.
+ */
+export async function makeDetached(
+  daemon: Daemon,
+  root: string,
+  name: string | undefined,
+  interactive: boolean,
+  requestFor: RequestFor,
+): Promise<string> {
+  Deno.mkdirSync(`${root}/logs`, { recursive: true, mode: 0o700 });
+  const id = await create(daemon, name, requestFor, (id, terminal) => {
+    const io = interactive ? makePlace(root, "io", id) : undefined;
+    if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
+    const log = `file://${logPath(root, id)}`;
+    return {
+      params: {
+        stdin: io === undefined ? "" : `${io}/stdin`,
+        stdout: log,
+        stderr: terminal ? "" : log,
+        terminal,
+      },
+      undo: (error) => {
+        if (io !== undefined) removePlace(io);
+        // Where the id is taken, the log is another container's.
+        if (!(error instanceof AlreadyExistsError)) removeLog(root, id);
+      },
+    };
+  });
+  emptyLog(root, id);
+  return id;
+}
+
+/**
+ * Empties what an earlier container of this id has left. This one appends, and has not started yet.
+ */
+function emptyLog(root: string, id: string): void {
+  try {
+    Deno.truncateSync(logPath(root, id), 0);
+  } catch (error) {
+    // It is made when it is first written to.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

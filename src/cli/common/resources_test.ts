@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { Command } from "commander";
+import {
+  parseBytes,
+  parseCpus,
+  parseWhole,
+  type ResourceOptions,
+  resourcesFrom,
+  withResources,
+} from "./resources.ts";
+
+Deno.test("bytes are taken with and without a unit", () => {
+  assert.equal(parseBytes("4096"), 4096);
+  assert.equal(parseBytes("64m"), 64 * 1024 ** 2);
+  assert.equal(parseBytes("64MiB"), 64 * 1024 ** 2);
+  assert.equal(parseBytes("1.5G"), 1.5 * 1024 ** 3);
+  assert.equal(parseBytes("10kb"), 10 * 1024);
+  assert.equal(parseBytes("-1"), -1);
+  for (const bad of ["", "m", "-2", "64x", "1e3"]) assert.throws(() => parseBytes(bad), bad);
+});
+
+Deno.test("CPUs and counts are checked", () => {
+  assert.equal(parseCpus("0.5"), 0.5);
+  for (const bad of ["", "0", "0.001", "-1", "x"]) assert.throws(() => parseCpus(bad), bad);
+  assert.equal(parseWhole(0)("0"), 0);
+  for (const bad of ["", "-1", "1.5", "x"]) assert.throws(() => parseWhole(0)(bad), bad);
+});
+
+Deno.test("options become OCI resources, and nothing where none is given", () => {
+  const parse = (...args: string[]) =>
+    resourcesFrom(
+      withResources(new Command()).parse(args, { from: "user" }).opts<ResourceOptions>(),
+    );
+  assert.deepEqual(parse(), {});
+  assert.deepEqual(parse("--memory", "64m", "--cpus", "0.5", "--pids", "10"), {
+    memory: { limit: 64 * 1024 ** 2 },
+    cpu: { quota: 50_000, period: 100_000 },
+    pids: { limit: 10 },
+  });
+  assert.deepEqual(parse("--memory-swap", "-1", "--cpuset-cpus", "0-1", "--cpu-shares", "512"), {
+    memory: { swap: -1 },
+    cpu: { shares: 512, cpus: "0-1" },
+  });
+});

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+import { BerthError } from "../../rpc/errors.ts";
+import { say } from "../text/print.ts";
+import { CliError, EXIT_BERTH } from "./exit_status.ts";
+
+/**
+ * The params of a call as a person writes them: a JSON object, `-` to read it from standard input.
+ * Throws a {@linkcode CliError} where that is none.
+ */
+export async function parseParams(text: string): Promise<Record<string, unknown>> {
+  const json = text === "-" ? await new Response(Deno.stdin.readable).text() : text;
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw new CliError(
+      `params are not valid JSON: ${error instanceof Error ? error.message : error}`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new CliError('params must be a JSON object, such as {"id":"web"}');
+  }
+  return { ...value };
+}
+
+/**
+ * Says an error of the other side as JSON at standard error, for who calls by name, and has the
+ * process exit with 125. Anything else is thrown on.
+ */
+export function sayRpcError(error: unknown): void {
+  if (!(error instanceof BerthError)) throw error;
+  const { code, message, kind, data } = error;
+  say(JSON.stringify({ error: { code, message, data: { kind, ...data } } }));
+  Deno.exitCode = EXIT_BERTH;
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+/** Bytes read at a time. */
+const CHUNK = 64 * 1024;
+const NEWLINE = 10;
+
+/**
+ * The offset at which the last `lines` lines of the file begin. Reads backwards, so that it costs
+ * what is shown and not what the file holds. A last line without a newline counts as one.
+ */
+export async function tailOffset(file: Deno.FsFile, lines: number): Promise<number> {
+  const size = (await file.stat()).size;
+  if (lines <= 0) return size;
+  const buffer = new Uint8Array(CHUNK);
+  let missing = lines;
+  let end = size;
+  while (end > 0) {
+    const start = Math.max(0, end - CHUNK);
+    await file.seek(start, Deno.SeekMode.Start);
+    const length = await readFully(file, buffer.subarray(0, end - start));
+    for (let i = length - 1; i >= 0; i--) {
+      // The newline that ends the file ends its last line; it does not begin another.
+      if (buffer[i] === NEWLINE && start + i !== size - 1 && --missing === 0) return start + i + 1;
+    }
+    end = start;
+  }
+  return 0;
+}
+
+async function readFully(file: Deno.FsFile, buffer: Uint8Array): Promise<number> {
+  let done = 0;
+  while (done < buffer.length) {
+    const read = await file.read(buffer.subarray(done));
+    if (read === null) break;
+    done += read;
+  }
+  return done;
+}
+
+/** Options of {@linkcode follow}. */
+export interface FollowOptions {
+  /** Ends the following, after everything that is there has been read. */
+  readonly signal: AbortSignal;
+  /** Wait this long for more after the signal, in ms, as long as more comes. Default 0. */
+  readonly lingerMs?: number;
+}
+
+/**
+ * Everything from the file's position on, and then what is appended to it, as it comes. A file that
+ * gets shorter is read again from its beginning.
+ */
+export async function* follow(
+  file: Deno.FsFile,
+  path: string,
+  options: FollowOptions,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const { signal, lingerMs = 0 } = options;
+  using watcher = Deno.watchFs(path, { recursive: false });
+  let wake = Promise.withResolvers<void>();
+  const onAbort = () => wake.resolve();
+  signal.addEventListener("abort", onAbort);
+  (async () => {
+    for await (const _ of watcher) wake.resolve();
+  })().catch(() => {
+    // The watcher was closed under the loop: following is over.
+  });
+  try {
+    const buffer = new Uint8Array(CHUNK);
+    let quiet = false;
+    while (true) {
+      wake = Promise.withResolvers<void>();
+      const ending = signal.aborted;
+      const any = yield* readToEnd(file, buffer);
+      if (!ending) {
+        await wake.promise;
+      } else if (any) {
+        quiet = false;
+      } else {
+        if (quiet || lingerMs === 0) return;
+        quiet = true;
+        const timer = setTimeout(wake.resolve, lingerMs);
+        await wake.promise;
+        clearTimeout(timer);
+      }
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+async function* readToEnd(
+  file: Deno.FsFile,
+  buffer: Uint8Array<ArrayBuffer>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, boolean> {
+  const position = await file.seek(0, Deno.SeekMode.Current);
+  if ((await file.stat()).size < position) await file.seek(0, Deno.SeekMode.Start);
+  let any = false;
+  for (let read = await file.read(buffer); read !== null; read = await file.read(buffer)) {
+    any = true;
+    yield buffer.slice(0, read);
+  }
+  return any;
+}

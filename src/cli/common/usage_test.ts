@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { Stats } from "../../rpc/stats_schema.ts";
+import { cpuPercent, usageOf, usageTable } from "./usage.ts";
+
+const stats = (second: number, usageUsec: number): Stats => ({
+  timestamp: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
+  cpu: { usageUsec },
+  memory: { usageBytes: 3 << 20, workingSetBytes: 2 << 20, limitBytes: 64 << 20 },
+  pids: { current: 3, limit: 50 },
+});
+
+Deno.test("CPU use is a share of one CPU between two samples", () => {
+  assert.equal(cpuPercent(stats(0, 0), stats(2, 1_000_000)), 50);
+  assert.equal(cpuPercent(stats(0, 0), stats(1, 2_000_000)), 200);
+  assert.equal(cpuPercent(undefined, stats(1, 2)), undefined);
+  assert.equal(cpuPercent(stats(1, 0), stats(1, 5)), undefined);
+});
+
+Deno.test("what a cgroup does not tell is a dash, never a zero", () => {
+  assert.deepEqual(usageOf("a", undefined, { timestamp: "2026-01-01T00:00:00.000Z" }), { id: "a" });
+  assert.match(usageTable([{ id: "a" }], undefined)[1] ?? "", /^a +- +- +- +- +- +- +-$/);
+});
+
+Deno.test("the table fits the screen by leaving columns out", () => {
+  const usages = [usageOf("web", stats(0, 0), stats(1, 500_000))];
+  assert.deepEqual(usageTable(usages, 80), [
+    "ID    CPU %   MEMORY   LIMIT   MEM %   PIDS   READ   WRITTEN",
+    "web    50.0     2MiB   64MiB     3.1   3/50      -         -",
+  ]);
+  assert.deepEqual(usageTable(usages, 40), [
+    "ID    CPU %   MEMORY   LIMIT   PIDS",
+    "web    50.0     2MiB   64MiB   3/50",
+  ]);
+  assert.deepEqual(usageTable(usages, 12), ["ID    CPU % ", "web    50.0 "]);
+});

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+import { Command, CommanderError } from "commander";
+import { VERSION } from "../version.ts";
+import { attachCommand } from "./attach.ts";
+import { callCommand } from "./call.ts";
+import { checkpointCommand } from "./checkpoint.ts";
+import { EXIT_BERTH, exitStatusOf } from "./common/exit_status.ts";
+import { completionCommand } from "./completion.ts";
+import { configCommand } from "./config.ts";
+import { createCommand } from "./create.ts";
+import { daemonCommand } from "./daemon.ts";
+import { eventsCommand } from "./events.ts";
+import { execCommand } from "./exec.ts";
+import { inspectCommand } from "./inspect.ts";
+import { killCommand } from "./kill.ts";
+import { logsCommand } from "./logs.ts";
+import { pauseCommand } from "./pause.ts";
+import { psCommand } from "./ps.ts";
+import { restoreCommand } from "./restore.ts";
+import { resumeCommand } from "./resume.ts";
+import { rmCommand } from "./rm.ts";
+import { runCommand } from "./run.ts";
+import { shimCommand } from "./shim.ts";
+import { startCommand } from "./start.ts";
+import { statsCommand } from "./stats.ts";
+import { sayError } from "./text/print.ts";
+import { topCommand } from "./top.ts";
+import { updateCommand } from "./update.ts";
+import { versionCommand } from "./version.ts";
+import { waitCommand } from "./wait.ts";
+
+/** The whole command line: every verb, in the order in which help shows them. */
+export function berthProgram(): Command {
+  const program = new Command("berth")
+    .description("Runs OCI containers that outlive their daemon.")
+    .version(VERSION, "-V, --version")
+    .option("--socket <path>", "the daemon's socket, for any verb")
+    .enablePositionalOptions()
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText("after", "\nExample:\n  berth run --rm -it --rootfs ./rootfs -- sh");
+  const groups: Readonly<Record<string, readonly Command[]>> = {
+    "Run containers:": [
+      runCommand(),
+      createCommand(),
+      startCommand(),
+      execCommand(),
+      attachCommand(),
+      killCommand(),
+      pauseCommand(),
+      resumeCommand(),
+      waitCommand(),
+      rmCommand(),
+      updateCommand(),
+      checkpointCommand(),
+      restoreCommand(),
+    ],
+    "See what they do:": [
+      psCommand(),
+      inspectCommand(),
+      logsCommand(),
+      eventsCommand(),
+      topCommand(),
+      statsCommand(),
+    ],
+    "berth itself:": [
+      daemonCommand(),
+      configCommand(),
+      callCommand(),
+      shimCommand(),
+      completionCommand(),
+      versionCommand(),
+    ],
+  };
+  for (const [heading, commands] of Object.entries(groups)) {
+    program.commandsGroup(heading);
+    for (const command of commands) {
+      program.addCommand(command.helpGroup(heading));
+    }
+  }
+  const writeError = (text: string, write: (text: string) => void) =>
+    write(text.replace(/^error: /, "berth: "));
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ outputError: writeError });
+  }
+  return program.helpCommand(true);
+}
+
+/** Runs the command line and answers the exit status. Errors are told in one line. */
+export async function runCli(args: readonly string[]): Promise<number> {
+  try {
+    await berthProgram().parseAsync(args, { from: "user" });
+    return Deno.exitCode;
+  } catch (error) {
+    // Commander has said itself what was wrong, or printed the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_BERTH;
+    sayError(error);
+    return exitStatusOf(error);
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+import type { ContainerState } from "../../rpc/schemas.ts";
+import type { Daemon } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
+import { filePath, ioPlace, lockPlace } from "../common/places.ts";
+import type { DetachKeys } from "./detach_keys.ts";
+import { FifoStreams, isFifoTarget } from "./fifo_streams.ts";
+import { FileOutput, type Output, PTY_LINGER_MS } from "./output.ts";
+import { runSession, type SessionEnd } from "./session.ts";
+import { SignalForwarder } from "./signal_forwarder.ts";
+
+/** Options of {@linkcode attach}. */
+export interface AttachOptions {
+  /** Whether standard input goes to the container, if that takes any. */
+  readonly stdin: boolean;
+  readonly detachKeys: DetachKeys;
+  /** Makes the container run; its output is then shown from its beginning. */
+  readonly start?: () => Promise<void>;
+}
+
+/**
+ * Wires this process's stdio to a container's: to its FIFOs, or, where its output goes to a log, to
+ * what is written there from now on.
+ */
+export async function attach(
+  daemon: Daemon,
+  root: string,
+  state: ContainerState,
+  options: AttachOptions,
+): Promise<SessionEnd> {
+  const { id, status } = state;
+  if (status === "stopped") throw new CliError(`cannot attach to ${id}: it has exited`);
+  if (!options.start && status === "paused") {
+    throw new CliError(`cannot attach to ${id}: it is paused (berth resume ${id})`);
+  }
+  const log = filePath(state.stdout);
+  if (log === undefined && !isFifoTarget(state.stdout) && !isFifoTarget(state.stdin)) {
+    throw new CliError(`cannot attach to ${id}: it was made without stdin and stdout`);
+  }
+  const place = isFifoTarget(state.stdout) ? ioPlace(root, state) : undefined;
+  using _lock = place === undefined ? undefined : lockPlace(id, place);
+  using signals = new SignalForwarder();
+  using streams = openStreams(state, options.stdin);
+  using file = log === undefined ? undefined : Deno.openSync(log, { read: true });
+  let output: Output | undefined;
+  if (file && log !== undefined) {
+    if (!options.start) file.seekSync(0, Deno.SeekMode.End);
+    output = new FileOutput(file, log, Deno.stdout, state.terminal ? PTY_LINGER_MS : 0);
+  }
+  return await runSession({
+    daemon,
+    id,
+    streams,
+    signals,
+    detachKeys: options.detachKeys,
+    ...(output && { output }),
+    ...(options.start && { start: options.start }),
+  });
+}
+
+function openStreams(state: ContainerState, stdin: boolean): FifoStreams {
+  const { stdout, stderr, terminal } = state;
+  try {
+    return new FifoStreams({ stdin: stdin ? state.stdin : "", stdout, stderr, terminal });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new CliError(`cannot attach to ${state.id}: its FIFOs are gone`, { cause: error });
+  }
+}

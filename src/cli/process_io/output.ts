@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+import { follow } from "../common/tail.ts";
+
+/** Bytes copied at a time: a pipe's capacity (pipe(7)). */
+const CHUNK = 64 * 1024;
+
+/** How often, in ms, a drain looks whether output has gone quiet. */
+const DRAIN_STEP = 20;
+
+/** How long after the exit a shim may still copy what a pty holds to a log, ms of silence. */
+export const PTY_LINGER_MS = 200;
+
+/** Where output goes: standard output or error of this process. */
+export interface Sink {
+  write(bytes: Uint8Array): Promise<number>;
+}
+
+/** How the copying of an output ended: all was copied, or the sink takes no more. */
+export type OutputEnd = "eof" | "unwritable";
+
+/** Output of a process on its way to a sink. */
+export interface Output {
+  /** Resolves when nothing more is copied. */
+  readonly ended: Promise<OutputEnd>;
+  /**
+   * For when the process has exited: resolves when everything it wrote is copied. Output that
+   * another process still holds open is given up after `quietMs` without a byte.
+   */
+  drain(quietMs: number): Promise<void>;
+}
+
+/** Writes everything. Throws `BrokenPipe` when nobody reads any more. */
+export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    try {
+      done += await sink.write(bytes.subarray(done));
+    } catch (error) {
+      // Another process that shares the pipe may have made it non-blocking.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+/** Copies a FIFO's reading end to a sink. */
+export class PipeOutput implements Output {
+  readonly ended: Promise<OutputEnd>;
+  /** Since when the pending read has waited; undefined while a write is under way. */
+  #waitingSince: number | undefined;
+
+  constructor(from: Deno.FsFile, sink: Sink) {
+    this.ended = this.#copy(from, sink);
+  }
+
+  async #copy(from: Deno.FsFile, sink: Sink): Promise<OutputEnd> {
+    const buffer = new Uint8Array(CHUNK);
+    while (true) {
+      this.#waitingSince = performance.now();
+      const length = await from.read(buffer);
+      this.#waitingSince = undefined;
+      if (length === null) return "eof";
+      try {
+        await writeAll(sink, buffer.subarray(0, length));
+      } catch (error) {
+        if (error instanceof Deno.errors.BrokenPipe) return "unwritable";
+        throw error;
+      }
+    }
+  }
+
+  async drain(quietMs: number): Promise<void> {
+    const began = performance.now();
+    let over = false;
+    const ended = this.ended.then(() => over = true);
+    while (!over) {
+      const since = this.#waitingSince;
+      if (since !== undefined && performance.now() - Math.max(since, began) > quietMs) return;
+      let timer;
+      await Promise.race([
+        ended,
+        new Promise((resolve) => timer = setTimeout(resolve, DRAIN_STEP)),
+      ]);
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Copies a file to a sink as it grows, from the file's position on. */
+export class FileOutput implements Output {
+  readonly ended: Promise<OutputEnd>;
+  readonly #exited = new AbortController();
+
+  /** `lingerMs`: how long after the exit the file may still grow, for a shim that copies a pty. */
+  constructor(file: Deno.FsFile, path: string, sink: Sink, lingerMs: number) {
+    this.ended = this.#copy(file, path, sink, lingerMs);
+  }
+
+  async #copy(file: Deno.FsFile, path: string, sink: Sink, lingerMs: number): Promise<OutputEnd> {
+    for await (const chunk of follow(file, path, { signal: this.#exited.signal, lingerMs })) {
+      try {
+        await writeAll(sink, chunk);
+      } catch (error) {
+        if (error instanceof Deno.errors.BrokenPipe) return "unwritable";
+        throw error;
+      }
+    }
+    return "eof";
+  }
+
+  async drain(): Promise<void> {
+    this.#exited.abort();
+    await this.ended;
+  }
+}

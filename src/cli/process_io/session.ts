@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+import { parseSignal } from "../../linux/signals.ts";
+import { BerthError } from "../../rpc/errors.ts";
+import type { Daemon } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
+import type { DetachKeys } from "./detach_keys.ts";
+import type { FifoStreams } from "./fifo_streams.ts";
+import { copyInput } from "./input.ts";
+import { type Output, PipeOutput } from "./output.ts";
+import { RawTerminal } from "./raw_terminal.ts";
+import type { SignalForwarder } from "./signal_forwarder.ts";
+
+/** Output that another process holds open after the exit is given up after this, ms of silence. */
+const QUIET_MS = 300;
+/** As docker: so many interrupts mean that the caller wants out, whatever the process does. */
+const PATIENCE = 3;
+/** What a terminal takes for the end of input (VEOF of termios(3)). */
+const END_OF_TRANSMISSION = Uint8Array.of(4);
+
+/** A process that the caller's own stdio is wired to. */
+export interface SessionTarget {
+  readonly daemon: Daemon;
+  readonly id: string;
+  readonly execId?: string;
+  readonly streams: FifoStreams;
+  /** Where output comes from when it is not the streams' FIFOs. */
+  readonly output?: Output;
+  /** Catches signals since before the process was made. */
+  readonly signals: SignalForwarder;
+  /** The keys to detach; looked for only where the process has a terminal. */
+  readonly detachKeys: DetachKeys;
+  /** Makes the process run; left out where it runs already. */
+  readonly start?: () => Promise<void>;
+}
+
+/** How a session ended. */
+export type SessionEnd =
+  | { readonly how: "exited"; readonly status: number }
+  /** The caller typed the keys to detach; the process goes on. */
+  | { readonly how: "detached" }
+  /** The caller was told to leave by a signal; the process goes on. */
+  | { readonly how: "left"; readonly status: number }
+  /** Nobody reads the output any more; the process goes on until it fills its pipe. */
+  | { readonly how: "unread"; readonly status: number };
+
+/** In raw mode these can only be meant for this command: the terminal's own signals are keys. */
+const LEAVING: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
+
+/** The exit status of a process that leaves because of a signal. */
+function statusOf(signal: Deno.Signal): number {
+  return 128 + parseSignal(signal);
+}
+
+/**
+ * Wires standard input, output and error to a process until it exits or the caller leaves. Puts the
+ * terminal in raw mode where both sides have one, follows its size, and else passes signals on.
+ */
+export async function runSession(target: SessionTarget): Promise<SessionEnd> {
+  const { daemon, id, streams, signals } = target;
+  const named = { id, ...(target.execId !== undefined && { execId: target.execId }) };
+  const { terminal } = streams.params;
+  const interactive = terminal && streams.stdin !== undefined && Deno.stdin.isTerminal();
+  const left = Promise.withResolvers<SessionEnd>();
+  const done = new AbortController();
+
+  using _raw = interactive ? RawTerminal.enter() : undefined;
+  using size = terminal && Deno.stdout.isTerminal() ? followSize(daemon, named) : undefined;
+  const outputs = [
+    target.output,
+    streams.stdout && new PipeOutput(streams.stdout, Deno.stdout),
+    streams.stderr && new PipeOutput(streams.stderr, Deno.stderr),
+  ].filter((output) => output !== undefined);
+  for (const output of outputs) {
+    output.ended.then(
+      (end) => end === "unwritable" && left.resolve({ how: "unread", status: statusOf("SIGPIPE") }),
+      left.reject,
+    );
+  }
+
+  await target.start?.();
+  streams.release();
+  // An exec does not exist before it is started; where the size is as before, this does nothing.
+  size?.resize();
+  let interrupts = 0;
+  signals.deliver((signal) => {
+    const impatient = (signal === "SIGINT" || signal === "SIGTERM") && ++interrupts > PATIENCE;
+    if (impatient || (interactive && LEAVING.includes(signal))) {
+      left.resolve({ how: "left", status: statusOf(signal) });
+      return;
+    }
+    daemon.call("container.kill", { ...named, signal }).catch((error) => {
+      if (!isGone(error)) {
+        left.reject(new CliError(`cannot pass ${signal} on to ${id}`, { cause: error }));
+      }
+    });
+  });
+  if (streams.stdin) {
+    passInput(target, named, streams.stdin, left.resolve).catch(left.reject);
+  }
+
+  const exited = daemon.callAcrossRestarts("container.wait", named, { signal: done.signal });
+  const end = await Promise.race([
+    exited.then(({ exitStatus: status }): SessionEnd => ({ how: "exited", status })),
+    left.promise,
+  ]);
+  done.abort();
+  exited.catch(() => {
+    // The caller has left: nobody asks how the process ends.
+  });
+  if (end.how === "exited") await Promise.all(outputs.map((output) => output.drain(QUIET_MS)));
+  return end;
+}
+
+async function passInput(
+  target: SessionTarget,
+  named: { id: string; execId?: string },
+  stdin: Deno.FsFile,
+  leave: (end: SessionEnd) => void,
+): Promise<void> {
+  const { terminal } = target.streams.params;
+  const end = await copyInput(Deno.stdin, stdin, terminal ? target.detachKeys : undefined);
+  if (end === "detached") {
+    leave({ how: "detached" });
+    return;
+  }
+  if (end === "unread") return;
+  if (terminal) await stdin.write(END_OF_TRANSMISSION);
+  target.streams.closeStdin();
+  await target.daemon.call("container.closeStdin", named).catch((error) => {
+    if (!isGone(error)) throw error;
+  });
+}
+
+/** Keeps the process's terminal as large as this one, now and when it changes. */
+function followSize(
+  daemon: Daemon,
+  named: { id: string; execId?: string },
+): Disposable & { resize(): void } {
+  const resize = () => {
+    const { columns: width, rows: height } = Deno.consoleSize();
+    if (width < 1 || height < 1) return;
+    daemon.call("container.resizePty", { ...named, width, height }).catch(() => {
+      // The process has exited, or the daemon is away for now: a size is not worth a failure.
+    });
+  };
+  resize();
+  Deno.addSignalListener("SIGWINCH", resize);
+  return { resize, [Symbol.dispose]: () => Deno.removeSignalListener("SIGWINCH", resize) };
+}
+
+/** Whether the error says that the process has ended already. */
+function isGone(error: unknown): boolean {
+  return error instanceof BerthError &&
+    (error.kind === "NotFound" || error.kind === "FailedPrecondition");
+}

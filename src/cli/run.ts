@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { removeLater } from "./common/auto_remove.ts";
+import { commandOf, verb, withSocket } from "./common/command.ts";
+import { type ContainerOptions, withContainer } from "./common/container_options.ts";
+import { createRequest } from "./common/create_request.ts";
+import { Daemon } from "./common/daemon.ts";
+import { makeAttended, makeDetached } from "./common/make_container.ts";
+import { removeContainer } from "./common/remove.ts";
+import { detachKeysOf, withDetachKeys } from "./process_io/detach_keys.ts";
+import { runSession, type SessionEnd } from "./process_io/session.ts";
+import { SignalForwarder } from "./process_io/signal_forwarder.ts";
+import { print } from "./text/print.ts";
+
+interface RunOptions extends ContainerOptions {
+  readonly socket: string;
+  readonly detach?: true;
+  readonly rm?: true;
+  readonly detachKeys?: string;
+}
+
+/** `berth run` */
+export function runCommand(): Command {
+  return withDetachKeys(withContainer(withSocket(verb(
+    "run",
+    "Create a container, start it and stay with it",
+    "berth run --rm -it --rootfs ./rootfs -- sh",
+    "berth run -d --name web --rootfs ./rootfs --overlay --memory 64m -- httpd -f",
+    "berth run --rm --bundle ./bundle",
+  ))))
+    .passThroughOptions()
+    .option("-d, --detach", "do not stay: print the id; output goes to the container's log")
+    .option("--rm", "remove the container when it has exited")
+    .argument("[command...]", "what to run; with --bundle its config.json says that")
+    .action(async (args: string[], _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<RunOptions>();
+      const keys = detachKeysOf(options.detachKeys);
+      // From here on, so that an early signal is not lost on a container that is being made.
+      using signals = options.detach ? undefined : new SignalForwarder();
+      using daemon = await Daemon.connect(options.socket);
+      const { root } = await daemon.call("daemon.info", {});
+      const requestFor = (id: string) => createRequest(id, options, commandOf(args), root);
+      if (!signals) {
+        const id = await makeDetached(
+          daemon,
+          root,
+          options.name,
+          options.interactive ?? false,
+          requestFor,
+        );
+        await start(daemon, root, id);
+        if (options.rm) await removeLater(options.socket, id);
+        return print(id);
+      }
+      const { id, ...made } = await makeAttended(
+        daemon,
+        root,
+        options.name,
+        options.interactive ?? false,
+        requestFor,
+      );
+      using streams = made.streams;
+      using _lock = made.lock;
+      const end = await runSession({
+        daemon,
+        id,
+        streams,
+        signals,
+        detachKeys: keys,
+        start: () => start(daemon, root, id),
+      });
+      if (options.rm) await removeAfter(end, daemon, root, id, options.socket);
+      Deno.exitCode = end.how === "detached" ? 0 : end.status;
+    });
+}
+
+/** Starts a container; one that cannot be started is removed. */
+async function start(daemon: Daemon, root: string, id: string): Promise<void> {
+  try {
+    await daemon.call("container.start", { id });
+  } catch (error) {
+    await removeContainer(daemon, root, id, true);
+    throw error;
+  }
+}
+
+async function removeAfter(
+  end: SessionEnd,
+  daemon: Daemon,
+  root: string,
+  id: string,
+  socket: string,
+): Promise<void> {
+  if (end.how === "detached" || end.how === "left") return await removeLater(socket, id);
+  // Nobody will read what an unread container goes on to write: it would wait for ever.
+  await removeContainer(daemon, root, id, end.how === "unread");
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+
+const STEPS: readonly (readonly [seconds: number, unit: string])[] = [
+  [31_536_000, "y"],
+  [604_800, "w"],
+  [86_400, "d"],
+  [3_600, "h"],
+  [60, "m"],
+];
+
+/** A time span for people, in its largest unit: `42s`, `5m`, `3h`, `2d`. `milliseconds` ≥ 0. */
+export function formatAge(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  for (const [length, unit] of STEPS) {
+    // Two of a unit before it is used, so that a figure never hides more than half of itself.
+    if (seconds >= 2 * length) return `${Math.floor(seconds / length)}${unit}`;
+  }
+  return `${seconds}s`;
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
+
+/** Bytes for people, in binary units: `0B`, `1.5KiB`, `64MiB`. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  const digits = unit === 0 || value >= 100 ? 0 : 1;
+  return `${value.toFixed(digits).replace(/\.0$/, "")}${UNITS[unit] ?? ""}`;
+}
+
+/** A command line for people: arguments with blanks or quotes in them are quoted as for a shell. */
+export function formatCommand(args: readonly string[]): string {
+  return args.map((arg) => /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`)
+    .join(" ");
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+
+/** What one process of berth is: the daemon, a shim, or a command. */
+export type Role = "daemon" | "shim" | "cli";
+
+/** A role and the arguments that are left for it. */
+export interface Invocation {
+  readonly role: Role;
+  readonly args: string[];
+}
+
+/**
+ * Tells the role from the name that berth was called by (a link `berthd` is the daemon, `berth-shim`
+ * a shim) and else from its arguments.
+ */
+export function parseInvocation(name: string, args: readonly string[]): Invocation {
+  switch (name.slice(name.lastIndexOf("/") + 1)) {
+    case "berthd":
+      return { role: "daemon", args: [...args] };
+    case "berth-shim":
+      return { role: "shim", args: [...args] };
+  }
+  if (args[0] === "daemon") return { role: "daemon", args: args.slice(1) };
+  if (args[0] === "shim" && args[1] === "serve") return { role: "shim", args: args.slice(2) };
+  return { role: "cli", args: [...args] };
+}

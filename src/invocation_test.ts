@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { parseInvocation } from "./invocation.ts";
+
+Deno.test("the first argument chooses the role", () => {
+  assert.deepEqual(parseInvocation("/usr/bin/berth", ["daemon", "--state", "/s"]), {
+    role: "daemon",
+    args: ["--state", "/s"],
+  });
+  assert.deepEqual(parseInvocation("berth", ["shim", "serve", "--control", "/c"]), {
+    role: "shim",
+    args: ["--control", "/c"],
+  });
+  assert.deepEqual(parseInvocation("berth", ["ps"]), { role: "cli", args: ["ps"] });
+  assert.deepEqual(parseInvocation("berth", []), { role: "cli", args: [] });
+});
+
+Deno.test("a debug verb of shim is a command, not a shim", () => {
+  assert.equal(parseInvocation("berth", ["shim", "state", "--bundle", "/b"]).role, "cli");
+});
+
+Deno.test("a link chooses the role by its name, and takes all arguments", () => {
+  assert.deepEqual(parseInvocation("/usr/local/bin/berthd", ["--state", "/s"]), {
+    role: "daemon",
+    args: ["--state", "/s"],
+  });
+  assert.deepEqual(parseInvocation("berth-shim", ["--control", "/c"]), {
+    role: "shim",
+    args: ["--control", "/c"],
+  });
+});

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+import { parseInvocation } from "./invocation.ts";
+
+/**
+ * The name that this process was called by. The portable launcher, which starts Deno on the bundle,
+ * passes it in BERTH_ARGV0; otherwise it is argv[0], which keeps the name of a link where
+ * `Deno.execPath()` resolves it. The variable is taken out of the environment, or a daemon that was
+ * called by a link would pass its role on to its shims.
+ */
+function invokedName(): string {
+  const given = Deno.env.get("BERTH_ARGV0");
+  if (given !== undefined) {
+    Deno.env.delete("BERTH_ARGV0");
+    return given;
+  }
+  return Deno.readTextFileSync("/proc/self/cmdline").split("\0", 1)[0] ?? "";
+}
+
+/**
+ * Runs what argv asks for and answers the exit status. Each role is loaded by itself: a shim is
+ * started per container and must not pay for the command line.
+ */
+export async function main(): Promise<number> {
+  const { role, args } = parseInvocation(invokedName(), Deno.args);
+  switch (role) {
+    case "daemon":
+      return await (await import("./runtime/main.ts")).runDaemon(args);
+    case "shim":
+      return await (await import("./shim/main.ts")).runShim(args);
+    case "cli":
+      return await (await import("./cli/index.ts")).runCli(args);
+  }
+}
+
+if (import.meta.main) Deno.exit(await main());
