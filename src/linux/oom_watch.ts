@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+import { isGone, subtree } from "./cgroup_files.ts";
+import type { Cgroup } from "./cgroup_find.ts";
+import * as v1 from "./cgroup_v1.ts";
+import * as v2 from "./cgroup_v2.ts";
+import { EAGAIN, isErrno } from "./errno.ts";
+import { O_CLOEXEC, O_NONBLOCK, O_RDONLY, OwnedFd, read } from "./fd.ts";
+import { check, cstring, lazyLibc } from "./libc.ts";
+import type { Poller } from "./poller.ts";
+
+const libc = lazyLibc({
+  eventfd: { parameters: [/* unsigned int initval */ "u32", /* int flags */ "i32"], result: "i32" },
+  inotify_init1: { parameters: [/* int flags */ "i32"], result: "i32" },
+  inotify_add_watch: {
+    parameters: [/* int fd */ "i32", /* const char *pathname */ "buffer", /* u32 mask */ "u32"],
+    result: "i32",
+  },
+});
+
+// include/uapi/linux/inotify.h
+const IN_MODIFY = 2;
+
+/** Milliseconds after a v1 notification at which to look again for the kill that it announced. */
+const LOOKS = [1, 5, 20, 100, 500];
+
+/** An OOM kill in a container. */
+export interface OomKill {
+  /**
+   * Directory of the cgroup whose limit was hit: the container's, one below or above it; `/` where
+   * it was the machine's memory that ran out.
+   */
+  readonly cgroup: string;
+  /** That cgroup's limit, bytes. */
+  readonly limit?: number;
+  /**
+   * The most that it has had in use, bytes: what was in use at the kill is freed before anybody can
+   * read it. Its present usage where the kernel does not keep the peak (v2 before Linux 5.19).
+   */
+  readonly usage?: number;
+  /** OOM kills in the container so far, this one included. */
+  readonly kills: number;
+}
+
+/** Options of {@linkcode OomWatch.open}. */
+export interface OomWatchOptions {
+  /**
+   * Waits for the kernel's notifications. Without one nothing is waited for, and kills are reported
+   * by {@linkcode OomWatch.check} alone.
+   */
+  readonly poller?: Poller;
+  /** Called once per OOM kill. */
+  readonly onOom: (kill: OomKill) => void;
+  /** How many kills were reported already, by a watch before this one; 0 by default. */
+  readonly kills?: number;
+}
+
+/**
+ * Reports every OOM kill in a container's cgroup. The truth is the kernel's counter; notifications
+ * only say when to look. {@linkcode check} looks at once: call it when a process of the container
+ * has exited and before that is said, then no kill is lost and none comes after its exit, for the
+ * kernel counts a kill before it sends the signal. In v1 it is also what finds kills by the limit of
+ * a cgroup below the container's, or of the machine, for which v1 notifies nobody here.
+ */
+export class OomWatch implements Disposable {
+  readonly #memory: Memory;
+  readonly #onOom: (kill: OomKill) => void;
+  /** The notification's fd and its registration. */
+  readonly #armed: DisposableStack;
+  /** What each cgroup's own limit had done when last looked at. */
+  readonly #hits = new Map<string, number>();
+  #kills: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  private constructor(memory: Memory, { poller, onOom, kills = 0 }: OomWatchOptions) {
+    this.#memory = memory;
+    this.#onOom = onOom;
+    this.#kills = kills;
+    using armed = new DisposableStack();
+    if (poller !== undefined) {
+      const { fd } = armed.use(new OwnedFd(memory.arm()));
+      armed.use(poller.add(fd, () => {
+        drain(fd);
+        this.#look(0);
+      }));
+    }
+    // What the limits of the container's own cgroups did before is the cause of the kills that
+    // nobody has reported yet, if there are any.
+    const late = (memory.kills() ?? 0) > kills;
+    for (const path of memory.candidates()) {
+      const own = path === memory.path || path.startsWith(`${memory.path}/`);
+      this.#hits.set(path, late && own ? 0 : memory.hits(path));
+    }
+    this.#armed = armed.move();
+    this.check();
+  }
+
+  /**
+   * Arms the notification, then reports what was counted before. `undefined` where there is no
+   * memory controller.
+   *
+   * @throws LinuxError; Deno.errors.NotFound when the cgroup is gone
+   */
+  static open(cgroup: Cgroup, options: OomWatchOptions): OomWatch | undefined {
+    const { memory, unified } = cgroup.paths;
+    if (memory !== undefined) return new OomWatch(memoryV1(memory), options);
+    if (v2.memoryUsage(unified) === undefined || unified === undefined) return undefined;
+    return new OomWatch(memoryV2(unified), options);
+  }
+
+  /** OOM kills so far. */
+  get kills(): number {
+    return this.#kills;
+  }
+
+  /** Looks at the counter now and reports each kill that is new. */
+  check(): void {
+    const now = this.#memory.kills();
+    if (now === undefined || now <= this.#kills) return;
+    const cause = this.#cause();
+    while (this.#kills < now) this.#onOom({ ...cause, kills: ++this.#kills });
+  }
+
+  /** v1 notifies before it kills, so the counter may be late. */
+  #look(round: number): void {
+    clearTimeout(this.#timer);
+    const before = this.#kills;
+    this.check();
+    const late = this.#memory.early && this.#kills === before;
+    const delay = late ? LOOKS[round] : undefined;
+    if (delay !== undefined) this.#timer = setTimeout(() => this.#look(round + 1), delay);
+  }
+
+  /** The nearest cgroup of which the limit has stood in the way since the last look. */
+  #cause(): Omit<OomKill, "kills"> {
+    let cause: string | undefined;
+    for (const path of this.#memory.candidates()) {
+      const hits = this.#memory.hits(path);
+      if (hits > (this.#hits.get(path) ?? 0)) cause ??= path;
+      this.#hits.set(path, hits);
+    }
+    if (cause === undefined) return { cgroup: "/" };
+    const limit = this.#memory.limit(cause), usage = this.#memory.usage(cause);
+    return {
+      cgroup: cause,
+      ...(limit !== undefined && { limit }),
+      ...(usage !== undefined && { usage }),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#armed.dispose();
+  }
+}
+
+/** What differs between v1 and v2. */
+interface Memory {
+  /** The container's cgroup. */
+  readonly path: string;
+  /** Whether a notification comes before its kill is counted. */
+  readonly early: boolean;
+  /** Starts notification; an fd that becomes readable with each. */
+  arm(): number;
+  kills(): number | undefined;
+  /** The cgroups whose limit can kill in the container: its own, those below, those above. */
+  candidates(): string[];
+  hits(path: string): number;
+  limit(path: string): number | undefined;
+  usage(path: string): number | undefined;
+}
+
+function memoryV1(path: string): Memory {
+  return {
+    path,
+    early: true,
+    arm: () => armEventControl(path),
+    kills: () => v1.oomKills(path),
+    candidates: () => family(path, "memory.limit_in_bytes"),
+    hits: v1.limitHits,
+    limit: v1.memoryLimit,
+    usage: (cause) => v1.memoryPeak(cause) ?? v1.memoryUsage(cause),
+  };
+}
+
+function memoryV2(path: string): Memory {
+  return {
+    path,
+    early: false,
+    arm: () => armInotify(`${path}/memory.events`),
+    kills: () => v2.oomKills(path),
+    candidates: () => family(path, "memory.max"),
+    hits: v2.limitHits,
+    limit: v2.memoryLimit,
+    usage: (cause) => v2.memoryPeak(cause) ?? v2.memoryUsage(cause),
+  };
+}
+
+/** A cgroup, those below it, and those above as far up as they have `file`. */
+function family(path: string, file: string): string[] {
+  const members = subtree(path);
+  for (let dir = parent(path); exists(`${dir}/${file}`); dir = parent(dir)) members.push(dir);
+  return members;
+}
+
+function parent(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (isGone(error)) return false;
+    throw error;
+  }
+}
+
+/**
+ * cgroup.event_control: "<eventfd> <fd of memory.oom_control>" has the eventfd signalled when the
+ * limit of the cgroup or of one above it leads to an OOM (Documentation/admin-guide/cgroup-v1/
+ * memory.rst, 10. OOM Control), and when the cgroup is removed.
+ */
+function armEventControl(path: string): number {
+  using event = new OwnedFd(check(libc().eventfd(0, O_CLOEXEC | O_NONBLOCK), "eventfd"));
+  using control = OwnedFd.open(`${path}/memory.oom_control`, O_RDONLY);
+  Deno.writeTextFileSync(`${path}/cgroup.event_control`, `${event.fd} ${control.fd}`, {
+    create: false,
+  });
+  return event.release();
+}
+
+/** The kernel modifies memory.events in the eyes of inotify(7) whenever a counter in it grows. */
+function armInotify(path: string): number {
+  using inotify = new OwnedFd(
+    check(libc().inotify_init1(O_CLOEXEC | O_NONBLOCK), "inotify_init1"),
+  );
+  const name = cstring(path);
+  check(libc().inotify_add_watch(inotify.fd, name, IN_MODIFY), "inotify_add_watch", path);
+  return inotify.release();
+}
+
+/** Takes in what a notification wrote, so that the fd is no longer readable. */
+function drain(fd: number): void {
+  try {
+    read(fd, new Uint8Array(1024));
+  } catch (error) {
+    // Readiness may be spurious: nothing to take in.
+    if (!isErrno(error, EAGAIN)) throw error;
+  }
+}
