@@ -33,15 +33,18 @@ export class TestArea implements AsyncDisposable {
   readonly #services: ShimService[] = [];
   #count = 0;
 
-  /** @param options.reaper whether this process itself will serve bundles. */
-  constructor({ reaper = true }: { reaper?: boolean } = {}) {
-    this.#reaper = reaper ? Reaper.start({ subreaper: true }) : undefined;
+  /**
+   * @param options.reaper whether this process itself will serve bundles.
+   * @param options.steal false where the test starts processes by Deno.Command.
+   */
+  constructor({ reaper = true, steal = true }: { reaper?: boolean; steal?: boolean } = {}) {
+    this.#reaper = reaper ? Reaper.start({ subreaper: true, steal }) : undefined;
     for (const name of ["bin", "proc", "dev", "sys", "tmp", "etc"]) {
       Deno.mkdirSync(`${this.rootfs}/${name}`, { recursive: true });
     }
     Deno.copyFileSync("/bin/busybox", `${this.rootfs}/bin/busybox`);
     Deno.chmodSync(`${this.rootfs}/bin/busybox`, 0o755);
-    for (const applet of ["sh", "true", "false", "sleep", "cat", "echo", "id", "head", "stty"]) {
+    for (const applet of ["sh", "true", "false", "sleep", "cat", "echo", "id", "seq", "stty"]) {
       Deno.symlinkSync("busybox", `${this.rootfs}/bin/${applet}`);
     }
   }
