@@ -220,6 +220,7 @@ export class Peer implements Disposable {
       const count = await this.#conn.read(buffer);
       if (count === null) break;
       reader.feed(buffer.subarray(0, count));
+      this.#begun = 0;
       for (let line = reader.next(); line !== undefined; line = reader.next()) {
         const pending = line === TOO_LONG ? this.#refuseLine() : this.#receive(line);
         if (pending !== undefined) await pending;

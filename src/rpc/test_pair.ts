@@ -104,3 +104,12 @@ export async function exchange(
   conn.closeWrite();
   return await answers;
 }
+
+/** Waits until `condition` holds; throws after 10 seconds. */
+export async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`never came: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { daemonContract, eventNotification } from "./daemon_contract.ts";
+import { ERROR_CODES } from "./errors.ts";
+import { openrpcDocument } from "./openrpc.ts";
+import { shimContract } from "./shim_contract.ts";
+
+const document = openrpcDocument(daemonContract, {
+  title: "berth",
+  version: "1.2.3",
+  notifications: [eventNotification],
+});
+
+Deno.test("the OpenRPC document has every method of the contract, with params by name", () => {
+  assert.match(document.openrpc, /^1\./);
+  assert.deepEqual(document.methods.map((method) => method.name), Object.keys(daemonContract));
+  const create = document.methods.find((method) => method.name === "container.create");
+  assert(create);
+  assert.equal(create.paramStructure, "by-name");
+  const required = create.params.filter((param) => param.required).map((param) => param.name);
+  assert.deepEqual(required, ["id", "spec"]);
+  const id = create.params.find((param) => param.name === "id");
+  assert.equal(id?.schema.type, "string");
+  assert.equal(id?.schema.pattern, "^[A-Za-z0-9][A-Za-z0-9_.-]{0,75}$");
+});
+
+Deno.test("the OpenRPC document lists each error with its code, and every reference leads there", () => {
+  for (const [kind, code] of Object.entries(ERROR_CODES)) {
+    assert.equal(document.components.errors[kind]?.code, code);
+  }
+  for (const { errors } of document.methods) {
+    for (const { $ref } of errors) {
+      assert(Object.hasOwn(document.components.errors, $ref.replace("#/components/errors/", "")));
+    }
+  }
+});
+
+Deno.test("the OpenRPC document survives JSON and describes notifications", () => {
+  assert.deepEqual(JSON.parse(JSON.stringify(document)), document);
+  const [event] = document["x-notifications"];
+  assert.equal(event?.name, "events.event");
+  assert.deepEqual(event?.params.map((param) => param.name), ["subscription", "event"]);
+});
+
+Deno.test("the shim's contract can be described too", () => {
+  const { methods } = openrpcDocument(shimContract, { title: "berth shim", version: "1" });
+  assert.equal(methods.length, Object.keys(shimContract).length);
+});
