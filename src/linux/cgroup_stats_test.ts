@@ -182,7 +182,8 @@ Deno.test("the real cgroup of a process has figures, and limits only where they 
   assert.equal(memoryLimit(test.cgroup), 64 << 20);
   assert.deepEqual(after.pids, { current: 0, limit: 20 });
   assert.ok(after.cpu!.usageUsec > before.cpu.usageUsec);
-  assert.ok(after.cpu!.userUsec! > 0 && after.cpu!.systemUsec! > 0);
+  // Which of the two a short run is counted as is up to the kernel's ticks.
+  assert.ok(after.cpu!.userUsec! + after.cpu!.systemUsec! > 0);
 });
 
 Deno.test("the figures have the shape of the contract's stats", () => {

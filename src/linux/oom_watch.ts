@@ -1,24 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { isGone, subtree } from "./cgroup_files.ts";
 import type { Cgroup } from "./cgroup_find.ts";
-import * as v1 from "./cgroup_v1.ts";
-import * as v2 from "./cgroup_v2.ts";
 import { EAGAIN, isErrno } from "./errno.ts";
-import { O_CLOEXEC, O_NONBLOCK, O_RDONLY, OwnedFd, read } from "./fd.ts";
-import { check, cstring, lazyLibc } from "./libc.ts";
+import { OwnedFd, read } from "./fd.ts";
+import { type OomMemory, oomMemory } from "./oom_memory.ts";
 import type { Poller } from "./poller.ts";
-
-const libc = lazyLibc({
-  eventfd: { parameters: [/* unsigned int initval */ "u32", /* int flags */ "i32"], result: "i32" },
-  inotify_init1: { parameters: [/* int flags */ "i32"], result: "i32" },
-  inotify_add_watch: {
-    parameters: [/* int fd */ "i32", /* const char *pathname */ "buffer", /* u32 mask */ "u32"],
-    result: "i32",
-  },
-});
-
-// include/uapi/linux/inotify.h
-const IN_MODIFY = 2;
 
 /** Milliseconds after a v1 notification at which to look again for the kill that it announced. */
 const LOOKS = [1, 5, 20, 100, 500];
@@ -62,7 +47,7 @@ export interface OomWatchOptions {
  * a cgroup below the container's, or of the machine, for which v1 notifies nobody here.
  */
 export class OomWatch implements Disposable {
-  readonly #memory: Memory;
+  readonly #memory: OomMemory;
   readonly #onOom: (kill: OomKill) => void;
   /** The notification's fd and its registration. */
   readonly #armed: DisposableStack;
@@ -71,7 +56,7 @@ export class OomWatch implements Disposable {
   #kills: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  private constructor(memory: Memory, { poller, onOom, kills = 0 }: OomWatchOptions) {
+  private constructor(memory: OomMemory, { poller, onOom, kills = 0 }: OomWatchOptions) {
     this.#memory = memory;
     this.#onOom = onOom;
     this.#kills = kills;
@@ -101,10 +86,8 @@ export class OomWatch implements Disposable {
    * @throws LinuxError; Deno.errors.NotFound when the cgroup is gone
    */
   static open(cgroup: Cgroup, options: OomWatchOptions): OomWatch | undefined {
-    const { memory, unified } = cgroup.paths;
-    if (memory !== undefined) return new OomWatch(memoryV1(memory), options);
-    if (v2.memoryUsage(unified) === undefined || unified === undefined) return undefined;
-    return new OomWatch(memoryV2(unified), options);
+    const memory = oomMemory(cgroup);
+    return memory && new OomWatch(memory, options);
   }
 
   /** OOM kills so far. */
@@ -151,93 +134,6 @@ export class OomWatch implements Disposable {
     clearTimeout(this.#timer);
     this.#armed.dispose();
   }
-}
-
-/** What differs between v1 and v2. */
-interface Memory {
-  /** The container's cgroup. */
-  readonly path: string;
-  /** Whether a notification comes before its kill is counted. */
-  readonly early: boolean;
-  /** Starts notification; an fd that becomes readable with each. */
-  arm(): number;
-  kills(): number | undefined;
-  /** The cgroups whose limit can kill in the container: its own, those below, those above. */
-  candidates(): string[];
-  hits(path: string): number;
-  limit(path: string): number | undefined;
-  usage(path: string): number | undefined;
-}
-
-function memoryV1(path: string): Memory {
-  return {
-    path,
-    early: true,
-    arm: () => armEventControl(path),
-    kills: () => v1.oomKills(path),
-    candidates: () => family(path, "memory.limit_in_bytes"),
-    hits: v1.limitHits,
-    limit: v1.memoryLimit,
-    usage: (cause) => v1.memoryPeak(cause) ?? v1.memoryUsage(cause),
-  };
-}
-
-function memoryV2(path: string): Memory {
-  return {
-    path,
-    early: false,
-    arm: () => armInotify(`${path}/memory.events`),
-    kills: () => v2.oomKills(path),
-    candidates: () => family(path, "memory.max"),
-    hits: v2.limitHits,
-    limit: v2.memoryLimit,
-    usage: (cause) => v2.memoryPeak(cause) ?? v2.memoryUsage(cause),
-  };
-}
-
-/** A cgroup, those below it, and those above as far up as they have `file`. */
-function family(path: string, file: string): string[] {
-  const members = subtree(path);
-  for (let dir = parent(path); exists(`${dir}/${file}`); dir = parent(dir)) members.push(dir);
-  return members;
-}
-
-function parent(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (isGone(error)) return false;
-    throw error;
-  }
-}
-
-/**
- * cgroup.event_control: "<eventfd> <fd of memory.oom_control>" has the eventfd signalled when the
- * limit of the cgroup or of one above it leads to an OOM (Documentation/admin-guide/cgroup-v1/
- * memory.rst, 10. OOM Control), and when the cgroup is removed.
- */
-function armEventControl(path: string): number {
-  using event = new OwnedFd(check(libc().eventfd(0, O_CLOEXEC | O_NONBLOCK), "eventfd"));
-  using control = OwnedFd.open(`${path}/memory.oom_control`, O_RDONLY);
-  Deno.writeTextFileSync(`${path}/cgroup.event_control`, `${event.fd} ${control.fd}`, {
-    create: false,
-  });
-  return event.release();
-}
-
-/** The kernel modifies memory.events in the eyes of inotify(7) whenever a counter in it grows. */
-function armInotify(path: string): number {
-  using inotify = new OwnedFd(
-    check(libc().inotify_init1(O_CLOEXEC | O_NONBLOCK), "inotify_init1"),
-  );
-  const name = cstring(path);
-  check(libc().inotify_add_watch(inotify.fd, name, IN_MODIFY), "inotify_add_watch", path);
-  return inotify.release();
 }
 
 /** Takes in what a notification wrote, so that the fd is no longer readable. */
