@@ -18,9 +18,9 @@ export function parseInvocation(name: string, args: readonly string[]): Invocati
     case "berthd":
       return { role: "daemon", args: [...args] };
     case "berth-shim":
-      return { role: "shim", args: [...args] };
+      return { role: "shim", args: ["serve", ...args] };
   }
   if (args[0] === "daemon") return { role: "daemon", args: args.slice(1) };
-  if (args[0] === "shim" && args[1] === "serve") return { role: "shim", args: args.slice(2) };
+  if (args[0] === "shim" && args[1] === "serve") return { role: "shim", args: args.slice(1) };
   return { role: "cli", args: [...args] };
 }

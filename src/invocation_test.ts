@@ -9,7 +9,7 @@ Deno.test("the first argument chooses the role", () => {
   });
   assert.deepEqual(parseInvocation("berth", ["shim", "serve", "--control", "/c"]), {
     role: "shim",
-    args: ["--control", "/c"],
+    args: ["serve", "--control", "/c"],
   });
   assert.deepEqual(parseInvocation("berth", ["ps"]), { role: "cli", args: ["ps"] });
   assert.deepEqual(parseInvocation("berth", []), { role: "cli", args: [] });
@@ -26,6 +26,6 @@ Deno.test("a link chooses the role by its name, and takes all arguments", () => 
   });
   assert.deepEqual(parseInvocation("berth-shim", ["--control", "/c"]), {
     role: "shim",
-    args: ["--control", "/c"],
+    args: ["serve", "--control", "/c"],
   });
 });

@@ -17,19 +17,24 @@ function invokedName(): string {
 }
 
 /**
- * Runs what argv asks for and answers the exit status. Each role is loaded by itself: a shim is
- * started per container and must not pay for the command line.
+ * Runs what argv asks for and answers the exit status; a shim answers none, but ends itself when it
+ * has nothing left to serve. Each role is loaded by itself: a shim is started per container and must
+ * not pay for the command line.
  */
-export async function main(): Promise<number> {
+export async function main(): Promise<number | undefined> {
   const { role, args } = parseInvocation(invokedName(), Deno.args);
   switch (role) {
     case "daemon":
       return await (await import("./runtime/main.ts")).runDaemon(args);
     case "shim":
-      return await (await import("./shim/main.ts")).runShim(args);
+      await (await import("./shim/main.ts")).runShim(args);
+      return undefined;
     case "cli":
       return await (await import("./cli/index.ts")).runCli(args);
   }
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) {
+  const status = await main();
+  if (status !== undefined) Deno.exit(status);
+}

@@ -30,6 +30,7 @@ export interface ContainerOptions extends ResourceOptions {
   readonly label?: Readonly<Record<string, string>>;
   readonly runtime?: string;
   readonly group?: string;
+  readonly cgroupParent?: string;
   readonly pivot: boolean;
 }
 
@@ -51,6 +52,7 @@ export const SPEC_OPTIONS = [
   "cpusetCpus",
   "cpusetMems",
   "pids",
+  "cgroupParent",
 ] as const satisfies readonly (keyof ContainerOptions)[];
 
 /** Adds what makes up a container; `run` and `create` take the same. */
@@ -86,6 +88,7 @@ export function withContainer(command: Command): Command {
       .option("-l, --label <k=v>", "label; may be repeated", collectLabel)
       .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path")
       .option("--group <name>", "share one shim process with the group's other containers")
+      .option("--cgroup-parent <path>", "cgroup that holds the container's, named by its id")
       .option("--no-pivot", "do not use pivot_root, for a root filesystem on a ramdisk"),
   );
 }

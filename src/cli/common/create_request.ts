@@ -50,6 +50,9 @@ export function createRequest(
       ...(options.cwd !== undefined && { cwd: options.cwd }),
       ...(options.user !== undefined && { user: options.user }),
       ...(options.hostname !== undefined && { hostname: options.hostname }),
+      ...(options.cgroupParent !== undefined && {
+        cgroupsPath: `/${options.cgroupParent.replace(/^\/+|\/+$/g, "")}/${id}`,
+      }),
     }),
   };
   const overlay = options.overlay ? overlayOn(rootfs, makePlace(root, "overlay", id)) : undefined;

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+import { within } from "./poll.ts";
+import { rootfsDir } from "./rootfs.ts";
+import { program } from "./run.ts";
+import type { TestDaemon } from "./daemon.ts";
+
+/** What a command of `berth` did. */
+export interface CliResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Options of {@linkcode cli}. */
+export interface CliOptions {
+  /** What to write to its standard input; left out: none. */
+  readonly stdin?: string | Uint8Array<ArrayBuffer>;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** The command for `Deno.Command` that runs `berth` against the daemon. */
+export function cliCommand(
+  daemon: TestDaemon,
+  args: readonly string[],
+  options: Deno.CommandOptions = {},
+): Deno.Command {
+  const [command = "", ...first] = program();
+  return new Deno.Command(command, {
+    cwd: daemon.dir,
+    ...options,
+    args: [...first, ...args],
+    env: { BERTH_SOCKET: daemon.socket, ...options.env },
+  });
+}
+
+/** Runs `berth` with these arguments and waits for it. */
+export async function cli(
+  daemon: TestDaemon,
+  args: readonly string[],
+  options: CliOptions = {},
+): Promise<CliResult> {
+  const child = cliCommand(daemon, args, {
+    stdin: options.stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+    ...(options.env && { env: { ...options.env } }),
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+  }).spawn();
+  if (options.stdin !== undefined) {
+    const bytes = typeof options.stdin === "string"
+      ? new TextEncoder().encode(options.stdin)
+      : options.stdin;
+    const writer = child.stdin.getWriter();
+    writer.write(bytes).then(() => writer.close()).catch(() => {
+      // A command that does not read its input has ended before it was written.
+    });
+  }
+  const { code, stdout, stderr } = await within(`berth ${args.join(" ")}`, child.output(), 60_000);
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** The arguments that have `berth run` and `create` use the test's rootfs and cgroup. */
+export function rootfsArgs(daemon: TestDaemon): string[] {
+  return ["--rootfs", rootfsDir(), "--cgroup-parent", daemon.cgroup];
+}
