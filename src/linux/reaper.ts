@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ECHILD, ESRCH, LinuxError } from "./errno.ts";
 import { closeOnExecAll } from "./fd.ts";
+import { holdEventLoop } from "./timer.ts";
 import { errno, lazyLibc } from "./libc.ts";
 import { kill, prctlSubreaper } from "./process.ts";
 import { type SpawnOptions, spawnProcess } from "./spawn.ts";
@@ -73,7 +74,7 @@ export class Reaper implements Disposable {
   readonly #view = new DataView(this.#siginfo.buffer);
   readonly #onSigchld = () => this.#reap();
   #keepers = 0;
-  #hold: ReturnType<typeof setInterval> | undefined;
+  #hold: Disposable | undefined;
 
   private constructor(options: ReaperOptions) {
     this.#options = options;
@@ -185,14 +186,14 @@ export class Reaper implements Disposable {
     const entry = { ...Promise.withResolvers<Exit>(), spawned };
     this.#entries.set(pid, entry);
     // A signal listener does not keep the event loop going, so an awaited exit could end it.
-    this.#hold ??= setInterval(() => {}, 2 ** 31 - 1);
+    this.#hold ??= holdEventLoop();
     return entry;
   }
 
   #remove(pid: number): void {
     this.#entries.delete(pid);
     if (this.#entries.size > 0) return;
-    clearInterval(this.#hold);
+    this.#hold?.[Symbol.dispose]();
     this.#hold = undefined;
   }
 
