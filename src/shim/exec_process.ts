@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { kill } from "../linux/process.ts";
-import { SIGKILL } from "../linux/signals.ts";
 import type { Stdio } from "../oci/bundle.ts";
 import { readJson, writeJsonAtomic } from "../oci/bundle.ts";
 import { mergeProcess } from "../oci/exec_process.ts";
 import { PublishedExit } from "./exit_order.ts";
 import type { ProcessExit } from "./init_states.ts";
-import type { ProcessContext, Watched } from "./init_process.ts";
+import type { ProcessContext } from "./init_process.ts";
 import { stdioOptions } from "./init_process.ts";
 import { openIo } from "./io.ts";
+import { killUnlessExited } from "./kill.ts";
+import type { Watched } from "./kill.ts";
 import type { ExecAction, ExecState } from "./exec_states.ts";
 import { nextExecState } from "./exec_states.ts";
 import { readPidFile, removeFile } from "./pid_file.ts";
@@ -98,8 +98,7 @@ export class ExecProcess {
       io.started();
     } catch (error) {
       // Without its terminal nobody could use it.
-      exited.catch(() => {});
-      kill(pid, SIGKILL);
+      await killUnlessExited(pid, { exited });
       throw error;
     }
     this.#to("started", pid);

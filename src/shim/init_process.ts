@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 import type { Poller } from "../linux/poller.ts";
-import type { Exit, Reaper } from "../linux/reaper.ts";
-import { kill } from "../linux/process.ts";
-import { SIGKILL } from "../linux/signals.ts";
-import { ESRCH, isErrno } from "../linux/errno.ts";
+import type { Reaper } from "../linux/reaper.ts";
 import type { BundlePaths, BundleRecord } from "../oci/bundle.ts";
 import type { Runc } from "../oci/runc.ts";
 import { openIo } from "./io.ts";
+import { killUnlessExited } from "./kill.ts";
+import type { Watched } from "./kill.ts";
 import type { InitAction, InitState, ProcessExit } from "./init_states.ts";
 import { nextState, wrongState } from "./init_states.ts";
 import { readPidFile, removeFile, tryReadPidFile } from "./pid_file.ts";
@@ -22,11 +21,6 @@ export interface ProcessContext {
   readonly poller: Poller;
   /** Writes a line for a person to read to the shim's log. */
   readonly log: (message: string) => void;
-}
-
-/** The exit to come of a process; in an object, for async functions wait for a bare promise. */
-export interface Watched {
-  readonly exited: Promise<Exit>;
 }
 
 /**
@@ -70,6 +64,8 @@ export class InitProcess {
     const { record, paths } = this.#context;
     this.check("create");
     this.#state = { name: "creating" };
+    // Init can die before its pid is known.
+    using _kept = this.#context.reaper.keepUnclaimed();
     try {
       await mountRootfs(record.id, paths.rootfs, record.rootfs);
       this.#io = openIo(record.stdio, paths.dir, "init.tty", this.#context.poller);
@@ -86,8 +82,6 @@ export class InitProcess {
 
   async #runCreate(io: ProcessIo): Promise<Watched> {
     const { record, paths, runc, reaper } = this.#context;
-    // Init can die before its pid is known.
-    using _kept = reaper.keepUnclaimed();
     await runc.create({
       id: record.id,
       bundle: paths.dir,
@@ -114,13 +108,20 @@ export class InitProcess {
     };
     if (this.#io !== undefined && record.checkpoint === undefined) {
       await step("delete", () => runc.delete(record.id, { force: true }));
-      await step("kill", () => killIfAlive(tryReadPidFile(paths.initPid)));
+      await step("kill", () => this.#killCreated());
     }
     await step("stdio", () => this.#io?.close());
     await step("unmount", () => unmountRootfs(record.id, paths.rootfs));
     await step("pid file", () => removeFile(paths.initPid));
     this.#io = undefined;
     this.#state = { name: "none" };
+  }
+
+  /** In case the runtime could not: only what is known to be this process's child. */
+  async #killCreated(): Promise<void> {
+    const pid = tryReadPidFile(this.#context.paths.initPid);
+    if (pid === undefined) return;
+    await killUnlessExited(pid, { exited: this.#context.reaper.watch(pid) });
   }
 
   /**
@@ -229,14 +230,4 @@ export function stdioOptions(
     ...io.fds,
     ...(io.consoleSocket === undefined ? {} : { consoleSocket: io.consoleSocket }),
   };
-}
-
-function killIfAlive(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    kill(pid, SIGKILL);
-  } catch (error) {
-    // Gone already, which is what is wanted.
-    if (!isErrno(error, ESRCH)) throw error;
-  }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../linux/cgroup.ts";
 import { findCgroup, freezerState, pids, thaw } from "../linux/cgroup.ts";
+import { ESRCH, isErrno } from "../linux/errno.ts";
 import type { Poller } from "../linux/poller.ts";
 import { kill } from "../linux/process.ts";
 import type { Exit, Reaper } from "../linux/reaper.ts";
@@ -23,10 +24,12 @@ import type { ExecRequest } from "./exec_process.ts";
 import { ExecProcess } from "./exec_process.ts";
 import { ExitGate, PublishedExit } from "./exit_order.ts";
 import { writeExitRecord } from "./exit_record.ts";
-import type { ProcessContext, Watched } from "./init_process.ts";
+import type { ProcessContext } from "./init_process.ts";
 import { InitProcess } from "./init_process.ts";
 import type { InitAction, ProcessExit } from "./init_states.ts";
 import { allows, wrongState } from "./init_states.ts";
+import { killUnlessExited } from "./kill.ts";
+import type { Watched } from "./kill.ts";
 import { Lock } from "./lock.ts";
 
 /** One call of the OCI runtime that has ended. */
@@ -224,8 +227,7 @@ export class ShimService {
     const { execId, pid } = exec;
     if (this.#gate.passed) {
       // Too late: after the exit of init nothing may be heard of the container's processes.
-      watched.exited.catch(() => {});
-      kill(pid, SIGKILL);
+      await killUnlessExited(pid, watched);
       await exec.release();
       throw wrongState(this.record.id, "exec in", this.#init.state.name);
     }
@@ -237,7 +239,7 @@ export class ShimService {
       exec.exit.resolve(exit);
       hold[Symbol.dispose]();
     });
-    if (this.#init.state.name === "stopped") kill(pid, SIGKILL);
+    if (this.#init.state.name === "stopped") await killUnlessExited(pid, watched);
     return { execId, pid };
   }
 
@@ -315,7 +317,7 @@ export class ShimService {
     if (execId !== undefined) {
       const { state } = this.#exec(execId);
       if (state.name !== "running") throw hasExited(id, execId);
-      kill(state.pid, number);
+      signalChild(state.pid, number, id, execId);
       return;
     }
     const { state } = this.#init;
@@ -326,8 +328,7 @@ export class ShimService {
       // The runtime may freeze it for this and leave it thawed.
       this.#noticeFreezer();
     } else {
-      // The kernel cannot give this pid to another process: it is our child, and not reaped yet.
-      kill(state.pid, number);
+      signalChild(state.pid, number, id);
     }
     if (number === SIGKILL) this.#letDie();
   }
@@ -503,9 +504,12 @@ export class ShimService {
    * init's exit can be seen (pid_namespaces(7)). Without one they are killed here.
    */
   #killStragglers(): void {
-    for (const { state } of this.#execs.values()) {
-      if (state.name === "running") kill(state.pid, SIGKILL);
-    }
+    // Not at once: the exit of an exec may have been reaped together with init's and be told next.
+    setTimeout(() => {
+      for (const { state } of this.#execs.values()) {
+        if (state.name === "running") kill(state.pid, SIGKILL);
+      }
+    }, 0);
     this.#stragglers = setTimeout(() => {
       this.#options.log(`execs of ${this.record.id} outlive its init`);
       this.#gate.force();
@@ -569,6 +573,17 @@ function signalNumber(signal: number | string): number {
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw new InvalidParamsError(message, [{ path: "signal", message }], { cause: error });
+  }
+}
+
+/** The kernel cannot give this pid to another process: it is our child, and not reaped yet. */
+function signalChild(pid: number, signal: number, id: string, execId?: string): void {
+  try {
+    kill(pid, signal);
+  } catch (error) {
+    // It was reaped in this turn of the event loop, and is about to be told.
+    if (isErrno(error, ESRCH)) throw hasExited(id, execId);
+    throw error;
   }
 }
 

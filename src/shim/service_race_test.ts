@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { kill } from "../linux/process.ts";
+import { FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
+import { readExitRecord } from "./exit_record.ts";
+import { NO_STDIO, TestArea, until } from "./test_bundle.ts";
+
+/** A runtime that does `before` and `after` (shell) around each call of `subcommand` of runc. */
+function wrapper(
+  area: TestArea,
+  subcommand: string,
+  { before = ":", after = ":" }: { before?: string; after?: string },
+): string {
+  const path = `${area.dir}/runtime-${subcommand}`;
+  Deno.writeTextFileSync(
+    path,
+    `#!/bin/sh
+for arg; do
+  [ "$arg" = ${subcommand} ] && { ${before}; runc "$@"; status=$?; ${after}; exit $status; }
+done
+exec runc "$@"
+`,
+  );
+  Deno.chmodSync(path, 0o755);
+  return path;
+}
+
+/** Shell that waits until the test makes the file \`name\`. */
+function gate(area: TestArea, name: string): { shell: string; open: () => void } {
+  const path = `${area.dir}/${name}`;
+  return {
+    shell: `while [ ! -e ${path} ]; do sleep 0.01; done`,
+    open: () => Deno.writeTextFileSync(path, ""),
+  };
+}
+
+function request(execId: string, ...args: string[]) {
+  return { execId, process: { args }, stdio: NO_STDIO };
+}
+
+Deno.test("an exit that overtakes its start is recorded at once and published after it", async () => {
+  await using area = new TestArea();
+  const slow = gate(area, "go");
+  const test = area.service({
+    args: ["/bin/sh", "-c", "exit 6"],
+    record: { runtime: wrapper(area, "start", { after: slow.shell }) },
+  });
+  const { service, paths } = test;
+  await service.create();
+  const starting = service.start();
+  await until(
+    "the exit is recorded",
+    () => readExitRecord(paths.exitRecord, service.record.instance)?.exitStatus === 6,
+  );
+  assert.equal(service.state().status, "stopped");
+  assert.deepEqual(test.story, ["create"]);
+  slow.open();
+  await starting;
+  assert.equal((await service.wait({})).exitStatus, 6);
+  assert.deepEqual(test.story, ["create", "start", "exit"]);
+  assert.ok(service.state().startedAt);
+});
+
+Deno.test("a container killed before its start has no start, but an exit", async () => {
+  await using area = new TestArea();
+  const slow = gate(area, "go");
+  const test = area.service({
+    record: { runtime: wrapper(area, "start", { before: slow.shell }) },
+  });
+  await test.service.create();
+  const starting = test.service.start();
+  await test.service.kill({ signal: 9 });
+  await until("it is stopped", () => test.service.state().status === "stopped");
+  slow.open();
+  await assert.rejects(starting, FailedPreconditionError);
+  assert.equal((await test.service.wait({})).exitStatus, 137);
+  assert.deepEqual(test.story, ["create", "exit"]);
+  await test.service.delete({});
+});
+
+Deno.test("a start that fails leaves the container created", async () => {
+  await using area = new TestArea();
+  const test = area.service({
+    record: { runtime: wrapper(area, "start", { before: "echo refused >&2; exit 3" }) },
+  });
+  await test.service.create();
+  await assert.rejects(test.service.start(), (error: Error) => {
+    assert.ok(error instanceof RuntimeError);
+    assert.equal(error.data.exitCode, 3);
+    return true;
+  });
+  assert.equal(test.service.state().status, "created");
+  await test.service.delete({});
+  assert.deepEqual(test.story, ["create", "exit"]);
+});
+
+Deno.test("a create that fails after the container was made removes it", async () => {
+  await using area = new TestArea();
+  const test = area.service({
+    record: { runtime: wrapper(area, "create", { after: "echo late >&2; exit 1" }) },
+    stdio: { stdout: area.fifo("out") },
+  });
+  await assert.rejects(test.service.create(), RuntimeError);
+  assert.deepEqual(Array.from(Deno.readDirSync(area.runtimeRoot)), []);
+  await until("its init is reaped", () => area.reaper.children() === 0);
+  assert.deepEqual(test.story, []);
+});
+
+Deno.test("a runtime that is not there is an error that names it", async () => {
+  await using area = new TestArea();
+  const test = area.service({ record: { runtime: "/nowhere/runc" } });
+  await assert.rejects(test.service.create(), /\/nowhere\/runc/);
+  assert.equal(test.service.state().status, "none");
+});
+
+Deno.test("an exec that ends before the runtime returns is told in order", async () => {
+  await using area = new TestArea();
+  const slow = gate(area, "go");
+  const test = area.service({
+    record: { runtime: wrapper(area, "exec", { after: slow.shell }) },
+  });
+  await test.service.create();
+  await test.service.start();
+  const executing = test.service.exec(request("e", "/bin/sh", "-c", "exit 4"));
+  await until("it has begun", () => {
+    try {
+      return Deno.readTextFileSync(`${test.paths.dir}/exec-e.pid`) !== "";
+    } catch {
+      return false; // not written yet
+    }
+  });
+  await test.service.kill({ signal: 9 });
+  await until("init is stopped", () => test.service.state().status === "stopped");
+  assert.deepEqual(test.story, ["create", "start"], "init's exit waits for the exec");
+  slow.open();
+  await executing;
+  await test.service.wait({});
+  assert.deepEqual(test.story.slice(2), ["exec-added:e", "exec-started:e", "exit:e", "exit"]);
+  assert.ok([4, 137].includes((await test.service.wait({ execId: "e" })).exitStatus));
+});
+
+Deno.test("an exec that cannot be made for its container died is not left", async () => {
+  await using area = new TestArea();
+  const slow = gate(area, "go");
+  const test = area.service({
+    record: { runtime: wrapper(area, "exec", { before: slow.shell }) },
+  });
+  await test.service.create();
+  await test.service.start();
+  const executing = test.service.exec(request("e", "/bin/true"));
+  await test.service.kill({ signal: 9 });
+  await until("init is stopped", () => test.service.state().status === "stopped");
+  slow.open();
+  await assert.rejects(executing, FailedPreconditionError);
+  assert.equal((await test.service.wait({})).exitStatus, 137);
+  assert.deepEqual(test.story, ["create", "start", "exit"]);
+  assert.deepEqual(test.service.state().processes, []);
+  await test.service.delete({});
+});
+
+Deno.test("delete can be repeated when the runtime fails, with the same answer", async () => {
+  await using area = new TestArea();
+  const flag = `${area.dir}/fail`;
+  Deno.writeTextFileSync(flag, "");
+  const before = `[ -e ${flag} ] && { echo not now >&2; exit 1; }`;
+  const test = area.service({
+    args: ["/bin/sh", "-c", "exit 3"],
+    record: { runtime: wrapper(area, "delete", { before }) },
+  });
+  await test.service.create();
+  await test.service.start();
+  const exit = await test.service.wait({});
+  await assert.rejects(test.service.delete({}), RuntimeError);
+  assert.equal(test.service.state().status, "stopped");
+  Deno.removeSync(flag);
+  const first = await test.service.delete({});
+  assert.equal(first.exitedAt, exit.exitedAt);
+  assert.deepEqual(await test.service.delete({}), first);
+});
+
+Deno.test("a busy rootfs is not removed through, and delete goes on when it is free", async () => {
+  await using area = new TestArea();
+  const id = "busy";
+  const test = area.service({
+    id,
+    args: ["/bin/true"],
+    rootPath: `${area.dir}/linux/${id}/rootfs`,
+    record: { rootfs: [{ type: "bind", source: area.rootfs, options: ["rbind"] }] },
+  });
+  await test.service.create();
+  await test.service.start();
+  await test.service.wait({});
+  const user = area.reaper.spawn(["sleep", "1000"], { cwd: test.paths.rootfs });
+  await assert.rejects(test.service.delete({}), /busy/);
+  kill(user.pid, 9);
+  await user.exited;
+  assert.equal((await test.service.delete({})).exitStatus, 0);
+});
