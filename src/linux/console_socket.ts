@@ -53,7 +53,7 @@ export class ConsoleSocket implements Disposable {
   }
 
   /**
-   * Listens at `path`, mode 0600. The runtime connects by this path itself: keep it below 108 bytes.
+   * Listens at `path`, mode 0600. The runtime connects by this path itself: at most 107 bytes.
    *
    * @throws LinuxError EADDRINUSE when something is at `path`; …
    */
@@ -84,8 +84,8 @@ export class ConsoleSocket implements Disposable {
     const accepted = libc().accept4(this.#socket.fd, null, null, SOCK_CLOEXEC);
     using connection = new OwnedFd(check(accepted, "accept", `a console at ${this.path}`));
 
-    // struct cmsghdr {size_t len; int level; int type; int fd}: of several fds the kernel keeps only
-    // what has room.
+    // struct cmsghdr {size_t len; int level; int type; int fd}: of several fds the kernel keeps
+    // only what has room.
     const control = new DataView(new ArrayBuffer(20));
     const controlBytes = new Uint8Array(control.buffer);
     // The runtime sends the name of the terminal along, of which nothing is needed.

@@ -49,7 +49,7 @@ export function check(result: number, syscall: string, what?: string): number {
   return result;
 }
 
-/** Does `call`, which says -1 when it fails, until it is not interrupted; then {@linkcode check}. */
+/** As {@linkcode check}, of a call that is made again for as long as a signal interrupts it. */
 export function retry(call: () => number, syscall: string, what?: string): number {
   for (;;) {
     const result = call();

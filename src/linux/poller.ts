@@ -54,8 +54,8 @@ interface Interest {
  * many are waited for, at most one thread is blocked, and none (nothing that keeps the event
  * loop going either) while there is nothing to wait for.
  *
- * Readiness may be spurious, so fds should be O_NONBLOCK. A hang-up or error counts as both readable
- * and writable: the read or write then tells. End the wait before closing its fd.
+ * Readiness may be spurious, so fds should be O_NONBLOCK. A hang-up or error counts as both
+ * readable and writable: the read or write then tells. End the wait before closing its fd.
  */
 export class Poller implements Disposable, AsyncDisposable {
   readonly #epoll = new OwnedFd(check(libc().epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
@@ -104,8 +104,8 @@ export class Poller implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Calls `callback` whenever `fd` is readable, until the result is disposed of. It has to read what
-   * is there, or it is called again at once. One callback for an fd.
+   * Calls `callback` whenever `fd` is readable, until the result is disposed of. It has to read
+   * what is there, or it is called again at once. One callback for an fd.
    *
    * @throws LinuxError EEXIST when the fd has a callback; EPERM for a regular file; EBADF
    */
@@ -129,7 +129,7 @@ export class Poller implements Disposable, AsyncDisposable {
     return { [Symbol.dispose]: remove };
   }
 
-  /** Rejects what is pending; the thread, if one is blocked, ends at once but not within this call. */
+  /** Rejects what is pending; a blocked thread ends at once, but not within this call. */
   [Symbol.dispose](): void {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -205,7 +205,7 @@ export class Poller implements Disposable, AsyncDisposable {
     );
   }
 
-  /** Makes a blocked thread return; changes of interest need none, the kernel heeds them at once. */
+  /** Makes a blocked thread return. Changed interests need none: the kernel heeds them at once. */
   #interrupt(): void {
     if (this.#blocked) write(this.#wake.fd, new Uint8Array(new BigUint64Array([1n]).buffer));
   }
