@@ -84,7 +84,7 @@ Deno.test("a result that is no JSON, or longer than a line, becomes an error of 
   await assert.rejects(peer.call("bigint"), { kind: "Internal" });
   await assert.rejects(peer.call("long"), { kind: "ResourceExhausted" });
   assert.equal(await peer.call("nothing"), null);
-  await assert.rejects(peer.call("echo", 1n), { kind: "Internal" });
+  await assert.rejects(peer.call("echo", 1n), TypeError);
   await assert.rejects(peer.call("echo", ["x".repeat(MAX_LINE)]), { kind: "ResourceExhausted" });
 });
 
@@ -321,6 +321,20 @@ Deno.test("an end that does not read its notifications is cut off at 64 MiB", as
   for (; sent < 100 && !(await isSettled(peer.closed)); sent++) peer.notify("event", text);
   assert(sent >= 64 && sent <= 66, `${sent} MiB were taken`);
   assert.equal(peer.queuedBytes, 0);
+  near.close();
+});
+
+Deno.test("an end that does not read is not called without bound", async () => {
+  const [near, far] = memoryPair();
+  using peer = new Peer(far);
+  const params = ["x".repeat(8 * 1024 * 1024)];
+  const calls = Array.from({ length: 20 }, () => peer.call("wait", params, { timeoutMs: 20 }));
+  const kinds = (await Promise.allSettled(calls)).map((call) =>
+    call.status === "rejected" && Object(call.reason).kind
+  );
+  assert.equal(kinds.filter((kind) => kind === "Unavailable").length, 11);
+  assert.equal(kinds.filter((kind) => kind === "DeadlineExceeded").length, 9);
+  assert(peer.queuedBytes < 80 * 1024 * 1024);
   near.close();
 });
 
