@@ -332,8 +332,8 @@ Deno.test("an end that does not read is not called without bound", async () => {
   const kinds = (await Promise.allSettled(calls)).map((call) =>
     call.status === "rejected" && Object(call.reason).kind
   );
-  assert.equal(kinds.filter((kind) => kind === "Unavailable").length, 11);
-  assert.equal(kinds.filter((kind) => kind === "DeadlineExceeded").length, 9);
+  assert.equal(kinds.filter((kind) => kind === "Unavailable").length, 12);
+  assert.equal(kinds.filter((kind) => kind === "DeadlineExceeded").length, 8);
   assert(peer.queuedBytes < 80 * 1024 * 1024);
   near.close();
 });
