@@ -24,9 +24,9 @@ interface Options {
 const COMPILE_FLAGS = ["--quiet", "--allow-all", "--no-check", "--no-config", "--no-lock"];
 
 const options = parse(Deno.args);
-const bundleDir = `${ROOT}/dist/bundle`;
+const outDir = options.out.includes("/") ? options.out.replace(/\/[^/]*$/, "") : ".";
+const bundleDir = `${outDir}/bundle`;
 const main = await bundle({ outDir: bundleDir, minify: true });
-await Deno.mkdir(options.out.replace(/[^/]*$/, "") || ".", { recursive: true });
 const form = await build(main);
 const bytes = await Deno.readFile(options.out);
 console.log(`${options.out}: ${form} form, ${(bytes.length / 1e6).toFixed(1)} MB`);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
 // `deno task test [FILE…] [FLAG…]`: every test, or those in the given files, with what is given
-// besides passed to `deno test`. The tests that drive a daemon get berth bundled as it is shipped.
-import { bundle } from "./bundle.ts";
+// besides passed to `deno test`. The tests that drive a daemon get berth as one bundle.
+//
+// `deno task test:binary …`: the tests that drive a daemon, with the one file that `deno task build`
+// makes and with no deno in PATH.
+import { bundle, ROOT } from "./bundle.ts";
 import { writeLauncher } from "./launcher.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { runTests, splitArgs } from "./test_run.ts";
@@ -14,20 +17,22 @@ const TIMEOUT_MS = 25 * 60_000;
 // must not reach the tests that watch daemons.
 const GROUPS = [["src/", "scripts/"], ["tests/"]];
 
-const { paths, flags } = splitArgs(Deno.args, exists);
+const binary = Deno.args[0] === "--binary";
+const { paths, flags } = splitArgs(binary ? Deno.args.slice(1) : Deno.args, exists);
 await ensurePackages(["runc", "crun", "busybox-static"]);
 
 let passed = 0;
 let failed = 0;
 {
   await using workspace = await Workspace.open("berth-test");
-  const program = await writeLauncher(await bundle({ outDir: `${workspace.dir}/program` }));
-  for (const group of paths.length > 0 ? [paths] : GROUPS) {
-    const counts = await runTests(workspace, {
-      args: [...flags, ...group],
-      env: { BERTH_PROGRAM: program },
-      timeoutMs: TIMEOUT_MS,
-    });
+  const dir = `${workspace.dir}/program`;
+  const env = binary
+    ? { BERTH_PROGRAM: await build(dir), BERTH_CACHE: `${dir}/cache`, PATH: pathWithoutDeno() }
+    : { BERTH_PROGRAM: await writeLauncher(await bundle({ outDir: dir })) };
+  const groups = binary ? GROUPS.slice(1) : GROUPS;
+  for (const group of paths.length > 0 ? [paths] : groups) {
+    const args = [...flags, ...group];
+    const counts = await runTests(workspace, { args, env, timeoutMs: TIMEOUT_MS });
     passed += counts.passed;
     failed += counts.failed;
   }
@@ -44,4 +49,20 @@ function exists(path: string): boolean {
     // Not a path, then: a flag or its value.
     return false;
   }
+}
+
+/** Builds the file that is shipped, in `dir`; answers its path. */
+async function build(dir: string): Promise<string> {
+  const out = `${dir}/berth`;
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", `${ROOT}/scripts/build.ts`, "--out", out],
+    stdin: "null",
+  }).spawn().status;
+  if (!success) throw new Error("deno task build failed");
+  return out;
+}
+
+function pathWithoutDeno(): string {
+  const folders = (Deno.env.get("PATH") ?? "").split(":");
+  return folders.filter((folder) => !exists(`${folder}/deno`)).join(":");
 }

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { TestDaemon } from "./daemon.ts";
+import { EventCollector } from "./events.ts";
+import { FifoReader, FifoWriter, makeFifo } from "./fifo.ts";
+import { LeakAudit } from "./leak_audit.ts";
+import { processesOf } from "./processes.ts";
+import { baseName } from "./run.ts";
+
+Deno.test("the harness drives a daemon through a container's life and its own death", async () => {
+  await using daemon = await TestDaemon.start();
+  using events = await EventCollector.subscribe(daemon.socket);
+  await daemon.run("first", ["true"]);
+  await events.wait({ type: "exit", id: "first" });
+  await daemon.client.call("container.delete", { id: "first" });
+  await events.wait({ type: "delete", id: "first" });
+  assert.equal(events.types("first"), "create start exit delete");
+
+  const audit = LeakAudit.take(daemon);
+  const [stdin, stdout] = [makeFifo(daemon.dir), makeFifo(daemon.dir)];
+  {
+    await using reader = new FifoReader(stdout);
+    await using writer = new FifoWriter(stdin);
+    const spec = daemon.spec(["sh", "-c", "read line; echo got $line; exit 3"]);
+    await daemon.client.call("container.create", { id: "second", spec, stdin, stdout });
+    await daemon.client.call("container.start", { id: "second" });
+    await assert.rejects(audit.assertClean({ timeoutMs: 0 }), /left over[^]*process: sh -c/);
+    await daemon.restart();
+    await writer.write("through\n");
+    assert.equal(await reader.text(), "got through\n");
+  }
+  const exit = await daemon.client.call("container.wait", { id: "second" });
+  assert.equal(exit.exitStatus, 3);
+  await daemon.client.call("container.delete", { id: "second" });
+  for (const fifo of [stdin, stdout]) await Deno.remove(fifo);
+  await audit.assertClean();
+
+  assert.equal((await daemon.stop()).code, 0, daemon.log);
+});
+
+Deno.test("disposing of a daemon leaves nothing of it, whatever it has started", async () => {
+  let name: string;
+  {
+    await using daemon = await TestDaemon.start();
+    name = baseName(daemon.dir);
+    await daemon.run("forgotten", ["sleep", "600"]);
+    await daemon.kill9();
+    assert.notDeepEqual(processesOf(name), []);
+  }
+  assert.deepEqual(processesOf(name), []);
+});
+
+Deno.test("a daemon that does not start says why in the error", async () => {
+  await assert.rejects(TestDaemon.start({ config: "nonsense = 1" }), /nonsense/);
+});
