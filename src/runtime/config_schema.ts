@@ -15,7 +15,7 @@ const socket = z.strictObject({
     .default("0600").meta({
       description: "Permissions of the socket. Whoever may write to it is as good as root.",
     }),
-  gid: z.int().min(0).max(0xffff_fffe).optional().meta({
+  gid: z.int().min(0, "a group id").max(0xffff_fffe, "a group id").optional().meta({
     description: "Numeric group that the socket is given to. Default: the daemon's own.",
   }),
 });
@@ -44,10 +44,10 @@ const runtime = z.strictObject({
 });
 
 const shim = z.strictObject({
-  warm: z.int().min(0).max(64).default(1).meta({
+  warm: z.int().min(0, "at least 0").max(64, "at most 64").default(1).meta({
     description: "How many started shims wait for a container, so that create is faster.",
   }),
-  keep: z.int().min(0).max(1024).default(8).meta({
+  keep: z.int().min(0, "at least 0").max(1024, "at most 1024").default(8).meta({
     description: "How many shims whose container was deleted are kept for another, at most.",
   }),
   timeout: seconds.default(10).meta({
@@ -74,10 +74,10 @@ const metrics = z.strictObject({
 
 const events = z.strictObject({
   segment_bytes: z.int().min(4096, "at least 4096").max(2 ** 30, "at most 1073741824")
-    .default(4 * 1024 * 1024).meta({
+    .default(1024 * 1024).meta({
       description: "Size in bytes at which the event journal begins another file.",
     }),
-  segments: z.int().min(1).max(10_000).default(8).meta({
+  segments: z.int().min(2, "at least 2").max(10_000, "at most 10000").default(16).meta({
     description: "How many files of the event journal are kept; the oldest events go first.",
   }),
 });

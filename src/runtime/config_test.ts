@@ -37,7 +37,7 @@ Deno.test("an empty file gives the defaults", () => {
     runtime: { runtime: "runc", no_shim: false, timeout: 120 },
     shim: { warm: 1, keep: 8, timeout: 10, on_death: "kill" },
     metrics: {},
-    events: { segment_bytes: 4194304, segments: 8 },
+    events: { segment_bytes: 1048576, segments: 16 },
   });
 });
 
@@ -102,6 +102,7 @@ Deno.test("a value that does not fit is named by its key, with what was expected
     [`[shim]\non_death = "x"`, 'shim.on_death: expected "kill" or "adopt", found "x"'],
     [`[runtime]\nno_shim = "yes"`, 'runtime.no_shim: expected a boolean, found "yes"'],
     [`[events]\nsegment_bytes = 1`, "events.segment_bytes: expected at least 4096, found 1"],
+    [`[shim]\nwarm = -1`, "shim.warm: expected at least 0, found -1"],
     [`state = 2020-01-01`, "state: expected a string, found a date"],
     [`state = ["/a"]`, "state: expected a string, found an array"],
   ] as const;
