@@ -27,13 +27,18 @@ packed() { tail -n +@LINE@ "$file"; }
 
 unpack() {
   umask 077
+  # A root filesystem may have its tools only as parts of busybox.
+  for tool in gzip mkdir mktemp mv rm sha256sum stat sync tail tar; do
+    command -v $tool >&- 2>&- || eval "$tool() { busybox $tool \"\$@\"; }"
+  done
   mkdir -p "${cache%/*}" && { mkdir "$cache" 2>&- || [ -d "$cache" ]; } ||
     fail "cannot make $cache to unpack into; BERTH_CACHE may name another directory"
   [ -O "$cache" ] || fail "$cache belongs to another user: not unpacking into it"
   case $(stat -c %a "$cache") in
     *[2367]? | *[2367]) fail "$cache can be written by other users: not unpacking into it" ;;
   esac
-  [ "$(packed | sha256sum)" = "$sum  -" ] || fail "$file is damaged; copy it again"
+  actual=$(packed | sha256sum) || fail "cannot check $file"
+  [ "${actual%% *}" = "$sum" ] || fail "$file is damaged; copy it again"
   draft=$(mktemp -d "$cache/.draft.XXXXXX") || fail "cannot write in $cache"
   trap 'rm -rf "$draft" "$draft.old"' EXIT
   trap 'exit 125' HUP INT TERM
@@ -51,6 +56,7 @@ unpack() {
 
 whole() { [ -s "$dir/deno" ] && [ -s "$dir/main.js" ]; }
 
+[ -e /proc/self ] || fail "/proc is not mounted"
 whole || unpack
 [ -O "$cache" ] && [ -O "$dir" ] || fail "$dir belongs to another user: not running from it"
 export BERTH_ARGV0="$0" BERTH_FILE="$file" DENO_DIR="$dir/cache"
