@@ -169,7 +169,13 @@ Deno.test("a busybox shell alone, in an empty root, can start a portable file", 
     await Deno.copyFile(file, `${root}/berth`);
     const inRoot = (script: string) =>
       new Deno.Command("unshare", {
-        args: ["--mount", "sh", "-c", `${script} && exec env -i chroot "$0" /berth x`, root],
+        args: [
+          "--mount",
+          "sh",
+          "-c",
+          `${script} && exec env -i "$(command -v chroot)" "$0" /berth x`,
+          root,
+        ],
         stdin: "null",
       }).output();
     const without = await inRoot("true");
