@@ -9,10 +9,9 @@ import { until, within } from "./poll.ts";
 export class PtyProcess implements AsyncDisposable {
   /** Everything that the terminal has shown. */
   output = "";
-  /** The same, as bytes. */
-  readonly chunks: Uint8Array[] = [];
   /** Path of the terminal. */
   readonly slave: string;
+  readonly #chunks: Uint8Array[] = [];
   readonly #master: number;
   readonly #child: Deno.ChildProcess;
   readonly #poller = new Poller();
@@ -62,7 +61,7 @@ export class PtyProcess implements AsyncDisposable {
   #take(buffer: Uint8Array<ArrayBuffer>, decoder: TextDecoder): boolean {
     try {
       const length = read(this.#master, buffer);
-      this.chunks.push(buffer.slice(0, length));
+      this.#chunks.push(buffer.slice(0, length));
       this.output += decoder.decode(buffer.subarray(0, length), { stream: true });
       return length > 0;
     } catch (error) {
@@ -71,6 +70,17 @@ export class PtyProcess implements AsyncDisposable {
       }
       throw error;
     }
+  }
+
+  /** Everything that the terminal has shown, as bytes. */
+  bytes(): Uint8Array {
+    const all = new Uint8Array(this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0));
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      all.set(chunk, at);
+      at += chunk.length;
+    }
+    return all;
   }
 
   /** Types text. */
@@ -92,11 +102,6 @@ export class PtyProcess implements AsyncDisposable {
     }).catch((error) => {
       throw new Error(`${error.message}; it shows ${JSON.stringify(this.output)}`);
     });
-  }
-
-  /** Pid of the process that leads the session's only child, the command itself. */
-  get pid(): number {
-    return this.#child.pid;
   }
 
   /** What `stty -a` says of the terminal. */

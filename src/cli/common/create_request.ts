@@ -94,7 +94,7 @@ function fromBundle(
   }
   const rootPath = isRecord(spec["root"]) ? spec["root"]["path"] : undefined;
   if (isRecord(spec["root"]) && typeof rootPath === "string" && !rootPath.startsWith("/")) {
-    spec = { ...spec, root: { ...spec["root"], path: `${bundle}/${rootPath}` } };
+    spec = { ...spec, root: { ...spec["root"], path: realDirectory(`${bundle}/${rootPath}`) } };
   }
   const process = isRecord(spec["process"]) ? spec["process"] : {};
   const command = Array.isArray(process["args"]) ? process["args"].map(String) : [];

@@ -43,6 +43,8 @@ export class Daemon implements Disposable {
   readonly #socket: string;
   #peer: Peer;
   #client: TypedClient<DaemonContract>;
+  #redialing: Promise<void> | undefined;
+  #disposed = false;
   #onEvent: ((event: Event) => void) | undefined;
 
   private constructor(socket: string, peer: Peer) {
@@ -101,15 +103,22 @@ export class Daemon implements Disposable {
         return await this.call(name, params, options);
       } catch (error) {
         if (!await lost(peer, error)) throw error;
-        await this.#redial(options.signal);
+        await this.#redial(peer);
+        options.signal?.throwIfAborted();
       }
     }
   }
 
-  async #redial(signal: AbortSignal | undefined): Promise<void> {
+  /** Connects anew in the place of a connection that was lost; once for all calls that lost it. */
+  async #redial(lost: Peer): Promise<void> {
+    if (this.#peer !== lost) return;
+    this.#redialing ??= this.#dialUntilAnswered().finally(() => this.#redialing = undefined);
+    await this.#redialing;
+  }
+
+  async #dialUntilAnswered(): Promise<void> {
     const [first, longest] = REDIAL_MS;
-    for (let wait: number = first;; wait = Math.min(wait * 2, longest)) {
-      signal?.throwIfAborted();
+    for (let wait: number = first; !this.#disposed; wait = Math.min(wait * 2, longest)) {
       try {
         this.#client = this.#use(await Daemon.#dial(this.#socket));
         return;
@@ -147,6 +156,7 @@ export class Daemon implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#disposed = true;
     this.#peer.close();
   }
 }

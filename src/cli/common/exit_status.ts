@@ -20,16 +20,16 @@ export class CliError extends Error {
   }
 }
 
-// What runc 1.x and crun 1.x say when the command is missing or may not be executed. Both name the
-// `exec` of the command or the command itself, which tells it from a missing mount source.
+// What runc 1.x and crun 1.x say when the command is missing or may not be executed. runc names the
+// `exec` of the command first, which tells it from a missing mount source or working directory.
 const NOT_FOUND = [
-  /executable file (`[^`]*' |`[^`]*` |)?not found/i,
-  /exec:? .*no such file or directory/i,
-  /(stat|open executable|find executable).*: no such file or directory/i,
+  /executable file .*not found/i,
+  /\bexec: .*no such file or directory/i,
+  /open executable: no such file or directory/i,
 ];
 const CANNOT_EXECUTE = [
-  /exec:? .*(permission denied|exec format error|is a directory)/i,
-  /(stat|open executable|find executable).*(permission denied|is a directory)/i,
+  /\bexec: .*(permission denied|is a directory)/i,
+  /open executable: (permission denied|is a directory)/i,
   /exec format error/i,
 ];
 

@@ -32,10 +32,13 @@ Deno.test("a command that cannot be executed is 126", () => {
 });
 
 Deno.test("any other failure is 125", () => {
-  assert.equal(
-    exitStatusOf(runtimeError("error mounting /src to rootfs at /dst: no such file or directory")),
-    125,
-  );
+  for (
+    const text of [
+      'runc create failed: unable to start container process: error during container init: error mounting "/no/src" to rootfs at "/mnt": stat /no/src: no such file or directory',
+      'runc create failed: unable to start container process: chdir to cwd ("/no") set in config.json failed: no such file or directory',
+      "mount `/no/src` to `mnt`: No such file or directory",
+    ]
+  ) assert.equal(exitStatusOf(runtimeError(text)), 125, text);
   assert.equal(exitStatusOf(new NotFoundError("no container x")), 125);
   assert.equal(exitStatusOf(new Error("x")), 125);
   assert.equal(exitStatusOf(new CliError("x", { status: 2 })), 2);

@@ -42,6 +42,18 @@ export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
   }
 }
 
+/** Reads; null at the end, and also when the file is closed under the read. */
+async function readUntilClosed(file: Deno.FsFile, buffer: Uint8Array): Promise<number | null> {
+  try {
+    return await file.read(buffer);
+  } catch (error) {
+    if (error instanceof Deno.errors.Interrupted || error instanceof Deno.errors.BadResource) {
+      return null;
+    }
+    throw error;
+  }
+}
+
 /** Copies a FIFO's reading end to a sink. */
 export class PipeOutput implements Output {
   readonly ended: Promise<OutputEnd>;
@@ -56,7 +68,7 @@ export class PipeOutput implements Output {
     const buffer = new Uint8Array(CHUNK);
     while (true) {
       this.#waitingSince = performance.now();
-      const length = await from.read(buffer);
+      const length = await readUntilClosed(from, buffer);
       this.#waitingSince = undefined;
       if (length === null) return "eof";
       try {

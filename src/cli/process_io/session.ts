@@ -61,10 +61,19 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   const { terminal } = streams.params;
   const interactive = terminal && streams.stdin !== undefined && Deno.stdin.isTerminal();
   const left = Promise.withResolvers<SessionEnd>();
+  left.promise.catch(() => {
+    // Told below, unless the start has failed already.
+  });
   const done = new AbortController();
 
   using _raw = interactive ? RawTerminal.enter() : undefined;
   using size = terminal && Deno.stdout.isTerminal() ? followSize(daemon, named) : undefined;
+  await target.start?.();
+  streams.release();
+  // An exec does not exist before it is started; where the size is as before, this does nothing.
+  size?.resize();
+  // Not before: what is in the FIFOs of a process that could not be made is the OCI runtime's own
+  // complaint, which the error tells as well.
   const outputs = [
     target.output,
     streams.stdout && new PipeOutput(streams.stdout, Deno.stdout),
@@ -77,10 +86,6 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
     );
   }
 
-  await target.start?.();
-  streams.release();
-  // An exec does not exist before it is started; where the size is as before, this does nothing.
-  size?.resize();
   let interrupts = 0;
   signals.deliver((signal) => {
     const impatient = (signal === "SIGINT" || signal === "SIGTERM") && ++interrupts > PATIENCE;
@@ -88,7 +93,7 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
       left.resolve({ how: "left", status: statusOf(signal) });
       return;
     }
-    daemon.call("container.kill", { ...named, signal }).catch((error) => {
+    daemon.callAcrossRestarts("container.kill", { ...named, signal }).catch((error) => {
       if (!isGone(error)) {
         left.reject(new CliError(`cannot pass ${signal} on to ${id}`, { cause: error }));
       }
@@ -124,9 +129,14 @@ async function passInput(
     return;
   }
   if (end === "unread") return;
+  if (terminal && Deno.stdin.isTerminal()) {
+    // In raw mode nothing that is typed ends the input: the terminal has been hung up.
+    leave({ how: "left", status: statusOf("SIGHUP") });
+    return;
+  }
   if (terminal) await stdin.write(END_OF_TRANSMISSION);
   target.streams.closeStdin();
-  await target.daemon.call("container.closeStdin", named).catch((error) => {
+  await target.daemon.callAcrossRestarts("container.closeStdin", named).catch((error) => {
     if (!isGone(error)) throw error;
   });
 }

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { until, within } from "./harness/poll.ts";
+
+async function withContainer(use: (daemon: TestDaemon) => Promise<void>) {
+  await using daemon = await TestDaemon.start();
+  const options = ["-d", "--name", "c", "-e", "A=own", "-w", "/tmp", ...rootfsArgs(daemon)];
+  assert.equal((await cli(daemon, ["run", ...options, "--", "sleep", "1000"])).code, 0);
+  await use(daemon);
+}
+
+Deno.test("exec passes input, output and exit status through", async () => {
+  await withContainer(async (daemon) => {
+    const exec = ["exec", "c", "sh", "-c"];
+    assert.deepEqual(await cli(daemon, [...exec, "echo out; echo err >&2; exit 7"]), {
+      code: 7,
+      stdout: "out\n",
+      stderr: "err\n",
+    });
+    const piped = await cli(daemon, ["exec", "-i", "c", "--", "wc", "-c"], {
+      stdin: "y".repeat(200_000),
+    });
+    assert.equal(piped.stdout.trim(), "200000");
+    assert.equal((await cli(daemon, ["exec", "c", "cat"], { stdin: "no" })).stdout, "");
+    const { processes } = await daemon.client.call("container.state", { id: "c" });
+    assert.deepEqual(processes, []);
+  });
+});
+
+Deno.test("exec takes over what it is not told, and changes what it is", async () => {
+  await withContainer(async (daemon) => {
+    const out = async (...args: string[]) => (await cli(daemon, ["exec", ...args])).stdout.trim();
+    assert.equal(await out("c", "sh", "-c", "echo $A; pwd; id -u"), "own\n/tmp\n0");
+    assert.equal(await out("-e", "A=new", "-e", "B=2", "c", "sh", "-c", "echo $A $B"), "new 2");
+    assert.equal(
+      await out("-u", "12:34", "-w", "/etc", "c", "sh", "-c", "id -u; id -g; pwd"),
+      "12\n34\n/etc",
+    );
+    assert.equal(await out("-u", "root", "c", "id", "-u"), "0");
+    const long = "z".repeat(20_000);
+    assert.equal(await out("c", "echo", long), long);
+  });
+});
+
+Deno.test("exec says by its exit status what went wrong", async () => {
+  await withContainer(async (daemon) => {
+    for (
+      const [args, code, message] of [
+        [["c", "nosuch"], 127, /nosuch/],
+        [["c", "/etc/passwd"], 126, /permission denied/],
+        [["gone", "true"], 125, /gone/],
+        [["-u", "nobody-such", "c", "true"], 125, /nobody-such/],
+      ] as const
+    ) {
+      const result = await cli(daemon, ["exec", ...args]);
+      assert.equal(result.code, code, result.stderr);
+      assert.match(result.stderr, message);
+      assert.match(result.stderr, /^berth: [^\n]+\n$/);
+    }
+    await daemon.client.call("container.kill", { id: "c", signal: "KILL" });
+    await daemon.client.call("container.wait", { id: "c" });
+    assert.equal((await cli(daemon, ["exec", "c", "true"])).code, 125);
+  });
+});
+
+Deno.test("a background child that keeps the output open does not keep exec", async () => {
+  await withContainer(async (daemon) => {
+    const script = "sleep 1000 & echo started";
+    const result = await within("exec", cli(daemon, ["exec", "c", "sh", "-c", script]), 20_000);
+    assert.deepEqual(result, { code: 0, stdout: "started\n", stderr: "" });
+  });
+});
+
+Deno.test("exec -d runs on by itself, and wait and kill reach it", async () => {
+  await withContainer(async (daemon) => {
+    const { stdout } = await cli(daemon, ["exec", "-d", "--exec-id", "job", "c", "sleep", "1000"]);
+    assert.equal(stdout, "job\n");
+    const listed = await cli(daemon, ["ps", "c"]);
+    assert.match(listed.stdout, /job +sleep 1000\n/);
+    assert.equal((await cli(daemon, ["kill", "--exec", "job", "c"])).code, 0);
+    assert.equal((await cli(daemon, ["wait", "--exec", "job", "c"])).stdout, "137\n");
+  });
+});
+
+Deno.test("a signal to exec reaches the process in the container", async () => {
+  await withContainer(async (daemon) => {
+    const script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done";
+    const child = cliCommand(daemon, ["exec", "c", "sh", "-c", script], {
+      stdin: "null",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    const output = child.stdout.getReader();
+    await output.read();
+    child.kill("SIGTERM");
+    assert.equal((await within("the end of exec", child.status)).code, 9);
+    await output.cancel();
+    const { status } = await daemon.client.call("container.state", { id: "c" });
+    assert.equal(status, "running");
+  });
+});
+
+Deno.test("exec leaves no FIFOs behind", async () => {
+  await withContainer(async (daemon) => {
+    const tmp = `${daemon.dir}/tmp`;
+    await Deno.mkdir(tmp);
+    const options = { env: { TMPDIR: tmp } };
+    assert.equal((await cli(daemon, ["exec", "c", "true"], options)).code, 0);
+    assert.equal((await cli(daemon, ["exec", "c", "nosuch"], options)).code, 127);
+    await until("an empty directory", () => [...Deno.readDirSync(tmp)].length === 0);
+  });
+});

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { until, within } from "./harness/poll.ts";
+import { PtyProcess } from "./harness/pty.ts";
+import { program } from "./harness/run.ts";
+
+async function runDetached(daemon: TestDaemon, name: string, ...args: string[]): Promise<void> {
+  const run = ["run", "-d", "--name", name, ...rootfsArgs(daemon), "--", ...args];
+  const { code, stderr } = await cli(daemon, run);
+  assert.equal(code, 0, stderr);
+}
+
+function jsonLines(text: string): Record<string, unknown>[] {
+  return text.trim().split("\n").map((line) => JSON.parse(line));
+}
+
+Deno.test("without a daemon each verb says where none listens and how to start one", async () => {
+  await using daemon = TestDaemon.prepare();
+  for (
+    const args of [
+      ["ps"],
+      ["run", "--rootfs", "/", "true"],
+      ["exec", "c", "true"],
+      ["attach", "c"],
+      ["logs", "c"],
+      ["events"],
+      ["stats"],
+      ["call", "daemon.info"],
+      ["rm", "c"],
+    ]
+  ) {
+    const { code, stdout, stderr } = await cli(daemon, args);
+    assert.equal(code, 125, args.join(" "));
+    assert.equal(stdout, "");
+    assert.match(
+      stderr,
+      /^berth: no daemon listens on \S+\/berth\.sock: start one with "berth daemon"[^\n]*\n$/,
+    );
+    assert.ok(stderr.includes(daemon.socket));
+  }
+  const other = await cli(daemon, ["ps", "--socket", "/nowhere.sock"]);
+  assert.match(other.stderr, /on \/nowhere\.sock:/);
+  const before = await cli(daemon, ["--socket", "/before.sock", "ps"]);
+  assert.match(before.stderr, /on \/before\.sock:/);
+  const version = await cli(daemon, ["version"]);
+  assert.equal(version.code, 0);
+  assert.match(version.stdout, /^berth \d+\.\d+\.\d+ .*\ndaemon: none/);
+});
+
+Deno.test("someone who may not use the socket is told so", async () => {
+  await using daemon = await TestDaemon.start();
+  // Root without its right to pass by file modes is a user like any other.
+  await Deno.chown(daemon.socket, 65534, 65534);
+  const [command = "", ...args] = program();
+  const rights = "-dac_override,-dac_read_search";
+  const { code, stderr } = await new Deno.Command("setpriv", {
+    args: ["--bounding-set", rights, "--inh-caps", rights, command, ...args, "ps"],
+    env: { BERTH_SOCKET: daemon.socket },
+    stdin: "null",
+  }).output();
+  assert.equal(code, 125);
+  const text = new TextDecoder().decode(stderr);
+  assert.match(text, /^berth: permission denied on \S+berth\.sock: [^\n]+\n$/);
+});
+
+Deno.test("a container that is not there is one clear line and 125, whatever the verb", async () => {
+  await using daemon = await TestDaemon.start();
+  for (
+    const args of [
+      ["start", "ghost"],
+      ["inspect", "ghost"],
+      ["exec", "ghost", "true"],
+      ["attach", "ghost"],
+      ["kill", "ghost"],
+      ["pause", "ghost"],
+      ["resume", "ghost"],
+      ["wait", "ghost"],
+      ["rm", "ghost"],
+      ["rm", "-f", "ghost"],
+      ["logs", "ghost"],
+      ["ps", "ghost"],
+      ["stats", "--no-stream", "ghost"],
+      ["update", "--pids", "5", "ghost"],
+      ["checkpoint", "ghost"],
+      ["restore", "ghost"],
+    ]
+  ) {
+    const { code, stderr } = await cli(daemon, args);
+    assert.equal(code, 125, `${args.join(" ")}: ${stderr}`);
+    assert.match(stderr, /^berth: [^\n]*ghost[^\n]*\n$/, args.join(" "));
+  }
+  const usage = await cli(daemon, ["ps", "--no-such-option"]);
+  assert.equal(usage.code, 125);
+  assert.match(usage.stderr, /^berth: unknown option '--no-such-option'\n$/);
+});
+
+Deno.test("ps shows containers to people and to programs", async () => {
+  await using daemon = await TestDaemon.start();
+  assert.equal(
+    (await cli(daemon, ["ps"])).stdout,
+    "ID   PID   STATUS   EXIT   AGE   RUNTIME   COMMAND\n",
+  );
+  await runDetached(daemon, "one", "sleep", "1000");
+  await runDetached(daemon, "two", "sh", "-c", "exit 3");
+  await daemon.client.call("container.wait", { id: "two" });
+  await daemon.client.call("container.create", { id: "raw", spec: daemon.spec(["sleep", "7"]) });
+  const { stdout } = await cli(daemon, ["ps"]);
+  const [, one = "", two = "", raw = ""] = stdout.split("\n");
+  assert.match(one, /^one +\d+ +running +- +\d+s +runc +sleep 1000$/);
+  assert.match(two, /^two +- +stopped +3 +\d+s +runc +sh -c 'exit 3'$/);
+  assert.match(raw, /^raw +\d+ +created +- +\d+s +runc +sleep 7$/);
+  const json = jsonLines((await cli(daemon, ["ps", "--json"])).stdout);
+  assert.deepEqual(json.map(({ id, status }) => [id, status]).sort(), [
+    ["one", "running"],
+    ["raw", "created"],
+    ["two", "stopped"],
+  ]);
+  const quiet = (await cli(daemon, ["ps", "-q"])).stdout.trim().split("\n").sort();
+  assert.deepEqual(quiet, ["one", "raw", "two"]);
+  const inside = await cli(daemon, ["ps", "one"]);
+  assert.match(inside.stdout, /^ *PID +EXEC +COMMAND\n *\d+ +- +sleep 1000\n$/);
+});
+
+Deno.test("inspect prints the state, and the spec on demand", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "one", "sleep", "1000");
+  const state = JSON.parse((await cli(daemon, ["inspect", "one"])).stdout);
+  assert.deepEqual(state, await daemon.client.call("container.state", { id: "one" }));
+  const [line] = jsonLines((await cli(daemon, ["inspect", "--spec", "--json", "one"])).stdout);
+  assert.deepEqual(Object(line?.["spec"]).process.args, ["sleep", "1000"]);
+});
+
+Deno.test("kill, pause, resume, wait and rm do what they say, to several at once", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "a", "sleep", "1000");
+  await runDetached(daemon, "b", "sh", "-c", "trap 'exit 4' HUP; while :; do sleep 0.05; done");
+  assert.deepEqual(await cli(daemon, ["pause", "a", "ghost", "b"]), {
+    code: 125,
+    stdout: "a\nb\n",
+    stderr: (await cli(daemon, ["pause", "ghost"])).stderr,
+  });
+  assert.match((await cli(daemon, ["ps"])).stdout, /a +\d+ +paused/);
+  assert.equal((await cli(daemon, ["resume", "a", "b"])).stdout, "a\nb\n");
+  assert.equal((await cli(daemon, ["rm", "a"])).code, 125);
+  assert.equal((await cli(daemon, ["kill", "a"])).stdout, "a\n");
+  const waiting = cli(daemon, ["wait", "a", "b"]);
+  await until("the trap", async () => {
+    await cli(daemon, ["kill", "-s", "HUP", "b"]);
+    return (await daemon.client.call("container.state", { id: "b" })).status === "stopped";
+  });
+  assert.equal((await waiting).stdout, "137\n4\n");
+  assert.equal((await cli(daemon, ["rm", "a"])).stdout, "a\n");
+  await runDetached(daemon, "c", "sleep", "1000");
+  assert.equal((await cli(daemon, ["rm", "-f", "b", "c"])).stdout, "b\nc\n");
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], []);
+});
+
+Deno.test("wait goes on while the daemon is away", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "a", "sleep", "1000");
+  const { pid } = await daemon.client.call("container.state", { id: "a" });
+  const waiting = cli(daemon, ["wait", "a"]);
+  await daemon.restart();
+  Deno.kill(pid, "SIGKILL");
+  assert.equal((await waiting).stdout, "137\n");
+});
+
+Deno.test("events prints what has happened and what happens, across a restart of the daemon", async () => {
+  await using daemon = await TestDaemon.start();
+  const child = cliCommand(daemon, ["events", "--after", "0", "--json"], {
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  let text = "";
+  const reading = (async () => {
+    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) text += chunk;
+  })();
+  await runDetached(daemon, "a", "true");
+  await until("the exit", () => text.includes('"exit"'));
+  await daemon.restart();
+  assert.equal((await cli(daemon, ["rm", "a"])).code, 0);
+  await until("the delete", () => text.includes('"delete"'));
+  child.kill("SIGTERM");
+  await child.status;
+  await reading;
+  const events = jsonLines(text);
+  assert.deepEqual(events.map(({ type }) => type), ["create", "start", "exit", "delete"]);
+  assert.deepEqual(events.map(({ seq }) => seq), [1, 2, 3, 4]);
+
+  const people = cliCommand(daemon, ["events", "--after", "0", "--type", "exit", "--id", "a"], {
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const reader = people.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const { value = "" } = await within("an event", reader.read());
+  assert.match(value, /^\S+Z +3 +exit +a pid=\d+ status=0\n$/);
+  people.kill("SIGTERM");
+  await people.status;
+  await reader.cancel();
+});
+
+Deno.test("stats and top tell what containers use", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "busy", "sh", "-c", "while :; do :; done");
+  await runDetached(daemon, "idle", "sleep", "1000");
+  const [busy, idle] = jsonLines((await cli(daemon, ["stats", "--no-stream", "--json"])).stdout);
+  assert.equal(busy?.["id"], "busy");
+  assert.ok(Number(busy?.["cpuPercent"]) > Number(idle?.["cpuPercent"]));
+  assert.equal(idle?.["pids"], 1);
+  const table = await cli(daemon, ["stats", "--no-stream", "idle"]);
+  assert.match(table.stdout, /^ID +CPU % +MEMORY.*\nidle +\d+\.\d +\S+iB.*\n$/);
+
+  await using terminal = new PtyProcess([...program(), "top"], {
+    env: { BERTH_SOCKET: daemon.socket },
+    cwd: daemon.dir,
+    width: 40,
+  });
+  await terminal.shows(/busy +\d+\.\d[^]*idle +\d+\.\d/);
+  // deno-lint-ignore no-control-regex -- what moves the cursor is no text
+  for (const line of terminal.output.split(/\r\n|\x1b\[[0-9?]*[a-zA-Z]/)) {
+    assert.ok(line.length <= 40);
+  }
+  terminal.type("q");
+  assert.equal(await terminal.exited(), 0);
+  assert.match(await terminal.mode(), / icanon.* echo /s);
+  assert.match((await cli(daemon, ["top"])).stderr, /needs a terminal/);
+});
+
+Deno.test("call prints a method's result or its error as JSON", async () => {
+  await using daemon = await TestDaemon.start();
+  const info = await cli(daemon, ["call", "daemon.info"]);
+  assert.equal(JSON.parse(info.stdout).pid, daemon.pid);
+  const listed = await cli(daemon, ["call", "container.list", "-"], { stdin: "{}" });
+  assert.deepEqual(JSON.parse(listed.stdout), { containers: [] });
+  const failed = await cli(daemon, ["call", "container.state", '{"id":"ghost"}']);
+  assert.equal(failed.code, 125);
+  assert.deepEqual(JSON.parse(failed.stderr).error.data, { kind: "NotFound", id: "ghost" });
+  const unknown = await cli(daemon, ["call", "no.such"]);
+  assert.equal(JSON.parse(unknown.stderr).error.code, -32601);
+  for (const bad of ["{", "[]", "7"]) {
+    const result = await cli(daemon, ["call", "daemon.info", bad]);
+    assert.equal(result.code, 125);
+    assert.match(result.stderr, /^berth: params /);
+  }
+});
+
+Deno.test("shim asks a container's shim, with the daemon down too", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "a", "sleep", "1000");
+  const state = await daemon.client.call("container.state", { id: "a" });
+  await daemon.kill9();
+  const shim = (...args: string[]) => cli(daemon, ["shim", ...args, "--bundle", state.bundle]);
+  const asked = JSON.parse((await shim("state")).stdout);
+  assert.deepEqual([asked.status, asked.pid], ["running", state.pid]);
+  assert.equal(JSON.parse((await shim("connect")).stdout).pid, state.shimPid);
+  assert.deepEqual(await shim("kill", '{"signal":"KILL"}'), {
+    code: 0,
+    stdout: "{}\n",
+    stderr: "",
+  });
+  assert.equal(JSON.parse((await shim("wait")).stdout).exitStatus, 137);
+  const failed = await shim("no-such");
+  assert.equal(failed.code, 125);
+  assert.equal(JSON.parse(failed.stderr).error.code, -32601);
+  const nobody = await cli(daemon, ["shim", "state", "--bundle", "/nowhere"]);
+  assert.deepEqual([nobody.code, nobody.stderr], [
+    125,
+    "berth: no shim listens on /nowhere/shim.sock\n",
+  ]);
+  await daemon.start();
+});
+
+Deno.test("a checkpoint that fails says why and leaves the container running", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "a", "sleep", "1000");
+  const { code, stderr } = await cli(daemon, ["checkpoint", "a"]);
+  assert.equal(code, 125, stderr);
+  assert.match(stderr, /^berth: [^\n]*a[^\n]*\n$/);
+  const { status } = await daemon.client.call("container.state", { id: "a" });
+  assert.equal(status, "running");
+});
+
+Deno.test("config prints what the daemon would use, and what is wrong with it", async () => {
+  await using daemon = TestDaemon.prepare({ config: "[log]\nlevel = 'debug'" });
+  const printed = await cli(daemon, ["config", "--config", daemon.configFile]);
+  assert.equal(printed.code, 0);
+  assert.match(printed.stdout, /^\[log\]\nlevel = "debug"$/m);
+  const bad = TestDaemon.prepare({ config: "nonsense = 1" });
+  await using _bad = bad;
+  const refused = await cli(daemon, ["config", "--config", bad.configFile]);
+  assert.equal(refused.code, 125);
+  assert.match(refused.stderr, /^berth: .*config\.toml.*nonsense.*\n$/);
+});
