@@ -4,6 +4,7 @@ import { verb, withSocket } from "./common/command.ts";
 import { Daemon } from "./common/daemon.ts";
 import { attach } from "./process_io/attach.ts";
 import { detachKeysOf, withDetachKeys } from "./process_io/detach_keys.ts";
+import { exitAfter } from "./process_io/session.ts";
 
 interface AttachCommandOptions {
   readonly socket: string;
@@ -27,6 +28,6 @@ export function attachCommand(): Command {
       const { root } = await daemon.call("daemon.info", {});
       const state = await daemon.call("container.state", { id });
       const end = await attach(daemon, root, state, { stdin: options.stdin, detachKeys });
-      Deno.exitCode = end.how === "detached" ? 0 : end.status;
+      exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
     });
 }

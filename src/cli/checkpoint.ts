@@ -27,9 +27,30 @@ export function checkpointCommand(): Command {
       const { root } = await daemon.call("daemon.info", {});
       const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
       const state = await daemon.call("container.state", { id });
-      await Deno.mkdir(path, { recursive: true, mode: 0o700 });
-      await saveForRestore(path, state);
-      await daemon.call("container.checkpoint", { id, path, ...(options.exit && { exit: true }) });
+      const made = await makeDirectory(path);
+      try {
+        await saveForRestore(path, state);
+        await daemon.call("container.checkpoint", {
+          id,
+          path,
+          ...(options.exit && { exit: true }),
+        });
+      } catch (error) {
+        if (made) await Deno.remove(path, { recursive: true });
+        throw error;
+      }
       print(path);
     });
+}
+
+/** Makes the directory; false where it was there. */
+async function makeDirectory(path: string): Promise<boolean> {
+  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true, mode: 0o700 });
+  try {
+    await Deno.mkdir(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) return false;
+    throw error;
+  }
 }

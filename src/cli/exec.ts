@@ -9,7 +9,7 @@ import { Daemon } from "./common/daemon.ts";
 import { CliError } from "./common/exit_status.ts";
 import { detachKeysOf, withDetachKeys } from "./process_io/detach_keys.ts";
 import { FifoStreams } from "./process_io/fifo_streams.ts";
-import { runSession } from "./process_io/session.ts";
+import { exitAfter, runSession } from "./process_io/session.ts";
 import { SignalForwarder } from "./process_io/signal_forwarder.ts";
 import { print } from "./text/print.ts";
 
@@ -74,7 +74,7 @@ export function execCommand(): Command {
           start,
         });
         if (end.how === "exited") await daemon.call("container.deleteProcess", { id, execId });
-        Deno.exitCode = end.how === "detached" ? 0 : end.status;
+        exitAfter(end, `${execId} goes on in ${id}`);
       } finally {
         // Both sides have the FIFOs open, which outlive their names.
         await Deno.remove(dir, { recursive: true });

@@ -8,7 +8,7 @@ import { Daemon } from "./common/daemon.ts";
 import { makeAttended, makeDetached } from "./common/make_container.ts";
 import { removeContainer } from "./common/remove.ts";
 import { detachKeysOf, withDetachKeys } from "./process_io/detach_keys.ts";
-import { runSession, type SessionEnd } from "./process_io/session.ts";
+import { exitAfter, runSession, type SessionEnd } from "./process_io/session.ts";
 import { SignalForwarder } from "./process_io/signal_forwarder.ts";
 import { print } from "./text/print.ts";
 
@@ -70,7 +70,7 @@ export function runCommand(): Command {
         start: () => start(daemon, root, id),
       });
       if (options.rm) await removeAfter(end, daemon, root, id, options.socket);
-      Deno.exitCode = end.how === "detached" ? 0 : end.status;
+      exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
     });
 }
 

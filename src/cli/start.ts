@@ -6,6 +6,7 @@ import { forEachId } from "./common/each.ts";
 import { CliError } from "./common/exit_status.ts";
 import { attach } from "./process_io/attach.ts";
 import { detachKeysOf, withDetachKeys } from "./process_io/detach_keys.ts";
+import { exitAfter } from "./process_io/session.ts";
 import { print } from "./text/print.ts";
 
 interface StartOptions {
@@ -48,6 +49,6 @@ export function startCommand(): Command {
         detachKeys,
         start: () => start(id),
       });
-      Deno.exitCode = end.how === "detached" ? 0 : end.status;
+      exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
     });
 }

@@ -3,6 +3,7 @@ import { parseSignal } from "../../linux/signals.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
+import { say } from "../text/print.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import type { FifoStreams } from "./fifo_streams.ts";
 import { copyInput } from "./input.ts";
@@ -162,4 +163,10 @@ function followSize(
 function isGone(error: unknown): boolean {
   return error instanceof BerthError &&
     (error.kind === "NotFound" || error.kind === "FailedPrecondition");
+}
+
+/** Has this command exit as the session ended, and says where the caller has left the process. */
+export function exitAfter(end: SessionEnd, hint: string): void {
+  if (end.how === "detached") say(`\nberth: ${hint}`);
+  else Deno.exitCode = end.status;
 }
