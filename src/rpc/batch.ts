@@ -22,7 +22,7 @@ export class Batch {
   }
 
   /** Adds what one message of the batch gets; undefined or null for nothing. */
-  add(reply: JSONRPCResponse | Promise<JSONRPCResponse | null> | undefined): void {
+  add(reply: JSONRPCResponse | PromiseLike<JSONRPCResponse | null> | undefined): void {
     if (reply === undefined) return;
     if (!("then" in reply)) return this.#keep(reply);
     this.#open++;

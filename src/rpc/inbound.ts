@@ -118,7 +118,7 @@ export class Inbound {
   #begin(
     message: unknown,
     size: number,
-  ): JSONRPCResponse | Promise<JSONRPCResponse | null> | undefined {
+  ): JSONRPCResponse | PromiseLike<JSONRPCResponse | null> | undefined {
     if (!isRequest(message)) return invalidRequest(message);
     if (message.id === undefined && this.#host.takeNotification(message)) return undefined;
     if (this.#inFlight >= this.#host.maxInFlight) {
@@ -130,16 +130,18 @@ export class Inbound {
     return this.#run(message, size);
   }
 
-  async #run(message: JSONRPCRequest, size: number): Promise<JSONRPCResponse | null> {
-    try {
-      return await this.#host.dispatcher.dispatch(message, this.#host.context);
-    } catch (error) {
-      return errorResponse(message.id ?? null, error);
-    } finally {
+  #run(message: JSONRPCRequest, size: number): PromiseLike<JSONRPCResponse | null> {
+    const settled = (response: JSONRPCResponse | null) => {
       this.#inFlight--;
       this.#runningBytes -= size;
       this.#onSettled?.();
-    }
+      return response;
+    };
+    const { dispatcher, context } = this.#host;
+    return dispatcher.dispatch(message, context).then(
+      settled,
+      (error) => settled(errorResponse(message.id ?? null, error)),
+    );
   }
 
   #refuse(kind: "ParseError" | "InvalidRequest", detail: string): Promise<void> | undefined {

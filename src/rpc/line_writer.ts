@@ -9,6 +9,9 @@ export interface ByteSink {
 /** About how much goes into one write: enough for speed, little to hold twice (text and bytes). */
 const BATCH = 256 * 1024;
 
+/** Length of a text, in UTF-16 units of at most three bytes, that is encoded into a kept buffer. */
+const SMALL = 1024;
+
 const encoder = new TextEncoder();
 
 /**
@@ -20,6 +23,7 @@ export class LineWriter {
   readonly #onError: (error: unknown) => void;
   #lines: string[] = [];
   #queued = 0;
+  #small: Uint8Array | undefined;
   #busy = false;
   #closed = false;
   #waiting: { limit: number; resolve: () => void }[] = [];
@@ -64,7 +68,7 @@ export class LineWriter {
     try {
       while (this.#lines.length > 0) {
         const text = this.#takeText();
-        const bytes = encoder.encode(text);
+        const bytes = this.#encode(text);
         this.#queued += bytes.length - text.length;
         await this.#writeAll(bytes);
         if (this.#closed) return;
@@ -75,6 +79,13 @@ export class LineWriter {
       this.close();
       this.#onError(error);
     }
+  }
+
+  /** Short texts, which are most, share one buffer: one write is under way at a time. */
+  #encode(text: string): Uint8Array {
+    if (text.length > SMALL) return encoder.encode(text);
+    this.#small ??= new Uint8Array(SMALL * 3);
+    return this.#small.subarray(0, encoder.encodeInto(text, this.#small).written);
   }
 
   #takeText(): string {
