@@ -198,9 +198,9 @@ Deno.test("events prints what has happened and what happens, across a restart of
   const reader = people.stdout.pipeThrough(new TextDecoderStream()).getReader();
   const { value = "" } = await within("an event", reader.read());
   assert.match(value, /^\S+Z +3 +exit +a pid=\d+ status=0\n$/);
-  people.kill("SIGTERM");
-  await people.status;
   await reader.cancel();
+  await runDetached(daemon, "a", "true");
+  assert.equal((await within("its end without a reader", people.status)).code, 141);
 });
 
 Deno.test("stats and top tell what containers use", async () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { NotFoundError } from "../../rpc/errors.ts";
 import type { Daemon } from "./daemon.ts";
 import { removeLeftovers } from "./places.ts";
 
@@ -9,7 +10,12 @@ export async function removeContainer(
   id: string,
   force: boolean,
 ): Promise<void> {
-  const state = await daemon.call("container.state", { id });
-  await daemon.call("container.delete", { id, ...(force && { force }) });
+  const state = await daemon.callAcrossRestarts("container.state", { id });
+  try {
+    await daemon.callAcrossRestarts("container.delete", { id, ...(force && { force }) });
+  } catch (error) {
+    // Somebody else was faster, or the daemon went away after it had done it.
+    if (!(error instanceof NotFoundError)) throw error;
+  }
   removeLeftovers(root, state);
 }

@@ -4,15 +4,18 @@ import { setRaw } from "../../linux/pty.ts";
 /** Standard input's fd. */
 const STDIN = 0;
 
+/** What comes before the end of the process, one of them however it ends but for SIGKILL. */
+const LAST_EVENTS = ["unload", "error", "unhandledrejection"] as const;
+
 /**
  * Standard input in raw mode: keys go on as they are typed, without echo, and output is not touched.
- * The terminal is put back when this is disposed of, and at the latest when the process unloads, so
+ * The terminal is put back when this is disposed of, and at the latest when the process ends, so
  * that neither an exception nor `Deno.exit` leaves it raw.
  */
 export class RawTerminal implements Disposable {
   #mode: Disposable | undefined;
   readonly #again: () => void;
-  readonly #onUnload = () => this[Symbol.dispose]();
+  readonly #atEnd = () => this[Symbol.dispose]();
 
   private constructor() {
     this.#mode = setRaw(STDIN);
@@ -21,7 +24,7 @@ export class RawTerminal implements Disposable {
       if (this.#mode) setRaw(STDIN);
     };
     Deno.addSignalListener("SIGCONT", this.#again);
-    globalThis.addEventListener("unload", this.#onUnload);
+    for (const event of LAST_EVENTS) globalThis.addEventListener(event, this.#atEnd);
   }
 
   /** Puts standard input, which must be a terminal, in raw mode. */
@@ -33,6 +36,6 @@ export class RawTerminal implements Disposable {
     this.#mode?.[Symbol.dispose]();
     this.#mode = undefined;
     Deno.removeSignalListener("SIGCONT", this.#again);
-    globalThis.removeEventListener("unload", this.#onUnload);
+    for (const event of LAST_EVENTS) globalThis.removeEventListener(event, this.#atEnd);
   }
 }

@@ -1,14 +1,30 @@
 // SPDX-License-Identifier: MIT
 import { errorLine } from "../common/exit_status.ts";
 
-/** Prints a line to standard output. */
+/** 128 + SIGPIPE: what becomes of a program whose output nobody reads any more. */
+const EXIT_UNREAD = 141;
+
+/**
+ * Prints a line to standard output. Ends the process when nobody reads that any more, as in
+ * `berth events | head -1`; `console.log` would go on in silence.
+ */
 export function print(line: string): void {
-  console.log(line);
+  const bytes = new TextEncoder().encode(`${line}\n`);
+  for (let done = 0; done < bytes.length;) {
+    try {
+      done += Deno.stdout.writeSync(bytes.subarray(done));
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT_UNREAD);
+      // Another process that shares the pipe may have made it non-blocking: wait for its reader.
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
 }
 
 /** Prints a value for programs: JSON in one line. */
 export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value));
+  print(JSON.stringify(value));
 }
 
 /** Says a line to the person at standard error. */
