@@ -50,7 +50,7 @@ export function eventsCommand(): Command {
           ...(options.type && { types: options.type }),
         },
         (event) => options.json ? printJson(event) : print(eventLine(event)),
-        { onGap: () => say("berth: some of the events asked for are no longer kept") },
+        () => say("berth: some of the events asked for are no longer kept"),
       );
     });
 }

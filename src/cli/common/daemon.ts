@@ -130,28 +130,28 @@ export class Daemon implements Disposable {
   }
 
   /**
-   * Gives `listener` each event after `after` (none: from now on), without gap or repetition, until
-   * `signal` is aborted. Goes on where it was when the daemon comes back. `onGap` is told when
-   * events that were asked for are no longer kept.
+   * Gives `listener` each event after `after` (none: from now on), without gap or repetition, and
+   * goes on where it was when the daemon comes back; for ever, unless an error ends it. `onGap` is
+   * told when events that were asked for are no longer kept.
    */
   async follow(
     params: ParamsOf<DaemonContract, "events.subscribe">,
     listener: (event: Event) => void,
-    options: { signal?: AbortSignal; onGap?: () => void } = {},
-  ): Promise<void> {
+    onGap: () => void,
+  ): Promise<never> {
     let after = params.after;
     this.#onEvent = (event) => {
       after = event.seq;
       listener(event);
     };
-    while (!options.signal?.aborted) {
+    while (true) {
       const answer = await this.callAcrossRestarts("events.subscribe", {
         ...params,
         ...(after !== undefined && { after }),
       });
       after ??= answer.latest;
-      if (answer.gap) options.onGap?.();
-      await Promise.race([this.#peer.closed, aborted(options.signal)]);
+      if (answer.gap) onGap();
+      await this.#peer.closed;
     }
   }
 
@@ -175,8 +175,4 @@ async function lost(peer: Peer, error: unknown): Promise<boolean> {
 
 function sleep(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-function aborted(signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
 }
