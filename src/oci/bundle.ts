@@ -16,8 +16,8 @@ export interface Stdio {
 export interface RootfsMountRecord {
   readonly type: string;
   readonly source: string;
-  readonly target?: string;
-  readonly options?: readonly string[];
+  readonly target?: string | undefined;
+  readonly options?: readonly string[] | undefined;
 }
 
 /** What `berth.json` in a bundle says: everything a shim or a restarted daemon has to know. */

@@ -200,5 +200,11 @@ export type DaemonContract = typeof daemonContract;
 /** The notification that carries an event to a subscriber. */
 export const eventNotification = {
   name: "events.event",
-  params: z.object({ subscription: z.string(), event }),
+  params: z.object({
+    subscription: z.string(),
+    event,
+    gap: z.boolean().optional().meta({
+      description: "Events before this one are no longer kept: the subscriber was too slow",
+    }),
+  }),
 } as const;

@@ -202,6 +202,13 @@ export class TestDaemon implements AsyncDisposable {
     return pid;
   }
 
+  /** The whole life of a container that exits by itself; answers its exit status. */
+  async life(id: string, args: readonly string[] = ["true"]): Promise<number> {
+    await this.run(id, args);
+    await this.client.call("container.wait", { id });
+    return (await this.client.call("container.delete", { id })).exitStatus;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#peer?.close();
     this.#peer = undefined;

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+import { Command } from "commander";
+
+/** What the daemon's flags say; a flag wins over the config file. */
+export interface DaemonFlags {
+  readonly config?: string;
+  readonly state?: string;
+  readonly root?: string;
+  readonly socket?: string;
+  readonly logLevel?: string;
+  /** Print the systemd unit instead of running. */
+  readonly printUnit?: boolean;
+}
+
+/** The `daemon` command, for its flags, its help and the command line reference. */
+export function daemonCommand(run: (flags: DaemonFlags) => Promise<void>): Command {
+  return new Command("daemon")
+    .summary("run the daemon")
+    .description("Runs the berth daemon in the foreground until SIGTERM or SIGINT.")
+    .option("--config <file>", "config file (default: /etc/berth/config.toml if it is there)")
+    .option("--state <dir>", "state directory")
+    .option("--root <dir>", "directory of logs and checkpoints")
+    .option("--socket <path>", "socket to listen on")
+    .option("--log-level <level>", "debug, info, warning, error or fatal")
+    .option("--print-unit", "print a systemd unit for this daemon and exit")
+    .addHelpText("after", "\nExample:\n  berth daemon --config /etc/berth/config.toml\n")
+    .action(async (flags: DaemonFlags) => await run(flags));
+}

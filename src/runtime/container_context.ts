@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+import type { Runc } from "../oci/runc.ts";
+import type { Bundle } from "./bundle.ts";
+import type { Container } from "./container.ts";
+import type { EventLog } from "./event_log.ts";
+import type { Monitored } from "./monitor.ts";
+import type { RuntimeCallReport, ShimTimeouts } from "./shim_client.ts";
+import type { SocketShims } from "./socket_shims.ts";
+
+/** What the runtime gives each of its containers. */
+export interface ContainerContext {
+  shims(): SocketShims;
+  readonly events: EventLog;
+  readonly timeouts: ShimTimeouts;
+  /** The shim's service runs in the daemon. */
+  readonly noShim: boolean;
+  readonly onShimDeath: "kill" | "adopt";
+  /** Aborted when the daemon stops. */
+  readonly stopping: AbortSignal;
+  /** The OCI runtime and root that the bundle was created with. */
+  runtimeOf(bundle: Bundle): Runc;
+  startMonitors(container: Monitored): void;
+  beforeExit(container: Monitored): void;
+  stopMonitors(container: Monitored): void;
+  /** A container was found again after a restart or a broken connection. */
+  onReconnect(container: Container): void;
+  /** What a dead shim left was removed. */
+  onCleanup(): void;
+  /** One call of the OCI runtime has ended. */
+  onRuntimeCall(id: string, call: RuntimeCallReport): void;
+  /** The container is gone; its id is free. */
+  onForgotten(container: Container): void;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { Reaper } from "../linux/reaper.ts";
+import { Runc } from "../oci/runc.ts";
+import { daemonContract, eventNotification } from "../rpc/daemon_contract.ts";
+import { UnavailableError } from "../rpc/errors.ts";
+import { bindContract } from "../rpc/handlers.ts";
+import { openrpcDocument } from "../rpc/openrpc.ts";
+import type { Handlers } from "../rpc/peer.ts";
+import { Server } from "../rpc/server.ts";
+import type { Event } from "../rpc/schemas.ts";
+import { PROTOCOL, VERSION } from "../version.ts";
+import type { Config } from "./config.ts";
+import { daemonMethods } from "./methods.ts";
+import { OomMonitor } from "./oom_monitor.ts";
+import type { RuntimeObserver } from "./observer.ts";
+import { Runtime } from "./runtime.ts";
+import { Subscribers } from "./subscribers.ts";
+
+/** How long a stopping daemon waits for calls that are under way, in milliseconds. */
+const STOP_GRACE = 10_000;
+
+/** What {@linkcode Daemon.start} needs. */
+export interface DaemonOptions {
+  readonly config: Config;
+  /** Command that runs this berth. */
+  readonly self: readonly string[];
+  /** Counts what happens; the metrics endpoint serves it. */
+  readonly observer: RuntimeObserver;
+}
+
+/** The daemon: the runtime behind its socket. */
+export class Daemon implements AsyncDisposable {
+  readonly runtime: Runtime;
+  readonly subscribers: Subscribers;
+  readonly #reaper: Reaper;
+  readonly #oom: OomMonitor;
+  readonly #observer: RuntimeObserver;
+  #server: Server | undefined;
+  #stopping = false;
+  #underWay = 0;
+  #idle: (() => void) | undefined;
+
+  private constructor(
+    parts: {
+      runtime: Runtime;
+      subscribers: Subscribers;
+      reaper: Reaper;
+      oom: OomMonitor;
+      observer: RuntimeObserver;
+    },
+  ) {
+    this.runtime = parts.runtime;
+    this.subscribers = parts.subscribers;
+    this.#reaper = parts.reaper;
+    this.#oom = parts.oom;
+    this.#observer = parts.observer;
+  }
+
+  /**
+   * Opens the state directory and listens on the socket; returns once it answers.
+   *
+   * @throws {FailedPreconditionError} if another daemon has the state directory.
+   */
+  static async start({ config, self, observer }: DaemonOptions): Promise<Daemon> {
+    const startedAt = new Date().toISOString();
+    const instance = crypto.randomUUID();
+    // Containers of dead shims become children of the nearest sub-reaper: prctl(2).
+    const reaper = Reaper.start({ subreaper: true });
+    const oom = new OomMonitor();
+    const runtime = await Runtime.open({
+      config,
+      reaper,
+      self,
+      observer,
+      monitors: [oom],
+      onEvent: logEvent,
+    });
+    const subscribers = new Subscribers(runtime.events.journal);
+    runtime.events.listen(() => subscribers.wake());
+    const runtimeVersion = runtimeVersionOf(config, reaper);
+    const daemon = new Daemon({ runtime, subscribers, reaper, oom, observer });
+    const methods = daemonMethods({
+      runtime,
+      subscribers,
+      info: () => ({
+        name: "berth",
+        version: VERSION,
+        protocol: PROTOCOL,
+        pid: Deno.pid,
+        instance,
+        state: config.state,
+        root: config.root,
+        runtime: { path: config.runtime.runtime, version: runtimeVersion() },
+        startedAt,
+        containers: runtime.size,
+      }),
+    });
+    const discover = () =>
+      openrpcDocument(daemonContract, {
+        title: "berth",
+        version: VERSION,
+        notifications: [eventNotification],
+      });
+    daemon.#server = await Server.listen(config.socket.path, {
+      mode: Number.parseInt(config.socket.mode, 8),
+      ...(config.socket.gid === undefined ? {} : { gid: config.socket.gid }),
+      handlers: daemon.#guard({
+        ...bindContract(daemonContract, methods),
+        "rpc.discover": discover,
+      }),
+    });
+    return daemon;
+  }
+
+  /** Refuses calls while stopping, and counts and times the others. */
+  #guard(handlers: Handlers): Handlers {
+    const guarded: Record<string, Handlers[string]> = {};
+    for (const [method, handle] of Object.entries(handlers)) {
+      guarded[method] = (params, context) => {
+        if (this.#stopping) throw new UnavailableError("the daemon is stopping");
+        const begun = performance.now();
+        const ended = (failed: boolean) =>
+          this.#observer.rpc(method, performance.now() - begun, failed);
+        let result: unknown;
+        try {
+          result = handle(params, context);
+        } catch (error) {
+          ended(true);
+          throw error;
+        }
+        if (!(result instanceof Promise)) {
+          ended(false);
+          return result;
+        }
+        const counts = method !== "container.wait";
+        if (counts) this.#underWay++;
+        return result.then((value) => {
+          ended(false);
+          return value;
+        }, (error) => {
+          ended(true);
+          throw error;
+        }).finally(() => {
+          if (counts && --this.#underWay === 0) this.#idle?.();
+        });
+      };
+    }
+    return guarded;
+  }
+
+  /**
+   * Stops: new calls are refused, those under way may finish within a bound, subscribers are closed,
+   * containers go on.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    if (this.#underWay > 0) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+        timer = setTimeout(resolve, STOP_GRACE);
+      });
+      clearTimeout(timer);
+    }
+    this.subscribers[Symbol.dispose]();
+    await this.#server?.[Symbol.asyncDispose]();
+    await this.runtime[Symbol.asyncDispose]();
+    this.#oom[Symbol.dispose]();
+    this.#reaper[Symbol.dispose]();
+  }
+}
+
+/** Finds out the runtime's version in the background; empty until known, or if it cannot be run. */
+function runtimeVersionOf(config: Config, reaper: Reaper): () => string {
+  let version = "";
+  const runtime = new Runc({
+    command: config.runtime.runtime,
+    root: `${config.state}/oci`,
+    spawn: (argv, options) => reaper.spawn(argv, options),
+  });
+  runtime.version().then((found) => version = found, (error) => {
+    getLogger(["berth"]).warn("the runtime {runtime} cannot be run: {reason}", {
+      runtime: config.runtime.runtime,
+      reason: error instanceof Error ? error.message : String(error),
+    });
+  });
+  return () => version;
+}
+
+function logEvent({ type, id, pid, execId, exitStatus, synthetic }: Event): void {
+  getLogger(["berth", "container"]).info(
+    `{id}: ${type}${execId === undefined ? "" : " {execId}"} pid {pid}` +
+      (exitStatus === undefined ? "" : " status {exitStatus}") +
+      (synthetic ? " (its shim was gone)" : ""),
+    { id, pid, execId, exitStatus, type },
+  );
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { ResourceExhaustedError } from "../rpc/errors.ts";
+import type { Event } from "../rpc/schemas.ts";
+import type { Journal } from "./journal.ts";
+
+/** An event before the journal has given it its `seq`. */
+export type EventDraft = Omit<Event, "seq" | "runtime">;
+
+interface Pending {
+  readonly draft: EventDraft;
+  readonly shimSeq: number | undefined;
+  readonly written: ((event: Event) => void) | undefined;
+}
+
+/** How soon a journal that could not be written is tried again, in milliseconds. */
+const RETRY = 500;
+
+/**
+ * Every event of this daemon on its way into the journal, in order. A full disk holds events back,
+ * it does not lose them: they are kept here and by their shims, and written when there is room.
+ */
+export class EventLog implements Disposable {
+  readonly #journal: Journal;
+  readonly #listeners: ((event: Event) => void)[] = [];
+  readonly #backlog: Pending[] = [];
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  /** Has `listener` told of each event from now on, once it is in the journal. */
+  listen(listener: (event: Event) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The journal behind it. */
+  get journal(): Journal {
+    return this.#journal;
+  }
+
+  /** Publishes one event; `written` is called when it is in the journal. */
+  publish(draft: EventDraft, shimSeq?: number, written?: (event: Event) => void): void {
+    this.#backlog.push({ draft, shimSeq, written });
+    if (this.#backlog.length === 1) this.#flush();
+  }
+
+  #flush(): void {
+    for (let next = this.#backlog[0]; next; next = this.#backlog[0]) {
+      let event: Event;
+      try {
+        event = this.#journal.append({ ...next.draft, runtime: "linux" }, next.shimSeq);
+      } catch (error) {
+        if (!(error instanceof ResourceExhaustedError)) throw error;
+        getLogger(["berth", "journal"]).error(
+          "cannot write events, trying again: {message}",
+          { message: error.message },
+        );
+        this.#retry = setTimeout(() => this.#flush(), RETRY);
+        return;
+      }
+      this.#backlog.shift();
+      next.written?.(event);
+      for (const listener of this.#listeners) listener(event);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#retry);
+  }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/logtape";
+import type { LogRecord } from "@logtape/logtape";
+import type { Config } from "./config.ts";
+
+/** Sends berth's log to stderr, as text or as JSON lines. */
+export async function configureLog({ level, format }: Config["log"]): Promise<void> {
+  const formatter = format === "json"
+    ? getJsonLinesFormatter()
+    : getTextFormatter({ timestamp: "rfc3339", level: "abbr", category: "." });
+  const encoder = new TextEncoder();
+  await configure({
+    reset: true,
+    sinks: {
+      stderr(record: LogRecord) {
+        try {
+          Deno.stderr.writeSync(encoder.encode(formatter(record)));
+        } catch {
+          // Nowhere is left to say that the log cannot be written; containers matter more.
+        }
+      },
+    },
+    loggers: [
+      { category: ["berth"], lowestLevel: level, sinks: ["stderr"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
+    ],
+  });
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+import { parseSignal } from "../linux/signals.ts";
+import type { DaemonContract } from "../rpc/daemon_contract.ts";
+import { InvalidParamsError } from "../rpc/errors.ts";
+import type { Implementation } from "../rpc/handlers.ts";
+import { describe, stdioIssues } from "./create_params.ts";
+import type { DaemonInfo } from "./daemon_info.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Subscribers } from "./subscribers.ts";
+
+/** What the methods work on. */
+export interface MethodsContext {
+  readonly runtime: Runtime;
+  readonly subscribers: Subscribers;
+  readonly info: () => DaemonInfo;
+}
+
+/** The daemon's methods: each finds its container and calls it. */
+export function daemonMethods(
+  { runtime, subscribers, info }: MethodsContext,
+): Implementation<DaemonContract> {
+  return {
+    "daemon.info": info,
+    "container.create": async (params) => {
+      const container = await runtime.create(params);
+      return { id: container.id, pid: container.mirror.pid, bundle: container.bundle.paths.dir };
+    },
+    "container.start": ({ id }) => runtime.get(id).call("shim.start", {}),
+    "container.state": ({ id }) => runtime.get(id).state(),
+    "container.list": () => ({ containers: runtime.containers().map((each) => each.state()) }),
+    "container.wait": ({ id, execId }, { signal }) => runtime.get(id).wait(execId, signal),
+    "container.kill": ({ id, execId, signal, all }) =>
+      runtime.get(id).call("shim.kill", {
+        signal: checkSignal(signal),
+        ...(execId === undefined ? {} : { execId }),
+        ...(all === undefined ? {} : { all }),
+      }),
+    "container.pause": ({ id }) => runtime.get(id).call("shim.pause", {}),
+    "container.resume": ({ id }) => runtime.get(id).call("shim.resume", {}),
+    "container.exec": async ({ id, execId, ...rest }) => {
+      const container = runtime.get(id);
+      const issues = stdioIssues(rest);
+      if (issues.length > 0) {
+        throw new InvalidParamsError(
+          `cannot exec in container ${id}: ${describe(issues)}`,
+          issues,
+          { data: { id } },
+        );
+      }
+      return await container.call("shim.exec", {
+        ...rest,
+        execId: execId ?? `exec-${crypto.randomUUID().slice(0, 8)}`,
+      });
+    },
+    "container.deleteProcess": async ({ id, execId }) => {
+      const container = runtime.get(id);
+      const result = await container.call("shim.delete", { execId });
+      container.mirror.forget(execId);
+      return result;
+    },
+    "container.resizePty": ({ id, ...rest }) => runtime.get(id).call("shim.resizePty", rest),
+    "container.closeStdin": ({ id, ...rest }) => runtime.get(id).call("shim.closeStdin", rest),
+    "container.pids": ({ id }) => ({ processes: runtime.get(id).pids() }),
+    "container.stats": ({ id }) => runtime.get(id).stats(),
+    "container.update": ({ id, resources }) => runtime.get(id).call("shim.update", { resources }),
+    "container.checkpoint": ({ id, ...rest }) => runtime.get(id).call("shim.checkpoint", rest),
+    "container.delete": ({ id, force }) => runtime.get(id).delete(force ?? false),
+    "events.subscribe": (params, { peer }) => subscribers.subscribe(peer, params),
+    "events.unsubscribe": ({ subscription }, { peer }) =>
+      subscribers.unsubscribe(peer, subscription),
+  };
+}
+
+function checkSignal(signal: number | string): number {
+  try {
+    return parseSignal(signal);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new InvalidParamsError(message, [{ path: "signal", message }], { cause: error });
+  }
+}

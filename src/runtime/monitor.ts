@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+import type { Cgroup } from "../linux/cgroup.ts";
+import type { EventDraft } from "./event_log.ts";
+
+/** What a monitor is given of a container. */
+export interface Monitored {
+  readonly id: string;
+  readonly instance: string;
+  /** Where its figures are; undefined where its cgroup could not be found. */
+  readonly cgroup: Cgroup | undefined;
+  readonly pid: number;
+  /** OOM kills that have been published already. */
+  readonly oomKills: number;
+  /** Publishes an event of this container. */
+  publish(draft: EventDraft): void;
+}
+
+/**
+ * Watches containers from their create to their delete, also across daemon restarts: a container
+ * that comes back is started with again.
+ */
+export interface Monitor {
+  /** Begins to watch; called before the container's process can run. */
+  start(container: Monitored): void;
+  /** Called before the exit of one of the container's processes is published. */
+  beforeExit?(container: Monitored): void;
+  /** Ends watching; called before the container is deleted. Unknown containers are ignored. */
+  stop(container: Monitored): void;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+import { OomWatch } from "../linux/oom_watch.ts";
+import { Poller } from "../linux/poller.ts";
+import type { Monitor, Monitored } from "./monitor.ts";
+
+/**
+ * Publishes an `oom` event for every OOM kill in a container. One poller watches for all of them;
+ * the kernel's counter is read before an exit is published, so that none is lost or late.
+ */
+export class OomMonitor implements Monitor, Disposable {
+  readonly #poller = new Poller();
+  readonly #watches = new Map<string, OomWatch>();
+
+  start(container: Monitored): void {
+    const { id, instance, cgroup } = container;
+    if (cgroup === undefined || this.#watches.has(instance)) return;
+    const watch = OomWatch.open(cgroup, {
+      poller: this.#poller,
+      kills: container.oomKills,
+      onOom: (oom) =>
+        container.publish({
+          timestamp: new Date().toISOString(),
+          type: "oom",
+          id,
+          instance,
+          pid: container.pid,
+          oom,
+        }),
+    });
+    if (watch === undefined) return;
+    this.#watches.set(instance, watch);
+    // What happened while no daemon was there comes before what its shim has kept for it.
+    watch.check();
+  }
+
+  beforeExit({ instance }: Monitored): void {
+    this.#watches.get(instance)?.check();
+  }
+
+  stop({ instance }: Monitored): void {
+    this.#watches.get(instance)?.[Symbol.dispose]();
+    this.#watches.delete(instance);
+  }
+
+  [Symbol.dispose](): void {
+    for (const watch of this.#watches.values()) watch[Symbol.dispose]();
+    this.#watches.clear();
+    this.#poller[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { FileLock } from "../linux/dir_lock.ts";
+import type { Reaper } from "../linux/reaper.ts";
+import { BUNDLE_FORMAT } from "../oci/bundle.ts";
+import type { BundleRecord } from "../oci/bundle.ts";
+import { Runc } from "../oci/runc.ts";
+import {
+  AlreadyExistsError,
+  FailedPreconditionError,
+  NotFoundError,
+  UnavailableError,
+} from "../rpc/errors.ts";
+import type { ParsedParamsOf } from "../rpc/method.ts";
+import type { DaemonContract } from "../rpc/daemon_contract.ts";
+import type { Event } from "../rpc/schemas.ts";
+import { Bundle, removeBundleDir } from "./bundle.ts";
+import type { Config } from "./config.ts";
+import { Container } from "./container.ts";
+import type { ContainerContext } from "./container_context.ts";
+import { checkCreate } from "./create_params.ts";
+import { EventLog } from "./event_log.ts";
+import { Journal } from "./journal.ts";
+import type { Monitor, Monitored } from "./monitor.ts";
+import type { RuntimeObserver } from "./observer.ts";
+import { openShims } from "./open_shims.ts";
+import type { ShimTimeouts } from "./shim_client.ts";
+import type { SocketShims } from "./socket_shims.ts";
+
+/** What {@linkcode Runtime.open} needs. */
+export interface RuntimeOptions {
+  readonly config: Config;
+  readonly reaper: Reaper;
+  /** Command that runs this berth. */
+  readonly self: readonly string[];
+  /** Told of every event once it is in the journal. */
+  readonly onEvent: (event: Event) => void;
+  /** Makes the monitors that watch every container. */
+  readonly monitors: readonly Monitor[];
+  /** Counts what happens, for the metrics. */
+  readonly observer: RuntimeObserver;
+}
+
+/** How long the first answer of a restarted daemon waits for shims that are slow, in milliseconds. */
+const RECONNECT_GRACE = 1_000;
+
+/** Every container of one state directory. */
+export class Runtime implements AsyncDisposable {
+  readonly #options: RuntimeOptions;
+  readonly #containers = new Map<string, Container>();
+  /** Ids whose create is under way: taken, but not there yet. */
+  readonly #creating = new Map<string, Container | undefined>();
+  readonly #dir: string;
+  readonly #lock: FileLock;
+  readonly #stop = new AbortController();
+  readonly #context: ContainerContext;
+  readonly #timeouts: ShimTimeouts;
+  #shims: SocketShims | undefined;
+  /** The journal and what is on its way into it. */
+  readonly events: EventLog;
+
+  /**
+   * Opens the state directory: takes its lock, opens the journal and dials the shim of every
+   * bundle, all at once. Waits a moment for the answers, but never for a shim that gives none.
+   *
+   * @throws {FailedPreconditionError} if another daemon has the state directory.
+   */
+  static async open(options: RuntimeOptions): Promise<Runtime> {
+    const { state, root } = options.config;
+    const dir = `${state}/linux`;
+    for (const path of [state, root, dir, `${state}/oci`]) {
+      Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+    }
+    Deno.chmodSync(state, 0o700);
+    const lock = FileLock.tryLock(`${state}/berth.lock`);
+    if (lock === undefined) {
+      throw new FailedPreconditionError(
+        `another berth daemon is running on ${state} (it holds ${state}/berth.lock)`,
+      );
+    }
+    try {
+      const runtime = new Runtime(options, dir, lock);
+      runtime.#shims = await openShims({
+        ...options,
+        timeouts: runtime.#timeouts,
+        findGroup: (group) => runtime.#inGroup(group),
+      });
+      await runtime.#reconnect();
+      return runtime;
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  private constructor(options: RuntimeOptions, dir: string, lock: FileLock) {
+    this.#options = options;
+    this.#dir = dir;
+    this.#lock = lock;
+    const { config, observer, monitors } = options;
+    const journal = Journal.open(`${config.state}/events`, config.events);
+    this.events = new EventLog(journal);
+    this.events.listen((event) => observer.event(event));
+    this.events.listen(options.onEvent);
+    this.#timeouts = {
+      answer: config.shim.timeout * 1000,
+      runtime: config.runtime.timeout * 1000,
+    };
+    this.#context = {
+      shims: () => this.#openedShims(),
+      events: this.events,
+      timeouts: this.#timeouts,
+      noShim: config.runtime.no_shim,
+      onShimDeath: config.shim.on_death,
+      stopping: this.#stop.signal,
+      runtimeOf: (bundle) => this.#runtimeOf(bundle),
+      startMonitors: (container) => monitors.forEach((monitor) => monitor.start(container)),
+      beforeExit: (container) => monitors.forEach((monitor) => monitor.beforeExit?.(container)),
+      stopMonitors: (container: Monitored) =>
+        monitors.forEach((monitor) => monitor.stop(container)),
+      onReconnect: () => observer.reconnect(),
+      onCleanup: () => observer.cleanup(),
+      onRuntimeCall: (id, call) => observer.runtimeCall(id, call),
+      onForgotten: (container) => {
+        if (this.#containers.get(container.id) === container) {
+          this.#containers.delete(container.id);
+        }
+      },
+    };
+  }
+
+  /** The name or path of the OCI runtime that containers get unless they ask for another. */
+  get defaultRuntime(): string {
+    return this.#options.config.runtime.runtime;
+  }
+
+  /** Every container there is, in the order of their creation. */
+  containers(): Container[] {
+    return [...this.#containers.values()];
+  }
+
+  /** How many containers there are. */
+  get size(): number {
+    return this.#containers.size;
+  }
+
+  /** How many shims wait for a container. */
+  get idleShims(): number {
+    return this.#openedShims().idle;
+  }
+
+  #openedShims(): SocketShims {
+    if (this.#shims === undefined) throw new UnavailableError("the daemon is still starting");
+    return this.#shims;
+  }
+
+  /**
+   * Finds a container.
+   *
+   * @throws {NotFoundError} if there is none of this id.
+   */
+  get(id: string): Container {
+    const container = this.#containers.get(id);
+    if (container === undefined) {
+      throw new NotFoundError(`no container ${id}`, { data: { id } });
+    }
+    return container;
+  }
+
+  /**
+   * Creates a container; see `container.create`.
+   *
+   * @throws {AlreadyExistsError} if the id is taken; nothing was touched.
+   */
+  async create(params: ParsedParamsOf<DaemonContract, "container.create">): Promise<Container> {
+    const { id } = params;
+    if (this.#containers.has(id) || this.#creating.has(id)) {
+      throw new AlreadyExistsError(`container ${id} exists already`, { data: { id } });
+    }
+    const { spec, record } = checkCreate(params, {
+      format: BUNDLE_FORMAT,
+      instance: crypto.randomUUID(),
+      runtime: this.defaultRuntime,
+      runtimeRoot: `${this.#options.config.state}/oci`,
+      createdAt: new Date().toISOString(),
+    }, `${this.#dir}/${id}`);
+    this.#creating.set(id, undefined);
+    try {
+      const container = new Container(this.#newBundle(record, spec), this.#context);
+      this.#creating.set(id, container);
+      await container.create();
+      this.#containers.set(id, container);
+      return container;
+    } finally {
+      this.#creating.delete(id);
+    }
+  }
+
+  #newBundle(record: BundleRecord, spec: unknown): Bundle {
+    return Bundle.create(`${this.#dir}/${record.id}`, record, spec);
+  }
+
+  #inGroup(group: string) {
+    for (const container of this.#containers.values()) {
+      if (container.group !== group || container.client === undefined) continue;
+      return { client: container.client, pid: container.shimPid };
+    }
+    for (const container of this.#creating.values()) {
+      if (container?.group !== group || container.client === undefined) continue;
+      return { client: container.client, pid: container.shimPid };
+    }
+    return undefined;
+  }
+
+  #runtimeOf(bundle: Bundle): Runc {
+    const { runtime, runtimeRoot } = bundle.record;
+    return new Runc({
+      command: runtime,
+      root: runtimeRoot,
+      spawn: (argv, options) => this.#options.reaper.spawn(argv, options),
+    });
+  }
+
+  // -- restart ----------------------------------------------------------------------------------
+
+  async #reconnect(): Promise<void> {
+    const found: Promise<void>[] = [];
+    for (const entry of Deno.readDirSync(this.#dir)) {
+      if (!entry.isDirectory) continue;
+      const container = this.#load(entry.name);
+      if (container === undefined) continue;
+      this.#containers.set(container.id, container);
+      found.push(container.reconnect());
+    }
+    if (found.length === 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const grace = new Promise<void>((resolve) => timer = setTimeout(resolve, RECONNECT_GRACE));
+    await Promise.race([Promise.all(found), grace]);
+    clearTimeout(timer);
+  }
+
+  #load(name: string): Container | undefined {
+    const dir = `${this.#dir}/${name}`;
+    try {
+      const bundle = Bundle.read(dir);
+      if (bundle === undefined) {
+        removeBundleDir(dir);
+        return undefined;
+      }
+      return new Container(bundle, this.#context);
+    } catch (error) {
+      getLogger(["berth", "container"]).error(
+        "cannot read the bundle {dir}, left alone: {reason}",
+        {
+          dir,
+          reason: error instanceof Error ? error.message : String(error),
+        },
+      );
+      return undefined;
+    }
+  }
+
+  /** Lets go of every container, which go on, and closes the journal. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new UnavailableError("the daemon is stopping"));
+    for (const container of this.#containers.values()) container[Symbol.dispose]();
+    await this.#shims?.[Symbol.asyncDispose]();
+    this.events[Symbol.dispose]();
+    this.events.journal[Symbol.dispose]();
+    this.#lock[Symbol.dispose]();
+  }
+}

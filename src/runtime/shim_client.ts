@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+import { dial } from "../rpc/client.ts";
+import { DeadlineExceededError } from "../rpc/errors.ts";
+import type { ParamsOf, ResultOf } from "../rpc/method.ts";
+import type { Peer } from "../rpc/peer.ts";
+import type { ShimContract, ShimEvent } from "../rpc/shim_contract.ts";
+
+/** Name of a shim method. */
+export type ShimMethod = keyof ShimContract & string;
+
+/** Options of {@linkcode ShimClient.call}. */
+export interface ShimCallOptions {
+  /** Gives up waiting; the shim goes on with what it was asked. */
+  readonly signal?: AbortSignal;
+}
+
+/** How long calls on a shim may take, in milliseconds. */
+export interface ShimTimeouts {
+  /** For what a healthy shim answers at once; longer means that it is wedged. */
+  readonly answer: number;
+  /** For what runs the OCI runtime. */
+  readonly runtime: number;
+}
+
+/**
+ * The daemon's end of one container's shim: behind a socket, or in this process with `no_shim`.
+ * Calls reject with {@linkcode DeadlineExceededError} when a wedged shim does not answer and with
+ * `UnavailableError` when it is gone.
+ */
+export interface ShimClient {
+  /** Calls one shim method. */
+  call<N extends ShimMethod>(
+    name: N,
+    params: ParamsOf<ShimContract, N>,
+    options?: ShimCallOptions,
+  ): Promise<ResultOf<ShimContract, N>>;
+  /** Lets the shim forget the events up to `seq`. */
+  ack(seq: number): void;
+  /** Settles when the shim can no longer be reached through this client; never rejects. */
+  readonly closed: Promise<void>;
+  /** Lets go of the shim; it goes on. */
+  close(): void;
+}
+
+/** Listens to what a shim says by itself. */
+export interface ShimListener {
+  /** One event, in the shim's order. */
+  event(event: ShimEvent): void;
+  /** One call of the OCI runtime that has ended. */
+  runtimeCall?(call: RuntimeCallReport): void;
+}
+
+/** What a shim reports of each call of the OCI runtime, for the debug log and the metrics. */
+export interface RuntimeCallReport {
+  readonly subcommand: string;
+  readonly durationMs: number;
+  readonly exitCode: number;
+}
+
+/** Methods that end when a process does, not when the shim has done something. */
+const UNBOUNDED: ReadonlySet<ShimMethod> = new Set<ShimMethod>(["shim.wait"]);
+
+/** Methods that run the OCI runtime and so take as long as it does. */
+const RUNS_RUNTIME: ReadonlySet<ShimMethod> = new Set<ShimMethod>([
+  "shim.create",
+  "shim.start",
+  "shim.delete",
+  "shim.exec",
+  "shim.kill",
+  "shim.pause",
+  "shim.resume",
+  "shim.pids",
+  "shim.update",
+  "shim.checkpoint",
+]);
+
+/** A {@linkcode ShimClient} over a bundle's `shim.sock`. */
+export class SocketShimClient implements ShimClient {
+  readonly #peer: Peer;
+  readonly #timeouts: ShimTimeouts;
+
+  private constructor(peer: Peer, timeouts: ShimTimeouts) {
+    this.#peer = peer;
+    this.#timeouts = timeouts;
+  }
+
+  /**
+   * Dials the shim socket at `path`.
+   *
+   * @throws {UnavailableError} if nobody listens there: the shim is dead.
+   * @throws {DeadlineExceededError} if the connection is not taken in time: it may be wedged.
+   */
+  static async dial(
+    path: string,
+    listener: ShimListener,
+    timeouts: ShimTimeouts,
+  ): Promise<SocketShimClient> {
+    const peer = await dial(path, { timeoutMs: timeouts.answer });
+    peer.onNotification("shim.event", (params) => listener.event(params as ShimEvent));
+    peer.onNotification(
+      "shim.runtimeCall",
+      (params) => listener.runtimeCall?.(params as RuntimeCallReport),
+    );
+    return new SocketShimClient(peer, timeouts);
+  }
+
+  get closed(): Promise<void> {
+    return this.#peer.closed;
+  }
+
+  ack(seq: number): void {
+    this.#peer.notify("shim.ack", { seq });
+  }
+
+  async call<N extends ShimMethod>(
+    name: N,
+    params: ParamsOf<ShimContract, N>,
+    options: ShimCallOptions = {},
+  ): Promise<ResultOf<ShimContract, N>> {
+    if (UNBOUNDED.has(name)) {
+      return await this.#peer.call(name, params, options) as ResultOf<ShimContract, N>;
+    }
+    if (!RUNS_RUNTIME.has(name)) {
+      const timeoutMs = this.#timeouts.answer;
+      return await this.#peer.call(name, params, { ...options, timeoutMs }) as ResultOf<
+        ShimContract,
+        N
+      >;
+    }
+    return await this.#callRuntime(name, params, options) as ResultOf<ShimContract, N>;
+  }
+
+  /**
+   * A slow runtime is told from a wedged shim: once the answer is late the shim is asked a question
+   * that it can answer at once, and only if that stays unanswered too is the call given up early.
+   */
+  async #callRuntime(
+    name: ShimMethod,
+    params: unknown,
+    options: ShimCallOptions,
+  ): Promise<unknown> {
+    const wedged = new AbortController();
+    const signal = options.signal
+      ? AbortSignal.any([options.signal, wedged.signal])
+      : wedged.signal;
+    const answer = this.#peer.call(name, params, { signal, timeoutMs: this.#timeouts.runtime });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async () => {
+      try {
+        await this.#peer.call("shim.connect", {}, { timeoutMs: this.#timeouts.answer });
+        timer = setTimeout(ask, this.#timeouts.answer);
+      } catch (error) {
+        wedged.abort(
+          new DeadlineExceededError(`the shim does not answer (asked for ${name})`, {
+            cause: error,
+          }),
+        );
+      }
+    };
+    timer = setTimeout(ask, this.#timeouts.answer);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  close(): void {
+    this.#peer.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
