@@ -11,88 +11,61 @@ import {
   UnavailableError,
 } from "../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../rpc/method.ts";
-import type { ContainerState, DeleteResult, ExitResult, ShimStatus } from "../rpc/schemas.ts";
-import type { ShimContract, ShimEvent, ShimState } from "../rpc/shim_contract.ts";
+import type { ContainerState, DeleteResult, ExitResult } from "../rpc/schemas.ts";
+import type { ShimContract, ShimState } from "../rpc/shim_contract.ts";
 import type { Stats } from "../rpc/stats_schema.ts";
 import { backoff } from "./backoff.ts";
 import type { Bundle } from "./bundle.ts";
 import { cgroupOf, recordCgroup, recordedCgroup } from "./bundle_cgroup.ts";
 import type { ContainerContext } from "./container_context.ts";
+import { ContainerEvents } from "./container_events.ts";
 import { destroyContainer } from "./destroy.ts";
-import type { EventDraft } from "./event_log.ts";
 import { Lock } from "./lock.ts";
 import { Mirror } from "./mirror.ts";
 import type { Monitored } from "./monitor.ts";
 import type { ShimCallOptions, ShimClient, ShimMethod } from "./shim_client.ts";
-
-/** How the daemon stands with the container's shim. */
-type Link =
-  | { readonly status: "connecting" }
-  | { readonly status: "connected"; readonly client: ShimClient }
-  /** It was reached once or its socket is taken, but it does not answer: it may be wedged. */
-  | { readonly status: "unavailable"; readonly reason: string }
-  /** It died; what it left is being cleaned up. */
-  | { readonly status: "gone" };
+import { ShimLink } from "./shim_link.ts";
 
 /**
  * One container as the daemon has it: its bundle, what is known of its processes, and the way to its
- * shim. What changes its life as a whole (create, delete, cleanup) takes the lock; everything else
- * goes to the shim, which orders it.
+ * shim. What changes its life as a whole (create, reconnect, cleanup, delete) takes the lock;
+ * everything else goes to the shim, which orders it.
  */
 export class Container {
   readonly bundle: Bundle;
   readonly mirror = new Mirror();
+  readonly link: ShimLink;
   readonly #context: ContainerContext;
+  readonly #events: ContainerEvents;
   readonly #lock = new Lock();
-  #link: Link = { status: "connecting" };
-  #shimPid = 0;
   #cgroup: Cgroup | undefined;
-  #oomKills: number;
-  /** The highest event of the shim that was taken over. */
-  #shimSeq: number;
   /** How the container ended, once the shim has deleted it: a retried delete answers the same. */
   #deleted: DeleteResult | undefined;
-  /** The shim was told to leave: that its connection ends is no death. */
-  #leaving = false;
   #forgotten = false;
 
   constructor(bundle: Bundle, context: ContainerContext) {
     this.bundle = bundle;
     this.#context = context;
-    const facts = context.events.journal.facts(bundle.record.instance);
-    this.#shimSeq = facts.shimSeq;
-    this.#oomKills = facts.oomKills;
+    this.#events = new ContainerEvents({
+      bundle,
+      mirror: this.mirror,
+      log: context.events,
+      beforeExit: () => context.beforeExit(this.#monitored()),
+      ack: (seq) => this.link.client?.ack(seq),
+    });
+    this.link = new ShimLink(bundle, context, {
+      event: (event) => this.#events.take(event),
+      runtimeCall: (call) => context.onRuntimeCall(this.id, call),
+      seen: () => this.#events.shimSeq,
+      lost: () => void this.#lost(),
+    });
   }
 
   get id(): string {
     return this.bundle.id;
   }
 
-  get instance(): string {
-    return this.bundle.record.instance;
-  }
-
-  /** The shim group that this container asked for. */
-  get group(): string | undefined {
-    return this.bundle.record.group;
-  }
-
-  /** The pid of the shim, 0 before there is one. */
-  get shimPid(): number {
-    return this.#shimPid;
-  }
-
-  /** How the daemon stands with the shim. */
-  get shimStatus(): ShimStatus {
-    return this.#link.status === "connected" && this.#context.noShim ? "none" : this.#link.status;
-  }
-
-  /** The connection to the shim while there is one. */
-  get client(): ShimClient | undefined {
-    return this.#link.status === "connected" ? this.#link.client : undefined;
-  }
-
-  // -- life -------------------------------------------------------------------------------------
+  // -- create -----------------------------------------------------------------------------------
 
   /**
    * Gives the bundle a shim and creates the container in it. Rolls everything back when it throws:
@@ -101,7 +74,7 @@ export class Container {
   async create(): Promise<void> {
     using _lock = await this.#lock.acquire();
     try {
-      const client = await this.#attach(false);
+      const client = await this.link.attach(false);
       await client.call("shim.create", {});
       this.#watchCgroup();
     } catch (error) {
@@ -110,52 +83,25 @@ export class Container {
     }
   }
 
-  /** Serves the bundle by a shim and listens to it. */
-  async #attach(adopt: boolean): Promise<ShimClient> {
-    this.#shimPid = await this.#context.shims().serve(this.bundle, this.group, adopt);
-    return await this.#connect();
-  }
-
-  /** Dials the shim and takes its events from where the journal ends. */
-  async #connect(): Promise<ShimClient> {
-    const client = await this.#context.shims().dial(this.bundle, {
-      event: (event) => this.#onEvent(event),
-      runtimeCall: (call) => this.#context.onRuntimeCall(this.id, call),
-    });
-    try {
-      const [hello] = await Promise.all([
-        client.call("shim.connect", {}),
-        client.call("shim.events", { after: this.#shimSeq }),
-      ]);
-      this.#context.shims().checkProtocol(this.id, hello);
-      this.#shimPid = hello.pid;
-    } catch (error) {
-      client.close();
-      throw error;
-    }
-    this.#link = { status: "connected", client };
-    client.closed.then(() => this.#onDisconnect(client));
-    return client;
-  }
-
   async #rollBack(cause: unknown): Promise<void> {
-    this.#leaving = true;
-    const client = this.client;
     // An answered failure means that the shim is well and has undone what it did. Anything else
     // says nothing about what is left, so the shim is killed and all of it is cleaned up.
-    const undone = client !== undefined && cause instanceof BerthError &&
+    const undone = this.link.client !== undefined && cause instanceof BerthError &&
       !(cause instanceof UnavailableError) && !(cause instanceof DeadlineExceededError);
     if (undone) {
-      await this.#leave(client);
+      await this.link.leave();
       await this.#removeBundle();
       return;
     }
-    client?.close();
+    this.link.close();
     await this.#destroy();
-    if (this.mirror.pid !== 0) this.#publishExits();
+    const created = this.mirror.pid !== 0;
+    if (created) this.#events.exits();
     await this.#removeBundle();
-    if (this.mirror.pid !== 0) this.#publishDelete();
+    if (created) this.#events.deleted(this.#result());
   }
+
+  // -- restart, dead and wedged shims -----------------------------------------------------------
 
   /**
    * Finds the shim again after a daemon restart and takes over what happened meanwhile. Settles
@@ -167,17 +113,16 @@ export class Container {
     await this.#dialAgain();
   }
 
-  /** Until the shim has said how things are, the bundle's files tell. */
+  /** Until the shim has said how things are, the bundle's files and the journal tell. */
   #presume(): void {
     const exit = this.bundle.exitRecord();
     this.mirror.pid = exit?.pid ?? this.bundle.initPid() ?? 0;
-    const facts = this.#context.events.journal.facts(this.instance);
-    if (facts.startedAt !== undefined) {
-      this.mirror.startedAt = facts.startedAt;
+    const { startedAt } = this.#context.events.journal.facts(this.bundle.record.instance);
+    if (startedAt !== undefined) {
+      this.mirror.startedAt = startedAt;
       this.mirror.status = "running";
     }
     if (exit !== undefined) this.mirror.ended(undefined, exit);
-    this.#shimPid = this.bundle.shimRecord()?.pid ?? 0;
     this.#cgroup = recordedCgroup(this.bundle);
     // Before the shim's events come in: an OOM kill is told before the exit that it caused.
     this.#startMonitors();
@@ -185,16 +130,18 @@ export class Container {
 
   /** A refused connection, or no socket, means a dead shim; anything else that it may be wedged. */
   async #dialAgain(): Promise<void> {
-    this.#link = { status: "connecting" };
     try {
-      const client = this.#context.noShim ? await this.#attach(true) : await this.#connect();
+      const client = this.#context.noShim
+        ? await this.link.attach(true)
+        : await this.link.connect();
       await this.#takeOver(client, await client.call("shim.state", {}));
     } catch (error) {
       if (error instanceof UnavailableError && error.data["errno"] !== undefined) {
         await this.#shimDied();
         return;
       }
-      this.#unavailable(error);
+      this.link.unavailable(error);
+      void this.#retryUnavailable();
     }
   }
 
@@ -210,75 +157,50 @@ export class Container {
       getLogger(["berth", "container"]).info("{id}: its create was never finished; removing it", {
         id: this.id,
       });
-      this.#leaving = true;
-      await this.#leave(client);
+      await this.link.leave();
       await this.#removeBundle();
       this.#forget();
       return;
     }
     this.mirror.load(now);
     if (now.status === "deleted") {
-      await this.#finishDelete(client);
+      await this.#finishDelete();
       return;
     }
     this.#watchCgroup();
     this.#context.onReconnect(this);
   }
 
-  #unavailable(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
-    this.client?.close();
-    this.#link = { status: "unavailable", reason };
-    getLogger(["berth", "shim"]).warn("{id}: its shim does not answer: {reason}", {
-      id: this.id,
-      reason,
-    });
-    void this.#retryUnavailable();
-  }
-
   /** A wedged shim may come to itself again, or die. */
   async #retryUnavailable(): Promise<void> {
-    for (const delay of backoff({ first: 500, most: 10_000 })) {
+    for (const delay of backoff({ first: 500, most: 500, attempts: 1 })) {
       if (!await delay(this.#context.stopping)) return;
       using _lock = await this.#lock.acquire();
-      if (this.#link.status !== "unavailable" || this.#leaving) return;
+      if (this.link.status !== "unavailable" || this.link.leaving) return;
       await this.#dialAgain();
-      return;
     }
-  }
-
-  #onDisconnect(client: ShimClient): void {
-    if (this.#leaving || this.#context.stopping.aborted) return;
-    if (this.#link.status !== "connected" || this.#link.client !== client) return;
-    this.#link = { status: "connecting" };
-    void this.#lost();
   }
 
   async #lost(): Promise<void> {
     using _lock = await this.#lock.acquire();
-    if (this.#leaving || this.#link.status !== "connecting") return;
+    if (this.link.leaving || this.link.status !== "connecting") return;
     await this.#dialAgain();
   }
 
-  /** What to do about a dead shim: take its container over, or remove what it left. */
+  /** What to do about a dead shim: have its container taken over, or remove what it left. */
   async #shimDied(): Promise<void> {
-    getLogger(["berth", "shim"]).warn("{id}: its shim (pid {shim}) is gone", {
-      id: this.id,
-      shim: this.#shimPid,
-    });
+    const log = getLogger(["berth", "shim"]);
+    log.warn("{id}: its shim (pid {shim}) is gone", { id: this.id, shim: this.link.pid });
     if (this.#mayAdopt()) {
       try {
-        const client = await this.#attach(true);
+        const client = await this.link.attach(true);
         await this.#takeOver(client, await client.call("shim.state", {}));
         return;
       } catch (error) {
-        getLogger(["berth", "shim"]).error("{id}: cannot adopt it: {reason}", {
-          id: this.id,
-          reason: error instanceof Error ? error.message : String(error),
-        });
+        log.error("{id}: cannot adopt it: {reason}", { id: this.id, reason: messageOf(error) });
       }
     }
-    this.#link = { status: "gone" };
+    this.link.died();
     void this.#cleanUp();
   }
 
@@ -299,7 +221,7 @@ export class Container {
         } catch (error) {
           getLogger(["berth", "container"]).error("{id}: cannot clean up, trying again: {reason}", {
             id: this.id,
-            reason: error instanceof Error ? error.message : String(error),
+            reason: messageOf(error),
           });
         }
       }
@@ -310,18 +232,20 @@ export class Container {
   /** The whole cleanup after a dead or killed shim; each step may be repeated. */
   async #removeAll(): Promise<DeleteResult> {
     await this.#destroy();
-    this.#publishExits();
+    this.#events.exits();
     await this.#removeBundle();
     this.#context.onCleanup();
-    this.#publishDelete();
+    this.#events.deleted(this.#result());
     this.#forget();
     return this.#result();
   }
 
   async #destroy(): Promise<void> {
     await this.#context.shims().kill(this.bundle);
-    this.#context.stopMonitors(this.#monitored());
     await destroyContainer(this.bundle, this.#cgroup, this.#context.runtimeOf(this.bundle));
+    // Only now: a kill that the kernel made meanwhile is to be told too.
+    this.#context.beforeExit(this.#monitored());
+    this.#context.stopMonitors(this.#monitored());
   }
 
   // -- delete -----------------------------------------------------------------------------------
@@ -334,7 +258,9 @@ export class Container {
    */
   async delete(force: boolean): Promise<DeleteResult> {
     using _lock = await this.#lock.acquire();
-    if (this.#forgotten) throw this.#notFound();
+    if (this.#forgotten) {
+      throw new NotFoundError(`no container ${this.id}`, { data: { id: this.id } });
+    }
     try {
       return await this.#delete(force);
     } catch (error) {
@@ -343,36 +269,34 @@ export class Container {
   }
 
   async #delete(force: boolean): Promise<DeleteResult> {
-    if (this.#deleted !== undefined) {
-      return await this.#finishDelete(this.client);
-    }
+    if (this.#deleted !== undefined) return await this.#finishDelete();
     const { status } = this.mirror;
-    if (!force && (status === "running" || status === "paused")) {
+    const alive = status === "running" || status === "paused";
+    if (!force && alive) {
       throw new FailedPreconditionError(
         `container ${this.id} is ${status}: stop it first, or delete it with force`,
         { data: { id: this.id } },
       );
     }
-    const client = this.client;
+    const { client } = this.link;
     if (client === undefined) {
-      if (!force) throw this.#noShim();
-      this.#leaving = true;
+      if (!force) throw this.link.unreachable();
+      this.link.close();
       return await this.#removeAll();
     }
     try {
-      if (status === "running" || status === "paused") await this.#killAll(client);
+      if (alive) await this.#killAll(client);
       this.#context.stopMonitors(this.#monitored());
       this.#deleted = await client.call("shim.delete", {});
     } catch (error) {
       if (force && (error instanceof DeadlineExceededError || error instanceof UnavailableError)) {
-        this.#leaving = true;
-        client.close();
+        this.link.close();
         return await this.#removeAll();
       }
       if (this.mirror.exit === undefined) this.#startMonitors();
       throw error;
     }
-    return await this.#finishDelete(client);
+    return await this.#finishDelete();
   }
 
   async #killAll(client: ShimClient): Promise<void> {
@@ -394,25 +318,12 @@ export class Container {
   }
 
   /** What is left once the shim has deleted the container: the shim and the bundle. */
-  async #finishDelete(client: ShimClient | undefined): Promise<DeleteResult> {
-    this.#leaving = true;
-    if (client !== undefined) await this.#leave(client);
+  async #finishDelete(): Promise<DeleteResult> {
+    await this.link.leave();
     await this.#removeBundle();
-    this.#publishDelete();
+    this.#events.deleted(this.#result());
     this.#forget();
     return this.#result();
-  }
-
-  /** Lets the shim go; one that stays is killed, since the bundle is about to be removed. */
-  async #leave(client: ShimClient): Promise<void> {
-    try {
-      await this.#context.shims().leave(client, this.#shimPid);
-    } catch (error) {
-      if (!(error instanceof BerthError)) throw error;
-      await this.#context.shims().kill(this.bundle);
-    }
-    client.close();
-    this.#link = { status: "gone" };
   }
 
   async #removeBundle(): Promise<void> {
@@ -427,99 +338,35 @@ export class Container {
       await delay();
     }
     throw new FailedPreconditionError(
-      `container ${this.id}: its bundle cannot be removed yet: ${
-        last instanceof Error ? last.message : last
-      }; delete it again once that is no longer so`,
+      `container ${this.id}: its bundle cannot be removed yet: ${messageOf(last)}; ` +
+        "delete it again once that is no longer so",
       { cause: last, data: { id: this.id } },
     );
   }
 
   #forget(): void {
     this.#forgotten = true;
+    this.#context.stopMonitors(this.#monitored());
     this.#context.onForgotten(this);
   }
 
   #result(): DeleteResult {
     if (this.#deleted !== undefined) return this.#deleted;
-    const exit = this.mirror.exit;
+    const { exit, pid } = this.mirror;
     return {
-      pid: this.mirror.pid,
+      pid,
       exitStatus: exit?.exitStatus ?? 128 + SIGKILL,
       exitedAt: exit?.exitedAt ?? new Date().toISOString(),
     };
   }
 
-  // -- events -----------------------------------------------------------------------------------
-
-  #onEvent(event: ShimEvent): void {
-    if (event.seq <= this.#shimSeq) return;
-    this.#shimSeq = event.seq;
-    if (event.type === "exit") this.#context.beforeExit(this.#monitored());
-    const { seq, exitStatusUnknown: _, ...rest } = event;
-    this.#publish({ ...rest, id: this.id, instance: this.instance }, seq);
-    // After the event is in the journal: who is woken by this finds it there.
-    this.mirror.apply(event);
-  }
-
-  /** Says the exits that a dead shim cannot say any more, init's last. */
-  #publishExits(): void {
-    const recorded = this.bundle.exitRecord();
-    const exitedAt = new Date().toISOString();
-    const facts = this.#context.events.journal.facts(this.instance);
-    const killed = { exitStatus: 128 + SIGKILL, exitedAt };
-    if (recorded === undefined || this.mirror.exit === undefined) {
-      this.#context.beforeExit(this.#monitored());
-    }
-    // The journal also knows those that ran when the daemon, and so the mirror, began anew.
-    for (const [execId, pid] of [...facts.running]) {
-      if (execId !== "") this.#publishExit(pid, killed, execId);
-    }
-    if (!facts.exited.has("") && this.mirror.pid !== 0) {
-      this.#publishExit(this.mirror.pid, recorded ?? killed, undefined);
-    }
-  }
-
-  #publishExit(pid: number, exit: ExitResult, execId: string | undefined): void {
-    const { exitStatus, exitedAt } = exit;
-    this.#publish({
-      timestamp: new Date().toISOString(),
-      type: "exit",
-      id: this.id,
-      instance: this.instance,
-      pid,
-      ...(execId === undefined ? {} : { execId }),
-      exitStatus,
-      exitedAt,
-      synthetic: true,
-    });
-    this.mirror.ended(execId, { exitStatus, exitedAt }, pid);
-  }
-
-  #publishDelete(): void {
-    const { pid, exitStatus, exitedAt } = this.#result();
-    this.#publish({
-      timestamp: new Date().toISOString(),
-      type: "delete",
-      id: this.id,
-      instance: this.instance,
-      pid,
-      exitStatus,
-      exitedAt,
-    });
-  }
-
-  #publish(draft: EventDraft, shimSeq?: number): void {
-    if (draft.oom !== undefined) this.#oomKills = draft.oom.kills;
-    this.#context.events.publish(draft, shimSeq, () => {
-      if (shimSeq !== undefined) this.client?.ack(shimSeq);
-    });
-  }
-
   // -- monitors ---------------------------------------------------------------------------------
 
   #watchCgroup(): void {
-    this.#cgroup ??= cgroupOf(this.mirror.pid);
-    if (this.#cgroup !== undefined) recordCgroup(this.bundle, this.#cgroup);
+    if (this.#cgroup === undefined) {
+      this.#cgroup = cgroupOf(this.mirror.pid);
+      if (this.#cgroup !== undefined) recordCgroup(this.bundle, this.#cgroup);
+    }
     this.#startMonitors();
   }
 
@@ -528,17 +375,18 @@ export class Container {
   }
 
   #monitored(): Monitored {
+    const { id, instance } = this.bundle.record;
     return {
-      id: this.id,
-      instance: this.instance,
+      id,
+      instance,
       cgroup: this.#cgroup,
       pid: this.mirror.pid,
-      oomKills: this.#oomKills,
-      publish: (draft) => this.#publish(draft),
+      oomKills: this.#events.oomKills,
+      publish: (draft) => this.#events.publish(draft),
     };
   }
 
-  // -- what goes to the shim --------------------------------------------------------------------
+  // -- what is asked of it ----------------------------------------------------------------------
 
   /** Calls the shim; errors name the container. */
   async call<N extends ShimMethod>(
@@ -547,8 +395,8 @@ export class Container {
     options?: ShimCallOptions,
   ): Promise<ResultOf<ShimContract, N>> {
     try {
-      const client = this.client;
-      if (client === undefined) throw this.#noShim();
+      const { client } = this.link;
+      if (client === undefined) throw this.link.unreachable();
       const result = await client.call(name, params, options);
       // A restore makes init only at start, so that its cgroup is not known before.
       if (name === "shim.start" && this.#cgroup === undefined) this.#watchCgroup();
@@ -591,26 +439,25 @@ export class Container {
   /** Everything about the container, from what the daemon knows. */
   state(): ContainerState {
     const { record, paths } = this.bundle;
-    const { mirror } = this;
-    const { exit } = mirror;
+    const { exit, pid, startedAt } = this.mirror;
     return {
-      id: this.id,
-      instance: this.instance,
+      id: record.id,
+      instance: record.instance,
       status: this.#statusNow(),
-      pid: mirror.pid,
+      pid,
       bundle: paths.dir,
       runtime: record.runtime,
       ...record.stdio,
       labels: { ...record.labels },
       createdAt: record.createdAt,
-      ...(mirror.startedAt === undefined ? {} : { startedAt: mirror.startedAt }),
+      ...(startedAt === undefined ? {} : { startedAt }),
       ...(exit ? { exitStatus: exit.exitStatus, exitedAt: exit.exitedAt } : {}),
       ...(exit?.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
-      ...(this.#oomKills > 0 ? { oomKilled: true } : {}),
+      ...(this.#events.oomKills > 0 ? { oomKilled: true } : {}),
       ...(record.group === undefined ? {} : { group: record.group }),
-      shimPid: this.#shimPid,
-      shim: this.shimStatus,
-      processes: mirror.execs(),
+      shimPid: this.link.pid,
+      shim: this.link.status,
+      processes: this.mirror.execs(),
     };
   }
 
@@ -623,29 +470,15 @@ export class Container {
 
   /** Lets go of the shim, which goes on. */
   [Symbol.dispose](): void {
-    this.#leaving = true;
-    this.client?.close();
-  }
-
-  // -- errors -----------------------------------------------------------------------------------
-
-  #noShim(): UnavailableError {
-    const why = this.#link.status === "unavailable"
-      ? `its shim does not answer (${this.#link.reason}); delete it with force to remove it`
-      : this.#link.status === "gone"
-      ? "its shim is gone and it is being cleaned up"
-      : "its shim is not connected yet; try again in a moment";
-    return new UnavailableError(`container ${this.id}: ${why}`, {
-      data: { id: this.id, shim: this.#link.status },
-    });
-  }
-
-  #notFound(): NotFoundError {
-    return new NotFoundError(`no container ${this.id}`, { data: { id: this.id } });
+    this.link.close();
   }
 
   #named(error: unknown): unknown {
     if (error instanceof BerthError) error.data.id ??= this.id;
     return error;
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

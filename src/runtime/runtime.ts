@@ -201,13 +201,12 @@ export class Runtime implements AsyncDisposable {
   }
 
   #inGroup(group: string) {
-    for (const container of this.#containers.values()) {
-      if (container.group !== group || container.client === undefined) continue;
-      return { client: container.client, pid: container.shimPid };
-    }
-    for (const container of this.#creating.values()) {
-      if (container?.group !== group || container.client === undefined) continue;
-      return { client: container.client, pid: container.shimPid };
+    for (const containers of [this.#containers, this.#creating]) {
+      for (const container of containers.values()) {
+        if (container?.bundle.record.group !== group) continue;
+        const { client, pid, leaving } = container.link;
+        if (client !== undefined && !leaving) return { client, pid };
+      }
     }
     return undefined;
   }

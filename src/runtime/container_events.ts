@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+import { SIGKILL } from "../linux/signals.ts";
+import type { DeleteResult, ExitResult } from "../rpc/schemas.ts";
+import type { ShimEvent } from "../rpc/shim_contract.ts";
+import type { Bundle } from "./bundle.ts";
+import type { EventDraft, EventLog } from "./event_log.ts";
+import type { Mirror } from "./mirror.ts";
+
+/** What {@linkcode ContainerEvents} needs of its container. */
+export interface ContainerEventsOptions {
+  readonly bundle: Bundle;
+  readonly mirror: Mirror;
+  readonly log: EventLog;
+  /** Called before an exit is published. */
+  readonly beforeExit: () => void;
+  /** Lets the shim forget the events up to `seq`. */
+  readonly ack: (seq: number) => void;
+}
+
+/** The events of one container: what its shim says, and what a dead shim cannot say any more. */
+export class ContainerEvents {
+  readonly #options: ContainerEventsOptions;
+  #shimSeq: number;
+  #oomKills: number;
+
+  constructor(options: ContainerEventsOptions) {
+    this.#options = options;
+    const { shimSeq, oomKills } = this.#facts;
+    this.#shimSeq = shimSeq;
+    this.#oomKills = oomKills;
+  }
+
+  /** Number of the shim's last event that was taken over. */
+  get shimSeq(): number {
+    return this.#shimSeq;
+  }
+
+  /** OOM kills that have been published. */
+  get oomKills(): number {
+    return this.#oomKills;
+  }
+
+  get #facts() {
+    const { log, bundle } = this.#options;
+    return log.journal.facts(bundle.record.instance);
+  }
+
+  /** Takes over one event of the shim; one that was taken over before is passed over. */
+  take(event: ShimEvent): void {
+    if (event.seq <= this.#shimSeq) return;
+    this.#shimSeq = event.seq;
+    if (event.type === "exit") this.#options.beforeExit();
+    const { seq, exitStatusUnknown: _, ...rest } = event;
+    this.publish({ ...rest, ...this.#names }, seq);
+    // After the event is in the journal: who is woken by this finds it there.
+    this.#options.mirror.apply(event);
+  }
+
+  /** Publishes one event of this container. */
+  publish(draft: EventDraft, shimSeq?: number): void {
+    if (draft.oom !== undefined) this.#oomKills = draft.oom.kills;
+    this.#options.log.publish(draft, shimSeq, () => {
+      if (shimSeq !== undefined) this.#options.ack(shimSeq);
+    });
+  }
+
+  /** Says the exits that a dead shim cannot say any more, init's last, each only once. */
+  exits(): void {
+    const { bundle, mirror } = this.#options;
+    const facts = this.#facts;
+    const recorded = bundle.exitRecord();
+    const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
+    this.#options.beforeExit();
+    // The journal also knows those that ran when the daemon, and so the mirror, began anew.
+    for (const [execId, pid] of [...facts.running]) this.#exit(pid, killed, execId);
+    if (!facts.exited.has("") && mirror.pid !== 0) {
+      this.#exit(recorded?.pid ?? mirror.pid, recorded ?? killed, undefined);
+    }
+  }
+
+  #exit(pid: number, { exitStatus, exitedAt }: ExitResult, execId: string | undefined): void {
+    this.publish({
+      timestamp: new Date().toISOString(),
+      type: "exit",
+      ...this.#names,
+      pid,
+      ...(execId === undefined ? {} : { execId }),
+      exitStatus,
+      exitedAt,
+      synthetic: true,
+    });
+    this.#options.mirror.ended(execId, { exitStatus, exitedAt }, pid);
+  }
+
+  /** Says that the container is gone. */
+  deleted(how: DeleteResult): void {
+    this.publish({
+      timestamp: new Date().toISOString(),
+      type: "delete",
+      ...this.#names,
+      ...how,
+    });
+  }
+
+  get #names(): { id: string; instance: string } {
+    const { id, instance } = this.#options.bundle.record;
+    return { id, instance };
+  }
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { BerthError, UnavailableError } from "../rpc/errors.ts";
+import type { ShimStatus } from "../rpc/schemas.ts";
+import type { Bundle } from "./bundle.ts";
+import type { ContainerContext } from "./container_context.ts";
+import type { ShimClient, ShimListener } from "./shim_client.ts";
+
+type State =
+  | { readonly status: "connecting" }
+  | { readonly status: "connected"; readonly client: ShimClient }
+  /** Its socket is taken, but it does not answer: it may be wedged. */
+  | { readonly status: "unavailable"; readonly reason: string }
+  /** It died or was told to leave. */
+  | { readonly status: "gone" };
+
+/** What a {@linkcode ShimLink} tells its container. */
+export interface ShimLinkListener extends ShimListener {
+  /** Number of the shim's last event that was taken over. */
+  readonly seen: () => number;
+  /** The connection ended although nobody wanted that. */
+  readonly lost: () => void;
+}
+
+/** The daemon's way to the shim of one container: whether there is one, and how it is reached. */
+export class ShimLink {
+  readonly #bundle: Bundle;
+  readonly #context: ContainerContext;
+  readonly #listener: ShimLinkListener;
+  #state: State = { status: "connecting" };
+  /** The shim was told to leave, or is being killed: that its connection ends is no news. */
+  #leaving = false;
+  #pid: number;
+
+  constructor(bundle: Bundle, context: ContainerContext, listener: ShimLinkListener) {
+    this.#bundle = bundle;
+    this.#context = context;
+    this.#listener = listener;
+    this.#pid = bundle.shimRecord()?.pid ?? 0;
+  }
+
+  /** The pid of the shim, 0 before there is one. */
+  get pid(): number {
+    return this.#pid;
+  }
+
+  /** The connection while there is one. */
+  get client(): ShimClient | undefined {
+    return this.#state.status === "connected" ? this.#state.client : undefined;
+  }
+
+  /** How the daemon stands with the shim. */
+  get status(): ShimStatus {
+    const { status } = this.#state;
+    return status === "connected" && this.#context.noShim ? "none" : status;
+  }
+
+  /** Whether the connection may end without that being a death. */
+  get leaving(): boolean {
+    return this.#leaving;
+  }
+
+  /** Has a shim serve the bundle, and connects to it. */
+  async attach(adopt: boolean): Promise<ShimClient> {
+    this.#pid = await this.#context.shims().serve(this.#bundle, this.#bundle.record.group, adopt);
+    return await this.connect();
+  }
+
+  /**
+   * Dials the shim and takes its events from where the journal ends.
+   *
+   * @throws {UnavailableError} with `data.errno` if nobody listens: the shim is dead.
+   * @throws {DeadlineExceededError} if it does not answer.
+   * @throws {FailedPreconditionError} if it speaks another protocol.
+   */
+  async connect(): Promise<ShimClient> {
+    this.#state = { status: "connecting" };
+    const shims = this.#context.shims();
+    const client = await shims.dial(this.#bundle, this.#listener);
+    try {
+      const [hello] = await Promise.all([
+        client.call("shim.connect", {}),
+        client.call("shim.events", { after: this.#listener.seen() }),
+      ]);
+      shims.checkProtocol(this.#bundle.id, hello);
+      this.#pid = hello.pid;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
+    this.#state = { status: "connected", client };
+    client.closed.then(() => this.#disconnected(client));
+    return client;
+  }
+
+  #disconnected(client: ShimClient): void {
+    if (this.#leaving || this.#context.stopping.aborted || this.client !== client) return;
+    this.#state = { status: "connecting" };
+    this.#listener.lost();
+  }
+
+  /** Takes note that the shim is there but does not answer. */
+  unavailable(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.client?.close();
+    this.#state = { status: "unavailable", reason };
+    getLogger(["berth", "shim"]).warn("{id}: its shim does not answer: {reason}", {
+      id: this.#bundle.id,
+      reason,
+    });
+  }
+
+  /** Takes note that the shim is dead. */
+  died(): void {
+    this.#state = { status: "gone" };
+  }
+
+  /** Lets go of the connection for good; whoever calls this sees to what becomes of the shim. */
+  close(): void {
+    this.#leaving = true;
+    this.client?.close();
+  }
+
+  /** Has the shim leave the bundle; one that will not is killed, for the bundle will be removed. */
+  async leave(): Promise<void> {
+    this.#leaving = true;
+    const { client } = this;
+    if (client === undefined) return;
+    try {
+      await this.#context.shims().leave(client, this.#pid);
+    } catch (error) {
+      if (!(error instanceof BerthError)) throw error;
+      await this.#context.shims().kill(this.#bundle);
+    }
+    client.close();
+    this.#state = { status: "gone" };
+  }
+
+  /** What a call gets while there is no connection. */
+  unreachable(): UnavailableError {
+    const { id } = this.#bundle;
+    const why = this.#state.status === "unavailable"
+      ? `its shim does not answer (${this.#state.reason}); delete it with force to remove it`
+      : this.#state.status === "gone"
+      ? "its shim is gone and it is being cleaned up"
+      : "its shim is not connected yet; try again in a moment";
+    return new UnavailableError(`container ${id}: ${why}`, {
+      data: { id, shim: this.#state.status },
+    });
+  }
+}
