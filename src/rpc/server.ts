@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { withSocketPath } from "../linux/unix_path.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { FailedPreconditionError } from "./errors.ts";
 import { Peer } from "./peer.ts";
 import type { ErrorListener, Handlers } from "./peer.ts";
+import { bindSocket, refuseIfTaken, removeSocket } from "./socket_file.ts";
 
 /** Options of {@linkcode Server.listen}. */
 export interface ServerOptions {
@@ -50,8 +49,13 @@ export class Server implements AsyncDisposable {
     this.path = path;
     this.#options = options;
     this.#dispatcher = new Dispatcher(options.handlers, options.onError);
-    this.#listener = bind(path, options);
-    this.#inode = Deno.lstatSync(path).ino;
+    const { served, inode } = bindSocket(
+      path,
+      options,
+      (short) => Deno.listen({ transport: "unix", path: short }),
+    );
+    this.#listener = served;
+    this.#inode = inode;
     this.#accepting = this.#accept();
   }
 
@@ -75,12 +79,11 @@ export class Server implements AsyncDisposable {
     await this.#accepting;
   }
 
-  /** Removes the file only if it still is this listener's, not a successor's. */
   #unlink(): void {
     try {
-      if (Deno.lstatSync(this.path).ino === this.#inode) Deno.removeSync(this.path);
+      removeSocket(this.path, this.#inode);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) this.#options.onError?.("unlink", error);
+      this.#options.onError?.("unlink", error);
     }
   }
 
@@ -108,62 +111,5 @@ export class Server implements AsyncDisposable {
     });
     this.#peers.add(peer);
     onConnect?.(peer);
-  }
-}
-
-/** Throws unless `path` is free or holds a socket file that nobody listens on. */
-async function refuseIfTaken(path: string): Promise<void> {
-  let isSocket: boolean | null;
-  try {
-    isSocket = Deno.lstatSync(path).isSocket;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
-  if (!isSocket) {
-    throw new FailedPreconditionError(`cannot listen on ${path}: it is there and is no socket`);
-  }
-  try {
-    const conn = await withSocketPath(
-      path,
-      (short) => Deno.connect({ transport: "unix", path: short }),
-    );
-    conn.close();
-  } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) return;
-    if (error instanceof Deno.errors.NotFound) return;
-    // EAGAIN: a listener that is too busy to accept is still a listener.
-    if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-  }
-  throw new FailedPreconditionError(`cannot listen on ${path}: another process answers there`);
-}
-
-/**
- * Binds in a directory that nobody else can enter, and moves the socket to its place once mode and
- * owner are right: rename(2) keeps the socket, and takes a stale one's place. This also keeps
- * Deno, which unlinks the path it was given when a listener closes, from removing a successor's file.
- */
-function bind(path: string, options: ServerOptions): Deno.UnixListener {
-  const slash = path.lastIndexOf("/");
-  const dir = Deno.makeTempDirSync({
-    dir: slash < 0 ? "." : path.slice(0, slash + 1),
-    prefix: ".bind-",
-  });
-  const temporary = `${dir}/s`;
-  let listener: Deno.UnixListener | undefined;
-  try {
-    listener = withSocketPath(
-      temporary,
-      (short) => Deno.listen({ transport: "unix", path: short }),
-    );
-    if (options.gid !== undefined) Deno.chownSync(temporary, null, options.gid);
-    Deno.chmodSync(temporary, options.mode ?? 0o600);
-    Deno.renameSync(temporary, path);
-    return listener;
-  } catch (error) {
-    listener?.close();
-    throw error;
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
   }
 }
