@@ -130,6 +130,10 @@ export class ShimLink {
       await this.#context.shims().leave(client, this.#pid);
     } catch (error) {
       if (!(error instanceof BerthError)) throw error;
+      getLogger(["berth", "shim"]).warn("{id}: its shim would not leave, killing it: {reason}", {
+        id: this.#bundle.id,
+        reason: error.message,
+      });
       await this.#context.shims().kill(this.#bundle);
     }
     client.close();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Poller } from "../linux/poller.ts";
 import { startTime } from "../linux/process.ts";
+import { after } from "../linux/timer.ts";
 import type { Reaper } from "../linux/reaper.ts";
 import type { BundlePaths, ShimRecord } from "../oci/bundle.ts";
 import { bundlePaths, writeJsonAtomic } from "../oci/bundle.ts";
@@ -15,7 +16,7 @@ import { appendLog } from "./shim_log.ts";
 /** How long a bundle may be served before its container is created, in milliseconds. */
 const CREATE_WITHIN = 30_000;
 
-/** How long a caller that does not read may delay that its connection is closed, in milliseconds. */
+/** How long a caller may keep its connection after the bundle was left, in milliseconds. */
 const DRAIN_WITHIN = 1000;
 
 /** What a {@linkcode ServedBundle} is made with. */
@@ -119,14 +120,12 @@ export class ServedBundle {
     this.#options.onLeft();
   }
 
+  /** The caller closes when it has its answer, which only it can know; others are cut after a while. */
   async #closeConnections(): Promise<void> {
     const peers = Array.from(this.#server?.peers ?? []);
-    // A macrotask: the answer to the call that this is part of is queued by then.
-    await new Promise((resolve) => setTimeout(resolve, 0));
     const bound = Promise.withResolvers<void>();
-    const timer = setTimeout(bound.resolve, DRAIN_WITHIN);
-    await Promise.race([bound.promise, Promise.all(peers.map((peer) => peer.drain()))]);
-    clearTimeout(timer);
+    using _timer = after(DRAIN_WITHIN, bound.resolve);
+    await Promise.race([bound.promise, Promise.all(peers.map((peer) => peer.closed))]);
     await this.#server?.[Symbol.asyncDispose]();
   }
 }
