@@ -11,7 +11,7 @@ import {
   UnavailableError,
 } from "../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../rpc/method.ts";
-import type { ContainerState, DeleteResult, ExitResult } from "../rpc/schemas.ts";
+import type { ContainerState, ContainerStatus, DeleteResult, ExitResult } from "../rpc/schemas.ts";
 import type { ShimContract, ShimState } from "../rpc/shim_contract.ts";
 import type { Stats } from "../rpc/stats_schema.ts";
 import { backoff } from "./backoff.ts";
@@ -443,7 +443,7 @@ export class Container {
     return {
       id: record.id,
       instance: record.instance,
-      status: this.#statusNow(),
+      status: this.status,
       pid,
       bundle: paths.dir,
       runtime: record.runtime,
@@ -462,7 +462,7 @@ export class Container {
   }
 
   /** The status, with a pause or resume made behind berth's back. */
-  #statusNow(): ContainerState["status"] {
+  get status(): ContainerStatus {
     const { status } = this.mirror;
     if (this.#cgroup === undefined || (status !== "running" && status !== "paused")) return status;
     return freezerState(this.#cgroup) === "frozen" ? "paused" : "running";

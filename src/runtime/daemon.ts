@@ -12,6 +12,7 @@ import type { Event } from "../rpc/schemas.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import type { Config } from "./config.ts";
 import { daemonMethods } from "./methods.ts";
+import type { Monitor } from "./monitor.ts";
 import { OomMonitor } from "./oom_monitor.ts";
 import type { RuntimeObserver } from "./observer.ts";
 import { Runtime } from "./runtime.ts";
@@ -27,6 +28,8 @@ export interface DaemonOptions {
   readonly self: readonly string[];
   /** Counts what happens; the metrics endpoint serves it. */
   readonly observer: RuntimeObserver;
+  /** Watch every container, beside the daemon's own monitor of OOM kills. */
+  readonly monitors: readonly Monitor[];
 }
 
 /** The daemon: the runtime behind its socket. */
@@ -62,7 +65,7 @@ export class Daemon implements AsyncDisposable {
    *
    * @throws {FailedPreconditionError} if another daemon has the state directory.
    */
-  static async start({ config, self, observer }: DaemonOptions): Promise<Daemon> {
+  static async start({ config, self, observer, monitors }: DaemonOptions): Promise<Daemon> {
     const startedAt = new Date().toISOString();
     const instance = crypto.randomUUID();
     // Containers of dead shims become children of the nearest sub-reaper: prctl(2).
@@ -73,7 +76,7 @@ export class Daemon implements AsyncDisposable {
       reaper,
       self,
       observer,
-      monitors: [oom],
+      monitors: [oom, ...monitors],
       onEvent: logEvent,
     });
     const subscribers = new Subscribers(runtime.events.journal);

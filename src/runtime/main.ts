@@ -53,6 +53,7 @@ async function serve(config: Config): Promise<void> {
     config,
     self: selfCommand(),
     observer: metrics ?? NO_OBSERVER,
+    monitors: metrics === undefined ? [] : [metrics.containers],
   });
   await using _endpoint = address === undefined ? undefined : await metrics?.serve(address, daemon);
   const log = getLogger(["berth"]);

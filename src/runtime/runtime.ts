@@ -24,7 +24,7 @@ import { Journal } from "./journal.ts";
 import type { Monitor, Monitored } from "./monitor.ts";
 import type { RuntimeObserver } from "./observer.ts";
 import { openShims } from "./open_shims.ts";
-import type { ShimTimeouts } from "./shim_client.ts";
+import type { RuntimeCallReport, ShimTimeouts } from "./shim_client.ts";
 import type { SocketShims } from "./socket_shims.ts";
 
 /** What {@linkcode Runtime.open} needs. */
@@ -120,7 +120,7 @@ export class Runtime implements AsyncDisposable {
         monitors.forEach((monitor) => monitor.stop(container)),
       onReconnect: () => observer.reconnect(),
       onCleanup: () => observer.cleanup(),
-      onRuntimeCall: (id, call) => observer.runtimeCall(id, call),
+      onRuntimeCall: (id, call) => this.#runtimeCalled(id, call),
       onForgotten: (container) => {
         if (this.#containers.get(container.id) === container) {
           this.#containers.delete(container.id);
@@ -217,7 +217,16 @@ export class Runtime implements AsyncDisposable {
       command: runtime,
       root: runtimeRoot,
       spawn: (argv, options) => this.#options.reaper.spawn(argv, options),
+      debug: (call) => this.#runtimeCalled(call.id, call),
     });
+  }
+
+  #runtimeCalled(id: string, call: RuntimeCallReport): void {
+    this.#options.observer.runtimeCall(id, call);
+    getLogger(["berth", "runtime"]).debug(
+      "{subcommand} {id}: status {exitCode} after {durationMs} ms",
+      () => ({ ...call, id, durationMs: Math.round(call.durationMs * 10) / 10 }),
+    );
   }
 
   // -- restart ----------------------------------------------------------------------------------

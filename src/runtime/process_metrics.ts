@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+import { Counter, Gauge } from "prom-client";
+import type { Registry } from "prom-client";
+
+/** Clock ticks per second in /proc: USER_HZ, 100 wherever Deno runs (proc_pid_stat(5)). */
+const USER_HZ = 100;
+
+/** What the daemon's own process uses, under the names that Prometheus client libraries share. */
+export class ProcessMetrics {
+  readonly #cpu: Counter;
+  readonly #memory: Gauge;
+  readonly #files: Gauge;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#cpu = new Counter({
+      name: "process_cpu_seconds_total",
+      help: "CPU time that the daemon has used.",
+      registers,
+    });
+    this.#memory = new Gauge({
+      name: "process_resident_memory_bytes",
+      help: "Memory of the daemon that is resident.",
+      registers,
+    });
+    this.#files = new Gauge({
+      name: "process_open_fds",
+      help: "Files that the daemon has open.",
+      registers,
+    });
+    const start = new Gauge({
+      name: "process_start_time_seconds",
+      help: "When the daemon was started, in seconds after the epoch.",
+      registers,
+    });
+    start.set(performance.timeOrigin / 1000);
+  }
+
+  /** Reads them anew. */
+  collect(): void {
+    this.#cpu.reset();
+    this.#cpu.inc(cpuSeconds());
+    this.#memory.set(Deno.memoryUsage().rss);
+    // Without the one that lists them.
+    this.#files.set([...Deno.readDirSync("/proc/self/fd")].length - 1);
+  }
+}
+
+/** utime and stime, fields 14 and 15 of proc_pid_stat(5). */
+function cpuSeconds(): number {
+  const stat = Deno.readTextFileSync("/proc/self/stat");
+  // The second field is a name in parentheses that may hold anything.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) / USER_HZ;
+}
