@@ -160,11 +160,21 @@ Deno.test("kill, pause, resume, wait and rm do what they say, to several at once
 Deno.test("wait goes on while the daemon is away", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a", "sleep", "1000");
+  await runDetached(daemon, "b", "sh", "-c", "exit 2");
   const { pid } = await daemon.client.call("container.state", { id: "a" });
-  const waiting = cli(daemon, ["wait", "a"]);
-  await daemon.restart();
+  const child = cliCommand(daemon, ["wait", "b", "a"], {
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  assert.equal((await output.read()).value, "2\n");
+  await daemon.kill9();
   Deno.kill(pid, "SIGKILL");
-  assert.equal((await waiting).stdout, "137\n");
+  await daemon.start();
+  assert.equal((await within("its status", output.read())).value, "137\n");
+  assert.equal((await output.read()).done, true);
+  assert.equal((await child.status).code, 0);
 });
 
 Deno.test("events prints what has happened and what happens, across a restart of the daemon", async () => {

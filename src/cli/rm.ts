@@ -22,10 +22,13 @@ export function rmCommand(): Command {
     "berth rm -f web db",
   ))
     .option("-f, --force", "also running ones, which are killed")
-    .option("--after-exit", "wait until each has exited, then remove it")
+    .option("--after-exit", "wait until each has exited, and for the daemon where it is away")
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: RmOptions, command: Command) => {
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+      const { socket } = command.optsWithGlobals<{ socket: string }>();
+      using daemon = options.afterExit
+        ? await Daemon.connectWhenThere(socket)
+        : await Daemon.connect(socket);
       const { root } = await daemon.call("daemon.info", {});
       await forEachId(ids, async (id) => {
         if (options.afterExit) await daemon.callAcrossRestarts("container.wait", { id });

@@ -44,7 +44,6 @@ export class Daemon implements Disposable {
   #peer: Peer;
   #client: TypedClient<DaemonContract>;
   #redialing: Promise<void> | undefined;
-  #disposed = false;
   #onEvent: ((event: Event) => void) | undefined;
 
   private constructor(socket: string, peer: Peer) {
@@ -56,6 +55,11 @@ export class Daemon implements Disposable {
   /** Connects. Throws a {@linkcode CliError} that says how to start a daemon when there is none. */
   static async connect(socket: string): Promise<Daemon> {
     return new Daemon(socket, await Daemon.#dial(socket));
+  }
+
+  /** Connects as soon as there is a daemon. */
+  static async connectWhenThere(socket: string): Promise<Daemon> {
+    return new Daemon(socket, await Daemon.#dialUntilAnswered(socket));
   }
 
   static #dial(socket: string): Promise<Peer> {
@@ -112,16 +116,18 @@ export class Daemon implements Disposable {
   /** Connects anew in the place of a connection that was lost; once for all calls that lost it. */
   async #redial(lost: Peer): Promise<void> {
     if (this.#peer !== lost) return;
-    this.#redialing ??= this.#dialUntilAnswered().finally(() => this.#redialing = undefined);
+    this.#redialing ??= Daemon.#dialUntilAnswered(this.#socket).then((peer) => {
+      this.#client = this.#use(peer);
+      this.#redialing = undefined;
+    });
     await this.#redialing;
   }
 
-  async #dialUntilAnswered(): Promise<void> {
+  static async #dialUntilAnswered(socket: string): Promise<Peer> {
     const [first, longest] = REDIAL_MS;
-    for (let wait: number = first; !this.#disposed; wait = Math.min(wait * 2, longest)) {
+    for (let wait: number = first;; wait = Math.min(wait * 2, longest)) {
       try {
-        this.#client = this.#use(await Daemon.#dial(this.#socket));
-        return;
+        return await Daemon.#dial(socket);
       } catch (error) {
         if (!(error instanceof CliError)) throw error;
         await sleep(wait);
@@ -156,7 +162,6 @@ export class Daemon implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#disposed = true;
     this.#peer.close();
   }
 }
