@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import { BUNDLE_FORMAT, bundlePaths, readJson, writeJsonAtomic } from "../oci/bundle.ts";
 import type { BundlePaths, BundleRecord, ExitRecord, ShimRecord } from "../oci/bundle.ts";
 import { mountsUnder, unmount } from "../linux/mount.ts";
@@ -89,6 +90,39 @@ export class Bundle {
     }
   }
 
+  /**
+   * Records how init ended where its shim could not. A full disk does not keep a container from being
+   * removed: then it is not recorded.
+   */
+  recordExit(exit: Omit<ExitRecord, "instance">): void {
+    try {
+      writeJsonAtomic(this.paths.exitRecord, { instance: this.record.instance, ...exit });
+    } catch (error) {
+      getLogger(["berth", "container"]).warn("{id}: cannot record its exit: {reason}", {
+        id: this.id,
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
+  /**
+   * Unmounts whatever is mounted in it, and removes `rootfs/`: all that could stand in the way of its
+   * removal.
+   *
+   * @throws {LinuxError} if a mount is busy.
+   */
+  unmount(): void {
+    try {
+      // Where nothing is mounted, which is most often so, this needs no look at the mount table.
+      Deno.removeSync(this.paths.rootfs);
+      return;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+    }
+    for (const mountPoint of mountsUnder(this.paths.dir)) unmount(mountPoint);
+    Deno.removeSync(this.paths.rootfs, { recursive: true });
+  }
+
   /** Removes the directory; see {@linkcode removeBundleDir}. */
   remove(): void {
     removeBundleDir(this.paths.dir);
@@ -118,11 +152,8 @@ export function removeBundleDir(dir: string): void {
  */
 function removeFlat(dir: string): boolean {
   try {
-    Deno.removeSync(bundlePaths(dir).rootfs);
-    for (const entry of Deno.readDirSync(dir)) {
-      if (entry.isDirectory) return false;
-      Deno.removeSync(`${dir}/${entry.name}`);
-    }
+    // rmdir(2) where it is a directory: what is not empty stays.
+    for (const entry of Deno.readDirSync(dir)) Deno.removeSync(`${dir}/${entry.name}`);
     Deno.removeSync(dir);
     return true;
   } catch {

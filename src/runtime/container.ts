@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import type { Cgroup } from "../linux/cgroup.ts";
-import { freezerState, pids, readStats } from "../linux/cgroup.ts";
+import { freezerState, killUntilEmpty, pids, readStats, remove } from "../linux/cgroup.ts";
 import { SIGKILL } from "../linux/signals.ts";
 import {
   BerthError,
@@ -19,12 +19,19 @@ import type { Bundle } from "./bundle.ts";
 import { cgroupOf, recordCgroup, recordedCgroup } from "./bundle_cgroup.ts";
 import type { ContainerContext } from "./container_context.ts";
 import { ContainerEvents } from "./container_events.ts";
-import { destroyContainer } from "./destroy.ts";
+import { deleteFromRuntime, initPidByRuntime } from "./destroy.ts";
 import { Lock } from "./lock.ts";
 import { Mirror } from "./mirror.ts";
 import type { Monitored } from "./monitor.ts";
+import { isWedged } from "./shim_client.ts";
 import type { ShimCallOptions, ShimClient, ShimMethod } from "./shim_client.ts";
 import { ShimLink } from "./shim_link.ts";
+
+/** How long a forced delete waits for the shim to show that it is not wedged, in milliseconds. */
+const FORCE_AFTER = 2_000;
+
+/** How long one call of the runtime may take while a dead shim's container is removed, in ms. */
+const MOST_PER_RUNTIME_CALL = 30_000;
 
 /**
  * One container as the daemon has it: its bundle, what is known of its processes, and the way to its
@@ -95,10 +102,7 @@ export class Container {
     }
     this.link.close();
     await this.#destroy();
-    const created = this.mirror.pid !== 0;
-    if (created) this.#events.exits();
     await this.#removeBundle();
-    if (created) this.#events.deleted(this.#result());
   }
 
   // -- restart, dead and wedged shims -----------------------------------------------------------
@@ -110,6 +114,12 @@ export class Container {
   async reconnect(): Promise<void> {
     using _lock = await this.#lock.acquire();
     this.#presume();
+    if (this.#events.deletedBefore) {
+      // Only its directory was left to remove.
+      await this.#removeBundle();
+      this.#forget();
+      return;
+    }
     await this.#dialAgain();
   }
 
@@ -154,6 +164,12 @@ export class Container {
       now = await client.call("shim.state", {});
     }
     if (now.status === "none") {
+      if (this.#events.created) {
+        throw new FailedPreconditionError(
+          `container ${this.id}: its shim does not know of it`,
+          { data: { id: this.id } },
+        );
+      }
       getLogger(["berth", "container"]).info("{id}: its create was never finished; removing it", {
         id: this.id,
       });
@@ -171,13 +187,18 @@ export class Container {
     this.#context.onReconnect(this);
   }
 
-  /** A wedged shim may come to itself again, or die. */
+  /**
+   * A wedged shim may come to itself again, or die. Waits for that without the lock, which a forced
+   * delete needs.
+   */
   async #retryUnavailable(): Promise<void> {
-    for (const delay of backoff({ first: 500, most: 500, attempts: 1 })) {
-      if (!await delay(this.#context.stopping)) return;
+    const waiting = () => this.link.status === "unavailable" && !this.link.leaving;
+    for (const delay of backoff({ first: 100, most: 500 })) {
+      if (!await delay(this.#context.stopping) || !waiting()) return;
+      if (!await this.link.probe()) continue;
       using _lock = await this.#lock.acquire();
-      if (this.link.status !== "unavailable" || this.link.leaving) return;
-      await this.#dialAgain();
+      if (waiting()) await this.#dialAgain();
+      return;
     }
   }
 
@@ -232,20 +253,24 @@ export class Container {
   /** The whole cleanup after a dead or killed shim; each step may be repeated. */
   async #removeAll(): Promise<DeleteResult> {
     await this.#destroy();
-    this.#events.exits();
     await this.#removeBundle();
     this.#context.onCleanup();
-    this.#events.deleted(this.#result());
     this.#forget();
     return this.#result();
   }
 
+  /** Leaves nothing of the container but its bundle. */
   async #destroy(): Promise<void> {
+    const runtime = this.#context.runtimeOf(this.bundle);
+    const bound = Math.min(this.#context.timeouts.runtime, MOST_PER_RUNTIME_CALL);
     await this.#context.shims().kill(this.bundle);
-    await destroyContainer(this.bundle, this.#cgroup, this.#context.runtimeOf(this.bundle));
-    // Only now: a kill that the kernel made meanwhile is to be told too.
-    this.#context.beforeExit(this.#monitored());
+    this.#cgroup ??= cgroupOf(await initPidByRuntime(this.bundle, runtime, bound) ?? 0);
+    // Who waits for the processes does not wait for the runtime too, which may be out of order.
+    if (this.#cgroup !== undefined && await killUntilEmpty(this.#cgroup)) this.#events.exits();
+    await deleteFromRuntime(this.bundle, runtime, bound);
+    this.#events.exits();
     this.#context.stopMonitors(this.#monitored());
+    if (this.#cgroup !== undefined) await remove(this.#cgroup);
   }
 
   // -- delete -----------------------------------------------------------------------------------
@@ -257,8 +282,11 @@ export class Container {
    * @throws {FailedPreconditionError} if it runs and `force` is not given.
    */
   async delete(force: boolean): Promise<DeleteResult> {
+    if (force) this.link.giveUp();
     using _lock = await this.#lock.acquire();
     if (this.#forgotten) {
+      // It was still there when this was asked.
+      if (this.#events.created) return this.#result();
       throw new NotFoundError(`no container ${this.id}`, { data: { id: this.id } });
     }
     try {
@@ -270,6 +298,8 @@ export class Container {
 
   async #delete(force: boolean): Promise<DeleteResult> {
     if (this.#deleted !== undefined) return await this.#finishDelete();
+    // It is being removed already; this is as good a time to try again as any.
+    if (this.link.status === "gone") return await this.#removeAll();
     const { status } = this.mirror;
     const alive = status === "running" || status === "paused";
     if (!force && alive) {
@@ -281,22 +311,33 @@ export class Container {
     const { client } = this.link;
     if (client === undefined) {
       if (!force) throw this.link.unreachable();
-      this.link.close();
-      return await this.#removeAll();
+      return await this.#removeByForce();
     }
     try {
+      if (force) {
+        await client.call("shim.connect", {}, { signal: AbortSignal.timeout(FORCE_AFTER) });
+      }
       if (alive) await this.#killAll(client);
       this.#context.stopMonitors(this.#monitored());
       this.#deleted = await client.call("shim.delete", {});
     } catch (error) {
-      if (force && (error instanceof DeadlineExceededError || error instanceof UnavailableError)) {
-        this.link.close();
-        return await this.#removeAll();
-      }
+      if (force && !answered(error)) return await this.#removeByForce();
       if (this.mirror.exit === undefined) this.#startMonitors();
-      throw error;
+      throw this.#noted(client, error);
     }
     return await this.#finishDelete();
+  }
+
+  /** Removes it without its shim's help; goes on with it in the background if that fails. */
+  async #removeByForce(): Promise<DeleteResult> {
+    this.link.close();
+    try {
+      return await this.#removeAll();
+    } catch (error) {
+      this.link.died();
+      void this.#cleanUp();
+      throw error;
+    }
   }
 
   async #killAll(client: ShimClient): Promise<void> {
@@ -321,15 +362,20 @@ export class Container {
   async #finishDelete(): Promise<DeleteResult> {
     await this.link.leave();
     await this.#removeBundle();
-    this.#events.deleted(this.#result());
     this.#forget();
     return this.#result();
   }
 
+  /**
+   * The delete is told when nothing but plain files is left, and before these are gone: a daemon
+   * that is killed in between finds the bundle and tells it, or finds that it was told.
+   */
   async #removeBundle(): Promise<void> {
     let last: unknown;
     for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
       try {
+        this.bundle.unmount();
+        this.#events.deleted(this.#result());
         this.bundle.remove();
         return;
       } catch (error) {
@@ -394,16 +440,29 @@ export class Container {
     params: ParamsOf<ShimContract, N>,
     options?: ShimCallOptions,
   ): Promise<ResultOf<ShimContract, N>> {
+    const { client } = this.link;
     try {
-      const { client } = this.link;
       if (client === undefined) throw this.link.unreachable();
       const result = await client.call(name, params, options);
       // A restore makes init only at start, so that its cgroup is not known before.
       if (name === "shim.start" && this.#cgroup === undefined) this.#watchCgroup();
       return result;
     } catch (error) {
-      throw this.#named(error);
+      throw this.#named(this.#noted(client, error));
     }
+  }
+
+  /**
+   * A shim that gave no answer is not asked again before it has answered a connection, so that
+   * nothing piles up for it. What else it was asked ends the same way.
+   */
+  #noted(client: ShimClient | undefined, error: unknown): unknown {
+    if (isWedged(error) && client !== undefined && this.link.client === client) {
+      this.link.unavailable(error);
+      void this.#retryUnavailable();
+    }
+    const cut = error instanceof UnavailableError && this.link.status === "unavailable";
+    return cut ? this.link.unreachable() : error;
   }
 
   /** Answers when init, or an exec, has ended. */
@@ -477,6 +536,12 @@ export class Container {
     if (error instanceof BerthError) error.data.id ??= this.id;
     return error;
   }
+}
+
+/** Whether the shim has said this, so that it is there and knows what it does. */
+function answered(error: unknown): boolean {
+  return error instanceof BerthError && !(error instanceof DeadlineExceededError) &&
+    !(error instanceof UnavailableError);
 }
 
 function messageOf(error: unknown): string {

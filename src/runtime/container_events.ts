@@ -22,6 +22,7 @@ export class ContainerEvents {
   readonly #options: ContainerEventsOptions;
   #shimSeq: number;
   #oomKills: number;
+  #deleted = false;
 
   constructor(options: ContainerEventsOptions) {
     this.#options = options;
@@ -33,6 +34,16 @@ export class ContainerEvents {
   /** Number of the shim's last event that was taken over. */
   get shimSeq(): number {
     return this.#shimSeq;
+  }
+
+  /** Whether its create was told: of what never came that far nothing else is told either. */
+  get created(): boolean {
+    return this.#shimSeq > 0;
+  }
+
+  /** Whether its delete was told, by this daemon or one before. */
+  get deletedBefore(): boolean {
+    return this.#facts.deleted;
   }
 
   /** OOM kills that have been published. */
@@ -68,14 +79,16 @@ export class ContainerEvents {
   exits(): void {
     const { bundle, mirror } = this.#options;
     const facts = this.#facts;
+    if (!this.created || facts.exited.has("")) return;
     const recorded = bundle.exitRecord();
     const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
     this.#options.beforeExit();
     // The journal also knows those that ran when the daemon, and so the mirror, began anew.
     for (const [execId, pid] of [...facts.running]) this.#exit(pid, killed, execId);
-    if (!facts.exited.has("") && mirror.pid !== 0) {
-      this.#exit(recorded?.pid ?? mirror.pid, recorded ?? killed, undefined);
-    }
+    const pid = recorded?.pid ?? mirror.pid;
+    // For whoever has to tell the delete, should this daemon not come to that.
+    if (recorded === undefined) bundle.recordExit({ pid, ...killed });
+    this.#exit(pid, recorded ?? killed, undefined);
   }
 
   #exit(pid: number, { exitStatus, exitedAt }: ExitResult, execId: string | undefined): void {
@@ -92,8 +105,10 @@ export class ContainerEvents {
     this.#options.mirror.ended(execId, { exitStatus, exitedAt }, pid);
   }
 
-  /** Says that the container is gone. */
+  /** Says that the container is gone, once. */
   deleted(how: DeleteResult): void {
+    if (!this.created || this.#deleted || this.#facts.deleted) return;
+    this.#deleted = true;
     this.publish({
       timestamp: new Date().toISOString(),
       type: "delete",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { freezerState, killAll, killUntilEmpty, remove, thaw } from "../linux/cgroup.ts";
-import type { Cgroup } from "../linux/cgroup.ts";
-import { isAlive, kill } from "../linux/process.ts";
+import { ESRCH, isErrno } from "../linux/errno.ts";
+import { isAlive, Pidfd } from "../linux/process.ts";
 import { SIGKILL } from "../linux/signals.ts";
+import type { ShimRecord } from "../oci/bundle.ts";
 import type { Runc } from "../oci/runc.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { backoff } from "./backoff.ts";
@@ -19,8 +19,7 @@ export async function killShim(bundle: Bundle): Promise<void> {
   // With no_shim the daemon serves the bundle itself.
   if (record === undefined || record.pid === Deno.pid) return;
   for (const delay of backoff({ first: 5, most: 100, attempts: 60 })) {
-    if (!isAlive(record.pid, record.startTime)) return;
-    kill(record.pid, SIGKILL);
+    if (!signalShim(record)) return;
     await delay();
   }
   throw new FailedPreconditionError(
@@ -29,34 +28,56 @@ export async function killShim(bundle: Bundle): Promise<void> {
   );
 }
 
+/** The pidfd is taken before the look at the start time, so that the signal reaches no other. */
+function signalShim({ pid, startTime }: ShimRecord): boolean {
+  try {
+    using held = Pidfd.open(pid);
+    if (!isAlive(pid, startTime)) return false;
+    held.sendSignal(SIGKILL);
+    return true;
+  } catch (error) {
+    if (isErrno(error, ESRCH)) return false;
+    throw error;
+  }
+}
+
 /**
- * Kills every process of a container that no shim looks after any more and has the runtime forget
- * it. Returns only when the runtime agrees that it is gone and its cgroup is empty. Works through
- * the runtime and the cgroup, never through a recorded pid.
+ * Init's pid, as the runtime vouches for it: it compares start times, which a pid file cannot.
+ * Undefined if init has ended or the runtime does not know the container.
+ *
+ * @throws {RuntimeError} if the runtime fails.
+ */
+export async function initPidByRuntime(
+  bundle: Bundle,
+  runtime: Runc,
+  timeoutMs: number,
+): Promise<number | undefined> {
+  const state = await runtime.state(bundle.id, { timeoutMs });
+  return state === undefined || state.status === "stopped" || state.pid <= 0
+    ? undefined
+    : state.pid;
+}
+
+/**
+ * Has the runtime forget a container that no shim looks after any more, killing what is left of it.
+ * Returns only when the runtime agrees that it is gone. Works by the container's id, never through a
+ * recorded pid.
  *
  * @throws {RuntimeError} if the runtime fails; the call may be repeated.
+ * @throws {DeadlineExceededError} if the runtime hangs; the call may be repeated.
  * @throws {FailedPreconditionError} if the runtime still has it.
- * @throws {LinuxError} if processes of it do not die.
  */
-export async function destroyContainer(
+export async function deleteFromRuntime(
   bundle: Bundle,
-  cgroup: Cgroup | undefined,
   runtime: Runc,
+  timeoutMs: number,
 ): Promise<void> {
-  // A frozen process dies only once it is thawed.
-  if (cgroup !== undefined) {
-    killAll(cgroup);
-    if (freezerState(cgroup) === "frozen") thaw(cgroup);
-  }
-  await runtime.delete(bundle.id, { force: true });
-  const left = await runtime.state(bundle.id);
+  await runtime.delete(bundle.id, { timeoutMs, force: true });
+  const left = await runtime.state(bundle.id, { timeoutMs });
   if (left !== undefined) {
     throw new FailedPreconditionError(
       `container ${bundle.id}: the runtime still has it as ${left.status}`,
       { data: { id: bundle.id } },
     );
   }
-  if (cgroup === undefined) return;
-  await killUntilEmpty(cgroup);
-  await remove(cgroup);
 }

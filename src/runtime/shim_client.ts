@@ -57,6 +57,18 @@ export interface RuntimeCallReport {
   readonly exitCode: number;
 }
 
+/** Whether a shim gave no answer where a healthy one does at once, rather than a slow runtime. */
+export function isWedged(error: unknown): boolean {
+  return error instanceof DeadlineExceededError && error.data["shim"] === "unavailable";
+}
+
+function wedged(method: ShimMethod, cause: unknown): DeadlineExceededError {
+  return new DeadlineExceededError(`the shim does not answer (asked for ${method})`, {
+    cause,
+    data: { shim: "unavailable" },
+  });
+}
+
 /** Methods that end when a process does, not when the shim has done something. */
 const UNBOUNDED: ReadonlySet<ShimMethod> = new Set<ShimMethod>(["shim.wait"]);
 
@@ -121,13 +133,19 @@ export class SocketShimClient implements ShimClient {
       return await this.#peer.call(name, params, options) as ResultOf<ShimContract, N>;
     }
     if (!RUNS_RUNTIME.has(name)) {
-      const timeoutMs = this.#timeouts.answer;
-      return await this.#peer.call(name, params, { ...options, timeoutMs }) as ResultOf<
-        ShimContract,
-        N
-      >;
+      return await this.#ask(name, params, options) as ResultOf<ShimContract, N>;
     }
     return await this.#callRuntime(name, params, options) as ResultOf<ShimContract, N>;
+  }
+
+  /** Asks what a healthy shim answers at once. */
+  async #ask(name: ShimMethod, params: unknown, options: ShimCallOptions): Promise<unknown> {
+    try {
+      return await this.#peer.call(name, params, { ...options, timeoutMs: this.#timeouts.answer });
+    } catch (error) {
+      if (!(error instanceof DeadlineExceededError)) throw error;
+      throw wedged(name, error);
+    }
   }
 
   /**
@@ -139,10 +157,10 @@ export class SocketShimClient implements ShimClient {
     params: unknown,
     options: ShimCallOptions,
   ): Promise<unknown> {
-    const wedged = new AbortController();
+    const giveUp = new AbortController();
     const signal = options.signal
-      ? AbortSignal.any([options.signal, wedged.signal])
-      : wedged.signal;
+      ? AbortSignal.any([options.signal, giveUp.signal])
+      : giveUp.signal;
     const answer = this.#peer.call(name, params, { signal, timeoutMs: this.#timeouts.runtime });
     let timer: ReturnType<typeof setTimeout> | undefined;
     const ask = async () => {
@@ -150,11 +168,7 @@ export class SocketShimClient implements ShimClient {
         await this.#peer.call("shim.connect", {}, { timeoutMs: this.#timeouts.answer });
         timer = setTimeout(ask, this.#timeouts.answer);
       } catch (error) {
-        wedged.abort(
-          new DeadlineExceededError(`the shim does not answer (asked for ${name})`, {
-            cause: error,
-          }),
-        );
+        giveUp.abort(wedged(name, error));
       }
     };
     timer = setTimeout(ask, this.#timeouts.answer);

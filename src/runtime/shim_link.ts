@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { BerthError, UnavailableError } from "../rpc/errors.ts";
+import { BerthError, DeadlineExceededError, UnavailableError } from "../rpc/errors.ts";
 import type { ShimStatus } from "../rpc/schemas.ts";
 import type { Bundle } from "./bundle.ts";
 import type { ContainerContext } from "./container_context.ts";
@@ -10,7 +10,7 @@ type State =
   | { readonly status: "connecting" }
   | { readonly status: "connected"; readonly client: ShimClient }
   /** Its socket is taken, but it does not answer: it may be wedged. */
-  | { readonly status: "unavailable"; readonly reason: string }
+  | { readonly status: "unavailable"; readonly reason: string; readonly wedged: boolean }
   /** It died or was told to leave. */
   | { readonly status: "gone" };
 
@@ -30,7 +30,10 @@ export class ShimLink {
   #state: State = { status: "connecting" };
   /** The shim was told to leave, or is being killed: that its connection ends is no news. */
   #leaving = false;
+  #giveUp = new AbortController();
   #pid: number;
+  /** Why it was said to be unavailable, so that it is said once. */
+  #reported: string | undefined;
 
   constructor(bundle: Bundle, context: ContainerContext, listener: ShimLinkListener) {
     this.#bundle = bundle;
@@ -75,12 +78,14 @@ export class ShimLink {
    */
   async connect(): Promise<ShimClient> {
     this.#state = { status: "connecting" };
+    this.#giveUp = new AbortController();
+    const { signal } = this.#giveUp;
     const shims = this.#context.shims();
     const client = await shims.dial(this.#bundle, this.#listener);
     try {
       const [hello] = await Promise.all([
-        client.call("shim.connect", {}),
-        client.call("shim.events", { after: this.#listener.seen() }),
+        client.call("shim.connect", {}, { signal }),
+        client.call("shim.events", { after: this.#listener.seen() }, { signal }),
       ]);
       shims.checkProtocol(this.#bundle.id, hello);
       this.#pid = hello.pid;
@@ -89,6 +94,7 @@ export class ShimLink {
       throw error;
     }
     this.#state = { status: "connected", client };
+    this.#reported = undefined;
     client.closed.then(() => this.#disconnected(client));
     return client;
   }
@@ -99,11 +105,41 @@ export class ShimLink {
     this.#listener.lost();
   }
 
+  /** Ends a {@linkcode connect} that is under way: nobody wants to wait for the shim any more. */
+  giveUp(): void {
+    this.#giveUp.abort(new UnavailableError(`connecting to the shim of ${this.#bundle.id} ended`));
+  }
+
+  /**
+   * Asks a shim that gave no answer again, on a connection of its own. Answers whether it is worth
+   * connecting: it has answered, or is gone.
+   */
+  async probe(): Promise<boolean> {
+    try {
+      const client = await this.#context.shims().dial(this.#bundle, { event() {} });
+      try {
+        await client.call("shim.connect", {});
+      } finally {
+        client.close();
+      }
+    } catch (error) {
+      return !(error instanceof DeadlineExceededError);
+    }
+    return true;
+  }
+
   /** Takes note that the shim is there but does not answer. */
   unavailable(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     this.client?.close();
-    this.#state = { status: "unavailable", reason };
+    this.#state = {
+      status: "unavailable",
+      reason,
+      wedged: error instanceof DeadlineExceededError,
+    };
+    // Not each time that it is found to be so.
+    if (reason === this.#reported) return;
+    this.#reported = reason;
     getLogger(["berth", "shim"]).warn("{id}: its shim does not answer: {reason}", {
       id: this.#bundle.id,
       reason,
@@ -141,15 +177,16 @@ export class ShimLink {
   }
 
   /** What a call gets while there is no connection. */
-  unreachable(): UnavailableError {
+  unreachable(): UnavailableError | DeadlineExceededError {
     const { id } = this.#bundle;
     const why = this.#state.status === "unavailable"
       ? `its shim does not answer (${this.#state.reason}); delete it with force to remove it`
       : this.#state.status === "gone"
       ? "its shim is gone and it is being cleaned up"
       : "its shim is not connected yet; try again in a moment";
-    return new UnavailableError(`container ${id}: ${why}`, {
-      data: { id, shim: this.#state.status },
-    });
+    const options = { data: { id, shim: this.#state.status } };
+    return this.#state.status === "unavailable" && this.#state.wedged
+      ? new DeadlineExceededError(`container ${id}: ${why}`, options)
+      : new UnavailableError(`container ${id}: ${why}`, options);
   }
 }

@@ -27,6 +27,9 @@ export interface ShimPoolOptions {
 /** How long a started shim may take to dial in, in milliseconds. */
 const START_TIMEOUT = 30_000;
 
+/** How long a shim must have lived to be replaced when it ends, in milliseconds. */
+const REPLACE_AFTER = 1_000;
+
 /** How long more than `warm` idle shims are kept, in milliseconds. */
 const IDLE_KEEP = 10_000;
 
@@ -162,8 +165,11 @@ export class ShimPool implements AsyncDisposable {
         this.#start();
       } catch (error) {
         const cause = error instanceof Error ? error : new Error(String(error));
+        const waited = this.#waiters.length;
         this.#fail(`cannot start a shim: ${cause.message}`, cause);
-        return;
+        // Every other waiter is told too, rather than left waiting for one that was never started.
+        if (waited <= 1) return;
+        return this.#fill();
       }
     }
   }
@@ -183,13 +189,19 @@ export class ShimPool implements AsyncDisposable {
     this.#starting.set(child.pid, child);
     this.#children.set(child.pid, child);
     this.#options.onStarted?.(child.pid);
+    const begun = performance.now();
     const timer = setTimeout(() => child.kill(SIGKILL), START_TIMEOUT);
     Deno.unrefTimer(timer);
     child.exited.then((exit) => {
       clearTimeout(timer);
       this.#peers.delete(child.pid);
       this.#children.delete(child.pid);
-      if (!this.#starting.delete(child.pid) || this.#closed) return;
+      if (this.#closed) return;
+      if (!this.#starting.delete(child.pid)) {
+        // One that was killed while idle is replaced, one that cannot live is not started for ever.
+        if (performance.now() - begun > REPLACE_AFTER) this.#fill();
+        return;
+      }
       this.#fail(
         `a shim ended with status ${exit.status} before it was ready; see ${state}/shims.log`,
       );
