@@ -39,7 +39,7 @@ Deno.test("the OpenRPC document survives JSON and describes notifications", () =
   assert.deepEqual(JSON.parse(JSON.stringify(document)), document);
   const [event] = document["x-notifications"];
   assert.equal(event?.name, "events.event");
-  assert.deepEqual(event?.params.map((param) => param.name), ["subscription", "event"]);
+  assert.deepEqual(event?.params.map((param) => param.name), ["subscription", "event", "gap"]);
 });
 
 Deno.test("the shim's contract can be described too", () => {
