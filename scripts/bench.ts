@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+//
+// `deno task bench [--quick] [--out FILE] [ROW…]`: berth beside a containerd of its own and bare
+// runc, in turn in one run, on the same runc, root file system and spec. Prints a table and writes
+// all figures as JSON. `--quick` only shows that it works.
+import { parseArgs } from "node:util";
+import { baseName } from "../tests/harness/run.ts";
+import { bundle, ROOT } from "./bundle.ts";
+import { BareRunc } from "./bench/bare_runc.ts";
+import { Berth } from "./bench/berth.ts";
+import { Containerd } from "./bench/containerd.ts";
+import { thisMachine } from "./bench/machine.ts";
+import { resultOf, table } from "./bench/report.ts";
+import type { Result } from "./bench/report.ts";
+import { Bench } from "./bench/row.ts";
+import type { Measure } from "./bench/row.ts";
+import { atRest } from "./bench/rows/at_rest.ts";
+import { calls } from "./bench/rows/calls.ts";
+import { exec } from "./bench/rows/exec.ts";
+import { exitEvent } from "./bench/rows/exit_event.ts";
+import { lives } from "./bench/rows/life.ts";
+import { output } from "./bench/rows/output.ts";
+import { restart } from "./bench/rows/restart.ts";
+import { writeLauncher } from "./launcher.ts";
+import { ensurePackages, findCommand } from "./system_packages.ts";
+import { Workspace } from "./workspace.ts";
+
+const ROWS: Readonly<Record<string, Measure>> = {
+  lives,
+  exec,
+  "exit-event": exitEvent,
+  restart,
+  "at-rest": atRest,
+  calls,
+  output,
+};
+
+const { values, positionals } = parseArgs({
+  args: Deno.args,
+  options: {
+    quick: { type: "boolean", default: false },
+    out: { type: "string", default: `${ROOT}/dist/bench.json` },
+  },
+  allowPositionals: true,
+});
+const unknown = positionals.filter((name) => !(name in ROWS));
+if (unknown.length > 0) {
+  throw new RangeError(`no row ${unknown.join(", ")}; there are ${Object.keys(ROWS).join(", ")}`);
+}
+
+await ensurePackages(["runc", "busybox-static", "containerd"]);
+const machine = thisMachine();
+const { versions, results } = await measureAll();
+const date = new Date().toISOString();
+const report = { date, quick: values.quick, machine, versions, results };
+await Deno.mkdir(values.out.slice(0, values.out.lastIndexOf("/")) || ".", { recursive: true });
+await Deno.writeTextFile(values.out, `${JSON.stringify(report, null, 2)}\n`);
+
+console.log(`\n${table(results)}\n`);
+for (const { title, note } of results) if (note !== undefined) console.log(`${title}: ${note}`);
+console.log(
+  `\nMedians, ${date.slice(0, 10)}: ${machine.cpus} × ${machine.cpu}, Linux ${machine.kernel}, ` +
+    `cgroup ${machine.cgroups}, load before ${machine.load[0]?.toFixed(1)}; ` +
+    `${versions.join(", ")}, Deno ${machine.deno}.\nAll figures: ${values.out}`,
+);
+Deno.exit(0);
+
+async function measureAll() {
+  await using workspace = await Workspace.open("berth-bench");
+  // Disposed of before the workspace, also when a signal ends the run in the middle of a row.
+  await using engines = new AsyncDisposableStack();
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  workspace.signal.addEventListener("abort", () => reject(workspace.signal.reason));
+  return await Promise.race([measure(workspace.dir, engines), stopped]);
+}
+
+async function measure(dir: string, engines: AsyncDisposableStack) {
+  const runc = findCommand("runc");
+  if (runc === undefined) throw new Error("runc is not in PATH");
+  const program = Deno.env.get("BERTH_PROGRAM") ??
+    await writeLauncher(await bundle({ outDir: `${dir}/program`, minify: true }));
+  const berth = engines.use(await Berth.start(program, runc));
+  // Its processes are found by the directory's name, which has to be a name of its own.
+  const containerd = engines.use(
+    await Containerd.start(`${dir}/${baseName(dir)}-containerd`, runc),
+  );
+  const bare = engines.use(await BareRunc.open(`${dir}/runc`, runc));
+  const bench = new Bench({
+    daemons: [berth, containerd],
+    bare,
+    quick: values.quick,
+    cgroup: `${baseName(dir)}/bench`,
+  });
+  const results: Result[] = [];
+  for (const [name, measureRows] of Object.entries(ROWS)) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    const start = performance.now();
+    results.push(...(await measureRows(bench)).map(resultOf));
+    console.error(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  }
+  return { versions: bench.engines.map(({ version }) => version), results };
+}

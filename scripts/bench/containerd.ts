@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+import { processesOf } from "../../tests/harness/processes.ts";
+import type { JsonObject } from "../../tests/harness/rootfs.ts";
+import { baseName } from "../../tests/harness/run.ts";
+import { ContainerdDaemon } from "./containerd_daemon.ts";
+import type { Caller, ContainerOptions, DaemonEngine } from "./engine.ts";
+import { decode, encode, GrpcConnection } from "./grpc.ts";
+import type { Message } from "./grpc.ts";
+
+const RUNTIME = "io.containerd.runc.v2";
+/** The annotation by which this runtime puts containers into one shim. */
+const GROUP = "io.containerd.runc.v2.group";
+/** RUNNING in containerd's enum of task states. */
+const RUNNING = 2;
+
+/** A containerd of its own, driven over its gRPC API. */
+export class Containerd implements DaemonEngine, AsyncDisposable {
+  readonly name = "containerd";
+  readonly #daemon: ContainerdDaemon;
+  readonly #options: Message;
+  readonly #processes = new Map<string, unknown>();
+  #connection: GrpcConnection;
+  #version = "";
+
+  private constructor(daemon: ContainerdDaemon, runc: string) {
+    this.#daemon = daemon;
+    this.#connection = new GrpcConnection(daemon.socket);
+    this.#options = any("containerd.runc.v1.Options", {
+      type: "RuncOptions",
+      message: { binary_name: runc, root: `${daemon.dir}/runc` },
+    });
+  }
+
+  /** Starts one in `dir`, which is made, to use the runc at path `runc`. */
+  static async start(dir: string, runc: string): Promise<Containerd> {
+    const daemon = await ContainerdDaemon.start(dir);
+    try {
+      const engine = new Containerd(daemon, runc);
+      const { version } = await engine.#connection.call("Version", "Version", {});
+      engine.#version = `containerd ${version}`;
+      return engine;
+    } catch (error) {
+      await daemon[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  get daemonPid(): number {
+    return this.#daemon.pid;
+  }
+
+  async create(id: string, spec: JsonObject, options: ContainerOptions = {}): Promise<number> {
+    const { stdout = "", stderr = "", group } = options;
+    const whole = group === undefined ? spec : { ...spec, annotations: { [GROUP]: group } };
+    this.#processes.set(id, spec["process"]);
+    await this.#connection.call("Containers", "Create", {
+      container: {
+        id,
+        runtime: { name: RUNTIME, options: this.#options },
+        spec: json("types.containerd.io/opencontainers/runtime-spec/1/Spec", whole),
+      },
+    });
+    const { pid } = await this.#connection.call("Tasks", "Create", {
+      container_id: id,
+      stdout,
+      stderr,
+      options: this.#options,
+    });
+    return Number(pid);
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#connection.call("Tasks", "Start", { container_id: id });
+  }
+
+  async wait(id: string): Promise<void> {
+    await this.#connection.call("Tasks", "Wait", { container_id: id });
+  }
+
+  async delete(id: string): Promise<void> {
+    await this.#connection.call("Tasks", "Delete", { container_id: id });
+    await this.#connection.call("Containers", "Delete", { id });
+    this.#processes.delete(id);
+  }
+
+  async exec(id: string, execId: string, args: readonly string[]): Promise<void> {
+    const process = this.#processes.get(id);
+    if (typeof process !== "object") throw new Error(`exec in ${id}: no such container`);
+    const target = { container_id: id, exec_id: execId };
+    await this.#connection.call("Tasks", "Exec", {
+      ...target,
+      spec: json("types.containerd.io/opencontainers/runtime-spec/1/Process", { ...process, args }),
+    });
+    const exited = this.#connection.call("Tasks", "Wait", target);
+    await this.#connection.call("Tasks", "Start", target);
+    await exited;
+  }
+
+  async deleteExec(id: string, execId: string): Promise<void> {
+    await this.#connection.call("Tasks", "DeleteProcess", { container_id: id, exec_id: execId });
+  }
+
+  async kill(id: string, signal: number): Promise<void> {
+    await this.#connection.call("Tasks", "Kill", { container_id: id, signal });
+  }
+
+  shimPids(): Promise<readonly number[]> {
+    return Promise.resolve(
+      processesOf(baseName(this.#daemon.dir))
+        .filter(({ command, state }) =>
+          state !== "Z" && command.includes("containerd-shim-runc-v2")
+        )
+        .map(({ pid }) => pid),
+    );
+  }
+
+  idleShimPids(): Promise<readonly number[]> {
+    return Promise.resolve([]);
+  }
+
+  async crash(): Promise<void> {
+    this.#connection[Symbol.dispose]();
+    await this.#daemon.end("SIGKILL");
+  }
+
+  async restart(): Promise<void> {
+    await this.#daemon.spawn();
+    this.#connection = new GrpcConnection(this.#daemon.socket);
+  }
+
+  async running(): Promise<readonly string[]> {
+    const { tasks } = await this.#connection.call("Tasks", "List", {});
+    if (!Array.isArray(tasks)) throw new TypeError("Tasks.List: no list");
+    return tasks.filter(({ status }) => status === RUNNING).map(({ id }) => String(id));
+  }
+
+  async connect(): Promise<Caller> {
+    const connection = new GrpcConnection(this.#daemon.socket);
+    await connection.call("Version", "Version", {});
+    return {
+      call: async () => void await connection.call("Version", "Version", {}),
+      [Symbol.dispose]: () => connection[Symbol.dispose](),
+    };
+  }
+
+  async subscribe(onExit: (id: string) => void): Promise<Disposable> {
+    const request = { filters: ['topic=="/tasks/exit"'] };
+    const stream = this.#connection.stream("Events", "Subscribe", request, ({ event }) => {
+      if (typeof event !== "object" || event === null || !("value" in event)) return;
+      if (!(event.value instanceof Uint8Array)) return;
+      const exit = decode("TaskExit", event.value);
+      // The init process's id is the container's.
+      if (exit["id"] === exit["container_id"]) onExit(String(exit["id"]));
+    });
+    // The server says nothing before the first event; what follows on the connection comes after it.
+    await this.#connection.call("Version", "Version", {});
+    return stream;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#connection[Symbol.dispose]();
+    await this.#daemon[Symbol.asyncDispose]();
+  }
+}
+
+function any(url: string, { type, message }: { type: string; message: Message }): Message {
+  return { type_url: url, value: encode(type, message) };
+}
+
+function json(url: string, value: unknown): Message {
+  return { type_url: url, value: new TextEncoder().encode(JSON.stringify(value)) };
+}

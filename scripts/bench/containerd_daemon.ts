@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+import { until } from "../../tests/harness/poll.ts";
+
+/** Where every containerd shim of 1.6 has its socket, whatever the state directory is. */
+const SHIM_SOCKETS = "/run/containerd/s";
+
+/** Plugins that containers without images, CRI and file system snapshots can do without. */
+const NOT_NEEDED = [
+  "io.containerd.grpc.v1.cri",
+  "io.containerd.grpc.v1.images",
+  "io.containerd.grpc.v1.diff",
+  "io.containerd.grpc.v1.introspection",
+  "io.containerd.service.v1.images-service",
+  "io.containerd.service.v1.diff-service",
+  "io.containerd.differ.v1.walking",
+  "io.containerd.internal.v1.opt",
+  "io.containerd.internal.v1.restart",
+  "io.containerd.internal.v1.tracing",
+  "io.containerd.tracing.processor.v1.otlp",
+  "io.containerd.monitor.v1.cgroups",
+  "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.overlayfs",
+  "io.containerd.snapshotter.v1.zfs",
+];
+
+/** A containerd process with its own root, state and socket, and nothing else in common. */
+export class ContainerdDaemon implements AsyncDisposable {
+  readonly dir: string;
+  readonly #shimSocketsBefore: ReadonlySet<string>;
+  readonly #hadRun: boolean;
+  #process: Deno.ChildProcess | undefined;
+
+  private constructor(dir: string) {
+    this.dir = dir;
+    this.#hadRun = exists("/run/containerd");
+    this.#shimSocketsBefore = new Set(list(SHIM_SOCKETS));
+  }
+
+  /** Starts one in `dir`, which is made, and waits until its socket takes connections. */
+  static async start(dir: string): Promise<ContainerdDaemon> {
+    const daemon = new ContainerdDaemon(dir);
+    await Deno.mkdir(dir);
+    const text = (value: unknown) => JSON.stringify(value);
+    await Deno.writeTextFile(
+      `${dir}/config.toml`,
+      `version = 2
+root = ${text(`${dir}/root`)}
+state = ${text(`${dir}/state`)}
+disabled_plugins = ${text(NOT_NEEDED)}
+[grpc]
+  address = ${text(daemon.socket)}
+[debug]
+  level = "warn"
+`,
+    );
+    await daemon.spawn();
+    return daemon;
+  }
+
+  /** Its gRPC socket. */
+  get socket(): string {
+    return `${this.dir}/containerd.sock`;
+  }
+
+  /** Its pid; throws when it does not run. */
+  get pid(): number {
+    if (this.#process === undefined) throw new Error("containerd does not run");
+    return this.#process.pid;
+  }
+
+  /** Starts the process, resolves when its socket takes connections. */
+  async spawn(): Promise<void> {
+    // The shell only connects the log file, which Deno.Command cannot, and becomes containerd.
+    this.#process = new Deno.Command("sh", {
+      args: [
+        "-c",
+        'exec containerd --config "$1/config.toml" >>"$1/log" 2>&1',
+        "sh",
+        this.dir,
+      ],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    let ended = false;
+    this.#process.status.then(() => ended = true);
+    await until("a connection to containerd", async () => {
+      if (ended) throw new Error(`containerd ended:\n${Deno.readTextFileSync(`${this.dir}/log`)}`);
+      try {
+        (await Deno.connect({ transport: "unix", path: this.socket })).close();
+        return true;
+      } catch {
+        // Not listening yet.
+        return false;
+      }
+    }, { everyMs: 1 });
+  }
+
+  /** Sends it a signal and waits for its end. */
+  async end(signal: Deno.Signal): Promise<void> {
+    const process = this.#process;
+    if (process === undefined) return;
+    this.#process = undefined;
+    process.kill(signal);
+    await process.status;
+  }
+
+  /** Ends it and removes what it has made outside of `dir`; its shims are for the sweep of `dir`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end("SIGKILL");
+    for (const name of list(SHIM_SOCKETS)) {
+      if (!this.#shimSocketsBefore.has(name)) Deno.removeSync(`${SHIM_SOCKETS}/${name}`);
+    }
+    if (!this.#hadRun && exists("/run/containerd") && list(SHIM_SOCKETS).length === 0) {
+      await Deno.remove("/run/containerd", { recursive: true });
+    }
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    // Not there.
+    return false;
+  }
+}
+
+function list(dir: string): string[] {
+  return exists(dir) ? [...Deno.readDirSync(dir)].map(({ name }) => name) : [];
+}
