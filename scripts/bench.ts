@@ -50,7 +50,10 @@ if (unknown.length > 0) {
 
 await ensurePackages(["runc", "busybox-static", "containerd"]);
 const machine = thisMachine();
-const { versions, results } = await measureAll();
+const { versions, results } = await measureAll().catch((error: unknown) => {
+  console.error(error);
+  Deno.exit(1);
+});
 const date = new Date().toISOString();
 const report = { date, quick: values.quick, machine, versions, results };
 await Deno.mkdir(values.out.slice(0, values.out.lastIndexOf("/")) || ".", { recursive: true });
@@ -71,6 +74,12 @@ async function measureAll() {
   await using engines = new AsyncDisposableStack();
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   workspace.signal.addEventListener("abort", () => reject(workspace.signal.reason));
+  // Where one call fails, those that run beside it do too, with nobody left to wait for them; that
+  // must not end this process before it has cleaned up.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    reject(event.reason);
+  });
   return await Promise.race([measure(workspace.dir, engines), stopped]);
 }
 
