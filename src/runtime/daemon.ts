@@ -30,6 +30,8 @@ export interface DaemonOptions {
   readonly observer: RuntimeObserver;
   /** Watch every container, beside the daemon's own monitor of OOM kills. */
   readonly monitors: readonly Monitor[];
+  /** Done once the state directory is this daemon's, and before anybody can connect. */
+  readonly beforeListen?: (daemon: Daemon) => Promise<void>;
 }
 
 /** The daemon: the runtime behind its socket. */
@@ -65,7 +67,8 @@ export class Daemon implements AsyncDisposable {
    *
    * @throws {FailedPreconditionError} if another daemon has the state directory.
    */
-  static async start({ config, self, observer, monitors }: DaemonOptions): Promise<Daemon> {
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const { config, self, observer, monitors } = options;
     const startedAt = new Date().toISOString();
     const instance = crypto.randomUUID();
     // Containers of dead shims become children of the nearest sub-reaper: prctl(2).
@@ -83,6 +86,7 @@ export class Daemon implements AsyncDisposable {
     runtime.events.listen(() => subscribers.wake());
     const runtimeVersion = runtimeVersionOf(config, reaper);
     const daemon = new Daemon({ runtime, subscribers, reaper, oom, observer });
+    await options.beforeListen?.(daemon);
     const methods = daemonMethods({
       runtime,
       subscribers,

@@ -49,13 +49,18 @@ async function serve(config: Config): Promise<void> {
   Deno.addSignalListener("SIGHUP", () => {});
   const { address } = config.metrics;
   const metrics = address === undefined ? undefined : new (await import("./metrics.ts")).Metrics();
+  await using endpoints = new AsyncDisposableStack();
   await using daemon = await Daemon.start({
     config,
     self: selfCommand(),
     observer: metrics ?? NO_OBSERVER,
     monitors: metrics === undefined ? [] : [metrics.containers],
+    beforeListen: async (opened) => {
+      if (address !== undefined && metrics !== undefined) {
+        endpoints.use(await metrics.serve(address, opened));
+      }
+    },
   });
-  await using _endpoint = address === undefined ? undefined : await metrics?.serve(address, daemon);
   const log = getLogger(["berth"]);
   log.info("listening on {socket} with {containers} containers", {
     socket: config.socket.path,
