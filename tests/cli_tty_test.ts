@@ -47,16 +47,21 @@ Deno.test("a shell in a container is used as a person would", async () => {
     await terminal.shows("end2", from);
     return terminal.output.slice(from).includes("22 77");
   });
-  terminal.type("sleep 1000\r");
-  await terminal.shows("sleep 1000\r\n");
+  // Typed no sooner than the program that is to read it runs: the shell reads ahead.
+  terminal.type("echo sl$((1+1))p; sleep 1000\r");
+  await terminal.shows("sl2p\r\n");
+  const before = terminal.output.length;
   terminal.type("\x03");
+  await terminal.shows("$ ", before);
   terminal.type("echo interrupted: $?\r");
   await terminal.shows("interrupted: 130");
-  terminal.type("cat\r");
-  await terminal.shows("cat\r\n");
+  terminal.type("echo c$((1+1))t; cat\r");
+  await terminal.shows("c2t\r\n");
   terminal.type("typed\r");
   await terminal.shows(/typed\r\ntyped\r\n/);
+  const after = terminal.output.length;
   terminal.type("\x04");
+  await terminal.shows("$ ", after);
   terminal.type("exit 5\r");
   assert.equal(await terminal.exited(), 5);
   await assertRestored(terminal);
