@@ -190,7 +190,9 @@ export class ShimPool implements AsyncDisposable {
     this.#children.set(child.pid, child);
     this.#options.onStarted?.(child.pid);
     const begun = performance.now();
-    const timer = setTimeout(() => child.kill(SIGKILL), START_TIMEOUT);
+    const timer = setTimeout(() => {
+      if (this.#starting.has(child.pid)) child.kill(SIGKILL);
+    }, START_TIMEOUT);
     Deno.unrefTimer(timer);
     child.exited.then((exit) => {
       clearTimeout(timer);
