@@ -5,6 +5,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { until, within } from "./harness/poll.ts";
 import { PtyProcess } from "./harness/pty.ts";
 import { program } from "./harness/run.ts";
+import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
 
 async function runDetached(daemon: TestDaemon, name: string, ...args: string[]): Promise<void> {
   const run = ["run", "-d", "--name", name, ...rootfsArgs(daemon), "--", ...args];
@@ -292,6 +293,50 @@ Deno.test("a checkpoint that fails says why and leaves the container running", a
   assert.match(stderr, /^berth: [^\n]*a[^\n]*\n$/);
   const { status } = await daemon.client.call("container.state", { id: "a" });
   assert.equal(status, "running");
+});
+
+Deno.test("checkpoint and restore, with a stand-in for what needs CRIU, make the container again", async () => {
+  await using daemon = await TestDaemon.start();
+  const runtime = RuntimeWrapper.create(daemon.dir);
+  runtime.rule("checkpoint", "exit 0");
+  // In the place of a restore the container is run anew.
+  runtime.rule(
+    "restore",
+    `for argument in "$@"; do
+  shift
+  case $argument in
+    restore) set -- "$@" run ;;
+    --image-path | --work-path) skip=1 ;;
+    *) if [ -n "$skip" ]; then skip=; else set -- "$@" "$argument"; fi ;;
+  esac
+done`,
+  );
+  const made = await cli(daemon, [
+    ...["run", "-d", "--name", "a", "-l", "kept=yes", "--runtime", runtime.path],
+    ...[...rootfsArgs(daemon), "--", "sh", "-c", "echo begun; exec sleep 1000"],
+  ]);
+  assert.equal(made.code, 0, made.stderr);
+  const path = `${daemon.root}/checkpoints/a`;
+  assert.deepEqual(await cli(daemon, ["checkpoint", "a"]), {
+    code: 0,
+    stdout: `${path}\n`,
+    stderr: "",
+  });
+  assert.ok(runtime.calls("checkpoint")[0]?.args.includes(path));
+  assert.equal((await cli(daemon, ["rm", "-f", "a"])).code, 0);
+
+  assert.deepEqual(await cli(daemon, ["restore", "a"]), { code: 0, stdout: "a\n", stderr: "" });
+  assert.ok(runtime.calls("restore")[0]?.args.includes(path));
+  const state = await daemon.client.call("container.state", { id: "a" });
+  assert.deepEqual([state.status, state.labels["kept"]], ["running", "yes"]);
+  await until("its log", async () => (await cli(daemon, ["logs", "a"])).stdout === "begun\n");
+
+  const overlaid = [
+    ...["run", "-d", "--overlay", "--name", "b", "--runtime", runtime.path],
+    ...[...rootfsArgs(daemon), "--", "sleep", "1000"],
+  ];
+  assert.equal((await cli(daemon, overlaid)).code, 0);
+  assert.match((await cli(daemon, ["checkpoint", "b"])).stderr, /overlay/);
 });
 
 Deno.test("config prints what the daemon would use, and what is wrong with it", async () => {
