@@ -113,12 +113,19 @@ export class Container {
    */
   async reconnect(): Promise<void> {
     using _lock = await this.#lock.acquire();
-    this.#presume();
-    if (this.#events.deletedBefore) {
-      // Only its directory was left to remove.
-      await this.#removeBundle();
-      this.#forget();
-      return;
+    try {
+      this.#presume();
+      if (this.#events.deletedBefore) {
+        // Only its directory was left to remove.
+        await this.#removeBundle();
+        this.#forget();
+        return;
+      }
+    } catch (error) {
+      getLogger(["berth", "container"]).error("{id}: not all of its bundle is usable: {reason}", {
+        id: this.id,
+        reason: messageOf(error),
+      });
     }
     await this.#dialAgain();
   }

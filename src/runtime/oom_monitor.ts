@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
+import type { Cgroup } from "../linux/cgroup.ts";
+import { ENODEV, ENOENT, isErrno } from "../linux/errno.ts";
 import { OomWatch } from "../linux/oom_watch.ts";
+import type { OomWatchOptions } from "../linux/oom_watch.ts";
 import { Poller } from "../linux/poller.ts";
 import type { Monitor, Monitored } from "./monitor.ts";
 
@@ -14,7 +17,7 @@ export class OomMonitor implements Monitor, Disposable {
   start(container: Monitored): void {
     const { id, instance, cgroup } = container;
     if (cgroup === undefined || this.#watches.has(instance)) return;
-    const watch = OomWatch.open(cgroup, {
+    const watch = openUnlessGone(cgroup, {
       poller: this.#poller,
       kills: container.oomKills,
       onOom: (oom) =>
@@ -46,5 +49,15 @@ export class OomMonitor implements Monitor, Disposable {
     for (const watch of this.#watches.values()) watch[Symbol.dispose]();
     this.#watches.clear();
     this.#poller[Symbol.dispose]();
+  }
+}
+
+/** A container can end, and be deleted by its shim, while no daemon runs: its cgroup is gone then. */
+function openUnlessGone(cgroup: Cgroup, options: OomWatchOptions): OomWatch | undefined {
+  try {
+    return OomWatch.open(cgroup, options);
+  } catch (error) {
+    if (isErrno(error, ENOENT, ENODEV) || error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }

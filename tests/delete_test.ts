@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { dial, typedClient } from "../src/rpc/client.ts";
+import { FailedPreconditionError, NotFoundError, RuntimeError } from "../src/rpc/errors.ts";
+import type { ShimContract } from "../src/rpc/shim_contract.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { EventCollector } from "./harness/events.ts";
+import { LeakAudit } from "./harness/leak_audit.ts";
+import { until } from "./harness/poll.ts";
+import { rootfsDir } from "./harness/rootfs.ts";
+import type { JsonObject } from "./harness/rootfs.ts";
+import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { mountsOf } from "./harness/traces.ts";
+
+/** Runs a container whose init ends with status 7; answers how it ended. */
+async function exited(daemon: TestDaemon, id: string, params: JsonObject = {}) {
+  const spec = daemon.spec(["sh", "-c", "exit 7"]);
+  await daemon.client.call("container.create", { id, spec, ...params });
+  const { pid } = await daemon.client.call("container.start", { id });
+  const exit = await daemon.client.call("container.wait", { id });
+  assert.equal(exit.exitStatus, 7);
+  return { pid, ...exit };
+}
+
+/** What was told of a container in all, over every start of the daemon, once it is deleted. */
+async function told(daemon: TestDaemon, id: string): Promise<string> {
+  using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: [id] });
+  await events.wait({ type: "delete", id });
+  await untilGone(daemon, id);
+  return events.types(id);
+}
+
+async function untilGone(daemon: TestDaemon, id: string): Promise<void> {
+  await until(`${id} to be gone`, async () => {
+    const { containers } = await daemon.client.call("container.list", {});
+    return containers.every((each) => each.id !== id);
+  });
+}
+
+/** Has the shim of a container delete it behind the daemon's back. */
+async function deleteInShim(daemon: TestDaemon, id: string, leave: boolean): Promise<void> {
+  const { bundle } = await daemon.client.call("container.state", { id });
+  using peer = await dial(`${bundle}/shim.sock`, { timeoutMs: 30_000 });
+  const shim = typedClient<ShimContract>(peer);
+  await shim.call("shim.delete", {}, { timeoutMs: 30_000 });
+  if (leave) await shim.call("shim.exit", {}, { timeoutMs: 30_000 });
+}
+
+Deno.test("a delete that the runtime failed is made again, with the same answer and one event", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const exit = await exited(daemon, "again", { runtime: wrapper.path });
+  wrapper.fail("delete", "no luck", { once: true });
+  await assert.rejects(client.call("container.delete", { id: "again" }), (error) => {
+    assert.ok(error instanceof RuntimeError);
+    assert.match(error.message, /again.*no luck/);
+    return true;
+  });
+  const state = await client.call("container.state", { id: "again" });
+  assert.deepEqual([state.status, state.exitStatus, state.shim], ["stopped", 7, "connected"]);
+  assert.deepEqual(await client.call("container.delete", { id: "again" }), exit);
+  assert.equal(await told(daemon, "again"), "create start exit delete");
+  await assert.rejects(client.call("container.delete", { id: "again" }), NotFoundError);
+  await audit.assertClean();
+});
+
+Deno.test("a forced delete that failed on the way is made again, with the same answer", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  await client.call("container.create", {
+    id: "forced",
+    spec: daemon.spec(["sleep", "1000"]),
+    runtime: wrapper.path,
+  });
+  const { pid } = await client.call("container.start", { id: "forced" });
+  for (const step of ["kill", "delete"]) {
+    wrapper.fail(step, `no luck with ${step}`, { once: true });
+    await assert.rejects(
+      client.call("container.delete", { id: "forced", force: true }),
+      RuntimeError,
+    );
+  }
+  const { exitStatus, exitedAt } = await client.call("container.wait", { id: "forced" });
+  const deleted = await client.call("container.delete", { id: "forced" });
+  assert.deepEqual(deleted, { pid, exitStatus, exitedAt });
+  assert.equal(exitStatus, 137);
+  assert.equal(await told(daemon, "forced"), "create start exit delete");
+});
+
+Deno.test("a busy rootfs is told and never removed through; the next delete works", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  const source = `${daemon.dir}/source`;
+  await Deno.mkdir(`${source}/data`, { recursive: true });
+  await Deno.writeTextFile(`${source}/data/file`, "keep me");
+  const rootfs = [
+    { type: "bind", source: rootfsDir(), options: ["bind"] },
+    { type: "bind", source, target: "mnt", options: ["bind"] },
+  ];
+  const exit = await exited(daemon, "busy", { rootfs });
+  const { bundle } = await client.call("container.state", { id: "busy" });
+  const holder = new Deno.Command("sleep", {
+    args: ["1000"],
+    cwd: `${bundle}/rootfs/mnt/data`,
+    stdin: "null",
+  }).spawn();
+  try {
+    await assert.rejects(client.call("container.delete", { id: "busy" }), (error) => {
+      assert.ok(error instanceof FailedPreconditionError);
+      assert.match(error.message, /busy/);
+      return true;
+    });
+    // Nor when a daemon that has just started cleans up after a shim that is gone.
+    const { shimPid } = await client.call("container.state", { id: "busy" });
+    await daemon.kill9();
+    Deno.kill(shimPid, "SIGKILL");
+    await daemon.start();
+    await assert.rejects(daemon.client.call("container.delete", { id: "busy" }), /busy/);
+    assert.equal(await Deno.readTextFile(`${source}/data/file`), "keep me");
+    assert.ok(mountsOf(bundle).length > 0);
+  } finally {
+    holder.kill("SIGKILL");
+    await holder.status;
+  }
+  assert.equal(await told(daemon, "busy"), "create start exit delete");
+  using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
+  const { pid, exitStatus, exitedAt } = await events.wait({ type: "delete", id: "busy" });
+  assert.deepEqual({ pid, exitStatus, exitedAt }, exit);
+  events[Symbol.dispose]();
+  assert.equal(await Deno.readTextFile(`${source}/data/file`), "keep me");
+  assert.deepEqual(mountsOf(bundle), []);
+  await Deno.remove(source, { recursive: true });
+  await audit.assertClean();
+});
+
+for (const left of [false, true]) {
+  const point = left ? "its shim has left" : "its shim has deleted the container";
+  Deno.test(`a daemon killed when ${point} finishes the delete`, async () => {
+    await using daemon = await TestDaemon.start();
+    const exit = await exited(daemon, "halfway");
+    await deleteInShim(daemon, "halfway", left);
+    await daemon.restart();
+    assert.equal(await told(daemon, "halfway"), "create start exit delete");
+    using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
+    const { pid, exitStatus, exitedAt } = await events.wait({ type: "delete", id: "halfway" });
+    assert.deepEqual({ pid, exitStatus, exitedAt }, exit);
+    assert.equal(await daemon.life("halfway"), 0);
+  });
+}
+
+Deno.test("a shim killed when it has deleted the container does not change the answer", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const exit = await exited(daemon, "halfway", { runtime: wrapper.path });
+  wrapper.kill("delete", "parent", { once: true, after: true });
+  // It ends with the shim, or joins the cleanup if the daemon is fast.
+  const answer = await client.call("container.delete", { id: "halfway" }).catch((error) => {
+    assert.equal(error.kind, "Unavailable");
+  });
+  if (answer !== undefined) assert.deepEqual(answer, exit);
+  assert.equal(await told(daemon, "halfway"), "create start exit delete");
+  using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
+  const { pid, exitStatus, exitedAt } = await events.wait({ type: "delete", id: "halfway" });
+  assert.deepEqual({ pid, exitStatus, exitedAt }, exit);
+});
+
+Deno.test("a daemon killed before the bundle's last files are gone removes them and tells nothing twice", async () => {
+  await using daemon = await TestDaemon.start();
+  await exited(daemon, "halfway");
+  const { bundle } = await daemon.client.call("container.state", { id: "halfway" });
+  const kept = ["berth.json", "config.json", "init.pid", "exit.json"]
+    .map((name) => [name, Deno.readTextFileSync(`${bundle}/${name}`)] as const);
+  await daemon.client.call("container.delete", { id: "halfway" });
+  await daemon.kill9();
+  Deno.mkdirSync(bundle, { mode: 0o700 });
+  for (const [name, text] of kept) Deno.writeTextFileSync(`${bundle}/${name}`, text);
+  await daemon.start();
+  await untilGone(daemon, "halfway");
+  assert.throws(() => Deno.statSync(bundle), Deno.errors.NotFound);
+  assert.equal(await told(daemon, "halfway"), "create start exit delete");
+});
+
+Deno.test("deletes at the same time all get the one answer", async () => {
+  await using daemon = await TestDaemon.start();
+  const exit = await exited(daemon, "popular");
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, () => daemon.client.call("container.delete", { id: "popular" })),
+  );
+  for (const answer of answers) assert.deepEqual(answer, exit);
+  assert.equal(await told(daemon, "popular"), "create start exit delete");
+});
