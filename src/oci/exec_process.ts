@@ -12,12 +12,14 @@ const INHERITED = [
   "apparmorProfile",
   "selinuxLabel",
   "rlimits",
+  // Else it would be the shim's own, which is set to outlive its container.
+  "oomScoreAdj",
 ] as const;
 
 /**
  * The OCI process of an exec: what `part` gives, the rest from the container's own process. The
  * environment is the container's with the caller's added, by name. What belongs to init alone
- * (its args, its terminal, its console size, its OOM score) is not inherited.
+ * (its args, its terminal, its console size) is not inherited.
  */
 export function mergeProcess(
   containerProcess: OciProcessPart,

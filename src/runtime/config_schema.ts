@@ -57,6 +57,10 @@ const shim = z.strictObject({
     description:
       "What happens to the container of a shim that died: kill it, or adopt: a new shim takes it over.",
   }),
+  oom_score_adj: z.int().min(-1000, "at least -1000").max(1000, "at most 1000").default(-998).meta({
+    description:
+      "The shims' oom_score_adj: when memory runs out they should go after their containers.",
+  }),
   cgroup: path.optional().meta({
     description:
       "Cgroup that shims are moved to, as a path below each cgroup mount. Default: the daemon's.",

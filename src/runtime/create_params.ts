@@ -124,7 +124,10 @@ function withRootAndTerminal(
   const changed: CheckedSpec = { ...spec };
   if (mounted) changed["root"] = { ...asObject(spec["root"]), path: `${bundleDir}/rootfs` };
   const process = asObject(spec["process"]);
-  if (process !== undefined) changed["process"] = { ...process, terminal };
+  if (process !== undefined) {
+    // 0 is what a process has unless somebody says otherwise; the shim's own is not to be inherited.
+    changed["process"] = { ...process, oomScoreAdj: process["oomScoreAdj"] ?? 0, terminal };
+  }
   return changed;
 }
 

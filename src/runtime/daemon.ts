@@ -25,7 +25,7 @@ const STOP_GRACE = 10_000;
 export interface DaemonOptions {
   readonly config: Config;
   /** Command that runs this berth. */
-  readonly self: readonly string[];
+  readonly self: () => readonly string[];
   /** Counts what happens; the metrics endpoint serves it. */
   readonly observer: RuntimeObserver;
   /** Watch every container, beside the daemon's own monitor of OOM kills. */

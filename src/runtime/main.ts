@@ -8,7 +8,9 @@ import type { Config } from "./config.ts";
 import { Daemon } from "./daemon.ts";
 import { configureLog } from "./log.ts";
 import { NO_OBSERVER } from "./observer.ts";
-import { selfCommand } from "./self_command.ts";
+import { programPath, selfCommand } from "./self_command.ts";
+import { ServiceManager } from "./service_manager.ts";
+import { systemdUnit } from "./systemd_unit.ts";
 
 /** Exit status of a daemon that could not start. */
 const CANNOT_START = 125;
@@ -24,35 +26,43 @@ export async function runDaemon(argv: string[]): Promise<number> {
 }
 
 async function start(flags: DaemonFlags): Promise<number> {
+  if (flags.printUnit) {
+    console.log(systemdUnit(programPath()).trimEnd());
+    return 0;
+  }
   try {
     const config = loadConfig(flags);
     await configureLog(config.log);
-    await serve(config);
+    await serve(config, flags);
     return 0;
   } catch (error) {
-    if (
-      !(error instanceof BerthError) && !(error instanceof ConfigError) &&
-      !(error instanceof Deno.errors.PermissionDenied)
-    ) throw error;
+    if (!(error instanceof Error) || !isForeseen(error)) throw error;
     console.error(`berth: cannot start the daemon: ${error.message}`);
     return CANNOT_START;
   }
 }
 
+/** Whether an error is about this machine or its config, so that its message says it all. */
+function isForeseen(error: Error): boolean {
+  if (error instanceof BerthError || error instanceof ConfigError) return true;
+  // What the kernel refused, by Deno or by berth's own calls, has the errno's name as its code.
+  return "code" in error && typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code);
+}
+
 /** Serves until SIGTERM or SIGINT. */
-async function serve(config: Config): Promise<void> {
+async function serve(config: Config, flags: DaemonFlags): Promise<void> {
+  const manager = new ServiceManager();
   const stop = Promise.withResolvers<string>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.resolve(signal));
   }
-  // A terminal that is closed does not end a daemon.
-  Deno.addSignalListener("SIGHUP", () => {});
+  Deno.addSignalListener("SIGHUP", () => void reload(config, flags));
   const { address } = config.metrics;
   const metrics = address === undefined ? undefined : new (await import("./metrics.ts")).Metrics();
   await using endpoints = new AsyncDisposableStack();
   await using daemon = await Daemon.start({
     config,
-    self: selfCommand(),
+    self: selfCommand,
     observer: metrics ?? NO_OBSERVER,
     monitors: metrics === undefined ? [] : [metrics.containers],
     beforeListen: async (opened) => {
@@ -66,5 +76,26 @@ async function serve(config: Config): Promise<void> {
     socket: config.socket.path,
     containers: daemon.runtime.size,
   });
+  manager.ready(`listening on ${config.socket.path}`);
   log.info("{signal}: stopping, containers go on", { signal: await stop.promise });
+  manager.stopping();
+}
+
+/** Reads the config again: the log follows it at once, what else has changed needs a restart. */
+async function reload(running: Config, flags: DaemonFlags): Promise<void> {
+  const log = getLogger(["berth"]);
+  try {
+    const { log: logging, ...rest } = loadConfig(flags);
+    await configureLog(logging);
+    const { log: _, ...before } = running;
+    const same = JSON.stringify(rest) === JSON.stringify(before);
+    log.info(
+      same
+        ? "SIGHUP: config read again"
+        : "SIGHUP: config read again; what is not about the log waits for a restart",
+    );
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log.error("SIGHUP: the config is kept as it was: {reason}", { reason: error.message });
+  }
 }

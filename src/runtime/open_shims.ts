@@ -4,6 +4,7 @@ import type { Config } from "./config.ts";
 import type { FindGroup } from "./pooled_shims.ts";
 import { PooledShims } from "./pooled_shims.ts";
 import type { ShimTimeouts } from "./shim_client.ts";
+import { shimPlacement } from "./shim_placement.ts";
 import { ShimPool } from "./shim_pool.ts";
 import type { SocketShims } from "./socket_shims.ts";
 
@@ -11,7 +12,7 @@ import type { SocketShims } from "./socket_shims.ts";
 export interface OpenShimsOptions {
   readonly config: Config;
   readonly reaper: Reaper;
-  readonly self: readonly string[];
+  readonly self: () => readonly string[];
   readonly timeouts: ShimTimeouts;
   readonly findGroup: FindGroup;
 }
@@ -23,6 +24,13 @@ export async function openShims(options: OpenShimsOptions): Promise<SocketShims>
     return new (await import("./local_shims.ts")).LocalShims(reaper, timeouts);
   }
   const { warm, keep } = config.shim;
-  const pool = await ShimPool.open({ state: config.state, self, reaper, warm, keep });
+  const pool = await ShimPool.open({
+    state: config.state,
+    self,
+    reaper,
+    warm,
+    keep,
+    onStarted: shimPlacement(config.shim),
+  });
   return new PooledShims(pool, timeouts, findGroup);
 }

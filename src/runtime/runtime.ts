@@ -32,7 +32,7 @@ export interface RuntimeOptions {
   readonly config: Config;
   readonly reaper: Reaper;
   /** Command that runs this berth. */
-  readonly self: readonly string[];
+  readonly self: () => readonly string[];
   /** Told of every event once it is in the journal. */
   readonly onEvent: (event: Event) => void;
   /** Makes the monitors that watch every container. */

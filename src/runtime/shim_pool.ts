@@ -12,7 +12,7 @@ export interface ShimPoolOptions {
   /** The daemon's state directory; the shims dial `shims.sock` in it. */
   readonly state: string;
   /** Command that runs this berth, to which `shim serve …` is added. */
-  readonly self: readonly string[];
+  readonly self: () => readonly string[];
   /** Environment of the shims. */
   readonly env?: Readonly<Record<string, string>>;
   /** How many started shims to keep waiting for a container. */
@@ -180,7 +180,7 @@ export class ShimPool implements AsyncDisposable {
     let child: Child;
     try {
       child = reaper.spawn(
-        [...self, "shim", "serve", "--control", ShimPool.socketPath(state)],
+        [...self(), "shim", "serve", "--control", ShimPool.socketPath(state)],
         { setsid: true, stderr, cwd: "/", ...(env ? { env: { ...env } } : {}) },
       );
     } finally {

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * The systemd unit of the daemon (systemd.service(5), systemd.kill(5), systemd.resource-control(5)):
+ * only the daemon is stopped, shims and containers go on; containers' cgroups are berth's to make.
+ *
+ * @param command Path of the berth executable.
+ */
+export function systemdUnit(command: string): string {
+  return `[Unit]
+Description=berth container runtime daemon
+Documentation=man:runc(8)
+After=network.target local-fs.target
+
+[Service]
+Type=notify
+ExecStart=${command} daemon
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=1
+# Only the daemon: its shims and containers outlive it, and the next one finds them again.
+KillMode=process
+TimeoutStopSec=30
+# berth makes its containers' cgroups itself.
+Delegate=yes
+# When memory runs out: containers first, then shims (-998), the daemon last.
+OOMScoreAdjust=-999
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+
+[Install]
+WantedBy=multi-user.target
+`;
+}
