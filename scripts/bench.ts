@@ -18,6 +18,7 @@ import { atRest } from "./bench/rows/at_rest.ts";
 import { calls } from "./bench/rows/calls.ts";
 import { exec } from "./bench/rows/exec.ts";
 import { exitEvent } from "./bench/rows/exit_event.ts";
+import { leanCalls } from "./bench/rows/lean_calls.ts";
 import { lives } from "./bench/rows/life.ts";
 import { output } from "./bench/rows/output.ts";
 import { restart } from "./bench/rows/restart.ts";
@@ -32,6 +33,7 @@ const ROWS: Readonly<Record<string, Measure>> = {
   restart,
   "at-rest": atRest,
   calls,
+  "lean-calls": leanCalls,
   output,
 };
 

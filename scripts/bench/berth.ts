@@ -43,6 +43,10 @@ export class Berth implements DaemonEngine, AsyncDisposable {
     return this.#version;
   }
 
+  get socket(): string {
+    return this.#daemon.socket;
+  }
+
   get daemonPid(): number {
     return this.#daemon.pid;
   }

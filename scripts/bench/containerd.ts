@@ -49,6 +49,10 @@ export class Containerd implements DaemonEngine, AsyncDisposable {
     return this.#version;
   }
 
+  get socket(): string {
+    return this.#daemon.socket;
+  }
+
   get daemonPid(): number {
     return this.#daemon.pid;
   }

@@ -35,6 +35,8 @@ export interface Engine {
 /** An engine with a daemon. */
 export interface DaemonEngine extends Engine {
   readonly daemonPid: number;
+  /** The Unix socket that it listens on. */
+  readonly socket: string;
   /** Pids of the shims that serve containers, the daemon's own idle ones apart. */
   shimPids(): Promise<readonly number[]>;
   /** Pids of processes that wait to become shims. */

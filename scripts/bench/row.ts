@@ -27,6 +27,9 @@ export interface Row {
 /** Per engine what was measured, in the row's unit. */
 export type Samples = Partial<Record<EngineName, readonly number[]>>;
 
+/** {@linkcode Samples} while they are taken. */
+export type EngineNumbers = Partial<Record<EngineName, number[]>>;
+
 /** Measures one or a few rows that belong together. */
 export type Measure = (bench: Bench) => Promise<readonly Row[]>;
 
@@ -81,7 +84,7 @@ export async function inTurn<E extends Engine>(
   sample: (engine: E) => Promise<number>,
 ): Promise<Samples> {
   const { count, warmUp = 0 } = options;
-  const samples: Partial<Record<EngineName, number[]>> = {};
+  const samples: EngineNumbers = {};
   for (let round = -warmUp; round < count; round++) {
     for (const engine of engines) {
       const value = await sample(engine);

@@ -4,7 +4,7 @@ import type { EngineName } from "../engine.ts";
 import { dismiss, launch } from "../fleet.ts";
 import { cpuMsOfAll, memoryOf } from "../proc.ts";
 import type { Memory } from "../proc.ts";
-import type { Measure, Row, Samples } from "../row.ts";
+import type { EngineNumbers, Measure, Row, Samples } from "../row.ts";
 
 const SETTLE_MS = 3000;
 const IDLE_MS = 10_000;
@@ -16,7 +16,7 @@ export const atRest: Measure = async (bench) => {
   const own: Partial<Record<EngineName, Memory[]>> = { bare: [await floor()] };
   const group: Partial<Record<EngineName, Memory[]>> = {};
   const daemon: Partial<Record<EngineName, Memory[]>> = {};
-  const idle: Partial<Record<EngineName, number[]>> = {};
+  const idle: EngineNumbers = {};
 
   const fleets = [];
   for (const engine of bench.daemons) fleets.push(await launch(bench, engine, size));

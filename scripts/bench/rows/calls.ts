@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-import type { DaemonEngine, EngineName } from "../engine.ts";
+import type { DaemonEngine } from "../engine.ts";
 import { cpuMs } from "../proc.ts";
 import { inTurn } from "../row.ts";
-import type { Bench, Measure, Row } from "../row.ts";
+import type { Bench, EngineNumbers, Measure, Row } from "../row.ts";
 
 /**
  * Round trips of `daemon.info` and of containerd's `Version`, each connection with one call at a
- * time. The client is this process, so what each client library costs has a row of its own.
+ * time. The client is this process, so what each client library costs has a row of its own, and
+ * `lean_calls.ts` measures without them.
  */
 export const calls: Measure = async (bench) => [
   ...await over(bench, 1),
@@ -14,14 +15,14 @@ export const calls: Measure = async (bench) => [
 ];
 
 async function over(bench: Bench, connections: number): Promise<Row[]> {
-  const client: Partial<Record<EngineName, number[]>> = {};
-  const daemon: Partial<Record<EngineName, number[]>> = {};
+  const client: EngineNumbers = {};
+  const daemon: EngineNumbers = {};
   const warmUp = bench.count(1, 0);
   const samples = await inTurn(
     bench.daemons,
-    { count: bench.count(7, 1), warmUp },
+    { count: bench.count(5, 1), warmUp },
     async (engine) => {
-      const figures = await stretch(engine, connections, bench.count(2000, 200));
+      const figures = await stretch(engine, connections, bench.count(1500, 200));
       (client[engine.name] ??= []).push(figures.client);
       (daemon[engine.name] ??= []).push(figures.daemon);
       return figures.perSecond;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { mkfifo } from "../../../src/linux/fifo.ts";
-import type { DaemonEngine, EngineName } from "../engine.ts";
+import type { DaemonEngine } from "../engine.ts";
 import { cpuMsOfAll } from "../proc.ts";
-import type { Bench, Measure } from "../row.ts";
+import type { Bench, EngineNumbers, Measure } from "../row.ts";
 
 const BLOCK = 65_536;
 
 /** A container's output through a FIFO to a reader, beside the same two programs without it. */
 export const output: Measure = async (bench) => {
-  const rates: Partial<Record<EngineName, number[]>> = {};
-  const cpu: Partial<Record<EngineName, number[]>> = {};
+  const rates: EngineNumbers = {};
+  const cpu: EngineNumbers = {};
   const blocks = bench.count(65_536, 512);
   for (let round = -1; round < bench.count(5, 1); round++) {
     for (const engine of [...bench.daemons, undefined]) {
