@@ -7,6 +7,7 @@ const PACKAGES = {
   "busybox-static": { command: "busybox", static: true },
   "crun": { command: "crun", static: false },
   "socat": { command: "socat", static: false },
+  "python3": { command: "python3", static: false },
   "systemd": { command: "systemd-analyze", static: false },
   "containerd": { command: "containerd", static: false },
 } as const;

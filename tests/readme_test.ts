@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+//
+// The README's commands, run as they stand there: `sh` and `python` blocks, in order, with a daemon
+// of the test's own in place of the one at /run/berth.
+import assert from "node:assert/strict";
+import { TestDaemon } from "./harness/daemon.ts";
+import { rootfsDir } from "./harness/rootfs.ts";
+import { program } from "./harness/run.ts";
+
+const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
+
+/** The code blocks of a language. */
+function blocks(language: string): string[] {
+  return Array.from(
+    README.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms")),
+    ([, code = ""]) => code,
+  );
+}
+
+/** Runs code from the README in a directory with `berth` in PATH; answers what it printed. */
+async function run(daemon: TestDaemon, interpreter: string[], code: string): Promise<string> {
+  const [command = "", ...args] = interpreter;
+  const { code: status, stdout, stderr } = await new Deno.Command(command, {
+    args: [...args, code.replaceAll("/run/berth/berth.sock", daemon.socket)],
+    cwd: daemon.dir,
+    env: { PATH: `${daemon.dir}/bin:${Deno.env.get("PATH")}`, BERTH_SOCKET: daemon.socket },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  const text = decoder.decode(stdout);
+  assert.equal(status, 0, `${code}\n${text}${decoder.decode(stderr)}`);
+  return text;
+}
+
+/** A daemon, with the `berth` and the `rootfs` that the README speaks of beside it. */
+async function prepare(): Promise<TestDaemon> {
+  const daemon = await TestDaemon.start();
+  await Deno.mkdir(`${daemon.dir}/bin`);
+  const words = program().map((word) => `'${word}'`).join(" ");
+  await Deno.writeTextFile(`${daemon.dir}/bin/berth`, `#!/bin/sh\nexec ${words} "$@"\n`);
+  await Deno.chmod(`${daemon.dir}/bin/berth`, 0o755);
+  await Deno.symlink(rootfsDir(), `${daemon.dir}/rootfs`);
+  return daemon;
+}
+
+Deno.test("every shell command of the README works", async () => {
+  await using daemon = await prepare();
+  const [everyday = "", socket = "", ...more] = blocks("sh");
+  assert.deepEqual(more, []);
+  const said = await run(daemon, ["sh", "-e", "-c"], everyday);
+  assert.match(said, /^hello$/m);
+  assert.match(said, /\bweb\b.*\brunning\b/);
+  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
+  assert.match(await run(daemon, ["sh", "-e", "-c"], socket), /"name":"berth"/);
+});
+
+Deno.test("the Python of the README works", async () => {
+  await using daemon = await prepare();
+  await daemon.run("seen", ["sleep", "1000"]);
+  const [python = "", ...more] = blocks("python");
+  assert.deepEqual(more, []);
+  const said = await run(daemon, ["python3", "-c"], python);
+  assert.equal(said, `${(await daemon.client.call("daemon.info", {})).version}\n['seen']\n`);
+  await daemon.client.call("container.delete", { id: "seen", force: true });
+});
+
+Deno.test("every file that the README points to is there", async () => {
+  for (const [, target = ""] of README.matchAll(/\]\(([^)#:]+)\)/g)) {
+    await Deno.stat(new URL(`../${target}`, import.meta.url));
+  }
+});
