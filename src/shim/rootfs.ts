@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { EBUSY, isErrno } from "../linux/errno.ts";
+import { EBUSY, EINVAL, ENOENT, isErrno } from "../linux/errno.ts";
 import { mount, mountsUnder, unmount } from "../linux/mount.ts";
 import { resolveIn } from "../linux/path_join.ts";
+import { sleep } from "../linux/timer.ts";
 import type { RootfsMountRecord } from "../oci/bundle.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 
@@ -26,11 +27,14 @@ export async function mountRootfs(
       mount({
         type,
         source,
-        target: target === undefined ? rootfs : resolveIn(rootfs, target),
+        target: target === undefined
+          ? rootfs
+          // A file can only be bound over a file.
+          : resolveIn(rootfs, target, { file: isFile(source) }),
         options: options ?? [],
       });
     } catch (error) {
-      await unmountRootfs(id, rootfs);
+      await unmountRootfs(id, rootfs, mounts);
       const message = error instanceof Error ? error.message : String(error);
       throw new FailedPreconditionError(
         `cannot mount the rootfs of container ${id}: ${message}`,
@@ -40,12 +44,49 @@ export async function mountRootfs(
   }
 }
 
+function isFile(source: string): boolean {
+  try {
+    return source.startsWith("/") && !Deno.statSync(source).isDirectory;
+  } catch (error) {
+    // What is mounted there need not be a path at all; if it has to be, mount(2) says so.
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /**
- * Unmounts everything at and under `rootfs`, the deepest first.
+ * Unmounts the rootfs that was made of `mounts`, and whatever else is mounted under it.
  *
  * @throws {FailedPreconditionError} naming a mount that stays busy; nothing is forced.
  */
-export async function unmountRootfs(id: string, rootfs: string): Promise<void> {
+export async function unmountRootfs(
+  id: string,
+  rootfs: string,
+  mounts: readonly RootfsMountRecord[],
+): Promise<void> {
+  if (mounts.length === 0) return;
+  const nested = mounts.some(({ target }) => target !== undefined);
+  if (nested || !unmountFlat(rootfs)) await unmountAll(id, rootfs);
+}
+
+/**
+ * Unmounts what is mounted at `rootfs` itself and says whether that was all of it. It spares the
+ * look at the mount table, which grows with the number of containers.
+ */
+function unmountFlat(rootfs: string): boolean {
+  try {
+    for (;;) unmount(rootfs);
+  } catch (error) {
+    // EBUSY: something is mounted below it, or somebody is in it.
+    if (isErrno(error, EBUSY)) return false;
+    // Not a mount point (any more), or not there.
+    if (isErrno(error, EINVAL, ENOENT)) return true;
+    throw error;
+  }
+}
+
+/** Unmounts everything at and under `rootfs`, the deepest first. */
+async function unmountAll(id: string, rootfs: string): Promise<void> {
   for (const target of mountsUnder(rootfs)) {
     for (const delay of [...BUSY_TRIES, undefined]) {
       try {
@@ -59,7 +100,7 @@ export async function unmountRootfs(id: string, rootfs: string): Promise<void> {
             { cause: error, data: { id, target } },
           );
         }
-        await new Promise((resolve) => setTimeout(resolve, delay));
+        await sleep(delay);
       }
     }
   }
