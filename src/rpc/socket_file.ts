@@ -2,6 +2,9 @@
 import { withSocketPath } from "../linux/unix_path.ts";
 import { FailedPreconditionError } from "./errors.ts";
 
+/** How the directory is called in which a socket is bound before it is moved to its place. */
+export const BIND_PREFIX = ".bind-";
+
 /** Whose a socket file is. */
 export interface SocketFileOptions {
   /** Permissions. Default: 0600. */
@@ -63,7 +66,7 @@ export function bindSocket<T extends { close(): void } | { shutdown(): Promise<v
   const slash = path.lastIndexOf("/");
   const dir = Deno.makeTempDirSync({
     dir: slash < 0 ? "." : path.slice(0, slash + 1),
-    prefix: ".bind-",
+    prefix: BIND_PREFIX,
   });
   const temporary = `${dir}/s`;
   let served: T | undefined;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import { ESRCH, isErrno } from "../linux/errno.ts";
 import { findCgroup } from "../linux/cgroup.ts";
 import type { Cgroup } from "../linux/cgroup.ts";
@@ -21,9 +22,19 @@ export function cgroupOf(pid: number): Cgroup | undefined {
   }
 }
 
-/** Keeps the container's cgroup in its bundle. */
+/**
+ * Keeps the container's cgroup in its bundle. A full disk is no reason to fail what has been done:
+ * then only a process that lives can tell it.
+ */
 export function recordCgroup(bundle: Bundle, cgroup: Cgroup): void {
-  writeJsonAtomic(path(bundle), cgroup);
+  try {
+    writeJsonAtomic(path(bundle), cgroup);
+  } catch (error) {
+    getLogger(["berth", "container"]).warn("{id}: cannot record its cgroup: {reason}", {
+      id: bundle.id,
+      reason: error instanceof Error ? error.message : String(error),
+    });
+  }
 }
 
 /** The cgroup kept in the bundle, if it came that far. */

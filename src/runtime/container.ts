@@ -23,6 +23,7 @@ import { deleteFromRuntime, initPidByRuntime } from "./destroy.ts";
 import { Lock } from "./lock.ts";
 import { Mirror } from "./mirror.ts";
 import type { Monitored } from "./monitor.ts";
+import { endCreate } from "./runtime_calls.ts";
 import { isWedged } from "./shim_client.ts";
 import type { ShimCallOptions, ShimClient, ShimMethod } from "./shim_client.ts";
 import { ShimLink } from "./shim_link.ts";
@@ -32,6 +33,9 @@ const FORCE_AFTER = 2_000;
 
 /** How long one call of the runtime may take while a dead shim's container is removed, in ms. */
 const MOST_PER_RUNTIME_CALL = 30_000;
+
+/** How long a create that has lost its shim may go on, in milliseconds: it ends by itself. */
+const CREATE_GRACE = 10_000;
 
 /**
  * One container as the daemon has it: its bundle, what is known of its processes, and the way to its
@@ -90,19 +94,66 @@ export class Container {
     }
   }
 
+  /**
+   * Never throws: where something cannot be undone now, the id stays taken by a container that is
+   * being cleaned up until it is.
+   */
   async #rollBack(cause: unknown): Promise<void> {
-    // An answered failure means that the shim is well and has undone what it did. Anything else
-    // says nothing about what is left, so the shim is killed and all of it is cleaned up.
-    const undone = this.link.client !== undefined && cause instanceof BerthError &&
-      !(cause instanceof UnavailableError) && !(cause instanceof DeadlineExceededError);
-    if (undone) {
-      await this.link.leave();
+    try {
+      if (await this.#undoneByShim(cause)) {
+        await this.link.leave();
+        if (cause instanceof BerthError && cause.data["undone"] === false) {
+          const runtime = this.#context.runtimeOf(this.bundle);
+          await deleteFromRuntime(this.bundle, runtime, this.#runtimeBound);
+        }
+      } else {
+        this.link.close();
+        await this.#destroy();
+      }
       await this.#removeBundle();
-      return;
+    } catch (error) {
+      getLogger(["berth", "container"]).error(
+        "{id}: its create has failed and cannot be undone yet: {reason}",
+        { id: this.id, reason: messageOf(error) },
+      );
+      this.link.died();
+      this.#context.onLeftBehind(this);
+      void this.#cleanUp();
     }
-    this.link.close();
-    await this.#destroy();
-    await this.#removeBundle();
+  }
+
+  /** Whether the shim is well and has undone of a failed create what it could. */
+  async #undoneByShim(cause: unknown): Promise<boolean> {
+    const { client } = this.link;
+    if (client === undefined || isWedged(cause) || !(cause instanceof BerthError)) return false;
+    if (answered(cause)) return true;
+    if (cause instanceof UnavailableError) return false;
+    // It was the runtime that took too long. Other containers may depend on this shim.
+    try {
+      return (await this.#whenCreated(client, 0)).status === "none";
+    } catch (error) {
+      if (!(error instanceof BerthError)) throw error;
+      return false;
+    }
+  }
+
+  /** The shim's state once it is not creating any more, for which the runtime has so long, in ms. */
+  async #whenCreated(client: ShimClient, bound: number): Promise<ShimState> {
+    const { signal } = this.link;
+    const { answer } = this.#context.timeouts;
+    const begun = performance.now();
+    let ended = false;
+    for (const delay of backoff({ first: 10, most: 200 })) {
+      const now = await client.call("shim.state", {}, { signal });
+      if (now.status !== "creating") return now;
+      const waited = performance.now() - begun;
+      if (waited >= bound && !ended) await endCreate(this.bundle, 0);
+      ended ||= waited >= bound;
+      if (waited >= bound + answer || !await delay(signal)) break;
+    }
+    throw new DeadlineExceededError(`container ${this.id}: its create does not end`, {
+      data: { id: this.id },
+    });
   }
 
   // -- restart, dead and wedged shims -----------------------------------------------------------
@@ -164,12 +215,9 @@ export class Container {
 
   /** Decides what the state of a found shim means for the container. */
   async #takeOver(client: ShimClient, state: ShimState): Promise<void> {
-    let now = state;
-    for (const delay of backoff({ first: 10, most: 200 })) {
-      if (now.status !== "creating") break;
-      await delay();
-      now = await client.call("shim.state", {});
-    }
+    const now = state.status === "creating"
+      ? await this.#whenCreated(client, this.#context.timeouts.runtime)
+      : state;
     if (now.status === "none") {
       if (this.#events.created) {
         throw new FailedPreconditionError(
@@ -266,11 +314,19 @@ export class Container {
     return this.#result();
   }
 
+  /** How long one call of the runtime may take that the daemon makes itself, in milliseconds. */
+  get #runtimeBound(): number {
+    return Math.min(this.#context.timeouts.runtime, MOST_PER_RUNTIME_CALL);
+  }
+
   /** Leaves nothing of the container but its bundle. */
   async #destroy(): Promise<void> {
     const runtime = this.#context.runtimeOf(this.bundle);
-    const bound = Math.min(this.#context.timeouts.runtime, MOST_PER_RUNTIME_CALL);
+    const bound = this.#runtimeBound;
     await this.#context.shims().kill(this.bundle);
+    if (!this.#events.created) {
+      this.#cgroup ??= await endCreate(this.bundle, Math.min(bound, CREATE_GRACE));
+    }
     this.#cgroup ??= cgroupOf(await initPidByRuntime(this.bundle, runtime, bound) ?? 0);
     // Who waits for the processes does not wait for the runtime too, which may be out of order.
     if (this.#cgroup !== undefined && await killUntilEmpty(this.#cgroup)) this.#events.exits();

@@ -28,6 +28,8 @@ export interface ContainerContext {
   onCleanup(): void;
   /** One call of the OCI runtime has ended. */
   onRuntimeCall(id: string, call: RuntimeCallReport): void;
+  /** A failed create has left something that is still being removed; the id is not free yet. */
+  onLeftBehind(container: Container): void;
   /** The container is gone; its id is free. */
   onForgotten(container: Container): void;
 }

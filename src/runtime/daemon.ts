@@ -21,6 +21,9 @@ import { Subscribers } from "./subscribers.ts";
 /** How long a stopping daemon waits for calls that are under way, in milliseconds. */
 const STOP_GRACE = 10_000;
 
+/** How long it waits for clients to read the last answers, in milliseconds. */
+const SEND_GRACE = 1_000;
+
 /** What {@linkcode Daemon.start} needs. */
 export interface DaemonOptions {
   readonly config: Config;
@@ -72,16 +75,19 @@ export class Daemon implements AsyncDisposable {
     const startedAt = new Date().toISOString();
     const instance = crypto.randomUUID();
     // Containers of dead shims become children of the nearest sub-reaper: prctl(2).
-    const reaper = Reaper.start({ subreaper: true });
-    const oom = new OomMonitor();
-    const runtime = await Runtime.open({
-      config,
-      reaper,
-      self,
-      observer,
-      monitors: [oom, ...monitors],
-      onEvent: logEvent,
-    });
+    await using opened = new AsyncDisposableStack();
+    const reaper = opened.use(Reaper.start({ subreaper: true }));
+    const oom = opened.use(new OomMonitor());
+    const runtime = opened.use(
+      await Runtime.open({
+        config,
+        reaper,
+        self,
+        observer,
+        monitors: [oom, ...monitors],
+        onEvent: logEvent,
+      }),
+    );
     const subscribers = new Subscribers(runtime.events.journal);
     runtime.events.listen(() => subscribers.wake());
     const runtimeVersion = runtimeVersionOf(config, reaper);
@@ -117,6 +123,8 @@ export class Daemon implements AsyncDisposable {
         "rpc.discover": discover,
       }),
     });
+    // From here on it is the daemon's to dispose of.
+    opened.move();
     return daemon;
   }
 
@@ -156,6 +164,17 @@ export class Daemon implements AsyncDisposable {
     return guarded;
   }
 
+  /** What has been done is also said, to everybody who reads. */
+  async #sendAnswers(): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    // An answer is queued in the turn in which its call ends.
+    await new Promise((resolve) => setTimeout(resolve));
+    const drained = Array.from(this.#server?.peers ?? [], (peer) => peer.drain());
+    const bound = new Promise((resolve) => timer = setTimeout(resolve, SEND_GRACE));
+    await Promise.race([Promise.all(drained), bound]);
+    clearTimeout(timer);
+  }
+
   /**
    * Stops: new calls are refused, those under way may finish within a bound, subscribers are closed,
    * containers go on.
@@ -171,6 +190,7 @@ export class Daemon implements AsyncDisposable {
       clearTimeout(timer);
     }
     this.subscribers[Symbol.dispose]();
+    await this.#sendAnswers();
     await this.#server?.[Symbol.asyncDispose]();
     await this.runtime[Symbol.asyncDispose]();
     this.#oom[Symbol.dispose]();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { ResourceExhaustedError } from "../rpc/errors.ts";
 import type { Event } from "../rpc/schemas.ts";
 import type { Journal } from "./journal.ts";
 
@@ -24,6 +23,7 @@ export class EventLog implements Disposable {
   readonly #journal: Journal;
   readonly #listeners: ((event: Event) => void)[] = [];
   readonly #backlog: Pending[] = [];
+  #flushing = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(journal: Journal) {
@@ -43,26 +43,46 @@ export class EventLog implements Disposable {
   /** Publishes one event; `written` is called when it is in the journal. */
   publish(draft: EventDraft, shimSeq?: number, written?: (event: Event) => void): void {
     this.#backlog.push({ draft, shimSeq, written });
-    if (this.#backlog.length === 1) this.#flush();
+    // A listener that publishes gets its turn when everybody has been told of the event before.
+    if (this.#backlog.length === 1 && !this.#flushing) this.#flush();
   }
 
   #flush(): void {
+    this.#flushing = true;
+    try {
+      this.#writeAll();
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  #writeAll(): void {
     for (let next = this.#backlog[0]; next; next = this.#backlog[0]) {
       let event: Event;
       try {
         event = this.#journal.append({ ...next.draft, runtime: "linux" }, next.shimSeq);
       } catch (error) {
-        if (!(error instanceof ResourceExhaustedError)) throw error;
         getLogger(["berth", "journal"]).error(
           "cannot write events, trying again: {message}",
-          { message: error.message },
+          { message: error instanceof Error ? error.message : String(error) },
         );
         this.#retry = setTimeout(() => this.#flush(), RETRY);
         return;
       }
       this.#backlog.shift();
       next.written?.(event);
-      for (const listener of this.#listeners) listener(event);
+      for (const listener of this.#listeners) this.#tell(listener, event);
+    }
+  }
+
+  /** Whoever listens, the event is in the journal and the next one has to follow. */
+  #tell(listener: (event: Event) => void, event: Event): void {
+    try {
+      listener(event);
+    } catch (error) {
+      getLogger(["berth", "journal"]).error("a listener of events failed: {message}", {
+        message: error instanceof Error ? error.message : String(error),
+      });
     }
   }
 

@@ -26,20 +26,24 @@ export class PooledShims extends SocketShims {
     return this.#pool.idle;
   }
 
-  override async serve(bundle: Bundle, group: string | undefined, adopt: boolean): Promise<number> {
-    if (group === undefined) return await this.#pool.serve(bundle.paths.dir, adopt);
+  override async inTurn<T>(group: string | undefined, work: () => Promise<T>): Promise<T> {
+    if (group === undefined) return await work();
     const entry = this.#groupLocks.get(group) ?? { lock: new Lock(), users: 0 };
     this.#groupLocks.set(group, entry);
     entry.users++;
     try {
       using _lock = await entry.lock.acquire();
-      const found = this.#findGroup(group);
-      if (found === undefined) return await this.#pool.serve(bundle.paths.dir, adopt);
-      await found.client.call("shim.serve", { bundle: bundle.paths.dir, adopt });
-      return found.pid;
+      return await work();
     } finally {
       if (--entry.users === 0) this.#groupLocks.delete(group);
     }
+  }
+
+  override async serve(bundle: Bundle, group: string | undefined, adopt: boolean): Promise<number> {
+    const found = group === undefined ? undefined : this.#findGroup(group);
+    if (found === undefined) return await this.#pool.serve(bundle.paths.dir, adopt);
+    await found.client.call("shim.serve", { bundle: bundle.paths.dir, adopt });
+    return found.pid;
   }
 
   override async leave(client: ShimClient, pid: number): Promise<void> {

@@ -14,6 +14,7 @@ import {
 import type { ParsedParamsOf } from "../rpc/method.ts";
 import type { DaemonContract } from "../rpc/daemon_contract.ts";
 import type { Event } from "../rpc/schemas.ts";
+import { BIND_PREFIX } from "../rpc/socket_file.ts";
 import { Bundle, removeBundleDir } from "./bundle.ts";
 import type { Config } from "./config.ts";
 import { Container } from "./container.ts";
@@ -78,8 +79,15 @@ export class Runtime implements AsyncDisposable {
         `another berth daemon is running on ${state} (it holds ${state}/berth.lock)`,
       );
     }
+    let runtime: Runtime;
     try {
-      const runtime = new Runtime(options, dir, lock);
+      removeHalfMadeSockets(state);
+      runtime = new Runtime(options, dir, lock);
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+    try {
       runtime.#shims = await openShims({
         ...options,
         timeouts: runtime.#timeouts,
@@ -88,7 +96,7 @@ export class Runtime implements AsyncDisposable {
       await runtime.#reconnect();
       return runtime;
     } catch (error) {
-      lock[Symbol.dispose]();
+      await runtime[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -121,6 +129,7 @@ export class Runtime implements AsyncDisposable {
       onReconnect: () => observer.reconnect(),
       onCleanup: () => observer.cleanup(),
       onRuntimeCall: (id, call) => this.#runtimeCalled(id, call),
+      onLeftBehind: (container) => void this.#containers.set(container.id, container),
       onForgotten: (container) => {
         if (this.#containers.get(container.id) === container) {
           this.#containers.delete(container.id);
@@ -276,5 +285,12 @@ export class Runtime implements AsyncDisposable {
     this.events[Symbol.dispose]();
     this.events.journal[Symbol.dispose]();
     this.#lock[Symbol.dispose]();
+  }
+}
+
+/** What a daemon has left that was killed while it bound a socket. */
+function removeHalfMadeSockets(state: string): void {
+  for (const { name } of Deno.readDirSync(state)) {
+    if (name.startsWith(BIND_PREFIX)) Deno.removeSync(`${state}/${name}`, { recursive: true });
   }
 }

@@ -65,8 +65,12 @@ export class ShimLink {
 
   /** Has a shim serve the bundle, and connects to it. */
   async attach(adopt: boolean): Promise<ShimClient> {
-    this.#pid = await this.#context.shims().serve(this.#bundle, this.#bundle.record.group, adopt);
-    return await this.connect();
+    const { group } = this.#bundle.record;
+    const shims = this.#context.shims();
+    return await shims.inTurn(group, async () => {
+      this.#pid = await shims.serve(this.#bundle, group, adopt);
+      return await this.connect();
+    });
   }
 
   /**
@@ -103,6 +107,11 @@ export class ShimLink {
     if (this.#leaving || this.#context.stopping.aborted || this.client !== client) return;
     this.#state = { status: "connecting" };
     this.#listener.lost();
+  }
+
+  /** Aborted when nobody wants to wait for the shim any more; see {@linkcode giveUp}. */
+  get signal(): AbortSignal {
+    return this.#giveUp.signal;
   }
 
   /** Ends a {@linkcode connect} that is under way: nobody wants to wait for the shim any more. */

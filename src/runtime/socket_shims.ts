@@ -18,6 +18,14 @@ export abstract class SocketShims implements AsyncDisposable {
   /** How many shims wait for a container. */
   abstract readonly idle: number;
 
+  /**
+   * Runs `work`, which has a bundle of this group served and connects to it, when no other does so:
+   * the next one finds the shim that this one got.
+   */
+  async inTurn<T>(_group: string | undefined, work: () => Promise<T>): Promise<T> {
+    return await work();
+  }
+
   /** Has a shim serve the bundle and answers the shim's pid. */
   abstract serve(bundle: Bundle, group: string | undefined, adopt: boolean): Promise<number>;
 

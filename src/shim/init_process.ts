@@ -2,6 +2,7 @@
 import type { Poller } from "../linux/poller.ts";
 import type { Reaper } from "../linux/reaper.ts";
 import type { BundlePaths, BundleRecord } from "../oci/bundle.ts";
+import { BerthError, RuntimeError } from "../rpc/errors.ts";
 import type { Runc } from "../oci/runc.ts";
 import { openIo } from "./io.ts";
 import { killUnlessExited } from "./kill.ts";
@@ -75,7 +76,8 @@ export class InitProcess {
       }
       return await this.#runCreate(this.#io);
     } catch (error) {
-      await this.#undoCreate();
+      const undone = await this.#undoCreate(error);
+      if (!undone && error instanceof BerthError) error.data["undone"] = false;
       throw error;
     }
   }
@@ -96,25 +98,29 @@ export class InitProcess {
     return { exited: reaper.watch(pid) };
   }
 
-  /** Undoes whatever of create has been done; reports what cannot be undone. */
-  async #undoCreate(): Promise<void> {
+  /** Undoes whatever of create has been done; answers whether all of it could be. */
+  async #undoCreate(cause: unknown): Promise<boolean> {
     const { record, paths, runc } = this.#context;
+    let undone = true;
     const step = async (what: string, undo: () => Promise<void> | void) => {
       try {
         await undo();
       } catch (error) {
+        undone = false;
         this.#context.log(`undoing the create of ${record.id}: ${what}: ${error}`);
       }
     };
-    if (this.#io !== undefined && record.checkpoint === undefined) {
+    const called = !(cause instanceof RuntimeError && cause.data["exitCode"] === -1);
+    if (this.#io !== undefined && record.checkpoint === undefined && called) {
       await step("delete", () => runc.delete(record.id, { force: true }));
       await step("kill", () => this.#killCreated());
     }
     await step("stdio", () => this.#io?.close());
-    await step("unmount", () => unmountRootfs(record.id, paths.rootfs));
+    await step("unmount", () => unmountRootfs(record.id, paths.rootfs, record.rootfs));
     await step("pid file", () => removeFile(paths.initPid));
     this.#io = undefined;
     this.#state = { name: "none" };
+    return undone;
   }
 
   /** In case the runtime could not: only what is known to be this process's child. */
@@ -209,7 +215,7 @@ export class InitProcess {
     const { record, paths, runc } = this.#context;
     // With force it is no error that the runtime does not know it (any more).
     await runc.delete(record.id, { force: true });
-    await unmountRootfs(record.id, paths.rootfs);
+    await unmountRootfs(record.id, paths.rootfs, record.rootfs);
     await this.#io?.close();
     this.#io = undefined;
     if (this.#state.name === "stopped") this.#state = { ...this.#state, name: "deleted" };
