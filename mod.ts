@@ -5,7 +5,7 @@
  *
  * @module
  */
-export * from "./src/rpc/errors.ts";
+export * from "./src/client/mod.ts";
 
 if (import.meta.main) {
   const { main } = await import("./src/main.ts");

@@ -30,16 +30,19 @@ export const daemonContract = {
     "Says which daemon this is and how it is set up.",
     empty,
     z.object({
-      name: z.literal("berth"),
-      version: z.string(),
-      protocol: z.int(),
-      pid: z.int(),
+      name: z.literal("berth").meta({ description: "Always berth" }),
+      version: z.string().meta({ description: "berth's version" }),
+      protocol: z.int().meta({ description: "Version of the protocol to its shims" }),
+      pid: z.int().meta({ description: "The daemon's pid" }),
       instance: z.string().meta({ description: "Unique per daemon start" }),
-      state: z.string(),
-      root: z.string(),
-      runtime: z.object({ path: z.string(), version: z.string() }),
+      state: z.string().meta({ description: "The state directory" }),
+      root: z.string().meta({ description: "The directory of what outlives a reboot" }),
+      runtime: z.object({
+        path: z.string().meta({ description: "Where it is; its name if it was not found" }),
+        version: z.string().meta({ description: "What it says of itself" }),
+      }).meta({ description: "The default OCI runtime" }),
       startedAt: timestamp,
-      containers: z.int(),
+      containers: z.int().meta({ description: "How many there are" }),
     }),
   ),
   "container.create": method(
@@ -48,7 +51,9 @@ export const daemonContract = {
     z.strictObject({
       id: containerId,
       spec: z.record(z.string(), z.unknown()).meta({ description: "OCI runtime spec" }),
-      rootfs: z.array(rootfsMount).optional(),
+      rootfs: z.array(rootfsMount).optional().meta({
+        description: "Mounted in this order on the bundle's rootfs",
+      }),
       ...stdioParams,
       runtime: z.string().optional().meta({ description: "Name in PATH, or a path" }),
       noPivot: z.boolean().optional().meta({ description: "No pivot_root, for a ramdisk root" }),
@@ -60,13 +65,17 @@ export const daemonContract = {
         description: "Restore from this checkpoint at start",
       }),
     }),
-    z.object({ id: z.string(), pid: z.int(), bundle: z.string() }),
+    z.object({
+      id: z.string().meta({ description: "Container id" }),
+      pid: z.int().meta({ description: "Init's pid; 0 for a restore" }),
+      bundle: z.string().meta({ description: "The bundle directory" }),
+    }),
   ),
   "container.start": method(
     "container.start",
     "Starts the process of a created container.",
     target,
-    z.object({ pid: z.int() }),
+    z.object({ pid: z.int().meta({ description: "Init's pid" }) }),
   ),
   "container.state": method(
     "container.state",
@@ -78,7 +87,7 @@ export const daemonContract = {
     "container.list",
     "Tells the state of every container.",
     empty,
-    z.object({ containers: z.array(containerState) }),
+    z.object({ containers: z.array(containerState).meta({ description: "In no given order" }) }),
   ),
   "container.wait": method(
     "container.wait",
@@ -89,7 +98,10 @@ export const daemonContract = {
   "container.kill": method(
     "container.kill",
     "Sends a signal to a process, or with all to every process in the container.",
-    processTarget.extend({ signal, all: z.boolean().optional() }),
+    processTarget.extend({
+      signal,
+      all: z.boolean().optional().meta({ description: "Signal every process in the container" }),
+    }),
     empty,
   ),
   "container.pause": method(
@@ -113,7 +125,10 @@ export const daemonContract = {
       process: ociProcess,
       ...stdioParams,
     }),
-    z.object({ execId: z.string(), pid: z.int() }),
+    z.object({
+      execId: z.string().meta({ description: "Exec id, given or made up" }),
+      pid: z.int().meta({ description: "Its pid, as the host sees it" }),
+    }),
   ),
   "container.deleteProcess": method(
     "container.deleteProcess",
@@ -125,8 +140,8 @@ export const daemonContract = {
     "container.resizePty",
     "Sets the size of a process's terminal, in characters.",
     processTarget.extend({
-      width: z.int().min(1).max(65535),
-      height: z.int().min(1).max(65535),
+      width: z.int().min(1).max(65535).meta({ description: "Columns" }),
+      height: z.int().min(1).max(65535).meta({ description: "Rows" }),
     }),
     empty,
   ),
@@ -141,7 +156,10 @@ export const daemonContract = {
     "Lists every process in the container's cgroup.",
     target,
     z.object({
-      processes: z.array(z.object({ pid: z.int(), execId: z.string().optional() })),
+      processes: z.array(z.object({
+        pid: z.int().meta({ description: "As the host sees it" }),
+        execId: z.string().optional().meta({ description: "Set for an exec's first process" }),
+      })).meta({ description: "Every process in the cgroup" }),
     }),
   ),
   "container.stats": method(
@@ -153,14 +171,18 @@ export const daemonContract = {
   "container.update": method(
     "container.update",
     "Changes the container's resource limits (OCI linux.resources).",
-    target.extend({ resources: z.record(z.string(), z.unknown()) }),
+    target.extend({
+      resources: z.record(z.string(), z.unknown()).meta({
+        description: "OCI linux.resources; what is left out stays",
+      }),
+    }),
     empty,
   ),
   "container.checkpoint": method(
     "container.checkpoint",
     "Writes the container's state to a directory through CRIU.",
     target.extend({
-      path: z.string().startsWith("/"),
+      path: z.string().startsWith("/").meta({ description: "Directory to write to" }),
       exit: z.boolean().optional().meta({ description: "Stop the container afterwards" }),
     }),
     empty,
@@ -168,7 +190,9 @@ export const daemonContract = {
   "container.delete": method(
     "container.delete",
     "Removes a stopped or created container; with force also a running one.",
-    target.extend({ force: z.boolean().optional() }),
+    target.extend({
+      force: z.boolean().optional().meta({ description: "Also a running one: kill it first" }),
+    }),
     deleteResult,
   ),
   "events.subscribe": method(
@@ -176,11 +200,11 @@ export const daemonContract = {
     "Sends events.event notifications on this connection, from after the given seq on.",
     z.strictObject({
       after: z.int().min(0).optional().meta({ description: "Left out: only what is to come" }),
-      ids: z.array(z.string()).optional(),
-      types: z.array(eventType).optional(),
+      ids: z.array(z.string()).optional().meta({ description: "Only of these containers" }),
+      types: z.array(eventType).optional().meta({ description: "Only of these types" }),
     }),
     z.object({
-      subscription: z.string(),
+      subscription: z.string().meta({ description: "Names it in notifications and to end it" }),
       oldest: z.int().meta({ description: "Lowest seq still kept; 0 if none" }),
       latest: z.int().meta({ description: "Highest seq so far; 0 if none" }),
       gap: z.boolean().meta({ description: "Events after `after` are no longer kept" }),
@@ -189,7 +213,7 @@ export const daemonContract = {
   "events.unsubscribe": method(
     "events.unsubscribe",
     "Ends a subscription of this connection.",
-    z.strictObject({ subscription: z.string() }),
+    z.strictObject({ subscription: z.string().meta({ description: "From events.subscribe" }) }),
     empty,
   ),
 } as const satisfies Contract;
@@ -201,8 +225,8 @@ export type DaemonContract = typeof daemonContract;
 export const eventNotification = {
   name: "events.event",
   params: z.object({
-    subscription: z.string(),
-    event,
+    subscription: z.string().meta({ description: "From events.subscribe" }),
+    event: event.meta({ description: "What happened" }),
     gap: z.boolean().optional().meta({
       description: "Events before this one are no longer kept: the subscriber was too slow",
     }),

@@ -37,6 +37,7 @@ export interface ErrorData {
   id?: string;
   /** The exec process that the error is about. */
   execId?: string;
+  /** Whatever else a caller can act on. */
   [key: string]: unknown;
 }
 
@@ -48,12 +49,14 @@ export interface BerthErrorOptions extends ErrorOptions {
 
 /** Base of every error that berth puts on a wire: a kind, a code and data a caller can act on. */
 export class BerthError extends Error {
+  /** The name of the class. */
   override name = "BerthError";
   /** The condition; stable, for programs. */
   readonly kind: ErrorKind;
   /** What is known besides: the container's id, runc's exit code, … */
   readonly data: ErrorData;
 
+  /** An error of this kind; `options.data` goes on the wire beside it. */
   constructor(kind: ErrorKind, message: string, options: BerthErrorOptions = {}) {
     super(message, options);
     this.kind = kind;
@@ -76,10 +79,12 @@ export interface ParamIssue {
 
 /** The params do not fit the method (-32602); `data.issues` names each path. */
 export class InvalidParamsError extends BerthError {
+  /** The name of the class. */
   override name = "InvalidParamsError";
   /** Every value that did not fit. */
   readonly issues: readonly ParamIssue[];
 
+  /** An error that names these issues. */
   constructor(message: string, issues: readonly ParamIssue[], options: BerthErrorOptions = {}) {
     super("InvalidParams", message, { ...options, data: { ...options.data, issues } });
     this.issues = issues;
@@ -88,7 +93,9 @@ export class InvalidParamsError extends BerthError {
 
 /** No such container, exec or subscription; or a signal to a process that has exited (-32001). */
 export class NotFoundError extends BerthError {
+  /** The name of the class. */
   override name = "NotFoundError";
+  /** `options.data` goes on the wire beside the kind. */
   constructor(message: string, options?: BerthErrorOptions) {
     super("NotFound", message, options);
   }
@@ -96,7 +103,9 @@ export class NotFoundError extends BerthError {
 
 /** The id or execId is taken (-32002). */
 export class AlreadyExistsError extends BerthError {
+  /** The name of the class. */
   override name = "AlreadyExistsError";
+  /** `options.data` goes on the wire beside the kind. */
   constructor(message: string, options?: BerthErrorOptions) {
     super("AlreadyExists", message, options);
   }
@@ -104,7 +113,9 @@ export class AlreadyExistsError extends BerthError {
 
 /** The thing is there but in a state that does not allow this (-32003). */
 export class FailedPreconditionError extends BerthError {
+  /** The name of the class. */
   override name = "FailedPreconditionError";
+  /** `options.data` goes on the wire beside the kind. */
   constructor(message: string, options?: BerthErrorOptions) {
     super("FailedPrecondition", message, options);
   }
@@ -112,7 +123,9 @@ export class FailedPreconditionError extends BerthError {
 
 /** The other side cannot be reached, or is stopping (-32004). */
 export class UnavailableError extends BerthError {
+  /** The name of the class. */
   override name = "UnavailableError";
+  /** `options.data` goes on the wire beside the kind. */
   constructor(message: string, options?: BerthErrorOptions) {
     super("Unavailable", message, options);
   }
@@ -120,7 +133,9 @@ export class UnavailableError extends BerthError {
 
 /** The OCI runtime failed (-32005); `data` has command, exitCode and the runtime's own message. */
 export class RuntimeError extends BerthError {
+  /** The name of the class. */
   override name = "RuntimeError";
+  /** `options.data` goes on the wire beside the kind. */
   constructor(message: string, options?: BerthErrorOptions) {
     super("RuntimeError", message, options);
   }
@@ -128,7 +143,9 @@ export class RuntimeError extends BerthError {
 
 /** No answer in time (-32006): the other side may be wedged, which is not death. */
 export class DeadlineExceededError extends BerthError {
+  /** The name of the class. */
   override name = "DeadlineExceededError";
+  /** `options.data` goes on the wire beside the kind. */
   constructor(message: string, options?: BerthErrorOptions) {
     super("DeadlineExceeded", message, options);
   }
@@ -136,7 +153,9 @@ export class DeadlineExceededError extends BerthError {
 
 /** Disk full, too many open files, … (-32007). */
 export class ResourceExhaustedError extends BerthError {
+  /** The name of the class. */
   override name = "ResourceExhaustedError";
+  /** `options.data` goes on the wire beside the kind. */
   constructor(message: string, options?: BerthErrorOptions) {
     super("ResourceExhausted", message, options);
   }

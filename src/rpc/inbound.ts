@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { JSONRPCRequest, JSONRPCResponse } from "json-rpc-2.0";
 import { Batch, MAX_BATCH } from "./batch.ts";
+import { deferred } from "./deferred.ts";
 import { errorResponse, invalidRequest, isRequest, isResponse, refusal } from "./dispatcher.ts";
 import type { Dispatcher, HandlerContext } from "./dispatcher.ts";
 import { ResourceExhaustedError } from "./errors.ts";
@@ -84,7 +85,7 @@ export class Inbound {
 
   /** Resolves when the next call has been answered, or at {@linkcode close}. */
   settled(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = deferred<void>();
     this.#onSettled = resolve;
     return promise;
   }

@@ -3,6 +3,7 @@ import { createJSONRPCNotification } from "json-rpc-2.0";
 import type { JSONRPCRequest } from "json-rpc-2.0";
 import { Calls } from "./calls.ts";
 import type { CallOptions } from "./calls.ts";
+import { deferred } from "./deferred.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { ErrorListener, Handlers } from "./dispatcher.ts";
 import { UnavailableError } from "./errors.ts";
@@ -78,7 +79,7 @@ export class Peer implements Disposable {
       takeNotification: (notification) => this.#takeNotification(notification),
       close: () => this.close(),
     });
-    const { promise, resolve } = Promise.withResolvers<void>();
+    const { promise, resolve } = deferred<void>();
     this.closed = promise;
     this.#resolveClosed = resolve;
     this.#run();
@@ -190,7 +191,7 @@ export class Peer implements Disposable {
     while (!this.#isClosed && (this.#inbound.inFlight > 0 || this.#writer.queuedBytes > 0)) {
       // Writing nothing fails with EPIPE where the other end has closed, and only there.
       if (this.#writer.queuedBytes === 0) await this.#conn.write(new Uint8Array(0));
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = deferred<void>();
       const timer = setTimeout(resolve, PROBE_MS);
       await Promise.race([
         promise,

@@ -44,7 +44,7 @@ export const timestamp = z.string().meta({ description: "RFC 3339, UTC, millisec
 /** One mount that makes up the rootfs. */
 export const rootfsMount = z.strictObject({
   type: z.string().meta({ description: "Filesystem type, or bind" }),
-  source: z.string(),
+  source: z.string().meta({ description: "Device, directory or name, as in mount(8)" }),
   target: z.string().optional().meta({
     description: "Where, relative to the rootfs; left out: the rootfs itself",
   }),
@@ -52,13 +52,15 @@ export const rootfsMount = z.strictObject({
 });
 
 /** Free-form labels of a container. */
-export const labels = z.record(z.string(), z.string());
+export const labels = z.record(z.string(), z.string()).meta({ description: "Free-form labels" });
 
 /**
  * An OCI process, whole or in part: what is left out comes from the container's own spec. The shape
  * of each member is checked by the OCI schema when the call is handled.
  */
-export const ociProcess = z.looseObject({ args: z.array(z.string()).min(1) }).meta({
+export const ociProcess = z.looseObject({
+  args: z.array(z.string()).min(1).meta({ description: "The program and its arguments" }),
+}).meta({
   description: "OCI process; what it leaves out comes from the container's spec",
 });
 
@@ -75,14 +77,18 @@ export const exitResult = z.object({
 });
 
 /** Answer of a delete: how the process had ended. */
-export const deleteResult = exitResult.extend({ pid: z.int() });
+export const deleteResult = exitResult.extend({
+  pid: z.int().meta({ description: "Pid that the process had" }),
+});
 
 /** An exec process in a container's state. */
 export const execState = z.object({
-  execId: z.string(),
-  pid: z.int(),
-  status: execStatus,
-  exitStatus: z.int().optional(),
+  execId: z.string().meta({ description: "Exec id" }),
+  pid: z.int().meta({ description: "Its pid, as the host sees it" }),
+  status: execStatus.meta({ description: "The status of an exec process" }),
+  exitStatus: z.int().optional().meta({
+    description: "Exit code, or 128 + signal; once it has exited",
+  }),
   exitedAt: timestamp.optional(),
 });
 
@@ -94,31 +100,33 @@ export const shimStatus = z.enum(["connected", "connecting", "unavailable", "gon
 
 /** The whole state of a container. */
 export const containerState = z.object({
-  id: z.string(),
+  id: z.string().meta({ description: "Container id" }),
   instance: z.string().meta({
     description: "Unique per create, so that a reused id is told apart",
   }),
-  status: containerStatus,
+  status: containerStatus.meta({ description: "The status of a container" }),
   pid: z.int().meta({ description: "Init's pid; 0 before a restore has started" }),
-  bundle: z.string(),
-  runtime: z.string(),
-  terminal: z.boolean(),
-  stdin: z.string(),
-  stdout: z.string(),
-  stderr: z.string(),
-  labels,
+  bundle: z.string().meta({ description: "The bundle directory" }),
+  runtime: z.string().meta({ description: "The OCI runtime, as given or configured" }),
+  terminal: z.boolean().meta({ description: "Whether the process has a pty" }),
+  stdin: z.string().meta({ description: "As given to create" }),
+  stdout: z.string().meta({ description: "As given to create" }),
+  stderr: z.string().meta({ description: "As given to create" }),
+  labels: labels.meta({ description: "As given to create" }),
   createdAt: timestamp,
   startedAt: timestamp.optional(),
-  exitStatus: z.int().optional(),
+  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal; once stopped" }),
   exitedAt: timestamp.optional(),
   exitStatusUnknown: z.boolean().optional().meta({
     description: "The process has ended and nobody saw how; exitStatus is then a guess (137)",
   }),
-  oomKilled: z.boolean().optional(),
+  oomKilled: z.boolean().optional().meta({
+    description: "The OOM killer has killed a process of it",
+  }),
   group: z.string().optional().meta({ description: "Shim group" }),
   shimPid: z.int().meta({ description: "The shim's pid; the daemon's own with no_shim" }),
   shim: shimStatus,
-  processes: z.array(execState),
+  processes: z.array(execState).meta({ description: "Its exec processes that were not deleted" }),
 });
 
 /** The event types. */
@@ -147,18 +155,18 @@ export const oomDetails = z.object({
 export const event = z.object({
   seq: z.int().meta({ description: "Grows by one per event, across daemon restarts" }),
   timestamp,
-  runtime: z.literal("linux"),
-  type: eventType,
-  id: z.string(),
-  instance: z.string(),
-  pid: z.int(),
-  execId: z.string().optional(),
-  exitStatus: z.int().optional(),
+  runtime: z.literal("linux").meta({ description: "Always linux" }),
+  type: eventType.meta({ description: "The type of an event" }),
+  id: z.string().meta({ description: "Container id" }),
+  instance: z.string().meta({ description: "The container's instance, as in its state" }),
+  pid: z.int().meta({ description: "Pid of the process that it is about" }),
+  execId: z.string().optional().meta({ description: "Absent: it is about the init process" }),
+  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal" }),
   exitedAt: timestamp.optional(),
   synthetic: z.boolean().optional().meta({
     description: "The shim was gone: the daemon says this exit for it",
   }),
-  oom: oomDetails.optional(),
+  oom: oomDetails.optional().meta({ description: "Of an oom event" }),
   path: z.string().optional().meta({ description: "Where a checkpoint was written" }),
 });
 

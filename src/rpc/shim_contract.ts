@@ -20,15 +20,17 @@ const processTarget = z.strictObject({ execId: execId.optional() });
 
 /** One event as a shim keeps it until it is acknowledged; `seq` is the shim's own for the bundle. */
 export const shimEvent = z.object({
-  seq: z.int(),
+  seq: z.int().meta({ description: "Grows by one per event of this bundle" }),
   timestamp,
-  type: eventType,
-  pid: z.int(),
-  execId: z.string().optional(),
-  exitStatus: z.int().optional(),
+  type: eventType.meta({ description: "The type of an event" }),
+  pid: z.int().meta({ description: "Pid of the process that it is about" }),
+  execId: z.string().optional().meta({ description: "Absent: it is about the init process" }),
+  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal" }),
   exitedAt: timestamp.optional(),
-  exitStatusUnknown: z.boolean().optional(),
-  path: z.string().optional(),
+  exitStatusUnknown: z.boolean().optional().meta({
+    description: "Nobody saw how it ended; exitStatus is a guess",
+  }),
+  path: z.string().optional().meta({ description: "Where a checkpoint was written" }),
 });
 
 /** The state of one container as its shim knows it. */
@@ -54,9 +56,9 @@ export const shimContract = {
     "Says which shim this is and what it serves.",
     empty,
     z.object({
-      pid: z.int(),
-      version: z.string(),
-      protocol: z.int(),
+      pid: z.int().meta({ description: "The shim's pid" }),
+      version: z.string().meta({ description: "berth's version in the shim" }),
+      protocol: z.int().meta({ description: "Version of this protocol" }),
       instance: z.string().meta({ description: "The container instance in berth.json" }),
     }),
   ),
@@ -137,26 +139,32 @@ export const shimContract = {
   "shim.events": method(
     "shim.events",
     "Sends every kept event after the given one, then each new one, as shim.event notifications.",
-    z.strictObject({ after: z.int().min(0) }),
-    z.object({ latest: z.int() }),
+    z.strictObject({
+      after: z.int().min(0).meta({ description: "The shim's seq; 0: all that are kept" }),
+    }),
+    z.object({ latest: z.int().meta({ description: "Highest seq so far; 0 if none" }) }),
   ),
   "shim.ack": method(
     "shim.ack",
     "Lets the shim forget events up to and including seq.",
-    z.strictObject({ seq: z.int().min(0) }),
+    z.strictObject({ seq: z.int().min(0).meta({ description: "The shim's seq" }) }),
     empty,
   ),
   "shim.exit": method(
     "shim.exit",
     "Stops serving this bundle; the process leaves when it serves none, unless reuse is granted.",
-    z.strictObject({ reuse: z.boolean().optional() }),
-    z.object({ reused: z.boolean() }),
+    z.strictObject({
+      reuse: z.boolean().optional().meta({
+        description: "Wait for another bundle instead, if it may",
+      }),
+    }),
+    z.object({ reused: z.boolean().meta({ description: "Whether it waits for another bundle" }) }),
   ),
   "shim.serve": method(
     "shim.serve",
     "Serves one more bundle from this process: binds its shim.sock and writes its shim.json.",
     z.strictObject({
-      bundle: z.string().startsWith("/"),
+      bundle: z.string().startsWith("/").meta({ description: "The bundle directory" }),
       adopt: z.boolean().optional().meta({
         description: "Take over the running container of a shim that died",
       }),

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+import type { z } from "zod";
+import { daemonContract } from "../../src/rpc/daemon_contract.ts";
+import { eventNotification } from "../../src/rpc/daemon_contract.ts";
+import * as schemas from "../../src/rpc/schemas.ts";
+import { stats } from "../../src/rpc/stats_schema.ts";
+import { isRecord } from "../../src/rpc/to_wire.ts";
+import { jsonSchemaOf } from "./json_schema.ts";
+import type { JsonSchema } from "./json_schema.ts";
+
+/** The schemas whose types get a name, each with a line about it. */
+const NAMED: Readonly<Record<string, readonly [z.ZodType, string]>> = {
+  ContainerStatus: [schemas.containerStatus, "The status of a container."],
+  ExecStatus: [schemas.execStatus, "The status of an exec process."],
+  ShimStatus: [schemas.shimStatus, "How the daemon stands with a container's shim."],
+  ExecState: [schemas.execState, "An exec process in a container's state."],
+  ContainerState: [schemas.containerState, "The whole state of a container."],
+  ExitResult: [schemas.exitResult, "How a process ended."],
+  DeleteResult: [schemas.deleteResult, "Answer of a delete: how the process had ended."],
+  RootfsMount: [schemas.rootfsMount, "One mount that makes up the rootfs."],
+  OciProcess: [schemas.ociProcess, "An OCI process, whole or in part."],
+  EventType: [schemas.eventType, "The type of an event."],
+  OomDetails: [schemas.oomDetails, "Which figures an `oom` event carries."],
+  Event: [schemas.event, "One event as subscribers get it."],
+  Stats: [
+    stats,
+    "The cgroup figures of a container. What the kernel does not offer is absent, never zero.",
+  ],
+};
+
+/** The module of the client library that holds the types of every method, made from the contract. */
+export function clientTypes(): string {
+  const named = Object.entries(NAMED).map(([name, [schema, summary]]) => {
+    const json = jsonSchemaOf(schema, "output");
+    const text = typeOf(json, name);
+    const kind = text.startsWith("{") ? `interface ${name} ${text}` : `type ${name} = ${text};`;
+    return `/** ${summary} */\nexport ${kind}`;
+  });
+  const methods = Object.values(daemonContract).map((method) => {
+    const params = typeOf(jsonSchemaOf(method.params, "input"));
+    const result = typeOf(jsonSchemaOf(method.result, "output"));
+    return `/** ${method.summary} */
+      readonly ${JSON.stringify(method.name)}: {
+        /** What is passed, by name. */
+        readonly params: ${params};
+        /** What is answered. */
+        readonly result: ${result};
+      };`;
+  });
+  const notification = typeOf(jsonSchemaOf(eventNotification.params, "output"));
+  return [
+    "// SPDX-License-Identifier: MIT",
+    "// Made by `deno task docs` from the contract in src/rpc: do not edit.",
+    ...named,
+    `/** The params of the notification \`${eventNotification.name}\`. */\nexport interface EventNotification ${notification}`,
+    `/** Every method of the daemon, by name: its params and its result. */\nexport interface DaemonMethods {\n${
+      methods.join("\n")
+    }\n}`,
+  ].join("\n\n");
+}
+
+/** The TypeScript type of a schema: by its name where it has one that is not `own`. */
+function typeOf(schema: JsonSchema, own?: string): string {
+  const key = keyOf(schema);
+  for (const [name, [type]] of Object.entries(NAMED)) {
+    if (
+      name !== own &&
+      (["input", "output"] as const).some((io) => key === keyOf(jsonSchemaOf(type, io)))
+    ) {
+      return name;
+    }
+  }
+  if (Array.isArray(schema.enum)) return schema.enum.map((one) => JSON.stringify(one)).join(" | ");
+  if ("const" in schema) return JSON.stringify(schema.const);
+  if (Array.isArray(schema.anyOf)) {
+    return schema.anyOf.filter(isRecord).map((s) => typeOf(s)).join(" | ");
+  }
+  switch (schema.type) {
+    case "integer":
+    case "number":
+      return "number";
+    case "string":
+    case "boolean":
+      return schema.type;
+    case "array":
+      return isRecord(schema.items) ? arrayOf(typeOf(schema.items)) : "readonly unknown[]";
+    case "object":
+      return objectType(schema);
+    default:
+      return "unknown";
+  }
+}
+
+function arrayOf(type: string): string {
+  return type.includes(" | ") && !type.startsWith("{")
+    ? `readonly (${type})[]`
+    : `readonly ${type}[]`;
+}
+
+function objectType(schema: JsonSchema): string {
+  const required: readonly unknown[] = Array.isArray(schema.required) ? schema.required : [];
+  const members = Object.entries(isRecord(schema.properties) ? schema.properties : {})
+    .filter((entry): entry is [string, JsonSchema] => isRecord(entry[1]))
+    .map(([name, member]) => {
+      const { description } = member;
+      const doc = typeof description === "string" ? `/** ${description}. */\n` : "";
+      const type = typeOf(member);
+      return required.includes(name)
+        ? `${doc}readonly ${name}: ${type};`
+        : `${doc}readonly ${name}?: ${type} | undefined;`;
+    });
+  const others = schema.additionalProperties;
+  if (members.length === 0 && others === false) return "Readonly<Record<string, never>>";
+  if (isRecord(others)) {
+    if (members.length === 0) return `Readonly<Record<string, ${typeOf(others)}>>`;
+    members.push(
+      "\n/** Whatever else the OCI spec has there. */\nreadonly [key: string]: unknown;",
+    );
+  }
+  return `{\n${members.join("\n")}\n}`;
+}
+
+/** What two schemas have in common that stand for the same type. */
+function keyOf({ description: _, ...schema }: JsonSchema): string {
+  return JSON.stringify(schema);
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+import process from "node:process";
+import type { CallOptions } from "./call_options.ts";
+import { Container } from "./container.ts";
+import type { ContainerState, DaemonMethods } from "./daemon_types.ts";
+import { EventStream } from "./events.ts";
+import type { EventsOptions } from "./events.ts";
+import { DaemonLink } from "./link.ts";
+import { PipedStdio } from "./stdio.ts";
+
+/** Where the daemon listens when nobody says otherwise. */
+export const DEFAULT_SOCKET = "/run/berth/berth.sock";
+
+/** Options of {@linkcode connect}. */
+export interface ConnectOptions {
+  /** The daemon's socket. Default: what BERTH_SOCKET says, else `/run/berth/berth.sock`. */
+  readonly socket?: string;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What {@linkcode Client.create} takes: the params of `container.create`. Where stdin, stdout or
+ * stderr is `"piped"`, the handle has a stream for it.
+ */
+export type CreateParams = DaemonMethods["container.create"]["params"];
+
+/**
+ * Connects to a berth daemon.
+ *
+ * ```ts
+ * await using client = await connect();
+ * const container = await client.create({ id: "hello", spec, stdout: "piped" });
+ * await container.start();
+ * console.log(await new Response(container.stdout).text());
+ * const { exitStatus } = await container.wait();
+ * await container.delete();
+ * ```
+ *
+ * @throws {UnavailableError} (as a rejection) when no daemon listens there
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Client> {
+  const socket = options.socket ?? (process.env.BERTH_SOCKET || DEFAULT_SOCKET);
+  const link = new DaemonLink(socket);
+  await link.ready(options.signal);
+  return new Client(link);
+}
+
+/**
+ * A berth daemon. A connection that was lost, because the daemon was restarted, say, is made anew by
+ * the next call; calls under way when it was lost reject with `UnavailableError`.
+ */
+export class Client implements AsyncDisposable {
+  readonly #link: DaemonLink;
+  readonly #streams = new Set<EventStream>();
+
+  /** Made by {@linkcode connect}. */
+  constructor(link: DaemonLink) {
+    this.#link = link;
+  }
+
+  /** The daemon's socket. */
+  get socket(): string {
+    return this.#link.socket;
+  }
+
+  /**
+   * Calls any method of the daemon. Rejects with the error that it answered, as a class by its
+   * kind; `UnavailableError` when it cannot be reached; `DeadlineExceededError` at the timeout.
+   */
+  call<N extends keyof DaemonMethods>(
+    method: N,
+    params: DaemonMethods[N]["params"],
+    options?: CallOptions,
+  ): Promise<DaemonMethods[N]["result"]> {
+    return this.#link.call(method, params, options);
+  }
+
+  /** Which daemon this is and how it is set up. */
+  info(options?: CallOptions): Promise<DaemonMethods["daemon.info"]["result"]> {
+    return this.#link.call("daemon.info", {}, options);
+  }
+
+  /** Creates a container; its process does not run until `start`. */
+  async create(params: CreateParams, options?: CallOptions): Promise<Container> {
+    const stdio = await PipedStdio.open(params);
+    try {
+      const call = { ...params, ...stdio.params };
+      const { id } = await this.#link.call("container.create", call, options);
+      stdio.attached();
+      return new Container(this.#link, id, stdio);
+    } catch (error) {
+      await stdio.close();
+      throw error;
+    }
+  }
+
+  /** A handle of the container of this id. Asks nobody: there may be no such container. */
+  container(id: string): Container {
+    return new Container(this.#link, id);
+  }
+
+  /** The state of every container. */
+  async list(options?: CallOptions): Promise<readonly ContainerState[]> {
+    return (await this.#link.call("container.list", {}, options)).containers;
+  }
+
+  /** What happens to containers from now on, or after a given event; see {@linkcode EventStream}. */
+  events(options: EventsOptions = {}): EventStream {
+    const stream = new EventStream(this.#link.socket, options);
+    this.#streams.add(stream);
+    stream.ended.then(() => this.#streams.delete(stream));
+    return stream;
+  }
+
+  /** Closes the connection and every event stream; containers go on. */
+  async close(): Promise<void> {
+    this.#link.close();
+    await Promise.all(Array.from(this.#streams, (stream) => stream.return()));
+  }
+
+  /** The same as {@linkcode close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+import { deferred } from "../rpc/deferred.ts";
+import type { Deferred } from "../rpc/deferred.ts";
+import { UnavailableError } from "../rpc/errors.ts";
+import type { Peer } from "../rpc/peer.ts";
+import { isRecord } from "../rpc/to_wire.ts";
+import type { DaemonMethods, Event, EventNotification, EventType } from "./daemon_types.ts";
+import { dialDaemon, pause } from "./link.ts";
+
+/** Which events, and from where. */
+export interface EventsOptions {
+  /** Begin after the event with this seq; 0: with the oldest there is. Default: what is to come. */
+  readonly after?: number;
+  /** Only events of these containers. */
+  readonly ids?: readonly string[];
+  /** Only events of these types. */
+  readonly types?: readonly EventType[];
+  /** Ends the stream; who waits for an event gets the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** An event of an {@linkcode EventStream}. */
+export interface StreamedEvent extends Event {
+  /** Events before this one are lost: the daemon does not keep them any more. */
+  readonly gap?: true;
+}
+
+/** Nothing more is taken from the daemon while so many events wait to be read … */
+const MOST_WAITING = 10_000;
+/** … until no more than this do. */
+const FEW_WAITING = 1000;
+/** How long to wait before connecting anew, milliseconds: at first … */
+const FIRST_PAUSE_MS = 50;
+/** … and at most. */
+const LONGEST_PAUSE_MS = 2000;
+
+type Subscribed = DaemonMethods["events.subscribe"]["result"];
+
+/**
+ * What happens to containers, in order, over a connection of its own. When that is lost, or the reader
+ * does not keep up, the stream connects anew and goes on after the last event that it has got: none is
+ * missed or told twice. Only where the daemon no longer keeps what comes next is that told, by `gap`.
+ *
+ * The first connection must succeed: otherwise the stream ends with that error.
+ */
+export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncDisposable {
+  /** Resolves when the daemon sends events: what happens from then on will be told. */
+  readonly ready: Promise<void>;
+  /** Resolves when the stream has ended, in whatever way. */
+  readonly ended: Promise<void>;
+  readonly #socket: string;
+  readonly #options: EventsOptions;
+  readonly #ready: Deferred<void> = deferred<void>();
+  readonly #end = new AbortController();
+  readonly #removeListener: () => void;
+  readonly #waiting: StreamedEvent[] = [];
+  #reader: Deferred<void> | undefined;
+  #room: Deferred<void> | undefined;
+  /** Seq of the last event that has come; undefined before the first subscription. */
+  #cursor: number | undefined;
+  #gap = false;
+  #failure: { readonly reason: unknown } | undefined;
+
+  /** Made by `Client.events`. */
+  constructor(socket: string, options: EventsOptions = {}) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#cursor = options.after;
+    this.ready = this.#ready.promise;
+    // Whoever reads events gets the error as well, and need not look at this.
+    this.ready.catch(() => {});
+    const { signal } = options;
+    const onAbort = () => this.#fail(signal?.reason);
+    signal?.addEventListener("abort", onAbort);
+    this.#removeListener = () => signal?.removeEventListener("abort", onAbort);
+    if (signal?.aborted) onAbort();
+    this.ended = this.#run();
+  }
+
+  /** The seq of the last event that has come from the daemon, for `after` of another stream. */
+  get lastSeq(): number | undefined {
+    return this.#cursor;
+  }
+
+  /** The next event. Rejects, and has ended, with the signal's reason or the daemon's refusal. */
+  async next(): Promise<IteratorResult<StreamedEvent, undefined>> {
+    while (true) {
+      const event = this.#waiting.shift();
+      if (this.#waiting.length <= FEW_WAITING) this.#room?.resolve();
+      if (event !== undefined) return { done: false, value: event };
+      if (this.#failure !== undefined) throw this.#failure.reason;
+      if (this.#end.signal.aborted) return { done: true, value: undefined };
+      this.#reader ??= deferred<void>();
+      await this.#reader.promise;
+    }
+  }
+
+  /** Ends the stream; what was not read is dropped. */
+  async return(): Promise<IteratorResult<StreamedEvent, undefined>> {
+    this.#waiting.length = 0;
+    this.#stop();
+    await this.ended;
+    return { done: true, value: undefined };
+  }
+
+  /** Itself. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The same as {@linkcode return}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#end;
+    let delay = FIRST_PAUSE_MS;
+    let first = true;
+    while (!signal.aborted) {
+      try {
+        await this.#follow(() => {
+          delay = FIRST_PAUSE_MS;
+          first = false;
+        });
+      } catch (error) {
+        if (signal.aborted) return;
+        if (first || !(error instanceof UnavailableError)) return this.#fail(error);
+      }
+      if (this.#waiting.length > FEW_WAITING) await this.#awaitRoom();
+      else await pause(delay, signal);
+      delay = Math.min(delay * 2, LONGEST_PAUSE_MS);
+    }
+  }
+
+  /** One connection: subscribes and takes events until it is lost or too many wait. */
+  async #follow(onSubscribed: () => void): Promise<void> {
+    const { signal } = this.#end;
+    const peer = await dialDaemon(this.#socket, signal);
+    const close = () => peer.close();
+    signal.addEventListener("abort", close);
+    try {
+      // The first events may come in one piece with the answer, before that is dealt with.
+      let early: EventNotification[] | undefined = [];
+      peer.onNotification("events.event", (params) => {
+        if (!isEventNotification(params)) return;
+        if (early === undefined) this.#take(params, peer);
+        else early.push(params);
+      });
+      const { ids, types } = this.#options;
+      const params = { after: this.#cursor, ids, types };
+      const answer = await peer.call("events.subscribe", params, { signal });
+      this.#subscribed(answer as Subscribed);
+      for (const notification of early) this.#take(notification, peer);
+      early = undefined;
+      onSubscribed();
+      this.#ready.resolve();
+      await peer.closed;
+    } finally {
+      signal.removeEventListener("abort", close);
+      peer.close();
+    }
+  }
+
+  #subscribed({ latest, gap }: Subscribed): void {
+    // A cursor ahead of the daemon is of another journal, from before its state was wiped.
+    if (this.#cursor !== undefined && this.#cursor > latest) this.#cursor = 0;
+    this.#cursor ??= latest;
+    if (gap) this.#gap = true;
+  }
+
+  #take({ event, gap }: EventNotification, peer: Peer): void {
+    // What comes after the stream was cut short here comes again with the next connection.
+    if (this.#waiting.length >= MOST_WAITING || this.#end.signal.aborted) return peer.close();
+    if (event.seq <= (this.#cursor ?? 0)) return;
+    this.#cursor = event.seq;
+    this.#waiting.push(gap || this.#gap ? { ...event, gap: true } : event);
+    this.#gap = false;
+    this.#wakeReader();
+  }
+
+  async #awaitRoom(): Promise<void> {
+    this.#room = deferred<void>();
+    await this.#room.promise;
+    this.#room = undefined;
+  }
+
+  #wakeReader(): void {
+    this.#reader?.resolve();
+    this.#reader = undefined;
+  }
+
+  #fail(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.#ready.reject(reason);
+    this.#stop();
+  }
+
+  #stop(): void {
+    this.#removeListener();
+    this.#end.abort();
+    this.#ready.reject(new UnavailableError("the event stream has ended"));
+    this.#room?.resolve();
+    this.#wakeReader();
+  }
+}
+
+function isEventNotification(params: unknown): params is EventNotification {
+  return isRecord(params) && isRecord(params.event) && typeof params.event.seq === "number";
+}

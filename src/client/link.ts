@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+import { UnavailableError } from "../rpc/errors.ts";
+import { Peer } from "../rpc/peer.ts";
+import type { CallOptions } from "./call_options.ts";
+import { openSocket } from "./connection.ts";
+import type { DaemonMethods } from "./daemon_types.ts";
+
+/** How long to wait before dialing again while the daemon's queue of connections is full. */
+const RETRY_MS = 20;
+
+/**
+ * Dials the daemon. Rejects with {@linkcode UnavailableError}, whose `data.errno` says why, or with
+ * the signal's reason.
+ */
+export async function dialDaemon(socket: string, signal?: AbortSignal): Promise<Peer> {
+  while (true) {
+    signal?.throwIfAborted();
+    try {
+      return new Peer(await openSocket(socket));
+    } catch (error) {
+      const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
+      // unix(7): EAGAIN when the listener's backlog is full; it never waits.
+      if (code !== "EAGAIN") throw unavailable(socket, error, code);
+    }
+    await pause(RETRY_MS, signal);
+  }
+}
+
+function unavailable(socket: string, cause: unknown, code: unknown): UnavailableError {
+  const why = code === "ENOENT"
+    ? "no such socket"
+    : code === "ECONNREFUSED"
+    ? "nobody listens there"
+    : cause instanceof Error
+    ? cause.message
+    : String(cause);
+  const data = typeof code === "string" ? { errno: code } : {};
+  return new UnavailableError(`cannot connect to the daemon at ${socket}: ${why}`, { cause, data });
+}
+
+/** Resolves in `ms` milliseconds, or as soon as the signal is aborted. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted) end();
+  });
+}
+
+/** A connection to the daemon that is made when it is needed, and again when it was lost. */
+export class DaemonLink {
+  /** The daemon's socket. */
+  readonly socket: string;
+  #dialing: Promise<Peer> | undefined;
+  #peer: Peer | undefined;
+  #closed = false;
+
+  constructor(socket: string) {
+    this.socket = socket;
+  }
+
+  /** Resolves when there is a connection. Rejects as {@linkcode dialDaemon} does. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    await this.#connected(signal);
+  }
+
+  /** See `Client.call`. */
+  async call<N extends keyof DaemonMethods>(
+    method: N,
+    params: DaemonMethods[N]["params"],
+    options: CallOptions = {},
+  ): Promise<DaemonMethods[N]["result"]> {
+    const peer = await this.#connected(options.signal);
+    // The other end is berth, which makes results from the contract that the types are made from.
+    return await peer.call(method, params, options) as DaemonMethods[N]["result"];
+  }
+
+  /** Whether {@linkcode close} was called. */
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Closes the connection; calls reject from now on. */
+  close(): void {
+    this.#closed = true;
+    this.#peer?.close();
+  }
+
+  async #connected(signal: AbortSignal | undefined): Promise<Peer> {
+    signal?.throwIfAborted();
+    if (this.#closed) throw new UnavailableError("this client is closed");
+    if (this.#peer !== undefined) return this.#peer;
+    // One connection for all that ask for it at once; each gives up for itself.
+    this.#dialing ??= this.#dial();
+    return await abortable(this.#dialing, signal);
+  }
+
+  async #dial(): Promise<Peer> {
+    try {
+      const peer = await dialDaemon(this.socket);
+      this.#peer = peer;
+      peer.closed.then(() => this.#peer = undefined);
+      if (this.#closed) peer.close();
+      return peer;
+    } finally {
+      this.#dialing = undefined;
+    }
+  }
+}
+
+/** What `promise` gives, unless the signal is aborted before: then it rejects with its reason. */
+export async function abortable<T>(
+  promise: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  if (signal === undefined) return await promise;
+  let abort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    if (abort !== undefined) signal.removeEventListener("abort", abort);
+  }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+/**
+ * The client of a berth daemon, for Deno and Node.
+ *
+ * @module
+ */
+export * from "./call_options.ts";
+export { Client, connect, DEFAULT_SOCKET } from "./client.ts";
+export type { ConnectOptions, CreateParams } from "./client.ts";
+export { Container } from "./container.ts";
+export type { CheckpointOptions, DeleteOptions, ExecParams } from "./container.ts";
+export type * from "./daemon_types.ts";
+export { EventStream } from "./events.ts";
+export type { EventsOptions, StreamedEvent } from "./events.ts";
+export { ContainerProcess, ExecProcess } from "./process.ts";
+export type { KillOptions } from "./process.ts";
+export * from "../rpc/errors.ts";
