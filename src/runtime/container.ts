@@ -53,6 +53,8 @@ export class Container {
   /** How the container ended, once the shim has deleted it: a retried delete answers the same. */
   #deleted: DeleteResult | undefined;
   #forgotten = false;
+  /** The shim was asked to look at the freezer and has not answered. */
+  #looking = false;
 
   constructor(bundle: Bundle, context: ContainerContext) {
     this.bundle = bundle;
@@ -587,7 +589,17 @@ export class Container {
   get status(): ContainerStatus {
     const { status } = this.mirror;
     if (this.#cgroup === undefined || (status !== "running" && status !== "paused")) return status;
-    return freezerState(this.#cgroup) === "frozen" ? "paused" : "running";
+    const now = freezerState(this.#cgroup) === "frozen" ? "paused" : "running";
+    if (now !== status) this.#haveShimLook();
+    return now;
+  }
+
+  /** Has the shim notice the pause or resume, and so publish it. */
+  #haveShimLook(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    // What fails now is noticed at the next look.
+    this.link.client?.call("shim.state", {}).catch(() => {}).finally(() => this.#looking = false);
   }
 
   /** Lets go of the shim, which goes on. */

@@ -13,6 +13,9 @@ import { readPidFile, removeFile, tryReadPidFile } from "./pid_file.ts";
 import type { ProcessIo } from "./process_io.ts";
 import { mountRootfs, unmountRootfs } from "./rootfs.ts";
 
+/** How often a pause is tried where the container does not freeze in the time it is given. */
+const MAX_PAUSE_ATTEMPTS = 10;
+
 /** What the processes of one container are made with. */
 export interface ProcessContext {
   readonly record: BundleRecord;
@@ -171,8 +174,21 @@ export class InitProcess {
   /** Freezes every process of the container; false if it ended meanwhile. */
   async pause(): Promise<boolean> {
     this.check("pause");
-    await this.#context.runc.pause(this.#context.record.id);
+    for (let attempt = 1; !await this.#freeze(attempt); attempt++);
     return this.frozen();
+  }
+
+  /** False if it is worth another attempt. */
+  async #freeze(attempt: number): Promise<boolean> {
+    try {
+      await this.#context.runc.pause(this.#context.record.id);
+      return true;
+    } catch (error) {
+      // runc gives a v1 freezer a fraction of a second, which on a busy machine may be too short.
+      const early = error instanceof RuntimeError && error.message.includes("unable to freeze");
+      if (!early || attempt === MAX_PAUSE_ATTEMPTS) throw error;
+      return false;
+    }
   }
 
   /** Thaws it; false if it ended meanwhile. */

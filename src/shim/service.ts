@@ -86,6 +86,8 @@ export class ShimService {
   readonly #execs = new Map<string, ExecProcess>();
   readonly #listeners = new Set<ShimListener>();
   #cgroup: Cgroup | undefined;
+  /** How many calls of the runtime that signal every process are under way. */
+  #signalling = 0;
   #stragglers: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -162,7 +164,6 @@ export class ShimService {
   async pause(): Promise<void> {
     await this.#lock.exclusive(() =>
       this.#during("pause", async () => {
-        this.#noticeFreezer();
         if (await this.#init.pause()) {
           this.#events.publish({ type: "paused", pid: this.#init.pid });
         }
@@ -174,7 +175,6 @@ export class ShimService {
   async resume(): Promise<void> {
     await this.#lock.shared(() =>
       this.#during("resume", async () => {
-        this.#noticeFreezer();
         if (await this.#init.resume()) {
           this.#events.publish({ type: "resumed", pid: this.#init.pid });
         }
@@ -324,13 +324,23 @@ export class ShimService {
     if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
     if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
     if (all) {
-      await this.#context.runc.kill(id, number, { all: true });
-      // The runtime may freeze it for this and leave it thawed.
+      await this.#killAll(number);
+      // A container that was paused may have been left thawed.
       this.#noticeFreezer();
     } else {
       signalChild(state.pid, number, id);
     }
     if (number === SIGKILL) this.#letDie();
+  }
+
+  /** The runtime freezes the container meanwhile, which is no pause. */
+  async #killAll(signal: number): Promise<void> {
+    this.#signalling++;
+    try {
+      await this.#context.runc.kill(this.record.id, signal, { all: true });
+    } finally {
+      this.#signalling--;
+    }
   }
 
   /** SIGKILL waits in a frozen cgroup of v1; whoever froze it, it is thawed. */
@@ -448,6 +458,7 @@ export class ShimService {
 
   /** An action that failed because the container died meanwhile fails with that as its reason. */
   async #during<T>(action: InitAction, work: () => Promise<T>): Promise<T> {
+    this.#noticeFreezer();
     this.#init.check(action);
     try {
       return await work();
@@ -537,6 +548,7 @@ export class ShimService {
 
   /** Takes note of a pause or resume that somebody did behind berth's back. */
   #noticeFreezer(): void {
+    if (this.#signalling > 0) return;
     const { name, pid } = { pid: 0, ...this.#init.state };
     if (name !== "running" && name !== "paused") return;
     const cgroup = this.#findCgroup();
