@@ -22,13 +22,21 @@ export class ContainerEvents {
   readonly #options: ContainerEventsOptions;
   #shimSeq: number;
   #oomKills: number;
-  #deleted = false;
+  /** Execs that were told to have started and not to have ended: their pids. */
+  readonly #running: Map<string, number>;
+  #initExited: boolean;
+  #deleted: boolean;
 
   constructor(options: ContainerEventsOptions) {
     this.#options = options;
-    const { shimSeq, oomKills } = this.#facts;
-    this.#shimSeq = shimSeq;
-    this.#oomKills = oomKills;
+    const { log, bundle } = options;
+    const facts = log.journal.facts(bundle.record.instance);
+    this.#shimSeq = facts.shimSeq;
+    this.#oomKills = facts.oomKills;
+    // From here on kept here: an event that a full disk holds back is not in the journal yet.
+    this.#running = new Map(facts.running);
+    this.#initExited = facts.exited.has("");
+    this.#deleted = facts.deleted;
   }
 
   /** Number of the shim's last event that was taken over. */
@@ -43,17 +51,12 @@ export class ContainerEvents {
 
   /** Whether its delete was told, by this daemon or one before. */
   get deletedBefore(): boolean {
-    return this.#facts.deleted;
+    return this.#deleted;
   }
 
   /** OOM kills that have been published. */
   get oomKills(): number {
     return this.#oomKills;
-  }
-
-  get #facts() {
-    const { log, bundle } = this.#options;
-    return log.journal.facts(bundle.record.instance);
   }
 
   /** Takes over one event of the shim; one that was taken over before is passed over. */
@@ -70,6 +73,12 @@ export class ContainerEvents {
   /** Publishes one event of this container. */
   publish(draft: EventDraft, shimSeq?: number): void {
     if (draft.oom !== undefined) this.#oomKills = draft.oom.kills;
+    const { type, execId } = draft;
+    if (type === "exec-started" && execId !== undefined) this.#running.set(execId, draft.pid);
+    if (type === "exit") {
+      if (execId === undefined) this.#initExited = true;
+      else this.#running.delete(execId);
+    }
     this.#options.log.publish(draft, shimSeq, () => {
       if (shimSeq !== undefined) this.#options.ack(shimSeq);
     });
@@ -78,13 +87,11 @@ export class ContainerEvents {
   /** Says the exits that a dead shim cannot say any more, init's last, each only once. */
   exits(): void {
     const { bundle, mirror } = this.#options;
-    const facts = this.#facts;
-    if (!this.created || facts.exited.has("")) return;
+    if (!this.created || this.#initExited) return;
     const recorded = bundle.exitRecord();
     const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
     this.#options.beforeExit();
-    // The journal also knows those that ran when the daemon, and so the mirror, began anew.
-    for (const [execId, pid] of [...facts.running]) this.#exit(pid, killed, execId);
+    for (const [execId, pid] of [...this.#running]) this.#exit(pid, killed, execId);
     const pid = recorded?.pid ?? mirror.pid;
     // For whoever has to tell the delete, should this daemon not come to that.
     if (recorded === undefined) bundle.recordExit({ pid, ...killed });
@@ -107,7 +114,7 @@ export class ContainerEvents {
 
   /** Says that the container is gone, once. */
   deleted(how: DeleteResult): void {
-    if (!this.created || this.#deleted || this.#facts.deleted) return;
+    if (!this.created || this.#deleted) return;
     this.#deleted = true;
     this.publish({
       timestamp: new Date().toISOString(),
