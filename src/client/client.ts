@@ -54,7 +54,7 @@ export class Client implements AsyncDisposable {
   readonly #link: DaemonLink;
   readonly #streams = new Set<EventStream>();
 
-  /** Made by {@linkcode connect}. */
+  /** @internal Made by {@linkcode connect}. */
   constructor(link: DaemonLink) {
     this.#link = link;
   }

@@ -30,7 +30,7 @@ export interface CheckpointOptions extends CallOptions {
 export class Container extends ContainerProcess {
   readonly #link: DaemonLink;
 
-  /** Made by `Client.create` and `Client.container`. */
+  /** @internal Made by `Client.create` and `Client.container`. */
   constructor(link: DaemonLink, id: string, stdio?: PipedStdio) {
     super(link, id, undefined, stdio);
     this.#link = link;

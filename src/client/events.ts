@@ -61,7 +61,7 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
   #gap = false;
   #failure: { readonly reason: unknown } | undefined;
 
-  /** Made by `Client.events`. */
+  /** @internal Made by `Client.events`. */
   constructor(socket: string, options: EventsOptions = {}) {
     this.#socket = socket;
     this.#options = options;

@@ -100,8 +100,9 @@ class DenoFifo implements ByteStream {
   /** A thread that waits for input would wait on: a byte that nobody gets to see ends that. */
   #wake(): void {
     try {
-      using file = Deno.openSync(this.#path, { write: true });
+      const file = Deno.openSync(this.#path, { write: true });
       file.writeSync(new Uint8Array(1));
+      file.close();
     } catch {
       // The path is gone: the read ends with the process that writes.
     }

@@ -31,7 +31,7 @@ export abstract class ContainerProcess implements AsyncDisposable {
   readonly #link: DaemonLink;
   readonly #stdio: PipedStdio | undefined;
 
-  /** Made by the subclasses. */
+  /** @internal Made by the subclasses. */
   protected constructor(
     link: DaemonLink,
     id: string,
@@ -142,7 +142,7 @@ export class ExecProcess extends ContainerProcess {
   /** Its id, unique within its container. */
   override readonly execId: string;
 
-  /** Made by `Container.exec`. */
+  /** @internal Made by `Container.exec`. */
   constructor(
     link: DaemonLink,
     id: string,
