@@ -27,6 +27,9 @@ export interface ShimPoolOptions {
 /** How long a started shim may take to dial in, in milliseconds. */
 const START_TIMEOUT = 30_000;
 
+/** How many shims in a row may turn out to be dead when a bundle is given to them. */
+const MAX_IDLE_DEATHS = 3;
+
 /** How long a shim must have lived to be replaced when it ends, in milliseconds. */
 const REPLACE_AFTER = 1_000;
 
@@ -91,7 +94,7 @@ export class ShimPool implements AsyncDisposable {
    * @throws {UnavailableError} if a shim cannot be started.
    */
   async serve(bundle: string, adopt = false): Promise<number> {
-    for (;;) {
+    for (let others = MAX_IDLE_DEATHS;; others--) {
       const shim = this.#idle.pop() ?? await this.#next();
       this.#fill();
       try {
@@ -101,9 +104,7 @@ export class ShimPool implements AsyncDisposable {
         return shim.pid;
       } catch (error) {
         // It may have died while idle; that says nothing about the next one.
-        if (error instanceof UnavailableError && !this.#closed && !this.#peers.has(shim.pid)) {
-          continue;
-        }
+        if (error instanceof UnavailableError && !this.#closed && others > 0) continue;
         // It may be wedged and would stay so for ever; nothing but this bundle depends on it.
         shim.peer.close();
         this.#children.get(shim.pid)?.kill(SIGKILL);
@@ -201,6 +202,7 @@ export class ShimPool implements AsyncDisposable {
       if (this.#closed) return;
       if (!this.#starting.delete(child.pid)) {
         // One that was killed while idle is replaced, one that cannot live is not started for ever.
+        this.#forgetIdle((shim) => shim.pid === child.pid);
         if (performance.now() - begun > REPLACE_AFTER) this.#fill();
         return;
       }
@@ -234,10 +236,14 @@ export class ShimPool implements AsyncDisposable {
     this.#peers.set(pid, peer);
     peer.closed.then(() => {
       if (this.#peers.get(pid) === peer) this.#peers.delete(pid);
-      const index = this.#idle.findIndex((shim) => shim.peer === peer);
-      if (index >= 0) this.#idle.splice(index, 1);
+      this.#forgetIdle((shim) => shim.peer === peer);
     });
     this.#offer({ pid, peer });
+  }
+
+  #forgetIdle(which: (shim: IdleShim) => boolean): void {
+    const index = this.#idle.findIndex(which);
+    if (index >= 0) this.#idle.splice(index, 1);
   }
 
   /** Lets every idle shim leave; those that serve a container go on. */
