@@ -6,6 +6,7 @@ const PACKAGES = {
   "runc": { command: "runc", static: false },
   "busybox-static": { command: "busybox", static: true },
   "crun": { command: "crun", static: false },
+  "criu": { command: "criu", static: false },
   "socat": { command: "socat", static: false },
   "python3": { command: "python3", static: false },
   "systemd": { command: "systemd-analyze", static: false },

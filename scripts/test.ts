@@ -19,7 +19,7 @@ const GROUPS = [["src/", "scripts/"], ["tests/"]];
 
 const binary = Deno.args[0] === "--binary";
 const { paths, flags } = splitArgs(binary ? Deno.args.slice(1) : Deno.args, exists);
-await ensurePackages(["runc", "crun", "busybox-static", "socat", "python3", "systemd"]);
+await ensurePackages(["runc", "crun", "criu", "busybox-static", "socat", "python3", "systemd"]);
 
 let passed = 0;
 let failed = 0;

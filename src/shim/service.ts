@@ -86,8 +86,8 @@ export class ShimService {
   readonly #execs = new Map<string, ExecProcess>();
   readonly #listeners = new Set<ShimListener>();
   #cgroup: Cgroup | undefined;
-  /** How many calls of the runtime that signal every process are under way. */
-  #signalling = 0;
+  /** How many calls of the runtime are under way for which it may freeze the container. */
+  #freezes = 0;
   #stragglers: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -324,7 +324,7 @@ export class ShimService {
     if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
     if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
     if (all) {
-      await this.#killAll(number);
+      await this.#freezing(() => this.#context.runc.kill(id, number, { all: true }));
       // A container that was paused may have been left thawed.
       this.#noticeFreezer();
     } else {
@@ -333,13 +333,13 @@ export class ShimService {
     if (number === SIGKILL) this.#letDie();
   }
 
-  /** The runtime freezes the container meanwhile, which is no pause. */
-  async #killAll(signal: number): Promise<void> {
-    this.#signalling++;
+  /** Does a call for which the runtime freezes the container for a while: that is no pause. */
+  async #freezing(call: () => Promise<void>): Promise<void> {
+    this.#freezes++;
     try {
-      await this.#context.runc.kill(this.record.id, signal, { all: true });
+      await call();
     } finally {
-      this.#signalling--;
+      this.#freezes--;
     }
   }
 
@@ -396,7 +396,7 @@ export class ShimService {
     await this.#lock.exclusive(() =>
       this.#during("update", async () => {
         this.#init.check("update");
-        await this.#context.runc.update(this.record.id, resources);
+        await this.#freezing(() => this.#context.runc.update(this.record.id, resources));
       })
     );
   }
@@ -409,11 +409,10 @@ export class ShimService {
       this.#during("checkpoint", async () => {
         this.#init.check("checkpoint");
         using _exit = this.#gate.hold();
-        await this.#context.runc.checkpoint({
-          id: this.record.id,
-          imagePath: path,
-          leaveRunning: !exit,
-        });
+        const { id } = this.record;
+        await this.#freezing(() =>
+          this.#context.runc.checkpoint({ id, imagePath: path, leaveRunning: !exit })
+        );
         this.#events.publish({ type: "checkpointed", pid: this.#init.pid, path });
       })
     );
@@ -548,7 +547,7 @@ export class ShimService {
 
   /** Takes note of a pause or resume that somebody did behind berth's back. */
   #noticeFreezer(): void {
-    if (this.#signalling > 0) return;
+    if (this.#freezes > 0) return;
     const { name, pid } = { pid: 0, ...this.#init.state };
     if (name !== "running" && name !== "paused") return;
     const cgroup = this.#findCgroup();

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { FailedPreconditionError, RuntimeError } from "../src/rpc/errors.ts";
+import { cli, rootfsArgs } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { EventCollector } from "./harness/events.ts";
+import { FifoReader, makeFifo } from "./harness/fifo.ts";
+import { LeakAudit } from "./harness/leak_audit.ts";
+import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+
+// CRIU does not run on every kernel, so what follows a success is tested with a stand-in for the
+// OCI runtime: it records what it was asked, and does what a container shows of a checkpoint.
+
+/** Shell: the options of the call in variables; `$last` is the container's id. */
+const OPTIONS = `root= bundle= pid_file= image= work= option=
+leave=no
+for last in "$@"; do
+  case $option in
+    --root) root=$last ;;
+    --bundle) bundle=$last ;;
+    --pid-file) pid_file=$last ;;
+    --image-path) image=$last ;;
+    --work-path) work=$last ;;
+  esac
+  case $last in --leave-running) leave=yes ;; esac
+  option=$last
+done
+`;
+
+/**
+ * A checkpoint that freezes the container for a while, leaves one file as its image and, where asked
+ * to, ends the container.
+ */
+const CHECKPOINT = `${OPTIONS}
+"$real" --root "$root" pause "$last" && sleep 0.3 && "$real" --root "$root" resume "$last" || exit 1
+mkdir -p "$image" && echo image >"$image/inventory.img" || exit 1
+[ $leave = yes ] || "$real" --root "$root" kill "$last" KILL || exit 1
+exit 0`;
+
+/** A restore that is a create and start: the process begins anew instead of going on. */
+const RESTORE = `${OPTIONS}
+if [ ! -e "$image/inventory.img" ]; then
+  mkdir -p "$work"
+  echo '(00.01) Error (criu/image.c:1): no images here' >"$work/restore.log"
+  echo '{"level":"error","msg":"criu failed","time":"2000-01-01T00:00:00Z"}' >>"$log"
+  exit 1
+fi
+"$real" --root "$root" create --bundle "$bundle" --pid-file "$pid_file" "$last" || exit 1
+exec "$real" --root "$root" start "$last"`;
+
+interface Stand {
+  readonly daemon: TestDaemon;
+  readonly runtime: RuntimeWrapper;
+}
+
+/** A daemon whose containers get the stand-in. */
+async function withStandIn(): Promise<Stand & AsyncDisposable> {
+  const daemon = TestDaemon.prepare({ config: "[shim]\nkeep = 1" });
+  const runtime = RuntimeWrapper.create(daemon.dir);
+  runtime.rule("checkpoint", CHECKPOINT);
+  runtime.rule("restore", RESTORE);
+  Deno.writeTextFileSync(
+    daemon.configFile,
+    `[runtime]\nruntime = ${JSON.stringify(runtime.path)}\n`,
+    { append: true },
+  );
+  try {
+    await daemon.start();
+  } catch (error) {
+    await daemon[Symbol.asyncDispose]();
+    throw error;
+  }
+  return { daemon, runtime, [Symbol.asyncDispose]: () => daemon[Symbol.asyncDispose]() };
+}
+
+/** The options of the only call of `subcommand`, without those that each call has. */
+function asked(runtime: RuntimeWrapper, subcommand: string): string[] {
+  const [call, ...more] = runtime.calls(subcommand);
+  assert.deepEqual(more, []);
+  const args = call?.args ?? [];
+  return args.slice(args.indexOf(subcommand));
+}
+
+Deno.test("with a stand-in runtime: a checkpoint leaves the container running and is told", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  using events = await EventCollector.subscribe(daemon.socket);
+  await daemon.run("one", ["sleep", "1000"]);
+  const path = `${daemon.root}/image`;
+  let done = false;
+  const checkpoint = daemon.client.call("container.checkpoint", { id: "one", path })
+    .finally(() => done = true);
+  // Frozen for its checkpoint is not paused, whoever looks meanwhile.
+  while (!done) await daemon.client.call("container.state", { id: "one" });
+  await checkpoint;
+  assert.deepEqual(asked(runtime, "checkpoint"), [
+    ...["checkpoint", "--image-path", path, "--work-path", path, "--leave-running", "one"],
+  ]);
+  assert.equal((await daemon.client.call("container.state", { id: "one" })).status, "running");
+  const { path: told } = await events.wait({ type: "checkpointed", id: "one" });
+  assert.equal(told, path);
+  assert.equal(events.types("one"), "create start checkpointed");
+});
+
+Deno.test("with a stand-in runtime: a checkpoint with exit is told before the exit", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  using events = await EventCollector.subscribe(daemon.socket);
+  await daemon.run("one", ["sleep", "1000"]);
+  const path = `${daemon.root}/image`;
+  await daemon.client.call("container.checkpoint", { id: "one", path, exit: true });
+  assert.ok(!asked(runtime, "checkpoint").includes("--leave-running"));
+  await daemon.client.call("container.wait", { id: "one" });
+  await daemon.client.call("container.delete", { id: "one" });
+  await events.wait({ type: "delete", id: "one" });
+  assert.equal(events.types("one"), "create start checkpointed exit delete");
+});
+
+Deno.test("with a stand-in runtime: create from a checkpoint and start is a restore", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  using events = await EventCollector.subscribe(daemon.socket);
+  const checkpoint = `${daemon.root}/image`;
+  await daemon.run("old", ["sleep", "1000"]);
+  await daemon.client.call("container.checkpoint", { id: "old", path: checkpoint, exit: true });
+  await daemon.client.call("container.wait", { id: "old" });
+  await daemon.client.call("container.delete", { id: "old" });
+
+  const stdout = makeFifo(daemon.dir);
+  await using reader = new FifoReader(stdout);
+  const spec = daemon.spec(["sh", "-c", "echo back; exit 5"]);
+  const creates = runtime.calls("create").length;
+  const created = await daemon.client.call("container.create", {
+    id: "new",
+    spec,
+    stdout,
+    checkpoint,
+  });
+  assert.equal(created.pid, 0, "there is no process before the start");
+  assert.equal((await daemon.client.call("container.state", { id: "new" })).status, "created");
+  assert.equal(runtime.calls("create").length, creates);
+  assert.deepEqual(runtime.calls("restore"), []);
+
+  // It is the shim that knows of it, so a daemon that starts anew does not lose it.
+  await daemon.restart();
+  using later = await EventCollector.subscribe(daemon.socket, { after: 0 });
+  const { pid } = await daemon.client.call("container.start", { id: "new" });
+  assert.ok(pid > 0);
+  const args = asked(runtime, "restore");
+  const { bundle } = created;
+  const option = (name: string) => args[args.indexOf(name) + 1];
+  assert.equal(option("--image-path"), checkpoint);
+  assert.equal(option("--bundle"), bundle);
+  assert.equal(option("--pid-file"), `${bundle}/init.pid`);
+  assert.equal(option("--work-path"), bundle);
+  assert.ok(args.includes("--detach") && args.includes("--no-subreaper"));
+  assert.equal(args.at(-1), "new");
+  assert.equal(await reader.text(), "back\n");
+  assert.equal((await daemon.client.call("container.wait", { id: "new" })).exitStatus, 5);
+  const deleted = await daemon.client.call("container.delete", { id: "new" });
+  assert.deepEqual([deleted.pid, deleted.exitStatus], [pid, 5]);
+  await later.wait({ type: "delete", id: "new" });
+  assert.equal(later.types("new"), "create start exit delete");
+  events[Symbol.dispose]();
+  later[Symbol.dispose]();
+  Deno.removeSync(stdout);
+  Deno.removeSync(checkpoint, { recursive: true });
+  await audit.assertClean();
+});
+
+Deno.test("with a stand-in runtime: a restore that fails says what criu said and can be deleted", async () => {
+  await using stand = await withStandIn();
+  const { daemon } = stand;
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  const checkpoint = `${daemon.root}/empty`;
+  await Deno.mkdir(checkpoint, { recursive: true });
+  const spec = daemon.spec(["true"]);
+  await daemon.client.call("container.create", { id: "one", spec, checkpoint });
+  await assert.rejects(daemon.client.call("container.start", { id: "one" }), (error) => {
+    assert.ok(error instanceof RuntimeError);
+    assert.match(error.message, /criu failed[^]*no images here/);
+    assert.equal(error.data.id, "one");
+    return true;
+  });
+  assert.equal((await daemon.client.call("container.state", { id: "one" })).status, "created");
+  await daemon.client.call("container.delete", { id: "one" });
+  await Deno.remove(checkpoint);
+  await audit.assertClean();
+});
+
+Deno.test("with a stand-in runtime: berth checkpoint and berth restore", async () => {
+  await using stand = await withStandIn();
+  const { daemon } = stand;
+  const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await cli(daemon, run)).code, 0);
+  const saved = await cli(daemon, ["checkpoint", "--exit", "web"]);
+  assert.deepEqual(saved, { code: 0, stdout: `${daemon.root}/checkpoints/web\n`, stderr: "" });
+  await daemon.client.call("container.wait", { id: "web" });
+  assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
+  assert.deepEqual(await cli(daemon, ["restore", "web"]), {
+    code: 0,
+    stdout: "web\n",
+    stderr: "",
+  });
+  assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
+});
+
+Deno.test("with the real criu: a checkpoint that fails says why, and the container goes on", async () => {
+  await using daemon = await TestDaemon.start();
+  using events = await EventCollector.subscribe(daemon.socket);
+  await daemon.run("one", ["sleep", "1000"]);
+  // Where CRIU does not fail earlier, it does at a process that does not descend from init.
+  await daemon.client.call("container.exec", { id: "one", process: { args: ["sleep", "1000"] } });
+  const path = `${daemon.root}/image`;
+  await assert.rejects(
+    daemon.client.call("container.checkpoint", { id: "one", path, exit: true }),
+    (error) => {
+      assert.ok(error instanceof RuntimeError);
+      assert.match(
+        error.message,
+        /^container one: runc checkpoint failed: criu failed[^]*Error \(/,
+      );
+      const { criuLog } = error.data;
+      assert.ok(Array.isArray(criuLog) && criuLog.length > 0);
+      const log = Deno.readTextFileSync(`${path}/dump.log`);
+      for (const line of criuLog) assert.ok(log.includes(String(line)));
+      return true;
+    },
+  );
+  const state = await daemon.client.call("container.state", { id: "one" });
+  assert.equal(state.status, "running");
+  const { execId } = await daemon.client.call("container.exec", {
+    id: "one",
+    process: { args: ["true"] },
+  });
+  const target = { id: "one", execId };
+  assert.equal(
+    (await daemon.client.call("container.wait", target)).exitStatus,
+    0,
+    "it is not frozen",
+  );
+  await daemon.restart();
+  assert.equal((await daemon.client.call("container.state", { id: "one" })).status, "running");
+  assert.deepEqual(events.matching({ type: "checkpointed" }), []);
+});
+
+Deno.test("a container that has stopped cannot be checkpointed", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("one", ["true"]);
+  await daemon.client.call("container.wait", { id: "one" });
+  await assert.rejects(
+    daemon.client.call("container.checkpoint", { id: "one", path: `${daemon.root}/image` }),
+    (error) => error instanceof FailedPreconditionError && /stopped/.test(error.message),
+  );
+});
