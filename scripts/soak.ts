@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+//
+// `deno task soak --minutes N [--seed S] [--containers N]`: uses containers at random while the
+// daemon, its shims and their processes are killed at random, and checks that nothing was lost.
+import { soak } from "../tests/soak/soak.ts";
+import { bundle } from "./bundle.ts";
+import { writeLauncher } from "./launcher.ts";
+import { ensurePackages } from "./system_packages.ts";
+import { Workspace } from "./workspace.ts";
+
+const minutes = option("minutes", 5);
+const seed = option("seed", Math.floor(Math.random() * 2 ** 32));
+const containers = option("containers", 20);
+
+await ensurePackages(["runc", "busybox-static"]);
+let status = 0;
+{
+  await using workspace = await Workspace.open("berth-soak");
+  const program = await writeLauncher(await bundle({ outDir: `${workspace.dir}/program` }));
+  Deno.env.set("BERTH_PROGRAM", program);
+  console.log(`${minutes} minutes, ${containers} containers, seed ${seed}`);
+  try {
+    const { signal } = workspace;
+    const report = await soak({ seed, durationMs: minutes * 60_000, containers, signal });
+    console.log(`${report.events} events of ${report.instances} containers; nothing lost`);
+    for (const [name, count] of [...report.counts].sort()) console.log(`${count}\t${name}`);
+  } catch (error) {
+    console.error(error);
+    status = 1;
+  }
+}
+Deno.exit(status);
+
+function option(name: string, otherwise: number): number {
+  const at = Deno.args.indexOf(`--${name}`);
+  if (at < 0) return otherwise;
+  const value = Number(Deno.args[at + 1]);
+  if (!(value >= 0)) {
+    console.error(`--${name} takes a number`);
+    Deno.exit(2);
+  }
+  return value;
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { Event } from "../../src/rpc/schemas.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { EventCollector } from "../harness/events.ts";
+import { assertHistory } from "../harness/history.ts";
+import { LeakAudit } from "../harness/leak_audit.ts";
+import { until, within } from "../harness/poll.ts";
+import { Chaos } from "./chaos.ts";
+import { Random } from "./random.ts";
+import type { SeenExit } from "./session.ts";
+import { Session } from "./session.ts";
+import { Worker } from "./worker.ts";
+
+/** How a soak is run. */
+export interface SoakOptions {
+  /** Determines what is done, though not how it interleaves. */
+  readonly seed: number;
+  /** How long containers are used and things are killed, milliseconds. */
+  readonly durationMs: number;
+  /** How many containers there are at a time. */
+  readonly containers: number;
+  /** Ends it early, cleanly. */
+  readonly signal?: AbortSignal;
+}
+
+/** What a soak did. */
+export interface SoakReport {
+  readonly events: number;
+  readonly instances: number;
+  /** Calls by method and how they ended, and what was killed; by name. */
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/** Keeps the whole history, so that it can be compared with what was told on the way. */
+const CONFIG = "[events]\nsegments = 10000";
+
+/**
+ * Uses containers at random while the daemon, shims and processes are killed at random, then deletes
+ * all of them and checks what may never be violated, whatever the races: a history without a hole
+ * or a repetition, complete lives, answers that agree with it, and nothing left over.
+ */
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  const { seed, durationMs, containers, signal } = options;
+  await using daemon = await TestDaemon.start({ config: CONFIG });
+  try {
+    await daemon.life("warm-up");
+    const audit = LeakAudit.take(daemon);
+    const session = new Session(daemon);
+    await session.up();
+    const random = new Random(seed);
+    const fork = () => new Random(random.below(2 ** 32));
+    const workers = Array.from(
+      { length: containers },
+      (_, index) => new Worker(session, fork(), `c${index}`),
+    );
+    const chaos = new Chaos(session, fork());
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), durationMs);
+    const ended = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
+    await Promise.all([...workers.map((worker) => worker.run(ended)), chaos.run(ended)]);
+    clearTimeout(timer);
+    if (session.violation !== undefined) throw session.violation;
+
+    await deleteAll(session);
+    await within("every wait", Promise.all(workers.map((worker) => worker.settled())));
+    await session.caughtUp();
+    if (session.violation !== undefined) throw session.violation;
+    await assertTold(session);
+    await audit.assertClean({ timeoutMs: 60_000 });
+    return {
+      events: session.events.length,
+      instances: new Set(session.events.map(({ instance }) => instance)).size,
+      counts: new Map([...session.counts, ...chaos.counts]),
+    };
+  } catch (error) {
+    throw new Error(`soak with seed ${seed}: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Deletes what is left, also what is being removed already. */
+async function deleteAll(session: Session): Promise<void> {
+  await until("every container to be deleted", async () => {
+    const list = await session.call("container.list", {});
+    if (list === undefined) return false;
+    await Promise.all(list.containers.map(async ({ id }) => {
+      const deleted = await session.call("container.delete", { id, force: true });
+      if (deleted === undefined) return;
+      const { exitStatus, exitedAt } = deleted;
+      session.exits.push({ id, execId: undefined, exitStatus, exitedAt });
+    }));
+    return list.containers.length === 0;
+  }, { timeoutMs: 120_000, everyMs: 100 });
+}
+
+async function assertTold(session: Session): Promise<void> {
+  const { events, exits, daemon } = session;
+  assertHistory(events);
+  for (const own of Map.groupBy(events, ({ instance }) => instance).values()) assertWhole(own);
+  assertOneAtATime(events);
+  assertAgreed(events, exits);
+  using again = await EventCollector.subscribe(daemon.socket, { after: 0 });
+  await until("the whole history once more", () => again.events.at(-1)?.seq === events.at(-1)?.seq);
+  assert.deepEqual(again.events, events, "what was told on the way is what the journal holds");
+}
+
+/** Every process that was started has ended, and the container was deleted. */
+function assertWhole(events: readonly Event[]): void {
+  const said = events.map(({ seq, type, execId }) => `${seq} ${type} ${execId ?? ""}`).join(", ");
+  const [first] = events;
+  assert.equal(events.at(-1)?.type, "delete", `deleted at the end: ${first?.id}: ${said}`);
+  assert.equal(events.at(-2)?.type, "exit", `init's exit just before: ${said}`);
+  const started = events.filter(({ type }) => type === "exec-started").length;
+  const ended = events.filter(({ type, execId }) => type === "exit" && execId !== undefined).length;
+  assert.equal(ended, started, `an exit for each exec: ${said}`);
+  const pids = new Set(events.flatMap(({ execId, pid }) => execId === undefined ? pid : []));
+  assert.equal(pids.size, 1, `one pid: ${said}`);
+}
+
+/** Lives of one id do not overlap. */
+function assertOneAtATime(events: readonly Event[]): void {
+  const living = new Map<string, string>();
+  for (const { id, instance, type, seq } of events) {
+    if (type === "create") {
+      assert.equal(living.get(id), undefined, `${id} is created again before its delete: ${seq}`);
+      living.set(id, instance);
+    }
+    assert.equal(living.get(id), instance, `event ${seq} of ${id} is of another life`);
+    if (type === "delete") living.delete(id);
+  }
+}
+
+/** What wait and delete answered is what the events say. */
+function assertAgreed(events: readonly Event[], exits: readonly SeenExit[]): void {
+  const key = (exit: SeenExit | Event) =>
+    [exit.id, exit.execId ?? "", exit.exitStatus, exit.exitedAt].join(" ");
+  const told = new Set(events.filter(({ type }) => type === "exit").map(key));
+  for (const exit of exits) {
+    assert.ok(told.has(key(exit)), `an answer of which no event tells: ${key(exit)}`);
+  }
+}
