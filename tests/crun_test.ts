@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { RuntimeError } from "../src/rpc/errors.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { EventCollector } from "./harness/events.ts";
+import { FifoReader, makeFifo } from "./harness/fifo.ts";
+import { LeakAudit } from "./harness/leak_audit.ts";
+import { within } from "./harness/poll.ts";
+
+/** Where machines that are in between v1 and v2 have v2 mounted (systemd's hybrid layout). */
+const UNIFIED = "/sys/fs/cgroup/unified";
+
+/**
+ * Makes a command that is crun. Where cgroups are hybrid, crun refuses to run ("invalid file system
+ * type"), so it does not get to see v2: a runtime only needs what is mounted while it runs.
+ */
+async function crun(daemon: TestDaemon): Promise<string> {
+  const path = `${daemon.dir}/runtime-crun`;
+  const script = `#!/bin/sh
+if mountpoint -q ${UNIFIED}; then
+  exec unshare -m sh -c 'umount ${UNIFIED} && exec crun "$@"' crun "$@"
+fi
+exec crun "$@"
+`;
+  await Deno.writeTextFile(path, script, { mode: 0o755 });
+  return path;
+}
+
+Deno.test("a life with crun for one container, beside another with runc", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const runtime = await crun(daemon);
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  const stdout = makeFifo(daemon.dir);
+  {
+    using events = await EventCollector.subscribe(daemon.socket, { ids: ["c"] });
+    await daemon.run("beside", ["sleep", "1000"]);
+    await using reader = new FifoReader(stdout);
+    const spec = daemon.spec([
+      "sh",
+      "-c",
+      "echo hello; while [ ! -e /tmp/go ]; do sleep 0.05; done; exit 7",
+    ]);
+    const { pid } = await client.call("container.create", { id: "c", spec, stdout, runtime });
+    await client.call("container.start", { id: "c" });
+    const state = await client.call("container.state", { id: "c" });
+    assert.equal(state.status, "running");
+    assert.equal(state.runtime, runtime);
+    assert.notEqual((await client.call("container.state", { id: "beside" })).runtime, runtime);
+
+    await client.call("container.pause", { id: "c" });
+    assert.equal((await client.call("container.state", { id: "c" })).status, "paused");
+    await client.call("container.resume", { id: "c" });
+    await daemon.restart();
+
+    const process = { args: ["sh", "-c", "touch /tmp/go; exit 3"] };
+    const exec = await daemon.client.call("container.exec", { id: "c", execId: "e", process });
+    assert.equal(
+      (await daemon.client.call("container.wait", { id: "c", execId: exec.execId })).exitStatus,
+      3,
+    );
+    assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 7);
+    assert.equal(await within("the end of its output", reader.text()), "hello\n");
+    const deleted = await daemon.client.call("container.delete", { id: "c" });
+    assert.equal(deleted.pid, pid);
+    assert.equal(deleted.exitStatus, 7);
+    using history = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
+    await history.wait({ type: "delete" });
+    assert.equal(
+      history.types(),
+      "create start paused resumed exec-added:e exec-started:e exit:e exit delete",
+    );
+    assert.ok(events.events.length > 0);
+    await daemon.client.call("container.delete", { id: "beside", force: true });
+  }
+  await Deno.remove(stdout);
+  await audit.assertClean();
+});
+
+Deno.test("crun fails in its own words, kills with all, has a terminal", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const runtime = await crun(daemon);
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  const bad = client.call("container.create", {
+    id: "c",
+    spec: daemon.spec(["no-such-command"]),
+    runtime,
+  });
+  await assert.rejects(bad, (error) => {
+    assert.ok(error instanceof RuntimeError, String(error));
+    assert.match(String(error.data.runtimeMessage), /no-such-command.*not found/);
+    return true;
+  });
+  const stdout = makeFifo(daemon.dir);
+  {
+    await using reader = new FifoReader(stdout);
+    const spec = daemon.spec(["sh", "-c", "stty size; sleep 1000 & sleep 1000"]);
+    await client.call("container.create", { id: "c", spec, runtime, terminal: true, stdout });
+    await client.call("container.resizePty", { id: "c", width: 88, height: 22 });
+    await client.call("container.start", { id: "c" });
+    const stream = reader.stream.getReader();
+    const first = await within("the size", stream.read());
+    assert.equal(new TextDecoder().decode(first.value), "22 88\r\n");
+    await client.call("container.kill", { id: "c", signal: "KILL", all: true });
+    assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 137);
+    await client.call("container.delete", { id: "c" });
+    await stream.cancel();
+  }
+  await Deno.remove(stdout);
+  await audit.assertClean();
+});
