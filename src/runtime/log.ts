@@ -2,19 +2,25 @@
 import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/logtape";
 import type { LogRecord } from "@logtape/logtape";
 import type { Config } from "./config.ts";
+import { exportedConsole, exportLine } from "./telemetry.ts";
 
-/** Sends berth's log to stderr, as text or as JSON lines. */
+/** Sends berth's log to stderr, as text or as JSON lines, and to Deno's exporter if that is on. */
 export async function configureLog({ level, format }: Config["log"]): Promise<void> {
   const formatter = format === "json"
     ? getJsonLinesFormatter()
     : getTextFormatter({ timestamp: "rfc3339", level: "abbr", category: "." });
   const encoder = new TextEncoder();
+  const exported = exportedConsole();
   await configure({
     reset: true,
     sinks: {
       stderr(record: LogRecord) {
+        const line = formatter(record);
+        if (exported !== undefined) exportLine(record.level, line.trimEnd());
+        // It has been printed as well.
+        if (exported === "capture") return;
         try {
-          Deno.stderr.writeSync(encoder.encode(formatter(record)));
+          Deno.stderr.writeSync(encoder.encode(line));
         } catch {
           // Nowhere is left to say that the log cannot be written; containers matter more.
         }

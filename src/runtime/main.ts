@@ -7,10 +7,11 @@ import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config.ts";
 import { Daemon } from "./daemon.ts";
 import { configureLog } from "./log.ts";
-import { NO_OBSERVER } from "./observer.ts";
+import { observers } from "./observer.ts";
 import { programPath, selfCommand } from "./self_command.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { systemdUnit } from "./systemd_unit.ts";
+import { Spans, telemetryEnabled } from "./telemetry.ts";
 
 /** Exit status of a daemon that could not start. */
 const CANNOT_START = 125;
@@ -63,7 +64,10 @@ async function serve(config: Config, flags: DaemonFlags): Promise<void> {
   await using daemon = await Daemon.start({
     config,
     self: selfCommand,
-    observer: metrics ?? NO_OBSERVER,
+    observer: observers([
+      ...(metrics === undefined ? [] : [metrics]),
+      ...(telemetryEnabled() ? [new Spans()] : []),
+    ]),
     monitors: metrics === undefined ? [] : [metrics.containers],
     beforeListen: async (opened) => {
       if (address !== undefined && metrics !== undefined) {

@@ -16,6 +16,21 @@ export interface RuntimeObserver {
   rpc(method: string, durationMs: number, failed: boolean): void;
 }
 
+/** Tells each of these observers. */
+export function observers(all: readonly RuntimeObserver[]): RuntimeObserver {
+  const [first, ...others] = all;
+  if (first === undefined) return NO_OBSERVER;
+  if (others.length === 0) return first;
+  return {
+    event: (event) => all.forEach((each) => each.event(event)),
+    reconnect: () => all.forEach((each) => each.reconnect()),
+    cleanup: () => all.forEach((each) => each.cleanup()),
+    runtimeCall: (id, call) => all.forEach((each) => each.runtimeCall(id, call)),
+    rpc: (method, durationMs, failed) =>
+      all.forEach((each) => each.rpc(method, durationMs, failed)),
+  };
+}
+
 /** Counts nothing: what a daemon without a metrics endpoint uses. */
 export const NO_OBSERVER: RuntimeObserver = {
   event() {},

@@ -6,6 +6,7 @@ import { PooledShims } from "./pooled_shims.ts";
 import type { ShimTimeouts } from "./shim_client.ts";
 import { shimPlacement } from "./shim_placement.ts";
 import { ShimPool } from "./shim_pool.ts";
+import { quietEnvironment } from "./telemetry.ts";
 import type { SocketShims } from "./socket_shims.ts";
 
 /** What {@linkcode openShims} needs. */
@@ -24,12 +25,14 @@ export async function openShims(options: OpenShimsOptions): Promise<SocketShims>
     return new (await import("./local_shims.ts")).LocalShims(reaper, timeouts);
   }
   const { warm, keep } = config.shim;
+  const env = quietEnvironment();
   const pool = await ShimPool.open({
     state: config.state,
     self,
     reaper,
     warm,
     keep,
+    ...(env === undefined ? {} : { env }),
     onStarted: shimPlacement(config.shim),
   });
   return new PooledShims(pool, timeouts, findGroup);
