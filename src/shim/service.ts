@@ -6,6 +6,7 @@ import type { Poller } from "../linux/poller.ts";
 import { kill } from "../linux/process.ts";
 import type { Exit, Reaper } from "../linux/reaper.ts";
 import { parseSignal, SIGKILL } from "../linux/signals.ts";
+import { after } from "../linux/timer.ts";
 import type { BundleRecord } from "../oci/bundle.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson } from "../oci/bundle.ts";
 import { Runc } from "../oci/runc.ts";
@@ -16,6 +17,7 @@ import {
   NotFoundError,
   ResourceExhaustedError,
 } from "../rpc/errors.ts";
+import { nextTurn } from "../rpc/next_turn.ts";
 import type { DeleteResult, ExecState, ExitResult } from "../rpc/schemas.ts";
 import type { ShimEvent, ShimState } from "../rpc/shim_contract.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
@@ -84,11 +86,11 @@ export class ShimService {
   readonly #initExit = new PublishedExit();
   readonly #gate = new ExitGate();
   readonly #execs = new Map<string, ExecProcess>();
-  readonly #listeners = new Set<ShimListener>();
-  #cgroup: Cgroup | undefined;
   /** How many calls of the runtime are under way for which it may freeze the container. */
   #freezes = 0;
-  #stragglers: ReturnType<typeof setTimeout> | undefined;
+  readonly #listeners = new Set<ShimListener>();
+  #cgroup: Cgroup | undefined;
+  #stragglers: Disposable | undefined;
 
   /**
    * @throws {FailedPreconditionError} if `berth.json` is missing or of another version.
@@ -448,7 +450,7 @@ export class ShimService {
 
   /** Lets go of everything held for the bundle. */
   async release(): Promise<void> {
-    clearTimeout(this.#stragglers);
+    this.#stragglers?.[Symbol.dispose]();
     await Promise.all([
       this.#init.release(),
       ...Array.from(this.#execs.values(), (exec) => exec.release()),
@@ -501,7 +503,7 @@ export class ShimService {
     }
     this.#init.exited(exit);
     const published = this.#gate.pass(() => {
-      clearTimeout(this.#stragglers);
+      this.#stragglers?.[Symbol.dispose]();
       this.#publishExit(pid, exit);
       this.#initExit.resolve(exit);
     });
@@ -515,15 +517,15 @@ export class ShimService {
    */
   #killStragglers(): void {
     // Not at once: the exit of an exec may have been reaped together with init's and be told next.
-    setTimeout(() => {
+    nextTurn().then(() => {
       for (const { state } of this.#execs.values()) {
         if (state.name === "running") kill(state.pid, SIGKILL);
       }
-    }, 0);
-    this.#stragglers = setTimeout(() => {
+    });
+    this.#stragglers = after(STRAGGLER_BOUND, () => {
       this.#options.log(`execs of ${this.record.id} outlive its init`);
       this.#gate.force();
-    }, STRAGGLER_BOUND);
+    });
   }
 
   #publishExit(pid: number, exit: ProcessExit, execId?: string): void {
@@ -560,7 +562,13 @@ export class ShimService {
   #findCgroup(): Cgroup | undefined {
     const { state } = this.#init;
     if (!("pid" in state) || state.pid === 0 || "exit" in state) return undefined;
-    return this.#cgroup ??= findCgroup(state.pid);
+    try {
+      return this.#cgroup ??= findCgroup(state.pid);
+    } catch (error) {
+      // Init has ended, which is about to be told.
+      if (isErrno(error, ESRCH)) return undefined;
+      throw error;
+    }
   }
 }
 

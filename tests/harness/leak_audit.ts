@@ -90,9 +90,10 @@ function snapshot(daemon: TestDaemon): Snapshot {
   };
 }
 
-/** A descriptor without what differs from one to the next of its kind: inode numbers, pids. */
+/** A descriptor without what differs from one to the next of its kind: inode numbers, pids, segments. */
 function kind(target: string): string {
-  return target.replace(/:\[\d+\]$/, "").replace(/\/proc\/\d+/, "/proc/N");
+  return target.replace(/:\[\d+\]$/, "").replace(/\/proc\/\d+/, "/proc/N")
+    .replace(/\/events\/\d+\./, "/events/N.");
 }
 
 /** What `now` has more of than `before`, with its number where it is not one. */

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: MIT
 import { processesOf } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
+import type { RuntimeWrapper } from "../harness/runtime_wrapper.ts";
 import type { Random } from "./random.ts";
 import type { Session } from "./session.ts";
+
+/** Not who called it in a daemon's stead: chaos kills that itself, for it has to start it again. */
+const KILL_SHIM = `case $(tr '\\000' ' ' <"/proc/$PPID/cmdline") in
+*" shim serve "*) kill -9 "$PPID" ;;
+esac`;
 
 /** Kills, stops and starts again what the containers depend on, at random. */
 export class Chaos {
   readonly #session: Session;
   readonly #random: Random;
+  readonly #runtime: RuntimeWrapper;
+  readonly #releases: (() => void)[] = [];
   /** What was done, and how often. */
   readonly counts = new Map<string, number>();
 
-  constructor(session: Session, random: Random) {
+  /** @param runtime What some of the containers have for a runtime. */
+  constructor(session: Session, random: Random, runtime: RuntimeWrapper) {
     this.#session = session;
     this.#random = random;
+    this.#runtime = runtime;
   }
 
   /** Goes on until `signal` is aborted or something was violated; a daemon runs when it ends. */
@@ -26,10 +36,13 @@ export class Chaos {
         [5, ["shim killed", () => this.#signalShim("SIGKILL")]],
         [2, ["shim frozen", () => this.#freezeShim()]],
         [2, ["process killed", () => this.#killProcess()]],
+        [4, ["runtime at fault", () => this.#spoilRuntime()]],
       ]);
       this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
       await act();
     }
+    this.#runtime.clear();
+    for (const release of this.#releases) release();
   }
 
   async #killDaemon(): Promise<void> {
@@ -84,6 +97,26 @@ export class Chaos {
     const chosen = others[this.#random.below(others.length)];
     if (chosen !== undefined) kill(chosen.pid, "SIGKILL");
     return Promise.resolve();
+  }
+
+  /** The next call of one of the runtime's commands goes wrong, in one way or the other. */
+  async #spoilRuntime(): Promise<void> {
+    const command = this.#random.pick(
+      ["create", "start", "exec", "kill", "delete", "state", "pause", "resume"]
+        .map((name) => [1, name] as const),
+    );
+    const options = { once: true, after: this.#random.next() < 0.5 };
+    await this.#random.pick<() => void | Promise<void>>([
+      [1, () => this.#runtime.fail(command, "no luck", options)],
+      [1, () => this.#runtime.delay(command, this.#random.between(50, 1000), options)],
+      [2, () => this.#runtime.rule(command, KILL_SHIM, options)],
+      [1, async () => {
+        const release = this.#runtime.hang(command, options);
+        this.#releases.push(release);
+        await pause(this.#random.between(100, 2000));
+        release();
+      }],
+    ])();
   }
 
   #processes() {

@@ -6,6 +6,7 @@ import { EventCollector } from "../harness/events.ts";
 import { assertHistory } from "../harness/history.ts";
 import { LeakAudit } from "../harness/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
+import { RuntimeWrapper } from "../harness/runtime_wrapper.ts";
 import { Chaos } from "./chaos.ts";
 import { Random } from "./random.ts";
 import type { SeenExit } from "./session.ts";
@@ -46,15 +47,16 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   try {
     await daemon.life("warm-up");
     const audit = LeakAudit.take(daemon);
+    const runtime = RuntimeWrapper.create(daemon.dir);
     const session = new Session(daemon);
     await session.up();
     const random = new Random(seed);
     const fork = () => new Random(random.below(2 ** 32));
     const workers = Array.from(
       { length: containers },
-      (_, index) => new Worker(session, fork(), `c${index}`),
+      (_, index) => new Worker(session, fork(), `c${index}`, runtime.path),
     );
-    const chaos = new Chaos(session, fork());
+    const chaos = new Chaos(session, fork(), runtime);
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), durationMs);
     const ended = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);

@@ -10,13 +10,16 @@ export class Worker {
   readonly #session: Session;
   readonly #random: Random;
   readonly #id: string;
+  readonly #runtime: string;
   readonly #waits: Promise<void>[] = [];
   #execs = 0;
 
-  constructor(session: Session, random: Random, id: string) {
+  /** @param runtime What some of the containers get for a runtime. */
+  constructor(session: Session, random: Random, id: string, runtime: string) {
     this.#session = session;
     this.#random = random;
     this.#id = id;
+    this.#runtime = runtime;
   }
 
   /** Goes on until `signal` is aborted or something was violated. */
@@ -97,6 +100,7 @@ export class Worker {
       ...(this.#random.next() < 0.3
         ? { rootfs: [{ type: "bind", source: rootfsDir(), options: ["bind", "ro"] }] }
         : {}),
+      ...(this.#random.next() < 0.4 ? { runtime: this.#runtime } : {}),
       ...(this.#random.next() < 0.2 ? { group: `group-${this.#random.below(2)}` } : {}),
     });
   }
