@@ -254,8 +254,8 @@ Deno.test("a journal with a torn line, a stale socket, half a bundle: the daemon
   assert.equal(events.types("two"), "create start exit delete");
   const left = [...Deno.readDirSync(linux)].map(({ name }) => name);
   assert.deepEqual(left.sort(), ["damaged", "newer"], "what is not understood is left alone");
-  assert.match(daemon.log, /damaged", left alone: /);
-  assert.match(daemon.log, /newer", left alone: .*format 2, this berth reads 1/);
+  assert.match(daemon.log, /damaged"?, left alone: /);
+  assert.match(daemon.log, /newer"?, left alone: .*format 2, this berth reads 1/);
   const hidden = [...Deno.readDirSync(daemon.state)].filter(({ name }) => name.startsWith("."));
   assert.deepEqual(hidden, []);
   // Its place is taken all the same.

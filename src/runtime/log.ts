@@ -8,7 +8,7 @@ import { exportedConsole, exportLine } from "./telemetry.ts";
 export async function configureLog({ level, format }: Config["log"]): Promise<void> {
   const formatter = format === "json"
     ? getJsonLinesFormatter()
-    : getTextFormatter({ timestamp: "rfc3339", level: "abbr", category: "." });
+    : getTextFormatter({ timestamp: "rfc3339", level: "abbr", category: ".", value: renderValue });
   const encoder = new TextEncoder();
   const exported = exportedConsole();
   await configure({
@@ -31,4 +31,9 @@ export async function configureLog({ level, format }: Config["log"]): Promise<vo
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
     ],
   });
+}
+
+/** Words stand as they are; all else is quoted, so that a line stays one line. */
+function renderValue(value: unknown, inspect: (value: unknown) => string): string {
+  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value) ? value : inspect(value);
 }
