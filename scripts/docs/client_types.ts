@@ -1,38 +1,14 @@
 // SPDX-License-Identifier: MIT
-import type { z } from "zod";
-import { daemonContract } from "../../src/rpc/daemon_contract.ts";
-import { eventNotification } from "../../src/rpc/daemon_contract.ts";
-import * as schemas from "../../src/rpc/schemas.ts";
-import { stats } from "../../src/rpc/stats_schema.ts";
+import { daemonContract, eventNotification } from "../../src/rpc/daemon_contract.ts";
 import { isRecord } from "../../src/rpc/to_wire.ts";
 import { jsonSchemaOf } from "./json_schema.ts";
 import type { JsonSchema } from "./json_schema.ts";
-
-/** The schemas whose types get a name, each with a line about it. */
-const NAMED: Readonly<Record<string, readonly [z.ZodType, string]>> = {
-  ContainerStatus: [schemas.containerStatus, "The status of a container."],
-  ExecStatus: [schemas.execStatus, "The status of an exec process."],
-  ShimStatus: [schemas.shimStatus, "How the daemon stands with a container's shim."],
-  ExecState: [schemas.execState, "An exec process in a container's state."],
-  ContainerState: [schemas.containerState, "The whole state of a container."],
-  ExitResult: [schemas.exitResult, "How a process ended."],
-  DeleteResult: [schemas.deleteResult, "Answer of a delete: how the process had ended."],
-  RootfsMount: [schemas.rootfsMount, "One mount that makes up the rootfs."],
-  OciProcess: [schemas.ociProcess, "An OCI process, whole or in part."],
-  EventType: [schemas.eventType, "The type of an event."],
-  OomDetails: [schemas.oomDetails, "Which figures an `oom` event carries."],
-  Event: [schemas.event, "One event as subscribers get it."],
-  Stats: [
-    stats,
-    "The cgroup figures of a container. What the kernel does not offer is absent, never zero.",
-  ],
-};
+import { NAMED_TYPES, nameOf } from "./named_types.ts";
 
 /** The module of the client library that holds the types of every method, made from the contract. */
 export function clientTypes(): string {
-  const named = Object.entries(NAMED).map(([name, [schema, summary]]) => {
-    const json = jsonSchemaOf(schema, "output");
-    const text = typeOf(json, name);
+  const named = Array.from(NAMED_TYPES, ([name, { schema, summary }]) => {
+    const text = typeOf(jsonSchemaOf(schema, "output"), name);
     const kind = text.startsWith("{") ? `interface ${name} ${text}` : `type ${name} = ${text};`;
     return `/** ${summary} */\nexport ${kind}`;
   });
@@ -61,15 +37,8 @@ export function clientTypes(): string {
 
 /** The TypeScript type of a schema: by its name where it has one that is not `own`. */
 function typeOf(schema: JsonSchema, own?: string): string {
-  const key = keyOf(schema);
-  for (const [name, [type]] of Object.entries(NAMED)) {
-    if (
-      name !== own &&
-      (["input", "output"] as const).some((io) => key === keyOf(jsonSchemaOf(type, io)))
-    ) {
-      return name;
-    }
-  }
+  const name = nameOf(schema, own);
+  if (name !== undefined) return name;
   if (Array.isArray(schema.enum)) return schema.enum.map((one) => JSON.stringify(one)).join(" | ");
   if ("const" in schema) return JSON.stringify(schema.const);
   if (Array.isArray(schema.anyOf)) {
@@ -118,9 +87,4 @@ function objectType(schema: JsonSchema): string {
     );
   }
   return `{\n${members.join("\n")}\n}`;
-}
-
-/** What two schemas have in common that stand for the same type. */
-function keyOf({ description: _, ...schema }: JsonSchema): string {
-  return JSON.stringify(schema);
 }

@@ -101,7 +101,7 @@ export interface RootfsMount {
   readonly options?: readonly string[] | undefined;
 }
 
-/** An OCI process, whole or in part. */
+/** An OCI process, whole or in part: what it leaves out comes from the container's spec. */
 export interface OciProcess {
   /** The program and its arguments. */
   readonly args: readonly string[];
@@ -270,7 +270,7 @@ export interface DaemonMethods {
       readonly root: string;
       /** The default OCI runtime. */
       readonly runtime: {
-        /** Where it is; its name if it was not found. */
+        /** As configured: a name in PATH, or a path. */
         readonly path: string;
         /** What it says of itself. */
         readonly version: string;
@@ -434,7 +434,7 @@ export interface DaemonMethods {
     readonly params: {
       /** Container id. */
       readonly id: string;
-      /** Exec id; left out: the init process. */
+      /** Exec id. */
       readonly execId: string;
     };
     /** What is answered. */

@@ -21,7 +21,10 @@ import { stats } from "./stats_schema.ts";
 
 const empty = z.strictObject({});
 const target = z.strictObject({ id: containerId });
-const processTarget = z.strictObject({ id: containerId, execId: execId.optional() });
+const processTarget = z.strictObject({
+  id: containerId,
+  execId: execId.optional().meta({ description: "Exec id; left out: the init process" }),
+});
 
 /** Every method of the daemon's socket. */
 export const daemonContract = {
@@ -38,7 +41,7 @@ export const daemonContract = {
       state: z.string().meta({ description: "The state directory" }),
       root: z.string().meta({ description: "The directory of what outlives a reboot" }),
       runtime: z.object({
-        path: z.string().meta({ description: "Where it is; its name if it was not found" }),
+        path: z.string().meta({ description: "As configured: a name in PATH, or a path" }),
         version: z.string().meta({ description: "What it says of itself" }),
       }).meta({ description: "The default OCI runtime" }),
       startedAt: timestamp,

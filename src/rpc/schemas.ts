@@ -8,7 +8,7 @@ export const containerId = z.string().regex(
 ).meta({ description: "Container id" });
 
 /** The id of an exec process; formed like a container id, unique within its container. */
-export const execId = containerId.meta({ description: "Exec id; left out: the init process" });
+export const execId = containerId.meta({ description: "Exec id" });
 
 /** A signal as a number, or a name with or without `SIG`; resolved by `parseSignal`. */
 export const signal = z.union([z.int().min(1).max(64), z.string().min(1)]).meta({

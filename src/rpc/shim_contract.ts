@@ -16,7 +16,9 @@ import {
 } from "./schemas.ts";
 
 const empty = z.strictObject({});
-const processTarget = z.strictObject({ execId: execId.optional() });
+const processTarget = z.strictObject({
+  execId: execId.optional().meta({ description: "Exec id; left out: the init process" }),
+});
 
 /** One event as a shim keeps it until it is acknowledged; `seq` is the shim's own for the bundle. */
 export const shimEvent = z.object({

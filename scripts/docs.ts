@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+//
+// `deno task docs`: makes docs/reference, docs/openrpc.json and the client's types anew.
+// `deno task docs --check`: fails if they are not what they would be made to.
+// `deno task docs --record`: runs the examples anew first, with real containers, as root.
+import { ROOT } from "./bundle.ts";
+import { EXAMPLES_FILE, readExamples } from "./docs/examples.ts";
+import { format, generatedFiles, staleFiles } from "./docs/pages.ts";
+
+const [option] = Deno.args;
+if (option === "--record") {
+  const { recordExamples } = await import("./docs/record.ts");
+  const text = JSON.stringify(await recordExamples());
+  await Deno.mkdir(`${ROOT}/docs/reference`, { recursive: true });
+  await Deno.writeTextFile(EXAMPLES_FILE, await format(EXAMPLES_FILE, text));
+} else if (option !== undefined && option !== "--check") {
+  console.error("usage: deno task docs [--check | --record]");
+  Deno.exit(2);
+}
+const files = await generatedFiles(await readExamples());
+const stale = await staleFiles(files);
+if (option === "--check") {
+  for (const path of stale) console.error(`${path} is stale: run deno task docs`);
+  Deno.exit(stale.length === 0 ? 0 : 1);
+}
+for (const path of stale) {
+  await Deno.writeTextFile(`${ROOT}/${path}`, files.get(path) ?? "");
+  console.log(`made ${path}`);
+}
+// What the tests' harness has started holds nothing open; end in any case.
+Deno.exit(0);

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+import { stringify } from "smol-toml";
+import { isRecord } from "../../src/rpc/to_wire.ts";
+import { DEFAULT_CONFIG_FILE } from "../../src/runtime/config.ts";
+import { configSchema } from "../../src/runtime/config_schema.ts";
+import { jsonSchemaOf } from "./json_schema.ts";
+import type { JsonSchema } from "./json_schema.ts";
+
+const INTRO = `# Config
+
+A TOML file: \`${DEFAULT_CONFIG_FILE}\` if it is there, or what \`berth daemon --config FILE\` names. Every key
+may be left out. \`--state\`, \`--root\`, \`--socket\` and \`--log-level\` win over the file. A key that is not
+known, a value that does not fit or a file that is no TOML stops the start with its line or key.
+\`berth config\` prints what results.`;
+
+/** The reference page of the config file, made from its schema. */
+export function configPage(): string {
+  const schema = jsonSchemaOf(configSchema, "input");
+  const members = Object.entries(membersOf(schema));
+  const top = members.filter(([, member]) => !isTable(member));
+  const sections = members.filter(([, member]) => isTable(member)).map(([name, member]) =>
+    `## [${name}]\n\n${member.description}\n\n${table(Object.entries(membersOf(member)))}`
+  );
+  const defaults = stringify(configSchema.parse({}));
+  return [
+    INTRO,
+    "## Top level",
+    table(top),
+    ...sections,
+    "## The defaults, as a file",
+    `\`\`\`toml\n${defaults}\n\`\`\``,
+  ].join("\n\n");
+}
+
+function table(members: readonly (readonly [string, JsonSchema])[]): string {
+  const lines = members.map(([name, member]) => {
+    const preset = "default" in member ? `\`${JSON.stringify(member.default)}\`` : "";
+    return `| \`${name}\` | ${typeText(member)} | ${preset} | ${member.description} |`;
+  });
+  return `| key | type | default | meaning |\n| --- | --- | --- | --- |\n${lines.join("\n")}`;
+}
+
+function typeText(schema: JsonSchema): string {
+  if (Array.isArray(schema.enum)) {
+    return schema.enum.map((one) => `\`${JSON.stringify(one)}\``).join(", ");
+  }
+  const { minimum, maximum } = schema;
+  const range = typeof minimum === "number" && typeof maximum === "number"
+    ? ` ${minimum} to ${maximum}`
+    : "";
+  return `${schema.type}${range}`;
+}
+
+function isTable(schema: JsonSchema): boolean {
+  return schema.type === "object";
+}
+
+function membersOf(schema: JsonSchema): Record<string, JsonSchema> {
+  const properties = isRecord(schema.properties) ? Object.entries(schema.properties) : [];
+  return Object.fromEntries(
+    properties.filter((entry): entry is [string, JsonSchema] => isRecord(entry[1])),
+  );
+}

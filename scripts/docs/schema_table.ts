@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+import { isRecord } from "../../src/rpc/to_wire.ts";
+import type { JsonSchema } from "./json_schema.ts";
+import { nameOf } from "./named_types.ts";
+
+/** One member of an object, as a line of a table. */
+interface Row {
+  readonly name: string;
+  readonly type: string;
+  readonly required: boolean;
+  readonly description: string;
+}
+
+/** What {@linkcode memberTable} shows. */
+export interface TableOptions {
+  /** Whether a column says which members may be left out. */
+  readonly required: boolean;
+  /** What is said where there are no members. */
+  readonly empty: string;
+}
+
+/** The members of an object schema as a Markdown table; nested ones by their dotted path. */
+export function memberTable(schema: JsonSchema, options: TableOptions): string {
+  const rows = rowsOf(schema, "");
+  if (rows.length === 0) return options.empty;
+  const columns = options.required
+    ? ["name", "type", "required", "meaning"]
+    : ["name", "type", "meaning"];
+  const lines = rows.map(({ name, type, required, description }) => {
+    const marks = options.required ? [required ? "yes" : ""] : [];
+    // A result's member that may be absent is marked at its name.
+    const mark = !options.required && !required ? "?" : "";
+    return [`\`${name}\`${mark}`, type, ...marks, description];
+  });
+  return [columns, columns.map(() => "---"), ...lines].map((cells) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`
+  ).join("\n");
+}
+
+function rowsOf(schema: JsonSchema, prefix: string): Row[] {
+  const required: readonly unknown[] = Array.isArray(schema.required) ? schema.required : [];
+  const members = Object.entries(isRecord(schema.properties) ? schema.properties : {});
+  return members.flatMap(([key, member]) => {
+    if (!isRecord(member)) return [];
+    const name = `${prefix}${key}`;
+    const row = {
+      name,
+      type: typeText(member),
+      required: required.includes(key),
+      description: typeof member.description === "string" ? member.description : "",
+    };
+    if (nameOf(member) !== undefined) return [row];
+    const item = isRecord(member.items) ? member.items : undefined;
+    if (item !== undefined && nameOf(item) === undefined) {
+      return [row, ...rowsOf(item, `${name}[].`)];
+    }
+    return [row, ...rowsOf(member, `${name}.`)];
+  });
+}
+
+/** A type in words, such as `array of string`. */
+export function typeText(schema: JsonSchema): string {
+  const name = nameOf(schema);
+  if (name !== undefined) return `[${name}](#${name.toLowerCase()})`;
+  if (Array.isArray(schema.enum)) {
+    return schema.enum.map((one) => `\`${JSON.stringify(one)}\``).join(", ");
+  }
+  if ("const" in schema) return `\`${JSON.stringify(schema.const)}\``;
+  if (Array.isArray(schema.anyOf)) {
+    return schema.anyOf.filter(isRecord).map(typeText).join(" or ");
+  }
+  switch (schema.type) {
+    case "integer":
+      return `integer${rangeText(schema)}`;
+    case "array":
+      return `array of ${isRecord(schema.items) ? typeText(schema.items) : "anything"}`;
+    case "object": {
+      const values = schema.additionalProperties;
+      const isMap = schema.properties === undefined && isRecord(values) &&
+        values.type !== undefined;
+      return isMap ? `object of ${typeText(values)}` : "object";
+    }
+    default:
+      return typeof schema.type === "string" ? schema.type : "anything";
+  }
+}
+
+function rangeText({ minimum, maximum }: JsonSchema): string {
+  const low = typeof minimum === "number" && minimum > Number.MIN_SAFE_INTEGER;
+  const high = typeof maximum === "number" && maximum < Number.MAX_SAFE_INTEGER;
+  if (low && high) return ` ${minimum} to ${maximum}`;
+  if (low) return ` ≥ ${minimum}`;
+  return high ? ` ≤ ${maximum}` : "";
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import metaSchemas from "@open-rpc/meta-schema";
+import { Ajv } from "ajv";
+import { ROOT } from "../scripts/bundle.ts";
+import { readExamples } from "../scripts/docs/examples.ts";
+import type { Example } from "../scripts/docs/examples.ts";
+import { generatedFiles, openrpc, staleFiles } from "../scripts/docs/pages.ts";
+import { recordExamples } from "../scripts/docs/record.ts";
+import { daemonContract, eventNotification } from "../src/rpc/daemon_contract.ts";
+import type { Contract } from "../src/rpc/method.ts";
+import { isRecord } from "../src/rpc/to_wire.ts";
+import { shimContract, shimEventNotification } from "../src/rpc/shim_contract.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+
+/** Asserts that examples are what their contract says; answers how each ended. */
+function checkExamples(examples: readonly Example[], contract: Contract): Map<string, string> {
+  return new Map(examples.map(({ method: name, params, result, error }) => {
+    const method = contract[name];
+    assert(method !== undefined, name);
+    method.params.parse(params);
+    if (error !== undefined) return [name, error.data.kind];
+    method.result.parse(result);
+    return [name, "result"];
+  }));
+}
+
+async function deno(...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdin: "null",
+  }).output();
+  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  assert(success, `deno ${args.join(" ")}:\n${text}`);
+  return text;
+}
+
+Deno.test("the reference and the client's types are what the sources make them", async () => {
+  const stale = await staleFiles(await generatedFiles(await readExamples()));
+  assert.deepEqual(stale, [], "run deno task docs");
+});
+
+Deno.test("every method of the daemon has an example, and each still ends as it did", async () => {
+  const recorded = await readExamples();
+  const methods = recorded.daemon.map(({ method }) => method).sort();
+  assert.deepEqual(methods, Object.keys(daemonContract).sort());
+  const now = await recordExamples();
+  assert.deepEqual(
+    checkExamples(now.daemon, daemonContract),
+    checkExamples(recorded.daemon, daemonContract),
+  );
+  assert.deepEqual(
+    checkExamples(now.shim, shimContract),
+    checkExamples(recorded.shim, shimContract),
+  );
+  for (const { event, shimEvent } of [recorded, now]) {
+    eventNotification.params.parse(event);
+    shimEventNotification.params.parse(shimEvent);
+  }
+});
+
+Deno.test("rpc.discover answers docs/openrpc.json, which is OpenRPC by its meta-schema", async () => {
+  await using daemon = await TestDaemon.start();
+  const document = await daemon.peer.call("rpc.discover", {});
+  assert.deepEqual(document, JSON.parse(await Deno.readTextFile(`${ROOT}/docs/openrpc.json`)));
+  assert.deepEqual(document, JSON.parse(JSON.stringify(openrpc())));
+
+  // Its types leave out the one value that it has.
+  const metaSchema: unknown = Reflect.get(metaSchemas, "openrpcDocument");
+  const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
+  const draft7 = ajv.getSchema("http://json-schema.org/draft-07/schema")?.schema;
+  assert(isRecord(metaSchema) && isRecord(draft7) && isRecord(draft7.definitions));
+  // It refers to another rendering of JSON Schema's draft 7.
+  const reference = { properties: { $ref: { type: "string" } } };
+  const definitions = { ...draft7.definitions, JSONSchemaObject: reference };
+  ajv.addSchema({ ...draft7, definitions, $id: "https://meta.json-schema.tools/" });
+  ajv.addSchema({ $ref: "https://meta.json-schema.tools/" }, "https://meta.json-schema.tools");
+  const schema: Record<string, unknown> = { ...metaSchema, $schema: draft7.$id };
+  const validate = ajv.compile(schema);
+  assert(validate(document), ajv.errorsText(validate.errors));
+  const broken = { ...openrpc(), methods: [{ name: "no params" }] };
+  assert(!validate(broken), "the meta-schema does check");
+});
+
+Deno.test("everything public is documented, and the package can be published", async () => {
+  await deno("doc", "--lint", "mod.ts");
+  // Types are checked by `deno task check`.
+  const output = await deno("publish", "--dry-run", "--allow-dirty", "--no-check");
+  assert.match(output, /mod\.ts/);
+  assert.doesNotMatch(output, /_test\.ts|\/tests\/|\/scripts\//);
+});
