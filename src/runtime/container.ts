@@ -271,6 +271,8 @@ export class Container {
     log.warn("{id}: its shim (pid {shim}) is gone", { id: this.id, shim: this.link.pid });
     if (this.#mayAdopt()) {
       try {
+        // Two shims must never look after one container, should only its socket be gone.
+        await this.#context.shims().kill(this.bundle);
         const client = await this.link.attach(true);
         await this.#takeOver(client, await client.call("shim.state", {}));
         return;
