@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { ROOT } from "../scripts/bundle.ts";
+import { ensurePackages } from "../scripts/system_packages.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { EventCollector } from "./harness/events.ts";
+import { LeakAudit } from "./harness/leak_audit.ts";
+import { within } from "./harness/poll.ts";
+import { rootfsDir } from "./harness/rootfs.ts";
+
+interface Output {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(daemon: TestDaemon, argv: readonly string[]): Promise<Output> {
+  const [command = "", ...args] = argv;
+  const child = new Deno.Command(command, {
+    args,
+    cwd: daemon.dir,
+    env: { BERTH_SOCKET: daemon.socket, BERTH_CGROUP_PARENT: `/${daemon.cgroup}` },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const { code, stdout, stderr } = await within(argv.join(" "), child.output(), 60_000);
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+const EXAMPLES = [
+  {
+    name: "Python",
+    packages: ["python3"],
+    argv: ["python3", `${ROOT}/examples/python/berth_client.py`],
+  },
+  { name: "shell", packages: ["socat"], argv: [`${ROOT}/examples/shell/life.sh`] },
+] as const;
+
+for (const { name, packages, argv } of EXAMPLES) {
+  Deno.test(`the ${name} example runs a container, shows its output and leaves nothing`, async () => {
+    await ensurePackages(packages);
+    await using daemon = await TestDaemon.start();
+    await daemon.life("first");
+    using events = await EventCollector.subscribe(daemon.socket);
+    const audit = LeakAudit.take(daemon);
+    const script = 'echo "it said \\"hello\\""; exit 7';
+    const { code, stdout, stderr } = await run(daemon, [...argv, rootfsDir(), "sh", "-c", script]);
+    assert.equal(stdout, 'it said "hello"\n', stderr);
+    assert.equal(code, 7, stderr);
+    await events.wait({ type: "delete" });
+    assert.equal(events.types(), "create start exit delete");
+    await audit.assertClean();
+  });
+
+  Deno.test(`the ${name} example says what was wrong, and leaves nothing`, async () => {
+    await ensurePackages(packages);
+    await using daemon = await TestDaemon.start();
+    await daemon.life("first");
+    const audit = LeakAudit.take(daemon);
+    const { code, stderr } = await run(daemon, [...argv, rootfsDir(), "no-such-program"]);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /RuntimeError/);
+    assert.match(stderr, /no-such-program/);
+    await audit.assertClean();
+  });
+}
