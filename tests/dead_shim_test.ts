@@ -4,6 +4,7 @@ import { NotFoundError } from "../src/rpc/errors.ts";
 import type { Event } from "../src/rpc/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
+import { FifoWriter, makeFifo } from "./harness/fifo.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
@@ -56,8 +57,7 @@ Deno.test("a killed shim takes its container along: processes, mounts, bundle; e
         linux: { namespaces: ["ipc", "uts", "mount"].map((type) => ({ type })) },
       },
     );
-    const stdin = `${daemon.dir}/stdin`;
-    await new Deno.Command("mkfifo", { args: [stdin] }).output();
+    const stdin = makeFifo(daemon.dir);
     const rootfs = [{ type: "bind", source: rootfsDir(), options: ["bind", "ro"] }];
     const { pid, bundle } = await client.call("container.create", {
       id: "dead",
@@ -141,11 +141,16 @@ Deno.test("a paused container whose shim is killed is dead too", async () => {
 Deno.test("the true status of an exit that only the bundle knows is told, the shim dying while no daemon ran", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  const pid = await daemon.run("told", ["sh", "-c", "sleep 0.3; exit 7"]);
+  const stdin = makeFifo(daemon.dir);
+  const spec = daemon.spec(["sh", "-c", "read line; exit 7"]);
+  await client.call("container.create", { id: "told", spec, stdin });
+  const { pid } = await client.call("container.start", { id: "told" });
   const other = await daemon.run("other", ["sleep", "1000"]);
   const { bundle, shimPid } = await client.call("container.state", { id: "told" });
   const otherShim = (await client.call("container.state", { id: "other" })).shimPid;
   await daemon.kill9();
+  await using writer = new FifoWriter(stdin);
+  await writer.write("now\n");
   const recorded = await until("exit.json", () => readJson(`${bundle}/exit.json`));
   for (const shim of [shimPid, otherShim]) Deno.kill(shim, "SIGKILL");
   await daemon.start();
