@@ -91,3 +91,39 @@ Deno.test("everything public is documented, and the package can be published", a
   assert.match(output, /mod\.ts/);
   assert.doesNotMatch(output, /_test\.ts|\/tests\/|\/scripts\//);
 });
+
+Deno.test("every link between the pages leads to a page, and to a heading of it", async () => {
+  const pages = ["README.md", "CONTRIBUTING.md"];
+  for (const dir of ["docs", "docs/reference"]) {
+    for await (const { name } of Deno.readDir(`${ROOT}/${dir}`)) {
+      if (name.endsWith(".md")) pages.push(`${dir}/${name}`);
+    }
+  }
+  const broken: string[] = [];
+  for (const page of pages) {
+    const text = await Deno.readTextFile(`${ROOT}/${page}`);
+    for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      if (!await leadsSomewhere(page, target)) broken.push(`${page}: ${target}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+async function leadsSomewhere(page: string, target: string): Promise<boolean> {
+  const url = new URL(target, `file://${ROOT}/${page}`);
+  try {
+    if (url.hash === "") return (await Deno.stat(url)).isFile || target.endsWith("/");
+    url.hash = "";
+    const headings = (await Deno.readTextFile(url)).matchAll(/^#+ (.*)$/gm);
+    const anchors = Array.from(
+      headings,
+      ([, heading = ""]) =>
+        `#${heading.toLowerCase().replace(/[^\w -]/g, "").replaceAll(" ", "-")}`,
+    );
+    return anchors.includes(new URL(target, `file://${ROOT}/${page}`).hash);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -30,6 +30,7 @@ export const ERROR_CASES: Readonly<Record<keyof DaemonContract, ErrorCases>> = {
   "daemon.info": {},
   "container.create": {
     AlreadyExists: "the id is taken",
+    FailedPrecondition: "a mount of its rootfs failed, or what an earlier one left is still there",
     Unavailable: "its shim could not be started or has died",
     RuntimeError: "the OCI runtime failed; nothing is left of the container",
     DeadlineExceeded: "the shim or the OCI runtime did not answer in time",

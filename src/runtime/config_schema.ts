@@ -16,7 +16,8 @@ const socket = z.strictObject({
       description: "Permissions of the socket. Whoever may write to it is as good as root.",
     }),
   gid: z.int().min(0, "a group id").max(0xffff_fffe, "a group id").optional().meta({
-    description: "Numeric group that the socket is given to. Default: the daemon's own.",
+    description:
+      "Numeric group that the socket is given to; it has to reach `path`, for `state` is closed to all but root. Default: the daemon's own.",
   }),
 });
 
