@@ -59,7 +59,10 @@ export const ERROR_CASES: Readonly<Record<keyof DaemonContract, ErrorCases>> = {
   },
   "container.closeStdin": { ...SHIM, NotFound: "no such container or process" },
   "container.pids": CONTAINER,
-  "container.stats": { ...CONTAINER, FailedPrecondition: "its cgroup is gone" },
+  "container.stats": {
+    ...CONTAINER,
+    FailedPrecondition: "it has stopped: there are no figures to read",
+  },
   "container.update": { ...RUNTIME, FailedPrecondition: "it has stopped" },
   "container.checkpoint": { ...RUNTIME, FailedPrecondition: "it does not run" },
   "container.delete": { ...RUNTIME, FailedPrecondition: "it runs, and `force` is not set" },
