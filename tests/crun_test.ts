@@ -54,12 +54,12 @@ Deno.test("a life with crun for one container, beside another with runc", async 
     await client.call("container.resume", { id: "c" });
     await daemon.restart();
 
-    const process = { args: ["sh", "-c", "touch /tmp/go; exit 3"] };
-    const exec = await daemon.client.call("container.exec", { id: "c", execId: "e", process });
-    assert.equal(
-      (await daemon.client.call("container.wait", { id: "c", execId: exec.execId })).exitStatus,
-      3,
-    );
+    const target = { id: "c", execId: "e" };
+    const process = { args: ["sh", "-c", "exit 3"] };
+    await daemon.client.call("container.exec", { ...target, process });
+    assert.equal((await daemon.client.call("container.wait", target)).exitStatus, 3);
+    const go = { args: ["touch", "/tmp/go"] };
+    await daemon.client.call("container.exec", { id: "c", execId: "go", process: go });
     assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 7);
     assert.equal(await within("the end of its output", reader.text()), "hello\n");
     const deleted = await daemon.client.call("container.delete", { id: "c" });
@@ -69,7 +69,8 @@ Deno.test("a life with crun for one container, beside another with runc", async 
     await history.wait({ type: "delete" });
     assert.equal(
       history.types(),
-      "create start paused resumed exec-added:e exec-started:e exit:e exit delete",
+      "create start paused resumed exec-added:e exec-started:e exit:e " +
+        "exec-added:go exec-started:go exit:go exit delete",
     );
     assert.ok(events.events.length > 0);
     await daemon.client.call("container.delete", { id: "beside", force: true });

@@ -2,11 +2,15 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { TestDaemon } from "./harness/daemon.ts";
+import type { TestDaemonOptions } from "./harness/daemon.ts";
 import { FifoReader, FifoWriter, makeFifo } from "./harness/fifo.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 import type { JsonObject } from "./harness/rootfs.ts";
+
+/** Without shims that wait for a container: what is left of one is gone at once. */
+const COLD: TestDaemonOptions = { config: "[shim]\nwarm = 0\nkeep = 0" };
 
 /** Stdio params of a create. */
 interface Stdio {
@@ -48,8 +52,11 @@ async function readUntil(
 }
 
 /** Has `work` done with a daemon, and checks that nothing but FIFOs and files of the test is left. */
-async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<void> {
-  await using daemon = await TestDaemon.start();
+async function audited(
+  work: (daemon: TestDaemon) => Promise<void>,
+  options: TestDaemonOptions = {},
+): Promise<void> {
+  await using daemon = await TestDaemon.start(options);
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
   await work(daemon);
@@ -133,7 +140,7 @@ Deno.test("a FIFO that is full lets the process wait, not die, and not the daemo
     await using reader = new FifoReader(stdout);
     assert.equal((await within("the rest", reader.bytes())).length, size);
     assert.equal(await finish(daemon, "c"), 0);
-  });
+  }, COLD);
 });
 
 Deno.test("200 MB through stdout arrive byte by byte as they were written", async () => {

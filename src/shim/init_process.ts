@@ -115,7 +115,14 @@ export class InitProcess {
     };
     const called = !(cause instanceof RuntimeError && cause.data["exitCode"] === -1);
     if (this.#io !== undefined && record.checkpoint === undefined && called) {
-      await step("delete", () => runc.delete(record.id, { force: true }));
+      await step("delete", async () => {
+        try {
+          await runc.delete(record.id, { force: true });
+        } catch (error) {
+          // What cannot even delete may be no runtime at all, and has made nothing.
+          if (!(cause instanceof RuntimeError) || this.#hasTrace()) throw error;
+        }
+      });
       await step("kill", () => this.#killCreated());
     }
     await step("stdio", () => this.#io?.close());
@@ -124,6 +131,19 @@ export class InitProcess {
     this.#io = undefined;
     this.#state = { name: "none" };
     return undone;
+  }
+
+  /** Whether the runtime has left anything of the container: a pid, or state under its root. */
+  #hasTrace(): boolean {
+    const { record, paths } = this.#context;
+    if (tryReadPidFile(paths.initPid) !== undefined) return true;
+    try {
+      return Array.from(Deno.readDirSync(record.runtimeRoot))
+        .some(({ name }) => name.startsWith(record.id));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
   }
 
   /** In case the runtime could not: only what is known to be this process's child. */
