@@ -319,3 +319,24 @@ async function killShimWithoutDaemon(
   Deno.kill(shimPid, "SIGKILL");
   return record;
 }
+
+Deno.test("the cgroup of a container whose create was killed half-way is removed", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const cgroup = `${daemon.cgroup}/half-made`;
+  // As a runtime does that is killed before it has recorded the container.
+  wrapper.rule(
+    "create",
+    `for dir in /sys/fs/cgroup/*/; do mkdir -p "$dir${cgroup}" || :; done; kill -9 $$`,
+  );
+  for (let round = 0; round < 2; round++) {
+    await assert.rejects(daemon.client.call("container.create", {
+      id: "half",
+      spec: daemon.spec(["true"], { linux: { cgroupsPath: `/${cgroup}` } }),
+      runtime: wrapper.path,
+    }));
+    await audit.assertClean();
+  }
+});

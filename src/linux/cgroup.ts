@@ -2,6 +2,7 @@
 // Cgroups of containers, v1, v2 and hybrid: found by a process, then used by their paths alone.
 export {
   type Cgroup,
+  cgroupDirs,
   cgroupHierarchies,
   findCgroup,
   type FindCgroupOptions,

@@ -71,6 +71,17 @@ export function findCgroup(pid: number, options: FindCgroupOptions = {}): Cgroup
   return { version: Object.keys(paths).some(isController) ? 1 : 2, paths };
 }
 
+/**
+ * The directories, one per hierarchy, where a runtime makes the cgroup that an OCI spec names by an
+ * absolute path (linux.cgroupsPath, cgroupfs driver); whether they are there is not looked at.
+ */
+export function cgroupDirs(
+  path: string,
+  hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
+): string[] {
+  return [...new Set(hierarchies.map(({ mountPoint }) => mountPoint + path))];
+}
+
 /** proc_pid_cgroup: `hierarchy-id:controllers:path` a line, no controllers meaning v2. */
 function readMembership(path: string): ReadonlyMap<string, string> | undefined {
   let text: string;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { ESRCH, isErrno } from "../linux/errno.ts";
-import { findCgroup } from "../linux/cgroup.ts";
+import { cgroupDirs, findCgroup } from "../linux/cgroup.ts";
 import type { Cgroup } from "../linux/cgroup.ts";
 import { readJson, writeJsonAtomic } from "../oci/bundle.ts";
+import { backoff } from "./backoff.ts";
 import type { Bundle } from "./bundle.ts";
 
 /** Where a bundle keeps the cgroup of its container: it must be found when no process is left. */
@@ -40,4 +41,32 @@ export function recordCgroup(bundle: Bundle, cgroup: Cgroup): void {
 /** The cgroup kept in the bundle, if it came that far. */
 export function recordedCgroup(bundle: Bundle): Cgroup | undefined {
   return readJson<Cgroup>(path(bundle));
+}
+
+/**
+ * Removes the cgroup of a container whose create was cut short, which the runtime made before it
+ * knew of the container and so cannot remove. Only one with nothing in it, at the absolute path that
+ * the spec names: what somebody else uses stays.
+ */
+export async function removePlannedCgroup(bundle: Bundle): Promise<void> {
+  const { linux } = readJson<{ linux?: { cgroupsPath?: unknown } }>(bundle.paths.config) ?? {};
+  const path = linux?.cgroupsPath;
+  if (typeof path !== "string" || !/^\/[^/]/.test(path) || path.split("/").includes("..")) return;
+  const left = new Set(cgroupDirs(path));
+  // The kernel keeps one busy for a moment after its last process has gone.
+  for (const delay of backoff({ first: 5, most: 100, attempts: 8 })) {
+    for (const dir of left) if (removed(dir)) left.delete(dir);
+    if (left.size === 0) return;
+    await delay();
+  }
+}
+
+/** rmdir(2): a cgroup with processes, or with others below it, is busy. */
+function removed(dir: string): boolean {
+  try {
+    Deno.removeSync(dir);
+    return true;
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound;
+  }
 }

@@ -16,7 +16,7 @@ import type { ShimContract, ShimState } from "../rpc/shim_contract.ts";
 import type { Stats } from "../rpc/stats_schema.ts";
 import { backoff } from "./backoff.ts";
 import type { Bundle } from "./bundle.ts";
-import { cgroupOf, recordCgroup, recordedCgroup } from "./bundle_cgroup.ts";
+import { cgroupOf, recordCgroup, recordedCgroup, removePlannedCgroup } from "./bundle_cgroup.ts";
 import type { ContainerContext } from "./container_context.ts";
 import { ContainerEvents } from "./container_events.ts";
 import { deleteFromRuntime, initPidByRuntime } from "./destroy.ts";
@@ -442,6 +442,7 @@ export class Container {
     for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
       try {
         this.bundle.unmount();
+        if (!this.#events.created) await removePlannedCgroup(this.bundle);
         this.#events.deleted(this.#result());
         this.bundle.remove();
         return;

@@ -144,7 +144,7 @@ if [ -e "$dir/$sub.before" ]; then . "$dir/$sub.before"; fi
 if [ ! -e "$dir/$sub.after" ]; then exec "$real" "$@"; fi
 "$real" "$@"
 status=$?
-. "$dir/$sub.after"
+if [ -e "$dir/$sub.after" ]; then . "$dir/$sub.after"; fi
 exit "$status"
 `;
 }
