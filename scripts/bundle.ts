@@ -47,8 +47,31 @@ export async function bundle(options: BundleOptions): Promise<string> {
   if (!success) {
     throw new Error(`deno bundle of ${entry} failed:\n${new TextDecoder().decode(stderr)}`);
   }
+  await requireLazily(outDir);
   const name = entry.slice(entry.lastIndexOf("/") + 1).replace(/\.ts$/, ".js");
   return `${outDir}/${name}`;
+}
+
+/** The `require` of CommonJS modules as the bundler makes it, minified or not. */
+const REQUIRE = new RegExp(
+  String.raw`import\s*\{\s*createRequire as (\w+)\s*\}\s*from\s*"node:module";` +
+    String.raw`\s*var (\w+)\s*=\s*\1\(import\.meta\.url\);`,
+);
+
+/**
+ * The bundler puts `require`, which only a library of the daemon calls, and only for built-in
+ * modules, into a chunk that every role loads. As it makes it, it loads Deno's whole Node layer:
+ * 4 MB for every shim. Here that layer is loaded when `require` is called.
+ */
+async function requireLazily(dir: string): Promise<void> {
+  for (const { name, text } of (await readBundle(dir)).values()) {
+    const lazy = text.replace(
+      REQUIRE,
+      (_, _createRequire, require) =>
+        `var ${require} = (name) => globalThis.process.getBuiltinModule(name);`,
+    );
+    if (lazy !== text) await Deno.writeTextFile(`${dir}/${name}`, lazy);
+  }
 }
 
 /** A file of a bundle and the chunks that it pulls in. */

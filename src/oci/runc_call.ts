@@ -2,6 +2,7 @@
 import { EACCES, ENOENT, ESRCH, isErrno } from "../linux/errno.ts";
 import { memfd, OwnedFd, preadAll } from "../linux/fd.ts";
 import { SIGKILL } from "../linux/signals.ts";
+import { after } from "../linux/timer.ts";
 import { BerthError, DeadlineExceededError, RuntimeError } from "../rpc/errors.ts";
 import type { ErrorData } from "../rpc/errors.ts";
 import { CallLog } from "./runc_log.ts";
@@ -153,7 +154,7 @@ async function exitWithin(
   const who = `${subject(call)}${nameOf(context.command)} ${call.subcommand}`;
   const data = dataOf(call, {});
   const grace = Promise.withResolvers<undefined>();
-  const timers: ReturnType<typeof setTimeout>[] = [];
+  const timers: Disposable[] = [];
   let failure: { readonly error: unknown } | undefined;
   const giveUp = (error: unknown) => {
     failure ??= { error };
@@ -163,13 +164,11 @@ async function exitWithin(
       if (!isErrno(killError, ESRCH)) throw killError;
       // It has just ended by itself.
     }
-    timers.push(setTimeout(() => grace.resolve(undefined), KILL_GRACE));
+    timers.push(after(KILL_GRACE, () => grace.resolve(undefined)));
   };
   if (timeoutMs !== undefined) {
     const message = `${who} did not end within ${timeoutMs} ms and was killed`;
-    timers.push(
-      setTimeout(() => giveUp(new DeadlineExceededError(message, { data })), timeoutMs),
-    );
+    timers.push(after(timeoutMs, () => giveUp(new DeadlineExceededError(message, { data }))));
   }
   const onAbort = () => {
     const reason: unknown = signal?.reason;
@@ -184,7 +183,7 @@ async function exitWithin(
   else signal?.addEventListener("abort", onAbort, { once: true });
   // What undoes this call should not meet a runtime that still works at it, so its end is awaited.
   const exit = await Promise.race([child.exited, grace.promise]);
-  timers.forEach(clearTimeout);
+  for (const timer of timers) timer[Symbol.dispose]();
   signal?.removeEventListener("abort", onAbort);
   if (exit !== undefined && (failure === undefined || exit.signal !== SIGKILL)) return exit;
   throw failure?.error;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sleep } from "../linux/timer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Peer } from "./peer.ts";
 import type { ErrorListener, Handlers } from "./peer.ts";
@@ -94,7 +95,7 @@ export class Server implements AsyncDisposable {
       } catch (error) {
         if (!this.#listening) return;
         this.#options.onError?.(`accepting on ${this.path}`, error);
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+        await sleep(ACCEPT_RETRY_MS);
       }
     }
   }

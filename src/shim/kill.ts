@@ -2,6 +2,7 @@
 import { kill } from "../linux/process.ts";
 import type { Exit } from "../linux/reaper.ts";
 import { SIGKILL } from "../linux/signals.ts";
+import { nextTurn } from "../rpc/next_turn.ts";
 
 /** The exit to come of a process; in an object, for async functions wait for a bare promise. */
 export interface Watched {
@@ -16,7 +17,7 @@ export async function killUnlessExited(pid: number, { exited }: Watched): Promis
   let over = false;
   const end = () => void (over = true);
   exited.then(end, end);
-  // An exit that has been seen is told in microtasks, all of which run before a timer does.
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  // An exit that has been seen is told in microtasks, all of which run before the next turn.
+  await nextTurn();
   if (!over) kill(pid, SIGKILL);
 }

@@ -38,7 +38,7 @@ export class ServedBundle {
   readonly #options: ServedBundleOptions;
   readonly #inode: number | null;
   #server: Server | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: Disposable | undefined;
   #left = false;
   #recorded = false;
   /** Ends when nothing of it is left in this process; until then answers may be on their way. */
@@ -75,7 +75,7 @@ export class ServedBundle {
     };
     writeJsonAtomic(this.paths.shimRecord, record);
     this.#recorded = true;
-    this.#timer = setTimeout(() => this.#checkCreated(), CREATE_WITHIN);
+    this.#timer = after(CREATE_WITHIN, () => this.#checkCreated());
   }
 
   #checkCreated(): void {
@@ -112,7 +112,7 @@ export class ServedBundle {
   async leave(): Promise<void> {
     if (this.#left) return;
     this.#left = true;
-    clearTimeout(this.#timer);
+    this.#timer?.[Symbol.dispose]();
     this.#server?.stopListening();
     await this.service.release();
     if (this.#recorded && this.#exists()) removeFile(this.paths.shimRecord);
