@@ -211,7 +211,8 @@ export class Container {
         return;
       }
       this.link.unavailable(error);
-      void this.#retryUnavailable();
+      // One of another protocol answers, and will not change its mind.
+      void this.#retryUnavailable(error instanceof FailedPreconditionError ? 2_000 : 100);
     }
   }
 
@@ -248,9 +249,9 @@ export class Container {
    * A wedged shim may come to itself again, or die. Waits for that without the lock, which a forced
    * delete needs.
    */
-  async #retryUnavailable(): Promise<void> {
+  async #retryUnavailable(first = 100): Promise<void> {
     const waiting = () => this.link.status === "unavailable" && !this.link.leaving;
-    for (const delay of backoff({ first: 100, most: 500 })) {
+    for (const delay of backoff({ first, most: Math.max(first, 500) })) {
       if (!await delay(this.#context.stopping) || !waiting()) return;
       if (!await this.link.probe()) continue;
       using _lock = await this.#lock.acquire();
