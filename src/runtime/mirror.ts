@@ -33,7 +33,8 @@ export class Mirror {
       this.status = state.status;
     }
     if (state.pid > 0) this.pid = state.pid;
-    if (state.startedAt !== undefined) this.startedAt = state.startedAt;
+    // The event's time is what was answered so far; the shim noted its own a moment before.
+    this.startedAt ??= state.startedAt;
     if (state.exitStatus !== undefined && state.exitedAt !== undefined) {
       this.ended(undefined, {
         exitStatus: state.exitStatus,
@@ -61,7 +62,7 @@ export class Mirror {
         break;
       case "start":
         this.pid = event.pid;
-        this.startedAt ??= event.timestamp;
+        this.startedAt = event.timestamp;
         if (this.status === "created") this.status = "running";
         break;
       case "exec-added":
