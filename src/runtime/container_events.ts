@@ -63,7 +63,11 @@ export class ContainerEvents {
   take(event: ShimEvent): void {
     if (event.seq <= this.#shimSeq) return;
     this.#shimSeq = event.seq;
-    if (event.type === "exit") this.#options.beforeExit();
+    if (event.type === "exit") {
+      this.#options.beforeExit();
+      if (event.execId === undefined) this.#execExits();
+      else if (!this.#running.has(event.execId)) return this.#options.ack(event.seq);
+    }
     const { seq, exitStatusUnknown: _, ...rest } = event;
     this.publish({ ...rest, ...this.#names }, seq);
     // After the event is in the journal: who is woken by this finds it there.
@@ -91,11 +95,20 @@ export class ContainerEvents {
     const recorded = bundle.exitRecord();
     const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
     this.#options.beforeExit();
-    for (const [execId, pid] of [...this.#running]) this.#exit(pid, killed, execId);
+    this.#execExits();
     const pid = recorded?.pid ?? mirror.pid;
     // For whoever has to tell the delete, should this daemon not come to that.
     if (recorded === undefined) bundle.recordExit({ pid, ...killed });
     this.#exit(pid, recorded ?? killed, undefined);
+  }
+
+  /**
+   * Says the exits of execs that nobody has told of when init's is to be told: an exec of which a
+   * shim that took over knows nothing, or that outlived init. Should one be told later, it was told.
+   */
+  #execExits(): void {
+    const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
+    for (const [execId, pid] of [...this.#running]) this.#exit(pid, killed, execId);
   }
 
   #exit(pid: number, { exitStatus, exitedAt }: ExitResult, execId: string | undefined): void {
