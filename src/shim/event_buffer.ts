@@ -1,30 +1,48 @@
 // SPDX-License-Identifier: MIT
 import type { ShimEvent } from "../rpc/shim_contract.ts";
+import type { ProcessExit } from "./init_states.ts";
 
 /** An event before it has its number and time. */
 export type EventDraft = Omit<ShimEvent, "seq" | "timestamp">;
 
-/** Is told of each event, in order; must not throw. */
-export type EventListener = (event: ShimEvent) => void;
+/** One call of the OCI runtime that has ended. */
+export interface RuntimeCall {
+  readonly subcommand: string;
+  readonly durationMs: number;
+  readonly exitCode: number;
+}
+
+/** What a subscriber is told; must not throw. */
+export interface ShimListener {
+  /** Each event, in order. */
+  event(event: ShimEvent): void;
+  /** Each call of the OCI runtime, when it has ended. */
+  runtimeCall?(call: RuntimeCall): void;
+}
+
+/** An event that waits to be numbered. */
+interface HeldEvent {
+  readonly event: Omit<ShimEvent, "seq">;
+  /** The number that it may have been published with before. */
+  readonly was: number | undefined;
+}
 
 /** How many events that nobody acknowledged are kept before the shim takes on no more processes. */
 export const MAX_KEPT = 10_000;
 
 /**
- * The events of one container from when they happen until the daemon says that it has them. Nothing
- * is ever dropped: what bounds it is that nothing new is started once {@linkcode full}.
+ * The events of one container from when they happen until the daemon says that it has them, and who
+ * listens. Nothing is ever dropped: what bounds it is that nothing new is started once
+ * {@linkcode full}.
  */
 export class EventBuffer {
-  #seq: number;
+  #seq = 0;
   #kept: ShimEvent[] = [];
-  readonly #listeners = new Set<EventListener>();
+  /** Events are held back while it is not known how far the daemon is. */
+  #held: HeldEvent[] | undefined;
+  readonly #listeners = new Set<ShimListener>();
 
-  /** @param start Number before the first event's; a shim that takes over goes on above. */
-  constructor(start = 0) {
-    this.#seq = start;
-  }
-
-  /** Number of the last event; the start number before the first. */
+  /** Number of the last event; 0 before the first. */
   get latest(): number {
     return this.#seq;
   }
@@ -34,25 +52,65 @@ export class EventBuffer {
     return this.#kept.length >= MAX_KEPT;
   }
 
-  /** Numbers, keeps and hands out one event. */
-  publish(draft: EventDraft): ShimEvent {
-    const event: ShimEvent = {
-      seq: ++this.#seq,
-      timestamp: new Date().toISOString(),
-      ...draft,
-    };
-    this.#kept.push(event);
-    for (const listener of this.#listeners) listener(event);
-    return event;
+  /**
+   * Holds events back until the first {@linkcode subscribe}, which says how far another shim's
+   * numbers have gone: this one's go on above.
+   */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** The number that an event will get that follows so many others; undefined while held back. */
+  next(others = 0): number | undefined {
+    return this.#held === undefined ? this.#seq + 1 + others : undefined;
+  }
+
+  /**
+   * Numbers, keeps and hands out one event.
+   *
+   * @param was the number that an earlier shim has published it with, or would have: if the
+   *   daemon has that, it is not published again. Only while held back.
+   */
+  publish(draft: EventDraft, was?: number): void {
+    const event = { timestamp: new Date().toISOString(), ...draft };
+    if (this.#held !== undefined) this.#held.push({ event, was });
+    else this.#add(event);
+  }
+
+  /** Publishes how a process has ended. */
+  publishExit(pid: number, exit: ProcessExit, execId?: string, was?: number): void {
+    this.publish({ type: "exit", pid, ...(execId === undefined ? {} : { execId }), ...exit }, was);
+  }
+
+  #add(event: Omit<ShimEvent, "seq">): void {
+    const numbered = { seq: ++this.#seq, ...event };
+    this.#kept.push(numbered);
+    for (const listener of this.#listeners) listener.event(numbered);
+  }
+
+  /** Tells of a call of the OCI runtime. */
+  runtimeCall(call: RuntimeCall): void {
+    for (const listener of this.#listeners) listener.runtimeCall?.(call);
   }
 
   /** Hands every kept event after `after` to `listener` at once, then each new one. */
-  subscribe(after: number, listener: EventListener): Disposable {
+  subscribe(after: number, listener: ShimListener): Disposable {
+    this.#release(after);
     for (const event of this.#kept) {
-      if (event.seq > after) listener(event);
+      if (event.seq > after) listener.event(event);
     }
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  #release(after: number): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    this.#seq = after;
+    for (const { event, was } of held) {
+      if (was === undefined || was > after) this.#add(event);
+    }
   }
 
   /** Forgets the events up to and including `seq`. */

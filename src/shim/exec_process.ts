@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { kill } from "../linux/process.ts";
 import type { Stdio } from "../oci/bundle.ts";
 import { readJson, writeJsonAtomic } from "../oci/bundle.ts";
 import { mergeProcess } from "../oci/exec_process.ts";
+import type { AdoptedProcess } from "./adopted_process.ts";
+import { AdoptedStdio } from "./adopted_stdio.ts";
+import type { ExecRecord } from "./exec_record.ts";
 import { PublishedExit } from "./exit_order.ts";
 import type { ProcessExit } from "./init_states.ts";
 import type { ProcessContext } from "./init_process.ts";
@@ -30,6 +34,7 @@ export class ExecProcess {
   readonly #context: ProcessContext;
   #state: ExecState = { name: "creating" };
   #io: ProcessIo | undefined;
+  #adopted: AdoptedProcess | undefined;
 
   constructor(context: ProcessContext, execId: string) {
     this.#context = context;
@@ -105,6 +110,24 @@ export class ExecProcess {
     return { exited };
   }
 
+  /** Takes over what another shim has started; `process` is undefined where it lives no more. */
+  adopt({ pid, stdio }: ExecRecord, process: AdoptedProcess | undefined): void {
+    this.#io = new AdoptedStdio(stdio, process !== undefined);
+    this.#adopted = process;
+    this.#to("started", pid);
+  }
+
+  /**
+   * Signals it while it runs.
+   *
+   * @throws {LinuxError} ESRCH if it has been reaped, which is about to be told.
+   */
+  signal(signal: number): void {
+    if (this.#adopted !== undefined) this.#adopted.signal(signal);
+    // The kernel cannot give this pid to another process: it is our child, and not reaped yet.
+    else kill(this.pid, signal);
+  }
+
   /** It has ended. */
   exited(exit: ProcessExit): void {
     const pid = this.pid;
@@ -123,6 +146,7 @@ export class ExecProcess {
   async release(): Promise<void> {
     const io = this.#io;
     this.#io = undefined;
+    this.#adopted?.[Symbol.dispose]();
     await io?.close();
   }
 

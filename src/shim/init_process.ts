@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 import type { Poller } from "../linux/poller.ts";
+import { kill } from "../linux/process.ts";
 import type { Reaper } from "../linux/reaper.ts";
 import type { BundlePaths, BundleRecord } from "../oci/bundle.ts";
-import { BerthError, RuntimeError } from "../rpc/errors.ts";
+import { BerthError, FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
 import type { Runc } from "../oci/runc.ts";
+import { AdoptedProcess } from "./adopted_process.ts";
+import { AdoptedStdio } from "./adopted_stdio.ts";
+import { readExitRecord } from "./exit_record.ts";
 import { openIo } from "./io.ts";
 import { killUnlessExited } from "./kill.ts";
 import type { Watched } from "./kill.ts";
@@ -12,6 +16,7 @@ import { nextState, wrongState } from "./init_states.ts";
 import { readPidFile, removeFile, tryReadPidFile } from "./pid_file.ts";
 import type { ProcessIo } from "./process_io.ts";
 import { mountRootfs, unmountRootfs } from "./rootfs.ts";
+import { unseenExit } from "./watch.ts";
 
 /** How often a pause is tried where the container does not freeze in the time it is given. */
 const MAX_PAUSE_ATTEMPTS = 10;
@@ -35,6 +40,7 @@ export class InitProcess {
   readonly #context: ProcessContext;
   #state: InitState = { name: "none" };
   #io: ProcessIo | undefined;
+  #adopted: AdoptedProcess | undefined;
 
   constructor(context: ProcessContext) {
     this.#context = context;
@@ -101,6 +107,73 @@ export class InitProcess {
     return { exited: reaper.watch(pid) };
   }
 
+  /**
+   * Takes over what a shim that has died left: answers how init has ended, or what to watch for
+   * its end. A create that was cut short is undone.
+   */
+  async adopt(): Promise<{ readonly exit?: ProcessExit; readonly watched?: Watched }> {
+    const { record, paths, runc, reaper, poller } = this.#context;
+    const pid = tryReadPidFile(paths.initPid) ?? 0;
+    const recorded = readExitRecord(paths.exitRecord, record.instance);
+    if (recorded !== undefined) {
+      const { instance: _, pid: exitPid, ...exit } = recorded;
+      this.#found("stopped", exitPid);
+      return { exit };
+    }
+    if (pid === 0 && record.checkpoint !== undefined) {
+      this.#io = openIo(record.stdio, paths.dir, "init.tty", poller);
+      this.#state = { name: "created", pid };
+      return {};
+    }
+    let status = "";
+    // Where the runtime says that it is alive it has compared its start time.
+    const lives = async () => {
+      status = (await runc.state(record.id))?.status ?? "";
+      return status === "created" || status === "running" || status === "paused";
+    };
+    const process = pid === 0 ? undefined : await AdoptedProcess.open(pid, poller, lives);
+    if (process !== undefined) {
+      this.#found(status, pid);
+      if (!isChild(pid)) {
+        this.#adopted = process;
+        return { watched: process };
+      }
+      process[Symbol.dispose]();
+      return { watched: { exited: reaper.watch(pid) } };
+    }
+    if (
+      pid !== 0 && (status === "" ? await runc.state(record.id) : { status })?.status === "stopped"
+    ) {
+      this.#found("stopped", pid);
+      return { exit: unseenExit() };
+    }
+    if (await this.#undoCreate(undefined)) return {};
+    throw new FailedPreconditionError(
+      `container ${record.id}: what is left of its create cannot be removed yet`,
+      { data: { id: record.id } },
+    );
+  }
+
+  /** One that has ended still is what it was until its end is told. */
+  #found(status: string, pid: number): void {
+    const { stdio } = this.#context.record;
+    this.#io = new AdoptedStdio(stdio, status !== "stopped");
+    this.#state = status === "running" || status === "paused"
+      ? { name: status, pid }
+      : { name: "created", pid };
+  }
+
+  /**
+   * Signals init while it lives.
+   *
+   * @throws {LinuxError} ESRCH if it has been reaped, which is about to be told.
+   */
+  signal(signal: number): void {
+    if (this.#adopted !== undefined) this.#adopted.signal(signal);
+    // The kernel cannot give this pid to another process: it is our child, and not reaped yet.
+    else kill(this.pid, signal);
+  }
+
   /** Undoes whatever of create has been done; answers whether all of it could be. */
   async #undoCreate(cause: unknown): Promise<boolean> {
     const { record, paths, runc } = this.#context;
@@ -114,7 +187,8 @@ export class InitProcess {
       }
     };
     const called = !(cause instanceof RuntimeError && cause.data["exitCode"] === -1);
-    if (this.#io !== undefined && record.checkpoint === undefined && called) {
+    const begun = this.#io !== undefined || this.#state.name === "none";
+    if (begun && record.checkpoint === undefined && called) {
       await step("delete", async () => {
         try {
           await runc.delete(record.id, { force: true });
@@ -123,7 +197,8 @@ export class InitProcess {
           if (!(cause instanceof RuntimeError) || this.#hasTrace()) throw error;
         }
       });
-      await step("kill", () => this.#killCreated());
+      // A pid that another shim left proves nothing; the runtime has compared its start time.
+      if (this.#state.name !== "none") await step("kill", () => this.#killCreated());
     }
     await step("stdio", () => this.#io?.close());
     await step("unmount", () => unmountRootfs(record.id, paths.rootfs, record.rootfs));
@@ -259,8 +334,20 @@ export class InitProcess {
 
   /** Lets go of its stdio without touching the container. */
   async release(): Promise<void> {
+    this.#adopted?.[Symbol.dispose]();
     await this.#io?.close();
     this.#io = undefined;
+  }
+}
+
+/** Whether it is this process that will reap it. */
+function isChild(pid: number): boolean {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return new RegExp(`^PPid:\\s+${Deno.pid}$`, "m").test(status);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -19,8 +19,8 @@ export type InitState =
   | { readonly name: "none" }
   | { readonly name: "creating" }
   | { readonly name: "created"; readonly pid: number }
-  | { readonly name: "running"; readonly pid: number; readonly startedAt: string }
-  | { readonly name: "paused"; readonly pid: number; readonly startedAt: string }
+  | { readonly name: "running"; readonly pid: number; readonly startedAt?: string }
+  | { readonly name: "paused"; readonly pid: number; readonly startedAt?: string }
   | {
     readonly name: "stopped";
     readonly pid: number;

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: MIT
+import { ESRCH, isErrno } from "../linux/errno.ts";
 import { kill } from "../linux/process.ts";
 import type { Exit } from "../linux/reaper.ts";
-import { SIGKILL } from "../linux/signals.ts";
+import { parseSignal, SIGKILL } from "../linux/signals.ts";
+import { InvalidParamsError, NotFoundError } from "../rpc/errors.ts";
 import { nextTurn } from "../rpc/next_turn.ts";
 
-/** The exit to come of a process; in an object, for async functions wait for a bare promise. */
+/** A process whose exit is awaited. */
 export interface Watched {
+  /** Resolves when it has exited; rejects if that was not seen. */
   readonly exited: Promise<Exit>;
+  /**
+   * Signals it where it is no child of this process, whose pid nobody else could have.
+   *
+   * @throws LinuxError ESRCH when it has exited
+   */
+  signal?(signal: number): void;
 }
 
 /**
@@ -20,4 +29,52 @@ export async function killUnlessExited(pid: number, { exited }: Watched): Promis
   // An exit that has been seen is told in microtasks, all of which run before the next turn.
   await nextTurn();
   if (!over) kill(pid, SIGKILL);
+}
+
+/**
+ * Resolves a signal given by number or name.
+ *
+ * @throws {InvalidParamsError} if there is none.
+ */
+export function signalNumber(signal: number | string): number {
+  try {
+    return parseSignal(signal);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new InvalidParamsError(message, [{ path: "signal", message }], { cause: error });
+  }
+}
+
+/**
+ * Does `send`, which signals a process.
+ *
+ * @throws {NotFoundError} if it was reaped in this turn of the event loop, and is about to be told.
+ */
+export function signalling(id: string, execId: string | undefined, send: () => void): void {
+  try {
+    send();
+  } catch (error) {
+    if (isErrno(error, ESRCH)) throw hasExited(id, execId);
+    throw error;
+  }
+}
+
+/** The error that says that a process cannot be signalled any more. */
+export function hasExited(id: string, execId?: string): NotFoundError {
+  return new NotFoundError(`cannot signal ${nameOf(id, execId)}: it has exited`, {
+    data: targetData(id, execId),
+  });
+}
+
+/** How a process of a container is named in messages. */
+export function nameOf(id: string, execId: string | undefined): string {
+  return execId === undefined ? `container ${id}` : `exec ${execId} of container ${id}`;
+}
+
+/** What an error about a process has as its data. */
+export function targetData(
+  id: string,
+  execId: string | undefined,
+): { id: string; execId?: string } {
+  return execId === undefined ? { id } : { id, execId };
 }

@@ -15,7 +15,8 @@ import {
   stdin,
 } from "./params.ts";
 import type { Shape } from "./params.ts";
-import type { RuntimeCall, ShimService } from "./service.ts";
+import type { RuntimeCall } from "./event_buffer.ts";
+import type { ShimService } from "./service.ts";
 
 /** What the process around a service answers on the bundle's socket. */
 export interface HostMethods {

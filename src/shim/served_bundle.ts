@@ -60,7 +60,8 @@ export class ServedBundle {
   }
 
   /** Listens on the bundle's socket and says so in its `shim.json`. */
-  async open(_adopt: boolean): Promise<void> {
+  async open(adopt: boolean): Promise<void> {
+    if (adopt) await this.service.adopt();
     this.#server = await Server.listen(this.paths.shimSocket, {
       mode: 0o600,
       handlers: shimHandlers(this.service, this.#options.host),

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+import type { EventBuffer, EventDraft } from "./event_buffer.ts";
+import type { ExecRecord } from "./exec_record.ts";
+import { readExecRecords } from "./exec_record.ts";
+import type { Execs } from "./execs.ts";
+import type { InitProcess, ProcessContext } from "./init_process.ts";
+import type { ProcessExit } from "./init_states.ts";
+import type { Watched } from "./kill.ts";
+
+/** What {@linkcode adoptBundle} fills with what it finds. */
+export interface AdoptOptions {
+  readonly context: ProcessContext;
+  readonly init: InitProcess;
+  readonly execs: Execs;
+  readonly events: EventBuffer;
+  /** Waits for the exit of an init that lives. */
+  readonly watchInit: (watched: Watched) => void;
+  /** Takes note of the exit of an init that does not. */
+  readonly initEnded: (exit: ProcessExit) => void;
+}
+
+/** The event of `create` is always a shim's first one, that of `start` its second one. */
+const CREATE_SEQ = 1, START_SEQ = 2;
+
+/**
+ * Finds out what a shim that has died left of its container and takes it over. The events that it
+ * may not have been able to tell any more are told again, each only if the daemon has not got it:
+ * their numbers can be known.
+ */
+export async function adoptBundle(options: AdoptOptions): Promise<void> {
+  const { context, init, execs, events } = options;
+  events.hold();
+  const found = await init.adopt();
+  if (init.state.name === "none") return;
+  const records = readExecRecords(context.paths.dir);
+  events.publish({ type: "create", pid: init.pid }, CREATE_SEQ);
+  if (init.state.name === "running" || init.state.name === "paused") {
+    events.publish({ type: "start", pid: init.pid }, START_SEQ);
+  }
+  for (const [was, event] of eventsOf(records)) events.publish(event, was);
+  for (const record of records) await execs.adopt(record);
+  if (found.exit !== undefined) options.initEnded(found.exit);
+  else if (found.watched !== undefined) options.watchInit(found.watched);
+}
+
+/** The events that were, or should have been, published of execs, in their order. */
+function eventsOf(records: readonly ExecRecord[]): [was: number | undefined, EventDraft][] {
+  const events: [number | undefined, EventDraft][] = [];
+  for (const { execId, pid, startedSeq, exit, exitSeq } of records) {
+    events.push([startedSeq === undefined ? undefined : startedSeq - 1, {
+      type: "exec-added",
+      pid,
+      execId,
+    }]);
+    events.push([startedSeq, { type: "exec-started", pid, execId }]);
+    if (exit !== undefined) events.push([exitSeq, { type: "exit", pid, execId, ...exit }]);
+  }
+  return events.sort(([a = Infinity], [b = Infinity]) => a === b ? 0 : a - b);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+import { ESRCH, isErrno } from "../linux/errno.ts";
+import type { Poller } from "../linux/poller.ts";
+import { Pidfd } from "../linux/process.ts";
+import type { Exit } from "../linux/reaper.ts";
+import { sleep } from "../linux/timer.ts";
+import type { Watched } from "./kill.ts";
+
+/** How long apart, in milliseconds, the exit status is asked for: its parent has to reap it first. */
+const REAPED_WITHIN = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+
+/**
+ * A process of a shim that has died, which is the child of somebody else: held and signalled by a
+ * pidfd. Its exit status is known where the kernel tells it to others than the parent (Linux 6.15).
+ */
+export class AdoptedProcess implements Watched, Disposable {
+  /** See {@linkcode Watched}; rejects if nobody tells how it ended. */
+  readonly exited: Promise<Exit>;
+  readonly #pidfd: Pidfd;
+  readonly #stop = new AbortController();
+
+  private constructor(pidfd: Pidfd, poller: Poller) {
+    this.#pidfd = pidfd;
+    this.exited = this.#exit(poller);
+  }
+
+  /**
+   * Opens the process `pid` if `isIt` then says that it is the one that is meant: asked while
+   * the pid cannot change hands unnoticed. Undefined if there is none, or it is not.
+   */
+  static async open(
+    pid: number,
+    poller: Poller,
+    isIt: () => boolean | Promise<boolean>,
+  ): Promise<AdoptedProcess | undefined> {
+    let pidfd: Pidfd;
+    try {
+      pidfd = Pidfd.open(pid);
+    } catch (error) {
+      if (isErrno(error, ESRCH)) return undefined;
+      throw error;
+    }
+    let found = false;
+    try {
+      found = await isIt();
+    } finally {
+      if (!found) pidfd[Symbol.dispose]();
+    }
+    return found ? new AdoptedProcess(pidfd, poller) : undefined;
+  }
+
+  /** See {@linkcode Watched}. */
+  signal(signal: number): void {
+    this.#pidfd.sendSignal(signal);
+  }
+
+  async #exit(poller: Poller): Promise<Exit> {
+    const { signal } = this.#stop;
+    const { pid } = this.#pidfd;
+    try {
+      await poller.wait(this.#pidfd.fd, "readable", { signal });
+      const at = new Date().toISOString();
+      for (const delay of REAPED_WITHIN) {
+        const status = this.#pidfd.exitStatus();
+        if (status !== undefined) return { pid, status, at };
+        await sleep(delay, { signal });
+      }
+    } catch (error) {
+      // Nobody asks any more.
+      if (signal.aborted) return await Promise.withResolvers<Exit>().promise;
+      throw error;
+    } finally {
+      this.#pidfd[Symbol.dispose]();
+    }
+    throw new Error(`nobody tells how process ${pid} ended`);
+  }
+
+  /** Lets go of it; {@linkcode exited} then stays pending. */
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+  }
+}
