@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// `deno task soak --minutes N [--seed S] [--containers N]`: uses containers at random while the
+// `deno task soak --minutes N [--seed S] [--containers N] [--adopt]`: uses containers at random while the
 // daemon, its shims and their processes are killed at random, and checks that nothing was lost.
 import { soak } from "../tests/soak/soak.ts";
 import { bundle } from "./bundle.ts";
@@ -11,6 +11,7 @@ import { Workspace } from "./workspace.ts";
 const minutes = option("minutes", 5);
 const seed = option("seed", Math.floor(Math.random() * 2 ** 32));
 const containers = option("containers", 20);
+const onDeath = Deno.args.includes("--adopt") ? "adopt" : "kill";
 
 await ensurePackages(["runc", "busybox-static"]);
 let status = 0;
@@ -18,10 +19,12 @@ let status = 0;
   await using workspace = await Workspace.open("berth-soak");
   const program = await writeLauncher(await bundle({ outDir: `${workspace.dir}/program` }));
   Deno.env.set("BERTH_PROGRAM", program);
-  console.log(`${minutes} minutes, ${containers} containers, seed ${seed}`);
+  console.log(
+    `${minutes} minutes, ${containers} containers, seed ${seed}, on_death = "${onDeath}"`,
+  );
   try {
     const { signal } = workspace;
-    const report = await soak({ seed, durationMs: minutes * 60_000, containers, signal });
+    const report = await soak({ seed, durationMs: minutes * 60_000, containers, onDeath, signal });
     console.log(`${report.events} events of ${report.instances} containers; nothing lost`);
     for (const [name, count] of [...report.counts].sort()) console.log(`${count}\t${name}`);
   } catch (error) {

@@ -10,8 +10,11 @@ import type { Event } from "../../src/rpc/schemas.ts";
 export function assertHistory(events: readonly Event[]): void {
   const instances = new Map<string, Event[]>();
   events.forEach((event, index) => {
-    const first = events[0]?.seq ?? 0;
-    assert.equal(event.seq, first + index, `a hole or a repetition in ${summary(events)}`);
+    const expected = (events[0]?.seq ?? 0) + index;
+    if (event.seq !== expected) {
+      const around = summary(events.slice(Math.max(0, index - 20), index + 20));
+      assert.fail(`a hole or a repetition at ${expected}: ${around}`);
+    }
     const own = instances.get(event.instance) ?? [];
     instances.set(event.instance, own);
     own.push(event);

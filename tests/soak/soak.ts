@@ -21,6 +21,8 @@ export interface SoakOptions {
   readonly durationMs: number;
   /** How many containers there are at a time. */
   readonly containers: number;
+  /** What becomes of the container of a shim that died: `[shim] on_death`. */
+  readonly onDeath: "kill" | "adopt";
   /** Ends it early, cleanly. */
   readonly signal?: AbortSignal;
 }
@@ -42,8 +44,9 @@ const CONFIG = "[events]\nsegments = 10000";
  * or a repetition, complete lives, answers that agree with it, and nothing left over.
  */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
-  const { seed, durationMs, containers, signal } = options;
-  await using daemon = await TestDaemon.start({ config: CONFIG });
+  const { seed, durationMs, containers, onDeath, signal } = options;
+  const config = `${CONFIG}\n[shim]\non_death = "${onDeath}"`;
+  await using daemon = await TestDaemon.start({ config });
   try {
     await daemon.life("warm-up");
     const audit = LeakAudit.take(daemon);
