@@ -20,6 +20,8 @@ const PR_SET_CHILD_SUBREAPER = 36;
 interface Stat {
   state: string;
   startTime: number;
+  /** A wait status; 0 unless it is a zombie. */
+  exitCode: number;
 }
 
 function stat(pid: number): Stat | undefined {
@@ -35,7 +37,7 @@ function stat(pid: number): Stat | undefined {
   }
   // The command's name, field 2, may hold blanks and parentheses itself: count from its end.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", startTime: Number(fields[19]) };
+  return { state: fields[0] ?? "", startTime: Number(fields[19]), exitCode: Number(fields[49]) };
 }
 
 /**
@@ -56,6 +58,23 @@ export function startTime(pid: number): number | undefined {
 export function isAlive(pid: number, startTime: number): boolean {
   const now = stat(pid);
   return now !== undefined && now.startTime === startTime && now.state !== "Z" && now.state !== "X";
+}
+
+/**
+ * Exit code or 128+signal of a process that has exited and is not reaped yet, whosever child it is
+ * (field 52 of proc_pid_stat(5)). `undefined` of any other.
+ *
+ * @throws LinuxError when /proc cannot be read
+ */
+export function zombieStatus(pid: number): number | undefined {
+  const now = stat(pid);
+  return now?.state === "Z" ? statusOf(now.exitCode) : undefined;
+}
+
+/** What a wait status (wait(2)) says: the signal is in the low 7 bits, else the code above. */
+function statusOf(waitStatus: number): number {
+  const signal = waitStatus & 0x7f;
+  return signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal;
 }
 
 /**

@@ -1,9 +1,40 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { EINVAL, ESRCH, isErrno } from "./errno.ts";
-import { getppid, isAlive, kill, setOomScoreAdj, setProcessName, startTime } from "./process.ts";
+import {
+  getppid,
+  isAlive,
+  kill,
+  setOomScoreAdj,
+  setProcessName,
+  startTime,
+  zombieStatus,
+} from "./process.ts";
 import { Reaper } from "./reaper.ts";
 import { SIGKILL, SIGTERM } from "./signals.ts";
+
+Deno.test("the status of a zombie can be read before it is reaped", async () => {
+  const parent = new Deno.Command("sh", {
+    args: ["-c", "(exit 7) & exec sleep 1000"],
+    stdin: "null",
+    stdout: "null",
+  }).spawn();
+  const children = `/proc/${parent.pid}/task/${parent.pid}/children`;
+  try {
+    const deadline = Date.now() + 30_000;
+    let status: number | undefined;
+    while (status === undefined && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const child = Number(Deno.readTextFileSync(children).trim());
+      if (child > 0) status = zombieStatus(child);
+    }
+    assert.equal(status, 7);
+    assert.equal(zombieStatus(parent.pid), undefined);
+  } finally {
+    parent.kill("SIGKILL");
+    await parent.status;
+  }
+});
 
 Deno.test("a process is known by pid and start time", async () => {
   using reaper = Reaper.start({ steal: false });

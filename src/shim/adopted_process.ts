@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 import { ESRCH, isErrno } from "../linux/errno.ts";
 import type { Poller } from "../linux/poller.ts";
-import { Pidfd } from "../linux/process.ts";
+import { Pidfd, zombieStatus } from "../linux/process.ts";
 import type { Exit } from "../linux/reaper.ts";
 import { sleep } from "../linux/timer.ts";
 import type { Watched } from "./kill.ts";
 
-/** How long apart, in milliseconds, the exit status is asked for: its parent has to reap it first. */
-const REAPED_WITHIN = [1, 2, 5, 10, 20, 50, 100, 200, 500];
+/** How long apart, in milliseconds, the exit status is asked for. */
+const TOLD_WITHIN = [1, 2, 5, 10, 20, 50, 100];
 
 /**
  * A process of a shim that has died, which is the child of somebody else: held and signalled by a
- * pidfd. Its exit status is known where the kernel tells it to others than the parent (Linux 6.15).
+ * pidfd. Its exit status can be read while it is a zombie, and from Linux 6.15 on later too.
  */
 export class AdoptedProcess implements Watched, Disposable {
   /** See {@linkcode Watched}; rejects if nobody tells how it ended. */
@@ -60,8 +60,9 @@ export class AdoptedProcess implements Watched, Disposable {
     try {
       await poller.wait(this.#pidfd.fd, "readable", { signal });
       const at = new Date().toISOString();
-      for (const delay of REAPED_WITHIN) {
-        const status = this.#pidfd.exitStatus();
+      for (const delay of TOLD_WITHIN) {
+        // Reaped or a zombie: between the two questions it may become the former.
+        const status = zombieStatus(pid) ?? this.#pidfd.exitStatus();
         if (status !== undefined) return { pid, status, at };
         await sleep(delay, { signal });
       }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { isAlive, startTime } from "../linux/process.ts";
+import { startTime } from "../linux/process.ts";
 import { SIGKILL } from "../linux/signals.ts";
 import { AlreadyExistsError, NotFoundError, ResourceExhaustedError } from "../rpc/errors.ts";
 import type { DeleteResult, ExecState } from "../rpc/schemas.ts";
@@ -140,7 +140,8 @@ export class Execs {
     const process = record.exit !== undefined ? undefined : await AdoptedProcess.open(
       record.pid,
       context.poller,
-      () => isAlive(record.pid, record.startTime),
+      // A zombie is fine too: it tells how it ended.
+      () => startTime(record.pid) === record.startTime,
     );
     exec.adopt(record, process);
     if (record.exit !== undefined) {

@@ -2,56 +2,10 @@
 import assert from "node:assert/strict";
 import { dial } from "../rpc/client.ts";
 import { FailedPreconditionError, InvalidParamsError } from "../rpc/errors.ts";
-import type { Peer } from "../rpc/peer.ts";
-import { Server } from "../rpc/server.ts";
 import type { ShimEvent } from "../rpc/shim_contract.ts";
 import { PROTOCOL } from "../version.ts";
 import { TestArea, until } from "./test_bundle.ts";
-
-const MAIN = new URL("./main.ts", import.meta.url).pathname;
-
-/** A shim process and the daemon's end of its control connection. */
-class TestShim implements AsyncDisposable {
-  readonly control: Peer;
-  readonly #process: Deno.ChildProcess;
-  readonly #server: Server;
-
-  private constructor(server: Server, process: Deno.ChildProcess, control: Peer) {
-    this.#server = server;
-    this.#process = process;
-    this.control = control;
-  }
-
-  static async start(area: TestArea): Promise<TestShim> {
-    const path = `${area.dir}/shims.sock`;
-    const { promise, resolve } = Promise.withResolvers<Peer>();
-    const server = await Server.listen(path, { handlers: {}, onConnect: resolve });
-    const process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--no-check", MAIN, "serve", "--control", path],
-      stdin: "null",
-      stdout: "null",
-    }).spawn();
-    return new TestShim(server, process, await promise);
-  }
-
-  get pid(): number {
-    return this.#process.pid;
-  }
-
-  get ended(): Promise<Deno.CommandStatus> {
-    return this.#process.status;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server[Symbol.asyncDispose]();
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // Ended already, as most tests want it to.
-    }
-    await this.#process.status;
-  }
-}
+import { TestShim } from "./test_shim.ts";
 
 /** The processes are the shim's, so this process must not reap: areas without a reaper. */
 function newArea(): TestArea {

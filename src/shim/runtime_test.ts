@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { findCgroup, memoryLimit } from "../linux/cgroup.ts";
+import { RuntimeError } from "../rpc/errors.ts";
+import { NO_STDIO, TestArea } from "./test_bundle.ts";
+
+Deno.test("an update holds at once; one that the runtime refuses changes nothing", async () => {
+  await using area = new TestArea();
+  const { service } = area.service();
+  const { pid } = await service.create();
+  const cgroup = findCgroup(pid);
+  await service.update({ memory: { limit: 64 * 1024 * 1024 } });
+  assert.equal(memoryLimit(cgroup), 64 * 1024 * 1024);
+  await service.start();
+  await service.update({ memory: { limit: 96 * 1024 * 1024 } });
+  assert.equal(memoryLimit(cgroup), 96 * 1024 * 1024);
+  await assert.rejects(service.update({ cpu: { cpus: "4000" } }), RuntimeError);
+  assert.equal(service.state().status, "running");
+  assert.equal(memoryLimit(cgroup), 96 * 1024 * 1024);
+});
+
+Deno.test("every one of many who wait is answered, before and after the exit", async () => {
+  await using area = new TestArea();
+  const { service } = area.service({ args: ["/bin/sh", "-c", "exit 8"] });
+  await service.create();
+  const waiting = Array.from({ length: 1000 }, () => service.wait({}));
+  const abort = new AbortController();
+  const given = Array.from({ length: 100 }, () => service.wait({}, abort.signal));
+  abort.abort(new Error("enough"));
+  for (const wait of given) await assert.rejects(wait, /enough/);
+  await service.start();
+  const exits = await Promise.all([...waiting, service.wait({})]);
+  assert.ok(exits.every(({ exitStatus }) => exitStatus === 8));
+  assert.equal(new Set(exits.map(({ exitedAt }) => exitedAt)).size, 1);
+});
+
+/** crun refuses a machine where v2 has controllers beside v1's, so it does not get to see v2. */
+function crunHere(area: TestArea): string {
+  const path = `${area.dir}/crun`;
+  const unified = "/sys/fs/cgroup/unified";
+  const run = `mountpoint -q ${unified} && umount ${unified}; exec crun "$@"`;
+  Deno.writeTextFileSync(path, `#!/bin/sh\nexec unshare -m sh -c '${run}' crun "$@"\n`);
+  Deno.chmodSync(path, 0o755);
+  return path;
+}
+
+Deno.test("crun runs a container as runc does", async () => {
+  await using area = new TestArea();
+  const test = area.service({ record: { runtime: crunHere(area) } });
+  const { service } = test;
+  await service.create();
+  await service.start();
+  await service.exec({
+    execId: "e",
+    process: { args: ["/bin/sh", "-c", "exit 2"] },
+    stdio: NO_STDIO,
+  });
+  assert.equal((await service.wait({ execId: "e" })).exitStatus, 2);
+  await service.kill({ signal: 9 });
+  assert.equal((await service.wait({})).exitStatus, 137);
+  await service.delete({});
+  assert.deepEqual(test.story, [
+    "create",
+    "start",
+    "exec-added:e",
+    "exec-started:e",
+    "exit:e",
+    "exit",
+  ]);
+});
