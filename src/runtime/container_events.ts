@@ -64,6 +64,8 @@ export class ContainerEvents {
     if (event.seq <= this.#shimSeq) return;
     this.#shimSeq = event.seq;
     if (event.type === "exit") {
+      // A shim that took over knows from exit.json how init ended, but not who was told.
+      if (event.execId === undefined && this.#initExited) return this.#options.ack(event.seq);
       this.#options.beforeExit();
       if (event.execId === undefined) this.#execExits();
       else if (!this.#running.has(event.execId)) return this.#options.ack(event.seq);
