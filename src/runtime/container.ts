@@ -34,6 +34,9 @@ const FORCE_AFTER = 2_000;
 /** How long one call of the runtime may take while a dead shim's container is removed, in ms. */
 const MOST_PER_RUNTIME_CALL = 30_000;
 
+/** How many shims in a row may die while they take over a container. */
+const MOST_ADOPTERS = 3;
+
 /** How long a create that has lost its shim may go on, in milliseconds: it ends by itself. */
 const CREATE_GRACE = 10_000;
 
@@ -270,7 +273,7 @@ export class Container {
   async #shimDied(): Promise<void> {
     const log = getLogger(["berth", "shim"]);
     log.warn("{id}: its shim (pid {shim}) is gone", { id: this.id, shim: this.link.pid });
-    if (this.#mayAdopt()) {
+    for (let adopters = MOST_ADOPTERS; adopters > 0 && this.#mayAdopt(); adopters--) {
       try {
         // Two shims must never look after one container, should only its socket be gone.
         await this.#context.shims().kill(this.bundle);
@@ -279,6 +282,8 @@ export class Container {
         return;
       } catch (error) {
         log.error("{id}: cannot adopt it: {reason}", { id: this.id, reason: messageOf(error) });
+        // The new one may have been killed too; whatever else it is, the next would fare no better.
+        if (!(error instanceof UnavailableError)) break;
       }
     }
     this.link.died();
