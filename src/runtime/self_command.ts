@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * The command that runs this very berth, to which arguments are added: the compiled executable, or
- * Deno with the module that was started. Where that has been removed meanwhile, as the portable
+ * A shim has little to do, and there are many: V8 starts no threads of its own, lets little garbage
+ * gather (0.9 MB less where 20 containers share a shim), and compiles what is called
+ * instead of loading a cache of all that ever was (0.2 MB less).
+ */
+const SHIM_FLAGS = ["--v8-flags=--single-threaded,--max-semi-space-size=1", "--no-code-cache"];
+
+/**
+ * The command that runs this very berth as a shim, to which arguments are added: the compiled
+ * executable, or Deno with the module that was started. Where that has been removed meanwhile, as the portable
  * form's unpacked files may be, it is the file that they came from, which unpacks them again.
  */
 export function selfCommand(): string[] {
@@ -10,8 +17,9 @@ export function selfCommand(): string[] {
   const main = decodeURIComponent(new URL(Deno.mainModule).pathname);
   const file = Deno.env.get("BERTH_FILE");
   if (file !== undefined && !(exists(main) && exists(Deno.execPath()))) return [file];
-  // A shim has little to do: V8 need not start threads of its own for it.
-  return [Deno.execPath(), "run", "-A", "--v8-flags=--single-threaded,--expose-gc", main];
+  // The bundle has the shim in a file of its own too, which takes a megabyte less.
+  const shim = main.replace(/\/main\.js$/, "/shim.js");
+  return [Deno.execPath(), "run", "-A", ...SHIM_FLAGS, exists(shim) ? shim : main];
 }
 
 /** The file that a person would run: the executable, or where it is usually put. */

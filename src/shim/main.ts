@@ -38,4 +38,5 @@ export async function runShim(args: readonly string[]): Promise<void> {
   }
 }
 
-if (import.meta.main) await runShim(Deno.args);
+// As the daemon runs it where it is a file of its own, with the arguments that berth itself takes.
+if (import.meta.main) await runShim(Deno.args[0] === "shim" ? Deno.args.slice(1) : Deno.args);
