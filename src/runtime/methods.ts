@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { parseSignal } from "../linux/signals.ts";
+import { validateExecProcess } from "../oci/spec.ts";
 import type { DaemonContract } from "../rpc/daemon_contract.ts";
 import { InvalidParamsError } from "../rpc/errors.ts";
 import type { Implementation } from "../rpc/handlers.ts";
@@ -39,7 +40,13 @@ export function daemonMethods(
     "container.resume": ({ id }) => runtime.get(id).call("shim.resume", {}),
     "container.exec": async ({ id, execId, ...rest }) => {
       const container = runtime.get(id);
-      const issues = stdioIssues(rest);
+      const issues = [
+        ...validateExecProcess(rest.process).map(({ path, message }) => ({
+          path: path === "" ? "process" : `process.${path}`,
+          message,
+        })),
+        ...stdioIssues(rest),
+      ];
       if (issues.length > 0) {
         throw new InvalidParamsError(
           `cannot exec in container ${id}: ${describe(issues)}`,
