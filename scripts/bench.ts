@@ -4,6 +4,7 @@
 // runc, in turn in one run, on the same runc, root file system and spec. Prints a table and writes
 // all figures as JSON. `--quick` only shows that it works.
 import { parseArgs } from "node:util";
+import { mount } from "../src/linux/mount.ts";
 import { baseName } from "../tests/harness/run.ts";
 import { bundle, ROOT } from "./bundle.ts";
 import { BareRunc } from "./bench/bare_runc.ts";
@@ -90,12 +91,16 @@ async function measure(dir: string, engines: AsyncDisposableStack) {
   if (runc === undefined) throw new Error("runc is not in PATH");
   const program = Deno.env.get("BERTH_PROGRAM") ??
     await writeLauncher(await bundle({ outDir: `${dir}/program`, minify: true }));
-  const berth = engines.use(await Berth.start(program, runc));
+  const run = `${dir}/run`;
+  // As /run is on most machines, and where all three have their state by default.
+  await Deno.mkdir(run);
+  mount({ type: "tmpfs", source: "tmpfs", target: run, options: ["mode=0700"] });
+  const berth = engines.use(await Berth.start(program, `${run}/berth`, runc));
   // Its processes are found by the directory's name, which has to be a name of its own.
   const containerd = engines.use(
-    await Containerd.start(`${dir}/${baseName(dir)}-containerd`, runc),
+    await Containerd.start(`${dir}/${baseName(dir)}-containerd`, `${run}/containerd`, runc),
   );
-  const bare = engines.use(await BareRunc.open(`${dir}/runc`, runc));
+  const bare = engines.use(await BareRunc.open(`${run}/runc`, runc));
   const bench = new Bench({
     daemons: [berth, containerd],
     bare,

@@ -25,10 +25,10 @@ export class Berth implements DaemonEngine, AsyncDisposable {
     this.#client = typedClient<DaemonContract>(peer);
   }
 
-  /** Starts the berth at path `program`, to use the runc at path `runc`. */
-  static async start(program: string, runc: string): Promise<Berth> {
+  /** Starts the berth at path `program` with its state at `state`, to use the runc at `runc`. */
+  static async start(program: string, state: string, runc: string): Promise<Berth> {
     const config = `[runtime]\nruntime = ${JSON.stringify(runc)}`;
-    const daemon = await TestDaemon.start({ program: [program], config });
+    const daemon = await TestDaemon.start({ program: [program], state, config });
     try {
       const engine = new Berth(daemon, await daemon.connect());
       engine.#version = `berth ${(await engine.#client.call("daemon.info", {})).version}`;

@@ -22,20 +22,23 @@ export class Containerd implements DaemonEngine, AsyncDisposable {
   #connection: GrpcConnection;
   #version = "";
 
-  private constructor(daemon: ContainerdDaemon, runc: string) {
+  private constructor(daemon: ContainerdDaemon, state: string, runc: string) {
     this.#daemon = daemon;
     this.#connection = new GrpcConnection(daemon.socket);
     this.#options = any("containerd.runc.v1.Options", {
       type: "RuncOptions",
-      message: { binary_name: runc, root: `${daemon.dir}/runc` },
+      message: { binary_name: runc, root: `${state}/runc` },
     });
   }
 
-  /** Starts one in `dir`, which is made, to use the runc at path `runc`. */
-  static async start(dir: string, runc: string): Promise<Containerd> {
-    const daemon = await ContainerdDaemon.start(dir);
+  /**
+   * Starts one in `dir`, which is made, with its state directory at `state`, to use the runc at path
+   * `runc`.
+   */
+  static async start(dir: string, state: string, runc: string): Promise<Containerd> {
+    const daemon = await ContainerdDaemon.start(dir, state);
     try {
-      const engine = new Containerd(daemon, runc);
+      const engine = new Containerd(daemon, state, runc);
       const { version } = await engine.#connection.call("Version", "Version", {});
       engine.#version = `containerd ${version}`;
       return engine;

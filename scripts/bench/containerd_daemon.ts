@@ -38,8 +38,11 @@ export class ContainerdDaemon implements AsyncDisposable {
     this.#shimSocketsBefore = new Set(list(SHIM_SOCKETS));
   }
 
-  /** Starts one in `dir`, which is made, and waits until its socket takes connections. */
-  static async start(dir: string): Promise<ContainerdDaemon> {
+  /**
+   * Starts one in `dir`, which is made, with its state directory at `state`, and waits until its
+   * socket takes connections.
+   */
+  static async start(dir: string, state: string): Promise<ContainerdDaemon> {
     const daemon = new ContainerdDaemon(dir);
     await Deno.mkdir(dir);
     const text = (value: unknown) => JSON.stringify(value);
@@ -47,12 +50,10 @@ export class ContainerdDaemon implements AsyncDisposable {
       `${dir}/config.toml`,
       `version = 2
 root = ${text(`${dir}/root`)}
-state = ${text(`${dir}/state`)}
+state = ${text(state)}
 disabled_plugins = ${text(NOT_NEEDED)}
 [grpc]
   address = ${text(daemon.socket)}
-[debug]
-  level = "warn"
 `,
     );
     await daemon.spawn();
