@@ -14,6 +14,7 @@ Deno.test("a signal listener is still heard while the event loop is held", async
     await promise;
   }
   Deno.removeSignalListener("SIGUSR2", heard);
+  sender.ref();
   await sender.status;
 });
 

@@ -3,7 +3,7 @@ import { Counter, Gauge } from "prom-client";
 import type { Registry } from "prom-client";
 import { readStats } from "../linux/cgroup.ts";
 import type { Cgroup, CgroupStats } from "../linux/cgroup.ts";
-import { nextTurn } from "../rpc/next_turn.ts";
+import { metricsTurn } from "./metrics_turn.ts";
 import type { Monitor, Monitored } from "./monitor.ts";
 
 /** One figure of a container. */
@@ -180,7 +180,7 @@ export class ContainerMetrics implements Monitor {
         const value = series.value(stats);
         if (value !== undefined) series.set(id, value);
       }
-      await nextTurn();
+      await metricsTurn();
     }
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Counter, Gauge, Histogram } from "prom-client";
 import type { Registry } from "prom-client";
-import { nextTurn } from "../rpc/next_turn.ts";
+import { metricsTurn } from "./metrics_turn.ts";
 import { containerStatus, eventType } from "../rpc/schemas.ts";
 import type { ContainerStatus, Event, ShimStatus } from "../rpc/schemas.ts";
 import { VERSION } from "../version.ts";
@@ -149,7 +149,7 @@ export class DaemonMetrics implements RuntimeObserver {
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
       if (link.status === "connected") serving.add(link.pid);
       if (link.status === "unavailable") unavailable.add(link.pid);
-      await nextTurn();
+      await metricsTurn();
     }
     for (const [status, count] of byStatus) this.#containers.set({ status }, count);
     this.#shims.set({ state: "serving" }, serving.size);

@@ -8,7 +8,7 @@ import type { Config } from "./config.ts";
 import { Daemon } from "./daemon.ts";
 import { configureLog } from "./log.ts";
 import { observers } from "./observer.ts";
-import { programPath, selfCommand } from "./self_command.ts";
+import { programPath, selfShimCommand } from "./self_command.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { systemdUnit } from "./systemd_unit.ts";
 import { Spans, telemetryEnabled } from "./telemetry.ts";
@@ -63,7 +63,7 @@ async function serve(config: Config, flags: DaemonFlags): Promise<void> {
   await using endpoints = new AsyncDisposableStack();
   await using daemon = await Daemon.start({
     config,
-    self: selfCommand,
+    self: selfShimCommand,
     observer: observers([
       ...(metrics === undefined ? [] : [metrics]),
       ...(telemetryEnabled() ? [new Spans()] : []),

@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Registry } from "prom-client";
 import type { Event } from "../rpc/schemas.ts";
-import { nextTurn } from "../rpc/next_turn.ts";
+import { metricsTurn } from "./metrics_turn.ts";
 import { ContainerMetrics } from "./container_metrics.ts";
 import { DaemonMetrics } from "./daemon_metrics.ts";
 import type { MetricsSource } from "./daemon_metrics.ts";
@@ -73,7 +73,7 @@ export class Metrics implements RuntimeObserver {
     // One metric after the other: hundreds of containers make long ones.
     for (const { name } of this.#registry.getMetricsAsArray()) {
       text += `${await this.#registry.getSingleMetricAsString(name)}\n`;
-      await nextTurn();
+      await metricsTurn();
     }
     return text;
   }

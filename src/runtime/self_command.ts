@@ -8,18 +8,29 @@
 const SHIM_FLAGS = ["--v8-flags=--single-threaded,--max-semi-space-size=1", "--no-code-cache"];
 
 /**
- * The command that runs this very berth as a shim, to which arguments are added: the compiled
- * executable, or Deno with the module that was started. Where that has been removed meanwhile, as the portable
+ * The command that runs this very berth, to which arguments are added: the compiled executable, or
+ * Deno with the module that was started. Where that has been removed meanwhile, as the portable
  * form's unpacked files may be, it is the file that they came from, which unpacks them again.
  */
 export function selfCommand(): string[] {
+  return command([], (main) => main);
+}
+
+/** {@linkcode selfCommand} for a shim: `shim serve …` is what is added. */
+export function selfShimCommand(): string[] {
+  return command(SHIM_FLAGS, (main) => {
+    // The bundle has the shim in a file of its own too, which takes a megabyte less.
+    const shim = main.replace(/\/main\.js$/, "/shim.js");
+    return exists(shim) ? shim : main;
+  });
+}
+
+function command(flags: readonly string[], moduleOf: (main: string) => string): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
   const main = decodeURIComponent(new URL(Deno.mainModule).pathname);
   const file = Deno.env.get("BERTH_FILE");
   if (file !== undefined && !(exists(main) && exists(Deno.execPath()))) return [file];
-  // The bundle has the shim in a file of its own too, which takes a megabyte less.
-  const shim = main.replace(/\/main\.js$/, "/shim.js");
-  return [Deno.execPath(), "run", "-A", ...SHIM_FLAGS, exists(shim) ? shim : main];
+  return [Deno.execPath(), "run", "-A", ...flags, moduleOf(main)];
 }
 
 /** The file that a person would run: the executable, or where it is usually put. */
