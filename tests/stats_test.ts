@@ -188,7 +188,7 @@ Deno.test("metrics over TCP, only there, and not at all unless asked for", async
   await using daemon = await TestDaemon.start({ config: '[metrics]\naddress = "127.0.0.1:0"' });
   const where = await until(
     "the address in the log",
-    () => /metrics at "(http:[^"]+)"/.exec(daemon.log)?.[1],
+    () => /metrics at (http:\S+)/.exec(daemon.log)?.[1],
   );
   const families = await scrape(where);
   assert.equal(sampleOf(families, "berth_containers", { status: "running" }), 0);
