@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { TestDaemon } from "./harness/daemon.ts";
+import { EventCollector } from "./harness/events.ts";
+import { LeakAudit } from "./harness/leak_audit.ts";
+import { until, within } from "./harness/poll.ts";
+import { readProcess } from "./harness/processes.ts";
+
+const NO_SHIM = { config: "[runtime]\nno_shim = true" };
+
+/** Has `work` done with a daemon that needs no shims, and checks that nothing is left. */
+async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<void> {
+  await using daemon = await TestDaemon.start(NO_SHIM);
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  await work(daemon);
+  await audit.assertClean({ ignoreFiles: /^fifo-/ });
+}
+
+for (const how of ["stop", "kill9"] as const) {
+  Deno.test(`with no_shim a container goes on through a ${how} of the daemon and is used after it`, async () => {
+    await audited(async (daemon) => {
+      const pid = await daemon.run("c", ["sleep", "1000"]);
+      await daemon[how]();
+      await daemon.start();
+      const { client } = daemon;
+      using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
+      const state = await until("its state to be known", async () => {
+        const now = await client.call("container.state", { id: "c" });
+        return now.shim === "none" && now;
+      });
+      assert.equal(state.status, "running");
+      assert.equal(state.pid, pid);
+      const process = { args: ["sh", "-c", "exit 3"] };
+      const { execId } = await client.call("container.exec", { id: "c", process });
+      assert.equal((await client.call("container.wait", { id: "c", execId })).exitStatus, 3);
+      await client.call("container.kill", { id: "c", signal: "KILL" });
+      await within("its exit", client.call("container.wait", { id: "c" }));
+      const ended = await client.call("container.state", { id: "c" });
+      assert.equal(ended.status, "stopped");
+      // Nobody's child that the daemon could ask about: either it knows, or it says that it does not.
+      if (ended.exitStatusUnknown !== true) assert.equal(ended.exitStatus, 137);
+      await client.call("container.delete", { id: "c" });
+      await events.wait({ type: "delete" });
+      assert.equal(events.matching({ type: "exit", execId: undefined }).length, 1);
+      assert.match(
+        events.types(),
+        /^create start exec-added\S+ exec-started\S+ exit:\S+ exit delete$/,
+      );
+    });
+  });
+
+  Deno.test(`with no_shim an exit during a ${how} of the daemon is told, its status as unknown`, async () => {
+    await audited(async (daemon) => {
+      const pid = await daemon.run("c", [
+        "sh",
+        "-c",
+        "trap 'exit 7' TERM; while :; do sleep 0.05; done",
+      ]);
+      await daemon[how]();
+      Deno.kill(pid, "SIGTERM");
+      // Whoever has become its parent may or may not reap it.
+      await until("its end", () => [undefined, "Z"].includes(readProcess(pid)?.state));
+      await daemon.start();
+      const { client } = daemon;
+      const exit = await within("its exit", client.call("container.wait", { id: "c" }));
+      const state = await client.call("container.state", { id: "c" });
+      assert.equal(state.status, "stopped");
+      assert.equal(state.pid, pid);
+      assert.equal(state.exitStatusUnknown, true, "nobody was there to see it");
+      assert.equal(state.exitStatus, exit.exitStatus);
+      using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
+      const deleted = await client.call("container.delete", { id: "c" });
+      assert.equal(deleted.exitStatus, exit.exitStatus);
+      await events.wait({ type: "delete" });
+      assert.equal(events.types(), "create start exit delete");
+    });
+  });
+}
