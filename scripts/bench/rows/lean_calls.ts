@@ -9,12 +9,12 @@ const PATH = "containerd.services.version.v1.Version/Version";
 
 /**
  * The same calls as `calls.ts` from clients that do next to nothing, so that the daemons show: for
- * berth `lean_client.py`, for containerd h2load, which sends one encoded request over and over.
+ * berth `lean_client.ts`, for containerd h2load, which sends one encoded request over and over.
  * Without these programs there is no row.
  */
 export const leanCalls: Measure = async (bench) => {
-  if (findCommand("h2load") === undefined || findCommand("python3") === undefined) {
-    console.error("lean-calls: left out; needs python3, and h2load of the package nghttp2-client");
+  if (findCommand("h2load") === undefined) {
+    console.error("lean-calls: left out; needs h2load of the package nghttp2-client");
     return [];
   }
   return [...await over(bench, 1), ...await over(bench, 64)];
@@ -29,7 +29,7 @@ async function over(bench: Bench, connections: number): Promise<Row[]> {
     async (engine) => {
       const before = cpuMs(engine.daemonPid);
       const seconds = bench.count(2, 1);
-      const count = await (engine.name === "berth" ? python : h2load)(engine, connections, seconds);
+      const count = await (engine.name === "berth" ? lean : h2load)(engine, connections, seconds);
       (cpu[engine.name] ??= []).push((cpuMs(engine.daemonPid) - before) / count * 1000);
       return count / seconds;
     },
@@ -43,7 +43,7 @@ async function over(bench: Bench, connections: number): Promise<Row[]> {
     better: "higher",
     target: { containerd: 2 },
     samples,
-    note: "a loop in Python, and h2load, which is in C",
+    note: "a loop in Deno, and h2load, which is in C",
   }, {
     title: `… CPU per call in the daemon, ${on}, lean clients`,
     unit: "µs",
@@ -53,10 +53,10 @@ async function over(bench: Bench, connections: number): Promise<Row[]> {
 }
 
 /** How many calls of berth's are answered in some seconds. */
-async function python(engine: DaemonEngine, connections: number, seconds: number): Promise<number> {
-  const script = new URL("../lean_client.py", import.meta.url).pathname;
-  const { stdout, stderr } = await new Deno.Command("python3", {
-    args: [script, engine.socket, String(connections), String(seconds)],
+async function lean(engine: DaemonEngine, connections: number, seconds: number): Promise<number> {
+  const script = new URL("../lean_client.ts", import.meta.url).pathname;
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", script, engine.socket, String(connections), String(seconds)],
     stdin: "null",
   }).output();
   const count = Number.parseInt(new TextDecoder().decode(stdout));
