@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import type { Cgroup } from "../linux/cgroup.ts";
-import { freezerState, killUntilEmpty, pids, readStats, remove } from "../linux/cgroup.ts";
 import { SIGKILL } from "../linux/signals.ts";
 import {
   BerthError,
@@ -16,13 +14,12 @@ import type { ShimContract, ShimState } from "../rpc/shim_contract.ts";
 import type { Stats } from "../rpc/stats_schema.ts";
 import { backoff } from "./backoff.ts";
 import type { Bundle } from "./bundle.ts";
-import { cgroupOf, recordCgroup, recordedCgroup, removePlannedCgroup } from "./bundle_cgroup.ts";
+import { ContainerCgroup } from "./container_cgroup.ts";
 import type { ContainerContext } from "./container_context.ts";
 import { ContainerEvents } from "./container_events.ts";
-import { deleteFromRuntime, initPidByRuntime } from "./destroy.ts";
+import { ContainerRemains } from "./container_remains.ts";
 import { Lock } from "./lock.ts";
 import { Mirror } from "./mirror.ts";
-import type { Monitored } from "./monitor.ts";
 import { endCreate } from "./runtime_calls.ts";
 import { isWedged } from "./shim_client.ts";
 import type { ShimCallOptions, ShimClient, ShimMethod } from "./shim_client.ts";
@@ -31,14 +28,8 @@ import { ShimLink } from "./shim_link.ts";
 /** How long a forced delete waits for the shim to show that it is not wedged, in milliseconds. */
 const FORCE_AFTER = 2_000;
 
-/** How long one call of the runtime may take while a dead shim's container is removed, in ms. */
-const MOST_PER_RUNTIME_CALL = 30_000;
-
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;
-
-/** How long a create that has lost its shim may go on, in milliseconds: it ends by itself. */
-const CREATE_GRACE = 10_000;
 
 /**
  * One container as the daemon has it: its bundle, what is known of its processes, and the way to its
@@ -50,11 +41,10 @@ export class Container {
   readonly mirror = new Mirror();
   readonly link: ShimLink;
   readonly #context: ContainerContext;
+  readonly #cgroup: ContainerCgroup;
   readonly #events: ContainerEvents;
+  readonly #remains: ContainerRemains;
   readonly #lock = new Lock();
-  #cgroup: Cgroup | undefined;
-  /** How the container ended, once the shim has deleted it: a retried delete answers the same. */
-  #deleted: DeleteResult | undefined;
   #forgotten = false;
   /** The shim was asked to look at the freezer and has not answered. */
   #looking = false;
@@ -62,13 +52,17 @@ export class Container {
   constructor(bundle: Bundle, context: ContainerContext) {
     this.bundle = bundle;
     this.#context = context;
+    const { mirror } = this;
+    const cgroup = new ContainerCgroup({ bundle, mirror, context, events: () => this.#events });
+    this.#cgroup = cgroup;
     this.#events = new ContainerEvents({
       bundle,
-      mirror: this.mirror,
+      mirror,
       log: context.events,
-      beforeExit: () => context.beforeExit(this.#monitored()),
+      beforeExit: () => cgroup.beforeExit(),
       ack: (seq) => this.link.client?.ack(seq),
     });
+    this.#remains = new ContainerRemains({ bundle, mirror, cgroup, context, events: this.#events });
     this.link = new ShimLink(bundle, context, {
       event: (event) => this.#events.take(event),
       runtimeCall: (call) => context.onRuntimeCall(this.id, call),
@@ -92,7 +86,7 @@ export class Container {
     try {
       const client = await this.link.attach(false);
       await client.call("shim.create", {});
-      this.#watchCgroup();
+      this.#cgroup.watch();
     } catch (error) {
       await this.#rollBack(error);
       throw this.#named(error);
@@ -108,14 +102,13 @@ export class Container {
       if (await this.#undoneByShim(cause)) {
         await this.link.leave();
         if (cause instanceof BerthError && cause.data["undone"] === false) {
-          const runtime = this.#context.runtimeOf(this.bundle);
-          await deleteFromRuntime(this.bundle, runtime, this.#runtimeBound);
+          await this.#remains.deleteFromRuntime();
         }
       } else {
         this.link.close();
-        await this.#destroy();
+        await this.#remains.destroy();
       }
-      await this.#removeBundle();
+      await this.#remains.removeBundle();
     } catch (error) {
       getLogger(["berth", "container"]).error(
         "{id}: its create has failed and cannot be undone yet: {reason}",
@@ -173,7 +166,7 @@ export class Container {
       this.#presume();
       if (this.#events.deletedBefore) {
         // Only its directory was left to remove.
-        await this.#removeBundle();
+        await this.#remains.removeBundle();
         this.#forget();
         return;
       }
@@ -196,9 +189,8 @@ export class Container {
       this.mirror.status = "running";
     }
     if (exit !== undefined) this.mirror.ended(undefined, exit);
-    this.#cgroup = recordedCgroup(this.bundle);
     // Before the shim's events come in: an OOM kill is told before the exit that it caused.
-    this.#startMonitors();
+    this.#cgroup.recall();
   }
 
   /** A refused connection, or no socket, means a dead shim; anything else that it may be wedged. */
@@ -235,7 +227,7 @@ export class Container {
         id: this.id,
       });
       await this.link.leave();
-      await this.#removeBundle();
+      await this.#remains.removeBundle();
       this.#forget();
       return;
     }
@@ -244,7 +236,7 @@ export class Container {
       await this.#finishDelete();
       return;
     }
-    this.#watchCgroup();
+    this.#cgroup.watch();
     this.#context.onReconnect(this);
   }
 
@@ -317,33 +309,11 @@ export class Container {
 
   /** The whole cleanup after a dead or killed shim; each step may be repeated. */
   async #removeAll(): Promise<DeleteResult> {
-    await this.#destroy();
-    await this.#removeBundle();
+    await this.#remains.destroy();
+    await this.#remains.removeBundle();
     this.#context.onCleanup();
     this.#forget();
-    return this.#result();
-  }
-
-  /** How long one call of the runtime may take that the daemon makes itself, in milliseconds. */
-  get #runtimeBound(): number {
-    return Math.min(this.#context.timeouts.runtime, MOST_PER_RUNTIME_CALL);
-  }
-
-  /** Leaves nothing of the container but its bundle. */
-  async #destroy(): Promise<void> {
-    const runtime = this.#context.runtimeOf(this.bundle);
-    const bound = this.#runtimeBound;
-    await this.#context.shims().kill(this.bundle);
-    if (!this.#events.created) {
-      this.#cgroup ??= await endCreate(this.bundle, Math.min(bound, CREATE_GRACE));
-    }
-    this.#cgroup ??= cgroupOf(await initPidByRuntime(this.bundle, runtime, bound) ?? 0);
-    // Who waits for the processes does not wait for the runtime too, which may be out of order.
-    if (this.#cgroup !== undefined && await killUntilEmpty(this.#cgroup)) this.#events.exits();
-    await deleteFromRuntime(this.bundle, runtime, bound);
-    this.#events.exits();
-    this.#context.stopMonitors(this.#monitored());
-    if (this.#cgroup !== undefined) await remove(this.#cgroup);
+    return this.#remains.result();
   }
 
   // -- delete -----------------------------------------------------------------------------------
@@ -359,7 +329,7 @@ export class Container {
     using _lock = await this.#lock.acquire();
     if (this.#forgotten) {
       // It was still there when this was asked.
-      if (this.#events.created) return this.#result();
+      if (this.#events.created) return this.#remains.result();
       throw new NotFoundError(`no container ${this.id}`, { data: { id: this.id } });
     }
     try {
@@ -370,7 +340,7 @@ export class Container {
   }
 
   async #delete(force: boolean): Promise<DeleteResult> {
-    if (this.#deleted !== undefined) return await this.#finishDelete();
+    if (this.#remains.deletedByShim !== undefined) return await this.#finishDelete();
     // It is being removed already; this is as good a time to try again as any.
     if (this.link.status === "gone") return await this.#removeAll();
     const { status } = this.mirror;
@@ -391,11 +361,11 @@ export class Container {
         await client.call("shim.connect", {}, { signal: AbortSignal.timeout(FORCE_AFTER) });
       }
       if (alive) await this.#killAll(client);
-      this.#context.stopMonitors(this.#monitored());
-      this.#deleted = await client.call("shim.delete", {});
+      this.#cgroup.stopMonitors();
+      this.#remains.deletedByShim = await client.call("shim.delete", {});
     } catch (error) {
       if (force && !answered(error)) return await this.#removeByForce();
-      if (this.mirror.exit === undefined) this.#startMonitors();
+      if (this.mirror.exit === undefined) this.#cgroup.startMonitors();
       throw this.#noted(client, error);
     }
     return await this.#finishDelete();
@@ -434,76 +404,15 @@ export class Container {
   /** What is left once the shim has deleted the container: the shim and the bundle. */
   async #finishDelete(): Promise<DeleteResult> {
     await this.link.leave();
-    await this.#removeBundle();
+    await this.#remains.removeBundle();
     this.#forget();
-    return this.#result();
-  }
-
-  /**
-   * The delete is told when nothing but plain files is left, and before these are gone: a daemon
-   * that is killed in between finds the bundle and tells it, or finds that it was told.
-   */
-  async #removeBundle(): Promise<void> {
-    let last: unknown;
-    for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
-      try {
-        this.bundle.unmount();
-        if (!this.#events.created) await removePlannedCgroup(this.bundle);
-        this.#events.deleted(this.#result());
-        this.bundle.remove();
-        return;
-      } catch (error) {
-        last = error;
-      }
-      await delay();
-    }
-    throw new FailedPreconditionError(
-      `container ${this.id}: its bundle cannot be removed yet: ${messageOf(last)}; ` +
-        "delete it again once that is no longer so",
-      { cause: last, data: { id: this.id } },
-    );
+    return this.#remains.result();
   }
 
   #forget(): void {
     this.#forgotten = true;
-    this.#context.stopMonitors(this.#monitored());
+    this.#cgroup.stopMonitors();
     this.#context.onForgotten(this);
-  }
-
-  #result(): DeleteResult {
-    if (this.#deleted !== undefined) return this.#deleted;
-    const { exit, pid } = this.mirror;
-    return {
-      pid,
-      exitStatus: exit?.exitStatus ?? 128 + SIGKILL,
-      exitedAt: exit?.exitedAt ?? new Date().toISOString(),
-    };
-  }
-
-  // -- monitors ---------------------------------------------------------------------------------
-
-  #watchCgroup(): void {
-    if (this.#cgroup === undefined) {
-      this.#cgroup = cgroupOf(this.mirror.pid);
-      if (this.#cgroup !== undefined) recordCgroup(this.bundle, this.#cgroup);
-    }
-    this.#startMonitors();
-  }
-
-  #startMonitors(): void {
-    this.#context.startMonitors(this.#monitored());
-  }
-
-  #monitored(): Monitored {
-    const { id, instance } = this.bundle.record;
-    return {
-      id,
-      instance,
-      cgroup: this.#cgroup,
-      pid: this.mirror.pid,
-      oomKills: this.#events.oomKills,
-      publish: (draft) => this.#events.publish(draft),
-    };
   }
 
   // -- what is asked of it ----------------------------------------------------------------------
@@ -519,7 +428,7 @@ export class Container {
       if (client === undefined) throw this.link.unreachable();
       const result = await client.call(name, params, options);
       // A restore makes init only at start, so that its cgroup is not known before.
-      if (name === "shim.start" && this.#cgroup === undefined) this.#watchCgroup();
+      if (name === "shim.start" && !this.#cgroup.known) this.#cgroup.watch();
       return result;
     } catch (error) {
       throw this.#named(this.#noted(client, error));
@@ -550,23 +459,12 @@ export class Container {
    * @throws {FailedPreconditionError} if the container has no cgroup (any more).
    */
   stats(): Stats {
-    if (this.#cgroup === undefined || this.mirror.status === "stopped") {
-      throw new FailedPreconditionError(
-        `container ${this.id} is ${this.mirror.status}: it has no figures to read`,
-        { data: { id: this.id } },
-      );
-    }
-    return readStats(this.#cgroup);
+    return this.#cgroup.stats();
   }
 
   /** Every process in the cgroup, with the exec that it is where that is known. */
   pids(): { pid: number; execId?: string }[] {
-    if (this.#cgroup === undefined) return [];
-    const execs = new Map(this.mirror.execs().map(({ pid, execId }) => [pid, execId]));
-    return pids(this.#cgroup).map((pid) => {
-      const execId = execs.get(pid);
-      return execId === undefined ? { pid } : { pid, execId };
-    });
+    return this.#cgroup.pids();
   }
 
   /** Everything about the container, from what the daemon knows. */
@@ -597,8 +495,10 @@ export class Container {
   /** The status, with a pause or resume made behind berth's back. */
   get status(): ContainerStatus {
     const { status } = this.mirror;
-    if (this.#cgroup === undefined || (status !== "running" && status !== "paused")) return status;
-    const now = freezerState(this.#cgroup) === "frozen" ? "paused" : "running";
+    if (status !== "running" && status !== "paused") return status;
+    const { frozen } = this.#cgroup;
+    if (frozen === undefined) return status;
+    const now = frozen ? "paused" : "running";
     if (now !== status) this.#haveShimLook();
     return now;
   }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MIT
+import type { Cgroup } from "../linux/cgroup.ts";
+import { freezerState, killUntilEmpty, pids, readStats, remove } from "../linux/cgroup.ts";
+import { FailedPreconditionError } from "../rpc/errors.ts";
+import type { Stats } from "../rpc/stats_schema.ts";
+import type { Bundle } from "./bundle.ts";
+import { cgroupOf, recordCgroup, recordedCgroup } from "./bundle_cgroup.ts";
+import type { ContainerContext } from "./container_context.ts";
+import type { ContainerEvents } from "./container_events.ts";
+import type { Mirror } from "./mirror.ts";
+import type { Monitored } from "./monitor.ts";
+
+/** What a {@linkcode ContainerCgroup} needs of its container. */
+export interface ContainerCgroupOptions {
+  readonly bundle: Bundle;
+  readonly mirror: Mirror;
+  readonly context: ContainerContext;
+  /** Asked for only when they are needed: the two know each other. */
+  readonly events: () => ContainerEvents;
+}
+
+/** The cgroup of one container, once it is known, and the monitors that watch it. */
+export class ContainerCgroup {
+  readonly #options: ContainerCgroupOptions;
+  #cgroup: Cgroup | undefined;
+
+  constructor(options: ContainerCgroupOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it has been found. */
+  get known(): boolean {
+    return this.#cgroup !== undefined;
+  }
+
+  /** Takes the one that the bundle has recorded, and has the monitors watch it. */
+  recall(): void {
+    this.#cgroup = recordedCgroup(this.#options.bundle);
+    this.startMonitors();
+  }
+
+  /** Finds it by init, records it and has the monitors watch it. */
+  watch(): void {
+    if (this.#cgroup === undefined) {
+      const { bundle, mirror } = this.#options;
+      this.#cgroup = cgroupOf(mirror.pid);
+      if (this.#cgroup !== undefined) recordCgroup(bundle, this.#cgroup);
+    }
+    this.startMonitors();
+  }
+
+  /** Takes what `find` answers, if it is not known yet. */
+  async find(find: () => Promise<Cgroup | undefined>): Promise<void> {
+    this.#cgroup ??= await find();
+  }
+
+  /** Finds it by a process in it, if it is not known yet. */
+  async findByPid(find: () => Promise<number | undefined>): Promise<void> {
+    this.#cgroup ??= cgroupOf(await find() ?? 0);
+  }
+
+  /** Kills every process in it; false if it is not known or some do not die. */
+  async kill(): Promise<boolean> {
+    return this.#cgroup !== undefined && await killUntilEmpty(this.#cgroup);
+  }
+
+  /** Removes it, where it is known. */
+  async remove(): Promise<void> {
+    if (this.#cgroup !== undefined) await remove(this.#cgroup);
+  }
+
+  /** Whether everything in it is frozen; undefined if it is not known. */
+  get frozen(): boolean | undefined {
+    return this.#cgroup === undefined ? undefined : freezerState(this.#cgroup) === "frozen";
+  }
+
+  /**
+   * The cgroup figures.
+   *
+   * @throws {FailedPreconditionError} if the container has no cgroup (any more).
+   */
+  stats(): Stats {
+    const { bundle: { id }, mirror: { status } } = this.#options;
+    if (this.#cgroup === undefined || status === "stopped") {
+      throw new FailedPreconditionError(
+        `container ${id} is ${status}: it has no figures to read`,
+        { data: { id } },
+      );
+    }
+    return readStats(this.#cgroup);
+  }
+
+  /** Every process in it, with the exec that it is where that is known. */
+  pids(): { pid: number; execId?: string }[] {
+    if (this.#cgroup === undefined) return [];
+    const execs = new Map(this.#options.mirror.execs().map(({ pid, execId }) => [pid, execId]));
+    return pids(this.#cgroup).map((pid) => {
+      const execId = execs.get(pid);
+      return execId === undefined ? { pid } : { pid, execId };
+    });
+  }
+
+  /** Has the monitors watch the container; those that do already go on. */
+  startMonitors(): void {
+    this.#options.context.startMonitors(this.#monitored());
+  }
+
+  /** Has the monitors look before an exit is published. */
+  beforeExit(): void {
+    this.#options.context.beforeExit(this.#monitored());
+  }
+
+  /** Ends the monitors' watch. */
+  stopMonitors(): void {
+    this.#options.context.stopMonitors(this.#monitored());
+  }
+
+  #monitored(): Monitored {
+    const { bundle, mirror, events } = this.#options;
+    const { id, instance } = bundle.record;
+    return {
+      id,
+      instance,
+      cgroup: this.#cgroup,
+      pid: mirror.pid,
+      oomKills: events().oomKills,
+      publish: (draft) => events().publish(draft),
+    };
+  }
+}
