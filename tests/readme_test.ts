@@ -3,6 +3,7 @@
 // The README's commands, run as they stand there: `sh` and `python` blocks, in order, with a daemon
 // of the test's own in place of the one at /run/berth.
 import assert from "node:assert/strict";
+import { cgroupHierarchies } from "../src/linux/cgroup.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { program } from "./harness/run.ts";
@@ -52,6 +53,7 @@ Deno.test("every shell command of the README works", async () => {
   assert.match(said, /\bweb\b.*\brunning\b/);
   assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
   assert.match(await run(daemon, ["sh", "-e", "-c"], socket), /"name":"berth"/);
+  removeDefaultCgroup();
 });
 
 Deno.test("the Python of the README works", async () => {
@@ -69,3 +71,15 @@ Deno.test("every file that the README points to is there", async () => {
     await Deno.stat(new URL(`../${target}`, import.meta.url));
   }
 });
+
+/** The README's containers are in the cgroup that everybody's are in by default: it goes if empty. */
+function removeDefaultCgroup(): void {
+  for (const { mountPoint } of cgroupHierarchies()) {
+    try {
+      Deno.removeSync(`${mountPoint}/berth`);
+    } catch (error) {
+      const inUse = error instanceof Error && "code" in error && error.code === "EBUSY";
+      if (!inUse && !(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
