@@ -84,9 +84,12 @@ export class Container {
   async create(): Promise<void> {
     using _lock = await this.#lock.acquire();
     try {
-      const client = await this.link.attach(false);
-      await client.call("shim.create", {});
-      this.#cgroup.watch();
+      const client = await this.link.attach();
+      await Promise.all([
+        client.call("shim.events", { after: 0 }),
+        client.call("shim.create", {}),
+      ]);
+      this.#cgroup.watchSoon();
     } catch (error) {
       await this.#rollBack(error);
       throw this.#named(error);
@@ -196,9 +199,7 @@ export class Container {
   /** A refused connection, or no socket, means a dead shim; anything else that it may be wedged. */
   async #dialAgain(): Promise<void> {
     try {
-      const client = this.#context.noShim
-        ? await this.link.attach(true)
-        : await this.link.connect();
+      const client = this.#context.noShim ? await this.link.adopt() : await this.link.connect();
       await this.#takeOver(client, await client.call("shim.state", {}));
     } catch (error) {
       if (error instanceof UnavailableError && error.data["errno"] !== undefined) {
@@ -269,7 +270,7 @@ export class Container {
       try {
         // Two shims must never look after one container, should only its socket be gone.
         await this.#context.shims().kill(this.bundle);
-        const client = await this.link.attach(true);
+        const client = await this.link.adopt();
         await this.#takeOver(client, await client.call("shim.state", {}));
         return;
       } catch (error) {
@@ -426,6 +427,8 @@ export class Container {
     const { client } = this.link;
     try {
       if (client === undefined) throw this.link.unreachable();
+      // Before its process can run, or end.
+      if (name === "shim.start" || name === "shim.kill") this.#cgroup.watchIfDue();
       const result = await client.call(name, params, options);
       // A restore makes init only at start, so that its cgroup is not known before.
       if (name === "shim.start" && !this.#cgroup.known) this.#cgroup.watch();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import type { Cgroup } from "../linux/cgroup.ts";
 import { freezerState, killUntilEmpty, pids, readStats, remove } from "../linux/cgroup.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
@@ -22,7 +23,9 @@ export interface ContainerCgroupOptions {
 /** The cgroup of one container, once it is known, and the monitors that watch it. */
 export class ContainerCgroup {
   readonly #options: ContainerCgroupOptions;
-  #cgroup: Cgroup | undefined;
+  #found: Cgroup | undefined;
+  /** Set while {@linkcode watchSoon} is still to be done. */
+  #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ContainerCgroupOptions) {
     this.#options = options;
@@ -33,30 +36,56 @@ export class ContainerCgroup {
     return this.#cgroup !== undefined;
   }
 
+  get #cgroup(): Cgroup | undefined {
+    this.watchIfDue();
+    return this.#found;
+  }
+
   /** Takes the one that the bundle has recorded, and has the monitors watch it. */
   recall(): void {
-    this.#cgroup = recordedCgroup(this.#options.bundle);
+    this.#found = recordedCgroup(this.#options.bundle);
     this.startMonitors();
   }
 
   /** Finds it by init, records it and has the monitors watch it. */
   watch(): void {
-    if (this.#cgroup === undefined) {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    if (this.#found === undefined) {
       const { bundle, mirror } = this.#options;
-      this.#cgroup = cgroupOf(mirror.pid);
-      if (this.#cgroup !== undefined) recordCgroup(bundle, this.#cgroup);
+      this.#found = cgroupOf(mirror.pid);
+      if (this.#found !== undefined) recordCgroup(bundle, this.#found);
     }
     this.startMonitors();
   }
 
+  /** Does what {@linkcode watchSoon} has put off. */
+  watchIfDue(): void {
+    if (this.#soon !== undefined) this.watch();
+  }
+
+  /** {@linkcode watch}, once the answer that waits to be sent is out; before anything needs it. */
+  watchSoon(): void {
+    this.#soon = setTimeout(() => {
+      try {
+        this.watch();
+      } catch (error) {
+        getLogger(["berth", "container"]).error("{id}: its cgroup is not watched: {reason}", {
+          id: this.#options.bundle.id,
+          reason: error instanceof Error ? error.message : String(error),
+        });
+      }
+    }, 0);
+  }
+
   /** Takes what `find` answers, if it is not known yet. */
   async find(find: () => Promise<Cgroup | undefined>): Promise<void> {
-    this.#cgroup ??= await find();
+    if (!this.known) this.#found = await find();
   }
 
   /** Finds it by a process in it, if it is not known yet. */
   async findByPid(find: () => Promise<number | undefined>): Promise<void> {
-    this.#cgroup ??= cgroupOf(await find() ?? 0);
+    if (!this.known) this.#found = cgroupOf(await find() ?? 0);
   }
 
   /** Kills every process in it; false if it is not known or some do not die. */

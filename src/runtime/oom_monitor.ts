@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import type { Cgroup } from "../linux/cgroup.ts";
-import { ENODEV, ENOENT, isErrno } from "../linux/errno.ts";
+import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../linux/errno.ts";
 import { OomWatch } from "../linux/oom_watch.ts";
 import type { OomWatchOptions } from "../linux/oom_watch.ts";
 import { Poller } from "../linux/poller.ts";
@@ -58,6 +59,14 @@ function openUnlessGone(cgroup: Cgroup, options: OomWatchOptions): OomWatch | un
     return OomWatch.open(cgroup, options);
   } catch (error) {
     if (isErrno(error, ENOENT, ENODEV) || error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+    // Of inotify there is little, 128 for a user by default: without it a kill is told at the next
+    // exit of the container's, which is better than no container.
+    if (!isErrno(error, EMFILE, ENOSPC) || options.poller === undefined) throw error;
+    getLogger(["berth", "oom"]).warn("no notification of OOM kills in {cgroup}: {reason}", {
+      cgroup: cgroup.paths["memory"] ?? cgroup.paths["unified"],
+      reason: error.message,
+    });
+    const { poller: _, ...rest } = options;
+    return openUnlessGone(cgroup, rest);
   }
 }

@@ -34,7 +34,7 @@ export interface ShimClient {
     params: ParamsOf<ShimContract, N>,
     options?: ShimCallOptions,
   ): Promise<ResultOf<ShimContract, N>>;
-  /** Lets the shim forget the events up to `seq`. */
+  /** The events up to `seq` are safe: lets the shim forget them, now or some events later. */
   ack(seq: number): void;
   /** Settles when the shim can no longer be reached through this client; never rejects. */
   readonly closed: Promise<void>;
@@ -86,10 +86,17 @@ const RUNS_RUNTIME: ReadonlySet<ShimMethod> = new Set<ShimMethod>([
   "shim.checkpoint",
 ]);
 
+/**
+ * How many events a shim may have to keep longer than needed: what is said to a shim of each event
+ * costs more than what it keeps, and an event that it sends again is passed over.
+ */
+const ACK_EVERY = 32;
+
 /** A {@linkcode ShimClient} over a bundle's `shim.sock`. */
 export class SocketShimClient implements ShimClient {
   readonly #peer: Peer;
   readonly #timeouts: ShimTimeouts;
+  #acknowledged = 0;
 
   private constructor(peer: Peer, timeouts: ShimTimeouts) {
     this.#peer = peer;
@@ -121,6 +128,8 @@ export class SocketShimClient implements ShimClient {
   }
 
   ack(seq: number): void {
+    if (seq < this.#acknowledged + ACK_EVERY) return;
+    this.#acknowledged = seq;
     this.#peer.notify("shim.ack", { seq });
   }
 

@@ -63,13 +63,29 @@ export class ShimLink {
     return this.#leaving;
   }
 
-  /** Has a shim serve the bundle, and connects to it. */
-  async attach(adopt: boolean): Promise<ShimClient> {
+  /** Has a shim take over the bundle's container, and connects to it. */
+  async adopt(): Promise<ShimClient> {
+    return await this.#serve(true, () => this.connect());
+  }
+
+  /**
+   * Has a shim serve the new bundle, and connects to it. Its events have yet to be asked for: this
+   * waits for no answer that it can do without.
+   */
+  async attach(): Promise<ShimClient> {
+    return await this.#serve(false, async () => {
+      const client = await this.#context.shims().dial(this.#bundle, this.#listener);
+      this.#use(client);
+      return client;
+    });
+  }
+
+  async #serve(adopt: boolean, then: () => Promise<ShimClient>): Promise<ShimClient> {
     const { group } = this.#bundle.record;
     const shims = this.#context.shims();
     return await shims.inTurn(group, async () => {
       this.#pid = await shims.serve(this.#bundle, group, adopt);
-      return await this.connect();
+      return await then();
     });
   }
 
@@ -97,10 +113,14 @@ export class ShimLink {
       client.close();
       throw error;
     }
+    this.#use(client);
+    return client;
+  }
+
+  #use(client: ShimClient): void {
     this.#state = { status: "connected", client };
     this.#reported = undefined;
     client.closed.then(() => this.#disconnected(client));
-    return client;
   }
 
   #disconnected(client: ShimClient): void {

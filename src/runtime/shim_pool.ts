@@ -5,6 +5,9 @@ import type { Child, Reaper } from "../linux/reaper.ts";
 import { SIGKILL } from "../linux/signals.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import type { Peer } from "../rpc/peer.ts";
+import { typedClient } from "../rpc/client.ts";
+import type { ShimContract } from "../rpc/shim_contract.ts";
+import { PROTOCOL } from "../version.ts";
 import { Server } from "../rpc/server.ts";
 
 /** How a {@linkcode ShimPool} is set up. */
@@ -221,8 +224,18 @@ export class ShimPool implements AsyncDisposable {
   async #arrived(peer: Peer): Promise<void> {
     let pid: number;
     try {
-      const hello = await peer.call("shim.connect", {}, { timeoutMs: START_TIMEOUT });
-      pid = (hello as { pid: number }).pid;
+      const { call } = typedClient<ShimContract>(peer);
+      const hello = await call("shim.connect", {}, { timeoutMs: START_TIMEOUT });
+      pid = hello.pid;
+      // The file that this daemon runs from may have been replaced by one of another protocol.
+      if (hello.protocol !== PROTOCOL) {
+        this.#fail(
+          `a shim of berth ${hello.version} speaks protocol ${hello.protocol}, this daemon ` +
+            `${PROTOCOL}: restart the daemon`,
+        );
+        peer.close();
+        return;
+      }
     } catch {
       // It went away or is no shim; if it was one, its exit is what its waiter is told.
       peer.close();
