@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { check, cstring, lazyLibc } from "./libc.ts";
+import { check, cstring, lazyLibc, retry } from "./libc.ts";
 
 const libc = lazyLibc({
   mkfifo: {
@@ -70,6 +70,7 @@ export function hasReader(fd: number): boolean {
   // struct pollfd {int fd; short events; short revents}; POLLERR is reported unasked.
   const pollfd = new DataView(new ArrayBuffer(8));
   pollfd.setInt32(0, fd, true);
-  check(queryLibc().poll(new Uint8Array(pollfd.buffer), 1n, 0), "poll", `fd ${fd}`);
+  // Even without waiting: poll(2) is never restarted, and here SIGCHLD comes when it likes.
+  retry(() => queryLibc().poll(new Uint8Array(pollfd.buffer), 1n, 0), "poll", `fd ${fd}`);
   return (pollfd.getInt16(6, true) & POLLERR) === 0;
 }

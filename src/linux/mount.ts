@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { EINVAL, ENOENT, ENOSYS, ENOTDIR, isErrno, LinuxError } from "./errno.ts";
-import { check, cstring, lazyLibc } from "./libc.ts";
+import { check, cstring, lazyLibc, retry } from "./libc.ts";
 import * as ms from "./mount_options.ts";
 import { readMountInfo, unmountOrder } from "./mountinfo.ts";
 
@@ -151,7 +151,7 @@ function pageSize(): number {
 /** The flags of a mount that a bind remount would drop, from `f_flags` of statfs(2). */
 function currentFlags(path: string): number {
   const buffer = new Uint8Array(120);
-  check(queryLibc().statfs(cstring(path), buffer), "statfs", path);
+  retry(() => queryLibc().statfs(cstring(path), buffer), "statfs", path);
   const flags = Number(new DataView(buffer.buffer).getBigUint64(80, true));
   // ST_RDONLY … ST_NOEXEC are numbered as MS_*; ST_NOSYMFOLLOW (include/linux/statfs.h) is not.
   // The kernel itself keeps the kind of atime in a remount that names none.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { O_NOCTTY, O_RDWR, open, OwnedFd } from "./fd.ts";
-import { check, lazyLibc } from "./libc.ts";
+import { check, lazyLibc, retry } from "./libc.ts";
 
 export { ConsoleSocket } from "./console_socket.ts";
 
@@ -90,7 +90,7 @@ export function setRaw(fd: number): Disposable {
   const raw = before.slice();
   termiosLibc().cfmakeraw(raw);
   const set = (termios: Uint8Array<ArrayBuffer>) => {
-    check(termiosLibc().tcsetattr(fd, TCSADRAIN, termios), "tcsetattr", `fd ${fd}`);
+    retry(() => termiosLibc().tcsetattr(fd, TCSADRAIN, termios), "tcsetattr", `fd ${fd}`);
   };
   set(raw);
   return { [Symbol.dispose]: () => set(before) };

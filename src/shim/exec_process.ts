@@ -133,7 +133,12 @@ export class ExecProcess {
     const pid = this.pid;
     this.#check("exit");
     this.#state = { name: "stopped", pid, exit };
-    this.#io?.exited();
+    try {
+      this.#io?.exited();
+    } catch (error) {
+      // That it has ended is told whatever becomes of its stdio.
+      this.#context.log(`stdio of the ended process ${this.pid}: ${error}`);
+    }
   }
 
   /** Forgets it. */

@@ -317,7 +317,12 @@ export class InitProcess {
       exit,
       ...(startedAt === undefined ? {} : { startedAt }),
     };
-    this.#io?.exited();
+    try {
+      this.#io?.exited();
+    } catch (error) {
+      // That it has ended is told whatever becomes of its stdio.
+      this.#context.log(`stdio of the ended process ${this.pid}: ${error}`);
+    }
   }
 
   /** Removes the container from the OCI runtime and unmounts its rootfs. Can be done again. */

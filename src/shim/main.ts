@@ -19,6 +19,15 @@ export async function runShim(args: readonly string[]): Promise<void> {
     Deno.exit(2);
   }
   setProcessName("berth-shim");
+  // A mistake of the shim's own must not cost its containers their lives: they go on, and so does it.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    console.error("berth shim: this should not have happened:", event.reason);
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    console.error("berth shim: this should not have happened:", event.error);
+  });
   const host = new ShimHost({
     reaper: Reaper.start({ subreaper: true }),
     log: new ShimLog(),
