@@ -61,6 +61,9 @@ export class Calls {
 
   /** Takes an answer of the other end; one that nobody waits for is dropped. */
   receive(response: JSONRPCResponse): void {
+    // From now on it is answered, though who waits is told some turns later: the connection may
+    // end right behind its last answer.
+    if (typeof response.id === "number") this.#pending.delete(response.id);
     this.#client.receive(response);
   }
 

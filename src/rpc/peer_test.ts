@@ -372,3 +372,13 @@ Deno.test("a last line without a newline is answered", async () => {
   near.closeWrite();
   assert.equal((await answers).length, 1);
 });
+
+Deno.test("an answer that is the last thing before the connection ends still counts", async () => {
+  const [a, b] = memoryPair();
+  using peer = new Peer(a);
+  const asked = peer.call("last");
+  await b.read(new Uint8Array(1024));
+  await writeAll(b, new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"result":"word"}\n'));
+  b.close();
+  assert.equal(await asked, "word");
+});
