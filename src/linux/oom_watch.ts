@@ -76,7 +76,7 @@ export class OomWatch implements Disposable {
       this.#hits.set(path, late && own ? 0 : memory.hits(path));
     }
     this.#armed = armed.move();
-    this.check();
+    if (late) this.check();
   }
 
   /**

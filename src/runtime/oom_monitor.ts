@@ -31,10 +31,7 @@ export class OomMonitor implements Monitor, Disposable {
           oom,
         }),
     });
-    if (watch === undefined) return;
-    this.#watches.set(instance, watch);
-    // What happened while no daemon was there comes before what its shim has kept for it.
-    watch.check();
+    if (watch !== undefined) this.#watches.set(instance, watch);
   }
 
   beforeExit({ instance }: Monitored): void {
