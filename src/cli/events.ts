@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { EVENT_TYPES } from "../rpc/event_types.ts";
 import type { Event, EventType } from "../rpc/schemas.ts";
 import { collect, verb, withJson, withSocket } from "./common/command.ts";
 import { Daemon } from "./common/daemon.ts";
 import { parseWhole } from "./common/resources.ts";
 import { coloured, print, printJson, say } from "./text/print.ts";
-
-/** Every event type; kept here so that a command need not load the schemas. */
-export const EVENT_TYPES: readonly EventType[] = [
-  "create",
-  "start",
-  "exec-added",
-  "exec-started",
-  "exit",
-  "oom",
-  "paused",
-  "resumed",
-  "checkpointed",
-  "delete",
-];
 
 interface EventsOptions {
   readonly after?: number;

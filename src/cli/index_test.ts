@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { eventType } from "../rpc/schemas.ts";
 import { bashCompletion } from "./completion.ts";
-import { EVENT_TYPES } from "./events.ts";
 import { berthProgram } from "./index.ts";
 
 Deno.test("every verb says what it does and gives an example", () => {
@@ -14,10 +12,6 @@ Deno.test("every verb says what it does and gives an example", () => {
     command.outputHelp();
     assert.match(help, new RegExp(`Examples?:\n  .*berth ${command.name()}`), command.name());
   }
-});
-
-Deno.test("the event types that can be asked for are all that there are", () => {
-  assert.deepEqual(EVENT_TYPES, eventType.options);
 });
 
 Deno.test("what stands behind the container's command is not berth's", async () => {

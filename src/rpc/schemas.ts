@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
+import { EVENT_TYPES } from "./event_types.ts";
 
 /** A container id: 1 to 76 characters, a letter or digit first. */
 export const containerId = z.string().regex(
@@ -130,18 +131,7 @@ export const containerState = z.object({
 });
 
 /** The event types. */
-export const eventType = z.enum([
-  "create",
-  "start",
-  "exec-added",
-  "exec-started",
-  "exit",
-  "oom",
-  "paused",
-  "resumed",
-  "checkpointed",
-  "delete",
-]);
+export const eventType = z.enum(EVENT_TYPES);
 
 /** Which figures an `oom` event carries. */
 export const oomDetails = z.object({
