@@ -119,7 +119,10 @@ export class RuntimeWrapper {
   }
 }
 
-/** Each call is one short append, so lines of calls at the same time do not mix (write(2)). */
+/**
+ * Each call is one short append, so lines of calls at the same time do not mix (write(2)). A rule that
+ * is taken back between two steps is as one that was never there: `.` would end the script.
+ */
 function script(dir: string, real: string): string {
   return `#!/bin/sh
 dir=${quote(dir)}
@@ -140,11 +143,11 @@ done
 record=$sub
 for argument in "$@"; do record="$record$(printf '\\037')$argument"; done
 printf '%s\\n' "$record" >>"$dir/calls"
-if [ -e "$dir/$sub.before" ]; then . "$dir/$sub.before"; fi
+if [ -e "$dir/$sub.before" ] && rule=$(cat "$dir/$sub.before" 2>/dev/null); then eval "$rule"; fi
 if [ ! -e "$dir/$sub.after" ]; then exec "$real" "$@"; fi
 "$real" "$@"
 status=$?
-if [ -e "$dir/$sub.after" ]; then . "$dir/$sub.after"; fi
+if rule=$(cat "$dir/$sub.after" 2>/dev/null); then eval "$rule"; fi
 exit "$status"
 `;
 }
