@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Runc } from "../oci/runc.ts";
 import type { Bundle } from "./bundle.ts";
-import type { Container } from "./container.ts";
 import type { EventLog } from "./event_log.ts";
 import type { Monitored } from "./monitor.ts";
 import type { RuntimeCallReport, ShimTimeouts } from "./shim_client.ts";
@@ -23,13 +22,13 @@ export interface ContainerContext {
   beforeExit(container: Monitored): void;
   stopMonitors(container: Monitored): void;
   /** A container was found again after a restart or a broken connection. */
-  onReconnect(container: Container): void;
+  onReconnect(): void;
   /** What a dead shim left was removed. */
   onCleanup(): void;
   /** One call of the OCI runtime has ended. */
   onRuntimeCall(id: string, call: RuntimeCallReport): void;
   /** A failed create has left something that is still being removed; the id is not free yet. */
-  onLeftBehind(container: Container): void;
-  /** The container is gone; its id is free. */
-  onForgotten(container: Container): void;
+  onLeftBehind(bundle: Bundle): void;
+  /** The container of the bundle is gone; its id is free. */
+  onForgotten(bundle: Bundle): void;
 }

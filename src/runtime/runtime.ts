@@ -129,11 +129,12 @@ export class Runtime implements AsyncDisposable {
       onReconnect: () => observer.reconnect(),
       onCleanup: () => observer.cleanup(),
       onRuntimeCall: (id, call) => this.#runtimeCalled(id, call),
-      onLeftBehind: (container) => void this.#containers.set(container.id, container),
-      onForgotten: (container) => {
-        if (this.#containers.get(container.id) === container) {
-          this.#containers.delete(container.id);
-        }
+      onLeftBehind: ({ id }) => {
+        const container = this.#creating.get(id);
+        if (container !== undefined) this.#containers.set(id, container);
+      },
+      onForgotten: (bundle) => {
+        if (this.#containers.get(bundle.id)?.bundle === bundle) this.#containers.delete(bundle.id);
       },
     };
   }

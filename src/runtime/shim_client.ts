@@ -4,6 +4,7 @@ import { DeadlineExceededError } from "../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../rpc/method.ts";
 import type { Peer } from "../rpc/peer.ts";
 import type { ShimContract, ShimEvent } from "../rpc/shim_contract.ts";
+import { wedged } from "./shim_error.ts";
 
 /** Name of a shim method. */
 export type ShimMethod = keyof ShimContract & string;
@@ -55,18 +56,6 @@ export interface RuntimeCallReport {
   readonly subcommand: string;
   readonly durationMs: number;
   readonly exitCode: number;
-}
-
-/** Whether a shim gave no answer where a healthy one does at once, rather than a slow runtime. */
-export function isWedged(error: unknown): boolean {
-  return error instanceof DeadlineExceededError && error.data["shim"] === "unavailable";
-}
-
-function wedged(method: ShimMethod, cause: unknown): DeadlineExceededError {
-  return new DeadlineExceededError(`the shim does not answer (asked for ${method})`, {
-    cause,
-    data: { shim: "unavailable" },
-  });
 }
 
 /** Methods that end when a process does, not when the shim has done something. */
