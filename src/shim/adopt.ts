@@ -3,9 +3,10 @@ import type { EventBuffer, EventDraft } from "./event_buffer.ts";
 import type { ExecRecord } from "./exec_record.ts";
 import { readExecRecords } from "./exec_record.ts";
 import type { Execs } from "./execs.ts";
-import type { InitProcess, ProcessContext } from "./init_process.ts";
+import type { InitProcess } from "./init_process.ts";
 import type { ProcessExit } from "./init_states.ts";
 import type { Watched } from "./kill.ts";
+import type { ProcessContext } from "./process_context.ts";
 
 /** What {@linkcode adoptBundle} fills with what it finds. */
 export interface AdoptOptions {

@@ -8,15 +8,15 @@ import { AdoptedStdio } from "./adopted_stdio.ts";
 import type { ExecRecord } from "./exec_record.ts";
 import { PublishedExit } from "./exit_order.ts";
 import type { ProcessExit } from "./init_states.ts";
-import type { ProcessContext } from "./init_process.ts";
-import { stdioOptions } from "./init_process.ts";
 import { openIo } from "./io.ts";
 import { killUnlessExited } from "./kill.ts";
 import type { Watched } from "./kill.ts";
 import type { ExecAction, ExecState } from "./exec_states.ts";
 import { nextExecState } from "./exec_states.ts";
 import { readPidFile, removeFile } from "./pid_file.ts";
+import type { ProcessContext } from "./process_context.ts";
 import type { ProcessIo } from "./process_io.ts";
+import { stdioOptions } from "./process_io.ts";
 
 /** What is asked of an exec. */
 export interface ExecRequest {

@@ -10,11 +10,12 @@ import { ExecProcess } from "./exec_process.ts";
 import type { ExecRecord } from "./exec_record.ts";
 import { removeExecRecord, writeExecRecord } from "./exec_record.ts";
 import type { ExitGate } from "./exit_order.ts";
-import type { InitProcess, ProcessContext } from "./init_process.ts";
+import type { InitProcess } from "./init_process.ts";
 import type { ProcessExit } from "./init_states.ts";
 import { wrongState } from "./init_states.ts";
 import { killUnlessExited } from "./kill.ts";
 import type { Watched } from "./kill.ts";
+import type { ProcessContext } from "./process_context.ts";
 import { onExit, unseenExit } from "./watch.ts";
 
 /** What {@linkcode Execs} are made with. */

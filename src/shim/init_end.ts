@@ -4,8 +4,9 @@ import { nextTurn } from "../rpc/next_turn.ts";
 import type { EventBuffer } from "./event_buffer.ts";
 import { ExitGate, PublishedExit } from "./exit_order.ts";
 import { writeExitRecord } from "./exit_record.ts";
-import type { InitProcess, ProcessContext } from "./init_process.ts";
+import type { InitProcess } from "./init_process.ts";
 import type { ProcessExit } from "./init_states.ts";
+import type { ProcessContext } from "./process_context.ts";
 
 /** How long init's exit waits for execs that were killed because of it, in milliseconds. */
 const STRAGGLER_BOUND = 2000;

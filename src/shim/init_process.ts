@@ -1,36 +1,22 @@
 // SPDX-License-Identifier: MIT
-import type { Poller } from "../linux/poller.ts";
 import { kill } from "../linux/process.ts";
-import type { Reaper } from "../linux/reaper.ts";
-import type { BundlePaths, BundleRecord } from "../oci/bundle.ts";
 import { BerthError, FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
-import type { Runc } from "../oci/runc.ts";
-import { AdoptedProcess } from "./adopted_process.ts";
+import type { AdoptedProcess } from "./adopted_process.ts";
 import { AdoptedStdio } from "./adopted_stdio.ts";
-import { readExitRecord } from "./exit_record.ts";
+import { findInit } from "./found_init.ts";
 import { openIo } from "./io.ts";
-import { killUnlessExited } from "./kill.ts";
 import type { Watched } from "./kill.ts";
 import type { InitAction, InitState, ProcessExit } from "./init_states.ts";
 import { nextState, wrongState } from "./init_states.ts";
-import { readPidFile, removeFile, tryReadPidFile } from "./pid_file.ts";
+import { readPidFile } from "./pid_file.ts";
+import type { ProcessContext } from "./process_context.ts";
 import type { ProcessIo } from "./process_io.ts";
+import { stdioOptions } from "./process_io.ts";
 import { mountRootfs, unmountRootfs } from "./rootfs.ts";
-import { unseenExit } from "./watch.ts";
+import { undoCreate } from "./undo_create.ts";
 
 /** How often a pause is tried where the container does not freeze in the time it is given. */
 const MAX_PAUSE_ATTEMPTS = 10;
-
-/** What the processes of one container are made with. */
-export interface ProcessContext {
-  readonly record: BundleRecord;
-  readonly paths: BundlePaths;
-  readonly runc: Runc;
-  readonly reaper: Reaper;
-  readonly poller: Poller;
-  /** Writes a line for a person to read to the shim's log. */
-  readonly log: (message: string) => void;
-}
 
 /**
  * A container and its init process: what has to be made for it and undone, and in which state it is.
@@ -83,24 +69,29 @@ export class InitProcess {
         this.#state = { name: "created", pid: 0 };
         return undefined;
       }
-      return await this.#runCreate(this.#io);
+      return await this.#make(this.#io);
     } catch (error) {
-      const undone = await this.#undoCreate(error);
+      const undone = await undoCreate(this.#context, { own: true, cause: error, io: this.#io });
+      this.#io = undefined;
+      this.#state = { name: "none" };
       if (!undone && error instanceof BerthError) error.data["undone"] = false;
       throw error;
     }
   }
 
-  async #runCreate(io: ProcessIo): Promise<Watched> {
+  /** Has the runtime create init, or restore it from a checkpoint. */
+  async #make(io: ProcessIo, imagePath?: string): Promise<Watched> {
     const { record, paths, runc, reaper } = this.#context;
-    await runc.create({
+    const request = {
       id: record.id,
       bundle: paths.dir,
       pidFile: paths.initPid,
       log: paths.log,
       noPivot: record.noPivot,
       ...stdioOptions(io),
-    });
+    };
+    if (imagePath === undefined) await runc.create(request);
+    else await runc.restore({ ...request, imagePath });
     const pid = readPidFile(record.id, paths.initPid);
     io.started();
     this.#state = { name: "created", pid };
@@ -112,55 +103,46 @@ export class InitProcess {
    * its end. A create that was cut short is undone.
    */
   async adopt(): Promise<{ readonly exit?: ProcessExit; readonly watched?: Watched }> {
-    const { record, paths, runc, reaper, poller } = this.#context;
-    const pid = tryReadPidFile(paths.initPid) ?? 0;
-    const recorded = readExitRecord(paths.exitRecord, record.instance);
-    if (recorded !== undefined) {
-      const { instance: _, pid: exitPid, ...exit } = recorded;
-      this.#found("stopped", exitPid);
-      return { exit };
+    const { record, paths, poller } = this.#context;
+    const found = await findInit(this.#context);
+    switch (found.name) {
+      case "none":
+        await this.#undoAdopted();
+        return {};
+      case "restorable":
+        this.#io = openIo(record.stdio, paths.dir, "init.tty", poller);
+        this.#state = { name: "created", pid: 0 };
+        return {};
+      case "stopped":
+        this.#io = new AdoptedStdio(record.stdio, false);
+        // It is stopped once its end is told.
+        this.#state = { name: "created", pid: found.pid };
+        return { exit: found.exit };
+      case "created":
+      case "running":
+      case "paused":
+        this.#io = new AdoptedStdio(record.stdio, true);
+        this.#state = { name: found.name, pid: found.pid };
+        return { watched: this.#watchAdopted(found.pid, found.process) };
     }
-    if (pid === 0 && record.checkpoint !== undefined) {
-      this.#io = openIo(record.stdio, paths.dir, "init.tty", poller);
-      this.#state = { name: "created", pid };
-      return {};
-    }
-    let status = "";
-    // Where the runtime says that it is alive it has compared its start time.
-    const lives = async () => {
-      status = (await runc.state(record.id))?.status ?? "";
-      return status === "created" || status === "running" || status === "paused";
-    };
-    const process = pid === 0 ? undefined : await AdoptedProcess.open(pid, poller, lives);
-    if (process !== undefined) {
-      this.#found(status, pid);
-      if (!isChild(pid)) {
-        this.#adopted = process;
-        return { watched: process };
-      }
-      process[Symbol.dispose]();
-      return { watched: { exited: reaper.watch(pid) } };
-    }
-    if (
-      pid !== 0 && (status === "" ? await runc.state(record.id) : { status })?.status === "stopped"
-    ) {
-      this.#found("stopped", pid);
-      return { exit: unseenExit() };
-    }
-    if (await this.#undoCreate(undefined)) return {};
+  }
+
+  async #undoAdopted(): Promise<void> {
+    if (await undoCreate(this.#context, { own: false })) return;
+    const { id } = this.#context.record;
     throw new FailedPreconditionError(
-      `container ${record.id}: what is left of its create cannot be removed yet`,
-      { data: { id: record.id } },
+      `container ${id}: what is left of its create cannot be removed yet`,
+      { data: { id } },
     );
   }
 
-  /** One that has ended still is what it was until its end is told. */
-  #found(status: string, pid: number): void {
-    const { stdio } = this.#context.record;
-    this.#io = new AdoptedStdio(stdio, status !== "stopped");
-    this.#state = status === "running" || status === "paused"
-      ? { name: status, pid }
-      : { name: "created", pid };
+  #watchAdopted(pid: number, process: AdoptedProcess): Watched {
+    if (!isChild(pid)) {
+      this.#adopted = process;
+      return process;
+    }
+    process[Symbol.dispose]();
+    return { exited: this.#context.reaper.watch(pid) };
   }
 
   /**
@@ -172,60 +154,6 @@ export class InitProcess {
     if (this.#adopted !== undefined) this.#adopted.signal(signal);
     // The kernel cannot give this pid to another process: it is our child, and not reaped yet.
     else kill(this.pid, signal);
-  }
-
-  /** Undoes whatever of create has been done; answers whether all of it could be. */
-  async #undoCreate(cause: unknown): Promise<boolean> {
-    const { record, paths, runc } = this.#context;
-    let undone = true;
-    const step = async (what: string, undo: () => Promise<void> | void) => {
-      try {
-        await undo();
-      } catch (error) {
-        undone = false;
-        this.#context.log(`undoing the create of ${record.id}: ${what}: ${error}`);
-      }
-    };
-    const called = !(cause instanceof RuntimeError && cause.data["exitCode"] === -1);
-    const begun = this.#io !== undefined || this.#state.name === "none";
-    if (begun && record.checkpoint === undefined && called) {
-      await step("delete", async () => {
-        try {
-          await runc.delete(record.id, { force: true });
-        } catch (error) {
-          // What cannot even delete may be no runtime at all, and has made nothing.
-          if (!(cause instanceof RuntimeError) || this.#hasTrace()) throw error;
-        }
-      });
-      // A pid that another shim left proves nothing; the runtime has compared its start time.
-      if (this.#state.name !== "none") await step("kill", () => this.#killCreated());
-    }
-    await step("stdio", () => this.#io?.close());
-    await step("unmount", () => unmountRootfs(record.id, paths.rootfs, record.rootfs));
-    await step("pid file", () => removeFile(paths.initPid));
-    this.#io = undefined;
-    this.#state = { name: "none" };
-    return undone;
-  }
-
-  /** Whether the runtime has left anything of the container: a pid, or state under its root. */
-  #hasTrace(): boolean {
-    const { record, paths } = this.#context;
-    if (tryReadPidFile(paths.initPid) !== undefined) return true;
-    try {
-      return Array.from(Deno.readDirSync(record.runtimeRoot))
-        .some(({ name }) => name.startsWith(record.id));
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
-  }
-
-  /** In case the runtime could not: only what is known to be this process's child. */
-  async #killCreated(): Promise<void> {
-    const pid = tryReadPidFile(this.#context.paths.initPid);
-    if (pid === undefined) return;
-    await killUnlessExited(pid, { exited: this.#context.reaper.watch(pid) });
   }
 
   /**
@@ -247,23 +175,10 @@ export class InitProcess {
   }
 
   async #restore(imagePath: string): Promise<Watched> {
-    const { record, paths, runc, reaper } = this.#context;
     const io = this.#io;
-    if (io === undefined) throw wrongState(record.id, "restore", this.#state.name);
-    using _kept = reaper.keepUnclaimed();
-    await runc.restore({
-      id: record.id,
-      bundle: paths.dir,
-      imagePath,
-      pidFile: paths.initPid,
-      log: paths.log,
-      noPivot: record.noPivot,
-      ...stdioOptions(io),
-    });
-    const pid = readPidFile(record.id, paths.initPid);
-    io.started();
-    this.#state = { name: "created", pid };
-    return { exited: reaper.watch(pid) };
+    if (io === undefined) throw wrongState(this.#context.record.id, "restore", this.#state.name);
+    using _kept = this.#context.reaper.keepUnclaimed();
+    return await this.#make(io, imagePath);
   }
 
   /** Freezes every process of the container; false if it ended meanwhile. */
@@ -354,14 +269,4 @@ function isChild(pid: number): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
-}
-
-/** The stdio part of what the OCI runtime is asked. */
-export function stdioOptions(
-  io: ProcessIo,
-): { stdin?: number; stdout?: number; stderr?: number; consoleSocket?: string } {
-  return {
-    ...io.fds,
-    ...(io.consoleSocket === undefined ? {} : { consoleSocket: io.consoleSocket }),
-  };
 }

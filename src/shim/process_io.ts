@@ -24,3 +24,13 @@ export interface ProcessIo {
   /** Releases everything; what nobody has read by now is lost. */
   close(): Promise<void>;
 }
+
+/** The stdio part of what the OCI runtime is asked. */
+export function stdioOptions(
+  io: ProcessIo,
+): { stdin?: number; stdout?: number; stderr?: number; consoleSocket?: string } {
+  return {
+    ...io.fds,
+    ...(io.consoleSocket === undefined ? {} : { consoleSocket: io.consoleSocket }),
+  };
+}

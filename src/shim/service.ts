@@ -16,13 +16,13 @@ import type { ShimListener } from "./event_buffer.ts";
 import type { ExecRequest } from "./exec_process.ts";
 import { Execs } from "./execs.ts";
 import { InitEnd } from "./init_end.ts";
-import type { ProcessContext } from "./init_process.ts";
 import { InitProcess } from "./init_process.ts";
 import type { InitAction } from "./init_states.ts";
 import { allows, wrongState } from "./init_states.ts";
 import { hasExited, nameOf, signalling, signalNumber, targetData } from "./kill.ts";
 import type { Watched } from "./kill.ts";
 import { Lock } from "./lock.ts";
+import type { ProcessContext } from "./process_context.ts";
 import { onExit } from "./watch.ts";
 
 /** What a {@linkcode ShimService} needs of the process that it runs in. */

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+import { AdoptedProcess } from "./adopted_process.ts";
+import { readExitRecord } from "./exit_record.ts";
+import type { ProcessExit } from "./init_states.ts";
+import { tryReadPidFile } from "./pid_file.ts";
+import type { ProcessContext } from "./process_context.ts";
+import { unseenExit } from "./watch.ts";
+
+/** What a shim that has died left of a container's init. */
+export type FoundInit =
+  /** No container: its create was cut short. */
+  | { readonly name: "none" }
+  /** A container that a restore will bring to life. */
+  | { readonly name: "restorable" }
+  /** A process that was held while the runtime vouched for it. */
+  | {
+    readonly name: "created" | "running" | "paused";
+    readonly pid: number;
+    readonly process: AdoptedProcess;
+  }
+  | { readonly name: "stopped"; readonly pid: number; readonly exit: ProcessExit };
+
+/**
+ * Finds out what a shim that has died left of init, without changing it.
+ *
+ * @throws {RuntimeError} if the runtime has to be asked and fails.
+ */
+export async function findInit(context: ProcessContext): Promise<FoundInit> {
+  const { record, paths, runc, poller } = context;
+  const pid = tryReadPidFile(paths.initPid);
+  const recorded = readExitRecord(paths.exitRecord, record.instance);
+  if (recorded !== undefined) {
+    const { instance: _, pid: exitPid, ...exit } = recorded;
+    return { name: "stopped", pid: exitPid, exit };
+  }
+  if (pid === undefined) return { name: record.checkpoint === undefined ? "none" : "restorable" };
+  let status = "";
+  // Where the runtime says that it is alive it has compared its start time.
+  const lives = async () => {
+    status = (await runc.state(record.id))?.status ?? "";
+    return isAlive(status);
+  };
+  const process = await AdoptedProcess.open(pid, poller, lives);
+  if (process !== undefined && isAlive(status)) return { name: status, pid, process };
+  if ((status === "" ? await runc.state(record.id) : { status })?.status === "stopped") {
+    return { name: "stopped", pid, exit: unseenExit() };
+  }
+  return { name: "none" };
+}
+
+function isAlive(status: string): status is "created" | "running" | "paused" {
+  return status === "created" || status === "running" || status === "paused";
+}
