@@ -90,19 +90,36 @@ async function assertNothing(daemon: TestDaemon, id: string): Promise<void> {
   assertHistory(events.events);
 }
 
-Deno.test("the daemon is killed before a shim serves the bundle: nothing is left", async () => {
-  const { daemon, wrapper, audit } = await setUp();
-  await using _ = daemon;
+/** Kills the daemon when it has made the bundle and waits for a shim to serve it, and that shim. */
+async function cutBeforeServed(daemon: TestDaemon, id: string, options = {}): Promise<void> {
   const shim = await idleShim(daemon);
   Deno.kill(shim, "SIGSTOP");
-  const cut = assert.rejects(create(daemon, "early"), UnavailableError);
-  await until("the bundle", () => filesIn(`${daemon.state}/linux`).includes("early/berth.json"));
+  const cut = assert.rejects(create(daemon, id, options), UnavailableError);
+  await until("the bundle", () => filesIn(`${daemon.state}/linux`).includes(`${id}/berth.json`));
   await daemon.kill9();
   Deno.kill(shim, "SIGKILL");
   await cut;
+}
+
+Deno.test("the daemon is killed before a shim serves the bundle: nothing is left", async () => {
+  const { daemon, wrapper, audit } = await setUp();
+  await using _ = daemon;
+  await cutBeforeServed(daemon, "early");
   await daemon.start();
   await assertNothing(daemon, "early");
   assert.equal(wrapper.calls("create").filter(({ args }) => args.includes("early")).length, 0);
+  await audit.assertClean();
+});
+
+Deno.test("the same with a runtime that is not there any more: nothing is left either", async () => {
+  const { daemon, wrapper, audit } = await setUp();
+  await using _ = daemon;
+  const runtime = `${daemon.dir}/runtime`;
+  Deno.symlinkSync(wrapper.path, runtime);
+  await cutBeforeServed(daemon, "early", { runtime });
+  Deno.removeSync(runtime);
+  await daemon.start();
+  await assertNothing(daemon, "early");
   await audit.assertClean();
 });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { SIGKILL } from "../linux/signals.ts";
-import { FailedPreconditionError } from "../rpc/errors.ts";
+import { hasRuntimeTrace } from "../oci/runtime_trace.ts";
+import { FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
 import type { DeleteResult } from "../rpc/schemas.ts";
 import { backoff } from "./backoff.ts";
 import type { Bundle } from "./bundle.ts";
@@ -49,19 +50,35 @@ export class ContainerRemains {
    */
   async destroy(): Promise<void> {
     const { bundle, cgroup, context, events } = this.#options;
-    const runtime = context.runtimeOf(bundle);
-    const bound = this.#runtimeBound;
     await context.shims().kill(bundle);
     if (!events.created) {
-      await cgroup.find(() => endCreate(bundle, Math.min(bound, CREATE_GRACE)));
+      await cgroup.find(() => endCreate(bundle, Math.min(this.#runtimeBound, CREATE_GRACE)));
     }
+    try {
+      await this.#destroyByRuntime();
+    } catch (error) {
+      if (!this.#neverMade(error)) throw error;
+    }
+    cgroup.stopMonitors();
+    await cgroup.remove();
+  }
+
+  async #destroyByRuntime(): Promise<void> {
+    const { bundle, cgroup, context, events } = this.#options;
+    const runtime = context.runtimeOf(bundle);
+    const bound = this.#runtimeBound;
     await cgroup.findByPid(() => initPidByRuntime(bundle, runtime, bound));
     // Who waits for the processes does not wait for the runtime too, which may be out of order.
     if (await cgroup.kill()) events.exits();
     await deleteFromRuntime(bundle, runtime, bound);
     events.exits();
-    cgroup.stopMonitors();
-    await cgroup.remove();
+  }
+
+  /** Whether the runtime cannot be asked, for it is not there, and has never made anything either. */
+  #neverMade(error: unknown): boolean {
+    const { bundle: { record, paths }, events } = this.#options;
+    return !events.created && error instanceof RuntimeError && error.data["exitCode"] === -1 &&
+      !hasRuntimeTrace(record, paths);
   }
 
   /** Has the runtime forget a container that its shim could not undo. */

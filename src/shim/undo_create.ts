@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { hasRuntimeTrace } from "../oci/runtime_trace.ts";
 import { RuntimeError } from "../rpc/errors.ts";
 import { killUnlessExited } from "./kill.ts";
 import { removeFile, tryReadPidFile } from "./pid_file.ts";
@@ -39,7 +40,7 @@ export async function undoCreate(
         await runc.delete(record.id, { force: true });
       } catch (error) {
         // What cannot even delete may be no runtime at all, and has made nothing.
-        if (!(cause instanceof RuntimeError) || hasTrace(context)) throw error;
+        if (!(cause instanceof RuntimeError) || hasRuntimeTrace(record, paths)) throw error;
       }
     });
     // A pid that another shim left proves nothing; the runtime has compared its start time.
@@ -49,18 +50,6 @@ export async function undoCreate(
   await step("unmount", () => unmountRootfs(record.id, paths.rootfs, record.rootfs));
   await step("pid file", () => removeFile(paths.initPid));
   return undone;
-}
-
-/** Whether the runtime has left anything of the container: a pid, or state under its root. */
-function hasTrace({ record, paths }: ProcessContext): boolean {
-  if (tryReadPidFile(paths.initPid) !== undefined) return true;
-  try {
-    return Array.from(Deno.readDirSync(record.runtimeRoot))
-      .some(({ name }) => name.startsWith(record.id));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** In case the runtime could not: only what is known to be this process's child. */
