@@ -29,10 +29,15 @@ done
 
 /**
  * A checkpoint that freezes the container for a while, leaves one file as its image and, where asked
- * to, ends the container.
+ * to, ends the container. runc gives the freezer only a moment, which on a busy machine may be too
+ * short.
  */
 const CHECKPOINT = `${OPTIONS}
-"$real" --root "$root" pause "$last" && sleep 0.3 && "$real" --root "$root" resume "$last" || exit 1
+paused=
+for try in 1 2 3 4 5 6 7 8 9 10; do
+  "$real" --root "$root" pause "$last" && paused=yes && break
+done
+[ "$paused" ] && sleep 0.3 && "$real" --root "$root" resume "$last" || exit 1
 mkdir -p "$image" && echo image >"$image/inventory.img" || exit 1
 [ $leave = yes ] || "$real" --root "$root" kill "$last" KILL || exit 1
 exit 0`;
@@ -146,6 +151,7 @@ Deno.test("with a stand-in runtime: create from a checkpoint and start is a rest
   // It is the shim that knows of it, so a daemon that starts anew does not lose it.
   await daemon.restart();
   using later = await EventCollector.subscribe(daemon.socket, { after: 0 });
+  await daemon.connected("new");
   const { pid } = await daemon.client.call("container.start", { id: "new" });
   assert.ok(pid > 0);
   const args = asked(runtime, "restore");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until, within } from "./harness/poll.ts";
-import { processesOf } from "./harness/processes.ts";
+import { openFiles, processesOf } from "./harness/processes.ts";
 import { baseName } from "./harness/run.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];
@@ -46,6 +46,14 @@ Deno.test("logs follows a terminal's output to its last byte", async () => {
   const run = ["create", "-t", "--name", "tty", ...rootfsArgs(daemon), ...sh(script)];
   assert.deepEqual(await cli(daemon, run), { code: 0, stdout: "tty\n", stderr: "" });
   const following = cli(daemon, ["logs", "-f", "tty"]);
+  // Who comes when it has exited already shows what is there by then, and does not wait for more.
+  await until(
+    "the follower",
+    () =>
+      processesOf(baseName(daemon.dir)).some(({ pid, command }) =>
+        command.includes("logs -f tty") && openFiles(pid).includes(`${daemon.root}/logs/tty.log`)
+      ),
+  );
   assert.equal((await cli(daemon, ["start", "tty"])).code, 0);
   const { stdout } = await following;
   assert.equal(stdout, [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `line ${n}\r\n`).join(""));
@@ -58,6 +66,7 @@ Deno.test("a container with --rm that nobody stays with is removed when it has e
   const id = stdout.trim();
   assert.match(id, /^[a-z]+-[a-z]+-[0-9a-f]{3}$/);
   await daemon.restart();
+  await daemon.connected(id);
   assert.equal((await cli(daemon, ["attach", id], { stdin: "\n" })).code, 0);
   await until("its removal", async () => {
     const { containers } = await daemon.client.call("container.list", {});

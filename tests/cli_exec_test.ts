@@ -68,7 +68,7 @@ Deno.test("exec says by its exit status what went wrong", async () => {
 Deno.test("a background child that keeps the output open does not keep exec", async () => {
   await withContainer(async (daemon) => {
     const script = "sleep 1000 & echo started";
-    const result = await within("exec", cli(daemon, ["exec", "c", "sh", "-c", script]), 20_000);
+    const result = await within("exec", cli(daemon, ["exec", "c", "sh", "-c", script]));
     assert.deepEqual(result, { code: 0, stdout: "started\n", stderr: "" });
   });
 });
@@ -77,8 +77,10 @@ Deno.test("exec -d runs on by itself, and wait and kill reach it", async () => {
   await withContainer(async (daemon) => {
     const { stdout } = await cli(daemon, ["exec", "-d", "--exec-id", "job", "c", "sleep", "1000"]);
     assert.equal(stdout, "job\n");
-    const listed = await cli(daemon, ["ps", "c"]);
-    assert.match(listed.stdout, /job +sleep 1000\n/);
+    await until("its command", async () => {
+      const { stdout } = await cli(daemon, ["ps", "c"]);
+      return /job +sleep 1000\n/.test(stdout);
+    });
     assert.equal((await cli(daemon, ["kill", "--exec", "job", "c"])).code, 0);
     assert.equal((await cli(daemon, ["wait", "--exec", "job", "c"])).stdout, "137\n");
   });

@@ -5,6 +5,7 @@ import type { Client, StreamedEvent } from "../mod.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { readProcess } from "./harness/processes.ts";
 import { runDir, uniqueName } from "./harness/run.ts";
 
 /** A temporary directory that only clients of this test use, for their FIFOs. */
@@ -76,7 +77,11 @@ Deno.test("the client drives a container's life, with its streams", async () => 
     assert.equal((await container.state()).status, "paused");
     await container.resume();
     assert((await container.stats()).pids !== undefined);
-    assert((await container.pids()).length >= 1);
+    // Its last process comes when everything is written.
+    await until("the process that sleeps", async () => {
+      const processes = await container.pids();
+      return processes.some(({ pid }) => readProcess(pid)?.command === "sleep 600");
+    });
     const [state] = await client.list();
     assert.deepEqual(state?.labels, { by: "client" });
 
@@ -149,6 +154,7 @@ Deno.test("wait and events go on over a daemon that is killed and started again"
   const exit = container.wait();
   await daemon.kill9();
   await daemon.start();
+  await daemon.connected("lives");
   await container.pause();
   await container.resume();
   await container.kill("TERM", { all: true });

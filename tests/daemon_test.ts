@@ -130,9 +130,11 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await subscriber.closed;
     await assert.rejects(Deno.lstat(daemon.socket), Deno.errors.NotFound);
     assert.match(daemon.log, new RegExp(`${signal}.*stopping`));
-    assert.equal(readProcess(pid)?.state, "S");
+    // Not before it sleeps: it may be still on its way there.
+    await until("the sleeping process", () => readProcess(pid)?.state === "S");
 
     await daemon.start();
+    await daemon.connected("c");
     const after = await daemon.client.call("container.state", { id: "c" });
     assert.deepEqual(after, before);
     assert.equal((await daemon.client.call("container.delete", { id: "c", force: true })).pid, pid);

@@ -98,11 +98,12 @@ Deno.test("a killed shim takes its container along: processes, mounts, bundle; e
     assert.deepEqual([deleted.pid, deleted.exitStatus], [pid, 137]);
     await assertDead(inside);
     assert.deepEqual(mountsOf(bundle), []);
-    assert.throws(() => Deno.statSync(bundle), Deno.errors.NotFound);
+    // The delete is told before the bundle's last files go.
     await until("the id to be free", async () => {
       const { containers } = await client.call("container.list", {});
       return containers.length === 0;
     });
+    assert.throws(() => Deno.statSync(bundle), Deno.errors.NotFound);
     assert.equal(await daemon.life("dead"), 0);
     await Deno.remove(stdin);
   }
@@ -163,7 +164,9 @@ Deno.test("the true status of an exit that only the bundle knows is told, the sh
   const others = await history(daemon, "other");
   assert.deepEqual(describe(others), ["create", "start", "exit 137 synthetic", "delete 137"]);
   assert.equal(others[2]?.pid, other);
-  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
+  await until("both to be gone", async () => {
+    return (await daemon.client.call("container.list", {})).containers.length === 0;
+  });
 });
 
 function readJson(path: string): Record<string, unknown> | undefined {
@@ -227,7 +230,8 @@ Deno.test("cleanup goes on while the runtime fails, across a restart, with the r
 });
 
 Deno.test("cleanup outlasts a runtime that hangs, and holds up no other container", async () => {
-  await using daemon = await TestDaemon.start({ config: "[runtime]\ntimeout = 2" });
+  // For the calls that do not hang, long.
+  await using daemon = await TestDaemon.start({ config: "[runtime]\ntimeout = 10" });
   const wrapper = RuntimeWrapper.create(daemon.dir);
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.client.call("container.create", {

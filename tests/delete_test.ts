@@ -7,6 +7,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until } from "./harness/poll.ts";
+import { readProcess } from "./harness/processes.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import type { JsonObject } from "./harness/rootfs.ts";
 import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
@@ -120,6 +121,10 @@ Deno.test("a busy rootfs is told and never removed through; the next delete work
     const { shimPid } = await client.call("container.state", { id: "busy" });
     await daemon.kill9();
     Deno.kill(shimPid, "SIGKILL");
+    await until("the end of the shim", () => {
+      const shim = readProcess(shimPid);
+      return shim === undefined || shim.state === "Z";
+    });
     await daemon.start();
     await assert.rejects(daemon.client.call("container.delete", { id: "busy" }), /busy/);
     assert.equal(await Deno.readTextFile(`${source}/data/file`), "keep me");

@@ -107,6 +107,7 @@ Deno.test("an exit that overtakes the runtime's start is told after it", async (
       return false;
     }
   });
+  await events.wait({ id: "c", type: "create" });
   assert.deepEqual(typesOf(events, "c"), ["create"]);
   release();
   await starting;

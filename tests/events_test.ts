@@ -104,6 +104,9 @@ Deno.test("any number of subscribers get the same, each what it asked for", asyn
     await exits.wait({ type: "delete" }, 3);
     assert.equal(exits.matching({ type: "exit" }).length, 3);
     assert.equal(exits.events.length, 6);
+    // Each has a connection of its own, and none waits for another.
+    await onlyB.wait({ type: "delete" });
+    await exitsOfB.wait({ type: "exit" });
     assert.deepEqual(onlyB.events, first.matching({ id: "b" }));
     assert.deepEqual(exitsOfB.events, first.matching({ id: "b", type: "exit" }));
     assert.deepEqual(nothing.events, []);

@@ -73,7 +73,7 @@ Deno.test("a life of an exec: ids, state, pids, events, wait, delete", async () 
       process: { args: ["sleep", "1001"] },
     });
     assert.equal(started.execId, "my.exec-1");
-    assert.equal(readProcess(started.pid)?.command, "sleep 1001");
+    await until("its command", () => readProcess(started.pid)?.command === "sleep 1001");
     assert.deepEqual(await processes(daemon), [
       { execId: "my.exec-1", pid: started.pid, status: "running" },
     ]);
@@ -447,7 +447,7 @@ Deno.test("an exec that the runtime keeps waiting holds up neither other execs n
     spec: daemon.spec(["sleep", "1000"]),
     runtime: wrapper.path,
   });
-  await client.call("container.start", { id: "c" });
+  const { pid } = await client.call("container.start", { id: "c" });
   const release = wrapper.hang("exec");
   const slow = client.call("container.exec", {
     id: "c",
@@ -464,6 +464,11 @@ Deno.test("an exec that the runtime keeps waiting holds up neither other execs n
   assert.equal((await client.call("container.wait", { id: "c", execId })).exitStatus, 0);
   assert.equal((await client.call("container.state", { id: "c" })).status, "running");
   await client.call("container.kill", { id: "c", signal: "KILL" });
+  // Else the runtime may find it alive yet.
+  await until("the end of init", () => {
+    const init = readProcess(pid);
+    return init === undefined || init.state === "Z";
+  });
   release();
   await assert.rejects(slow, (error) => error instanceof BerthError);
   assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 137);
@@ -481,12 +486,14 @@ Deno.test("execs survive the daemon: same pid, true status, then deleted as ever
     const { pid } = await daemon.client.call("container.exec", { ...target, process });
     await daemon.kill9();
     await daemon.start();
+    await until("its execs", async () => (await processes(daemon)).length > 0);
     assert.deepEqual(await processes(daemon), [{ execId: "e", pid, status: "running" }]);
     const go = { id: "c", execId: "go", process: { args: ["touch", "/tmp/go"] } };
     await daemon.client.call("container.exec", go);
     assert.equal((await daemon.client.call("container.wait", target)).exitStatus, 21);
     await daemon.kill9();
     await daemon.start();
+    await until("its execs", async () => (await processes(daemon)).length > 0);
     assert.equal((await daemon.client.call("container.wait", target)).exitStatus, 21);
     const deleted = await daemon.client.call("container.deleteProcess", target);
     assert.equal(deleted.exitStatus, 21);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SIGTERM } from "../src/linux/signals.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
-import { readProcess } from "./harness/processes.ts";
+import { hasTrap, readProcess } from "./harness/processes.ts";
 
 const NO_SHIM = { config: "[runtime]\nno_shim = true" };
 
@@ -57,6 +58,7 @@ for (const how of ["stop", "kill9"] as const) {
         "-c",
         "trap 'exit 7' TERM; while :; do sleep 0.05; done",
       ]);
+      await until("its trap", () => hasTrap(pid, SIGTERM));
       await daemon[how]();
       Deno.kill(pid, "SIGTERM");
       // Whoever has become its parent may or may not reap it.
@@ -69,6 +71,7 @@ for (const how of ["stop", "kill9"] as const) {
       assert.equal(state.pid, pid);
       assert.equal(state.exitStatusUnknown, true, "nobody was there to see it");
       assert.equal(state.exitStatus, exit.exitStatus);
+      await daemon.connected("c");
       using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
       const deleted = await client.call("container.delete", { id: "c" });
       assert.equal(deleted.exitStatus, exit.exitStatus);

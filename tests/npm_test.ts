@@ -52,7 +52,7 @@ Deno.test("the npm package drives a container from Node", async () => {
       env: { TMPDIR: `${daemon.dir}/node-tmp` },
       stdin: "null",
     }).output(),
-    60_000,
+    120_000,
   );
   assert.equal(code, 0, new TextDecoder().decode(stderr));
   assert.deepEqual(JSON.parse(new TextDecoder().decode(stdout)), {

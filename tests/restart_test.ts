@@ -18,8 +18,23 @@ import { processesOf, readProcess } from "./harness/processes.ts";
 import { baseName, runDir } from "./harness/run.ts";
 import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
 
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    // Not there yet.
+    return false;
+  }
+}
+
 async function stateOf(daemon: TestDaemon, id: string): Promise<ContainerState> {
   return await daemon.client.call("container.state", { id });
+}
+
+/** Waits until a daemon that has just started has heard of a container's execs by its shim. */
+async function execsKnown(daemon: TestDaemon, id: string): Promise<void> {
+  await until(`the execs of ${id}`, async () => (await stateOf(daemon, id)).processes.length > 0);
 }
 
 Deno.test("containers and execs in every state come back as they were, and go on", async () => {
@@ -66,6 +81,8 @@ Deno.test("containers and execs in every state come back as they were, and go on
     assert.deepEqual(told.map(({ status }) => status), ids);
 
     await daemon.restart();
+    for (const id of ids) await daemon.connected(id);
+    await execsKnown(daemon, "running");
 
     assert.deepEqual(await Promise.all(ids.map((id) => stateOf(daemon, id))), told);
     const { containers } = await daemon.client.call("container.list", {});
@@ -143,6 +160,8 @@ Deno.test("what happens while no daemon runs is told by the next one, and waited
     await until("the end of init", () => {
       return processesOf(baseName(daemon.dir)).every((process) => process.pid !== pid);
     });
+    // Its shim has reaped it, and now takes the time.
+    await until("the record of it", () => exists(`${daemon.state}/linux/gone/exit.json`));
     const ended = Date.now();
     await Deno.remove(gate);
     await daemon.start();
@@ -153,6 +172,8 @@ Deno.test("what happens while no daemon runs is told by the next one, and waited
     const { exitStatus, exitedAt } = await daemon.client.call("container.wait", { id: "gone" });
     assert.equal(exitStatus, 23);
     assert.ok(Date.parse(exitedAt) >= begun - 1 && Date.parse(exitedAt) <= ended + 1, exitedAt);
+    await execsKnown(daemon, "gone");
+    await daemon.connected("gone");
     const state = await stateOf(daemon, "gone");
     assert.equal(state.status, "stopped");
     assert.equal(state.pid, pid);
@@ -186,6 +207,7 @@ Deno.test("killed again and again, the daemon loses no event and tells none twic
     seen.push(...events.events);
     await daemon.start();
     await daemon.client.call("container.wait", { id: `c${round}` });
+    await daemon.connected(`c${round}`);
   }
   using rest = await EventCollector.subscribe(daemon.socket, { after: seen.at(-1)?.seq ?? 0 });
   await daemon.client.call("container.delete", { id: "c5" });
@@ -272,7 +294,7 @@ Deno.test("a bundle whose exit record is damaged does not keep the daemon from s
   await daemon.kill9();
   await Deno.writeTextFile(`${daemon.state}/linux/odd/exit.json`, "{");
   await daemon.start();
-  assert.equal((await stateOf(daemon, "odd")).status, "running");
+  await until("its shim's word", async () => (await stateOf(daemon, "odd")).status === "running");
   const deleted = await daemon.client.call("container.delete", { id: "odd", force: true });
   assert.equal(deleted.exitStatus, 137);
 });
@@ -299,24 +321,30 @@ Deno.test("a shim of another protocol is left alone, with a clear error", async 
       ),
     });
     await daemon.start();
-    const state = await stateOf(daemon, "old");
-    assert.equal(state.shim, "unavailable");
+    const state = await until("the refusal of the shim", async () => {
+      const now = await stateOf(daemon, "old");
+      return now.shim === "unavailable" && now;
+    });
     assert.equal(state.status, "running");
-    await assert.rejects(
-      daemon.client.call("container.kill", { id: "old", signal: 9 }),
-      (error: Error) =>
-        (error instanceof UnavailableError || error instanceof DeadlineExceededError) &&
-        /berth 9\.9\.9.*speaks protocol 99, this daemon/.test(error.message),
-    );
+    // Every now and then it is asked again, and is not connected for that while.
+    await until("the error of a kill", async () => {
+      const error = await daemon.client.call("container.kill", { id: "old", signal: 9 })
+        .then(() => assert.fail("it was killed"), (error: Error) => error);
+      assert.ok(error instanceof UnavailableError || error instanceof DeadlineExceededError);
+      if (/not connected yet/.test(error.message)) return false;
+      assert.match(error.message, /berth 9\.9\.9.*speaks protocol 99, this daemon/);
+      return true;
+    });
     await daemon.life("other");
+    assert.match(readProcess(pid)?.command ?? "gone", /sleep 1000/);
+    assert.ok(asked.includes("shim.connect"));
+    // Before the socket is gone, which would mean a dead shim.
+    await daemon.kill9();
   }
-  assert.match(readProcess(pid)?.command ?? "gone", /sleep 1000/);
-  assert.ok(asked.includes("shim.connect"));
   // Its own berth's turn again.
-  await daemon.kill9();
   await Deno.rename(`${dir}/real.sock`, `${dir}/shim.sock`);
   await daemon.start();
-  assert.equal((await stateOf(daemon, "old")).shim, "connected");
+  await daemon.connected("old");
   await daemon.client.call("container.delete", { id: "old", force: true });
 });
 
@@ -345,13 +373,19 @@ Deno.test("killed in the middle of a delete, the next daemon finishes it; the de
     using events = await EventCollector.subscribe(daemon.socket, {
       after: before.events.at(-1)?.seq ?? 0,
     });
-    try {
-      const { exitStatus } = await daemon.client.call("container.delete", { id });
-      assert.equal(exitStatus, 3);
-    } catch (error) {
-      // The new daemon was faster.
-      if (!(error instanceof NotFoundError)) throw error;
-    }
+    await until("its delete", async () => {
+      try {
+        const { exitStatus } = await daemon.client.call("container.delete", { id });
+        assert.equal(exitStatus, 3);
+        return true;
+      } catch (error) {
+        // Its shim has yet to be found.
+        if (error instanceof UnavailableError) return false;
+        // The new daemon was faster.
+        if (!(error instanceof NotFoundError)) throw error;
+        return true;
+      }
+    });
     const told = await events.wait({ type: "delete", id });
     assert.equal(told.exitStatus, 3);
     assertHistory([...before.events, ...events.events]);
@@ -370,7 +404,9 @@ Deno.test("a daemon that is killed while it removes the last files of a bundle t
   for (const name of ["shim.sock", "shim.json"]) await Deno.remove(`${keep}/${name}`);
   await Deno.rename(keep, `${daemon.state}/linux/twice`);
   await daemon.start();
-  assert.equal((await daemon.client.call("container.list", {})).containers.length, 0);
+  await until("its removal", async () => {
+    return (await daemon.client.call("container.list", {})).containers.length === 0;
+  });
   using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
   await daemon.life("after");
   await events.wait({ type: "delete", id: "after" });

@@ -15,6 +15,21 @@ function shims(daemon: TestDaemon): number[] {
     .map(({ pid }) => pid);
 }
 
+/** So that it says how many shims wait: a process may have yet to get that far. */
+const METRICS = '[metrics]\naddress = "127.0.0.1:0"';
+
+/** Waits until one shim waits for a container, and the daemon knows. */
+async function untilOneWaits(daemon: TestDaemon): Promise<void> {
+  const where = await until(
+    "the address of the metrics",
+    () => /metrics at (http:\S+)\n/.exec(daemon.log)?.[1],
+  );
+  await until("one idle shim", async () => {
+    const text = await (await fetch(where)).text();
+    return /^berth_shims\{state="idle"\} 1$/m.test(text);
+  });
+}
+
 async function untilShims(daemon: TestDaemon, count: number): Promise<number[]> {
   return await until(`${count} shims`, () => {
     const found = shims(daemon);
@@ -35,11 +50,13 @@ function memory(pids: readonly number[]): number {
 }
 
 Deno.test("a container gets the shim that waits, and another is started behind it", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await TestDaemon.start({ config: METRICS });
+  await untilOneWaits(daemon);
   const [warm] = await untilShims(daemon, 1);
   await daemon.run("first", ["sleep", "1000"]);
   assert.equal(await shimOf(daemon, "first"), warm);
   const both = await untilShims(daemon, 2);
+  await untilOneWaits(daemon);
   await daemon.run("second", ["sleep", "1000"]);
   const second = await shimOf(daemon, "second");
   assert.notEqual(second, warm);
@@ -110,8 +127,9 @@ Deno.test("without warm shims each container starts its own, and it ends with it
 });
 
 Deno.test("a waiting shim that is killed is replaced before it is needed", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await TestDaemon.start({ config: METRICS });
   for (let round = 0; round < 2; round++) {
+    await untilOneWaits(daemon);
     const [waiting = 0] = await untilShims(daemon, 1);
     // One that dies right after its start is not: it might be started and die for ever.
     await until("the shim to have lived for a while", () => age(waiting) > 2);

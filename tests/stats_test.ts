@@ -50,8 +50,10 @@ Deno.test("container.stats tells what a container uses and may use", async () =>
   await daemon.run("busy", BUSY, limited);
   await daemon.client.call("container.create", { id: "created", spec: daemon.spec(["true"]) });
   // The time follows the count: the kernel adds it when the throttling ends.
+  // The file is there before the process that has written it is gone.
   const first = await until("the limit to be hit and the file to be there", async () => {
     const now = await stats(daemon, "busy");
+    if (now.pids?.current !== 1) return false;
     const throttled = (now.cpu?.throttledPeriods ?? 0) > 0 && (now.cpu?.throttledUsec ?? 0) > 0;
     return throttled && (now.memory?.fileBytes ?? 0) >= 10 * MIB && now;
   });
@@ -91,6 +93,8 @@ Deno.test("berth stats prints what container.stats says", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("busy", BUSY, limited);
   await daemon.run("idle", ["sleep", "1000"]);
+  // The runtime's own process, with its threads, has yet to become the container's.
+  await until("a single thread", async () => (await stats(daemon, "idle")).pids?.current === 1);
   const { code, stdout, stderr } = await cli(daemon, ["stats", "--no-stream", "--json"]);
   assert.equal(code, 0, stderr);
   const rows: Record<string, unknown>[] = stdout.trim().split("\n").map((row) => JSON.parse(row));
@@ -120,6 +124,9 @@ Deno.test("container.pids tells which process is which exec", async () => {
     { pid: exec.pid, execId: "two" },
   ]);
   await daemon.restart();
+  await until("its exec to be known", async () => {
+    return (await list()).some(({ execId }) => execId !== undefined);
+  });
   const sorted = (all: typeof processes) => all.toSorted((a, b) => a.pid - b.pid);
   assert.deepEqual(sorted(await list()), sorted(processes));
   const { stdout } = await cli(daemon, ["ps", "one"]);
@@ -171,7 +178,10 @@ Deno.test("metrics over a Unix socket: what happens is counted, across restarts"
   );
 
   await daemon.restart();
-  const second = await scrape(address);
+  const second = await until("the shim to be found again", async () => {
+    const now = await scrape(address);
+    return sampleOf(now, "berth_reconnects_total") > 0 && now;
+  });
   assert.equal(sampleOf(second, "berth_reconnects_total"), 1);
   assert.equal(sampleOf(second, "berth_container_memory_limit_bytes", busy), 64 * MIB);
   const { shimPid } = await daemon.client.call("container.state", busy);

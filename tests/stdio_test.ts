@@ -291,7 +291,7 @@ Deno.test("a background child that keeps the stdio open delays neither the exit 
     await using reader = new FifoReader(stdout);
     const stream = reader.stream.getReader();
     const child = Number(await readUntil(stream, "\n"));
-    assert.equal(readProcess(child)?.command, "sleep 1000");
+    await until("the child's command", () => readProcess(child)?.command === "sleep 1000");
     await within("the delete", client.call("container.delete", { id: "c" }));
     await until("the end of the child", () => readProcess(child) === undefined);
     await stream.cancel();
@@ -323,6 +323,7 @@ Deno.test("a daemon that is killed takes no container with it, and no output is 
     await writer.write("2\n");
     await readUntil(stream, "got 2\n");
     await daemon.start();
+    await daemon.connected("c");
     await writer.write("3\n");
     await readUntil(stream, "got 3\n");
     await writer.close();

@@ -82,6 +82,7 @@ Deno.test("a daemon that is stopped and started many times keeps its containers"
   for (let i = 0; i < 5; i++) {
     await daemon.stop();
     await daemon.start();
+    await daemon.connected("c");
     const state = await daemon.client.call("container.state", { id: "c" });
     assert.deepEqual([state.status, state.pid, state.shim], ["running", pid, "connected"]);
   }

@@ -6,7 +6,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { FifoReader, FifoWriter, makeFifo } from "./harness/fifo.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
-import { openFiles } from "./harness/processes.ts";
+import { openFiles, readProcess } from "./harness/processes.ts";
 import type { JsonObject } from "./harness/rootfs.ts";
 
 /** The client's ends of one terminal: FIFOs, and what the terminal has shown so far. */
@@ -228,22 +228,27 @@ Deno.test("Ctrl-C interrupts, Ctrl-D ends the input", async () => {
     await client.call("container.start", { id: "c" });
     await screen.shows("# ");
     await screen.type("sleep 1000; echo status $?\n");
-    // A shell reads ahead what is typed before it has started its child.
-    const child = () =>
-      until("a child of the shell", async () => {
-        return (await client.call("container.pids", { id: "c" })).processes.length === 2;
+    // A shell reads ahead what is typed before it has started its child, which gets the terminal
+    // before it becomes the command.
+    const child = (command: string) =>
+      until(`${command} in the shell`, async () => {
+        const { processes } = await client.call("container.pids", { id: "c" });
+        return processes.some(({ pid }) => readProcess(pid)?.command === command);
       });
-    await child();
+    await child("sleep 1000");
     await screen.type("\x03");
     await screen.shows("^C");
     await screen.type("echo go on\n");
     await screen.shows("\r\ngo on\r\n");
     await screen.type("cat; echo cat is done\n");
-    await child();
+    await child("cat");
     await screen.type("line\n");
     await screen.shows("line\r\nline\r\n");
     await screen.type("\x04");
-    await screen.shows("\r\ncat is done\r\n");
+    const end = "\r\ncat is done\r\n";
+    await screen.shows(end);
+    // Before the shell has made the terminal its own and shows its prompt, the end would be lost.
+    await screen.shows("# ", screen.shown.indexOf(end));
     await screen.type("\x04");
     assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 0);
     await client.call("container.delete", { id: "c" });
@@ -336,6 +341,7 @@ Deno.test("a terminal goes on when the daemon is killed and comes back", async (
     await screen.type("echo while $((1 + 1)) it is gone\n");
     await screen.shows("while 2 it is gone\r\n");
     await daemon.start();
+    await daemon.connected("c");
     await daemon.client.call("container.resizePty", { id: "c", width: 99, height: 33 });
     await screen.type("stty size\n");
     await screen.shows("33 99\r\n");

@@ -107,6 +107,7 @@ Deno.test("an update holds across a restart of the daemon, and can be made after
   await daemon.run("one", ["sleep", "1000"]);
   await update(daemon, "one", { memory: { limit: 64 * MIB } });
   await daemon.restart();
+  await daemon.connected("one");
   assert.equal((await limits(daemon, "one")).memory, 64 * MIB);
   await update(daemon, "one", { memory: { limit: 48 * MIB }, pids: { limit: 9 } });
   assert.deepEqual(await limits(daemon, "one"), { memory: 48 * MIB, pids: 9 });

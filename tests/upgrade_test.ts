@@ -2,11 +2,12 @@
 //
 // The one file that is shipped, in its portable form: replaced while it runs, and alone in a root.
 import assert from "node:assert/strict";
+import { SIGTERM } from "../src/linux/signals.ts";
 import { VERSION } from "../src/version.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { buildPortable } from "./harness/portable.ts";
-import { processesOf } from "./harness/processes.ts";
+import { hasTrap, processesOf } from "./harness/processes.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { baseName } from "./harness/run.ts";
 
@@ -26,12 +27,14 @@ Deno.test("the file is replaced while daemon and shims run; old shims go on unde
     "-c",
     "trap 'exit 5' TERM; while :; do sleep 0.1; done",
   ]);
+  await until("its trap", () => hasTrap(pid, SIGTERM));
   const { shimPid } = await daemon.client.call("container.state", { id: "old" });
 
   await buildPortable(`${file}.new`, "9.9.9");
   await Deno.rename(`${file}.new`, file);
   await daemon.stop();
   await daemon.start();
+  await daemon.connected("old");
   assert.equal((await daemon.client.call("daemon.info", {})).version, "9.9.9");
   const state = await daemon.client.call("container.state", { id: "old" });
   assert.deepEqual(

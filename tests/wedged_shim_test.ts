@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SIGTERM } from "../src/linux/signals.ts";
 import { BerthError, NotFoundError } from "../src/rpc/errors.ts";
 import type { ContainerState } from "../src/rpc/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until } from "./harness/poll.ts";
-import { openFiles } from "./harness/processes.ts";
+import { hasTrap, openFiles } from "./harness/processes.ts";
 
 /** Seconds until a shim counts as wedged: few, though a busy machine must not seem so. */
-const TIMEOUT = 2;
+const TIMEOUT = 5;
 
 /** Stops the shim of a container for as long as the result is not disposed of. */
 async function wedge(daemon: TestDaemon, id: string): Promise<Disposable> {
@@ -62,6 +63,7 @@ Deno.test("calls on a wedged shim end in DeadlineExceeded, cost the daemon nothi
     "-c",
     "trap 'exit 3' TERM; while :; do sleep 0.1; done",
   ]);
+  await until("its trap", () => hasTrap(pid, SIGTERM));
   using events = await EventCollector.subscribe(daemon.socket);
   using wedged = await wedge(daemon, "stuck");
 
@@ -151,6 +153,22 @@ Deno.test("a daemon that starts beside a wedged shim answers at once and says wh
   const deleted = await daemon.client.call("container.delete", { id: "stuck", force: true });
   assert.equal(deleted.exitStatus, 137);
   await daemon.client.call("container.delete", { id: "fine", force: true });
+});
+
+Deno.test("a call that comes while a slow shim is being connected waits for it", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("slow", ["sleep", "1000"]);
+  await daemon.kill9();
+  const { shimPid } = readShim(`${daemon.state}/linux/slow`);
+  Deno.kill(shimPid, "SIGSTOP");
+  await daemon.start();
+  await inState(daemon, "slow", "connecting");
+  const paused = daemon.client.call("container.pause", { id: "slow" });
+  // Asked and answered behind it, so that the daemon has the call as well.
+  await daemon.client.call("daemon.info", {});
+  Deno.kill(shimPid, "SIGCONT");
+  await paused;
+  await daemon.client.call("container.delete", { id: "slow", force: true });
 });
 
 Deno.test("a shim found wedged at a restart is taken up again when it goes on, or dies", async () => {

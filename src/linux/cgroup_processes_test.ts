@@ -66,7 +66,7 @@ Deno.test("killUntilEmpty ends what forks as fast as it is killed", async () => 
   await test.begin("f() { f & f & }; while :; do f 2>/dev/null; sleep 0.1; done");
   await until("some processes", () => pids(test.cgroup).length > 5);
   const { freezer = "" } = test.cgroup.paths;
-  assert.ok(await killUntilEmpty({ version: 1, paths: { freezer } }, { timeoutMs: 20_000 }));
+  assert.ok(await killUntilEmpty({ version: 1, paths: { freezer } }, { timeoutMs: 60_000 }));
   assert.deepEqual(pids(test.cgroup), []);
 });
 
@@ -75,7 +75,7 @@ Deno.test("remove takes away the cgroup and those below it, in each hierarchy", 
   Deno.mkdirSync(`${test.cgroup.paths.memory}/a/b`, { recursive: true });
   Deno.mkdirSync(`${test.cgroup.paths.unified}/c`);
   assert.equal(await test.run("exit 3"), 3);
-  await remove(test.cgroup);
+  await remove(test.cgroup, { timeoutMs: 60_000 });
   for (const path of Object.values(test.cgroup.paths)) {
     assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
   }
@@ -95,7 +95,7 @@ Deno.test("remove waits for the last process to go, and can be aborted", async (
   await assert.rejects(() => remove(test.cgroup, { signal: AbortSignal.timeout(20) }), {
     name: "TimeoutError",
   });
-  const removed = remove(test.cgroup, { timeoutMs: 10_000 });
+  const removed = remove(test.cgroup, { timeoutMs: 60_000 });
   await test.run("exit 0");
   await removed;
 });

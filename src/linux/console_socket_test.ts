@@ -75,7 +75,7 @@ for (const [runtime, command] of Object.entries(RUNTIMES)) {
           const buffer = new Uint8Array(64);
           assert.throws(() => read(master.fd, buffer), (error) => isErrno(error, EAGAIN));
           await run("start", id);
-          assert.equal(await readSome(master.fd), "hello\r\n");
+          assert.equal(await readLine(master.fd), "hello\r\n");
         } finally {
           await run("delete", "--force", id);
         }
@@ -85,12 +85,15 @@ for (const [runtime, command] of Object.entries(RUNTIMES)) {
   );
 }
 
-/** Polls a non-blocking fd, which is all that this test should depend on. */
-async function readSome(fd: number): Promise<string> {
+/** Polls a non-blocking fd for a line, which is all that this test should depend on. */
+async function readLine(fd: number): Promise<string> {
   const buffer = new Uint8Array(64);
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline;) {
+  // The kernel writes the line's end by itself: it may come alone.
+  let line = "";
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
     try {
-      return new TextDecoder().decode(buffer.subarray(0, read(fd, buffer)));
+      line += new TextDecoder().decode(buffer.subarray(0, read(fd, buffer)));
+      if (line.endsWith("\n")) return line;
     } catch (error) {
       if (!isErrno(error, EAGAIN)) throw error;
       await new Promise((resolve) => setTimeout(resolve, 5));

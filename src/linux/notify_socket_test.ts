@@ -16,7 +16,7 @@ async function receive(
   }).spawn();
   const reader = receiver.stdout.getReader();
   try {
-    const deadline = performance.now() + 30_000;
+    const deadline = performance.now() + 60_000;
     while (!options.listens()) {
       assert(performance.now() < deadline, "socat does not listen");
       await new Promise((resolve) => setTimeout(resolve, 10));

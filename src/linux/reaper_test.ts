@@ -93,13 +93,14 @@ async function inOwnProcess(program: string): Promise<string> {
   return new TextDecoder().decode(output.stdout).trim();
 }
 
-// Prints the pid of an orphan and leaves it to the sub-reaper.
+// Leaves an orphan to the sub-reaper, which ends some time after its fd 3 does; for that: end().
 const orphan = (command: string) => `
-  const pipe = fd.pipe2();
-  const parent = reaper.spawn(["sh", "-c", ${JSON.stringify(`(${command}) & echo $!`)}], {
-    stdout: pipe.write,
-  });
+  const pipe = fd.pipe2(), gate = fd.pipe2();
+  const script = ${JSON.stringify(`exec 3<&0; (read end <&3; ${command}) & echo $!`)};
+  const parent = reaper.spawn(["sh", "-c", script], { stdin: gate.read, stdout: pipe.write });
+  const end = () => fd.close(gate.write);
   fd.close(pipe.write);
+  fd.close(gate.read);
   const buffer = new Uint8Array(64);
   const pid = Number(new TextDecoder().decode(buffer.subarray(0, fd.read(pipe.read, buffer))));
   await parent.exited;`;
@@ -107,8 +108,10 @@ const orphan = (command: string) => `
 Deno.test("an orphan is adopted and its exit is told", async () => {
   const output = await inOwnProcess(`
     using reaper = Reaper.start({ subreaper: true });
-    ${orphan("sleep 0.2; exit 9")}
-    console.log((await reaper.watch(pid)).status, reaper.children());`);
+    ${orphan("exit 9")}
+    const watched = reaper.watch(pid);
+    end();
+    console.log((await watched).status, reaper.children());`);
   assert.equal(output, "9 0");
 });
 
@@ -125,11 +128,13 @@ Deno.test("an exit that nobody watched yet is kept only while asked for", async 
     const second = reaper.keepUnclaimed();
     kept[Symbol.dispose]();
     kept[Symbol.dispose]();
-    ${orphan("sleep 0.1; exit 5")}
+    ${orphan("exit 5")}
+    end();
     await gone(pid);
     console.log((await reaper.watch(pid)).status);
     second[Symbol.dispose]();
-    { ${orphan("sleep 0.1; exit 6")}
+    { ${orphan("exit 6")}
+      end();
       await gone(pid);
       await reaper.watch(pid).catch((error) => console.log(error.code)); }`);
   assert.deepEqual(output.split("\n"), ["5", "ESRCH"]);
@@ -141,7 +146,7 @@ Deno.test("of 500 children at once a stealing reaper loses none and leaves no zo
     const children = Array.from({ length: 500 }, (_, i) => reaper.spawn(["sh", "-c", "sh -c 'exit 1' & exit " + i % 256]));
     const exits = await Promise.all(children.map((child) => child.exited));
     const right = exits.filter((exit, i) => exit.status === i % 256 && exit.pid === children[i].pid);
-    const deadline = Date.now() + 10_000;
+    const deadline = Date.now() + 60_000;
     const mine = () => Deno.readTextFileSync("/proc/self/task/" + Deno.pid + "/children").trim();
     while (mine() !== "" && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
     console.log(right.length, JSON.stringify(mine()));`);

@@ -16,6 +16,9 @@ import type { Mirror } from "./mirror.ts";
 import type { ShimCallOptions, ShimMethod } from "./shim_client.ts";
 import type { ShimLink } from "./shim_link.ts";
 
+/** How long a call waits for a shim that is being connected, in milliseconds. */
+const CONNECT_PATIENCE = 5_000;
+
 /**
  * One container as the daemon has it: its bundle, what is known of its processes, and the way to its
  * shim. What changes its life as a whole (create, reconnect, cleanup, delete) takes the lock;
@@ -91,12 +94,16 @@ export class Container {
     }
   }
 
-  /** Calls the shim; errors name the container. */
+  /**
+   * Calls the shim; errors name the container. While the daemon looks for the shim (again) this
+   * waits a while for what comes of that.
+   */
   async call<N extends ShimMethod>(
     name: N,
     params: ParamsOf<ShimContract, N>,
     options?: ShimCallOptions,
   ): Promise<ResultOf<ShimContract, N>> {
+    if (this.link.status === "connecting") await this.link.known(CONNECT_PATIENCE);
     const { client } = this.link;
     try {
       if (client === undefined) throw this.link.unreachable();

@@ -48,9 +48,7 @@ export async function deleteContainer(
     return await removal.removeByForce();
   }
   try {
-    if (force) {
-      await client.call("shim.connect", {}, { signal: AbortSignal.timeout(FORCE_AFTER) });
-    }
+    if (force) await seeThatItAnswers(parts, client);
     if (alive) await killAll(parts, client);
     cgroup.stopMonitors();
     remains.deletedByShim = await client.call("shim.delete", {});
@@ -60,6 +58,17 @@ export async function deleteContainer(
     throw recovery.noted(client, error);
   }
   return await removal.finish();
+}
+
+/** A shim that does not even answer this would not delete anything either. */
+async function seeThatItAnswers(
+  { bundle: { record } }: ContainerParts,
+  client: ShimClient,
+): Promise<void> {
+  // Others depend on the shim of a group: it is given all the time that a call may take.
+  const own = record.group === undefined;
+  const options = own ? { signal: AbortSignal.timeout(FORCE_AFTER) } : {};
+  await client.call("shim.connect", {}, options);
 }
 
 async function killAll(

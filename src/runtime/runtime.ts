@@ -15,6 +15,7 @@ import type { ParsedParamsOf } from "../rpc/method.ts";
 import type { DaemonContract } from "../rpc/daemon_contract.ts";
 import type { Event } from "../rpc/schemas.ts";
 import { BIND_PREFIX } from "../rpc/socket_file.ts";
+import { backoff } from "./backoff.ts";
 import { Bundle, removeBundleDir } from "./bundle.ts";
 import type { Config } from "./config.ts";
 import { Container } from "./container.ts";
@@ -73,12 +74,7 @@ export class Runtime implements AsyncDisposable {
       Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
     }
     Deno.chmodSync(state, 0o700);
-    const lock = FileLock.tryLock(`${state}/berth.lock`);
-    if (lock === undefined) {
-      throw new FailedPreconditionError(
-        `another berth daemon is running on ${state} (it holds ${state}/berth.lock)`,
-      );
-    }
+    const lock = await takeLock(state);
     let runtime: Runtime;
     try {
       removeHalfMadeSockets(state);
@@ -294,4 +290,22 @@ function removeHalfMadeSockets(state: string): void {
   for (const { name } of Deno.readDirSync(state)) {
     if (name.startsWith(BIND_PREFIX)) Deno.removeSync(`${state}/${name}`, { recursive: true });
   }
+}
+
+/**
+ * A process that a killed daemon was just starting has its lock until it runs its program, so this
+ * is tried for a moment.
+ *
+ * @throws {FailedPreconditionError} if another daemon has the state directory.
+ */
+async function takeLock(state: string): Promise<FileLock> {
+  const path = `${state}/berth.lock`;
+  for (const delay of backoff({ first: 5, most: 80, attempts: 7 })) {
+    const lock = FileLock.tryLock(path);
+    if (lock !== undefined) return lock;
+    await delay();
+  }
+  throw new FailedPreconditionError(
+    `another berth daemon is running on ${state} (it holds ${path})`,
+  );
 }

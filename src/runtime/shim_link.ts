@@ -28,6 +28,8 @@ export class ShimLink {
   readonly #context: ContainerContext;
   readonly #listener: ShimLinkListener;
   #state: State = { status: "connecting" };
+  /** Settled when it is known how the daemon stands with the shim, or nobody is going to know. */
+  #known = Promise.withResolvers<void>();
   /** The shim was told to leave, or is being killed: that its connection ends is no news. */
   #leaving = false;
   #giveUp = new AbortController();
@@ -56,6 +58,20 @@ export class ShimLink {
   get status(): ShimStatus {
     const { status } = this.#state;
     return status === "connected" && this.#context.noShim ? "none" : status;
+  }
+
+  /** Resolves when it is not being connected any more, whatever came of it, or after `ms`. */
+  async known(ms: number): Promise<void> {
+    let timer;
+    const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+    await Promise.race([this.#known.promise, late]);
+    clearTimeout(timer);
+  }
+
+  #set(state: State): void {
+    this.#state = state;
+    if (state.status !== "connecting") this.#known.resolve();
+    else if (!this.#leaving) this.#known = Promise.withResolvers();
   }
 
   /** Whether the connection may end without that being a death. */
@@ -97,7 +113,7 @@ export class ShimLink {
    * @throws {FailedPreconditionError} if it speaks another protocol.
    */
   async connect(): Promise<ShimClient> {
-    this.#state = { status: "connecting" };
+    if (this.#state.status !== "connecting") this.#set({ status: "connecting" });
     this.#giveUp = new AbortController();
     const { signal } = this.#giveUp;
     const shims = this.#context.shims();
@@ -118,14 +134,14 @@ export class ShimLink {
   }
 
   #use(client: ShimClient): void {
-    this.#state = { status: "connected", client };
+    this.#set({ status: "connected", client });
     this.#reported = undefined;
     client.closed.then(() => this.#disconnected(client));
   }
 
   #disconnected(client: ShimClient): void {
     if (this.#leaving || this.#context.stopping.aborted || this.client !== client) return;
-    this.#state = { status: "connecting" };
+    this.#set({ status: "connecting" });
     this.#listener.lost();
   }
 
@@ -161,11 +177,8 @@ export class ShimLink {
   unavailable(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     this.client?.close();
-    this.#state = {
-      status: "unavailable",
-      reason,
-      wedged: error instanceof DeadlineExceededError,
-    };
+    const wedged = error instanceof DeadlineExceededError;
+    this.#set({ status: "unavailable", reason, wedged });
     // Not each time that it is found to be so.
     if (reason === this.#reported) return;
     this.#reported = reason;
@@ -177,18 +190,20 @@ export class ShimLink {
 
   /** Takes note that the shim is dead. */
   died(): void {
-    this.#state = { status: "gone" };
+    this.#set({ status: "gone" });
   }
 
   /** Lets go of the connection for good; whoever calls this sees to what becomes of the shim. */
   close(): void {
     this.#leaving = true;
+    this.#known.resolve();
     this.client?.close();
   }
 
   /** Has the shim leave the bundle; one that will not is killed, for the bundle will be removed. */
   async leave(): Promise<void> {
     this.#leaving = true;
+    this.#known.resolve();
     const { client } = this;
     if (client === undefined) return;
     try {
@@ -202,7 +217,7 @@ export class ShimLink {
       await this.#context.shims().kill(this.#bundle);
     }
     client.close();
-    this.#state = { status: "gone" };
+    this.#set({ status: "gone" });
   }
 
   /** What a call gets while there is no connection. */

@@ -92,7 +92,7 @@ class Box implements Disposable {
 const turn = () => new Promise((resolve) => setTimeout(resolve));
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 60_000;
   while (!condition()) {
     assert.ok(Date.now() < deadline, "waited in vain");
     await turn();

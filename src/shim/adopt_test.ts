@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { startTime } from "../linux/process.ts";
+import { SIGTERM } from "../linux/signals.ts";
 import type { BundlePaths } from "../oci/bundle.ts";
 import { dial } from "../rpc/client.ts";
 import { NotFoundError } from "../rpc/errors.ts";
@@ -95,6 +96,14 @@ async function kill(pid: number): Promise<void> {
   await until(`process ${pid} is gone`, () => !alive(pid));
 }
 
+/** Whether a shell has set its trap for SIGTERM. The runtime, which it was before, handles it too. */
+function hasTrap(pid: number): boolean {
+  if (!Deno.readTextFileSync(`/proc/${pid}/cmdline`).startsWith("/bin/sh\0")) return false;
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  const [, caught = "0"] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(status) ?? [];
+  return (BigInt(`0x${caught}`) >> BigInt(SIGTERM - 1) & 1n) === 1n;
+}
+
 Deno.test("a running container is adopted with its exec and does all it did before", async () => {
   await using served = new Served();
   await served.serve(false);
@@ -105,6 +114,7 @@ Deno.test("a running container is adopted with its exec and does all it did befo
     execId: "old",
     process: { args: ["/bin/sh", "-c", "trap 'exit 6' TERM; while :; do sleep 0.05; done"] },
   }) as { pid: number };
+  await until("its trap is set", () => hasTrap(exec.pid));
   await served.adopt();
   const state = await served.state();
   assert.deepEqual([state.status, state.pid], ["running", pid]);

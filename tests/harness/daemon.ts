@@ -141,6 +141,8 @@ export class TestDaemon implements AsyncDisposable {
   async start(): Promise<void> {
     this.spawn();
     let status: Deno.CommandStatus | undefined;
+    // The one file that is shipped unpacks itself at its first start: that takes its time.
+    const timeoutMs = 120_000;
     this.#process?.status.then((ended) => status = ended);
     this.#peer = await until("an answer on the daemon's socket", async () => {
       if (status !== undefined) {
@@ -153,7 +155,7 @@ export class TestDaemon implements AsyncDisposable {
         // Not listening yet.
         return undefined;
       }
-    });
+    }, { timeoutMs });
     await this.client.call("daemon.info", {}, { timeoutMs: 30_000 });
   }
 
@@ -183,6 +185,17 @@ export class TestDaemon implements AsyncDisposable {
   async restart(): Promise<void> {
     await this.kill9();
     await this.start();
+  }
+
+  /**
+   * Waits until the daemon is connected to a container's shim. One that has just started again
+   * answers before that where a shim takes its time; what goes to the shim is refused until then.
+   */
+  async connected(id: string): Promise<void> {
+    await until(`a connection to the shim of ${id}`, async () => {
+      const { shim } = await this.client.call("container.state", { id });
+      return shim === "connected" || shim === "none";
+    });
   }
 
   /** Sends the daemon a signal. */

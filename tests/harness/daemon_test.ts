@@ -4,6 +4,7 @@ import { TestDaemon } from "./daemon.ts";
 import { EventCollector } from "./events.ts";
 import { FifoReader, FifoWriter, makeFifo } from "./fifo.ts";
 import { LeakAudit } from "./leak_audit.ts";
+import { until } from "./poll.ts";
 import { processesOf } from "./processes.ts";
 import { baseName } from "./run.ts";
 
@@ -24,6 +25,10 @@ Deno.test("the harness drives a daemon through a container's life and its own de
     const spec = daemon.spec(["sh", "-c", "read line; echo got $line; exit 3"]);
     await daemon.client.call("container.create", { id: "second", spec, stdin, stdout });
     await daemon.client.call("container.start", { id: "second" });
+    // Started is not yet running: the runtime's own process becomes the container's.
+    await until("the container's process", () => {
+      return processesOf(baseName(daemon.dir)).some(({ command }) => /^sh -c read/.test(command));
+    });
     await assert.rejects(audit.assertClean({ timeoutMs: 0 }), /left over[^]*process: sh -c/);
     await daemon.restart();
     await writer.write("through\n");

@@ -17,7 +17,7 @@ interface Snapshot {
 
 /** How {@linkcode LeakAudit.assertClean} waits. */
 export interface AuditOptions {
-  /** Milliseconds until what is left counts as leaked; 30 000 if left out. */
+  /** Milliseconds until what is left counts as leaked; 60 000 if left out: idle shims take 10 000. */
   readonly timeoutMs?: number;
   /** Files below the daemon's directory that may be there although they were not before. */
   readonly ignoreFiles?: RegExp;
@@ -47,7 +47,7 @@ export class LeakAudit {
    * the time to. After the deadline throws an `Error` that names what is left.
    */
   async assertClean(options: AuditOptions = {}): Promise<void> {
-    const { timeoutMs = 30_000, ignoreFiles } = options;
+    const { timeoutMs = 60_000, ignoreFiles } = options;
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const left = this.#left(ignoreFiles);

@@ -2,7 +2,7 @@
 
 /** Bound of a wait. */
 export interface PollOptions {
-  /** Milliseconds until it is given up; 30 000 if left out, far above what a slow machine needs. */
+  /** Milliseconds until it is given up; 60 000 if left out, far above what a slow machine needs. */
   readonly timeoutMs?: number;
   /** Milliseconds between two looks; 20 if left out. */
   readonly everyMs?: number;
@@ -21,7 +21,7 @@ export async function until<T>(
   probe: () => T | NotYet | Promise<T | NotYet>,
   options: PollOptions = {},
 ): Promise<T> {
-  const { timeoutMs = 30_000, everyMs = 20 } = options;
+  const { timeoutMs = 60_000, everyMs = 20 } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const found = await probe();
@@ -37,7 +37,7 @@ export async function until<T>(
 export async function within<T>(
   what: string,
   promise: Promise<T>,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const expiry = new Promise<never>((_, reject) => {

@@ -42,6 +42,16 @@ export function readProcess(pid: number): ProcessInfo | undefined {
 }
 
 /**
+ * Whether the shell that is process `pid` has set a trap for the signal of this number. Before there is
+ * a shell there is the OCI runtime, which handles every signal, and before the trap init ignores it.
+ */
+export function hasTrap(pid: number, signal: number): boolean {
+  if (!/^(\/bin\/)?sh /.test(readProcess(pid)?.command ?? "")) return false;
+  const [, caught = "0"] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(readProc(pid, "status")) ?? [];
+  return (BigInt(`0x${caught}`) >> BigInt(signal - 1) & 1n) === 1n;
+}
+
+/**
  * The processes that have to do with `marker`, a name that occurs nowhere else: it stands in their
  * command line, environment, working directory, cgroup or mounts, or they descend from such a
  * process. This process and its ancestors are not among them.

@@ -113,7 +113,9 @@ export class PtyProcess implements AsyncDisposable {
 
   /** Waits for the end of the process; answers its exit status. */
   async exited(): Promise<number> {
-    const { code } = await within("the end of the process at the terminal", this.#child.status);
+    // Long: some have megabytes to show first.
+    const { status } = this.#child;
+    const { code } = await within("the end of the process at the terminal", status, 180_000);
     await this.#reading;
     return code;
   }

@@ -104,7 +104,8 @@ export class RuntimeWrapper {
 
   /** The calls so far, in order. */
   calls(subcommand?: string): RuntimeCall[] {
-    return Deno.readTextFileSync(`${this.#dir}/calls`).split("\n").filter(Boolean)
+    // What follows the last newline is a call that is being recorded.
+    return Deno.readTextFileSync(`${this.#dir}/calls`).split("\n").slice(0, -1)
       .map((line) => line.split("\x1f"))
       .map(([sub = "", ...args]) => ({ subcommand: sub, args }))
       .filter((call) => subcommand === undefined || call.subcommand === subcommand);

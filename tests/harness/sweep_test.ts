@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { within } from "./poll.ts";
+import { until, within } from "./poll.ts";
 import { processesOf } from "./processes.ts";
 import { runCgroup, runDir, uniqueName } from "./run.ts";
 import { sweep } from "./sweep.ts";
@@ -23,7 +23,8 @@ Deno.test("a sweep ends, unmounts and removes what has to do with its directory,
   await Deno.writeTextFile(`/sys/fs/cgroup/pids/${cgroup}/inner/cgroup.procs`, `${byCgroup.pid}`);
   await new Deno.Command("mount", { args: ["-t", "tmpfs", "tmpfs", `${dir}/mnt`] }).output();
   assert.equal(mountsOf(name).length, 1);
-  assert.equal(processesOf(name).length, 3);
+  // A process that was just started may not show its environment yet.
+  await until("the three processes", () => processesOf(name).length === 3);
 
   const ended = await sweep({ dir, cgroup });
 

@@ -52,19 +52,23 @@ export function cgroupPids(dir: string): number[] {
 export function filesIn(dir: string): string[] {
   const device = (path: string) => Deno.lstatSync(path).dev;
   const found: string[] = [];
+  const unlessGone = (look: () => void): void => {
+    try {
+      look();
+    } catch (error) {
+      // It went while we looked. That must not hide what else there is.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  };
   const walk = (path: string, prefix: string, dev: number): void => {
     for (const entry of Deno.readDirSync(path)) {
       const name = `${prefix}${entry.name}`;
       found.push(name);
+      if (!entry.isDirectory) continue;
       const inner = `${path}/${entry.name}`;
-      if (entry.isDirectory && device(inner) === dev) walk(inner, `${name}/`, dev);
+      unlessGone(() => device(inner) === dev && walk(inner, `${name}/`, dev));
     }
   };
-  try {
-    walk(dir, "", device(dir));
-  } catch (error) {
-    // Something came or went while we looked; what is left shows at the next look.
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  unlessGone(() => walk(dir, "", device(dir)));
   return found.sort();
 }

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync } from "node:fs";
 import process from "node:process";
+import { setTimeout } from "node:timers/promises";
 
 const [packageDir, socket, specText] = process.argv.slice(2);
 const { connect, NotFoundError, UnavailableError } = await import(`${packageDir}/client.js`);
@@ -72,11 +73,17 @@ for await (const { type, execId } of events) {
   if (type === "delete") break;
 }
 await client.close();
+const said = await errors;
+// The FIFOs go once the ends of all streams were seen.
+const left = () => readdirSync(process.env.TMPDIR);
+for (const deadline = Date.now() + 60_000; left().length > 0 && Date.now() < deadline;) {
+  await setTimeout(20);
+}
 console.log(JSON.stringify({
   length,
   exitStatus,
   types,
   outputs,
-  errors: await errors,
-  left: readdirSync(process.env.TMPDIR),
+  errors: said,
+  left: left(),
 }));

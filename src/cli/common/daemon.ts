@@ -9,6 +9,8 @@ import { CliError } from "./exit_status.ts";
 
 /** How long a redial of a daemon that is away waits, ms: from the first to the longest. */
 const REDIAL_MS = [50, 1000] as const;
+/** How often a daemon is asked again that is not connected to a shim yet, ms. */
+const SHIM_MS = 100;
 /** A daemon that answers Unavailable because it stops closes the connection within this, ms. */
 const STOPPING_MS = 1000;
 
@@ -106,8 +108,10 @@ export class Daemon implements Disposable {
       try {
         return await this.call(name, params, options);
       } catch (error) {
-        if (!await lost(peer, error)) throw error;
-        await this.#redial(peer);
+        // A daemon that has just started may still look for the container's shim.
+        if (isConnecting(error)) await sleep(SHIM_MS);
+        else if (await lost(peer, error)) await this.#redial(peer);
+        else throw error;
         options.signal?.throwIfAborted();
       }
     }
@@ -164,6 +168,12 @@ export class Daemon implements Disposable {
   [Symbol.dispose](): void {
     this.#peer.close();
   }
+}
+
+/** Whether the error means that the daemon has no connection to the container's shim yet. */
+function isConnecting(error: unknown): boolean {
+  return error instanceof BerthError && error.kind === "Unavailable" &&
+    error.data["shim"] === "connecting";
 }
 
 /** Whether the error means that the connection is gone, and not that a shim is. */

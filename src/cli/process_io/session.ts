@@ -13,6 +13,8 @@ import type { SignalForwarder } from "./signal_forwarder.ts";
 
 /** Output that another process holds open after the exit is given up after this, ms of silence. */
 const QUIET_MS = 300;
+/** The same for a terminal, whose output the shim may still copy. */
+const QUIET_PTY_MS = 1000;
 /** As docker: so many interrupts mean that the caller wants out, whatever the process does. */
 const PATIENCE = 3;
 /** What a terminal takes for the end of input (VEOF of termios(3)). */
@@ -113,7 +115,8 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   exited.catch(() => {
     // The caller has left: nobody asks how the process ends.
   });
-  if (end.how === "exited") await Promise.all(outputs.map((output) => output.drain(QUIET_MS)));
+  const quietMs = terminal ? QUIET_PTY_MS : QUIET_MS;
+  if (end.how === "exited") await Promise.all(outputs.map((output) => output.drain(quietMs)));
   return end;
 }
 
