@@ -6,6 +6,8 @@ export const RUN_FLAGS: readonly string[] = [
   "--quiet",
   // Not narrower: Deno opens files below /proc and /sys only with all permissions.
   "--allow-all",
+  // V8 would let 50 MB more of garbage gather before it looks, and is no faster for it.
+  "--v8-flags=--max-semi-space-size=4",
   // A bundle needs none of these, and without them Deno does not look for them.
   "--no-config",
   "--no-lock",

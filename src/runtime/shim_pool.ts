@@ -39,6 +39,12 @@ const REPLACE_AFTER = 1_000;
 /** How long more than `warm` idle shims are kept, in milliseconds. */
 const IDLE_KEEP = 10_000;
 
+/**
+ * How many containers a shim may serve one after the other: with each it holds some more memory, which
+ * the last one, that may stay, should not pay for.
+ */
+const MOST_SERVED = 32;
+
 /** A shim process that serves no container, reached over the connection that it dialled. */
 interface IdleShim {
   readonly pid: number;
@@ -66,6 +72,8 @@ export class ShimPool implements AsyncDisposable {
   readonly #children = new Map<number, Child>();
   /** The connection each live shim of this daemon dialled, by the shim's pid. */
   readonly #peers = new Map<number, Peer>();
+  /** How many bundles were given to each of these. */
+  readonly #served = new Map<number, number>();
   #trim: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -99,6 +107,7 @@ export class ShimPool implements AsyncDisposable {
   async serve(bundle: string, adopt = false): Promise<number> {
     for (let others = MAX_IDLE_DEATHS;; others--) {
       const shim = this.#idle.pop() ?? await this.#next();
+      this.#served.set(shim.pid, (this.#served.get(shim.pid) ?? 0) + 1);
       this.#fill();
       try {
         await shim.peer.call("shim.serve", adopt ? { bundle, adopt } : { bundle }, {
@@ -123,9 +132,10 @@ export class ShimPool implements AsyncDisposable {
     this.#offer({ pid, peer });
   }
 
-  /** Whether a shim of this pid can be taken back: it is this daemon's, and there is room. */
+  /** Whether a shim of this pid can be taken back: it is this daemon's, not old, and there is room. */
   wants(pid: number): boolean {
     return !this.#closed && this.#peers.has(pid) &&
+      (this.#served.get(pid) ?? 0) < MOST_SERVED &&
       this.#idle.length < Math.max(this.#options.keep, this.#options.warm);
   }
 
@@ -202,6 +212,7 @@ export class ShimPool implements AsyncDisposable {
       clearTimeout(timer);
       this.#peers.delete(child.pid);
       this.#children.delete(child.pid);
+      this.#served.delete(child.pid);
       if (this.#closed) return;
       if (!this.#starting.delete(child.pid)) {
         // One that was killed while idle is replaced, one that cannot live is not started for ever.
