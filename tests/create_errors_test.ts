@@ -186,6 +186,31 @@ Deno.test("a rootfs source that is not there is refused before anything is made"
   });
 });
 
+Deno.test("a FIFO given as a file is refused, not waited for", async () => {
+  await using daemon = await TestDaemon.start();
+  const fifo = `file://${makeFifo(daemon.dir)}`;
+  await daemon.run("one", ["sleep", "1000"]);
+  const exec = { id: "one", execId: "exec", process: { args: ["true"] } };
+  for (const name of ["stdout", "stderr"]) {
+    const asked = [
+      daemon.client.call("container.exec", { ...exec, [name]: fifo }),
+      daemon.client.call("container.create", {
+        id: "two",
+        spec: daemon.spec(["true"]),
+        [name]: fifo,
+      }),
+    ];
+    for (const call of asked) {
+      await assert.rejects(call, (error) => {
+        assert.ok(error instanceof InvalidParamsError);
+        assert.match(error.message, new RegExp(`${name}: .* is a FIFO: name it without file://`));
+        return true;
+      });
+    }
+  }
+  await daemon.life("two");
+});
+
 Deno.test("a missing FIFO and a path that is none are refused before anything is made", async () => {
   await withNothingLeft(async (daemon) => {
     const spec = daemon.spec(["true"]);

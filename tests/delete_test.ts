@@ -92,6 +92,28 @@ Deno.test("a forced delete that failed on the way is made again, with the same a
   assert.equal(await told(daemon, "forced"), "create start exit delete");
 });
 
+Deno.test("a forced delete takes along what starts meanwhile", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  await daemon.client.call("container.create", {
+    id: "late",
+    spec: daemon.spec(["sleep", "1000"]),
+    runtime: wrapper.path,
+  });
+  const release = wrapper.hang("start", { id: "late" });
+  const cut = assert.rejects(daemon.client.call("container.start", { id: "late" }));
+  await wrapper.called("start");
+  await daemon.restart();
+  await cut;
+  await daemon.connected("late");
+  const deleted = daemon.client.call("container.delete", { id: "late", force: true });
+  // Asked and answered behind it, so that the daemon has the delete as well.
+  await daemon.client.call("daemon.info", {});
+  release();
+  assert.equal((await deleted).exitStatus, 137);
+  assert.equal(await told(daemon, "late"), "create start exit delete");
+});
+
 Deno.test("a busy rootfs is told and never removed through; the next delete works", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;

@@ -4,6 +4,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until } from "./harness/poll.ts";
+import { readProcess } from "./harness/processes.ts";
 
 const POD = "io.kubernetes.cri.sandbox-id";
 
@@ -120,6 +121,9 @@ Deno.test("a create that fails in a group's shim leaves the others alone", async
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
   const { client } = daemon;
   const shim = await runInGroup(daemon, "good", "shared");
+  const { pid } = await client.call("container.state", { id: "good" });
+  // Started is not yet running: the runtime's own process becomes the container's.
+  await until("its process", () => readProcess(pid)?.command === "sleep 1000");
   const audit = LeakAudit.take(daemon);
   const spec = daemon.spec(["/does/not/exist"]);
   await assert.rejects(client.call("container.create", { id: "bad", spec, group: "shared" }));

@@ -193,6 +193,20 @@ Deno.test("an exec has a terminal of its own, resized and closed by itself", asy
   });
 });
 
+Deno.test("an exec at a terminal may end before anybody looks", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("one", ["sleep", "1000"]);
+  for (let round = 0; round < 10; round++) {
+    const exec = { id: "one", execId: `exec${round}` };
+    await using screen = new Screen(daemon);
+    const { stdin, stdout } = screen;
+    const process = { args: ["true"] };
+    await daemon.client.call("container.exec", { ...exec, process, terminal: true, stdin, stdout });
+    assert.equal((await daemon.client.call("container.wait", exec)).exitStatus, 0);
+    await daemon.client.call("container.deleteProcess", exec);
+  }
+});
+
 Deno.test("10 MB through a terminal are complete and in order", async () => {
   await audited(async (daemon) => {
     const stdout = makeFifo(daemon.dir);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { ELOOP, ENOENT, ENXIO, isErrno } from "../linux/errno.ts";
+import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, OwnedFd, preadAll } from "../linux/fd.ts";
 import { InvalidParamsError } from "../rpc/errors.ts";
 
 /** The user of an OCI process (runtime-spec, config.md, "POSIX-platform User"). */
@@ -11,6 +13,9 @@ export interface OciUser {
 
 /** As many symlinks as the kernel follows in one path, MAXSYMLINKS of include/linux/namei.h. */
 const MAX_LINKS = 40;
+
+/** A file that is larger, in bytes, is taken for none. */
+const MAX_SIZE = 16 * 1024 * 1024;
 
 /** The highest uid and gid; 2^32-1 means "leave as it is" to chown(2) and setresuid(2). */
 const MAX_ID = 0xffff_fffe;
@@ -94,14 +99,25 @@ function readInside(rootfs: string, path: string): string {
         inside.push(name);
       }
     }
-    return Deno.readTextFileSync([rootfs, ...inside].join("/"));
+    return readRegular([rootfs, ...inside].join("/"));
   } catch (error) {
     // A path through something that is no directory leads nowhere, just as a missing one.
     const nowhere = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory;
+      error instanceof Deno.errors.NotADirectory || isErrno(error, ENOENT, ELOOP, ENXIO);
     if (nowhere) return "";
     throw error;
   }
+}
+
+/**
+ * What the container has put there may be anything: a FIFO, which to open would wait for ever, or a
+ * device. Only a regular file is read, and no more of it than such a file holds.
+ */
+function readRegular(path: string): string {
+  using file = OwnedFd.open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+  const { isFile, size } = Deno.statSync(`/proc/self/fd/${file.fd}`);
+  if (!isFile || size > MAX_SIZE) return "";
+  return new TextDecoder().decode(preadAll(file.fd));
 }
 
 /** The names in a path, last one first. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { mkfifo } from "../linux/fifo.ts";
 import { InvalidParamsError } from "../rpc/errors.ts";
 import { resolveUser } from "./passwd.ts";
 
@@ -40,6 +41,13 @@ Deno.test("numbers need no passwd file", () =>
   inRootfs((rootfs) => {
     assert.deepEqual(resolveUser(rootfs, "5:6"), { uid: 5, gid: 6 });
     assert.throws(() => resolveUser(rootfs, "root"), InvalidParamsError);
+  }));
+
+Deno.test("a passwd file that is none is not waited for", () =>
+  inRootfs((rootfs) => {
+    for (const file of ["passwd", "group"]) mkfifo(`${rootfs}/etc/${file}`);
+    assert.throws(() => resolveUser(rootfs, "ann"), InvalidParamsError);
+    assert.deepEqual(resolveUser(rootfs, "4242"), { uid: 4242, gid: 0 });
   }));
 
 Deno.test("a symlink in the rootfs does not lead to the host's passwd file", () =>

@@ -30,7 +30,7 @@ export class Bundle {
   static create(dir: string, record: BundleRecord, spec: unknown): Bundle {
     const paths = bundlePaths(dir);
     try {
-      Deno.mkdirSync(dir, { mode: 0o700 });
+      makeDir(dir, paths);
     } catch (error) {
       if (!(error instanceof Deno.errors.AlreadyExists)) throw diskError(record.id, error);
       throw new FailedPreconditionError(
@@ -44,7 +44,8 @@ export class Bundle {
       writeJsonAtomic(paths.record, record);
       return new Bundle(paths, record);
     } catch (error) {
-      Deno.removeSync(dir, { recursive: true });
+      // What cannot be removed now is no bundle, and is when the id is used again.
+      removeFlat(dir);
       throw diskError(record.id, error);
     }
   }
@@ -159,6 +160,18 @@ function removeFlat(dir: string): boolean {
   } catch {
     // Whatever stood in the way, the slow path looks at it with care and says what it is.
     return false;
+  }
+}
+
+/** Makes a bundle's directory, in the place of one that never became a bundle. */
+function makeDir(dir: string, { record }: BundlePaths): void {
+  try {
+    Deno.mkdirSync(dir, { mode: 0o700 });
+  } catch (error) {
+    const bundle = readJson(record) !== undefined;
+    if (!(error instanceof Deno.errors.AlreadyExists) || bundle) throw error;
+    removeBundleDir(dir);
+    Deno.mkdirSync(dir, { mode: 0o700 });
   }
 }
 

@@ -40,11 +40,22 @@ Deno.test("a bundle is read back as it was made, private to root", () => {
   });
 });
 
-Deno.test("a directory that is there already is refused and left alone", () => {
+Deno.test("a bundle that is there already is refused and left alone", () => {
   inTemp((dir) => {
-    Deno.mkdirSync(`${dir}/c`);
+    Bundle.create(`${dir}/c`, record, {});
+    Deno.writeTextFileSync(`${dir}/c/more`, "");
     assert.throws(() => Bundle.create(`${dir}/c`, record, {}), FailedPreconditionError);
-    assert.deepEqual([...Deno.readDirSync(`${dir}/c`)], []);
+    assert.equal(Deno.readTextFileSync(`${dir}/c/more`), "");
+  });
+});
+
+Deno.test("a directory that never became a bundle, and could not be removed, is made anew", () => {
+  inTemp((dir) => {
+    Deno.mkdirSync(`${dir}/c/rootfs`, { recursive: true });
+    Deno.writeTextFileSync(`${dir}/c/config.json`, "{");
+    Bundle.create(`${dir}/c`, record, { ociVersion: "1.0.2" });
+    assert.deepEqual(Bundle.read(`${dir}/c`)?.record, record);
+    assert.equal(Deno.readTextFileSync(`${dir}/c/config.json`), '{"ociVersion":"1.0.2"}');
   });
 });
 

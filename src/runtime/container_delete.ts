@@ -51,13 +51,28 @@ export async function deleteContainer(
     if (force) await seeThatItAnswers(parts, client);
     if (alive) await killAll(parts, client);
     cgroup.stopMonitors();
-    remains.deletedByShim = await client.call("shim.delete", {});
+    remains.deletedByShim = await deleteByShim(parts, client, force);
   } catch (error) {
     if (force && !answered(error)) return await removal.removeByForce();
     if (mirror.exit === undefined) cgroup.startMonitors();
     throw recovery.noted(client, error);
   }
   return await removal.finish();
+}
+
+/** With `force` also one that has started meanwhile. */
+async function deleteByShim(
+  parts: ContainerParts,
+  client: ShimClient,
+  force: boolean,
+): Promise<DeleteResult> {
+  try {
+    return await client.call("shim.delete", {});
+  } catch (error) {
+    if (!force || !(error instanceof FailedPreconditionError)) throw error;
+    await killAll(parts, client);
+    return await client.call("shim.delete", {});
+  }
 }
 
 /** A shim that does not even answer this would not delete anything either. */

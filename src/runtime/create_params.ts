@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { FILE_PREFIX } from "../oci/bundle.ts";
 import type { BundleRecord, RootfsMountRecord } from "../oci/bundle.ts";
 import { validateSpec } from "../oci/spec.ts";
 import { InvalidParamsError } from "../rpc/errors.ts";
@@ -77,18 +78,31 @@ export function stdioIssues(
 ): ParamIssue[] {
   const issues: ParamIssue[] = [];
   for (const name of ["stdin", "stdout", "stderr"] as const) {
-    const path = stdio[name] ?? "";
+    const target = stdio[name] ?? "";
+    const isFile = target.startsWith(FILE_PREFIX);
+    const path = isFile ? target.slice(FILE_PREFIX.length) : target;
     if (!path.startsWith("/")) continue;
-    try {
-      if (!Deno.statSync(path).isFifo) {
-        issues.push({ path: name, message: `${path} is not a FIFO (a file is file://${path})` });
-      }
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      issues.push({ path: name, message: `there is no FIFO ${path}` });
+    const fifo = lookAtFifo(path);
+    if (isFile && fifo === true) {
+      issues.push({ path: name, message: `${path} is a FIFO: name it without ${FILE_PREFIX}` });
+    } else if (!isFile && fifo !== true) {
+      const message = fifo === false
+        ? `${path} is not a FIFO (a file is ${FILE_PREFIX}${path})`
+        : `there is no FIFO ${path}`;
+      issues.push({ path: name, message });
     }
   }
   return issues;
+}
+
+/** Whether a path is a FIFO; undefined where it leads to nothing, whatever is wrong with it. */
+function lookAtFifo(path: string): boolean | undefined {
+  try {
+    return Deno.statSync(path).isFifo === true;
+  } catch {
+    // Nothing there, a file on the way, a name that is too long: no FIFO can be opened by it.
+    return undefined;
+  }
 }
 
 /** The parts of a message that name what does not fit. */

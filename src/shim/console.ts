@@ -69,11 +69,12 @@ export class Console implements ProcessIo {
     } finally {
       this.#closeSocket();
     }
-    this.#copies.push(this.#copyOut(this.#master));
+    // Its own fd, so that each copy closes what it uses and waits on it alone. First, for of a process
+    // that has ended already the output is at its end at once.
     if (this.#stdin !== undefined) {
-      // Its own fd, so that each copy closes what it uses and waits on it alone.
       this.#copies.push(this.#copyIn(this.#stdin.reading, dup(this.#master)));
     }
+    this.#copies.push(this.#copyOut(this.#master));
   }
 
   exited(): void {

@@ -8,14 +8,14 @@ import {
   O_RDWR,
   O_WRONLY,
   open,
+  setNonblocking,
 } from "../linux/fd.ts";
 import { isFifo } from "../linux/fifo.ts";
+import { FILE_PREFIX } from "../oci/bundle.ts";
 import type { Stdio } from "../oci/bundle.ts";
 import { InvalidParamsError } from "../rpc/errors.ts";
 import { HeldFifo } from "./held_fifo.ts";
 import type { ProcessIo, StdioFds } from "./process_io.ts";
-
-const FILE_PREFIX = "file://";
 
 /**
  * Stdio without a terminal: the process gets the client's FIFO or file itself, so no byte passes
@@ -110,15 +110,22 @@ export class FdStdio implements ProcessIo {
   }
 }
 
-/** Opens the file of a `file:///path` target to append to it. */
+/** Opens the file of a `file:///path` target to append to it. Never waits, as it would for a FIFO. */
 export function openOutputFile(name: string, target: string): number {
   const path = target.slice(FILE_PREFIX.length);
+  let fd: number;
   try {
-    return open(path, O_WRONLY | O_APPEND | O_CREAT, 0o640);
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     throw invalid(name, `cannot be opened: ${message}`, error);
   }
+  if (isFifo(`/proc/self/fd/${fd}`)) {
+    close(fd);
+    throw invalid(name, `${path} is a FIFO: name it without ${FILE_PREFIX}`);
+  }
+  setNonblocking(fd, false);
+  return fd;
 }
 
 /** Whether an output target is a file rather than a FIFO. */
