@@ -170,7 +170,10 @@ export class InitProcess {
     const state = this.#state;
     // It can have ended while the runtime was still on its way back.
     if (state.name === "created") this.#state = { name: "running", pid: state.pid, startedAt };
-    else if (state.name === "stopped") this.#state = { ...state, startedAt };
+    else if (state.name === "stopped") {
+      const { exitedAt } = state.exit;
+      this.#state = { ...state, startedAt: exitedAt < startedAt ? exitedAt : startedAt };
+    }
     return watched;
   }
 
