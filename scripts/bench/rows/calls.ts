@@ -20,9 +20,9 @@ async function over(bench: Bench, connections: number): Promise<Row[]> {
   const warmUp = bench.count(1, 0);
   const samples = await inTurn(
     bench.daemons,
-    { count: bench.count(5, 1), warmUp },
+    { count: bench.count(30, 1), warmUp },
     async (engine) => {
-      const figures = await stretch(engine, connections, bench.count(1500, 200));
+      const figures = await stretch(engine, connections, bench.count(400, 200));
       (client[engine.name] ??= []).push(figures.client);
       (daemon[engine.name] ??= []).push(figures.daemon);
       return figures.perSecond;

@@ -18,10 +18,10 @@ async function over(bench: Bench, connections: number): Promise<Row[]> {
   const warmUp = bench.count(1, 0);
   const samples = await inTurn(
     bench.daemons,
-    { count: bench.count(5, 1), warmUp },
+    { count: bench.count(30, 1), warmUp },
     async (engine) => {
       const before = cpuMs(engine.daemonPid);
-      const seconds = bench.count(2, 1);
+      const seconds = 0.4;
       const count = await answered(engine, connections, seconds);
       (cpu[engine.name] ??= []).push((cpuMs(engine.daemonPid) - before) / count * 1000);
       return count / seconds;

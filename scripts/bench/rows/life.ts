@@ -10,10 +10,10 @@ export const lives: Measure = async (bench) => {
     { count: bench.count(50, 3), warmUp: bench.count(10, 1) },
     (engine) => timed(() => life(engine, bench.id(), bench.spec(["true"]))),
   );
-  const total = bench.count(64, 8);
+  const total = bench.count(24, 8);
   const parallel = await inTurn(
     bench.engines,
-    { count: bench.count(7, 1), warmUp: bench.count(1, 0) },
+    { count: bench.count(30, 1), warmUp: bench.count(2, 0) },
     async (engine) => {
       let left = total;
       const elapsed = await timed(async () => {

@@ -10,8 +10,8 @@ const BLOCK = 65_536;
 export const output: Measure = async (bench) => {
   const rates: EngineNumbers = {};
   const cpu: EngineNumbers = {};
-  const blocks = bench.count(65_536, 512);
-  for (let round = -1; round < bench.count(5, 1); round++) {
+  const blocks = bench.count(8192, 512);
+  for (let round = -1; round < bench.count(30, 1); round++) {
     for (const engine of [...bench.daemons, undefined]) {
       const { rate, shims } = await transfer(bench, blocks, engine);
       if (round < 0) continue;

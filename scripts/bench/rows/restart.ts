@@ -21,9 +21,9 @@ export const restart: Measure = async (bench) => {
     for (const engine of bench.daemons) fleets.push(await launch(bench, engine, count));
   };
   await fill(some);
-  const ofSome = await restarts(bench, some, bench.count(11, 1));
+  const ofSome = await restarts(bench, some, bench.count(30, 1));
   await fill(many - some);
-  const ofMany = await restarts(bench, many, bench.count(5, 1));
+  const ofMany = await restarts(bench, many, bench.count(10, 1));
   for (const fleet of fleets) await dismiss(fleet);
   const common = { unit: "ms", better: "lower" } as const;
   const title = (count: number) => `daemon killed → all of ${count} listed, each signalled`;
