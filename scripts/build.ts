@@ -2,6 +2,7 @@
 //
 // `deno task build [--out FILE] [--target TRIPLE] [--compile-only | --portable] [--deno FILE]`:
 // makes one executable file of berth; see `usage` below.
+import { VERSION } from "../src/version.ts";
 import { bundle, ROOT } from "./bundle.ts";
 import { sha256, writePortable } from "./portable.ts";
 
@@ -20,51 +21,97 @@ interface Options {
   deno: string | undefined;
 }
 
+/** What ends the build, said in full by its message. */
+class BuildError extends Error {}
+
 /** What the compiled berth may do: see RUN_FLAGS in launcher.ts for why it is not less. */
 const COMPILE_FLAGS = ["--quiet", "--allow-all", "--no-check", "--no-config", "--no-lock"];
 
-const options = parse(Deno.args);
-const outDir = options.out.includes("/") ? options.out.replace(/\/[^/]*$/, "") : ".";
-const bundleDir = `${outDir}/bundle`;
-const main = await bundle({ outDir: bundleDir, minify: true });
-const form = await build(main);
-const bytes = await Deno.readFile(options.out);
-console.log(`${options.out}: ${form} form, ${(bytes.length / 1e6).toFixed(1)} MB`);
-console.log(`sha256 ${await sha256(bytes)}`);
+try {
+  await make(parse(Deno.args));
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error;
+  console.error(error.message);
+  Deno.exitCode = 1;
+}
 
-async function build(main: string): Promise<string> {
-  if (options.form !== "portable") {
-    const problem = await compile(main);
+/** Builds in a directory of its own beside the file to write, so that nothing else is touched. */
+async function make(options: Options): Promise<void> {
+  const { out } = options;
+  await checkTypes();
+  const outDir = out.slice(0, out.lastIndexOf("/")) || "/";
+  await Deno.mkdir(outDir, { recursive: true });
+  const work = await Deno.makeTempDir({ dir: outDir, prefix: ".berth-build-" });
+  try {
+    const main = await bundle({ outDir: `${work}/bundle`, minify: true });
+    const form = await build(options, work, main);
+    const bytes = await Deno.readFile(out);
+    console.log(`${out}: ${form} form, ${(bytes.length / 1e6).toFixed(1)} MB`);
+    console.log(`sha256 ${await sha256(bytes)}`);
+  } finally {
+    await Deno.remove(work, { recursive: true });
+  }
+}
+
+/** The bundler and `deno compile` look at no type. */
+async function checkTypes(): Promise<void> {
+  const { success, stderr } = await run(Deno.execPath(), {
+    args: ["check", "--quiet", "src/main.ts", "mod.ts"],
+    cwd: ROOT,
+  });
+  if (!success) fail(`deno check failed:\n${stderr}`);
+}
+
+async function build(options: Options, work: string, main: string): Promise<string> {
+  const { form, target, deno, out } = options;
+  if (form !== "portable") {
+    const problem = await compile(options, `${work}/berth`, main);
     if (problem === undefined) return "compiled";
-    if (options.form === "compiled") fail(`deno compile failed: ${problem}`);
+    if (form === "compiled") fail(`deno compile failed: ${problem}`);
     console.log(`deno compile cannot fetch its runtime here: making the portable form instead.`);
   }
-  if (options.target !== Deno.build.target && options.deno === undefined) {
-    fail(`the portable form for ${options.target} needs --deno FILE, the Deno executable for it`);
+  if (target !== Deno.build.target && deno === undefined) {
+    fail(`the portable form for ${target} needs --deno FILE, the Deno executable for it`);
   }
-  await writePortable({ deno: options.deno ?? Deno.execPath(), bundleDir, out: options.out });
+  await writePortable({ deno: deno ?? Deno.execPath(), bundleDir: `${work}/bundle`, out });
   return "portable";
 }
 
-/** Compiles; answers what went wrong if only the runtime is out of reach. */
-async function compile(main: string): Promise<string | undefined> {
-  const draft = `${options.out}.draft`;
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["compile", ...COMPILE_FLAGS, "--target", options.target, "--output", draft, main],
-    env: { NO_COLOR: "1", RUST_BACKTRACE: "0" },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
+/** Compiles, with `draft` on the way; answers what went wrong if only the runtime is out of reach. */
+async function compile(
+  { out, target }: Options,
+  draft: string,
+  main: string,
+): Promise<string | undefined> {
+  const { success, stderr } = await run(Deno.execPath(), {
+    args: ["compile", ...COMPILE_FLAGS, "--target", target, "--output", draft, main],
+  });
   if (success) {
-    await Deno.rename(draft, options.out);
+    if (target === Deno.build.target) await checkStart(draft);
+    await Deno.rename(draft, out);
     return undefined;
   }
-  const text = new TextDecoder().decode(stderr).trim();
   // Whoever names a runtime wants that one, or to know why not.
-  const unreachable = /error sending request|dns error|failed to download/i.test(text);
-  if (Deno.env.has("DENORT_BIN") || !unreachable) fail(`deno compile failed:\n${text}`);
-  return text;
+  const unreachable = /error sending request|dns error|failed to download/i.test(stderr);
+  if (Deno.env.has("DENORT_BIN") || !unreachable) fail(`deno compile failed:\n${stderr}`);
+  return stderr;
+}
+
+/** `deno compile` says nothing of a runtime that is not the one for this berth. */
+async function checkStart(file: string): Promise<void> {
+  const { success, stdout, stderr } = await run(file, { args: ["--version"] });
+  if (success && stdout === VERSION) return;
+  fail(`what deno compile made does not start as berth ${VERSION}:\n${stdout}${stderr}`);
+}
+
+async function run(path: string, options: Deno.CommandOptions) {
+  const { success, stdout, stderr } = await new Deno.Command(path, {
+    ...options,
+    env: { NO_COLOR: "1", RUST_BACKTRACE: "0" },
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  return { success, stdout: text(stdout), stderr: text(stderr) };
 }
 
 function parse(args: readonly string[]): Options {
@@ -79,7 +126,7 @@ function parse(args: readonly string[]): Options {
     const value = () => queue.shift() ?? fail(`${name} needs a value\n${usage}`);
     switch (name) {
       case "--out":
-        parsed.out = value();
+        parsed.out = absolute(value());
         break;
       case "--target":
         parsed.target = value();
@@ -100,7 +147,10 @@ function parse(args: readonly string[]): Options {
   return parsed;
 }
 
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${Deno.cwd()}/${path}`;
+}
+
 function fail(message: string): never {
-  console.error(message);
-  Deno.exit(1);
+  throw new BuildError(message);
 }

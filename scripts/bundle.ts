@@ -5,7 +5,7 @@ export const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 /** Where and how {@linkcode bundle} writes. */
 export interface BundleOptions {
-  /** Directory for `main.js` and its chunks; made, and emptied first if it is there. */
+  /** Absolute path of the directory for `main.js` and its chunks, which is made or is empty. */
   readonly outDir: string;
   /** Entry module; `src/main.ts` if left out. */
   readonly entry?: string;
@@ -20,13 +20,14 @@ export interface BundleOptions {
  * Bundles berth into `main.js` and one chunk per role, so that a process loads only what its role
  * needs: the roles are dynamic imports, and what two of them share becomes a chunk of its own. Beside
  * it the shim, which a machine runs many of, is one file `shim.js`.
- * Answers the path of `main.js`. Throws with the bundler's own output when it fails.
+ * Answers the path of `main.js`. Throws with the bundler's own output when it fails, and when the
+ * directory is not empty.
  */
 export async function bundle(options: BundleOptions): Promise<string> {
   const { outDir, entry = `${ROOT}/src/main.ts`, minify = false } = options;
   await Deno.mkdir(outDir, { recursive: true });
-  for await (const old of Deno.readDir(outDir)) {
-    await Deno.remove(`${outDir}/${old.name}`, { recursive: true });
+  for await (const { name } of Deno.readDir(outDir)) {
+    throw new Error(`${outDir} is not empty: it has ${name}`);
   }
   await Promise.all([
     runBundler(entry, minify, ["--code-splitting", `--outdir=${outDir}`]),

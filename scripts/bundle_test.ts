@@ -64,3 +64,11 @@ Deno.test("a bundler's failure is reported with what it said", async () => {
     );
   });
 });
+
+Deno.test("a directory with something in it is left as it is", async () => {
+  await withTempDir(async (dir) => {
+    await Deno.writeTextFile(`${dir}/notes`, "mine");
+    await assert.rejects(bundle({ outDir: dir }), /is not empty: it has notes/);
+    assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["notes"]);
+  });
+});

@@ -18,6 +18,7 @@ export interface PortableOptions {
  * Writes the portable form of berth: one executable file that unpacks itself at its first start,
  * into a directory named after the content, and runs from there. Needs a shell, and gzip, mktemp,
  * sha256sum, stat, tail and tar where it is started first. The same input gives the same bytes.
+ * Throws when the bundle has no `main.js`.
  */
 export async function writePortable(options: PortableOptions): Promise<void> {
   const { deno, bundleDir, out } = options;
@@ -27,6 +28,7 @@ export async function writePortable(options: PortableOptions): Promise<void> {
   const names = [...Deno.readDirSync(bundleDir)].map(({ name }) => name).filter((name) =>
     name.endsWith(".js")
   );
+  if (!names.includes("main.js")) throw new Error(`no main.js in ${bundleDir}`);
   for (const name of names.sort()) {
     entries.push({ name, mode: 0o644, content: await Deno.readFile(`${bundleDir}/${name}`) });
   }

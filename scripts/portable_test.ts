@@ -158,6 +158,14 @@ Deno.test("the same input gives the same file, byte for byte", async () => {
   });
 });
 
+Deno.test("without main.js there is nothing to pack", async () => {
+  await withPortable(async ({ dir }) => {
+    await Deno.remove(`${dir}/bundle/main.js`);
+    const options = { deno: `${dir}/deno`, bundleDir: `${dir}/bundle`, out: `${dir}/again` };
+    await assert.rejects(writePortable(options), /no main\.js in/);
+  });
+});
+
 Deno.test("a busybox shell alone, in an empty root, can start a portable file", async () => {
   await withPortable(async ({ dir, file }) => {
     const root = `${dir}/root`;

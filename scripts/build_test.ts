@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { ROOT } from "./bundle.ts";
+import { sha256 } from "./portable.ts";
+import { copySources } from "./sources_testing.ts";
+
+/** A target that is not this machine's, so that what is made for it is not started. */
+const OTHER_TARGET = Deno.build.arch === "x86_64"
+  ? "aarch64-unknown-linux-gnu"
+  : "x86_64-unknown-linux-gnu";
+
+/** In the way of every download: nothing listens there. */
+const NO_NETWORK = { HTTPS_PROXY: "http://127.0.0.1:1", NO_PROXY: "" };
+
+async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "berth-build-" });
+  try {
+    await body(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+/** Runs build.ts in `cwd`, which gets a stand-in for Deno: a script that tells its last argument. */
+async function build(
+  cwd: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  root: string = ROOT,
+) {
+  await Deno.writeTextFile(`${cwd}/deno`, '#!/bin/sh\nfor last; do :; done\necho "last=$last"\n');
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", `${root}/scripts/build.ts`, ...args],
+    cwd,
+    env: { NO_COLOR: "1", ...env },
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+/** What build.ts says at its end about the file that it made. */
+async function summary(path: string, form: string): Promise<string> {
+  const bytes = await Deno.readFile(path);
+  const size = (bytes.length / 1e6).toFixed(1);
+  return `${path}: ${form} form, ${size} MB\nsha256 ${await sha256(bytes)}\n`;
+}
+
+function names(dir: string): string[] {
+  return [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
+}
+
+/** A Deno cache with what is cached already, but for runtimes: they are in `dl/release`. */
+async function cacheWithoutRuntimes(dir: string): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  const { denoDir }: { denoDir: string } = JSON.parse(new TextDecoder().decode(stdout));
+  await Deno.mkdir(`${dir}/dl`, { recursive: true });
+  const cached = [...names(denoDir), ...names(`${denoDir}/dl`).map((name) => `dl/${name}`)];
+  for (const name of cached.filter((name) => name !== "dl" && name !== "dl/release")) {
+    await Deno.symlink(`${denoDir}/${name}`, `${dir}/${name}`);
+  }
+  return dir;
+}
+
+Deno.test("a build touches only the file it makes, named from the working directory", async () => {
+  await withTempDir(async (dir) => {
+    await Deno.mkdir(`${dir}/bundle`);
+    await Deno.writeTextFile(`${dir}/bundle/main.js`, "mine");
+    const made = await build(dir, ["--portable", "--deno", "deno", "--out", "berth"]);
+    assert.deepEqual(made, {
+      code: 0,
+      stdout: await summary(`${dir}/berth`, "portable"),
+      stderr: "",
+    });
+    assert.deepEqual(names(dir), ["berth", "bundle", "deno"]);
+    assert.deepEqual(names(`${dir}/bundle`), ["main.js"]);
+    assert.equal(await Deno.readTextFile(`${dir}/bundle/main.js`), "mine");
+    const { stdout } = await new Deno.Command(`${dir}/berth`, {
+      args: ["x"],
+      env: { BERTH_CACHE: `${dir}/cache` },
+    }).output();
+    assert.equal(new TextDecoder().decode(stdout), "last=x\n");
+    const [unpacked] = names(`${dir}/cache`);
+    assert.ok(names(`${dir}/cache/${unpacked}`).includes("shim.js"));
+  });
+});
+
+Deno.test("sources of a wrong type are not built", async () => {
+  await withTempDir(async (dir) => {
+    await copySources(`${dir}/berth`);
+    await Deno.writeTextFile(`${dir}/berth/mod.ts`, "\nexport const wrong: number = '';\n", {
+      append: true,
+    });
+    const args = ["--portable", "--deno", "deno", "--out", `${dir}/out/berth`];
+    const { code, stdout, stderr } = await build(dir, args, {}, `${dir}/berth`);
+    assert.equal(code, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^deno check failed:\n.*TS2322/);
+    assert.deepEqual(names(dir), ["berth", "deno"]);
+  });
+});
+
+Deno.test("with the runtime out of reach, --compile-only fails, and else a line tells the form", async () => {
+  await withTempDir(async (dir) => {
+    const env = { ...NO_NETWORK, DENO_DIR: await cacheWithoutRuntimes(`${dir}/cache`) };
+    const failed = await build(dir, ["--compile-only", "--out", "berth"], env);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /^deno compile failed: .*error sending request/s);
+    assert.deepEqual(names(dir), ["cache", "deno"]);
+
+    const { code, stdout } = await build(dir, ["--deno", "deno", "--out", "berth"], env);
+    assert.equal(code, 0);
+    assert.equal(
+      stdout,
+      "deno compile cannot fetch its runtime here: making the portable form instead.\n" +
+        await summary(`${dir}/berth`, "portable"),
+    );
+    const foreign = await build(dir, ["--target", OTHER_TARGET, "--out", "other"], env);
+    assert.equal(foreign.code, 1);
+    assert.match(foreign.stderr, /^the portable form for \S+ needs --deno FILE/);
+    assert.deepEqual(names(dir), ["berth", "cache", "deno"]);
+  });
+});
+
+Deno.test("DENORT_BIN is the runtime, which must start as berth on this machine", async () => {
+  await withTempDir(async (dir) => {
+    // Not a runtime, but an executable file for deno compile to add to.
+    const env = { DENORT_BIN: "/bin/busybox" };
+    const args = ["--compile-only", "--target", OTHER_TARGET, "--out", "other"];
+    assert.deepEqual(await build(dir, args, env), {
+      code: 0,
+      stdout: await summary(`${dir}/other`, "compiled"),
+      stderr: "",
+    });
+    await Deno.writeTextFile(`${dir}/berth`, "the one before");
+    const { code, stderr } = await build(dir, ["--out", "berth"], env);
+    assert.equal(code, 1);
+    assert.match(stderr, /^what deno compile made does not start as berth .*:\nberth: applet not/);
+    assert.equal(await Deno.readTextFile(`${dir}/berth`), "the one before");
+    assert.deepEqual(names(dir), ["berth", "deno", "other"]);
+
+    const missing = await build(dir, ["--out", "berth"], { DENORT_BIN: `${dir}/not_there` });
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /^deno compile failed:\n/);
+  });
+});
