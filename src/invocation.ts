@@ -10,17 +10,19 @@ export interface Invocation {
 }
 
 /**
- * Tells the role from the name that berth was called by (a link `berthd` is the daemon, `berth-shim`
- * a shim) and else from its arguments.
+ * Tells the role from the arguments, and else from the name that berth was called by: a link `berthd`
+ * is the daemon, `berth-shim` a shim. Arguments come first, since berth calls its own file with them,
+ * whatever that is called.
  */
 export function parseInvocation(name: string, args: readonly string[]): Invocation {
+  if (args[0] === "daemon") return { role: "daemon", args: args.slice(1) };
+  if (args[0] === "shim" && args[1] === "serve") return { role: "shim", args: args.slice(1) };
   switch (name.slice(name.lastIndexOf("/") + 1)) {
     case "berthd":
       return { role: "daemon", args: [...args] };
     case "berth-shim":
       return { role: "shim", args: ["serve", ...args] };
+    default:
+      return { role: "cli", args: [...args] };
   }
-  if (args[0] === "daemon") return { role: "daemon", args: args.slice(1) };
-  if (args[0] === "shim" && args[1] === "serve") return { role: "shim", args: args.slice(1) };
-  return { role: "cli", args: [...args] };
 }

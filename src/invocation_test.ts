@@ -19,6 +19,17 @@ Deno.test("a debug verb of shim is a command, not a shim", () => {
   assert.equal(parseInvocation("berth", ["shim", "state", "--bundle", "/b"]).role, "cli");
 });
 
+Deno.test("the first argument chooses the role of a file called berthd, too", () => {
+  assert.deepEqual(parseInvocation("/opt/berthd", ["daemon", "--state", "/s"]), {
+    role: "daemon",
+    args: ["--state", "/s"],
+  });
+  assert.deepEqual(parseInvocation("/opt/berthd", ["shim", "serve", "--control", "/c"]), {
+    role: "shim",
+    args: ["serve", "--control", "/c"],
+  });
+});
+
 Deno.test("a link chooses the role by its name, and takes all arguments", () => {
   assert.deepEqual(parseInvocation("/usr/local/bin/berthd", ["--state", "/s"]), {
     role: "daemon",

@@ -53,13 +53,14 @@ Deno.test("the file is replaced while daemon and shims run; old shims go on unde
   assert.equal((await daemon.client.call("container.delete", { id: "old" })).exitStatus, 5);
 });
 
-Deno.test("with its unpacked files gone, a running daemon still starts shims", async () => {
+Deno.test("with its unpacked files gone, a daemon that was started by a link still starts shims", async () => {
   await using place = TestDaemon.prepare();
   const file = `${place.dir}/berth`;
   await buildPortable(file);
+  await Deno.symlink(file, `${place.dir}/berthd`);
   const cache = `${place.dir}/cache`;
   await using daemon = await TestDaemon.start({
-    program: [file],
+    program: [`${place.dir}/berthd`],
     env: { BERTH_CACHE: cache },
     config: "[shim]\nwarm = 0\nkeep = 0",
   });

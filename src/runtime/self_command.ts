@@ -28,16 +28,20 @@ export function selfShimCommand(): string[] {
 function command(flags: readonly string[], moduleOf: (main: string) => string): string[] {
   if (Deno.build.standalone) return [Deno.execPath()];
   const main = decodeURIComponent(new URL(Deno.mainModule).pathname);
-  const file = Deno.env.get("BERTH_FILE");
+  const file = portableFile();
   if (file !== undefined && !(exists(main) && exists(Deno.execPath()))) return [file];
   return [Deno.execPath(), "run", "-A", ...flags, moduleOf(main)];
 }
 
 /** The file that a person would run: the executable, or where it is usually put. */
 export function programPath(): string {
-  return Deno.build.standalone
-    ? Deno.execPath()
-    : Deno.env.get("BERTH_FILE") ?? "/usr/local/bin/berth";
+  return Deno.build.standalone ? Deno.execPath() : portableFile() ?? "/usr/local/bin/berth";
+}
+
+/** The portable file that this process comes from; not a link to it, whose name chooses a role. */
+function portableFile(): string | undefined {
+  const file = Deno.env.get("BERTH_FILE");
+  return file === undefined || !exists(file) ? file : Deno.realPathSync(file);
 }
 
 function exists(path: string): boolean {
