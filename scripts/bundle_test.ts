@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { bundle, loadedWith, readBundle } from "./bundle.ts";
+import { bundle } from "./bundle.ts";
+import { loadedWith, readBundle } from "./chunks.ts";
+import { copySources } from "./sources_testing.ts";
 
 /** Where the module of the shim's role starts, in a bundle that is not minified. */
 const SHIM_ROLE = "\n// src/shim/main.ts\n";
@@ -45,13 +47,25 @@ Deno.test("the shim loads no schema, log or command line library and no node: mo
   });
 });
 
-Deno.test("two minified bundles of the same sources are equal, byte for byte", async () => {
+Deno.test("the same sources in another place make the same minified bundle, byte for byte", async () => {
   await withTempDir(async (dir) => {
     await bundle({ outDir: `${dir}/a`, minify: true });
-    await bundle({ outDir: `${dir}/b`, minify: true });
+    await copySources(`${dir}/another/place`);
+    const options = JSON.stringify({ outDir: `${dir}/b`, minify: true });
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        `import { bundle } from "file://${dir}/another/place/scripts/bundle.ts";
+await bundle(${options});`,
+      ],
+    }).output();
+    assert.ok(success, new TextDecoder().decode(stderr));
     const [a, b] = [await readBundle(`${dir}/a`), await readBundle(`${dir}/b`)];
     assert.deepEqual([...a.keys()].sort(), [...b.keys()].sort());
-    for (const [name, { text }] of a) assert.equal(b.get(name)?.text, text, name);
+    for (const [name, { text, imports, lazy }] of a) {
+      assert.equal(b.get(name)?.text, text, name);
+      for (const other of [...imports, ...lazy]) assert.ok(a.has(other), `${name}: ${other}`);
+    }
   });
 });
 
