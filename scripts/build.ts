@@ -5,6 +5,7 @@
 import { VERSION } from "../src/version.ts";
 import { bundle, ROOT } from "./bundle.ts";
 import { sha256, writePortable } from "./portable.ts";
+import { MTIME } from "./tar.ts";
 
 const usage = `usage: deno task build [options]
   --out FILE        what to write; default dist/berth
@@ -83,6 +84,11 @@ async function compile(
   draft: string,
   main: string,
 ): Promise<string | undefined> {
+  const bundleDir = main.slice(0, main.lastIndexOf("/"));
+  // It keeps the files' times: without this each build would be another.
+  for await (const { name } of Deno.readDir(bundleDir)) {
+    await Deno.utime(`${bundleDir}/${name}`, MTIME, MTIME);
+  }
   const { success, stderr } = await run(Deno.execPath(), {
     args: ["compile", ...COMPILE_FLAGS, "--target", target, "--output", draft, main],
   });

@@ -10,7 +10,7 @@ export interface TarEntry {
 
 const BLOCK = 512;
 /** 2000-01-01, in seconds: the same in every build, and no tar calls it implausible. */
-const MTIME = 946_684_800;
+export const MTIME = 946_684_800;
 
 /**
  * A tar archive in POSIX ustar format (POSIX.1-2017, pax, "ustar Interchange Format") of files that
