@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { cgroupHierarchies, findCgroup } from "../src/linux/cgroup.ts";
 import { isAlive, startTime } from "../src/linux/process.ts";
 import type { Event } from "../src/rpc/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
@@ -177,3 +178,42 @@ Deno.test("a container that is killed by somebody is not said to be out of memor
   assert.equal((await daemon.client.call("container.state", { id: "one" })).oomKilled, undefined);
   assert.equal(events.types("one"), "create start exit");
 });
+
+Deno.test({
+  name: "v1: kills in a cgroup below are told when somebody asks, and counted after it is removed",
+  ignore: !cgroupHierarchies().some(({ names }) => names.includes("memory")),
+  async fn() {
+    await using daemon = await TestDaemon.start();
+    using events = await EventCollector.subscribe(daemon.socket);
+    const { pid, writer } = await runHogPerLine(daemon, "one");
+    await using _writer = writer;
+    const own = findCgroup(pid).paths.memory ?? "";
+    const below = `${own}/below`;
+    Deno.mkdirSync(below);
+    Deno.writeTextFileSync(`${below}/memory.limit_in_bytes`, String(LIMIT / 2), { create: false });
+    Deno.writeTextFileSync(`${below}/cgroup.procs`, String(pid), { create: false });
+    const kills = async () =>
+      (await daemon.client.call("container.stats", { id: "one" })).memory?.oomKills;
+    await writer.write("now\n");
+    await until("the kill below", async () => await kills() === 1);
+    const { oom } = await events.wait({ type: "oom", id: "one" });
+    assert.deepEqual([oom?.cgroup, oom?.limit, oom?.kills], [below, LIMIT / 2, 1]);
+
+    Deno.writeTextFileSync(`${own}/cgroup.procs`, String(pid), { create: false });
+    await until("its removal", () => removed(below));
+    assert.equal(await kills(), 1);
+    await writer.write("again\n");
+    assertOom(await events.wait({ type: "oom", id: "one" }, 2), 2);
+    assert.equal(await kills(), 2);
+  },
+});
+
+/** Whether the cgroup could be removed: not while the kernel still lets go of a dead process. */
+function removed(dir: string): boolean {
+  try {
+    Deno.removeSync(dir);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -65,12 +65,18 @@ export function memoryLimit(path: string): number | undefined {
 
 /** OOM kills; v1 counts each only in the cgroup of the process, so those below are added up. */
 export function oomKills(path: string): number | undefined {
-  let sum: number | undefined;
+  const counts = [...oomCounts(path).values()];
+  return counts.length === 0 ? undefined : counts.reduce((sum, kills) => sum + kills);
+}
+
+/** OOM kills that the cgroup and each below it has counted; a count goes with its cgroup. */
+export function oomCounts(path: string): Map<string, number> {
+  const counts = new Map<string, number>();
   for (const dir of subtree(path)) {
     const kills = readKeyed(`${dir}/memory.oom_control`).get("oom_kill");
-    if (kills !== undefined) sum = (sum ?? 0) + kills;
+    if (kills !== undefined) counts.set(dir, kills);
   }
-  return sum;
+  return counts;
 }
 
 /** How often the cgroup's own limit (of memory, or of memory and swap) stood in the way. */

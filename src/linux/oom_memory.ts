@@ -26,8 +26,11 @@ export interface OomMemory {
   readonly early: boolean;
   /** Starts notification; an fd that becomes readable with each. */
   arm(): number;
-  /** OOM kills so far, those below included; `undefined` once the cgroup is gone. */
-  kills(): number | undefined;
+  /**
+   * OOM kills by the cgroup that counts them: in v1 each its own, in v2 the container's all. Empty
+   * once the cgroup is gone.
+   */
+  counts(): ReadonlyMap<string, number>;
   /** The cgroups whose limit can kill in the container: its own, those below, those above. */
   candidates(): string[];
   /** How often the own limit of one of these stood in the way. */
@@ -50,7 +53,7 @@ function memoryV1(path: string): OomMemory {
     path,
     early: true,
     arm: () => armEventControl(path),
-    kills: () => v1.oomKills(path),
+    counts: () => v1.oomCounts(path),
     candidates: () => family(path, "memory.limit_in_bytes"),
     hits: v1.limitHits,
     limit: v1.memoryLimit,
@@ -63,7 +66,10 @@ function memoryV2(path: string): OomMemory {
     path,
     early: false,
     arm: () => armInotify(`${path}/memory.events`),
-    kills: () => v2.oomKills(path),
+    counts: () => {
+      const kills = v2.oomKills(path);
+      return new Map(kills === undefined ? [] : [[path, kills]]);
+    },
     candidates: () => family(path, "memory.max"),
     hits: v2.limitHits,
     limit: v2.memoryLimit,

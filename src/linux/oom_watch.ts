@@ -40,11 +40,12 @@ export interface OomWatchOptions {
 }
 
 /**
- * Reports every OOM kill in a container's cgroup. The truth is the kernel's counter; notifications
+ * Reports every OOM kill in a container's cgroup. The truth is the kernel's counters; notifications
  * only say when to look. {@linkcode check} looks at once: call it when a process of the container
  * has exited and before that is said, then no kill is lost and none comes after its exit, for the
  * kernel counts a kill before it sends the signal. In v1 it is also what finds kills by the limit of
- * a cgroup below the container's, or of the machine, for which v1 notifies nobody here.
+ * a cgroup below the container's, or of the machine, for which v1 notifies nobody here; those in a
+ * cgroup below are lost if it is removed before anybody looks.
  */
 export class OomWatch implements Disposable {
   readonly #memory: OomMemory;
@@ -53,6 +54,8 @@ export class OomWatch implements Disposable {
   readonly #armed: DisposableStack;
   /** What each cgroup's own limit had done when last looked at. */
   readonly #hits = new Map<string, number>();
+  /** What each cgroup had counted when last looked at; one that is gone is forgotten. */
+  #counts: ReadonlyMap<string, number>;
   #kills: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -70,13 +73,14 @@ export class OomWatch implements Disposable {
     }
     // What the limits of the container's own cgroups did before is the cause of the kills that
     // nobody has reported yet, if there are any.
-    const late = (memory.kills() ?? 0) > kills;
+    this.#counts = memory.counts();
+    const late = newKills(this.#counts) - kills;
     for (const path of memory.candidates()) {
       const own = path === memory.path || path.startsWith(`${memory.path}/`);
-      this.#hits.set(path, late && own ? 0 : memory.hits(path));
+      this.#hits.set(path, late > 0 && own ? 0 : memory.hits(path));
     }
     this.#armed = armed.move();
-    if (late) this.check();
+    this.#report(late);
   }
 
   /**
@@ -95,12 +99,17 @@ export class OomWatch implements Disposable {
     return this.#kills;
   }
 
-  /** Looks at the counter now and reports each kill that is new. */
+  /** Looks at the counters now and reports each kill that is new. */
   check(): void {
-    const now = this.#memory.kills();
-    if (now === undefined || now <= this.#kills) return;
+    const before = this.#counts;
+    this.#counts = this.#memory.counts();
+    this.#report(newKills(this.#counts, before));
+  }
+
+  #report(kills: number): void {
+    if (kills <= 0) return;
     const cause = this.#cause();
-    while (this.#kills < now) this.#onOom({ ...cause, kills: ++this.#kills });
+    for (let n = 0; n < kills; n++) this.#onOom({ ...cause, kills: ++this.#kills });
   }
 
   /** v1 notifies before it kills, so the counter may be late. */
@@ -134,6 +143,19 @@ export class OomWatch implements Disposable {
     clearTimeout(this.#timer);
     this.#armed.dispose();
   }
+}
+
+/** How much was counted since `before`; a count that has shrunk is a new cgroup's by an old name. */
+function newKills(
+  counts: ReadonlyMap<string, number>,
+  before: ReadonlyMap<string, number> = new Map(),
+): number {
+  let sum = 0;
+  for (const [path, count] of counts) {
+    const last = before.get(path) ?? 0;
+    sum += count < last ? count : count - last;
+  }
+  return sum;
 }
 
 /** Takes in what a notification wrote, so that the fd is no longer readable. */

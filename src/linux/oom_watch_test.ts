@@ -79,6 +79,44 @@ Deno.test("v1: the limit that was hit may be that of a cgroup below or above", a
   ]);
 });
 
+/** `memory.oom_control` of a cgroup that has counted so many kills. */
+function control(kills: number): string {
+  return `oom_kill_disable 0\nunder_oom 0\noom_kill ${kills}\n`;
+}
+
+Deno.test("v1: a kill is reported though a cgroup below has taken others with it", () => {
+  using tree = new FileTree({
+    "web/memory.oom_control": control(0),
+    "web/a/memory.oom_control": control(0),
+  });
+  const seen: number[] = [];
+  const cgroup = { version: 1, paths: { memory: `${tree.dir}/web` } } as const;
+  const options = { onOom: ({ kills }: OomKill) => seen.push(kills) };
+  using watch = OomWatch.open(cgroup, options);
+  tree.write("web/a/memory.oom_control", control(3));
+  watch?.check();
+  assert.deepEqual(seen, [1, 2, 3]);
+
+  Deno.removeSync(`${tree.dir}/web/a`, { recursive: true });
+  watch?.check();
+  tree.write("web/memory.oom_control", control(1));
+  watch?.check();
+  assert.deepEqual(seen, [1, 2, 3, 4]);
+
+  tree.write("web/a/memory.oom_control", control(2));
+  watch?.check();
+  tree.write("web/a/memory.oom_control", control(1));
+  watch?.check();
+  assert.deepEqual(seen, [1, 2, 3, 4, 5, 6, 7], "of cgroups that reuse a name");
+
+  // After a restart of the daemon: two counts are left of seven.
+  using later = OomWatch.open(cgroup, { ...options, kills: 7 });
+  assert.equal(later?.kills, 7);
+  tree.write("web/memory.oom_control", control(2));
+  later?.check();
+  assert.deepEqual(seen.slice(7), [8]);
+});
+
 Deno.test("v1: the cgroup may go while it is watched", async () => {
   await using poller = new Poller();
   const seen: number[] = [];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import type { Cgroup } from "../linux/cgroup.ts";
+import type { Cgroup, CgroupStats } from "../linux/cgroup.ts";
 import { freezerState, killUntilEmpty, pids, readStats, remove } from "../linux/cgroup.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import type { Stats } from "../rpc/stats_schema.ts";
@@ -116,7 +116,18 @@ export class ContainerCgroup {
         { data: { id } },
       );
     }
-    return readStats(this.#cgroup);
+    return this.#figures(this.#cgroup);
+  }
+
+  /** The figures of `cgroup`; v1 forgets the OOM kills of a cgroup below that is removed. */
+  #figures(cgroup: Cgroup): CgroupStats {
+    this.look();
+    const stats = readStats(cgroup);
+    const { memory } = stats;
+    if (memory?.oomKills !== undefined) {
+      memory.oomKills = Math.max(memory.oomKills, this.#options.events().oomKills);
+    }
+    return stats;
   }
 
   /** Every process in it, with the exec that it is where that is known. */
@@ -134,9 +145,9 @@ export class ContainerCgroup {
     this.#options.context.startMonitors(this.#monitored());
   }
 
-  /** Has the monitors look before an exit is published. */
-  beforeExit(): void {
-    this.#options.context.beforeExit(this.#monitored());
+  /** Has the monitors look now: before an exit is published, or when somebody asks. */
+  look(): void {
+    this.#options.context.look(this.#monitored());
   }
 
   /** Ends the monitors' watch. */
@@ -147,12 +158,15 @@ export class ContainerCgroup {
   #monitored(): Monitored {
     const { bundle, mirror, events } = this.#options;
     const { id, instance } = bundle.record;
+    const cgroup = this.#cgroup;
     return {
       id,
       instance,
-      cgroup: this.#cgroup,
+      cgroup,
       pid: mirror.pid,
       oomKills: events().oomKills,
+      stats: () =>
+        cgroup === undefined ? { timestamp: new Date().toISOString() } : this.#figures(cgroup),
       publish: (draft) => events().publish(draft),
     };
   }

@@ -19,7 +19,7 @@ export interface ContainerContext {
   /** The OCI runtime and root that the bundle was created with. */
   runtimeOf(bundle: Bundle): Runc;
   startMonitors(container: Monitored): void;
-  beforeExit(container: Monitored): void;
+  look(container: Monitored): void;
   stopMonitors(container: Monitored): void;
   /** A container was found again after a restart or a broken connection. */
   onReconnect(): void;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "prom-client";
-import { readStats } from "../linux/cgroup.ts";
-import type { Cgroup, CgroupStats } from "../linux/cgroup.ts";
+import type { CgroupStats } from "../linux/cgroup.ts";
 import { metricsTurn } from "./metrics_turn.ts";
 import type { Monitor, Monitored } from "./monitor.ts";
 
@@ -139,11 +138,6 @@ interface Series {
   reset(): void;
 }
 
-interface Watched {
-  readonly instance: string;
-  readonly cgroup: Cgroup;
-}
-
 /**
  * The figures of every container that is there, from its create to its delete. They are read from
  * the cgroups when they are asked for and not before.
@@ -151,14 +145,14 @@ interface Watched {
 export class ContainerMetrics implements Monitor {
   readonly #series: readonly Series[];
   /** By container id. */
-  readonly #watched = new Map<string, Watched>();
+  readonly #watched = new Map<string, Monitored>();
 
   constructor(registry: Registry) {
     this.#series = FIGURES.map((figure) => register(registry, figure));
   }
 
-  start({ id, instance, cgroup }: Monitored): void {
-    if (cgroup !== undefined) this.#watched.set(id, { instance, cgroup });
+  start(container: Monitored): void {
+    if (container.cgroup !== undefined) this.#watched.set(container.id, container);
   }
 
   stop({ id, instance }: Monitored): void {
@@ -175,7 +169,7 @@ export class ContainerMetrics implements Monitor {
       const watched = this.#watched.get(id);
       // Deleted since this began.
       if (watched === undefined) continue;
-      const stats = readStats(watched.cgroup);
+      const stats = watched.stats();
       for (const series of this.#series) {
         const value = series.value(stats);
         if (value !== undefined) series.set(id, value);

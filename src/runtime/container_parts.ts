@@ -33,7 +33,7 @@ export function makeParts(
     bundle,
     mirror,
     log: context.events,
-    beforeExit: () => cgroup.beforeExit(),
+    beforeExit: () => cgroup.look(),
     ack: (seq) => link.client?.ack(seq),
   });
   const remains = new ContainerRemains({ bundle, mirror, cgroup, context, events });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import type { Cgroup } from "../linux/cgroup.ts";
+import { readStats } from "../linux/cgroup.ts";
 import { FileTree } from "../linux/cgroup_testing.ts";
 import type { MetricsSource } from "./daemon_metrics.ts";
 import { parseExposition, sampleOf } from "./exposition_testing.ts";
@@ -20,12 +22,14 @@ const FILES = {
 };
 
 function monitored(id: string, dir: string): Monitored {
+  const cgroup: Cgroup = { version: 2, paths: { unified: dir } };
   return {
     id,
     instance: crypto.randomUUID(),
-    cgroup: { version: 2, paths: { unified: dir } },
+    cgroup,
     pid: 1,
     oomKills: 0,
+    stats: () => readStats(cgroup),
     publish() {},
   };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Cgroup } from "../linux/cgroup.ts";
+import type { Cgroup, CgroupStats } from "../linux/cgroup.ts";
 import type { EventDraft } from "./event_log.ts";
 
 /** What a monitor is given of a container. */
@@ -11,6 +11,8 @@ export interface Monitored {
   readonly pid: number;
   /** OOM kills that have been published already. */
   readonly oomKills: number;
+  /** Its figures now; empty once its cgroup is gone. */
+  stats(): CgroupStats;
   /** Publishes an event of this container. */
   publish(draft: EventDraft): void;
 }
@@ -22,8 +24,11 @@ export interface Monitored {
 export interface Monitor {
   /** Begins to watch; called before the container's process can run. */
   start(container: Monitored): void;
-  /** Called before the exit of one of the container's processes is published. */
-  beforeExit?(container: Monitored): void;
+  /**
+   * Called before the exit of one of the container's processes is published, and whenever somebody
+   * asks about the container.
+   */
+  look?(container: Monitored): void;
   /** Ends watching; called before the container is deleted. Unknown containers are ignored. */
   stop(container: Monitored): void;
 }

@@ -119,7 +119,7 @@ export class Runtime implements AsyncDisposable {
       stopping: this.#stop.signal,
       runtimeOf: (bundle) => this.#runtimeOf(bundle),
       startMonitors: (container) => monitors.forEach((monitor) => monitor.start(container)),
-      beforeExit: (container) => monitors.forEach((monitor) => monitor.beforeExit?.(container)),
+      look: (container) => monitors.forEach((monitor) => monitor.look?.(container)),
       stopMonitors: (container: Monitored) =>
         monitors.forEach((monitor) => monitor.stop(container)),
       onReconnect: () => observer.reconnect(),
