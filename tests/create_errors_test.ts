@@ -211,6 +211,19 @@ Deno.test("a FIFO given as a file is refused, not waited for", async () => {
   await daemon.life("two");
 });
 
+Deno.test("a checkpoint that is not there, or no directory, is refused before anything is made", async () => {
+  await withNothingLeft(async (daemon) => {
+    const spec = daemon.spec(["true"]);
+    const file = `${daemon.dir}/file`;
+    await Deno.writeTextFile(file, "");
+    for (const checkpoint of [`${daemon.dir}/nowhere`, file, `${file}/below`, "relative"]) {
+      const params = { id: "bad", spec, checkpoint };
+      assert.deepEqual(await badPaths(daemon, params), ["checkpoint"], checkpoint);
+    }
+    await Deno.remove(file);
+  });
+});
+
 Deno.test("a missing FIFO and a path that is none are refused before anything is made", async () => {
   await withNothingLeft(async (daemon) => {
     const spec = daemon.spec(["true"]);

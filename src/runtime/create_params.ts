@@ -24,7 +24,7 @@ export type CheckedSpec = Record<string, unknown>;
 
 /**
  * Checks what the schema of `container.create` cannot: the OCI spec, the stdio paths, the rootfs
- * sources. Answers the spec to write and the bundle's record.
+ * sources, the checkpoint. Answers the spec to write and the bundle's record.
  *
  * @throws {InvalidParamsError} naming each path that does not fit; nothing was touched.
  */
@@ -49,6 +49,7 @@ export function checkCreate(
     })),
     ...stdioIssues(stdio),
     ...rootfs.flatMap((mount, index) => sourceIssues(mount, `rootfs.${index}.source`)),
+    ...checkpointIssues(params.checkpoint),
   ];
   if (issues.length > 0) {
     throw new InvalidParamsError(`cannot create container ${id}: ${describe(issues)}`, issues, {
@@ -127,6 +128,17 @@ function sourceIssues(
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return [{ path, message: `there is no ${mount.source}` }];
   }
+}
+
+function checkpointIssues(checkpoint: string | undefined): ParamIssue[] {
+  if (checkpoint === undefined) return [];
+  try {
+    if (Deno.statSync(checkpoint).isDirectory) return [];
+  } catch (error) {
+    const { NotFound, NotADirectory } = Deno.errors;
+    if (!(error instanceof NotFound || error instanceof NotADirectory)) throw error;
+  }
+  return [{ path: "checkpoint", message: `there is no directory ${checkpoint}` }];
 }
 
 function withRootAndTerminal(
