@@ -139,7 +139,6 @@ export class Container {
 
   /** Everything about the container, from what the daemon knows. */
   state(): ContainerState {
-    this.#parts.cgroup.look();
     const { record, paths } = this.bundle;
     const { exit, pid, startedAt } = this.mirror;
     return {

@@ -145,7 +145,7 @@ export class ContainerCgroup {
     this.#options.context.startMonitors(this.#monitored());
   }
 
-  /** Has the monitors look now: before an exit is published, or when somebody asks. */
+  /** Has the monitors look now: before an exit is published, or when somebody asks for the figures. */
   look(): void {
     this.#options.context.look(this.#monitored());
   }

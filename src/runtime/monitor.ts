@@ -25,8 +25,8 @@ export interface Monitor {
   /** Begins to watch; called before the container's process can run. */
   start(container: Monitored): void;
   /**
-   * Called before the exit of one of the container's processes is published, and whenever somebody
-   * asks about the container.
+   * Called before the exit of one of the container's processes is published, and when somebody
+   * asks for its figures.
    */
   look?(container: Monitored): void;
   /** Ends watching; called before the container is deleted. Unknown containers are ignored. */
