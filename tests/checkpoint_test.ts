@@ -6,6 +6,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
+import { until } from "./harness/poll.ts";
 import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
 
 // CRIU does not run on every kernel, so what follows a success is tested with a stand-in for the
@@ -213,6 +214,61 @@ Deno.test("with a stand-in runtime: berth checkpoint and berth restore", async (
   });
   assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
 });
+
+Deno.test("with a stand-in runtime: a checkpoint whose daemon is killed is kept, and is restored", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await cli(daemon, run)).code, 0);
+  const gate = `${daemon.dir}/gate`;
+  Deno.writeTextFileSync(gate, "");
+  runtime.rule("checkpoint", `while [ -e '${gate}' ]; do sleep 0.02; done\n${CHECKPOINT}`);
+  const checkpoint = cli(daemon, ["checkpoint", "--exit", "web"]);
+  await runtime.called("checkpoint");
+  await daemon.kill9();
+  const { code, stderr } = await checkpoint;
+  assert.equal(code, 125);
+  assert.match(
+    stderr,
+    /^berth: checkpoint of web: .*checkpoints\/web is kept: "berth events [^\n]*\n$/,
+  );
+  Deno.removeSync(gate);
+  await daemon.start();
+  await daemon.connected("web");
+  await daemon.client.call("container.wait", { id: "web" });
+  await until("the image", () => exists(`${daemon.root}/checkpoints/web/inventory.img`));
+  assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
+  assert.deepEqual(await cli(daemon, ["restore", "web"]), { code: 0, stdout: "web\n", stderr: "" });
+});
+
+Deno.test("with a stand-in runtime: of a checkpoint that failed only criu's log is left", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await cli(daemon, run)).code, 0);
+  const dir = `${daemon.root}/checkpoints/web`;
+  runtime.rule("checkpoint", `${OPTIONS}echo half >"$image/pages.img"\nexit 1`);
+  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 125);
+  assert.equal(exists(dir), false);
+  const log = "echo '(1) Error (criu/x.c:1): no' >\"$work/dump.log\"";
+  runtime.rule("checkpoint", `${OPTIONS}echo half >"$image/pages.img"\n${log}\nexit 1`);
+  // The log of the first failure does not make it another's directory for the second.
+  for (let failure = 1; failure <= 2; failure++) {
+    assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 125);
+    assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["dump.log"]);
+  }
+  assert.match((await cli(daemon, ["restore", "web"])).stderr, /is no checkpoint of berth's/);
+});
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
 
 Deno.test("with the real criu: a checkpoint that fails says why, and the container goes on", async () => {
   await using daemon = await TestDaemon.start();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
+import { UnavailableError } from "../rpc/errors.ts";
 import { verb, withSocket } from "./common/command.ts";
 import { absolute } from "./common/container_options.ts";
-import { Daemon } from "./common/daemon.ts";
+import { Daemon, isConnecting } from "./common/daemon.ts";
+import { CliError } from "./common/exit_status.ts";
 import { saveForRestore } from "./common/restore_record.ts";
 import { print } from "./text/print.ts";
 
@@ -10,6 +12,9 @@ interface CheckpointOptions {
   readonly path?: string;
   readonly exit?: true;
 }
+
+/** CRIU's log in a checkpoint's directory. */
+const CRIU_LOG = "dump.log";
 
 /** `berth checkpoint` */
 export function checkpointCommand(): Command {
@@ -27,7 +32,7 @@ export function checkpointCommand(): Command {
       const { root } = await daemon.call("daemon.info", {});
       const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
       const state = await daemon.call("container.state", { id });
-      const made = await makeDirectory(path);
+      const fresh = await makeDirectory(path);
       try {
         await saveForRestore(path, state);
         await daemon.call("container.checkpoint", {
@@ -36,21 +41,45 @@ export function checkpointCommand(): Command {
           ...(options.exit && { exit: true }),
         });
       } catch (error) {
-        if (made) await Deno.remove(path, { recursive: true });
+        // Nobody has said that it failed: the runtime may still write, and succeed.
+        if (error instanceof UnavailableError && !isConnecting(error)) {
+          throw new CliError(unknownEnd(id, path, error), { cause: error });
+        }
+        if (fresh) await removeAllButLog(path);
         throw error;
       }
       print(path);
     });
 }
 
-/** Makes the directory; false where it was there. */
+/** What to say of a checkpoint of which nobody has told how it ended. */
+function unknownEnd(id: string, path: string, error: Error): string {
+  return `checkpoint of ${id}: ${error.message}; it may still succeed, so ${path} is kept: ` +
+    `"berth events --after 0 --id ${id}" tells whether it was checkpointed, "berth ps" whether it runs`;
+}
+
+/** Makes the directory; false where it was there and holds anything but the log of a failure. */
 async function makeDirectory(path: string): Promise<boolean> {
   await Deno.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true, mode: 0o700 });
   try {
     await Deno.mkdir(path, { mode: 0o700 });
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) return false;
-    throw error;
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    const [name, ...more] = await namesIn(path);
+    return name === CRIU_LOG && more.length === 0;
   }
+}
+
+/** Removes what a failed checkpoint has left but for CRIU's log, which its error may name. */
+async function removeAllButLog(path: string): Promise<void> {
+  const names = await namesIn(path);
+  for (const name of names) {
+    if (name !== CRIU_LOG) await Deno.remove(`${path}/${name}`, { recursive: true });
+  }
+  if (!names.includes(CRIU_LOG)) await Deno.remove(path);
+}
+
+function namesIn(path: string): Promise<string[]> {
+  return Array.fromAsync(Deno.readDir(path), ({ name }) => name);
 }

@@ -171,7 +171,7 @@ export class Daemon implements Disposable {
 }
 
 /** Whether the error means that the daemon has no connection to the container's shim yet. */
-function isConnecting(error: unknown): boolean {
+export function isConnecting(error: unknown): boolean {
   return error instanceof BerthError && error.kind === "Unavailable" &&
     error.data["shim"] === "connecting";
 }
