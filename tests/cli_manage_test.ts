@@ -251,6 +251,61 @@ Deno.test("stats and top tell what containers use", async () => {
   assert.match((await cli(daemon, ["top"])).stderr, /needs a terminal/);
 });
 
+Deno.test("stats shows a stopped container without figures, and top counts what runs", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "web", "sleep", "1000");
+  await runDetached(daemon, "dead", "true");
+  await daemon.client.call("container.wait", { id: "dead" });
+  await daemon.client.call("container.create", { id: "made", spec: daemon.spec(["true"]) });
+  const table = await cli(daemon, ["stats", "--no-stream", "dead", "web"]);
+  assert.deepEqual([table.code, table.stderr], [0, ""]);
+  assert.match(table.stdout, /^ID .*\ndead( +-){7}\nweb +\d+\.\d .*\n$/);
+  const json = await cli(daemon, ["stats", "--no-stream", "--json", "dead", "web"]);
+  assert.deepEqual(jsonLines(json.stdout).map(({ id }) => id), ["web"]);
+  const live = await cli(daemon, ["stats", "dead"]);
+  assert.equal(live.code, 0, "it ends where there is nothing to watch");
+  await using terminal = new PtyProcess([...program(), "top"], {
+    env: { BERTH_SOCKET: daemon.socket },
+    cwd: daemon.dir,
+  });
+  await terminal.shows(/berth: 1 running [^]*made +/);
+  terminal.type("q");
+  assert.equal(await terminal.exited(), 0);
+});
+
+Deno.test("stats and top go on when the daemon comes back", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "web", "sleep", "1000");
+  const stats = cliCommand(daemon, ["stats", "--json", "--interval", "0.1"], {
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const figures = stats.stdout.getReader();
+  await using terminal = new PtyProcess([...program(), "top", "--interval", "0.1"], {
+    env: { BERTH_SOCKET: daemon.socket },
+    cwd: daemon.dir,
+  });
+  assert.ok((await within("figures", figures.read())).value);
+  await terminal.shows(/web +\d/);
+  await daemon.restart();
+  const since = new Date().toISOString();
+  const decoder = new TextDecoder();
+  await until("figures from the new daemon", async () => {
+    const { value, done } = await within("figures", figures.read());
+    assert.ok(!done, "stats has ended");
+    return jsonLines(decoder.decode(value)).some(({ timestamp }) => String(timestamp) > since);
+  });
+  await runDetached(daemon, "next", "sleep", "1000");
+  await terminal.shows(/next +\d/);
+  await daemon.kill9();
+  terminal.type("q");
+  assert.equal(await terminal.exited(), 0, "q leaves also while the daemon is away");
+  stats.kill("SIGKILL");
+  await figures.cancel();
+  await stats.status;
+  await daemon.start();
+});
+
 Deno.test("call prints a method's result or its error as JSON", async () => {
   await using daemon = await TestDaemon.start();
   const info = await cli(daemon, ["call", "daemon.info"]);

@@ -33,13 +33,13 @@ export function statsCommand(): Command {
       await sampler.sample();
       let pause = ONCE_MS;
       let drawn = 0;
-      do {
+      while (true) {
         await new Promise((resolve) => setTimeout(resolve, pause));
         const usages = await sampler.sample();
         if (options.stream && ids.length > 0 && usages.length === 0) return;
         if (options.json) {
           const timestamp = new Date().toISOString();
-          for (const usage of usages) printJson({ timestamp, ...usage });
+          for (const usage of usages) if (!usage.stopped) printJson({ timestamp, ...usage });
         } else {
           const lines = usageTable(usages, screenWidth());
           // On a screen each table takes the place of the one before.
@@ -47,7 +47,8 @@ export function statsCommand(): Command {
           print(back + lines.join("\n"));
           drawn = lines.length;
         }
+        if (!options.stream || (ids.length > 0 && usages.every(({ stopped }) => stopped))) return;
         pause = options.interval * 1000;
-      } while (options.stream);
+      }
     });
 }

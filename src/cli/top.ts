@@ -32,11 +32,12 @@ export function topCommand(): Command {
       const quit = Promise.withResolvers<void>();
       signals.deliver(() => quit.resolve());
       readQuit().then(quit.resolve, quit.reject);
-      let over = false;
-      const quitting = quit.promise.then(() => over = true);
+      const quitting = quit.promise.then(() => undefined);
       const sampler = new Sampler(daemon, []);
-      while (!over) {
-        draw(await sampler.sample());
+      while (true) {
+        const usages = await Promise.race([quitting, sampler.sample()]);
+        if (!usages) return;
+        draw(usages, sampler.running);
         let timer;
         const next = new Promise((resolve) => timer = setTimeout(resolve, options.interval * 1000));
         await Promise.race([quitting, next]);
@@ -56,10 +57,10 @@ function fullScreen(): Disposable {
   };
 }
 
-function draw(usages: readonly Usage[]): void {
+function draw(usages: readonly Usage[], running: number): void {
   const { columns, rows } = Deno.consoleSize();
   const busiest = usages.toSorted((a, b) => (b.cpuPercent ?? 0) - (a.cpuPercent ?? 0));
-  const title = `berth: ${usages.length} running   ${new Date().toTimeString().slice(0, 8)}`;
+  const title = `berth: ${running} running   ${new Date().toTimeString().slice(0, 8)}`;
   const lines = [title, "", ...usageTable(busiest, columns)].slice(0, rows);
   // In raw mode a line feed does not return the carriage.
   write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);

@@ -8,7 +8,8 @@ import { type Usage, usageOf } from "./usage.ts";
 export class Sampler {
   readonly #daemon: Daemon;
   readonly #ids: readonly string[];
-  #last = new Map<string, Stats>();
+  #last: ReadonlyMap<string, Stats> | undefined;
+  #running = 0;
 
   /** `ids`: which containers; none: all that run. */
   constructor(daemon: Daemon, ids: readonly string[]) {
@@ -16,33 +17,41 @@ export class Sampler {
     this.#ids = ids;
   }
 
-  /**
-   * What the containers use now. One that is gone or has stopped is left out, but one that was asked
-   * for by id and is not there at the first sample is an error.
-   */
-  async sample(): Promise<Usage[]> {
-    const first = this.#last.size === 0;
-    const ids = this.#ids.length > 0 ? this.#ids : await this.#running();
-    const latest = new Map<string, Stats>();
-    await Promise.all(ids.map(async (id) => {
-      try {
-        latest.set(id, await this.#daemon.call("container.stats", { id }));
-      } catch (error) {
-        const gone = error instanceof BerthError &&
-          (error.kind === "NotFound" || error.kind === "FailedPrecondition");
-        if (!gone || (first && this.#ids.length > 0)) throw error;
-      }
-    }));
-    const usages = ids.flatMap((id) => {
-      const stats = latest.get(id);
-      return stats ? [usageOf(id, this.#last.get(id), stats)] : [];
-    });
-    this.#last = latest;
-    return usages;
+  /** How many of all containers were running at the last sample; told where no ids were given. */
+  get running(): number {
+    return this.#running;
   }
 
-  async #running(): Promise<string[]> {
-    const { containers } = await this.#daemon.call("container.list", {});
+  /**
+   * What the containers use now; waits for a daemon that is away. One that is gone is left out, but
+   * one that was asked for by id and is not there at the first sample is an error.
+   */
+  async sample(): Promise<Usage[]> {
+    const before = this.#last;
+    const latest = new Map<string, Stats>();
+    const stopped = new Set<string>();
+    const ids = this.#ids.length > 0 ? this.#ids : await this.#list();
+    await Promise.all(ids.map(async (id) => {
+      try {
+        latest.set(id, await this.#daemon.callAcrossRestarts("container.stats", { id }));
+      } catch (error) {
+        if (!(error instanceof BerthError)) throw error;
+        if (error.kind === "FailedPrecondition") stopped.add(id);
+        else if (error.kind !== "NotFound" || (!before && this.#ids.length > 0)) throw error;
+      }
+    }));
+    this.#last = latest;
+    return ids.flatMap((id): Usage[] => {
+      const stats = latest.get(id);
+      if (stats) return [usageOf(id, before?.get(id), stats)];
+      return stopped.has(id) && this.#ids.length > 0 ? [{ id, stopped: true }] : [];
+    });
+  }
+
+  /** The ids of all that have not stopped. */
+  async #list(): Promise<string[]> {
+    const { containers } = await this.#daemon.callAcrossRestarts("container.list", {});
+    this.#running = containers.filter(({ status }) => status === "running").length;
     return containers.filter(({ status }) => status !== "stopped").map(({ id }) => id).sort();
   }
 }

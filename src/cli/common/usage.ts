@@ -6,6 +6,8 @@ import { formatTable } from "../text/table.ts";
 /** What a container uses right now; what its cgroup does not tell is absent. */
 export interface Usage {
   readonly id: string;
+  /** It does not run; then all figures are absent. */
+  readonly stopped?: true;
   /** Percent of one CPU; absent until there are two samples. */
   readonly cpuPercent?: number;
   readonly memoryBytes?: number;
