@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { findCommand } from "../scripts/system_packages.ts";
 import { PROTOCOL, VERSION } from "../src/version.ts";
+import { cli, cliCommand } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
@@ -205,6 +206,34 @@ Deno.test("the runtime may be a path, for the daemon or for one container", asyn
   for (const { args } of wrapper.calls()) {
     assert.ok(args.join(" ").includes(`--root ${daemon.state}/oci`), args.join(" "));
   }
+});
+
+Deno.test("what is wrong with the daemon's arguments is told as with any other verb", async () => {
+  await using daemon = TestDaemon.prepare();
+  for (const first of [[], ["--socket", "/nowhere/s"]]) {
+    const { code, stderr } = await cli(daemon, [...first, "daemon", "--no-such-option"]);
+    assert.equal(code, 125);
+    assert.equal(stderr, "berth: unknown option '--no-such-option'\n");
+    const help = await cli(daemon, [...first, "daemon", "--help"]);
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /^Usage: berth daemon /);
+  }
+});
+
+Deno.test("the daemon listens on the socket that is given before the verb", async () => {
+  await using daemon = TestDaemon.prepare();
+  const socket = `${daemon.dir}/s`;
+  const args = ["--socket", socket, "daemon", "--config", daemon.configFile];
+  await using child = cliCommand(daemon, args, {
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  await until("its socket", async () => {
+    return (await cli(daemon, ["--socket", socket, "ps"])).code === 0;
+  });
+  child.kill("SIGTERM");
+  assert.equal((await child.status).code, 0);
 });
 
 Deno.test("a config that does not fit stops the start with one line that says where", async () => {

@@ -14,7 +14,7 @@ const WIDTH = 96;
 export function cliPage(): string {
   const program = berthProgram();
   // The command line only hands on to the daemon, which knows its flags.
-  const daemon = daemonCommand(() => Promise.resolve()).name("berth daemon");
+  const daemon = daemonCommand(() => Promise.resolve());
   const verbs = program.commands.map((command) =>
     `## berth ${command.name()}\n\n${fence(helpOf(command.name() === "daemon" ? daemon : command))}`
   );

@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { verb } from "./common/command.ts";
 
 /**
- * `berth daemon`, for the help: `main.ts` gives its arguments to the daemon itself, which knows them
- * and does not load the command line.
+ * `berth daemon`, for the help and for options before the verb: `main.ts` gives its arguments to the
+ * daemon itself, which knows them and does not load the command line.
  */
 export function daemonCommand(): Command {
   return verb(
@@ -15,6 +15,8 @@ export function daemonCommand(): Command {
     .allowUnknownOption().allowExcessArguments().helpOption(false)
     .action(async (_options: unknown, command: Command) => {
       const { runDaemon } = await import("../runtime/main.ts");
-      Deno.exitCode = await runDaemon([...command.args]);
+      const { socket } = command.optsWithGlobals<{ socket?: string }>();
+      const global = socket === undefined ? [] : ["--socket", socket];
+      Deno.exitCode = await runDaemon([...global, ...command.args]);
     });
 }

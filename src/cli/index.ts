@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
+import { tellUsageErrors, usageStatus } from "../command_line.ts";
 import { VERSION } from "../version.ts";
 import { attachCommand } from "./attach.ts";
 import { callCommand } from "./call.ts";
 import { checkpointCommand } from "./checkpoint.ts";
-import { EXIT_BERTH, exitStatusOf } from "./common/exit_status.ts";
+import { exitStatusOf } from "./common/exit_status.ts";
 import { completionCommand } from "./completion.ts";
 import { configCommand } from "./config.ts";
 import { createCommand } from "./create.ts";
@@ -77,11 +78,7 @@ export function berthProgram(): Command {
       program.addCommand(command.helpGroup(heading));
     }
   }
-  const writeError = (text: string, write: (text: string) => void) =>
-    write(text.replace(/^error: /, "berth: "));
-  for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ outputError: writeError });
-  }
+  for (const command of [program, ...program.commands]) tellUsageErrors(command);
   return program.helpCommand(true);
 }
 
@@ -91,8 +88,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
     await berthProgram().parseAsync(args, { from: "user" });
     return Deno.exitCode;
   } catch (error) {
-    // Commander has said itself what was wrong, or printed the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_BERTH;
+    const usage = usageStatus(error);
+    if (usage !== undefined) return usage;
     sayError(error);
     return exitStatusOf(error);
   }

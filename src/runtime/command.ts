@@ -14,7 +14,7 @@ export interface DaemonFlags {
 
 /** The `daemon` command, for its flags, its help and the command line reference. */
 export function daemonCommand(run: (flags: DaemonFlags) => Promise<void>): Command {
-  return new Command("daemon")
+  return new Command("berth daemon")
     .summary("run the daemon")
     .description("Runs the berth daemon in the foreground until SIGTERM or SIGINT.")
     .option("--config <file>", "config file (default: /etc/berth/config.toml if it is there)")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { EXIT_BERTH, tellUsageErrors, usageStatus } from "../command_line.ts";
 import { BerthError } from "../rpc/errors.ts";
 import { daemonCommand } from "./command.ts";
 import type { DaemonFlags } from "./command.ts";
@@ -13,17 +14,20 @@ import { ServiceManager } from "./service_manager.ts";
 import { systemdUnit } from "./systemd_unit.ts";
 import { Spans, telemetryEnabled } from "./telemetry.ts";
 
-/** Exit status of a daemon that could not start. */
-const CANNOT_START = 125;
-
 /** Runs `berth daemon` with the arguments after `daemon`; answers its exit status. */
 export async function runDaemon(argv: string[]): Promise<number> {
   let status = 0;
   const command = daemonCommand(async (flags) => {
     status = await start(flags);
   });
-  await command.parseAsync(argv, { from: "user" });
-  return status;
+  try {
+    await tellUsageErrors(command).parseAsync(argv, { from: "user" });
+    return status;
+  } catch (error) {
+    const usage = usageStatus(error);
+    if (usage === undefined) throw error;
+    return usage;
+  }
 }
 
 async function start(flags: DaemonFlags): Promise<number> {
@@ -39,7 +43,7 @@ async function start(flags: DaemonFlags): Promise<number> {
   } catch (error) {
     if (!(error instanceof Error) || !isForeseen(error)) throw error;
     console.error(`berth: cannot start the daemon: ${error.message}`);
-    return CANNOT_START;
+    return EXIT_BERTH;
   }
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { EXIT_BERTH } from "../../command_line.ts";
 import { BerthError } from "../../rpc/errors.ts";
-
-/** Exit status for what berth itself could not do; as docker and podman use it. */
-export const EXIT_BERTH = 125;
 /** Exit status for a command that is there but cannot be executed. */
 export const EXIT_CANNOT_EXECUTE = 126;
 /** Exit status for a command that is not there. */

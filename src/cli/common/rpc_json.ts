@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+import { EXIT_BERTH } from "../../command_line.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import { say } from "../text/print.ts";
-import { CliError, EXIT_BERTH } from "./exit_status.ts";
+import { CliError } from "./exit_status.ts";
 
 /**
  * The params of a call as a person writes them: a JSON object, `-` to read it from standard input.

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+import { type Command, CommanderError } from "commander";
+
+/** Exit status for what berth itself could not do; as docker and podman use it. */
+export const EXIT_BERTH = 125;
+
+/** Has a command tell what is wrong with its arguments in berth's words, and throw that then. */
+export function tellUsageErrors(command: Command): Command {
+  return command.exitOverride().configureOutput({
+    outputError: (text, write) => write(text.replace(/^error: /, "berth: ")),
+  });
+}
+
+/**
+ * The exit status where commander has said itself what was wrong, or printed the help that was asked
+ * for; undefined for any other error.
+ */
+export function usageStatus(error: unknown): number | undefined {
+  if (!(error instanceof CommanderError)) return undefined;
+  return error.exitCode === 0 ? 0 : EXIT_BERTH;
+}
