@@ -84,9 +84,21 @@ async function serve(config: Config, flags: DaemonFlags): Promise<void> {
     socket: config.socket.path,
     containers: daemon.runtime.size,
   });
+  warnOfClosedSocket(config);
   manager.ready(`listening on ${config.socket.path}`);
   log.info("{signal}: stopping, containers go on", { signal: await stop.promise });
   manager.stopping();
+}
+
+/** The state directory is closed to all but root, and so is a socket in it, whatever its mode. */
+function warnOfClosedSocket({ state, socket: { path, mode, gid } }: Config): void {
+  const forOthers = gid !== undefined || (Number.parseInt(mode, 8) & 0o077) !== 0;
+  if (!forOthers || !path.startsWith(`${state}/`)) return;
+  getLogger(["berth"]).warn(
+    "[socket] mode and gid let nobody in: {path} is in the state directory, which is root's alone; " +
+      "set [socket] path to a place outside of it",
+    { path },
+  );
 }
 
 /** Reads the config again: the log follows it at once, what else has changed needs a restart. */

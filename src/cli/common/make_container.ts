@@ -5,7 +5,9 @@ import { FifoStreams, type StdioParams } from "../process_io/fifo_streams.ts";
 import type { CreateParams } from "./create_request.ts";
 import type { Daemon } from "./daemon.ts";
 import { randomName } from "./names.ts";
-import { lockPlace, logPath, makePlace, OVERLAY_LABEL, removeLog, removePlace } from "./places.ts";
+import { CliError } from "./exit_status.ts";
+import { isRefused, lockPlace, makeIoPlace } from "./io_place.ts";
+import { logPath, OVERLAY_LABEL, removeLog, removePlace } from "./places.ts";
 
 /** So many random names are tried before one that is taken is an error. */
 const NAMES = 3;
@@ -53,7 +55,7 @@ export async function makeAttended(
 ): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
   let made: { streams: FifoStreams; lock: Disposable } | undefined;
   const id = await create(daemon, name, requestFor, (id, terminal) => {
-    const dir = makePlace(root, "io", id);
+    const dir = makeIoPlace(root, id);
     const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
     const lock = lockPlace(id, dir);
     made = { streams, lock };
@@ -81,9 +83,9 @@ export async function makeDetached(
   interactive: boolean,
   requestFor: RequestFor,
 ): Promise<string> {
-  Deno.mkdirSync(`${root}/logs`, { recursive: true, mode: 0o700 });
+  makeLogDir(root);
   const id = await create(daemon, name, requestFor, (id, terminal) => {
-    const io = interactive ? makePlace(root, "io", id) : undefined;
+    const io = interactive ? makeIoPlace(root, id) : undefined;
     if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
     const log = `file://${logPath(root, id)}`;
     return {
@@ -102,6 +104,23 @@ export async function makeDetached(
   });
   emptyLog(root, id);
   return id;
+}
+
+/** Makes the directory of logs. Throws a {@linkcode CliError} for who may not keep a log there. */
+function makeLogDir(root: string): void {
+  const dir = `${root}/logs`;
+  try {
+    Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    // That it is there does not say that this user may empty and remove logs in it.
+    Deno.removeSync(Deno.makeTempDirSync({ dir, prefix: ".may-write-" }));
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    throw new CliError(
+      `permission denied on ${dir}: only root may make a container whose output goes to a log; ` +
+        `stay with it ("berth run" without -d) or make it as root`,
+      { cause: error },
+    );
+  }
 }
 
 /**

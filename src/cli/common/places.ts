@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { FileLock } from "../../linux/dir_lock.ts";
-import type { ContainerState } from "../../rpc/schemas.ts";
-import { CliError } from "./exit_status.ts";
 
 /** The label that keeps a container's command line, for `ps`. */
 export const COMMAND_LABEL = "berth.command";
@@ -44,47 +41,28 @@ export function removeLog(root: string, id: string): void {
 }
 
 /**
- * Removes what the command line made beside a container: its log, FIFOs and overlay. `state` is the
- * container's as it was before the delete. Nothing outside `root` is touched, whatever a label says.
- */
-export function removeLeftovers(root: string, state: ContainerState): void {
-  if (filePath(state.stdout) === logPath(root, state.id)) removeLog(root, state.id);
-  const io = ioPlace(root, state);
-  if (io !== undefined) removePlace(io);
-  const overlay = state.labels[OVERLAY_LABEL];
-  if (overlay !== undefined && isPlace(root, "overlay", state.id, overlay)) removePlace(overlay);
-}
-
-/** The directory under `root` that holds a container's FIFOs; none where others have made them. */
-export function ioPlace(root: string, state: ContainerState): string | undefined {
-  const fifo = [state.stdin, state.stdout].find((path) => isPlace(root, "io", state.id, path));
-  return fifo?.slice(0, fifo.lastIndexOf("/"));
-}
-
-/**
- * Locks the directory of a container's FIFOs for who reads them: two readers would each get a part
- * of the output. Throws a {@linkcode CliError} when there is another.
- */
-export function lockPlace(id: string, dir: string): FileLock {
-  const lock = FileLock.tryLock(`${dir}/reader.lock`);
-  if (!lock) throw new CliError(`cannot attach to ${id}: another command is attached to it`);
-  return lock;
-}
-
-/**
  * Removes every log, FIFO and overlay of an id of which there is no container any more. Answers
  * whether there was any: a container whose shim died is deleted by the daemon, which does not know
  * of these.
  */
 export function removeOrphans(root: string, id: string): boolean {
   const places = [logPath(root, id), `${root}/io/${id}`, `${root}/overlay/${id}`];
-  return places.filter((path) => removeIfThere(path, true)).length > 0;
+  return places.filter((path) => {
+    try {
+      return removeIfThere(path, true);
+    } catch (error) {
+      if (error instanceof Deno.errors.PermissionDenied) return false;
+      throw error;
+    }
+  }).length > 0;
 }
 
-function isPlace(root: string, kind: string, id: string, path: string): boolean {
+/** Whether the path is below what {@linkcode makePlace} makes for this container. */
+export function isPlace(root: string, kind: string, id: string, path: string): boolean {
   return path.startsWith(`${root}/${kind}/${id}/`) && !path.split("/").includes("..");
 }
 
+/** Whether there was anything. Throws `Deno.errors.PermissionDenied` where this user may not. */
 function removeIfThere(path: string, recursive: boolean): boolean {
   try {
     Deno.removeSync(path, { recursive });

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../rpc/schemas.ts";
-import {
-  logPath,
-  makePlace,
-  OVERLAY_LABEL,
-  removeLeftovers,
-  removeOrphans,
-  removePlace,
-} from "./places.ts";
+import { logPath, makePlace, OVERLAY_LABEL, removeOrphans, removePlace } from "./places.ts";
+import { removeLeftovers } from "./remove.ts";
 
 async function withRoot(use: (root: string) => void) {
   const root = await Deno.makeTempDir({ prefix: "berth-places-" });

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { NotFoundError } from "../../rpc/errors.ts";
+import type { ContainerState } from "../../rpc/schemas.ts";
+import { say } from "../text/print.ts";
 import type { Daemon } from "./daemon.ts";
-import { removeLeftovers } from "./places.ts";
+import { ioPlace, isOwnIoPlace } from "./io_place.ts";
+import { filePath, isPlace, logPath, OVERLAY_LABEL, removeLog, removePlace } from "./places.ts";
 
 /** Deletes a container and what the command line has made beside it: log, FIFOs, overlay. */
 export async function removeContainer(
@@ -18,4 +21,29 @@ export async function removeContainer(
     if (!(error instanceof NotFoundError)) throw error;
   }
   removeLeftovers(root, state);
+}
+
+/**
+ * Removes what the command line made beside a container: its log, FIFOs and overlay. `state` is the
+ * container's as it was before the delete. Nothing outside `root` is touched, whatever a label says,
+ * but for FIFOs of this user's own. What this user may not remove is told and stays.
+ */
+export function removeLeftovers(root: string, state: ContainerState): void {
+  const { id, labels: { [OVERLAY_LABEL]: overlay } } = state;
+  const log = filePath(state.stdout);
+  if (log === logPath(root, id)) unlessRefused(log, () => removeLog(root, id));
+  const io = ioPlace(root, state);
+  if (io !== undefined && isOwnIoPlace(root, io)) unlessRefused(io, () => removePlace(io));
+  if (overlay !== undefined && isPlace(root, "overlay", id, overlay)) {
+    unlessRefused(overlay, () => removePlace(overlay));
+  }
+}
+
+function unlessRefused(path: string, remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    say(`berth: ${path} stays: only root may remove it`);
+  }
 }

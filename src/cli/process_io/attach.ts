@@ -2,7 +2,8 @@
 import type { ContainerState } from "../../rpc/schemas.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { filePath, ioPlace, lockPlace } from "../common/places.ts";
+import { ioPlace, isRefused, lockPlace } from "../common/io_place.ts";
+import { filePath } from "../common/places.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import { FifoStreams, isFifoTarget } from "./fifo_streams.ts";
 import { FileOutput, type Output, PTY_LINGER_MS } from "./output.ts";
@@ -41,7 +42,7 @@ export async function attach(
   using _lock = place === undefined ? undefined : lockPlace(id, place);
   using signals = new SignalForwarder();
   using streams = openStreams(state, options.stdin);
-  using file = log === undefined ? undefined : Deno.openSync(log, { read: true });
+  using file = log === undefined ? undefined : openLog(id, log);
   let output: Output | undefined;
   if (file && log !== undefined) {
     if (!options.start) file.seekSync(0, Deno.SeekMode.End);
@@ -58,11 +59,25 @@ export async function attach(
   });
 }
 
+function openLog(id: string, log: string): Deno.FsFile {
+  try {
+    return Deno.openSync(log, { read: true });
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    throw new CliError(`cannot attach to ${id}: only root may read ${log}`, { cause: error });
+  }
+}
+
 function openStreams(state: ContainerState, stdin: boolean): FifoStreams {
   const { stdout, stderr, terminal } = state;
   try {
     return new FifoStreams({ stdin: stdin ? state.stdin : "", stdout, stderr, terminal });
   } catch (error) {
+    if (isRefused(error)) {
+      throw new CliError(`cannot attach to ${state.id}: only who made it may, and root`, {
+        cause: error,
+      });
+    }
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new CliError(`cannot attach to ${state.id}: its FIFOs are gone`, { cause: error });
   }
