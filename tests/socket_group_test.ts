@@ -82,6 +82,11 @@ Deno.test("who may use the socket and not the daemon's root runs, execs and atta
     await left.stderr.cancel();
     const exec = await as(daemon, ["exec", id, "echo", "in"], place);
     assert.deepEqual(exec, { code: 0, stdout: "in\n", stderr: "" });
+    Deno.chownSync(`${daemon.state}/linux/${id}`, 65534, 65534);
+    const user = await as(daemon, ["exec", "-u", "7:8", id, "sh", "-c", "id -u; id -g"], place);
+    assert.deepEqual(user, { code: 0, stdout: "7\n8\n", stderr: "" });
+    const named = await as(daemon, ["exec", "-u", "root", id, "true"], place);
+    assert.match(named.stderr, /^berth: only root may look up root in [^\n]*\n$/);
     const attached = command(daemon, ["attach", id], place);
     await firstWords(attached);
     assert.equal((await as(daemon, ["kill", "-s", "USR1", id], place)).code, 0);

@@ -94,9 +94,28 @@ async function processOf(
     args: [...args],
     ...(options.env && { env: options.env.flatMap(environmentEntry) }),
     ...(options.cwd !== undefined && { cwd: options.cwd }),
-    ...(user !== undefined && { user: resolveUser(await rootfsOf(daemon, id), user) }),
+    ...(user !== undefined && { user: await userOf(daemon, id, user) }),
     ...(options.tty && Deno.stdout.isTerminal() && { consoleSize: consoleSize() }),
   };
+}
+
+/** The user by the container's own files; numbers need none, which only root may look at. */
+async function userOf(
+  daemon: Daemon,
+  id: string,
+  user: string,
+): Promise<NonNullable<OciProcess["user"]>> {
+  const [, uid, gid] = /^(\d{1,9}):(\d{1,9})$/.exec(user) ?? [];
+  if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  try {
+    return resolveUser(await rootfsOf(daemon, id), user);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new CliError(
+      `only root may look up ${user} in ${id}: give user and group as numbers, such as 1000:1000`,
+      { cause: error },
+    );
+  }
 }
 
 /** Where the container's root filesystem is, as its bundle says. */
