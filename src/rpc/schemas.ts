@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
 import { EVENT_TYPES } from "./event_types.ts";
+import { ID_PATTERN, ID_RULE } from "./ids.ts";
 
 /** A container id: 1 to 76 characters, a letter or digit first. */
-export const containerId = z.string().regex(
-  /^[A-Za-z0-9][A-Za-z0-9_.-]{0,75}$/,
-  "must be 1 to 76 letters, digits, '_', '.' or '-', with a letter or digit first",
-).meta({ description: "Container id" });
+export const containerId = z.string().regex(ID_PATTERN, ID_RULE).meta({
+  description: "Container id",
+});
 
 /** The id of an exec process; formed like a container id, unique within its container. */
 export const execId = containerId.meta({ description: "Exec id" });

@@ -4,6 +4,7 @@ import { AlreadyExistsError } from "../../rpc/errors.ts";
 import { FifoStreams, type StdioParams } from "../process_io/fifo_streams.ts";
 import type { CreateParams } from "./create_request.ts";
 import type { Daemon } from "./daemon.ts";
+import { checkId } from "./ids.ts";
 import { randomName } from "./names.ts";
 import { CliError } from "./exit_status.ts";
 import { isRefused, lockPlace, makeIoPlace } from "./io_place.ts";
@@ -28,6 +29,7 @@ async function create(
   requestFor: RequestFor,
   prepare: (id: string, terminal: boolean) => PreparedStdio,
 ): Promise<string> {
+  if (name !== undefined) checkId(name);
   for (let attempt = 1;; attempt++) {
     const id = name ?? randomName();
     const request = requestFor(id);
