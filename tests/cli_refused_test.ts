@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { until } from "./harness/poll.ts";
 
 Deno.test("an id that is none is refused before it is used as a path", async () => {
   await using daemon = await TestDaemon.start();
@@ -16,4 +17,28 @@ Deno.test("an id that is none is refused before it is used as a path", async () 
   }
   assert.equal(Deno.readTextFileSync(`${victim}.log`), "precious");
   assert.deepEqual([...Deno.readDirSync(victim)], []);
+});
+
+Deno.test("kill takes a signal as kill(1) does, and does nothing when it is told nonsense", async () => {
+  await using daemon = await TestDaemon.start();
+  const script = "trap 'exit 4' TERM; trap 'exit 5' HUP; echo; while :; do sleep 0.05; done";
+  const state = (id: string) => daemon.client.call("container.state", { id });
+  for (const [id, signal, status] of [["a", "-15", 4], ["b", "-HUP", 5]] as const) {
+    const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), "--", "sh", "-c", script];
+    assert.equal((await cli(daemon, run)).code, 0);
+    await until("the traps", () => Deno.readTextFileSync(`${daemon.root}/logs/${id}.log`) !== "");
+    for (
+      const args of [
+        ["kill", "-99", id],
+        ["kill", "--no-such", id],
+        ["kill", "-s", "HUP", "-15", id],
+        ["kill", id, "no/id"],
+        ["rm", "-f", id, "-15"],
+      ]
+    ) assert.equal((await cli(daemon, args)).code, 125, args.join(" "));
+    assert.equal((await state(id)).status, "running");
+    assert.equal((await cli(daemon, ["kill", signal, id])).stdout, `${id}\n`);
+    await daemon.client.call("container.wait", { id });
+    assert.equal((await state(id)).exitStatus, status);
+  }
 });
