@@ -10,7 +10,7 @@ import { removeContainer } from "./common/remove.ts";
 import { detachKeysOf, withDetachKeys } from "./process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd } from "./process_io/session.ts";
 import { SignalForwarder } from "./process_io/signal_forwarder.ts";
-import { print } from "./text/print.ts";
+import { print, sayError } from "./text/print.ts";
 
 interface RunOptions extends ContainerOptions {
   readonly socket: string;
@@ -61,14 +61,24 @@ export function runCommand(): Command {
       );
       using streams = made.streams;
       using _lock = made.lock;
-      const end = await runSession({
-        daemon,
-        id,
-        streams,
-        signals,
-        detachKeys: keys,
-        start: () => start(daemon, root, id),
-      });
+      let started = false;
+      let end;
+      try {
+        end = await runSession({
+          daemon,
+          id,
+          streams,
+          signals,
+          detachKeys: keys,
+          start: async () => {
+            await start(daemon, root, id);
+            started = true;
+          },
+        });
+      } catch (error) {
+        if (options.rm && started) await removeContainer(daemon, root, id, true).catch(sayError);
+        throw error;
+      }
       if (options.rm) await removeAfter(end, daemon, root, id, options.socket);
       exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
     });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { CliError, errorLine } from "../common/exit_status.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import { type Sink, writeAll } from "./output.ts";
 
@@ -25,7 +26,7 @@ export async function copyInput(
   const buffer = new Uint8Array(64 * 1024);
   try {
     while (true) {
-      const length = await from.read(buffer);
+      const length = await readInput(from, buffer);
       if (length === null) {
         if (keys) await writeAll(to, keys.rest());
         return "eof";
@@ -38,5 +39,13 @@ export async function copyInput(
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return "unread";
     throw error;
+  }
+}
+
+async function readInput(from: Source, buffer: Uint8Array): Promise<number | null> {
+  try {
+    return await from.read(buffer);
+  } catch (error) {
+    throw new CliError(`cannot read standard input: ${errorLine(error)}`, { cause: error });
   }
 }

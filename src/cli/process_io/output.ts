@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { CliError, errorLine } from "../common/exit_status.ts";
 import { follow } from "../common/tail.ts";
 
 /** Bytes copied at a time: a pipe's capacity (pipe(7)). */
@@ -42,6 +43,13 @@ export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
   }
 }
 
+/** What an error of writing output means: nobody reads it any more, or something to be told. */
+function unwritable(sink: Sink, error: unknown): "unwritable" {
+  if (error instanceof Deno.errors.BrokenPipe) return "unwritable";
+  const name = sink === Deno.stderr ? "standard error" : "standard output";
+  throw new CliError(`cannot write ${name}: ${errorLine(error)}`, { cause: error });
+}
+
 /** Reads; null at the end, and also when the file is closed under the read. */
 async function readUntilClosed(file: Deno.FsFile, buffer: Uint8Array): Promise<number | null> {
   try {
@@ -74,8 +82,7 @@ export class PipeOutput implements Output {
       try {
         await writeAll(sink, buffer.subarray(0, length));
       } catch (error) {
-        if (error instanceof Deno.errors.BrokenPipe) return "unwritable";
-        throw error;
+        return unwritable(sink, error);
       }
     }
   }
@@ -115,8 +122,7 @@ export class FileOutput implements Output {
       try {
         await writeAll(sink, chunk);
       } catch (error) {
-        if (error instanceof Deno.errors.BrokenPipe) return "unwritable";
-        throw error;
+        return unwritable(sink, error);
       }
     }
     return "eof";

@@ -7,7 +7,7 @@ import { say } from "../text/print.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import type { FifoStreams } from "./fifo_streams.ts";
 import { copyInput } from "./input.ts";
-import { type Output, PipeOutput } from "./output.ts";
+import { type Output, PipeOutput, writeAll } from "./output.ts";
 import { RawTerminal } from "./raw_terminal.ts";
 import type { SignalForwarder } from "./signal_forwarder.ts";
 
@@ -107,14 +107,18 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   }
 
   const exited = daemon.callAcrossRestarts("container.wait", named, { signal: done.signal });
-  const end = await Promise.race([
-    exited.then(({ exitStatus: status }): SessionEnd => ({ how: "exited", status })),
-    left.promise,
-  ]);
-  done.abort();
   exited.catch(() => {
     // The caller has left: nobody asks how the process ends.
   });
+  let end;
+  try {
+    end = await Promise.race([
+      exited.then(({ exitStatus: status }): SessionEnd => ({ how: "exited", status })),
+      left.promise,
+    ]);
+  } finally {
+    done.abort();
+  }
   const quietMs = terminal ? QUIET_PTY_MS : QUIET_MS;
   if (end.how === "exited") await Promise.all(outputs.map((output) => output.drain(quietMs)));
   return end;
@@ -138,11 +142,22 @@ async function passInput(
     leave({ how: "left", status: statusOf("SIGHUP") });
     return;
   }
-  if (terminal) await stdin.write(END_OF_TRANSMISSION);
+  if (terminal && !await stillReads(stdin, END_OF_TRANSMISSION)) return;
   target.streams.closeStdin();
   await target.daemon.callAcrossRestarts("container.closeStdin", named).catch((error) => {
     if (!isGone(error)) throw error;
   });
+}
+
+/** Writes to the process; false when it does not read any more. */
+async function stillReads(stdin: Deno.FsFile, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await writeAll(stdin, bytes);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
+  }
 }
 
 /** Keeps the process's terminal as large as this one, now and when it changes. */

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { setTimeout as delay } from "node:timers/promises";
+import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { within } from "./harness/poll.ts";
+import { program } from "./harness/run.ts";
+
+Deno.test("input that ends when nobody reads it any more is no error", async () => {
+  await using daemon = await TestDaemon.start();
+  const script = "echo one; read x; exit 5";
+  const args = ["run", "--rm", "-it", ...rootfsArgs(daemon), "--", "sh", "-c", script];
+  const child = cliCommand(daemon, args, { stdin: "piped", stdout: "piped", stderr: "piped" })
+    .spawn();
+  const output = child.stdout.getReader();
+  await output.read();
+  // While the daemon is away the command does not learn of the exit.
+  await daemon.kill9();
+  const input = child.stdin.getWriter();
+  await input.write(new TextEncoder().encode("go\n"));
+  await delay(1000);
+  await input.close();
+  await delay(300);
+  await daemon.start();
+  const { code } = await within("the end of the command", child.status);
+  assert.equal(await new Response(child.stderr).text(), "");
+  assert.equal(code, 5);
+});
+
+Deno.test("run says which of its streams failed, and --rm removes the container then too", async () => {
+  await using daemon = await TestDaemon.start();
+  const run = ["run", "--rm", ...rootfsArgs(daemon), "-i", "--"];
+  const [berth = "", ...first] = program();
+  for (
+    const [redirection, args, message] of [
+      [">/dev/full", ["echo", "x"], /^berth: cannot write standard output: No space/],
+      ["</tmp", ["cat"], /^berth: cannot read standard input: Is a directory/],
+    ] as const
+  ) {
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-c", `exec "$@" ${redirection}`, "sh", berth, ...first, ...run, ...args],
+      env: { BERTH_SOCKET: daemon.socket },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).output();
+    assert.equal(code, 125);
+    assert.match(new TextDecoder().decode(stderr), message);
+    assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
+  }
+});
