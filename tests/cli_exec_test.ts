@@ -114,3 +114,16 @@ Deno.test("exec leaves no FIFOs behind", async () => {
     await until("an empty directory", () => [...Deno.readDirSync(tmp)].length === 0);
   });
 });
+
+Deno.test("exec tells the status of a process whose shim is killed", async () => {
+  await withContainer(async (daemon) => {
+    const exec = cli(daemon, ["exec", "c", "sh", "-c", "exec sleep 90"]);
+    await until("the process", async () => {
+      const { processes } = await daemon.client.call("container.state", { id: "c" });
+      return processes.length > 0;
+    });
+    const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+    Deno.kill(shimPid, "SIGKILL");
+    assert.deepEqual(await exec, { code: 137, stdout: "", stderr: "" });
+  });
+});

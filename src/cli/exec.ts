@@ -73,13 +73,22 @@ export function execCommand(): Command {
           detachKeys,
           start,
         });
-        if (end.how === "exited") await daemon.call("container.deleteProcess", { id, execId });
+        if (end.how === "exited") await forget(daemon, id, execId);
         exitAfter(end, `${execId} goes on in ${id}`);
       } finally {
         // Both sides have the FIFOs open, which outlive their names.
         await Deno.remove(dir, { recursive: true });
       }
     });
+}
+
+/** Has the daemon forget the process. It has exited: its status is told whatever becomes of this. */
+async function forget(daemon: Daemon, id: string, execId: string): Promise<void> {
+  try {
+    await daemon.call("container.deleteProcess", { id, execId });
+  } catch {
+    // The container or its shim is gone, and the process with it; or it goes with the container.
+  }
 }
 
 async function processOf(
