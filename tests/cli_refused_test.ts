@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
+import { rootfsDir } from "./harness/rootfs.ts";
 
 Deno.test("an id that is none is refused before it is used as a path", async () => {
   await using daemon = await TestDaemon.start();
@@ -40,5 +41,21 @@ Deno.test("kill takes a signal as kill(1) does, and does nothing when it is told
     assert.equal((await cli(daemon, ["kill", signal, id])).stdout, `${id}\n`);
     await daemon.client.call("container.wait", { id });
     assert.equal((await state(id)).exitStatus, status);
+  }
+});
+
+Deno.test("an empty path and an unknown mount option are refused", async () => {
+  await using daemon = await TestDaemon.start();
+  for (
+    const args of [
+      ["run", "--rootfs", "", "--", "true"],
+      ["run", "--bundle", ""],
+      ["restore", "--path", "", "x"],
+      ["run", ...rootfsArgs(daemon), "-v", "/tmp:/mnt:readonly", "--", "true"],
+    ]
+  ) {
+    const { code, stderr } = await cli(daemon, args, { cwd: rootfsDir() });
+    assert.equal(code, 125, args.join(" "));
+    assert.match(stderr, /^berth: option '[^\n]* is invalid\. [^\n]+\n$/);
   }
 });

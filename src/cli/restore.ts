@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { verb, withSocket } from "./common/command.ts";
+import { somePath, verb, withSocket } from "./common/command.ts";
 import { absolute } from "./common/container_options.ts";
 import { Daemon } from "./common/daemon.ts";
 import { makeDetached } from "./common/make_container.ts";
@@ -21,7 +21,11 @@ export function restoreCommand(): Command {
     "berth restore web",
     "berth restore --path /var/lib/berth/checkpoints/web web2",
   ))
-    .option("--path <dir>", "where the checkpoint is; <root>/checkpoints/<id> when left out")
+    .option(
+      "--path <dir>",
+      "where the checkpoint is; <root>/checkpoints/<id> when left out",
+      somePath,
+    )
     .option("-i, --interactive", "keep standard input open, for berth attach")
     .argument("<id>", "container to make")
     .action(async (id: string, options: RestoreOptions, command: Command) => {

@@ -107,6 +107,12 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
   return { set, clear: clear & ~set, propagation, data: data.join(",") };
 }
 
+/** Whether mount(8) knows the option for every file system; else it is one of a file system's own. */
+export function isMountOption(option: string): boolean {
+  return Object.hasOwn(FLAGS, option) || Object.hasOwn(PROPAGATION, option) ||
+    USERSPACE.test(option);
+}
+
 function splitOptions(options: string): string[] {
   return options.match(/(?:\\.|"[^"]*"|[^,])+/gs) ?? [];
 }

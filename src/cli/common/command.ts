@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 
 /** Where the daemon listens when nobody says otherwise. */
 export const DEFAULT_SOCKET = "/run/berth/berth.sock";
@@ -38,4 +38,10 @@ export function collect(value: string, previous: readonly string[] | undefined):
  */
 export function commandOf(args: readonly string[]): string[] {
   return args[0] === "--" ? args.slice(1) : [...args];
+}
+
+/** Takes a path that an option names: an empty one would be the working directory. */
+export function somePath(value: string): string {
+  if (value === "") throw new InvalidArgumentError("expected a path");
+  return value;
 }

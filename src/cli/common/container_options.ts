@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { collect } from "./command.ts";
+import { collect, somePath } from "./command.ts";
+import { type MountOption, parseMount, parseVolume } from "./mounts.ts";
 import { type ResourceOptions, withResources } from "./resources.ts";
 
-/** A mount as the command line gives it: OCI's members. */
-export interface MountOption {
-  readonly type: string;
-  readonly source: string;
-  readonly destination: string;
-  readonly options: string[];
-}
+export { absolute } from "./mounts.ts";
 
 /** What `run` and `create` take, after parsing. */
 export interface ContainerOptions extends ResourceOptions {
@@ -62,12 +57,12 @@ export function withContainer(command: Command): Command {
       .option("-i, --interactive", "keep standard input open and pass it on")
       .option("-t, --tty", "give the process a terminal")
       .option("--name <id>", "the container's id; a random one when left out")
-      .option("--rootfs <dir>", "directory that holds the root filesystem")
+      .option("--rootfs <dir>", "directory that holds the root filesystem", somePath)
       .option(
         "--overlay",
         "keep the directory as it is: writes go to a layer of the container's own",
       )
-      .option("--bundle <dir>", "OCI bundle whose config.json is used as it is")
+      .option("--bundle <dir>", "OCI bundle whose config.json is used as it is", somePath)
       .option("-e, --env <k=v>", "environment variable; K alone: as it is here", collect)
       .option("-w, --cwd <dir>", "working directory in the container")
       .option("-u, --user <user>", "user[:group], names or numbers")
@@ -93,83 +88,11 @@ export function withContainer(command: Command): Command {
   );
 }
 
-/** Parses `type=bind,src=/a,dst=/b,options=ro:nosuid`, with docker's other names for these too. */
-export function parseMount(text: string): MountOption {
-  const values = new Map<string, string>();
-  const options: string[] = [];
-  for (const part of text.split(",")) {
-    const at = part.indexOf("=");
-    const key = at < 0 ? part : part.slice(0, at);
-    const value = at < 0 ? "" : part.slice(at + 1);
-    switch (key) {
-      case "type":
-      case "src":
-      case "dst":
-        values.set(key, value);
-        break;
-      case "source":
-        values.set("src", value);
-        break;
-      case "destination":
-      case "target":
-        values.set("dst", value);
-        break;
-      case "options":
-        options.push(...value.split(":").filter((option) => option !== ""));
-        break;
-      case "ro":
-      case "readonly":
-        options.push("ro");
-        break;
-      default:
-        throw new InvalidArgumentError(
-          `unknown key ${JSON.stringify(key)}: expected type, src, dst, options or readonly`,
-        );
-    }
-  }
-  const type = values.get("type") ?? "bind";
-  const destination = values.get("dst") ?? "";
-  const source = values.get("src") ?? (type === "bind" ? "" : type);
-  if (!destination.startsWith("/")) {
-    throw new InvalidArgumentError("dst must be an absolute path in the container");
-  }
-  if (type === "bind") {
-    if (source === "") throw new InvalidArgumentError("a bind mount needs src");
-    return { type, source: absolute(source), destination, options: bindOptions(options) };
-  }
-  return { type, source, destination, options };
-}
-
-/** Parses docker's `SRC:DST[:OPTIONS]`. */
-export function parseVolume(text: string): MountOption {
-  const [source, destination, options = "", ...rest] = text.split(":");
-  if (!source || !destination?.startsWith("/") || rest.length > 0) {
-    throw new InvalidArgumentError("expected /source:/destination or /source:/destination:ro");
-  }
-  return {
-    type: "bind",
-    source: absolute(source),
-    destination,
-    options: bindOptions(options.split(",").filter((option) => option !== "" && option !== "rw")),
-  };
-}
-
-/** `path`, from this process's working directory on where it is relative. */
-export function absolute(path: string): string {
-  if (path.startsWith("/")) return path;
-  return `${Deno.cwd()}/${path}`.replace(/(\/\.)+(?=\/|$)/g, "");
-}
-
 /** The environment entry that `-e` asks for: K alone takes this process's value. */
 export function environmentEntry(text: string): string[] {
   if (text.includes("=")) return [text];
   const value = Deno.env.get(text);
   return value === undefined ? [] : [`${text}=${value}`];
-}
-
-function bindOptions(options: readonly string[]): string[] {
-  const bound = options.some((option) => option === "bind" || option === "rbind");
-  return bound ? [...options] : ["rbind", ...options];
 }
 
 function collectMount(text: string, previous: MountOption[] | undefined): MountOption[] {
