@@ -49,3 +49,27 @@ Deno.test("run says which of its streams failed, and --rm removes the container 
     assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
   }
 });
+
+Deno.test("--rm removes its own container only, and one that is gone is no error", async () => {
+  await using daemon = await TestDaemon.start();
+  const run = ["run", "--rm", "--name", "c", ...rootfsArgs(daemon), "-i"];
+  const attended = cliCommand(daemon, [...run, "--", "sh", "-c", "echo; read x; exit 3"], {
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await attended.stdout.getReader().read();
+  assert.equal((await cli(daemon, ["rm", "-f", "c"])).code, 0);
+  assert.equal((await within("the end of the command", attended.status)).code, 137);
+  assert.equal(await new Response(attended.stderr).text(), "");
+  await attended.stdin.close();
+
+  const another = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), "--", "true"];
+  assert.equal((await cli(daemon, another)).code, 0);
+  const { instance } = await daemon.client.call("container.state", { id: "c" });
+  const remove = (which: string) => cli(daemon, ["rm", "--after-exit", "--instance", which, "c"]);
+  assert.deepEqual(await remove("another"), { code: 0, stdout: "", stderr: "" });
+  assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "c\n");
+  assert.equal((await remove(instance)).code, 0);
+  assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
+});

@@ -2,13 +2,13 @@
 
 /**
  * Starts a process of its own that waits for the container to exit and then removes it: for `--rm`
- * where this command does not stay until then.
+ * where this command does not stay until then. Another container that has the id by then stays.
  */
-export async function removeLater(socket: string, id: string): Promise<void> {
+export async function removeLater(socket: string, id: string, instance: string): Promise<void> {
   const { selfCommand } = await import("../../runtime/self_command.ts");
   const [command = Deno.execPath(), ...args] = selfCommand();
   const child = new Deno.Command(command, {
-    args: [...args, "rm", "--after-exit", "--socket", socket, id],
+    args: [...args, "rm", "--after-exit", "--instance", instance, "--socket", socket, id],
     cwd: "/",
     stdin: "null",
     stdout: "null",

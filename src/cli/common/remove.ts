@@ -14,6 +14,46 @@ export async function removeContainer(
   force: boolean,
 ): Promise<void> {
   const state = await daemon.callAcrossRestarts("container.state", { id });
+  await removeState(daemon, root, state, force);
+}
+
+/**
+ * The same for `--rm`, of the one container of this instance: it may be gone already, and another
+ * one that has its id by now stays.
+ */
+export async function removeInstance(
+  daemon: Daemon,
+  root: string,
+  id: string,
+  instance: string,
+  force: boolean,
+): Promise<void> {
+  const state = await stateOf(daemon, id, instance);
+  if (state) await removeState(daemon, root, state, force);
+}
+
+/** The state of the container of this instance; undefined when it is gone. */
+export async function stateOf(
+  daemon: Daemon,
+  id: string,
+  instance: string,
+): Promise<ContainerState | undefined> {
+  try {
+    const state = await daemon.callAcrossRestarts("container.state", { id });
+    return state.instance === instance ? state : undefined;
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+async function removeState(
+  daemon: Daemon,
+  root: string,
+  state: ContainerState,
+  force: boolean,
+): Promise<void> {
+  const { id } = state;
   try {
     await daemon.callAcrossRestarts("container.delete", { id, ...(force && { force }) });
   } catch (error) {
