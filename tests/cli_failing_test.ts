@@ -5,6 +5,7 @@ import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { within } from "./harness/poll.ts";
 import { program } from "./harness/run.ts";
+import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
 
 Deno.test("input that ends when nobody reads it any more is no error", async () => {
   await using daemon = await TestDaemon.start();
@@ -72,4 +73,50 @@ Deno.test("--rm removes its own container only, and one that is gone is no error
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "c\n");
   assert.equal((await remove(instance)).code, 0);
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
+});
+
+Deno.test("a daemon that dies in a create, and comes back, is asked what became of it", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const options = ["--runtime", wrapper.path, "--overlay", ...rootfsArgs(daemon)];
+  const sh = ["--", "sh", "-c", "echo out; exit 3"];
+  for (
+    const [args, code, stdout] of [
+      [["run", "--rm"], 3, "out\n"],
+      [["run", "-d", "--name", "two"], 0, "two\n"],
+    ] as const
+  ) {
+    const calls = wrapper.calls("create").length;
+    const release = wrapper.hang("create");
+    const running = cli(daemon, [...args, ...options, ...sh]);
+    await wrapper.called("create", calls + 1);
+    await daemon.kill9();
+    await delay(200);
+    release();
+    wrapper.clear();
+    await daemon.start();
+    assert.deepEqual(await running, { code, stdout, stderr: "" });
+  }
+  await daemon.client.call("container.wait", { id: "two" });
+  assert.equal((await cli(daemon, ["logs", "two"])).stdout, "out\n");
+});
+
+Deno.test("a create that dies with its daemon and its shim leaves nothing", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const args = ["run", "-d", "-i", "--name", "c", "--overlay", "--runtime", wrapper.path];
+  const release = wrapper.hang("create");
+  const running = cli(daemon, [...args, ...rootfsArgs(daemon), "--", "true"]);
+  await wrapper.called("create");
+  const { pid } = JSON.parse(Deno.readTextFileSync(`${daemon.state}/linux/c/shim.json`));
+  await daemon.kill9();
+  Deno.kill(pid, "SIGKILL");
+  await daemon.start();
+  release();
+  wrapper.clear();
+  const { code, stderr } = await running;
+  assert.equal(code, 125, stderr);
+  for (const kind of ["logs", "io", "overlay"]) {
+    assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${kind}`)], [], kind);
+  }
 });

@@ -177,7 +177,7 @@ export function isConnecting(error: unknown): boolean {
 }
 
 /** Whether the error means that the connection is gone, and not that a shim is. */
-async function lost(peer: Peer, error: unknown): Promise<boolean> {
+export async function lost(peer: Peer, error: unknown): Promise<boolean> {
   if (!(error instanceof BerthError) || error.kind !== "Unavailable") return false;
   let timer;
   const still = new Promise<boolean>((resolve) => {

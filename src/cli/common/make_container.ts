@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 import { mkfifo } from "../../linux/fifo.ts";
-import { AlreadyExistsError } from "../../rpc/errors.ts";
+import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { FifoStreams, type StdioParams } from "../process_io/fifo_streams.ts";
 import type { CreateParams } from "./create_request.ts";
-import type { Daemon } from "./daemon.ts";
+import { type Daemon, lost } from "./daemon.ts";
+import { CliError } from "./exit_status.ts";
 import { checkId } from "./ids.ts";
 import { randomName } from "./names.ts";
-import { CliError } from "./exit_status.ts";
 import { isRefused, lockPlace, makeIoPlace } from "./io_place.ts";
-import { logPath, OVERLAY_LABEL, removeLog, removePlace } from "./places.ts";
+import { logPath, OVERLAY_LABEL, removeLog, removePlace, REQUEST_LABEL } from "./places.ts";
 
 /** So many random names are tried before one that is taken is an error. */
 const NAMES = 3;
+
+/** A daemon that went away during a create is given so long to come back, ms. */
+const AWAY_MS = 60_000;
 
 /** What a container of this id is to be made from, without its stdio. */
 export type RequestFor = (id: string) => CreateParams;
@@ -32,18 +35,51 @@ async function create(
   if (name !== undefined) checkId(name);
   for (let attempt = 1;; attempt++) {
     const id = name ?? randomName();
-    const request = requestFor(id);
+    const wanted = requestFor(id);
+    const mark = crypto.randomUUID();
+    const request = { ...wanted, labels: { ...wanted.labels, [REQUEST_LABEL]: mark } };
     const stdio = prepare(id, request.terminal ?? false);
+    const peer = daemon.peer;
     try {
       await daemon.call("container.create", { ...request, ...stdio.params });
       return id;
-    } catch (error) {
+    } catch (failure) {
+      const error = await lost(peer, failure) ? await outcome(daemon, id, mark, failure) : failure;
+      if (error === undefined) return id;
       stdio.undo(error);
-      const overlay = request.labels?.[OVERLAY_LABEL];
+      const overlay = wanted.labels?.[OVERLAY_LABEL];
       if (overlay !== undefined) removePlace(overlay);
       const again = error instanceof AlreadyExistsError && name === undefined && attempt < NAMES;
       if (!again) throw error;
     }
+  }
+}
+
+/**
+ * What became of a create that lost its daemon, as the next daemon says: the error that it ended
+ * with, or undefined where it has made its container nevertheless. Throws a {@linkcode CliError}
+ * when no daemon comes: what was made for the container then stays.
+ */
+async function outcome(
+  daemon: Daemon,
+  id: string,
+  mark: string,
+  failure: unknown,
+): Promise<unknown> {
+  let timer;
+  const away = new Promise<never>((_, reject) => {
+    const error = new CliError(`the daemon went away while it created ${id}, which may be there`);
+    timer = setTimeout(() => reject(error), AWAY_MS);
+  });
+  try {
+    const state = await Promise.race([daemon.callAcrossRestarts("container.state", { id }), away]);
+    if (state.labels[REQUEST_LABEL] === mark) return undefined;
+    return new AlreadyExistsError(`container ${id} exists already`);
+  } catch (error) {
+    if (error instanceof NotFoundError) return failure;
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

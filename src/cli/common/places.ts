@@ -5,6 +5,9 @@ export const COMMAND_LABEL = "berth.command";
 /** The label that says where a container's overlay keeps its upper and work directories. */
 export const OVERLAY_LABEL = "berth.overlay";
 
+/** The label that tells which command has created a container: a random word of its own. */
+export const REQUEST_LABEL = "berth.request";
+
 /** Where the output of a detached container goes. */
 export function logPath(root: string, id: string): string {
   return `${root}/logs/${id}.log`;
