@@ -168,8 +168,7 @@ function makeDir(dir: string, { record }: BundlePaths): void {
   try {
     Deno.mkdirSync(dir, { mode: 0o700 });
   } catch (error) {
-    const bundle = readJson(record) !== undefined;
-    if (!(error instanceof Deno.errors.AlreadyExists) || bundle) throw error;
+    if (!(error instanceof Deno.errors.AlreadyExists) || isThere(record)) throw error;
     removeBundleDir(dir);
     Deno.mkdirSync(dir, { mode: 0o700 });
   }
@@ -185,4 +184,14 @@ function diskError(id: string, error: unknown): unknown {
     `container ${id}: cannot write its bundle: ${error instanceof Error ? error.message : error}`,
     { cause: error, data: { id } },
   );
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
