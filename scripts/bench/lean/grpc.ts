@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 // RFC 9113, section 6: types of frames, and their flags.
-const DATA = 0, HEADERS = 1, SETTINGS = 4, PING = 6, WINDOW_UPDATE = 8;
+const DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, PING = 6, WINDOW_UPDATE = 8;
 const ACK = 1, END_STREAM = 1, END_HEADERS = 4;
 const FRAME_HEADER = 9;
 
@@ -37,7 +37,9 @@ export function grpc(connection: Deno.Conn): () => Promise<void> {
     await writeAll(connection, onStream(stream === 1 ? first : next, stream));
     let answered = false;
     while (true) {
-      const { type, flags, payload } = await input.next();
+      const { type, flags, on, payload } = await input.next();
+      // A call that was answered before it was read to its end is reset behind its answer.
+      if (type === RST_STREAM && on !== stream) continue;
       if (type === DATA) answered = true;
       else if (type === SETTINGS && (flags & ACK) === 0) {
         await writeAll(connection, bytes(frame(SETTINGS, ACK, [])));
@@ -97,6 +99,8 @@ async function writeAll(connection: Deno.Conn, data: Uint8Array): Promise<void> 
 interface Frame {
   readonly type: number;
   readonly flags: number;
+  /** Number of the stream. */
+  readonly on: number;
   readonly payload: Uint8Array;
 }
 
@@ -114,11 +118,12 @@ class FrameReader {
   async next(): Promise<Frame> {
     await this.#have(FRAME_HEADER);
     const [high = 0, middle = 0, low = 0, type = 0, flags = 0] = this.#buffer.subarray(this.#from);
+    const on = new DataView(this.#buffer.buffer).getUint32(this.#from + 5);
     const length = (high << 16) | (middle << 8) | low;
     await this.#have(FRAME_HEADER + length);
     const start = this.#from + FRAME_HEADER;
     this.#from = start + length;
-    return { type, flags, payload: this.#buffer.subarray(start, this.#from) };
+    return { type, flags, on, payload: this.#buffer.subarray(start, this.#from) };
   }
 
   async #have(count: number): Promise<void> {
