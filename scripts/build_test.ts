@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { ROOT } from "./bundle.ts";
 import { sha256 } from "./portable.ts";
-import { copySources } from "./sources_testing.ts";
+import { copySources, withTempDir } from "./sources_testing.ts";
 
 /** A target that is not this machine's, so that what is made for it is not started. */
 const OTHER_TARGET = Deno.build.arch === "x86_64"
@@ -11,15 +11,6 @@ const OTHER_TARGET = Deno.build.arch === "x86_64"
 
 /** In the way of every download: nothing listens there. */
 const NO_NETWORK = { HTTPS_PROXY: "http://127.0.0.1:1", NO_PROXY: "" };
-
-async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "berth-build-" });
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 /** Runs build.ts in `cwd`, which gets a stand-in for Deno: a script that tells its last argument. */
 async function build(

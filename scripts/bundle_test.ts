@@ -2,22 +2,13 @@
 import assert from "node:assert/strict";
 import { bundle } from "./bundle.ts";
 import { loadedWith, readBundle } from "./chunks.ts";
-import { copySources } from "./sources_testing.ts";
+import { copySources, withTempDir } from "./sources_testing.ts";
 
 /** Where the module of the shim's role starts, in a bundle that is not minified. */
 const SHIM_ROLE = "\n// src/shim/main.ts\n";
 
 /** The most that a shim may load, in bytes of JavaScript that is not minified. */
 const SHIM_LIMIT = 300_000;
-
-async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "berth-bundle-" });
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 Deno.test("the shim loads no schema, log or command line library and no node: module", async () => {
   await withTempDir(async (dir) => {

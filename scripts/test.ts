@@ -5,6 +5,7 @@
 //
 // `deno task test:binary …`: the tests that drive a daemon, with the one file that `deno task build`
 // makes and with no deno in PATH.
+import { existsSync } from "node:fs";
 import { bundle, ROOT } from "./bundle.ts";
 import { writeLauncher } from "./launcher.ts";
 import { ensurePackages } from "./system_packages.ts";
@@ -18,7 +19,7 @@ const TIMEOUT_MS = 25 * 60_000;
 const GROUPS = [["src/", "scripts/"], ["tests/"]];
 
 const binary = Deno.args[0] === "--binary";
-const { paths, flags } = splitArgs(binary ? Deno.args.slice(1) : Deno.args, exists);
+const { paths, flags } = splitArgs(binary ? Deno.args.slice(1) : Deno.args, existsSync);
 await ensurePackages(["runc", "crun", "criu", "busybox-static", "socat", "python3", "systemd"]);
 
 let passed = 0;
@@ -41,16 +42,6 @@ let failed = 0;
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    // Not a path, then: a flag or its value.
-    return false;
-  }
-}
-
 /** Builds the file that is shipped, in `dir`; answers its path. */
 async function build(dir: string): Promise<string> {
   const out = `${dir}/berth`;
@@ -64,5 +55,5 @@ async function build(dir: string): Promise<string> {
 
 function pathWithoutDeno(): string {
   const folders = (Deno.env.get("PATH") ?? "").split(":");
-  return folders.filter((folder) => !exists(`${folder}/deno`)).join(":");
+  return folders.filter((folder) => !existsSync(`${folder}/deno`)).join(":");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { FailedPreconditionError, RuntimeError } from "../src/rpc/errors.ts";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
@@ -236,7 +237,7 @@ Deno.test("with a stand-in runtime: a checkpoint whose daemon is killed is kept,
   await daemon.start();
   await daemon.connected("web");
   await daemon.client.call("container.wait", { id: "web" });
-  await until("the image", () => exists(`${daemon.root}/checkpoints/web/inventory.img`));
+  await until("the image", () => existsSync(`${daemon.root}/checkpoints/web/inventory.img`));
   assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
   assert.deepEqual(await cli(daemon, ["restore", "web"]), { code: 0, stdout: "web\n", stderr: "" });
 });
@@ -249,7 +250,7 @@ Deno.test("with a stand-in runtime: of a checkpoint that failed only criu's log 
   const dir = `${daemon.root}/checkpoints/web`;
   runtime.rule("checkpoint", `${OPTIONS}echo half >"$image/pages.img"\nexit 1`);
   assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 125);
-  assert.equal(exists(dir), false);
+  assert.equal(existsSync(dir), false);
   const log = "echo '(1) Error (criu/x.c:1): no' >\"$work/dump.log\"";
   runtime.rule("checkpoint", `${OPTIONS}echo half >"$image/pages.img"\n${log}\nexit 1`);
   // The log of the first failure does not make it another's directory for the second.
@@ -259,16 +260,6 @@ Deno.test("with a stand-in runtime: of a checkpoint that failed only criu's log 
   }
   assert.match((await cli(daemon, ["restore", "web"])).stderr, /is no checkpoint of berth's/);
 });
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
 
 Deno.test("with the real criu: a checkpoint that fails says why, and the container goes on", async () => {
   await using daemon = await TestDaemon.start();

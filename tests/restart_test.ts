@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import {
   DeadlineExceededError,
   FailedPreconditionError,
@@ -17,16 +18,6 @@ import { until, within } from "./harness/poll.ts";
 import { processesOf, readProcess } from "./harness/processes.ts";
 import { baseName, runDir } from "./harness/run.ts";
 import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    // Not there yet.
-    return false;
-  }
-}
 
 async function stateOf(daemon: TestDaemon, id: string): Promise<ContainerState> {
   return await daemon.client.call("container.state", { id });
@@ -161,7 +152,7 @@ Deno.test("what happens while no daemon runs is told by the next one, and waited
       return processesOf(baseName(daemon.dir)).every((process) => process.pid !== pid);
     });
     // Its shim has reaped it, and now takes the time.
-    await until("the record of it", () => exists(`${daemon.state}/linux/gone/exit.json`));
+    await until("the record of it", () => existsSync(`${daemon.state}/linux/gone/exit.json`));
     const ended = Date.now();
     await Deno.remove(gate);
     await daemon.start();

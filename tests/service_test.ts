@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { program } from "./harness/run.ts";
@@ -46,9 +47,9 @@ Deno.test("the daemon says READY with its pid once its socket answers, and STOPP
     stderr: "null",
   }).spawn();
   try {
-    await until("the service manager's socket", () => exists(path));
+    await until("the service manager's socket", () => existsSync(path));
     await using notified = await TestDaemon.start({ env: { NOTIFY_SOCKET: path } });
-    const said = () => exists(log) ? Deno.readTextFileSync(log) : "";
+    const said = () => existsSync(log) ? Deno.readTextFileSync(log) : "";
     await until("READY", () => said().includes("READY=1"));
     assert.match(said(), new RegExp(`^MAINPID=${notified.pid}$`, "m"));
     await notified.stop();
@@ -92,13 +93,3 @@ Deno.test("the socket gets the mode and group of the config", async () => {
   assert.equal((mode ?? 0) & 0o777, 0o660);
   assert.equal(gid, 12345);
 });
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    // Not there yet.
-    return false;
-  }
-}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { cli, type CliResult, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { within } from "./harness/poll.ts";
@@ -44,17 +45,7 @@ async function firstWords({ stdout }: Deno.ChildProcess): Promise<void> {
 /** The directories in /tmp that hold FIFOs of this container. */
 function temporary(id: string): string[] {
   return [...Deno.readDirSync("/tmp")].map(({ name }) => `/tmp/${name}/${id}`)
-    .filter((path) => path.startsWith("/tmp/berth-io-") && isThere(path));
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    // Not there, or somebody else's.
-    return false;
-  }
+    .filter((path) => path.startsWith("/tmp/berth-io-") && existsSync(path));
 }
 
 Deno.test("who may use the socket and not the daemon's root runs, execs and attaches", async () => {
@@ -67,10 +58,10 @@ Deno.test("who may use the socket and not the daemon's root runs, execs and atta
     const once = await as(daemon, [...run, "echo out; echo err >&2; exit 3"], place);
     assert.deepEqual(once, { code: 3, stdout: "out\n", stderr: "err\n" });
     assert.equal(temporary(id).length, place === "" ? 1 : 0);
-    assert.equal(isThere(`${runtimeDir}/berth/io/${id}`), place !== "");
+    assert.equal(existsSync(`${runtimeDir}/berth/io/${id}`), place !== "");
     assert.equal((await as(daemon, ["rm", id], place)).code, 0);
     assert.deepEqual(temporary(id), []);
-    assert.equal(isThere(`${runtimeDir}/berth/io/${id}`), false);
+    assert.equal(existsSync(`${runtimeDir}/berth/io/${id}`), false);
 
     const waiting = "trap '' PIPE; trap 'echo back; exit 4' USR1; " +
       "while :; do echo ready; sleep 0.1; done";

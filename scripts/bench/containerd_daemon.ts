@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { existsSync } from "node:fs";
 import { until } from "../../tests/harness/poll.ts";
 
 /** Where every containerd shim of 1.6 has its socket, whatever the state directory is. */
@@ -34,7 +35,7 @@ export class ContainerdDaemon implements AsyncDisposable {
 
   private constructor(dir: string) {
     this.dir = dir;
-    this.#hadRun = exists("/run/containerd");
+    this.#hadRun = existsSync("/run/containerd");
     this.#shimSocketsBefore = new Set(list(SHIM_SOCKETS));
   }
 
@@ -114,22 +115,12 @@ disabled_plugins = ${text(NOT_NEEDED)}
     for (const name of list(SHIM_SOCKETS)) {
       if (!this.#shimSocketsBefore.has(name)) Deno.removeSync(`${SHIM_SOCKETS}/${name}`);
     }
-    if (!this.#hadRun && exists("/run/containerd") && list(SHIM_SOCKETS).length === 0) {
+    if (!this.#hadRun && existsSync("/run/containerd") && list(SHIM_SOCKETS).length === 0) {
       await Deno.remove("/run/containerd", { recursive: true });
     }
   }
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    // Not there.
-    return false;
-  }
-}
-
 function list(dir: string): string[] {
-  return exists(dir) ? [...Deno.readDirSync(dir)].map(({ name }) => name) : [];
+  return existsSync(dir) ? [...Deno.readDirSync(dir)].map(({ name }) => name) : [];
 }

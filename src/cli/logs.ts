@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
+import { filePath } from "../oci/bundle.ts";
 import { verb, withSocket } from "./common/command.ts";
 import { Daemon } from "./common/daemon.ts";
 import { CliError } from "./common/exit_status.ts";
-import { filePath } from "./common/places.ts";
 import { parseWhole } from "./common/resources.ts";
 import { tailOffset } from "./common/tail.ts";
 import { FileOutput, PTY_LINGER_MS } from "./process_io/output.ts";

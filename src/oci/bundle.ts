@@ -95,6 +95,11 @@ export function bundlePaths(dir: string): BundlePaths {
 /** Begins an output target that is a file to append to; one without it is a FIFO. */
 export const FILE_PREFIX = "file://";
 
+/** The file that an output target names, or undefined where it names none. */
+export function filePath(target: string): string | undefined {
+  return target.startsWith(FILE_PREFIX) ? target.slice(FILE_PREFIX.length) : undefined;
+}
+
 /**
  * Writes `value` as JSON so that a reader sees the old file or the whole new one, never a part
  * (rename(2) is atomic). Mode 0600. Not synced to disk: the state directory is a tmpfs.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../linux/exists.ts";
 import { memfd, OwnedFd, write } from "../linux/fd.ts";
 import { RuntimeError } from "../rpc/errors.ts";
 import { withCriuLog } from "./criu_log.ts";
-import { runCall } from "./runc_call.ts";
+import { couldNotStart, runCall } from "./runc_call.ts";
 import type { CallContext, CallOptions, CallReport, RuncCall } from "./runc_call.ts";
 import { parsePids, parseState, parseVersion } from "./runc_output.ts";
 import type { OciState } from "./runc_output.ts";
@@ -207,7 +208,7 @@ export class Runc {
       text = await this.#call(call, options);
     } catch (error) {
       // Not when it could not say: it is not there, or was killed.
-      const answered = error instanceof RuntimeError && error.data["exitCode"] !== -1;
+      const answered = error instanceof RuntimeError && !couldNotStart(error);
       if (answered && !this.#has(id)) return undefined;
       throw error;
     }
@@ -225,13 +226,7 @@ export class Runc {
    * `<root>/<id>`, and each says in its own words that there is none.
    */
   #has(id: string): boolean {
-    try {
-      Deno.statSync(`${this.#context.root}/${id}`);
-      return true;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
+    return exists(`${this.#context.root}/${id}`);
   }
 
   #control(

@@ -57,6 +57,14 @@ export interface CallContext {
   readonly logsInUse: Set<string>;
 }
 
+/** Whether an error is that the OCI runtime could not be started, so that it has done nothing. */
+export function couldNotStart(error: unknown): boolean {
+  return error instanceof RuntimeError && error.data["exitCode"] === NOT_STARTED;
+}
+
+/** The exit code of a call that could not be started or did not end. */
+const NOT_STARTED = -1;
+
 /** How much of a failed call's stderr goes into the message, in UTF-16 units. */
 const MAX_MESSAGE = 4096;
 
@@ -78,7 +86,7 @@ export async function runCall(
   options: CallOptions,
 ): Promise<string> {
   const started = performance.now();
-  let exitCode = -1;
+  let exitCode = NOT_STARTED;
   // Where stderr is captured the log is never read back, so calls may share it.
   using log = call.output === "inherit" && options.log !== undefined
     ? CallLog.take(options.log, context.logsInUse)
@@ -139,7 +147,11 @@ function spawnRuntime(
       : `the OCI runtime ${context.command} cannot be run: ${error.message}`;
     throw new RuntimeError(`${subject(call)}${message}`, {
       cause: error,
-      data: dataOf(call, { command: argv.join(" "), exitCode: -1, runtimeMessage: message }),
+      data: dataOf(call, {
+        command: argv.join(" "),
+        exitCode: NOT_STARTED,
+        runtimeMessage: message,
+      }),
     });
   }
 }

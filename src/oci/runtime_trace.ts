@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../linux/exists.ts";
 import type { BundlePaths, BundleRecord } from "./bundle.ts";
 
 /**
@@ -9,16 +10,7 @@ export function hasRuntimeTrace(
   { id, runtimeRoot }: Pick<BundleRecord, "id" | "runtimeRoot">,
   { initPid }: Pick<BundlePaths, "initPid">,
 ): boolean {
-  try {
-    Deno.lstatSync(initPid);
-    return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  try {
-    return Array.from(Deno.readDirSync(runtimeRoot)).some(({ name }) => name.startsWith(id));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  if (exists(initPid)) return true;
+  return exists(runtimeRoot) &&
+    Array.from(Deno.readDirSync(runtimeRoot)).some(({ name }) => name.startsWith(id));
 }

@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { BUNDLE_FORMAT, bundlePaths, readJson, writeJsonAtomic } from "../oci/bundle.ts";
 import type { BundlePaths, BundleRecord, ExitRecord, ShimRecord } from "../oci/bundle.ts";
+import { exists } from "../linux/exists.ts";
 import { mountsUnder, unmount } from "../linux/mount.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../rpc/errors.ts";
 
@@ -168,7 +169,7 @@ function makeDir(dir: string, { record }: BundlePaths): void {
   try {
     Deno.mkdirSync(dir, { mode: 0o700 });
   } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists) || isThere(record)) throw error;
+    if (!(error instanceof Deno.errors.AlreadyExists) || exists(record)) throw error;
     removeBundleDir(dir);
     Deno.mkdirSync(dir, { mode: 0o700 });
   }
@@ -184,14 +185,4 @@ function diskError(id: string, error: unknown): unknown {
     `container ${id}: cannot write its bundle: ${error instanceof Error ? error.message : error}`,
     { cause: error, data: { id } },
   );
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { SIGKILL } from "../linux/signals.ts";
+import { couldNotStart } from "../oci/runc_call.ts";
 import { hasRuntimeTrace } from "../oci/runtime_trace.ts";
-import { FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
+import { FailedPreconditionError } from "../rpc/errors.ts";
 import type { DeleteResult } from "../rpc/schemas.ts";
 import { backoff } from "./backoff.ts";
 import type { Bundle } from "./bundle.ts";
@@ -77,8 +78,7 @@ export class ContainerRemains {
   /** Whether the runtime cannot be asked, for it is not there, and has never made anything either. */
   #neverMade(error: unknown): boolean {
     const { bundle: { record, paths }, events } = this.#options;
-    return !events.created && error instanceof RuntimeError && error.data["exitCode"] === -1 &&
-      !hasRuntimeTrace(record, paths);
+    return !events.created && couldNotStart(error) && !hasRuntimeTrace(record, paths);
   }
 
   /** Has the runtime forget a container that its shim could not undo. */

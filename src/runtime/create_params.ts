@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { FILE_PREFIX } from "../oci/bundle.ts";
+import { FILE_PREFIX, filePath } from "../oci/bundle.ts";
 import type { BundleRecord, RootfsMountRecord } from "../oci/bundle.ts";
 import { validateSpec } from "../oci/spec.ts";
 import { InvalidParamsError } from "../rpc/errors.ts";
@@ -80,13 +80,13 @@ export function stdioIssues(
   const issues: ParamIssue[] = [];
   for (const name of ["stdin", "stdout", "stderr"] as const) {
     const target = stdio[name] ?? "";
-    const isFile = target.startsWith(FILE_PREFIX);
-    const path = isFile ? target.slice(FILE_PREFIX.length) : target;
+    const file = filePath(target);
+    const path = file ?? target;
     if (!path.startsWith("/")) continue;
     const fifo = lookAtFifo(path);
-    if (isFile && fifo === true) {
+    if (file !== undefined && fifo === true) {
       issues.push({ path: name, message: `${path} is a FIFO: name it without ${FILE_PREFIX}` });
-    } else if (!isFile && fifo !== true) {
+    } else if (file === undefined && fifo !== true) {
       const message = fifo === false
         ? `${path} is not a FIFO (a file is ${FILE_PREFIX}${path})`
         : `there is no FIFO ${path}`;

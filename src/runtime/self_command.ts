@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../linux/exists.ts";
 
 /**
  * A shim has little to do, and there are many: V8 starts no threads of its own, lets little garbage
@@ -42,14 +43,4 @@ export function programPath(): string {
 function portableFile(): string | undefined {
   const file = Deno.env.get("BERTH_FILE");
   return file === undefined || !exists(file) ? file : Deno.realPathSync(file);
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -2,9 +2,9 @@
 import { ENOENT, ENXIO, isErrno } from "../linux/errno.ts";
 import { close, O_NONBLOCK, O_WRONLY, open } from "../linux/fd.ts";
 import type { Stdio } from "../oci/bundle.ts";
+import { filePath } from "../oci/bundle.ts";
 import { HeldFifo } from "./held_fifo.ts";
 import type { ProcessIo } from "./process_io.ts";
-import { isFileTarget } from "./stdio.ts";
 
 /**
  * Stdio of a process that lost its shim: it has its FIFOs and files itself and only their holds are
@@ -24,7 +24,7 @@ export class AdoptedStdio implements ProcessIo {
       : undefined;
     const outputs = new Set(held ? [stdio.stdout, stdio.stderr] : []);
     this.#outputs = Array.from(outputs)
-      .filter((target) => target !== "" && !isFileTarget(target))
+      .filter((target) => target !== "" && filePath(target) === undefined)
       .flatMap((target) => ifThere(() => HeldFifo.open(target)) ?? []);
   }
 

@@ -2,8 +2,9 @@
 import { EAGAIN, isErrno } from "../linux/errno.ts";
 import { close, O_NONBLOCK, O_RDWR, open, write } from "../linux/fd.ts";
 import type { Poller } from "../linux/poller.ts";
+import { filePath } from "../oci/bundle.ts";
 import { HeldFifo } from "./held_fifo.ts";
-import { checkFifo, isFileTarget, openOutputFile } from "./stdio.ts";
+import { checkFifo, openOutputFile } from "./stdio.ts";
 
 /** Where a terminal's output goes: a FIFO, a file, or nowhere. */
 export class ConsoleOutput {
@@ -25,8 +26,9 @@ export class ConsoleOutput {
    */
   static open(target: string, poller: Poller): ConsoleOutput {
     if (target === "") return new ConsoleOutput(poller, -1, undefined);
-    if (isFileTarget(target)) {
-      return new ConsoleOutput(poller, openOutputFile("stdout", target), undefined);
+    const file = filePath(target);
+    if (file !== undefined) {
+      return new ConsoleOutput(poller, openOutputFile("stdout", file), undefined);
     }
     checkFifo("stdout", target);
     // Open for reading too, so that writing goes on (until it is full) while no reader is there.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { InvalidParamsError } from "../rpc/errors.ts";
 import type { ParamIssue } from "../rpc/errors.ts";
+import { ID_PATTERN, ID_RULE } from "../rpc/ids.ts";
 
 /*
  * The shim checks params by hand, so that it need not load the schema library: that would cost every
@@ -13,13 +14,9 @@ export type Check = (value: unknown) => string | undefined;
 /** What a method's params may hold: a check for each member. */
 export type Shape = Readonly<Record<string, Check>>;
 
-const ID = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,75}$/;
-
 /** An execId, formed like a container id. */
 export const execId: Check = (value) =>
-  typeof value === "string" && ID.test(value)
-    ? undefined
-    : "must be 1 to 76 letters, digits, '_', '.' or '-', with a letter or digit first";
+  typeof value === "string" && ID_PATTERN.test(value) ? undefined : ID_RULE;
 
 /** True or false. */
 export const bool: Check = (value) =>

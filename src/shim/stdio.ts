@@ -11,7 +11,7 @@ import {
   setNonblocking,
 } from "../linux/fd.ts";
 import { isFifo } from "../linux/fifo.ts";
-import { FILE_PREFIX } from "../oci/bundle.ts";
+import { FILE_PREFIX, filePath } from "../oci/bundle.ts";
 import type { Stdio } from "../oci/bundle.ts";
 import { InvalidParamsError } from "../rpc/errors.ts";
 import { HeldFifo } from "./held_fifo.ts";
@@ -102,7 +102,8 @@ export class FdStdio implements ProcessIo {
 
   #openOutput(name: "stdout" | "stderr", target: string): number {
     if (target === "") return this.#give(open("/dev/null", O_WRONLY));
-    if (target.startsWith(FILE_PREFIX)) return this.#give(openOutputFile(name, target));
+    const file = filePath(target);
+    if (file !== undefined) return this.#give(openOutputFile(name, file));
     checkFifo(name, target);
     const fd = this.#give(open(target, O_RDWR));
     this.#outputs.set(target, HeldFifo.open(target));
@@ -110,9 +111,8 @@ export class FdStdio implements ProcessIo {
   }
 }
 
-/** Opens the file of a `file:///path` target to append to it. Never waits, as it would for a FIFO. */
-export function openOutputFile(name: string, target: string): number {
-  const path = target.slice(FILE_PREFIX.length);
+/** Opens the file of an output target to append to it. Never waits, as it would for a FIFO. */
+export function openOutputFile(name: string, path: string): number {
   let fd: number;
   try {
     fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
@@ -126,11 +126,6 @@ export function openOutputFile(name: string, target: string): number {
   }
   setNonblocking(fd, false);
   return fd;
-}
-
-/** Whether an output target is a file rather than a FIFO. */
-export function isFileTarget(target: string): boolean {
-  return target.startsWith(FILE_PREFIX);
 }
 
 /**

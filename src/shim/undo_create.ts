@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { couldNotStart } from "../oci/runc_call.ts";
 import { hasRuntimeTrace } from "../oci/runtime_trace.ts";
 import { RuntimeError } from "../rpc/errors.ts";
 import { killUnlessExited } from "./kill.ts";
@@ -32,9 +33,8 @@ export async function undoCreate(
       log(`undoing the create of ${record.id}: ${what}: ${error}`);
     }
   };
-  const called = !(cause instanceof RuntimeError && cause.data["exitCode"] === -1);
   const begun = io !== undefined || !own;
-  if (begun && record.checkpoint === undefined && called) {
+  if (begun && record.checkpoint === undefined && !couldNotStart(cause)) {
     await step("delete", async () => {
       try {
         await runc.delete(record.id, { force: true });

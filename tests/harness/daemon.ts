@@ -189,7 +189,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /**
    * Waits until the daemon is connected to a container's shim. One that has just started again
-   * answers before that where a shim takes its time; what goes to the shim is refused until then.
+   * answers before that where a shim takes its time; what goes to the shim waits only so long.
    */
   async connected(id: string): Promise<void> {
     await until(`a connection to the shim of ${id}`, async () => {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { existsSync } from "node:fs";
 import { findCommand } from "../../scripts/system_packages.ts";
 import { runDir, uniqueName } from "./run.ts";
 
@@ -8,7 +9,7 @@ import { runDir, uniqueName } from "./run.ts";
  */
 export function rootfsDir(): string {
   const dir = `${runDir()}/rootfs`;
-  if (exists(dir)) return dir;
+  if (existsSync(dir)) return dir;
   const busybox = findCommand("busybox");
   if (busybox === undefined) throw new Error("busybox is missing; deno task test installs it");
   const draft = `${runDir()}/${uniqueName("rootfs")}`;
@@ -30,19 +31,9 @@ export function rootfsDir(): string {
   } catch (error) {
     // Another test process was faster; its copy is as good.
     Deno.removeSync(draft, { recursive: true });
-    if (!exists(dir)) throw error;
+    if (!existsSync(dir)) throw error;
   }
   return dir;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    // Not there yet.
-    return false;
-  }
 }
 
 /** A JSON object. */

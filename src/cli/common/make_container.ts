@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { mkfifo } from "../../linux/fifo.ts";
+import { FILE_PREFIX } from "../../oci/bundle.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { FifoStreams, type StdioParams } from "../process_io/fifo_streams.ts";
 import type { CreateParams } from "./create_request.ts";
@@ -125,7 +126,7 @@ export async function makeDetached(
   const id = await create(daemon, name, requestFor, (id, terminal) => {
     const io = interactive ? makeIoPlace(root, id) : undefined;
     if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
-    const log = `file://${logPath(root, id)}`;
+    const log = `${FILE_PREFIX}${logPath(root, id)}`;
     return {
       params: {
         stdin: io === undefined ? "" : `${io}/stdin`,

@@ -13,11 +13,6 @@ export function logPath(root: string, id: string): string {
   return `${root}/logs/${id}.log`;
 }
 
-/** The file that a stdio target names, or undefined where it names none. */
-export function filePath(target: string): string | undefined {
-  return target.startsWith("file://") ? target.slice("file://".length) : undefined;
-}
-
 /**
  * Makes a directory for one container under `<root>/<kind>/<id>/`. Its last part is random: of two
  * commands that want one id at once, the one that loses must not touch what the other has made.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { filePath } from "../../oci/bundle.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/schemas.ts";
 import { say } from "../text/print.ts";
 import type { Daemon } from "./daemon.ts";
 import { ioPlace, isOwnIoPlace } from "./io_place.ts";
-import { filePath, isPlace, logPath, OVERLAY_LABEL, removeLog, removePlace } from "./places.ts";
+import { isPlace, logPath, OVERLAY_LABEL, removeLog, removePlace } from "./places.ts";
 
 /** Deletes a container and what the command line has made beside it: log, FIFOs, overlay. */
 export async function removeContainer(
