@@ -4,6 +4,7 @@
 // makes one executable file of berth; see `usage` below.
 import { VERSION } from "../src/version.ts";
 import { bundle, ROOT } from "./bundle.ts";
+import { V8_FLAGS } from "./launcher.ts";
 import { sha256, writePortable } from "./portable.ts";
 import { MTIME } from "./tar.ts";
 
@@ -26,7 +27,14 @@ interface Options {
 class BuildError extends Error {}
 
 /** What the compiled berth may do: see RUN_FLAGS in launcher.ts for why it is not less. */
-const COMPILE_FLAGS = ["--quiet", "--allow-all", "--no-check", "--no-config", "--no-lock"];
+const COMPILE_FLAGS = [
+  "--quiet",
+  "--allow-all",
+  V8_FLAGS,
+  "--no-check",
+  "--no-config",
+  "--no-lock",
+];
 
 try {
   await make(parse(Deno.args));

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 
+/** V8 would let 50 MB more of garbage gather before it looks, and is no faster for it. */
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
+
 /** The flags that berth's bundle is run with; what it may do is what root may. */
 export const RUN_FLAGS: readonly string[] = [
   "run",
   "--quiet",
   // Not narrower: Deno opens files below /proc and /sys only with all permissions.
   "--allow-all",
-  // V8 would let 50 MB more of garbage gather before it looks, and is no faster for it.
-  "--v8-flags=--max-semi-space-size=4",
+  V8_FLAGS,
   // A bundle needs none of these, and without them Deno does not look for them.
   "--no-config",
   "--no-lock",
