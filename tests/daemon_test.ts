@@ -158,7 +158,7 @@ Deno.test("the log has one line per change of a container, and at debug each cal
     const found = lines.filter((line) => new RegExp(`my-container: ${change} pid \\d+`).test(line));
     assert.equal(found.length, 1, `${change} in\n${daemon.log}`);
   }
-  for (const subcommand of ["create", "start", "delete"]) {
+  for (const subcommand of ["create", "delete"]) {
     const call = new RegExp(`${subcommand} my-container: status 0 after [\\d.]+ ms`);
     assert.ok(lines.some((line) => call.test(line)), `${subcommand} in\n${daemon.log}`);
   }

@@ -34,6 +34,8 @@ export interface BundleRecord {
   readonly stdio: Stdio;
   readonly rootfs: readonly RootfsMountRecord[];
   readonly noPivot: boolean;
+  /** Whether the runtime is runc itself and start need not run it; see `exec_fifo.ts`. */
+  readonly directStart?: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly group?: string;
   /** Checkpoint directory to restore from at start. */

@@ -6,7 +6,7 @@ import { withCriuLog } from "./criu_log.ts";
 import { couldNotStart, runCall } from "./runc_call.ts";
 import type { CallContext, CallOptions, CallReport, RuncCall } from "./runc_call.ts";
 import { parsePids, parseState, parseVersion } from "./runc_output.ts";
-import type { OciState } from "./runc_output.ts";
+import type { OciState, RuntimeVersion } from "./runc_output.ts";
 import type { Spawn } from "./spawn.ts";
 
 export type { CallOptions, CallReport } from "./runc_call.ts";
@@ -215,8 +215,8 @@ export class Runc {
     return parseState(text);
   }
 
-  /** The version of the runtime, such as `1.1.5`. */
-  async version(options: CallOptions = {}): Promise<string> {
+  /** What the runtime says that it is. */
+  async version(options: CallOptions = {}): Promise<RuntimeVersion> {
     const call: RuncCall = { subcommand: "--version", args: ["--version"], output: "stdout" };
     return parseVersion(await this.#call(call, options));
   }

@@ -45,8 +45,17 @@ export function parsePids(text: string): number[] {
   });
 }
 
-/** The version in the answer of `--version`, whose first line is `runc version 1.1.5`. */
-export function parseVersion(text: string): string {
+/** What an OCI runtime says that it is. */
+export interface RuntimeVersion {
+  /** Such as `runc`; empty where it does not say. */
+  readonly name: string;
+  /** Such as `1.1.5`. */
+  readonly version: string;
+}
+
+/** Reads the answer of `--version`, whose first line is `runc version 1.1.5`. */
+export function parseVersion(text: string): RuntimeVersion {
   const [line = ""] = text.split("\n", 1);
-  return /\bversion:?\s+(\S+)/.exec(line)?.[1] ?? line.trim();
+  const match = /^(\S+)\s+version:?\s+(\S+)/.exec(line);
+  return { name: match?.[1] ?? "", version: match?.[2] ?? line.trim() };
 }

@@ -3,10 +3,13 @@ import assert from "node:assert/strict";
 import { parsePids, parseState, parseVersion } from "./runc_output.ts";
 
 Deno.test("versions of the known runtimes are read", () => {
-  assert.equal(parseVersion("runc version 1.1.5+ds1\ncommit: x\n"), "1.1.5+ds1");
-  assert.equal(parseVersion("crun version 1.8.1\n"), "1.8.1");
-  assert.equal(parseVersion("youki version: 0.3.3\n"), "0.3.3");
-  assert.equal(parseVersion("something else\n"), "something else");
+  assert.deepEqual(parseVersion("runc version 1.1.5+ds1\ncommit: x\n"), {
+    name: "runc",
+    version: "1.1.5+ds1",
+  });
+  assert.deepEqual(parseVersion("crun version 1.8.1\n"), { name: "crun", version: "1.8.1" });
+  assert.deepEqual(parseVersion("youki version: 0.3.3\n"), { name: "youki", version: "0.3.3" });
+  assert.deepEqual(parseVersion("something else\n"), { name: "", version: "something else" });
 });
 
 Deno.test("an empty cgroup has no pids, and what is no list of pids is refused", () => {

@@ -39,6 +39,10 @@ const runtime = z.strictObject({
     description:
       "Serve containers inside the daemon, without shim processes. Exits while no daemon runs go unseen.",
   }),
+  direct_start: z.boolean().default(true).meta({
+    description:
+      "Start a container of runc by opening the FIFO its process waits at, as runc start does, instead of running runc start. Other runtimes, and scripts around runc, are always run.",
+  }),
   timeout: seconds.default(120).meta({
     description: "Seconds after which a call that runs the OCI runtime is given up.",
   }),

@@ -157,6 +157,12 @@ function withRootAndTerminal(
   return changed;
 }
 
+/** Whether the spec has hooks of this kind (OCI runtime spec, "POSIX-platform Hooks"). */
+export function hasHooks(spec: CheckedSpec, kind: "poststart"): boolean {
+  const hooks = asObject(spec["hooks"])?.[kind];
+  return Array.isArray(hooks) && hooks.length > 0;
+}
+
 function podOf(spec: CheckedSpec): string | undefined {
   const pod = asObject(spec["annotations"])?.[POD_ANNOTATION];
   return typeof pod === "string" && pod !== "" ? pod : undefined;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { Reaper } from "../linux/reaper.ts";
-import { Runc } from "../oci/runc.ts";
 import { daemonContract, eventNotification } from "../rpc/daemon_contract.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import { bindContract } from "../rpc/handlers.ts";
@@ -90,7 +89,6 @@ export class Daemon implements AsyncDisposable {
     );
     const subscribers = new Subscribers(runtime.events.journal);
     runtime.events.listen(() => subscribers.wake());
-    const runtimeVersion = runtimeVersionOf(config, reaper);
     const daemon = new Daemon({ runtime, subscribers, reaper, oom, observer });
     await options.beforeListen?.(daemon);
     const methods = daemonMethods({
@@ -104,7 +102,7 @@ export class Daemon implements AsyncDisposable {
         instance,
         state: config.state,
         root: config.root,
-        runtime: { path: config.runtime.runtime, version: runtimeVersion() },
+        runtime: { path: config.runtime.runtime, version: runtime.defaultRuntimeVersion },
         startedAt,
         containers: runtime.size,
       }),
@@ -196,23 +194,6 @@ export class Daemon implements AsyncDisposable {
     this.#oom[Symbol.dispose]();
     this.#reaper[Symbol.dispose]();
   }
-}
-
-/** Finds out the runtime's version in the background; empty until known, or if it cannot be run. */
-function runtimeVersionOf(config: Config, reaper: Reaper): () => string {
-  let version = "";
-  const runtime = new Runc({
-    command: config.runtime.runtime,
-    root: `${config.state}/oci`,
-    spawn: (argv, options) => reaper.spawn(argv, options),
-  });
-  runtime.version().then((found) => version = found, (error) => {
-    getLogger(["berth"]).warn("the runtime {runtime} cannot be run: {reason}", {
-      runtime: config.runtime.runtime,
-      reason: error instanceof Error ? error.message : String(error),
-    });
-  });
-  return () => version;
 }
 
 function logEvent({ type, id, pid, execId, exitStatus, synthetic }: Event): void {

@@ -20,9 +20,11 @@ import { Bundle, removeBundleDir } from "./bundle.ts";
 import type { Config } from "./config.ts";
 import { Container } from "./container.ts";
 import type { ContainerContext } from "./container_context.ts";
-import { checkCreate } from "./create_params.ts";
+import { checkCreate, hasHooks } from "./create_params.ts";
+import type { CheckedSpec } from "./create_params.ts";
 import { EventLog } from "./event_log.ts";
 import { Journal } from "./journal.ts";
+import { KnownRuntimes } from "./known_runtimes.ts";
 import type { Monitor, Monitored } from "./monitor.ts";
 import type { RuntimeObserver } from "./observer.ts";
 import { openShims } from "./open_shims.ts";
@@ -57,6 +59,7 @@ export class Runtime implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #context: ContainerContext;
   readonly #timeouts: ShimTimeouts;
+  readonly #runtimes: KnownRuntimes;
   #shims: SocketShims | undefined;
   /** The journal and what is on its way into it. */
   readonly events: EventLog;
@@ -102,6 +105,11 @@ export class Runtime implements AsyncDisposable {
     this.#dir = dir;
     this.#lock = lock;
     const { config, observer, monitors } = options;
+    this.#runtimes = new KnownRuntimes((argv, spawnOptions) =>
+      options.reaper.spawn(argv, spawnOptions)
+    );
+    // For who wants to know, and so that one that cannot be run is told of at once.
+    this.#runtimes.look(config.runtime.runtime);
     const journal = Journal.open(`${config.state}/events`, config.events);
     this.events = new EventLog(journal);
     this.events.listen((event) => observer.event(event));
@@ -138,6 +146,11 @@ export class Runtime implements AsyncDisposable {
   /** The name or path of the OCI runtime that containers get unless they ask for another. */
   get defaultRuntime(): string {
     return this.#options.config.runtime.runtime;
+  }
+
+  /** Its version; empty until it has told it, and if it cannot be run. */
+  get defaultRuntimeVersion(): string {
+    return this.#runtimes.version(this.defaultRuntime) ?? "";
   }
 
   /** Every container there is, in the order of their creation. */
@@ -192,7 +205,11 @@ export class Runtime implements AsyncDisposable {
     }, `${this.#dir}/${id}`);
     this.#creating.set(id, undefined);
     try {
-      const container = new Container(this.#newBundle(record, spec), this.#context);
+      const bundle = this.#newBundle(
+        { ...record, directStart: this.#startsDirectly(record, spec) },
+        spec,
+      );
+      const container = new Container(bundle, this.#context);
       this.#creating.set(id, container);
       await container.create();
       this.#containers.set(id, container);
@@ -200,6 +217,12 @@ export class Runtime implements AsyncDisposable {
     } finally {
       this.#creating.delete(id);
     }
+  }
+
+  /** runc runs hooks of `poststart` in create; another version might not (OCI spec: after start). */
+  #startsDirectly({ runtime }: BundleRecord, spec: CheckedSpec): boolean {
+    const { direct_start } = this.#options.config.runtime;
+    return direct_start && !hasHooks(spec, "poststart") && this.#runtimes.isRunc(runtime);
   }
 
   #newBundle(record: BundleRecord, spec: unknown): Bundle {

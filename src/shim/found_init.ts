@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import type { BundleRecord } from "../oci/bundle.ts";
+import { execFifoPath, hasPassedExecFifo } from "../oci/exec_fifo.ts";
 import { AdoptedProcess } from "./adopted_process.ts";
 import { readExitRecord } from "./exit_record.ts";
 import type { ProcessExit } from "./init_states.ts";
@@ -41,11 +43,32 @@ export async function findInit(context: ProcessContext): Promise<FoundInit> {
     return isAlive(status);
   };
   const process = await AdoptedProcess.open(pid, poller, lives);
-  if (process !== undefined && isAlive(status)) return { name: status, pid, process };
+  if (process !== undefined && isAlive(status)) {
+    const name = status === "created" && finishStart(record, pid) ? "running" : status;
+    return { name, pid, process };
+  }
   if ((status === "" ? await runc.state(record.id) : { status })?.status === "stopped") {
     return { name: "stopped", pid, exit: unseenExit() };
   }
   return { name: "none" };
+}
+
+/**
+ * Whether the start of an init that the runtime calls created was only not brought to its end, which
+ * is done then.
+ */
+function finishStart({ id, runtimeRoot, directStart }: BundleRecord, pid: number): boolean {
+  if (directStart !== true) return false;
+  const path = execFifoPath(runtimeRoot, id);
+  try {
+    if (!hasPassedExecFifo(path, pid)) return false;
+    Deno.removeSync(path);
+    return true;
+  } catch (error) {
+    // One of them has gone meanwhile, of which somebody else is told.
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 function isAlive(status: string): status is "created" | "running" | "paused" {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { kill } from "../linux/process.ts";
+import { execFifoPath, passExecFifo } from "../oci/exec_fifo.ts";
 import { BerthError, FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
 import { AdoptedStdio } from "./adopted_stdio.ts";
@@ -27,6 +28,7 @@ export class InitProcess {
   #state: InitState = { name: "none" };
   #io: ProcessIo | undefined;
   #adopted: AdoptedProcess | undefined;
+  readonly #ended = new AbortController();
 
   constructor(context: ProcessContext) {
     this.#context = context;
@@ -164,8 +166,8 @@ export class InitProcess {
     this.check("start");
     const { record, runc } = this.#context;
     let watched: Watched | undefined;
-    if (record.checkpoint === undefined) await runc.start(record.id);
-    else watched = await this.#restore(record.checkpoint);
+    if (record.checkpoint !== undefined) watched = await this.#restore(record.checkpoint);
+    else if (!await this.#startDirectly()) await runc.start(record.id);
     const startedAt = new Date().toISOString();
     const state = this.#state;
     // It can have ended while the runtime was still on its way back.
@@ -175,6 +177,14 @@ export class InitProcess {
       this.#state = { ...state, startedAt: exitedAt < startedAt ? exitedAt : startedAt };
     }
     return watched;
+  }
+
+  /** Starts it without the runtime. False where that is not to be, or did not work. */
+  async #startDirectly(): Promise<boolean> {
+    const { record, poller } = this.#context;
+    if (record.directStart !== true) return false;
+    const path = execFifoPath(record.runtimeRoot, record.id);
+    return await passExecFifo(path, poller, this.#ended.signal);
   }
 
   async #restore(imagePath: string): Promise<Watched> {
@@ -228,6 +238,7 @@ export class InitProcess {
   /** Init has ended. */
   exited(exit: ProcessExit): void {
     this.check("exit");
+    this.#ended.abort();
     const startedAt = "startedAt" in this.#state ? this.#state.startedAt : undefined;
     this.#state = {
       name: "stopped",

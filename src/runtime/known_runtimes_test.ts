@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { Reaper } from "../linux/reaper.ts";
+import { sleep } from "../linux/timer.ts";
+import { KnownRuntimes } from "./known_runtimes.ts";
+
+async function withRuntimes(
+  test: (runtimes: KnownRuntimes, dir: string) => Promise<void>,
+): Promise<void> {
+  const dir = Deno.makeTempDirSync();
+  using reaper = Reaper.start({ steal: false });
+  try {
+    await test(new KnownRuntimes((argv, options) => reaper.spawn(argv, options)), dir);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+async function versionOf(runtimes: KnownRuntimes, command: string): Promise<string> {
+  for (const end = performance.now() + 10_000; performance.now() < end;) {
+    const version = runtimes.version(command);
+    if (version !== undefined) return version;
+    await sleep(5);
+  }
+  throw new Error(`${command} has not told its version`);
+}
+
+/** Puts a file in the place of `path`, as an upgrade does. */
+function replace(path: string, write: (draft: string) => void): void {
+  write(`${path}.draft`);
+  Deno.chmodSync(`${path}.draft`, 0o755);
+  Deno.renameSync(`${path}.draft`, path);
+}
+
+function findRunc(): string {
+  const found = Deno.env.get("PATH")?.split(":").map((dir) => `${dir}/runc`).find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      // Not in this directory.
+      return false;
+    }
+  });
+  if (found === undefined) throw new Error("runc is missing; deno task test installs it");
+  return found;
+}
+
+Deno.test("runc is known as runc once it has told its version, by its name and by its path", () =>
+  withRuntimes(async (runtimes) => {
+    const path = findRunc();
+    assert.equal(runtimes.isRunc("runc"), false);
+    assert.match(await versionOf(runtimes, "runc"), /^\d+\.\d+/);
+    assert.equal(runtimes.isRunc("runc"), true);
+    await versionOf(runtimes, path);
+    assert.equal(runtimes.isRunc(path), true);
+  }));
+
+Deno.test("another runtime, or a script around runc, is not runc", () =>
+  withRuntimes(async (runtimes, dir) => {
+    await versionOf(runtimes, "crun");
+    assert.equal(runtimes.isRunc("crun"), false);
+    const script = `${dir}/runc`;
+    replace(script, (path) => Deno.writeTextFileSync(path, '#!/bin/sh\nexec runc "$@"\n'));
+    assert.match(await versionOf(runtimes, script), /^\d+\.\d+/);
+    assert.equal(runtimes.isRunc(script), false);
+  }));
+
+Deno.test("a file that was replaced is asked again", () =>
+  withRuntimes(async (runtimes, dir) => {
+    const path = `${dir}/runc`;
+    replace(path, (draft) => Deno.copyFileSync(findRunc(), draft));
+    await versionOf(runtimes, path);
+    assert.equal(runtimes.isRunc(path), true);
+    replace(path, (draft) => Deno.writeTextFileSync(draft, "#!/bin/sh\necho other version 7\n"));
+    assert.equal(runtimes.isRunc(path), false);
+    assert.equal(await versionOf(runtimes, path), "7");
+    assert.equal(runtimes.isRunc(path), false);
+  }));
+
+Deno.test("one that is not there is not known, until it is there", () =>
+  withRuntimes(async (runtimes, dir) => {
+    const path = `${dir}/runc`;
+    assert.equal(runtimes.version(path), undefined);
+    assert.equal(runtimes.isRunc(path), false);
+    replace(path, (draft) => Deno.writeTextFileSync(draft, "#!/bin/sh\necho late version 1\n"));
+    assert.equal(await versionOf(runtimes, path), "1");
+  }));

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { isFifo } from "../src/linux/fifo.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { EventCollector } from "./harness/events.ts";
+import { LeakAudit } from "./harness/leak_audit.ts";
+import { until } from "./harness/poll.ts";
+
+const DEBUG = '[log]\nlevel = "debug"\n';
+
+/** Starts a daemon that logs each call of the runtime, and waits until it knows what that is. */
+async function daemonThatKnows(config = ""): Promise<TestDaemon> {
+  const daemon = await TestDaemon.start({ config: `${DEBUG}${config}` });
+  await until(
+    "the version of the runtime",
+    async () => (await daemon.client.call("daemon.info", {})).runtime.version !== "",
+  );
+  return daemon;
+}
+
+/** The runtime's subcommands that were called for a container, as the log tells them. */
+function callsFor(daemon: TestDaemon, id: string): string[] {
+  return [...daemon.log.matchAll(new RegExp(`(\\w+) "?${id}"?: status`, "g"))]
+    .map(([, subcommand = ""]) => subcommand);
+}
+
+const execFifo = (daemon: TestDaemon, id: string) => `${daemon.state}/oci/${id}/exec.fifo`;
+
+Deno.test("a container of runc is started without running runc start", async () => {
+  await using daemon = await daemonThatKnows();
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  {
+    using events = await EventCollector.subscribe(daemon.socket);
+    const { client } = daemon;
+    await client.call("container.create", {
+      id: "fast",
+      spec: daemon.spec(["sh", "-c", "exit 3"]),
+    });
+    assert.equal(isFifo(execFifo(daemon, "fast")), true);
+    const { pid } = await client.call("container.start", { id: "fast" });
+    assert.equal(isFifo(execFifo(daemon, "fast")), false);
+    assert.equal((await client.call("container.wait", { id: "fast" })).exitStatus, 3);
+    await assert.rejects(client.call("container.start", { id: "fast" }), /it is stopped/);
+    assert.equal((await client.call("container.delete", { id: "fast" })).pid, pid);
+    await events.wait({ type: "delete", id: "fast" });
+    assert.equal(events.types("fast"), "create start exit delete");
+    await until("the last call in the log", () => callsFor(daemon, "fast").includes("delete"));
+    assert.deepEqual(callsFor(daemon, "fast"), ["create", "delete"]);
+  }
+  await audit.assertClean();
+});
+
+for (
+  const [what, config, hooks] of [
+    ["direct_start is off", "[runtime]\ndirect_start = false\n", undefined],
+    ["the spec has poststart hooks", "", { poststart: [{ path: "/bin/true" }] }],
+  ] as const
+) {
+  Deno.test(`runc start is run where ${what}`, async () => {
+    await using daemon = await daemonThatKnows(config);
+    const { client } = daemon;
+    const spec = { ...daemon.spec(["true"]), ...(hooks === undefined ? {} : { hooks }) };
+    await client.call("container.create", { id: "slow", spec });
+    await client.call("container.start", { id: "slow" });
+    await client.call("container.wait", { id: "slow" });
+    await client.call("container.delete", { id: "slow" });
+    await until("the last call in the log", () => callsFor(daemon, "slow").includes("delete"));
+    assert.deepEqual(callsFor(daemon, "slow"), ["create", "start", "delete"]);
+  });
+}
+
+Deno.test("a container that dies while it is started was not started, and says so", async () => {
+  await using daemon = await daemonThatKnows();
+  const { client } = daemon;
+  await client.call("container.create", { id: "dying", spec: daemon.spec(["true"]) });
+  const { pid } = await client.call("container.state", { id: "dying" });
+  // It cannot come to the FIFO any more, so that the start waits.
+  Deno.kill(pid, "SIGSTOP");
+  const started = client.call("container.start", { id: "dying" });
+  started.catch(() => {});
+  await client.call("container.kill", { id: "dying", signal: "KILL" });
+  await assert.rejects(
+    started,
+    /cannot start container dying: it (has stopped meanwhile|is stopped)/,
+  );
+  assert.equal((await client.call("container.wait", { id: "dying" })).exitStatus, 137);
+  await client.call("container.delete", { id: "dying" });
+});
+
+Deno.test("a start that a killed shim has not brought to its end is found by the next one", async () => {
+  await using daemon = await daemonThatKnows('[shim]\non_death = "adopt"\n');
+  const { client } = daemon;
+  await client.call("container.create", { id: "half", spec: daemon.spec(["sleep", "1000"]) });
+  await client.call("container.create", { id: "not", spec: daemon.spec(["sleep", "1000"]) });
+  // What a shim does that is killed before it removes the FIFO.
+  Deno.readTextFileSync(execFifo(daemon, "half"));
+  for (const id of ["half", "not"]) {
+    const { shimPid } = await client.call("container.state", { id });
+    Deno.kill(shimPid, "SIGKILL");
+    await until(`another shim for ${id}`, async () => {
+      const state = await client.call("container.state", { id });
+      return state.shim === "connected" && state.shimPid !== shimPid;
+    });
+  }
+  assert.equal((await client.call("container.state", { id: "half" })).status, "running");
+  assert.equal(isFifo(execFifo(daemon, "half")), false);
+  assert.equal((await client.call("container.state", { id: "not" })).status, "created");
+  await client.call("container.start", { id: "not" });
+  assert.equal((await client.call("container.state", { id: "not" })).status, "running");
+});
