@@ -28,9 +28,12 @@ export class KnownRuntimes {
     this.#spawn = spawn;
   }
 
-  /** The version of the runtime `command`, a name in PATH or a path; undefined where unknown. */
+  /**
+   * The version of the runtime `command`, a name in PATH or a path, as it was when somebody last
+   * looked; undefined where unknown.
+   */
   version(command: string): string | undefined {
-    return this.look(command).version?.version;
+    return this.#asked.get(command)?.version?.version;
   }
 
   /** Whether the runtime `command` is known to be runc itself: no other one, and no script. */
