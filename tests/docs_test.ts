@@ -7,19 +7,31 @@ import { readExamples } from "../scripts/docs/examples.ts";
 import type { Example } from "../scripts/docs/examples.ts";
 import { generatedFiles, openrpc, staleFiles } from "../scripts/docs/pages.ts";
 import { recordExamples } from "../scripts/docs/record.ts";
-import { daemonContract, eventNotification } from "../src/rpc/daemon_contract.ts";
-import type { Contract } from "../src/rpc/method.ts";
+import { daemonContract, daemonErrors, eventNotification } from "../src/rpc/daemon_contract.ts";
+import type { Contract, ErrorCases } from "../src/rpc/method.ts";
 import { isRecord } from "../src/rpc/to_wire.ts";
-import { shimContract, shimEventNotification } from "../src/rpc/shim_contract.ts";
+import { shimContract, shimErrors, shimEventNotification } from "../src/rpc/shim_contract.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 
+const CONTRACTS = {
+  daemon: { methods: daemonContract, errors: daemonErrors },
+  shim: { methods: shimContract, errors: shimErrors },
+} as const;
+
 /** Asserts that examples are what their contract says; answers how each ended. */
-function checkExamples(examples: readonly Example[], contract: Contract): Map<string, string> {
+function checkExamples(
+  examples: readonly Example[],
+  contract: { readonly methods: Contract; readonly errors: ErrorCases },
+): Map<string, string> {
   return new Map(examples.map(({ method: name, params, result, error }) => {
-    const method = contract[name];
+    const method = contract.methods[name];
     assert(method !== undefined, name);
     method.params.parse(params);
-    if (error !== undefined) return [name, error.data.kind];
+    if (error !== undefined) {
+      const { kind } = error.data;
+      assert(kind in method.errors || kind in contract.errors, `${name} says nothing of ${kind}`);
+      return [name, kind];
+    }
     method.result.parse(result);
     return [name, "result"];
   }));
@@ -42,19 +54,19 @@ Deno.test("the reference and the client's types are what the sources make them",
   assert.deepEqual(stale, [], "run deno task docs");
 });
 
-Deno.test("every method of the daemon has an example, and each still ends as it did", async () => {
+Deno.test("every method has an example, and each still ends as it did", async () => {
   const recorded = await readExamples();
-  const methods = recorded.daemon.map(({ method }) => method).sort();
-  assert.deepEqual(methods, Object.keys(daemonContract).sort());
+  for (const side of ["daemon", "shim"] as const) {
+    const methods = recorded[side].map(({ method }) => method).sort();
+    assert.deepEqual(methods, Object.keys(CONTRACTS[side].methods).sort());
+  }
   const now = await recordExamples();
-  assert.deepEqual(
-    checkExamples(now.daemon, daemonContract),
-    checkExamples(recorded.daemon, daemonContract),
-  );
-  assert.deepEqual(
-    checkExamples(now.shim, shimContract),
-    checkExamples(recorded.shim, shimContract),
-  );
+  for (const side of ["daemon", "shim"] as const) {
+    assert.deepEqual(
+      checkExamples(now[side], CONTRACTS[side]),
+      checkExamples(recorded[side], CONTRACTS[side]),
+    );
+  }
   for (const { event, shimEvent } of [recorded, now]) {
     eventNotification.params.parse(event);
     shimEventNotification.params.parse(shimEvent);

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ERROR_CODES } from "../../src/rpc/errors.ts";
-import type { Contract, Method } from "../../src/rpc/method.ts";
+import type { Contract, ErrorCases, Method } from "../../src/rpc/method.ts";
 import type { z } from "zod";
-import { ANY_METHOD, ERROR_CASES } from "./error_kinds.ts";
-import type { ErrorCases } from "./error_kinds.ts";
 import type { Example } from "./examples.ts";
 import { jsonSchemaOf } from "./json_schema.ts";
 import { NAMED_TYPES } from "./named_types.ts";
@@ -54,15 +52,13 @@ function methodSection(method: Method, example: Example | undefined): string {
     memberTable(jsonSchemaOf(method.params, "input"), { required: true, empty: "None." }),
     "**Result**",
     named.startsWith("[") ? named : memberTable(result, { required: false, empty: "`{}`" }),
-    ...errorSection(ERROR_CASES_BY_NAME.get(method.name)),
+    ...errorSection(method.errors),
     ...exampleSection(example),
   ].join("\n\n");
 }
 
-const ERROR_CASES_BY_NAME: ReadonlyMap<string, ErrorCases> = new Map(Object.entries(ERROR_CASES));
-
-function errorSection(cases: ErrorCases | undefined): string[] {
-  if (cases === undefined || Object.keys(cases).length === 0) return [];
+function errorSection(cases: ErrorCases): string[] {
+  if (Object.keys(cases).length === 0) return [];
   return ["**Errors**", errorList(cases)];
 }
 
@@ -106,13 +102,13 @@ function typesUsedIn(text: string): string {
 }
 
 /** The errors that any method may answer, and the code of every kind. */
-export function errorsSection(): string {
+export function errorsSection(any: ErrorCases): string {
   const codes = Object.entries(ERROR_CODES).map(([kind, code]) => `| \`${kind}\` | ${code} |`);
   return [
     "## Errors",
     "An error's `data.kind` says what is wrong, for programs; `data.id` and `data.execId` say with " +
     "what, where there is such a thing; `message` says it to people. Any method may answer:",
-    errorList(ANY_METHOD),
+    errorList(any),
     "A `RuntimeError` has `data.command`, `data.exitCode` and `data.runtimeMessage`: what the OCI " +
     "runtime itself said.",
     `| kind | code |\n| --- | --- |\n${codes.join("\n")}`,

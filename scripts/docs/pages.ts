@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { daemonContract, eventNotification } from "../../src/rpc/daemon_contract.ts";
+import { daemonContract, daemonErrors, eventNotification } from "../../src/rpc/daemon_contract.ts";
 import { openrpcDocument } from "../../src/rpc/openrpc.ts";
 import type { OpenRpcDocument } from "../../src/rpc/openrpc.ts";
-import { shimContract, shimEventNotification } from "../../src/rpc/shim_contract.ts";
+import { shimContract, shimErrors, shimEventNotification } from "../../src/rpc/shim_contract.ts";
 import { VERSION } from "../../src/version.ts";
 import { ROOT } from "../bundle.ts";
 import { cliPage } from "./cli_page.ts";
@@ -30,6 +30,7 @@ export function openrpc(): OpenRpcDocument {
   return openrpcDocument(daemonContract, {
     title: "berth",
     version: VERSION,
+    errors: daemonErrors,
     notifications: [eventNotification],
   });
 }
@@ -38,14 +39,14 @@ export function openrpc(): OpenRpcDocument {
 export async function generatedFiles(examples: Examples): Promise<Map<string, string>> {
   const files: Readonly<Record<string, string>> = {
     "docs/reference/methods.md": methodsPage({
-      intro: `${METHODS_INTRO}\n\n${errorsSection()}\n\n## Methods`,
+      intro: `${METHODS_INTRO}\n\n${errorsSection(daemonErrors)}\n\n## Methods`,
       contract: daemonContract,
       examples: examples.daemon,
       notification: eventNotification,
       notified: examples.event,
     }),
     "docs/reference/shim.md": methodsPage({
-      intro: SHIM_INTRO,
+      intro: `${SHIM_INTRO}\n\n${errorsSection(shimErrors)}\n\n## Methods`,
       contract: shimContract,
       examples: examples.shim,
       notification: shimEventNotification,

@@ -3,12 +3,11 @@ import { TestDaemon } from "../../tests/harness/daemon.ts";
 import { makeFifo } from "../../tests/harness/fifo.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { rootfsDir } from "../../tests/harness/rootfs.ts";
-import { dial } from "../../src/rpc/client.ts";
-import type { Peer } from "../../src/rpc/peer.ts";
-import { isRecord, toWire } from "../../src/rpc/to_wire.ts";
-import { example } from "./examples.ts";
-import type { Example, Examples } from "./examples.ts";
+import { isRecord } from "../../src/rpc/to_wire.ts";
+import type { Examples } from "./examples.ts";
 import { Normaliser } from "./normalise.ts";
+import { Recorder } from "./recorder.ts";
+import { recordShim } from "./record_shim.ts";
 
 /** Runs every example against a daemon of its own, with real containers; answers what it has seen. */
 export async function recordExamples(): Promise<Examples> {
@@ -23,18 +22,14 @@ export async function recordExamples(): Promise<Examples> {
     [daemon.cgroup]: "berth",
   });
   const recorder = new Recorder(daemon.peer, normaliser);
-  const events = collect(daemon.peer, "events.event", normaliser);
+  const events = recorder.collect("events.event");
   await recordDaemon(recorder, daemon, fifo);
-
-  const shim = new Recorder(await recordedShim(daemon), normaliser);
-  const shimEvents = collect(shim.peer, "shim.event", normaliser);
-  await recordShim(shim);
-  shim.peer.close();
+  const shim = await recordShim(daemon, normaliser, fifo);
   return {
     daemon: recorder.examples,
     event: await until("an exit event", () => events.find((event) => typeOf(event) === "exit")),
     shim: shim.examples,
-    shimEvent: await until("an event of the shim", () => shimEvents[0]),
+    shimEvent: shim.event,
   };
 }
 
@@ -87,60 +82,6 @@ async function recordDaemon(recorder: Recorder, daemon: TestDaemon, fifo: string
   await recorder.call("container.delete", { id, force: true });
   const subscription = isRecord(subscribed) ? subscribed.subscription : undefined;
   await recorder.call("events.unsubscribe", { subscription });
-}
-
-/** A connection to the shim of a container that has just been created. */
-async function recordedShim(daemon: TestDaemon): Promise<Peer> {
-  const spec = daemon.spec(["sleep", "600"]);
-  const { bundle } = await daemon.client.call("container.create", { id: "direct", spec });
-  return await dial(`${bundle}/shim.sock`, { timeoutMs: 30_000 });
-}
-
-async function recordShim(recorder: Recorder): Promise<void> {
-  await recorder.call("shim.connect", {});
-  await recorder.call("shim.start", {});
-  await recorder.call("shim.exec", { execId: "job", process: { args: ["sleep", "600"] } });
-  await recorder.call("shim.events", { after: 0 });
-  await recorder.call("shim.state", {});
-  await recorder.call("shim.pids", {});
-  await recorder.call("shim.kill", { signal: "KILL", all: true });
-  await recorder.call("shim.wait", {});
-}
-
-/** Calls, and keeps what was sent and what came back. */
-class Recorder {
-  readonly peer: Peer;
-  readonly examples: Example[] = [];
-  readonly #normaliser: Normaliser;
-
-  constructor(peer: Peer, normaliser: Normaliser) {
-    this.peer = peer;
-    this.#normaliser = normaliser;
-  }
-
-  /** Answers the result as it came; undefined for an error, which is an example too. */
-  async call(method: string, params: Record<string, unknown>): Promise<unknown> {
-    const answer = await this.#answer(method, params);
-    this.examples.push(example.parse(this.#normaliser.apply({ method, params, ...answer })));
-    return "result" in answer ? answer.result : undefined;
-  }
-
-  async #answer(
-    method: string,
-    params: unknown,
-  ): Promise<{ result: unknown } | { error: unknown }> {
-    try {
-      return { result: await this.peer.call(method, params, { timeoutMs: 60_000 }) };
-    } catch (error) {
-      return { error: toWire(error) };
-    }
-  }
-}
-
-function collect(peer: Peer, method: string, normaliser: Normaliser): unknown[] {
-  const seen: unknown[] = [];
-  peer.onNotification(method, (params) => seen.push(normaliser.apply(params)));
-  return seen;
 }
 
 function typeOf(notification: unknown): unknown {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
 import { method } from "./method.ts";
-import type { Contract } from "./method.ts";
+import type { Contract, ErrorCases } from "./method.ts";
 import {
   containerId,
   containerState,
@@ -26,6 +26,24 @@ const processTarget = z.strictObject({
   execId: execId.optional().meta({ description: "Exec id; left out: the init process" }),
 });
 
+/** What any method of the daemon may answer. */
+export const daemonErrors: ErrorCases = {
+  InvalidParams: "the params do not fit; `data.issues` names each path",
+  Unavailable: "the daemon is stopping",
+  ResourceExhausted: "disk full, too many open files, too many calls at once",
+  Internal: "a bug of berth, or a failure of the system that has no kind of its own",
+};
+
+const findsContainer: ErrorCases = { NotFound: "no such container" };
+
+const asksShim: ErrorCases = {
+  ...findsContainer,
+  Unavailable: "the shim is gone or cannot be reached",
+  DeadlineExceeded: "the shim or the OCI runtime did not answer in time",
+};
+
+const asksRuntime: ErrorCases = { ...asksShim, RuntimeError: "the OCI runtime failed" };
+
 /** Every method of the daemon's socket. */
 export const daemonContract = {
   "daemon.info": method(
@@ -47,6 +65,7 @@ export const daemonContract = {
       startedAt: timestamp,
       containers: z.int().meta({ description: "How many there are" }),
     }),
+    {},
   ),
   "container.create": method(
     "container.create",
@@ -73,30 +92,42 @@ export const daemonContract = {
       pid: z.int().meta({ description: "Init's pid; 0 for a restore" }),
       bundle: z.string().meta({ description: "The bundle directory" }),
     }),
+    {
+      AlreadyExists: "the id is taken",
+      FailedPrecondition:
+        "a mount of its rootfs failed, or what an earlier one left is still there",
+      Unavailable: "its shim could not be started or has died",
+      RuntimeError: "the OCI runtime failed; nothing is left of the container",
+      DeadlineExceeded: "the shim or the OCI runtime did not answer in time",
+    },
   ),
   "container.start": method(
     "container.start",
     "Starts the process of a created container.",
     target,
     z.object({ pid: z.int().meta({ description: "Init's pid" }) }),
+    { ...asksRuntime, FailedPrecondition: "it is not just created" },
   ),
   "container.state": method(
     "container.state",
     "Tells everything about one container.",
     target,
     containerState,
+    findsContainer,
   ),
   "container.list": method(
     "container.list",
     "Tells the state of every container.",
     empty,
     z.object({ containers: z.array(containerState).meta({ description: "In no given order" }) }),
+    {},
   ),
   "container.wait": method(
     "container.wait",
     "Answers when the process has exited; at once if it already has.",
     processTarget,
     exitResult,
+    { NotFound: "no such container or exec process" },
   ),
   "container.kill": method(
     "container.kill",
@@ -106,18 +137,25 @@ export const daemonContract = {
       all: z.boolean().optional().meta({ description: "Signal every process in the container" }),
     }),
     empty,
+    {
+      ...asksRuntime,
+      NotFound: "no such container or process, or it has exited",
+      FailedPrecondition: "it is to be restored by its start: there is no process yet",
+    },
   ),
   "container.pause": method(
     "container.pause",
     "Freezes every process of the container.",
     target,
     empty,
+    { ...asksRuntime, FailedPrecondition: "it does not run" },
   ),
   "container.resume": method(
     "container.resume",
     "Thaws a paused container.",
     target,
     empty,
+    { ...asksRuntime, FailedPrecondition: "it is not paused" },
   ),
   "container.exec": method(
     "container.exec",
@@ -132,12 +170,22 @@ export const daemonContract = {
       execId: z.string().meta({ description: "Exec id, given or made up" }),
       pid: z.int().meta({ description: "Its pid, as the host sees it" }),
     }),
+    {
+      ...asksRuntime,
+      AlreadyExists: "the execId is taken",
+      FailedPrecondition: "the container does not run, or is paused",
+    },
   ),
   "container.deleteProcess": method(
     "container.deleteProcess",
     "Forgets an exec process that has exited.",
     z.strictObject({ id: containerId, execId }),
     deleteResult,
+    {
+      ...asksShim,
+      NotFound: "no such container or exec process",
+      FailedPrecondition: "the process runs",
+    },
   ),
   "container.resizePty": method(
     "container.resizePty",
@@ -147,12 +195,18 @@ export const daemonContract = {
       height: z.int().min(1).max(65535).meta({ description: "Rows" }),
     }),
     empty,
+    {
+      ...asksShim,
+      NotFound: "no such container or process",
+      FailedPrecondition: "it has no terminal, or has exited",
+    },
   ),
   "container.closeStdin": method(
     "container.closeStdin",
     "Closes berth's end of a process's stdin: it gets EOF once other writers are gone.",
     processTarget,
     empty,
+    { ...asksShim, NotFound: "no such container or process" },
   ),
   "container.pids": method(
     "container.pids",
@@ -164,12 +218,17 @@ export const daemonContract = {
         execId: z.string().optional().meta({ description: "Set for an exec's first process" }),
       })).meta({ description: "Every process in the cgroup" }),
     }),
+    findsContainer,
   ),
   "container.stats": method(
     "container.stats",
     "Reads the container's cgroup figures.",
     target,
     stats,
+    {
+      ...findsContainer,
+      FailedPrecondition: "it has stopped: there are no figures to read",
+    },
   ),
   "container.update": method(
     "container.update",
@@ -180,6 +239,7 @@ export const daemonContract = {
       }),
     }),
     empty,
+    { ...asksRuntime, FailedPrecondition: "it has stopped" },
   ),
   "container.checkpoint": method(
     "container.checkpoint",
@@ -189,6 +249,7 @@ export const daemonContract = {
       exit: z.boolean().optional().meta({ description: "Stop the container afterwards" }),
     }),
     empty,
+    { ...asksRuntime, FailedPrecondition: "it does not run" },
   ),
   "container.delete": method(
     "container.delete",
@@ -197,6 +258,10 @@ export const daemonContract = {
       force: z.boolean().optional().meta({ description: "Also a running one: kill it first" }),
     }),
     deleteResult,
+    {
+      ...asksRuntime,
+      FailedPrecondition: "it runs, and `force` is not set; or a mount of it is busy",
+    },
   ),
   "events.subscribe": method(
     "events.subscribe",
@@ -212,12 +277,14 @@ export const daemonContract = {
       latest: z.int().meta({ description: "Highest seq so far; 0 if none" }),
       gap: z.boolean().meta({ description: "Events after `after` are no longer kept" }),
     }),
+    {},
   ),
   "events.unsubscribe": method(
     "events.unsubscribe",
     "Ends a subscription of this connection.",
     z.strictObject({ subscription: z.string().meta({ description: "From events.subscribe" }) }),
     empty,
+    { NotFound: "this connection has no such subscription" },
   ),
 } as const satisfies Contract;
 

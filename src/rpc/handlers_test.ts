@@ -20,8 +20,9 @@ const contract = {
       nested: z.strictObject({ deep: z.strictObject({ ok: z.boolean() }) }).optional(),
     }),
     z.object({ made: z.string() }),
+    {},
   ),
-  "thing.list": method("thing.list", "Lists.", z.strictObject({}), z.object({})),
+  "thing.list": method("thing.list", "Lists.", z.strictObject({}), z.object({}), {}),
 } as const;
 
 function issuesOf(params: unknown): Record<string, string> {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { z } from "zod";
+import type { ErrorKind } from "./errors.ts";
+
+/** The kinds of error that a method may answer, and when it answers each. */
+export type ErrorCases = Readonly<Partial<Record<ErrorKind, string>>>;
 
 /**
- * One RPC method as a value: its name, the schemas of what goes in and comes out, and one line of
- * text. Server validation, client types, the command line and the reference pages are derived from
- * it, so nothing about a method is written twice.
+ * One RPC method as a value: its name, the schemas of what goes in and comes out, the errors that
+ * it may answer, and one line of text. Server validation, client types, the command line and the
+ * reference pages are derived from it, so nothing about a method is written twice.
  */
 export interface Method<
   Name extends string = string,
@@ -19,6 +23,8 @@ export interface Method<
   readonly params: Params;
   /** The schema of the result. */
   readonly result: Result;
+  /** The errors that it may answer, beside those that any method of its contract may. */
+  readonly errors: ErrorCases;
 }
 
 /** Declares a {@linkcode Method}; exists so that the literal types are inferred. */
@@ -27,8 +33,9 @@ export function method<Name extends string, Params extends z.ZodType, Result ext
   summary: string,
   params: Params,
   result: Result,
+  errors: ErrorCases,
 ): Method<Name, Params, Result> {
-  return { name, summary, params, result };
+  return { name, summary, params, result, errors };
 }
 
 /** A set of methods, keyed by name. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
 import { ERROR_CODES } from "./errors.ts";
-import type { Contract } from "./method.ts";
-import { isRecord } from "./to_wire.ts";
+import type { ErrorKind } from "./errors.ts";
+import type { Contract, ErrorCases } from "./method.ts";
+import { ERROR_KINDS, isRecord } from "./to_wire.ts";
 
 /** A JSON Schema, draft 7, as OpenRPC asks. */
 export type JsonSchema = Record<string, unknown>;
@@ -15,6 +16,13 @@ export interface ContentDescriptor {
   readonly schema: JsonSchema;
 }
 
+/** An error as it goes on the wire (OpenRPC "Error Object"); the message says when it is answered. */
+export interface OpenRpcError {
+  readonly code: number;
+  readonly message: string;
+  readonly data: { readonly kind: ErrorKind };
+}
+
 /** A method of an {@linkcode OpenRpcDocument}. */
 export interface OpenRpcMethod {
   readonly name: string;
@@ -22,7 +30,7 @@ export interface OpenRpcMethod {
   readonly paramStructure: "by-name";
   readonly params: readonly ContentDescriptor[];
   readonly result: ContentDescriptor;
-  readonly errors: readonly { readonly $ref: string }[];
+  readonly errors: readonly (OpenRpcError | { readonly $ref: string })[];
 }
 
 /** A notification that the server sends. OpenRPC has no such thing, hence an extension. */
@@ -41,7 +49,7 @@ export interface OpenRpcDocument {
   };
   readonly methods: readonly OpenRpcMethod[];
   readonly components: {
-    readonly errors: Readonly<Record<string, { readonly code: number; readonly message: string }>>;
+    readonly errors: Readonly<Record<string, OpenRpcError>>;
   };
   readonly "x-notifications": readonly OpenRpcNotification[];
 }
@@ -52,22 +60,14 @@ export interface OpenRpcOptions {
   readonly title: string;
   /** Version of the API. */
   readonly version: string;
+  /** What any method may answer. */
+  readonly errors: ErrorCases;
   /** What the server sends unasked. */
   readonly notifications?: readonly { readonly name: string; readonly params: z.ZodType }[];
 }
 
-/** Errors that are answered before any method is known. */
-const BEFORE_METHOD: ReadonlySet<string> = new Set([
-  "ParseError",
-  "InvalidRequest",
-  "MethodNotFound",
-]);
-
 /** Describes a contract as OpenRPC; this is what `rpc.discover` answers. */
 export function openrpcDocument(contract: Contract, options: OpenRpcOptions): OpenRpcDocument {
-  const errors = Object.entries(ERROR_CODES);
-  const references = errors.filter(([kind]) => !BEFORE_METHOD.has(kind))
-    .map(([kind]) => ({ $ref: `#/components/errors/${kind}` }));
   return {
     openrpc: "1.3.2",
     info: { title: options.title, version: options.version, license: { name: "MIT" } },
@@ -77,11 +77,11 @@ export function openrpcDocument(contract: Contract, options: OpenRpcOptions): Op
       paramStructure: "by-name",
       params: descriptors(jsonSchema(method.params, "input")),
       result: { name: "result", required: true, schema: jsonSchema(method.result, "output") },
-      errors: references,
+      errors: [...errorObjects(method.errors), ...references(options.errors, method.errors)],
     })),
     components: {
       errors: Object.fromEntries(
-        errors.map(([kind, code]) => [kind, { code, message: kind }]),
+        ERROR_KINDS.map((kind) => [kind, errorObject(kind, options.errors[kind] ?? kind)]),
       ),
     },
     "x-notifications": (options.notifications ?? []).map(({ name, params }) => ({
@@ -89,6 +89,24 @@ export function openrpcDocument(contract: Contract, options: OpenRpcOptions): Op
       params: descriptors(jsonSchema(params, "output")),
     })),
   };
+}
+
+/** One for each kind, as OpenRPC asks that codes be unique within a method. */
+function errorObjects(cases: ErrorCases): OpenRpcError[] {
+  return ERROR_KINDS.flatMap((kind) => {
+    const message = cases[kind];
+    return message === undefined ? [] : [errorObject(kind, message)];
+  });
+}
+
+function errorObject(kind: ErrorKind, message: string): OpenRpcError {
+  return { code: ERROR_CODES[kind], message, data: { kind } };
+}
+
+/** … those that any method may answer and that this one has not in its own words. */
+function references(shared: ErrorCases, own: ErrorCases): { $ref: string }[] {
+  return ERROR_KINDS.filter((kind) => shared[kind] !== undefined && own[kind] === undefined)
+    .map((kind) => ({ $ref: `#/components/errors/${kind}` }));
 }
 
 function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchema {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { daemonContract, eventNotification } from "./daemon_contract.ts";
+import { daemonContract, daemonErrors, eventNotification } from "./daemon_contract.ts";
 import { ERROR_CODES } from "./errors.ts";
 import { openrpcDocument } from "./openrpc.ts";
-import { shimContract } from "./shim_contract.ts";
+import { shimContract, shimErrors } from "./shim_contract.ts";
 
 const document = openrpcDocument(daemonContract, {
   title: "berth",
   version: "1.2.3",
+  errors: daemonErrors,
   notifications: [eventNotification],
 });
 
@@ -29,10 +30,27 @@ Deno.test("the OpenRPC document lists each error with its code, and every refere
     assert.equal(document.components.errors[kind]?.code, code);
   }
   for (const { errors } of document.methods) {
-    for (const { $ref } of errors) {
-      assert(Object.hasOwn(document.components.errors, $ref.replace("#/components/errors/", "")));
+    for (const error of errors) {
+      if (!("$ref" in error)) continue;
+      const kind = error.$ref.replace("#/components/errors/", "");
+      assert(Object.hasOwn(document.components.errors, kind));
     }
   }
+});
+
+Deno.test("a method's errors are its own, each once and with its reason, and what any may answer", () => {
+  const remove = document.methods.find((method) => method.name === "container.delete");
+  assert(remove);
+  const kinds = remove.errors.map((error) =>
+    "$ref" in error ? error.$ref.replace("#/components/errors/", "") : error.data.kind
+  );
+  const { errors } = daemonContract["container.delete"];
+  assert.deepEqual(
+    kinds.toSorted(),
+    Array.from(new Set([...Object.keys(errors), ...Object.keys(daemonErrors)])).sort(),
+  );
+  assert(remove.errors.some((error) => "message" in error && error.message === errors.NotFound));
+  assert(!kinds.includes("AlreadyExists"));
 });
 
 Deno.test("the OpenRPC document survives JSON and describes notifications", () => {
@@ -43,6 +61,10 @@ Deno.test("the OpenRPC document survives JSON and describes notifications", () =
 });
 
 Deno.test("the shim's contract can be described too", () => {
-  const { methods } = openrpcDocument(shimContract, { title: "berth shim", version: "1" });
+  const { methods } = openrpcDocument(shimContract, {
+    title: "berth shim",
+    version: "1",
+    errors: shimErrors,
+  });
   assert.equal(methods.length, Object.keys(shimContract).length);
 });

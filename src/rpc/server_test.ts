@@ -211,6 +211,7 @@ Deno.test("typedClient has the contract's types", async () => {
       "Counts.",
       z.strictObject({ text: z.string() }),
       z.object({ length: z.int() }),
+      {},
     ),
   } as const;
   await using _server = await Server.listen(`${dir.path}/s`, {

@@ -86,10 +86,11 @@ export function fromWire(error: unknown): BerthError {
 }
 
 function kindOfCode(code: unknown): ErrorKind {
-  return KINDS.find((kind) => ERROR_CODES[kind] === code) ?? "Internal";
+  return ERROR_KINDS.find((kind) => ERROR_CODES[kind] === code) ?? "Internal";
 }
 
-const KINDS: readonly ErrorKind[] = Object.keys(ERROR_CODES).filter(isKind);
+/** Every kind, in the order of {@linkcode ERROR_CODES}. */
+export const ERROR_KINDS: readonly ErrorKind[] = Object.keys(ERROR_CODES).filter(isKind);
 
 function isKind(value: unknown): value is ErrorKind {
   return typeof value === "string" && Object.hasOwn(ERROR_CODES, value);

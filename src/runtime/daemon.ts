@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { Reaper } from "../linux/reaper.ts";
-import { daemonContract, eventNotification } from "../rpc/daemon_contract.ts";
+import { daemonContract, daemonErrors, eventNotification } from "../rpc/daemon_contract.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import { bindContract } from "../rpc/handlers.ts";
 import { openrpcDocument } from "../rpc/openrpc.ts";
@@ -111,6 +111,7 @@ export class Daemon implements AsyncDisposable {
       openrpcDocument(daemonContract, {
         title: "berth",
         version: VERSION,
+        errors: daemonErrors,
         notifications: [eventNotification],
       });
     daemon.#server = await Server.listen(config.socket.path, {
