@@ -50,6 +50,8 @@ Deno.test("exec says by its exit status what went wrong", async () => {
       const [args, code, message] of [
         [["c", "nosuch"], 127, /nosuch/],
         [["c", "/etc/passwd"], 126, /permission denied/],
+        [["c", "/etc"], 126, /"\/etc"/],
+        [["c", "/bin/sh/x"], 127, /not a directory/],
         [["gone", "true"], 125, /gone/],
         [["-u", "nobody-such", "c", "true"], 125, /nobody-such/],
       ] as const

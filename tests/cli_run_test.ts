@@ -57,6 +57,8 @@ Deno.test("run says by its exit status what went wrong, and leaves nothing of it
       [[...run, "--", "nosuch"], 127, /nosuch/],
       [[...run, "--", "/no/such"], 127, /no such file/],
       [[...run, "--", "/etc/passwd"], 126, /permission denied/],
+      [[...run, "--", "/etc"], 126, /"\/etc"/],
+      [[...run, "--", "/bin/sh/x"], 127, /not a directory/],
       [[...run, "--runtime", "/no/runtime", "--", "true"], 125, /runtime/],
       [[...run, "--mount", "src=/no/src,dst=/mnt", "--", "true"], 125, /\/no\/src/],
       [[...run, "--user", "nobody-such", "--", "true"], 125, /nobody-such/],

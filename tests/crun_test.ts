@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { RuntimeError } from "../src/rpc/errors.ts";
+import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
@@ -119,4 +120,20 @@ Deno.test("crun fails in its own words, kills with all, has a terminal", async (
   }
   await Deno.remove(stdout);
   await audit.assertClean();
+});
+
+Deno.test("what crun cannot execute is 126 and what is not there 127", async () => {
+  await using daemon = await TestDaemon.start();
+  const run = ["run", "--runtime", await crun(daemon), ...rootfsArgs(daemon), "--"];
+  for (
+    const [command, code] of [
+      ["/etc/passwd", 126],
+      ["/etc", 126],
+      ["/bin/sh/x", 127],
+      ["/no/such", 127],
+    ] as const
+  ) {
+    const result = await cli(daemon, [...run, command]);
+    assert.equal(result.code, code, result.stderr);
+  }
 });

@@ -19,15 +19,17 @@ export class CliError extends Error {
 }
 
 // What runc 1.x and crun 1.x say when the command is missing or may not be executed. runc names the
-// `exec` of the command first, which tells it from a missing mount source or working directory.
+// `exec` of the command first, which tells it from a missing mount source or working directory. A
+// path that leads through a file leads nowhere: 127, as dockerd has it. A directory is "permission
+// denied" or "is a directory" to runc (as Go changed its mind), "operation not permitted" to crun.
 const NOT_FOUND = [
   /executable file .*not found/i,
-  /\bexec: .*no such file or directory/i,
-  /open executable: no such file or directory/i,
+  /\bexec: .*(no such file or directory|not a directory)/i,
+  /open executable: (no such file or directory|not a directory)/i,
 ];
 const CANNOT_EXECUTE = [
   /\bexec: .*(permission denied|is a directory)/i,
-  /open executable: (permission denied|is a directory)/i,
+  /open executable: (permission denied|is a directory|operation not permitted)/i,
   /exec format error/i,
 ];
 

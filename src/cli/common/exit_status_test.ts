@@ -13,6 +13,8 @@ Deno.test("a command that does not exist is 127, as runc and crun say it", () =>
       'runc create failed: unable to start container process: exec: "nosuch": executable file not found in $PATH',
       'runc create failed: unable to start container process: exec: "/nosuch": stat /nosuch: no such file or directory',
       'exec failed: unable to start container process: exec: "/bin/x": stat /bin/x: no such file or directory',
+      'runc create failed: unable to start container process: exec: "/bin/echo/x": stat /bin/echo/x: not a directory',
+      "open executable: Not a directory",
       "executable file `nosuch` not found in $PATH: No such file or directory",
       "executable file `nosuch' not found in $PATH: No such file or directory",
     ]
@@ -27,6 +29,7 @@ Deno.test("a command that cannot be executed is 126", () => {
       'exec: "/bin": is a directory: unknown',
       "exec /data: exec format error",
       "open executable: Permission denied",
+      "open executable: Operation not permitted",
     ]
   ) assert.equal(exitStatusOf(runtimeError(text)), 126, text);
 });
@@ -37,6 +40,7 @@ Deno.test("any other failure is 125", () => {
       'runc create failed: unable to start container process: error during container init: error mounting "/no/src" to rootfs at "/mnt": stat /no/src: no such file or directory',
       'runc create failed: unable to start container process: chdir to cwd ("/no") set in config.json failed: no such file or directory',
       "mount `/no/src` to `mnt`: No such file or directory",
+      'runc create failed: unable to start container process: error during container init: error mounting "/etc/passwd" to rootfs at "/tmp": not a directory',
     ]
   ) assert.equal(exitStatusOf(runtimeError(text)), 125, text);
   assert.equal(exitStatusOf(new NotFoundError("no container x")), 125);
