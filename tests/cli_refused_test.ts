@@ -51,6 +51,13 @@ Deno.test("an empty path and an unknown mount option are refused", async () => {
       ["run", "--rootfs", "", "--", "true"],
       ["run", "--bundle", ""],
       ["restore", "--path", "", "x"],
+      ["checkpoint", "--path", "", "x"],
+      ["ps", "--socket", ""],
+      ["--socket", "", "ps"],
+      ["shim", "state", "--bundle", ""],
+      ["run", ...rootfsArgs(daemon), "--cwd", "", "--", "true"],
+      ["run", ...rootfsArgs(daemon), "--cgroup-parent", "", "--", "true"],
+      ["exec", "--cwd", "", "x", "true"],
       ["run", ...rootfsArgs(daemon), "-v", "/tmp:/mnt:readonly", "--", "true"],
     ]
   ) {
@@ -58,4 +65,23 @@ Deno.test("an empty path and an unknown mount option are refused", async () => {
     assert.equal(code, 125, args.join(" "));
     assert.match(stderr, /^berth: option '[^\n]* is invalid\. [^\n]+\n$/);
   }
+});
+
+Deno.test("an empty BERTH_SOCKET is as good as none", async () => {
+  await using daemon = TestDaemon.prepare();
+  const { code, stderr } = await cli(daemon, ["ps"], { env: { BERTH_SOCKET: "" } });
+  // Somebody may have a daemon there.
+  if (code !== 0) assert.match(stderr, /^berth: no daemon listens on \/run\/berth\/berth\.sock: /);
+});
+
+Deno.test("help of a verb that is none is an error", async () => {
+  await using daemon = TestDaemon.prepare();
+  assert.deepEqual(await cli(daemon, ["help", "nosuch"]), {
+    code: 125,
+    stdout: "",
+    stderr: "berth: unknown command 'nosuch'\n",
+  });
+  const known = await cli(daemon, ["help", "rm"]);
+  assert.deepEqual([known.code, known.stderr], [0, ""]);
+  assert.match(known.stdout, /^Usage: berth rm /);
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { UnavailableError } from "../rpc/errors.ts";
-import { verb, withSocket } from "./common/command.ts";
+import { somePath, verb, withSocket } from "./common/command.ts";
 import { absolute } from "./common/container_options.ts";
 import { Daemon, isConnecting } from "./common/daemon.ts";
 import { CliError } from "./common/exit_status.ts";
@@ -24,7 +24,7 @@ export function checkpointCommand(): Command {
     "berth checkpoint --exit web",
     "berth restore web",
   ))
-    .option("--path <dir>", "where to; <root>/checkpoints/<id> when left out")
+    .option("--path <dir>", "where to; <root>/checkpoints/<id> when left out", somePath)
     .option("--exit", "stop the container afterwards")
     .argument("<id>", "container")
     .action(async (id: string, options: CheckpointOptions, command: Command) => {

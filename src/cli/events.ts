@@ -25,7 +25,7 @@ export function eventsCommand(): Command {
     .option("--after <seq>", "first those after this sequence number; 0: all kept", parseWhole(0))
     .option("--id <id>", "only of this container; may be repeated", collect)
     .addOption(
-      new Option("--type <type>", `only of this type; may be repeated (${EVENT_TYPES.join(", ")})`)
+      new Option("--type <type>", "only of this type; may be repeated").choices(EVENT_TYPES)
         .argParser(collectType),
     )
     .action(async (options: EventsOptions, command: Command) => {

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { readJson } from "../oci/bundle.ts";
 import { resolveUser } from "../oci/passwd.ts";
 import type { OciProcess } from "../rpc/schemas.ts";
-import { collect, commandOf, verb, withSocket } from "./common/command.ts";
+import { collect, commandOf, somePath, verb, withSocket } from "./common/command.ts";
 import { environmentEntry } from "./common/container_options.ts";
 import { Daemon } from "./common/daemon.ts";
 import { CliError } from "./common/exit_status.ts";
@@ -38,7 +38,7 @@ export function execCommand(): Command {
     .option("-t, --tty", "give the process a terminal")
     .option("-d, --detach", "do not stay: print the exec id; output is discarded")
     .option("-e, --env <k=v>", "environment variable besides the container's", collect)
-    .option("-w, --cwd <dir>", "working directory")
+    .option("-w, --cwd <dir>", "working directory", somePath)
     .option("-u, --user <user>", "user[:group], names or numbers")
     .option("--exec-id <id>", "the process's id; a random one when left out")
     .argument("<id>", "container")

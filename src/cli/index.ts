@@ -5,6 +5,7 @@ import { VERSION } from "../version.ts";
 import { attachCommand } from "./attach.ts";
 import { callCommand } from "./call.ts";
 import { checkpointCommand } from "./checkpoint.ts";
+import { somePath } from "./common/command.ts";
 import { exitStatusOf } from "./common/exit_status.ts";
 import { completionCommand } from "./completion.ts";
 import { configCommand } from "./config.ts";
@@ -12,6 +13,7 @@ import { createCommand } from "./create.ts";
 import { daemonCommand } from "./daemon.ts";
 import { eventsCommand } from "./events.ts";
 import { execCommand } from "./exec.ts";
+import { helpCommand } from "./help.ts";
 import { inspectCommand } from "./inspect.ts";
 import { killCommand } from "./kill.ts";
 import { logsCommand } from "./logs.ts";
@@ -35,7 +37,7 @@ export function berthProgram(): Command {
   const program = new Command("berth")
     .description("Runs OCI containers that outlive their daemon.")
     .version(VERSION, "-V, --version")
-    .option("--socket <path>", "the daemon's socket, for any verb")
+    .option("--socket <path>", "the daemon's socket, for any verb", somePath)
     .enablePositionalOptions()
     .configureHelp({ showGlobalOptions: false })
     .addHelpText("after", "\nExample:\n  berth run --rm -it --rootfs ./rootfs -- sh");
@@ -70,6 +72,7 @@ export function berthProgram(): Command {
       shimCommand(),
       completionCommand(),
       versionCommand(),
+      helpCommand(),
     ],
   };
   for (const [heading, commands] of Object.entries(groups)) {
@@ -79,11 +82,13 @@ export function berthProgram(): Command {
     }
   }
   for (const command of [program, ...program.commands]) tellUsageErrors(command);
-  return program.helpCommand(true);
+  return program.helpCommand(false);
 }
 
 /** Runs the command line and answers the exit status. Errors are told in one line. */
 export async function runCli(args: readonly string[]): Promise<number> {
+  // As a shell has it: set to nothing is not set.
+  if (Deno.env.get("BERTH_SOCKET") === "") Deno.env.delete("BERTH_SOCKET");
   try {
     await berthProgram().parseAsync(args, { from: "user" });
     return Deno.exitCode;

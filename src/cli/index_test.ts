@@ -34,11 +34,65 @@ Deno.test("what stands behind the container's command is not berth's", async () 
   }
 });
 
-Deno.test("the completion script is valid and offers verbs and options", async () => {
-  const script = `${bashCompletion(berthProgram())}
-COMP_WORDS=(berth ru); COMP_CWORD=1; _berth; echo "\${COMPREPLY[*]}"
-COMP_WORDS=(berth logs --ta); COMP_CWORD=2; _berth; echo "\${COMPREPLY[*]}"`;
-  const { stdout, success } = await new Deno.Command("bash", { args: ["-c", script] }).output();
-  assert.ok(success);
-  assert.equal(new TextDecoder().decode(stdout), "run\n--tail\n");
+/** What bash would offer for the last of each list of words; `berth ps -q` says `ID`. */
+async function completions(lines: readonly (readonly string[])[]): Promise<string[]> {
+  const calls = lines.map((words) =>
+    `COMP_WORDS=(berth ${words.map((word) => `'${word}'`).join(" ")})
+COMP_CWORD=${words.length}; _berth; echo "\${COMPREPLY[*]}"`
+  );
+  const script = [bashCompletion(berthProgram()), 'berth() { echo "ID${*:3}"; }', ...calls];
+  const { stdout, stderr, success } = await new Deno.Command("bash", {
+    args: ["-u", "-c", script.join("\n")],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout).split("\n").slice(0, -1);
+}
+
+Deno.test("the completion script offers verbs, options, their choices and container ids", async () => {
+  const cases: readonly (readonly [words: readonly string[], offered: string])[] = [
+    [["ru"], "run"],
+    [["hel"], "help"],
+    [["--so"], "--socket"],
+    [["--socket", "/x", "ru"], "run"],
+    [["--socket", "=", "/x", "ru"], "run"],
+    [["help", "restor"], "restore"],
+    [["completion", ""], "bash"],
+    [["logs", "--ta"], "--tail"],
+    [["logs", "--hel"], "--help"],
+    [["daemon", "--print"], "--print-unit"],
+    [["rm", "--ins"], ""],
+    [["logs", ""], "ID"],
+    [["logs", "web", ""], ""],
+    [["rm", "-f", "web", ""], "ID"],
+    [["logs", "--tail", ""], ""],
+    [["logs", "--tail", "5", ""], "ID"],
+    [["logs", "--socket", "/x", ""], "ID--socket /x"],
+    [["--socket", "=", "/x", "rm", ""], "ID--socket /x"],
+    [["events", "--id", ""], "ID"],
+    [["events", "--type", "check"], "checkpointed"],
+    [["events", "--type", "=", "check"], "checkpointed"],
+    [["run", "--net", ""], "none host"],
+    [["exec", ""], "ID"],
+    [["exec", "-it", ""], "ID"],
+    [["exec", "web", "--us"], ""],
+    [["run", "ls", "--ro"], ""],
+    [["restore", ""], ""],
+  ];
+  assert.deepEqual(
+    await completions(cases.map(([words]) => words)),
+    cases.map(([, offered]) => offered),
+  );
+});
+
+Deno.test("completion knows every verb and every option that help shows", async () => {
+  const verbs = berthProgram().commands.map((command) => command.name());
+  const [offered = "", ...options] = await completions([[""], ...verbs.map((verb) => [verb, "-"])]);
+  assert.deepEqual(offered.split(" "), verbs);
+  for (const [index, command] of berthProgram().commands.entries()) {
+    if (command.name() === "daemon") continue;
+    const shown = command.helpInformation().matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm);
+    const names = Array.from(shown, ([, name = ""]) => name);
+    const known = options[index]?.split(" ") ?? [];
+    assert.deepEqual(names.filter((name) => !known.includes(name)), [], command.name());
+  }
 });

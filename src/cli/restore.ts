@@ -27,7 +27,7 @@ export function restoreCommand(): Command {
       somePath,
     )
     .option("-i, --interactive", "keep standard input open, for berth attach")
-    .argument("<id>", "container to make")
+    .argument("<new-id>", "container to make")
     .action(async (id: string, options: RestoreOptions, command: Command) => {
       using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
       const { root } = await daemon.call("daemon.info", {});

@@ -18,7 +18,7 @@ export function withSocket(command: Command): Command {
   return command.addOption(
     new Option("--socket <path>", "the daemon's socket").env("BERTH_SOCKET").default(
       DEFAULT_SOCKET,
-    ),
+    ).argParser(somePath),
   );
 }
 

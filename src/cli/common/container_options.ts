@@ -64,7 +64,7 @@ export function withContainer(command: Command): Command {
       )
       .option("--bundle <dir>", "OCI bundle whose config.json is used as it is", somePath)
       .option("-e, --env <k=v>", "environment variable; K alone: as it is here", collect)
-      .option("-w, --cwd <dir>", "working directory in the container")
+      .option("-w, --cwd <dir>", "working directory in the container", somePath)
       .option("-u, --user <user>", "user[:group], names or numbers")
       .option(
         "--mount <spec>",
@@ -81,9 +81,13 @@ export function withContainer(command: Command): Command {
         ]),
       )
       .option("-l, --label <k=v>", "label; may be repeated", collectLabel)
-      .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path")
+      .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path", somePath)
       .option("--group <name>", "share one shim process with the group's other containers")
-      .option("--cgroup-parent <path>", "cgroup that holds the container's, named by its id")
+      .option(
+        "--cgroup-parent <path>",
+        "cgroup that holds the container's, named by its id",
+        somePath,
+      )
       .option("--no-pivot", "do not use pivot_root, for a root filesystem on a ramdisk"),
   );
 }
