@@ -217,6 +217,27 @@ Deno.test("events prints what has happened and what happens, across a restart of
   assert.equal((await within("its end without a reader", people.status)).code, 141);
 });
 
+Deno.test("events after one that there is not says so and goes on with what there is", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "a", "true");
+  await daemon.client.call("container.wait", { id: "a" });
+  const child = cliCommand(daemon, ["events", "--after", "99"], {
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const told = child.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  assert.equal(
+    (await within("a message", told.read())).value,
+    "berth: there is no event 99, the last one is 3: going on with all that are kept\n",
+  );
+  const events = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  assert.match((await within("an event", events.read())).value ?? "", /^\S+Z +1 +create +a /);
+  child.kill("SIGTERM");
+  await child.status;
+  await Promise.all([told.cancel(), events.cancel()]);
+});
+
 Deno.test("stats and top tell what containers use", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "busy", "sh", "-c", "while :; do :; done");

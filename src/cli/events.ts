@@ -37,7 +37,12 @@ export function eventsCommand(): Command {
           ...(options.type && { types: options.type }),
         },
         (event) => options.json ? printJson(event) : print(eventLine(event)),
-        () => say("berth: some of the events asked for are no longer kept"),
+        ({ after, latest }) =>
+          say(
+            after > latest
+              ? `berth: there is no event ${after}, the last one is ${latest}: going on with all that are kept`
+              : "berth: some of the events asked for are no longer kept",
+          ),
       );
     });
 }

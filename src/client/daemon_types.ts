@@ -553,7 +553,7 @@ export interface DaemonMethods {
       readonly oldest: number;
       /** Highest seq so far; 0 if none. */
       readonly latest: number;
-      /** Events after `after` are no longer kept. */
+      /** Events after `after` are no longer kept; or `after` is beyond `latest`, and all that are kept are sent. */
       readonly gap: boolean;
     };
   };

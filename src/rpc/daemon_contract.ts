@@ -275,9 +275,13 @@ export const daemonContract = {
       subscription: z.string().meta({ description: "Names it in notifications and to end it" }),
       oldest: z.int().meta({ description: "Lowest seq still kept; 0 if none" }),
       latest: z.int().meta({ description: "Highest seq so far; 0 if none" }),
-      gap: z.boolean().meta({ description: "Events after `after` are no longer kept" }),
+      gap: z.boolean().meta({
+        description:
+          "Events after `after` are no longer kept; or `after` is beyond `latest`, and " +
+          "all that are kept are sent",
+      }),
     }),
-    {},
+    { ResourceExhausted: "this connection has too many subscriptions, or as for any method" },
   ),
   "events.unsubscribe": method(
     "events.unsubscribe",

@@ -142,12 +142,13 @@ export class Daemon implements Disposable {
   /**
    * Gives `listener` each event after `after` (none: from now on), without gap or repetition, and
    * goes on where it was when the daemon comes back; for ever, unless an error ends it. `onGap` is
-   * told when events that were asked for are no longer kept.
+   * told when events that were asked for are no longer kept, or when there is none yet that `after`
+   * names, as where the state was removed meanwhile: then all that are kept come.
    */
   async follow(
     params: ParamsOf<DaemonContract, "events.subscribe">,
     listener: (event: Event) => void,
-    onGap: () => void,
+    onGap: (asked: { readonly after: number; readonly latest: number }) => void,
   ): Promise<never> {
     let after = params.after;
     this.#onEvent = (event) => {
@@ -159,8 +160,10 @@ export class Daemon implements Disposable {
         ...params,
         ...(after !== undefined && { after }),
       });
-      after ??= answer.latest;
-      if (answer.gap) onGap();
+      const { latest } = answer;
+      after ??= latest;
+      if (answer.gap) onGap({ after, latest });
+      if (after > latest) after = 0;
       await this.#peer.closed;
     }
   }
