@@ -12,11 +12,12 @@ export interface Invocation {
 /**
  * Tells the role from the arguments, and else from the name that berth was called by: a link `berthd`
  * is the daemon, `berth-shim` a shim. Arguments come first, since berth calls its own file with them,
- * whatever that is called.
+ * whatever that is called: as daemon, as shim, and to remove a container once it has exited.
  */
 export function parseInvocation(name: string, args: readonly string[]): Invocation {
   if (args[0] === "daemon") return { role: "daemon", args: args.slice(1) };
   if (args[0] === "shim" && args[1] === "serve") return { role: "shim", args: args.slice(1) };
+  if (args[0] === "rm" && args[1] === "--after-exit") return { role: "cli", args: [...args] };
   switch (name.slice(name.lastIndexOf("/") + 1)) {
     case "berthd":
       return { role: "daemon", args: [...args] };

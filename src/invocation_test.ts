@@ -28,6 +28,8 @@ Deno.test("the first argument chooses the role of a file called berthd, too", ()
     role: "shim",
     args: ["serve", "--control", "/c"],
   });
+  const remove = ["rm", "--after-exit", "--socket", "/s", "web"];
+  assert.deepEqual(parseInvocation("/opt/berthd", remove), { role: "cli", args: remove });
 });
 
 Deno.test("a link chooses the role by its name, and takes all arguments", () => {

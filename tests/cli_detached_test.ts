@@ -4,7 +4,7 @@ import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until, within } from "./harness/poll.ts";
 import { openFiles, processesOf } from "./harness/processes.ts";
-import { baseName } from "./harness/run.ts";
+import { baseName, program } from "./harness/run.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];
 
@@ -102,6 +102,20 @@ Deno.test("create, start and attach give what run gives", async () => {
     stdout: "6\n4\n",
     stderr: "",
   });
+});
+
+Deno.test("what waits to remove a container does so where berth's file is called berthd", async () => {
+  await using daemon = await TestDaemon.start();
+  const run = ["run", "-d", "--name", "a", ...rootfsArgs(daemon), ...sh("exit 0")];
+  assert.equal((await cli(daemon, run)).code, 0);
+  const [file = "", ...none] = program();
+  assert.deepEqual(none, [], "this test needs the file that deno task test makes");
+  await Deno.symlink(file, `${daemon.dir}/berthd`);
+  const { code, stdout } = await new Deno.Command(`${daemon.dir}/berthd`, {
+    args: ["rm", "--after-exit", "--socket", daemon.socket, "a"],
+    stdin: "null",
+  }).output();
+  assert.deepEqual([code, new TextDecoder().decode(stdout)], [0, "a\n"]);
 });
 
 Deno.test("attach shows what comes, and a second one to the same pipe is refused", async () => {
