@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
+import { SIGKILL } from "../linux/signals.ts";
 import type { ContainerState } from "../rpc/schemas.ts";
 import { verb, withJson, withSocket } from "./common/command.ts";
 import { Daemon } from "./common/daemon.ts";
@@ -60,10 +61,15 @@ function statusOf({ status, shim }: ContainerState): string {
   return shim === "connected" || shim === "none" ? status : `${status} (shim ${shim})`;
 }
 
+/**
+ * The OOM killer kills with SIGKILL, so that it is no reason for any other end. Whether this SIGKILL
+ * was its own nobody tells: the kernel only counts how many processes of a cgroup it has killed.
+ */
 function exitOf(container: ContainerState): string {
-  if (container.exitStatus === undefined) return "-";
-  const doubt = container.exitStatusUnknown ? "?" : "";
-  return `${container.exitStatus}${doubt}${container.oomKilled ? " oom" : ""}`;
+  const { exitStatus, exitStatusUnknown, oomKilled } = container;
+  if (exitStatus === undefined) return "-";
+  const oom = oomKilled && exitStatus === 128 + SIGKILL;
+  return `${exitStatus}${exitStatusUnknown ? "?" : ""}${oom ? " oom" : ""}`;
 }
 
 /** The label that the command line sets, or what the bundle's spec says. */

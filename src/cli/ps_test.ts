@@ -32,14 +32,26 @@ Deno.test("containers are listed oldest first with what a person wants to know",
     labels: {},
     createdAt: "2026-01-01T00:00:00.000Z",
   };
+  const stoppedByTerm: ContainerState = {
+    ...stopped,
+    id: "term",
+    exitStatus: 143,
+    exitStatusUnknown: false,
+    createdAt: "2026-01-01T00:00:05.000Z",
+  };
   const away: ContainerState = { ...base, id: "zz", shim: "unavailable" };
   assert.deepEqual(
-    containerTable([base, stopped, away], Date.parse("2026-01-01T00:00:20Z"), undefined),
+    containerTable(
+      [base, stopped, stoppedByTerm, away],
+      Date.parse("2026-01-01T00:00:20Z"),
+      undefined,
+    ),
     [
-      "ID    PID   STATUS                           EXIT   AGE   RUNTIME   COMMAND",
-      "old     -   stopped                      137? oom   20s   runc",
-      "web    42   running                             -   10s   runc      httpd -f",
-      "zz     42   running (shim unavailable)          -   10s   runc      httpd -f",
+      "ID     PID   STATUS                           EXIT   AGE   RUNTIME   COMMAND",
+      "old      -   stopped                      137? oom   20s   runc",
+      "term     -   stopped                           143   15s   runc",
+      "web     42   running                             -   10s   runc      httpd -f",
+      "zz      42   running (shim unavailable)          -   10s   runc      httpd -f",
     ],
   );
 });
