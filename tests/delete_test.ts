@@ -223,3 +223,20 @@ Deno.test("deletes at the same time all get the one answer", async () => {
   for (const answer of answers) assert.deepEqual(answer, exit);
   assert.equal(await told(daemon, "popular"), "create start exit delete");
 });
+
+Deno.test("a delete that names an instance leaves another container of its id alone", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await daemon.run("a", ["sleep", "1000"]);
+  const { instance: old } = await client.call("container.state", { id: "a" });
+  await client.call("container.delete", { id: "a", instance: old, force: true });
+  await daemon.run("a", ["sleep", "1000"]);
+  const { instance, status } = await client.call("container.state", { id: "a" });
+  assert.notEqual(instance, old);
+  assert.equal(status, "running");
+  await assert.rejects(
+    client.call("container.delete", { id: "a", instance: old, force: true }),
+    (error) => error instanceof NotFoundError && error.data.id === "a",
+  );
+  assert.equal((await client.call("container.state", { id: "a" })).status, "running");
+});

@@ -15,6 +15,8 @@ export type ExecParams = Omit<DaemonMethods["container.exec"]["params"], "id">;
 export interface DeleteOptions extends CallOptions {
   /** Also when it runs: kills it first. */
   readonly force?: boolean;
+  /** Only where it is still this instance, as its state has told it: else `NotFoundError`. */
+  readonly instance?: string;
 }
 
 /** Options of {@linkcode Container.checkpoint}. */
@@ -96,7 +98,7 @@ export class Container extends ContainerProcess {
 
   /** Removes the stopped or created container, with `force` also a running one. */
   async delete(options: DeleteOptions = {}): Promise<DeleteResult> {
-    const { force, ...rest } = options;
-    return await this.call("container.delete", { id: this.id, force }, rest);
+    const { force, instance, ...rest } = options;
+    return await this.call("container.delete", { id: this.id, force, instance }, rest);
   }
 }

@@ -530,6 +530,8 @@ export interface DaemonMethods {
       readonly id: string;
       /** Also a running one: kill it first. */
       readonly force?: boolean | undefined;
+      /** Only the container of this instance, not another one that has its id by now. */
+      readonly instance?: string | undefined;
     };
     /** What is answered. */
     readonly result: DeleteResult;

@@ -256,10 +256,14 @@ export const daemonContract = {
     "Removes a stopped or created container; with force also a running one.",
     target.extend({
       force: z.boolean().optional().meta({ description: "Also a running one: kill it first" }),
+      instance: z.string().optional().meta({
+        description: "Only the container of this instance, not another one that has its id by now",
+      }),
     }),
     deleteResult,
     {
       ...asksRuntime,
+      NotFound: "no such container, or it is not of this instance",
       FailedPrecondition: "it runs, and `force` is not set; or a mount of it is busy",
     },
   ),

@@ -71,7 +71,8 @@ export function daemonMethods(
     "container.stats": ({ id }) => runtime.get(id).stats(),
     "container.update": ({ id, resources }) => runtime.get(id).call("shim.update", { resources }),
     "container.checkpoint": ({ id, ...rest }) => runtime.get(id).call("shim.checkpoint", rest),
-    "container.delete": ({ id, force }) => runtime.get(id).delete(force ?? false),
+    "container.delete": ({ id, force, instance }) =>
+      runtime.get(id, instance).delete(force ?? false),
     "events.subscribe": (params, { peer }) => subscribers.subscribe(peer, params),
     "events.unsubscribe": ({ subscription }, { peer }) =>
       subscribers.unsubscribe(peer, subscription),

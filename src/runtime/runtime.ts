@@ -176,12 +176,17 @@ export class Runtime implements AsyncDisposable {
   /**
    * Finds a container.
    *
-   * @throws {NotFoundError} if there is none of this id.
+   * @throws {NotFoundError} if there is none of this id, or another one than that of `instance`.
    */
-  get(id: string): Container {
+  get(id: string, instance?: string): Container {
     const container = this.#containers.get(id);
     if (container === undefined) {
       throw new NotFoundError(`no container ${id}`, { data: { id } });
+    }
+    if (instance !== undefined && instance !== container.bundle.record.instance) {
+      throw new NotFoundError(`the container ${id} that there is now is another one`, {
+        data: { id },
+      });
     }
     return container;
   }

@@ -54,25 +54,36 @@ async function removeState(
   state: ContainerState,
   force: boolean,
 ): Promise<void> {
-  const { id } = state;
+  const { id, instance } = state;
   try {
-    await daemon.callAcrossRestarts("container.delete", { id, ...(force && { force }) });
+    await daemon.callAcrossRestarts("container.delete", { id, instance, ...(force && { force }) });
   } catch (error) {
     // Somebody else was faster, or the daemon went away after it had done it.
     if (!(error instanceof NotFoundError)) throw error;
+    // Another one that has its id by now has the log, too.
+    if (await isTaken(daemon, id)) return removeLeftovers(root, state, { log: false });
   }
   removeLeftovers(root, state);
 }
 
+async function isTaken(daemon: Daemon, id: string): Promise<boolean> {
+  const { containers } = await daemon.callAcrossRestarts("container.list", {});
+  return containers.some((container) => container.id === id);
+}
+
 /**
- * Removes what the command line made beside a container: its log, FIFOs and overlay. `state` is the
- * container's as it was before the delete. Nothing outside `root` is touched, whatever a label says,
+ * Removes what the command line made beside a container: its log, unless that is not to be, FIFOs and
+ * overlay. `state` is the container's as it was before the delete. Nothing outside `root` is touched, whatever a label says,
  * but for FIFOs of this user's own. What this user may not remove is told and stays.
  */
-export function removeLeftovers(root: string, state: ContainerState): void {
+export function removeLeftovers(
+  root: string,
+  state: ContainerState,
+  what: { readonly log: boolean } = { log: true },
+): void {
   const { id, labels: { [OVERLAY_LABEL]: overlay } } = state;
   const log = filePath(state.stdout);
-  if (log === logPath(root, id)) unlessRefused(log, () => removeLog(root, id));
+  if (what.log && log === logPath(root, id)) unlessRefused(log, () => removeLog(root, id));
   const io = ioPlace(root, state);
   if (io !== undefined && isOwnIoPlace(root, io)) unlessRefused(io, () => removePlace(io));
   if (overlay !== undefined && isPlace(root, "overlay", id, overlay)) {

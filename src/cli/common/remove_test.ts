@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { NotFoundError } from "../../rpc/errors.ts";
+import { isRecord } from "../../rpc/to_wire.ts";
+import { Server } from "../../rpc/server.ts";
+import { Daemon } from "./daemon.ts";
+import { logPath } from "./places.ts";
+import { removeInstance } from "./remove.ts";
+
+/** A container as a daemon tells it, as far as removing looks at it. */
+function state(root: string, instance: string) {
+  return { id: "web", instance, stdin: "", stdout: `file://${logPath(root, "web")}`, labels: {} };
+}
+
+Deno.test("--rm spares a container that got the id after its instance was looked at", async () => {
+  const root = await Deno.makeTempDir({ prefix: "berth-remove-" });
+  try {
+    await Deno.mkdir(`${root}/logs`);
+    await Deno.writeTextFile(logPath(root, "web"), "the new one's");
+    const deletes: unknown[] = [];
+    await using _server = await Server.listen(`${root}/s`, {
+      handlers: {
+        "container.state": () => state(root, "old"),
+        "container.delete": (params) => {
+          deletes.push(params);
+          if (isRecord(params) && params.instance === "new") return {};
+          throw new NotFoundError("another one");
+        },
+        "container.list": () => ({ containers: [state(root, "new")] }),
+      },
+    });
+    using daemon = await Daemon.connect(`${root}/s`);
+    await removeInstance(daemon, root, "web", "old", false);
+    assert.deepEqual(deletes, [{ id: "web", instance: "old" }]);
+    assert.equal(await Deno.readTextFile(logPath(root, "web")), "the new one's");
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
