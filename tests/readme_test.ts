@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { cgroupHierarchies } from "../src/linux/cgroup.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { within } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { program } from "./harness/run.ts";
 
@@ -67,6 +68,36 @@ Deno.test("the Python of the README works", async () => {
   const said = await run(daemon, ["python3", "-c"], python);
   assert.equal(said, `${(await daemon.client.call("daemon.info", {})).version}\n['seen']\n`);
   await daemon.client.call("container.delete", { id: "seen", force: true });
+});
+
+Deno.test("the TypeScript of the README works outside of the repository, in both ways", async () => {
+  await using daemon = await prepare();
+  await daemon.run("seen", ["sleep", "1000"]);
+  await Deno.symlink(new URL("..", import.meta.url), `${daemon.dir}/berth`);
+  const [code = "", ...more] = blocks("ts");
+  const [config = ""] = blocks("json");
+  assert.deepEqual(more, []);
+  const app = `${daemon.dir}/app.ts`;
+  const firstEvent = async (...options: string[]) => {
+    await using child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", ...options, "app.ts"],
+      cwd: daemon.dir,
+      env: { BERTH_SOCKET: daemon.socket },
+      stdin: "null",
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    const { value } = await within("an event", reader.read());
+    await reader.cancel();
+    return value?.split("\n", 1)[0];
+  };
+  assert.ok(README.includes("`deno run -A --config berth/deno.json app.ts`"));
+  await Deno.writeTextFile(app, code);
+  assert.equal(await firstEvent("--config", "berth/deno.json"), "create seen");
+
+  await Deno.writeTextFile(`${daemon.dir}/deno.json`, config);
+  await Deno.writeTextFile(app, code.replace("./berth/mod.ts", "@berth/berth"));
+  assert.equal(await firstEvent(), "create seen");
 });
 
 Deno.test("every file that the README points to is there", async () => {
