@@ -348,10 +348,15 @@ Deno.test("rpc.discover is a valid OpenRPC document of every method", async () =
       only(descriptor, ["name", "schema"], ["description", "required"]);
       assert.equal(typeof descriptor.schema, "object");
     }
-    for (const { $ref } of method.errors) {
-      const error = result.components.errors[$ref.replace("#/components/errors/", "")];
-      only(error, ["code", "message"]);
-    }
+    const codes = method.errors.map((own: JsonObject) => {
+      const { $ref } = own;
+      const error = typeof $ref === "string"
+        ? result.components.errors[$ref.replace("#/components/errors/", "")]
+        : own;
+      only(error, ["code", "message"], ["data"]);
+      return error.code;
+    });
+    assert.equal(new Set(codes).size, codes.length, `${method.name}: each code once`);
   }
   // Every reference within it leads somewhere.
   for (const [, path = ""] of JSON.stringify(result).matchAll(/"\$ref":"#\/([^"]*)"/g)) {
