@@ -73,8 +73,9 @@ async function isTaken(daemon: Daemon, id: string): Promise<boolean> {
 
 /**
  * Removes what the command line made beside a container: its log, unless that is not to be, FIFOs and
- * overlay. `state` is the container's as it was before the delete. Nothing outside `root` is touched, whatever a label says,
- * but for FIFOs of this user's own. What this user may not remove is told and stays.
+ * overlay. `state` is the container's as it was before the delete. Nothing outside `root` is
+ * touched, whatever a label says, but for FIFOs of this user's own. What this user may not remove is
+ * told and stays.
  */
 export function removeLeftovers(
   root: string,
