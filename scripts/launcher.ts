@@ -25,7 +25,7 @@ export async function writeLauncher(main: string): Promise<string> {
   const path = `${main.slice(0, main.lastIndexOf("/"))}/berth`;
   const argv = [Deno.execPath(), ...RUN_FLAGS, main];
   const text = `#!/bin/sh
-export BERTH_ARGV0="$0"
+export BERTH_ARGV0="$0" DENO_NO_UPDATE_CHECK=1
 exec ${argv.map(quote).join(" ")} "$@"
 `;
   await Deno.writeTextFile(path, text, { mode: 0o755 });

@@ -59,5 +59,6 @@ whole() { [ -s "$dir/deno" ] && [ -s "$dir/main.js" ]; }
 [ -e /proc/self ] || fail "/proc is not mounted"
 whole || unpack
 [ -O "$cache" ] && [ -O "$dir" ] || fail "$dir belongs to another user: not running from it"
-export BERTH_ARGV0="$0" BERTH_FILE="$file" DENO_DIR="$dir/cache"
+# Deno would ask its makers' server for a newer Deno at each start.
+export BERTH_ARGV0="$0" BERTH_FILE="$file" DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1
 exec "$dir/deno" @FLAGS@ "$dir/main.js" "$@"

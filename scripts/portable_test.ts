@@ -4,7 +4,7 @@ import { writePortable } from "./portable.ts";
 
 /** Stands in for Deno: tells what it was started with, and its own pid. */
 const FAKE_DENO = `#!/bin/sh
-echo "pid=$$ name=$BERTH_ARGV0 file=$BERTH_FILE self=$0"
+echo "pid=$$ name=$BERTH_ARGV0 file=$BERTH_FILE self=$0 quiet=$DENO_NO_UPDATE_CHECK"
 for last; do :; done
 echo "last=$last count=$#"
 exit 7
@@ -69,6 +69,7 @@ Deno.test("a portable file unpacks once, then becomes what it carries, with name
     assert.ok(first.stdout.includes(`pid=${first.pid} `), "by exec: no process in between");
     assert.ok(first.stdout.includes(`name=${dir}/berthd file=${dir}/berthd `));
     assert.match(first.stdout, /last=--state=\/x y /);
+    assert.match(first.stdout, / quiet=1$/m);
 
     const [entry] = [...Deno.readDirSync(cache)];
     assert.ok(entry !== undefined);

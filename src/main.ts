@@ -22,6 +22,9 @@ function invokedName(): string {
  * not pay for the command line.
  */
 export async function main(): Promise<number | undefined> {
+  // Deno asks its makers' server for a newer Deno whenever it starts, unless it is told not to: here
+  // those that this process starts. What starts this one tells it (see the launchers in scripts/).
+  Deno.env.set("DENO_NO_UPDATE_CHECK", "1");
   const { role, args } = parseInvocation(invokedName(), Deno.args);
   switch (role) {
     case "daemon":

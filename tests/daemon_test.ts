@@ -260,3 +260,11 @@ Deno.test("a config that does not fit stops the start with one line that says wh
     assert.doesNotMatch(said, /\n\s+at /);
   }
 });
+
+Deno.test("no shim looks on the network for a newer Deno", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("quiet", ["sleep", "1000"]);
+  const { shimPid } = await daemon.client.call("container.state", { id: "quiet" });
+  const environment = Deno.readTextFileSync(`/proc/${shimPid}/environ`).split("\0");
+  assert.ok(environment.includes("DENO_NO_UPDATE_CHECK=1"));
+});
