@@ -105,6 +105,7 @@ for await (const connection of listener) connection.close();
   );
   const process = new Deno.Command(Deno.execPath(), {
     args: [...RUN_FLAGS, script],
+    env: { DENO_NO_UPDATE_CHECK: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "null",
