@@ -4,7 +4,8 @@ import { isFifo } from "../src/linux/fifo.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
-import { until } from "./harness/poll.ts";
+import { until, within } from "./harness/poll.ts";
+import { readProcess } from "./harness/processes.ts";
 
 const DEBUG = '[log]\nlevel = "debug"\n';
 
@@ -86,6 +87,19 @@ Deno.test("a container that dies while it is started was not started, and says s
   );
   assert.equal((await client.call("container.wait", { id: "dying" })).exitStatus, 137);
   await client.call("container.delete", { id: "dying" });
+});
+
+Deno.test("a container that runs already since a start that was cut short is started at once", async () => {
+  await using daemon = await daemonThatKnows();
+  const { client } = daemon;
+  await client.call("container.create", { id: "passed", spec: daemon.spec(["sleep", "1000"]) });
+  const { pid } = await client.call("container.state", { id: "passed" });
+  // What anybody does who is killed before removing the FIFO.
+  Deno.readTextFileSync(execFifo(daemon, "passed"));
+  await until("the program", () => readProcess(pid)?.command.startsWith("sleep"));
+  await within("the start", client.call("container.start", { id: "passed" }));
+  assert.equal((await client.call("container.state", { id: "passed" })).status, "running");
+  assert.equal(isFifo(execFifo(daemon, "passed")), false);
 });
 
 Deno.test("a start that a killed shim has not brought to its end is found by the next one", async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { LinuxError } from "../linux/errno.ts";
-import { O_NONBLOCK, O_RDONLY, open, OwnedFd, read } from "../linux/fd.ts";
+import { O_NONBLOCK, O_PATH, O_RDONLY, open, OwnedFd, read } from "../linux/fd.ts";
 import { isFifo } from "../linux/fifo.ts";
 import type { Poller } from "../linux/poller.ts";
 
@@ -14,43 +14,79 @@ export function execFifoPath(runtimeRoot: string, id: string): string {
   return `${runtimeRoot}/${id}/exec.fifo`;
 }
 
+/** How far the init process of a container has come with its FIFO. */
+export type FifoPassage =
+  /** It waits, or will come to that. */
+  | "waiting"
+  /** It was let through, and is about to execute its program, or to fail. */
+  | "passing"
+  /** It has executed its program. */
+  | "passed"
+  /** It has ended, or the FIFO was removed. */
+  | "over";
+
 /**
- * Does what `runc start` does, without it. False where that did not work: there is no such FIFO, or
- * init has ended, which aborts `ended`, without being started. Why, the runtime can say.
+ * Does what `runc start` does for the container whose init is `pid`, without it. False where that
+ * did not work: there is no such FIFO, or init has ended, which aborts `ended`, without being
+ * started. Why, the runtime can say.
  */
 export async function passExecFifo(
   path: string,
+  pid: number,
   poller: Poller,
   ended: AbortSignal,
 ): Promise<boolean> {
   const fd = openFifo(path);
   if (fd === undefined) return false;
   using fifo = new OwnedFd(fd);
-  try {
-    await poller.wait(fifo.fd, "readable", { signal: ended });
-  } catch (error) {
-    // The program may have ended before its start was noticed; what init wrote is still there.
-    if (!ended.aborted) throw error;
+  // Of one whose start was cut short before, nothing may be left to come.
+  if (fifoPassage(path, pid) !== "passed" && !await readByte(fifo.fd, poller, ended)) {
+    // Somebody else, who was cut short too, may have read it.
+    if (fifoPassage(path, pid) !== "passed") return false;
   }
-  if (!readByte(fifo.fd)) return false;
   Deno.removeSync(path);
   return true;
 }
 
 /**
- * Whether the process `pid` has been let through the FIFO at `path`, so that only its removal is
- * missing: init holds it open until then (and a program that was executed cannot, since it has no
- * access to runc's directory).
- *
- * @throws {Deno.errors.NotFound} if either is gone.
+ * How far the process `pid` has come with the FIFO at `path`: runc's init has it open with O_PATH
+ * from the beginning, for writing too once somebody reads, and no more when it has executed its
+ * program (which cannot open it, since it has no access to runc's directory).
  */
-export function hasPassedExecFifo(path: string, pid: number): boolean {
-  const { dev, ino } = Deno.statSync(path);
-  for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
-    const target = statOrNothing(`/proc/${pid}/fd/${name}`);
-    if (target?.dev === dev && target.ino === ino) return false;
+export function fifoPassage(path: string, pid: number): FifoPassage {
+  try {
+    const { dev, ino } = Deno.statSync(path);
+    let holds = false;
+    for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
+      const target = statOrNothing(`/proc/${pid}/fd/${name}`);
+      if (target?.dev !== dev || target.ino !== ino) continue;
+      if (!isPathOnly(pid, name)) return "passing";
+      holds = true;
+    }
+    if (holds) return "waiting";
+    // Its files go after its memory when it ends, so with a program it has all of them.
+    Deno.readLinkSync(`/proc/${pid}/exe`);
+    return "passed";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "over";
+    throw error;
   }
-  return true;
+}
+
+/** By its flags, which are octal (proc_pid_fdinfo(5)); false once it is closed. */
+function isPathOnly(pid: number, fd: string): boolean {
+  const info = readOrNothing(`/proc/${pid}/fdinfo/${fd}`);
+  const [, flags = "0"] = /^flags:\s+([0-7]+)$/m.exec(info) ?? [];
+  return (parseInt(flags, 8) & O_PATH) !== 0;
+}
+
+function readOrNothing(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
 }
 
 function openFifo(path: string): number | undefined {
@@ -62,7 +98,13 @@ function openFifo(path: string): number | undefined {
   }
 }
 
-function readByte(fd: number): boolean {
+async function readByte(fd: number, poller: Poller, ended: AbortSignal): Promise<boolean> {
+  try {
+    await poller.wait(fd, "readable", { signal: ended });
+  } catch (error) {
+    // The program may have ended before its start was noticed; what init wrote is still there.
+    if (!ended.aborted) throw error;
+  }
   try {
     return read(fd, new Uint8Array(1)) === 1;
   } catch (error) {
@@ -75,9 +117,8 @@ function readByte(fd: number): boolean {
 function statOrNothing(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
-  } catch (error) {
-    // Closed meanwhile, or a file that was deleted.
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+  } catch {
+    // Closed meanwhile, or a file that cannot be asked: then it is not the FIFO.
+    return undefined;
   }
 }

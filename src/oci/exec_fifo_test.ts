@@ -4,8 +4,12 @@ import { exists } from "../linux/exists.ts";
 import { O_NONBLOCK, O_PATH, O_RDWR, open, OwnedFd, write } from "../linux/fd.ts";
 import { mkfifo } from "../linux/fifo.ts";
 import { openWhenRead } from "../linux/fifo_wait.ts";
+import { zombieStatus } from "../linux/process.ts";
+import { Reaper } from "../linux/reaper.ts";
+import { SIGKILL } from "../linux/signals.ts";
+import { until } from "../linux/cgroup_testing.ts";
 import { Poller } from "../linux/poller.ts";
-import { execFifoPath, hasPassedExecFifo, passExecFifo } from "./exec_fifo.ts";
+import { execFifoPath, fifoPassage, passExecFifo } from "./exec_fifo.ts";
 
 const BYTE = new TextEncoder().encode("0");
 
@@ -25,17 +29,17 @@ async function withFifo(test: (path: string, poller: Poller) => Promise<void>): 
 Deno.test("who waits at the FIFO is let through, once", () =>
   withFifo(async (path, poller) => {
     const waiting = openWhenRead(path);
-    const passed = passExecFifo(path, poller, new AbortController().signal);
+    const passed = passExecFifo(path, Deno.pid, poller, new AbortController().signal);
     using init = new OwnedFd(await waiting);
     write(init.fd, BYTE);
     assert.equal(await passed, true);
     assert.equal(exists(path), false);
-    assert.equal(await passExecFifo(path, poller, new AbortController().signal), false);
+    assert.equal(await passExecFifo(path, Deno.pid, poller, new AbortController().signal), false);
   }));
 
 Deno.test("one that comes to the FIFO later is waited for", () =>
   withFifo(async (path, poller) => {
-    const passed = passExecFifo(path, poller, new AbortController().signal);
+    const passed = passExecFifo(path, Deno.pid, poller, new AbortController().signal);
     using init = new OwnedFd(await openWhenRead(path));
     write(init.fd, BYTE);
     assert.equal(await passed, true);
@@ -44,21 +48,21 @@ Deno.test("one that comes to the FIFO later is waited for", () =>
 Deno.test("one that has ended was started if it has written before, and only then", () =>
   withFifo(async (path, poller) => {
     const ended = new AbortController();
-    const passed = passExecFifo(path, poller, ended.signal);
+    const passed = passExecFifo(path, Deno.pid, poller, ended.signal);
     ended.abort();
     assert.equal(await passed, false);
     assert.equal(exists(path), true);
 
     using other = new OwnedFd(open(path, O_RDWR | O_NONBLOCK));
     write(other.fd, BYTE);
-    assert.equal(await passExecFifo(path, poller, ended.signal), true);
+    assert.equal(await passExecFifo(path, Deno.pid, poller, ended.signal), true);
     assert.equal(exists(path), false);
   }));
 
 Deno.test("one that closes the FIFO without a word was not started", () =>
   withFifo(async (path, poller) => {
     const waiting = openWhenRead(path);
-    const passed = passExecFifo(path, poller, new AbortController().signal);
+    const passed = passExecFifo(path, Deno.pid, poller, new AbortController().signal);
     new OwnedFd(await waiting)[Symbol.dispose]();
     assert.equal(await passed, false);
     assert.equal(exists(path), true);
@@ -68,18 +72,47 @@ Deno.test("what is no FIFO is left alone", () =>
   withFifo(async (path, poller) => {
     Deno.removeSync(path);
     Deno.writeTextFileSync(path, "0");
-    assert.equal(await passExecFifo(path, poller, new AbortController().signal), false);
+    assert.equal(await passExecFifo(path, Deno.pid, poller, new AbortController().signal), false);
     assert.equal(Deno.readTextFileSync(path), "0");
   }));
 
-Deno.test("a process that holds the FIFO has not passed it yet", () =>
+Deno.test("how far a process has come with the FIFO is told by how it has that open", () =>
   withFifo((path) => {
+    assert.equal(fifoPassage(path, Deno.pid), "passed");
     {
-      using _init = new OwnedFd(open(path, O_PATH));
-      assert.equal(hasPassedExecFifo(path, Deno.pid), false);
+      using _reference = new OwnedFd(open(path, O_PATH));
+      assert.equal(fifoPassage(path, Deno.pid), "waiting");
+      using _open = new OwnedFd(open(path, O_RDWR | O_NONBLOCK));
+      assert.equal(fifoPassage(path, Deno.pid), "passing");
     }
-    assert.equal(hasPassedExecFifo(path, Deno.pid), true);
+    assert.equal(fifoPassage(path, Deno.pid), "passed");
     Deno.removeSync(path);
-    assert.throws(() => hasPassedExecFifo(path, Deno.pid), Deno.errors.NotFound);
+    assert.equal(fifoPassage(path, Deno.pid), "over");
     return Promise.resolve();
+  }));
+
+Deno.test("a process that has ended has not passed the FIFO, though it be a zombie", () =>
+  withFifo(async (path) => {
+    using reaper = Reaper.start({ steal: false });
+    // Of a shell that has become another program nobody reaps the child.
+    const parent = reaper.spawn([
+      "sh",
+      "-c",
+      'sh -c "exit 1" & echo $! >"$0"; exec sleep 1000',
+      `${path}.pid`,
+    ]);
+    try {
+      const pid = () => exists(`${path}.pid`) ? Number(Deno.readTextFileSync(`${path}.pid`)) : 0;
+      await until("there is a zombie", () => pid() > 0 && zombieStatus(pid()) === 1);
+      assert.equal(fifoPassage(path, pid()), "over");
+    } finally {
+      parent.kill(SIGKILL);
+      await parent.exited;
+    }
+  }));
+
+Deno.test("one that has passed the FIFO before is not waited for", () =>
+  withFifo(async (path, poller) => {
+    assert.equal(await passExecFifo(path, Deno.ppid, poller, new AbortController().signal), true);
+    assert.equal(exists(path), false);
   }));

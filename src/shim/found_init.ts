@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
+import { sleep } from "../linux/timer.ts";
 import type { BundleRecord } from "../oci/bundle.ts";
-import { execFifoPath, hasPassedExecFifo } from "../oci/exec_fifo.ts";
+import { execFifoPath, fifoPassage } from "../oci/exec_fifo.ts";
 import { AdoptedProcess } from "./adopted_process.ts";
 import { readExitRecord } from "./exit_record.ts";
 import type { ProcessExit } from "./init_states.ts";
 import { tryReadPidFile } from "./pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
 import { unseenExit } from "./watch.ts";
+
+/** How long apart, in milliseconds, init is looked at that is about to execute its program. */
+const PASSED_WITHIN = [1, 5, 20, 50, 100, 200, 400, 800];
 
 /** What a shim that has died left of a container's init. */
 export type FoundInit =
@@ -44,7 +48,7 @@ export async function findInit(context: ProcessContext): Promise<FoundInit> {
   };
   const process = await AdoptedProcess.open(pid, poller, lives);
   if (process !== undefined && isAlive(status)) {
-    const name = status === "created" && finishStart(record, pid) ? "running" : status;
+    const name = status === "created" && await finishStart(record, pid) ? "running" : status;
     return { name, pid, process };
   }
   if ((status === "" ? await runc.state(record.id) : { status })?.status === "stopped") {
@@ -57,18 +61,21 @@ export async function findInit(context: ProcessContext): Promise<FoundInit> {
  * Whether the start of an init that the runtime calls created was only not brought to its end, which
  * is done then.
  */
-function finishStart({ id, runtimeRoot, directStart }: BundleRecord, pid: number): boolean {
+async function finishStart(
+  { id, runtimeRoot, directStart }: BundleRecord,
+  pid: number,
+): Promise<boolean> {
   if (directStart !== true) return false;
   const path = execFifoPath(runtimeRoot, id);
-  try {
-    if (!hasPassedExecFifo(path, pid)) return false;
-    Deno.removeSync(path);
-    return true;
-  } catch (error) {
-    // One of them has gone meanwhile, of which somebody else is told.
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+  let passage = fifoPassage(path, pid);
+  for (const delay of PASSED_WITHIN) {
+    if (passage !== "passing") break;
+    await sleep(delay);
+    passage = fifoPassage(path, pid);
   }
+  if (passage !== "passed") return false;
+  Deno.removeSync(path);
+  return true;
 }
 
 function isAlive(status: string): status is "created" | "running" | "paused" {

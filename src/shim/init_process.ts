@@ -184,7 +184,7 @@ export class InitProcess {
     const { record, poller } = this.#context;
     if (record.directStart !== true) return false;
     const path = execFifoPath(record.runtimeRoot, record.id);
-    return await passExecFifo(path, poller, this.#ended.signal);
+    return await passExecFifo(path, this.pid, poller, this.#ended.signal);
   }
 
   async #restore(imagePath: string): Promise<Watched> {
