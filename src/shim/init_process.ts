@@ -194,11 +194,10 @@ export class InitProcess {
     return await this.#make(io, imagePath);
   }
 
-  /** Freezes every process of the container; false if it ended meanwhile. */
-  async pause(): Promise<boolean> {
+  /** Has every process of the container frozen, of which the caller takes note: {@linkcode frozen}. */
+  async pause(): Promise<void> {
     this.check("pause");
     for (let attempt = 1; !await this.#freeze(attempt); attempt++);
-    return this.frozen();
   }
 
   /** False if it is worth another attempt. */
@@ -214,14 +213,13 @@ export class InitProcess {
     }
   }
 
-  /** Thaws it; false if it ended meanwhile. */
-  async resume(): Promise<boolean> {
+  /** Has it thawed, of which the caller takes note: {@linkcode thawed}. */
+  async resume(): Promise<void> {
     this.check("resume");
     await this.#context.runc.resume(this.#context.record.id);
-    return this.thawed();
   }
 
-  /** It was found frozen. Answers whether that is news. */
+  /** It was found frozen. Answers whether that is news, as it is not once it has ended. */
   frozen(): boolean {
     if (this.#state.name !== "running") return false;
     this.#state = { ...this.#state, name: "paused" };

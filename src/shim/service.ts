@@ -152,9 +152,9 @@ export class ShimService {
   async pause(): Promise<void> {
     await this.#lock.exclusive(() =>
       this.#during("pause", async () => {
-        if (await this.#init.pause()) {
-          this.#events.publish({ type: "paused", pid: this.#init.pid });
-        }
+        await this.#init.pause();
+        // Both at once: its exit may be told in the next moment.
+        if (this.#init.frozen()) this.#events.publish({ type: "paused", pid: this.#init.pid });
       })
     );
   }
@@ -163,9 +163,8 @@ export class ShimService {
   async resume(): Promise<void> {
     await this.#lock.shared(() =>
       this.#during("resume", async () => {
-        if (await this.#init.resume()) {
-          this.#events.publish({ type: "resumed", pid: this.#init.pid });
-        }
+        await this.#init.resume();
+        if (this.#init.thawed()) this.#events.publish({ type: "resumed", pid: this.#init.pid });
       })
     );
   }

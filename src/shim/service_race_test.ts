@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { kill } from "../linux/process.ts";
+import { kill, zombieStatus } from "../linux/process.ts";
 import { FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
 import { readExitRecord } from "./exit_record.ts";
 import { NO_STDIO, TestArea, until } from "./test_bundle.ts";
@@ -37,6 +37,63 @@ function gate(area: TestArea, name: string): { shell: string; open: () => void }
 function request(execId: string, ...args: string[]) {
   return { execId, process: { args }, stdio: NO_STDIO };
 }
+
+/** Reaps what has ended, in this very turn of the event loop. */
+function reapNow({ reaper }: TestArea): void {
+  void reaper.watch(Deno.ppid);
+  reaper.unwatch(Deno.ppid);
+}
+
+/** Ends a child and has it reaped, in this very turn of the event loop. */
+function endNow(area: TestArea, pid: number): void {
+  kill(pid, 9);
+  while (zombieStatus(pid) === undefined);
+  reapNow(area);
+}
+
+/** Lets `count` microtasks pass, and nothing else. */
+async function microtasks(count: number): Promise<void> {
+  for (let passed = 0; passed < count; passed++) await Promise.resolve();
+}
+
+/** Has the pid of each child that is spawned from now on noted. */
+function spawned({ reaper }: TestArea): number[] {
+  const pids: number[] = [];
+  const spawn = reaper.spawn.bind(reaper);
+  reaper.spawn = (argv, options) => {
+    const child = spawn(argv, options);
+    pids.push(child.pid);
+    return child;
+  };
+  return pids;
+}
+
+/** More microtasks than lie between the end of a process and what is done about it. */
+const MICROTASKS = 12;
+
+Deno.test("an exit at any moment in which a resume ends is told after that, or instead", async () => {
+  await using area = new TestArea();
+  for (let count = 0; count < MICROTASKS; count++) {
+    const test = area.service();
+    const { service } = test;
+    const { pid } = await service.create();
+    await service.start();
+    await service.pause();
+    const pids = spawned(area);
+    const resuming = service.resume();
+    while (pids.length === 0) await microtasks(1);
+    while (zombieStatus(pids[0] ?? 0) === undefined);
+    reapNow(area);
+    await microtasks(count);
+    endNow(area, pid);
+    await Promise.allSettled([resuming, service.wait({})]);
+    assert.ok(
+      ["exit", "resumed,exit"].includes(test.story.slice(3).join()),
+      `${count}: ${test.story}`,
+    );
+    await service.delete({});
+  }
+});
 
 Deno.test("an exit that overtakes its start is recorded at once and published after it", async () => {
   await using area = new TestArea();
