@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { Poller } from "../linux/poller.ts";
 import { startTime } from "../linux/process.ts";
+import { Reaper } from "../linux/reaper.ts";
 import { SIGTERM } from "../linux/signals.ts";
 import type { BundlePaths } from "../oci/bundle.ts";
 import { dial } from "../rpc/client.ts";
@@ -8,6 +10,7 @@ import { NotFoundError } from "../rpc/errors.ts";
 import type { Peer } from "../rpc/peer.ts";
 import type { ShimEvent, ShimState } from "../rpc/shim_contract.ts";
 import { readExecRecords } from "./exec_record.ts";
+import { ShimService } from "./service.ts";
 import type { TestContainer } from "./test_bundle.ts";
 import { TestArea, until } from "./test_bundle.ts";
 import { TestShim } from "./test_shim.ts";
@@ -103,6 +106,22 @@ function hasTrap(pid: number): boolean {
   const [, caught = "0"] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(status) ?? [];
   return (BigInt(`0x${caught}`) >> BigInt(SIGTERM - 1) & 1n) === 1n;
 }
+
+Deno.test("an adopted container that has just ended can be deleted, though nobody was told yet", async () => {
+  await using served = new Served();
+  await served.serve(false);
+  const { pid } = await served.call("shim.create") as { pid: number };
+  await served.kill();
+  using reaper = Reaper.start({ steal: false });
+  using poller = new Poller();
+  const service = new ShimService({ bundleDir: served.paths.dir, reaper, poller, log: () => {} });
+  await service.adopt();
+  Deno.kill(pid, "SIGKILL");
+  // Without a turn of the event loop in which the poller could tell.
+  while (alive(pid));
+  assert.equal((await service.delete({})).exitStatus, 137);
+  await service.release();
+});
 
 Deno.test("a running container is adopted with its exec and does all it did before", async () => {
   await using served = new Served();

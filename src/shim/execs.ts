@@ -13,7 +13,7 @@ import type { ExitGate } from "./exit_order.ts";
 import type { InitProcess } from "./init_process.ts";
 import type { ProcessExit } from "./init_states.ts";
 import { wrongState } from "./init_states.ts";
-import { killUnlessExited } from "./kill.ts";
+import { killUnlessExited, unlessReaped } from "./kill.ts";
 import type { Watched } from "./kill.ts";
 import type { ProcessContext } from "./process_context.ts";
 import { onExit, unseenExit } from "./watch.ts";
@@ -195,7 +195,7 @@ export class Execs {
   /** Kills every exec that runs. */
   kill(): void {
     for (const exec of this.#execs.values()) {
-      if (exec.state.name === "running") exec.signal(SIGKILL);
+      if (exec.state.name === "running") unlessReaped(() => exec.signal(SIGKILL));
     }
   }
 

@@ -26,9 +26,21 @@ export async function killUnlessExited(pid: number, { exited }: Watched): Promis
   let over = false;
   const end = () => void (over = true);
   exited.then(end, end);
-  // An exit that has been seen is told in microtasks, all of which run before the next turn.
+  // An exit that has been seen is told in microtasks, after which the next turn comes.
   await nextTurn();
-  if (!over) kill(pid, SIGKILL);
+  if (!over) unlessReaped(() => kill(pid, SIGKILL));
+}
+
+/**
+ * Does `send`, which signals a process. Nothing if that was reaped in this turn of the event loop,
+ * which is about to be told.
+ */
+export function unlessReaped(send: () => void): void {
+  try {
+    send();
+  } catch (error) {
+    if (!isErrno(error, ESRCH)) throw error;
+  }
 }
 
 /**

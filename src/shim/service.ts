@@ -19,7 +19,7 @@ import { InitEnd } from "./init_end.ts";
 import { InitProcess } from "./init_process.ts";
 import type { InitAction } from "./init_states.ts";
 import { allows, wrongState } from "./init_states.ts";
-import { hasExited, nameOf, signalling, signalNumber, targetData } from "./kill.ts";
+import { hasExited, nameOf, signalling, signalNumber, targetData, unlessReaped } from "./kill.ts";
 import type { Watched } from "./kill.ts";
 import { Lock } from "./lock.ts";
 import type { ProcessContext } from "./process_context.ts";
@@ -191,7 +191,7 @@ export class ShimService {
     if (name !== "created" && name !== "deleted") this.#init.check("delete");
     return await this.#lock.exclusive(async () => {
       const { state } = this.#init;
-      if (state.name === "created") this.#killCreated(state.pid);
+      if (state.name === "created") this.#killInit(state.pid);
       else if (state.name !== "deleted") this.#init.check("delete");
       const { exitStatus, exitedAt } = await this.#end.exit.wait();
       if (this.#init.state.name !== "deleted") {
@@ -202,9 +202,9 @@ export class ShimService {
     });
   }
 
-  #killCreated(pid: number): void {
+  #killInit(pid: number): void {
     if (pid > 0) {
-      this.#init.signal(SIGKILL);
+      unlessReaped(() => this.#init.signal(SIGKILL));
       this.#cgroup.letDie();
       return;
     }
@@ -347,7 +347,7 @@ export class ShimService {
   async abandon(): Promise<void> {
     const { state } = this.#init;
     if ("pid" in state && state.pid > 0 && !("exit" in state)) {
-      await this.kill({ signal: SIGKILL });
+      this.#killInit(state.pid);
       await this.#end.exit.wait();
     }
     if (allows(this.#init.state.name, "delete")) await this.delete({});
