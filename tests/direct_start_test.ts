@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { O_NONBLOCK, O_RDONLY, open, OwnedFd } from "../src/linux/fd.ts";
 import { isFifo } from "../src/linux/fifo.ts";
+import { zombieStatus } from "../src/linux/process.ts";
+import type { ContainerState } from "../src/rpc/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
@@ -26,6 +29,28 @@ function callsFor(daemon: TestDaemon, id: string): string[] {
 }
 
 const execFifo = (daemon: TestDaemon, id: string) => `${daemon.state}/oci/${id}/exec.fifo`;
+
+/**
+ * Creates a container and does what its shim does that is killed before what init writes can come:
+ * init fails (EPIPE). The shim does not see that: it is stopped.
+ */
+async function cutShort(daemon: TestDaemon, id: string): Promise<ContainerState> {
+  return await until("an init that was too slow to write", async () => {
+    const { client } = daemon;
+    await client.call("container.create", { id, spec: daemon.spec(["sleep", "1000"]) });
+    const state = await client.call("container.state", { id });
+    Deno.kill(state.shimPid, "SIGSTOP");
+    await until("the end of init, or its program", () => {
+      // Without effect until init has come to the FIFO.
+      new OwnedFd(open(execFifo(daemon, id), O_RDONLY | O_NONBLOCK))[Symbol.dispose]();
+      return zombieStatus(state.pid) === 1 || readProcess(state.pid)?.command.startsWith("sleep");
+    });
+    if (zombieStatus(state.pid) === 1) return state;
+    Deno.kill(state.shimPid, "SIGCONT");
+    await client.call("container.delete", { id, force: true });
+    return undefined;
+  });
+}
 
 Deno.test("a container of runc is started without running runc start", async () => {
   await using daemon = await daemonThatKnows();
@@ -123,3 +148,40 @@ Deno.test("a start that a killed shim has not brought to its end is found by the
   await client.call("container.start", { id: "not" });
   assert.equal((await client.call("container.state", { id: "not" })).status, "running");
 });
+
+for (
+  const [what, config, isToldBy] of [
+    ["shim, whose container is killed", "", "the daemon"],
+    ["shim, whose container is adopted", '[shim]\non_death = "adopt"\n', "the next shim"],
+    ["daemon that serves it", "[runtime]\nno_shim = true\n", "the next daemon"],
+  ] as const
+) {
+  Deno.test(`an init that fails since its start was cut short by the death of its ${what}, exits once`, async () => {
+    await using daemon = await daemonThatKnows(config);
+    await daemon.life("warm-up");
+    const audit = LeakAudit.take(daemon);
+    const { pid, shimPid, instance } = await cutShort(daemon, "cut");
+    if (shimPid === daemon.pid) await daemon.restart();
+    else Deno.kill(shimPid, "SIGKILL");
+    const { client } = daemon;
+    if (isToldBy !== "the daemon") {
+      const state = await until("the exit", async () => {
+        const state = await client.call("container.state", { id: "cut" });
+        return state.status === "stopped" && state;
+      });
+      assert.equal(state.startedAt, undefined);
+      assert.equal(state.exitStatusUnknown, true);
+      await assert.rejects(client.call("container.start", { id: "cut" }), /it is stopped/);
+      assert.equal((await client.call("container.delete", { id: "cut" })).exitStatus, 137);
+    }
+    {
+      using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
+      await events.wait({ type: "delete", instance });
+      const own = events.events.filter((event) => event.instance === instance);
+      assert.deepEqual(own.map(({ type }) => type), ["create", "exit", "delete"]);
+      assert.deepEqual([own[1]?.pid, own[1]?.exitStatus], [pid, 137]);
+      assert.equal(own[1]?.synthetic, isToldBy === "the daemon" ? true : undefined);
+    }
+    await audit.assertClean();
+  });
+}
