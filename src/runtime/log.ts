@@ -1,36 +1,72 @@
 // SPDX-License-Identifier: MIT
 import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/logtape";
-import type { LogRecord } from "@logtape/logtape";
+import type { LogRecord, TextFormatter } from "@logtape/logtape";
+import { NonblockingWriter } from "../linux/nonblocking_writer.ts";
 import type { Config } from "./config.ts";
+import { LogQueue } from "./log_queue.ts";
 import { exportedConsole, exportLine } from "./telemetry.ts";
 
-/** Sends berth's log to stderr, as text or as JSON lines, and to Deno's exporter if that is on. */
-export async function configureLog({ level, format }: Config["log"]): Promise<void> {
-  const formatter = format === "json"
-    ? getJsonLinesFormatter()
-    : getTextFormatter({ timestamp: "rfc3339", level: "abbr", category: ".", value: renderValue });
-  const encoder = new TextEncoder();
-  const exported = exportedConsole();
-  await configure({
-    reset: true,
-    sinks: {
-      stderr(record: LogRecord) {
-        const line = formatter(record);
-        if (exported !== undefined) exportLine(record.level, line.trimEnd());
-        // It has been printed as well.
-        if (exported === "capture") return;
-        try {
-          Deno.stderr.writeSync(encoder.encode(line));
-        } catch {
-          // Nowhere is left to say that the log cannot be written; containers matter more.
-        }
-      },
-    },
-    loggers: [
-      { category: ["berth"], lowestLevel: level, sinks: ["stderr"] },
-      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
-    ],
+const STDERR = 2;
+
+/**
+ * berth's log on stderr, and in Deno's exporter if that is on. Never waits for who reads stderr: what
+ * it does not read in time is dropped, and a line tells how much that was.
+ */
+export class DaemonLog implements AsyncDisposable {
+  readonly #encoder = new TextEncoder();
+  readonly #writer = new NonblockingWriter(STDERR);
+  readonly #queue = new LogQueue({
+    write: (bytes) => this.#writer.write(bytes),
+    dropped: (count) => this.#encode(droppedRecord(count)),
   });
+  #formatter: TextFormatter = getJsonLinesFormatter();
+
+  /** Logs what is at this level or above from now on, as text or as JSON lines. */
+  async configure({ level, format }: Config["log"]): Promise<void> {
+    this.#formatter = format === "json" ? getJsonLinesFormatter() : getTextFormatter({
+      timestamp: "rfc3339",
+      level: "abbr",
+      category: ".",
+      value: renderValue,
+    });
+    const exported = exportedConsole();
+    await configure({
+      reset: true,
+      sinks: {
+        stderr: (record: LogRecord) => {
+          if (exported !== undefined) exportLine(record.level, this.#formatter(record).trimEnd());
+          // It has been printed as well.
+          if (exported === "capture") return;
+          this.#queue.add(this.#encode(record));
+        },
+      },
+      loggers: [
+        { category: ["berth"], lowestLevel: level, sinks: ["stderr"] },
+        { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
+      ],
+    });
+  }
+
+  #encode(record: LogRecord): Uint8Array<ArrayBuffer> {
+    return this.#encoder.encode(this.#formatter(record));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#queue[Symbol.asyncDispose]();
+    this.#writer[Symbol.dispose]();
+  }
+}
+
+function droppedRecord(count: number): LogRecord {
+  const text = `${count} lines of this log could not be written and are lost`;
+  return {
+    category: ["berth"],
+    level: "warning",
+    message: [text],
+    rawMessage: text,
+    timestamp: Date.now(),
+    properties: {},
+  };
 }
 
 /** Words stand as they are; all else is quoted, so that a line stays one line. */

@@ -7,7 +7,7 @@ import type { DaemonFlags } from "./command.ts";
 import { ConfigError, loadConfig } from "./config.ts";
 import type { Config } from "./config.ts";
 import { Daemon } from "./daemon.ts";
-import { configureLog } from "./log.ts";
+import { DaemonLog } from "./log.ts";
 import { observers } from "./observer.ts";
 import { programPath, selfShimCommand } from "./self_command.ts";
 import { ServiceManager } from "./service_manager.ts";
@@ -37,8 +37,9 @@ async function start(flags: DaemonFlags): Promise<number> {
   }
   try {
     const config = loadConfig(flags);
-    await configureLog(config.log);
-    await serve(config, flags);
+    await using log = new DaemonLog();
+    await log.configure(config.log);
+    await serve(config, flags, log);
     return 0;
   } catch (error) {
     if (!(error instanceof Error) || !isForeseen(error)) throw error;
@@ -55,13 +56,13 @@ function isForeseen(error: Error): boolean {
 }
 
 /** Serves until SIGTERM or SIGINT. */
-async function serve(config: Config, flags: DaemonFlags): Promise<void> {
+async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Promise<void> {
   const manager = new ServiceManager();
   const stop = Promise.withResolvers<string>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => stop.resolve(signal));
   }
-  Deno.addSignalListener("SIGHUP", () => void reload(config, flags));
+  Deno.addSignalListener("SIGHUP", () => void reload(config, flags, output));
   const { address } = config.metrics;
   const metrics = address === undefined ? undefined : new (await import("./metrics.ts")).Metrics();
   await using endpoints = new AsyncDisposableStack();
@@ -102,11 +103,11 @@ function warnOfClosedSocket({ state, socket: { path, mode, gid } }: Config): voi
 }
 
 /** Reads the config again: the log follows it at once, what else has changed needs a restart. */
-async function reload(running: Config, flags: DaemonFlags): Promise<void> {
+async function reload(running: Config, flags: DaemonFlags, output: DaemonLog): Promise<void> {
   const log = getLogger(["berth"]);
   try {
     const { log: logging, ...rest } = loadConfig(flags);
-    await configureLog(logging);
+    await output.configure(logging);
     const { log: _, ...before } = running;
     const same = JSON.stringify(rest) === JSON.stringify(before);
     log.info(

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { EAGAIN, isErrno } from "../src/linux/errno.ts";
+import { O_NONBLOCK, O_RDWR, OwnedFd, read, write } from "../src/linux/fd.ts";
+import { mkfifo } from "../src/linux/fifo.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { until, within } from "./harness/poll.ts";
+import { program, runDir, uniqueName } from "./harness/run.ts";
+
+/** Writes or reads until it would have to wait. */
+function exhaust(step: () => void): void {
+  try {
+    for (;;) step();
+  } catch (error) {
+    if (!isErrno(error, EAGAIN)) throw error;
+  }
+}
+
+Deno.test("a daemon whose log nobody reads goes on, and the log goes on with its reader", async () => {
+  const path = `${runDir()}/${uniqueName("log")}`;
+  mkfifo(path, 0o600);
+  using fifo = OwnedFd.open(path, O_RDWR | O_NONBLOCK);
+  await using daemon = await TestDaemon.start({
+    program: ["sh", "-c", 'exec "$@" 2>"$0"', path, ...program()],
+  });
+  const fill = new TextEncoder().encode("-");
+  exhaust(() => write(fifo.fd, fill));
+  assert.equal(await within("a whole life", daemon.life("c")), 0);
+  daemon.signal("SIGHUP");
+  assert.equal(await within("another", daemon.life("d")), 0);
+
+  const buffer = new Uint8Array(65_536);
+  let log = "";
+  await until("the lines that nobody read", () => {
+    exhaust(() => log += new TextDecoder().decode(buffer.subarray(0, read(fifo.fd, buffer))));
+    return /c: exit.*SIGHUP.*d: exit/s.test(log);
+  });
+  await daemon.stop();
+  Deno.removeSync(path);
+});
