@@ -9,13 +9,13 @@ import { rootfsDir } from "./harness/rootfs.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];
 
-/** What is below the daemon's root directory. */
+/** What is below the daemon's root directory, but for its lock. */
 function rootEntries(daemon: TestDaemon): string[] {
   const walk = (dir: string): string[] =>
     [...Deno.readDirSync(dir)].flatMap(({ name, isDirectory }) =>
       isDirectory ? walk(`${dir}/${name}`) : [`${dir}/${name}`.slice(daemon.root.length + 1)]
     );
-  return walk(daemon.root);
+  return walk(daemon.root).filter((name) => name !== "root.lock");
 }
 
 async function ids(daemon: TestDaemon): Promise<string[]> {

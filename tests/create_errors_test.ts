@@ -333,6 +333,33 @@ Deno.test("a second daemon on the same state directory fails and leaves the firs
   );
 });
 
+Deno.test("a second daemon on the same root directory fails, and has it once the first is gone", async () => {
+  await using daemon = await TestDaemon.start();
+  // The later --root wins over the config's own.
+  await using other = TestDaemon.prepare({ args: ["--root", daemon.root] });
+  other.spawn();
+  assert.equal((await other.exited()).code, 125);
+  assert.match(
+    other.log,
+    /^berth: cannot start the daemon: another berth daemon has \S+root, choose another --root [^\n]*\n$/,
+  );
+  await daemon.kill9();
+  await other.start();
+  assert.equal(await other.life("c"), 0);
+  await other.stop();
+  await daemon.start();
+});
+
+Deno.test("the root directory may be the state directory", async () => {
+  await using daemon = TestDaemon.prepare();
+  await using same = await TestDaemon.start({
+    args: ["--root", `${daemon.dir}/s`],
+    state: `${daemon.dir}/s`,
+  });
+  assert.equal(await same.life("c"), 0);
+  await same.stop();
+});
+
 Deno.test("a state directory that cannot be made is one clear line", async () => {
   await using daemon = TestDaemon.prepare();
   const [command = "", ...args] = program();

@@ -55,7 +55,7 @@ export class Runtime implements AsyncDisposable {
   /** Ids whose create is under way: taken, but not there yet. */
   readonly #creating = new Map<string, Container | undefined>();
   readonly #dir: string;
-  readonly #lock: FileLock;
+  #locks: Disposable | undefined;
   readonly #stop = new AbortController();
   readonly #context: ContainerContext;
   readonly #timeouts: ShimTimeouts;
@@ -68,7 +68,7 @@ export class Runtime implements AsyncDisposable {
    * Opens the state directory: takes its lock, opens the journal and dials the shim of every
    * bundle, all at once. Waits a moment for the answers, but never for a shim that gives none.
    *
-   * @throws {FailedPreconditionError} if another daemon has the state directory.
+   * @throws {FailedPreconditionError} if another daemon has the state or the root directory.
    */
   static async open(options: RuntimeOptions): Promise<Runtime> {
     const { state, root } = options.config;
@@ -77,15 +77,7 @@ export class Runtime implements AsyncDisposable {
       Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
     }
     Deno.chmodSync(state, 0o700);
-    const lock = await takeLock(state);
-    let runtime: Runtime;
-    try {
-      removeHalfMadeSockets(state);
-      runtime = new Runtime(options, dir, lock);
-    } catch (error) {
-      lock[Symbol.dispose]();
-      throw error;
-    }
+    const runtime = await Runtime.#lockAndLoad(options, dir);
     try {
       runtime.#shims = await openShims({
         ...options,
@@ -100,10 +92,21 @@ export class Runtime implements AsyncDisposable {
     }
   }
 
-  private constructor(options: RuntimeOptions, dir: string, lock: FileLock) {
+  static async #lockAndLoad(options: RuntimeOptions, dir: string): Promise<Runtime> {
+    const { state, root } = options.config;
+    using locks = new DisposableStack();
+    locks.use(await takeLock(`${state}/berth.lock`, `is running on ${state}`));
+    // Containers of one id would share logs and checkpoints. The name lets it be the same directory.
+    locks.use(await takeLock(`${root}/root.lock`, `has ${root}, choose another --root`));
+    removeHalfMadeSockets(state);
+    const runtime = new Runtime(options, dir);
+    runtime.#locks = locks.move();
+    return runtime;
+  }
+
+  private constructor(options: RuntimeOptions, dir: string) {
     this.#options = options;
     this.#dir = dir;
-    this.#lock = lock;
     const { config, observer, monitors } = options;
     this.#runtimes = new KnownRuntimes((argv, spawnOptions) =>
       options.reaper.spawn(argv, spawnOptions)
@@ -309,7 +312,7 @@ export class Runtime implements AsyncDisposable {
     await this.#shims?.[Symbol.asyncDispose]();
     this.events[Symbol.dispose]();
     this.events.journal[Symbol.dispose]();
-    this.#lock[Symbol.dispose]();
+    this.#locks?.[Symbol.dispose]();
   }
 }
 
@@ -321,19 +324,16 @@ function removeHalfMadeSockets(state: string): void {
 }
 
 /**
- * A process that a killed daemon was just starting has its lock until it runs its program, so this
+ * A process that a killed daemon was just starting has its locks until it runs its program, so this
  * is tried for a moment.
  *
- * @throws {FailedPreconditionError} if another daemon has the state directory.
+ * @throws {FailedPreconditionError} if another daemon has it, which `what` says of that daemon.
  */
-async function takeLock(state: string): Promise<FileLock> {
-  const path = `${state}/berth.lock`;
+async function takeLock(path: string, what: string): Promise<FileLock> {
   for (const delay of backoff({ first: 5, most: 80, attempts: 7 })) {
     const lock = FileLock.tryLock(path);
     if (lock !== undefined) return lock;
     await delay();
   }
-  throw new FailedPreconditionError(
-    `another berth daemon is running on ${state} (it holds ${path})`,
-  );
+  throw new FailedPreconditionError(`another berth daemon ${what} (it holds ${path})`);
 }
