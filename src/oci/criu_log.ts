@@ -33,12 +33,12 @@ function lastErrors(text: string): string[] {
   return (errors.length > 0 ? errors : lines).slice(-LINES);
 }
 
-/** Milliseconds since the epoch; undefined where there is no such file. */
+/** Milliseconds since the epoch; undefined where there is no such file, whatever the reason. */
 function modifiedAt(path: string): number | undefined {
   try {
     return Deno.statSync(path).mtime?.getTime();
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
+  } catch {
+    // What is wrong with the path is for the runtime to tell.
+    return undefined;
   }
 }

@@ -1,5 +1,16 @@
 // SPDX-License-Identifier: MIT
-import { EACCES, ENOENT, ESRCH, isErrno } from "../linux/errno.ts";
+import {
+  EACCES,
+  ELOOP,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOEXEC,
+  ENOTDIR,
+  EPERM,
+  ESRCH,
+  ETXTBSY,
+  isErrno,
+} from "../linux/errno.ts";
 import { memfd, OwnedFd, preadAll } from "../linux/fd.ts";
 import { SIGKILL } from "../linux/signals.ts";
 import { after } from "../linux/timer.ts";
@@ -68,8 +79,17 @@ const NOT_STARTED = -1;
 /** How much of a failed call's stderr goes into the message, in UTF-16 units. */
 const MAX_MESSAGE = 4096;
 
-// include/uapi/asm-generic/errno-base.h
-const ENOEXEC = 8;
+/** What execve(2) says of a file that cannot be run. All else is the machine's: EAGAIN, ENOMEM, … */
+const UNFIT = [
+  ENOENT,
+  ENOTDIR,
+  ENAMETOOLONG,
+  ELOOP,
+  EACCES,
+  EPERM,
+  ENOEXEC,
+  ETXTBSY,
+] as const;
 
 /** How long a killed runtime is waited for: one stuck in the kernel does not die, milliseconds. */
 const KILL_GRACE = 1000;
@@ -140,8 +160,7 @@ function spawnRuntime(
       ...(fds.stderr === undefined ? {} : { stderr: fds.stderr }),
     });
   } catch (error) {
-    // Others, such as EAGAIN and ENOMEM, are the machine's and not the runtime's.
-    if (!isErrno(error, ENOENT, EACCES, ENOEXEC)) throw error;
+    if (!isErrno(error, ...UNFIT)) throw error;
     const message = error.errno === ENOENT
       ? `there is no OCI runtime ${context.command}`
       : `the OCI runtime ${context.command} cannot be run: ${error.message}`;

@@ -104,9 +104,27 @@ export function validateExecProcess(value: unknown): SpecIssue[] {
 
 function issuesOf(schema: z.ZodType, value: unknown): SpecIssue[] {
   const parsed = schema.safeParse(value);
-  if (parsed.success) return [];
+  if (parsed.success) return nulIssues(value);
   return parsed.error.issues.map(({ path, message }) => ({
     path: path.map(String).join("."),
     message,
   }));
+}
+
+/** Strings with a NUL, at any depth: the runtime passes on what is before it, or fails much later. */
+function nulIssues(value: unknown): SpecIssue[] {
+  const issues: SpecIssue[] = [];
+  // No recursion: the depth is up to who sent it.
+  const rest: [path: string, value: unknown][] = [["", value]];
+  for (let next; (next = rest.pop()) !== undefined;) {
+    const [path, inner] = next;
+    if (typeof inner === "string") {
+      if (inner.includes("\0")) issues.push({ path, message: "must not contain NUL" });
+    } else if (typeof inner === "object" && inner !== null) {
+      for (const [key, member] of Object.entries(inner)) {
+        rest.push([path === "" ? key : `${path}.${key}`, member]);
+      }
+    }
+  }
+  return issues;
 }

@@ -15,6 +15,7 @@ import {
   rootfsMount,
   signal,
   stdioParams,
+  text,
   timestamp,
 } from "./schemas.ts";
 import { stats } from "./stats_schema.ts";
@@ -77,13 +78,13 @@ export const daemonContract = {
         description: "Mounted in this order on the bundle's rootfs",
       }),
       ...stdioParams,
-      runtime: z.string().optional().meta({ description: "Name in PATH, or a path" }),
+      runtime: text.optional().meta({ description: "Name in PATH, or a path" }),
       noPivot: z.boolean().optional().meta({ description: "No pivot_root, for a ramdisk root" }),
       labels: labels.optional(),
       group: z.string().min(1).optional().meta({
         description: "Containers of one group share a shim process",
       }),
-      checkpoint: z.string().startsWith("/").optional().meta({
+      checkpoint: text.startsWith("/").optional().meta({
         description: "Restore from this checkpoint at start",
       }),
     }),
@@ -245,7 +246,7 @@ export const daemonContract = {
     "container.checkpoint",
     "Writes the container's state to a directory through CRIU.",
     target.extend({
-      path: z.string().startsWith("/").meta({ description: "Directory to write to" }),
+      path: text.startsWith("/").meta({ description: "Directory to write to" }),
       exit: z.boolean().optional().meta({ description: "Stop the container afterwards" }),
     }),
     empty,

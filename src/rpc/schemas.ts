@@ -3,6 +3,9 @@ import { z } from "zod";
 import { EVENT_TYPES } from "./event_types.ts";
 import { ID_PATTERN, ID_RULE } from "./ids.ts";
 
+/** A string that reaches the kernel, which ends it at a NUL. */
+export const text = z.string().refine((s) => !s.includes("\0"), "must not contain NUL");
+
 /** A container id: 1 to 76 characters, a letter or digit first. */
 export const containerId = z.string().regex(ID_PATTERN, ID_RULE).meta({
   description: "Container id",
@@ -20,13 +23,13 @@ export const signal = z.union([z.int().min(1).max(64), z.string().min(1)]).meta(
  * One stdio target: `""` is nothing (stdin gets EOF, output is discarded), an absolute path is a
  * FIFO, and `file:///abs/path` (stdout and stderr only) is a file that is appended to.
  */
-export const stdioTarget = z.string().refine(
+export const stdioTarget = text.refine(
   (s) => s === "" || s.startsWith("/") || s.startsWith("file:///"),
   "must be empty, the absolute path of a FIFO, or file:///absolute/path",
 ).meta({ description: 'FIFO path, file:///path (output only), or "" for nothing' });
 
 /** stdin of a process: a FIFO or nothing. */
-export const stdinTarget = z.string().refine(
+export const stdinTarget = text.refine(
   (s) => s === "" || s.startsWith("/"),
   "must be empty or the absolute path of a FIFO",
 ).meta({ description: 'FIFO path, or "" for EOF at once' });
@@ -44,12 +47,12 @@ export const timestamp = z.string().meta({ description: "RFC 3339, UTC, millisec
 
 /** One mount that makes up the rootfs. */
 export const rootfsMount = z.strictObject({
-  type: z.string().meta({ description: "Filesystem type, or bind" }),
-  source: z.string().meta({ description: "Device, directory or name, as in mount(8)" }),
-  target: z.string().optional().meta({
+  type: text.meta({ description: "Filesystem type, or bind" }),
+  source: text.meta({ description: "Device, directory or name, as in mount(8)" }),
+  target: text.optional().meta({
     description: "Where, relative to the rootfs; left out: the rootfs itself",
   }),
-  options: z.array(z.string()).optional().meta({ description: "As in mount(8) -o" }),
+  options: z.array(text).optional().meta({ description: "As in mount(8) -o" }),
 });
 
 /** Free-form labels of a container. */

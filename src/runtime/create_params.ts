@@ -123,11 +123,17 @@ function sourceIssues(
   if (!bind) return [];
   try {
     Deno.statSync(mount.source);
-    return [];
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    return [{ path, message: `there is no ${mount.source}` }];
+    if (leadsNowhere(error)) return [{ path, message: `there is no ${mount.source}` }];
+    // Others, EACCES of a FUSE filesystem say, need not keep it from being mounted.
   }
+  return [];
+}
+
+/** Whether a path that could not be looked at is the path of nothing. */
+function leadsNowhere(error: unknown): boolean {
+  return error instanceof Error && "code" in error && typeof error.code === "string" &&
+    ["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"].includes(error.code);
 }
 
 function checkpointIssues(checkpoint: string | undefined): ParamIssue[] {
@@ -135,8 +141,7 @@ function checkpointIssues(checkpoint: string | undefined): ParamIssue[] {
   try {
     if (Deno.statSync(checkpoint).isDirectory) return [];
   } catch (error) {
-    const { NotFound, NotADirectory } = Deno.errors;
-    if (!(error instanceof NotFound || error instanceof NotADirectory)) throw error;
+    if (!leadsNowhere(error)) throw error;
   }
   return [{ path: "checkpoint", message: `there is no directory ${checkpoint}` }];
 }
