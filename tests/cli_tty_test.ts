@@ -110,6 +110,22 @@ Deno.test("Ctrl-P Ctrl-Q leaves the container running, and attach comes back to 
   await assertRestored(third);
 });
 
+Deno.test("a size that changes while the daemon is away reaches the process once it is back", async () => {
+  await using daemon = await TestDaemon.start();
+  await using terminal = atTerminal(daemon, [
+    ...["run", "-it", "--rm", "--name", "shell", "-e", "PS1=$ ", ...rootfsArgs(daemon)],
+    ...["--", "sh", "-c", 'trap "stty size" WINCH; echo ready; while :; do sleep 0.1; done'],
+  ]);
+  await terminal.shows("ready\r\n");
+  await daemon.kill9();
+  terminal.resize(88, 33);
+  terminal.resize(77, 22);
+  await daemon.start();
+  await terminal.shows("22 77\r\n");
+  await daemon.client.call("container.kill", { id: "shell", signal: "KILL" });
+  assert.equal(await terminal.exited(), 137);
+});
+
 Deno.test("a detached container with a terminal can be attached to", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-dit", "--name", "bg", "-e", "PS1=$ ", ...rootfsArgs(daemon), "--", "sh"];

@@ -160,21 +160,46 @@ async function stillReads(stdin: Deno.FsFile, bytes: Uint8Array): Promise<boolea
   }
 }
 
-/** Keeps the process's terminal as large as this one, now and when it changes. */
+/**
+ * Keeps the process's terminal as large as this one, now and when it changes; what changes while the
+ * daemon is away is said when it is back.
+ */
 function followSize(
   daemon: Daemon,
   named: { id: string; execId?: string },
 ): Disposable & { resize(): void } {
+  const done = new AbortController();
+  let sending = false;
+  let changed = false;
+  // One after the other: of two that wait for the daemon the older could come last.
+  const send = async () => {
+    sending = true;
+    while (changed) {
+      changed = false;
+      const { columns: width, rows: height } = Deno.consoleSize();
+      if (width < 1 || height < 1) continue;
+      const params = { ...named, width, height };
+      await daemon.callAcrossRestarts("container.resizePty", params, { signal: done.signal })
+        .catch(() => {
+          // The process has exited, or is not there yet: a size is not worth a failure.
+        });
+    }
+    sending = false;
+  };
   const resize = () => {
-    const { columns: width, rows: height } = Deno.consoleSize();
-    if (width < 1 || height < 1) return;
-    daemon.call("container.resizePty", { ...named, width, height }).catch(() => {
-      // The process has exited, or the daemon is away for now: a size is not worth a failure.
-    });
+    changed = true;
+    if (!sending) void send();
   };
   resize();
   Deno.addSignalListener("SIGWINCH", resize);
-  return { resize, [Symbol.dispose]: () => Deno.removeSignalListener("SIGWINCH", resize) };
+  return {
+    resize,
+    [Symbol.dispose]: () => {
+      Deno.removeSignalListener("SIGWINCH", resize);
+      changed = false;
+      done.abort();
+    },
+  };
 }
 
 /** Whether the error says that the process has ended already. */
