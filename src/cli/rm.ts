@@ -4,14 +4,15 @@ import { NotFoundError } from "../rpc/errors.ts";
 import { verb, withSocket } from "./common/command.ts";
 import { Daemon } from "./common/daemon.ts";
 import { forEachId } from "./common/each.ts";
-import { removeOrphans } from "./common/places.ts";
-import { removeContainer, removeInstance, stateOf } from "./common/remove.ts";
+import { CliError } from "./common/exit_status.ts";
+import { orphansOf, removeOrphans } from "./common/places.ts";
+import { type Made, removeContainer, removeMade, stateOf } from "./common/remove.ts";
 import { print } from "./text/print.ts";
 
 interface RmOptions {
   readonly force?: true;
   readonly afterExit?: true;
-  readonly instance?: string;
+  readonly made?: Made;
 }
 
 /** `berth rm` */
@@ -24,7 +25,10 @@ export function rmCommand(): Command {
   ))
     .option("-f, --force", "also running ones, which are killed")
     .option("--after-exit", "wait until each has exited, and for the daemon where it is away")
-    .addOption(new Option("--instance <instance>", "only the container of it").hideHelp())
+    .addOption(
+      new Option("--made <json>", "only this container").hideHelp()
+        .argParser((text): Made => JSON.parse(text)),
+    )
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: RmOptions, command: Command) => {
       const { socket } = command.optsWithGlobals<{ socket: string }>();
@@ -33,29 +37,38 @@ export function rmCommand(): Command {
         : await Daemon.connect(socket);
       const { root } = await daemon.call("daemon.info", {});
       await forEachId(ids, async (id) => {
-        const { instance } = options;
-        if (instance !== undefined) return await removeAfterExit(daemon, root, id, instance);
+        if (options.made) return await removeAfterExit(daemon, root, options.made);
         if (options.afterExit) await daemon.callAcrossRestarts("container.wait", { id });
         try {
           await removeContainer(daemon, root, id, options.force ?? false);
         } catch (error) {
-          const orphaned = error instanceof NotFoundError && options.force &&
-            removeOrphans(root, id);
-          if (!orphaned) throw error;
+          if (!(error instanceof NotFoundError)) throw error;
+          if (!options.force) throw withOrphans(error, orphansOf(root, id));
+          if (!removeOrphans(root, id)) throw error;
         }
         print(id);
       });
     });
 }
 
+/** Tells of what is there although the container is not. */
+function withOrphans(error: NotFoundError, orphans: readonly string[]): Error {
+  if (orphans.length === 0) return error;
+  const files = orphans.join(", ");
+  return new CliError(`${error.message}; rm --force removes what is left of one: ${files}`, {
+    cause: error,
+  });
+}
+
 /** What `run --rm` leaves behind to do this for it. */
-async function removeAfterExit(daemon: Daemon, root: string, id: string, instance: string) {
-  if (!await stateOf(daemon, id, instance)) return;
-  try {
-    await daemon.callAcrossRestarts("container.wait", { id });
-  } catch (error) {
-    if (error instanceof NotFoundError) return;
-    throw error;
+async function removeAfterExit(daemon: Daemon, root: string, made: Made) {
+  const { id, instance } = made;
+  if ((await stateOf(daemon, id))?.instance === instance) {
+    try {
+      await daemon.callAcrossRestarts("container.wait", { id });
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+    }
   }
-  await removeInstance(daemon, root, id, instance, false);
+  await removeMade(daemon, root, made, false);
 }

@@ -6,7 +6,7 @@ import { type ContainerOptions, withContainer } from "./common/container_options
 import { createRequest } from "./common/create_request.ts";
 import { Daemon } from "./common/daemon.ts";
 import { makeAttended, makeDetached } from "./common/make_container.ts";
-import { removeContainer, removeInstance } from "./common/remove.ts";
+import { type Made, madeOf, removeContainer, removeMade } from "./common/remove.ts";
 import { detachKeysOf, withDetachKeys } from "./process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd } from "./process_io/session.ts";
 import { SignalForwarder } from "./process_io/signal_forwarder.ts";
@@ -48,9 +48,9 @@ export function runCommand(): Command {
           options.interactive ?? false,
           requestFor,
         );
-        const instance = options.rm && await instanceOf(daemon, id);
+        const toRemove = options.rm && await madeOf(daemon, id);
         await start(daemon, root, id);
-        if (instance !== undefined) await removeLater(options.socket, id, instance);
+        if (toRemove !== undefined) await removeLater(options.socket, toRemove);
         return print(id);
       }
       const { id, ...made } = await makeAttended(
@@ -62,7 +62,7 @@ export function runCommand(): Command {
       );
       using streams = made.streams;
       using _lock = made.lock;
-      const instance = options.rm && await instanceOf(daemon, id);
+      const toRemove = options.rm && await madeOf(daemon, id);
       let started = false;
       let end;
       try {
@@ -78,14 +78,12 @@ export function runCommand(): Command {
           },
         });
       } catch (error) {
-        if (instance !== undefined && started) {
-          await removeInstance(daemon, root, id, instance, true).catch(sayError);
+        if (toRemove !== undefined && started) {
+          await removeMade(daemon, root, toRemove, true).catch(sayError);
         }
         throw error;
       }
-      if (instance !== undefined) {
-        await removeAfter(end, daemon, root, id, instance, options.socket);
-      }
+      if (toRemove !== undefined) await removeAfter(end, daemon, root, toRemove, options.socket);
       exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
     });
 }
@@ -100,20 +98,14 @@ async function start(daemon: Daemon, root: string, id: string): Promise<void> {
   }
 }
 
-/** What tells a container that was just made from another one that has its id later. */
-async function instanceOf(daemon: Daemon, id: string): Promise<string> {
-  return (await daemon.callAcrossRestarts("container.state", { id })).instance;
-}
-
 async function removeAfter(
   end: SessionEnd,
   daemon: Daemon,
   root: string,
-  id: string,
-  instance: string,
+  made: Made,
   socket: string,
 ): Promise<void> {
-  if (end.how === "detached" || end.how === "left") return await removeLater(socket, id, instance);
+  if (end.how === "detached" || end.how === "left") return await removeLater(socket, made);
   // Nobody will read what an unread container goes on to write: it would wait for ever.
-  await removeInstance(daemon, root, id, instance, end.how === "unread");
+  await removeMade(daemon, root, made, end.how === "unread");
 }

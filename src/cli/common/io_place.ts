@@ -30,7 +30,10 @@ export function makeIoPlace(root: string, id: string): string {
 }
 
 /** The directory that holds a container's FIFOs; none where others than berth have made them. */
-export function ioPlace(root: string, state: ContainerState): string | undefined {
+export function ioPlace(
+  root: string,
+  state: Pick<ContainerState, "id" | "stdin" | "stdout">,
+): string | undefined {
   const { id } = state;
   const fifo = [state.stdin, state.stdout].find((path) =>
     isPlace(root, "io", id, path) || isOutside(id, path)

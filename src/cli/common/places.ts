@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../../linux/exists.ts";
 
 /** The label that keeps a container's command line, for `ps`. */
 export const COMMAND_LABEL = "berth.command";
@@ -39,13 +40,28 @@ export function removeLog(root: string, id: string): void {
 }
 
 /**
- * Removes every log, FIFO and overlay of an id of which there is no container any more. Answers
- * whether there was any: a container whose shim died is deleted by the daemon, which does not know
- * of these.
+ * What may be there of an id of which there is no container any more: a container whose shim died is
+ * deleted by the daemon, which does not know of these.
  */
+function orphanPaths(root: string, id: string): string[] {
+  return [logPath(root, id), `${root}/io/${id}`, `${root}/overlay/${id}`];
+}
+
+/** Every log, FIFO and overlay that is there of an id, as far as this user may see it. */
+export function orphansOf(root: string, id: string): string[] {
+  return orphanPaths(root, id).filter((path) => {
+    try {
+      return exists(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.PermissionDenied) return false;
+      throw error;
+    }
+  });
+}
+
+/** Removes these. Answers whether there was any. */
 export function removeOrphans(root: string, id: string): boolean {
-  const places = [logPath(root, id), `${root}/io/${id}`, `${root}/overlay/${id}`];
-  return places.filter((path) => {
+  return orphanPaths(root, id).filter((path) => {
     try {
       return removeIfThere(path, true);
     } catch (error) {

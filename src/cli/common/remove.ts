@@ -18,30 +18,36 @@ export async function removeContainer(
   await removeState(daemon, root, state, force);
 }
 
-/**
- * The same for `--rm`, of the one container of this instance: it may be gone already, and another
- * one that has its id by now stays.
- */
-export async function removeInstance(
-  daemon: Daemon,
-  root: string,
-  id: string,
-  instance: string,
-  force: boolean,
-): Promise<void> {
-  const state = await stateOf(daemon, id, instance);
-  if (state) await removeState(daemon, root, state, force);
+/** What `--rm` has to know of a container from its beginning, for it may be gone at its end. */
+export type Made = Pick<ContainerState, "id" | "instance" | "stdin" | "stdout" | "labels">;
+
+/** What there is to know of a container that was just made. */
+export async function madeOf(daemon: Daemon, id: string): Promise<Made> {
+  const state = await daemon.callAcrossRestarts("container.state", { id });
+  const { instance, stdin, stdout, labels: { [OVERLAY_LABEL]: overlay } } = state;
+  const labels = overlay === undefined ? {} : { [OVERLAY_LABEL]: overlay };
+  return { id, instance, stdin, stdout, labels };
 }
 
-/** The state of the container of this instance; undefined when it is gone. */
-export async function stateOf(
+/**
+ * The same for `--rm`, of the one container that was made: the daemon may have deleted it already,
+ * because its shim died, and another one that has its id by now stays.
+ */
+export async function removeMade(
   daemon: Daemon,
-  id: string,
-  instance: string,
-): Promise<ContainerState | undefined> {
+  root: string,
+  made: Made,
+  force: boolean,
+): Promise<void> {
+  const state = await stateOf(daemon, made.id);
+  if (state?.instance === made.instance) return await removeState(daemon, root, state, force);
+  removeLeftovers(root, made, { log: state === undefined });
+}
+
+/** The state of the container that has the id; undefined when none has. */
+export async function stateOf(daemon: Daemon, id: string): Promise<ContainerState | undefined> {
   try {
-    const state = await daemon.callAcrossRestarts("container.state", { id });
-    return state.instance === instance ? state : undefined;
+    return await daemon.callAcrossRestarts("container.state", { id });
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;
@@ -60,26 +66,20 @@ async function removeState(
   } catch (error) {
     // Somebody else was faster, or the daemon went away after it had done it.
     if (!(error instanceof NotFoundError)) throw error;
-    // Another one that has its id by now has the log, too.
-    if (await isTaken(daemon, id)) return removeLeftovers(root, state, { log: false });
+    return removeLeftovers(root, state, { log: await stateOf(daemon, id) === undefined });
   }
   removeLeftovers(root, state);
 }
 
-async function isTaken(daemon: Daemon, id: string): Promise<boolean> {
-  const { containers } = await daemon.callAcrossRestarts("container.list", {});
-  return containers.some((container) => container.id === id);
-}
-
 /**
- * Removes what the command line made beside a container: its log, unless that is not to be, FIFOs and
- * overlay. `state` is the container's as it was before the delete. Nothing outside `root` is
- * touched, whatever a label says, but for FIFOs of this user's own. What this user may not remove is
- * told and stays.
+ * Removes what the command line made beside a container: its FIFOs, its overlay and its log, but not
+ * that where another container has its id by now, and so the log. `state` is the container's as it was
+ * before the delete. Nothing outside `root` is touched, whatever a label says, but for FIFOs of this
+ * user's own. What this user may not remove is told and stays.
  */
 export function removeLeftovers(
   root: string,
-  state: ContainerState,
+  state: Made,
   what: { readonly log: boolean } = { log: true },
 ): void {
   const { id, labels: { [OVERLAY_LABEL]: overlay } } = state;

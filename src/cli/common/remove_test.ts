@@ -5,7 +5,7 @@ import { isRecord } from "../../rpc/to_wire.ts";
 import { Server } from "../../rpc/server.ts";
 import { Daemon } from "./daemon.ts";
 import { logPath } from "./places.ts";
-import { removeInstance } from "./remove.ts";
+import { removeMade } from "./remove.ts";
 
 /** A container as a daemon tells it, as far as removing looks at it. */
 function state(root: string, instance: string) {
@@ -20,17 +20,16 @@ Deno.test("--rm spares a container that got the id after its instance was looked
     const deletes: unknown[] = [];
     await using _server = await Server.listen(`${root}/s`, {
       handlers: {
-        "container.state": () => state(root, "old"),
+        "container.state": () => state(root, deletes.length === 0 ? "old" : "new"),
         "container.delete": (params) => {
           deletes.push(params);
           if (isRecord(params) && params.instance === "new") return {};
           throw new NotFoundError("another one");
         },
-        "container.list": () => ({ containers: [state(root, "new")] }),
       },
     });
     using daemon = await Daemon.connect(`${root}/s`);
-    await removeInstance(daemon, root, "web", "old", false);
+    await removeMade(daemon, root, state(root, "old"), false);
     assert.deepEqual(deletes, [{ id: "web", instance: "old" }]);
     assert.equal(await Deno.readTextFile(logPath(root, "web")), "the new one's");
   } finally {
