@@ -6,6 +6,7 @@ import { VERSION } from "../src/version.ts";
 import { bundle, ROOT } from "./bundle.ts";
 import { V8_FLAGS } from "./launcher.ts";
 import { sha256, writePortable } from "./portable.ts";
+import { StoppedError, StopSignals } from "./stop_signals.ts";
 import { MTIME } from "./tar.ts";
 
 const usage = `usage: deno task build [options]
@@ -36,13 +37,15 @@ const COMPILE_FLAGS = [
   "--no-lock",
 ];
 
+const stop = new StopSignals();
 try {
   await make(parse(Deno.args));
 } catch (error) {
-  if (!(error instanceof BuildError)) throw error;
+  if (!(error instanceof BuildError || error instanceof StoppedError)) throw error;
   console.error(error.message);
   Deno.exitCode = 1;
 }
+stop[Symbol.dispose]();
 
 /** Builds in a directory of its own beside the file to write, so that nothing else is touched. */
 async function make(options: Options): Promise<void> {
@@ -52,8 +55,11 @@ async function make(options: Options): Promise<void> {
   await Deno.mkdir(outDir, { recursive: true });
   const work = await Deno.makeTempDir({ dir: outDir, prefix: ".berth-build-" });
   try {
-    const main = await bundle({ outDir: `${work}/bundle`, minify: true });
-    const form = await build(options, work, main);
+    const main = await bundle({ outDir: `${work}/bundle`, minify: true, signal: stop.signal });
+    const draft = `${work}/berth`;
+    const form = await build(options, draft, main);
+    stop.signal.throwIfAborted();
+    await Deno.rename(draft, out);
     const bytes = await Deno.readFile(out);
     console.log(`${out}: ${form} form, ${(bytes.length / 1e6).toFixed(1)} MB`);
     console.log(`sha256 ${await sha256(bytes)}`);
@@ -71,10 +77,11 @@ async function checkTypes(): Promise<void> {
   if (!success) fail(`deno check failed:\n${stderr}`);
 }
 
-async function build(options: Options, work: string, main: string): Promise<string> {
-  const { form, target, deno, out } = options;
+/** Writes the executable file `draft`; answers its form. */
+async function build(options: Options, draft: string, main: string): Promise<string> {
+  const { form, target, deno } = options;
   if (form !== "portable") {
-    const problem = await compile(options, `${work}/berth`, main);
+    const problem = await compile(target, draft, main);
     if (problem === undefined) return "compiled";
     if (form === "compiled") fail(`deno compile failed: ${problem}`);
     console.log(`deno compile cannot fetch its runtime here: making the portable form instead.`);
@@ -82,13 +89,18 @@ async function build(options: Options, work: string, main: string): Promise<stri
   if (target !== Deno.build.target && deno === undefined) {
     fail(`the portable form for ${target} needs --deno FILE, the Deno executable for it`);
   }
-  await writePortable({ deno: deno ?? Deno.execPath(), bundleDir: `${work}/bundle`, out });
+  await writePortable({
+    deno: deno ?? Deno.execPath(),
+    bundleDir: main.slice(0, main.lastIndexOf("/")),
+    out: draft,
+    signal: stop.signal,
+  });
   return "portable";
 }
 
-/** Compiles, with `draft` on the way; answers what went wrong if only the runtime is out of reach. */
+/** Compiles; answers what went wrong if only the runtime is out of reach. */
 async function compile(
-  { out, target }: Options,
+  target: string,
   draft: string,
   main: string,
 ): Promise<string | undefined> {
@@ -102,7 +114,6 @@ async function compile(
   });
   if (success) {
     if (target === Deno.build.target) await checkStart(draft);
-    await Deno.rename(draft, out);
     return undefined;
   }
   // Whoever names a runtime wants that one, or to know why not.
@@ -123,7 +134,9 @@ async function run(path: string, options: Deno.CommandOptions) {
     ...options,
     env: { NO_COLOR: "1", RUST_BACKTRACE: "0" },
     stdin: "null",
+    signal: stop.signal,
   }).output();
+  stop.signal.throwIfAborted();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
   return { success, stdout: text(stdout), stderr: text(stderr) };
 }

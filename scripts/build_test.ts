@@ -76,6 +76,54 @@ Deno.test("a build touches only the file it makes, named from the working direct
   });
 });
 
+/** Resolves once `found`; the directory that is looked at may be gone again by then. */
+async function until(what: string, found: () => boolean): Promise<void> {
+  for (const end = Date.now() + 120_000; Date.now() < end;) {
+    try {
+      if (found()) return;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`waited in vain for ${what}`);
+}
+
+Deno.test("a build that is stopped leaves nothing", async () => {
+  await withTempDir(async (dir) => {
+    // As large as a real one, to be stopped while it is packed.
+    await Deno.writeFile(`${dir}/deno`, new Uint8Array(300_000_000));
+    for (
+      const [signal, made] of [["SIGINT", "bundle"], ["SIGTERM", "bundle/shim.js"]] as const
+    ) {
+      const child = new Deno.Command(Deno.execPath(), {
+        args: [
+          ...["run", "-A", `${ROOT}/scripts/build.ts`, "--portable"],
+          ...["--deno", "deno", "--out", "berth"],
+        ],
+        cwd: dir,
+        env: { NO_COLOR: "1" },
+        stdin: "null",
+        stdout: "null",
+        stderr: "piped",
+      }).spawn();
+      await until(
+        made,
+        () =>
+          names(dir).some((name) =>
+            name.startsWith(".berth-build-") &&
+            Deno.statSync(`${dir}/${name}/${made}`) !== undefined
+          ),
+      );
+      child.kill(signal);
+      const { code, stderr } = await child.output();
+      assert.equal(new TextDecoder().decode(stderr), `stopped by ${signal}\n`);
+      assert.equal(code, 1);
+      assert.deepEqual(names(dir), ["deno"]);
+    }
+  });
+});
+
 Deno.test("sources of a wrong type are not built", async () => {
   await withTempDir(async (dir) => {
     await copySources(`${dir}/berth`);

@@ -16,6 +16,8 @@ export interface BundleOptions {
    * building machine lies, are gone. Without it stack traces can be read.
    */
   readonly minify?: boolean;
+  /** Ends it; what it has written stays. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -26,23 +28,30 @@ export interface BundleOptions {
  * directory is not empty.
  */
 export async function bundle(options: BundleOptions): Promise<string> {
-  const { outDir, entry = `${ROOT}/src/main.ts`, minify = false } = options;
+  const { outDir, entry = `${ROOT}/src/main.ts` } = options;
   await Deno.mkdir(outDir, { recursive: true });
   for await (const { name } of Deno.readDir(outDir)) {
     throw new Error(`${outDir} is not empty: it has ${name}`);
   }
-  await Promise.all([
-    runBundler(entry, minify, ["--code-splitting", `--outdir=${outDir}`]),
+  const runs = [
+    runBundler(entry, options, ["--code-splitting", `--outdir=${outDir}`]),
     // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
-    runBundler(`${ROOT}/src/shim/main.ts`, minify, [`--output=${outDir}/shim.js`]),
-  ]);
+    runBundler(`${ROOT}/src/shim/main.ts`, options, [`--output=${outDir}/shim.js`]),
+  ];
+  // Where one fails, the other does not go on writing behind the back of who cleans up.
+  await Promise.allSettled(runs);
+  await Promise.all(runs);
   await requireLazily(outDir);
   await nameByContent(outDir);
   const name = entry.slice(entry.lastIndexOf("/") + 1).replace(/\.ts$/, ".js");
   return `${outDir}/${name}`;
 }
 
-async function runBundler(entry: string, minify: boolean, out: readonly string[]): Promise<void> {
+async function runBundler(
+  entry: string,
+  { minify, signal }: BundleOptions,
+  out: readonly string[],
+): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "bundle",
@@ -58,7 +67,9 @@ async function runBundler(entry: string, minify: boolean, out: readonly string[]
     stdin: "null",
     stdout: "null",
     stderr: "piped",
+    ...(signal && { signal }),
   }).output();
+  signal?.throwIfAborted();
   if (!success) {
     throw new Error(`deno bundle of ${entry} failed:\n${new TextDecoder().decode(stderr)}`);
   }

@@ -12,6 +12,8 @@ export interface PortableOptions {
   readonly bundleDir: string;
   /** The file to write. */
   readonly out: string;
+  /** Ends it; a draft may stay. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface PortableOptions {
  * Throws when the bundle has no `main.js`.
  */
 export async function writePortable(options: PortableOptions): Promise<void> {
-  const { deno, bundleDir, out } = options;
+  const { deno, bundleDir, out, signal } = options;
   const entries: TarEntry[] = [
     { name: "deno", mode: 0o755, content: await Deno.readFile(deno) },
   ];
@@ -33,8 +35,11 @@ export async function writePortable(options: PortableOptions): Promise<void> {
     entries.push({ name, mode: 0o644, content: await Deno.readFile(`${bundleDir}/${name}`) });
   }
   const archive = tar(entries);
-  const packed = await new Response(archive.stream().pipeThrough(new CompressionStream("gzip")))
-    .arrayBuffer();
+  const compressed = archive.stream().pipeThrough(
+    new CompressionStream("gzip"),
+    signal && { signal },
+  );
+  const packed = await new Response(compressed).arrayBuffer();
   const header = await fillHeader({
     VERSION,
     SUM: await sha256(packed),

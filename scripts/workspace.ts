@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { baseName, RUN_VARIABLE, uniqueName } from "../tests/harness/run.ts";
 import { sweep } from "../tests/harness/sweep.ts";
-
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+import { StopSignals } from "./stop_signals.ts";
 
 /**
  * A directory for all that a script starts, with what has to go when it ends, however it ends: on
@@ -11,18 +10,15 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export class Workspace implements AsyncDisposable {
   /** The directory, below /tmp so that paths of sockets in it stay short. */
   readonly dir: string;
-  /** Aborted when the script is told by a signal to stop; the reason names the signal. */
-  readonly signal: AbortSignal;
-  readonly #onSignal: readonly (readonly [Deno.Signal, () => void])[];
+  readonly #stop = new StopSignals();
 
   private constructor(dir: string) {
     this.dir = dir;
-    const stop = new AbortController();
-    this.signal = stop.signal;
-    this.#onSignal = SIGNALS.map((signal) =>
-      [signal, () => stop.abort(new Error(`stopped by ${signal}`))] as const
-    );
-    for (const [signal, listener] of this.#onSignal) Deno.addSignalListener(signal, listener);
+  }
+
+  /** Aborted when the script is told by a signal to stop; the reason names the signal. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /**
@@ -38,6 +34,6 @@ export class Workspace implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await sweep({ dir: this.dir, cgroup: baseName(this.dir) });
-    for (const [signal, listener] of this.#onSignal) Deno.removeSignalListener(signal, listener);
+    this.#stop[Symbol.dispose]();
   }
 }
