@@ -45,6 +45,8 @@ export async function writePortable(options: PortableOptions): Promise<void> {
     SUM: await sha256(packed),
     MEGABYTES: String(Math.ceil(archive.size / 1e6)),
     FLAGS: RUN_FLAGS.join(" "),
+    FILES: entries.map(({ name }) => name).join(" "),
+    SIZES: entries.map(({ content }) => content.length).join(" "),
   });
   const draft = `${out}.draft`;
   await Deno.writeFile(draft, new Blob([header, packed]).stream(), { mode: 0o755 });

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # berth @VERSION@, portable form: this script, and behind it the Deno executable and berth's code.
-# The first start unpacks them into a directory that other users cannot write; each later one goes
-# straight on to Deno. BERTH_CACHE chooses the directory.
+# The first start unpacks them into a directory that other users cannot write; each later one looks
+# whether all is there and goes on to Deno. BERTH_CACHE chooses the directory.
 sum=@SUM@
 
 if [ -n "${BERTH_CACHE:-}" ]; then
@@ -23,14 +23,18 @@ fail() {
   exit 125
 }
 
+# A root filesystem may have its tools only as parts of busybox.
+tools() {
+  for tool; do
+    command -v $tool >&- 2>&- || eval "$tool() { busybox $tool \"\$@\"; }"
+  done
+}
+
 packed() { tail -n +@LINE@ "$file"; }
 
 unpack() {
   umask 077
-  # A root filesystem may have its tools only as parts of busybox.
-  for tool in gzip mkdir mktemp mv rm sha256sum stat sync tail tar; do
-    command -v $tool >&- 2>&- || eval "$tool() { busybox $tool \"\$@\"; }"
-  done
+  tools gzip mkdir mktemp mv rm sha256sum sync tail tar
   mkdir -p "${cache%/*}" && { mkdir "$cache" 2>&- || [ -d "$cache" ]; } ||
     fail "cannot make $cache to unpack into; BERTH_CACHE may name another directory"
   [ -O "$cache" ] || fail "$cache belongs to another user: not unpacking into it"
@@ -40,23 +44,32 @@ unpack() {
   actual=$(packed | sha256sum) || fail "cannot check $file"
   [ "${actual%% *}" = "$sum" ] || fail "$file is damaged; copy it again"
   draft=$(mktemp -d "$cache/.draft.XXXXXX") || fail "cannot write in $cache"
-  trap 'rm -rf "$draft" "$draft.old"' EXIT
+  trap 'rm -rf "$draft"' EXIT
   trap 'exit 125' HUP INT TERM
   problem=$({ packed | gzip -dc | tar -xf - -C "$draft"; } 2>&1) ||
     fail "cannot unpack @MEGABYTES@ MB into $cache: $problem"
   # Or a power cut may leave the new name with no content.
   sync "$draft/deno" 2>&- || sync
-  # What is there and not whole was damaged by hand. What is whole now comes from another start at
-  # the same moment and stays: mv then puts the draft into it, from where it is removed.
-  whole || [ ! -e "$dir" ] || mv "$dir" "$draft.old"
-  mv "$draft" "$dir" || fail "cannot put $dir in place"
-  rm -rf "$dir/${draft##*/}" "$draft.old"
+  # What is there and not whole was damaged, by who cleans up old files say. It is replaced file by
+  # file, for a daemon or another start may be using it.
+  if [ -d "$dir" ]; then
+    whole || mv -f "$draft"/* "$dir"
+  else
+    # Another start at the same moment may have been faster: this puts the draft into it.
+    mv "$draft" "$dir"
+  fi || fail "cannot put $dir in place"
+  rm -rf "$draft" "$dir/${draft##*/}"
   trap - EXIT HUP INT TERM
 }
 
-whole() { [ -s "$dir/deno" ] && [ -s "$dir/main.js" ]; }
+# By name and size: reading them would take too long.
+whole() {
+  set -- $(cd "$dir" 2>&- && stat -c %s @FILES@ 2>&-)
+  [ "$*" = "@SIZES@" ]
+}
 
 [ -e /proc/self ] || fail "/proc is not mounted"
+tools stat
 whole || unpack
 [ -O "$cache" ] && [ -O "$dir" ] || fail "$dir belongs to another user: not running from it"
 # Deno would ask its makers' server for a newer Deno at each start.

@@ -97,6 +97,18 @@ Deno.test("starts at the same moment all work and leave one unpacked copy", asyn
   });
 });
 
+Deno.test("starts at the same moment all work with a damaged copy, too", async () => {
+  await withPortable(async ({ file, cache }) => {
+    await start(file, cache);
+    const [entry] = [...Deno.readDirSync(cache)];
+    await Deno.remove(`${cache}/${entry?.name}/deno`);
+    const all = await Promise.all(Array.from({ length: 6 }, () => start(file, cache)));
+    assert.deepEqual(all.map(({ code, stderr }) => `${code}${stderr}`), Array(6).fill("7"));
+    assert.equal([...Deno.readDirSync(cache)].length, 1);
+    assert.equal([...Deno.readDirSync(`${cache}/${entry?.name}`)].length, 3);
+  });
+});
+
 Deno.test("a cache that was removed, or damaged by hand, is made anew", async () => {
   await withPortable(async ({ file, cache }) => {
     await start(file, cache);
@@ -106,6 +118,33 @@ Deno.test("a cache that was removed, or damaged by hand, is made anew", async ()
     await Deno.remove(cache, { recursive: true });
     assert.equal((await start(file, cache)).code, 7);
     assert.equal([...Deno.readDirSync(cache)].length, 1);
+  });
+});
+
+Deno.test("any file that is missing or cut off is noticed at the next start, and all are whole again", async () => {
+  await withPortable(async ({ file, cache }) => {
+    await start(file, cache);
+    const [entry] = [...Deno.readDirSync(cache)];
+    const dir = `${cache}/${entry?.name}`;
+    const sizes = () =>
+      [...Deno.readDirSync(dir)].map(({ name }) =>
+        `${name} ${Deno.statSync(`${dir}/${name}`).size}`
+      )
+        .sort();
+    const before = sizes();
+    for (const name of ["deno", "main.js", "chunk-A.js"]) {
+      for (
+        const damage of [
+          () => Deno.remove(`${dir}/${name}`),
+          () => Deno.truncate(`${dir}/${name}`, 3),
+        ]
+      ) {
+        await damage();
+        const { code, stderr } = await start(file, cache);
+        assert.equal(`${code}${stderr}`, "7", name);
+        assert.deepEqual(sizes(), before);
+      }
+    }
   });
 });
 
