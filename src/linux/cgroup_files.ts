@@ -3,13 +3,13 @@
 /**
  * A file of a cgroup as text. `undefined` where there is none: the controller is not there, or the
  * cgroup is gone (ENODEV if it went while the file was open). Processes of a threaded cgroup are
- * not listed there but above it (EOPNOTSUPP; cgroup-v2, Threads).
+ * not listed there but above it (EOPNOTSUPP, which Deno calls ENOTSUP; cgroup-v2, Threads).
  */
 export function readText(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {
-    if (isGone(error) || errorCode(error) === "EOPNOTSUPP") return undefined;
+    if (isGone(error) || errorCode(error) === "ENOTSUP") return undefined;
     throw error;
   }
 }
