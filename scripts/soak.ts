@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// `deno task soak --minutes N [--seed S] [--containers N] [--adopt]`: uses containers at random while the
-// daemon, its shims and their processes are killed at random, and checks that nothing was lost.
+// `deno task soak --minutes N [--seed S] [--containers N] [--adopt] [--no-shim]`: uses containers at random
+// while the daemon, its shims and their processes are killed at random, and checks that nothing was lost.
 import { soak } from "../tests/soak/soak.ts";
 import { bundle } from "./bundle.ts";
 import { writeLauncher } from "./launcher.ts";
@@ -12,6 +12,7 @@ const minutes = option("minutes", 5);
 const seed = option("seed", Math.floor(Math.random() * 2 ** 32));
 const containers = option("containers", 20);
 const onDeath = Deno.args.includes("--adopt") ? "adopt" : "kill";
+const noShim = Deno.args.includes("--no-shim");
 
 await ensurePackages(["runc", "busybox-static"]);
 let status = 0;
@@ -20,11 +21,14 @@ let status = 0;
   const program = await writeLauncher(await bundle({ outDir: `${workspace.dir}/program` }));
   Deno.env.set("BERTH_PROGRAM", program);
   console.log(
-    `${minutes} minutes, ${containers} containers, seed ${seed}, on_death = "${onDeath}"`,
+    `${minutes} minutes, ${containers} containers, seed ${seed}, on_death = "${onDeath}"${
+      noShim ? ", no_shim" : ""
+    }`,
   );
   try {
     const { signal } = workspace;
-    const report = await soak({ seed, durationMs: minutes * 60_000, containers, onDeath, signal });
+    const durationMs = minutes * 60_000;
+    const report = await soak({ seed, durationMs, containers, onDeath, noShim, signal });
     console.log(`${report.events} events of ${report.instances} containers; nothing lost`);
     for (const [name, count] of [...report.counts].sort()) console.log(`${count}\t${name}`);
   } catch (error) {

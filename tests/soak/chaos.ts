@@ -2,28 +2,38 @@
 import { processesOf } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
 import type { RuntimeWrapper } from "../harness/runtime_wrapper.ts";
+import type { Killer } from "./killer.ts";
 import type { Random } from "./random.ts";
 import type { Session } from "./session.ts";
 
-/** Not who called it in a daemon's stead: chaos kills that itself, for it has to start it again. */
-const KILL_SHIM = `case $(tr '\\000' ' ' <"/proc/$PPID/cmdline") in
-*" shim serve "*) kill -9 "$PPID" ;;
-esac`;
+/** What {@linkcode Chaos} works with. */
+export interface ChaosOptions {
+  readonly session: Session;
+  readonly random: Random;
+  /** What some of the containers have for a runtime. */
+  readonly runtime: RuntimeWrapper;
+  readonly killer: Killer;
+  /** Whether the daemon serves the containers itself. */
+  readonly noShim: boolean;
+}
 
 /** Kills, stops and starts again what the containers depend on, at random. */
 export class Chaos {
   readonly #session: Session;
   readonly #random: Random;
   readonly #runtime: RuntimeWrapper;
+  readonly #killer: Killer;
+  readonly #noShim: boolean;
   readonly #releases: (() => void)[] = [];
   /** What was done, and how often. */
   readonly counts = new Map<string, number>();
 
-  /** @param runtime What some of the containers have for a runtime. */
-  constructor(session: Session, random: Random, runtime: RuntimeWrapper) {
+  constructor({ session, random, runtime, killer, noShim }: ChaosOptions) {
     this.#session = session;
     this.#random = random;
     this.#runtime = runtime;
+    this.#killer = killer;
+    this.#noShim = noShim;
   }
 
   /** Goes on until `signal` is aborted or something was violated; a daemon runs when it ends. */
@@ -33,7 +43,8 @@ export class Chaos {
       const [name, act] = this.#random.pick<readonly [string, () => Promise<unknown>]>([
         [3, ["daemon killed", () => this.#killDaemon()]],
         [1, ["daemon stopped", () => this.#stopDaemon()]],
-        [5, ["shim killed", () => this.#signalShim("SIGKILL")]],
+        [5, ["shim killed", () => this.#killShim()]],
+        [5, ["killed at a start", () => this.#killAtStart()]],
         [2, ["shim frozen", () => this.#freezeShim()]],
         [2, ["process killed", () => this.#killProcess()]],
         [4, ["runtime at fault", () => this.#spoilRuntime()]],
@@ -48,22 +59,28 @@ export class Chaos {
   async #killDaemon(): Promise<void> {
     const { daemon } = this.#session;
     this.#session.down();
-    await daemon.kill9();
+    await this.#kill9();
     await this.#session.drained();
     // At times again in the middle of its start.
     while (this.#random.next() < 0.3) {
       daemon.spawn();
       await pause(this.#random.between(0, 600));
-      await daemon.kill9();
+      await this.#kill9();
     }
     // And shims die while there is no daemon.
-    if (this.#random.next() < 0.3) await this.#signalShim("SIGKILL");
+    if (this.#random.next() < 0.3) await this.#killShim();
     await this.#start();
+  }
+
+  async #kill9(): Promise<void> {
+    await this.#session.daemon.kill9();
+    if (this.#noShim) this.#killer.daemonGone();
   }
 
   async #stopDaemon(): Promise<void> {
     this.#session.down();
     const { success, code } = await this.#session.daemon.stop();
+    if (this.#noShim) this.#killer.daemonGone();
     if (!success) this.#session.violated(new Error(`the daemon ended with ${code} at SIGTERM`));
     await this.#session.drained();
     await this.#start();
@@ -75,16 +92,30 @@ export class Chaos {
   }
 
   /** Any shim: one that serves one container or several, one that waits, one that creates. */
-  #signalShim(signal: Deno.Signal): Promise<number | undefined> {
+  #shim(): number | undefined {
     const shims = this.#processes().filter(({ command }) => command.includes(" shim serve "));
-    const chosen = shims[this.#random.below(shims.length)];
-    if (chosen !== undefined) kill(chosen.pid, signal);
-    return Promise.resolve(chosen?.pid);
+    return shims[this.#random.below(shims.length)]?.pid;
+  }
+
+  #killShim(): Promise<void> {
+    const pid = this.#shim();
+    if (pid !== undefined) this.#killer.shim(pid);
+    return Promise.resolve();
+  }
+
+  /** What looks after a container dies at the moment in which that is started. */
+  async #killAtStart(): Promise<void> {
+    const shim = await Promise.race([this.#session.nextStart(), pause(2000)]);
+    if (typeof shim !== "number") return;
+    await pause(this.#random.between(0, 6));
+    if (this.#noShim) await this.#killDaemon();
+    else this.#killer.servingShim(shim);
   }
 
   async #freezeShim(): Promise<void> {
-    const pid = await this.#signalShim("SIGSTOP");
+    const pid = this.#shim();
     if (pid === undefined) return;
+    kill(pid, "SIGSTOP");
     await pause(this.#random.between(10, 1500));
     kill(pid, "SIGCONT");
   }
@@ -95,7 +126,7 @@ export class Chaos {
       !command.includes(" shim serve ") && !command.includes(" daemon ")
     );
     const chosen = others[this.#random.below(others.length)];
-    if (chosen !== undefined) kill(chosen.pid, "SIGKILL");
+    if (chosen !== undefined) this.#killer.process(chosen.pid);
     return Promise.resolve();
   }
 
@@ -109,7 +140,7 @@ export class Chaos {
     await this.#random.pick<() => void | Promise<void>>([
       [1, () => this.#runtime.fail(command, "no luck", options)],
       [1, () => this.#runtime.delay(command, this.#random.between(50, 1000), options)],
-      [2, () => this.#runtime.rule(command, KILL_SHIM, options)],
+      [2, () => this.#killer.callingShim(this.#runtime, command, options.after)],
       [1, async () => {
         const release = this.#runtime.hang(command, options);
         this.#releases.push(release);

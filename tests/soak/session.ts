@@ -49,6 +49,7 @@ export class Session {
   #following: Promise<void> | undefined;
   #collector: EventCollector | undefined;
   #violation: Error | undefined;
+  #start = Promise.withResolvers<number>();
 
   constructor(daemon: TestDaemon) {
     this.daemon = daemon;
@@ -62,6 +63,17 @@ export class Session {
   /** Takes note of what must never happen. */
   violated(error: unknown): void {
     this.#violation ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  /** A container is about to be started, by the shim of this pid. */
+  starting(shimPid: number): void {
+    this.#start.resolve(shimPid);
+    this.#start = Promise.withResolvers();
+  }
+
+  /** The shim of the container that is started next, when it is about to be. */
+  nextStart(): Promise<number> {
+    return this.#start.promise;
   }
 
   /** There is a daemon: lets calls go on, and takes up its events. */

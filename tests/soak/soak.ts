@@ -8,6 +8,8 @@ import { LeakAudit } from "../harness/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
 import { RuntimeWrapper } from "../harness/runtime_wrapper.ts";
 import { Chaos } from "./chaos.ts";
+import { ExitStatuses } from "./exit_statuses.ts";
+import { Killer } from "./killer.ts";
 import { Random } from "./random.ts";
 import type { SeenExit } from "./session.ts";
 import { Session } from "./session.ts";
@@ -23,6 +25,8 @@ export interface SoakOptions {
   readonly containers: number;
   /** What becomes of the container of a shim that died: `[shim] on_death`. */
   readonly onDeath: "kill" | "adopt";
+  /** Whether the daemon serves the containers itself; false by default. */
+  readonly noShim?: boolean;
   /** Ends it early, cleanly. */
   readonly signal?: AbortSignal;
 }
@@ -35,6 +39,9 @@ export interface SoakReport {
   readonly counts: ReadonlyMap<string, number>;
 }
 
+/** A container that is not part of the soak. */
+const WARM_UP = "warm-up";
+
 /** Keeps the whole history, so that it can be compared with what was told on the way. */
 const CONFIG = "[events]\nsegments = 10000";
 
@@ -44,22 +51,26 @@ const CONFIG = "[events]\nsegments = 10000";
  * or a repetition, complete lives, answers that agree with it, and nothing left over.
  */
 export async function soak(options: SoakOptions): Promise<SoakReport> {
-  const { seed, durationMs, containers, onDeath, signal } = options;
-  const config = `${CONFIG}\n[shim]\non_death = "${onDeath}"`;
+  const { seed, durationMs, containers, onDeath, noShim = false, signal } = options;
+  const config = `${CONFIG}\n[runtime]\nno_shim = ${noShim}\n[shim]\non_death = "${onDeath}"`;
   await using daemon = await TestDaemon.start({ config });
   try {
-    await daemon.life("warm-up");
+    await daemon.life(WARM_UP);
     const audit = LeakAudit.take(daemon);
     const runtime = RuntimeWrapper.create(daemon.dir);
     const session = new Session(daemon);
     await session.up();
     const random = new Random(seed);
     const fork = () => new Random(random.below(2 ** 32));
+    const statuses = new ExitStatuses();
+    const killer = new Killer(daemon, statuses);
+    // Only containers of runc itself are started without running it.
+    const runtimes = ["runc", runtime.path];
     const workers = Array.from(
       { length: containers },
-      (_, index) => new Worker(session, fork(), `c${index}`, runtime.path),
+      (_, index) => new Worker(`c${index}`, { session, random: fork(), statuses, runtimes }),
     );
-    const chaos = new Chaos(session, fork(), runtime);
+    const chaos = new Chaos({ session, random: fork(), runtime, killer, noShim });
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), durationMs);
     const ended = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
@@ -67,11 +78,12 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     clearTimeout(timer);
     if (session.violation !== undefined) throw session.violation;
 
-    await deleteAll(session);
+    await deleteAll(session, statuses);
     await within("every wait", Promise.all(workers.map((worker) => worker.settled())));
     await session.caughtUp();
     if (session.violation !== undefined) throw session.violation;
-    await assertTold(session);
+    killer.noted();
+    await assertTold(session, statuses);
     await audit.assertClean({ timeoutMs: 60_000 });
     return {
       events: session.events.length,
@@ -86,11 +98,12 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
 }
 
 /** Deletes what is left, also what is being removed already. */
-async function deleteAll(session: Session): Promise<void> {
+async function deleteAll(session: Session, statuses: ExitStatuses): Promise<void> {
   await until("every container to be deleted", async () => {
     const list = await session.call("container.list", {});
     if (list === undefined) return false;
-    await Promise.all(list.containers.map(async ({ id }) => {
+    await Promise.all(list.containers.map(async ({ id, instance }) => {
+      statuses.deleting(instance);
       const deleted = await session.call("container.delete", { id, force: true });
       if (deleted === undefined) return;
       const { exitStatus, exitedAt } = deleted;
@@ -100,12 +113,13 @@ async function deleteAll(session: Session): Promise<void> {
   }, { timeoutMs: 120_000, everyMs: 100 });
 }
 
-async function assertTold(session: Session): Promise<void> {
+async function assertTold(session: Session, statuses: ExitStatuses): Promise<void> {
   const { events, exits, daemon } = session;
   assertHistory(events);
   for (const own of Map.groupBy(events, ({ instance }) => instance).values()) assertWhole(own);
   assertOneAtATime(events);
   assertAgreed(events, exits);
+  assertCaused(events.filter(({ id }) => id !== WARM_UP), statuses);
   using again = await EventCollector.subscribe(daemon.socket, { after: 0 });
   await until("the whole history once more", () => again.events.at(-1)?.seq === events.at(-1)?.seq);
   assert.deepEqual(again.events, events, "what was told on the way is what the journal holds");
@@ -122,6 +136,13 @@ function assertWhole(events: readonly Event[]): void {
   assert.equal(ended, started, `an exit for each exec: ${said}`);
   const pids = new Set(events.flatMap(({ execId, pid }) => execId === undefined ? pid : []));
   assert.equal(pids.size, 1, `one pid: ${said}`);
+}
+
+/** No process has ended with a status that nothing has caused. */
+function assertCaused(events: readonly Event[], statuses: ExitStatuses): void {
+  const wrong = Map.groupBy(events, ({ instance }) => instance).values()
+    .flatMap((own) => statuses.uncaused(own)).toArray();
+  assert.ok(wrong.length === 0, `exits that nothing has caused:\n${wrong.join("\n")}`);
 }
 
 /** Lives of one id do not overlap. */

@@ -1,25 +1,39 @@
 // SPDX-License-Identifier: MIT
+import { parseSignal } from "../../src/linux/signals.ts";
 import type { ContainerState } from "../../src/rpc/schemas.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
+import { COMMAND_LABEL, CONTAINER_COMMANDS, EXEC_COMMANDS } from "./commands.ts";
+import type { ExitStatuses } from "./exit_statuses.ts";
 import type { Random } from "./random.ts";
 import type { Session } from "./session.ts";
+
+/** What a {@linkcode Worker} works with. */
+export interface WorkerOptions {
+  readonly session: Session;
+  readonly random: Random;
+  /** What is done to containers is noted here. */
+  readonly statuses: ExitStatuses;
+  /** The runtimes that containers get. */
+  readonly runtimes: readonly string[];
+}
 
 /** Calls one container again and again, at random, mostly with what suits its state. */
 export class Worker {
   readonly #session: Session;
   readonly #random: Random;
   readonly #id: string;
-  readonly #runtime: string;
+  readonly #statuses: ExitStatuses;
+  readonly #runtimes: readonly string[];
   readonly #waits: Promise<void>[] = [];
   #execs = 0;
 
-  /** @param runtime What some of the containers get for a runtime. */
-  constructor(session: Session, random: Random, id: string, runtime: string) {
+  constructor(id: string, { session, random, statuses, runtimes }: WorkerOptions) {
     this.#session = session;
     this.#random = random;
     this.#id = id;
-    this.#runtime = runtime;
+    this.#statuses = statuses;
+    this.#runtimes = runtimes;
   }
 
   /** Goes on until `signal` is aborted or something was violated. */
@@ -37,28 +51,30 @@ export class Worker {
 
   async #step(): Promise<void> {
     const state = await this.#session.call("container.state", { id: this.#id });
-    switch (state?.status) {
-      case undefined:
-        await this.#create();
-        break;
+    if (state === undefined) return await this.#create();
+    this.#statuses.seen(
+      state.instance,
+      CONTAINER_COMMANDS.get(state.labels[COMMAND_LABEL] ?? ""),
+    );
+    switch (state.status) {
       case "created":
         await this.#random.pick([
-          [12, () => this.#start()],
-          [2, () => this.#kill()],
-          [1, () => this.#delete(true)],
-          [1, () => this.#delete(false)],
-          [1, () => this.#exec()],
+          [12, () => this.#start(state)],
+          [2, () => this.#kill(state)],
+          [1, () => this.#delete(state, true)],
+          [1, () => this.#delete(state, false)],
+          [1, () => this.#exec(state)],
         ])();
         break;
       case "running":
         await this.#random.pick([
-          [10, () => this.#exec()],
+          [10, () => this.#exec(state)],
           [3, () => this.#wait(state)],
           [2, () => this.#pause()],
-          [3, () => this.#kill()],
-          [2, () => this.#delete(true)],
-          [1, () => this.#delete(false)],
-          [1, () => this.#start()],
+          [3, () => this.#kill(state)],
+          [2, () => this.#delete(state, true)],
+          [1, () => this.#delete(state, false)],
+          [1, () => this.#start(state)],
           [2, () => this.#look()],
           [2, () => this.#forgetExecs(state)],
         ])();
@@ -66,66 +82,64 @@ export class Worker {
       case "paused":
         await this.#random.pick([
           [6, () => this.#resume()],
-          [1, () => this.#kill()],
-          [1, () => this.#delete(true)],
+          [1, () => this.#kill(state)],
+          [1, () => this.#delete(state, true)],
           [1, () => this.#look()],
         ])();
         break;
       case "stopped":
         await this.#random.pick([
-          [6, () => this.#delete(false)],
-          [2, () => this.#delete(true)],
+          [6, () => this.#delete(state, false)],
+          [2, () => this.#delete(state, true)],
           [2, () => this.#wait(state)],
-          [1, () => this.#kill()],
-          [1, () => this.#exec()],
+          [1, () => this.#kill(state)],
+          [1, () => this.#exec(state)],
         ])();
         break;
     }
   }
 
   async #create(): Promise<void> {
-    const args = this.#random.pick([
-      [3, ["sleep", "1000"]],
-      [2, ["sh", "-c", "sleep 0.3; exit 3"]],
-      [1, ["sh", "-c", "exit 7"]],
-      [2, ["sh", "-c", "sleep 1000 & setsid sleep 1000 & wait"]],
-      [1, ["sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.1; done"]],
-    ]);
+    const [name, { args }] = this.#random.pick(
+      [...CONTAINER_COMMANDS].map((entry) => [entry[1].weight, entry] as const),
+    );
     const override: JsonObject = this.#random.next() < 0.2
       ? { linux: { namespaces: ["ipc", "uts", "mount"].map((type) => ({ type })) } }
       : {};
     await this.#session.call("container.create", {
       id: this.#id,
       spec: this.#session.daemon.spec(args, override),
+      labels: { [COMMAND_LABEL]: name },
+      runtime: this.#random.pick(this.#runtimes.map((runtime) => [1, runtime] as const)),
       ...(this.#random.next() < 0.3
         ? { rootfs: [{ type: "bind", source: rootfsDir(), options: ["bind", "ro"] }] }
         : {}),
-      ...(this.#random.next() < 0.4 ? { runtime: this.#runtime } : {}),
       ...(this.#random.next() < 0.2 ? { group: `group-${this.#random.below(2)}` } : {}),
     });
   }
 
-  async #start(): Promise<void> {
+  async #start({ instance, shimPid }: ContainerState): Promise<void> {
+    this.#statuses.starting(instance);
+    this.#session.starting(shimPid);
     await this.#session.call("container.start", { id: this.#id });
   }
 
-  async #exec(): Promise<void> {
+  async #exec({ instance }: ContainerState): Promise<void> {
     const execId = `exec-${this.#execs++}`;
-    const args = this.#random.pick([
-      [3, ["true"]],
-      [2, ["sh", "-c", "sleep 0.2; exit 5"]],
-      [1, ["sleep", "1000"]],
-      [1, ["/does/not/exist"]],
-    ]);
+    const command = this.#random.pick(
+      EXEC_COMMANDS.map((command) => [command.weight, command] as const),
+    );
+    this.#statuses.executing(instance, execId, command);
     const started = await this.#session.call("container.exec", {
       id: this.#id,
       execId,
-      process: { args },
+      process: { args: [...command.args] },
     });
     if (started === undefined) return;
     await this.#random.pick([
       [3, () => this.#waitFor(execId)],
       [1, async () => {
+        this.#statuses.signallingExec(instance, execId, parseSignal("KILL"));
         await this.#session.call("container.kill", { id: this.#id, execId, signal: "KILL" });
       }],
       [2, async () => {}],
@@ -158,14 +172,16 @@ export class Worker {
     await this.#session.call("container.resume", { id: this.#id });
   }
 
-  async #kill(): Promise<void> {
+  async #kill({ instance }: ContainerState): Promise<void> {
     const signal = this.#random.pick([[2, "KILL"], [2, "TERM"], [1, "USR1"]]);
     const all = this.#random.next() < 0.3;
+    this.#statuses.signalling(instance, parseSignal(signal), all);
     await this.#session.call("container.kill", { id: this.#id, signal, all });
   }
 
-  async #delete(force: boolean): Promise<void> {
+  async #delete({ instance, status }: ContainerState, force: boolean): Promise<void> {
     const id = this.#id;
+    if (force || status === "created") this.#statuses.deleting(instance);
     const deleted = await this.#session.call("container.delete", { id, force });
     if (deleted === undefined) return;
     const { exitStatus, exitedAt } = deleted;
