@@ -5,7 +5,7 @@ import { execFifoPath, fifoPassage } from "../oci/exec_fifo.ts";
 import { AdoptedProcess } from "./adopted_process.ts";
 import { readExitRecord } from "./exit_record.ts";
 import type { ProcessExit } from "./init_states.ts";
-import { tryReadPidFile } from "./pid_file.ts";
+import { removeFile, tryReadPidFile } from "./pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
 import { unseenExit } from "./watch.ts";
 
@@ -74,7 +74,7 @@ async function finishStart(
     passage = fifoPassage(path, pid);
   }
   if (passage !== "passed") return false;
-  Deno.removeSync(path);
+  removeFile(path);
   return true;
 }
 
