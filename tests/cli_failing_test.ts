@@ -68,7 +68,10 @@ Deno.test("--rm removes its own container only, and one that is gone is no error
   const another = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), "--", "true"];
   assert.equal((await cli(daemon, another)).code, 0);
   const { instance } = await daemon.client.call("container.state", { id: "c" });
-  const remove = (which: string) => cli(daemon, ["rm", "--after-exit", "--instance", which, "c"]);
+  const remove = (which: string) => {
+    const made = { id: "c", instance: which, stdin: "", stdout: "", labels: {} };
+    return cli(daemon, ["rm", "--after-exit", "--made", JSON.stringify(made), "c"]);
+  };
   assert.deepEqual(await remove("another"), { code: 0, stdout: "", stderr: "" });
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "c\n");
   assert.equal((await remove(instance)).code, 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { check, cstring, lazyLibc, retry } from "./libc.ts";
+import { EAGAIN, EINTR, isErrno } from "./errno.ts";
+import { check, cstring, lazyLibc } from "./libc.ts";
 
 const libc = lazyLibc({
   mkfifo: {
@@ -70,7 +71,22 @@ export function hasReader(fd: number): boolean {
   // struct pollfd {int fd; short events; short revents}; POLLERR is reported unasked.
   const pollfd = new DataView(new ArrayBuffer(8));
   pollfd.setInt32(0, fd, true);
-  // Even without waiting: poll(2) is never restarted, and here SIGCHLD comes when it likes.
-  retry(() => queryLibc().poll(new Uint8Array(pollfd.buffer), 1n, 0), "poll", `fd ${fd}`);
+  pollNow(new Uint8Array(pollfd.buffer), `fd ${fd}`);
   return (pollfd.getInt16(6, true) & POLLERR) === 0;
+}
+
+/**
+ * poll(2) without waiting. Even so a signal can interrupt it, which is never restarted, and SIGCHLD
+ * comes here when it likes. Deno's signal handler then writes to a pipe, and where that is full errno
+ * is left as EAGAIN, which poll(2) itself never says on Linux.
+ */
+function pollNow(pollfds: Uint8Array<ArrayBuffer>, what: string): void {
+  for (;;) {
+    try {
+      check(queryLibc().poll(pollfds, 1n, 0), "poll", what);
+      return;
+    } catch (error) {
+      if (!isErrno(error, EINTR, EAGAIN)) throw error;
+    }
+  }
 }

@@ -34,7 +34,7 @@ Deno.test("an empty file gives the defaults", () => {
     root: "/var/lib/berth",
     socket: { path: "/run/berth/berth.sock", mode: "0600" },
     log: { level: "info", format: "text" },
-    runtime: { runtime: "runc", no_shim: false, timeout: 120 },
+    runtime: { runtime: "runc", no_shim: false, direct_start: true, timeout: 120 },
     shim: { warm: 1, keep: 8, timeout: 10, on_death: "kill", oom_score_adj: -998 },
     metrics: {},
     events: { segment_bytes: 1048576, segments: 16 },

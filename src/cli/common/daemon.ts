@@ -31,9 +31,9 @@ export async function dialFor(socket: string, start: string): Promise<Peer> {
         { cause: error },
       );
     }
-    if (
-      isCausedBy(error, Deno.errors.NotFound) || isCausedBy(error, Deno.errors.ConnectionRefused)
-    ) {
+    // A reset: it died before it had accepted the connection.
+    const { NotFound, ConnectionRefused, ConnectionReset } = Deno.errors;
+    if ([NotFound, ConnectionRefused, ConnectionReset].some((kind) => isCausedBy(error, kind))) {
       throw new CliError(start, { cause: error });
     }
     throw error;

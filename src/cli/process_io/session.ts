@@ -176,13 +176,14 @@ function followSize(
     sending = true;
     while (changed) {
       changed = false;
-      const { columns: width, rows: height } = Deno.consoleSize();
-      if (width < 1 || height < 1) continue;
-      const params = { ...named, width, height };
-      await daemon.callAcrossRestarts("container.resizePty", params, { signal: done.signal })
-        .catch(() => {
-          // The process has exited, or is not there yet: a size is not worth a failure.
-        });
+      try {
+        const { columns: width, rows: height } = Deno.consoleSize();
+        if (width < 1 || height < 1) continue;
+        const params = { ...named, width, height };
+        await daemon.callAcrossRestarts("container.resizePty", params, { signal: done.signal });
+      } catch {
+        // The process has exited, or the terminal is gone: a size is not worth a failure.
+      }
     }
     sending = false;
   };
