@@ -28,7 +28,7 @@ export type FifoPassage =
 /**
  * Does what `runc start` does for the container whose init is `pid`, without it. False where that
  * did not work: there is no such FIFO, or init has ended, which aborts `ended`, without being
- * started. Why, the runtime can say.
+ * started. Why, the runtime can say. Unlike `runc start` it waits until init is the program.
  */
 export async function passExecFifo(
   path: string,
@@ -40,11 +40,13 @@ export async function passExecFifo(
   if (fd === undefined) return false;
   using fifo = new OwnedFd(fd);
   // Of one whose start was cut short before, nothing may be left to come.
-  if (fifoPassage(path, pid) !== "passed" && !await readByte(fifo.fd, poller, ended)) {
-    // Somebody else, who was cut short too, may have read it.
-    if (fifoPassage(path, pid) !== "passed") return false;
-  }
+  const before = fifoPassage(path, pid) === "passed";
+  const written = !before && await readByte(fifo.fd, poller, ended);
+  // Somebody else, who was cut short too, may have read it.
+  if (!before && !written && fifoPassage(path, pid) !== "passed") return false;
   Deno.removeSync(path);
+  // A signal is meant for the program, not for runc's init: that has it open until it is no more.
+  if (written) await readByte(fifo.fd, poller, ended);
   return true;
 }
 
@@ -98,6 +100,7 @@ function openFifo(path: string): number | undefined {
   }
 }
 
+/** Whether there is one; false at the end, when nobody has it open for writing (any more). */
 async function readByte(fd: number, poller: Poller, ended: AbortSignal): Promise<boolean> {
   try {
     await poller.wait(fd, "readable", { signal: ended });

@@ -4,7 +4,8 @@ import { exists } from "../linux/exists.ts";
 import { O_NONBLOCK, O_PATH, O_RDWR, open, OwnedFd, write } from "../linux/fd.ts";
 import { mkfifo } from "../linux/fifo.ts";
 import { openWhenRead } from "../linux/fifo_wait.ts";
-import { zombieStatus } from "../linux/process.ts";
+import { kill, zombieStatus } from "../linux/process.ts";
+import { sleep } from "../linux/timer.ts";
 import { Reaper } from "../linux/reaper.ts";
 import { SIGKILL } from "../linux/signals.ts";
 import { until } from "../linux/cgroup_testing.ts";
@@ -29,19 +30,27 @@ async function withFifo(test: (path: string, poller: Poller) => Promise<void>): 
 Deno.test("who waits at the FIFO is let through, once", () =>
   withFifo(async (path, poller) => {
     const waiting = openWhenRead(path);
-    const passed = passExecFifo(path, Deno.pid, poller, new AbortController().signal);
-    using init = new OwnedFd(await waiting);
-    write(init.fd, BYTE);
+    let over = false;
+    const passed = passExecFifo(path, Deno.pid, poller, new AbortController().signal)
+      .finally(() => over = true);
+    {
+      using init = new OwnedFd(await waiting);
+      write(init.fd, BYTE);
+      await until("the FIFO is removed", () => !exists(path));
+      await sleep(20);
+      assert.equal(over, false, "it waits for the program, which has not got the FIFO");
+    }
     assert.equal(await passed, true);
-    assert.equal(exists(path), false);
     assert.equal(await passExecFifo(path, Deno.pid, poller, new AbortController().signal), false);
   }));
 
 Deno.test("one that comes to the FIFO later is waited for", () =>
   withFifo(async (path, poller) => {
     const passed = passExecFifo(path, Deno.pid, poller, new AbortController().signal);
-    using init = new OwnedFd(await openWhenRead(path));
-    write(init.fd, BYTE);
+    {
+      using init = new OwnedFd(await openWhenRead(path));
+      write(init.fd, BYTE);
+    }
     assert.equal(await passed, true);
   }));
 
@@ -96,15 +105,17 @@ Deno.test("a process that has ended has not passed the FIFO, though it be a zomb
     using reaper = Reaper.start({ steal: false });
     // Of a shell that has become another program nobody reaps the child.
     const parent = reaper.spawn([
-      "sh",
-      "-c",
-      'sh -c "exit 1" & echo $! >"$0"; exec sleep 1000',
-      `${path}.pid`,
+      ...["sh", "-c", 'sleep 1000 & echo $! >"$0"; exec sleep 2000', `${path}.pid`],
     ]);
+    const runs = (command: string) =>
+      Deno.readTextFileSync(`/proc/${parent.pid}/cmdline`) === command;
     try {
-      const pid = () => exists(`${path}.pid`) ? Number(Deno.readTextFileSync(`${path}.pid`)) : 0;
-      await until("there is a zombie", () => pid() > 0 && zombieStatus(pid()) === 1);
-      assert.equal(fifoPassage(path, pid()), "over");
+      await until("the shell is another program", () => runs("sleep\x002000\0"));
+      const pid = Number(Deno.readTextFileSync(`${path}.pid`));
+      assert.equal(fifoPassage(path, pid), "passed");
+      kill(pid, SIGKILL);
+      await until("there is a zombie", () => zombieStatus(pid) === 128 + SIGKILL);
+      assert.equal(fifoPassage(path, pid), "over");
     } finally {
       parent.kill(SIGKILL);
       await parent.exited;
