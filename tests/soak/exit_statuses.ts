@@ -113,7 +113,7 @@ export class ExitStatuses {
     // opened that is killed before it has written.
     if (done.has("start") && start === undefined) possible.add(1);
     // runc's init ends so where the signal does nothing, to the init of a pid namespace. It may be
-    // that still in the moment after the start: it has written to the FIFO, and executes the program.
+    // that still when `runc start` has ended: on its way from the FIFO to the program.
     const early = start === undefined || apart(start.timestamp, exit.exitedAt) < EXECUTES;
     if (done.has(SIGTERM) && early) possible.add(2);
     return possible;
