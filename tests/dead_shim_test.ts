@@ -330,10 +330,12 @@ Deno.test("the cgroup of a container whose create was killed half-way is removed
   const audit = LeakAudit.take(daemon);
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const cgroup = `${daemon.cgroup}/half-made`;
-  // As a runtime does that is killed before it has recorded the container.
+  // As a runtime does that is killed before it has recorded the container, and whose init, which
+  // nobody knows of, takes its time to end because of that.
   wrapper.rule(
     "create",
-    `for dir in /sys/fs/cgroup/*/; do mkdir -p "$dir${cgroup}" || :; done; kill -9 $$`,
+    `sleep 2 & for dir in /sys/fs/cgroup/*/; do
+mkdir -p "$dir/${cgroup}" && echo $! >"$dir/${cgroup}/cgroup.procs" || :; done; kill -9 $$`,
   );
   for (let round = 0; round < 2; round++) {
     await assert.rejects(daemon.client.call("container.create", {

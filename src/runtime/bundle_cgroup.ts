@@ -53,8 +53,8 @@ export async function removePlannedCgroup(bundle: Bundle): Promise<void> {
   const path = linux?.cgroupsPath;
   if (typeof path !== "string" || !/^\/[^/]/.test(path) || path.split("/").includes("..")) return;
   const left = new Set(cgroupDirs(path));
-  // The kernel keeps one busy for a moment after its last process has gone.
-  for (const delay of backoff({ first: 5, most: 100, attempts: 8 })) {
+  // What a killed runtime leaves in one ends by itself, in its own time, which nobody is told of.
+  for (const delay of backoff({ first: 5, most: 100, attempts: 55 })) {
     for (const dir of left) if (removed(dir)) left.delete(dir);
     if (left.size === 0) return;
     await delay();
