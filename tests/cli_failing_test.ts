@@ -67,14 +67,17 @@ Deno.test("--rm removes its own container only, and one that is gone is no error
 
   const another = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), "--", "true"];
   assert.equal((await cli(daemon, another)).code, 0);
-  const { instance } = await daemon.client.call("container.state", { id: "c" });
-  const remove = (which: string) => {
-    const made = { id: "c", instance: which, stdin: "", stdout: "", labels: {} };
-    return cli(daemon, ["rm", "--after-exit", "--made", JSON.stringify(made), "c"]);
+  const state = await daemon.client.call("container.state", { id: "c" });
+  const log = state.stdout.replace("file://", "");
+  await Deno.writeTextFile(log, "kept\n");
+  const remove = (instance: string) => {
+    const made = JSON.stringify({ ...state, instance });
+    return cli(daemon, ["rm", "--after-exit", "--made", made, "c"]);
   };
   assert.deepEqual(await remove("another"), { code: 0, stdout: "", stderr: "" });
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "c\n");
-  assert.equal((await remove(instance)).code, 0);
+  assert.equal(await Deno.readTextFile(log), "kept\n");
+  assert.equal((await remove(state.instance)).code, 0);
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
 });
 
