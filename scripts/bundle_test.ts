@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import ts from "typescript";
 import { bundle } from "./bundle.ts";
 import { loadedWith, readBundle } from "./chunks.ts";
 import { copySources, withTempDir } from "./sources_testing.ts";
@@ -75,5 +76,31 @@ Deno.test("a directory with something in it is left as it is", async () => {
     await Deno.writeTextFile(`${dir}/notes`, "mine");
     await assert.rejects(bundle({ outDir: dir }), /is not empty: it has notes/);
     assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["notes"]);
+  });
+});
+
+/** How many variables declared by `using` the bundle in `dir` has. */
+async function usings(dir: string): Promise<number> {
+  let count = 0;
+  const visit = (node: ts.Node): void => {
+    // AwaitUsing includes this flag.
+    if (ts.isVariableDeclarationList(node) && (node.flags & ts.NodeFlags.Using) !== 0) {
+      count += node.declarations.length;
+    }
+    ts.forEachChild(node, visit);
+  };
+  for (const { name, text } of (await readBundle(dir)).values()) {
+    visit(ts.createSourceFile(name, text, ts.ScriptTarget.Latest));
+  }
+  return count;
+}
+
+Deno.test("the minifier drops no using: what it declares would never be closed", async () => {
+  await withTempDir(async (dir) => {
+    await bundle({ outDir: `${dir}/plain` });
+    await bundle({ outDir: `${dir}/minified`, minify: true });
+    const count = await usings(`${dir}/plain`);
+    assert.ok(count > 0);
+    assert.equal(await usings(`${dir}/minified`), count);
   });
 });

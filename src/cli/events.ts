@@ -30,12 +30,13 @@ export function eventsCommand(): Command {
     )
     .action(async (options: EventsOptions, command: Command) => {
       using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+      const params = {
+        ...(options.after !== undefined && { after: options.after }),
+        ...(options.id && { ids: options.id }),
+        ...(options.type && { types: options.type }),
+      };
       await daemon.follow(
-        {
-          ...(options.after !== undefined && { after: options.after }),
-          ...(options.id && { ids: options.id }),
-          ...(options.type && { types: options.type }),
-        },
+        params,
         (event) => options.json ? printJson(event) : print(eventLine(event)),
         ({ after, latest }) =>
           say(
