@@ -240,3 +240,28 @@ Deno.test("a delete that names an instance leaves another container of its id al
   );
   assert.equal((await client.call("container.state", { id: "a" })).status, "running");
 });
+
+Deno.test("a signal that is still being sent does not reach the next container of the id", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const start = async () => {
+    const spec = daemon.spec(["sleep", "1000"]);
+    await client.call("container.create", { id: "again", spec, runtime: wrapper.path });
+    await client.call("container.start", { id: "again" });
+  };
+  await start();
+  const release = wrapper.hang("kill", { once: true });
+  const late = client.call("container.kill", { id: "again", signal: "KILL", all: true })
+    .then(() => "sent", (error: unknown) => error);
+  await wrapper.called("kill");
+  await client.call("container.kill", { id: "again", signal: "KILL" });
+  await client.call("container.wait", { id: "again" });
+  await client.call("container.delete", { id: "again" });
+  await start();
+  release();
+  // One that begins later and has ended: the first would have been sent by now.
+  await client.call("container.kill", { id: "again", signal: "CONT", all: true });
+  assert.ok(await late instanceof NotFoundError);
+  assert.equal((await client.call("container.state", { id: "again" })).status, "running");
+});

@@ -23,6 +23,7 @@ import { hasExited, nameOf, signalling, signalNumber, targetData, unlessReaped }
 import type { Watched } from "./kill.ts";
 import { Lock } from "./lock.ts";
 import type { ProcessContext } from "./process_context.ts";
+import { RuntimeKills } from "./runtime_kills.ts";
 import { onExit } from "./watch.ts";
 
 /** What a {@linkcode ShimService} needs of the process that it runs in. */
@@ -58,6 +59,7 @@ export class ShimService {
   readonly #end: InitEnd;
   readonly #execs: Execs;
   readonly #cgroup: ContainerCgroup;
+  readonly #kills = new RuntimeKills();
 
   /**
    * @throws {FailedPreconditionError} if `berth.json` is missing or of another version.
@@ -195,6 +197,7 @@ export class ShimService {
       else if (state.name !== "deleted") this.#init.check("delete");
       const { exitStatus, exitedAt } = await this.#end.exit.wait();
       if (this.#init.state.name !== "deleted") {
+        await this.#kills.end(hasExited(this.record.id));
         await this.#init.delete();
         await this.#execs.release();
       }
@@ -255,7 +258,9 @@ export class ShimService {
     if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
     if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
     if (all) {
-      await this.#cgroup.freezing(() => this.#context.runc.kill(id, number, { all: true }));
+      await this.#cgroup.freezing(() =>
+        this.#kills.run((signal) => this.#context.runc.kill(id, number, { all: true, signal }))
+      );
       // A container that was paused may have been left thawed.
       this.#cgroup.notice();
     } else {
