@@ -91,7 +91,6 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       counts: new Map([...session.counts, ...chaos.counts]),
     };
   } catch (error) {
-    Deno.copyFileSync(`${daemon.dir}/daemon.log`, `/tmp/hx1/logs/${seed}.log`); // KEEP
     throw new Error(`soak with seed ${seed}: ${error instanceof Error ? error.message : error}`, {
       cause: error,
     });
