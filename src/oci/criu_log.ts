@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { statOrNothing } from "../linux/stat.ts";
 import { RuntimeError } from "../rpc/errors.ts";
 
 /** How many lines of CRIU's log go with an error, at most. */
@@ -35,10 +36,6 @@ function lastErrors(text: string): string[] {
 
 /** Milliseconds since the epoch; undefined where there is no such file, whatever the reason. */
 function modifiedAt(path: string): number | undefined {
-  try {
-    return Deno.statSync(path).mtime?.getTime();
-  } catch {
-    // What is wrong with the path is for the runtime to tell.
-    return undefined;
-  }
+  // What is wrong with the path is for the runtime to tell.
+  return statOrNothing(path)?.mtime?.getTime();
 }

@@ -2,6 +2,7 @@
 import { LinuxError } from "../linux/errno.ts";
 import { O_NONBLOCK, O_PATH, O_RDONLY, open, OwnedFd, read } from "../linux/fd.ts";
 import { isFifo } from "../linux/fifo.ts";
+import { statOrNothing } from "../linux/stat.ts";
 import type { Poller } from "../linux/poller.ts";
 
 /**
@@ -60,6 +61,7 @@ export function fifoPassage(path: string, pid: number): FifoPassage {
     const { dev, ino } = Deno.statSync(path);
     let holds = false;
     for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
+      // One that is closed meanwhile, or cannot be asked, is not the FIFO.
       const target = statOrNothing(`/proc/${pid}/fd/${name}`);
       if (target?.dev !== dev || target.ino !== ino) continue;
       if (!isPathOnly(pid, name)) return "passing";
@@ -114,14 +116,5 @@ async function readByte(fd: number, poller: Poller, ended: AbortSignal): Promise
     // EAGAIN: nothing was written by a process that still has it open.
     if (error instanceof LinuxError) return false;
     throw error;
-  }
-}
-
-function statOrNothing(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.statSync(path);
-  } catch {
-    // Closed meanwhile, or a file that cannot be asked: then it is not the FIFO.
-    return undefined;
   }
 }

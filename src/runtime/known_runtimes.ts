@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { statOrNothing } from "../linux/stat.ts";
 import { Runc } from "../oci/runc.ts";
 import type { RuntimeVersion } from "../oci/runc_output.ts";
 import type { Spawn } from "../oci/spawn.ts";
@@ -7,10 +8,14 @@ import type { Spawn } from "../oci/spawn.ts";
 /** How an executable of ELF begins (elf(5)). */
 const ELF_MAGIC = "\x7fELF";
 
-/** A runtime that was asked for its version. */
-export interface Asked {
-  /** The file that was asked: its path and what changes when another takes its place. */
+/** What is known of a runtime. */
+export interface KnownRuntime {
+  /** The file that it is: its path and what changes when another takes its place. */
   readonly file: string;
+  /** Whether that is no script. */
+  readonly binary: boolean;
+  /** Whether it was asked for its version. */
+  asked: boolean;
   /** Undefined until it has answered, or if it gave none. */
   version?: RuntimeVersion;
 }
@@ -21,7 +26,7 @@ export interface Asked {
  */
 export class KnownRuntimes {
   readonly #spawn: Spawn;
-  readonly #asked = new Map<string, Asked>();
+  readonly #known = new Map<string, KnownRuntime>();
 
   /** Starts the runtimes with `spawn`. */
   constructor(spawn: Spawn) {
@@ -33,30 +38,40 @@ export class KnownRuntimes {
    * looked; undefined where unknown.
    */
   version(command: string): string | undefined {
-    return this.#asked.get(command)?.version?.version;
+    return this.#known.get(command)?.version?.version;
   }
 
   /** Whether the runtime `command` is known to be runc itself: no other one, and no script. */
   isRunc(command: string): boolean {
+    const found = this.#find(command);
     // A script has its own reasons, and is not to be called more often than it is needed.
-    return isElf(findExecutable(command)) && this.look(command).version?.name === "runc";
+    if (found.binary) this.#ask(command, found);
+    return found.binary && found.version?.name === "runc";
   }
 
   /** Answers what is known of the runtime `command`, and asks it unless that was done. */
-  look(command: string): Asked {
-    const file = identityOf(findExecutable(command));
-    const known = this.#asked.get(command);
-    if (known?.file === file) return known;
-    const asked: Asked = { file };
-    this.#asked.set(command, asked);
-    this.#ask(command, asked);
-    return asked;
+  look(command: string): KnownRuntime {
+    const found = this.#find(command);
+    this.#ask(command, found);
+    return found;
   }
 
-  #ask(command: string, asked: Asked): void {
+  #find(command: string): KnownRuntime {
+    const path = findExecutable(command);
+    const file = identityOf(path);
+    const before = this.#known.get(command);
+    if (before?.file === file) return before;
+    const found = { file, binary: isElf(path), asked: false };
+    this.#known.set(command, found);
+    return found;
+  }
+
+  #ask(command: string, known: KnownRuntime): void {
+    if (known.asked) return;
+    known.asked = true;
     const runtime = new Runc({ command, root: "/", spawn: this.#spawn });
     runtime.version().then((version) => {
-      asked.version = version;
+      known.version = version;
     }, (error) => {
       getLogger(["berth"]).warn("the runtime {runtime} cannot be run: {reason}", {
         runtime: command,
@@ -96,13 +111,4 @@ function isElf(path: string): boolean {
     return false;
   }
   return new TextDecoder().decode(start) === ELF_MAGIC;
-}
-
-function statOrNothing(path: string): Deno.FileInfo | undefined {
-  try {
-    return Deno.statSync(path);
-  } catch {
-    // Whatever is wrong with it, running it tells.
-    return undefined;
-  }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { findCommand } from "../../scripts/system_packages.ts";
 import { Reaper } from "../linux/reaper.ts";
 import { sleep } from "../linux/timer.ts";
 import { KnownRuntimes } from "./known_runtimes.ts";
@@ -26,6 +27,12 @@ async function versionOf(runtimes: KnownRuntimes, command: string): Promise<stri
   throw new Error(`${command} has not told its version`);
 }
 
+function runcPath(): string {
+  const path = findCommand("runc");
+  if (path === undefined) throw new Error("runc is missing; deno task test installs it");
+  return path;
+}
+
 /** Puts a file in the place of `path`, as an upgrade does. */
 function replace(path: string, write: (draft: string) => void): void {
   write(`${path}.draft`);
@@ -33,22 +40,9 @@ function replace(path: string, write: (draft: string) => void): void {
   Deno.renameSync(`${path}.draft`, path);
 }
 
-function findRunc(): string {
-  const found = Deno.env.get("PATH")?.split(":").map((dir) => `${dir}/runc`).find((path) => {
-    try {
-      return Deno.statSync(path).isFile;
-    } catch {
-      // Not in this directory.
-      return false;
-    }
-  });
-  if (found === undefined) throw new Error("runc is missing; deno task test installs it");
-  return found;
-}
-
 Deno.test("runc is known as runc once it has told its version, by its name and by its path", () =>
   withRuntimes(async (runtimes) => {
-    const path = findRunc();
+    const path = runcPath();
     assert.equal(runtimes.isRunc("runc"), false);
     assert.match(await versionOf(runtimes, "runc"), /^\d+\.\d+/);
     assert.equal(runtimes.isRunc("runc"), true);
@@ -69,7 +63,7 @@ Deno.test("another runtime, or a script around runc, is not runc", () =>
 Deno.test("a file that was replaced is asked again", () =>
   withRuntimes(async (runtimes, dir) => {
     const path = `${dir}/runc`;
-    replace(path, (draft) => Deno.copyFileSync(findRunc(), draft));
+    replace(path, (draft) => Deno.copyFileSync(runcPath(), draft));
     await versionOf(runtimes, path);
     assert.equal(runtimes.isRunc(path), true);
     replace(path, (draft) => Deno.writeTextFileSync(draft, "#!/bin/sh\necho other version 7\n"));
