@@ -6,7 +6,7 @@
  * @module
  */
 import type { DaemonMethods } from "./src/client/mod.ts";
-import { daemonContract } from "./src/rpc/daemon_contract.ts";
+import { daemonContract } from "./src/rpc/contract/daemon.ts";
 
 export * from "./src/client/mod.ts";
 

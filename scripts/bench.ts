@@ -4,7 +4,7 @@
 // runc, in turn in one run, on the same runc, root file system and spec. Prints a table and writes
 // all figures as JSON. `--quick` only shows that it works.
 import { parseArgs } from "node:util";
-import { mount } from "../src/linux/mount.ts";
+import { mount } from "../src/linux/mount/mount.ts";
 import { baseName } from "../tests/harness/run.ts";
 import { bundle, ROOT } from "./bundle.ts";
 import { BareRunc } from "./bench/bare_runc.ts";

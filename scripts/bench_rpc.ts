@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Round trips per second of the wire alone: an echo server in a process of its own, called over a
 // Unix socket. `deno run -A scripts/bench_rpc.ts [seconds per row]`
-import { dial } from "../src/rpc/client.ts";
-import { Server } from "../src/rpc/server.ts";
+import { dial } from "../src/rpc/transport/dial.ts";
+import { Server } from "../src/rpc/transport/server.ts";
 
 const [seconds = "3", socket] = Deno.args;
 

@@ -5,8 +5,8 @@
 import { TestDaemon } from "../tests/harness/daemon.ts";
 import { EventCollector } from "../tests/harness/events.ts";
 import { until } from "../tests/harness/poll.ts";
-import type { ParamsOf, ResultOf } from "../src/rpc/method.ts";
-import type { DaemonContract } from "../src/rpc/daemon_contract.ts";
+import type { ParamsOf, ResultOf } from "../src/rpc/contract/method.ts";
+import type { DaemonContract } from "../src/rpc/contract/daemon.ts";
 import { bundle } from "./bundle.ts";
 import { writeLauncher } from "./launcher.ts";
 import { ensurePackages } from "./system_packages.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { NotFoundError } from "../src/rpc/errors.ts";
-import type { Event } from "../src/rpc/schemas.ts";
+import type { Event } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { FifoWriter, makeFifo } from "./harness/fifo.ts";

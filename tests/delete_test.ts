@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { dial, typedClient } from "../src/rpc/client.ts";
+import { dial, typedClient } from "../src/rpc/transport/dial.ts";
 import { FailedPreconditionError, NotFoundError, RuntimeError } from "../src/rpc/errors.ts";
-import type { ShimContract } from "../src/rpc/shim_contract.ts";
+import type { ShimContract } from "../src/rpc/contract/shim.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { O_NONBLOCK, O_RDONLY, open, OwnedFd } from "../src/linux/fd.ts";
-import { isFifo } from "../src/linux/fifo.ts";
-import { zombieStatus } from "../src/linux/process.ts";
-import type { ContainerState } from "../src/rpc/schemas.ts";
+import { O_NONBLOCK, O_RDONLY, open, OwnedFd } from "../src/linux/fd/fd.ts";
+import { isFifo } from "../src/linux/fd/fifo.ts";
+import { zombieStatus } from "../src/linux/process/process.ts";
+import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";

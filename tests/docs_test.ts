@@ -7,10 +7,10 @@ import { readExamples } from "../scripts/docs/examples.ts";
 import type { Example } from "../scripts/docs/examples.ts";
 import { generatedFiles, openrpc, staleFiles } from "../scripts/docs/pages.ts";
 import { recordExamples } from "../scripts/docs/record.ts";
-import { daemonContract, daemonErrors, eventNotification } from "../src/rpc/daemon_contract.ts";
-import type { Contract, ErrorCases } from "../src/rpc/method.ts";
-import { isRecord } from "../src/rpc/to_wire.ts";
-import { shimContract, shimErrors, shimEventNotification } from "../src/rpc/shim_contract.ts";
+import { daemonContract, daemonErrors, eventNotification } from "../src/rpc/contract/daemon.ts";
+import type { Contract, ErrorCases } from "../src/rpc/contract/method.ts";
+import { isRecord } from "../src/rpc/protocol/error_codec.ts";
+import { shimContract, shimErrors, shimEventNotification } from "../src/rpc/contract/shim.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 
 const CONTRACTS = {

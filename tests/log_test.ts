@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { EAGAIN, isErrno } from "../src/linux/errno.ts";
-import { O_NONBLOCK, O_RDWR, OwnedFd, read, write } from "../src/linux/fd.ts";
-import { mkfifo } from "../src/linux/fifo.ts";
+import { EAGAIN, isErrno } from "../src/linux/libc/errno.ts";
+import { O_NONBLOCK, O_RDWR, OwnedFd, read, write } from "../src/linux/fd/fd.ts";
+import { mkfifo } from "../src/linux/fd/fifo.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until, within } from "./harness/poll.ts";
 import { program, runDir, uniqueName } from "./harness/run.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cgroupHierarchies, findCgroup } from "../src/linux/cgroup.ts";
-import { isAlive, startTime } from "../src/linux/process.ts";
-import type { Event } from "../src/rpc/schemas.ts";
+import { cgroupHierarchies, findCgroup } from "../src/linux/cgroup/cgroup.ts";
+import { isAlive, startTime } from "../src/linux/process/process.ts";
+import type { Event } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { FifoWriter, makeFifo } from "./harness/fifo.ts";

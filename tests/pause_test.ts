@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { SIGHUP } from "../src/linux/signals.ts";
+import { SIGHUP } from "../src/linux/process/signals.ts";
 import { FailedPreconditionError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";

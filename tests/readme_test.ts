@@ -3,7 +3,7 @@
 // The README's commands, run as they stand there: `sh` and `python` blocks, in order, with a daemon
 // of the test's own in place of the one at /run/berth.
 import assert from "node:assert/strict";
-import { cgroupHierarchies } from "../src/linux/cgroup.ts";
+import { cgroupHierarchies } from "../src/linux/cgroup/cgroup.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { within } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";

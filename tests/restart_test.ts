@@ -7,8 +7,8 @@ import {
   NotFoundError,
   UnavailableError,
 } from "../src/rpc/errors.ts";
-import type { ContainerState } from "../src/rpc/schemas.ts";
-import { Server } from "../src/rpc/server.ts";
+import type { ContainerState } from "../src/rpc/contract/schemas.ts";
+import { Server } from "../src/rpc/transport/server.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { FifoReader, FifoWriter, makeFifo } from "./harness/fifo.ts";

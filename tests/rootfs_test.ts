@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { FailedPreconditionError, RuntimeError } from "../src/rpc/errors.ts";
-import type { RootfsMount } from "../src/rpc/schemas.ts";
+import type { RootfsMount } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { withSocketPath } from "../src/linux/unix_path.ts";
+import { withSocketPath } from "../src/linux/fd/unix_path.ts";
 import { FailedPreconditionError } from "../src/rpc/errors.ts";
-import { findSample, parseExposition, sampleOf } from "../src/runtime/exposition_testing.ts";
-import type { Family } from "../src/runtime/exposition_testing.ts";
+import {
+  findSample,
+  parseExposition,
+  sampleOf,
+} from "../src/runtime/observability/exposition_testing.ts";
+import type { Family } from "../src/runtime/observability/exposition_testing.ts";
 import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";

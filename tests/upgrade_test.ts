@@ -2,7 +2,7 @@
 //
 // The one file that is shipped, in its portable form: replaced while it runs, and alone in a root.
 import assert from "node:assert/strict";
-import { SIGTERM } from "../src/linux/signals.ts";
+import { SIGTERM } from "../src/linux/process/signals.ts";
 import { VERSION } from "../src/version.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";

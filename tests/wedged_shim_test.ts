@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { SIGTERM } from "../src/linux/signals.ts";
+import { SIGTERM } from "../src/linux/process/signals.ts";
 import { BerthError, NotFoundError } from "../src/rpc/errors.ts";
-import type { ContainerState } from "../src/rpc/schemas.ts";
+import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { daemonContract } from "../src/rpc/daemon_contract.ts";
+import { daemonContract } from "../src/rpc/contract/daemon.ts";
 import { ERROR_CODES } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";

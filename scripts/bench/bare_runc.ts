@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { Pidfd } from "../../src/linux/pidfd.ts";
-import { Poller } from "../../src/linux/poller.ts";
-import { Reaper } from "../../src/linux/reaper.ts";
+import { Pidfd } from "../../src/linux/process/pidfd.ts";
+import { Poller } from "../../src/linux/fd/poller.ts";
+import { Reaper } from "../../src/linux/process/reaper.ts";
 import type { JsonObject } from "../../tests/harness/rootfs.ts";
 import type { Engine } from "./engine.ts";
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { dial, typedClient } from "../../src/rpc/client.ts";
-import type { TypedClient } from "../../src/rpc/client.ts";
-import { eventNotification } from "../../src/rpc/daemon_contract.ts";
-import type { DaemonContract } from "../../src/rpc/daemon_contract.ts";
-import type { Peer } from "../../src/rpc/peer.ts";
+import { dial, typedClient } from "../../src/rpc/transport/dial.ts";
+import type { TypedClient } from "../../src/rpc/transport/dial.ts";
+import { eventNotification } from "../../src/rpc/contract/daemon.ts";
+import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
+import type { Peer } from "../../src/rpc/peer/peer.ts";
 import { TestDaemon } from "../../tests/harness/daemon.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { processesOf } from "../../tests/harness/processes.ts";

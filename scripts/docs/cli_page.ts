@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { berthProgram } from "../../src/cli/index.ts";
-import { daemonCommand } from "../../src/runtime/command.ts";
+import { daemonCommand } from "../../src/runtime/config/flags.ts";
 
 const INTRO = `# Command line
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { stringify } from "smol-toml";
-import { isRecord } from "../../src/rpc/to_wire.ts";
-import { DEFAULT_CONFIG_FILE } from "../../src/runtime/config.ts";
-import { configSchema } from "../../src/runtime/config_schema.ts";
+import { isRecord } from "../../src/rpc/protocol/error_codec.ts";
+import { DEFAULT_CONFIG_FILE } from "../../src/runtime/config/config.ts";
+import { configSchema } from "../../src/runtime/config/schema.ts";
 import { jsonSchemaOf } from "./json_schema.ts";
 import type { JsonSchema } from "./json_schema.ts";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ERROR_CODES } from "../../src/rpc/errors.ts";
-import type { Contract, ErrorCases, Method } from "../../src/rpc/method.ts";
+import type { Contract, ErrorCases, Method } from "../../src/rpc/contract/method.ts";
 import type { z } from "zod";
 import type { Example } from "./examples.ts";
 import { jsonSchemaOf } from "./json_schema.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { z } from "zod";
-import * as schemas from "../../src/rpc/schemas.ts";
-import { stats } from "../../src/rpc/stats_schema.ts";
+import * as schemas from "../../src/rpc/contract/schemas.ts";
+import { stats } from "../../src/rpc/contract/stats_schema.ts";
 import { jsonSchemaOf } from "./json_schema.ts";
 import type { JsonSchema } from "./json_schema.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { daemonContract, daemonErrors, eventNotification } from "../../src/rpc/daemon_contract.ts";
-import { openrpcDocument } from "../../src/rpc/openrpc.ts";
-import type { OpenRpcDocument } from "../../src/rpc/openrpc.ts";
-import { shimContract, shimErrors, shimEventNotification } from "../../src/rpc/shim_contract.ts";
+import { daemonContract, daemonErrors, eventNotification } from "../../src/rpc/contract/daemon.ts";
+import { openrpcDocument } from "../../src/rpc/contract/openrpc.ts";
+import type { OpenRpcDocument } from "../../src/rpc/contract/openrpc.ts";
+import { shimContract, shimErrors, shimEventNotification } from "../../src/rpc/contract/shim.ts";
 import { VERSION } from "../../src/version.ts";
 import { ROOT } from "../bundle.ts";
 import { cliPage } from "./cli_page.ts";

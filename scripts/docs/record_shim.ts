@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import type { TestDaemon } from "../../tests/harness/daemon.ts";
 import { until } from "../../tests/harness/poll.ts";
-import { bundlePaths, readJson, writeJsonAtomic } from "../../src/oci/bundle.ts";
-import type { BundleRecord } from "../../src/oci/bundle.ts";
-import { dial } from "../../src/rpc/client.ts";
+import { bundlePaths, readJson, writeJsonAtomic } from "../../src/oci/bundle_layout.ts";
+import type { BundleRecord } from "../../src/oci/bundle_layout.ts";
+import { dial } from "../../src/rpc/transport/dial.ts";
 import type { Example } from "./examples.ts";
 import type { Normaliser } from "./normalise.ts";
 import { Recorder } from "./recorder.ts";

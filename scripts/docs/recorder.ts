@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import type { Peer } from "../../src/rpc/peer.ts";
-import { toWire } from "../../src/rpc/to_wire.ts";
+import type { Peer } from "../../src/rpc/peer/peer.ts";
+import { toWire } from "../../src/rpc/protocol/error_codec.ts";
 import { example } from "./examples.ts";
 import type { Example } from "./examples.ts";
 import type { Normaliser } from "./normalise.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { bashCompletion } from "./completion.ts";
+import { bashCompletion } from "./manage/completion.ts";
 import { berthProgram } from "./index.ts";
 
 Deno.test("every verb says what it does and gives an example", () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Socket } from "node:net";
-import type { Connection } from "../rpc/peer.ts";
+import type { Connection } from "../rpc/peer/peer.ts";
 
 /** Whether this runs in Deno; else it is Node, or something that does as Node does. */
 export const IN_DENO: boolean = "Deno" in globalThis;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { z } from "zod";
-import { daemonContract, eventNotification } from "../rpc/daemon_contract.ts";
-import type { DaemonContract } from "../rpc/daemon_contract.ts";
-import type { ParamsOf, ResultOf } from "../rpc/method.ts";
-import type * as schemas from "../rpc/schemas.ts";
-import type { Stats } from "../rpc/stats_schema.ts";
+import { daemonContract, eventNotification } from "../rpc/contract/daemon.ts";
+import type { DaemonContract } from "../rpc/contract/daemon.ts";
+import type { ParamsOf, ResultOf } from "../rpc/contract/method.ts";
+import type * as schemas from "../rpc/contract/schemas.ts";
+import type { Stats } from "../rpc/contract/stats_schema.ts";
 import type * as types from "./daemon_types.ts";
 
 type DeepReadonly<T> = T extends readonly (infer Item)[] ? readonly DeepReadonly<Item>[]

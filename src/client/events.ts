@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { deferred } from "../rpc/deferred.ts";
-import type { Deferred } from "../rpc/deferred.ts";
+import { deferred } from "../rpc/peer/deferred.ts";
+import type { Deferred } from "../rpc/peer/deferred.ts";
 import { UnavailableError } from "../rpc/errors.ts";
-import type { Peer } from "../rpc/peer.ts";
-import { isRecord } from "../rpc/to_wire.ts";
+import type { Peer } from "../rpc/peer/peer.ts";
+import { isRecord } from "../rpc/protocol/error_codec.ts";
 import type { DaemonMethods, Event, EventNotification, EventType } from "./daemon_types.ts";
 import { dialDaemon, pause } from "./link.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { Peer } from "../rpc/peer.ts";
-import { Server } from "../rpc/server.ts";
-import { isRecord } from "../rpc/to_wire.ts";
+import type { Peer } from "../rpc/peer/peer.ts";
+import { Server } from "../rpc/transport/server.ts";
+import { isRecord } from "../rpc/protocol/error_codec.ts";
 import type { Event } from "./daemon_types.ts";
 import { EventStream } from "./events.ts";
 import type { StreamedEvent } from "./events.ts";

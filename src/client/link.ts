@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { UnavailableError } from "../rpc/errors.ts";
-import { Peer } from "../rpc/peer.ts";
+import { Peer } from "../rpc/peer/peer.ts";
 import type { CallOptions } from "./call_options.ts";
 import { openSocket } from "./connection.ts";
 import type { DaemonMethods } from "./daemon_types.ts";

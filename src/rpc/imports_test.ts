@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { isRecord } from "./to_wire.ts";
+import { isRecord } from "./protocol/error_codec.ts";
 
 function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
@@ -29,7 +29,7 @@ async function loadedBy(file: string): Promise<Set<string>> {
   return loaded;
 }
 
-for (const file of ["peer.ts", "server.ts", "client.ts"]) {
+for (const file of ["peer/peer.ts", "transport/server.ts", "transport/dial.ts"]) {
   Deno.test(`${file} loads json-rpc-2.0 and no other package, as a shim has to stay small`, async () => {
     const loaded = [...await loadedBy(file)];
     assert(loaded.some((specifier) => specifier.endsWith("/line_reader.ts")), loaded.join("\n"));

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { Reaper } from "../linux/reaper.ts";
-import { daemonContract, daemonErrors, eventNotification } from "../rpc/daemon_contract.ts";
+import { Reaper } from "../linux/process/reaper.ts";
+import { daemonContract, daemonErrors, eventNotification } from "../rpc/contract/daemon.ts";
 import { UnavailableError } from "../rpc/errors.ts";
-import { bindContract } from "../rpc/handlers.ts";
-import { openrpcDocument } from "../rpc/openrpc.ts";
-import type { Handlers } from "../rpc/peer.ts";
-import { Server } from "../rpc/server.ts";
-import type { Event } from "../rpc/schemas.ts";
+import { bindContract } from "../rpc/contract/bind.ts";
+import { openrpcDocument } from "../rpc/contract/openrpc.ts";
+import type { Handlers } from "../rpc/peer/peer.ts";
+import { Server } from "../rpc/transport/server.ts";
+import type { Event } from "../rpc/contract/schemas.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import { daemonMethods } from "./methods.ts";
-import type { Monitor } from "./monitor.ts";
-import { OomMonitor } from "./oom_monitor.ts";
-import type { RuntimeObserver } from "./observer.ts";
+import type { Monitor } from "./monitors/monitor.ts";
+import { OomMonitor } from "./monitors/oom_monitor.ts";
+import type { RuntimeObserver } from "./observability/observer.ts";
 import { Runtime } from "./runtime.ts";
-import { Subscribers } from "./subscribers.ts";
+import { Subscribers } from "./events/subscription_registry.ts";
 
 /** How long a stopping daemon waits for calls that are under way, in milliseconds. */
 const STOP_GRACE = 10_000;

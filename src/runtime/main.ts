@@ -2,17 +2,17 @@
 import { getLogger } from "@logtape/logtape";
 import { EXIT_BERTH, tellUsageErrors, usageStatus } from "../command_line.ts";
 import { BerthError } from "../rpc/errors.ts";
-import { daemonCommand } from "./command.ts";
-import type { DaemonFlags } from "./command.ts";
-import { ConfigError, loadConfig } from "./config.ts";
-import type { Config } from "./config.ts";
+import { daemonCommand } from "./config/flags.ts";
+import type { DaemonFlags } from "./config/flags.ts";
+import { ConfigError, loadConfig } from "./config/config.ts";
+import type { Config } from "./config/config.ts";
 import { Daemon } from "./daemon.ts";
-import { DaemonLog } from "./log.ts";
-import { observers } from "./observer.ts";
-import { programPath, selfShimCommand } from "./self_command.ts";
-import { ServiceManager } from "./service_manager.ts";
-import { systemdUnit } from "./systemd_unit.ts";
-import { Spans, telemetryEnabled } from "./telemetry.ts";
+import { DaemonLog } from "./observability/log.ts";
+import { observers } from "./observability/observer.ts";
+import { programPath, selfShimCommand } from "./process/self_command.ts";
+import { ServiceManager } from "./process/service_manager.ts";
+import { systemdUnit } from "./process/systemd_unit.ts";
+import { Spans, telemetryEnabled } from "./observability/telemetry.ts";
 
 /** Runs `berth daemon` with the arguments after `daemon`; answers its exit status. */
 export async function runDaemon(argv: string[]): Promise<number> {
@@ -64,7 +64,9 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
   }
   Deno.addSignalListener("SIGHUP", () => void reload(config, flags, output));
   const { address } = config.metrics;
-  const metrics = address === undefined ? undefined : new (await import("./metrics.ts")).Metrics();
+  const metrics = address === undefined
+    ? undefined
+    : new (await import("./observability/metrics.ts")).Metrics();
   await using endpoints = new AsyncDisposableStack();
   await using daemon = await Daemon.start({
     config,

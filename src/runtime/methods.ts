@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-import { parseSignal } from "../linux/signals.ts";
-import { validateExecProcess } from "../oci/spec.ts";
-import type { DaemonContract } from "../rpc/daemon_contract.ts";
+import { parseSignal } from "../linux/process/signals.ts";
+import { validateExecProcess } from "../oci/spec/spec.ts";
+import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { InvalidParamsError } from "../rpc/errors.ts";
-import type { Implementation } from "../rpc/handlers.ts";
-import { describe, stdioIssues } from "./create_params.ts";
+import type { Implementation } from "../rpc/contract/bind.ts";
+import { describe, stdioIssues } from "./container/create_params.ts";
 import type { DaemonInfo } from "./daemon_info.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Subscribers } from "./subscribers.ts";
+import type { Subscribers } from "./events/subscription_registry.ts";
 
 /** What the methods work on. */
 export interface MethodsContext {

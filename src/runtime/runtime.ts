@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { FileLock } from "../linux/dir_lock.ts";
-import type { Reaper } from "../linux/reaper.ts";
-import { BUNDLE_FORMAT } from "../oci/bundle.ts";
-import type { BundleRecord } from "../oci/bundle.ts";
-import { Runc } from "../oci/runc.ts";
+import { FileLock } from "../linux/fd/file_lock.ts";
+import type { Reaper } from "../linux/process/reaper.ts";
+import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";
+import type { BundleRecord } from "../oci/bundle_layout.ts";
+import { Runc } from "../oci/driver/oci_runtime.ts";
 import {
   AlreadyExistsError,
   FailedPreconditionError,
   NotFoundError,
   UnavailableError,
 } from "../rpc/errors.ts";
-import type { ParsedParamsOf } from "../rpc/method.ts";
-import type { DaemonContract } from "../rpc/daemon_contract.ts";
-import type { Event } from "../rpc/schemas.ts";
-import { BIND_PREFIX } from "../rpc/socket_file.ts";
-import { backoff } from "./backoff.ts";
-import { Bundle, removeBundleDir } from "./bundle.ts";
-import type { Config } from "./config.ts";
-import { Container } from "./container.ts";
-import type { ContainerContext } from "./container_context.ts";
-import { checkCreate, hasHooks } from "./create_params.ts";
-import type { CheckedSpec } from "./create_params.ts";
-import { EventLog } from "./event_log.ts";
-import { Journal } from "./journal.ts";
-import { KnownRuntimes } from "./known_runtimes.ts";
-import type { Monitor, Monitored } from "./monitor.ts";
-import type { RuntimeObserver } from "./observer.ts";
-import { openShims } from "./open_shims.ts";
-import type { RuntimeCallReport, ShimTimeouts } from "./shim_client.ts";
-import type { SocketShims } from "./socket_shims.ts";
+import type { ParsedParamsOf } from "../rpc/contract/method.ts";
+import type { DaemonContract } from "../rpc/contract/daemon.ts";
+import type { Event } from "../rpc/contract/schemas.ts";
+import { BIND_PREFIX } from "../rpc/transport/socket_file.ts";
+import { backoff } from "./util/backoff.ts";
+import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
+import type { Config } from "./config/config.ts";
+import { Container } from "./container/container.ts";
+import type { ContainerContext } from "./container/context.ts";
+import { checkCreate, hasHooks } from "./container/create_params.ts";
+import type { CheckedSpec } from "./container/create_params.ts";
+import { EventLog } from "./events/publisher.ts";
+import { Journal } from "./events/journal.ts";
+import { KnownRuntimes } from "./runtime_probe.ts";
+import type { Monitor, Monitored } from "./monitors/monitor.ts";
+import type { RuntimeObserver } from "./observability/observer.ts";
+import { openShims } from "./shims/create_shim_manager.ts";
+import type { RuntimeCallReport, ShimTimeouts } from "./shims/shim_client.ts";
+import type { SocketShims } from "./shims/shim_manager.ts";
 
 /** What {@linkcode Runtime.open} needs. */
 export interface RuntimeOptions {

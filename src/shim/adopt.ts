@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import type { EventBuffer, EventDraft } from "./event_buffer.ts";
-import type { ExecRecord } from "./exec_record.ts";
-import { readExecRecords } from "./exec_record.ts";
-import type { Execs } from "./execs.ts";
-import type { InitProcess } from "./init_process.ts";
-import type { ProcessExit } from "./init_states.ts";
-import type { Watched } from "./kill.ts";
-import type { ProcessContext } from "./process_context.ts";
+import type { ExecRecord } from "./process/exec_record.ts";
+import { readExecRecords } from "./process/exec_record.ts";
+import type { Execs } from "./process/execs.ts";
+import type { InitProcess } from "./process/init_process.ts";
+import type { ProcessExit } from "./process/init_states.ts";
+import type { Watched } from "./process/signal.ts";
+import type { ProcessContext } from "./process/process_context.ts";
 
 /** What {@linkcode adoptBundle} fills with what it finds. */
 export interface AdoptOptions {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { Poller } from "../linux/poller.ts";
-import { startTime } from "../linux/process.ts";
-import { Reaper } from "../linux/reaper.ts";
-import { SIGTERM } from "../linux/signals.ts";
-import type { BundlePaths } from "../oci/bundle.ts";
-import { dial } from "../rpc/client.ts";
+import { Poller } from "../linux/fd/poller.ts";
+import { startTime } from "../linux/process/process.ts";
+import { Reaper } from "../linux/process/reaper.ts";
+import { SIGTERM } from "../linux/process/signals.ts";
+import type { BundlePaths } from "../oci/bundle_layout.ts";
+import { dial } from "../rpc/transport/dial.ts";
 import { NotFoundError } from "../rpc/errors.ts";
-import type { Peer } from "../rpc/peer.ts";
-import type { ShimEvent, ShimState } from "../rpc/shim_contract.ts";
-import { readExecRecords } from "./exec_record.ts";
+import type { Peer } from "../rpc/peer/peer.ts";
+import type { ShimEvent, ShimState } from "../rpc/contract/shim.ts";
+import { readExecRecords } from "./process/exec_record.ts";
 import { ShimService } from "./service.ts";
-import type { TestContainer } from "./test_bundle.ts";
-import { TestArea, until } from "./test_bundle.ts";
-import { TestShim } from "./test_shim.ts";
+import type { TestContainer } from "./testing/bundle.ts";
+import { TestArea, until } from "./testing/bundle.ts";
+import { TestShim } from "./testing/shim.ts";
 
 /** A container that is served by one shim after the other, and what each has told of it. */
 class Served implements AsyncDisposable {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import type { Cgroup } from "../linux/cgroup.ts";
-import { findCgroup, freezerState, pids, thaw } from "../linux/cgroup.ts";
-import { ESRCH, isErrno } from "../linux/errno.ts";
+import type { Cgroup } from "../linux/cgroup/cgroup.ts";
+import { findCgroup, freezerState, pids, thaw } from "../linux/cgroup/cgroup.ts";
+import { ESRCH, isErrno } from "../linux/libc/errno.ts";
 import type { EventBuffer } from "./event_buffer.ts";
-import type { InitProcess } from "./init_process.ts";
+import type { InitProcess } from "./process/init_process.ts";
 
 /** The cgroup of one container: who is in it, and whether it is frozen, whoever did that. */
 export class ContainerCgroup {

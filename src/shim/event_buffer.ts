@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import type { ShimEvent } from "../rpc/shim_contract.ts";
-import type { ProcessExit } from "./init_states.ts";
+import type { ShimEvent } from "../rpc/contract/shim.ts";
+import type { ProcessExit } from "./process/init_states.ts";
 
 /** An event before it has its number and time. */
 export type EventDraft = Omit<ShimEvent, "seq" | "timestamp">;

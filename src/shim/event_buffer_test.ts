@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { ShimEvent } from "../rpc/shim_contract.ts";
+import type { ShimEvent } from "../rpc/contract/shim.ts";
 import { EventBuffer, MAX_KEPT } from "./event_buffer.ts";
 
 Deno.test("a subscriber gets what is kept, then what comes, in order and once", () => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { setProcessName } from "../linux/process.ts";
-import { Reaper } from "../linux/reaper.ts";
-import { ShimHost } from "./host.ts";
+import { setProcessName } from "../linux/process/process.ts";
+import { Reaper } from "../linux/process/reaper.ts";
+import { ShimHost } from "./shim_process.ts";
 import { ShimLog } from "./shim_log.ts";
 
 const USAGE = "usage: berth shim serve --control PATH";

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { EBUSY, EINVAL, ENOENT, isErrno } from "../linux/errno.ts";
-import { mount, mountsUnder, unmount } from "../linux/mount.ts";
-import { resolveIn } from "../linux/path_join.ts";
-import { sleep } from "../linux/timer.ts";
-import type { RootfsMountRecord } from "../oci/bundle.ts";
+import { EBUSY, EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
+import { mount, mountsUnder, unmount } from "../linux/mount/mount.ts";
+import { resolveIn } from "../linux/mount/secure_join.ts";
+import { sleep } from "../linux/event_loop/timer.ts";
+import type { RootfsMountRecord } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 
 /**

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { findCgroup, memoryLimit } from "../linux/cgroup.ts";
+import { findCgroup, memoryLimit } from "../linux/cgroup/cgroup.ts";
 import { RuntimeError } from "../rpc/errors.ts";
-import { NO_STDIO, TestArea } from "./test_bundle.ts";
+import { NO_STDIO, TestArea } from "./testing/bundle.ts";
 
 Deno.test("an update holds at once; one that the runtime refuses changes nothing", async () => {
   await using area = new TestArea();

@@ -1,30 +1,37 @@
 // SPDX-License-Identifier: MIT
-import type { Poller } from "../linux/poller.ts";
-import type { Reaper } from "../linux/reaper.ts";
-import { SIGKILL } from "../linux/signals.ts";
-import type { BundleRecord } from "../oci/bundle.ts";
-import { BUNDLE_FORMAT, bundlePaths, readJson } from "../oci/bundle.ts";
-import { Runc } from "../oci/runc.ts";
+import type { Poller } from "../linux/fd/poller.ts";
+import type { Reaper } from "../linux/process/reaper.ts";
+import { SIGKILL } from "../linux/process/signals.ts";
+import type { BundleRecord } from "../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, bundlePaths, readJson } from "../oci/bundle_layout.ts";
+import { Runc } from "../oci/driver/oci_runtime.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
-import type { DeleteResult, ExitResult } from "../rpc/schemas.ts";
-import type { ShimState } from "../rpc/shim_contract.ts";
+import type { DeleteResult, ExitResult } from "../rpc/contract/schemas.ts";
+import type { ShimState } from "../rpc/contract/shim.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import { adoptBundle } from "./adopt.ts";
 import { ContainerCgroup } from "./container_cgroup.ts";
 import { EventBuffer } from "./event_buffer.ts";
 import type { ShimListener } from "./event_buffer.ts";
-import type { ExecRequest } from "./exec_process.ts";
-import { Execs } from "./execs.ts";
-import { InitEnd } from "./init_end.ts";
-import { InitProcess } from "./init_process.ts";
-import type { InitAction } from "./init_states.ts";
-import { allows, wrongState } from "./init_states.ts";
-import { hasExited, nameOf, signalling, signalNumber, targetData, unlessReaped } from "./kill.ts";
-import type { Watched } from "./kill.ts";
-import { Lock } from "./lock.ts";
-import type { ProcessContext } from "./process_context.ts";
-import { RuntimeKills } from "./runtime_kills.ts";
-import { onExit } from "./watch.ts";
+import type { ExecRequest } from "./process/exec_process.ts";
+import { Execs } from "./process/execs.ts";
+import { InitEnd } from "./exit/init_exit.ts";
+import { InitProcess } from "./process/init_process.ts";
+import type { InitAction } from "./process/init_states.ts";
+import { allows, wrongState } from "./process/init_states.ts";
+import {
+  hasExited,
+  nameOf,
+  signalling,
+  signalNumber,
+  targetData,
+  unlessReaped,
+} from "./process/signal.ts";
+import type { Watched } from "./process/signal.ts";
+import { Lock } from "./rwlock.ts";
+import type { ProcessContext } from "./process/process_context.ts";
+import { RuntimeKills } from "./pending_kills.ts";
+import { onExit } from "./exit/exit_watch.ts";
 
 /** What a {@linkcode ShimService} needs of the process that it runs in. */
 export interface ShimServiceOptions {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { kill } from "../linux/process.ts";
+import { kill } from "../linux/process/process.ts";
 import {
   AlreadyExistsError,
   FailedPreconditionError,
@@ -8,8 +8,8 @@ import {
   NotFoundError,
   RuntimeError,
 } from "../rpc/errors.ts";
-import { readExitRecord } from "./exit_record.ts";
-import { NO_STDIO, TestArea, until } from "./test_bundle.ts";
+import { readExitRecord } from "./exit/exit_record.ts";
+import { NO_STDIO, TestArea, until } from "./testing/bundle.ts";
 
 function request(execId: string, ...args: string[]) {
   return { execId, process: { args }, stdio: NO_STDIO };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { close, dup, dup2, O_APPEND, O_CREAT, O_WRONLY, open } from "../linux/fd.ts";
+import { close, dup, dup2, O_APPEND, O_CREAT, O_WRONLY, open } from "../linux/fd/fd.ts";
 
 const STDERR = 2;
 

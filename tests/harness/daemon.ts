@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { dial, typedClient } from "../../src/rpc/client.ts";
-import type { TypedClient } from "../../src/rpc/client.ts";
-import type { DaemonContract } from "../../src/rpc/daemon_contract.ts";
-import type { Peer } from "../../src/rpc/peer.ts";
+import { dial, typedClient } from "../../src/rpc/transport/dial.ts";
+import type { TypedClient } from "../../src/rpc/transport/dial.ts";
+import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
+import type { Peer } from "../../src/rpc/peer/peer.ts";
 import { until, within } from "./poll.ts";
 import { spec } from "./rootfs.ts";
 import type { JsonObject } from "./rootfs.ts";

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { dial, typedClient } from "../../src/rpc/client.ts";
-import { eventNotification } from "../../src/rpc/daemon_contract.ts";
-import type { DaemonContract } from "../../src/rpc/daemon_contract.ts";
-import type { ParamsOf, ResultOf } from "../../src/rpc/method.ts";
-import type { Peer } from "../../src/rpc/peer.ts";
-import type { Event } from "../../src/rpc/schemas.ts";
+import { dial, typedClient } from "../../src/rpc/transport/dial.ts";
+import { eventNotification } from "../../src/rpc/contract/daemon.ts";
+import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
+import type { ParamsOf, ResultOf } from "../../src/rpc/contract/method.ts";
+import type { Peer } from "../../src/rpc/peer/peer.ts";
+import type { Event } from "../../src/rpc/contract/schemas.ts";
 import { until } from "./poll.ts";
 
 /** What an event has to have; every member given must be equal. */

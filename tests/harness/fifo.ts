@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { mkfifo } from "../../src/linux/fifo.ts";
+import { mkfifo } from "../../src/linux/fd/fifo.ts";
 import { uniqueName } from "./run.ts";
 
 /** Makes a FIFO with a name of its own in `dir`; answers its path. */

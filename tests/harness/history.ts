@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { Event } from "../../src/rpc/schemas.ts";
+import type { Event } from "../../src/rpc/contract/schemas.ts";
 
 /**
  * Fails unless `events`, all of one daemon's without a filter, are a true history: no hole, none

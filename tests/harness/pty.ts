@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { close, read, setNonblocking, write } from "../../src/linux/fd.ts";
-import { openPty, setWinsize } from "../../src/linux/pty.ts";
-import { LinuxError } from "../../src/linux/errno.ts";
-import { Poller } from "../../src/linux/poller.ts";
+import { close, read, setNonblocking, write } from "../../src/linux/fd/fd.ts";
+import { openPty, setWinsize } from "../../src/linux/fd/pty.ts";
+import { LinuxError } from "../../src/linux/libc/errno.ts";
+import { Poller } from "../../src/linux/fd/poller.ts";
 import { until, within } from "./poll.ts";
 
 /** A process that has a terminal, which the test is at. */

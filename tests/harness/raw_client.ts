@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { withSocketPath } from "../../src/linux/unix_path.ts";
+import { withSocketPath } from "../../src/linux/fd/unix_path.ts";
 import { within } from "./poll.ts";
 
 /**

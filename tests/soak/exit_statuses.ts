@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { SIGKILL, SIGTERM } from "../../src/linux/signals.ts";
-import type { Event } from "../../src/rpc/schemas.ts";
+import { SIGKILL, SIGTERM } from "../../src/linux/process/signals.ts";
+import type { Event } from "../../src/rpc/contract/schemas.ts";
 import type { Command } from "./commands.ts";
 
 /** The status of what SIGKILL ended, and the guess where nobody knows. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { exists } from "../../src/linux/exists.ts";
-import { startTime } from "../../src/linux/process.ts";
-import type { BundleRecord, ShimRecord } from "../../src/oci/bundle.ts";
-import { bundlePaths, readJson } from "../../src/oci/bundle.ts";
+import { exists } from "../../src/linux/fs/exists.ts";
+import { startTime } from "../../src/linux/process/process.ts";
+import type { BundleRecord, ShimRecord } from "../../src/oci/bundle_layout.ts";
+import { bundlePaths, readJson } from "../../src/oci/bundle_layout.ts";
 import type { TestDaemon } from "../harness/daemon.ts";
 import type { RuntimeWrapper } from "../harness/runtime_wrapper.ts";
 import type { ExitStatuses } from "./exit_statuses.ts";

@@ -2,10 +2,10 @@
 import assert from "node:assert/strict";
 import { BerthError } from "../../src/rpc/errors.ts";
 import type { ErrorKind } from "../../src/rpc/errors.ts";
-import type { TypedClient } from "../../src/rpc/client.ts";
-import type { DaemonContract } from "../../src/rpc/daemon_contract.ts";
-import type { ParamsOf, ResultOf } from "../../src/rpc/method.ts";
-import type { Event } from "../../src/rpc/schemas.ts";
+import type { TypedClient } from "../../src/rpc/transport/dial.ts";
+import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
+import type { ParamsOf, ResultOf } from "../../src/rpc/contract/method.ts";
+import type { Event } from "../../src/rpc/contract/schemas.ts";
 import type { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { within } from "../harness/poll.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { parseSignal } from "../../src/linux/signals.ts";
-import type { ContainerState } from "../../src/rpc/schemas.ts";
+import { parseSignal } from "../../src/linux/process/signals.ts";
+import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
 import { COMMAND_LABEL, CONTAINER_COMMANDS, EXEC_COMMANDS } from "./commands.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { kill } from "../../../src/linux/process.ts";
-import { SIGKILL } from "../../../src/linux/signals.ts";
+import { kill } from "../../../src/linux/process/process.ts";
+import { SIGKILL } from "../../../src/linux/process/signals.ts";
 import { within } from "../../../tests/harness/poll.ts";
 import type { DaemonEngine, Engine } from "../engine.ts";
 import { SLEEP } from "../engine.ts";

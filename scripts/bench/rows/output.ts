@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { mkfifo } from "../../../src/linux/fifo.ts";
+import { mkfifo } from "../../../src/linux/fd/fifo.ts";
 import type { DaemonEngine } from "../engine.ts";
 import { cpuMsOfAll } from "../proc.ts";
 import type { Bench, EngineNumbers, Measure } from "../row.ts";

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { dial, type TypedClient, typedClient } from "../../rpc/client.ts";
-import type { DaemonContract } from "../../rpc/daemon_contract.ts";
+import { dial, type TypedClient, typedClient } from "../../rpc/transport/dial.ts";
+import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import { BerthError } from "../../rpc/errors.ts";
-import type { ParamsOf, ResultOf } from "../../rpc/method.ts";
-import type { CallOptions, Peer } from "../../rpc/peer.ts";
-import type { Event } from "../../rpc/schemas.ts";
+import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
+import type { CallOptions, Peer } from "../../rpc/peer/peer.ts";
+import type { Event } from "../../rpc/contract/schemas.ts";
 import { CliError } from "./exit_status.ts";
 
 /** How long a redial of a daemon that is away waits, ms: from the first to the longest. */

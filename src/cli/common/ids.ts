@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { ID_PATTERN, ID_RULE } from "../../rpc/ids.ts";
+import { ID_PATTERN, ID_RULE } from "../../rpc/contract/ids.ts";
 import { CliError } from "./exit_status.ts";
 
 /** Throws a {@linkcode CliError} for what cannot be a container's id, before it is used in paths. */

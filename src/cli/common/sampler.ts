@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { BerthError } from "../../rpc/errors.ts";
-import type { Stats } from "../../rpc/stats_schema.ts";
+import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { Daemon } from "./daemon.ts";
 import { type Usage, usageOf } from "./usage.ts";
 

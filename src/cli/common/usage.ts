@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Stats } from "../../rpc/stats_schema.ts";
+import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { formatBytes } from "../text/format.ts";
 import { formatTable } from "../text/table.ts";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { Stats } from "../../rpc/stats_schema.ts";
+import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { cpuPercent, usageOf, usageTable } from "./usage.ts";
 
 const stats = (second: number, usageUsec: number): Stats => ({

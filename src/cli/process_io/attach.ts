@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { filePath } from "../../oci/bundle.ts";
-import type { ContainerState } from "../../rpc/schemas.ts";
+import { filePath } from "../../oci/bundle_layout.ts";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { ioPlace, isRefused, lockPlace } from "../common/io_place.ts";
+import { ioPlace, isRefused, lockPlace } from "../container/io_dir.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import { FifoStreams, isFifoTarget } from "./fifo_streams.ts";
 import { FileOutput, type Output, PTY_LINGER_MS } from "./output.ts";

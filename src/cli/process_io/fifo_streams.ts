@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { mkfifo } from "../../linux/fifo.ts";
+import { mkfifo } from "../../linux/fd/fifo.ts";
 
 /** Stdio as `container.create` and `container.exec` take it. */
 export interface StdioParams {

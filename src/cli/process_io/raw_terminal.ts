@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { setRaw } from "../../linux/pty.ts";
+import { setRaw } from "../../linux/fd/pty.ts";
 
 /** Standard input's fd. */
 const STDIN = 0;

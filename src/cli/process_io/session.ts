@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { parseSignal } from "../../linux/signals.ts";
+import { parseSignal } from "../../linux/process/signals.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";

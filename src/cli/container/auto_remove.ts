@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+import type { Made } from "./remove.ts";
+
+/**
+ * Starts a process of its own that waits for the container to exit and then removes it: for `--rm`
+ * where this command does not stay until then. Another container that has the id by then stays.
+ */
+export async function removeLater(socket: string, made: Made): Promise<void> {
+  const { selfCommand } = await import("../../runtime/process/self_command.ts");
+  const [command = Deno.execPath(), ...args] = selfCommand();
+  const child = new Deno.Command(command, {
+    args: [
+      ...args,
+      ...["rm", "--after-exit", "--made", JSON.stringify(made), "--socket", socket, made.id],
+    ],
+    cwd: "/",
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+    detached: true,
+  }).spawn();
+  child.unref();
+}

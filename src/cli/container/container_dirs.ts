@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+import { exists } from "../../linux/fs/exists.ts";
+
+/** The label that keeps a container's command line, for `ps`. */
+export const COMMAND_LABEL = "berth.command";
+/** The label that says where a container's overlay keeps its upper and work directories. */
+export const OVERLAY_LABEL = "berth.overlay";
+
+/** The label that tells which command has created a container: a random word of its own. */
+export const REQUEST_LABEL = "berth.request";
+
+/** Where the output of a detached container goes. */
+export function logPath(root: string, id: string): string {
+  return `${root}/logs/${id}.log`;
+}
+
+/**
+ * Makes a directory for one container under `<root>/<kind>/<id>/`. Its last part is random: of two
+ * commands that want one id at once, the one that loses must not touch what the other has made.
+ */
+export function makePlace(root: string, kind: "io" | "overlay", id: string): string {
+  const parent = `${root}/${kind}/${id}`;
+  Deno.mkdirSync(parent, { recursive: true, mode: 0o700 });
+  return Deno.makeTempDirSync({ dir: parent });
+}
+
+/** Removes what {@linkcode makePlace} made, and its parent when nothing else is in it. */
+export function removePlace(dir: string): void {
+  removeIfThere(dir, true);
+  try {
+    Deno.removeSync(dir.slice(0, dir.lastIndexOf("/")));
+  } catch {
+    // Another container of this id has its own there, or the parent is gone already.
+  }
+}
+
+/** Removes the log of a container, if it is there. */
+export function removeLog(root: string, id: string): void {
+  removeIfThere(logPath(root, id), false);
+}
+
+/**
+ * What may be there of an id of which there is no container any more: a container whose shim died is
+ * deleted by the daemon, which does not know of these.
+ */
+function orphanPaths(root: string, id: string): string[] {
+  return [logPath(root, id), `${root}/io/${id}`, `${root}/overlay/${id}`];
+}
+
+/** Every log, FIFO and overlay that is there of an id, as far as this user may see it. */
+export function orphansOf(root: string, id: string): string[] {
+  return orphanPaths(root, id).filter((path) => {
+    try {
+      return exists(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.PermissionDenied) return false;
+      throw error;
+    }
+  });
+}
+
+/** Removes these. Answers whether there was any. */
+export function removeOrphans(root: string, id: string): boolean {
+  return orphanPaths(root, id).filter((path) => {
+    try {
+      return removeIfThere(path, true);
+    } catch (error) {
+      if (error instanceof Deno.errors.PermissionDenied) return false;
+      throw error;
+    }
+  }).length > 0;
+}
+
+/** Whether the path is below what {@linkcode makePlace} makes for this container. */
+export function isPlace(root: string, kind: string, id: string, path: string): boolean {
+  return path.startsWith(`${root}/${kind}/${id}/`) && !path.split("/").includes("..");
+}
+
+/** Whether there was anything. Throws `Deno.errors.PermissionDenied` where this user may not. */
+function removeIfThere(path: string, recursive: boolean): boolean {
+  try {
+    Deno.removeSync(path, { recursive });
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

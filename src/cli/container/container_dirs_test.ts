@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { logPath, makePlace, OVERLAY_LABEL, removeOrphans, removePlace } from "./container_dirs.ts";
+import { removeLeftovers } from "./remove.ts";
+
+async function withRoot(use: (root: string) => void) {
+  const root = await Deno.makeTempDir({ prefix: "berth-places-" });
+  try {
+    use(root);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+function state(id: string, over: Partial<ContainerState>): ContainerState {
+  return {
+    id,
+    instance: "i",
+    status: "stopped",
+    pid: 1,
+    bundle: "/b",
+    runtime: "runc",
+    terminal: false,
+    stdin: "",
+    stdout: "",
+    stderr: "",
+    labels: {},
+    createdAt: "2026-01-01T00:00:00.000Z",
+    shimPid: 1,
+    shim: "connected",
+    processes: [],
+    ...over,
+  };
+}
+
+const children = (dir: string) => [...Deno.readDirSync(dir)].map(({ name }) => name);
+
+Deno.test("two commands that want one id have places of their own", async () => {
+  await withRoot((root) => {
+    const mine = makePlace(root, "io", "a");
+    const theirs = makePlace(root, "io", "a");
+    removePlace(mine);
+    assert.ok(Deno.statSync(theirs).isDirectory);
+    removePlace(theirs);
+    assert.deepEqual(children(`${root}/io`), []);
+  });
+});
+
+Deno.test("log, FIFOs and overlay go with the container, and nothing else does", async () => {
+  await withRoot((root) => {
+    const io = makePlace(root, "io", "a");
+    const overlay = makePlace(root, "overlay", "a");
+    const other = makePlace(root, "overlay", "b");
+    Deno.mkdirSync(`${root}/logs`);
+    Deno.writeTextFileSync(logPath(root, "a"), "x");
+    removeLeftovers(
+      root,
+      state("a", {
+        stdin: `${io}/stdin`,
+        stdout: `file://${logPath(root, "a")}`,
+        labels: { [OVERLAY_LABEL]: overlay },
+      }),
+    );
+    assert.deepEqual(children(`${root}/io`), []);
+    assert.deepEqual(children(`${root}/logs`), []);
+    assert.deepEqual(children(`${root}/overlay`), ["b"]);
+    for (const label of [other, `${root}/overlay/a/../b`, "/"]) {
+      removeLeftovers(
+        root,
+        state("a", { stdout: "/dev/null", labels: { [OVERLAY_LABEL]: label } }),
+      );
+    }
+    assert.ok(Deno.statSync(other).isDirectory);
+  });
+});
+
+Deno.test("what a container left that is gone is found by its id", async () => {
+  await withRoot((root) => {
+    makePlace(root, "overlay", "a");
+    assert.equal(removeOrphans(root, "a"), true);
+    assert.equal(removeOrphans(root, "a"), false);
+  });
+});

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { CliError } from "../common/exit_status.ts";
+import { isPlace, makePlace } from "./container_dirs.ts";
+
+/** How the directories in /tmp are called that hold FIFOs. */
+const TEMPORARY = "/tmp/berth-io-";
+
+/**
+ * Makes a directory for the FIFOs of one container: below `root`, or, for who may not write there, in
+ * a directory of their own.
+ */
+export function makeIoPlace(root: string, id: string): string {
+  const runtimeDir = Deno.env.get("XDG_RUNTIME_DIR");
+  for (const parent of [root, ...(runtimeDir?.startsWith("/") ? [`${runtimeDir}/berth`] : [])]) {
+    try {
+      return makePlace(parent, "io", id);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    }
+  }
+  const slash = TEMPORARY.lastIndexOf("/");
+  const parent = Deno.makeTempDirSync({
+    dir: TEMPORARY.slice(0, slash),
+    prefix: TEMPORARY.slice(slash + 1),
+  });
+  Deno.mkdirSync(`${parent}/${id}`, { mode: 0o700 });
+  return `${parent}/${id}`;
+}
+
+/** The directory that holds a container's FIFOs; none where others than berth have made them. */
+export function ioPlace(
+  root: string,
+  state: Pick<ContainerState, "id" | "stdin" | "stdout">,
+): string | undefined {
+  const { id } = state;
+  const fifo = [state.stdin, state.stdout].find((path) =>
+    isPlace(root, "io", id, path) || isOutside(id, path)
+  );
+  return fifo?.slice(0, fifo.lastIndexOf("/"));
+}
+
+/** Whether this user may take away a directory of FIFOs: outside of `root` only its owner does. */
+export function isOwnIoPlace(root: string, dir: string): boolean {
+  if (dir.startsWith(`${root}/`)) return true;
+  try {
+    const { isDirectory, uid } = Deno.lstatSync(dir);
+    return isDirectory && uid === Deno.uid();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.PermissionDenied) return false;
+    throw error;
+  }
+}
+
+/** Whether the path is that of a FIFO which {@linkcode makeIoPlace} put outside of the root. */
+function isOutside(id: string, path: string): boolean {
+  const parts = path.split("/");
+  if (parts.includes("..")) return false;
+  if (path.startsWith(TEMPORARY)) return parts.length === 5 && parts[3] === id;
+  // <XDG_RUNTIME_DIR>/berth/io/<id>/<random>/<name>
+  return parts.slice(-5, -2).join("/") === `berth/io/${id}`;
+}
+
+/**
+ * Locks the directory of a container's FIFOs for who reads them: two readers would each get a part
+ * of the output. Throws a {@linkcode CliError} when there is another, or it is another user's.
+ */
+export function lockPlace(id: string, dir: string): FileLock {
+  let lock: FileLock | undefined;
+  try {
+    lock = FileLock.tryLock(`${dir}/reader.lock`);
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+    throw new CliError(`cannot attach to ${id}: only who made it may, and root`, { cause: error });
+  }
+  if (!lock) throw new CliError(`cannot attach to ${id}: another command is attached to it`);
+  return lock;
+}
+
+/** Whether the system refuses it to this user, be that told by Deno or by berth's own calls. */
+export function isRefused(error: unknown): boolean {
+  if (error instanceof Deno.errors.PermissionDenied) return true;
+  return error instanceof Error && "code" in error &&
+    (error.code === "EACCES" || error.code === "EPERM");
+}

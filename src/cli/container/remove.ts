@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+import { filePath } from "../../oci/bundle_layout.ts";
+import { NotFoundError } from "../../rpc/errors.ts";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { say } from "../text/print.ts";
+import type { Daemon } from "../common/daemon.ts";
+import { ioPlace, isOwnIoPlace } from "./io_dir.ts";
+import { isPlace, logPath, OVERLAY_LABEL, removeLog, removePlace } from "./container_dirs.ts";
+
+/** Deletes a container and what the command line has made beside it: log, FIFOs, overlay. */
+export async function removeContainer(
+  daemon: Daemon,
+  root: string,
+  id: string,
+  force: boolean,
+): Promise<void> {
+  const state = await daemon.callAcrossRestarts("container.state", { id });
+  await removeState(daemon, root, state, force);
+}
+
+/** What `--rm` has to know of a container from its beginning, for it may be gone at its end. */
+export type Made = Pick<ContainerState, "id" | "instance" | "stdin" | "stdout" | "labels">;
+
+/** What there is to know of a container that was just made. */
+export async function madeOf(daemon: Daemon, id: string): Promise<Made> {
+  const state = await daemon.callAcrossRestarts("container.state", { id });
+  const { instance, stdin, stdout, labels: { [OVERLAY_LABEL]: overlay } } = state;
+  const labels = overlay === undefined ? {} : { [OVERLAY_LABEL]: overlay };
+  return { id, instance, stdin, stdout, labels };
+}
+
+/**
+ * The same for `--rm`, of the one container that was made: the daemon may have deleted it already,
+ * because its shim died, and another one that has its id by now stays.
+ */
+export async function removeMade(
+  daemon: Daemon,
+  root: string,
+  made: Made,
+  force: boolean,
+): Promise<void> {
+  const state = await stateOf(daemon, made.id);
+  if (state?.instance === made.instance) return await removeState(daemon, root, state, force);
+  removeLeftovers(root, made, { log: state === undefined });
+}
+
+/** The state of the container that has the id; undefined when none has. */
+export async function stateOf(daemon: Daemon, id: string): Promise<ContainerState | undefined> {
+  try {
+    return await daemon.callAcrossRestarts("container.state", { id });
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+async function removeState(
+  daemon: Daemon,
+  root: string,
+  state: ContainerState,
+  force: boolean,
+): Promise<void> {
+  const { id, instance } = state;
+  try {
+    await daemon.callAcrossRestarts("container.delete", { id, instance, ...(force && { force }) });
+  } catch (error) {
+    // Somebody else was faster, or the daemon went away after it had done it.
+    if (!(error instanceof NotFoundError)) throw error;
+    return removeLeftovers(root, state, { log: await stateOf(daemon, id) === undefined });
+  }
+  removeLeftovers(root, state);
+}
+
+/**
+ * Removes what the command line made beside a container: its FIFOs, its overlay and its log, but not
+ * that where another container has its id by now, and so the log. `state` is the container's as it was
+ * before the delete. Nothing outside `root` is touched, whatever a label says, but for FIFOs of this
+ * user's own. What this user may not remove is told and stays.
+ */
+export function removeLeftovers(
+  root: string,
+  state: Made,
+  what: { readonly log: boolean } = { log: true },
+): void {
+  const { id, labels: { [OVERLAY_LABEL]: overlay } } = state;
+  const log = filePath(state.stdout);
+  if (what.log && log === logPath(root, id)) unlessRefused(log, () => removeLog(root, id));
+  const io = ioPlace(root, state);
+  if (io !== undefined && isOwnIoPlace(root, io)) unlessRefused(io, () => removePlace(io));
+  if (overlay !== undefined && isPlace(root, "overlay", id, overlay)) {
+    unlessRefused(overlay, () => removePlace(overlay));
+  }
+}
+
+function unlessRefused(path: string, remove: () => void): void {
+  try {
+    remove();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    say(`berth: ${path} stays: only root may remove it`);
+  }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { NotFoundError } from "../../rpc/errors.ts";
+import { isRecord } from "../../rpc/protocol/error_codec.ts";
+import { Server } from "../../rpc/transport/server.ts";
+import { Daemon } from "../common/daemon.ts";
+import { logPath } from "./container_dirs.ts";
+import { removeMade } from "./remove.ts";
+
+/** A container as a daemon tells it, as far as removing looks at it. */
+function state(root: string, instance: string) {
+  return { id: "web", instance, stdin: "", stdout: `file://${logPath(root, "web")}`, labels: {} };
+}
+
+Deno.test("--rm spares a container that got the id after its instance was looked at", async () => {
+  const root = await Deno.makeTempDir({ prefix: "berth-remove-" });
+  try {
+    await Deno.mkdir(`${root}/logs`);
+    await Deno.writeTextFile(logPath(root, "web"), "the new one's");
+    const deletes: unknown[] = [];
+    await using _server = await Server.listen(`${root}/s`, {
+      handlers: {
+        "container.state": () => state(root, deletes.length === 0 ? "old" : "new"),
+        "container.delete": (params) => {
+          deletes.push(params);
+          if (isRecord(params) && params.instance === "new") return {};
+          throw new NotFoundError("another one");
+        },
+      },
+    });
+    using daemon = await Daemon.connect(`${root}/s`);
+    await removeMade(daemon, root, state(root, "old"), false);
+    assert.deepEqual(deletes, [{ id: "web", instance: "old" }]);
+    assert.equal(await Deno.readTextFile(logPath(root, "web")), "the new one's");
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { EVENT_TYPES } from "../../rpc/contract/event_types.ts";
+import type { Event, EventType } from "../../rpc/contract/schemas.ts";
+import { collect, verb, withJson, withSocket } from "../common/command.ts";
+import { Daemon } from "../common/daemon.ts";
+import { parseWhole } from "../container/resources.ts";
+import { coloured, print, printJson, say } from "../text/print.ts";
+
+interface EventsOptions {
+  readonly after?: number;
+  readonly id?: string[];
+  readonly type?: EventType[];
+  readonly json?: true;
+}
+
+/** `berth events` */
+export function eventsCommand(): Command {
+  return withJson(withSocket(verb(
+    "events",
+    "Print events as they happen, until interrupted",
+    "berth events --id web --type exit",
+    "berth events --after 0 --json",
+  )))
+    .option("--after <seq>", "first those after this sequence number; 0: all kept", parseWhole(0))
+    .option("--id <id>", "only of this container; may be repeated", collect)
+    .addOption(
+      new Option("--type <type>", "only of this type; may be repeated").choices(EVENT_TYPES)
+        .argParser(collectType),
+    )
+    .action(async (options: EventsOptions, command: Command) => {
+      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+      const params = {
+        ...(options.after !== undefined && { after: options.after }),
+        ...(options.id && { ids: options.id }),
+        ...(options.type && { types: options.type }),
+      };
+      await daemon.follow(
+        params,
+        (event) => options.json ? printJson(event) : print(eventLine(event)),
+        ({ after, latest }) =>
+          say(
+            after > latest
+              ? `berth: there is no event ${after}, the last one is ${latest}: going on with all that are kept`
+              : "berth: some of the events asked for are no longer kept",
+          ),
+      );
+    });
+}
+
+function collectType(text: string, previous: EventType[] | undefined): EventType[] {
+  const type = EVENT_TYPES.find((known) => known === text);
+  if (type === undefined) {
+    throw new InvalidArgumentError(`expected one of ${EVENT_TYPES.join(", ")}`);
+  }
+  return [...previous ?? [], type];
+}
+
+/** An event in one line for people. */
+export function eventLine(event: Event): string {
+  const parts = [
+    `${event.timestamp}  ${String(event.seq).padStart(5)}  ${
+      coloured(event.type.padEnd(12), "bold")
+    }`,
+    event.id,
+    event.execId !== undefined ? `exec=${event.execId}` : undefined,
+    `pid=${event.pid}`,
+    event.exitStatus !== undefined ? `status=${event.exitStatus}` : undefined,
+    event.synthetic ? "synthetic" : undefined,
+    event.oom ? `kills=${event.oom.kills} cgroup=${event.oom.cgroup}` : undefined,
+    event.path !== undefined ? `path=${event.path}` : undefined,
+  ];
+  return parts.filter((part) => part !== undefined).join(" ");
+}

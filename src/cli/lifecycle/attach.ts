@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { verb, withSocket } from "../common/command.ts";
+import { Daemon } from "../common/daemon.ts";
+import { attach } from "../process_io/attach.ts";
+import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
+import { exitAfter } from "../process_io/session.ts";
+
+interface AttachCommandOptions {
+  readonly socket: string;
+  readonly stdin: boolean;
+  readonly detachKeys?: string;
+}
+
+/** `berth attach` */
+export function attachCommand(): Command {
+  return withDetachKeys(withSocket(verb(
+    "attach",
+    "Stay with a container that runs: wire standard input and output to it",
+    "berth attach web",
+  )))
+    .option("--no-stdin", "do not pass standard input on")
+    .argument("<id>", "container")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<AttachCommandOptions>();
+      const detachKeys = detachKeysOf(options.detachKeys);
+      using daemon = await Daemon.connect(options.socket);
+      const { root } = await daemon.call("daemon.info", {});
+      const state = await daemon.call("container.state", { id });
+      const end = await attach(daemon, root, state, { stdin: options.stdin, detachKeys });
+      exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+    });
+}

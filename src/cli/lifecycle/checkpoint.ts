@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { UnavailableError } from "../../rpc/errors.ts";
+import { somePath, verb, withSocket } from "../common/command.ts";
+import { absolute } from "../container/options.ts";
+import { Daemon, isConnecting } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
+import { saveForRestore } from "../container/restore_record.ts";
+import { print } from "../text/print.ts";
+
+interface CheckpointOptions {
+  readonly path?: string;
+  readonly exit?: true;
+}
+
+/** CRIU's log in a checkpoint's directory. */
+const CRIU_LOG = "dump.log";
+
+/** `berth checkpoint` */
+export function checkpointCommand(): Command {
+  return withSocket(verb(
+    "checkpoint",
+    "Write a running container's state to disk through CRIU",
+    "berth checkpoint --exit web",
+    "berth restore web",
+  ))
+    .option("--path <dir>", "where to; <root>/checkpoints/<id> when left out", somePath)
+    .option("--exit", "stop the container afterwards")
+    .argument("<id>", "container")
+    .action(async (id: string, options: CheckpointOptions, command: Command) => {
+      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+      const { root } = await daemon.call("daemon.info", {});
+      const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
+      const state = await daemon.call("container.state", { id });
+      const fresh = await makeDirectory(path);
+      try {
+        await saveForRestore(path, state);
+        await daemon.call("container.checkpoint", {
+          id,
+          path,
+          ...(options.exit && { exit: true }),
+        });
+      } catch (error) {
+        // Nobody has said that it failed: the runtime may still write, and succeed.
+        if (error instanceof UnavailableError && !isConnecting(error)) {
+          throw new CliError(unknownEnd(id, path, error), { cause: error });
+        }
+        if (fresh) await removeAllButLog(path);
+        throw error;
+      }
+      print(path);
+    });
+}
+
+/** What to say of a checkpoint of which nobody has told how it ended. */
+function unknownEnd(id: string, path: string, error: Error): string {
+  return `checkpoint of ${id}: ${error.message}; it may still succeed, so ${path} is kept: ` +
+    `"berth events --after 0 --id ${id}" tells whether it was checkpointed, "berth ps" whether it runs`;
+}
+
+/** Makes the directory; false where it was there and holds anything but the log of a failure. */
+async function makeDirectory(path: string): Promise<boolean> {
+  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true, mode: 0o700 });
+  try {
+    await Deno.mkdir(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    const [name, ...more] = await namesIn(path);
+    return name === CRIU_LOG && more.length === 0;
+  }
+}
+
+/** Removes what a failed checkpoint has left but for CRIU's log, which its error may name. */
+async function removeAllButLog(path: string): Promise<void> {
+  const names = await namesIn(path);
+  for (const name of names) {
+    if (name !== CRIU_LOG) await Deno.remove(`${path}/${name}`, { recursive: true });
+  }
+  if (!names.includes(CRIU_LOG)) await Deno.remove(path);
+}
+
+function namesIn(path: string): Promise<string[]> {
+  return Array.fromAsync(Deno.readDir(path), ({ name }) => name);
+}

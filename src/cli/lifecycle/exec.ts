@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { readJson } from "../../oci/bundle_layout.ts";
+import { resolveUser } from "../../oci/spec/passwd.ts";
+import type { OciProcess } from "../../rpc/contract/schemas.ts";
+import { collect, commandOf, somePath, verb, withSocket } from "../common/command.ts";
+import { environmentEntry } from "../container/options.ts";
+import { Daemon } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
+import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
+import { FifoStreams } from "../process_io/fifo_streams.ts";
+import { exitAfter, runSession } from "../process_io/session.ts";
+import { SignalForwarder } from "../process_io/signal_forwarder.ts";
+import { print } from "../text/print.ts";
+
+interface ExecOptions {
+  readonly socket: string;
+  readonly detach?: true;
+  readonly interactive?: true;
+  readonly tty?: true;
+  readonly env?: readonly string[];
+  readonly cwd?: string;
+  readonly user?: string;
+  readonly execId?: string;
+  readonly detachKeys?: string;
+}
+
+/** `berth exec` */
+export function execCommand(): Command {
+  return withDetachKeys(withSocket(verb(
+    "exec",
+    "Run another process in a running container",
+    "berth exec -it web sh",
+    "berth exec -u 1000:1000 -w /tmp web -- id",
+  )))
+    .passThroughOptions()
+    .option("-i, --interactive", "pass standard input on")
+    .option("-t, --tty", "give the process a terminal")
+    .option("-d, --detach", "do not stay: print the exec id; output is discarded")
+    .option("-e, --env <k=v>", "environment variable besides the container's", collect)
+    .option("-w, --cwd <dir>", "working directory", somePath)
+    .option("-u, --user <user>", "user[:group], names or numbers")
+    .option("--exec-id <id>", "the process's id; a random one when left out")
+    .argument("<id>", "container")
+    .argument("<command...>", "what to run")
+    .action(async (id: string, args: string[], _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<ExecOptions>();
+      const detachKeys = detachKeysOf(options.detachKeys);
+      using signals = options.detach ? undefined : new SignalForwarder();
+      using daemon = await Daemon.connect(options.socket);
+      const execId = options.execId ?? `exec-${crypto.randomUUID().slice(0, 8)}`;
+      const process = await processOf(daemon, id, commandOf(args), options);
+      if (!signals) {
+        const terminal = options.tty ?? false;
+        await daemon.call("container.exec", { id, execId, process, terminal });
+        return print(execId);
+      }
+      const dir = await Deno.makeTempDir({ prefix: "berth-exec-" });
+      try {
+        using streams = FifoStreams.make(dir, {
+          stdin: options.interactive ?? false,
+          terminal: options.tty ?? false,
+        });
+        const start = async () => {
+          await daemon.call("container.exec", { id, execId, process, ...streams.params });
+        };
+        const end = await runSession({
+          daemon,
+          id,
+          execId,
+          streams,
+          signals,
+          detachKeys,
+          start,
+        });
+        if (end.how === "exited") await forget(daemon, id, execId);
+        exitAfter(end, `${execId} goes on in ${id}`);
+      } finally {
+        // Both sides have the FIFOs open, which outlive their names.
+        await Deno.remove(dir, { recursive: true });
+      }
+    });
+}
+
+/** Has the daemon forget the process. It has exited: its status is told whatever becomes of this. */
+async function forget(daemon: Daemon, id: string, execId: string): Promise<void> {
+  try {
+    await daemon.call("container.deleteProcess", { id, execId });
+  } catch {
+    // The container or its shim is gone, and the process with it; or it goes with the container.
+  }
+}
+
+async function processOf(
+  daemon: Daemon,
+  id: string,
+  args: readonly string[],
+  options: ExecOptions,
+): Promise<OciProcess> {
+  if (args.length === 0) throw new CliError("say which command to run");
+  const { user } = options;
+  return {
+    args: [...args],
+    ...(options.env && { env: options.env.flatMap(environmentEntry) }),
+    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(user !== undefined && { user: await userOf(daemon, id, user) }),
+    ...(options.tty && Deno.stdout.isTerminal() && { consoleSize: consoleSize() }),
+  };
+}
+
+/** The user by the container's own files; numbers need none, which only root may look at. */
+async function userOf(
+  daemon: Daemon,
+  id: string,
+  user: string,
+): Promise<NonNullable<OciProcess["user"]>> {
+  const [, uid, gid] = /^(\d{1,9}):(\d{1,9})$/.exec(user) ?? [];
+  if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  try {
+    return resolveUser(await rootfsOf(daemon, id), user);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+    throw new CliError(
+      `only root may look up ${user} in ${id}: give user and group as numbers, such as 1000:1000`,
+      { cause: error },
+    );
+  }
+}
+
+/** Where the container's root filesystem is, as its bundle says. */
+async function rootfsOf(daemon: Daemon, id: string): Promise<string> {
+  const { bundle } = await daemon.call("container.state", { id });
+  const spec = readJson<{ root?: { path?: unknown } }>(`${bundle}/config.json`);
+  const path = spec?.root?.path;
+  if (typeof path !== "string") throw new CliError(`${bundle}/config.json names no root.path`);
+  return path.startsWith("/") ? path : `${bundle}/${path}`;
+}
+
+function consoleSize(): { height: number; width: number } {
+  const { columns: width, rows: height } = Deno.consoleSize();
+  return { height, width };
+}

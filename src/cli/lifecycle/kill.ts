@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { parseSignal } from "../../linux/process/signals.ts";
+import { verb, withSocket } from "../common/command.ts";
+import { Daemon } from "../common/daemon.ts";
+import { forEachId } from "../common/each.ts";
+import { CliError } from "../common/exit_status.ts";
+import { print } from "../text/print.ts";
+
+interface KillOptions {
+  readonly signal?: string;
+  readonly all?: true;
+  readonly exec?: string;
+}
+
+/** `berth kill` */
+export function killCommand(): Command {
+  return withSocket(verb(
+    "kill",
+    "Send a signal to containers' processes",
+    "berth kill web",
+    "berth kill -s HUP web",
+    "berth kill -15 web",
+  ))
+    // -15 and -HUP are among the arguments then.
+    .allowUnknownOption()
+    .option("-s, --signal <signal>", "name or number; SIGKILL when left out")
+    .option("-a, --all", "to every process in the container, not only its first")
+    .option("--exec <exec-id>", "to this exec process instead")
+    .argument("<id...>", "containers")
+    .action(async (args: string[], options: KillOptions, command: Command) => {
+      const { ids, signal } = targetsOf(args, options.signal);
+      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+      await forEachId(ids, async (id) => {
+        await daemon.call("container.kill", {
+          id,
+          signal,
+          ...(options.all && { all: true }),
+          ...(options.exec !== undefined && { execId: options.exec }),
+        });
+        print(id);
+      });
+    });
+}
+
+/** Tells the containers from a signal that is given as kill(1) takes it: `-15`, `-HUP`. */
+function targetsOf(args: readonly string[], option: string | undefined) {
+  const ids = args.filter((arg) => !arg.startsWith("-"));
+  const given = args.filter((arg) => arg.startsWith("-"));
+  for (const arg of given) {
+    if (!isSignal(arg.slice(1))) throw new CliError(`unknown option '${arg}'`);
+  }
+  const [signal = "SIGKILL", ...more] = [
+    ...option === undefined ? [] : [option],
+    ...given.map((arg) => arg.slice(1)),
+  ];
+  if (more.length > 0) throw new CliError("give one signal");
+  if (ids.length === 0) throw new CliError("say which containers to send the signal to");
+  return { ids, signal: /^\d+$/.test(signal) ? Number(signal) : signal };
+}
+
+function isSignal(text: string): boolean {
+  try {
+    parseSignal(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

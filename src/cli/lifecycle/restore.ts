@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { somePath, verb, withSocket } from "../common/command.ts";
+import { absolute } from "../container/options.ts";
+import { Daemon } from "../common/daemon.ts";
+import { makeDetached } from "../container/create_container.ts";
+import { removeContainer } from "../container/remove.ts";
+import { readForRestore } from "../container/restore_record.ts";
+import { print } from "../text/print.ts";
+
+interface RestoreOptions {
+  readonly path?: string;
+  readonly interactive?: true;
+}
+
+/** `berth restore` */
+export function restoreCommand(): Command {
+  return withSocket(verb(
+    "restore",
+    "Make a container from a checkpoint and let it go on; its output goes to its log",
+    "berth restore web",
+    "berth restore --path /var/lib/berth/checkpoints/web web2",
+  ))
+    .option(
+      "--path <dir>",
+      "where the checkpoint is; <root>/checkpoints/<id> when left out",
+      somePath,
+    )
+    .option("-i, --interactive", "keep standard input open, for berth attach")
+    .argument("<new-id>", "container to make")
+    .action(async (id: string, options: RestoreOptions, command: Command) => {
+      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+      const { root } = await daemon.call("daemon.info", {});
+      const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
+      const record = readForRestore(path);
+      await makeDetached(daemon, root, id, options.interactive ?? false, (id) => ({
+        id,
+        ...record,
+        checkpoint: path,
+      }));
+      try {
+        await daemon.call("container.start", { id });
+      } catch (error) {
+        await removeContainer(daemon, root, id, true);
+        throw error;
+      }
+      print(id);
+    });
+}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { verb, withSocket } from "../common/command.ts";
+import { Daemon } from "../common/daemon.ts";
+import { forEachId } from "../common/each.ts";
+import { print } from "../text/print.ts";
+
+/** `berth resume` */
+export function resumeCommand(): Command {
+  return withSocket(verb("resume", "Let a paused container go on", "berth resume web"))
+    .argument("<id...>", "containers")
+    .action(async (ids: string[], _options: unknown, command: Command) => {
+      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+      await forEachId(ids, async (id) => {
+        await daemon.call("container.resume", { id });
+        print(id);
+      });
+    });
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+import { type Command, Option } from "commander";
+import { NotFoundError } from "../../rpc/errors.ts";
+import { verb, withSocket } from "../common/command.ts";
+import { Daemon } from "../common/daemon.ts";
+import { forEachId } from "../common/each.ts";
+import { CliError } from "../common/exit_status.ts";
+import { orphansOf, removeOrphans } from "../container/container_dirs.ts";
+import { type Made, removeContainer, removeMade, stateOf } from "../container/remove.ts";
+import { print } from "../text/print.ts";
+
+interface RmOptions {
+  readonly force?: true;
+  readonly afterExit?: true;
+  readonly made?: Made;
+}
+
+/** `berth rm` */
+export function rmCommand(): Command {
+  return withSocket(verb(
+    "rm",
+    "Remove containers that do not run, with their logs",
+    "berth rm web",
+    "berth rm -f web db",
+  ))
+    .option("-f, --force", "also running ones, which are killed")
+    .option("--after-exit", "wait until each has exited, and for the daemon where it is away")
+    .addOption(
+      new Option("--made <json>", "only this container").hideHelp()
+        .argParser((text): Made => JSON.parse(text)),
+    )
+    .argument("<id...>", "containers")
+    .action(async (ids: string[], options: RmOptions, command: Command) => {
+      const { socket } = command.optsWithGlobals<{ socket: string }>();
+      using daemon = options.afterExit
+        ? await Daemon.connectWhenThere(socket)
+        : await Daemon.connect(socket);
+      const { root } = await daemon.call("daemon.info", {});
+      await forEachId(ids, async (id) => {
+        if (options.made) return await removeAfterExit(daemon, root, options.made);
+        if (options.afterExit) await daemon.callAcrossRestarts("container.wait", { id });
+        try {
+          await removeContainer(daemon, root, id, options.force ?? false);
+        } catch (error) {
+          if (!(error instanceof NotFoundError)) throw error;
+          if (!options.force) throw withOrphans(error, orphansOf(root, id));
+          if (!removeOrphans(root, id)) throw error;
+        }
+        print(id);
+      });
+    });
+}
+
+/** Tells of what is there although the container is not. */
+function withOrphans(error: NotFoundError, orphans: readonly string[]): Error {
+  if (orphans.length === 0) return error;
+  const files = orphans.join(", ");
+  return new CliError(`${error.message}; rm --force removes what is left of one: ${files}`, {
+    cause: error,
+  });
+}
+
+/** What `run --rm` leaves behind to do this for it. */
+async function removeAfterExit(daemon: Daemon, root: string, made: Made) {
+  const { id, instance } = made;
+  if ((await stateOf(daemon, id))?.instance === instance) {
+    try {
+      await daemon.callAcrossRestarts("container.wait", { id });
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+    }
+  }
+  await removeMade(daemon, root, made, false);
+}

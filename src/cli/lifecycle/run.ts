@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { removeLater } from "../container/auto_remove.ts";
+import { commandOf, verb, withSocket } from "../common/command.ts";
+import { type ContainerOptions, withContainer } from "../container/options.ts";
+import { createRequest } from "../container/create_request.ts";
+import { Daemon } from "../common/daemon.ts";
+import { makeAttended, makeDetached } from "../container/create_container.ts";
+import { type Made, madeOf, removeContainer, removeMade } from "../container/remove.ts";
+import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
+import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
+import { SignalForwarder } from "../process_io/signal_forwarder.ts";
+import { print, sayError } from "../text/print.ts";
+
+interface RunOptions extends ContainerOptions {
+  readonly socket: string;
+  readonly detach?: true;
+  readonly rm?: true;
+  readonly detachKeys?: string;
+}
+
+/** `berth run` */
+export function runCommand(): Command {
+  return withDetachKeys(withContainer(withSocket(verb(
+    "run",
+    "Create a container, start it and stay with it",
+    "berth run --rm -it --rootfs ./rootfs -- sh",
+    "berth run -d --name web --rootfs ./rootfs --overlay --memory 64m -- httpd -f",
+    "berth run --rm --bundle ./bundle",
+  ))))
+    .passThroughOptions()
+    .option("-d, --detach", "do not stay: print the id; output goes to the container's log")
+    .option("--rm", "remove the container when it has exited")
+    .argument("[command...]", "what to run; with --bundle its config.json says that")
+    .action(async (args: string[], _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<RunOptions>();
+      const keys = detachKeysOf(options.detachKeys);
+      // From here on, so that an early signal is not lost on a container that is being made.
+      using signals = options.detach ? undefined : new SignalForwarder();
+      using daemon = await Daemon.connect(options.socket);
+      const { root } = await daemon.call("daemon.info", {});
+      const requestFor = (id: string) => createRequest(id, options, commandOf(args), root);
+      if (!signals) {
+        const id = await makeDetached(
+          daemon,
+          root,
+          options.name,
+          options.interactive ?? false,
+          requestFor,
+        );
+        const toRemove = options.rm && await madeOf(daemon, id);
+        await start(daemon, root, id);
+        if (toRemove !== undefined) await removeLater(options.socket, toRemove);
+        return print(id);
+      }
+      const { id, ...made } = await makeAttended(
+        daemon,
+        root,
+        options.name,
+        options.interactive ?? false,
+        requestFor,
+      );
+      using streams = made.streams;
+      using _lock = made.lock;
+      const toRemove = options.rm && await madeOf(daemon, id);
+      let started = false;
+      let end;
+      try {
+        end = await runSession({
+          daemon,
+          id,
+          streams,
+          signals,
+          detachKeys: keys,
+          start: async () => {
+            await start(daemon, root, id);
+            started = true;
+          },
+        });
+      } catch (error) {
+        if (toRemove !== undefined && started) {
+          await removeMade(daemon, root, toRemove, true).catch(sayError);
+        }
+        throw error;
+      }
+      if (toRemove !== undefined) await removeAfter(end, daemon, root, toRemove, options.socket);
+      exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+    });
+}
+
+/** Starts a container; one that cannot be started is removed. */
+async function start(daemon: Daemon, root: string, id: string): Promise<void> {
+  try {
+    await daemon.call("container.start", { id });
+  } catch (error) {
+    await removeContainer(daemon, root, id, true);
+    throw error;
+  }
+}
+
+async function removeAfter(
+  end: SessionEnd,
+  daemon: Daemon,
+  root: string,
+  made: Made,
+  socket: string,
+): Promise<void> {
+  if (end.how === "detached" || end.how === "left") return await removeLater(socket, made);
+  // Nobody will read what an unread container goes on to write: it would wait for ever.
+  await removeMade(daemon, root, made, end.how === "unread");
+}

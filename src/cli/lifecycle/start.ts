@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { verb, withSocket } from "../common/command.ts";
+import { Daemon } from "../common/daemon.ts";
+import { forEachId } from "../common/each.ts";
+import { CliError } from "../common/exit_status.ts";
+import { attach } from "../process_io/attach.ts";
+import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
+import { exitAfter } from "../process_io/session.ts";
+import { print } from "../text/print.ts";
+
+interface StartOptions {
+  readonly socket: string;
+  readonly attach?: true;
+  readonly interactive?: true;
+  readonly detachKeys?: string;
+}
+
+/** `berth start` */
+export function startCommand(): Command {
+  return withDetachKeys(withSocket(verb(
+    "start",
+    "Start created containers",
+    "berth start web",
+    "berth start -ai shell",
+  )))
+    .option("-a, --attach", "stay with it")
+    .option("-i, --interactive", "pass standard input on; with --attach")
+    .argument("<id...>", "containers")
+    .action(async (ids: string[], _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<StartOptions>();
+      const detachKeys = detachKeysOf(options.detachKeys);
+      using daemon = await Daemon.connect(options.socket);
+      const start = async (id: string) => {
+        await daemon.call("container.start", { id });
+      };
+      if (!options.attach && !options.interactive) {
+        return await forEachId(ids, async (id) => {
+          await start(id);
+          print(id);
+        });
+      }
+      const [id = "", ...others] = ids;
+      if (others.length > 0) throw new CliError("--attach takes one container");
+      const { root } = await daemon.call("daemon.info", {});
+      const state = await daemon.call("container.state", { id });
+      const end = await attach(daemon, root, state, {
+        stdin: options.interactive ?? false,
+        detachKeys,
+        start: () => start(id),
+      });
+      exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+    });
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { verb, withSocket } from "../common/command.ts";
+import { Daemon } from "../common/daemon.ts";
+import { forEachId } from "../common/each.ts";
+import { print } from "../text/print.ts";
+
+/** `berth wait` */
+export function waitCommand(): Command {
+  return withSocket(verb(
+    "wait",
+    "Wait until containers have exited and print their exit statuses",
+    "berth wait web",
+    "berth wait --exec shell1 web",
+  ))
+    .option("--exec <exec-id>", "wait for this exec process instead of the container's own")
+    .argument("<id...>", "containers")
+    .action(async (ids: string[], options: { exec?: string }, command: Command) => {
+      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+      const execId = options.exec;
+      await forEachId(ids, async (id) => {
+        const params = { id, ...(execId !== undefined && { execId }) };
+        const { exitStatus } = await daemon.callAcrossRestarts("container.wait", params);
+        print(String(exitStatus));
+      });
+    });
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { verb, withSocket } from "../common/command.ts";
+import { Daemon } from "../common/daemon.ts";
+import { parseParams, sayRpcError } from "../common/rpc_json.ts";
+import { printJson } from "../text/print.ts";
+
+/** `berth call` */
+export function callCommand(): Command {
+  return withSocket(
+    verb(
+      "call",
+      "Call a method of the daemon by name and print its result as JSON",
+      "berth call daemon.info",
+      `berth call container.state '{"id":"web"}'`,
+      `berth call rpc.discover`,
+    ),
+  )
+    .argument("<method>", "the method's name")
+    .argument("[params]", "its params, a JSON object; - reads them from standard input", "{}")
+    .action(async (method: string, params: string, _options: unknown, command: Command) => {
+      const { socket } = command.optsWithGlobals<{ socket: string }>();
+      const parsed = await parseParams(params);
+      using daemon = await Daemon.connect(socket);
+      try {
+        printJson(await daemon.peer.call(method, parsed));
+      } catch (error) {
+        sayRpcError(error);
+      }
+    });
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { verb } from "../common/command.ts";
+import { print } from "../text/print.ts";
+
+/** The flags that win over the config file, as the daemon takes them. */
+interface ConfigFlags {
+  readonly config?: string;
+  readonly state?: string;
+  readonly root?: string;
+  readonly socket?: string;
+  readonly logLevel?: string;
+}
+
+/** `berth config` */
+export function configCommand(): Command {
+  return verb(
+    "config",
+    "Print the config that a daemon with these flags would use, as TOML",
+    "berth config",
+    "berth config --config ./berth.toml --state /tmp/berth",
+  )
+    .option("--config <file>", "config file (default: /etc/berth/config.toml if it is there)")
+    .option("--state <dir>", "state directory")
+    .option("--root <dir>", "directory of logs and checkpoints")
+    .option("--socket <path>", "socket to listen on")
+    .option("--log-level <level>", "debug, info, warning, error or fatal")
+    .action(async (flags: ConfigFlags) => {
+      const { formatConfig, loadConfig } = await import("../../runtime/config/config.ts");
+      print(formatConfig(loadConfig(flags)).trimEnd());
+    });
+}

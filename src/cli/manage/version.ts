@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { PROTOCOL, VERSION } from "../../version.ts";
+import { verb, withJson, withSocket } from "../common/command.ts";
+import { Daemon } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
+import { print, printJson } from "../text/print.ts";
+
+/** `berth version` */
+export function versionCommand(): Command {
+  return withJson(
+    withSocket(verb(
+      "version",
+      "Print the versions of this command and, where one runs, of the daemon",
+      "berth version --json",
+    )),
+  ).action(async (options: { socket: string; json?: boolean }, command: Command) => {
+    const { socket } = command.optsWithGlobals<{ socket: string }>();
+    const daemon = await daemonInfo(socket);
+    const client = { version: VERSION, protocol: PROTOCOL, deno: Deno.version.deno };
+    if (options.json) return printJson({ client, ...(daemon && { daemon }) });
+    print(`berth ${VERSION} (protocol ${PROTOCOL}, deno ${Deno.version.deno})`);
+    print(
+      daemon
+        ? `daemon ${daemon.version} (protocol ${daemon.protocol}, pid ${daemon.pid}, ${daemon.runtime.path} ${daemon.runtime.version})`
+        : `daemon: none on ${socket}`,
+    );
+  });
+}
+
+/** What the daemon says, undefined where none can be reached: the own version is told anyway. */
+async function daemonInfo(socket: string) {
+  try {
+    // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
+    const daemon = await Daemon.connect(socket);
+    try {
+      return await daemon.call("daemon.info", {});
+    } finally {
+      daemon[Symbol.dispose]();
+    }
+  } catch (error) {
+    if (error instanceof CliError) return undefined;
+    throw error;
+  }
+}

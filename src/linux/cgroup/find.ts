@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+import { ESRCH, LinuxError } from "../libc/errno.ts";
+import { errorCode, isGone } from "./files.ts";
+import { type MountInfo, readMountInfo } from "../mount/mountinfo.ts";
+
+/**
+ * Where a container's cgroup is. Plain data: it can be kept as JSON and used when the process by
+ * which it was found is gone.
+ */
+export interface Cgroup {
+  /** 2 where v1 has no controller, 1 where it has any (also hybrid: `unified` may be there too). */
+  readonly version: 1 | 2;
+  /**
+   * Absolute directory of each v1 controller (`memory`, `cpu`, `name=systemd`, …), and that of the
+   * v2 hierarchy as `unified`. Only cgroups of the container's own are named: what is done to these
+   * (kill all, remove) must hit nobody else.
+   */
+  readonly paths: Readonly<Record<string, string>>;
+}
+
+/** A mounted cgroup hierarchy. */
+export interface Hierarchy {
+  /** Its controllers, and other mount options; `unified` is v2. */
+  readonly names: readonly string[];
+  /** The cgroup that is seen at the mount point, `/` unless a container shows a part only. */
+  readonly root: string;
+  readonly mountPoint: string;
+}
+
+/** The hierarchies that are mounted here. They hardly ever change: worth keeping. */
+export function cgroupHierarchies(mounts: readonly MountInfo[] = readMountInfo()): Hierarchy[] {
+  return mounts.filter(({ fsType }) => fsType === "cgroup" || fsType === "cgroup2").map((
+    { fsType, superOptions, root, mountPoint },
+  ) => ({
+    names: fsType === "cgroup2" ? ["unified"] : superOptions.split(","),
+    root,
+    mountPoint,
+  }));
+}
+
+/** Options of {@linkcode findCgroup}. */
+export interface FindCgroupOptions {
+  /** What {@linkcode cgroupHierarchies} said; looked up if not given, at a cost. */
+  readonly hierarchies?: readonly Hierarchy[];
+  /** The proc file system. */
+  readonly proc?: string;
+}
+
+/**
+ * The cgroup of a container, by a process in it that has not exited (a zombie has left its v1
+ * cgroups). Left out is each hierarchy in which the process has no cgroup of its own but is in the
+ * root, or in one that this process is in as well.
+ *
+ * @throws LinuxError ESRCH when there is no such process
+ */
+export function findCgroup(pid: number, options: FindCgroupOptions = {}): Cgroup {
+  const { proc = "/proc", hierarchies = cgroupHierarchies() } = options;
+  const own = readMembership(`${proc}/self/cgroup`);
+  const membership = readMembership(`${proc}/${pid}/cgroup`);
+  if (own === undefined || membership === undefined) {
+    throw new LinuxError(ESRCH, "find cgroup", `of process ${pid}`);
+  }
+  const paths: Record<string, string> = {};
+  for (const [controllers, path] of membership) {
+    if (isShared(path, own.get(controllers))) continue;
+    const names = controllers === "" ? ["unified"] : controllers.split(",");
+    const dir = locate(path, names, hierarchies);
+    if (dir !== undefined) { for (const name of names) paths[name] = dir; }
+  }
+  const isController = (name: string) => name !== "unified" && !name.startsWith("name=");
+  return { version: Object.keys(paths).some(isController) ? 1 : 2, paths };
+}
+
+/**
+ * The directories, one per hierarchy, where a runtime makes the cgroup that an OCI spec names by an
+ * absolute path (linux.cgroupsPath, cgroupfs driver); whether they are there is not looked at.
+ */
+export function cgroupDirs(
+  path: string,
+  hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
+): string[] {
+  return [...new Set(hierarchies.map(({ mountPoint }) => mountPoint + path))];
+}
+
+/** proc_pid_cgroup: `hierarchy-id:controllers:path` a line, no controllers meaning v2. */
+function readMembership(path: string): ReadonlyMap<string, string> | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (isGone(error) || errorCode(error) === "ESRCH") return undefined;
+    throw error;
+  }
+  return new Map(
+    [...text.matchAll(/^\d+:([^:\n]*):(.*)$/gm)].map((
+      [, controllers = "", path = ""],
+    ) => [controllers, path]),
+  );
+}
+
+/** Whether a cgroup is the root or has this very process in it or below it. */
+function isShared(path: string, own: string | undefined): boolean {
+  return path === "/" || path === own || own?.startsWith(`${path}/`) === true;
+}
+
+function locate(
+  path: string,
+  names: readonly string[],
+  hierarchies: readonly Hierarchy[],
+): string | undefined {
+  // `/..` is outside of this cgroup namespace; a cgroup that is removed is no longer at its path.
+  if (path.startsWith("/..") || path.endsWith(" (deleted)")) return undefined;
+  for (const { names: has, root, mountPoint } of hierarchies) {
+    if (!names.every((name) => has.includes(name))) continue;
+    if (root === "/") return mountPoint + path;
+    if (path.startsWith(`${root}/`)) return mountPoint + path.slice(root.length);
+  }
+  return undefined;
+}

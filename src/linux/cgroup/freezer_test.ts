@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { FileTree, TestCgroup, until } from "./testing.ts";
+import { freeze, freezerState, thaw } from "./freezer.ts";
+
+Deno.test("v1: a real cgroup freezes and thaws", async () => {
+  await using test = TestCgroup.start();
+  assert.equal(freezerState(test.cgroup), "thawed");
+  freeze(test.cgroup);
+  await until("frozen", () => freezerState(test.cgroup) === "frozen");
+  thaw(test.cgroup);
+  assert.equal(freezerState(test.cgroup), "thawed");
+});
+
+Deno.test("v2: a real cgroup freezes and thaws", async () => {
+  await using test = TestCgroup.start();
+  const { unified } = test.cgroup.paths;
+  const cgroup = { version: 2 as const, paths: { unified: unified! } };
+  assert.equal(freezerState(cgroup), "thawed");
+  freeze(cgroup);
+  await until("frozen", () => freezerState(cgroup) === "frozen");
+  thaw(cgroup);
+  await until("thawed", () => freezerState(cgroup) === "thawed");
+});
+
+Deno.test("v2: asked to freeze and not yet frozen is freezing", () => {
+  using tree = new FileTree({
+    "cgroup.events": "populated 1\nfrozen 0\n",
+    "cgroup.freeze": "1\n",
+  });
+  assert.equal(freezerState({ version: 2, paths: { unified: tree.dir } }), "freezing");
+});
+
+Deno.test("v2: frozen by a cgroup above is frozen", () => {
+  using tree = new FileTree({
+    "cgroup.events": "populated 1\nfrozen 1\n",
+    "cgroup.freeze": "0\n",
+  });
+  assert.equal(freezerState({ version: 2, paths: { unified: tree.dir } }), "frozen");
+});
+
+Deno.test("without a freezer, or when it is gone, there is no state", () => {
+  const gone = "/sys/fs/cgroup/berth-none";
+  assert.equal(freezerState({ version: 1, paths: { memory: gone } }), undefined);
+  assert.equal(freezerState({ version: 1, paths: { freezer: gone } }), undefined);
+  assert.equal(freezerState({ version: 2, paths: { unified: gone } }), undefined);
+  freeze({ version: 1, paths: { freezer: gone } });
+  thaw({ version: 2, paths: { unified: gone } });
+});

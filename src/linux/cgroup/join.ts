@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+import { cgroupHierarchies } from "./find.ts";
+import type { Hierarchy } from "./find.ts";
+import { isGone } from "./files.ts";
+
+/**
+ * Moves a process to the cgroup `path` of every hierarchy that is mounted here, making it where it
+ * is missing. Not in v1's cpuset: a new cgroup there has no processors until somebody gives it some
+ * (cpusets(7)). A process that has ended is no error.
+ *
+ * @throws Deno.errors.* when the kernel refuses
+ */
+export function joinCgroup(
+  pid: number,
+  path: string,
+  hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
+): void {
+  for (const { names, mountPoint } of hierarchies) {
+    if (names.includes("cpuset")) continue;
+    const dir = `${mountPoint}${path}`;
+    Deno.mkdirSync(dir, { recursive: true });
+    try {
+      Deno.writeTextFileSync(`${dir}/cgroup.procs`, String(pid));
+    } catch (error) {
+      const ended = error instanceof Error && "code" in error && error.code === "ESRCH";
+      if (!ended && !isGone(error)) throw error;
+    }
+  }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+import type { Cgroup } from "./find.ts";
+import { EAGAIN, isErrno } from "../libc/errno.ts";
+import { OwnedFd, read } from "../fd/fd.ts";
+import { type OomMemory, oomMemory } from "./oom_memory.ts";
+import type { Poller } from "../fd/poller.ts";
+
+/** Milliseconds after a v1 notification at which to look again for the kill that it announced. */
+const LOOKS = [1, 5, 20, 100, 500];
+
+/** An OOM kill in a container. */
+export interface OomKill {
+  /**
+   * Directory of the cgroup whose limit was hit: the container's, one below or above it; `/` where
+   * it was the machine's memory that ran out.
+   */
+  readonly cgroup: string;
+  /** That cgroup's limit, bytes. */
+  readonly limit?: number;
+  /**
+   * The most that it has had in use, bytes: what was in use at the kill is freed before anybody can
+   * read it. Its present usage where the kernel does not keep the peak (v2 before Linux 5.19).
+   */
+  readonly usage?: number;
+  /** OOM kills in the container so far, this one included. */
+  readonly kills: number;
+}
+
+/** Options of {@linkcode OomWatch.open}. */
+export interface OomWatchOptions {
+  /**
+   * Waits for the kernel's notifications. Without one nothing is waited for, and kills are reported
+   * by {@linkcode OomWatch.check} alone.
+   */
+  readonly poller?: Poller;
+  /** Called once per OOM kill. */
+  readonly onOom: (kill: OomKill) => void;
+  /** How many kills were reported already, by a watch before this one; 0 by default. */
+  readonly kills?: number;
+}
+
+/**
+ * Reports every OOM kill in a container's cgroup. The truth is the kernel's counters; notifications
+ * only say when to look. {@linkcode check} looks at once: call it when a process of the container
+ * has exited and before that is said, then no kill is lost and none comes after its exit, for the
+ * kernel counts a kill before it sends the signal. In v1 it is also what finds kills by the limit of
+ * a cgroup below the container's, or of the machine, for which v1 notifies nobody here; those in a
+ * cgroup below are lost if it is removed before anybody looks.
+ */
+export class OomWatch implements Disposable {
+  readonly #memory: OomMemory;
+  readonly #onOom: (kill: OomKill) => void;
+  /** The notification's fd and its registration. */
+  readonly #armed: DisposableStack;
+  /** What each cgroup's own limit had done when last looked at. */
+  readonly #hits = new Map<string, number>();
+  /** What each cgroup had counted when last looked at; one that is gone is forgotten. */
+  #counts: ReadonlyMap<string, number>;
+  #kills: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  private constructor(memory: OomMemory, { poller, onOom, kills = 0 }: OomWatchOptions) {
+    this.#memory = memory;
+    this.#onOom = onOom;
+    this.#kills = kills;
+    using armed = new DisposableStack();
+    if (poller !== undefined) {
+      const { fd } = armed.use(new OwnedFd(memory.arm()));
+      armed.use(poller.add(fd, () => {
+        drain(fd);
+        this.#look(0);
+      }));
+    }
+    // What the limits of the container's own cgroups did before is the cause of the kills that
+    // nobody has reported yet, if there are any.
+    this.#counts = memory.counts();
+    const late = newKills(this.#counts) - kills;
+    for (const path of memory.candidates()) {
+      const own = path === memory.path || path.startsWith(`${memory.path}/`);
+      this.#hits.set(path, late > 0 && own ? 0 : memory.hits(path));
+    }
+    this.#armed = armed.move();
+    this.#report(late);
+  }
+
+  /**
+   * Arms the notification, then reports what was counted before. `undefined` where there is no
+   * memory controller.
+   *
+   * @throws LinuxError; Deno.errors.NotFound when the cgroup is gone
+   */
+  static open(cgroup: Cgroup, options: OomWatchOptions): OomWatch | undefined {
+    const memory = oomMemory(cgroup);
+    return memory && new OomWatch(memory, options);
+  }
+
+  /** OOM kills so far. */
+  get kills(): number {
+    return this.#kills;
+  }
+
+  /** Looks at the counters now and reports each kill that is new. */
+  check(): void {
+    const before = this.#counts;
+    this.#counts = this.#memory.counts();
+    this.#report(newKills(this.#counts, before));
+  }
+
+  #report(kills: number): void {
+    if (kills <= 0) return;
+    const cause = this.#cause();
+    for (let n = 0; n < kills; n++) this.#onOom({ ...cause, kills: ++this.#kills });
+  }
+
+  /** v1 notifies before it kills, so the counter may be late. */
+  #look(round: number): void {
+    clearTimeout(this.#timer);
+    const before = this.#kills;
+    this.check();
+    const late = this.#memory.early && this.#kills === before;
+    const delay = late ? LOOKS[round] : undefined;
+    if (delay !== undefined) this.#timer = setTimeout(() => this.#look(round + 1), delay);
+  }
+
+  /** The nearest cgroup of which the limit has stood in the way since the last look. */
+  #cause(): Omit<OomKill, "kills"> {
+    let cause: string | undefined;
+    for (const path of this.#memory.candidates()) {
+      const hits = this.#memory.hits(path);
+      if (hits > (this.#hits.get(path) ?? 0)) cause ??= path;
+      this.#hits.set(path, hits);
+    }
+    if (cause === undefined) return { cgroup: "/" };
+    const limit = this.#memory.limit(cause), usage = this.#memory.usage(cause);
+    return {
+      cgroup: cause,
+      ...(limit !== undefined && { limit }),
+      ...(usage !== undefined && { usage }),
+    };
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#armed.dispose();
+  }
+}
+
+/** How much was counted since `before`; a count that has shrunk is a new cgroup's by an old name. */
+function newKills(
+  counts: ReadonlyMap<string, number>,
+  before: ReadonlyMap<string, number> = new Map(),
+): number {
+  let sum = 0;
+  for (const [path, count] of counts) {
+    const last = before.get(path) ?? 0;
+    sum += count < last ? count : count - last;
+  }
+  return sum;
+}
+
+/** Takes in what a notification wrote, so that the fd is no longer readable. */
+function drain(fd: number): void {
+  try {
+    read(fd, new Uint8Array(1024));
+  } catch (error) {
+    // Readiness may be spurious: nothing to take in.
+    if (!isErrno(error, EAGAIN)) throw error;
+  }
+}

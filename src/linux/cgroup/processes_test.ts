@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { FileTree, TestCgroup, until } from "./testing.ts";
+import { killAll, killUntilEmpty, pids, remove } from "./processes.ts";
+import { freeze, freezerState } from "./freezer.ts";
+
+Deno.test("pids are those of the cgroup and of all below it", async () => {
+  await using test = TestCgroup.start();
+  assert.deepEqual(pids(test.cgroup), [test.pid]);
+  const below = `${test.cgroup.paths.freezer}/below`;
+  Deno.mkdirSync(below);
+  await test.begin(`echo $$ > ${below}/cgroup.procs; sleep 60 & sleep 60`);
+  await until("three processes", () => pids(test.cgroup).length === 3);
+  assert.ok(pids(test.cgroup).includes(test.pid));
+});
+
+Deno.test("v2: what a pid namespace cannot see is not a pid, and pids come sorted", () => {
+  using tree = new FileTree({
+    "cgroup.procs": "0\n300\n20\n300\n",
+    "a/cgroup.procs": "7\n",
+    "empty/cgroup.procs": "",
+  });
+  assert.deepEqual(pids({ version: 2, paths: { unified: tree.dir } }), [7, 20, 300]);
+});
+
+Deno.test("a cgroup without paths, or gone, has no processes and can be killed and removed", async () => {
+  for (const paths of [{}, { unified: "/sys/fs/cgroup/unified/berth-none" }]) {
+    const cgroup = { version: 2 as const, paths };
+    assert.deepEqual(pids(cgroup), []);
+    assert.equal(killAll(cgroup), 0);
+    assert.ok(await killUntilEmpty(cgroup));
+    await remove(cgroup);
+  }
+});
+
+Deno.test("killAll reaches every process, also when frozen", async () => {
+  await using test = TestCgroup.start();
+  await test.begin("sleep 60 & sleep 60 & wait");
+  await until("three processes", () => pids(test.cgroup).length === 3);
+  freeze(test.cgroup);
+  await until("frozen", () => freezerState(test.cgroup) === "frozen");
+  assert.equal(killAll(test.cgroup), 3);
+  await until("all gone", () => pids(test.cgroup).length === 0);
+});
+
+Deno.test("killAll works by v1 alone and by v2's cgroup.kill alone", async () => {
+  await using test = TestCgroup.start();
+  await test.begin("sleep 60 & sleep 60 & wait");
+  const { unified = "", freezer = "" } = test.cgroup.paths;
+  await until("three processes", () => pids(test.cgroup).length === 3);
+  killAll({ version: 2, paths: { unified } });
+  await until("all gone", () => pids(test.cgroup).length === 0);
+
+  await using other = TestCgroup.start();
+  await other.begin("sleep 60 & sleep 60 & wait");
+  const v1 = { version: 1 as const, paths: { freezer: other.cgroup.paths.freezer ?? freezer } };
+  await until("three processes", () => pids(v1).length === 3);
+  killAll(v1);
+  await until("all gone", () => pids(v1).length === 0);
+});
+
+Deno.test("killUntilEmpty ends what forks as fast as it is killed", async () => {
+  await using test = TestCgroup.start();
+  test.set("pids", "pids.max", "60");
+  // Each copy starts two more and goes: no process lives for long, and there is always a next one.
+  await test.begin("f() { f & f & }; while :; do f 2>/dev/null; sleep 0.1; done");
+  await until("some processes", () => pids(test.cgroup).length > 5);
+  const { freezer = "" } = test.cgroup.paths;
+  assert.ok(await killUntilEmpty({ version: 1, paths: { freezer } }, { timeoutMs: 60_000 }));
+  assert.deepEqual(pids(test.cgroup), []);
+});
+
+Deno.test("remove takes away the cgroup and those below it, in each hierarchy", async () => {
+  await using test = TestCgroup.start();
+  Deno.mkdirSync(`${test.cgroup.paths.memory}/a/b`, { recursive: true });
+  Deno.mkdirSync(`${test.cgroup.paths.unified}/c`);
+  assert.equal(await test.run("exit 3"), 3);
+  await remove(test.cgroup, { timeoutMs: 60_000 });
+  for (const path of Object.values(test.cgroup.paths)) {
+    assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
+  }
+  await remove(test.cgroup);
+});
+
+Deno.test("remove of a cgroup with a process is EBUSY with its path, after a while", async () => {
+  await using test = TestCgroup.start();
+  await assert.rejects(() => remove(test.cgroup, { timeoutMs: 30 }), {
+    code: "EBUSY",
+    message: /rmdir \/sys\/fs\/cgroup\/.*berth-test-/,
+  });
+});
+
+Deno.test("remove waits for the last process to go, and can be aborted", async () => {
+  await using test = TestCgroup.start();
+  await assert.rejects(() => remove(test.cgroup, { signal: AbortSignal.timeout(20) }), {
+    name: "TimeoutError",
+  });
+  const removed = remove(test.cgroup, { timeoutMs: 60_000 });
+  await test.run("exit 0");
+  await removed;
+});

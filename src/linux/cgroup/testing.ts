@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+import { type Cgroup, findCgroup } from "./find.ts";
+import { killUntilEmpty, remove } from "./processes.ts";
+
+/** For tests: a real cgroup in every hierarchy of this machine, with one shell in it. */
+export class TestCgroup implements AsyncDisposable {
+  readonly cgroup: Cgroup;
+  readonly pid: number;
+  readonly #shell: Deno.ChildProcess;
+  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
+
+  private constructor(shell: Deno.ChildProcess, cgroup: Cgroup) {
+    this.#shell = shell;
+    this.#stdin = shell.stdin.getWriter();
+    this.pid = shell.pid;
+    this.cgroup = cgroup;
+  }
+
+  /**
+   * Makes it below this process's own cgroup in each hierarchy, as runc does, and has a shell wait
+   * there for {@linkcode run}.
+   */
+  static start(): TestCgroup {
+    const name = `berth-test-${crypto.randomUUID()}`;
+    const shell = new Deno.Command("busybox", {
+      args: ["sh", "-c", 'read line; eval "$line"; exit $?'],
+      stdin: "piped",
+    }).spawn();
+    for (const [mountPoint, path] of ownCgroups()) {
+      const dir = `${mountPoint}${path === "/" ? "" : path}/${name}`;
+      Deno.mkdirSync(dir);
+      Deno.writeTextFileSync(`${dir}/cgroup.procs`, String(shell.pid), { create: false });
+    }
+    return new TestCgroup(shell, findCgroup(shell.pid));
+  }
+
+  /** Lets the shell do a line of script, its last; its exit code or 128+signal. */
+  async run(script: string): Promise<number> {
+    await this.begin(script);
+    const { code } = await this.#shell.status;
+    return code;
+  }
+
+  /** {@linkcode run} without waiting for the end. */
+  async begin(script: string): Promise<void> {
+    await this.#stdin.write(new TextEncoder().encode(`${script}\n`));
+    await this.#stdin.close();
+  }
+
+  /** Sets a file of one of the controllers. */
+  set(controller: string, file: string, value: string): void {
+    const path = `${this.cgroup.paths[controller]}/${file}`;
+    Deno.writeTextFileSync(path, value, { create: false });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await killUntilEmpty(this.cgroup, { timeoutMs: 60_000 });
+    // Of a shell that was never told to run anything.
+    await this.#stdin.abort().catch(() => {});
+    await this.#shell.status;
+    await remove(this.cgroup, { timeoutMs: 60_000 });
+  }
+}
+
+/** Mount point and this process's cgroup of each hierarchy; cpuset needs more than a directory. */
+function ownCgroups(): [mountPoint: string, path: string][] {
+  return Deno.readTextFileSync("/proc/self/cgroup").trim().split("\n").flatMap((line) => {
+    const [, controllers = "", path = ""] = line.split(":");
+    if (controllers === "cpuset") return [];
+    const name = controllers === "" ? "unified" : controllers.replace("name=", "");
+    return [[`/sys/fs/cgroup/${name}`, path]];
+  });
+}
+
+/** Asks again and again until it holds, or fails after a minute. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const end = performance.now() + 60_000;
+  while (!holds()) {
+    if (performance.now() > end) throw new Error(`not within a minute: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** For tests: writes files, `{"a/b": "text"}`, in a new directory that goes at the end of scope. */
+export class FileTree implements Disposable {
+  readonly dir = Deno.makeTempDirSync({ prefix: "berth-cgroup-" });
+
+  constructor(files: Readonly<Record<string, string>> = {}) {
+    for (const [path, text] of Object.entries(files)) this.write(path, text);
+  }
+
+  write(path: string, text: string): void {
+    const full = `${this.dir}/${path}`;
+    Deno.mkdirSync(full.slice(0, full.lastIndexOf("/")), { recursive: true });
+    Deno.writeTextFileSync(full, text);
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.dir, { recursive: true });
+  }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { EAGAIN, EBADF, EINVAL, ENOENT, isErrno } from "../libc/errno.ts";
+import * as fd from "./fd.ts";
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const bytes = (string: string) => new TextEncoder().encode(string);
+const flagsOf = (number: number) =>
+  parseInt(
+    /flags:\s+([0-7]+)/.exec(Deno.readTextFileSync(`/proc/self/fdinfo/${number}`))?.[1] ?? "",
+    8,
+  );
+
+Deno.test("bytes go through a pipe, and its end is seen", () => {
+  const pipe = fd.pipe2(fd.O_NONBLOCK);
+  using reader = new fd.OwnedFd(pipe.read);
+  const buffer = new Uint8Array(16);
+  {
+    using writer = new fd.OwnedFd(pipe.write);
+    assert.throws(() => fd.read(reader.fd, buffer), (error) => isErrno(error, EAGAIN));
+    assert.equal(fd.write(writer.fd, bytes("hello")), 5);
+    assert.equal(fd.read(reader.fd, buffer), 5);
+    assert.equal(text(buffer.subarray(0, 5)), "hello");
+  }
+  assert.equal(fd.read(reader.fd, buffer), 0);
+});
+
+Deno.test("open says which path failed and why", () => {
+  assert.throws(() => fd.open("/nowhere/x", fd.O_RDONLY), (error) => {
+    assert.ok(isErrno(error, ENOENT));
+    assert.equal(error.message, "open /nowhere/x: ENOENT (no such file or directory)");
+    return true;
+  });
+  assert.throws(() => fd.open("/dev/null\0x", fd.O_RDONLY), (error) => isErrno(error, EINVAL));
+});
+
+Deno.test("fds are made CLOEXEC, except when put in the place of stdio", () => {
+  using a = fd.OwnedFd.open("/dev/null", fd.O_RDWR);
+  assert.ok(flagsOf(a.fd) & fd.O_CLOEXEC);
+  using copy = new fd.OwnedFd(fd.dup(a.fd, 100));
+  assert.ok(copy.fd >= 100);
+  assert.ok(flagsOf(copy.fd) & fd.O_CLOEXEC);
+  fd.dup2(a.fd, copy.fd);
+  assert.ok(flagsOf(copy.fd) & fd.O_CLOEXEC);
+  fd.dup2(copy.fd, copy.fd);
+  assert.ok(flagsOf(copy.fd) & fd.O_CLOEXEC);
+});
+
+Deno.test("a memfd is read from its start whatever its offset and length", () => {
+  using memory = new fd.OwnedFd(fd.memfd("test"));
+  assert.equal(fd.preadAll(memory.fd).length, 0);
+  const block = new Uint8Array(100_003).map((_, index) => index % 251);
+  assert.equal(fd.write(memory.fd, block), block.length);
+  assert.deepEqual(fd.preadAll(memory.fd), block);
+});
+
+Deno.test("O_NONBLOCK can be set and cleared", () => {
+  const pipe = fd.pipe2();
+  using reader = new fd.OwnedFd(pipe.read);
+  using _writer = new fd.OwnedFd(pipe.write);
+  fd.setNonblocking(reader.fd, true);
+  assert.throws(() => fd.read(reader.fd, new Uint8Array(1)), (error) => isErrno(error, EAGAIN));
+  fd.setNonblocking(reader.fd, false);
+  assert.equal(flagsOf(reader.fd) & fd.O_NONBLOCK, 0);
+});
+
+Deno.test("an owned fd is closed once, and a released one is left open", () => {
+  const owned = fd.OwnedFd.open("/dev/null", fd.O_RDONLY);
+  const number = owned.fd;
+  owned[Symbol.dispose]();
+  owned[Symbol.dispose]();
+  assert.equal(owned.fd, -1);
+  assert.throws(() => fd.close(number), (error) => isErrno(error, EBADF));
+
+  let kept: number;
+  {
+    using other = fd.OwnedFd.open("/dev/null", fd.O_RDONLY);
+    kept = other.release();
+  }
+  fd.close(kept);
+});

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+import { EAGAIN, EINTR, isErrno } from "../libc/errno.ts";
+import { check, cstring, lazyLibc } from "../libc/libc.ts";
+
+const libc = lazyLibc({
+  mkfifo: {
+    parameters: [/* const char *path */ "buffer", /* mode_t mode */ "u32"],
+    result: "i32",
+  },
+});
+
+const queryLibc = lazyLibc({
+  ioctl: {
+    parameters: [/* int fd */ "i32", /* unsigned long op */ "u32", /* int *arg */ "buffer"],
+    result: "i32",
+  },
+  poll: {
+    parameters: [
+      /* struct pollfd *fds */ "buffer",
+      /* nfds_t nfds */ "usize",
+      /* int timeout */ "i32",
+    ],
+    result: "i32",
+  },
+});
+
+// include/uapi/asm-generic/ioctls.h and poll.h
+const FIONREAD = 0x541b, POLLERR = 0x8;
+
+/**
+ * Makes a FIFO (mkfifo(3)); the umask takes from `mode`.
+ *
+ * @throws LinuxError EEXIST, …
+ */
+export function mkfifo(path: string, mode = 0o600): void {
+  check(libc().mkfifo(cstring(path), mode), "mkfifo", path);
+}
+
+/** Whether `path` leads to a FIFO; false when nothing is there. */
+export function isFifo(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFifo === true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/**
+ * How many bytes wait to be read from a pipe, FIFO, pty or socket (FIONREAD of ioctl(2)).
+ *
+ * @throws LinuxError ENOTTY for other kinds
+ */
+export function bytesReadable(fd: number): number {
+  const count = new Int32Array(1);
+  check(
+    queryLibc().ioctl(fd, FIONREAD, new Uint8Array(count.buffer)),
+    "ioctl",
+    `FIONREAD of fd ${fd}`,
+  );
+  return count[0] ?? 0;
+}
+
+/**
+ * Whether the pipe or FIFO that `fd` writes to is open for reading anywhere (poll(2): POLLERR when
+ * not). An fd opened O_RDWR counts as its own reader.
+ *
+ * @throws LinuxError
+ */
+export function hasReader(fd: number): boolean {
+  // struct pollfd {int fd; short events; short revents}; POLLERR is reported unasked.
+  const pollfd = new DataView(new ArrayBuffer(8));
+  pollfd.setInt32(0, fd, true);
+  pollNow(new Uint8Array(pollfd.buffer), `fd ${fd}`);
+  return (pollfd.getInt16(6, true) & POLLERR) === 0;
+}
+
+/**
+ * poll(2) without waiting. Even so a signal can interrupt it, which is never restarted, and SIGCHLD
+ * comes here when it likes. Deno's signal handler then writes to a pipe, and where that is full errno
+ * is left as EAGAIN, which poll(2) itself never says on Linux.
+ */
+function pollNow(pollfds: Uint8Array<ArrayBuffer>, what: string): void {
+  for (;;) {
+    try {
+      check(queryLibc().poll(pollfds, 1n, 0), "poll", what);
+      return;
+    } catch (error) {
+      if (!isErrno(error, EINTR, EAGAIN)) throw error;
+    }
+  }
+}

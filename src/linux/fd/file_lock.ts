@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import { EAGAIN, EINTR, LinuxError } from "../libc/errno.ts";
+import { O_CREAT, O_RDWR, OwnedFd } from "./fd.ts";
+import { errno, lazyLibc } from "../libc/libc.ts";
+
+const libc = lazyLibc({
+  flock: { parameters: [/* int fd */ "i32", /* int op */ "i32"], result: "i32" },
+});
+
+// include/uapi/asm-generic/fcntl.h
+const LOCK_EX = 2, LOCK_NB = 4;
+
+/**
+ * An exclusive lock on a file (flock(2)), to have a directory to oneself. It goes with the process,
+ * however that dies; the file stays, for removing it would let two hold "the" lock.
+ */
+export class FileLock implements Disposable {
+  readonly #file: OwnedFd;
+
+  private constructor(file: OwnedFd) {
+    this.#file = file;
+  }
+
+  /**
+   * The lock on `path`, which is made (0600) when missing; `undefined` when another holds it, be it
+   * in this process.
+   *
+   * @throws LinuxError when the file cannot be opened; ENOLCK
+   */
+  static tryLock(path: string): FileLock | undefined {
+    using file = OwnedFd.open(path, O_RDWR | O_CREAT, 0o600);
+    while (libc().flock(file.fd, LOCK_EX | LOCK_NB) === -1) {
+      const error = errno();
+      if (error === EAGAIN) return undefined;
+      if (error !== EINTR) throw new LinuxError(error, "flock", path);
+    }
+    return new FileLock(new OwnedFd(file.release()));
+  }
+
+  /** The locked file, for writing the holder's pid into it, say. */
+  get fd(): number {
+    return this.#file.fd;
+  }
+
+  [Symbol.dispose](): void {
+    this.#file[Symbol.dispose]();
+  }
+}

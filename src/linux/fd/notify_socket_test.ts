@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { ENOENT, isErrno, LinuxError } from "../libc/errno.ts";
+import { notifyServiceManager } from "./notify_socket.ts";
+
+/** Receives one datagram on `address` (socat's words, from `cwd`) that `send` sends. */
+async function receive(
+  options: { address: string; cwd: string; listens: () => boolean; send: () => void },
+): Promise<string> {
+  const receiver = new Deno.Command("socat", {
+    args: ["-u", options.address, "-"],
+    cwd: options.cwd,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const reader = receiver.stdout.getReader();
+  try {
+    const deadline = performance.now() + 60_000;
+    while (!options.listens()) {
+      assert(performance.now() < deadline, "socat does not listen");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    options.send();
+    const { value } = await reader.read();
+    return new TextDecoder().decode(value);
+  } finally {
+    await reader.cancel();
+    receiver.kill();
+    await receiver.status;
+  }
+}
+
+Deno.test("the message arrives on a socket file, also behind a long path", async () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    for (const name of ["short", "deep".repeat(30)]) {
+      const sub = `${dir}/${name}`;
+      Deno.mkdirSync(sub);
+      const text = await receive({
+        address: "UNIX-RECV:s",
+        cwd: sub,
+        listens: () => Array.from(Deno.readDirSync(sub)).length > 0,
+        send: () => notifyServiceManager(`${sub}/s`, ["READY=1", "STATUS=fine"]),
+      });
+      assert.equal(text, "READY=1\nSTATUS=fine");
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
+Deno.test("the message arrives on an abstract socket", async () => {
+  const name = `berth-test-${Deno.pid}`;
+  const text = await receive({
+    address: `ABSTRACT-RECV:${name}`,
+    cwd: "/",
+    listens: () => Deno.readTextFileSync("/proc/net/unix").includes(`@${name}`),
+    send: () => notifyServiceManager(`@${name}`, ["READY=1"]),
+  });
+  assert.equal(text, "READY=1");
+});
+
+Deno.test("nobody there is an error", () => {
+  assert.throws(
+    () => notifyServiceManager("/nonexistent/notify", ["READY=1"]),
+    (error) => isErrno(error, ENOENT),
+  );
+  assert.throws(
+    () => notifyServiceManager(`@berth-nobody-${Deno.pid}`, ["READY=1"]),
+    (error) => error instanceof LinuxError && error.code === "ECONNREFUSED",
+  );
+});

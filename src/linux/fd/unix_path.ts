@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+import { ENAMETOOLONG, LinuxError } from "../libc/errno.ts";
+import { O_DIRECTORY, O_PATH, OwnedFd } from "./fd.ts";
+
+/** sun_path of unix(7) is 108 bytes, the last one a NUL. */
+const MAX_SOCKET_PATH = 107;
+
+const byteLength = (text: string) => new TextEncoder().encode(text).length;
+
+/**
+ * Calls `use` with a path of at most 107 bytes that leads to `path`, to bind or connect a Unix
+ * socket: `path` itself where it fits, else through /proc/self/fd of its directory, which
+ * is open until `use` returns or its promise settles. Do not keep the short path: a listener's
+ * address, say, is no way to unlink the socket later.
+ *
+ * @throws LinuxError when the directory cannot be opened; ENAMETOOLONG when the last name alone is
+ *   too long; whatever `use` throws
+ */
+export function withSocketPath<T>(path: string, use: (short: string) => T): T {
+  if (byteLength(path) <= MAX_SOCKET_PATH) return use(path);
+  const slash = path.lastIndexOf("/");
+  // Without a slash the name itself is too long, which shows below.
+  const parent = slash === -1 ? "." : path.slice(0, slash) || "/";
+  const directory = OwnedFd.open(parent, O_PATH | O_DIRECTORY);
+  let result: T;
+  try {
+    const short = `/proc/self/fd/${directory.fd}/${path.slice(slash + 1)}`;
+    if (byteLength(short) > MAX_SOCKET_PATH) throw new LinuxError(ENAMETOOLONG, "bind", path);
+    result = use(short);
+  } catch (error) {
+    directory[Symbol.dispose]();
+    throw error;
+  }
+  if (!(result instanceof Promise)) {
+    directory[Symbol.dispose]();
+    return result;
+  }
+  const close = () => directory[Symbol.dispose]();
+  // Only the side effect: the caller gets the promise itself, and with it any rejection.
+  result.then(close, close);
+  return result;
+}

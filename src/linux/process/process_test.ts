@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { EINVAL, ESRCH, isErrno } from "../libc/errno.ts";
+import {
+  getppid,
+  isAlive,
+  kill,
+  setOomScoreAdj,
+  setProcessName,
+  startTime,
+  zombieStatus,
+} from "./process.ts";
+import { Reaper } from "./reaper.ts";
+import { SIGKILL, SIGTERM } from "./signals.ts";
+
+Deno.test("the status of a zombie can be read before it is reaped", async () => {
+  const parent = new Deno.Command("sh", {
+    args: ["-c", "(exit 7) & exec sleep 1000"],
+    stdin: "null",
+    stdout: "null",
+  }).spawn();
+  const children = `/proc/${parent.pid}/task/${parent.pid}/children`;
+  try {
+    const deadline = Date.now() + 60_000;
+    let status: number | undefined;
+    while (status === undefined && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const child = Number(Deno.readTextFileSync(children).trim());
+      if (child > 0) status = zombieStatus(child);
+    }
+    assert.equal(status, 7);
+    assert.equal(zombieStatus(parent.pid), undefined);
+  } finally {
+    parent.kill("SIGKILL");
+    await parent.status;
+  }
+});
+
+Deno.test("a process is known by pid and start time", async () => {
+  using reaper = Reaper.start({ steal: false });
+  const child = reaper.spawn(["sleep", "60"]);
+  const started = startTime(child.pid);
+  assert.ok(started !== undefined && started > 0);
+  assert.ok(isAlive(child.pid, started));
+  assert.ok(!isAlive(child.pid, started + 1), "another process with the same pid");
+  assert.equal(getppid(), Deno.ppid);
+  child.kill(SIGKILL);
+  await child.exited;
+  assert.equal(startTime(child.pid), undefined);
+  assert.ok(!isAlive(child.pid, started));
+});
+
+Deno.test("a zombie has a start time but is not alive", async () => {
+  using reaper = Reaper.start({ steal: false });
+  const child = reaper.spawn(["sleep", "60"]);
+  const started = startTime(child.pid) ?? 0;
+  child.kill(SIGKILL);
+  // Nothing is reaped before this test gives way to the event loop.
+  while (!Deno.readTextFileSync(`/proc/${child.pid}/stat`).includes(") Z "));
+  assert.equal(startTime(child.pid), started);
+  assert.ok(!isAlive(child.pid, started));
+  await child.exited;
+});
+
+Deno.test("a name with blanks and parentheses does not confuse the start time", () => {
+  const name = Deno.readTextFileSync("/proc/self/comm").trim();
+  const before = startTime(Deno.pid);
+  try {
+    setProcessName(") x (1 2");
+    assert.equal(Deno.readTextFileSync("/proc/self/comm"), ") x (1 2\n");
+    assert.equal(startTime(Deno.pid), before);
+  } finally {
+    setProcessName(name);
+  }
+});
+
+Deno.test("kill never reaches a group or everybody", () => {
+  for (const pid of [0, -1, -Deno.pid, 1.5, NaN]) {
+    assert.throws(() => kill(pid, 0), (error) => isErrno(error, EINVAL), String(pid));
+  }
+  kill(Deno.pid, 0);
+  assert.throws(() => kill(2 ** 22 + 1, SIGTERM), (error) => {
+    return isErrno(error, ESRCH) && error.message.startsWith("kill process 4194305 with signal 15");
+  });
+});
+
+Deno.test("the OOM score of a process is set", async () => {
+  using reaper = Reaper.start({ steal: false });
+  const child = reaper.spawn(["sleep", "60"]);
+  setOomScoreAdj(child.pid, 500);
+  assert.equal(Deno.readTextFileSync(`/proc/${child.pid}/oom_score_adj`), "500\n");
+  assert.throws(() => setOomScoreAdj(child.pid, 5000), (error) => isErrno(error, EINVAL));
+  child.kill(SIGKILL);
+  await child.exited;
+});

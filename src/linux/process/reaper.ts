@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+import { ECHILD, ESRCH, LinuxError } from "../libc/errno.ts";
+import { closeOnExecAll } from "../fd/fd.ts";
+import { holdEventLoop } from "../event_loop/timer.ts";
+import { errno, lazyLibc } from "../libc/libc.ts";
+import { kill, prctlSubreaper } from "./process.ts";
+import { type SpawnOptions, spawnProcess } from "./spawn.ts";
+
+export type { SpawnOptions } from "./spawn.ts";
+
+const libc = lazyLibc({
+  waitid: {
+    parameters: [
+      /* idtype_t idtype */ "i32",
+      /* id_t id */ "u32",
+      /* siginfo_t *infop */ "buffer",
+      /* int options */ "i32",
+    ],
+    result: "i32",
+  },
+});
+
+// include/uapi/linux/wait.h
+const P_ALL = 0, P_PID = 1, WNOHANG = 1, WEXITED = 4;
+// include/uapi/asm-generic/siginfo.h: offsets in siginfo_t on 64 bits, and the si_code of exit(2)
+const SIGINFO_SIZE = 128, SI_CODE = 8, SI_PID = 16, SI_STATUS = 24, CLD_EXITED = 1;
+
+/** How a process ended. */
+export interface Exit {
+  readonly pid: number;
+  /** Its exit code, or 128 + the signal that ended it. */
+  readonly status: number;
+  /** The signal that ended it, if one did. */
+  readonly signal?: number;
+  /** When it was reaped, RFC 3339 with milliseconds. */
+  readonly at: string;
+}
+
+/** A process that was started by {@linkcode Reaper.spawn}. */
+export interface Child {
+  readonly pid: number;
+  /** Resolves when it has exited; never rejects. */
+  readonly exited: Promise<Exit>;
+  /**
+   * Sends it a signal. Safe: the pid cannot be another's until it is reaped.
+   *
+   * @throws LinuxError ESRCH when it has been reaped
+   */
+  kill(signal: number): void;
+}
+
+/** Options of {@linkcode Reaper.start}. */
+export interface ReaperOptions {
+  /** Whether to adopt orphaned descendants (a container's init is one); false by default. */
+  readonly subreaper?: boolean;
+  /**
+   * Whether to reap every child, orphans that nobody watches too; true by default. With false, only
+   * those that were spawned or are watched: needed where Deno.Command is in use, which would lose
+   * its children's exits, but orphans then stay zombies.
+   */
+  readonly steal?: boolean;
+}
+
+interface Entry extends PromiseWithResolvers<Exit> {
+  readonly spawned: boolean;
+}
+
+/** Starts and reaps this process's children; at most one in a process. */
+export class Reaper implements Disposable {
+  readonly #options: ReaperOptions;
+  readonly #entries = new Map<number, Entry>();
+  readonly #unclaimed = new Map<number, Exit>();
+  readonly #siginfo = new Uint8Array(SIGINFO_SIZE);
+  readonly #view = new DataView(this.#siginfo.buffer);
+  readonly #onSigchld = () => this.#reap();
+  #keepers = 0;
+  #hold: Disposable | undefined;
+
+  private constructor(options: ReaperOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts reaping. Also makes every fd above 2 that this process was started with CLOEXEC.
+   *
+   * @throws LinuxError when it cannot become a sub-reaper
+   */
+  static start(options: ReaperOptions = {}): Reaper {
+    const reaper = new Reaper(options);
+    closeOnExecAll();
+    if (options.subreaper === true) prctlSubreaper();
+    Deno.addSignalListener("SIGCHLD", reaper.#onSigchld);
+    return reaper;
+  }
+
+  /**
+   * Starts a process; see {@linkcode spawnProcess}. It is known here before this returns, so its
+   * exit cannot be missed.
+   *
+   * @throws LinuxError
+   */
+  spawn(argv: readonly string[], options?: SpawnOptions): Child {
+    const pid = spawnProcess(argv, options);
+    // Exits of an earlier process with this pid have nobody left to ask for them.
+    this.#unclaimed.delete(pid);
+    const entry = this.#add(pid, true);
+    return {
+      pid,
+      exited: entry.promise,
+      kill: (signal) => {
+        if (this.#entries.get(pid) !== entry) {
+          throw new LinuxError(ESRCH, "kill", `process ${pid} with signal ${signal}`);
+        }
+        kill(pid, signal);
+      },
+    };
+  }
+
+  /**
+   * Resolves with the exit of a process that is, or will be once its parent is gone, a child of
+   * this one: of a container's init, say. At once when that exit was kept (see
+   * {@linkcode keepUnclaimed}). A process that somebody else reaps never resolves: nobody tells.
+   *
+   * @throws LinuxError ESRCH (as a rejection) when there is no such process and no exit was kept
+   */
+  async watch(pid: number): Promise<Exit> {
+    const kept = this.#unclaimed.get(pid);
+    if (kept !== undefined) {
+      this.#unclaimed.delete(pid);
+      return kept;
+    }
+    let entry = this.#entries.get(pid);
+    if (entry === undefined) {
+      entry = this.#add(pid, false);
+      // Its SIGCHLD may have come before it was asked for.
+      this.#reap();
+      if (this.#entries.has(pid)) {
+        try {
+          kill(pid, 0);
+        } catch (error) {
+          this.#remove(pid);
+          throw error;
+        }
+      }
+    }
+    return await entry.promise;
+  }
+
+  /** Forgets a watched process: its {@linkcode watch} stays pending. Not for a spawned one. */
+  unwatch(pid: number): void {
+    if (this.#entries.get(pid)?.spawned === false) this.#remove(pid);
+    this.#unclaimed.delete(pid);
+  }
+
+  /**
+   * While the result is held, exits of processes that nobody watches yet are kept for
+   * {@linkcode watch}: init may die before its pid could be read from the pid file. Several may
+   * be held at once; the last one's release drops what was not claimed.
+   */
+  keepUnclaimed(): Disposable {
+    this.#keepers++;
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        if (--this.#keepers === 0) this.#unclaimed.clear();
+      },
+    };
+  }
+
+  /** How many processes are alive that were spawned or are watched. */
+  children(): number {
+    return this.#entries.size;
+  }
+
+  /** Stops reaping; the exits still awaited stay pending. */
+  [Symbol.dispose](): void {
+    Deno.removeSignalListener("SIGCHLD", this.#onSigchld);
+    if (this.#options.subreaper === true) prctlSubreaper(false);
+    for (const pid of this.#entries.keys()) this.#remove(pid);
+    this.#unclaimed.clear();
+  }
+
+  #add(pid: number, spawned: boolean): Entry {
+    const entry = { ...Promise.withResolvers<Exit>(), spawned };
+    this.#entries.set(pid, entry);
+    // A signal listener does not keep the event loop going, so an awaited exit could end it.
+    this.#hold ??= holdEventLoop();
+    return entry;
+  }
+
+  #remove(pid: number): void {
+    this.#entries.delete(pid);
+    if (this.#entries.size > 0) return;
+    this.#hold?.[Symbol.dispose]();
+    this.#hold = undefined;
+  }
+
+  /** Takes every exit there is: signals coalesce, so one SIGCHLD may stand for many. */
+  #reap(): void {
+    if (this.#options.steal === false) {
+      for (const pid of this.#entries.keys()) this.#waitid(P_PID, pid);
+    } else {
+      while (this.#waitid(P_ALL, 0));
+    }
+  }
+
+  /** Reaps one process; false when none is there to be. */
+  #waitid(type: number, id: number): boolean {
+    // With WNOHANG and nothing to report, si_pid is 0 (waitid(2)).
+    this.#view.setInt32(SI_PID, 0, true);
+    if (libc().waitid(type, id, this.#siginfo, WEXITED | WNOHANG) === -1) {
+      const error = errno();
+      if (error === ECHILD) return false;
+      throw new LinuxError(error, "waitid");
+    }
+    const pid = this.#view.getInt32(SI_PID, true);
+    if (pid === 0) return false;
+    const value = this.#view.getInt32(SI_STATUS, true);
+    const at = new Date().toISOString();
+    this.#settle(
+      this.#view.getInt32(SI_CODE, true) === CLD_EXITED
+        ? { pid, status: value, at }
+        : { pid, status: 128 + value, signal: value, at },
+    );
+    return true;
+  }
+
+  #settle(exit: Exit): void {
+    const entry = this.#entries.get(exit.pid);
+    if (entry !== undefined) {
+      this.#remove(exit.pid);
+      entry.resolve(exit);
+    } else if (this.#keepers > 0) {
+      this.#unclaimed.set(exit.pid, exit);
+    }
+  }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { ENOENT, ESRCH, isErrno } from "../libc/errno.ts";
+
+import { Reaper } from "./reaper.ts";
+import { SIGKILL, SIGTERM } from "./signals.ts";
+import { spawnProcess } from "./spawn.ts";
+
+// Deno.Command children may be about in a test process, so nothing is stolen unless a test's own
+// process does it.
+const start = () => Reaper.start({ steal: false });
+
+Deno.test("an exit is the code, or 128 + the signal", async () => {
+  using reaper = start();
+  const code = reaper.spawn(["sh", "-c", "exit 7"]);
+  const killed = reaper.spawn(["/bin/sleep", "60"]);
+  assert.equal(reaper.children(), 2);
+  killed.kill(SIGKILL);
+  const [first, second] = await Promise.all([code.exited, killed.exited]);
+  assert.deepEqual({ ...first, at: "" }, { pid: code.pid, status: 7, at: "" });
+  assert.deepEqual({ ...second, at: "" }, { pid: killed.pid, status: 137, signal: 9, at: "" });
+  assert.match(first.at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.equal(reaper.children(), 0);
+});
+
+Deno.test("a signal to a process that has been reaped is refused", async () => {
+  using reaper = start();
+  const child = reaper.spawn(["true"]);
+  await child.exited;
+  assert.throws(() => child.kill(SIGTERM), (error) => isErrno(error, ESRCH));
+});
+
+Deno.test("a program that does not exist fails at spawn, by name", () => {
+  using reaper = start();
+  assert.throws(() => reaper.spawn(["/nowhere/prog"]), (error) => {
+    assert.ok(isErrno(error, ENOENT));
+    assert.match(error.message, /posix_spawn \/nowhere\/prog: ENOENT/);
+    return true;
+  });
+  assert.throws(
+    () => reaper.spawn(["true"], { cwd: "/nowhere" }),
+    (error) => isErrno(error, ENOENT) && /true in \/nowhere/.test(error.message),
+  );
+  assert.equal(reaper.children(), 0);
+});
+
+Deno.test("of 500 children at once no exit is lost or mixed up", async () => {
+  using reaper = start();
+  const codes = Array.from({ length: 500 }, (_, index) => index % 256);
+  const children = codes.map((code) => reaper.spawn(["sh", "-c", `exit ${code}`]));
+  const exits = await Promise.all(children.map((child) => child.exited));
+  assert.deepEqual(exits.map((exit) => exit.status), codes);
+  assert.deepEqual(exits.map((exit) => exit.pid), children.map((child) => child.pid));
+  assert.equal(reaper.children(), 0);
+});
+
+Deno.test("a process already dead when it is first watched is still told", async () => {
+  using reaper = start();
+  const pid = spawnProcess(["sh", "-c", "exit 4"]);
+  while (!Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z "));
+  assert.equal((await reaper.watch(pid)).status, 4);
+  assert.equal(reaper.children(), 0);
+});
+
+Deno.test("watching a pid that does not exist says so instead of hanging", async () => {
+  using reaper = start();
+  // Above the kernel's PID_MAX_LIMIT of 2^22.
+  await assert.rejects(reaper.watch(2 ** 22 + 1), (error) => isErrno(error, ESRCH));
+  assert.equal(reaper.children(), 0);
+});
+
+Deno.test("several watchers share an exit, and an unwatched process is forgotten", async () => {
+  using reaper = start();
+  const child = reaper.spawn(["sleep", "60"]);
+  const watched = [reaper.watch(child.pid), reaper.watch(child.pid)];
+  reaper.unwatch(child.pid);
+  assert.equal(reaper.children(), 1, "a spawned child is not to be forgotten");
+  child.kill(SIGTERM);
+  for (const exit of watched) assert.equal((await exit).status, 143);
+});
+
+/** Runs a program that starts a stealing sub-reaper in a process of its own. */
+async function inOwnProcess(program: string): Promise<string> {
+  const code = `import { Reaper } from ${JSON.stringify(import.meta.resolve("./reaper.ts"))};
+    import * as fd from ${JSON.stringify(import.meta.resolve("../fd/fd.ts"))};
+    ${program}`;
+  const output = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--quiet", code],
+    stdin: "null",
+  }).output();
+  const stderr = new TextDecoder().decode(output.stderr);
+  assert.equal(output.code, 0, stderr);
+  return new TextDecoder().decode(output.stdout).trim();
+}
+
+// Leaves an orphan to the sub-reaper, which ends some time after its fd 3 does; for that: end().
+const orphan = (command: string) => `
+  const pipe = fd.pipe2(), gate = fd.pipe2();
+  const script = ${JSON.stringify(`exec 3<&0; (read end <&3; ${command}) & echo $!`)};
+  const parent = reaper.spawn(["sh", "-c", script], { stdin: gate.read, stdout: pipe.write });
+  const end = () => fd.close(gate.write);
+  fd.close(pipe.write);
+  fd.close(gate.read);
+  const buffer = new Uint8Array(64);
+  const pid = Number(new TextDecoder().decode(buffer.subarray(0, fd.read(pipe.read, buffer))));
+  await parent.exited;`;
+
+Deno.test("an orphan is adopted and its exit is told", async () => {
+  const output = await inOwnProcess(`
+    using reaper = Reaper.start({ subreaper: true });
+    ${orphan("exit 9")}
+    const watched = reaper.watch(pid);
+    end();
+    console.log((await watched).status, reaper.children());`);
+  assert.equal(output, "9 0");
+});
+
+Deno.test("an exit that nobody watched yet is kept only while asked for", async () => {
+  const output = await inOwnProcess(`
+    using reaper = Reaper.start({ subreaper: true });
+    const gone = async (pid) => {
+      while (true) {
+        try { Deno.statSync("/proc/" + pid); } catch { return; }
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    const kept = reaper.keepUnclaimed();
+    const second = reaper.keepUnclaimed();
+    kept[Symbol.dispose]();
+    kept[Symbol.dispose]();
+    ${orphan("exit 5")}
+    end();
+    await gone(pid);
+    console.log((await reaper.watch(pid)).status);
+    second[Symbol.dispose]();
+    { ${orphan("exit 6")}
+      end();
+      await gone(pid);
+      await reaper.watch(pid).catch((error) => console.log(error.code)); }`);
+  assert.deepEqual(output.split("\n"), ["5", "ESRCH"]);
+});
+
+Deno.test("of 500 children at once a stealing reaper loses none and leaves no zombie", async () => {
+  const output = await inOwnProcess(`
+    using reaper = Reaper.start({ subreaper: true });
+    const children = Array.from({ length: 500 }, (_, i) => reaper.spawn(["sh", "-c", "sh -c 'exit 1' & exit " + i % 256]));
+    const exits = await Promise.all(children.map((child) => child.exited));
+    const right = exits.filter((exit, i) => exit.status === i % 256 && exit.pid === children[i].pid);
+    const deadline = Date.now() + 60_000;
+    const mine = () => Deno.readTextFileSync("/proc/self/task/" + Deno.pid + "/children").trim();
+    while (mine() !== "" && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 5));
+    console.log(right.length, JSON.stringify(mine()));`);
+  assert.equal(output, '500 ""');
+});
+
+Deno.test("a reaper disposed of lets the process end", async () => {
+  assert.equal(await inOwnProcess(`Reaper.start({ subreaper: true })[Symbol.dispose]();`), "");
+});

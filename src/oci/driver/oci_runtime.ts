@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: MIT
+import { exists } from "../../linux/fs/exists.ts";
+import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
+import { RuntimeError } from "../../rpc/errors.ts";
+import { withCriuLog } from "./criu_log.ts";
+import { couldNotStart, runCall } from "./runtime_call.ts";
+import type { CallContext, CallOptions, CallReport, RuncCall } from "./runtime_call.ts";
+import { parsePids, parseState, parseVersion } from "./runtime_output.ts";
+import type { OciState, RuntimeVersion } from "./runtime_output.ts";
+import type { Spawn } from "./spawn.ts";
+
+export type { CallOptions, CallReport } from "./runtime_call.ts";
+export type { OciState } from "./runtime_output.ts";
+export type { Spawn } from "./spawn.ts";
+
+/** How a {@linkcode Runc} is set up. */
+export interface RuncOptions {
+  /** Name in PATH, or path, of an OCI runtime with runc's command line. */
+  readonly command: string;
+  /** Its `--root`, where it keeps the states of its containers. */
+  readonly root: string;
+  /** Starts it. */
+  readonly spawn: Spawn;
+  /** Told of each call that has ended. */
+  readonly debug?: (report: CallReport) => void;
+}
+
+/** What create, exec and restore give to the new process; /dev/null where left out. */
+export interface ProcessStdio {
+  /** fd of its stdin. */
+  readonly stdin?: number;
+  /** fd of its stdout. */
+  readonly stdout?: number;
+  /** fd of its stderr. */
+  readonly stderr?: number;
+  /** Unix socket that is sent the master of its terminal, if it has one. */
+  readonly consoleSocket?: string;
+}
+
+/** What {@linkcode Runc.create} takes. */
+export interface CreateOptions extends CallOptions, ProcessStdio {
+  readonly id: string;
+  /** Directory with `config.json`; the log is its `log.json` unless another is given. */
+  readonly bundle: string;
+  /** File that init's pid is written to. */
+  readonly pidFile: string;
+  /** No pivot_root(2), for a rootfs on a ramdisk. */
+  readonly noPivot?: boolean;
+}
+
+/** What {@linkcode Runc.exec} takes. */
+export interface ExecOptions extends CallOptions, ProcessStdio {
+  readonly id: string;
+  /** File with the OCI process as JSON. */
+  readonly processFile: string;
+  /** File that the process's pid is written to. */
+  readonly pidFile: string;
+  /** Whether the call ends when the process has started, not when it has ended. Default: true. */
+  readonly detach?: boolean;
+}
+
+/** What {@linkcode Runc.checkpoint} takes. */
+export interface CheckpointOptions extends CallOptions {
+  readonly id: string;
+  /** Directory for CRIU's images; its log goes there too unless `workPath` is given. */
+  readonly imagePath: string;
+  readonly workPath?: string;
+  /** Whether the container goes on running. Default: false. */
+  readonly leaveRunning?: boolean;
+}
+
+/** What {@linkcode Runc.restore} takes. */
+export interface RestoreOptions extends CreateOptions {
+  /** Directory with CRIU's images. */
+  readonly imagePath: string;
+  /** Directory for CRIU's log. Default: the bundle. */
+  readonly workPath?: string;
+}
+
+/**
+ * Drives an OCI runtime through its command line, which is runc's. Works with whatever has the same
+ * one, such as crun.
+ *
+ * Each method throws {@linkcode RuntimeError} with the runtime's own message if the runtime fails or
+ * is not there, `DeadlineExceededError` if it was killed for taking too long, and
+ * `LinuxError` if the machine cannot start another process.
+ */
+export class Runc {
+  readonly #context: CallContext;
+
+  constructor({ command, root, spawn, debug }: RuncOptions) {
+    this.#context = { command, root, spawn, debug, logsInUse: new Set() };
+  }
+
+  /** The name or path of the runtime. */
+  get command(): string {
+    return this.#context.command;
+  }
+
+  /** Creates a container from its bundle; its process waits for {@linkcode start}. */
+  async create(options: CreateOptions): Promise<void> {
+    const args = ["create", "--bundle", options.bundle, "--pid-file", options.pidFile];
+    if (options.noPivot) args.push("--no-pivot");
+    await this.#startProcess("create", args, {
+      ...options,
+      log: options.log ?? `${options.bundle}/log.json`,
+    });
+  }
+
+  /** Starts the process of a created container. */
+  async start(id: string, options: CallOptions = {}): Promise<void> {
+    await this.#control("start", id, [], options);
+  }
+
+  /** Sends a signal to init, or with `all` to every process of the container. */
+  async kill(
+    id: string,
+    signal: number,
+    options: CallOptions & { readonly all?: boolean } = {},
+  ): Promise<void> {
+    const args = options.all ? ["kill", "--all"] : ["kill"];
+    await this.#call({
+      subcommand: "kill",
+      id,
+      args: [...args, id, String(signal)],
+      output: "quiet",
+    }, options);
+  }
+
+  /**
+   * Deletes a stopped container; with `force` also one that is created or running, and then one that
+   * does not exist is no error.
+   */
+  async delete(
+    id: string,
+    options: CallOptions & { readonly force?: boolean } = {},
+  ): Promise<void> {
+    await this.#control("delete", id, options.force ? ["--force"] : [], options);
+  }
+
+  /** Freezes every process of the container. */
+  async pause(id: string, options: CallOptions = {}): Promise<void> {
+    await this.#control("pause", id, [], options);
+  }
+
+  /** Thaws it. */
+  async resume(id: string, options: CallOptions = {}): Promise<void> {
+    await this.#control("resume", id, [], options);
+  }
+
+  /** Runs another process in a running container. */
+  async exec(options: ExecOptions): Promise<void> {
+    const args = ["exec", "--process", options.processFile, "--pid-file", options.pidFile];
+    if (options.detach ?? true) args.push("--detach");
+    await this.#startProcess("exec", args, options);
+  }
+
+  /** The pids of every process in the container's cgroup. */
+  async ps(id: string, options: CallOptions = {}): Promise<number[]> {
+    const args = ["ps", "--format", "json", id];
+    return parsePids(await this.#call({ subcommand: "ps", id, args, output: "stdout" }, options));
+  }
+
+  /** Changes resource limits: `resources` is the OCI spec's `linux.resources`, whole or in part. */
+  async update(id: string, resources: unknown, options: CallOptions = {}): Promise<void> {
+    using input = new OwnedFd(memfd("resources"));
+    writeAll(input.fd, JSON.stringify(resources));
+    // Opened by its path it is read from the start, wherever the offset of the fd stands.
+    const args = ["update", "--resources", "/proc/self/fd/0", id];
+    await this.#call(
+      { subcommand: "update", id, args, stdin: input.fd, output: "quiet" },
+      options,
+    );
+  }
+
+  /** Writes a checkpoint of a running container; stops it unless `leaveRunning`. */
+  async checkpoint(options: CheckpointOptions): Promise<void> {
+    const { id, imagePath, workPath = imagePath, leaveRunning } = options;
+    const args = ["--image-path", imagePath, "--work-path", workPath];
+    if (leaveRunning) args.push("--leave-running");
+    await withCriuLog(
+      `${workPath}/dump.log`,
+      () => this.#control("checkpoint", id, args, options),
+    );
+  }
+
+  /** Creates a container from a checkpoint and lets its process run on. */
+  async restore(options: RestoreOptions): Promise<void> {
+    const { bundle, pidFile, imagePath, workPath = bundle } = options;
+    const args = ["restore", "--detach", "--no-subreaper", "--bundle", bundle];
+    args.push("--pid-file", pidFile, "--image-path", imagePath, "--work-path", workPath);
+    if (options.noPivot) args.push("--no-pivot");
+    await withCriuLog(
+      `${workPath}/restore.log`,
+      () =>
+        this.#startProcess("restore", args, {
+          ...options,
+          log: options.log ?? `${bundle}/log.json`,
+        }),
+    );
+  }
+
+  /** The state of a container as the runtime sees it; undefined if it knows none of this id. */
+  async state(id: string, options: CallOptions = {}): Promise<OciState | undefined> {
+    const call: RuncCall = { subcommand: "state", id, args: ["state", id], output: "stdout" };
+    let text: string;
+    try {
+      text = await this.#call(call, options);
+    } catch (error) {
+      // Not when it could not say: it is not there, or was killed.
+      const answered = error instanceof RuntimeError && !couldNotStart(error);
+      if (answered && !this.#has(id)) return undefined;
+      throw error;
+    }
+    return parseState(text);
+  }
+
+  /** What the runtime says that it is. */
+  async version(options: CallOptions = {}): Promise<RuntimeVersion> {
+    const call: RuncCall = { subcommand: "--version", args: ["--version"], output: "stdout" };
+    return parseVersion(await this.#call(call, options));
+  }
+
+  /**
+   * Whether the runtime keeps anything of the container: runc, crun and youki all have a directory
+   * `<root>/<id>`, and each says in its own words that there is none.
+   */
+  #has(id: string): boolean {
+    return exists(`${this.#context.root}/${id}`);
+  }
+
+  #control(
+    subcommand: string,
+    id: string,
+    flags: readonly string[],
+    options: CallOptions,
+  ): Promise<string> {
+    const args = [subcommand, ...flags, id];
+    return this.#call({ subcommand, id, args, output: "quiet" }, options);
+  }
+
+  #startProcess(
+    subcommand: string,
+    args: readonly string[],
+    options: CallOptions & ProcessStdio & { readonly id: string },
+  ): Promise<string> {
+    const { id, stdin, stdout, stderr, consoleSocket } = options;
+    const socket = consoleSocket === undefined ? [] : ["--console-socket", consoleSocket];
+    return this.#call({
+      subcommand,
+      id,
+      args: [...args, ...socket, id],
+      output: "inherit",
+      ...(stdin === undefined ? {} : { stdin }),
+      ...(stdout === undefined ? {} : { stdout }),
+      ...(stderr === undefined ? {} : { stderr }),
+    }, options);
+  }
+
+  #call(call: RuncCall, options: CallOptions): Promise<string> {
+    return runCall(this.#context, call, options);
+  }
+}
+
+function writeAll(fd: number, text: string): void {
+  for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
+    rest = rest.subarray(write(fd, rest));
+  }
+}

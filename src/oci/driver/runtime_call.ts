@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+import {
+  EACCES,
+  ELOOP,
+  ENAMETOOLONG,
+  ENOENT,
+  ENOEXEC,
+  ENOTDIR,
+  EPERM,
+  ESRCH,
+  ETXTBSY,
+  isErrno,
+} from "../../linux/libc/errno.ts";
+import { memfd, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { after } from "../../linux/event_loop/timer.ts";
+import { BerthError, DeadlineExceededError, RuntimeError } from "../../rpc/errors.ts";
+import type { ErrorData } from "../../rpc/errors.ts";
+import { CallLog } from "./runtime_log.ts";
+import type { Child, Exit, Spawn } from "./spawn.ts";
+
+/** Options that every call of the OCI runtime takes. */
+export interface CallOptions {
+  /** The file for the runtime's `--log`; it is appended to. */
+  readonly log?: string;
+  /** After so many milliseconds the runtime is killed: `DeadlineExceededError`. */
+  readonly timeoutMs?: number;
+  /** Kills the runtime when it is aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** One call of the OCI runtime. */
+export interface RuncCall {
+  /** `create`, `start`, …; for messages. */
+  readonly subcommand: string;
+  /** The container that it is about. */
+  readonly id?: string;
+  /** What follows the global options. */
+  readonly args: readonly string[];
+  readonly stdin?: number;
+  /**
+   * The call's own output: `quiet` captures stderr for its message, `stdout` both. With `inherit`
+   * they go to the container, which keeps them, so that only the log tells what failed.
+   */
+  readonly output: "quiet" | "stdout" | "inherit";
+  /** fd 1 with `inherit`; /dev/null when left out. */
+  readonly stdout?: number;
+  /** fd 2 with `inherit`; /dev/null when left out. */
+  readonly stderr?: number;
+}
+
+/** What is told of a call that has ended. */
+export interface CallReport {
+  readonly subcommand: string;
+  readonly id: string;
+  readonly durationMs: number;
+  /** The exit code, or 128+signal; -1 if it could not be started or did not end. */
+  readonly exitCode: number;
+}
+
+/** What {@linkcode runCall} needs of its caller, the same for each call. */
+export interface CallContext {
+  readonly command: string;
+  readonly root: string;
+  readonly spawn: Spawn;
+  readonly debug: ((report: CallReport) => void) | undefined;
+  /** The log files that calls write to right now. */
+  readonly logsInUse: Set<string>;
+}
+
+/** Whether an error is that the OCI runtime could not be started, so that it has done nothing. */
+export function couldNotStart(error: unknown): boolean {
+  return error instanceof RuntimeError && error.data["exitCode"] === NOT_STARTED;
+}
+
+/** The exit code of a call that could not be started or did not end. */
+const NOT_STARTED = -1;
+
+/** How much of a failed call's stderr goes into the message, in UTF-16 units. */
+const MAX_MESSAGE = 4096;
+
+/** What execve(2) says of a file that cannot be run. All else is the machine's: EAGAIN, ENOMEM, … */
+const UNFIT = [
+  ENOENT,
+  ENOTDIR,
+  ENAMETOOLONG,
+  ELOOP,
+  EACCES,
+  EPERM,
+  ENOEXEC,
+  ETXTBSY,
+] as const;
+
+/** How long a killed runtime is waited for: one stuck in the kernel does not die, milliseconds. */
+const KILL_GRACE = 1000;
+
+/**
+ * Runs the OCI runtime once. Answers what it wrote to stdout, if that was to be captured.
+ *
+ * @throws {RuntimeError} if it fails or is not there, with its own message.
+ * @throws {DeadlineExceededError} if it was killed for taking too long.
+ */
+export async function runCall(
+  context: CallContext,
+  call: RuncCall,
+  options: CallOptions,
+): Promise<string> {
+  const started = performance.now();
+  let exitCode = NOT_STARTED;
+  // Where stderr is captured the log is never read back, so calls may share it.
+  using log = call.output === "inherit" && options.log !== undefined
+    ? CallLog.take(options.log, context.logsInUse)
+    : undefined;
+  using stdout = call.output === "stdout" ? new OwnedFd(memfd("stdout")) : undefined;
+  using stderr = call.output === "inherit" ? undefined : new OwnedFd(memfd("stderr"));
+  // Without a log file the runtime would log to stderr, which may be the container's.
+  const logFile = log?.path ?? options.log ?? "/dev/null";
+  const argv = [context.command, "--root", context.root, "--log", logFile, "--log-format", "json"];
+  argv.push(...call.args);
+  try {
+    const child = spawnRuntime(context, call, argv, {
+      stdin: call.stdin,
+      stdout: stdout?.fd ?? call.stdout,
+      stderr: stderr?.fd ?? call.stderr,
+    });
+    const exit = options.timeoutMs === undefined && options.signal === undefined
+      ? await child.exited
+      : await exitWithin(child, context, call, options);
+    exitCode = exit.status;
+    if (exitCode === 0) return stdout === undefined ? "" : textOf(stdout);
+    const message = (stderr && textOf(stderr).trim().slice(-MAX_MESSAGE)) || log?.lastError() ||
+      (exit.signal === undefined ? "it gave no message" : `it was killed by signal ${exit.signal}`);
+    throw new RuntimeError(`${subject(call)}${named(context, call, message)}`, {
+      data: dataOf(call, {
+        command: argv.join(" "),
+        exitCode,
+        runtimeMessage: message,
+      }),
+    });
+  } finally {
+    context.debug?.({
+      subcommand: call.subcommand,
+      id: call.id ?? "",
+      durationMs: performance.now() - started,
+      exitCode,
+    });
+  }
+}
+
+function spawnRuntime(
+  context: CallContext,
+  call: RuncCall,
+  argv: readonly string[],
+  fds: Record<"stdin" | "stdout" | "stderr", number | undefined>,
+): Child {
+  try {
+    return context.spawn(argv, {
+      ...(fds.stdin === undefined ? {} : { stdin: fds.stdin }),
+      ...(fds.stdout === undefined ? {} : { stdout: fds.stdout }),
+      ...(fds.stderr === undefined ? {} : { stderr: fds.stderr }),
+    });
+  } catch (error) {
+    if (!isErrno(error, ...UNFIT)) throw error;
+    const message = error.errno === ENOENT
+      ? `there is no OCI runtime ${context.command}`
+      : `the OCI runtime ${context.command} cannot be run: ${error.message}`;
+    throw new RuntimeError(`${subject(call)}${message}`, {
+      cause: error,
+      data: dataOf(call, {
+        command: argv.join(" "),
+        exitCode: NOT_STARTED,
+        runtimeMessage: message,
+      }),
+    });
+  }
+}
+
+/** The exit of `child`; kills it and throws when its time is up or the signal is aborted. */
+async function exitWithin(
+  child: Child,
+  context: CallContext,
+  call: RuncCall,
+  { timeoutMs, signal }: CallOptions,
+): Promise<Exit> {
+  const who = `${subject(call)}${nameOf(context.command)} ${call.subcommand}`;
+  const data = dataOf(call, {});
+  const grace = Promise.withResolvers<undefined>();
+  const timers: Disposable[] = [];
+  let failure: { readonly error: unknown } | undefined;
+  const giveUp = (error: unknown) => {
+    failure ??= { error };
+    try {
+      child.kill(SIGKILL);
+    } catch (killError) {
+      if (!isErrno(killError, ESRCH)) throw killError;
+      // It has just ended by itself.
+    }
+    timers.push(after(KILL_GRACE, () => grace.resolve(undefined)));
+  };
+  if (timeoutMs !== undefined) {
+    const message = `${who} did not end within ${timeoutMs} ms and was killed`;
+    timers.push(after(timeoutMs, () => giveUp(new DeadlineExceededError(message, { data }))));
+  }
+  const onAbort = () => {
+    const reason: unknown = signal?.reason;
+    const message = `${who} was given up and killed`;
+    giveUp(
+      reason instanceof BerthError
+        ? reason
+        : new DeadlineExceededError(message, { cause: reason, data }),
+    );
+  };
+  if (signal?.aborted) onAbort();
+  else signal?.addEventListener("abort", onAbort, { once: true });
+  // What undoes this call should not meet a runtime that still works at it, so its end is awaited.
+  const exit = await Promise.race([child.exited, grace.promise]);
+  for (const timer of timers) timer[Symbol.dispose]();
+  signal?.removeEventListener("abort", onAbort);
+  if (exit !== undefined && (failure === undefined || exit.signal !== SIGKILL)) return exit;
+  throw failure?.error;
+}
+
+function textOf(file: OwnedFd): string {
+  return new TextDecoder().decode(preadAll(file.fd));
+}
+
+function subject({ id }: RuncCall): string {
+  return id === undefined ? "" : `container ${id}: `;
+}
+
+function dataOf({ id }: RuncCall, data: ErrorData): ErrorData {
+  return id === undefined ? data : { id, ...data };
+}
+
+/** Says which command failed, unless the message does: runc's begin with `runc create failed:`. */
+function named({ command }: CallContext, { subcommand }: RuncCall, message: string): string {
+  const name = `${nameOf(command)} ${subcommand}`;
+  return message.startsWith(`${name} failed`) ? message : `${name} failed: ${message}`;
+}
+
+function nameOf(command: string): string {
+  return command.slice(command.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { CallLog } from "./runtime_log.ts";
+
+function inTempDir(test: (dir: string) => void): void {
+  const dir = Deno.makeTempDirSync();
+  try {
+    test(dir);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+function append(path: string, ...lines: string[]): void {
+  Deno.writeTextFileSync(path, lines.map((line) => line + "\n").join(""), { append: true });
+}
+
+const entry = (level: string, msg: string) => JSON.stringify({ level, msg, time: "t" });
+
+Deno.test("the last error of a call is found, not one of an earlier call", () =>
+  inTempDir((dir) => {
+    const path = `${dir}/log.json`;
+    append(path, entry("error", "old"));
+    using log = CallLog.take(path, new Set());
+    assert.equal(log.lastError(), undefined);
+    append(path, entry("error", "first"), entry("error", "second"), entry("warning", "w"));
+    append(path, "not JSON", '{"half":');
+    assert.equal(log.lastError(), "second");
+  }));
+
+Deno.test("calls at the same time have a log each, and only the first one's stays", () =>
+  inTempDir((dir) => {
+    const path = `${dir}/log.json`;
+    const inUse = new Set<string>();
+    {
+      using a = CallLog.take(path, inUse);
+      using b = CallLog.take(path, inUse);
+      using c = CallLog.take(path, inUse);
+      assert.equal(a.path, path);
+      append(a.path, entry("error", "of a"));
+      append(b.path, entry("error", "of b"));
+      assert.equal(a.lastError(), "of a");
+      assert.equal(b.lastError(), "of b");
+      assert.equal(c.lastError(), undefined);
+    }
+    assert.equal(inUse.size, 0);
+    assert.deepEqual([...Deno.readDirSync(dir)].map((each) => each.name), ["log.json"]);
+  }));
+
+Deno.test("only the end of a huge log is read", () =>
+  inTempDir((dir) => {
+    const path = `${dir}/log.json`;
+    using log = CallLog.take(path, new Set());
+    append(path, ...Array.from({ length: 20_000 }, (_, n) => entry("error", `error ${n}`)));
+    assert.equal(log.lastError(), "error 19999");
+  }));

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+import { exists } from "../../linux/fs/exists.ts";
+import type { BundlePaths, BundleRecord } from "../bundle_layout.ts";
+
+/**
+ * Whether the OCI runtime has left anything of a bundle's container: init's pid file, or state under
+ * its root, where the runtimes keep what they know in a place that begins with the id.
+ */
+export function hasRuntimeTrace(
+  { id, runtimeRoot }: Pick<BundleRecord, "id" | "runtimeRoot">,
+  { initPid }: Pick<BundlePaths, "initPid">,
+): boolean {
+  if (exists(initPid)) return true;
+  return exists(runtimeRoot) &&
+    Array.from(Deno.readDirSync(runtimeRoot)).some(({ name }) => name.startsWith(id));
+}

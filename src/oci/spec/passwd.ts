@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+import { ELOOP, ENOENT, ENXIO, isErrno } from "../../linux/libc/errno.ts";
+import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
+
+/** The user of an OCI process (runtime-spec, config.md, "POSIX-platform User"). */
+export interface OciUser {
+  readonly uid: number;
+  readonly gid: number;
+  /** Further groups that `/etc/group` names the user in. */
+  readonly additionalGids?: readonly number[];
+}
+
+/** As many symlinks as the kernel follows in one path, MAXSYMLINKS of include/linux/namei.h. */
+const MAX_LINKS = 40;
+
+/** A file that is larger, in bytes, is taken for none. */
+const MAX_SIZE = 16 * 1024 * 1024;
+
+/** The highest uid and gid; 2^32-1 means "leave as it is" to chown(2) and setresuid(2). */
+const MAX_ID = 0xffff_fffe;
+
+/**
+ * The user that `user[:group]` names, each a name or a number, by the rootfs's own `/etc/passwd` and
+ * `/etc/group`. Numbers need not be listed there; without a group it is the user's own, or 0, and
+ * then the user's further groups come along.
+ *
+ * @throws {InvalidParamsError} if a name is unknown there or a number is none.
+ */
+export function resolveUser(rootfs: string, text: string): OciUser {
+  const [userText = "", groupText, ...rest] = text.split(":");
+  if (userText === "" || groupText === "" || rest.length > 0) {
+    throw invalid(text, "expected user or user:group");
+  }
+  const users = fields(readInside(rootfs, "etc/passwd"));
+  const groups = fields(readInside(rootfs, "etc/group"));
+  const number = idOf(text, userText);
+  // passwd(5): name, password, uid, gid, …
+  const entry = users.find(([name, , uid]) =>
+    number === undefined ? name === userText : Number(uid) === number
+  );
+  const uid = number ?? idOf(text, entry?.[2]);
+  if (uid === undefined) throw invalid(text, `no user ${userText} in ${rootfs}/etc/passwd`);
+  if (groupText === undefined) {
+    const gid = idOf(text, entry?.[3]) ?? 0;
+    const name = entry?.[0];
+    // group(5): name, password, gid, members
+    const additionalGids = groups
+      .filter(([, , , members]) => name !== undefined && members?.split(",").includes(name))
+      .flatMap(([, , id]) => idOf(text, id) ?? [])
+      .filter((id) => id !== gid);
+    return { uid, gid, ...(additionalGids.length > 0 ? { additionalGids } : {}) };
+  }
+  const gid = idOf(text, groupText) ??
+    idOf(text, groups.find(([name]) => name === groupText)?.[2]);
+  if (gid === undefined) throw invalid(text, `no group ${groupText} in ${rootfs}/etc/group`);
+  return { uid, gid };
+}
+
+/** The id that `digits` are; undefined if they are not digits. `text` is for the message. */
+function idOf(text: string, digits: string | undefined): number | undefined {
+  if (digits === undefined || !/^\d+$/.test(digits)) return undefined;
+  const id = Number(digits);
+  if (id > MAX_ID) throw invalid(text, `${digits} is above ${MAX_ID}`);
+  return id;
+}
+
+function invalid(text: string, message: string): InvalidParamsError {
+  return new InvalidParamsError(`user ${JSON.stringify(text)}: ${message}`, [
+    { path: "user", message },
+  ]);
+}
+
+function fields(text: string): string[][] {
+  return text.split("\n").filter((line) => line !== "").map((line) => line.split(":"));
+}
+
+/**
+ * Reads a file of the rootfs; empty if it is not there. Symlinks and `..` stay inside, so that the
+ * host's own file is never taken for the container's.
+ */
+function readInside(rootfs: string, path: string): string {
+  let inside: string[] = [];
+  const pending = names(path);
+  let links = 0;
+  try {
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      if (name === "..") {
+        inside.pop();
+        continue;
+      }
+      const here = [rootfs, ...inside, name].join("/");
+      if (Deno.lstatSync(here).isSymlink) {
+        if (++links > MAX_LINKS) return "";
+        const link = Deno.readLinkSync(here);
+        if (link.startsWith("/")) inside = [];
+        pending.push(...names(link));
+      } else {
+        inside.push(name);
+      }
+    }
+    return readRegular([rootfs, ...inside].join("/"));
+  } catch (error) {
+    // A path through something that is no directory leads nowhere, just as a missing one.
+    const nowhere = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory || isErrno(error, ENOENT, ELOOP, ENXIO);
+    if (nowhere) return "";
+    throw error;
+  }
+}
+
+/**
+ * What the container has put there may be anything: a FIFO, which to open would wait for ever, or a
+ * device. Only a regular file is read, and no more of it than such a file holds.
+ */
+function readRegular(path: string): string {
+  using file = OwnedFd.open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
+  const { isFile, size } = Deno.statSync(`/proc/self/fd/${file.fd}`);
+  if (!isFile || size > MAX_SIZE) return "";
+  return new TextDecoder().decode(preadAll(file.fd));
+}
+
+/** The names in a path, last one first. */
+function names(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".").reverse();
+}

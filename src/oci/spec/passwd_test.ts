@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mkfifo } from "../../linux/fd/fifo.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
+import { resolveUser } from "./passwd.ts";
+
+function inRootfs(test: (rootfs: string) => void): void {
+  const rootfs = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${rootfs}/etc`);
+    test(rootfs);
+  } finally {
+    Deno.removeSync(rootfs, { recursive: true });
+  }
+}
+
+const PASSWD = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:100::/home/ann:/bin/sh\n";
+const GROUP = "root:x:0:\nusers:x:100:ann\ndocker:x:999:bob,ann\nwheel:x:10:ann\n";
+
+Deno.test("users and groups are found by name and number in the rootfs's own files", () =>
+  inRootfs((rootfs) => {
+    Deno.writeTextFileSync(`${rootfs}/etc/passwd`, PASSWD);
+    Deno.writeTextFileSync(`${rootfs}/etc/group`, GROUP);
+    assert.deepEqual(resolveUser(rootfs, "ann"), {
+      uid: 1000,
+      gid: 100,
+      additionalGids: [999, 10],
+    });
+    assert.deepEqual(resolveUser(rootfs, "1000"), resolveUser(rootfs, "ann"));
+    assert.deepEqual(resolveUser(rootfs, "ann:docker"), { uid: 1000, gid: 999 });
+    assert.deepEqual(resolveUser(rootfs, "ann:7"), { uid: 1000, gid: 7 });
+    assert.deepEqual(resolveUser(rootfs, "root"), { uid: 0, gid: 0 });
+    assert.deepEqual(resolveUser(rootfs, "4242"), { uid: 4242, gid: 0 });
+    const unknown = ["bob", "ann:nobody", "", ":1", "ann:", "a:b:c", "4294967295", "-1"];
+    for (const text of unknown) {
+      assert.throws(() => resolveUser(rootfs, text), InvalidParamsError, text);
+    }
+  }));
+
+Deno.test("numbers need no passwd file", () =>
+  inRootfs((rootfs) => {
+    assert.deepEqual(resolveUser(rootfs, "5:6"), { uid: 5, gid: 6 });
+    assert.throws(() => resolveUser(rootfs, "root"), InvalidParamsError);
+  }));
+
+Deno.test("a passwd file that is none is not waited for", () =>
+  inRootfs((rootfs) => {
+    for (const file of ["passwd", "group"]) mkfifo(`${rootfs}/etc/${file}`);
+    assert.throws(() => resolveUser(rootfs, "ann"), InvalidParamsError);
+    assert.deepEqual(resolveUser(rootfs, "4242"), { uid: 4242, gid: 0 });
+  }));
+
+Deno.test("a symlink in the rootfs does not lead to the host's passwd file", () =>
+  inRootfs((rootfs) => {
+    for (const link of ["/etc/passwd", "../../../../../../etc/passwd", "/loop/passwd"]) {
+      Deno.symlinkSync(link, `${rootfs}/etc/passwd`);
+      assert.throws(() => resolveUser(rootfs, "root"), InvalidParamsError, link);
+      Deno.removeSync(`${rootfs}/etc/passwd`);
+    }
+    Deno.mkdirSync(`${rootfs}/usr`);
+    Deno.writeTextFileSync(`${rootfs}/usr/users`, PASSWD);
+    Deno.symlinkSync("/../usr/users", `${rootfs}/etc/passwd`);
+    assert.equal(resolveUser(rootfs, "ann").uid, 1000);
+  }));

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mergeEnv, mergeProcess } from "./process_spec.ts";
+
+const init = {
+  args: ["init"],
+  cwd: "/srv",
+  env: ["PATH=/bin", "A=1"],
+  user: { uid: 5, gid: 6 },
+  capabilities: { bounding: ["CAP_KILL"] },
+  noNewPrivileges: true,
+  apparmorProfile: "p",
+  selinuxLabel: "l",
+  rlimits: [{ type: "RLIMIT_NOFILE", hard: 1, soft: 1 }],
+  terminal: true,
+  consoleSize: { width: 1, height: 1 },
+  oomScoreAdj: 5,
+};
+
+Deno.test("an exec inherits what it leaves out, but not what is init's alone", () => {
+  const { args: _args, terminal: _terminal, consoleSize: _size, ...rest } = init;
+  assert.deepEqual(mergeProcess(init, { args: ["ls"] }), { ...rest, args: ["ls"] });
+});
+
+Deno.test("what an exec gives wins over the container's", () => {
+  const given = {
+    args: ["ls"],
+    cwd: "/",
+    user: { uid: 0, gid: 0 },
+    capabilities: { bounding: [] },
+    noNewPrivileges: false,
+    apparmorProfile: "",
+    rlimits: [],
+    terminal: true,
+    other: 1,
+  };
+  assert.deepEqual(mergeProcess(init, given), {
+    ...given,
+    selinuxLabel: "l",
+    oomScoreAdj: 5,
+    env: init.env,
+  });
+});
+
+Deno.test("an exec's environment is added to the container's by name", () => {
+  assert.deepEqual(mergeEnv(["PATH=/bin", "A=1", "B=2"], ["A=3", "C=x=y", "D"]), [
+    "PATH=/bin",
+    "A=3",
+    "B=2",
+    "C=x=y",
+    "D",
+  ]);
+});
+
+Deno.test("an exec in a container without a process gets what OCI requires", () => {
+  assert.deepEqual(mergeProcess({}, { args: ["ls"] }), {
+    args: ["ls"],
+    cwd: "/",
+    user: { uid: 0, gid: 0 },
+  });
+});

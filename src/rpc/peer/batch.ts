@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import type { JSONRPCResponse } from "json-rpc-2.0";
+import { responseText } from "../protocol/encode.ts";
+import { MAX_LINE } from "../protocol/line_reader.ts";
+
+/** Requests that one batch may hold. */
+export const MAX_BATCH = 16_384;
+
+/**
+ * Gathers the responses to one batch into the one array that answers it (JSON-RPC 2.0 section 6),
+ * in the order in which they come. Nothing is sent for a batch of notifications alone.
+ */
+export class Batch {
+  readonly #send: (text: string) => void;
+  #texts: string[] = [];
+  #size = 2;
+  #open = 1;
+
+  /** `send` gets the text of the array, at most once. */
+  constructor(send: (text: string) => void) {
+    this.#send = send;
+  }
+
+  /** Adds what one message of the batch gets; undefined or null for nothing. */
+  add(reply: JSONRPCResponse | PromiseLike<JSONRPCResponse | null> | undefined): void {
+    if (reply === undefined) return;
+    if (!("then" in reply)) return this.#keep(reply);
+    this.#open++;
+    reply.then((response) => {
+      if (response !== null) this.#keep(response);
+      this.seal();
+    });
+  }
+
+  /** To be called once, after the last message has been added. */
+  seal(): void {
+    if (--this.#open > 0 || this.#texts.length === 0) return;
+    this.#send(`[${this.#texts.join(",")}]`);
+    this.#texts = [];
+  }
+
+  /** Kept as text: the objects may go, and the line's length is known as it grows. */
+  #keep(response: JSONRPCResponse): void {
+    const text = responseText(response, MAX_LINE - this.#size);
+    this.#texts.push(text);
+    this.#size += text.length + 1;
+  }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+import type { JSONRPCRequest, JSONRPCResponse } from "json-rpc-2.0";
+import { Batch, MAX_BATCH } from "./batch.ts";
+import { deferred } from "./deferred.ts";
+import { errorResponse, invalidRequest, isRequest, isResponse, refusal } from "./dispatcher.ts";
+import type { Dispatcher, HandlerContext } from "./dispatcher.ts";
+import { ResourceExhaustedError } from "../errors.ts";
+import { MAX_LINE, TOO_LONG } from "../protocol/line_reader.ts";
+import type { LineWriter } from "../protocol/line_writer.ts";
+import { nextTurn } from "../../linux/event_loop/next_turn.ts";
+import { responseText } from "../protocol/encode.ts";
+
+/** What an {@linkcode Inbound} hands on to the connection that it belongs to. */
+export interface InboundHost {
+  readonly dispatcher: Dispatcher;
+  readonly context: HandlerContext;
+  readonly writer: LineWriter;
+  /** Calls of the other end that may run at once. */
+  readonly maxInFlight: number;
+  /** Takes an answer to a call of this end. */
+  takeResponse(response: JSONRPCResponse): void;
+  /** Takes a notification if somebody listens for it; whether that is so. */
+  takeNotification(notification: JSONRPCRequest): boolean;
+  /** Ends the connection. */
+  close(): void;
+}
+
+/** Requests are not read from a connection that has more than this to be written to it, bytes. */
+const PAUSE_QUEUE = 1024 * 1024;
+/** A connection with more than this to be written to it, bytes, is cut: only requests that were
+ * begun before the pause can bring it there. */
+const MAX_REPLY_QUEUE = 256 * 1024 * 1024;
+/** Requests are not read while those that run were longer than this in all, bytes. */
+const MAX_RUNNING_BYTES = 64 * 1024 * 1024;
+/** So many requests are begun in one turn of the event loop, so that their answers can go out. */
+const BURST = 16;
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** What one connection's other end sends: runs its requests, answers them, and holds it back. */
+export class Inbound {
+  readonly #host: InboundHost;
+  #inFlight = 0;
+  #runningBytes = 0;
+  #begun = 0;
+  #onSettled: (() => void) | undefined;
+
+  constructor(host: InboundHost) {
+    this.#host = host;
+  }
+
+  /** How many calls run right now. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** To be called when new bytes have come, which takes a turn of the event loop. */
+  beginTurn(): void {
+    this.#begun = 0;
+  }
+
+  /** Handles one line. What it returns, if anything, is to be awaited before the next. */
+  receive(line: Uint8Array<ArrayBuffer> | typeof TOO_LONG): Promise<void> | undefined {
+    if (line === TOO_LONG) {
+      return this.#refuse("InvalidRequest", `a line is longer than ${MAX_LINE} bytes`);
+    }
+    let message: unknown;
+    try {
+      message = JSON.parse(decoder.decode(line));
+    } catch (error) {
+      const what = error instanceof SyntaxError ? "not valid JSON" : "not valid UTF-8";
+      return this.#refuse("ParseError", `the line is ${what}`);
+    }
+    if (Array.isArray(message)) return this.#receiveBatch(message, line.length);
+    if (isResponse(message)) {
+      this.#host.takeResponse(message);
+      return undefined;
+    }
+    const reply = this.#begin(message, line.length);
+    if (reply === undefined) return undefined;
+    if ("then" in reply) reply.then((response) => this.#send(response));
+    else this.#send(reply);
+    return this.#backPressure();
+  }
+
+  /** Resolves when the next call has been answered, or at {@linkcode close}. */
+  settled(): Promise<void> {
+    const { promise, resolve } = deferred<void>();
+    this.#onSettled = resolve;
+    return promise;
+  }
+
+  /** Wakes who waits for room. */
+  close(): void {
+    this.#onSettled?.();
+  }
+
+  async #receiveBatch(messages: readonly unknown[], size: number): Promise<void> {
+    if (messages.length === 0) return await this.#refuse("InvalidRequest", "the batch is empty");
+    if (messages.length > MAX_BATCH) {
+      const detail = `the batch holds more than ${MAX_BATCH} requests`;
+      return await this.#refuse("InvalidRequest", detail);
+    }
+    const batch = new Batch((text) => this.#sendText(text));
+    const share = Math.ceil(size / messages.length);
+    for (const message of messages) {
+      if (isResponse(message)) {
+        this.#host.takeResponse(message);
+        continue;
+      }
+      batch.add(this.#begin(message, share));
+      await this.#backPressure();
+      if (this.#isClosed) return;
+    }
+    batch.seal();
+  }
+
+  /** Begins what one message asks for: its response or a promise of it, undefined for none. */
+  #begin(
+    message: unknown,
+    size: number,
+  ): JSONRPCResponse | PromiseLike<JSONRPCResponse | null> | undefined {
+    if (!isRequest(message)) return invalidRequest(message);
+    if (message.id === undefined && this.#host.takeNotification(message)) return undefined;
+    if (this.#inFlight >= this.#host.maxInFlight) {
+      const error = new ResourceExhaustedError(`${this.#inFlight} calls run on this connection`);
+      return message.id === undefined ? undefined : errorResponse(message.id, error);
+    }
+    this.#inFlight++;
+    this.#runningBytes += size;
+    return this.#run(message, size);
+  }
+
+  #run(message: JSONRPCRequest, size: number): PromiseLike<JSONRPCResponse | null> {
+    const settled = (response: JSONRPCResponse | null) => {
+      this.#inFlight--;
+      this.#runningBytes -= size;
+      this.#onSettled?.();
+      return response;
+    };
+    const { dispatcher, context } = this.#host;
+    return dispatcher.dispatch(message, context).then(
+      settled,
+      (error) => settled(errorResponse(message.id ?? null, error)),
+    );
+  }
+
+  #refuse(kind: "ParseError" | "InvalidRequest", detail: string): Promise<void> | undefined {
+    this.#send(refusal(null, kind, detail));
+    return this.#backPressure();
+  }
+
+  #send(response: JSONRPCResponse | null): void {
+    if (response !== null && !this.#isClosed) this.#sendText(responseText(response));
+  }
+
+  #sendText(text: string): void {
+    const { writer } = this.#host;
+    writer.write(text);
+    if (writer.queuedBytes > MAX_REPLY_QUEUE) this.#host.close();
+  }
+
+  get #isClosed(): boolean {
+    return this.#host.context.signal.aborted;
+  }
+
+  /** After each request: holds the reader back while this end has enough to do for the other. */
+  #backPressure(): Promise<void> | undefined {
+    const pause = ++this.#begun % BURST === 0 && this.#inFlight > 0;
+    return pause || this.#isFull() ? this.#waitForRoom() : undefined;
+  }
+
+  #isFull(): boolean {
+    return this.#host.writer.queuedBytes > PAUSE_QUEUE || this.#runningBytes > MAX_RUNNING_BYTES;
+  }
+
+  async #waitForRoom(): Promise<void> {
+    await nextTurn();
+    while (!this.#isClosed && this.#isFull()) {
+      await this.#host.writer.drain(PAUSE_QUEUE);
+      if (!this.#isClosed && this.#runningBytes > MAX_RUNNING_BYTES) await this.settled();
+    }
+  }
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+import { createJSONRPCNotification } from "json-rpc-2.0";
+import type { JSONRPCRequest } from "json-rpc-2.0";
+import { after } from "../../linux/event_loop/timer.ts";
+import { Calls } from "./outbound.ts";
+import type { CallOptions } from "./outbound.ts";
+import { deferred } from "./deferred.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { ErrorListener, Handlers } from "./dispatcher.ts";
+import { UnavailableError } from "../errors.ts";
+import { Inbound } from "./inbound.ts";
+import { LineReader } from "../protocol/line_reader.ts";
+import { LineWriter } from "../protocol/line_writer.ts";
+import { nextTurn } from "../../linux/event_loop/next_turn.ts";
+
+export type { CallOptions } from "./outbound.ts";
+export type { ErrorListener, Handler, HandlerContext, Handlers } from "./dispatcher.ts";
+
+/** What a {@linkcode Peer} needs of a connection; a `Deno.Conn` is one. */
+export interface Connection {
+  /** Fills a beginning of `bytes` and answers its length; null at the end. */
+  read(bytes: Uint8Array): Promise<number | null>;
+  /** Writes a beginning of `bytes` and answers its length. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Closes both directions; reads and writes under way reject. */
+  close(): void;
+}
+
+/** Options of a {@linkcode Peer}. */
+export interface PeerOptions {
+  /** What the other end may call. Default: nothing. */
+  readonly handlers?: Handlers | Dispatcher;
+  /** Called once when the connection is gone, whichever end closed it. */
+  readonly onClose?: () => void;
+  /** Told of errors that no caller can act on. Default: they are dropped. */
+  readonly onError?: ErrorListener;
+  /** Calls of the other end that may run at once; further ones get ResourceExhausted. */
+  readonly maxInFlight?: number;
+}
+
+/** A connection with more than this to be written to it, bytes, is cut at a notification, and not
+ * called any more. */
+const MAX_QUEUE = 64 * 1024 * 1024;
+const MAX_IN_FLIGHT = 32_768;
+/** A connection reads into a small buffer, which grows when much comes. */
+const FIRST_BUFFER = 16 * 1024;
+const LARGEST_BUFFER = 256 * 1024;
+/** How often a half-closed connection is tried while its last answers are made, milliseconds. */
+const PROBE_MS = 250;
+
+/** One connection of newline-delimited JSON-RPC 2.0; both ends may call and be called. */
+export class Peer implements Disposable {
+  /** Resolves when the connection is gone, whichever end closed it. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #conn: Connection;
+  readonly #options: PeerOptions;
+  readonly #writer: LineWriter;
+  readonly #inbound: Inbound;
+  readonly #calls: Calls;
+  readonly #abort = new AbortController();
+  readonly #listeners = new Map<string, (params: unknown) => void>();
+  readonly #resolveClosed: () => void;
+  #isClosed = false;
+
+  /** Takes `conn` over and starts reading from it. */
+  constructor(conn: Connection, options: PeerOptions = {}) {
+    const { handlers = {} } = options;
+    this.#conn = conn;
+    this.#options = options;
+    this.#writer = new LineWriter(conn, () => this.close());
+    this.#calls = new Calls((text) => this.#sendCall(text));
+    this.#inbound = new Inbound({
+      dispatcher: handlers instanceof Dispatcher
+        ? handlers
+        : new Dispatcher(handlers, options.onError),
+      context: { peer: this, signal: this.#abort.signal },
+      writer: this.#writer,
+      maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT,
+      takeResponse: (response) => this.#calls.receive(response),
+      takeNotification: (notification) => this.#takeNotification(notification),
+      close: () => this.close(),
+    });
+    const { promise, resolve } = deferred<void>();
+    this.closed = promise;
+    this.#resolveClosed = resolve;
+    this.#run();
+  }
+
+  /** What is queued for the other end and not written yet, in bytes. */
+  get queuedBytes(): number {
+    return this.#writer.queuedBytes;
+  }
+
+  /** How many calls of the other end run right now. */
+  get inFlight(): number {
+    return this.#inbound.inFlight;
+  }
+
+  /**
+   * Calls a method of the other end. Rejects with the error that it answered, rebuilt by kind;
+   * {@linkcode UnavailableError} when the connection is or goes away;
+   * {@linkcode DeadlineExceededError} at the timeout; the signal's reason when that is aborted.
+   */
+  call(method: string, params?: unknown, options: CallOptions = {}): Promise<unknown> {
+    return this.#calls.call(method, params, options);
+  }
+
+  /**
+   * Sends a notification; does nothing when the connection is closed. A connection whose other end
+   * does not read and has 64 MiB queued is closed: it is better off connecting anew.
+   */
+  notify(method: string, params?: unknown): void {
+    if (this.#isClosed) return;
+    this.#writer.write(JSON.stringify(createJSONRPCNotification(method, params)));
+    if (this.#writer.queuedBytes > MAX_QUEUE) this.close();
+  }
+
+  /**
+   * Has `listener` called with the params of each notification `method` of the other end, in the
+   * order in which they come. Replaces the listener that was there, and comes before handlers.
+   */
+  onNotification(method: string, listener: (params: unknown) => void): void {
+    this.#listeners.set(method, listener);
+  }
+
+  /** Resolves when at most `limit` bytes are queued for the other end, or the connection is gone. */
+  drain(limit = 0): Promise<void> {
+    return this.#writer.drain(limit);
+  }
+
+  /** Closes the connection at once; what is queued is dropped (see {@linkcode drain}). */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      this.#conn.close();
+    } catch {
+      // Closed already, by the system or by who made it: that is what was wanted.
+    }
+    this.#writer.close();
+    this.#calls.close();
+    this.#abort.abort(new UnavailableError("the connection is closed"));
+    this.#inbound.close();
+    this.#resolveClosed();
+    this.#guard("onClose", () => this.#options.onClose?.());
+  }
+
+  /** The same as {@linkcode close}. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#read();
+      this.#calls.close();
+      await this.#answerTheRest();
+    } catch (error) {
+      // A read or write that failed means no more than that the connection is gone.
+      if (!this.#isClosed && !isConnectionError(error)) {
+        this.#options.onError?.("reading from a connection", error);
+      }
+    }
+    this.close();
+  }
+
+  async #read(): Promise<void> {
+    const reader = new LineReader();
+    let buffer = new Uint8Array(FIRST_BUFFER);
+    while (!this.#isClosed) {
+      const count = await this.#conn.read(buffer);
+      if (count === null) break;
+      reader.feed(buffer.subarray(0, count));
+      this.#inbound.beginTurn();
+      for (let line = reader.next(); line !== undefined; line = reader.next()) {
+        const pending = this.#inbound.receive(line);
+        if (pending !== undefined) await pending;
+        if (this.#isClosed) return;
+      }
+      if (count === buffer.length && count < LARGEST_BUFFER) buffer = new Uint8Array(count * 4);
+    }
+    const rest = reader.end();
+    if (rest !== undefined && !this.#isClosed) await this.#inbound.receive(rest);
+  }
+
+  /**
+   * The other end sends no more. If it has only shut down its sending side (`nc -N`), it still
+   * gets the answers to what it has asked; if it is gone, nothing is worth finishing.
+   */
+  async #answerTheRest(): Promise<void> {
+    await nextTurn();
+    while (!this.#isClosed && (this.#inbound.inFlight > 0 || this.#writer.queuedBytes > 0)) {
+      // Writing nothing fails with EPIPE where the other end has closed, and only there.
+      if (this.#writer.queuedBytes === 0) await this.#conn.write(new Uint8Array(0));
+      const { promise, resolve } = deferred<void>();
+      // Not setTimeout, which would cost a shim 1.7 MB for good.
+      const timer = after(PROBE_MS, resolve);
+      await Promise.race([
+        promise,
+        this.#inbound.inFlight > 0 ? this.#inbound.settled() : this.#writer.drain(),
+      ]);
+      timer[Symbol.dispose]();
+      await nextTurn();
+    }
+  }
+
+  #takeNotification({ method, params }: JSONRPCRequest): boolean {
+    const listener = this.#listeners.get(method);
+    if (listener !== undefined) this.#guard(method, () => listener(params));
+    return listener !== undefined;
+  }
+
+  #sendCall(text: string): void {
+    if (this.#writer.queuedBytes > MAX_QUEUE) {
+      throw new UnavailableError("the other end of the connection does not read");
+    }
+    this.#writer.write(text);
+  }
+
+  #guard(what: string, run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#options.onError?.(what, error);
+    }
+  }
+}
+
+/** Errors that reading and writing throw because the other end, or this one, has closed. */
+const CONNECTION_ERRORS: ReadonlySet<string> = new Set([
+  "BrokenPipe",
+  "ConnectionReset",
+  "BadResource",
+  "Interrupted",
+]);
+
+function isConnectionError(error: unknown): boolean {
+  return error instanceof Error && CONNECTION_ERRORS.has(error.name);
+}

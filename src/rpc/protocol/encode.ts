@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+import type { JSONRPCResponse } from "json-rpc-2.0";
+import { errorResponse } from "../peer/dispatcher.ts";
+import { BerthError, ResourceExhaustedError } from "../errors.ts";
+import { MAX_LINE } from "./line_reader.ts";
+
+const encoder = new TextEncoder();
+
+/** Whether `text` takes more than `max` bytes as UTF-8. */
+export function isLonger(text: string, max: number): boolean {
+  // A UTF-16 unit takes one to three bytes, so most texts need not be measured.
+  if (text.length > max) return true;
+  return text.length * 3 > max && encoder.encode(text).length > max;
+}
+
+/**
+ * The line for a response. A result that is no JSON (a cycle, a bigint) or makes a line of more than
+ * `max` bytes becomes an error response, so that the caller does not wait for ever. Never throws.
+ */
+export function responseText(response: JSONRPCResponse, max: number = MAX_LINE): string {
+  let text: string;
+  try {
+    text = JSON.stringify(response);
+  } catch (error) {
+    return errorText(
+      response,
+      new BerthError("Internal", "the answer cannot be put as JSON", {
+        cause: error,
+      }),
+    );
+  }
+  if (!isLonger(text, max)) return text;
+  return errorText(response, new ResourceExhaustedError("the answer is too long for a line"));
+}
+
+function errorText(response: JSONRPCResponse, error: BerthError): string {
+  return JSON.stringify(errorResponse(response.id, error));
+}

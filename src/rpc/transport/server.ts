@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+import { sleep } from "../../linux/event_loop/timer.ts";
+import { Dispatcher } from "../peer/dispatcher.ts";
+import { Peer } from "../peer/peer.ts";
+import type { ErrorListener, Handlers } from "../peer/peer.ts";
+import { bindSocket, refuseIfTaken, removeSocket } from "./socket_file.ts";
+
+/** Options of {@linkcode Server.listen}. */
+export interface ServerOptions {
+  /** What clients may call. */
+  readonly handlers: Handlers;
+  /** Permissions of the socket file. Default: 0600. */
+  readonly mode?: number;
+  /** Group that owns the socket file. Default: the process's own. */
+  readonly gid?: number;
+  /** Called with each new connection, before anything is read from it. */
+  readonly onConnect?: (peer: Peer) => void;
+  /** Called when a connection is gone. */
+  readonly onDisconnect?: (peer: Peer) => void;
+  /** Told of errors that no caller can act on. Default: they are dropped. */
+  readonly onError?: ErrorListener;
+}
+
+/** How long to wait before accepting again after that failed (out of files), milliseconds. */
+const ACCEPT_RETRY_MS = 50;
+
+/** Serves JSON-RPC on a Unix socket. */
+export class Server implements AsyncDisposable {
+  /** Where it listens. */
+  readonly path: string;
+  readonly #options: ServerOptions;
+  readonly #dispatcher: Dispatcher;
+  readonly #listener: Deno.UnixListener;
+  readonly #inode: number | null;
+  readonly #peers = new Set<Peer>();
+  readonly #accepting: Promise<void>;
+  #listening = true;
+
+  /**
+   * Listens on `path`, of any length. A socket file that nobody answers on is replaced. Throws
+   * {@linkcode FailedPreconditionError} where somebody does, or where something else than a socket
+   * is at `path`; `Deno.errors.*` where the system refuses.
+   */
+  static async listen(path: string, options: ServerOptions): Promise<Server> {
+    await refuseIfTaken(path);
+    return new Server(path, options);
+  }
+
+  private constructor(path: string, options: ServerOptions) {
+    this.path = path;
+    this.#options = options;
+    this.#dispatcher = new Dispatcher(options.handlers, options.onError);
+    const { served, inode } = bindSocket(
+      path,
+      options,
+      (short) => Deno.listen({ transport: "unix", path: short }),
+    );
+    this.#listener = served;
+    this.#inode = inode;
+    this.#accepting = this.#accept();
+  }
+
+  /** The connections of the moment. */
+  get peers(): ReadonlySet<Peer> {
+    return this.#peers;
+  }
+
+  /** Accepts no more connections and removes the socket file; those that are there go on. */
+  stopListening(): void {
+    if (!this.#listening) return;
+    this.#listening = false;
+    this.#unlink();
+    this.#listener.close();
+  }
+
+  /** Stops listening and closes every connection. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stopListening();
+    for (const peer of this.#peers) peer.close();
+    await this.#accepting;
+  }
+
+  #unlink(): void {
+    try {
+      removeSocket(this.path, this.#inode);
+    } catch (error) {
+      this.#options.onError?.("unlink", error);
+    }
+  }
+
+  async #accept(): Promise<void> {
+    while (this.#listening) {
+      try {
+        this.#connected(await this.#listener.accept());
+      } catch (error) {
+        if (!this.#listening) return;
+        this.#options.onError?.(`accepting on ${this.path}`, error);
+        await sleep(ACCEPT_RETRY_MS);
+      }
+    }
+  }
+
+  #connected(conn: Deno.UnixConn): void {
+    const { onConnect, onDisconnect, onError } = this.#options;
+    const peer: Peer = new Peer(conn, {
+      handlers: this.#dispatcher,
+      ...(onError && { onError }),
+      onClose: () => {
+        this.#peers.delete(peer);
+        onDisconnect?.(peer);
+      },
+    });
+    this.#peers.add(peer);
+    onConnect?.(peer);
+  }
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { dial, typedClient } from "./dial.ts";
+import { method } from "../contract/method.ts";
+import { bindContract } from "../contract/bind.ts";
+import type { Handlers, Peer } from "../peer/peer.ts";
+import { Server } from "./server.ts";
+import { readMessages, until, writeAll } from "../peer/testing.ts";
+import { z } from "zod";
+
+const handlers: Handlers = {
+  echo: (params) => params,
+  wait: (_, { signal }) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+};
+
+/** A directory of the test's own, 0700, removed at the end. */
+function temporary(): { path: string } & Disposable {
+  const path = Deno.makeTempDirSync({ prefix: "berth-rpc-" });
+  return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
+}
+
+function mode(path: string): number {
+  return (Deno.lstatSync(path).mode ?? 0) & 0o777;
+}
+
+Deno.test("a server answers 64 clients at once", async () => {
+  using dir = temporary();
+  await using _server = await Server.listen(`${dir.path}/s`, { handlers });
+  const peers = await Promise.all(Array.from({ length: 64 }, () => dial(`${dir.path}/s`)));
+  const answers = await Promise.all(
+    peers.flatMap((peer, i) => Array.from({ length: 50 }, (_, j) => peer.call("echo", { i, j }))),
+  );
+  assert.equal(answers.length, 3200);
+  assert.deepEqual(answers[51], { i: 1, j: 1 });
+  for (const peer of peers) peer.close();
+});
+
+Deno.test("the socket has its mode and group, and leaves nothing beside it", async () => {
+  using dir = temporary();
+  const path = `${dir.path}/s`;
+  {
+    await using _server = await Server.listen(path, { handlers });
+    assert.equal(mode(path), 0o600);
+    assert.deepEqual([...Deno.readDirSync(dir.path)].map((entry) => entry.name), ["s"]);
+  }
+  {
+    await using _server = await Server.listen(path, { handlers, mode: 0o660, gid: 12345 });
+    assert.equal(mode(path), 0o660);
+    assert.equal(Deno.lstatSync(path).gid, 12345);
+  }
+  assert.deepEqual([...Deno.readDirSync(dir.path)], []);
+});
+
+Deno.test("a stale socket file is replaced, a live one and any other file are not", async () => {
+  using dir = temporary();
+  const path = `${dir.path}/s`;
+  // Moved, so that Deno does not unlink it when the listener closes: what a killed server leaves.
+  const stale = Deno.listen({ transport: "unix", path: `${dir.path}/old` });
+  Deno.renameSync(`${dir.path}/old`, path);
+  stale.close();
+  await using server = await Server.listen(path, { handlers });
+  await assert.rejects(Server.listen(path, { handlers }), {
+    kind: "FailedPrecondition",
+    message: /another process answers/,
+  });
+  using peer = await dial(path);
+  assert.equal(await peer.call("echo", 1), 1);
+  server.stopListening();
+  Deno.writeTextFileSync(path, "precious");
+  await assert.rejects(Server.listen(path, { handlers }), { kind: "FailedPrecondition" });
+  assert.equal(Deno.readTextFileSync(path), "precious");
+});
+
+Deno.test("a server that stops does not remove its successor's socket", async () => {
+  using dir = temporary();
+  const path = `${dir.path}/s`;
+  const first = await Server.listen(path, { handlers });
+  Deno.removeSync(path);
+  await using _second = await Server.listen(path, { handlers });
+  await first[Symbol.asyncDispose]();
+  using peer = await dial(path);
+  assert.equal(await peer.call("echo", 2), 2);
+});
+
+Deno.test("paths over 107 bytes are listened on and dialed", async () => {
+  using dir = temporary();
+  const deep = `${dir.path}/${"d".repeat(100)}/${"e".repeat(76)}`;
+  Deno.mkdirSync(deep, { recursive: true });
+  const path = `${deep}/shim.sock`;
+  {
+    await using _server = await Server.listen(path, { handlers });
+    assert.equal(mode(path), 0o600);
+    await assert.rejects(Server.listen(path, { handlers }), { kind: "FailedPrecondition" });
+    using peer = await dial(path);
+    assert.equal(await peer.call("echo", "deep"), "deep");
+  }
+  assert.deepEqual([...Deno.readDirSync(deep)], []);
+});
+
+Deno.test("a client that disconnects in mid-request aborts it and is told of", async () => {
+  using dir = temporary();
+  const connected: Peer[] = [];
+  const disconnected: Peer[] = [];
+  let aborted = false;
+  await using server = await Server.listen(`${dir.path}/s`, {
+    handlers: {
+      wait: (_, { signal }) => {
+        signal.addEventListener("abort", () => aborted = true);
+        return new Promise(() => {});
+      },
+    },
+    onConnect: (peer) => connected.push(peer),
+    onDisconnect: (peer) => disconnected.push(peer),
+  });
+  const conn = await Deno.connect({ transport: "unix", path: `${dir.path}/s` });
+  await writeAll(conn, new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"wait"}\n'));
+  await until(() => connected[0]?.inFlight === 1);
+  assert.equal(server.peers.size, 1);
+  conn.close();
+  await until(() => aborted && disconnected.length === 1);
+  assert.equal(disconnected[0], connected[0]);
+  assert.equal(server.peers.size, 0);
+});
+
+Deno.test("a client that shuts down its sending side gets its answer", async () => {
+  using dir = temporary();
+  const gate = Promise.withResolvers<string>();
+  let calls = 0;
+  await using _server = await Server.listen(`${dir.path}/s`, {
+    handlers: { wait: () => (calls++, gate.promise) },
+  });
+  using conn = await Deno.connect({ transport: "unix", path: `${dir.path}/s` });
+  await writeAll(conn, new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"wait"}\n'));
+  await conn.closeWrite();
+  const answers = readMessages(conn);
+  await until(() => calls === 1);
+  gate.resolve("late");
+  assert.deepEqual(await answers, [{ jsonrpc: "2.0", id: 1, result: "late" }]);
+});
+
+Deno.test("disposing a server ends its connections and the calls on them", async () => {
+  using dir = temporary();
+  const server = await Server.listen(`${dir.path}/s`, { handlers });
+  using peer = await dial(`${dir.path}/s`);
+  const call = assert.rejects(peer.call("wait"), { kind: "Unavailable" });
+  await until(() => [...server.peers][0]?.inFlight === 1);
+  await server[Symbol.asyncDispose]();
+  await call;
+  await peer.closed;
+});
+
+Deno.test("after stopListening nobody can connect and those who are there go on", async () => {
+  using dir = temporary();
+  const path = `${dir.path}/s`;
+  await using server = await Server.listen(path, { handlers });
+  using peer = await dial(path);
+  assert.equal(await peer.call("echo", 1), 1);
+  server.stopListening();
+  await assert.rejects(dial(path), { kind: "Unavailable" });
+  assert.equal(await peer.call("echo", 2), 2);
+});
+
+Deno.test("dial tells a missing socket from a dead one, and both from a full one", async () => {
+  using dir = temporary();
+  await assert.rejects(dial(`${dir.path}/s`), (error) => {
+    assert.equal(Object(error).data.errno, "ENOENT");
+    return true;
+  });
+  await assert.rejects(dial(`${dir.path}/${"x".repeat(120)}/s`), { kind: "Unavailable" });
+  const dead = Deno.listen({ transport: "unix", path: `${dir.path}/old` });
+  Deno.renameSync(`${dir.path}/old`, `${dir.path}/s`);
+  dead.close();
+  await assert.rejects(dial(`${dir.path}/s`), (error) => {
+    assert.equal(Object(error).kind, "Unavailable");
+    assert.equal(Object(error).data.errno, "ECONNREFUSED");
+    return true;
+  });
+});
+
+Deno.test("dial gives up in time on a listener that never accepts", async () => {
+  using dir = temporary();
+  const path = `${dir.path}/s`;
+  using _listener = Deno.listen({ transport: "unix", path });
+  const conns: Deno.Conn[] = [];
+  try {
+    // Fill the backlog: it ends with EAGAIN, which dial takes for "busy".
+    for (let full = false; !full;) {
+      try {
+        conns.push(await Deno.connect({ transport: "unix", path }));
+      } catch (error) {
+        assert(error instanceof Deno.errors.WouldBlock, String(error));
+        full = true;
+      }
+    }
+    await assert.rejects(dial(path, { timeoutMs: 30 }), { kind: "DeadlineExceeded" });
+    const controller = new AbortController();
+    const dialing = dial(path, { signal: controller.signal });
+    controller.abort(new Error("stop"));
+    await assert.rejects(dialing, { message: "stop" });
+  } finally {
+    for (const conn of conns) conn.close();
+  }
+});
+
+Deno.test("typedClient has the contract's types", async () => {
+  using dir = temporary();
+  const contract = {
+    "text.length": method(
+      "text.length",
+      "Counts.",
+      z.strictObject({ text: z.string() }),
+      z.object({ length: z.int() }),
+      {},
+    ),
+  } as const;
+  await using _server = await Server.listen(`${dir.path}/s`, {
+    handlers: bindContract(contract, { "text.length": ({ text }) => ({ length: text.length }) }),
+  });
+  using peer = await dial(`${dir.path}/s`);
+  const client = typedClient<typeof contract>(peer);
+  const { length } = await client.call("text.length", { text: "abc" });
+  assert.equal(length, 3);
+});

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+import { withSocketPath } from "../../linux/fd/unix_path.ts";
+import { FailedPreconditionError } from "../errors.ts";
+
+/** How the directory is called in which a socket is bound before it is moved to its place. */
+export const BIND_PREFIX = ".bind-";
+
+/** Whose a socket file is. */
+export interface SocketFileOptions {
+  /** Permissions. Default: 0600. */
+  readonly mode?: number;
+  /** Group that owns it. Default: the process's own. */
+  readonly gid?: number;
+}
+
+/** A listening socket and its file. */
+export interface Bound<T> {
+  /** What listens on it. */
+  readonly served: T;
+  /** Of the file, for {@linkcode removeSocket}. */
+  readonly inode: number | null;
+}
+
+/**
+ * Throws {@linkcode FailedPreconditionError} unless `path` is free or holds a socket file that
+ * nobody listens on; `Deno.errors.*` where the system refuses.
+ */
+export async function refuseIfTaken(path: string): Promise<void> {
+  let isSocket: boolean | null;
+  try {
+    isSocket = Deno.lstatSync(path).isSocket;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  if (!isSocket) {
+    throw new FailedPreconditionError(`cannot listen on ${path}: it is there and is no socket`);
+  }
+  try {
+    const conn = await withSocketPath(
+      path,
+      (short) => Deno.connect({ transport: "unix", path: short }),
+    );
+    conn.close();
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) return;
+    if (error instanceof Deno.errors.NotFound) return;
+    // EAGAIN: a listener that is too busy to accept is still a listener.
+    if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+  }
+  throw new FailedPreconditionError(`cannot listen on ${path}: another process answers there`);
+}
+
+/**
+ * Has `listen` listen on `path`, of any length; a socket file there is replaced.
+ *
+ * Binds in a directory that nobody else can enter, and moves the socket to its place once mode and
+ * owner are right: rename(2) keeps the socket, and takes a stale one's place. This also keeps
+ * Deno, which unlinks the path it was given when a listener closes, from removing a successor's file.
+ */
+export function bindSocket<T extends { close(): void } | { shutdown(): Promise<void> }>(
+  path: string,
+  options: SocketFileOptions,
+  listen: (short: string) => T,
+): Bound<T> {
+  const slash = path.lastIndexOf("/");
+  const dir = Deno.makeTempDirSync({
+    dir: slash < 0 ? "." : path.slice(0, slash + 1),
+    prefix: BIND_PREFIX,
+  });
+  const temporary = `${dir}/s`;
+  let served: T | undefined;
+  try {
+    served = withSocketPath(temporary, listen);
+    if (options.gid !== undefined) Deno.chownSync(temporary, null, options.gid);
+    Deno.chmodSync(temporary, options.mode ?? 0o600);
+    const inode = Deno.lstatSync(temporary).ino;
+    Deno.renameSync(temporary, path);
+    return { served, inode };
+  } catch (error) {
+    if (served !== undefined && "close" in served) served.close();
+    else void served?.shutdown();
+    throw error;
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+/** Removes the socket file only if it still is the one that was bound, not a successor's. */
+export function removeSocket(path: string, inode: number | null): void {
+  try {
+    if (Deno.lstatSync(path).ino === inode) Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

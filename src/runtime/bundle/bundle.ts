@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { BUNDLE_FORMAT, bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import type { BundlePaths, BundleRecord, ExitRecord, ShimRecord } from "../../oci/bundle_layout.ts";
+import { exists } from "../../linux/fs/exists.ts";
+import { mountsUnder, unmount } from "../../linux/mount/mount.ts";
+import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
+
+/** One bundle directory, as the daemon makes, reads and removes it. */
+export class Bundle {
+  readonly paths: BundlePaths;
+  readonly record: BundleRecord;
+
+  private constructor(paths: BundlePaths, record: BundleRecord) {
+    this.paths = paths;
+    this.record = record;
+  }
+
+  /** The container's id. */
+  get id(): string {
+    return this.record.id;
+  }
+
+  /**
+   * Makes the directory with `config.json`, `rootfs/` and, last and atomically, `berth.json`.
+   * Leaves nothing behind when it throws.
+   *
+   * @throws {FailedPreconditionError} if the directory is there already.
+   * @throws {ResourceExhaustedError} if the disk is full.
+   */
+  static create(dir: string, record: BundleRecord, spec: unknown): Bundle {
+    const paths = bundlePaths(dir);
+    try {
+      makeDir(dir, paths);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw diskError(record.id, error);
+      throw new FailedPreconditionError(
+        `container ${record.id}: its bundle ${dir} is still there and not yet cleaned up`,
+        { cause: error, data: { id: record.id } },
+      );
+    }
+    try {
+      Deno.mkdirSync(paths.rootfs, { mode: 0o755 });
+      Deno.writeTextFileSync(paths.config, JSON.stringify(spec), { mode: 0o600 });
+      writeJsonAtomic(paths.record, record);
+      return new Bundle(paths, record);
+    } catch (error) {
+      // What cannot be removed now is no bundle, and is when the id is used again.
+      removeFlat(dir);
+      throw diskError(record.id, error);
+    }
+  }
+
+  /**
+   * Reads the bundle in `dir`. Undefined where `berth.json` is missing: the daemon died before any
+   * shim could know of the bundle, so that nothing but the directory exists.
+   *
+   * @throws {SyntaxError} if `berth.json` is damaged.
+   * @throws {FailedPreconditionError} if another berth wrote it in a format unknown here.
+   */
+  static read(dir: string): Bundle | undefined {
+    const paths = bundlePaths(dir);
+    const record = readJson<BundleRecord>(paths.record);
+    if (record === undefined) return undefined;
+    if (record.format !== BUNDLE_FORMAT) {
+      throw new FailedPreconditionError(
+        `bundle ${dir} has format ${record.format}, this berth reads ${BUNDLE_FORMAT}`,
+      );
+    }
+    return new Bundle(paths, record);
+  }
+
+  /** Who serves the bundle, if a shim ever did. */
+  shimRecord(): ShimRecord | undefined {
+    return readJson<ShimRecord>(this.paths.shimRecord);
+  }
+
+  /** How init ended, if that was recorded for this instance. */
+  exitRecord(): ExitRecord | undefined {
+    const record = readJson<ExitRecord>(this.paths.exitRecord);
+    return record?.instance === this.record.instance ? record : undefined;
+  }
+
+  /** Init's pid as the runtime wrote it. */
+  initPid(): number | undefined {
+    try {
+      const pid = Number.parseInt(Deno.readTextFileSync(this.paths.initPid), 10);
+      return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Records how init ended where its shim could not. A full disk does not keep a container from being
+   * removed: then it is not recorded.
+   */
+  recordExit(exit: Omit<ExitRecord, "instance">): void {
+    try {
+      writeJsonAtomic(this.paths.exitRecord, { instance: this.record.instance, ...exit });
+    } catch (error) {
+      getLogger(["berth", "container"]).warn("{id}: cannot record its exit: {reason}", {
+        id: this.id,
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
+  /**
+   * Unmounts whatever is mounted in it, and removes `rootfs/`: all that could stand in the way of its
+   * removal.
+   *
+   * @throws {LinuxError} if a mount is busy.
+   */
+  unmount(): void {
+    try {
+      // Where nothing is mounted, which is most often so, this needs no look at the mount table.
+      Deno.removeSync(this.paths.rootfs);
+      return;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+    }
+    for (const mountPoint of mountsUnder(this.paths.dir)) unmount(mountPoint);
+    Deno.removeSync(this.paths.rootfs, { recursive: true });
+  }
+
+  /** Removes the directory; see {@linkcode removeBundleDir}. */
+  remove(): void {
+    removeBundleDir(this.paths.dir);
+  }
+}
+
+/**
+ * Unmounts whatever is mounted below `dir` and removes it. Never removes through a live mount: what
+ * cannot be unmounted stops the removal.
+ *
+ * @throws {LinuxError} if a mount is busy.
+ */
+export function removeBundleDir(dir: string): void {
+  if (removeFlat(dir)) return;
+  for (const mountPoint of mountsUnder(dir)) unmount(mountPoint);
+  try {
+    Deno.removeSync(dir, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/**
+ * Removes a bundle that holds plain files and an empty `rootfs/` only, as most do, and says whether
+ * it could. rmdir(2) and unlink(2) refuse a mount point, so this needs no look at the mount table,
+ * which grows with the number of containers.
+ */
+function removeFlat(dir: string): boolean {
+  try {
+    // rmdir(2) where it is a directory: what is not empty stays.
+    for (const entry of Deno.readDirSync(dir)) Deno.removeSync(`${dir}/${entry.name}`);
+    Deno.removeSync(dir);
+    return true;
+  } catch {
+    // Whatever stood in the way, the slow path looks at it with care and says what it is.
+    return false;
+  }
+}
+
+/** Makes a bundle's directory, in the place of one that never became a bundle. */
+function makeDir(dir: string, { record }: BundlePaths): void {
+  try {
+    Deno.mkdirSync(dir, { mode: 0o700 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists) || exists(record)) throw error;
+    removeBundleDir(dir);
+    Deno.mkdirSync(dir, { mode: 0o700 });
+  }
+}
+
+/** Tells a full disk from other failures. */
+function diskError(id: string, error: unknown): unknown {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code !== "ENOSPC" && code !== "EDQUOT" && code !== "EMFILE" && code !== "ENFILE") {
+    return error;
+  }
+  return new ResourceExhaustedError(
+    `container ${id}: cannot write its bundle: ${error instanceof Error ? error.message : error}`,
+    { cause: error, data: { id } },
+  );
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mount, unmount } from "../../linux/mount/mount.ts";
+import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { Bundle, removeBundleDir } from "./bundle.ts";
+
+const record: BundleRecord = {
+  format: BUNDLE_FORMAT,
+  id: "c",
+  instance: "i",
+  runtime: "runc",
+  runtimeRoot: "/nowhere",
+  stdio: { stdin: "", stdout: "", stderr: "", terminal: false },
+  rootfs: [],
+  noPivot: false,
+  labels: {},
+  createdAt: "2026-01-01T00:00:00.000Z",
+};
+
+/** Runs `test` in a directory that is removed after. */
+function inTemp(test: (dir: string) => void): void {
+  const dir = Deno.makeTempDirSync();
+  try {
+    test(dir);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+Deno.test("a bundle is read back as it was made, private to root", () => {
+  inTemp((dir) => {
+    const made = Bundle.create(`${dir}/c`, record, { ociVersion: "1.0.2" });
+    assert.deepEqual(Bundle.read(`${dir}/c`)?.record, record);
+    assert.equal((Deno.statSync(`${dir}/c`).mode ?? 0) & 0o777, 0o700);
+    made.remove();
+    assert.equal(Bundle.read(`${dir}/c`), undefined);
+    assert.deepEqual([...Deno.readDirSync(dir)], []);
+  });
+});
+
+Deno.test("a bundle that is there already is refused and left alone", () => {
+  inTemp((dir) => {
+    Bundle.create(`${dir}/c`, record, {});
+    Deno.writeTextFileSync(`${dir}/c/more`, "");
+    assert.throws(() => Bundle.create(`${dir}/c`, record, {}), FailedPreconditionError);
+    assert.equal(Deno.readTextFileSync(`${dir}/c/more`), "");
+  });
+});
+
+Deno.test("a directory that never became a bundle, and could not be removed, is made anew", () => {
+  inTemp((dir) => {
+    Deno.mkdirSync(`${dir}/c/rootfs`, { recursive: true });
+    Deno.writeTextFileSync(`${dir}/c/config.json`, "{");
+    Bundle.create(`${dir}/c`, record, { ociVersion: "1.0.2" });
+    assert.deepEqual(Bundle.read(`${dir}/c`)?.record, record);
+    assert.equal(Deno.readTextFileSync(`${dir}/c/config.json`), '{"ociVersion":"1.0.2"}');
+  });
+});
+
+Deno.test("a bundle of another format is refused", () => {
+  inTemp((dir) => {
+    Bundle.create(`${dir}/c`, { ...record, format: 99 }, {});
+    assert.throws(() => Bundle.read(`${dir}/c`), FailedPreconditionError);
+  });
+});
+
+Deno.test("an exit record of an earlier container of the same id does not count", () => {
+  inTemp((dir) => {
+    const bundle = Bundle.create(`${dir}/c`, record, {});
+    const exit = { instance: "other", pid: 1, exitStatus: 0, exitedAt: record.createdAt };
+    Deno.writeTextFileSync(bundle.paths.exitRecord, JSON.stringify(exit));
+    assert.equal(bundle.exitRecord(), undefined);
+  });
+});
+
+Deno.test("a bundle is never removed through a mount: it is unmounted first, or kept if busy", () => {
+  inTemp((dir) => {
+    const source = `${dir}/source`;
+    Deno.mkdirSync(source);
+    Deno.writeTextFileSync(`${source}/precious`, "kept");
+    const bundle = Bundle.create(`${dir}/c`, record, {});
+    mount({ type: "bind", source, target: bundle.paths.rootfs, options: ["bind"] });
+    const busy = Deno.openSync(`${bundle.paths.rootfs}/precious`);
+    assert.throws(() => removeBundleDir(bundle.paths.dir), /EBUSY/);
+    assert.equal(Deno.readTextFileSync(`${source}/precious`), "kept");
+    busy.close();
+    mount({ type: "tmpfs", source: "tmpfs", target: bundle.paths.rootfs });
+    removeBundleDir(bundle.paths.dir);
+    assert.equal(Deno.readTextFileSync(`${source}/precious`), "kept");
+    assert.throws(() => unmount(bundle.paths.rootfs));
+  });
+});

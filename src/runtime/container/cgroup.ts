@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import type { Cgroup, CgroupStats } from "../../linux/cgroup/cgroup.ts";
+import {
+  freezerState,
+  killUntilEmpty,
+  pids,
+  readStats,
+  remove,
+} from "../../linux/cgroup/cgroup.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import type { Stats } from "../../rpc/contract/stats_schema.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import { cgroupOf, recordCgroup, recordedCgroup } from "../bundle/cgroup_record.ts";
+import type { ContainerContext } from "./context.ts";
+import type { ContainerEvents } from "./events.ts";
+import type { Mirror } from "./process_table.ts";
+import type { Monitored } from "../monitors/monitor.ts";
+
+/** What a {@linkcode ContainerCgroup} needs of its container. */
+export interface ContainerCgroupOptions {
+  readonly bundle: Bundle;
+  readonly mirror: Mirror;
+  readonly context: ContainerContext;
+  /** Asked for only when they are needed: the two know each other. */
+  readonly events: () => ContainerEvents;
+}
+
+/** The cgroup of one container, once it is known, and the monitors that watch it. */
+export class ContainerCgroup {
+  readonly #options: ContainerCgroupOptions;
+  #found: Cgroup | undefined;
+  /** Set while {@linkcode watchSoon} is still to be done. */
+  #soon: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: ContainerCgroupOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it has been found. */
+  get known(): boolean {
+    return this.#cgroup !== undefined;
+  }
+
+  get #cgroup(): Cgroup | undefined {
+    this.watchIfDue();
+    return this.#found;
+  }
+
+  /** Takes the one that the bundle has recorded, and has the monitors watch it. */
+  recall(): void {
+    this.#found = recordedCgroup(this.#options.bundle);
+    this.startMonitors();
+  }
+
+  /** Finds it by init, records it and has the monitors watch it. */
+  watch(): void {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
+    if (this.#found === undefined) {
+      const { bundle, mirror } = this.#options;
+      this.#found = cgroupOf(mirror.pid);
+      if (this.#found !== undefined) recordCgroup(bundle, this.#found);
+    }
+    this.startMonitors();
+  }
+
+  /** Does what {@linkcode watchSoon} has put off. */
+  watchIfDue(): void {
+    if (this.#soon !== undefined) this.watch();
+  }
+
+  /** {@linkcode watch}, once the answer that waits to be sent is out; before anything needs it. */
+  watchSoon(): void {
+    this.#soon = setTimeout(() => {
+      try {
+        this.watch();
+      } catch (error) {
+        getLogger(["berth", "container"]).error("{id}: its cgroup is not watched: {reason}", {
+          id: this.#options.bundle.id,
+          reason: error instanceof Error ? error.message : String(error),
+        });
+      }
+    }, 0);
+  }
+
+  /** Takes what `find` answers, if it is not known yet. */
+  async find(find: () => Promise<Cgroup | undefined>): Promise<void> {
+    if (!this.known) this.#found = await find();
+  }
+
+  /** Finds it by a process in it, if it is not known yet. */
+  async findByPid(find: () => Promise<number | undefined>): Promise<void> {
+    if (!this.known) this.#found = cgroupOf(await find() ?? 0);
+  }
+
+  /** Kills every process in it; false if it is not known or some do not die. */
+  async kill(): Promise<boolean> {
+    return this.#cgroup !== undefined && await killUntilEmpty(this.#cgroup);
+  }
+
+  /** Removes it, where it is known. */
+  async remove(): Promise<void> {
+    if (this.#cgroup !== undefined) await remove(this.#cgroup);
+  }
+
+  /** Whether everything in it is frozen; undefined if it is not known. */
+  get frozen(): boolean | undefined {
+    return this.#cgroup === undefined ? undefined : freezerState(this.#cgroup) === "frozen";
+  }
+
+  /**
+   * The cgroup figures.
+   *
+   * @throws {FailedPreconditionError} if the container has no cgroup (any more).
+   */
+  stats(): Stats {
+    const { bundle: { id }, mirror: { status } } = this.#options;
+    if (this.#cgroup === undefined || status === "stopped") {
+      throw new FailedPreconditionError(
+        `container ${id} is ${status}: it has no figures to read`,
+        { data: { id } },
+      );
+    }
+    return this.#figures(this.#cgroup);
+  }
+
+  /** The figures of `cgroup`; v1 forgets the OOM kills of a cgroup below that is removed. */
+  #figures(cgroup: Cgroup): CgroupStats {
+    this.look();
+    const stats = readStats(cgroup);
+    const { memory } = stats;
+    if (memory?.oomKills !== undefined) {
+      memory.oomKills = Math.max(memory.oomKills, this.#options.events().oomKills);
+    }
+    return stats;
+  }
+
+  /** Every process in it, with the exec that it is where that is known. */
+  pids(): { pid: number; execId?: string }[] {
+    if (this.#cgroup === undefined) return [];
+    const execs = new Map(this.#options.mirror.execs().map(({ pid, execId }) => [pid, execId]));
+    return pids(this.#cgroup).map((pid) => {
+      const execId = execs.get(pid);
+      return execId === undefined ? { pid } : { pid, execId };
+    });
+  }
+
+  /** Has the monitors watch the container; those that do already go on. */
+  startMonitors(): void {
+    this.#options.context.startMonitors(this.#monitored());
+  }
+
+  /** Has the monitors look now: before an exit is published, or when somebody asks for the figures. */
+  look(): void {
+    this.#options.context.look(this.#monitored());
+  }
+
+  /** Ends the monitors' watch. */
+  stopMonitors(): void {
+    this.#options.context.stopMonitors(this.#monitored());
+  }
+
+  #monitored(): Monitored {
+    const { bundle, mirror, events } = this.#options;
+    const { id, instance } = bundle.record;
+    const cgroup = this.#cgroup;
+    return {
+      id,
+      instance,
+      cgroup,
+      pid: mirror.pid,
+      oomKills: events().oomKills,
+      stats: () =>
+        cgroup === undefined ? { timestamp: new Date().toISOString() } : this.#figures(cgroup),
+      publish: (draft) => events().publish(draft),
+    };
+  }
+}

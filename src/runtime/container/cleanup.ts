@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { couldNotStart } from "../../oci/driver/runtime_call.ts";
+import { hasRuntimeTrace } from "../../oci/driver/runtime_state.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import type { DeleteResult } from "../../rpc/contract/schemas.ts";
+import { backoff } from "../util/backoff.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import { removePlannedCgroup } from "../bundle/cgroup_record.ts";
+import type { ContainerCgroup } from "./cgroup.ts";
+import type { ContainerContext } from "./context.ts";
+import type { ContainerEvents } from "./events.ts";
+import { deleteFromRuntime, initPidByRuntime } from "./runtime_delete.ts";
+import type { Mirror } from "./process_table.ts";
+import { endCreate } from "./orphaned_create.ts";
+
+/** How long one call of the runtime may take while a dead shim's container is removed, in ms. */
+const MOST_PER_RUNTIME_CALL = 30_000;
+
+/** How long a create that has lost its shim may go on, in milliseconds: it ends by itself. */
+const CREATE_GRACE = 10_000;
+
+/** What {@linkcode ContainerRemains} needs of its container. */
+export interface ContainerRemainsOptions {
+  readonly bundle: Bundle;
+  readonly mirror: Mirror;
+  readonly cgroup: ContainerCgroup;
+  readonly events: ContainerEvents;
+  readonly context: ContainerContext;
+}
+
+/** Removes what a container leaves. Each step may be repeated until it works. */
+export class ContainerRemains {
+  readonly #options: ContainerRemainsOptions;
+  /** How the container ended, once the shim has deleted it: a retried delete answers the same. */
+  deletedByShim: DeleteResult | undefined;
+
+  constructor(options: ContainerRemainsOptions) {
+    this.#options = options;
+  }
+
+  /** How long one call of the runtime may take that the daemon makes itself, in milliseconds. */
+  get #runtimeBound(): number {
+    return Math.min(this.#options.context.timeouts.runtime, MOST_PER_RUNTIME_CALL);
+  }
+
+  /**
+   * Kills the shim and leaves nothing of the container but its bundle, without the shim's help.
+   *
+   * @throws {RuntimeError} if the runtime fails, and whatever else stands in the way.
+   */
+  async destroy(): Promise<void> {
+    const { bundle, cgroup, context, events } = this.#options;
+    await context.shims().kill(bundle);
+    if (!events.created) {
+      await cgroup.find(() => endCreate(bundle, Math.min(this.#runtimeBound, CREATE_GRACE)));
+    }
+    try {
+      await this.#destroyByRuntime();
+    } catch (error) {
+      if (!this.#neverMade(error)) throw error;
+    }
+    cgroup.stopMonitors();
+    await cgroup.remove();
+  }
+
+  async #destroyByRuntime(): Promise<void> {
+    const { bundle, cgroup, context, events } = this.#options;
+    const runtime = context.runtimeOf(bundle);
+    const bound = this.#runtimeBound;
+    await cgroup.findByPid(() => initPidByRuntime(bundle, runtime, bound));
+    // Who waits for the processes does not wait for the runtime too, which may be out of order.
+    if (await cgroup.kill()) events.exits();
+    await deleteFromRuntime(bundle, runtime, bound);
+    events.exits();
+  }
+
+  /** Whether the runtime cannot be asked, for it is not there, and has never made anything either. */
+  #neverMade(error: unknown): boolean {
+    const { bundle: { record, paths }, events } = this.#options;
+    return !events.created && couldNotStart(error) && !hasRuntimeTrace(record, paths);
+  }
+
+  /** Has the runtime forget a container that its shim could not undo. */
+  async deleteFromRuntime(): Promise<void> {
+    const { bundle, context } = this.#options;
+    await deleteFromRuntime(bundle, context.runtimeOf(bundle), this.#runtimeBound);
+  }
+
+  /**
+   * The delete is told when nothing but plain files is left, and before these are gone: a daemon
+   * that is killed in between finds the bundle and tells it, or finds that it was told.
+   *
+   * @throws {FailedPreconditionError} if the bundle cannot be removed yet.
+   */
+  async removeBundle(): Promise<void> {
+    const { bundle, events } = this.#options;
+    let last: unknown;
+    for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
+      try {
+        bundle.unmount();
+        if (!events.created) await removePlannedCgroup(bundle);
+        events.deleted(this.result());
+        bundle.remove();
+        return;
+      } catch (error) {
+        last = error;
+      }
+      await delay();
+    }
+    throw new FailedPreconditionError(
+      `container ${bundle.id}: its bundle cannot be removed yet: ` +
+        `${last instanceof Error ? last.message : last}; ` +
+        "delete it again once that is no longer so",
+      { cause: last, data: { id: bundle.id } },
+    );
+  }
+
+  /** What a delete answers. */
+  result(): DeleteResult {
+    if (this.deletedByShim !== undefined) return this.deletedByShim;
+    const { exit, pid } = this.#options.mirror;
+    return {
+      pid,
+      exitStatus: exit?.exitStatus ?? 128 + SIGKILL,
+      exitedAt: exit?.exitedAt ?? new Date().toISOString(),
+    };
+  }
+}

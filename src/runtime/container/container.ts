@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+import { BerthError } from "../../rpc/errors.ts";
+import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
+import type {
+  ContainerState,
+  ContainerStatus,
+  DeleteResult,
+  ExitResult,
+} from "../../rpc/contract/schemas.ts";
+import type { ShimContract } from "../../rpc/contract/shim.ts";
+import type { Stats } from "../../rpc/contract/stats_schema.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import type { ContainerContext } from "./context.ts";
+import { createContainer } from "./create.ts";
+import { deleteContainer } from "./delete.ts";
+import type { ContainerParts } from "./parts.ts";
+import { makeParts } from "./parts.ts";
+import { ContainerRecovery } from "./recovery.ts";
+import { ContainerRemoval } from "./deletion.ts";
+import type { Mirror } from "./process_table.ts";
+import type { ShimCallOptions, ShimMethod } from "../shims/shim_client.ts";
+import type { ShimLink } from "../shims/shim_connection.ts";
+
+/** How long a call waits for a shim that is being connected, in milliseconds. */
+const CONNECT_PATIENCE = 5_000;
+
+/**
+ * One container as the daemon has it: its bundle, what is known of its processes, and the way to its
+ * shim. What changes its life as a whole (create, reconnect, cleanup, delete) takes the lock;
+ * everything else goes to the shim, which orders it.
+ */
+export class Container {
+  readonly #parts: ContainerParts;
+  readonly #removal: ContainerRemoval;
+  readonly #recovery: ContainerRecovery;
+  /** The shim was asked to look at the freezer and has not answered. */
+  #looking = false;
+
+  constructor(bundle: Bundle, context: ContainerContext) {
+    this.#parts = makeParts(bundle, context, () => void this.#recovery.lost());
+    this.#removal = new ContainerRemoval(this.#parts);
+    this.#recovery = new ContainerRecovery(this.#parts, this.#removal);
+  }
+
+  get id(): string {
+    return this.bundle.id;
+  }
+
+  /** Its directory. */
+  get bundle(): Bundle {
+    return this.#parts.bundle;
+  }
+
+  /** What is known of its processes. */
+  get mirror(): Mirror {
+    return this.#parts.mirror;
+  }
+
+  /** The way to its shim. */
+  get link(): ShimLink {
+    return this.#parts.link;
+  }
+
+  /**
+   * Gives it a shim and creates it there; see {@linkcode createContainer}.
+   *
+   * @throws {BerthError} what the shim or the runtime has failed with.
+   */
+  async create(): Promise<void> {
+    using _lock = await this.#parts.lock.acquire();
+    try {
+      await createContainer(this.#parts, this.#removal);
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  /**
+   * Finds its shim again after a daemon restart; see {@linkcode ContainerRecovery.reconnect}. Never
+   * rejects.
+   */
+  async reconnect(): Promise<void> {
+    using _lock = await this.#parts.lock.acquire();
+    await this.#recovery.reconnect();
+  }
+
+  /**
+   * Removes it; see {@linkcode deleteContainer}.
+   *
+   * @throws {FailedPreconditionError} if it runs and `force` is not given.
+   */
+  async delete(force: boolean): Promise<DeleteResult> {
+    if (force) this.link.giveUp();
+    using _lock = await this.#parts.lock.acquire();
+    try {
+      return await deleteContainer(this.#parts, this.#removal, this.#recovery, force);
+    } catch (error) {
+      throw this.#named(error);
+    }
+  }
+
+  /**
+   * Calls the shim; errors name the container. While the daemon looks for the shim (again) this
+   * waits a while for what comes of that.
+   */
+  async call<N extends ShimMethod>(
+    name: N,
+    params: ParamsOf<ShimContract, N>,
+    options?: ShimCallOptions,
+  ): Promise<ResultOf<ShimContract, N>> {
+    if (this.link.status === "connecting") await this.link.known(CONNECT_PATIENCE);
+    const { client } = this.link;
+    try {
+      if (client === undefined) throw this.link.unreachable();
+      // Before its process can run, or end.
+      if (name === "shim.start" || name === "shim.kill") this.#parts.cgroup.watchIfDue();
+      const result = await client.call(name, params, options);
+      // A restore makes init only at start, so that its cgroup is not known before.
+      if (name === "shim.start" && !this.#parts.cgroup.known) this.#parts.cgroup.watch();
+      return result;
+    } catch (error) {
+      throw this.#named(this.#recovery.noted(client, error));
+    }
+  }
+
+  /** Answers when init, or an exec, has ended. */
+  wait(execId: string | undefined, signal: AbortSignal): Promise<ExitResult> {
+    return this.mirror.wait(this.id, execId, signal);
+  }
+
+  /**
+   * The cgroup figures.
+   *
+   * @throws {FailedPreconditionError} if the container has no cgroup (any more).
+   */
+  stats(): Stats {
+    return this.#parts.cgroup.stats();
+  }
+
+  /** Every process in the cgroup, with the exec that it is where that is known. */
+  pids(): { pid: number; execId?: string }[] {
+    return this.#parts.cgroup.pids();
+  }
+
+  /** Everything about the container, from what the daemon knows. */
+  state(): ContainerState {
+    const { record, paths } = this.bundle;
+    const { exit, pid, startedAt } = this.mirror;
+    return {
+      id: record.id,
+      instance: record.instance,
+      status: this.status,
+      pid,
+      bundle: paths.dir,
+      runtime: record.runtime,
+      ...record.stdio,
+      labels: { ...record.labels },
+      createdAt: record.createdAt,
+      ...(startedAt === undefined ? {} : { startedAt }),
+      ...(exit ? { exitStatus: exit.exitStatus, exitedAt: exit.exitedAt } : {}),
+      ...(exit?.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
+      ...(this.#parts.events.oomKills > 0 ? { oomKilled: true } : {}),
+      ...(record.group === undefined ? {} : { group: record.group }),
+      shimPid: this.link.pid,
+      shim: this.link.status,
+      processes: this.mirror.execs(),
+    };
+  }
+
+  /** The status, with a pause or resume made behind berth's back. */
+  get status(): ContainerStatus {
+    const { status } = this.mirror;
+    if (status !== "running" && status !== "paused") return status;
+    const { frozen } = this.#parts.cgroup;
+    if (frozen === undefined) return status;
+    const now = frozen ? "paused" : "running";
+    if (now !== status) this.#haveShimLook();
+    return now;
+  }
+
+  /** Has the shim notice the pause or resume, and so publish it. */
+  #haveShimLook(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    // What fails now is noticed at the next look.
+    this.link.client?.call("shim.state", {}).catch(() => {}).finally(() => this.#looking = false);
+  }
+
+  /** Lets go of the shim, which goes on. */
+  [Symbol.dispose](): void {
+    this.link.close();
+  }
+
+  #named(error: unknown): unknown {
+    if (error instanceof BerthError) error.data.id ??= this.id;
+    return error;
+  }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
+import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
+import { validateSpec } from "../../oci/spec/spec.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
+import type { ParamIssue } from "../../rpc/errors.ts";
+import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
+import type { DaemonContract } from "../../rpc/contract/daemon.ts";
+
+/** The annotation by which CRI names the pod that a container belongs to. */
+const POD_ANNOTATION = "io.kubernetes.cri.sandbox-id";
+
+/** What the daemon adds to the params of a create. */
+export interface CreateDefaults {
+  readonly format: number;
+  readonly instance: string;
+  readonly runtime: string;
+  readonly runtimeRoot: string;
+  readonly createdAt: string;
+}
+
+/** An OCI spec that was validated as far as berth relies on it. */
+export type CheckedSpec = Record<string, unknown>;
+
+/**
+ * Checks what the schema of `container.create` cannot: the OCI spec, the stdio paths, the rootfs
+ * sources, the checkpoint. Answers the spec to write and the bundle's record.
+ *
+ * @throws {InvalidParamsError} naming each path that does not fit; nothing was touched.
+ */
+export function checkCreate(
+  params: ParsedParamsOf<DaemonContract, "container.create">,
+  defaults: CreateDefaults,
+  bundleDir: string,
+): { spec: CheckedSpec; record: BundleRecord } {
+  const { id } = params;
+  const rootfs = params.rootfs ?? [];
+  const stdio = {
+    stdin: params.stdin ?? "",
+    stdout: params.stdout ?? "",
+    stderr: params.stderr ?? "",
+    terminal: params.terminal ?? false,
+  };
+  const spec = withRootAndTerminal(params.spec, rootfs.length > 0, bundleDir, stdio.terminal);
+  const issues = [
+    ...validateSpec(spec, { rootfsMounted: rootfs.length > 0 }).map((issue) => ({
+      ...issue,
+      path: join("spec", issue.path),
+    })),
+    ...stdioIssues(stdio),
+    ...rootfs.flatMap((mount, index) => sourceIssues(mount, `rootfs.${index}.source`)),
+    ...checkpointIssues(params.checkpoint),
+  ];
+  if (issues.length > 0) {
+    throw new InvalidParamsError(`cannot create container ${id}: ${describe(issues)}`, issues, {
+      data: { id },
+    });
+  }
+  const group = params.group ?? podOf(spec);
+  return {
+    spec,
+    record: {
+      ...defaults,
+      id,
+      ...(params.runtime === undefined ? {} : { runtime: params.runtime }),
+      stdio,
+      rootfs,
+      noPivot: params.noPivot ?? false,
+      labels: params.labels ?? {},
+      ...(group === undefined ? {} : { group }),
+      ...(params.checkpoint === undefined ? {} : { checkpoint: params.checkpoint }),
+    },
+  };
+}
+
+/** Checks the stdio of a create or an exec: each FIFO must be there and be one. */
+export function stdioIssues(
+  stdio: { readonly [name in "stdin" | "stdout" | "stderr"]?: string | undefined },
+): ParamIssue[] {
+  const issues: ParamIssue[] = [];
+  for (const name of ["stdin", "stdout", "stderr"] as const) {
+    const target = stdio[name] ?? "";
+    const file = filePath(target);
+    const path = file ?? target;
+    if (!path.startsWith("/")) continue;
+    const fifo = lookAtFifo(path);
+    if (file !== undefined && fifo === true) {
+      issues.push({ path: name, message: `${path} is a FIFO: name it without ${FILE_PREFIX}` });
+    } else if (file === undefined && fifo !== true) {
+      const message = fifo === false
+        ? `${path} is not a FIFO (a file is ${FILE_PREFIX}${path})`
+        : `there is no FIFO ${path}`;
+      issues.push({ path: name, message });
+    }
+  }
+  return issues;
+}
+
+/** Whether a path is a FIFO; undefined where it leads to nothing, whatever is wrong with it. */
+function lookAtFifo(path: string): boolean | undefined {
+  try {
+    return Deno.statSync(path).isFifo === true;
+  } catch {
+    // Nothing there, a file on the way, a name that is too long: no FIFO can be opened by it.
+    return undefined;
+  }
+}
+
+/** The parts of a message that name what does not fit. */
+export function describe(issues: readonly ParamIssue[]): string {
+  return issues.map(({ path, message }) => path === "" ? message : `${path}: ${message}`).join(
+    "; ",
+  );
+}
+
+/** Filesystem types whose source is a path on this host. */
+function sourceIssues(
+  mount: RootfsMountRecord,
+  path: string,
+): ParamIssue[] {
+  const bind = mount.type === "bind" || mount.type === "none" ||
+    mount.options?.some((option) => option === "bind" || option === "rbind");
+  if (!bind) return [];
+  try {
+    Deno.statSync(mount.source);
+  } catch (error) {
+    if (leadsNowhere(error)) return [{ path, message: `there is no ${mount.source}` }];
+    // Others, EACCES of a FUSE filesystem say, need not keep it from being mounted.
+  }
+  return [];
+}
+
+/** Whether a path that could not be looked at is the path of nothing. */
+function leadsNowhere(error: unknown): boolean {
+  return error instanceof Error && "code" in error && typeof error.code === "string" &&
+    ["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"].includes(error.code);
+}
+
+function checkpointIssues(checkpoint: string | undefined): ParamIssue[] {
+  if (checkpoint === undefined) return [];
+  try {
+    if (Deno.statSync(checkpoint).isDirectory) return [];
+  } catch (error) {
+    if (!leadsNowhere(error)) throw error;
+  }
+  return [{ path: "checkpoint", message: `there is no directory ${checkpoint}` }];
+}
+
+function withRootAndTerminal(
+  spec: CheckedSpec,
+  mounted: boolean,
+  bundleDir: string,
+  terminal: boolean,
+): CheckedSpec {
+  const changed: CheckedSpec = { ...spec };
+  if (mounted) changed["root"] = { ...asObject(spec["root"]), path: `${bundleDir}/rootfs` };
+  const process = asObject(spec["process"]);
+  if (process !== undefined) {
+    // 0 is what a process has unless somebody says otherwise; the shim's own is not to be inherited.
+    changed["process"] = { ...process, oomScoreAdj: process["oomScoreAdj"] ?? 0, terminal };
+  }
+  return changed;
+}
+
+/** Whether the spec has hooks of this kind (OCI runtime spec, "POSIX-platform Hooks"). */
+export function hasHooks(spec: CheckedSpec, kind: "poststart"): boolean {
+  const hooks = asObject(spec["hooks"])?.[kind];
+  return Array.isArray(hooks) && hooks.length > 0;
+}
+
+function podOf(spec: CheckedSpec): string | undefined {
+  const pod = asObject(spec["annotations"])?.[POD_ANNOTATION];
+  return typeof pod === "string" && pod !== "" ? pod : undefined;
+}
+
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return { ...value };
+}
+
+function join(prefix: string, path: string): string {
+  return path === "" ? prefix : `${prefix}.${path}`;
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { DeadlineExceededError, FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
+import type { DeleteResult } from "../../rpc/contract/schemas.ts";
+import type { ContainerParts } from "./parts.ts";
+import type { ContainerRecovery } from "./recovery.ts";
+import type { ContainerRemoval } from "./deletion.ts";
+import type { ShimClient } from "../shims/shim_client.ts";
+import { answered } from "../shims/errors.ts";
+
+/** How long a forced delete waits for the shim to show that it is not wedged, in milliseconds. */
+const FORCE_AFTER = 2_000;
+
+/**
+ * Removes the container: monitors, runtime state and mounts, shim, bundle, in that order. After a
+ * failure it can be called again and goes on where it stopped, with the same answer. The caller
+ * holds the container's lock.
+ *
+ * @throws {FailedPreconditionError} if it runs and `force` is not given.
+ * @throws {NotFoundError} if its create came to nothing.
+ */
+export async function deleteContainer(
+  parts: ContainerParts,
+  removal: ContainerRemoval,
+  recovery: ContainerRecovery,
+  force: boolean,
+): Promise<DeleteResult> {
+  const { bundle: { id }, cgroup, events, link, mirror, remains } = parts;
+  if (removal.forgotten) {
+    // It was still there when this was asked.
+    if (events.created) return remains.result();
+    throw new NotFoundError(`no container ${id}`, { data: { id } });
+  }
+  if (remains.deletedByShim !== undefined) return await removal.finish();
+  // It is being removed already; this is as good a time to try again as any.
+  if (link.status === "gone") return await removal.removeAll();
+  const { status } = mirror;
+  const alive = status === "running" || status === "paused";
+  if (!force && alive) {
+    throw new FailedPreconditionError(
+      `container ${id} is ${status}: stop it first, or delete it with force`,
+      { data: { id } },
+    );
+  }
+  const { client } = link;
+  if (client === undefined) {
+    if (!force) throw link.unreachable();
+    return await removal.removeByForce();
+  }
+  try {
+    if (force) await seeThatItAnswers(parts, client);
+    if (alive) await killAll(parts, client);
+    cgroup.stopMonitors();
+    remains.deletedByShim = await deleteByShim(parts, client, force);
+  } catch (error) {
+    if (force && !answered(error)) return await removal.removeByForce();
+    if (mirror.exit === undefined) cgroup.startMonitors();
+    throw recovery.noted(client, error);
+  }
+  return await removal.finish();
+}
+
+/** With `force` also one that has started meanwhile. */
+async function deleteByShim(
+  parts: ContainerParts,
+  client: ShimClient,
+  force: boolean,
+): Promise<DeleteResult> {
+  try {
+    return await client.call("shim.delete", {});
+  } catch (error) {
+    if (!force || !(error instanceof FailedPreconditionError)) throw error;
+    await killAll(parts, client);
+    return await client.call("shim.delete", {});
+  }
+}
+
+/** A shim that does not even answer this would not delete anything either. */
+async function seeThatItAnswers(
+  { bundle: { record } }: ContainerParts,
+  client: ShimClient,
+): Promise<void> {
+  // Others depend on the shim of a group: it is given all the time that a call may take.
+  const own = record.group === undefined;
+  const options = own ? { signal: AbortSignal.timeout(FORCE_AFTER) } : {};
+  await client.call("shim.connect", {}, options);
+}
+
+async function killAll(
+  { bundle: { id }, context, mirror }: ContainerParts,
+  client: ShimClient,
+): Promise<void> {
+  try {
+    await client.call("shim.kill", { signal: SIGKILL, all: true });
+  } catch (error) {
+    // It exited by itself in the meantime.
+    if (!(error instanceof NotFoundError)) throw error;
+  }
+  const signal = AbortSignal.timeout(context.timeouts.runtime);
+  try {
+    await mirror.wait(id, undefined, signal);
+  } catch (error) {
+    throw new DeadlineExceededError(`container ${id} does not die of SIGKILL`, {
+      cause: error,
+      data: { id },
+    });
+  }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
+import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
+import { isAlive, Pidfd, startTime } from "../../linux/process/process.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { backoff } from "../util/backoff.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import { cgroupOf } from "../bundle/cgroup_record.ts";
+
+/** A process by pid and start time, which together name it for good. */
+interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly startTime: number;
+}
+
+/** How long killed calls are waited for, in milliseconds. */
+const KILL_BOUND = 5_000;
+
+/**
+ * Waits until no call of the OCI runtime creates the bundle's container any more; after `graceMs`
+ * what is left of it is killed. A create that is under way outlives the shim that asked for it: with
+ * it, the runtime would say that there is no such container and make it a moment later.
+ *
+ * Answers the container's cgroup, where a process that was killed was in it: the runtime cannot
+ * remove what it has not recorded yet.
+ *
+ * @throws {FailedPreconditionError} if a call does not die.
+ */
+export async function endCreate(bundle: Bundle, graceMs: number): Promise<Cgroup | undefined> {
+  const grace = performance.now() + graceMs;
+  let cgroup: Cgroup | undefined;
+  for (const delay of backoff({ first: 5, most: 100 })) {
+    const calls = createsOf(bundle);
+    if (calls.length === 0) return cgroup;
+    if (performance.now() >= grace) {
+      cgroup ??= cgroupBelow(calls);
+      for (const process of withDescendants(calls)) killProcess(process);
+    }
+    if (performance.now() >= grace + KILL_BOUND) break;
+    await delay();
+  }
+  throw new FailedPreconditionError(
+    `container ${bundle.id}: the OCI runtime that creates it does not die of SIGKILL`,
+    { data: { id: bundle.id } },
+  );
+}
+
+/** The processes whose command line is that of a create in this bundle. */
+function createsOf(bundle: Bundle): Process[] {
+  const pidFile = bundle.paths.initPid;
+  return processes().filter(({ pid }) => {
+    const argv = readProc(pid, "cmdline").split("\0");
+    return argv[argv.indexOf("--pid-file") + 1] === pidFile;
+  });
+}
+
+/** The calls, then all that descends from them. */
+function withDescendants(calls: readonly Process[]): Process[] {
+  const all = processes();
+  const found = [...calls];
+  for (const { pid } of found) found.push(...all.filter(({ parent }) => parent === pid));
+  return found;
+}
+
+/** The cgroup of a descendant that is in another one than the call itself: the container's. */
+function cgroupBelow(calls: readonly Process[]): Cgroup | undefined {
+  const cgroups = (pid: number) => readProc(pid, "cgroup");
+  const [call] = calls;
+  if (call === undefined) return undefined;
+  const own = cgroups(call.pid);
+  for (const { pid } of withDescendants(calls)) {
+    const other = cgroups(pid);
+    if (other !== "" && other !== own) return cgroupOf(pid);
+  }
+  return undefined;
+}
+
+function processes(): Process[] {
+  const found: Process[] = [];
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid)) continue;
+    const stat = readProc(pid, "stat");
+    // The name before it stands in parentheses and may hold anything: proc_pid_stat(5).
+    const parent = Number(stat.slice(stat.lastIndexOf(")") + 4).split(" ", 1)[0]);
+    const begun = startTime(pid);
+    if (begun !== undefined && isAlive(pid, begun)) found.push({ pid, parent, startTime: begun });
+  }
+  return found;
+}
+
+function readProc(pid: number, file: string): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/${file}`);
+  } catch {
+    // It has ended since it was listed.
+    return "";
+  }
+}
+
+/** The pidfd is taken before the look at the start time, so that the signal reaches no other. */
+function killProcess({ pid, startTime }: Process): void {
+  try {
+    using held = Pidfd.open(pid);
+    if (isAlive(pid, startTime)) held.sendSignal(SIGKILL);
+  } catch (error) {
+    if (!isErrno(error, ESRCH)) throw error;
+  }
+}

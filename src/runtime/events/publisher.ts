@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import type { Event } from "../../rpc/contract/schemas.ts";
+import type { Journal } from "./journal.ts";
+
+/** An event before the journal has given it its `seq`. */
+export type EventDraft = Omit<Event, "seq" | "runtime">;
+
+interface Pending {
+  readonly draft: EventDraft;
+  readonly shimSeq: number | undefined;
+  readonly written: ((event: Event) => void) | undefined;
+}
+
+/** How soon a journal that could not be written is tried again, in milliseconds. */
+const RETRY = 500;
+
+/**
+ * Every event of this daemon on its way into the journal, in order. A full disk holds events back,
+ * it does not lose them: they are kept here and by their shims, and written when there is room.
+ */
+export class EventLog implements Disposable {
+  readonly #journal: Journal;
+  readonly #listeners: ((event: Event) => void)[] = [];
+  readonly #backlog: Pending[] = [];
+  #flushing = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  /** Has `listener` told of each event from now on, once it is in the journal. */
+  listen(listener: (event: Event) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The journal behind it. */
+  get journal(): Journal {
+    return this.#journal;
+  }
+
+  /** Publishes one event; `written` is called when it is in the journal. */
+  publish(draft: EventDraft, shimSeq?: number, written?: (event: Event) => void): void {
+    this.#backlog.push({ draft, shimSeq, written });
+    // A listener that publishes gets its turn when everybody has been told of the event before.
+    if (this.#backlog.length === 1 && !this.#flushing) this.#flush();
+  }
+
+  #flush(): void {
+    this.#flushing = true;
+    try {
+      this.#writeAll();
+    } finally {
+      this.#flushing = false;
+    }
+  }
+
+  #writeAll(): void {
+    for (let next = this.#backlog[0]; next; next = this.#backlog[0]) {
+      let event: Event;
+      try {
+        event = this.#journal.append({ ...next.draft, runtime: "linux" }, next.shimSeq);
+      } catch (error) {
+        getLogger(["berth", "journal"]).error(
+          "cannot write events, trying again: {message}",
+          { message: error instanceof Error ? error.message : String(error) },
+        );
+        this.#retry = setTimeout(() => this.#flush(), RETRY);
+        return;
+      }
+      this.#backlog.shift();
+      next.written?.(event);
+      for (const listener of this.#listeners) this.#tell(listener, event);
+    }
+  }
+
+  /** Whoever listens, the event is in the journal and the next one has to follow. */
+  #tell(listener: (event: Event) => void, event: Event): void {
+    try {
+      listener(event);
+    } catch (error) {
+      getLogger(["berth", "journal"]).error("a listener of events failed: {message}", {
+        message: error instanceof Error ? error.message : String(error),
+      });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#retry);
+  }
+}

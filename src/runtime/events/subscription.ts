@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import type { Event, EventType } from "../../rpc/contract/schemas.ts";
+import type { Journal } from "./journal.ts";
+
+/** What a {@linkcode Subscription} needs of the connection to its subscriber; a `Peer` is one. */
+export interface SubscriberPeer {
+  /** What is queued for the subscriber and not written yet, in bytes. */
+  readonly queuedBytes: number;
+  notify(method: string, params: unknown): void;
+  /** Resolves when at most `limit` bytes are queued, or the connection is gone. */
+  drain(limit: number): Promise<void>;
+  close(): void;
+}
+
+/** What a subscriber asks for; as in `events.subscribe`. */
+export interface SubscriptionFilter {
+  /** The seq that it has seen last. Left out: only what is to come. */
+  readonly after?: number | undefined;
+  /** Only events of these containers. */
+  readonly ids?: readonly string[] | undefined;
+  /** Only events of these types. */
+  readonly types?: readonly EventType[] | undefined;
+}
+
+/** Nothing is sent while more than this is queued for a subscriber, in bytes … */
+const QUEUE_HIGH = 256 * 1024;
+/** … until it has come down to this. */
+const QUEUE_LOW = 64 * 1024;
+/** How many events are looked at before others get their turn. */
+const BATCH = 256;
+
+/**
+ * Sends events to one subscriber, in order, from a cursor into the journal. Nothing is kept for it
+ * here: one that does not keep up reads older events from the journal's files when it has room, and
+ * costs nobody else anything.
+ *
+ * Where events that it had yet to get have rotated away it goes on with the oldest there is. That is
+ * told by `gap`: of the answer to `events.subscribe`, later of the first notification after the gap.
+ */
+export class Subscription implements Disposable {
+  readonly id: string;
+  /** The answer to `events.subscribe`. */
+  readonly answer: {
+    readonly subscription: string;
+    readonly oldest: number;
+    readonly latest: number;
+    readonly gap: boolean;
+  };
+  readonly #peer: SubscriberPeer;
+  readonly #journal: Journal;
+  readonly #ids: ReadonlySet<string> | undefined;
+  readonly #types: ReadonlySet<EventType> | undefined;
+  /** Seq of the last event that was dealt with. */
+  #cursor: number;
+  #gap = false;
+  /** `paused`: until there is room, or its next turn. */
+  #state: "idle" | "paused" | "closed" = "paused";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * Begins to send in a later turn of the event loop, so that the answer goes out first. Goes on
+   * until it is disposed of, which has to be done when the connection is gone too.
+   */
+  constructor(id: string, peer: SubscriberPeer, journal: Journal, filter: SubscriptionFilter = {}) {
+    const { oldest, latest } = journal;
+    const after = filter.after ?? latest;
+    // A seq from the future is one of another journal: that of before the state was wiped.
+    const wiped = after > latest;
+    this.answer = {
+      subscription: id,
+      oldest,
+      latest,
+      gap: wiped || isLost(after, oldest, latest),
+    };
+    this.id = id;
+    this.#cursor = wiped ? 0 : Math.max(after, oldest - 1);
+    this.#peer = peer;
+    this.#journal = journal;
+    this.#ids = filter.ids && new Set(filter.ids);
+    this.#types = filter.types && new Set(filter.types);
+    this.#nextTurn();
+  }
+
+  /** How many events are in the journal that it has not been sent. */
+  get lag(): number {
+    return this.#journal.latest - this.#cursor;
+  }
+
+  /** Has it look for new events. */
+  wake(): void {
+    if (this.#state === "idle") this.#send();
+  }
+
+  /** Sends nothing more. */
+  [Symbol.dispose](): void {
+    this.#state = "closed";
+    clearTimeout(this.#timer);
+  }
+
+  #send(): void {
+    try {
+      if (this.#peer.queuedBytes > QUEUE_HIGH) this.#waitForRoom();
+      else if (!this.#sendBatch()) this.#waitForRoom();
+      else if (this.#cursor < this.#journal.latest) this.#nextTurn();
+      else this.#state = "idle";
+    } catch (error) {
+      // It must not miss an event without knowing: it can connect anew and go on from where it is.
+      getLogger(["berth", "events"]).error("subscription {id} ends: {reason}", {
+        id: this.id,
+        reason: error instanceof Error ? error.message : String(error),
+      });
+      this[Symbol.dispose]();
+      this.#peer.close();
+    }
+  }
+
+  /** Deals with some events; false when there is no room for another. */
+  #sendBatch(): boolean {
+    const { oldest, latest } = this.#journal;
+    if (isLost(this.#cursor, oldest, latest)) {
+      this.#gap = true;
+      this.#cursor = Math.max(this.#cursor, oldest - 1);
+    }
+    const events = this.#journal.read(this.#cursor, BATCH);
+    // What is left there is damaged.
+    if (events.length === 0) this.#cursor = latest;
+    for (const event of events) {
+      if (this.#wants(event)) {
+        if (this.#peer.queuedBytes > QUEUE_HIGH) return false;
+        this.#peer.notify("events.event", {
+          subscription: this.id,
+          event,
+          ...(this.#gap ? { gap: true } : {}),
+        });
+        this.#gap = false;
+      }
+      this.#cursor = event.seq;
+    }
+    return true;
+  }
+
+  #wants({ id, type }: Event): boolean {
+    return (this.#ids?.has(id) ?? true) && (this.#types?.has(type) ?? true);
+  }
+
+  #waitForRoom(): void {
+    this.#state = "paused";
+    this.#peer.drain(QUEUE_LOW).then(() => this.#resume());
+  }
+
+  #nextTurn(): void {
+    this.#state = "paused";
+    this.#timer = setTimeout(() => this.#resume());
+  }
+
+  #resume(): void {
+    if (this.#state === "paused") this.#send();
+  }
+}
+
+/** Whether events after `cursor` are no longer kept. */
+function isLost(cursor: number, oldest: number, latest: number): boolean {
+  return cursor < latest && (oldest === 0 || cursor < oldest - 1);
+}

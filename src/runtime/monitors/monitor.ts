@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+import type { Cgroup, CgroupStats } from "../../linux/cgroup/cgroup.ts";
+import type { EventDraft } from "../events/publisher.ts";
+
+/** What a monitor is given of a container. */
+export interface Monitored {
+  readonly id: string;
+  readonly instance: string;
+  /** Where its figures are; undefined where its cgroup could not be found. */
+  readonly cgroup: Cgroup | undefined;
+  readonly pid: number;
+  /** OOM kills that have been published already. */
+  readonly oomKills: number;
+  /** Its figures now; empty once its cgroup is gone. */
+  stats(): CgroupStats;
+  /** Publishes an event of this container. */
+  publish(draft: EventDraft): void;
+}
+
+/**
+ * Watches containers from their create to their delete, also across daemon restarts: a container
+ * that comes back is started with again.
+ */
+export interface Monitor {
+  /** Begins to watch; called before the container's process can run. */
+  start(container: Monitored): void;
+  /**
+   * Called before the exit of one of the container's processes is published, and when somebody
+   * asks for its figures.
+   */
+  look?(container: Monitored): void;
+  /** Ends watching; called before the container is deleted. Unknown containers are ignored. */
+  stop(container: Monitored): void;
+}

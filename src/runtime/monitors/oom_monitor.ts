@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
+import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
+import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
+import type { OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
+import { Poller } from "../../linux/fd/poller.ts";
+import type { Monitor, Monitored } from "./monitor.ts";
+
+/**
+ * Publishes an `oom` event for every OOM kill in a container. One poller watches for all of them;
+ * the kernel's counter is read before an exit is published, so that none is lost or late.
+ */
+export class OomMonitor implements Monitor, Disposable {
+  readonly #poller = new Poller();
+  readonly #watches = new Map<string, OomWatch>();
+
+  start(container: Monitored): void {
+    const { id, instance, cgroup } = container;
+    if (cgroup === undefined || this.#watches.has(instance)) return;
+    const watch = openUnlessGone(cgroup, {
+      poller: this.#poller,
+      kills: container.oomKills,
+      onOom: (oom) =>
+        container.publish({
+          timestamp: new Date().toISOString(),
+          type: "oom",
+          id,
+          instance,
+          pid: container.pid,
+          oom,
+        }),
+    });
+    if (watch !== undefined) this.#watches.set(instance, watch);
+  }
+
+  look({ instance }: Monitored): void {
+    this.#watches.get(instance)?.check();
+  }
+
+  stop({ instance }: Monitored): void {
+    this.#watches.get(instance)?.[Symbol.dispose]();
+    this.#watches.delete(instance);
+  }
+
+  [Symbol.dispose](): void {
+    for (const watch of this.#watches.values()) watch[Symbol.dispose]();
+    this.#watches.clear();
+    this.#poller[Symbol.dispose]();
+  }
+}
+
+/** A container can end, and be deleted by its shim, while no daemon runs: its cgroup is gone then. */
+function openUnlessGone(cgroup: Cgroup, options: OomWatchOptions): OomWatch | undefined {
+  try {
+    return OomWatch.open(cgroup, options);
+  } catch (error) {
+    if (isErrno(error, ENOENT, ENODEV) || error instanceof Deno.errors.NotFound) return undefined;
+    // Of inotify there is little, 128 for a user by default: without it a kill is told at the next
+    // exit of the container's, which is better than no container.
+    if (!isErrno(error, EMFILE, ENOSPC) || options.poller === undefined) throw error;
+    getLogger(["berth", "oom"]).warn("no notification of OOM kills in {cgroup}: {reason}", {
+      cgroup: cgroup.paths["memory"] ?? cgroup.paths["unified"],
+      reason: error.message,
+    });
+    const { poller: _, ...rest } = options;
+    return openUnlessGone(cgroup, rest);
+  }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+import { Counter, Gauge } from "prom-client";
+import type { Registry } from "prom-client";
+import type { CgroupStats } from "../../linux/cgroup/cgroup.ts";
+import { metricsTurn } from "./metrics_turn.ts";
+import type { Monitor, Monitored } from "../monitors/monitor.ts";
+
+/** One figure of a container. */
+interface Figure {
+  /** After `berth_container_`. */
+  readonly name: string;
+  readonly type: "counter" | "gauge";
+  readonly help: string;
+  /** Undefined where the kernel does not offer it: then there is no such series. */
+  readonly value: (stats: CgroupStats) => number | undefined;
+}
+
+const FIGURES: readonly Figure[] = [
+  {
+    name: "cpu_seconds_total",
+    type: "counter",
+    help: "CPU time used.",
+    value: ({ cpu }) => seconds(cpu?.usageUsec),
+  },
+  {
+    name: "cpu_user_seconds_total",
+    type: "counter",
+    help: "CPU time used in user mode.",
+    value: ({ cpu }) => seconds(cpu?.userUsec),
+  },
+  {
+    name: "cpu_system_seconds_total",
+    type: "counter",
+    help: "CPU time used in the kernel.",
+    value: ({ cpu }) => seconds(cpu?.systemUsec),
+  },
+  {
+    name: "cpu_periods_total",
+    type: "counter",
+    help: "Periods of the CPU limit that have elapsed.",
+    value: ({ cpu }) => cpu?.periods,
+  },
+  {
+    name: "cpu_throttled_periods_total",
+    type: "counter",
+    help: "Periods of the CPU limit in which it was hit.",
+    value: ({ cpu }) => cpu?.throttledPeriods,
+  },
+  {
+    name: "cpu_throttled_seconds_total",
+    type: "counter",
+    help: "Time that the CPU limit has kept the container waiting, summed over CPUs.",
+    value: ({ cpu }) => seconds(cpu?.throttledUsec),
+  },
+  {
+    name: "memory_usage_bytes",
+    type: "gauge",
+    help: "Memory charged to the container, page cache included.",
+    value: ({ memory }) => memory?.usageBytes,
+  },
+  {
+    name: "memory_limit_bytes",
+    type: "gauge",
+    help: "Memory limit of the container; absent without one.",
+    value: ({ memory }) => memory?.limitBytes,
+  },
+  {
+    name: "memory_working_set_bytes",
+    type: "gauge",
+    help: "Memory in use less inactive file pages.",
+    value: ({ memory }) => memory?.workingSetBytes,
+  },
+  {
+    name: "memory_anon_bytes",
+    type: "gauge",
+    help: "Anonymous memory.",
+    value: ({ memory }) => memory?.anonBytes,
+  },
+  {
+    name: "memory_file_bytes",
+    type: "gauge",
+    help: "Page cache, shared memory included.",
+    value: ({ memory }) => memory?.fileBytes,
+  },
+  {
+    name: "memory_swap_bytes",
+    type: "gauge",
+    help: "Swap in use.",
+    value: ({ memory }) => memory?.swapBytes,
+  },
+  {
+    name: "oom_kills_total",
+    type: "counter",
+    help: "Processes of the container that the OOM killer has killed.",
+    value: ({ memory }) => memory?.oomKills,
+  },
+  {
+    name: "pids",
+    type: "gauge",
+    help: "Tasks (processes and their threads) in the container.",
+    value: ({ pids }) => pids?.current,
+  },
+  {
+    name: "pids_limit",
+    type: "gauge",
+    help: "Limit of the number of tasks; absent without one.",
+    value: ({ pids }) => pids?.limit,
+  },
+  {
+    name: "io_read_bytes_total",
+    type: "counter",
+    help: "Bytes read from block devices.",
+    value: ({ io }) => io?.readBytes,
+  },
+  {
+    name: "io_written_bytes_total",
+    type: "counter",
+    help: "Bytes written to block devices.",
+    value: ({ io }) => io?.writeBytes,
+  },
+  {
+    name: "io_reads_total",
+    type: "counter",
+    help: "Reads from block devices.",
+    value: ({ io }) => io?.reads,
+  },
+  {
+    name: "io_writes_total",
+    type: "counter",
+    help: "Writes to block devices.",
+    value: ({ io }) => io?.writes,
+  },
+];
+
+interface Series {
+  readonly value: Figure["value"];
+  set(id: string, value: number): void;
+  reset(): void;
+}
+
+/**
+ * The figures of every container that is there, from its create to its delete. They are read from
+ * the cgroups when they are asked for and not before.
+ */
+export class ContainerMetrics implements Monitor {
+  readonly #series: readonly Series[];
+  /** By container id. */
+  readonly #watched = new Map<string, Monitored>();
+
+  constructor(registry: Registry) {
+    this.#series = FIGURES.map((figure) => register(registry, figure));
+  }
+
+  start(container: Monitored): void {
+    if (container.cgroup !== undefined) this.#watched.set(container.id, container);
+  }
+
+  stop({ id, instance }: Monitored): void {
+    if (this.#watched.get(id)?.instance === instance) this.#watched.delete(id);
+  }
+
+  /**
+   * Reads the figures of all containers anew; lets other work go on after each container. Must not
+   * be called again before it is done.
+   */
+  async collect(): Promise<void> {
+    for (const series of this.#series) series.reset();
+    for (const id of [...this.#watched.keys()]) {
+      const watched = this.#watched.get(id);
+      // Deleted since this began.
+      if (watched === undefined) continue;
+      const stats = watched.stats();
+      for (const series of this.#series) {
+        const value = series.value(stats);
+        if (value !== undefined) series.set(id, value);
+      }
+      await metricsTurn();
+    }
+  }
+}
+
+function register(registry: Registry, { name, type, help, value }: Figure): Series {
+  const options = {
+    name: `berth_container_${name}`,
+    help,
+    labelNames: ["id"] as const,
+    registers: [registry],
+  };
+  if (type === "gauge") {
+    const gauge = new Gauge(options);
+    return { value, set: (id, now) => gauge.set({ id }, now), reset: () => gauge.reset() };
+  }
+  const counter = new Counter(options);
+  // The kernel counts: after a reset, to add is to set.
+  return { value, set: (id, now) => counter.inc({ id }, now), reset: () => counter.reset() };
+}
+
+function seconds(microseconds: number | undefined): number | undefined {
+  return microseconds === undefined ? undefined : microseconds / 1e6;
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/logtape";
+import type { LogRecord, TextFormatter } from "@logtape/logtape";
+import { NonblockingWriter } from "../../linux/fd/nonblocking_writer.ts";
+import type { Config } from "../config/config.ts";
+import { LogQueue } from "./log_queue.ts";
+import { exportedConsole, exportLine } from "./telemetry.ts";
+
+const STDERR = 2;
+
+/**
+ * berth's log on stderr, and in Deno's exporter if that is on. Never waits for who reads stderr: what
+ * it does not read in time is dropped, and a line tells how much that was.
+ */
+export class DaemonLog implements AsyncDisposable {
+  readonly #encoder = new TextEncoder();
+  readonly #writer = new NonblockingWriter(STDERR);
+  readonly #queue = new LogQueue({
+    write: (bytes) => this.#writer.write(bytes),
+    dropped: (count) => this.#encode(droppedRecord(count)),
+  });
+  #formatter: TextFormatter = getJsonLinesFormatter();
+
+  /** Logs what is at this level or above from now on, as text or as JSON lines. */
+  async configure({ level, format }: Config["log"]): Promise<void> {
+    this.#formatter = format === "json" ? getJsonLinesFormatter() : getTextFormatter({
+      timestamp: "rfc3339",
+      level: "abbr",
+      category: ".",
+      value: renderValue,
+    });
+    const exported = exportedConsole();
+    await configure({
+      reset: true,
+      sinks: {
+        stderr: (record: LogRecord) => {
+          if (exported !== undefined) exportLine(record.level, this.#formatter(record).trimEnd());
+          // It has been printed as well.
+          if (exported === "capture") return;
+          this.#queue.add(this.#encode(record));
+        },
+      },
+      loggers: [
+        { category: ["berth"], lowestLevel: level, sinks: ["stderr"] },
+        { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
+      ],
+    });
+  }
+
+  #encode(record: LogRecord): Uint8Array<ArrayBuffer> {
+    return this.#encoder.encode(this.#formatter(record));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#queue[Symbol.asyncDispose]();
+    this.#writer[Symbol.dispose]();
+  }
+}
+
+function droppedRecord(count: number): LogRecord {
+  const text = `${count} lines of this log could not be written and are lost`;
+  return {
+    category: ["berth"],
+    level: "warning",
+    message: [text],
+    rawMessage: text,
+    timestamp: Date.now(),
+    properties: {},
+  };
+}
+
+/** Words stand as they are; all else is quoted, so that a line stays one line. */
+function renderValue(value: unknown, inspect: (value: unknown) => string): string {
+  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value) ? value : inspect(value);
+}

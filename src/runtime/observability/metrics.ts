@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { Registry } from "prom-client";
+import type { Event } from "../../rpc/contract/schemas.ts";
+import { metricsTurn } from "./metrics_turn.ts";
+import { ContainerMetrics } from "./container_metrics.ts";
+import { DaemonMetrics } from "./daemon_metrics.ts";
+import type { MetricsSource } from "./daemon_metrics.ts";
+import { MetricsEndpoint } from "./metrics_endpoint.ts";
+import type { RuntimeObserver } from "./observer.ts";
+import { ProcessMetrics } from "./process_metrics.ts";
+import type { RuntimeCallReport } from "../shims/shim_client.ts";
+
+/**
+ * Counts what happens in the daemon and serves it, with the figures of its containers, to
+ * Prometheus. docs/metrics.md lists them all. Between scrapes it does nothing but count.
+ */
+export class Metrics implements RuntimeObserver {
+  readonly #registry = new Registry();
+  readonly #daemon = new DaemonMetrics(this.#registry);
+  readonly #process = new ProcessMetrics(this.#registry);
+  /** Has to be told of the containers; see `Monitor`. */
+  readonly containers = new ContainerMetrics(this.#registry);
+  #rendering: Promise<string> | undefined;
+
+  event(event: Event): void {
+    this.#daemon.event(event);
+  }
+
+  reconnect(): void {
+    this.#daemon.reconnect();
+  }
+
+  cleanup(): void {
+    this.#daemon.cleanup();
+  }
+
+  runtimeCall(id: string, call: RuntimeCallReport): void {
+    this.#daemon.runtimeCall(id, call);
+  }
+
+  rpc(method: string, durationMs: number, failed: boolean): void {
+    this.#daemon.rpc(method, durationMs, failed);
+  }
+
+  /**
+   * Serves them at `address`, which is as in the config, until it is disposed of.
+   *
+   * @throws {FailedPreconditionError} if the address is taken or cannot be used.
+   */
+  async serve(address: string, source: MetricsSource): Promise<AsyncDisposable> {
+    const endpoint = await MetricsEndpoint.listen(address, {
+      contentType: this.#registry.contentType,
+      render: () => this.render(source),
+    });
+    getLogger(["berth", "metrics"]).info("metrics at {where}", { where: endpoint.where });
+    return endpoint;
+  }
+
+  /**
+   * The figures of this moment in Prometheus's text format. Who asks while they are being collected
+   * gets the same ones.
+   */
+  render(source: MetricsSource): Promise<string> {
+    return this.#rendering ??= this.#render(source).finally(() => this.#rendering = undefined);
+  }
+
+  async #render(source: MetricsSource): Promise<string> {
+    this.#process.collect();
+    await this.#daemon.collect(source);
+    await this.containers.collect();
+    let text = "";
+    // One metric after the other: hundreds of containers make long ones.
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      text += `${await this.#registry.getSingleMetricAsString(name)}\n`;
+      await metricsTurn();
+    }
+    return text;
+  }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import type { Event } from "../../rpc/contract/schemas.ts";
+import type { RuntimeCallReport } from "../shims/shim_client.ts";
+
+/** Is told what the runtime does; the metrics count it. */
+export interface RuntimeObserver {
+  /** An event was published. */
+  event(event: Event): void;
+  /** A container was found again after a restart or a broken connection. */
+  reconnect(): void;
+  /** What a dead shim left was removed. */
+  cleanup(): void;
+  /** One call of the OCI runtime has ended. */
+  runtimeCall(id: string, call: RuntimeCallReport): void;
+  /** One RPC was answered. */
+  rpc(method: string, durationMs: number, failed: boolean): void;
+}
+
+/** Tells each of these observers. */
+export function observers(all: readonly RuntimeObserver[]): RuntimeObserver {
+  const [first, ...others] = all;
+  if (first === undefined) return NO_OBSERVER;
+  if (others.length === 0) return first;
+  return {
+    event: (event) => all.forEach((each) => each.event(event)),
+    reconnect: () => all.forEach((each) => each.reconnect()),
+    cleanup: () => all.forEach((each) => each.cleanup()),
+    runtimeCall: (id, call) => all.forEach((each) => each.runtimeCall(id, call)),
+    rpc: (method, durationMs, failed) =>
+      all.forEach((each) => each.rpc(method, durationMs, failed)),
+  };
+}
+
+/** Counts nothing: what a daemon without a metrics endpoint uses. */
+export const NO_OBSERVER: RuntimeObserver = {
+  event() {},
+  reconnect() {},
+  cleanup() {},
+  runtimeCall() {},
+  rpc() {},
+};

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { statOrNothing } from "../linux/fs/stat.ts";
+import { Runc } from "../oci/driver/oci_runtime.ts";
+import type { RuntimeVersion } from "../oci/driver/runtime_output.ts";
+import type { Spawn } from "../oci/driver/spawn.ts";
+
+/** How an executable of ELF begins (elf(5)). */
+const ELF_MAGIC = "\x7fELF";
+
+/** What is known of a runtime. */
+export interface KnownRuntime {
+  /** The file that it is: its path and what changes when another takes its place. */
+  readonly file: string;
+  /** Whether that is no script. */
+  readonly binary: boolean;
+  /** Whether it was asked for its version. */
+  asked: boolean;
+  /** Undefined until it has answered, or if it gave none. */
+  version?: RuntimeVersion;
+}
+
+/**
+ * What is known of the OCI runtimes in use. They are asked in the background, so that nothing waits
+ * for one; a file that was replaced is asked again.
+ */
+export class KnownRuntimes {
+  readonly #spawn: Spawn;
+  readonly #known = new Map<string, KnownRuntime>();
+
+  /** Starts the runtimes with `spawn`. */
+  constructor(spawn: Spawn) {
+    this.#spawn = spawn;
+  }
+
+  /**
+   * The version of the runtime `command`, a name in PATH or a path, as it was when somebody last
+   * looked; undefined where unknown.
+   */
+  version(command: string): string | undefined {
+    return this.#known.get(command)?.version?.version;
+  }
+
+  /** Whether the runtime `command` is known to be runc itself: no other one, and no script. */
+  isRunc(command: string): boolean {
+    const found = this.#find(command);
+    // A script has its own reasons, and is not to be called more often than it is needed.
+    if (found.binary) this.#ask(command, found);
+    return found.binary && found.version?.name === "runc";
+  }
+
+  /** Answers what is known of the runtime `command`, and asks it unless that was done. */
+  look(command: string): KnownRuntime {
+    const found = this.#find(command);
+    this.#ask(command, found);
+    return found;
+  }
+
+  #find(command: string): KnownRuntime {
+    const path = findExecutable(command);
+    const file = identityOf(path);
+    const before = this.#known.get(command);
+    if (before?.file === file) return before;
+    const found = { file, binary: isElf(path), asked: false };
+    this.#known.set(command, found);
+    return found;
+  }
+
+  #ask(command: string, known: KnownRuntime): void {
+    if (known.asked) return;
+    known.asked = true;
+    const runtime = new Runc({ command, root: "/", spawn: this.#spawn });
+    runtime.version().then((version) => {
+      known.version = version;
+    }, (error) => {
+      getLogger(["berth"]).warn("the runtime {runtime} cannot be run: {reason}", {
+        runtime: command,
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    });
+  }
+}
+
+/** The file that posix_spawnp(3) would run. */
+function findExecutable(command: string): string {
+  if (command.includes("/")) return command;
+  for (const dir of (Deno.env.get("PATH") ?? "").split(":")) {
+    const path = `${dir}/${command}`;
+    if (statOrNothing(path)?.isFile) return path;
+  }
+  return command;
+}
+
+function identityOf(path: string): string {
+  const found = statOrNothing(path);
+  return `${path} ${found?.dev} ${found?.ino} ${found?.size} ${found?.mtime?.getTime()}`;
+}
+
+function isElf(path: string): boolean {
+  const start = new Uint8Array(ELF_MAGIC.length);
+  try {
+    // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
+    const file = Deno.openSync(path);
+    try {
+      file.readSync(start);
+    } finally {
+      file.close();
+    }
+  } catch {
+    // Gone since, or not to be read: then it is not known what it is.
+    return false;
+  }
+  return new TextDecoder().decode(start) === ELF_MAGIC;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { findCommand } from "../../scripts/system_packages.ts";
+import { Reaper } from "../linux/process/reaper.ts";
+import { sleep } from "../linux/event_loop/timer.ts";
+import { KnownRuntimes } from "./runtime_probe.ts";
+
+async function withRuntimes(
+  test: (runtimes: KnownRuntimes, dir: string) => Promise<void>,
+): Promise<void> {
+  const dir = Deno.makeTempDirSync();
+  using reaper = Reaper.start({ steal: false });
+  try {
+    await test(new KnownRuntimes((argv, options) => reaper.spawn(argv, options)), dir);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+async function versionOf(runtimes: KnownRuntimes, command: string): Promise<string> {
+  for (const end = performance.now() + 10_000; performance.now() < end;) {
+    runtimes.look(command);
+    const version = runtimes.version(command);
+    if (version !== undefined) return version;
+    await sleep(5);
+  }
+  throw new Error(`${command} has not told its version`);
+}
+
+function runcPath(): string {
+  const path = findCommand("runc");
+  if (path === undefined) throw new Error("runc is missing; deno task test installs it");
+  return path;
+}
+
+/** Puts a file in the place of `path`, as an upgrade does. */
+function replace(path: string, write: (draft: string) => void): void {
+  write(`${path}.draft`);
+  Deno.chmodSync(`${path}.draft`, 0o755);
+  Deno.renameSync(`${path}.draft`, path);
+}
+
+Deno.test("runc is known as runc once it has told its version, by its name and by its path", () =>
+  withRuntimes(async (runtimes) => {
+    const path = runcPath();
+    assert.equal(runtimes.isRunc("runc"), false);
+    assert.match(await versionOf(runtimes, "runc"), /^\d+\.\d+/);
+    assert.equal(runtimes.isRunc("runc"), true);
+    await versionOf(runtimes, path);
+    assert.equal(runtimes.isRunc(path), true);
+  }));
+
+Deno.test("another runtime, or a script around runc, is not runc", () =>
+  withRuntimes(async (runtimes, dir) => {
+    await versionOf(runtimes, "crun");
+    assert.equal(runtimes.isRunc("crun"), false);
+    const script = `${dir}/runc`;
+    replace(script, (path) => Deno.writeTextFileSync(path, '#!/bin/sh\nexec runc "$@"\n'));
+    assert.match(await versionOf(runtimes, script), /^\d+\.\d+/);
+    assert.equal(runtimes.isRunc(script), false);
+  }));
+
+Deno.test("a file that was replaced is asked again", () =>
+  withRuntimes(async (runtimes, dir) => {
+    const path = `${dir}/runc`;
+    replace(path, (draft) => Deno.copyFileSync(runcPath(), draft));
+    await versionOf(runtimes, path);
+    assert.equal(runtimes.isRunc(path), true);
+    replace(path, (draft) => Deno.writeTextFileSync(draft, "#!/bin/sh\necho other version 7\n"));
+    assert.equal(runtimes.isRunc(path), false);
+    assert.equal(await versionOf(runtimes, path), "7");
+    assert.equal(runtimes.isRunc(path), false);
+  }));
+
+Deno.test("one that is not there is not known, until it is there", () =>
+  withRuntimes(async (runtimes, dir) => {
+    const path = `${dir}/runc`;
+    assert.equal(runtimes.look(path).version, undefined);
+    assert.equal(runtimes.isRunc(path), false);
+    replace(path, (draft) => Deno.writeTextFileSync(draft, "#!/bin/sh\necho late version 1\n"));
+    assert.equal(await versionOf(runtimes, path), "1");
+  }));

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+import type { Reaper } from "../../linux/process/reaper.ts";
+import type { Config } from "../config/config.ts";
+import type { FindGroup } from "./process_shim_manager.ts";
+import { PooledShims } from "./process_shim_manager.ts";
+import type { ShimTimeouts } from "./shim_client.ts";
+import { shimPlacement } from "./shim_process_setup.ts";
+import { ShimPool } from "./pool.ts";
+import { quietEnvironment } from "../observability/telemetry.ts";
+import type { SocketShims } from "./shim_manager.ts";
+
+/** What {@linkcode openShims} needs. */
+export interface OpenShimsOptions {
+  readonly config: Config;
+  readonly reaper: Reaper;
+  readonly self: () => readonly string[];
+  readonly timeouts: ShimTimeouts;
+  readonly findGroup: FindGroup;
+}
+
+/** Sets up the shims as the config asks: processes of their own, or inside the daemon. */
+export async function openShims(options: OpenShimsOptions): Promise<SocketShims> {
+  const { config, reaper, self, timeouts, findGroup } = options;
+  if (config.runtime.no_shim) {
+    return new (await import("./in_process_shim_manager.ts")).LocalShims(reaper, timeouts);
+  }
+  const { warm, keep } = config.shim;
+  const env = quietEnvironment();
+  const pool = await ShimPool.open({
+    state: config.state,
+    self,
+    reaper,
+    warm,
+    keep,
+    ...(env === undefined ? {} : { env }),
+    onStarted: shimPlacement(config.shim),
+  });
+  return new PooledShims(pool, timeouts, findGroup);
+}

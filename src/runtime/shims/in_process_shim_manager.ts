@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+import { Poller } from "../../linux/fd/poller.ts";
+import type { Reaper } from "../../linux/process/reaper.ts";
+import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
+import { ServedBundle } from "../../shim/bundle_server.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import { SocketShims } from "./shim_manager.ts";
+import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
+
+/**
+ * `no_shim`: the shim's service runs in the daemon, behind the bundle's socket as ever, so that
+ * nothing else need know. Containers outlive the daemon, but nobody sees them exit while it is away.
+ */
+export class LocalShims extends SocketShims {
+  readonly #reaper: Reaper;
+  readonly #poller = new Poller();
+  readonly #served = new Map<string, ServedBundle>();
+
+  constructor(reaper: Reaper, timeouts: ShimTimeouts) {
+    super(timeouts);
+    this.#reaper = reaper;
+  }
+
+  /** There are no processes to keep ready. */
+  readonly idle = 0;
+
+  override async serve(bundle: Bundle, _group: string | undefined, adopt: boolean) {
+    const { dir } = bundle.paths;
+    if (this.#served.has(dir)) throw new FailedPreconditionError(`${dir} is served already`);
+    const served: ServedBundle = new ServedBundle({
+      dir,
+      reaper: this.#reaper,
+      poller: this.#poller,
+      host: {
+        exit: async () => {
+          await served.leave();
+          return { reused: false };
+        },
+        serve: () => {
+          throw new NotFoundError("a daemon with no_shim has no shim groups");
+        },
+      },
+      onLeft: () => {
+        if (this.#served.get(dir) === served) this.#served.delete(dir);
+      },
+    });
+    this.#served.set(dir, served);
+    try {
+      await served.open(adopt);
+    } catch (error) {
+      await served.leave();
+      throw error;
+    }
+    return Deno.pid;
+  }
+
+  override async leave(client: ShimClient): Promise<void> {
+    await client.call("shim.exit", {});
+  }
+
+  override async kill(bundle: Bundle): Promise<void> {
+    await this.#served.get(bundle.paths.dir)?.leave();
+  }
+
+  /** Stops serving; the containers go on. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(Array.from(this.#served.values(), (served) => served.leave()));
+    this.#poller[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+import type { Bundle } from "../bundle/bundle.ts";
+import { killShim } from "../container/runtime_delete.ts";
+import { Lock } from "../util/mutex.ts";
+import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
+import type { ShimPool } from "./pool.ts";
+import { SocketShims } from "./shim_manager.ts";
+
+/** Finds the shim of a container of this group, if one is connected. */
+export type FindGroup = (group: string) => { client: ShimClient; pid: number } | undefined;
+
+/** Shims as processes of their own: one per container, or one per group of containers. */
+export class PooledShims extends SocketShims {
+  readonly #pool: ShimPool;
+  readonly #findGroup: FindGroup;
+  /** Two first containers of a group that come at once must not start two shims. */
+  readonly #groupLocks = new Map<string, { lock: Lock; users: number }>();
+
+  constructor(pool: ShimPool, timeouts: ShimTimeouts, findGroup: FindGroup) {
+    super(timeouts);
+    this.#pool = pool;
+    this.#findGroup = findGroup;
+  }
+
+  override get idle(): number {
+    return this.#pool.idle;
+  }
+
+  override async inTurn<T>(group: string | undefined, work: () => Promise<T>): Promise<T> {
+    if (group === undefined) return await work();
+    const entry = this.#groupLocks.get(group) ?? { lock: new Lock(), users: 0 };
+    this.#groupLocks.set(group, entry);
+    entry.users++;
+    try {
+      using _lock = await entry.lock.acquire();
+      return await work();
+    } finally {
+      if (--entry.users === 0) this.#groupLocks.delete(group);
+    }
+  }
+
+  override async serve(bundle: Bundle, group: string | undefined, adopt: boolean): Promise<number> {
+    const found = group === undefined ? undefined : this.#findGroup(group);
+    if (found === undefined) return await this.#pool.serve(bundle.paths.dir, adopt);
+    await found.client.call("shim.serve", { bundle: bundle.paths.dir, adopt });
+    return found.pid;
+  }
+
+  override async leave(client: ShimClient, pid: number): Promise<void> {
+    const { reused } = await client.call("shim.exit", { reuse: this.#pool.wants(pid) });
+    if (reused) this.#pool.release(pid);
+  }
+
+  override async kill(bundle: Bundle): Promise<void> {
+    await killShim(bundle);
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pool[Symbol.asyncDispose]();
+  }
+}

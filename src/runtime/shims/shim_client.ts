@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+import { dial } from "../../rpc/transport/dial.ts";
+import { DeadlineExceededError } from "../../rpc/errors.ts";
+import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
+import type { Peer } from "../../rpc/peer/peer.ts";
+import type { ShimContract, ShimEvent } from "../../rpc/contract/shim.ts";
+import { wedged } from "./errors.ts";
+
+/** Name of a shim method. */
+export type ShimMethod = keyof ShimContract & string;
+
+/** Options of {@linkcode ShimClient.call}. */
+export interface ShimCallOptions {
+  /** Gives up waiting; the shim goes on with what it was asked. */
+  readonly signal?: AbortSignal;
+}
+
+/** How long calls on a shim may take, in milliseconds. */
+export interface ShimTimeouts {
+  /** For what a healthy shim answers at once; longer means that it is wedged. */
+  readonly answer: number;
+  /** For what runs the OCI runtime. */
+  readonly runtime: number;
+}
+
+/**
+ * The daemon's end of one container's shim: behind a socket, or in this process with `no_shim`.
+ * Calls reject with {@linkcode DeadlineExceededError} when a wedged shim does not answer and with
+ * `UnavailableError` when it is gone.
+ */
+export interface ShimClient {
+  /** Calls one shim method. */
+  call<N extends ShimMethod>(
+    name: N,
+    params: ParamsOf<ShimContract, N>,
+    options?: ShimCallOptions,
+  ): Promise<ResultOf<ShimContract, N>>;
+  /** The events up to `seq` are safe: lets the shim forget them, now or some events later. */
+  ack(seq: number): void;
+  /** Settles when the shim can no longer be reached through this client; never rejects. */
+  readonly closed: Promise<void>;
+  /** Lets go of the shim; it goes on. */
+  close(): void;
+}
+
+/** Listens to what a shim says by itself. */
+export interface ShimListener {
+  /** One event, in the shim's order. */
+  event(event: ShimEvent): void;
+  /** One call of the OCI runtime that has ended. */
+  runtimeCall?(call: RuntimeCallReport): void;
+}
+
+/** What a shim reports of each call of the OCI runtime, for the debug log and the metrics. */
+export interface RuntimeCallReport {
+  readonly subcommand: string;
+  readonly durationMs: number;
+  readonly exitCode: number;
+}
+
+/** Methods that end when a process does, not when the shim has done something. */
+const UNBOUNDED: ReadonlySet<ShimMethod> = new Set<ShimMethod>(["shim.wait"]);
+
+/** Methods that run the OCI runtime and so take as long as it does. */
+const RUNS_RUNTIME: ReadonlySet<ShimMethod> = new Set<ShimMethod>([
+  "shim.create",
+  "shim.start",
+  "shim.delete",
+  "shim.exec",
+  "shim.kill",
+  "shim.pause",
+  "shim.resume",
+  "shim.pids",
+  "shim.update",
+  "shim.checkpoint",
+]);
+
+/**
+ * How many events a shim may have to keep longer than needed: what is said to a shim of each event
+ * costs more than what it keeps, and an event that it sends again is passed over.
+ */
+const ACK_EVERY = 32;
+
+/** A {@linkcode ShimClient} over a bundle's `shim.sock`. */
+export class SocketShimClient implements ShimClient {
+  readonly #peer: Peer;
+  readonly #timeouts: ShimTimeouts;
+  #acknowledged = 0;
+
+  private constructor(peer: Peer, timeouts: ShimTimeouts) {
+    this.#peer = peer;
+    this.#timeouts = timeouts;
+  }
+
+  /**
+   * Dials the shim socket at `path`.
+   *
+   * @throws {UnavailableError} if nobody listens there: the shim is dead.
+   * @throws {DeadlineExceededError} if the connection is not taken in time: it may be wedged.
+   */
+  static async dial(
+    path: string,
+    listener: ShimListener,
+    timeouts: ShimTimeouts,
+  ): Promise<SocketShimClient> {
+    const peer = await dial(path, { timeoutMs: timeouts.answer });
+    peer.onNotification("shim.event", (params) => listener.event(params as ShimEvent));
+    peer.onNotification(
+      "shim.runtimeCall",
+      (params) => listener.runtimeCall?.(params as RuntimeCallReport),
+    );
+    return new SocketShimClient(peer, timeouts);
+  }
+
+  get closed(): Promise<void> {
+    return this.#peer.closed;
+  }
+
+  ack(seq: number): void {
+    if (seq < this.#acknowledged + ACK_EVERY) return;
+    this.#acknowledged = seq;
+    this.#peer.notify("shim.ack", { seq });
+  }
+
+  async call<N extends ShimMethod>(
+    name: N,
+    params: ParamsOf<ShimContract, N>,
+    options: ShimCallOptions = {},
+  ): Promise<ResultOf<ShimContract, N>> {
+    if (UNBOUNDED.has(name)) {
+      return await this.#peer.call(name, params, options) as ResultOf<ShimContract, N>;
+    }
+    if (!RUNS_RUNTIME.has(name)) {
+      return await this.#ask(name, params, options) as ResultOf<ShimContract, N>;
+    }
+    return await this.#callRuntime(name, params, options) as ResultOf<ShimContract, N>;
+  }
+
+  /** Asks what a healthy shim answers at once. */
+  async #ask(name: ShimMethod, params: unknown, options: ShimCallOptions): Promise<unknown> {
+    try {
+      return await this.#peer.call(name, params, { ...options, timeoutMs: this.#timeouts.answer });
+    } catch (error) {
+      if (!(error instanceof DeadlineExceededError)) throw error;
+      throw wedged(name, error);
+    }
+  }
+
+  /**
+   * A slow runtime is told from a wedged shim: once the answer is late the shim is asked a question
+   * that it can answer at once, and only if that stays unanswered too is the call given up early.
+   */
+  async #callRuntime(
+    name: ShimMethod,
+    params: unknown,
+    options: ShimCallOptions,
+  ): Promise<unknown> {
+    const giveUp = new AbortController();
+    const signal = options.signal
+      ? AbortSignal.any([options.signal, giveUp.signal])
+      : giveUp.signal;
+    const answer = this.#peer.call(name, params, { signal, timeoutMs: this.#timeouts.runtime });
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async () => {
+      try {
+        await this.#peer.call("shim.connect", {}, { timeoutMs: this.#timeouts.answer });
+        timer = setTimeout(ask, this.#timeouts.answer);
+      } catch (error) {
+        giveUp.abort(wedged(name, error));
+      }
+    };
+    timer = setTimeout(ask, this.#timeouts.answer);
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  close(): void {
+    this.#peer.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { cgroupHierarchies } from "../../linux/cgroup/cgroup.ts";
+import { joinCgroup } from "../../linux/cgroup/join.ts";
+import { setOomScoreAdj } from "../../linux/process/process.ts";
+import type { Config } from "../config/config.ts";
+
+/**
+ * Puts each started shim where the config wants it: an OOM score that spares it before its
+ * container, and a cgroup of its own. A shim that cannot be placed still serves, so that is told in
+ * the log, once, and no more.
+ */
+export function shimPlacement(
+  { oom_score_adj, cgroup }: Config["shim"],
+): (pid: number) => void {
+  const hierarchies = cgroup === undefined ? [] : cgroupHierarchies();
+  const told = new Set<string>();
+  const attempt = (what: string, pid: number, place: () => void) => {
+    try {
+      place();
+    } catch (error) {
+      // It will be so for each one.
+      if (told.has(what)) return;
+      told.add(what);
+      getLogger(["berth", "shim"]).warn("cannot set the {what} of shim {pid}: {reason}", {
+        what,
+        pid,
+        reason: error instanceof Error ? error.message : String(error),
+      });
+    }
+  };
+  return (pid) => {
+    // Without CAP_SYS_RESOURCE a process may only be made a likelier victim (proc_pid_oom_score_adj).
+    attempt("OOM score", pid, () => setOomScoreAdj(pid, oom_score_adj));
+    if (cgroup !== undefined) attempt("cgroup", pid, () => joinCgroup(pid, cgroup, hierarchies));
+  };
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+import type { Poller } from "../linux/fd/poller.ts";
+import { startTime } from "../linux/process/process.ts";
+import { after } from "../linux/event_loop/timer.ts";
+import type { Reaper } from "../linux/process/reaper.ts";
+import type { BundlePaths, ShimRecord } from "../oci/bundle_layout.ts";
+import { bundlePaths, writeJsonAtomic } from "../oci/bundle_layout.ts";
+import { Server } from "../rpc/transport/server.ts";
+import { PROTOCOL, VERSION } from "../version.ts";
+import type { HostMethods } from "./api/methods.ts";
+import { shimHandlers } from "./api/methods.ts";
+import { removeFile } from "./process/pid_file.ts";
+import { ShimService } from "./service.ts";
+import { appendLog } from "./shim_log.ts";
+
+/** How long a bundle may be served before its container is created, in milliseconds. */
+const CREATE_WITHIN = 30_000;
+
+/** How long a caller may keep its connection after the bundle was left, in milliseconds. */
+const DRAIN_WITHIN = 1000;
+
+/** What a {@linkcode ServedBundle} is made with. */
+export interface ServedBundleOptions {
+  readonly dir: string;
+  readonly reaper: Reaper;
+  readonly poller: Poller;
+  readonly host: HostMethods;
+  /** Called once, when the bundle is not served any more. */
+  readonly onLeft: () => void;
+}
+
+/** One bundle that this process serves: its service behind its socket. */
+export class ServedBundle {
+  /** The bundle's files. */
+  readonly paths: BundlePaths;
+  /** What answers on its socket. */
+  readonly service: ShimService;
+  readonly #options: ServedBundleOptions;
+  readonly #inode: number | null;
+  #server: Server | undefined;
+  #timer: Disposable | undefined;
+  #left = false;
+  #recorded = false;
+  /** Ends when nothing of it is left in this process; until then answers may be on their way. */
+  closed: Promise<void> = Promise.resolve();
+
+  /** @throws {FailedPreconditionError} if `dir` is no bundle of this format. */
+  constructor(options: ServedBundleOptions) {
+    const { dir, reaper, poller } = options;
+    this.#options = options;
+    this.paths = bundlePaths(dir);
+    this.service = new ShimService({
+      bundleDir: dir,
+      reaper,
+      poller,
+      log: (message) => appendLog(this.paths.shimLog, message),
+      onBundleGone: () => this.checkDirectory(),
+    });
+    this.#inode = Deno.statSync(dir).ino;
+  }
+
+  /** Listens on the bundle's socket and says so in its `shim.json`. */
+  async open(adopt: boolean): Promise<void> {
+    if (adopt) await this.service.adopt();
+    this.#server = await Server.listen(this.paths.shimSocket, {
+      mode: 0o600,
+      handlers: shimHandlers(this.service, this.#options.host),
+      onDisconnect: () => this.checkDirectory(),
+      onError: (message, error) => appendLog(this.paths.shimLog, `${message}: ${error}`),
+    });
+    const record: ShimRecord = {
+      pid: Deno.pid,
+      startTime: startTime(Deno.pid) ?? 0,
+      protocol: PROTOCOL,
+      version: VERSION,
+    };
+    writeJsonAtomic(this.paths.shimRecord, record);
+    this.#recorded = true;
+    this.#timer = after(CREATE_WITHIN, () => this.#checkCreated());
+  }
+
+  #checkCreated(): void {
+    if (this.service.state().status === "none") void this.leave();
+  }
+
+  /** Leaves the bundle, and takes its container along, if its directory is gone. */
+  checkDirectory(): void {
+    if (this.#left || this.#exists()) return;
+    void this.#abandon();
+  }
+
+  #exists(): boolean {
+    try {
+      return Deno.statSync(this.paths.dir).ino === this.#inode;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  }
+
+  /** Nobody can name the container any more, so it is not left running. */
+  async #abandon(): Promise<void> {
+    if (this.#left) return;
+    try {
+      await this.service.abandon();
+    } catch (error) {
+      console.error(`leaving ${this.paths.dir}, which is gone:`, error);
+    }
+    await this.leave();
+  }
+
+  /** Stops serving: the socket is gone when this ends, connections once what is queued is sent. */
+  async leave(): Promise<void> {
+    if (this.#left) return;
+    this.#left = true;
+    this.#timer?.[Symbol.dispose]();
+    this.#server?.stopListening();
+    await this.service.release();
+    if (this.#recorded && this.#exists()) removeFile(this.paths.shimRecord);
+    this.closed = this.#closeConnections();
+    this.#options.onLeft();
+  }
+
+  /** The caller closes when it has its answer, which only it can know; others are cut after a while. */
+  async #closeConnections(): Promise<void> {
+    const peers = Array.from(this.#server?.peers ?? []);
+    const bound = Promise.withResolvers<void>();
+    using _timer = after(DRAIN_WITHIN, bound.resolve);
+    await Promise.race([bound.promise, Promise.all(peers.map((peer) => peer.closed))]);
+    await this.#server?.[Symbol.asyncDispose]();
+  }
+}

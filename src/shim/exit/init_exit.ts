@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+import { after } from "../../linux/event_loop/timer.ts";
+import { nextTurn } from "../../linux/event_loop/next_turn.ts";
+import type { EventBuffer } from "../event_buffer.ts";
+import { ExitGate, PublishedExit } from "./exit_barrier.ts";
+import { writeExitRecord } from "./exit_record.ts";
+import type { InitProcess } from "../process/init_process.ts";
+import type { ProcessExit } from "../process/init_states.ts";
+import type { ProcessContext } from "../process/process_context.ts";
+
+/** How long init's exit waits for execs that were killed because of it, in milliseconds. */
+const STRAGGLER_BOUND = 2000;
+
+/** What an {@linkcode InitEnd} is made with. */
+export interface InitEndOptions {
+  readonly context: ProcessContext;
+  readonly init: InitProcess;
+  readonly events: EventBuffer;
+  /** Kills the execs that still run. */
+  readonly killExecs: () => void;
+  /** The bundle directory was found to be gone when the exit was to be recorded. */
+  readonly onBundleGone: (() => void) | undefined;
+}
+
+/** The end of a container's init: recorded at once, published after the end of each exec. */
+export class InitEnd {
+  /** How it ended, once that was published. */
+  readonly exit = new PublishedExit();
+  /** Holds back that it is published. */
+  readonly gate = new ExitGate();
+  readonly #options: InitEndOptions;
+  #stragglers: Disposable | undefined;
+
+  constructor(options: InitEndOptions) {
+    this.#options = options;
+  }
+
+  /** Init has ended. */
+  ended(exit: ProcessExit): void {
+    const { context, init, events, onBundleGone } = this.#options;
+    const { paths, log, record } = context;
+    const { pid } = init;
+    let recorded = true;
+    try {
+      recorded = writeExitRecord(paths.exitRecord, record.instance, pid, exit);
+    } catch (error) {
+      // The event still tells it, as long as this shim lives.
+      log(`cannot write ${paths.exitRecord}: ${error}`);
+    }
+    init.exited(exit);
+    const published = this.gate.pass(() => {
+      this.release();
+      events.publishExit(pid, exit);
+      this.exit.resolve(exit);
+    });
+    if (!published) this.#killStragglers();
+    if (!recorded) onBundleGone?.();
+  }
+
+  /**
+   * With a pid namespace of its own the kernel has killed and this process reaped every exec before
+   * init's exit can be seen (pid_namespaces(7)). Without one they are killed here.
+   */
+  #killStragglers(): void {
+    const { context, killExecs } = this.#options;
+    // Not at once: the exit of an exec may have been reaped together with init's and be told next.
+    nextTurn().then(killExecs);
+    this.#stragglers = after(STRAGGLER_BOUND, () => {
+      context.log(`execs of ${context.record.id} outlive its init`);
+      this.gate.force();
+    });
+  }
+
+  /** Waits for nothing any more. */
+  release(): void {
+    this.#stragglers?.[Symbol.dispose]();
+  }
+}

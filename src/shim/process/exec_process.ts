@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+import { kill } from "../../linux/process/process.ts";
+import type { Stdio } from "../../oci/bundle_layout.ts";
+import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { mergeProcess } from "../../oci/spec/process_spec.ts";
+import type { AdoptedProcess } from "./adopted_process.ts";
+import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
+import type { ExecRecord } from "./exec_record.ts";
+import { PublishedExit } from "../exit/exit_barrier.ts";
+import type { ProcessExit } from "./init_states.ts";
+import { openIo } from "../stdio/open.ts";
+import { killUnlessExited } from "./signal.ts";
+import type { Watched } from "./signal.ts";
+import type { ExecAction, ExecState } from "./exec_states.ts";
+import { nextExecState } from "./exec_states.ts";
+import { readPidFile, removeFile } from "./pid_file.ts";
+import type { ProcessContext } from "./process_context.ts";
+import type { ProcessIo } from "../stdio/stdio.ts";
+import { stdioOptions } from "../stdio/stdio.ts";
+
+/** What is asked of an exec. */
+export interface ExecRequest {
+  readonly execId: string;
+  /** OCI process; what it leaves out comes from the container's own. */
+  readonly process: Readonly<Record<string, unknown>>;
+  readonly stdio: Stdio;
+}
+
+/** A further process of a container. Callers see to its order with the container's own changes. */
+export class ExecProcess {
+  readonly execId: string;
+  /** How it ended, once that was published. */
+  readonly exit = new PublishedExit();
+  readonly #context: ProcessContext;
+  #state: ExecState = { name: "creating" };
+  #io: ProcessIo | undefined;
+  #adopted: AdoptedProcess | undefined;
+
+  constructor(context: ProcessContext, execId: string) {
+    this.#context = context;
+    this.execId = execId;
+  }
+
+  /** The current state. */
+  get state(): ExecState {
+    return this.#state;
+  }
+
+  /** Its pid; 0 before it has one. */
+  get pid(): number {
+    return "pid" in this.#state ? this.#state.pid : 0;
+  }
+
+  /** Its input and output, until it is deleted. */
+  get io(): ProcessIo | undefined {
+    return this.#io;
+  }
+
+  /**
+   * Starts it in the running container and answers its exit, which may have happened already. On
+   * failure nothing is left.
+   */
+  async start(request: ExecRequest): Promise<Watched> {
+    const { paths } = this.#context;
+    const name = `exec-${this.execId}`;
+    const processFile = `${paths.dir}/${name}.json`;
+    const pidFile = `${paths.dir}/${name}.pid`;
+    try {
+      writeJsonAtomic(processFile, this.#process(request));
+      this.#io = openIo(request.stdio, paths.dir, `${this.execId}.pty`, this.#context.poller);
+      return await this.#run(this.#io, processFile, pidFile);
+    } catch (error) {
+      this.#to("start-failed");
+      await this.#io?.close();
+      this.#io = undefined;
+      throw error;
+    } finally {
+      removeFile(processFile);
+      removeFile(pidFile);
+    }
+  }
+
+  #process({ process, stdio }: ExecRequest): unknown {
+    const config = readJson<{ process?: Record<string, unknown> }>(this.#context.paths.config);
+    return { ...mergeProcess(config?.process ?? {}, process), terminal: stdio.terminal };
+  }
+
+  async #run(io: ProcessIo, processFile: string, pidFile: string): Promise<Watched> {
+    const { record, paths, runc, reaper } = this.#context;
+    // It can end before its pid is known.
+    using _kept = reaper.keepUnclaimed();
+    await runc.exec({
+      id: record.id,
+      processFile,
+      pidFile,
+      detach: true,
+      log: paths.log,
+      ...stdioOptions(io),
+    });
+    const pid = readPidFile(record.id, pidFile);
+    const exited = reaper.watch(pid);
+    try {
+      io.started();
+    } catch (error) {
+      // Without its terminal nobody could use it.
+      await killUnlessExited(pid, { exited });
+      throw error;
+    }
+    this.#to("started", pid);
+    return { exited };
+  }
+
+  /** Takes over what another shim has started; `process` is undefined where it lives no more. */
+  adopt({ pid, stdio }: ExecRecord, process: AdoptedProcess | undefined): void {
+    this.#io = new AdoptedStdio(stdio, process !== undefined);
+    this.#adopted = process;
+    this.#to("started", pid);
+  }
+
+  /**
+   * Signals it while it runs.
+   *
+   * @throws {LinuxError} ESRCH if it has been reaped, which is about to be told.
+   */
+  signal(signal: number): void {
+    if (this.#adopted !== undefined) this.#adopted.signal(signal);
+    // The kernel cannot give this pid to another process: it is our child, and not reaped yet.
+    else kill(this.pid, signal);
+  }
+
+  /** It has ended. */
+  exited(exit: ProcessExit): void {
+    const pid = this.pid;
+    this.#check("exit");
+    this.#state = { name: "stopped", pid, exit };
+    try {
+      this.#io?.exited();
+    } catch (error) {
+      // That it has ended is told whatever becomes of its stdio.
+      this.#context.log(`stdio of the ended process ${this.pid}: ${error}`);
+    }
+  }
+
+  /** Forgets it. */
+  async delete(): Promise<void> {
+    this.#to("delete");
+    await this.release();
+  }
+
+  /** Lets go of its stdio. */
+  async release(): Promise<void> {
+    const io = this.#io;
+    this.#io = undefined;
+    this.#adopted?.[Symbol.dispose]();
+    await io?.close();
+  }
+
+  #check(action: ExecAction): void {
+    nextExecState(this.#context.record.id, this.execId, this.#state.name, action);
+  }
+
+  #to(action: ExecAction, pid = 0): void {
+    this.#check(action);
+    this.#state = action === "started" ? { name: "running", pid } : { name: "deleted" };
+  }
+}

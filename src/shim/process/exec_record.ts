@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+import type { Stdio } from "../../oci/bundle_layout.ts";
+import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import type { ProcessExit } from "./init_states.ts";
+import { removeFile } from "./pid_file.ts";
+
+/** What a shim that takes over has to know of an exec; one file for each while it is there. */
+export interface ExecRecord {
+  readonly execId: string;
+  readonly pid: number;
+  /** Field 22 of /proc/<pid>/stat (proc_pid_stat(5)); 0 if it had ended by then. */
+  readonly startTime: number;
+  readonly stdio: Stdio;
+  /** Number of its `exec-started` event, if that was known. */
+  readonly startedSeq?: number;
+  readonly exit?: ProcessExit;
+  /** Number of its `exit` event, if that was known. */
+  readonly exitSeq?: number;
+}
+
+const NAME = /^execution-.*\.json$/;
+
+function path(dir: string, execId: string): string {
+  return `${dir}/execution-${execId}.json`;
+}
+
+/** Writes the record of one exec into the bundle `dir`. */
+export function writeExecRecord(dir: string, record: ExecRecord): void {
+  writeJsonAtomic(path(dir, record.execId), record);
+}
+
+/** Removes it; it may be gone. */
+export function removeExecRecord(dir: string, execId: string): void {
+  removeFile(path(dir, execId));
+}
+
+/** Every record in the bundle `dir`, in the order of the execs' starts as far as that is known. */
+export function readExecRecords(dir: string): ExecRecord[] {
+  return Array.from(Deno.readDirSync(dir))
+    .filter(({ name }) => NAME.test(name))
+    .flatMap(({ name }) => readJson<ExecRecord>(`${dir}/${name}`) ?? [])
+    .sort((a, b) => (a.startedSeq ?? Infinity) - (b.startedSeq ?? Infinity));
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+import { startTime } from "../../linux/process/process.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { AlreadyExistsError, NotFoundError, ResourceExhaustedError } from "../../rpc/errors.ts";
+import type { DeleteResult, ExecState } from "../../rpc/contract/schemas.ts";
+import { AdoptedProcess } from "./adopted_process.ts";
+import type { EventBuffer } from "../event_buffer.ts";
+import type { ExecRequest } from "./exec_process.ts";
+import { ExecProcess } from "./exec_process.ts";
+import type { ExecRecord } from "./exec_record.ts";
+import { removeExecRecord, writeExecRecord } from "./exec_record.ts";
+import type { ExitGate } from "../exit/exit_barrier.ts";
+import type { InitProcess } from "./init_process.ts";
+import type { ProcessExit } from "./init_states.ts";
+import { wrongState } from "./init_states.ts";
+import { killUnlessExited, unlessReaped } from "./signal.ts";
+import type { Watched } from "./signal.ts";
+import type { ProcessContext } from "./process_context.ts";
+import { onExit, unseenExit } from "../exit/exit_watch.ts";
+
+/** What {@linkcode Execs} are made with. */
+export interface ExecsOptions {
+  readonly context: ProcessContext;
+  readonly init: InitProcess;
+  readonly events: EventBuffer;
+  /** Each exec holds init's exit back until its own is published. */
+  readonly gate: () => ExitGate;
+}
+
+/** The execs of one container. */
+export class Execs {
+  readonly #options: ExecsOptions;
+  readonly #execs = new Map<string, ExecProcess>();
+  readonly #records = new Map<string, ExecRecord>();
+
+  constructor(options: ExecsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Answers an exec that has been started.
+   *
+   * @throws {NotFoundError} if there is none.
+   */
+  get(execId: string): ExecProcess {
+    const exec = this.#execs.get(execId);
+    // One that is being created has not happened yet for anybody else.
+    if (exec === undefined || exec.state.name === "creating") {
+      const { id } = this.#options.context.record;
+      throw new NotFoundError(`container ${id} has no exec ${execId}`, { data: { id, execId } });
+    }
+    return exec;
+  }
+
+  /** The execId of each pid. */
+  byPid(): Map<number, string> {
+    return new Map(Array.from(this.#execs.values(), (exec) => [exec.pid, exec.execId]));
+  }
+
+  /** The state of each. */
+  describe(): ExecState[] {
+    return Array.from(this.#execs.values()).flatMap(describeExec);
+  }
+
+  /**
+   * Takes an id for an exec to come.
+   *
+   * @throws {AlreadyExistsError} if it is taken.
+   * @throws {ResourceExhaustedError} if the daemon is too far behind.
+   */
+  add(execId: string): ExecProcess {
+    const { context, events } = this.#options;
+    const { id } = context.record;
+    if (this.#execs.has(execId)) {
+      throw new AlreadyExistsError(`container ${id} already has an exec ${execId}`, {
+        data: { id, execId },
+      });
+    }
+    if (events.full) {
+      throw new ResourceExhaustedError(
+        `container ${id} has too many events that the daemon has not taken`,
+        { data: { id } },
+      );
+    }
+    const exec = new ExecProcess(context, execId);
+    this.#execs.set(execId, exec);
+    return exec;
+  }
+
+  /** Gives the id of one that could not be started back. */
+  drop(exec: ExecProcess): void {
+    this.#execs.delete(exec.execId);
+  }
+
+  /** Starts one that was added. Nothing is left of it when it throws, but its id. */
+  async start(
+    exec: ExecProcess,
+    request: ExecRequest,
+  ): Promise<{ execId: string; pid: number }> {
+    const { init, events, context } = this.#options;
+    const gate = this.#options.gate();
+    init.check("exec");
+    const hold = gate.hold();
+    let watched: Watched;
+    try {
+      watched = await exec.start(request);
+    } catch (error) {
+      hold[Symbol.dispose]();
+      throw error;
+    }
+    const { execId, pid } = exec;
+    if (gate.passed) {
+      // Too late: after the exit of init nothing may be heard of the container's processes.
+      await killUnlessExited(pid, watched);
+      await exec.release();
+      throw wrongState(context.record.id, "exec in", init.state.name);
+    }
+    this.#record({
+      execId,
+      pid,
+      startTime: startTime(pid) ?? 0,
+      stdio: request.stdio,
+      ...numbered("startedSeq", events.next(1)),
+    });
+    events.publish({ type: "exec-added", pid, execId });
+    events.publish({ type: "exec-started", pid, execId });
+    onExit(watched, context.log, (exit) => this.#ended(exec, exit, hold));
+    if (init.state.name === "stopped") await killUnlessExited(pid, watched);
+    return { execId, pid };
+  }
+
+  /**
+   * Takes over an exec of a shim that has died. Its earlier events are for the caller to publish; its
+   * exit, if that was not recorded, follows.
+   */
+  async adopt(record: ExecRecord): Promise<void> {
+    const { context } = this.#options;
+    const exec = new ExecProcess(context, record.execId);
+    this.#execs.set(record.execId, exec);
+    this.#records.set(record.execId, record);
+    const process = record.exit !== undefined ? undefined : await AdoptedProcess.open(
+      record.pid,
+      context.poller,
+      // A zombie is fine too: it tells how it ended.
+      () => startTime(record.pid) === record.startTime,
+    );
+    exec.adopt(record, process);
+    if (record.exit !== undefined) {
+      exec.exited(record.exit);
+      exec.exit.resolve(record.exit);
+      return;
+    }
+    const hold = this.#options.gate().hold();
+    const ended = (exit: ProcessExit) => this.#ended(exec, exit, hold);
+    if (process !== undefined) onExit(process, context.log, ended);
+    else queueMicrotask(() => ended(unseenExit()));
+  }
+
+  #ended(exec: ExecProcess, exit: ProcessExit, hold: Disposable): void {
+    const { events } = this.#options;
+    exec.exited(exit);
+    const record = this.#records.get(exec.execId);
+    if (record !== undefined) {
+      this.#record({ ...record, exit, ...numbered("exitSeq", events.next()) });
+    }
+    events.publishExit(exec.pid, exit, exec.execId);
+    exec.exit.resolve(exit);
+    hold[Symbol.dispose]();
+  }
+
+  /** Only a shim that takes over misses what could not be written. */
+  #record(record: ExecRecord): void {
+    const { paths, log } = this.#options.context;
+    this.#records.set(record.execId, record);
+    try {
+      writeExecRecord(paths.dir, record);
+    } catch (error) {
+      log(`cannot record exec ${record.execId}: ${error}`);
+    }
+  }
+
+  /** Forgets one that has exited. */
+  async delete(execId: string): Promise<DeleteResult> {
+    const exec = this.get(execId);
+    const { state } = exec;
+    await exec.delete();
+    this.#execs.delete(execId);
+    this.#records.delete(execId);
+    removeExecRecord(this.#options.context.paths.dir, execId);
+    if (state.name !== "stopped") throw new Error("unreachable: only a stopped exec is deleted");
+    const { exitStatus, exitedAt } = state.exit;
+    return { pid: state.pid, exitStatus, exitedAt };
+  }
+
+  /** Kills every exec that runs. */
+  kill(): void {
+    for (const exec of this.#execs.values()) {
+      if (exec.state.name === "running") unlessReaped(() => exec.signal(SIGKILL));
+    }
+  }
+
+  /** Lets go of the stdio of all. */
+  async release(): Promise<void> {
+    await Promise.all(Array.from(this.#execs.values(), (exec) => exec.release()));
+  }
+}
+
+function numbered<N extends string>(name: N, seq: number | undefined): { [K in N]?: number } {
+  return (seq === undefined ? {} : { [name]: seq }) as { [K in N]?: number };
+}
+
+function describeExec({ execId, state }: ExecProcess): ExecState[] {
+  switch (state.name) {
+    case "running":
+      return [{ execId, pid: state.pid, status: "running" }];
+    case "stopped": {
+      const { exitStatus, exitedAt } = state.exit;
+      return [{ execId, pid: state.pid, status: "stopped", exitStatus, exitedAt }];
+    }
+    case "creating":
+    case "deleted":
+      return [];
+  }
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: MIT
+import { kill } from "../../linux/process/process.ts";
+import { execFifoPath, passExecFifo } from "../../oci/driver/exec_fifo.ts";
+import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
+import type { AdoptedProcess } from "./adopted_process.ts";
+import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
+import { findInit } from "./recover_init.ts";
+import { openIo } from "../stdio/open.ts";
+import type { Watched } from "./signal.ts";
+import type { InitAction, InitState, ProcessExit } from "./init_states.ts";
+import { nextState, wrongState } from "./init_states.ts";
+import { readPidFile } from "./pid_file.ts";
+import type { ProcessContext } from "./process_context.ts";
+import type { ProcessIo } from "../stdio/stdio.ts";
+import { stdioOptions } from "../stdio/stdio.ts";
+import { mountRootfs, unmountRootfs } from "../rootfs.ts";
+import { undoCreate } from "./rollback_create.ts";
+
+/** How often a pause is tried where the container does not freeze in the time it is given. */
+const MAX_PAUSE_ATTEMPTS = 10;
+
+/**
+ * A container and its init process: what has to be made for it and undone, and in which state it is.
+ * Callers hold the container's lock.
+ */
+export class InitProcess {
+  readonly #context: ProcessContext;
+  #state: InitState = { name: "none" };
+  #io: ProcessIo | undefined;
+  #adopted: AdoptedProcess | undefined;
+  readonly #ended = new AbortController();
+
+  constructor(context: ProcessContext) {
+    this.#context = context;
+  }
+
+  /** The current state. */
+  get state(): InitState {
+    return this.#state;
+  }
+
+  /** Init's pid; 0 where there is none yet. */
+  get pid(): number {
+    return "pid" in this.#state ? this.#state.pid : 0;
+  }
+
+  /** Its input and output, until it is deleted. */
+  get io(): ProcessIo | undefined {
+    return this.#io;
+  }
+
+  /** @throws {FailedPreconditionError} if `action` is not allowed in the current state. */
+  check(action: InitAction): void {
+    nextState(this.#context.record.id, this.#state.name, action);
+  }
+
+  /**
+   * Mounts the rootfs and creates the container. Answers the exit of its init, which may have
+   * happened already; undefined for one that a restore will start. On failure nothing is left.
+   */
+  async create(): Promise<Watched | undefined> {
+    const { record, paths } = this.#context;
+    this.check("create");
+    this.#state = { name: "creating" };
+    // Init can die before its pid is known.
+    using _kept = this.#context.reaper.keepUnclaimed();
+    try {
+      await mountRootfs(record.id, paths.rootfs, record.rootfs);
+      this.#io = openIo(record.stdio, paths.dir, "init.tty", this.#context.poller);
+      if (record.checkpoint !== undefined) {
+        this.#state = { name: "created", pid: 0 };
+        return undefined;
+      }
+      return await this.#make(this.#io);
+    } catch (error) {
+      const undone = await undoCreate(this.#context, { own: true, cause: error, io: this.#io });
+      this.#io = undefined;
+      this.#state = { name: "none" };
+      if (!undone && error instanceof BerthError) error.data["undone"] = false;
+      throw error;
+    }
+  }
+
+  /** Has the runtime create init, or restore it from a checkpoint. */
+  async #make(io: ProcessIo, imagePath?: string): Promise<Watched> {
+    const { record, paths, runc, reaper } = this.#context;
+    const request = {
+      id: record.id,
+      bundle: paths.dir,
+      pidFile: paths.initPid,
+      log: paths.log,
+      noPivot: record.noPivot,
+      ...stdioOptions(io),
+    };
+    if (imagePath === undefined) await runc.create(request);
+    else await runc.restore({ ...request, imagePath });
+    const pid = readPidFile(record.id, paths.initPid);
+    io.started();
+    this.#state = { name: "created", pid };
+    return { exited: reaper.watch(pid) };
+  }
+
+  /**
+   * Takes over what a shim that has died left: answers how init has ended, or what to watch for
+   * its end. A create that was cut short is undone.
+   */
+  async adopt(): Promise<{ readonly exit?: ProcessExit; readonly watched?: Watched }> {
+    const { record, paths, poller } = this.#context;
+    const found = await findInit(this.#context);
+    switch (found.name) {
+      case "none":
+        await this.#undoAdopted();
+        return {};
+      case "restorable":
+        this.#io = openIo(record.stdio, paths.dir, "init.tty", poller);
+        this.#state = { name: "created", pid: 0 };
+        return {};
+      case "stopped":
+        this.#io = new AdoptedStdio(record.stdio, false);
+        // It is stopped once its end is told.
+        this.#state = { name: "created", pid: found.pid };
+        return { exit: found.exit };
+      case "created":
+      case "running":
+      case "paused":
+        this.#io = new AdoptedStdio(record.stdio, true);
+        this.#state = { name: found.name, pid: found.pid };
+        return { watched: this.#watchAdopted(found.pid, found.process) };
+    }
+  }
+
+  async #undoAdopted(): Promise<void> {
+    if (await undoCreate(this.#context, { own: false })) return;
+    const { id } = this.#context.record;
+    throw new FailedPreconditionError(
+      `container ${id}: what is left of its create cannot be removed yet`,
+      { data: { id } },
+    );
+  }
+
+  #watchAdopted(pid: number, process: AdoptedProcess): Watched {
+    if (!isChild(pid)) {
+      this.#adopted = process;
+      return process;
+    }
+    process[Symbol.dispose]();
+    return { exited: this.#context.reaper.watch(pid) };
+  }
+
+  /**
+   * Signals init while it lives.
+   *
+   * @throws {LinuxError} ESRCH if it has been reaped, which is about to be told.
+   */
+  signal(signal: number): void {
+    if (this.#adopted !== undefined) this.#adopted.signal(signal);
+    // The kernel cannot give this pid to another process: it is our child, and not reaped yet.
+    else kill(this.pid, signal);
+  }
+
+  /**
+   * Starts the process. Answers the exit of an init that a restore has brought to life, which
+   * nobody watches yet.
+   */
+  async start(): Promise<Watched | undefined> {
+    this.check("start");
+    const { record, runc } = this.#context;
+    let watched: Watched | undefined;
+    if (record.checkpoint !== undefined) watched = await this.#restore(record.checkpoint);
+    else if (!await this.#startDirectly()) await runc.start(record.id);
+    const startedAt = new Date().toISOString();
+    const state = this.#state;
+    // It can have ended while the runtime was still on its way back.
+    if (state.name === "created") this.#state = { name: "running", pid: state.pid, startedAt };
+    else if (state.name === "stopped") {
+      const { exitedAt } = state.exit;
+      this.#state = { ...state, startedAt: exitedAt < startedAt ? exitedAt : startedAt };
+    }
+    return watched;
+  }
+
+  /** Starts it without the runtime. False where that is not to be, or did not work. */
+  async #startDirectly(): Promise<boolean> {
+    const { record, poller } = this.#context;
+    if (record.directStart !== true) return false;
+    const path = execFifoPath(record.runtimeRoot, record.id);
+    return await passExecFifo(path, this.pid, poller, this.#ended.signal);
+  }
+
+  async #restore(imagePath: string): Promise<Watched> {
+    const io = this.#io;
+    if (io === undefined) throw wrongState(this.#context.record.id, "restore", this.#state.name);
+    using _kept = this.#context.reaper.keepUnclaimed();
+    return await this.#make(io, imagePath);
+  }
+
+  /** Has every process of the container frozen, of which the caller takes note: {@linkcode frozen}. */
+  async pause(): Promise<void> {
+    this.check("pause");
+    for (let attempt = 1; !await this.#freeze(attempt); attempt++);
+  }
+
+  /** False if it is worth another attempt. */
+  async #freeze(attempt: number): Promise<boolean> {
+    try {
+      await this.#context.runc.pause(this.#context.record.id);
+      return true;
+    } catch (error) {
+      // runc gives a v1 freezer a fraction of a second, which on a busy machine may be too short.
+      const early = error instanceof RuntimeError && error.message.includes("unable to freeze");
+      if (!early || attempt === MAX_PAUSE_ATTEMPTS) throw error;
+      return false;
+    }
+  }
+
+  /** Has it thawed, of which the caller takes note: {@linkcode thawed}. */
+  async resume(): Promise<void> {
+    this.check("resume");
+    await this.#context.runc.resume(this.#context.record.id);
+  }
+
+  /** It was found frozen. Answers whether that is news, as it is not once it has ended. */
+  frozen(): boolean {
+    if (this.#state.name !== "running") return false;
+    this.#state = { ...this.#state, name: "paused" };
+    return true;
+  }
+
+  /** It was found not to be frozen. Answers whether that is news. */
+  thawed(): boolean {
+    if (this.#state.name !== "paused") return false;
+    this.#state = { ...this.#state, name: "running" };
+    return true;
+  }
+
+  /** Init has ended. */
+  exited(exit: ProcessExit): void {
+    this.check("exit");
+    this.#ended.abort();
+    const startedAt = "startedAt" in this.#state ? this.#state.startedAt : undefined;
+    this.#state = {
+      name: "stopped",
+      pid: this.pid,
+      exit,
+      ...(startedAt === undefined ? {} : { startedAt }),
+    };
+    try {
+      this.#io?.exited();
+    } catch (error) {
+      // That it has ended is told whatever becomes of its stdio.
+      this.#context.log(`stdio of the ended process ${this.pid}: ${error}`);
+    }
+  }
+
+  /** Removes the container from the OCI runtime and unmounts its rootfs. Can be done again. */
+  async delete(): Promise<void> {
+    this.check("delete");
+    const { record, paths, runc } = this.#context;
+    // With force it is no error that the runtime does not know it (any more).
+    await runc.delete(record.id, { force: true });
+    await unmountRootfs(record.id, paths.rootfs, record.rootfs);
+    await this.#io?.close();
+    this.#io = undefined;
+    if (this.#state.name === "stopped") this.#state = { ...this.#state, name: "deleted" };
+  }
+
+  /** Lets go of its stdio without touching the container. */
+  async release(): Promise<void> {
+    this.#adopted?.[Symbol.dispose]();
+    await this.#io?.close();
+    this.#io = undefined;
+  }
+}
+
+/** Whether it is this process that will reap it. */
+function isChild(pid: number): boolean {
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    return new RegExp(`^PPid:\\s+${Deno.pid}$`, "m").test(status);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+import { RuntimeError } from "../../rpc/errors.ts";
+
+/**
+ * Reads the pid that the OCI runtime wrote.
+ *
+ * @throws {RuntimeError} if it wrote none, though it said that it had succeeded.
+ */
+export function readPidFile(id: string, path: string): number {
+  const pid = tryReadPidFile(path);
+  if (pid === undefined) {
+    throw new RuntimeError(`the OCI runtime wrote no pid of container ${id} to ${path}`, {
+      data: { id },
+    });
+  }
+  return pid;
+}
+
+/** As {@linkcode readPidFile}; undefined if there is none. */
+export function tryReadPidFile(path: string): number | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  const pid = Number(text.trim());
+  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+}
+
+/** Removes a file that may be gone already. */
+export function removeFile(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

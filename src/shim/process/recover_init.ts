@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+import { sleep } from "../../linux/event_loop/timer.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
+import { AdoptedProcess } from "./adopted_process.ts";
+import { readExitRecord } from "../exit/exit_record.ts";
+import type { ProcessExit } from "./init_states.ts";
+import { removeFile, tryReadPidFile } from "./pid_file.ts";
+import type { ProcessContext } from "./process_context.ts";
+import { unseenExit } from "../exit/exit_watch.ts";
+
+/** How long apart, in milliseconds, init is looked at that is about to execute its program. */
+const PASSED_WITHIN = [1, 5, 20, 50, 100, 200, 400, 800];
+
+/** What a shim that has died left of a container's init. */
+export type FoundInit =
+  /** No container: its create was cut short. */
+  | { readonly name: "none" }
+  /** A container that a restore will bring to life. */
+  | { readonly name: "restorable" }
+  /** A process that was held while the runtime vouched for it. */
+  | {
+    readonly name: "created" | "running" | "paused";
+    readonly pid: number;
+    readonly process: AdoptedProcess;
+  }
+  | { readonly name: "stopped"; readonly pid: number; readonly exit: ProcessExit };
+
+/**
+ * Finds out what a shim that has died left of init, without changing it.
+ *
+ * @throws {RuntimeError} if the runtime has to be asked and fails.
+ */
+export async function findInit(context: ProcessContext): Promise<FoundInit> {
+  const { record, paths, runc, poller } = context;
+  const pid = tryReadPidFile(paths.initPid);
+  const recorded = readExitRecord(paths.exitRecord, record.instance);
+  if (recorded !== undefined) {
+    const { instance: _, pid: exitPid, ...exit } = recorded;
+    return { name: "stopped", pid: exitPid, exit };
+  }
+  if (pid === undefined) return { name: record.checkpoint === undefined ? "none" : "restorable" };
+  let status = "";
+  // Where the runtime says that it is alive it has compared its start time.
+  const lives = async () => {
+    status = (await runc.state(record.id))?.status ?? "";
+    return isAlive(status);
+  };
+  const process = await AdoptedProcess.open(pid, poller, lives);
+  if (process !== undefined && isAlive(status)) {
+    const name = status === "created" && await finishStart(record, pid) ? "running" : status;
+    return { name, pid, process };
+  }
+  if ((status === "" ? await runc.state(record.id) : { status })?.status === "stopped") {
+    return { name: "stopped", pid, exit: unseenExit() };
+  }
+  return { name: "none" };
+}
+
+/**
+ * Whether the start of an init that the runtime calls created was only not brought to its end, which
+ * is done then.
+ */
+async function finishStart(
+  { id, runtimeRoot, directStart }: BundleRecord,
+  pid: number,
+): Promise<boolean> {
+  if (directStart !== true) return false;
+  const path = execFifoPath(runtimeRoot, id);
+  let passage = fifoPassage(path, pid);
+  for (const delay of PASSED_WITHIN) {
+    if (passage !== "passing") break;
+    await sleep(delay);
+    passage = fifoPassage(path, pid);
+  }
+  if (passage !== "passed") return false;
+  removeFile(path);
+  return true;
+}
+
+function isAlive(status: string): status is "created" | "running" | "paused" {
+  return status === "created" || status === "running" || status === "paused";
+}

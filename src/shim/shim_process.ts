@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+import { Poller } from "../linux/fd/poller.ts";
+import type { Reaper } from "../linux/process/reaper.ts";
+import { FailedPreconditionError } from "../rpc/errors.ts";
+import { dial } from "../rpc/transport/dial.ts";
+import type { Peer } from "../rpc/peer/peer.ts";
+import { PROTOCOL, VERSION } from "../version.ts";
+import { checked } from "./api/methods.ts";
+import { ServedBundle } from "./bundle_server.ts";
+import type { ShimLog } from "./shim_log.ts";
+
+/** What a {@linkcode ShimHost} is made with. */
+export interface ShimHostOptions {
+  readonly reaper: Reaper;
+  readonly log: ShimLog;
+  /** Called once, when this process has nothing to serve any more. */
+  readonly onDone: () => void;
+}
+
+/**
+ * One shim process: the bundles that it serves, and the connection to the daemon that it waits on
+ * while it serves none. It is done when both are gone.
+ */
+export class ShimHost {
+  readonly #options: ShimHostOptions;
+  readonly #poller = new Poller();
+  readonly #bundles = new Map<string, ServedBundle>();
+  #control: Peer | undefined;
+  #closing: Promise<unknown> = Promise.resolve();
+  #done = false;
+
+  constructor(options: ShimHostOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it serves any bundle. */
+  get serving(): boolean {
+    return this.#bundles.size > 0;
+  }
+
+  /**
+   * Dials the daemon at `path`, which may then call `shim.serve`.
+   *
+   * @throws {UnavailableError} if no daemon listens there.
+   */
+  async connect(path: string): Promise<void> {
+    const handlers = checked({
+      "shim.connect": () => ({ pid: Deno.pid, version: VERSION, protocol: PROTOCOL, instance: "" }),
+      "shim.serve": (params) => this.serve(params.bundle as string, params.adopt === true),
+    });
+    this.#control = await dial(path, { handlers, onClose: () => this.#controlClosed() });
+  }
+
+  #controlClosed(): void {
+    this.#control = undefined;
+    for (const bundle of this.#bundles.values()) bundle.checkDirectory();
+    this.#leaveIfDone();
+  }
+
+  /**
+   * Serves `bundle` from now on.
+   *
+   * @throws {FailedPreconditionError} if it is served already or is no bundle.
+   */
+  async serve(bundle: string, adopt: boolean): Promise<{ pid: number }> {
+    if (this.#bundles.has(bundle)) {
+      throw new FailedPreconditionError(`this shim already serves ${bundle}`);
+    }
+    const { reaper, log } = this.#options;
+    const served: ServedBundle = new ServedBundle({
+      dir: bundle,
+      reaper,
+      poller: this.#poller,
+      host: {
+        exit: (reuse) => this.#exit(served, reuse),
+        serve: (other, adoptOther) => this.serve(other, adoptOther),
+      },
+      onLeft: () => this.#left(served),
+    });
+    this.#bundles.set(bundle, served);
+    if (this.#bundles.size === 1) log.redirect(served.paths.shimLog);
+    try {
+      await served.open(adopt);
+    } catch (error) {
+      await served.leave();
+      throw error;
+    }
+    return { pid: Deno.pid };
+  }
+
+  async #exit(served: ServedBundle, reuse: boolean): Promise<{ reused: boolean }> {
+    if (!served.service.idle) {
+      const { id } = served.service.record;
+      throw new FailedPreconditionError(
+        `the shim cannot leave container ${id}: it is ${served.service.state().status}`,
+        { data: { id } },
+      );
+    }
+    await served.leave();
+    const reused = reuse && !this.#done && !this.serving && this.#control !== undefined &&
+      this.#options.reaper.children() === 0;
+    // Without reuse it leaves although the daemon is there.
+    if (!reused && !this.serving) this.#finish();
+    return { reused };
+  }
+
+  #left(served: ServedBundle): void {
+    this.#bundles.delete(served.paths.dir);
+    this.#closing = Promise.all([this.#closing, served.closed]);
+    if (!this.serving) this.#options.log.restore();
+    this.#leaveIfDone();
+  }
+
+  #leaveIfDone(): void {
+    if (!this.serving && this.#control === undefined) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#closing.then(() => this.#options.onDone());
+  }
+}

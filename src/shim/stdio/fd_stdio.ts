@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+import {
+  close,
+  O_APPEND,
+  O_CREAT,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_WRONLY,
+  open,
+  setNonblocking,
+} from "../../linux/fd/fd.ts";
+import { isFifo } from "../../linux/fd/fifo.ts";
+import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
+import type { Stdio } from "../../oci/bundle_layout.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
+import { HeldFifo } from "./fifo_keepalive.ts";
+import type { ProcessIo, StdioFds } from "./stdio.ts";
+
+/**
+ * Stdio without a terminal: the process gets the client's FIFO or file itself, so no byte passes
+ * through the shim.
+ *
+ * An output FIFO is given to the process open for reading too: then there always is a reader and
+ * a process never gets SIGPIPE, even when shim and client are both gone. What it wrote last stays
+ * in the FIFO after it has exited because the shim has the writing end open as well.
+ */
+export class FdStdio implements ProcessIo {
+  readonly fds: StdioFds;
+  readonly consoleSocket = undefined;
+  /** What is only open to be given away. */
+  #given: number[] = [];
+  /** Keeps stdin from ending when a client detaches. */
+  #stdinHold: number | undefined;
+  readonly #outputs = new Map<string, HeldFifo>();
+
+  private constructor(stdio: Stdio) {
+    try {
+      const stdin = this.#openStdin(stdio.stdin);
+      const stdout = this.#openOutput("stdout", stdio.stdout);
+      const stderr = stdio.stderr === stdio.stdout
+        ? stdout
+        : this.#openOutput("stderr", stdio.stderr);
+      this.fds = { stdin, stdout, stderr };
+    } catch (error) {
+      this.#closeGiven();
+      this.closeStdin();
+      for (const output of this.#outputs.values()) output.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Opens all three.
+   *
+   * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
+   */
+  static open(stdio: Stdio): FdStdio {
+    return new FdStdio(stdio);
+  }
+
+  started(): void {
+    this.#closeGiven();
+  }
+
+  exited(): void {
+    this.closeStdin();
+    for (const output of this.#outputs.values()) output.exited();
+  }
+
+  closeStdin(): void {
+    if (this.#stdinHold !== undefined) close(this.#stdinHold);
+    this.#stdinHold = undefined;
+  }
+
+  resize(): boolean {
+    return false;
+  }
+
+  async close(): Promise<void> {
+    this.#closeGiven();
+    this.closeStdin();
+    await Promise.all(Array.from(this.#outputs.values(), (output) => output.close()));
+  }
+
+  #closeGiven(): void {
+    for (const fd of this.#given) close(fd);
+    this.#given = [];
+  }
+
+  #give(fd: number): number {
+    this.#given.push(fd);
+    return fd;
+  }
+
+  #openStdin(path: string): number {
+    if (path === "") return this.#give(open("/dev/null", O_RDONLY));
+    const { reading, writing } = openStdinFifo(path, 0);
+    this.#stdinHold = writing;
+    return this.#give(reading);
+  }
+
+  #openOutput(name: "stdout" | "stderr", target: string): number {
+    if (target === "") return this.#give(open("/dev/null", O_WRONLY));
+    const file = filePath(target);
+    if (file !== undefined) return this.#give(openOutputFile(name, file));
+    checkFifo(name, target);
+    const fd = this.#give(open(target, O_RDWR));
+    this.#outputs.set(target, HeldFifo.open(target));
+    return fd;
+  }
+}
+
+/** Opens the file of an output target to append to it. Never waits, as it would for a FIFO. */
+export function openOutputFile(name: string, path: string): number {
+  let fd: number;
+  try {
+    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw invalid(name, `cannot be opened: ${message}`, error);
+  }
+  if (isFifo(`/proc/self/fd/${fd}`)) {
+    close(fd);
+    throw invalid(name, `${path} is a FIFO: name it without ${FILE_PREFIX}`);
+  }
+  setNonblocking(fd, false);
+  return fd;
+}
+
+/**
+ * Opens both ends of a stdin FIFO without waiting for a writer.
+ *
+ * @param flags added to the reading end's.
+ */
+export function openStdinFifo(path: string, flags: number): { reading: number; writing: number } {
+  checkFifo("stdin", path);
+  // Open for both never waits (fifo(7)), and while it is open neither do the other two.
+  const both = open(path, O_RDWR | O_NONBLOCK);
+  try {
+    const writing = open(path, O_WRONLY | O_NONBLOCK);
+    try {
+      return { reading: open(path, O_RDONLY | flags), writing };
+    } catch (error) {
+      close(writing);
+      throw error;
+    }
+  } finally {
+    close(both);
+  }
+}
+
+/** @throws {InvalidParamsError} naming the stdio if there is no FIFO at `path`. */
+export function checkFifo(name: string, path: string): void {
+  let fifo: boolean;
+  try {
+    fifo = isFifo(path);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw invalid(name, `cannot be looked at: ${message}`, error);
+  }
+  if (!fifo) throw invalid(name, `${path} is not an existing FIFO`);
+}
+
+function invalid(name: string, message: string, cause?: unknown): InvalidParamsError {
+  return new InvalidParamsError(`${name}: ${message}`, [{ path: name, message }], { cause });
+}

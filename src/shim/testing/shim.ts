@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+import type { Peer } from "../../rpc/peer/peer.ts";
+import { Server } from "../../rpc/transport/server.ts";
+import type { TestArea } from "./bundle.ts";
+
+const MAIN = new URL("../main.ts", import.meta.url).pathname;
+
+/** A shim process and the daemon's end of its control connection. */
+export class TestShim implements AsyncDisposable {
+  /** The daemon's end. */
+  readonly control: Peer;
+  readonly #process: Deno.ChildProcess;
+  readonly #server: Server;
+
+  private constructor(server: Server, process: Deno.ChildProcess, control: Peer) {
+    this.#server = server;
+    this.#process = process;
+    this.control = control;
+  }
+
+  /** Starts one that dials a socket of this name. */
+  static async start(area: TestArea, name = "shims"): Promise<TestShim> {
+    const path = `${area.dir}/${name}.sock`;
+    const { promise, resolve } = Promise.withResolvers<Peer>();
+    const server = await Server.listen(path, { handlers: {}, onConnect: resolve });
+    const process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", MAIN, "serve", "--control", path],
+      stdin: "null",
+      stdout: "null",
+    }).spawn();
+    return new TestShim(server, process, await promise);
+  }
+
+  /** Its pid. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** Settles when it has ended. */
+  get ended(): Promise<Deno.CommandStatus> {
+    return this.#process.status;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server[Symbol.asyncDispose]();
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // Ended already, as most tests want it to.
+    }
+    await this.#process.status;
+  }
+}
