@@ -15,7 +15,7 @@ export class BareRunc implements Engine, AsyncDisposable {
   readonly #runc: string;
   readonly #dir: string;
   // Deno.Command is in use too, and a Reaper that takes every exit would take its children's.
-  readonly #reaper = Reaper.start({ steal: false });
+  readonly #reaper = Reaper.start({ reapAll: false });
   readonly #poller = new Poller();
   readonly #pidfds = new Map<string, Pidfd>();
 

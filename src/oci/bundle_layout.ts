@@ -4,7 +4,7 @@
 export const BUNDLE_FORMAT = 1;
 
 /** The stdio of a process as given: FIFO path, `file:///path`, or `""` for nothing. */
-export interface Stdio {
+export interface StdioPaths {
   readonly stdin: string;
   readonly stdout: string;
   readonly stderr: string;
@@ -31,7 +31,7 @@ export interface BundleRecord {
   readonly runtime: string;
   /** The runtime's `--root`. */
   readonly runtimeRoot: string;
-  readonly stdio: Stdio;
+  readonly stdio: StdioPaths;
   readonly rootfs: readonly RootfsMountRecord[];
   readonly noPivot: boolean;
   /** Whether the runtime is runc itself and start need not run it; see `exec_fifo.ts`. */

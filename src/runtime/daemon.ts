@@ -13,9 +13,9 @@ import type { Config } from "./config/config.ts";
 import { daemonMethods } from "./methods.ts";
 import type { Monitor } from "./monitors/monitor.ts";
 import { OomMonitor } from "./monitors/oom_monitor.ts";
-import type { RuntimeObserver } from "./observability/observer.ts";
-import { Runtime } from "./runtime.ts";
-import { Subscribers } from "./events/subscription_registry.ts";
+import type { DaemonHooks } from "./observability/hooks.ts";
+import { ContainerManager } from "./container_manager.ts";
+import { SubscriptionRegistry } from "./events/subscription_registry.ts";
 
 /** How long a stopping daemon waits for calls that are under way, in milliseconds. */
 const STOP_GRACE = 10_000;
@@ -29,7 +29,7 @@ export interface DaemonOptions {
   /** Command that runs this berth. */
   readonly self: () => readonly string[];
   /** Counts what happens; the metrics endpoint serves it. */
-  readonly observer: RuntimeObserver;
+  readonly observer: DaemonHooks;
   /** Watch every container, beside the daemon's own monitor of OOM kills. */
   readonly monitors: readonly Monitor[];
   /** Done once the state directory is this daemon's, and before anybody can connect. */
@@ -38,11 +38,11 @@ export interface DaemonOptions {
 
 /** The daemon: the runtime behind its socket. */
 export class Daemon implements AsyncDisposable {
-  readonly runtime: Runtime;
-  readonly subscribers: Subscribers;
+  readonly runtime: ContainerManager;
+  readonly subscribers: SubscriptionRegistry;
   readonly #reaper: Reaper;
   readonly #oom: OomMonitor;
-  readonly #observer: RuntimeObserver;
+  readonly #observer: DaemonHooks;
   #server: Server | undefined;
   #stopping = false;
   #underWay = 0;
@@ -50,11 +50,11 @@ export class Daemon implements AsyncDisposable {
 
   private constructor(
     parts: {
-      runtime: Runtime;
-      subscribers: Subscribers;
+      runtime: ContainerManager;
+      subscribers: SubscriptionRegistry;
       reaper: Reaper;
       oom: OomMonitor;
-      observer: RuntimeObserver;
+      observer: DaemonHooks;
     },
   ) {
     this.runtime = parts.runtime;
@@ -78,7 +78,7 @@ export class Daemon implements AsyncDisposable {
     const reaper = opened.use(Reaper.start({ subreaper: true }));
     const oom = opened.use(new OomMonitor());
     const runtime = opened.use(
-      await Runtime.open({
+      await ContainerManager.open({
         config,
         reaper,
         self,
@@ -87,8 +87,8 @@ export class Daemon implements AsyncDisposable {
         onEvent: logEvent,
       }),
     );
-    const subscribers = new Subscribers(runtime.events.journal);
-    runtime.events.listen(() => subscribers.wake());
+    const subscribers = new SubscriptionRegistry(runtime.events.journal);
+    runtime.events.addListener(() => subscribers.wake());
     const daemon = new Daemon({ runtime, subscribers, reaper, oom, observer });
     await options.beforeListen?.(daemon);
     const methods = daemonMethods({

@@ -8,7 +8,7 @@ import { ConfigError, loadConfig } from "./config/config.ts";
 import type { Config } from "./config/config.ts";
 import { Daemon } from "./daemon.ts";
 import { DaemonLog } from "./observability/log.ts";
-import { observers } from "./observability/observer.ts";
+import { combineHooks } from "./observability/hooks.ts";
 import { programPath, selfShimCommand } from "./process/self_command.ts";
 import { ServiceManager } from "./process/service_manager.ts";
 import { systemdUnit } from "./process/systemd_unit.ts";
@@ -71,7 +71,7 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
   await using daemon = await Daemon.start({
     config,
     self: selfShimCommand,
-    observer: observers([
+    observer: combineHooks([
       ...(metrics === undefined ? [] : [metrics]),
       ...(telemetryEnabled() ? [new Spans()] : []),
     ]),

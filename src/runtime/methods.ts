@@ -6,13 +6,13 @@ import { InvalidParamsError } from "../rpc/errors.ts";
 import type { Implementation } from "../rpc/contract/bind.ts";
 import { describe, stdioIssues } from "./container/create_params.ts";
 import type { DaemonInfo } from "./daemon_info.ts";
-import type { Runtime } from "./runtime.ts";
-import type { Subscribers } from "./events/subscription_registry.ts";
+import type { ContainerManager } from "./container_manager.ts";
+import type { SubscriptionRegistry } from "./events/subscription_registry.ts";
 
 /** What the methods work on. */
 export interface MethodsContext {
-  readonly runtime: Runtime;
-  readonly subscribers: Subscribers;
+  readonly runtime: ContainerManager;
+  readonly subscribers: SubscriptionRegistry;
   readonly info: () => DaemonInfo;
 }
 
@@ -24,7 +24,7 @@ export function daemonMethods(
     "daemon.info": info,
     "container.create": async (params) => {
       const container = await runtime.create(params);
-      return { id: container.id, pid: container.mirror.pid, bundle: container.bundle.paths.dir };
+      return { id: container.id, pid: container.processes.pid, bundle: container.bundle.paths.dir };
     },
     "container.start": ({ id }) => runtime.get(id).call("shim.start", {}),
     "container.state": ({ id }) => runtime.get(id).state(),
@@ -62,7 +62,7 @@ export function daemonMethods(
     "container.deleteProcess": async ({ id, execId }) => {
       const container = runtime.get(id);
       const result = await container.call("shim.delete", { execId });
-      container.mirror.forget(execId);
+      container.processes.forget(execId);
       return result;
     },
     "container.resizePty": ({ id, ...rest }) => runtime.get(id).call("shim.resizePty", rest),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { statOrNothing } from "../linux/fs/stat.ts";
-import { Runc } from "../oci/driver/oci_runtime.ts";
+import { tryStat } from "../linux/fs/try_stat.ts";
+import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import type { RuntimeVersion } from "../oci/driver/runtime_output.ts";
 import type { Spawn } from "../oci/driver/spawn.ts";
 
@@ -9,7 +9,7 @@ import type { Spawn } from "../oci/driver/spawn.ts";
 const ELF_MAGIC = "\x7fELF";
 
 /** What is known of a runtime. */
-export interface KnownRuntime {
+export interface ProbedRuntime {
   /** The file that it is: its path and what changes when another takes its place. */
   readonly file: string;
   /** Whether that is no script. */
@@ -24,9 +24,9 @@ export interface KnownRuntime {
  * What is known of the OCI runtimes in use. They are asked in the background, so that nothing waits
  * for one; a file that was replaced is asked again.
  */
-export class KnownRuntimes {
+export class RuntimeProbe {
   readonly #spawn: Spawn;
-  readonly #known = new Map<string, KnownRuntime>();
+  readonly #known = new Map<string, ProbedRuntime>();
 
   /** Starts the runtimes with `spawn`. */
   constructor(spawn: Spawn) {
@@ -50,13 +50,13 @@ export class KnownRuntimes {
   }
 
   /** Answers what is known of the runtime `command`, and asks it unless that was done. */
-  look(command: string): KnownRuntime {
+  probe(command: string): ProbedRuntime {
     const found = this.#find(command);
     this.#ask(command, found);
     return found;
   }
 
-  #find(command: string): KnownRuntime {
+  #find(command: string): ProbedRuntime {
     const path = findExecutable(command);
     const file = identityOf(path);
     const before = this.#known.get(command);
@@ -66,10 +66,10 @@ export class KnownRuntimes {
     return found;
   }
 
-  #ask(command: string, known: KnownRuntime): void {
+  #ask(command: string, known: ProbedRuntime): void {
     if (known.asked) return;
     known.asked = true;
-    const runtime = new Runc({ command, root: "/", spawn: this.#spawn });
+    const runtime = new OciRuntime({ command, root: "/", spawn: this.#spawn });
     runtime.version().then((version) => {
       known.version = version;
     }, (error) => {
@@ -86,13 +86,13 @@ function findExecutable(command: string): string {
   if (command.includes("/")) return command;
   for (const dir of (Deno.env.get("PATH") ?? "").split(":")) {
     const path = `${dir}/${command}`;
-    if (statOrNothing(path)?.isFile) return path;
+    if (tryStat(path)?.isFile) return path;
   }
   return command;
 }
 
 function identityOf(path: string): string {
-  const found = statOrNothing(path);
+  const found = tryStat(path);
   return `${path} ${found?.dev} ${found?.ino} ${found?.size} ${found?.mtime?.getTime()}`;
 }
 

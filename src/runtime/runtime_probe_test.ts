@@ -3,23 +3,23 @@ import assert from "node:assert/strict";
 import { findCommand } from "../../scripts/system_packages.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { sleep } from "../linux/event_loop/timer.ts";
-import { KnownRuntimes } from "./runtime_probe.ts";
+import { RuntimeProbe } from "./runtime_probe.ts";
 
 async function withRuntimes(
-  test: (runtimes: KnownRuntimes, dir: string) => Promise<void>,
+  test: (runtimes: RuntimeProbe, dir: string) => Promise<void>,
 ): Promise<void> {
   const dir = Deno.makeTempDirSync();
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   try {
-    await test(new KnownRuntimes((argv, options) => reaper.spawn(argv, options)), dir);
+    await test(new RuntimeProbe((argv, options) => reaper.spawn(argv, options)), dir);
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
 }
 
-async function versionOf(runtimes: KnownRuntimes, command: string): Promise<string> {
+async function versionOf(runtimes: RuntimeProbe, command: string): Promise<string> {
   for (const end = performance.now() + 10_000; performance.now() < end;) {
-    runtimes.look(command);
+    runtimes.probe(command);
     const version = runtimes.version(command);
     if (version !== undefined) return version;
     await sleep(5);
@@ -75,7 +75,7 @@ Deno.test("a file that was replaced is asked again", () =>
 Deno.test("one that is not there is not known, until it is there", () =>
   withRuntimes(async (runtimes, dir) => {
     const path = `${dir}/runc`;
-    assert.equal(runtimes.look(path).version, undefined);
+    assert.equal(runtimes.probe(path).version, undefined);
     assert.equal(runtimes.isRunc(path), false);
     replace(path, (draft) => Deno.writeTextFileSync(draft, "#!/bin/sh\necho late version 1\n"));
     assert.equal(await versionOf(runtimes, path), "1");

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-import type { EventBuffer, EventDraft } from "./event_buffer.ts";
+import type { EventBuffer, ShimEventDraft } from "./event_buffer.ts";
 import type { ExecRecord } from "./process/exec_record.ts";
 import { readExecRecords } from "./process/exec_record.ts";
 import type { Execs } from "./process/execs.ts";
 import type { InitProcess } from "./process/init_process.ts";
 import type { ProcessExit } from "./process/init_states.ts";
-import type { Watched } from "./process/signal.ts";
+import type { ProcessHandle } from "./process/signal.ts";
 import type { ProcessContext } from "./process/process_context.ts";
 
 /** What {@linkcode adoptBundle} fills with what it finds. */
@@ -15,7 +15,7 @@ export interface AdoptOptions {
   readonly execs: Execs;
   readonly events: EventBuffer;
   /** Waits for the exit of an init that lives. */
-  readonly watchInit: (watched: Watched) => void;
+  readonly watchInit: (watched: ProcessHandle) => void;
   /** Takes note of the exit of an init that does not. */
   readonly initEnded: (exit: ProcessExit) => void;
 }
@@ -30,7 +30,7 @@ const CREATE_SEQ = 1, START_SEQ = 2;
  */
 export async function adoptBundle(options: AdoptOptions): Promise<void> {
   const { context, init, execs, events } = options;
-  events.hold();
+  events.pause();
   const found = await init.adopt();
   if (init.state.name === "none") return;
   const records = readExecRecords(context.paths.dir);
@@ -45,8 +45,8 @@ export async function adoptBundle(options: AdoptOptions): Promise<void> {
 }
 
 /** The events that were, or should have been, published of execs, in their order. */
-function eventsOf(records: readonly ExecRecord[]): [was: number | undefined, EventDraft][] {
-  const events: [number | undefined, EventDraft][] = [];
+function eventsOf(records: readonly ExecRecord[]): [was: number | undefined, ShimEventDraft][] {
+  const events: [number | undefined, ShimEventDraft][] = [];
   for (const { execId, pid, startedSeq, exit, exitSeq } of records) {
     events.push([startedSeq === undefined ? undefined : startedSeq - 1, {
       type: "exec-added",

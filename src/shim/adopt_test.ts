@@ -112,7 +112,7 @@ Deno.test("an adopted container that has just ended can be deleted, though nobod
   await served.serve(false);
   const { pid } = await served.call("shim.create") as { pid: number };
   await served.kill();
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   using poller = new Poller();
   const service = new ShimService({ bundleDir: served.paths.dir, reaper, poller, log: () => {} });
   await service.adopt();

@@ -7,7 +7,7 @@ import type { BundlePaths, ShimRecord } from "../oci/bundle_layout.ts";
 import { bundlePaths, writeJsonAtomic } from "../oci/bundle_layout.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
-import type { HostMethods } from "./api/methods.ts";
+import type { ShimProcessMethods } from "./api/methods.ts";
 import { shimHandlers } from "./api/methods.ts";
 import { removeFile } from "./process/pid_file.ts";
 import { ShimService } from "./service.ts";
@@ -19,23 +19,23 @@ const CREATE_WITHIN = 30_000;
 /** How long a caller may keep its connection after the bundle was left, in milliseconds. */
 const DRAIN_WITHIN = 1000;
 
-/** What a {@linkcode ServedBundle} is made with. */
-export interface ServedBundleOptions {
+/** What a {@linkcode BundleServer} is made with. */
+export interface BundleServerOptions {
   readonly dir: string;
   readonly reaper: Reaper;
   readonly poller: Poller;
-  readonly host: HostMethods;
+  readonly shimProcess: ShimProcessMethods;
   /** Called once, when the bundle is not served any more. */
   readonly onLeft: () => void;
 }
 
 /** One bundle that this process serves: its service behind its socket. */
-export class ServedBundle {
+export class BundleServer {
   /** The bundle's files. */
   readonly paths: BundlePaths;
   /** What answers on its socket. */
   readonly service: ShimService;
-  readonly #options: ServedBundleOptions;
+  readonly #options: BundleServerOptions;
   readonly #inode: number | null;
   #server: Server | undefined;
   #timer: Disposable | undefined;
@@ -45,7 +45,7 @@ export class ServedBundle {
   closed: Promise<void> = Promise.resolve();
 
   /** @throws {FailedPreconditionError} if `dir` is no bundle of this format. */
-  constructor(options: ServedBundleOptions) {
+  constructor(options: BundleServerOptions) {
     const { dir, reaper, poller } = options;
     this.#options = options;
     this.paths = bundlePaths(dir);
@@ -64,7 +64,7 @@ export class ServedBundle {
     if (adopt) await this.service.adopt();
     this.#server = await Server.listen(this.paths.shimSocket, {
       mode: 0o600,
-      handlers: shimHandlers(this.service, this.#options.host),
+      handlers: shimHandlers(this.service, this.#options.shimProcess),
       onDisconnect: () => this.checkDirectory(),
       onError: (message, error) => appendLog(this.paths.shimLog, `${message}: ${error}`),
     });

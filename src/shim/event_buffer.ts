@@ -3,7 +3,7 @@ import type { ShimEvent } from "../rpc/contract/shim.ts";
 import type { ProcessExit } from "./process/init_states.ts";
 
 /** An event before it has its number and time. */
-export type EventDraft = Omit<ShimEvent, "seq" | "timestamp">;
+export type ShimEventDraft = Omit<ShimEvent, "seq" | "timestamp">;
 
 /** One call of the OCI runtime that has ended. */
 export interface RuntimeCall {
@@ -13,7 +13,7 @@ export interface RuntimeCall {
 }
 
 /** What a subscriber is told; must not throw. */
-export interface ShimListener {
+export interface EventListener {
   /** Each event, in order. */
   event(event: ShimEvent): void;
   /** Each call of the OCI runtime, when it has ended. */
@@ -40,7 +40,7 @@ export class EventBuffer {
   #kept: ShimEvent[] = [];
   /** Events are held back while it is not known how far the daemon is. */
   #held: HeldEvent[] | undefined;
-  readonly #listeners = new Set<ShimListener>();
+  readonly #listeners = new Set<EventListener>();
 
   /** Number of the last event; 0 before the first. */
   get latest(): number {
@@ -56,7 +56,7 @@ export class EventBuffer {
    * Holds events back until the first {@linkcode subscribe}, which says how far another shim's
    * numbers have gone: this one's go on above.
    */
-  hold(): void {
+  pause(): void {
     this.#held ??= [];
   }
 
@@ -71,7 +71,7 @@ export class EventBuffer {
    * @param was the number that an earlier shim has published it with, or would have: if the
    *   daemon has that, it is not published again. Only while held back.
    */
-  publish(draft: EventDraft, was?: number): void {
+  publish(draft: ShimEventDraft, was?: number): void {
     const event = { timestamp: new Date().toISOString(), ...draft };
     if (this.#held !== undefined) this.#held.push({ event, was });
     else this.#add(event);
@@ -94,7 +94,7 @@ export class EventBuffer {
   }
 
   /** Hands every kept event after `after` to `listener` at once, then each new one. */
-  subscribe(after: number, listener: ShimListener): Disposable {
+  subscribe(after: number, listener: EventListener): Disposable {
     this.#release(after);
     for (const event of this.#kept) {
       if (event.seq > after) listener.event(event);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { setProcessName } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
-import { ShimHost } from "./shim_process.ts";
+import { ShimProcess } from "./shim_process.ts";
 import { ShimLog } from "./shim_log.ts";
 
 const USAGE = "usage: berth shim serve --control PATH";
@@ -28,7 +28,7 @@ export async function runShim(args: readonly string[]): Promise<void> {
     event.preventDefault();
     console.error("berth shim: this should not have happened:", event.error);
   });
-  const host = new ShimHost({
+  const host = new ShimProcess({
     reaper: Reaper.start({ subreaper: true }),
     log: new ShimLog(),
     onDone: () => Deno.exit(0),

@@ -4,7 +4,7 @@
  * The signals that the OCI runtime is just sending to every process of a container. It finds them by
  * the container's id, so none may be under way any more when another container can get that.
  */
-export class RuntimeKills {
+export class PendingKills {
   readonly #abort = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
 

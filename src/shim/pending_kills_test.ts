@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { RuntimeKills } from "./pending_kills.ts";
+import { PendingKills } from "./pending_kills.ts";
 
 /** Lasts until it is aborted; then rejects with the reason. */
 function untilAborted(signal: AbortSignal): Promise<void> {
@@ -8,7 +8,7 @@ function untilAborted(signal: AbortSignal): Promise<void> {
 }
 
 Deno.test("what is under way is ended with the reason that is given, and is over then", async () => {
-  const kills = new RuntimeKills();
+  const kills = new PendingKills();
   const reason = new Error("it has exited");
   let over = 0;
   const sent = [1, 2].map(() => kills.run(untilAborted).catch((error) => (over++, error)));
@@ -18,7 +18,7 @@ Deno.test("what is under way is ended with the reason that is given, and is over
 });
 
 Deno.test("what has ended by itself leaves nothing to end", async () => {
-  const kills = new RuntimeKills();
+  const kills = new PendingKills();
   await kills.run(() => Promise.resolve());
   await assert.rejects(kills.run(() => Promise.reject(new Error("failed"))), /failed/);
   await kills.end(new Error("unused"));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EBUSY, EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { mount, mountsUnder, unmount } from "../linux/mount/mount.ts";
-import { resolveIn } from "../linux/mount/secure_join.ts";
+import { secureJoin } from "../linux/mount/secure_join.ts";
 import { sleep } from "../linux/event_loop/timer.ts";
 import type { RootfsMountRecord } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
@@ -30,7 +30,7 @@ export async function mountRootfs(
         target: target === undefined
           ? rootfs
           // A file can only be bound over a file.
-          : resolveIn(rootfs, target, { file: isFile(source) }),
+          : secureJoin(rootfs, target, { file: isFile(source) }),
         options: options ?? [],
       });
     } catch (error) {

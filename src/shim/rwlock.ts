@@ -9,7 +9,7 @@ interface Waiter {
  * A lock of one container for async work, first come, first served: many may hold it shared (several
  * execs at once), one alone holds it exclusive (create, start, pause, delete …).
  */
-export class Lock {
+export class RwLock {
   #shared = 0;
   #exclusive = false;
   readonly #queue: Waiter[] = [];

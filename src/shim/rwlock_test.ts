@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { Lock } from "./rwlock.ts";
+import { RwLock } from "./rwlock.ts";
 
 /** Work that says when it begins and ends when told to. */
 function step(name: string, story: string[]) {
@@ -16,7 +16,7 @@ function step(name: string, story: string[]) {
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
 Deno.test("exclusive work waits for shared, and later shared work for it", async () => {
-  const lock = new Lock();
+  const lock = new RwLock();
   const story: string[] = [];
   const [a, b, c, d] = ["a", "b", "c", "d"].map((name) => step(name, story));
   assert.ok(a && b && c && d);
@@ -35,7 +35,7 @@ Deno.test("exclusive work waits for shared, and later shared work for it", async
 });
 
 Deno.test("work that fails releases the lock", async () => {
-  const lock = new Lock();
+  const lock = new RwLock();
   await assert.rejects(lock.exclusive(() => Promise.reject(new Error("no"))), /no/);
   await assert.rejects(lock.shared(() => Promise.reject(new Error("no"))), /no/);
   assert.equal(await lock.exclusive(() => Promise.resolve(1)), 1);

@@ -4,18 +4,18 @@ import type { Reaper } from "../linux/process/reaper.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson } from "../oci/bundle_layout.ts";
-import { Runc } from "../oci/driver/oci_runtime.ts";
+import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import type { DeleteResult, ExitResult } from "../rpc/contract/schemas.ts";
 import type { ShimState } from "../rpc/contract/shim.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import { adoptBundle } from "./adopt.ts";
-import { ContainerCgroup } from "./container_cgroup.ts";
+import { ShimCgroup } from "./shim_cgroup.ts";
 import { EventBuffer } from "./event_buffer.ts";
-import type { ShimListener } from "./event_buffer.ts";
+import type { EventListener } from "./event_buffer.ts";
 import type { ExecRequest } from "./process/exec_process.ts";
 import { Execs } from "./process/execs.ts";
-import { InitEnd } from "./exit/init_exit.ts";
+import { InitExitHandler } from "./exit/init_exit.ts";
 import { InitProcess } from "./process/init_process.ts";
 import type { InitAction } from "./process/init_states.ts";
 import { allows, wrongState } from "./process/init_states.ts";
@@ -27,10 +27,10 @@ import {
   targetData,
   unlessReaped,
 } from "./process/signal.ts";
-import type { Watched } from "./process/signal.ts";
-import { Lock } from "./rwlock.ts";
+import type { ProcessHandle } from "./process/signal.ts";
+import { RwLock } from "./rwlock.ts";
 import type { ProcessContext } from "./process/process_context.ts";
-import { RuntimeKills } from "./pending_kills.ts";
+import { PendingKills } from "./pending_kills.ts";
 import { onExit } from "./exit/exit_watch.ts";
 
 /** What a {@linkcode ShimService} needs of the process that it runs in. */
@@ -60,13 +60,13 @@ export interface ProcessTarget {
  */
 export class ShimService {
   readonly #context: ProcessContext;
-  readonly #lock = new Lock();
+  readonly #lock = new RwLock();
   readonly #events = new EventBuffer();
   readonly #init: InitProcess;
-  readonly #end: InitEnd;
+  readonly #initExit: InitExitHandler;
   readonly #execs: Execs;
-  readonly #cgroup: ContainerCgroup;
-  readonly #kills = new RuntimeKills();
+  readonly #cgroup: ShimCgroup;
+  readonly #kills = new PendingKills();
 
   /**
    * @throws {FailedPreconditionError} if `berth.json` is missing or of another version.
@@ -80,7 +80,7 @@ export class ShimService {
       );
     }
     const events = this.#events;
-    const runc = new Runc({
+    const runc = new OciRuntime({
       command: record.runtime,
       root: record.runtimeRoot,
       spawn: (argv, spawnOptions) => reaper.spawn(argv, spawnOptions),
@@ -90,10 +90,10 @@ export class ShimService {
     const init = new InitProcess(context);
     this.#context = context;
     this.#init = init;
-    this.#cgroup = new ContainerCgroup(init, events);
-    this.#execs = new Execs({ context, init, events, gate: () => this.#end.gate });
+    this.#cgroup = new ShimCgroup(init, events);
+    this.#execs = new Execs({ context, init, events, gate: () => this.#initExit.barrier });
     const killExecs = () => this.#execs.kill();
-    this.#end = new InitEnd({ context, init, events, killExecs, onBundleGone });
+    this.#initExit = new InitExitHandler({ context, init, events, killExecs, onBundleGone });
   }
 
   /** What the bundle's `berth.json` says. */
@@ -129,7 +129,7 @@ export class ShimService {
         execs: this.#execs,
         events: this.#events,
         watchInit: (watched) => this.#watchInit(watched),
-        initEnded: (exit) => this.#end.ended(exit),
+        initEnded: (exit) => this.#initExit.handle(exit),
       })
     );
   }
@@ -147,8 +147,8 @@ export class ShimService {
   /** Starts the container's process. */
   async start(): Promise<{ pid: number }> {
     return await this.#lock.exclusive(() =>
-      this.#during("start", async () => {
-        using _exit = this.#end.gate.hold();
+      this.#runAction("start", async () => {
+        using _exit = this.#initExit.barrier.block();
         const watched = await this.#init.start();
         this.#events.publish({ type: "start", pid: this.#init.pid });
         if (watched !== undefined) this.#watchInit(watched);
@@ -160,10 +160,10 @@ export class ShimService {
   /** Freezes every process of the container. */
   async pause(): Promise<void> {
     await this.#lock.exclusive(() =>
-      this.#during("pause", async () => {
+      this.#runAction("pause", async () => {
         await this.#init.pause();
         // Both at once: its exit may be told in the next moment.
-        if (this.#init.frozen()) this.#events.publish({ type: "paused", pid: this.#init.pid });
+        if (this.#init.markFrozen()) this.#events.publish({ type: "paused", pid: this.#init.pid });
       })
     );
   }
@@ -171,21 +171,21 @@ export class ShimService {
   /** Thaws the container. Shares the lock, for an exec may wait for just this. */
   async resume(): Promise<void> {
     await this.#lock.shared(() =>
-      this.#during("resume", async () => {
+      this.#runAction("resume", async () => {
         await this.#init.resume();
-        if (this.#init.thawed()) this.#events.publish({ type: "resumed", pid: this.#init.pid });
+        if (this.#init.markThawed()) this.#events.publish({ type: "resumed", pid: this.#init.pid });
       })
     );
   }
 
   /** Runs another process in the container. */
   async exec(request: ExecRequest): Promise<{ execId: string; pid: number }> {
-    this.#cgroup.notice();
+    this.#cgroup.syncFreezerState();
     this.#init.check("exec");
     const exec = this.#execs.add(request.execId);
     try {
       return await this.#lock.shared(() =>
-        this.#during("exec", () => this.#execs.start(exec, request))
+        this.#runAction("exec", () => this.#execs.start(exec, request))
       );
     } catch (error) {
       this.#execs.drop(exec);
@@ -202,7 +202,7 @@ export class ShimService {
       const { state } = this.#init;
       if (state.name === "created") this.#killInit(state.pid);
       else if (state.name !== "deleted") this.#init.check("delete");
-      const { exitStatus, exitedAt } = await this.#end.exit.wait();
+      const { exitStatus, exitedAt } = await this.#initExit.exit.wait();
       if (this.#init.state.name !== "deleted") {
         await this.#kills.end(hasExited(this.record.id));
         await this.#init.delete();
@@ -215,16 +215,16 @@ export class ShimService {
   #killInit(pid: number): void {
     if (pid > 0) {
       unlessReaped(() => this.#init.signal(SIGKILL));
-      this.#cgroup.letDie();
+      this.#cgroup.thawForKill();
       return;
     }
     // A restore that was never started has no process, but an end like any other.
-    this.#end.ended({ exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() });
+    this.#initExit.handle({ exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() });
   }
 
   /** Tells the container's state. */
   state(): ShimState {
-    this.#cgroup.notice();
+    this.#cgroup.syncFreezerState();
     const { state } = this.#init;
     return {
       status: state.name,
@@ -239,7 +239,7 @@ export class ShimService {
 
   /** Answers when the process has exited; at once if it already has. */
   async wait({ execId }: ProcessTarget, signal?: AbortSignal): Promise<ExitResult> {
-    const exit = execId === undefined ? this.#end.exit : this.#execs.get(execId).exit;
+    const exit = execId === undefined ? this.#initExit.exit : this.#execs.get(execId).exit;
     const { exitStatus, exitedAt } = await exit.wait(signal);
     return { exitStatus, exitedAt };
   }
@@ -265,15 +265,15 @@ export class ShimService {
     if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
     if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
     if (all) {
-      await this.#cgroup.freezing(() =>
+      await this.#cgroup.suppressFreezeEvents(() =>
         this.#kills.run((signal) => this.#context.runc.kill(id, number, { all: true, signal }))
       );
       // A container that was paused may have been left thawed.
-      this.#cgroup.notice();
+      this.#cgroup.syncFreezerState();
     } else {
       signalling(id, undefined, () => this.#init.signal(number));
     }
-    if (number === SIGKILL) this.#cgroup.letDie();
+    if (number === SIGKILL) this.#cgroup.thawForKill();
   }
 
   /** Sets the size of a process's terminal, in characters. */
@@ -319,8 +319,10 @@ export class ShimService {
   /** Changes the container's resource limits (OCI linux.resources). */
   async update(resources: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#lock.exclusive(() =>
-      this.#during("update", async () => {
-        await this.#cgroup.freezing(() => this.#context.runc.update(this.record.id, resources));
+      this.#runAction("update", async () => {
+        await this.#cgroup.suppressFreezeEvents(() =>
+          this.#context.runc.update(this.record.id, resources)
+        );
       })
     );
   }
@@ -330,10 +332,10 @@ export class ShimService {
     { path, exit }: { path: string; exit?: boolean | undefined },
   ): Promise<void> {
     await this.#lock.exclusive(() =>
-      this.#during("checkpoint", async () => {
-        using _exit = this.#end.gate.hold();
+      this.#runAction("checkpoint", async () => {
+        using _exit = this.#initExit.barrier.block();
         const { id } = this.record;
-        await this.#cgroup.freezing(() =>
+        await this.#cgroup.suppressFreezeEvents(() =>
           this.#context.runc.checkpoint({ id, imagePath: path, leaveRunning: !exit })
         );
         this.#events.publish({ type: "checkpointed", pid: this.#init.pid, path });
@@ -342,7 +344,7 @@ export class ShimService {
   }
 
   /** Hands every kept event after `after` to `listener`, then each new one. */
-  subscribe(after: number, listener: ShimListener): { latest: number } & Disposable {
+  subscribe(after: number, listener: EventListener): { latest: number } & Disposable {
     const subscription = this.#events.subscribe(after, listener);
     return {
       latest: this.#events.latest,
@@ -360,20 +362,20 @@ export class ShimService {
     const { state } = this.#init;
     if ("pid" in state && state.pid > 0 && !("exit" in state)) {
       this.#killInit(state.pid);
-      await this.#end.exit.wait();
+      await this.#initExit.exit.wait();
     }
     if (allows(this.#init.state.name, "delete")) await this.delete({});
   }
 
   /** Lets go of everything held for the bundle. */
   async release(): Promise<void> {
-    this.#end.release();
+    this.#initExit.release();
     await Promise.all([this.#init.release(), this.#execs.release()]);
   }
 
   /** An action that failed because the container died meanwhile fails with that as its reason. */
-  async #during<T>(action: InitAction, work: () => Promise<T>): Promise<T> {
-    this.#cgroup.notice();
+  async #runAction<T>(action: InitAction, work: () => Promise<T>): Promise<T> {
+    this.#cgroup.syncFreezerState();
     this.#init.check(action);
     try {
       return await work();
@@ -387,7 +389,7 @@ export class ShimService {
     }
   }
 
-  #watchInit(watched: Watched): void {
-    onExit(watched, this.#context.log, (exit) => this.#end.ended(exit));
+  #watchInit(watched: ProcessHandle): void {
+    onExit(watched, this.#context.log, (exit) => this.#initExit.handle(exit));
   }
 }

@@ -6,11 +6,11 @@ import { dial } from "../rpc/transport/dial.ts";
 import type { Peer } from "../rpc/peer/peer.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import { checked } from "./api/methods.ts";
-import { ServedBundle } from "./bundle_server.ts";
+import { BundleServer } from "./bundle_server.ts";
 import type { ShimLog } from "./shim_log.ts";
 
-/** What a {@linkcode ShimHost} is made with. */
-export interface ShimHostOptions {
+/** What a {@linkcode ShimProcess} is made with. */
+export interface ShimProcessOptions {
   readonly reaper: Reaper;
   readonly log: ShimLog;
   /** Called once, when this process has nothing to serve any more. */
@@ -21,15 +21,15 @@ export interface ShimHostOptions {
  * One shim process: the bundles that it serves, and the connection to the daemon that it waits on
  * while it serves none. It is done when both are gone.
  */
-export class ShimHost {
-  readonly #options: ShimHostOptions;
+export class ShimProcess {
+  readonly #options: ShimProcessOptions;
   readonly #poller = new Poller();
-  readonly #bundles = new Map<string, ServedBundle>();
+  readonly #bundles = new Map<string, BundleServer>();
   #control: Peer | undefined;
   #closing: Promise<unknown> = Promise.resolve();
   #done = false;
 
-  constructor(options: ShimHostOptions) {
+  constructor(options: ShimProcessOptions) {
     this.#options = options;
   }
 
@@ -67,11 +67,11 @@ export class ShimHost {
       throw new FailedPreconditionError(`this shim already serves ${bundle}`);
     }
     const { reaper, log } = this.#options;
-    const served: ServedBundle = new ServedBundle({
+    const served: BundleServer = new BundleServer({
       dir: bundle,
       reaper,
       poller: this.#poller,
-      host: {
+      shimProcess: {
         exit: (reuse) => this.#exit(served, reuse),
         serve: (other, adoptOther) => this.serve(other, adoptOther),
       },
@@ -88,7 +88,7 @@ export class ShimHost {
     return { pid: Deno.pid };
   }
 
-  async #exit(served: ServedBundle, reuse: boolean): Promise<{ reused: boolean }> {
+  async #exit(served: BundleServer, reuse: boolean): Promise<{ reused: boolean }> {
     if (!served.service.idle) {
       const { id } = served.service.record;
       throw new FailedPreconditionError(
@@ -104,7 +104,7 @@ export class ShimHost {
     return { reused };
   }
 
-  #left(served: ServedBundle): void {
+  #left(served: BundleServer): void {
     this.#bundles.delete(served.paths.dir);
     this.#closing = Promise.all([this.#closing, served.closed]);
     if (!this.serving) this.#options.log.restore();

@@ -18,14 +18,14 @@ export function logPath(root: string, id: string): string {
  * Makes a directory for one container under `<root>/<kind>/<id>/`. Its last part is random: of two
  * commands that want one id at once, the one that loses must not touch what the other has made.
  */
-export function makePlace(root: string, kind: "io" | "overlay", id: string): string {
+export function createDir(root: string, kind: "io" | "overlay", id: string): string {
   const parent = `${root}/${kind}/${id}`;
   Deno.mkdirSync(parent, { recursive: true, mode: 0o700 });
   return Deno.makeTempDirSync({ dir: parent });
 }
 
-/** Removes what {@linkcode makePlace} made, and its parent when nothing else is in it. */
-export function removePlace(dir: string): void {
+/** Removes what {@linkcode createDir} made, and its parent when nothing else is in it. */
+export function removeDir(dir: string): void {
   removeIfThere(dir, true);
   try {
     Deno.removeSync(dir.slice(0, dir.lastIndexOf("/")));
@@ -71,8 +71,8 @@ export function removeOrphans(root: string, id: string): boolean {
   }).length > 0;
 }
 
-/** Whether the path is below what {@linkcode makePlace} makes for this container. */
-export function isPlace(root: string, kind: string, id: string, path: string): boolean {
+/** Whether the path is below what {@linkcode createDir} makes for this container. */
+export function isContainerDir(root: string, kind: string, id: string, path: string): boolean {
   return path.startsWith(`${root}/${kind}/${id}/`) && !path.split("/").includes("..");
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { logPath, makePlace, OVERLAY_LABEL, removeOrphans, removePlace } from "./container_dirs.ts";
+import { createDir, logPath, OVERLAY_LABEL, removeDir, removeOrphans } from "./container_dirs.ts";
 import { removeLeftovers } from "./remove.ts";
 
 async function withRoot(use: (root: string) => void) {
@@ -38,20 +38,20 @@ const children = (dir: string) => [...Deno.readDirSync(dir)].map(({ name }) => n
 
 Deno.test("two commands that want one id have places of their own", async () => {
   await withRoot((root) => {
-    const mine = makePlace(root, "io", "a");
-    const theirs = makePlace(root, "io", "a");
-    removePlace(mine);
+    const mine = createDir(root, "io", "a");
+    const theirs = createDir(root, "io", "a");
+    removeDir(mine);
     assert.ok(Deno.statSync(theirs).isDirectory);
-    removePlace(theirs);
+    removeDir(theirs);
     assert.deepEqual(children(`${root}/io`), []);
   });
 });
 
 Deno.test("log, FIFOs and overlay go with the container, and nothing else does", async () => {
   await withRoot((root) => {
-    const io = makePlace(root, "io", "a");
-    const overlay = makePlace(root, "overlay", "a");
-    const other = makePlace(root, "overlay", "b");
+    const io = createDir(root, "io", "a");
+    const overlay = createDir(root, "overlay", "a");
+    const other = createDir(root, "overlay", "b");
     Deno.mkdirSync(`${root}/logs`);
     Deno.writeTextFileSync(logPath(root, "a"), "x");
     removeLeftovers(
@@ -77,7 +77,7 @@ Deno.test("log, FIFOs and overlay go with the container, and nothing else does",
 
 Deno.test("what a container left that is gone is found by its id", async () => {
   await withRoot((root) => {
-    makePlace(root, "overlay", "a");
+    createDir(root, "overlay", "a");
     assert.equal(removeOrphans(root, "a"), true);
     assert.equal(removeOrphans(root, "a"), false);
   });

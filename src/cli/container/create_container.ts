@@ -8,8 +8,8 @@ import { type Daemon, lost } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
 import { randomName } from "./names.ts";
-import { isRefused, lockPlace, makeIoPlace } from "./io_dir.ts";
-import { logPath, OVERLAY_LABEL, removeLog, removePlace, REQUEST_LABEL } from "./container_dirs.ts";
+import { createIoDir, isRefused, lockIoDir } from "./io_dir.ts";
+import { logPath, OVERLAY_LABEL, removeDir, removeLog, REQUEST_LABEL } from "./container_dirs.ts";
 
 /** So many random names are tried before one that is taken is an error. */
 const NAMES = 3;
@@ -49,7 +49,7 @@ async function create(
       if (error === undefined) return id;
       stdio.undo(error);
       const overlay = wanted.labels?.[OVERLAY_LABEL];
-      if (overlay !== undefined) removePlace(overlay);
+      if (overlay !== undefined) removeDir(overlay);
       const again = error instanceof AlreadyExistsError && name === undefined && attempt < NAMES;
       if (!again) throw error;
     }
@@ -85,7 +85,7 @@ async function outcome(
 }
 
 /** Creates a container whose stdio is wired to this process; its FIFOs stay for `berth attach`. */
-export async function makeAttended(
+export async function createForeground(
   daemon: Daemon,
   root: string,
   name: string | undefined,
@@ -94,16 +94,16 @@ export async function makeAttended(
 ): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
   let made: { streams: FifoStreams; lock: Disposable } | undefined;
   const id = await create(daemon, name, requestFor, (id, terminal) => {
-    const dir = makeIoPlace(root, id);
+    const dir = createIoDir(root, id);
     const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
-    const lock = lockPlace(id, dir);
+    const lock = lockIoDir(id, dir);
     made = { streams, lock };
     return {
       params: streams.params,
       undo: () => {
         lock[Symbol.dispose]();
         streams[Symbol.dispose]();
-        removePlace(dir);
+        removeDir(dir);
       },
     };
   });
@@ -115,7 +115,7 @@ export async function makeAttended(
  * Creates a container that nobody attends to: its output is appended to its log; its stdin, where
  * one is wanted, is a FIFO that `berth attach` finds.
  */
-export async function makeDetached(
+export async function createDetached(
   daemon: Daemon,
   root: string,
   name: string | undefined,
@@ -124,7 +124,7 @@ export async function makeDetached(
 ): Promise<string> {
   makeLogDir(root);
   const id = await create(daemon, name, requestFor, (id, terminal) => {
-    const io = interactive ? makeIoPlace(root, id) : undefined;
+    const io = interactive ? createIoDir(root, id) : undefined;
     if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
     const log = `${FILE_PREFIX}${logPath(root, id)}`;
     return {
@@ -135,7 +135,7 @@ export async function makeDetached(
         terminal,
       },
       undo: (error) => {
-        if (io !== undefined) removePlace(io);
+        if (io !== undefined) removeDir(io);
         // Where the id is taken, the log is another container's.
         if (!(error instanceof AlreadyExistsError)) removeLog(root, id);
       },

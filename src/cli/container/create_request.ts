@@ -5,7 +5,7 @@ import type { ParamsOf } from "../../rpc/contract/method.ts";
 import { formatCommand } from "../text/format.ts";
 import { absolute, type ContainerOptions, environmentEntry, SPEC_OPTIONS } from "./options.ts";
 import { CliError } from "../common/exit_status.ts";
-import { COMMAND_LABEL, makePlace, OVERLAY_LABEL } from "./container_dirs.ts";
+import { COMMAND_LABEL, createDir, OVERLAY_LABEL } from "./container_dirs.ts";
 import { resourcesFrom } from "./resources.ts";
 
 /** Params of `container.create`. */
@@ -50,7 +50,7 @@ export function createRequest(
       }),
     }),
   };
-  const overlay = options.overlay ? overlayOn(rootfs, makePlace(root, "overlay", id)) : undefined;
+  const overlay = options.overlay ? overlayOn(rootfs, createDir(root, "overlay", id)) : undefined;
   return {
     id,
     spec,

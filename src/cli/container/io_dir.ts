@@ -2,7 +2,7 @@
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { CliError } from "../common/exit_status.ts";
-import { isPlace, makePlace } from "./container_dirs.ts";
+import { createDir, isContainerDir } from "./container_dirs.ts";
 
 /** How the directories in /tmp are called that hold FIFOs. */
 const TEMPORARY = "/tmp/berth-io-";
@@ -11,11 +11,11 @@ const TEMPORARY = "/tmp/berth-io-";
  * Makes a directory for the FIFOs of one container: below `root`, or, for who may not write there, in
  * a directory of their own.
  */
-export function makeIoPlace(root: string, id: string): string {
+export function createIoDir(root: string, id: string): string {
   const runtimeDir = Deno.env.get("XDG_RUNTIME_DIR");
   for (const parent of [root, ...(runtimeDir?.startsWith("/") ? [`${runtimeDir}/berth`] : [])]) {
     try {
-      return makePlace(parent, "io", id);
+      return createDir(parent, "io", id);
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     }
@@ -30,19 +30,19 @@ export function makeIoPlace(root: string, id: string): string {
 }
 
 /** The directory that holds a container's FIFOs; none where others than berth have made them. */
-export function ioPlace(
+export function ioDir(
   root: string,
   state: Pick<ContainerState, "id" | "stdin" | "stdout">,
 ): string | undefined {
   const { id } = state;
   const fifo = [state.stdin, state.stdout].find((path) =>
-    isPlace(root, "io", id, path) || isOutside(id, path)
+    isContainerDir(root, "io", id, path) || isOutside(id, path)
   );
   return fifo?.slice(0, fifo.lastIndexOf("/"));
 }
 
 /** Whether this user may take away a directory of FIFOs: outside of `root` only its owner does. */
-export function isOwnIoPlace(root: string, dir: string): boolean {
+export function isOwnIoDir(root: string, dir: string): boolean {
   if (dir.startsWith(`${root}/`)) return true;
   try {
     const { isDirectory, uid } = Deno.lstatSync(dir);
@@ -54,7 +54,7 @@ export function isOwnIoPlace(root: string, dir: string): boolean {
   }
 }
 
-/** Whether the path is that of a FIFO which {@linkcode makeIoPlace} put outside of the root. */
+/** Whether the path is that of a FIFO which {@linkcode createIoDir} put outside of the root. */
 function isOutside(id: string, path: string): boolean {
   const parts = path.split("/");
   if (parts.includes("..")) return false;
@@ -67,7 +67,7 @@ function isOutside(id: string, path: string): boolean {
  * Locks the directory of a container's FIFOs for who reads them: two readers would each get a part
  * of the output. Throws a {@linkcode CliError} when there is another, or it is another user's.
  */
-export function lockPlace(id: string, dir: string): FileLock {
+export function lockIoDir(id: string, dir: string): FileLock {
   let lock: FileLock | undefined;
   try {
     lock = FileLock.tryLock(`${dir}/reader.lock`);

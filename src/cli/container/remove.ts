@@ -4,8 +4,8 @@ import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { say } from "../text/print.ts";
 import type { Daemon } from "../common/daemon.ts";
-import { ioPlace, isOwnIoPlace } from "./io_dir.ts";
-import { isPlace, logPath, OVERLAY_LABEL, removeLog, removePlace } from "./container_dirs.ts";
+import { ioDir, isOwnIoDir } from "./io_dir.ts";
+import { isContainerDir, logPath, OVERLAY_LABEL, removeDir, removeLog } from "./container_dirs.ts";
 
 /** Deletes a container and what the command line has made beside it: log, FIFOs, overlay. */
 export async function removeContainer(
@@ -19,10 +19,10 @@ export async function removeContainer(
 }
 
 /** What `--rm` has to know of a container from its beginning, for it may be gone at its end. */
-export type Made = Pick<ContainerState, "id" | "instance" | "stdin" | "stdout" | "labels">;
+export type ContainerRef = Pick<ContainerState, "id" | "instance" | "stdin" | "stdout" | "labels">;
 
 /** What there is to know of a container that was just made. */
-export async function madeOf(daemon: Daemon, id: string): Promise<Made> {
+export async function refOf(daemon: Daemon, id: string): Promise<ContainerRef> {
   const state = await daemon.callAcrossRestarts("container.state", { id });
   const { instance, stdin, stdout, labels: { [OVERLAY_LABEL]: overlay } } = state;
   const labels = overlay === undefined ? {} : { [OVERLAY_LABEL]: overlay };
@@ -36,7 +36,7 @@ export async function madeOf(daemon: Daemon, id: string): Promise<Made> {
 export async function removeMade(
   daemon: Daemon,
   root: string,
-  made: Made,
+  made: ContainerRef,
   force: boolean,
 ): Promise<void> {
   const state = await stateOf(daemon, made.id);
@@ -79,16 +79,16 @@ async function removeState(
  */
 export function removeLeftovers(
   root: string,
-  state: Made,
+  state: ContainerRef,
   what: { readonly log: boolean } = { log: true },
 ): void {
   const { id, labels: { [OVERLAY_LABEL]: overlay } } = state;
   const log = filePath(state.stdout);
   if (what.log && log === logPath(root, id)) unlessRefused(log, () => removeLog(root, id));
-  const io = ioPlace(root, state);
-  if (io !== undefined && isOwnIoPlace(root, io)) unlessRefused(io, () => removePlace(io));
-  if (overlay !== undefined && isPlace(root, "overlay", id, overlay)) {
-    unlessRefused(overlay, () => removePlace(overlay));
+  const io = ioDir(root, state);
+  if (io !== undefined && isOwnIoDir(root, io)) unlessRefused(io, () => removeDir(io));
+  if (overlay !== undefined && isContainerDir(root, "overlay", id, overlay)) {
+    unlessRefused(overlay, () => removeDir(overlay));
   }
 }
 

@@ -4,7 +4,7 @@ import { commandOf, verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, withContainer } from "../container/options.ts";
 import { createRequest } from "../container/create_request.ts";
 import { Daemon } from "../common/daemon.ts";
-import { makeDetached } from "../container/create_container.ts";
+import { createDetached } from "../container/create_container.ts";
 import { print } from "../text/print.ts";
 
 /** `berth create` */
@@ -22,7 +22,7 @@ export function createCommand(): Command {
       using daemon = await Daemon.connect(options.socket);
       const { root } = await daemon.call("daemon.info", {});
       print(
-        await makeDetached(
+        await createDetached(
           daemon,
           root,
           options.name,

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { absolute } from "../container/options.ts";
 import { Daemon } from "../common/daemon.ts";
-import { makeDetached } from "../container/create_container.ts";
+import { createDetached } from "../container/create_container.ts";
 import { removeContainer } from "../container/remove.ts";
 import { readForRestore } from "../container/restore_record.ts";
 import { print } from "../text/print.ts";
@@ -33,7 +33,7 @@ export function restoreCommand(): Command {
       const { root } = await daemon.call("daemon.info", {});
       const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
       const record = readForRestore(path);
-      await makeDetached(daemon, root, id, options.interactive ?? false, (id) => ({
+      await createDetached(daemon, root, id, options.interactive ?? false, (id) => ({
         id,
         ...record,
         checkpoint: path,

@@ -6,13 +6,13 @@ import { Daemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
 import { orphansOf, removeOrphans } from "../container/container_dirs.ts";
-import { type Made, removeContainer, removeMade, stateOf } from "../container/remove.ts";
+import { type ContainerRef, removeContainer, removeMade, stateOf } from "../container/remove.ts";
 import { print } from "../text/print.ts";
 
 interface RmOptions {
   readonly force?: true;
   readonly afterExit?: true;
-  readonly made?: Made;
+  readonly made?: ContainerRef;
 }
 
 /** `berth rm` */
@@ -27,7 +27,7 @@ export function rmCommand(): Command {
     .option("--after-exit", "wait until each has exited, and for the daemon where it is away")
     .addOption(
       new Option("--made <json>", "only this container").hideHelp()
-        .argParser((text): Made => JSON.parse(text)),
+        .argParser((text): ContainerRef => JSON.parse(text)),
     )
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: RmOptions, command: Command) => {
@@ -61,7 +61,7 @@ function withOrphans(error: NotFoundError, orphans: readonly string[]): Error {
 }
 
 /** What `run --rm` leaves behind to do this for it. */
-async function removeAfterExit(daemon: Daemon, root: string, made: Made) {
+async function removeAfterExit(daemon: Daemon, root: string, made: ContainerRef) {
   const { id, instance } = made;
   if ((await stateOf(daemon, id))?.instance === instance) {
     try {

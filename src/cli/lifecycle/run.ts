@@ -5,8 +5,8 @@ import { commandOf, verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, withContainer } from "../container/options.ts";
 import { createRequest } from "../container/create_request.ts";
 import { Daemon } from "../common/daemon.ts";
-import { makeAttended, makeDetached } from "../container/create_container.ts";
-import { type Made, madeOf, removeContainer, removeMade } from "../container/remove.ts";
+import { createDetached, createForeground } from "../container/create_container.ts";
+import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
@@ -41,19 +41,19 @@ export function runCommand(): Command {
       const { root } = await daemon.call("daemon.info", {});
       const requestFor = (id: string) => createRequest(id, options, commandOf(args), root);
       if (!signals) {
-        const id = await makeDetached(
+        const id = await createDetached(
           daemon,
           root,
           options.name,
           options.interactive ?? false,
           requestFor,
         );
-        const toRemove = options.rm && await madeOf(daemon, id);
+        const toRemove = options.rm && await refOf(daemon, id);
         await start(daemon, root, id);
         if (toRemove !== undefined) await removeLater(options.socket, toRemove);
         return print(id);
       }
-      const { id, ...made } = await makeAttended(
+      const { id, ...made } = await createForeground(
         daemon,
         root,
         options.name,
@@ -62,7 +62,7 @@ export function runCommand(): Command {
       );
       using streams = made.streams;
       using _lock = made.lock;
-      const toRemove = options.rm && await madeOf(daemon, id);
+      const toRemove = options.rm && await refOf(daemon, id);
       let started = false;
       let end;
       try {
@@ -102,7 +102,7 @@ async function removeAfter(
   end: SessionEnd,
   daemon: Daemon,
   root: string,
-  made: Made,
+  made: ContainerRef,
   socket: string,
 ): Promise<void> {
   if (end.how === "detached" || end.how === "left") return await removeLater(socket, made);

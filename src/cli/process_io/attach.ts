@@ -3,7 +3,7 @@ import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { ioPlace, isRefused, lockPlace } from "../container/io_dir.ts";
+import { ioDir, isRefused, lockIoDir } from "../container/io_dir.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import { FifoStreams, isFifoTarget } from "./fifo_streams.ts";
 import { FileOutput, type Output, PTY_LINGER_MS } from "./output.ts";
@@ -38,8 +38,8 @@ export async function attach(
   if (log === undefined && !isFifoTarget(state.stdout) && !isFifoTarget(state.stdin)) {
     throw new CliError(`cannot attach to ${id}: it was made without stdin and stdout`);
   }
-  const place = isFifoTarget(state.stdout) ? ioPlace(root, state) : undefined;
-  using _lock = place === undefined ? undefined : lockPlace(id, place);
+  const place = isFifoTarget(state.stdout) ? ioDir(root, state) : undefined;
+  using _lock = place === undefined ? undefined : lockIoDir(id, place);
   using signals = new SignalForwarder();
   using streams = openStreams(state, options.stdin);
   using file = log === undefined ? undefined : openLog(id, log);

@@ -57,7 +57,7 @@ for (const [runtime, command] of Object.entries(RUNTIMES)) {
     inTempDir(async (directory) => {
       makeBundle(directory);
       const id = `berth-console-${crypto.randomUUID()}`;
-      using reaper = Reaper.start({ steal: false });
+      using reaper = Reaper.start({ reapAll: false });
       using error = OwnedFd.open(`${directory}/error`, 0o102);
       const run = async (...args: string[]) => {
         const argv = [...command, "--root", `${directory}/state`, ...args];

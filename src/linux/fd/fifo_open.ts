@@ -15,6 +15,6 @@ const libc = lazyLibc({
  * for reading (fifo(7)). Answers the fd, or -1 if it could not be opened. There is no way to give
  * up but to open the FIFO for reading.
  */
-export function openWhenRead(path: string): Promise<number> {
+export function openForWritingBlocking(path: string): Promise<number> {
   return libc().open(cstring(path), O_WRONLY | O_CLOEXEC, 0);
 }

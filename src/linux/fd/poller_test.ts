@@ -93,7 +93,7 @@ Deno.test("a wait can be aborted, before and meanwhile, without a trace", async 
 
 Deno.test("the exit of a process that is watched by pidfd is seen", async () => {
   await using poller = new Poller();
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   const child = reaper.spawn(["sleep", "60"]);
   using pidfd = Pidfd.open(child.pid);
   const exited = poller.wait(pidfd.fd, "readable");

@@ -4,8 +4,8 @@ import { ELOOP, ENOTDIR, LinuxError } from "../libc/errno.ts";
 /** As many symlinks as the kernel follows in one path, MAXSYMLINKS of include/linux/namei.h. */
 const MAX_LINKS = 40;
 
-/** Options of {@linkcode resolveIn}. */
-export interface ResolveOptions {
+/** Options of {@linkcode secureJoin}. */
+export interface SecureJoinOptions {
   /** Whether what is missing at the end is made as an empty file, for a bind mount of a file. */
   readonly file?: boolean;
 }
@@ -20,10 +20,10 @@ export interface ResolveOptions {
  * @throws LinuxError ELOOP, ENOTDIR
  * @throws Deno.errors what making a directory or file throws (read-only file system, …)
  */
-export function resolveIn(
+export function secureJoin(
   rootfs: string,
   target: string,
-  { file = false }: ResolveOptions = {},
+  { file = false }: SecureJoinOptions = {},
 ): string {
   let inside: string[] = [];
   const pending = names(target);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { resolveIn } from "./secure_join.ts";
+import { secureJoin } from "./secure_join.ts";
 
 /** A directory with a rootfs in it and something outside, gone after the test. */
 class Tree implements Disposable {
@@ -23,17 +23,17 @@ class Tree implements Disposable {
 
 Deno.test("a path that is there stays as it is", () => {
   using tree = new Tree();
-  assert.equal(resolveIn(tree.rootfs, "/etc"), `${tree.rootfs}/etc`);
-  assert.equal(resolveIn(tree.rootfs, "./etc//"), `${tree.rootfs}/etc`);
-  assert.equal(resolveIn(tree.rootfs, ""), tree.rootfs);
-  assert.equal(resolveIn(tree.rootfs, "/"), tree.rootfs);
+  assert.equal(secureJoin(tree.rootfs, "/etc"), `${tree.rootfs}/etc`);
+  assert.equal(secureJoin(tree.rootfs, "./etc//"), `${tree.rootfs}/etc`);
+  assert.equal(secureJoin(tree.rootfs, ""), tree.rootfs);
+  assert.equal(secureJoin(tree.rootfs, "/"), tree.rootfs);
 });
 
 Deno.test("missing directories are made, readable for all whatever the umask", () => {
   using tree = new Tree();
   const umask = Deno.umask(0o077);
   try {
-    const path = resolveIn(tree.rootfs, "/a/b/c");
+    const path = secureJoin(tree.rootfs, "/a/b/c");
     assert.equal(path, `${tree.rootfs}/a/b/c`);
     assert.equal(Deno.statSync(path).mode! & 0o7777, 0o755);
   } finally {
@@ -43,7 +43,7 @@ Deno.test("missing directories are made, readable for all whatever the umask", (
 
 Deno.test("with file the last name is made as an empty file", () => {
   using tree = new Tree();
-  const path = resolveIn(tree.rootfs, "/etc/deep/resolv.conf", { file: true });
+  const path = secureJoin(tree.rootfs, "/etc/deep/resolv.conf", { file: true });
   const info = Deno.statSync(path);
   assert.ok(info.isFile);
   assert.equal(info.size, 0);
@@ -52,14 +52,14 @@ Deno.test("with file the last name is made as an empty file", () => {
 Deno.test("a file that is there is left alone", () => {
   using tree = new Tree();
   Deno.writeTextFileSync(`${tree.rootfs}/etc/hosts`, "kept");
-  const path = resolveIn(tree.rootfs, "/etc/hosts", { file: true });
+  const path = secureJoin(tree.rootfs, "/etc/hosts", { file: true });
   assert.equal(Deno.readTextFileSync(path), "kept");
 });
 
 Deno.test("`..` cannot leave the rootfs", () => {
   using tree = new Tree();
-  assert.equal(resolveIn(tree.rootfs, "../../outside"), `${tree.rootfs}/outside`);
-  assert.equal(resolveIn(tree.rootfs, "/etc/../.."), tree.rootfs);
+  assert.equal(secureJoin(tree.rootfs, "../../outside"), `${tree.rootfs}/outside`);
+  assert.equal(secureJoin(tree.rootfs, "/etc/../.."), tree.rootfs);
 });
 
 Deno.test("symlinks are followed inside the rootfs, absolute ones from its root", () => {
@@ -67,14 +67,14 @@ Deno.test("symlinks are followed inside the rootfs, absolute ones from its root"
   Deno.mkdirSync(`${tree.rootfs}/run`);
   tree.link("/run", "abs");
   tree.link("../../run", "etc/relative");
-  assert.equal(resolveIn(tree.rootfs, "/abs/lock"), `${tree.rootfs}/run/lock`);
-  assert.equal(resolveIn(tree.rootfs, "/etc/relative"), `${tree.rootfs}/run`);
+  assert.equal(secureJoin(tree.rootfs, "/abs/lock"), `${tree.rootfs}/run/lock`);
+  assert.equal(secureJoin(tree.rootfs, "/etc/relative"), `${tree.rootfs}/run`);
 });
 
 Deno.test("a symlink that points outside ends inside, nothing is made outside", () => {
   using tree = new Tree();
   tree.link(`${tree.dir}/outside`, "escape");
-  const path = resolveIn(tree.rootfs, "/escape/new");
+  const path = secureJoin(tree.rootfs, "/escape/new");
   assert.equal(path, `${tree.rootfs}${tree.dir}/outside/new`);
   assert.deepEqual([...Deno.readDirSync(`${tree.dir}/outside`)], []);
 });
@@ -82,7 +82,7 @@ Deno.test("a symlink that points outside ends inside, nothing is made outside", 
 Deno.test("a dangling symlink gets its target made", () => {
   using tree = new Tree();
   tree.link("/data/real", "dangling");
-  assert.equal(resolveIn(tree.rootfs, "/dangling"), `${tree.rootfs}/data/real`);
+  assert.equal(secureJoin(tree.rootfs, "/dangling"), `${tree.rootfs}/data/real`);
   assert.ok(Deno.statSync(`${tree.rootfs}/data/real`).isDirectory);
 });
 
@@ -90,11 +90,11 @@ Deno.test("a symlink loop is ELOOP", () => {
   using tree = new Tree();
   tree.link("two", "one");
   tree.link("one", "two");
-  assert.throws(() => resolveIn(tree.rootfs, "/one"), { code: "ELOOP", message: /\/one in / });
+  assert.throws(() => secureJoin(tree.rootfs, "/one"), { code: "ELOOP", message: /\/one in / });
 });
 
 Deno.test("a file in the middle of the path is ENOTDIR", () => {
   using tree = new Tree();
   Deno.writeTextFileSync(`${tree.rootfs}/etc/hosts`, "");
-  assert.throws(() => resolveIn(tree.rootfs, "/etc/hosts/x"), { code: "ENOTDIR" });
+  assert.throws(() => secureJoin(tree.rootfs, "/etc/hosts/x"), { code: "ENOTDIR" });
 });

@@ -6,7 +6,7 @@ import { Reaper } from "./reaper.ts";
 import { SIGTERM } from "./signals.ts";
 
 Deno.test("a pidfd signals its process, and tells its exit status once it is reaped", async () => {
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   const killed = reaper.spawn(["sleep", "60"]);
   using first = Pidfd.open(killed.pid);
   assert.equal(first.exitStatus(), undefined);

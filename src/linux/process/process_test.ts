@@ -37,7 +37,7 @@ Deno.test("the status of a zombie can be read before it is reaped", async () => 
 });
 
 Deno.test("a process is known by pid and start time", async () => {
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   const child = reaper.spawn(["sleep", "60"]);
   const started = startTime(child.pid);
   assert.ok(started !== undefined && started > 0);
@@ -51,7 +51,7 @@ Deno.test("a process is known by pid and start time", async () => {
 });
 
 Deno.test("a zombie has a start time but is not alive", async () => {
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   const child = reaper.spawn(["sleep", "60"]);
   const started = startTime(child.pid) ?? 0;
   child.kill(SIGKILL);
@@ -85,7 +85,7 @@ Deno.test("kill never reaches a group or everybody", () => {
 });
 
 Deno.test("the OOM score of a process is set", async () => {
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   const child = reaper.spawn(["sleep", "60"]);
   setOomScoreAdj(child.pid, 500);
   assert.equal(Deno.readTextFileSync(`/proc/${child.pid}/oom_score_adj`), "500\n");

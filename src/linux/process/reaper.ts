@@ -58,7 +58,7 @@ export interface ReaperOptions {
    * those that were spawned or are watched: needed where Deno.Command is in use, which would lose
    * its children's exits, but orphans then stay zombies.
    */
-  readonly steal?: boolean;
+  readonly reapAll?: boolean;
 }
 
 interface Entry extends PromiseWithResolvers<Exit> {
@@ -119,7 +119,7 @@ export class Reaper implements Disposable {
   /**
    * Resolves with the exit of a process that is, or will be once its parent is gone, a child of
    * this one: of a container's init, say. At once when that exit was kept (see
-   * {@linkcode keepUnclaimed}). A process that somebody else reaps never resolves: nobody tells.
+   * {@linkcode bufferUnclaimedExits}). A process that somebody else reaps never resolves: nobody tells.
    *
    * @throws LinuxError ESRCH (as a rejection) when there is no such process and no exit was kept
    */
@@ -157,7 +157,7 @@ export class Reaper implements Disposable {
    * {@linkcode watch}: init may die before its pid could be read from the pid file. Several may
    * be held at once; the last one's release drops what was not claimed.
    */
-  keepUnclaimed(): Disposable {
+  bufferUnclaimedExits(): Disposable {
     this.#keepers++;
     let held = true;
     return {
@@ -199,7 +199,7 @@ export class Reaper implements Disposable {
 
   /** Takes every exit there is: signals coalesce, so one SIGCHLD may stand for many. */
   #reap(): void {
-    if (this.#options.steal === false) {
+    if (this.#options.reapAll === false) {
       for (const pid of this.#entries.keys()) this.#waitid(P_PID, pid);
     } else {
       while (this.#waitid(P_ALL, 0));

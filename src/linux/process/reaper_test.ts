@@ -8,7 +8,7 @@ import { spawnProcess } from "./spawn.ts";
 
 // Deno.Command children may be about in a test process, so nothing is stolen unless a test's own
 // process does it.
-const start = () => Reaper.start({ steal: false });
+const start = () => Reaper.start({ reapAll: false });
 
 Deno.test("an exit is the code, or 128 + the signal", async () => {
   using reaper = start();
@@ -124,8 +124,8 @@ Deno.test("an exit that nobody watched yet is kept only while asked for", async 
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     };
-    const kept = reaper.keepUnclaimed();
-    const second = reaper.keepUnclaimed();
+    const kept = reaper.bufferUnclaimedExits();
+    const second = reaper.bufferUnclaimedExits();
     kept[Symbol.dispose]();
     kept[Symbol.dispose]();
     ${orphan("exit 5")}

@@ -7,7 +7,7 @@ import type { SpawnOptions } from "./spawn.ts";
 
 /** What a child writes to stdout and stderr. */
 async function outputOf(argv: readonly string[], options: SpawnOptions = {}): Promise<string> {
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   using output = new OwnedFd(memfd("output"));
   await reaper.spawn(argv, { stdout: output.fd, stderr: output.fd, ...options }).exited;
   return new TextDecoder().decode(preadAll(output.fd));
@@ -15,7 +15,7 @@ async function outputOf(argv: readonly string[], options: SpawnOptions = {}): Pr
 
 Deno.test("stdio that is not given is /dev/null", async () => {
   using file = new OwnedFd(memfd("seen"));
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   const argv = ["sh", "-c", `readlink /proc/$$/fd/0 /proc/$$/fd/2`];
   await reaper.spawn(argv, { stdout: file.fd }).exited;
   assert.equal(new TextDecoder().decode(preadAll(file.fd)), "/dev/null\n/dev/null\n");
@@ -75,7 +75,7 @@ Deno.test("the environment is inherited when none is given", async () => {
 });
 
 Deno.test("what the kernel would refuse or cut short is an error, and leaks no fd", () => {
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   const fds = () => [...Deno.readDirSync("/proc/self/fd")].length;
   const before = fds();
   assert.throws(() => reaper.spawn([]), (error) => isErrno(error, EINVAL));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { statOrNothing } from "../../linux/fs/stat.ts";
+import { tryStat } from "../../linux/fs/try_stat.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 
 /** How many lines of CRIU's log go with an error, at most. */
@@ -37,5 +37,5 @@ function lastErrors(text: string): string[] {
 /** Milliseconds since the epoch; undefined where there is no such file, whatever the reason. */
 function modifiedAt(path: string): number | undefined {
   // What is wrong with the path is for the runtime to tell.
-  return statOrNothing(path)?.mtime?.getTime();
+  return tryStat(path)?.mtime?.getTime();
 }

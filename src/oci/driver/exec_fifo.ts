@@ -2,7 +2,7 @@
 import { LinuxError } from "../../linux/libc/errno.ts";
 import { O_NONBLOCK, O_PATH, O_RDONLY, open, OwnedFd, read } from "../../linux/fd/fd.ts";
 import { isFifo } from "../../linux/fd/fifo.ts";
-import { statOrNothing } from "../../linux/fs/stat.ts";
+import { tryStat } from "../../linux/fs/try_stat.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 
 /**
@@ -16,7 +16,7 @@ export function execFifoPath(runtimeRoot: string, id: string): string {
 }
 
 /** How far the init process of a container has come with its FIFO. */
-export type FifoPassage =
+export type InitProgress =
   /** It waits, or will come to that. */
   | "waiting"
   /** It was let through, and is about to execute its program, or to fail. */
@@ -31,7 +31,7 @@ export type FifoPassage =
  * did not work: there is no such FIFO, or init has ended, which aborts `ended`, without being
  * started. Why, the runtime can say. Unlike `runc start` it waits until init is the program.
  */
-export async function passExecFifo(
+export async function releaseExecFifo(
   path: string,
   pid: number,
   poller: Poller,
@@ -56,13 +56,13 @@ export async function passExecFifo(
  * from the beginning, for writing too once somebody reads, and no more when it has executed its
  * program (which cannot open it, since it has no access to runc's directory).
  */
-export function fifoPassage(path: string, pid: number): FifoPassage {
+export function fifoPassage(path: string, pid: number): InitProgress {
   try {
     const { dev, ino } = Deno.statSync(path);
     let holds = false;
     for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
       // One that is closed meanwhile, or cannot be asked, is not the FIFO.
-      const target = statOrNothing(`/proc/${pid}/fd/${name}`);
+      const target = tryStat(`/proc/${pid}/fd/${name}`);
       if (target?.dev !== dev || target.ino !== ino) continue;
       if (!isPathOnly(pid, name)) return "passing";
       holds = true;

@@ -3,14 +3,14 @@ import assert from "node:assert/strict";
 import { exists } from "../../linux/fs/exists.ts";
 import { O_NONBLOCK, O_PATH, O_RDWR, open, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
-import { openWhenRead } from "../../linux/fd/fifo_open.ts";
+import { openForWritingBlocking } from "../../linux/fd/fifo_open.ts";
 import { kill, zombieStatus } from "../../linux/process/process.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { until } from "../../linux/cgroup/testing.ts";
 import { Poller } from "../../linux/fd/poller.ts";
-import { execFifoPath, fifoPassage, passExecFifo } from "./exec_fifo.ts";
+import { execFifoPath, fifoPassage, releaseExecFifo } from "./exec_fifo.ts";
 
 const BYTE = new TextEncoder().encode("0");
 
@@ -29,9 +29,9 @@ async function withFifo(test: (path: string, poller: Poller) => Promise<void>): 
 
 Deno.test("who waits at the FIFO is let through, once", () =>
   withFifo(async (path, poller) => {
-    const waiting = openWhenRead(path);
+    const waiting = openForWritingBlocking(path);
     let over = false;
-    const passed = passExecFifo(path, Deno.pid, poller, new AbortController().signal)
+    const passed = releaseExecFifo(path, Deno.pid, poller, new AbortController().signal)
       .finally(() => over = true);
     {
       using init = new OwnedFd(await waiting);
@@ -41,14 +41,17 @@ Deno.test("who waits at the FIFO is let through, once", () =>
       assert.equal(over, false, "it waits for the program, which has not got the FIFO");
     }
     assert.equal(await passed, true);
-    assert.equal(await passExecFifo(path, Deno.pid, poller, new AbortController().signal), false);
+    assert.equal(
+      await releaseExecFifo(path, Deno.pid, poller, new AbortController().signal),
+      false,
+    );
   }));
 
 Deno.test("one that comes to the FIFO later is waited for", () =>
   withFifo(async (path, poller) => {
-    const passed = passExecFifo(path, Deno.pid, poller, new AbortController().signal);
+    const passed = releaseExecFifo(path, Deno.pid, poller, new AbortController().signal);
     {
-      using init = new OwnedFd(await openWhenRead(path));
+      using init = new OwnedFd(await openForWritingBlocking(path));
       write(init.fd, BYTE);
     }
     assert.equal(await passed, true);
@@ -57,21 +60,21 @@ Deno.test("one that comes to the FIFO later is waited for", () =>
 Deno.test("one that has ended was started if it has written before, and only then", () =>
   withFifo(async (path, poller) => {
     const ended = new AbortController();
-    const passed = passExecFifo(path, Deno.pid, poller, ended.signal);
+    const passed = releaseExecFifo(path, Deno.pid, poller, ended.signal);
     ended.abort();
     assert.equal(await passed, false);
     assert.equal(exists(path), true);
 
     using other = new OwnedFd(open(path, O_RDWR | O_NONBLOCK));
     write(other.fd, BYTE);
-    assert.equal(await passExecFifo(path, Deno.pid, poller, ended.signal), true);
+    assert.equal(await releaseExecFifo(path, Deno.pid, poller, ended.signal), true);
     assert.equal(exists(path), false);
   }));
 
 Deno.test("one that closes the FIFO without a word was not started", () =>
   withFifo(async (path, poller) => {
-    const waiting = openWhenRead(path);
-    const passed = passExecFifo(path, Deno.pid, poller, new AbortController().signal);
+    const waiting = openForWritingBlocking(path);
+    const passed = releaseExecFifo(path, Deno.pid, poller, new AbortController().signal);
     new OwnedFd(await waiting)[Symbol.dispose]();
     assert.equal(await passed, false);
     assert.equal(exists(path), true);
@@ -81,7 +84,10 @@ Deno.test("what is no FIFO is left alone", () =>
   withFifo(async (path, poller) => {
     Deno.removeSync(path);
     Deno.writeTextFileSync(path, "0");
-    assert.equal(await passExecFifo(path, Deno.pid, poller, new AbortController().signal), false);
+    assert.equal(
+      await releaseExecFifo(path, Deno.pid, poller, new AbortController().signal),
+      false,
+    );
     assert.equal(Deno.readTextFileSync(path), "0");
   }));
 
@@ -102,7 +108,7 @@ Deno.test("how far a process has come with the FIFO is told by how it has that o
 
 Deno.test("a process that has ended has not passed the FIFO, though it be a zombie", () =>
   withFifo(async (path) => {
-    using reaper = Reaper.start({ steal: false });
+    using reaper = Reaper.start({ reapAll: false });
     // Of a shell that has become another program nobody reaps the child.
     const parent = reaper.spawn([
       ...["sh", "-c", 'sleep 1000 & echo $! >"$0"; exec sleep 2000', `${path}.pid`],
@@ -124,6 +130,9 @@ Deno.test("a process that has ended has not passed the FIFO, though it be a zomb
 
 Deno.test("one that has passed the FIFO before is not waited for", () =>
   withFifo(async (path, poller) => {
-    assert.equal(await passExecFifo(path, Deno.ppid, poller, new AbortController().signal), true);
+    assert.equal(
+      await releaseExecFifo(path, Deno.ppid, poller, new AbortController().signal),
+      true,
+    );
     assert.equal(exists(path), false);
   }));

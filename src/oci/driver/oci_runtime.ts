@@ -13,7 +13,7 @@ export type { CallOptions, CallReport } from "./runtime_call.ts";
 export type { OciState } from "./runtime_output.ts";
 export type { Spawn } from "./spawn.ts";
 
-/** How a {@linkcode Runc} is set up. */
+/** How a {@linkcode OciRuntime} is set up. */
 export interface RuncOptions {
   /** Name in PATH, or path, of an OCI runtime with runc's command line. */
   readonly command: string;
@@ -37,7 +37,7 @@ export interface ProcessStdio {
   readonly consoleSocket?: string;
 }
 
-/** What {@linkcode Runc.create} takes. */
+/** What {@linkcode OciRuntime.create} takes. */
 export interface CreateOptions extends CallOptions, ProcessStdio {
   readonly id: string;
   /** Directory with `config.json`; the log is its `log.json` unless another is given. */
@@ -48,7 +48,7 @@ export interface CreateOptions extends CallOptions, ProcessStdio {
   readonly noPivot?: boolean;
 }
 
-/** What {@linkcode Runc.exec} takes. */
+/** What {@linkcode OciRuntime.exec} takes. */
 export interface ExecOptions extends CallOptions, ProcessStdio {
   readonly id: string;
   /** File with the OCI process as JSON. */
@@ -59,7 +59,7 @@ export interface ExecOptions extends CallOptions, ProcessStdio {
   readonly detach?: boolean;
 }
 
-/** What {@linkcode Runc.checkpoint} takes. */
+/** What {@linkcode OciRuntime.checkpoint} takes. */
 export interface CheckpointOptions extends CallOptions {
   readonly id: string;
   /** Directory for CRIU's images; its log goes there too unless `workPath` is given. */
@@ -69,7 +69,7 @@ export interface CheckpointOptions extends CallOptions {
   readonly leaveRunning?: boolean;
 }
 
-/** What {@linkcode Runc.restore} takes. */
+/** What {@linkcode OciRuntime.restore} takes. */
 export interface RestoreOptions extends CreateOptions {
   /** Directory with CRIU's images. */
   readonly imagePath: string;
@@ -85,7 +85,7 @@ export interface RestoreOptions extends CreateOptions {
  * is not there, `DeadlineExceededError` if it was killed for taking too long, and
  * `LinuxError` if the machine cannot start another process.
  */
-export class Runc {
+export class OciRuntime {
   readonly #context: CallContext;
 
   constructor({ command, root, spawn, debug }: RuncOptions) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { O_CREAT, O_WRONLY, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { DeadlineExceededError, RuntimeError } from "../../rpc/errors.ts";
-import type { Runc } from "./oci_runtime.ts";
+import type { OciRuntime } from "./oci_runtime.ts";
 import { TestContainers } from "./testing.ts";
 
 /**
@@ -33,7 +33,7 @@ async function failure(call: Promise<unknown>): Promise<RuntimeError> {
 for (const runtime of ["runc", "crun"]) {
   Deno.test(`${runtime}: a whole life, with exec, ps, pause, resume and state`, async () => {
     await using box = new TestContainers();
-    const runc: Runc = box.runc(runtime === "crun" ? crunHere(box) : "runc");
+    const runc: OciRuntime = box.runc(runtime === "crun" ? crunHere(box) : "runc");
     const id = box.configure(runc, "/bin/sleep", "1000");
     const pidFile = `${box.bundle}/init.pid`;
     await runc.create({ id, bundle: box.bundle, pidFile });

@@ -6,7 +6,7 @@ import type { BundlePaths, BundleRecord } from "../bundle_layout.ts";
  * Whether the OCI runtime has left anything of a bundle's container: init's pid file, or state under
  * its root, where the runtimes keep what they know in a place that begins with the id.
  */
-export function hasRuntimeTrace(
+export function hasRuntimeState(
   { id, runtimeRoot }: Pick<BundleRecord, "id" | "runtimeRoot">,
   { initPid }: Pick<BundlePaths, "initPid">,
 ): boolean {

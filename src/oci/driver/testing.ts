@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { Reaper } from "../../linux/process/reaper.ts";
-import { Runc } from "./oci_runtime.ts";
+import { OciRuntime } from "./oci_runtime.ts";
 import type { CallReport } from "./oci_runtime.ts";
 
 /** For tests: a directory with a bundle `b` over busybox, and the runtime's root `r`. */
 export class TestContainers implements AsyncDisposable {
   readonly dir = Deno.makeTempDirSync({ prefix: "berth-oci-" });
   readonly bundle = `${this.dir}/b`;
-  readonly reaper = Reaper.start({ subreaper: true, steal: false });
+  readonly reaper = Reaper.start({ subreaper: true, reapAll: false });
   readonly reports: CallReport[] = [];
-  readonly #containers = new Map<string, Runc>();
+  readonly #containers = new Map<string, OciRuntime>();
 
   constructor() {
     const bin = `${this.bundle}/rootfs/bin`;
@@ -21,8 +21,8 @@ export class TestContainers implements AsyncDisposable {
   }
 
   /** A driver of the runtime; `command` may be a script that stands in for one. */
-  runc(command = "runc"): Runc {
-    return new Runc({
+  runc(command = "runc"): OciRuntime {
+    return new OciRuntime({
       command,
       root: `${this.dir}/r`,
       spawn: (argv, options) => this.reaper.spawn(argv, options),
@@ -31,7 +31,7 @@ export class TestContainers implements AsyncDisposable {
   }
 
   /** Writes config.json for a container in a cgroup of its own, which is deleted by `runc` later. */
-  configure(runc: Runc, ...args: string[]): string {
+  configure(runc: OciRuntime, ...args: string[]): string {
     const id = `berth-test-${crypto.randomUUID().slice(0, 8)}`;
     this.#containers.set(id, runc);
     Deno.writeTextFileSync(

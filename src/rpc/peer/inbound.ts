@@ -7,7 +7,7 @@ import type { Dispatcher, HandlerContext } from "./dispatcher.ts";
 import { ResourceExhaustedError } from "../errors.ts";
 import { MAX_LINE, TOO_LONG } from "../protocol/line_reader.ts";
 import type { LineWriter } from "../protocol/line_writer.ts";
-import { nextTurn } from "../../linux/event_loop/next_turn.ts";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { responseText } from "../protocol/encode.ts";
 
 /** What an {@linkcode Inbound} hands on to the connection that it belongs to. */
@@ -175,7 +175,7 @@ export class Inbound {
   }
 
   async #waitForRoom(): Promise<void> {
-    await nextTurn();
+    await yieldToEventLoop();
     while (!this.#isClosed && this.#isFull()) {
       await this.#host.writer.drain(PAUSE_QUEUE);
       if (!this.#isClosed && this.#runningBytes > MAX_RUNNING_BYTES) await this.settled();

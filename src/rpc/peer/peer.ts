@@ -11,7 +11,7 @@ import { UnavailableError } from "../errors.ts";
 import { Inbound } from "./inbound.ts";
 import { LineReader } from "../protocol/line_reader.ts";
 import { LineWriter } from "../protocol/line_writer.ts";
-import { nextTurn } from "../../linux/event_loop/next_turn.ts";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 
 export type { CallOptions } from "./outbound.ts";
 export type { ErrorListener, Handler, HandlerContext, Handlers } from "./dispatcher.ts";
@@ -188,7 +188,7 @@ export class Peer implements Disposable {
    * gets the answers to what it has asked; if it is gone, nothing is worth finishing.
    */
   async #answerTheRest(): Promise<void> {
-    await nextTurn();
+    await yieldToEventLoop();
     while (!this.#isClosed && (this.#inbound.inFlight > 0 || this.#writer.queuedBytes > 0)) {
       // Writing nothing fails with EPIPE where the other end has closed, and only there.
       if (this.#writer.queuedBytes === 0) await this.#conn.write(new Uint8Array(0));
@@ -200,7 +200,7 @@ export class Peer implements Disposable {
         this.#inbound.inFlight > 0 ? this.#inbound.settled() : this.#writer.drain(),
       ]);
       timer[Symbol.dispose]();
-      await nextTurn();
+      await yieldToEventLoop();
     }
   }
 

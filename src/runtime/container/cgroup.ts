@@ -14,13 +14,13 @@ import type { Bundle } from "../bundle/bundle.ts";
 import { cgroupOf, recordCgroup, recordedCgroup } from "../bundle/cgroup_record.ts";
 import type { ContainerContext } from "./context.ts";
 import type { ContainerEvents } from "./events.ts";
-import type { Mirror } from "./process_table.ts";
+import type { ProcessTable } from "./process_table.ts";
 import type { Monitored } from "../monitors/monitor.ts";
 
 /** What a {@linkcode ContainerCgroup} needs of its container. */
 export interface ContainerCgroupOptions {
   readonly bundle: Bundle;
-  readonly mirror: Mirror;
+  readonly processes: ProcessTable;
   readonly context: ContainerContext;
   /** Asked for only when they are needed: the two know each other. */
   readonly events: () => ContainerEvents;
@@ -30,7 +30,7 @@ export interface ContainerCgroupOptions {
 export class ContainerCgroup {
   readonly #options: ContainerCgroupOptions;
   #found: Cgroup | undefined;
-  /** Set while {@linkcode watchSoon} is still to be done. */
+  /** Set while {@linkcode resolveLater} is still to be done. */
   #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ContainerCgroupOptions) {
@@ -43,38 +43,38 @@ export class ContainerCgroup {
   }
 
   get #cgroup(): Cgroup | undefined {
-    this.watchIfDue();
+    this.flushPending();
     return this.#found;
   }
 
   /** Takes the one that the bundle has recorded, and has the monitors watch it. */
-  recall(): void {
+  load(): void {
     this.#found = recordedCgroup(this.#options.bundle);
     this.startMonitors();
   }
 
   /** Finds it by init, records it and has the monitors watch it. */
-  watch(): void {
+  resolve(): void {
     clearTimeout(this.#soon);
     this.#soon = undefined;
     if (this.#found === undefined) {
-      const { bundle, mirror } = this.#options;
-      this.#found = cgroupOf(mirror.pid);
+      const { bundle, processes } = this.#options;
+      this.#found = cgroupOf(processes.pid);
       if (this.#found !== undefined) recordCgroup(bundle, this.#found);
     }
     this.startMonitors();
   }
 
-  /** Does what {@linkcode watchSoon} has put off. */
-  watchIfDue(): void {
-    if (this.#soon !== undefined) this.watch();
+  /** Does what {@linkcode resolveLater} has put off. */
+  flushPending(): void {
+    if (this.#soon !== undefined) this.resolve();
   }
 
-  /** {@linkcode watch}, once the answer that waits to be sent is out; before anything needs it. */
-  watchSoon(): void {
+  /** {@linkcode resolve}, once the answer that waits to be sent is out; before anything needs it. */
+  resolveLater(): void {
     this.#soon = setTimeout(() => {
       try {
-        this.watch();
+        this.resolve();
       } catch (error) {
         getLogger(["berth", "container"]).error("{id}: its cgroup is not watched: {reason}", {
           id: this.#options.bundle.id,
@@ -115,7 +115,7 @@ export class ContainerCgroup {
    * @throws {FailedPreconditionError} if the container has no cgroup (any more).
    */
   stats(): Stats {
-    const { bundle: { id }, mirror: { status } } = this.#options;
+    const { bundle: { id }, processes: { status } } = this.#options;
     if (this.#cgroup === undefined || status === "stopped") {
       throw new FailedPreconditionError(
         `container ${id} is ${status}: it has no figures to read`,
@@ -127,7 +127,7 @@ export class ContainerCgroup {
 
   /** The figures of `cgroup`; v1 forgets the OOM kills of a cgroup below that is removed. */
   #figures(cgroup: Cgroup): CgroupStats {
-    this.look();
+    this.pollMonitors();
     const stats = readStats(cgroup);
     const { memory } = stats;
     if (memory?.oomKills !== undefined) {
@@ -139,7 +139,7 @@ export class ContainerCgroup {
   /** Every process in it, with the exec that it is where that is known. */
   pids(): { pid: number; execId?: string }[] {
     if (this.#cgroup === undefined) return [];
-    const execs = new Map(this.#options.mirror.execs().map(({ pid, execId }) => [pid, execId]));
+    const execs = new Map(this.#options.processes.execs().map(({ pid, execId }) => [pid, execId]));
     return pids(this.#cgroup).map((pid) => {
       const execId = execs.get(pid);
       return execId === undefined ? { pid } : { pid, execId };
@@ -152,8 +152,8 @@ export class ContainerCgroup {
   }
 
   /** Has the monitors look now: before an exit is published, or when somebody asks for the figures. */
-  look(): void {
-    this.#options.context.look(this.#monitored());
+  pollMonitors(): void {
+    this.#options.context.pollMonitors(this.#monitored());
   }
 
   /** Ends the monitors' watch. */
@@ -162,14 +162,14 @@ export class ContainerCgroup {
   }
 
   #monitored(): Monitored {
-    const { bundle, mirror, events } = this.#options;
+    const { bundle, processes, events } = this.#options;
     const { id, instance } = bundle.record;
     const cgroup = this.#cgroup;
     return {
       id,
       instance,
       cgroup,
-      pid: mirror.pid,
+      pid: processes.pid,
       oomKills: events().oomKills,
       stats: () =>
         cgroup === undefined ? { timestamp: new Date().toISOString() } : this.#figures(cgroup),

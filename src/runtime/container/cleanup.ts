@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { couldNotStart } from "../../oci/driver/runtime_call.ts";
-import { hasRuntimeTrace } from "../../oci/driver/runtime_state.ts";
+import { hasRuntimeState } from "../../oci/driver/runtime_state.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../util/backoff.ts";
@@ -11,8 +11,8 @@ import type { ContainerCgroup } from "./cgroup.ts";
 import type { ContainerContext } from "./context.ts";
 import type { ContainerEvents } from "./events.ts";
 import { deleteFromRuntime, initPidByRuntime } from "./runtime_delete.ts";
-import type { Mirror } from "./process_table.ts";
-import { endCreate } from "./orphaned_create.ts";
+import type { ProcessTable } from "./process_table.ts";
+import { reapOrphanedCreate } from "./orphaned_create.ts";
 
 /** How long one call of the runtime may take while a dead shim's container is removed, in ms. */
 const MOST_PER_RUNTIME_CALL = 30_000;
@@ -20,22 +20,22 @@ const MOST_PER_RUNTIME_CALL = 30_000;
 /** How long a create that has lost its shim may go on, in milliseconds: it ends by itself. */
 const CREATE_GRACE = 10_000;
 
-/** What {@linkcode ContainerRemains} needs of its container. */
-export interface ContainerRemainsOptions {
+/** What {@linkcode ContainerCleanup} needs of its container. */
+export interface ContainerCleanupOptions {
   readonly bundle: Bundle;
-  readonly mirror: Mirror;
+  readonly processes: ProcessTable;
   readonly cgroup: ContainerCgroup;
   readonly events: ContainerEvents;
   readonly context: ContainerContext;
 }
 
 /** Removes what a container leaves. Each step may be repeated until it works. */
-export class ContainerRemains {
-  readonly #options: ContainerRemainsOptions;
+export class ContainerCleanup {
+  readonly #options: ContainerCleanupOptions;
   /** How the container ended, once the shim has deleted it: a retried delete answers the same. */
-  deletedByShim: DeleteResult | undefined;
+  shimDeleteResult: DeleteResult | undefined;
 
-  constructor(options: ContainerRemainsOptions) {
+  constructor(options: ContainerCleanupOptions) {
     this.#options = options;
   }
 
@@ -52,8 +52,10 @@ export class ContainerRemains {
   async destroy(): Promise<void> {
     const { bundle, cgroup, context, events } = this.#options;
     await context.shims().kill(bundle);
-    if (!events.created) {
-      await cgroup.find(() => endCreate(bundle, Math.min(this.#runtimeBound, CREATE_GRACE)));
+    if (!events.createPublished) {
+      await cgroup.find(() =>
+        reapOrphanedCreate(bundle, Math.min(this.#runtimeBound, CREATE_GRACE))
+      );
     }
     try {
       await this.#destroyByRuntime();
@@ -70,15 +72,15 @@ export class ContainerRemains {
     const bound = this.#runtimeBound;
     await cgroup.findByPid(() => initPidByRuntime(bundle, runtime, bound));
     // Who waits for the processes does not wait for the runtime too, which may be out of order.
-    if (await cgroup.kill()) events.exits();
+    if (await cgroup.kill()) events.publishSyntheticExits();
     await deleteFromRuntime(bundle, runtime, bound);
-    events.exits();
+    events.publishSyntheticExits();
   }
 
   /** Whether the runtime cannot be asked, for it is not there, and has never made anything either. */
   #neverMade(error: unknown): boolean {
     const { bundle: { record, paths }, events } = this.#options;
-    return !events.created && couldNotStart(error) && !hasRuntimeTrace(record, paths);
+    return !events.createPublished && couldNotStart(error) && !hasRuntimeState(record, paths);
   }
 
   /** Has the runtime forget a container that its shim could not undo. */
@@ -99,8 +101,8 @@ export class ContainerRemains {
     for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
       try {
         bundle.unmount();
-        if (!events.created) await removePlannedCgroup(bundle);
-        events.deleted(this.result());
+        if (!events.createPublished) await removePlannedCgroup(bundle);
+        events.publishDelete(this.result());
         bundle.remove();
         return;
       } catch (error) {
@@ -118,8 +120,8 @@ export class ContainerRemains {
 
   /** What a delete answers. */
   result(): DeleteResult {
-    if (this.deletedByShim !== undefined) return this.deletedByShim;
-    const { exit, pid } = this.#options.mirror;
+    if (this.shimDeleteResult !== undefined) return this.shimDeleteResult;
+    const { exit, pid } = this.#options.processes;
     return {
       pid,
       exitStatus: exit?.exitStatus ?? 128 + SIGKILL,

@@ -16,10 +16,10 @@ import { deleteContainer } from "./delete.ts";
 import type { ContainerParts } from "./parts.ts";
 import { makeParts } from "./parts.ts";
 import { ContainerRecovery } from "./recovery.ts";
-import { ContainerRemoval } from "./deletion.ts";
-import type { Mirror } from "./process_table.ts";
+import { ContainerDeletion } from "./deletion.ts";
+import type { ProcessTable } from "./process_table.ts";
 import type { ShimCallOptions, ShimMethod } from "../shims/shim_client.ts";
-import type { ShimLink } from "../shims/shim_connection.ts";
+import type { ShimConnection } from "../shims/shim_connection.ts";
 
 /** How long a call waits for a shim that is being connected, in milliseconds. */
 const CONNECT_PATIENCE = 5_000;
@@ -31,15 +31,15 @@ const CONNECT_PATIENCE = 5_000;
  */
 export class Container {
   readonly #parts: ContainerParts;
-  readonly #removal: ContainerRemoval;
+  readonly #deletion: ContainerDeletion;
   readonly #recovery: ContainerRecovery;
   /** The shim was asked to look at the freezer and has not answered. */
   #looking = false;
 
   constructor(bundle: Bundle, context: ContainerContext) {
     this.#parts = makeParts(bundle, context, () => void this.#recovery.lost());
-    this.#removal = new ContainerRemoval(this.#parts);
-    this.#recovery = new ContainerRecovery(this.#parts, this.#removal);
+    this.#deletion = new ContainerDeletion(this.#parts);
+    this.#recovery = new ContainerRecovery(this.#parts, this.#deletion);
   }
 
   get id(): string {
@@ -52,13 +52,13 @@ export class Container {
   }
 
   /** What is known of its processes. */
-  get mirror(): Mirror {
-    return this.#parts.mirror;
+  get processes(): ProcessTable {
+    return this.#parts.processes;
   }
 
   /** The way to its shim. */
-  get link(): ShimLink {
-    return this.#parts.link;
+  get connection(): ShimConnection {
+    return this.#parts.connection;
   }
 
   /**
@@ -69,9 +69,9 @@ export class Container {
   async create(): Promise<void> {
     using _lock = await this.#parts.lock.acquire();
     try {
-      await createContainer(this.#parts, this.#removal);
+      await createContainer(this.#parts, this.#deletion);
     } catch (error) {
-      throw this.#named(error);
+      throw this.#withContainerId(error);
     }
   }
 
@@ -90,12 +90,12 @@ export class Container {
    * @throws {FailedPreconditionError} if it runs and `force` is not given.
    */
   async delete(force: boolean): Promise<DeleteResult> {
-    if (force) this.link.giveUp();
+    if (force) this.connection.cancelConnect();
     using _lock = await this.#parts.lock.acquire();
     try {
-      return await deleteContainer(this.#parts, this.#removal, this.#recovery, force);
+      return await deleteContainer(this.#parts, this.#deletion, this.#recovery, force);
     } catch (error) {
-      throw this.#named(error);
+      throw this.#withContainerId(error);
     }
   }
 
@@ -108,24 +108,24 @@ export class Container {
     params: ParamsOf<ShimContract, N>,
     options?: ShimCallOptions,
   ): Promise<ResultOf<ShimContract, N>> {
-    if (this.link.status === "connecting") await this.link.known(CONNECT_PATIENCE);
-    const { client } = this.link;
+    if (this.connection.status === "connecting") await this.connection.settled(CONNECT_PATIENCE);
+    const { client } = this.connection;
     try {
-      if (client === undefined) throw this.link.unreachable();
+      if (client === undefined) throw this.connection.unreachable();
       // Before its process can run, or end.
-      if (name === "shim.start" || name === "shim.kill") this.#parts.cgroup.watchIfDue();
+      if (name === "shim.start" || name === "shim.kill") this.#parts.cgroup.flushPending();
       const result = await client.call(name, params, options);
       // A restore makes init only at start, so that its cgroup is not known before.
-      if (name === "shim.start" && !this.#parts.cgroup.known) this.#parts.cgroup.watch();
+      if (name === "shim.start" && !this.#parts.cgroup.known) this.#parts.cgroup.resolve();
       return result;
     } catch (error) {
-      throw this.#named(this.#recovery.noted(client, error));
+      throw this.#withContainerId(this.#recovery.translateShimError(client, error));
     }
   }
 
   /** Answers when init, or an exec, has ended. */
   wait(execId: string | undefined, signal: AbortSignal): Promise<ExitResult> {
-    return this.mirror.wait(this.id, execId, signal);
+    return this.processes.wait(this.id, execId, signal);
   }
 
   /**
@@ -145,7 +145,7 @@ export class Container {
   /** Everything about the container, from what the daemon knows. */
   state(): ContainerState {
     const { record, paths } = this.bundle;
-    const { exit, pid, startedAt } = this.mirror;
+    const { exit, pid, startedAt } = this.processes;
     return {
       id: record.id,
       instance: record.instance,
@@ -161,37 +161,39 @@ export class Container {
       ...(exit?.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
       ...(this.#parts.events.oomKills > 0 ? { oomKilled: true } : {}),
       ...(record.group === undefined ? {} : { group: record.group }),
-      shimPid: this.link.pid,
-      shim: this.link.status,
-      processes: this.mirror.execs(),
+      shimPid: this.connection.pid,
+      shim: this.connection.status,
+      processes: this.processes.execs(),
     };
   }
 
   /** The status, with a pause or resume made behind berth's back. */
   get status(): ContainerStatus {
-    const { status } = this.mirror;
+    const { status } = this.processes;
     if (status !== "running" && status !== "paused") return status;
     const { frozen } = this.#parts.cgroup;
     if (frozen === undefined) return status;
     const now = frozen ? "paused" : "running";
-    if (now !== status) this.#haveShimLook();
+    if (now !== status) this.#refreshFreezerState();
     return now;
   }
 
   /** Has the shim notice the pause or resume, and so publish it. */
-  #haveShimLook(): void {
+  #refreshFreezerState(): void {
     if (this.#looking) return;
     this.#looking = true;
     // What fails now is noticed at the next look.
-    this.link.client?.call("shim.state", {}).catch(() => {}).finally(() => this.#looking = false);
+    this.connection.client?.call("shim.state", {}).catch(() => {}).finally(() =>
+      this.#looking = false
+    );
   }
 
   /** Lets go of the shim, which goes on. */
   [Symbol.dispose](): void {
-    this.link.close();
+    this.connection.close();
   }
 
-  #named(error: unknown): unknown {
+  #withContainerId(error: unknown): unknown {
     if (error instanceof BerthError) error.data.id ??= this.id;
     return error;
   }

@@ -2,9 +2,9 @@
 import { getLogger } from "@logtape/logtape";
 import { BerthError, UnavailableError } from "../../rpc/errors.ts";
 import type { ContainerParts } from "./parts.ts";
-import type { ContainerRemoval } from "./deletion.ts";
+import type { ContainerDeletion } from "./deletion.ts";
 import { answered, isWedged } from "../shims/errors.ts";
-import { whenCreated } from "./wait_until_created.ts";
+import { waitUntilCreated } from "./wait_until_created.ts";
 
 /**
  * Gives the bundle a shim and creates the container in it. Rolls everything back when it throws: no
@@ -14,17 +14,17 @@ import { whenCreated } from "./wait_until_created.ts";
  */
 export async function createContainer(
   parts: ContainerParts,
-  removal: ContainerRemoval,
+  deletion: ContainerDeletion,
 ): Promise<void> {
   try {
-    const client = await parts.link.attach();
+    const client = await parts.connection.attach();
     await Promise.all([
       client.call("shim.events", { after: 0 }),
       client.call("shim.create", {}),
     ]);
-    parts.cgroup.watchSoon();
+    parts.cgroup.resolveLater();
   } catch (error) {
-    await rollBack(parts, removal, error);
+    await rollBack(parts, deletion, error);
     throw error;
   }
 }
@@ -35,40 +35,40 @@ export async function createContainer(
  */
 async function rollBack(
   parts: ContainerParts,
-  removal: ContainerRemoval,
+  deletion: ContainerDeletion,
   cause: unknown,
 ): Promise<void> {
-  const { bundle, context, link, remains } = parts;
+  const { bundle, context, connection, cleanup } = parts;
   try {
     if (await undoneByShim(parts, cause)) {
-      await link.leave();
+      await connection.detach();
       if (cause instanceof BerthError && cause.data["undone"] === false) {
-        await remains.deleteFromRuntime();
+        await cleanup.deleteFromRuntime();
       }
     } else {
-      link.close();
-      await remains.destroy();
+      connection.close();
+      await cleanup.destroy();
     }
-    await remains.removeBundle();
+    await cleanup.removeBundle();
   } catch (error) {
     getLogger(["berth", "container"]).error(
       "{id}: its create has failed and cannot be undone yet: {reason}",
       { id: bundle.id, reason: error instanceof Error ? error.message : String(error) },
     );
-    context.onLeftBehind(bundle);
-    removal.removeInBackground();
+    context.onCleanupPending(bundle);
+    deletion.removeInBackground();
   }
 }
 
 /** Whether the shim is well and has undone of a failed create what it could. */
 async function undoneByShim(parts: ContainerParts, cause: unknown): Promise<boolean> {
-  const { client } = parts.link;
+  const { client } = parts.connection;
   if (client === undefined || isWedged(cause) || !(cause instanceof BerthError)) return false;
   if (answered(cause)) return true;
   if (cause instanceof UnavailableError) return false;
   // It was the runtime that took too long. Other containers may depend on this shim.
   try {
-    return (await whenCreated(parts, client, 0)).status === "none";
+    return (await waitUntilCreated(parts, client, 0)).status === "none";
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     return false;

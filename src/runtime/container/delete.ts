@@ -4,7 +4,7 @@ import { DeadlineExceededError, FailedPreconditionError, NotFoundError } from ".
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import type { ContainerParts } from "./parts.ts";
 import type { ContainerRecovery } from "./recovery.ts";
-import type { ContainerRemoval } from "./deletion.ts";
+import type { ContainerDeletion } from "./deletion.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { answered } from "../shims/errors.ts";
 
@@ -21,20 +21,20 @@ const FORCE_AFTER = 2_000;
  */
 export async function deleteContainer(
   parts: ContainerParts,
-  removal: ContainerRemoval,
+  deletion: ContainerDeletion,
   recovery: ContainerRecovery,
   force: boolean,
 ): Promise<DeleteResult> {
-  const { bundle: { id }, cgroup, events, link, mirror, remains } = parts;
-  if (removal.forgotten) {
+  const { bundle: { id }, cgroup, events, connection, processes, cleanup } = parts;
+  if (deletion.isReleased) {
     // It was still there when this was asked.
-    if (events.created) return remains.result();
+    if (events.createPublished) return cleanup.result();
     throw new NotFoundError(`no container ${id}`, { data: { id } });
   }
-  if (remains.deletedByShim !== undefined) return await removal.finish();
+  if (cleanup.shimDeleteResult !== undefined) return await deletion.finish();
   // It is being removed already; this is as good a time to try again as any.
-  if (link.status === "gone") return await removal.removeAll();
-  const { status } = mirror;
+  if (connection.status === "gone") return await deletion.removeAll();
+  const { status } = processes;
   const alive = status === "running" || status === "paused";
   if (!force && alive) {
     throw new FailedPreconditionError(
@@ -42,22 +42,22 @@ export async function deleteContainer(
       { data: { id } },
     );
   }
-  const { client } = link;
+  const { client } = connection;
   if (client === undefined) {
-    if (!force) throw link.unreachable();
-    return await removal.removeByForce();
+    if (!force) throw connection.unreachable();
+    return await deletion.removeByForce();
   }
   try {
     if (force) await seeThatItAnswers(parts, client);
     if (alive) await killAll(parts, client);
     cgroup.stopMonitors();
-    remains.deletedByShim = await deleteByShim(parts, client, force);
+    cleanup.shimDeleteResult = await deleteByShim(parts, client, force);
   } catch (error) {
-    if (force && !answered(error)) return await removal.removeByForce();
-    if (mirror.exit === undefined) cgroup.startMonitors();
-    throw recovery.noted(client, error);
+    if (force && !answered(error)) return await deletion.removeByForce();
+    if (processes.exit === undefined) cgroup.startMonitors();
+    throw recovery.translateShimError(client, error);
   }
-  return await removal.finish();
+  return await deletion.finish();
 }
 
 /** With `force` also one that has started meanwhile. */
@@ -87,7 +87,7 @@ async function seeThatItAnswers(
 }
 
 async function killAll(
-  { bundle: { id }, context, mirror }: ContainerParts,
+  { bundle: { id }, context, processes }: ContainerParts,
   client: ShimClient,
 ): Promise<void> {
   try {
@@ -98,7 +98,7 @@ async function killAll(
   }
   const signal = AbortSignal.timeout(context.timeouts.runtime);
   try {
-    await mirror.wait(id, undefined, signal);
+    await processes.wait(id, undefined, signal);
   } catch (error) {
     throw new DeadlineExceededError(`container ${id} does not die of SIGKILL`, {
       cause: error,

@@ -8,7 +8,7 @@ import type { ContainerParts } from "./parts.ts";
  * The ways in which a container goes, with and without its shim's help, and whether it is gone.
  * Callers hold the container's lock; what goes on in the background takes it by itself.
  */
-export class ContainerRemoval {
+export class ContainerDeletion {
   readonly #parts: ContainerParts;
   #forgotten = false;
 
@@ -17,7 +17,7 @@ export class ContainerRemoval {
   }
 
   /** Whether the container is gone and its id free. */
-  get forgotten(): boolean {
+  get isReleased(): boolean {
     return this.#forgotten;
   }
 
@@ -27,11 +27,11 @@ export class ContainerRemoval {
    * @throws {FailedPreconditionError} if that cannot be done yet; it may be tried again.
    */
   async finish(): Promise<DeleteResult> {
-    const { link, remains } = this.#parts;
-    await link.leave();
-    await remains.removeBundle();
-    this.forget();
-    return remains.result();
+    const { connection, cleanup } = this.#parts;
+    await connection.detach();
+    await cleanup.removeBundle();
+    this.release();
+    return cleanup.result();
   }
 
   /**
@@ -40,12 +40,12 @@ export class ContainerRemoval {
    * @throws {BerthError} if the runtime fails, and whatever else stands in the way.
    */
   async removeAll(): Promise<DeleteResult> {
-    const { remains, context } = this.#parts;
-    await remains.destroy();
-    await remains.removeBundle();
+    const { cleanup, context } = this.#parts;
+    await cleanup.destroy();
+    await cleanup.removeBundle();
     context.onCleanup();
-    this.forget();
-    return remains.result();
+    this.release();
+    return cleanup.result();
   }
 
   /**
@@ -53,7 +53,7 @@ export class ContainerRemoval {
    * background.
    */
   async removeByForce(): Promise<DeleteResult> {
-    this.#parts.link.close();
+    this.#parts.connection.close();
     try {
       return await this.removeAll();
     } catch (error) {
@@ -64,7 +64,7 @@ export class ContainerRemoval {
 
   /** Takes the shim for dead and removes everything, again and again until it is gone. */
   removeInBackground(): void {
-    this.#parts.link.died();
+    this.#parts.connection.markDead();
     void this.#removeUntilGone();
   }
 
@@ -89,10 +89,10 @@ export class ContainerRemoval {
   }
 
   /** Takes note that the container is gone. */
-  forget(): void {
+  release(): void {
     const { bundle, cgroup, context } = this.#parts;
     this.#forgotten = true;
     cgroup.stopMonitors();
-    context.onForgotten(bundle);
+    context.onReleased(bundle);
   }
 }

@@ -3,14 +3,14 @@ import { SIGKILL } from "../../linux/process/signals.ts";
 import type { DeleteResult, ExitResult } from "../../rpc/contract/schemas.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import type { EventDraft, EventLog } from "../events/publisher.ts";
-import type { Mirror } from "./process_table.ts";
+import type { EventDraft, EventPublisher } from "../events/publisher.ts";
+import type { ProcessTable } from "./process_table.ts";
 
 /** What {@linkcode ContainerEvents} needs of its container. */
 export interface ContainerEventsOptions {
   readonly bundle: Bundle;
-  readonly mirror: Mirror;
-  readonly log: EventLog;
+  readonly processes: ProcessTable;
+  readonly log: EventPublisher;
   /** Called before an exit is published. */
   readonly beforeExit: () => void;
   /** Lets the shim forget the events up to `seq`. */
@@ -45,12 +45,12 @@ export class ContainerEvents {
   }
 
   /** Whether its create was told: of what never came that far nothing else is told either. */
-  get created(): boolean {
+  get createPublished(): boolean {
     return this.#shimSeq > 0;
   }
 
   /** Whether its delete was told, by this daemon or one before. */
-  get deletedBefore(): boolean {
+  get deletePublished(): boolean {
     return this.#deleted;
   }
 
@@ -60,7 +60,7 @@ export class ContainerEvents {
   }
 
   /** Takes over one event of the shim; one that was taken over before is passed over. */
-  take(event: ShimEvent): void {
+  ingest(event: ShimEvent): void {
     if (event.seq <= this.#shimSeq) return;
     this.#shimSeq = event.seq;
     if (event.type === "exit") {
@@ -73,7 +73,7 @@ export class ContainerEvents {
     const { seq, exitStatusUnknown: _, ...rest } = event;
     this.publish({ ...rest, ...this.#names }, seq);
     // After the event is in the journal: who is woken by this finds it there.
-    this.#options.mirror.apply(event);
+    this.#options.processes.apply(event);
   }
 
   /** Publishes one event of this container. */
@@ -91,14 +91,14 @@ export class ContainerEvents {
   }
 
   /** Says the exits that a dead shim cannot say any more, init's last, each only once. */
-  exits(): void {
-    const { bundle, mirror } = this.#options;
-    if (!this.created || this.#initExited) return;
+  publishSyntheticExits(): void {
+    const { bundle, processes } = this.#options;
+    if (!this.createPublished || this.#initExited) return;
     const recorded = bundle.exitRecord();
     const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
     this.#options.beforeExit();
     this.#execExits();
-    const pid = recorded?.pid ?? mirror.pid;
+    const pid = recorded?.pid ?? processes.pid;
     // For whoever has to tell the delete, should this daemon not come to that.
     if (recorded === undefined) bundle.recordExit({ pid, ...killed });
     this.#exit(pid, recorded ?? killed, undefined);
@@ -124,12 +124,12 @@ export class ContainerEvents {
       exitedAt,
       synthetic: true,
     });
-    this.#options.mirror.ended(execId, { exitStatus, exitedAt }, pid);
+    this.#options.processes.recordExit(execId, { exitStatus, exitedAt }, pid);
   }
 
   /** Says that the container is gone, once. */
-  deleted(how: DeleteResult): void {
-    if (!this.created || this.#deleted) return;
+  publishDelete(how: DeleteResult): void {
+    if (!this.createPublished || this.#deleted) return;
     this.#deleted = true;
     this.publish({
       timestamp: new Date().toISOString(),

@@ -28,7 +28,10 @@ const KILL_BOUND = 5_000;
  *
  * @throws {FailedPreconditionError} if a call does not die.
  */
-export async function endCreate(bundle: Bundle, graceMs: number): Promise<Cgroup | undefined> {
+export async function reapOrphanedCreate(
+  bundle: Bundle,
+  graceMs: number,
+): Promise<Cgroup | undefined> {
   const grace = performance.now() + graceMs;
   let cgroup: Cgroup | undefined;
   for (const delay of backoff({ first: 5, most: 100 })) {

@@ -19,7 +19,7 @@ interface ExecMirror {
  * What the daemon knows of one container's processes: the last `shim.state` and every event since.
  * It answers state, list and wait without asking the shim, so that a wedged one slows nobody.
  */
-export class Mirror {
+export class ProcessTable {
   status: ContainerStatus = "created";
   pid = 0;
   startedAt: string | undefined;
@@ -36,7 +36,7 @@ export class Mirror {
     // The event's time is what was answered so far; the shim noted its own a moment before.
     this.startedAt ??= state.startedAt;
     if (state.exitStatus !== undefined && state.exitedAt !== undefined) {
-      this.ended(undefined, {
+      this.recordExit(undefined, {
         exitStatus: state.exitStatus,
         exitedAt: state.exitedAt,
         ...(state.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
@@ -49,7 +49,7 @@ export class Mirror {
     for (const { execId, pid, status, exitStatus, exitedAt } of state.processes) {
       this.#execs.set(execId, { pid, status });
       if (exitStatus !== undefined && exitedAt !== undefined) {
-        this.ended(execId, { exitStatus, exitedAt });
+        this.recordExit(execId, { exitStatus, exitedAt });
       }
     }
   }
@@ -80,7 +80,7 @@ export class Mirror {
       }
       case "exit":
         if (event.exitStatus !== undefined && event.exitedAt !== undefined) {
-          this.ended(event.execId, {
+          this.recordExit(event.execId, {
             exitStatus: event.exitStatus,
             exitedAt: event.exitedAt,
             ...(event.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
@@ -101,7 +101,7 @@ export class Mirror {
   }
 
   /** Records how init, or an exec, ended and answers who waits for it. */
-  ended(execId: string | undefined, exit: KnownExit, pid?: number): void {
+  recordExit(execId: string | undefined, exit: KnownExit, pid?: number): void {
     if (execId === undefined) {
       if (this.exit !== undefined) return;
       this.exit = exit;

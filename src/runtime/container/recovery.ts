@@ -3,10 +3,10 @@ import { getLogger } from "@logtape/logtape";
 import { FailedPreconditionError, UnavailableError } from "../../rpc/errors.ts";
 import { backoff } from "../util/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
-import type { ContainerRemoval } from "./deletion.ts";
+import type { ContainerDeletion } from "./deletion.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { isWedged } from "../shims/errors.ts";
-import { whenCreated } from "./wait_until_created.ts";
+import { waitUntilCreated } from "./wait_until_created.ts";
 
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;
@@ -17,11 +17,11 @@ const MOST_ADOPTERS = 3;
  */
 export class ContainerRecovery {
   readonly #parts: ContainerParts;
-  readonly #removal: ContainerRemoval;
+  readonly #deletion: ContainerDeletion;
 
-  constructor(parts: ContainerParts, removal: ContainerRemoval) {
+  constructor(parts: ContainerParts, deletion: ContainerDeletion) {
     this.#parts = parts;
-    this.#removal = removal;
+    this.#deletion = deletion;
   }
 
   /**
@@ -29,13 +29,13 @@ export class ContainerRecovery {
    * when that is decided; never rejects. The caller holds the lock.
    */
   async reconnect(): Promise<void> {
-    const { bundle, events, remains } = this.#parts;
+    const { bundle, events, cleanup } = this.#parts;
     try {
       this.#presume();
-      if (events.deletedBefore) {
+      if (events.deletePublished) {
         // Only its directory was left to remove.
-        await remains.removeBundle();
-        this.#removal.forget();
+        await cleanup.removeBundle();
+        this.#deletion.release();
         return;
       }
     } catch (error) {
@@ -49,24 +49,24 @@ export class ContainerRecovery {
 
   /** Until the shim has said how things are, the bundle's files and the journal tell. */
   #presume(): void {
-    const { bundle, cgroup, context, mirror } = this.#parts;
+    const { bundle, cgroup, context, processes } = this.#parts;
     const exit = bundle.exitRecord();
-    mirror.pid = exit?.pid ?? bundle.initPid() ?? 0;
+    processes.pid = exit?.pid ?? bundle.initPid() ?? 0;
     const { startedAt } = context.events.journal.facts(bundle.record.instance);
     if (startedAt !== undefined) {
-      mirror.startedAt = startedAt;
-      mirror.status = "running";
+      processes.startedAt = startedAt;
+      processes.status = "running";
     }
-    if (exit !== undefined) mirror.ended(undefined, exit);
+    if (exit !== undefined) processes.recordExit(undefined, exit);
     // Before the shim's events come in: an OOM kill is told before the exit that it caused.
-    cgroup.recall();
+    cgroup.load();
   }
 
   /** The connection to the shim has ended although nobody wanted that. */
   async lost(): Promise<void> {
-    const { link, lock } = this.#parts;
+    const { connection, lock } = this.#parts;
     using _lock = await lock.acquire();
-    if (link.leaving || link.status !== "connecting") return;
+    if (connection.isDetaching || connection.status !== "connecting") return;
     await this.#dialAgain();
   }
 
@@ -75,14 +75,14 @@ export class ContainerRecovery {
    * gave no answer is not asked again before it has answered a connection, so that nothing piles up
    * for it. What else it was asked ends the same way.
    */
-  noted(client: ShimClient | undefined, error: unknown): unknown {
-    const { link } = this.#parts;
-    if (isWedged(error) && client !== undefined && link.client === client) {
-      link.unavailable(error);
+  translateShimError(client: ShimClient | undefined, error: unknown): unknown {
+    const { connection } = this.#parts;
+    if (isWedged(error) && client !== undefined && connection.client === client) {
+      connection.markUnresponsive(error);
       void this.#retryUnavailable();
     }
-    const cut = error instanceof UnavailableError && link.status === "unavailable";
-    return cut ? link.unreachable() : error;
+    const cut = error instanceof UnavailableError && connection.status === "unavailable";
+    return cut ? connection.unreachable() : error;
   }
 
   /**
@@ -90,11 +90,11 @@ export class ContainerRecovery {
    * delete needs.
    */
   async #retryUnavailable(first = 100): Promise<void> {
-    const { context, link, lock } = this.#parts;
-    const waiting = () => link.status === "unavailable" && !link.leaving;
+    const { context, connection, lock } = this.#parts;
+    const waiting = () => connection.status === "unavailable" && !connection.isDetaching;
     for (const delay of backoff({ first, most: Math.max(first, 500) })) {
       if (!await delay(context.stopping) || !waiting()) return;
-      if (!await link.probe()) continue;
+      if (!await connection.probe()) continue;
       using _lock = await lock.acquire();
       if (waiting()) await this.#dialAgain();
       return;
@@ -103,15 +103,15 @@ export class ContainerRecovery {
 
   /** A refused connection, or no socket, means a dead shim; anything else that it may be wedged. */
   async #dialAgain(): Promise<void> {
-    const { context, link } = this.#parts;
+    const { context, connection } = this.#parts;
     try {
-      await this.#takeOver(context.noShim ? await link.adopt() : await link.connect());
+      await this.#takeOver(context.noShim ? await connection.adopt() : await connection.connect());
     } catch (error) {
       if (error instanceof UnavailableError && error.data["errno"] !== undefined) {
         await this.#shimDied();
         return;
       }
-      link.unavailable(error);
+      connection.markUnresponsive(error);
       // One of another protocol answers, and will not change its mind.
       void this.#retryUnavailable(error instanceof FailedPreconditionError ? 2_000 : 100);
     }
@@ -119,13 +119,13 @@ export class ContainerRecovery {
 
   /** Decides what the state of a found shim means for the container. */
   async #takeOver(client: ShimClient): Promise<void> {
-    const { bundle: { id }, cgroup, context, events, mirror } = this.#parts;
+    const { bundle: { id }, cgroup, context, events, processes } = this.#parts;
     const found = await client.call("shim.state", {});
     const now = found.status === "creating"
-      ? await whenCreated(this.#parts, client, context.timeouts.runtime)
+      ? await waitUntilCreated(this.#parts, client, context.timeouts.runtime)
       : found;
     if (now.status === "none") {
-      if (events.created) {
+      if (events.createPublished) {
         throw new FailedPreconditionError(
           `container ${id}: its shim does not know of it`,
           { data: { id } },
@@ -134,29 +134,29 @@ export class ContainerRecovery {
       getLogger(["berth", "container"]).info("{id}: its create was never finished; removing it", {
         id,
       });
-      await this.#removal.finish();
+      await this.#deletion.finish();
       return;
     }
-    mirror.load(now);
+    processes.load(now);
     if (now.status === "deleted") {
-      await this.#removal.finish();
+      await this.#deletion.finish();
       return;
     }
-    cgroup.watch();
+    cgroup.resolve();
     context.onReconnect();
   }
 
   /** What to do about a dead shim: have its container taken over, or remove what it left. */
   async #shimDied(): Promise<void> {
-    const { bundle, context, link } = this.#parts;
+    const { bundle, context, connection } = this.#parts;
     const { id } = bundle;
     const log = getLogger(["berth", "shim"]);
-    log.warn("{id}: its shim (pid {shim}) is gone", { id, shim: link.pid });
+    log.warn("{id}: its shim (pid {shim}) is gone", { id, shim: connection.pid });
     for (let adopters = MOST_ADOPTERS; adopters > 0 && this.#mayAdopt(); adopters--) {
       try {
         // Two shims must never look after one container, should only its socket be gone.
         await context.shims().kill(bundle);
-        await this.#takeOver(await link.adopt());
+        await this.#takeOver(await connection.adopt());
         return;
       } catch (error) {
         log.error("{id}: cannot adopt it: {reason}", { id, reason: messageOf(error) });
@@ -164,12 +164,12 @@ export class ContainerRecovery {
         if (!(error instanceof UnavailableError)) break;
       }
     }
-    this.#removal.removeInBackground();
+    this.#deletion.removeInBackground();
   }
 
   #mayAdopt(): boolean {
-    const { bundle, context, mirror } = this.#parts;
-    return context.onShimDeath === "adopt" && mirror.pid !== 0 && mirror.exit === undefined &&
+    const { bundle, context, processes } = this.#parts;
+    return context.onShimDeath === "adopt" && processes.pid !== 0 && processes.exit === undefined &&
       !bundle.record.stdio.terminal;
   }
 }

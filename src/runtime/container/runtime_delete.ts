@@ -3,7 +3,7 @@ import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import { isAlive, Pidfd } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ShimRecord } from "../../oci/bundle_layout.ts";
-import type { Runc } from "../../oci/driver/oci_runtime.ts";
+import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { backoff } from "../util/backoff.ts";
 import type { Bundle } from "../bundle/bundle.ts";
@@ -49,7 +49,7 @@ function signalShim({ pid, startTime }: ShimRecord): boolean {
  */
 export async function initPidByRuntime(
   bundle: Bundle,
-  runtime: Runc,
+  runtime: OciRuntime,
   timeoutMs: number,
 ): Promise<number | undefined> {
   const state = await runtime.state(bundle.id, { timeoutMs });
@@ -69,7 +69,7 @@ export async function initPidByRuntime(
  */
 export async function deleteFromRuntime(
   bundle: Bundle,
-  runtime: Runc,
+  runtime: OciRuntime,
   timeoutMs: number,
 ): Promise<void> {
   await runtime.delete(bundle.id, { timeoutMs, force: true });

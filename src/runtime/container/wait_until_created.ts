@@ -3,7 +3,7 @@ import { DeadlineExceededError } from "../../rpc/errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import { backoff } from "../util/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
-import { endCreate } from "./orphaned_create.ts";
+import { reapOrphanedCreate } from "./orphaned_create.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 
 /**
@@ -13,12 +13,12 @@ import type { ShimClient } from "../shims/shim_client.ts";
  * @throws {DeadlineExceededError} if the create does not end even so, or the shim is wedged.
  * @throws {UnavailableError} if the shim is gone, or nobody wants to wait for it any more.
  */
-export async function whenCreated(
-  { bundle, context, link }: ContainerParts,
+export async function waitUntilCreated(
+  { bundle, context, connection }: ContainerParts,
   client: ShimClient,
   boundMs: number,
 ): Promise<ShimState> {
-  const { signal } = link;
+  const { signal } = connection;
   const { answer } = context.timeouts;
   const begun = performance.now();
   let ended = false;
@@ -26,7 +26,7 @@ export async function whenCreated(
     const now = await client.call("shim.state", {}, { signal });
     if (now.status !== "creating") return now;
     const waited = performance.now() - begun;
-    if (waited >= boundMs && !ended) await endCreate(bundle, 0);
+    if (waited >= boundMs && !ended) await reapOrphanedCreate(bundle, 0);
     ended ||= waited >= boundMs;
     if (waited >= boundMs + answer || !await delay(signal)) break;
   }

@@ -2,7 +2,7 @@
 import type { Event } from "../../rpc/contract/schemas.ts";
 
 /** What the journal knows of one instance of a container, for whoever takes it up after a restart. */
-export interface InstanceFacts {
+export interface InstanceSnapshot {
   /** Highest sequence number of the shim's own that is in the journal; 0 if none. */
   readonly shimSeq: number;
   /** When init was started, if it was. */
@@ -20,7 +20,7 @@ export interface InstanceFacts {
   readonly deleted: boolean;
 }
 
-/** {@linkcode InstanceFacts} as they are stored. */
+/** {@linkcode InstanceSnapshot} as they are stored. */
 interface StoredFacts {
   shimSeq: number;
   startedAt?: string;
@@ -33,7 +33,7 @@ interface StoredFacts {
 /** How many deleted instances are remembered: some whose bundle is perhaps not removed yet. */
 const MAX_DELETED = 256;
 
-class Facts implements InstanceFacts {
+class MutableSnapshot implements InstanceSnapshot {
   shimSeq = 0;
   startedAt?: string;
   oomKills = 0;
@@ -71,17 +71,17 @@ class Facts implements InstanceFacts {
  * What is known of every instance that is in the journal, also of events that have rotated away.
  * Bounded by what there is: a deleted instance is forgotten some time after.
  */
-export class FactTable {
-  readonly #facts = new Map<string, Facts>();
+export class InstanceSnapshots {
+  readonly #facts = new Map<string, MutableSnapshot>();
   #deleted: string[] = [];
 
   /** Reads what {@linkcode serialize} made. Undefined if it is damaged. */
-  static parse(text: string): FactTable | undefined {
-    const table = new FactTable();
+  static parse(text: string): InstanceSnapshots | undefined {
+    const table = new InstanceSnapshots();
     try {
       const stored: [string, StoredFacts][] = JSON.parse(text);
       for (const [instance, { running, ...rest }] of stored) {
-        const facts = Object.assign(new Facts(), rest);
+        const facts = Object.assign(new MutableSnapshot(), rest);
         for (const [execId, pid] of running) facts.running.set(execId, pid);
         table.#facts.set(instance, facts);
         if (facts.deleted) table.#deleted.push(instance);
@@ -114,7 +114,7 @@ export class FactTable {
   apply(event: Omit<Event, "seq">, shimSeq: number | undefined): void {
     let facts = this.#facts.get(event.instance);
     if (facts === undefined) {
-      facts = new Facts();
+      facts = new MutableSnapshot();
       this.#facts.set(event.instance, facts);
     }
     const before = facts.deleted;
@@ -129,7 +129,7 @@ export class FactTable {
   }
 
   /** What is known of an instance; nothing has happened to one that is not known. */
-  get(instance: string): InstanceFacts {
-    return this.#facts.get(instance) ?? new Facts();
+  get(instance: string): InstanceSnapshot {
+    return this.#facts.get(instance) ?? new MutableSnapshot();
   }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
-import { FactTable } from "./instance_snapshots.ts";
-import type { InstanceFacts } from "./instance_snapshots.ts";
+import { InstanceSnapshots } from "./instance_snapshots.ts";
+import type { InstanceSnapshot } from "./instance_snapshots.ts";
 import { Segment } from "./segment.ts";
 
-export type { InstanceFacts } from "./instance_snapshots.ts";
+export type { InstanceSnapshot as InstanceFacts } from "./instance_snapshots.ts";
 
 /** How large a journal gets; `[events]` of the config. */
 export interface JournalOptions {
@@ -31,7 +31,7 @@ const TAIL = 1024;
 /**
  * The log of every event: appended to a file before anybody hears of it, so that it survives the
  * daemon. Seqs grow by one, also across restarts. Files are rotated by size, the oldest go; beside
- * the newest stands what there is to know of the events before it ({@linkcode InstanceFacts}).
+ * the newest stands what there is to know of the events before it ({@linkcode InstanceSnapshot}).
  *
  * Nothing here waits: the files are on a tmpfs, and who appends must know at once that it is there.
  */
@@ -39,14 +39,14 @@ export class Journal implements Disposable {
   readonly #dir: string;
   readonly #options: JournalOptions;
   readonly #segments: Segment[];
-  readonly #facts: FactTable;
+  readonly #facts: InstanceSnapshots;
   /** The latest events, without a hole. */
   #tail: Event[];
 
   private constructor(
     dir: string,
     options: JournalOptions,
-    parts: { segments: Segment[]; facts: FactTable; tail: Event[] },
+    parts: { segments: Segment[]; facts: InstanceSnapshots; tail: Event[] },
   ) {
     this.#dir = dir;
     this.#options = options;
@@ -62,7 +62,7 @@ export class Journal implements Disposable {
     const newest = segments.at(-1);
     let facts = newest && readFacts(factsPath(newest));
     if (facts === undefined) {
-      facts = new FactTable();
+      facts = new InstanceSnapshots();
       for (const segment of segments.slice(0, -1)) replay(segment, facts);
     }
     const tail: Event[] = [];
@@ -143,7 +143,7 @@ export class Journal implements Disposable {
   }
 
   /** What is known of an instance of a container, from the events so far. */
-  facts(instance: string): InstanceFacts {
+  facts(instance: string): InstanceSnapshot {
     return this.#facts.get(instance);
   }
 
@@ -191,9 +191,9 @@ function factsPath({ path }: { readonly path: string }): string {
   return path.replace(/jsonl$/, "facts");
 }
 
-function readFacts(path: string): FactTable | undefined {
+function readFacts(path: string): InstanceSnapshots | undefined {
   try {
-    return FactTable.parse(Deno.readTextFileSync(path));
+    return InstanceSnapshots.parse(Deno.readTextFileSync(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -201,7 +201,7 @@ function readFacts(path: string): FactTable | undefined {
 }
 
 /** Takes every event of a segment into account. */
-function replay(segment: Segment, facts: FactTable): void {
+function replay(segment: Segment, facts: InstanceSnapshots): void {
   const batch = 256;
   for (let from = segment.first;; from += batch) {
     const lines = segment.read(from, batch);

@@ -19,7 +19,7 @@ const RETRY = 500;
  * Every event of this daemon on its way into the journal, in order. A full disk holds events back,
  * it does not lose them: they are kept here and by their shims, and written when there is room.
  */
-export class EventLog implements Disposable {
+export class EventPublisher implements Disposable {
   readonly #journal: Journal;
   readonly #listeners: ((event: Event) => void)[] = [];
   readonly #backlog: Pending[] = [];
@@ -31,7 +31,7 @@ export class EventLog implements Disposable {
   }
 
   /** Has `listener` told of each event from now on, once it is in the journal. */
-  listen(listener: (event: Event) => void): void {
+  addListener(listener: (event: Event) => void): void {
     this.#listeners.push(listener);
   }
 

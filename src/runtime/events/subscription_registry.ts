@@ -10,7 +10,7 @@ import { Subscription } from "./subscription.ts";
 const MOST_PER_PEER = 64;
 
 /** Everybody who gets events. */
-export class Subscribers implements Disposable {
+export class SubscriptionRegistry implements Disposable {
   readonly #journal: Journal;
   readonly #byPeer = new Map<Peer, Map<string, Subscription>>();
   #last = 0;

@@ -28,7 +28,7 @@ export interface Monitor {
    * Called before the exit of one of the container's processes is published, and when somebody
    * asks for its figures.
    */
-  look?(container: Monitored): void;
+  poll?(container: Monitored): void;
   /** Ends watching; called before the container is deleted. Unknown containers are ignored. */
   stop(container: Monitored): void;
 }

@@ -34,7 +34,7 @@ export class OomMonitor implements Monitor, Disposable {
     if (watch !== undefined) this.#watches.set(instance, watch);
   }
 
-  look({ instance }: Monitored): void {
+  poll({ instance }: Monitored): void {
     this.#watches.get(instance)?.check();
   }
 

@@ -5,7 +5,7 @@ import { metricsTurn } from "./metrics_turn.ts";
 import { containerStatus, eventType } from "../../rpc/contract/schemas.ts";
 import type { ContainerStatus, Event, ShimStatus } from "../../rpc/contract/schemas.ts";
 import { VERSION } from "../../version.ts";
-import type { RuntimeObserver } from "./observer.ts";
+import type { DaemonHooks } from "./hooks.ts";
 import type { RuntimeCallReport } from "../shims/shim_client.ts";
 
 /** What {@linkcode DaemonMetrics.collect} looks at; a `Daemon` is one. */
@@ -13,7 +13,7 @@ export interface MetricsSource {
   readonly runtime: {
     containers(): readonly {
       readonly status: ContainerStatus;
-      readonly link: { readonly status: ShimStatus; readonly pid: number };
+      readonly connection: { readonly status: ShimStatus; readonly pid: number };
     }[];
     readonly idleShims: number;
   };
@@ -27,7 +27,7 @@ const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const WAITS: ReadonlySet<string> = new Set(["container.wait"]);
 
 /** What the daemon itself does: counted as it happens, or looked at when it is asked for. */
-export class DaemonMetrics implements RuntimeObserver {
+export class DaemonMetrics implements DaemonHooks {
   readonly #containers: Gauge<"status">;
   readonly #shims: Gauge<"state">;
   readonly #rpcCalls: Counter<"method" | "result">;
@@ -145,10 +145,10 @@ export class DaemonMetrics implements RuntimeObserver {
     const byStatus = new Map(containerStatus.options.map((status) => [status, 0]));
     const serving = new Set<number>();
     const unavailable = new Set<number>();
-    for (const { status, link } of runtime.containers()) {
+    for (const { status, connection } of runtime.containers()) {
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
-      if (link.status === "connected") serving.add(link.pid);
-      if (link.status === "unavailable") unavailable.add(link.pid);
+      if (connection.status === "connected") serving.add(connection.pid);
+      if (connection.status === "unavailable") unavailable.add(connection.pid);
       await metricsTurn();
     }
     for (const [status, count] of byStatus) this.#containers.set({ status }, count);

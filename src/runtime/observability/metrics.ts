@@ -7,7 +7,7 @@ import { ContainerMetrics } from "./container_metrics.ts";
 import { DaemonMetrics } from "./daemon_metrics.ts";
 import type { MetricsSource } from "./daemon_metrics.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
-import type { RuntimeObserver } from "./observer.ts";
+import type { DaemonHooks } from "./hooks.ts";
 import { ProcessMetrics } from "./process_metrics.ts";
 import type { RuntimeCallReport } from "../shims/shim_client.ts";
 
@@ -15,7 +15,7 @@ import type { RuntimeCallReport } from "../shims/shim_client.ts";
  * Counts what happens in the daemon and serves it, with the figures of its containers, to
  * Prometheus. docs/metrics.md lists them all. Between scrapes it does nothing but count.
  */
-export class Metrics implements RuntimeObserver {
+export class Metrics implements DaemonHooks {
   readonly #registry = new Registry();
   readonly #daemon = new DaemonMetrics(this.#registry);
   readonly #process = new ProcessMetrics(this.#registry);

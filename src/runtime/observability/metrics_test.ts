@@ -62,9 +62,9 @@ async function filled(dir: string): Promise<string> {
   metrics.reconnect();
   metrics.cleanup();
   return await metrics.render(source([
-    { status: "running", link: { status: "connected", pid: 7 } },
-    { status: "running", link: { status: "connected", pid: 7 } },
-    { status: "stopped", link: { status: "unavailable", pid: 8 } },
+    { status: "running", connection: { status: "connected", pid: 7 } },
+    { status: "running", connection: { status: "connected", pid: 7 } },
+    { status: "stopped", connection: { status: "unavailable", pid: 8 } },
   ]));
 }
 
@@ -126,7 +126,7 @@ Deno.test("other work goes on while 100 containers are scraped", async () => {
   for (let n = 0; n < 100; n++) metrics.containers.start(monitored(`c${n}`, tree.dir));
   const containers = Array.from({ length: 100 }, (_, pid) => ({
     status: "running" as const,
-    link: { status: "connected" as const, pid },
+    connection: { status: "connected" as const, pid },
   }));
   let done = false;
   const rendering = metrics.render(source(containers)).finally(() => done = true);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { LogLevel } from "@logtape/logtape";
 import type { Event } from "../../rpc/contract/schemas.ts";
-import type { RuntimeObserver } from "./observer.ts";
+import type { DaemonHooks } from "./hooks.ts";
 import type { RuntimeCallReport } from "../shims/shim_client.ts";
 
 // Deno exports OpenTelemetry by itself where OTEL_DENO is set: what is written to the console as
@@ -67,7 +67,7 @@ interface Tracer {
 const ERROR = 2;
 
 /** Makes a span of each RPC and of each call of the OCI runtime, when it has ended. */
-export class Spans implements RuntimeObserver {
+export class Spans implements DaemonHooks {
   readonly #tracer: Tracer = Deno.telemetry.tracerProvider.getTracer("berth");
 
   event(_event: Event): void {}

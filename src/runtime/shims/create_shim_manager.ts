@@ -2,15 +2,15 @@
 import type { Reaper } from "../../linux/process/reaper.ts";
 import type { Config } from "../config/config.ts";
 import type { FindGroup } from "./process_shim_manager.ts";
-import { PooledShims } from "./process_shim_manager.ts";
+import { ProcessShimManager } from "./process_shim_manager.ts";
 import type { ShimTimeouts } from "./shim_client.ts";
 import { shimPlacement } from "./shim_process_setup.ts";
 import { ShimPool } from "./pool.ts";
 import { quietEnvironment } from "../observability/telemetry.ts";
-import type { SocketShims } from "./shim_manager.ts";
+import type { ShimManager } from "./shim_manager.ts";
 
-/** What {@linkcode openShims} needs. */
-export interface OpenShimsOptions {
+/** What {@linkcode createShimManager} needs. */
+export interface ShimManagerOptions {
   readonly config: Config;
   readonly reaper: Reaper;
   readonly self: () => readonly string[];
@@ -19,10 +19,13 @@ export interface OpenShimsOptions {
 }
 
 /** Sets up the shims as the config asks: processes of their own, or inside the daemon. */
-export async function openShims(options: OpenShimsOptions): Promise<SocketShims> {
+export async function createShimManager(options: ShimManagerOptions): Promise<ShimManager> {
   const { config, reaper, self, timeouts, findGroup } = options;
   if (config.runtime.no_shim) {
-    return new (await import("./in_process_shim_manager.ts")).LocalShims(reaper, timeouts);
+    return new (await import("./in_process_shim_manager.ts")).InProcessShimManager(
+      reaper,
+      timeouts,
+    );
   }
   const { warm, keep } = config.shim;
   const env = quietEnvironment();
@@ -35,5 +38,5 @@ export async function openShims(options: OpenShimsOptions): Promise<SocketShims>
     ...(env === undefined ? {} : { env }),
     onStarted: shimPlacement(config.shim),
   });
-  return new PooledShims(pool, timeouts, findGroup);
+  return new ProcessShimManager(pool, timeouts, findGroup);
 }

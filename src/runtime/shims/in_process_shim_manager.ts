@@ -2,19 +2,19 @@
 import { Poller } from "../../linux/fd/poller.ts";
 import type { Reaper } from "../../linux/process/reaper.ts";
 import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
-import { ServedBundle } from "../../shim/bundle_server.ts";
+import { BundleServer } from "../../shim/bundle_server.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import { SocketShims } from "./shim_manager.ts";
+import { ShimManager } from "./shim_manager.ts";
 import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
 
 /**
  * `no_shim`: the shim's service runs in the daemon, behind the bundle's socket as ever, so that
  * nothing else need know. Containers outlive the daemon, but nobody sees them exit while it is away.
  */
-export class LocalShims extends SocketShims {
+export class InProcessShimManager extends ShimManager {
   readonly #reaper: Reaper;
   readonly #poller = new Poller();
-  readonly #served = new Map<string, ServedBundle>();
+  readonly #served = new Map<string, BundleServer>();
 
   constructor(reaper: Reaper, timeouts: ShimTimeouts) {
     super(timeouts);
@@ -27,11 +27,11 @@ export class LocalShims extends SocketShims {
   override async serve(bundle: Bundle, _group: string | undefined, adopt: boolean) {
     const { dir } = bundle.paths;
     if (this.#served.has(dir)) throw new FailedPreconditionError(`${dir} is served already`);
-    const served: ServedBundle = new ServedBundle({
+    const served: BundleServer = new BundleServer({
       dir,
       reaper: this.#reaper,
       poller: this.#poller,
-      host: {
+      shimProcess: {
         exit: async () => {
           await served.leave();
           return { reused: false };

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 import type { Bundle } from "../bundle/bundle.ts";
 import { killShim } from "../container/runtime_delete.ts";
-import { Lock } from "../util/mutex.ts";
+import { Mutex } from "../util/mutex.ts";
 import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
 import type { ShimPool } from "./pool.ts";
-import { SocketShims } from "./shim_manager.ts";
+import { ShimManager } from "./shim_manager.ts";
 
 /** Finds the shim of a container of this group, if one is connected. */
 export type FindGroup = (group: string) => { client: ShimClient; pid: number } | undefined;
 
 /** Shims as processes of their own: one per container, or one per group of containers. */
-export class PooledShims extends SocketShims {
+export class ProcessShimManager extends ShimManager {
   readonly #pool: ShimPool;
   readonly #findGroup: FindGroup;
   /** Two first containers of a group that come at once must not start two shims. */
-  readonly #groupLocks = new Map<string, { lock: Lock; users: number }>();
+  readonly #groupLocks = new Map<string, { lock: Mutex; users: number }>();
 
   constructor(pool: ShimPool, timeouts: ShimTimeouts, findGroup: FindGroup) {
     super(timeouts);
@@ -26,9 +26,9 @@ export class PooledShims extends SocketShims {
     return this.#pool.idle;
   }
 
-  override async inTurn<T>(group: string | undefined, work: () => Promise<T>): Promise<T> {
+  override async withGroupLock<T>(group: string | undefined, work: () => Promise<T>): Promise<T> {
     if (group === undefined) return await work();
-    const entry = this.#groupLocks.get(group) ?? { lock: new Lock(), users: 0 };
+    const entry = this.#groupLocks.get(group) ?? { lock: new Mutex(), users: 0 };
     this.#groupLocks.set(group, entry);
     entry.users++;
     try {

@@ -14,8 +14,8 @@ type State =
   /** It died or was told to leave. */
   | { readonly status: "gone" };
 
-/** What a {@linkcode ShimLink} tells its container. */
-export interface ShimLinkListener extends ShimListener {
+/** What a {@linkcode ShimConnection} tells its container. */
+export interface ShimConnectionListener extends ShimListener {
   /** Number of the shim's last event that was taken over. */
   readonly seen: () => number;
   /** The connection ended although nobody wanted that. */
@@ -23,10 +23,10 @@ export interface ShimLinkListener extends ShimListener {
 }
 
 /** The daemon's way to the shim of one container: whether there is one, and how it is reached. */
-export class ShimLink {
+export class ShimConnection {
   readonly #bundle: Bundle;
   readonly #context: ContainerContext;
-  readonly #listener: ShimLinkListener;
+  readonly #listener: ShimConnectionListener;
   #state: State = { status: "connecting" };
   /** Settled when it is known how the daemon stands with the shim, or nobody is going to know. */
   #known = Promise.withResolvers<void>();
@@ -37,7 +37,7 @@ export class ShimLink {
   /** Why it was said to be unavailable, so that it is said once. */
   #reported: string | undefined;
 
-  constructor(bundle: Bundle, context: ContainerContext, listener: ShimLinkListener) {
+  constructor(bundle: Bundle, context: ContainerContext, listener: ShimConnectionListener) {
     this.#bundle = bundle;
     this.#context = context;
     this.#listener = listener;
@@ -61,7 +61,7 @@ export class ShimLink {
   }
 
   /** Resolves when it is not being connected any more, whatever came of it, or after `ms`. */
-  async known(ms: number): Promise<void> {
+  async settled(ms: number): Promise<void> {
     let timer;
     const late = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
     await Promise.race([this.#known.promise, late]);
@@ -75,7 +75,7 @@ export class ShimLink {
   }
 
   /** Whether the connection may end without that being a death. */
-  get leaving(): boolean {
+  get isDetaching(): boolean {
     return this.#leaving;
   }
 
@@ -99,7 +99,7 @@ export class ShimLink {
   async #serve(adopt: boolean, then: () => Promise<ShimClient>): Promise<ShimClient> {
     const { group } = this.#bundle.record;
     const shims = this.#context.shims();
-    return await shims.inTurn(group, async () => {
+    return await shims.withGroupLock(group, async () => {
       this.#pid = await shims.serve(this.#bundle, group, adopt);
       return await then();
     });
@@ -145,13 +145,13 @@ export class ShimLink {
     this.#listener.lost();
   }
 
-  /** Aborted when nobody wants to wait for the shim any more; see {@linkcode giveUp}. */
+  /** Aborted when nobody wants to wait for the shim any more; see {@linkcode cancelConnect}. */
   get signal(): AbortSignal {
     return this.#giveUp.signal;
   }
 
   /** Ends a {@linkcode connect} that is under way: nobody wants to wait for the shim any more. */
-  giveUp(): void {
+  cancelConnect(): void {
     this.#giveUp.abort(new UnavailableError(`connecting to the shim of ${this.#bundle.id} ended`));
   }
 
@@ -174,7 +174,7 @@ export class ShimLink {
   }
 
   /** Takes note that the shim is there but does not answer. */
-  unavailable(error: unknown): void {
+  markUnresponsive(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     this.client?.close();
     const wedged = error instanceof DeadlineExceededError;
@@ -189,7 +189,7 @@ export class ShimLink {
   }
 
   /** Takes note that the shim is dead. */
-  died(): void {
+  markDead(): void {
     this.#set({ status: "gone" });
   }
 
@@ -201,7 +201,7 @@ export class ShimLink {
   }
 
   /** Has the shim leave the bundle; one that will not is killed, for the bundle will be removed. */
-  async leave(): Promise<void> {
+  async detach(): Promise<void> {
     this.#leaving = true;
     this.#known.resolve();
     const { client } = this;

@@ -8,7 +8,7 @@ import { SocketShimClient } from "./shim_client.ts";
 import type { ShimClient, ShimListener, ShimTimeouts } from "./shim_client.ts";
 
 /** How containers get, reach and leave their shims; where the shims run is up to the subclass. */
-export abstract class SocketShims implements AsyncDisposable {
+export abstract class ShimManager implements AsyncDisposable {
   readonly #timeouts: ShimTimeouts;
 
   constructor(timeouts: ShimTimeouts) {
@@ -22,7 +22,7 @@ export abstract class SocketShims implements AsyncDisposable {
    * Runs `work`, which has a bundle of this group served and connects to it, when no other does so:
    * the next one finds the shim that this one got.
    */
-  async inTurn<T>(_group: string | undefined, work: () => Promise<T>): Promise<T> {
+  async withGroupLock<T>(_group: string | undefined, work: () => Promise<T>): Promise<T> {
     return await work();
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /** A mutex for async code: first come, first served. */
-export class Lock {
+export class Mutex {
   #tail: Promise<void> = Promise.resolve();
 
   /** Waits for the lock; dispose the result to release it. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Stdio } from "../../oci/bundle_layout.ts";
+import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import type { HandlerContext, Handlers } from "../../rpc/peer/peer.ts";
 import {
   absolutePath,
@@ -19,7 +19,7 @@ import type { RuntimeCall } from "../event_buffer.ts";
 import type { ShimService } from "../service.ts";
 
 /** What the process around a service answers on the bundle's socket. */
-export interface HostMethods {
+export interface ShimProcessMethods {
   /** `shim.exit`. */
   exit(reuse: boolean): Promise<{ reused: boolean }>;
   /** `shim.serve`. */
@@ -75,7 +75,7 @@ type Params = Readonly<Record<string, unknown>>;
 type Method = (params: Params, context: HandlerContext) => unknown;
 
 /** The handlers of a bundle's socket. */
-export function shimHandlers(service: ShimService, host: HostMethods): Handlers {
+export function shimHandlers(service: ShimService, host: ShimProcessMethods): Handlers {
   return checked({
     "shim.connect": () => service.connect(),
     "shim.create": () => service.create(),
@@ -134,7 +134,7 @@ function target(params: Params): { execId: string | undefined } {
 }
 
 /** The stdio of an exec; what is left out is nothing. */
-function stdioOf(params: Params): Stdio {
+function stdioOf(params: Params): StdioPaths {
   return {
     stdin: (params.stdin ?? "") as string,
     stdout: (params.stdout ?? "") as string,

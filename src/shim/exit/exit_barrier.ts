@@ -2,7 +2,7 @@
 import type { ProcessExit } from "../process/init_states.ts";
 
 /** The published exit of one process, and who waits for it. */
-export class PublishedExit {
+export class ExitFuture {
   #exit: ProcessExit | undefined;
   readonly #waiters = new Set<(exit: ProcessExit) => void>();
 
@@ -41,7 +41,7 @@ export class PublishedExit {
  * Holds back the exit of init until everything is published that has to come before it: the exit of
  * each exec, and the start that it overtook.
  */
-export class ExitGate {
+export class ExitBarrier {
   #holds = 0;
   #publish: (() => void) | undefined;
   #passed = false;
@@ -52,7 +52,7 @@ export class ExitGate {
   }
 
   /** Holds the exit back until the result is disposed. */
-  hold(): Disposable {
+  block(): Disposable {
     this.#holds++;
     let held = true;
     return {

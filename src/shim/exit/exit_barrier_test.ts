@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ExitGate, PublishedExit } from "./exit_barrier.ts";
+import { ExitBarrier, ExitFuture } from "./exit_barrier.ts";
 
 const EXIT = { exitStatus: 3, exitedAt: "2026-01-01T00:00:00.000Z" };
 
 Deno.test("the exit of init passes when the last hold is released", () => {
-  const gate = new ExitGate();
-  const first = gate.hold();
-  const second = gate.hold();
+  const gate = new ExitBarrier();
+  const first = gate.block();
+  const second = gate.block();
   let published = 0;
   assert.equal(gate.pass(() => published++), false);
   first[Symbol.dispose]();
@@ -21,10 +21,10 @@ Deno.test("the exit of init passes when the last hold is released", () => {
 });
 
 Deno.test("the exit of init passes at once without a hold, and when forced", () => {
-  const free = new ExitGate();
+  const free = new ExitBarrier();
   assert.equal(free.pass(() => {}), true);
-  const held = new ExitGate();
-  using _hold = held.hold();
+  const held = new ExitBarrier();
+  using _hold = held.block();
   let published = false;
   held.pass(() => published = true);
   held.force();
@@ -32,7 +32,7 @@ Deno.test("the exit of init passes at once without a hold, and when forced", () 
 });
 
 Deno.test("everybody who waits for an exit is told, unless they gave up", async () => {
-  const exit = new PublishedExit();
+  const exit = new ExitFuture();
   const abort = new AbortController();
   const waits = [exit.wait(), exit.wait(abort.signal), exit.wait(new AbortController().signal)];
   abort.abort(new Error("gone"));

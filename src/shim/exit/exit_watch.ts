@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ProcessExit } from "../process/init_states.ts";
-import type { Watched } from "../process/signal.ts";
+import type { ProcessHandle } from "../process/signal.ts";
 
 /** The exit of a process that nobody saw end; the status is a guess. */
 export function unseenExit(): ProcessExit {
@@ -14,7 +14,7 @@ export function unseenExit(): ProcessExit {
 
 /** Calls `then` once when the process has exited; if that was not seen, with a guess. */
 export function onExit(
-  { exited }: Watched,
+  { exited }: ProcessHandle,
   log: (message: string) => void,
   then: (exit: ProcessExit) => void,
 ): void {

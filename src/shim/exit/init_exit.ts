@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { after } from "../../linux/event_loop/timer.ts";
-import { nextTurn } from "../../linux/event_loop/next_turn.ts";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import type { EventBuffer } from "../event_buffer.ts";
-import { ExitGate, PublishedExit } from "./exit_barrier.ts";
+import { ExitBarrier, ExitFuture } from "./exit_barrier.ts";
 import { writeExitRecord } from "./exit_record.ts";
 import type { InitProcess } from "../process/init_process.ts";
 import type { ProcessExit } from "../process/init_states.ts";
@@ -11,8 +11,8 @@ import type { ProcessContext } from "../process/process_context.ts";
 /** How long init's exit waits for execs that were killed because of it, in milliseconds. */
 const STRAGGLER_BOUND = 2000;
 
-/** What an {@linkcode InitEnd} is made with. */
-export interface InitEndOptions {
+/** What an {@linkcode InitExitHandler} is made with. */
+export interface InitExitOptions {
   readonly context: ProcessContext;
   readonly init: InitProcess;
   readonly events: EventBuffer;
@@ -23,20 +23,20 @@ export interface InitEndOptions {
 }
 
 /** The end of a container's init: recorded at once, published after the end of each exec. */
-export class InitEnd {
+export class InitExitHandler {
   /** How it ended, once that was published. */
-  readonly exit = new PublishedExit();
+  readonly exit = new ExitFuture();
   /** Holds back that it is published. */
-  readonly gate = new ExitGate();
-  readonly #options: InitEndOptions;
+  readonly barrier = new ExitBarrier();
+  readonly #options: InitExitOptions;
   #stragglers: Disposable | undefined;
 
-  constructor(options: InitEndOptions) {
+  constructor(options: InitExitOptions) {
     this.#options = options;
   }
 
   /** Init has ended. */
-  ended(exit: ProcessExit): void {
+  handle(exit: ProcessExit): void {
     const { context, init, events, onBundleGone } = this.#options;
     const { paths, log, record } = context;
     const { pid } = init;
@@ -48,7 +48,7 @@ export class InitEnd {
       log(`cannot write ${paths.exitRecord}: ${error}`);
     }
     init.exited(exit);
-    const published = this.gate.pass(() => {
+    const published = this.barrier.pass(() => {
       this.release();
       events.publishExit(pid, exit);
       this.exit.resolve(exit);
@@ -64,10 +64,10 @@ export class InitEnd {
   #killStragglers(): void {
     const { context, killExecs } = this.#options;
     // Not at once: the exit of an exec may have been reaped together with init's and be told next.
-    nextTurn().then(killExecs);
+    yieldToEventLoop().then(killExecs);
     this.#stragglers = after(STRAGGLER_BOUND, () => {
       context.log(`execs of ${context.record.id} outlive its init`);
-      this.gate.force();
+      this.barrier.force();
     });
   }
 

@@ -4,7 +4,7 @@ import type { Poller } from "../../linux/fd/poller.ts";
 import { Pidfd, zombieStatus } from "../../linux/process/process.ts";
 import type { Exit } from "../../linux/process/reaper.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
-import type { Watched } from "./signal.ts";
+import type { ProcessHandle } from "./signal.ts";
 
 /** How long apart, in milliseconds, the exit status is asked for. */
 const TOLD_WITHIN = [1, 2, 5, 10, 20, 50, 100];
@@ -13,8 +13,8 @@ const TOLD_WITHIN = [1, 2, 5, 10, 20, 50, 100];
  * A process of a shim that has died, which is the child of somebody else: held and signalled by a
  * pidfd. Its exit status can be read while it is a zombie, and from Linux 6.15 on later too.
  */
-export class AdoptedProcess implements Watched, Disposable {
-  /** See {@linkcode Watched}; rejects if nobody tells how it ended. */
+export class AdoptedProcess implements ProcessHandle, Disposable {
+  /** See {@linkcode ProcessHandle}; rejects if nobody tells how it ended. */
   readonly exited: Promise<Exit>;
   readonly #pidfd: Pidfd;
   readonly #stop = new AbortController();
@@ -49,7 +49,7 @@ export class AdoptedProcess implements Watched, Disposable {
     return found ? new AdoptedProcess(pidfd, poller) : undefined;
   }
 
-  /** See {@linkcode Watched}. */
+  /** See {@linkcode ProcessHandle}. */
   signal(signal: number): void {
     this.#pidfd.sendSignal(signal);
   }

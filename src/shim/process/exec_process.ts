@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 import { kill } from "../../linux/process/process.ts";
-import type { Stdio } from "../../oci/bundle_layout.ts";
+import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { mergeProcess } from "../../oci/spec/process_spec.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
 import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
 import type { ExecRecord } from "./exec_record.ts";
-import { PublishedExit } from "../exit/exit_barrier.ts";
+import { ExitFuture } from "../exit/exit_barrier.ts";
 import type { ProcessExit } from "./init_states.ts";
 import { openIo } from "../stdio/open.ts";
 import { killUnlessExited } from "./signal.ts";
-import type { Watched } from "./signal.ts";
+import type { ProcessHandle } from "./signal.ts";
 import type { ExecAction, ExecState } from "./exec_states.ts";
 import { nextExecState } from "./exec_states.ts";
 import { readPidFile, removeFile } from "./pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
-import type { ProcessIo } from "../stdio/stdio.ts";
+import type { Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
 
 /** What is asked of an exec. */
@@ -23,17 +23,17 @@ export interface ExecRequest {
   readonly execId: string;
   /** OCI process; what it leaves out comes from the container's own. */
   readonly process: Readonly<Record<string, unknown>>;
-  readonly stdio: Stdio;
+  readonly stdio: StdioPaths;
 }
 
 /** A further process of a container. Callers see to its order with the container's own changes. */
 export class ExecProcess {
   readonly execId: string;
   /** How it ended, once that was published. */
-  readonly exit = new PublishedExit();
+  readonly exit = new ExitFuture();
   readonly #context: ProcessContext;
   #state: ExecState = { name: "creating" };
-  #io: ProcessIo | undefined;
+  #io: Stdio | undefined;
   #adopted: AdoptedProcess | undefined;
 
   constructor(context: ProcessContext, execId: string) {
@@ -52,7 +52,7 @@ export class ExecProcess {
   }
 
   /** Its input and output, until it is deleted. */
-  get io(): ProcessIo | undefined {
+  get io(): Stdio | undefined {
     return this.#io;
   }
 
@@ -60,7 +60,7 @@ export class ExecProcess {
    * Starts it in the running container and answers its exit, which may have happened already. On
    * failure nothing is left.
    */
-  async start(request: ExecRequest): Promise<Watched> {
+  async start(request: ExecRequest): Promise<ProcessHandle> {
     const { paths } = this.#context;
     const name = `exec-${this.execId}`;
     const processFile = `${paths.dir}/${name}.json`;
@@ -85,10 +85,10 @@ export class ExecProcess {
     return { ...mergeProcess(config?.process ?? {}, process), terminal: stdio.terminal };
   }
 
-  async #run(io: ProcessIo, processFile: string, pidFile: string): Promise<Watched> {
+  async #run(io: Stdio, processFile: string, pidFile: string): Promise<ProcessHandle> {
     const { record, paths, runc, reaper } = this.#context;
     // It can end before its pid is known.
-    using _kept = reaper.keepUnclaimed();
+    using _kept = reaper.bufferUnclaimedExits();
     await runc.exec({
       id: record.id,
       processFile,

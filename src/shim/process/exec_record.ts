@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Stdio } from "../../oci/bundle_layout.ts";
+import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { ProcessExit } from "./init_states.ts";
 import { removeFile } from "./pid_file.ts";
@@ -10,7 +10,7 @@ export interface ExecRecord {
   readonly pid: number;
   /** Field 22 of /proc/<pid>/stat (proc_pid_stat(5)); 0 if it had ended by then. */
   readonly startTime: number;
-  readonly stdio: Stdio;
+  readonly stdio: StdioPaths;
   /** Number of its `exec-started` event, if that was known. */
   readonly startedSeq?: number;
   readonly exit?: ProcessExit;

@@ -9,12 +9,12 @@ import type { ExecRequest } from "./exec_process.ts";
 import { ExecProcess } from "./exec_process.ts";
 import type { ExecRecord } from "./exec_record.ts";
 import { removeExecRecord, writeExecRecord } from "./exec_record.ts";
-import type { ExitGate } from "../exit/exit_barrier.ts";
+import type { ExitBarrier } from "../exit/exit_barrier.ts";
 import type { InitProcess } from "./init_process.ts";
 import type { ProcessExit } from "./init_states.ts";
 import { wrongState } from "./init_states.ts";
 import { killUnlessExited, unlessReaped } from "./signal.ts";
-import type { Watched } from "./signal.ts";
+import type { ProcessHandle } from "./signal.ts";
 import type { ProcessContext } from "./process_context.ts";
 import { onExit, unseenExit } from "../exit/exit_watch.ts";
 
@@ -24,7 +24,7 @@ export interface ExecsOptions {
   readonly init: InitProcess;
   readonly events: EventBuffer;
   /** Each exec holds init's exit back until its own is published. */
-  readonly gate: () => ExitGate;
+  readonly gate: () => ExitBarrier;
 }
 
 /** The execs of one container. */
@@ -100,8 +100,8 @@ export class Execs {
     const { init, events, context } = this.#options;
     const gate = this.#options.gate();
     init.check("exec");
-    const hold = gate.hold();
-    let watched: Watched;
+    const hold = gate.block();
+    let watched: ProcessHandle;
     try {
       watched = await exec.start(request);
     } catch (error) {
@@ -150,7 +150,7 @@ export class Execs {
       exec.exit.resolve(record.exit);
       return;
     }
-    const hold = this.#options.gate().hold();
+    const hold = this.#options.gate().block();
     const ended = (exit: ProcessExit) => this.#ended(exec, exit, hold);
     if (process !== undefined) onExit(process, context.log, ended);
     else queueMicrotask(() => ended(unseenExit()));

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 import { kill } from "../../linux/process/process.ts";
-import { execFifoPath, passExecFifo } from "../../oci/driver/exec_fifo.ts";
+import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
 import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
 import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
-import { findInit } from "./recover_init.ts";
+import { recoverInit } from "./recover_init.ts";
 import { openIo } from "../stdio/open.ts";
-import type { Watched } from "./signal.ts";
+import type { ProcessHandle } from "./signal.ts";
 import type { InitAction, InitState, ProcessExit } from "./init_states.ts";
 import { nextState, wrongState } from "./init_states.ts";
 import { readPidFile } from "./pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
-import type { ProcessIo } from "../stdio/stdio.ts";
+import type { Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
 import { mountRootfs, unmountRootfs } from "../rootfs.ts";
-import { undoCreate } from "./rollback_create.ts";
+import { rollbackCreate } from "./rollback_create.ts";
 
 /** How often a pause is tried where the container does not freeze in the time it is given. */
 const MAX_PAUSE_ATTEMPTS = 10;
@@ -26,7 +26,7 @@ const MAX_PAUSE_ATTEMPTS = 10;
 export class InitProcess {
   readonly #context: ProcessContext;
   #state: InitState = { name: "none" };
-  #io: ProcessIo | undefined;
+  #io: Stdio | undefined;
   #adopted: AdoptedProcess | undefined;
   readonly #ended = new AbortController();
 
@@ -45,7 +45,7 @@ export class InitProcess {
   }
 
   /** Its input and output, until it is deleted. */
-  get io(): ProcessIo | undefined {
+  get io(): Stdio | undefined {
     return this.#io;
   }
 
@@ -58,12 +58,12 @@ export class InitProcess {
    * Mounts the rootfs and creates the container. Answers the exit of its init, which may have
    * happened already; undefined for one that a restore will start. On failure nothing is left.
    */
-  async create(): Promise<Watched | undefined> {
+  async create(): Promise<ProcessHandle | undefined> {
     const { record, paths } = this.#context;
     this.check("create");
     this.#state = { name: "creating" };
     // Init can die before its pid is known.
-    using _kept = this.#context.reaper.keepUnclaimed();
+    using _kept = this.#context.reaper.bufferUnclaimedExits();
     try {
       await mountRootfs(record.id, paths.rootfs, record.rootfs);
       this.#io = openIo(record.stdio, paths.dir, "init.tty", this.#context.poller);
@@ -73,7 +73,7 @@ export class InitProcess {
       }
       return await this.#make(this.#io);
     } catch (error) {
-      const undone = await undoCreate(this.#context, { own: true, cause: error, io: this.#io });
+      const undone = await rollbackCreate(this.#context, { own: true, cause: error, io: this.#io });
       this.#io = undefined;
       this.#state = { name: "none" };
       if (!undone && error instanceof BerthError) error.data["undone"] = false;
@@ -82,7 +82,7 @@ export class InitProcess {
   }
 
   /** Has the runtime create init, or restore it from a checkpoint. */
-  async #make(io: ProcessIo, imagePath?: string): Promise<Watched> {
+  async #make(io: Stdio, imagePath?: string): Promise<ProcessHandle> {
     const { record, paths, runc, reaper } = this.#context;
     const request = {
       id: record.id,
@@ -104,9 +104,9 @@ export class InitProcess {
    * Takes over what a shim that has died left: answers how init has ended, or what to watch for
    * its end. A create that was cut short is undone.
    */
-  async adopt(): Promise<{ readonly exit?: ProcessExit; readonly watched?: Watched }> {
+  async adopt(): Promise<{ readonly exit?: ProcessExit; readonly watched?: ProcessHandle }> {
     const { record, paths, poller } = this.#context;
-    const found = await findInit(this.#context);
+    const found = await recoverInit(this.#context);
     switch (found.name) {
       case "none":
         await this.#undoAdopted();
@@ -130,7 +130,7 @@ export class InitProcess {
   }
 
   async #undoAdopted(): Promise<void> {
-    if (await undoCreate(this.#context, { own: false })) return;
+    if (await rollbackCreate(this.#context, { own: false })) return;
     const { id } = this.#context.record;
     throw new FailedPreconditionError(
       `container ${id}: what is left of its create cannot be removed yet`,
@@ -138,7 +138,7 @@ export class InitProcess {
     );
   }
 
-  #watchAdopted(pid: number, process: AdoptedProcess): Watched {
+  #watchAdopted(pid: number, process: AdoptedProcess): ProcessHandle {
     if (!isChild(pid)) {
       this.#adopted = process;
       return process;
@@ -162,10 +162,10 @@ export class InitProcess {
    * Starts the process. Answers the exit of an init that a restore has brought to life, which
    * nobody watches yet.
    */
-  async start(): Promise<Watched | undefined> {
+  async start(): Promise<ProcessHandle | undefined> {
     this.check("start");
     const { record, runc } = this.#context;
-    let watched: Watched | undefined;
+    let watched: ProcessHandle | undefined;
     if (record.checkpoint !== undefined) watched = await this.#restore(record.checkpoint);
     else if (!await this.#startDirectly()) await runc.start(record.id);
     const startedAt = new Date().toISOString();
@@ -184,17 +184,17 @@ export class InitProcess {
     const { record, poller } = this.#context;
     if (record.directStart !== true) return false;
     const path = execFifoPath(record.runtimeRoot, record.id);
-    return await passExecFifo(path, this.pid, poller, this.#ended.signal);
+    return await releaseExecFifo(path, this.pid, poller, this.#ended.signal);
   }
 
-  async #restore(imagePath: string): Promise<Watched> {
+  async #restore(imagePath: string): Promise<ProcessHandle> {
     const io = this.#io;
     if (io === undefined) throw wrongState(this.#context.record.id, "restore", this.#state.name);
-    using _kept = this.#context.reaper.keepUnclaimed();
+    using _kept = this.#context.reaper.bufferUnclaimedExits();
     return await this.#make(io, imagePath);
   }
 
-  /** Has every process of the container frozen, of which the caller takes note: {@linkcode frozen}. */
+  /** Has every process of the container frozen, of which the caller takes note: {@linkcode markFrozen}. */
   async pause(): Promise<void> {
     this.check("pause");
     for (let attempt = 1; !await this.#freeze(attempt); attempt++);
@@ -213,21 +213,21 @@ export class InitProcess {
     }
   }
 
-  /** Has it thawed, of which the caller takes note: {@linkcode thawed}. */
+  /** Has it thawed, of which the caller takes note: {@linkcode markThawed}. */
   async resume(): Promise<void> {
     this.check("resume");
     await this.#context.runc.resume(this.#context.record.id);
   }
 
   /** It was found frozen. Answers whether that is news, as it is not once it has ended. */
-  frozen(): boolean {
+  markFrozen(): boolean {
     if (this.#state.name !== "running") return false;
     this.#state = { ...this.#state, name: "paused" };
     return true;
   }
 
   /** It was found not to be frozen. Answers whether that is news. */
-  thawed(): boolean {
+  markThawed(): boolean {
     if (this.#state.name !== "paused") return false;
     this.#state = { ...this.#state, name: "running" };
     return true;

@@ -2,13 +2,13 @@
 import type { Poller } from "../../linux/fd/poller.ts";
 import type { Reaper } from "../../linux/process/reaper.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
-import type { Runc } from "../../oci/driver/oci_runtime.ts";
+import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 
 /** What the processes of one container are made with. */
 export interface ProcessContext {
   readonly record: BundleRecord;
   readonly paths: BundlePaths;
-  readonly runc: Runc;
+  readonly runc: OciRuntime;
   readonly reaper: Reaper;
   readonly poller: Poller;
   /** Writes a line for a person to read to the shim's log. */

@@ -13,7 +13,7 @@ import { unseenExit } from "../exit/exit_watch.ts";
 const PASSED_WITHIN = [1, 5, 20, 50, 100, 200, 400, 800];
 
 /** What a shim that has died left of a container's init. */
-export type FoundInit =
+export type RecoveredInit =
   /** No container: its create was cut short. */
   | { readonly name: "none" }
   /** A container that a restore will bring to life. */
@@ -31,7 +31,7 @@ export type FoundInit =
  *
  * @throws {RuntimeError} if the runtime has to be asked and fails.
  */
-export async function findInit(context: ProcessContext): Promise<FoundInit> {
+export async function recoverInit(context: ProcessContext): Promise<RecoveredInit> {
   const { record, paths, runc, poller } = context;
   const pid = tryReadPidFile(paths.initPid);
   const recorded = readExitRecord(paths.exitRecord, record.instance);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { couldNotStart } from "../../oci/driver/runtime_call.ts";
-import { hasRuntimeTrace } from "../../oci/driver/runtime_state.ts";
+import { hasRuntimeState } from "../../oci/driver/runtime_state.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 import { killUnlessExited } from "./signal.ts";
 import { removeFile, tryReadPidFile } from "./pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
-import type { ProcessIo } from "../stdio/stdio.ts";
+import type { Stdio } from "../stdio/stdio.ts";
 import { unmountRootfs } from "../rootfs.ts";
 
 /** A create that did not come to its end. */
@@ -15,11 +15,11 @@ export interface UnfinishedCreate {
   /** What it has failed with; undefined where nobody knows. */
   readonly cause?: unknown;
   /** The stdio that was opened for it, if it came that far. */
-  readonly io?: ProcessIo | undefined;
+  readonly io?: Stdio | undefined;
 }
 
 /** Undoes whatever of a create has been done; answers whether all of it could be. Never throws. */
-export async function undoCreate(
+export async function rollbackCreate(
   context: ProcessContext,
   { own, cause, io }: UnfinishedCreate,
 ): Promise<boolean> {
@@ -40,7 +40,7 @@ export async function undoCreate(
         await runc.delete(record.id, { force: true });
       } catch (error) {
         // What cannot even delete may be no runtime at all, and has made nothing.
-        if (!(cause instanceof RuntimeError) || hasRuntimeTrace(record, paths)) throw error;
+        if (!(cause instanceof RuntimeError) || hasRuntimeState(record, paths)) throw error;
       }
     });
     // A pid that another shim left proves nothing; the runtime has compared its start time.

@@ -4,10 +4,10 @@ import { kill } from "../../linux/process/process.ts";
 import type { Exit } from "../../linux/process/reaper.ts";
 import { parseSignal, SIGKILL } from "../../linux/process/signals.ts";
 import { InvalidParamsError, NotFoundError } from "../../rpc/errors.ts";
-import { nextTurn } from "../../linux/event_loop/next_turn.ts";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 
 /** A process whose exit is awaited. */
-export interface Watched {
+export interface ProcessHandle {
   /** Resolves when it has exited; rejects if that was not seen. */
   readonly exited: Promise<Exit>;
   /**
@@ -22,12 +22,12 @@ export interface Watched {
  * Sends SIGKILL to a watched child unless it is known to have exited: then its pid may be another
  * process's by now.
  */
-export async function killUnlessExited(pid: number, { exited }: Watched): Promise<void> {
+export async function killUnlessExited(pid: number, { exited }: ProcessHandle): Promise<void> {
   let over = false;
   const end = () => void (over = true);
   exited.then(end, end);
   // An exit that has been seen is told in microtasks, after which the next turn comes.
-  await nextTurn();
+  await yieldToEventLoop();
   if (!over) unlessReaped(() => kill(pid, SIGKILL));
 }
 

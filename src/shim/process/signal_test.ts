@@ -6,7 +6,7 @@ import { SIGKILL } from "../../linux/process/signals.ts";
 import { killUnlessExited } from "./signal.ts";
 
 Deno.test("a process that was reaped, of which nobody was told yet, need not be killed", async () => {
-  using reaper = Reaper.start({ steal: false });
+  using reaper = Reaper.start({ reapAll: false });
   const { pid, exited } = reaper.spawn(["sleep", "1000"]);
   // Its end is told later than any turn of the event loop.
   const never = Promise.withResolvers<never>().promise;

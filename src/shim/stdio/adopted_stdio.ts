@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
 import { ENOENT, ENXIO, isErrno } from "../../linux/libc/errno.ts";
 import { close, O_NONBLOCK, O_WRONLY, open } from "../../linux/fd/fd.ts";
-import type { Stdio } from "../../oci/bundle_layout.ts";
+import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
-import { HeldFifo } from "./fifo_keepalive.ts";
-import type { ProcessIo } from "./stdio.ts";
+import { FifoKeepalive } from "./fifo_keepalive.ts";
+import type { Stdio } from "./stdio.ts";
 
 /**
  * Stdio of a process that lost its shim: it has its FIFOs and files itself and only their holds are
  * taken again. What went through the shim, a terminal, is lost.
  */
-export class AdoptedStdio implements ProcessIo {
+export class AdoptedStdio implements Stdio {
   readonly fds = undefined;
   readonly consoleSocket = undefined;
-  readonly #outputs: HeldFifo[];
+  readonly #outputs: FifoKeepalive[];
   #stdinHold: number | undefined;
 
   /** @param alive whether the process runs; else there is nothing to be held. */
-  constructor(stdio: Stdio, alive: boolean) {
+  constructor(stdio: StdioPaths, alive: boolean) {
     const held = alive && !stdio.terminal;
     this.#stdinHold = held && stdio.stdin !== ""
       ? ifThere(() => open(stdio.stdin, O_WRONLY | O_NONBLOCK))
@@ -25,7 +25,7 @@ export class AdoptedStdio implements ProcessIo {
     const outputs = new Set(held ? [stdio.stdout, stdio.stderr] : []);
     this.#outputs = Array.from(outputs)
       .filter((target) => target !== "" && filePath(target) === undefined)
-      .flatMap((target) => ifThere(() => HeldFifo.open(target)) ?? []);
+      .flatMap((target) => ifThere(() => FifoKeepalive.open(target)) ?? []);
   }
 
   started(): void {}

@@ -12,10 +12,10 @@ import {
 } from "../../linux/fd/fd.ts";
 import { isFifo } from "../../linux/fd/fifo.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
-import type { Stdio } from "../../oci/bundle_layout.ts";
+import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
-import { HeldFifo } from "./fifo_keepalive.ts";
-import type { ProcessIo, StdioFds } from "./stdio.ts";
+import { FifoKeepalive } from "./fifo_keepalive.ts";
+import type { Stdio, StdioFds } from "./stdio.ts";
 
 /**
  * Stdio without a terminal: the process gets the client's FIFO or file itself, so no byte passes
@@ -25,16 +25,16 @@ import type { ProcessIo, StdioFds } from "./stdio.ts";
  * a process never gets SIGPIPE, even when shim and client are both gone. What it wrote last stays
  * in the FIFO after it has exited because the shim has the writing end open as well.
  */
-export class FdStdio implements ProcessIo {
+export class FdStdio implements Stdio {
   readonly fds: StdioFds;
   readonly consoleSocket = undefined;
   /** What is only open to be given away. */
   #given: number[] = [];
   /** Keeps stdin from ending when a client detaches. */
   #stdinHold: number | undefined;
-  readonly #outputs = new Map<string, HeldFifo>();
+  readonly #outputs = new Map<string, FifoKeepalive>();
 
-  private constructor(stdio: Stdio) {
+  private constructor(stdio: StdioPaths) {
     try {
       const stdin = this.#openStdin(stdio.stdin);
       const stdout = this.#openOutput("stdout", stdio.stdout);
@@ -55,7 +55,7 @@ export class FdStdio implements ProcessIo {
    *
    * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
    */
-  static open(stdio: Stdio): FdStdio {
+  static open(stdio: StdioPaths): FdStdio {
     return new FdStdio(stdio);
   }
 
@@ -106,7 +106,7 @@ export class FdStdio implements ProcessIo {
     if (file !== undefined) return this.#give(openOutputFile(name, file));
     checkFifo(name, target);
     const fd = this.#give(open(target, O_RDWR));
-    this.#outputs.set(target, HeldFifo.open(target));
+    this.#outputs.set(target, FifoKeepalive.open(target));
     return fd;
   }
 }

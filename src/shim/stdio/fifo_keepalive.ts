@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { close, O_NONBLOCK, O_RDONLY, O_WRONLY, open } from "../../linux/fd/fd.ts";
 import { hasReader } from "../../linux/fd/fifo.ts";
-import { openWhenRead } from "../../linux/fd/fifo_open.ts";
+import { openForWritingBlocking } from "../../linux/fd/fifo_open.ts";
 
 /**
  * The shim's own writing end of a process's output FIFO. While it is open, what the process wrote
  * stays in the FIFO though the process and every reader be gone. After the exit it is closed as
  * soon as a reader is there, who then gets every byte and then the end.
  */
-export class HeldFifo {
+export class FifoKeepalive {
   #hold: number;
   /** Ends when a reader has come after the exit. */
   #reader: Promise<void> | undefined;
@@ -22,8 +22,8 @@ export class HeldFifo {
    *
    * @throws {LinuxError} ENXIO without a reader.
    */
-  static open(path: string): HeldFifo {
-    return new HeldFifo(open(path, O_WRONLY | O_NONBLOCK));
+  static open(path: string): FifoKeepalive {
+    return new FifoKeepalive(open(path, O_WRONLY | O_NONBLOCK));
   }
 
   /** The process has exited: lets go once a reader is attached. */
@@ -60,7 +60,7 @@ export class HeldFifo {
 
   /** No polling: open(2) for writing returns when somebody opens the FIFO for reading. */
   async #awaitReader(): Promise<void> {
-    const fd = await openWhenRead(this.#self);
+    const fd = await openForWritingBlocking(this.#self);
     if (fd >= 0) close(fd);
     this.release();
   }

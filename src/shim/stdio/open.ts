@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Poller } from "../../linux/fd/poller.ts";
-import type { Stdio } from "../../oci/bundle_layout.ts";
+import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { Console } from "./terminal_stdio.ts";
-import type { ProcessIo } from "./stdio.ts";
+import type { Stdio } from "./stdio.ts";
 import { FdStdio } from "./fd_stdio.ts";
 
 /**
@@ -12,6 +12,6 @@ import { FdStdio } from "./fd_stdio.ts";
  * @param socket name of that socket.
  * @throws {InvalidParamsError} if a FIFO is missing.
  */
-export function openIo(stdio: Stdio, dir: string, socket: string, poller: Poller): ProcessIo {
+export function openIo(stdio: StdioPaths, dir: string, socket: string, poller: Poller): Stdio {
   return stdio.terminal ? Console.open(dir, socket, stdio, poller) : FdStdio.open(stdio);
 }

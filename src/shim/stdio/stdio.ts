@@ -8,7 +8,7 @@ export interface StdioFds {
 }
 
 /** The input and output of one process, from before it is created until it is deleted. */
-export interface ProcessIo {
+export interface Stdio {
   /** What the OCI runtime is given; undefined with a terminal, where it needs none. */
   readonly fds: StdioFds | undefined;
   /** Path that the OCI runtime sends the pty's master to; undefined without a terminal. */
@@ -27,7 +27,7 @@ export interface ProcessIo {
 
 /** The stdio part of what the OCI runtime is asked. */
 export function stdioOptions(
-  io: ProcessIo,
+  io: Stdio,
 ): { stdin?: number; stdout?: number; stderr?: number; consoleSocket?: string } {
   return {
     ...io.fds,

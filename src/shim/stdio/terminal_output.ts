@@ -3,7 +3,7 @@ import { EAGAIN, isErrno } from "../../linux/libc/errno.ts";
 import { close, O_NONBLOCK, O_RDWR, open, write } from "../../linux/fd/fd.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
-import { HeldFifo } from "./fifo_keepalive.ts";
+import { FifoKeepalive } from "./fifo_keepalive.ts";
 import { checkFifo, openOutputFile } from "./fd_stdio.ts";
 
 /** Where a terminal's output goes: a FIFO, a file, or nowhere. */
@@ -11,9 +11,9 @@ export class ConsoleOutput {
   readonly #poller: Poller;
   #fd: number;
   /** Keeps what is unread for a reader that comes after the end; only for a FIFO. */
-  readonly #held: HeldFifo | undefined;
+  readonly #held: FifoKeepalive | undefined;
 
-  private constructor(poller: Poller, fd: number, held: HeldFifo | undefined) {
+  private constructor(poller: Poller, fd: number, held: FifoKeepalive | undefined) {
     this.#poller = poller;
     this.#fd = fd;
     this.#held = held;
@@ -34,7 +34,7 @@ export class ConsoleOutput {
     // Open for reading too, so that writing goes on (until it is full) while no reader is there.
     const fd = open(target, O_RDWR | O_NONBLOCK);
     try {
-      return new ConsoleOutput(poller, fd, HeldFifo.open(target));
+      return new ConsoleOutput(poller, fd, FifoKeepalive.open(target));
     } catch (error) {
       close(fd);
       throw error;

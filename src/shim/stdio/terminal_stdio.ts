@@ -12,9 +12,9 @@ import {
 } from "../../linux/fd/fd.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import { ConsoleSocket, setWinsize } from "../../linux/fd/pty.ts";
-import type { Stdio } from "../../oci/bundle_layout.ts";
+import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { ConsoleOutput } from "./terminal_output.ts";
-import type { ProcessIo } from "./stdio.ts";
+import type { Stdio } from "./stdio.ts";
 import { openStdinFifo } from "./fd_stdio.ts";
 
 /** A pty gives at most 4 KiB a read; input from a FIFO comes in larger pieces. */
@@ -29,7 +29,7 @@ const BURST = 64;
  * does not read stops the process, not the shim), and copying goes on after the exit until the last
  * process that has the terminal open has closed it.
  */
-export class Console implements ProcessIo {
+export class Console implements Stdio {
   readonly fds = undefined;
   readonly #socket: ConsoleSocket;
   /** Keeps the path of the socket, which goes through this fd, until the socket is closed. */
@@ -43,7 +43,7 @@ export class Console implements ProcessIo {
   #copies: Promise<void>[] = [];
   #exited = false;
 
-  private constructor(dir: string, name: string, stdio: Stdio, poller: Poller) {
+  private constructor(dir: string, name: string, stdio: StdioPaths, poller: Poller) {
     this.#poller = poller;
     this.#output = ConsoleOutput.open(stdio.stdout, poller);
     try {
@@ -64,7 +64,7 @@ export class Console implements ProcessIo {
    *
    * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
    */
-  static open(dir: string, name: string, stdio: Stdio, poller: Poller): Console {
+  static open(dir: string, name: string, stdio: StdioPaths, poller: Poller): Console {
     return new Console(dir, name, stdio, poller);
   }
 

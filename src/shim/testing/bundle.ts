@@ -4,7 +4,7 @@ import { Poller } from "../../linux/fd/poller.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { mountsUnder, unmount } from "../../linux/mount/mount.ts";
-import type { BundlePaths, BundleRecord, Stdio } from "../../oci/bundle_layout.ts";
+import type { BundlePaths, BundleRecord, StdioPaths } from "../../oci/bundle_layout.ts";
 import { BUNDLE_FORMAT, bundlePaths, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import { ShimService } from "../service.ts";
@@ -13,7 +13,7 @@ import { ShimService } from "../service.ts";
 export interface TestContainer {
   readonly id?: string;
   readonly args?: readonly string[];
-  readonly stdio?: Partial<Stdio>;
+  readonly stdio?: Partial<StdioPaths>;
   readonly hostPid?: boolean;
   readonly user?: { uid: number; gid: number };
   readonly record?: Partial<BundleRecord>;
@@ -22,7 +22,7 @@ export interface TestContainer {
 }
 
 /** No stdio at all. */
-export const NO_STDIO: Stdio = { stdin: "", stdout: "", stderr: "", terminal: false };
+export const NO_STDIO: StdioPaths = { stdin: "", stdout: "", stderr: "", terminal: false };
 
 /** A directory with a busybox rootfs and bundles for a test; removed with everything in it. */
 export class TestArea implements AsyncDisposable {
@@ -38,7 +38,7 @@ export class TestArea implements AsyncDisposable {
    * @param options.steal false where the test starts processes by Deno.Command.
    */
   constructor({ reaper = true, steal = true }: { reaper?: boolean; steal?: boolean } = {}) {
-    this.#reaper = reaper ? Reaper.start({ subreaper: true, steal }) : undefined;
+    this.#reaper = reaper ? Reaper.start({ subreaper: true, reapAll: steal }) : undefined;
     for (const name of ["bin", "proc", "dev", "sys", "tmp", "etc"]) {
       Deno.mkdirSync(`${this.rootfs}/${name}`, { recursive: true });
     }
@@ -151,7 +151,7 @@ export async function until(what: string, condition: () => boolean, ms = 60_000)
   }
 }
 
-function spec(container: TestContainer, stdio: Stdio, rootPath: string): unknown {
+function spec(container: TestContainer, stdio: StdioPaths, rootPath: string): unknown {
   const namespaces = ["pid", "ipc", "uts", "mount"].filter((type) =>
     type !== "pid" || !container.hostPid
   );

@@ -3,7 +3,7 @@ import type { Event } from "../../rpc/contract/schemas.ts";
 import type { RuntimeCallReport } from "../shims/shim_client.ts";
 
 /** Is told what the runtime does; the metrics count it. */
-export interface RuntimeObserver {
+export interface DaemonHooks {
   /** An event was published. */
   event(event: Event): void;
   /** A container was found again after a restart or a broken connection. */
@@ -17,9 +17,9 @@ export interface RuntimeObserver {
 }
 
 /** Tells each of these observers. */
-export function observers(all: readonly RuntimeObserver[]): RuntimeObserver {
+export function combineHooks(all: readonly DaemonHooks[]): DaemonHooks {
   const [first, ...others] = all;
-  if (first === undefined) return NO_OBSERVER;
+  if (first === undefined) return NO_HOOKS;
   if (others.length === 0) return first;
   return {
     event: (event) => all.forEach((each) => each.event(event)),
@@ -32,7 +32,7 @@ export function observers(all: readonly RuntimeObserver[]): RuntimeObserver {
 }
 
 /** Counts nothing: what a daemon without a metrics endpoint uses. */
-export const NO_OBSERVER: RuntimeObserver = {
+export const NO_HOOKS: DaemonHooks = {
   event() {},
   reconnect() {},
   cleanup() {},

@@ -4,7 +4,7 @@ import { FileLock } from "../linux/fd/file_lock.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";
-import { Runc } from "../oci/driver/oci_runtime.ts";
+import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import {
   AlreadyExistsError,
   FailedPreconditionError,
@@ -22,17 +22,17 @@ import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import { checkCreate, hasHooks } from "./container/create_params.ts";
 import type { CheckedSpec } from "./container/create_params.ts";
-import { EventLog } from "./events/publisher.ts";
+import { EventPublisher } from "./events/publisher.ts";
 import { Journal } from "./events/journal.ts";
-import { KnownRuntimes } from "./runtime_probe.ts";
+import { RuntimeProbe } from "./runtime_probe.ts";
 import type { Monitor, Monitored } from "./monitors/monitor.ts";
-import type { RuntimeObserver } from "./observability/observer.ts";
-import { openShims } from "./shims/create_shim_manager.ts";
+import type { DaemonHooks } from "./observability/hooks.ts";
+import { createShimManager } from "./shims/create_shim_manager.ts";
 import type { RuntimeCallReport, ShimTimeouts } from "./shims/shim_client.ts";
-import type { SocketShims } from "./shims/shim_manager.ts";
+import type { ShimManager } from "./shims/shim_manager.ts";
 
-/** What {@linkcode Runtime.open} needs. */
-export interface RuntimeOptions {
+/** What {@linkcode ContainerManager.open} needs. */
+export interface ContainerManagerOptions {
   readonly config: Config;
   readonly reaper: Reaper;
   /** Command that runs this berth. */
@@ -42,15 +42,15 @@ export interface RuntimeOptions {
   /** Makes the monitors that watch every container. */
   readonly monitors: readonly Monitor[];
   /** Counts what happens, for the metrics. */
-  readonly observer: RuntimeObserver;
+  readonly observer: DaemonHooks;
 }
 
 /** How long the first answer of a restarted daemon waits for shims that are slow, in milliseconds. */
 const RECONNECT_GRACE = 1_000;
 
 /** Every container of one state directory. */
-export class Runtime implements AsyncDisposable {
-  readonly #options: RuntimeOptions;
+export class ContainerManager implements AsyncDisposable {
+  readonly #options: ContainerManagerOptions;
   readonly #containers = new Map<string, Container>();
   /** Ids whose create is under way: taken, but not there yet. */
   readonly #creating = new Map<string, Container | undefined>();
@@ -59,10 +59,10 @@ export class Runtime implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #context: ContainerContext;
   readonly #timeouts: ShimTimeouts;
-  readonly #runtimes: KnownRuntimes;
-  #shims: SocketShims | undefined;
+  readonly #runtimes: RuntimeProbe;
+  #shims: ShimManager | undefined;
   /** The journal and what is on its way into it. */
-  readonly events: EventLog;
+  readonly events: EventPublisher;
 
   /**
    * Opens the state directory: takes its lock, opens the journal and dials the shim of every
@@ -70,16 +70,16 @@ export class Runtime implements AsyncDisposable {
    *
    * @throws {FailedPreconditionError} if another daemon has the state or the root directory.
    */
-  static async open(options: RuntimeOptions): Promise<Runtime> {
+  static async open(options: ContainerManagerOptions): Promise<ContainerManager> {
     const { state, root } = options.config;
     const dir = `${state}/linux`;
     for (const path of [state, root, dir, `${state}/oci`]) {
       Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
     }
     Deno.chmodSync(state, 0o700);
-    const runtime = await Runtime.#lockAndLoad(options, dir);
+    const runtime = await ContainerManager.#lockAndLoad(options, dir);
     try {
-      runtime.#shims = await openShims({
+      runtime.#shims = await createShimManager({
         ...options,
         timeouts: runtime.#timeouts,
         findGroup: (group) => runtime.#inGroup(group),
@@ -92,31 +92,34 @@ export class Runtime implements AsyncDisposable {
     }
   }
 
-  static async #lockAndLoad(options: RuntimeOptions, dir: string): Promise<Runtime> {
+  static async #lockAndLoad(
+    options: ContainerManagerOptions,
+    dir: string,
+  ): Promise<ContainerManager> {
     const { state, root } = options.config;
     using locks = new DisposableStack();
     locks.use(await takeLock(`${state}/berth.lock`, `is running on ${state}`));
     // Containers of one id would share logs and checkpoints. The name lets it be the same directory.
     locks.use(await takeLock(`${root}/root.lock`, `has ${root}, choose another --root`));
     removeHalfMadeSockets(state);
-    const runtime = new Runtime(options, dir);
+    const runtime = new ContainerManager(options, dir);
     runtime.#locks = locks.move();
     return runtime;
   }
 
-  private constructor(options: RuntimeOptions, dir: string) {
+  private constructor(options: ContainerManagerOptions, dir: string) {
     this.#options = options;
     this.#dir = dir;
     const { config, observer, monitors } = options;
-    this.#runtimes = new KnownRuntimes((argv, spawnOptions) =>
+    this.#runtimes = new RuntimeProbe((argv, spawnOptions) =>
       options.reaper.spawn(argv, spawnOptions)
     );
     // For who wants to know, and so that one that cannot be run is told of at once.
-    this.#runtimes.look(config.runtime.runtime);
+    this.#runtimes.probe(config.runtime.runtime);
     const journal = Journal.open(`${config.state}/events`, config.events);
-    this.events = new EventLog(journal);
-    this.events.listen((event) => observer.event(event));
-    this.events.listen(options.onEvent);
+    this.events = new EventPublisher(journal);
+    this.events.addListener((event) => observer.event(event));
+    this.events.addListener(options.onEvent);
     this.#timeouts = {
       answer: config.shim.timeout * 1000,
       runtime: config.runtime.timeout * 1000,
@@ -130,17 +133,17 @@ export class Runtime implements AsyncDisposable {
       stopping: this.#stop.signal,
       runtimeOf: (bundle) => this.#runtimeOf(bundle),
       startMonitors: (container) => monitors.forEach((monitor) => monitor.start(container)),
-      look: (container) => monitors.forEach((monitor) => monitor.look?.(container)),
+      pollMonitors: (container) => monitors.forEach((monitor) => monitor.poll?.(container)),
       stopMonitors: (container: Monitored) =>
         monitors.forEach((monitor) => monitor.stop(container)),
       onReconnect: () => observer.reconnect(),
       onCleanup: () => observer.cleanup(),
       onRuntimeCall: (id, call) => this.#runtimeCalled(id, call),
-      onLeftBehind: ({ id }) => {
+      onCleanupPending: ({ id }) => {
         const container = this.#creating.get(id);
         if (container !== undefined) this.#containers.set(id, container);
       },
-      onForgotten: (bundle) => {
+      onReleased: (bundle) => {
         if (this.#containers.get(bundle.id)?.bundle === bundle) this.#containers.delete(bundle.id);
       },
     };
@@ -171,7 +174,7 @@ export class Runtime implements AsyncDisposable {
     return this.#openedShims().idle;
   }
 
-  #openedShims(): SocketShims {
+  #openedShims(): ShimManager {
     if (this.#shims === undefined) throw new UnavailableError("the daemon is still starting");
     return this.#shims;
   }
@@ -241,16 +244,16 @@ export class Runtime implements AsyncDisposable {
     for (const containers of [this.#containers, this.#creating]) {
       for (const container of containers.values()) {
         if (container?.bundle.record.group !== group) continue;
-        const { client, pid, leaving } = container.link;
+        const { client, pid, isDetaching: leaving } = container.connection;
         if (client !== undefined && !leaving) return { client, pid };
       }
     }
     return undefined;
   }
 
-  #runtimeOf(bundle: Bundle): Runc {
+  #runtimeOf(bundle: Bundle): OciRuntime {
     const { runtime, runtimeRoot } = bundle.record;
-    return new Runc({
+    return new OciRuntime({
       command: runtime,
       root: runtimeRoot,
       spawn: (argv, options) => this.#options.reaper.spawn(argv, options),

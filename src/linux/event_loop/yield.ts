@@ -6,7 +6,7 @@
  * A message, for the first setTimeout or setImmediate of a process costs 1.7 MB of private memory
  * (Deno 2.9.6), which every shim would pay.
  */
-export function nextTurn(): Promise<void> {
+export function yieldToEventLoop(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

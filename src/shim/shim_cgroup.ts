@@ -6,7 +6,7 @@ import type { EventBuffer } from "./event_buffer.ts";
 import type { InitProcess } from "./process/init_process.ts";
 
 /** The cgroup of one container: who is in it, and whether it is frozen, whoever did that. */
-export class ContainerCgroup {
+export class ShimCgroup {
   readonly #init: InitProcess;
   readonly #events: EventBuffer;
   /** How many calls of the runtime are under way for which it may freeze the container. */
@@ -25,19 +25,23 @@ export class ContainerCgroup {
   }
 
   /** Takes note of a pause or resume that somebody did behind berth's back. */
-  notice(): void {
+  syncFreezerState(): void {
     if (this.#freezes > 0) return;
     const { name, pid } = { pid: 0, ...this.#init.state };
     if (name !== "running" && name !== "paused") return;
     const cgroup = this.#find();
     if (cgroup === undefined) return;
     const state = freezerState(cgroup);
-    if (state === "frozen" && this.#init.frozen()) this.#events.publish({ type: "paused", pid });
-    if (state === "thawed" && this.#init.thawed()) this.#events.publish({ type: "resumed", pid });
+    if (state === "frozen" && this.#init.markFrozen()) {
+      this.#events.publish({ type: "paused", pid });
+    }
+    if (state === "thawed" && this.#init.markThawed()) {
+      this.#events.publish({ type: "resumed", pid });
+    }
   }
 
   /** Does a call for which the runtime freezes the container for a while: that is no pause. */
-  async freezing(call: () => Promise<void>): Promise<void> {
+  async suppressFreezeEvents(call: () => Promise<void>): Promise<void> {
     this.#freezes++;
     try {
       await call();
@@ -47,7 +51,7 @@ export class ContainerCgroup {
   }
 
   /** SIGKILL waits in a frozen cgroup of v1; whoever froze it, it is thawed. */
-  letDie(): void {
+  thawForKill(): void {
     const cgroup = this.#find();
     if (cgroup === undefined) return;
     const state = freezerState(cgroup);

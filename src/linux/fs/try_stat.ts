@@ -4,7 +4,7 @@
  * What stat(2) says of `path`; undefined where it says nothing, whatever is wrong with the path. For
  * where that is told by somebody else, who uses it.
  */
-export function statOrNothing(path: string): Deno.FileInfo | undefined {
+export function tryStat(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
   } catch {
