@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+//
+// Holds the imports of `src` and `mod.ts` against the table in CONTRIBUTING.md, which is the only
+// place where the rules stand.
+import assert from "node:assert/strict";
+import { dirname, join, relative } from "node:path";
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+type Graph = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Reads the table: what each folder or file may import. Rows that may import anything are left out. */
+function readRules(markdown: string): Map<string, string[]> {
+  const rules = new Map<string, string[]>();
+  for (const line of markdown.split("\n")) {
+    const [, name, , allowed] = line.split("|").map((cell) => cell.trim());
+    const folder = name?.match(/^`(.+)`$/)?.[1];
+    if (folder === undefined || allowed === undefined || allowed === "anything") continue;
+    rules.set(folder, [...allowed.matchAll(/`([^`]+)`/g)].map((match) => match[1]!));
+  }
+  return rules;
+}
+
+/** Returns the relative imports of a source text, static, dynamic and for types alone. */
+function importsOf(text: string): string[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+  const found = code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g);
+  return [...found].map((match) => match[1]!);
+}
+
+function* sourceFiles(dir: string): Generator<string> {
+  for (const entry of Deno.readDirSync(`${ROOT}/${dir}`)) {
+    const path = `${dir}/${entry.name}`;
+    if (entry.isDirectory && entry.name !== "testing") yield* sourceFiles(path);
+    else if (path.endsWith(".ts") && !/(_test|testing)\.ts$/.test(path)) yield path;
+  }
+}
+
+function readGraph(): Graph {
+  const graph = new Map<string, Set<string>>();
+  for (const file of ["mod.ts", ...sourceFiles("src")]) {
+    const imports = importsOf(Deno.readTextFileSync(`${ROOT}/${file}`));
+    graph.set(file, new Set(imports.map((path) => relative(".", join(dirname(file), path)))));
+  }
+  return graph;
+}
+
+/** Whether `path` is `place` or lies below it. */
+function isWithin(path: string, place: string): boolean {
+  return path === place || path.startsWith(`${place}/`);
+}
+
+/** Returns each import that the rules do not allow, as `file → file`. */
+function forbidden(graph: Graph, rules: ReadonlyMap<string, readonly string[]>): string[] {
+  const found: string[] = [];
+  for (const [file, targets] of graph) {
+    const room = [...rules.keys()].find((place) => isWithin(file, place));
+    // A file at the top of `src` imports nothing of the rooms.
+    const allowed = room === undefined ? [] : [room, ...rules.get(room)!];
+    for (const target of targets) {
+      const isTop = /^src\/[^/]+$/.test(target) && !rules.has(target);
+      if (!isTop && !allowed.some((place) => isWithin(target, place))) {
+        found.push(`${file} → ${target}`);
+      }
+    }
+  }
+  return found;
+}
+
+/** Returns one circle of the graph as the nodes on it, or undefined where there is none. */
+function findCircle(graph: Graph): string[] | undefined {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (node: string): string[] | undefined => {
+    const at = path.indexOf(node);
+    if (at >= 0) return [...path.slice(at), node];
+    if (done.has(node)) return undefined;
+    path.push(node);
+    for (const next of graph.get(node) ?? []) {
+      const circle = visit(next);
+      if (circle !== undefined) return circle;
+    }
+    path.pop();
+    done.add(node);
+    return undefined;
+  };
+  for (const node of graph.keys()) {
+    const circle = visit(node);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}
+
+/** Folds the files of each folder `src/<room>/<folder>` into one node. */
+function foldFolders(graph: Graph): Graph {
+  const nodeOf = (file: string) => file.split("/").slice(0, 3).join("/");
+  const folded = new Map<string, Set<string>>();
+  for (const [file, targets] of graph) {
+    const node = nodeOf(file);
+    const all = folded.get(node) ?? new Set();
+    for (const target of targets) if (nodeOf(target) !== node) all.add(nodeOf(target));
+    folded.set(node, all);
+  }
+  return folded;
+}
+
+const graph = readGraph();
+
+Deno.test("imports follow the table in CONTRIBUTING.md", () => {
+  const rules = readRules(Deno.readTextFileSync(`${ROOT}/CONTRIBUTING.md`));
+  assert.ok(rules.get("src/oci")?.includes("src/linux"), "the table was not found");
+  assert.deepEqual(forbidden(graph, rules), []);
+});
+
+Deno.test("imports that break a rule or close a circle are found", () => {
+  const rules = readRules("| `src/a` | what | `src/b` |\n| `src/b` | what | nothing |");
+  const bad: Graph = new Map([
+    ["src/a/x/1.ts", new Set(["src/a/y/1.ts", "src/b/1.ts"])],
+    ["src/a/y/1.ts", new Set(["src/a/x/2.ts"])],
+    ["src/b/1.ts", new Set(["src/a/x/2.ts", "src/top.ts"])],
+    ["src/top.ts", new Set(["src/b/1.ts"])],
+  ]);
+  assert.deepEqual(forbidden(bad, rules), [
+    "src/b/1.ts → src/a/x/2.ts",
+    "src/top.ts → src/b/1.ts",
+  ]);
+  assert.deepEqual(findCircle(bad), ["src/b/1.ts", "src/top.ts", "src/b/1.ts"]);
+  assert.deepEqual(findCircle(foldFolders(bad)), ["src/a/x", "src/a/y", "src/a/x"]);
+  assert.deepEqual(importsOf('/* from "./no.ts" */ export * from "./a.ts"; import("./b.ts");'), [
+    "./a.ts",
+    "./b.ts",
+  ]);
+});
