@@ -6,7 +6,8 @@
 import { parseArgs } from "node:util";
 import { mount } from "../src/linux/mount/mount.ts";
 import { baseName } from "../tests/harness/run.ts";
-import { bundle, ROOT } from "./bundle.ts";
+import { bundle } from "./bundle.ts";
+import { ROOT } from "./root.ts";
 import { BareRunc } from "./bench/bare_runc.ts";
 import { Berth } from "./bench/berth.ts";
 import { Containerd } from "./bench/containerd.ts";

@@ -3,7 +3,8 @@
 // `deno task build [--out FILE] [--target TRIPLE] [--compile-only | --portable] [--deno FILE]`:
 // makes one executable file of berth; see `usage` below.
 import { VERSION } from "../src/version.ts";
-import { bundle, ROOT } from "./bundle.ts";
+import { bundle } from "./bundle.ts";
+import { ROOT } from "./root.ts";
 import { V8_FLAGS } from "./launcher.ts";
 import { sha256, writePortable } from "./portable.ts";
 import { StoppedError, StopSignals } from "./stop_signals.ts";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ROOT } from "./bundle.ts";
+import { bundle } from "./bundle.ts";
 import { sha256 } from "./portable.ts";
-import { copySources, withTempDir } from "./sources_testing.ts";
+import { ROOT } from "./root.ts";
+import { cacheWithout, copySources, withTempDir } from "./sources_testing.ts";
 
 /** A target that is not this machine's, so that what is made for it is not started. */
 const OTHER_TARGET = Deno.build.arch === "x86_64"
@@ -12,13 +13,20 @@ const OTHER_TARGET = Deno.build.arch === "x86_64"
 /** In the way of every download: nothing listens there. */
 const NO_NETWORK = { HTTPS_PROXY: "http://127.0.0.1:1", NO_PROXY: "" };
 
+/** How a build went. */
+interface Built {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Runs build.ts in `cwd`, which gets a stand-in for Deno: a script that tells its last argument. */
 async function build(
   cwd: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   root: string = ROOT,
-) {
+): Promise<Built> {
   await Deno.writeTextFile(`${cwd}/deno`, '#!/bin/sh\nfor last; do :; done\necho "last=$last"\n');
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", `${root}/scripts/build.ts`, ...args],
@@ -30,27 +38,20 @@ async function build(
   return { code, stdout: text(stdout), stderr: text(stderr) };
 }
 
-/** What build.ts says at its end about the file that it made. */
-async function summary(path: string, form: string): Promise<string> {
+/** Fails unless build.ts has made the file `path`, and said so at its end; after `first`, if given. */
+async function assertMade(made: Built, path: string, form: string, first = ""): Promise<void> {
+  // Before the file is read: where the build has failed, what it said is what one wants to see.
+  assert.deepEqual([made.code, made.stderr], [0, ""]);
   const bytes = await Deno.readFile(path);
   const size = (bytes.length / 1e6).toFixed(1);
-  return `${path}: ${form} form, ${size} MB\nsha256 ${await sha256(bytes)}\n`;
+  assert.equal(
+    made.stdout,
+    `${first}${path}: ${form} form, ${size} MB\nsha256 ${await sha256(bytes)}\n`,
+  );
 }
 
 function names(dir: string): string[] {
   return [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
-}
-
-/** A Deno cache with what is cached already, but for runtimes: they are in `dl/release`. */
-async function cacheWithoutRuntimes(dir: string): Promise<string> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  const { denoDir }: { denoDir: string } = JSON.parse(new TextDecoder().decode(stdout));
-  await Deno.mkdir(`${dir}/dl`, { recursive: true });
-  const cached = [...names(denoDir), ...names(`${denoDir}/dl`).map((name) => `dl/${name}`)];
-  for (const name of cached.filter((name) => name !== "dl" && name !== "dl/release")) {
-    await Deno.symlink(`${denoDir}/${name}`, `${dir}/${name}`);
-  }
-  return dir;
 }
 
 Deno.test("a build touches only the file it makes, named from the working directory", async () => {
@@ -58,11 +59,7 @@ Deno.test("a build touches only the file it makes, named from the working direct
     await Deno.mkdir(`${dir}/bundle`);
     await Deno.writeTextFile(`${dir}/bundle/main.js`, "mine");
     const made = await build(dir, ["--portable", "--deno", "deno", "--out", "berth"]);
-    assert.deepEqual(made, {
-      code: 0,
-      stdout: await summary(`${dir}/berth`, "portable"),
-      stderr: "",
-    });
+    await assertMade(made, `${dir}/berth`, "portable");
     assert.deepEqual(names(dir), ["berth", "bundle", "deno"]);
     assert.deepEqual(names(`${dir}/bundle`), ["main.js"]);
     assert.equal(await Deno.readTextFile(`${dir}/bundle/main.js`), "mine");
@@ -141,19 +138,18 @@ Deno.test("sources of a wrong type are not built", async () => {
 
 Deno.test("with the runtime out of reach, --compile-only fails, and else a line tells the form", async () => {
   await withTempDir(async (dir) => {
-    const env = { ...NO_NETWORK, DENO_DIR: await cacheWithoutRuntimes(`${dir}/cache`) };
+    // Or the bundler could not be fetched either.
+    await bundle({ outDir: `${dir}/bundle` });
+    await Deno.remove(`${dir}/bundle`, { recursive: true });
+    const env = { ...NO_NETWORK, DENO_DIR: await cacheWithout("release", `${dir}/cache`) };
     const failed = await build(dir, ["--compile-only", "--out", "berth"], env);
     assert.equal(failed.code, 1);
     assert.match(failed.stderr, /^deno compile failed: .*error sending request/s);
     assert.deepEqual(names(dir), ["cache", "deno"]);
 
-    const { code, stdout } = await build(dir, ["--deno", "deno", "--out", "berth"], env);
-    assert.equal(code, 0);
-    assert.equal(
-      stdout,
-      "deno compile cannot fetch its runtime here: making the portable form instead.\n" +
-        await summary(`${dir}/berth`, "portable"),
-    );
+    const made = await build(dir, ["--deno", "deno", "--out", "berth"], env);
+    const first = "deno compile cannot fetch its runtime here: making the portable form instead.\n";
+    await assertMade(made, `${dir}/berth`, "portable", first);
     const foreign = await build(dir, ["--target", OTHER_TARGET, "--out", "other"], env);
     assert.equal(foreign.code, 1);
     assert.match(foreign.stderr, /^the portable form for \S+ needs --deno FILE/);
@@ -167,9 +163,8 @@ Deno.test("DENORT_BIN is the runtime, which must start as berth on this machine"
     const env = { DENORT_BIN: "/bin/busybox" };
     const args = ["--compile-only", "--target", OTHER_TARGET, "--out", "other"];
     const made = await build(dir, args, env);
-    const stdout = await summary(`${dir}/other`, "compiled");
-    assert.deepEqual(made, { code: 0, stdout, stderr: "" });
-    assert.equal((await build(dir, args, env)).stdout, stdout, "the next build makes the same");
+    await assertMade(made, `${dir}/other`, "compiled");
+    assert.deepEqual(await build(dir, args, env), made, "the next build makes the same");
     await Deno.writeTextFile(`${dir}/berth`, "the one before");
     const { code, stderr } = await build(dir, ["--out", "berth"], env);
     assert.equal(code, 1);

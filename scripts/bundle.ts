@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { nameByContent } from "./chunk_names.ts";
+import { runBundler } from "./bundler.ts";
+import { ROOT } from "./root.ts";
 import { readBundle } from "./chunks.ts";
-
-/** The repository's root directory. */
-export const ROOT = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
 
 /** Where and how {@linkcode bundle} writes. */
 export interface BundleOptions {
@@ -33,46 +32,15 @@ export async function bundle(options: BundleOptions): Promise<string> {
   for await (const { name } of Deno.readDir(outDir)) {
     throw new Error(`${outDir} is not empty: it has ${name}`);
   }
-  const runs = [
-    runBundler(entry, options, ["--code-splitting", `--outdir=${outDir}`]),
-    // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
-    runBundler(`${ROOT}/src/shim/main.ts`, options, [`--output=${outDir}/shim.js`]),
-  ];
-  // Where one fails, the other does not go on writing behind the back of who cleans up.
-  await Promise.allSettled(runs);
-  await Promise.all(runs);
+  const { minify, signal } = options;
+  const common = ["--platform=deno", ...(minify ? ["--minify"] : [])];
+  await runBundler([...common, "--code-splitting", `--outdir=${outDir}`, entry], signal);
+  // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
+  await runBundler([...common, `--output=${outDir}/shim.js`, `${ROOT}/src/shim/main.ts`], signal);
   await requireLazily(outDir);
   await nameByContent(outDir);
   const name = entry.slice(entry.lastIndexOf("/") + 1).replace(/\.ts$/, ".js");
   return `${outDir}/${name}`;
-}
-
-async function runBundler(
-  entry: string,
-  { minify, signal }: BundleOptions,
-  out: readonly string[],
-): Promise<void> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "bundle",
-      "--quiet",
-      "--platform=deno",
-      ...(minify ? ["--minify"] : []),
-      ...out,
-      entry,
-    ],
-    // The bundler names modules by their path from the working directory.
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-    ...(signal && { signal }),
-  }).output();
-  signal?.throwIfAborted();
-  if (!success) {
-    throw new Error(`deno bundle of ${entry} failed:\n${new TextDecoder().decode(stderr)}`);
-  }
 }
 
 /** The `require` of CommonJS modules as the bundler makes it, minified or not. */

@@ -3,7 +3,7 @@
 // `deno task docs`: makes docs/reference, docs/openrpc.json and the client's types anew.
 // `deno task docs --check`: fails if they are not what they would be made to.
 // `deno task docs --record`: runs the examples anew first, with real containers, as root.
-import { ROOT } from "./bundle.ts";
+import { ROOT } from "./root.ts";
 import { EXAMPLES_FILE, readExamples } from "./docs/examples.ts";
 import { format, generatedFiles, staleFiles } from "./docs/pages.ts";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ROOT } from "./bundle.ts";
+import { ROOT } from "./root.ts";
 
 /** Has `body` work in a directory of its own, which is removed after. */
 export async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {
@@ -20,4 +20,22 @@ export async function copySources(dir: string): Promise<void> {
     args: ["-r", ...names.map((name) => `${ROOT}/${name}`), dir],
   }).output();
   assert.ok(success, `cannot copy the sources to ${dir}`);
+}
+
+/**
+ * Makes `dir` a Deno cache with what is cached already, but without what the part `missing` of its
+ * `dl` names: `release` are the runtimes of `deno compile`, `esbuild` is the bundler. Returns `dir`.
+ */
+export async function cacheWithout(missing: "release" | "esbuild", dir: string): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  const { denoDir }: { denoDir: string } = JSON.parse(new TextDecoder().decode(stdout));
+  await Deno.mkdir(`${dir}/dl`, { recursive: true });
+  const link = (name: string) => Deno.symlink(`${denoDir}/${name}`, `${dir}/${name}`);
+  for (const { name } of Deno.readDirSync(denoDir)) {
+    if (name !== "dl") await link(name);
+  }
+  for (const { name } of Deno.readDirSync(`${denoDir}/dl`)) {
+    if (!name.startsWith(missing)) await link(`dl/${name}`);
+  }
+  return dir;
 }

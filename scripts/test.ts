@@ -6,7 +6,8 @@
 // `deno task test:binary …`: the tests that drive a daemon, with the one file that `deno task build`
 // makes and with no deno in PATH.
 import { existsSync } from "node:fs";
-import { bundle, ROOT } from "./bundle.ts";
+import { bundle } from "./bundle.ts";
+import { ROOT } from "./root.ts";
 import { writeLauncher } from "./launcher.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { runTests, splitArgs } from "./test_run.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import metaSchemas from "@open-rpc/meta-schema";
 import { Ajv } from "ajv";
-import { ROOT } from "../scripts/bundle.ts";
+import { ROOT } from "../scripts/root.ts";
 import { readExamples } from "../scripts/docs/examples.ts";
 import type { Example } from "../scripts/docs/examples.ts";
 import { generatedFiles, openrpc, staleFiles } from "../scripts/docs/pages.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ROOT } from "../scripts/bundle.ts";
+import { ROOT } from "../scripts/root.ts";
 import { ensurePackages } from "../scripts/system_packages.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
-import { ROOT } from "../bundle.ts";
+import { ROOT } from "../root.ts";
 
 /** What was sent and what came back, with what differs from run to run made the same. */
 export const example = z.strictObject({

@@ -4,7 +4,7 @@ import { openrpcDocument } from "../../src/rpc/contract/openrpc.ts";
 import type { OpenRpcDocument } from "../../src/rpc/contract/openrpc.ts";
 import { shimContract, shimErrors, shimEventNotification } from "../../src/rpc/contract/shim.ts";
 import { VERSION } from "../../src/version.ts";
-import { ROOT } from "../bundle.ts";
+import { ROOT } from "../root.ts";
 import { cliPage } from "./cli_page.ts";
 import { clientTypes } from "./client_types.ts";
 import { configPage } from "./config_page.ts";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { ROOT } from "../bundle.ts";
+import { runBundler } from "../bundler.ts";
+import { ROOT } from "../root.ts";
 import { writeDeclarations } from "./declarations.ts";
 
 const README = `# @berth/client
@@ -48,19 +49,10 @@ export async function buildNpm(outDir: string): Promise<void> {
 }
 
 async function bundleClient(): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    // "browser": plain ES modules, with nothing that only Deno has put in front.
-    args: ["bundle", "--quiet", "--platform=browser", "src/client/mod.ts"],
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(`deno bundle failed:\n${decoder.decode(stderr)}`);
+  // "browser": plain ES modules, with nothing that only Deno has put in front.
+  const bundled = await runBundler(["--platform=browser", "src/client/mod.ts"]);
   // The bundler says above each module where it lay on this machine.
-  const code = decoder.decode(stdout).replace(/^\/\/ \S+\.[jt]s\n/gm, "");
+  const code = bundled.replace(/^\/\/ \S+\.[jt]s\n/gm, "");
   return `// SPDX-License-Identifier: MIT\n${code}`;
 }
 

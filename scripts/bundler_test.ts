@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { ROOT } from "./root.ts";
+import { cacheWithout, withTempDir } from "./sources_testing.ts";
+
+Deno.test("bundlers that start at the same moment, with none installed yet, all work", async () => {
+  await withTempDir(async (dir) => {
+    const DENO_DIR = await cacheWithout("esbuild", `${dir}/cache`);
+    await Deno.writeTextFile(`${dir}/entry.ts`, "console.log(1 + 1 as number);\n");
+    const start = () =>
+      new Deno.Command(Deno.execPath(), {
+        args: [
+          "eval",
+          `import { runBundler } from "${ROOT}/scripts/bundler.ts";
+console.log(await runBundler(["${dir}/entry.ts"]));`,
+        ],
+        env: { DENO_DIR, NO_COLOR: "1" },
+        stdin: "null",
+      }).output();
+    for (const { code, stdout, stderr } of await Promise.all(Array.from({ length: 8 }, start))) {
+      assert.equal(code, 0, new TextDecoder().decode(stderr));
+      assert.match(new TextDecoder().decode(stdout), /console\.log\(/);
+    }
+  });
+});
