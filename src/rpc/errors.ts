@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** The condition that an error names, as it stands in `data.kind` on the wire. */
+/** The condition that an error stands for; `data.kind` on the wire. */
 export type ErrorKind =
   | "ParseError"
   | "InvalidRequest"
@@ -31,32 +31,31 @@ export const ERROR_CODES: Readonly<Record<ErrorKind, number>> = {
   ResourceExhausted: -32007,
 };
 
-/** What an error carries on the wire beside its message; every value must survive JSON. */
+/** The details that an error carries on the wire. Every value must survive JSON. */
 export interface ErrorData {
   /** The container that the error is about. */
   id?: string;
   /** The exec process that the error is about. */
   execId?: string;
-  /** Whatever else a caller can act on. */
+  /** Any other detail that a caller can act on. */
   [key: string]: unknown;
 }
 
 /** Options of a {@linkcode BerthError}. */
 export interface BerthErrorOptions extends ErrorOptions {
-  /** What goes on the wire as `data`, beside `kind`. */
+  /** Details that go on the wire in `data`, beside `kind`. */
   data?: ErrorData;
 }
 
-/** Base of every error that berth puts on a wire: a kind, a code and data a caller can act on. */
+/** Base of every error that berth puts on a wire. */
 export class BerthError extends Error {
-  /** The name of the class. */
   override name = "BerthError";
-  /** The condition; stable, for programs. */
+  /** The condition. Programs can rely on it; it never changes. */
   readonly kind: ErrorKind;
-  /** What is known besides: the container's id, runc's exit code, … */
+  /** Details, such as the container's id or the runtime's exit code. */
   readonly data: ErrorData;
 
-  /** An error of this kind; `options.data` goes on the wire beside it. */
+  /** Creates an error of the given kind. */
   constructor(kind: ErrorKind, message: string, options: BerthErrorOptions = {}) {
     super(message, options);
     this.kind = kind;
@@ -69,94 +68,72 @@ export class BerthError extends Error {
   }
 }
 
-/** One place where params did not fit their schema. */
+/** One value of the params that does not match the schema. */
 export interface ParamIssue {
   /** Dotted path of the value, such as `spec.process.args`; empty for the params themselves. */
   path: string;
-  /** What was wrong with it. */
+  /** The reason why the value is not accepted. */
   message: string;
 }
 
-/** The params do not fit the method (-32602); `data.issues` names each path. */
+/** The params do not match the method's schema (-32602). `data.issues` names each path. */
 export class InvalidParamsError extends BerthError {
-  /** The name of the class. */
   override name = "InvalidParamsError";
-  /** Every value that did not fit. */
+  /** Every value that does not match. */
   readonly issues: readonly ParamIssue[];
 
-  /** An error that names these issues. */
+  /** Creates an error that lists `issues`. */
   constructor(message: string, issues: readonly ParamIssue[], options: BerthErrorOptions = {}) {
     super("InvalidParams", message, { ...options, data: { ...options.data, issues } });
     this.issues = issues;
   }
 }
 
-/** No such container, exec or subscription; or a signal to a process that has exited (-32001). */
-export class NotFoundError extends BerthError {
-  /** The name of the class. */
-  override name = "NotFoundError";
-  /** `options.data` goes on the wire beside the kind. */
+/** Base of the classes that stand for one kind each. */
+abstract class KindError extends BerthError {
+  /** The kind of every error of the class. */
+  static readonly kind: ErrorKind;
+
+  /** Creates an error of the class's kind. */
   constructor(message: string, options?: BerthErrorOptions) {
-    super("NotFound", message, options);
+    const { kind } = new.target;
+    super(kind, message, options);
+    // Not the class's own name: a minifier may change that.
+    this.name = kind.endsWith("Error") ? kind : `${kind}Error`;
   }
+}
+
+/** No such container, exec process or subscription; or the process to signal has exited (-32001). */
+export class NotFoundError extends KindError {
+  static override readonly kind = "NotFound";
 }
 
 /** The id or execId is taken (-32002). */
-export class AlreadyExistsError extends BerthError {
-  /** The name of the class. */
-  override name = "AlreadyExistsError";
-  /** `options.data` goes on the wire beside the kind. */
-  constructor(message: string, options?: BerthErrorOptions) {
-    super("AlreadyExists", message, options);
-  }
+export class AlreadyExistsError extends KindError {
+  static override readonly kind = "AlreadyExists";
 }
 
-/** The thing is there but in a state that does not allow this (-32003). */
-export class FailedPreconditionError extends BerthError {
-  /** The name of the class. */
-  override name = "FailedPreconditionError";
-  /** `options.data` goes on the wire beside the kind. */
-  constructor(message: string, options?: BerthErrorOptions) {
-    super("FailedPrecondition", message, options);
-  }
+/** The container or process is in a state that does not allow the call (-32003). */
+export class FailedPreconditionError extends KindError {
+  static override readonly kind = "FailedPrecondition";
 }
 
-/** The other side cannot be reached, or is stopping (-32004). */
-export class UnavailableError extends BerthError {
-  /** The name of the class. */
-  override name = "UnavailableError";
-  /** `options.data` goes on the wire beside the kind. */
-  constructor(message: string, options?: BerthErrorOptions) {
-    super("Unavailable", message, options);
-  }
+/** The other side cannot be reached or is stopping (-32004). */
+export class UnavailableError extends KindError {
+  static override readonly kind = "Unavailable";
 }
 
-/** The OCI runtime failed (-32005); `data` has command, exitCode and the runtime's own message. */
-export class RuntimeError extends BerthError {
-  /** The name of the class. */
-  override name = "RuntimeError";
-  /** `options.data` goes on the wire beside the kind. */
-  constructor(message: string, options?: BerthErrorOptions) {
-    super("RuntimeError", message, options);
-  }
+/** The OCI runtime failed (-32005). `data` has `command`, `exitCode` and `runtimeMessage`. */
+export class RuntimeError extends KindError {
+  static override readonly kind = "RuntimeError";
 }
 
-/** No answer in time (-32006): the other side may be wedged, which is not death. */
-export class DeadlineExceededError extends BerthError {
-  /** The name of the class. */
-  override name = "DeadlineExceededError";
-  /** `options.data` goes on the wire beside the kind. */
-  constructor(message: string, options?: BerthErrorOptions) {
-    super("DeadlineExceeded", message, options);
-  }
+/** The other side did not answer in time (-32006). It may be wedged, which does not mean dead. */
+export class DeadlineExceededError extends KindError {
+  static override readonly kind = "DeadlineExceeded";
 }
 
-/** Disk full, too many open files, … (-32007). */
-export class ResourceExhaustedError extends BerthError {
-  /** The name of the class. */
-  override name = "ResourceExhaustedError";
-  /** `options.data` goes on the wire beside the kind. */
-  constructor(message: string, options?: BerthErrorOptions) {
-    super("ResourceExhausted", message, options);
-  }
+/** The system ran out of a resource, such as disk space or file descriptors (-32007). */
+export class ResourceExhaustedError extends KindError {
+  static override readonly kind = "ResourceExhausted";
 }

@@ -55,17 +55,21 @@ function kindOf(error: unknown): ErrorKind {
   return typeof code === "string" && EXHAUSTED.has(code) ? "ResourceExhausted" : "Internal";
 }
 
-const CLASSES: Readonly<
-  Partial<Record<ErrorKind, new (message: string, options?: BerthErrorOptions) => BerthError>>
-> = {
-  NotFound: NotFoundError,
-  AlreadyExists: AlreadyExistsError,
-  FailedPrecondition: FailedPreconditionError,
-  Unavailable: UnavailableError,
-  RuntimeError: RuntimeError,
-  DeadlineExceeded: DeadlineExceededError,
-  ResourceExhausted: ResourceExhaustedError,
-};
+/** The class of each kind that has no more than a kind. */
+const CLASSES: ReadonlyMap<
+  ErrorKind,
+  new (message: string, options?: BerthErrorOptions) => BerthError
+> = new Map(
+  [
+    NotFoundError,
+    AlreadyExistsError,
+    FailedPreconditionError,
+    UnavailableError,
+    RuntimeError,
+    DeadlineExceededError,
+    ResourceExhaustedError,
+  ].map((each) => [each.kind, each] as const),
+);
 
 /**
  * The typed error that an error object from the other side stands for; what it holds is not
@@ -79,7 +83,7 @@ export function fromWire(error: unknown): BerthError {
   const kind = isKind(named) ? named : kindOfCode(given.code);
   const data = errorData(rest);
   if (kind === "InvalidParams") return new InvalidParamsError(message, issuesOf(data), { data });
-  const known = CLASSES[kind];
+  const known = CLASSES.get(kind);
   return known === undefined
     ? new BerthError(kind, message, { data })
     : new known(message, { data });
