@@ -5,7 +5,7 @@ import { type Command, CommanderError } from "commander";
 export const EXIT_BERTH = 125;
 
 /** Has a command tell what is wrong with its arguments in berth's words, and throw that then. */
-export function tellUsageErrors(command: Command): Command {
+export function reportUsageErrors(command: Command): Command {
   return command.exitOverride().configureOutput({
     outputError: (text, write) => write(text.replace(/^error: /, "berth: ")),
   });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Command } from "commander";
-import { tellUsageErrors, usageStatus } from "../command_line.ts";
+import { reportUsageErrors, usageStatus } from "../command_line.ts";
 import { VERSION } from "../version.ts";
 import { attachCommand } from "./lifecycle/attach.ts";
 import { callCommand } from "./manage/call.ts";
@@ -26,7 +26,7 @@ import { runCommand } from "./lifecycle/run.ts";
 import { shimCommand } from "./manage/shim.ts";
 import { startCommand } from "./lifecycle/start.ts";
 import { statsCommand } from "./inspect/stats.ts";
-import { sayError } from "./text/print.ts";
+import { printError } from "./text/print.ts";
 import { topCommand } from "./inspect/top.ts";
 import { updateCommand } from "./lifecycle/update.ts";
 import { versionCommand } from "./manage/version.ts";
@@ -81,7 +81,7 @@ export function berthProgram(): Command {
       program.addCommand(command.helpGroup(heading));
     }
   }
-  for (const command of [program, ...program.commands]) tellUsageErrors(command);
+  for (const command of [program, ...program.commands]) reportUsageErrors(command);
   return program.helpCommand(false);
 }
 
@@ -95,7 +95,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
   } catch (error) {
     const usage = usageStatus(error);
     if (usage !== undefined) return usage;
-    sayError(error);
+    printError(error);
     return exitStatusOf(error);
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { EXIT_BERTH, tellUsageErrors, usageStatus } from "../command_line.ts";
+import { EXIT_BERTH, reportUsageErrors, usageStatus } from "../command_line.ts";
 import { BerthError } from "../rpc/errors.ts";
 import { daemonCommand } from "./config/flags.ts";
 import type { DaemonFlags } from "./config/flags.ts";
@@ -21,7 +21,7 @@ export async function runDaemon(argv: string[]): Promise<number> {
     status = await start(flags);
   });
   try {
-    await tellUsageErrors(command).parseAsync(argv, { from: "user" });
+    await reportUsageErrors(command).parseAsync(argv, { from: "user" });
     return status;
   } catch (error) {
     const usage = usageStatus(error);

@@ -5,6 +5,7 @@ import { BerthError } from "../../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { CallOptions, Peer } from "../../rpc/peer/peer.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
+import type { Command } from "commander";
 import { CliError } from "./exit_status.ts";
 
 /** How long a redial of a daemon that is away waits, ms: from the first to the longest. */
@@ -170,6 +171,23 @@ export class Daemon implements Disposable {
 
   [Symbol.dispose](): void {
     this.#peer.close();
+  }
+}
+
+/**
+ * Runs `action` with a connection to the daemon that the command's `--socket` names, and closes it.
+ * Throws a {@linkcode CliError} that says how to start a daemon when there is none.
+ */
+export async function withDaemon(
+  command: Command,
+  action: (daemon: Daemon) => Promise<void>,
+): Promise<void> {
+  // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
+  const daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+  try {
+    await action(daemon);
+  } finally {
+    daemon[Symbol.dispose]();
   }
 }
 

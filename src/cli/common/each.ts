@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { sayError } from "../text/print.ts";
+import { printError } from "../text/print.ts";
 import { exitStatusOf } from "./exit_status.ts";
 import { checkId } from "./ids.ts";
 
@@ -17,7 +17,7 @@ export async function forEachId(
     try {
       await act(id);
     } catch (error) {
-      sayError(error);
+      printError(error);
       Deno.exitCode = exitStatusOf(error);
     }
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EXIT_BERTH } from "../../command_line.ts";
 import { BerthError } from "../../rpc/errors.ts";
+
 /** Exit status for a command that is there but cannot be executed. */
 export const EXIT_CANNOT_EXECUTE = 126;
 /** Exit status for a command that is not there. */
@@ -48,10 +49,4 @@ export function exitStatusOf(error: unknown): number {
     if (NOT_FOUND.some((pattern) => pattern.test(text))) return EXIT_NOT_FOUND;
   }
   return EXIT_BERTH;
-}
-
-/** The one line that tells a person what happened. */
-export function errorLine(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.trim().replaceAll(/\s*\n\s*/g, "; ");
 }

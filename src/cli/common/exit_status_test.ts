@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { NotFoundError, RuntimeError } from "../../rpc/errors.ts";
-import { CliError, errorLine, exitStatusOf } from "./exit_status.ts";
+import { CliError, exitStatusOf } from "./exit_status.ts";
 
 function runtimeError(runtimeMessage: string): RuntimeError {
   return new RuntimeError("cannot create c", { data: { id: "c", runtimeMessage } });
@@ -46,9 +46,4 @@ Deno.test("any other failure is 125", () => {
   assert.equal(exitStatusOf(new NotFoundError("no container x")), 125);
   assert.equal(exitStatusOf(new Error("x")), 125);
   assert.equal(exitStatusOf(new CliError("x", { status: 2 })), 2);
-});
-
-Deno.test("an error is told in one line", () => {
-  assert.equal(errorLine(new Error("one\n  two\n")), "one; two");
-  assert.equal(errorLine("plain"), "plain");
 });

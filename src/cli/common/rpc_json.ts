@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EXIT_BERTH } from "../../command_line.ts";
 import { BerthError } from "../../rpc/errors.ts";
-import { say } from "../text/print.ts";
+import { printStderr } from "../text/print.ts";
 import { CliError } from "./exit_status.ts";
 
 /**
@@ -31,9 +31,9 @@ export async function parseParams(text: string): Promise<Record<string, unknown>
  * Says an error of the other side as JSON at standard error, for who calls by name, and has the
  * process exit with 125. Anything else is thrown on.
  */
-export function sayRpcError(error: unknown): void {
+export function printRpcError(error: unknown): void {
   if (!(error instanceof BerthError)) throw error;
   const { code, message, kind, data } = error;
-  say(JSON.stringify({ error: { code, message, data: { kind, ...data } } }));
+  printStderr(JSON.stringify({ error: { code, message, data: { kind, ...data } } }));
   Deno.exitCode = EXIT_BERTH;
 }

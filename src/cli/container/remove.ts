@@ -2,7 +2,7 @@
 import { filePath } from "../../oci/bundle_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { say } from "../text/print.ts";
+import { printStderr } from "../text/print.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
 import { isContainerDir, logPath, OVERLAY_LABEL, removeDir, removeLog } from "./container_dirs.ts";
@@ -97,6 +97,6 @@ function unlessRefused(path: string, remove: () => void): void {
     remove();
   } catch (error) {
     if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-    say(`berth: ${path} stays: only root may remove it`);
+    printStderr(`berth: ${path} stays: only root may remove it`);
   }
 }

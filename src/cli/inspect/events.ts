@@ -3,9 +3,9 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { EVENT_TYPES } from "../../rpc/contract/event_types.ts";
 import type { Event, EventType } from "../../rpc/contract/schemas.ts";
 import { collect, verb, withJson, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { parseWhole } from "../container/resources.ts";
-import { coloured, print, printJson, say } from "../text/print.ts";
+import { colored, print, printJson, printStderr } from "../text/print.ts";
 
 interface EventsOptions {
   readonly after?: number;
@@ -29,22 +29,23 @@ export function eventsCommand(): Command {
         .argParser(collectType),
     )
     .action(async (options: EventsOptions, command: Command) => {
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      const params = {
-        ...(options.after !== undefined && { after: options.after }),
-        ...(options.id && { ids: options.id }),
-        ...(options.type && { types: options.type }),
-      };
-      await daemon.follow(
-        params,
-        (event) => options.json ? printJson(event) : print(eventLine(event)),
-        ({ after, latest }) =>
-          say(
-            after > latest
-              ? `berth: there is no event ${after}, the last one is ${latest}: going on with all that are kept`
-              : "berth: some of the events asked for are no longer kept",
-          ),
-      );
+      await withDaemon(command, async (daemon) => {
+        const params = {
+          ...(options.after !== undefined && { after: options.after }),
+          ...(options.id && { ids: options.id }),
+          ...(options.type && { types: options.type }),
+        };
+        await daemon.follow(
+          params,
+          (event) => options.json ? printJson(event) : print(eventLine(event)),
+          ({ after, latest }) =>
+            printStderr(
+              after > latest
+                ? `berth: there is no event ${after}, the last one is ${latest}: going on with all that are kept`
+                : "berth: some of the events asked for are no longer kept",
+            ),
+        );
+      });
     });
 }
 
@@ -60,7 +61,7 @@ function collectType(text: string, previous: EventType[] | undefined): EventType
 export function eventLine(event: Event): string {
   const parts = [
     `${event.timestamp}  ${String(event.seq).padStart(5)}  ${
-      coloured(event.type.padEnd(12), "bold")
+      colored(event.type.padEnd(12), "bold")
     }`,
     event.id,
     event.execId !== undefined ? `exec=${event.execId}` : undefined,

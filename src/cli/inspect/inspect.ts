@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { print, printJson } from "../text/print.ts";
 
@@ -22,14 +22,15 @@ export function inspectCommand(): Command {
     .option("--json", "one line a container")
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: InspectOptions, command: Command) => {
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      await forEachId(ids, async (id) => {
-        const state = await daemon.call("container.state", { id });
-        const whole = options.spec
-          ? { ...state, spec: JSON.parse(await Deno.readTextFile(`${state.bundle}/config.json`)) }
-          : state;
-        if (options.json) printJson(whole);
-        else print(JSON.stringify(whole, undefined, 2));
+      await withDaemon(command, async (daemon) => {
+        await forEachId(ids, async (id) => {
+          const state = await daemon.call("container.state", { id });
+          const whole = options.spec
+            ? { ...state, spec: JSON.parse(await Deno.readTextFile(`${state.bundle}/config.json`)) }
+            : state;
+          if (options.json) printJson(whole);
+          else print(JSON.stringify(whole, undefined, 2));
+        });
       });
     });
 }

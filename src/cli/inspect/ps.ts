@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { COMMAND_LABEL } from "../container/container_dirs.ts";
 import { formatAge, formatCommand } from "../text/format.ts";
 import { print, printJson, screenWidth } from "../text/print.ts";
@@ -26,12 +26,13 @@ export function psCommand(): Command {
     .option("-q, --quiet", "only ids")
     .argument("[id]", "list the processes in this container")
     .action(async (id: string | undefined, options: PsOptions, command: Command) => {
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      if (id !== undefined) return await listProcesses(daemon, id, options);
-      const { containers } = await daemon.call("container.list", {});
-      if (options.quiet) return containers.forEach((container) => print(container.id));
-      if (options.json) return containers.forEach(printJson);
-      for (const line of containerTable(containers, Date.now(), screenWidth())) print(line);
+      await withDaemon(command, async (daemon) => {
+        if (id !== undefined) return await listProcesses(daemon, id, options);
+        const { containers } = await daemon.call("container.list", {});
+        if (options.quiet) return containers.forEach((container) => print(container.id));
+        if (options.json) return containers.forEach(printJson);
+        for (const line of containerTable(containers, Date.now(), screenWidth())) print(line);
+      });
     });
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withJson, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { parseSeconds } from "../container/resources.ts";
 import { Sampler } from "../common/sampler.ts";
 import { usageTable } from "../common/usage.ts";
@@ -28,27 +28,28 @@ export function statsCommand(): Command {
     .option("--interval <seconds>", "time between two tables", parseSeconds, 1)
     .argument("[id...]", "containers; none: all that run")
     .action(async (ids: string[], options: StatsOptions, command: Command) => {
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      const sampler = new Sampler(daemon, ids);
-      await sampler.sample();
-      let pause = ONCE_MS;
-      let drawn = 0;
-      while (true) {
-        await new Promise((resolve) => setTimeout(resolve, pause));
-        const usages = await sampler.sample();
-        if (options.stream && ids.length > 0 && usages.length === 0) return;
-        if (options.json) {
-          const timestamp = new Date().toISOString();
-          for (const usage of usages) if (!usage.stopped) printJson({ timestamp, ...usage });
-        } else {
-          const lines = usageTable(usages, screenWidth());
-          // On a screen each table takes the place of the one before.
-          const back = drawn > 0 && Deno.stdout.isTerminal() ? `\x1b[${drawn}A\x1b[J` : "";
-          print(back + lines.join("\n"));
-          drawn = lines.length;
+      await withDaemon(command, async (daemon) => {
+        const sampler = new Sampler(daemon, ids);
+        await sampler.sample();
+        let pause = ONCE_MS;
+        let drawn = 0;
+        while (true) {
+          await new Promise((resolve) => setTimeout(resolve, pause));
+          const usages = await sampler.sample();
+          if (options.stream && ids.length > 0 && usages.length === 0) return;
+          if (options.json) {
+            const timestamp = new Date().toISOString();
+            for (const usage of usages) if (!usage.stopped) printJson({ timestamp, ...usage });
+          } else {
+            const lines = usageTable(usages, screenWidth());
+            // On a screen each table takes the place of the one before.
+            const back = drawn > 0 && Deno.stdout.isTerminal() ? `\x1b[${drawn}A\x1b[J` : "";
+            print(back + lines.join("\n"));
+            drawn = lines.length;
+          }
+          if (!options.stream || (ids.length > 0 && usages.every(({ stopped }) => stopped))) return;
+          pause = options.interval * 1000;
         }
-        if (!options.stream || (ids.length > 0 && usages.every(({ stopped }) => stopped))) return;
-        pause = options.interval * 1000;
-      }
+      });
     });
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { parseSeconds } from "../container/resources.ts";
 import { Sampler } from "../common/sampler.ts";
@@ -26,23 +26,26 @@ export function topCommand(): Command {
       if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) {
         throw new CliError('top needs a terminal: use "berth stats --no-stream" without one');
       }
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      using signals = new SignalForwarder(["SIGINT", "SIGTERM", "SIGHUP"]);
-      using _screen = fullScreen();
-      const quit = Promise.withResolvers<void>();
-      signals.deliver(() => quit.resolve());
-      readQuit().then(quit.resolve, quit.reject);
-      const quitting = quit.promise.then(() => undefined);
-      const sampler = new Sampler(daemon, []);
-      while (true) {
-        const usages = await Promise.race([quitting, sampler.sample()]);
-        if (!usages) return;
-        draw(usages, sampler.running);
-        let timer;
-        const next = new Promise((resolve) => timer = setTimeout(resolve, options.interval * 1000));
-        await Promise.race([quitting, next]);
-        clearTimeout(timer);
-      }
+      await withDaemon(command, async (daemon) => {
+        using signals = new SignalForwarder(["SIGINT", "SIGTERM", "SIGHUP"]);
+        using _screen = fullScreen();
+        const quit = Promise.withResolvers<void>();
+        signals.deliver(() => quit.resolve());
+        readQuit().then(quit.resolve, quit.reject);
+        const quitting = quit.promise.then(() => undefined);
+        const sampler = new Sampler(daemon, []);
+        while (true) {
+          const usages = await Promise.race([quitting, sampler.sample()]);
+          if (!usages) return;
+          draw(usages, sampler.running);
+          let timer;
+          const next = new Promise((resolve) =>
+            timer = setTimeout(resolve, options.interval * 1000)
+          );
+          await Promise.race([quitting, next]);
+          clearTimeout(timer);
+        }
+      });
     });
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
-import { attach } from "../process_io/attach.ts";
+import { withDaemon } from "../common/daemon.ts";
+import { attach } from "../container/attach.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter } from "../process_io/session.ts";
 
@@ -24,10 +24,11 @@ export function attachCommand(): Command {
     .action(async (id: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<AttachCommandOptions>();
       const detachKeys = detachKeysOf(options.detachKeys);
-      using daemon = await Daemon.connect(options.socket);
-      const { root } = await daemon.call("daemon.info", {});
-      const state = await daemon.call("container.state", { id });
-      const end = await attach(daemon, root, state, { stdin: options.stdin, detachKeys });
-      exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+      await withDaemon(command, async (daemon) => {
+        const { root } = await daemon.call("daemon.info", {});
+        const state = await daemon.call("container.state", { id });
+        const end = await attach(daemon, root, state, { stdin: options.stdin, detachKeys });
+        exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+      });
     });
 }

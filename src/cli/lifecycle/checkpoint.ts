@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { UnavailableError } from "../../rpc/errors.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { absolute } from "../container/options.ts";
-import { Daemon, isConnecting } from "../common/daemon.ts";
+import { isConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { saveForRestore } from "../container/restore_record.ts";
 import { print } from "../text/print.ts";
@@ -28,27 +28,28 @@ export function checkpointCommand(): Command {
     .option("--exit", "stop the container afterwards")
     .argument("<id>", "container")
     .action(async (id: string, options: CheckpointOptions, command: Command) => {
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      const { root } = await daemon.call("daemon.info", {});
-      const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
-      const state = await daemon.call("container.state", { id });
-      const fresh = await makeDirectory(path);
-      try {
-        await saveForRestore(path, state);
-        await daemon.call("container.checkpoint", {
-          id,
-          path,
-          ...(options.exit && { exit: true }),
-        });
-      } catch (error) {
-        // Nobody has said that it failed: the runtime may still write, and succeed.
-        if (error instanceof UnavailableError && !isConnecting(error)) {
-          throw new CliError(unknownEnd(id, path, error), { cause: error });
+      await withDaemon(command, async (daemon) => {
+        const { root } = await daemon.call("daemon.info", {});
+        const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
+        const state = await daemon.call("container.state", { id });
+        const fresh = await makeDirectory(path);
+        try {
+          await saveForRestore(path, state);
+          await daemon.call("container.checkpoint", {
+            id,
+            path,
+            ...(options.exit && { exit: true }),
+          });
+        } catch (error) {
+          // Nobody has said that it failed: the runtime may still write, and succeed.
+          if (error instanceof UnavailableError && !isConnecting(error)) {
+            throw new CliError(unknownEnd(id, path, error), { cause: error });
+          }
+          if (fresh) await removeAllButLog(path);
+          throw error;
         }
-        if (fresh) await removeAllButLog(path);
-        throw error;
-      }
-      print(path);
+        print(path);
+      });
     });
 }
 

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { commandOf, verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, withContainer } from "../container/options.ts";
 import { createRequest } from "../container/create_request.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { createDetached } from "../container/create_container.ts";
 import { print } from "../text/print.ts";
 
@@ -19,16 +19,17 @@ export function createCommand(): Command {
     .argument("[command...]", "what to run; with --bundle its config.json says that")
     .action(async (args: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ContainerOptions & { socket: string }>();
-      using daemon = await Daemon.connect(options.socket);
-      const { root } = await daemon.call("daemon.info", {});
-      print(
-        await createDetached(
-          daemon,
-          root,
-          options.name,
-          options.interactive ?? false,
-          (id) => createRequest(id, options, commandOf(args), root),
-        ),
-      );
+      await withDaemon(command, async (daemon) => {
+        const { root } = await daemon.call("daemon.info", {});
+        print(
+          await createDetached(
+            daemon,
+            root,
+            options.name,
+            options.interactive ?? false,
+            (id) => createRequest(id, options, commandOf(args), root),
+          ),
+        );
+      });
     });
 }

@@ -5,7 +5,7 @@ import { resolveUser } from "../../oci/spec/passwd.ts";
 import type { OciProcess } from "../../rpc/contract/schemas.ts";
 import { collect, commandOf, somePath, verb, withSocket } from "../common/command.ts";
 import { environmentEntry } from "../container/options.ts";
-import { Daemon } from "../common/daemon.ts";
+import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
@@ -47,38 +47,39 @@ export function execCommand(): Command {
       const options = command.optsWithGlobals<ExecOptions>();
       const detachKeys = detachKeysOf(options.detachKeys);
       using signals = options.detach ? undefined : new SignalForwarder();
-      using daemon = await Daemon.connect(options.socket);
-      const execId = options.execId ?? `exec-${crypto.randomUUID().slice(0, 8)}`;
-      const process = await processOf(daemon, id, commandOf(args), options);
-      if (!signals) {
-        const terminal = options.tty ?? false;
-        await daemon.call("container.exec", { id, execId, process, terminal });
-        return print(execId);
-      }
-      const dir = await Deno.makeTempDir({ prefix: "berth-exec-" });
-      try {
-        using streams = FifoStreams.make(dir, {
-          stdin: options.interactive ?? false,
-          terminal: options.tty ?? false,
-        });
-        const start = async () => {
-          await daemon.call("container.exec", { id, execId, process, ...streams.params });
-        };
-        const end = await runSession({
-          daemon,
-          id,
-          execId,
-          streams,
-          signals,
-          detachKeys,
-          start,
-        });
-        if (end.how === "exited") await forget(daemon, id, execId);
-        exitAfter(end, `${execId} goes on in ${id}`);
-      } finally {
-        // Both sides have the FIFOs open, which outlive their names.
-        await Deno.remove(dir, { recursive: true });
-      }
+      await withDaemon(command, async (daemon) => {
+        const execId = options.execId ?? `exec-${crypto.randomUUID().slice(0, 8)}`;
+        const process = await processOf(daemon, id, commandOf(args), options);
+        if (!signals) {
+          const terminal = options.tty ?? false;
+          await daemon.call("container.exec", { id, execId, process, terminal });
+          return print(execId);
+        }
+        const dir = await Deno.makeTempDir({ prefix: "berth-exec-" });
+        try {
+          using streams = FifoStreams.make(dir, {
+            stdin: options.interactive ?? false,
+            terminal: options.tty ?? false,
+          });
+          const start = async () => {
+            await daemon.call("container.exec", { id, execId, process, ...streams.params });
+          };
+          const end = await runSession({
+            daemon,
+            id,
+            execId,
+            streams,
+            signals,
+            detachKeys,
+            start,
+          });
+          if (end.how === "exited") await forget(daemon, id, execId);
+          exitAfter(end, `${execId} goes on in ${id}`);
+        } finally {
+          // Both sides have the FIFOs open, which outlive their names.
+          await Deno.remove(dir, { recursive: true });
+        }
+      });
     });
 }
 

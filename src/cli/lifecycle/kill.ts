@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { parseSignal } from "../../linux/process/signals.ts";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
 import { print } from "../text/print.ts";
@@ -30,15 +30,16 @@ export function killCommand(): Command {
     .argument("<id...>", "containers")
     .action(async (args: string[], options: KillOptions, command: Command) => {
       const { ids, signal } = targetsOf(args, options.signal);
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      await forEachId(ids, async (id) => {
-        await daemon.call("container.kill", {
-          id,
-          signal,
-          ...(options.all && { all: true }),
-          ...(options.exec !== undefined && { execId: options.exec }),
+      await withDaemon(command, async (daemon) => {
+        await forEachId(ids, async (id) => {
+          await daemon.call("container.kill", {
+            id,
+            signal,
+            ...(options.all && { all: true }),
+            ...(options.exec !== undefined && { execId: options.exec }),
+          });
+          print(id);
         });
-        print(id);
       });
     });
 }

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { absolute } from "../container/options.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { createDetached } from "../container/create_container.ts";
 import { removeContainer } from "../container/remove.ts";
 import { readForRestore } from "../container/restore_record.ts";
@@ -29,21 +29,22 @@ export function restoreCommand(): Command {
     .option("-i, --interactive", "keep standard input open, for berth attach")
     .argument("<new-id>", "container to make")
     .action(async (id: string, options: RestoreOptions, command: Command) => {
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      const { root } = await daemon.call("daemon.info", {});
-      const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
-      const record = readForRestore(path);
-      await createDetached(daemon, root, id, options.interactive ?? false, (id) => ({
-        id,
-        ...record,
-        checkpoint: path,
-      }));
-      try {
-        await daemon.call("container.start", { id });
-      } catch (error) {
-        await removeContainer(daemon, root, id, true);
-        throw error;
-      }
-      print(id);
+      await withDaemon(command, async (daemon) => {
+        const { root } = await daemon.call("daemon.info", {});
+        const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
+        const record = readForRestore(path);
+        await createDetached(daemon, root, id, options.interactive ?? false, (id) => ({
+          id,
+          ...record,
+          checkpoint: path,
+        }));
+        try {
+          await daemon.call("container.start", { id });
+        } catch (error) {
+          await removeContainer(daemon, root, id, true);
+          throw error;
+        }
+        print(id);
+      });
     });
 }

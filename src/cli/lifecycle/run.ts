@@ -4,13 +4,13 @@ import { removeLater } from "../container/auto_remove.ts";
 import { commandOf, verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, withContainer } from "../container/options.ts";
 import { createRequest } from "../container/create_request.ts";
-import { Daemon } from "../common/daemon.ts";
+import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { createDetached, createForeground } from "../container/create_container.ts";
 import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
-import { print, sayError } from "../text/print.ts";
+import { print, printError } from "../text/print.ts";
 
 interface RunOptions extends ContainerOptions {
   readonly socket: string;
@@ -37,54 +37,55 @@ export function runCommand(): Command {
       const keys = detachKeysOf(options.detachKeys);
       // From here on, so that an early signal is not lost on a container that is being made.
       using signals = options.detach ? undefined : new SignalForwarder();
-      using daemon = await Daemon.connect(options.socket);
-      const { root } = await daemon.call("daemon.info", {});
-      const requestFor = (id: string) => createRequest(id, options, commandOf(args), root);
-      if (!signals) {
-        const id = await createDetached(
+      await withDaemon(command, async (daemon) => {
+        const { root } = await daemon.call("daemon.info", {});
+        const requestFor = (id: string) => createRequest(id, options, commandOf(args), root);
+        if (!signals) {
+          const id = await createDetached(
+            daemon,
+            root,
+            options.name,
+            options.interactive ?? false,
+            requestFor,
+          );
+          const toRemove = options.rm && await refOf(daemon, id);
+          await start(daemon, root, id);
+          if (toRemove !== undefined) await removeLater(options.socket, toRemove);
+          return print(id);
+        }
+        const { id, ...made } = await createForeground(
           daemon,
           root,
           options.name,
           options.interactive ?? false,
           requestFor,
         );
+        using streams = made.streams;
+        using _lock = made.lock;
         const toRemove = options.rm && await refOf(daemon, id);
-        await start(daemon, root, id);
-        if (toRemove !== undefined) await removeLater(options.socket, toRemove);
-        return print(id);
-      }
-      const { id, ...made } = await createForeground(
-        daemon,
-        root,
-        options.name,
-        options.interactive ?? false,
-        requestFor,
-      );
-      using streams = made.streams;
-      using _lock = made.lock;
-      const toRemove = options.rm && await refOf(daemon, id);
-      let started = false;
-      let end;
-      try {
-        end = await runSession({
-          daemon,
-          id,
-          streams,
-          signals,
-          detachKeys: keys,
-          start: async () => {
-            await start(daemon, root, id);
-            started = true;
-          },
-        });
-      } catch (error) {
-        if (toRemove !== undefined && started) {
-          await removeMade(daemon, root, toRemove, true).catch(sayError);
+        let started = false;
+        let end;
+        try {
+          end = await runSession({
+            daemon,
+            id,
+            streams,
+            signals,
+            detachKeys: keys,
+            start: async () => {
+              await start(daemon, root, id);
+              started = true;
+            },
+          });
+        } catch (error) {
+          if (toRemove !== undefined && started) {
+            await removeMade(daemon, root, toRemove, true).catch(printError);
+          }
+          throw error;
         }
-        throw error;
-      }
-      if (toRemove !== undefined) await removeAfter(end, daemon, root, toRemove, options.socket);
-      exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+        if (toRemove !== undefined) await removeAfter(end, daemon, root, toRemove, options.socket);
+        exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+      });
     });
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
-import { attach } from "../process_io/attach.ts";
+import { attach } from "../container/attach.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter } from "../process_io/session.ts";
 import { print } from "../text/print.ts";
@@ -30,25 +30,26 @@ export function startCommand(): Command {
     .action(async (ids: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<StartOptions>();
       const detachKeys = detachKeysOf(options.detachKeys);
-      using daemon = await Daemon.connect(options.socket);
-      const start = async (id: string) => {
-        await daemon.call("container.start", { id });
-      };
-      if (!options.attach && !options.interactive) {
-        return await forEachId(ids, async (id) => {
-          await start(id);
-          print(id);
+      await withDaemon(command, async (daemon) => {
+        const start = async (id: string) => {
+          await daemon.call("container.start", { id });
+        };
+        if (!options.attach && !options.interactive) {
+          return await forEachId(ids, async (id) => {
+            await start(id);
+            print(id);
+          });
+        }
+        const [id = "", ...others] = ids;
+        if (others.length > 0) throw new CliError("--attach takes one container");
+        const { root } = await daemon.call("daemon.info", {});
+        const state = await daemon.call("container.state", { id });
+        const end = await attach(daemon, root, state, {
+          stdin: options.interactive ?? false,
+          detachKeys,
+          start: () => start(id),
         });
-      }
-      const [id = "", ...others] = ids;
-      if (others.length > 0) throw new CliError("--attach takes one container");
-      const { root } = await daemon.call("daemon.info", {});
-      const state = await daemon.call("container.state", { id });
-      const end = await attach(daemon, root, state, {
-        stdin: options.interactive ?? false,
-        detachKeys,
-        start: () => start(id),
+        exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
       });
-      exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
     });
 }

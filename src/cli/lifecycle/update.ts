@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
 import { type ResourceOptions, resourcesFrom, withResources } from "../container/resources.ts";
@@ -20,10 +20,11 @@ export function updateCommand(): Command {
       if (Object.keys(resources).length === 0) {
         throw new CliError("nothing to update: give at least one limit, such as --memory 128m");
       }
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      await forEachId(ids, async (id) => {
-        await daemon.call("container.update", { id, resources: { ...resources } });
-        print(id);
+      await withDaemon(command, async (daemon) => {
+        await forEachId(ids, async (id) => {
+          await daemon.call("container.update", { id, resources: { ...resources } });
+          print(id);
+        });
       });
     });
 }

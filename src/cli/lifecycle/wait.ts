@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { print } from "../text/print.ts";
 
@@ -16,12 +16,13 @@ export function waitCommand(): Command {
     .option("--exec <exec-id>", "wait for this exec process instead of the container's own")
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: { exec?: string }, command: Command) => {
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      const execId = options.exec;
-      await forEachId(ids, async (id) => {
-        const params = { id, ...(execId !== undefined && { execId }) };
-        const { exitStatus } = await daemon.callAcrossRestarts("container.wait", params);
-        print(String(exitStatus));
+      await withDaemon(command, async (daemon) => {
+        const execId = options.exec;
+        await forEachId(ids, async (id) => {
+          const params = { id, ...(execId !== undefined && { execId }) };
+          const { exitStatus } = await daemon.callAcrossRestarts("container.wait", params);
+          print(String(exitStatus));
+        });
       });
     });
 }

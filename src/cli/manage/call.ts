@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { Daemon } from "../common/daemon.ts";
-import { parseParams, sayRpcError } from "../common/rpc_json.ts";
+import { parseParams, printRpcError } from "../common/rpc_json.ts";
 import { printJson } from "../text/print.ts";
 
 /** `berth call` */
@@ -25,7 +25,7 @@ export function callCommand(): Command {
       try {
         printJson(await daemon.peer.call(method, parsed));
       } catch (error) {
-        sayRpcError(error);
+        printRpcError(error);
       }
     });
 }

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { somePath, verb } from "../common/command.ts";
 import { dialFor } from "../common/daemon.ts";
-import { parseParams, sayRpcError } from "../common/rpc_json.ts";
+import { parseParams, printRpcError } from "../common/rpc_json.ts";
 import { printJson } from "../text/print.ts";
 
 /** `berth shim`: the verbs for people; `shim serve` is the shim itself, which `main.ts` starts. */
@@ -26,7 +26,7 @@ export function shimCommand(): Command {
         await peer.call("shim.events", { after: 0, ...parsed });
         await peer.closed;
       } catch (error) {
-        sayRpcError(error);
+        printRpcError(error);
       }
     });
 }

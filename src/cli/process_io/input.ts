@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { CliError, errorLine } from "../common/exit_status.ts";
+import { CliError } from "../common/exit_status.ts";
+import { errorLine } from "../text/format.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import { type Sink, writeAll } from "./output.ts";
 

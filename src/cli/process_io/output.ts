@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { CliError, errorLine } from "../common/exit_status.ts";
+import { CliError } from "../common/exit_status.ts";
+import { errorLine } from "../text/format.ts";
 import { follow } from "../common/tail.ts";
 
 /** Bytes copied at a time: a pipe's capacity (pipe(7)). */

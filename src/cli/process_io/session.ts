@@ -3,7 +3,7 @@ import { parseSignal } from "../../linux/process/signals.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { say } from "../text/print.ts";
+import { printStderr } from "../text/print.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import type { FifoStreams } from "./fifo_streams.ts";
 import { copyInput } from "./input.ts";
@@ -211,6 +211,6 @@ function isGone(error: unknown): boolean {
 
 /** Has this command exit as the session ended, and says where the caller has left the process. */
 export function exitAfter(end: SessionEnd, hint: string): void {
-  if (end.how === "detached") say(`\nberth: ${hint}`);
+  if (end.how === "detached") printStderr(`\nberth: ${hint}`);
   else Deno.exitCode = end.status;
 }

@@ -37,3 +37,9 @@ export function formatCommand(args: readonly string[]): string {
   return args.map((arg) => /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`)
     .join(" ");
 }
+
+/** Returns the message of an error in one line. */
+export function errorLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.trim().replaceAll(/\s*\n\s*/g, "; ");
+}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { formatAge, formatBytes, formatCommand } from "./format.ts";
+import { errorLine, formatAge, formatBytes, formatCommand } from "./format.ts";
 
 Deno.test("ages are told in their largest unit", () => {
   assert.equal(formatAge(-5), "0s");
@@ -23,4 +23,9 @@ Deno.test("bytes are told in binary units", () => {
 Deno.test("a command is told so that a shell would take it", () => {
   assert.equal(formatCommand(["sh", "-c", "echo it's"]), `sh -c 'echo it'\\''s'`);
   assert.equal(formatCommand(["printf", ""]), "printf ''");
+});
+
+Deno.test("an error is told in one line", () => {
+  assert.equal(errorLine(new Error("one\n  two\n")), "one; two");
+  assert.equal(errorLine("plain"), "plain");
 });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { errorLine } from "../common/exit_status.ts";
+import { errorLine } from "./format.ts";
 
 /** 128 + SIGPIPE: what becomes of a program whose output nobody reads any more. */
 const EXIT_UNREAD = 141;
@@ -28,12 +28,12 @@ export function printJson(value: unknown): void {
 }
 
 /** Says a line to the person at standard error. */
-export function say(line: string): void {
+export function printStderr(line: string): void {
   console.error(line);
 }
 
-/** Says in one line what went wrong. */
-export function sayError(error: unknown): void {
+/** Prints an error to standard error in one line. */
+export function printError(error: unknown): void {
   const name = Deno.stderr.isTerminal() && !Deno.noColor ? "\x1b[31mberth:\x1b[0m" : "berth:";
   console.error(`${name} ${errorLine(error)}`);
 }
@@ -43,13 +43,13 @@ export function screenWidth(): number | undefined {
   return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined;
 }
 
-/** Colours of text. */
-export type Colour = "bold" | "green" | "yellow" | "red" | "dim";
+/** Colors and weights of text. */
+export type Color = "bold" | "green" | "yellow" | "red" | "dim";
 
-const CODES: Readonly<Record<Colour, number>> = { bold: 1, green: 32, yellow: 33, red: 31, dim: 2 };
+const CODES: Readonly<Record<Color, number>> = { bold: 1, green: 32, yellow: 33, red: 31, dim: 2 };
 
-/** The text in a colour where standard output is a terminal and NO_COLOR is not set. */
-export function coloured(text: string, colour: Colour): string {
+/** Returns the text in a color if standard output is a terminal and NO_COLOR is not set. */
+export function colored(text: string, color: Color): string {
   if (!Deno.stdout.isTerminal() || Deno.noColor) return text;
-  return `\x1b[${CODES[colour]}m${text}\x1b[0m`;
+  return `\x1b[${CODES[color]}m${text}\x1b[0m`;
 }

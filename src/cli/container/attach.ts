@@ -3,12 +3,12 @@ import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { ioDir, isRefused, lockIoDir } from "../container/io_dir.ts";
-import type { DetachKeys } from "./detach_keys.ts";
-import { FifoStreams, isFifoTarget } from "./fifo_streams.ts";
-import { FileOutput, type Output, PTY_LINGER_MS } from "./output.ts";
-import { runSession, type SessionEnd } from "./session.ts";
-import { SignalForwarder } from "./signal_forwarder.ts";
+import { ioDir, isRefused, lockIoDir } from "./io_dir.ts";
+import type { DetachKeys } from "../process_io/detach_keys.ts";
+import { FifoStreams, isFifoTarget } from "../process_io/fifo_streams.ts";
+import { FileOutput, type Output, PTY_LINGER_MS } from "../process_io/output.ts";
+import { runSession, type SessionEnd } from "../process_io/session.ts";
+import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 
 /** Options of {@linkcode attach}. */
 export interface AttachOptions {
