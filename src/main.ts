@@ -1,5 +1,16 @@
 // SPDX-License-Identifier: MIT
+import type { DaemonProgram } from "./cli/common/daemon_program.ts";
 import { parseInvocation } from "./invocation.ts";
+
+/** The daemon for the command line, loaded when it is needed. */
+export const daemonProgram: DaemonProgram = {
+  run: async (args) => await (await import("./runtime/main.ts")).runDaemon(args),
+  formatConfig: async (flags) => {
+    const { formatConfig, loadConfig } = await import("./runtime/config/config.ts");
+    return formatConfig(loadConfig(flags));
+  },
+  selfCommand: async () => (await import("./runtime/process/self_command.ts")).selfCommand(),
+};
 
 /**
  * The name that this process was called by. The portable launcher, which starts Deno on the bundle,
@@ -28,12 +39,12 @@ export async function main(): Promise<number | undefined> {
   const { role, args } = parseInvocation(invokedName(), Deno.args);
   switch (role) {
     case "daemon":
-      return await (await import("./runtime/main.ts")).runDaemon(args);
+      return await daemonProgram.run(args);
     case "shim":
       await (await import("./shim/main.ts")).runShim(args);
       return undefined;
     case "cli":
-      return await (await import("./cli/index.ts")).runCli(args);
+      return await (await import("./cli/index.ts")).runCli(args, daemonProgram);
   }
 }
 

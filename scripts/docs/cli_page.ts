@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { berthProgram } from "../../src/cli/index.ts";
-import { daemonCommand } from "../../src/runtime/config/flags.ts";
+import { daemonProgram } from "../../src/main.ts";
+import { daemonCommand } from "../../src/daemon_command.ts";
 
 const INTRO = `# Command line
 
@@ -12,7 +13,7 @@ const WIDTH = 96;
 
 /** The reference page of the command line: the help of every verb. */
 export function cliPage(): string {
-  const program = berthProgram();
+  const program = berthProgram(daemonProgram);
   // The command line only hands on to the daemon, which knows its flags.
   const daemon = daemonCommand(() => Promise.resolve());
   const verbs = program.commands.map((command) =>

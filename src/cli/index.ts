@@ -10,6 +10,7 @@ import { exitStatusOf } from "./common/exit_status.ts";
 import { completionCommand } from "./manage/completion.ts";
 import { configCommand } from "./manage/config.ts";
 import { createCommand } from "./lifecycle/create.ts";
+import type { DaemonProgram } from "./common/daemon_program.ts";
 import { daemonCommand } from "./manage/daemon.ts";
 import { eventsCommand } from "./inspect/events.ts";
 import { execCommand } from "./lifecycle/exec.ts";
@@ -33,7 +34,7 @@ import { versionCommand } from "./manage/version.ts";
 import { waitCommand } from "./lifecycle/wait.ts";
 
 /** The whole command line: every verb, in the order in which help shows them. */
-export function berthProgram(): Command {
+export function berthProgram(daemon: DaemonProgram): Command {
   const program = new Command("berth")
     .description("Runs OCI containers that outlive their daemon.")
     .version(VERSION, "-V, --version")
@@ -43,7 +44,7 @@ export function berthProgram(): Command {
     .addHelpText("after", "\nExample:\n  berth run --rm -it --rootfs ./rootfs -- sh");
   const groups: Readonly<Record<string, readonly Command[]>> = {
     "Run containers:": [
-      runCommand(),
+      runCommand(daemon),
       createCommand(),
       startCommand(),
       execCommand(),
@@ -66,8 +67,8 @@ export function berthProgram(): Command {
       statsCommand(),
     ],
     "berth itself:": [
-      daemonCommand(),
-      configCommand(),
+      daemonCommand(daemon),
+      configCommand(daemon),
       callCommand(),
       shimCommand(),
       completionCommand(),
@@ -86,11 +87,11 @@ export function berthProgram(): Command {
 }
 
 /** Runs the command line and answers the exit status. Errors are told in one line. */
-export async function runCli(args: readonly string[]): Promise<number> {
+export async function runCli(args: readonly string[], daemon: DaemonProgram): Promise<number> {
   // As a shell has it: set to nothing is not set.
   if (Deno.env.get("BERTH_SOCKET") === "") Deno.env.delete("BERTH_SOCKET");
   try {
-    await berthProgram().parseAsync(args, { from: "user" });
+    await berthProgram(daemon).parseAsync(args, { from: "user" });
     return Deno.exitCode;
   } catch (error) {
     const usage = usageStatus(error);

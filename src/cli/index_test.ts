@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { bashCompletion } from "./manage/completion.ts";
 import { berthProgram } from "./index.ts";
+import { daemonProgram } from "../main.ts";
 
 Deno.test("every verb says what it does and gives an example", () => {
-  for (const command of berthProgram().commands) {
+  for (const command of berthProgram(daemonProgram).commands) {
     if (command.name() === "help") continue;
     assert.ok(command.summary().length > 10, command.name());
     let help = "";
@@ -15,7 +16,7 @@ Deno.test("every verb says what it does and gives an example", () => {
 });
 
 Deno.test("what stands behind the container's command is not berth's", async () => {
-  const program = berthProgram();
+  const program = berthProgram(daemonProgram);
   for (
     const [verb, given, expected] of [
       ["exec", ["exec", "-t", "web", "ls", "-la", "--help"], ["web", ["ls", "-la", "--help"]]],
@@ -40,7 +41,11 @@ async function completions(lines: readonly (readonly string[])[]): Promise<strin
     `COMP_WORDS=(berth ${words.map((word) => `'${word}'`).join(" ")})
 COMP_CWORD=${words.length}; _berth; echo "\${COMPREPLY[*]}"`
   );
-  const script = [bashCompletion(berthProgram()), 'berth() { echo "ID${*:3}"; }', ...calls];
+  const script = [
+    bashCompletion(berthProgram(daemonProgram)),
+    'berth() { echo "ID${*:3}"; }',
+    ...calls,
+  ];
   const { stdout, stderr, success } = await new Deno.Command("bash", {
     args: ["-u", "-c", script.join("\n")],
   }).output();
@@ -85,10 +90,10 @@ Deno.test("the completion script offers verbs, options, their choices and contai
 });
 
 Deno.test("completion knows every verb and every option that help shows", async () => {
-  const verbs = berthProgram().commands.map((command) => command.name());
+  const verbs = berthProgram(daemonProgram).commands.map((command) => command.name());
   const [offered = "", ...options] = await completions([[""], ...verbs.map((verb) => [verb, "-"])]);
   assert.deepEqual(offered.split(" "), verbs);
-  for (const [index, command] of berthProgram().commands.entries()) {
+  for (const [index, command] of berthProgram(daemonProgram).commands.entries()) {
     if (command.name() === "daemon") continue;
     const shown = command.helpInformation().matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm);
     const names = Array.from(shown, ([, name = ""]) => name);

@@ -2,8 +2,8 @@
 import { getLogger } from "@logtape/logtape";
 import { EXIT_BERTH, reportUsageErrors, usageStatus } from "../command_line.ts";
 import { BerthError } from "../rpc/errors.ts";
-import { daemonCommand } from "./config/flags.ts";
-import type { DaemonFlags } from "./config/flags.ts";
+import { daemonCommand } from "../daemon_command.ts";
+import type { DaemonFlags } from "../daemon_command.ts";
 import { ConfigError, loadConfig } from "./config/config.ts";
 import type { Config } from "./config/config.ts";
 import { Daemon } from "./daemon.ts";

@@ -5,6 +5,7 @@ import { commandOf, verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, withContainer } from "../container/options.ts";
 import { createRequest } from "../container/create_request.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
+import type { DaemonProgram } from "../common/daemon_program.ts";
 import { createDetached, createForeground } from "../container/create_container.ts";
 import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
@@ -20,7 +21,7 @@ interface RunOptions extends ContainerOptions {
 }
 
 /** `berth run` */
-export function runCommand(): Command {
+export function runCommand(program: DaemonProgram): Command {
   return withDetachKeys(withContainer(withSocket(verb(
     "run",
     "Create a container, start it and stay with it",
@@ -50,7 +51,7 @@ export function runCommand(): Command {
           );
           const toRemove = options.rm && await refOf(daemon, id);
           await start(daemon, root, id);
-          if (toRemove !== undefined) await removeLater(options.socket, toRemove);
+          if (toRemove !== undefined) await removeLater(program, options.socket, toRemove);
           return print(id);
         }
         const { id, ...made } = await createForeground(
@@ -83,7 +84,15 @@ export function runCommand(): Command {
           }
           throw error;
         }
-        if (toRemove !== undefined) await removeAfter(end, daemon, root, toRemove, options.socket);
+        if (toRemove !== undefined) {
+          await removeAfter(
+            end,
+            daemon,
+            root,
+            toRemove,
+            () => removeLater(program, options.socket, toRemove),
+          );
+        }
         exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
       });
     });
@@ -104,9 +113,9 @@ async function removeAfter(
   daemon: Daemon,
   root: string,
   made: ContainerRef,
-  socket: string,
+  later: () => Promise<void>,
 ): Promise<void> {
-  if (end.how === "detached" || end.how === "left") return await removeLater(socket, made);
+  if (end.how === "detached" || end.how === "left") return await later();
   // Nobody will read what an unread container goes on to write: it would wait for ever.
   await removeMade(daemon, root, made, end.how === "unread");
 }

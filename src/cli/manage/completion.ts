@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Argument, type Command } from "commander";
-import { daemonCommand } from "../../runtime/config/flags.ts";
+import { daemonCommand } from "../../daemon_command.ts";
 import { verb } from "../common/command.ts";
 import { print } from "../text/print.ts";
 

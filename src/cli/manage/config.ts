@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb } from "../common/command.ts";
+import type { ConfigFlags, DaemonProgram } from "../common/daemon_program.ts";
 import { print } from "../text/print.ts";
 
-/** The flags that win over the config file, as the daemon takes them. */
-interface ConfigFlags {
-  readonly config?: string;
-  readonly state?: string;
-  readonly root?: string;
-  readonly socket?: string;
-  readonly logLevel?: string;
-}
-
 /** `berth config` */
-export function configCommand(): Command {
+export function configCommand(program: DaemonProgram): Command {
   return verb(
     "config",
     "Print the config that a daemon with these flags would use, as TOML",
@@ -26,7 +18,6 @@ export function configCommand(): Command {
     .option("--socket <path>", "socket to listen on")
     .option("--log-level <level>", "debug, info, warning, error or fatal")
     .action(async (flags: ConfigFlags) => {
-      const { formatConfig, loadConfig } = await import("../../runtime/config/config.ts");
-      print(formatConfig(loadConfig(flags)).trimEnd());
+      print((await program.formatConfig(flags)).trimEnd());
     });
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb } from "../common/command.ts";
+import type { DaemonProgram } from "../common/daemon_program.ts";
 
 /**
  * `berth daemon`, for the help and for options before the verb: `main.ts` gives its arguments to the
  * daemon itself, which knows them and does not load the command line.
  */
-export function daemonCommand(): Command {
+export function daemonCommand(program: DaemonProgram): Command {
   return verb(
     "daemon",
     'Run the daemon (see "berth daemon --help")',
@@ -14,9 +15,8 @@ export function daemonCommand(): Command {
   )
     .allowUnknownOption().allowExcessArguments().helpOption(false)
     .action(async (_options: unknown, command: Command) => {
-      const { runDaemon } = await import("../../runtime/main.ts");
       const { socket } = command.optsWithGlobals<{ socket?: string }>();
       const global = socket === undefined ? [] : ["--socket", socket];
-      Deno.exitCode = await runDaemon([...global, ...command.args]);
+      Deno.exitCode = await program.run([...global, ...command.args]);
     });
 }
