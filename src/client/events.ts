@@ -5,7 +5,8 @@ import { UnavailableError } from "../rpc/errors.ts";
 import type { Peer } from "../rpc/peer/peer.ts";
 import { isRecord } from "../rpc/protocol/error_codec.ts";
 import type { DaemonMethods, Event, EventNotification, EventType } from "./daemon_types.ts";
-import { dialDaemon, pause } from "./link.ts";
+import { pause } from "../rpc/transport/connect.ts";
+import { dialDaemon } from "./link.ts";
 
 /** Which events, and from where. */
 export interface EventsOptions {

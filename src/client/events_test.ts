@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { Peer } from "../rpc/peer/peer.ts";
+import type { RemoteEnd } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { isRecord } from "../rpc/protocol/error_codec.ts";
 import type { Event } from "./daemon_types.ts";
@@ -16,7 +16,7 @@ function event(seq: number): Event {
 }
 
 /** What a daemon does that is asked for the events after `after`; its answer to the subscription. */
-type Subscribe = (after: number | undefined, peer: Peer) => object;
+type Subscribe = (after: number | undefined, peer: RemoteEnd) => object;
 
 /** Listens as a daemon would that has nothing but events; calls `use` with its socket. */
 async function withDaemon(subscribe: Subscribe, use: (path: string) => Promise<void>) {
@@ -37,7 +37,7 @@ async function withDaemon(subscribe: Subscribe, use: (path: string) => Promise<v
 }
 
 /** Tells the events from `first` to `last`, right behind the answer. */
-function tell(peer: Peer, first: number, last: number): void {
+function tell(peer: RemoteEnd, first: number, last: number): void {
   queueMicrotask(() => {
     for (let seq = first; seq <= last; seq++) {
       peer.notify("events.event", { subscription: "s1", event: event(seq) });

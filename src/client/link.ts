@@ -1,55 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { UnavailableError } from "../rpc/errors.ts";
 import { Peer } from "../rpc/peer/peer.ts";
+import { connectSocket } from "../rpc/transport/connect.ts";
 import type { CallOptions } from "./call_options.ts";
 import { openSocket } from "./connection.ts";
 import type { DaemonMethods } from "./daemon_types.ts";
-
-/** How long to wait before dialing again while the daemon's queue of connections is full. */
-const RETRY_MS = 20;
 
 /**
  * Dials the daemon. Rejects with {@linkcode UnavailableError}, whose `data.errno` says why, or with
  * the signal's reason.
  */
 export async function dialDaemon(socket: string, signal?: AbortSignal): Promise<Peer> {
-  while (true) {
-    signal?.throwIfAborted();
-    try {
-      return new Peer(await openSocket(socket));
-    } catch (error) {
-      const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
-      // unix(7): EAGAIN when the listener's backlog is full; it never waits.
-      if (code !== "EAGAIN") throw unavailable(socket, error, code);
-    }
-    await pause(RETRY_MS, signal);
-  }
-}
-
-function unavailable(socket: string, cause: unknown, code: unknown): UnavailableError {
-  const why = code === "ENOENT"
-    ? "no such socket"
-    : code === "ECONNREFUSED"
-    ? "nobody listens there"
-    : cause instanceof Error
-    ? cause.message
-    : String(cause);
-  const data = typeof code === "string" ? { errno: code } : {};
-  return new UnavailableError(`cannot connect to the daemon at ${socket}: ${why}`, { cause, data });
-}
-
-/** Resolves in `ms` milliseconds, or as soon as the signal is aborted. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener("abort", end);
-    if (signal?.aborted) end();
-  });
+  const name = `the daemon at ${socket}`;
+  return new Peer(await connectSocket(name, () => openSocket(socket), { signal }));
 }
 
 /** A connection to the daemon that is made when it is needed, and again when it was lost. */

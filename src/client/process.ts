@@ -5,9 +5,9 @@ import {
   NotFoundError,
   UnavailableError,
 } from "../rpc/errors.ts";
+import { pause } from "../rpc/transport/connect.ts";
 import type { CallOptions } from "./call_options.ts";
 import type { DaemonMethods, DeleteResult, ExitResult } from "./daemon_types.ts";
-import { pause } from "./link.ts";
 import type { DaemonLink } from "./link.ts";
 import type { PipedStdio } from "./stdio.ts";
 

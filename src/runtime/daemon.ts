@@ -5,7 +5,7 @@ import { daemonContract, daemonErrors, eventNotification } from "../rpc/contract
 import { UnavailableError } from "../rpc/errors.ts";
 import { bindContract } from "../rpc/contract/bind.ts";
 import { openrpcDocument } from "../rpc/contract/openrpc.ts";
-import type { Handlers } from "../rpc/peer/peer.ts";
+import type { Handlers } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
 import type { Event } from "../rpc/contract/schemas.ts";
 import { PROTOCOL, VERSION } from "../version.ts";

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { InvalidParamsError } from "../errors.ts";
 import type { ErrorData, ParamIssue } from "../errors.ts";
 import type { Contract, Method, ParsedParamsOf, ResultOf } from "./method.ts";
-import type { Handler, HandlerContext, Handlers } from "../peer/peer.ts";
+import type { Handler, HandlerContext, Handlers } from "../peer/handler.ts";
 import { isRecord } from "../protocol/error_codec.ts";
 
 /** One function for each method of contract `C`, given params that fit its schema. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { JSONRPCResponse } from "json-rpc-2.0";
-import { responseText } from "../protocol/encode.ts";
+import { responseText } from "../protocol/response_text.ts";
 import { MAX_LINE } from "../protocol/line_reader.ts";
 
 /** Requests that one batch may hold. */

@@ -2,24 +2,31 @@
 import type { JSONRPCRequest, JSONRPCResponse } from "json-rpc-2.0";
 import { Batch, MAX_BATCH } from "./batch.ts";
 import { deferred } from "./deferred.ts";
-import { errorResponse, invalidRequest, isRequest, isResponse, refusal } from "./dispatcher.ts";
-import type { Dispatcher, HandlerContext } from "./dispatcher.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { HandlerContext } from "./handler.ts";
 import { ResourceExhaustedError } from "../errors.ts";
 import { MAX_LINE, TOO_LONG } from "../protocol/line_reader.ts";
 import type { LineWriter } from "../protocol/line_writer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
-import { responseText } from "../protocol/encode.ts";
+import {
+  errorResponse,
+  invalidRequest,
+  isRequest,
+  isResponse,
+  refusal,
+} from "../protocol/messages.ts";
+import { responseText } from "../protocol/response_text.ts";
 
-/** What an {@linkcode Inbound} hands on to the connection that it belongs to. */
+/** The connection that an {@linkcode Inbound} belongs to. */
 export interface InboundHost {
   readonly dispatcher: Dispatcher;
   readonly context: HandlerContext;
   readonly writer: LineWriter;
   /** Calls of the other end that may run at once. */
   readonly maxInFlight: number;
-  /** Takes an answer to a call of this end. */
+  /** Receives a response to a call of this end. */
   takeResponse(response: JSONRPCResponse): void;
-  /** Takes a notification if somebody listens for it; whether that is so. */
+  /** Delivers the notification to its listener, if any. Returns whether there was one. */
   takeNotification(notification: JSONRPCRequest): boolean;
   /** Ends the connection. */
   close(): void;
@@ -37,7 +44,7 @@ const BURST = 16;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** What one connection's other end sends: runs its requests, answers them, and holds it back. */
+/** Runs and answers the requests of a connection's other end, and slows it down when it sends too much. */
 export class Inbound {
   readonly #host: InboundHost;
   #inFlight = 0;
@@ -54,12 +61,12 @@ export class Inbound {
     return this.#inFlight;
   }
 
-  /** To be called when new bytes have come, which takes a turn of the event loop. */
-  beginTurn(): void {
+  /** Starts a new burst: the read that came before took a turn of the event loop. */
+  resetBurst(): void {
     this.#begun = 0;
   }
 
-  /** Handles one line. What it returns, if anything, is to be awaited before the next. */
+  /** Handles one line. A returned promise must be awaited before the next line. */
   receive(line: Uint8Array<ArrayBuffer> | typeof TOO_LONG): Promise<void> | undefined {
     if (line === TOO_LONG) {
       return this.#refuse("InvalidRequest", `a line is longer than ${MAX_LINE} bytes`);
@@ -90,7 +97,7 @@ export class Inbound {
     return promise;
   }
 
-  /** Wakes who waits for room. */
+  /** Unblocks callers of {@linkcode settled}. */
   close(): void {
     this.#onSettled?.();
   }
@@ -115,7 +122,7 @@ export class Inbound {
     batch.seal();
   }
 
-  /** Begins what one message asks for: its response or a promise of it, undefined for none. */
+  /** Runs one message. Returns its response or a promise of it, undefined where there is none. */
   #begin(
     message: unknown,
     size: number,
@@ -164,7 +171,7 @@ export class Inbound {
     return this.#host.context.signal.aborted;
   }
 
-  /** After each request: holds the reader back while this end has enough to do for the other. */
+  /** Called after each request. Returns a promise to wait for while this end is busy enough. */
   #backPressure(): Promise<void> | undefined {
     const pause = ++this.#begun % BURST === 0 && this.#inFlight > 0;
     return pause || this.#isFull() ? this.#waitForRoom() : undefined;

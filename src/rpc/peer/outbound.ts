@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { createJSONRPCRequest, JSONRPCClient } from "json-rpc-2.0";
-import type { JSONRPCRequest, JSONRPCResponse } from "json-rpc-2.0";
-import { errorResponse } from "./dispatcher.ts";
+import { createJSONRPCRequest } from "json-rpc-2.0";
+import type { JSONRPCResponse } from "json-rpc-2.0";
+import { deferred } from "./deferred.ts";
+import type { Deferred } from "./deferred.ts";
 import { DeadlineExceededError, ResourceExhaustedError, UnavailableError } from "../errors.ts";
-import { MAX_LINE } from "../protocol/line_reader.ts";
-import { isLonger } from "../protocol/encode.ts";
 import { fromWire } from "../protocol/error_codec.ts";
+import { MAX_LINE } from "../protocol/line_reader.ts";
+import { isLonger } from "../protocol/response_text.ts";
 
 /** Options of `Peer.call`. */
 export interface CallOptions {
@@ -15,23 +16,17 @@ export interface CallOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-interface PendingCall {
-  /** Why it was settled on this side, without an answer. */
-  givenUp: { reason: unknown } | undefined;
-}
-
 /** The calls that this end of a connection makes. Each settles once, whatever the other end does. */
-export class Calls {
-  readonly #client: JSONRPCClient;
+export class Outbound {
   readonly #send: (line: string) => void;
-  readonly #pending = new Map<number, PendingCall>();
+  /** The calls without an answer yet, by their id. */
+  readonly #pending = new Map<number, Deferred<unknown>>();
   #lastId = 0;
   #closed = false;
 
   /** `send` queues a line for the other end; what it throws rejects the call. */
   constructor(send: (line: string) => void) {
     this.#send = send;
-    this.#client = new JSONRPCClient((request: JSONRPCRequest) => this.#sendCall(request));
   }
 
   /** See `Peer.call`. */
@@ -42,29 +37,33 @@ export class Calls {
       throw new UnavailableError(`cannot call ${method}: the connection is closed`);
     }
     const id = ++this.#lastId;
-    const pending: PendingCall = { givenUp: undefined };
-    this.#pending.set(id, pending);
+    const text = JSON.stringify(createJSONRPCRequest(id, method, params));
+    if (isLonger(text, MAX_LINE)) {
+      throw new ResourceExhaustedError(`${method}: the call is longer than a line may be`);
+    }
+    this.#send(text);
+    const answer = deferred<unknown>();
+    this.#pending.set(id, answer);
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
       const message = `${method}: no answer within ${timeoutMs} ms`;
       this.#giveUp(id, new DeadlineExceededError(message));
     }, timeoutMs);
     const onAbort = signal && (() => this.#giveUp(id, signal.reason));
     if (onAbort) signal.addEventListener("abort", onAbort, { once: true });
-    const response = await this.#client.requestAdvanced(createJSONRPCRequest(id, method, params));
-    if (timer !== undefined) clearTimeout(timer);
-    if (onAbort) signal.removeEventListener("abort", onAbort);
-    this.#pending.delete(id);
-    if (pending.givenUp !== undefined) throw pending.givenUp.reason;
-    if (response.error !== undefined && response.error !== null) throw fromWire(response.error);
-    return response.result;
+    try {
+      return await answer.promise;
+    } finally {
+      if (timer !== undefined) clearTimeout(timer);
+      if (onAbort) signal.removeEventListener("abort", onAbort);
+    }
   }
 
-  /** Takes an answer of the other end; one that nobody waits for is dropped. */
+  /** Settles the call that `response` answers; drops a response that no call waits for. */
   receive(response: JSONRPCResponse): void {
-    // From now on it is answered, though who waits is told some turns later: the connection may
-    // end right behind its last answer.
-    if (typeof response.id === "number") this.#pending.delete(response.id);
-    this.#client.receive(response);
+    const { id, error, result } = response;
+    const answer = typeof id === "number" ? this.#take(id) : undefined;
+    if (error !== undefined && error !== null) answer?.reject(fromWire(error));
+    else answer?.resolve(result);
   }
 
   /** Rejects every call with {@linkcode UnavailableError}, and every later one. */
@@ -75,25 +74,13 @@ export class Calls {
     }
   }
 
-  /** Settles a call on this side, through the client, so that it forgets the id. */
   #giveUp(id: number, reason: unknown): void {
-    const pending = this.#pending.get(id);
-    if (pending === undefined || pending.givenUp !== undefined) return;
-    pending.givenUp = { reason };
-    this.#client.receive(errorResponse(id, reason));
+    this.#take(id)?.reject(reason);
   }
 
-  /** Never throws: the client would keep no more than the message of what it is thrown. */
-  #sendCall(request: JSONRPCRequest): void {
-    try {
-      const text = JSON.stringify(request);
-      if (isLonger(text, MAX_LINE)) {
-        const message = `${request.method}: the call is longer than a line may be`;
-        throw new ResourceExhaustedError(message);
-      }
-      this.#send(text);
-    } catch (error) {
-      if (typeof request.id === "number") this.#giveUp(request.id, error);
-    }
+  #take(id: number): Deferred<unknown> | undefined {
+    const answer = this.#pending.get(id);
+    this.#pending.delete(id);
+    return answer;
   }
 }

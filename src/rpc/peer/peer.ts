@@ -2,11 +2,11 @@
 import { createJSONRPCNotification } from "json-rpc-2.0";
 import type { JSONRPCRequest } from "json-rpc-2.0";
 import { after } from "../../linux/event_loop/timer.ts";
-import { Calls } from "./outbound.ts";
+import { Outbound } from "./outbound.ts";
 import type { CallOptions } from "./outbound.ts";
 import { deferred } from "./deferred.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { ErrorListener, Handlers } from "./dispatcher.ts";
+import type { ErrorListener, Handlers } from "./handler.ts";
 import { UnavailableError } from "../errors.ts";
 import { Inbound } from "./inbound.ts";
 import { LineReader } from "../protocol/line_reader.ts";
@@ -14,7 +14,6 @@ import { LineWriter } from "../protocol/line_writer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 
 export type { CallOptions } from "./outbound.ts";
-export type { ErrorListener, Handler, HandlerContext, Handlers } from "./dispatcher.ts";
 
 /** What a {@linkcode Peer} needs of a connection; a `Deno.Conn` is one. */
 export interface Connection {
@@ -56,7 +55,7 @@ export class Peer implements Disposable {
   readonly #options: PeerOptions;
   readonly #writer: LineWriter;
   readonly #inbound: Inbound;
-  readonly #calls: Calls;
+  readonly #outbound: Outbound;
   readonly #abort = new AbortController();
   readonly #listeners = new Map<string, (params: unknown) => void>();
   readonly #resolveClosed: () => void;
@@ -68,7 +67,7 @@ export class Peer implements Disposable {
     this.#conn = conn;
     this.#options = options;
     this.#writer = new LineWriter(conn, () => this.close());
-    this.#calls = new Calls((text) => this.#sendCall(text));
+    this.#outbound = new Outbound((text) => this.#sendCall(text));
     this.#inbound = new Inbound({
       dispatcher: handlers instanceof Dispatcher
         ? handlers
@@ -76,7 +75,7 @@ export class Peer implements Disposable {
       context: { peer: this, signal: this.#abort.signal },
       writer: this.#writer,
       maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT,
-      takeResponse: (response) => this.#calls.receive(response),
+      takeResponse: (response) => this.#outbound.receive(response),
       takeNotification: (notification) => this.#takeNotification(notification),
       close: () => this.close(),
     });
@@ -102,7 +101,7 @@ export class Peer implements Disposable {
    * {@linkcode DeadlineExceededError} at the timeout; the signal's reason when that is aborted.
    */
   call(method: string, params?: unknown, options: CallOptions = {}): Promise<unknown> {
-    return this.#calls.call(method, params, options);
+    return this.#outbound.call(method, params, options);
   }
 
   /**
@@ -138,14 +137,14 @@ export class Peer implements Disposable {
       // Closed already, by the system or by who made it: that is what was wanted.
     }
     this.#writer.close();
-    this.#calls.close();
+    this.#outbound.close();
     this.#abort.abort(new UnavailableError("the connection is closed"));
     this.#inbound.close();
     this.#resolveClosed();
     this.#guard("onClose", () => this.#options.onClose?.());
   }
 
-  /** The same as {@linkcode close}. */
+  /** Closes the connection, as {@linkcode close} does. */
   [Symbol.dispose](): void {
     this.close();
   }
@@ -153,7 +152,7 @@ export class Peer implements Disposable {
   async #run(): Promise<void> {
     try {
       await this.#read();
-      this.#calls.close();
+      this.#outbound.close();
       await this.#answerTheRest();
     } catch (error) {
       // A read or write that failed means no more than that the connection is gone.
@@ -171,7 +170,7 @@ export class Peer implements Disposable {
       const count = await this.#conn.read(buffer);
       if (count === null) break;
       reader.feed(buffer.subarray(0, count));
-      this.#inbound.beginTurn();
+      this.#inbound.resetBurst();
       for (let line = reader.next(); line !== undefined; line = reader.next()) {
         const pending = this.#inbound.receive(line);
         if (pending !== undefined) await pending;

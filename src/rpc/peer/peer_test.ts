@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { BerthError, NotFoundError } from "../errors.ts";
 import { MAX_LINE } from "../protocol/line_reader.ts";
 import { Peer } from "./peer.ts";
-import type { Handlers } from "./peer.ts";
+import type { Handlers } from "./handler.ts";
 import { exchange, memoryPair, readMessages, until, writeAll } from "./testing.ts";
 
 const echo: Handlers = { echo: (params) => params };
@@ -21,10 +21,10 @@ function errorOf(answer: unknown): { id: unknown; code: unknown; kind: unknown }
 Deno.test("both ends call each other over one connection", async () => {
   const [a, b] = memoryPair();
   using left = new Peer(a, { handlers: { name: () => "left" } });
-  using right = new Peer(b, {
+  using right: Peer = new Peer(b, {
     handlers: {
-      async ask(_, { peer }) {
-        return `${await peer.call("name")} was asked`;
+      async ask() {
+        return `${await right.call("name")} was asked`;
       },
     },
   });

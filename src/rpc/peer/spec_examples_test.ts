@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { Handlers } from "./peer.ts";
+import type { Handlers } from "./handler.ts";
 import { exchange, memoryPair } from "./testing.ts";
 import { Peer } from "./peer.ts";
 

@@ -2,7 +2,7 @@
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { Dispatcher } from "../peer/dispatcher.ts";
 import { Peer } from "../peer/peer.ts";
-import type { ErrorListener, Handlers } from "../peer/peer.ts";
+import type { ErrorListener, Handlers } from "../peer/handler.ts";
 import { bindSocket, refuseIfTaken, removeSocket } from "./socket_file.ts";
 
 /** Options of {@linkcode Server.listen}. */

@@ -2,7 +2,7 @@
 import { NotFoundError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { ParsedParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
-import type { Peer } from "../../rpc/peer/peer.ts";
+import type { RemoteEnd } from "../../rpc/peer/handler.ts";
 import type { Journal } from "./journal.ts";
 import { Subscription } from "./subscription.ts";
 
@@ -12,7 +12,7 @@ const MOST_PER_PEER = 64;
 /** Everybody who gets events. */
 export class SubscriptionRegistry implements Disposable {
   readonly #journal: Journal;
-  readonly #byPeer = new Map<Peer, Map<string, Subscription>>();
+  readonly #byPeer = new Map<RemoteEnd, Map<string, Subscription>>();
   #last = 0;
 
   constructor(journal: Journal) {
@@ -39,7 +39,7 @@ export class SubscriptionRegistry implements Disposable {
    * @throws {ResourceExhaustedError} if the connection has too many subscriptions.
    */
   subscribe(
-    peer: Peer,
+    peer: RemoteEnd,
     params: ParsedParamsOf<DaemonContract, "events.subscribe">,
   ): ResultOf<DaemonContract, "events.subscribe"> {
     let subscriptions = this.#byPeer.get(peer);
@@ -63,7 +63,7 @@ export class SubscriptionRegistry implements Disposable {
    *
    * @throws {NotFoundError} if the connection has none of this id.
    */
-  unsubscribe(peer: Peer, id: string): Record<string, never> {
+  unsubscribe(peer: RemoteEnd, id: string): Record<string, never> {
     const subscriptions = this.#byPeer.get(peer);
     const subscription = subscriptions?.get(id);
     if (subscription === undefined) {
@@ -88,7 +88,7 @@ export class SubscriptionRegistry implements Disposable {
     for (const subscriptions of this.#byPeer.values()) yield* subscriptions.values();
   }
 
-  #drop(peer: Peer): void {
+  #drop(peer: RemoteEnd): void {
     for (const subscription of this.#byPeer.get(peer)?.values() ?? []) {
       subscription[Symbol.dispose]();
     }

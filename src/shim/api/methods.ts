@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
-import type { HandlerContext, Handlers } from "../../rpc/peer/peer.ts";
+import type { HandlerContext, Handlers } from "../../rpc/peer/handler.ts";
 import {
   absolutePath,
   bool,

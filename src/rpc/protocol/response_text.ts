@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { JSONRPCResponse } from "json-rpc-2.0";
-import { errorResponse } from "../peer/dispatcher.ts";
+import { errorResponse } from "./messages.ts";
 import { BerthError, ResourceExhaustedError } from "../errors.ts";
 import { MAX_LINE } from "./line_reader.ts";
 

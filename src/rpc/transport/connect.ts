@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+import { DeadlineExceededError, UnavailableError } from "../errors.ts";
+import type { Connection } from "../peer/peer.ts";
+
+/** Options of {@linkcode connectSocket}. */
+export interface ConnectOptions {
+  /** Gives up connecting; rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Gives up after so many milliseconds. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Pause before connecting again while the listener's queue is full, milliseconds. */
+const RETRY_MS = 20;
+
+/**
+ * Connects to a Unix socket by `open`, again and again while the listener's queue is full. `name` is
+ * what error messages call the other end.
+ *
+ * Rejects with {@linkcode UnavailableError} when nobody listens (no such file, connection refused):
+ * `data.errno` is then "ENOENT" or "ECONNREFUSED". Rejects with {@linkcode DeadlineExceededError} when
+ * somebody listens but does not accept within `timeoutMs`.
+ */
+export async function connectSocket(
+  name: string,
+  open: () => Promise<Connection>,
+  options: ConnectOptions = {},
+): Promise<Connection> {
+  const { signal, timeoutMs } = options;
+  const deadline = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
+  while (true) {
+    signal?.throwIfAborted();
+    try {
+      const connection = await open();
+      if (signal?.aborted) connection.close();
+      signal?.throwIfAborted();
+      return connection;
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
+      // unix(7): EAGAIN when the listener's backlog is full; it never waits.
+      if (code !== "EAGAIN") throw unavailable(name, error, code);
+      if (performance.now() >= deadline) {
+        throw new DeadlineExceededError(`dial ${name}: not accepted within ${timeoutMs} ms`, {
+          cause: error,
+        });
+      }
+    }
+    await pause(RETRY_MS, signal);
+  }
+}
+
+function unavailable(name: string, cause: unknown, code: unknown): UnavailableError {
+  const why = code === "ENOENT"
+    ? "no such socket"
+    : code === "ECONNREFUSED"
+    ? "nobody listens there"
+    : cause instanceof Error
+    ? cause.message
+    : String(cause);
+  const data = typeof code === "string" ? { errno: code } : {};
+  return new UnavailableError(`cannot connect to ${name}: ${why}`, { cause, data });
+}
+
+/** Resolves in `ms` milliseconds, or as soon as the signal is aborted. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const end = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    // A timeout signal would not keep Node's event loop going.
+    const timer = setTimeout(end, ms);
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted) end();
+  });
+}
