@@ -9,7 +9,7 @@ import { generatedFiles, openrpc, staleFiles } from "../scripts/docs/pages.ts";
 import { recordExamples } from "../scripts/docs/record.ts";
 import { daemonContract, daemonErrors, eventNotification } from "../src/rpc/contract/daemon.ts";
 import type { Contract, ErrorCases } from "../src/rpc/contract/method.ts";
-import { isRecord } from "../src/rpc/protocol/error_codec.ts";
+import { isRecord } from "../src/rpc/is_record.ts";
 import { shimContract, shimErrors, shimEventNotification } from "../src/rpc/contract/shim.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 

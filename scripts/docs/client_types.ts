@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { daemonContract, eventNotification } from "../../src/rpc/contract/daemon.ts";
-import { isRecord } from "../../src/rpc/protocol/error_codec.ts";
+import { isRecord } from "../../src/rpc/is_record.ts";
 import { jsonSchemaOf } from "./json_schema.ts";
 import type { JsonSchema } from "./json_schema.ts";
 import { NAMED_TYPES, nameOf } from "./named_types.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { stringify } from "smol-toml";
-import { isRecord } from "../../src/rpc/protocol/error_codec.ts";
+import { isRecord } from "../../src/rpc/is_record.ts";
 import { DEFAULT_CONFIG_FILE } from "../../src/runtime/config/config.ts";
 import { configSchema } from "../../src/runtime/config/schema.ts";
 import { jsonSchemaOf } from "./json_schema.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { isRecord } from "../../src/rpc/protocol/error_codec.ts";
+import { isRecord } from "../../src/rpc/is_record.ts";
 
 const TIMESTAMP = /\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g;
 const UUID = /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g;

@@ -3,7 +3,7 @@ import { TestDaemon } from "../../tests/harness/daemon.ts";
 import { makeFifo } from "../../tests/harness/fifo.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { rootfsDir } from "../../tests/harness/rootfs.ts";
-import { isRecord } from "../../src/rpc/protocol/error_codec.ts";
+import { isRecord } from "../../src/rpc/is_record.ts";
 import type { Examples } from "./examples.ts";
 import { Normaliser } from "./normalise.ts";
 import { Recorder } from "./recorder.ts";

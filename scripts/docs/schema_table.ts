@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { isRecord } from "../../src/rpc/protocol/error_codec.ts";
+import { isRecord } from "../../src/rpc/is_record.ts";
 import type { JsonSchema } from "./json_schema.ts";
 import { nameOf } from "./named_types.ts";
 

@@ -3,7 +3,7 @@ import { deferred } from "../rpc/peer/deferred.ts";
 import type { Deferred } from "../rpc/peer/deferred.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import type { Peer } from "../rpc/peer/peer.ts";
-import { isRecord } from "../rpc/protocol/error_codec.ts";
+import { isRecord } from "../rpc/is_record.ts";
 import type { DaemonMethods, Event, EventNotification, EventType } from "./daemon_types.ts";
 import { pause } from "../rpc/transport/connect.ts";
 import { dialDaemon } from "./link.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { RemoteEnd } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
-import { isRecord } from "../rpc/protocol/error_codec.ts";
+import { isRecord } from "../rpc/is_record.ts";
 import type { Event } from "./daemon_types.ts";
 import { EventStream } from "./events.ts";
 import type { StreamedEvent } from "./events.ts";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { writeAtomic } from "../linux/fs/write_atomic.ts";
+import { isRecord } from "../rpc/is_record.ts";
 
 /** Version of the layout of a bundle's own files; a bundle of another version is not touched. */
 export const BUNDLE_FORMAT = 1;
@@ -102,14 +104,9 @@ export function filePath(target: string): string | undefined {
   return target.startsWith(FILE_PREFIX) ? target.slice(FILE_PREFIX.length) : undefined;
 }
 
-/**
- * Writes `value` as JSON so that a reader sees the old file or the whole new one, never a part
- * (rename(2) is atomic). Mode 0600. Not synced to disk: the state directory is a tmpfs.
- */
+/** Writes `value` as JSON with {@linkcode writeAtomic}. */
 export function writeJsonAtomic(path: string, value: unknown): void {
-  const temporary = `${path}.tmp`;
-  Deno.writeTextFileSync(temporary, JSON.stringify(value), { mode: 0o600 });
-  Deno.renameSync(temporary, path);
+  writeAtomic(path, JSON.stringify(value));
 }
 
 /**
@@ -125,7 +122,7 @@ export function readJson<T extends object>(path: string): T | undefined {
     throw error;
   }
   const value: unknown = JSON.parse(text);
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (!isRecord(value)) {
     throw new SyntaxError(`${path} does not hold a JSON object`);
   }
   return value as T;

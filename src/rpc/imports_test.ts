@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { isRecord } from "./protocol/error_codec.ts";
+import { isRecord } from "./is_record.ts";
 
 function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];

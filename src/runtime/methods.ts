@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { parseSignal } from "../linux/process/signals.ts";
 import { validateExecProcess } from "../oci/spec/spec.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { InvalidParamsError } from "../rpc/errors.ts";
+import { signalNumber } from "../rpc/signal_param.ts";
 import type { Implementation } from "../rpc/contract/bind.ts";
 import { describe, stdioIssues } from "./container/create_params.ts";
 import type { DaemonInfo } from "./daemon_info.ts";
@@ -32,7 +32,7 @@ export function daemonMethods(
     "container.wait": ({ id, execId }, { signal }) => runtime.get(id).wait(execId, signal),
     "container.kill": ({ id, execId, signal, all }) =>
       runtime.get(id).call("shim.kill", {
-        signal: checkSignal(signal),
+        signal: signalNumber(signal),
         ...(execId === undefined ? {} : { execId }),
         ...(all === undefined ? {} : { all }),
       }),
@@ -77,13 +77,4 @@ export function daemonMethods(
     "events.unsubscribe": ({ subscription }, { peer }) =>
       subscribers.unsubscribe(peer, subscription),
   };
-}
-
-function checkSignal(signal: number | string): number {
-  try {
-    return parseSignal(signal);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new InvalidParamsError(message, [{ path: "signal", message }], { cause: error });
-  }
 }

@@ -9,7 +9,7 @@ import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import type { ShimProcessMethods } from "./api/methods.ts";
 import { shimHandlers } from "./api/methods.ts";
-import { removeFile } from "./process/pid_file.ts";
+import { removeFile } from "../linux/fs/remove_file.ts";
 import { ShimService } from "./service.ts";
 import { appendLog } from "./shim_log.ts";
 

@@ -6,6 +6,7 @@ import type { BundleRecord } from "../oci/bundle_layout.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson } from "../oci/bundle_layout.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
+import { signalNumber } from "../rpc/signal_param.ts";
 import type { DeleteResult, ExitResult } from "../rpc/contract/schemas.ts";
 import type { ShimState } from "../rpc/contract/shim.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
@@ -19,14 +20,7 @@ import { InitExitHandler } from "./exit/init_exit.ts";
 import { InitProcess } from "./process/init_process.ts";
 import type { InitAction } from "./process/init_states.ts";
 import { allows, wrongState } from "./process/init_states.ts";
-import {
-  hasExited,
-  nameOf,
-  signalling,
-  signalNumber,
-  targetData,
-  unlessReaped,
-} from "./process/signal.ts";
+import { hasExited, nameOf, signalling, targetData, unlessReaped } from "./process/signal.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import { RwLock } from "./rwlock.ts";
 import type { ProcessContext } from "./process/process_context.ts";

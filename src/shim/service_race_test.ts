@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { kill, zombieStatus } from "../linux/process/process.ts";
 import { FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
-import { readExitRecord } from "./exit/exit_record.ts";
+import { readExitRecord } from "../oci/exit_record.ts";
 import { NO_STDIO, TestArea, until } from "./testing/bundle.ts";
 
 /** A runtime that does `before` and `after` (shell) around each call of `subcommand` of runc. */

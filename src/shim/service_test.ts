@@ -8,7 +8,7 @@ import {
   NotFoundError,
   RuntimeError,
 } from "../rpc/errors.ts";
-import { readExitRecord } from "./exit/exit_record.ts";
+import { readExitRecord } from "../oci/exit_record.ts";
 import { NO_STDIO, TestArea, until } from "./testing/bundle.ts";
 
 function request(execId: string, ...args: string[]) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EXIT_BERTH } from "../../command_line.ts";
 import { BerthError } from "../../rpc/errors.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 import { printStderr } from "../text/print.ts";
 import { CliError } from "./exit_status.ts";
 
@@ -21,10 +22,8 @@ export async function parseParams(text: string): Promise<Record<string, unknown>
       },
     );
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new CliError('params must be a JSON object, such as {"id":"web"}');
-  }
-  return { ...value };
+  if (!isRecord(value)) throw new CliError('params must be a JSON object, such as {"id":"web"}');
+  return value;
 }
 
 /**

@@ -2,6 +2,7 @@
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParamsOf } from "../../rpc/contract/method.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 import { formatCommand } from "../text/format.ts";
 import { absolute, type ContainerOptions, environmentEntry, SPEC_OPTIONS } from "./options.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -156,8 +157,4 @@ function realDirectory(path: string): string {
     throw new CliError(`${path}: ${why}`, { cause: error });
   }
   throw new CliError(`${path} is not a directory`);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

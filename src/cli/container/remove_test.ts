@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { NotFoundError } from "../../rpc/errors.ts";
-import { isRecord } from "../../rpc/protocol/error_codec.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 import { Server } from "../../rpc/transport/server.ts";
 import { Daemon } from "../common/daemon.ts";
 import { logPath } from "./container_dirs.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ConsoleSocket } from "./console_socket.ts";
 import { EADDRINUSE, EAGAIN, EBADMSG, isErrno } from "../libc/errno.ts";
 import { OwnedFd, read } from "./fd.ts";
-import { getWinsize } from "./pty.ts";
+import { getWinsize } from "./pty_testing.ts";
 import { Reaper } from "../process/reaper.ts";
 
 const inTempDir = (test: (directory: string) => void | Promise<void>) => async () => {

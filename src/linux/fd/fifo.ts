@@ -10,10 +10,6 @@ const libc = lazyLibc({
 });
 
 const queryLibc = lazyLibc({
-  ioctl: {
-    parameters: [/* int fd */ "i32", /* unsigned long op */ "u32", /* int *arg */ "buffer"],
-    result: "i32",
-  },
   poll: {
     parameters: [
       /* struct pollfd *fds */ "buffer",
@@ -24,8 +20,8 @@ const queryLibc = lazyLibc({
   },
 });
 
-// include/uapi/asm-generic/ioctls.h and poll.h
-const FIONREAD = 0x541b, POLLERR = 0x8;
+// include/uapi/asm-generic/poll.h
+const POLLERR = 0x8;
 
 /**
  * Makes a FIFO (mkfifo(3)); the umask takes from `mode`.
@@ -44,21 +40,6 @@ export function isFifo(path: string): boolean {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
-}
-
-/**
- * How many bytes wait to be read from a pipe, FIFO, pty or socket (FIONREAD of ioctl(2)).
- *
- * @throws LinuxError ENOTTY for other kinds
- */
-export function bytesReadable(fd: number): number {
-  const count = new Int32Array(1);
-  check(
-    queryLibc().ioctl(fd, FIONREAD, new Uint8Array(count.buffer)),
-    "ioctl",
-    `FIONREAD of fd ${fd}`,
-  );
-  return count[0] ?? 0;
 }
 
 /**

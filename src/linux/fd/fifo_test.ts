@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { EEXIST, isErrno } from "../libc/errno.ts";
-import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OwnedFd, write } from "./fd.ts";
-import { bytesReadable, hasReader, isFifo, mkfifo } from "./fifo.ts";
+import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OwnedFd } from "./fd.ts";
+import { hasReader, isFifo, mkfifo } from "./fifo.ts";
 
-Deno.test("a FIFO is made, told from other files, and tells what waits and who reads", () => {
+Deno.test("a FIFO is made, told from other files, and tells who reads", () => {
   const directory = Deno.makeTempDirSync();
   try {
     const path = `${directory}/out`;
@@ -20,11 +20,8 @@ Deno.test("a FIFO is made, told from other files, and tells what waits and who r
     assert.ok(hasReader(writer.fd), "an O_RDWR end counts");
     both[Symbol.dispose]();
     assert.ok(!hasReader(writer.fd));
-    using reader = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
+    using _reader = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
     assert.ok(hasReader(writer.fd));
-    assert.equal(bytesReadable(reader.fd), 0);
-    write(writer.fd, new Uint8Array(1234));
-    assert.equal(bytesReadable(reader.fd), 1234);
   } finally {
     Deno.removeSync(directory, { recursive: true });
   }

@@ -5,7 +5,7 @@ import { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, OwnedFd, pipe2, read, write } f
 import { mkfifo } from "./fifo.ts";
 import { Poller } from "./poller.ts";
 import { Pidfd } from "../process/process.ts";
-import { openPty } from "./pty.ts";
+import { openPty } from "./pty_testing.ts";
 import { Reaper } from "../process/reaper.ts";
 import { SIGKILL } from "../process/signals.ts";
 

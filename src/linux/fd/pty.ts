@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { O_NOCTTY, O_RDWR, open, OwnedFd } from "./fd.ts";
 import { check, lazyLibc, retry } from "../libc/libc.ts";
 
 export { ConsoleSocket } from "./console_socket.ts";
@@ -28,24 +27,9 @@ const termiosLibc = lazyLibc({
 });
 
 // include/uapi/asm-generic/ioctls.h
-const TIOCGWINSZ = 0x5413, TIOCSWINSZ = 0x5414, TIOCGPTN = 0x80045430, TIOCSPTLCK = 0x40045431;
+const TIOCSWINSZ = 0x5414;
 // struct termios of glibc is 60 bytes; room is left over. TCSADRAIN: glibc's termios.h.
 const TERMIOS_SIZE = 128, TCSADRAIN = 1;
-
-/**
- * Makes a pty: its master, CLOEXEC and blocking, and the path of its slave.
- *
- * @throws LinuxError
- */
-export function openPty(): { master: number; slave: string } {
-  using master = new OwnedFd(open("/dev/ptmx", O_RDWR | O_NOCTTY));
-  const number = new Int32Array(1);
-  const bytes = new Uint8Array(number.buffer);
-  // Unlocks it: the int is 0.
-  check(ttyLibc().ioctl(master.fd, TIOCSPTLCK, bytes), "ioctl", "TIOCSPTLCK");
-  check(ttyLibc().ioctl(master.fd, TIOCGPTN, bytes), "ioctl", "TIOCGPTN");
-  return { master: master.release(), slave: `/dev/pts/${number[0]}` };
-}
 
 /**
  * Sets the size of a terminal in characters; its foreground process gets SIGWINCH.
@@ -60,22 +44,6 @@ export function setWinsize(fd: number, width: number, height: number): void {
     "ioctl",
     `TIOCSWINSZ of fd ${fd}`,
   );
-}
-
-/**
- * The size of a terminal in characters.
- *
- * @throws LinuxError ENOTTY, …
- */
-export function getWinsize(fd: number): { width: number; height: number } {
-  const size = new Uint16Array(4);
-  check(
-    ttyLibc().ioctl(fd, TIOCGWINSZ, new Uint8Array(size.buffer)),
-    "ioctl",
-    `TIOCGWINSZ of fd ${fd}`,
-  );
-  const [height = 0, width = 0] = size;
-  return { width, height };
 }
 
 /**

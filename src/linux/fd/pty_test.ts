@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { EAGAIN, EIO, ENOTTY, isErrno } from "../libc/errno.ts";
 import { O_NOCTTY, O_RDWR, OwnedFd, pipe2, read, setNonblocking, write } from "./fd.ts";
-import { getWinsize, openPty, setRaw, setWinsize } from "./pty.ts";
+import { setRaw, setWinsize } from "./pty.ts";
+import { getWinsize, openPty } from "./pty_testing.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -210,3 +210,27 @@ export class LinuxError extends Error {
 export function isErrno(error: unknown, ...errnos: readonly number[]): error is LinuxError {
   return error instanceof LinuxError && errnos.includes(error.errno);
 }
+
+/** Names of the errnos that mean that the machine has run out of something, whatever was done. */
+const EXHAUSTED: ReadonlySet<unknown> = new Set([
+  "ENOSPC",
+  "EDQUOT",
+  "EMFILE",
+  "ENFILE",
+  "ENOMEM",
+  "ENOBUFS",
+]);
+
+/**
+ * Whether `error` says that the machine has run out of something: disk space, quota, file
+ * descriptors, memory. Knows a {@linkcode LinuxError} and the system's errors of Deno and Node, which
+ * all have the errno's name as their `code`.
+ */
+export function isExhausted(error: unknown): error is Error {
+  if (!(error instanceof Error) || !("code" in error)) return false;
+  // fork(2): too many processes. Of any other call EAGAIN means "not now".
+  const noProcess = isErrno(error, EAGAIN) && FORKS.has(error.syscall);
+  return noProcess || EXHAUSTED.has(error.code);
+}
+
+const FORKS: ReadonlySet<string> = new Set(["fork", "posix_spawn"]);

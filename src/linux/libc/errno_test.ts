@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { EAGAIN, ENOENT, errnoMessage, errnoName, isErrno, LinuxError } from "./errno.ts";
+import {
+  EAGAIN,
+  EMFILE,
+  ENOENT,
+  errnoMessage,
+  errnoName,
+  isErrno,
+  isExhausted,
+  LinuxError,
+} from "./errno.ts";
 
 Deno.test("an error names the call, what it was given and why it failed", () => {
   const error = new LinuxError(ENOENT, "mount", "/src on /dst");
@@ -23,4 +32,13 @@ Deno.test("isErrno tells system call errors by number", () => {
   assert.ok(isErrno(new LinuxError(ENOENT, "open"), EAGAIN, ENOENT));
   assert.ok(!isErrno(new LinuxError(ENOENT, "open"), EAGAIN));
   assert.ok(!isErrno(new Error("ENOENT"), ENOENT));
+});
+
+Deno.test("isExhausted knows what the machine has run out of, whoever says it", () => {
+  assert.ok(isExhausted(new LinuxError(EMFILE, "open")));
+  assert.ok(isExhausted(Object.assign(new Error("disk full"), { code: "ENOSPC" })));
+  assert.ok(isExhausted(new LinuxError(EAGAIN, "posix_spawn", "runc")), "no more processes");
+  assert.ok(!isExhausted(new LinuxError(EAGAIN, "read")), "only not now");
+  assert.ok(!isExhausted(new LinuxError(ENOENT, "open")));
+  assert.ok(!isExhausted("ENOSPC"));
 });

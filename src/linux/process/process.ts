@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { EINVAL, ENOENT, ESRCH, isErrno, LinuxError } from "../libc/errno.ts";
-import { O_RDONLY, O_WRONLY, OwnedFd, read, write } from "../fd/fd.ts";
+import { EINVAL, ESRCH, isErrno, LinuxError } from "../libc/errno.ts";
+import { O_WRONLY, OwnedFd, write } from "../fd/fd.ts";
 import { check, lazyLibc } from "../libc/libc.ts";
+
+import { Pidfd } from "./pidfd.ts";
+import { processStat } from "./stat.ts";
 
 export { Pidfd } from "./pidfd.ts";
 
@@ -16,30 +19,6 @@ const prctlLibc = lazyLibc({
 // include/uapi/linux/prctl.h
 const PR_SET_CHILD_SUBREAPER = 36;
 
-/** What berth reads of proc_pid_stat(5). */
-interface Stat {
-  state: string;
-  startTime: number;
-  /** A wait status; 0 unless it is a zombie. */
-  exitCode: number;
-}
-
-function stat(pid: number): Stat | undefined {
-  const buffer = new Uint8Array(1024);
-  let text: string;
-  try {
-    using file = OwnedFd.open(`/proc/${pid}/stat`, O_RDONLY);
-    text = new TextDecoder().decode(buffer.subarray(0, read(file.fd, buffer)));
-  } catch (error) {
-    // ESRCH: it went between open and read.
-    if (isErrno(error, ENOENT, ESRCH)) return undefined;
-    throw error;
-  }
-  // The command's name, field 2, may hold blanks and parentheses itself: count from its end.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", startTime: Number(fields[19]), exitCode: Number(fields[49]) };
-}
-
 /**
  * When a process started, in clock ticks after boot (field 22 of proc_pid_stat(5)); with its pid
  * it names the process for good. `undefined` when there is none; a zombie still has one.
@@ -47,7 +26,7 @@ function stat(pid: number): Stat | undefined {
  * @throws LinuxError when /proc cannot be read
  */
 export function startTime(pid: number): number | undefined {
-  return stat(pid)?.startTime;
+  return processStat(pid)?.startTime;
 }
 
 /**
@@ -56,7 +35,7 @@ export function startTime(pid: number): number | undefined {
  * @throws LinuxError when /proc cannot be read
  */
 export function isAlive(pid: number, startTime: number): boolean {
-  const now = stat(pid);
+  const now = processStat(pid);
   return now !== undefined && now.startTime === startTime && now.state !== "Z" && now.state !== "X";
 }
 
@@ -67,8 +46,8 @@ export function isAlive(pid: number, startTime: number): boolean {
  * @throws LinuxError when /proc cannot be read
  */
 export function zombieStatus(pid: number): number | undefined {
-  const now = stat(pid);
-  return now?.state === "Z" ? statusOf(now.exitCode) : undefined;
+  const now = processStat(pid);
+  return now?.state === "Z" ? statusOf(now.waitStatus) : undefined;
 }
 
 /** What a wait status (wait(2)) says: the signal is in the low 7 bits, else the code above. */
@@ -87,6 +66,25 @@ export function kill(pid: number, signal: number): void {
   const what = `process ${pid} with signal ${signal}`;
   if (!Number.isInteger(pid) || pid <= 0) throw new LinuxError(EINVAL, "kill", what);
   check(libc().kill(pid, signal), "kill", what);
+}
+
+/**
+ * Sends a signal to the process that had this pid and start time. The pidfd is taken before the look
+ * at the start time, so that the signal reaches no other process.
+ *
+ * @returns whether that process was there and no zombie
+ * @throws LinuxError
+ */
+export function killIfSame(pid: number, startTime: number, signal: number): boolean {
+  try {
+    using held = Pidfd.open(pid);
+    if (!isAlive(pid, startTime)) return false;
+    held.sendSignal(signal);
+    return true;
+  } catch (error) {
+    if (isErrno(error, ESRCH)) return false;
+    throw error;
+  }
 }
 
 /**
@@ -125,9 +123,4 @@ export function setOomScoreAdj(pid: number | "self", adjustment: number): void {
 function writeProc(path: string, value: string): void {
   using file = OwnedFd.open(path, O_WRONLY);
   write(file.fd, new TextEncoder().encode(value));
-}
-
-/** Pid of the parent; changes to that of a (sub-)reaper when the parent dies. */
-export function getppid(): number {
-  return Deno.ppid;
 }

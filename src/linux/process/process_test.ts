@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { EINVAL, ESRCH, isErrno } from "../libc/errno.ts";
 import {
-  getppid,
   isAlive,
   kill,
+  killIfSame,
   setOomScoreAdj,
   setProcessName,
   startTime,
@@ -12,6 +12,7 @@ import {
 } from "./process.ts";
 import { Reaper } from "./reaper.ts";
 import { SIGKILL, SIGTERM } from "./signals.ts";
+import { processStat } from "./stat.ts";
 
 Deno.test("the status of a zombie can be read before it is reaped", async () => {
   const parent = new Deno.Command("sh", {
@@ -43,11 +44,31 @@ Deno.test("a process is known by pid and start time", async () => {
   assert.ok(started !== undefined && started > 0);
   assert.ok(isAlive(child.pid, started));
   assert.ok(!isAlive(child.pid, started + 1), "another process with the same pid");
-  assert.equal(getppid(), Deno.ppid);
   child.kill(SIGKILL);
   await child.exited;
   assert.equal(startTime(child.pid), undefined);
   assert.ok(!isAlive(child.pid, started));
+});
+
+Deno.test("killIfSame signals the process of that start time and no other", async () => {
+  using reaper = Reaper.start({ reapAll: false });
+  const child = reaper.spawn(["sleep", "60"]);
+  const started = startTime(child.pid) ?? 0;
+  assert.equal(killIfSame(child.pid, started + 1, SIGKILL), false);
+  assert.ok(isAlive(child.pid, started));
+  assert.equal(killIfSame(child.pid, started, SIGKILL), true);
+  assert.equal((await child.exited).signal, SIGKILL);
+  assert.equal(killIfSame(child.pid, started, SIGKILL), false);
+});
+
+Deno.test("processStat tells parent and CPU time", async () => {
+  using reaper = Reaper.start({ reapAll: false });
+  const child = reaper.spawn(["sleep", "60"]);
+  assert.equal(processStat(child.pid)?.parent, Deno.pid);
+  const { userTicks = 0, systemTicks = 0 } = processStat("self") ?? {};
+  assert.ok(userTicks + systemTicks > 0);
+  child.kill(SIGKILL);
+  await child.exited;
 });
 
 Deno.test("a zombie has a start time but is not alive", async () => {

@@ -83,10 +83,3 @@ function fromText(text: string): number | undefined {
   const number = base.startsWith("MIN") ? SIGRTMIN + Number(plus) : SIGRTMAX - Number(minus);
   return number >= SIGRTMIN && number <= SIGRTMAX ? number : undefined;
 }
-
-/** Name of a signal, `SIGTERM` for 15, `SIGRTMIN+1` for 35; the digits when it has no name. */
-export function signalName(signal: number): string {
-  for (const [name, number] of Object.entries(SIGNALS)) if (number === signal) return name;
-  if (signal < SIGRTMIN || signal > SIGRTMAX) return String(signal);
-  return signal === SIGRTMIN ? "SIGRTMIN" : `SIGRTMIN+${signal - SIGRTMIN}`;
-}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { parseSignal, signalName, SIGNALS } from "./signals.ts";
+import { parseSignal, SIGNALS } from "./signals.ts";
 
 Deno.test("a signal is taken as number, digits, or name in any spelling", () => {
   for (const signal of [15, "15", "TERM", "SIGTERM", "sigterm", "term"]) {
@@ -21,8 +21,6 @@ Deno.test("what is no signal is refused by name", () => {
 });
 
 Deno.test("every signal's name parses back to its number", () => {
-  for (let signal = 1; signal <= 64; signal++) {
-    assert.equal(parseSignal(signalName(signal)), signal);
-  }
-  assert.equal(Object.keys(SIGNALS).length, 31);
+  for (const [name, number] of Object.entries(SIGNALS)) assert.equal(parseSignal(name), number);
+  assert.deepEqual(Object.values(SIGNALS), Array.from({ length: 31 }, (_, index) => index + 1));
 });

@@ -5,7 +5,7 @@ import { RuntimeError } from "../../rpc/errors.ts";
 import { withCriuLog } from "./criu_log.ts";
 import { couldNotStart, runCall } from "./runtime_call.ts";
 import type { CallContext, CallOptions, CallReport, RuncCall } from "./runtime_call.ts";
-import { parsePids, parseState, parseVersion } from "./runtime_output.ts";
+import { parseState, parseVersion } from "./runtime_output.ts";
 import type { OciState, RuntimeVersion } from "./runtime_output.ts";
 import type { Spawn } from "./spawn.ts";
 
@@ -153,12 +153,6 @@ export class OciRuntime {
     const args = ["exec", "--process", options.processFile, "--pid-file", options.pidFile];
     if (options.detach ?? true) args.push("--detach");
     await this.#startProcess("exec", args, options);
-  }
-
-  /** The pids of every process in the container's cgroup. */
-  async ps(id: string, options: CallOptions = {}): Promise<number[]> {
-    const args = ["ps", "--format", "json", id];
-    return parsePids(await this.#call({ subcommand: "ps", id, args, output: "stdout" }, options));
   }
 
   /** Changes resource limits: `resources` is the OCI spec's `linux.resources`, whole or in part. */

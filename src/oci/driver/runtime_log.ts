@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 
 /** How much of the end of a log is looked at for an error, in bytes. */
 const TAIL = 64 * 1024;
@@ -29,7 +31,7 @@ export class CallLog implements Disposable {
     inUse.add(own);
     return new CallLog(own, () => {
       inUse.delete(own);
-      if (own !== path) removeIfThere(own);
+      if (own !== path) removeFile(own);
     });
   }
 
@@ -54,8 +56,7 @@ function errorOf(line: string): string | undefined {
     // The first line of the tail may be cut, and a killed runtime may have left half a line.
     return undefined;
   }
-  if (typeof entry !== "object" || entry === null) return undefined;
-  if (!("level" in entry && "msg" in entry) || typeof entry.msg !== "string") return undefined;
+  if (!isRecord(entry) || typeof entry.msg !== "string") return undefined;
   if (entry.level !== "error" && entry.level !== "fatal" && entry.level !== "panic") {
     return undefined;
   }
@@ -93,12 +94,4 @@ function readFrom(path: string, offset: number): string {
     length += count;
   }
   return new TextDecoder().decode(bytes.subarray(0, length));
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

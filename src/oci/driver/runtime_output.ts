@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { isRecord } from "../../rpc/is_record.ts";
 
 /** What `state` of an OCI runtime answers (runtime-spec, runtime.md, "State"). */
 export interface OciState {
@@ -17,32 +18,16 @@ export interface OciState {
  */
 export function parseState(text: string): OciState {
   const value: unknown = JSON.parse(text);
-  if (
-    typeof value !== "object" || value === null ||
-    !("status" in value) || typeof value.status !== "string"
-  ) throw new SyntaxError("the answer of state has no status");
+  if (!isRecord(value) || typeof value.status !== "string") {
+    throw new SyntaxError("the answer of state has no status");
+  }
   return {
-    id: "id" in value && typeof value.id === "string" ? value.id : "",
+    id: typeof value.id === "string" ? value.id : "",
     status: value.status,
     // Absent is allowed once stopped.
-    pid: "pid" in value && typeof value.pid === "number" ? value.pid : 0,
-    bundle: "bundle" in value && typeof value.bundle === "string" ? value.bundle : "",
+    pid: typeof value.pid === "number" ? value.pid : 0,
+    bundle: typeof value.bundle === "string" ? value.bundle : "",
   };
-}
-
-/**
- * Reads the answer of `ps --format json`, which runc gives as `null` for an empty cgroup.
- *
- * @throws {SyntaxError} if it is not one.
- */
-export function parsePids(text: string): number[] {
-  const value: unknown = JSON.parse(text);
-  if (value === null) return [];
-  if (!Array.isArray(value)) throw new SyntaxError("the answer of ps is no list");
-  return value.map((pid: unknown) => {
-    if (typeof pid !== "number") throw new SyntaxError("the answer of ps has something but pids");
-    return pid;
-  });
 }
 
 /** What an OCI runtime says that it is. */

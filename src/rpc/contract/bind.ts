@@ -4,7 +4,7 @@ import { InvalidParamsError } from "../errors.ts";
 import type { ErrorData, ParamIssue } from "../errors.ts";
 import type { Contract, Method, ParsedParamsOf, ResultOf } from "./method.ts";
 import type { Handler, HandlerContext, Handlers } from "../peer/handler.ts";
-import { isRecord } from "../protocol/error_codec.ts";
+import { isRecord } from "../is_record.ts";
 
 /** One function for each method of contract `C`, given params that fit its schema. */
 export type Implementation<C extends Contract> = {

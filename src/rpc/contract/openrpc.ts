@@ -3,7 +3,8 @@ import { z } from "zod";
 import { ERROR_CODES } from "../errors.ts";
 import type { ErrorKind } from "../errors.ts";
 import type { Contract, ErrorCases } from "./method.ts";
-import { ERROR_KINDS, isRecord } from "../protocol/error_codec.ts";
+import { isRecord } from "../is_record.ts";
+import { ERROR_KINDS } from "../protocol/error_codec.ts";
 
 /** A JSON Schema, draft 7, as OpenRPC asks. */
 export type JsonSchema = Record<string, unknown>;

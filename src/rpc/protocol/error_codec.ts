@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { isExhausted } from "../../linux/libc/errno.ts";
 import {
   AlreadyExistsError,
   BerthError,
@@ -11,6 +12,7 @@ import {
   RuntimeError,
   UnavailableError,
 } from "../errors.ts";
+import { isRecord } from "../is_record.ts";
 import type { BerthErrorOptions, ErrorData, ErrorKind, ParamIssue } from "../errors.ts";
 
 /** A JSON-RPC 2.0 error object (its section 5.1). */
@@ -19,16 +21,6 @@ export interface WireError {
   readonly message: string;
   readonly data: { readonly kind: string; readonly [key: string]: unknown };
 }
-
-/** errno names that mean that the machine has run out of something, whatever was being done. */
-const EXHAUSTED: ReadonlySet<string> = new Set([
-  "ENOSPC",
-  "EDQUOT",
-  "EMFILE",
-  "ENFILE",
-  "ENOMEM",
-  "ENOBUFS",
-]);
 
 /**
  * What goes on the wire for anything that was thrown: the one place where errors of the system
@@ -51,8 +43,7 @@ function kindOf(error: unknown): ErrorKind {
   if (!(error instanceof Error)) return "Internal";
   if (error.name === "TimeoutError") return "DeadlineExceeded";
   if (error.name === "AbortError") return "Unavailable";
-  const code: unknown = "code" in error ? error.code : undefined;
-  return typeof code === "string" && EXHAUSTED.has(code) ? "ResourceExhausted" : "Internal";
+  return isExhausted(error) ? "ResourceExhausted" : "Internal";
 }
 
 /** The class of each kind that has no more than a kind. */
@@ -116,9 +107,4 @@ function issuesOf(data: ErrorData): ParamIssue[] {
   return issues.filter((issue): issue is ParamIssue =>
     isRecord(issue) && typeof issue.path === "string" && typeof issue.message === "string"
   );
-}
-
-/** Whether `value` is an object with keys: not null and no array. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -8,7 +8,8 @@ import type {
 } from "json-rpc-2.0";
 import { BerthError } from "../errors.ts";
 import type { ErrorKind } from "../errors.ts";
-import { isRecord, toWire } from "./error_codec.ts";
+import { isRecord } from "../is_record.ts";
+import { toWire } from "./error_codec.ts";
 
 /** The protocol's own errors, in the words of JSON-RPC 2.0 section 5.1. */
 const REFUSALS = {

@@ -2,7 +2,10 @@
 import { getLogger } from "@logtape/logtape";
 import { BUNDLE_FORMAT, bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { BundlePaths, BundleRecord, ExitRecord, ShimRecord } from "../../oci/bundle_layout.ts";
+import { readExitRecord, writeExitRecord } from "../../oci/exit_record.ts";
+import { tryReadPidFile } from "../../oci/pid_file.ts";
 import { exists } from "../../linux/fs/exists.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
 import { mountsUnder, unmount } from "../../linux/mount/mount.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
 
@@ -77,19 +80,12 @@ export class Bundle {
 
   /** How init ended, if that was recorded for this instance. */
   exitRecord(): ExitRecord | undefined {
-    const record = readJson<ExitRecord>(this.paths.exitRecord);
-    return record?.instance === this.record.instance ? record : undefined;
+    return readExitRecord(this.paths.exitRecord, this.record.instance);
   }
 
   /** Init's pid as the runtime wrote it. */
   initPid(): number | undefined {
-    try {
-      const pid = Number.parseInt(Deno.readTextFileSync(this.paths.initPid), 10);
-      return Number.isInteger(pid) && pid > 0 ? pid : undefined;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
-    }
+    return tryReadPidFile(this.paths.initPid);
   }
 
   /**
@@ -98,7 +94,7 @@ export class Bundle {
    */
   recordExit(exit: Omit<ExitRecord, "instance">): void {
     try {
-      writeJsonAtomic(this.paths.exitRecord, { instance: this.record.instance, ...exit });
+      writeExitRecord(this.paths.exitRecord, { instance: this.record.instance, ...exit });
     } catch (error) {
       getLogger(["berth", "container"]).warn("{id}: cannot record its exit: {reason}", {
         id: this.id,
@@ -177,12 +173,9 @@ function makeDir(dir: string, { record }: BundlePaths): void {
 
 /** Tells a full disk from other failures. */
 function diskError(id: string, error: unknown): unknown {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code !== "ENOSPC" && code !== "EDQUOT" && code !== "EMFILE" && code !== "ENFILE") {
-    return error;
-  }
+  if (!isExhausted(error)) return error;
   return new ResourceExhaustedError(
-    `container ${id}: cannot write its bundle: ${error instanceof Error ? error.message : error}`,
+    `container ${id}: cannot write its bundle: ${error.message}`,
     { cause: error, data: { id } },
   );
 }

@@ -3,6 +3,7 @@ import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
@@ -174,8 +175,7 @@ function podOf(spec: CheckedSpec): string | undefined {
 }
 
 function asObject(value: unknown): Record<string, unknown> | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return { ...value };
+  return isRecord(value) ? value : undefined;
 }
 
 function join(prefix: string, path: string): string {

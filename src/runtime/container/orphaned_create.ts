@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
-import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
-import { isAlive, Pidfd, startTime } from "../../linux/process/process.ts";
+import { killIfSame } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
+import { processStat } from "../../linux/process/stat.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { backoff } from "../util/backoff.ts";
 import type { Bundle } from "../bundle/bundle.ts";
@@ -39,7 +39,7 @@ export async function reapOrphanedCreate(
     if (calls.length === 0) return cgroup;
     if (performance.now() >= grace) {
       cgroup ??= cgroupBelow(calls);
-      for (const process of withDescendants(calls)) killProcess(process);
+      for (const { pid, startTime } of withDescendants(calls)) killIfSame(pid, startTime, SIGKILL);
     }
     if (performance.now() >= grace + KILL_BOUND) break;
     await delay();
@@ -85,11 +85,9 @@ function processes(): Process[] {
   for (const { name } of Deno.readDirSync("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid)) continue;
-    const stat = readProc(pid, "stat");
-    // The name before it stands in parentheses and may hold anything: proc_pid_stat(5).
-    const parent = Number(stat.slice(stat.lastIndexOf(")") + 4).split(" ", 1)[0]);
-    const begun = startTime(pid);
-    if (begun !== undefined && isAlive(pid, begun)) found.push({ pid, parent, startTime: begun });
+    const stat = processStat(pid);
+    if (stat === undefined || stat.state === "Z" || stat.state === "X") continue;
+    found.push({ pid, parent: stat.parent, startTime: stat.startTime });
   }
   return found;
 }
@@ -100,15 +98,5 @@ function readProc(pid: number, file: string): string {
   } catch {
     // It has ended since it was listed.
     return "";
-  }
-}
-
-/** The pidfd is taken before the look at the start time, so that the signal reaches no other. */
-function killProcess({ pid, startTime }: Process): void {
-  try {
-    using held = Pidfd.open(pid);
-    if (isAlive(pid, startTime)) held.sendSignal(SIGKILL);
-  } catch (error) {
-    if (!isErrno(error, ESRCH)) throw error;
   }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
-import { isAlive, Pidfd } from "../../linux/process/process.ts";
+import { killIfSame } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import type { ShimRecord } from "../../oci/bundle_layout.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { backoff } from "../util/backoff.ts";
@@ -19,26 +17,13 @@ export async function killShim(bundle: Bundle): Promise<void> {
   // With no_shim the daemon serves the bundle itself.
   if (record === undefined || record.pid === Deno.pid) return;
   for (const delay of backoff({ first: 5, most: 100, attempts: 60 })) {
-    if (!signalShim(record)) return;
+    if (!killIfSame(record.pid, record.startTime, SIGKILL)) return;
     await delay();
   }
   throw new FailedPreconditionError(
     `container ${bundle.id}: its shim (pid ${record.pid}) does not die of SIGKILL`,
     { data: { id: bundle.id } },
   );
-}
-
-/** The pidfd is taken before the look at the start time, so that the signal reaches no other. */
-function signalShim({ pid, startTime }: ShimRecord): boolean {
-  try {
-    using held = Pidfd.open(pid);
-    if (!isAlive(pid, startTime)) return false;
-    held.sendSignal(SIGKILL);
-    return true;
-  } catch (error) {
-    if (isErrno(error, ESRCH)) return false;
-    throw error;
-  }
 }
 
 /**

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { writeAtomic } from "../../linux/fs/write_atomic.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import { InstanceSnapshots } from "./instance_snapshots.ts";
@@ -172,9 +174,7 @@ export class Journal implements Disposable {
   /** Begins a file with what is known before it. The segment makes it count, so it comes last. */
   #begin(first: number): void {
     const path = factsPath({ path: Segment.pathOf(this.#dir, first) });
-    const temporary = `${path}.tmp`;
-    Deno.writeTextFileSync(temporary, this.#facts.serialize(), { mode: 0o600 });
-    Deno.renameSync(temporary, path);
+    writeAtomic(path, this.#facts.serialize());
     this.#segments.push(Segment.create(this.#dir, first));
   }
 
@@ -224,10 +224,8 @@ function parseLine(text: string): JournalLine | undefined {
   }
 }
 
-const EXHAUSTED: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "ENOMEM"]);
-
 function exhaustedOr(error: unknown, dir: string): unknown {
-  if (!(error instanceof Error && "code" in error && EXHAUSTED.has(error.code))) return error;
+  if (!isExhausted(error)) return error;
   return new ResourceExhaustedError(`cannot append to the journal in ${dir}: ${error.message}`, {
     cause: error,
   });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "prom-client";
+import { processStat } from "../../linux/process/stat.ts";
 
 /** Clock ticks per second in /proc: USER_HZ, 100 wherever Deno runs (proc_pid_stat(5)). */
 const USER_HZ = 100;
@@ -46,10 +47,7 @@ export class ProcessMetrics {
   }
 }
 
-/** utime and stime, fields 14 and 15 of proc_pid_stat(5). */
 function cpuSeconds(): number {
-  const stat = Deno.readTextFileSync("/proc/self/stat");
-  // The second field is a name in parentheses that may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / USER_HZ;
+  const { userTicks = 0, systemTicks = 0 } = processStat("self") ?? {};
+  return (userTicks + systemTicks) / USER_HZ;
 }

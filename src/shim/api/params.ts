@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 import { ID_PATTERN, ID_RULE } from "../../rpc/contract/ids.ts";
 
 /*
@@ -56,11 +57,11 @@ export const output: Check = (value) =>
     : "must be empty, the absolute path of a FIFO, or file:///absolute/path";
 
 /** A JSON object. */
-export const object: Check = (value) => isObject(value) ? undefined : "must be an object";
+export const object: Check = (value) => isRecord(value) ? undefined : "must be an object";
 
 /** An OCI process as far as it must be there: args. */
 export const process: Check = (value) => {
-  if (!isObject(value)) return "must be an object";
+  if (!isRecord(value)) return "must be an object";
   const args = value.args;
   return Array.isArray(args) && args.length > 0 && args.every((arg) => typeof arg === "string")
     ? undefined
@@ -70,11 +71,6 @@ export const process: Check = (value) => {
 /** Lets a member be left out. */
 export function optional(check: Check): Check {
   return (value) => value === undefined ? undefined : check(value);
-}
-
-/** Whether a value is a JSON object. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**
@@ -88,7 +84,7 @@ export function checkParams(
   shape: Shape,
 ): Readonly<Record<string, unknown>> {
   const given = params ?? {};
-  if (!isObject(given)) {
+  if (!isRecord(given)) {
     throw invalid(method, [{ path: "", message: "params must be an object" }]);
   }
   const issues: ParamIssue[] = [];

@@ -3,7 +3,7 @@ import { after } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import type { EventBuffer } from "../event_buffer.ts";
 import { ExitBarrier, ExitFuture } from "./exit_barrier.ts";
-import { writeExitRecord } from "./exit_record.ts";
+import { writeExitRecord } from "../../oci/exit_record.ts";
 import type { InitProcess } from "../process/init_process.ts";
 import type { ProcessExit } from "../process/init_states.ts";
 import type { ProcessContext } from "../process/process_context.ts";
@@ -42,7 +42,11 @@ export class InitExitHandler {
     const { pid } = init;
     let recorded = true;
     try {
-      recorded = writeExitRecord(paths.exitRecord, record.instance, pid, exit);
+      recorded = writeExitRecord(paths.exitRecord, {
+        instance: record.instance,
+        pid,
+        ...exit,
+      });
     } catch (error) {
       // The event still tells it, as long as this shim lives.
       log(`cannot write ${paths.exitRecord}: ${error}`);

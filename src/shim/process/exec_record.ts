@@ -2,7 +2,7 @@
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { ProcessExit } from "./init_states.ts";
-import { removeFile } from "./pid_file.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
 
 /** What a shim that takes over has to know of an exec; one file for each while it is there. */
 export interface ExecRecord {

@@ -9,7 +9,7 @@ import { openIo } from "../stdio/open.ts";
 import type { ProcessHandle } from "./signal.ts";
 import type { InitAction, InitState, ProcessExit } from "./init_states.ts";
 import { nextState, wrongState } from "./init_states.ts";
-import { readPidFile } from "./pid_file.ts";
+import { readPidFile } from "../../oci/pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
 import type { Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";

@@ -3,9 +3,10 @@ import { sleep } from "../../linux/event_loop/timer.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
 import { AdoptedProcess } from "./adopted_process.ts";
-import { readExitRecord } from "../exit/exit_record.ts";
+import { readExitRecord } from "../../oci/exit_record.ts";
 import type { ProcessExit } from "./init_states.ts";
-import { removeFile, tryReadPidFile } from "./pid_file.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { tryReadPidFile } from "../../oci/pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
 import { unseenExit } from "../exit/exit_watch.ts";
 

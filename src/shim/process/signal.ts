@@ -2,8 +2,8 @@
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import { kill } from "../../linux/process/process.ts";
 import type { Exit } from "../../linux/process/reaper.ts";
-import { parseSignal, SIGKILL } from "../../linux/process/signals.ts";
-import { InvalidParamsError, NotFoundError } from "../../rpc/errors.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { NotFoundError } from "../../rpc/errors.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 
 /** A process whose exit is awaited. */
@@ -40,20 +40,6 @@ export function unlessReaped(send: () => void): void {
     send();
   } catch (error) {
     if (!isErrno(error, ESRCH)) throw error;
-  }
-}
-
-/**
- * Resolves a signal given by number or name.
- *
- * @throws {InvalidParamsError} if there is none.
- */
-export function signalNumber(signal: number | string): number {
-  try {
-    return parseSignal(signal);
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new InvalidParamsError(message, [{ path: "signal", message }], { cause: error });
   }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { RuntimeError } from "../../rpc/errors.ts";
+import { RuntimeError } from "../rpc/errors.ts";
 
 /**
  * Reads the pid that the OCI runtime wrote.
@@ -16,7 +16,7 @@ export function readPidFile(id: string, path: string): number {
   return pid;
 }
 
-/** As {@linkcode readPidFile}; undefined if there is none. */
+/** As {@linkcode readPidFile}; undefined if there is no such file, or something but a pid in it. */
 export function tryReadPidFile(path: string): number | undefined {
   let text: string;
   try {
@@ -25,15 +25,5 @@ export function tryReadPidFile(path: string): number | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-  const pid = Number(text.trim());
-  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
-}
-
-/** Removes a file that may be gone already. */
-export function removeFile(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  return /^[1-9][0-9]{0,9}$/.test(text.trim()) ? Number(text) : undefined;
 }

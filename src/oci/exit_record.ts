@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: MIT
-import type { ExitRecord } from "../../oci/bundle_layout.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import type { ProcessExit } from "../process/init_states.ts";
+import { readJson, writeJsonAtomic } from "./bundle_layout.ts";
+import type { ExitRecord } from "./bundle_layout.ts";
 
 /**
- * Writes how init ended to a bundle's exit.json, so that it outlives the shim. Answers false where
+ * Writes how init ended to a bundle's exit.json, so that it outlives the shim. Returns false where
  * the bundle directory is gone, so that there is nobody left to tell.
+ *
+ * @throws what the file system throws, ENOSPC among it
  */
-export function writeExitRecord(
-  path: string,
-  instance: string,
-  pid: number,
-  exit: ProcessExit,
-): boolean {
-  const record: ExitRecord = { instance, pid, ...exit };
+export function writeExitRecord(path: string, record: ExitRecord): boolean {
   try {
     writeJsonAtomic(path, record);
   } catch (error) {

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import { O_RDONLY, OwnedFd, read } from "../fd/fd.ts";
+import { ENOENT, ESRCH, isErrno } from "../libc/errno.ts";
+
+/** What berth reads of proc_pid_stat(5). */
+export interface ProcessStat {
+  /** `R`, `S`, `Z` (zombie), … */
+  readonly state: string;
+  /** Pid of the parent. */
+  readonly parent: number;
+  /** CPU time in user mode, clock ticks. */
+  readonly userTicks: number;
+  /** CPU time in the kernel, clock ticks. */
+  readonly systemTicks: number;
+  /** When it started, clock ticks after boot. With the pid it names the process for good. */
+  readonly startTime: number;
+  /** A wait status (wait(2)); 0 unless it is a zombie. */
+  readonly waitStatus: number;
+}
+
+/**
+ * Reads /proc/<pid>/stat; undefined when there is no such process. A zombie still has one.
+ *
+ * @throws LinuxError when /proc cannot be read
+ */
+export function processStat(pid: number | "self"): ProcessStat | undefined {
+  const buffer = new Uint8Array(1024);
+  let text: string;
+  try {
+    using file = OwnedFd.open(`/proc/${pid}/stat`, O_RDONLY);
+    text = new TextDecoder().decode(buffer.subarray(0, read(file.fd, buffer)));
+  } catch (error) {
+    // ESRCH: it went between open and read.
+    if (isErrno(error, ENOENT, ESRCH)) return undefined;
+    throw error;
+  }
+  // The command's name, field 2, may hold blanks and parentheses itself: counted from its end, so
+  // that index 0 is field 3.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return {
+    state: fields[0] ?? "",
+    parent: Number(fields[1]),
+    userTicks: Number(fields[11]),
+    systemTicks: Number(fields[12]),
+    startTime: Number(fields[19]),
+    waitStatus: Number(fields[49]),
+  };
+}

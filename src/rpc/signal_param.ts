@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+import { parseSignal } from "../linux/process/signals.ts";
+import { InvalidParamsError } from "./errors.ts";
+
+/**
+ * The number of the signal that a param gives by number or name.
+ *
+ * @throws {InvalidParamsError} if there is no such signal.
+ */
+export function signalNumber(signal: number | string): number {
+  try {
+    return parseSignal(signal);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new InvalidParamsError(message, [{ path: "signal", message }], { cause: error });
+  }
+}
