@@ -6,15 +6,15 @@ import { daemonCommand } from "../../src/daemon_command.ts";
 
 const INTRO = `# Command line
 
-What \`berth --help\` and \`berth VERB --help\` print. \`berth run\` and \`berth exec\` end with the exit status of
-the process; 125 stands for an error of berth itself.`;
+The output of \`berth --help\` and \`berth VERB --help\`. \`berth run\` and \`berth exec\` exit with the exit
+status of the process, or with 125 for an error of berth itself.`;
 
 const WIDTH = 96;
 
-/** The reference page of the command line: the help of every verb. */
+/** Returns the reference page of the command line: the help of every verb. */
 export function cliPage(): string {
   const program = berthProgram(daemonProgram);
-  // The command line only hands on to the daemon, which knows its flags.
+  // The command line passes the flags on to the daemon, which defines them.
   const daemon = daemonCommand(() => Promise.resolve());
   const verbs = program.commands.map((command) =>
     `## berth ${command.name()}\n\n${fence(helpOf(command.name() === "daemon" ? daemon : command))}`
@@ -22,7 +22,7 @@ export function cliPage(): string {
   return [INTRO, fence(helpOf(program)), ...verbs].join("\n\n");
 }
 
-/** Help as it is printed, with what is added after the options, at a width that no terminal sets. */
+/** Returns the help text of a command, laid out for a fixed width. */
 function helpOf(command: Command): string {
   let text = "";
   command.configureOutput({

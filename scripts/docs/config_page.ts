@@ -8,12 +8,12 @@ import type { JsonSchema } from "./json_schema.ts";
 
 const INTRO = `# Config
 
-A TOML file: \`${DEFAULT_CONFIG_FILE}\` if it is there, or what \`berth daemon --config FILE\` names. Every key
-may be left out. \`--state\`, \`--root\`, \`--socket\` and \`--log-level\` win over the file. A key that is not
-known, a value that does not fit or a file that is no TOML stops the start with its line or key.
-\`berth config\` prints what results.`;
+The daemon reads the TOML file given with \`berth daemon --config FILE\`, or \`${DEFAULT_CONFIG_FILE}\` if it
+exists. Every key is optional. \`--state\`, \`--root\`, \`--socket\` and \`--log-level\` override the file. An
+unknown key, an invalid value or a syntax error aborts startup with an error that names the line or key.
+\`berth config\` prints the effective configuration.`;
 
-/** The reference page of the config file, made from its schema. */
+/** Returns the reference page of the config file, generated from its schema. */
 export function configPage(): string {
   const schema = jsonSchemaOf(configSchema, "input");
   const members = Object.entries(membersOf(schema));

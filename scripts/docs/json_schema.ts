@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
 
-/** A JSON Schema object, as far as anybody here looks into one. */
+/** A JSON Schema object. */
 export type JsonSchema = Record<string, unknown>;
 
-/** The JSON Schema of what goes in or comes out of a zod schema, as the OpenRPC document has it. */
+/** Returns the JSON Schema of the input or output of a zod schema, as in the OpenRPC document. */
 export function jsonSchemaOf(schema: z.ZodType, io: "input" | "output"): JsonSchema {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, {
     io,

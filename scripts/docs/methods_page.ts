@@ -7,18 +7,18 @@ import { jsonSchemaOf } from "./json_schema.ts";
 import { NAMED_TYPES } from "./named_types.ts";
 import { memberTable, typeText } from "./schema_table.ts";
 
-/** What a page of methods is made of. */
+/** Content of a page of methods. */
 export interface MethodsPage {
-  /** What comes before the first method. */
+  /** Text before the first method. */
   readonly intro: string;
   readonly contract: Contract;
   readonly examples: readonly Example[];
-  /** What the other end sends unasked, with one that was really sent. */
+  /** The notification that the server sends, and an example of it. */
   readonly notification: { readonly name: string; readonly params: z.ZodType };
   readonly notified: unknown;
 }
 
-/** A reference page: every method of a contract, then the types that they share. */
+/** Returns a reference page: every method of a contract, then their shared types. */
 export function methodsPage(page: MethodsPage): string {
   const methods = Object.values(page.contract);
   const { name, params } = page.notification;
@@ -37,7 +37,7 @@ export function methodsPage(page: MethodsPage): string {
   return `${text}\n\n${typesUsedIn(text)}`;
 }
 
-/** GitHub's anchor of a heading. */
+/** Returns GitHub's anchor of a heading. */
 function anchor(heading: string): string {
   return heading.toLowerCase().replaceAll(".", "");
 }
@@ -80,7 +80,7 @@ function fence(value: unknown): string {
   return `\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\``;
 }
 
-/** The named types that the text links to, and those that these link to. */
+/** Returns sections for the named types that the text links to, directly or through others. */
 function typesUsedIn(text: string): string {
   const sections = new Map<string, string>();
   const visit = (from: string): void => {
@@ -98,19 +98,20 @@ function typesUsedIn(text: string): string {
   };
   visit(text);
   const ordered = [...NAMED_TYPES.keys()].flatMap((name) => sections.get(name) ?? []);
-  return `## Types\n\nA \`?\` marks what may be absent.\n\n${ordered.join("\n\n")}`;
+  return `## Types\n\nA \`?\` marks members that may be absent.\n\n${ordered.join("\n\n")}`;
 }
 
-/** The errors that any method may answer, and the code of every kind. */
+/** Returns the section on the errors that every method can return, and the code of every kind. */
 export function errorsSection(any: ErrorCases): string {
   const codes = Object.entries(ERROR_CODES).map(([kind, code]) => `| \`${kind}\` | ${code} |`);
   return [
     "## Errors",
-    "An error's `data.kind` says what is wrong, for programs; `data.id` and `data.execId` say with " +
-    "what, where there is such a thing; `message` says it to people. Any method may answer:",
+    "`data.kind` is the condition, for programs to match. `message` describes the error for people. " +
+    "`data.id` and `data.execId` name the container and the exec process, if there is one. Every " +
+    "method can return:",
     errorList(any),
-    "A `RuntimeError` has `data.command`, `data.exitCode` and `data.runtimeMessage`: what the OCI " +
-    "runtime itself said.",
+    "A `RuntimeError` also has `data.command`, `data.exitCode` and `data.runtimeMessage`, the error " +
+    "message of the OCI runtime.",
     `| kind | code |\n| --- | --- |\n${codes.join("\n")}`,
   ].join("\n\n");
 }

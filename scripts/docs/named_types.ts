@@ -5,61 +5,64 @@ import { stats } from "../../src/rpc/contract/stats_schema.ts";
 import { jsonSchemaOf } from "./json_schema.ts";
 import type { JsonSchema } from "./json_schema.ts";
 
-/** A schema whose type has a name, in the client library and in the reference. */
+/** A schema whose type has a name in the client library and in the reference. */
 export interface NamedType {
   readonly schema: z.ZodType;
-  /** A line about it. */
+  /** A line that describes the type. */
   readonly summary: string;
 }
 
 /** The schemas whose types get a name. */
 export const NAMED_TYPES: ReadonlyMap<string, NamedType> = new Map(Object.entries({
-  ContainerStatus: { schema: schemas.containerStatus, summary: "The status of a container." },
-  ExecStatus: { schema: schemas.execStatus, summary: "The status of an exec process." },
+  ContainerStatus: { schema: schemas.containerStatus, summary: "Status of a container." },
+  ExecStatus: { schema: schemas.execStatus, summary: "Status of an exec process." },
   ShimStatus: {
     schema: schemas.shimStatus,
-    summary: "How the daemon stands with a container's shim.",
+    summary: "State of the daemon's connection to the container's shim.",
   },
-  ExecState: { schema: schemas.execState, summary: "An exec process in a container's state." },
+  ExecState: { schema: schemas.execState, summary: "State of an exec process." },
   ContainerState: {
     schema: schemas.containerState,
-    summary: "The whole state of a container.",
+    summary: "Full state of a container.",
   },
-  ExitResult: { schema: schemas.exitResult, summary: "How a process ended." },
+  ExitResult: { schema: schemas.exitResult, summary: "How a process exited." },
   DeleteResult: {
     schema: schemas.deleteResult,
-    summary: "Answer of a delete: how the process had ended.",
+    summary: "Result of a delete: how the deleted process exited.",
   },
-  RootfsMount: { schema: schemas.rootfsMount, summary: "One mount that makes up the rootfs." },
+  RootfsMount: {
+    schema: schemas.rootfsMount,
+    summary: "One of the mounts that make up the rootfs.",
+  },
   OciProcess: {
     schema: schemas.ociProcess,
     summary:
-      "An OCI process, whole or in part: what it leaves out comes from the container's spec.",
+      "OCI process of an exec. Members that are not given are taken from the container's spec.",
   },
-  EventType: { schema: schemas.eventType, summary: "The type of an event." },
-  OomDetails: { schema: schemas.oomDetails, summary: "Which figures an `oom` event carries." },
-  Event: { schema: schemas.event, summary: "One event as subscribers get it." },
+  EventType: { schema: schemas.eventType, summary: "Type of an event." },
+  OomDetails: { schema: schemas.oomDetails, summary: "Details of an `oom` event." },
+  Event: { schema: schemas.event, summary: "An event in the life of a container." },
   Stats: {
     schema: stats,
     summary:
-      "The cgroup figures of a container. What the kernel does not offer is absent, never zero.",
+      "Resource usage of a container. What the kernel does not provide is absent, never zero.",
   },
 }));
 
-/** Names by what tells their schemas apart, of either side of a call. */
+/** Names of types by the schemas that they stand for, as params and as results. */
 const NAMES: ReadonlyMap<string, string> = new Map(
   Array.from(NAMED_TYPES).flatMap(([name, { schema }]) =>
     (["input", "output"] as const).map((io) => [keyOf(jsonSchemaOf(schema, io)), name] as const)
   ),
 );
 
-/** The name of the type that a JSON Schema stands for, if it has one; never `except`. */
+/** Returns the name of the type that a JSON Schema stands for, if it has one other than `except`. */
 export function nameOf(schema: JsonSchema, except?: string): string | undefined {
   const name = NAMES.get(keyOf(schema));
   return name === except ? undefined : name;
 }
 
-/** What two schemas have in common that stand for the same type. */
+/** Returns a key that is equal for two schemas of the same type: all but the description. */
 function keyOf({ description: _, ...schema }: JsonSchema): string {
   return JSON.stringify(schema);
 }

@@ -5,7 +5,7 @@ import { until } from "../../tests/harness/poll.ts";
 import { rootfsDir } from "../../tests/harness/rootfs.ts";
 import { isRecord } from "../../src/rpc/is_record.ts";
 import type { Examples } from "./examples.ts";
-import { Normaliser } from "./normalise.ts";
+import { Normalizer } from "./normalize.ts";
 import { Recorder } from "./recorder.ts";
 import { recordShim } from "./record_shim.ts";
 
@@ -13,7 +13,7 @@ import { recordShim } from "./record_shim.ts";
 export async function recordExamples(): Promise<Examples> {
   await using daemon = await TestDaemon.start();
   const fifo = makeFifo(daemon.dir);
-  const normaliser = new Normaliser({
+  const normalizer = new Normalizer({
     [fifo]: "/run/user/0/web.stdin",
     [daemon.state]: "/run/berth",
     [daemon.root]: "/var/lib/berth",
@@ -21,10 +21,10 @@ export async function recordExamples(): Promise<Examples> {
     [daemon.dir]: "/srv",
     [daemon.cgroup]: "berth",
   });
-  const recorder = new Recorder(daemon.peer, normaliser);
+  const recorder = new Recorder(daemon.peer, normalizer);
   const events = recorder.collect("events.event");
   await recordDaemon(recorder, daemon, fifo);
-  const shim = await recordShim(daemon, normaliser, fifo);
+  const shim = await recordShim(daemon, normalizer, fifo);
   return {
     daemon: recorder.examples,
     event: await until("an exit event", () => events.find((event) => typeOf(event) === "exit")),

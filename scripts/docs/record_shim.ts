@@ -5,7 +5,7 @@ import { bundlePaths, readJson, writeJsonAtomic } from "../../src/oci/bundle_lay
 import type { BundleRecord } from "../../src/oci/bundle_layout.ts";
 import { dial } from "../../src/rpc/transport/dial.ts";
 import type { Example } from "./examples.ts";
-import type { Normaliser } from "./normalise.ts";
+import type { Normalizer } from "./normalize.ts";
 import { Recorder } from "./recorder.ts";
 
 /**
@@ -14,18 +14,18 @@ import { Recorder } from "./recorder.ts";
  */
 export async function recordShim(
   daemon: TestDaemon,
-  normaliser: Normaliser,
+  normalizer: Normalizer,
   fifo: string,
 ): Promise<{ examples: Example[]; event: unknown }> {
   const cgroupsPath = `/${daemon.cgroup}/first`;
   const spec = daemon.spec(["sleep", "600"], { linux: { cgroupsPath } });
   const first = await daemon.client.call("container.create", { id: "first", spec });
   const bundle = secondBundle(first.bundle, `${daemon.state}/linux/web`, fifo);
-  const serving = new Recorder(await dialShim(first.bundle), normaliser);
+  const serving = new Recorder(await dialShim(first.bundle), normalizer);
   await serving.call("shim.connect", {});
   await serving.call("shim.serve", { bundle });
 
-  const shim = new Recorder(await dialShim(bundle), normaliser);
+  const shim = new Recorder(await dialShim(bundle), normalizer);
   const events = shim.collect("shim.event");
   await shim.call("shim.create", {});
   await shim.call("shim.events", { after: 0 });

@@ -3,7 +3,7 @@ import type { Peer } from "../../src/rpc/peer/peer.ts";
 import { toWire } from "../../src/rpc/protocol/error_codec.ts";
 import { example } from "./examples.ts";
 import type { Example } from "./examples.ts";
-import type { Normaliser } from "./normalise.ts";
+import type { Normalizer } from "./normalize.ts";
 
 /** Calls, and keeps what was sent and what came back. */
 export class Recorder {
@@ -11,17 +11,17 @@ export class Recorder {
   readonly peer: Peer;
   /** All calls so far. */
   readonly examples: Example[] = [];
-  readonly #normaliser: Normaliser;
+  readonly #normalizer: Normalizer;
 
-  constructor(peer: Peer, normaliser: Normaliser) {
+  constructor(peer: Peer, normalizer: Normalizer) {
     this.peer = peer;
-    this.#normaliser = normaliser;
+    this.#normalizer = normalizer;
   }
 
   /** Answers the result as it came; undefined for an error, which is an example too. */
   async call(method: string, params: Record<string, unknown>): Promise<unknown> {
     const answer = await this.#answer(method, params);
-    this.examples.push(example.parse(this.#normaliser.apply({ method, params, ...answer })));
+    this.examples.push(example.parse(this.#normalizer.apply({ method, params, ...answer })));
     return "result" in answer ? answer.result : undefined;
   }
 
@@ -39,7 +39,7 @@ export class Recorder {
   /** Keeps the notifications of a method that come from now on. */
   collect(method: string): unknown[] {
     const seen: unknown[] = [];
-    this.peer.onNotification(method, (params) => seen.push(this.#normaliser.apply(params)));
+    this.peer.onNotification(method, (params) => seen.push(this.#normalizer.apply(params)));
     return seen;
   }
 }

@@ -3,7 +3,7 @@ import { isRecord } from "../../src/rpc/is_record.ts";
 import type { JsonSchema } from "./json_schema.ts";
 import { nameOf } from "./named_types.ts";
 
-/** One member of an object, as a line of a table. */
+/** A member of an object: a row of a table. */
 interface Row {
   readonly name: string;
   readonly type: string;
@@ -11,15 +11,15 @@ interface Row {
   readonly description: string;
 }
 
-/** What {@linkcode memberTable} shows. */
+/** Options of {@linkcode memberTable}. */
 export interface TableOptions {
-  /** Whether a column says which members may be left out. */
+  /** Adds a column that marks required members. */
   readonly required: boolean;
-  /** What is said where there are no members. */
+  /** Text for a schema without members. */
   readonly empty: string;
 }
 
-/** The members of an object schema as a Markdown table; nested ones by their dotted path. */
+/** Returns the members of an object schema as a Markdown table. Nested members have dotted paths. */
 export function memberTable(schema: JsonSchema, options: TableOptions): string {
   const rows = rowsOf(schema, "");
   if (rows.length === 0) return options.empty;
@@ -28,7 +28,7 @@ export function memberTable(schema: JsonSchema, options: TableOptions): string {
     : ["name", "type", "meaning"];
   const lines = rows.map(({ name, type, required, description }) => {
     const marks = options.required ? [required ? "yes" : ""] : [];
-    // A result's member that may be absent is marked at its name.
+    // A member of a result that may be absent is marked after its name.
     const mark = !options.required && !required ? "?" : "";
     return [`\`${name}\`${mark}`, type, ...marks, description];
   });
@@ -58,7 +58,7 @@ function rowsOf(schema: JsonSchema, prefix: string): Row[] {
   });
 }
 
-/** A type in words, such as `array of string`. */
+/** Describes a type in words, such as `array of string`. */
 export function typeText(schema: JsonSchema): string {
   const name = nameOf(schema);
   if (name !== undefined) return `[${name}](#${name.toLowerCase()})`;

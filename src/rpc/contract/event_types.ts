@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** Every event type. Apart from the schemas, which a command need not load for these. */
+/** Every event type. Kept out of the schemas, so that a command need not load those. */
 export const EVENT_TYPES = [
   "create",
   "start",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
-/** What a container id and an exec id look like: it is also the name of files and directories. */
+/** Form of container ids and exec process ids. They are also names of files and directories. */
 export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,75}$/;
 
-/** The same for people. */
+/** Description of {@linkcode ID_PATTERN} for error messages. */
 export const ID_RULE =
   "must be 1 to 76 letters, digits, '_', '.' or '-', with a letter or digit first";

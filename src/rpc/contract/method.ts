@@ -2,13 +2,13 @@
 import type { z } from "zod";
 import type { ErrorKind } from "../errors.ts";
 
-/** The kinds of error that a method may answer, and when it answers each. */
+/** The kinds of error that a method can return, each with its condition. */
 export type ErrorCases = Readonly<Partial<Record<ErrorKind, string>>>;
 
 /**
- * One RPC method as a value: its name, the schemas of what goes in and comes out, the errors that
- * it may answer, and one line of text. Server validation, client types, the command line and the
- * reference pages are derived from it, so nothing about a method is written twice.
+ * One RPC method as a value: its name, its summary, the schemas of its params and result, and its
+ * errors. Server validation, client types, the command line and the reference pages are derived from
+ * it, so that nothing about a method is written twice.
  */
 export interface Method<
   Name extends string = string,
@@ -17,17 +17,17 @@ export interface Method<
 > {
   /** The JSON-RPC method name, such as `container.create`. */
   readonly name: Name;
-  /** One line saying what the method does. */
+  /** A line that describes the method. */
   readonly summary: string;
-  /** The schema of the by-name params. Unknown keys are refused. */
+  /** Schema of the params, which are passed by name. Unknown names are rejected. */
   readonly params: Params;
-  /** The schema of the result. */
+  /** Schema of the result. */
   readonly result: Result;
-  /** The errors that it may answer, beside those that any method of its contract may. */
+  /** Errors that the method can return, beside those that every method of its contract can. */
   readonly errors: ErrorCases;
 }
 
-/** Declares a {@linkcode Method}; exists so that the literal types are inferred. */
+/** Creates a {@linkcode Method}. TypeScript infers the literal types from the arguments. */
 export function method<Name extends string, Params extends z.ZodType, Result extends z.ZodType>(
   name: Name,
   summary: string,
@@ -38,14 +38,14 @@ export function method<Name extends string, Params extends z.ZodType, Result ext
   return { name, summary, params, result, errors };
 }
 
-/** A set of methods, keyed by name. */
+/** A set of methods, by name. */
 export type Contract = Readonly<Record<string, Method>>;
 
-/** What a caller passes to method `N` of contract `C`. */
+/** Params that a caller passes to method `N` of contract `C`. */
 export type ParamsOf<C extends Contract, N extends keyof C> = z.input<C[N]["params"]>;
 
-/** What a handler of method `N` of contract `C` is given, after validation. */
+/** Validated params that the handler of method `N` of contract `C` receives. */
 export type ParsedParamsOf<C extends Contract, N extends keyof C> = z.output<C[N]["params"]>;
 
-/** What method `N` of contract `C` answers. */
+/** Result of method `N` of contract `C`. */
 export type ResultOf<C extends Contract, N extends keyof C> = z.output<C[N]["result"]>;

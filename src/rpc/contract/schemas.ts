@@ -3,7 +3,7 @@ import { z } from "zod";
 import { EVENT_TYPES } from "./event_types.ts";
 import { ID_PATTERN, ID_RULE } from "./ids.ts";
 
-/** A string that reaches the kernel, which ends it at a NUL. */
+/** A string that is passed to the kernel. It must not contain NUL, where the kernel would cut it. */
 export const text = z.string().refine((s) => !s.includes("\0"), "must not contain NUL");
 
 /** A container id: 1 to 76 characters, a letter or digit first. */
@@ -11,177 +11,196 @@ export const containerId = z.string().regex(ID_PATTERN, ID_RULE).meta({
   description: "Container id",
 });
 
-/** The id of an exec process; formed like a container id, unique within its container. */
-export const execId = containerId.meta({ description: "Exec id" });
+/** The id of an exec process: the same form as a container id, unique within its container. */
+export const execId = containerId.meta({ description: "Exec process id" });
 
-/** A signal as a number, or a name with or without `SIG`; resolved by `parseSignal`. */
+/** A signal: a number, or a name with or without `SIG`. `parseSignal` resolves it. */
 export const signal = z.union([z.int().min(1).max(64), z.string().min(1)]).meta({
-  description: "Signal number, or name with or without SIG",
+  description: "Signal number, or signal name with or without SIG",
 });
 
 /**
- * One stdio target: `""` is nothing (stdin gets EOF, output is discarded), an absolute path is a
- * FIFO, and `file:///abs/path` (stdout and stderr only) is a file that is appended to.
+ * Where a process's output goes: `""` discards it, an absolute path names a FIFO, and
+ * `file:///abs/path` names a file to append to.
  */
 export const stdioTarget = text.refine(
   (s) => s === "" || s.startsWith("/") || s.startsWith("file:///"),
   "must be empty, the absolute path of a FIFO, or file:///absolute/path",
-).meta({ description: 'FIFO path, file:///path (output only), or "" for nothing' });
+).meta({ description: 'FIFO path, file:///path to append to, or "" to discard the output' });
 
-/** stdin of a process: a FIFO or nothing. */
+/** Where a process's stdin comes from: an absolute path names a FIFO, `""` gives EOF. */
 export const stdinTarget = text.refine(
   (s) => s === "" || s.startsWith("/"),
   "must be empty or the absolute path of a FIFO",
-).meta({ description: 'FIFO path, or "" for EOF at once' });
+).meta({ description: 'FIFO path, or "" for immediate EOF' });
 
-/** The stdio of a process, as create and exec take it. */
+/** The stdio params of create and exec. */
 export const stdioParams = {
   stdin: stdinTarget.optional(),
   stdout: stdioTarget.optional(),
   stderr: stdioTarget.optional(),
-  terminal: z.boolean().optional().meta({ description: "Give the process a pty" }),
+  terminal: z.boolean().optional().meta({
+    description: "Allocate a pseudo-terminal for the process",
+  }),
 };
 
-/** A moment as RFC 3339 with milliseconds, UTC. */
-export const timestamp = z.string().meta({ description: "RFC 3339, UTC, milliseconds" });
-
-/** One mount that makes up the rootfs. */
-export const rootfsMount = z.strictObject({
-  type: text.meta({ description: "Filesystem type, or bind" }),
-  source: text.meta({ description: "Device, directory or name, as in mount(8)" }),
-  target: text.optional().meta({
-    description: "Where, relative to the rootfs; left out: the rootfs itself",
-  }),
-  options: z.array(text).optional().meta({ description: "As in mount(8) -o" }),
+/** A time in RFC 3339 format, UTC, with milliseconds. */
+export const timestamp = z.string().meta({
+  description: "Time in RFC 3339 format, UTC, with milliseconds",
 });
 
-/** Free-form labels of a container. */
-export const labels = z.record(z.string(), z.string()).meta({ description: "Free-form labels" });
+/** One of the mounts that make up the rootfs. */
+export const rootfsMount = z.strictObject({
+  type: text.meta({ description: "Filesystem type, or bind for a bind mount" }),
+  source: text.meta({ description: "Device, directory or name to mount, as in mount(8)" }),
+  target: text.optional().meta({
+    description: "Mount point relative to the rootfs; defaults to the rootfs itself",
+  }),
+  options: z.array(text).optional().meta({ description: "Mount options, as for mount(8) -o" }),
+});
+
+/** Labels of a container: names and values chosen by the user. */
+export const labels = z.record(z.string(), z.string()).meta({
+  description: "Labels: names and values chosen by the user",
+});
 
 /**
- * An OCI process, whole or in part: what is left out comes from the container's own spec. The shape
- * of each member is checked by the OCI schema when the call is handled.
+ * The OCI process of an exec. Members that are not given are taken from the container's spec. The
+ * OCI schema checks the other members when the call is handled.
  */
 export const ociProcess = z.looseObject({
-  args: z.array(z.string()).min(1).meta({ description: "The program and its arguments" }),
+  args: z.array(z.string()).min(1).meta({ description: "Program to run and its arguments" }),
 }).meta({
-  description: "OCI process; what it leaves out comes from the container's spec",
+  description: "OCI process; members that are not given are taken from the container's spec",
 });
 
-/** The status of a container. */
+/** Status of a container. */
 export const containerStatus = z.enum(["created", "running", "paused", "stopped"]);
 
-/** The status of an exec process. */
+/** Status of an exec process. */
 export const execStatus = z.enum(["created", "running", "stopped"]);
 
-/** How a process ended. */
+/** How a process exited. */
 export const exitResult = z.object({
-  exitStatus: z.int().meta({ description: "Exit code, or 128 + signal" }),
+  exitStatus: z.int().meta({ description: "Exit code, or 128 + signal number" }),
   exitedAt: timestamp,
 });
 
-/** Answer of a delete: how the process had ended. */
+/** Result of a delete: how the deleted process exited. */
 export const deleteResult = exitResult.extend({
-  pid: z.int().meta({ description: "Pid that the process had" }),
+  pid: z.int().meta({ description: "Pid of the deleted process" }),
 });
 
-/** An exec process in a container's state. */
+/** State of an exec process. */
 export const execState = z.object({
-  execId: z.string().meta({ description: "Exec id" }),
-  pid: z.int().meta({ description: "Its pid, as the host sees it" }),
-  status: execStatus.meta({ description: "The status of an exec process" }),
+  execId: z.string().meta({ description: "Exec process id" }),
+  pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
+  status: execStatus.meta({ description: "Status of the exec process" }),
   exitStatus: z.int().optional().meta({
-    description: "Exit code, or 128 + signal; once it has exited",
+    description: "Exit code, or 128 + signal number; set once the process has exited",
   }),
   exitedAt: timestamp.optional(),
 });
 
-/** How the daemon stands with a container's shim. */
+/** State of the daemon's connection to the container's shim. */
 export const shimStatus = z.enum(["connected", "connecting", "unavailable", "gone", "none"]).meta({
   description:
-    "connected; connecting; unavailable: does not answer; gone: died, being cleaned up; none: no_shim",
+    "Connection to the shim. unavailable: the shim does not answer; gone: the shim died and the " +
+    "container is being cleaned up; none: the daemon runs without shims (no_shim)",
 });
 
-/** The whole state of a container. */
+/** Full state of a container. */
 export const containerState = z.object({
   id: z.string().meta({ description: "Container id" }),
   instance: z.string().meta({
-    description: "Unique per create, so that a reused id is told apart",
+    description: "Unique id of this creation; differs when an id is reused",
   }),
-  status: containerStatus.meta({ description: "The status of a container" }),
-  pid: z.int().meta({ description: "Init's pid; 0 before a restore has started" }),
-  bundle: z.string().meta({ description: "The bundle directory" }),
-  runtime: z.string().meta({ description: "The OCI runtime, as given or configured" }),
-  terminal: z.boolean().meta({ description: "Whether the process has a pty" }),
+  status: containerStatus.meta({ description: "Status of the container" }),
+  pid: z.int().meta({
+    description: "Pid of the init process; 0 until a restored container is started",
+  }),
+  bundle: z.string().meta({ description: "Bundle directory" }),
+  runtime: z.string().meta({ description: "OCI runtime, as given to create or configured" }),
+  terminal: z.boolean().meta({ description: "Whether the init process has a pseudo-terminal" }),
   stdin: z.string().meta({ description: "As given to create" }),
   stdout: z.string().meta({ description: "As given to create" }),
   stderr: z.string().meta({ description: "As given to create" }),
   labels: labels.meta({ description: "As given to create" }),
   createdAt: timestamp,
   startedAt: timestamp.optional(),
-  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal; once stopped" }),
+  exitStatus: z.int().optional().meta({
+    description: "Exit code, or 128 + signal number; set once the init process has exited",
+  }),
   exitedAt: timestamp.optional(),
   exitStatusUnknown: z.boolean().optional().meta({
-    description: "The process has ended and nobody saw how; exitStatus is then a guess (137)",
+    description: "True if the exit status could not be observed; exitStatus is then 137",
   }),
   oomKilled: z.boolean().optional().meta({
-    description: "The OOM killer has killed a process of it",
+    description: "True if the OOM killer has killed a process of the container",
   }),
-  group: z.string().optional().meta({ description: "Shim group" }),
-  shimPid: z.int().meta({ description: "The shim's pid; the daemon's own with no_shim" }),
+  group: z.string().optional().meta({
+    description: "Shim group: containers of one group share a shim process",
+  }),
+  shimPid: z.int().meta({ description: "Pid of the shim; the daemon's own pid with no_shim" }),
   shim: shimStatus,
-  processes: z.array(execState).meta({ description: "Its exec processes that were not deleted" }),
+  processes: z.array(execState).meta({ description: "Exec processes that have not been deleted" }),
 });
 
-/** The event types. */
+/** Type of an event. */
 export const eventType = z.enum(EVENT_TYPES);
 
-/** Which figures an `oom` event carries. */
+/** Details of an `oom` event. */
 export const oomDetails = z.object({
-  cgroup: z.string().meta({ description: "The cgroup whose limit was hit" }),
-  limit: z.int().optional().meta({ description: "Bytes" }),
-  usage: z.int().optional().meta({ description: "Bytes" }),
-  kills: z.int().meta({ description: "OOM kills in this container so far" }),
+  cgroup: z.string().meta({ description: "Cgroup that reached its memory limit" }),
+  limit: z.int().optional().meta({ description: "Memory limit of the cgroup, in bytes" }),
+  usage: z.int().optional().meta({ description: "Memory usage of the cgroup, in bytes" }),
+  kills: z.int().meta({ description: "Number of OOM kills in the container so far" }),
 });
 
-/** One event as subscribers get it. */
+/** An event in the life of a container. */
 export const event = z.object({
-  seq: z.int().meta({ description: "Grows by one per event, across daemon restarts" }),
+  seq: z.int().meta({
+    description: "Sequence number; increases by one per event, also across daemon restarts",
+  }),
   timestamp,
-  runtime: z.literal("linux").meta({ description: "Always linux" }),
-  type: eventType.meta({ description: "The type of an event" }),
+  runtime: z.literal("linux").meta({ description: "Kind of runtime; always linux" }),
+  type: eventType.meta({ description: "Type of the event" }),
   id: z.string().meta({ description: "Container id" }),
-  instance: z.string().meta({ description: "The container's instance, as in its state" }),
-  pid: z.int().meta({ description: "Pid of the process that it is about" }),
-  execId: z.string().optional().meta({ description: "Absent: it is about the init process" }),
-  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal" }),
+  instance: z.string().meta({ description: "Instance of the container, as in its state" }),
+  pid: z.int().meta({ description: "Pid of the process that the event is about" }),
+  execId: z.string().optional().meta({
+    description: "Exec process that the event is about; absent for the init process",
+  }),
+  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
   exitedAt: timestamp.optional(),
   synthetic: z.boolean().optional().meta({
-    description: "The shim was gone: the daemon says this exit for it",
+    description: "True if the daemon published this exit because the shim was gone",
   }),
-  oom: oomDetails.optional().meta({ description: "Of an oom event" }),
-  path: z.string().optional().meta({ description: "Where a checkpoint was written" }),
+  oom: oomDetails.optional().meta({ description: "Details; only for oom events" }),
+  path: z.string().optional().meta({
+    description: "Checkpoint directory; only for checkpointed events",
+  }),
 });
 
-/** The whole state of a container, as `container.state` answers it. */
+/** Full state of a container; the result of `container.state`. */
 export type ContainerState = z.output<typeof containerState>;
-/** An exec process in a container's state. */
+/** State of an exec process. */
 export type ExecState = z.output<typeof execState>;
-/** One event as subscribers get it. */
+/** An event in the life of a container. */
 export type Event = z.output<typeof event>;
-/** The type of an event. */
+/** Type of an event. */
 export type EventType = z.output<typeof eventType>;
-/** The status of a container. */
+/** Status of a container. */
 export type ContainerStatus = z.output<typeof containerStatus>;
-/** The status of an exec process. */
+/** Status of an exec process. */
 export type ExecStatus = z.output<typeof execStatus>;
-/** How a process ended. */
+/** How a process exited. */
 export type ExitResult = z.output<typeof exitResult>;
 /** Answer of a delete. */
 export type DeleteResult = z.output<typeof deleteResult>;
-/** One mount that makes up the rootfs. */
+/** One of the mounts that make up the rootfs. */
 export type RootfsMount = z.output<typeof rootfsMount>;
-/** An OCI process, whole or in part. */
+/** OCI process of an exec. */
 export type OciProcess = z.output<typeof ociProcess>;
-/** How the daemon stands with a container's shim. */
+/** State of the daemon's connection to the container's shim. */
 export type ShimStatus = z.output<typeof shimStatus>;

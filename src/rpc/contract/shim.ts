@@ -17,44 +17,51 @@ import {
 
 const empty = z.strictObject({});
 const processTarget = z.strictObject({
-  execId: execId.optional().meta({ description: "Exec id; left out: the init process" }),
+  execId: execId.optional().meta({ description: "Exec process id; defaults to the init process" }),
 });
 
-/** One event as a shim keeps it until it is acknowledged; `seq` is the shim's own for the bundle. */
+/** An event as the shim keeps it until it is acknowledged. The shim numbers the events itself. */
 export const shimEvent = z.object({
-  seq: z.int().meta({ description: "Grows by one per event of this bundle" }),
+  seq: z.int().meta({
+    description: "Sequence number of the shim; increases by one per event of the bundle",
+  }),
   timestamp,
-  type: eventType.meta({ description: "The type of an event" }),
-  pid: z.int().meta({ description: "Pid of the process that it is about" }),
-  execId: z.string().optional().meta({ description: "Absent: it is about the init process" }),
-  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal" }),
+  type: eventType.meta({ description: "Type of the event" }),
+  pid: z.int().meta({ description: "Pid of the process that the event is about" }),
+  execId: z.string().optional().meta({
+    description: "Exec process that the event is about; absent for the init process",
+  }),
+  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
   exitedAt: timestamp.optional(),
   exitStatusUnknown: z.boolean().optional().meta({
-    description: "Nobody saw how it ended; exitStatus is a guess",
+    description: "True if the exit status could not be observed; exitStatus is then 137",
   }),
-  path: z.string().optional().meta({ description: "Where a checkpoint was written" }),
+  path: z.string().optional().meta({
+    description: "Checkpoint directory; only for checkpointed events",
+  }),
 });
 
-/** The state of one container as its shim knows it. */
+/** State of a container in its shim. */
 export const shimState = z.object({
   status: z.enum(["none", "creating", ...containerStatus.options, "deleted"]).meta({
-    description: "none: never created; creating: its create is under way; deleted: may be left",
+    description:
+      "Status of the container. none: not created yet; creating: the create is in progress; deleted: the shim may exit",
   }),
-  pid: z.int().meta({ description: "Init's pid; 0 where there is none yet" }),
+  pid: z.int().meta({ description: "Pid of the init process; 0 if there is none yet" }),
   startedAt: timestamp.optional(),
-  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal" }),
+  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
   exitedAt: timestamp.optional(),
   exitStatusUnknown: z.boolean().optional().meta({
-    description: "Nobody saw how it ended; exitStatus is a guess",
+    description: "True if the exit status could not be observed; exitStatus is then 137",
   }),
-  processes: z.array(execState).meta({ description: "Every exec process that was not deleted" }),
+  processes: z.array(execState).meta({ description: "Exec processes that have not been deleted" }),
 });
 
-/** What any method of a shim may answer. */
+/** Errors that every method of a shim can return. */
 export const shimErrors: ErrorCases = {
-  InvalidParams: "the params do not fit; `data.issues` names each path",
-  ResourceExhausted: "disk full, too many open files, too many calls at once",
-  Internal: "a bug of berth, or a failure of the system that has no kind of its own",
+  InvalidParams: "the params do not match the schema; `data.issues` names each path",
+  ResourceExhausted: "the disk is full, or there are too many open files or concurrent calls",
+  Internal: "a bug in berth, or a system error that has no kind of its own",
 };
 
 const findsExec: ErrorCases = { NotFound: "no such exec process" };
@@ -62,49 +69,56 @@ const findsExec: ErrorCases = { NotFound: "no such exec process" };
 const asksRuntime: ErrorCases = { RuntimeError: "the OCI runtime failed" };
 
 /**
- * Every method of a bundle's `shim.sock`. The socket says which container. What `shim.create` needs
- * stands in the bundle's `berth.json` and `config.json`. The shim itself checks params by hand (see
- * `src/shim/api/params.ts`), so that it need not load the schema library.
+ * Every method of a bundle's `shim.sock`. A socket serves one container, so no method takes an id.
+ * `shim.create` reads its input from the bundle's `berth.json` and `config.json`. The shim checks
+ * params itself (see `src/shim/api/params.ts`), so that it does not load the schema library.
  */
 export const shimContract = {
   "shim.connect": method(
     "shim.connect",
-    "Says which shim this is and what it serves.",
+    "Returns the shim's version and the container instance that it serves.",
     empty,
     z.object({
-      pid: z.int().meta({ description: "The shim's pid" }),
-      version: z.string().meta({ description: "berth's version in the shim" }),
-      protocol: z.int().meta({ description: "Version of this protocol" }),
-      instance: z.string().meta({ description: "The container instance in berth.json" }),
+      pid: z.int().meta({ description: "Pid of the shim" }),
+      version: z.string().meta({ description: "Version of berth that the shim runs" }),
+      protocol: z.int().meta({
+        description: "Version of the protocol between the daemon and the shim",
+      }),
+      instance: z.string().meta({ description: "Container instance, from berth.json" }),
     }),
     {},
   ),
   "shim.create": method(
     "shim.create",
-    "Mounts the rootfs and creates the container as the bundle says.",
+    "Mounts the rootfs and creates the container that the bundle describes.",
     empty,
-    z.object({ pid: z.int().meta({ description: "Init's pid; 0 for a restore" }) }),
+    z.object({
+      pid: z.int().meta({
+        description: "Pid of the init process; 0 if the container is restored from a checkpoint",
+      }),
+    }),
     {
-      FailedPrecondition: "it was created before, or a mount of its rootfs failed",
-      RuntimeError: "the OCI runtime failed; nothing is left of the container",
+      FailedPrecondition: "the container was created before, or mounting the rootfs failed",
+      RuntimeError: "the OCI runtime failed; the container has been removed",
     },
   ),
   "shim.start": method(
     "shim.start",
     "Starts the container's process.",
     empty,
-    z.object({ pid: z.int().meta({ description: "Init's pid" }) }),
-    { ...asksRuntime, FailedPrecondition: "it is not just created" },
+    z.object({ pid: z.int().meta({ description: "Pid of the init process" }) }),
+    { ...asksRuntime, FailedPrecondition: "the container is not in the created state" },
   ),
   "shim.delete": method(
     "shim.delete",
-    "Deletes the stopped or created container; an exec process with execId.",
+    "Deletes the stopped or created container, or an exec process, and returns its exit status.",
     processTarget,
     deleteResult,
     {
       ...asksRuntime,
       NotFound: "no such exec process",
-      FailedPrecondition: "the container or the exec process runs, or a mount of it is busy",
+      FailedPrecondition:
+        "the container or exec process is running, or a mount of the container is busy",
     },
   ),
   "shim.exec": method(
@@ -112,53 +126,55 @@ export const shimContract = {
     "Runs another process in the container.",
     z.strictObject({ execId, process: ociProcess, ...stdioParams }),
     z.object({
-      execId: z.string().meta({ description: "As given" }),
-      pid: z.int().meta({ description: "Its pid, as the host sees it" }),
+      execId: z.string().meta({ description: "Exec process id, as given" }),
+      pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
     }),
     {
       ...asksRuntime,
       AlreadyExists: "the execId is taken",
-      FailedPrecondition: "the container does not run, or is paused",
+      FailedPrecondition: "the container is not running, or is paused",
       ResourceExhausted:
-        "disk full, too many open files, or too many events that nobody has acknowledged",
+        "the disk is full, or there are too many open files or unacknowledged events",
     },
   ),
-  "shim.state": method("shim.state", "Tells the container's state.", empty, shimState, {}),
+  "shim.state": method("shim.state", "Returns the state of the container.", empty, shimState, {}),
   "shim.wait": method(
     "shim.wait",
-    "Answers when the process has exited.",
+    "Waits for a process to exit and returns its exit status.",
     processTarget,
     exitResult,
     findsExec,
   ),
   "shim.kill": method(
     "shim.kill",
-    "Sends a signal to a process, or to all in the container.",
+    "Sends a signal to a process, or to every process in the container.",
     processTarget.extend({
       signal,
-      all: z.boolean().optional().meta({ description: "Signal every process in the container" }),
+      all: z.boolean().optional().meta({
+        description: "Send the signal to every process in the container",
+      }),
     }),
     empty,
     {
       NotFound: "no such exec process, or the process has exited",
       FailedPrecondition: "the container has no process yet",
-      RuntimeError: "the OCI runtime failed, which is asked with `all`",
+      RuntimeError: "the OCI runtime failed; it is only called with `all`",
     },
   ),
   "shim.pause": method("shim.pause", "Freezes the container.", empty, empty, {
     ...asksRuntime,
-    FailedPrecondition: "it does not run",
+    FailedPrecondition: "the container is not running",
   }),
-  "shim.resume": method("shim.resume", "Thaws the container.", empty, empty, {
+  "shim.resume": method("shim.resume", "Resumes the paused container.", empty, empty, {
     ...asksRuntime,
-    FailedPrecondition: "it is not paused",
+    FailedPrecondition: "the container is not paused",
   }),
   "shim.resizePty": method(
     "shim.resizePty",
-    "Sets the size of a process's terminal.",
+    "Sets the size of a process's terminal, in characters.",
     processTarget.extend({
-      width: z.int().min(1).max(65535).meta({ description: "Columns" }),
-      height: z.int().min(1).max(65535).meta({ description: "Rows" }),
+      width: z.int().min(1).max(65535).meta({ description: "Width in columns" }),
+      height: z.int().min(1).max(65535).meta({ description: "Height in rows" }),
     }),
     empty,
     { ...findsExec, FailedPrecondition: "the process has no terminal, or has exited" },
@@ -168,91 +184,107 @@ export const shimContract = {
     "Closes the shim's end of a process's stdin.",
     processTarget,
     empty,
-    { ...findsExec, FailedPrecondition: "the container is not created" },
+    { ...findsExec, FailedPrecondition: "the container has not been created" },
   ),
   "shim.pids": method(
     "shim.pids",
-    "Lists every process in the container.",
+    "Lists the processes in the container's cgroup.",
     empty,
     z.object({
       processes: z.array(z.object({
-        pid: z.int().meta({ description: "As the host sees it" }),
-        execId: z.string().optional().meta({ description: "Set for an exec's first process" }),
-      })).meta({ description: "Every process in the cgroup" }),
+        pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
+        execId: z.string().optional().meta({
+          description: "Exec process id; set for the first process of an exec",
+        }),
+      })).meta({ description: "Processes in the cgroup of the container" }),
     }),
     { FailedPrecondition: "the container has no process yet, or has stopped" },
   ),
   "shim.update": method(
     "shim.update",
-    "Changes the container's resource limits.",
+    "Changes the resource limits of the container.",
     z.strictObject({
       resources: z.record(z.string(), z.unknown()).meta({
-        description: "OCI linux.resources; what is left out stays",
+        description: "OCI linux.resources; members that are not given are not changed",
       }),
     }),
     empty,
-    { ...asksRuntime, FailedPrecondition: "it is not created, or has stopped" },
+    { ...asksRuntime, FailedPrecondition: "the container has not been created, or has stopped" },
   ),
   "shim.checkpoint": method(
     "shim.checkpoint",
-    "Writes a checkpoint of the container.",
+    "Writes a checkpoint of the running container to a directory, with CRIU.",
     z.strictObject({
-      path: z.string().startsWith("/").meta({ description: "Directory to write to" }),
-      exit: z.boolean().optional().meta({ description: "Stop the container afterwards" }),
+      path: z.string().startsWith("/").meta({
+        description: "Directory to write the checkpoint to",
+      }),
+      exit: z.boolean().optional().meta({ description: "Stop the container after the checkpoint" }),
     }),
     empty,
-    { ...asksRuntime, FailedPrecondition: "it does not run" },
+    { ...asksRuntime, FailedPrecondition: "the container is not running" },
   ),
   "shim.events": method(
     "shim.events",
-    "Sends every kept event after the given one, then each new one, as shim.event notifications.",
+    "Subscribes this connection to events. Each event is sent as a shim.event notification.",
     z.strictObject({
-      after: z.int().min(0).meta({ description: "The shim's seq; 0: all that are kept" }),
+      after: z.int().min(0).meta({
+        description:
+          "Send every event after this sequence number of the shim; 0 sends all that are kept",
+      }),
     }),
-    z.object({ latest: z.int().meta({ description: "Highest seq so far; 0 if none" }) }),
+    z.object({
+      latest: z.int().meta({
+        description: "Sequence number of the newest event; 0 if there is none",
+      }),
+    }),
     {},
   ),
   "shim.ack": method(
     "shim.ack",
-    "Lets the shim forget events up to and including seq.",
-    z.strictObject({ seq: z.int().min(0).meta({ description: "The shim's seq" }) }),
+    "Acknowledges events. The shim discards those up to and including the given one.",
+    z.strictObject({
+      seq: z.int().min(0).meta({ description: "Sequence number of the last acknowledged event" }),
+    }),
     empty,
     {},
   ),
   "shim.exit": method(
     "shim.exit",
-    "Stops serving this bundle; the process leaves when it serves none, unless reuse is granted.",
+    "Stops serving this bundle. A shim that serves no bundle exits, unless it is kept for reuse.",
     z.strictObject({
       reuse: z.boolean().optional().meta({
-        description: "Wait for another bundle instead, if it may",
+        description: "Keep the shim for another bundle, if it allows that",
       }),
     }),
-    z.object({ reused: z.boolean().meta({ description: "Whether it waits for another bundle" }) }),
-    { FailedPrecondition: "there is a container: delete it first" },
+    z.object({
+      reused: z.boolean().meta({ description: "True if the shim waits for another bundle" }),
+    }),
+    { FailedPrecondition: "the container has not been deleted" },
   ),
   "shim.serve": method(
     "shim.serve",
-    "Serves one more bundle from this process: binds its shim.sock and writes its shim.json.",
+    "Starts to serve another bundle: binds its shim.sock and writes its shim.json.",
     z.strictObject({
-      bundle: z.string().startsWith("/").meta({ description: "The bundle directory" }),
+      bundle: z.string().startsWith("/").meta({ description: "Bundle directory" }),
       adopt: z.boolean().optional().meta({
-        description: "Take over the running container of a shim that died",
+        description: "Take over the running container of a shim that has died",
       }),
     }),
-    z.object({ pid: z.int().meta({ description: "The shim's pid" }) }),
+    z.object({ pid: z.int().meta({ description: "Pid of the shim" }) }),
     {
-      FailedPrecondition: "it is served already, is no bundle, or has what cannot be removed yet",
-      RuntimeError: "the OCI runtime failed, which is asked with `adopt`",
+      FailedPrecondition:
+        "the bundle is already being served, is not a bundle, or cannot be cleaned up yet",
+      RuntimeError: "the OCI runtime failed; it is only called with `adopt`",
     },
   ),
 } as const satisfies Contract;
 
-/** The shim's methods, for typed clients and handlers. */
+/** Type of the shim's contract, for typed clients and handlers. */
 export type ShimContract = typeof shimContract;
-/** One event as a shim keeps it. */
+/** An event as the shim keeps it. */
 export type ShimEvent = z.output<typeof shimEvent>;
-/** The state of one container as its shim knows it. */
+/** State of a container in its shim. */
 export type ShimState = z.output<typeof shimState>;
 
-/** The notification that carries a shim's event. */
+/** The notification that carries an event of a shim. */
 export const shimEventNotification = { name: "shim.event", params: shimEvent } as const;

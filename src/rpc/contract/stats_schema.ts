@@ -1,53 +1,63 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
 
-/** Bytes or operations of one block device. */
+/** IO counters of one block device. */
 const ioDevice = z.object({
-  major: z.int().meta({ description: "Major number of the device" }),
-  minor: z.int().meta({ description: "Minor number of the device" }),
-  readBytes: z.int().meta({ description: "Bytes read from it" }),
-  writeBytes: z.int().meta({ description: "Bytes written to it" }),
-  reads: z.int().meta({ description: "Reads from it" }),
-  writes: z.int().meta({ description: "Writes to it" }),
+  major: z.int().meta({ description: "Major device number" }),
+  minor: z.int().meta({ description: "Minor device number" }),
+  readBytes: z.int().meta({ description: "Bytes read" }),
+  writeBytes: z.int().meta({ description: "Bytes written" }),
+  reads: z.int().meta({ description: "Read operations" }),
+  writes: z.int().meta({ description: "Write operations" }),
 });
 
 /**
- * The cgroup figures of a container, one shape for cgroup v1 and v2. A controller that the kernel
- * does not offer for the container is absent, never zero.
+ * Resource usage of a container, in one format for cgroup v1 and v2. A controller that the kernel does
+ * not provide for the container is absent, never zero.
  */
 export const stats = z.object({
-  timestamp: z.string().meta({ description: "When it was read: RFC 3339, UTC, milliseconds" }),
+  timestamp: z.string().meta({
+    description: "Time of the reading, in RFC 3339 format, UTC, with milliseconds",
+  }),
   cpu: z.object({
-    usageUsec: z.number().meta({ description: "CPU time used, microseconds" }),
-    userUsec: z.number().optional().meta({ description: "Of it in user mode, microseconds" }),
-    systemUsec: z.number().optional().meta({ description: "Of it in the kernel, microseconds" }),
-    periods: z.int().optional().meta({ description: "Enforcement periods elapsed" }),
-    throttledPeriods: z.int().optional().meta({
-      description: "Periods in which the limit was hit",
+    usageUsec: z.number().meta({ description: "CPU time used, in microseconds" }),
+    userUsec: z.number().optional().meta({
+      description: "CPU time used in user mode, in microseconds",
     }),
-    throttledUsec: z.number().optional().meta({ description: "Time throttled, microseconds" }),
-  }).optional().meta({ description: "CPU time" }),
+    systemUsec: z.number().optional().meta({
+      description: "CPU time used in the kernel, in microseconds",
+    }),
+    periods: z.int().optional().meta({ description: "Number of elapsed enforcement periods" }),
+    throttledPeriods: z.int().optional().meta({
+      description: "Number of periods in which the CPU limit was reached",
+    }),
+    throttledUsec: z.number().optional().meta({
+      description: "Time during which the container was throttled, in microseconds",
+    }),
+  }).optional().meta({ description: "CPU usage" }),
   memory: z.object({
-    usageBytes: z.int().meta({ description: "Memory charged, page cache included" }),
-    limitBytes: z.int().optional().meta({ description: "Absent: no limit" }),
-    workingSetBytes: z.int().meta({ description: "Usage less inactive file pages" }),
+    usageBytes: z.int().meta({ description: "Memory usage, including page cache" }),
+    limitBytes: z.int().optional().meta({ description: "Memory limit; absent if there is none" }),
+    workingSetBytes: z.int().meta({ description: "Memory usage without inactive page cache" }),
     anonBytes: z.int().optional().meta({ description: "Anonymous memory" }),
-    fileBytes: z.int().optional().meta({ description: "Page cache, shared memory included" }),
-    swapBytes: z.int().optional().meta({ description: "Swap in use" }),
-    oomKills: z.int().optional().meta({ description: "Processes that the OOM killer has killed" }),
-  }).optional().meta({ description: "Memory" }),
+    fileBytes: z.int().optional().meta({ description: "Page cache, including shared memory" }),
+    swapBytes: z.int().optional().meta({ description: "Swap usage" }),
+    oomKills: z.int().optional().meta({
+      description: "Number of processes killed by the OOM killer",
+    }),
+  }).optional().meta({ description: "Memory usage" }),
   pids: z.object({
-    current: z.int().meta({ description: "Tasks: processes and their threads" }),
-    limit: z.int().optional().meta({ description: "Absent: no limit" }),
-  }).optional().meta({ description: "Number of tasks" }),
+    current: z.int().meta({ description: "Number of tasks (processes and threads)" }),
+    limit: z.int().optional().meta({ description: "Task limit; absent if there is none" }),
+  }).optional().meta({ description: "Task usage" }),
   io: z.object({
     readBytes: z.int().meta({ description: "Bytes read from block devices" }),
     writeBytes: z.int().meta({ description: "Bytes written to block devices" }),
-    reads: z.int().meta({ description: "Reads from block devices" }),
-    writes: z.int().meta({ description: "Writes to block devices" }),
-    devices: z.array(ioDevice).meta({ description: "The same, device by device" }),
-  }).optional().meta({ description: "Block devices" }),
+    reads: z.int().meta({ description: "Read operations on block devices" }),
+    writes: z.int().meta({ description: "Write operations on block devices" }),
+    devices: z.array(ioDevice).meta({ description: "IO counters of each device" }),
+  }).optional().meta({ description: "Block IO" }),
 });
 
-/** The cgroup figures of a container. */
+/** Resource usage of a container. */
 export type Stats = z.output<typeof stats>;

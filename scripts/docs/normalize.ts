@@ -8,7 +8,7 @@ const PIDS: ReadonlySet<string> = new Set(["pid", "shimPid"]);
 const FIRST_PID = 4201;
 
 /** Makes what differs from run to run the same: pids, times, ids that are made up, directories. */
-export class Normaliser {
+export class Normalizer {
   readonly #replacements: readonly (readonly [string, string])[];
   readonly #pids = new Map<number, number>();
   readonly #uuids = new Map<string, string>();
