@@ -11,6 +11,10 @@ const PACKAGES = {
   "python3": { command: "python3", static: false },
   "systemd": { command: "systemd-analyze", static: false },
   "containerd": { command: "containerd", static: false },
+  "debootstrap": { command: "debootstrap", static: false },
+  "qemu-system-x86": { command: "qemu-system-x86_64", static: false },
+  "e2fsprogs": { command: "mkfs.ext4", static: false },
+  "openssh-client": { command: "ssh", static: false },
 } as const;
 
 /** A package that {@linkcode ensurePackages} knows, by its Debian name. */

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MIT
 
+/**
+ * By how much longer everything takes here than on a usual machine: `deno task test:vm` sets it where
+ * a processor is emulated. Every deadline of a wait is longer by it.
+ */
+export const SLOWNESS = Number(Deno.env.get("BERTH_TEST_SLOWNESS") ?? "1");
+
 /** Bound of a wait. */
 export interface PollOptions {
   /** Milliseconds until it is given up; 60 000 if left out, far above what a slow machine needs. */
@@ -21,7 +27,8 @@ export async function until<T>(
   probe: () => T | NotYet | Promise<T | NotYet>,
   options: PollOptions = {},
 ): Promise<T> {
-  const { timeoutMs = 60_000, everyMs = 20 } = options;
+  const { everyMs = 20 } = options;
+  const timeoutMs = (options.timeoutMs ?? 60_000) * SLOWNESS;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const found = await probe();
@@ -37,8 +44,9 @@ export async function until<T>(
 export async function within<T>(
   what: string,
   promise: Promise<T>,
-  timeoutMs = 60_000,
+  unscaledMs = 60_000,
 ): Promise<T> {
+  const timeoutMs = unscaledMs * SLOWNESS;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const expiry = new Promise<never>((_, reject) => {
     timer = setTimeout(

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+import { exists } from "../../src/linux/fs/exists.ts";
+import { run } from "./command.ts";
+import type { Image } from "./image.ts";
+
+/** How long the machine may take to boot, in milliseconds: without KVM it is slow. */
+const BOOT_WITHIN = 600_000;
+
+/** A running virtual machine, reached by ssh as root. Disposal powers it off. */
+export class Machine implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #ssh: readonly string[];
+  #ended = false;
+
+  private constructor(process: Deno.ChildProcess, ssh: readonly string[]) {
+    this.#process = process;
+    this.#ssh = ssh;
+    process.status.then(() => this.#ended = true);
+  }
+
+  /**
+   * Boots the image on a disk of its own, whose writes are thrown away, and waits until it can be
+   * logged in to. The machine's network reaches nothing outside.
+   *
+   * @param dir Where the console's log goes.
+   * @throws {Error} if it does not answer in time.
+   */
+  static async boot(image: Image, dir: string): Promise<Machine> {
+    const port = freePort();
+    // Elsewhere /dev/kvm may be of a kind that runs no stock kernel: then set BERTH_VM_ACCEL=tcg.
+    const accel = Deno.env.get("BERTH_VM_ACCEL") ?? (exists("/dev/kvm") ? "kvm" : "tcg");
+    const cpu = accel === "kvm" ? "host" : "max,-la57";
+    const process = new Deno.Command("qemu-system-x86_64", {
+      args: [
+        ...["-machine", "q35", "-cpu", cpu],
+        ...["-accel", accel === "kvm" ? "kvm" : "tcg,thread=multi,tb-size=1024"],
+        ...["-smp", String(navigator.hardwareConcurrency), "-m", "6G"],
+        ...["-kernel", image.kernel, "-initrd", image.initrd],
+        ...["-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off"],
+        ...["-drive", `file=${image.disk},format=raw,if=virtio,snapshot=on,cache=unsafe`],
+        ...["-netdev", `user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`],
+        ...["-device", "virtio-net-pci,netdev=n", "-device", "virtio-rng-pci"],
+        ...["-display", "none", "-monitor", "none", "-serial", `file:${dir}/console.log`],
+      ],
+      stdin: "null",
+      stdout: "inherit",
+      stderr: "inherit",
+    }).spawn();
+    const options = [
+      ...["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"],
+      ...["ConnectTimeout=5", "ServerAliveInterval=15", "BatchMode=yes"],
+    ].flatMap((option) => ["-o", option]);
+    const ssh = ["ssh", "-i", image.key, "-p", String(port), ...options, "root@127.0.0.1"];
+    const machine = new Machine(process, ssh);
+    try {
+      await machine.#answering(`${dir}/console.log`);
+    } catch (error) {
+      await machine[Symbol.asyncDispose]();
+      throw error;
+    }
+    return machine;
+  }
+
+  async #answering(console: string): Promise<void> {
+    for (const end = Date.now() + BOOT_WITHIN; Date.now() < end && !this.#ended;) {
+      const answer = await run([...this.#ssh, "true"]).catch(() => undefined);
+      if (answer !== undefined) return;
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+    }
+    throw new Error(`the machine does not answer; what it wrote is in ${console}`);
+  }
+
+  /** Runs a shell line as root in the machine with its output shown; returns its exit code. */
+  async shell(line: string): Promise<number> {
+    const [command, ...args] = [...this.#ssh, line];
+    if (command === undefined) throw new RangeError("no command");
+    const { code } = await new Deno.Command(command, { args, stdin: "null" }).spawn().status;
+    return code;
+  }
+
+  /** Runs a shell line as root in the machine and returns what it printed. */
+  async read(line: string): Promise<string> {
+    return (await run([...this.#ssh, line])).trim();
+  }
+
+  /** Unpacks a tar archive into a directory of the machine. */
+  async unpack(archive: string, dir: string): Promise<void> {
+    const [command, ...args] = [...this.#ssh, `mkdir -p '${dir}' && tar -C '${dir}' -xf -`];
+    if (command === undefined) throw new RangeError("no command");
+    const ssh = new Deno.Command(command, { args, stdin: "piped" }).spawn();
+    using file = await Deno.open(archive);
+    await file.readable.pipeTo(ssh.stdin);
+    const { success } = await ssh.status;
+    if (!success) throw new Error(`could not unpack ${archive} in the machine`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended) return;
+    // Its disk is thrown away: there is nothing to write back.
+    this.#process.kill("SIGKILL");
+    await this.#process.status;
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
