@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+
+/** The largest data of a frame, in bytes (ttrpc's protocol: 4 MiB). */
+export const MAX_DATA = 4 * 1024 * 1024;
+
+/** A frame's header: length, stream, type, flags. */
+const HEADER = 10;
+
+/** What a frame is. */
+export const FRAME = { request: 1, response: 2, data: 3 };
+
+/** Flags of a request: what the client says of its own side of the stream. */
+export const FLAG = { remoteClosed: 1, remoteOpen: 2 };
+
+/** One frame. Its data are undefined where it was longer than {@linkcode MAX_DATA}. */
+export interface Frame {
+  readonly stream: number;
+  readonly type: number;
+  readonly flags: number;
+  readonly data: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** Encodes a frame. */
+export function encodeFrame(
+  frame: { stream: number; type: number; flags?: number; data: Uint8Array },
+): Uint8Array<ArrayBuffer> {
+  const { stream, type, flags = 0, data } = frame;
+  const bytes = new Uint8Array(HEADER + data.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, data.length);
+  view.setUint32(4, stream);
+  view.setUint8(8, type);
+  view.setUint8(9, flags);
+  bytes.set(data, HEADER);
+  return bytes;
+}
+
+/**
+ * Reads frames from a connection. It holds one frame at most; the data of one that is too long are
+ * passed over.
+ */
+export class FrameReader {
+  readonly #read: (buffer: Uint8Array) => Promise<number | null>;
+  readonly #header = new Uint8Array(HEADER);
+
+  /** @param read Reads some bytes, as `Deno.Conn.read` does. */
+  constructor(read: (buffer: Uint8Array) => Promise<number | null>) {
+    this.#read = read;
+  }
+
+  /** Returns the next frame; undefined at the end of the connection, also within a frame. */
+  async next(): Promise<Frame | undefined> {
+    if (!await this.#fill(this.#header)) return undefined;
+    const view = new DataView(this.#header.buffer);
+    const length = view.getUint32(0);
+    const head = { stream: view.getUint32(4), type: view.getUint8(8), flags: view.getUint8(9) };
+    if (length > MAX_DATA) {
+      return await this.#passOver(length) ? { ...head, data: undefined } : undefined;
+    }
+    const data = new Uint8Array(length);
+    return await this.#fill(data) ? { ...head, data } : undefined;
+  }
+
+  async #fill(buffer: Uint8Array): Promise<boolean> {
+    for (let at = 0; at < buffer.length;) {
+      const count = await this.#read(buffer.subarray(at));
+      if (count === null) return false;
+      at += count;
+    }
+    return true;
+  }
+
+  async #passOver(length: number): Promise<boolean> {
+    const buffer = new Uint8Array(64 * 1024);
+    for (let left = length; left > 0;) {
+      const count = await this.#read(buffer.subarray(0, Math.min(left, buffer.length)));
+      if (count === null) return false;
+      left -= count;
+    }
+    return true;
+  }
+}
+
+/** Writes frames one after another, so that those of concurrent answers do not interleave. */
+export class FrameWriter {
+  readonly #write: (bytes: Uint8Array) => Promise<number>;
+  #last: Promise<void> = Promise.resolve();
+  #queued = 0;
+
+  /** @param write Writes some bytes and returns how many, as `Deno.Conn.write` does. */
+  constructor(write: (bytes: Uint8Array) => Promise<number>) {
+    this.#write = write;
+  }
+
+  /** The bytes that wait to be written. */
+  get queuedBytes(): number {
+    return this.#queued;
+  }
+
+  /** Writes a frame behind those before it. Rejects if the connection takes no more. */
+  write(frame: Parameters<typeof encodeFrame>[0]): Promise<void> {
+    const bytes = encodeFrame(frame);
+    this.#queued += bytes.length;
+    this.#last = this.#last.then(async () => {
+      try {
+        for (let rest = bytes; rest.length > 0;) {
+          rest = rest.subarray(await this.#write(rest));
+        }
+      } finally {
+        this.#queued -= bytes.length;
+      }
+    });
+    return this.#last;
+  }
+}

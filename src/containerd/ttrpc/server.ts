@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+import type { Decoded } from "../protobuf/fields.ts";
+import { decode, encode } from "../protobuf/codec.ts";
+import { FLAG, FRAME, type Frame, FrameReader, FrameWriter } from "./frame.ts";
+import { CODE, Request, Response, TtrpcError } from "./messages.ts";
+
+/**
+ * Answers one call: takes the request's payload and returns the response's. The signal is aborted
+ * when the client has gone or its time-out is over. A {@linkcode TtrpcError} gives its code; any
+ * other error is told as "unknown".
+ */
+export type TtrpcHandler = (payload: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
+
+/** Finds the handler of `service` and `method`; undefined where there is none. */
+export type TtrpcRouter = (service: string, method: string) => TtrpcHandler | undefined;
+
+/** The most calls of one connection that are under way at a time; more have to wait. */
+const MAX_CALLS = 1024;
+/** No more is read while a client leaves this many bytes of answers unread. */
+const MAX_QUEUED = 16 * 1024 * 1024;
+
+/** What a connection is: a `Deno.Conn` is one. */
+export interface TtrpcConn {
+  read(buffer: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  close(): void;
+}
+
+/**
+ * Serves one connection until the client closes it or {@linkcode TtrpcConn.close} is called. Calls
+ * run concurrently and are answered as they end. Resolves when the connection is gone; what still
+ * runs then has had its signal aborted.
+ */
+export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Promise<void> {
+  const gone = new AbortController();
+  const writer = new FrameWriter((bytes) => conn.write(bytes));
+  const frames = new FrameReader((buffer) => conn.read(buffer));
+  const calls = new Set<Promise<void>>();
+  let latest = 0;
+  const answer = (stream: number, response: Parameters<typeof encode<typeof Response>>[1]) =>
+    writer.write({ stream, type: FRAME.response, data: encode(Response, response) });
+  const refuse = (stream: number, code: number, text: string) =>
+    answer(stream, { status: { code, message: text } });
+
+  /** Answers a frame; what it returns ends when the answer is written. */
+  const take = async ({ stream, type, flags, data }: Frame): Promise<void> => {
+    if (type === FRAME.data) {
+      return await refuse(stream, CODE.invalidArgument, `no stream ${stream}`);
+    }
+    // Frames of types to come are not for this server.
+    if (type !== FRAME.request) return;
+    if (stream % 2 === 0 || stream <= latest) {
+      return await refuse(stream, CODE.invalidArgument, `bad stream ${stream}`);
+    }
+    latest = stream;
+    if (data === undefined) {
+      return await refuse(stream, CODE.resourceExhausted, "the message is larger than 4 MiB");
+    }
+    if ((flags & FLAG.remoteOpen) !== 0) {
+      return await refuse(stream, CODE.unimplemented, "no method streams");
+    }
+    try {
+      const payload = await call(decode(Request, data), router, gone.signal);
+      await answer(stream, { payload });
+    } catch (error) {
+      if (gone.signal.aborted) return;
+      const code = error instanceof TtrpcError ? error.code : CODE.unknown;
+      await refuse(stream, code, error instanceof Error ? error.message : String(error));
+    }
+  };
+
+  try {
+    for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
+      const taken = take(frame);
+      // A write that fails ends the reading, too: the connection is gone.
+      const settled: Promise<void> = taken.catch(() => conn.close()).finally(() =>
+        calls.delete(settled)
+      );
+      calls.add(settled);
+      while (calls.size >= MAX_CALLS || writer.queuedBytes > MAX_QUEUED) {
+        await Promise.race(calls);
+      }
+    }
+  } catch (error) {
+    // The client has reset the connection, or it was closed here: either way it is over.
+    if (!isGone(error)) throw error;
+  } finally {
+    gone.abort(new TtrpcError(CODE.cancelled, "the client has gone"));
+    await Promise.all(calls);
+  }
+}
+
+async function call(
+  request: Decoded<typeof Request>,
+  router: TtrpcRouter,
+  gone: AbortSignal,
+): Promise<Uint8Array> {
+  const { service, method, payload, timeout_nano } = request;
+  const handler = router(service, method);
+  if (handler === undefined) {
+    throw new TtrpcError(CODE.unimplemented, `no method ${service}/${method}`);
+  }
+  if (timeout_nano <= 0n) return await handler(payload, gone);
+  const late = new AbortController();
+  const error = new TtrpcError(CODE.deadlineExceeded, `${method} took longer than it was given`);
+  const ms = Math.min(Number(timeout_nano / 1_000_000n), 2 ** 31 - 1);
+  const timer = setTimeout(() => late.abort(error), ms);
+  try {
+    const { promise, reject } = Promise.withResolvers<never>();
+    late.signal.addEventListener("abort", () => reject(error), { once: true });
+    return await Promise.race([handler(payload, AbortSignal.any([gone, late.signal])), promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted ||
+    error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe;
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { decode, encode } from "../protobuf/codec.ts";
+import { TtrpcClient } from "./client.ts";
+import { encodeFrame, FRAME, FrameReader, MAX_DATA } from "./frame.ts";
+import { CODE, Request, Response, TtrpcError } from "./messages.ts";
+import { serveConnection, type TtrpcConn, type TtrpcRouter } from "./server.ts";
+
+/** Two ends of a connection; a write is read in pieces of `piece` bytes at most. */
+function pair(piece = 4096): [TtrpcConn, TtrpcConn] {
+  const end = (readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array>) => {
+    const reader = readable.getReader();
+    const writer = writable.getWriter();
+    let rest = new Uint8Array();
+    const conn: TtrpcConn = {
+      async read(buffer) {
+        if (rest.length === 0) {
+          const { value, done } = await reader.read();
+          if (done) return null;
+          rest = new Uint8Array(value);
+        }
+        const count = Math.min(rest.length, buffer.length, piece);
+        buffer.set(rest.subarray(0, count));
+        rest = rest.subarray(count);
+        return count;
+      },
+      async write(bytes) {
+        await writer.write(bytes.slice(0, 65_536));
+        return Math.min(bytes.length, 65_536);
+      },
+      close() {
+        writer.close().catch(() => {/* Closed already. */});
+        reader.cancel().catch(() => {/* Closed already. */});
+      },
+    };
+    return conn;
+  };
+  const there = new TransformStream<Uint8Array, Uint8Array>();
+  const back = new TransformStream<Uint8Array, Uint8Array>();
+  return [end(there.readable, back.writable), end(back.readable, there.writable)];
+}
+
+const router: TtrpcRouter = (service, method) => {
+  if (service !== "test") return undefined;
+  switch (method) {
+    case "echo":
+      return (payload) => Promise.resolve(payload);
+    case "missing":
+      return () => Promise.reject(new TtrpcError(CODE.notFound, "no such thing"));
+    case "broken":
+      return () => Promise.reject(new Error("broken"));
+    case "hang":
+      return (_payload, signal) =>
+        new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  }
+  return undefined;
+};
+
+/** Runs `use` with a client of a served connection. */
+async function withClient(use: (client: TtrpcClient) => Promise<void>, piece?: number) {
+  const [server, conn] = pair(piece);
+  const served = serveConnection(server, router);
+  using client = new TtrpcClient(conn);
+  await use(client);
+  client[Symbol.dispose]();
+  await served;
+}
+
+const call = (client: TtrpcClient, method: string, payload = new Uint8Array()) =>
+  client.call({ service: "test", method, payload });
+
+/** Sends frames as they are, and reads one answer. */
+async function answerTo(...frames: Uint8Array[]) {
+  const [server, conn] = pair();
+  const served = serveConnection(server, router);
+  for (const frame of frames) {
+    for (let rest = frame; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
+  }
+  const frame = await new FrameReader((buffer) => conn.read(buffer)).next();
+  conn.close();
+  await served;
+  assert.ok(frame?.data);
+  return { stream: frame.stream, response: decode(Response, frame.data) };
+}
+
+function request(stream: number, method = "echo", flags = 0): Uint8Array {
+  const data = encode(Request, { service: "test", method, payload: Uint8Array.of(7) });
+  return encodeFrame({ stream, type: FRAME.request, flags, data });
+}
+
+Deno.test("serveConnection answers concurrent calls as they end", async () => {
+  await withClient(async (client) => {
+    const hanging = call(client, "hang");
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => call(client, "echo", Uint8Array.of(n))),
+    );
+    assert.deepEqual(answers.map((bytes) => bytes[0]), answers.map((_, n) => n));
+    client[Symbol.dispose]();
+    await assert.rejects(hanging, { code: CODE.unavailable });
+  }, 3);
+});
+
+Deno.test("serveConnection carries 4 MiB less a header and no more", async () => {
+  await withClient(async (client) => {
+    const large = new Uint8Array(MAX_DATA - 100).fill(5);
+    assert.deepEqual(await call(client, "echo", large), large);
+    const tooLarge = call(client, "echo", new Uint8Array(MAX_DATA));
+    await assert.rejects(tooLarge, { code: CODE.resourceExhausted });
+    assert.deepEqual(await call(client, "echo", Uint8Array.of(1)), Uint8Array.of(1));
+  }, 65_536);
+});
+
+Deno.test("serveConnection tells errors by their codes", async () => {
+  await withClient(async (client) => {
+    await assert.rejects(call(client, "missing"), {
+      code: CODE.notFound,
+      message: "no such thing",
+    });
+    await assert.rejects(call(client, "broken"), { code: CODE.unknown, message: "broken" });
+    await assert.rejects(call(client, "nope"), { code: CODE.unimplemented });
+    const other = client.call({ service: "other", method: "echo", payload: new Uint8Array() });
+    await assert.rejects(other, { code: CODE.unimplemented });
+  });
+});
+
+Deno.test("serveConnection refuses streams that are even or do not grow, and data of none", async () => {
+  const even = await answerTo(request(2));
+  assert.equal(even.response.status?.code, CODE.invalidArgument);
+  const [server, conn] = pair();
+  const served = serveConnection(server, router);
+  const frames = new FrameReader((buffer) => conn.read(buffer));
+  const codes = [];
+  for (const frame of [request(5), request(5), request(3), request(9)]) {
+    await conn.write(frame);
+    const answer = await frames.next();
+    codes.push(decode(Response, answer?.data ?? new Uint8Array()).status?.code ?? CODE.ok);
+  }
+  conn.close();
+  await served;
+  const bad = CODE.invalidArgument;
+  assert.deepEqual(codes, [CODE.ok, bad, bad, CODE.ok]);
+  const data = encodeFrame({ stream: 1, type: FRAME.data, data: new Uint8Array() });
+  assert.equal((await answerTo(data)).response.status?.code, CODE.invalidArgument);
+});
+
+Deno.test("serveConnection passes over frames of unknown types", async () => {
+  const unknown = encodeFrame({ stream: 1, type: 77, data: Uint8Array.of(1, 2, 3) });
+  const { stream, response } = await answerTo(unknown, request(1));
+  assert.equal(stream, 1);
+  assert.deepEqual(response.payload, Uint8Array.of(7));
+});
+
+Deno.test("serveConnection gives a call up when its time-out is over", async () => {
+  const data = encode(Request, { service: "test", method: "hang", timeout_nano: 1_000_000n });
+  const { response } = await answerTo(encodeFrame({ stream: 1, type: FRAME.request, data }));
+  assert.equal(response.status?.code, CODE.deadlineExceeded);
+});
+
+Deno.test("TtrpcClient stops waiting for a call that is aborted", async () => {
+  await withClient(async (client) => {
+    const abort = new AbortController();
+    const { signal } = abort;
+    const hanging = client.call({
+      service: "test",
+      method: "hang",
+      payload: new Uint8Array(),
+      signal,
+    });
+    abort.abort(new Error("enough"));
+    await assert.rejects(hanging, /enough/);
+    assert.deepEqual(await call(client, "echo", Uint8Array.of(1)), Uint8Array.of(1));
+  });
+});
+
+Deno.test("serveConnection survives any bytes", async () => {
+  await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), async (bytes) => {
+    const [server, conn] = pair();
+    const served = serveConnection(server, router);
+    // As data of a request, and as they are.
+    await conn.write(encodeFrame({ stream: 1, type: FRAME.request, data: bytes }));
+    await conn.write(bytes);
+    conn.close();
+    await served;
+  }));
+});
