@@ -4,7 +4,7 @@ import type { ExecRecord } from "./process/exec_record.ts";
 import { readExecRecords } from "./process/exec_record.ts";
 import type { Execs } from "./process/execs.ts";
 import type { InitProcess } from "./process/init_process.ts";
-import type { ProcessExit } from "./process/init_states.ts";
+import type { ProcessExit } from "./exit/process_exit.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import type { ProcessContext } from "./process/process_context.ts";
 

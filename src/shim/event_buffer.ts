@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { ShimEvent } from "../rpc/contract/shim.ts";
-import type { ProcessExit } from "./process/init_states.ts";
+import type { ProcessExit } from "./exit/process_exit.ts";
 
 /** An event before it has its number and time. */
 export type ShimEventDraft = Omit<ShimEvent, "seq" | "timestamp">;

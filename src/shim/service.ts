@@ -16,10 +16,10 @@ import { EventBuffer } from "./event_buffer.ts";
 import type { EventListener } from "./event_buffer.ts";
 import type { ExecRequest } from "./process/exec_process.ts";
 import { Execs } from "./process/execs.ts";
-import { InitExitHandler } from "./exit/init_exit.ts";
+import { InitExitHandler } from "./process/init_exit.ts";
 import { InitProcess } from "./process/init_process.ts";
-import type { InitAction } from "./process/init_states.ts";
-import { allows, wrongState } from "./process/init_states.ts";
+import type { InitRequest } from "./process/init_states.ts";
+import { accepts, wrongState } from "./process/init_states.ts";
 import { hasExited, nameOf, signalling, targetData, unlessReaped } from "./process/signal.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import { RwLock } from "./rwlock.ts";
@@ -141,7 +141,7 @@ export class ShimService {
   /** Starts the container's process. */
   async start(): Promise<{ pid: number }> {
     return await this.#lock.exclusive(() =>
-      this.#runAction("start", async () => {
+      this.#runRequest("start", async () => {
         using _exit = this.#initExit.barrier.block();
         const watched = await this.#init.start();
         this.#events.publish({ type: "start", pid: this.#init.pid });
@@ -154,10 +154,12 @@ export class ShimService {
   /** Freezes every process of the container. */
   async pause(): Promise<void> {
     await this.#lock.exclusive(() =>
-      this.#runAction("pause", async () => {
+      this.#runRequest("pause", async () => {
         await this.#init.pause();
         // Both at once: its exit may be told in the next moment.
-        if (this.#init.markFrozen()) this.#events.publish({ type: "paused", pid: this.#init.pid });
+        if (this.#init.setFrozen(true)) {
+          this.#events.publish({ type: "paused", pid: this.#init.pid });
+        }
       })
     );
   }
@@ -165,9 +167,11 @@ export class ShimService {
   /** Thaws the container. Shares the lock, for an exec may wait for just this. */
   async resume(): Promise<void> {
     await this.#lock.shared(() =>
-      this.#runAction("resume", async () => {
+      this.#runRequest("resume", async () => {
         await this.#init.resume();
-        if (this.#init.markThawed()) this.#events.publish({ type: "resumed", pid: this.#init.pid });
+        if (this.#init.setFrozen(false)) {
+          this.#events.publish({ type: "resumed", pid: this.#init.pid });
+        }
       })
     );
   }
@@ -179,7 +183,7 @@ export class ShimService {
     const exec = this.#execs.add(request.execId);
     try {
       return await this.#lock.shared(() =>
-        this.#runAction("exec", () => this.#execs.start(exec, request))
+        this.#runRequest("exec", () => this.#execs.start(exec, request))
       );
     } catch (error) {
       this.#execs.drop(exec);
@@ -190,12 +194,11 @@ export class ShimService {
   /** Deletes the stopped or created container, or forgets an exec that has exited. */
   async delete({ execId }: ProcessTarget): Promise<DeleteResult> {
     if (execId !== undefined) return await this.#execs.delete(execId);
-    const { name } = this.#init.state;
-    if (name !== "created" && name !== "deleted") this.#init.check("delete");
+    this.#init.check("delete");
     return await this.#lock.exclusive(async () => {
+      this.#init.check("delete");
       const { state } = this.#init;
       if (state.name === "created") this.#killInit(state.pid);
-      else if (state.name !== "deleted") this.#init.check("delete");
       const { exitStatus, exitedAt } = await this.#initExit.exit.wait();
       if (this.#init.state.name !== "deleted") {
         await this.#kills.end(hasExited(this.record.id));
@@ -313,7 +316,7 @@ export class ShimService {
   /** Changes the container's resource limits (OCI linux.resources). */
   async update(resources: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#lock.exclusive(() =>
-      this.#runAction("update", async () => {
+      this.#runRequest("update", async () => {
         await this.#cgroup.suppressFreezeEvents(() =>
           this.#context.runc.update(this.record.id, resources)
         );
@@ -326,7 +329,7 @@ export class ShimService {
     { path, exit }: { path: string; exit?: boolean | undefined },
   ): Promise<void> {
     await this.#lock.exclusive(() =>
-      this.#runAction("checkpoint", async () => {
+      this.#runRequest("checkpoint", async () => {
         using _exit = this.#initExit.barrier.block();
         const { id } = this.record;
         await this.#cgroup.suppressFreezeEvents(() =>
@@ -358,7 +361,7 @@ export class ShimService {
       this.#killInit(state.pid);
       await this.#initExit.exit.wait();
     }
-    if (allows(this.#init.state.name, "delete")) await this.delete({});
+    if (accepts(this.#init.state.name, "delete")) await this.delete({});
   }
 
   /** Lets go of everything held for the bundle. */
@@ -367,17 +370,17 @@ export class ShimService {
     await Promise.all([this.#init.release(), this.#execs.release()]);
   }
 
-  /** An action that failed because the container died meanwhile fails with that as its reason. */
-  async #runAction<T>(action: InitAction, work: () => Promise<T>): Promise<T> {
+  /** A request that failed because the container died meanwhile fails with that as its reason. */
+  async #runRequest<T>(request: InitRequest, work: () => Promise<T>): Promise<T> {
     this.#cgroup.syncFreezerState();
-    this.#init.check(action);
+    this.#init.check(request);
     try {
       return await work();
     } catch (error) {
       const { name } = this.#init.state;
       if (name !== "stopped" || error instanceof FailedPreconditionError) throw error;
       throw new FailedPreconditionError(
-        `cannot ${action} container ${this.record.id}: it has stopped meanwhile`,
+        `cannot ${request} container ${this.record.id}: it has stopped meanwhile`,
         { cause: error, data: { id: this.record.id, status: name } },
       );
     }

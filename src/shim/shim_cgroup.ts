@@ -32,10 +32,10 @@ export class ShimCgroup {
     const cgroup = this.#find();
     if (cgroup === undefined) return;
     const state = freezerState(cgroup);
-    if (state === "frozen" && this.#init.markFrozen()) {
+    if (state === "frozen" && this.#init.setFrozen(true)) {
       this.#events.publish({ type: "paused", pid });
     }
-    if (state === "thawed" && this.#init.markThawed()) {
+    if (state === "thawed" && this.#init.setFrozen(false)) {
       this.#events.publish({ type: "resumed", pid });
     }
   }

@@ -1,41 +1,4 @@
 // SPDX-License-Identifier: MIT
-import type { ProcessExit } from "../process/init_states.ts";
-
-/** The published exit of one process, and who waits for it. */
-export class ExitFuture {
-  #exit: ProcessExit | undefined;
-  readonly #waiters = new Set<(exit: ProcessExit) => void>();
-
-  /** The exit; undefined before it was published. */
-  get value(): ProcessExit | undefined {
-    return this.#exit;
-  }
-
-  /** Answers everybody who waits, and from now on at once. */
-  resolve(exit: ProcessExit): void {
-    this.#exit = exit;
-    for (const waiter of this.#waiters) waiter(exit);
-    this.#waiters.clear();
-  }
-
-  /** Answers when the exit is published; rejects with the signal's reason when that is aborted. */
-  wait(signal?: AbortSignal): Promise<ProcessExit> {
-    if (this.#exit !== undefined) return Promise.resolve(this.#exit);
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    const { promise, resolve, reject } = Promise.withResolvers<ProcessExit>();
-    const onAbort = () => {
-      this.#waiters.delete(waiter);
-      reject(signal?.reason);
-    };
-    const waiter = (exit: ProcessExit) => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve(exit);
-    };
-    this.#waiters.add(waiter);
-    signal?.addEventListener("abort", onAbort, { once: true });
-    return promise;
-  }
-}
 
 /**
  * Holds back the exit of init until everything is published that has to come before it: the exit of

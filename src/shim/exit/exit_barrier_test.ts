@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ExitBarrier, ExitFuture } from "./exit_barrier.ts";
-
-const EXIT = { exitStatus: 3, exitedAt: "2026-01-01T00:00:00.000Z" };
+import { ExitBarrier } from "./exit_barrier.ts";
 
 Deno.test("the exit of init passes when the last hold is released", () => {
   const gate = new ExitBarrier();
@@ -29,16 +27,4 @@ Deno.test("the exit of init passes at once without a hold, and when forced", () 
   held.pass(() => published = true);
   held.force();
   assert.ok(published);
-});
-
-Deno.test("everybody who waits for an exit is told, unless they gave up", async () => {
-  const exit = new ExitFuture();
-  const abort = new AbortController();
-  const waits = [exit.wait(), exit.wait(abort.signal), exit.wait(new AbortController().signal)];
-  abort.abort(new Error("gone"));
-  exit.resolve(EXIT);
-  const results = await Promise.allSettled(waits);
-  assert.deepEqual(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
-  assert.deepEqual(await exit.wait(), EXIT);
-  assert.deepEqual(exit.value, EXIT);
 });

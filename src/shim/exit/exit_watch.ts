@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { SIGKILL } from "../../linux/process/signals.ts";
-import type { ProcessExit } from "../process/init_states.ts";
-import type { ProcessHandle } from "../process/signal.ts";
+import type { Exit } from "../../linux/process/reaper.ts";
+import type { ProcessExit } from "./process_exit.ts";
+import { unseenExit } from "./process_exit.ts";
 
-/** The exit of a process that nobody saw end; the status is a guess. */
-export function unseenExit(): ProcessExit {
-  return {
-    exitStatus: 128 + SIGKILL,
-    exitedAt: new Date().toISOString(),
-    exitStatusUnknown: true,
-  };
-}
-
-/** Calls `then` once when the process has exited; if that was not seen, with a guess. */
+/** Calls `then` once when the process has exited; if nobody saw that, with {@linkcode unseenExit}. */
 export function onExit(
-  { exited }: ProcessHandle,
+  { exited }: { readonly exited: Promise<Exit> },
   log: (message: string) => void,
   then: (exit: ProcessExit) => void,
 ): void {

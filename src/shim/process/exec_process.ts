@@ -6,13 +6,14 @@ import { mergeProcess } from "../../oci/spec/process_spec.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
 import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
 import type { ExecRecord } from "./exec_record.ts";
-import { ExitFuture } from "../exit/exit_barrier.ts";
-import type { ProcessExit } from "./init_states.ts";
+import { ExitFuture } from "../exit/exit_future.ts";
+import type { ProcessExit } from "../exit/process_exit.ts";
 import { openIo } from "../stdio/open.ts";
 import { killUnlessExited } from "./signal.ts";
 import type { ProcessHandle } from "./signal.ts";
-import type { ExecAction, ExecState } from "./exec_states.ts";
-import { nextExecState } from "./exec_states.ts";
+import type { ExecEvent, ExecState } from "./exec_states.ts";
+import { cannotDeleteExec, EXEC_LIFECYCLE } from "./exec_states.ts";
+import { StateMachine } from "./state_machine.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { readPidFile } from "../../oci/pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
@@ -33,23 +34,26 @@ export class ExecProcess {
   /** How it ended, once that was published. */
   readonly exit = new ExitFuture();
   readonly #context: ProcessContext;
-  #state: ExecState = { name: "creating" };
+  readonly #machine: StateMachine<ExecState, ExecEvent>;
   #io: Stdio | undefined;
   #adopted: AdoptedProcess | undefined;
 
   constructor(context: ProcessContext, execId: string) {
     this.#context = context;
     this.execId = execId;
+    const { record, log } = context;
+    const subject = `exec ${execId} of container ${record.id}`;
+    this.#machine = new StateMachine(EXEC_LIFECYCLE, subject, log);
   }
 
   /** The current state. */
   get state(): ExecState {
-    return this.#state;
+    return this.#machine.state;
   }
 
   /** Its pid; 0 before it has one. */
   get pid(): number {
-    return "pid" in this.#state ? this.#state.pid : 0;
+    return "pid" in this.state ? this.state.pid : 0;
   }
 
   /** Its input and output, until it is deleted. */
@@ -71,7 +75,7 @@ export class ExecProcess {
       this.#io = openIo(request.stdio, paths.dir, `${this.execId}.pty`, this.#context.poller);
       return await this.#run(this.#io, processFile, pidFile);
     } catch (error) {
-      this.#to("start-failed");
+      this.#machine.transition({ type: "start-failed" });
       await this.#io?.close();
       this.#io = undefined;
       throw error;
@@ -107,7 +111,7 @@ export class ExecProcess {
       await killUnlessExited(pid, { exited });
       throw error;
     }
-    this.#to("started", pid);
+    this.#machine.transition({ type: "started", pid });
     return { exited };
   }
 
@@ -115,7 +119,7 @@ export class ExecProcess {
   adopt({ pid, stdio }: ExecRecord, process: AdoptedProcess | undefined): void {
     this.#io = new AdoptedStdio(stdio, process !== undefined);
     this.#adopted = process;
-    this.#to("started", pid);
+    this.#machine.transition({ type: "started", pid });
   }
 
   /**
@@ -131,9 +135,7 @@ export class ExecProcess {
 
   /** It has ended. */
   exited(exit: ProcessExit): void {
-    const pid = this.pid;
-    this.#check("exit");
-    this.#state = { name: "stopped", pid, exit };
+    this.#machine.transition({ type: "exited", exit });
     try {
       this.#io?.exited();
     } catch (error) {
@@ -142,10 +144,19 @@ export class ExecProcess {
     }
   }
 
-  /** Forgets it. */
-  async delete(): Promise<void> {
-    this.#to("delete");
+  /**
+   * Deletes the stopped exec and returns how it ended.
+   *
+   * @throws {FailedPreconditionError} if it has not stopped.
+   */
+  async delete(): Promise<ProcessExit & { readonly pid: number }> {
+    const { state } = this;
+    if (state.name !== "stopped") {
+      throw cannotDeleteExec(this.#context.record.id, this.execId, state.name);
+    }
+    this.#machine.transition({ type: "deleted" });
     await this.release();
+    return { pid: state.pid, ...state.exit };
   }
 
   /** Lets go of its stdio. */
@@ -154,14 +165,5 @@ export class ExecProcess {
     this.#io = undefined;
     this.#adopted?.[Symbol.dispose]();
     await io?.close();
-  }
-
-  #check(action: ExecAction): void {
-    nextExecState(this.#context.record.id, this.execId, this.#state.name, action);
-  }
-
-  #to(action: ExecAction, pid = 0): void {
-    this.#check(action);
-    this.#state = action === "started" ? { name: "running", pid } : { name: "deleted" };
   }
 }

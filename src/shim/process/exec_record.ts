@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import type { ProcessExit } from "./init_states.ts";
+import type { ProcessExit } from "../exit/process_exit.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 
 /** What a shim that takes over has to know of an exec; one file for each while it is there. */

@@ -1,47 +1,59 @@
 // SPDX-License-Identifier: MIT
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import type { ProcessExit } from "./init_states.ts";
+import type { ProcessExit } from "../exit/process_exit.ts";
+import type { Lifecycle } from "./state_machine.ts";
+import { known } from "./state_machine.ts";
 
-/** What an exec process is: as a container, without paused. */
+/** State of an exec process: the container's states without `paused`. */
 export type ExecState =
   | { readonly name: "creating" }
   | { readonly name: "running"; readonly pid: number }
   | { readonly name: "stopped"; readonly pid: number; readonly exit: ProcessExit }
   | { readonly name: "deleted" };
 
-/** Name of an {@linkcode ExecState}. */
-export type ExecStateName = ExecState["name"];
+/** Something that happened to an exec process and changes its state. */
+export type ExecEvent =
+  | { readonly type: "started"; readonly pid: number }
+  | { readonly type: "start-failed" }
+  | { readonly type: "exited"; readonly exit: ProcessExit }
+  | { readonly type: "deleted" };
 
-/** What can be asked of an exec process, or happen to it. */
-export type ExecAction = "started" | "start-failed" | "exit" | "delete";
-
-/** The one table: which action is allowed where, and where it leads. */
-const TRANSITIONS: Readonly<
-  Record<ExecStateName, Readonly<Partial<Record<ExecAction, ExecStateName>>>>
-> = {
-  creating: { started: "running", "start-failed": "deleted" },
-  running: { exit: "stopped" },
-  stopped: { delete: "deleted" },
-  deleted: {},
+/** The life of an exec process. */
+export const EXEC_LIFECYCLE: Lifecycle<ExecState, ExecEvent> = {
+  initial: { name: "creating" },
+  table: {
+    creating: { started: "running", "start-failed": "deleted" },
+    running: { exited: "stopped" },
+    stopped: { deleted: "deleted" },
+    deleted: {},
+  },
+  enter,
 };
 
-/**
- * Answers the state that `action` leads to.
- *
- * @throws {FailedPreconditionError} naming the exec, the action and the current state.
- */
-export function nextExecState(
-  id: string,
-  execId: string,
-  state: ExecStateName,
-  action: ExecAction,
-): ExecStateName {
-  const next = TRANSITIONS[state][action];
-  if (next === undefined) {
-    throw new FailedPreconditionError(
-      `cannot ${action} exec ${execId} of container ${id}: it is ${state}`,
-      { data: { id, execId, status: state } },
-    );
+/** What states and events can know. */
+interface Facts {
+  readonly type: string;
+  readonly pid?: number;
+  readonly exit?: ProcessExit;
+}
+
+function enter(name: ExecState["name"], previous: ExecState, event: ExecEvent): ExecState {
+  const { pid, exit }: Facts = { ...previous, ...event };
+  switch (name) {
+    case "creating":
+    case "deleted":
+      return { name };
+    case "running":
+      return { name, pid: known(pid) };
+    case "stopped":
+      return { name, pid: known(pid), exit: known(exit) };
   }
-  return next;
+}
+
+/** Returns the error for a delete of an exec that has not stopped. */
+export function cannotDeleteExec(id: string, execId: string, state: ExecState["name"]): Error {
+  return new FailedPreconditionError(
+    `cannot delete exec ${execId} of container ${id}: it is ${state}`,
+    { data: { id, execId, status: state } },
+  );
 }

@@ -11,12 +11,13 @@ import type { ExecRecord } from "./exec_record.ts";
 import { removeExecRecord, writeExecRecord } from "./exec_record.ts";
 import type { ExitBarrier } from "../exit/exit_barrier.ts";
 import type { InitProcess } from "./init_process.ts";
-import type { ProcessExit } from "./init_states.ts";
+import type { ProcessExit } from "../exit/process_exit.ts";
 import { wrongState } from "./init_states.ts";
 import { killUnlessExited, unlessReaped } from "./signal.ts";
 import type { ProcessHandle } from "./signal.ts";
 import type { ProcessContext } from "./process_context.ts";
-import { onExit, unseenExit } from "../exit/exit_watch.ts";
+import { onExit } from "../exit/exit_watch.ts";
+import { unseenExit } from "../exit/process_exit.ts";
 
 /** What {@linkcode Execs} are made with. */
 export interface ExecsOptions {
@@ -181,15 +182,11 @@ export class Execs {
 
   /** Forgets one that has exited. */
   async delete(execId: string): Promise<DeleteResult> {
-    const exec = this.get(execId);
-    const { state } = exec;
-    await exec.delete();
+    const { pid, exitStatus, exitedAt } = await this.get(execId).delete();
     this.#execs.delete(execId);
     this.#records.delete(execId);
     removeExecRecord(this.#options.context.paths.dir, execId);
-    if (state.name !== "stopped") throw new Error("unreachable: only a stopped exec is deleted");
-    const { exitStatus, exitedAt } = state.exit;
-    return { pid: state.pid, exitStatus, exitedAt };
+    return { pid, exitStatus, exitedAt };
   }
 
   /** Kills every exec that runs. */

@@ -7,8 +7,10 @@ import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
 import { recoverInit } from "./recover_init.ts";
 import { openIo } from "../stdio/open.ts";
 import type { ProcessHandle } from "./signal.ts";
-import type { InitAction, InitState, ProcessExit } from "./init_states.ts";
-import { nextState, wrongState } from "./init_states.ts";
+import type { ProcessExit } from "../exit/process_exit.ts";
+import type { InitEvent, InitRequest, InitState } from "./init_states.ts";
+import { accepts, INIT_LIFECYCLE, wrongState } from "./init_states.ts";
+import { StateMachine } from "./state_machine.ts";
 import { readPidFile } from "../../oci/pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
 import type { Stdio } from "../stdio/stdio.ts";
@@ -25,23 +27,25 @@ const MAX_PAUSE_ATTEMPTS = 10;
  */
 export class InitProcess {
   readonly #context: ProcessContext;
-  #state: InitState = { name: "none" };
+  readonly #machine: StateMachine<InitState, InitEvent>;
   #io: Stdio | undefined;
   #adopted: AdoptedProcess | undefined;
   readonly #ended = new AbortController();
 
   constructor(context: ProcessContext) {
     this.#context = context;
+    const { record, log } = context;
+    this.#machine = new StateMachine(INIT_LIFECYCLE, `container ${record.id}`, log);
   }
 
   /** The current state. */
   get state(): InitState {
-    return this.#state;
+    return this.#machine.state;
   }
 
   /** Init's pid; 0 where there is none yet. */
   get pid(): number {
-    return "pid" in this.#state ? this.#state.pid : 0;
+    return "pid" in this.state ? this.state.pid : 0;
   }
 
   /** Its input and output, until it is deleted. */
@@ -49,9 +53,10 @@ export class InitProcess {
     return this.#io;
   }
 
-  /** @throws {FailedPreconditionError} if `action` is not allowed in the current state. */
-  check(action: InitAction): void {
-    nextState(this.#context.record.id, this.#state.name, action);
+  /** @throws {FailedPreconditionError} if `request` is not accepted in the current state. */
+  check(request: InitRequest): void {
+    const { name } = this.state;
+    if (!accepts(name, request)) throw wrongState(this.#context.record.id, request, name);
   }
 
   /**
@@ -61,28 +66,33 @@ export class InitProcess {
   async create(): Promise<ProcessHandle | undefined> {
     const { record, paths } = this.#context;
     this.check("create");
-    this.#state = { name: "creating" };
+    this.#machine.transition({ type: "create" });
     // Init can die before its pid is known.
     using _kept = this.#context.reaper.bufferUnclaimedExits();
     try {
       await mountRootfs(record.id, paths.rootfs, record.rootfs);
       this.#io = openIo(record.stdio, paths.dir, "init.tty", this.#context.poller);
       if (record.checkpoint !== undefined) {
-        this.#state = { name: "created", pid: 0 };
+        this.#machine.transition({ type: "created", pid: 0 });
         return undefined;
       }
-      return await this.#make(this.#io);
+      const { pid, watched } = await this.#make(this.#io);
+      this.#machine.transition({ type: "created", pid });
+      return watched;
     } catch (error) {
       const undone = await rollbackCreate(this.#context, { own: true, cause: error, io: this.#io });
       this.#io = undefined;
-      this.#state = { name: "none" };
+      this.#machine.transition({ type: "create-failed" });
       if (!undone && error instanceof BerthError) error.data["undone"] = false;
       throw error;
     }
   }
 
   /** Has the runtime create init, or restore it from a checkpoint. */
-  async #make(io: Stdio, imagePath?: string): Promise<ProcessHandle> {
+  async #make(
+    io: Stdio,
+    imagePath?: string,
+  ): Promise<{ readonly pid: number; readonly watched: ProcessHandle }> {
     const { record, paths, runc, reaper } = this.#context;
     const request = {
       id: record.id,
@@ -96,8 +106,7 @@ export class InitProcess {
     else await runc.restore({ ...request, imagePath });
     const pid = readPidFile(record.id, paths.initPid);
     io.started();
-    this.#state = { name: "created", pid };
-    return { exited: reaper.watch(pid) };
+    return { pid, watched: { exited: reaper.watch(pid) } };
   }
 
   /**
@@ -113,20 +122,28 @@ export class InitProcess {
         return {};
       case "restorable":
         this.#io = openIo(record.stdio, paths.dir, "init.tty", poller);
-        this.#state = { name: "created", pid: 0 };
+        this.#replay({ type: "created", pid: 0 });
         return {};
       case "stopped":
         this.#io = new AdoptedStdio(record.stdio, false);
         // It is stopped once its end is told.
-        this.#state = { name: "created", pid: found.pid };
+        this.#replay({ type: "created", pid: found.pid });
         return { exit: found.exit };
       case "created":
       case "running":
       case "paused":
         this.#io = new AdoptedStdio(record.stdio, true);
-        this.#state = { name: found.name, pid: found.pid };
+        this.#replay({ type: "created", pid: found.pid });
+        if (found.name !== "created") this.#machine.transition({ type: "started" });
+        if (found.name === "paused") this.#machine.transition({ type: "paused" });
         return { watched: this.#watchAdopted(found.pid, found.process) };
     }
+  }
+
+  /** Takes note of what a shim that has died has done. */
+  #replay(created: InitEvent & { readonly type: "created" }): void {
+    this.#machine.transition({ type: "create" });
+    this.#machine.transition(created);
   }
 
   async #undoAdopted(): Promise<void> {
@@ -168,14 +185,10 @@ export class InitProcess {
     let watched: ProcessHandle | undefined;
     if (record.checkpoint !== undefined) watched = await this.#restore(record.checkpoint);
     else if (!await this.#startDirectly()) await runc.start(record.id);
-    const startedAt = new Date().toISOString();
-    const state = this.#state;
+    const now = new Date().toISOString();
     // It can have ended while the runtime was still on its way back.
-    if (state.name === "created") this.#state = { name: "running", pid: state.pid, startedAt };
-    else if (state.name === "stopped") {
-      const { exitedAt } = state.exit;
-      this.#state = { ...state, startedAt: exitedAt < startedAt ? exitedAt : startedAt };
-    }
+    const { exitedAt = now } = "exit" in this.state ? this.state.exit : {};
+    this.#machine.transition({ type: "started", startedAt: exitedAt < now ? exitedAt : now });
     return watched;
   }
 
@@ -189,12 +202,14 @@ export class InitProcess {
 
   async #restore(imagePath: string): Promise<ProcessHandle> {
     const io = this.#io;
-    if (io === undefined) throw wrongState(this.#context.record.id, "restore", this.#state.name);
+    if (io === undefined) throw wrongState(this.#context.record.id, "restore", this.state.name);
     using _kept = this.#context.reaper.bufferUnclaimedExits();
-    return await this.#make(io, imagePath);
+    const { pid, watched } = await this.#make(io, imagePath);
+    this.#machine.transition({ type: "restored", pid });
+    return watched;
   }
 
-  /** Has every process of the container frozen, of which the caller takes note: {@linkcode markFrozen}. */
+  /** Freezes every process of the container; the caller records that with {@linkcode setFrozen}. */
   async pause(): Promise<void> {
     this.check("pause");
     for (let attempt = 1; !await this.#freeze(attempt); attempt++);
@@ -213,37 +228,26 @@ export class InitProcess {
     }
   }
 
-  /** Has it thawed, of which the caller takes note: {@linkcode markThawed}. */
+  /** Thaws the container; the caller records that with {@linkcode setFrozen}. */
   async resume(): Promise<void> {
     this.check("resume");
     await this.#context.runc.resume(this.#context.record.id);
   }
 
-  /** It was found frozen. Answers whether that is news, as it is not once it has ended. */
-  markFrozen(): boolean {
-    if (this.#state.name !== "running") return false;
-    this.#state = { ...this.#state, name: "paused" };
-    return true;
-  }
-
-  /** It was found not to be frozen. Answers whether that is news. */
-  markThawed(): boolean {
-    if (this.#state.name !== "paused") return false;
-    this.#state = { ...this.#state, name: "running" };
+  /**
+   * Records whether the container is frozen. Returns whether that has changed its state, as it has
+   * not where it was known, or once the container has stopped.
+   */
+  setFrozen(frozen: boolean): boolean {
+    if (this.state.name !== (frozen ? "running" : "paused")) return false;
+    this.#machine.transition({ type: frozen ? "paused" : "resumed" });
     return true;
   }
 
   /** Init has ended. */
   exited(exit: ProcessExit): void {
-    this.check("exit");
+    this.#machine.transition({ type: "exited", exit });
     this.#ended.abort();
-    const startedAt = "startedAt" in this.#state ? this.#state.startedAt : undefined;
-    this.#state = {
-      name: "stopped",
-      pid: this.pid,
-      exit,
-      ...(startedAt === undefined ? {} : { startedAt }),
-    };
     try {
       this.#io?.exited();
     } catch (error) {
@@ -252,16 +256,18 @@ export class InitProcess {
     }
   }
 
-  /** Removes the container from the OCI runtime and unmounts its rootfs. Can be done again. */
+  /**
+   * Removes the stopped container from the OCI runtime and unmounts its rootfs. One that failed can
+   * be repeated.
+   */
   async delete(): Promise<void> {
-    this.check("delete");
     const { record, paths, runc } = this.#context;
     // With force it is no error that the runtime does not know it (any more).
     await runc.delete(record.id, { force: true });
     await unmountRootfs(record.id, paths.rootfs, record.rootfs);
     await this.#io?.close();
     this.#io = undefined;
-    if (this.#state.name === "stopped") this.#state = { ...this.#state, name: "deleted" };
+    this.#machine.transition({ type: "deleted" });
   }
 
   /** Lets go of its stdio without touching the container. */

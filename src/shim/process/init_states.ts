@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-
-/** How a process ended. */
-export interface ProcessExit {
-  /** Exit code, or 128 + signal. */
-  readonly exitStatus: number;
-  /** RFC 3339, UTC, milliseconds. */
-  readonly exitedAt: string;
-  /** Nobody saw how it ended; `exitStatus` is a guess. */
-  readonly exitStatusUnknown?: boolean;
-}
+import type { ProcessExit } from "../exit/process_exit.ts";
+import type { Lifecycle } from "./state_machine.ts";
+import { known } from "./state_machine.ts";
 
 /**
- * What a container, or rather its init process, is. A pid of 0 in `created` stands for a container
- * that a restore will bring to life.
+ * State of a container, which is that of its init process. A pid of 0 in `created` stands for a
+ * container that a restore will bring to life.
  */
 export type InitState =
   | { readonly name: "none" }
@@ -37,40 +30,84 @@ export type InitState =
 /** Name of an {@linkcode InitState}. */
 export type InitStateName = InitState["name"];
 
-/** What can be asked of a container, or happen to it. */
-export type InitAction =
+/** Something that happened to a container and changes its state. */
+export type InitEvent =
+  | { readonly type: "create" }
+  | { readonly type: "created"; readonly pid: number }
+  | { readonly type: "create-failed" }
+  /** A restore has made init. */
+  | { readonly type: "restored"; readonly pid: number }
+  /** `startedAt` is missing where another shim has started it. */
+  | { readonly type: "started"; readonly startedAt?: string }
+  | { readonly type: "paused" }
+  | { readonly type: "resumed" }
+  | { readonly type: "exited"; readonly exit: ProcessExit }
+  | { readonly type: "deleted" };
+
+/** Something that a caller can ask of a container. */
+export type InitRequest =
   | "create"
-  | "created"
-  | "create-failed"
   | "start"
   | "pause"
   | "resume"
   | "exec"
   | "update"
   | "checkpoint"
-  | "exit"
   | "delete";
 
-/** The one table: which action is allowed where, and where it leads. */
-const TRANSITIONS: Readonly<
-  Record<InitStateName, Readonly<Partial<Record<InitAction, InitStateName>>>>
-> = {
-  none: { create: "creating" },
-  creating: { created: "created", "create-failed": "none" },
-  // `stopped` is also reached from `created` by `start`: the process can end before the OCI runtime
-  // has said that it runs.
-  created: { start: "running", update: "created", exit: "stopped" },
-  running: {
-    pause: "paused",
-    exec: "running",
-    update: "running",
-    checkpoint: "running",
-    exit: "stopped",
-  },
-  paused: { resume: "running", update: "paused", checkpoint: "paused", exit: "stopped" },
-  stopped: { delete: "deleted" },
-  deleted: {},
+/** What callers can ask in each state. */
+const ACCEPTED: Readonly<Record<InitStateName, readonly InitRequest[]>> = {
+  none: ["create"],
+  creating: [],
+  created: ["start", "update", "delete"],
+  running: ["pause", "exec", "update", "checkpoint"],
+  paused: ["resume", "update", "checkpoint"],
+  stopped: ["delete"],
+  // A delete whose answer was lost is asked for again.
+  deleted: ["delete"],
 };
+
+/** The life of a container's init. */
+export const INIT_LIFECYCLE: Lifecycle<InitState, InitEvent> = {
+  initial: { name: "none" },
+  table: {
+    none: { create: "creating" },
+    creating: { created: "created", "create-failed": "none" },
+    created: { restored: "created", started: "running", exited: "stopped" },
+    running: { paused: "paused", exited: "stopped" },
+    paused: { resumed: "running", exited: "stopped" },
+    // The process can end before the OCI runtime has said that it runs.
+    stopped: { started: "stopped", deleted: "deleted" },
+    deleted: {},
+  },
+  enter,
+};
+
+/** What states and events can know. */
+interface Facts {
+  readonly type: string;
+  readonly pid?: number;
+  readonly startedAt?: string;
+  readonly exit?: ProcessExit;
+}
+
+function enter(name: InitStateName, previous: InitState, event: InitEvent): InitState {
+  const { pid, startedAt, exit }: Facts = { ...previous, ...event };
+  const started = startedAt === undefined ? {} : { startedAt };
+  switch (name) {
+    case "none":
+    case "creating":
+      return { name };
+    case "created":
+      return { name, pid: known(pid) };
+    case "running":
+    case "paused":
+      return { name, pid: known(pid), ...started };
+    case "stopped":
+    case "deleted":
+      return { name, pid: known(pid), ...started, exit: known(exit) };
+  }
+}
 
 /** How a state reads in a message. */
 const WORDS: Readonly<Record<InitStateName, string>> = {
@@ -83,31 +120,15 @@ const WORDS: Readonly<Record<InitStateName, string>> = {
   deleted: "deleted",
 };
 
-/** Whether `action` is allowed in `state`. */
-export function allows(state: InitStateName, action: InitAction): boolean {
-  return TRANSITIONS[state][action] !== undefined;
+/** Returns whether a container in `state` accepts `request`. */
+export function accepts(state: InitStateName, request: InitRequest): boolean {
+  return ACCEPTED[state].includes(request);
 }
 
-/** How `state` reads in a message. */
-export function describeState(state: InitStateName): string {
-  return WORDS[state];
-}
-
-/**
- * Answers the state that `action` leads to.
- *
- * @throws {FailedPreconditionError} naming the container, the action and the current state.
- */
-export function nextState(id: string, state: InitStateName, action: InitAction): InitStateName {
-  const next = TRANSITIONS[state][action];
-  if (next === undefined) throw wrongState(id, action, state);
-  return next;
-}
-
-/** The error that says that `what` cannot be done in the current state. */
+/** Returns the error for something that cannot be done in the current state. */
 export function wrongState(id: string, what: string, state: InitStateName): Error {
   return new FailedPreconditionError(
-    `cannot ${what} container ${id}: it is ${describeState(state)}`,
+    `cannot ${what} container ${id}: it is ${WORDS[state]}`,
     { data: { id, status: state } },
   );
 }

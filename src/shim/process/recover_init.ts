@@ -4,11 +4,11 @@ import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
 import { AdoptedProcess } from "./adopted_process.ts";
 import { readExitRecord } from "../../oci/exit_record.ts";
-import type { ProcessExit } from "./init_states.ts";
+import type { ProcessExit } from "../exit/process_exit.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { tryReadPidFile } from "../../oci/pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
-import { unseenExit } from "../exit/exit_watch.ts";
+import { unseenExit } from "../exit/process_exit.ts";
 
 /** How long apart, in milliseconds, init is looked at that is about to execute its program. */
 const PASSED_WITHIN = [1, 5, 20, 50, 100, 200, 400, 800];

@@ -2,11 +2,12 @@
 import { after } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import type { EventBuffer } from "../event_buffer.ts";
-import { ExitBarrier, ExitFuture } from "./exit_barrier.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
-import type { InitProcess } from "../process/init_process.ts";
-import type { ProcessExit } from "../process/init_states.ts";
-import type { ProcessContext } from "../process/process_context.ts";
+import { ExitBarrier } from "../exit/exit_barrier.ts";
+import { ExitFuture } from "../exit/exit_future.ts";
+import type { ProcessExit } from "../exit/process_exit.ts";
+import type { InitProcess } from "./init_process.ts";
+import type { ProcessContext } from "./process_context.ts";
 
 /** How long init's exit waits for execs that were killed because of it, in milliseconds. */
 const STRAGGLER_BOUND = 2000;

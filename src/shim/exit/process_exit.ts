@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+import { SIGKILL } from "../../linux/process/signals.ts";
+
+/** How a process ended. */
+export interface ProcessExit {
+  /** Exit code, or 128 + signal. */
+  readonly exitStatus: number;
+  /** RFC 3339, UTC, milliseconds. */
+  readonly exitedAt: string;
+  /** Nobody saw how it ended; `exitStatus` is a guess. */
+  readonly exitStatusUnknown?: boolean;
+}
+
+/** Returns the exit of a process whose end nobody saw; its status is a guess. */
+export function unseenExit(): ProcessExit {
+  return {
+    exitStatus: 128 + SIGKILL,
+    exitedAt: new Date().toISOString(),
+    exitStatusUnknown: true,
+  };
+}
