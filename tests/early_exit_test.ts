@@ -58,6 +58,20 @@ Deno.test("50 processes that exit at once each have one exit, after their start"
   }
 });
 
+Deno.test("container.start: an exit is published after its start, however long the runtime takes", async () => {
+  const { daemon, wrapper } = await prepare();
+  await using _daemon = daemon;
+  using events = await EventCollector.subscribe(daemon.socket);
+  // Longer than execs are waited for that outlive their init.
+  wrapper.delay("start", 3000, { after: true });
+  assert.equal(await daemon.life("slow", ["sh", "-c", "exit 4"]), 4);
+  await events.wait({ type: "delete" });
+  assert.deepEqual(typesOf(events, "slow"), ["create", "start", "exit", "delete"]);
+  const [start] = events.matching({ type: "start" });
+  const [exit] = events.matching({ type: "exit" });
+  assert.ok(start && exit?.exitedAt && start.timestamp <= exit.exitedAt);
+});
+
 Deno.test("init killed while the runtime's create has not returned: an error or one exit", async () => {
   const { daemon, wrapper } = await prepare();
   await using _daemon = daemon;

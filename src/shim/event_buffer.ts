@@ -2,8 +2,10 @@
 import type { ShimEvent } from "../rpc/contract/shim.ts";
 import type { ProcessExit } from "./exit/process_exit.ts";
 
-/** An event before it has its number and time. */
-export type ShimEventDraft = Omit<ShimEvent, "seq" | "timestamp">;
+/** An event before it has its number. Its time is that of its publication where it has none. */
+export type ShimEventDraft = Omit<ShimEvent, "seq" | "timestamp"> & {
+  readonly timestamp?: string | undefined;
+};
 
 /** One call of the OCI runtime that has ended. */
 export interface RuntimeCall {
@@ -72,7 +74,7 @@ export class EventBuffer {
    *   daemon has that, it is not published again. Only while held back.
    */
   publish(draft: ShimEventDraft, was?: number): void {
-    const event = { timestamp: new Date().toISOString(), ...draft };
+    const event = { ...draft, timestamp: draft.timestamp ?? new Date().toISOString() };
     if (this.#held !== undefined) this.#held.push({ event, was });
     else this.#add(event);
   }

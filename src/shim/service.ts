@@ -142,9 +142,10 @@ export class ShimService {
   async start(): Promise<{ pid: number }> {
     return await this.#lock.exclusive(() =>
       this.#runRequest("start", async () => {
-        using _exit = this.#initExit.barrier.block();
+        using _exit = this.#initExit.barrier.block("event");
         const watched = await this.#init.start();
-        this.#events.publish({ type: "start", pid: this.#init.pid });
+        const { pid, startedAt } = this.#init;
+        this.#events.publish({ type: "start", pid, timestamp: startedAt });
         if (watched !== undefined) this.#watchInit(watched);
         return { pid: this.#init.pid };
       })
@@ -330,7 +331,7 @@ export class ShimService {
   ): Promise<void> {
     await this.#lock.exclusive(() =>
       this.#runRequest("checkpoint", async () => {
-        using _exit = this.#initExit.barrier.block();
+        using _exit = this.#initExit.barrier.block("event");
         const { id } = this.record;
         await this.#cgroup.suppressFreezeEvents(() =>
           this.#context.runc.checkpoint({ id, imagePath: path, leaveRunning: !exit })

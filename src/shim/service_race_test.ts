@@ -118,6 +118,23 @@ Deno.test("an exit that overtakes its start is recorded at once and published af
   assert.ok(service.state().startedAt);
 });
 
+Deno.test("ShimService.start: no process ends before it was started, by its times too", async () => {
+  await using area = new TestArea();
+  for (const directStart of [false, true]) {
+    for (let count = 0; count < 15; count++) {
+      const test = area.service({ args: ["/bin/true"], record: { directStart } });
+      await test.service.create();
+      await test.service.start();
+      const { exitedAt } = await test.service.wait({});
+      const { startedAt = "never" } = test.service.state();
+      assert.ok(startedAt <= exitedAt, `started at ${startedAt}, exited at ${exitedAt}`);
+      assert.deepEqual(test.story, ["create", "start", "exit"]);
+      assert.equal(test.events[1]?.timestamp, startedAt);
+      await test.service.delete({});
+    }
+  }
+});
+
 Deno.test("a container killed before its start has no start, but an exit", async () => {
   await using area = new TestArea();
   const slow = gate(area, "go");

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: MIT
 
+/** What holds the exit of init back. */
+export type BlockReason =
+  /** A start or a checkpoint, whose event comes before the exit however long the runtime takes. */
+  | "event"
+  /** An exec, which is killed once init has ended and is not waited for without end. */
+  | "exec";
+
 /**
- * Holds back the exit of init until everything is published that has to come before it: the exit of
- * each exec, and the start that it overtook.
+ * Holds back the exit event of init until everything is published that has to come before it: the
+ * exit of each exec, and the start that init's exit overtook.
  */
 export class ExitBarrier {
-  #holds = 0;
+  readonly #blocks: Record<BlockReason, number> = { event: 0, exec: 0 };
   #publish: (() => void) | undefined;
+  #waitsForExecs = true;
   #passed = false;
 
   /** Whether the exit of init has been published: nothing may come after it. */
@@ -15,30 +23,38 @@ export class ExitBarrier {
   }
 
   /** Holds the exit back until the result is disposed. */
-  block(): Disposable {
-    this.#holds++;
+  block(reason: BlockReason): Disposable {
+    this.#blocks[reason]++;
     let held = true;
     return {
       [Symbol.dispose]: () => {
         if (!held) return;
         held = false;
-        this.#holds--;
-        if (this.#holds === 0) this.force();
+        this.#blocks[reason]--;
+        this.#publishIfFree();
       },
     };
   }
 
-  /** Publishes the exit as soon as nothing holds it back. Answers whether that was at once. */
+  /** Publishes the exit as soon as nothing holds it back. Returns whether that was at once. */
   pass(publish: () => void): boolean {
     this.#publish = publish;
-    if (this.#holds === 0) this.force();
+    this.#publishIfFree();
     return this.#passed;
   }
 
-  /** Publishes the exit, if there is one, whatever holds it back. */
-  force(): void {
+  /** Lets the exit pass the execs that still hold it back. Returns whether there are any. */
+  abandonExecs(): boolean {
+    const some = this.#blocks.exec > 0;
+    this.#waitsForExecs = false;
+    this.#publishIfFree();
+    return some;
+  }
+
+  #publishIfFree(): void {
     const publish = this.#publish;
-    if (publish === undefined) return;
+    if (publish === undefined || this.#blocks.event > 0) return;
+    if (this.#waitsForExecs && this.#blocks.exec > 0) return;
     this.#publish = undefined;
     this.#passed = true;
     publish();

@@ -2,29 +2,35 @@
 import assert from "node:assert/strict";
 import { ExitBarrier } from "./exit_barrier.ts";
 
-Deno.test("the exit of init passes when the last hold is released", () => {
-  const gate = new ExitBarrier();
-  const first = gate.block();
-  const second = gate.block();
+Deno.test("ExitBarrier: the exit of init passes when the last block is disposed", () => {
+  const barrier = new ExitBarrier();
+  const first = barrier.block("exec");
+  const second = barrier.block("event");
   let published = 0;
-  assert.equal(gate.pass(() => published++), false);
+  assert.equal(barrier.pass(() => published++), false);
   first[Symbol.dispose]();
   first[Symbol.dispose]();
-  assert.equal(published, 0, "a hold counts once however often it is released");
+  assert.equal(published, 0, "a block counts once however often it is disposed");
   second[Symbol.dispose]();
   assert.equal(published, 1);
-  assert.ok(gate.passed);
-  gate.force();
+  assert.ok(barrier.passed);
+  barrier.abandonExecs();
   assert.equal(published, 1);
 });
 
-Deno.test("the exit of init passes at once without a hold, and when forced", () => {
-  const free = new ExitBarrier();
-  assert.equal(free.pass(() => {}), true);
-  const held = new ExitBarrier();
-  using _hold = held.block();
+Deno.test("ExitBarrier: without a block the exit of init passes at once", () => {
+  const barrier = new ExitBarrier();
+  assert.equal(barrier.pass(() => {}), true);
+});
+
+Deno.test("ExitBarrier: an exec can be abandoned, an event that has to come first cannot", () => {
+  const barrier = new ExitBarrier();
+  using _exec = barrier.block("exec");
+  const start = barrier.block("event");
   let published = false;
-  held.pass(() => published = true);
-  held.force();
+  barrier.pass(() => published = true);
+  barrier.abandonExecs();
+  assert.ok(!published);
+  start[Symbol.dispose]();
   assert.ok(published);
 });

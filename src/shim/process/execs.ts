@@ -101,7 +101,7 @@ export class Execs {
     const { init, events, context } = this.#options;
     const gate = this.#options.gate();
     init.check("exec");
-    const hold = gate.block();
+    const hold = gate.block("exec");
     let watched: ProcessHandle;
     try {
       watched = await exec.start(request);
@@ -151,7 +151,7 @@ export class Execs {
       exec.exit.resolve(record.exit);
       return;
     }
-    const hold = this.#options.gate().block();
+    const hold = this.#options.gate().block("exec");
     const ended = (exit: ProcessExit) => this.#ended(exec, exit, hold);
     if (process !== undefined) onExit(process, context.log, ended);
     else queueMicrotask(() => ended(unseenExit()));

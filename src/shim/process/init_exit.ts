@@ -37,10 +37,11 @@ export class InitExitHandler {
   }
 
   /** Init has ended. */
-  handle(exit: ProcessExit): void {
+  handle(ended: ProcessExit): void {
     const { context, init, events, onBundleGone } = this.#options;
     const { paths, log, record } = context;
     const { pid } = init;
+    const exit = { ...ended, exitedAt: notBefore(init.startedAt, ended.exitedAt) };
     let recorded = true;
     try {
       recorded = writeExitRecord(paths.exitRecord, {
@@ -71,8 +72,9 @@ export class InitExitHandler {
     // Not at once: the exit of an exec may have been reaped together with init's and be told next.
     yieldToEventLoop().then(killExecs);
     this.#stragglers = after(STRAGGLER_BOUND, () => {
-      context.log(`execs of ${context.record.id} outlive its init`);
-      this.barrier.force();
+      if (this.barrier.abandonExecs()) {
+        context.log(`execs of ${context.record.id} outlive its init`);
+      }
     });
   }
 
@@ -80,4 +82,9 @@ export class InitExitHandler {
   release(): void {
     this.#stragglers?.[Symbol.dispose]();
   }
+}
+
+/** Returns the later time: the machine's clock may have been set back since the start. */
+function notBefore(startedAt: string | undefined, exitedAt: string): string {
+  return startedAt !== undefined && startedAt > exitedAt ? startedAt : exitedAt;
 }

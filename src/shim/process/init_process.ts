@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { kill } from "../../linux/process/process.ts";
 import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
 import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
@@ -46,6 +47,11 @@ export class InitProcess {
   /** Init's pid; 0 where there is none yet. */
   get pid(): number {
     return "pid" in this.state ? this.state.pid : 0;
+  }
+
+  /** When the process was started, RFC 3339; undefined if it was not, or by another shim. */
+  get startedAt(): string | undefined {
+    return "startedAt" in this.state ? this.state.startedAt : undefined;
   }
 
   /** Its input and output, until it is deleted. */
@@ -185,8 +191,10 @@ export class InitProcess {
     let watched: ProcessHandle | undefined;
     if (record.checkpoint !== undefined) watched = await this.#restore(record.checkpoint);
     else if (!await this.#startDirectly()) await runc.start(record.id);
+    // It can have ended while the runtime was still on its way back. An exit that has been reaped is
+    // handled in microtasks, after which the next turn comes.
+    await yieldToEventLoop();
     const now = new Date().toISOString();
-    // It can have ended while the runtime was still on its way back.
     const { exitedAt = now } = "exit" in this.state ? this.state.exit : {};
     this.#machine.transition({ type: "started", startedAt: exitedAt < now ? exitedAt : now });
     return watched;
