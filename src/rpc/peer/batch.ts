@@ -12,16 +12,21 @@ export const MAX_BATCH = 16_384;
  */
 export class Batch {
   readonly #send: (text: string) => void;
+  readonly #onHeld: (delta: number) => void;
   #texts: string[] = [];
   #size = 2;
   #open = 1;
 
-  /** `send` gets the text of the array, at most once. */
-  constructor(send: (text: string) => void) {
+  /**
+   * `send` gets the text of the array, at most once. `onHeld` is given how many bytes more, or fewer,
+   * wait for that.
+   */
+  constructor(send: (text: string) => void, onHeld: (delta: number) => void) {
     this.#send = send;
+    this.#onHeld = onHeld;
   }
 
-  /** Adds what one message of the batch gets; undefined or null for nothing. */
+  /** Adds the response to one message of the batch; undefined or null where there is none. */
   add(reply: JSONRPCResponse | PromiseLike<JSONRPCResponse | null> | undefined): void {
     if (reply === undefined) return;
     if (!("then" in reply)) return this.#keep(reply);
@@ -32,11 +37,13 @@ export class Batch {
     });
   }
 
-  /** To be called once, after the last message has been added. */
+  /** Must be called once, after the last message has been added. */
   seal(): void {
     if (--this.#open > 0 || this.#texts.length === 0) return;
-    this.#send(`[${this.#texts.join(",")}]`);
+    const text = `[${this.#texts.join(",")}]`;
     this.#texts = [];
+    this.#onHeld(2 - this.#size);
+    this.#send(text);
   }
 
   /** Kept as text: the objects may go, and the line's length is known as it grows. */
@@ -44,5 +51,6 @@ export class Batch {
     const text = responseText(response, MAX_LINE - this.#size);
     this.#texts.push(text);
     this.#size += text.length + 1;
+    this.#onHeld(text.length + 1);
   }
 }

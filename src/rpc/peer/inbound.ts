@@ -5,6 +5,7 @@ import { deferred } from "./deferred.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { HandlerContext } from "./handler.ts";
 import { ResourceExhaustedError } from "../errors.ts";
+import type { ByteAccount } from "../protocol/byte_budget.ts";
 import { MAX_LINE, TOO_LONG } from "../protocol/line_reader.ts";
 import type { LineWriter } from "../protocol/line_writer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
@@ -22,6 +23,8 @@ export interface InboundHost {
   readonly dispatcher: Dispatcher;
   readonly context: HandlerContext;
   readonly writer: LineWriter;
+  /** Counts the bytes of requests that run, and of responses that wait for their batch. */
+  readonly account: ByteAccount;
   /** Calls of the other end that may run at once. */
   readonly maxInFlight: number;
   /** Receives a response to a call of this end. */
@@ -37,10 +40,15 @@ const PAUSE_QUEUE = 1024 * 1024;
 /** A connection with more than this to be written to it, bytes, is cut: only requests that were
  * begun before the pause can bring it there. */
 const MAX_REPLY_QUEUE = 256 * 1024 * 1024;
-/** Requests are not read while those that run were longer than this in all, bytes. */
-const MAX_RUNNING_BYTES = 64 * 1024 * 1024;
-/** So many requests are begun in one turn of the event loop, so that their answers can go out. */
-const BURST = 16;
+/**
+ * Requests are not read while those that run, and responses that wait for their batch, are longer
+ * than this in all, bytes.
+ */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
+/** Most requests that are begun in one turn of the event loop, so that their answers can go out. */
+const MAX_BURST = 16;
+/** With less than this to be written, bytes, a connection may begin more requests in a turn. */
+const SMALL_QUEUE = 64 * 1024;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -48,8 +56,10 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export class Inbound {
   readonly #host: InboundHost;
   #inFlight = 0;
-  #runningBytes = 0;
+  #heldBytes = 0;
   #begun = 0;
+  /** Requests to begin in one turn. It starts low: a short request can have a long answer. */
+  #burst = 1;
   #onSettled: (() => void) | undefined;
 
   constructor(host: InboundHost) {
@@ -64,6 +74,12 @@ export class Inbound {
   /** Starts a new burst: the read that came before took a turn of the event loop. */
   resetBurst(): void {
     this.#begun = 0;
+  }
+
+  /** Must be called, and the promise awaited if there is one, before each line is received. */
+  ready(): Promise<void> | undefined {
+    const pause = this.#begun >= this.#burst && this.#inFlight > 0;
+    return pause || this.#isFull() ? this.#waitForRoom() : undefined;
   }
 
   /** Handles one line. A returned promise must be awaited before the next line. */
@@ -87,7 +103,7 @@ export class Inbound {
     if (reply === undefined) return undefined;
     if ("then" in reply) reply.then((response) => this.#send(response));
     else this.#send(reply);
-    return this.#backPressure();
+    return undefined;
   }
 
   /** Resolves when the next call has been answered, or at {@linkcode close}. */
@@ -103,21 +119,21 @@ export class Inbound {
   }
 
   async #receiveBatch(messages: readonly unknown[], size: number): Promise<void> {
-    if (messages.length === 0) return await this.#refuse("InvalidRequest", "the batch is empty");
+    if (messages.length === 0) return this.#refuse("InvalidRequest", "the batch is empty");
     if (messages.length > MAX_BATCH) {
       const detail = `the batch holds more than ${MAX_BATCH} requests`;
-      return await this.#refuse("InvalidRequest", detail);
+      return this.#refuse("InvalidRequest", detail);
     }
-    const batch = new Batch((text) => this.#sendText(text));
+    const batch = new Batch((text) => this.#sendText(text), (delta) => this.#hold(delta));
     const share = Math.ceil(size / messages.length);
     for (const message of messages) {
       if (isResponse(message)) {
         this.#host.takeResponse(message);
         continue;
       }
-      batch.add(this.#begin(message, share));
-      await this.#backPressure();
+      await this.ready();
       if (this.#isClosed) return;
+      batch.add(this.#begin(message, share));
     }
     batch.seal();
   }
@@ -134,14 +150,15 @@ export class Inbound {
       return message.id === undefined ? undefined : errorResponse(message.id, error);
     }
     this.#inFlight++;
-    this.#runningBytes += size;
+    this.#begun++;
+    this.#hold(size);
     return this.#run(message, size);
   }
 
   #run(message: JSONRPCRequest, size: number): PromiseLike<JSONRPCResponse | null> {
     const settled = (response: JSONRPCResponse | null) => {
       this.#inFlight--;
-      this.#runningBytes -= size;
+      this.#hold(-size);
       this.#onSettled?.();
       return response;
     };
@@ -152,9 +169,13 @@ export class Inbound {
     );
   }
 
-  #refuse(kind: "ParseError" | "InvalidRequest", detail: string): Promise<void> | undefined {
+  #refuse(kind: "ParseError" | "InvalidRequest", detail: string): undefined {
     this.#send(refusal(null, kind, detail));
-    return this.#backPressure();
+  }
+
+  #hold(delta: number): void {
+    this.#heldBytes += delta;
+    this.#host.account.add(delta);
   }
 
   #send(response: JSONRPCResponse | null): void {
@@ -171,21 +192,18 @@ export class Inbound {
     return this.#host.context.signal.aborted;
   }
 
-  /** Called after each request. Returns a promise to wait for while this end is busy enough. */
-  #backPressure(): Promise<void> | undefined {
-    const pause = ++this.#begun % BURST === 0 && this.#inFlight > 0;
-    return pause || this.#isFull() ? this.#waitForRoom() : undefined;
-  }
-
   #isFull(): boolean {
-    return this.#host.writer.queuedBytes > PAUSE_QUEUE || this.#runningBytes > MAX_RUNNING_BYTES;
+    return this.#host.writer.queuedBytes > PAUSE_QUEUE || this.#heldBytes > MAX_HELD_BYTES;
   }
 
   async #waitForRoom(): Promise<void> {
     await yieldToEventLoop();
+    const small = this.#host.writer.queuedBytes < SMALL_QUEUE;
+    this.#burst = small ? Math.min(this.#burst * 2, MAX_BURST) : 1;
+    this.#begun = 0;
     while (!this.#isClosed && this.#isFull()) {
       await this.#host.writer.drain(PAUSE_QUEUE);
-      if (!this.#isClosed && this.#runningBytes > MAX_RUNNING_BYTES) await this.settled();
+      if (!this.#isClosed && this.#heldBytes > MAX_HELD_BYTES) await this.settled();
     }
   }
 }

@@ -7,9 +7,11 @@ import type { CallOptions } from "./outbound.ts";
 import { deferred } from "./deferred.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { ErrorListener, Handlers } from "./handler.ts";
-import { UnavailableError } from "../errors.ts";
+import { ResourceExhaustedError, UnavailableError } from "../errors.ts";
 import { Inbound } from "./inbound.ts";
-import { LineReader } from "../protocol/line_reader.ts";
+import { ByteBudget } from "../protocol/byte_budget.ts";
+import type { ByteAccount } from "../protocol/byte_budget.ts";
+import { LineReader, MAX_LINE } from "../protocol/line_reader.ts";
 import { LineWriter } from "../protocol/line_writer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 
@@ -35,13 +37,17 @@ export interface PeerOptions {
   readonly onError?: ErrorListener;
   /** Calls of the other end that may run at once; further ones get ResourceExhausted. */
   readonly maxInFlight?: number;
+  /** Bounds what this connection and others hold in all. Default: no bound. */
+  readonly budget?: ByteBudget;
 }
 
-/** A connection with more than this to be written to it, bytes, is cut at a notification, and not
- * called any more. */
+/**
+ * A connection with more than this to be written to it, bytes, is cut at a notification, and not
+ * called any more.
+ */
 const MAX_QUEUE = 64 * 1024 * 1024;
 const MAX_IN_FLIGHT = 32_768;
-/** A connection reads into a small buffer, which grows when much comes. */
+/** A connection reads into a small buffer, which grows while much comes. */
 const FIRST_BUFFER = 16 * 1024;
 const LARGEST_BUFFER = 256 * 1024;
 /** How often a half-closed connection is tried while its last answers are made, milliseconds. */
@@ -53,6 +59,7 @@ export class Peer implements Disposable {
   readonly closed: Promise<void>;
   readonly #conn: Connection;
   readonly #options: PeerOptions;
+  readonly #account: ByteAccount;
   readonly #writer: LineWriter;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
@@ -66,7 +73,8 @@ export class Peer implements Disposable {
     const { handlers = {} } = options;
     this.#conn = conn;
     this.#options = options;
-    this.#writer = new LineWriter(conn, () => this.close());
+    this.#account = (options.budget ?? new ByteBudget()).open(() => this.#closeForRoom());
+    this.#writer = new LineWriter(conn, () => this.close(), this.#account);
     this.#outbound = new Outbound((text) => this.#sendCall(text));
     this.#inbound = new Inbound({
       dispatcher: handlers instanceof Dispatcher
@@ -74,6 +82,7 @@ export class Peer implements Disposable {
         : new Dispatcher(handlers, options.onError),
       context: { peer: this, signal: this.#abort.signal },
       writer: this.#writer,
+      account: this.#account,
       maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT,
       takeResponse: (response) => this.#outbound.receive(response),
       takeNotification: (notification) => this.#takeNotification(notification),
@@ -137,6 +146,7 @@ export class Peer implements Disposable {
       // Closed already, by the system or by who made it: that is what was wanted.
     }
     this.#writer.close();
+    this.#account.close();
     this.#outbound.close();
     this.#abort.abort(new UnavailableError("the connection is closed"));
     this.#inbound.close();
@@ -164,7 +174,7 @@ export class Peer implements Disposable {
   }
 
   async #read(): Promise<void> {
-    const reader = new LineReader();
+    const reader = new LineReader(MAX_LINE, this.#account);
     let buffer = new Uint8Array(FIRST_BUFFER);
     while (!this.#isClosed) {
       const count = await this.#conn.read(buffer);
@@ -172,11 +182,18 @@ export class Peer implements Disposable {
       reader.feed(buffer.subarray(0, count));
       this.#inbound.resetBurst();
       for (let line = reader.next(); line !== undefined; line = reader.next()) {
+        const room = this.#inbound.ready();
+        if (room !== undefined) await room;
+        if (this.#isClosed) return;
         const pending = this.#inbound.receive(line);
         if (pending !== undefined) await pending;
         if (this.#isClosed) return;
       }
-      if (count === buffer.length && count < LARGEST_BUFFER) buffer = new Uint8Array(count * 4);
+      const size = nextBuffer(buffer.length, count);
+      if (size !== buffer.length) {
+        this.#account.add(size - buffer.length);
+        buffer = new Uint8Array(size);
+      }
     }
     const rest = reader.end();
     if (rest !== undefined && !this.#isClosed) await this.#inbound.receive(rest);
@@ -209,6 +226,12 @@ export class Peer implements Disposable {
     return listener !== undefined;
   }
 
+  #closeForRoom(): void {
+    const message = `closed for what it holds, ${this.#account.bytes} bytes`;
+    this.#options.onError?.("a connection", new ResourceExhaustedError(message));
+    this.close();
+  }
+
   #sendCall(text: string): void {
     if (this.#writer.queuedBytes > MAX_QUEUE) {
       throw new UnavailableError("the other end of the connection does not read");
@@ -223,6 +246,12 @@ export class Peer implements Disposable {
       this.#options.onError?.(what, error);
     }
   }
+}
+
+/** Size of the buffer for the next read, where one of `size` bytes has taken `count`. */
+function nextBuffer(size: number, count: number): number {
+  if (count === size) return Math.min(size * 4, LARGEST_BUFFER);
+  return count <= FIRST_BUFFER ? FIRST_BUFFER : size;
 }
 
 /** Errors that reading and writing throw because the other end, or this one, has closed. */

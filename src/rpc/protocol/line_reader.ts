@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { ByteBudget } from "./byte_budget.ts";
+import type { ByteAccount } from "./byte_budget.ts";
 
 /** Longest line that may cross a connection, in bytes, without its newline. */
 export const MAX_LINE = 16 * 1024 * 1024;
 
-/** What {@linkcode LineReader.next} answers, once, in place of a line that is too long. */
+/** What {@linkcode LineReader.next} returns, once, in place of a line that is too long. */
 export const TOO_LONG: unique symbol = Symbol("line too long");
 
 const NEWLINE = 10;
@@ -16,6 +18,7 @@ const KEPT_BUFFER = 64 * 1024;
  */
 export class LineReader {
   readonly #max: number;
+  readonly #account: ByteAccount;
   #chunk = new Uint8Array(0);
   #start = 0;
   /** The beginning of a line whose end has not come yet: the first #length bytes. */
@@ -24,13 +27,20 @@ export class LineReader {
   /** Inside a line that was reported as too long. */
   #skipping = false;
 
-  /** Lines of more than `max` bytes are reported as {@linkcode TOO_LONG}. */
-  constructor(max: number = MAX_LINE) {
+  /**
+   * Lines of more than `max` bytes are reported as {@linkcode TOO_LONG}. `account` counts what is
+   * kept of an unfinished line.
+   */
+  constructor(
+    max: number = MAX_LINE,
+    account: ByteAccount = new ByteBudget().open(() => {}),
+  ) {
     this.#max = max;
+    this.#account = account;
   }
 
   /**
-   * Takes the next bytes. They are borrowed until {@linkcode next} answers undefined, which it must
+   * Takes the next bytes. They are borrowed until {@linkcode next} returns undefined, which it must
    * have done before the next call.
    */
   feed(chunk: Uint8Array<ArrayBuffer>): void {
@@ -39,7 +49,7 @@ export class LineReader {
   }
 
   /**
-   * The next line without its newline, {@linkcode TOO_LONG} for one that is over the limit (as soon
+   * Returns the next line without its newline, {@linkcode TOO_LONG} for one that is over the limit (as soon
    * as that is known), or undefined when more bytes are needed. A line is a view that holds until
    * the next call of any method.
    */
@@ -61,12 +71,12 @@ export class LineReader {
     return newline < 0 ? undefined : this.#take();
   }
 
-  /** The unfinished line at the end of the stream, if there is one. */
+  /** Returns the unfinished line at the end of the stream, if there is one. */
   end(): Uint8Array<ArrayBuffer> | undefined {
     return this.#length === 0 ? undefined : this.#take();
   }
 
-  /** Passes over the rest of a line that is too long; whether its end was found. */
+  /** Passes over the rest of a line that is too long. Returns whether its end was found. */
   #skip(): boolean {
     const newline = this.#chunk.indexOf(NEWLINE, this.#start);
     this.#start = newline < 0 ? this.#chunk.length : newline + 1;
@@ -82,7 +92,7 @@ export class LineReader {
         Math.max(length, Math.min(this.#partial.length * 2, this.#max)),
       );
       larger.set(this.#partial.subarray(0, this.#length));
-      this.#partial = larger;
+      this.#keep(larger);
     }
     this.#partial.set(bytes, this.#length);
     this.#length = length;
@@ -96,6 +106,12 @@ export class LineReader {
 
   #forget(): void {
     this.#length = 0;
-    if (this.#partial.length > KEPT_BUFFER) this.#partial = new Uint8Array(0);
+    if (this.#partial.length > KEPT_BUFFER) this.#keep(new Uint8Array(0));
+  }
+
+  #keep(buffer: Uint8Array<ArrayBuffer>): void {
+    const more = buffer.length - this.#partial.length;
+    this.#partial = buffer;
+    this.#account.add(more);
   }
 }

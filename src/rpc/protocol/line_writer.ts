@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
+import { ByteBudget } from "./byte_budget.ts";
+import type { ByteAccount } from "./byte_budget.ts";
 
 /** Where a {@linkcode LineWriter} writes: like a `Deno.Conn`, it may take only part of the bytes. */
 export interface ByteSink {
-  /** Writes a beginning of `bytes` and answers how many it took. */
+  /** Writes a beginning of `bytes` and returns its length. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** About how much goes into one write: enough for speed, little to hold twice (text and bytes). */
+/**
+ * About how much is encoded and written at once, in UTF-16 units: enough for speed, and little to
+ * hold twice, as text and as bytes.
+ */
 const BATCH = 256 * 1024;
 
 /** Length of a text, in UTF-16 units of at most three bytes, that is encoded into a kept buffer. */
@@ -21,6 +26,7 @@ const encoder = new TextEncoder();
 export class LineWriter {
   readonly #sink: ByteSink;
   readonly #onError: (error: unknown) => void;
+  readonly #account: ByteAccount;
   #lines: string[] = [];
   #queued = 0;
   #small: Uint8Array | undefined;
@@ -28,13 +34,21 @@ export class LineWriter {
   #closed = false;
   #waiting: { limit: number; resolve: () => void }[] = [];
 
-  /** `onError` is told, once, that a write failed; everything queued is then gone. */
-  constructor(sink: ByteSink, onError: (error: unknown) => void) {
+  /**
+   * `onError` is called once, when a write fails; everything queued is then gone. `account` counts
+   * what is queued.
+   */
+  constructor(
+    sink: ByteSink,
+    onError: (error: unknown) => void,
+    account: ByteAccount = new ByteBudget().open(() => {}),
+  ) {
     this.#sink = sink;
     this.#onError = onError;
+    this.#account = account;
   }
 
-  /** What is not written yet, in bytes; text not encoded yet counts one per UTF-16 unit. */
+  /** Bytes that are not written yet; text that is not encoded yet counts one per UTF-16 unit. */
   get queuedBytes(): number {
     return this.#queued;
   }
@@ -43,7 +57,7 @@ export class LineWriter {
   write(line: string): void {
     if (this.#closed) return;
     this.#lines.push(line);
-    this.#queued += line.length + 1;
+    this.#count(line.length + 1);
     if (this.#busy) return;
     this.#busy = true;
     queueMicrotask(() => this.#flush());
@@ -59,7 +73,7 @@ export class LineWriter {
   close(): void {
     this.#closed = true;
     this.#lines = [];
-    this.#queued = 0;
+    this.#count(-this.#queued);
     this.#wake();
   }
 
@@ -67,10 +81,7 @@ export class LineWriter {
   async #flush(): Promise<void> {
     try {
       while (this.#lines.length > 0) {
-        const text = this.#takeText();
-        const bytes = this.#encode(text);
-        this.#queued += bytes.length - text.length;
-        await this.#writeAll(bytes);
+        await this.#writeText(this.#takeText());
         if (this.#closed) return;
       }
       this.#busy = false;
@@ -79,6 +90,22 @@ export class LineWriter {
       this.close();
       this.#onError(error);
     }
+  }
+
+  /** Writes a text piece by piece, so that the bytes of a long one are never held as a whole. */
+  async #writeText(text: string): Promise<void> {
+    for (let start = 0; start < text.length && !this.#closed;) {
+      const end = endOfPiece(text, start);
+      const bytes = this.#encode(text.slice(start, end));
+      this.#count(bytes.length - (end - start));
+      start = end;
+      await this.#writeAll(bytes);
+    }
+  }
+
+  #count(delta: number): void {
+    this.#queued += delta;
+    this.#account.add(delta);
   }
 
   /** Short texts, which are most, share one buffer: one write is under way at a time. */
@@ -104,7 +131,7 @@ export class LineWriter {
       const count = await this.#sink.write(rest);
       if (this.#closed) return;
       if (count <= 0) throw new Error("the connection takes no more bytes");
-      this.#queued -= count;
+      this.#count(-count);
       if (this.#waiting.length > 0) this.#wake();
       rest = rest.subarray(count);
     }
@@ -115,4 +142,13 @@ export class LineWriter {
     this.#waiting = waiting.filter((one) => this.#queued > one.limit);
     for (const one of waiting) if (this.#queued <= one.limit) one.resolve();
   }
+}
+
+/** Where a piece of about {@linkcode BATCH} units ends that begins at `start`. */
+function endOfPiece(text: string, start: number): number {
+  const end = start + 2 * BATCH;
+  if (end >= text.length) return text.length;
+  // Two units that make one character (a surrogate pair) stay together.
+  const last = text.charCodeAt(end - 1);
+  return last >= 0xd800 && last < 0xdc00 ? end - 1 : end;
 }

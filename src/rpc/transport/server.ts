@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { sleep } from "../../linux/event_loop/timer.ts";
+import { ByteBudget } from "../protocol/byte_budget.ts";
 import { Dispatcher } from "../peer/dispatcher.ts";
 import { Peer } from "../peer/peer.ts";
 import type { ErrorListener, Handlers } from "../peer/handler.ts";
@@ -19,7 +20,12 @@ export interface ServerOptions {
   readonly onDisconnect?: (peer: Peer) => void;
   /** Told of errors that no caller can act on. Default: they are dropped. */
   readonly onError?: ErrorListener;
+  /** Bytes that all connections may hold in all before the worst is closed. Default: 128 MiB. */
+  readonly maxHeldBytes?: number;
 }
+
+/** Default of `maxHeldBytes`: each of a few clients may send or be sent the longest line. */
+const MAX_HELD_BYTES = 128 * 1024 * 1024;
 
 /** How long to wait before accepting again after that failed (out of files), milliseconds. */
 const ACCEPT_RETRY_MS = 50;
@@ -30,6 +36,7 @@ export class Server implements AsyncDisposable {
   readonly path: string;
   readonly #options: ServerOptions;
   readonly #dispatcher: Dispatcher;
+  readonly #budget: ByteBudget;
   readonly #listener: Deno.UnixListener;
   readonly #inode: number | null;
   readonly #peers = new Set<Peer>();
@@ -50,6 +57,7 @@ export class Server implements AsyncDisposable {
     this.path = path;
     this.#options = options;
     this.#dispatcher = new Dispatcher(options.handlers, options.onError);
+    this.#budget = new ByteBudget(options.maxHeldBytes ?? MAX_HELD_BYTES);
     const { served, inode } = bindSocket(
       path,
       options,
@@ -63,6 +71,11 @@ export class Server implements AsyncDisposable {
   /** The connections of the moment. */
   get peers(): ReadonlySet<Peer> {
     return this.#peers;
+  }
+
+  /** Bytes that all connections hold: output that is not read, unfinished lines, running requests. */
+  get heldBytes(): number {
+    return this.#budget.used;
   }
 
   /** Accepts no more connections and removes the socket file; those that are there go on. */
@@ -104,6 +117,7 @@ export class Server implements AsyncDisposable {
     const { onConnect, onDisconnect, onError } = this.#options;
     const peer: Peer = new Peer(conn, {
       handlers: this.#dispatcher,
+      budget: this.#budget,
       ...(onError && { onError }),
       onClose: () => {
         this.#peers.delete(peer);

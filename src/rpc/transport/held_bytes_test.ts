@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { dial } from "./dial.ts";
+import type { Handlers } from "../peer/handler.ts";
+import { until, writeAll } from "../peer/testing.ts";
+import { Server } from "./server.ts";
+
+const MIB = 1024 * 1024;
+
+const handlers: Handlers = {
+  echo: (params) => params,
+  big: () => "x".repeat(2 * MIB),
+  wait: () => new Promise(() => {}),
+};
+
+/** Serves with room for 16 MiB and calls `use` with the socket and what the server complains of. */
+async function withServer(
+  use: (server: Server, complaints: string[]) => Promise<void>,
+): Promise<void> {
+  const dir = Deno.makeTempDirSync({ prefix: "berth-rpc-" });
+  const complaints: string[] = [];
+  try {
+    await using server = await Server.listen(`${dir}/s`, {
+      handlers,
+      maxHeldBytes: 16 * MIB,
+      onError: (message, error) => complaints.push(`${message}: ${error}`),
+    });
+    await use(server, complaints);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+/** Connects `count` times and writes `text` each time; reads nothing. */
+async function stalled(path: string, count: number, text: string): Promise<Disposable> {
+  const conns: Deno.Conn[] = [];
+  for (let i = 0; i < count; i++) {
+    const conn = await Deno.connect({ transport: "unix", path });
+    conns.push(conn);
+    // One that is closed while it writes was written enough.
+    writeAll(conn, new TextEncoder().encode(text)).catch(() => {});
+  }
+  return {
+    [Symbol.dispose]: () => {
+      for (const conn of conns) conn.close();
+    },
+  };
+}
+
+async function assertServes(server: Server): Promise<void> {
+  using peer = await dial(server.path);
+  for (let i = 0; i < 20; i++) assert.equal(await peer.call("echo", i, { timeoutMs: 5000 }), i);
+  for (let i = 0; i < 20; i++) {
+    const answer = await peer.call("big", {}, { timeoutMs: 5000 });
+    assert.equal(String(answer).length, 2 * MIB);
+  }
+}
+
+Deno.test("a server closes the worst of those that do not read, and serves the others", async () => {
+  await withServer(async (server, complaints) => {
+    const request = '{"jsonrpc":"2.0","id":1,"method":"big"}\n';
+    using _stalled = await stalled(server.path, 40, request.repeat(50));
+    await until(() => complaints.length > 10);
+    await assertServes(server);
+    assert(server.heldBytes <= 16 * MIB, `${server.heldBytes}`);
+    assert.match(complaints[0] ?? "", /a connection.*closed for what it holds/);
+  });
+});
+
+Deno.test("a server closes the worst of those whose lines do not end, and serves the others", async () => {
+  await withServer(async (server, complaints) => {
+    using _stalled = await stalled(server.path, 12, `"${"x".repeat(3 * MIB)}`);
+    await until(() => complaints.length > 4);
+    await assertServes(server);
+    assert(server.heldBytes <= 16 * MIB, `${server.heldBytes}`);
+  });
+});
+
+Deno.test("answers that wait for the rest of their batch count as held", async () => {
+  await withServer(async (server, complaints) => {
+    const batch =
+      '[{"jsonrpc":"2.0","id":1,"method":"big"},{"jsonrpc":"2.0","id":2,"method":"wait"}]\n';
+    using _stalled = await stalled(server.path, 1, batch.repeat(40));
+    await until(() => complaints.length > 0);
+    assert.equal(server.heldBytes, 0);
+    await assertServes(server);
+  });
+});
