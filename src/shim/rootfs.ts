@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EBUSY, EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
-import { mount, mountsUnder, unmount } from "../linux/mount/mount.ts";
-import { secureJoin } from "../linux/mount/secure_join.ts";
+import { mountInRoot, mountPrivate } from "../linux/mount/mount_in_root.ts";
+import { unmount, unmountAll, UnmountError } from "../linux/mount/unmount.ts";
 import { sleep } from "../linux/event_loop/timer.ts";
 import type { RootfsMountRecord } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
@@ -13,7 +13,9 @@ import { FailedPreconditionError } from "../rpc/errors.ts";
 const BUSY_TRIES = [1, 2, 5, 10, 20, 50, 100, 200, 400];
 
 /**
- * Makes a rootfs under `rootfs` of its mounts, in order. Nothing stays mounted if one fails.
+ * Makes a rootfs under `rootfs` of its mounts, in order. Nothing stays mounted if one fails. `rootfs`
+ * is private, recursively, before anything is mounted on it: where `/` is shared, as systemd has it,
+ * a mount with a target would else appear on the host and in every container with the same source.
  *
  * @throws {FailedPreconditionError} naming the mount and why it failed.
  */
@@ -22,17 +24,15 @@ export async function mountRootfs(
   rootfs: string,
   mounts: readonly RootfsMountRecord[],
 ): Promise<void> {
-  for (const { type, source, target, options } of mounts) {
+  for (const [index, { type, source, target, options = [] }] of mounts.entries()) {
     try {
-      mount({
-        type,
-        source,
-        target: target === undefined
-          ? rootfs
-          // A file can only be bound over a file.
-          : secureJoin(rootfs, target, { file: isFile(source) }),
-        options: options ?? [],
-      });
+      if (target === undefined) {
+        mountPrivate({ type, source, target: rootfs, options });
+        continue;
+      }
+      // A directory of the state directory's own mount has no propagation to set: so it becomes one.
+      if (index === 0) mountPrivate({ type: "bind", source: rootfs, target: rootfs });
+      mountInRoot(rootfs, { type, source, target, options }, `${rootfs}.staging`);
     } catch (error) {
       await unmountRootfs(id, rootfs, mounts);
       const message = error instanceof Error ? error.message : String(error);
@@ -41,16 +41,6 @@ export async function mountRootfs(
         { cause: error, data: { id, source, type } },
       );
     }
-  }
-}
-
-function isFile(source: string): boolean {
-  try {
-    return source.startsWith("/") && !Deno.statSync(source).isDirectory;
-  } catch (error) {
-    // What is mounted there need not be a path at all; if it has to be, mount(2) says so.
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 
@@ -66,7 +56,7 @@ export async function unmountRootfs(
 ): Promise<void> {
   if (mounts.length === 0) return;
   const nested = mounts.some(({ target }) => target !== undefined);
-  if (nested || !unmountFlat(rootfs)) await unmountAll(id, rootfs);
+  if (nested || !unmountFlat(rootfs)) await unmountNested(id, rootfs);
 }
 
 /**
@@ -85,23 +75,20 @@ function unmountFlat(rootfs: string): boolean {
   }
 }
 
-/** Unmounts everything at and under `rootfs`, the deepest first. */
-async function unmountAll(id: string, rootfs: string): Promise<void> {
-  for (const target of mountsUnder(rootfs)) {
-    for (const delay of [...BUSY_TRIES, undefined]) {
-      try {
-        unmount(target);
-        break;
-      } catch (error) {
-        if (!isErrno(error, EBUSY)) throw error;
-        if (delay === undefined) {
-          throw new FailedPreconditionError(
-            `cannot unmount ${target} of container ${id}: it is busy`,
-            { cause: error, data: { id, target } },
-          );
-        }
-        await sleep(delay);
+/** Unmounts everything at and under `rootfs`; one that is busy, or was moved, is tried again. */
+async function unmountNested(id: string, rootfs: string): Promise<void> {
+  for (const delay of [...BUSY_TRIES, undefined]) {
+    try {
+      return unmountAll(rootfs);
+    } catch (error) {
+      if (!(error instanceof UnmountError)) throw error;
+      if (delay === undefined) {
+        throw new FailedPreconditionError(`container ${id}: ${error.message}`, {
+          cause: error,
+          data: { id, target: error.mountPoint },
+        });
       }
+      await sleep(delay);
     }
   }
 }

@@ -50,6 +50,7 @@ export const O_RDONLY = 0,
   O_WRONLY = 1,
   O_RDWR = 2,
   O_CREAT = 0o100,
+  O_EXCL = 0o200,
   O_NOCTTY = 0o400,
   O_APPEND = 0o2000,
   O_NONBLOCK = 0o4000,
@@ -205,6 +206,11 @@ export function preadAll(fd: number): Uint8Array<ArrayBuffer> {
     if (count === 0) return buffer.subarray(0, length);
     length += count;
   }
+}
+
+/** The path by which this process reaches what `fd` holds, whatever its own path has become. */
+export function fdPath(fd: number): string {
+  return `/proc/self/fd/${fd}`;
 }
 
 /** An fd that is closed at the end of its scope. */

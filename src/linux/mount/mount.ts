@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { EINVAL, ENOENT, ENOSYS, ENOTDIR, isErrno, LinuxError } from "../libc/errno.ts";
+import { E2BIG, EINVAL, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
 import * as ms from "./options.ts";
-import { readMountInfo, unmountOrder } from "./mountinfo.ts";
+import { unmount } from "./unmount.ts";
 
 const libc = lazyLibc({
   mount: {
@@ -15,10 +15,6 @@ const libc = lazyLibc({
     ],
     result: "i32",
   },
-  umount2: {
-    parameters: [/* const char *target */ "buffer", /* int flags */ "i32"],
-    result: "i32",
-  },
 });
 
 const queryLibc = lazyLibc({
@@ -26,23 +22,8 @@ const queryLibc = lazyLibc({
     parameters: [/* const char *path */ "buffer", /* struct statfs *buf */ "buffer"],
     result: "i32",
   },
-  statx: {
-    parameters: [
-      /* int dirfd */ "i32",
-      /* const char *path */ "buffer",
-      /* int flags */ "i32",
-      /* unsigned int mask */ "u32",
-      /* struct statx *statxbuf */ "buffer",
-    ],
-    result: "i32",
-  },
   sysconf: { parameters: [/* int name */ "i32"], result: "i64" },
 });
-
-const E2BIG = 7;
-
-// umount2(2) flags, include/linux/fs.h.
-const MNT_FORCE = 1, MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
 
 /** What to mount where, as in the OCI spec and `container.create`'s rootfs. */
 export interface MountSpec {
@@ -50,7 +31,7 @@ export interface MountSpec {
   readonly type?: string;
   /** What is mounted; the type stands in where it is empty. */
   readonly source?: string;
-  /** Existing path, taken as it is: see {@linkcode resolveIn} for a path inside a rootfs. */
+  /** Existing path, taken as it is: see `mountInRoot` for one inside a rootfs. */
   readonly target: string;
   /** As mount(8) takes them; what is no flag goes to the file system. */
   readonly options?: readonly string[];
@@ -90,10 +71,15 @@ export function mount(spec: MountSpec): void {
     }
     call.propagate(options.propagation);
   } catch (error) {
-    // Its result is left unseen: the first error is what the caller has to know.
-    libc().umount2(cstring(spec.target), MNT_DETACH);
+    unmount(spec.target, { detach: true });
     throw error;
   }
+}
+
+/** Whether `spec` changes a mount that is there, instead of making one. */
+export function changesMount(spec: MountSpec): boolean {
+  const options = ms.parseMountOptions(spec.options ?? []);
+  return isPropagationOnly(spec, options) || (options.set & ms.MS_REMOUNT) !== 0;
 }
 
 function isPropagationOnly(spec: MountSpec, options: ms.MountOptions): boolean {
@@ -158,66 +144,4 @@ function currentFlags(path: string): number {
   const same = ms.MS_RDONLY | ms.MS_NOSUID | ms.MS_NODEV | ms.MS_NOEXEC;
   const ST_NOSYMFOLLOW = 0x2000;
   return (flags & same) | ((flags & ST_NOSYMFOLLOW) !== 0 ? ms.MS_NOSYMFOLLOW : 0);
-}
-
-/** Options of {@linkcode unmount}. */
-export interface UnmountOptions {
-  /** Takes the mount out of sight at once and ends it when nobody uses it (MNT_DETACH). */
-  readonly detach?: boolean;
-  /** Aborts what waits for a dead server (MNT_FORCE; network file systems and FUSE). */
-  readonly force?: boolean;
-}
-
-/**
- * Unmounts the topmost mount at `target`; a symlink there is not followed.
- *
- * @throws LinuxError EBUSY while in use; EINVAL when nothing is mounted there; ENOENT
- */
-export function unmount(target: string, options: UnmountOptions = {}): void {
-  const flags = UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0) |
-    (options.force ? MNT_FORCE : 0);
-  const name = cstring(target);
-  check(libc().umount2(name, flags), "umount", target);
-}
-
-/**
- * Mount points at or below `dir`, in the order in which to unmount them; a path with two mounts on
- * each other is there twice. Empty where `dir` does not exist. Reads the whole mount table.
- */
-export function mountsUnder(dir: string): string[] {
-  let real: string;
-  try {
-    real = Deno.realPathSync(dir);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
-  return unmountOrder(readMountInfo(), real);
-}
-
-/**
- * Whether something is mounted at `path` (a symlink is not followed); false where it does not
- * exist. Costs the same however many mounts there are, and does not ask a file system's server.
- *
- * @throws LinuxError EACCES, …; ENOSYS before Linux 5.8
- */
-export function isMountPoint(path: string): boolean {
-  const AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_NO_AUTOMOUNT = 0x800;
-  const AT_STATX_DONT_SYNC = 0x4000;
-  // STATX_ATTR_MOUNT_ROOT (since Linux 5.8) in stx_attributes, at 8; what is known at all, at 56.
-  const mountRoot = 0x2000n;
-  const buffer = new Uint8Array(256);
-  const name = cstring(path);
-  const flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
-  try {
-    check(queryLibc().statx(AT_FDCWD, name, flags, 0, buffer), "statx", path);
-  } catch (error) {
-    if (isErrno(error, ENOENT, ENOTDIR)) return false;
-    throw error;
-  }
-  const view = new DataView(buffer.buffer);
-  if ((view.getBigUint64(56, true) & mountRoot) === 0n) {
-    throw new LinuxError(ENOSYS, "statx", `${path}: STATX_ATTR_MOUNT_ROOT needs Linux 5.8`);
-  }
-  return (view.getBigUint64(8, true) & mountRoot) !== 0n;
 }

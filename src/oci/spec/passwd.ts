@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { ELOOP, ENOENT, ENXIO, isErrno } from "../../linux/libc/errno.ts";
-import { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
+import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
+import { fdPath, O_RDONLY, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
+import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 
 /** The user of an OCI process (runtime-spec, config.md, "POSIX-platform User"). */
@@ -10,9 +11,6 @@ export interface OciUser {
   /** Further groups that `/etc/group` names the user in. */
   readonly additionalGids?: readonly number[];
 }
-
-/** As many symlinks as the kernel follows in one path, MAXSYMLINKS of include/linux/namei.h. */
-const MAX_LINKS = 40;
 
 /** A file that is larger, in bytes, is taken for none. */
 const MAX_SIZE = 16 * 1024 * 1024;
@@ -77,50 +75,20 @@ function fields(text: string): string[][] {
 
 /**
  * Reads a file of the rootfs; empty if it is not there. Symlinks and `..` stay inside, so that the
- * host's own file is never taken for the container's.
+ * host's own file is never taken for the container's. What the container has put there may be
+ * anything: a FIFO, which to open would wait for ever, or a device. Only a regular file is read, and
+ * no more of it than such a file holds.
  */
 function readInside(rootfs: string, path: string): string {
-  let inside: string[] = [];
-  const pending = names(path);
-  let links = 0;
   try {
-    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-      if (name === "..") {
-        inside.pop();
-        continue;
-      }
-      const here = [rootfs, ...inside, name].join("/");
-      if (Deno.lstatSync(here).isSymlink) {
-        if (++links > MAX_LINKS) return "";
-        const link = Deno.readLinkSync(here);
-        if (link.startsWith("/")) inside = [];
-        pending.push(...names(link));
-      } else {
-        inside.push(name);
-      }
-    }
-    return readRegular([rootfs, ...inside].join("/"));
+    using found = openInRoot(rootfs, path);
+    const { isFile, size } = Deno.statSync(fdPath(found.fd));
+    if (!isFile || size > MAX_SIZE) return "";
+    using file = OwnedFd.open(fdPath(found.fd), O_RDONLY);
+    return new TextDecoder().decode(preadAll(file.fd));
   } catch (error) {
     // A path through something that is no directory leads nowhere, just as a missing one.
-    const nowhere = error instanceof Deno.errors.NotFound ||
-      error instanceof Deno.errors.NotADirectory || isErrno(error, ENOENT, ELOOP, ENXIO);
-    if (nowhere) return "";
+    if (isErrno(error, ENOENT, ENOTDIR, ELOOP)) return "";
     throw error;
   }
-}
-
-/**
- * What the container has put there may be anything: a FIFO, which to open would wait for ever, or a
- * device. Only a regular file is read, and no more of it than such a file holds.
- */
-function readRegular(path: string): string {
-  using file = OwnedFd.open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
-  const { isFile, size } = Deno.statSync(`/proc/self/fd/${file.fd}`);
-  if (!isFile || size > MAX_SIZE) return "";
-  return new TextDecoder().decode(preadAll(file.fd));
-}
-
-/** The names in a path, last one first. */
-function names(path: string): string[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".").reverse();
 }

@@ -6,7 +6,7 @@ import { readExitRecord, writeExitRecord } from "../../oci/exit_record.ts";
 import { tryReadPidFile } from "../../oci/pid_file.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
-import { mountsUnder, unmount } from "../../linux/mount/mount.ts";
+import { unmountAll } from "../../linux/mount/unmount.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
 
 /** One bundle directory, as the daemon makes, reads and removes it. */
@@ -107,7 +107,7 @@ export class Bundle {
    * Unmounts whatever is mounted in it, and removes `rootfs/`: all that could stand in the way of its
    * removal.
    *
-   * @throws {LinuxError} if a mount is busy.
+   * @throws {UnmountError} if a mount is busy.
    */
   unmount(): void {
     try {
@@ -117,7 +117,7 @@ export class Bundle {
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
     }
-    for (const mountPoint of mountsUnder(this.paths.dir)) unmount(mountPoint);
+    unmountAll(this.paths.dir);
     Deno.removeSync(this.paths.rootfs, { recursive: true });
   }
 
@@ -131,11 +131,11 @@ export class Bundle {
  * Unmounts whatever is mounted below `dir` and removes it. Never removes through a live mount: what
  * cannot be unmounted stops the removal.
  *
- * @throws {LinuxError} if a mount is busy.
+ * @throws {UnmountError} if a mount is busy.
  */
 export function removeBundleDir(dir: string): void {
   if (removeFlat(dir)) return;
-  for (const mountPoint of mountsUnder(dir)) unmount(mountPoint);
+  unmountAll(dir);
   try {
     Deno.removeSync(dir, { recursive: true });
   } catch (error) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { mount, unmount } from "../../linux/mount/mount.ts";
+import { mount } from "../../linux/mount/mount.ts";
+import { unmount } from "../../linux/mount/unmount.ts";
 import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";

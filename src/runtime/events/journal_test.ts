@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
-import { mount, unmount } from "../../linux/mount/mount.ts";
+import { mount } from "../../linux/mount/mount.ts";
+import { unmount } from "../../linux/mount/unmount.ts";
 import { Journal } from "./journal.ts";
 import type { EventRecord, JournalOptions } from "./journal.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Poller } from "../../linux/fd/poller.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
-import { mountsUnder, unmount } from "../../linux/mount/mount.ts";
+import { unmountAll } from "../../linux/mount/unmount.ts";
 import type { BundlePaths, BundleRecord, StdioPaths } from "../../oci/bundle_layout.ts";
 import { BUNDLE_FORMAT, bundlePaths, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
@@ -117,7 +117,7 @@ export class TestArea implements AsyncDisposable {
     }
     this.poller[Symbol.dispose]();
     this.#reaper?.[Symbol.dispose]();
-    for (const mount of mountsUnder(this.dir)) unmount(mount, { detach: true });
+    unmountAll(this.dir, { detach: true });
     Deno.removeSync(this.dir, { recursive: true });
   }
 }

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+import { fdPath, O_CLOEXEC, OwnedFd } from "../fd/fd.ts";
+import { EISDIR, ENOTDIR, LinuxError } from "../libc/errno.ts";
+import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { changesMount, mount, type MountSpec } from "./mount.ts";
+import { openInRoot } from "./open_in_root.ts";
+import { hasPropagation } from "./options.ts";
+import { unmount } from "./unmount.ts";
+
+// By number: glibc names them only since 2.36. From 424 on, numbers are the same on every
+// architecture (include/uapi/asm-generic/unistd.h). Both are there since Linux 5.2.
+const libc = lazyLibc({
+  open_tree: {
+    name: "syscall",
+    parameters: [
+      /* long number */ "i32",
+      /* int dirfd */ "i32",
+      /* const char *path */ "buffer",
+      /* unsigned int flags */ "u32",
+    ],
+    result: "i32",
+  },
+  move_mount: {
+    name: "syscall",
+    parameters: [
+      /* long number */ "i32",
+      /* int from_dirfd */ "i32",
+      /* const char *from_path */ "buffer",
+      /* int to_dirfd */ "i32",
+      /* const char *to_path */ "buffer",
+      /* unsigned int flags */ "u32",
+    ],
+    result: "i32",
+  },
+});
+
+const SYS_open_tree = 428, SYS_move_mount = 429, AT_FDCWD = -100;
+// include/uapi/linux/mount.h and fcntl.h
+const OPEN_TREE_CLONE = 1, AT_RECURSIVE = 0x8000;
+const MOVE_MOUNT_F_EMPTY_PATH = 4, MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+
+/**
+ * Makes a mount whose propagation is private, recursively, unless its options say another: nothing
+ * that is mounted below it later shows up where its source is, or in another container. Of a source
+ * on a shared mount, as systemd's `/` is, it would else be a peer.
+ *
+ * @throws LinuxError as {@linkcode mount}
+ */
+export function mountPrivate(spec: MountSpec): void {
+  mount(spec);
+  if (changesMount(spec) || hasPropagation(spec.options ?? [])) return;
+  try {
+    mount({ target: spec.target, options: ["rprivate"] });
+  } catch (error) {
+    unmount(spec.target, { detach: true });
+    throw error;
+  }
+}
+
+/**
+ * As {@linkcode mountPrivate}, at the place that `spec.target` names when `root` is the root
+ * directory; what is missing of it is made. Safe against somebody who changes the tree meanwhile: the
+ * place is held by an fd (see {@linkcode openInRoot}). The mount is made at `staging` first, a path
+ * beside `root` that is made and removed here, and is attached when it is complete: its place could
+ * not be found again to set the options that mount(2) takes in a second call.
+ *
+ * @throws LinuxError as {@linkcode mount} and {@linkcode openInRoot}
+ */
+export function mountInRoot(root: string, spec: MountSpec, staging: string): void {
+  const file = !changesMount(spec) && isFile(spec.source);
+  using place = openInRoot(root, spec.target, { create: file ? "file" : "directory" });
+  if (changesMount(spec)) {
+    mount({ ...spec, target: fdPath(place.fd) });
+    return;
+  }
+  const what = `${spec.source ?? spec.type} on ${spec.target} in ${root}`;
+  // move_mount(2) would only say EINVAL.
+  if (Deno.statSync(fdPath(place.fd)).isDirectory === file) {
+    throw new LinuxError(file ? EISDIR : ENOTDIR, "mount", what);
+  }
+  using tree = stage(spec, staging, file);
+  const empty = cstring("");
+  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+  const result = libc().move_mount(SYS_move_mount, tree.fd, empty, place.fd, empty, flags);
+  check(result, "mount", what);
+}
+
+/** Whether a source is a path that leads to a file: it can only be bound over a file. */
+function isFile(source: string | undefined): boolean {
+  try {
+    return source?.startsWith("/") === true && !Deno.statSync(source).isDirectory;
+  } catch (error) {
+    // What is mounted there need not be a path at all; if it has to be, mount(2) says so.
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Makes a mount that is attached nowhere; it is gone with its fd. */
+function stage(spec: MountSpec, staging: string, file: boolean): OwnedFd {
+  if (file) Deno.writeTextFileSync(staging, "", { mode: 0o600 });
+  else Deno.mkdirSync(staging, { mode: 0o700 });
+  try {
+    mountPrivate({ ...spec, target: staging });
+    try {
+      const path = cstring(staging);
+      const flags = OPEN_TREE_CLONE | AT_RECURSIVE | O_CLOEXEC;
+      const result = libc().open_tree(SYS_open_tree, AT_FDCWD, path, flags);
+      return new OwnedFd(check(result, "open_tree", staging));
+    } finally {
+      unmount(staging, { detach: true });
+    }
+  } finally {
+    Deno.removeSync(staging);
+  }
+}
