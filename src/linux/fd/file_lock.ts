@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EAGAIN, EINTR, LinuxError } from "../libc/errno.ts";
 import { O_CREAT, O_RDWR, OwnedFd } from "./fd.ts";
+import { sleep } from "../event_loop/timer.ts";
 import { errno, lazyLibc } from "../libc/libc.ts";
 
 const libc = lazyLibc({
@@ -8,11 +9,22 @@ const libc = lazyLibc({
 });
 
 // include/uapi/asm-generic/fcntl.h
-const LOCK_EX = 2, LOCK_NB = 4;
+const LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4;
+
+/** How long {@linkcode FileLock.lock} waits between two tries, in milliseconds. */
+const RETRY_MS = 20;
+
+/** Options of {@linkcode FileLock.lock}. */
+export interface FileLockOptions {
+  /** Several may hold the lock at a time, as long as nobody holds it alone. */
+  readonly shared?: boolean;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+}
 
 /**
- * An exclusive lock on a file (flock(2)), to have a directory to oneself. It goes with the process,
- * however that dies; the file stays, for removing it would let two hold "the" lock.
+ * A lock on a file (flock(2)), to have a directory to oneself. It goes with the process, however
+ * that dies; the file stays, for removing it would let two hold "the" lock.
  */
 export class FileLock implements Disposable {
   readonly #file: OwnedFd;
@@ -27,14 +39,28 @@ export class FileLock implements Disposable {
    *
    * @throws LinuxError when the file cannot be opened; ENOLCK
    */
-  static tryLock(path: string): FileLock | undefined {
+  static tryLock(path: string, { shared }: FileLockOptions = {}): FileLock | undefined {
     using file = OwnedFd.open(path, O_RDWR | O_CREAT, 0o600);
-    while (libc().flock(file.fd, LOCK_EX | LOCK_NB) === -1) {
+    while (libc().flock(file.fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) === -1) {
       const error = errno();
       if (error === EAGAIN) return undefined;
       if (error !== EINTR) throw new LinuxError(error, "flock", path);
     }
     return new FileLock(new OwnedFd(file.release()));
+  }
+
+  /**
+   * The same, once those that hold it in the way have let it go.
+   *
+   * @throws LinuxError when the file cannot be opened; ENOLCK; the signal's reason
+   */
+  static async lock(path: string, options: FileLockOptions = {}): Promise<FileLock> {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const lock = FileLock.tryLock(path, options);
+      if (lock !== undefined) return lock;
+      await sleep(RETRY_MS);
+    }
   }
 
   /** The locked file, for writing the holder's pid into it, say. */

@@ -55,3 +55,18 @@ Deno.test(
 Deno.test("a lock in a missing directory is an error, not a lock held by another", () => {
   assert.throws(() => FileLock.tryLock("/nowhere/lock"), (error) => isErrno(error, ENOENT));
 });
+
+Deno.test(
+  "a shared lock is had by several, and waits for one that is held alone",
+  inTempDir(async (directory) => {
+    const path = `${directory}/berth.lock`;
+    const alone = await FileLock.lock(path);
+    const waiting = FileLock.lock(path, { shared: true });
+    assert.equal(FileLock.tryLock(path, { shared: true }), undefined);
+    alone[Symbol.dispose]();
+    using _first = await waiting;
+    using _second = await FileLock.lock(path, { shared: true });
+    const signal = AbortSignal.timeout(50);
+    await assert.rejects(FileLock.lock(path, { signal }), (error) => error === signal.reason);
+  }),
+);
