@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+
+/** What went wrong with images, in words for the person who asked for it. */
+export class ImageError extends Error {
+  override name = "ImageError";
+}
+
+/** There is no such image here, or none where it was to be pulled from. */
+export class ImageNotFoundError extends ImageError {
+  override name = "ImageNotFoundError";
+}
+
+/** A container uses the image, or an image name would be taken from under one. */
+export class ImageInUseError extends ImageError {
+  override name = "ImageInUseError";
+}
+
+/** The `skopeo` program is not there. */
+export class SkopeoMissingError extends ImageError {
+  override name = "SkopeoMissingError";
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+import { isRecord } from "../rpc/is_record.ts";
+import { ImageError } from "./errors.ts";
+
+/** What an image's config says of running it (image-spec, config.md), with absent values empty. */
+export interface ImageConfig {
+  readonly architecture: string;
+  readonly os: string;
+  readonly env: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  /** Default: `/`. */
+  readonly workingDir: string;
+  /** `user[:group]`; empty for root. */
+  readonly user: string;
+  readonly stopSignal: string | undefined;
+  /** Paths in the container. */
+  readonly volumes: readonly string[];
+  /** Such as `80/tcp`. */
+  readonly exposedPorts: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** The image wants its health to be checked, which berth does not do. */
+  readonly hasHealthcheck: boolean;
+}
+
+/**
+ * Reads an image's config.
+ *
+ * @throws {ImageError} if it is no such config, or for another system than Linux.
+ */
+export function parseImageConfig(json: string): ImageConfig {
+  const image: unknown = JSON.parse(json);
+  if (!isRecord(image)) throw new ImageError("the image's config is no object");
+  const config = isRecord(image["config"]) ? image["config"] : {};
+  const os = string(image, "os");
+  if (os !== "linux") throw new ImageError(`the image is for ${os || "no system"}, not for linux`);
+  const labels = config["Labels"];
+  return {
+    architecture: string(image, "architecture"),
+    os,
+    env: strings(config, "Env").filter((entry) => entry.includes("=") && !entry.startsWith("=")),
+    entrypoint: strings(config, "Entrypoint"),
+    cmd: strings(config, "Cmd"),
+    workingDir: string(config, "WorkingDir") || "/",
+    user: string(config, "User"),
+    stopSignal: string(config, "StopSignal") || undefined,
+    volumes: keys(config, "Volumes"),
+    exposedPorts: keys(config, "ExposedPorts"),
+    labels: Object.fromEntries(
+      Object.entries(isRecord(labels) ? labels : {}).map(([name, value]) => [name, String(value)]),
+    ),
+    hasHealthcheck: isRecord(config["Healthcheck"]),
+  };
+}
+
+/**
+ * Returns the command of a container: the entrypoint, then what the user gave or else the image's
+ * Cmd. An entrypoint that the user gave replaces both of the image's (docker's rules).
+ *
+ * @throws {ImageError} if there is none.
+ */
+export function commandOf(
+  config: ImageConfig,
+  given: readonly string[],
+  entrypoint: string | undefined,
+): string[] {
+  const args = entrypoint === undefined
+    ? [...config.entrypoint, ...given.length > 0 ? given : config.cmd]
+    : [...entrypoint === "" ? [] : [entrypoint], ...given];
+  if (args.length === 0) {
+    throw new ImageError("the image says no command to run: give one after its name");
+  }
+  return args;
+}
+
+function string(record: Record<string, unknown>, name: string): string {
+  const value = record[name] ?? "";
+  if (typeof value !== "string") throw new ImageError(`the image's ${name} is no text`);
+  return value;
+}
+
+function strings(record: Record<string, unknown>, name: string): string[] {
+  const value = record[name] ?? [];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) {
+    throw new ImageError(`the image's ${name} is no list of texts`);
+  }
+  return value;
+}
+
+/** A set, which the config writes as an object with empty objects as values. */
+function keys(record: Record<string, unknown>, name: string): string[] {
+  const value = record[name] ?? {};
+  if (!isRecord(value)) throw new ImageError(`the image's ${name} is no set`);
+  return Object.keys(value);
+}

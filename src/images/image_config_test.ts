@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { ImageError } from "./errors.ts";
+import { commandOf, parseImageConfig } from "./image_config.ts";
+
+const json = (config: unknown, os = "linux") =>
+  JSON.stringify({ os, architecture: "amd64", config });
+
+Deno.test("parseImageConfig reads what a container needs, and takes null for absent", () => {
+  const config = parseImageConfig(json({
+    Env: ["A=b", "bad", "=bad"],
+    Entrypoint: null,
+    Cmd: ["sh"],
+    User: "app:app",
+    WorkingDir: "",
+    StopSignal: "SIGQUIT",
+    Volumes: { "/data": {} },
+    ExposedPorts: { "80/tcp": {} },
+    Labels: { a: "b", "__proto__": "c" },
+    Healthcheck: { Test: ["CMD", "true"] },
+  }));
+  assert.deepEqual(config.env, ["A=b"]);
+  assert.deepEqual(config.entrypoint, []);
+  assert.equal(config.workingDir, "/");
+  assert.equal(config.stopSignal, "SIGQUIT");
+  assert.deepEqual(config.volumes, ["/data"]);
+  assert.deepEqual(config.exposedPorts, ["80/tcp"]);
+  assert.ok(config.hasHealthcheck);
+  const { env, user, volumes } = parseImageConfig(json(null));
+  assert.deepEqual({ env, user, volumes }, { env: [], user: "", volumes: [] });
+});
+
+Deno.test("parseImageConfig refuses what cannot run here and what is no config", () => {
+  assert.throws(() => parseImageConfig(json({}, "windows")), /for windows, not for linux/);
+  assert.throws(() => parseImageConfig("[]"), ImageError);
+  assert.throws(() => parseImageConfig(json({ Cmd: "sh" })), /Cmd is no list/);
+  assert.throws(() => parseImageConfig(json({ User: 7 })), ImageError);
+});
+
+Deno.test("commandOf puts entrypoint and command together as docker does", () => {
+  const config = parseImageConfig(json({ Entrypoint: ["/e", "-x"], Cmd: ["c"] }));
+  assert.deepEqual(commandOf(config, [], undefined), ["/e", "-x", "c"]);
+  assert.deepEqual(commandOf(config, ["d"], undefined), ["/e", "-x", "d"]);
+  assert.deepEqual(commandOf(config, ["d"], "/f"), ["/f", "d"]);
+  assert.deepEqual(commandOf(config, [], "/f"), ["/f"]);
+  assert.deepEqual(commandOf(config, ["d"], ""), ["d"]);
+  assert.throws(() => commandOf(parseImageConfig(json({})), [], undefined), /no command/);
+});

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+import { FileLock } from "../linux/fd/file_lock.ts";
+import { exists } from "../linux/fs/exists.ts";
+import { writeAtomic } from "../linux/fs/write_atomic.ts";
+import { isRecord } from "../rpc/is_record.ts";
+
+/** What a name stands for. */
+export interface NamedImage {
+  readonly name: string;
+  /** The image's id. */
+  readonly id: string;
+  /** When it was pulled under this name, RFC 3339. */
+  readonly pulledAt: string;
+}
+
+/**
+ * The names that people gave to images. They are kept apart from those in the store, of which
+ * skopeo can only remove all that an image has.
+ */
+export class ImageNames {
+  readonly #path: string;
+
+  /** @param path Where they are written, as JSON. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Returns every name with its image, in the order of names. */
+  list(): NamedImage[] {
+    return [...this.#read()]
+      .map(([name, entry]) => ({ name, ...entry }))
+      .sort((a, b) => a.name < b.name ? -1 : 1);
+  }
+
+  /** Returns the image that has the name. */
+  get(name: string): NamedImage | undefined {
+    const entry = this.#read().get(name);
+    return entry && { name, ...entry };
+  }
+
+  /** Gives an image a name, which another may have had. */
+  async set(name: string, id: string): Promise<void> {
+    await this.#change((names) => {
+      names.delete(name);
+      names.set(name, { id, pulledAt: new Date().toISOString() });
+    });
+  }
+
+  /** Takes names away. */
+  async remove(gone: readonly string[]): Promise<void> {
+    await this.#change((names) => gone.forEach((name) => names.delete(name)));
+  }
+
+  async #change(
+    change: (names: Map<string, { id: string; pulledAt: string }>) => void,
+  ): Promise<void> {
+    using _lock = await FileLock.lock(`${this.#path}.lock`);
+    const names = this.#read();
+    change(names);
+    writeAtomic(this.#path, JSON.stringify([...names], undefined, 2));
+  }
+
+  #read(): Map<string, { id: string; pulledAt: string }> {
+    const names = new Map<string, { id: string; pulledAt: string }>();
+    if (!exists(this.#path)) return names;
+    const entries: unknown = JSON.parse(Deno.readTextFileSync(this.#path));
+    for (const [name, entry] of Array.isArray(entries) ? entries.filter(Array.isArray) : []) {
+      if (typeof name !== "string" || !isRecord(entry)) continue;
+      names.set(name, { id: String(entry["id"]), pulledAt: String(entry["pulledAt"]) });
+    }
+    return names;
+  }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+import { exists } from "../linux/fs/exists.ts";
+import { ImageError, ImageNotFoundError } from "./errors.ts";
+import { parseImageConfig } from "./image_config.ts";
+import { isLoopback, type Reference } from "./reference.ts";
+import { runSkopeo } from "./skopeo.ts";
+import type { ImageStore, StoredImage } from "./store.ts";
+
+/** Options of {@linkcode pull}. */
+export interface PullOptions {
+  /** `user:password` for the registry. */
+  readonly creds?: string;
+  /** A file with credentials, as `skopeo login` and docker write it. */
+  readonly authfile?: string;
+  /** `false` accepts http and certificates that cannot be verified. */
+  readonly tlsVerify?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called with each line of skopeo's progress. */
+  readonly onProgress?: (line: string) => void;
+}
+
+/** Where a policy for signatures stands that the host's administrator made (containers-policy.json(5)). */
+const POLICIES = ["/etc/containers/policy.json"];
+
+/** Without one every image is taken whose digests are right. */
+const DEFAULT_POLICY = { default: [{ type: "insecureAcceptAnything" }] };
+
+/**
+ * Pulls an image into the store under the name of its reference, which another image may have had.
+ * skopeo checks every digest. The caller holds the store's {@linkcode ImageStore.use}.
+ *
+ * @throws {ImageNotFoundError} if there is no such image.
+ * @throws {ImageError} with skopeo's message for whatever else goes wrong; nothing half-made is left
+ *   that anybody could run.
+ */
+export async function pull(
+  store: ImageStore,
+  reference: Reference,
+  options: PullOptions = {},
+): Promise<StoredImage> {
+  const temporary = Deno.makeTempDirSync({ dir: store.temporary });
+  try {
+    const name = await storeName(reference.name);
+    await runSkopeo([
+      ...["--policy", policyFile(store), "--tmpdir", temporary, "copy"],
+      ...sourceFlags(reference, options),
+      reference.source,
+      store.location(name),
+    ], {
+      // Layers are unpacked below the store; nothing goes to /var/tmp.
+      env: { TMPDIR: temporary },
+      ...(options.signal && { signal: options.signal }),
+      ...(options.onProgress && { onProgress: options.onProgress }),
+    });
+    const image = store.images().find(({ names }) => names.includes(name));
+    if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
+    // What cannot run here is told now rather than by a container that does not start.
+    parseImageConfig(store.configText(image));
+    await store.names.set(reference.name, image.id);
+    return image;
+  } catch (error) {
+    if (error instanceof ImageNotFoundError) {
+      throw new ImageNotFoundError(`no image ${reference.name}: ${error.message}`, {
+        cause: error,
+      });
+    }
+    if (!(error instanceof ImageError)) throw error;
+    throw new ImageError(`cannot pull ${reference.name}: ${error.message}`, { cause: error });
+  } finally {
+    Deno.removeSync(temporary, { recursive: true });
+  }
+}
+
+function sourceFlags({ name, local }: Reference, options: PullOptions): string[] {
+  if (local) return [];
+  const verify = options.tlsVerify ?? !isLoopback(name);
+  return [
+    ...(verify ? [] : ["--src-tls-verify=false"]),
+    ...(options.creds === undefined ? [] : ["--src-creds", options.creds]),
+    ...(options.authfile === undefined ? [] : ["--authfile", options.authfile]),
+  ];
+}
+
+function policyFile(store: ImageStore): string {
+  const given = POLICIES.find(exists);
+  if (given !== undefined) return given;
+  const path = `${store.dir}/policy.json`;
+  if (!exists(path)) Deno.writeTextFileSync(path, JSON.stringify(DEFAULT_POLICY), { mode: 0o600 });
+  return path;
+}
+
+/**
+ * The name under which the store keeps what was pulled by `name`: always the same, so that the next
+ * pull takes it over, and one that containers-storage takes, whatever characters `name` has.
+ */
+async function storeName(name: string): Promise<string> {
+  const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name));
+  const hex = new Uint8Array(bytes).toHex();
+  return `localhost/berth/${hex.slice(0, 40)}:latest`;
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+import { ImageError, ImageNotFoundError, SkopeoMissingError } from "./errors.ts";
+
+/** Options of {@linkcode runSkopeo}. */
+export interface SkopeoOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  /** Called with each line of progress as skopeo writes it. */
+  readonly onProgress?: (line: string) => void;
+}
+
+/** The most of skopeo's stderr that an error may quote, in bytes. */
+const MAX_STDERR = 64 * 1024;
+
+/**
+ * Runs skopeo and returns what it printed.
+ *
+ * @throws {SkopeoMissingError} if it is not in PATH.
+ * @throws {ImageNotFoundError} if the source has no such image.
+ * @throws {ImageError} with skopeo's own message if it fails otherwise.
+ */
+export async function runSkopeo(
+  args: readonly string[],
+  { env, signal, onProgress }: SkopeoOptions = {},
+): Promise<string> {
+  signal?.throwIfAborted();
+  let child;
+  try {
+    child = new Deno.Command("skopeo", {
+      args: [...args],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      ...(env && { env }),
+    }).spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new SkopeoMissingError(
+      "skopeo is not in PATH, which pulls and unpacks images: install the package skopeo",
+      { cause: error },
+    );
+  }
+  const stop = () => child.kill("SIGTERM");
+  signal?.addEventListener("abort", stop);
+  try {
+    const [stdout, stderr, { success }] = await Promise.all([
+      readLines(child.stdout, onProgress),
+      readLines(child.stderr),
+      child.status,
+    ]);
+    signal?.throwIfAborted();
+    if (!success) throw failure(stderr);
+    return stdout;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+/** Reads a stream to its end, of which the last part is returned. */
+async function readLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onLine?: (line: string) => void,
+): Promise<string> {
+  let text = "";
+  let rest = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (onLine === undefined) {
+      text = text.slice(-MAX_STDERR);
+      continue;
+    }
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    lines.forEach(onLine);
+  }
+  return text;
+}
+
+/** The message of skopeo's last line, which is logfmt: `time="…" level=fatal msg="…"`. */
+export function failure(stderr: string): ImageError {
+  const lines = stderr.trim().split("\n");
+  const line = lines.findLast((text) => text.includes("level=fatal")) ?? lines.at(-1) ?? "";
+  const quoted = line.match(/msg=("(?:[^"\\]|\\.)*")/)?.[1];
+  const message = quoted === undefined ? line.replace(/^.*msg=/, "") : unquote(quoted);
+  if (/manifest unknown|name unknown|no such file or directory|not known|404/.test(message)) {
+    return new ImageNotFoundError(message);
+  }
+  const noSpace = /no space left on device|disk quota exceeded/.test(message);
+  return new ImageError(noSpace ? `the disk is full: ${message}` : message || "skopeo failed");
+}
+
+function unquote(quoted: string): string {
+  try {
+    return String(JSON.parse(quoted));
+  } catch (error) {
+    // Go's quoting has escapes that JSON has not.
+    if (error instanceof SyntaxError) return quoted.slice(1, -1).replaceAll('\\"', '"');
+    throw error;
+  }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+import { FileLock } from "../linux/fd/file_lock.ts";
+import { exists } from "../linux/fs/exists.ts";
+import { isRecord } from "../rpc/is_record.ts";
+import { ImageError } from "./errors.ts";
+import { ImageNames } from "./image_names.ts";
+
+/** An image in the store. */
+export interface StoredImage {
+  /** SHA-256 of its config, in hexadecimal. */
+  readonly id: string;
+  /** Digest of its manifest. */
+  readonly digest: string;
+  /** Its topmost layer; undefined where it has none. */
+  readonly layer: string | undefined;
+  /** Names in the store: not those that people gave. */
+  readonly names: readonly string[];
+}
+
+/** A layer in the store. */
+interface Layer {
+  readonly id: string;
+  readonly parent: string | undefined;
+  /** Size of what is unpacked, in bytes. */
+  readonly size: number;
+}
+
+/**
+ * The directory of images: a graph of containers-storage that skopeo writes, whose files are read
+ * here. Two locks keep it whole: `lock` is held by several who use images, or alone by one who
+ * removes some; the one of {@linkcode ImageNames} while names change.
+ */
+export class ImageStore {
+  /** Holds everything. */
+  readonly dir: string;
+  /** The names that people gave. */
+  readonly names: ImageNames;
+
+  private constructor(dir: string) {
+    this.dir = dir;
+    this.names = new ImageNames(`${dir}/names.json`);
+  }
+
+  /**
+   * Opens the store below the daemon's root directory and makes it if it is not there. What a pull
+   * that was killed has left is removed, unless somebody uses the store.
+   *
+   * @throws {ImageError} for a user who may not write there.
+   */
+  static open(root: string): ImageStore {
+    const store = new ImageStore(`${root}/images`);
+    try {
+      for (const dir of [store.dir, store.temporary]) {
+        Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
+      }
+      using alone = FileLock.tryLock(store.#lock);
+      if (alone !== undefined) store.#removeTemporary();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+      throw new ImageError(`permission denied on ${store.dir}: only root may use images`, {
+        cause: error,
+      });
+    }
+    return store;
+  }
+
+  /** Where skopeo keeps what it has not stored yet. */
+  get temporary(): string {
+    return `${this.dir}/tmp`;
+  }
+
+  get #lock(): string {
+    return `${this.dir}/lock`;
+  }
+
+  get #graph(): string {
+    return `${this.dir}/storage`;
+  }
+
+  /** Keeps images from being removed until it is disposed of. */
+  use(signal?: AbortSignal): Promise<Disposable> {
+    return FileLock.lock(this.#lock, { shared: true, ...(signal && { signal }) });
+  }
+
+  /** Waits until nobody uses the store, and keeps everybody out until it is disposed of. */
+  useAlone(signal?: AbortSignal): Promise<Disposable> {
+    return FileLock.lock(this.#lock, signal && { signal });
+  }
+
+  /** How skopeo writes of an image of the store, by a name in it or `@` and an id. */
+  location(name: string): string {
+    // Without skip_mount_home the graph would be bind-mounted on itself and stay so.
+    const store = `overlay@${this.#graph}+${this.dir}/run:overlay.skip_mount_home=true`;
+    return `containers-storage:[${store}]${name}`;
+  }
+
+  /** Returns every image. */
+  images(): StoredImage[] {
+    return readList(`${this.#graph}/overlay-images/images.json`).map((image) => ({
+      id: text(image["id"]),
+      digest: text(image["digest"]),
+      layer: image["layer"] === undefined ? undefined : text(image["layer"]),
+      names: Array.isArray(image["names"]) ? image["names"].map(text) : [],
+    }));
+  }
+
+  /** Returns the image of that id. */
+  image(id: string): StoredImage | undefined {
+    return this.images().find((image) => image.id === id);
+  }
+
+  /** Returns the image's config, as its makers wrote it. */
+  configText({ id }: StoredImage): string {
+    const dir = `${this.#graph}/overlay-images/${hexName(id)}`;
+    return Deno.readTextFileSync(`${dir}/=${btoa(`sha256:${id}`)}`);
+  }
+
+  /**
+   * Returns the directories of the image's layers, the topmost first, as overlayfs wants them.
+   *
+   * @throws {ImageError} if the store lacks one.
+   */
+  layerDirs(image: StoredImage): string[] {
+    return this.#layers(image, this.#readLayers()).map(({ id }) => this.#layerDir(id));
+  }
+
+  /** Returns for each image what its layers hold, in bytes; shared layers count for each. */
+  sizes(images: readonly StoredImage[]): Map<string, number> {
+    const all = this.#readLayers();
+    return new Map(images.map((image) => [
+      image.id,
+      this.#layers(image, all).reduce((sum, { size }) => sum + size, 0),
+    ]));
+  }
+
+  #layers(image: StoredImage, all: ReadonlyMap<string, Layer>): Layer[] {
+    const layers: Layer[] = [];
+    for (let id = image.layer; id !== undefined;) {
+      const layer = all.get(id);
+      if (layer === undefined || layers.length >= all.size) {
+        throw new ImageError(`image ${image.id.slice(0, 12)} lacks a layer: pull it again`);
+      }
+      layers.push(layer);
+      id = layer.parent;
+    }
+    return layers;
+  }
+
+  #layerDir(id: string): string {
+    const dir = `${this.#graph}/overlay/${hexName(id)}`;
+    // By its short link, so that more of them fit into the options of a mount.
+    try {
+      const link = Deno.readTextFileSync(`${dir}/link`).trim();
+      if (/^[A-Z0-9]+$/.test(link)) return `${this.#graph}/overlay/l/${link}`;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    return `${dir}/diff`;
+  }
+
+  #readLayers(): Map<string, Layer> {
+    return new Map(
+      readList(`${this.#graph}/overlay-layers/layers.json`).map((layer) => {
+        const id = text(layer["id"]);
+        const parent = layer["parent"] === undefined ? undefined : text(layer["parent"]);
+        return [id, { id, parent, size: Number(layer["diff-size"] ?? 0) }];
+      }),
+    );
+  }
+
+  #removeTemporary(): void {
+    for (const { name } of Deno.readDirSync(this.temporary)) {
+      Deno.removeSync(`${this.temporary}/${name}`, { recursive: true });
+    }
+  }
+}
+
+/** An id as the name of a directory: nothing but what an id is made of. */
+function hexName(id: string): string {
+  if (!/^[0-9a-f]+$/.test(id)) throw new ImageError(`${JSON.stringify(id)} is no id`);
+  return id;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== "string") throw new ImageError("the image store's lists cannot be read");
+  return value;
+}
+
+/** Reads one of the lists of containers-storage, which replaces them as a whole. */
+function readList(path: string): Record<string, unknown>[] {
+  if (!exists(path)) return [];
+  const list: unknown = JSON.parse(Deno.readTextFileSync(path));
+  if (!Array.isArray(list)) throw new ImageError(`${path} holds no list`);
+  return list.filter(isRecord);
+}
