@@ -147,7 +147,11 @@ Deno.test("an overlay keeps the directory as it is, and goes with the container"
     ...[...run, "--name", "over"],
     ...sh("echo new > /data/written; rm /etc/passwd; cat /data/written; ls /etc"),
   ]);
-  assert.deepEqual(result, { code: 0, stdout: "new\ngroup\n", stderr: "" });
+  assert.deepEqual(result, {
+    code: 0,
+    stdout: "new\ngroup\nhostname\nhosts\nresolv.conf\n",
+    stderr: "",
+  });
   assert.deepEqual([...Deno.readDirSync(`${rootfsDir()}/data`)], []);
   assert.ok(Deno.statSync(`${rootfsDir()}/etc/passwd`).isFile);
   assert.ok(rootEntries(daemon).some((path) => path.endsWith("upper/data/written")));

@@ -37,42 +37,48 @@ import { waitCommand } from "./lifecycle/wait.ts";
 export function berthProgram(daemon: DaemonProgram): Command {
   const program = new Command("berth")
     .description("Runs OCI containers that outlive their daemon.")
-    .version(VERSION, "-V, --version")
-    .option("--socket <path>", "the daemon's socket, for any verb", somePath)
+    .version(VERSION, "-V, --version", "print the version")
+    .option("--socket <path>", "socket of the daemon", somePath)
     .enablePositionalOptions()
-    .configureHelp({ showGlobalOptions: false })
-    .addHelpText("after", "\nExample:\n  berth run --rm -it --rootfs ./rootfs -- sh");
+    // Names alone, so that a summary fits on the line of its command.
+    .configureHelp({ showGlobalOptions: false, subcommandTerm: (command) => command.name() })
+    .addHelpText(
+      "after",
+      '\n"berth help COMMAND" shows the options of a command.\n\nExample:\n  berth run --rm -it --rootfs ./rootfs -- sh',
+    );
   const groups: Readonly<Record<string, readonly Command[]>> = {
-    "Run containers:": [
+    "Common commands:": [
       runCommand(daemon),
-      createCommand(),
-      startCommand(),
+      psCommand(),
+      logsCommand(),
       execCommand(),
-      attachCommand(),
+      startCommand(),
       killCommand(),
+      rmCommand(),
+      inspectCommand(),
+      statsCommand(),
+    ],
+    "Manage containers:": [
+      createCommand(),
+      attachCommand(),
+      waitCommand(),
       pauseCommand(),
       resumeCommand(),
-      waitCommand(),
-      rmCommand(),
       updateCommand(),
       checkpointCommand(),
       restoreCommand(),
     ],
-    "See what they do:": [
-      psCommand(),
-      inspectCommand(),
-      logsCommand(),
-      eventsCommand(),
+    "Inspect containers:": [
       topCommand(),
-      statsCommand(),
+      eventsCommand(),
     ],
-    "berth itself:": [
+    "Manage berth:": [
       daemonCommand(daemon),
       configCommand(daemon),
+      versionCommand(),
       callCommand(),
       shimCommand(),
       completionCommand(),
-      versionCommand(),
       helpCommand(),
     ],
   };

@@ -22,6 +22,15 @@ export function withSocket(command: Command): Command {
   );
 }
 
+/** Adds a second spelling of an option, which help does not list. */
+export function addAlias(command: Command, flags: string, option: Option): Command {
+  const alias = new Option(flags).hideHelp();
+  alias.attributeName = () => option.attributeName();
+  if (option.argChoices) alias.choices(option.argChoices);
+  if (option.parseArg) alias.argParser(option.parseArg);
+  return command.addOption(alias);
+}
+
 /** The option for programs: JSON, one value a line. */
 export function withJson(command: Command): Command {
   return command.option("--json", "print JSON, one object a line");
@@ -32,11 +41,18 @@ export function collect(value: string, previous: readonly string[] | undefined):
   return [...previous ?? [], value];
 }
 
+/** Collects an option that may be given several times, each value parsed by `parse`. */
+export function collectParsed<T>(
+  parse: (text: string) => T,
+): (text: string, previous: readonly T[] | undefined) => T[] {
+  return (text, previous) => [...previous ?? [], parse(text)];
+}
+
 /**
- * Takes the `--` off a command line inside the container: where options after the first argument
- * belong to that command, commander hands the separator through.
+ * Removes the `--` that may stand between an argument and a command in the container; commander
+ * leaves it there, because options after the first argument are the command's.
  */
-export function commandOf(args: readonly string[]): string[] {
+export function afterSeparator(args: readonly string[]): string[] {
   return args[0] === "--" ? args.slice(1) : [...args];
 }
 

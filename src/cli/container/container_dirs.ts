@@ -6,6 +6,12 @@ export const COMMAND_LABEL = "berth.command";
 /** The label that says where a container's overlay keeps its upper and work directories. */
 export const OVERLAY_LABEL = "berth.overlay";
 
+/** The label that says where a container's generated files are, which are mounted below its /etc. */
+export const ETC_LABEL = "berth.etc";
+
+/** What a container has of its own below the daemon's root: by the label that names it. */
+const OWN_DIRS = { [OVERLAY_LABEL]: "overlay", [ETC_LABEL]: "etc" } as const;
+
 /** The label that tells which command has created a container: a random word of its own. */
 export const REQUEST_LABEL = "berth.request";
 
@@ -18,7 +24,7 @@ export function logPath(root: string, id: string): string {
  * Makes a directory for one container under `<root>/<kind>/<id>/`. Its last part is random: of two
  * commands that want one id at once, the one that loses must not touch what the other has made.
  */
-export function createDir(root: string, kind: "io" | "overlay", id: string): string {
+export function createDir(root: string, kind: "io" | "overlay" | "etc", id: string): string {
   const parent = `${root}/${kind}/${id}`;
   Deno.mkdirSync(parent, { recursive: true, mode: 0o700 });
   return Deno.makeTempDirSync({ dir: parent });
@@ -44,7 +50,7 @@ export function removeLog(root: string, id: string): void {
  * deleted by the daemon, which does not know of these.
  */
 function orphanPaths(root: string, id: string): string[] {
-  return [logPath(root, id), `${root}/io/${id}`, `${root}/overlay/${id}`];
+  return [logPath(root, id), `${root}/io/${id}`, `${root}/overlay/${id}`, `${root}/etc/${id}`];
 }
 
 /** Every log, FIFO and overlay that is there of an id, as far as this user may see it. */
@@ -69,6 +75,31 @@ export function removeOrphans(root: string, id: string): boolean {
       throw error;
     }
   }).length > 0;
+}
+
+/** Returns the labels that say where a container has something of its own. */
+export function ownDirLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+  const own = Object.keys(OWN_DIRS).flatMap((label) => {
+    const dir = labels[label];
+    return dir === undefined ? [] : [[label, dir]];
+  });
+  return Object.fromEntries(own);
+}
+
+/**
+ * Removes what these labels name of a container, each by `remove`; whatever they say, nothing but what
+ * {@linkcode createDir} has made for this container.
+ */
+export function removeOwnDirs(
+  root: string,
+  id: string,
+  labels: Readonly<Record<string, string>>,
+  remove: (dir: string) => void = removeDir,
+): void {
+  for (const [label, kind] of Object.entries(OWN_DIRS)) {
+    const dir = labels[label];
+    if (dir !== undefined && isContainerDir(root, kind, id, dir)) remove(dir);
+  }
 }
 
 /** Whether the path is below what {@linkcode createDir} makes for this container. */

@@ -9,7 +9,7 @@ import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
 import { randomName } from "./names.ts";
 import { createIoDir, isRefused, lockIoDir } from "./io_dir.ts";
-import { logPath, OVERLAY_LABEL, removeDir, removeLog, REQUEST_LABEL } from "./container_dirs.ts";
+import { logPath, removeDir, removeLog, removeOwnDirs, REQUEST_LABEL } from "./container_dirs.ts";
 
 /** So many random names are tried before one that is taken is an error. */
 const NAMES = 3;
@@ -29,6 +29,7 @@ interface PreparedStdio {
 /** Creates a container. A random name that is taken is tried anew, one that was given is not. */
 async function create(
   daemon: Daemon,
+  root: string,
   name: string | undefined,
   requestFor: RequestFor,
   prepare: (id: string, terminal: boolean) => PreparedStdio,
@@ -39,7 +40,14 @@ async function create(
     const wanted = requestFor(id);
     const mark = crypto.randomUUID();
     const request = { ...wanted, labels: { ...wanted.labels, [REQUEST_LABEL]: mark } };
-    const stdio = prepare(id, request.terminal ?? false);
+    const undo = () => removeOwnDirs(root, id, wanted.labels ?? {});
+    let stdio;
+    try {
+      stdio = prepare(id, request.terminal ?? false);
+    } catch (error) {
+      undo();
+      throw error;
+    }
     const peer = daemon.peer;
     try {
       await daemon.call("container.create", { ...request, ...stdio.params });
@@ -48,8 +56,7 @@ async function create(
       const error = await lost(peer, failure) ? await outcome(daemon, id, mark, failure) : failure;
       if (error === undefined) return id;
       stdio.undo(error);
-      const overlay = wanted.labels?.[OVERLAY_LABEL];
-      if (overlay !== undefined) removeDir(overlay);
+      undo();
       const again = error instanceof AlreadyExistsError && name === undefined && attempt < NAMES;
       if (!again) throw error;
     }
@@ -93,7 +100,7 @@ export async function createForeground(
   requestFor: RequestFor,
 ): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
   let made: { streams: FifoStreams; lock: Disposable } | undefined;
-  const id = await create(daemon, name, requestFor, (id, terminal) => {
+  const id = await create(daemon, root, name, requestFor, (id, terminal) => {
     const dir = createIoDir(root, id);
     const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
     const lock = lockIoDir(id, dir);
@@ -123,7 +130,7 @@ export async function createDetached(
   requestFor: RequestFor,
 ): Promise<string> {
   makeLogDir(root);
-  const id = await create(daemon, name, requestFor, (id, terminal) => {
+  const id = await create(daemon, root, name, requestFor, (id, terminal) => {
     const io = interactive ? createIoDir(root, id) : undefined;
     if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
     const log = `${FILE_PREFIX}${logPath(root, id)}`;

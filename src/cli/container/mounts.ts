@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
 import { isMountOption } from "../../linux/mount/options.ts";
+import { parseBytes } from "./resources.ts";
 
 /** A mount as the command line gives it: OCI's members. */
 export interface MountOption {
@@ -10,59 +11,170 @@ export interface MountOption {
   readonly options: string[];
 }
 
-/** Parses `type=bind,src=/a,dst=/b,options=ro:nosuid`, with docker's other names for these too. */
+/** Flags that docker gives to a tmpfs; each yields to its opposite. */
+const TMPFS_FLAGS = ["nosuid", "nodev", "noexec"] as const;
+
+/** Values of docker's `bind-propagation` (mount_namespaces(7)). */
+const PROPAGATIONS = ["rprivate", "private", "rshared", "shared", "rslave", "slave"];
+
+/** Keys of docker's `--mount` that berth does not have, and what to do instead. */
+const NO_SUCH_KEY: Readonly<Record<string, string>> = {
+  "volume-": "berth has no volumes; use type=bind with a directory",
+  "image-": "berth does not mount images; use type=bind with a directory",
+};
+
+/** Types of docker's `--mount` that are no file system. */
+const NO_SUCH_TYPE: Readonly<Record<string, string>> = {
+  volume: "berth has no volumes; use type=bind with a directory",
+  image: "berth does not mount images; use type=bind with a directory",
+  npipe: "named pipes exist on Windows only",
+  cluster: "berth has no cluster volumes",
+};
+
+/** What `--mount` says, key by key. */
+interface MountKeys {
+  type?: string;
+  source?: string;
+  destination?: string;
+  readonly options: string[];
+  recursive: boolean;
+  /** Keys that only one type takes, for the check of the type. */
+  readonly own: [key: string, type: string][];
+}
+
+/**
+ * Parses `type=bind,src=/a,dst=/b,ro` as docker reads it, and `options=ro:nosuid` besides.
+ * Throws commander's `InvalidArgumentError`.
+ */
 export function parseMount(text: string): MountOption {
-  const values = new Map<string, string>();
-  const options: string[] = [];
+  const keys: MountKeys = { options: [], recursive: true, own: [] };
   for (const part of text.split(",")) {
     const at = part.indexOf("=");
-    const key = at < 0 ? part : part.slice(0, at);
-    const value = at < 0 ? "" : part.slice(at + 1);
-    switch (key) {
-      case "type":
-      case "src":
-      case "dst":
-        values.set(key, value);
-        break;
-      case "source":
-        values.set("src", value);
-        break;
-      case "destination":
-      case "target":
-        values.set("dst", value);
-        break;
-      case "options":
-        options.push(...value.split(":").filter((option) => option !== ""));
-        break;
-      case "ro":
-      case "readonly":
-        options.push("ro");
-        break;
-      default:
-        throw new InvalidArgumentError(
-          `unknown key ${JSON.stringify(key)}: expected type, src, dst, options or readonly`,
-        );
+    const key = (at < 0 ? part : part.slice(0, at)).toLowerCase();
+    setKey(keys, key, at < 0 ? undefined : part.slice(at + 1));
+  }
+  const type = keys.type ?? "bind";
+  const unsupported = NO_SUCH_TYPE[type];
+  if (unsupported !== undefined) throw new InvalidArgumentError(`type=${type}: ${unsupported}`);
+  for (const [key, wanted] of keys.own) {
+    if (type !== wanted) {
+      throw new InvalidArgumentError(`${key} goes with type=${wanted}, not with type=${type}`);
     }
   }
-  const type = values.get("type") ?? "bind";
-  const destination = values.get("dst") ?? "";
-  const source = values.get("src") ?? (type === "bind" ? "" : type);
+  const destination = keys.destination ?? "";
   if (!destination.startsWith("/")) {
     throw new InvalidArgumentError("dst must be an absolute path in the container");
   }
+  const source = keys.source ?? (type === "bind" ? "" : type);
   if (type === "bind") {
     if (source === "") throw new InvalidArgumentError("a bind mount needs src");
-    return { type, source: absolute(source), destination, options: bindOptions(options) };
+    const options = bindOptions(keys.options, keys.recursive);
+    return { type, source: absolute(source), destination, options };
   }
-  const bound = options.includes("bind") || options.includes("rbind");
-  return { type, source, destination, options: bound ? bindOptions(options) : options };
+  if (type === "tmpfs") {
+    return { type, source: "tmpfs", destination, options: tmpfsOptions(keys.options) };
+  }
+  const bound = keys.options.includes("bind") || keys.options.includes("rbind");
+  return {
+    type,
+    source,
+    destination,
+    options: bound ? bindOptions(keys.options) : [...keys.options],
+  };
 }
 
-/** Parses docker's `SRC:DST[:OPTIONS]`. */
+function setKey(keys: MountKeys, key: string, value: string | undefined): void {
+  const some = () => {
+    if (value !== undefined) return value;
+    throw new InvalidArgumentError(`${key} needs a value: ${key}=…`);
+  };
+  switch (key) {
+    case "type":
+      keys.type = some().toLowerCase();
+      return;
+    case "src":
+    case "source":
+      keys.source = some();
+      return;
+    case "dst":
+    case "destination":
+    case "target":
+      keys.destination = some();
+      return;
+    case "options":
+      keys.options.push(...some().split(":").filter((option) => option !== ""));
+      return;
+    case "ro":
+    case "readonly":
+      if (parseBoolean(key, value)) keys.options.push("ro");
+      return;
+    case "bind-propagation":
+      keys.own.push([key, "bind"]);
+      keys.options.push(oneOf(key, some(), PROPAGATIONS));
+      return;
+    case "bind-nonrecursive":
+      keys.own.push([key, "bind"]);
+      keys.recursive = !parseBoolean(key, value);
+      return;
+    case "bind-recursive":
+      keys.own.push([key, "bind"]);
+      keys.recursive = oneOf(key, some(), ["enabled", "disabled"]) === "enabled";
+      return;
+    case "tmpfs-size":
+      keys.own.push([key, "tmpfs"]);
+      keys.options.push(`size=${bytesOf(key, some())}`);
+      return;
+    case "tmpfs-mode":
+      keys.own.push([key, "tmpfs"]);
+      keys.options.push(`mode=${modeOf(key, some())}`);
+      return;
+    case "consistency":
+      oneOf(key, some(), ["default", "consistent", "cached", "delegated"]);
+      return;
+  }
+  const prefix = Object.keys(NO_SUCH_KEY).find((start) => key.startsWith(start));
+  throw new InvalidArgumentError(
+    prefix === undefined
+      ? `unknown key ${JSON.stringify(key)}: expected type, src, dst, readonly, options, ` +
+        "bind-propagation, bind-recursive, tmpfs-size or tmpfs-mode"
+      : `${key}: ${NO_SUCH_KEY[prefix]}`,
+  );
+}
+
+/** A boolean as docker reads it (Go's strconv.ParseBool); a key without a value is true. */
+function parseBoolean(key: string, value: string | undefined): boolean {
+  if (value === undefined || /^(?:1|t|T|TRUE|true|True)$/.test(value)) return true;
+  if (/^(?:0|f|F|FALSE|false|False)$/.test(value)) return false;
+  throw new InvalidArgumentError(`${key} must be true or false, not ${JSON.stringify(value)}`);
+}
+
+function oneOf(key: string, value: string, values: readonly string[]): string {
+  if (values.includes(value)) return value;
+  throw new InvalidArgumentError(`${key} must be one of ${values.join(", ")}`);
+}
+
+function bytesOf(key: string, value: string): number {
+  const bytes = parseBytes(value);
+  if (bytes < 0) throw new InvalidArgumentError(`${key} must not be negative`);
+  return bytes;
+}
+
+function modeOf(key: string, value: string): string {
+  if (/^[0-7]{1,5}$/.test(value)) return value;
+  throw new InvalidArgumentError(`${key} must be an octal mode, such as 1777`);
+}
+
+/** Parses docker's `SRC:DST[:OPTIONS]`. Throws commander's `InvalidArgumentError`. */
 export function parseVolume(text: string): MountOption {
   const [source, destination, options = "", ...rest] = text.split(":");
   if (!source || !destination?.startsWith("/") || rest.length > 0) {
     throw new InvalidArgumentError("expected /source:/destination or /source:/destination:ro");
+  }
+  // To docker a name is a volume, never a path.
+  if (!/^(?:\/|\.\.?(?:\/|$))/.test(source)) {
+    throw new InvalidArgumentError(
+      `berth has no named volumes: give ${source} as a path, such as ./${source} or /srv/${source}`,
+    );
   }
   return {
     type: "bind",
@@ -72,21 +184,51 @@ export function parseVolume(text: string): MountOption {
   };
 }
 
+/** Parses docker's `--tmpfs DST[:OPTIONS]`. Throws commander's `InvalidArgumentError`. */
+export function parseTmpfs(text: string): MountOption {
+  const [destination = "", options = "", ...rest] = text.split(":");
+  if (!destination.startsWith("/") || rest.length > 0) {
+    throw new InvalidArgumentError("expected /destination or /destination:size=64m,mode=1777");
+  }
+  const given = options.split(",").filter((option) => option !== "");
+  const unknown = given.find((option) =>
+    !isMountOption(option) && !/^(?:size|mode|uid|gid|nr_inodes|nr_blocks|mpol)=/.test(option)
+  );
+  if (unknown !== undefined) {
+    throw new InvalidArgumentError(`unknown tmpfs option ${JSON.stringify(unknown)}`);
+  }
+  return { type: "tmpfs", source: "tmpfs", destination, options: tmpfsOptions(given) };
+}
+
+/** The mount of `/dev/shm` with this size in bytes, otherwise as docker has it. */
+export function shmMount(bytes: number): MountOption {
+  return {
+    type: "tmpfs",
+    source: "shm",
+    destination: "/dev/shm",
+    options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${bytes}`],
+  };
+}
+
 /** `path`, from this process's working directory on where it is relative. */
 export function absolute(path: string): string {
   if (path.startsWith("/")) return path;
   return `${Deno.cwd()}/${path}`.replace(/(\/\.)+(?=\/|$)/g, "");
 }
 
+function tmpfsOptions(given: readonly string[]): string[] {
+  return [...TMPFS_FLAGS.filter((flag) => !given.includes(flag.slice("no".length))), ...given];
+}
+
 // What OCI runtimes know besides mount(8): attributes of the mounts below, and mapped ids.
 const OCI_OPTION =
   /^r(?:ro|rw|(?:no)?(?:suid|dev|exec|atime|diratime|relatime|strictatime|symfollow))$|^r?idmap$/;
 
-function bindOptions(options: readonly string[]): string[] {
+function bindOptions(options: readonly string[], recursive = true): string[] {
   const unknown = options.find((option) => !isMountOption(option) && !OCI_OPTION.test(option));
   if (unknown !== undefined) {
     throw new InvalidArgumentError(`unknown mount option ${JSON.stringify(unknown)}`);
   }
   const bound = options.some((option) => option === "bind" || option === "rbind");
-  return bound ? [...options] : ["rbind", ...options];
+  return bound ? [...options] : [recursive ? "rbind" : "bind", ...options];
 }

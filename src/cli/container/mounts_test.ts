@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { absolute, parseMount, parseVolume } from "./mounts.ts";
+import { absolute, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
 
 Deno.test("a mount is taken in berth's and in docker's words", () => {
   const mount = {
@@ -15,9 +15,54 @@ Deno.test("a mount is taken in berth's and in docker's words", () => {
     type: "tmpfs",
     source: "tmpfs",
     destination: "/tmp",
-    options: ["size=1m"],
+    options: ["nosuid", "nodev", "noexec", "size=1m"],
   });
   assert.deepEqual(parseMount("src=/a,dst=/b,options=bind").options, ["bind"]);
+});
+
+Deno.test("values of a mount's keys are read as docker reads them", () => {
+  const options = (text: string) => parseMount(`type=bind,src=/a,dst=/b,${text}`).options;
+  for (const yes of ["ro", "readonly", "ro=1", "readonly=true", "ro=T", "READONLY=TRUE"]) {
+    assert.deepEqual(options(yes), ["rbind", "ro"], yes);
+  }
+  for (const no of ["ro=0", "readonly=false", "ro=F"]) assert.deepEqual(options(no), ["rbind"], no);
+  assert.deepEqual(options("bind-propagation=rslave"), ["rbind", "rslave"]);
+  assert.deepEqual(options("bind-nonrecursive"), ["bind"]);
+  assert.deepEqual(options("bind-recursive=disabled"), ["bind"]);
+  assert.deepEqual(
+    parseMount("type=tmpfs,dst=/t,tmpfs-size=10m,tmpfs-mode=1770,options=exec").options,
+    ["nosuid", "nodev", "size=10485760", "mode=1770", "exec"],
+  );
+});
+
+Deno.test("what docker's mounts have and berth does not is refused with what to do", () => {
+  for (
+    const [text, message] of [
+      ["type=volume,src=data,dst=/b", /has no volumes/],
+      ["type=bind,src=/a,dst=/b,volume-nocopy", /has no volumes/],
+      ["type=bind,src=/a,dst=/b,tmpfs-size=1m", /goes with type=tmpfs/],
+      ["type=tmpfs,dst=/b,bind-propagation=slave", /goes with type=bind/],
+      ["type=bind,src=/a,dst=/b,ro=maybe", /must be true or false/],
+      ["type=bind,src=/a,dst=/b,bind-propagation=x", /must be one of/],
+      ["type=bind,src,dst=/b", /needs a value/],
+      ["type=tmpfs,dst=/b,tmpfs-size=-1", /not be negative/],
+      ["type=tmpfs,dst=/b,tmpfs-mode=9", /octal/],
+    ] as const
+  ) assert.throws(() => parseMount(text), message, text);
+});
+
+Deno.test("a tmpfs has docker's flags unless they are taken back", () => {
+  assert.deepEqual(parseTmpfs("/run").options, ["nosuid", "nodev", "noexec"]);
+  assert.deepEqual(parseTmpfs("/run:exec,size=1m").options, ["nosuid", "nodev", "exec", "size=1m"]);
+  for (const bad of ["run", "/run:bogus", "/run:a:b"]) assert.throws(() => parseTmpfs(bad), bad);
+});
+
+Deno.test("a name is no source of a bind mount", () => {
+  for (const name of ["data", ".data", "~/data"]) {
+    assert.throws(() => parseVolume(`${name}:/x`), /no named volumes.*\.\//, name);
+  }
+  assert.equal(parseVolume("./data:/x").source, `${Deno.cwd()}/data`);
+  assert.equal(parseVolume("..:/x").source, `${Deno.cwd()}/..`);
 });
 
 Deno.test("a mount that cannot be meant is refused", () => {

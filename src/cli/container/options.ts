@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { collect, somePath } from "../common/command.ts";
-import { type MountOption, parseMount, parseVolume } from "./mounts.ts";
-import { type ResourceOptions, withResources } from "./resources.ts";
+import type { OciDevice, OciRlimit } from "../../oci/spec/default_spec.ts";
+import { addAlias, collect, collectParsed, somePath } from "../common/command.ts";
+import { collectDevices } from "./devices.ts";
+import { collectEnv } from "./environment.ts";
+import { collectHost, type HostEntry, parseAddress } from "./etc_files.ts";
+import { type MountOption, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
+import { parseNamespace, type SharedWith } from "./namespaces.ts";
+import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
+import { parseStopSignal } from "./stop_signal.ts";
+import { parseUlimit } from "./ulimits.ts";
 
 export { absolute } from "./mounts.ts";
+
+type Pairs = Readonly<Record<string, string>>;
 
 /** What `run` and `create` take, after parsing. */
 export interface ContainerOptions extends ResourceOptions {
@@ -14,15 +23,35 @@ export interface ContainerOptions extends ResourceOptions {
   readonly bundle?: string;
   readonly interactive?: true;
   readonly tty?: true;
+  readonly entrypoint?: string;
   readonly env?: readonly string[];
-  readonly cwd?: string;
+  readonly envFile?: readonly string[];
+  readonly workdir?: string;
   readonly user?: string;
+  readonly groupAdd?: readonly string[];
+  readonly init?: true;
+  readonly ulimit?: readonly OciRlimit[];
+  readonly stopSignal?: string;
   readonly mount?: readonly MountOption[];
   readonly volume?: readonly MountOption[];
+  readonly tmpfs?: readonly MountOption[];
+  readonly shmSize?: number;
+  readonly device?: readonly OciDevice[];
   readonly readOnly?: true;
   readonly hostname?: string;
-  readonly net?: "none" | "host";
-  readonly label?: Readonly<Record<string, string>>;
+  readonly network?: SharedWith;
+  readonly addHost?: readonly HostEntry[];
+  readonly dns?: readonly string[];
+  readonly dnsSearch?: readonly string[];
+  readonly dnsOption?: readonly string[];
+  readonly pid?: SharedWith;
+  readonly ipc?: SharedWith;
+  readonly uts?: SharedWith;
+  readonly sysctl?: Pairs;
+  readonly label?: Pairs;
+  readonly labelFile?: readonly string[];
+  readonly annotation?: Pairs;
+  readonly cidfile?: string;
   readonly runtime?: string;
   readonly group?: string;
   readonly cgroupParent?: string;
@@ -31,14 +60,34 @@ export interface ContainerOptions extends ResourceOptions {
 
 /** The options that change the spec; with `--bundle` they would be ignored, so they are refused. */
 export const SPEC_OPTIONS = [
+  "rootfs",
+  "overlay",
+  "entrypoint",
   "env",
-  "cwd",
+  "envFile",
+  "workdir",
   "user",
+  "groupAdd",
+  "init",
+  "ulimit",
+  "stopSignal",
   "mount",
   "volume",
+  "tmpfs",
+  "shmSize",
+  "device",
   "readOnly",
   "hostname",
-  "net",
+  "network",
+  "addHost",
+  "dns",
+  "dnsSearch",
+  "dnsOption",
+  "pid",
+  "ipc",
+  "uts",
+  "sysctl",
+  "annotation",
   "memory",
   "memorySwap",
   "memoryReservation",
@@ -46,72 +95,133 @@ export const SPEC_OPTIONS = [
   "cpuShares",
   "cpusetCpus",
   "cpusetMems",
-  "pids",
+  "pidsLimit",
   "cgroupParent",
 ] as const satisfies readonly (keyof ContainerOptions)[];
 
 /** Adds what makes up a container; `run` and `create` take the same. */
 export function withContainer(command: Command): Command {
-  return withResources(
-    command
-      .option("-i, --interactive", "keep standard input open and pass it on")
-      .option("-t, --tty", "give the process a terminal")
-      .option("--name <id>", "the container's id; a random one when left out")
-      .option("--rootfs <dir>", "directory that holds the root filesystem", somePath)
-      .option(
-        "--overlay",
-        "keep the directory as it is: writes go to a layer of the container's own",
-      )
-      .option("--bundle <dir>", "OCI bundle whose config.json is used as it is", somePath)
-      .option("-e, --env <k=v>", "environment variable; K alone: as it is here", collect)
-      .option("-w, --cwd <dir>", "working directory in the container", somePath)
-      .option("-u, --user <user>", "user[:group], names or numbers")
-      .option(
-        "--mount <spec>",
-        "type=bind,src=…,dst=…,options=ro:nosuid; may be repeated",
-        collectMount,
-      )
-      .option("-v, --volume <src:dst[:ro]>", "bind mount; may be repeated", collectVolume)
-      .option("--read-only", "mount the root filesystem read-only")
-      .option("--hostname <name>", "host name in the container; its id when left out")
-      .addOption(
-        new Option("--net <mode>", "network: none but loopback, or the host's").choices([
-          "none",
-          "host",
-        ]),
-      )
-      .option("-l, --label <k=v>", "label; may be repeated", collectLabel)
-      .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path", somePath)
-      .option("--group <name>", "share one shim process with the group's other containers")
-      .option(
-        "--cgroup-parent <path>",
-        "cgroup that holds the container's, named by its id",
-        somePath,
-      )
-      .option("--no-pivot", "do not use pivot_root, for a root filesystem on a ramdisk"),
-  );
+  // As docker: -h is --hostname here.
+  command.helpOption("--help", "display help for command");
+  withProcess(command);
+  withFiles(command);
+  withNetwork(command);
+  withNamespaces(command);
+  withResources(command.optionsGroup("Limits:"));
+  return withManagement(command);
 }
 
-/** The environment entry that `-e` asks for: K alone takes this process's value. */
-export function environmentEntry(text: string): string[] {
-  if (text.includes("=")) return [text];
-  const value = Deno.env.get(text);
-  return value === undefined ? [] : [`${text}=${value}`];
+function withProcess(command: Command): void {
+  const workdir = new Option("-w, --workdir <dir>", "working directory").argParser(somePath);
+  command
+    .option("--name <id>", "the container's id; default: a random one")
+    .option("--rootfs <dir>", "directory with the root filesystem", somePath)
+    .option("--overlay", "write to a layer of the container's own, not to --rootfs")
+    .option("--bundle <dir>", "OCI bundle; its config.json is used as it is", somePath)
+    .option("-i, --interactive", "keep standard input open and pass it on")
+    .option("-t, --tty", "give the process a terminal")
+    .optionsGroup("Process:")
+    .option("-e, --env <k=v>", "environment variable; K alone: its value here", collectEnv)
+    .option("--env-file <file>", "file of environment variables", collect)
+    .addOption(workdir)
+    .option("-u, --user <user>", "user[:group], names or numbers")
+    .option("--group-add <group>", "further group of the process", collect)
+    .option("--entrypoint <program>", "program to run; the command is its arguments", somePath)
+    .option("--init", "run catatonit or tini as the first process, to reap and forward signals")
+    .option("--ulimit <name=soft[:hard]>", "resource limit; -1: none", collectParsed(parseUlimit))
+    .option("--stop-signal <signal>", "signal that asks the process to end", parseStopSignal);
+  addAlias(command, "--cwd <dir>", workdir);
 }
 
-function collectMount(text: string, previous: MountOption[] | undefined): MountOption[] {
-  return [...previous ?? [], parseMount(text)];
+function withFiles(command: Command): void {
+  command
+    .optionsGroup("Files:")
+    .option("-v, --volume <src:dst[:ro]>", "bind mount", collectParsed(parseVolume))
+    .option("--mount <spec>", "such as type=bind,src=…,dst=…,ro", collectParsed(parseMount))
+    .option("--tmpfs <dst[:options]>", "mount an empty tmpfs", collectParsed(parseTmpfs))
+    .option("--shm-size <bytes>", "size of /dev/shm (64m by default)", parseShmSize)
+    .option("--device <src[:dst[:rwm]]>", "host device to pass on", collectDevices)
+    .option("--read-only", "mount the root filesystem read-only");
 }
 
-function collectVolume(text: string, previous: MountOption[] | undefined): MountOption[] {
-  return [...previous ?? [], parseVolume(text)];
+function withNetwork(command: Command): void {
+  const network = sharing("--network <mode>", "network, or container:ID", "none", "host");
+  command
+    .optionsGroup("Network:")
+    .addOption(network)
+    .option("-h, --hostname <name>", "host name; default: the container's id", parseHostname)
+    .option("--add-host <name:ip>", "entry for /etc/hosts", collectHost)
+    .option("--dns <ip>", "DNS server", collectParsed(parseAddress))
+    .option("--dns-search <domain>", "DNS search domain; . for none", collect)
+    .option("--dns-option <option>", "option of resolv.conf", collect);
+  addAlias(command, "--net <mode>", network);
 }
 
-function collectLabel(
-  text: string,
-  previous: Record<string, string> | undefined,
-): Record<string, string> {
+function withNamespaces(command: Command): void {
+  command
+    .optionsGroup("Namespaces:")
+    .addOption(sharing("--pid <mode>", "PID namespace, or container:ID", "private", "host"))
+    .addOption(sharing("--ipc <mode>", "IPC namespace, or container:ID", "private", "host"))
+    .addOption(sharing("--uts <mode>", "UTS namespace, or container:ID", "private", "host"))
+    .option("--sysctl <k=v>", "kernel parameter of the namespaces", collectPair);
+}
+
+/** An option that takes one of `words`, or another container. */
+function sharing(flags: string, description: string, ...words: string[]): Option {
+  return new Option(flags, description).choices(words).argParser(parseNamespace(words));
+}
+
+function withManagement(command: Command): Command {
+  return command
+    .optionsGroup("Management:")
+    .option("-l, --label <k=v>", "label", collectLabel)
+    .option("--label-file <file>", "file of labels", collect)
+    .option("--annotation <k=v>", "annotation of the OCI spec", collectPair)
+    .option("--cidfile <file>", "write the container's id to this file", somePath)
+    .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path", somePath)
+    .option("--group <name>", "share one shim process with the group's other containers")
+    .option("--cgroup-parent <path>", "cgroup to make the container's cgroup in", somePath)
+    .option("--no-pivot", "do not use pivot_root, for a root filesystem on a ramdisk")
+    .optionsGroup("Options:");
+}
+
+function parseShmSize(text: string): number {
+  const bytes = parseBytes(text);
+  if (bytes <= 0) throw new InvalidArgumentError("expected a size such as 256m");
+  return bytes;
+}
+
+/** Checks a host name: what sethostname(2) takes, 64 bytes, and no blanks. */
+function parseHostname(text: string): string {
+  if (!/^[\x21-\x7e]{1,64}$/.test(text)) {
+    throw new InvalidArgumentError("expected a name of 1 to 64 characters without blanks");
+  }
+  return text;
+}
+
+/** Splits `k=v`. Throws commander's `InvalidArgumentError`. */
+function pairOf(text: string): [key: string, value: string] {
   const at = text.indexOf("=");
   if (at < 1) throw new InvalidArgumentError("expected key=value");
-  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
+function collectPair(text: string, previous: Pairs | undefined): Pairs {
+  const [key, value] = pairOf(text);
+  return { ...previous, [key]: value };
+}
+
+/** A label as docker takes it: without `=` its value is empty. */
+function collectLabel(text: string, previous: Pairs | undefined): Pairs {
+  const [key, value] = labelEntry(text);
+  return { ...previous, [key]: value };
+}
+
+/** Splits a label. Throws commander's `InvalidArgumentError` for one that cannot be kept. */
+export function labelEntry(text: string): [key: string, value: string] {
+  const [key, value] = text.includes("=") ? pairOf(text) : [text, ""];
+  if (key === "" || key === "__proto__") {
+    throw new InvalidArgumentError(`a label cannot be called ${JSON.stringify(key)}`);
+  }
+  return [key, value];
 }

@@ -5,7 +5,7 @@ import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
-import { isContainerDir, logPath, OVERLAY_LABEL, removeDir, removeLog } from "./container_dirs.ts";
+import { logPath, ownDirLabels, removeDir, removeLog, removeOwnDirs } from "./container_dirs.ts";
 
 /** Deletes a container and what the command line has made beside it: log, FIFOs, overlay. */
 export async function removeContainer(
@@ -24,9 +24,8 @@ export type ContainerRef = Pick<ContainerState, "id" | "instance" | "stdin" | "s
 /** What there is to know of a container that was just made. */
 export async function refOf(daemon: Daemon, id: string): Promise<ContainerRef> {
   const state = await daemon.callAcrossRestarts("container.state", { id });
-  const { instance, stdin, stdout, labels: { [OVERLAY_LABEL]: overlay } } = state;
-  const labels = overlay === undefined ? {} : { [OVERLAY_LABEL]: overlay };
-  return { id, instance, stdin, stdout, labels };
+  const { instance, stdin, stdout, labels } = state;
+  return { id, instance, stdin, stdout, labels: ownDirLabels(labels) };
 }
 
 /**
@@ -82,14 +81,12 @@ export function removeLeftovers(
   state: ContainerRef,
   what: { readonly log: boolean } = { log: true },
 ): void {
-  const { id, labels: { [OVERLAY_LABEL]: overlay } } = state;
+  const { id } = state;
   const log = filePath(state.stdout);
   if (what.log && log === logPath(root, id)) unlessRefused(log, () => removeLog(root, id));
   const io = ioDir(root, state);
   if (io !== undefined && isOwnIoDir(root, io)) unlessRefused(io, () => removeDir(io));
-  if (overlay !== undefined && isContainerDir(root, "overlay", id, overlay)) {
-    unlessRefused(overlay, () => removeDir(overlay));
-  }
+  removeOwnDirs(root, id, state.labels, (dir) => unlessRefused(dir, () => removeDir(dir)));
 }
 
 function unlessRefused(path: string, remove: () => void): void {

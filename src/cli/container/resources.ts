@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { addAlias } from "../common/command.ts";
+import { CliError } from "../common/exit_status.ts";
 
 /** The part of OCI `linux.resources` that the command line sets. */
 export interface Resources {
@@ -17,11 +19,23 @@ export interface ResourceOptions {
   readonly cpuShares?: number;
   readonly cpusetCpus?: string;
   readonly cpusetMems?: string;
-  readonly pids?: number;
+  readonly pidsLimit?: number;
 }
 
 /** Microseconds over which a CPU quota is counted; the kernel's own default. */
 const CPU_PERIOD = 100_000;
+
+/** The most CPUs that Linux can be built for (NR_CPUS of arch/x86/Kconfig). */
+const MAX_CPUS = 8192;
+
+/** The highest `pids.max` beside "max" (PID_MAX_LIMIT of include/linux/threads.h). */
+const MAX_PIDS = 4_194_304;
+
+/** The weights of cgroup v1's `cpu.shares` (kernel/sched/sched.h). */
+const CPU_SHARES = [2, 262_144] as const;
+
+/** The longest time span that an option takes, in seconds: a day. */
+const MAX_SECONDS = 86_400;
 
 const BINARY_UNITS: Readonly<Record<string, number>> = { b: 0, k: 1, m: 2, g: 3, t: 4 };
 
@@ -33,7 +47,11 @@ export function parseBytes(text: string): number {
   if (!match || !Number.isFinite(value)) {
     throw new InvalidArgumentError("expected bytes such as 64m or 1.5g, or -1 for no limit");
   }
-  return Math.round(value * 1024 ** (BINARY_UNITS[(match[2] ?? "b").toLowerCase()] ?? 0));
+  const bytes = Math.round(value * 1024 ** (BINARY_UNITS[(match[2] ?? "b").toLowerCase()] ?? 0));
+  if (bytes > Number.MAX_SAFE_INTEGER) {
+    throw new InvalidArgumentError("expected less than 8192 TiB, or -1 for no limit");
+  }
+  return bytes;
 }
 
 /** CPUs from `0.5` or `2`. Throws commander's `InvalidArgumentError`. */
@@ -43,35 +61,55 @@ export function parseCpus(text: string): number {
   if (text.trim() === "" || !Number.isFinite(value) || value * CPU_PERIOD < 1000) {
     throw new InvalidArgumentError("expected a number of CPUs of at least 0.01, such as 0.5");
   }
+  if (value > MAX_CPUS) throw new InvalidArgumentError(`expected at most ${MAX_CPUS} CPUs`);
   return value;
 }
 
-/** A whole number ≥ `minimum`. Throws commander's `InvalidArgumentError`. */
-export function parseWhole(minimum: number): (text: string) => number {
+/** A whole number from `minimum` to `maximum`. Throws commander's `InvalidArgumentError`. */
+export function parseWhole(
+  minimum: number,
+  maximum = Number.MAX_SAFE_INTEGER,
+): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (text.trim() === "" || !Number.isSafeInteger(value) || value < minimum) {
+    if (!/^-?\d+$/.test(text) || value < minimum) {
       throw new InvalidArgumentError(`expected a whole number of at least ${minimum}`);
     }
+    if (value > maximum) throw new InvalidArgumentError(`expected at most ${maximum}`);
     return value;
   };
 }
 
 /** Adds the limits that `run`, `create` and `update` take. */
 export function withResources(command: Command): Command {
-  return command
-    .option("--memory <bytes>", "memory limit, such as 64m; -1: none", parseBytes)
+  const pids = new Option("--pids-limit <number>", "limit of processes and threads; -1: none")
+    .argParser(parseWhole(-1, MAX_PIDS));
+  command
+    .option("-m, --memory <bytes>", "memory limit, such as 64m; -1: none", parseBytes)
     .option("--memory-swap <bytes>", "limit of memory and swap together; -1: none", parseBytes)
     .option("--memory-reservation <bytes>", "memory soft limit", parseBytes)
-    .option("--cpus <number>", "how many CPUs' time, such as 0.5", parseCpus)
-    .option("--cpu-shares <weight>", "relative CPU weight", parseWhole(2))
-    .option("--cpuset-cpus <list>", "which CPUs, such as 0-2,4")
-    .option("--cpuset-mems <list>", "which memory nodes")
-    .option("--pids <number>", "how many processes and threads; -1: no limit", parseWhole(-1));
+    .option("--cpus <number>", "CPU limit as a number of CPUs, such as 0.5", parseCpus)
+    .option("--cpu-shares <weight>", "relative CPU weight", parseWhole(...CPU_SHARES))
+    .option("--cpuset-cpus <list>", "CPUs to run on, such as 0-2,4")
+    .option("--cpuset-mems <list>", "memory nodes to allocate from")
+    .addOption(pids);
+  return addAlias(command, "--pids <number>", pids);
 }
 
-/** The OCI resources that the options ask for; empty where none was given. */
+/** Throws a {@linkcode CliError} for memory limits that contradict each other, as docker does. */
+function checkMemory({ memory, memorySwap, memoryReservation }: ResourceOptions): void {
+  if (memory === undefined || memory < 0) return;
+  if (memorySwap !== undefined && memorySwap >= 0 && memorySwap < memory) {
+    throw new CliError("--memory-swap counts memory and swap: it must not be below --memory");
+  }
+  if (memoryReservation !== undefined && memoryReservation > memory) {
+    throw new CliError("--memory-reservation must not be above --memory");
+  }
+}
+
+/** Returns the OCI resources that the options ask for; empty if none was given. */
 export function resourcesFrom(options: ResourceOptions): Resources {
+  checkMemory(options);
   const memory = {
     ...(options.memory !== undefined && { limit: options.memory }),
     ...(options.memorySwap !== undefined && { swap: options.memorySwap }),
@@ -87,7 +125,7 @@ export function resourcesFrom(options: ResourceOptions): Resources {
   return {
     ...(Object.keys(memory).length > 0 && { memory }),
     ...(Object.keys(cpu).length > 0 && { cpu }),
-    ...(options.pids !== undefined && { pids: { limit: options.pids } }),
+    ...(options.pidsLimit !== undefined && { pids: { limit: options.pidsLimit } }),
   };
 }
 
@@ -96,6 +134,10 @@ export function parseSeconds(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value) || value <= 0) {
     throw new InvalidArgumentError("expected seconds, such as 0.5");
+  }
+  // Far below the 2^31 ms above which a timer fires at once.
+  if (value > MAX_SECONDS) {
+    throw new InvalidArgumentError(`expected at most ${MAX_SECONDS} seconds`);
   }
   return value;
 }

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import {
   parseBytes,
   parseCpus,
+  parseSeconds,
   parseWhole,
   type ResourceOptions,
   resourcesFrom,
@@ -25,6 +26,21 @@ Deno.test("CPUs and counts are checked", () => {
   for (const bad of ["", "0", "0.001", "-1", "x"]) assert.throws(() => parseCpus(bad), bad);
   assert.equal(parseWhole(0)("0"), 0);
   for (const bad of ["", "-1", "1.5", "x"]) assert.throws(() => parseWhole(0)(bad), bad);
+});
+
+Deno.test("sizes and counts beyond what the kernel takes are refused", () => {
+  for (const bad of ["9999999t", "1".repeat(40)]) assert.throws(() => parseBytes(bad), bad);
+  assert.throws(() => parseCpus("1e9"));
+  assert.throws(() => parseSeconds("1e9"));
+  assert.throws(() => parseWhole(0, 10)("11"));
+  for (const bad of ["1e3", "0x10", " 1"]) assert.throws(() => parseWhole(0)(bad), bad);
+});
+
+Deno.test("memory limits that contradict each other are refused", () => {
+  const m = 1024 ** 2;
+  assert.throws(() => resourcesFrom({ memory: 64 * m, memorySwap: 32 * m }), /--memory-swap/);
+  assert.throws(() => resourcesFrom({ memory: 64 * m, memoryReservation: 65 * m }), /reservation/);
+  assert.ok(resourcesFrom({ memory: 64 * m, memorySwap: -1 }));
 });
 
 Deno.test("options become OCI resources, and nothing where none is given", () => {

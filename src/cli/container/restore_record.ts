@@ -2,15 +2,23 @@
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { isRecord } from "../../rpc/protocol/error_codec.ts";
 import type { CreateParams } from "./create_request.ts";
 import { CliError } from "../common/exit_status.ts";
-import { OVERLAY_LABEL } from "./container_dirs.ts";
+import { createDir, ETC_LABEL, OVERLAY_LABEL } from "./container_dirs.ts";
+import { writeEtcFile } from "./etc_files.ts";
 
 /** The file beside a checkpoint that says how to make its container again. */
 const FILE = "berth-restore.json";
 
 /** What has to be known to make the container again: create's params without id and stdio. */
-type RestoreRecord = Pick<CreateParams, "spec" | "rootfs" | "terminal" | "runtime" | "labels">;
+type RestoreParams = Pick<CreateParams, "spec" | "rootfs" | "terminal" | "runtime" | "labels">;
+
+/** What stands in the file. */
+interface RestoreRecord extends RestoreParams {
+  /** The texts of the generated files below `/etc`, by their paths on the host. */
+  readonly etc?: Readonly<Record<string, string>>;
+}
 
 /**
  * Writes down, beside a checkpoint, how its container was made. Throws a {@linkcode CliError} for a
@@ -32,13 +40,47 @@ export async function saveForRestore(path: string, state: ContainerState): Promi
     terminal: state.terminal,
     runtime: state.runtime,
     labels: state.labels,
+    etc: readEtcFiles(state.labels[ETC_LABEL]),
   };
   writeJsonAtomic(`${path}/${FILE}`, record);
 }
 
-/** How the container of the checkpoint in `path` is made again. */
+/** Reads how the container of the checkpoint in `path` is made again. */
 export function readForRestore(path: string): RestoreRecord {
   const record = readJson<RestoreRecord>(`${path}/${FILE}`);
   if (!record) throw new CliError(`${path} is no checkpoint of berth's: it has no ${FILE}`);
   return record;
+}
+
+/**
+ * Returns the params of the container `id` that the record describes. The generated files, which went
+ * with the container that was checkpointed, are written anew, and the spec's mounts lead to them.
+ */
+export function restoreParams(root: string, id: string, record: RestoreRecord): RestoreParams {
+  const { etc = {}, ...params } = record;
+  const { [ETC_LABEL]: former, ...labels } = params.labels ?? {};
+  if (former === undefined || Object.keys(etc).length === 0) return { ...params, labels };
+  const dir = createDir(root, "etc", id);
+  for (const [path, text] of Object.entries(etc)) writeEtcFile(dir, path, text);
+  const mounts: unknown = params.spec["mounts"];
+  const moved = !Array.isArray(mounts) ? mounts : mounts.map((mount: unknown) => {
+    if (!isRecord(mount) || typeof mount["source"] !== "string") return mount;
+    const isOurs = Object.hasOwn(etc, mount["source"]);
+    return isOurs ? { ...mount, source: `${dir}/${baseName(mount["source"])}` } : mount;
+  });
+  return {
+    ...params,
+    spec: { ...params.spec, mounts: moved },
+    labels: { ...labels, [ETC_LABEL]: dir },
+  };
+}
+
+function readEtcFiles(dir: string | undefined): Record<string, string> {
+  if (dir === undefined) return {};
+  const paths = [...Deno.readDirSync(dir)].map(({ name }) => `${dir}/${name}`);
+  return Object.fromEntries(paths.map((path) => [path, Deno.readTextFileSync(path)]));
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
 }

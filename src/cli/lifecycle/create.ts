@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { commandOf, verb, withSocket } from "../common/command.ts";
+import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, withContainer } from "../container/options.ts";
+import { CidFile } from "../container/cid_file.ts";
 import { createRequest } from "../container/create_request.ts";
+import { findNamespaces } from "../container/namespaces.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { createDetached } from "../container/create_container.ts";
 import { print } from "../text/print.ts";
@@ -11,7 +13,7 @@ import { print } from "../text/print.ts";
 export function createCommand(): Command {
   return withContainer(withSocket(verb(
     "create",
-    "Create a container without starting it; its output will go to its log",
+    "Create a container without starting it",
     "berth create --name web --rootfs ./rootfs -- httpd -f",
     "berth start web",
   )))
@@ -21,15 +23,17 @@ export function createCommand(): Command {
       const options = command.optsWithGlobals<ContainerOptions & { socket: string }>();
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
-        print(
-          await createDetached(
-            daemon,
-            root,
-            options.name,
-            options.interactive ?? false,
-            (id) => createRequest(id, options, commandOf(args), root),
-          ),
+        const namespaces = await findNamespaces(daemon, options);
+        using cidFile = new CidFile(options.cidfile);
+        const id = await createDetached(
+          daemon,
+          root,
+          options.name,
+          options.interactive ?? false,
+          (id) => createRequest(id, { options, args, root, namespaces }),
         );
+        cidFile.write(id);
+        print(id);
       });
     });
 }

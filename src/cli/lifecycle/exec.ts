@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: MIT
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { readJson } from "../../oci/bundle_layout.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import type { OciProcess } from "../../rpc/contract/schemas.ts";
-import { collect, commandOf, somePath, verb, withSocket } from "../common/command.ts";
-import { environmentEntry } from "../container/options.ts";
+import {
+  addAlias,
+  afterSeparator,
+  collect,
+  somePath,
+  verb,
+  withSocket,
+} from "../common/command.ts";
+import { collectEnv, environmentEntry, readLinesFile } from "../container/environment.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
@@ -19,7 +26,8 @@ interface ExecOptions {
   readonly interactive?: true;
   readonly tty?: true;
   readonly env?: readonly string[];
-  readonly cwd?: string;
+  readonly workdir?: string;
+  readonly envFile?: readonly string[];
   readonly user?: string;
   readonly execId?: string;
   readonly detachKeys?: string;
@@ -27,7 +35,8 @@ interface ExecOptions {
 
 /** `berth exec` */
 export function execCommand(): Command {
-  return withDetachKeys(withSocket(verb(
+  const workdir = new Option("-w, --workdir <dir>", "working directory").argParser(somePath);
+  const command = withDetachKeys(withSocket(verb(
     "exec",
     "Run another process in a running container",
     "berth exec -it web sh",
@@ -37,8 +46,9 @@ export function execCommand(): Command {
     .option("-i, --interactive", "pass standard input on")
     .option("-t, --tty", "give the process a terminal")
     .option("-d, --detach", "do not stay: print the exec id; output is discarded")
-    .option("-e, --env <k=v>", "environment variable besides the container's", collect)
-    .option("-w, --cwd <dir>", "working directory", somePath)
+    .option("-e, --env <k=v>", "environment variable besides the container's", collectEnv)
+    .option("--env-file <file>", "file of environment variables", collect)
+    .addOption(workdir)
     .option("-u, --user <user>", "user[:group], names or numbers")
     .option("--exec-id <id>", "the process's id; a random one when left out")
     .argument("<id>", "container")
@@ -49,7 +59,7 @@ export function execCommand(): Command {
       using signals = options.detach ? undefined : new SignalForwarder();
       await withDaemon(command, async (daemon) => {
         const execId = options.execId ?? `exec-${crypto.randomUUID().slice(0, 8)}`;
-        const process = await processOf(daemon, id, commandOf(args), options);
+        const process = await processOf(daemon, id, afterSeparator(args), options);
         if (!signals) {
           const terminal = options.tty ?? false;
           await daemon.call("container.exec", { id, execId, process, terminal });
@@ -81,6 +91,7 @@ export function execCommand(): Command {
         }
       });
     });
+  return addAlias(command, "--cwd <dir>", workdir);
 }
 
 /** Has the daemon forget the process. It has exited: its status is told whatever becomes of this. */
@@ -100,10 +111,11 @@ async function processOf(
 ): Promise<OciProcess> {
   if (args.length === 0) throw new CliError("say which command to run");
   const { user } = options;
+  const env = [...(options.envFile ?? []).flatMap(readLinesFile), ...options.env ?? []];
   return {
     args: [...args],
-    ...(options.env && { env: options.env.flatMap(environmentEntry) }),
-    ...(options.cwd !== undefined && { cwd: options.cwd }),
+    ...(env.length > 0 && { env: env.flatMap(environmentEntry) }),
+    ...(options.workdir !== undefined && { cwd: options.workdir }),
     ...(user !== undefined && { user: await userOf(daemon, id, user) }),
     ...(options.tty && Deno.stdout.isTerminal() && { consoleSize: consoleSize() }),
   };

@@ -5,7 +5,7 @@ import { absolute } from "../container/options.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { createDetached } from "../container/create_container.ts";
 import { removeContainer } from "../container/remove.ts";
-import { readForRestore } from "../container/restore_record.ts";
+import { readForRestore, restoreParams } from "../container/restore_record.ts";
 import { print } from "../text/print.ts";
 
 interface RestoreOptions {
@@ -35,7 +35,7 @@ export function restoreCommand(): Command {
         const record = readForRestore(path);
         await createDetached(daemon, root, id, options.interactive ?? false, (id) => ({
           id,
-          ...record,
+          ...restoreParams(root, id, record),
           checkpoint: path,
         }));
         try {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { removeLater } from "../container/auto_remove.ts";
-import { commandOf, verb, withSocket } from "../common/command.ts";
+import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, withContainer } from "../container/options.ts";
+import { CidFile } from "../container/cid_file.ts";
 import { createRequest } from "../container/create_request.ts";
+import { findNamespaces } from "../container/namespaces.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
 import { createDetached, createForeground } from "../container/create_container.ts";
@@ -24,13 +26,13 @@ interface RunOptions extends ContainerOptions {
 export function runCommand(program: DaemonProgram): Command {
   return withDetachKeys(withContainer(withSocket(verb(
     "run",
-    "Create a container, start it and stay with it",
+    "Create a container and start it",
     "berth run --rm -it --rootfs ./rootfs -- sh",
     "berth run -d --name web --rootfs ./rootfs --overlay --memory 64m -- httpd -f",
     "berth run --rm --bundle ./bundle",
   ))))
     .passThroughOptions()
-    .option("-d, --detach", "do not stay: print the id; output goes to the container's log")
+    .option("-d, --detach", "run in the background: print the id, write output to the log")
     .option("--rm", "remove the container when it has exited")
     .argument("[command...]", "what to run; with --bundle its config.json says that")
     .action(async (args: string[], _options: unknown, command: Command) => {
@@ -40,7 +42,10 @@ export function runCommand(program: DaemonProgram): Command {
       using signals = options.detach ? undefined : new SignalForwarder();
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
-        const requestFor = (id: string) => createRequest(id, options, commandOf(args), root);
+        const namespaces = await findNamespaces(daemon, options);
+        const request = { options, args, root, namespaces };
+        const requestFor = (id: string) => createRequest(id, request);
+        using cidFile = new CidFile(options.cidfile);
         if (!signals) {
           const id = await createDetached(
             daemon,
@@ -49,6 +54,7 @@ export function runCommand(program: DaemonProgram): Command {
             options.interactive ?? false,
             requestFor,
           );
+          cidFile.write(id);
           const toRemove = options.rm && await refOf(daemon, id);
           await start(daemon, root, id);
           if (toRemove !== undefined) await removeLater(program, options.socket, toRemove);
@@ -61,6 +67,7 @@ export function runCommand(program: DaemonProgram): Command {
           options.interactive ?? false,
           requestFor,
         );
+        cidFile.write(id);
         using streams = made.streams;
         using _lock = made.lock;
         const toRemove = options.rm && await refOf(daemon, id);

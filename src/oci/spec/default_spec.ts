@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { DEFAULT_MOUNTS, DEVICE_RULES, MASKED_PATHS, READONLY_PATHS } from "./default_isolation.ts";
 import { mergeEnv } from "./process_spec.ts";
-import { resolveUser } from "./passwd.ts";
+import { type OciUser, resolveUser } from "./passwd.ts";
 import type { OciSpec } from "./spec.ts";
 
 /** An OCI mount (runtime-spec, config.md, "Mounts"). */
@@ -11,6 +11,30 @@ export interface OciMount {
   readonly source?: string;
   readonly options?: readonly string[];
 }
+
+/** A resource limit of a process (runtime-spec, config.md, "POSIX process"). */
+export interface OciRlimit {
+  /** Such as `RLIMIT_NOFILE`. */
+  readonly type: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** A device node in the container (runtime-spec, config-linux.md, "Devices"). */
+export interface OciDevice {
+  readonly path: string;
+  readonly type: "b" | "c";
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** What the device cgroup lets the container do with it: some of `rwm`. */
+  readonly access: string;
+}
+
+/** Namespaces that a container need not have of its own. */
+export type SharedNamespace = "network" | "pid" | "ipc" | "uts";
 
 /** What {@linkcode defaultSpec} takes. */
 export interface DefaultSpecOptions {
@@ -32,10 +56,23 @@ export interface DefaultSpecOptions {
   readonly resources?: Readonly<Record<string, unknown>>;
   /** Mounts the root read-only. */
   readonly readOnly?: boolean;
-  /** Default: the id, cut to what a host name may be long. */
+  /** Default: the id, cut to what a host name may be long; none where the UTS namespace is shared. */
   readonly hostname?: string;
-  /** `none`: a network namespace with loopback alone; `host`: the host's network. Default: none. */
-  readonly net?: "host" | "none";
+  /**
+   * Namespaces to share: `host` for the host's, or the path of one, such as `/proc/42/ns/net`. Each
+   * of the others is the container's own; its own network has loopback alone.
+   */
+  readonly namespaces?: Readonly<Partial<Record<SharedNamespace, string>>>;
+  /** Further groups of the process. */
+  readonly groups?: readonly number[];
+  /** Resource limits besides the default one of open files, which they may replace. */
+  readonly rlimits?: readonly OciRlimit[];
+  /** Kernel parameters of the container's namespaces, such as `net.core.somaxconn`. */
+  readonly sysctl?: Readonly<Record<string, string>>;
+  /** Devices besides the usual ones. */
+  readonly devices?: readonly OciDevice[];
+  /** Annotations, which the runtime and hooks see. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Whether the process gets a terminal. */
   readonly terminal?: boolean;
   /** Default: `/berth/<id>`. */
@@ -44,6 +81,9 @@ export interface DefaultSpecOptions {
 
 /** The longest host name that the kernel takes, __NEW_UTS_LEN of include/uapi/linux/utsname.h. */
 const MAX_HOSTNAME = 64;
+
+/** What LimitNOFILE=infinity of dockerd's unit comes to (fs.nr_open of the kernel). */
+const MAX_OPEN_FILES = 1_048_576;
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -72,8 +112,9 @@ const CAPABILITIES = [
  * @throws {InvalidParamsError} if the user is not known in the rootfs.
  */
 export function defaultSpec(options: DefaultSpecOptions): OciSpec {
-  const { id, rootfs, terminal = false, net = "none" } = options;
-  const hostname = options.hostname ?? id.slice(0, MAX_HOSTNAME);
+  const { id, rootfs, terminal = false, namespaces = {}, devices = [] } = options;
+  const ownName = namespaces.uts === undefined;
+  const hostname = ownName ? options.hostname ?? id.slice(0, MAX_HOSTNAME) : Deno.hostname();
   const resources = options.resources ?? {};
   const deviceRules: readonly unknown[] = Array.isArray(resources["devices"])
     ? resources["devices"]
@@ -81,10 +122,11 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
   return {
     ociVersion: "1.0.2",
     root: { path: rootfs, readonly: options.readOnly ?? false },
-    hostname,
+    ...(ownName && { hostname }),
+    ...(options.annotations && { annotations: { ...options.annotations } }),
     process: {
       terminal,
-      user: options.user === undefined ? { uid: 0, gid: 0 } : userOf(rootfs, options.user),
+      user: userOf(rootfs, options.user, options.groups ?? []),
       args: [...options.args],
       env: mergeEnv(
         [PATH, `HOSTNAME=${hostname}`, ...(terminal ? ["TERM=xterm"] : [])],
@@ -100,7 +142,7 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
         ambient: [],
       },
       noNewPrivileges: true,
-      rlimits: [openFiles()],
+      rlimits: rlimits(options.rlimits ?? []).map((limit) => ({ ...limit })),
     },
     mounts: mergeMounts(DEFAULT_MOUNTS, options.mounts ?? []).map(({ options, ...rest }) => ({
       ...rest,
@@ -109,33 +151,59 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
     linux: {
       cgroupsPath: options.cgroupsPath ?? `/berth/${id}`,
       namespaces: [
-        { type: "pid" },
-        { type: "ipc" },
-        { type: "uts" },
+        ...(["pid", "ipc", "uts"] as const).flatMap((type) => namespace(type, namespaces[type])),
         { type: "mount" },
-        ...(net === "host" ? [] : [{ type: "network" }]),
+        ...namespace("network", namespaces.network),
       ],
-      resources: { ...resources, devices: [...DEVICE_RULES, ...deviceRules] },
+      ...(options.sysctl && { sysctl: { ...options.sysctl } }),
+      ...(devices.length > 0 && { devices: devices.map(({ access: _, ...node }) => node) }),
+      resources: {
+        ...resources,
+        devices: [
+          ...DEVICE_RULES,
+          ...devices.map(({ type, major, minor, access }) => ({
+            allow: true,
+            type,
+            major,
+            minor,
+            access,
+          })),
+          ...deviceRules,
+        ],
+      },
       maskedPaths: [...MASKED_PATHS],
       readonlyPaths: [...READONLY_PATHS],
     },
   };
 }
 
-/**
- * The limits that systemd gives to a service, but none above this process's own hard one: where it
- * is lower, the runtime may lack the right to raise it (CAP_SYS_RESOURCE).
- */
-function openFiles() {
-  // "Max open files   1024   524288   files", proc_pid_limits(5); no number: unlimited
-  const limits = /^Max open files\s+\S+\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits"));
-  const hard = Math.min(524_288, Number(limits?.[1] ?? Infinity));
-  return { type: "RLIMIT_NOFILE", soft: Math.min(1024, hard), hard };
+function namespace(type: SharedNamespace, shared: string | undefined) {
+  if (shared === "host") return [];
+  return [{ type, ...(shared !== undefined && { path: shared }) }];
 }
 
-function userOf(rootfs: string, text: string) {
-  const { uid, gid, additionalGids } = resolveUser(rootfs, text);
-  return { uid, gid, ...(additionalGids ? { additionalGids: [...additionalGids] } : {}) };
+function rlimits(given: readonly OciRlimit[]): OciRlimit[] {
+  const types = new Set(given.map(({ type }) => type));
+  return [...types.has("RLIMIT_NOFILE") ? [] : [openFiles()], ...given];
+}
+
+/**
+ * The limit of open files that docker's containers have, soft and hard, but none above this
+ * process's own hard one: where it is lower, the runtime may lack the right to raise it
+ * (CAP_SYS_RESOURCE).
+ */
+function openFiles(): OciRlimit {
+  // "Max open files   1024   524288   files", proc_pid_limits(5); no number: unlimited
+  const limits = /^Max open files\s+\S+\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits"));
+  const hard = Math.min(MAX_OPEN_FILES, Number(limits?.[1] ?? Infinity));
+  return { type: "RLIMIT_NOFILE", soft: hard, hard };
+}
+
+function userOf(rootfs: string, text: string | undefined, groups: readonly number[]) {
+  const root: OciUser = { uid: 0, gid: 0 };
+  const { uid, gid, additionalGids = [] } = text === undefined ? root : resolveUser(rootfs, text);
+  const all = [...new Set([...additionalGids, ...groups])];
+  return { uid, gid, ...(all.length > 0 && { additionalGids: all }) };
 }
 
 /** The usual mounts less those that `added` replaces, then `added`: order is that of mounting. */

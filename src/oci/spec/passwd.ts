@@ -55,6 +55,23 @@ export function resolveUser(rootfs: string, text: string): OciUser {
   return { uid, gid };
 }
 
+/**
+ * Returns the ids of groups given by name or number, by the rootfs's own `/etc/group`.
+ *
+ * @throws {InvalidParamsError} if a name is unknown there or a number is none.
+ */
+export function resolveGroups(rootfs: string, groups: readonly string[]): number[] {
+  if (groups.length === 0) return [];
+  const entries = fields(readInside(rootfs, "etc/group"));
+  return groups.map((text) => {
+    const gid = idOf(text, text) ?? idOf(text, entries.find(([name]) => name === text)?.[2]);
+    if (text === "" || gid === undefined) {
+      throw invalid(text, `no group ${text} in ${rootfs}/etc/group`);
+    }
+    return gid;
+  });
+}
+
 /** The id that `digits` are; undefined if they are not digits. `text` is for the message. */
 function idOf(text: string, digits: string | undefined): number | undefined {
   if (digits === undefined || !/^\d+$/.test(digits)) return undefined;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+import { CliError } from "../common/exit_status.ts";
+
+/** The file that `--cidfile` names: reserved first, so that an id never overwrites another one. */
+export class CidFile implements Disposable {
+  readonly #path: string | undefined;
+  #written = false;
+
+  /** Makes the file, if a path is given. Throws a {@linkcode CliError} if there is one already. */
+  constructor(path: string | undefined) {
+    this.#path = path;
+    if (path === undefined) return;
+    try {
+      Deno.writeTextFileSync(path, "", { createNew: true });
+    } catch (error) {
+      const why = error instanceof Deno.errors.AlreadyExists
+        ? "it exists already: remove it, or name another file"
+        : error instanceof Error
+        ? error.message
+        : String(error);
+      throw new CliError(`cannot write --cidfile ${path}: ${why}`, { cause: error });
+    }
+  }
+
+  /** Writes the id of the container, which has been created. */
+  write(id: string): void {
+    if (this.#path !== undefined) Deno.writeTextFileSync(this.#path, id);
+    this.#written = true;
+  }
+
+  /** Removes the file where no container was created. */
+  [Symbol.dispose](): void {
+    if (this.#path !== undefined && !this.#written) Deno.removeSync(this.#path);
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+import { InvalidArgumentError } from "commander";
+import { CliError } from "../common/exit_status.ts";
+
+/**
+ * Collects `-e`: `K=V`, or `K` alone for this process's value. Throws commander's
+ * `InvalidArgumentError` for an entry without a name.
+ */
+export function collectEnv(text: string, previous: readonly string[] | undefined): string[] {
+  if (text === "" || text.startsWith("=")) {
+    throw new InvalidArgumentError("expected NAME=value, or NAME to pass on the value it has here");
+  }
+  return [...previous ?? [], text];
+}
+
+/** Returns the entries for the container; a name that is not set here is left out. */
+export function environmentEntry(text: string): string[] {
+  if (text.includes("=")) return [text];
+  const value = Deno.env.get(text);
+  return value === undefined ? [] : [`${text}=${value}`];
+}
+
+/**
+ * Reads a file of `K=V` or `K` lines as docker's `--env-file` and `--label-file` do: blank lines and
+ * lines that begin with `#` are skipped, nothing is unquoted. Throws a {@linkcode CliError} if it
+ * cannot be read or a name contains a blank.
+ */
+export function readLinesFile(path: string): string[] {
+  const lines = readText(path).replace(/^\uFEFF/, "").split("\n");
+  return lines.flatMap((raw, index) => {
+    const line = raw.replace(/\r$/, "").trimStart();
+    if (line === "" || line.startsWith("#")) return [];
+    const [name = ""] = line.split("=", 1);
+    if (name === "" || /\s/.test(name)) {
+      throw new CliError(`${path}, line ${index + 1}: expected NAME=value, a name without blanks`);
+    }
+    return [line];
+  });
+}
+
+function readText(path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound
+      ? "no such file"
+      : error instanceof TypeError
+      ? "it is not UTF-8"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+    throw new CliError(`cannot read ${path}: ${why}`, { cause: error });
+  }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+import { InvalidArgumentError } from "commander";
+import { isIP } from "node:net";
+import { hostsFile, resolvConf, RESOLVED_FILE } from "../../oci/spec/etc_files.ts";
+import type { MountOption } from "./mounts.ts";
+
+/** An entry of `--add-host`: a name and its address. */
+export type HostEntry = readonly [name: string, address: string];
+
+/** Collects docker's `NAME:ADDRESS` or `NAME=ADDRESS`. Throws commander's `InvalidArgumentError`. */
+export function collectHost(text: string, previous: readonly HostEntry[] | undefined): HostEntry[] {
+  const [, name = "", given = ""] = /^([^\s:=]+)[:=](.+)$/.exec(text) ?? [];
+  const address = given.replace(/^\[(.*)\]$/, "$1");
+  if (isIP(address) === 0) {
+    throw new InvalidArgumentError("expected NAME:ADDRESS, the address an IP such as 10.0.0.2");
+  }
+  return [...previous ?? [], [name, address]];
+}
+
+/** Checks an IP address. Throws commander's `InvalidArgumentError`. */
+export function parseAddress(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError("expected an IP address such as 10.0.0.1");
+  return text;
+}
+
+/** What the generated files say. */
+export interface EtcFiles {
+  readonly hostname: string;
+  readonly hostNetwork: boolean;
+  readonly addHost?: readonly HostEntry[] | undefined;
+  readonly dns?: readonly string[] | undefined;
+  readonly dnsSearch?: readonly string[] | undefined;
+  readonly dnsOption?: readonly string[] | undefined;
+}
+
+/** Returns the text of each file, by its path in the container. */
+export function etcTexts(files: EtcFiles): Map<string, string> {
+  const { hostname, hostNetwork, addHost, dns, dnsSearch, dnsOption } = files;
+  const base = hostNetwork ? read("/etc/hosts") : undefined;
+  return new Map([
+    [
+      "/etc/hosts",
+      hostsFile({
+        hostname,
+        ...(addHost && { extra: addHost }),
+        ...(base !== undefined && { base }),
+      }),
+    ],
+    ["/etc/hostname", `${hostname}\n`],
+    [
+      "/etc/resolv.conf",
+      resolvConf(read("/etc/resolv.conf") ?? "", read(RESOLVED_FILE), hostNetwork, {
+        ...(dns && { servers: dns }),
+        ...(dnsSearch && { search: dnsSearch }),
+        ...(dnsOption && { options: dnsOption }),
+      }),
+    ],
+  ]);
+}
+
+/** Writes the files into `dir` and returns the mounts that put them into the container. */
+export function writeEtcFiles(dir: string, texts: ReadonlyMap<string, string>): MountOption[] {
+  return [...texts].map(([destination, text]) => {
+    const source = writeEtcFile(dir, destination, text);
+    return { type: "bind", source, destination, options: ["bind", "rprivate"] };
+  });
+}
+
+/** Writes one of the files into `dir`, called by the last name of `path`, and returns its path. */
+export function writeEtcFile(dir: string, path: string, text: string): string {
+  const source = `${dir}${path.slice(path.lastIndexOf("/"))}`;
+  Deno.writeTextFileSync(source, text);
+  // The container's users read them, whatever this process's umask is.
+  Deno.chmodSync(source, 0o644);
+  return source;
+}
+
+/**
+ * Whether a file may be mounted there. The runtime makes a missing one in the root filesystem, which
+ * it must not where that is read-only; where a link leads in there is not looked up.
+ */
+export function canMountOn(rootfs: string, path: string, mayMake: boolean): boolean {
+  let there;
+  try {
+    there = Deno.lstatSync(`${rootfs}${path}`);
+  } catch {
+    // Not there, or not for this user to see.
+    return mayMake;
+  }
+  return there.isFile || (there.isSymlink && mayMake);
+}
+
+function read(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+import { InvalidArgumentError } from "commander";
+import { ID_PATTERN } from "../../rpc/contract/ids.ts";
+import type { SharedNamespace } from "../../oci/spec/default_spec.ts";
+import type { Daemon } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
+
+/** Whom a container shares a namespace with: a word such as `host`, or another container. */
+export type SharedWith = string | { readonly container: string };
+
+/** Names of namespaces below `/proc/PID/ns` (namespaces(7)). */
+const FILES: Readonly<Record<SharedNamespace, string>> = {
+  network: "net",
+  pid: "pid",
+  ipc: "ipc",
+  uts: "uts",
+};
+
+/** Returns a parser of one of `words`, or of `container:ID`. */
+export function parseNamespace(words: readonly string[]): (text: string) => SharedWith {
+  return (text) => {
+    if (words.includes(text)) return text;
+    const [kind, id = "", ...rest] = text.split(":");
+    if (kind === "container" && rest.length === 0 && ID_PATTERN.test(id)) return { container: id };
+    throw new InvalidArgumentError(`expected ${[...words, "container:ID"].join(", ")}`);
+  };
+}
+
+/** The options that say what is shared. */
+export type NamespaceOptions =
+  & Readonly<Partial<Record<SharedNamespace, SharedWith>>>
+  & { readonly hostname?: string };
+
+/** Namespaces to share, as the spec takes them: `host`, or a path. */
+export type Namespaces = Partial<Record<SharedNamespace, string>>;
+
+/**
+ * Looks up the namespaces that the options ask for. Throws a {@linkcode CliError} where another
+ * container does not run, or a host name is asked for in somebody else's UTS namespace.
+ */
+export async function findNamespaces(
+  daemon: Daemon,
+  options: NamespaceOptions,
+): Promise<Namespaces> {
+  if (options.uts !== undefined && options.hostname !== undefined) {
+    throw new CliError("--hostname needs a UTS namespace of the container's own: leave out --uts");
+  }
+  const found: Namespaces = {};
+  for (const type of ["network", "pid", "ipc", "uts"] as const) {
+    const shared = options[type];
+    if (shared === undefined || shared === "none" || shared === "private") continue;
+    found[type] = typeof shared === "string"
+      ? shared
+      : await pathOf(daemon, shared.container, type);
+  }
+  return found;
+}
+
+async function pathOf(daemon: Daemon, id: string, type: SharedNamespace): Promise<string> {
+  const { pid, status } = await daemon.call("container.state", { id });
+  if (status === "stopped") throw new CliError(`cannot share the ${type} of ${id}: it has exited`);
+  return `/proc/${pid}/ns/${FILES[type]}`;
+}
