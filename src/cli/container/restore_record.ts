@@ -2,7 +2,7 @@
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { isRecord } from "../../rpc/protocol/error_codec.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 import type { CreateParams } from "./create_request.ts";
 import { CliError } from "../common/exit_status.ts";
 import { createDir, ETC_LABEL, OVERLAY_LABEL } from "./container_dirs.ts";
