@@ -38,6 +38,8 @@ export interface BundleRecord {
   readonly noPivot: boolean;
   /** Whether the runtime is runc itself and start need not run it; see `exec_fifo.ts`. */
   readonly directStart?: boolean;
+  /** Whether init's end leaves its other processes alive: it has no pid namespace of its own. */
+  readonly sharedPidNamespace?: boolean;
   readonly labels: Readonly<Record<string, string>>;
   readonly group?: string;
   /** Checkpoint directory to restore from at start. */

@@ -20,7 +20,7 @@ import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
 import type { Config } from "./config/config.ts";
 import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
-import { checkCreate, hasHooks } from "./container/create_params.ts";
+import { checkCreate, hasHooks, hasOwnPidNamespace } from "./container/create_params.ts";
 import type { CheckedSpec } from "./container/create_params.ts";
 import { EventPublisher } from "./events/publisher.ts";
 import { Journal } from "./events/journal.ts";
@@ -217,7 +217,11 @@ export class ContainerManager implements AsyncDisposable {
     this.#creating.set(id, undefined);
     try {
       const bundle = this.#newBundle(
-        { ...record, directStart: this.#startsDirectly(record, spec) },
+        {
+          ...record,
+          directStart: this.#startsDirectly(record, spec),
+          sharedPidNamespace: !hasOwnPidNamespace(spec),
+        },
         spec,
       );
       const container = new Container(bundle, this.#context);

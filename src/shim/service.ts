@@ -87,7 +87,15 @@ export class ShimService {
     this.#cgroup = new ShimCgroup(init, events);
     this.#execs = new Execs({ context, init, events, gate: () => this.#initExit.barrier });
     const killExecs = () => this.#execs.kill();
-    this.#initExit = new InitExitHandler({ context, init, events, killExecs, onBundleGone });
+    const killRest = () => this.#killAll(SIGKILL);
+    this.#initExit = new InitExitHandler({
+      context,
+      init,
+      events,
+      killExecs,
+      killRest,
+      onBundleGone,
+    });
   }
 
   /** What the bundle's `berth.json` says. */
@@ -212,8 +220,7 @@ export class ShimService {
 
   #killInit(pid: number): void {
     if (pid > 0) {
-      unlessReaped(() => this.#init.signal(SIGKILL));
-      this.#cgroup.thawForKill();
+      this.#cgroup.killThawed(() => unlessReaped(() => this.#init.signal(SIGKILL)));
       return;
     }
     // A restore that was never started has no process, but an end like any other.
@@ -260,18 +267,33 @@ export class ShimService {
       return;
     }
     const { state } = this.#init;
+    if (all && state.name === "stopped" && this.#outlived) return await this.#killAll(number);
     if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
     if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
     if (all) {
-      await this.#cgroup.suppressFreezeEvents(() =>
-        this.#kills.run((signal) => this.#context.runc.kill(id, number, { all: true, signal }))
-      );
+      this.#cgroup.resolve();
+      await this.#killAll(number);
       // A container that was paused may have been left thawed.
       this.#cgroup.syncFreezerState();
-    } else {
-      signalling(id, undefined, () => this.#init.signal(number));
+      if (number === SIGKILL) this.#cgroup.killThawed(() => {});
+      return;
     }
-    if (number === SIGKILL) this.#cgroup.thawForKill();
+    const send = () => signalling(id, undefined, () => this.#init.signal(number));
+    if (number === SIGKILL) this.#cgroup.killThawed(send);
+    else send();
+  }
+
+  /** Has the runtime signal every process in the container's cgroup. */
+  async #killAll(number: number): Promise<void> {
+    const { runc, record } = this.#context;
+    await this.#cgroup.suppressFreezeEvents(() =>
+      this.#kills.run((signal) => runc.kill(record.id, number, { all: true, signal }))
+    );
+  }
+
+  /** Whether processes of the container may have outlived its init. */
+  get #outlived(): boolean {
+    return this.record.sharedPidNamespace === true && this.#cgroup.leftPids()?.length !== 0;
   }
 
   /** Sets the size of a process's terminal, in characters. */
@@ -388,6 +410,7 @@ export class ShimService {
   }
 
   #watchInit(watched: ProcessHandle): void {
+    if (this.record.sharedPidNamespace) this.#cgroup.resolve();
     onExit(watched, this.#context.log, (exit) => this.#initExit.handle(exit));
   }
 }

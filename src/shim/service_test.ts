@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { findCgroup } from "../linux/cgroup/cgroup.ts";
 import { kill } from "../linux/process/process.ts";
 import {
   AlreadyExistsError,
@@ -200,6 +201,93 @@ Deno.test("with the host's pid namespace execs still exit before init", async ()
   await service.wait({});
   assert.deepEqual(test.story.slice(-2), ["exit:e", "exit"]);
   await service.delete({});
+});
+
+/** Pids of the processes that run `sleep` for this many seconds. */
+function sleepers(seconds: string): number[] {
+  return Array.from(Deno.readDirSync("/proc"), ({ name }) => Number(name)).filter((pid) => {
+    if (!(pid > 0)) return false;
+    try {
+      return Deno.readTextFileSync(`/proc/${pid}/cmdline`).split("\0").includes(seconds);
+    } catch {
+      // It has ended.
+      return false;
+    }
+  });
+}
+
+Deno.test("without a pid namespace of its own nothing of a container outlives its init", async () => {
+  await using area = new TestArea();
+  const mark = String(700_000 + Deno.pid);
+  const script = `sleep ${mark} & sleep ${mark} & exit 3`;
+  const test = area.service({ hostPid: true, args: ["/bin/sh", "-c", script] });
+  await test.service.create();
+  await test.service.start();
+  assert.equal((await test.service.wait({})).exitStatus, 3);
+  assert.deepEqual(sleepers(mark), []);
+  assert.deepEqual(test.story, ["create", "start", "exit"]);
+  await assert.rejects(test.service.kill({ signal: 9, all: true }), NotFoundError);
+  await test.service.delete({});
+});
+
+Deno.test("ShimService.kill: all reaches what has outlived init", async () => {
+  await using area = new TestArea();
+  const mark = String(800_000 + Deno.pid);
+  const refuse = `${area.dir}/refuse`;
+  const runtime = `${area.dir}/runtime`;
+  Deno.writeTextFileSync(refuse, "");
+  Deno.writeTextFileSync(
+    runtime,
+    `#!/bin/sh\n[ -e ${refuse} ] && case " $* " in *" kill "*) exit 1 ;; esac\nexec runc "$@"\n`,
+    { mode: 0o755 },
+  );
+  const test = area.service({
+    hostPid: true,
+    args: ["/bin/sh", "-c", `sleep ${mark} & exit 3`],
+    record: { runtime },
+  });
+  await test.service.create();
+  await test.service.start();
+  assert.equal((await test.service.wait({})).exitStatus, 3);
+  assert.equal(sleepers(mark).length, 1);
+  assert.match(test.log.join(), /cannot kill what has outlived/);
+  Deno.removeSync(refuse);
+  await assert.rejects(test.service.kill({ signal: 9 }), NotFoundError);
+  await test.service.kill({ signal: 9, all: true });
+  await until("it is gone", () => sleepers(mark).length === 0);
+  await test.service.delete({});
+});
+
+Deno.test("SIGKILL reaches a process in a frozen v1 cgroup below the container's", async () => {
+  await using area = new TestArea();
+  const test = area.service();
+  const { pid } = await test.service.create();
+  const { freezer } = findCgroup(pid).paths;
+  // Only v1 has them.
+  if (freezer !== undefined) {
+    await test.service.start();
+    const exec = await test.service.exec(request("e", "/bin/sleep", "1000"));
+    const inner = `${freezer}/inner`;
+    Deno.mkdirSync(inner);
+    Deno.writeTextFileSync(`${inner}/cgroup.procs`, String(exec.pid), { create: false });
+    Deno.writeTextFileSync(`${inner}/freezer.state`, "FROZEN", { create: false });
+    await until(
+      "it is frozen",
+      () => Deno.readTextFileSync(`${inner}/freezer.state`) === "FROZEN\n",
+    );
+    await test.service.kill({ signal: 9 });
+    assert.equal((await test.service.wait({})).exitStatus, 137);
+    await until("it can be removed", () => {
+      try {
+        Deno.removeSync(inner);
+        return true;
+      } catch {
+        // The kernel keeps it busy for a moment after its last process.
+        return false;
+      }
+    });
+  }
+  await test.service.delete({});
 });
 
 Deno.test("a paused container is thawed by SIGKILL", async () => {

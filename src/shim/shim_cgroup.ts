@@ -50,12 +50,24 @@ export class ShimCgroup {
     }
   }
 
-  /** SIGKILL waits in a frozen cgroup of v1; whoever froze it, it is thawed. */
-  thawForKill(): void {
+  /**
+   * Finds the cgroup while init lives: the kernel does not tell that of a process which ends, though
+   * others may still be in it.
+   */
+  resolve(): void {
+    this.#find();
+  }
+
+  /** The processes that have outlived init; undefined if that is not known. */
+  leftPids(): number[] | undefined {
+    return this.#cgroup === undefined ? undefined : pids(this.#cgroup);
+  }
+
+  /** Sends SIGKILL by `send` and thaws the container, in whose frozen v1 cgroups it would wait. */
+  killThawed(send: () => void): void {
     const cgroup = this.#find();
-    if (cgroup === undefined) return;
-    const state = freezerState(cgroup);
-    if (state === "frozen" || state === "freezing") thaw(cgroup);
+    send();
+    if (cgroup !== undefined) thaw(cgroup);
   }
 
   #find(): Cgroup | undefined {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { readKeyed, readNumber, readText, writeText } from "./files.ts";
+import { readKeyed, readNumber, readText, subtree, writeText } from "./files.ts";
 import type { Cgroup } from "./find.ts";
 
 /** Whether a cgroup's processes run; `freezing`: asked to stop, and not all have. */
@@ -39,9 +39,13 @@ export function freeze({ paths }: Cgroup): void {
 
 /**
  * Lets a cgroup's processes run again, or die: SIGKILL waits for that in v1, not in v2. In a hybrid
- * both are thawed, for either stops a process.
+ * both are thawed, for either stops a process. In v1 the cgroups below are thawed too: a container
+ * may have frozen some of its own.
  */
 export function thaw({ paths }: Cgroup): void {
-  if (paths.freezer !== undefined) writeText(`${paths.freezer}/freezer.state`, "THAWED");
+  if (paths.freezer !== undefined) {
+    // Each before those below: a cgroup stays frozen for as long as one above it is.
+    for (const dir of subtree(paths.freezer)) writeText(`${dir}/freezer.state`, "THAWED");
+  }
   if (paths.unified !== undefined) writeText(`${paths.unified}/cgroup.freeze`, "0");
 }

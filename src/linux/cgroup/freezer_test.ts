@@ -12,6 +12,19 @@ Deno.test("v1: a real cgroup freezes and thaws", async () => {
   assert.equal(freezerState(test.cgroup), "thawed");
 });
 
+Deno.test("thaw: v1: a cgroup below that was frozen on its own is thawed too", async () => {
+  await using test = TestCgroup.start();
+  const inner = `${test.cgroup.paths.freezer}/inner/most`;
+  Deno.mkdirSync(inner, { recursive: true });
+  Deno.writeTextFileSync(`${inner}/cgroup.procs`, String(test.pid), { create: false });
+  const cgroup = { version: 1 as const, paths: { freezer: inner } };
+  freeze(cgroup);
+  await until("frozen", () => freezerState(cgroup) === "frozen");
+  assert.equal(freezerState(test.cgroup), "thawed");
+  thaw(test.cgroup);
+  assert.equal(freezerState(cgroup), "thawed");
+});
+
 Deno.test("v2: a real cgroup freezes and thaws", async () => {
   await using test = TestCgroup.start();
   const { unified } = test.cgroup.paths;

@@ -110,16 +110,6 @@ export function setProcessName(name: string): void {
   writeProc("/proc/self/comm", name);
 }
 
-/**
- * How readily the OOM killer takes a process: -1000 never, 1000 first (proc_pid_oom_score_adj(5)).
- * Children inherit it.
- *
- * @throws LinuxError EACCES when lowered without CAP_SYS_RESOURCE; ENOENT; EINVAL
- */
-export function setOomScoreAdj(pid: number | "self", adjustment: number): void {
-  writeProc(`/proc/${pid}/oom_score_adj`, String(adjustment));
-}
-
 function writeProc(path: string, value: string): void {
   using file = OwnedFd.open(path, O_WRONLY);
   write(file.fd, new TextEncoder().encode(value));

@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { EINVAL, ESRCH, isErrno } from "../libc/errno.ts";
-import {
-  isAlive,
-  kill,
-  killIfSame,
-  setOomScoreAdj,
-  setProcessName,
-  startTime,
-  zombieStatus,
-} from "./process.ts";
+import { isAlive, kill, killIfSame, setProcessName, startTime, zombieStatus } from "./process.ts";
 import { Reaper } from "./reaper.ts";
 import { SIGKILL, SIGTERM } from "./signals.ts";
 import { processStat } from "./stat.ts";
@@ -103,14 +95,4 @@ Deno.test("kill never reaches a group or everybody", () => {
   assert.throws(() => kill(2 ** 22 + 1, SIGTERM), (error) => {
     return isErrno(error, ESRCH) && error.message.startsWith("kill process 4194305 with signal 15");
   });
-});
-
-Deno.test("the OOM score of a process is set", async () => {
-  using reaper = Reaper.start({ reapAll: false });
-  const child = reaper.spawn(["sleep", "60"]);
-  setOomScoreAdj(child.pid, 500);
-  assert.equal(Deno.readTextFileSync(`/proc/${child.pid}/oom_score_adj`), "500\n");
-  assert.throws(() => setOomScoreAdj(child.pid, 5000), (error) => isErrno(error, EINVAL));
-  child.kill(SIGKILL);
-  await child.exited;
 });

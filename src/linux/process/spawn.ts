@@ -2,6 +2,7 @@
 import { EINVAL, LinuxError } from "../libc/errno.ts";
 import { dup, O_RDONLY, O_WRONLY, OwnedFd } from "../fd/fd.ts";
 import { cstring, cstringArray, lazyLibc } from "../libc/libc.ts";
+import { borrowOomScoreAdj } from "./oom_score.ts";
 
 // posix_spawn(3) and its helpers give the error number itself, not -1 and errno.
 const libc = lazyLibc({
@@ -82,6 +83,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether it leads a session of its own, so that signals to this one's terminal spare it. */
   readonly setsid?: boolean;
+  /** Its OOM score (see {@linkcode borrowOomScoreAdj}); this process's own when left out. */
+  readonly oomScoreAdj?: number;
 }
 
 /**
@@ -139,6 +142,10 @@ export function spawnProcess(argv: readonly string[], options: SpawnOptions = {}
     );
   }
 
+  // Nothing of posix_spawn(3) sets it.
+  using _score = options.oomScoreAdj === undefined
+    ? undefined
+    : borrowOomScoreAdj(options.oomScoreAdj);
   const pid = new Int32Array(1);
   checkSpawn(
     libc().posix_spawnp(new Uint8Array(pid.buffer), file, actions, attributes, args, environment),

@@ -57,6 +57,8 @@ export interface ExecOptions extends CallOptions, ProcessStdio {
   readonly pidFile: string;
   /** Whether the call ends when the process has started, not when it has ended. Default: true. */
   readonly detach?: boolean;
+  /** OOM score of the process, which not every runtime takes from `processFile`. Default: 0. */
+  readonly oomScoreAdj?: number;
 }
 
 /** What {@linkcode OciRuntime.checkpoint} takes. */
@@ -236,9 +238,9 @@ export class OciRuntime {
   #startProcess(
     subcommand: string,
     args: readonly string[],
-    options: CallOptions & ProcessStdio & { readonly id: string },
+    options: CallOptions & ProcessStdio & { readonly id: string; readonly oomScoreAdj?: number },
   ): Promise<string> {
-    const { id, stdin, stdout, stderr, consoleSocket } = options;
+    const { id, stdin, stdout, stderr, consoleSocket, oomScoreAdj } = options;
     const socket = consoleSocket === undefined ? [] : ["--console-socket", consoleSocket];
     return this.#call({
       subcommand,
@@ -248,6 +250,7 @@ export class OciRuntime {
       ...(stdin === undefined ? {} : { stdin }),
       ...(stdout === undefined ? {} : { stdout }),
       ...(stderr === undefined ? {} : { stderr }),
+      ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
     }, options);
   }
 

@@ -47,6 +47,8 @@ export interface RuncCall {
   readonly stdout?: number;
   /** fd 2 with `inherit`; /dev/null when left out. */
   readonly stderr?: number;
+  /** OOM score of the runtime, which what it starts inherits. Default: 0. */
+  readonly oomScoreAdj?: number;
 }
 
 /** What is told of a call that has ended. */
@@ -155,6 +157,8 @@ function spawnRuntime(
 ): Child {
   try {
     return context.spawn(argv, {
+      // Not the caller's: a shim is set to outlive its container.
+      oomScoreAdj: call.oomScoreAdj ?? 0,
       ...(fds.stdin === undefined ? {} : { stdin: fds.stdin }),
       ...(fds.stdout === undefined ? {} : { stdout: fds.stdout }),
       ...(fds.stderr === undefined ? {} : { stderr: fds.stderr }),

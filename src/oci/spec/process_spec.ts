@@ -18,12 +18,14 @@ const INHERITED = [
 
 /**
  * The OCI process of an exec: what `part` gives, the rest from the container's own process. The
- * environment is the container's with the caller's added, by name. What belongs to init alone
- * (its args, its terminal, its console size) is not inherited.
+ * environment is the container's with the caller's added, by name; with a terminal TERM is xterm
+ * unless one of them says otherwise. What belongs to init alone (its args, its terminal, its console
+ * size) is not inherited.
  */
 export function mergeProcess(
   containerProcess: OciProcessPart,
   part: OciProcessPart,
+  { terminal = false }: { readonly terminal?: boolean } = {},
 ): Record<string, unknown> {
   const merged: Record<string, unknown> = { ...part };
   for (const name of INHERITED) {
@@ -33,7 +35,10 @@ export function mergeProcess(
   // Both are required by the OCI spec.
   merged["cwd"] ??= "/";
   merged["user"] ??= { uid: 0, gid: 0 };
-  const env = mergeEnv(stringsOf(containerProcess["env"]), stringsOf(part["env"]));
+  const env = mergeEnv(terminal ? ["TERM=xterm"] : [], [
+    ...stringsOf(containerProcess["env"]),
+    ...stringsOf(part["env"]),
+  ]);
   if (env.length > 0) merged["env"] = env;
   return merged;
 }

@@ -22,6 +22,15 @@ Deno.test("an exec inherits what it leaves out, but not what is init's alone", (
   assert.deepEqual(mergeProcess(init, { args: ["ls"] }), { ...rest, args: ["ls"] });
 });
 
+Deno.test("mergeProcess: an exec with a terminal has TERM, the container's or the caller's first", () => {
+  const env = (part: object, own: readonly string[] = ["A=1"]) =>
+    mergeProcess({ env: own }, { args: ["ls"], ...part }, { terminal: true })["env"];
+  assert.deepEqual(env({}), ["TERM=xterm", "A=1"]);
+  assert.deepEqual(env({ env: ["TERM=vt100"] }), ["TERM=vt100", "A=1"]);
+  assert.deepEqual(env({}, ["TERM=screen"]), ["TERM=screen"]);
+  assert.deepEqual(mergeProcess({ env: ["A=1"] }, { args: ["ls"] })["env"], ["A=1"]);
+});
+
 Deno.test("what an exec gives wins over the container's", () => {
   const given = {
     args: ["ls"],

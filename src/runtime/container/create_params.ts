@@ -181,3 +181,13 @@ function asObject(value: unknown): Record<string, unknown> | undefined {
 function join(prefix: string, path: string): string {
   return path === "" ? prefix : `${prefix}.${path}`;
 }
+
+/** Returns whether init's end takes every process of the container along (pid_namespaces(7)). */
+export function hasOwnPidNamespace(spec: CheckedSpec): boolean {
+  const namespaces = asObject(spec["linux"])?.["namespaces"];
+  return Array.isArray(namespaces) && namespaces.some((namespace: unknown) => {
+    const { type, path } = asObject(namespace) ?? {};
+    // A path names that of somebody else.
+    return type === "pid" && !path;
+  });
+}

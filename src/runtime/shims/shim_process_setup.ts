@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { cgroupHierarchies } from "../../linux/cgroup/cgroup.ts";
 import { joinCgroup } from "../../linux/cgroup/join.ts";
-import { setOomScoreAdj } from "../../linux/process/process.ts";
+import { setOomScoreAdj } from "../../linux/process/oom_score.ts";
 import type { Config } from "../config/config.ts";
 
 /**

@@ -2,6 +2,7 @@
 import { kill } from "../../linux/process/process.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import type { ExecOptions } from "../../oci/driver/oci_runtime.ts";
 import { mergeProcess } from "../../oci/spec/process_spec.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
 import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
@@ -71,9 +72,15 @@ export class ExecProcess {
     const processFile = `${paths.dir}/${name}.json`;
     const pidFile = `${paths.dir}/${name}.pid`;
     try {
-      writeJsonAtomic(processFile, this.#process(request));
+      const process = this.#process(request);
+      writeJsonAtomic(processFile, process);
       this.#io = openIo(request.stdio, paths.dir, `${this.execId}.pty`, this.#context.poller);
-      return await this.#run(this.#io, processFile, pidFile);
+      const { oomScoreAdj } = process;
+      return await this.#run(this.#io, {
+        processFile,
+        pidFile,
+        ...(typeof oomScoreAdj === "number" ? { oomScoreAdj } : {}),
+      });
     } catch (error) {
       this.#machine.transition({ type: "start-failed" });
       await this.#io?.close();
@@ -85,24 +92,26 @@ export class ExecProcess {
     }
   }
 
-  #process({ process, stdio }: ExecRequest): unknown {
+  #process({ process, stdio: { terminal } }: ExecRequest): Record<string, unknown> {
     const config = readJson<{ process?: Record<string, unknown> }>(this.#context.paths.config);
-    return { ...mergeProcess(config?.process ?? {}, process), terminal: stdio.terminal };
+    return { ...mergeProcess(config?.process ?? {}, process, { terminal }), terminal };
   }
 
-  async #run(io: Stdio, processFile: string, pidFile: string): Promise<ProcessHandle> {
+  async #run(
+    io: Stdio,
+    how: Pick<ExecOptions, "processFile" | "pidFile" | "oomScoreAdj">,
+  ): Promise<ProcessHandle> {
     const { record, paths, runc, reaper } = this.#context;
     // It can end before its pid is known.
     using _kept = reaper.bufferUnclaimedExits();
     await runc.exec({
       id: record.id,
-      processFile,
-      pidFile,
+      ...how,
       detach: true,
       log: paths.log,
       ...stdioOptions(io),
     });
-    const pid = readPidFile(record.id, pidFile);
+    const pid = readPidFile(record.id, how.pidFile);
     const exited = reaper.watch(pid);
     try {
       io.started();

@@ -19,6 +19,8 @@ export interface InitExitOptions {
   readonly events: EventBuffer;
   /** Kills the execs that still run. */
   readonly killExecs: () => void;
+  /** Kills every process that is left in the container. */
+  readonly killRest: () => Promise<void>;
   /** The bundle directory was found to be gone when the exit was to be recorded. */
   readonly onBundleGone: (() => void) | undefined;
 }
@@ -54,6 +56,7 @@ export class InitExitHandler {
       log(`cannot write ${paths.exitRecord}: ${error}`);
     }
     init.exited(exit);
+    if (record.sharedPidNamespace === true && pid > 0) void this.#killRest();
     const published = this.barrier.pass(() => {
       this.release();
       events.publishExit(pid, exit);
@@ -76,6 +79,20 @@ export class InitExitHandler {
         context.log(`execs of ${context.record.id} outlive its init`);
       }
     });
+  }
+
+  /**
+   * Without a pid namespace of its own, a container's processes outlive its init. They hold back its
+   * exit like execs: once that is published, nothing of the container runs.
+   */
+  async #killRest(): Promise<void> {
+    const { context, killRest } = this.#options;
+    using _block = this.barrier.block("exec");
+    try {
+      await killRest();
+    } catch (error) {
+      context.log(`cannot kill what has outlived the init of ${context.record.id}: ${error}`);
+    }
   }
 
   /** Waits for nothing any more. */

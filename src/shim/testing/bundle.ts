@@ -90,6 +90,7 @@ export class TestArea implements AsyncDisposable {
       noPivot: false,
       labels: {},
       createdAt: new Date().toISOString(),
+      sharedPidNamespace: container.hostPid === true,
       ...container.record,
     };
     writeJsonAtomic(paths.record, record);
