@@ -2,13 +2,12 @@
 //
 // `deno task build [--out FILE] [--target TRIPLE] [--compile-only | --portable] [--deno FILE]`:
 // makes one executable file of berth; see `usage` below.
-import { VERSION } from "../src/version.ts";
 import { bundle } from "./bundle.ts";
+import { compile, CompileError } from "./compile.ts";
 import { ROOT } from "./root.ts";
-import { V8_FLAGS } from "./launcher.ts";
 import { sha256, writePortable } from "./portable.ts";
 import { StoppedError, StopSignals } from "./stop_signals.ts";
-import { MTIME } from "./tar.ts";
+import { runTool } from "./tool.ts";
 
 const usage = `usage: deno task build [options]
   --out FILE        what to write; default dist/berth
@@ -28,25 +27,22 @@ interface Options {
 /** What ends the build, said in full by its message. */
 class BuildError extends Error {}
 
-/** What the compiled berth may do: see RUN_FLAGS in launcher.ts for why it is not less. */
-const COMPILE_FLAGS = [
-  "--quiet",
-  "--allow-all",
-  V8_FLAGS,
-  "--no-check",
-  "--no-config",
-  "--no-lock",
-];
-
 const stop = new StopSignals();
 try {
   await make(parse(Deno.args));
 } catch (error) {
-  if (!(error instanceof BuildError || error instanceof StoppedError)) throw error;
-  console.error(error.message);
+  const { message } = knownError(error);
+  console.error(message);
   Deno.exitCode = 1;
 }
 stop[Symbol.dispose]();
+
+/** Throws what no user can act on; the message of the others says all. */
+function knownError(error: unknown): Error {
+  if (error instanceof BuildError || error instanceof CompileError) return error;
+  if (error instanceof StoppedError) return error;
+  throw error;
+}
 
 /** Builds in a directory of its own beside the file to write, so that nothing else is touched. */
 async function make(options: Options): Promise<void> {
@@ -71,9 +67,11 @@ async function make(options: Options): Promise<void> {
 
 /** The bundler and `deno compile` look at no type. */
 async function checkTypes(): Promise<void> {
-  const { success, stderr } = await run(Deno.execPath(), {
-    args: ["check", "--quiet", "src/main.ts", "mod.ts"],
+  const args = ["check", "--quiet", "src/main.ts", "mod.ts"];
+  const { success, stderr } = await runTool(Deno.execPath(), {
+    args,
     cwd: ROOT,
+    signal: stop.signal,
   });
   if (!success) fail(`deno check failed:\n${stderr}`);
 }
@@ -82,9 +80,9 @@ async function checkTypes(): Promise<void> {
 async function build(options: Options, draft: string, main: string): Promise<string> {
   const { form, target, deno } = options;
   if (form !== "portable") {
-    const problem = await compile(target, draft, main);
-    if (problem === undefined) return "compiled";
-    if (form === "compiled") fail(`deno compile failed: ${problem}`);
+    const unreachable = await compile({ target, main, out: draft, signal: stop.signal });
+    if (unreachable === undefined) return "compiled";
+    if (form === "compiled") throw unreachable;
     console.log(`deno compile cannot fetch its runtime here: making the portable form instead.`);
   }
   if (target !== Deno.build.target && deno === undefined) {
@@ -97,49 +95,6 @@ async function build(options: Options, draft: string, main: string): Promise<str
     signal: stop.signal,
   });
   return "portable";
-}
-
-/** Compiles; answers what went wrong if only the runtime is out of reach. */
-async function compile(
-  target: string,
-  draft: string,
-  main: string,
-): Promise<string | undefined> {
-  const bundleDir = main.slice(0, main.lastIndexOf("/"));
-  // It keeps the files' times: without this each build would be another.
-  for await (const { name } of Deno.readDir(bundleDir)) {
-    await Deno.utime(`${bundleDir}/${name}`, MTIME, MTIME);
-  }
-  const { success, stderr } = await run(Deno.execPath(), {
-    args: ["compile", ...COMPILE_FLAGS, "--target", target, "--output", draft, main],
-  });
-  if (success) {
-    if (target === Deno.build.target) await checkStart(draft);
-    return undefined;
-  }
-  // Whoever names a runtime wants that one, or to know why not.
-  const unreachable = /error sending request|dns error|failed to download/i.test(stderr);
-  if (Deno.env.has("DENORT_BIN") || !unreachable) fail(`deno compile failed:\n${stderr}`);
-  return stderr;
-}
-
-/** `deno compile` says nothing of a runtime that is not the one for this berth. */
-async function checkStart(file: string): Promise<void> {
-  const { success, stdout, stderr } = await run(file, { args: ["--version"] });
-  if (success && stdout === VERSION) return;
-  fail(`what deno compile made does not start as berth ${VERSION}:\n${stdout}${stderr}`);
-}
-
-async function run(path: string, options: Deno.CommandOptions) {
-  const { success, stdout, stderr } = await new Deno.Command(path, {
-    ...options,
-    env: { NO_COLOR: "1", RUST_BACKTRACE: "0" },
-    stdin: "null",
-    signal: stop.signal,
-  }).output();
-  stop.signal.throwIfAborted();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  return { success, stdout: text(stdout), stderr: text(stderr) };
 }
 
 function parse(args: readonly string[]): Options {

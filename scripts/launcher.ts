@@ -1,21 +1,8 @@
 // SPDX-License-Identifier: MIT
+import { BUNDLE_FLAGS, V8_FLAGS } from "../src/runtime/process/self_command.ts";
 
-/** V8 would let 50 MB more of garbage gather before it looks, and is no faster for it. */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
-
-/** The flags that berth's bundle is run with; what it may do is what root may. */
-export const RUN_FLAGS: readonly string[] = [
-  "run",
-  "--quiet",
-  // Not narrower: Deno opens files below /proc and /sys only with all permissions.
-  "--allow-all",
-  V8_FLAGS,
-  // A bundle needs none of these, and without them Deno does not look for them.
-  "--no-config",
-  "--no-lock",
-  "--no-remote",
-  "--no-npm",
-];
+/** The flags that Deno runs berth's bundle with, as daemon or command. */
+export const RUN_FLAGS: readonly string[] = ["run", ...BUNDLE_FLAGS, V8_FLAGS];
 
 /**
  * Writes an executable file `berth` beside the bundle's `main.js` that runs it with this Deno, for

@@ -1,6 +1,29 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
 
+/** V8 would let 50 MB more of garbage gather before it looks, and is no faster for it. */
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
+
+/** The flags of `deno run` for the sources; what berth may do is what root may. */
+const SOURCE_FLAGS = [
+  "--quiet",
+  // Not narrower: Deno opens files below /proc and /sys only with all permissions.
+  "--allow-all",
+];
+
+/**
+ * The flags of `deno run` for a bundle of berth, in every place that starts one. A bundle needs
+ * nothing of what the last four turn off, and without them a `deno.json` in any directory above it
+ * would be obeyed.
+ */
+export const BUNDLE_FLAGS: readonly string[] = [
+  ...SOURCE_FLAGS,
+  "--no-config",
+  "--no-lock",
+  "--no-remote",
+  "--no-npm",
+];
+
 /**
  * A shim has little to do, and there are many: V8 starts no threads of its own, lets little garbage
  * gather (0.9 MB less where 20 containers share a shim), and compiles what is called
@@ -9,15 +32,16 @@ import { exists } from "../../linux/fs/exists.ts";
 const SHIM_FLAGS = ["--v8-flags=--single-threaded,--max-semi-space-size=1", "--no-code-cache"];
 
 /**
- * The command that runs this very berth, to which arguments are added: the compiled executable, or
- * Deno with the module that was started. Where that has been removed meanwhile, as the portable
- * form's unpacked files may be, it is the file that they came from, which unpacks them again.
+ * Returns the command that runs this very berth, to which arguments are added: the compiled
+ * executable, or Deno with the module that was started. Where that module has been removed
+ * meanwhile, as the portable form's unpacked files may be, it is the file that they came from, which
+ * unpacks them again.
  */
 export function selfCommand(): string[] {
-  return command([], (main) => main);
+  return command([V8_FLAGS], (main) => main);
 }
 
-/** {@linkcode selfCommand} for a shim: `shim serve …` is what is added. */
+/** Returns {@linkcode selfCommand} for a shim: `shim serve …` is what is added. */
 export function selfShimCommand(): string[] {
   return command(SHIM_FLAGS, (main) => {
     // The bundle has the shim in a file of its own too, which takes a megabyte less.
@@ -27,14 +51,27 @@ export function selfShimCommand(): string[] {
 }
 
 function command(flags: readonly string[], moduleOf: (main: string) => string): string[] {
-  if (Deno.build.standalone) return [Deno.execPath()];
+  if (Deno.build.standalone) return [executable()];
   const main = decodeURIComponent(new URL(Deno.mainModule).pathname);
   const file = portableFile();
-  if (file !== undefined && !(exists(main) && exists(Deno.execPath()))) return [file];
-  return [Deno.execPath(), "run", "-A", ...flags, moduleOf(main)];
+  if (file !== undefined && !exists(main)) return [file];
+  const common = main.endsWith(".js") ? BUNDLE_FLAGS : SOURCE_FLAGS;
+  return [executable(), "run", ...common, ...flags, moduleOf(main)];
 }
 
-/** The file that a person would run: the executable, or where it is usually put. */
+/**
+ * The executable of this process. Once its file has been removed or replaced, as an upgrade does, no
+ * path leads to it, but the kernel keeps it: the link then says "(deleted)" and still opens it
+ * (proc_pid_exe(5)). A child that is about to execute it has the same one.
+ */
+function executable(): string {
+  const path = Deno.readLinkSync(PROC_EXE);
+  return path.endsWith(" (deleted)") ? PROC_EXE : path;
+}
+
+const PROC_EXE = "/proc/self/exe";
+
+/** Returns the file that a person would run: the executable, or where it is usually put. */
 export function programPath(): string {
   return Deno.build.standalone ? Deno.execPath() : portableFile() ?? "/usr/local/bin/berth";
 }

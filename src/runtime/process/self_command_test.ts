@@ -37,3 +37,51 @@ Deno.test("a portable file started by a link calls itself by its own name", asyn
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+/** Has a bundle below `dir` do `first`, then start itself twice; answers what these have said. */
+async function startItself(dir: string, deno: string, first: string): Promise<string> {
+  await Deno.mkdir(`${dir}/bundle`);
+  await Deno.writeTextFile(
+    `${dir}/bundle/main.js`,
+    `import { selfCommand, selfShimCommand } from "${MODULE}";
+if (Deno.args.length > 0) {
+  console.log(Deno.args[0]);
+} else {
+  ${first}
+  for (const [command, ...args] of [selfCommand(), selfShimCommand()]) {
+    const options = { args: [...args, "started"], stdin: "null", stdout: "inherit" };
+    await new Deno.Command(command, options).output();
+  }
+}
+`,
+  );
+  const { stdout, stderr } = await new Deno.Command(deno, {
+    args: ["run", "-A", `${dir}/bundle/main.js`],
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return text(stdout) || text(stderr);
+}
+
+Deno.test("with its executable replaced, a process starts what it was started from", async () => {
+  const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "berth-self-" }));
+  try {
+    const deno = `${dir}/deno`;
+    await Deno.copyFile(Deno.execPath(), deno);
+    const replace = `Deno.writeTextFileSync("${deno}.new", "not what was started");
+  Deno.renameSync("${deno}.new", "${deno}");`;
+    assert.equal(await startItself(dir, deno, replace), "started\nstarted\n");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("a deno.json above a bundle is not obeyed", async () => {
+  const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "berth-self-" }));
+  try {
+    const plant = `Deno.writeTextFileSync("${dir}/deno.json", "not JSON");`;
+    assert.equal(await startItself(dir, Deno.execPath(), plant), "started\nstarted\n");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

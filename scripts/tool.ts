@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+
+/** What a program that {@linkcode runTool} has run said, without white space around it. */
+export interface ToolOutput {
+  readonly success: boolean;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program of the build, without input and colours. Throws the signal's reason once aborted. */
+export async function runTool(
+  path: string,
+  options: Deno.CommandOptions & { readonly signal: AbortSignal },
+): Promise<ToolOutput> {
+  const { success, stdout, stderr } = await new Deno.Command(path, {
+    ...options,
+    env: { ...options.env, NO_COLOR: "1", RUST_BACKTRACE: "0" },
+    stdin: "null",
+  }).output();
+  options.signal.throwIfAborted();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  return { success, stdout: text(stdout), stderr: text(stderr) };
+}
