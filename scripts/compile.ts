@@ -47,9 +47,10 @@ export async function compile(options: CompileOptions): Promise<CompileError | u
     signal,
   });
   if (!success) {
-    const error = new CompileError(`deno compile failed:\n${stderr}`);
-    if (!Deno.env.has("DENORT_BIN") && isRuntimeUnreachable(stderr)) return error;
-    throw error;
+    if (!Deno.env.has("DENORT_BIN") && isRuntimeUnreachable(stderr)) {
+      return new CompileError(`deno compile failed: ${stderr}`);
+    }
+    throw new CompileError(`deno compile failed:\n${stderr}`);
   }
   if (target === Deno.build.target) await checkStart(out, signal);
   return undefined;
