@@ -12,6 +12,10 @@ elif [ -O / ]; then
 else
   cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/berth
 fi
+case $cache in
+  /*) ;;
+  *) cache=$PWD/$cache ;;
+esac
 dir=$cache/$sum
 case $0 in
   /*) file=$0 ;;
@@ -30,17 +34,50 @@ tools() {
   done
 }
 
+# trust DIR [FILE...]: ends the start unless root and this user alone can change what these paths
+# lead to. In a directory that another user may write to, that user could put something else in the
+# place of what was looked at; so all that is above DIR counts, and where a link leads to as well.
+trust() {
+  dir_path=$1
+  real=$(cd -P "$1" && pwd -P) || fail "cannot enter $1"
+  for path in "$dir_path" "$real"; do
+    while [ -n "${path%/}" ]; do
+      set -- "$@" "$path"
+      path=${path%/*}
+    done
+    [ "$real" != "$dir_path" ] || break
+  done
+  found=$(stat -c '%u %a %n' / "$@") || fail "cannot look at $dir_path"
+  while read -r uid mode name; do
+    [ "$uid" = 0 ] || [ "$uid" = "${me:=$(id -u)}" ] ||
+      fail "$name belongs to another user: not using $cache"
+    case $mode in
+      # Sticky, as /tmp is: each can rename only what is theirs (inode(7)).
+      [1357]???) ;;
+      *[2367]? | *[2367])
+        [ -h "$name" ] || fail "$name can be written by other users: not using $cache"
+        ;;
+    esac
+  done <<EOF
+$found
+EOF
+}
+
 packed() { tail -n +@LINE@ "$file"; }
 
 unpack() {
   umask 077
   tools gzip mkdir mktemp mv rm sha256sum sync tail tar
+  there=$cache
+  until [ -d "${there:-/}" ]; do there=${there%/*}; done
+  trust "${there:-/}"
   mkdir -p "${cache%/*}" && { mkdir "$cache" 2>&- || [ -d "$cache" ]; } ||
     fail "cannot make $cache to unpack into; BERTH_CACHE may name another directory"
   [ -O "$cache" ] || fail "$cache belongs to another user: not unpacking into it"
   case $(stat -c %a "$cache") in
     *[2367]? | *[2367]) fail "$cache can be written by other users: not unpacking into it" ;;
   esac
+  trust "$cache"
   actual=$(packed | sha256sum) || fail "cannot check $file"
   [ "${actual%% *}" = "$sum" ] || fail "$file is damaged; copy it again"
   draft=$(mktemp -d "$cache/.draft.XXXXXX") || fail "cannot write in $cache"
@@ -69,9 +106,10 @@ whole() {
 }
 
 [ -e /proc/self ] || fail "/proc is not mounted"
-tools stat
+tools id stat
 whole || unpack
 [ -O "$cache" ] && [ -O "$dir" ] || fail "$dir belongs to another user: not running from it"
+trust "$dir" "$dir/deno" "$dir/main.js"
 # Deno would ask its makers' server for a newer Deno at each start.
 export BERTH_ARGV0="$0" BERTH_FILE="$file" DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1
 exec "$dir/deno" @FLAGS@ "$dir/main.js" "$@"

@@ -172,6 +172,56 @@ Deno.test("a cache that others can write, or that is another user's, is refused"
   });
 });
 
+Deno.test("a cache below what another user can change is refused, by any path to it", async () => {
+  await withPortable(async ({ dir, file }) => {
+    const shared = `${dir}/shared`;
+    await Deno.mkdir(`${shared}/berth`, { recursive: true });
+    assert.equal((await start(file, `${shared}/berth`)).code, 7);
+    const refused = async (cache: string, problem: RegExp) => {
+      const { code, stdout, stderr } = await start(file, cache);
+      assert.equal(`${code}${stdout}`, "125", cache);
+      assert.match(stderr, problem);
+    };
+    const link = `${dir}/link`;
+    await Deno.symlink(shared, link);
+    const paths = [`${shared}/berth`, `${shared}/../shared/berth/`, `${link}/berth`];
+    for (const path of paths) assert.equal((await start(file, path)).code, 7, path);
+    // What is unpacked already must not be run from there, nor anything be made there.
+    const places = [...paths, `${shared}/new/cache`, `${link}/new/cache`];
+    await Deno.chmod(shared, 0o777);
+    for (const path of places) {
+      await refused(path, /shared can be written by other users: not using/);
+    }
+    await Deno.chmod(shared, 0o1777);
+    for (const path of paths) assert.equal((await start(file, path)).code, 7, "sticky, as /tmp is");
+    await Deno.chmod(shared, 0o755);
+    await Deno.chown(shared, 65534, 65534);
+    for (const path of places) await refused(path, /shared belongs to another user: not using/);
+    await Deno.chown(shared, 0, 0);
+    // A link of theirs, to a place that is not.
+    await new Deno.Command("chown", { args: ["-h", "65534", link] }).output();
+    await refused(`${link}/berth`, /link belongs to another user: not using/);
+    await refused(`${link}/new/cache`, /link belongs to another user: not using/);
+    assert.deepEqual([...Deno.readDirSync(shared)].map(({ name }) => name), ["berth"]);
+  });
+});
+
+Deno.test("what is executed must be of the user that starts it", async () => {
+  await withPortable(async ({ file, cache }) => {
+    await start(file, cache);
+    const [entry] = [...Deno.readDirSync(cache)];
+    for (const name of ["deno", "main.js"]) {
+      const path = `${cache}/${entry?.name}/${name}`;
+      await Deno.chown(path, 65534, 65534);
+      const { code, stderr } = await start(file, cache);
+      assert.equal(code, 125);
+      assert.match(stderr, new RegExp(`/${name} belongs to another user`));
+      await Deno.chown(path, 0, 0);
+    }
+    assert.equal((await start(file, cache)).code, 7);
+  });
+});
+
 Deno.test("a full disk is a clear error that leaves nothing", async () => {
   await withPortable(async ({ dir, file }) => {
     const disk = `${dir}/disk`;
