@@ -28,6 +28,22 @@ function invokedName(): string {
 }
 
 /**
+ * Whether an argument is not UTF-8. Deno puts U+FFFD in place of what it cannot decode, so that a
+ * path would name another file.
+ */
+function hasAlteredArgument(): boolean {
+  if (!Deno.args.some((arg) => arg.includes("\ufffd"))) return false;
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync("/proc/self/cmdline"));
+    // Somebody means that very character.
+    return false;
+  } catch (error) {
+    if (error instanceof TypeError) return true;
+    throw error;
+  }
+}
+
+/**
  * Runs what argv asks for and answers the exit status; a shim answers none, but ends itself when it
  * has nothing left to serve. Each role is loaded by itself: a shim is started per container and must
  * not pay for the command line.
@@ -37,6 +53,10 @@ export async function main(): Promise<number | undefined> {
   // those that this process starts. What starts this one tells it (see the launchers in scripts/).
   Deno.env.set("DENO_NO_UPDATE_CHECK", "1");
   const { role, args } = parseInvocation(invokedName(), Deno.args);
+  if (hasAlteredArgument()) {
+    console.error("berth: an argument is not UTF-8, which is all that the socket can carry");
+    return 125;
+  }
   switch (role) {
     case "daemon":
       return await daemonProgram.run(args);

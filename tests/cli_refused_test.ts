@@ -4,6 +4,7 @@ import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
+import { program } from "./harness/run.ts";
 
 Deno.test("an id that is none is refused before it is used as a path", async () => {
   await using daemon = await TestDaemon.start();
@@ -84,4 +85,23 @@ Deno.test("help of a verb that is none is an error", async () => {
   const known = await cli(daemon, ["help", "rm"]);
   assert.deepEqual([known.code, known.stderr], [0, ""]);
   assert.match(known.stdout, /^Usage: berth rm /);
+});
+
+Deno.test("an argument that is not UTF-8 is refused rather than altered", async () => {
+  await using daemon = await TestDaemon.start();
+  // `Deno.Command` cannot pass one.
+  const script = 'exec "$@" "$(printf "caf\\351")"';
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: ["-c", script, "sh", ...program(), "run", "--rm", ...rootfsArgs(daemon), "--", "echo"],
+    env: { BERTH_SOCKET: daemon.socket },
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  assert.equal(text(stdout), "");
+  assert.notEqual(code, 0);
+  // Deno's compiled form panics before berth begins.
+  if (code !== 125) assert.match(text(stderr), /panicked|caf/);
+  else assert.match(text(stderr), /^berth: an argument is not UTF-8, [^\n]+\n$/);
+  const said = await cli(daemon, ["run", "--rm", ...rootfsArgs(daemon), "--", "echo", "caf\ufffd"]);
+  assert.equal(said.stdout, "caf\ufffd\n", "that character itself is one like any other");
 });
