@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+import type { ImageStore, StoredImage } from "./store.ts";
+
+/** An overlay mount, as `container.create` takes it for the rootfs. */
+export interface OverlayMount {
+  readonly type: "overlay";
+  readonly source: "overlay";
+  readonly options: readonly string[];
+}
+
+/**
+ * Returns the mount of an image's layers, which all of its containers share, below a container's own
+ * `upper`; without it the mount can only be read.
+ */
+export function overlayOf(
+  store: ImageStore,
+  image: StoredImage,
+  own?: { readonly upper: string; readonly work: string },
+): OverlayMount {
+  return overlayMount(store.layerDirs(image), own);
+}
+
+/** Returns the overlay of directories, the topmost first (Documentation/filesystems/overlayfs.rst). */
+export function overlayMount(
+  lowers: readonly string[],
+  own?: { readonly upper: string; readonly work: string },
+): OverlayMount {
+  const options = [`lowerdir=${lowers.map(escape).join(":")}`];
+  if (own !== undefined) {
+    options.push(`upperdir=${escape(own.upper)}`, `workdir=${escape(own.work)}`);
+  }
+  return { type: "overlay", source: "overlay", options };
+}
+
+function escape(path: string): string {
+  return path.replaceAll(/[\\,:]/g, (character) => `\\${character}`);
+}
