@@ -2,6 +2,7 @@
 import { E2BIG, EINVAL, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
 import * as ms from "./options.ts";
+import { inDirectory, relativeLowers } from "./relative_lowers.ts";
 import { unmount } from "./unmount.ts";
 
 const libc = lazyLibc({
@@ -96,6 +97,8 @@ class MountCall {
   readonly #target: Uint8Array<ArrayBuffer>;
   readonly #type: Uint8Array<ArrayBuffer>;
   readonly #data: Uint8Array<ArrayBuffer> | null;
+  /** The working directory that paths in the options are relative to. */
+  readonly #dir: string | undefined;
 
   constructor({ type = "", source = "", target }: MountSpec, data: string) {
     const from = source || type || "none";
@@ -103,30 +106,41 @@ class MountCall {
     this.#source = cstring(from);
     this.#target = cstring(target);
     this.#type = cstring(type);
-    this.#data = data === "" ? null : cstring(data);
-    // The kernel takes one page, NUL included, and cuts off what is longer without a word.
-    const length = this.#data?.length ?? 0;
-    if (length > 4096 && length > pageSize()) {
-      const what = `${from} on ${target}: ${length - 1} bytes of options, ` +
+    const relative = fits(data) ? undefined : relativeLowers(data);
+    this.#dir = relative?.dir;
+    const given = relative?.data ?? data;
+    this.#data = given === "" ? null : cstring(given);
+    if (!fits(given)) {
+      const what = `${from} on ${target}: ${data.length} bytes of options, ` +
         `mount(2) takes at most ${pageSize() - 1}`;
       throw new LinuxError(E2BIG, "mount", what);
     }
   }
 
   run(flags: number): void {
-    const result = libc().mount(
-      this.#source,
-      this.#target,
-      this.#type,
-      BigInt(flags),
-      this.#data,
-    );
-    check(result, "mount", this.what);
+    const call = () => {
+      const result = libc().mount(
+        this.#source,
+        this.#target,
+        this.#type,
+        BigInt(flags),
+        this.#data,
+      );
+      check(result, "mount", this.what);
+    };
+    if (this.#dir === undefined) call();
+    else inDirectory(this.#dir, call);
   }
 
   propagate(changes: readonly number[]): void {
     for (const change of changes) this.run(change);
   }
+}
+
+/** Whether mount(2) takes these options: it takes one page, NUL included, and cuts off the rest. */
+function fits(data: string): boolean {
+  // No character has more than three bytes a UTF-16 unit: most options need not be encoded for this.
+  return data.length * 3 < 4096 || cstring(data).length <= pageSize();
 }
 
 function pageSize(): number {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+import { lazyLibc, retry } from "../libc/libc.ts";
+import { O_DIRECTORY, O_PATH, OwnedFd } from "../fd/fd.ts";
+
+const libc = lazyLibc({
+  fchdir: { parameters: [/* int fd */ "i32"], result: "i32" },
+});
+
+/** Options of an overlay whose lower directories are relative to `dir`. */
+export interface RelativeLowers {
+  /** The directory that all lower directories lie in. */
+  readonly dir: string;
+  /** The options as mount(2) takes them. */
+  readonly data: string;
+}
+
+/**
+ * Shortens the options of an overlay by what its lower directories have in common. mount(2) takes
+ * one page of options, which fewer than 60 layers with long paths fill. Undefined where it does not
+ * get shorter: there is no overlay with several lower directories of one parent.
+ */
+export function relativeLowers(data: string): RelativeLowers | undefined {
+  // A comma in a path is escaped (Documentation/filesystems/overlayfs.rst).
+  const options = data.split(/(?<!\\),/);
+  const at = options.findIndex((option) => option.startsWith("lowerdir="));
+  const lowers = options[at]?.slice("lowerdir=".length).split(/(?<!\\):/) ?? [];
+  const dir = lowers[0]?.slice(0, lowers[0].lastIndexOf("/"));
+  if (dir === undefined || !dir.startsWith("/") || dir.includes("\\")) return undefined;
+  const names = lowers.map((path) => path.slice(dir.length + 1));
+  const all = lowers.every((path, index) =>
+    path.startsWith(`${dir}/`) && names[index] !== "" && !names[index]?.includes("/")
+  );
+  if (!all || lowers.length < 2) return undefined;
+  options[at] = `lowerdir=${names.join(":")}`;
+  return { dir, data: options.join(",") };
+}
+
+/**
+ * Runs `call` with the working directory changed, and changes it back. The working directory is the
+ * whole process's: `call` must not wait for anything.
+ *
+ * @throws LinuxError ENOENT, ENOTDIR, EACCES for `dir`, and what `call` throws
+ */
+export function inDirectory<T>(dir: string, call: () => T): T {
+  using before = OwnedFd.open(".", O_PATH | O_DIRECTORY);
+  using there = OwnedFd.open(dir, O_PATH | O_DIRECTORY);
+  retry(() => libc().fchdir(there.fd), "fchdir", dir);
+  try {
+    return call();
+  } finally {
+    retry(() => libc().fchdir(before.fd), "fchdir", "back");
+  }
+}
