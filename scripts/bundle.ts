@@ -15,6 +15,8 @@ export interface BundleOptions {
    * building machine lies, are gone. Without it stack traces can be read.
    */
   readonly minify?: boolean;
+  /** With the failpoints of `src/failpoint.ts`, for tests. Without it no code is left of them. */
+  readonly failpoints?: boolean;
   /** Ends it; what it has written stays. */
   readonly signal?: AbortSignal;
 }
@@ -32,8 +34,12 @@ export async function bundle(options: BundleOptions): Promise<string> {
   for await (const { name } of Deno.readDir(outDir)) {
     throw new Error(`${outDir} is not empty: it has ${name}`);
   }
-  const { minify, signal } = options;
-  const common = ["--platform=deno", ...(minify ? ["--minify"] : [])];
+  const { minify, failpoints, signal } = options;
+  const common = [
+    "--platform=deno",
+    ...(minify ? ["--minify"] : []),
+    ...(failpoints ? [] : [`--import-map=${await withoutFailpoints()}`]),
+  ];
   await runBundler([...common, "--code-splitting", `--outdir=${outDir}`, entry], signal);
   // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
   await runBundler([...common, `--output=${outDir}/shim.js`, `${ROOT}/src/shim/main.ts`], signal);
@@ -41,6 +47,14 @@ export async function bundle(options: BundleOptions): Promise<string> {
   await nameByContent(outDir);
   const name = entry.slice(entry.lastIndexOf("/") + 1).replace(/\.ts$/, ".js");
   return `${outDir}/${name}`;
+}
+
+/** The imports of `deno.json`, and in place of the failpoints functions that do nothing. */
+async function withoutFailpoints(): Promise<string> {
+  const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+  const module = (name: string) => new URL(`../src/${name}.ts`, import.meta.url).href;
+  const map = { imports: { ...imports, [module("failpoint")]: module("failpoint_off") } };
+  return `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
 }
 
 /** The `require` of CommonJS modules as the bundler makes it, minified or not. */

@@ -61,6 +61,28 @@ await bundle(${options});`,
   });
 });
 
+Deno.test("only a bundle for tests has failpoints", async () => {
+  await withTempDir(async (dir) => {
+    await Deno.writeTextFile(
+      `${dir}/uses.ts`,
+      `import { failpoint, failpointAsync } from "${new URL(
+        "../src/failpoint.ts",
+        import.meta.url,
+      )}";
+       failpoint("some.point");
+       await failpointAsync("other.point");\n`,
+    );
+    const text = async (name: string, options: { minify?: boolean; failpoints?: boolean }) => {
+      await bundle({ outDir: `${dir}/${name}`, entry: `${dir}/uses.ts`, ...options });
+      const chunks = [...(await readBundle(`${dir}/${name}`)).values()];
+      return chunks.filter((chunk) => chunk.name !== "shim.js").map((chunk) => chunk.text).join("");
+    };
+    assert.match(await text("test", { failpoints: true }), /BERTH_FAILPOINTS/);
+    assert.doesNotMatch(await text("plain", {}), /BERTH_FAILPOINTS/);
+    assert.doesNotMatch(await text("minified", { minify: true }), /BERTH_FAILPOINTS|\.point/);
+  });
+});
+
 Deno.test("a bundler's failure is reported with what it said", async () => {
   await withTempDir(async (dir) => {
     await Deno.writeTextFile(`${dir}/bad.ts`, 'import "./not_there.ts";\n');

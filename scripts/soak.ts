@@ -18,7 +18,9 @@ await ensurePackages(["runc", "busybox-static"]);
 let status = 0;
 {
   await using workspace = await Workspace.open("berth-soak");
-  const program = await writeLauncher(await bundle({ outDir: `${workspace.dir}/program` }));
+  const program = await writeLauncher(
+    await bundle({ outDir: `${workspace.dir}/program`, failpoints: true }),
+  );
   Deno.env.set("BERTH_PROGRAM", program);
   console.log(
     `${minutes} minutes, ${containers} containers, seed ${seed}, on_death = "${onDeath}"${

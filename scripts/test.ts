@@ -30,8 +30,14 @@ let failed = 0;
   await using workspace = await Workspace.open("berth-test");
   const dir = `${workspace.dir}/program`;
   const env = binary
-    ? { BERTH_PROGRAM: await build(dir), BERTH_CACHE: `${dir}/cache`, PATH: pathWithoutDeno() }
-    : { BERTH_PROGRAM: await writeLauncher(await bundle({ outDir: dir })) };
+    ? {
+      BERTH_PROGRAM: await build(dir),
+      // Tests that need failpoints are ignored: what ships has none.
+      BERTH_TEST_BUILT: "1",
+      BERTH_CACHE: `${dir}/cache`,
+      PATH: pathWithoutDeno(),
+    }
+    : { BERTH_PROGRAM: await writeLauncher(await bundle({ outDir: dir, failpoints: true })) };
   const groups = binary ? GROUPS.slice(1) : GROUPS;
   for (const group of paths.length > 0 ? [paths] : groups) {
     const args = [...flags, ...group];
