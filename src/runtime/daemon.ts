@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { Reaper } from "../linux/process/reaper.ts";
 import { daemonContract, daemonErrors, eventNotification } from "../rpc/contract/daemon.ts";
 import { UnavailableError } from "../rpc/errors.ts";
@@ -7,14 +6,17 @@ import { bindContract } from "../rpc/contract/bind.ts";
 import { openrpcDocument } from "../rpc/contract/openrpc.ts";
 import type { Handlers } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
-import type { Event } from "../rpc/contract/schemas.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import type { Config } from "./config/config.ts";
 import { daemonMethods } from "./methods.ts";
+import { combineMonitors } from "./monitors/monitor.ts";
 import type { Monitor } from "./monitors/monitor.ts";
 import { OomMonitor } from "./monitors/oom_monitor.ts";
+import { combineHooks } from "./observability/hooks.ts";
 import type { DaemonHooks } from "./observability/hooks.ts";
+import { LOG_HOOKS } from "./observability/log_hooks.ts";
 import { ContainerManager } from "./container_manager.ts";
+import { withTimeout } from "./util/with_timeout.ts";
 import { SubscriptionRegistry } from "./events/subscription_registry.ts";
 
 /** How long a stopping daemon waits for calls that are under way, in milliseconds. */
@@ -82,9 +84,8 @@ export class Daemon implements AsyncDisposable {
         config,
         reaper,
         self,
-        observer,
-        monitors: [oom, ...monitors],
-        onEvent: logEvent,
+        hooks: combineHooks([LOG_HOOKS, observer]),
+        monitor: combineMonitors([oom, ...monitors]),
       }),
     );
     const subscribers = new SubscriptionRegistry(runtime.events.journal);
@@ -165,13 +166,10 @@ export class Daemon implements AsyncDisposable {
 
   /** What has been done is also said, to everybody who reads. */
   async #sendAnswers(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
     // An answer is queued in the turn in which its call ends.
     await new Promise((resolve) => setTimeout(resolve));
     const drained = Array.from(this.#server?.peers ?? [], (peer) => peer.drain());
-    const bound = new Promise((resolve) => timer = setTimeout(resolve, SEND_GRACE));
-    await Promise.race([Promise.all(drained), bound]);
-    clearTimeout(timer);
+    await withTimeout(Promise.all(drained), SEND_GRACE);
   }
 
   /**
@@ -181,12 +179,7 @@ export class Daemon implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopping = true;
     if (this.#underWay > 0) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      await new Promise<void>((resolve) => {
-        this.#idle = resolve;
-        timer = setTimeout(resolve, STOP_GRACE);
-      });
-      clearTimeout(timer);
+      await withTimeout(new Promise<void>((resolve) => this.#idle = resolve), STOP_GRACE);
     }
     this.subscribers[Symbol.dispose]();
     await this.#sendAnswers();
@@ -195,13 +188,4 @@ export class Daemon implements AsyncDisposable {
     this.#oom[Symbol.dispose]();
     this.#reaper[Symbol.dispose]();
   }
-}
-
-function logEvent({ type, id, pid, execId, exitStatus, synthetic }: Event): void {
-  getLogger(["berth", "container"]).info(
-    `{id}: ${type}${execId === undefined ? "" : " {execId}"} pid {pid}` +
-      (exitStatus === undefined ? "" : " status {exitStatus}") +
-      (synthetic ? " (its shim was gone)" : ""),
-    { id, pid, execId, exitStatus, type },
-  );
 }

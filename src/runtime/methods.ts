@@ -26,12 +26,12 @@ export function daemonMethods(
       const container = await runtime.create(params);
       return { id: container.id, pid: container.processes.pid, bundle: container.bundle.paths.dir };
     },
-    "container.start": ({ id }) => runtime.get(id).call("shim.start", {}),
+    "container.start": ({ id }) => runtime.get(id).start(),
     "container.state": ({ id }) => runtime.get(id).state(),
     "container.list": () => ({ containers: runtime.containers().map((each) => each.state()) }),
     "container.wait": ({ id, execId }, { signal }) => runtime.get(id).wait(execId, signal),
     "container.kill": ({ id, execId, signal, all }) =>
-      runtime.get(id).call("shim.kill", {
+      runtime.get(id).kill({
         signal: signalNumber(signal),
         ...(execId === undefined ? {} : { execId }),
         ...(all === undefined ? {} : { all }),

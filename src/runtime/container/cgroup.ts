@@ -148,17 +148,17 @@ export class ContainerCgroup {
 
   /** Has the monitors watch the container; those that do already go on. */
   startMonitors(): void {
-    this.#options.context.startMonitors(this.#monitored());
+    this.#options.context.monitor.start(this.#monitored());
   }
 
   /** Has the monitors look now: before an exit is published, or when somebody asks for the figures. */
   pollMonitors(): void {
-    this.#options.context.pollMonitors(this.#monitored());
+    this.#options.context.monitor.poll?.(this.#monitored());
   }
 
   /** Ends the monitors' watch. */
   stopMonitors(): void {
-    this.#options.context.stopMonitors(this.#monitored());
+    this.#options.context.monitor.stop(this.#monitored());
   }
 
   #monitored(): Monitored {

@@ -10,7 +10,7 @@ import { removePlannedCgroup } from "../bundle/cgroup_record.ts";
 import type { ContainerCgroup } from "./cgroup.ts";
 import type { ContainerContext } from "./context.ts";
 import type { ContainerEvents } from "./events.ts";
-import { deleteFromRuntime, initPidByRuntime } from "./runtime_delete.ts";
+import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { reapOrphanedCreate } from "./orphaned_create.ts";
 
@@ -32,8 +32,6 @@ export interface ContainerCleanupOptions {
 /** Removes what a container leaves. Each step may be repeated until it works. */
 export class ContainerCleanup {
   readonly #options: ContainerCleanupOptions;
-  /** How the container ended, once the shim has deleted it: a retried delete answers the same. */
-  shimDeleteResult: DeleteResult | undefined;
 
   constructor(options: ContainerCleanupOptions) {
     this.#options = options;
@@ -51,7 +49,7 @@ export class ContainerCleanup {
    */
   async destroy(): Promise<void> {
     const { bundle, cgroup, context, events } = this.#options;
-    await context.shims().kill(bundle);
+    await context.shims.kill(bundle);
     if (!events.createPublished) {
       await cgroup.find(() =>
         reapOrphanedCreate(bundle, Math.min(this.#runtimeBound, CREATE_GRACE))
@@ -95,14 +93,14 @@ export class ContainerCleanup {
    *
    * @throws {FailedPreconditionError} if the bundle cannot be removed yet.
    */
-  async removeBundle(): Promise<void> {
+  async removeBundle(result: DeleteResult): Promise<void> {
     const { bundle, events } = this.#options;
     let last: unknown;
     for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
       try {
         bundle.unmount();
         if (!events.createPublished) await removePlannedCgroup(bundle);
-        events.publishDelete(this.result());
+        events.publishDelete(result);
         bundle.remove();
         return;
       } catch (error) {
@@ -118,14 +116,54 @@ export class ContainerCleanup {
     );
   }
 
-  /** What a delete answers. */
+  /** How the container ended, as far as is known without its shim. */
   result(): DeleteResult {
-    if (this.shimDeleteResult !== undefined) return this.shimDeleteResult;
     const { exit, pid } = this.#options.processes;
     return {
       pid,
       exitStatus: exit?.exitStatus ?? 128 + SIGKILL,
       exitedAt: exit?.exitedAt ?? new Date().toISOString(),
     };
+  }
+}
+
+/**
+ * Init's pid, as the runtime vouches for it: it compares start times, which a pid file cannot.
+ * Undefined if init has ended or the runtime does not know the container.
+ *
+ * @throws {RuntimeError} if the runtime fails.
+ */
+async function initPidByRuntime(
+  bundle: Bundle,
+  runtime: OciRuntime,
+  timeoutMs: number,
+): Promise<number | undefined> {
+  const state = await runtime.state(bundle.id, { timeoutMs });
+  return state === undefined || state.status === "stopped" || state.pid <= 0
+    ? undefined
+    : state.pid;
+}
+
+/**
+ * Has the runtime forget a container that no shim looks after any more, killing what is left of it.
+ * Returns only when the runtime agrees that it is gone. Works by the container's id, never through a
+ * recorded pid.
+ *
+ * @throws {RuntimeError} if the runtime fails; the call may be repeated.
+ * @throws {DeadlineExceededError} if the runtime hangs; the call may be repeated.
+ * @throws {FailedPreconditionError} if the runtime still has it.
+ */
+async function deleteFromRuntime(
+  bundle: Bundle,
+  runtime: OciRuntime,
+  timeoutMs: number,
+): Promise<void> {
+  await runtime.delete(bundle.id, { timeoutMs, force: true });
+  const left = await runtime.state(bundle.id, { timeoutMs });
+  if (left !== undefined) {
+    throw new FailedPreconditionError(
+      `container ${bundle.id}: the runtime still has it as ${left.status}`,
+      { data: { id: bundle.id } },
+    );
   }
 }

@@ -6,20 +6,21 @@ import type {
   ContainerStatus,
   DeleteResult,
   ExitResult,
+  ShimStatus,
 } from "../../rpc/contract/schemas.ts";
 import type { ShimContract } from "../../rpc/contract/shim.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { ContainerContext } from "./context.ts";
+import { makeParts } from "./parts.ts";
+import type { ContainerParts } from "./parts.ts";
 import { createContainer } from "./create.ts";
 import { deleteContainer } from "./delete.ts";
-import type { ContainerParts } from "./parts.ts";
-import { makeParts } from "./parts.ts";
 import { ContainerRecovery } from "./recovery.ts";
 import { ContainerDeletion } from "./deletion.ts";
 import type { ProcessTable } from "./process_table.ts";
-import type { ShimCallOptions, ShimMethod } from "../shims/shim_client.ts";
-import type { ShimConnection } from "../shims/shim_connection.ts";
+import type { ContainerLife } from "./life.ts";
+import type { ShimCallOptions, ShimClient, ShimMethod } from "../shims/shim_client.ts";
 
 /** How long a call waits for a shim that is being connected, in milliseconds. */
 const CONNECT_PATIENCE = 5_000;
@@ -36,8 +37,9 @@ export class Container {
   /** The shim was asked to look at the freezer and has not answered. */
   #looking = false;
 
-  constructor(bundle: Bundle, context: ContainerContext) {
-    this.#parts = makeParts(bundle, context, () => void this.#recovery.lost());
+  /** For a bundle that is new, or one that was found. */
+  constructor(bundle: Bundle, context: ContainerContext, begin: "creating" | "connecting") {
+    this.#parts = makeParts(bundle, context, begin);
     this.#deletion = new ContainerDeletion(this.#parts);
     this.#recovery = new ContainerRecovery(this.#parts, this.#deletion);
   }
@@ -56,9 +58,15 @@ export class Container {
     return this.#parts.processes;
   }
 
-  /** The way to its shim. */
-  get connection(): ShimConnection {
-    return this.#parts.connection;
+  /** Where it is in its life. */
+  get life(): ContainerLife {
+    return this.#parts.life;
+  }
+
+  /** How the daemon stands with its shim. */
+  get shimStatus(): ShimStatus {
+    const status = this.life.shimStatus;
+    return status === "connected" && this.#parts.context.noShim ? "none" : status;
   }
 
   /**
@@ -90,7 +98,7 @@ export class Container {
    * @throws {FailedPreconditionError} if it runs and `force` is not given.
    */
   async delete(force: boolean): Promise<DeleteResult> {
-    if (force) this.connection.cancelConnect();
+    if (force) this.life.cancelConnect();
     using _lock = await this.#parts.lock.acquire();
     try {
       return await deleteContainer(this.#parts, this.#deletion, this.#recovery, force);
@@ -100,24 +108,52 @@ export class Container {
   }
 
   /**
-   * Calls the shim; errors name the container. While the daemon looks for the shim (again) this
-   * waits a while for what comes of that.
+   * Starts init.
+   *
+   * @throws {FailedPreconditionError} if it is not just created.
    */
-  async call<N extends ShimMethod>(
+  start(): Promise<ResultOf<ShimContract, "shim.start">> {
+    const { cgroup } = this.#parts;
+    return this.#withShim(async (shim) => {
+      // Before its process can run.
+      cgroup.flushPending();
+      const result = await shim.call("shim.start", {});
+      // A restore makes init only at start, so that its cgroup is not known before.
+      if (!cgroup.known) cgroup.resolve();
+      return result;
+    });
+  }
+
+  /**
+   * Signals init, an exec, or every process.
+   *
+   * @throws {NotFoundError} if the process has exited.
+   */
+  kill(params: ParamsOf<ShimContract, "shim.kill">): Promise<ResultOf<ShimContract, "shim.kill">> {
+    return this.#withShim((shim) => {
+      // Before its process can end.
+      this.#parts.cgroup.flushPending();
+      return shim.call("shim.kill", params);
+    });
+  }
+
+  /** Calls the shim; errors name the container. */
+  call<N extends ShimMethod>(
     name: N,
     params: ParamsOf<ShimContract, N>,
     options?: ShimCallOptions,
   ): Promise<ResultOf<ShimContract, N>> {
-    if (this.connection.status === "connecting") await this.connection.settled(CONNECT_PATIENCE);
-    const { client } = this.connection;
+    return this.#withShim((shim) => shim.call(name, params, options));
+  }
+
+  /** While the daemon looks for the shim (again) this waits a while for what comes of that. */
+  async #withShim<T>(work: (shim: ShimClient) => Promise<T>): Promise<T> {
+    const { life } = this.#parts;
+    await life.settled(CONNECT_PATIENCE);
+    const { client } = life;
     try {
-      if (client === undefined) throw this.connection.unreachable();
-      // Before its process can run, or end.
-      if (name === "shim.start" || name === "shim.kill") this.#parts.cgroup.flushPending();
-      const result = await client.call(name, params, options);
-      // A restore makes init only at start, so that its cgroup is not known before.
-      if (name === "shim.start" && !this.#parts.cgroup.known) this.#parts.cgroup.resolve();
-      return result;
+      if (client === undefined) throw life.unreachable();
+      return await work(client);
     } catch (error) {
       throw this.#withContainerId(this.#recovery.translateShimError(client, error));
     }
@@ -161,8 +197,8 @@ export class Container {
       ...(exit?.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
       ...(this.#parts.events.oomKills > 0 ? { oomKilled: true } : {}),
       ...(record.group === undefined ? {} : { group: record.group }),
-      shimPid: this.connection.pid,
-      shim: this.connection.status,
+      shimPid: this.life.shimPid,
+      shim: this.shimStatus,
       processes: this.processes.execs(),
     };
   }
@@ -183,14 +219,12 @@ export class Container {
     if (this.#looking) return;
     this.#looking = true;
     // What fails now is noticed at the next look.
-    this.connection.client?.call("shim.state", {}).catch(() => {}).finally(() =>
-      this.#looking = false
-    );
+    this.life.client?.call("shim.state", {}).catch(() => {}).finally(() => this.#looking = false);
   }
 
   /** Lets go of the shim, which goes on. */
   [Symbol.dispose](): void {
-    this.connection.close();
+    this.life.close();
   }
 
   #withContainerId(error: unknown): unknown {

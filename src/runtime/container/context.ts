@@ -2,14 +2,27 @@
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { EventPublisher } from "../events/publisher.ts";
-import type { Monitored } from "../monitors/monitor.ts";
-import type { RuntimeCallReport, ShimTimeouts } from "../shims/shim_client.ts";
+import type { Monitor } from "../monitors/monitor.ts";
+import type { DaemonHooks } from "../observability/hooks.ts";
+import type { ShimTimeouts } from "../shims/shim_client.ts";
 import type { ShimManager } from "../shims/shim_manager.ts";
 
-/** What the runtime gives each of its containers. */
+/** Has the containers by their ids. */
+export interface ContainerOwner {
+  /** A failed create has left something that is still being removed; the id is not free yet. */
+  cleanupPending(bundle: Bundle): void;
+  /** The container of the bundle is gone; its id can be used again. */
+  released(bundle: Bundle): void;
+}
+
+/** What the daemon gives each of its containers. */
 export interface ContainerContext {
-  shims(): ShimManager;
+  readonly owner: ContainerOwner;
+  readonly shims: ShimManager;
   readonly events: EventPublisher;
+  /** Every monitor, as one. */
+  readonly monitor: Monitor;
+  readonly hooks: DaemonHooks;
   readonly timeouts: ShimTimeouts;
   /** The shim's service runs in the daemon. */
   readonly noShim: boolean;
@@ -18,17 +31,4 @@ export interface ContainerContext {
   readonly stopping: AbortSignal;
   /** The OCI runtime and root that the bundle was created with. */
   runtimeOf(bundle: Bundle): OciRuntime;
-  startMonitors(container: Monitored): void;
-  pollMonitors(container: Monitored): void;
-  stopMonitors(container: Monitored): void;
-  /** A container was found again after a restart or a broken connection. */
-  onReconnect(): void;
-  /** What a dead shim left was removed. */
-  onCleanup(): void;
-  /** One call of the OCI runtime has ended. */
-  onRuntimeCall(id: string, call: RuntimeCallReport): void;
-  /** A failed create has left something that is still being removed; the id is not free yet. */
-  onCleanupPending(bundle: Bundle): void;
-  /** The container of the bundle is gone; its id is free. */
-  onReleased(bundle: Bundle): void;
 }

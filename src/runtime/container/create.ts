@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { BerthError, UnavailableError } from "../../rpc/errors.ts";
-import type { ContainerParts } from "./parts.ts";
-import type { ContainerDeletion } from "./deletion.ts";
+import { BerthError, DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
+import type { ShimState } from "../../rpc/contract/shim.ts";
+import type { ShimClient } from "../shims/shim_client.ts";
 import { answered, isWedged } from "../shims/errors.ts";
-import { waitUntilCreated } from "./wait_until_created.ts";
+import { backoff } from "../util/backoff.ts";
+import type { ContainerParts } from "./parts.ts";
+import { shimListener } from "./parts.ts";
+import type { ContainerDeletion } from "./deletion.ts";
+import { reapOrphanedCreate } from "./orphaned_create.ts";
 
 /**
  * Gives the bundle a shim and creates the container in it. Rolls everything back when it throws: no
@@ -16,13 +20,15 @@ export async function createContainer(
   parts: ContainerParts,
   deletion: ContainerDeletion,
 ): Promise<void> {
+  const { bundle, cgroup, context, life } = parts;
   try {
-    const client = await parts.connection.attach();
+    const client = await context.shims.attach(bundle, shimListener(parts));
     await Promise.all([
       client.call("shim.events", { after: 0 }),
       client.call("shim.create", {}),
     ]);
-    parts.cgroup.resolveLater();
+    life.finishCreate();
+    cgroup.resolveLater();
   } catch (error) {
     await rollBack(parts, deletion, error);
     throw error;
@@ -38,39 +44,74 @@ async function rollBack(
   deletion: ContainerDeletion,
   cause: unknown,
 ): Promise<void> {
-  const { bundle, context, connection, cleanup } = parts;
+  const { bundle, context, life, cleanup } = parts;
   try {
     if (await undoneByShim(parts, cause)) {
-      await connection.detach();
+      life.delete(undefined);
+      await deletion.detachShim();
       if (cause instanceof BerthError && cause.data["undone"] === false) {
         await cleanup.deleteFromRuntime();
       }
+      await deletion.finish();
     } else {
-      connection.close();
-      await cleanup.destroy();
+      await deletion.removeWithoutShim();
     }
-    await cleanup.removeBundle();
   } catch (error) {
     getLogger(["berth", "container"]).error(
       "{id}: its create has failed and cannot be undone yet: {reason}",
       { id: bundle.id, reason: error instanceof Error ? error.message : String(error) },
     );
-    context.onCleanupPending(bundle);
+    context.owner.cleanupPending(bundle);
     deletion.removeInBackground();
   }
 }
 
 /** Whether the shim is well and has undone of a failed create what it could. */
 async function undoneByShim(parts: ContainerParts, cause: unknown): Promise<boolean> {
-  const { client } = parts.connection;
+  const { client } = parts.life;
   if (client === undefined || isWedged(cause) || !(cause instanceof BerthError)) return false;
   if (answered(cause)) return true;
   if (cause instanceof UnavailableError) return false;
   // It was the runtime that took too long. Other containers may depend on this shim.
   try {
-    return (await waitUntilCreated(parts, client, 0)).status === "none";
+    return (await waitUntilCreated(parts, client, { boundMs: 0 })).status === "none";
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     return false;
   }
+}
+
+/** How {@linkcode waitUntilCreated} waits. */
+export interface CreateWait {
+  /** How long the runtime may take, in milliseconds; then it is killed. */
+  readonly boundMs: number;
+  /** Ends the waiting. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Waits until the shim is not creating the container any more, and returns the shim's state.
+ *
+ * @throws {DeadlineExceededError} if the create does not end even so, or the shim is wedged.
+ * @throws {UnavailableError} if the shim is gone, or nobody wants to wait for it any more.
+ */
+export async function waitUntilCreated(
+  { bundle, context }: ContainerParts,
+  client: ShimClient,
+  { boundMs, signal }: CreateWait,
+): Promise<ShimState> {
+  const { answer } = context.timeouts;
+  const begun = performance.now();
+  let ended = false;
+  for (const delay of backoff({ first: 10, most: 200 })) {
+    const now = await client.call("shim.state", {}, signal === undefined ? {} : { signal });
+    if (now.status !== "creating") return now;
+    const waited = performance.now() - begun;
+    if (waited >= boundMs && !ended) await reapOrphanedCreate(bundle, 0);
+    ended ||= waited >= boundMs;
+    if (waited >= boundMs + answer || !await delay(signal)) break;
+  }
+  throw new DeadlineExceededError(`container ${bundle.id}: its create does not end`, {
+    data: { id: bundle.id },
+  });
 }

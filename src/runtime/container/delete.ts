@@ -25,15 +25,18 @@ export async function deleteContainer(
   recovery: ContainerRecovery,
   force: boolean,
 ): Promise<DeleteResult> {
-  const { bundle: { id }, cgroup, events, connection, processes, cleanup } = parts;
-  if (deletion.isReleased) {
-    // It was still there when this was asked.
-    if (events.createPublished) return cleanup.result();
-    throw new NotFoundError(`no container ${id}`, { data: { id } });
+  const { bundle: { id }, cgroup, life, processes } = parts;
+  switch (life.state.phase) {
+    case "gone":
+      // It was still there when this was asked.
+      if (life.state.result !== undefined) return life.state.result;
+      throw new NotFoundError(`no container ${id}`, { data: { id } });
+    case "deleting":
+      return await deletion.finish();
+    case "cleaning-up":
+      // It is being removed already; this is as good a time to try again as any.
+      return await deletion.removeAll();
   }
-  if (cleanup.shimDeleteResult !== undefined) return await deletion.finish();
-  // It is being removed already; this is as good a time to try again as any.
-  if (connection.status === "gone") return await deletion.removeAll();
   const { status } = processes;
   const alive = status === "running" || status === "paused";
   if (!force && alive) {
@@ -42,16 +45,16 @@ export async function deleteContainer(
       { data: { id } },
     );
   }
-  const { client } = connection;
+  const { client } = life;
   if (client === undefined) {
-    if (!force) throw connection.unreachable();
+    if (!force) throw life.unreachable();
     return await deletion.removeByForce();
   }
   try {
     if (force) await seeThatItAnswers(parts, client);
     if (alive) await killAll(parts, client);
     cgroup.stopMonitors();
-    cleanup.shimDeleteResult = await deleteByShim(parts, client, force);
+    life.delete(await deleteByShim(parts, client, force));
   } catch (error) {
     if (force && !answered(error)) return await deletion.removeByForce();
     if (processes.exit === undefined) cgroup.startMonitors();

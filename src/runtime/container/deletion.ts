@@ -5,20 +5,23 @@ import { backoff } from "../util/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
 
 /**
- * The ways in which a container goes, with and without its shim's help, and whether it is gone.
- * Callers hold the container's lock; what goes on in the background takes it by itself.
+ * The ways in which a container goes, with and without its shim's help. Callers hold the container's
+ * lock; what goes on in the background takes it by itself.
  */
 export class ContainerDeletion {
   readonly #parts: ContainerParts;
-  #forgotten = false;
+  #inBackground = false;
 
   constructor(parts: ContainerParts) {
     this.#parts = parts;
   }
 
-  /** Whether the container is gone and its id free. */
-  get isReleased(): boolean {
-    return this.#forgotten;
+  /** Has the shim of a container that is being deleted leave. */
+  async detachShim(): Promise<void> {
+    const { bundle, context, life } = this.#parts;
+    if (life.state.phase !== "deleting" || life.state.shim === undefined) return;
+    await context.shims.detach(bundle, life.state.shim);
+    life.detach();
   }
 
   /**
@@ -27,11 +30,13 @@ export class ContainerDeletion {
    * @throws {FailedPreconditionError} if that cannot be done yet; it may be tried again.
    */
   async finish(): Promise<DeleteResult> {
-    const { connection, cleanup } = this.#parts;
-    await connection.detach();
-    await cleanup.removeBundle();
-    this.release();
-    return cleanup.result();
+    const { cleanup, life } = this.#parts;
+    await this.detachShim();
+    const known = life.state.phase === "deleting" ? life.state.result : undefined;
+    const result = known ?? cleanup.result();
+    await cleanup.removeBundle(result);
+    this.#release(known);
+    return result;
   }
 
   /**
@@ -40,12 +45,20 @@ export class ContainerDeletion {
    * @throws {BerthError} if the runtime fails, and whatever else stands in the way.
    */
   async removeAll(): Promise<DeleteResult> {
-    const { cleanup, context } = this.#parts;
+    const result = await this.removeWithoutShim();
+    this.#parts.context.hooks.cleanup();
+    return result;
+  }
+
+  /** {@linkcode removeAll} of a create that has just failed: no dead shim's remains, for the metrics. */
+  async removeWithoutShim(): Promise<DeleteResult> {
+    const { cleanup, events, life } = this.#parts;
+    life.destroy();
     await cleanup.destroy();
-    await cleanup.removeBundle();
-    context.onCleanup();
-    this.release();
-    return cleanup.result();
+    const result = cleanup.result();
+    await cleanup.removeBundle(result);
+    this.#release(events.createPublished ? result : undefined);
+    return result;
   }
 
   /**
@@ -53,7 +66,6 @@ export class ContainerDeletion {
    * background.
    */
   async removeByForce(): Promise<DeleteResult> {
-    this.#parts.connection.close();
     try {
       return await this.removeAll();
     } catch (error) {
@@ -64,16 +76,18 @@ export class ContainerDeletion {
 
   /** Takes the shim for dead and removes everything, again and again until it is gone. */
   removeInBackground(): void {
-    this.#parts.connection.markDead();
+    this.#parts.life.destroy();
     void this.#removeUntilGone();
   }
 
   async #removeUntilGone(): Promise<void> {
-    const { bundle, context, lock } = this.#parts;
+    if (this.#inBackground) return;
+    this.#inBackground = true;
+    const { bundle, context, life, lock } = this.#parts;
     for (const delay of backoff({ first: 100, most: 10_000 })) {
       {
         using _lock = await lock.acquire();
-        if (this.#forgotten) return;
+        if (life.phase === "gone") return;
         try {
           await this.removeAll();
           return;
@@ -88,11 +102,10 @@ export class ContainerDeletion {
     }
   }
 
-  /** Takes note that the container is gone. */
-  release(): void {
-    const { bundle, cgroup, context } = this.#parts;
-    this.#forgotten = true;
+  #release(result: DeleteResult | undefined): void {
+    const { bundle, cgroup, context, life } = this.#parts;
+    life.release(result);
     cgroup.stopMonitors();
-    context.onReleased(bundle);
+    context.owner.released(bundle);
   }
 }

@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: MIT
 import type { Bundle } from "../bundle/bundle.ts";
+import type { ContainerListener } from "../shims/shim_manager.ts";
+import { Mutex } from "../util/mutex.ts";
 import { ContainerCgroup } from "./cgroup.ts";
+import { ContainerCleanup } from "./cleanup.ts";
 import type { ContainerContext } from "./context.ts";
 import { ContainerEvents } from "./events.ts";
-import { ContainerCleanup } from "./cleanup.ts";
-import { Mutex } from "../util/mutex.ts";
+import { ContainerLife } from "./life.ts";
 import { ProcessTable } from "./process_table.ts";
-import { ShimConnection } from "../shims/shim_connection.ts";
 
 /** What one container consists of, for all that is done with it. */
 export interface ContainerParts {
   readonly bundle: Bundle;
   readonly context: ContainerContext;
+  readonly life: ContainerLife;
   readonly processes: ProcessTable;
   readonly cgroup: ContainerCgroup;
   readonly events: ContainerEvents;
   readonly cleanup: ContainerCleanup;
-  readonly connection: ShimConnection;
   /** Held by what changes the container's life as a whole: create, reconnect, cleanup, delete. */
   readonly lock: Mutex;
 }
 
-/** Makes the parts for a bundle; `lost` is called when the connection to its shim breaks. */
+/** Makes the parts for a bundle that is new, or that was found. */
 export function makeParts(
   bundle: Bundle,
   context: ContainerContext,
-  lost: () => void,
+  begin: "creating" | "connecting",
 ): ContainerParts {
+  const life = new ContainerLife({
+    id: bundle.id,
+    begin,
+    shimPid: bundle.shimRecord()?.pid ?? 0,
+    stopping: context.stopping,
+  });
   const processes = new ProcessTable();
   const cgroup = new ContainerCgroup({ bundle, processes, context, events: () => events });
   const events: ContainerEvents = new ContainerEvents({
@@ -34,23 +41,19 @@ export function makeParts(
     processes,
     log: context.events,
     beforeExit: () => cgroup.pollMonitors(),
-    ack: (seq) => connection.client?.ack(seq),
+    ack: (seq) => life.client?.ack(seq),
   });
   const cleanup = new ContainerCleanup({ bundle, processes, cgroup, context, events });
-  const connection: ShimConnection = new ShimConnection(bundle, context, {
-    event: (event) => events.ingest(event),
-    runtimeCall: (call) => context.onRuntimeCall(bundle.id, call),
-    seen: () => events.shimSeq,
-    lost,
-  });
+  return { bundle, context, life, processes, cgroup, events, cleanup, lock: new Mutex() };
+}
+
+/** Hears what the shim of a container says. */
+export function shimListener(
+  { bundle: { id }, context, events, life }: ContainerParts,
+): ContainerListener {
   return {
-    bundle,
-    context,
-    processes,
-    cgroup,
-    events,
-    cleanup,
-    connection,
-    lock: new Mutex(),
+    connected: (shim) => life.connect(shim),
+    event: (event) => events.ingest(event),
+    runtimeCall: (call) => context.hooks.runtimeCall({ ...call, id }),
   };
 }

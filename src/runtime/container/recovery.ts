@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { FailedPreconditionError, UnavailableError } from "../../rpc/errors.ts";
+import { isWedged } from "../shims/errors.ts";
+import type { ShimClient } from "../shims/shim_client.ts";
 import { backoff } from "../util/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
+import { shimListener } from "./parts.ts";
+import { waitUntilCreated } from "./create.ts";
 import type { ContainerDeletion } from "./deletion.ts";
-import type { ShimClient } from "../shims/shim_client.ts";
-import { isWedged } from "../shims/errors.ts";
-import { waitUntilCreated } from "./wait_until_created.ts";
 
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;
@@ -18,10 +19,12 @@ const MOST_ADOPTERS = 3;
 export class ContainerRecovery {
   readonly #parts: ContainerParts;
   readonly #deletion: ContainerDeletion;
+  #retrying = false;
 
   constructor(parts: ContainerParts, deletion: ContainerDeletion) {
     this.#parts = parts;
     this.#deletion = deletion;
+    parts.life.onLost(() => void this.#lost());
   }
 
   /**
@@ -29,22 +32,19 @@ export class ContainerRecovery {
    * when that is decided; never rejects. The caller holds the lock.
    */
   async reconnect(): Promise<void> {
-    const { bundle, events, cleanup } = this.#parts;
+    const { bundle, cleanup, events, life } = this.#parts;
     try {
       this.#presume();
-      if (events.deletePublished) {
-        // Only its directory was left to remove.
-        await cleanup.removeBundle();
-        this.#deletion.release();
-        return;
-      }
     } catch (error) {
       getLogger(["berth", "container"]).error("{id}: not all of its bundle is usable: {reason}", {
         id: bundle.id,
         reason: messageOf(error),
       });
     }
-    await this.#dialAgain();
+    if (!events.deletePublished) return await this.#dialAgain();
+    // Only its directory was left to remove.
+    life.delete(cleanup.result());
+    await this.#finish();
   }
 
   /** Until the shim has said how things are, the bundle's files and the journal tell. */
@@ -63,66 +63,76 @@ export class ContainerRecovery {
   }
 
   /** The connection to the shim has ended although nobody wanted that. */
-  async lost(): Promise<void> {
-    const { connection, lock } = this.#parts;
+  async #lost(): Promise<void> {
+    const { life, lock } = this.#parts;
     using _lock = await lock.acquire();
-    if (connection.isDetaching || connection.status !== "connecting") return;
-    await this.#dialAgain();
+    if (life.phase === "connecting") await this.#dialAgain();
   }
 
   /**
-   * Takes note of what a call of the shim has ended with, and answers what to throw. A shim that
+   * Takes note of what a call of the shim has ended with, and returns what to throw. A shim that
    * gave no answer is not asked again before it has answered a connection, so that nothing piles up
    * for it. What else it was asked ends the same way.
    */
   translateShimError(client: ShimClient | undefined, error: unknown): unknown {
-    const { connection } = this.#parts;
-    if (isWedged(error) && client !== undefined && connection.client === client) {
-      connection.markUnresponsive(error);
-      void this.#retryUnavailable();
+    const { life } = this.#parts;
+    if (isWedged(error) && client !== undefined && life.client === client) {
+      life.giveUp(error);
+      void this.#retryUnresponsive();
     }
-    const cut = error instanceof UnavailableError && connection.status === "unavailable";
-    return cut ? connection.unreachable() : error;
+    const cut = error instanceof UnavailableError && life.phase === "unresponsive";
+    return cut ? life.unreachable() : error;
   }
 
   /**
    * A wedged shim may come to itself again, or die. Waits for that without the lock, which a forced
    * delete needs.
    */
-  async #retryUnavailable(first = 100): Promise<void> {
-    const { context, connection, lock } = this.#parts;
-    const waiting = () => connection.status === "unavailable" && !connection.isDetaching;
+  async #retryUnresponsive(first = 100): Promise<void> {
+    if (this.#retrying) return;
+    this.#retrying = true;
+    const { bundle, context, life, lock } = this.#parts;
+    const waiting = () => life.phase === "unresponsive";
     for (const delay of backoff({ first, most: Math.max(first, 500) })) {
-      if (!await delay(context.stopping) || !waiting()) return;
-      if (!await connection.probe()) continue;
+      if (!await delay(context.stopping) || !waiting()) break;
+      if (!await context.shims.probe(bundle)) continue;
       using _lock = await lock.acquire();
+      this.#retrying = false;
       if (waiting()) await this.#dialAgain();
       return;
     }
+    this.#retrying = false;
   }
 
   /** A refused connection, or no socket, means a dead shim; anything else that it may be wedged. */
   async #dialAgain(): Promise<void> {
-    const { context, connection } = this.#parts;
+    const { context, life } = this.#parts;
     try {
-      await this.#takeOver(context.noShim ? await connection.adopt() : await connection.connect());
+      await this.#takeOver(context.noShim ? "adopt" : "connect");
     } catch (error) {
+      if (life.isEnding) return;
       if (error instanceof UnavailableError && error.data["errno"] !== undefined) {
         await this.#shimDied();
         return;
       }
-      connection.markUnresponsive(error);
+      life.giveUp(error);
       // One of another protocol answers, and will not change its mind.
-      void this.#retryUnavailable(error instanceof FailedPreconditionError ? 2_000 : 100);
+      void this.#retryUnresponsive(error instanceof FailedPreconditionError ? 2_000 : 100);
     }
   }
 
-  /** Decides what the state of a found shim means for the container. */
-  async #takeOver(client: ShimClient): Promise<void> {
-    const { bundle: { id }, cgroup, context, events, processes } = this.#parts;
+  /** Connects to the shim, or to one that takes its place, and decides what its state means. */
+  async #takeOver(how: "connect" | "adopt"): Promise<void> {
+    const { bundle, cgroup, cleanup, context, events, life, processes } = this.#parts;
+    const { id } = bundle;
+    const signal = life.reconnect();
+    const client = await context.shims[how](bundle, shimListener(this.#parts), {
+      after: events.shimSeq,
+      signal,
+    });
     const found = await client.call("shim.state", {});
     const now = found.status === "creating"
-      ? await waitUntilCreated(this.#parts, client, context.timeouts.runtime)
+      ? await waitUntilCreated(this.#parts, client, { boundMs: context.timeouts.runtime, signal })
       : found;
     if (now.status === "none") {
       if (events.createPublished) {
@@ -134,31 +144,46 @@ export class ContainerRecovery {
       getLogger(["berth", "container"]).info("{id}: its create was never finished; removing it", {
         id,
       });
-      await this.#deletion.finish();
-      return;
+      life.delete(undefined);
+      return await this.#finish();
     }
     processes.load(now);
     if (now.status === "deleted") {
-      await this.#deletion.finish();
-      return;
+      life.delete(cleanup.result());
+      return await this.#finish();
     }
+    life.takeOver(client);
     cgroup.resolve();
-    context.onReconnect();
+    context.hooks.reconnect();
+  }
+
+  /** Removes what the shim has left; where that cannot be done yet, in the background. */
+  async #finish(): Promise<void> {
+    try {
+      await this.#deletion.finish();
+    } catch (error) {
+      getLogger(["berth", "container"]).error("{id}: cannot remove its bundle yet: {reason}", {
+        id: this.#parts.bundle.id,
+        reason: messageOf(error),
+      });
+      this.#deletion.removeInBackground();
+    }
   }
 
   /** What to do about a dead shim: have its container taken over, or remove what it left. */
   async #shimDied(): Promise<void> {
-    const { bundle, context, connection } = this.#parts;
+    const { bundle, context, life } = this.#parts;
     const { id } = bundle;
     const log = getLogger(["berth", "shim"]);
-    log.warn("{id}: its shim (pid {shim}) is gone", { id, shim: connection.pid });
+    log.warn("{id}: its shim (pid {shim}) is gone", { id, shim: life.shimPid });
     for (let adopters = MOST_ADOPTERS; adopters > 0 && this.#mayAdopt(); adopters--) {
       try {
         // Two shims must never look after one container, should only its socket be gone.
-        await context.shims().kill(bundle);
-        await this.#takeOver(await connection.adopt());
+        await context.shims.kill(bundle);
+        await this.#takeOver("adopt");
         return;
       } catch (error) {
+        if (life.isEnding) return;
         log.error("{id}: cannot adopt it: {reason}", { id, reason: messageOf(error) });
         // The new one may have been killed too; whatever else it is, the next would fare no better.
         if (!(error instanceof UnavailableError)) break;

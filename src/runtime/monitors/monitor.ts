@@ -32,3 +32,12 @@ export interface Monitor {
   /** Ends watching; called before the container is deleted. Unknown containers are ignored. */
   stop(container: Monitored): void;
 }
+
+/** Makes one monitor of several. */
+export function combineMonitors(all: readonly Monitor[]): Monitor {
+  return {
+    start: (container) => all.forEach((each) => each.start(container)),
+    poll: (container) => all.forEach((each) => each.poll?.(container)),
+    stop: (container) => all.forEach((each) => each.stop(container)),
+  };
+}

@@ -6,14 +6,15 @@ import { containerStatus, eventType } from "../../rpc/contract/schemas.ts";
 import type { ContainerStatus, Event, ShimStatus } from "../../rpc/contract/schemas.ts";
 import { VERSION } from "../../version.ts";
 import type { DaemonHooks } from "./hooks.ts";
-import type { RuntimeCallReport } from "../shims/shim_client.ts";
+import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
 /** What {@linkcode DaemonMetrics.collect} looks at; a `Daemon` is one. */
 export interface MetricsSource {
   readonly runtime: {
     containers(): readonly {
       readonly status: ContainerStatus;
-      readonly connection: { readonly status: ShimStatus; readonly pid: number };
+      readonly shimStatus: ShimStatus;
+      readonly life: { readonly shimPid: number };
     }[];
     readonly idleShims: number;
   };
@@ -128,7 +129,7 @@ export class DaemonMetrics implements DaemonHooks {
     this.#cleanups.inc();
   }
 
-  runtimeCall(_id: string, { subcommand, durationMs, exitCode }: RuntimeCallReport): void {
+  runtimeCall({ subcommand, durationMs, exitCode }: CallReport): void {
     this.#runtimeCalls.inc({ subcommand, result: exitCode === 0 ? "ok" : "error" });
     this.#runtimeSeconds.observe({ subcommand }, durationMs / 1000);
   }
@@ -145,10 +146,10 @@ export class DaemonMetrics implements DaemonHooks {
     const byStatus = new Map(containerStatus.options.map((status) => [status, 0]));
     const serving = new Set<number>();
     const unavailable = new Set<number>();
-    for (const { status, connection } of runtime.containers()) {
+    for (const { status, shimStatus, life } of runtime.containers()) {
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
-      if (connection.status === "connected") serving.add(connection.pid);
-      if (connection.status === "unavailable") unavailable.add(connection.pid);
+      if (shimStatus === "connected") serving.add(life.shimPid);
+      if (shimStatus === "unavailable") unavailable.add(life.shimPid);
       await metricsTurn();
     }
     for (const [status, count] of byStatus) this.#containers.set({ status }, count);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Event } from "../../rpc/contract/schemas.ts";
-import type { RuntimeCallReport } from "../shims/shim_client.ts";
+import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
 /** Is told what the runtime does; the metrics count it. */
 export interface DaemonHooks {
@@ -11,7 +11,7 @@ export interface DaemonHooks {
   /** What a dead shim left was removed. */
   cleanup(): void;
   /** One call of the OCI runtime has ended. */
-  runtimeCall(id: string, call: RuntimeCallReport): void;
+  runtimeCall(call: CallReport): void;
   /** One RPC was answered. */
   rpc(method: string, durationMs: number, failed: boolean): void;
 }
@@ -25,7 +25,7 @@ export function combineHooks(all: readonly DaemonHooks[]): DaemonHooks {
     event: (event) => all.forEach((each) => each.event(event)),
     reconnect: () => all.forEach((each) => each.reconnect()),
     cleanup: () => all.forEach((each) => each.cleanup()),
-    runtimeCall: (id, call) => all.forEach((each) => each.runtimeCall(id, call)),
+    runtimeCall: (call) => all.forEach((each) => each.runtimeCall(call)),
     rpc: (method, durationMs, failed) =>
       all.forEach((each) => each.rpc(method, durationMs, failed)),
   };

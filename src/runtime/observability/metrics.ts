@@ -9,7 +9,7 @@ import type { MetricsSource } from "./daemon_metrics.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
 import type { DaemonHooks } from "./hooks.ts";
 import { ProcessMetrics } from "./process_metrics.ts";
-import type { RuntimeCallReport } from "../shims/shim_client.ts";
+import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
 /**
  * Counts what happens in the daemon and serves it, with the figures of its containers, to
@@ -35,8 +35,8 @@ export class Metrics implements DaemonHooks {
     this.#daemon.cleanup();
   }
 
-  runtimeCall(id: string, call: RuntimeCallReport): void {
-    this.#daemon.runtimeCall(id, call);
+  runtimeCall(call: CallReport): void {
+    this.#daemon.runtimeCall(call);
   }
 
   rpc(method: string, durationMs: number, failed: boolean): void {

@@ -48,8 +48,8 @@ async function filled(dir: string): Promise<string> {
   metrics.rpc("daemon.info", 1, false);
   metrics.rpc("container.wait", 3_600_000, false);
   metrics.rpc("container.start", 20, true);
-  metrics.runtimeCall("one", { subcommand: "create", durationMs: 31, exitCode: 0 });
-  metrics.runtimeCall("one", { subcommand: "create", durationMs: 12_000, exitCode: 1 });
+  metrics.runtimeCall({ id: "one", subcommand: "create", durationMs: 31, exitCode: 0 });
+  metrics.runtimeCall({ id: "one", subcommand: "create", durationMs: 12_000, exitCode: 1 });
   metrics.event({
     seq: 1,
     timestamp: "2026-01-01T00:00:00.000Z",
@@ -62,9 +62,9 @@ async function filled(dir: string): Promise<string> {
   metrics.reconnect();
   metrics.cleanup();
   return await metrics.render(source([
-    { status: "running", connection: { status: "connected", pid: 7 } },
-    { status: "running", connection: { status: "connected", pid: 7 } },
-    { status: "stopped", connection: { status: "unavailable", pid: 8 } },
+    { status: "running", shimStatus: "connected", life: { shimPid: 7 } },
+    { status: "running", shimStatus: "connected", life: { shimPid: 7 } },
+    { status: "stopped", shimStatus: "unavailable", life: { shimPid: 8 } },
   ]));
 }
 
@@ -126,7 +126,8 @@ Deno.test("other work goes on while 100 containers are scraped", async () => {
   for (let n = 0; n < 100; n++) metrics.containers.start(monitored(`c${n}`, tree.dir));
   const containers = Array.from({ length: 100 }, (_, pid) => ({
     status: "running" as const,
-    connection: { status: "connected" as const, pid },
+    shimStatus: "connected" as const,
+    life: { shimPid: pid },
   }));
   let done = false;
   const rendering = metrics.render(source(containers)).finally(() => done = true);

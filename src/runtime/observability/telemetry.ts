@@ -2,7 +2,7 @@
 import type { LogLevel } from "@logtape/logtape";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { DaemonHooks } from "./hooks.ts";
-import type { RuntimeCallReport } from "../shims/shim_client.ts";
+import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
 // Deno exports OpenTelemetry by itself where OTEL_DENO is set: what is written to the console as
 // logs, and spans made with Deno.telemetry. docs/opentelemetry.md tells how to use it.
@@ -76,7 +76,7 @@ export class Spans implements DaemonHooks {
 
   cleanup(): void {}
 
-  runtimeCall(id: string, { subcommand, durationMs, exitCode }: RuntimeCallReport): void {
+  runtimeCall({ id, subcommand, durationMs, exitCode }: CallReport): void {
     this.#span(`runtime ${subcommand}`, durationMs, exitCode !== 0, {
       "container.id": id,
       "process.exit.code": exitCode,

@@ -6,7 +6,6 @@ import { ProcessShimManager } from "./process_shim_manager.ts";
 import type { ShimTimeouts } from "./shim_client.ts";
 import { shimPlacement } from "./shim_process_setup.ts";
 import { ShimPool } from "./pool.ts";
-import { quietEnvironment } from "../observability/telemetry.ts";
 import type { ShimManager } from "./shim_manager.ts";
 
 /** What {@linkcode createShimManager} needs. */
@@ -16,11 +15,13 @@ export interface ShimManagerOptions {
   readonly self: () => readonly string[];
   readonly timeouts: ShimTimeouts;
   readonly findGroup: FindGroup;
+  /** Environment of the shims; this process's own if left out. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Sets up the shims as the config asks: processes of their own, or inside the daemon. */
 export async function createShimManager(options: ShimManagerOptions): Promise<ShimManager> {
-  const { config, reaper, self, timeouts, findGroup } = options;
+  const { config, reaper, self, timeouts, findGroup, env } = options;
   if (config.runtime.no_shim) {
     return new (await import("./in_process_shim_manager.ts")).InProcessShimManager(
       reaper,
@@ -28,7 +29,6 @@ export async function createShimManager(options: ShimManagerOptions): Promise<Sh
     );
   }
   const { warm, keep } = config.shim;
-  const env = quietEnvironment();
   const pool = await ShimPool.open({
     state: config.state,
     self,

@@ -24,7 +24,7 @@ export class InProcessShimManager extends ShimManager {
   /** There are no processes to keep ready. */
   readonly idle = 0;
 
-  override async serve(bundle: Bundle, _group: string | undefined, adopt: boolean) {
+  protected override async serve(bundle: Bundle, _group: string | undefined, adopt: boolean) {
     const { dir } = bundle.paths;
     if (this.#served.has(dir)) throw new FailedPreconditionError(`${dir} is served already`);
     const served: BundleServer = new BundleServer({
@@ -54,7 +54,7 @@ export class InProcessShimManager extends ShimManager {
     return Deno.pid;
   }
 
-  override async leave(client: ShimClient): Promise<void> {
+  protected override async leave(client: ShimClient): Promise<void> {
     await client.call("shim.exit", {});
   }
 

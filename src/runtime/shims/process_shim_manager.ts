@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Bundle } from "../bundle/bundle.ts";
-import { killShim } from "../container/runtime_delete.ts";
+import { killShim } from "./kill_shim.ts";
 import { Mutex } from "../util/mutex.ts";
 import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
 import type { ShimPool } from "./pool.ts";
@@ -26,7 +26,10 @@ export class ProcessShimManager extends ShimManager {
     return this.#pool.idle;
   }
 
-  override async withGroupLock<T>(group: string | undefined, work: () => Promise<T>): Promise<T> {
+  protected override async withGroupLock<T>(
+    group: string | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
     if (group === undefined) return await work();
     const entry = this.#groupLocks.get(group) ?? { lock: new Mutex(), users: 0 };
     this.#groupLocks.set(group, entry);
@@ -39,14 +42,18 @@ export class ProcessShimManager extends ShimManager {
     }
   }
 
-  override async serve(bundle: Bundle, group: string | undefined, adopt: boolean): Promise<number> {
+  protected override async serve(
+    bundle: Bundle,
+    group: string | undefined,
+    adopt: boolean,
+  ): Promise<number> {
     const found = group === undefined ? undefined : this.#findGroup(group);
     if (found === undefined) return await this.#pool.serve(bundle.paths.dir, adopt);
     await found.client.call("shim.serve", { bundle: bundle.paths.dir, adopt });
     return found.pid;
   }
 
-  override async leave(client: ShimClient, pid: number): Promise<void> {
+  protected override async leave(client: ShimClient, pid: number): Promise<void> {
     const { reused } = await client.call("shim.exit", { reuse: this.#pool.wants(pid) });
     if (reused) this.#pool.release(pid);
   }

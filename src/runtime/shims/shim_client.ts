@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { CallReport } from "../../oci/driver/runtime_call.ts";
 import { dial } from "../../rpc/transport/dial.ts";
 import { DeadlineExceededError } from "../../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
@@ -9,7 +10,7 @@ import { wedged } from "./errors.ts";
 /** Name of a shim method. */
 export type ShimMethod = keyof ShimContract & string;
 
-/** Options of {@linkcode ShimClient.call}. */
+/** How {@linkcode ShimClient.call} waits. */
 export interface ShimCallOptions {
   /** Gives up waiting; the shim goes on with what it was asked. */
   readonly signal?: AbortSignal;
@@ -23,43 +24,16 @@ export interface ShimTimeouts {
   readonly runtime: number;
 }
 
-/**
- * The daemon's end of one container's shim: behind a socket, or in this process with `no_shim`.
- * Calls reject with {@linkcode DeadlineExceededError} when a wedged shim does not answer and with
- * `UnavailableError` when it is gone.
- */
-export interface ShimClient {
-  /** Calls one shim method. */
-  call<N extends ShimMethod>(
-    name: N,
-    params: ParamsOf<ShimContract, N>,
-    options?: ShimCallOptions,
-  ): Promise<ResultOf<ShimContract, N>>;
-  /** The events up to `seq` are safe: lets the shim forget them, now or some events later. */
-  ack(seq: number): void;
-  /** Settles when the shim can no longer be reached through this client; never rejects. */
-  readonly closed: Promise<void>;
-  /** Lets go of the shim; it goes on. */
-  close(): void;
-}
-
 /** Listens to what a shim says by itself. */
 export interface ShimListener {
   /** One event, in the shim's order. */
   event(event: ShimEvent): void;
   /** One call of the OCI runtime that has ended. */
-  runtimeCall?(call: RuntimeCallReport): void;
+  runtimeCall?(call: RuntimeCall): void;
 }
 
 /** What a shim reports of each call of the OCI runtime, for the debug log and the metrics. */
-export interface RuntimeCallReport {
-  readonly subcommand: string;
-  readonly durationMs: number;
-  readonly exitCode: number;
-}
-
-/** Methods that end when a process does, not when the shim has done something. */
-const UNBOUNDED: ReadonlySet<ShimMethod> = new Set<ShimMethod>(["shim.wait"]);
+export type RuntimeCall = Omit<CallReport, "id">;
 
 /** Methods that run the OCI runtime and so take as long as it does. */
 const RUNS_RUNTIME: ReadonlySet<ShimMethod> = new Set<ShimMethod>([
@@ -70,7 +44,6 @@ const RUNS_RUNTIME: ReadonlySet<ShimMethod> = new Set<ShimMethod>([
   "shim.kill",
   "shim.pause",
   "shim.resume",
-  "shim.pids",
   "shim.update",
   "shim.checkpoint",
 ]);
@@ -81,8 +54,12 @@ const RUNS_RUNTIME: ReadonlySet<ShimMethod> = new Set<ShimMethod>([
  */
 const ACK_EVERY = 32;
 
-/** A {@linkcode ShimClient} over a bundle's `shim.sock`. */
-export class SocketShimClient implements ShimClient {
+/**
+ * The daemon's connection to one container's shim, over the bundle's `shim.sock`. Calls reject with
+ * {@linkcode DeadlineExceededError} when a wedged shim does not answer and with `UnavailableError`
+ * when it is gone.
+ */
+export class ShimClient implements Disposable {
   readonly #peer: Peer;
   readonly #timeouts: ShimTimeouts;
   #acknowledged = 0;
@@ -102,34 +79,34 @@ export class SocketShimClient implements ShimClient {
     path: string,
     listener: ShimListener,
     timeouts: ShimTimeouts,
-  ): Promise<SocketShimClient> {
+  ): Promise<ShimClient> {
     const peer = await dial(path, { timeoutMs: timeouts.answer });
     peer.onNotification("shim.event", (params) => listener.event(params as ShimEvent));
     peer.onNotification(
       "shim.runtimeCall",
-      (params) => listener.runtimeCall?.(params as RuntimeCallReport),
+      (params) => listener.runtimeCall?.(params as RuntimeCall),
     );
-    return new SocketShimClient(peer, timeouts);
+    return new ShimClient(peer, timeouts);
   }
 
+  /** Settles when the shim can no longer be reached through this client; never rejects. */
   get closed(): Promise<void> {
     return this.#peer.closed;
   }
 
+  /** The events up to `seq` are safe: lets the shim forget them, now or some events later. */
   ack(seq: number): void {
     if (seq < this.#acknowledged + ACK_EVERY) return;
     this.#acknowledged = seq;
     this.#peer.notify("shim.ack", { seq });
   }
 
+  /** Calls one shim method. */
   async call<N extends ShimMethod>(
     name: N,
     params: ParamsOf<ShimContract, N>,
     options: ShimCallOptions = {},
   ): Promise<ResultOf<ShimContract, N>> {
-    if (UNBOUNDED.has(name)) {
-      return await this.#peer.call(name, params, options) as ResultOf<ShimContract, N>;
-    }
     if (!RUNS_RUNTIME.has(name)) {
       return await this.#ask(name, params, options) as ResultOf<ShimContract, N>;
     }
@@ -177,6 +154,7 @@ export class SocketShimClient implements ShimClient {
     }
   }
 
+  /** Lets go of the shim; it goes on. */
   close(): void {
     this.#peer.close();
   }

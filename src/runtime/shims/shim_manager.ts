@@ -1,11 +1,32 @@
 // SPDX-License-Identifier: MIT
-import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { getLogger } from "@logtape/logtape";
+import { BerthError, DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { ShimContract } from "../../rpc/contract/shim.ts";
 import { PROTOCOL } from "../../version.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import { SocketShimClient } from "./shim_client.ts";
-import type { ShimClient, ShimListener, ShimTimeouts } from "./shim_client.ts";
+import { ShimClient } from "./shim_client.ts";
+import type { ShimListener, ShimTimeouts } from "./shim_client.ts";
+
+/** A shim that serves a bundle, and the connection to it. */
+export interface ConnectedShim {
+  readonly client: ShimClient;
+  readonly pid: number;
+}
+
+/** Listens to the shim of one container. */
+export interface ContainerListener extends ShimListener {
+  /** There is a connection. Called before another container of its group looks for a shim. */
+  connected(shim: ConnectedShim): void;
+}
+
+/** How {@linkcode ShimManager.connect} connects. */
+export interface ConnectOptions {
+  /** Number of the shim's last event that was taken over; it sends those after it. */
+  readonly after: number;
+  /** Ends the waiting for a shim that does not answer. */
+  readonly signal: AbortSignal;
+}
 
 /** How containers get, reach and leave their shims; where the shims run is up to the subclass. */
 export abstract class ShimManager implements AsyncDisposable {
@@ -22,15 +43,19 @@ export abstract class ShimManager implements AsyncDisposable {
    * Runs `work`, which has a bundle of this group served and connects to it, when no other does so:
    * the next one finds the shim that this one got.
    */
-  async withGroupLock<T>(_group: string | undefined, work: () => Promise<T>): Promise<T> {
+  protected async withGroupLock<T>(_group: string | undefined, work: () => Promise<T>): Promise<T> {
     return await work();
   }
 
   /** Has a shim serve the bundle and answers the shim's pid. */
-  abstract serve(bundle: Bundle, group: string | undefined, adopt: boolean): Promise<number>;
+  protected abstract serve(
+    bundle: Bundle,
+    group: string | undefined,
+    adopt: boolean,
+  ): Promise<number>;
 
   /** Has the shim stop serving its bundle, and keeps it for another one where that is worth it. */
-  abstract leave(client: ShimClient, pid: number): Promise<void>;
+  protected abstract leave(client: ShimClient, pid: number): Promise<void>;
 
   /** Makes sure that no shim serves the bundle any more, however that has to be done. */
   abstract kill(bundle: Bundle): Promise<void>;
@@ -38,22 +63,110 @@ export abstract class ShimManager implements AsyncDisposable {
   /** Lets go of all shims; those that serve a container go on. */
   abstract [Symbol.asyncDispose](): Promise<void>;
 
-  /** Connects to the shim that serves the bundle. */
-  async dial(bundle: Bundle, listener: ShimListener): Promise<ShimClient> {
-    return await SocketShimClient.dial(bundle.paths.shimSocket, listener, this.#timeouts);
+  /**
+   * Has a shim serve the new bundle, and connects to it. Its events have yet to be asked for: this
+   * waits for no answer that it can do without.
+   */
+  async attach(bundle: Bundle, listener: ContainerListener): Promise<ShimClient> {
+    return await this.#serveThen(bundle, false, async (pid) => {
+      const client = await this.#dial(bundle, listener);
+      listener.connected({ client, pid });
+      return client;
+    });
+  }
+
+  /** Has a shim take over the bundle's container, and connects to it as {@linkcode connect} does. */
+  async adopt(
+    bundle: Bundle,
+    listener: ContainerListener,
+    options: ConnectOptions,
+  ): Promise<ShimClient> {
+    return await this.#serveThen(bundle, true, () => this.connect(bundle, listener, options));
+  }
+
+  async #serveThen(
+    bundle: Bundle,
+    adopt: boolean,
+    connect: (pid: number) => Promise<ShimClient>,
+  ): Promise<ShimClient> {
+    const { group } = bundle.record;
+    return await this.withGroupLock(
+      group,
+      async () => await connect(await this.serve(bundle, group, adopt)),
+    );
   }
 
   /**
-   * Checks what a shim said of itself.
+   * Dials the shim that serves the bundle and takes its events from where the journal ends.
    *
-   * @throws {FailedPreconditionError} if it speaks another protocol than this daemon.
+   * @throws {UnavailableError} with `data.errno` if nobody listens: the shim is dead.
+   * @throws {DeadlineExceededError} if it does not answer.
+   * @throws {FailedPreconditionError} if it speaks another protocol.
    */
-  checkProtocol(id: string, hello: ResultOf<ShimContract, "shim.connect">): void {
-    if (hello.protocol === PROTOCOL) return;
-    throw new FailedPreconditionError(
-      `container ${id}: its shim (berth ${hello.version}, pid ${hello.pid}) speaks protocol ` +
-        `${hello.protocol}, this daemon ${PROTOCOL}; it is left alone: use the berth that started it`,
-      { data: { id, protocol: hello.protocol } },
-    );
+  async connect(
+    bundle: Bundle,
+    listener: ContainerListener,
+    { after, signal }: ConnectOptions,
+  ): Promise<ShimClient> {
+    const client = await this.#dial(bundle, listener);
+    try {
+      const [hello] = await Promise.all([
+        client.call("shim.connect", {}, { signal }),
+        client.call("shim.events", { after }, { signal }),
+      ]);
+      checkProtocol(bundle.id, hello);
+      listener.connected({ client, pid: hello.pid });
+      return client;
+    } catch (error) {
+      client.close();
+      throw error;
+    }
   }
+
+  /**
+   * Asks a shim that gave no answer again, on a connection of its own. Returns whether it is worth
+   * connecting: it has answered, or is gone.
+   */
+  async probe(bundle: Bundle): Promise<boolean> {
+    try {
+      using client = await this.#dial(bundle, { event() {} });
+      await client.call("shim.connect", {});
+    } catch (error) {
+      return !(error instanceof DeadlineExceededError);
+    }
+    return true;
+  }
+
+  /** Has the shim leave the bundle; one that will not is killed, for the bundle will be removed. */
+  async detach(bundle: Bundle, { client, pid }: ConnectedShim): Promise<void> {
+    try {
+      await this.leave(client, pid);
+    } catch (error) {
+      if (!(error instanceof BerthError)) throw error;
+      getLogger(["berth", "shim"]).warn("{id}: its shim would not leave, killing it: {reason}", {
+        id: bundle.id,
+        reason: error.message,
+      });
+      await this.kill(bundle);
+    }
+    client.close();
+  }
+
+  async #dial(bundle: Bundle, listener: ShimListener): Promise<ShimClient> {
+    return await ShimClient.dial(bundle.paths.shimSocket, listener, this.#timeouts);
+  }
+}
+
+/**
+ * Checks what a shim said of itself.
+ *
+ * @throws {FailedPreconditionError} if it speaks another protocol than this daemon.
+ */
+function checkProtocol(id: string, hello: ResultOf<ShimContract, "shim.connect">): void {
+  if (hello.protocol === PROTOCOL) return;
+  throw new FailedPreconditionError(
+    `container ${id}: its shim (berth ${hello.version}, pid ${hello.pid}) speaks protocol ` +
+      `${hello.protocol}, this daemon ${PROTOCOL}; it is left alone: use the berth that started it`,
+    { data: { id, protocol: hello.protocol } },
+  );
 }

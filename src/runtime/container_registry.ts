@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+import { AlreadyExistsError, NotFoundError } from "../rpc/errors.ts";
+import type { Bundle } from "./bundle/bundle.ts";
+import type { ConnectedShim } from "./shims/shim_manager.ts";
+import type { Container } from "./container/container.ts";
+import type { ContainerOwner } from "./container/context.ts";
+
+/** The containers of one state directory, by id. */
+export class ContainerRegistry implements ContainerOwner, Iterable<Container> {
+  readonly #containers = new Map<string, Container>();
+  /** Ids whose create is under way: taken, but not there yet. */
+  readonly #creating = new Map<string, Container | undefined>();
+
+  /** How many containers there are. */
+  get size(): number {
+    return this.#containers.size;
+  }
+
+  /** Every container, in the order of their creation. */
+  [Symbol.iterator](): Iterator<Container> {
+    return this.#containers.values();
+  }
+
+  /**
+   * Finds a container.
+   *
+   * @throws {NotFoundError} if there is none of this id, or another one than that of `instance`.
+   */
+  get(id: string, instance?: string): Container {
+    const container = this.#containers.get(id);
+    if (container === undefined) {
+      throw new NotFoundError(`no container ${id}`, { data: { id } });
+    }
+    if (instance !== undefined && instance !== container.bundle.record.instance) {
+      throw new NotFoundError(`container ${id} has been recreated (another instance)`, {
+        data: { id },
+      });
+    }
+    return container;
+  }
+
+  /** Adds a container that was found. */
+  add(container: Container): void {
+    this.#containers.set(container.id, container);
+  }
+
+  /**
+   * Throws if the id is taken.
+   *
+   * @throws {AlreadyExistsError}
+   */
+  checkFree(id: string): void {
+    if (!this.#containers.has(id) && !this.#creating.has(id)) return;
+    throw new AlreadyExistsError(`container ${id} exists already`, { data: { id } });
+  }
+
+  /** Keeps the id taken while `create` makes its container, which gives it to `begun` before that. */
+  async create(
+    id: string,
+    create: (begun: (container: Container) => void) => Promise<Container>,
+  ): Promise<Container> {
+    this.checkFree(id);
+    this.#creating.set(id, undefined);
+    try {
+      const container = await create((begun) => this.#creating.set(id, begun));
+      this.add(container);
+      return container;
+    } finally {
+      this.#creating.delete(id);
+    }
+  }
+
+  /** The connected shim of a container of this group, if there is one. */
+  shimOfGroup(group: string): ConnectedShim | undefined {
+    for (const containers of [this.#containers, this.#creating]) {
+      for (const container of containers.values()) {
+        if (container?.bundle.record.group !== group) continue;
+        const { client, shimPid } = container.life;
+        if (client !== undefined) return { client, pid: shimPid };
+      }
+    }
+    return undefined;
+  }
+
+  cleanupPending({ id }: Bundle): void {
+    const container = this.#creating.get(id);
+    if (container !== undefined) this.#containers.set(id, container);
+  }
+
+  released(bundle: Bundle): void {
+    if (this.#containers.get(bundle.id)?.bundle === bundle) this.#containers.delete(bundle.id);
+  }
+}
