@@ -18,6 +18,11 @@ The daemon speaks JSON-RPC 2.0 on \`<state>/berth.sock\`. Each message is one li
 concurrently, and responses may arrive out of order. \`rpc.discover\` returns this reference as an
 [OpenRPC document](../openrpc.json).
 
+To cancel a request, send the notification \`$/cancelRequest\` with the params \`{"id": …}\`, as in the
+Language Server Protocol. The request is then answered with the error \`Cancelled\`, unless its response
+is already on its way. A wait ends; other work that the request has begun goes on. A request is also
+cancelled when its connection is closed.
+
 Results may get further members in later versions: clients must ignore members that they do not know.
 
 Examples are recorded from real runs. Pids, timestamps and paths are normalized.`;

@@ -2,8 +2,11 @@
 
 /** Options of everything that asks the daemon. */
 export interface CallOptions {
-  /** Gives up waiting: the call rejects with the signal's reason. The daemon goes on. */
+  /**
+   * Cancels the call, which then rejects with the signal's reason. The daemon stops waiting; other
+   * work that the call has begun goes on.
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Gives up waiting after so many milliseconds, with a `DeadlineExceededError`. */
+  /** Cancels the call after so many milliseconds, with a `DeadlineExceededError`. */
   readonly timeoutMs?: number | undefined;
 }

@@ -13,9 +13,13 @@ export type ErrorKind =
   | "Unavailable"
   | "RuntimeError"
   | "DeadlineExceeded"
-  | "ResourceExhausted";
+  | "ResourceExhausted"
+  | "Cancelled";
 
-/** The JSON-RPC code of each kind; the first five are JSON-RPC 2.0's own (its section 5.1). */
+/**
+ * The JSON-RPC code of each kind. The first five are JSON-RPC 2.0's own (its section 5.1), the last is
+ * that of the Language Server Protocol (RequestCancelled).
+ */
 export const ERROR_CODES: Readonly<Record<ErrorKind, number>> = {
   ParseError: -32700,
   InvalidRequest: -32600,
@@ -29,6 +33,7 @@ export const ERROR_CODES: Readonly<Record<ErrorKind, number>> = {
   RuntimeError: -32005,
   DeadlineExceeded: -32006,
   ResourceExhausted: -32007,
+  Cancelled: -32800,
 };
 
 /** The details that an error carries on the wire. Every value must survive JSON. */
@@ -136,4 +141,9 @@ export class DeadlineExceededError extends KindError {
 /** The system ran out of a resource, such as disk space or file descriptors (-32007). */
 export class ResourceExhaustedError extends KindError {
   static override readonly kind = "ResourceExhausted";
+}
+
+/** The caller cancelled the call (-32800). What the call had begun goes on, unless it was a wait. */
+export class CancelledError extends KindError {
+  static override readonly kind = "Cancelled";
 }

@@ -3,13 +3,16 @@ import type { JSONRPCRequest, JSONRPCResponse } from "json-rpc-2.0";
 import { Batch, MAX_BATCH } from "./batch.ts";
 import { deferred } from "./deferred.ts";
 import type { Dispatcher } from "./dispatcher.ts";
-import type { HandlerContext } from "./handler.ts";
-import { ResourceExhaustedError } from "../errors.ts";
+import type { RemoteEnd } from "./handler.ts";
+import { RunningCall } from "./running_call.ts";
+import { CancelledError, ResourceExhaustedError, UnavailableError } from "../errors.ts";
+import { isRecord } from "../is_record.ts";
 import type { ByteAccount } from "../protocol/byte_budget.ts";
 import { MAX_LINE, TOO_LONG } from "../protocol/line_reader.ts";
 import type { LineWriter } from "../protocol/line_writer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import {
+  CANCEL,
   errorResponse,
   invalidRequest,
   isRequest,
@@ -21,7 +24,8 @@ import { responseText } from "../protocol/response_text.ts";
 /** The connection that an {@linkcode Inbound} belongs to. */
 export interface InboundHost {
   readonly dispatcher: Dispatcher;
-  readonly context: HandlerContext;
+  /** What handlers see of the connection. */
+  readonly peer: RemoteEnd;
   readonly writer: LineWriter;
   /** Counts the bytes of requests that run, and of responses that wait for their batch. */
   readonly account: ByteAccount;
@@ -55,7 +59,10 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** Runs and answers the requests of a connection's other end, and slows it down when it sends too much. */
 export class Inbound {
   readonly #host: InboundHost;
+  /** The calls that run, by their id; those that have none of their own by themselves. */
+  readonly #running = new Map<unknown, { readonly call: RunningCall; cancel(): void }>();
   #inFlight = 0;
+  #isClosed = false;
   #heldBytes = 0;
   #begun = 0;
   /** Requests to begin in one turn. It starts low: a short request can have a long answer. */
@@ -76,12 +83,6 @@ export class Inbound {
     this.#begun = 0;
   }
 
-  /** Must be called, and the promise awaited if there is one, before each line is received. */
-  ready(): Promise<void> | undefined {
-    const pause = this.#begun >= this.#burst && this.#inFlight > 0;
-    return pause || this.#isFull() ? this.#waitForRoom() : undefined;
-  }
-
   /** Handles one line. A returned promise must be awaited before the next line. */
   receive(line: Uint8Array<ArrayBuffer> | typeof TOO_LONG): Promise<void> | undefined {
     if (line === TOO_LONG) {
@@ -99,11 +100,10 @@ export class Inbound {
       this.#host.takeResponse(message);
       return undefined;
     }
-    const reply = this.#begin(message, line.length);
-    if (reply === undefined) return undefined;
-    if ("then" in reply) reply.then((response) => this.#send(response));
-    else this.#send(reply);
-    return undefined;
+    const room = this.#room();
+    if (room === undefined) return this.#answer(message, line.length);
+    const { length } = line;
+    return room.then(() => this.#isClosed ? undefined : this.#answer(message, length));
   }
 
   /** Resolves when the next call has been answered, or at {@linkcode close}. */
@@ -113,8 +113,12 @@ export class Inbound {
     return promise;
   }
 
-  /** Unblocks callers of {@linkcode settled}. */
+  /** Aborts every call that runs, and unblocks callers of {@linkcode settled}. */
   close(): void {
+    this.#isClosed = true;
+    const reason = new UnavailableError("the connection is closed");
+    for (const { call } of this.#running.values()) call.abort(reason);
+    this.#running.clear();
     this.#onSettled?.();
   }
 
@@ -131,11 +135,18 @@ export class Inbound {
         this.#host.takeResponse(message);
         continue;
       }
-      await this.ready();
+      await this.#room();
       if (this.#isClosed) return;
       batch.add(this.#begin(message, share));
     }
     batch.seal();
+  }
+
+  #answer(message: unknown, size: number): undefined {
+    const reply = this.#begin(message, size);
+    if (reply === undefined) return;
+    if ("then" in reply) reply.then((response) => this.#send(response));
+    else this.#send(reply);
   }
 
   /** Runs one message. Returns its response or a promise of it, undefined where there is none. */
@@ -144,7 +155,7 @@ export class Inbound {
     size: number,
   ): JSONRPCResponse | PromiseLike<JSONRPCResponse | null> | undefined {
     if (!isRequest(message)) return invalidRequest(message);
-    if (message.id === undefined && this.#host.takeNotification(message)) return undefined;
+    if (message.id === undefined && this.#takeNotification(message)) return undefined;
     if (this.#inFlight >= this.#host.maxInFlight) {
       const error = new ResourceExhaustedError(`${this.#inFlight} calls run on this connection`);
       return message.id === undefined ? undefined : errorResponse(message.id, error);
@@ -155,18 +166,40 @@ export class Inbound {
     return this.#run(message, size);
   }
 
-  #run(message: JSONRPCRequest, size: number): PromiseLike<JSONRPCResponse | null> {
+  /** Resolves to the response when the handler has settled, or the call is cancelled before. */
+  #run(message: JSONRPCRequest, size: number): Promise<JSONRPCResponse | null> {
+    const { dispatcher, peer } = this.#host;
+    const { id } = message;
+    const call = new RunningCall(peer);
+    // Of two calls with one id only the first can be cancelled.
+    const key = id == null || this.#running.has(id) ? call : id;
+    const answer = deferred<JSONRPCResponse | null>();
+    const cancel = () => {
+      const error = new CancelledError("the caller has cancelled the call");
+      if (id !== undefined) answer.resolve(errorResponse(id, error));
+      call.abort(error);
+    };
+    this.#running.set(key, { call, cancel });
     const settled = (response: JSONRPCResponse | null) => {
+      this.#running.delete(key);
       this.#inFlight--;
       this.#hold(-size);
+      answer.resolve(response);
       this.#onSettled?.();
-      return response;
     };
-    const { dispatcher, context } = this.#host;
-    return dispatcher.dispatch(message, context).then(
+    dispatcher.dispatch(message, call).then(
       settled,
-      (error) => settled(errorResponse(message.id ?? null, error)),
+      (error) => settled(errorResponse(id ?? null, error)),
     );
+    return answer.promise;
+  }
+
+  /** Returns whether the notification was for this end itself or for one of its listeners. */
+  #takeNotification(notification: JSONRPCRequest): boolean {
+    const { method, params } = notification;
+    if (method !== CANCEL) return this.#host.takeNotification(notification);
+    if (isRecord(params)) this.#running.get(params.id)?.cancel();
+    return true;
   }
 
   #refuse(kind: "ParseError" | "InvalidRequest", detail: string): undefined {
@@ -188,8 +221,13 @@ export class Inbound {
     if (writer.queuedBytes > MAX_REPLY_QUEUE) this.#host.close();
   }
 
-  get #isClosed(): boolean {
-    return this.#host.context.signal.aborted;
+  /**
+   * Returns what to wait for before a request is begun. Responses are never held back: with requests
+   * held back at both ends, neither would get on.
+   */
+  #room(): Promise<void> | undefined {
+    const pause = this.#begun >= this.#burst && this.#inFlight > 0;
+    return pause || this.#isFull() ? this.#waitForRoom() : undefined;
   }
 
   #isFull(): boolean {

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
-import { createJSONRPCRequest } from "json-rpc-2.0";
+import { createJSONRPCNotification, createJSONRPCRequest } from "json-rpc-2.0";
 import type { JSONRPCResponse } from "json-rpc-2.0";
 import { deferred } from "./deferred.ts";
 import type { Deferred } from "./deferred.ts";
 import { DeadlineExceededError, ResourceExhaustedError, UnavailableError } from "../errors.ts";
 import { fromWire } from "../protocol/error_codec.ts";
+import { CANCEL } from "../protocol/messages.ts";
 import { MAX_LINE } from "../protocol/line_reader.ts";
 import { isLonger } from "../protocol/response_text.ts";
 
 /** Options of `Peer.call`. */
 export interface CallOptions {
-  /** Gives up waiting; the call then rejects with the signal's reason. The other end goes on. */
+  /** Cancels the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Gives up waiting after so many milliseconds, with {@linkcode DeadlineExceededError}. */
+  /** Cancels the call after so many milliseconds, with {@linkcode DeadlineExceededError}. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -46,9 +47,9 @@ export class Outbound {
     this.#pending.set(id, answer);
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
       const message = `${method}: no answer within ${timeoutMs} ms`;
-      this.#giveUp(id, new DeadlineExceededError(message));
+      this.#cancel(id, new DeadlineExceededError(message));
     }, timeoutMs);
-    const onAbort = signal && (() => this.#giveUp(id, signal.reason));
+    const onAbort = signal && (() => this.#cancel(id, signal.reason));
     if (onAbort) signal.addEventListener("abort", onAbort, { once: true });
     try {
       return await answer.promise;
@@ -69,13 +70,23 @@ export class Outbound {
   /** Rejects every call with {@linkcode UnavailableError}, and every later one. */
   close(): void {
     this.#closed = true;
-    for (const id of this.#pending.keys()) {
-      this.#giveUp(id, new UnavailableError("the connection was closed before the answer came"));
+    for (const answer of this.#pending.values()) {
+      answer.reject(new UnavailableError("the connection was closed before the answer came"));
     }
+    this.#pending.clear();
   }
 
-  #giveUp(id: number, reason: unknown): void {
-    this.#take(id)?.reject(reason);
+  /** Rejects a call and tells the other end that nobody waits for its answer any more. */
+  #cancel(id: number, reason: unknown): void {
+    const answer = this.#take(id);
+    if (answer === undefined) return;
+    answer.reject(reason);
+    try {
+      this.#send(JSON.stringify(createJSONRPCNotification(CANCEL, { id })));
+    } catch (error) {
+      // The other end does not read, so there is no telling it anything.
+      if (!(error instanceof UnavailableError)) throw error;
+    }
   }
 
   #take(id: number): Deferred<unknown> | undefined {

@@ -63,7 +63,6 @@ export class Peer implements Disposable {
   readonly #writer: LineWriter;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
-  readonly #abort = new AbortController();
   readonly #listeners = new Map<string, (params: unknown) => void>();
   readonly #resolveClosed: () => void;
   #isClosed = false;
@@ -80,7 +79,7 @@ export class Peer implements Disposable {
       dispatcher: handlers instanceof Dispatcher
         ? handlers
         : new Dispatcher(handlers, options.onError),
-      context: { peer: this, signal: this.#abort.signal },
+      peer: this,
       writer: this.#writer,
       account: this.#account,
       maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT,
@@ -107,7 +106,8 @@ export class Peer implements Disposable {
   /**
    * Calls a method of the other end. Rejects with the error that it answered, rebuilt by kind;
    * {@linkcode UnavailableError} when the connection is or goes away;
-   * {@linkcode DeadlineExceededError} at the timeout; the signal's reason when that is aborted.
+   * {@linkcode DeadlineExceededError} at the timeout; the signal's reason when that is aborted. Tells
+   * the other end of the last two, which then aborts the signal of its handler.
    */
   call(method: string, params?: unknown, options: CallOptions = {}): Promise<unknown> {
     return this.#outbound.call(method, params, options);
@@ -148,7 +148,6 @@ export class Peer implements Disposable {
     this.#writer.close();
     this.#account.close();
     this.#outbound.close();
-    this.#abort.abort(new UnavailableError("the connection is closed"));
     this.#inbound.close();
     this.#resolveClosed();
     this.#guard("onClose", () => this.#options.onClose?.());
@@ -182,9 +181,6 @@ export class Peer implements Disposable {
       reader.feed(buffer.subarray(0, count));
       this.#inbound.resetBurst();
       for (let line = reader.next(); line !== undefined; line = reader.next()) {
-        const room = this.#inbound.ready();
-        if (room !== undefined) await room;
-        if (this.#isClosed) return;
         const pending = this.#inbound.receive(line);
         if (pending !== undefined) await pending;
         if (this.#isClosed) return;

@@ -382,3 +382,13 @@ Deno.test("an answer that is the last thing before the connection ends still cou
   b.close();
   assert.equal(await asked, "word");
 });
+
+Deno.test("an end whose own calls wait to be sent still reads the answers that come", async () => {
+  const [a, b] = memoryPair();
+  using _server = new Peer(b, { handlers: echo });
+  using peer = new Peer(a);
+  const params = "x".repeat(10_000);
+  const calls = Array.from({ length: 2000 }, () => peer.call("echo", params));
+  assert(peer.queuedBytes > 10 * 1024 * 1024);
+  assert.equal((await Promise.all(calls)).length, 2000);
+});

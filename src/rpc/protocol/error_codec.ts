@@ -3,6 +3,7 @@ import { isExhausted } from "../../linux/libc/errno.ts";
 import {
   AlreadyExistsError,
   BerthError,
+  CancelledError,
   DeadlineExceededError,
   ERROR_CODES,
   FailedPreconditionError,
@@ -59,6 +60,7 @@ const CLASSES: ReadonlyMap<
     RuntimeError,
     DeadlineExceededError,
     ResourceExhaustedError,
+    CancelledError,
   ].map((each) => [each.kind, each] as const),
 );
 

@@ -11,6 +11,12 @@ import type { ErrorKind } from "../errors.ts";
 import { isRecord } from "../is_record.ts";
 import { toWire } from "./error_codec.ts";
 
+/**
+ * Method of the notification by which a caller gives a call up; its params are `{id}`, as in the
+ * Language Server Protocol (its "Cancellation Support").
+ */
+export const CANCEL = "$/cancelRequest";
+
 /** The protocol's own errors, in the words of JSON-RPC 2.0 section 5.1. */
 const REFUSALS = {
   ParseError: "Parse error",

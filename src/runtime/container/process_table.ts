@@ -149,12 +149,18 @@ export class ProcessTable {
     const waiters = this.#waiters.get(key) ?? new Set();
     this.#waiters.set(key, waiters);
     const { promise, resolve, reject } = Promise.withResolvers<ExitResult>();
-    waiters.add(resolve);
-    signal?.addEventListener("abort", () => {
-      waiters.delete(resolve);
+    const abort = () => {
+      waiters.delete(waiter);
       if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key);
-      reject(signal.reason);
-    }, { once: true });
+      reject(signal?.reason);
+    };
+    const waiter = (result: ExitResult) => {
+      signal?.removeEventListener("abort", abort);
+      resolve(result);
+    };
+    waiters.add(waiter);
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) abort();
     return promise;
   }
 }

@@ -60,6 +60,26 @@ Deno.test("wait for an unknown exec is NotFound, and a given-up wait rejects", a
   await assert.rejects(given, /gone/);
 });
 
+Deno.test("wait leaves no listener at the signal once it has resolved", async () => {
+  const processes = new ProcessTable();
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: Parameters<AbortSignal["addEventListener"]>) => {
+    listeners++;
+    addEventListener.apply(signal, args);
+  };
+  signal.removeEventListener = (...args: Parameters<AbortSignal["removeEventListener"]>) => {
+    listeners--;
+    removeEventListener.apply(signal, args);
+  };
+  const waits = Array.from({ length: 3 }, () => processes.wait("c", undefined, signal));
+  assert.equal(listeners, 3);
+  processes.recordExit(undefined, { exitStatus: 0, exitedAt: at });
+  await Promise.all(waits);
+  assert.equal(listeners, 0);
+});
+
 Deno.test("a loaded state forgets execs that the shim no longer has", () => {
   const processes = new ProcessTable();
   processes.apply(event("exec-added", { execId: "old" }));

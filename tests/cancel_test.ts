@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { connect } from "../src/client/mod.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { anonymousMemory } from "./harness/memory.ts";
+import { RawClient } from "./harness/raw_client.ts";
+
+/** Waits to abandon. A larger run: `BERTH_CANCEL_CALLS=1000000 deno task test tests/cancel_test.ts`. */
+const CALLS = Number(Deno.env.get("BERTH_CANCEL_CALLS") ?? 40_000);
+
+Deno.test("$/cancelRequest ends a wait with Cancelled, and the next wait is answered", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("a", ["sleep", "1000"]);
+  using client = await RawClient.connect(daemon.socket);
+  const wait = { jsonrpc: "2.0", method: "container.wait", params: { id: "a" } };
+  await client.send({ ...wait, id: "first" });
+  await client.send({ ...wait, id: "second" });
+  const answer = Object(
+    await client.ask({ jsonrpc: "2.0", method: "$/cancelRequest", params: { id: "first" } }),
+  );
+  assert.equal(answer.id, "first");
+  assert.equal(answer.error.code, -32800);
+  assert.equal(answer.error.data.kind, "Cancelled");
+  await daemon.client.call("container.kill", { id: "a", signal: "KILL" });
+  const other = Object(await client.next());
+  assert.equal(other.id, "second");
+  assert.equal(other.result.exitStatus, 137);
+});
+
+Deno.test("waits that a client gives up leave nothing in the daemon", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("a", ["sleep", "1000"]);
+  await using client = await connect({ socket: daemon.socket });
+  const memory: number[] = [];
+  for (let done = 0; done < CALLS; done += 1000) {
+    const controller = new AbortController();
+    const waits = Array.from({ length: 1000 }, () => {
+      const { signal } = controller;
+      return client.call("container.wait", { id: "a" }, { signal: AbortSignal.any([signal]) });
+    });
+    const settled = Promise.allSettled(waits);
+    // The calls have to be made before they can be given up.
+    await client.info();
+    controller.abort();
+    await settled;
+    memory.push(anonymousMemory(daemon.pid));
+  }
+  await daemon.client.call("container.kill", { id: "a", signal: "KILL" });
+  assert.equal((await client.container("a").wait({ timeoutMs: 30_000 })).exitStatus, 137);
+  const third = Math.floor(memory.length / 3);
+  const growth = Math.min(...memory.slice(-third)) - Math.max(...memory.slice(0, third));
+  if (CALLS > 40_000) console.log(`${CALLS} waits: ${memory.at(0)} to ${memory.at(-1)} bytes`);
+  assert(growth < 64 * 1024 * 1024, `the daemon grew by ${growth} bytes`);
+});
