@@ -137,6 +137,9 @@ Deno.test("run -d labels and limits the container, and update changes its limits
   const after = await daemon.client.call("container.stats", { id: "web" });
   assert.equal(after.memory?.limitBytes, 32 << 20);
   assert.equal(after.pids?.limit, 10);
+  const { spec } = JSON.parse((await cli(daemon, ["inspect", "--spec", "web"])).stdout);
+  const { memory, pids, cpu } = spec.linux.resources;
+  assert.deepEqual([memory.limit, pids.limit, cpu.quota], [32 << 20, 10, 50_000]);
   assert.equal((await cli(daemon, ["update", "web"])).code, 125);
 });
 

@@ -49,6 +49,9 @@ for (const { name, packages, argv } of EXAMPLES) {
     const { code, stdout, stderr } = await run(daemon, [...argv, rootfsDir(), "sh", "-c", script]);
     assert.equal(stdout, 'it said "hello"\n', stderr);
     assert.equal(code, 7, stderr);
+    const rooted = [...Deno.readDirSync(rootfsDir())].map(({ name }) => name);
+    const nodes = rooted.includes("dev") ? [...Deno.readDirSync(`${rootfsDir()}/dev`)] : [];
+    assert.deepEqual(nodes, [], "device nodes were made in the root filesystem");
     await events.wait({ type: "delete" });
     assert.equal(events.types(), "create start exit delete");
     await audit.assertClean();

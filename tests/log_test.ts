@@ -38,3 +38,18 @@ Deno.test("a daemon whose log nobody reads goes on, and the log goes on with its
   await daemon.stop();
   Deno.removeSync(path);
 });
+
+Deno.test("a value in the message of a JSON line is quoted once, as JSON", async () => {
+  const path = `${runDir()}/${uniqueName("log")}`;
+  await using daemon = await TestDaemon.start({
+    config: '[log]\nformat = "json"',
+    program: ["sh", "-c", 'exec "$@" 2>"$0"', path, ...program()],
+  });
+  const [line = ""] = Deno.readTextFileSync(path).split("\n").filter((l) =>
+    l.includes("listening")
+  );
+  const record: { message: string; properties: { socket: string } } = JSON.parse(line);
+  assert.equal(record.message, `listening on ${record.properties.socket} with 0 containers`);
+  assert.equal(record.properties.socket, daemon.socket);
+  Deno.removeSync(path);
+});

@@ -23,6 +23,17 @@ Deno.test("the unit that is printed is the one in the tree", async () => {
   assert.equal(printed, await Deno.readTextFile(UNIT));
 });
 
+Deno.test("the unit that is printed starts the daemon with the flags that were given", async () => {
+  const [command = "", ...args] = program();
+  const flags = ["--state", "/run/my state", "--config", "berth.toml", "--log-level", "debug"];
+  const { text } = await run(command, [...args, "daemon", "--print-unit", ...flags]);
+  const [, line] = /^ExecStart=\S+ (.*)$/m.exec(text) ?? [];
+  assert.equal(
+    line,
+    `daemon --config ${Deno.cwd()}/berth.toml --state "/run/my state" --log-level debug`,
+  );
+});
+
 Deno.test("systemd finds nothing wrong with the unit", async () => {
   const dir = await Deno.makeTempDir();
   try {

@@ -122,6 +122,13 @@ def container_spec(rootfs, command, cgroup):
         "root": {"path": os.path.abspath(rootfs), "readonly": True},
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc"},
+            # The runtime makes its device nodes there, and not in the root filesystem.
+            {
+                "destination": "/dev",
+                "type": "tmpfs",
+                "source": "tmpfs",
+                "options": ["nosuid", "strictatime", "mode=755", "size=64k"],
+            },
             {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"},
         ],
         "linux": {"namespaces": [{"type": kind} for kind in kinds], "cgroupsPath": cgroup},

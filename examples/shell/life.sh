@@ -52,7 +52,11 @@ call container.create "{
       \"env\": [\"PATH=/usr/sbin:/usr/bin:/sbin:/bin\"]
     },
     \"root\": {\"path\": \"$rootfs\", \"readonly\": true},
-    \"mounts\": [{\"destination\": \"/proc\", \"type\": \"proc\", \"source\": \"proc\"}],
+    \"mounts\": [
+      {\"destination\": \"/proc\", \"type\": \"proc\", \"source\": \"proc\"},
+      {\"destination\": \"/dev\", \"type\": \"tmpfs\", \"source\": \"tmpfs\",
+        \"options\": [\"nosuid\", \"strictatime\", \"mode=755\", \"size=64k\"]}
+    ],
     \"linux\": {
       \"namespaces\": [{\"type\": \"pid\"}, {\"type\": \"mount\"}, {\"type\": \"ipc\"}],
       \"cgroupsPath\": \"${BERTH_CGROUP_PARENT:-/berth-examples}/$id\"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { resolve } from "node:path";
 import { EXIT_BERTH, reportUsageErrors, usageStatus } from "../command_line.ts";
 import { BerthError } from "../rpc/errors.ts";
 import { daemonCommand } from "../daemon_command.ts";
@@ -32,7 +33,7 @@ export async function runDaemon(argv: string[]): Promise<number> {
 
 async function start(flags: DaemonFlags): Promise<number> {
   if (flags.printUnit) {
-    console.log(systemdUnit(programPath()).trimEnd());
+    console.log(systemdUnit(programPath(), unitArguments(flags)).trimEnd());
     return 0;
   }
   try {
@@ -46,6 +47,15 @@ async function start(flags: DaemonFlags): Promise<number> {
     console.error(`berth: cannot start the daemon: ${error.message}`);
     return EXIT_BERTH;
   }
+}
+
+/** The flags as arguments again, less the one that prints the unit; paths from the root on. */
+function unitArguments(flags: DaemonFlags): string[] {
+  const { config, state, root, socket, logLevel } = flags;
+  const paths = Object.entries({ config, state, root, socket }).flatMap(([name, path]) =>
+    path === undefined ? [] : [`--${name}`, resolve(path)]
+  );
+  return [...paths, ...logLevel === undefined ? [] : ["--log-level", logLevel]];
 }
 
 /** Whether an error is about this machine or its config, so that its message says it all. */

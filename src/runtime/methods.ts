@@ -8,6 +8,7 @@ import { describe, stdioIssues } from "./container/create_params.ts";
 import type { DaemonInfo } from "./daemon_info.ts";
 import type { ContainerManager } from "./container_manager.ts";
 import type { SubscriptionRegistry } from "./events/subscription_registry.ts";
+import { recordUpdate } from "./container/record_update.ts";
 
 /** What the methods work on. */
 export interface MethodsContext {
@@ -69,7 +70,12 @@ export function daemonMethods(
     "container.closeStdin": ({ id, ...rest }) => runtime.get(id).call("shim.closeStdin", rest),
     "container.pids": ({ id }) => ({ processes: runtime.get(id).pids() }),
     "container.stats": ({ id }) => runtime.get(id).stats(),
-    "container.update": ({ id, resources }) => runtime.get(id).call("shim.update", { resources }),
+    "container.update": async ({ id, resources }) => {
+      const container = runtime.get(id);
+      const result = await container.call("shim.update", { resources });
+      recordUpdate(container.bundle.paths.dir, resources);
+      return result;
+    },
     "container.checkpoint": ({ id, ...rest }) => runtime.get(id).call("shim.checkpoint", rest),
     "container.delete": ({ id, force, instance }) =>
       runtime.get(id, instance).delete(force ?? false),

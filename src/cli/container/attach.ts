@@ -63,8 +63,13 @@ function openLog(id: string, log: string): Deno.FsFile {
   try {
     return Deno.openSync(log, { read: true });
   } catch (error) {
-    if (!isRefused(error)) throw error;
-    throw new CliError(`cannot attach to ${id}: only root may read ${log}`, { cause: error });
+    const why = error instanceof Deno.errors.NotFound
+      ? `its log ${log} is gone`
+      : isRefused(error)
+      ? `only root may read ${log}`
+      : undefined;
+    if (why === undefined) throw error;
+    throw new CliError(`cannot attach to ${id}: ${why}`, { cause: error });
   }
 }
 

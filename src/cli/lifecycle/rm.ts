@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type Command, Option } from "commander";
-import { NotFoundError } from "../../rpc/errors.ts";
+import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { Daemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
@@ -42,6 +42,9 @@ export function rmCommand(): Command {
         try {
           await removeContainer(daemon, root, id, options.force ?? false);
         } catch (error) {
+          if (error instanceof FailedPreconditionError && !options.force) {
+            throw new CliError(`${error.message}: berth rm --force ${id}`, { cause: error });
+          }
           if (!(error instanceof NotFoundError)) throw error;
           if (!options.force) throw withOrphans(error, orphansOf(root, id));
           if (!removeOrphans(root, id)) throw error;

@@ -46,7 +46,7 @@ export class Outbound {
     const answer = deferred<unknown>();
     this.#pending.set(id, answer);
     const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
-      const message = `${method}: no answer within ${timeoutMs} ms`;
+      const message = `${method}: no answer within ${Math.ceil(timeoutMs)} ms`;
       this.#cancel(id, new DeadlineExceededError(message));
     }, timeoutMs);
     const onAbort = signal && (() => this.#cancel(id, signal.reason));

@@ -41,7 +41,7 @@ export async function deleteContainer(
   const alive = status === "running" || status === "paused";
   if (!force && alive) {
     throw new FailedPreconditionError(
-      `container ${id} is ${status}: stop it first, or delete it with force`,
+      `container ${id} is ${status}: it must have exited, or be deleted with force`,
       { data: { id } },
     );
   }

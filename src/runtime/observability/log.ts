@@ -19,11 +19,11 @@ export class DaemonLog implements AsyncDisposable {
     write: (bytes) => this.#writer.write(bytes),
     dropped: (count) => this.#encode(droppedRecord(count)),
   });
-  #formatter: TextFormatter = getJsonLinesFormatter();
+  #formatter: TextFormatter = formatJson;
 
   /** Logs what is at this level or above from now on, as text or as JSON lines. */
   async configure({ level, format }: Config["log"]): Promise<void> {
-    this.#formatter = format === "json" ? getJsonLinesFormatter() : getTextFormatter({
+    this.#formatter = format === "json" ? formatJson : getTextFormatter({
       timestamp: "rfc3339",
       level: "abbr",
       category: ".",
@@ -55,6 +55,19 @@ export class DaemonLog implements AsyncDisposable {
     await this.#queue[Symbol.asyncDispose]();
     this.#writer[Symbol.dispose]();
   }
+}
+
+const jsonLine = getJsonLinesFormatter();
+
+/**
+ * Formats a record as a JSON line whose message has strings as they are: in JSON they cannot break
+ * the line, and a value in quotes would be quoted twice.
+ */
+function formatJson(record: LogRecord): string {
+  const text = record.message.map((part, index) =>
+    index % 2 === 0 || typeof part === "string" ? String(part) : Deno.inspect(part)
+  );
+  return jsonLine({ ...record, message: [text.join("")] });
 }
 
 function droppedRecord(count: number): LogRecord {

@@ -5,8 +5,10 @@
  * only the daemon is stopped, shims and containers go on; containers' cgroups are berth's to make.
  *
  * @param command Path of the berth executable.
+ * @param args The arguments after `daemon`.
  */
-export function systemdUnit(command: string): string {
+export function systemdUnit(command: string, args: readonly string[] = []): string {
+  const line = [command, "daemon", ...args].map(quote).join(" ");
   return `[Unit]
 Description=berth container runtime daemon
 Documentation=man:runc(8)
@@ -14,7 +16,7 @@ After=network.target local-fs.target
 
 [Service]
 Type=notify
-ExecStart=${command} daemon
+ExecStart=${line}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=1
@@ -33,4 +35,12 @@ TasksMax=infinity
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/** Quotes a word of a command line, in which systemd expands `%` and `$` (systemd.service(5)). */
+function quote(word: string): string {
+  const escaped = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
+  return /^[\w@%+=:,./$-]+$/.test(escaped)
+    ? escaped
+    : `"${escaped.replaceAll(/["\\]/g, (character) => `\\${character}`)}"`;
 }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+import { bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Writes new limits of a container into the spec in its bundle, so that whoever reads that sees what
+ * is in force. Members of `resources` that the update leaves out stay as they are.
+ *
+ * @param dir The bundle directory.
+ * @param resources OCI `linux.resources`, as the runtime has taken them.
+ */
+export function recordUpdate(dir: string, resources: Json): void {
+  const { config } = bundlePaths(dir);
+  const spec = readJson<Json>(config);
+  // The container was deleted meanwhile.
+  if (spec === undefined) return;
+  const linux = isRecord(spec["linux"]) ? spec["linux"] : {};
+  const before = isRecord(linux["resources"]) ? linux["resources"] : {};
+  writeJsonAtomic(config, { ...spec, linux: { ...linux, resources: merge(before, resources) } });
+}
+
+function merge(before: Json, update: Json): Json {
+  const members = Object.entries(update).filter(([, value]) => value !== undefined);
+  return {
+    ...before,
+    ...Object.fromEntries(members.map(([name, value]) => {
+      const old = before[name];
+      return [name, isRecord(old) && isRecord(value) ? merge(old, value) : value];
+    })),
+  };
+}
