@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EBADMSG, LinuxError } from "../libc/errno.ts";
 import { OwnedFd, setNonblocking } from "./fd.ts";
-import { addressOf, check, cstring, lazyLibc } from "../libc/libc.ts";
+import { addressOf, check, cstring, keepAlive, lazyLibc } from "../libc/libc.ts";
 import { withSocketPath } from "./unix_path.ts";
 
 const libc = lazyLibc({
@@ -101,6 +101,7 @@ export class ConsoleSocket implements Disposable {
     const flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
     const count = libc().recvmsg(connection.fd, new Uint8Array(message.buffer), flags);
     check(Number(count), "recvmsg", `a console at ${this.path}`);
+    keepAlive(text, iovecBytes, controlBytes);
     if (
       message.getBigUint64(40, true) < 20n || control.getInt32(8, true) !== SOL_SOCKET ||
       control.getInt32(12, true) !== SCM_RIGHTS

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { cstring, lazyLibc } from "../libc/libc.ts";
+import { cstring, keepAlive, lazyLibc } from "../libc/libc.ts";
 import { O_CLOEXEC, O_WRONLY } from "./fd.ts";
 
 const libc = lazyLibc({
@@ -15,6 +15,9 @@ const libc = lazyLibc({
  * for reading (fifo(7)). Answers the fd, or -1 if it could not be opened. There is no way to give
  * up but to open the FIFO for reading.
  */
-export function openForWritingBlocking(path: string): Promise<number> {
-  return libc().open(cstring(path), O_WRONLY | O_CLOEXEC, 0);
+export async function openForWritingBlocking(path: string): Promise<number> {
+  const name = cstring(path);
+  const fd = await libc().open(name, O_WRONLY | O_CLOEXEC, 0);
+  keepAlive(name);
+  return fd;
 }

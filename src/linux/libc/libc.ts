@@ -69,9 +69,22 @@ export function cstring(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(`${text}\0`);
 }
 
-/** Address of the first byte of `buffer`; valid only while the caller keeps `buffer` referenced. */
+/**
+ * Address of the first byte of `buffer`, valid while that is referenced. Who hands it to a call inside
+ * another buffer has to touch `buffer` after the call: {@linkcode keepAlive}. What is only passed by
+ * its address counts as unused to the optimizer, and may be collected before the call.
+ */
 export function addressOf(buffer: Uint8Array<ArrayBuffer>): bigint {
   return Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));
+}
+
+/**
+ * Keeps buffers referenced up to here, whose addresses a call before was given in another buffer.
+ *
+ * @throws Error never; only so can the look at them not be left out
+ */
+export function keepAlive(...buffers: readonly Uint8Array<ArrayBuffer>[]): void {
+  if (buffers.some((buffer) => buffer.buffer.detached)) throw new Error("a buffer was detached");
 }
 
 /**

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { EINVAL, ENOTTY, ESRCH, LinuxError } from "../libc/errno.ts";
+import { EINVAL, ENOENT, ENOTTY, ESRCH, LinuxError } from "../libc/errno.ts";
 import { close } from "../fd/fd.ts";
 import { check, errno, lazyLibc } from "../libc/libc.ts";
 
@@ -45,15 +45,18 @@ export class Pidfd implements Disposable {
   }
 
   /**
-   * @throws LinuxError ESRCH when there is no such process (a zombie is one); EINVAL when it is a
-   *   thread; ENOSYS before Linux 5.3
+   * @throws LinuxError ESRCH when there is no such process (a zombie is one); EINVAL when `pid` can
+   *   be none; ENOSYS before Linux 5.3
    */
   static open(pid: number): Pidfd {
-    const fd = check(
-      libc().pidfd_open(SYS_pidfd_open, pid, 0),
-      "pidfd_open",
-      `process ${pid}`,
-    );
+    const fd = libc().pidfd_open(SYS_pidfd_open, pid, 0);
+    if (fd === -1) {
+      const error = errno();
+      // Before Linux 6.15 EINVAL is also said of a pid that only names a thread, or the group or
+      // session of a process that is gone; newer kernels say ESRCH or ENOENT.
+      const none = pid > 0 && (error === EINVAL || error === ENOENT);
+      throw new LinuxError(none ? ESRCH : error, "pidfd_open", `process ${pid}`);
+    }
     return new Pidfd(pid, fd);
   }
 

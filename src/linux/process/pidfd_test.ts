@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ESRCH, isErrno } from "../libc/errno.ts";
+import { EINVAL, ESRCH, isErrno } from "../libc/errno.ts";
 import { Pidfd } from "./pidfd.ts";
 import { Reaper } from "./reaper.ts";
 import { SIGTERM } from "./signals.ts";
@@ -27,3 +27,11 @@ function hasExitInfo(): boolean {
   const [major = 0, minor = 0] = Deno.osRelease().split(".").map(Number);
   return major > 6 || (major === 6 && minor >= 15);
 }
+
+Deno.test("a pid that names no process, only a thread, is ESRCH whatever the kernel says", () => {
+  const tids = [...Deno.readDirSync("/proc/self/task")].map(({ name }) => Number(name));
+  const tid = tids.find((each) => each !== Deno.pid);
+  assert.ok(tid !== undefined);
+  assert.throws(() => Pidfd.open(tid), (error) => isErrno(error, ESRCH));
+  assert.throws(() => Pidfd.open(0), (error) => isErrno(error, EINVAL));
+});
