@@ -3,8 +3,8 @@
 // `deno task test [FILE…] [FLAG…]`: every test, or those in the given files, with what is given
 // besides passed to `deno test`. The tests that drive a daemon get berth as one bundle.
 //
-// `deno task test:binary …`: the tests that drive a daemon, with the one file that `deno task build`
-// makes and with no deno in PATH.
+// `deno task test:binary [--file FILE] …`: the tests that drive a daemon, with the one file that
+// `deno task build` makes, or with FILE, and with no deno in PATH.
 import { existsSync } from "node:fs";
 import { bundle } from "./bundle.ts";
 import { ROOT } from "./root.ts";
@@ -20,8 +20,11 @@ const TIMEOUT_MS = 25 * 60_000 * SLOWNESS;
 // must not reach the tests that watch daemons.
 const GROUPS = [["src/", "scripts/"], ["tests/"]];
 
-const binary = Deno.args[0] === "--binary";
-const { paths, flags } = splitArgs(binary ? Deno.args.slice(1) : Deno.args, existsSync);
+const rest = [...Deno.args];
+const binary = rest[0] === "--binary";
+if (binary) rest.shift();
+const file = binary && rest[0] === "--file" ? rest.splice(0, 2)[1] : undefined;
+const { paths, flags } = splitArgs(rest, existsSync);
 await ensurePackages(["runc", "crun", "criu", "busybox-static", "socat", "python3", "systemd"]);
 
 let passed = 0;
@@ -31,7 +34,7 @@ let failed = 0;
   const dir = `${workspace.dir}/program`;
   const env = binary
     ? {
-      BERTH_PROGRAM: await build(dir),
+      BERTH_PROGRAM: await builtFile(dir),
       // Tests that need failpoints are ignored: what ships has none.
       BERTH_TEST_BUILT: "1",
       BERTH_CACHE: `${dir}/cache`,
@@ -50,8 +53,9 @@ let failed = 0;
 console.log(`${passed} passed, ${failed} failed`);
 Deno.exit(failed === 0 ? 0 : 1);
 
-/** Builds the file that is shipped, in `dir`; answers its path. */
-async function build(dir: string): Promise<string> {
+/** Returns the path of the file to test: the one that was named, or one that it builds in `dir`. */
+async function builtFile(dir: string): Promise<string> {
+  if (file !== undefined) return await Deno.realPath(file);
   const out = `${dir}/berth`;
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", `${ROOT}/scripts/build.ts`, "--out", out],

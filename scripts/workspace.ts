@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { baseName, RUN_VARIABLE, uniqueName } from "../tests/harness/run.ts";
+import { KEEP_VARIABLE, keepsFiles } from "../tests/harness/keep_files.ts";
 import { sweep } from "../tests/harness/sweep.ts";
 import { StopSignals } from "./stop_signals.ts";
 
@@ -33,7 +34,8 @@ export class Workspace implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await sweep({ dir: this.dir, cgroup: baseName(this.dir) });
+    await sweep({ dir: this.dir, cgroup: baseName(this.dir), keepFiles: keepsFiles() });
+    if (keepsFiles()) console.error(`${KEEP_VARIABLE}: what was made is in ${this.dir}`);
     this.#stop[Symbol.dispose]();
   }
 }

@@ -9,6 +9,7 @@ import { FifoReader, makeFifo } from "./harness/fifo.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { testNeeding } from "../scripts/test_needing.ts";
 
 // CRIU does not run on every kernel, so what follows a success is tested with a stand-in for the
 // OCI runtime: it records what it was asked, and does what a container shows of a checkpoint.
@@ -261,44 +262,48 @@ Deno.test("with a stand-in runtime: of a checkpoint that failed only criu's log 
   assert.match((await cli(daemon, ["restore", "web"])).stderr, /is no checkpoint of berth's/);
 });
 
-Deno.test("with the real criu: a checkpoint that fails says why, and the container goes on", async () => {
-  await using daemon = await TestDaemon.start();
-  using events = await EventCollector.subscribe(daemon.socket);
-  await daemon.run("one", ["sleep", "1000"]);
-  // Where CRIU does not fail earlier, it does at a process that does not descend from init.
-  await daemon.client.call("container.exec", { id: "one", process: { args: ["sleep", "1000"] } });
-  const path = `${daemon.root}/image`;
-  await assert.rejects(
-    daemon.client.call("container.checkpoint", { id: "one", path, exit: true }),
-    (error) => {
-      assert.ok(error instanceof RuntimeError);
-      assert.match(
-        error.message,
-        /^container one: runc checkpoint failed: criu failed[^]*Error \(/,
-      );
-      const { criuLog } = error.data;
-      assert.ok(Array.isArray(criuLog) && criuLog.length > 0);
-      const log = Deno.readTextFileSync(`${path}/dump.log`);
-      for (const line of criuLog) assert.ok(log.includes(String(line)));
-      return true;
-    },
-  );
-  const state = await daemon.client.call("container.state", { id: "one" });
-  assert.equal(state.status, "running");
-  const { execId } = await daemon.client.call("container.exec", {
-    id: "one",
-    process: { args: ["true"] },
-  });
-  const target = { id: "one", execId };
-  assert.equal(
-    (await daemon.client.call("container.wait", target)).exitStatus,
-    0,
-    "it is not frozen",
-  );
-  await daemon.restart();
-  assert.equal((await daemon.client.call("container.state", { id: "one" })).status, "running");
-  assert.deepEqual(events.matching({ type: "checkpointed" }), []);
-});
+testNeeding(
+  ["criu"],
+  "with the real criu: a checkpoint that fails says why, and the container goes on",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    using events = await EventCollector.subscribe(daemon.socket);
+    await daemon.run("one", ["sleep", "1000"]);
+    // Where CRIU does not fail earlier, it does at a process that does not descend from init.
+    await daemon.client.call("container.exec", { id: "one", process: { args: ["sleep", "1000"] } });
+    const path = `${daemon.root}/image`;
+    await assert.rejects(
+      daemon.client.call("container.checkpoint", { id: "one", path, exit: true }),
+      (error) => {
+        assert.ok(error instanceof RuntimeError);
+        assert.match(
+          error.message,
+          /^container one: runc checkpoint failed: criu failed[^]*Error \(/,
+        );
+        const { criuLog } = error.data;
+        assert.ok(Array.isArray(criuLog) && criuLog.length > 0);
+        const log = Deno.readTextFileSync(`${path}/dump.log`);
+        for (const line of criuLog) assert.ok(log.includes(String(line)));
+        return true;
+      },
+    );
+    const state = await daemon.client.call("container.state", { id: "one" });
+    assert.equal(state.status, "running");
+    const { execId } = await daemon.client.call("container.exec", {
+      id: "one",
+      process: { args: ["true"] },
+    });
+    const target = { id: "one", execId };
+    assert.equal(
+      (await daemon.client.call("container.wait", target)).exitStatus,
+      0,
+      "it is not frozen",
+    );
+    await daemon.restart();
+    assert.equal((await daemon.client.call("container.state", { id: "one" })).status, "running");
+    assert.deepEqual(events.matching({ type: "checkpointed" }), []);
+  },
+);
 
 Deno.test("a container that has stopped cannot be checkpointed", async () => {
   await using daemon = await TestDaemon.start();

@@ -7,6 +7,7 @@ import { EventCollector } from "./harness/events.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { within } from "./harness/poll.ts";
+import { testNeeding } from "../scripts/test_needing.ts";
 
 /** Where machines that are in between v1 and v2 have v2 mounted (systemd's hybrid layout). */
 const UNIFIED = "/sys/fs/cgroup/unified";
@@ -27,7 +28,7 @@ exec crun "$@"
   return path;
 }
 
-Deno.test("a life with crun for one container, beside another with runc", async () => {
+testNeeding(["crun"], "a life with crun for one container, beside another with runc", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const runtime = await crun(daemon);
@@ -81,7 +82,7 @@ Deno.test("a life with crun for one container, beside another with runc", async 
   await audit.assertClean();
 });
 
-Deno.test("crun fails in its own words, kills with all, has a terminal", async () => {
+testNeeding(["crun"], "crun fails in its own words, kills with all, has a terminal", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const runtime = await crun(daemon);
@@ -122,7 +123,7 @@ Deno.test("crun fails in its own words, kills with all, has a terminal", async (
   await audit.assertClean();
 });
 
-Deno.test("what crun cannot execute is 126 and what is not there 127", async () => {
+testNeeding(["crun"], "what crun cannot execute is 126 and what is not there 127", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--runtime", await crun(daemon), ...rootfsArgs(daemon), "--"];
   for (

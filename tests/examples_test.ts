@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ROOT } from "../scripts/root.ts";
-import { ensurePackages } from "../scripts/system_packages.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { within } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
+import { testNeeding } from "../scripts/test_needing.ts";
 
 interface Output {
   readonly code: number;
@@ -32,15 +32,14 @@ async function run(daemon: TestDaemon, argv: readonly string[]): Promise<Output>
 const EXAMPLES = [
   {
     name: "Python",
-    packages: ["python3"],
+    needed: "python3",
     argv: ["python3", `${ROOT}/examples/python/berth_client.py`],
   },
-  { name: "shell", packages: ["socat"], argv: [`${ROOT}/examples/shell/life.sh`] },
+  { name: "shell", needed: "socat", argv: [`${ROOT}/examples/shell/life.sh`] },
 ] as const;
 
-for (const { name, packages, argv } of EXAMPLES) {
-  Deno.test(`the ${name} example runs a container, shows its output and leaves nothing`, async () => {
-    await ensurePackages(packages);
+for (const { name, needed, argv } of EXAMPLES) {
+  testNeeding([needed], `the ${name} example runs a container, shows its output and leaves nothing`, async () => {
     await using daemon = await TestDaemon.start();
     await daemon.life("first");
     using events = await EventCollector.subscribe(daemon.socket);
@@ -57,8 +56,7 @@ for (const { name, packages, argv } of EXAMPLES) {
     await audit.assertClean();
   });
 
-  Deno.test(`the ${name} example says what was wrong, and leaves nothing`, async () => {
-    await ensurePackages(packages);
+  testNeeding([needed], `the ${name} example says what was wrong, and leaves nothing`, async () => {
     await using daemon = await TestDaemon.start();
     await daemon.life("first");
     const audit = LeakAudit.take(daemon);

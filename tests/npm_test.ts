@@ -12,6 +12,7 @@ const LIFE = new URL("./npm/life.mjs", import.meta.url).pathname;
 const CONSUMER = `
 import { connect, FailedPreconditionError } from "@berth/client";
 import type { ContainerState, Event, StreamedEvent } from "@berth/client";
+import { testNeeding } from "../scripts/test_needing.ts";
 
 export async function use(spec: Record<string, unknown>): Promise<number> {
   await using client = await connect({ signal: AbortSignal.timeout(1000) });
@@ -41,7 +42,7 @@ export async function use(spec: Record<string, unknown>): Promise<number> {
 }
 `;
 
-Deno.test("the npm package drives a container from Node", async () => {
+testNeeding(["node"], "the npm package drives a container from Node", async () => {
   await using daemon = await TestDaemon.start();
   const packageDir = `${daemon.dir}/package`;
   await buildNpm(packageDir);

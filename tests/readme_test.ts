@@ -8,6 +8,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { within } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { program } from "./harness/run.ts";
+import { testNeeding } from "../scripts/test_needing.ts";
 
 const README = await Deno.readTextFile(new URL("../README.md", import.meta.url));
 
@@ -48,7 +49,7 @@ async function prepare(): Promise<TestDaemon> {
   return daemon;
 }
 
-Deno.test("every shell command of the README works", async () => {
+testNeeding(["socat"], "every shell command of the README works", async () => {
   await using daemon = await prepare();
   const [everyday = "", socket = "", ...more] = blocks("sh");
   assert.deepEqual(more, []);
@@ -60,7 +61,7 @@ Deno.test("every shell command of the README works", async () => {
   removeDefaultCgroup();
 });
 
-Deno.test("the Python of the README works", async () => {
+testNeeding(["python3"], "the Python of the README works", async () => {
   await using daemon = await prepare();
   await daemon.run("seen", ["sleep", "1000"]);
   const [python = "", ...more] = blocks("python");

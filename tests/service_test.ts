@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { program } from "./harness/run.ts";
+import { testNeeding } from "../scripts/test_needing.ts";
 
 const UNIT = new URL("../packaging/berth.service", import.meta.url);
 
@@ -34,7 +35,7 @@ Deno.test("the unit that is printed starts the daemon with the flags that were g
   );
 });
 
-Deno.test("systemd finds nothing wrong with the unit", async () => {
+testNeeding(["systemd-analyze"], "systemd finds nothing wrong with the unit", async () => {
   const dir = await Deno.makeTempDir();
   try {
     // It checks that the program is there, which the tests do not install.
@@ -47,7 +48,7 @@ Deno.test("systemd finds nothing wrong with the unit", async () => {
   }
 });
 
-Deno.test("the daemon says READY with its pid once its socket answers, and STOPPING", async () => {
+testNeeding(["socat"], "the daemon says READY with its pid once its socket answers, and STOPPING", async () => {
   await using daemon = TestDaemon.prepare();
   const path = `${daemon.dir}/n`;
   const log = `${daemon.dir}/notified`;

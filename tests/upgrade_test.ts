@@ -32,6 +32,7 @@ Deno.test("the file is replaced while daemon and shims run; old shims go on unde
 
   await buildPortable(`${file}.new`, "9.9.9");
   await Deno.rename(`${file}.new`, file);
+  assert.equal(await daemon.life("between"), 0, "the old daemon starts shims until it is stopped");
   await daemon.stop();
   await daemon.start();
   await daemon.connected("old");

@@ -4,6 +4,7 @@ import { findCommand } from "../../scripts/system_packages.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { sleep } from "../linux/event_loop/timer.ts";
 import { RuntimeProbe } from "./runtime_probe.ts";
+import { testNeeding } from "../../scripts/test_needing.ts";
 
 async function withRuntimes(
   test: (runtimes: RuntimeProbe, dir: string) => Promise<void>,
@@ -50,15 +51,19 @@ Deno.test("runc is known as runc once it has told its version, by its name and b
     assert.equal(runtimes.isRunc(path), true);
   }));
 
-Deno.test("another runtime, or a script around runc, is not runc", () =>
-  withRuntimes(async (runtimes, dir) => {
-    await versionOf(runtimes, "crun");
-    assert.equal(runtimes.isRunc("crun"), false);
-    const script = `${dir}/runc`;
-    replace(script, (path) => Deno.writeTextFileSync(path, '#!/bin/sh\nexec runc "$@"\n'));
-    assert.match(await versionOf(runtimes, script), /^\d+\.\d+/);
-    assert.equal(runtimes.isRunc(script), false);
-  }));
+testNeeding(
+  ["crun"],
+  "another runtime, or a script around runc, is not runc",
+  () =>
+    withRuntimes(async (runtimes, dir) => {
+      await versionOf(runtimes, "crun");
+      assert.equal(runtimes.isRunc("crun"), false);
+      const script = `${dir}/runc`;
+      replace(script, (path) => Deno.writeTextFileSync(path, '#!/bin/sh\nexec runc "$@"\n'));
+      assert.match(await versionOf(runtimes, script), /^\d+\.\d+/);
+      assert.equal(runtimes.isRunc(script), false);
+    }),
+);
 
 Deno.test("a file that was replaced is asked again", () =>
   withRuntimes(async (runtimes, dir) => {

@@ -4,6 +4,7 @@ import { findCgroup, memoryLimit } from "../linux/cgroup/cgroup.ts";
 import { borrowOomScoreAdj } from "../linux/process/oom_score.ts";
 import { RuntimeError } from "../rpc/errors.ts";
 import { NO_STDIO, TestArea, until } from "./testing/bundle.ts";
+import { testNeeding } from "../../scripts/test_needing.ts";
 
 Deno.test("an update holds at once; one that the runtime refuses changes nothing", async () => {
   await using area = new TestArea();
@@ -45,7 +46,7 @@ function crunHere(area: TestArea): string {
   return path;
 }
 
-Deno.test("crun runs a container as runc does", async () => {
+testNeeding(["crun"], "crun runs a container as runc does", async () => {
   await using area = new TestArea();
   const test = area.service({ record: { runtime: crunHere(area) } });
   const { service } = test;
@@ -70,33 +71,38 @@ Deno.test("crun runs a container as runc does", async () => {
   ]);
 });
 
-Deno.test("neither a container nor an exec inherits the shim's OOM score", async () => {
-  await using area = new TestArea();
-  using _score = borrowOomScoreAdj(500);
-  for (const runtime of ["runc", crunHere(area)]) {
-    const out = `${area.dir}/out`;
-    const stdio = { ...NO_STDIO, stdout: `file://${out}` };
-    const args = ["/bin/sh", "-c", "cat /proc/self/oom_score_adj; sleep 1000"];
-    const { service } = area.service({ record: { runtime }, args, stdio });
-    await service.create();
-    await service.start();
-    await until("init has told its score", () => Deno.readTextFileSync(out) !== "");
-    for (const score of [undefined, 77, 600]) {
-      const execId = `e${score}`;
-      await service.exec({
-        execId,
-        process: {
-          args: ["/bin/cat", "/proc/self/oom_score_adj"],
-          ...(score === undefined ? {} : { oomScoreAdj: score }),
-        },
-        stdio,
-      });
-      assert.equal((await service.wait({ execId })).exitStatus, 0);
-    }
-    assert.equal(Deno.readTextFileSync(out), "0\n0\n77\n600\n", runtime);
-    Deno.removeSync(out);
-    await service.kill({ signal: 9 });
-    await service.wait({});
-    await service.delete({});
-  }
-});
+for (const name of ["runc", "crun"]) {
+  testNeeding(
+    [name],
+    `neither a container nor an exec of ${name} inherits the shim's OOM score`,
+    async () => {
+      await using area = new TestArea();
+      using _score = borrowOomScoreAdj(500);
+      const runtime = name === "crun" ? crunHere(area) : name;
+      const out = `${area.dir}/out`;
+      const stdio = { ...NO_STDIO, stdout: `file://${out}` };
+      const args = ["/bin/sh", "-c", "cat /proc/self/oom_score_adj; sleep 1000"];
+      const { service } = area.service({ record: { runtime }, args, stdio });
+      await service.create();
+      await service.start();
+      await until("init has told its score", () => Deno.readTextFileSync(out) !== "");
+      for (const score of [undefined, 77, 600]) {
+        const execId = `e${score}`;
+        await service.exec({
+          execId,
+          process: {
+            args: ["/bin/cat", "/proc/self/oom_score_adj"],
+            ...(score === undefined ? {} : { oomScoreAdj: score }),
+          },
+          stdio,
+        });
+        assert.equal((await service.wait({ execId })).exitStatus, 0);
+      }
+      assert.equal(Deno.readTextFileSync(out), "0\n0\n77\n600\n", runtime);
+      Deno.removeSync(out);
+      await service.kill({ signal: 9 });
+      await service.wait({});
+      await service.delete({});
+    },
+  );
+}

@@ -3,6 +3,8 @@ import { dial, typedClient } from "../../src/rpc/transport/dial.ts";
 import type { TypedClient } from "../../src/rpc/transport/dial.ts";
 import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
 import type { Peer } from "../../src/rpc/peer/peer.ts";
+import { failureLogs } from "./failure_logs.ts";
+import { keepsFiles } from "./keep_files.ts";
 import { until, within } from "./poll.ts";
 import { spec } from "./rootfs.ts";
 import type { JsonObject } from "./rootfs.ts";
@@ -234,6 +236,7 @@ export class TestDaemon implements AsyncDisposable {
       await this.#process.status;
       this.#process = undefined;
     }
-    await sweep({ dir: this.dir, cgroup: this.cgroup });
+    failureLogs.take(this.dir);
+    await sweep({ dir: this.dir, cgroup: this.cgroup, keepFiles: keepsFiles() });
   }
 }

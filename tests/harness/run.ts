@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { keepsFiles } from "./keep_files.ts";
 import { cgroupsOf } from "./traces.ts";
 
 /**
@@ -32,7 +33,7 @@ export function runDir(): string {
     throw error;
   }
   globalThis.addEventListener("unload", () => {
-    Deno.removeSync(dir, { recursive: true });
+    if (!keepsFiles()) Deno.removeSync(dir, { recursive: true });
     for (const cgroup of cgroupsOf(baseName(dir))) Deno.removeSync(cgroup);
   });
   return dir;

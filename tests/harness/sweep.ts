@@ -10,6 +10,8 @@ export interface SweepOptions {
   readonly dir: string;
   /** The cgroup below each hierarchy's root to empty and remove, such as `berth-test-1f/d-2a`. */
   readonly cgroup: string;
+  /** Whether the files in the directory stay, to be looked at. */
+  readonly keepFiles?: boolean;
 }
 
 /**
@@ -37,6 +39,7 @@ export async function sweep(options: SweepOptions): Promise<string[]> {
     for (const path of cgroupsOf(cgroup)) removeCgroup(path);
     return cgroupsOf(cgroup).length === 0;
   });
+  if (options.keepFiles) return [...ended.values()];
   try {
     await Deno.remove(dir, { recursive: true });
   } catch (error) {

@@ -5,6 +5,7 @@ import { EADDRINUSE, EAGAIN, EBADMSG, isErrno } from "../libc/errno.ts";
 import { OwnedFd, read } from "./fd.ts";
 import { getWinsize } from "./pty_testing.ts";
 import { Reaper } from "../process/reaper.ts";
+import { testNeeding } from "../../../scripts/test_needing.ts";
 
 const inTempDir = (test: (directory: string) => void | Promise<void>) => async () => {
   const directory = Deno.makeTempDirSync();
@@ -52,7 +53,8 @@ const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
 };
 
 for (const [runtime, command] of Object.entries(RUNTIMES)) {
-  Deno.test(
+  testNeeding(
+    [runtime],
     `${runtime} has sent the master by the time that it returns`,
     inTempDir(async (directory) => {
       makeBundle(directory);

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ENOENT, isErrno, LinuxError } from "../libc/errno.ts";
 import { notifyServiceManager } from "./notify_socket.ts";
+import { testNeeding } from "../../../scripts/test_needing.ts";
 
 /** Receives one datagram on `address` (socat's words, from `cwd`) that `send` sends. */
 async function receive(
@@ -31,26 +32,30 @@ async function receive(
   }
 }
 
-Deno.test("the message arrives on a socket file, also behind a long path", async () => {
-  const dir = Deno.makeTempDirSync();
-  try {
-    for (const name of ["short", "deep".repeat(30)]) {
-      const sub = `${dir}/${name}`;
-      Deno.mkdirSync(sub);
-      const text = await receive({
-        address: "UNIX-RECV:s",
-        cwd: sub,
-        listens: () => Array.from(Deno.readDirSync(sub)).length > 0,
-        send: () => notifyServiceManager(`${sub}/s`, ["READY=1", "STATUS=fine"]),
-      });
-      assert.equal(text, "READY=1\nSTATUS=fine");
+testNeeding(
+  ["socat"],
+  "the message arrives on a socket file, also behind a long path",
+  async () => {
+    const dir = Deno.makeTempDirSync();
+    try {
+      for (const name of ["short", "deep".repeat(30)]) {
+        const sub = `${dir}/${name}`;
+        Deno.mkdirSync(sub);
+        const text = await receive({
+          address: "UNIX-RECV:s",
+          cwd: sub,
+          listens: () => Array.from(Deno.readDirSync(sub)).length > 0,
+          send: () => notifyServiceManager(`${sub}/s`, ["READY=1", "STATUS=fine"]),
+        });
+        assert.equal(text, "READY=1\nSTATUS=fine");
+      }
+    } finally {
+      Deno.removeSync(dir, { recursive: true });
     }
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
-});
+  },
+);
 
-Deno.test("the message arrives on an abstract socket", async () => {
+testNeeding(["socat"], "the message arrives on an abstract socket", async () => {
   const name = `berth-test-${Deno.pid}`;
   const text = await receive({
     address: `ABSTRACT-RECV:${name}`,

@@ -5,6 +5,7 @@ import { SIGKILL } from "../../linux/process/signals.ts";
 import { DeadlineExceededError, RuntimeError } from "../../rpc/errors.ts";
 import type { OciRuntime } from "./oci_runtime.ts";
 import { TestContainers } from "./testing.ts";
+import { testNeeding } from "../../../scripts/test_needing.ts";
 
 /**
  * crun refuses a machine where v2 has controllers beside v1's, so it does not get to see v2: a
@@ -31,59 +32,63 @@ async function failure(call: Promise<unknown>): Promise<RuntimeError> {
 }
 
 for (const runtime of ["runc", "crun"]) {
-  Deno.test(`${runtime}: a whole life, with exec, ps, pause, resume and state`, async () => {
-    await using box = new TestContainers();
-    const runc: OciRuntime = box.runc(runtime === "crun" ? crunHere(box) : "runc");
-    const id = box.configure(runc, "/bin/sleep", "1000");
-    const pidFile = `${box.bundle}/init.pid`;
-    await runc.create({ id, bundle: box.bundle, pidFile });
-    const pid = pidIn(pidFile);
-    const exited = box.reaper.watch(pid);
-    const status = async () => (await runc.state(id))?.status;
-    assert.deepEqual(await runc.state(id), {
-      id,
-      status: "created",
-      pid,
-      bundle: box.bundle,
-    });
-    await runc.start(id);
-    assert.equal(await status(), "running");
+  testNeeding(
+    [runtime],
+    `${runtime}: a whole life, with exec, ps, pause, resume and state`,
+    async () => {
+      await using box = new TestContainers();
+      const runc: OciRuntime = box.runc(runtime === "crun" ? crunHere(box) : "runc");
+      const id = box.configure(runc, "/bin/sleep", "1000");
+      const pidFile = `${box.bundle}/init.pid`;
+      await runc.create({ id, bundle: box.bundle, pidFile });
+      const pid = pidIn(pidFile);
+      const exited = box.reaper.watch(pid);
+      const status = async () => (await runc.state(id))?.status;
+      assert.deepEqual(await runc.state(id), {
+        id,
+        status: "created",
+        pid,
+        bundle: box.bundle,
+      });
+      await runc.start(id);
+      assert.equal(await status(), "running");
 
-    const out = `${box.dir}/out`;
-    const processFile = `${box.dir}/process.json`;
-    Deno.writeTextFileSync(
-      processFile,
-      JSON.stringify({ args: ["/bin/sh", "-c", "echo hello"], cwd: "/" }),
-    );
-    const execPidFile = `${box.dir}/exec.pid`;
-    {
-      using stdout = new OwnedFd(open(out, O_CREAT | O_WRONLY));
-      await runc.exec({ id, processFile, pidFile: execPidFile, stdout: stdout.fd });
-    }
-    const execExit = await box.reaper.watch(pidIn(execPidFile));
-    assert.equal(execExit.status, 0);
-    assert.equal(Deno.readTextFileSync(out), "hello\n");
+      const out = `${box.dir}/out`;
+      const processFile = `${box.dir}/process.json`;
+      Deno.writeTextFileSync(
+        processFile,
+        JSON.stringify({ args: ["/bin/sh", "-c", "echo hello"], cwd: "/" }),
+      );
+      const execPidFile = `${box.dir}/exec.pid`;
+      {
+        using stdout = new OwnedFd(open(out, O_CREAT | O_WRONLY));
+        await runc.exec({ id, processFile, pidFile: execPidFile, stdout: stdout.fd });
+      }
+      const execExit = await box.reaper.watch(pidIn(execPidFile));
+      assert.equal(execExit.status, 0);
+      assert.equal(Deno.readTextFileSync(out), "hello\n");
 
-    await runc.pause(id);
-    assert.equal(await status(), "paused");
-    await runc.resume(id);
-    assert.equal(await status(), "running");
-    await runc.update(id, { pids: { limit: 33 } });
+      await runc.pause(id);
+      assert.equal(await status(), "paused");
+      await runc.resume(id);
+      assert.equal(await status(), "running");
+      await runc.update(id, { pids: { limit: 33 } });
 
-    const refused = await failure(runc.delete(id));
-    assert.equal(refused.data.id, id);
-    await runc.kill(id, SIGKILL, { all: runtime === "runc" });
-    assert.equal((await exited).signal, SIGKILL);
-    assert.equal(await status(), "stopped");
-    await runc.delete(id);
-    assert.equal(await runc.state(id), undefined);
-    await runc.delete(id, { force: true });
-    assert.match((await runc.version()).version, /^\d+\.\d+/);
-    assert.deepEqual(
-      box.reports.slice(0, 3).map(({ subcommand, id, exitCode }) => [subcommand, id, exitCode]),
-      [["create", id, 0], ["state", id, 0], ["start", id, 0]],
-    );
-  });
+      const refused = await failure(runc.delete(id));
+      assert.equal(refused.data.id, id);
+      await runc.kill(id, SIGKILL, { all: runtime === "runc" });
+      assert.equal((await exited).signal, SIGKILL);
+      assert.equal(await status(), "stopped");
+      await runc.delete(id);
+      assert.equal(await runc.state(id), undefined);
+      await runc.delete(id, { force: true });
+      assert.match((await runc.version()).version, /^\d+\.\d+/);
+      assert.deepEqual(
+        box.reports.slice(0, 3).map(({ subcommand, id, exitCode }) => [subcommand, id, exitCode]),
+        [["create", id, 0], ["state", id, 0], ["start", id, 0]],
+      );
+    },
+  );
 }
 
 Deno.test("a failing create tells what runc says, once", async () => {

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+import { program } from "./run.ts";
+
+/** The compiled berth that is under test; undefined where berth is tested in another form. */
+export function compiledFile(): string | undefined {
+  const [file = "", ...more] = program();
+  if (more.length > 0) return undefined;
+  using opened = Deno.openSync(file);
+  const magic = new Uint8Array(4);
+  opened.readSync(magic);
+  // elf(5). The portable form and what `deno task test` starts are scripts.
+  return new TextDecoder().decode(magic) === "\x7fELF" ? file : undefined;
+}
+
+/** Registers a test of the compiled form. For any other form it is ignored, and its name says why. */
+export function testCompiled(name: string, body: (file: string) => Promise<void>): void {
+  const file = compiledFile();
+  const ignore = file === undefined;
+  Deno.test({
+    name: ignore ? `${name} (only for the compiled form: deno task test:binary)` : name,
+    ignore,
+    fn: async () => {
+      if (file !== undefined) await body(file);
+    },
+  });
+}

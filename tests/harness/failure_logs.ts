@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+import { filesIn } from "./traces.ts";
+
+/** The most of a log that is shown, characters. */
+const TAIL = 4096;
+
+/**
+ * What the daemons and shims of one test have logged: taken when their files are removed, shown if the
+ * test fails.
+ */
+export class FailureLogs {
+  readonly #texts: string[] = [];
+
+  /** Takes the ends of all logs below `dir`. */
+  take(dir: string): void {
+    for (const name of filesIn(dir)) {
+      if (!/(^|\/)(daemon|shims?)\.log$/.test(name)) continue;
+      const text = tail(`${dir}/${name}`);
+      if (text !== "") this.#texts.push(`---- ${dir}/${name}\n${text}`);
+    }
+  }
+
+  /** Wraps a test, or what defines one: if it fails, its logs are printed below what it printed. */
+  wrap(definition: unknown): unknown {
+    if (typeof definition === "function") return this.#watch(definition);
+    if (typeof definition === "object" && definition !== null && "fn" in definition) {
+      const { fn } = definition;
+      if (typeof fn === "function") return { ...definition, fn: this.#watch(fn) };
+    }
+    return definition;
+  }
+
+  #watch(test: CallableFunction): (context: unknown) => Promise<void> {
+    return async (context) => {
+      this.#texts.length = 0;
+      try {
+        await test(context);
+      } catch (error) {
+        for (const text of this.#texts) console.error(text);
+        throw error;
+      }
+    };
+  }
+}
+
+function tail(path: string): string {
+  try {
+    return Deno.readTextFileSync(path).slice(-TAIL).trimEnd();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+/** The logs of this file's tests; every test that is defined once this is loaded shows its own. */
+export const failureLogs = new FailureLogs();
+
+Object.defineProperty(Deno, "test", {
+  value: new Proxy(Deno.test, {
+    apply: (test, self, args) =>
+      Reflect.apply(test, self, args.map((arg) => failureLogs.wrap(arg))),
+  }),
+});

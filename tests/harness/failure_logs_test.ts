@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { KEEP_VARIABLE } from "./keep_files.ts";
+import { RUN_VARIABLE, runDir, uniqueName } from "./run.ts";
+
+/** Runs a test file of its own that starts a daemon and then fails if it is told to. */
+async function runTest(body: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const dir = `${runDir()}/${uniqueName("failing")}`;
+  await Deno.mkdir(dir);
+  const file = `${dir}/one_test.ts`;
+  const harness = new URL("daemon.ts", import.meta.url).href;
+  await Deno.writeTextFile(
+    file,
+    `import { TestDaemon } from "${harness}";
+Deno.test("one", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("c", ["sleep", "1000"]);
+  ${body}
+});
+`,
+  );
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["test", "-A", "--no-check", "--config", config, file],
+    env: { NO_COLOR: "1", [RUN_VARIABLE]: dir, ...env },
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return `${text(stdout)}${text(stderr)}`;
+}
+
+Deno.test("a test that fails shows the ends of its daemon's and its shims' logs", async () => {
+  const shimSays =
+    `await Deno.writeTextFile(daemon.state + "/linux/c/shim.log", "a word of the shim\\n");`;
+  const failed = await runTest(`${shimSays} throw new Error("as it was told");`);
+  assert.match(failed, /^---- \S+\/daemon\.log\n.*listening/ms);
+  assert.match(failed, /^---- \S+\/linux\/c\/shim\.log\na word of the shim$/m);
+  assert.match(failed, /as it was told/);
+  const passed = await runTest(shimSays);
+  assert.match(passed, /1 passed/);
+  assert.doesNotMatch(passed, /----/);
+});
+
+Deno.test("what a test makes stays when it is asked for", async () => {
+  const output = await runTest("console.log(daemon.dir);", { [KEEP_VARIABLE]: "1" });
+  const dir = output.match(/^\/\S+\/d-[0-9a-f]+$/m)?.[0];
+  assert.ok(dir !== undefined, output);
+  assert.match(await Deno.readTextFile(`${dir}/daemon.log`), /./);
+});
