@@ -11,8 +11,10 @@ export interface BundleOptions {
   /** Entry module; `src/main.ts` if left out. */
   readonly entry?: string;
   /**
-   * Small and reproducible: the bundler's path comments, which tell where the package cache of the
-   * building machine lies, are gone. Without it stack traces can be read.
+   * Small and reproducible: the paths in what the bundler writes, which tell where the package cache
+   * of the building machine lies, are gone. A shim takes 0.5 of 10.4 MB less and the daemon 2 of 31,
+   * since V8 keeps the source; starts take the same time. In return stack traces cannot be read, and
+   * a `using` whose value is used once, right behind it, is lost (a test counts them).
    */
   readonly minify?: boolean;
   /** With the failpoints of `src/failpoint.ts`, for tests. Without it no code is left of them. */
@@ -65,8 +67,9 @@ const REQUIRE = new RegExp(
 
 /**
  * The bundler puts `require`, which only a library of the daemon calls, and only for built-in
- * modules, into a chunk that every role loads. As it makes it, it loads Deno's whole Node layer:
- * 4 MB for every shim. Here that layer is loaded when `require` is called.
+ * modules, into a chunk that every role but `shim.js` loads. As it makes it, it loads Deno's whole
+ * Node layer: 10 to 15 ms of CPU for every command, of 100, and 1 MB for the daemon. Here that layer
+ * is loaded when `require` is called.
  */
 async function requireLazily(dir: string): Promise<void> {
   for (const { name, text } of (await readBundle(dir)).values()) {
