@@ -4,8 +4,8 @@
 // makes one executable file of berth; see `usage` below.
 import { bundle } from "./bundle.ts";
 import { compile, CompileError } from "./compile.ts";
-import { ROOT } from "./root.ts";
 import { sha256, writePortable } from "./portable.ts";
+import { ROOT } from "./root.ts";
 import { StoppedError, StopSignals } from "./stop_signals.ts";
 import { runTool } from "./tool.ts";
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { nameByContent } from "./chunk_names.ts";
 import { runBundler } from "./bundler.ts";
-import { ROOT } from "./root.ts";
+import { nameByContent } from "./chunk_names.ts";
 import { readBundle } from "./chunks.ts";
+import { ROOT } from "./root.ts";
 
 /** Where and how {@linkcode bundle} writes. */
 export interface BundleOptions {

@@ -39,22 +39,32 @@ const EXAMPLES = [
 ] as const;
 
 for (const { name, needed, argv } of EXAMPLES) {
-  testNeeding([needed], `the ${name} example runs a container, shows its output and leaves nothing`, async () => {
-    await using daemon = await TestDaemon.start();
-    await daemon.life("first");
-    using events = await EventCollector.subscribe(daemon.socket);
-    const audit = LeakAudit.take(daemon);
-    const script = 'echo "it said \\"hello\\""; exit 7';
-    const { code, stdout, stderr } = await run(daemon, [...argv, rootfsDir(), "sh", "-c", script]);
-    assert.equal(stdout, 'it said "hello"\n', stderr);
-    assert.equal(code, 7, stderr);
-    const rooted = [...Deno.readDirSync(rootfsDir())].map(({ name }) => name);
-    const nodes = rooted.includes("dev") ? [...Deno.readDirSync(`${rootfsDir()}/dev`)] : [];
-    assert.deepEqual(nodes, [], "device nodes were made in the root filesystem");
-    await events.wait({ type: "delete" });
-    assert.equal(events.types(), "create start exit delete");
-    await audit.assertClean();
-  });
+  testNeeding(
+    [needed],
+    `the ${name} example runs a container, shows its output and leaves nothing`,
+    async () => {
+      await using daemon = await TestDaemon.start();
+      await daemon.life("first");
+      using events = await EventCollector.subscribe(daemon.socket);
+      const audit = LeakAudit.take(daemon);
+      const script = 'echo "it said \\"hello\\""; exit 7';
+      const { code, stdout, stderr } = await run(daemon, [
+        ...argv,
+        rootfsDir(),
+        "sh",
+        "-c",
+        script,
+      ]);
+      assert.equal(stdout, 'it said "hello"\n', stderr);
+      assert.equal(code, 7, stderr);
+      const rooted = [...Deno.readDirSync(rootfsDir())].map(({ name }) => name);
+      const nodes = rooted.includes("dev") ? [...Deno.readDirSync(`${rootfsDir()}/dev`)] : [];
+      assert.deepEqual(nodes, [], "device nodes were made in the root filesystem");
+      await events.wait({ type: "delete" });
+      assert.equal(events.types(), "create start exit delete");
+      await audit.assertClean();
+    },
+  );
 
   testNeeding([needed], `the ${name} example says what was wrong, and leaves nothing`, async () => {
     await using daemon = await TestDaemon.start();

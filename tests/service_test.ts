@@ -48,29 +48,33 @@ testNeeding(["systemd-analyze"], "systemd finds nothing wrong with the unit", as
   }
 });
 
-testNeeding(["socat"], "the daemon says READY with its pid once its socket answers, and STOPPING", async () => {
-  await using daemon = TestDaemon.prepare();
-  const path = `${daemon.dir}/n`;
-  const log = `${daemon.dir}/notified`;
-  const receiver = new Deno.Command("socat", {
-    args: ["-u", `UNIX-RECV:${path}`, `OPEN:${log},creat,append`],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  try {
-    await until("the service manager's socket", () => existsSync(path));
-    await using notified = await TestDaemon.start({ env: { NOTIFY_SOCKET: path } });
-    const said = () => existsSync(log) ? Deno.readTextFileSync(log) : "";
-    await until("READY", () => said().includes("READY=1"));
-    assert.match(said(), new RegExp(`^MAINPID=${notified.pid}$`, "m"));
-    await notified.stop();
-    await until("STOPPING", () => said().includes("STOPPING=1"));
-  } finally {
-    receiver.kill();
-    await receiver.status;
-  }
-});
+testNeeding(
+  ["socat"],
+  "the daemon says READY with its pid once its socket answers, and STOPPING",
+  async () => {
+    await using daemon = TestDaemon.prepare();
+    const path = `${daemon.dir}/n`;
+    const log = `${daemon.dir}/notified`;
+    const receiver = new Deno.Command("socat", {
+      args: ["-u", `UNIX-RECV:${path}`, `OPEN:${log},creat,append`],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    try {
+      await until("the service manager's socket", () => existsSync(path));
+      await using notified = await TestDaemon.start({ env: { NOTIFY_SOCKET: path } });
+      const said = () => existsSync(log) ? Deno.readTextFileSync(log) : "";
+      await until("READY", () => said().includes("READY=1"));
+      assert.match(said(), new RegExp(`^MAINPID=${notified.pid}$`, "m"));
+      await notified.stop();
+      await until("STOPPING", () => said().includes("STOPPING=1"));
+    } finally {
+      receiver.kill();
+      await receiver.status;
+    }
+  },
+);
 
 Deno.test("SIGHUP has the daemon read its log level again, and keep it where the file is bad", async () => {
   await using daemon = await TestDaemon.start({ config: '[log]\nlevel = "warning"' });

@@ -12,13 +12,20 @@ export function compiledFile(): string | undefined {
   return new TextDecoder().decode(magic) === "\x7fELF" ? file : undefined;
 }
 
-/** Registers a test of the compiled form. For any other form it is ignored, and its name says why. */
-export function testCompiled(name: string, body: (file: string) => Promise<void>): void {
+/**
+ * Registers a test of the compiled form. For any other form it is ignored, as it is where `obstacle`
+ * finds a reason why this file cannot show it; the test's name says why.
+ */
+export function testCompiled(
+  name: string,
+  body: (file: string) => Promise<void>,
+  obstacle: (file: string) => string | undefined = () => undefined,
+): void {
   const file = compiledFile();
-  const ignore = file === undefined;
+  const reason = file === undefined ? "only in the compiled form" : obstacle(file);
   Deno.test({
-    name: ignore ? `${name} (only for the compiled form: deno task test:binary)` : name,
-    ignore,
+    name: reason === undefined ? name : `${name} (${reason})`,
+    ignore: reason !== undefined,
     fn: async () => {
       if (file !== undefined) await body(file);
     },
