@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import ts from "typescript";
 import { buildNpm } from "../scripts/npm/package.ts";
+import { testNeeding } from "../scripts/test_needing.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { within } from "./harness/poll.ts";
 import { runDir, uniqueName } from "./harness/run.ts";
