@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { DeleteResult, ExitResult } from "../../rpc/contract/schemas.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { Bundle } from "../bundle/bundle.ts";
+import type { InstanceState } from "../events/instance_state.ts";
 import type { EventDraft, EventPublisher } from "../events/publisher.ts";
 import type { ProcessTable } from "./process_table.ts";
 
-/** What {@linkcode ContainerEvents} needs of its container. */
+/** How {@linkcode ContainerEvents} is set up. */
 export interface ContainerEventsOptions {
   readonly bundle: Bundle;
   readonly processes: ProcessTable;
@@ -20,55 +22,50 @@ export interface ContainerEventsOptions {
 /** The events of one container: what its shim says, and what a dead shim cannot say any more. */
 export class ContainerEvents {
   readonly #options: ContainerEventsOptions;
-  #shimSeq: number;
-  #oomKills: number;
-  /** Execs that were told to have started and not to have ended: their pids. */
-  readonly #running: Map<string, number>;
-  #initExited: boolean;
-  #deleted: boolean;
+  /**
+   * What was published, by this daemon or one before: an event that a full disk holds back is in here,
+   * and not in the journal yet.
+   */
+  readonly #published: InstanceState;
 
   constructor(options: ContainerEventsOptions) {
     this.#options = options;
     const { log, bundle } = options;
-    const facts = log.journal.facts(bundle.record.instance);
-    this.#shimSeq = facts.shimSeq;
-    this.#oomKills = facts.oomKills;
-    // From here on kept here: an event that a full disk holds back is not in the journal yet.
-    this.#running = new Map(facts.running);
-    this.#initExited = facts.exited.has("");
-    this.#deleted = facts.deleted;
+    this.#published = log.journal.facts(bundle.record.instance);
   }
 
   /** Number of the shim's last event that was taken over. */
   get shimSeq(): number {
-    return this.#shimSeq;
+    return this.#published.shimSeq;
   }
 
-  /** Whether its create was told: of what never came that far nothing else is told either. */
+  /** When init was started, if that was published. */
+  get startedAt(): string | undefined {
+    return this.#published.startedAt;
+  }
+
+  /** Whether its create was published: of what never came that far nothing else is published either. */
   get createPublished(): boolean {
-    return this.#shimSeq > 0;
+    return this.#published.shimSeq > 0;
   }
 
-  /** Whether its delete was told, by this daemon or one before. */
+  /** Whether its delete was published, by this daemon or one before. */
   get deletePublished(): boolean {
-    return this.#deleted;
+    return this.#published.deleted;
   }
 
   /** OOM kills that have been published. */
   get oomKills(): number {
-    return this.#oomKills;
+    return this.#published.oomKills;
   }
 
   /** Takes over one event of the shim; one that was taken over before is passed over. */
   ingest(event: ShimEvent): void {
-    if (event.seq <= this.#shimSeq) return;
-    this.#shimSeq = event.seq;
+    if (event.seq <= this.#published.shimSeq) return;
     if (event.type === "exit") {
-      // A shim that took over knows from exit.json how init ended, but not who was told.
-      if (event.execId === undefined && this.#initExited) return this.#options.ack(event.seq);
-      this.#options.beforeExit();
+      if (this.#hasExited(event.execId)) return this.#pass(event.seq);
+      this.#beforeExit();
       if (event.execId === undefined) this.#execExits();
-      else if (!this.#running.has(event.execId)) return this.#options.ack(event.seq);
     }
     const { seq, exitStatusUnknown: _, ...rest } = event;
     this.publish({ ...rest, ...this.#names }, seq);
@@ -76,45 +73,67 @@ export class ContainerEvents {
     this.#options.processes.apply(event);
   }
 
+  /**
+   * Whether the exit was published, or the exec's start never was. A shim that took over knows from
+   * exit.json how init ended, but not who was told.
+   */
+  #hasExited(execId: string | undefined): boolean {
+    const { initExited, execs } = this.#published;
+    return execId === undefined ? initExited : execs.get(execId)?.status !== "running";
+  }
+
+  /** Passes over an event that nobody need be told of. */
+  #pass(seq: number): void {
+    this.#published.shimSeq = seq;
+    this.#options.ack(seq);
+  }
+
+  /** Nothing on the way of an exit may throw: it would be lost, and whoever waits for it with it. */
+  #beforeExit(): void {
+    try {
+      this.#options.beforeExit();
+    } catch (error) {
+      const { id } = this.#options.bundle;
+      getLogger(["berth", "oom"]).warn("{id}: an OOM kill may go unnoticed: {error}", {
+        id,
+        error,
+      });
+    }
+  }
+
   /** Publishes one event of this container. */
   publish(draft: EventDraft, shimSeq?: number): void {
-    if (draft.oom !== undefined) this.#oomKills = draft.oom.kills;
-    const { type, execId } = draft;
-    if (type === "exec-started" && execId !== undefined) this.#running.set(execId, draft.pid);
-    if (type === "exit") {
-      if (execId === undefined) this.#initExited = true;
-      else this.#running.delete(execId);
-    }
+    this.#published.apply(draft, shimSeq);
     this.#options.log.publish(draft, shimSeq, () => {
       if (shimSeq !== undefined) this.#options.ack(shimSeq);
     });
   }
 
-  /** Says the exits that a dead shim cannot say any more, init's last, each only once. */
+  /** Publishes the exits that a dead shim cannot tell any more, init's last, each only once. */
   publishSyntheticExits(): void {
     const { bundle, processes } = this.#options;
-    if (!this.createPublished || this.#initExited) return;
+    if (!this.createPublished || this.#published.initExited) return;
     const recorded = bundle.exitRecord();
     const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
-    this.#options.beforeExit();
+    this.#beforeExit();
     this.#execExits();
     const pid = recorded?.pid ?? processes.pid;
-    // For whoever has to tell the delete, should this daemon not come to that.
+    // For whoever has to publish the delete, should this daemon not come to that.
     if (recorded === undefined) bundle.recordExit({ pid, ...killed });
     this.#exit(pid, recorded ?? killed, undefined);
   }
 
   /**
-   * Says the exits of execs that nobody has told of when init's is to be told: an exec of which a
-   * shim that took over knows nothing, or that outlived init. Should one be told later, it was told.
+   * Publishes the exits of execs that nobody has told of when init's is to be published: an exec of
+   * which a shim that took over knows nothing, or that outlived init. One told later was published.
    */
   #execExits(): void {
     const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
-    for (const [execId, pid] of [...this.#running]) this.#exit(pid, killed, execId);
+    for (const [execId, pid] of this.#published.running()) this.#exit(pid, killed, execId);
   }
 
   #exit(pid: number, { exitStatus, exitedAt }: ExitResult, execId: string | undefined): void {
-    this.publish({
+    const draft: EventDraft = {
       timestamp: new Date().toISOString(),
       type: "exit",
       ...this.#names,
@@ -123,14 +142,14 @@ export class ContainerEvents {
       exitStatus,
       exitedAt,
       synthetic: true,
-    });
-    this.#options.processes.recordExit(execId, { exitStatus, exitedAt }, pid);
+    };
+    this.publish(draft);
+    this.#options.processes.apply(draft);
   }
 
-  /** Says that the container is gone, once. */
+  /** Publishes that the container is gone, once. */
   publishDelete(how: DeleteResult): void {
-    if (!this.createPublished || this.#deleted) return;
-    this.#deleted = true;
+    if (!this.createPublished || this.#published.deleted) return;
     this.publish({
       timestamp: new Date().toISOString(),
       type: "delete",

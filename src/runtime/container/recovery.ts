@@ -49,14 +49,9 @@ export class ContainerRecovery {
 
   /** Until the shim has said how things are, the bundle's files and the journal tell. */
   #presume(): void {
-    const { bundle, cgroup, context, processes } = this.#parts;
+    const { bundle, cgroup, events, processes } = this.#parts;
     const exit = bundle.exitRecord();
-    processes.pid = exit?.pid ?? bundle.initPid() ?? 0;
-    const { startedAt } = context.events.journal.facts(bundle.record.instance);
-    if (startedAt !== undefined) {
-      processes.startedAt = startedAt;
-      processes.status = "running";
-    }
+    processes.presume(exit?.pid ?? bundle.initPid() ?? 0, events.startedAt);
     if (exit !== undefined) processes.recordExit(undefined, exit);
     // Before the shim's events come in: an OOM kill is told before the exit that it caused.
     cgroup.load();

@@ -4,10 +4,8 @@ import { isExhausted } from "../../linux/libc/errno.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import { InstanceSnapshots } from "./instance_snapshots.ts";
-import type { InstanceSnapshot } from "./instance_snapshots.ts";
+import type { InstanceState } from "./instance_state.ts";
 import { Segment } from "./segment.ts";
-
-export type { InstanceSnapshot as InstanceFacts } from "./instance_snapshots.ts";
 
 /** How large a journal gets; `[events]` of the config. */
 export interface JournalOptions {
@@ -33,7 +31,7 @@ const TAIL = 1024;
 /**
  * The log of every event: appended to a file before anybody hears of it, so that it survives the
  * daemon. Seqs grow by one, also across restarts. Files are rotated by size, the oldest go; beside
- * the newest stands what there is to know of the events before it ({@linkcode InstanceSnapshot}).
+ * the newest stands what there is to know of the events before it ({@linkcode InstanceSnapshots}).
  *
  * Nothing here waits: the files are on a tmpfs, and who appends must know at once that it is there.
  */
@@ -144,8 +142,8 @@ export class Journal implements Disposable {
     return events;
   }
 
-  /** What is known of an instance of a container, from the events so far. */
-  facts(instance: string): InstanceSnapshot {
+  /** A copy of what the events so far say of an instance of a container. */
+  facts(instance: string): InstanceState {
     return this.#facts.get(instance);
   }
 

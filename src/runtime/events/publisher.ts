@@ -70,18 +70,18 @@ export class EventPublisher implements Disposable {
         return;
       }
       this.#backlog.shift();
-      next.written?.(event);
+      if (next.written !== undefined) this.#tell(next.written, event);
       for (const listener of this.#listeners) this.#tell(listener, event);
     }
   }
 
-  /** Whoever listens, the event is in the journal and the next one has to follow. */
+  /** A failing listener must not stop later events: the event is already in the journal. */
   #tell(listener: (event: Event) => void, event: Event): void {
     try {
       listener(event);
     } catch (error) {
-      getLogger(["berth", "journal"]).error("a listener of events failed: {message}", {
-        message: error instanceof Error ? error.message : String(error),
+      getLogger(["berth", "journal"]).error("a listener of events failed: {error}", {
+        error,
       });
     }
   }

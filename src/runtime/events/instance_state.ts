@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+import type { ContainerStatus, Event, ExecState, ExitResult } from "../../rpc/contract/schemas.ts";
+
+/** How a process ended, and whether anybody saw it. */
+export interface KnownExit extends ExitResult {
+  readonly exitStatusUnknown?: boolean;
+}
+
+/** An exec process. */
+export interface KnownExec {
+  readonly pid: number;
+  readonly status: ExecState["status"];
+  readonly exit?: KnownExit;
+}
+
+/** An event, from the journal, on its way there, or from a shim. */
+export type InstanceEvent =
+  & Pick<Event, "type" | "timestamp" | "pid" | "execId" | "exitStatus" | "exitedAt" | "oom">
+  & { readonly exitStatusUnknown?: boolean | undefined };
+
+/** {@linkcode InstanceState} as the journal stores it. */
+export interface StoredInstance {
+  shimSeq: number;
+  startedAt?: string;
+  oomKills: number;
+  running: [execId: string, pid: number][];
+  initExited: boolean;
+  deleted: boolean;
+}
+
+/**
+ * What the events of one instance of a container add up to: the only place that folds them. The
+ * journal keeps one per instance, a container one of what it has published and one of what it knows.
+ * Applying an event twice changes nothing.
+ */
+export class InstanceState {
+  status: ContainerStatus = "created";
+  /** Init's pid; 0 where it is not known. */
+  pid = 0;
+  startedAt: string | undefined;
+  /** Whether init's exit was among the events. */
+  initExited = false;
+  /** How init ended, where that is known. */
+  exit: KnownExit | undefined;
+  /** How many OOM kills there were. */
+  oomKills = 0;
+  /** Highest sequence number of the shim's own; 0 if none. */
+  shimSeq = 0;
+  deleted = false;
+  /** The execs, by id. */
+  readonly execs = new Map<string, KnownExec>();
+  readonly #keep: "running" | "all";
+
+  /** @param keep which execs to keep: those that run, which are few, or all. */
+  constructor(keep: "running" | "all") {
+    this.#keep = keep;
+  }
+
+  /** Reads what {@linkcode store} made. */
+  static load({ running, ...rest }: StoredInstance): InstanceState {
+    const state = Object.assign(new InstanceState("running"), rest);
+    for (const [execId, pid] of running) state.execs.set(execId, { pid, status: "running" });
+    if (state.startedAt !== undefined) state.status = "running";
+    if (state.initExited) state.status = "stopped";
+    return state;
+  }
+
+  /** What the journal keeps of it. */
+  store(): StoredInstance {
+    const { shimSeq, startedAt, oomKills, initExited, deleted } = this;
+    return {
+      shimSeq,
+      ...(startedAt === undefined ? {} : { startedAt }),
+      oomKills,
+      running: this.running(),
+      initExited,
+      deleted,
+    };
+  }
+
+  /** The execs that were started and have not ended, with their pids. */
+  running(): [execId: string, pid: number][] {
+    const running = [...this.execs].filter(([, { status }]) => status === "running");
+    return running.map(([execId, { pid }]) => [execId, pid]);
+  }
+
+  /** Takes an event into account. */
+  apply(event: InstanceEvent, shimSeq = 0): void {
+    this.shimSeq = Math.max(this.shimSeq, shimSeq);
+    const { type, pid, execId } = event;
+    switch (type) {
+      case "create":
+        this.pid = pid;
+        break;
+      case "start":
+        this.pid = pid;
+        this.startedAt = event.timestamp;
+        if (this.status === "created") this.status = "running";
+        break;
+      case "exec-added":
+        if (execId !== undefined && this.#keep === "all" && !this.execs.has(execId)) {
+          this.execs.set(execId, { pid, status: "created" });
+        }
+        break;
+      case "exec-started":
+        if (execId !== undefined && this.execs.get(execId)?.exit === undefined) {
+          this.execs.set(execId, { pid, status: "running" });
+        }
+        break;
+      case "exit":
+        this.recordExit(execId, exitOf(event), pid);
+        break;
+      case "paused":
+        if (this.status === "running") this.status = "paused";
+        break;
+      case "resumed":
+        if (this.status === "paused") this.status = "running";
+        break;
+      case "oom":
+        this.oomKills = Math.max(this.oomKills, event.oom?.kills ?? this.oomKills + 1);
+        break;
+      case "delete":
+        this.deleted = true;
+        break;
+      case "checkpointed":
+        break;
+    }
+  }
+
+  /** Records that init, or an exec, has ended; what was recorded first stays. */
+  recordExit(execId: string | undefined, exit: KnownExit | undefined, pid?: number): void {
+    if (execId === undefined) {
+      if (this.initExited) return;
+      this.initExited = true;
+      this.status = "stopped";
+      this.exit = exit;
+      if (pid !== undefined) this.pid = pid;
+    } else if (this.#keep === "running") {
+      this.execs.delete(execId);
+    } else {
+      const exec = this.execs.get(execId);
+      if (exec?.exit !== undefined || exit === undefined) return;
+      this.execs.set(execId, { pid: pid ?? exec?.pid ?? 0, status: "stopped", exit });
+    }
+  }
+}
+
+function exitOf({ exitStatus, exitedAt, exitStatusUnknown }: InstanceEvent): KnownExit | undefined {
+  if (exitStatus === undefined || exitedAt === undefined) return undefined;
+  return { exitStatus, exitedAt, ...(exitStatusUnknown ? { exitStatusUnknown } : {}) };
+}
