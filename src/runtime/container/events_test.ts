@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { Bundle } from "../bundle/bundle.ts";
+import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
+import type { ShimEvent } from "../../rpc/contract/shim.ts";
+import { Journal } from "../events/journal.ts";
+import { EventPublisher } from "../events/publisher.ts";
+import { ContainerEvents } from "./events.ts";
+import { ProcessTable } from "./process_table.ts";
+
+const at = "2026-01-01T00:00:00.000Z";
+
+function setUp(dir: string, beforeExit: () => void = () => {}) {
+  const bundle = Bundle.create(`${dir}/c`, {
+    format: BUNDLE_FORMAT,
+    id: "c",
+    instance: "i",
+    runtime: "runc",
+    runtimeRoot: `${dir}/oci`,
+    stdio: { stdin: "", stdout: "", stderr: "", terminal: false },
+    rootfs: [],
+    noPivot: false,
+    labels: {},
+    createdAt: at,
+  }, {});
+  const journal = Journal.open(`${dir}/events`, { segment_bytes: 100_000, segments: 2 });
+  const log = new EventPublisher(journal);
+  const processes = new ProcessTable();
+  const acks: number[] = [];
+  const events = new ContainerEvents({
+    bundle,
+    processes,
+    log,
+    beforeExit,
+    ack: (seq) => acks.push(seq),
+  });
+  const types = () => journal.read(0, 100).map(({ type }) => type);
+  const close = () => {
+    log[Symbol.dispose]();
+    journal[Symbol.dispose]();
+  };
+  return { events, processes, acks, log, types, [Symbol.dispose]: close };
+}
+
+function event(seq: number, type: ShimEvent["type"], more: Partial<ShimEvent> = {}): ShimEvent {
+  return { seq, timestamp: at, type, pid: 7, ...more };
+}
+
+async function withDir(test: (dir: string) => void | Promise<void>): Promise<void> {
+  const dir = Deno.makeTempDirSync({ prefix: "berth-events-" });
+  try {
+    await test(dir);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+Deno.test("ContainerEvents: an exit is published though a monitor fails before it", () =>
+  withDir(async (dir) => {
+    using set = setUp(dir, () => {
+      throw new Error("too many open files");
+    });
+    set.events.ingest(event(1, "create"));
+    set.events.ingest(event(2, "start"));
+    const waiting = set.processes.wait("c", undefined);
+    set.events.ingest(event(3, "exit", { exitStatus: 3, exitedAt: at }));
+    assert.deepEqual(await waiting, { exitStatus: 3, exitedAt: at });
+    assert.deepEqual(set.types(), ["create", "start", "exit"]);
+    assert.deepEqual(set.acks, [1, 2, 3]);
+  }));
+
+Deno.test("ContainerEvents: a failing listener stops neither the exit nor who waits for it", () =>
+  withDir(async (dir) => {
+    using set = setUp(dir);
+    set.log.addListener(() => {
+      throw new Error("no");
+    });
+    set.events.ingest(event(1, "create"));
+    set.events.ingest(event(2, "exit", { exitStatus: 3, exitedAt: at }));
+    assert.deepEqual(await set.processes.wait("c", undefined), { exitStatus: 3, exitedAt: at });
+    assert.deepEqual(set.acks, [1, 2]);
+  }));
+
+Deno.test("ContainerEvents: what was taken over, and an exit that was published, is passed over", () =>
+  withDir((dir) => {
+    using set = setUp(dir);
+    for (const seq of [1, 1]) set.events.ingest(event(seq, "create"));
+    set.events.ingest(event(2, "exec-started", { execId: "e", pid: 8 }));
+    set.events.publishSyntheticExits();
+    set.events.ingest(event(3, "exit", { execId: "e", pid: 8, exitStatus: 0, exitedAt: at }));
+    set.events.ingest(event(4, "exit", { exitStatus: 0, exitedAt: at }));
+    assert.deepEqual(set.types(), ["create", "exec-started", "exit", "exit"]);
+    assert.equal(set.events.shimSeq, 4);
+  }));

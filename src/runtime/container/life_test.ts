@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { UnavailableError } from "../../rpc/errors.ts";
+import type { ShimClient } from "../shims/shim_client.ts";
+import { ContainerLife, IllegalTransitionError } from "./life.ts";
+import type { Action, Phase } from "./life.ts";
+
+/** The model: by action, which phases it may come in, and where it leads. */
+const MODEL: Readonly<Record<Action, { readonly [from in Phase]?: Phase }>> = {
+  connect: { creating: "creating", connecting: "connecting" },
+  // To live only with a connection: see `step`.
+  "finish-create": { creating: "live" },
+  lose: { creating: "creating", connecting: "connecting", live: "connecting" },
+  reconnect: { connecting: "connecting", unresponsive: "connecting" },
+  "take-over": { connecting: "live" },
+  "give-up": { connecting: "unresponsive", live: "unresponsive", unresponsive: "unresponsive" },
+  delete: { creating: "deleting", connecting: "deleting", live: "deleting" },
+  detach: { deleting: "deleting" },
+  destroy: {
+    creating: "cleaning-up",
+    connecting: "cleaning-up",
+    live: "cleaning-up",
+    unresponsive: "cleaning-up",
+    deleting: "cleaning-up",
+    "cleaning-up": "cleaning-up",
+  },
+  release: { deleting: "gone", "cleaning-up": "gone" },
+};
+
+/** A connection of which only its end matters. */
+class FakeClient {
+  readonly #closed = Promise.withResolvers<void>();
+  readonly closed = this.#closed.promise;
+  isClosed = false;
+
+  close(): void {
+    this.isClosed = true;
+    this.#closed.resolve();
+  }
+
+  get asClient(): ShimClient {
+    // No fake can have the private members of a ShimClient.
+    return this as unknown as ShimClient;
+  }
+}
+
+function begin(phase: "creating" | "connecting") {
+  const stop = new AbortController();
+  const life = new ContainerLife({ id: "c", begin: phase, shimPid: 0, stopping: stop.signal });
+  return { life, stop };
+}
+
+const ACTIONS = Object.keys(MODEL) as Action[];
+const RESULT = { pid: 7, exitStatus: 3, exitedAt: "2026-01-01T00:00:00.000Z" };
+
+/** Lets promises settle that are settled by what was just done. */
+const turn = () => new Promise((resolve) => setTimeout(resolve));
+
+Deno.test("ContainerLife: whatever happens, it goes as the model says, and nothing else is done", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom("creating" as const, "connecting" as const),
+      fc.array(fc.constantFrom(...ACTIONS), { maxLength: 25 }),
+      async (first, actions) => {
+        const { life } = begin(first);
+        let phase: Phase = first;
+        let client: FakeClient | undefined;
+        let lost = 0;
+        let expectedLost = 0;
+        life.onLost(() => lost++);
+        for (const action of actions) {
+          const before = life.state;
+          let next: Phase | undefined = MODEL[action][phase];
+          const loses = action === "lose" && client !== undefined;
+          if (action === "lose" && !loses) continue;
+          if (action === "take-over" && phase === "connecting" && client === undefined) {
+            assert.throws(() => life.takeOver(new FakeClient().asClient), UnavailableError);
+            continue;
+          }
+          if (action === "finish-create" && phase === "creating" && client === undefined) {
+            next = "connecting";
+            expectedLost++;
+          }
+          if (loses && phase === "live") expectedLost++;
+          const connected = action === "connect" ? new FakeClient() : client;
+          const act = () => {
+            switch (action) {
+              case "connect":
+                return life.connect({ client: connected!.asClient, pid: 5 });
+              case "finish-create":
+                return life.finishCreate();
+              case "lose":
+                return client?.close();
+              case "reconnect":
+                return void life.reconnect();
+              case "take-over":
+                return life.takeOver((client ?? new FakeClient()).asClient);
+              case "give-up":
+                return life.giveUp(new Error("no answer"));
+              case "delete":
+                return life.delete(RESULT);
+              case "detach":
+                return life.detach();
+              case "destroy":
+                return life.destroy();
+              case "release":
+                return life.release(RESULT);
+            }
+          };
+          if (next === undefined) {
+            if (action === "lose") {
+              act();
+            } else if (action === "take-over") {
+              assert.throws(act);
+            } else {
+              assert.throws(act, IllegalTransitionError);
+            }
+            await turn();
+            assert.deepEqual(life.state, before, `${action} while ${phase} changes nothing`);
+            continue;
+          }
+          act();
+          await turn();
+          assert.equal(life.phase, next, `${action} while ${phase}`);
+          if (action === "connect") client = connected;
+          else if (["lose", "reconnect", "give-up", "destroy", "release"].includes(action)) {
+            if (action !== "lose" && client !== undefined && !life.isEnding) {
+              assert.ok(client.isClosed, `${action} leaves the old connection open`);
+            }
+            client = undefined;
+          } else if (action === "delete") client = undefined;
+          phase = next;
+          assert.equal(life.client, client?.asClient);
+          assert.equal(life.isEnding, ["deleting", "cleaning-up", "gone"].includes(phase));
+        }
+        assert.equal(lost, expectedLost);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("ContainerLife: a wait for the connection ends with whatever comes of it", async () => {
+  for (const end of ["take-over", "give-up", "delete", "destroy"] as const) {
+    const { life } = begin("connecting");
+    const client = new FakeClient().asClient;
+    life.connect({ client, pid: 5 });
+    let settled = false;
+    const waiting = life.settled(60_000).then(() => settled = true);
+    await turn();
+    assert.equal(settled, false);
+    if (end === "take-over") life.takeOver(client);
+    if (end === "give-up") life.giveUp(new Error("no answer"));
+    if (end === "delete") life.delete(undefined);
+    if (end === "destroy") life.destroy();
+    await waiting;
+  }
+});
+
+Deno.test("ContainerLife: a connection that ends as the daemon stops is no news", async () => {
+  const { life, stop } = begin("creating");
+  const client = new FakeClient();
+  life.connect({ client: client.asClient, pid: 5 });
+  life.finishCreate();
+  life.onLost(() => assert.fail("it was told"));
+  stop.abort();
+  client.close();
+  await turn();
+  assert.equal(life.phase, "live");
+});
+
+Deno.test("ContainerLife: a delete that is tried again has the shim's result", () => {
+  const { life } = begin("creating");
+  life.connect({ client: new FakeClient().asClient, pid: 5 });
+  life.finishCreate();
+  life.delete(RESULT);
+  assert.deepEqual(life.state.phase === "deleting" && life.state.result, RESULT);
+  life.detach();
+  assert.deepEqual(life.state.phase === "deleting" && life.state.result, RESULT);
+  life.release(RESULT);
+  assert.deepEqual(life.state.phase === "gone" && life.state.result, RESULT);
+});

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Event } from "../../rpc/contract/schemas.ts";
+import { InstanceState } from "./instance_state.ts";
+import { Journal } from "./journal.ts";
+import type { EventRecord, JournalOptions } from "./journal.ts";
+
+/** So small that nearly every run rotates. */
+const OPTIONS: JournalOptions = { segment_bytes: 700, segments: 3 };
+
+type Draft = Pick<Event, "type" | "instance"> & { readonly execId?: string; readonly size: number };
+
+type Step =
+  | { readonly do: "append"; readonly draft: Draft }
+  /** The daemon is stopped and started. */
+  | { readonly do: "reopen" }
+  /** It is killed with so many bytes of the next line written, modulo the line's length. */
+  | { readonly do: "torn"; readonly draft: Draft; readonly bytes: number }
+  /** It is killed while it begins another file, after so many of the steps of that. */
+  | { readonly do: "cut-rotation"; readonly steps: number };
+
+const draft: fc.Arbitrary<Draft> = fc.record({
+  type: fc.constantFrom("create", "start", "exec-started", "exit", "oom", "paused", "delete"),
+  instance: fc.constantFrom("i", "j", "k"),
+  execId: fc.constantFrom("e", "f"),
+  size: fc.nat(300),
+}).map(({ execId, ...rest }) =>
+  rest.type === "exec-started" || (rest.type === "exit" && rest.size % 2 === 0)
+    ? { ...rest, execId }
+    : rest
+);
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ do: fc.constant("append" as const), draft }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("reopen" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("torn" as const), draft, bytes: fc.nat(2000) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant("cut-rotation" as const), steps: fc.nat(3) }),
+  },
+);
+
+function record({ type, instance, execId, size }: Draft): EventRecord {
+  return {
+    timestamp: "2026-01-01T00:00:00.000Z",
+    runtime: "linux",
+    type,
+    id: `c-${"x".repeat(size)}`,
+    instance,
+    pid: 7,
+    ...(execId === undefined ? {} : { execId }),
+    ...(type === "exit" ? { exitStatus: 0, exitedAt: "2026-01-01T00:00:00.000Z" } : {}),
+  };
+}
+
+/** What a journal must know: everything that was appended, in plain arrays. */
+class Model {
+  readonly events: Event[] = [];
+  readonly shimSeqs: number[] = [];
+
+  check(journal: Journal): void {
+    assert.equal(journal.latest, this.events.length);
+    const { oldest } = journal;
+    if (this.events.length === 0) assert.equal(oldest, 0);
+    const read: Event[] = [];
+    for (let cursor = 0; cursor < journal.latest;) {
+      const some = journal.read(cursor, 5);
+      if (some.length === 0) break;
+      read.push(...some);
+      cursor = some.at(-1)!.seq;
+    }
+    const kept = oldest === 0 ? [] : this.events.slice(oldest - 1);
+    assert.deepEqual(read, kept, "what can be read is the end of what was appended");
+    for (const instance of ["i", "j", "k"]) {
+      const state = new InstanceState("running");
+      this.events.forEach((event, index) => {
+        if (event.instance === instance) state.apply(event, this.shimSeqs[index]);
+      });
+      assert.deepEqual(facts(journal.facts(instance)), facts(state), `facts of ${instance}`);
+    }
+  }
+}
+
+function facts(state: InstanceState) {
+  const { shimSeq, startedAt, oomKills, initExited, deleted } = state;
+  return { shimSeq, startedAt, oomKills, initExited, deleted, running: state.running() };
+}
+
+const newest = (dir: string) =>
+  `${dir}/${
+    [...Deno.readDirSync(dir)].map(({ name }) => name).filter((name) => name.endsWith(".jsonl"))
+      .sort().at(-1)
+  }`;
+
+Deno.test("Journal: appends, restarts, torn writes and cut rotations lose and change nothing", () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const dir = Deno.makeTempDirSync({ prefix: "berth-journal-model-" });
+      let journal = Journal.open(dir, OPTIONS);
+      const model = new Model();
+      let shimSeq = 0;
+      try {
+        for (const step of steps) {
+          switch (step.do) {
+            case "append": {
+              const event = journal.append(record(step.draft), ++shimSeq);
+              assert.equal(event.seq, model.events.length + 1);
+              model.events.push(event);
+              model.shimSeqs.push(shimSeq);
+              break;
+            }
+            case "reopen":
+              journal[Symbol.dispose]();
+              journal = Journal.open(dir, OPTIONS);
+              break;
+            case "torn": {
+              journal[Symbol.dispose]();
+              const seq = model.events.length + 1;
+              const line = `${JSON.stringify({ event: { seq, ...record(step.draft) } })}\n`;
+              const file = Deno.openSync(newest(dir), { append: true });
+              file.writeSync(new TextEncoder().encode(line.slice(0, step.bytes % line.length)));
+              file.close();
+              journal = Journal.open(dir, OPTIONS);
+              break;
+            }
+            case "cut-rotation": {
+              journal[Symbol.dispose]();
+              cutRotation(dir, model.events.length + 1, step.steps);
+              journal = Journal.open(dir, OPTIONS);
+              break;
+            }
+          }
+          model.check(journal);
+        }
+      } finally {
+        journal[Symbol.dispose]();
+        Deno.removeSync(dir, { recursive: true });
+      }
+    }),
+    { numRuns: 100 },
+  );
+});
+
+/** Leaves what a daemon leaves that is killed while it begins the file of seq `first`. */
+function cutRotation(dir: string, first: number, steps: number): void {
+  const path = `${dir}/${String(first).padStart(16, "0")}.facts`;
+  const whole = JSON.stringify([["z", { shimSeq: 1, oomKills: 0, running: [] }]]);
+  if (steps === 0) Deno.writeTextFileSync(`${path}.tmp`, whole.slice(0, 9));
+  if (steps === 1) Deno.writeTextFileSync(`${path}.tmp`, whole);
+  // Facts count only beside their segment, which is made last.
+  if (steps === 2 && !newest(dir).includes(String(first))) Deno.writeTextFileSync(path, whole);
+}
+
+Deno.test("Journal: cut at every byte of its last lines, it has every whole line", () => {
+  const dir = Deno.makeTempDirSync({ prefix: "berth-journal-cut-" });
+  try {
+    const model = new Model();
+    const options = { segment_bytes: 1_000_000, segments: 3 };
+    {
+      using journal = Journal.open(dir, options);
+      for (const [index, type] of (["create", "start", "exit"] as const).entries()) {
+        model.events.push(journal.append(record({ type, instance: "i", size: 40 }), index + 1));
+        model.shimSeqs.push(index + 1);
+      }
+    }
+    const path = newest(dir);
+    const bytes = Deno.readFileSync(path);
+    for (let length = 0; length <= bytes.length; length++) {
+      Deno.writeFileSync(path, bytes.subarray(0, length));
+      const whole = new Model();
+      const count = bytes.subarray(0, length).filter((byte) => byte === 10).length;
+      whole.events.push(...model.events.slice(0, count));
+      whole.shimSeqs.push(...model.shimSeqs.slice(0, count));
+      using journal = Journal.open(dir, options);
+      whole.check(journal);
+      // What was cut off is written anew, and nothing of it is left.
+      const again = journal.append(record({ type: "paused", instance: "j", size: 3 }), 9);
+      whole.events.push(again);
+      whole.shimSeqs.push(9);
+      journal[Symbol.dispose]();
+      using reopened = Journal.open(dir, options);
+      whole.check(reopened);
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
