@@ -13,7 +13,6 @@ const LIFE = new URL("./npm/life.mjs", import.meta.url).pathname;
 const CONSUMER = `
 import { connect, FailedPreconditionError } from "@berth/client";
 import type { ContainerState, Event, StreamedEvent } from "@berth/client";
-import { testNeeding } from "../scripts/test_needing.ts";
 
 export async function use(spec: Record<string, unknown>): Promise<number> {
   await using client = await connect({ signal: AbortSignal.timeout(1000) });
