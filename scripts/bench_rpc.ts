@@ -8,7 +8,9 @@ const [seconds = "3", socket] = Deno.args;
 
 /** Calls over `connections`, each with `depth` calls at a time; answers calls per second. */
 async function measure(path: string, connections: number, depth: number): Promise<number> {
-  const peers = await Promise.all(Array.from({ length: connections }, () => dial(path)));
+  const peers = await Promise.all(
+    Array.from({ length: connections }, () => dial(path, { onError: console.error })),
+  );
   let count = 0;
   const start = performance.now();
   const end = start + Number(seconds) * 1000;
@@ -25,7 +27,7 @@ async function measure(path: string, connections: number, depth: number): Promis
 }
 
 if (socket !== undefined) {
-  await Server.listen(socket, { handlers: { echo: (params) => params } });
+  await Server.listen(socket, { onError: console.error, handlers: { echo: (params) => params } });
   console.log("ready");
 } else {
   const dir = await Deno.makeTempDir({ prefix: "berth-bench-" });

@@ -41,7 +41,7 @@ async function untilGone(daemon: TestDaemon, id: string): Promise<void> {
 /** Has the shim of a container delete it behind the daemon's back. */
 async function deleteInShim(daemon: TestDaemon, id: string, leave: boolean): Promise<void> {
   const { bundle } = await daemon.client.call("container.state", { id });
-  using peer = await dial(`${bundle}/shim.sock`, { timeoutMs: 30_000 });
+  using peer = await dial(`${bundle}/shim.sock`, { onError: console.error, timeoutMs: 30_000 });
   const shim = typedClient<ShimContract>(peer);
   await shim.call("shim.delete", {}, { timeoutMs: 30_000 });
   if (leave) await shim.call("shim.exit", {}, { timeoutMs: 30_000 });

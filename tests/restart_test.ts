@@ -304,6 +304,7 @@ Deno.test("a shim of another protocol is left alone, with a clear error", async 
   };
   {
     await using _fake = await Server.listen(`${dir}/shim.sock`, {
+      onError: console.error,
       handlers: Object.fromEntries(
         Object.entries(answers).map(([method, answer]) => [method, () => {
           asked.push(method);

@@ -104,7 +104,7 @@ export class Berth implements DaemonEngine, AsyncDisposable {
     this.#daemon.spawn();
     this.#peer = await until("a connection to berth", async () => {
       try {
-        return await dial(this.#daemon.socket);
+        return await dial(this.#daemon.socket, { onError: console.error });
       } catch {
         // Not listening yet.
         return undefined;

@@ -52,7 +52,7 @@ export async function recordShim(
 }
 
 async function dialShim(bundle: string): ReturnType<typeof dial> {
-  return await dial(`${bundle}/shim.sock`, { timeoutMs: 30_000 });
+  return await dial(`${bundle}/shim.sock`, { onError: console.error, timeoutMs: 30_000 });
 }
 
 /** A bundle as the daemon makes them, of a container of its own. */

@@ -23,6 +23,7 @@ async function withDaemon(subscribe: Subscribe, use: (path: string) => Promise<v
   const dir = await Deno.makeTempDir({ prefix: "berth-events-" });
   try {
     await using _server = await Server.listen(`${dir}/s`, {
+      onError: console.error,
       handlers: {
         "events.subscribe": (params, { peer }) => {
           const after = isRecord(params) ? params.after : undefined;

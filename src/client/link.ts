@@ -12,7 +12,10 @@ import type { DaemonMethods } from "./daemon_types.ts";
  */
 export async function dialDaemon(socket: string, signal?: AbortSignal): Promise<Peer> {
   const name = `the daemon at ${socket}`;
-  return new Peer(await connectSocket(name, () => openSocket(socket), { signal }));
+  const connection = await connectSocket(name, () => openSocket(socket), { signal });
+  return new Peer(connection, {
+    onError: (message, error) => console.error(`berth client: ${message}`, error),
+  });
 }
 
 /** A connection to the daemon that is made when it is needed, and again when it was lost. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { parseSignal } from "../linux/process/signals.ts";
 import { InvalidParamsError } from "./errors.ts";
+import { messageOf } from "./error_text.ts";
 
 /**
  * The number of the signal that a param gives by number or name.
@@ -11,7 +12,7 @@ export function signalNumber(signal: number | string): number {
   try {
     return parseSignal(signal);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw new InvalidParamsError(message, [{ path: "signal", message }], { cause: error });
   }
 }

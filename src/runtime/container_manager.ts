@@ -27,6 +27,7 @@ import { createShimManager } from "./shims/create_shim_manager.ts";
 import type { ShimTimeouts } from "./shims/shim_client.ts";
 import type { ShimManager } from "./shims/shim_manager.ts";
 import { withTimeout } from "./util/with_timeout.ts";
+import { messageOf } from "../rpc/error_text.ts";
 
 /** What {@linkcode ContainerManager.open} needs. */
 export interface ContainerManagerOptions {
@@ -252,7 +253,8 @@ export class ContainerManager implements AsyncDisposable {
         "cannot read the bundle {dir}, left alone: {reason}",
         {
           dir,
-          reason: error instanceof Error ? error.message : String(error),
+          reason: messageOf(error),
+          error,
         },
       );
       return undefined;

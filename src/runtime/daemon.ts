@@ -8,6 +8,7 @@ import type { Handlers } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import type { Config } from "./config/config.ts";
+import { logRpcError } from "./observability/log_rpc_error.ts";
 import { daemonMethods } from "./methods.ts";
 import { combineMonitors } from "./monitors/monitor.ts";
 import type { Monitor } from "./monitors/monitor.ts";
@@ -118,6 +119,7 @@ export class Daemon implements AsyncDisposable {
     daemon.#server = await Server.listen(config.socket.path, {
       mode: Number.parseInt(config.socket.mode, 8),
       ...(config.socket.gid === undefined ? {} : { gid: config.socket.gid }),
+      onError: logRpcError,
       handlers: daemon.#guard({
         ...bindContract(daemonContract, methods),
         "rpc.discover": discover,

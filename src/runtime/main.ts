@@ -129,6 +129,6 @@ async function reload(running: Config, flags: DaemonFlags, output: DaemonLog): P
     );
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    log.error("SIGHUP: the config is kept as it was: {reason}", { reason: error.message });
+    log.error("SIGHUP: the config is kept as it was: {reason}", { reason: error.message, error });
   }
 }

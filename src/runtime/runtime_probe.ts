@@ -4,6 +4,7 @@ import { tryStat } from "../linux/fs/try_stat.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import type { RuntimeVersion } from "../oci/driver/runtime_output.ts";
 import type { Spawn } from "../oci/driver/spawn.ts";
+import { messageOf } from "../rpc/error_text.ts";
 
 /** How an executable of ELF begins (elf(5)). */
 const ELF_MAGIC = "\x7fELF";
@@ -75,7 +76,8 @@ export class RuntimeProbe {
     }, (error) => {
       getLogger(["berth"]).warn("the runtime {runtime} cannot be run: {reason}", {
         runtime: command,
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
+        error,
       });
     });
   }

@@ -33,7 +33,7 @@ class Served implements AsyncDisposable {
     const shim = await TestShim.start(this.area, `shims${++this.#shims}`);
     this.#shim = shim;
     await shim.control.call("shim.serve", { bundle: this.paths.dir, ...(adopt ? { adopt } : {}) });
-    const peer = await dial(this.paths.shimSocket);
+    const peer = await dial(this.paths.shimSocket, { onError: console.error });
     peer.onNotification("shim.event", (event) => void this.events.push(event as ShimEvent));
     this.#peer = peer;
   }

@@ -5,6 +5,7 @@ import { after } from "../linux/event_loop/timer.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import type { BundlePaths, ShimRecord } from "../oci/bundle_layout.ts";
 import { bundlePaths, writeJsonAtomic } from "../oci/bundle_layout.ts";
+import { stackOf } from "../rpc/error_text.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import type { ShimProcessMethods } from "./api/methods.ts";
@@ -66,7 +67,7 @@ export class BundleServer {
       mode: 0o600,
       handlers: shimHandlers(this.service, this.#options.shimProcess),
       onDisconnect: () => this.checkDirectory(),
-      onError: (message, error) => appendLog(this.paths.shimLog, `${message}: ${error}`),
+      onError: (message, error) => appendLog(this.paths.shimLog, `${message} ${stackOf(error)}`),
     });
     const record: ShimRecord = {
       pid: Deno.pid,

@@ -3,6 +3,7 @@ import { setProcessName } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { ShimProcess } from "./shim_process.ts";
 import { ShimLog } from "./shim_log.ts";
+import { messageOf } from "../rpc/error_text.ts";
 
 const USAGE = "usage: berth shim serve --control PATH";
 
@@ -42,7 +43,7 @@ export async function runShim(args: readonly string[]): Promise<void> {
   try {
     await host.connect(path);
   } catch (error) {
-    console.error(`berth shim: ${error instanceof Error ? error.message : error}`);
+    console.error(`berth shim: ${messageOf(error)}`);
     Deno.exit(1);
   }
 }

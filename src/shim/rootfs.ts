@@ -5,6 +5,7 @@ import { unmount, unmountAll, UnmountError } from "../linux/mount/unmount.ts";
 import { sleep } from "../linux/event_loop/timer.ts";
 import type { RootfsMountRecord } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
+import { messageOf } from "../rpc/error_text.ts";
 
 /**
  * How often, and how long apart in milliseconds, a busy mount is tried again: the last process of a
@@ -35,7 +36,7 @@ export async function mountRootfs(
       mountInRoot(rootfs, { type, source, target, options }, `${rootfs}.staging`);
     } catch (error) {
       await unmountRootfs(id, rootfs, mounts);
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       throw new FailedPreconditionError(
         `cannot mount the rootfs of container ${id}: ${message}`,
         { cause: error, data: { id, source, type } },

@@ -48,7 +48,11 @@ export class ShimProcess {
       "shim.connect": () => ({ pid: Deno.pid, version: VERSION, protocol: PROTOCOL, instance: "" }),
       "shim.serve": (params) => this.serve(params.bundle as string, params.adopt === true),
     });
-    this.#control = await dial(path, { handlers, onClose: () => this.#controlClosed() });
+    this.#control = await dial(path, {
+      handlers,
+      onClose: () => this.#controlClosed(),
+      onError: (message, error) => console.error(message, error),
+    });
   }
 
   #controlClosed(): void {

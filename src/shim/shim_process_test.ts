@@ -21,7 +21,7 @@ Deno.test("a shim serves a bundle over its socket and is used again", async () =
       pid: shim.pid,
     });
     assert.equal(JSON.parse(Deno.readTextFileSync(paths.shimRecord)).pid, shim.pid);
-    using peer = await dial(paths.shimSocket);
+    using peer = await dial(paths.shimSocket, { onError: console.error });
     const events: ShimEvent[] = [];
     peer.onNotification("shim.event", (event) => events.push(event as ShimEvent));
     const hello = await peer.call("shim.connect", {}) as { pid: number; protocol: number };
@@ -56,14 +56,14 @@ Deno.test("events are kept for who connects later, until acknowledged", async ()
   const paths = area.bundle({ args: ["/bin/true"] });
   await shim.control.call("shim.serve", { bundle: paths.dir });
   {
-    using peer = await dial(paths.shimSocket);
+    using peer = await dial(paths.shimSocket, { onError: console.error });
     await peer.call("shim.create", {});
     await peer.call("shim.start", {});
     await peer.call("shim.wait", {});
     await peer.call("shim.ack", { seq: 1 });
   }
   shim.control.close();
-  using peer = await dial(paths.shimSocket);
+  using peer = await dial(paths.shimSocket, { onError: console.error });
   const events: ShimEvent[] = [];
   peer.onNotification("shim.event", (event) => events.push(event as ShimEvent));
   assert.deepEqual(await peer.call("shim.events", { after: 0 }), { latest: 3 });
@@ -78,7 +78,7 @@ Deno.test("a shim that serves nothing leaves with its daemon, one that serves do
   await using shim = await TestShim.start(area);
   const paths = area.bundle();
   await shim.control.call("shim.serve", { bundle: paths.dir });
-  using peer = await dial(paths.shimSocket);
+  using peer = await dial(paths.shimSocket, { onError: console.error });
   await peer.call("shim.create", {});
   shim.control.close();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) Deno.kill(shim.pid, signal);
@@ -93,7 +93,7 @@ Deno.test("a shim whose bundle is gone kills the container and leaves", async ()
   await using shim = await TestShim.start(area);
   const paths = area.bundle();
   await shim.control.call("shim.serve", { bundle: paths.dir });
-  using peer = await dial(paths.shimSocket);
+  using peer = await dial(paths.shimSocket, { onError: console.error });
   const { pid } = await peer.call("shim.create", {}) as { pid: number };
   await peer.call("shim.start", {});
   Deno.removeSync(paths.dir, { recursive: true });
@@ -116,10 +116,10 @@ Deno.test("two bundles share a shim and the second outlives the first", async ()
   const one = area.bundle({ args: ["/bin/true"] });
   const two = area.bundle({ args: ["/bin/true"] });
   await shim.control.call("shim.serve", { bundle: one.dir });
-  using first = await dial(one.shimSocket);
+  using first = await dial(one.shimSocket, { onError: console.error });
   await first.call("shim.serve", { bundle: two.dir });
   await assert.rejects(first.call("shim.serve", { bundle: two.dir }), FailedPreconditionError);
-  using second = await dial(two.shimSocket);
+  using second = await dial(two.shimSocket, { onError: console.error });
   for (const peer of [first, second]) {
     await peer.call("shim.create", {});
     await peer.call("shim.start", {});

@@ -111,7 +111,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** One more connection; close it with `using`. */
   connect(): Promise<Peer> {
-    return dial(this.socket, { timeoutMs: 30_000 });
+    return dial(this.socket, { onError: console.error, timeoutMs: 30_000 });
   }
 
   /** Starts the process without waiting for anything; its exit status is {@linkcode exited}. */
@@ -152,7 +152,7 @@ export class TestDaemon implements AsyncDisposable {
         throw new Error(`the daemon ended with ${status.code} at its start:\n${this.log}`);
       }
       try {
-        return await dial(this.socket);
+        return await dial(this.socket, { onError: console.error });
       } catch {
         // Not listening yet.
         return undefined;

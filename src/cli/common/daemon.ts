@@ -24,7 +24,9 @@ function isCausedBy(error: unknown, type: new (message: string) => Error): boole
 /** Dials a socket of berth's, and says for people what is wrong when nobody answers there. */
 export async function dialFor(socket: string, start: string): Promise<Peer> {
   try {
-    return await dial(socket);
+    return await dial(socket, {
+      onError: (message, error) => console.error(`berth: ${message}`, error),
+    });
   } catch (error) {
     if (isCausedBy(error, Deno.errors.PermissionDenied)) {
       throw new CliError(

@@ -4,6 +4,7 @@ import { BerthError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { printStderr } from "../text/print.ts";
 import { CliError } from "./exit_status.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /**
  * The params of a call as a person writes them: a JSON object, `-` to read it from standard input.
@@ -16,7 +17,7 @@ export async function parseParams(text: string): Promise<Record<string, unknown>
     value = JSON.parse(json);
   } catch (error) {
     throw new CliError(
-      `params are not valid JSON: ${error instanceof Error ? error.message : error}`,
+      `params are not valid JSON: ${messageOf(error)}`,
       {
         cause: error,
       },

@@ -21,6 +21,7 @@ import { type MountOption, shmMount } from "./mounts.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { resourcesFrom } from "./resources.ts";
 import { STOP_SIGNAL_ANNOTATION } from "./stop_signal.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** Params of `container.create`. */
 export type CreateParams = ParamsOf<DaemonContract, "container.create">;
@@ -211,7 +212,7 @@ function fromBundle(
   try {
     spec = { ...JSON.parse(Deno.readTextFileSync(path)) };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new CliError(`cannot use ${path}: ${why}`, { cause: error });
   }
   const rootPath = isRecord(spec["root"]) ? spec["root"]["path"] : undefined;

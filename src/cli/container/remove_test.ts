@@ -19,6 +19,7 @@ Deno.test("--rm spares a container that got the id after its instance was looked
     await Deno.writeTextFile(logPath(root, "web"), "the new one's");
     const deletes: unknown[] = [];
     await using _server = await Server.listen(`${root}/s`, {
+      onError: console.error,
       handlers: {
         "container.state": () => state(root, deletes.length === 0 ? "old" : "new"),
         "container.delete": (params) => {

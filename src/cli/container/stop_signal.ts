@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
 import { parseSignal } from "../../linux/process/signals.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** The annotation that names a container's stop signal (image-spec, annotations.md). */
 export const STOP_SIGNAL_ANNOTATION = "org.opencontainers.image.stopSignal";
@@ -11,6 +12,6 @@ export function parseStopSignal(text: string): string {
     parseSignal(/^\d+$/.test(text) ? Number(text) : text);
     return text;
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(messageOf(error));
   }
 }

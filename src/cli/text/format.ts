@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { messageOf } from "../../rpc/error_text.ts";
 
 const STEPS: readonly (readonly [seconds: number, unit: string])[] = [
   [31_536_000, "y"],
@@ -40,6 +41,6 @@ export function formatCommand(args: readonly string[]): string {
 
 /** Returns the message of an error in one line. */
 export function errorLine(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return message.trim().replaceAll(/\s*\n\s*/g, "; ");
 }

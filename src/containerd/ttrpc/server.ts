@@ -3,6 +3,7 @@ import type { Decoded } from "../protobuf/fields.ts";
 import { decode, encode } from "../protobuf/codec.ts";
 import { FLAG, FRAME, type Frame, FrameReader, FrameWriter } from "./frame.ts";
 import { CODE, Request, Response, TtrpcError } from "./messages.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /**
  * Answers one call: takes the request's payload and returns the response's. The signal is aborted
@@ -65,7 +66,7 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
     } catch (error) {
       if (gone.signal.aborted) return;
       const code = error instanceof TtrpcError ? error.code : CODE.unknown;
-      await refuse(stream, code, error instanceof Error ? error.message : String(error));
+      await refuse(stream, code, messageOf(error));
     }
   };
 

@@ -6,7 +6,7 @@ import { InvalidParamsError } from "../errors.ts";
 import { bindContract, parseParams } from "./bind.ts";
 import { method } from "./method.ts";
 import { Peer } from "../peer/peer.ts";
-import { memoryPair } from "../peer/testing.ts";
+import { ignore, memoryPair } from "../peer/testing.ts";
 
 const contract = {
   "thing.make": method(
@@ -103,8 +103,8 @@ Deno.test("bindContract calls the function with parsed params, and only then", a
     "thing.list": () => ({}),
   });
   const [near, far] = memoryPair();
-  using _server = new Peer(far, { handlers });
-  using peer = new Peer(near);
+  using _server = new Peer(far, { onError: ignore, handlers });
+  using peer = new Peer(near, { onError: ignore });
   assert.deepEqual(await peer.call("thing.make", { id: "a" }), { made: "a" });
   await assert.rejects(peer.call("thing.make", { id: 3 }), (error) => {
     assert(error instanceof InvalidParamsError);

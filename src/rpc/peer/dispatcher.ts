@@ -12,11 +12,11 @@ const MAX_NAME = 100;
 export class Dispatcher {
   readonly #server: JSONRPCServer<HandlerContext>;
 
-  /** `onError` receives what a handler throws that is no {@linkcode BerthError}. */
-  constructor(handlers: Handlers, onError: ErrorListener = () => {}) {
+  /** `onError` receives what a handler throws that the caller cannot act on. */
+  constructor(handlers: Handlers, onError: ErrorListener) {
     this.#server = new JSONRPCServer<HandlerContext>({
       errorListener: (message, error) => {
-        if (!(error instanceof BerthError)) onError(message, error);
+        if (!(error instanceof BerthError) || error.kind === "Internal") onError(message, error);
       },
     });
     this.#server.mapErrorToJSONRPCErrorResponse = errorResponse;

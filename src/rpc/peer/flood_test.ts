@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Peer } from "./peer.ts";
-import { exchange, memoryPair } from "./testing.ts";
+import { exchange, ignore, memoryPair } from "./testing.ts";
 
 /** Runs `body`; fails if any promise was rejected with nobody to hear it. */
 async function withoutUnhandled(body: () => Promise<void>): Promise<void> {
@@ -56,7 +56,7 @@ Deno.test("nothing that can be sent breaks a connection or leaves a rejection un
     fc.assert(
       fc.asyncProperty(fc.array(line), fc.integer({ min: 1, max: 64 }), async (lines, capacity) => {
         const [near, far] = memoryPair(capacity);
-        using _peer = new Peer(far, { handlers });
+        using _peer = new Peer(far, { onError: ignore, handlers });
         const last = '{"jsonrpc":"2.0","id":"last","method":"echo","params":["alive"]}';
         const answers = await exchange(near, ...lines, last);
         assert(answers.some((answer) => Object(answer).id === "last"));
@@ -70,8 +70,8 @@ Deno.test("calls, answers and ends that come at any moment leave no rejection un
   await withoutUnhandled(async () => {
     for (let round = 0; round < 80; round++) {
       const [a, b] = memoryPair(50);
-      const left = new Peer(a, { handlers });
-      const right = new Peer(b, { handlers });
+      const left = new Peer(a, { onError: ignore, handlers });
+      const right = new Peer(b, { onError: ignore, handlers });
       const calls = Object.keys(handlers).flatMap((name) => [
         left.call(name, { round }),
         right.call(name, { round }, { timeoutMs: 1 }),
@@ -87,7 +87,7 @@ Deno.test("calls, answers and ends that come at any moment leave no rejection un
 
 Deno.test("deeply nested JSON of megabytes is survived", async () => {
   const [near, far] = memoryPair(1024 * 1024);
-  using _peer = new Peer(far, { handlers });
+  using _peer = new Peer(far, { onError: ignore, handlers });
   const depth = 1_000_000;
   const nested = "[".repeat(depth) + "]".repeat(depth);
   const answers = await exchange(

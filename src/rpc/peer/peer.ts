@@ -33,8 +33,8 @@ export interface PeerOptions {
   readonly handlers?: Handlers | Dispatcher;
   /** Called once when the connection is gone, whichever end closed it. */
   readonly onClose?: () => void;
-  /** Told of errors that no caller can act on. Default: they are dropped. */
-  readonly onError?: ErrorListener;
+  /** Receives errors that no caller can act on: they belong in a log, with their stack. */
+  readonly onError: ErrorListener;
   /** Calls of the other end that may run at once; further ones get ResourceExhausted. */
   readonly maxInFlight?: number;
   /** Bounds what this connection and others hold in all. Default: no bound. */
@@ -68,7 +68,7 @@ export class Peer implements Disposable {
   #isClosed = false;
 
   /** Takes `conn` over and starts reading from it. */
-  constructor(conn: Connection, options: PeerOptions = {}) {
+  constructor(conn: Connection, options: PeerOptions) {
     const { handlers = {} } = options;
     this.#conn = conn;
     this.#options = options;
@@ -166,7 +166,7 @@ export class Peer implements Disposable {
     } catch (error) {
       // A read or write that failed means no more than that the connection is gone.
       if (!this.#isClosed && !isConnectionError(error)) {
-        this.#options.onError?.("reading from a connection", error);
+        this.#options.onError("reading from a connection:", error);
       }
     }
     this.close();
@@ -224,7 +224,7 @@ export class Peer implements Disposable {
 
   #closeForRoom(): void {
     const message = `closed for what it holds, ${this.#account.bytes} bytes`;
-    this.#options.onError?.("a connection", new ResourceExhaustedError(message));
+    this.#options.onError("a connection was", new ResourceExhaustedError(message));
     this.close();
   }
 
@@ -239,7 +239,7 @@ export class Peer implements Disposable {
     try {
       run();
     } catch (error) {
-      this.#options.onError?.(what, error);
+      this.#options.onError(`${what}:`, error);
     }
   }
 }

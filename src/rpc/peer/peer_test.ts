@@ -4,7 +4,7 @@ import { BerthError, NotFoundError } from "../errors.ts";
 import { MAX_LINE } from "../protocol/line_reader.ts";
 import { Peer } from "./peer.ts";
 import type { Handlers } from "./handler.ts";
-import { exchange, memoryPair, readMessages, until, writeAll } from "./testing.ts";
+import { exchange, ignore, memoryPair, readMessages, until, writeAll } from "./testing.ts";
 
 const echo: Handlers = { echo: (params) => params };
 
@@ -20,8 +20,9 @@ function errorOf(answer: unknown): { id: unknown; code: unknown; kind: unknown }
 
 Deno.test("both ends call each other over one connection", async () => {
   const [a, b] = memoryPair();
-  using left = new Peer(a, { handlers: { name: () => "left" } });
+  using left = new Peer(a, { onError: ignore, handlers: { name: () => "left" } });
   using right: Peer = new Peer(b, {
+    onError: ignore,
     handlers: {
       async ask() {
         return `${await right.call("name")} was asked`;
@@ -35,8 +36,11 @@ Deno.test("both ends call each other over one connection", async () => {
 Deno.test("calls run concurrently and answers come as they finish", async () => {
   const [a, b] = memoryPair();
   const first = Promise.withResolvers<string>();
-  using _server = new Peer(b, { handlers: { slow: () => first.promise, fast: () => "fast" } });
-  using peer = new Peer(a);
+  using _server = new Peer(b, {
+    onError: ignore,
+    handlers: { slow: () => first.promise, fast: () => "fast" },
+  });
+  using peer = new Peer(a, { onError: ignore });
   const slow = peer.call("slow");
   assert.equal(await peer.call("fast"), "fast");
   first.resolve("slow");
@@ -55,7 +59,7 @@ Deno.test("an error keeps its class, kind, code and data across the wire", async
     },
     onError: (_, error) => errors.push(error),
   });
-  using peer = new Peer(a);
+  using peer = new Peer(a, { onError: ignore });
   await assert.rejects(peer.call("known"), (error) => {
     assert(error instanceof NotFoundError);
     assert.equal(error.message, "no container c1");
@@ -69,6 +73,7 @@ Deno.test("an error keeps its class, kind, code and data across the wire", async
 Deno.test("a result that is no JSON, or longer than a line, becomes an error of its call", async () => {
   const [a, b] = memoryPair(1024 * 1024);
   using _server = new Peer(b, {
+    onError: ignore,
     handlers: {
       cycle: () => {
         const cycle: Record<string, unknown> = {};
@@ -79,7 +84,7 @@ Deno.test("a result that is no JSON, or longer than a line, becomes an error of 
       nothing: () => undefined,
     },
   });
-  using peer = new Peer(a);
+  using peer = new Peer(a, { onError: ignore });
   await assert.rejects(peer.call("cycle"), { kind: "Internal" });
   await assert.rejects(peer.call("bigint"), { kind: "Internal" });
   await assert.rejects(peer.call("long"), { kind: "ResourceExhausted" });
@@ -91,8 +96,8 @@ Deno.test("a result that is no JSON, or longer than a line, becomes an error of 
 Deno.test("a call that is aborted or late rejects at once, and its late answer is dropped", async () => {
   const [a, b] = memoryPair();
   const gate = Promise.withResolvers<void>();
-  using _server = new Peer(b, { handlers: { ...echo, slow: () => gate.promise } });
-  using peer = new Peer(a);
+  using _server = new Peer(b, { onError: ignore, handlers: { ...echo, slow: () => gate.promise } });
+  using peer = new Peer(a, { onError: ignore });
   await assert.rejects(peer.call("slow", {}, { timeoutMs: 1 }), { kind: "DeadlineExceeded" });
   const controller = new AbortController();
   const aborted = peer.call("slow", {}, { signal: controller.signal });
@@ -109,7 +114,7 @@ Deno.test("notifications come in order, and a listener that throws harms nothing
   const [a, b] = memoryPair();
   const seen: unknown[] = [];
   const errors: unknown[] = [];
-  using server = new Peer(b, { handlers: echo });
+  using server = new Peer(b, { onError: ignore, handlers: echo });
   using peer = new Peer(a, { onError: (_, error) => errors.push(error) });
   peer.onNotification("event", (params) => {
     if (params === 500) throw new Error("listener");
@@ -126,6 +131,7 @@ Deno.test("a notification runs the handler and is never answered, even when it f
   const [near, far] = memoryPair();
   let ran = 0;
   using _peer = new Peer(far, {
+    onError: ignore,
     handlers: {
       fail: () => {
         ran++;
@@ -142,6 +148,7 @@ Deno.test("a connection that closes rejects calls, aborts the other end's and te
   let signal: AbortSignal | undefined;
   let closes = 0;
   const server = new Peer(b, {
+    onError: ignore,
     handlers: {
       wait: (_, context) => {
         signal = context.signal;
@@ -150,7 +157,7 @@ Deno.test("a connection that closes rejects calls, aborts the other end's and te
     },
     onClose: () => closes++,
   });
-  const peer = new Peer(a);
+  const peer = new Peer(a, { onError: ignore });
   const call = peer.call("wait");
   await until(() => signal !== undefined);
   assert.equal(signal?.aborted, false);
@@ -167,7 +174,7 @@ Deno.test("a connection that closes rejects calls, aborts the other end's and te
 
 Deno.test("bad lines are answered and the connection goes on", async () => {
   const [near, far] = memoryPair();
-  using _peer = new Peer(far, { handlers: echo });
+  using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const answers = await exchange(
     near,
     "{not json",
@@ -199,7 +206,7 @@ Deno.test("bad lines are answered and the connection goes on", async () => {
 
 Deno.test("a line over 16 MiB gets -32600 with id null and the next line is answered", async () => {
   const [near, far] = memoryPair(1024 * 1024);
-  using _peer = new Peer(far, { handlers: echo });
+  using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const long = new Uint8Array(MAX_LINE + 1024 * 1024).fill(0x20);
   assert.deepEqual((await exchange(near, long, request(1))).map(errorOf), [
     { id: null, code: -32600, kind: "InvalidRequest" },
@@ -209,15 +216,15 @@ Deno.test("a line over 16 MiB gets -32600 with id null and the next line is answ
 
 Deno.test("a line of just under 16 MiB goes through both ways", async () => {
   const [a, b] = memoryPair(1024 * 1024);
-  using _server = new Peer(b, { handlers: echo });
-  using peer = new Peer(a);
+  using _server = new Peer(b, { onError: ignore, handlers: echo });
+  using peer = new Peer(a, { onError: ignore });
   const text = "x".repeat(MAX_LINE - 100);
   assert.equal(await peer.call("echo", text), text);
 });
 
 Deno.test("answers are never answered, so two ends cannot talk in circles", async () => {
   const [near, far] = memoryPair();
-  using _peer = new Peer(far, { handlers: echo });
+  using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const answers = await exchange(
     near,
     '{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"Parse error"}}',
@@ -230,7 +237,7 @@ Deno.test("answers are never answered, so two ends cannot talk in circles", asyn
 
 Deno.test("malformed answers reject the call and nothing else", async () => {
   const [near, far] = memoryPair();
-  using peer = new Peer(far);
+  using peer = new Peer(far, { onError: ignore });
   const broken = ['"error":"text"', '"error":{"code":"x","message":5,"data":[]}', '"error":[]'];
   for (const [i, error] of broken.entries()) {
     const call = peer.call("anything");
@@ -242,6 +249,7 @@ Deno.test("malformed answers reject the call and nothing else", async () => {
 Deno.test("10,000 requests in one write are all answered", async () => {
   const [near, far] = memoryPair();
   using _peer = new Peer(far, {
+    onError: ignore,
     handlers: { ...echo, later: (params) => new Promise((done) => setTimeout(done, 1, params)) },
   });
   const lines = Array.from(
@@ -257,7 +265,7 @@ Deno.test("10,000 requests in one write are all answered", async () => {
 
 Deno.test("10,000 requests in one batch are answered by one array, too many by one error", async () => {
   const [near, far] = memoryPair();
-  using _peer = new Peer(far, { handlers: echo });
+  using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const batch = (n: number) => `[${Array.from({ length: n }, (_, i) => request(i)).join(",")}]`;
   const [all, tooMany] = await exchange(near, batch(10_000), batch(20_000));
   assert(Array.isArray(all));
@@ -267,7 +275,10 @@ Deno.test("10,000 requests in one batch are answered by one array, too many by o
 
 Deno.test("a batch whose answers do not fit a line says so for those that do not", async () => {
   const [near, far] = memoryPair(1024 * 1024);
-  using _peer = new Peer(far, { handlers: { big: () => "x".repeat(6 * 1024 * 1024) } });
+  using _peer = new Peer(far, {
+    onError: ignore,
+    handlers: { big: () => "x".repeat(6 * 1024 * 1024) },
+  });
   const [answers] = await exchange(
     near,
     `[${[1, 2, 3].map((id) => request(id, "big")).join(",")}]`,
@@ -283,7 +294,11 @@ Deno.test("a batch whose answers do not fit a line says so for those that do not
 Deno.test("requests beyond maxInFlight get ResourceExhausted, those that run go on", async () => {
   const [near, far] = memoryPair();
   const gate = Promise.withResolvers<void>();
-  using peer = new Peer(far, { handlers: { wait: () => gate.promise }, maxInFlight: 2 });
+  using peer = new Peer(far, {
+    onError: ignore,
+    handlers: { wait: () => gate.promise },
+    maxInFlight: 2,
+  });
   const answers = readMessages(near);
   await writeAll(
     near,
@@ -300,7 +315,7 @@ Deno.test("requests of an end that does not read its answers are left unread", a
   const [near, far] = memoryPair();
   let calls = 0;
   const handlers = { big: () => (calls++, "x".repeat(100_000)) };
-  using peer = new Peer(far, { handlers });
+  using peer = new Peer(far, { onError: ignore, handlers });
   const lines = Array.from({ length: 400 }, (_, i) => request(i, "big")).join("\n");
   const done = writeAll(near, new TextEncoder().encode(lines + "\n"));
   await until(() => peer.queuedBytes > 1024 * 1024);
@@ -315,7 +330,7 @@ Deno.test("requests of an end that does not read its answers are left unread", a
 
 Deno.test("an end that does not read its notifications is cut off at 64 MiB", async () => {
   const [near, far] = memoryPair();
-  const peer = new Peer(far);
+  const peer = new Peer(far, { onError: ignore });
   const text = "x".repeat(1024 * 1024);
   let sent = 0;
   for (; sent < 100 && !(await isSettled(peer.closed)); sent++) peer.notify("event", text);
@@ -326,7 +341,7 @@ Deno.test("an end that does not read its notifications is cut off at 64 MiB", as
 
 Deno.test("an end that does not read is not called without bound", async () => {
   const [near, far] = memoryPair();
-  using peer = new Peer(far);
+  using peer = new Peer(far, { onError: ignore });
   const params = ["x".repeat(8 * 1024 * 1024)];
   const calls = Array.from({ length: 20 }, () => peer.call("wait", params, { timeoutMs: 20 }));
   const kinds = (await Promise.allSettled(calls)).map((call) =>
@@ -345,18 +360,18 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
 Deno.test("a stalled end slows nobody else", async () => {
   const handlers = { big: () => "x".repeat(1024 * 1024), ...echo };
   const [stalled, far] = memoryPair();
-  using _stuck = new Peer(far, { handlers });
+  using _stuck = new Peer(far, { onError: ignore, handlers });
   await writeAll(stalled, new TextEncoder().encode(`${request(1, "big")}\n`.repeat(100)));
   const [a, b] = memoryPair();
-  using _server = new Peer(b, { handlers });
-  using peer = new Peer(a);
+  using _server = new Peer(b, { onError: ignore, handlers });
+  using peer = new Peer(a, { onError: ignore });
   for (let i = 0; i < 100; i++) assert.equal(await peer.call("echo", i), i);
 });
 
 Deno.test("an end that only stops sending still gets its answers; then the connection ends", async () => {
   const [near, far] = memoryPair();
   const gate = Promise.withResolvers<string>();
-  const peer = new Peer(far, { handlers: { wait: () => gate.promise } });
+  const peer = new Peer(far, { onError: ignore, handlers: { wait: () => gate.promise } });
   const answers = exchange(near, request(1, "wait"));
   await until(() => peer.inFlight === 1);
   gate.resolve("done");
@@ -366,7 +381,7 @@ Deno.test("an end that only stops sending still gets its answers; then the conne
 
 Deno.test("a last line without a newline is answered", async () => {
   const [near, far] = memoryPair();
-  using _peer = new Peer(far, { handlers: echo });
+  using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const answers = readMessages(near);
   await writeAll(near, new TextEncoder().encode(request(1)));
   near.closeWrite();
@@ -375,7 +390,7 @@ Deno.test("a last line without a newline is answered", async () => {
 
 Deno.test("an answer that is the last thing before the connection ends still counts", async () => {
   const [a, b] = memoryPair();
-  using peer = new Peer(a);
+  using peer = new Peer(a, { onError: ignore });
   const asked = peer.call("last");
   await b.read(new Uint8Array(1024));
   await writeAll(b, new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"result":"word"}\n'));
@@ -385,8 +400,8 @@ Deno.test("an answer that is the last thing before the connection ends still cou
 
 Deno.test("an end whose own calls wait to be sent still reads the answers that come", async () => {
   const [a, b] = memoryPair();
-  using _server = new Peer(b, { handlers: echo });
-  using peer = new Peer(a);
+  using _server = new Peer(b, { onError: ignore, handlers: echo });
+  using peer = new Peer(a, { onError: ignore });
   const params = "x".repeat(10_000);
   const calls = Array.from({ length: 2000 }, () => peer.call("echo", params));
   assert(peer.queuedBytes > 10 * 1024 * 1024);

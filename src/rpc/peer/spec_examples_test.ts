@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { Handlers } from "./handler.ts";
-import { exchange, memoryPair } from "./testing.ts";
+import { exchange, ignore, memoryPair } from "./testing.ts";
 import { Peer } from "./peer.ts";
 
 /** The methods that the examples of https://www.jsonrpc.org/specification#examples call. */
@@ -153,7 +153,7 @@ function sorted(value: unknown): unknown {
 for (const { name, sent, got } of examples) {
   Deno.test(`JSON-RPC 2.0 section 7: ${name}`, async () => {
     const [near, far] = memoryPair();
-    using _peer = new Peer(far, { handlers });
+    using _peer = new Peer(far, { onError: ignore, handlers });
     const answers = await exchange(near, sent.replaceAll("\n", " "));
     const expected = got === undefined ? [] : [normal(sorted(JSON.parse(got)))];
     assert.deepEqual(answers.map((answer) => normal(sorted(answer))), expected);

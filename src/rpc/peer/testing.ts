@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Connections for the tests of this folder.
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { ErrorListener } from "./handler.ts";
 import type { Connection } from "./peer.ts";
 
 /** One direction of a {@linkcode memoryPair}. */
@@ -112,4 +115,15 @@ export async function until(condition: () => boolean): Promise<void> {
     if (performance.now() > deadline) throw new Error(`never came: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
+}
+
+/** An {@linkcode ErrorListener} for ends whose handlers fail on purpose. */
+export const ignore: ErrorListener = () => {};
+
+/** Collects all garbage; returns the size of the heap that is left, bytes. */
+export function heapInUse(): number {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  collect();
+  return Deno.memoryUsage().heapUsed;
 }

@@ -13,7 +13,7 @@ export interface DialOptions extends PeerOptions, ConnectOptions {}
  * Connects to the Unix socket at `path`, of any length. Rejects as {@linkcode connectSocket} does:
  * with `UnavailableError` when nobody listens, with `DeadlineExceededError` when nobody accepts.
  */
-export async function dial(path: string, options: DialOptions = {}): Promise<Peer> {
+export async function dial(path: string, options: DialOptions): Promise<Peer> {
   const { signal, timeoutMs, ...peerOptions } = options;
   const open = () =>
     withSocketPath(path, (short) => Deno.connect({ transport: "unix", path: short }));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { dial } from "./dial.ts";
 import type { Handlers } from "../peer/handler.ts";
-import { until, writeAll } from "../peer/testing.ts";
+import { ignore, until, writeAll } from "../peer/testing.ts";
 import { Server } from "./server.ts";
 
 const MIB = 1024 * 1024;
@@ -48,7 +48,7 @@ async function stalled(path: string, count: number, text: string): Promise<Dispo
 }
 
 async function assertServes(server: Server): Promise<void> {
-  using peer = await dial(server.path);
+  using peer = await dial(server.path, { onError: ignore });
   for (let i = 0; i < 20; i++) assert.equal(await peer.call("echo", i, { timeoutMs: 5000 }), i);
   for (let i = 0; i < 20; i++) {
     const answer = await peer.call("big", {}, { timeoutMs: 5000 });

@@ -18,8 +18,8 @@ export interface ServerOptions {
   readonly onConnect?: (peer: Peer) => void;
   /** Called when a connection is gone. */
   readonly onDisconnect?: (peer: Peer) => void;
-  /** Told of errors that no caller can act on. Default: they are dropped. */
-  readonly onError?: ErrorListener;
+  /** Receives errors that no caller can act on: they belong in a log, with their stack. */
+  readonly onError: ErrorListener;
   /** Bytes that all connections may hold in all before the worst is closed. Default: 128 MiB. */
   readonly maxHeldBytes?: number;
 }
@@ -29,6 +29,9 @@ const MAX_HELD_BYTES = 128 * 1024 * 1024;
 
 /** How long to wait before accepting again after that failed (out of files), milliseconds. */
 const ACCEPT_RETRY_MS = 50;
+
+/** How often it is reported that accepting fails, milliseconds. */
+const ACCEPT_REPORT_MS = 10_000;
 
 /** Serves JSON-RPC on a Unix socket. */
 export class Server implements AsyncDisposable {
@@ -97,17 +100,21 @@ export class Server implements AsyncDisposable {
     try {
       removeSocket(this.path, this.#inode);
     } catch (error) {
-      this.#options.onError?.("unlink", error);
+      this.#options.onError(`removing ${this.path}:`, error);
     }
   }
 
   async #accept(): Promise<void> {
+    let reported = -Infinity;
     while (this.#listening) {
       try {
         this.#connected(await this.#listener.accept());
       } catch (error) {
         if (!this.#listening) return;
-        this.#options.onError?.(`accepting on ${this.path}`, error);
+        if (performance.now() - reported > ACCEPT_REPORT_MS) {
+          this.#options.onError(`accepting on ${this.path}:`, error);
+          reported = performance.now();
+        }
         await sleep(ACCEPT_RETRY_MS);
       }
     }
@@ -118,7 +125,7 @@ export class Server implements AsyncDisposable {
     const peer: Peer = new Peer(conn, {
       handlers: this.#dispatcher,
       budget: this.#budget,
-      ...(onError && { onError }),
+      onError,
       onClose: () => {
         this.#peers.delete(peer);
         onDisconnect?.(peer);

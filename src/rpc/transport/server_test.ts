@@ -6,7 +6,7 @@ import { bindContract } from "../contract/bind.ts";
 import type { Handlers } from "../peer/handler.ts";
 import type { Peer } from "../peer/peer.ts";
 import { Server } from "./server.ts";
-import { readMessages, until, writeAll } from "../peer/testing.ts";
+import { ignore, readMessages, until, writeAll } from "../peer/testing.ts";
 import { z } from "zod";
 
 const handlers: Handlers = {
@@ -27,8 +27,10 @@ function mode(path: string): number {
 
 Deno.test("a server answers 64 clients at once", async () => {
   using dir = temporary();
-  await using _server = await Server.listen(`${dir.path}/s`, { handlers });
-  const peers = await Promise.all(Array.from({ length: 64 }, () => dial(`${dir.path}/s`)));
+  await using _server = await Server.listen(`${dir.path}/s`, { onError: ignore, handlers });
+  const peers = await Promise.all(
+    Array.from({ length: 64 }, () => dial(`${dir.path}/s`, { onError: ignore })),
+  );
   const answers = await Promise.all(
     peers.flatMap((peer, i) => Array.from({ length: 50 }, (_, j) => peer.call("echo", { i, j }))),
   );
@@ -41,12 +43,17 @@ Deno.test("the socket has its mode and group, and leaves nothing beside it", asy
   using dir = temporary();
   const path = `${dir.path}/s`;
   {
-    await using _server = await Server.listen(path, { handlers });
+    await using _server = await Server.listen(path, { onError: ignore, handlers });
     assert.equal(mode(path), 0o600);
     assert.deepEqual([...Deno.readDirSync(dir.path)].map((entry) => entry.name), ["s"]);
   }
   {
-    await using _server = await Server.listen(path, { handlers, mode: 0o660, gid: 12345 });
+    await using _server = await Server.listen(path, {
+      onError: ignore,
+      handlers,
+      mode: 0o660,
+      gid: 12345,
+    });
     assert.equal(mode(path), 0o660);
     assert.equal(Deno.lstatSync(path).gid, 12345);
   }
@@ -60,27 +67,29 @@ Deno.test("a stale socket file is replaced, a live one and any other file are no
   const stale = Deno.listen({ transport: "unix", path: `${dir.path}/old` });
   Deno.renameSync(`${dir.path}/old`, path);
   stale.close();
-  await using server = await Server.listen(path, { handlers });
-  await assert.rejects(Server.listen(path, { handlers }), {
+  await using server = await Server.listen(path, { onError: ignore, handlers });
+  await assert.rejects(Server.listen(path, { onError: ignore, handlers }), {
     kind: "FailedPrecondition",
     message: /another process answers/,
   });
-  using peer = await dial(path);
+  using peer = await dial(path, { onError: ignore });
   assert.equal(await peer.call("echo", 1), 1);
   server.stopListening();
   Deno.writeTextFileSync(path, "precious");
-  await assert.rejects(Server.listen(path, { handlers }), { kind: "FailedPrecondition" });
+  await assert.rejects(Server.listen(path, { onError: ignore, handlers }), {
+    kind: "FailedPrecondition",
+  });
   assert.equal(Deno.readTextFileSync(path), "precious");
 });
 
 Deno.test("a server that stops does not remove its successor's socket", async () => {
   using dir = temporary();
   const path = `${dir.path}/s`;
-  const first = await Server.listen(path, { handlers });
+  const first = await Server.listen(path, { onError: ignore, handlers });
   Deno.removeSync(path);
-  await using _second = await Server.listen(path, { handlers });
+  await using _second = await Server.listen(path, { onError: ignore, handlers });
   await first[Symbol.asyncDispose]();
-  using peer = await dial(path);
+  using peer = await dial(path, { onError: ignore });
   assert.equal(await peer.call("echo", 2), 2);
 });
 
@@ -90,10 +99,12 @@ Deno.test("paths over 107 bytes are listened on and dialed", async () => {
   Deno.mkdirSync(deep, { recursive: true });
   const path = `${deep}/shim.sock`;
   {
-    await using _server = await Server.listen(path, { handlers });
+    await using _server = await Server.listen(path, { onError: ignore, handlers });
     assert.equal(mode(path), 0o600);
-    await assert.rejects(Server.listen(path, { handlers }), { kind: "FailedPrecondition" });
-    using peer = await dial(path);
+    await assert.rejects(Server.listen(path, { onError: ignore, handlers }), {
+      kind: "FailedPrecondition",
+    });
+    using peer = await dial(path, { onError: ignore });
     assert.equal(await peer.call("echo", "deep"), "deep");
   }
   assert.deepEqual([...Deno.readDirSync(deep)], []);
@@ -105,6 +116,7 @@ Deno.test("a client that disconnects in mid-request aborts it and is told of", a
   const disconnected: Peer[] = [];
   let aborted = false;
   await using server = await Server.listen(`${dir.path}/s`, {
+    onError: ignore,
     handlers: {
       wait: (_, { signal }) => {
         signal.addEventListener("abort", () => aborted = true);
@@ -129,6 +141,7 @@ Deno.test("a client that shuts down its sending side gets its answer", async () 
   const gate = Promise.withResolvers<string>();
   let calls = 0;
   await using _server = await Server.listen(`${dir.path}/s`, {
+    onError: ignore,
     handlers: { wait: () => (calls++, gate.promise) },
   });
   using conn = await Deno.connect({ transport: "unix", path: `${dir.path}/s` });
@@ -142,8 +155,8 @@ Deno.test("a client that shuts down its sending side gets its answer", async () 
 
 Deno.test("disposing a server ends its connections and the calls on them", async () => {
   using dir = temporary();
-  const server = await Server.listen(`${dir.path}/s`, { handlers });
-  using peer = await dial(`${dir.path}/s`);
+  const server = await Server.listen(`${dir.path}/s`, { onError: ignore, handlers });
+  using peer = await dial(`${dir.path}/s`, { onError: ignore });
   const call = assert.rejects(peer.call("wait"), { kind: "Unavailable" });
   await until(() => [...server.peers][0]?.inFlight === 1);
   await server[Symbol.asyncDispose]();
@@ -154,25 +167,27 @@ Deno.test("disposing a server ends its connections and the calls on them", async
 Deno.test("after stopListening nobody can connect and those who are there go on", async () => {
   using dir = temporary();
   const path = `${dir.path}/s`;
-  await using server = await Server.listen(path, { handlers });
-  using peer = await dial(path);
+  await using server = await Server.listen(path, { onError: ignore, handlers });
+  using peer = await dial(path, { onError: ignore });
   assert.equal(await peer.call("echo", 1), 1);
   server.stopListening();
-  await assert.rejects(dial(path), { kind: "Unavailable" });
+  await assert.rejects(dial(path, { onError: ignore }), { kind: "Unavailable" });
   assert.equal(await peer.call("echo", 2), 2);
 });
 
 Deno.test("dial tells a missing socket from a dead one, and both from a full one", async () => {
   using dir = temporary();
-  await assert.rejects(dial(`${dir.path}/s`), (error) => {
+  await assert.rejects(dial(`${dir.path}/s`, { onError: ignore }), (error) => {
     assert.equal(Object(error).data.errno, "ENOENT");
     return true;
   });
-  await assert.rejects(dial(`${dir.path}/${"x".repeat(120)}/s`), { kind: "Unavailable" });
+  await assert.rejects(dial(`${dir.path}/${"x".repeat(120)}/s`, { onError: ignore }), {
+    kind: "Unavailable",
+  });
   const dead = Deno.listen({ transport: "unix", path: `${dir.path}/old` });
   Deno.renameSync(`${dir.path}/old`, `${dir.path}/s`);
   dead.close();
-  await assert.rejects(dial(`${dir.path}/s`), (error) => {
+  await assert.rejects(dial(`${dir.path}/s`, { onError: ignore }), (error) => {
     assert.equal(Object(error).kind, "Unavailable");
     assert.equal(Object(error).data.errno, "ECONNREFUSED");
     return true;
@@ -194,9 +209,11 @@ Deno.test("dial gives up in time on a listener that never accepts", async () => 
         full = true;
       }
     }
-    await assert.rejects(dial(path, { timeoutMs: 30 }), { kind: "DeadlineExceeded" });
+    await assert.rejects(dial(path, { onError: ignore, timeoutMs: 30 }), {
+      kind: "DeadlineExceeded",
+    });
     const controller = new AbortController();
-    const dialing = dial(path, { signal: controller.signal });
+    const dialing = dial(path, { onError: ignore, signal: controller.signal });
     controller.abort(new Error("stop"));
     await assert.rejects(dialing, { message: "stop" });
   } finally {
@@ -216,9 +233,10 @@ Deno.test("typedClient has the contract's types", async () => {
     ),
   } as const;
   await using _server = await Server.listen(`${dir.path}/s`, {
+    onError: ignore,
     handlers: bindContract(contract, { "text.length": ({ text }) => ({ length: text.length }) }),
   });
-  using peer = await dial(`${dir.path}/s`);
+  using peer = await dial(`${dir.path}/s`, { onError: ignore });
   const client = typedClient<typeof contract>(peer);
   const { length } = await client.call("text.length", { text: "abc" });
   assert.equal(length, 3);

@@ -8,6 +8,7 @@ import { exists } from "../../linux/fs/exists.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** One bundle directory, as the daemon makes, reads and removes it. */
 export class Bundle {
@@ -98,7 +99,8 @@ export class Bundle {
     } catch (error) {
       getLogger(["berth", "container"]).warn("{id}: cannot record its exit: {reason}", {
         id: this.id,
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
+        error,
       });
     }
   }

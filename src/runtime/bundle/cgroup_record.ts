@@ -6,6 +6,7 @@ import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { backoff } from "../util/backoff.ts";
 import type { Bundle } from "./bundle.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** Where a bundle keeps the cgroup of its container: it must be found when no process is left. */
 function path(bundle: Bundle): string {
@@ -33,7 +34,8 @@ export function recordCgroup(bundle: Bundle, cgroup: Cgroup): void {
   } catch (error) {
     getLogger(["berth", "container"]).warn("{id}: cannot record its cgroup: {reason}", {
       id: bundle.id,
-      reason: error instanceof Error ? error.message : String(error),
+      reason: messageOf(error),
+      error,
     });
   }
 }

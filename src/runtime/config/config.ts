@@ -3,6 +3,7 @@ import { parse, stringify, TomlError } from "smol-toml";
 import { configSchema } from "./schema.ts";
 import type { FileConfig } from "./schema.ts";
 import { describeConfigIssue } from "./issue.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** The config file that is read, if it is there, where no other is named. */
 export const DEFAULT_CONFIG_FILE = "/etc/berth/config.toml";
@@ -62,7 +63,7 @@ function readTable(file: string, required: boolean): Record<string, unknown> {
     text = Deno.readTextFileSync(file);
   } catch (error) {
     if (!required && error instanceof Deno.errors.NotFound) return {};
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new ConfigError(`cannot read the config file ${file}: ${why}`, { cause: error });
   }
   try {

@@ -16,6 +16,7 @@ import type { ContainerContext } from "./context.ts";
 import type { ContainerEvents } from "./events.ts";
 import type { ProcessTable } from "./process_table.ts";
 import type { Monitored } from "../monitors/monitor.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** What a {@linkcode ContainerCgroup} needs of its container. */
 export interface ContainerCgroupOptions {
@@ -78,7 +79,8 @@ export class ContainerCgroup {
       } catch (error) {
         getLogger(["berth", "container"]).error("{id}: its cgroup is not watched: {reason}", {
           id: this.#options.bundle.id,
-          reason: error instanceof Error ? error.message : String(error),
+          reason: messageOf(error),
+          error,
         });
       }
     }, 0);

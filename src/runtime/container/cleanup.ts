@@ -13,6 +13,7 @@ import type { ContainerEvents } from "./events.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { reapOrphanedCreate } from "./orphaned_create.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** How long one call of the runtime may take while a dead shim's container is removed, in ms. */
 const MOST_PER_RUNTIME_CALL = 30_000;
@@ -110,7 +111,7 @@ export class ContainerCleanup {
     }
     throw new FailedPreconditionError(
       `container ${bundle.id}: its bundle cannot be removed yet: ` +
-        `${last instanceof Error ? last.message : last}; ` +
+        `${messageOf(last)}; ` +
         "delete it again once that is no longer so",
       { cause: last, data: { id: bundle.id } },
     );

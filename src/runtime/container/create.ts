@@ -9,6 +9,7 @@ import type { ContainerParts } from "./parts.ts";
 import { shimListener } from "./parts.ts";
 import type { ContainerDeletion } from "./deletion.ts";
 import { reapOrphanedCreate } from "./orphaned_create.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /**
  * Gives the bundle a shim and creates the container in it. Rolls everything back when it throws: no
@@ -59,7 +60,7 @@ async function rollBack(
   } catch (error) {
     getLogger(["berth", "container"]).error(
       "{id}: its create has failed and cannot be undone yet: {reason}",
-      { id: bundle.id, reason: error instanceof Error ? error.message : String(error) },
+      { id: bundle.id, reason: messageOf(error), error },
     );
     context.owner.cleanupPending(bundle);
     deletion.removeInBackground();

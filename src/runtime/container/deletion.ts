@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../util/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /**
  * The ways in which a container goes, with and without its shim's help. Callers hold the container's
@@ -94,7 +95,8 @@ export class ContainerDeletion {
         } catch (error) {
           getLogger(["berth", "container"]).error("{id}: cannot clean up, trying again: {reason}", {
             id: bundle.id,
-            reason: error instanceof Error ? error.message : String(error),
+            reason: messageOf(error),
+            error,
           });
         }
       }

@@ -5,6 +5,7 @@ import type { DeleteResult, ShimStatus } from "../../rpc/contract/schemas.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import type { ConnectedShim } from "../shims/shim_manager.ts";
 import { withTimeout } from "../util/with_timeout.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** Where a container is in its life, as the daemon sees it. What its processes do is another matter. */
 export type LifeState =
@@ -247,7 +248,7 @@ export class ContainerLife {
 
   /** The shim is there but does not answer, or does not say what can be understood. */
   giveUp(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const { client } = this;
     const wedged = error instanceof DeadlineExceededError;
     this.#to("give-up", { phase: "unresponsive", reason, wedged });
@@ -258,6 +259,7 @@ export class ContainerLife {
     getLogger(["berth", "shim"]).warn("{id}: its shim does not answer: {reason}", {
       id: this.#id,
       reason,
+      error,
     });
   }
 

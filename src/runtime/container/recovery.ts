@@ -8,6 +8,7 @@ import type { ContainerParts } from "./parts.ts";
 import { shimListener } from "./parts.ts";
 import { waitUntilCreated } from "./create.ts";
 import type { ContainerDeletion } from "./deletion.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;
@@ -39,6 +40,7 @@ export class ContainerRecovery {
       getLogger(["berth", "container"]).error("{id}: not all of its bundle is usable: {reason}", {
         id: bundle.id,
         reason: messageOf(error),
+        error,
       });
     }
     if (!events.deletePublished) return await this.#dialAgain();
@@ -160,6 +162,7 @@ export class ContainerRecovery {
       getLogger(["berth", "container"]).error("{id}: cannot remove its bundle yet: {reason}", {
         id: this.#parts.bundle.id,
         reason: messageOf(error),
+        error,
       });
       this.#deletion.removeInBackground();
     }
@@ -179,7 +182,7 @@ export class ContainerRecovery {
         return;
       } catch (error) {
         if (life.isEnding) return;
-        log.error("{id}: cannot adopt it: {reason}", { id, reason: messageOf(error) });
+        log.error("{id}: cannot adopt it: {reason}", { id, reason: messageOf(error), error });
         // The new one may have been killed too; whatever else it is, the next would fare no better.
         if (!(error instanceof UnavailableError)) break;
       }
@@ -192,8 +195,4 @@ export class ContainerRecovery {
     return context.onShimDeath === "adopt" && processes.pid !== 0 && processes.exit === undefined &&
       !bundle.record.stdio.terminal;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { Journal } from "./journal.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** An event before the journal has given it its `seq`. */
 export type EventDraft = Omit<Event, "seq" | "runtime">;
@@ -64,7 +65,7 @@ export class EventPublisher implements Disposable {
       } catch (error) {
         getLogger(["berth", "journal"]).error(
           "cannot write events, trying again: {message}",
-          { message: error instanceof Error ? error.message : String(error) },
+          { message: messageOf(error), error },
         );
         this.#retry = setTimeout(() => this.#flush(), RETRY);
         return;
@@ -80,7 +81,8 @@ export class EventPublisher implements Disposable {
     try {
       listener(event);
     } catch (error) {
-      getLogger(["berth", "journal"]).error("a listener of events failed: {error}", {
+      getLogger(["berth", "journal"]).error("a listener of events failed: {message}", {
+        message: messageOf(error),
         error,
       });
     }

@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Event, EventType } from "../../rpc/contract/schemas.ts";
 import type { Journal } from "./journal.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** What a {@linkcode Subscription} needs of the connection to its subscriber; a `Peer` is one. */
 export interface SubscriberPeer {
@@ -108,7 +109,8 @@ export class Subscription implements Disposable {
       // It must not miss an event without knowing: it can connect anew and go on from where it is.
       getLogger(["berth", "events"]).error("subscription {id} ends: {reason}", {
         id: this.id,
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
+        error,
       });
       this[Symbol.dispose]();
       this.#peer.close();

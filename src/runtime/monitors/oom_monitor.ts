@@ -62,6 +62,7 @@ function openUnlessGone(cgroup: Cgroup, options: OomWatchOptions): OomWatch | un
     getLogger(["berth", "oom"]).warn("no notification of OOM kills in {cgroup}: {reason}", {
       cgroup: cgroup.paths["memory"] ?? cgroup.paths["unified"],
       reason: error.message,
+      error,
     });
     const { poller: _, ...rest } = options;
     return openUnlessGone(cgroup, rest);

@@ -2,6 +2,7 @@
 import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/logtape";
 import type { LogRecord, TextFormatter } from "@logtape/logtape";
 import { NonblockingWriter } from "../../linux/fd/nonblocking_writer.ts";
+import { stackOf } from "../../rpc/error_text.ts";
 import type { Config } from "../config/config.ts";
 import { LogQueue } from "./log_queue.ts";
 import { exportedConsole, exportLine } from "./telemetry.ts";
@@ -23,12 +24,12 @@ export class DaemonLog implements AsyncDisposable {
 
   /** Logs what is at this level or above from now on, as text or as JSON lines. */
   async configure({ level, format }: Config["log"]): Promise<void> {
-    this.#formatter = format === "json" ? formatJson : getTextFormatter({
+    this.#formatter = format === "json" ? formatJson : withStack(getTextFormatter({
       timestamp: "rfc3339",
       level: "abbr",
       category: ".",
       value: renderValue,
-    });
+    }));
     const exported = exportedConsole();
     await configure({
       reset: true,
@@ -85,4 +86,13 @@ function droppedRecord(count: number): LogRecord {
 /** Words stand as they are; all else is quoted, so that a line stays one line. */
 function renderValue(value: unknown, inspect: (value: unknown) => string): string {
   return typeof value === "string" && /^[\x21-\x7e]+$/.test(value) ? value : inspect(value);
+}
+
+/** Adds the stack of a record's `error`, indented: only what stands at the margin is a new record. */
+export function withStack(format: TextFormatter): TextFormatter {
+  return (record) => {
+    const { error } = record.properties;
+    if (error === undefined) return format(record);
+    return `${format(record)}    ${stackOf(error).replaceAll(/\s*[\n\r]+\s*/g, "\n      ")}\n`;
+  };
 }

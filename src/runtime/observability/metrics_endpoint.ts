@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import { bindSocket, refuseIfTaken, removeSocket } from "../../rpc/transport/socket_file.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /** Where an endpoint listens. */
 interface Listening {
@@ -46,7 +47,7 @@ export class MetricsEndpoint implements AsyncDisposable {
           : listenTcp(address, handler),
       );
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       throw new FailedPreconditionError(`cannot serve metrics on ${address}: ${why}`, {
         cause: error,
         ...(error instanceof BerthError ? { data: error.data } : {}),
@@ -96,6 +97,9 @@ async function answer(request: Request, text: MetricsText): Promise<Response> {
 }
 
 function failed(error: unknown): Response {
-  getLogger(["berth", "metrics"]).error("a scrape has failed: {error}", { error });
+  getLogger(["berth", "metrics"]).error("a scrape has failed: {reason}", {
+    reason: messageOf(error),
+    error,
+  });
   return new Response("the metrics cannot be read; see the daemon's log\n", { status: 500 });
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { notifyServiceManager } from "../../linux/fd/notify_socket.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /**
  * The service manager that started the daemon, if one did and wants to be told (sd_notify(3)). It is
@@ -31,7 +32,8 @@ export class ServiceManager {
       notifyServiceManager(this.#socket, lines);
     } catch (error) {
       getLogger(["berth"]).warn("cannot tell the service manager: {reason}", {
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
+        error,
       });
     }
   }

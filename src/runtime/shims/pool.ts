@@ -7,6 +7,7 @@ import { UnavailableError } from "../../rpc/errors.ts";
 import type { Peer } from "../../rpc/peer/peer.ts";
 import { typedClient } from "../../rpc/transport/dial.ts";
 import type { ShimContract } from "../../rpc/contract/shim.ts";
+import { logRpcError } from "../observability/log_rpc_error.ts";
 import { PROTOCOL } from "../../version.ts";
 import { Server } from "../../rpc/transport/server.ts";
 
@@ -87,6 +88,7 @@ export class ShimPool implements AsyncDisposable {
     pool.#server = await Server.listen(ShimPool.socketPath(options.state), {
       mode: 0o600,
       handlers: {},
+      onError: logRpcError,
       onConnect: (peer) => void pool.#arrived(peer),
     });
     pool.#fill();

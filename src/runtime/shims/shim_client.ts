@@ -5,6 +5,7 @@ import { DeadlineExceededError } from "../../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { Peer } from "../../rpc/peer/peer.ts";
 import type { ShimContract, ShimEvent } from "../../rpc/contract/shim.ts";
+import { logRpcError } from "../observability/log_rpc_error.ts";
 import { wedged } from "./errors.ts";
 
 /** Name of a shim method. */
@@ -80,7 +81,10 @@ export class ShimClient implements Disposable {
     listener: ShimListener,
     timeouts: ShimTimeouts,
   ): Promise<ShimClient> {
-    const peer = await dial(path, { timeoutMs: timeouts.answer });
+    const peer = await dial(path, {
+      timeoutMs: timeouts.answer,
+      onError: logRpcError,
+    });
     peer.onNotification("shim.event", (params) => listener.event(params as ShimEvent));
     peer.onNotification(
       "shim.runtimeCall",

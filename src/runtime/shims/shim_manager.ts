@@ -146,6 +146,7 @@ export abstract class ShimManager implements AsyncDisposable {
       getLogger(["berth", "shim"]).warn("{id}: its shim would not leave, killing it: {reason}", {
         id: bundle.id,
         reason: error.message,
+        error,
       });
       await this.kill(bundle);
     }

@@ -4,6 +4,7 @@ import { cgroupHierarchies } from "../../linux/cgroup/cgroup.ts";
 import { joinCgroup } from "../../linux/cgroup/join.ts";
 import { setOomScoreAdj } from "../../linux/process/oom_score.ts";
 import type { Config } from "../config/config.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /**
  * Puts each started shim where the config wants it: an OOM score that spares it before its
@@ -25,7 +26,8 @@ export function shimPlacement(
       getLogger(["berth", "shim"]).warn("cannot set the {what} of shim {pid}: {reason}", {
         what,
         pid,
-        reason: error instanceof Error ? error.message : String(error),
+        reason: messageOf(error),
+        error,
       });
     }
   };

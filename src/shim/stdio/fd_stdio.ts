@@ -16,6 +16,7 @@ import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { FifoKeepalive } from "./fifo_keepalive.ts";
 import type { Stdio, StdioFds } from "./stdio.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 
 /**
  * Stdio without a terminal: the process gets the client's FIFO or file itself, so no byte passes
@@ -117,7 +118,7 @@ export function openOutputFile(name: string, path: string): number {
   try {
     fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw invalid(name, `cannot be opened: ${message}`, error);
   }
   if (isFifo(`/proc/self/fd/${fd}`)) {
@@ -156,7 +157,7 @@ export function checkFifo(name: string, path: string): void {
   try {
     fifo = isFifo(path);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw invalid(name, `cannot be looked at: ${message}`, error);
   }
   if (!fifo) throw invalid(name, `${path} is not an existing FIFO`);

@@ -22,7 +22,11 @@ export class TestShim implements AsyncDisposable {
   static async start(area: TestArea, name = "shims"): Promise<TestShim> {
     const path = `${area.dir}/${name}.sock`;
     const { promise, resolve } = Promise.withResolvers<Peer>();
-    const server = await Server.listen(path, { handlers: {}, onConnect: resolve });
+    const server = await Server.listen(path, {
+      onError: console.error,
+      handlers: {},
+      onConnect: resolve,
+    });
     const process = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", MAIN, "serve", "--control", path],
       stdin: "null",

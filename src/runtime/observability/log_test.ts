@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { getJsonLinesFormatter } from "@logtape/logtape";
+import type { LogRecord } from "@logtape/logtape";
+import { withStack } from "./log.ts";
+
+function record(properties: Record<string, unknown>): LogRecord {
+  const message = ["it failed"];
+  return {
+    category: ["berth"],
+    level: "error",
+    message,
+    rawMessage: "it failed",
+    timestamp: 0,
+    properties,
+  };
+}
+
+Deno.test("a record with an error has its stack below it, and no line of that is at the margin", () => {
+  const format = withStack(() => "it failed\n");
+  assert.equal(format(record({})), "it failed\n");
+  const error = new Error("first\n2026-01-01 forged record", { cause: new TypeError("second") });
+  const lines = format(record({ error })).split("\n");
+  assert.equal(lines.shift(), "it failed");
+  assert.equal(lines.pop(), "");
+  assert(lines.some((line) => line.includes("log_test.ts")), lines.join("\n"));
+  assert(lines.some((line) => line.includes("caused by TypeError: second")));
+  assert(lines.every((line) => line.startsWith("    ")), lines.join("\n"));
+});
+
+Deno.test("a record in JSON has the stack of its error", () => {
+  const line = JSON.parse(String(getJsonLinesFormatter()(record({ error: new Error("oh") }))));
+  assert.match(JSON.stringify(line.properties.error), /oh.*log_test\.ts/);
+});
