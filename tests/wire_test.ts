@@ -178,7 +178,8 @@ Deno.test("a line of 17 MiB is refused, one of nearly 16 MiB is served, memory s
   await assertServes(daemon, client);
 
   const padding = "x".repeat(15 * 1024 * 1024);
-  const params = { id: "c", labels: { padding }, spec: daemon.spec(["no-such-command"]) };
+  const spec = daemon.spec(["no-such-command"], { annotations: { padding } });
+  const params = { id: "c", spec };
   const long = await client.ask({ jsonrpc: "2.0", id: 7, method: "container.create", params });
   assert.equal(errorOf(long).code, ERROR_CODES.RuntimeError, "read to its end and tried");
   await assertServes(daemon, client);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { stringify } from "smol-toml";
+import { z } from "zod";
 import { isRecord } from "../../src/rpc/is_record.ts";
 import { DEFAULT_CONFIG_FILE } from "../../src/runtime/config/config.ts";
 import { configSchema } from "../../src/runtime/config/schema.ts";
-import { jsonSchemaOf } from "./json_schema.ts";
-import type { JsonSchema } from "./json_schema.ts";
+import type { JsonSchema } from "../../src/rpc/contract/json_schema.ts";
 
 const INTRO = `# Config
 
@@ -15,7 +15,7 @@ unknown key, an invalid value or a syntax error aborts startup with an error tha
 
 /** Returns the reference page of the config file, generated from its schema. */
 export function configPage(): string {
-  const schema = jsonSchemaOf(configSchema, "input");
+  const schema = z.toJSONSchema(configSchema, { io: "input" });
   const members = Object.entries(membersOf(schema));
   const top = members.filter(([, member]) => !isTable(member));
   const sections = members.filter(([, member]) => isTable(member)).map(([name, member]) =>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { ERROR_CODES } from "../../src/rpc/errors.ts";
+import { contractSchemas } from "../../src/rpc/contract/json_schema.ts";
+import type { ContractSchemas } from "../../src/rpc/contract/json_schema.ts";
 import type { Contract, ErrorCases, Method } from "../../src/rpc/contract/method.ts";
 import type { z } from "zod";
 import type { Example } from "./examples.ts";
-import { jsonSchemaOf } from "./json_schema.ts";
-import { NAMED_TYPES } from "./named_types.ts";
 import { memberTable, typeText } from "./schema_table.ts";
 
 /** Content of a page of methods. */
@@ -21,20 +21,22 @@ export interface MethodsPage {
 /** Returns a reference page: every method of a contract, then their shared types. */
 export function methodsPage(page: MethodsPage): string {
   const methods = Object.values(page.contract);
-  const { name, params } = page.notification;
+  const { name } = page.notification;
+  const schemas = contractSchemas(page.contract, [page.notification]);
+  const { named, params } = schemas;
   const sections = [
     page.intro,
     methods.map((method) => `- [\`${method.name}\`](#${anchor(method.name)}): ${method.summary}`)
       .join("\n"),
     ...methods.map((method) =>
-      methodSection(method, page.examples.find((one) => one.method === method.name))
+      methodSection(method, schemas, page.examples.find((one) => one.method === method.name))
     ),
     `## Notification ${name}`,
-    memberTable(jsonSchemaOf(params, "output"), { required: false, empty: "No params." }),
+    memberTable(params[name] ?? {}, { named, required: false, empty: "No params." }),
     fence({ jsonrpc: "2.0", method: name, params: page.notified }),
   ];
   const text = sections.join("\n\n");
-  return `${text}\n\n${typesUsedIn(text)}`;
+  return `${text}\n\n${typesUsedIn(text, named)}`;
 }
 
 /** Returns GitHub's anchor of a heading. */
@@ -42,16 +44,20 @@ function anchor(heading: string): string {
   return heading.toLowerCase().replaceAll(".", "");
 }
 
-function methodSection(method: Method, example: Example | undefined): string {
-  const result = jsonSchemaOf(method.result, "output");
-  const named = typeText(result);
+function methodSection(
+  method: Method,
+  { named, params, results }: ContractSchemas,
+  example: Example | undefined,
+): string {
+  const result = results[method.name] ?? {};
+  const type = typeText(result);
   return [
     `## ${method.name}`,
     method.summary,
     "**Params**",
-    memberTable(jsonSchemaOf(method.params, "input"), { required: true, empty: "None." }),
+    memberTable(params[method.name] ?? {}, { named, required: true, empty: "None." }),
     "**Result**",
-    named.startsWith("[") ? named : memberTable(result, { required: false, empty: "`{}`" }),
+    type.startsWith("[") ? type : memberTable(result, { named, required: false, empty: "`{}`" }),
     ...errorSection(method.errors),
     ...exampleSection(example),
   ].join("\n\n");
@@ -81,23 +87,20 @@ function fence(value: unknown): string {
 }
 
 /** Returns sections for the named types that the text links to, directly or through others. */
-function typesUsedIn(text: string): string {
+function typesUsedIn(text: string, named: ContractSchemas["named"]): string {
   const sections = new Map<string, string>();
   const visit = (from: string): void => {
-    for (const [name, { schema, summary }] of NAMED_TYPES) {
+    for (const [name, schema] of Object.entries(named)) {
       if (sections.has(name) || !from.includes(`(#${name.toLowerCase()})`)) continue;
-      const json = jsonSchemaOf(schema, "output");
-      const isObject = json.type === "object";
-      const what = isObject
-        ? memberTable(json, { required: false, empty: "" })
-        : `One of ${typeText({ ...json, title: name })}.`;
-      sections.set(name, "");
-      sections.set(name, `### ${name}\n\n${summary}\n\n${what}`);
+      const what = schema.type === "object"
+        ? memberTable(schema, { named, required: false, empty: "" })
+        : `One of ${typeText(schema)}.`;
+      sections.set(name, `### ${name}\n\n${schema.description}.\n\n${what}`);
       visit(what);
     }
   };
   visit(text);
-  const ordered = [...NAMED_TYPES.keys()].flatMap((name) => sections.get(name) ?? []);
+  const ordered = Object.keys(named).flatMap((name) => sections.get(name) ?? []);
   return `## Types\n\nA \`?\` marks members that may be absent.\n\n${ordered.join("\n\n")}`;
 }
 

@@ -9,6 +9,7 @@ import { cliPage } from "./cli_page.ts";
 import { clientTypes } from "./client_types.ts";
 import { configPage } from "./config_page.ts";
 import type { Examples } from "./examples.ts";
+import { shimParams } from "./shim_params.ts";
 import { errorsSection, methodsPage } from "./methods_page.ts";
 
 const METHODS_INTRO = `# Daemon methods
@@ -65,6 +66,7 @@ export async function generatedFiles(examples: Examples): Promise<Map<string, st
     "docs/reference/cli.md": cliPage(),
     "docs/openrpc.json": JSON.stringify(openrpc()),
     "src/client/daemon_types.ts": clientTypes(),
+    "src/shim/api/shim_params.ts": shimParams(),
   };
   const formatted = new Map<string, string>();
   for (const [path, text] of Object.entries(files)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
+import { refName, resolve } from "../../src/rpc/contract/json_schema.ts";
+import type { JsonSchema } from "../../src/rpc/contract/json_schema.ts";
 import { isRecord } from "../../src/rpc/is_record.ts";
-import type { JsonSchema } from "./json_schema.ts";
-import { nameOf } from "./named_types.ts";
 
 /** A member of an object: a row of a table. */
 interface Row {
@@ -13,6 +13,8 @@ interface Row {
 
 /** Options of {@linkcode memberTable}. */
 export interface TableOptions {
+  /** The named schemas, by name. */
+  readonly named: Readonly<Record<string, JsonSchema>>;
   /** Adds a column that marks required members. */
   readonly required: boolean;
   /** Text for a schema without members. */
@@ -21,7 +23,7 @@ export interface TableOptions {
 
 /** Returns the members of an object schema as a Markdown table. Nested members have dotted paths. */
 export function memberTable(schema: JsonSchema, options: TableOptions): string {
-  const rows = rowsOf(schema, "");
+  const rows = rowsOf(schema, "", options.named);
   if (rows.length === 0) return options.empty;
   const columns = options.required
     ? ["name", "type", "required", "meaning"]
@@ -37,30 +39,31 @@ export function memberTable(schema: JsonSchema, options: TableOptions): string {
   ).join("\n");
 }
 
-function rowsOf(schema: JsonSchema, prefix: string): Row[] {
+function rowsOf(schema: JsonSchema, prefix: string, named: TableOptions["named"]): Row[] {
   const required: readonly unknown[] = Array.isArray(schema.required) ? schema.required : [];
   const members = Object.entries(isRecord(schema.properties) ? schema.properties : {});
   return members.flatMap(([key, member]) => {
     if (!isRecord(member)) return [];
     const name = `${prefix}${key}`;
+    const { description } = resolve(member, named);
     const row = {
       name,
       type: typeText(member),
       required: required.includes(key),
-      description: typeof member.description === "string" ? member.description : "",
+      description: typeof description === "string" ? description : "",
     };
-    if (nameOf(member) !== undefined) return [row];
+    if (refName(member) !== undefined) return [row];
     const item = isRecord(member.items) ? member.items : undefined;
-    if (item !== undefined && nameOf(item) === undefined) {
-      return [row, ...rowsOf(item, `${name}[].`)];
+    if (item !== undefined && refName(item) === undefined) {
+      return [row, ...rowsOf(item, `${name}[].`, named)];
     }
-    return [row, ...rowsOf(member, `${name}.`)];
+    return [row, ...rowsOf(member, `${name}.`, named)];
   });
 }
 
 /** Describes a type in words, such as `array of string`. */
 export function typeText(schema: JsonSchema): string {
-  const name = nameOf(schema);
+  const name = refName(schema);
   if (name !== undefined) return `[${name}](#${name.toLowerCase()})`;
   if (Array.isArray(schema.enum)) {
     return schema.enum.map((one) => `\`${JSON.stringify(one)}\``).join(", ");

@@ -2,7 +2,12 @@
 import process from "node:process";
 import type { CallOptions } from "./call_options.ts";
 import { Container } from "./container.ts";
-import type { ContainerState, DaemonMethods } from "./daemon_types.ts";
+import type {
+  ContainerState,
+  ContainerStats,
+  ContainerStatus,
+  DaemonMethods,
+} from "./daemon_types.ts";
 import { EventStream } from "./events.ts";
 import type { EventsOptions } from "./events.ts";
 import { DaemonLink } from "./link.ts";
@@ -17,6 +22,22 @@ export interface ConnectOptions {
   readonly socket?: string;
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Client.list}. Containers must match all that are given. */
+export interface ListOptions extends CallOptions {
+  /** Only these containers. */
+  readonly ids?: readonly string[];
+  /** Only containers that have all these labels. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Only containers in this status. */
+  readonly status?: ContainerStatus;
+}
+
+/** Options of {@linkcode Client.stats}. */
+export interface StatsOptions extends CallOptions {
+  /** Only these containers. */
+  readonly ids?: readonly string[];
 }
 
 /**
@@ -100,9 +121,33 @@ export class Client implements AsyncDisposable {
     return new Container(this.#link, id);
   }
 
-  /** The state of every container. */
-  async list(options?: CallOptions): Promise<readonly ContainerState[]> {
-    return (await this.#link.call("container.list", {}, options)).containers;
+  /** Returns the state of all containers, or of those that match. Reads as many pages as there are. */
+  async list(options: ListOptions = {}): Promise<readonly ContainerState[]> {
+    const { ids, labels, status, ...call } = options;
+    const all: ContainerState[] = [];
+    let after: string | undefined;
+    do {
+      const page = await this.#link.call("container.list", { ids, labels, status, after }, call);
+      all.push(...page.containers);
+      after = page.next;
+    } while (after !== undefined);
+    return all;
+  }
+
+  /**
+   * Returns the resource usage of every container that has a cgroup, or of those that match. Reads as
+   * many pages as there are.
+   */
+  async stats(options: StatsOptions = {}): Promise<readonly ContainerStats[]> {
+    const { ids, ...call } = options;
+    const all: ContainerStats[] = [];
+    let after: string | undefined;
+    do {
+      const page = await this.#link.call("container.listStats", { ids, after }, call);
+      all.push(...page.containers);
+      after = page.next;
+    } while (after !== undefined);
+    return all;
   }
 
   /** What happens to containers from now on, or after a given event; see {@linkcode EventStream}. */

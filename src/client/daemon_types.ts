@@ -8,7 +8,7 @@ export type ContainerStatus = "created" | "running" | "paused" | "stopped";
 /** Status of an exec process. */
 export type ExecStatus = "created" | "running" | "stopped";
 
-/** State of the daemon's connection to the container's shim. */
+/** Connection to a shim. unavailable: the shim does not answer; gone: the shim died and the container is being cleaned up; none: the daemon runs without shims (no_shim). */
 export type ShimStatus = "connected" | "connecting" | "unavailable" | "gone" | "none";
 
 /** State of an exec process. */
@@ -17,11 +17,11 @@ export interface ExecState {
   readonly execId: string;
   /** Pid in the host's pid namespace. */
   readonly pid: number;
-  /** Status of the exec process. */
+  /** Status of an exec process. */
   readonly status: ExecStatus;
   /** Exit code, or 128 + signal number; set once the process has exited. */
   readonly exitStatus?: number | undefined;
-  /** Time in RFC 3339 format, UTC, with milliseconds. */
+  /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
   readonly exitedAt?: string | undefined;
 }
 
@@ -31,7 +31,7 @@ export interface ContainerState {
   readonly id: string;
   /** Unique id of this creation; differs when an id is reused. */
   readonly instance: string;
-  /** Status of the container. */
+  /** Status of a container. */
   readonly status: ContainerStatus;
   /** Pid of the init process; 0 until a restored container is started. */
   readonly pid: number;
@@ -49,13 +49,13 @@ export interface ContainerState {
   readonly stderr: string;
   /** As given to create. */
   readonly labels: Readonly<Record<string, string>>;
-  /** Time in RFC 3339 format, UTC, with milliseconds. */
+  /** Time of the creation, in RFC 3339 format, UTC, with milliseconds. */
   readonly createdAt: string;
-  /** Time in RFC 3339 format, UTC, with milliseconds. */
+  /** Time of the start, in RFC 3339 format, UTC, with milliseconds. */
   readonly startedAt?: string | undefined;
   /** Exit code, or 128 + signal number; set once the init process has exited. */
   readonly exitStatus?: number | undefined;
-  /** Time in RFC 3339 format, UTC, with milliseconds. */
+  /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
   readonly exitedAt?: string | undefined;
   /** True if the exit status could not be observed; exitStatus is then 137. */
   readonly exitStatusUnknown?: boolean | undefined;
@@ -65,17 +65,49 @@ export interface ContainerState {
   readonly group?: string | undefined;
   /** Pid of the shim; the daemon's own pid with no_shim. */
   readonly shimPid: number;
-  /** Connection to the shim. unavailable: the shim does not answer; gone: the shim died and the container is being cleaned up; none: the daemon runs without shims (no_shim). */
+  /** Connection to a shim. unavailable: the shim does not answer; gone: the shim died and the container is being cleaned up; none: the daemon runs without shims (no_shim). */
   readonly shim: ShimStatus;
   /** Exec processes that have not been deleted. */
   readonly processes: readonly ExecState[];
 }
 
+/** A page of containers. */
+export interface ContainerList {
+  /** Containers, ordered by id. */
+  readonly containers: readonly ContainerState[];
+  /** Value of `after` for the next page; absent on the last page. */
+  readonly next?: string | undefined;
+}
+
+/** A created container. */
+export interface CreateResult {
+  /** Container id. */
+  readonly id: string;
+  /** Pid of the init process; 0 if the container is restored from a checkpoint. */
+  readonly pid: number;
+  /** Bundle directory. */
+  readonly bundle: string;
+}
+
+/** A started container. */
+export interface StartResult {
+  /** Pid of the init process. */
+  readonly pid: number;
+}
+
+/** A started exec process. */
+export interface ExecResult {
+  /** Exec process id, as given or generated. */
+  readonly execId: string;
+  /** Pid in the host's pid namespace. */
+  readonly pid: number;
+}
+
 /** How a process exited. */
-export interface ExitResult {
+export interface ExitStatus {
   /** Exit code, or 128 + signal number. */
   readonly exitStatus: number;
-  /** Time in RFC 3339 format, UTC, with milliseconds. */
+  /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
   readonly exitedAt: string;
 }
 
@@ -83,7 +115,7 @@ export interface ExitResult {
 export interface DeleteResult {
   /** Exit code, or 128 + signal number. */
   readonly exitStatus: number;
-  /** Time in RFC 3339 format, UTC, with milliseconds. */
+  /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
   readonly exitedAt: string;
   /** Pid of the deleted process. */
   readonly pid: number;
@@ -105,9 +137,27 @@ export interface RootfsMount {
 export interface OciProcess {
   /** Program to run and its arguments. */
   readonly args: readonly string[];
+  /** Environment, each entry as NAME=value. */
+  readonly env?: readonly string[] | null | undefined;
+  /** Working directory. */
+  readonly cwd?: string | null | undefined;
 
   /** Other members, as in the OCI spec. */
   readonly [key: string]: unknown;
+}
+
+/** A process in the cgroup of a container. */
+export interface CgroupProcess {
+  /** Pid in the host's pid namespace. */
+  readonly pid: number;
+  /** Exec process id; set for the first process of an exec. */
+  readonly execId?: string | undefined;
+}
+
+/** Processes of a container. */
+export interface ProcessList {
+  /** Processes in the cgroup of the container. */
+  readonly processes: readonly CgroupProcess[];
 }
 
 /** Type of an event. */
@@ -123,7 +173,7 @@ export type EventType =
   | "checkpointed"
   | "delete";
 
-/** Details of an `oom` event. */
+/** Details of an oom event. */
 export interface OomDetails {
   /** Cgroup that reached its memory limit. */
   readonly cgroup: string;
@@ -139,11 +189,11 @@ export interface OomDetails {
 export interface Event {
   /** Sequence number; increases by one per event, also across daemon restarts. */
   readonly seq: number;
-  /** Time in RFC 3339 format, UTC, with milliseconds. */
+  /** Time of the event, in RFC 3339 format, UTC, with milliseconds. */
   readonly timestamp: string;
   /** Kind of runtime; always linux. */
   readonly runtime: "linux";
-  /** Type of the event. */
+  /** Type of an event. */
   readonly type: EventType;
   /** Container id. */
   readonly id: string;
@@ -155,7 +205,7 @@ export interface Event {
   readonly execId?: string | undefined;
   /** Exit code, or 128 + signal number. */
   readonly exitStatus?: number | undefined;
-  /** Time in RFC 3339 format, UTC, with milliseconds. */
+  /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
   readonly exitedAt?: string | undefined;
   /** True if the daemon published this exit because the shim was gone. */
   readonly synthetic?: boolean | undefined;
@@ -165,75 +215,163 @@ export interface Event {
   readonly path?: string | undefined;
 }
 
+/** A subscription to events. */
+export interface Subscription {
+  /** Subscription id, used in notifications and to unsubscribe. */
+  readonly subscription: string;
+  /** Sequence number of the oldest event that is kept; 0 if there is none. */
+  readonly oldest: number;
+  /** Sequence number of the newest event; 0 if there is none. */
+  readonly latest: number;
+  /** True if events after `after` are no longer kept, or if `after` is greater than `latest`; reading then begins with the oldest event. */
+  readonly gap: boolean;
+}
+
+/** A page of events. */
+export interface EventList {
+  /** Events in the order of their sequence numbers. */
+  readonly events: readonly Event[];
+  /** Value of `after` for the next page; all events up to this one have been read. */
+  readonly next: number;
+  /** Sequence number of the oldest event that is kept; 0 if there is none. */
+  readonly oldest: number;
+  /** Sequence number of the newest event; 0 if there is none. */
+  readonly latest: number;
+  /** True if events after `after` are no longer kept, or if `after` is greater than `latest`; reading then begins with the oldest event. */
+  readonly gap: boolean;
+}
+
+/** CPU usage of a container. */
+export interface CpuStats {
+  /** CPU time used, in microseconds. */
+  readonly usageUsec: number;
+  /** CPU time used in user mode, in microseconds. */
+  readonly userUsec?: number | undefined;
+  /** CPU time used in the kernel, in microseconds. */
+  readonly systemUsec?: number | undefined;
+  /** Number of elapsed enforcement periods. */
+  readonly periods?: number | undefined;
+  /** Number of periods in which the CPU limit was reached. */
+  readonly throttledPeriods?: number | undefined;
+  /** Time during which the container was throttled, in microseconds. */
+  readonly throttledUsec?: number | undefined;
+}
+
+/** Memory usage of a container, in bytes. */
+export interface MemoryStats {
+  /** Memory usage, including page cache. */
+  readonly usageBytes: number;
+  /** Memory limit; absent if there is none. */
+  readonly limitBytes?: number | undefined;
+  /** Memory usage without inactive page cache. */
+  readonly workingSetBytes: number;
+  /** Anonymous memory. */
+  readonly anonBytes?: number | undefined;
+  /** Page cache, including shared memory. */
+  readonly fileBytes?: number | undefined;
+  /** Swap usage. */
+  readonly swapBytes?: number | undefined;
+  /** Number of processes killed by the OOM killer. */
+  readonly oomKills?: number | undefined;
+}
+
+/** Number of tasks of a container. */
+export interface PidsStats {
+  /** Number of tasks (processes and threads). */
+  readonly current: number;
+  /** Task limit; absent if there is none. */
+  readonly limit?: number | undefined;
+}
+
+/** IO counters of one block device. */
+export interface IoDeviceStats {
+  /** Major device number. */
+  readonly major: number;
+  /** Minor device number. */
+  readonly minor: number;
+  /** Bytes read. */
+  readonly readBytes: number;
+  /** Bytes written. */
+  readonly writeBytes: number;
+  /** Read operations. */
+  readonly reads: number;
+  /** Write operations. */
+  readonly writes: number;
+}
+
+/** Block IO of a container. */
+export interface IoStats {
+  /** Bytes read from block devices. */
+  readonly readBytes: number;
+  /** Bytes written to block devices. */
+  readonly writeBytes: number;
+  /** Read operations on block devices. */
+  readonly reads: number;
+  /** Write operations on block devices. */
+  readonly writes: number;
+  /** IO counters of each device. */
+  readonly devices: readonly IoDeviceStats[];
+}
+
 /** Resource usage of a container. What the kernel does not provide is absent, never zero. */
 export interface Stats {
   /** Time of the reading, in RFC 3339 format, UTC, with milliseconds. */
   readonly timestamp: string;
-  /** CPU usage. */
-  readonly cpu?: {
-    /** CPU time used, in microseconds. */
-    readonly usageUsec: number;
-    /** CPU time used in user mode, in microseconds. */
-    readonly userUsec?: number | undefined;
-    /** CPU time used in the kernel, in microseconds. */
-    readonly systemUsec?: number | undefined;
-    /** Number of elapsed enforcement periods. */
-    readonly periods?: number | undefined;
-    /** Number of periods in which the CPU limit was reached. */
-    readonly throttledPeriods?: number | undefined;
-    /** Time during which the container was throttled, in microseconds. */
-    readonly throttledUsec?: number | undefined;
-  } | undefined;
-  /** Memory usage. */
-  readonly memory?: {
-    /** Memory usage, including page cache. */
-    readonly usageBytes: number;
-    /** Memory limit; absent if there is none. */
-    readonly limitBytes?: number | undefined;
-    /** Memory usage without inactive page cache. */
-    readonly workingSetBytes: number;
-    /** Anonymous memory. */
-    readonly anonBytes?: number | undefined;
-    /** Page cache, including shared memory. */
-    readonly fileBytes?: number | undefined;
-    /** Swap usage. */
-    readonly swapBytes?: number | undefined;
-    /** Number of processes killed by the OOM killer. */
-    readonly oomKills?: number | undefined;
-  } | undefined;
-  /** Task usage. */
-  readonly pids?: {
-    /** Number of tasks (processes and threads). */
-    readonly current: number;
-    /** Task limit; absent if there is none. */
-    readonly limit?: number | undefined;
-  } | undefined;
-  /** Block IO. */
-  readonly io?: {
-    /** Bytes read from block devices. */
-    readonly readBytes: number;
-    /** Bytes written to block devices. */
-    readonly writeBytes: number;
-    /** Read operations on block devices. */
-    readonly reads: number;
-    /** Write operations on block devices. */
-    readonly writes: number;
-    /** IO counters of each device. */
-    readonly devices: readonly {
-      /** Major device number. */
-      readonly major: number;
-      /** Minor device number. */
-      readonly minor: number;
-      /** Bytes read. */
-      readonly readBytes: number;
-      /** Bytes written. */
-      readonly writeBytes: number;
-      /** Read operations. */
-      readonly reads: number;
-      /** Write operations. */
-      readonly writes: number;
-    }[];
-  } | undefined;
+  /** CPU usage of a container. */
+  readonly cpu?: CpuStats | undefined;
+  /** Memory usage of a container, in bytes. */
+  readonly memory?: MemoryStats | undefined;
+  /** Number of tasks of a container. */
+  readonly pids?: PidsStats | undefined;
+  /** Block IO of a container. */
+  readonly io?: IoStats | undefined;
+}
+
+/** Resource usage of one container in a list. */
+export interface ContainerStats {
+  /** Container id. */
+  readonly id: string;
+  /** Instance of the container, as in its state. */
+  readonly instance: string;
+  /** Resource usage of a container. What the kernel does not provide is absent, never zero. */
+  readonly stats: Stats;
+}
+
+/** A page of resource usage. */
+export interface StatsList {
+  /** Resource usage of each container that has a cgroup, ordered by id. */
+  readonly containers: readonly ContainerStats[];
+  /** Value of `after` for the next page; absent on the last page. */
+  readonly next?: string | undefined;
+}
+
+/** Version, configuration and start time of a daemon. */
+export interface DaemonInfo {
+  /** Name of the program; always berth. */
+  readonly name: "berth";
+  /** Version of the daemon. */
+  readonly version: string;
+  /** Version of the protocol between the daemon and its shims. */
+  readonly protocol: number;
+  /** Pid of the daemon. */
+  readonly pid: number;
+  /** Unique id of this start of the daemon. */
+  readonly instance: string;
+  /** State directory. */
+  readonly state: string;
+  /** Directory of the data that is kept across reboots. */
+  readonly root: string;
+  /** Default OCI runtime. */
+  readonly runtime: {
+    /** Runtime as configured: a name in PATH, or a path. */
+    readonly path: string;
+    /** Version that the runtime reports. */
+    readonly version: string;
+  };
+  /** Time of the start of the daemon, in RFC 3339 format, UTC, with milliseconds. */
+  readonly startedAt: string;
+  /** Number of containers. */
+  readonly containers: number;
 }
 
 /** Params of the notification `events.event`. */
@@ -253,33 +391,7 @@ export interface DaemonMethods {
     /** Params, passed by name. */
     readonly params: Readonly<Record<string, never>>;
     /** Result. */
-    readonly result: {
-      /** Name of the program; always berth. */
-      readonly name: "berth";
-      /** Version of the daemon. */
-      readonly version: string;
-      /** Version of the protocol between the daemon and its shims. */
-      readonly protocol: number;
-      /** Pid of the daemon. */
-      readonly pid: number;
-      /** Unique id of this start of the daemon. */
-      readonly instance: string;
-      /** State directory. */
-      readonly state: string;
-      /** Directory of the data that is kept across reboots. */
-      readonly root: string;
-      /** Default OCI runtime. */
-      readonly runtime: {
-        /** Runtime as configured: a name in PATH, or a path. */
-        readonly path: string;
-        /** Version that the runtime reports. */
-        readonly version: string;
-      };
-      /** Time in RFC 3339 format, UTC, with milliseconds. */
-      readonly startedAt: string;
-      /** Number of containers. */
-      readonly containers: number;
-    };
+    readonly result: DaemonInfo;
   };
   /** Creates a container, with its bundle and shim. The container's process is not started yet. */
   readonly "container.create": {
@@ -303,7 +415,7 @@ export interface DaemonMethods {
       readonly runtime?: string | undefined;
       /** Do not use pivot_root; needed if the root filesystem is a ramdisk. */
       readonly noPivot?: boolean | undefined;
-      /** Labels: names and values chosen by the user. */
+      /** Labels: names and values chosen by the user, at most 64 KiB in total. */
       readonly labels?: Readonly<Record<string, string>> | undefined;
       /** Shim group: containers of one group share a shim process. */
       readonly group?: string | undefined;
@@ -311,14 +423,7 @@ export interface DaemonMethods {
       readonly checkpoint?: string | undefined;
     };
     /** Result. */
-    readonly result: {
-      /** Container id. */
-      readonly id: string;
-      /** Pid of the init process; 0 if the container is restored from a checkpoint. */
-      readonly pid: number;
-      /** Bundle directory. */
-      readonly bundle: string;
-    };
+    readonly result: CreateResult;
   };
   /** Starts the process of a created container. */
   readonly "container.start": {
@@ -328,10 +433,7 @@ export interface DaemonMethods {
       readonly id: string;
     };
     /** Result. */
-    readonly result: {
-      /** Pid of the init process. */
-      readonly pid: number;
-    };
+    readonly result: StartResult;
   };
   /** Returns the full state of a container. */
   readonly "container.state": {
@@ -343,15 +445,23 @@ export interface DaemonMethods {
     /** Result. */
     readonly result: ContainerState;
   };
-  /** Lists containers with their full state. */
+  /** Lists containers with their full state, ordered by id. A large list is returned in pages. */
   readonly "container.list": {
     /** Params, passed by name. */
-    readonly params: Readonly<Record<string, never>>;
-    /** Result. */
-    readonly result: {
-      /** Containers, in no particular order. */
-      readonly containers: readonly ContainerState[];
+    readonly params: {
+      /** Only these containers. */
+      readonly ids?: readonly string[] | undefined;
+      /** Only containers that have all these labels. */
+      readonly labels?: Readonly<Record<string, string>> | undefined;
+      /** Only containers in this status. */
+      readonly status?: ContainerStatus | undefined;
+      /** Maximum number of elements to return; fewer are returned if they are large. */
+      readonly limit?: number | undefined;
+      /** Only containers whose id sorts after this one; `next` of the previous page. */
+      readonly after?: string | undefined;
     };
+    /** Result. */
+    readonly result: ContainerList;
   };
   /** Waits for a process to exit and returns its exit status. Returns immediately if it has exited. */
   readonly "container.wait": {
@@ -363,7 +473,7 @@ export interface DaemonMethods {
       readonly execId?: string | undefined;
     };
     /** Result. */
-    readonly result: ExitResult;
+    readonly result: ExitStatus;
   };
   /** Sends a signal to a process, or to every process in the container. */
   readonly "container.kill": {
@@ -409,7 +519,7 @@ export interface DaemonMethods {
       readonly id: string;
       /** Exec process id; generated if not given. */
       readonly execId?: string | undefined;
-      /** OCI process; members that are not given are taken from the container's spec. */
+      /** OCI process of an exec. Members that are not given are taken from the container's spec. */
       readonly process: OciProcess;
       /** FIFO path, or "" for immediate EOF. */
       readonly stdin?: string | undefined;
@@ -421,12 +531,7 @@ export interface DaemonMethods {
       readonly terminal?: boolean | undefined;
     };
     /** Result. */
-    readonly result: {
-      /** Exec process id, as given or generated. */
-      readonly execId: string;
-      /** Pid in the host's pid namespace. */
-      readonly pid: number;
-    };
+    readonly result: ExecResult;
   };
   /** Deletes an exec process that has exited and returns its exit status. */
   readonly "container.deleteProcess": {
@@ -476,15 +581,7 @@ export interface DaemonMethods {
       readonly id: string;
     };
     /** Result. */
-    readonly result: {
-      /** Processes in the cgroup of the container. */
-      readonly processes: readonly {
-        /** Pid in the host's pid namespace. */
-        readonly pid: number;
-        /** Exec process id; set for the first process of an exec. */
-        readonly execId?: string | undefined;
-      }[];
-    };
+    readonly result: ProcessList;
   };
   /** Returns the resource usage of a container, read from its cgroup. */
   readonly "container.stats": {
@@ -495,6 +592,20 @@ export interface DaemonMethods {
     };
     /** Result. */
     readonly result: Stats;
+  };
+  /** Returns the resource usage of many containers, ordered by id. A large list is returned in pages. */
+  readonly "container.listStats": {
+    /** Params, passed by name. */
+    readonly params: {
+      /** Only these containers. */
+      readonly ids?: readonly string[] | undefined;
+      /** Maximum number of elements to return; fewer are returned if they are large. */
+      readonly limit?: number | undefined;
+      /** Only containers whose id sorts after this one; `next` of the previous page. */
+      readonly after?: string | undefined;
+    };
+    /** Result. */
+    readonly result: StatsList;
   };
   /** Changes the resource limits of a container. */
   readonly "container.update": {
@@ -548,16 +659,23 @@ export interface DaemonMethods {
       readonly types?: readonly EventType[] | undefined;
     };
     /** Result. */
-    readonly result: {
-      /** Subscription id, used in notifications and to unsubscribe. */
-      readonly subscription: string;
-      /** Sequence number of the oldest event that is kept; 0 if there is none. */
-      readonly oldest: number;
-      /** Sequence number of the newest event; 0 if there is none. */
-      readonly latest: number;
-      /** True if events after `after` are no longer kept, or if `after` is greater than `latest`; all events that are kept are then sent. */
-      readonly gap: boolean;
+    readonly result: Subscription;
+  };
+  /** Returns events from the journal, without a subscription. A long list is returned in pages. */
+  readonly "events.read": {
+    /** Params, passed by name. */
+    readonly params: {
+      /** Only events after this sequence number; defaults to 0, before the oldest. */
+      readonly after?: number | undefined;
+      /** Maximum number of elements to return; fewer are returned if they are large. */
+      readonly limit?: number | undefined;
+      /** Only events of these containers. */
+      readonly ids?: readonly string[] | undefined;
+      /** Only events of these types. */
+      readonly types?: readonly EventType[] | undefined;
     };
+    /** Result. */
+    readonly result: EventList;
   };
   /** Ends a subscription of this connection. */
   readonly "events.unsubscribe": {

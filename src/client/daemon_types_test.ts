@@ -52,10 +52,12 @@ const METHODS: SameMethods = {
   "container.closeStdin": true,
   "container.pids": true,
   "container.stats": true,
+  "container.listStats": true,
   "container.update": true,
   "container.checkpoint": true,
   "container.delete": true,
   "events.subscribe": true,
+  "events.read": true,
   "events.unsubscribe": true,
 };
 

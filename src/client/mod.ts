@@ -6,7 +6,7 @@
  */
 export * from "./call_options.ts";
 export { Client, connect, DEFAULT_SOCKET } from "./client.ts";
-export type { ConnectOptions, CreateParams } from "./client.ts";
+export type { ConnectOptions, CreateParams, ListOptions, StatsOptions } from "./client.ts";
 export { Container } from "./container.ts";
 export type { CheckpointOptions, DeleteOptions, ExecParams } from "./container.ts";
 export type * from "./daemon_types.ts";

@@ -7,7 +7,7 @@ import {
 } from "../rpc/errors.ts";
 import { pause } from "../rpc/transport/connect.ts";
 import type { CallOptions } from "./call_options.ts";
-import type { DaemonMethods, DeleteResult, ExitResult } from "./daemon_types.ts";
+import type { DaemonMethods, DeleteResult, ExitStatus } from "./daemon_types.ts";
 import type { DaemonLink } from "./link.ts";
 import type { PipedStdio } from "./stdio.ts";
 
@@ -64,7 +64,7 @@ export abstract class ContainerProcess implements AsyncDisposable {
    * Resolves when the process has exited; at once if it has. Goes on waiting while the daemon is
    * away, for as long as that takes: give a signal or a timeout where that should have an end.
    */
-  async wait(options: CallOptions = {}): Promise<ExitResult> {
+  async wait(options: CallOptions = {}): Promise<ExitStatus> {
     const { signal, timeoutMs } = options;
     const deadline = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;
     for (let delay = FIRST_PAUSE_MS;; delay = Math.min(delay * 2, LONGEST_PAUSE_MS)) {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { validateExecProcess } from "../oci/spec/spec.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
-import { InvalidParamsError } from "../rpc/errors.ts";
+import { MAX_EXECS } from "../rpc/contract/limits.ts";
+import { InvalidParamsError, ResourceExhaustedError } from "../rpc/errors.ts";
 import { signalNumber } from "../rpc/signal_param.ts";
 import type { Implementation } from "../rpc/contract/bind.ts";
 import { describe, stdioIssues } from "./container/create_params.ts";
+import { listContainers, listStats } from "./container_list.ts";
 import type { DaemonInfo } from "./daemon_info.ts";
 import type { ContainerManager } from "./container_manager.ts";
+import { readEvents } from "./events/read_events.ts";
 import type { SubscriptionRegistry } from "./events/subscription_registry.ts";
 import { recordUpdate } from "./container/record_update.ts";
 
@@ -29,7 +32,7 @@ export function daemonMethods(
     },
     "container.start": ({ id }) => runtime.get(id).start(),
     "container.state": ({ id }) => runtime.get(id).state(),
-    "container.list": () => ({ containers: runtime.containers().map((each) => each.state()) }),
+    "container.list": (params) => listContainers(runtime.containers(), params),
     "container.wait": ({ id, execId }, { signal }) => runtime.get(id).wait(execId, signal),
     "container.kill": ({ id, execId, signal, all }) =>
       runtime.get(id).kill({
@@ -41,6 +44,12 @@ export function daemonMethods(
     "container.resume": ({ id }) => runtime.get(id).call("shim.resume", {}),
     "container.exec": async ({ id, execId, ...rest }) => {
       const container = runtime.get(id);
+      if (container.processes.execCount >= MAX_EXECS) {
+        throw new ResourceExhaustedError(
+          `container ${id} has ${MAX_EXECS} exec processes: delete those that have exited`,
+          { data: { id } },
+        );
+      }
       const issues = [
         ...validateExecProcess(rest.process).map(({ path, message }) => ({
           path: path === "" ? "process" : `process.${path}`,
@@ -70,6 +79,7 @@ export function daemonMethods(
     "container.closeStdin": ({ id, ...rest }) => runtime.get(id).call("shim.closeStdin", rest),
     "container.pids": ({ id }) => ({ processes: runtime.get(id).pids() }),
     "container.stats": ({ id }) => runtime.get(id).stats(),
+    "container.listStats": (params) => listStats(runtime.containers(), params),
     "container.update": async ({ id, resources }) => {
       const container = runtime.get(id);
       const result = await container.call("shim.update", { resources });
@@ -80,6 +90,7 @@ export function daemonMethods(
     "container.delete": ({ id, force, instance }) =>
       runtime.get(id, instance).delete(force ?? false),
     "events.subscribe": (params, { peer }) => subscribers.subscribe(peer, params),
+    "events.read": (params) => readEvents(runtime.events.journal, params),
     "events.unsubscribe": ({ subscription }, { peer }) =>
       subscribers.unsubscribe(peer, subscription),
   };

@@ -7,7 +7,7 @@ import { BUNDLE_FORMAT, bundlePaths, readJson } from "../oci/bundle_layout.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { signalNumber } from "../rpc/signal_param.ts";
-import type { DeleteResult, ExitResult } from "../rpc/contract/schemas.ts";
+import type { DeleteResult, ExitStatus } from "../rpc/contract/schemas.ts";
 import type { ShimState } from "../rpc/contract/shim.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import { adoptBundle } from "./adopt.ts";
@@ -243,7 +243,7 @@ export class ShimService {
   }
 
   /** Answers when the process has exited; at once if it already has. */
-  async wait({ execId }: ProcessTarget, signal?: AbortSignal): Promise<ExitResult> {
+  async wait({ execId }: ProcessTarget, signal?: AbortSignal): Promise<ExitStatus> {
     const exit = execId === undefined ? this.#initExit.exit : this.#execs.get(execId).exit;
     const { exitStatus, exitedAt } = await exit.wait(signal);
     return { exitStatus, exitedAt };

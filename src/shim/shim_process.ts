@@ -46,7 +46,7 @@ export class ShimProcess {
   async connect(path: string): Promise<void> {
     const handlers = checked({
       "shim.connect": () => ({ pid: Deno.pid, version: VERSION, protocol: PROTOCOL, instance: "" }),
-      "shim.serve": (params) => this.serve(params.bundle as string, params.adopt === true),
+      "shim.serve": ({ bundle, adopt }) => this.serve(bundle, adopt === true),
     });
     this.#control = await dial(path, {
       handlers,

@@ -2,6 +2,7 @@
 import { BerthError } from "../../rpc/errors.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { Daemon } from "./daemon.ts";
+import { listContainers } from "./list_containers.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
 /** Samples containers' figures, keeping the last of each so that rates can be told. */
@@ -50,7 +51,9 @@ export class Sampler {
 
   /** The ids of all that have not stopped. */
   async #list(): Promise<string[]> {
-    const { containers } = await this.#daemon.callAcrossRestarts("container.list", {});
+    const containers = await listContainers((params) =>
+      this.#daemon.callAcrossRestarts("container.list", params)
+    );
     this.#running = containers.filter(({ status }) => status === "running").length;
     return containers.filter(({ status }) => status !== "stopped").map(({ id }) => id).sort();
   }

@@ -220,7 +220,7 @@ function collectLabel(text: string, previous: Pairs | undefined): Pairs {
 /** Splits a label. Throws commander's `InvalidArgumentError` for one that cannot be kept. */
 export function labelEntry(text: string): [key: string, value: string] {
   const [key, value] = text.includes("=") ? pairOf(text) : [text, ""];
-  if (key === "" || key === "__proto__") {
+  if (key === "") {
     throw new InvalidArgumentError(`a label cannot be called ${JSON.stringify(key)}`);
   }
   return [key, value];

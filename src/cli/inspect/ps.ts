@@ -4,6 +4,7 @@ import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { listContainers } from "../common/list_containers.ts";
 import { COMMAND_LABEL } from "../container/container_dirs.ts";
 import { formatAge, formatCommand } from "../text/format.ts";
 import { print, printJson, screenWidth } from "../text/print.ts";
@@ -28,7 +29,7 @@ export function psCommand(): Command {
     .action(async (id: string | undefined, options: PsOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         if (id !== undefined) return await listProcesses(daemon, id, options);
-        const { containers } = await daemon.call("container.list", {});
+        const containers = await listContainers((params) => daemon.call("container.list", params));
         if (options.quiet) return containers.forEach((container) => print(container.id));
         if (options.json) return containers.forEach(printJson);
         for (const line of containerTable(containers, Date.now(), screenWidth())) print(line);

@@ -2,30 +2,55 @@
 import { z } from "zod";
 import { method } from "./method.ts";
 import type { Contract, ErrorCases } from "./method.ts";
+import { MAX_EXECS, MAX_FILTER, MAX_MOUNTS, MAX_NAME, MAX_PAGE, MAX_TEXT } from "./limits.ts";
 import {
+  containerList,
+  createResult,
+  daemonInfo,
+  eventList,
+  execResult,
+  processList,
+  startResult,
+  statsList,
+  subscription,
+} from "./results.ts";
+import {
+  absolutePath,
   containerId,
   containerState,
+  containerStatus,
   deleteResult,
   event,
   eventType,
   execId,
-  exitResult,
+  exitStatus,
+  jsonObject,
+  kernelText,
   labels,
   ociProcess,
   rootfsMount,
   signal,
   stdioParams,
-  text,
-  timestamp,
 } from "./schemas.ts";
 import { stats } from "./stats_schema.ts";
 
-const empty = z.strictObject({});
+const none = z.strictObject({});
+const done = z.object({});
 const target = z.strictObject({ id: containerId });
 const processTarget = z.strictObject({
   id: containerId,
   execId: execId.optional().meta({ description: "Exec process id; defaults to the init process" }),
 });
+const ids = z.array(z.string().max(MAX_NAME)).max(MAX_FILTER);
+const pageLimit = z.int().min(1).max(MAX_PAGE).meta({
+  description: "Maximum number of elements to return; fewer are returned if they are large",
+});
+const eventFilter = {
+  ids: ids.optional().meta({ description: "Only events of these containers" }),
+  types: z.array(eventType).max(MAX_FILTER).optional().meta({
+    description: "Only events of these types",
+  }),
+};
 
 /** Errors that every method of the daemon can return. */
 export const daemonErrors: ErrorCases = {
@@ -51,24 +76,8 @@ export const daemonContract = {
   "daemon.info": method(
     "daemon.info",
     "Returns the daemon's version, configuration and start time.",
-    empty,
-    z.object({
-      name: z.literal("berth").meta({ description: "Name of the program; always berth" }),
-      version: z.string().meta({ description: "Version of the daemon" }),
-      protocol: z.int().meta({
-        description: "Version of the protocol between the daemon and its shims",
-      }),
-      pid: z.int().meta({ description: "Pid of the daemon" }),
-      instance: z.string().meta({ description: "Unique id of this start of the daemon" }),
-      state: z.string().meta({ description: "State directory" }),
-      root: z.string().meta({ description: "Directory of the data that is kept across reboots" }),
-      runtime: z.object({
-        path: z.string().meta({ description: "Runtime as configured: a name in PATH, or a path" }),
-        version: z.string().meta({ description: "Version that the runtime reports" }),
-      }).meta({ description: "Default OCI runtime" }),
-      startedAt: timestamp,
-      containers: z.int().meta({ description: "Number of containers" }),
-    }),
+    none,
+    daemonInfo,
     {},
   ),
   "container.create": method(
@@ -76,34 +85,28 @@ export const daemonContract = {
     "Creates a container, with its bundle and shim. The container's process is not started yet.",
     z.strictObject({
       id: containerId,
-      spec: z.record(z.string(), z.unknown()).meta({
+      spec: jsonObject.meta({
         description: "OCI runtime spec of the container",
       }),
-      rootfs: z.array(rootfsMount).optional().meta({
+      rootfs: z.array(rootfsMount).max(MAX_MOUNTS).optional().meta({
         description: "Mounts that make up the rootfs, in the order of mounting",
       }),
       ...stdioParams,
-      runtime: text.optional().meta({
+      runtime: kernelText(MAX_TEXT).optional().meta({
         description: "OCI runtime: a name in PATH, or a path; defaults to the configured one",
       }),
       noPivot: z.boolean().optional().meta({
         description: "Do not use pivot_root; needed if the root filesystem is a ramdisk",
       }),
       labels: labels.optional(),
-      group: z.string().min(1).optional().meta({
+      group: z.string().min(1).max(MAX_NAME).optional().meta({
         description: "Shim group: containers of one group share a shim process",
       }),
-      checkpoint: text.startsWith("/").optional().meta({
+      checkpoint: absolutePath.optional().meta({
         description: "Directory of a checkpoint to restore from when the container is started",
       }),
     }),
-    z.object({
-      id: z.string().meta({ description: "Container id" }),
-      pid: z.int().meta({
-        description: "Pid of the init process; 0 if the container is restored from a checkpoint",
-      }),
-      bundle: z.string().meta({ description: "Bundle directory" }),
-    }),
+    createResult,
     {
       AlreadyExists: "the id is taken",
       FailedPrecondition:
@@ -117,7 +120,7 @@ export const daemonContract = {
     "container.start",
     "Starts the process of a created container.",
     target,
-    z.object({ pid: z.int().meta({ description: "Pid of the init process" }) }),
+    startResult,
     { ...asksRuntime, FailedPrecondition: "the container is not in the created state" },
   ),
   "container.state": method(
@@ -129,20 +132,24 @@ export const daemonContract = {
   ),
   "container.list": method(
     "container.list",
-    "Lists containers with their full state.",
-    empty,
-    z.object({
-      containers: z.array(containerState).meta({
-        description: "Containers, in no particular order",
+    "Lists containers with their full state, ordered by id. A large list is returned in pages.",
+    z.strictObject({
+      ids: ids.optional().meta({ description: "Only these containers" }),
+      labels: labels.optional().meta({ description: "Only containers that have all these labels" }),
+      status: containerStatus.optional().meta({ description: "Only containers in this status" }),
+      limit: pageLimit.optional(),
+      after: z.string().max(MAX_NAME).optional().meta({
+        description: "Only containers whose id sorts after this one; `next` of the previous page",
       }),
     }),
+    containerList,
     {},
   ),
   "container.wait": method(
     "container.wait",
     "Waits for a process to exit and returns its exit status. Returns immediately if it has exited.",
     processTarget,
-    exitResult,
+    exitStatus,
     { NotFound: "no such container or exec process" },
   ),
   "container.kill": method(
@@ -154,7 +161,7 @@ export const daemonContract = {
         description: "Send the signal to every process in the container",
       }),
     }),
-    empty,
+    done,
     {
       ...asksRuntime,
       NotFound: "no such container or process, or the process has exited",
@@ -165,14 +172,14 @@ export const daemonContract = {
     "container.pause",
     "Freezes every process of the container.",
     target,
-    empty,
+    done,
     { ...asksRuntime, FailedPrecondition: "the container is not running" },
   ),
   "container.resume": method(
     "container.resume",
     "Resumes a paused container.",
     target,
-    empty,
+    done,
     { ...asksRuntime, FailedPrecondition: "the container is not paused" },
   ),
   "container.exec": method(
@@ -184,14 +191,12 @@ export const daemonContract = {
       process: ociProcess,
       ...stdioParams,
     }),
-    z.object({
-      execId: z.string().meta({ description: "Exec process id, as given or generated" }),
-      pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
-    }),
+    execResult,
     {
       ...asksRuntime,
       AlreadyExists: "the execId is taken",
       FailedPrecondition: "the container is not running, or is paused",
+      ResourceExhausted: `the container has ${MAX_EXECS} exec processes, or a common reason`,
     },
   ),
   "container.deleteProcess": method(
@@ -212,7 +217,7 @@ export const daemonContract = {
       width: z.int().min(1).max(65535).meta({ description: "Width in columns" }),
       height: z.int().min(1).max(65535).meta({ description: "Height in rows" }),
     }),
-    empty,
+    done,
     {
       ...asksShim,
       NotFound: "no such container or process",
@@ -223,21 +228,14 @@ export const daemonContract = {
     "container.closeStdin",
     "Closes berth's end of a process's stdin. The process reads EOF once no other writer is left.",
     processTarget,
-    empty,
+    done,
     { ...asksShim, NotFound: "no such container or process" },
   ),
   "container.pids": method(
     "container.pids",
     "Lists the processes in the container's cgroup.",
     target,
-    z.object({
-      processes: z.array(z.object({
-        pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
-        execId: z.string().optional().meta({
-          description: "Exec process id; set for the first process of an exec",
-        }),
-      })).meta({ description: "Processes in the cgroup of the container" }),
-    }),
+    processList,
     findsContainer,
   ),
   "container.stats": method(
@@ -250,25 +248,38 @@ export const daemonContract = {
       FailedPrecondition: "the container has stopped and has no cgroup",
     },
   ),
+  "container.listStats": method(
+    "container.listStats",
+    "Returns the resource usage of many containers, ordered by id. A large list is returned in pages.",
+    z.strictObject({
+      ids: ids.optional().meta({ description: "Only these containers" }),
+      limit: pageLimit.optional(),
+      after: z.string().max(MAX_NAME).optional().meta({
+        description: "Only containers whose id sorts after this one; `next` of the previous page",
+      }),
+    }),
+    statsList,
+    {},
+  ),
   "container.update": method(
     "container.update",
     "Changes the resource limits of a container.",
     target.extend({
-      resources: z.record(z.string(), z.unknown()).meta({
+      resources: jsonObject.meta({
         description: "OCI linux.resources; members that are not given are not changed",
       }),
     }),
-    empty,
+    done,
     { ...asksRuntime, FailedPrecondition: "the container has stopped" },
   ),
   "container.checkpoint": method(
     "container.checkpoint",
     "Writes a checkpoint of a running container to a directory, with CRIU.",
     target.extend({
-      path: text.startsWith("/").meta({ description: "Directory to write the checkpoint to" }),
+      path: absolutePath.meta({ description: "Directory to write the checkpoint to" }),
       exit: z.boolean().optional().meta({ description: "Stop the container after the checkpoint" }),
     }),
-    empty,
+    done,
     { ...asksRuntime, FailedPrecondition: "the container is not running" },
   ),
   "container.delete": method(
@@ -278,7 +289,7 @@ export const daemonContract = {
       force: z.boolean().optional().meta({
         description: "Kill the container first if it is running",
       }),
-      instance: z.string().optional().meta({
+      instance: z.string().max(MAX_NAME).optional().meta({
         description: "Delete the container only if it is still this instance",
       }),
     }),
@@ -298,37 +309,35 @@ export const daemonContract = {
         description:
           "Send every event after this sequence number; if not given, only new events are sent",
       }),
-      ids: z.array(z.string()).optional().meta({ description: "Only events of these containers" }),
-      types: z.array(eventType).optional().meta({ description: "Only events of these types" }),
+      ...eventFilter,
     }),
-    z.object({
-      subscription: z.string().meta({
-        description: "Subscription id, used in notifications and to unsubscribe",
-      }),
-      oldest: z.int().meta({
-        description: "Sequence number of the oldest event that is kept; 0 if there is none",
-      }),
-      latest: z.int().meta({
-        description: "Sequence number of the newest event; 0 if there is none",
-      }),
-      gap: z.boolean().meta({
-        description:
-          "True if events after `after` are no longer kept, or if `after` is greater than " +
-          "`latest`; all events that are kept are then sent",
-      }),
-    }),
+    subscription,
     {
-      ResourceExhausted:
-        "the connection has too many subscriptions, or a reason common to all methods",
+      ResourceExhausted: "the connection has too many subscriptions, or a common reason",
     },
+  ),
+  "events.read": method(
+    "events.read",
+    "Returns events from the journal, without a subscription. A long list is returned in pages.",
+    z.strictObject({
+      after: z.int().min(0).optional().meta({
+        description: "Only events after this sequence number; defaults to 0, before the oldest",
+      }),
+      limit: pageLimit.optional(),
+      ...eventFilter,
+    }),
+    eventList,
+    {},
   ),
   "events.unsubscribe": method(
     "events.unsubscribe",
     "Ends a subscription of this connection.",
     z.strictObject({
-      subscription: z.string().meta({ description: "Subscription id, from events.subscribe" }),
+      subscription: z.string().max(MAX_NAME).meta({
+        description: "Subscription id, from events.subscribe",
+      }),
     }),
-    empty,
+    done,
     { NotFound: "the connection has no such subscription" },
   ),
 } as const satisfies Contract;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { z } from "zod";
+import type { z } from "zod";
 import { ERROR_CODES } from "../errors.ts";
 import type { ErrorKind } from "../errors.ts";
 import type { Contract, ErrorCases } from "./method.ts";
 import { isRecord } from "../is_record.ts";
+import { contractSchemas, resolve } from "./json_schema.ts";
+import type { JsonSchema } from "./json_schema.ts";
 import { ERROR_KINDS } from "../protocol/error_codec.ts";
-
-/** A JSON Schema, draft 7, as OpenRPC asks. */
-export type JsonSchema = Record<string, unknown>;
 
 /** A parameter or result (OpenRPC "Content Descriptor"). */
 export interface ContentDescriptor {
@@ -17,7 +16,7 @@ export interface ContentDescriptor {
   readonly schema: JsonSchema;
 }
 
-/** An error as it goes on the wire (OpenRPC "Error Object"); the message says when it is answered. */
+/** An error as it goes on the wire (OpenRPC "Error Object"). The message is the condition. */
 export interface OpenRpcError {
   readonly code: number;
   readonly message: string;
@@ -34,7 +33,7 @@ export interface OpenRpcMethod {
   readonly errors: readonly (OpenRpcError | { readonly $ref: string })[];
 }
 
-/** A notification that the server sends. OpenRPC has no such thing, hence an extension. */
+/** A notification that the server sends. An extension: OpenRPC has no notifications. */
 export interface OpenRpcNotification {
   readonly name: string;
   readonly params: readonly ContentDescriptor[];
@@ -50,49 +49,55 @@ export interface OpenRpcDocument {
   };
   readonly methods: readonly OpenRpcMethod[];
   readonly components: {
+    readonly schemas: Readonly<Record<string, JsonSchema>>;
     readonly errors: Readonly<Record<string, OpenRpcError>>;
   };
   readonly "x-notifications": readonly OpenRpcNotification[];
 }
 
-/** What an {@linkcode openrpcDocument} says beside the methods. */
+/** Options of {@linkcode openrpcDocument}. */
 export interface OpenRpcOptions {
   /** Name of the API. */
   readonly title: string;
   /** Version of the API. */
   readonly version: string;
-  /** What any method may answer. */
+  /** Errors that every method can return. */
   readonly errors: ErrorCases;
-  /** What the server sends unasked. */
+  /** Notifications that the server sends. */
   readonly notifications?: readonly { readonly name: string; readonly params: z.ZodType }[];
 }
 
-/** Describes a contract as OpenRPC; this is what `rpc.discover` answers. */
+/** Describes a contract as an OpenRPC document, which is the result of `rpc.discover`. */
 export function openrpcDocument(contract: Contract, options: OpenRpcOptions): OpenRpcDocument {
-  return {
+  const { title, version, errors, notifications = [] } = options;
+  const { named, params, results } = contractSchemas(contract, notifications);
+  const paramsOf = (name: string) => descriptors(params[name] ?? {}, named);
+  const document: OpenRpcDocument = {
     openrpc: "1.3.2",
-    info: { title: options.title, version: options.version, license: { name: "MIT" } },
+    info: { title, version, license: { name: "MIT" } },
     methods: Object.values(contract).map((method) => ({
       name: method.name,
       summary: method.summary,
       paramStructure: "by-name",
-      params: descriptors(jsonSchema(method.params, "input")),
-      result: { name: "result", required: true, schema: jsonSchema(method.result, "output") },
-      errors: [...errorObjects(method.errors), ...references(options.errors, method.errors)],
+      params: paramsOf(method.name),
+      result: { name: "result", required: true, schema: results[method.name] ?? {} },
+      errors: [...errorObjects(method.errors), ...references(errors, method.errors)],
     })),
     components: {
+      schemas: named,
       errors: Object.fromEntries(
-        ERROR_KINDS.map((kind) => [kind, errorObject(kind, options.errors[kind] ?? kind)]),
+        ERROR_KINDS.map((kind) => [kind, errorObject(kind, errors[kind] ?? kind)]),
       ),
     },
-    "x-notifications": (options.notifications ?? []).map(({ name, params }) => ({
-      name,
-      params: descriptors(jsonSchema(params, "output")),
-    })),
+    "x-notifications": notifications.map(({ name }) => ({ name, params: paramsOf(name) })),
   };
+  // Messages are for whoever checks params; other readers have the pattern and the description.
+  return JSON.parse(
+    JSON.stringify(document, (key, value) => key === "errorMessage" ? undefined : value),
+  );
 }
 
-/** One for each kind, as OpenRPC asks that codes be unique within a method. */
+/** Returns an error of each kind. OpenRPC requires codes to be unique within a method. */
 function errorObjects(cases: ErrorCases): OpenRpcError[] {
   return ERROR_KINDS.flatMap((kind) => {
     const message = cases[kind];
@@ -104,31 +109,28 @@ function errorObject(kind: ErrorKind, message: string): OpenRpcError {
   return { code: ERROR_CODES[kind], message, data: { kind } };
 }
 
-/** … those that any method may answer and that this one has not in its own words. */
+/** Returns references to the shared errors that the method does not describe itself. */
 function references(shared: ErrorCases, own: ErrorCases): { $ref: string }[] {
   return ERROR_KINDS.filter((kind) => shared[kind] !== undefined && own[kind] === undefined)
     .map((kind) => ({ $ref: `#/components/errors/${kind}` }));
 }
 
-function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
-    io,
-    target: "draft-7",
-    unrepresentable: "any",
-  });
-  return rest;
-}
-
-/** The members of an object schema, one by one. */
-function descriptors(schema: JsonSchema): ContentDescriptor[] {
+/** Returns a descriptor of each member of an object schema; required ones first, as OpenRPC asks. */
+function descriptors(
+  schema: JsonSchema,
+  named: Readonly<Record<string, JsonSchema>>,
+): ContentDescriptor[] {
   const properties = isRecord(schema.properties) ? schema.properties : {};
   const required: readonly unknown[] = Array.isArray(schema.required) ? schema.required : [];
-  return Object.entries(properties).filter((entry): entry is [string, JsonSchema] =>
-    isRecord(entry[1])
-  ).map(([name, member]) => ({
-    name,
-    ...(typeof member.description === "string" ? { description: member.description } : {}),
-    required: required.includes(name),
-    schema: member,
-  }));
+  const all = Object.entries(properties).flatMap(([name, member]): ContentDescriptor[] => {
+    if (!isRecord(member)) return [];
+    const { description } = resolve(member, named);
+    return [{
+      name,
+      ...(typeof description === "string" ? { description } : {}),
+      required: required.includes(name),
+      schema: member,
+    }];
+  });
+  return [...all.filter((one) => one.required), ...all.filter((one) => !one.required)];
 }

@@ -1,37 +1,65 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
+import { isRecord } from "../is_record.ts";
 import { EVENT_TYPES } from "./event_types.ts";
 import { ID_PATTERN, ID_RULE } from "./ids.ts";
+import {
+  MAX_ARG_LENGTH,
+  MAX_ARGS,
+  MAX_LABEL_BYTES,
+  MAX_LABELS,
+  MAX_MOUNT_OPTIONS,
+  MAX_SIGNAL_NAME,
+  MAX_TEXT,
+} from "./limits.ts";
+
+// A rule that a string must match goes into `errorMessage` too: the JSON Schema, by which params are
+// checked, has no message for a pattern.
+
+/** Creates the schema of a string that must match a pattern. */
+export function textLike(pattern: RegExp, rule: string, max: number): z.ZodString {
+  return z.string().max(max).regex(pattern, rule).meta({ errorMessage: rule });
+}
 
 /** A string that is passed to the kernel. It must not contain NUL, where the kernel would cut it. */
-export const text = z.string().refine((s) => !s.includes("\0"), "must not contain NUL");
+export function kernelText(max: number): z.ZodString {
+  return textLike(/^[^\0]*$/, "must be a string without NUL", max);
+}
+
+/** An absolute path. */
+export const absolutePath = textLike(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT);
+
+/** A JSON object whose members berth passes on as they are: none is lost, whatever its name. */
+export const jsonObject = z.custom<Record<string, unknown>>(isRecord, "must be an object")
+  .meta({ type: "object" });
 
 /** A container id: 1 to 76 characters, a letter or digit first. */
-export const containerId = z.string().regex(ID_PATTERN, ID_RULE).meta({
-  description: "Container id",
-});
+export const containerId = textLike(ID_PATTERN, ID_RULE, 76).meta({ description: "Container id" });
 
 /** The id of an exec process: the same form as a container id, unique within its container. */
 export const execId = containerId.meta({ description: "Exec process id" });
 
 /** A signal: a number, or a name with or without `SIG`. `parseSignal` resolves it. */
-export const signal = z.union([z.int().min(1).max(64), z.string().min(1)]).meta({
-  description: "Signal number, or signal name with or without SIG",
-});
+export const signal = z.union([
+  z.int().min(1).max(64),
+  z.string().min(1).max(MAX_SIGNAL_NAME),
+]).meta({ description: "Signal number, or signal name with or without SIG" });
 
 /**
  * Where a process's output goes: `""` discards it, an absolute path names a FIFO, and
  * `file:///abs/path` names a file to append to.
  */
-export const stdioTarget = text.refine(
-  (s) => s === "" || s.startsWith("/") || s.startsWith("file:///"),
+export const stdioTarget = textLike(
+  /^((file:\/\/)?\/[^\0]*)?$/,
   "must be empty, the absolute path of a FIFO, or file:///absolute/path",
+  MAX_TEXT,
 ).meta({ description: 'FIFO path, file:///path to append to, or "" to discard the output' });
 
 /** Where a process's stdin comes from: an absolute path names a FIFO, `""` gives EOF. */
-export const stdinTarget = text.refine(
-  (s) => s === "" || s.startsWith("/"),
+export const stdinTarget = textLike(
+  /^(\/[^\0]*)?$/,
   "must be empty or the absolute path of a FIFO",
+  MAX_TEXT,
 ).meta({ description: 'FIFO path, or "" for immediate EOF' });
 
 /** The stdio params of create and exec. */
@@ -44,69 +72,100 @@ export const stdioParams = {
   }),
 };
 
-/** A time in RFC 3339 format, UTC, with milliseconds. */
-export const timestamp = z.string().meta({
-  description: "Time in RFC 3339 format, UTC, with milliseconds",
-});
+/** Creates the schema of a time in RFC 3339 format, UTC, with milliseconds. */
+export function time(what: string): z.ZodString {
+  return z.string().meta({ description: `${what}, in RFC 3339 format, UTC, with milliseconds` });
+}
 
 /** One of the mounts that make up the rootfs. */
 export const rootfsMount = z.strictObject({
-  type: text.meta({ description: "Filesystem type, or bind for a bind mount" }),
-  source: text.meta({ description: "Device, directory or name to mount, as in mount(8)" }),
-  target: text.optional().meta({
+  type: kernelText(MAX_TEXT).meta({ description: "Filesystem type, or bind for a bind mount" }),
+  source: kernelText(MAX_TEXT).meta({
+    description: "Device, directory or name to mount, as in mount(8)",
+  }),
+  target: kernelText(MAX_TEXT).optional().meta({
     description: "Mount point relative to the rootfs; defaults to the rootfs itself",
   }),
-  options: z.array(text).optional().meta({ description: "Mount options, as for mount(8) -o" }),
-});
+  options: z.array(kernelText(MAX_TEXT)).max(MAX_MOUNT_OPTIONS).optional().meta({
+    description: "Mount options, as for mount(8) -o",
+  }),
+}).meta({ description: "One of the mounts that make up the rootfs" });
 
 /** Labels of a container: names and values chosen by the user. */
-export const labels = z.record(z.string(), z.string()).meta({
-  description: "Labels: names and values chosen by the user",
-});
+export const labels = z.custom<Record<string, string>>(isLabels, "must be an object of strings")
+  .meta({
+    description: "Labels: names and values chosen by the user, at most 64 KiB in total",
+    type: "object",
+    additionalProperties: { type: "string" },
+    maxProperties: MAX_LABELS,
+    "x-maxBytes": MAX_LABEL_BYTES,
+  });
+
+function isLabels(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every((label) => typeof label === "string");
+}
 
 /**
  * The OCI process of an exec. Members that are not given are taken from the container's spec. The
  * OCI schema checks the other members when the call is handled.
  */
 export const ociProcess = z.looseObject({
-  args: z.array(z.string()).min(1).meta({ description: "Program to run and its arguments" }),
+  args: z.array(z.string().max(MAX_ARG_LENGTH)).min(1).max(MAX_ARGS).meta({
+    description: "Program to run and its arguments",
+  }),
+  env: z.array(z.string().max(MAX_ARG_LENGTH)).max(MAX_ARGS).nullable().optional().meta({
+    description: "Environment, each entry as NAME=value",
+  }),
+  cwd: z.string().max(MAX_TEXT).nullable().optional().meta({ description: "Working directory" }),
 }).meta({
-  description: "OCI process; members that are not given are taken from the container's spec",
+  description:
+    "OCI process of an exec. Members that are not given are taken from the container's spec",
 });
 
 /** Status of a container. */
-export const containerStatus = z.enum(["created", "running", "paused", "stopped"]);
+export const containerStatus = z.enum(["created", "running", "paused", "stopped"]).meta({
+  description: "Status of a container",
+});
 
 /** Status of an exec process. */
-export const execStatus = z.enum(["created", "running", "stopped"]);
+export const execStatus = z.enum(["created", "running", "stopped"]).meta({
+  description: "Status of an exec process",
+});
 
 /** How a process exited. */
-export const exitResult = z.object({
+export const exitStatus = z.object({
   exitStatus: z.int().meta({ description: "Exit code, or 128 + signal number" }),
-  exitedAt: timestamp,
-});
+  exitedAt: time("Time of the exit"),
+}).meta({ description: "How a process exited" });
 
 /** Result of a delete: how the deleted process exited. */
-export const deleteResult = exitResult.extend({
+export const deleteResult = exitStatus.extend({
   pid: z.int().meta({ description: "Pid of the deleted process" }),
-});
+}).meta({ description: "Result of a delete: how the deleted process exited" });
 
 /** State of an exec process. */
 export const execState = z.object({
   execId: z.string().meta({ description: "Exec process id" }),
   pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
-  status: execStatus.meta({ description: "Status of the exec process" }),
+  status: execStatus,
   exitStatus: z.int().optional().meta({
     description: "Exit code, or 128 + signal number; set once the process has exited",
   }),
-  exitedAt: timestamp.optional(),
-});
+  exitedAt: time("Time of the exit").optional(),
+}).meta({ description: "State of an exec process" });
+
+/** A process in the cgroup of a container. */
+export const cgroupProcess = z.object({
+  pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
+  execId: z.string().optional().meta({
+    description: "Exec process id; set for the first process of an exec",
+  }),
+}).meta({ description: "A process in the cgroup of a container" });
 
 /** State of the daemon's connection to the container's shim. */
 export const shimStatus = z.enum(["connected", "connecting", "unavailable", "gone", "none"]).meta({
-  description:
-    "Connection to the shim. unavailable: the shim does not answer; gone: the shim died and the " +
-    "container is being cleaned up; none: the daemon runs without shims (no_shim)",
+  description: "Connection to a shim. unavailable: the shim does not answer; gone: the shim died " +
+    "and the container is being cleaned up; none: the daemon runs without shims (no_shim)",
 });
 
 /** Full state of a container. */
@@ -115,7 +174,7 @@ export const containerState = z.object({
   instance: z.string().meta({
     description: "Unique id of this creation; differs when an id is reused",
   }),
-  status: containerStatus.meta({ description: "Status of the container" }),
+  status: containerStatus,
   pid: z.int().meta({
     description: "Pid of the init process; 0 until a restored container is started",
   }),
@@ -126,12 +185,12 @@ export const containerState = z.object({
   stdout: z.string().meta({ description: "As given to create" }),
   stderr: z.string().meta({ description: "As given to create" }),
   labels: labels.meta({ description: "As given to create" }),
-  createdAt: timestamp,
-  startedAt: timestamp.optional(),
+  createdAt: time("Time of the creation"),
+  startedAt: time("Time of the start").optional(),
   exitStatus: z.int().optional().meta({
     description: "Exit code, or 128 + signal number; set once the init process has exited",
   }),
-  exitedAt: timestamp.optional(),
+  exitedAt: time("Time of the exit").optional(),
   exitStatusUnknown: z.boolean().optional().meta({
     description: "True if the exit status could not be observed; exitStatus is then 137",
   }),
@@ -141,13 +200,17 @@ export const containerState = z.object({
   group: z.string().optional().meta({
     description: "Shim group: containers of one group share a shim process",
   }),
-  shimPid: z.int().meta({ description: "Pid of the shim; the daemon's own pid with no_shim" }),
+  shimPid: z.int().meta({
+    description: "Pid of the shim; the daemon's own pid with no_shim",
+  }),
   shim: shimStatus,
-  processes: z.array(execState).meta({ description: "Exec processes that have not been deleted" }),
-});
+  processes: z.array(execState).meta({
+    description: "Exec processes that have not been deleted",
+  }),
+}).meta({ description: "Full state of a container" });
 
 /** Type of an event. */
-export const eventType = z.enum(EVENT_TYPES);
+export const eventType = z.enum(EVENT_TYPES).meta({ description: "Type of an event" });
 
 /** Details of an `oom` event. */
 export const oomDetails = z.object({
@@ -155,16 +218,16 @@ export const oomDetails = z.object({
   limit: z.int().optional().meta({ description: "Memory limit of the cgroup, in bytes" }),
   usage: z.int().optional().meta({ description: "Memory usage of the cgroup, in bytes" }),
   kills: z.int().meta({ description: "Number of OOM kills in the container so far" }),
-});
+}).meta({ description: "Details of an oom event" });
 
 /** An event in the life of a container. */
 export const event = z.object({
   seq: z.int().meta({
     description: "Sequence number; increases by one per event, also across daemon restarts",
   }),
-  timestamp,
+  timestamp: time("Time of the event"),
   runtime: z.literal("linux").meta({ description: "Kind of runtime; always linux" }),
-  type: eventType.meta({ description: "Type of the event" }),
+  type: eventType,
   id: z.string().meta({ description: "Container id" }),
   instance: z.string().meta({ description: "Instance of the container, as in its state" }),
   pid: z.int().meta({ description: "Pid of the process that the event is about" }),
@@ -172,7 +235,7 @@ export const event = z.object({
     description: "Exec process that the event is about; absent for the init process",
   }),
   exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
-  exitedAt: timestamp.optional(),
+  exitedAt: time("Time of the exit").optional(),
   synthetic: z.boolean().optional().meta({
     description: "True if the daemon published this exit because the shim was gone",
   }),
@@ -180,7 +243,7 @@ export const event = z.object({
   path: z.string().optional().meta({
     description: "Checkpoint directory; only for checkpointed events",
   }),
-});
+}).meta({ description: "An event in the life of a container" });
 
 /** Full state of a container; the result of `container.state`. */
 export type ContainerState = z.output<typeof containerState>;
@@ -195,8 +258,8 @@ export type ContainerStatus = z.output<typeof containerStatus>;
 /** Status of an exec process. */
 export type ExecStatus = z.output<typeof execStatus>;
 /** How a process exited. */
-export type ExitResult = z.output<typeof exitResult>;
-/** Answer of a delete. */
+export type ExitStatus = z.output<typeof exitStatus>;
+/** Result of a delete: how the deleted process exited. */
 export type DeleteResult = z.output<typeof deleteResult>;
 /** One of the mounts that make up the rootfs. */
 export type RootfsMount = z.output<typeof rootfsMount>;

@@ -3,19 +3,23 @@ import { z } from "zod";
 import { method } from "./method.ts";
 import type { Contract, ErrorCases } from "./method.ts";
 import {
+  absolutePath,
+  cgroupProcess,
   containerStatus,
   deleteResult,
   eventType,
   execId,
   execState,
-  exitResult,
+  exitStatus,
+  jsonObject,
   ociProcess,
   signal,
   stdioParams,
-  timestamp,
+  time,
 } from "./schemas.ts";
 
-const empty = z.strictObject({});
+const none = z.strictObject({});
+const done = z.object({});
 const processTarget = z.strictObject({
   execId: execId.optional().meta({ description: "Exec process id; defaults to the init process" }),
 });
@@ -25,14 +29,14 @@ export const shimEvent = z.object({
   seq: z.int().meta({
     description: "Sequence number of the shim; increases by one per event of the bundle",
   }),
-  timestamp,
+  timestamp: time("Time of the event"),
   type: eventType.meta({ description: "Type of the event" }),
   pid: z.int().meta({ description: "Pid of the process that the event is about" }),
   execId: z.string().optional().meta({
     description: "Exec process that the event is about; absent for the init process",
   }),
   exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
-  exitedAt: timestamp.optional(),
+  exitedAt: time("Time of the exit").optional(),
   exitStatusUnknown: z.boolean().optional().meta({
     description: "True if the exit status could not be observed; exitStatus is then 137",
   }),
@@ -48,9 +52,9 @@ export const shimState = z.object({
       "Status of the container. none: not created yet; creating: the create is in progress; deleted: the shim may exit",
   }),
   pid: z.int().meta({ description: "Pid of the init process; 0 if there is none yet" }),
-  startedAt: timestamp.optional(),
+  startedAt: time("Time of the start").optional(),
   exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
-  exitedAt: timestamp.optional(),
+  exitedAt: time("Time of the exit").optional(),
   exitStatusUnknown: z.boolean().optional().meta({
     description: "True if the exit status could not be observed; exitStatus is then 137",
   }),
@@ -71,13 +75,13 @@ const asksRuntime: ErrorCases = { RuntimeError: "the OCI runtime failed" };
 /**
  * Every method of a bundle's `shim.sock`. A socket serves one container, so no method takes an id.
  * `shim.create` reads its input from the bundle's `berth.json` and `config.json`. The shim checks
- * params itself (see `src/shim/api/params.ts`), so that it does not load the schema library.
+ * params by a table that is generated from these schemas, so that it does not load the schema library.
  */
 export const shimContract = {
   "shim.connect": method(
     "shim.connect",
     "Returns the shim's version and the container instance that it serves.",
-    empty,
+    none,
     z.object({
       pid: z.int().meta({ description: "Pid of the shim" }),
       version: z.string().meta({ description: "Version of berth that the shim runs" }),
@@ -91,7 +95,7 @@ export const shimContract = {
   "shim.create": method(
     "shim.create",
     "Mounts the rootfs and creates the container that the bundle describes.",
-    empty,
+    none,
     z.object({
       pid: z.int().meta({
         description: "Pid of the init process; 0 if the container is restored from a checkpoint",
@@ -105,7 +109,7 @@ export const shimContract = {
   "shim.start": method(
     "shim.start",
     "Starts the container's process.",
-    empty,
+    none,
     z.object({ pid: z.int().meta({ description: "Pid of the init process" }) }),
     { ...asksRuntime, FailedPrecondition: "the container is not in the created state" },
   ),
@@ -137,12 +141,12 @@ export const shimContract = {
         "the disk is full, or there are too many open files or unacknowledged events",
     },
   ),
-  "shim.state": method("shim.state", "Returns the state of the container.", empty, shimState, {}),
+  "shim.state": method("shim.state", "Returns the state of the container.", none, shimState, {}),
   "shim.wait": method(
     "shim.wait",
     "Waits for a process to exit and returns its exit status.",
     processTarget,
-    exitResult,
+    exitStatus,
     findsExec,
   ),
   "shim.kill": method(
@@ -154,18 +158,18 @@ export const shimContract = {
         description: "Send the signal to every process in the container",
       }),
     }),
-    empty,
+    done,
     {
       NotFound: "no such exec process, or the process has exited",
       FailedPrecondition: "the container has no process yet",
       RuntimeError: "the OCI runtime failed; it is only called with `all`",
     },
   ),
-  "shim.pause": method("shim.pause", "Freezes the container.", empty, empty, {
+  "shim.pause": method("shim.pause", "Freezes the container.", none, done, {
     ...asksRuntime,
     FailedPrecondition: "the container is not running",
   }),
-  "shim.resume": method("shim.resume", "Resumes the paused container.", empty, empty, {
+  "shim.resume": method("shim.resume", "Resumes the paused container.", none, done, {
     ...asksRuntime,
     FailedPrecondition: "the container is not paused",
   }),
@@ -176,27 +180,24 @@ export const shimContract = {
       width: z.int().min(1).max(65535).meta({ description: "Width in columns" }),
       height: z.int().min(1).max(65535).meta({ description: "Height in rows" }),
     }),
-    empty,
+    done,
     { ...findsExec, FailedPrecondition: "the process has no terminal, or has exited" },
   ),
   "shim.closeStdin": method(
     "shim.closeStdin",
     "Closes the shim's end of a process's stdin.",
     processTarget,
-    empty,
+    done,
     { ...findsExec, FailedPrecondition: "the container has not been created" },
   ),
   "shim.pids": method(
     "shim.pids",
     "Lists the processes in the container's cgroup.",
-    empty,
+    none,
     z.object({
-      processes: z.array(z.object({
-        pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
-        execId: z.string().optional().meta({
-          description: "Exec process id; set for the first process of an exec",
-        }),
-      })).meta({ description: "Processes in the cgroup of the container" }),
+      processes: z.array(cgroupProcess).meta({
+        description: "Processes in the cgroup of the container",
+      }),
     }),
     { FailedPrecondition: "the container has no process yet, or has stopped" },
   ),
@@ -204,23 +205,23 @@ export const shimContract = {
     "shim.update",
     "Changes the resource limits of the container.",
     z.strictObject({
-      resources: z.record(z.string(), z.unknown()).meta({
+      resources: jsonObject.meta({
         description: "OCI linux.resources; members that are not given are not changed",
       }),
     }),
-    empty,
+    done,
     { ...asksRuntime, FailedPrecondition: "the container has not been created, or has stopped" },
   ),
   "shim.checkpoint": method(
     "shim.checkpoint",
     "Writes a checkpoint of the running container to a directory, with CRIU.",
     z.strictObject({
-      path: z.string().startsWith("/").meta({
+      path: absolutePath.meta({
         description: "Directory to write the checkpoint to",
       }),
       exit: z.boolean().optional().meta({ description: "Stop the container after the checkpoint" }),
     }),
-    empty,
+    done,
     { ...asksRuntime, FailedPrecondition: "the container is not running" },
   ),
   "shim.events": method(
@@ -245,7 +246,7 @@ export const shimContract = {
     z.strictObject({
       seq: z.int().min(0).meta({ description: "Sequence number of the last acknowledged event" }),
     }),
-    empty,
+    done,
     {},
   ),
   "shim.exit": method(
@@ -265,7 +266,7 @@ export const shimContract = {
     "shim.serve",
     "Starts to serve another bundle: binds its shim.sock and writes its shim.json.",
     z.strictObject({
-      bundle: z.string().startsWith("/").meta({ description: "Bundle directory" }),
+      bundle: absolutePath.meta({ description: "Bundle directory" }),
       adopt: z.boolean().optional().meta({
         description: "Take over the running container of a shim that has died",
       }),

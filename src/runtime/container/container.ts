@@ -5,7 +5,7 @@ import type {
   ContainerState,
   ContainerStatus,
   DeleteResult,
-  ExitResult,
+  ExitStatus,
   ShimStatus,
 } from "../../rpc/contract/schemas.ts";
 import type { ShimContract } from "../../rpc/contract/shim.ts";
@@ -160,7 +160,7 @@ export class Container {
   }
 
   /** Answers when init, or an exec, has ended. */
-  wait(execId: string | undefined, signal: AbortSignal): Promise<ExitResult> {
+  wait(execId: string | undefined, signal: AbortSignal): Promise<ExitStatus> {
     return this.processes.wait(this.id, execId, signal);
   }
 

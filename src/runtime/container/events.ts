@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import type { DeleteResult, ExitResult } from "../../rpc/contract/schemas.ts";
+import type { DeleteResult, ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { InstanceState } from "../events/instance_state.ts";
@@ -132,7 +132,7 @@ export class ContainerEvents {
     for (const [execId, pid] of this.#published.running()) this.#exit(pid, killed, execId);
   }
 
-  #exit(pid: number, { exitStatus, exitedAt }: ExitResult, execId: string | undefined): void {
+  #exit(pid: number, { exitStatus, exitedAt }: ExitStatus, execId: string | undefined): void {
     const draft: EventDraft = {
       timestamp: new Date().toISOString(),
       type: "exit",

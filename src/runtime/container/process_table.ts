@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { NotFoundError } from "../../rpc/errors.ts";
-import type { ContainerStatus, ExecState, ExitResult } from "../../rpc/contract/schemas.ts";
+import type { ContainerStatus, ExecState, ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import { InstanceState } from "../events/instance_state.ts";
 import type { InstanceEvent, KnownExit } from "../events/instance_state.ts";
@@ -11,7 +11,7 @@ import type { InstanceEvent, KnownExit } from "../events/instance_state.ts";
  */
 export class ProcessTable {
   readonly #state = new InstanceState("all");
-  readonly #waiters = new Map<string, Set<(exit: ExitResult) => void>>();
+  readonly #waiters = new Map<string, Set<(exit: ExitStatus) => void>>();
 
   get status(): ContainerStatus {
     return this.#state.status;
@@ -97,6 +97,11 @@ export class ProcessTable {
     this.#state.execs.delete(execId);
   }
 
+  /** Number of execs that have not been deleted. */
+  get execCount(): number {
+    return this.#state.execs.size;
+  }
+
   /** Every exec, in the order they were added. */
   execs(): ExecState[] {
     return Array.from(this.#state.execs, ([execId, { pid, status, exit }]) => ({
@@ -112,7 +117,7 @@ export class ProcessTable {
    *
    * @throws {NotFoundError} if there is no such exec.
    */
-  wait(id: string, execId: string | undefined, signal?: AbortSignal): Promise<ExitResult> {
+  wait(id: string, execId: string | undefined, signal?: AbortSignal): Promise<ExitStatus> {
     if (execId !== undefined && !this.#state.execs.has(execId)) {
       throw new NotFoundError(`container ${id} has no exec ${execId}`, { data: { id, execId } });
     }
@@ -121,12 +126,12 @@ export class ProcessTable {
     return this.#waitForExit(execId, signal);
   }
 
-  async #waitForExit(execId: string | undefined, signal?: AbortSignal): Promise<ExitResult> {
+  async #waitForExit(execId: string | undefined, signal?: AbortSignal): Promise<ExitStatus> {
     signal?.throwIfAborted();
     const key = execId ?? "";
     const waiters = this.#waiters.get(key) ?? new Set();
     this.#waiters.set(key, waiters);
-    const { promise, resolve, reject } = Promise.withResolvers<ExitResult>();
+    const { promise, resolve, reject } = Promise.withResolvers<ExitStatus>();
     const abort = () => reject(signal?.reason);
     waiters.add(resolve);
     signal?.addEventListener("abort", abort, { once: true });
@@ -141,6 +146,6 @@ export class ProcessTable {
   }
 }
 
-function exitResult({ exitStatus, exitedAt }: KnownExit): ExitResult {
+function exitResult({ exitStatus, exitedAt }: KnownExit): ExitStatus {
   return { exitStatus, exitedAt };
 }

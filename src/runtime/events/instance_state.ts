@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import type { ContainerStatus, Event, ExecState, ExitResult } from "../../rpc/contract/schemas.ts";
+import type { ContainerStatus, Event, ExecState, ExitStatus } from "../../rpc/contract/schemas.ts";
 
 /** How a process ended, and whether anybody saw it. */
-export interface KnownExit extends ExitResult {
+export interface KnownExit extends ExitStatus {
   readonly exitStatusUnknown?: boolean;
 }
 

@@ -162,6 +162,6 @@ export class Subscription implements Disposable {
 }
 
 /** Whether events after `cursor` are no longer kept. */
-function isLost(cursor: number, oldest: number, latest: number): boolean {
+export function isLost(cursor: number, oldest: number, latest: number): boolean {
   return cursor < latest && (oldest === 0 || cursor < oldest - 1);
 }

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { shimContract } from "../../rpc/contract/shim.ts";
-import { SHAPES } from "./methods.ts";
-import { checkParams } from "./params.ts";
+import { checkParams } from "../../rpc/contract/check_params.ts";
+import { SHIM_PARAMS } from "./shim_params.ts";
 
 /** Values that a member may have or not; each method is tried with each in each place. */
 const VALUES: readonly unknown[] = [
@@ -47,33 +47,38 @@ const FITTING: Readonly<Record<string, Record<string, unknown>>> = {
   "shim.serve": { bundle: "/tmp/x" },
 };
 
-function issuesByHand(method: string, params: unknown): string[] {
+function issuesOf(method: keyof typeof SHIM_PARAMS, params: unknown): string[] {
   try {
-    checkParams(method, params, SHAPES[method] ?? {});
+    checkParams(method, SHIM_PARAMS[method], params);
     return [];
   } catch (error) {
     assert.ok(error instanceof InvalidParamsError);
-    return error.issues.map(({ path }) => path);
+    return error.issues.map(({ path }) => path.replace(/\..*/, ""));
   }
 }
 
-Deno.test("params are checked by hand as the contract's schemas do", () => {
-  assert.deepEqual(Object.keys(SHAPES).sort(), Object.keys(shimContract).sort());
+function isMethod(name: string): name is keyof typeof SHIM_PARAMS {
+  return Object.hasOwn(SHIM_PARAMS, name);
+}
+
+Deno.test("checkParams with the shim's table accepts what the contract's schemas do", () => {
+  assert.deepEqual(Object.keys(SHIM_PARAMS).sort(), Object.keys(shimContract).sort());
   for (const [name, { params: schema }] of Object.entries(shimContract)) {
+    assert.ok(isMethod(name));
     const fitting = FITTING[name] ?? {};
-    assert.deepEqual(issuesByHand(name, fitting), [], name);
-    for (const member of [...Object.keys(SHAPES[name] ?? {}), "unknown"]) {
+    assert.deepEqual(issuesOf(name, fitting), [], name);
+    for (const member of [...Object.keys(SHIM_PARAMS[name].properties ?? {}), "unknown"]) {
       for (const value of VALUES) {
         if (member === "unknown" && value === undefined) continue;
         const params = { ...fitting, [member]: value };
         const fits = schema.safeParse(params).success;
         assert.deepEqual(
-          issuesByHand(name, params),
+          issuesOf(name, params),
           fits ? [] : [member],
           `${name} ${JSON.stringify(params)}`,
         );
       }
     }
-    for (const params of [[], "x", 1]) assert.deepEqual(issuesByHand(name, params), [""]);
+    for (const params of [[], "x", 1]) assert.deepEqual(issuesOf(name, params), [""]);
   }
 });

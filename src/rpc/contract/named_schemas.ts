@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import type { z } from "zod";
+import * as results from "./results.ts";
+import * as schemas from "./schemas.ts";
+import * as stats from "./stats_schema.ts";
+
+/**
+ * The schemas that have a name in the OpenRPC document, in the reference and in the client library.
+ * Each has a description.
+ */
+export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
+  ContainerStatus: schemas.containerStatus,
+  ExecStatus: schemas.execStatus,
+  ShimStatus: schemas.shimStatus,
+  ExecState: schemas.execState,
+  ContainerState: schemas.containerState,
+  ContainerList: results.containerList,
+  CreateResult: results.createResult,
+  StartResult: results.startResult,
+  ExecResult: results.execResult,
+  ExitStatus: schemas.exitStatus,
+  DeleteResult: schemas.deleteResult,
+  RootfsMount: schemas.rootfsMount,
+  OciProcess: schemas.ociProcess,
+  CgroupProcess: schemas.cgroupProcess,
+  ProcessList: results.processList,
+  EventType: schemas.eventType,
+  OomDetails: schemas.oomDetails,
+  Event: schemas.event,
+  Subscription: results.subscription,
+  EventList: results.eventList,
+  CpuStats: stats.cpuStats,
+  MemoryStats: stats.memoryStats,
+  PidsStats: stats.pidsStats,
+  IoDeviceStats: stats.ioDeviceStats,
+  IoStats: stats.ioStats,
+  Stats: stats.stats,
+  ContainerStats: results.containerStats,
+  StatsList: results.statsList,
+  DaemonInfo: results.daemonInfo,
+};
