@@ -1,21 +1,46 @@
 // SPDX-License-Identifier: MIT
-import { readJson, writeJsonAtomic } from "./bundle_layout.ts";
+import { readJson } from "./bundle_layout.ts";
 import type { ExitRecord } from "./bundle_layout.ts";
 
+/** Size of exit.json in bytes, which a record never reaches: blanks fill the rest. */
+const SIZE = 512;
+
 /**
- * Writes how init ended to a bundle's exit.json, so that it outlives the shim. Returns false where
- * the bundle directory is gone, so that there is nobody left to tell.
+ * Takes the space for a bundle's exit.json, so that {@linkcode writeExitRecord} finds it on a disk that
+ * is full by then.
  *
  * @throws what the file system throws, ENOSPC among it
  */
+export function reserveExitRecord(path: string): void {
+  overwrite(temporary(path), "");
+}
+
+/**
+ * Writes how init ended to a bundle's exit.json, so that it outlives the shim. A reader sees no part of
+ * it. Returns false where the bundle directory is gone, so that there is nobody left to tell.
+ *
+ * @throws what the file system throws; ENOSPC only where no space was reserved
+ */
 export function writeExitRecord(path: string, record: ExitRecord): boolean {
   try {
-    writeJsonAtomic(path, record);
+    overwrite(temporary(path), JSON.stringify(record));
+    Deno.renameSync(temporary(path), path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
   return true;
+}
+
+function temporary(path: string): string {
+  return `${path}.tmp`;
+}
+
+/** Writes without truncating first, which would give the space back. */
+function overwrite(path: string, text: string): void {
+  using file = Deno.openSync(path, { write: true, create: true, mode: 0o600 });
+  let rest = new TextEncoder().encode(text.padEnd(SIZE));
+  while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
 }
 
 /** Reads exit.json; undefined where there is none or it belongs to another instance. */

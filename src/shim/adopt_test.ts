@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { FdReserve } from "../linux/fd/fd_reserve.ts";
 import { Poller } from "../linux/fd/poller.ts";
 import { startTime } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
@@ -114,7 +115,14 @@ Deno.test("an adopted container that has just ended can be deleted, though nobod
   await served.kill();
   using reaper = Reaper.start({ reapAll: false });
   using poller = new Poller();
-  const service = new ShimService({ bundleDir: served.paths.dir, reaper, poller, log: () => {} });
+  using reserve = new FdReserve();
+  const service = new ShimService({
+    bundleDir: served.paths.dir,
+    reaper,
+    poller,
+    reserve,
+    log: () => {},
+  });
   await service.adopt();
   Deno.kill(pid, "SIGKILL");
   // Without a turn of the event loop in which the poller could tell.

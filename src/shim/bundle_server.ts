@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { FdReserve } from "../linux/fd/fd_reserve.ts";
 import type { Poller } from "../linux/fd/poller.ts";
 import { startTime } from "../linux/process/process.ts";
 import { after } from "../linux/event_loop/timer.ts";
@@ -25,6 +26,7 @@ export interface BundleServerOptions {
   readonly dir: string;
   readonly reaper: Reaper;
   readonly poller: Poller;
+  readonly reserve: FdReserve;
   readonly shimProcess: ShimProcessMethods;
   /** Called once, when the bundle is not served any more. */
   readonly onLeft: () => void;
@@ -47,14 +49,15 @@ export class BundleServer {
 
   /** @throws {FailedPreconditionError} if `dir` is no bundle of this format. */
   constructor(options: BundleServerOptions) {
-    const { dir, reaper, poller } = options;
+    const { dir, reaper, poller, reserve } = options;
     this.#options = options;
     this.paths = bundlePaths(dir);
     this.service = new ShimService({
       bundleDir: dir,
       reaper,
       poller,
-      log: (message) => appendLog(this.paths.shimLog, message),
+      reserve,
+      log: (message) => this.#log(message),
       onBundleGone: () => this.checkDirectory(),
     });
     this.#inode = Deno.statSync(dir).ino;
@@ -67,7 +70,7 @@ export class BundleServer {
       mode: 0o600,
       handlers: shimHandlers(this.service, this.#options.shimProcess),
       onDisconnect: () => this.checkDirectory(),
-      onError: (message, error) => appendLog(this.paths.shimLog, `${message} ${stackOf(error)}`),
+      onError: (message, error) => this.#log(`${message} ${stackOf(error)}`),
     });
     const record: ShimRecord = {
       pid: Deno.pid,
@@ -78,6 +81,10 @@ export class BundleServer {
     writeJsonAtomic(this.paths.shimRecord, record);
     this.#recorded = true;
     this.#timer = after(CREATE_WITHIN, () => this.#checkCreated());
+  }
+
+  #log(message: string): void {
+    appendLog(this.paths.shimLog, message, this.#options.reserve);
   }
 
   #checkCreated(): void {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { FdReserve } from "../linux/fd/fd_reserve.ts";
 import type { Poller } from "../linux/fd/poller.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
@@ -33,6 +34,8 @@ export interface ShimServiceOptions {
   readonly bundleDir: string;
   readonly reaper: Reaper;
   readonly poller: Poller;
+  /** What the exits of its processes are recorded with. */
+  readonly reserve: FdReserve;
   /** Writes a line for a person to read. */
   readonly log: (message: string) => void;
   /** The bundle directory was found to be gone when init's exit was to be recorded. */
@@ -65,7 +68,7 @@ export class ShimService {
   /**
    * @throws {FailedPreconditionError} if `berth.json` is missing or of another version.
    */
-  constructor({ bundleDir, reaper, poller, log, onBundleGone }: ShimServiceOptions) {
+  constructor({ bundleDir, reaper, poller, reserve, log, onBundleGone }: ShimServiceOptions) {
     const paths = bundlePaths(bundleDir);
     const record = readJson<BundleRecord>(paths.record);
     if (record?.format !== BUNDLE_FORMAT) {
@@ -80,7 +83,7 @@ export class ShimService {
       spawn: (argv, spawnOptions) => reaper.spawn(argv, spawnOptions),
       debug: (call) => events.runtimeCall(call),
     });
-    const context = { record, paths, runc, reaper, poller, log };
+    const context = { record, paths, runc, reaper, poller, reserve, log };
     const init = new InitProcess(context);
     this.#context = context;
     this.#init = init;

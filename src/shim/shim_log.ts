@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { FdReserve } from "../linux/fd/fd_reserve.ts";
 import { close, dup, dup2, O_APPEND, O_CREAT, O_WRONLY, open } from "../linux/fd/fd.ts";
 
 const STDERR = 2;
@@ -27,10 +28,10 @@ export class ShimLog {
 }
 
 /** Appends one line with the time to a bundle's shim.log. */
-export function appendLog(path: string, message: string): void {
+export function appendLog(path: string, message: string, reserve: FdReserve): void {
   const line = `${new Date().toISOString()} ${message}\n`;
   try {
-    Deno.writeTextFileSync(path, line, { append: true, mode: 0o600 });
+    reserve.run(() => Deno.writeTextFileSync(path, line, { append: true, mode: 0o600 }));
   } catch {
     // There is nobody to tell that it cannot be told: the bundle is gone or the disk full.
   }

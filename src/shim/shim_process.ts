@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { FdReserve } from "../linux/fd/fd_reserve.ts";
 import { Poller } from "../linux/fd/poller.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
@@ -24,6 +25,7 @@ export interface ShimProcessOptions {
 export class ShimProcess {
   readonly #options: ShimProcessOptions;
   readonly #poller = new Poller();
+  readonly #reserve = new FdReserve();
   readonly #bundles = new Map<string, BundleServer>();
   #control: Peer | undefined;
   #closing: Promise<unknown> = Promise.resolve();
@@ -75,6 +77,7 @@ export class ShimProcess {
       dir: bundle,
       reaper,
       poller: this.#poller,
+      reserve: this.#reserve,
       shimProcess: {
         exit: (reuse) => this.#exit(served, reuse),
         serve: (other, adoptOther) => this.serve(other, adoptOther),

@@ -17,7 +17,7 @@ const prctlLibc = lazyLibc({
 });
 
 // include/uapi/linux/prctl.h
-const PR_SET_CHILD_SUBREAPER = 36;
+const PR_SET_DUMPABLE = 4, PR_SET_CHILD_SUBREAPER = 36;
 
 /**
  * When a process started, in clock ticks after boot (field 22 of proc_pid_stat(5)); with its pid
@@ -99,6 +99,16 @@ export function prctlSubreaper(on = true): void {
     "prctl",
     "PR_SET_CHILD_SUBREAPER",
   );
+}
+
+/**
+ * Makes this process leave no core dump, and keeps those of its own user from tracing it or looking
+ * at its memory and environment (PR_SET_DUMPABLE of prctl(2)). Its children are as any other.
+ *
+ * @throws LinuxError
+ */
+export function prctlNotDumpable(): void {
+  check(prctlLibc().prctl(PR_SET_DUMPABLE, 0n), "prctl", "PR_SET_DUMPABLE");
 }
 
 /**

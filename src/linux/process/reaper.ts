@@ -59,6 +59,23 @@ export interface ReaperOptions {
    * its children's exits, but orphans then stay zombies.
    */
   readonly reapAll?: boolean;
+  /** Soft limit of open files of every child that is started; this process's own when left out. */
+  readonly childFileLimit?: bigint;
+}
+
+/**
+ * The exits of processes that nobody watched when they ended, kept from when this was made until it
+ * is disposed.
+ */
+export interface UnclaimedExits extends Disposable {
+  /**
+   * As {@linkcode Reaper.watch}, and at once if the exit was kept.
+   *
+   * @param aliveAt milliseconds since the epoch at which the process was there, by a clock that may be
+   *   late but not early: an exit before that was of another process, which had this pid before
+   * @throws LinuxError ESRCH (as a rejection) when there is no such process and no exit was kept
+   */
+  watch(pid: number, aliveAt: number): Promise<Exit>;
 }
 
 interface Entry extends PromiseWithResolvers<Exit> {
@@ -69,11 +86,11 @@ interface Entry extends PromiseWithResolvers<Exit> {
 export class Reaper implements Disposable {
   readonly #options: ReaperOptions;
   readonly #entries = new Map<number, Entry>();
-  readonly #unclaimed = new Map<number, Exit>();
+  /** What each holder of {@linkcode bufferUnclaimedExits} has kept, by pid. */
+  readonly #buffers = new Set<Map<number, Exit>>();
   readonly #siginfo = new Uint8Array(SIGINFO_SIZE);
   readonly #view = new DataView(this.#siginfo.buffer);
   readonly #onSigchld = () => this.#reap();
-  #keepers = 0;
   #hold: Disposable | undefined;
 
   private constructor(options: ReaperOptions) {
@@ -100,9 +117,11 @@ export class Reaper implements Disposable {
    * @throws LinuxError
    */
   spawn(argv: readonly string[], options?: SpawnOptions): Child {
-    const pid = spawnProcess(argv, options);
-    // Exits of an earlier process with this pid have nobody left to ask for them.
-    this.#unclaimed.delete(pid);
+    const { childFileLimit } = this.#options;
+    const pid = spawnProcess(argv, {
+      ...(childFileLimit === undefined ? {} : { fileLimit: childFileLimit }),
+      ...options,
+    });
     const entry = this.#add(pid, true);
     return {
       pid,
@@ -118,17 +137,11 @@ export class Reaper implements Disposable {
 
   /**
    * Resolves with the exit of a process that is, or will be once its parent is gone, a child of
-   * this one: of a container's init, say. At once when that exit was kept (see
-   * {@linkcode bufferUnclaimedExits}). A process that somebody else reaps never resolves: nobody tells.
+   * this one: of a container's init, say. A process that somebody else reaps never resolves.
    *
-   * @throws LinuxError ESRCH (as a rejection) when there is no such process and no exit was kept
+   * @throws LinuxError ESRCH (as a rejection) when there is no such process
    */
   async watch(pid: number): Promise<Exit> {
-    const kept = this.#unclaimed.get(pid);
-    if (kept !== undefined) {
-      this.#unclaimed.delete(pid);
-      return kept;
-    }
     let entry = this.#entries.get(pid);
     if (entry === undefined) {
       entry = this.#add(pid, false);
@@ -149,23 +162,23 @@ export class Reaper implements Disposable {
   /** Forgets a watched process: its {@linkcode watch} stays pending. Not for a spawned one. */
   unwatch(pid: number): void {
     if (this.#entries.get(pid)?.spawned === false) this.#remove(pid);
-    this.#unclaimed.delete(pid);
   }
 
   /**
-   * While the result is held, exits of processes that nobody watches yet are kept for
-   * {@linkcode watch}: init may die before its pid could be read from the pid file. Several may
-   * be held at once; the last one's release drops what was not claimed.
+   * Keeps the exits of processes that nobody watches yet, for as long as the result is held: init may
+   * die before its pid could be read from the pid file. Several may be held at once.
    */
-  bufferUnclaimedExits(): Disposable {
-    this.#keepers++;
-    let held = true;
+  bufferUnclaimedExits(): UnclaimedExits {
+    const kept = new Map<number, Exit>();
+    this.#buffers.add(kept);
     return {
-      [Symbol.dispose]: () => {
-        if (!held) return;
-        held = false;
-        if (--this.#keepers === 0) this.#unclaimed.clear();
+      watch: async (pid, aliveAt) => {
+        const exit = kept.get(pid);
+        return exit !== undefined && Date.parse(exit.at) >= Math.floor(aliveAt)
+          ? exit
+          : await this.watch(pid);
       },
+      [Symbol.dispose]: () => void this.#buffers.delete(kept),
     };
   }
 
@@ -179,7 +192,7 @@ export class Reaper implements Disposable {
     Deno.removeSignalListener("SIGCHLD", this.#onSigchld);
     if (this.#options.subreaper === true) prctlSubreaper(false);
     for (const pid of this.#entries.keys()) this.#remove(pid);
-    this.#unclaimed.clear();
+    this.#buffers.clear();
   }
 
   #add(pid: number, spawned: boolean): Entry {
@@ -232,8 +245,8 @@ export class Reaper implements Disposable {
     if (entry !== undefined) {
       this.#remove(exit.pid);
       entry.resolve(exit);
-    } else if (this.#keepers > 0) {
-      this.#unclaimed.set(exit.pid, exit);
+    } else {
+      for (const kept of this.#buffers) kept.set(exit.pid, exit);
     }
   }
 }

@@ -115,7 +115,7 @@ Deno.test("an orphan is adopted and its exit is told", async () => {
   assert.equal(output, "9 0");
 });
 
-Deno.test("an exit that nobody watched yet is kept only while asked for", async () => {
+Deno.test("bufferUnclaimedExits: an exit that nobody watched is kept for who held it then", async () => {
   const output = await inOwnProcess(`
     using reaper = Reaper.start({ subreaper: true });
     const gone = async (pid) => {
@@ -124,20 +124,21 @@ Deno.test("an exit that nobody watched yet is kept only while asked for", async 
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
     };
-    const kept = reaper.bufferUnclaimedExits();
+    const said = (watched) => watched.then(({ status }) => console.log(status), ({ code }) => console.log(code));
+    const first = reaper.bufferUnclaimedExits();
     const second = reaper.bufferUnclaimedExits();
-    kept[Symbol.dispose]();
-    kept[Symbol.dispose]();
+    first[Symbol.dispose]();
+    const before = Date.now();
     ${orphan("exit 5")}
     end();
     await gone(pid);
-    console.log((await reaper.watch(pid)).status);
-    second[Symbol.dispose]();
-    { ${orphan("exit 6")}
-      end();
-      await gone(pid);
-      await reaper.watch(pid).catch((error) => console.log(error.code)); }`);
-  assert.deepEqual(output.split("\n"), ["5", "ESRCH"]);
+    const third = reaper.bufferUnclaimedExits();
+    await said(second.watch(pid, before));
+    // A process that was there later is another one, and one that is not there now has gone unseen.
+    await said(second.watch(pid, Date.now() + 1000));
+    for (const other of [first, third]) await said(other.watch(pid, before));
+    await said(reaper.watch(pid));`);
+  assert.deepEqual(output.split("\n"), ["5", "ESRCH", "ESRCH", "ESRCH", "ESRCH"]);
 });
 
 Deno.test("of 500 children at once a stealing reaper loses none and leaves no zombie", async () => {

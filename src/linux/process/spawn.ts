@@ -2,6 +2,7 @@
 import { EINVAL, LinuxError } from "../libc/errno.ts";
 import { dup, O_RDONLY, O_WRONLY, OwnedFd } from "../fd/fd.ts";
 import { cstring, cstringArray, lazyLibc } from "../libc/libc.ts";
+import { borrowFileLimit } from "./file_limit.ts";
 import { borrowOomScoreAdj } from "./oom_score.ts";
 
 // posix_spawn(3) and its helpers give the error number itself, not -1 and errno.
@@ -85,6 +86,8 @@ export interface SpawnOptions {
   readonly setsid?: boolean;
   /** Its OOM score (see {@linkcode borrowOomScoreAdj}); this process's own when left out. */
   readonly oomScoreAdj?: number;
+  /** Its soft limit of open files; this process's own when left out. */
+  readonly fileLimit?: bigint;
 }
 
 /**
@@ -142,10 +145,11 @@ export function spawnProcess(argv: readonly string[], options: SpawnOptions = {}
     );
   }
 
-  // Nothing of posix_spawn(3) sets it.
+  // Nothing of posix_spawn(3) sets these two.
   using _score = options.oomScoreAdj === undefined
     ? undefined
     : borrowOomScoreAdj(options.oomScoreAdj);
+  using _limit = options.fileLimit === undefined ? undefined : borrowFileLimit(options.fileLimit);
   const pid = new Int32Array(1);
   checkSpawn(
     libc().posix_spawnp(new Uint8Array(pid.buffer), file, actions, attributes, args, environment),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import type { Reaper } from "../../linux/process/reaper.ts";
 import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
@@ -14,6 +15,7 @@ import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
 export class InProcessShimManager extends ShimManager {
   readonly #reaper: Reaper;
   readonly #poller = new Poller();
+  readonly #reserve = new FdReserve();
   readonly #served = new Map<string, BundleServer>();
 
   constructor(reaper: Reaper, timeouts: ShimTimeouts) {
@@ -31,6 +33,7 @@ export class InProcessShimManager extends ShimManager {
       dir,
       reaper: this.#reaper,
       poller: this.#poller,
+      reserve: this.#reserve,
       shimProcess: {
         exit: async () => {
           await served.leave();
@@ -66,5 +69,6 @@ export class InProcessShimManager extends ShimManager {
   override async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(Array.from(this.#served.values(), (served) => served.leave()));
     this.#poller[Symbol.dispose]();
+    this.#reserve[Symbol.dispose]();
   }
 }

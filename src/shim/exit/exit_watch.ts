@@ -10,10 +10,10 @@ export function onExit(
   then: (exit: ProcessExit) => void,
 ): void {
   exited.then(
-    ({ status, at }) => then({ exitStatus: status, exitedAt: at }),
+    ({ status, at }): ProcessExit => ({ exitStatus: status, exitedAt: at }),
     (error) => {
       log(`an exit was not seen: ${error}`);
-      then(unseenExit());
+      return unseenExit();
     },
-  );
+  ).then(then).catch((error) => log(`an exit could not be handled: ${error?.stack ?? error}`));
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
-import type { Poller } from "../../linux/fd/poller.ts";
+import type { ProcessContext } from "./process_context.ts";
 import { Pidfd, zombieStatus } from "../../linux/process/process.ts";
 import type { Exit } from "../../linux/process/reaper.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import type { ProcessHandle } from "./signal.ts";
+
+/** What an {@linkcode AdoptedProcess} needs of the shim. */
+type AdoptionContext = Pick<ProcessContext, "poller" | "reserve">;
 
 /** How long apart, in milliseconds, the exit status is asked for. */
 const TOLD_WITHIN = [1, 2, 5, 10, 20, 50, 100];
@@ -19,9 +22,9 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
   readonly #pidfd: Pidfd;
   readonly #stop = new AbortController();
 
-  private constructor(pidfd: Pidfd, poller: Poller) {
+  private constructor(pidfd: Pidfd, context: AdoptionContext) {
     this.#pidfd = pidfd;
-    this.exited = this.#exit(poller);
+    this.exited = this.#exit(context);
   }
 
   /**
@@ -30,7 +33,7 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
    */
   static async open(
     pid: number,
-    poller: Poller,
+    context: AdoptionContext,
     isIt: () => boolean | Promise<boolean>,
   ): Promise<AdoptedProcess | undefined> {
     let pidfd: Pidfd;
@@ -46,7 +49,7 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
     } finally {
       if (!found) pidfd[Symbol.dispose]();
     }
-    return found ? new AdoptedProcess(pidfd, poller) : undefined;
+    return found ? new AdoptedProcess(pidfd, context) : undefined;
   }
 
   /** See {@linkcode ProcessHandle}. */
@@ -54,7 +57,7 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
     this.#pidfd.sendSignal(signal);
   }
 
-  async #exit(poller: Poller): Promise<Exit> {
+  async #exit({ poller, reserve }: AdoptionContext): Promise<Exit> {
     const { signal } = this.#stop;
     const { pid } = this.#pidfd;
     try {
@@ -62,7 +65,7 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
       const at = new Date().toISOString();
       for (const delay of TOLD_WITHIN) {
         // Reaped or a zombie: between the two questions it may become the former.
-        const status = zombieStatus(pid) ?? this.#pidfd.exitStatus();
+        const status = reserve.run(() => zombieStatus(pid)) ?? this.#pidfd.exitStatus();
         if (status !== undefined) return { pid, status, at };
         await sleep(delay, { signal });
       }

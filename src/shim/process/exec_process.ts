@@ -16,7 +16,7 @@ import type { ExecEvent, ExecState } from "./exec_states.ts";
 import { cannotDeleteExec, EXEC_LIFECYCLE } from "./exec_states.ts";
 import { StateMachine } from "./state_machine.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { readPidFile } from "../../oci/pid_file.ts";
+import { claimProcess } from "./claim_process.ts";
 import type { ProcessContext } from "./process_context.ts";
 import type { Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
@@ -103,7 +103,7 @@ export class ExecProcess {
   ): Promise<ProcessHandle> {
     const { record, paths, runc, reaper } = this.#context;
     // It can end before its pid is known.
-    using _kept = reaper.bufferUnclaimedExits();
+    using kept = reaper.bufferUnclaimedExits();
     await runc.exec({
       id: record.id,
       ...how,
@@ -111,17 +111,16 @@ export class ExecProcess {
       log: paths.log,
       ...stdioOptions(io),
     });
-    const pid = readPidFile(record.id, how.pidFile);
-    const exited = reaper.watch(pid);
+    const { pid, handle } = claimProcess(this.#context, kept, how.pidFile);
     try {
       io.started();
     } catch (error) {
       // Without its terminal nobody could use it.
-      await killUnlessExited(pid, { exited });
+      await killUnlessExited(pid, handle);
       throw error;
     }
     this.#machine.transition({ type: "started", pid });
-    return { exited };
+    return handle;
   }
 
   /** Takes over what another shim has started; `process` is undefined where it lives no more. */

@@ -141,7 +141,7 @@ export class Execs {
     this.#records.set(record.execId, record);
     const process = record.exit !== undefined ? undefined : await AdoptedProcess.open(
       record.pid,
-      context.poller,
+      context,
       // A zombie is fine too: it tells how it ended.
       () => startTime(record.pid) === record.startTime,
     );
@@ -159,6 +159,7 @@ export class Execs {
 
   #ended(exec: ExecProcess, exit: ProcessExit, hold: Disposable): void {
     const { events } = this.#options;
+    using _released = hold;
     exec.exited(exit);
     const record = this.#records.get(exec.execId);
     if (record !== undefined) {
@@ -166,15 +167,14 @@ export class Execs {
     }
     events.publishExit(exec.pid, exit, exec.execId);
     exec.exit.resolve(exit);
-    hold[Symbol.dispose]();
   }
 
   /** Only a shim that takes over misses what could not be written. */
   #record(record: ExecRecord): void {
-    const { paths, log } = this.#options.context;
+    const { paths, log, reserve } = this.#options.context;
     this.#records.set(record.execId, record);
     try {
-      writeExecRecord(paths.dir, record);
+      reserve.run(() => writeExecRecord(paths.dir, record));
     } catch (error) {
       log(`cannot record exec ${record.execId}: ${error}`);
     }

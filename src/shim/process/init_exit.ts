@@ -41,16 +41,13 @@ export class InitExitHandler {
   /** Init has ended. */
   handle(ended: ProcessExit): void {
     const { context, init, events, onBundleGone } = this.#options;
-    const { paths, log, record } = context;
+    const { paths, log, record, reserve } = context;
     const { pid } = init;
     const exit = { ...ended, exitedAt: notBefore(init.startedAt, ended.exitedAt) };
     let recorded = true;
     try {
-      recorded = writeExitRecord(paths.exitRecord, {
-        instance: record.instance,
-        pid,
-        ...exit,
-      });
+      const exitRecord = { instance: record.instance, pid, ...exit };
+      recorded = reserve.run(() => writeExitRecord(paths.exitRecord, exitRecord));
     } catch (error) {
       // The event still tells it, as long as this shim lives.
       log(`cannot write ${paths.exitRecord}: ${error}`);

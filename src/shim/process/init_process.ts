@@ -12,7 +12,10 @@ import type { ProcessExit } from "../exit/process_exit.ts";
 import type { InitEvent, InitRequest, InitState } from "./init_states.ts";
 import { accepts, INIT_LIFECYCLE, wrongState } from "./init_states.ts";
 import { StateMachine } from "./state_machine.ts";
-import { readPidFile } from "../../oci/pid_file.ts";
+import type { UnclaimedExits } from "../../linux/process/reaper.ts";
+import { reserveExitRecord } from "../../oci/exit_record.ts";
+import { claimProcess } from "./claim_process.ts";
+import type { ClaimedProcess } from "./claim_process.ts";
 import type { ProcessContext } from "./process_context.ts";
 import type { Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
@@ -74,17 +77,18 @@ export class InitProcess {
     this.check("create");
     this.#machine.transition({ type: "create" });
     // Init can die before its pid is known.
-    using _kept = this.#context.reaper.bufferUnclaimedExits();
+    using kept = this.#context.reaper.bufferUnclaimedExits();
     try {
+      reserveExitRecord(paths.exitRecord);
       await mountRootfs(record.id, paths.rootfs, record.rootfs);
       this.#io = openIo(record.stdio, paths.dir, "init.tty", this.#context.poller);
       if (record.checkpoint !== undefined) {
         this.#machine.transition({ type: "created", pid: 0 });
         return undefined;
       }
-      const { pid, watched } = await this.#make(this.#io);
+      const { pid, handle } = await this.#make(this.#io, kept);
       this.#machine.transition({ type: "created", pid });
-      return watched;
+      return handle;
     } catch (error) {
       const undone = await rollbackCreate(this.#context, { own: true, cause: error, io: this.#io });
       this.#io = undefined;
@@ -95,11 +99,8 @@ export class InitProcess {
   }
 
   /** Has the runtime create init, or restore it from a checkpoint. */
-  async #make(
-    io: Stdio,
-    imagePath?: string,
-  ): Promise<{ readonly pid: number; readonly watched: ProcessHandle }> {
-    const { record, paths, runc, reaper } = this.#context;
+  async #make(io: Stdio, kept: UnclaimedExits, imagePath?: string): Promise<ClaimedProcess> {
+    const { record, paths, runc } = this.#context;
     const request = {
       id: record.id,
       bundle: paths.dir,
@@ -110,9 +111,9 @@ export class InitProcess {
     };
     if (imagePath === undefined) await runc.create(request);
     else await runc.restore({ ...request, imagePath });
-    const pid = readPidFile(record.id, paths.initPid);
+    const claimed = claimProcess(this.#context, kept, paths.initPid);
     io.started();
-    return { pid, watched: { exited: reaper.watch(pid) } };
+    return claimed;
   }
 
   /**
@@ -211,10 +212,10 @@ export class InitProcess {
   async #restore(imagePath: string): Promise<ProcessHandle> {
     const io = this.#io;
     if (io === undefined) throw wrongState(this.#context.record.id, "restore", this.state.name);
-    using _kept = this.#context.reaper.bufferUnclaimedExits();
-    const { pid, watched } = await this.#make(io, imagePath);
+    using kept = this.#context.reaper.bufferUnclaimedExits();
+    const { pid, handle } = await this.#make(io, kept, imagePath);
     this.#machine.transition({ type: "restored", pid });
-    return watched;
+    return handle;
   }
 
   /** Freezes every process of the container; the caller records that with {@linkcode setFrozen}. */

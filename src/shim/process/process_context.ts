@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import type { Reaper } from "../../linux/process/reaper.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
@@ -11,6 +12,7 @@ export interface ProcessContext {
   readonly runc: OciRuntime;
   readonly reaper: Reaper;
   readonly poller: Poller;
+  readonly reserve: FdReserve;
   /** Writes a line for a person to read to the shim's log. */
   readonly log: (message: string) => void;
 }

@@ -33,7 +33,7 @@ export type RecoveredInit =
  * @throws {RuntimeError} if the runtime has to be asked and fails.
  */
 export async function recoverInit(context: ProcessContext): Promise<RecoveredInit> {
-  const { record, paths, runc, poller } = context;
+  const { record, paths, runc } = context;
   const pid = tryReadPidFile(paths.initPid);
   const recorded = readExitRecord(paths.exitRecord, record.instance);
   if (recorded !== undefined) {
@@ -47,7 +47,7 @@ export async function recoverInit(context: ProcessContext): Promise<RecoveredIni
     status = (await runc.state(record.id))?.status ?? "";
     return isAlive(status);
   };
-  const process = await AdoptedProcess.open(pid, poller, lives);
+  const process = await AdoptedProcess.open(pid, context, lives);
   if (process !== undefined && isAlive(status)) {
     const name = status === "created" && await finishStart(record, pid) ? "running" : status;
     return { name, pid, process };

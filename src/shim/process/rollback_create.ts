@@ -35,6 +35,8 @@ export async function rollbackCreate(
     }
   };
   const begun = io !== undefined || !own;
+  // First, for the runtime's delete needs fds, and want of those may be what the create has failed of.
+  await step("stdio", () => io?.close());
   if (begun && record.checkpoint === undefined && !couldNotStart(cause)) {
     await step("delete", async () => {
       try {
@@ -47,7 +49,6 @@ export async function rollbackCreate(
     // A pid that another shim left proves nothing; the runtime has compared its start time.
     if (own) await step("kill", () => killCreated(context));
   }
-  await step("stdio", () => io?.close());
   await step("unmount", () => unmountRootfs(record.id, paths.rootfs, record.rootfs));
   await step("pid file", () => removeFile(paths.initPid));
   return undone;

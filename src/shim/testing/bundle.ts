@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
@@ -29,6 +30,7 @@ export class TestArea implements AsyncDisposable {
   /** Where everything is. */
   readonly dir: string = Deno.makeTempDirSync({ prefix: "berth-shim-" });
   readonly poller: Poller = new Poller();
+  readonly reserve: FdReserve = new FdReserve();
   readonly #reaper: Reaper | undefined;
   readonly #services: ShimService[] = [];
   #count = 0;
@@ -105,6 +107,7 @@ export class TestArea implements AsyncDisposable {
       bundleDir: paths.dir,
       reaper: this.reaper,
       poller: this.poller,
+      reserve: this.reserve,
       log: (message) => void log.push(message),
     });
     this.#services.push(service);
@@ -117,6 +120,7 @@ export class TestArea implements AsyncDisposable {
       await service.release();
     }
     this.poller[Symbol.dispose]();
+    this.reserve[Symbol.dispose]();
     this.#reaper?.[Symbol.dispose]();
     unmountAll(this.dir, { detach: true });
     Deno.removeSync(this.dir, { recursive: true });

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+import { EMFILE, ENFILE, LinuxError } from "../libc/errno.ts";
+import { O_RDONLY, OwnedFd } from "./fd.ts";
+
+/**
+ * An fd that is kept for what must not fail for want of one: how a process has ended has to be
+ * recorded also where this process, or the machine, has as many files open as it may.
+ */
+export class FdReserve implements Disposable {
+  #held: OwnedFd | undefined = reserve();
+
+  /**
+   * Runs `work`. If that finds no free fd, runs it again with the reserved one. It needs one fd at a
+   * time, and what it does can be done again.
+   */
+  run<T>(work: () => T): T {
+    this.#held ??= reserve();
+    try {
+      return work();
+    } catch (error) {
+      if (!lacksFd(error) || this.#held === undefined) throw error;
+      this[Symbol.dispose]();
+      try {
+        return work();
+      } finally {
+        this.#held = reserve();
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#held?.[Symbol.dispose]();
+    this.#held = undefined;
+  }
+}
+
+function reserve(): OwnedFd | undefined {
+  try {
+    return OwnedFd.open("/dev/null", O_RDONLY);
+  } catch (error) {
+    // It is tried again when it is needed.
+    if (!lacksFd(error)) throw error;
+    return undefined;
+  }
+}
+
+/** Of berth's own calls or of Deno's. */
+function lacksFd(error: unknown): boolean {
+  if (error instanceof LinuxError) return error.errno === EMFILE || error.errno === ENFILE;
+  return error instanceof Error && "code" in error &&
+    (error.code === "EMFILE" || error.code === "ENFILE");
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+
+/** Where programs are looked for where nobody says so: what a login of root has. */
+const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Returns this process's variables of these names, as far as they are set. */
+export function pickEnvironment(names: readonly string[]): Record<string, string> {
+  const picked: Record<string, string> = {};
+  for (const name of names) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) picked[name] = value;
+  }
+  return picked;
+}
+
+/**
+ * Returns the entries of a PATH that are absolute. Others, the empty one among them, mean the
+ * directory in which a program happens to run (environ(7)), which anybody may have prepared.
+ */
+export function absolutePath(path: string | undefined): string {
+  const entries = (path ?? "").split(":").filter((entry) => entry.startsWith("/"));
+  return entries.length > 0 ? entries.join(":") : DEFAULT_PATH;
+}

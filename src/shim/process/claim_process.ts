@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+import type { UnclaimedExits } from "../../linux/process/reaper.ts";
+import { readPidFile } from "../../oci/pid_file.ts";
+import type { ProcessContext } from "./process_context.ts";
+import type { ProcessHandle } from "./signal.ts";
+
+/** A process that the OCI runtime has made. */
+export interface ClaimedProcess {
+  readonly pid: number;
+  readonly handle: ProcessHandle;
+}
+
+/**
+ * Watches the process whose pid the OCI runtime has written to `pidFile`.
+ *
+ * @param kept the exits since before the runtime was called: it may have ended already.
+ * @throws {RuntimeError} if there is no pid, though the runtime has succeeded.
+ */
+export function claimProcess(
+  { record, reserve }: ProcessContext,
+  kept: UnclaimedExits,
+  pidFile: string,
+): ClaimedProcess {
+  // A process that nobody knows of would be left if this failed for want of an fd.
+  const pid = reserve.run(() => readPidFile(record.id, pidFile));
+  // The kernel stamps files with the time of its last tick, so not with a later one.
+  const writtenAt = Deno.statSync(pidFile).mtime?.getTime() ?? 0;
+  return { pid, handle: { exited: kept.watch(pid, writtenAt) } };
+}
