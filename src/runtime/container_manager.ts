@@ -22,7 +22,6 @@ import { Journal } from "./events/journal.ts";
 import { RuntimeProbe } from "./runtime_probe.ts";
 import type { Monitor } from "./monitors/monitor.ts";
 import type { DaemonHooks } from "./observability/hooks.ts";
-import { quietEnvironment } from "./observability/telemetry.ts";
 import { createShimManager } from "./shims/create_shim_manager.ts";
 import type { ShimTimeouts } from "./shims/shim_client.ts";
 import type { ShimManager } from "./shims/shim_manager.ts";
@@ -132,7 +131,6 @@ export class ContainerManager implements AsyncDisposable {
         self,
         timeouts,
         findGroup: (group) => containers.shimOfGroup(group),
-        env: quietEnvironment(),
       }),
     );
     const stop = new AbortController();

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { setProcessName } from "../linux/process/process.ts";
+import { absolutePath } from "../linux/process/environment.ts";
+import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
+import { prctlNotDumpable, setProcessName } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { ShimProcess } from "./shim_process.ts";
 import { ShimLog } from "./shim_log.ts";
@@ -20,6 +22,9 @@ export async function runShim(args: readonly string[]): Promise<void> {
     Deno.exit(2);
   }
   setProcessName("berth-shim");
+  prctlNotDumpable();
+  Deno.env.set("PATH", absolutePath(Deno.env.get("PATH")));
+  const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
   // A mistake of the shim's own must not cost its containers their lives: they go on, and so does it.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
@@ -30,7 +35,7 @@ export async function runShim(args: readonly string[]): Promise<void> {
     console.error("berth shim: this should not have happened:", event.error);
   });
   const host = new ShimProcess({
-    reaper: Reaper.start({ subreaper: true }),
+    reaper: Reaper.start({ subreaper: true, childFileLimit }),
     log: new ShimLog(),
     onDone: () => Deno.exit(0),
   });

@@ -182,6 +182,11 @@ export class Reaper implements Disposable {
     };
   }
 
+  /** Soft limit of open files of the children; undefined where it is this process's own. */
+  get childFileLimit(): bigint | undefined {
+    return this.#options.childFileLimit;
+  }
+
   /** How many processes are alive that were spawned or are watched. */
   children(): number {
     return this.#entries.size;

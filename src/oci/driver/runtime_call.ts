@@ -16,6 +16,7 @@ import { SIGKILL } from "../../linux/process/signals.ts";
 import { after } from "../../linux/event_loop/timer.ts";
 import { BerthError, DeadlineExceededError, RuntimeError } from "../../rpc/errors.ts";
 import type { ErrorData } from "../../rpc/errors.ts";
+import { runtimeEnvironment } from "./runtime_environment.ts";
 import { CallLog } from "./runtime_log.ts";
 import type { Child, Exit, Spawn } from "./spawn.ts";
 
@@ -157,6 +158,7 @@ function spawnRuntime(
 ): Child {
   try {
     return context.spawn(argv, {
+      env: runtimeEnvironment(),
       // Not the caller's: a shim is set to outlive its container.
       oomScoreAdj: call.oomScoreAdj ?? 0,
       ...(fds.stdin === undefined ? {} : { stdin: fds.stdin }),

@@ -15,16 +15,6 @@ export function telemetryEnabled(): boolean {
   return ["true", "1"].includes(Deno.env.get(SWITCH) ?? "");
 }
 
-/**
- * The environment for processes of berth that are not to export anything: each shim would load an
- * exporter of its own. Undefined where this process's is right.
- */
-export function quietEnvironment(): Record<string, string> | undefined {
-  if (!telemetryEnabled()) return undefined;
-  const { [SWITCH]: _, ...rest } = Deno.env.toObject();
-  return rest;
-}
-
 /** How lines of the log reach the exporter: printed by it too, or only exported. */
 export type ExportedConsole = "capture" | "replace";
 

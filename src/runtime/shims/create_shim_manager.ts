@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { FindGroup } from "./process_shim_manager.ts";
 import { ProcessShimManager } from "./process_shim_manager.ts";
 import type { ShimTimeouts } from "./shim_client.ts";
-import { shimPlacement } from "./shim_process_setup.ts";
+import { shimEnvironment, shimPlacement } from "./shim_process_setup.ts";
 import { ShimPool } from "./pool.ts";
 import type { ShimManager } from "./shim_manager.ts";
 
@@ -15,13 +15,11 @@ export interface ShimManagerOptions {
   readonly self: () => readonly string[];
   readonly timeouts: ShimTimeouts;
   readonly findGroup: FindGroup;
-  /** Environment of the shims; this process's own if left out. */
-  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Sets up the shims as the config asks: processes of their own, or inside the daemon. */
 export async function createShimManager(options: ShimManagerOptions): Promise<ShimManager> {
-  const { config, reaper, self, timeouts, findGroup, env } = options;
+  const { config, reaper, self, timeouts, findGroup } = options;
   if (config.runtime.no_shim) {
     return new (await import("./in_process_shim_manager.ts")).InProcessShimManager(
       reaper,
@@ -35,7 +33,7 @@ export async function createShimManager(options: ShimManagerOptions): Promise<Sh
     reaper,
     warm,
     keep,
-    ...(env === undefined ? {} : { env }),
+    env: shimEnvironment(reaper.childFileLimit),
     onStarted: shimPlacement(config.shim),
   });
   return new ProcessShimManager(pool, timeouts, findGroup);

@@ -18,7 +18,7 @@ export interface ShimPoolOptions {
   /** Command that runs this berth, to which `shim serve …` is added. */
   readonly self: () => readonly string[];
   /** Environment of the shims. */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
   /** How many started shims to keep waiting for a container. */
   readonly warm: number;
   /** How many used shims to keep for the next container, `warm` included. */
@@ -197,7 +197,7 @@ export class ShimPool implements AsyncDisposable {
     try {
       child = reaper.spawn(
         [...self(), "shim", "serve", "--control", ShimPool.socketPath(state)],
-        { setsid: true, stderr, cwd: "/", ...(env ? { env: { ...env } } : {}) },
+        { setsid: true, stderr, cwd: "/", env },
       );
     } finally {
       close(stderr);

@@ -2,9 +2,43 @@
 import { getLogger } from "@logtape/logtape";
 import { cgroupHierarchies } from "../../linux/cgroup/cgroup.ts";
 import { joinCgroup } from "../../linux/cgroup/join.ts";
+import { pickEnvironment } from "../../linux/process/environment.ts";
+import { FILE_LIMIT_VARIABLE } from "../../linux/process/file_limit.ts";
 import { setOomScoreAdj } from "../../linux/process/oom_score.ts";
 import type { Config } from "../config/config.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+
+/**
+ * What shims get of the daemon's environment: what a runtime may get, which they start; where Deno and
+ * berth find their own files; and what tests arm.
+ */
+const PASSED = [
+  "PATH",
+  "LD_LIBRARY_PATH",
+  "HOME",
+  "TMPDIR",
+  "LANG",
+  "LC_ALL",
+  "TZ",
+  "XDG_RUNTIME_DIR",
+  "XDG_CACHE_HOME",
+  "DBUS_SESSION_BUS_ADDRESS",
+  "DENO_DIR",
+  "DENO_NO_UPDATE_CHECK",
+  "DENO_V8_FLAGS",
+  "BERTH_CACHE",
+  "BERTH_FAILPOINTS",
+];
+
+/**
+ * Returns the environment of the shims.
+ *
+ * @param fileLimit soft limit of open files that containers start with; the shims raise their own.
+ */
+export function shimEnvironment(fileLimit: bigint | undefined): Record<string, string> {
+  const picked = pickEnvironment(PASSED);
+  return fileLimit === undefined ? picked : { ...picked, [FILE_LIMIT_VARIABLE]: String(fileLimit) };
+}
 
 /**
  * Puts each started shim where the config wants it: an OOM score that spares it before its

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+import { pickEnvironment } from "../../linux/process/environment.ts";
+
+/**
+ * What an OCI runtime gets of this process's environment: where programs, libraries and temporary
+ * files are, how to speak, and how rootless runtimes find the user's systemd. All else, such as a
+ * token in the daemon's environment, is nothing to the runtime or the hooks that it runs.
+ */
+const PASSED = [
+  "PATH",
+  "LD_LIBRARY_PATH",
+  "HOME",
+  "TMPDIR",
+  "LANG",
+  "LC_ALL",
+  "TZ",
+  "XDG_RUNTIME_DIR",
+  "DBUS_SESSION_BUS_ADDRESS",
+];
+
+/** Returns the environment of a call of the OCI runtime. */
+export function runtimeEnvironment(): Record<string, string> {
+  return pickEnvironment(PASSED);
+}
