@@ -2,6 +2,7 @@
 import { EBADF, EEXIST, ENOENT, isErrno, LinuxError } from "../libc/errno.ts";
 import { OwnedFd, read, write } from "./fd.ts";
 import { check, lazyLibc } from "../libc/libc.ts";
+import { OpenWatch } from "./open_watch.ts";
 
 const libc = lazyLibc({
   epoll_create1: { parameters: [/* int flags */ "i32"], result: "i32" },
@@ -66,6 +67,8 @@ export class Poller implements Disposable, AsyncDisposable {
   readonly #eventsView = new DataView(this.#events.buffer);
   readonly #event = new Uint8Array(EVENT_SIZE);
   readonly #eventView = new DataView(this.#event.buffer);
+  /** Reports opens of files, of FIFOs say, by way of this poller. */
+  readonly opens: OpenWatch = new OpenWatch(this);
   #loop: Promise<void> | undefined;
   #blocked = false;
   #disposed = false;
@@ -132,6 +135,7 @@ export class Poller implements Disposable, AsyncDisposable {
   /** Rejects what is pending; a blocked thread ends at once, but not within this call. */
   [Symbol.dispose](): void {
     if (this.#disposed) return;
+    this.opens[Symbol.dispose]();
     this.#disposed = true;
     for (const interest of this.#interests.values()) {
       for (const waiter of [...interest.readable, ...interest.writable]) {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { exists } from "../../linux/fs/exists.ts";
 import { O_NONBLOCK, O_PATH, O_RDWR, open, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
-import { openForWritingBlocking } from "../../linux/fd/fifo_open.ts";
+import { openForWritingBlocking } from "../../linux/fd/testing.ts";
 import { kill, zombieStatus } from "../../linux/process/process.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { Reaper } from "../../linux/process/reaper.ts";

@@ -125,7 +125,7 @@ export class ExecProcess {
 
   /** Takes over what another shim has started; `process` is undefined where it lives no more. */
   adopt({ pid, stdio }: ExecRecord, process: AdoptedProcess | undefined): void {
-    this.#io = new AdoptedStdio(stdio, process !== undefined);
+    this.#io = new AdoptedStdio(stdio, process !== undefined, this.#context.poller);
     this.#adopted = process;
     this.#machine.transition({ type: "started", pid });
   }

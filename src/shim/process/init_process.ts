@@ -132,14 +132,14 @@ export class InitProcess {
         this.#replay({ type: "created", pid: 0 });
         return {};
       case "stopped":
-        this.#io = new AdoptedStdio(record.stdio, false);
+        this.#io = new AdoptedStdio(record.stdio, false, poller);
         // It is stopped once its end is told.
         this.#replay({ type: "created", pid: found.pid });
         return { exit: found.exit };
       case "created":
       case "running":
       case "paused":
-        this.#io = new AdoptedStdio(record.stdio, true);
+        this.#io = new AdoptedStdio(record.stdio, true, poller);
         this.#replay({ type: "created", pid: found.pid });
         if (found.name !== "created") this.#machine.transition({ type: "started" });
         if (found.name === "paused") this.#machine.transition({ type: "paused" });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ENOENT, ENXIO, isErrno } from "../../linux/libc/errno.ts";
 import { close, O_NONBLOCK, O_WRONLY, open } from "../../linux/fd/fd.ts";
+import type { Poller } from "../../linux/fd/poller.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import { FifoKeepalive } from "./fifo_keepalive.ts";
@@ -17,7 +18,7 @@ export class AdoptedStdio implements Stdio {
   #stdinHold: number | undefined;
 
   /** @param alive whether the process runs; else there is nothing to be held. */
-  constructor(stdio: StdioPaths, alive: boolean) {
+  constructor(stdio: StdioPaths, alive: boolean, poller: Poller) {
     const held = alive && !stdio.terminal;
     this.#stdinHold = held && stdio.stdin !== ""
       ? ifThere(() => open(stdio.stdin, O_WRONLY | O_NONBLOCK))
@@ -25,7 +26,7 @@ export class AdoptedStdio implements Stdio {
     const outputs = new Set(held ? [stdio.stdout, stdio.stderr] : []);
     this.#outputs = Array.from(outputs)
       .filter((target) => target !== "" && filePath(target) === undefined)
-      .flatMap((target) => ifThere(() => FifoKeepalive.open(target)) ?? []);
+      .flatMap((target) => ifThere(() => FifoKeepalive.open(target, poller)) ?? []);
   }
 
   started(): void {}
@@ -44,9 +45,10 @@ export class AdoptedStdio implements Stdio {
     return false;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.closeStdin();
-    await Promise.all(this.#outputs.map((output) => output.close()));
+    for (const output of this.#outputs) output.close();
+    return Promise.resolve();
   }
 }
 

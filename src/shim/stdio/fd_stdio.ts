@@ -11,6 +11,7 @@ import {
   setNonblocking,
 } from "../../linux/fd/fd.ts";
 import { isFifo } from "../../linux/fd/fifo.ts";
+import type { Poller } from "../../linux/fd/poller.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
@@ -29,13 +30,15 @@ import { messageOf } from "../../rpc/error_text.ts";
 export class FdStdio implements Stdio {
   readonly fds: StdioFds;
   readonly consoleSocket = undefined;
+  readonly #poller: Poller;
   /** What is only open to be given away. */
   #given: number[] = [];
   /** Keeps stdin from ending when a client detaches. */
   #stdinHold: number | undefined;
   readonly #outputs = new Map<string, FifoKeepalive>();
 
-  private constructor(stdio: StdioPaths) {
+  private constructor(stdio: StdioPaths, poller: Poller) {
+    this.#poller = poller;
     try {
       const stdin = this.#openStdin(stdio.stdin);
       const stdout = this.#openOutput("stdout", stdio.stdout);
@@ -46,7 +49,7 @@ export class FdStdio implements Stdio {
     } catch (error) {
       this.#closeGiven();
       this.closeStdin();
-      for (const output of this.#outputs.values()) output.release();
+      for (const output of this.#outputs.values()) output.close();
       throw error;
     }
   }
@@ -56,8 +59,8 @@ export class FdStdio implements Stdio {
    *
    * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
    */
-  static open(stdio: StdioPaths): FdStdio {
-    return new FdStdio(stdio);
+  static open(stdio: StdioPaths, poller: Poller): FdStdio {
+    return new FdStdio(stdio, poller);
   }
 
   started(): void {
@@ -78,10 +81,11 @@ export class FdStdio implements Stdio {
     return false;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closeGiven();
     this.closeStdin();
-    await Promise.all(Array.from(this.#outputs.values(), (output) => output.close()));
+    for (const output of this.#outputs.values()) output.close();
+    return Promise.resolve();
   }
 
   #closeGiven(): void {
@@ -107,7 +111,7 @@ export class FdStdio implements Stdio {
     if (file !== undefined) return this.#give(openOutputFile(name, file));
     checkFifo(name, target);
     const fd = this.#give(open(target, O_RDWR));
-    this.#outputs.set(target, FifoKeepalive.open(target));
+    this.#outputs.set(target, FifoKeepalive.open(target, this.#poller));
     return fd;
   }
 }

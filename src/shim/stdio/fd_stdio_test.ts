@@ -7,9 +7,12 @@ import {
   O_RDWR,
   O_WRONLY,
   open,
+  pipe2,
   read,
   write,
 } from "../../linux/fd/fd.ts";
+import { Poller } from "../../linux/fd/poller.ts";
+import { FdStdio } from "./fd_stdio.ts";
 import { NO_STDIO, TestArea, until } from "../testing/bundle.ts";
 import type { TestService } from "../testing/bundle.ts";
 
@@ -164,4 +167,28 @@ Deno.test("no fd is left of a container", async () => {
   const before = openFds();
   await live();
   assert.equal(openFds(), before);
+});
+
+Deno.test("however many ended processes nobody reads, other waits go on", async () => {
+  await using area = new TestArea();
+  await using poller = new Poller();
+  const ended = Array.from({ length: 40 }, (_, n) => {
+    const stdout = area.fifo(`out${n}`);
+    const io = FdStdio.open({ stdin: "", stdout, stderr: "", terminal: false }, poller);
+    write(io.fds.stdout, bytes(`${n}\n`));
+    io.started();
+    io.exited();
+    return { io, stdout };
+  });
+  const pipe = pipe2(O_NONBLOCK);
+  const readable = poller.wait(pipe.read, "readable");
+  write(pipe.write, bytes("x"));
+  await readable;
+  close(pipe.read);
+  close(pipe.write);
+  for (const [n, { io, stdout }] of ended.entries()) {
+    // The end comes, so the FIFO was let go.
+    if (n % 2 === 0) assert.equal(await Deno.readTextFile(stdout), `${n}\n`);
+    await io.close();
+  }
 });

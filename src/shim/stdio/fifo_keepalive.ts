@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { close, O_NONBLOCK, O_RDONLY, O_WRONLY, open } from "../../linux/fd/fd.ts";
+import { close, O_NONBLOCK, O_WRONLY, open } from "../../linux/fd/fd.ts";
 import { hasReader } from "../../linux/fd/fifo.ts";
-import { openForWritingBlocking } from "../../linux/fd/fifo_open.ts";
+import type { Poller } from "../../linux/fd/poller.ts";
 
 /**
  * The shim's own writing end of a process's output FIFO. While it is open, what the process wrote
@@ -9,12 +9,14 @@ import { openForWritingBlocking } from "../../linux/fd/fifo_open.ts";
  * soon as a reader is there, who then gets every byte and then the end.
  */
 export class FifoKeepalive {
-  #hold: number;
-  /** Ends when a reader has come after the exit. */
-  #reader: Promise<void> | undefined;
+  readonly #poller: Poller;
+  #fd: number;
+  /** Reports readers to come, after the exit. */
+  #readers: Disposable | undefined;
 
-  private constructor(hold: number) {
-    this.#hold = hold;
+  private constructor(fd: number, poller: Poller) {
+    this.#fd = fd;
+    this.#poller = poller;
   }
 
   /**
@@ -22,46 +24,27 @@ export class FifoKeepalive {
    *
    * @throws {LinuxError} ENXIO without a reader.
    */
-  static open(path: string): FifoKeepalive {
-    return new FifoKeepalive(open(path, O_WRONLY | O_NONBLOCK));
+  static open(path: string, poller: Poller): FifoKeepalive {
+    return new FifoKeepalive(open(path, O_WRONLY | O_NONBLOCK), poller);
   }
 
-  /** The process has exited: lets go once a reader is attached. */
+  /** The process has exited: the FIFO is closed once a reader is attached. */
   exited(): void {
-    if (this.#hold < 0 || this.#reader !== undefined) return;
-    if (hasReader(this.#hold)) this.release();
-    else this.#reader = this.#awaitReader();
+    if (this.#fd < 0 || this.#readers !== undefined) return;
+    // Watched first: a reader that comes between the check and the watch would be missed.
+    this.#readers = this.#poller.opens.add(this.#fd, () => this.#closeIfRead());
+    this.#closeIfRead();
   }
 
-  /** Lets go at once. Not while waiting for a reader; see {@linkcode close}. */
-  release(): void {
-    if (this.#hold >= 0) close(this.#hold);
-    this.#hold = -1;
+  #closeIfRead(): void {
+    if (this.#fd >= 0 && hasReader(this.#fd)) this.close();
   }
 
-  /** Lets go, giving up on a reader that has not come. */
-  async close(): Promise<void> {
-    if (this.#reader === undefined || this.#hold < 0) {
-      this.release();
-      return;
-    }
-    // Being a reader ourselves is what ends the wait; by fd, for the path may be gone by now.
-    const reading = open(this.#self, O_RDONLY | O_NONBLOCK);
-    try {
-      await this.#reader;
-    } finally {
-      close(reading);
-    }
-  }
-
-  get #self(): string {
-    return `/proc/self/fd/${this.#hold}`;
-  }
-
-  /** No polling: open(2) for writing returns when somebody opens the FIFO for reading. */
-  async #awaitReader(): Promise<void> {
-    const fd = await openForWritingBlocking(this.#self);
-    if (fd >= 0) close(fd);
-    this.release();
+  /** Closes the FIFO; what nobody has read is lost unless a reader is there. */
+  close(): void {
+    this.#readers?.[Symbol.dispose]();
+    this.#readers = undefined;
+    if (this.#fd >= 0) close(this.#fd);
+    this.#fd = -1;
   }
 }

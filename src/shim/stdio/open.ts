@@ -13,5 +13,5 @@ import { FdStdio } from "./fd_stdio.ts";
  * @throws {InvalidParamsError} if a FIFO is missing.
  */
 export function openIo(stdio: StdioPaths, dir: string, socket: string, poller: Poller): Stdio {
-  return stdio.terminal ? Console.open(dir, socket, stdio, poller) : FdStdio.open(stdio);
+  return stdio.terminal ? Console.open(dir, socket, stdio, poller) : FdStdio.open(stdio, poller);
 }

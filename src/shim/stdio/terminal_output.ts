@@ -34,7 +34,7 @@ export class ConsoleOutput {
     // Open for reading too, so that writing goes on (until it is full) while no reader is there.
     const fd = open(target, O_RDWR | O_NONBLOCK);
     try {
-      return new ConsoleOutput(poller, fd, FifoKeepalive.open(target));
+      return new ConsoleOutput(poller, fd, FifoKeepalive.open(target, poller));
     } catch (error) {
       close(fd);
       throw error;
@@ -72,16 +72,10 @@ export class ConsoleOutput {
     this.#held?.exited();
   }
 
-  /** Releases everything at once; only before {@linkcode ended}. */
-  release(): void {
-    this.#closeFd();
-    this.#held?.release();
-  }
-
   /** Releases everything; what nobody has read is lost. */
-  async close(): Promise<void> {
+  close(): void {
     this.#closeFd();
-    await this.#held?.close();
+    this.#held?.close();
   }
 
   #closeFd(): void {

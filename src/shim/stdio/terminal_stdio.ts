@@ -54,7 +54,7 @@ export class Console implements Stdio {
     } catch (error) {
       this.#dir?.[Symbol.dispose]();
       this.#closeStdin();
-      this.#output.release();
+      this.#output.close();
       throw error;
     }
   }
@@ -110,7 +110,7 @@ export class Console implements Stdio {
     this.#stopInput.abort();
     await Promise.all(this.#copies);
     this.#closeStdin();
-    await this.#output.close();
+    this.#output.close();
   }
 
   #closeSocket(): void {

@@ -11,9 +11,10 @@ const libc = lazyLibc({
 });
 
 /**
- * Opens the FIFO at `path` for writing on a thread of its own, which waits until somebody opens it
- * for reading (fifo(7)). Answers the fd, or -1 if it could not be opened. There is no way to give
- * up but to open the FIFO for reading.
+ * Opens the FIFO at `path` for writing as a container's init does: it waits, on a thread of Deno's
+ * pool, until somebody opens the FIFO for reading (fifo(7)). Returns the fd, or -1 on failure.
+ *
+ * For tests only: the pool has 32 threads, one of which the poller needs.
  */
 export async function openForWritingBlocking(path: string): Promise<number> {
   const name = cstring(path);
