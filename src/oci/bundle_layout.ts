@@ -14,6 +14,22 @@ export interface StdioPaths {
   readonly terminal: boolean;
 }
 
+/** How the output of a container is logged: CRI records, the bytes as they are, or not at all. */
+export type LogDriver = "cri" | "raw" | "none";
+
+/** Where and how the output of a container is logged. */
+export interface LogRecord {
+  readonly driver: LogDriver;
+  /** The current file; `""` where the driver is none. */
+  readonly path: string;
+  /** Size in bytes at which a file of CRI records is rotated. */
+  readonly maxSize: number;
+  /** How many files of CRI records are kept, the current one included. */
+  readonly maxFile: number;
+  /** Whether berth has chosen the path: its directory is then removed with the container. */
+  readonly own: boolean;
+}
+
 /** One mount that makes up a rootfs, as in `container.create`. */
 export interface RootfsMountRecord {
   readonly type: string;
@@ -34,6 +50,8 @@ export interface BundleRecord {
   /** The runtime's `--root`. */
   readonly runtimeRoot: string;
   readonly stdio: StdioPaths;
+  /** Set where the output is logged. */
+  readonly log?: LogRecord;
   readonly rootfs: readonly RootfsMountRecord[];
   readonly noPivot: boolean;
   /** Whether the runtime is runc itself and start need not run it; see `exec_fifo.ts`. */
@@ -96,6 +114,11 @@ export function bundlePaths(dir: string): BundlePaths {
     exitRecord: `${dir}/exit.json`,
     shimLog: `${dir}/shim.log`,
   };
+}
+
+/** The directory of a container's log below the root directory, unless a client chooses another. */
+export function logDir(root: string, id: string): string {
+  return `${root}/logs/${id}`;
 }
 
 /** Begins an output target that is a file to append to; one without it is a FIFO. */

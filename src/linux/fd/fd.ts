@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { EBADF, isErrno } from "../libc/errno.ts";
+import { EAGAIN, EBADF, EIO, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
 
 const libc = lazyLibc({
@@ -92,6 +92,22 @@ export function close(fd: number): void {
  */
 export function read(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
   return retry(() => Number(libc().read(fd, buffer, BigInt(buffer.length))), "read", `fd ${fd}`);
+}
+
+/**
+ * Reads what is there from an O_NONBLOCK fd: undefined if nothing is yet, 0 at the end, for which EIO
+ * stands where the fd is a pty's master.
+ *
+ * @throws LinuxError
+ */
+export function readAvailable(fd: number, buffer: Uint8Array<ArrayBuffer>): number | undefined {
+  try {
+    return read(fd, buffer);
+  } catch (error) {
+    if (isErrno(error, EAGAIN)) return undefined;
+    if (isErrno(error, EIO)) return 0;
+    throw error;
+  }
 }
 
 /**

@@ -5,11 +5,11 @@ import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { ExecOptions } from "../../oci/driver/oci_runtime.ts";
 import { mergeProcess } from "../../oci/spec/process_spec.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
-import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
 import type { ExecRecord } from "./exec_record.ts";
 import { ExitFuture } from "../exit/exit_future.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
-import { openIo } from "../stdio/open.ts";
+import type { OpenStdioOptions } from "../stdio/open.ts";
+import { adoptStdio, openStdio } from "../stdio/open.ts";
 import { killUnlessExited } from "./signal.ts";
 import type { ProcessHandle } from "./signal.ts";
 import type { ExecEvent, ExecState } from "./exec_states.ts";
@@ -74,7 +74,7 @@ export class ExecProcess {
     try {
       const process = this.#process(request);
       writeJsonAtomic(processFile, process);
-      this.#io = openIo(request.stdio, paths.dir, `${this.execId}.pty`, this.#context.poller);
+      this.#io = await openStdio(this.#stdioOptions(request.stdio));
       const { oomScoreAdj } = process;
       return await this.#run(this.#io, {
         processFile,
@@ -90,6 +90,11 @@ export class ExecProcess {
       removeFile(processFile);
       removeFile(pidFile);
     }
+  }
+
+  #stdioOptions(stdio: StdioPaths): OpenStdioOptions {
+    const { paths: { dir }, poller, log: report } = this.#context;
+    return { dir, socket: `${this.execId}.pty`, stdio, poller, report };
   }
 
   #process({ process, stdio: { terminal } }: ExecRequest): Record<string, unknown> {
@@ -124,8 +129,11 @@ export class ExecProcess {
   }
 
   /** Takes over what another shim has started; `process` is undefined where it lives no more. */
-  adopt({ pid, stdio }: ExecRecord, process: AdoptedProcess | undefined): void {
-    this.#io = new AdoptedStdio(stdio, process !== undefined, this.#context.poller);
+  async adopt(
+    { pid, stdio }: ExecRecord,
+    process: AdoptedProcess | undefined,
+  ): Promise<void> {
+    this.#io = await adoptStdio(this.#stdioOptions(stdio), process !== undefined);
     this.#adopted = process;
     this.#machine.transition({ type: "started", pid });
   }

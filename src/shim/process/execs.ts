@@ -145,7 +145,7 @@ export class Execs {
       // A zombie is fine too: it tells how it ended.
       () => startTime(record.pid) === record.startTime,
     );
-    exec.adopt(record, process);
+    await exec.adopt(record, process);
     if (record.exit !== undefined) {
       exec.exited(record.exit);
       exec.exit.resolve(record.exit);

@@ -4,9 +4,9 @@ import { kill } from "../../linux/process/process.ts";
 import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
 import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
-import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
 import { recoverInit } from "./recover_init.ts";
-import { openIo } from "../stdio/open.ts";
+import type { OpenStdioOptions } from "../stdio/open.ts";
+import { adoptStdio, openStdio } from "../stdio/open.ts";
 import type { ProcessHandle } from "./signal.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
 import type { InitEvent, InitRequest, InitState } from "./init_states.ts";
@@ -62,6 +62,11 @@ export class InitProcess {
     return this.#io;
   }
 
+  get #stdioOptions(): OpenStdioOptions {
+    const { record: { stdio, log }, paths: { dir }, poller, log: report } = this.#context;
+    return { dir, socket: "init.tty", stdio, log, poller, report };
+  }
+
   /** @throws {FailedPreconditionError} if `request` is not accepted in the current state. */
   check(request: InitRequest): void {
     const { name } = this.state;
@@ -81,7 +86,7 @@ export class InitProcess {
     try {
       reserveExitRecord(paths.exitRecord);
       await mountRootfs(record.id, paths.rootfs, record.rootfs);
-      this.#io = openIo(record.stdio, paths.dir, "init.tty", this.#context.poller);
+      this.#io = await openStdio(this.#stdioOptions);
       if (record.checkpoint !== undefined) {
         this.#machine.transition({ type: "created", pid: 0 });
         return undefined;
@@ -121,25 +126,24 @@ export class InitProcess {
    * its end. A create that was cut short is undone.
    */
   async adopt(): Promise<{ readonly exit?: ProcessExit; readonly watched?: ProcessHandle }> {
-    const { record, paths, poller } = this.#context;
     const found = await recoverInit(this.#context);
     switch (found.name) {
       case "none":
         await this.#undoAdopted();
         return {};
       case "restorable":
-        this.#io = openIo(record.stdio, paths.dir, "init.tty", poller);
+        this.#io = await openStdio(this.#stdioOptions);
         this.#replay({ type: "created", pid: 0 });
         return {};
       case "stopped":
-        this.#io = new AdoptedStdio(record.stdio, false, poller);
+        this.#io = await adoptStdio(this.#stdioOptions, false);
         // It is stopped once its end is told.
         this.#replay({ type: "created", pid: found.pid });
         return { exit: found.exit };
       case "created":
       case "running":
       case "paused":
-        this.#io = new AdoptedStdio(record.stdio, true, poller);
+        this.#io = await adoptStdio(this.#stdioOptions, true);
         this.#replay({ type: "created", pid: found.pid });
         if (found.name !== "created") this.#machine.transition({ type: "started" });
         if (found.name === "paused") this.#machine.transition({ type: "paused" });

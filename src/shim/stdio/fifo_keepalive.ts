@@ -31,8 +31,10 @@ export class FifoKeepalive {
   /** The process has exited: the FIFO is closed once a reader is attached. */
   exited(): void {
     if (this.#fd < 0 || this.#readers !== undefined) return;
-    // Watched first: a reader that comes between the check and the watch would be missed.
+    this.#closeIfRead();
+    if (this.#fd < 0) return;
     this.#readers = this.#poller.opens.add(this.#fd, () => this.#closeIfRead());
+    // One that came before it was watched for.
     this.#closeIfRead();
   }
 

@@ -1,85 +1,18 @@
 // SPDX-License-Identifier: MIT
-import { EAGAIN, isErrno } from "../../linux/libc/errno.ts";
-import { close, O_NONBLOCK, O_RDWR, open, write } from "../../linux/fd/fd.ts";
-import type { Poller } from "../../linux/fd/poller.ts";
-import { filePath } from "../../oci/bundle_layout.ts";
-import { FifoKeepalive } from "./fifo_keepalive.ts";
-import { checkFifo, openOutputFile } from "./fd_stdio.ts";
 
-/** Where a terminal's output goes: a FIFO, a file, or nowhere. */
-export class ConsoleOutput {
-  readonly #poller: Poller;
-  #fd: number;
-  /** Keeps what is unread for a reader that comes after the end; only for a FIFO. */
-  readonly #held: FifoKeepalive | undefined;
-
-  private constructor(poller: Poller, fd: number, held: FifoKeepalive | undefined) {
-    this.#poller = poller;
-    this.#fd = fd;
-    this.#held = held;
-  }
-
-  /**
-   * Opens a stdout target.
-   *
-   * @throws {InvalidParamsError} if there is no FIFO at the path.
-   */
-  static open(target: string, poller: Poller): ConsoleOutput {
-    if (target === "") return new ConsoleOutput(poller, -1, undefined);
-    const file = filePath(target);
-    if (file !== undefined) {
-      return new ConsoleOutput(poller, openOutputFile("stdout", file), undefined);
-    }
-    checkFifo("stdout", target);
-    // Open for reading too, so that writing goes on (until it is full) while no reader is there.
-    const fd = open(target, O_RDWR | O_NONBLOCK);
-    try {
-      return new ConsoleOutput(poller, fd, FifoKeepalive.open(target, poller));
-    } catch (error) {
-      close(fd);
-      throw error;
-    }
-  }
-
+/** Where the output of a terminal goes. */
+export interface TerminalOutput {
   /** Writes all of `bytes`, waiting for room. Rejects when `signal` aborts. */
-  async write(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void> {
-    for (let at = 0; at < bytes.length && this.#fd >= 0;) {
-      try {
-        at += write(this.#fd, bytes.subarray(at));
-      } catch (error) {
-        if (!isErrno(error, EAGAIN)) throw error;
-        await this.#poller.wait(this.#fd, "writable", { signal });
-      }
-    }
-  }
-
-  /** Takes over what `readNext` puts into `buffer` as far as there is room, without waiting. */
-  drain(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void {
-    if (this.#fd < 0) return;
-    try {
-      for (let count = readNext(); count; count = readNext()) {
-        if (write(this.#fd, buffer.subarray(0, count)) < count) return;
-      }
-    } catch (error) {
-      // Full: it was given up on with output left, which is then lost.
-      if (!isErrno(error, EAGAIN)) throw error;
-    }
-  }
-
+  write(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<void>;
+  /**
+   * The process has exited: takes over what `readNext` puts into `buffer` where that loses nothing and
+   * needs no waiting, so that it is there when the exit is known.
+   */
+  takeAtExit(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void;
+  /** Takes over what `readNext` puts into `buffer` as far as there is room; the rest is lost. */
+  drain(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void;
   /** No more output will come; what is unread waits for a reader. */
-  ended(): void {
-    this.#closeFd();
-    this.#held?.exited();
-  }
-
+  ended(): void;
   /** Releases everything; what nobody has read is lost. */
-  close(): void {
-    this.#closeFd();
-    this.#held?.close();
-  }
-
-  #closeFd(): void {
-    if (this.#fd >= 0) close(this.#fd);
-    this.#fd = -1;
-  }
+  close(): void;
 }

@@ -7,13 +7,12 @@ import {
   O_NONBLOCK,
   O_PATH,
   OwnedFd,
-  read,
+  readAvailable,
   write,
 } from "../../linux/fd/fd.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import { ConsoleSocket, setWinsize } from "../../linux/fd/pty.ts";
-import type { StdioPaths } from "../../oci/bundle_layout.ts";
-import { ConsoleOutput } from "./terminal_output.ts";
+import type { TerminalOutput } from "./terminal_output.ts";
 import type { Stdio } from "./stdio.ts";
 import { openStdinFifo } from "./fd_stdio.ts";
 
@@ -23,34 +22,48 @@ const CHUNK = 16 * 1024;
 /** How many reads in a row may go without letting anything else in this process run. */
 const BURST = 64;
 
+/** What {@linkcode TerminalStdio} is made of. */
+export interface TerminalStdioOptions {
+  /** The bundle, where the socket is made that the pty's master comes through. */
+  readonly dir: string;
+  /** Name of that socket. */
+  readonly socket: string;
+  /** Path of the client's FIFO; `""` where there is none. */
+  readonly stdin: string;
+  readonly output: TerminalOutput;
+  readonly poller: Poller;
+}
+
 /**
  * Stdio of a process with a terminal: the shim holds the pty's master and copies between it and the
  * client's FIFOs. Nothing is read from the master that the output cannot take (so a client that
  * does not read stops the process, not the shim), and copying goes on after the exit until the last
  * process that has the terminal open has closed it.
  */
-export class Console implements Stdio {
+export class TerminalStdio implements Stdio {
   readonly fds = undefined;
   readonly #socket: ConsoleSocket;
   /** Keeps the path of the socket, which goes through this fd, until the socket is closed. */
   #dir: OwnedFd | undefined;
   readonly #poller: Poller;
-  readonly #output: ConsoleOutput;
+  readonly #output: TerminalOutput;
   readonly #stop = new AbortController();
   readonly #stopInput = new AbortController();
   #stdin: { reading: number; writing: number } | undefined;
   #master = -1;
   #copies: Promise<void>[] = [];
   #exited = false;
+  /** Whether a write to the output is under way. */
+  #writing = false;
 
-  private constructor(dir: string, name: string, stdio: StdioPaths, poller: Poller) {
+  private constructor({ dir, socket, stdin, output, poller }: TerminalStdioOptions) {
     this.#poller = poller;
-    this.#output = ConsoleOutput.open(stdio.stdout, poller);
+    this.#output = output;
     try {
-      if (stdio.stdin !== "") this.#stdin = openStdinFifo(stdio.stdin, O_NONBLOCK);
+      if (stdin !== "") this.#stdin = openStdinFifo(stdin, O_NONBLOCK);
       this.#dir = OwnedFd.open(dir, O_PATH | O_DIRECTORY);
       // The OCI runtime connects to it, for which the bundle's own path may be too long.
-      this.#socket = ConsoleSocket.listen(`/proc/${Deno.pid}/fd/${this.#dir.fd}/${name}`);
+      this.#socket = ConsoleSocket.listen(`/proc/${Deno.pid}/fd/${this.#dir.fd}/${socket}`);
     } catch (error) {
       this.#dir?.[Symbol.dispose]();
       this.#closeStdin();
@@ -60,12 +73,12 @@ export class Console implements Stdio {
   }
 
   /**
-   * Listens at `name` in the bundle `dir` for the master and opens the client's ends.
+   * Listens for the master and opens the client's end of stdin. Closes the output when it throws.
    *
    * @throws {InvalidParamsError} if a path is missing or is not a FIFO.
    */
-  static open(dir: string, name: string, stdio: StdioPaths, poller: Poller): Console {
-    return new Console(dir, name, stdio, poller);
+  static open(options: TerminalStdioOptions): TerminalStdio {
+    return new TerminalStdio(options);
   }
 
   get consoleSocket(): string {
@@ -90,6 +103,10 @@ export class Console implements Stdio {
     this.#exited = true;
     this.#stopInput.abort();
     this.closeStdin();
+    const master = this.#master;
+    if (this.#writing || master < 0) return;
+    const buffer = new Uint8Array(CHUNK);
+    this.#output.takeAtExit(() => readAvailable(master, buffer), buffer);
   }
 
   closeStdin(): void {
@@ -136,7 +153,10 @@ export class Console implements Stdio {
         if (count === undefined || burst % BURST === 0) {
           await this.#poller.wait(master, "readable", { signal });
         }
-        if (count !== undefined) await this.#output.write(buffer.subarray(0, count), signal);
+        if (count === undefined) continue;
+        this.#writing = true;
+        await this.#output.write(buffer.subarray(0, count), signal);
+        this.#writing = false;
       }
     } catch (error) {
       if (!signal.aborted) this.#report("output", error);
@@ -183,16 +203,5 @@ export class Console implements Stdio {
   #report(what: string, error: unknown): void {
     // What is left of the terminal still works; its end of this stream is what the client sees.
     console.error(`copying terminal ${what} failed:`, error);
-  }
-}
-
-/** Reads what is there: undefined if nothing is yet, 0 at the end (EIO is a pty's way to say so). */
-function readAvailable(fd: number, buffer: Uint8Array<ArrayBuffer>): number | undefined {
-  try {
-    return read(fd, buffer);
-  } catch (error) {
-    if (isErrno(error, EAGAIN)) return undefined;
-    if (isErrno(error, EIO)) return 0;
-    throw error;
   }
 }

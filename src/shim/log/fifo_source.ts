@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+import { close, O_NONBLOCK, O_RDONLY, open, readAvailable } from "../../linux/fd/fd.ts";
+import { bytesReadable } from "../../linux/fd/fifo.ts";
+import type { Poller } from "../../linux/fd/poller.ts";
+
+/** The smallest and the largest buffer of a FIFO, in bytes; the latter is a pipe's capacity. */
+const SMALL = 4096, LARGE = 64 * 1024;
+
+/** How many reads in a row may go without letting anything else in this process run. */
+const BURST = 32;
+
+/** Takes what was read; returns a promise, which says when, where it is not done with it yet. */
+export type Sink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void> | undefined;
+
+/**
+ * Reads a FIFO to its end and hands what comes to a sink. While the sink is not done nothing is read,
+ * so that the writer waits in the end.
+ */
+export class FifoSource implements Disposable {
+  readonly #poller: Poller;
+  readonly #sink: Sink;
+  #fd: number;
+  #buffer = new Uint8Array(SMALL);
+  #readiness: Disposable | undefined;
+  /** Whether the sink still has what was read last. */
+  #waiting = false;
+
+  /**
+   * Opens the FIFO at `path`, which somebody should have open for writing: it ends when nobody has.
+   *
+   * @throws {LinuxError} ENOENT, …
+   */
+  constructor(path: string, poller: Poller, sink: Sink) {
+    this.#poller = poller;
+    this.#sink = sink;
+    this.#fd = open(path, O_RDONLY | O_NONBLOCK);
+  }
+
+  /** Begins to read. */
+  start(): void {
+    if (this.#fd < 0 || this.#waiting) return;
+    this.#readiness = this.#poller.add(this.#fd, () => this.#readBurst());
+  }
+
+  /** Reads what is there now, without waiting; what is written meanwhile is left. */
+  drain(): void {
+    if (this.#fd < 0) return;
+    let missing = bytesReadable(this.#fd);
+    while (missing > 0 && this.#fd >= 0 && !this.#waiting) missing -= this.#read() || missing;
+  }
+
+  /** Ends the reading. What is left in the FIFO is lost, once nobody else has it open. */
+  [Symbol.dispose](): void {
+    this.#pause();
+    if (this.#fd >= 0) close(this.#fd);
+    this.#fd = -1;
+  }
+
+  #pause(): void {
+    this.#readiness?.[Symbol.dispose]();
+    this.#readiness = undefined;
+  }
+
+  #readBurst(): void {
+    for (let reads = 0; reads < BURST && this.#fd >= 0 && !this.#waiting; reads++) {
+      if (this.#read() === 0) return;
+    }
+  }
+
+  /** Reads once; returns how many bytes came, 0 where there are none. */
+  #read(): number {
+    const count = readAvailable(this.#fd, this.#buffer);
+    if (count === undefined) return 0;
+    if (count === 0) {
+      this[Symbol.dispose]();
+      return 0;
+    }
+    const pending = this.#sink(this.#buffer.subarray(0, count));
+    if (pending !== undefined) this.#wait(pending);
+    else if (count === this.#buffer.length && count < LARGE) this.#buffer = new Uint8Array(LARGE);
+    return count;
+  }
+
+  #wait(pending: Promise<void>): void {
+    this.#waiting = true;
+    this.#pause();
+    const goOn = () => {
+      this.#waiting = false;
+      this.start();
+    };
+    pending.then(goOn, goOn);
+  }
+}

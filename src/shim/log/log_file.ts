@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+import { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDWR, OwnedFd, write } from "../../linux/fd/fd.ts";
+
+const NEWLINE = 10;
+
+/** Options of {@linkcode LogFile}. */
+export interface LogFileOptions {
+  readonly path: string;
+  /** Size in bytes beyond which the file is rotated; `Infinity` for never. */
+  readonly maxSize: number;
+  /** How many files are kept, the current one included. */
+  readonly maxFile: number;
+}
+
+/**
+ * A log file that is appended to and rotated. `<path>` is the current file; a full one is renamed to
+ * `<path>.<number>` and the next one begun. Numbers grow by one, so that a reader can tell which file
+ * comes next, and whether it has missed any. Whenever the process is killed in between, the next
+ * one goes on from what is there.
+ */
+export class LogFile implements Disposable {
+  readonly #options: LogFileOptions;
+  #file: OwnedFd | undefined;
+  #size = 0;
+
+  constructor(options: LogFileOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Opens the current file, which is made if it is missing, as are its parents.
+   *
+   * @throws {LinuxError} ENOSPC, …
+   */
+  open(): void {
+    if (this.#file !== undefined) return;
+    const { path, maxSize } = this.#options;
+    const flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW;
+    Deno.mkdirSync(parentOf(path), { recursive: true, mode: 0o700 });
+    using file = OwnedFd.open(path, flags, 0o640);
+    this.#size = Deno.statSync(`/proc/self/fd/${file.fd}`).size;
+    // A writer that was killed may have left a part of a record, which must not swallow the next.
+    if (Number.isFinite(maxSize) && this.#size > 0 && !endsInNewline(path, this.#size)) {
+      this.#size += write(file.fd, Uint8Array.of(NEWLINE));
+    }
+    this.#file = new OwnedFd(file.release());
+  }
+
+  /**
+   * Rotates the file if `length` more bytes would make it too large. To be called between records.
+   *
+   * @throws {LinuxError} ENOSPC, …; it may be called again.
+   */
+  makeRoom(length: number): void {
+    this.open();
+    const { path, maxSize, maxFile } = this.#options;
+    if (this.#size === 0 || this.#size + length <= maxSize) return;
+    const rotated = rotatedFiles(path);
+    const number = (rotated.at(-1) ?? 0) + 1;
+    this.#rename(`${path}.${number}`);
+    this[Symbol.dispose]();
+    for (const old of [...rotated, number].slice(0, -(maxFile - 1) || undefined)) {
+      removeFile(`${path}.${old}`);
+    }
+    this.open();
+  }
+
+  #rename(to: string): void {
+    try {
+      Deno.renameSync(this.#options.path, to);
+    } catch (error) {
+      // Somebody has removed it: what follows begins a file of its own.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  /**
+   * Appends `bytes`; returns how many of them, which may be fewer where the disk becomes full.
+   *
+   * @throws {LinuxError} ENOSPC, EDQUOT, EIO, …
+   */
+  append(bytes: Uint8Array<ArrayBuffer>): number {
+    this.open();
+    const count = write(this.#file!.fd, bytes);
+    this.#size += count;
+    return count;
+  }
+
+  /** Closes the current file. */
+  [Symbol.dispose](): void {
+    this.#file?.[Symbol.dispose]();
+    this.#file = undefined;
+  }
+}
+
+/** Returns the numbers of the rotated files of `path`, the oldest first. */
+export function rotatedFiles(path: string): number[] {
+  const prefix = `${path.slice(path.lastIndexOf("/") + 1)}.`;
+  const numbers: number[] = [];
+  for (const { name } of Deno.readDirSync(parentOf(path))) {
+    const rest = name.startsWith(prefix) ? name.slice(prefix.length) : "";
+    if (/^[1-9]\d{0,14}$/.test(rest)) numbers.push(Number(rest));
+  }
+  return numbers.sort((a, b) => a - b);
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/")) || "/";
+}
+
+function endsInNewline(path: string, size: number): boolean {
+  using file = Deno.openSync(path, { read: true });
+  file.seekSync(size - 1, Deno.SeekMode.Start);
+  const last = new Uint8Array(1);
+  return file.readSync(last) !== 1 || last[0] === NEWLINE;
+}
+
+function removeFile(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}

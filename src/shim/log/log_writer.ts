@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+import { sleep } from "../../linux/event_loop/timer.ts";
+import type { LogRecord } from "../../oci/bundle_layout.ts";
+import { CriEncoder, type LogStream } from "./cri_format.ts";
+import { LogFile } from "./log_file.ts";
+
+/** Bytes encoded at a time, which is also the smallest size that a log file may be given. */
+const BUFFER = 64 * 1024;
+
+/** How long apart a failed write is repeated, in milliseconds: at first, and at most. */
+const RETRY_FIRST = 50, RETRY_MOST = 1000;
+
+/** Options of {@linkcode LogWriter}. */
+export interface LogWriterOptions {
+  readonly log: LogRecord;
+  /** Writes a line for a person to read. */
+  readonly report: (message: string) => void;
+}
+
+/** A write that has begun. */
+interface Pending {
+  readonly stream: LogStream;
+  readonly input: Uint8Array<ArrayBuffer>;
+  /** How much of the input is encoded. */
+  encoded: number;
+  /** What is encoded, and which part of it is not in the file yet. */
+  output: Uint8Array<ArrayBuffer>;
+  written: number;
+}
+
+/**
+ * Writes the output of one container to its log. Nothing is kept in memory: when a write is done its
+ * bytes are in the file. Where the file takes no more, a full disk say, the write is repeated until
+ * it succeeds; the caller waits meanwhile, and by that the container.
+ */
+export class LogWriter implements Disposable {
+  readonly #report: (message: string) => void;
+  readonly #path: string;
+  readonly #encoder: CriEncoder | undefined;
+  /** Undefined where the output is discarded. */
+  readonly #file: LogFile | undefined;
+  readonly #closed = new AbortController();
+  #buffer = new Uint8Array(0);
+  #pending: Pending | undefined;
+  #retrying: Promise<void> | undefined;
+
+  constructor({ log: { driver, path, maxSize, maxFile }, report }: LogWriterOptions) {
+    this.#report = report;
+    this.#path = path;
+    this.#encoder = driver === "cri" ? new CriEncoder() : undefined;
+    if (driver === "cri") this.#file = new LogFile({ path, maxSize, maxFile });
+    else if (driver === "raw") this.#file = new LogFile({ path, maxSize: Infinity, maxFile });
+  }
+
+  /**
+   * Opens the log file, so that it is there from the beginning.
+   *
+   * @throws {LinuxError} ENOENT, EACCES, ENOSPC, …
+   */
+  open(): void {
+    this.#file?.open();
+  }
+
+  /** Whether a failed write is being repeated. */
+  get isStuck(): boolean {
+    return this.#retrying !== undefined;
+  }
+
+  /**
+   * Writes what a stream has brought. Returns undefined when that is done, else a promise that is
+   * resolved when it is; until then `input` must not change.
+   */
+  write(stream: LogStream, input: Uint8Array<ArrayBuffer>): Promise<void> | undefined {
+    if (this.#file === undefined || this.#closed.signal.aborted) return undefined;
+    if (this.#retrying !== undefined) {
+      return this.#retrying.then(() => this.write(stream, input));
+    }
+    this.#pending = { stream, input, encoded: 0, output: new Uint8Array(0), written: 0 };
+    try {
+      this.#advance(this.#file, this.#pending);
+    } catch (error) {
+      return this.#retrying = this.#retry(this.#file, this.#pending, error);
+    }
+    this.#pending = undefined;
+    return undefined;
+  }
+
+  /** Goes on with a write until it is done or throws. */
+  #advance(file: LogFile, pending: Pending): void {
+    for (;;) {
+      const { output, written } = pending;
+      if (written < output.length) {
+        // Between records only: a record that has begun is brought to its end in its file.
+        if (written === 0) file.makeRoom(output.length);
+        pending.written += file.append(output.subarray(written));
+      } else if (pending.encoded < pending.input.length) {
+        this.#encode(pending);
+      } else {
+        return;
+      }
+    }
+  }
+
+  #encode(pending: Pending): void {
+    pending.written = 0;
+    if (this.#encoder === undefined) {
+      pending.encoded = pending.input.length;
+      pending.output = pending.input;
+      return;
+    }
+    // Where there is little output, a small buffer does.
+    const wanted = Math.min(BUFFER, 24 * 1024 + pending.input.length);
+    if (this.#buffer.length < wanted) this.#buffer = new Uint8Array(wanted);
+    const { stream, input, encoded } = pending;
+    const { next, length } = this.#encoder.encode(stream, input, encoded, this.#buffer);
+    pending.encoded = next;
+    pending.output = this.#buffer.subarray(0, length);
+  }
+
+  /** Repeats a write until it succeeds or the log is closed; never rejects. */
+  async #retry(file: LogFile, pending: Pending, cause: unknown): Promise<void> {
+    const { signal } = this.#closed;
+    this.#report(`cannot write ${this.#path}, so the container waits: ${cause}`);
+    for (let delay = RETRY_FIRST;; delay = Math.min(2 * delay, RETRY_MOST)) {
+      try {
+        await sleep(delay, { signal });
+        this.#advance(file, pending);
+        break;
+      } catch {
+        // Told already: the same again, or the log was closed.
+        if (signal.aborted) return;
+      }
+    }
+    this.#report(`${this.#path} is written again`);
+    this.#pending = undefined;
+    this.#retrying = undefined;
+  }
+
+  /** Closes the log. A write that is being repeated is tried once more; what fails then is lost. */
+  [Symbol.dispose](): void {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort();
+    if (this.#file === undefined) return;
+    try {
+      if (this.#pending !== undefined) this.#advance(this.#file, this.#pending);
+    } catch (error) {
+      this.#report(`output is missing at the end of ${this.#path}: ${error}`);
+    }
+    this.#pending = undefined;
+    this.#file[Symbol.dispose]();
+  }
+}
