@@ -15,6 +15,7 @@ import type { Config } from "./config/config.ts";
 import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import { ContainerRegistry } from "./container_registry.ts";
+import { prepareLog } from "./container/log.ts";
 import { checkCreate, hasHooks, hasOwnPidNamespace } from "./container/create_params.ts";
 import type { CheckedSpec } from "./container/create_params.ts";
 import { EventPublisher } from "./events/publisher.ts";
@@ -206,11 +207,19 @@ export class ContainerManager implements AsyncDisposable {
       runtime: this.defaultRuntime,
       runtimeRoot: `${this.#options.config.state}/oci`,
       createdAt: new Date().toISOString(),
+      root: this.#options.config.root,
+      logs: this.#options.config.logs,
     }, dir);
     return await this.#containers.create(id, async (begun) => {
       const directStart = this.#startsDirectly(record, spec);
       const sharedPidNamespace = !hasOwnPidNamespace(spec);
       const bundle = Bundle.create(dir, { ...record, directStart, sharedPidNamespace }, spec);
+      try {
+        prepareLog(record.log);
+      } catch (error) {
+        bundle.remove();
+        throw error;
+      }
       const container = new Container(bundle, this.#context, "creating");
       begun(container);
       await container.create();

@@ -27,6 +27,7 @@ import {
   jsonObject,
   kernelText,
   labels,
+  logParams,
   ociProcess,
   rootfsMount,
   signal,
@@ -92,6 +93,7 @@ export const daemonContract = {
         description: "Mounts that make up the rootfs, in the order of mounting",
       }),
       ...stdioParams,
+      log: logParams.optional(),
       runtime: kernelText(MAX_TEXT).optional().meta({
         description: "OCI runtime: a name in PATH, or a path; defaults to the configured one",
       }),

@@ -77,6 +77,43 @@ export function time(what: string): z.ZodString {
   return z.string().meta({ description: `${what}, in RFC 3339 format, UTC, with milliseconds` });
 }
 
+/** How the output of a container is logged. */
+export const logDriver = z.enum(["cri", "raw", "none"]).meta({
+  description: "cri: records with time and stream, rotated; raw: the bytes as they are; " +
+    "none: the output is discarded",
+});
+
+/** Where the output of a container is logged, as create takes it. */
+export const logParams = z.strictObject({
+  driver: logDriver.optional(),
+  path: absolutePath.optional().meta({
+    description: "The current file, appended to; it stays when the container is deleted. " +
+      "If omitted, a file below <root>/logs/<id>, which is deleted with the container",
+  }),
+  maxSize: z.int().min(64 * 1024).max(2 ** 40).optional().meta({
+    description: "Size in bytes at which a file of CRI records is rotated",
+  }),
+  maxFile: z.int().min(1).max(1000).optional().meta({
+    description: "How many files of CRI records are kept, the current one included",
+  }),
+}).meta({
+  description: "Logs the output. stdout and stderr may name FIFOs besides, which get it while " +
+    "they are read. What is omitted comes from [logs] of the config",
+});
+
+/** Where the output of a container is logged. */
+export const logState = z.object({
+  driver: logDriver,
+  path: z.string().meta({ description: "The current file; empty with the driver none" }),
+  maxSize: z.int().meta({ description: "Size in bytes at which a file of CRI records is rotated" }),
+  maxFile: z.int().meta({ description: "How many files of CRI records are kept" }),
+});
+
+/** Where the output of a container is logged, as create takes it. */
+export type LogParams = z.output<typeof logParams>;
+/** Where the output of a container is logged. */
+export type LogState = z.output<typeof logState>;
+
 /** One of the mounts that make up the rootfs. */
 export const rootfsMount = z.strictObject({
   type: kernelText(MAX_TEXT).meta({ description: "Filesystem type, or bind for a bind mount" }),
@@ -184,6 +221,7 @@ export const containerState = z.object({
   stdin: z.string().meta({ description: "As given to create" }),
   stdout: z.string().meta({ description: "As given to create" }),
   stderr: z.string().meta({ description: "As given to create" }),
+  log: logState.optional().meta({ description: "Set where the output is logged" }),
   labels: labels.meta({ description: "As given to create" }),
   createdAt: time("Time of the creation"),
   startedAt: time("Time of the start").optional(),

@@ -30,6 +30,20 @@ const log = z.strictObject({
   }),
 });
 
+const logs = z.strictObject({
+  driver: z.enum(["cri", "raw", "none"]).default("cri").meta({
+    description:
+      "How the output of a container is logged that says nothing else: cri: records with time and stream, rotated; raw: the bytes as they are, never rotated; none: it is discarded.",
+  }),
+  max_size: z.int().min(65_536, "at least 65536").max(2 ** 40, "at most 1099511627776")
+    .default(10 * 1024 * 1024).meta({
+      description: "Size in bytes at which a log of CRI records is rotated.",
+    }),
+  max_file: z.int().min(1, "at least 1").max(1000, "at most 1000").default(3).meta({
+    description: "How many files of a log of CRI records are kept, the current one included.",
+  }),
+});
+
 const runtime = z.strictObject({
   runtime: z.string().min(1, "a name in PATH, or a path").default("runc").meta({
     description: "Default OCI runtime: a name in PATH, or a path.",
@@ -103,6 +117,7 @@ export const configSchema = z.strictObject({
   }),
   socket: socket.prefault({}).meta({ description: "The socket for clients." }),
   log: log.prefault({}).meta({ description: "The log of the daemon." }),
+  logs: logs.prefault({}).meta({ description: "The logs of containers." }),
   runtime: runtime.prefault({}).meta({ description: "The OCI runtime." }),
   shim: shim.prefault({}).meta({ description: "The shims, which supervise containers." }),
   metrics: metrics.prefault({}).meta({ description: "The Prometheus endpoint." }),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { BerthError } from "../../rpc/errors.ts";
+import { describeLog } from "./log.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type {
   ContainerState,
@@ -190,6 +191,7 @@ export class Container {
       bundle: paths.dir,
       runtime: record.runtime,
       ...record.stdio,
+      ...(record.log === undefined ? {} : { log: describeLog(record.log) }),
       labels: { ...record.labels },
       createdAt: record.createdAt,
       ...(startedAt === undefined ? {} : { startedAt }),

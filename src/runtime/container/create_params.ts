@@ -5,6 +5,8 @@ import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
+import { logIssues, resolveLog } from "./log.ts";
+import type { LogDefaults } from "./log.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 
@@ -18,6 +20,9 @@ export interface CreateDefaults {
   readonly runtime: string;
   readonly runtimeRoot: string;
   readonly createdAt: string;
+  /** The root directory, below which logs are kept. */
+  readonly root: string;
+  readonly logs: LogDefaults;
 }
 
 /** An OCI spec that was validated as far as berth relies on it. */
@@ -31,7 +36,7 @@ export type CheckedSpec = Record<string, unknown>;
  */
 export function checkCreate(
   params: ParsedParamsOf<DaemonContract, "container.create">,
-  defaults: CreateDefaults,
+  { root, logs, ...defaults }: CreateDefaults,
   bundleDir: string,
 ): { spec: CheckedSpec; record: BundleRecord } {
   const { id } = params;
@@ -49,6 +54,7 @@ export function checkCreate(
       path: join("spec", issue.path),
     })),
     ...stdioIssues(stdio),
+    ...logIssues(params.log, stdio),
     ...rootfs.flatMap((mount, index) => sourceIssues(mount, `rootfs.${index}.source`)),
     ...checkpointIssues(params.checkpoint),
   ];
@@ -65,6 +71,7 @@ export function checkCreate(
       id,
       ...(params.runtime === undefined ? {} : { runtime: params.runtime }),
       stdio,
+      ...(params.log === undefined ? {} : { log: resolveLog(id, params.log, logs, root) }),
       rootfs,
       noPivot: params.noPivot ?? false,
       labels: params.labels ?? {},

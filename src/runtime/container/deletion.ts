@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../util/backoff.ts";
+import { removeLog } from "./log.ts";
 import type { ContainerParts } from "./parts.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -31,8 +32,9 @@ export class ContainerDeletion {
    * @throws {FailedPreconditionError} if that cannot be done yet; it may be tried again.
    */
   async finish(): Promise<DeleteResult> {
-    const { cleanup, life } = this.#parts;
+    const { bundle, cleanup, life } = this.#parts;
     await this.detachShim();
+    removeLog(bundle.record.log);
     const known = life.state.phase === "deleting" ? life.state.result : undefined;
     const result = known ?? cleanup.result();
     await cleanup.removeBundle(result);
@@ -53,9 +55,11 @@ export class ContainerDeletion {
 
   /** {@linkcode removeAll} of a create that has just failed: no dead shim's remains, for the metrics. */
   async removeWithoutShim(): Promise<DeleteResult> {
-    const { cleanup, events, life } = this.#parts;
+    const { bundle, cleanup, events, life } = this.#parts;
     life.destroy();
     await cleanup.destroy();
+    // What a container wrote whose shim has died may be wanted; one that never was wrote nothing.
+    if (!events.createPublished) removeLog(bundle.record.log);
     const result = cleanup.result();
     await cleanup.removeBundle(result);
     this.#release(events.createPublished ? result : undefined);
@@ -68,7 +72,9 @@ export class ContainerDeletion {
    */
   async removeByForce(): Promise<DeleteResult> {
     try {
-      return await this.removeAll();
+      const result = await this.removeAll();
+      removeLog(this.#parts.bundle.record.log);
+      return result;
     } catch (error) {
       this.removeInBackground();
       throw error;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { close, O_NONBLOCK, O_RDONLY, open, readAvailable } from "../../linux/fd/fd.ts";
-import { bytesReadable } from "../../linux/fd/fifo.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 
 /** The smallest and the largest buffer of a FIFO, in bytes; the latter is a pipe's capacity. */
@@ -8,6 +7,9 @@ const SMALL = 4096, LARGE = 64 * 1024;
 
 /** How many reads in a row may go without letting anything else in this process run. */
 const BURST = 32;
+
+/** The most that is drained, in bytes; more than a FIFO holds was written meanwhile. */
+const MOST_AT_ONCE = 128 * 1024;
 
 /** Takes what was read; returns a promise, which says when, where it is not done with it yet. */
 export type Sink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void> | undefined;
@@ -42,11 +44,13 @@ export class FifoSource implements Disposable {
     this.#readiness = this.#poller.add(this.#fd, () => this.#readBurst());
   }
 
-  /** Reads what is there now, without waiting; what is written meanwhile is left. */
+  /** Reads what is there now, without waiting. */
   drain(): void {
-    if (this.#fd < 0) return;
-    let missing = bytesReadable(this.#fd);
-    while (missing > 0 && this.#fd >= 0 && !this.#waiting) missing -= this.#read() || missing;
+    for (let left = MOST_AT_ONCE; left > 0 && this.#fd >= 0 && !this.#waiting;) {
+      const count = this.#read();
+      if (count === 0) return;
+      left -= count;
+    }
   }
 
   /** Ends the reading. What is left in the FIFO is lost, once nobody else has it open. */

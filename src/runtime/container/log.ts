@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+import type { LogDriver, LogRecord } from "../../oci/bundle_layout.ts";
+import { logDir } from "../../oci/bundle_layout.ts";
+import type { LogParams, LogState } from "../../rpc/contract/schemas.ts";
+import type { ParamIssue } from "../../rpc/errors.ts";
+
+/** What the config says of the logs of containers. */
+export interface LogDefaults {
+  readonly driver: LogDriver;
+  readonly max_size: number;
+  readonly max_file: number;
+}
+
+/** The name of a log in the directory that berth chooses, by its driver. */
+const NAMES: Readonly<Record<LogDriver, string>> = {
+  cri: "container.log",
+  raw: "raw.log",
+  none: "",
+};
+
+/** Resolves what a create says of its log: what is left out comes from the config. */
+export function resolveLog(
+  id: string,
+  params: LogParams,
+  defaults: LogDefaults,
+  root: string,
+): LogRecord {
+  const driver = params.driver ?? defaults.driver;
+  const own = params.path === undefined && driver !== "none";
+  return {
+    driver,
+    path: driver === "none" ? "" : params.path ?? `${logDir(root, id)}/${NAMES[driver]}`,
+    maxSize: params.maxSize ?? defaults.max_size,
+    maxFile: params.maxFile ?? defaults.max_file,
+    own,
+  };
+}
+
+/** Checks what the schema cannot: a log takes the output, so it cannot go to a file as well. */
+export function logIssues(
+  log: LogParams | undefined,
+  stdio: { readonly stdout: string; readonly stderr: string },
+): ParamIssue[] {
+  if (log === undefined) return [];
+  const issues: ParamIssue[] = [];
+  for (const name of ["stdout", "stderr"] as const) {
+    if (!stdio[name].startsWith("file:")) continue;
+    issues.push({ path: name, message: "must be empty or a FIFO where there is a log" });
+  }
+  if (log.driver === "none" && log.path !== undefined) {
+    issues.push({ path: "log.path", message: "there is no file with the driver none" });
+  }
+  return issues;
+}
+
+/** Empties the directory of a log that berth has chosen: an earlier container's is in it, if any. */
+export function prepareLog(log: LogRecord | undefined): void {
+  if (!log?.own) return;
+  removeLog(log);
+  Deno.mkdirSync(dirOf(log), { recursive: true, mode: 0o700 });
+}
+
+/** Removes a log that berth has chosen the directory of. */
+export function removeLog(log: LogRecord | undefined): void {
+  if (!log?.own) return;
+  try {
+    Deno.removeSync(dirOf(log), { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** What a container's state says of its log. */
+export function describeLog({ driver, path, maxSize, maxFile }: LogRecord): LogState {
+  return { driver, path, maxSize, maxFile };
+}
+
+function dirOf({ path }: LogRecord): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
