@@ -47,6 +47,17 @@ export interface ContainerState {
   readonly stdout: string;
   /** As given to create. */
   readonly stderr: string;
+  /** Set where the output is logged. */
+  readonly log?: {
+    /** cri: records with time and stream, rotated; raw: the bytes as they are; none: the output is discarded. */
+    readonly driver: "cri" | "raw" | "none";
+    /** The current file; empty with the driver none. */
+    readonly path: string;
+    /** Size in bytes at which a file of CRI records is rotated. */
+    readonly maxSize: number;
+    /** How many files of CRI records are kept. */
+    readonly maxFile: number;
+  } | undefined;
   /** As given to create. */
   readonly labels: Readonly<Record<string, string>>;
   /** Time of the creation, in RFC 3339 format, UTC, with milliseconds. */
@@ -411,6 +422,17 @@ export interface DaemonMethods {
       readonly stderr?: string | undefined;
       /** Allocate a pseudo-terminal for the process. */
       readonly terminal?: boolean | undefined;
+      /** Logs the output. stdout and stderr may name FIFOs besides, which get it while they are read. What is omitted comes from [logs] of the config. */
+      readonly log?: {
+        /** cri: records with time and stream, rotated; raw: the bytes as they are; none: the output is discarded. */
+        readonly driver?: "cri" | "raw" | "none" | undefined;
+        /** The current file, appended to; it stays when the container is deleted. If omitted, a file below <root>/logs/<id>, which is deleted with the container. */
+        readonly path?: string | undefined;
+        /** Size in bytes at which a file of CRI records is rotated. */
+        readonly maxSize?: number | undefined;
+        /** How many files of CRI records are kept, the current one included. */
+        readonly maxFile?: number | undefined;
+      } | undefined;
       /** OCI runtime: a name in PATH, or a path; defaults to the configured one. */
       readonly runtime?: string | undefined;
       /** Do not use pivot_root; needed if the root filesystem is a ramdisk. */

@@ -116,11 +116,6 @@ export function bundlePaths(dir: string): BundlePaths {
   };
 }
 
-/** The directory of a container's log below the root directory, unless a client chooses another. */
-export function logDir(root: string, id: string): string {
-  return `${root}/logs/${id}`;
-}
-
 /** Begins an output target that is a file to append to; one without it is a FIFO. */
 export const FILE_PREFIX = "file://";
 

@@ -7,6 +7,7 @@ import { ioDir, isRefused, lockIoDir } from "./io_dir.ts";
 import type { DetachKeys } from "../process_io/detach_keys.ts";
 import { FifoStreams, isFifoTarget } from "../process_io/fifo_streams.ts";
 import { FileOutput, type Output, PTY_LINGER_MS } from "../process_io/output.ts";
+import { LogOutput } from "../logs/log_output.ts";
 import { runSession, type SessionEnd } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 
@@ -20,8 +21,8 @@ export interface AttachOptions {
 }
 
 /**
- * Wires this process's stdio to a container's: to its FIFOs, or, where its output goes to a log, to
- * what is written there from now on.
+ * Wires this process's stdio to a container's: to what its log is given from now on, or, where it
+ * keeps none, to its FIFOs.
  */
 export async function attach(
   daemon: Daemon,
@@ -34,20 +35,18 @@ export async function attach(
   if (!options.start && status === "paused") {
     throw new CliError(`cannot attach to ${id}: it is paused (berth resume ${id})`);
   }
-  const log = filePath(state.stdout);
-  if (log === undefined && !isFifoTarget(state.stdout) && !isFifoTarget(state.stdin)) {
+  const output = openLogOutput(state, options);
+  if (!output && !isFifoTarget(state.stdout) && !isFifoTarget(state.stdin)) {
     throw new CliError(`cannot attach to ${id}: it was made without stdin and stdout`);
   }
-  const place = isFifoTarget(state.stdout) ? ioDir(root, state) : undefined;
+  // Any number of watchers may read a log; two readers of a FIFO would each get a part.
+  const place = !output && isFifoTarget(state.stdout) ? ioDir(root, state) : undefined;
   using _lock = place === undefined ? undefined : lockIoDir(id, place);
   using signals = new SignalForwarder();
-  using streams = openStreams(state, options.stdin);
-  using file = log === undefined ? undefined : openLog(id, log);
-  let output: Output | undefined;
-  if (file && log !== undefined) {
-    if (!options.start) file.seekSync(0, Deno.SeekMode.End);
-    output = new FileOutput(file, log, Deno.stdout, state.terminal ? PTY_LINGER_MS : 0);
-  }
+  using streams = openStreams(
+    output ? { ...state, stdout: "", stderr: "" } : state,
+    options.stdin,
+  );
   return await runSession({
     daemon,
     id,
@@ -59,14 +58,23 @@ export async function attach(
   });
 }
 
-function openLog(id: string, log: string): Deno.FsFile {
+/** The container's log, if it has one; undefined where this user may not read it but its FIFOs. */
+function openLogOutput(state: ContainerState, options: AttachOptions): Output | undefined {
+  const { id, log, terminal } = state;
+  const path = log?.path || filePath(state.stdout);
+  if (path === undefined) return undefined;
+  const fromNow = !options.start;
   try {
-    return Deno.openSync(log, { read: true });
+    if (log?.driver === "cri") return new LogOutput(path, { fromNow });
+    const file = Deno.openSync(path, { read: true });
+    if (fromNow) file.seekSync(0, Deno.SeekMode.End);
+    return new FileOutput(file, path, Deno.stdout, terminal ? PTY_LINGER_MS : 0);
   } catch (error) {
+    if (isRefused(error) && isFifoTarget(state.stdout)) return undefined;
     const why = error instanceof Deno.errors.NotFound
-      ? `its log ${log} is gone`
+      ? `its log ${path} is gone`
       : isRefused(error)
-      ? `only root may read ${log}`
+      ? `only root may read ${path}`
       : undefined;
     if (why === undefined) throw error;
     throw new CliError(`cannot attach to ${id}: ${why}`, { cause: error });

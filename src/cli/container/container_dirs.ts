@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { logDir } from "../../oci/log_layout.ts";
 import { exists } from "../../linux/fs/exists.ts";
 
 /** The label that keeps a container's command line, for `ps`. */
@@ -15,7 +16,7 @@ const OWN_DIRS = { [OVERLAY_LABEL]: "overlay", [ETC_LABEL]: "etc" } as const;
 /** The label that tells which command has created a container: a random word of its own. */
 export const REQUEST_LABEL = "berth.request";
 
-/** Where the output of a detached container goes. */
+/** Where berth before 0.2 put the output of a detached container. */
 export function logPath(root: string, id: string): string {
   return `${root}/logs/${id}.log`;
 }
@@ -42,6 +43,7 @@ export function removeDir(dir: string): void {
 
 /** Removes the log of a container, if it is there. */
 export function removeLog(root: string, id: string): void {
+  removeIfThere(logDir(root, id), true);
   removeIfThere(logPath(root, id), false);
 }
 
@@ -50,7 +52,13 @@ export function removeLog(root: string, id: string): void {
  * deleted by the daemon, which does not know of these.
  */
 function orphanPaths(root: string, id: string): string[] {
-  return [logPath(root, id), `${root}/io/${id}`, `${root}/overlay/${id}`, `${root}/etc/${id}`];
+  return [
+    logDir(root, id),
+    logPath(root, id),
+    `${root}/io/${id}`,
+    `${root}/overlay/${id}`,
+    `${root}/etc/${id}`,
+  ];
 }
 
 /** Every log, FIFO and overlay that is there of an id, as far as this user may see it. */

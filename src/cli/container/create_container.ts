@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { mkfifo } from "../../linux/fd/fifo.ts";
-import { FILE_PREFIX } from "../../oci/bundle_layout.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
-import { FifoStreams, type StdioParams } from "../process_io/fifo_streams.ts";
+import { FifoStreams } from "../process_io/fifo_streams.ts";
 import type { CreateParams } from "./create_request.ts";
 import { type Daemon, lost } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
 import { randomName } from "./names.ts";
-import { createIoDir, isRefused, lockIoDir } from "./io_dir.ts";
-import { logPath, removeDir, removeLog, removeOwnDirs, REQUEST_LABEL } from "./container_dirs.ts";
+import { createIoDir, lockIoDir } from "./io_dir.ts";
+import { removeDir, removeOwnDirs, REQUEST_LABEL } from "./container_dirs.ts";
 
 /** So many random names are tried before one that is taken is an error. */
 const NAMES = 3;
@@ -22,8 +21,8 @@ export type RequestFor = (id: string) => CreateParams;
 
 /** Stdio that was made for a container, and how to take it back when that is not created. */
 interface PreparedStdio {
-  readonly params: StdioParams;
-  undo(error: unknown): void;
+  readonly params: Pick<CreateParams, "stdin" | "stdout" | "stderr" | "terminal" | "log">;
+  undo(): void;
 }
 
 /** Creates a container. A random name that is taken is tried anew, one that was given is not. */
@@ -32,7 +31,7 @@ async function create(
   root: string,
   name: string | undefined,
   requestFor: RequestFor,
-  prepare: (id: string, terminal: boolean) => PreparedStdio,
+  prepare: (id: string, request: CreateParams) => PreparedStdio,
 ): Promise<string> {
   if (name !== undefined) checkId(name);
   for (let attempt = 1;; attempt++) {
@@ -43,7 +42,7 @@ async function create(
     const undo = () => removeOwnDirs(root, id, wanted.labels ?? {});
     let stdio;
     try {
-      stdio = prepare(id, request.terminal ?? false);
+      stdio = prepare(id, request);
     } catch (error) {
       undo();
       throw error;
@@ -55,7 +54,7 @@ async function create(
     } catch (failure) {
       const error = await lost(peer, failure) ? await outcome(daemon, id, mark, failure) : failure;
       if (error === undefined) return id;
-      stdio.undo(error);
+      stdio.undo();
       undo();
       const again = error instanceof AlreadyExistsError && name === undefined && attempt < NAMES;
       if (!again) throw error;
@@ -91,7 +90,10 @@ async function outcome(
   }
 }
 
-/** Creates a container whose stdio is wired to this process; its FIFOs stay for `berth attach`. */
+/**
+ * Creates a container whose stdio is wired to this process; its FIFOs stay for `berth attach`. One
+ * with a terminal keeps a log besides, as does one that asks for it.
+ */
 export async function createForeground(
   daemon: Daemon,
   root: string,
@@ -100,13 +102,13 @@ export async function createForeground(
   requestFor: RequestFor,
 ): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
   let made: { streams: FifoStreams; lock: Disposable } | undefined;
-  const id = await create(daemon, root, name, requestFor, (id, terminal) => {
+  const id = await create(daemon, root, name, requestFor, (id, { terminal = false, log }) => {
     const dir = createIoDir(root, id);
     const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
     const lock = lockIoDir(id, dir);
     made = { streams, lock };
     return {
-      params: streams.params,
+      params: { ...streams.params, ...(terminal && log === undefined && { log: {} }) },
       undo: () => {
         lock[Symbol.dispose]();
         streams[Symbol.dispose]();
@@ -119,8 +121,8 @@ export async function createForeground(
 }
 
 /**
- * Creates a container that nobody attends to: its output is appended to its log; its stdin, where
- * one is wanted, is a FIFO that `berth attach` finds.
+ * Creates a container that nobody attends to: its output goes to its log; its stdin, where one is
+ * wanted, is a FIFO that `berth attach` finds.
  */
 export async function createDetached(
   daemon: Daemon,
@@ -129,54 +131,14 @@ export async function createDetached(
   interactive: boolean,
   requestFor: RequestFor,
 ): Promise<string> {
-  makeLogDir(root);
-  const id = await create(daemon, root, name, requestFor, (id, terminal) => {
+  return await create(daemon, root, name, requestFor, (id, { terminal = false, log = {} }) => {
     const io = interactive ? createIoDir(root, id) : undefined;
     if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
-    const log = `${FILE_PREFIX}${logPath(root, id)}`;
     return {
-      params: {
-        stdin: io === undefined ? "" : `${io}/stdin`,
-        stdout: log,
-        stderr: terminal ? "" : log,
-        terminal,
-      },
-      undo: (error) => {
+      params: { stdin: io === undefined ? "" : `${io}/stdin`, terminal, log },
+      undo: () => {
         if (io !== undefined) removeDir(io);
-        // Where the id is taken, the log is another container's.
-        if (!(error instanceof AlreadyExistsError)) removeLog(root, id);
       },
     };
   });
-  emptyLog(root, id);
-  return id;
-}
-
-/** Makes the directory of logs. Throws a {@linkcode CliError} for who may not keep a log there. */
-function makeLogDir(root: string): void {
-  const dir = `${root}/logs`;
-  try {
-    Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
-    // That it is there does not say that this user may empty and remove logs in it.
-    Deno.removeSync(Deno.makeTempDirSync({ dir, prefix: ".may-write-" }));
-  } catch (error) {
-    if (!isRefused(error)) throw error;
-    throw new CliError(
-      `permission denied on ${dir}: only root may make a container whose output goes to a log; ` +
-        `stay with it ("berth run" without -d) or make it as root`,
-      { cause: error },
-    );
-  }
-}
-
-/**
- * Empties what an earlier container of this id has left. This one appends, and has not started yet.
- */
-function emptyLog(root: string, id: string): void {
-  try {
-    Deno.truncateSync(logPath(root, id), 0);
-  } catch (error) {
-    // It is made when it is first written to.
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

@@ -17,6 +17,7 @@ import {
 import { environmentEntry, readLinesFile } from "./environment.ts";
 import { canMountOn, etcTexts, writeEtcFiles } from "./etc_files.ts";
 import { INIT_PATH, initMount } from "./init_program.ts";
+import { type LogFlags, logFrom } from "./log_options.ts";
 import { type MountOption, shmMount } from "./mounts.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { resourcesFrom } from "./resources.ts";
@@ -230,8 +231,10 @@ function fromBundle(
   };
 }
 
-function common(options: ContainerOptions): Partial<CreateParams> {
+function common(options: ContainerOptions & LogFlags): Partial<CreateParams> {
+  const log = logFrom(options);
   return {
+    ...(log !== undefined && { log }),
     ...(options.tty && { terminal: true }),
     ...(options.runtime !== undefined && { runtime: options.runtime }),
     ...(options.group !== undefined && { group: options.group }),

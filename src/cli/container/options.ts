@@ -5,6 +5,8 @@ import { addAlias, collect, collectParsed, somePath } from "../common/command.ts
 import { collectDevices } from "./devices.ts";
 import { collectEnv } from "./environment.ts";
 import { collectHost, type HostEntry, parseAddress } from "./etc_files.ts";
+import type { LogDriver } from "../../oci/bundle_layout.ts";
+import { collectLogOption, type LogOptions } from "./log_options.ts";
 import { type MountOption, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
 import { parseNamespace, type SharedWith } from "./namespaces.ts";
 import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
@@ -56,6 +58,8 @@ export interface ContainerOptions extends ResourceOptions {
   readonly group?: string;
   readonly cgroupParent?: string;
   readonly pivot: boolean;
+  readonly logDriver?: LogDriver;
+  readonly logOpt?: LogOptions;
 }
 
 /** The options that change the spec; with `--bundle` they would be ignored, so they are refused. */
@@ -181,6 +185,11 @@ function withManagement(command: Command): Command {
     .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path", somePath)
     .option("--group <name>", "share one shim process with the group's other containers")
     .option("--cgroup-parent <path>", "cgroup to make the container's cgroup in", somePath)
+    .addOption(
+      new Option("--log-driver <driver>", "how output is logged; the config says the default")
+        .choices(["cri", "raw", "none"]),
+    )
+    .option("--log-opt <k=v>", "rotation of the log: max-size=10m, max-file=3", collectLogOption)
     .option("--no-pivot", "do not use pivot_root, for a root filesystem on a ramdisk")
     .optionsGroup("Options:");
 }

@@ -5,7 +5,14 @@ import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
 import type { Daemon } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
-import { logPath, ownDirLabels, removeDir, removeLog, removeOwnDirs } from "./container_dirs.ts";
+import {
+  isContainerDir,
+  logPath,
+  ownDirLabels,
+  removeDir,
+  removeLog,
+  removeOwnDirs,
+} from "./container_dirs.ts";
 
 /** Deletes a container and what the command line has made beside it: log, FIFOs, overlay. */
 export async function removeContainer(
@@ -19,13 +26,16 @@ export async function removeContainer(
 }
 
 /** What `--rm` has to know of a container from its beginning, for it may be gone at its end. */
-export type ContainerRef = Pick<ContainerState, "id" | "instance" | "stdin" | "stdout" | "labels">;
+export type ContainerRef = Pick<
+  ContainerState,
+  "id" | "instance" | "stdin" | "stdout" | "log" | "labels"
+>;
 
 /** What there is to know of a container that was just made. */
 export async function refOf(daemon: Daemon, id: string): Promise<ContainerRef> {
   const state = await daemon.callAcrossRestarts("container.state", { id });
-  const { instance, stdin, stdout, labels } = state;
-  return { id, instance, stdin, stdout, labels: ownDirLabels(labels) };
+  const { instance, stdin, stdout, log, labels } = state;
+  return { id, instance, stdin, stdout, labels: ownDirLabels(labels), ...(log && { log }) };
 }
 
 /**
@@ -82,11 +92,18 @@ export function removeLeftovers(
   what: { readonly log: boolean } = { log: true },
 ): void {
   const { id } = state;
-  const log = filePath(state.stdout);
-  if (what.log && log === logPath(root, id)) unlessRefused(log, () => removeLog(root, id));
+  const log = state.log?.path || filePath(state.stdout);
+  if (what.log && log !== undefined && isOwnLog(root, id, log)) {
+    unlessRefused(log, () => removeLog(root, id));
+  }
   const io = ioDir(root, state);
   if (io !== undefined && isOwnIoDir(root, io)) unlessRefused(io, () => removeDir(io));
   removeOwnDirs(root, id, state.labels, (dir) => unlessRefused(dir, () => removeDir(dir)));
+}
+
+/** Whether berth has chosen the path of the log, which goes with its container then. */
+function isOwnLog(root: string, id: string, path: string): boolean {
+  return path === logPath(root, id) || isContainerDir(root, "logs", id, path);
 }
 
 function unlessRefused(path: string, remove: () => void): void {

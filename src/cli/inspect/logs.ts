@@ -1,50 +1,139 @@
 // SPDX-License-Identifier: MIT
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { filePath } from "../../oci/bundle_layout.ts";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { parseWhole } from "../container/resources.ts";
 import { tailOffset } from "../common/tail.ts";
-import { FileOutput, PTY_LINGER_MS } from "../process_io/output.ts";
+import { isRefused } from "../container/io_dir.ts";
+import { parseWhole } from "../container/resources.ts";
+import type { PrintOptions } from "../logs/cri_printer.ts";
+import { LogOutput } from "../logs/log_output.ts";
+import { parseTime } from "../logs/time_option.ts";
+import { FileOutput, type Output, PTY_LINGER_MS } from "../process_io/output.ts";
+import { printStderr } from "../text/print.ts";
 
 interface LogsOptions {
+  readonly socket: string;
   readonly follow?: true;
   readonly tail?: number;
+  readonly timestamps?: true;
+  readonly since?: number;
+  readonly until?: number;
+  readonly stream?: "stdout" | "stderr";
 }
 
 /** `berth logs` */
 export function logsCommand(): Command {
   return withSocket(verb(
     "logs",
-    "Print what a detached container has written",
+    "Print what containers have written",
     "berth logs web",
     "berth logs -f --tail 10 web",
+    "berth logs -t --since 10m --stream stderr web db",
   ))
-    .option("-f, --follow", "go on with what it writes, until it exits")
+    .option("-f, --follow", "go on with what they write, until they exit")
     .option("-n, --tail <lines>", "only the last lines", parseWhole(0))
-    .argument("<id>", "container")
-    .action(async (id: string, options: LogsOptions, command: Command) => {
-      using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-      const state = await daemon.call("container.state", { id });
-      const path = filePath(state.stdout);
-      if (path === undefined) {
-        throw new CliError(
-          `${id} keeps no log: only containers made with "berth run -d" or "berth create" do`,
-        );
-      }
-      using file = await Deno.open(path, { read: true });
-      if (options.tail !== undefined) {
-        await file.seek(await tailOffset(file, options.tail), Deno.SeekMode.Start);
-      }
-      const linger = state.terminal && state.status !== "stopped" ? PTY_LINGER_MS : 0;
-      const output = new FileOutput(file, path, Deno.stdout, options.follow ? linger : 0);
-      if (options.follow) {
-        await Promise.race([
-          output.ended,
-          daemon.callAcrossRestarts("container.wait", { id }),
-        ]);
-      }
-      await output.drain();
+    .option("-t, --timestamps", "put the time before each line")
+    .option("--since <time>", "only from then on: RFC 3339, or how long ago: 10m", parseTime)
+    .option("--until <time>", "only up to then", parseTime)
+    .addOption(
+      new Option("--stream <name>", "only this stream").choices(["stdout", "stderr"]),
+    )
+    .argument("<id...>", "containers")
+    .action(async (ids: string[], _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<LogsOptions>();
+      using daemon = await Daemon.connect(options.socket);
+      const states: ContainerState[] = [];
+      for (const id of ids) states.push(await daemon.call("container.state", { id }));
+      const width = Math.max(...ids.map((id) => id.length));
+      const show = async (state: ContainerState) => {
+        const prefix = ids.length > 1 ? `${state.id.padEnd(width)} | ` : undefined;
+        await showLog(daemon, state, options, prefix);
+      };
+      if (options.follow) await Promise.all(states.map(show));
+      else for (const state of states) await show(state);
     });
+}
+
+async function showLog(
+  daemon: Daemon,
+  state: ContainerState,
+  options: LogsOptions,
+  prefix: string | undefined,
+): Promise<void> {
+  const { id } = state;
+  const output = await openLog(state, options, prefix);
+  if (options.follow) {
+    await Promise.race([output.ended, daemon.callAcrossRestarts("container.wait", { id })]);
+  }
+  await output.drain(0);
+}
+
+async function openLog(
+  state: ContainerState,
+  options: LogsOptions,
+  prefix: string | undefined,
+): Promise<Output> {
+  const { id, log } = state;
+  const path = log?.path || filePath(state.stdout);
+  if (path === undefined) {
+    throw new CliError(
+      `${id} keeps no log: containers made with "berth run -d", "-t" or "--log", or with ` +
+        `"berth create" do, unless the log driver is none`,
+    );
+  }
+  try {
+    return log?.driver === "cri"
+      ? openCriLog(id, path, options, prefix)
+      : await openRawLog(state, path, options, prefix);
+  } catch (error) {
+    if (isRefused(error)) {
+      throw new CliError(`only root may read the log of ${id}, ${path}`, { cause: error });
+    }
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new CliError(`the log of ${id} is gone: there is no ${path}`, { cause: error });
+  }
+}
+
+function openCriLog(
+  id: string,
+  path: string,
+  { tail, since, until, stream, timestamps }: LogsOptions,
+  prefix: string | undefined,
+): Output {
+  const what: PrintOptions = {
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+    ...(stream !== undefined && { stream }),
+    ...(timestamps && { timestamps }),
+    ...(prefix !== undefined && { prefix }),
+  };
+  const onGap = () =>
+    printStderr(`berth: ${id}: some output was rotated away before it could be read`);
+  return new LogOutput(path, { ...what, ...(tail !== undefined && { tail }), onGap });
+}
+
+/** The bytes as the container has written them, which have neither times nor streams. */
+async function openRawLog(
+  state: ContainerState,
+  path: string,
+  options: LogsOptions,
+  prefix: string | undefined,
+): Promise<Output> {
+  const refused = (["timestamps", "since", "until", "stream"] as const)
+    .find((name) => options[name] !== undefined);
+  if (refused !== undefined || prefix !== undefined) {
+    throw new CliError(
+      `${state.id} has a raw log, which keeps neither times nor streams nor lines apart: ` +
+        (refused === undefined ? "print it alone" : `--${refused} cannot be used`),
+    );
+  }
+  const file = await Deno.open(path, { read: true });
+  if (options.tail !== undefined) {
+    await file.seek(await tailOffset(file, options.tail), Deno.SeekMode.Start);
+  }
+  const linger = state.terminal && state.status !== "stopped" ? PTY_LINGER_MS : 0;
+  return new FileOutput(file, path, Deno.stdout, options.follow ? linger : 0);
 }

@@ -19,6 +19,7 @@ interface RunOptions extends ContainerOptions {
   readonly socket: string;
   readonly detach?: true;
   readonly rm?: true;
+  readonly log?: true;
   readonly detachKeys?: string;
 }
 
@@ -33,6 +34,7 @@ export function runCommand(program: DaemonProgram): Command {
   ))))
     .passThroughOptions()
     .option("-d, --detach", "run in the background: print the id, write output to the log")
+    .option("--log", "keep a log of the output, as with -d and -t")
     .option("--rm", "remove the container when it has exited")
     .argument("[command...]", "what to run; with --bundle its config.json says that")
     .action(async (args: string[], _options: unknown, command: Command) => {

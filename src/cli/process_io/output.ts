@@ -45,7 +45,7 @@ export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
 }
 
 /** What an error of writing output means: nobody reads it any more, or something to be told. */
-function unwritable(sink: Sink, error: unknown): "unwritable" {
+export function unwritable(sink: Sink, error: unknown): "unwritable" {
   if (error instanceof Deno.errors.BrokenPipe) return "unwritable";
   const name = sink === Deno.stderr ? "standard error" : "standard output";
   throw new CliError(`cannot write ${name}: ${errorLine(error)}`, { cause: error });

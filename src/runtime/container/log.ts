@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { LogDriver, LogRecord } from "../../oci/bundle_layout.ts";
-import { logDir } from "../../oci/bundle_layout.ts";
+import { logDir } from "../../oci/log_layout.ts";
 import type { LogParams, LogState } from "../../rpc/contract/schemas.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 

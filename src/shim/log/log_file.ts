@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDWR, OwnedFd, write } from "../../linux/fd/fd.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { rotatedNumbers } from "../../oci/log_layout.ts";
 
 const NEWLINE = 10;
 
@@ -55,7 +57,7 @@ export class LogFile implements Disposable {
     this.open();
     const { path, maxSize, maxFile } = this.#options;
     if (this.#size === 0 || this.#size + length <= maxSize) return;
-    const rotated = rotatedFiles(path);
+    const rotated = rotatedNumbers(path);
     const number = (rotated.at(-1) ?? 0) + 1;
     this.#rename(`${path}.${number}`);
     this[Symbol.dispose]();
@@ -93,17 +95,6 @@ export class LogFile implements Disposable {
   }
 }
 
-/** Returns the numbers of the rotated files of `path`, the oldest first. */
-export function rotatedFiles(path: string): number[] {
-  const prefix = `${path.slice(path.lastIndexOf("/") + 1)}.`;
-  const numbers: number[] = [];
-  for (const { name } of Deno.readDirSync(parentOf(path))) {
-    const rest = name.startsWith(prefix) ? name.slice(prefix.length) : "";
-    if (/^[1-9]\d{0,14}$/.test(rest)) numbers.push(Number(rest));
-  }
-  return numbers.sort((a, b) => a - b);
-}
-
 function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
 }
@@ -113,12 +104,4 @@ function endsInNewline(path: string, size: number): boolean {
   file.seekSync(size - 1, Deno.SeekMode.Start);
   const last = new Uint8Array(1);
   return file.readSync(last) !== 1 || last[0] === NEWLINE;
-}
-
-function removeFile(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
 }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+import { InvalidArgumentError } from "commander";
+import type { LogDriver } from "../../oci/bundle_layout.ts";
+import { parseBytes, parseWhole } from "./resources.ts";
+
+/** What `--log-opt` may say, named as in `container.create`. */
+export interface LogOptions {
+  readonly maxSize?: number;
+  readonly maxFile?: number;
+}
+
+/** What is said on the command line of a container's log. */
+export interface LogFlags {
+  readonly log?: true;
+  readonly logDriver?: LogDriver;
+  readonly logOpt?: LogOptions;
+}
+
+/** Adds one `--log-opt` to those before it. Throws commander's `InvalidArgumentError`. */
+export function collectLogOption(text: string, previous: LogOptions = {}): LogOptions {
+  const at = text.indexOf("=");
+  const value = text.slice(at + 1);
+  switch (text.slice(0, at)) {
+    case "max-size": {
+      const maxSize = parseBytes(value);
+      if (maxSize < 64 * 1024) throw new InvalidArgumentError("max-size has to be at least 64k");
+      return { ...previous, maxSize };
+    }
+    case "max-file":
+      return { ...previous, maxFile: parseWhole(1)(value) };
+    default:
+      throw new InvalidArgumentError("expected max-size=BYTES or max-file=COUNT");
+  }
+}
+
+/** The `log` of a `container.create`; undefined where the command line says nothing of it. */
+export function logFrom(
+  { log, logDriver, logOpt }: LogFlags,
+): { driver?: LogDriver; maxSize?: number; maxFile?: number } | undefined {
+  if (!log && logDriver === undefined && logOpt === undefined) return undefined;
+  return { ...(logDriver !== undefined && { driver: logDriver }), ...logOpt };
+}
