@@ -39,7 +39,7 @@ async function gone(daemon: TestDaemon): Promise<void> {
 Deno.test("with --rm nothing stays of a container whose shim was killed", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal((await cli(daemon, longRun(daemon, "-d", "--rm"))).code, 0);
-  assert.deepEqual(made(daemon), ["io/c", "logs/c.log", "overlay/c"]);
+  assert.deepEqual(made(daemon), ["io/c", "logs/c", "overlay/c"]);
   await killShim(daemon);
   await gone(daemon);
   await until(
@@ -70,16 +70,19 @@ Deno.test("with --rm nothing stays of it where somebody stays with it, too", asy
 Deno.test("without --rm what it wrote stays, says rm, and goes with rm -f", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal((await cli(daemon, longRun(daemon, "-d"))).code, 0);
-  await until("its output", () => Deno.readTextFileSync(`${daemon.root}/logs/c.log`) !== "");
+  await until(
+    "its output",
+    () => Deno.readTextFileSync(`${daemon.root}/logs/c/container.log`) !== "",
+  );
   await killShim(daemon);
   await gone(daemon);
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
-  assert.deepEqual(made(daemon), ["io/c", "logs/c.log", "overlay/c"]);
+  assert.deepEqual(made(daemon), ["io/c", "logs/c", "overlay/c"]);
   assert.deepEqual(await cli(daemon, ["rm", "c"]), {
     code: 125,
     stdout: "",
     stderr: "berth: no container c; rm --force removes what is left of one: " +
-      ["logs/c.log", "io/c", "overlay/c"].map((path) => `${daemon.root}/${path}`).join(", ") +
+      ["logs/c", "io/c", "overlay/c"].map((path) => `${daemon.root}/${path}`).join(", ") +
       "\n",
   });
   assert.equal((await cli(daemon, ["rm", "-f", "c"])).code, 0);

@@ -15,12 +15,19 @@ Deno.test("logs shows what a detached container wrote, follows it to its end, an
   assert.equal((await cli(daemon, run)).code, 0);
   await until(
     "three lines",
-    async () => (await cli(daemon, ["logs", "web"])).stdout === "1\n2\n3\n",
+    async () => {
+      const { stdout, stderr } = await cli(daemon, ["logs", "web"]);
+      return stdout === "1\n3\n" && stderr === "2\n";
+    },
   );
-  assert.equal((await cli(daemon, ["logs", "--tail", "2", "web"])).stdout, "2\n3\n");
-  assert.equal((await cli(daemon, ["logs", "--tail", "0", "web"])).stdout, "");
+  const tail = (lines: string, stream: string) =>
+    cli(daemon, ["logs", "--tail", lines, "--stream", stream, "web"]);
+  assert.deepEqual(await tail("1", "stdout"), { code: 0, stdout: "3\n", stderr: "" });
+  assert.deepEqual(await tail("2", "stdout"), { code: 0, stdout: "1\n3\n", stderr: "" });
+  assert.deepEqual(await tail("7", "stderr"), { code: 0, stdout: "", stderr: "2\n" });
+  assert.deepEqual(await tail("0", "stdout"), { code: 0, stdout: "", stderr: "" });
 
-  const following = cliCommand(daemon, ["logs", "-f", "--tail", "1", "web"], {
+  const following = cliCommand(daemon, ["logs", "-f", "--tail", "1", "--stream", "stdout", "web"], {
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -33,7 +40,7 @@ Deno.test("logs shows what a detached container wrote, follows it to its end, an
   assert.equal((await output.read()).done, true);
   assert.equal((await following.status).code, 0);
 
-  assert.equal((await cli(daemon, ["logs", "-f", "web"])).stdout, "1\n2\n3\n4 go\n");
+  assert.equal((await cli(daemon, ["logs", "-f", "web"])).stdout, "1\n3\n4 go\n");
   assert.deepEqual(await cli(daemon, ["rm", "web"]), { code: 0, stdout: "web\n", stderr: "" });
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], []);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/io`)], []);
@@ -51,7 +58,8 @@ Deno.test("logs follows a terminal's output to its last byte", async () => {
     "the follower",
     () =>
       processesOf(baseName(daemon.dir)).some(({ pid, command }) =>
-        command.includes("logs -f tty") && openFiles(pid).includes(`${daemon.root}/logs/tty.log`)
+        command.includes("logs -f tty") &&
+        openFiles(pid).includes(`${daemon.root}/logs/tty/container.log`)
       ),
   );
   assert.equal((await cli(daemon, ["start", "tty"])).code, 0);

@@ -68,7 +68,7 @@ Deno.test("--rm removes its own container only, and one that is gone is no error
   const another = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), "--", "true"];
   assert.equal((await cli(daemon, another)).code, 0);
   const state = await daemon.client.call("container.state", { id: "c" });
-  const log = state.stdout.replace("file://", "");
+  const log = state.log?.path ?? "";
   await Deno.writeTextFile(log, "kept\n");
   const remove = (instance: string) => {
     const made = JSON.stringify({ ...state, instance });

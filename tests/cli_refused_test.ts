@@ -28,7 +28,10 @@ Deno.test("kill takes a signal as kill(1) does, and does nothing when it is told
   for (const [id, signal, status] of [["a", "-15", 4], ["b", "-HUP", 5]] as const) {
     const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), "--", "sh", "-c", script];
     assert.equal((await cli(daemon, run)).code, 0);
-    await until("the traps", () => Deno.readTextFileSync(`${daemon.root}/logs/${id}.log`) !== "");
+    await until(
+      "the traps",
+      () => Deno.readTextFileSync(`${daemon.root}/logs/${id}/container.log`) !== "",
+    );
     for (
       const args of [
         ["kill", "-99", id],

@@ -239,7 +239,11 @@ Deno.test("a name that is taken is refused without touching its owner", async ()
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "-i", "--name", "one", ...rootfsArgs(daemon)];
   assert.equal((await cli(daemon, [...run, ...sh("echo first; exec cat")])).code, 0);
-  await until("the log", () => Deno.readTextFileSync(`${daemon.root}/logs/one.log`) === "first\n");
+  await until(
+    "the log",
+    () =>
+      Deno.readTextFileSync(`${daemon.root}/logs/one/container.log`).endsWith("stdout F first\n"),
+  );
   const before = rootEntries(daemon);
   const second = await cli(daemon, [...run, ...sh("echo second")]);
   assert.equal(second.code, 125);

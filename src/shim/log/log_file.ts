@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { O_APPEND, O_CREAT, O_NOFOLLOW, O_RDWR, OwnedFd, write } from "../../linux/fd/fd.ts";
+import { OwnedFd, write } from "../../linux/fd/fd.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { rotatedNumbers } from "../../oci/log_layout.ts";
+import { openOutputFile } from "../stdio/output_file.ts";
 
 const NEWLINE = 10;
 
@@ -37,9 +38,7 @@ export class LogFile implements Disposable {
   open(): void {
     if (this.#file !== undefined) return;
     const { path, maxSize } = this.#options;
-    const flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW;
-    Deno.mkdirSync(parentOf(path), { recursive: true, mode: 0o700 });
-    using file = OwnedFd.open(path, flags, 0o640);
+    using file = new OwnedFd(openOutputFile(path));
     this.#size = Deno.statSync(`/proc/self/fd/${file.fd}`).size;
     // A writer that was killed may have left a part of a record, which must not swallow the next.
     if (Number.isFinite(maxSize) && this.#size > 0 && !endsInNewline(path, this.#size)) {
@@ -93,10 +92,6 @@ export class LogFile implements Disposable {
     this.#file?.[Symbol.dispose]();
     this.#file = undefined;
   }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
 function endsInNewline(path: string, size: number): boolean {

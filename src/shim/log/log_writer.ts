@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { sleep } from "../../linux/event_loop/timer.ts";
+import { EAGAIN, isErrno } from "../../linux/libc/errno.ts";
 import type { LogRecord } from "../../oci/bundle_layout.ts";
 import { CriEncoder, type LogStream } from "./cri_format.ts";
 import { LogFile } from "./log_file.ts";
@@ -120,7 +121,9 @@ export class LogWriter implements Disposable {
   /** Repeats a write until it succeeds or the log is closed; never rejects. */
   async #retry(file: LogFile, pending: Pending, cause: unknown): Promise<void> {
     const { signal } = this.#closed;
-    this.#report(`cannot write ${this.#path}, so the container waits: ${cause}`);
+    // EAGAIN: what is written to is a terminal, or the like, that is full.
+    const isError = !isErrno(cause, EAGAIN);
+    if (isError) this.#report(`cannot write ${this.#path}, so the container waits: ${cause}`);
     for (let delay = RETRY_FIRST;; delay = Math.min(2 * delay, RETRY_MOST)) {
       try {
         await sleep(delay, { signal });
@@ -131,7 +134,7 @@ export class LogWriter implements Disposable {
         if (signal.aborted) return;
       }
     }
-    this.#report(`${this.#path} is written again`);
+    if (isError) this.#report(`${this.#path} is written again`);
     this.#pending = undefined;
     this.#retrying = undefined;
   }

@@ -1,29 +1,38 @@
 // SPDX-License-Identifier: MIT
+import type { Poller } from "../../linux/fd/poller.ts";
+import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { LogRecord, StdioPaths } from "../../oci/bundle_layout.ts";
-import { FILE_PREFIX } from "../../oci/bundle_layout.ts";
 import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
 import { FdStdio } from "../stdio/fd_stdio.ts";
 import type { OpenStdioOptions } from "../stdio/open.ts";
+import { openTargetFile } from "../stdio/output_file.ts";
 import type { Stdio } from "../stdio/stdio.ts";
 import { TerminalStdio } from "../stdio/terminal_stdio.ts";
+import { ClientFifo } from "./client_fifo.ts";
+import { CopiedStdio, type CopiedStdioOptions } from "./copied_stdio.ts";
+import type { LogStream } from "./cri_format.ts";
+import type { Sink } from "./fifo_source.ts";
 import { LogWriter } from "./log_writer.ts";
 import { LoggedOutput } from "./logged_output.ts";
-import { LoggedStdio } from "./logged_stdio.ts";
+
+const STREAMS: readonly LogStream[] = ["stdout", "stderr"];
 
 /**
- * Opens the stdio of a process whose output is logged.
+ * Opens the stdio of a process whose output is copied: to a log, or to files.
  *
- * @throws {InvalidParamsError} if a FIFO is missing.
+ * @throws {InvalidParamsError} if a FIFO is missing, or a file cannot be opened.
  * @throws {LinuxError} if the log cannot be opened.
  */
-export function openLoggedStdio(options: OpenStdioOptions & { readonly log: LogRecord }): Stdio {
+export function openCopiedStdio(options: OpenStdioOptions): Stdio {
   const { stdio, log, poller } = options;
   if (!stdio.terminal) {
     const direct = directStdio(stdio, log);
-    return direct === undefined ? LoggedStdio.open(options) : FdStdio.open(direct, poller);
+    if (direct !== undefined) return FdStdio.open(direct, poller);
+    return CopiedStdio.open(copiedOptions(options));
   }
+  if (log === undefined) throw new Error("unreachable: a terminal is copied for a log only");
   using resources = new DisposableStack();
-  const writer = resources.use(new LogWriter(options));
+  const writer = resources.use(new LogWriter({ log, report: options.report }));
   writer.open();
   const output = new LoggedOutput(writer, stdio.stdout, poller);
   resources.move();
@@ -31,19 +40,87 @@ export function openLoggedStdio(options: OpenStdioOptions & { readonly log: LogR
 }
 
 /** Takes over the stdio of a process without a terminal, which runs if `alive`. */
-export function adoptLoggedStdio(
-  options: Omit<OpenStdioOptions, "socket"> & { readonly log: LogRecord },
-  alive: boolean,
-): Stdio {
-  const direct = directStdio(options.stdio, options.log);
-  return direct === undefined
-    ? LoggedStdio.adopt(options, alive)
-    : new AdoptedStdio(direct, alive, options.poller);
+export function adoptCopiedStdio(options: OpenStdioOptions, alive: boolean): Stdio {
+  const { stdio, log, poller } = options;
+  const direct = directStdio(stdio, log);
+  if (direct !== undefined) return new AdoptedStdio(direct, alive, poller);
+  return CopiedStdio.adopt(copiedOptions(options), alive);
 }
 
 /** Where the process itself can write the log, so that nothing has to be copied; or undefined. */
-function directStdio(stdio: StdioPaths, { driver, path }: LogRecord): StdioPaths | undefined {
-  if (driver === "cri" || stdio.stdout !== "" || stdio.stderr !== "") return undefined;
-  const target = driver === "raw" ? `${FILE_PREFIX}${path}` : "";
+function directStdio(stdio: StdioPaths, log: LogRecord | undefined): StdioPaths | undefined {
+  if (log === undefined || log.driver === "cri") return undefined;
+  if (stdio.stdout !== "" || stdio.stderr !== "") return undefined;
+  const target = log.driver === "raw" ? `${FILE_PREFIX}${log.path}` : "";
   return { ...stdio, stdout: target, stderr: target };
+}
+
+function copiedOptions(options: OpenStdioOptions): CopiedStdioOptions {
+  const { dir, name, stdio, log, poller, report } = options;
+  using resources = new DisposableStack();
+  const sinks = log === undefined
+    ? fileSinks(stdio, resources, report)
+    : logSinks(stdio, log, poller, resources, report);
+  const fifoPrefix = `${dir}/${name}-`;
+  return { fifoPrefix, stdio, poller, sinks, resources: resources.move() };
+}
+
+type Report = OpenStdioOptions["report"];
+
+/** Each stream goes to the log, and to the client's FIFO while that is read. */
+function logSinks(
+  stdio: StdioPaths,
+  log: LogRecord,
+  poller: Poller,
+  resources: DisposableStack,
+  report: Report,
+): Map<LogStream, Sink> {
+  const writer = resources.use(new LogWriter({ log, report }));
+  writer.open();
+  const clients = new Map<string, ClientFifo>();
+  return new Map(STREAMS.map((stream) => {
+    const target = stdio[stream];
+    if (target !== "" && !clients.has(target)) {
+      clients.set(target, resources.use(new ClientFifo(target, poller)));
+    }
+    const client = clients.get(target);
+    return [stream, (bytes) => both(writer.write(stream, bytes), client?.write(bytes))];
+  }));
+}
+
+/** Each stream that is to be appended to a file goes there. */
+function fileSinks(
+  stdio: StdioPaths,
+  resources: DisposableStack,
+  report: Report,
+): Map<LogStream, Sink> {
+  const byPath = new Map<string, Sink>();
+  const sinks = new Map<LogStream, Sink>();
+  for (const stream of STREAMS) {
+    const path = filePath(stdio[stream]);
+    if (path === undefined) continue;
+    const sink = byPath.get(path) ?? fileSink(stream, path, resources, report);
+    byPath.set(path, sink);
+    sinks.set(stream, sink);
+  }
+  return sinks;
+}
+
+function fileSink(
+  stream: LogStream,
+  path: string,
+  resources: DisposableStack,
+  report: Report,
+): Sink {
+  const log = { driver: "raw", path, maxSize: 0, maxFile: 1, own: false } as const;
+  const writer = resources.use(new LogWriter({ log, report }));
+  openTargetFile(stream, () => writer.open());
+  return (bytes) => writer.write(stream, bytes);
+}
+
+function both(
+  a: Promise<void> | undefined,
+  b: Promise<void> | undefined,
+): Promise<void> | undefined {
+  return a === undefined || b === undefined ? a ?? b : Promise.all([a, b]).then(() => {});
 }

@@ -94,7 +94,7 @@ export class ExecProcess {
 
   #stdioOptions(stdio: StdioPaths): OpenStdioOptions {
     const { paths: { dir }, poller, log: report } = this.#context;
-    return { dir, socket: `${this.execId}.pty`, stdio, poller, report };
+    return { dir, name: `exec-${this.execId}`, stdio, poller, report };
   }
 
   #process({ process, stdio: { terminal } }: ExecRequest): Record<string, unknown> {

@@ -64,7 +64,7 @@ export class InitProcess {
 
   get #stdioOptions(): OpenStdioOptions {
     const { record: { stdio, log }, paths: { dir }, poller, log: report } = this.#context;
-    return { dir, socket: "init.tty", stdio, log, poller, report };
+    return { dir, name: "init", stdio, log, poller, report };
   }
 
   /** @throws {FailedPreconditionError} if `request` is not accepted in the current state. */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 import {
   close,
-  O_APPEND,
-  O_CREAT,
   O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
@@ -12,10 +10,11 @@ import {
 } from "../../linux/fd/fd.ts";
 import { isFifo } from "../../linux/fd/fifo.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
-import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
+import { filePath } from "../../oci/bundle_layout.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { FifoKeepalive } from "./fifo_keepalive.ts";
+import { openOutputFile, openTargetFile } from "./output_file.ts";
 import type { Stdio, StdioFds } from "./stdio.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -108,7 +107,7 @@ export class FdStdio implements Stdio {
   #openOutput(name: "stdout" | "stderr", target: string): number {
     if (target === "") return this.#give(open("/dev/null", O_WRONLY));
     const file = filePath(target);
-    if (file !== undefined) return this.#give(openOutputFile(name, file));
+    if (file !== undefined) return this.#give(openBlocking(name, file));
     checkFifo(name, target);
     const fd = this.#give(open(target, O_RDWR));
     this.#outputs.set(target, FifoKeepalive.open(target, this.#poller));
@@ -116,19 +115,9 @@ export class FdStdio implements Stdio {
   }
 }
 
-/** Opens the file of an output target to append to it. Never waits, as it would for a FIFO. */
-export function openOutputFile(name: string, path: string): number {
-  let fd: number;
-  try {
-    fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
-  } catch (error) {
-    const message = messageOf(error);
-    throw invalid(name, `cannot be opened: ${message}`, error);
-  }
-  if (isFifo(`/proc/self/fd/${fd}`)) {
-    close(fd);
-    throw invalid(name, `${path} is a FIFO: name it without ${FILE_PREFIX}`);
-  }
+/** Opens a file for the process, which does not expect O_NONBLOCK. */
+function openBlocking(name: string, path: string): number {
+  const fd = openTargetFile(name, () => openOutputFile(path));
   setNonblocking(fd, false);
   return fd;
 }

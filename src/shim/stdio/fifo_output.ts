@@ -4,7 +4,8 @@ import { close, O_NONBLOCK, O_RDWR, open, write } from "../../linux/fd/fd.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import { FifoKeepalive } from "./fifo_keepalive.ts";
-import { checkFifo, openOutputFile } from "./fd_stdio.ts";
+import { checkFifo } from "./fd_stdio.ts";
+import { openOutputFile, openTargetFile } from "./output_file.ts";
 import type { TerminalOutput } from "./terminal_output.ts";
 
 /** Output of a terminal that goes to a FIFO, to a file, or nowhere. */
@@ -29,7 +30,11 @@ export class FifoOutput implements TerminalOutput {
     if (target === "") return new FifoOutput(poller, -1, undefined);
     const file = filePath(target);
     if (file !== undefined) {
-      return new FifoOutput(poller, openOutputFile("stdout", file), undefined);
+      return new FifoOutput(
+        poller,
+        openTargetFile("stdout", () => openOutputFile(file)),
+        undefined,
+      );
     }
     checkFifo("stdout", target);
     // Open for reading too, so that writing goes on (until it is full) while no reader is there.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Poller } from "../../linux/fd/poller.ts";
+import { filePath } from "../../oci/bundle_layout.ts";
 import type { LogRecord, StdioPaths } from "../../oci/bundle_layout.ts";
+import { AdoptedStdio } from "./adopted_stdio.ts";
 import { FdStdio } from "./fd_stdio.ts";
 import { FifoOutput } from "./fifo_output.ts";
 import type { Stdio } from "./stdio.ts";
@@ -8,10 +10,10 @@ import { TerminalStdio } from "./terminal_stdio.ts";
 
 /** What {@linkcode openStdio} opens. */
 export interface OpenStdioOptions {
-  /** The bundle, where a terminal's socket and a log's FIFOs are made. */
+  /** The bundle, where a terminal's socket and FIFOs for copying are made. */
   readonly dir: string;
-  /** Name of the terminal's socket. */
-  readonly socket: string;
+  /** Begins the names of these. */
+  readonly name: string;
   readonly stdio: StdioPaths;
   /** Set where the output is logged. */
   readonly log?: LogRecord | undefined;
@@ -26,11 +28,11 @@ export interface OpenStdioOptions {
  * @throws {InvalidParamsError} if a FIFO is missing.
  */
 export async function openStdio(options: OpenStdioOptions): Promise<Stdio> {
-  const { stdio, log, poller } = options;
-  if (log !== undefined) {
-    // Only then: what writes logs is not loaded by a shim that has none.
-    const { openLoggedStdio } = await import("../log/open.ts");
-    return openLoggedStdio({ ...options, log });
+  const { stdio, poller } = options;
+  if (isCopied(options)) {
+    // Only then: what copies is not loaded by a shim that has nothing to copy.
+    const { openCopiedStdio } = await import("../log/open.ts");
+    return openCopiedStdio(options);
   }
   if (!stdio.terminal) return FdStdio.open(stdio, poller);
   const output = FifoOutput.open(stdio.stdout, poller);
@@ -38,15 +40,21 @@ export async function openStdio(options: OpenStdioOptions): Promise<Stdio> {
 }
 
 /** Takes over the stdio of a process that has lost its shim; `alive` says whether it runs. */
-export async function adoptStdio(
-  options: Omit<OpenStdioOptions, "socket">,
-  alive: boolean,
-): Promise<Stdio> {
-  const { stdio, log, poller } = options;
-  if (log !== undefined && !stdio.terminal) {
-    const { adoptLoggedStdio } = await import("../log/open.ts");
-    return adoptLoggedStdio({ ...options, log }, alive);
+export async function adoptStdio(options: OpenStdioOptions, alive: boolean): Promise<Stdio> {
+  const { stdio, poller } = options;
+  if (isCopied(options) && !stdio.terminal) {
+    const { adoptCopiedStdio } = await import("../log/open.ts");
+    return adoptCopiedStdio(options, alive);
   }
-  const { AdoptedStdio } = await import("./adopted_stdio.ts");
   return new AdoptedStdio(stdio, alive, poller);
+}
+
+/**
+ * Whether this process copies the output, or the process writes it to where it belongs. A terminal's
+ * output always comes through here.
+ */
+function isCopied({ stdio, log }: OpenStdioOptions): boolean {
+  if (log !== undefined) return true;
+  return !stdio.terminal &&
+    (filePath(stdio.stdout) !== undefined || filePath(stdio.stderr) !== undefined);
 }

@@ -26,8 +26,8 @@ const BURST = 64;
 export interface TerminalStdioOptions {
   /** The bundle, where the socket is made that the pty's master comes through. */
   readonly dir: string;
-  /** Name of that socket. */
-  readonly socket: string;
+  /** Begins the name of that socket. */
+  readonly name: string;
   /** Path of the client's FIFO; `""` where there is none. */
   readonly stdin: string;
   readonly output: TerminalOutput;
@@ -56,14 +56,14 @@ export class TerminalStdio implements Stdio {
   /** Whether a write to the output is under way. */
   #writing = false;
 
-  private constructor({ dir, socket, stdin, output, poller }: TerminalStdioOptions) {
+  private constructor({ dir, name, stdin, output, poller }: TerminalStdioOptions) {
     this.#poller = poller;
     this.#output = output;
     try {
       if (stdin !== "") this.#stdin = openStdinFifo(stdin, O_NONBLOCK);
       this.#dir = OwnedFd.open(dir, O_PATH | O_DIRECTORY);
       // The OCI runtime connects to it, for which the bundle's own path may be too long.
-      this.#socket = ConsoleSocket.listen(`/proc/${Deno.pid}/fd/${this.#dir.fd}/${socket}`);
+      this.#socket = ConsoleSocket.listen(`/proc/${Deno.pid}/fd/${this.#dir.fd}/${name}.tty`);
     } catch (error) {
       this.#dir?.[Symbol.dispose]();
       this.#closeStdin();
