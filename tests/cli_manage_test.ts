@@ -82,6 +82,7 @@ Deno.test("a container that is not there is one clear line and 125, whatever the
       ["rm", "-f", "ghost"],
       ["logs", "ghost"],
       ["ps", "ghost"],
+      ["top", "ghost"],
       ["stats", "--no-stream", "ghost"],
       ["update", "--pids", "5", "ghost"],
       ["checkpoint", "ghost"],
@@ -101,7 +102,7 @@ Deno.test("ps shows containers to people and to programs", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal(
     (await cli(daemon, ["ps"])).stdout,
-    "ID   PID   STATUS   EXIT   AGE   RUNTIME   COMMAND\n",
+    "ID   STATUS   CREATED   PID   COMMAND\n",
   );
   await runDetached(daemon, "one", "sleep", "1000");
   await runDetached(daemon, "two", "sh", "-c", "exit 3");
@@ -109,9 +110,13 @@ Deno.test("ps shows containers to people and to programs", async () => {
   await daemon.client.call("container.create", { id: "raw", spec: daemon.spec(["sleep", "7"]) });
   const { stdout } = await cli(daemon, ["ps"]);
   const [, one = "", two = "", raw = ""] = stdout.split("\n");
-  assert.match(one, /^one +\d+ +running +- +\d+[sm] +runc +sleep 1000$/);
-  assert.match(two, /^two +- +stopped +3 +\d+[sm] +runc +sh -c 'exit 3'$/);
-  assert.match(raw, /^raw +\d+ +created +- +\d+[sm] +runc +sleep 7$/);
+  const span = "(Less than a second|About a minute|\\d+ seconds?)";
+  assert.match(one, new RegExp(`^one +Up ${span} +${span} ago +\\d+ +sleep 1000$`));
+  assert.match(
+    two,
+    new RegExp(`^two +Exited \\(3\\) ${span} ago +${span} ago +- +sh -c 'exit 3'$`),
+  );
+  assert.match(raw, new RegExp(`^raw +Created +${span} ago +\\d+ +sleep 7$`));
   const json = jsonLines((await cli(daemon, ["ps", "--json"])).stdout);
   assert.deepEqual(json.map(({ id, status }) => [id, status]).sort(), [
     ["one", "running"],
@@ -120,11 +125,49 @@ Deno.test("ps shows containers to people and to programs", async () => {
   ]);
   const quiet = (await cli(daemon, ["ps", "-q"])).stdout.trim().split("\n").sort();
   assert.deepEqual(quiet, ["one", "raw", "two"]);
+  const ps = async (...args: string[]) => (await cli(daemon, ["ps", ...args])).stdout;
+  assert.equal(await ps("-aq", "-f", "status=exited"), "two\n");
+  assert.equal(await ps("-lq"), "raw\n");
+  assert.equal(await ps("-n", "2", "-q"), "two\nraw\n");
+  assert.equal(
+    await ps("--format", "{{.ID}}\\t{{.State}}", "--filter", "name=tw"),
+    "two\texited\n",
+  );
+  assert.match(await ps("--format", "id,runtime"), /^ID +RUNTIME\none +runc\n/);
+  assert.match(await ps("--format", "json", "-l"), /^\{"id":"raw"/);
+  assert.equal((await cli(daemon, ["ps", "--format", "nope"])).code, 125);
+  assert.match(
+    (await cli(daemon, ["top", "one"])).stdout,
+    /^ *UID +PID +PPID +C +STIME +TTY +TIME +CMD\n *0 +\d+ +\d+ +\d+ .*sleep 1000\n$/,
+  );
   // Started is not yet running: the runtime's own process becomes the container's.
   await until("the processes of one", async () => {
     const { stdout } = await cli(daemon, ["ps", "one"]);
     return /^ *PID +EXEC +COMMAND\n *\d+ +- +sleep 1000\n$/.test(stdout);
   });
+});
+
+Deno.test("on a terminal a long id leaves the status of every container in sight", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "a".repeat(76), "sleep", "1000");
+  await runDetached(daemon, "bad", "sh", "-c", "exit 3");
+  await daemon.client.call("container.wait", { id: "bad" });
+  const show = async (env: Record<string, string>) => {
+    await using terminal = new PtyProcess([...program(), "ps"], {
+      env: { BERTH_SOCKET: daemon.socket, ...env },
+      cwd: daemon.dir,
+      width: 80,
+    });
+    assert.equal(await terminal.exited(), 0);
+    return terminal.output;
+  };
+  const colored = await show({});
+  assert.ok(colored.includes("\x1b[1mID"), "the header is bold");
+  assert.ok(colored.includes("\x1b[31mExited (3) "), "a failure is red");
+  const plain = await show({ NO_COLOR: "1" });
+  assert.ok(!plain.includes("\x1b"));
+  assert.match(plain, /^a+… +Up .* ago +\d+ +sleep/m);
+  for (const line of plain.split("\r\n")) assert.ok([...line].length <= 80, line);
 });
 
 Deno.test("inspect prints the state, and the spec on demand", async () => {
@@ -145,7 +188,7 @@ Deno.test("kill, pause, resume, wait and rm do what they say, to several at once
     stdout: "a\nb\n",
     stderr: (await cli(daemon, ["pause", "ghost"])).stderr,
   });
-  assert.match((await cli(daemon, ["ps"])).stdout, /a +\d+ +paused/);
+  assert.match((await cli(daemon, ["ps"])).stdout, /a +Up .* \(Paused\)/);
   assert.equal((await cli(daemon, ["resume", "a", "b"])).stdout, "a\nb\n");
   assert.equal((await cli(daemon, ["rm", "a"])).code, 125);
   assert.equal((await cli(daemon, ["kill", "a"])).stdout, "a\n");
@@ -258,7 +301,7 @@ Deno.test("stats and top tell what containers use", async () => {
     cwd: daemon.dir,
     width: 40,
   });
-  await terminal.shows(/busy +\d+\.\d[^]*idle +\d+\.\d/);
+  await terminal.shows(/busy +running +\d+\.\d[^]*idle +running +\d+\.\d/);
   // What moves the cursor is no text; of the last one only a part may have come.
   // deno-lint-ignore no-control-regex
   const whole = terminal.output.replace(/(\r|\x1b(\[[0-9?]*)?)$/, "");
@@ -289,7 +332,7 @@ Deno.test("stats shows a stopped container without figures, and top counts what 
     env: { BERTH_SOCKET: daemon.socket },
     cwd: daemon.dir,
   });
-  await terminal.shows(/berth: 1 running [^]*made +/);
+  await terminal.shows(/berth: 1 running, 1 created, 1 stopped [^]*made +created/);
   terminal.type("q");
   assert.equal(await terminal.exited(), 0);
 });
@@ -307,7 +350,7 @@ Deno.test("stats and top go on when the daemon comes back", async () => {
     cwd: daemon.dir,
   });
   assert.ok((await within("figures", figures.read())).value);
-  await terminal.shows(/web +\d/);
+  await terminal.shows(/web +running +\d/);
   await daemon.restart();
   const since = new Date().toISOString();
   const decoder = new TextDecoder();
@@ -317,7 +360,7 @@ Deno.test("stats and top go on when the daemon comes back", async () => {
     return jsonLines(decoder.decode(value)).some(({ timestamp }) => String(timestamp) > since);
   });
   await runDetached(daemon, "next", "sleep", "1000");
-  await terminal.shows(/next +\d/);
+  await terminal.shows(/next +running +\d/);
   await daemon.kill9();
   terminal.type("q");
   assert.equal(await terminal.exited(), 0, "q leaves also while the daemon is away");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { BerthError } from "../../rpc/errors.ts";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { Daemon } from "./daemon.ts";
 import { listContainers } from "./list_containers.ts";
@@ -10,7 +11,7 @@ export class Sampler {
   readonly #daemon: Daemon;
   readonly #ids: readonly string[];
   #last: ReadonlyMap<string, Stats> | undefined;
-  #running = 0;
+  #states: ReadonlyMap<string, ContainerState["status"]> = new Map();
 
   /** `ids`: which containers; none: all that run. */
   constructor(daemon: Daemon, ids: readonly string[]) {
@@ -18,9 +19,9 @@ export class Sampler {
     this.#ids = ids;
   }
 
-  /** How many of all containers were running at the last sample; told where no ids were given. */
-  get running(): number {
-    return this.#running;
+  /** The status of each container at the last sample; empty where ids were given. */
+  get states(): ReadonlyMap<string, ContainerState["status"]> {
+    return this.#states;
   }
 
   /**
@@ -54,7 +55,7 @@ export class Sampler {
     const containers = await listContainers((params) =>
       this.#daemon.callAcrossRestarts("container.list", params)
     );
-    this.#running = containers.filter(({ status }) => status === "running").length;
+    this.#states = new Map(containers.map(({ id, status }) => [id, status]));
     return containers.filter(({ status }) => status !== "stopped").map(({ id }) => id).sort();
   }
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { formatBytes } from "../text/format.ts";
+import { boldHeader } from "../text/print.ts";
 import { formatTable } from "../text/table.ts";
 
 /** What a container uses right now; what its cgroup does not tell is absent. */
 export interface Usage {
   readonly id: string;
+  /** How it is: created, running or paused; absent where that was not asked. */
+  readonly status?: string;
   /** It does not run; then all figures are absent. */
   readonly stopped?: true;
   /** Percent of one CPU; absent until there are two samples. */
@@ -43,14 +46,23 @@ export function usageOf(id: string, before: Stats | undefined, after: Stats): Us
 }
 
 /** Columns that go first when the screen is narrow. */
-const OPTIONAL = ["WRITTEN", "READ", "MEM %", "LIMIT", "PIDS"];
+const OPTIONAL = ["WRITTEN", "READ", "MEM %", "LIMIT", "STATUS", "PIDS"];
 
-/** The table of usages; leaves columns out, the least telling first, until it fits. */
+/** An id is cut to so many characters before a column is left out. */
+const SHORT_ID = 12;
+
+/**
+ * Returns the table of usages. On a narrow screen it cuts ids, then leaves columns out, the least
+ * telling first, until it fits.
+ */
 export function usageTable(usages: readonly Usage[], width: number | undefined): string[] {
   const dash = (value: number | undefined, format: (value: number) => string) =>
     value === undefined ? "-" : format(value);
   const columns: Record<string, (usage: Usage) => string> = {
     ID: (usage) => usage.id,
+    ...(usages.some(({ status }) => status !== undefined) && {
+      STATUS: (usage: Usage) => usage.status ?? "",
+    }),
     "CPU %": (usage) => dash(usage.cpuPercent, (value) => value.toFixed(1)),
     MEMORY: (usage) => dash(usage.memoryBytes, formatBytes),
     LIMIT: (usage) => dash(usage.memoryLimitBytes, formatBytes),
@@ -63,15 +75,16 @@ export function usageTable(usages: readonly Usage[], width: number | undefined):
     READ: (usage) => dash(usage.readBytes, formatBytes),
     WRITTEN: (usage) => dash(usage.writeBytes, formatBytes),
   };
-  const render = (names: readonly string[]) =>
-    formatTable(names, usages.map((usage) => names.map((name) => columns[name]?.(usage) ?? "")), {
-      right: names.map((_, index) => index).slice(1),
-    });
+  const cells = (names: readonly string[]) =>
+    usages.map((usage) => names.map((name) => columns[name]?.(usage) ?? ""));
+  const figures = (names: readonly string[]) =>
+    [...names.keys()].filter((column) => !["ID", "STATUS"].includes(names[column] ?? ""));
   let names = Object.keys(columns);
   for (const optional of OPTIONAL) {
-    const widest = render(names).reduce((most, line) => Math.max(most, line.length), 0);
-    if (width === undefined || widest <= width) break;
+    const short = cells(names).map(([id = "", ...rest]) => [id.slice(0, SHORT_ID), ...rest]);
+    const least = formatTable(names, short).reduce((most, line) => Math.max(most, line.length), 0);
+    if (width === undefined || least <= width) break;
     names = names.filter((name) => name !== optional);
   }
-  return render(names).map((line) => width === undefined ? line : line.slice(0, width));
+  return formatTable(names, cells(names), { right: figures(names), width, style: boldHeader });
 }

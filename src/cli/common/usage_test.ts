@@ -32,5 +32,5 @@ Deno.test("the table fits the screen by leaving columns out", () => {
     "ID    CPU %   MEMORY   LIMIT   PIDS",
     "web    50.0     2MiB   64MiB   3/50",
   ]);
-  assert.deepEqual(usageTable(usages, 12), ["ID    CPU % ", "web    50.0 "]);
+  assert.deepEqual(usageTable(usages, 12), ["ID    CPU %", "web    50.0"]);
 });

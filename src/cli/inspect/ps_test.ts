@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { containerTable } from "./ps.ts";
+import { parseFilter, passes } from "./container_filter.ts";
+import { containerTable } from "./container_table.ts";
 
 const base: ContainerState = {
   id: "web",
@@ -16,6 +17,7 @@ const base: ContainerState = {
   stderr: "",
   labels: { "berth.command": "httpd -f" },
   createdAt: "2026-01-01T00:00:10.000Z",
+  startedAt: "2026-01-01T00:00:11.000Z",
   shimPid: 1,
   shim: "connected",
   processes: [],
@@ -28,6 +30,7 @@ Deno.test("containers are listed oldest first with what a person wants to know",
     status: "stopped",
     exitStatus: 137,
     exitStatusUnknown: true,
+    exitedAt: "2026-01-01T00:00:05.000Z",
     oomKilled: true,
     labels: {},
     createdAt: "2026-01-01T00:00:00.000Z",
@@ -40,18 +43,41 @@ Deno.test("containers are listed oldest first with what a person wants to know",
     createdAt: "2026-01-01T00:00:05.000Z",
   };
   const away: ContainerState = { ...base, id: "zz", shim: "unavailable" };
-  assert.deepEqual(
-    containerTable(
-      [base, stopped, stoppedByTerm, away],
-      Date.parse("2026-01-01T00:00:20Z"),
-      undefined,
-    ),
-    [
-      "ID     PID   STATUS                           EXIT   AGE   RUNTIME   COMMAND",
-      "old      -   stopped                      137? oom   20s   runc",
-      "term     -   stopped                           143   15s   runc",
-      "web     42   running                             -   10s   runc      httpd -f",
-      "zz      42   running (shim unavailable)          -   10s   runc      httpd -f",
-    ],
+  const lines = containerTable(
+    [stopped, stoppedByTerm, base, away],
+    Date.parse("2026-01-01T00:00:20Z"),
+    undefined,
   );
+  assert.deepEqual(lines, [
+    "ID     STATUS                              CREATED          PID   COMMAND",
+    "old    Exited (137?, OOM) 15 seconds ago   20 seconds ago     -",
+    "term   Exited (143) 15 seconds ago         15 seconds ago     -",
+    "web    Up 9 seconds                        10 seconds ago    42   httpd -f",
+    "zz     Up 9 seconds (shim unavailable)     10 seconds ago    42   httpd -f",
+  ]);
+});
+
+Deno.test("a long id is cut on a narrow screen, and what is beside it stays", () => {
+  const long = { ...base, id: "x".repeat(76) };
+  const now = Date.parse("2026-01-01T03:00:20Z");
+  const [, line = "", short = ""] = containerTable([long, base], now, 80);
+  assert.ok([...line].length <= 80);
+  assert.match(line, /^x+… +Up \d+ hours +\d+ hours ago +42 +httpd -f$/);
+  assert.match(short, /^web +Up \d+ hours +\d+ hours ago +42 +httpd -f$/);
+});
+
+Deno.test("filters with one key are alternatives, and all keys have to be met", () => {
+  const failed: ContainerState = { ...base, id: "db", status: "stopped", exitStatus: 3 };
+  const of = (...texts: string[]) =>
+    [base, failed].filter((container) => passes(container, texts.map(parseFilter)))
+      .map(({ id }) => id);
+  assert.deepEqual(of("status=running"), ["web"]);
+  assert.deepEqual(of("status=exited"), ["db"]);
+  assert.deepEqual(of("name=d", "name=w"), ["web", "db"]);
+  assert.deepEqual(of("exited=3", "name=web"), []);
+  assert.deepEqual(of("label=berth.command=httpd -f", "id=we"), ["web"]);
+  assert.deepEqual(of("label=nope"), []);
+  for (const bad of ["", "status", "status=up", "color=red", "=x"]) {
+    assert.throws(() => parseFilter(bad), bad);
+  }
 });

@@ -5,7 +5,7 @@ import { withDaemon } from "../common/daemon.ts";
 import { parseSeconds } from "../container/resources.ts";
 import { Sampler } from "../common/sampler.ts";
 import { usageTable } from "../common/usage.ts";
-import { print, printJson, screenWidth } from "../text/print.ts";
+import { print, printJson, screenSize } from "../text/print.ts";
 
 interface StatsOptions {
   readonly stream: boolean;
@@ -20,11 +20,11 @@ const ONCE_MS = 500;
 export function statsCommand(): Command {
   return withJson(withSocket(verb(
     "stats",
-    "Print what containers use, again and again",
+    "Show the resource usage of containers, live",
     "berth stats",
     "berth stats --no-stream --json web",
   )))
-    .option("--no-stream", "only once")
+    .option("--no-stream", "print one table and exit")
     .option("--interval <seconds>", "time between two tables", parseSeconds, 1)
     .argument("[id...]", "containers; none: all that run")
     .action(async (ids: string[], options: StatsOptions, command: Command) => {
@@ -41,9 +41,12 @@ export function statsCommand(): Command {
             const timestamp = new Date().toISOString();
             for (const usage of usages) if (!usage.stopped) printJson({ timestamp, ...usage });
           } else {
-            const lines = usageTable(usages, screenWidth());
+            const screen = screenSize();
+            // The last row is the cursor's: a table that were higher could not be drawn over.
+            const rows = options.stream && screen ? screen.rows - 1 : undefined;
+            const lines = usageTable(usages, screen?.columns).slice(0, rows);
             // On a screen each table takes the place of the one before.
-            const back = drawn > 0 && Deno.stdout.isTerminal() ? `\x1b[${drawn}A\x1b[J` : "";
+            const back = drawn > 0 && screen ? `\x1b[${drawn}A\x1b[J` : "";
             print(back + lines.join("\n"));
             drawn = lines.length;
           }

@@ -1,52 +1,72 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { withDaemon } from "../common/daemon.ts";
+import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { parseSeconds } from "../container/resources.ts";
 import { Sampler } from "../common/sampler.ts";
-import { type Usage, usageTable } from "../common/usage.ts";
+import type { Usage } from "../common/usage.ts";
 import { RawTerminal } from "../process_io/raw_terminal.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
+import { printProcessTable } from "./process_table.ts";
+import { TopScreen } from "./top_screen.ts";
 
 const ALTERNATE_SCREEN = "\x1b[?1049h\x1b[?25l";
 const NORMAL_SCREEN = "\x1b[?25h\x1b[?1049l";
-const CTRL_C = 3;
 
 /** `berth top` */
 export function topCommand(): Command {
   return withSocket(verb(
     "top",
-    "Watch what all running containers use, the busiest first; q leaves",
+    "Watch the usage of all containers, or list the processes in one",
     "berth top",
     "berth top --interval 5",
+    "berth top web",
   ))
-    .option("--interval <seconds>", "time between two looks", parseSeconds, 1)
-    .action(async (options: { interval: number }, command: Command) => {
+    .option("--interval <seconds>", "time between two updates", parseSeconds, 1)
+    .argument("[id]", "list the processes in this container")
+    .action(async (id: string | undefined, options: { interval: number }, command: Command) => {
+      if (id !== undefined) {
+        return await withDaemon(command, (daemon) => printProcessTable(daemon, id));
+      }
       if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) {
         throw new CliError('top needs a terminal: use "berth stats --no-stream" without one');
       }
-      await withDaemon(command, async (daemon) => {
-        using signals = new SignalForwarder(["SIGINT", "SIGTERM", "SIGHUP"]);
-        using _screen = fullScreen();
-        const quit = Promise.withResolvers<void>();
-        signals.deliver(() => quit.resolve());
-        readQuit().then(quit.resolve, quit.reject);
-        const quitting = quit.promise.then(() => undefined);
-        const sampler = new Sampler(daemon, []);
-        while (true) {
-          const usages = await Promise.race([quitting, sampler.sample()]);
-          if (!usages) return;
-          draw(usages, sampler.running);
-          let timer;
-          const next = new Promise((resolve) =>
-            timer = setTimeout(resolve, options.interval * 1000)
-          );
-          await Promise.race([quitting, next]);
-          clearTimeout(timer);
-        }
-      });
+      await withDaemon(command, (daemon) => watch(daemon, options.interval * 1000));
     });
+}
+
+/** Shows what containers use until the caller leaves. */
+async function watch(daemon: Daemon, intervalMs: number): Promise<void> {
+  using signals = new SignalForwarder(["SIGINT", "SIGTERM", "SIGHUP"]);
+  using _terminal = fullScreen();
+  const screen = new TopScreen();
+  const quit = Promise.withResolvers<void>();
+  signals.deliver(() => quit.resolve());
+  let usages: readonly Usage[] | undefined;
+  const sampler = new Sampler(daemon, []);
+  const redraw = () => {
+    if (usages !== undefined) {
+      write(screen.draw(usages, sampler.states, Deno.consoleSize(), new Date()));
+    }
+  };
+  Deno.addSignalListener("SIGWINCH", redraw);
+  readKeys(screen, redraw).then(quit.resolve, quit.reject);
+  const quitting = quit.promise.then(() => undefined);
+  try {
+    while (true) {
+      usages = await Promise.race([quitting, sampler.sample()]);
+      if (!usages) return;
+      redraw();
+      let timer;
+      const next = new Promise((resolve) => timer = setTimeout(() => resolve(true), intervalMs));
+      const goOn = await Promise.race([quitting, next]);
+      clearTimeout(timer);
+      if (!goOn) return;
+    }
+  } finally {
+    Deno.removeSignalListener("SIGWINCH", redraw);
+  }
 }
 
 function fullScreen(): Disposable {
@@ -60,22 +80,15 @@ function fullScreen(): Disposable {
   };
 }
 
-function draw(usages: readonly Usage[], running: number): void {
-  const { columns, rows } = Deno.consoleSize();
-  const busiest = usages.toSorted((a, b) => (b.cpuPercent ?? 0) - (a.cpuPercent ?? 0));
-  const title = `berth: ${running} running   ${new Date().toTimeString().slice(0, 8)}`;
-  const lines = [title, "", ...usageTable(busiest, columns)].slice(0, rows);
-  // In raw mode a line feed does not return the carriage.
-  write(`\x1b[H${lines.map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`);
-}
-
-async function readQuit(): Promise<void> {
-  const key = new Uint8Array(16);
+/** Gives keys to the screen until one of them means to leave. */
+async function readKeys(screen: TopScreen, redraw: () => void): Promise<void> {
+  const buffer = new Uint8Array(64);
   while (true) {
-    const length = await Deno.stdin.read(key);
+    const length = await Deno.stdin.read(buffer);
     if (length === null) return;
-    const typed = key.subarray(0, length);
-    if (typed.includes("q".charCodeAt(0)) || typed.includes(CTRL_C)) return;
+    const typed = new TextDecoder().decode(buffer.subarray(0, length));
+    if (screen.type(typed) === "quit") return;
+    redraw();
   }
 }
 

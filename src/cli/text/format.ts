@@ -19,6 +19,31 @@ export function formatAge(milliseconds: number): string {
   return `${seconds}s`;
 }
 
+const SPANS: readonly (readonly [seconds: number, unit: string])[] = [
+  [31_536_000, "year"],
+  [2_592_000, "month"],
+  [604_800, "week"],
+  [86_400, "day"],
+  [3_600, "hour"],
+  [60, "minute"],
+];
+
+/**
+ * Returns a time span in docker's words: `5 seconds`, `About a minute`, `3 hours`, `2 weeks`.
+ * `milliseconds` ≥ 0.
+ */
+export function formatSpan(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 1) return "Less than a second";
+  // As docker, a unit is used from two of it on; one minute and one hour are "about" one.
+  if (seconds >= 60 && seconds < 120) return "About a minute";
+  if (seconds >= 3_600 && seconds < 7_200) return "About an hour";
+  for (const [length, unit] of SPANS) {
+    if (seconds >= 2 * length) return `${Math.floor(seconds / length)} ${unit}s`;
+  }
+  return seconds === 1 ? "1 second" : `${seconds} seconds`;
+}
+
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"] as const;
 
 /** Bytes for people, in binary units: `0B`, `1.5KiB`, `64MiB`. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { errorLine, formatAge, formatBytes, formatCommand } from "./format.ts";
+import { errorLine, formatAge, formatBytes, formatCommand, formatSpan } from "./format.ts";
 
 Deno.test("ages are told in their largest unit", () => {
   assert.equal(formatAge(-5), "0s");
@@ -10,6 +10,19 @@ Deno.test("ages are told in their largest unit", () => {
   assert.equal(formatAge(2 * 3_600_000), "2h");
   assert.equal(formatAge(50 * 3_600_000), "2d");
   assert.equal(formatAge(800 * 86_400_000), "2y");
+});
+
+Deno.test("spans are told in docker's words", () => {
+  const second = 1000;
+  assert.equal(formatSpan(0), "Less than a second");
+  assert.equal(formatSpan(second), "1 second");
+  assert.equal(formatSpan(59 * second), "59 seconds");
+  assert.equal(formatSpan(90 * second), "About a minute");
+  assert.equal(formatSpan(3_599 * second), "59 minutes");
+  assert.equal(formatSpan(3_601 * second), "About an hour");
+  assert.equal(formatSpan(26 * 3_600 * second), "26 hours");
+  assert.equal(formatSpan(50 * 3_600 * second), "2 days");
+  assert.equal(formatSpan(100 * 86_400 * second), "3 months");
 });
 
 Deno.test("bytes are told in binary units", () => {

@@ -38,15 +38,25 @@ export function printError(error: unknown): void {
   console.error(`${name} ${errorLine(error)}`);
 }
 
-/** Columns of the screen that standard output is, undefined where it is none. */
+/** Returns the size of the screen that standard output is, undefined where it is none. */
+export function screenSize(): { columns: number; rows: number } | undefined {
+  return Deno.stdout.isTerminal() ? Deno.consoleSize() : undefined;
+}
+
+/** Returns the columns of the screen that standard output is, undefined where it is none. */
 export function screenWidth(): number | undefined {
-  return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : undefined;
+  return screenSize()?.columns;
 }
 
 /** Colors and weights of text. */
 export type Color = "bold" | "green" | "yellow" | "red" | "dim";
 
 const CODES: Readonly<Record<Color, number>> = { bold: 1, green: 32, yellow: 33, red: 31, dim: 2 };
+
+/** Makes the header of a table bold. */
+export function boldHeader(text: string, row: number): string {
+  return row < 0 ? colored(text, "bold") : text;
+}
 
 /** Returns the text in a color if standard output is a terminal and NO_COLOR is not set. */
 export function colored(text: string, color: Color): string {

@@ -2,41 +2,92 @@
 
 /** Options of {@linkcode formatTable}. */
 export interface TableOptions {
-  /** Columns on the screen; longer lines are cut with an ellipsis. Left out: nothing is cut. */
+  /** Columns of the screen; what does not fit is cut with an ellipsis. Left out: nothing is cut. */
   readonly width?: number | undefined;
-  /** Indexes of the columns whose cells are figures, aligned on the right. */
+  /** Indexes of the columns whose cells are figures, aligned on the right and never cut. */
   readonly right?: readonly number[];
+  /** Indexes of the columns that are never cut, besides the figures. */
+  readonly whole?: readonly number[];
+  /** Returns a cell with what makes it bold or colored; `row` is -1 for the header. */
+  readonly style?: (text: string, row: number, column: number) => string;
 }
 
-/** The cell without what would move the cursor or break the line. */
+/** What stands between two columns. */
+const GAP = "   ";
+
+/** The fewest characters that a column of text is cut to. */
+const LEAST = 8;
+
+/** Returns the cell without what would move the cursor or break the line. */
 function clean(cell: string): string {
   // deno-lint-ignore no-control-regex -- these are exactly what must not reach a terminal
   return cell.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 }
 
-/** `line`, cut to `width` characters. */
+/** Returns `line`, cut to `width` characters. */
 export function fit(line: string, width: number | undefined): string {
   const chars = [...line];
   if (width === undefined || chars.length <= width) return line;
   return width < 1 ? "" : chars.slice(0, width - 1).join("") + "…";
 }
 
-/** Lays rows out under headers, each column as wide as its widest cell; one string per line. */
+/**
+ * Lays rows out under headers, each column as wide as its widest cell; one string per line. On a
+ * narrower screen the widest columns of text are cut, so that each row keeps all of its columns.
+ */
 export function formatTable(
   headers: readonly string[],
   rows: readonly (readonly string[])[],
   options: TableOptions = {},
 ): string[] {
+  const { width, right = [], whole = [], style = (text) => text } = options;
   const all = [headers, ...rows.map((row) => row.map(clean))];
+  const widths = columnWidths(headers, all, width, [...right, ...whole]);
+  return all.map((row, index) => {
+    let left = width;
+    const cells: string[] = [];
+    for (const column of headers.keys()) {
+      const cell = fit(row[column] ?? "", widths[column]);
+      const padding = " ".repeat((widths[column] ?? 0) - [...cell].length);
+      const isLast = row.slice(column + 1).every((next) => next === "") ||
+        column === headers.length - 1;
+      const text = right.includes(column) ? padding + cell : isLast ? cell : cell + padding;
+      // Where even cut columns do not fit, what is over the edge is not drawn.
+      const shown = fit(text, left === undefined ? undefined : Math.max(0, left));
+      cells.push(style(shown, index - 1, column));
+      if (left !== undefined) left -= [...text].length + GAP.length;
+      if (isLast || (left !== undefined && left <= 0)) break;
+    }
+    return cells.join(GAP);
+  });
+}
+
+function columnWidths(
+  headers: readonly string[],
+  all: readonly (readonly string[])[],
+  width: number | undefined,
+  whole: readonly number[],
+): number[] {
   const widths = headers.map((_, column) =>
     all.reduce((widest, row) => Math.max(widest, [...(row[column] ?? "")].length), 0)
   );
-  return all.map((row) => {
-    const cells = headers.map((_, column) => {
-      const cell = row[column] ?? "";
-      const padding = " ".repeat((widths[column] ?? 0) - [...cell].length);
-      return options.right?.includes(column) ? padding + cell : cell + padding;
-    });
-    return fit(cells.join("   ").trimEnd(), options.width);
-  });
+  if (width === undefined) return widths;
+  const room = width - GAP.length * (headers.length - 1);
+  const least = headers.map((header, column) =>
+    whole.includes(column) ? Infinity : Math.max(LEAST, [...header].length)
+  );
+  for (let over = sum(widths) - room; over > 0; over--) {
+    let widest = -1;
+    for (const [column, value] of widths.entries()) {
+      const cuttable = value > (least[column] ?? Infinity);
+      if (cuttable && value > (widths[widest] ?? 0)) widest = column;
+    }
+    if (widest < 0) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return widths;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

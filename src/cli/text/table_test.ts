@@ -15,14 +15,27 @@ Deno.test("columns are as wide as their widest cell and figures stand on the rig
   );
 });
 
-Deno.test("lines are cut to the width of the screen", () => {
-  assert.deepEqual(formatTable(["ID", "COMMAND"], [["a", "sleep 1000"]], { width: 10 }), [
-    "ID   COMM…",
-    "a    slee…",
-  ]);
+Deno.test("on a narrow screen the widest column is cut and the last ones stay", () => {
+  const rows = [["x".repeat(76), "running", "12345", "sleep 1000"], ["b", "stopped", "-", "sh"]];
+  const lines = formatTable(["ID", "STATUS", "PID", "COMMAND"], rows, { width: 60, right: [2] });
+  for (const line of lines) assert.ok([...line].length <= 60, line);
+  assert.match(lines[1] ?? "", /^x+… {3}running {3}12345 {3}sleep 1000$/);
+  assert.match(lines[2] ?? "", /^b {30,}stopped {7}- {3}sh$/);
+});
+
+Deno.test("where nothing is left to cut the line is", () => {
+  const lines = formatTable(["ID", "COMMAND"], [["a", "sleep 1000"]], { width: 10 });
+  for (const line of lines) assert.ok([...line].length <= 10, line);
   assert.equal(fit("abc", 3), "abc");
   assert.equal(fit("abcd", 3), "ab…");
   assert.equal(fit("abcd", 0), "");
+});
+
+Deno.test("a style is put around the cell, outside of what is counted", () => {
+  const lines = formatTable(["ID", "S"], [["a", "bad"], ["long", "ok"]], {
+    style: (text, row, column) => row < 0 ? `<${text}>` : column === 1 ? `[${text}]` : text,
+  });
+  assert.deepEqual(lines, ["<ID  >   <S>", "a      [bad]", "long   [ok]"]);
 });
 
 Deno.test("control characters of a container's command do not reach the terminal", () => {

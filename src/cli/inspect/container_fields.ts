@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+import { SIGKILL } from "../../linux/process/signals.ts";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { COMMAND_LABEL } from "../container/container_dirs.ts";
+import { formatCommand, formatSpan } from "../text/format.ts";
+
+/** A column of `berth ps`. */
+interface Field {
+  readonly header: string;
+  /** `now` in ms since the epoch; `argument` is what a template gives, as in `{{.Label "key"}}`. */
+  value(container: ContainerState, now: number, argument?: string): string;
+}
+
+/** What `ps` can show of a container, by docker's names. */
+export const CONTAINER_FIELDS: Readonly<Record<string, Field>> = {
+  ID: { header: "ID", value: ({ id }) => id },
+  Names: { header: "NAMES", value: ({ id }) => id },
+  Status: { header: "STATUS", value: statusOf },
+  State: { header: "STATE", value: stateOf },
+  RunningFor: {
+    header: "CREATED",
+    value: ({ createdAt }, now) => `${formatSpan(now - Date.parse(createdAt))} ago`,
+  },
+  CreatedAt: { header: "CREATED AT", value: ({ createdAt }) => createdAt },
+  Pid: { header: "PID", value: ({ status, pid }) => status === "stopped" ? "-" : String(pid) },
+  ExitCode: { header: "EXIT CODE", value: ({ exitStatus }) => String(exitStatus ?? "") },
+  Command: { header: "COMMAND", value: commandOf },
+  Runtime: {
+    header: "RUNTIME",
+    value: ({ runtime }) => runtime.slice(runtime.lastIndexOf("/") + 1),
+  },
+  Group: { header: "GROUP", value: ({ group }) => group ?? "" },
+  Labels: {
+    header: "LABELS",
+    value: ({ labels }) =>
+      // Those of berth's own are no business of a person.
+      Object.entries(labels).filter(([key]) => !key.startsWith("berth."))
+        .map(([key, value]) => `${key}=${value}`).join(),
+  },
+  Label: { header: "LABEL", value: ({ labels }, _now, key = "") => labels[key] ?? "" },
+};
+
+/** The columns of figures. */
+export const FIGURES = new Set(["Pid", "ExitCode"]);
+
+/** The columns of few words, which are worth more than the ends of a long id or command. */
+export const SHORT = new Set(["Status", "State", "RunningFor", "CreatedAt"]);
+
+/** Returns docker's word for a container's state. */
+export function stateOf({ status }: ContainerState): string {
+  return status === "stopped" ? "exited" : status;
+}
+
+/** Whether a container has ended with a status other than 0. */
+export function hasFailed({ status, exitStatus }: ContainerState): boolean {
+  return status === "stopped" && exitStatus !== 0;
+}
+
+/** Returns docker's words for how a container is: `Up 3 hours`, `Exited (1) 5 minutes ago`. */
+function statusOf(container: ContainerState, now: number): string {
+  const { status, shim, startedAt, exitedAt } = container;
+  const span = (since: string | undefined) => formatSpan(now - Date.parse(since ?? ""));
+  const shimNote = shim === "connected" || shim === "none" ? "" : ` (shim ${shim})`;
+  switch (status) {
+    case "created":
+      return `Created${shimNote}`;
+    case "running":
+    case "paused": {
+      const up = startedAt === undefined ? "Up" : `Up ${span(startedAt)}`;
+      return `${up}${status === "paused" ? " (Paused)" : ""}${shimNote}`;
+    }
+    case "stopped": {
+      const ago = exitedAt === undefined ? "" : ` ${span(exitedAt)} ago`;
+      return `Exited (${exitOf(container)})${ago}${shimNote}`;
+    }
+  }
+}
+
+/**
+ * The OOM killer kills with SIGKILL, so that it is no reason for any other end. Whether this SIGKILL
+ * was its own nobody tells: the kernel only counts how many processes of a cgroup it has killed.
+ */
+function exitOf({ exitStatus, exitStatusUnknown, oomKilled }: ContainerState): string {
+  const oom = oomKilled && exitStatus === 128 + SIGKILL;
+  return `${exitStatus ?? "?"}${exitStatusUnknown ? "?" : ""}${oom ? ", OOM" : ""}`;
+}
+
+/** Returns the label that the command line sets, or what the bundle's spec says. */
+function commandOf({ labels, bundle }: ContainerState): string {
+  const label = labels[COMMAND_LABEL];
+  if (label !== undefined) return label;
+  try {
+    const args: unknown = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`))?.process?.args;
+    if (Array.isArray(args)) return formatCommand(args.map(String));
+  } catch {
+    // The bundle has just gone, or only root may read it: a list is not to fail for a command.
+  }
+  return "";
+}

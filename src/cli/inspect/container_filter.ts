@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+import { InvalidArgumentError } from "commander";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { stateOf } from "./container_fields.ts";
+
+type Test = (container: ContainerState, value: string) => boolean;
+
+/** docker's filters of `ps` that berth has something for. */
+const TESTS: Readonly<Record<string, Test>> = {
+  id: ({ id }, value) => id.startsWith(value),
+  // docker: any part of the name
+  name: ({ id }, value) => id.includes(value.replace(/^\//, "")),
+  status: (container, value) => stateOf(container) === value || container.status === value,
+  exited: ({ status, exitStatus }, value) => status === "stopped" && String(exitStatus) === value,
+  label: ({ labels }, value) => {
+    const at = value.indexOf("=");
+    if (at < 0) return Object.hasOwn(labels, value);
+    return labels[value.slice(0, at)] === value.slice(at + 1);
+  },
+};
+
+const STATES = ["created", "running", "paused", "exited", "stopped"];
+
+/** One `--filter`. */
+export interface ContainerFilter {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Parses docker's `KEY=VALUE`. Throws commander's `InvalidArgumentError`. */
+export function parseFilter(text: string): ContainerFilter {
+  const at = text.indexOf("=");
+  const [key, value] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
+  if (at < 1 || !Object.hasOwn(TESTS, key)) {
+    throw new InvalidArgumentError(
+      `expected KEY=VALUE, KEY one of ${Object.keys(TESTS).join(", ")}`,
+    );
+  }
+  if (key === "status" && !STATES.includes(value)) {
+    throw new InvalidArgumentError(`status is one of ${STATES.join(", ")}`);
+  }
+  return { key, value };
+}
+
+/** Whether a container passes: of filters with one key, one is enough; each key has to be met. */
+export function passes(container: ContainerState, filters: readonly ContainerFilter[]): boolean {
+  const keys = new Set(filters.map(({ key }) => key));
+  return [...keys].every((wanted) =>
+    filters.some(({ key, value }) => key === wanted && TESTS[key]?.(container, value))
+  );
+}
