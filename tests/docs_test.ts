@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import metaSchemas from "@open-rpc/meta-schema";
 import { Ajv } from "ajv";
+import { z } from "zod";
 import { ROOT } from "../scripts/root.ts";
 import { readExamples } from "../scripts/docs/examples.ts";
 import type { Example } from "../scripts/docs/examples.ts";
@@ -10,7 +11,12 @@ import { recordExamples } from "../scripts/docs/record.ts";
 import { daemonContract, daemonErrors, eventNotification } from "../src/rpc/contract/daemon.ts";
 import type { Contract, ErrorCases } from "../src/rpc/contract/method.ts";
 import { isRecord } from "../src/rpc/is_record.ts";
-import { shimContract, shimErrors, shimEventNotification } from "../src/rpc/contract/shim.ts";
+import {
+  runtimeCallNotification,
+  shimContract,
+  shimErrors,
+  shimEventNotification,
+} from "../src/rpc/contract/shim.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 
 const CONTRACTS = {
@@ -32,9 +38,22 @@ function checkExamples(
       assert(kind in method.errors || kind in contract.errors, `${name} says nothing of ${kind}`);
       return [name, kind];
     }
-    method.result.parse(result);
+    assertNothingElse(method.result, result);
     return [name, "result"];
   }));
+}
+
+/** Asserts that a value is what its schema says, and has no member that the schema does not name. */
+function assertNothingElse(schema: z.ZodType, value: unknown): void {
+  schema.parse(value);
+  const closed = z.toJSONSchema(schema, {
+    io: "output",
+    target: "draft-7",
+    unrepresentable: "any",
+  });
+  const ajv = new Ajv({ strict: false, allErrors: true, validateFormats: false });
+  const validate = ajv.compile({ ...closed });
+  assert(validate(value), `${ajv.errorsText(validate.errors)}: ${JSON.stringify(value)}`);
 }
 
 async function deno(...args: string[]): Promise<string> {
@@ -67,9 +86,10 @@ Deno.test("every method has an example, and each still ends as it did", async ()
       checkExamples(recorded[side], CONTRACTS[side]),
     );
   }
-  for (const { event, shimEvent } of [recorded, now]) {
-    eventNotification.params.parse(event);
-    shimEventNotification.params.parse(shimEvent);
+  for (const { event, shimEvent, runtimeCall } of [recorded, now]) {
+    assertNothingElse(runtimeCallNotification.params, runtimeCall);
+    assertNothingElse(eventNotification.params, event);
+    assertNothingElse(shimEventNotification.params, shimEvent);
   }
 });
 

@@ -292,7 +292,9 @@ Deno.test("a runtime that fails to create, before or after it has done so, leave
       { type: "bind", source: "/tmp", target: "tmp" },
     ];
     await assert.rejects(create(daemon, id, { rootfs }), (error: Error) => {
-      return error instanceof RuntimeError && /no more containers today/.test(error.message);
+      assert(error instanceof RuntimeError);
+      assert(!("undone" in error.data), "a word between shim and daemon");
+      return /no more containers today/.test(error.message);
     });
     wrapper.clear();
     assert.deepEqual([...Deno.readDirSync(`${daemon.state}/oci`)], []);

@@ -20,6 +20,7 @@ export const examples = z.strictObject({
   event: z.unknown(),
   shim: z.array(example),
   shimEvent: z.unknown(),
+  runtimeCall: z.unknown(),
 });
 
 /** One call as it was run. */

@@ -7,23 +7,29 @@ import type { z } from "zod";
 import type { Example } from "./examples.ts";
 import { memberTable, typeText } from "./schema_table.ts";
 
+/** A notification on a page of methods. */
+interface Notification {
+  readonly name: string;
+  readonly summary: string;
+  readonly params: z.ZodType;
+  /** Params that were once sent. */
+  readonly example?: unknown;
+}
+
 /** Content of a page of methods. */
 export interface MethodsPage {
   /** Text before the first method. */
   readonly intro: string;
   readonly contract: Contract;
   readonly examples: readonly Example[];
-  /** The notification that the server sends, and an example of it. */
-  readonly notification: { readonly name: string; readonly params: z.ZodType };
-  readonly notified: unknown;
+  /** The notifications that the server sends. */
+  readonly notifications: readonly Notification[];
 }
 
 /** Returns a reference page: every method of a contract, then their shared types. */
 export function methodsPage(page: MethodsPage): string {
   const methods = Object.values(page.contract);
-  const { name } = page.notification;
-  const schemas = contractSchemas(page.contract, [page.notification]);
-  const { named, params } = schemas;
+  const schemas = contractSchemas(page.contract, page.notifications);
   const sections = [
     page.intro,
     methods.map((method) => `- [\`${method.name}\`](#${anchor(method.name)}): ${method.summary}`)
@@ -31,12 +37,10 @@ export function methodsPage(page: MethodsPage): string {
     ...methods.map((method) =>
       methodSection(method, schemas, page.examples.find((one) => one.method === method.name))
     ),
-    `## Notification ${name}`,
-    memberTable(params[name] ?? {}, { named, required: false, empty: "No params." }),
-    fence({ jsonrpc: "2.0", method: name, params: page.notified }),
+    ...page.notifications.map((one) => notificationSection(one, schemas)),
   ];
   const text = sections.join("\n\n");
-  return `${text}\n\n${typesUsedIn(text, named)}`;
+  return `${text}\n\n${typesUsedIn(text, schemas.named)}`;
 }
 
 /** Returns GitHub's anchor of a heading. */
@@ -60,6 +64,18 @@ function methodSection(
     type.startsWith("[") ? type : memberTable(result, { named, required: false, empty: "`{}`" }),
     ...errorSection(method.errors),
     ...exampleSection(example),
+  ].join("\n\n");
+}
+
+function notificationSection(
+  { name, summary, example }: Notification,
+  { named, params }: ContractSchemas,
+): string {
+  return [
+    `## Notification ${name}`,
+    summary,
+    memberTable(params[name] ?? {}, { named, required: false, empty: "No params." }),
+    ...(example === undefined ? [] : [fence({ jsonrpc: "2.0", method: name, params: example })]),
   ].join("\n\n");
 }
 

@@ -22,6 +22,7 @@ export class Normalizer {
   apply(value: unknown, key = ""): unknown {
     if (typeof value === "string") return this.#text(value);
     if (typeof value === "number" && PIDS.has(key) && value > 0) return this.#pid(value);
+    if (key === "durationMs") return 30;
     if (Array.isArray(value)) return value.map((item) => this.apply(item, key));
     if (!isRecord(value)) return value;
     return Object.fromEntries(

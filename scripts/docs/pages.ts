@@ -2,7 +2,12 @@
 import { daemonContract, daemonErrors, eventNotification } from "../../src/rpc/contract/daemon.ts";
 import { openrpcDocument } from "../../src/rpc/contract/openrpc.ts";
 import type { OpenRpcDocument } from "../../src/rpc/contract/openrpc.ts";
-import { shimContract, shimErrors, shimEventNotification } from "../../src/rpc/contract/shim.ts";
+import {
+  runtimeCallNotification,
+  shimContract,
+  shimErrors,
+  shimEventNotification,
+} from "../../src/rpc/contract/shim.ts";
 import { VERSION } from "../../src/version.ts";
 import { ROOT } from "../root.ts";
 import { cliPage } from "./cli_page.ts";
@@ -52,15 +57,16 @@ export async function generatedFiles(examples: Examples): Promise<Map<string, st
       intro: `${METHODS_INTRO}\n\n${errorsSection(daemonErrors)}\n\n## Methods`,
       contract: daemonContract,
       examples: examples.daemon,
-      notification: eventNotification,
-      notified: examples.event,
+      notifications: [{ ...eventNotification, example: examples.event }],
     }),
     "docs/reference/shim.md": methodsPage({
       intro: `${SHIM_INTRO}\n\n${errorsSection(shimErrors)}\n\n## Methods`,
       contract: shimContract,
       examples: examples.shim,
-      notification: shimEventNotification,
-      notified: examples.shimEvent,
+      notifications: [
+        { ...shimEventNotification, example: examples.shimEvent },
+        { ...runtimeCallNotification, example: examples.runtimeCall },
+      ],
     }),
     "docs/reference/config.md": configPage(),
     "docs/reference/cli.md": cliPage(),

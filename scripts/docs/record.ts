@@ -30,6 +30,7 @@ export async function recordExamples(): Promise<Examples> {
     event: await until("an exit event", () => events.find((event) => typeOf(event) === "exit")),
     shim: shim.examples,
     shimEvent: shim.event,
+    runtimeCall: shim.runtimeCall,
   };
 }
 
@@ -68,7 +69,7 @@ async function recordDaemon(recorder: Recorder, daemon: TestDaemon, fifo: string
   });
   await recorder.call("container.resizePty", { id, execId: "shell", width: 80, height: 24 });
   await recorder.call("container.state", { id });
-  await recorder.call("container.list", {});
+  await recorder.call("container.list", { labels: { app: "shop" }, limit: 100 });
   await recorder.call("container.pids", { id });
   await recorder.call("container.kill", { id, execId: "shell", signal: "SIGKILL" });
   await recorder.call("container.wait", { id, execId: "shell" });
@@ -76,12 +77,14 @@ async function recordDaemon(recorder: Recorder, daemon: TestDaemon, fifo: string
   await recorder.call("container.closeStdin", { id });
   await recorder.call("container.update", { id, resources: { memory: { limit: 64 << 20 } } });
   await recorder.call("container.stats", { id });
+  await recorder.call("container.listStats", { ids: [id] });
   await recorder.call("container.pause", { id });
   await recorder.call("container.resume", { id });
   await recorder.call("container.checkpoint", { id, path: `${daemon.root}/checkpoints/web` });
   await recorder.call("container.delete", { id, force: true });
   const subscription = isRecord(subscribed) ? subscribed.subscription : undefined;
   await recorder.call("events.unsubscribe", { subscription });
+  await recorder.call("events.read", { after: 0, ids: [id], limit: 2 });
 }
 
 function typeOf(notification: unknown): unknown {

@@ -16,7 +16,7 @@ export async function recordShim(
   daemon: TestDaemon,
   normalizer: Normalizer,
   fifo: string,
-): Promise<{ examples: Example[]; event: unknown }> {
+): Promise<{ examples: Example[]; event: unknown; runtimeCall: unknown }> {
   const cgroupsPath = `/${daemon.cgroup}/first`;
   const spec = daemon.spec(["sleep", "600"], { linux: { cgroupsPath } });
   const first = await daemon.client.call("container.create", { id: "first", spec });
@@ -27,6 +27,7 @@ export async function recordShim(
 
   const shim = new Recorder(await dialShim(bundle), normalizer);
   const events = shim.collect("shim.event");
+  const runtimeCalls = shim.collect("shim.runtimeCall");
   await shim.call("shim.create", {});
   await shim.call("shim.events", { after: 0 });
   await shim.call("shim.start", {});
@@ -46,9 +47,10 @@ export async function recordShim(
   await shim.call("shim.ack", { seq: 4 });
   await shim.call("shim.exit", {});
   const event = await until("an event of the shim", () => events[0]);
+  const runtimeCall = await until("a call of the runtime", () => runtimeCalls[0]);
   shim.peer.close();
   serving.peer.close();
-  return { examples: [...serving.examples, ...shim.examples], event };
+  return { examples: [...serving.examples, ...shim.examples], event, runtimeCall };
 }
 
 async function dialShim(bundle: string): ReturnType<typeof dial> {

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
-import type { ShimEvent } from "../rpc/contract/shim.ts";
+import type { RuntimeCall, ShimEvent } from "../rpc/contract/shim.ts";
 import type { ProcessExit } from "./exit/process_exit.ts";
 
 /** An event before it has its number. Its time is that of its publication where it has none. */
 export type ShimEventDraft = Omit<ShimEvent, "seq" | "timestamp"> & {
   readonly timestamp?: string | undefined;
 };
-
-/** One call of the OCI runtime that has ended. */
-export interface RuntimeCall {
-  readonly subcommand: string;
-  readonly durationMs: number;
-  readonly exitCode: number;
-}
 
 /** What a subscriber is told; must not throw. */
 export interface EventListener {

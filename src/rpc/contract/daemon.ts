@@ -350,6 +350,7 @@ export type DaemonContract = typeof daemonContract;
 /** The notification that carries an event to a subscriber. */
 export const eventNotification = {
   name: "events.event",
+  summary: "An event, sent to a subscriber.",
   params: z.object({
     subscription: z.string().meta({ description: "Subscription id, from events.subscribe" }),
     event: event.meta({ description: "The event" }),
@@ -358,3 +359,9 @@ export const eventNotification = {
     }),
   }),
 } as const;
+
+/** Every notification that the daemon sends, with the type of its params. */
+export interface DaemonNotifications {
+  /** {@linkcode eventNotification} */
+  readonly "events.event": z.output<typeof eventNotification.params>;
+}

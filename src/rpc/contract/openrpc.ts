@@ -36,6 +36,7 @@ export interface OpenRpcMethod {
 /** A notification that the server sends. An extension: OpenRPC has no notifications. */
 export interface OpenRpcNotification {
   readonly name: string;
+  readonly summary: string;
   readonly params: readonly ContentDescriptor[];
 }
 
@@ -64,7 +65,11 @@ export interface OpenRpcOptions {
   /** Errors that every method can return. */
   readonly errors: ErrorCases;
   /** Notifications that the server sends. */
-  readonly notifications?: readonly { readonly name: string; readonly params: z.ZodType }[];
+  readonly notifications?: readonly {
+    readonly name: string;
+    readonly summary: string;
+    readonly params: z.ZodType;
+  }[];
 }
 
 /** Describes a contract as an OpenRPC document, which is the result of `rpc.discover`. */
@@ -89,7 +94,11 @@ export function openrpcDocument(contract: Contract, options: OpenRpcOptions): Op
         ERROR_KINDS.map((kind) => [kind, errorObject(kind, errors[kind] ?? kind)]),
       ),
     },
-    "x-notifications": notifications.map(({ name }) => ({ name, params: paramsOf(name) })),
+    "x-notifications": notifications.map(({ name, summary }) => ({
+      name,
+      summary,
+      params: paramsOf(name),
+    })),
   };
   // Messages are for whoever checks params; other readers have the pattern and the description.
   return JSON.parse(

@@ -103,7 +103,8 @@ export const shimContract = {
     }),
     {
       FailedPrecondition: "the container was created before, or mounting the rootfs failed",
-      RuntimeError: "the OCI runtime failed; the container has been removed",
+      RuntimeError:
+        "the OCI runtime failed; the container has been removed, unless `data.undone` is false",
     },
   ),
   "shim.start": method(
@@ -287,5 +288,37 @@ export type ShimEvent = z.output<typeof shimEvent>;
 /** State of a container in its shim. */
 export type ShimState = z.output<typeof shimState>;
 
+/** A call of the OCI runtime, as a shim reports it when the call has ended. */
+export const runtimeCall = z.object({
+  subcommand: z.string().meta({ description: "Subcommand of the runtime, such as create" }),
+  durationMs: z.number().meta({ description: "Duration of the call, in milliseconds" }),
+  exitCode: z.int().meta({
+    description: "Exit code, or 128 + signal number; -1 if the runtime could not be started or " +
+      "did not exit",
+  }),
+});
+
+/** A call of the OCI runtime, as a shim reports it. */
+export type RuntimeCall = z.output<typeof runtimeCall>;
+
 /** The notification that carries an event of a shim. */
-export const shimEventNotification = { name: "shim.event", params: shimEvent } as const;
+export const shimEventNotification = {
+  name: "shim.event",
+  summary: "An event of the container. Sent after `shim.events`.",
+  params: shimEvent,
+} as const;
+
+/** The notification that reports a call of the OCI runtime. */
+export const runtimeCallNotification = {
+  name: "shim.runtimeCall",
+  summary: "A call of the OCI runtime has ended. Sent after `shim.events`; not kept.",
+  params: runtimeCall,
+} as const;
+
+/** Every notification that a shim sends, with the type of its params. */
+export interface ShimNotifications {
+  /** {@linkcode shimEventNotification} */
+  readonly "shim.event": ShimEvent;
+  /** {@linkcode runtimeCallNotification} */
+  readonly "shim.runtimeCall": RuntimeCall;
+}

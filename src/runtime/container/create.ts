@@ -32,6 +32,8 @@ export async function createContainer(
     cgroup.resolveLater();
   } catch (error) {
     await rollBack(parts, deletion, error);
+    // A word between shim and daemon; see `shim.create`.
+    if (error instanceof BerthError) delete error.data["undone"];
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import type { DaemonNotifications } from "../../rpc/contract/daemon.ts";
 import type { Event, EventType } from "../../rpc/contract/schemas.ts";
 import type { Journal } from "./journal.ts";
 import { messageOf } from "../../rpc/error_text.ts";
@@ -8,7 +9,7 @@ import { messageOf } from "../../rpc/error_text.ts";
 export interface SubscriberPeer {
   /** What is queued for the subscriber and not written yet, in bytes. */
   readonly queuedBytes: number;
-  notify(method: string, params: unknown): void;
+  notify<N extends keyof DaemonNotifications>(method: N, params: DaemonNotifications[N]): void;
   /** Resolves when at most `limit` bytes are queued, or the connection is gone. */
   drain(limit: number): Promise<void>;
   close(): void;

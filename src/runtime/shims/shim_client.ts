@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
-import type { CallReport } from "../../oci/driver/runtime_call.ts";
 import { dial } from "../../rpc/transport/dial.ts";
 import { DeadlineExceededError } from "../../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { Peer } from "../../rpc/peer/peer.ts";
-import type { ShimContract, ShimEvent } from "../../rpc/contract/shim.ts";
+import type {
+  RuntimeCall,
+  ShimContract,
+  ShimEvent,
+  ShimNotifications,
+} from "../../rpc/contract/shim.ts";
 import { logRpcError } from "../observability/log_rpc_error.ts";
 import { wedged } from "./errors.ts";
 
@@ -32,9 +36,6 @@ export interface ShimListener {
   /** One call of the OCI runtime that has ended. */
   runtimeCall?(call: RuntimeCall): void;
 }
-
-/** What a shim reports of each call of the OCI runtime, for the debug log and the metrics. */
-export type RuntimeCall = Omit<CallReport, "id">;
 
 /** Methods that run the OCI runtime and so take as long as it does. */
 const RUNS_RUNTIME: ReadonlySet<ShimMethod> = new Set<ShimMethod>([
@@ -85,10 +86,13 @@ export class ShimClient implements Disposable {
       timeoutMs: timeouts.answer,
       onError: logRpcError,
     });
-    peer.onNotification("shim.event", (params) => listener.event(params as ShimEvent));
+    peer.onNotification(
+      "shim.event",
+      (params) => listener.event(params as ShimNotifications["shim.event"]),
+    );
     peer.onNotification(
       "shim.runtimeCall",
-      (params) => listener.runtimeCall?.(params as RuntimeCall),
+      (params) => listener.runtimeCall?.(params as ShimNotifications["shim.runtimeCall"]),
     );
     return new ShimClient(peer, timeouts);
   }

@@ -3,8 +3,7 @@ import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import type { HandlerContext, Handlers } from "../../rpc/peer/handler.ts";
 import { checkParams } from "../../rpc/contract/check_params.ts";
 import type { ParsedParamsOf, ResultOf } from "../../rpc/contract/method.ts";
-import type { ShimContract } from "../../rpc/contract/shim.ts";
-import type { RuntimeCall } from "../event_buffer.ts";
+import type { ShimContract, ShimNotifications } from "../../rpc/contract/shim.ts";
 import type { ShimService } from "../service.ts";
 import { SHIM_PARAMS } from "./shim_params.ts";
 
@@ -18,7 +17,7 @@ export interface ShimProcessMethods {
 
 /** The notifications that a connection which asked for events gets. */
 export interface EventPeer {
-  notify(method: string, params?: unknown): void;
+  notify<N extends keyof ShimNotifications>(method: N, params: ShimNotifications[N]): void;
   readonly closed: Promise<void>;
 }
 
@@ -100,7 +99,7 @@ function subscribe(
 ): { latest: number } {
   const subscription = service.subscribe(after, {
     event: (event) => peer.notify("shim.event", event),
-    runtimeCall: (call: RuntimeCall) => peer.notify("shim.runtimeCall", call),
+    runtimeCall: (call) => peer.notify("shim.runtimeCall", call),
   });
   peer.closed.then(() => subscription[Symbol.dispose]());
   return { latest: subscription.latest };

@@ -5,7 +5,7 @@ import { O_NONBLOCK, O_RDONLY, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
-import type { RuntimeCall } from "../event_buffer.ts";
+import type { RuntimeCall } from "../../rpc/contract/shim.ts";
 import { TestArea, until } from "../testing/bundle.ts";
 
 Deno.test("an init that a dead shim has let through the FIFO is running once it runs its program", async () => {
