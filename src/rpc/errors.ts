@@ -54,6 +54,7 @@ export interface BerthErrorOptions extends ErrorOptions {
 
 /** Base of every error that berth puts on a wire. */
 export class BerthError extends Error {
+  /** The name of the class. */
   override name = "BerthError";
   /** The condition. Programs can rely on it; it never changes. */
   readonly kind: ErrorKind;
@@ -83,6 +84,7 @@ export interface ParamIssue {
 
 /** The params do not match the method's schema (-32602). `data.issues` names each path. */
 export class InvalidParamsError extends BerthError {
+  /** The name of the class. */
   override name = "InvalidParamsError";
   /** Every value that does not match. */
   readonly issues: readonly ParamIssue[];
@@ -94,14 +96,11 @@ export class InvalidParamsError extends BerthError {
   }
 }
 
-/** Base of the classes that stand for one kind each. */
-abstract class KindError extends BerthError {
-  /** The kind of every error of the class. */
-  static readonly kind: ErrorKind;
-
+/** Base of the classes that stand for one kind each; {@linkcode ERROR_CLASSES} says for which. */
+export abstract class KindError extends BerthError {
   /** Creates an error of the class's kind. */
   constructor(message: string, options?: BerthErrorOptions) {
-    const { kind } = new.target;
+    const kind = kindOf(new.target);
     super(kind, message, options);
     // Not the class's own name: a minifier may change that.
     this.name = kind.endsWith("Error") ? kind : `${kind}Error`;
@@ -109,41 +108,45 @@ abstract class KindError extends BerthError {
 }
 
 /** No such container, exec process or subscription; or the process to signal has exited (-32001). */
-export class NotFoundError extends KindError {
-  static override readonly kind = "NotFound";
-}
+export class NotFoundError extends KindError {}
 
 /** The id or execId is taken (-32002). */
-export class AlreadyExistsError extends KindError {
-  static override readonly kind = "AlreadyExists";
-}
+export class AlreadyExistsError extends KindError {}
 
 /** The container or process is in a state that does not allow the call (-32003). */
-export class FailedPreconditionError extends KindError {
-  static override readonly kind = "FailedPrecondition";
-}
+export class FailedPreconditionError extends KindError {}
 
 /** The other side cannot be reached or is stopping (-32004). */
-export class UnavailableError extends KindError {
-  static override readonly kind = "Unavailable";
-}
+export class UnavailableError extends KindError {}
 
 /** The OCI runtime failed (-32005). `data` has `command`, `exitCode` and `runtimeMessage`. */
-export class RuntimeError extends KindError {
-  static override readonly kind = "RuntimeError";
-}
+export class RuntimeError extends KindError {}
 
 /** The other side did not answer in time (-32006). It may be wedged, which does not mean dead. */
-export class DeadlineExceededError extends KindError {
-  static override readonly kind = "DeadlineExceeded";
-}
+export class DeadlineExceededError extends KindError {}
 
 /** The system ran out of a resource, such as disk space or file descriptors (-32007). */
-export class ResourceExhaustedError extends KindError {
-  static override readonly kind = "ResourceExhausted";
-}
+export class ResourceExhaustedError extends KindError {}
 
 /** The caller cancelled the call (-32800). What the call had begun goes on, unless it was a wait. */
-export class CancelledError extends KindError {
-  static override readonly kind = "Cancelled";
+export class CancelledError extends KindError {}
+
+/** A class of errors of one kind. */
+export type ErrorClass = new (message: string, options?: BerthErrorOptions) => KindError;
+
+/** The class of each kind that has one of its own. */
+export const ERROR_CLASSES: ReadonlyMap<ErrorKind, ErrorClass> = new Map<ErrorKind, ErrorClass>([
+  ["NotFound", NotFoundError],
+  ["AlreadyExists", AlreadyExistsError],
+  ["FailedPrecondition", FailedPreconditionError],
+  ["Unavailable", UnavailableError],
+  ["RuntimeError", RuntimeError],
+  ["DeadlineExceeded", DeadlineExceededError],
+  ["ResourceExhausted", ResourceExhaustedError],
+  ["Cancelled", CancelledError],
+]);
+
+function kindOf(target: unknown): ErrorKind {
+  for (const [kind, each] of ERROR_CLASSES) if (each === target) return kind;
+  return "Internal";
 }

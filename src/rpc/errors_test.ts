@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import {
   AlreadyExistsError,
   BerthError,
+  CancelledError,
   DeadlineExceededError,
   FailedPreconditionError,
   NotFoundError,
@@ -20,6 +21,7 @@ Deno.test("errors: each class stands for its kind and code, and keeps its cause 
     [RuntimeError, "RuntimeError", "RuntimeError", -32005],
     [DeadlineExceededError, "DeadlineExceeded", "DeadlineExceededError", -32006],
     [ResourceExhaustedError, "ResourceExhausted", "ResourceExhaustedError", -32007],
+    [CancelledError, "Cancelled", "CancelledError", -32800],
   ] as const;
   for (const [Class, kind, name, code] of cases) {
     const cause = new Error("why");

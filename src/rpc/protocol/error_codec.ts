@@ -1,20 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { isExhausted } from "../../linux/libc/errno.ts";
-import {
-  AlreadyExistsError,
-  BerthError,
-  CancelledError,
-  DeadlineExceededError,
-  ERROR_CODES,
-  FailedPreconditionError,
-  InvalidParamsError,
-  NotFoundError,
-  ResourceExhaustedError,
-  RuntimeError,
-  UnavailableError,
-} from "../errors.ts";
+import { BerthError, ERROR_CLASSES, ERROR_CODES, InvalidParamsError } from "../errors.ts";
 import { isRecord } from "../is_record.ts";
-import type { BerthErrorOptions, ErrorData, ErrorKind, ParamIssue } from "../errors.ts";
+import type { ErrorData, ErrorKind, ParamIssue } from "../errors.ts";
 
 /** A JSON-RPC 2.0 error object (its section 5.1). */
 export interface WireError {
@@ -47,23 +35,6 @@ function kindOf(error: unknown): ErrorKind {
   return isExhausted(error) ? "ResourceExhausted" : "Internal";
 }
 
-/** The class of each kind that has no more than a kind. */
-const CLASSES: ReadonlyMap<
-  ErrorKind,
-  new (message: string, options?: BerthErrorOptions) => BerthError
-> = new Map(
-  [
-    NotFoundError,
-    AlreadyExistsError,
-    FailedPreconditionError,
-    UnavailableError,
-    RuntimeError,
-    DeadlineExceededError,
-    ResourceExhaustedError,
-    CancelledError,
-  ].map((each) => [each.kind, each] as const),
-);
-
 /**
  * The typed error that an error object from the other side stands for; what it holds is not
  * trusted. `data.kind` decides, else the code; what berth does not know is Internal.
@@ -76,7 +47,7 @@ export function fromWire(error: unknown): BerthError {
   const kind = isKind(named) ? named : kindOfCode(given.code);
   const data = errorData(rest);
   if (kind === "InvalidParams") return new InvalidParamsError(message, issuesOf(data), { data });
-  const known = CLASSES.get(kind);
+  const known = ERROR_CLASSES.get(kind);
   return known === undefined
     ? new BerthError(kind, message, { data })
     : new known(message, { data });
