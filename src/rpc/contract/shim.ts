@@ -291,6 +291,7 @@ export type ShimState = z.output<typeof shimState>;
 /** A call of the OCI runtime, as a shim reports it when the call has ended. */
 export const runtimeCall = z.object({
   subcommand: z.string().meta({ description: "Subcommand of the runtime, such as create" }),
+  id: z.string().meta({ description: "Container id" }),
   durationMs: z.number().meta({ description: "Duration of the call, in milliseconds" }),
   exitCode: z.int().meta({
     description: "Exit code, or 128 + signal number; -1 if the runtime could not be started or " +
