@@ -6,6 +6,7 @@ import { SIGKILL } from "../linux/process/signals.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson } from "../oci/bundle_layout.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
+import { failpoint } from "../failpoint.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { signalNumber } from "../rpc/signal_param.ts";
 import type { DeleteResult, ExitStatus } from "../rpc/contract/schemas.ts";
@@ -143,6 +144,7 @@ export class ShimService {
   async create(): Promise<{ pid: number }> {
     return await this.#lock.exclusive(async () => {
       const watched = await this.#init.create();
+      failpoint("shim.create.publish");
       this.#events.publish({ type: "create", pid: this.#init.pid });
       if (watched !== undefined) this.#watchInit(watched);
       return { pid: this.#init.pid };
@@ -155,6 +157,7 @@ export class ShimService {
       this.#runRequest("start", async () => {
         using _exit = this.#initExit.barrier.block("event");
         const watched = await this.#init.start();
+        failpoint("shim.start.publish");
         const { pid, startedAt } = this.#init;
         this.#events.publish({ type: "start", pid, timestamp: startedAt });
         if (watched !== undefined) this.#watchInit(watched);
@@ -215,6 +218,7 @@ export class ShimService {
       if (this.#init.state.name !== "deleted") {
         await this.#kills.end(hasExited(this.record.id));
         await this.#init.delete();
+        failpoint("shim.delete.execs");
         await this.#execs.release();
       }
       return { pid: this.#init.pid, exitStatus, exitedAt };
@@ -377,6 +381,7 @@ export class ShimService {
 
   /** Forgets the events up to and including `seq`. */
   ack(seq: number): void {
+    failpoint("shim.ack");
     this.#events.ack(seq);
   }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { after } from "../../linux/event_loop/timer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
+import { failpoint } from "../../failpoint.ts";
 import type { EventBuffer } from "../event_buffer.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
 import { ExitBarrier } from "../exit/exit_barrier.ts";
@@ -47,7 +48,9 @@ export class InitExitHandler {
     let recorded = true;
     try {
       const exitRecord = { instance: record.instance, pid, ...exit };
+      failpoint("shim.exit.record");
       recorded = reserve.run(() => writeExitRecord(paths.exitRecord, exitRecord));
+      failpoint("shim.exit.recorded");
     } catch (error) {
       // The event still tells it, as long as this shim lives.
       log(`cannot write ${paths.exitRecord}: ${error}`);
@@ -55,6 +58,7 @@ export class InitExitHandler {
     init.exited(exit);
     if (record.sharedPidNamespace === true && pid > 0) void this.#killRest();
     const published = this.barrier.pass(() => {
+      failpoint("shim.exit.publish");
       this.release();
       events.publishExit(pid, exit);
       this.exit.resolve(exit);

@@ -3,6 +3,7 @@ import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { kill } from "../../linux/process/process.ts";
 import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
 import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
+import { failpoint } from "../../failpoint.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
 import { recoverInit } from "./recover_init.ts";
 import type { OpenStdioOptions } from "../stdio/open.ts";
@@ -84,14 +85,19 @@ export class InitProcess {
     // Init can die before its pid is known.
     using kept = this.#context.reaper.bufferUnclaimedExits();
     try {
+      failpoint("shim.create.reserve");
       reserveExitRecord(paths.exitRecord);
+      failpoint("shim.create.mount");
       await mountRootfs(record.id, paths.rootfs, record.rootfs);
+      failpoint("shim.create.stdio");
       this.#io = await openStdio(this.#stdioOptions);
       if (record.checkpoint !== undefined) {
         this.#machine.transition({ type: "created", pid: 0 });
         return undefined;
       }
+      failpoint("shim.create.runtime");
       const { pid, handle } = await this.#make(this.#io, kept);
+      failpoint("shim.create.created");
       this.#machine.transition({ type: "created", pid });
       return handle;
     } catch (error) {
@@ -116,6 +122,7 @@ export class InitProcess {
     };
     if (imagePath === undefined) await runc.create(request);
     else await runc.restore({ ...request, imagePath });
+    failpoint("shim.create.claim");
     const claimed = claimProcess(this.#context, kept, paths.initPid);
     io.started();
     return claimed;
@@ -275,11 +282,15 @@ export class InitProcess {
    */
   async delete(): Promise<void> {
     const { record, paths, runc } = this.#context;
+    failpoint("shim.delete.runtime");
     // With force it is no error that the runtime does not know it (any more).
     await runc.delete(record.id, { force: true });
+    failpoint("shim.delete.unmount");
     await unmountRootfs(record.id, paths.rootfs, record.rootfs);
+    failpoint("shim.delete.stdio");
     await this.#io?.close();
     this.#io = undefined;
+    failpoint("shim.delete.deleted");
     this.#machine.transition({ type: "deleted" });
   }
 
