@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { isRecord } from "../rpc/is_record.ts";
+import { parseJson, stringifyJson } from "../rpc/json.ts";
 
 /** Version of the layout of a bundle's own files; a bundle of another version is not touched. */
 export const BUNDLE_FORMAT = 1;
@@ -126,7 +127,7 @@ export function filePath(target: string): string | undefined {
 
 /** Writes `value` as JSON with {@linkcode writeAtomic}. */
 export function writeJsonAtomic(path: string, value: unknown): void {
-  writeAtomic(path, JSON.stringify(value));
+  writeAtomic(path, stringifyJson(value));
 }
 
 /**
@@ -141,7 +142,7 @@ export function readJson<T extends object>(path: string): T | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-  const value: unknown = JSON.parse(text);
+  const value = parseJson(text);
   if (!isRecord(value)) {
     throw new SyntaxError(`${path} does not hold a JSON object`);
   }

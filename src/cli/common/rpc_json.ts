@@ -5,6 +5,7 @@ import { isRecord } from "../../rpc/is_record.ts";
 import { printStderr } from "../text/print.ts";
 import { CliError } from "./exit_status.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { parseJson } from "../../rpc/json.ts";
 
 /**
  * The params of a call as a person writes them: a JSON object, `-` to read it from standard input.
@@ -14,7 +15,7 @@ export async function parseParams(text: string): Promise<Record<string, unknown>
   const json = text === "-" ? await new Response(Deno.stdin.readable).text() : text;
   let value: unknown;
   try {
-    value = JSON.parse(json);
+    value = parseJson(json);
   } catch (error) {
     throw new CliError(
       `params are not valid JSON: ${messageOf(error)}`,

@@ -23,6 +23,7 @@ import type { Namespaces } from "./namespaces.ts";
 import { resourcesFrom } from "./resources.ts";
 import { STOP_SIGNAL_ANNOTATION } from "./stop_signal.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { parseJson } from "../../rpc/json.ts";
 
 /** Params of `container.create`. */
 export type CreateParams = ParamsOf<DaemonContract, "container.create">;
@@ -211,7 +212,9 @@ function fromBundle(
   const path = `${bundle}/config.json`;
   let spec: Spec;
   try {
-    spec = { ...JSON.parse(Deno.readTextFileSync(path)) };
+    const value = parseJson(Deno.readTextFileSync(path));
+    if (!isRecord(value)) throw new SyntaxError("it does not hold a JSON object");
+    spec = value;
   } catch (error) {
     const why = messageOf(error);
     throw new CliError(`cannot use ${path}: ${why}`, { cause: error });

@@ -24,15 +24,13 @@ interface RestoreRecord extends RestoreParams {
  * Writes down, beside a checkpoint, how its container was made. Throws a {@linkcode CliError} for a
  * container whose files would be gone at a restore.
  */
-export async function saveForRestore(path: string, state: ContainerState): Promise<void> {
+export function saveForRestore(path: string, state: ContainerState): void {
   if (state.labels[OVERLAY_LABEL] !== undefined) {
     throw new CliError(
       `cannot checkpoint ${state.id}: its overlay is removed with it, and a restore needs its files`,
     );
   }
-  const spec: CreateParams["spec"] = JSON.parse(
-    await Deno.readTextFile(`${state.bundle}/config.json`),
-  );
+  const spec = readJson<CreateParams["spec"]>(`${state.bundle}/config.json`) ?? {};
   const rootfs = readJson<BundleRecord>(`${state.bundle}/berth.json`)?.rootfs ?? [];
   const record: RestoreRecord = {
     spec,

@@ -4,6 +4,7 @@ import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { print, printJson } from "../text/print.ts";
+import { parseJson, stringifyJson } from "../../rpc/json.ts";
 
 interface InspectOptions {
   readonly json?: true;
@@ -26,10 +27,10 @@ export function inspectCommand(): Command {
         await forEachId(ids, async (id) => {
           const state = await daemon.call("container.state", { id });
           const whole = options.spec
-            ? { ...state, spec: JSON.parse(await Deno.readTextFile(`${state.bundle}/config.json`)) }
+            ? { ...state, spec: parseJson(await Deno.readTextFile(`${state.bundle}/config.json`)) }
             : state;
           if (options.json) printJson(whole);
-          else print(JSON.stringify(whole, undefined, 2));
+          else print(stringifyJson(whole, 2));
         });
       });
     });

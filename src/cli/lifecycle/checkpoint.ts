@@ -34,7 +34,7 @@ export function checkpointCommand(): Command {
         const state = await daemon.call("container.state", { id });
         const fresh = await makeDirectory(path);
         try {
-          await saveForRestore(path, state);
+          saveForRestore(path, state);
           await daemon.call("container.checkpoint", {
             id,
             path,

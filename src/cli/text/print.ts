@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { errorLine } from "./format.ts";
+import { stringifyJson } from "../../rpc/json.ts";
 
 /** 128 + SIGPIPE: what becomes of a program whose output nobody reads any more. */
 const EXIT_UNREAD = 141;
@@ -24,7 +25,7 @@ export function print(line: string): void {
 
 /** Prints a value for programs: JSON in one line. */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value));
+  print(stringifyJson(value));
 }
 
 /** Says a line to the person at standard error. */

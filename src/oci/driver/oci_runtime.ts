@@ -8,6 +8,7 @@ import type { CallContext, CallOptions, CallReport, RuncCall } from "./runtime_c
 import { parseState, parseVersion } from "./runtime_output.ts";
 import type { OciState, RuntimeVersion } from "./runtime_output.ts";
 import type { Spawn } from "./spawn.ts";
+import { stringifyJson } from "../../rpc/json.ts";
 
 export type { CallOptions, CallReport } from "./runtime_call.ts";
 export type { OciState } from "./runtime_output.ts";
@@ -160,7 +161,7 @@ export class OciRuntime {
   /** Changes resource limits: `resources` is the OCI spec's `linux.resources`, whole or in part. */
   async update(id: string, resources: unknown, options: CallOptions = {}): Promise<void> {
     using input = new OwnedFd(memfd("resources"));
-    writeAll(input.fd, JSON.stringify(resources));
+    writeAll(input.fd, stringifyJson(resources));
     // Opened by its path it is read from the start, wherever the offset of the fd stands.
     const args = ["update", "--resources", "/proc/self/fd/0", id];
     await this.#call(

@@ -6,6 +6,8 @@ import { z } from "zod";
 // runtime: unknown members pass, and so do values that only the runtime can judge.
 
 const uint32 = z.int().min(0).max(0xffff_ffff);
+/** A bigint where a number does not keep its digits. */
+const uint64 = z.union([z.number().min(0), z.bigint().min(0n)], "must be a number from 0");
 const absolutePath = z.string().startsWith("/", "must be an absolute path");
 const strings = z.array(z.string());
 const capabilities = z.looseObject({
@@ -23,9 +25,8 @@ const user = z.looseObject({
 });
 const rlimit = z.looseObject({
   type: z.string(),
-  // uint64 there, so RLIM_INFINITY has already lost its last digits in JSON.parse.
-  hard: z.number().min(0),
-  soft: z.number().min(0),
+  hard: uint64,
+  soft: uint64,
 });
 const args = strings.min(1, "must name the command to run");
 

@@ -20,6 +20,7 @@ import {
   refusal,
 } from "../protocol/messages.ts";
 import { responseText } from "../protocol/response_text.ts";
+import { parseJson } from "../json.ts";
 
 /** The connection that an {@linkcode Inbound} belongs to. */
 export interface InboundHost {
@@ -90,9 +91,13 @@ export class Inbound {
     }
     let message: unknown;
     try {
-      message = JSON.parse(decoder.decode(line));
+      message = parseJson(decoder.decode(line));
     } catch (error) {
-      const what = error instanceof SyntaxError ? "not valid JSON" : "not valid UTF-8";
+      const what = error instanceof SyntaxError
+        ? "not valid JSON"
+        : error instanceof RangeError
+        ? "nested too deep"
+        : "not valid UTF-8";
       return this.#refuse("ParseError", `the line is ${what}`);
     }
     if (Array.isArray(message)) return this.#receiveBatch(message, line.length);

@@ -8,6 +8,7 @@ import { fromWire } from "../protocol/error_codec.ts";
 import { CANCEL } from "../protocol/messages.ts";
 import { MAX_LINE } from "../protocol/line_reader.ts";
 import { isLonger } from "../protocol/response_text.ts";
+import { stringifyJson } from "../json.ts";
 
 /** Options of `Peer.call`. */
 export interface CallOptions {
@@ -38,7 +39,7 @@ export class Outbound {
       throw new UnavailableError(`cannot call ${method}: the connection is closed`);
     }
     const id = ++this.#lastId;
-    const text = JSON.stringify(createJSONRPCRequest(id, method, params));
+    const text = stringifyJson(createJSONRPCRequest(id, method, params));
     if (isLonger(text, MAX_LINE)) {
       throw new ResourceExhaustedError(`${method}: the call is longer than a line may be`);
     }

@@ -14,6 +14,7 @@ import type { ByteAccount } from "../protocol/byte_budget.ts";
 import { LineReader, MAX_LINE } from "../protocol/line_reader.ts";
 import { LineWriter } from "../protocol/line_writer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
+import { stringifyJson } from "../json.ts";
 
 export type { CallOptions } from "./outbound.ts";
 
@@ -119,7 +120,7 @@ export class Peer implements Disposable {
    */
   notify(method: string, params?: unknown): void {
     if (this.#isClosed) return;
-    this.#writer.write(JSON.stringify(createJSONRPCNotification(method, params)));
+    this.#writer.write(stringifyJson(createJSONRPCNotification(method, params)));
     if (this.#writer.queuedBytes > MAX_QUEUE) this.close();
   }
 

@@ -79,17 +79,19 @@ Deno.test("a result that is no JSON, or longer than a line, becomes an error of 
         const cycle: Record<string, unknown> = {};
         return cycle.self = cycle;
       },
-      bigint: () => 1n,
+      bigint: () => 2n ** 64n - 1n,
       long: () => "é".repeat(MAX_LINE / 2),
       nothing: () => undefined,
     },
   });
   using peer = new Peer(a, { onError: ignore });
   await assert.rejects(peer.call("cycle"), { kind: "Internal" });
-  await assert.rejects(peer.call("bigint"), { kind: "Internal" });
+  assert.equal(await peer.call("bigint"), 2n ** 64n - 1n);
   await assert.rejects(peer.call("long"), { kind: "ResourceExhausted" });
   assert.equal(await peer.call("nothing"), null);
-  await assert.rejects(peer.call("echo", 1n), TypeError);
+  const cycle: unknown[] = [];
+  cycle.push(cycle);
+  await assert.rejects(peer.call("echo", cycle), TypeError);
   await assert.rejects(peer.call("echo", ["x".repeat(MAX_LINE)]), { kind: "ResourceExhausted" });
 });
 
@@ -406,4 +408,26 @@ Deno.test("an end whose own calls wait to be sent still reads the answers that c
   const calls = Array.from({ length: 2000 }, () => peer.call("echo", params));
   assert(peer.queuedBytes > 10 * 1024 * 1024);
   assert.equal((await Promise.all(calls)).length, 2000);
+});
+
+Deno.test("params, results and ids keep the digits of their integers", async () => {
+  const [near, far] = memoryPair();
+  using _peer = new Peer(far, { onError: ignore, handlers: echo });
+  const text = new Response(
+    new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        const buffer = new Uint8Array(1024);
+        const count = await near.read(buffer);
+        if (count === null) controller.close();
+        else controller.enqueue(buffer.subarray(0, count));
+      },
+    }),
+  ).text();
+  const members = '"id":18446744073709551615,"method":"echo","params":[9007199254740993]';
+  await writeAll(near, new TextEncoder().encode(`{"jsonrpc":"2.0",${members}}\n`));
+  near.closeWrite();
+  assert.equal(
+    await text,
+    '{"jsonrpc":"2.0","id":18446744073709551615,"result":[9007199254740993]}\n',
+  );
 });

@@ -41,14 +41,14 @@ export function refusal(
 
 /** Builds an InvalidRequest response, addressed to the message's id if it has a valid one. */
 export function invalidRequest(message: unknown): JSONRPCResponse {
-  const id = isRecord(message) && isJSONRPCID(message.id) ? message.id : null;
+  const id = isRecord(message) && isId(message.id) ? message.id : null;
   return refusal(id, "InvalidRequest", "not a JSON-RPC 2.0 request object");
 }
 
 /** Whether a message is a request or notification as JSON-RPC 2.0 section 4 defines them. */
 export function isRequest(message: unknown): message is JSONRPCRequest {
   return isRecord(message) && message.jsonrpc === "2.0" && typeof message.method === "string" &&
-    (message.id === undefined || isJSONRPCID(message.id)) &&
+    (message.id === undefined || isId(message.id)) &&
     message.result === undefined && message.error === undefined;
 }
 
@@ -56,4 +56,9 @@ export function isRequest(message: unknown): message is JSONRPCRequest {
 export function isResponse(message: unknown): message is JSONRPCResponse {
   return isRecord(message) && message.method === undefined &&
     (message.result !== undefined || message.error !== undefined);
+}
+
+/** Whether `id` can name a request. A bigint can: it stands for a number of many digits. */
+function isId(id: unknown): id is JSONRPCID {
+  return isJSONRPCID(id) || typeof id === "bigint";
 }

@@ -3,6 +3,7 @@ import type { JSONRPCResponse } from "json-rpc-2.0";
 import { errorResponse } from "./messages.ts";
 import { BerthError, ResourceExhaustedError } from "../errors.ts";
 import { MAX_LINE } from "./line_reader.ts";
+import { stringifyJson } from "../json.ts";
 
 const encoder = new TextEncoder();
 
@@ -14,13 +15,13 @@ export function isLonger(text: string, max: number): boolean {
 }
 
 /**
- * The line for a response. A result that is no JSON (a cycle, a bigint) or makes a line of more than
+ * The line for a response. A result that is no JSON (a cycle) or makes a line of more than
  * `max` bytes becomes an error response, so that the caller does not wait for ever. Never throws.
  */
 export function responseText(response: JSONRPCResponse, max: number = MAX_LINE): string {
   let text: string;
   try {
-    text = JSON.stringify(response);
+    text = stringifyJson(response);
   } catch (error) {
     return errorText(
       response,

@@ -9,6 +9,7 @@ import { isExhausted } from "../../linux/libc/errno.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { stringifyJson } from "../../rpc/json.ts";
 
 /** One bundle directory, as the daemon makes, reads and removes it. */
 export class Bundle {
@@ -45,7 +46,7 @@ export class Bundle {
     }
     try {
       Deno.mkdirSync(paths.rootfs, { mode: 0o755 });
-      Deno.writeTextFileSync(paths.config, JSON.stringify(spec), { mode: 0o600 });
+      Deno.writeTextFileSync(paths.config, stringifyJson(spec), { mode: 0o600 });
       writeJsonAtomic(paths.record, record);
       return new Bundle(paths, record);
     } catch (error) {
