@@ -20,22 +20,26 @@ export class FailureLogs {
     }
   }
 
-  /** Wraps a test, or what defines one: if it fails, its logs are printed below what it printed. */
-  wrap(definition: unknown): unknown {
-    if (typeof definition === "function") return this.#watch(definition);
+  /**
+   * Wraps a test, or what defines one, at `place` in the sources: if it fails, that and its logs are
+   * printed below what it has printed.
+   */
+  wrap(definition: unknown, place: string): unknown {
+    if (typeof definition === "function") return this.#watch(definition, place);
     if (typeof definition === "object" && definition !== null && "fn" in definition) {
       const { fn } = definition;
-      if (typeof fn === "function") return { ...definition, fn: this.#watch(fn) };
+      if (typeof fn === "function") return { ...definition, fn: this.#watch(fn, place) };
     }
     return definition;
   }
 
-  #watch(test: CallableFunction): (context: unknown) => Promise<void> {
+  #watch(test: CallableFunction, place: string): (context: unknown) => Promise<void> {
     return async (context) => {
       this.#texts.length = 0;
       try {
         await test(context);
       } catch (error) {
+        console.error(`the test stands ${place}`);
         for (const text of this.#texts) console.error(text);
         throw error;
       }
@@ -57,7 +61,11 @@ export const failureLogs = new FailureLogs();
 
 Object.defineProperty(Deno, "test", {
   value: new Proxy(Deno.test, {
-    apply: (test, self, args) =>
-      Reflect.apply(test, self, args.map((arg) => failureLogs.wrap(arg))),
+    apply: (test, self, args) => {
+      // Deno tells the place of its caller, which is this one.
+      const frames = new Error().stack?.split("\n") ?? [];
+      const place = frames.find((line) => line.includes("_test.ts:"))?.trim() ?? "elsewhere";
+      return Reflect.apply(test, self, args.map((arg) => failureLogs.wrap(arg, place)));
+    },
   }),
 });

@@ -36,6 +36,7 @@ Deno.test("a test that fails shows the ends of its daemon's and its shims' logs"
   assert.match(failed, /^---- \S+\/daemon\.log\n.*listening/ms);
   assert.match(failed, /^---- \S+\/linux\/c\/shim\.log\na word of the shim$/m);
   assert.match(failed, /as it was told/);
+  assert.match(failed, /^the test stands at file:\S+\/one_test\.ts:2:/m);
   const passed = await runTest(shimSays);
   assert.match(passed, /1 passed/);
   assert.doesNotMatch(passed, /----/);
