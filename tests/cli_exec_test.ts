@@ -75,6 +75,30 @@ Deno.test("a background child that keeps the output open does not keep exec", as
   });
 });
 
+Deno.test("a background child that goes on writing does not keep exec, which loses nothing", async () => {
+  await withContainer(async (daemon) => {
+    const script = "(while :; do echo x; sleep 0.01; done) & seq 30000; echo end >&2; exit 3";
+    const args = ["exec", "c", "sh", "-c", script];
+    const { code, stdout, stderr } = await within("exec", cli(daemon, args), 30_000);
+    assert.equal(code, 3);
+    assert.equal(stderr, "end\n");
+    // What the child writes may come in the middle of a line.
+    const own = stdout.replaceAll("x\n", "");
+    assert.equal(own, Array.from({ length: 30_000 }, (_, index) => `${index + 1}\n`).join(""));
+  });
+});
+
+for (const input of ["", "a", "a\n", "a\nb", "x".repeat(100)]) {
+  Deno.test(`input ${JSON.stringify(input.slice(0, 5))} of ${input.length} bytes ends at a terminal`, async () => {
+    await withContainer(async (daemon) => {
+      const exec = cli(daemon, ["exec", "-it", "c", "cat"], { stdin: input });
+      const { code, stdout } = await within("exec", exec, 30_000);
+      assert.equal(code, 0);
+      assert.ok(stdout.replaceAll("\r", "").startsWith(input), JSON.stringify(stdout));
+    });
+  });
+}
+
 Deno.test("exec -d runs on by itself, and wait and kill reach it", async () => {
   await withContainer(async (daemon) => {
     const { stdout } = await cli(daemon, ["exec", "-d", "--exec-id", "job", "c", "sleep", "1000"]);

@@ -235,6 +235,26 @@ Deno.test("signals reach the process, and its own way of ending counts", async (
   }
 });
 
+Deno.test("after the fourth interrupt run leaves, and says how to come back", async () => {
+  await using daemon = await TestDaemon.start();
+  const script = "trap 'echo no' INT; echo ready; while :; do sleep 0.05; done";
+  const run = ["run", "--name", "web", ...rootfsArgs(daemon), ...sh(script)];
+  const child = cliCommand(daemon, run, { stdin: "null", stdout: "piped", stderr: "piped" })
+    .spawn();
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  assert.equal((await output.read()).value, "ready\n");
+  for (let n = 1; n <= 3; n++) {
+    child.kill("SIGINT");
+    assert.equal((await within("its answer", output.read())).value, "no\n");
+  }
+  child.kill("SIGINT");
+  assert.equal((await child.status).code, 130);
+  const said = await new Response(child.stderr).text();
+  assert.equal(said, '\nberth: told to leave: web goes on; come back with "berth attach web"\n');
+  await output.cancel();
+  assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
+});
+
 Deno.test("a name that is taken is refused without touching its owner", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "-i", "--name", "one", ...rootfsArgs(daemon)];

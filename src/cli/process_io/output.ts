@@ -6,6 +6,9 @@ import { follow } from "../common/tail.ts";
 /** Bytes copied at a time: a pipe's capacity (pipe(7)). */
 const CHUNK = 64 * 1024;
 
+/** How long output is copied that others write after the exit, ms; as docker does. */
+export const DRAIN_MS = 2000;
+
 /** How often, in ms, a drain looks whether output has gone quiet. */
 const DRAIN_STEP = 20;
 
@@ -26,7 +29,8 @@ export interface Output {
   readonly ended: Promise<OutputEnd>;
   /**
    * For when the process has exited: resolves when everything it wrote is copied. Output that
-   * another process still holds open is given up after `quietMs` without a byte.
+   * another process still holds open is given up after `quietMs` without a byte, and after
+   * {@linkcode DRAIN_MS} where that process goes on writing.
    */
   drain(quietMs: number): Promise<void>;
 }
@@ -68,6 +72,11 @@ export class PipeOutput implements Output {
   readonly ended: Promise<OutputEnd>;
   /** Since when the pending read has waited; undefined while a write is under way. */
   #waitingSince: number | undefined;
+  /** When the process was known to have exited. */
+  #exitedAt = Infinity;
+  /** Whether everything is copied that was written before the exit. */
+  #isCaughtUp = false;
+  #copiedSince = 0;
 
   constructor(from: Deno.FsFile, sink: Sink) {
     this.ended = this.#copy(from, sink);
@@ -76,7 +85,7 @@ export class PipeOutput implements Output {
   async #copy(from: Deno.FsFile, sink: Sink): Promise<OutputEnd> {
     const buffer = new Uint8Array(CHUNK);
     while (true) {
-      this.#waitingSince = performance.now();
+      const since = this.#waitingSince = performance.now();
       const length = await readUntilClosed(from, buffer);
       this.#waitingSince = undefined;
       if (length === null) return "eof";
@@ -85,15 +94,20 @@ export class PipeOutput implements Output {
       } catch (error) {
         return unwritable(sink, error);
       }
+      if (since < this.#exitedAt) continue;
+      // A read that could have got more has emptied the pipe; and it held no more than a chunk.
+      this.#copiedSince += length;
+      if (length < CHUNK || this.#copiedSince > CHUNK) this.#isCaughtUp = true;
     }
   }
 
   async drain(quietMs: number): Promise<void> {
     let over = false;
+    this.#exitedAt = performance.now();
     const ended = this.ended.then(() => over = true);
     // Counted in looks, not by the clock: who was given no time to look has heard no silence.
     let looks = Math.ceil(quietMs / DRAIN_STEP);
-    for (let before = NaN; !over && looks > 0;) {
+    for (let before = NaN; !over && looks > 0 && !this.#isOverdue;) {
       const since = this.#waitingSince;
       if (since === before) looks--;
       else looks = Math.ceil(quietMs / DRAIN_STEP);
@@ -105,6 +119,10 @@ export class PipeOutput implements Output {
       ]);
       clearTimeout(timer);
     }
+  }
+
+  get #isOverdue(): boolean {
+    return this.#isCaughtUp && performance.now() - this.#exitedAt > DRAIN_MS;
   }
 }
 

@@ -7,6 +7,7 @@ import { printStderr } from "../text/print.ts";
 import type { DetachKeys } from "./detach_keys.ts";
 import type { FifoStreams } from "./fifo_streams.ts";
 import { copyInput } from "./input.ts";
+import { TerminalInput } from "./terminal_input.ts";
 import { type Output, PipeOutput, writeAll } from "./output.ts";
 import { RawTerminal } from "./raw_terminal.ts";
 import type { SignalForwarder } from "./signal_forwarder.ts";
@@ -17,8 +18,6 @@ const QUIET_MS = 300;
 const QUIET_PTY_MS = 1000;
 /** As docker: so many interrupts mean that the caller wants out, whatever the process does. */
 const PATIENCE = 3;
-/** What a terminal takes for the end of input (VEOF of termios(3)). */
-const END_OF_TRANSMISSION = Uint8Array.of(4);
 
 /** A process that the caller's own stdio is wired to. */
 export interface SessionTarget {
@@ -131,7 +130,8 @@ async function passInput(
   leave: (end: SessionEnd) => void,
 ): Promise<void> {
   const { terminal } = target.streams.params;
-  const end = await copyInput(Deno.stdin, stdin, terminal ? target.detachKeys : undefined);
+  const input = new TerminalInput(stdin);
+  const end = await copyInput(Deno.stdin, input, terminal ? target.detachKeys : undefined);
   if (end === "detached") {
     leave({ how: "detached" });
     return;
@@ -142,7 +142,7 @@ async function passInput(
     leave({ how: "left", status: statusOf("SIGHUP") });
     return;
   }
-  if (terminal && !await stillReads(stdin, END_OF_TRANSMISSION)) return;
+  if (terminal && !await stillReads(stdin, input.end())) return;
   target.streams.closeStdin();
   await target.daemon.callAcrossRestarts("container.closeStdin", named).catch((error) => {
     if (!isGone(error)) throw error;
@@ -213,4 +213,5 @@ function isGone(error: unknown): boolean {
 export function exitAfter(end: SessionEnd, hint: string): void {
   if (end.how === "detached") printStderr(`\nberth: ${hint}`);
   else Deno.exitCode = end.status;
+  if (end.how === "left") printStderr(`\nberth: told to leave: ${hint}`);
 }
