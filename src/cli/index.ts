@@ -15,6 +15,11 @@ import { daemonCommand } from "./manage/daemon.ts";
 import { eventsCommand } from "./inspect/events.ts";
 import { execCommand } from "./lifecycle/exec.ts";
 import { helpCommand } from "./manage/help.ts";
+import { imageCommand } from "./image/index.ts";
+import { importCommand, loadCommand } from "./image/load.ts";
+import { imagesCommand } from "./image/ls.ts";
+import { pullCommand } from "./image/pull.ts";
+import { rmiCommand } from "./image/rm.ts";
 import { inspectCommand } from "./inspect/inspect.ts";
 import { killCommand } from "./lifecycle/kill.ts";
 import { logsCommand } from "./inspect/logs.ts";
@@ -68,6 +73,14 @@ export function berthProgram(daemon: DaemonProgram): Command {
       checkpointCommand(),
       restoreCommand(),
     ],
+    "Images:": [
+      pullCommand(),
+      imagesCommand("images"),
+      rmiCommand("rmi"),
+      loadCommand(),
+      importCommand(),
+      imageCommand(),
+    ],
     "Inspect containers:": [
       topCommand(),
       eventsCommand(),
@@ -88,7 +101,8 @@ export function berthProgram(daemon: DaemonProgram): Command {
       program.addCommand(command.helpGroup(heading));
     }
   }
-  for (const command of [program, ...program.commands]) reportUsageErrors(command);
+  const verbs = program.commands.flatMap((command) => [command, ...command.commands]);
+  for (const command of [program, ...verbs]) reportUsageErrors(command);
   return program.helpCommand(false);
 }
 

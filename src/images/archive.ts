@@ -118,8 +118,9 @@ async function writeBlob(
     },
   });
   const partial = `${dir}/partial`;
-  using file = Deno.openSync(partial, { write: true, create: true, truncate: true });
-  await content.pipeThrough(count).pipeTo(file.writable, { preventClose: true });
+  const file = Deno.openSync(partial, { write: true, create: true, truncate: true });
+  // The end of the stream closes the file, and writes what is still to be written.
+  await content.pipeThrough(count).pipeTo(file.writable);
   const hex = hash.digest("hex");
   Deno.renameSync(partial, `${dir}/${hex}`);
   return { digest: `sha256:${hex}`, size };

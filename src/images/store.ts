@@ -96,7 +96,9 @@ export class ImageStore {
 
   /** Returns every image. */
   images(): StoredImage[] {
-    return readList(`${this.#graph}/overlay-images/images.json`).map((image) => ({
+    // One without a digest is just being stored.
+    const list = readList(`${this.#graph}/overlay-images/images.json`);
+    return list.filter((image) => typeof image["digest"] === "string").map((image) => ({
       id: text(image["id"]),
       digest: text(image["digest"]),
       layer: image["layer"] === undefined ? undefined : text(image["layer"]),

@@ -10,8 +10,14 @@ export const OVERLAY_LABEL = "berth.overlay";
 /** The label that says where a container's generated files are, which are mounted below its /etc. */
 export const ETC_LABEL = "berth.etc";
 
+/** The label that says where a container's anonymous volumes are. */
+export const VOLUMES_LABEL = "berth.volumes";
 /** What a container has of its own below the daemon's root: by the label that names it. */
-const OWN_DIRS = { [OVERLAY_LABEL]: "overlay", [ETC_LABEL]: "etc" } as const;
+const OWN_DIRS = {
+  [OVERLAY_LABEL]: "overlay",
+  [ETC_LABEL]: "etc",
+  [VOLUMES_LABEL]: "volumes",
+} as const;
 
 /** The label that tells which command has created a container: a random word of its own. */
 export const REQUEST_LABEL = "berth.request";
@@ -25,7 +31,11 @@ export function logPath(root: string, id: string): string {
  * Makes a directory for one container under `<root>/<kind>/<id>/`. Its last part is random: of two
  * commands that want one id at once, the one that loses must not touch what the other has made.
  */
-export function createDir(root: string, kind: "io" | "overlay" | "etc", id: string): string {
+export function createDir(
+  root: string,
+  kind: "io" | (typeof OWN_DIRS)[keyof typeof OWN_DIRS],
+  id: string,
+): string {
   const parent = `${root}/${kind}/${id}`;
   Deno.mkdirSync(parent, { recursive: true, mode: 0o700 });
   return Deno.makeTempDirSync({ dir: parent });
@@ -52,13 +62,8 @@ export function removeLog(root: string, id: string): void {
  * deleted by the daemon, which does not know of these.
  */
 function orphanPaths(root: string, id: string): string[] {
-  return [
-    logDir(root, id),
-    logPath(root, id),
-    `${root}/io/${id}`,
-    `${root}/overlay/${id}`,
-    `${root}/etc/${id}`,
-  ];
+  const kinds = ["io", ...Object.values(OWN_DIRS)];
+  return [logDir(root, id), logPath(root, id), ...kinds.map((kind) => `${root}/${kind}/${id}`)];
 }
 
 /** Every log, FIFO and overlay that is there of an id, as far as this user may see it. */

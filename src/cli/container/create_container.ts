@@ -17,7 +17,7 @@ const NAMES = 3;
 const AWAY_MS = 60_000;
 
 /** What a container of this id is to be made from, without its stdio. */
-export type RequestFor = (id: string) => CreateParams;
+export type RequestFor = (id: string) => CreateParams | Promise<CreateParams>;
 
 /** Stdio that was made for a container, and how to take it back when that is not created. */
 interface PreparedStdio {
@@ -36,7 +36,7 @@ async function create(
   if (name !== undefined) checkId(name);
   for (let attempt = 1;; attempt++) {
     const id = name ?? randomName();
-    const wanted = requestFor(id);
+    const wanted = await requestFor(id);
     const mark = crypto.randomUUID();
     const request = { ...wanted, labels: { ...wanted.labels, [REQUEST_LABEL]: mark } };
     const undo = () => removeOwnDirs(root, id, wanted.labels ?? {});

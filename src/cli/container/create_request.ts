@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
-import { resolveGroups } from "../../oci/spec/passwd.ts";
+import { resolveGroups, resolveUser } from "../../oci/spec/passwd.ts";
+import { overlayMount } from "../../images/rootfs.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParamsOf } from "../../rpc/contract/method.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { formatCommand } from "../text/format.ts";
-import { absolute, type ContainerOptions, labelEntry, SPEC_OPTIONS } from "./options.ts";
+import { type ContainerImage, realDirectory, type Rootfs } from "../image/rootfs.ts";
+import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
+import { makeVolumes } from "../image/volumes.ts";
+import { type ContainerOptions, labelEntry, SPEC_OPTIONS } from "./options.ts";
 import { CliError } from "../common/exit_status.ts";
 import {
   COMMAND_LABEL,
@@ -13,6 +17,7 @@ import {
   ETC_LABEL,
   OVERLAY_LABEL,
   removeOwnDirs,
+  VOLUMES_LABEL,
 } from "./container_dirs.ts";
 import { environmentEntry, readLinesFile } from "./environment.ts";
 import { canMountOn, etcTexts, writeEtcFiles } from "./etc_files.ts";
@@ -34,8 +39,8 @@ type Spec = Record<string, unknown>;
 /** What a container is to be made from. */
 export interface ContainerRequest {
   readonly options: ContainerOptions;
-  /** The command and its arguments. */
-  readonly args: readonly string[];
+  /** The root filesystem, with the command that runs in it. */
+  readonly rootfs: Rootfs;
   /** The daemon's root directory. */
   readonly root: string;
   /** The namespaces that it shares. */
@@ -47,26 +52,24 @@ export interface ContainerRequest {
  * of the container's own under `root`, which its labels name; the caller removes them when the create
  * fails.
  */
-export function createRequest(id: string, request: ContainerRequest): CreateParams {
-  const { options, root } = request;
-  if (options.bundle !== undefined) return fromBundle(id, options.bundle, options, request.args);
-  if (options.rootfs === undefined) {
-    throw new CliError("say what to run in: --rootfs DIR, or --bundle DIR");
-  }
-  const args = commandOf(options, request.args);
-  const rootfs = realDirectory(options.rootfs);
-  const mounts = mountsOf(options, request.namespaces);
+export async function createRequest(id: string, request: ContainerRequest): Promise<CreateParams> {
+  const { options, root, rootfs } = request;
+  const { args, lowers, image } = rootfs;
+  if (options.bundle !== undefined) return fromBundle(id, options.bundle, options, args);
+  const given = mountsOf(options, request.namespaces);
   const dirs: Record<string, string> = {};
   try {
-    const etc = etcMounts(id, rootfs, mounts, request, dirs);
-    const spec = specOf(id, rootfs, args, [...mounts, ...etc], request);
-    const overlay = options.overlay && createDir(root, "overlay", id);
-    if (overlay) dirs[OVERLAY_LABEL] = overlay;
+    const volumes = await volumeMounts(id, given, request, dirs);
+    const mounts = [...given, ...volumes];
+    const etc = etcMounts(id, mounts, request, dirs);
+    const spec = specOf(id, [...mounts, ...etc], request);
+    const overlay = lowers.length > 0 ? createDir(root, "overlay", id) : undefined;
+    if (overlay !== undefined) dirs[OVERLAY_LABEL] = overlay;
     return {
       id,
       spec,
-      ...(overlay && { rootfs: [overlayOn(rootfs, overlay)] }),
-      labels: { ...labelsOf(options, args), ...dirs },
+      ...(overlay !== undefined && { rootfs: [overlayOn(rootfs, overlay)] }),
+      labels: { ...image && imageLabels(image), ...labelsOf(options, args), ...dirs },
       ...common(options),
     };
   } catch (error) {
@@ -75,25 +78,48 @@ export function createRequest(id: string, request: ContainerRequest): CreatePara
   }
 }
 
-/** The command with what `--entrypoint` puts before it. */
-function commandOf(options: ContainerOptions, args: readonly string[]): string[] {
-  const command = [...options.entrypoint === undefined ? [] : [options.entrypoint], ...args];
-  if (command.length === 0) throw new CliError("say which command to run, after the options");
-  return command;
+/** The user that the container runs as: the option's, or the image's. */
+function userOf({ options, rootfs: { image } }: ContainerRequest): string | undefined {
+  return options.user ?? (image?.config.user || undefined);
+}
+
+/** The volumes that the image asks for, but where something is mounted already. */
+async function volumeMounts(
+  id: string,
+  mounts: readonly MountOption[],
+  request: ContainerRequest,
+  dirs: Record<string, string>,
+): Promise<MountOption[]> {
+  const { rootfs: { image, path }, root } = request;
+  const paths = (image?.config.volumes ?? []).filter((volume) =>
+    !mounts.some(({ destination }) => destination === volume)
+  );
+  if (paths.length === 0) return [];
+  const dir = dirs[VOLUMES_LABEL] = createDir(root, "volumes", id);
+  // The container's users go through it to their volumes' mounts.
+  const user = userOf(request);
+  const owner = user === undefined ? { uid: 0, gid: 0 } : resolveUser(path, user);
+  return await makeVolumes(dir, path, paths, owner);
 }
 
 function specOf(
   id: string,
-  rootfs: string,
-  args: readonly string[],
   mounts: readonly MountOption[],
-  { options, namespaces }: ContainerRequest,
+  request: ContainerRequest,
 ): Spec {
+  const { options, namespaces, rootfs: { path: rootfs, args, image } } = request;
+  const stopSignal = options.stopSignal ?? image?.config.stopSignal;
+  const workdir = options.workdir ?? image?.config.workingDir;
+  const user = userOf(request);
   const annotations = {
     ...options.annotation,
-    ...(options.stopSignal !== undefined && { [STOP_SIGNAL_ANNOTATION]: options.stopSignal }),
+    ...(stopSignal !== undefined && { [STOP_SIGNAL_ANNOTATION]: stopSignal }),
   };
-  const env = [...(options.envFile ?? []).flatMap(readLinesFile), ...options.env ?? []];
+  const env = [
+    ...image?.config.env ?? [],
+    ...(options.envFile ?? []).flatMap(readLinesFile),
+    ...options.env ?? [],
+  ];
   return {
     ...defaultSpec({
       id,
@@ -110,8 +136,8 @@ function specOf(
       devices: options.device ?? [],
       ...(options.sysctl && { sysctl: options.sysctl }),
       ...(Object.keys(annotations).length > 0 && { annotations }),
-      ...(options.workdir !== undefined && { cwd: options.workdir }),
-      ...(options.user !== undefined && { user: options.user }),
+      ...(workdir !== undefined && { cwd: workdir }),
+      ...(user !== undefined && { user }),
       ...(options.hostname !== undefined && { hostname: options.hostname }),
       ...(options.cgroupParent !== undefined && {
         cgroupsPath: `/${options.cgroupParent.replace(/^\/+|\/+$/g, "")}/${id}`,
@@ -167,9 +193,8 @@ function checkSource(source: string): void {
  */
 function etcMounts(
   id: string,
-  rootfs: string,
   mounts: readonly MountOption[],
-  { options, root, namespaces }: ContainerRequest,
+  { options, root, namespaces, rootfs: { path: rootfs, lowers } }: ContainerRequest,
   dirs: Record<string, string>,
 ): MountOption[] {
   const texts = etcTexts({
@@ -180,7 +205,7 @@ function etcMounts(
     dnsSearch: options.dnsSearch,
     dnsOption: options.dnsOption,
   });
-  const mayMake = options.overlay === true || options.readOnly !== true;
+  const mayMake = lowers.length > 0 || options.readOnly !== true;
   for (const path of texts.keys()) {
     const given = mounts.some(({ destination }) => destination === path || destination === "/etc");
     if (given || !canMountOn(rootfs, path, mayMake)) texts.delete(path);
@@ -254,34 +279,22 @@ function labelsOf(options: ContainerOptions, args: readonly string[]): Record<st
   };
 }
 
-/** An overlay of `dir`'s own upper layer on `lower` (Documentation/filesystems/overlayfs.rst). */
-function overlayOn(lower: string, dir: string) {
-  Deno.mkdirSync(`${dir}/upper`);
-  Deno.mkdirSync(`${dir}/work`);
-  // The root directory of the container is the upper layer's: it looks as the lower one does.
-  const { mode, uid, gid } = Deno.statSync(lower);
-  if (mode !== null) Deno.chmodSync(`${dir}/upper`, mode & 0o7777);
-  if (uid !== null && gid !== null) Deno.chownSync(`${dir}/upper`, uid, gid);
-  const escape = (path: string) => path.replaceAll(/[\\,:]/g, (character) => `\\${character}`);
-  return {
-    type: "overlay",
-    source: "overlay",
-    options: [
-      `lowerdir=${escape(lower)}`,
-      `upperdir=${escape(`${dir}/upper`)}`,
-      `workdir=${escape(`${dir}/work`)}`,
-    ],
-  };
+/** The labels by which the container is known to use the image, and the image's own. */
+function imageLabels({ name, id, config }: ContainerImage): Record<string, string> {
+  const own = Object.entries(config.labels).map(([label, value]) => [`image.${label}`, value]);
+  return { ...Object.fromEntries(own), [IMAGE_LABEL]: name, [IMAGE_ID_LABEL]: id };
 }
 
-/** The directory without links; a {@linkcode CliError} where it is none. */
-function realDirectory(path: string): string {
-  try {
-    const real = Deno.realPathSync(absolute(path));
-    if (Deno.statSync(real).isDirectory) return real;
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "no such directory" : `${error}`;
-    throw new CliError(`${path}: ${why}`, { cause: error });
-  }
-  throw new CliError(`${path} is not a directory`);
+/** The overlay of the container's own layer, in `dir`, on what is below it. */
+function overlayOn({ path, lowers }: Rootfs, dir: string) {
+  const upper = `${dir}/upper`;
+  const work = `${dir}/work`;
+  Deno.mkdirSync(upper);
+  Deno.mkdirSync(work);
+  // The root directory of the container is the upper layer's: it looks as the lower one does.
+  const { mode, uid, gid } = Deno.statSync(path);
+  if (mode !== null) Deno.chmodSync(upper, mode & 0o7777);
+  if (uid !== null && gid !== null) Deno.chownSync(upper, uid, gid);
+  const { options, ...mount } = overlayMount(lowers, { upper, work });
+  return { ...mount, options: [...options] };
 }

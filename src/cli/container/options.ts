@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { OciDevice, OciRlimit } from "../../oci/spec/default_spec.ts";
 import { addAlias, collect, collectParsed, somePath } from "../common/command.ts";
+import type { RootfsOptions } from "../image/rootfs.ts";
 import { collectDevices } from "./devices.ts";
 import { collectEnv } from "./environment.ts";
 import { collectHost, type HostEntry, parseAddress } from "./etc_files.ts";
@@ -18,14 +19,10 @@ export { absolute } from "./mounts.ts";
 type Pairs = Readonly<Record<string, string>>;
 
 /** What `run` and `create` take, after parsing. */
-export interface ContainerOptions extends ResourceOptions {
+export interface ContainerOptions extends ResourceOptions, RootfsOptions {
   readonly name?: string;
-  readonly rootfs?: string;
-  readonly overlay?: true;
-  readonly bundle?: string;
   readonly interactive?: true;
   readonly tty?: true;
-  readonly entrypoint?: string;
   readonly env?: readonly string[];
   readonly envFile?: readonly string[];
   readonly workdir?: string;
@@ -103,6 +100,10 @@ export const SPEC_OPTIONS = [
   "cgroupParent",
 ] as const satisfies readonly (keyof ContainerOptions)[];
 
+/** What the arguments of `run` and `create` are. */
+export const IMAGE_ARGUMENT =
+  "image, and a command in place of its own; with --rootfs only the command";
+
 /** Adds what makes up a container; `run` and `create` take the same. */
 export function withContainer(command: Command): Command {
   // As docker: -h is --hostname here.
@@ -122,6 +123,13 @@ function withProcess(command: Command): void {
     .option("--rootfs <dir>", "directory with the root filesystem", somePath)
     .option("--overlay", "write to a layer of the container's own, not to --rootfs")
     .option("--bundle <dir>", "OCI bundle; its config.json is used as it is", somePath)
+    .addOption(
+      new Option("--pull <when>", "when to pull the image; missing by default").choices([
+        "missing",
+        "always",
+        "never",
+      ]),
+    )
     .option("-i, --interactive", "keep standard input open and pass it on")
     .option("-t, --tty", "give the process a terminal")
     .optionsGroup("Process:")
@@ -130,7 +138,7 @@ function withProcess(command: Command): void {
     .addOption(workdir)
     .option("-u, --user <user>", "user[:group], names or numbers")
     .option("--group-add <group>", "further group of the process", collect)
-    .option("--entrypoint <program>", "program to run; the command is its arguments", somePath)
+    .option("--entrypoint <program>", "program to run; the command is its arguments")
     .option("--init", "run catatonit or tini as the first process, to reap and forward signals")
     .option("--ulimit <name=soft[:hard]>", "resource limit; -1: none", collectParsed(parseUlimit))
     .option("--stop-signal <signal>", "signal that asks the process to end", parseStopSignal);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { type ContainerOptions, withContainer } from "../container/options.ts";
+import { openRootfs } from "../image/rootfs.ts";
+import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../container/options.ts";
 import { CidFile } from "../container/cid_file.ts";
 import { createRequest } from "../container/create_request.ts";
 import { findNamespaces } from "../container/namespaces.ts";
@@ -14,23 +15,25 @@ export function createCommand(): Command {
   return withContainer(withSocket(verb(
     "create",
     "Create a container without starting it",
-    "berth create --name web --rootfs ./rootfs -- httpd -f",
+    "berth create --name web nginx",
+    "berth create --name files --rootfs ./rootfs -- httpd -f",
     "berth start web",
   )))
     .passThroughOptions()
-    .argument("[command...]", "what to run; with --bundle its config.json says that")
+    .argument("[image-and-command...]", IMAGE_ARGUMENT)
     .action(async (args: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ContainerOptions & { socket: string }>();
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
         const namespaces = await findNamespaces(daemon, options);
         using cidFile = new CidFile(options.cidfile);
+        using rootfs = await openRootfs(options, args, root);
         const id = await createDetached(
           daemon,
           root,
           options.name,
           options.interactive ?? false,
-          (id) => createRequest(id, { options, args, root, namespaces }),
+          (id) => createRequest(id, { options, rootfs, root, namespaces }),
         );
         cidFile.write(id);
         print(id);

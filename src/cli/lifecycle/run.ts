@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { removeLater } from "../container/auto_remove.ts";
 import { verb, withSocket } from "../common/command.ts";
-import { type ContainerOptions, withContainer } from "../container/options.ts";
+import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../container/options.ts";
 import { CidFile } from "../container/cid_file.ts";
 import { createRequest } from "../container/create_request.ts";
 import { findNamespaces } from "../container/namespaces.ts";
@@ -10,6 +10,7 @@ import { type Daemon, withDaemon } from "../common/daemon.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
 import { createDetached, createForeground } from "../container/create_container.ts";
 import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
+import { openRootfs } from "../image/rootfs.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
@@ -28,15 +29,16 @@ export function runCommand(program: DaemonProgram): Command {
   return withDetachKeys(withContainer(withSocket(verb(
     "run",
     "Create a container and start it",
+    "berth run --rm -it alpine sh",
+    "berth run -d --name web --memory 64m nginx",
     "berth run --rm -it --rootfs ./rootfs -- sh",
-    "berth run -d --name web --rootfs ./rootfs --overlay --memory 64m -- httpd -f",
     "berth run --rm --bundle ./bundle",
   ))))
     .passThroughOptions()
     .option("-d, --detach", "run in the background: print the id, write output to the log")
     .option("--log", "keep a log of the output, as with -d and -t")
     .option("--rm", "remove the container when it has exited")
-    .argument("[command...]", "what to run; with --bundle its config.json says that")
+    .argument("[image-and-command...]", IMAGE_ARGUMENT)
     .action(async (args: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<RunOptions>();
       const keys = detachKeysOf(options.detachKeys);
@@ -45,9 +47,11 @@ export function runCommand(program: DaemonProgram): Command {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
         const namespaces = await findNamespaces(daemon, options);
-        const request = { options, args, root, namespaces };
-        const requestFor = (id: string) => createRequest(id, request);
         using cidFile = new CidFile(options.cidfile);
+        // Let go as soon as the container is there, which then keeps its image itself.
+        using rootfs = await openRootfs(options, args, root);
+        const request = { options, rootfs, root, namespaces };
+        const requestFor = (id: string) => createRequest(id, request);
         if (!signals) {
           const id = await createDetached(
             daemon,
@@ -56,6 +60,7 @@ export function runCommand(program: DaemonProgram): Command {
             options.interactive ?? false,
             requestFor,
           );
+          rootfs[Symbol.dispose]();
           cidFile.write(id);
           const toRemove = options.rm && await refOf(daemon, id);
           await start(daemon, root, id);
@@ -69,6 +74,7 @@ export function runCommand(program: DaemonProgram): Command {
           options.interactive ?? false,
           requestFor,
         );
+        rootfs[Symbol.dispose]();
         cidFile.write(id);
         using streams = made.streams;
         using _lock = made.lock;

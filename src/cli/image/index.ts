@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+import { Command } from "commander";
+import { inspectImageCommand } from "./inspect.ts";
+import { importCommand, loadCommand } from "./load.ts";
+import { imagesCommand } from "./ls.ts";
+import { pullCommand } from "./pull.ts";
+import { pruneImagesCommand, rmiCommand } from "./rm.ts";
+
+/** `berth image` and its verbs. */
+export function imageCommand(): Command {
+  const command = new Command("image")
+    .summary("Manage images")
+    .description("Manage images, which skopeo pulls and unpacks")
+    .addHelpText("after", "\nExample:\n  berth image pull alpine")
+    .helpCommand(false);
+  const verbs = [
+    pullCommand(),
+    imagesCommand("ls"),
+    rmiCommand("rm"),
+    inspectImageCommand(),
+    pruneImagesCommand(),
+    loadCommand(),
+    importCommand(),
+  ];
+  for (const verb of verbs) command.addCommand(verb);
+  return command;
+}

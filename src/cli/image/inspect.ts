@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { findImage } from "../../images/find.ts";
+import { verb, withSocket } from "../common/command.ts";
+import { print, printJson } from "../text/print.ts";
+import { withStore } from "./store.ts";
+
+/** `berth image inspect` */
+export function inspectImageCommand(): Command {
+  return withSocket(verb(
+    "inspect",
+    "Print everything about images as JSON",
+    "berth image inspect alpine",
+  ))
+    .option("--json", "one line an image")
+    .argument("<image...>", "names, or the beginnings of ids")
+    .action(async (images: string[], options: { json?: true }, command: Command) => {
+      await withStore(command, async (store) => {
+        using _used = await store.use();
+        for (const text of images) {
+          const { image } = findImage(store, text);
+          const names = store.names.list().filter(({ id }) => id === image.id);
+          const whole = {
+            id: image.id,
+            digest: image.digest,
+            names: names.map(({ name }) => name),
+            pulledAt: names.map(({ pulledAt }) => pulledAt).sort().at(-1) ?? null,
+            size: store.sizes([image]).get(image.id),
+            layers: store.layerDirs(image),
+            config: JSON.parse(store.configText(image)),
+          };
+          if (options.json) printJson(whole);
+          else print(JSON.stringify(whole, undefined, 2));
+        }
+      });
+    });
+}

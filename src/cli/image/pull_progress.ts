@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+import { parseImageConfig } from "../../images/image_config.ts";
+import { pull, type PullOptions } from "../../images/pull.ts";
+import { type Reference, shortName } from "../../images/reference.ts";
+import type { ImageStore, StoredImage } from "../../images/store.ts";
+import { printStderr } from "../text/print.ts";
+
+/** Clears the line that the cursor is on (ECMA-48). */
+const CLEAR_LINE = "\r\x1b[K";
+
+/**
+ * Pulls an image, and shows on standard error how far it is: one line that changes on a terminal, one
+ * line in all elsewhere. Ctrl-C ends it.
+ */
+export async function pullForPerson(
+  store: ImageStore,
+  reference: Reference,
+  options: Omit<PullOptions, "onProgress"> = {},
+): Promise<StoredImage> {
+  const name = shortName(reference.name);
+  const terminal = Deno.stderr.isTerminal();
+  const show = (text: string) =>
+    Deno.stderr.writeSync(new TextEncoder().encode(`${CLEAR_LINE}${text}`));
+  let layers = 0;
+  const began = `Pulling ${name}`;
+  if (terminal) show(began);
+  else printStderr(began);
+  try {
+    const image = await pull(store, reference, {
+      ...options,
+      onProgress: (line) => {
+        if (!terminal) return;
+        if (line.startsWith("Copying blob")) layers++;
+        const step = line.startsWith("Copying blob") ? `layer ${layers}` : line.split(" ")[0];
+        show(`${began}: ${step?.toLowerCase()}`);
+      },
+    });
+    if (parseImageConfig(store.configText(image)).hasHealthcheck) {
+      if (terminal) show("");
+      printStderr(`${name} asks for health checks, which berth does not run`);
+    }
+    return image;
+  } finally {
+    if (terminal) show("");
+  }
+}

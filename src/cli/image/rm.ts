@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { type Removed, removeImage } from "../../images/remove.ts";
+import { pruneImages } from "../../images/remove.ts";
+import { shortName } from "../../images/reference.ts";
+import { verb, withSocket } from "../common/command.ts";
+import { exitStatusOf } from "../common/exit_status.ts";
+import { print, printError } from "../text/print.ts";
+import { usedImages, withStore } from "./store.ts";
+
+/** `berth image rm` and `berth rmi` */
+export function rmiCommand(name: "rm" | "rmi"): Command {
+  return withSocket(verb(
+    name,
+    "Remove images that no container uses",
+    `berth ${name === "rm" ? "image rm" : name} alpine`,
+  ))
+    .argument("<image...>", "names, or the beginnings of ids")
+    .action(async (images: string[], _options: unknown, command: Command) => {
+      await withStore(command, async (store, daemon) => {
+        for (const image of images) {
+          try {
+            using _alone = await store.useAlone();
+            show(await removeImage(store, image, await usedImages(daemon)));
+          } catch (error) {
+            printError(error);
+            Deno.exitCode = exitStatusOf(error);
+          }
+        }
+      });
+    });
+}
+
+/** `berth image prune` */
+export function pruneImagesCommand(): Command {
+  return withSocket(verb(
+    "prune",
+    "Remove images that have no name and no container",
+    "berth image prune",
+    "berth image prune --all",
+  ))
+    .option("-a, --all", "also those with a name, if no container uses them")
+    .action(async (options: { all?: true }, command: Command) => {
+      await withStore(command, async (store, daemon) => {
+        using _alone = await store.useAlone();
+        show(await pruneImages(store, await usedImages(daemon), options));
+      });
+    });
+}
+
+function show({ names, ids }: Removed): void {
+  for (const name of names) print(`Untagged: ${shortName(name)}`);
+  for (const id of ids) print(`Deleted: ${id}`);
+}

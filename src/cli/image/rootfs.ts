@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+import { exists } from "../../linux/fs/exists.ts";
+import { fdPath } from "../../linux/fd/fd.ts";
+import { openView } from "../../linux/mount/view.ts";
+import { ImageNotFoundError } from "../../images/errors.ts";
+import { findImage } from "../../images/find.ts";
+import { commandOf, type ImageConfig, parseImageConfig } from "../../images/image_config.ts";
+import { parseReference } from "../../images/reference.ts";
+import { overlayOf } from "../../images/rootfs.ts";
+import { ImageStore, type StoredImage } from "../../images/store.ts";
+import { CliError } from "../common/exit_status.ts";
+import { pullForPerson } from "./pull_progress.ts";
+
+/** The image of a container. */
+export interface ContainerImage {
+  /** The name or id that it was asked for by. */
+  readonly name: string;
+  readonly id: string;
+  readonly config: ImageConfig;
+}
+
+/** The options that say what a container is made from. */
+export interface RootfsOptions {
+  readonly rootfs?: string;
+  readonly overlay?: true;
+  readonly bundle?: string;
+  readonly entrypoint?: string;
+  readonly pull?: "missing" | "always" | "never";
+}
+
+/** What a container's root filesystem is made from. It is held until it is disposed of. */
+export interface Rootfs extends Disposable {
+  /** Where names are looked up; the path is this process's alone. */
+  readonly path: string;
+  /** Directories below the container's own layer, the topmost first; none where it has no layer. */
+  readonly lowers: readonly string[];
+  /** The command and its arguments. */
+  readonly args: readonly string[];
+  readonly image: ContainerImage | undefined;
+}
+
+/**
+ * Opens what `run` and `create` were told to make a container from: the directory of `--rootfs`, or
+ * the image that the first argument names, which is pulled as `--pull` says. `--bundle` says it all by
+ * itself.
+ *
+ * @throws {CliError} if nothing was named, or no command.
+ * @throws {ImageError} if there is no such image.
+ */
+export async function openRootfs(
+  options: RootfsOptions,
+  args: readonly string[],
+  root: string,
+): Promise<Rootfs> {
+  const held = { [Symbol.dispose]() {} };
+  if (options.bundle !== undefined) {
+    return { ...held, path: "", lowers: [], args, image: undefined };
+  }
+  if (options.rootfs !== undefined) {
+    const path = realDirectory(options.rootfs);
+    const entrypoint = options.entrypoint ? [options.entrypoint] : [];
+    const command = [...entrypoint, ...args];
+    if (command.length === 0) throw new CliError("say which command to run, after the options");
+    const lowers = options.overlay ? [path] : [];
+    return { ...held, path, lowers, args: command, image: undefined };
+  }
+  const [name, ...command] = args;
+  if (name === undefined) {
+    throw new CliError(
+      "say what to run: an image, --rootfs DIR, or --bundle DIR; docs/images.md has a root " +
+        "filesystem of two lines",
+    );
+  }
+  return await openImage(options, name, command, root);
+}
+
+async function openImage(
+  options: RootfsOptions,
+  name: string,
+  command: readonly string[],
+  root: string,
+): Promise<Rootfs> {
+  const store = ImageStore.open(root);
+  // Until the container is there: from then on its labels say that it uses the image.
+  using stack = new DisposableStack();
+  stack.use(await store.use());
+  const image = await obtain(store, name, options.pull ?? "missing");
+  const config = parseImageConfig(store.configText(image));
+  const lowers = store.layerDirs(image);
+  const place = Deno.makeTempDirSync({ dir: store.temporary });
+  stack.defer(() => Deno.removeSync(place));
+  const { type, options: mountOptions } = overlayOf(store, image);
+  // An overlay needs two directories, or an upper one.
+  const view = lowers.length > 1 ? { type, options: mountOptions } : bindOf(lowers[0] ?? place);
+  const path = fdPath(stack.use(openView(view, place)).fd);
+  const run = commandOf(config, command, options.entrypoint);
+  const held = stack.move();
+  return {
+    path,
+    lowers,
+    args: run,
+    image: { name, id: image.id, config },
+    [Symbol.dispose]: () => held.dispose(),
+  };
+}
+
+function bindOf(source: string) {
+  return { type: "bind", source, options: ["ro"] };
+}
+
+async function obtain(
+  store: ImageStore,
+  name: string,
+  pull: NonNullable<RootfsOptions["pull"]>,
+): Promise<StoredImage> {
+  if (pull !== "always") {
+    try {
+      const { image, name: found } = findImage(store, name);
+      // What lies on this machine may have changed, and costs little to look at.
+      if (pull === "never" || found === undefined || !parseReference(name).local) return image;
+    } catch (error) {
+      if (!(error instanceof ImageNotFoundError) || pull === "never") throw error;
+    }
+  }
+  if (exists(name) && !name.includes(":")) {
+    throw new CliError(`${name} is a directory or file here: say --rootfs ${name} to run in it`);
+  }
+  return await pullForPerson(store, parseReference(name));
+}
+
+/** The directory without links; a {@linkcode CliError} where it is none. */
+export function realDirectory(path: string): string {
+  try {
+    const real = Deno.realPathSync(path);
+    if (Deno.statSync(real).isDirectory) return real;
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound ? "no such directory" : `${error}`;
+    throw new CliError(`${path}: ${why}`, { cause: error });
+  }
+  throw new CliError(`${path} is not a directory`);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import type { UsedImages } from "../../images/remove.ts";
+import { ImageStore } from "../../images/store.ts";
+import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { IMAGE_ID_LABEL } from "./labels.ts";
+
+/** Runs `use` with the image store of the daemon that the command line names. */
+export async function withStore(
+  command: Command,
+  use: (store: ImageStore, daemon: Daemon) => Promise<void>,
+): Promise<void> {
+  await withDaemon(command, async (daemon) => {
+    const { root } = await daemon.call("daemon.info", {});
+    await use(ImageStore.open(root), daemon);
+  });
+}
+
+/** Returns the containers of each image, by the image's id. */
+export async function usedImages(daemon: Daemon): Promise<UsedImages> {
+  const used = new Map<string, string[]>();
+  for (const { id, labels } of (await daemon.call("container.list", {})).containers) {
+    const image = labels[IMAGE_ID_LABEL];
+    if (image !== undefined) used.set(image, [...used.get(image) ?? [], id]);
+  }
+  return used;
+}

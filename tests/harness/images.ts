@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+import { createHash } from "node:crypto";
+import { findCommand } from "../../scripts/system_packages.ts";
+import { until } from "./poll.ts";
+import { rootfsDir } from "./rootfs.ts";
+import { uniqueName } from "./run.ts";
+
+/** Why tests of images cannot run here; undefined where they can. */
+export function imagesMissing(...more: string[]): string | undefined {
+  const missing = ["skopeo", ...more].find((name) => findCommand(name) === undefined);
+  return missing && `${missing} is not installed`;
+}
+
+/** What an image is made from. */
+export interface ImageParts {
+  /** Tar archives, or directories to make one of each; the first is the lowest. */
+  readonly layers: readonly string[];
+  /** The OCI image config's `config`. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly os?: string;
+}
+
+/** Runs a command and returns what it printed; throws with its stderr if it fails. */
+export async function run(argv: readonly string[], env?: Record<string, string>): Promise<string> {
+  const [command = "", ...args] = argv;
+  const { success, stdout, stderr } = await new Deno.Command(command, {
+    args,
+    stdin: "null",
+    ...(env && { env }),
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  if (!success) throw new Error(`${argv.join(" ")}: ${text(stderr)}`);
+  return text(stdout);
+}
+
+/** The smallest layer that runs a shell: the tests' busybox, packed once for each directory. */
+export async function busyboxLayer(dir: string): Promise<string> {
+  const tar = `${dir}/busybox.tar`;
+  try {
+    Deno.statSync(tar);
+  } catch {
+    await run(["tar", "-C", rootfsDir(), "--exclude=./dev/*", "-cf", tar, "."]);
+  }
+  return tar;
+}
+
+/** Makes an OCI image layout below `dir`; returns its reference, `oci:PATH:latest`. */
+export async function makeImage(dir: string, { layers, config, os }: ImageParts): Promise<string> {
+  const layout = `${dir}/${uniqueName("layout")}`;
+  const blobs = `${layout}/blobs/sha256`;
+  Deno.mkdirSync(blobs, { recursive: true });
+  const blob = (bytes: Uint8Array) => {
+    const hex = createHash("sha256").update(bytes).digest("hex");
+    Deno.writeFileSync(`${blobs}/${hex}`, bytes);
+    return { digest: `sha256:${hex}`, size: bytes.length };
+  };
+  const json = (value: unknown) => blob(new TextEncoder().encode(JSON.stringify(value)));
+  const tars = [];
+  for (const layer of layers) {
+    const packed = Deno.statSync(layer).isDirectory ? `${layer}.tar` : layer;
+    if (packed !== layer) {
+      await run(["tar", "-C", layer, "--xattrs", "--xattrs-include=*", "-cf", packed, "."]);
+    }
+    tars.push(blob(Deno.readFileSync(packed)));
+  }
+  const image = json({
+    architecture: Deno.build.arch === "x86_64" ? "amd64" : "arm64",
+    os: os ?? "linux",
+    config: config ?? {},
+    rootfs: { type: "layers", diff_ids: tars.map(({ digest }) => digest) },
+  });
+  const type = "application/vnd.oci.image";
+  const manifest = json({
+    schemaVersion: 2,
+    mediaType: `${type}.manifest.v1+json`,
+    config: { mediaType: `${type}.config.v1+json`, ...image },
+    layers: tars.map((tar) => ({ mediaType: `${type}.layer.v1.tar`, ...tar })),
+  });
+  const annotations = { "org.opencontainers.image.ref.name": "latest" };
+  const manifests = [{ mediaType: `${type}.manifest.v1+json`, ...manifest, annotations }];
+  Deno.writeTextFileSync(`${layout}/index.json`, JSON.stringify({ schemaVersion: 2, manifests }));
+  Deno.writeTextFileSync(`${layout}/oci-layout`, JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+  return `oci:${layout}:latest`;
+}
+
+/** A registry of images on the loopback interface, which serves until it is disposed of. */
+export class TestRegistry implements AsyncDisposable {
+  /** Such as `127.0.0.1:40001`. */
+  readonly address: string;
+  readonly #process: Deno.ChildProcess;
+
+  private constructor(address: string, process: Deno.ChildProcess) {
+    this.address = address;
+    this.#process = process;
+  }
+
+  /** Starts one whose files are below `dir`; with `password`, for `user` alone. */
+  static async start(dir: string, password?: string): Promise<TestRegistry> {
+    const port = freePort();
+    const config = `${dir}/registry.yml`;
+    let auth = "";
+    if (password !== undefined) {
+      const line = await run(["htpasswd", "-Bbn", "user", password]);
+      Deno.writeTextFileSync(`${dir}/htpasswd`, line);
+      auth = `auth: {htpasswd: {realm: test, path: ${dir}/htpasswd}}\n`;
+    }
+    Deno.writeTextFileSync(
+      config,
+      `version: 0.1\nlog: {level: error}\nhttp: {addr: "127.0.0.1:${port}"}\n` +
+        `storage: {filesystem: {rootdirectory: ${dir}/registry}}\n${auth}`,
+    );
+    const process = new Deno.Command("docker-registry", {
+      args: ["serve", config],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+    await until("the registry", async () => {
+      try {
+        await (await fetch(`http://127.0.0.1:${port}/v2/`)).body?.cancel();
+        return true;
+      } catch {
+        // It does not listen yet.
+        return false;
+      }
+    });
+    return new TestRegistry(`127.0.0.1:${port}`, process);
+  }
+
+  /** Puts an image there; returns its reference. */
+  async push(source: string, name: string, password?: string): Promise<string> {
+    const target = `${this.address}/${name}`;
+    const creds = password === undefined ? [] : ["--dest-creds", `user:${password}`];
+    await run([
+      ...["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false", ...creds],
+      ...[source, `docker://${target}`],
+    ]);
+    return target;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill("SIGKILL");
+    await this.#process.status;
+  }
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}

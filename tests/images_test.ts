@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { readMountInfo } from "../src/linux/mount/mountinfo.ts";
+import { cli, cliCommand } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { busyboxLayer, imagesMissing, makeImage, run, TestRegistry } from "./harness/images.ts";
+import { until } from "./harness/poll.ts";
+import { processesOf } from "./harness/processes.ts";
+import { baseName } from "./harness/run.ts";
+
+/** A test that needs skopeo, and the programs that are named. */
+function test(name: string, body: () => Promise<void>, ...needs: string[]) {
+  const missing = imagesMissing(...needs);
+  Deno.test({ name: missing ? `${name} (${missing})` : name, ignore: !!missing, fn: body });
+}
+
+/** Makes a directory with these files, by their paths, for a layer. */
+function layerOf(dir: string, files: Readonly<Record<string, string>>): string {
+  const layer = Deno.makeTempDirSync({ dir, prefix: "layer-" });
+  Deno.chmodSync(layer, 0o755);
+  for (const [path, text] of Object.entries(files)) {
+    Deno.mkdirSync(`${layer}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    Deno.writeTextFileSync(`${layer}/${path}`, text);
+  }
+  return layer;
+}
+
+const ok = async (daemon: TestDaemon, ...args: string[]) => {
+  const result = await cli(daemon, args);
+  assert.equal(result.code, 0, `berth ${args.join(" ")}: ${result.stderr}`);
+  return result.stdout;
+};
+
+/** A text that a compressor makes little of. */
+function randomText(): string {
+  return Array.from({ length: 10_000 }, () => crypto.randomUUID()).join("\n");
+}
+
+/** Arguments that keep the containers in the test's cgroup. */
+const cgroup = (daemon: TestDaemon) => ["--cgroup-parent", daemon.cgroup];
+
+test("run pulls an image that is not there, and runs it without skopeo the next time", async () => {
+  await using daemon = await TestDaemon.start();
+  await using registry = await TestRegistry.start(daemon.dir);
+  const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { "etc/motd": "hello" })];
+  const config = { Cmd: ["cat", "/etc/motd"], Env: ["PATH=/bin", "FROM_IMAGE=1"] };
+  const image = await registry.push(await makeImage(daemon.dir, { layers, config }), "a/b:1");
+
+  const first = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image]);
+  assert.deepEqual(first, { code: 0, stdout: "hello", stderr: `Pulling ${image}\n` });
+  // A PATH without skopeo: what is there is not looked up again.
+  const env = { PATH: "/nowhere" };
+  const second = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image, "env"], { env });
+  assert.equal(second.code, 0, second.stderr);
+  assert.match(second.stdout, /^FROM_IMAGE=1$/m);
+  const missing = await cli(daemon, ["pull", image], { env });
+  assert.equal(missing.code, 125);
+  assert.match(missing.stderr, /install the package skopeo/);
+  assert.equal(
+    readMountInfo().filter(({ mountPoint }) => mountPoint.startsWith(daemon.dir)).length,
+    0,
+  );
+}, "docker-registry");
+
+test(
+  "run --pull always takes what a tag means now, never takes what is there or fails",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    await using registry = await TestRegistry.start(daemon.dir);
+    const base = await busyboxLayer(daemon.dir);
+    const push = async (text: string) => {
+      const layers = [base, layerOf(daemon.dir, { v: text })];
+      return await registry.push(await makeImage(daemon.dir, { layers }), "tag");
+    };
+    const image = await push("one");
+    const show = (...pull: string[]) =>
+      cli(daemon, ["run", "--rm", ...pull, ...cgroup(daemon), image, "cat", "/v"]);
+    const never = await show("--pull", "never");
+    assert.deepEqual([never.code, never.stdout], [125, ""]);
+    assert.match(never.stderr, /no image .*\/tag/);
+    assert.equal((await show()).stdout, "one");
+    await push("two");
+    assert.equal((await show()).stdout, "one");
+    assert.equal((await show("--pull=always")).stdout, "two");
+    assert.equal((await show("--pull=never")).stdout, "two");
+    // The image that lost its name is gone with the next prune.
+    const lines = (await ok(daemon, "images", "--json")).trim().split("\n").map((l) =>
+      JSON.parse(l)
+    );
+    assert.deepEqual(lines.map(({ name }) => name === null || name === undefined), [false, true]);
+    assert.match(await ok(daemon, "image", "prune"), new RegExp(`^Deleted: ${lines[1].id}\n$`));
+    assert.equal((await ok(daemon, "images", "-q")).trim(), lines[0].id);
+  },
+  "docker-registry",
+);
+
+test(
+  "pull with a password, and what it says of a wrong one, a missing image, no registry",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    await using registry = await TestRegistry.start(daemon.dir, "secret");
+    const source = await makeImage(daemon.dir, { layers: [await busyboxLayer(daemon.dir)] });
+    const image = await registry.push(source, "private", "secret");
+    const fails = async (pattern: RegExp, ...args: string[]) => {
+      const { code, stderr } = await cli(daemon, ["pull", ...args]);
+      assert.equal(code, 125);
+      assert.match(stderr, pattern);
+      assert.ok(!/level=fatal/.test(stderr), stderr);
+    };
+    await fails(/cannot pull .*(authentication required|unauthorized)/s, image);
+    await fails(
+      /cannot pull .*(authentication required|unauthorized)/s,
+      "--creds",
+      "user:no",
+      image,
+    );
+    const other = `${registry.address}/other`;
+    await fails(/no image .*other.*: /s, "--creds", "user:secret", other);
+    await fails(/connection refused/, "127.0.0.1:1/x");
+    await fails(/no image name/, "UPPER");
+    assert.match(await ok(daemon, "pull", "--creds", "user:secret", image), /^[0-9a-f]{64}\n$/);
+    const auth = btoa("user:secret");
+    const authfile = `${daemon.dir}/auth.json`;
+    Deno.writeTextFileSync(authfile, JSON.stringify({ auths: { [registry.address]: { auth } } }));
+    await ok(daemon, "pull", "--authfile", authfile, image);
+  },
+  "docker-registry",
+  "htpasswd",
+);
+
+test("run takes command, user, directory, environment, stop signal and labels of the image", async () => {
+  await using daemon = await TestDaemon.start();
+  const passwd = "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n";
+  const layers = [
+    await busyboxLayer(daemon.dir),
+    layerOf(daemon.dir, { "etc/passwd": passwd, "etc/group": "root:x:0:\nextra:x:7:app\n" }),
+  ];
+  const image = await makeImage(daemon.dir, {
+    layers,
+    config: {
+      Entrypoint: ["sh", "-c"],
+      Cmd: ['echo "$(id -u) $(id -g) $(id -G) $(pwd) $X $0"'],
+      Env: ["PATH=/bin", "X=image"],
+      User: "app",
+      WorkingDir: "/srv/work",
+      StopSignal: "SIGINT",
+      Labels: { "io.kubernetes.cri.sandbox-id": "not-a-group", maker: "me" },
+    },
+  });
+  const inImage = (...args: string[]) => cli(daemon, ["run", "--rm", ...cgroup(daemon), ...args]);
+  assert.equal((await inImage(image)).stdout, "1000 1000 1000 7 /srv/work image sh\n");
+  const changed = await inImage(
+    ...["-u", "0", "-w", "/tmp", "-e", "X=mine", "--entrypoint", "", image],
+    ...["sh", "-c", 'echo "$(id -u) $(pwd) $X"'],
+  );
+  assert.equal(changed.stdout, "0 /tmp mine\n");
+  const entry = await inImage("--entrypoint", "echo", image, "a", "b");
+  assert.equal(entry.stdout, "a b\n");
+
+  await ok(daemon, "create", "--name", "c", ...cgroup(daemon), image);
+  const state = JSON.parse(await ok(daemon, "inspect", "--spec", "c"));
+  assert.equal(state.labels["image.maker"], "me");
+  assert.equal(state.labels["berth.image"], image);
+  const { annotations } = state.spec;
+  assert.deepEqual(annotations, { "org.opencontainers.image.stopSignal": "SIGINT" });
+  const unknown = await makeImage(daemon.dir, {
+    layers,
+    config: { User: "nobody-knows", Cmd: ["sh"] },
+  });
+  const { code, stderr } = await inImage(unknown);
+  assert.equal(code, 125);
+  assert.match(stderr, /no user nobody-knows/);
+  assert.deepEqual((await cli(daemon, ["ps", "-q"])).stdout, "c\n");
+});
+
+test("a container writes to a layer of its own, kept until rm; the image's layers are shared", async () => {
+  await using daemon = await TestDaemon.start();
+  const base = await busyboxLayer(daemon.dir);
+  const one = await makeImage(daemon.dir, { layers: [base, layerOf(daemon.dir, { f: "one" })] });
+  await ok(daemon, "pull", one);
+  const used = async () =>
+    Number((await run(["du", "-sk", `${daemon.root}/images/storage/overlay`])).split("\t")[0]);
+  const before = await used();
+  const two = await makeImage(daemon.dir, { layers: [base, layerOf(daemon.dir, { f: "two" })] });
+  await ok(daemon, "pull", two);
+  assert.ok(await used() - before < 100, "the second image has only one layer of its own");
+
+  const script = "echo mine > /f; rm /etc/passwd; cat /f";
+  const args = [...cgroup(daemon), one, "sh", "-c", script];
+  assert.equal(await ok(daemon, "run", "--name", "a", ...args), "mine\n");
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), one, "cat", "/f"), "one");
+  const layer = `${daemon.root}/overlay/a`;
+  assert.equal([...Deno.readDirSync(layer)].length, 1);
+  await ok(daemon, "rm", "a");
+  assert.throws(() => Deno.statSync(layer), Deno.errors.NotFound);
+});
+
+test("image rm removes one name of several, and nothing that a container uses", async () => {
+  await using daemon = await TestDaemon.start();
+  await using registry = await TestRegistry.start(daemon.dir);
+  const source = await makeImage(daemon.dir, { layers: [await busyboxLayer(daemon.dir)] });
+  const a = await registry.push(source, "a");
+  const b = await registry.push(source, "b");
+  await ok(daemon, "pull", a, b);
+  await ok(daemon, "create", "--name", "user", ...cgroup(daemon), a, "true");
+  assert.equal(await ok(daemon, "rmi", b), `Untagged: ${b}:latest\n`);
+  const refused = await cli(daemon, ["rmi", a]);
+  assert.equal(refused.code, 125);
+  assert.match(refused.stderr, /used by user; remove the container first/);
+  assert.match(await ok(daemon, "images"), new RegExp(`${a}:latest .* user$`, "m"));
+  assert.equal(await ok(daemon, "image", "prune", "--all"), "");
+  await ok(daemon, "rm", "user");
+  assert.match(await ok(daemon, "rmi", a), /^Untagged: .*a:latest\nDeleted: [0-9a-f]{64}\n$/);
+  assert.equal(await ok(daemon, "images", "-q"), "");
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/storage/overlay/l`)], []);
+  assert.equal((await cli(daemon, ["rmi", "nope"])).code, 125);
+}, "docker-registry");
+
+test("volumes of an image begin with what the image has, and its user can write to them", async () => {
+  await using daemon = await TestDaemon.start();
+  const content = layerOf(daemon.dir, {
+    "data/file": "from image",
+    "etc/passwd": "app:x:9:9:::\n",
+  });
+  Deno.chownSync(`${content}/data`, 9, 9);
+  const image = await makeImage(daemon.dir, {
+    layers: [await busyboxLayer(daemon.dir), content],
+    config: { User: "app", Volumes: { "/data": {}, "/var/empty": {} } },
+  });
+  const script = "cat /data/file; echo x > /data/new; echo y > /var/empty/new; id -u";
+  const args = ["run", "--name", "v", ...cgroup(daemon), image, "sh", "-c", script];
+  assert.deepEqual((await cli(daemon, args)).stdout, "from image9\n");
+  const dir = `${daemon.root}/volumes/v`;
+  const [{ name }] = [...Deno.readDirSync(dir)] as [Deno.DirEntry];
+  assert.equal(Deno.readTextFileSync(`${dir}/${name}/1/new`), "y\n");
+  await ok(daemon, "rm", "v");
+  assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
+});
+
+test("load and import take archives from files and standard input", async () => {
+  await using daemon = await TestDaemon.start();
+  const layer = await busyboxLayer(daemon.dir);
+  const source = await makeImage(daemon.dir, { layers: [layer], config: { Cmd: ["echo", "hi"] } });
+  const archive = `${daemon.dir}/app.tar`;
+  const copy = ["skopeo", "--insecure-policy", "copy", "-q"];
+  await run([...copy, source, `docker-archive:${archive}:example.org/app:1`]);
+  assert.equal(await ok(daemon, "load", "-i", archive), "Loaded image: example.org/app:1\n");
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), "example.org/app:1"), "hi\n");
+  await ok(daemon, "rmi", "example.org/app:1");
+  const piped = await cli(daemon, ["load"], { stdin: Deno.readFileSync(archive) });
+  assert.deepEqual(piped.stdout, "Loaded image: example.org/app:1\n");
+
+  const gzip = `${daemon.dir}/rootfs.tar.gz`;
+  await run(["sh", "-c", `gzip -c ${layer} > ${gzip}`]);
+  await ok(daemon, "import", "--cmd", "echo imported", gzip, "my/base:2");
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), "my/base:2"), "imported\n");
+  const xz = await cli(daemon, ["import", "-", "x"], {
+    stdin: Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0),
+  });
+  assert.match(xz.stderr, /compressed with xz: pass it through xz -dc/);
+  const none = await cli(daemon, ["load"], { stdin: "no archive" });
+  assert.equal(none.code, 125);
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+});
+
+test("an image of 120 layers runs", async () => {
+  await using daemon = await TestDaemon.start();
+  const layers = [await busyboxLayer(daemon.dir)];
+  for (let n = 1; n < 120; n++) layers.push(layerOf(daemon.dir, { [`layers/${n}`]: "" }));
+  const image = await makeImage(daemon.dir, { layers });
+  const count = ["sh", "-c", "ls /layers | wc -l"];
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), image, ...count), "119\n");
+});
+
+test(
+  "what an image cannot be run for is said: another system, no command, a tampered layer",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    await using registry = await TestRegistry.start(daemon.dir);
+    const layers = [await busyboxLayer(daemon.dir)];
+    const fails = async (image: string, pattern: RegExp) => {
+      const { code, stderr } = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image]);
+      assert.equal(code, 125);
+      assert.match(stderr, pattern);
+    };
+    await fails(await makeImage(daemon.dir, { layers, os: "windows" }), /windows/);
+    await fails(await makeImage(daemon.dir, { layers }), /no command to run/);
+    await fails("oci:/nowhere:x", /no image oci:\/nowhere:x/);
+    const image = await registry.push(await makeImage(daemon.dir, { layers }), "t");
+    const blobs = (await run([
+      ...["find", `${daemon.dir}/registry`, "-path", "*/blobs/*", "-name", "data", "-size", "+50k"],
+    ])).trim().split("\n");
+    for (const blob of blobs) {
+      const bytes = Deno.readFileSync(blob);
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      Deno.writeFileSync(blob, bytes);
+    }
+    await fails(image, /cannot pull .*(digest|checksum|gzip|flate)/s);
+    assert.equal(await ok(daemon, "images", "-q"), "");
+  },
+  "docker-registry",
+);
+
+test("pulls of several at once, and a pull that is killed, leave a store that works", async () => {
+  await using daemon = await TestDaemon.start();
+  const base = await busyboxLayer(daemon.dir);
+  const images = await Promise.all(
+    ["1", "2", "3", "4"].map((text) =>
+      makeImage(daemon.dir, { layers: [base, layerOf(daemon.dir, { f: text })] })
+    ),
+  );
+  const killed = cliCommand(daemon, ["pull", images[0]!], { stdout: "null", stderr: "null" })
+    .spawn();
+  await until(
+    "skopeo",
+    () =>
+      processesOf(baseName(daemon.dir)).some(({ command }) =>
+        command.includes("containers-storage")
+      ),
+  );
+  killed.kill("SIGKILL");
+  await killed.status;
+  for (const { pid, command } of processesOf(baseName(daemon.dir))) {
+    if (command.includes("containers-storage")) Deno.kill(pid, "SIGKILL");
+  }
+  await Promise.all(images.map((image) => ok(daemon, "pull", image)));
+  for (const [index, image] of images.entries()) {
+    const text = await ok(daemon, "run", "--rm", ...cgroup(daemon), image, "cat", "/f");
+    assert.equal(text, String(index + 1));
+  }
+  await ok(daemon, "image", "prune", "--all");
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/storage/overlay/l`)], []);
+});
+
+test("a hostile image leaves nothing outside of its layers", async () => {
+  await using daemon = await TestDaemon.start();
+  const outside = `${daemon.dir}/outside`;
+  Deno.mkdirSync(outside);
+  Deno.writeTextFileSync(`${outside}/kept`, "kept");
+  const up = "../".repeat(20);
+  // Python's tarfile writes what GNU tar would refuse to.
+  const script = `
+import io, sys, tarfile
+def add(t, name, kind=tarfile.REGTYPE, link="", data=b"evil"):
+    i = tarfile.TarInfo(name); i.type = kind; i.linkname = link
+    i.size = len(data) if kind == tarfile.REGTYPE else 0
+    t.addfile(i, io.BytesIO(data) if i.size else None)
+out, where, what = sys.argv[1:4]
+with tarfile.open(out, "w") as t:
+    S, H = tarfile.SYMTYPE, tarfile.LNKTYPE
+    if what == "dotdot": add(t, where + "/evil")
+    if what == "absolute": add(t, "/" + where.lstrip("./") + "/evil")
+    if what == "symlink": add(t, "d", S, "/" + where.lstrip("./")); add(t, "d/evil")
+    if what == "symlink-up": add(t, "d", S, where); add(t, "d/evil")
+    if what == "symlink-file": add(t, "f", S, where + "/kept"); add(t, "f", data=b"evil")
+    if what == "hardlink": add(t, "h", H, where + "/kept"); add(t, "h", data=b"evil")
+    if what == "whiteout": add(t, "d", S, where); add(t, "d/.wh.kept", data=b"")
+    if what == "opaque": add(t, "d", S, where); add(t, "d/.wh..wh..opq", data=b"")
+    if what == "whiteout-up": add(t, where + "/.wh.kept", data=b"")
+    if what == "wh-dots": add(t, ".wh...", data=b"")
+    if what == "root-link": add(t, ".", S, where); add(t, "./evil")
+    if what == "device":
+        i = tarfile.TarInfo("sda"); i.type = tarfile.BLKTYPE; i.devmajor = 8; t.addfile(i)
+    if what == "redirect":
+        i = tarfile.TarInfo("r"); i.type = tarfile.DIRTYPE
+        i.pax_headers = {"SCHILY.xattr.trusted.overlay.redirect": "/" + where}; t.addfile(i)
+    if what == "many":
+        for n in range(10000): add(t, "many/%d" % n, data=b"")
+    if what == "fat":
+        add(t, "fat", data=b"0" * 50000000)
+`;
+  const shapes = [
+    ...["dotdot", "absolute", "symlink", "symlink-up", "symlink-file", "hardlink", "whiteout"],
+    ...["opaque", "whiteout-up", "wh-dots", "root-link", "device", "redirect", "many", "fat"],
+  ];
+  const base = await busyboxLayer(daemon.dir);
+  for (const shape of shapes) {
+    const tar = `${daemon.dir}/${shape}.tar`;
+    await run(["python3", "-c", script, tar, `${up}${outside.slice(1)}`, shape]);
+    const image = await makeImage(daemon.dir, { layers: [base, tar] });
+    const pulled = await cli(daemon, ["pull", image]);
+    if (pulled.code === 0) {
+      await cli(daemon, ["run", "--rm", ...cgroup(daemon), image, "sh", "-c", "ls /r /d"]);
+    }
+    const names = [...Deno.readDirSync(outside)].map(({ name }) => name);
+    assert.deepEqual(names, ["kept"], shape);
+    assert.equal(Deno.readTextFileSync(`${outside}/kept`), "kept", shape);
+  }
+  await ok(daemon, "image", "prune", "--all");
+}, "python3");
