@@ -25,7 +25,10 @@ const binary = rest[0] === "--binary";
 if (binary) rest.shift();
 const file = binary && rest[0] === "--file" ? rest.splice(0, 2)[1] : undefined;
 const { paths, flags } = splitArgs(rest, existsSync);
-await ensurePackages(["runc", "crun", "criu", "busybox-static", "socat", "python3", "systemd"]);
+await ensurePackages([
+  ...["runc", "crun", "criu", "busybox-static", "socat", "python3", "systemd"] as const,
+  ...["skopeo", "docker-registry", "apache2-utils"] as const,
+]);
 
 let passed = 0;
 let failed = 0;

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import type { UsedImages } from "../../images/remove.ts";
 import { ImageStore } from "../../images/store.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { listContainers } from "../common/list_containers.ts";
 import { IMAGE_ID_LABEL } from "./labels.ts";
 
 /** Runs `use` with the image store of the daemon that the command line names. */
@@ -19,7 +20,8 @@ export async function withStore(
 /** Returns the containers of each image, by the image's id. */
 export async function usedImages(daemon: Daemon): Promise<UsedImages> {
   const used = new Map<string, string[]>();
-  for (const { id, labels } of (await daemon.call("container.list", {})).containers) {
+  const containers = await listContainers((params) => daemon.call("container.list", params));
+  for (const { id, labels } of containers) {
     const image = labels[IMAGE_ID_LABEL];
     if (image !== undefined) used.set(image, [...used.get(image) ?? [], id]);
   }
