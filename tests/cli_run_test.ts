@@ -64,7 +64,7 @@ Deno.test("run says by its exit status what went wrong, and leaves nothing of it
       [[...run, "--user", "nobody-such", "--", "true"], 125, /nobody-such/],
       [[...run, "--memory", "lots", "--", "true"], 125, /--memory/],
       [["run", "--rootfs", "/no/dir", "--", "true"], 125, /\/no\/dir/],
-      [["run", "--", "true"], 125, /--rootfs/],
+      [["run"], 125, /--rootfs/],
       [["run", "--rootfs", "/"], 125, /command/],
       [["run", "--bundle", "/no/bundle"], 125, /\/no\/bundle/],
       [[...run, "--name", "../x", "--", "true"], 125, /id/],

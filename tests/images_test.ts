@@ -286,7 +286,9 @@ test(
     await fails(await makeImage(daemon.dir, { layers, os: "windows" }), /windows/);
     await fails(await makeImage(daemon.dir, { layers }), /no command to run/);
     await fails("oci:/nowhere:x", /no image oci:\/nowhere:x/);
-    const image = await registry.push(await makeImage(daemon.dir, { layers }), "t");
+    // Layers that are here already would not be fetched.
+    const fresh = [layerOf(daemon.dir, { large: randomText() })];
+    const image = await registry.push(await makeImage(daemon.dir, { layers: fresh }), "t");
     const blobs = (await run([
       ...["find", `${daemon.dir}/registry`, "-path", "*/blobs/*", "-name", "data", "-size", "+50k"],
     ])).trim().split("\n");
@@ -295,8 +297,8 @@ test(
       bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
       Deno.writeFileSync(blob, bytes);
     }
-    await fails(image, /cannot pull .*(digest|checksum|gzip|flate)/s);
-    assert.equal(await ok(daemon, "images", "-q"), "");
+    await fails(image, /cannot pull .*(digest|checksum|gzip|flate)/is);
+    assert.ok(!(await ok(daemon, "images")).includes(image));
   },
   "docker-registry",
 );
