@@ -2,31 +2,13 @@
 import assert from "node:assert/strict";
 import { RuntimeError } from "../src/rpc/errors.ts";
 import { cli, rootfsArgs } from "./harness/cli.ts";
+import { crun } from "./harness/crun.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { within } from "./harness/poll.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
-
-/** Where machines that are in between v1 and v2 have v2 mounted (systemd's hybrid layout). */
-const UNIFIED = "/sys/fs/cgroup/unified";
-
-/**
- * Makes a command that is crun. Where cgroups are hybrid, crun refuses to run ("invalid file system
- * type"), so it does not get to see v2: a runtime only needs what is mounted while it runs.
- */
-async function crun(daemon: TestDaemon): Promise<string> {
-  const path = `${daemon.dir}/runtime-crun`;
-  const script = `#!/bin/sh
-if mountpoint -q ${UNIFIED}; then
-  exec unshare -m sh -c 'umount ${UNIFIED} && exec crun "$@"' crun "$@"
-fi
-exec crun "$@"
-`;
-  await Deno.writeTextFile(path, script, { mode: 0o755 });
-  return path;
-}
 
 testNeeding(["crun"], "a life with crun for one container, beside another with runc", async () => {
   await using daemon = await TestDaemon.start();

@@ -134,6 +134,11 @@ function specOf(
       groups: resolveGroups(rootfs, options.groupAdd ?? []),
       rlimits: options.ulimit ?? [],
       devices: options.device ?? [],
+      security: {
+        privileged: options.privileged ?? false,
+        capabilities: { add: options.capAdd ?? [], drop: options.capDrop ?? [] },
+        securityOpts: options.securityOpt ?? [],
+      },
       ...(options.sysctl && { sysctl: options.sysctl }),
       ...(Object.keys(annotations).length > 0 && { annotations }),
       ...(workdir !== undefined && { cwd: workdir }),

@@ -49,6 +49,10 @@ export interface ContainerOptions extends ResourceOptions, RootfsOptions {
   readonly sysctl?: Pairs;
   readonly label?: Pairs;
   readonly labelFile?: readonly string[];
+  readonly capAdd?: readonly string[];
+  readonly capDrop?: readonly string[];
+  readonly privileged?: true;
+  readonly securityOpt?: readonly string[];
   readonly annotation?: Pairs;
   readonly cidfile?: string;
   readonly runtime?: string;
@@ -88,6 +92,10 @@ export const SPEC_OPTIONS = [
   "ipc",
   "uts",
   "sysctl",
+  "capAdd",
+  "capDrop",
+  "privileged",
+  "securityOpt",
   "annotation",
   "memory",
   "memorySwap",
@@ -112,6 +120,7 @@ export function withContainer(command: Command): Command {
   withFiles(command);
   withNetwork(command);
   withNamespaces(command);
+  withSecurity(command);
   withResources(command.optionsGroup("Limits:"));
   return withManagement(command);
 }
@@ -176,6 +185,15 @@ function withNamespaces(command: Command): void {
     .addOption(sharing("--ipc <mode>", "IPC namespace, or container:ID", "private", "host"))
     .addOption(sharing("--uts <mode>", "UTS namespace, or container:ID", "private", "host"))
     .option("--sysctl <k=v>", "kernel parameter of the namespaces", collectPair);
+}
+
+function withSecurity(command: Command): void {
+  command
+    .optionsGroup("Security:")
+    .option("--cap-add <capability>", "capability to add, or ALL", collect)
+    .option("--cap-drop <capability>", "capability to drop, or ALL", collect)
+    .option("--security-opt <option>", "such as seccomp=FILE; see docs/security.md", collect)
+    .option("--privileged", "give all capabilities and devices, and lift the restrictions");
 }
 
 /** An option that takes one of `words`, or another container. */

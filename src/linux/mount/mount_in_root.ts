@@ -78,7 +78,16 @@ export function mountInRoot(root: string, spec: MountSpec, staging: string): voi
   if (Deno.statSync(fdPath(place.fd)).isDirectory === file) {
     throw new LinuxError(file ? EISDIR : ENOTDIR, "mount", what);
   }
-  using tree = stage(spec, staging, file);
+  // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
+  const tree = stage(spec, staging, file);
+  try {
+    attach(tree, place, what);
+  } finally {
+    tree[Symbol.dispose]();
+  }
+}
+
+function attach(tree: OwnedFd, place: OwnedFd, what: string): void {
   const empty = cstring("");
   const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
   const result = libc().move_mount(SYS_move_mount, tree.fd, empty, place.fd, empty, flags);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import {
+  close,
   fdPath,
   O_CLOEXEC,
   O_CREAT,
@@ -182,11 +183,17 @@ function openOrMake(
 function makeFile(dirfd: number, name: string, what: string): void {
   const text = cstring(name);
   const flags = O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC;
+  let fd: number;
   try {
-    using file = new OwnedFd(retry(() => libc().openat(dirfd, text, flags, 0o644), "create", what));
-    Deno.chmodSync(fdPath(file.fd), 0o644);
+    fd = retry(() => libc().openat(dirfd, text, flags, 0o644), "create", what);
   } catch (error) {
-    if (!isErrno(error, EEXIST)) throw error;
+    if (isErrno(error, EEXIST)) return;
+    throw error;
+  }
+  try {
+    Deno.chmodSync(fdPath(fd), 0o644);
+  } finally {
+    close(fd);
   }
 }
 

@@ -10,7 +10,7 @@ import { EACCES, isErrno } from "../libc/errno.ts";
  */
 export function setOomScoreAdj(pid: number | "self", adjustment: number): void {
   using file = OwnedFd.open(`/proc/${pid}/oom_score_adj`, O_WRONLY);
-  writeScore(file, adjustment);
+  writeScore(file.fd, adjustment);
 }
 
 /**
@@ -25,7 +25,7 @@ export function borrowOomScoreAdj(adjustment: number): Disposable {
   const own = readScore(opened);
   if (own === adjustment) return { [Symbol.dispose]: () => {} };
   try {
-    writeScore(opened, adjustment);
+    writeScore(opened.fd, adjustment);
   } catch (error) {
     if (!isErrno(error, EACCES)) throw error;
     return { [Symbol.dispose]: () => {} };
@@ -34,7 +34,7 @@ export function borrowOomScoreAdj(adjustment: number): Disposable {
   return {
     [Symbol.dispose]: () => {
       using _closed = file;
-      writeScore(file, own);
+      writeScore(file.fd, own);
     },
   };
 }
@@ -44,6 +44,6 @@ function readScore(file: OwnedFd): number {
   return Number(new TextDecoder().decode(buffer.subarray(0, read(file.fd, buffer))));
 }
 
-function writeScore(file: OwnedFd, adjustment: number): void {
-  write(file.fd, new TextEncoder().encode(String(adjustment)));
+function writeScore(fd: number, adjustment: number): void {
+  write(fd, new TextEncoder().encode(String(adjustment)));
 }

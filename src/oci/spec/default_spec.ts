@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { DEFAULT_MOUNTS, DEVICE_RULES, MASKED_PATHS, READONLY_PATHS } from "./default_isolation.ts";
+import { exists } from "../../linux/fs/exists.ts";
+import { DEFAULT_MOUNTS, DEVICE_RULES } from "./default_isolation.ts";
+import { hostDevices } from "./host_devices.ts";
 import { mergeEnv } from "./process_spec.ts";
 import { type OciUser, resolveUser } from "./passwd.ts";
+import { resolveSecurity, type Security, type SecurityOptions } from "./security.ts";
 import type { OciSpec } from "./spec.ts";
 
 /** An OCI mount (runtime-spec, config.md, "Mounts"). */
@@ -75,6 +78,8 @@ export interface DefaultSpecOptions {
   readonly annotations?: Readonly<Record<string, string>>;
   /** Whether the process gets a terminal. */
   readonly terminal?: boolean;
+  /** What it is allowed besides docker's default, or not. */
+  readonly security?: SecurityOptions;
   /** Default: `/berth/<id>`. */
   readonly cgroupsPath?: string;
 }
@@ -87,35 +92,23 @@ const MAX_OPEN_FILES = 1_048_576;
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** The capabilities that docker and containerd leave to a container's root. */
-const CAPABILITIES = [
-  "CAP_AUDIT_WRITE",
-  "CAP_CHOWN",
-  "CAP_DAC_OVERRIDE",
-  "CAP_FOWNER",
-  "CAP_FSETID",
-  "CAP_KILL",
-  "CAP_MKNOD",
-  "CAP_NET_BIND_SERVICE",
-  "CAP_NET_RAW",
-  "CAP_SETFCAP",
-  "CAP_SETGID",
-  "CAP_SETPCAP",
-  "CAP_SETUID",
-  "CAP_SYS_CHROOT",
-];
-
 /**
- * The OCI spec of a container that asks for nothing special: isolated as docker's default is, less
- * its seccomp filter, and with noNewPrivileges.
+ * The OCI spec of a container that asks for nothing special: isolated as docker's default is, and
+ * with noNewPrivileges.
  *
- * @throws {InvalidParamsError} if the user is not known in the rootfs.
+ * @throws {InvalidParamsError} if the user is not known in the rootfs, or a security option is none.
  */
 export function defaultSpec(options: DefaultSpecOptions): OciSpec {
   const { id, rootfs, terminal = false, namespaces = {}, devices = [] } = options;
+  const security = resolveSecurity(options.security);
+  const { capabilities } = security;
   const ownName = namespaces.uts === undefined;
   const hostname = ownName ? options.hostname ?? id.slice(0, MAX_HOSTNAME) : Deno.hostname();
   const resources = options.resources ?? {};
+  const nodes = [
+    ...(security.privileged ? hostDevices() : []),
+    ...devices.map(({ access: _, ...node }) => node),
+  ];
   const deviceRules: readonly unknown[] = Array.isArray(resources["devices"])
     ? resources["devices"]
     : [];
@@ -134,33 +127,37 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
       ),
       cwd: options.cwd ?? "/",
       capabilities: {
-        bounding: CAPABILITIES,
-        effective: CAPABILITIES,
-        permitted: CAPABILITIES,
+        bounding: [...capabilities],
+        effective: [...capabilities],
+        permitted: [...capabilities],
         // Inheritable ones would come alive in any program with file capabilities (CVE-2022-24769).
         inheritable: [],
         ambient: [],
       },
-      noNewPrivileges: true,
+      noNewPrivileges: security.noNewPrivileges,
+      ...(security.apparmorProfile !== undefined && { apparmorProfile: security.apparmorProfile }),
+      ...(security.selinuxLabel !== undefined && { selinuxLabel: security.selinuxLabel }),
       rlimits: rlimits(options.rlimits ?? []).map((limit) => ({ ...limit })),
     },
-    mounts: mergeMounts(DEFAULT_MOUNTS, options.mounts ?? []).map(({ options, ...rest }) => ({
-      ...rest,
-      options: [...options ?? []],
+    mounts: mergeMounts(usualMounts(security), options.mounts ?? []).map((mount) => ({
+      ...mount,
+      options: [...mount.options ?? []],
     })),
     linux: {
       cgroupsPath: options.cgroupsPath ?? `/berth/${id}`,
       namespaces: [
         ...(["pid", "ipc", "uts"] as const).flatMap((type) => namespace(type, namespaces[type])),
         { type: "mount" },
+        ...(hasCgroupNamespaces() ? [{ type: "cgroup" }] : []),
         ...namespace("network", namespaces.network),
       ],
       ...(options.sysctl && { sysctl: { ...options.sysctl } }),
-      ...(devices.length > 0 && { devices: devices.map(({ access: _, ...node }) => node) }),
+      ...(nodes.length > 0 && { devices: nodes }),
+      ...(security.seccomp !== undefined && { seccomp: security.seccomp }),
       resources: {
         ...resources,
         devices: [
-          ...DEVICE_RULES,
+          ...(security.privileged ? [{ allow: true, access: "rwm" }] : DEVICE_RULES),
           ...devices.map(({ type, major, minor, access }) => ({
             allow: true,
             type,
@@ -171,10 +168,27 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
           ...deviceRules,
         ],
       },
-      maskedPaths: [...MASKED_PATHS],
-      readonlyPaths: [...READONLY_PATHS],
+      maskedPaths: [...security.maskedPaths],
+      readonlyPaths: [...security.readonlyPaths],
     },
   };
+}
+
+/**
+ * Whether the kernel has cgroup namespaces (cgroup_namespaces(7)). In one of its own a container sees
+ * its own part of the tree only, and mounting that leaves the options of the host's mount alone.
+ */
+function hasCgroupNamespaces(): boolean {
+  return exists("/proc/self/ns/cgroup");
+}
+
+/** A privileged container may write to /sys. */
+function usualMounts({ privileged }: Security): readonly OciMount[] {
+  if (!privileged) return DEFAULT_MOUNTS;
+  return DEFAULT_MOUNTS.map((mount) => ({
+    ...mount,
+    options: mount.options.filter((option) => option !== "ro"),
+  }));
 }
 
 function namespace(type: SharedNamespace, shared: string | undefined) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
-import { fdPath, O_RDONLY, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
+import { fdPath } from "../../linux/fd/fd.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 
@@ -100,9 +100,7 @@ function readInside(rootfs: string, path: string): string {
   try {
     using found = openInRoot(rootfs, path);
     const { isFile, size } = Deno.statSync(fdPath(found.fd));
-    if (!isFile || size > MAX_SIZE) return "";
-    using file = OwnedFd.open(fdPath(found.fd), O_RDONLY);
-    return new TextDecoder().decode(preadAll(file.fd));
+    return isFile && size <= MAX_SIZE ? Deno.readTextFileSync(fdPath(found.fd)) : "";
   } catch (error) {
     // A path through something that is no directory leads nowhere, just as a missing one.
     if (isErrno(error, ENOENT, ENOTDIR, ELOOP)) return "";

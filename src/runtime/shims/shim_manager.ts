@@ -129,8 +129,13 @@ export abstract class ShimManager implements AsyncDisposable {
    */
   async probe(bundle: Bundle): Promise<boolean> {
     try {
-      using client = await this.#dial(bundle, { event() {} });
-      await client.call("shim.connect", {});
+      // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
+      const client = await this.#dial(bundle, { event() {} });
+      try {
+        await client.call("shim.connect", {});
+      } finally {
+        client[Symbol.dispose]();
+      }
     } catch (error) {
       return !(error instanceof DeadlineExceededError);
     }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+//
+// `deno task seccomp --repository DIR [--release TAG]`: takes docker's seccomp profile over from a
+// clone of moby/profiles at a release, the newest by default, with its licence; says which it was.
+import { ROOT } from "./root.ts";
+import { parseArgs } from "node:util";
+
+const { values } = parseArgs({
+  options: { repository: { type: "string" }, release: { type: "string" } },
+});
+if (values.repository === undefined) {
+  console.error("say where: --repository DIR, a clone of github.com/moby/profiles");
+  Deno.exit(1);
+}
+const repository = values.repository;
+const release = values.release ??
+  (await git("tag", "--list", "seccomp/v*", "--sort=-v:refname")).split("\n")[0] ?? "";
+const target = `${ROOT}/src/oci/seccomp`;
+const profile: unknown = JSON.parse(await git("show", `${release}:seccomp/default.json`));
+const json = { release: `moby/profiles ${release}`, profile };
+await Deno.writeTextFile(`${target}/default_profile.json`, JSON.stringify(json));
+await Deno.writeTextFile(`${target}/LICENSE`, await git("show", `${release}:LICENSE`));
+await new Deno.Command(Deno.execPath(), {
+  args: ["fmt", "--quiet", `${target}/default_profile.json`],
+}).output();
+console.log(`took over the seccomp profile of moby/profiles ${release}`);
+
+async function git(...args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("git", {
+    args: ["-C", repository, ...args],
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}

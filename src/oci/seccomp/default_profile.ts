@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+import data from "./default_profile.json" with { type: "json" };
+import type { SeccompProfile } from "./profile.ts";
+
+/** The profile that docker gives its containers; licence: `LICENSE` in this directory. */
+export const DEFAULT_PROFILE: SeccompProfile = data.profile;
+
+/** Which release it is of. */
+export const DEFAULT_PROFILE_RELEASE: string = data.release;

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+import { InvalidParamsError } from "../../rpc/errors.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import type { ConditionalRule, SeccompProfile } from "./profile.ts";
+
+/**
+ * Reads a seccomp profile, in docker's format or as `linux.seccomp` of the OCI spec.
+ *
+ * @throws {InvalidParamsError} naming the file, and the line or the member that does not fit.
+ */
+export function readSeccompProfile(path: string): SeccompProfile {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(path);
+  } catch (error) {
+    throw invalid(path, error instanceof Deno.errors.NotFound ? "no such file" : `${error}`, error);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw invalid(`${path}:${lineOf(text, message)}`, message, error);
+  }
+  checkProfile(path, text, value);
+  return value;
+}
+
+/** The line, from 1, of the position that an error of JSON.parse names; the last one if it names none. */
+function lineOf(text: string, message: string): number {
+  const position = Number(/at position (\d+)/.exec(message)?.[1] ?? text.length);
+  return text.slice(0, position).split("\n").length;
+}
+
+function checkProfile(
+  path: string,
+  text: string,
+  value: unknown,
+): asserts value is SeccompProfile {
+  if (!isRecord(value)) throw invalid(path, "a profile is a JSON object");
+  if (!isAction(value.defaultAction)) {
+    throw invalid(path, "defaultAction must be an action such as SCMP_ACT_ERRNO");
+  }
+  // A file without rules may leave them out.
+  const syscalls: unknown = value.syscalls ??= [];
+  if (!Array.isArray(syscalls)) throw invalid(path, "syscalls must be an array");
+  syscalls.forEach((rule: unknown, index) => {
+    const message = wrongIn(rule);
+    if (message !== undefined) {
+      throw invalid(`${path}:${lineOfRule(text, index)}`, `syscalls[${index}]: ${message}`);
+    }
+  });
+}
+
+function isAction(value: unknown): boolean {
+  return typeof value === "string" && /^SCMP_ACT_[A-Z_]+$/.test(value);
+}
+
+function wrongIn(rule: unknown): string | undefined {
+  if (!isRecord(rule)) return "a rule is an object";
+  const { action, args, includes, excludes } = rule;
+  const names: unknown = rule.names ?? (rule.name === undefined ? undefined : [rule.name]);
+  if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) {
+    return "names must be an array of strings";
+  }
+  if (!isAction(action)) return "action must be an action such as SCMP_ACT_ALLOW";
+  if (args !== undefined && args !== null && !(Array.isArray(args) && args.every(isArg))) {
+    return "args must be an array of index, value and op";
+  }
+  if (![includes, excludes].every(isCondition)) {
+    return "includes and excludes may have caps, arches and minKernel";
+  }
+  return undefined;
+}
+
+function isArg(arg: unknown): boolean {
+  return isRecord(arg) && typeof arg.index === "number" && typeof arg.value === "number" &&
+    typeof arg.op === "string";
+}
+
+function isCondition(condition: unknown): condition is ConditionalRule["includes"] {
+  if (condition === undefined || condition === null) return true;
+  const strings = (list: unknown) =>
+    list === undefined || (Array.isArray(list) && list.every((each) => typeof each === "string"));
+  return isRecord(condition) && strings(condition.caps) && strings(condition.arches) &&
+    (condition.minKernel === undefined || typeof condition.minKernel === "string");
+}
+
+/** The line, from 1, on which the rule of that index begins. */
+function lineOfRule(text: string, index: number): number {
+  const start = text.search(/"syscalls"\s*:\s*\[/);
+  let depth = 0;
+  let found = 0;
+  for (const { 0: token, index: at } of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
+    if (at <= start || token.startsWith('"')) continue;
+    // Depth 1 is inside the array of rules.
+    if (depth === 1 && token === "{" && found++ === index) {
+      return text.slice(0, at).split("\n").length;
+    }
+    depth += token === "{" || token === "[" ? 1 : -1;
+  }
+  return 1;
+}
+
+function invalid(where: string, message: string, cause?: unknown): InvalidParamsError {
+  return new InvalidParamsError(
+    `seccomp profile ${where}: ${message}`,
+    [{ path: "seccomp", message }],
+    cause === undefined ? {} : { cause },
+  );
+}

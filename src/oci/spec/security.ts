@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+import { InvalidParamsError } from "../../rpc/errors.ts";
+import { DEFAULT_PROFILE } from "../seccomp/default_profile.ts";
+import { convertProfile, type OciSeccomp } from "../seccomp/profile.ts";
+import { readSeccompProfile } from "../seccomp/read_profile.ts";
+import { type CapabilityChanges, changeCapabilities, knownCapabilities } from "./capabilities.ts";
+import { MASKED_PATHS, READONLY_PATHS } from "./default_isolation.ts";
+
+/** What a container is allowed; docker's words. */
+export interface SecurityOptions {
+  /** Takes nearly every restriction away: `--privileged`. */
+  readonly privileged?: boolean;
+  readonly capabilities?: CapabilityChanges;
+  /** Values of `--security-opt`, in order; the later wins. */
+  readonly securityOpts?: readonly string[];
+}
+
+/** What {@linkcode SecurityOptions} come to in the OCI spec. */
+export interface Security {
+  readonly privileged: boolean;
+  /** The bounding set, which root has too. */
+  readonly capabilities: readonly string[];
+  readonly noNewPrivileges: boolean;
+  readonly apparmorProfile?: string;
+  readonly selinuxLabel?: string;
+  readonly seccomp?: OciSeccomp;
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+}
+
+/** What the values of `--security-opt` say, each by its last one. */
+interface Parsed {
+  noNewPrivileges?: boolean;
+  apparmor?: string;
+  seccomp?: string;
+  systemPathsUnconfined?: boolean;
+  labelDisabled?: boolean;
+  label: Record<string, string>;
+  mask: string[];
+  unmask: string[];
+}
+
+/**
+ * Works out what a container is allowed. Without options: docker's capabilities, its seccomp profile
+ * for the machine's own architecture, its masked paths, and noNewPrivileges.
+ *
+ * @throws {InvalidParamsError} naming the option that does not fit.
+ */
+export function resolveSecurity(options: SecurityOptions = {}): Security {
+  const { privileged = false } = options;
+  const parsed = parseSecurityOpts(options.securityOpts ?? []);
+  const capabilities = privileged
+    ? knownCapabilities()
+    : changeCapabilities(options.capabilities ?? {});
+  const open = privileged || parsed.systemPathsUnconfined === true ||
+    parsed.unmask.includes(EVERYTHING);
+  const shown = (path: string) => !open && !parsed.unmask.includes(path);
+  const label = selinuxLabel(parsed);
+  const seccomp = seccompOf(parsed.seccomp, privileged, capabilities);
+  return {
+    privileged,
+    capabilities,
+    noNewPrivileges: parsed.noNewPrivileges ?? !privileged,
+    ...(parsed.apparmor !== undefined && { apparmorProfile: parsed.apparmor }),
+    ...(label !== undefined && { selinuxLabel: label }),
+    ...(seccomp !== undefined && { seccomp }),
+    maskedPaths: [...MASKED_PATHS.filter(shown), ...parsed.mask],
+    readonlyPaths: READONLY_PATHS.filter(shown),
+  };
+}
+
+const EVERYTHING = "ALL";
+
+function parseSecurityOpts(opts: readonly string[]): Parsed {
+  const parsed: Parsed = { label: {}, mask: [], unmask: [] };
+  for (const text of opts) {
+    const [, name = "", value] = /^([^=:]+)(?:[=:](.*))?$/s.exec(text) ?? [];
+    parseOpt(parsed, text, name, value);
+  }
+  return parsed;
+}
+
+function parseOpt(parsed: Parsed, text: string, name: string, value: string | undefined): void {
+  const given = value !== undefined && value !== "";
+  if (name === "no-new-privileges" && [undefined, "true", "false"].includes(value)) {
+    parsed.noNewPrivileges = value !== "false";
+  } else if (name === "apparmor" && given) {
+    parsed.apparmor = value;
+  } else if (name === "seccomp" && given) {
+    parsed.seccomp = value;
+  } else if (name === "systempaths" && value === "unconfined") {
+    parsed.systemPathsUnconfined = true;
+  } else if (name === "mask" && given) {
+    parsed.mask.push(...paths(text, value));
+  } else if (name === "unmask" && given) {
+    parsed.unmask.push(...(value === EVERYTHING ? [value] : paths(text, value)));
+  } else if (name === "label" && value === "disable") {
+    parsed.labelDisabled = true;
+  } else if (name === "label" && given) {
+    const [, part = "", partValue = ""] = /^(user|role|type|level):(.+)$/.exec(value) ?? [];
+    if (part === "") throw invalid(text);
+    parsed.label[part] = partValue;
+  } else {
+    throw invalid(text);
+  }
+}
+
+function paths(text: string, value: string): string[] {
+  const list = value.split(":");
+  if (!list.every((path) => path.startsWith("/"))) throw invalid(text);
+  return list;
+}
+
+/** The label that docker gives with SELinux on, with the parts that were asked for. */
+function selinuxLabel({ label, labelDisabled }: Parsed): string | undefined {
+  if (labelDisabled || Object.keys(label).length === 0) return undefined;
+  const { user = "system_u", role = "system_r", type = "container_t", level = "s0" } = label;
+  return `${user}:${role}:${type}:${level}`;
+}
+
+function seccompOf(
+  choice: string | undefined,
+  privileged: boolean,
+  capabilities: readonly string[],
+): OciSeccomp | undefined {
+  if (choice === "unconfined" || (choice === undefined && privileged)) return undefined;
+  const profile = choice === undefined || choice === "builtin"
+    ? DEFAULT_PROFILE
+    : readSeccompProfile(choice);
+  return convertProfile(profile, {
+    capabilities,
+    arch: Deno.build.arch,
+    kernel: Deno.osRelease(),
+    // Who names a profile wants it as docker reads it.
+    subArchitectures: choice !== undefined,
+  });
+}
+
+function invalid(text: string): InvalidParamsError {
+  const message = `security option ${JSON.stringify(text)}: expected no-new-privileges[=false], ` +
+    "seccomp=unconfined|builtin|FILE, apparmor=PROFILE|unconfined, systempaths=unconfined, " +
+    "mask=/PATH, unmask=/PATH|ALL, label=disable, or label=user|role|type|level:VALUE";
+  return new InvalidParamsError(message, [{ path: "securityOpt", message }]);
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { InvalidParamsError } from "../../rpc/errors.ts";
+import { changeCapabilities, DEFAULT_CAPABILITIES, knownCapabilities } from "./capabilities.ts";
+import { resolveSecurity } from "./security.ts";
+
+Deno.test("capabilities are added and dropped as docker does it", () => {
+  assert.deepEqual(changeCapabilities({}), DEFAULT_CAPABILITIES);
+  assert.deepEqual(changeCapabilities({ drop: ["all"] }), []);
+  assert.deepEqual(changeCapabilities({ drop: ["ALL"], add: ["net_admin"] }), ["CAP_NET_ADMIN"]);
+  assert.deepEqual(
+    changeCapabilities({ add: ["ALL"], drop: ["CAP_SYS_ADMIN"] }),
+    knownCapabilities().filter((name) => name !== "CAP_SYS_ADMIN"),
+  );
+  const changed = changeCapabilities({ add: ["SYS_TIME", "cap_sys_time"], drop: ["mknod"] });
+  assert.deepEqual(changed, [
+    ...DEFAULT_CAPABILITIES.filter((name) => name !== "CAP_MKNOD"),
+    "CAP_SYS_TIME",
+  ]);
+  assert.throws(() => changeCapabilities({ add: ["SYS_ADMINS"] }), InvalidParamsError);
+  assert.throws(() => changeCapabilities({ drop: [""] }), InvalidParamsError);
+});
+
+Deno.test("the default is restricted, and privileged is not", () => {
+  const usual = resolveSecurity();
+  assert.equal(usual.noNewPrivileges, true);
+  assert.ok(usual.seccomp !== undefined);
+  assert.ok(usual.maskedPaths.includes("/proc/kcore"));
+  const privileged = resolveSecurity({ privileged: true });
+  assert.deepEqual(privileged, {
+    privileged: true,
+    capabilities: knownCapabilities(),
+    noNewPrivileges: false,
+    maskedPaths: [],
+    readonlyPaths: [],
+  });
+});
+
+Deno.test("security options are read as docker and podman have them", () => {
+  const security = (...securityOpts: string[]) => resolveSecurity({ securityOpts });
+  assert.equal(security("no-new-privileges=false").noNewPrivileges, false);
+  assert.equal(security("no-new-privileges:false", "no-new-privileges").noNewPrivileges, true);
+  assert.equal(security("seccomp=unconfined").seccomp, undefined);
+  assert.equal(
+    security("seccomp=builtin").seccomp?.architectures.length,
+    Deno.build.arch === "x86_64" ? 3 : 2,
+  );
+  assert.equal(security("apparmor=docker-default").apparmorProfile, "docker-default");
+  assert.deepEqual(security("systempaths=unconfined").maskedPaths, []);
+  assert.deepEqual(security("systempaths=unconfined").readonlyPaths, []);
+  assert.deepEqual(security("mask=/a:/b").maskedPaths.slice(-2), ["/a", "/b"]);
+  assert.ok(!security("unmask=/proc/kcore").maskedPaths.includes("/proc/kcore"));
+  assert.deepEqual(security("unmask=ALL").readonlyPaths, []);
+  assert.equal(security("label=type:spc_t").selinuxLabel, "system_u:system_r:spc_t:s0");
+  assert.equal(security("label=type:spc_t", "label=disable").selinuxLabel, undefined);
+  for (const wrong of ["", "seccomp=", "no-new-privileges=maybe", "mask=a", "label=x", "other=1"]) {
+    assert.throws(() => security(wrong), InvalidParamsError, wrong);
+  }
+  assert.throws(() => security("seccomp=/no/such/file"), /\/no\/such\/file: no such file/);
+});
