@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The public face of berth: the client of its daemon, its types and errors, and the contract as
- * values. Run as a program it is berth itself, whose role argv tells (see `src/main.ts`).
+ * The public module of berth: the client library, its types and errors, and the contract as values.
+ * As a main module it runs berth itself; `src/main.ts` reads the role from the arguments.
  *
  * @module
  */
@@ -10,32 +10,34 @@ import { daemonContract } from "./src/rpc/contract/daemon.ts";
 
 export * from "./src/client/mod.ts";
 
-/** What a value has to be like: a zod schema, of which no more is promised here. */
+/** A schema. It is a zod schema, but only this method is part of the public API. */
 export interface Schema<T> {
-  /** Answers the value if it fits; throws a `ZodError`, whose `issues` say where it does not. */
+  /** Returns the value if it matches. Throws a `ZodError` that lists the `issues` otherwise. */
   parse(value: unknown): T;
 }
 
-/** One method of the daemon as a value. */
+/** A method of the daemon as a value. */
 export interface ContractMethod<Name extends keyof DaemonMethods> {
   /** The JSON-RPC method name. */
   readonly name: Name;
-  /** One line saying what the method does. */
+  /** A line that describes the method. */
   readonly summary: string;
-  /** The schema of the by-name params. */
+  /** Schema of the params, which are passed by name. */
   readonly params: Schema<DaemonMethods[Name]["params"]>;
-  /** The schema of the result. */
+  /** Schema of the result. */
   readonly result: Schema<DaemonMethods[Name]["result"]>;
 }
 
-/** Every method of the daemon, by its name. */
+/** Every method of the daemon, by name. */
 export type DaemonContract = { readonly [Name in keyof DaemonMethods]: ContractMethod<Name> };
 
-/** The methods of the daemon as values: to check params and results by, to make other clients of. */
+/** The methods of the daemon as values, for checking params and results or writing other clients. */
 export const contract: DaemonContract = daemonContract;
 
 if (import.meta.main) {
-  const { main } = await import("./src/main.ts");
+  // A computed specifier: those who import this module neither load nor type-check the program.
+  const program = new URL("./src/main.ts", import.meta.url).href;
+  const { main }: { main(): Promise<number | undefined> } = await import(program);
   const status = await main();
   if (status !== undefined) Deno.exit(status);
 }

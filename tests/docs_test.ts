@@ -121,7 +121,10 @@ Deno.test("everything public is documented, and the package can be published", a
   // Types are checked by `deno task check`.
   const output = await deno("publish", "--dry-run", "--allow-dirty", "--no-check");
   assert.match(output, /mod\.ts/);
-  assert.doesNotMatch(output, /_test\.ts|\/tests\/|\/scripts\//);
+  assert.doesNotMatch(
+    output,
+    /_test(ing)?\.ts|\/testing(\.ts|\/)|\/(tests|scripts|docs|examples)\//,
+  );
 });
 
 Deno.test("every link between the pages leads to a page, and to a heading of it", async () => {
