@@ -9,6 +9,7 @@ import { somePath } from "./common/command.ts";
 import { exitStatusOf } from "./common/exit_status.ts";
 import { completionCommand } from "./manage/completion.ts";
 import { configCommand } from "./manage/config.ts";
+import { cpCommand } from "./lifecycle/cp.ts";
 import { createCommand } from "./lifecycle/create.ts";
 import type { DaemonProgram } from "./common/daemon_program.ts";
 import { daemonCommand } from "./manage/daemon.ts";
@@ -66,6 +67,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
     "Manage containers:": [
       createCommand(),
       attachCommand(),
+      cpCommand(),
       waitCommand(),
       pauseCommand(),
       resumeCommand(),

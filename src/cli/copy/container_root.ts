@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
+import { bundlePaths, type BundleRecord, readJson } from "../../oci/bundle_layout.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import type { Daemon } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
+
+/** The root directory of a container, held open. */
+export class ContainerRoot implements Disposable {
+  readonly #fd: OwnedFd;
+  /** Whom the container's root user is on the host. */
+  readonly owner: { readonly uid: number; readonly gid: number };
+
+  private constructor(fd: OwnedFd, owner: { uid: number; gid: number }) {
+    this.#fd = fd;
+    this.owner = owner;
+  }
+
+  /**
+   * Opens the root directory of a container: of one that has processes as these see it, with all of
+   * its mounts; of one that has exited its root filesystem alone.
+   *
+   * @throws {CliError} if it cannot be reached.
+   */
+  static async open(daemon: Daemon, id: string): Promise<ContainerRoot> {
+    const state = await daemon.call("container.state", { id });
+    try {
+      if (state.status === "stopped") return ContainerRoot.#ofFilesystem(state);
+      const path = `/proc/${state.pid}/root`;
+      const fd = new OwnedFd(open(path, O_PATH | O_DIRECTORY));
+      const owner = { uid: mappedRoot(state.pid, "uid"), gid: mappedRoot(state.pid, "gid") };
+      const root = new ContainerRoot(fd, owner);
+      // A pid alone proves nothing: had init exited before it was used, it could be another's.
+      const now = await daemon.call("container.state", { id });
+      if (now.instance === state.instance && now.status !== "stopped") return root;
+      root[Symbol.dispose]();
+      return await ContainerRoot.open(daemon, id);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.PermissionDenied) && !isDenied(error)) throw error;
+      throw new CliError(`only root may copy from or to ${id}`, { cause: error });
+    }
+  }
+
+  static #ofFilesystem(state: ContainerState): ContainerRoot {
+    const fd = new OwnedFd(open(rootfsOf(state), O_PATH | O_DIRECTORY));
+    return new ContainerRoot(fd, { uid: 0, gid: 0 });
+  }
+
+  /** A path of the directory, as long as this is open. */
+  get path(): string {
+    return fdPath(this.#fd.fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.#fd[Symbol.dispose]();
+  }
+}
+
+/** Where the root filesystem is: mounts that were given for it are on the bundle's own directory. */
+function rootfsOf({ bundle }: ContainerState): string {
+  const paths = bundlePaths(bundle);
+  const mounts = readJson<BundleRecord>(paths.record)?.rootfs ?? [];
+  if (mounts.some(({ target }) => target === undefined || target === "/")) return paths.rootfs;
+  const root = readJson<Record<string, unknown>>(paths.config)?.["root"];
+  const path = isRecord(root) ? root["path"] : undefined;
+  if (typeof path !== "string") throw new CliError(`${paths.config} names no root.path`);
+  return path.startsWith("/") ? path : `${bundle}/${path}`;
+}
+
+/** The host's id of the container's root (user_namespaces(7)). */
+function mappedRoot(pid: number, kind: "uid" | "gid"): number {
+  const map = Deno.readTextFileSync(`/proc/${pid}/${kind}_map`);
+  const [, outside = "0"] = /^\s*0\s+(\d+)\s/m.exec(map) ?? [];
+  return Number(outside);
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof Error && "code" in error &&
+    (error.code === "EACCES" || error.code === "EPERM");
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+import { fdPath } from "../../linux/fd/fd.ts";
+import { CliError } from "../common/exit_status.ts";
+import { type OnSkipped, pack } from "./pack.ts";
+import type { Place } from "./place.ts";
+import { readTar } from "./tar_reader.ts";
+import { unpack, type UnpackOptions } from "./unpack.ts";
+
+/** What is packed: an entry of a directory, under the name it gets. */
+interface Source {
+  readonly place: Place;
+  readonly isDirectory: boolean;
+  /** Whether the path ends with `/.`: the content of the directory is meant, not itself. */
+  readonly contentOnly: boolean;
+}
+
+/**
+ * Looks at what is to be copied.
+ *
+ * @param follow Whether a symlink stands for what it leads to.
+ * @throws {CliError} if nothing is there.
+ */
+export function sourceAt(place: Place, follow: boolean): Source {
+  const contentOnly = /(?:^|\/)\.?$/.test(place.path);
+  const found = follow || contentOnly ? place.resolveLink() : place;
+  try {
+    using dir = found.parent.openDirectory();
+    const info = Deno.lstatSync(`${fdPath(dir.fd)}/${found.name || "."}`);
+    if (contentOnly && !info.isDirectory) throw new CliError(`${place.path} is not a directory`);
+    return { place: found, isDirectory: info.isDirectory, contentOnly };
+  } catch (error) {
+    throw notFound(place, error);
+  }
+}
+
+/** Packs a source as the entry `as`; `.` for its content alone. */
+export async function* packSource(
+  { place }: Source,
+  as: string,
+  onSkipped: OnSkipped,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  // What `/` and `x/..` hold has no name in a parent.
+  const isNamed = place.name !== "" && place.name !== "." && place.name !== "..";
+  using dir = isNamed ? place.parent.openDirectory() : place.openDirectory();
+  yield* pack(dir.fd, isNamed ? place.name : ".", as, onSkipped);
+}
+
+/** Where a copy goes: into a directory, under a name. */
+export interface Target {
+  readonly base: Place;
+  readonly as: string;
+}
+
+/**
+ * Decides where a copy goes, as `docker cp` does: into a directory that is there, in the place of a
+ * file, or under the new name.
+ *
+ * @throws {CliError} if the directory to copy into is not there, or a file is.
+ */
+export function targetAt(source: Source, to: Place): Target {
+  const there = to.stat();
+  if (there?.isDirectory) {
+    return { base: to, as: source.contentOnly ? "." : source.place.name || "." };
+  }
+  if (there !== undefined && source.isDirectory) {
+    throw new CliError(`cannot copy a directory to ${to.path}: it is a file`);
+  }
+  if (to.path.endsWith("/") && !(there === undefined && source.isDirectory)) {
+    throw new CliError(`${to.path}: no such directory`);
+  }
+  if (!to.parent.stat()?.isDirectory) throw new CliError(`${to.parent.path}: no such directory`);
+  return { base: to.parent, as: to.name };
+}
+
+/** Copies a source to its target. */
+export async function copy(
+  source: Source,
+  { base, as }: Target,
+  options: Pick<UnpackOptions, "owner" | "onSkipped">,
+): Promise<void> {
+  await extract(packSource(source, as, options.onSkipped), base, options);
+}
+
+/**
+ * Unpacks a tar archive into a directory.
+ *
+ * @throws {CliError} if it is no archive, or there is no such directory.
+ */
+export async function extract(
+  archive: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  base: Place,
+  options: Pick<UnpackOptions, "owner" | "onSkipped">,
+): Promise<void> {
+  if (!base.stat()?.isDirectory) throw new CliError(`${base.path}: no such directory`);
+  try {
+    await unpack(readTar(archive), { ...options, openDirectory: (path) => base.openBelow(path) });
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new CliError(`cannot unpack the archive: ${error.message}`, { cause: error });
+  }
+}
+
+function notFound(place: Place, error: unknown): unknown {
+  const isMissing = error instanceof Deno.errors.NotFound ||
+    (error instanceof Error && "code" in error && error.code === "ENOENT");
+  return isMissing
+    ? new CliError(`${place.path}: no such file or directory`, { cause: error })
+    : error;
+}

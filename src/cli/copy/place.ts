@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
+import { openInRoot } from "../../linux/mount/open_in_root.ts";
+import { CliError } from "../common/exit_status.ts";
+import type { ContainerRoot } from "./container_root.ts";
+import { openBelow } from "./unpack.ts";
+
+/** As many symlinks are followed as the kernel does in one path. */
+const MAX_LINKS = 40;
+
+/** A path on the host, or in a container: there no symlink and no `..` leads out of its root. */
+export class Place {
+  readonly path: string;
+  readonly #root: ContainerRoot | undefined;
+
+  /** `root`: that of the container, if it is in one. */
+  constructor(path: string, root: ContainerRoot | undefined) {
+    this.path = path;
+    this.#root = root;
+  }
+
+  /** The last name of the path; empty for the root. */
+  get name(): string {
+    return this.path.replace(/(?:\/|\/\.)+$/, "").split("/").at(-1) ?? "";
+  }
+
+  /** The place that holds this one. */
+  get parent(): Place {
+    const path = this.path.replace(/(?:\/|\/\.)+$/, "");
+    const slash = path.lastIndexOf("/");
+    const parent = slash < 0 ? "." : path.slice(0, slash) || "/";
+    return new Place(parent, this.#root);
+  }
+
+  /** Opens the directory that this is, as O_PATH; symlinks to it are followed. */
+  openDirectory(): OwnedFd {
+    if (!this.#root) return new OwnedFd(open(this.path, O_PATH | O_DIRECTORY));
+    return openInRoot(this.#root.path, this.path);
+  }
+
+  /** Opens a directory below this one; what is missing is made. */
+  openBelow(path: string): OwnedFd {
+    if (this.#root) {
+      return openInRoot(this.#root.path, `${this.path}/${path}`, { create: "directory" });
+    }
+    using base = this.openDirectory();
+    return openBelow(base.fd, path);
+  }
+
+  /** Returns what is there, symlinks followed; undefined if nothing is. */
+  stat(): Deno.FileInfo | undefined {
+    try {
+      if (!this.#root) return Deno.statSync(this.path);
+      using fd = openInRoot(this.#root.path, this.path);
+      return Deno.statSync(fdPath(fd.fd));
+    } catch (error) {
+      const nothing = error instanceof Deno.errors.NotFound ||
+        error instanceof Deno.errors.NotADirectory ||
+        (error instanceof Error && "code" in error &&
+          (error.code === "ENOENT" || error.code === "ENOTDIR"));
+      if (nothing) return undefined;
+      throw error;
+    }
+  }
+
+  /** Returns the place that a symlink here leads to, however many; this one if it is none. */
+  resolveLink(): Place {
+    let place = new Place(this.path, this.#root);
+    for (let links = 0;; links++) {
+      using dir = place.parent.openDirectory();
+      const here = `${fdPath(dir.fd)}/${place.name || "."}`;
+      if (!Deno.lstatSync(here).isSymlink) return place;
+      if (links === MAX_LINKS) throw new CliError(`${this.path}: too many symlinks`);
+      const target = Deno.readLinkSync(here);
+      const path = target.startsWith("/") ? target : `${place.parent.path}/${target}`;
+      place = new Place(path, this.#root);
+    }
+  }
+}

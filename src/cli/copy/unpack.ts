@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+import { lchownSync, lutimesSync } from "node:fs";
+import {
+  fdPath,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_WRONLY,
+  open,
+  OwnedFd,
+  write,
+} from "../../linux/fd/fd.ts";
+import { mkfifo } from "../../linux/fd/fifo.ts";
+import { CliError } from "../common/exit_status.ts";
+import type { OnSkipped } from "./pack.ts";
+import type { TarEntry } from "./tar_header.ts";
+import type { TarItem } from "./tar_reader.ts";
+
+/** Options of {@linkcode unpack}. */
+export interface UnpackOptions {
+  /** Whose the files become; `archive`: those whom the archive names. */
+  readonly owner: { readonly uid: number; readonly gid: number } | "archive";
+  /** Is told what is left out. */
+  readonly onSkipped: OnSkipped;
+  /** Opens the directory that an entry is in, by its path from the base; missing ones are made. */
+  readonly openDirectory: (path: string) => OwnedFd;
+}
+
+/**
+ * Unpacks entries of an archive. A file or symlink that is there already is replaced; a directory is
+ * kept, and what it holds besides. Where a link is in the place of a directory it is replaced, too.
+ *
+ * Nothing outside of what `openDirectory` gives is written, whatever the archive says and whoever
+ * changes the tree meanwhile: each entry is made by its name alone in a directory that is held open.
+ *
+ * @throws {CliError} for an entry that leads outside, or takes the place of a directory.
+ */
+export async function unpack(
+  items: AsyncIterable<TarItem>,
+  options: UnpackOptions,
+): Promise<void> {
+  const directories: { readonly path: string; readonly entry: TarEntry }[] = [];
+  for await (const { entry, content } of items) {
+    const names = entry.path.split("/").filter((name) => name !== "" && name !== ".");
+    if (names.includes("..")) throw new CliError(`refused: ${entry.path} leads out of the archive`);
+    const name = names.pop();
+    if (name === undefined) continue;
+    using dir = options.openDirectory(names.join("/"));
+    if (entry.type === "directory") {
+      makeDirectory(dir.fd, name, entry.path);
+      directories.push({ path: [...names, name].join("/"), entry });
+    } else {
+      await makeEntry(dir.fd, name, entry, content, options);
+    }
+  }
+  // Last, since each file in them has changed their time, and they may be read-only; deepest first.
+  for (const { path, entry } of directories.reverse()) {
+    using dir = options.openDirectory(path);
+    finish(fdPath(dir.fd), entry, options);
+  }
+}
+
+function makeDirectory(dir: number, name: string, path: string): void {
+  const place = `${fdPath(dir)}/${name}`;
+  const there = lstat(place);
+  if (there?.isDirectory) return;
+  if (there !== undefined && !there.isSymlink) {
+    throw new CliError(`cannot copy the directory ${path}: there is a file in its place`);
+  }
+  if (there !== undefined) Deno.removeSync(place);
+  Deno.mkdirSync(place, { mode: 0o700 });
+}
+
+async function makeEntry(
+  dir: number,
+  name: string,
+  entry: TarEntry,
+  content: TarItem["content"],
+  options: UnpackOptions,
+): Promise<void> {
+  const place = `${fdPath(dir)}/${name}`;
+  if (entry.type === "character device" || entry.type === "block device") {
+    return options.onSkipped(entry.path, "it is a device");
+  }
+  const there = lstat(place);
+  if (there?.isDirectory) {
+    throw new CliError(`cannot copy ${entry.path}: there is a directory in its place`);
+  }
+  if (there !== undefined) Deno.removeSync(place);
+  switch (entry.type) {
+    case "symlink":
+      Deno.symlinkSync(entry.target, place);
+      if (options.owner === "archive") lchownSync(place, entry.uid, entry.gid);
+      else lchownSync(place, options.owner.uid, options.owner.gid);
+      lutimesSync(place, entry.mtime, entry.mtime);
+      return;
+    case "link": {
+      const names = entry.target.split("/").filter((part) => part !== "" && part !== ".");
+      const last = names.pop();
+      if (last === undefined || names.includes("..")) {
+        throw new CliError(`refused: ${entry.path} links to ${entry.target}`);
+      }
+      using other = options.openDirectory(names.join("/"));
+      Deno.linkSync(`${fdPath(other.fd)}/${last}`, place);
+      return;
+    }
+    case "fifo": {
+      mkfifo(place, 0o600);
+      using fd = new OwnedFd(open(place, O_PATH | O_NOFOLLOW));
+      // Whatever has taken its place meanwhile is not to be changed.
+      if (Deno.statSync(fdPath(fd.fd)).isFifo) finish(fdPath(fd.fd), entry, options);
+      return;
+    }
+    case "file": {
+      using fd = new OwnedFd(open(place, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY));
+      for await (const chunk of content) {
+        for (let done = 0; done < chunk.length;) done += write(fd.fd, chunk.subarray(done));
+      }
+      finish(fdPath(fd.fd), entry, options);
+    }
+  }
+}
+
+/** Sets owner, mode and time: the mode after the owner, whose change clears set-user-ID. */
+function finish(place: string, entry: TarEntry, { owner }: UnpackOptions): void {
+  const { uid, gid } = owner === "archive" ? entry : owner;
+  Deno.chownSync(place, uid, gid);
+  Deno.chmodSync(place, entry.mode);
+  Deno.utimeSync(place, entry.mtime, entry.mtime);
+}
+
+/** Opens a directory below `base` without following a symlink; missing ones are made. */
+export function openBelow(base: number, path: string): OwnedFd {
+  let dir = new OwnedFd(open(fdPath(base), O_PATH | O_DIRECTORY));
+  for (const name of path.split("/").filter((part) => part !== "")) {
+    using parent = dir;
+    const place = `${fdPath(parent.fd)}/${name}`;
+    if (lstat(place) === undefined) Deno.mkdirSync(place, { mode: 0o755 });
+    dir = new OwnedFd(open(place, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+  }
+  return dir;
+}
+
+function lstat(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
