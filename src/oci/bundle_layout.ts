@@ -60,6 +60,8 @@ export interface BundleRecord {
   /** Whether init's end leaves its other processes alive: it has no pid namespace of its own. */
   readonly sharedPidNamespace?: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** The absolute cgroup path of the spec: known before the runtime makes the cgroup. */
+  readonly cgroupsPath?: string;
   readonly group?: string;
   /** Checkpoint directory to restore from at start. */
   readonly checkpoint?: string;

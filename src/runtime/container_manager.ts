@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { createHash } from "node:crypto";
+import { cgroupAt, cgroupHierarchies, pids } from "../linux/cgroup/cgroup.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";
@@ -51,6 +53,8 @@ export class ContainerManager implements AsyncDisposable {
   readonly #dir: string;
   readonly #context: ContainerContext;
   readonly #runtimes: RuntimeProbe;
+  readonly #hierarchies = cgroupHierarchies();
+  readonly #cgroupParent: string;
   /** Closes what was opened. */
   readonly #opened: AsyncDisposableStack;
   /** The journal and what is on its way into it. */
@@ -75,6 +79,7 @@ export class ContainerManager implements AsyncDisposable {
     this.#dir = parts.dir;
     this.#opened = parts.opened;
     this.events = parts.events;
+    this.#cgroupParent = cgroupParent(config.state);
     this.#runtimes = new RuntimeProbe((argv, spawnOptions) => reaper.spawn(argv, spawnOptions));
     // For who wants to know, and so that one that cannot be run is told of at once.
     this.#runtimes.probe(config.runtime.runtime);
@@ -209,7 +214,8 @@ export class ContainerManager implements AsyncDisposable {
       createdAt: new Date().toISOString(),
       root: this.#options.config.root,
       logs: this.#options.config.logs,
-    }, dir);
+    }, { bundleDir: dir, cgroupsPath: `${this.#cgroupParent}/${id}` });
+    this.#checkCgroup(record);
     return await this.#containers.create(id, async (begun) => {
       const directStart = this.#startsDirectly(record, spec);
       const sharedPidNamespace = !hasOwnPidNamespace(spec);
@@ -225,6 +231,30 @@ export class ContainerManager implements AsyncDisposable {
       await container.create();
       return container;
     });
+  }
+
+  /**
+   * Two containers in one cgroup would be paused, limited and killed as one.
+   *
+   * @throws {FailedPreconditionError} if the container's cgroup is another's, or has processes.
+   */
+  #checkCgroup({ id, cgroupsPath }: BundleRecord): void {
+    if (cgroupsPath === undefined) return;
+    const refuse = (why: string) => {
+      throw new FailedPreconditionError(
+        `cannot create container ${id}: its cgroup ${cgroupsPath} ${why}; ` +
+          "give it one of its own (linux.cgroupsPath)",
+        { data: { id } },
+      );
+    };
+    const other = this.#containers.inCgroup(cgroupsPath);
+    if (other !== undefined) refuse(`is that of container ${other.id}`);
+    const cgroup = cgroupAt(cgroupsPath, this.#hierarchies);
+    // Of a hybrid's hierarchies any may have them.
+    for (const [name, path] of Object.entries(cgroup?.paths ?? {})) {
+      const [pid] = pids({ version: 1, paths: { [name]: path } });
+      if (pid !== undefined) refuse(`has processes already, ${pid} among them`);
+    }
   }
 
   /** runc runs hooks of `poststart` in create; another version might not (OCI spec: after start). */
@@ -272,6 +302,12 @@ export class ContainerManager implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#opened.disposeAsync();
   }
+}
+
+/** The cgroup above those of containers that name none: of this state directory alone. */
+function cgroupParent(state: string): string {
+  const digest = createHash("sha256").update(Deno.realPathSync(state)).digest("hex");
+  return `/berth-${digest.slice(0, 12)}`;
 }
 
 /** What a daemon has left that was killed while it bound a socket. */

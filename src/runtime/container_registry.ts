@@ -82,6 +82,16 @@ export class ContainerRegistry implements ContainerOwner, Iterable<Container> {
     return undefined;
   }
 
+  /** The container, there or under way, whose cgroup is at this path. */
+  inCgroup(cgroupsPath: string): Container | undefined {
+    for (const containers of [this.#containers, this.#creating]) {
+      for (const container of containers.values()) {
+        if (container?.bundle.record.cgroupsPath === cgroupsPath) return container;
+      }
+    }
+    return undefined;
+  }
+
   cleanupPending({ id }: Bundle): void {
     const container = this.#creating.get(id);
     if (container !== undefined) this.#containers.set(id, container);

@@ -2,7 +2,7 @@
 // Cgroups of containers, v1, v2 and hybrid: found by a process, then used by their paths alone.
 export {
   type Cgroup,
-  cgroupDirs,
+  cgroupAt,
   cgroupHierarchies,
   findCgroup,
   type FindCgroupOptions,

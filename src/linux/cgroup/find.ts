@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ESRCH, LinuxError } from "../libc/errno.ts";
+import { exists } from "../fs/exists.ts";
 import { errorCode, isGone } from "./files.ts";
 import { type MountInfo, readMountInfo } from "../mount/mountinfo.ts";
 
@@ -67,19 +68,28 @@ export function findCgroup(pid: number, options: FindCgroupOptions = {}): Cgroup
     const dir = locate(path, names, hierarchies);
     if (dir !== undefined) { for (const name of names) paths[name] = dir; }
   }
-  const isController = (name: string) => name !== "unified" && !name.startsWith("name=");
-  return { version: Object.keys(paths).some(isController) ? 1 : 2, paths };
+  return { version: versionOf(paths), paths };
 }
 
 /**
- * The directories, one per hierarchy, where a runtime makes the cgroup that an OCI spec names by an
- * absolute path (linux.cgroupsPath, cgroupfs driver); whether they are there is not looked at.
+ * What is there of the cgroup that an OCI spec names by an absolute path (linux.cgroupsPath, cgroupfs
+ * driver): a runtime makes a directory of that path in each hierarchy. Undefined where none is there.
  */
-export function cgroupDirs(
+export function cgroupAt(
   path: string,
   hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
-): string[] {
-  return [...new Set(hierarchies.map(({ mountPoint }) => mountPoint + path))];
+): Cgroup | undefined {
+  const paths: Record<string, string> = {};
+  for (const { names, mountPoint } of hierarchies) {
+    const dir = mountPoint + path;
+    if (exists(dir)) { for (const name of names) paths[name] = dir; }
+  }
+  return Object.keys(paths).length === 0 ? undefined : { version: versionOf(paths), paths };
+}
+
+function versionOf(paths: Readonly<Record<string, string>>): 1 | 2 {
+  const isController = (name: string) => name !== "unified" && !name.startsWith("name=");
+  return Object.keys(paths).some(isController) ? 1 : 2;
 }
 
 /** proc_pid_cgroup: `hierarchy-id:controllers:path` a line, no controllers meaning v2. */

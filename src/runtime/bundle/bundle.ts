@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { failpoint } from "../../failpoint.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { BundlePaths, BundleRecord, ExitRecord, ShimRecord } from "../../oci/bundle_layout.ts";
 import { readExitRecord, writeExitRecord } from "../../oci/exit_record.ts";
@@ -47,6 +48,7 @@ export class Bundle {
     try {
       Deno.mkdirSync(paths.rootfs, { mode: 0o755 });
       Deno.writeTextFileSync(paths.config, stringifyJson(spec), { mode: 0o600 });
+      failpoint("bundle.record");
       writeJsonAtomic(paths.record, record);
       return new Bundle(paths, record);
     } catch (error) {
@@ -126,6 +128,7 @@ export class Bundle {
 
   /** Removes the directory; see {@linkcode removeBundleDir}. */
   remove(): void {
+    failpoint("bundle.remove");
     removeBundleDir(this.paths.dir);
   }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { failpoint } from "../../failpoint.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
-import { cgroupDirs, findCgroup } from "../../linux/cgroup/cgroup.ts";
-import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
+import { cgroupAt, cgroupHierarchies, findCgroup, remove } from "../../linux/cgroup/cgroup.ts";
+import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import { backoff } from "../util/backoff.ts";
 import type { Bundle } from "./bundle.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -30,6 +30,7 @@ export function cgroupOf(pid: number): Cgroup | undefined {
  */
 export function recordCgroup(bundle: Bundle, cgroup: Cgroup): void {
   try {
+    failpoint("cgroup.record");
     writeJsonAtomic(path(bundle), cgroup);
   } catch (error) {
     getLogger(["berth", "container"]).warn("{id}: cannot record its cgroup: {reason}", {
@@ -46,29 +47,44 @@ export function recordedCgroup(bundle: Bundle): Cgroup | undefined {
 }
 
 /**
- * Removes the cgroup of a container whose create was cut short, which the runtime made before it
- * knew of the container and so cannot remove. Only one with nothing in it, at the absolute path that
- * the spec names: what somebody else uses stays.
+ * The absolute cgroup path of an OCI spec (linux.cgroupsPath), at which the runtime makes the cgroup
+ * in every hierarchy. Undefined where the runtime chooses the place: by a relative path, or by one
+ * that is for systemd.
  */
-export async function removePlannedCgroup(bundle: Bundle): Promise<void> {
-  const { linux } = readJson<{ linux?: { cgroupsPath?: unknown } }>(bundle.paths.config) ?? {};
-  const path = linux?.cgroupsPath;
-  if (typeof path !== "string" || !/^\/[^/]/.test(path) || path.split("/").includes("..")) return;
-  const left = new Set(cgroupDirs(path));
-  // What a killed runtime leaves in one ends by itself, in its own time, which nobody is told of.
-  for (const delay of backoff({ first: 5, most: 100, attempts: 55 })) {
-    for (const dir of left) if (removed(dir)) left.delete(dir);
-    if (left.size === 0) return;
-    await delay();
+export function cgroupsPathOf(spec: unknown): string | undefined {
+  if (typeof spec !== "object" || spec === null || !("linux" in spec)) return undefined;
+  const { linux } = spec;
+  if (typeof linux !== "object" || linux === null || !("cgroupsPath" in linux)) return undefined;
+  const path = linux.cgroupsPath;
+  if (typeof path !== "string" || !/^\/[^/]/.test(path) || path.split("/").includes("..")) {
+    return undefined;
   }
+  return path.replace(/\/+$/, "");
 }
 
-/** rmdir(2): a cgroup with processes, or with others below it, is busy. */
-function removed(dir: string): boolean {
-  try {
-    Deno.removeSync(dir);
-    return true;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound;
-  }
+/**
+ * What is there of the cgroup that the bundle's record names. That stands on disk before a shim, and
+ * so the runtime, knows of the container: whatever is killed when, the cgroup is known.
+ */
+export function plannedCgroup(
+  { record, paths }: Bundle,
+  hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
+): Cgroup | undefined {
+  // A bundle of an earlier berth has no such record.
+  const path = record.cgroupsPath ?? cgroupsPathOf(readJson(paths.config));
+  return path === undefined ? undefined : cgroupAt(path, hierarchies);
+}
+
+/**
+ * Removes what is left of the cgroup that the bundle's record names, whoever should have removed it: a
+ * runtime that was killed between making it and recording that, or one that found it busy.
+ *
+ * @throws {LinuxError} EBUSY if processes are in it that do not end.
+ */
+export async function removePlannedCgroup(
+  bundle: Bundle,
+  hierarchies?: readonly Hierarchy[],
+): Promise<void> {
+  const cgroup = plannedCgroup(bundle, hierarchies);
+  if (cgroup !== undefined) await remove(cgroup);
 }

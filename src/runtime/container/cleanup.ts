@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { failpointAsync } from "../../failpoint.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { couldNotStart } from "../../oci/driver/runtime_call.ts";
 import { hasRuntimeState } from "../../oci/driver/runtime_state.ts";
@@ -6,7 +7,7 @@ import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../util/backoff.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import { removePlannedCgroup } from "../bundle/cgroup_record.ts";
+import { plannedCgroup, removePlannedCgroup } from "../bundle/cgroup_record.ts";
 import type { ContainerCgroup } from "./cgroup.ts";
 import type { ContainerContext } from "./context.ts";
 import type { ContainerEvents } from "./events.ts";
@@ -51,6 +52,7 @@ export class ContainerCleanup {
   async destroy(): Promise<void> {
     const { bundle, cgroup, context, events } = this.#options;
     await context.shims.kill(bundle);
+    await failpointAsync("cleanup.shim-killed");
     if (!events.createPublished) {
       await cgroup.find(() =>
         reapOrphanedCreate(bundle, Math.min(this.#runtimeBound, CREATE_GRACE))
@@ -62,6 +64,9 @@ export class ContainerCleanup {
       if (!this.#neverMade(error)) throw error;
     }
     cgroup.stopMonitors();
+    // Of a create that was cut short no process may be left to find it by.
+    await cgroup.find(() => Promise.resolve(plannedCgroup(bundle)));
+    await cgroup.kill();
     await cgroup.remove();
   }
 
@@ -73,6 +78,7 @@ export class ContainerCleanup {
     // Who waits for the processes does not wait for the runtime too, which may be out of order.
     if (await cgroup.kill()) events.publishSyntheticExits();
     await deleteFromRuntime(bundle, runtime, bound);
+    await failpointAsync("cleanup.runtime-deleted");
     events.publishSyntheticExits();
   }
 
@@ -92,7 +98,7 @@ export class ContainerCleanup {
    * The delete is told when nothing but plain files is left, and before these are gone: a daemon
    * that is killed in between finds the bundle and tells it, or finds that it was told.
    *
-   * @throws {FailedPreconditionError} if the bundle cannot be removed yet.
+   * @throws {FailedPreconditionError} if the bundle or the cgroup cannot be removed yet.
    */
   async removeBundle(result: DeleteResult): Promise<void> {
     const { bundle, events } = this.#options;
@@ -100,7 +106,9 @@ export class ContainerCleanup {
     for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
       try {
         bundle.unmount();
-        if (!events.createPublished) await removePlannedCgroup(bundle);
+        await failpointAsync("delete.unmounted");
+        await removePlannedCgroup(bundle);
+        await failpointAsync("delete.publish");
         events.publishDelete(result);
         bundle.remove();
         return;

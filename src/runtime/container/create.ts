@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { failpointAsync } from "../../failpoint.ts";
 import { BerthError, DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
@@ -23,11 +24,14 @@ export async function createContainer(
 ): Promise<void> {
   const { bundle, cgroup, context, life } = parts;
   try {
+    await failpointAsync("create.attach");
     const client = await context.shims.attach(bundle, shimListener(parts));
+    await failpointAsync("create.attached");
     await Promise.all([
       client.call("shim.events", { after: 0 }),
       client.call("shim.create", {}),
     ]);
+    await failpointAsync("create.created");
     life.finishCreate();
     cgroup.resolveLater();
   } catch (error) {

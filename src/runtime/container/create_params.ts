@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { cgroupsPathOf } from "../bundle/cgroup_record.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
@@ -25,6 +26,13 @@ export interface CreateDefaults {
   readonly logs: LogDefaults;
 }
 
+/** Where a container is put. */
+export interface CreatePlaces {
+  readonly bundleDir: string;
+  /** The cgroup of a container whose spec names none. */
+  readonly cgroupsPath: string;
+}
+
 /** An OCI spec that was validated as far as berth relies on it. */
 export type CheckedSpec = Record<string, unknown>;
 
@@ -37,7 +45,7 @@ export type CheckedSpec = Record<string, unknown>;
 export function checkCreate(
   params: ParsedParamsOf<DaemonContract, "container.create">,
   { root, logs, ...defaults }: CreateDefaults,
-  bundleDir: string,
+  { bundleDir, cgroupsPath }: CreatePlaces,
 ): { spec: CheckedSpec; record: BundleRecord } {
   const { id } = params;
   const rootfs = params.rootfs ?? [];
@@ -47,7 +55,10 @@ export function checkCreate(
     stderr: params.stderr ?? "",
     terminal: params.terminal ?? false,
   };
-  const spec = withRootAndTerminal(params.spec, rootfs.length > 0, bundleDir, stdio.terminal);
+  const spec = withCgroup(
+    withRootAndTerminal(params.spec, rootfs.length > 0, bundleDir, stdio.terminal),
+    cgroupsPath,
+  );
   const issues = [
     ...validateSpec(spec, { rootfsMounted: rootfs.length > 0 }).map((issue) => ({
       ...issue,
@@ -64,6 +75,7 @@ export function checkCreate(
     });
   }
   const group = params.group ?? podOf(spec);
+  const planned = cgroupsPathOf(spec);
   return {
     spec,
     record: {
@@ -75,6 +87,7 @@ export function checkCreate(
       rootfs,
       noPivot: params.noPivot ?? false,
       labels: params.labels ?? {},
+      ...(planned === undefined ? {} : { cgroupsPath: planned }),
       ...(group === undefined ? {} : { group }),
       ...(params.checkpoint === undefined ? {} : { checkpoint: params.checkpoint }),
     },
@@ -168,6 +181,14 @@ function withRootAndTerminal(
     changed["process"] = { ...process, oomScoreAdj: process["oomScoreAdj"] ?? 0, terminal };
   }
   return changed;
+}
+
+/** Names the cgroup where the spec leaves it to the runtime, which would take one by the id alone. */
+function withCgroup(spec: CheckedSpec, cgroupsPath: string): CheckedSpec {
+  const linux = asObject(spec["linux"]);
+  const named = linux?.["cgroupsPath"];
+  if (typeof named === "string" && named !== "") return spec;
+  return { ...spec, linux: { ...linux, cgroupsPath } };
 }
 
 /** Whether the spec has hooks of this kind (OCI runtime spec, "POSIX-platform Hooks"). */

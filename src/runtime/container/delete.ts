@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { failpointAsync } from "../../failpoint.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { DeadlineExceededError, FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
@@ -54,7 +55,10 @@ export async function deleteContainer(
     if (force) await seeThatItAnswers(parts, client);
     if (alive) await killAll(parts, client);
     cgroup.stopMonitors();
-    life.delete(await deleteByShim(parts, client, force));
+    await failpointAsync("delete.shim");
+    const result = await deleteByShim(parts, client, force);
+    await failpointAsync("delete.shim-deleted");
+    life.delete(result);
   } catch (error) {
     if (force && !answered(error)) return await deletion.removeByForce();
     if (processes.exit === undefined) cgroup.startMonitors();

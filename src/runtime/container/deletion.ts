@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { failpointAsync } from "../../failpoint.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../util/backoff.ts";
 import { removeLog } from "./log.ts";
@@ -23,6 +24,7 @@ export class ContainerDeletion {
     const { bundle, context, life } = this.#parts;
     if (life.state.phase !== "deleting" || life.state.shim === undefined) return;
     await context.shims.detach(bundle, life.state.shim);
+    await failpointAsync("delete.detached");
     life.detach();
   }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { failpoint } from "../../failpoint.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
@@ -107,7 +108,9 @@ export class Journal implements Disposable {
     const line: JournalLine = shimSeq === undefined ? { event } : { event, shimSeq };
     try {
       if (this.#newest.size >= this.#options.segment_bytes) this.#rotate();
+      failpoint("journal.append");
       this.#newest.append(JSON.stringify(line));
+      failpoint("journal.appended");
     } catch (error) {
       throw exhaustedOr(error, this.#dir);
     }
