@@ -21,6 +21,7 @@ import { prepareLog } from "./container/log.ts";
 import { checkCreate, hasHooks, hasOwnPidNamespace } from "./container/create_params.ts";
 import type { CheckedSpec } from "./container/create_params.ts";
 import { EventPublisher } from "./events/publisher.ts";
+import type { FdBudget } from "./fd_budget.ts";
 import { Journal } from "./events/journal.ts";
 import { RuntimeProbe } from "./runtime_probe.ts";
 import type { Monitor } from "./monitors/monitor.ts";
@@ -37,6 +38,8 @@ export interface ContainerManagerOptions {
   readonly reaper: Reaper;
   /** Command that runs this berth. */
   readonly self: () => readonly string[];
+  /** What creates take of the fds. */
+  readonly fds: FdBudget;
   /** Watches every container. */
   readonly monitor: Monitor;
   /** Is told what happens, for the log and the metrics. */
@@ -216,6 +219,7 @@ export class ContainerManager implements AsyncDisposable {
       logs: this.#options.config.logs,
     }, { bundleDir: dir, cgroupsPath: `${this.#cgroupParent}/${id}` });
     this.#checkCgroup(record);
+    using _fds = this.#options.fds.reserveCreate(id);
     return await this.#containers.create(id, async (begun) => {
       const directStart = this.#startsDirectly(record, spec);
       const sharedPidNamespace = !hasOwnPidNamespace(spec);

@@ -11,6 +11,7 @@ import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import type { Config } from "./config/config.ts";
 import { logRpcError } from "./observability/log_rpc_error.ts";
+import { FdBudget } from "./fd_budget.ts";
 import { daemonMethods } from "./methods.ts";
 import { combineMonitors } from "./monitors/monitor.ts";
 import type { Monitor } from "./monitors/monitor.ts";
@@ -84,11 +85,13 @@ export class Daemon implements AsyncDisposable {
     const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
     const reaper = opened.use(Reaper.start({ subreaper: true, childFileLimit }));
     const oom = opened.use(new OomMonitor());
+    const fds = new FdBudget();
     const runtime = opened.use(
       await ContainerManager.open({
         config,
         reaper,
         self,
+        fds,
         hooks: combineHooks([LOG_HOOKS, observer]),
         monitor: combineMonitors([oom, ...monitors]),
       }),
@@ -124,6 +127,7 @@ export class Daemon implements AsyncDisposable {
       mode: Number.parseInt(config.socket.mode, 8),
       ...(config.socket.gid === undefined ? {} : { gid: config.socket.gid }),
       onError: logRpcError,
+      hasRoom: () => fds.hasRoom(),
       handlers: daemon.#guard({
         ...bindContract(daemonContract, methods),
         "rpc.discover": discover,

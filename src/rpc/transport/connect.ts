@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { DeadlineExceededError, UnavailableError } from "../errors.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
+import { DeadlineExceededError, ResourceExhaustedError, UnavailableError } from "../errors.ts";
 import type { Connection } from "../peer/peer.ts";
 
 /** Options of {@linkcode connectSocket}. */
@@ -19,7 +20,8 @@ const RETRY_MS = 20;
  *
  * Rejects with {@linkcode UnavailableError} when nobody listens (no such file, connection refused):
  * `data.errno` is then "ENOENT" or "ECONNREFUSED". Rejects with {@linkcode DeadlineExceededError} when
- * somebody listens but does not accept within `timeoutMs`.
+ * somebody listens but does not accept within `timeoutMs`, and with {@linkcode ResourceExhaustedError}
+ * when this process cannot connect for want of files or memory, which says nothing of the other end.
  */
 export async function connectSocket(
   name: string,
@@ -39,7 +41,13 @@ export async function connectSocket(
       if (signal?.aborted) throw signal.reason;
       const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
       // unix(7): EAGAIN when the listener's backlog is full; it never waits.
-      if (code !== "EAGAIN") throw unavailable(name, error, code);
+      if (code !== "EAGAIN") {
+        if (isExhausted(error)) {
+          const message = `cannot connect to ${name}: ${error.message}`;
+          throw new ResourceExhaustedError(message, { cause: error });
+        }
+        throw unavailable(name, error, code);
+      }
       if (performance.now() >= deadline) {
         throw new DeadlineExceededError(`dial ${name}: not accepted within ${timeoutMs} ms`, {
           cause: error,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { ByteBudget } from "../protocol/byte_budget.ts";
+import { ResourceExhaustedError } from "../errors.ts";
+import { toWire } from "../protocol/error_codec.ts";
 import { Dispatcher } from "../peer/dispatcher.ts";
 import { Peer } from "../peer/peer.ts";
 import type { ErrorListener, Handlers } from "../peer/handler.ts";
@@ -14,6 +16,11 @@ export interface ServerOptions {
   readonly mode?: number;
   /** Group that owns the socket file. Default: the process's own. */
   readonly gid?: number;
+  /**
+   * Whether there is room for another connection; one that comes when there is none is told so and
+   * closed. Default: there always is.
+   */
+  readonly hasRoom?: () => boolean;
   /** Called with each new connection, before anything is read from it. */
   readonly onConnect?: (peer: Peer) => void;
   /** Called when a connection is gone. */
@@ -45,6 +52,7 @@ export class Server implements AsyncDisposable {
   readonly #peers = new Set<Peer>();
   readonly #accepting: Promise<void>;
   #listening = true;
+  #refusing = false;
 
   /**
    * Listens on `path`, of any length. A socket file that nobody answers on is replaced. Throws
@@ -121,7 +129,9 @@ export class Server implements AsyncDisposable {
   }
 
   #connected(conn: Deno.UnixConn): void {
-    const { onConnect, onDisconnect, onError } = this.#options;
+    const { hasRoom, onConnect, onDisconnect, onError } = this.#options;
+    if (hasRoom?.() === false) return this.#refuse(conn);
+    this.#refusing = false;
     const peer: Peer = new Peer(conn, {
       handlers: this.#dispatcher,
       budget: this.#budget,
@@ -133,5 +143,17 @@ export class Server implements AsyncDisposable {
     });
     this.#peers.add(peer);
     onConnect?.(peer);
+  }
+
+  /** Tells the other end why, if it takes that at once, and closes the connection. */
+  #refuse(conn: Deno.UnixConn): void {
+    const error = new ResourceExhaustedError("too many connections: try again later");
+    // Once, not for each one that comes.
+    if (!this.#refusing) this.#options.onError?.(`accepting on ${this.path}`, error);
+    this.#refusing = true;
+    const line = JSON.stringify({ jsonrpc: "2.0", id: null, error: toWire(error) });
+    conn.write(new TextEncoder().encode(`${line}\n`)).catch(() => {
+      // It has gone already.
+    }).finally(() => conn.close());
   }
 }

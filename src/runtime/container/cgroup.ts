@@ -54,16 +54,27 @@ export class ContainerCgroup {
     this.startMonitors();
   }
 
-  /** Finds it by init, records it and has the monitors watch it. */
+  /**
+   * Finds it by init, records it and has the monitors watch it. Where that cannot be done, for want of
+   * fds say, it is logged and done the next time: what was asked for has been done all the same.
+   */
   resolve(): void {
     clearTimeout(this.#soon);
     this.#soon = undefined;
-    if (this.#found === undefined) {
-      const { bundle, processes } = this.#options;
-      this.#found = cgroupOf(processes.pid);
-      if (this.#found !== undefined) recordCgroup(bundle, this.#found);
+    const { bundle, processes } = this.#options;
+    try {
+      if (this.#found === undefined) {
+        this.#found = cgroupOf(processes.pid);
+        if (this.#found !== undefined) recordCgroup(bundle, this.#found);
+      }
+      this.startMonitors();
+    } catch (error) {
+      getLogger(["berth", "container"]).error("{id}: its cgroup is not watched: {reason}", {
+        id: bundle.id,
+        reason: messageOf(error),
+        error,
+      });
     }
-    this.startMonitors();
   }
 
   /** Does what {@linkcode resolveLater} has put off. */
@@ -73,17 +84,7 @@ export class ContainerCgroup {
 
   /** {@linkcode resolve}, once the answer that waits to be sent is out; before anything needs it. */
   resolveLater(): void {
-    this.#soon = setTimeout(() => {
-      try {
-        this.resolve();
-      } catch (error) {
-        getLogger(["berth", "container"]).error("{id}: its cgroup is not watched: {reason}", {
-          id: this.#options.bundle.id,
-          reason: messageOf(error),
-          error,
-        });
-      }
-    }, 0);
+    this.#soon = setTimeout(() => this.resolve(), 0);
   }
 
   /** Takes what `find` answers, if it is not known yet. */

@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { DeleteResult, ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { InstanceState } from "../events/instance_state.ts";
 import type { EventDraft, EventPublisher } from "../events/publisher.ts";
@@ -94,8 +95,9 @@ export class ContainerEvents {
       this.#options.beforeExit();
     } catch (error) {
       const { id } = this.#options.bundle;
-      getLogger(["berth", "oom"]).warn("{id}: an OOM kill may go unnoticed: {error}", {
+      getLogger(["berth", "oom"]).warn("{id}: an OOM kill may go unnoticed: {reason}", {
         id,
+        reason: messageOf(error),
         error,
       });
     }

@@ -10,6 +10,9 @@ import { waitUntilCreated } from "./create.ts";
 import type { ContainerDeletion } from "./deletion.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
+/** The errnos of a connection that is refused because nobody is there (unix(7)). */
+const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(["ENOENT", "ECONNREFUSED"]);
+
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;
 
@@ -108,7 +111,7 @@ export class ContainerRecovery {
       await this.#takeOver(context.noShim ? "adopt" : "connect");
     } catch (error) {
       if (life.isEnding) return;
-      if (error instanceof UnavailableError && error.data["errno"] !== undefined) {
+      if (error instanceof UnavailableError && NOBODY_LISTENS.has(error.data["errno"])) {
         await this.#shimDied();
         return;
       }

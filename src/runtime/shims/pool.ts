@@ -3,7 +3,8 @@ import { getLogger } from "@logtape/logtape";
 import { close, O_APPEND, O_CREAT, O_WRONLY, open } from "../../linux/fd/fd.ts";
 import type { Child, Reaper } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { UnavailableError } from "../../rpc/errors.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
+import { ResourceExhaustedError, UnavailableError } from "../../rpc/errors.ts";
 import type { Peer } from "../../rpc/peer/peer.ts";
 import { typedClient } from "../../rpc/transport/dial.ts";
 import type { ShimContract } from "../../rpc/contract/shim.ts";
@@ -231,7 +232,12 @@ export class ShimPool implements AsyncDisposable {
   /** Tells one waiter that its shim will not come. Nobody waiting: the next need tries again. */
   #fail(message: string, cause?: Error): void {
     getLogger(["berth", "shim"]).error(message);
-    this.#waiters.shift()?.reject(new UnavailableError(message, cause ? { cause } : {}));
+    const options = cause === undefined ? {} : { cause };
+    this.#waiters.shift()?.reject(
+      isExhausted(cause)
+        ? new ResourceExhaustedError(message, options)
+        : new UnavailableError(message, options),
+    );
   }
 
   async #arrived(peer: Peer): Promise<void> {

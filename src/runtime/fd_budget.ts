@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+import { isExhausted } from "../linux/libc/errno.ts";
+import { close, O_RDONLY, open } from "../linux/fd/fd.ts";
+import { ResourceExhaustedError } from "../rpc/errors.ts";
+
+/**
+ * Fds that nothing new gets, so that what is there can be dealt with to its end: an exit, a state, a
+ * kill, a delete, each of which opens a few files for a moment.
+ */
+const RESERVE = 24;
+
+/**
+ * The most fds that a create takes: for good the connections to the shim and the watch for OOM kills,
+ * for a moment the bundle's files and the shim that is started.
+ */
+const PER_CREATE = 10;
+
+/** Keeps creates and connections from taking the last fds of this process. */
+export class FdBudget {
+  readonly #limit: number;
+  readonly #lowestFree: () => number;
+  #creates = 0;
+
+  /**
+   * @param limit the most fds that this process may have
+   * @param lowestFree the fd that would be opened next; for tests
+   */
+  constructor(limit: number = openFilesLimit(), lowestFree: () => number = nextFd) {
+    this.#limit = limit;
+    this.#lowestFree = lowestFree;
+  }
+
+  /** How many fds are free at least: the kernel gives the lowest that is (open(2)). */
+  get #free(): number {
+    return this.#limit - this.#lowestFree();
+  }
+
+  /** Whether another connection may be accepted. */
+  hasRoom(): boolean {
+    return this.#free >= RESERVE + this.#creates * PER_CREATE;
+  }
+
+  /**
+   * Sets fds aside for a create until the result is disposed.
+   *
+   * @throws {ResourceExhaustedError} if there are too few.
+   */
+  reserveCreate(id: string): Disposable {
+    if (this.#free < RESERVE + (this.#creates + 1) * PER_CREATE) {
+      throw new ResourceExhaustedError(
+        `cannot create container ${id}: the daemon has too many files open ` +
+          `(its limit is ${this.#limit}; see LimitNOFILE= of systemd.exec(5), or ulimit -n)`,
+        { data: { id } },
+      );
+    }
+    this.#creates++;
+    return { [Symbol.dispose]: () => void this.#creates-- };
+  }
+}
+
+/** RLIMIT_NOFILE, the soft limit, as proc_pid_limits(5) has it; Deno has raised it to the hard one. */
+function openFilesLimit(): number {
+  const text = Deno.readTextFileSync("/proc/self/limits");
+  const [, soft] = /^Max open files +(\d+|unlimited)/m.exec(text) ?? [];
+  return soft === undefined || soft === "unlimited" ? Infinity : Number(soft);
+}
+
+function nextFd(): number {
+  try {
+    const fd = open("/dev/null", O_RDONLY);
+    close(fd);
+    return fd;
+  } catch (error) {
+    if (!isExhausted(error)) throw error;
+    return Infinity;
+  }
+}
