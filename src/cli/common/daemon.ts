@@ -154,19 +154,24 @@ export class Daemon implements Disposable {
     onGap: (asked: { readonly after: number; readonly latest: number }) => void,
   ): Promise<never> {
     let after = params.after;
-    this.#onEvent = (event) => {
+    // The first events may come in one piece with the answer, before that is dealt with.
+    let early: Event[] | undefined;
+    const take = (event: Event) => {
       after = event.seq;
       listener(event);
     };
+    this.#onEvent = (event) => early === undefined ? take(event) : early.push(event);
     while (true) {
-      const answer = await this.callAcrossRestarts("events.subscribe", {
+      early = [];
+      const { latest, gap } = await this.callAcrossRestarts("events.subscribe", {
         ...params,
         ...(after !== undefined && { after }),
       });
-      const { latest } = answer;
       after ??= latest;
-      if (answer.gap) onGap({ after, latest });
+      if (gap) onGap({ after, latest });
       if (after > latest) after = 0;
+      for (const event of early) take(event);
+      early = undefined;
       await this.#peer.closed;
     }
   }
