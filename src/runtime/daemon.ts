@@ -6,6 +6,7 @@ import { daemonContract, daemonErrors, eventNotification } from "../rpc/contract
 import { UnavailableError } from "../rpc/errors.ts";
 import { bindContract } from "../rpc/contract/bind.ts";
 import { openrpcDocument } from "../rpc/contract/openrpc.ts";
+import type { OpenRpcDocument } from "../rpc/contract/openrpc.ts";
 import type { Handlers } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
@@ -116,8 +117,10 @@ export class Daemon implements AsyncDisposable {
         containers: runtime.size,
       }),
     });
+    let document: OpenRpcDocument | undefined;
+    // Some milliseconds of work, for the first who asks.
     const discover = () =>
-      openrpcDocument(daemonContract, {
+      document ??= openrpcDocument(daemonContract, {
         title: "berth",
         version: VERSION,
         errors: daemonErrors,

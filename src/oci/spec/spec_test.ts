@@ -76,3 +76,20 @@ Deno.test("an exec's process needs its args only", () => {
     ["cwd", "env"],
   );
 });
+
+Deno.test("a spec of 400,000 wrong values names a few of them only", () => {
+  const numbers = Array(400_000).fill(1);
+  for (
+    const bad of [
+      { process: { ...good.process, args: numbers } },
+      { process: { ...good.process, env: Array(400_000).fill("\0") } },
+      { mounts: numbers },
+      { mounts: [{ destination: "/", options: numbers }] },
+      { annotations: { ...numbers.slice(0, 10_000) } },
+      { linux: { namespaces: numbers, maskedPaths: numbers } },
+    ]
+  ) {
+    const { length } = validateSpec({ ...good, ...bad });
+    assert(length > 0 && length < 100, `${length} issues`);
+  }
+});

@@ -20,6 +20,7 @@ import {
   refusal,
 } from "../protocol/messages.ts";
 import { responseText } from "../protocol/response_text.ts";
+import { countValues } from "../protocol/value_count.ts";
 import { parseJson } from "../json.ts";
 
 /** The connection that an {@linkcode Inbound} belongs to. */
@@ -32,6 +33,8 @@ export interface InboundHost {
   readonly account: ByteAccount;
   /** Calls of the other end that may run at once. */
   readonly maxInFlight: number;
+  /** The other end is not trusted: lines that would take much memory once parsed are refused. */
+  readonly limitValues: boolean;
   /** Receives a response to a call of this end. */
   takeResponse(response: JSONRPCResponse): void;
   /** Delivers the notification to its listener, if any. Returns whether there was one. */
@@ -50,6 +53,12 @@ const MAX_REPLY_QUEUE = 256 * 1024 * 1024;
  * than this in all, bytes.
  */
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
+/** Lines of requests that may hold more values than this are refused unparsed. */
+const MAX_VALUES = 400_000;
+/** A parsed value takes about so many bytes. */
+const VALUE_BYTES = 64;
+/** Lines up to this length, bytes, are not worth counting the values of. */
+const SHORT_LINE = 64 * 1024;
 /** Most requests that are begun in one turn of the event loop, so that their answers can go out. */
 const MAX_BURST = 16;
 /** With less than this to be written, bytes, a connection may begin more requests in a turn. */
@@ -89,6 +98,11 @@ export class Inbound {
     if (line === TOO_LONG) {
       return this.#refuse("InvalidRequest", `a line is longer than ${MAX_LINE} bytes`);
     }
+    const values = line.length > SHORT_LINE ? countValues(line, MAX_VALUES) : 0;
+    if (values > MAX_VALUES && this.#host.limitValues) {
+      return this.#refuse("InvalidRequest", `a line holds more than ${MAX_VALUES} values`);
+    }
+    const size = line.length + values * VALUE_BYTES;
     let message: unknown;
     try {
       message = parseJson(decoder.decode(line));
@@ -100,15 +114,14 @@ export class Inbound {
         : "not valid UTF-8";
       return this.#refuse("ParseError", `the line is ${what}`);
     }
-    if (Array.isArray(message)) return this.#receiveBatch(message, line.length);
+    if (Array.isArray(message)) return this.#receiveBatch(message, size);
     if (isResponse(message)) {
       this.#host.takeResponse(message);
       return undefined;
     }
     const room = this.#room();
-    if (room === undefined) return this.#answer(message, line.length);
-    const { length } = line;
-    return room.then(() => this.#isClosed ? undefined : this.#answer(message, length));
+    if (room === undefined) return this.#answer(message, size);
+    return room.then(() => this.#isClosed ? undefined : this.#answer(message, size));
   }
 
   /** Resolves when the next call has been answered, or at {@linkcode close}. */

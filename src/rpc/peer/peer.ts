@@ -38,6 +38,11 @@ export interface PeerOptions {
   readonly onError: ErrorListener;
   /** Calls of the other end that may run at once; further ones get ResourceExhausted. */
   readonly maxInFlight?: number;
+  /**
+   * Refuses lines of very many values, which take far more memory parsed than as text. For ends that
+   * are not trusted. Default: false.
+   */
+  readonly limitValues?: boolean;
   /** Bounds what this connection and others hold in all. Default: no bound. */
   readonly budget?: ByteBudget;
 }
@@ -84,6 +89,7 @@ export class Peer implements Disposable {
       writer: this.#writer,
       account: this.#account,
       maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT,
+      limitValues: options.limitValues ?? false,
       takeResponse: (response) => this.#outbound.receive(response),
       takeNotification: (notification) => this.#takeNotification(notification),
       close: () => this.close(),

@@ -135,6 +135,7 @@ export class Server implements AsyncDisposable {
     const peer: Peer = new Peer(conn, {
       handlers: this.#dispatcher,
       budget: this.#budget,
+      limitValues: true,
       onError,
       onClose: () => {
         this.#peers.delete(peer);
