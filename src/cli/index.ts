@@ -32,6 +32,7 @@ import { rmCommand } from "./lifecycle/rm.ts";
 import { runCommand } from "./lifecycle/run.ts";
 import { shimCommand } from "./manage/shim.ts";
 import { startCommand } from "./lifecycle/start.ts";
+import { stopCommand } from "./lifecycle/stop.ts";
 import { statsCommand } from "./inspect/stats.ts";
 import { printError } from "./text/print.ts";
 import { topCommand } from "./inspect/top.ts";
@@ -59,6 +60,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
       logsCommand(),
       execCommand(),
       startCommand(),
+      stopCommand(),
       killCommand(),
       rmCommand(),
       inspectCommand(),

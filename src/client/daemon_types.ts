@@ -439,6 +439,8 @@ export interface DaemonMethods {
       readonly noPivot?: boolean | undefined;
       /** Labels: names and values chosen by the user, at most 64 KiB in total. */
       readonly labels?: Readonly<Record<string, string>> | undefined;
+      /** Seconds that `container.stop` waits before SIGKILL; defaults to 10. */
+      readonly stopTimeout?: number | undefined;
       /** Shim group: containers of one group share a shim process. */
       readonly group?: string | undefined;
       /** Directory of a checkpoint to restore from when the container is started. */
@@ -512,6 +514,20 @@ export interface DaemonMethods {
     };
     /** Result. */
     readonly result: Readonly<Record<string, never>>;
+  };
+  /** Stops a container: sends its stop signal, then SIGKILL when the time is over. Returns how it ended; at once if it had. The stop goes on if the caller leaves or the daemon is restarted. */
+  readonly "container.stop": {
+    /** Params, passed by name. */
+    readonly params: {
+      /** Container id. */
+      readonly id: string;
+      /** Defaults to the spec's annotation `org.opencontainers.image.stopSignal`, else SIGTERM. */
+      readonly signal?: number | string | undefined;
+      /** Seconds until SIGKILL; defaults to the container's `stopTimeout`, else 10. */
+      readonly timeout?: number | undefined;
+    };
+    /** Result. */
+    readonly result: ExitStatus;
   };
   /** Freezes every process of the container. */
   readonly "container.pause": {

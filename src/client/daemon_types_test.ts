@@ -44,6 +44,7 @@ const METHODS: SameMethods = {
   "container.list": true,
   "container.wait": true,
   "container.kill": true,
+  "container.stop": true,
   "container.pause": true,
   "container.resume": true,
   "container.exec": true,

@@ -63,6 +63,8 @@ export interface BundleRecord {
   /** The absolute cgroup path of the spec: known before the runtime makes the cgroup. */
   readonly cgroupsPath?: string;
   readonly group?: string;
+  /** Seconds between the stop signal and SIGKILL. */
+  readonly stopTimeout?: number;
   /** Checkpoint directory to restore from at start. */
   readonly checkpoint?: string;
   /** RFC 3339. */

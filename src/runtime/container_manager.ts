@@ -23,6 +23,8 @@ import type { CheckedSpec } from "./container/create_params.ts";
 import { EventPublisher } from "./events/publisher.ts";
 import type { FdBudget } from "./fd_budget.ts";
 import { Journal } from "./events/journal.ts";
+import { resumeStop, stopContainer, type StopOptions } from "./service/stop.ts";
+import type { ExitStatus } from "../rpc/contract/schemas.ts";
 import { RuntimeProbe } from "./runtime_probe.ts";
 import type { Monitor } from "./monitors/monitor.ts";
 import type { DaemonHooks } from "./observability/hooks.ts";
@@ -261,6 +263,11 @@ export class ContainerManager implements AsyncDisposable {
     }
   }
 
+  /** Stops a container; see {@linkcode stopContainer}. `gone` aborts the wait alone. */
+  async stop(id: string, how: StopOptions, gone: AbortSignal): Promise<ExitStatus> {
+    return await stopContainer(this.get(id), how, { gone, stopping: this.#context.stopping });
+  }
+
   /** runc runs hooks of `poststart` in create; another version might not (OCI spec: after start). */
   #startsDirectly({ runtime }: BundleRecord, spec: CheckedSpec): boolean {
     const { direct_start } = this.#options.config.runtime;
@@ -274,7 +281,7 @@ export class ContainerManager implements AsyncDisposable {
       const container = this.#load(entry.name);
       if (container === undefined) continue;
       this.#containers.add(container);
-      found.push(container.reconnect());
+      found.push(container.reconnect().then(() => resumeStop(container, this.#context.stopping)));
     }
     if (found.length === 0) return;
     await withTimeout(Promise.all(found), RECONNECT_GRACE);

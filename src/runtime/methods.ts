@@ -40,6 +40,7 @@ export function daemonMethods(
         ...(execId === undefined ? {} : { execId }),
         ...(all === undefined ? {} : { all }),
       }),
+    "container.stop": ({ id, ...how }, { signal }) => runtime.stop(id, how, signal),
     "container.pause": ({ id }) => runtime.get(id).call("shim.pause", {}),
     "container.resume": ({ id }) => runtime.get(id).call("shim.resume", {}),
     "container.exec": async ({ id, execId, ...rest }) => {

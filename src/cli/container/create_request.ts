@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
+import { STOP_SIGNAL_ANNOTATION } from "../../oci/spec/annotations.ts";
 import { resolveGroups, resolveUser } from "../../oci/spec/passwd.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
@@ -26,7 +27,6 @@ import { type LogFlags, logFrom } from "./log_options.ts";
 import { type MountOption, shmMount } from "./mounts.ts";
 import type { Namespaces } from "./namespaces.ts";
 import { resourcesFrom } from "./resources.ts";
-import { STOP_SIGNAL_ANNOTATION } from "./stop_signal.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 
@@ -269,6 +269,7 @@ function common(options: ContainerOptions & LogFlags): Partial<CreateParams> {
   return {
     ...(log !== undefined && { log }),
     ...(options.tty && { terminal: true }),
+    ...(options.stopTimeout !== undefined && { stopTimeout: options.stopTimeout }),
     ...(options.runtime !== undefined && { runtime: options.runtime }),
     ...(options.group !== undefined && { group: options.group }),
     ...(!options.pivot && { noPivot: true }),

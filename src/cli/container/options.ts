@@ -11,7 +11,7 @@ import { collectLogOption, type LogOptions } from "./log_options.ts";
 import { type MountOption, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
 import { parseNamespace, type SharedWith } from "./namespaces.ts";
 import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
-import { parseStopSignal } from "./stop_signal.ts";
+import { parseSeconds, parseStopSignal } from "./stop_signal.ts";
 import { parseUlimit } from "./ulimits.ts";
 
 export { absolute } from "./mounts.ts";
@@ -31,6 +31,7 @@ export interface ContainerOptions extends ResourceOptions, RootfsOptions {
   readonly init?: true;
   readonly ulimit?: readonly OciRlimit[];
   readonly stopSignal?: string;
+  readonly stopTimeout?: number;
   readonly mount?: readonly MountOption[];
   readonly volume?: readonly MountOption[];
   readonly tmpfs?: readonly MountOption[];
@@ -150,7 +151,8 @@ function withProcess(command: Command): void {
     .option("--entrypoint <program>", "program to run; the command is its arguments")
     .option("--init", "run catatonit or tini as the first process, to reap and forward signals")
     .option("--ulimit <name=soft[:hard]>", "resource limit; -1: none", collectParsed(parseUlimit))
-    .option("--stop-signal <signal>", "signal that asks the process to end", parseStopSignal);
+    .option("--stop-signal <signal>", "signal that asks the process to end", parseStopSignal)
+    .option("--stop-timeout <seconds>", "seconds that stop waits; default: 10", parseSeconds);
   addAlias(command, "--cwd <dir>", workdir);
 }
 

@@ -3,9 +3,6 @@ import { InvalidArgumentError } from "commander";
 import { parseSignal } from "../../linux/process/signals.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
-/** The annotation that names a container's stop signal (image-spec, annotations.md). */
-export const STOP_SIGNAL_ANNOTATION = "org.opencontainers.image.stopSignal";
-
 /** Checks the name or number of a signal. Throws commander's `InvalidArgumentError`. */
 export function parseStopSignal(text: string): string {
   try {
@@ -14,4 +11,13 @@ export function parseStopSignal(text: string): string {
   } catch (error) {
     throw new InvalidArgumentError(messageOf(error));
   }
+}
+
+/** Reads a number of seconds, up to a year. Throws commander's `InvalidArgumentError`. */
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (text.trim() === "" || !(seconds >= 0) || seconds > 365 * 86_400) {
+    throw new InvalidArgumentError("expected a number of seconds, such as 10");
+  }
+  return seconds;
 }

@@ -43,6 +43,8 @@ const processTarget = z.strictObject({
   execId: execId.optional().meta({ description: "Exec process id; defaults to the init process" }),
 });
 const ids = z.array(z.string().max(MAX_NAME)).max(MAX_FILTER);
+/** Seconds; a year is for ever. */
+const stopTimeout = z.number().min(0).max(365 * 86_400);
 const pageLimit = z.int().min(1).max(MAX_PAGE).meta({
   description: "Maximum number of elements to return; fewer are returned if they are large",
 });
@@ -101,6 +103,9 @@ export const daemonContract = {
         description: "Do not use pivot_root; needed if the root filesystem is a ramdisk",
       }),
       labels: labels.optional(),
+      stopTimeout: stopTimeout.optional().meta({
+        description: "Seconds that `container.stop` waits before SIGKILL; defaults to 10",
+      }),
       group: z.string().min(1).max(MAX_NAME).optional().meta({
         description: "Shim group: containers of one group share a shim process",
       }),
@@ -169,6 +174,23 @@ export const daemonContract = {
       NotFound: "no such container or process, or the process has exited",
       FailedPrecondition: "the container has not been restored yet and has no process",
     },
+  ),
+  "container.stop": method(
+    "container.stop",
+    "Stops a container: sends its stop signal, then SIGKILL when the time is over. Returns how it " +
+      "ended; at once if it had. The stop goes on if the caller leaves or the daemon is restarted.",
+    z.strictObject({
+      id: containerId,
+      signal: signal.optional().meta({
+        description: "Defaults to the spec's annotation `org.opencontainers.image.stopSignal`, " +
+          "else SIGTERM",
+      }),
+      timeout: stopTimeout.optional().meta({
+        description: "Seconds until SIGKILL; defaults to the container's `stopTimeout`, else 10",
+      }),
+    }),
+    exitStatus,
+    { ...asksRuntime, FailedPrecondition: "the container has not been restored yet" },
   ),
   "container.pause": method(
     "container.pause",

@@ -89,6 +89,7 @@ export function checkCreate(
       labels: params.labels ?? {},
       ...(planned === undefined ? {} : { cgroupsPath: planned }),
       ...(group === undefined ? {} : { group }),
+      ...(params.stopTimeout === undefined ? {} : { stopTimeout: params.stopTimeout }),
       ...(params.checkpoint === undefined ? {} : { checkpoint: params.checkpoint }),
     },
   };

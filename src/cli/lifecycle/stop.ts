@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { verb, withSocket } from "../common/command.ts";
+import { withDaemon } from "../common/daemon.ts";
+import { forEachId } from "../common/each.ts";
+import { parseSeconds, parseStopSignal } from "../container/stop_signal.ts";
+import { print } from "../text/print.ts";
+
+interface StopOptions {
+  readonly time?: number;
+  readonly signal?: string;
+}
+
+/** `berth stop` */
+export function stopCommand(): Command {
+  return withSocket(verb(
+    "stop",
+    "Ask containers to end, then kill them",
+    "berth stop web",
+    "berth stop -t 30 -s INT db",
+  ))
+    .option("-t, --time <seconds>", "until SIGKILL; default: the container's own, 10", parseSeconds)
+    .option(
+      "-s, --signal <signal>",
+      "signal that asks it to end; default: its own",
+      parseStopSignal,
+    )
+    .argument("<id...>", "containers")
+    .action(async (ids: string[], { time, signal }: StopOptions, command: Command) => {
+      await withDaemon(command, async (daemon) => {
+        await forEachId(ids, async (id) => {
+          await daemon.callAcrossRestarts("container.stop", {
+            id,
+            ...(time !== undefined && { timeout: time }),
+            ...(signal !== undefined && { signal: /^\d+$/.test(signal) ? Number(signal) : signal }),
+          });
+          print(id);
+        });
+      });
+    });
+}

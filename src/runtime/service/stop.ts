@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { failpoint } from "../../failpoint.ts";
+import { SIGKILL, SIGTERM } from "../../linux/process/signals.ts";
+import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { STOP_SIGNAL_ANNOTATION } from "../../oci/spec/annotations.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { NotFoundError } from "../../rpc/errors.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import { parseJson } from "../../rpc/json.ts";
+import { signalNumber } from "../../rpc/signal_param.ts";
+import type { ExitStatus } from "../../rpc/contract/schemas.ts";
+import type { Container } from "../container/container.ts";
+import { backoff } from "../util/backoff.ts";
+
+/** Seconds between the signal and SIGKILL where nobody says otherwise, as docker has it. */
+const DEFAULT_TIMEOUT = 10;
+
+/** How a container is stopped. */
+export interface StopOptions {
+  /** The signal that asks it to end; left out: its own stop signal. */
+  readonly signal?: string | number | undefined;
+  /** Seconds until SIGKILL; left out: the container's own. */
+  readonly timeout?: number | undefined;
+}
+
+/** What `stop.json` in the bundle says, so that the next daemon finishes the stop. */
+interface StopRecord {
+  /** When SIGKILL is due, RFC 3339. */
+  readonly killAt: string;
+}
+
+/**
+ * Stops a container: sends the stop signal, then SIGKILL when the time is over, and returns how it
+ * ended. It goes on when nobody waits for it any more, and over a restart of the daemon. A container
+ * that has ended already is no error; one that has not been started is killed at once, since its
+ * process takes no signals yet.
+ *
+ * @param gone Aborts the wait alone.
+ * @throws {BerthError} what the shim fails to send the first signal with.
+ */
+export async function stopContainer(
+  container: Container,
+  { signal, timeout }: StopOptions,
+  { gone, stopping }: { readonly gone: AbortSignal; readonly stopping: AbortSignal },
+): Promise<ExitStatus> {
+  const given = signal === undefined ? undefined : signalNumber(signal);
+  if (container.processes.exit === undefined) {
+    const created = container.status === "created";
+    const seconds = created ? 0 : timeout ?? container.bundle.record.stopTimeout ?? DEFAULT_TIMEOUT;
+    const killAt = new Date(Date.now() + seconds * 1000);
+    // First: a daemon that dies behind the signal leaves a stop that is finished.
+    recordStop(container, killAt);
+    failpoint("stop.record");
+    if (seconds > 0) await askToEnd(container, given ?? stopSignalOf(container));
+    failpoint("stop.signal");
+    killWhenDue(container, killAt, stopping);
+  }
+  return await container.wait(undefined, gone);
+}
+
+/** Finishes the stop that an earlier daemon has begun, if there is one. */
+export function resumeStop(container: Container, stopping: AbortSignal): void {
+  const record = readJson<StopRecord>(recordPath(container));
+  if (record !== undefined) killWhenDue(container, new Date(record.killAt), stopping);
+}
+
+function recordPath(container: Container): string {
+  return `${container.bundle.paths.dir}/stop.json`;
+}
+
+/** The earliest SIGKILL wins where several stop the container. */
+function recordStop(container: Container, killAt: Date): void {
+  const path = recordPath(container);
+  const before = readJson<StopRecord>(path);
+  if (before !== undefined && new Date(before.killAt) <= killAt) return;
+  writeJsonAtomic(path, { killAt: killAt.toISOString() } satisfies StopRecord);
+}
+
+async function askToEnd(container: Container, signal: number): Promise<void> {
+  try {
+    await container.kill({ signal });
+    // A frozen process takes the signal when it runs again.
+    if (container.status === "paused") await container.call("shim.resume", {});
+  } catch (error) {
+    // It has ended meanwhile.
+    if (!(error instanceof NotFoundError)) throw error;
+  }
+}
+
+/** Waits in the background, then kills until the container has ended or is being removed. */
+async function killWhenDue(
+  container: Container,
+  killAt: Date,
+  stopping: AbortSignal,
+): Promise<void> {
+  const ended = new AbortController();
+  const over = AbortSignal.any([ended.signal, stopping]);
+  container.wait(undefined, over).then(() => ended.abort(), () => ended.abort());
+  const [grace] = backoff({ first: Math.max(0, killAt.getTime() - Date.now()), most: Infinity });
+  await grace?.(over);
+  for (const delay of backoff({ first: 100, most: 5_000 })) {
+    if (over.aborted || container.life.isEnding) return;
+    try {
+      await container.kill({ signal: SIGKILL });
+    } catch (error) {
+      if (error instanceof NotFoundError) return;
+      getLogger(["berth", "container"]).warn("{id}: cannot kill it to stop it: {reason}", {
+        id: container.id,
+        reason: messageOf(error),
+        error,
+      });
+    }
+    await delay(over);
+  }
+}
+
+/** The stop signal that the container's spec names; SIGTERM if it names none. */
+function stopSignalOf(container: Container): number {
+  const spec = parseJson(Deno.readTextFileSync(container.bundle.paths.config));
+  const annotations = isRecord(spec) ? spec["annotations"] : undefined;
+  const given = isRecord(annotations) ? annotations[STOP_SIGNAL_ANNOTATION] : undefined;
+  if (typeof given !== "string" || given === "") return SIGTERM;
+  return signalNumber(/^\d+$/.test(given) ? Number(given) : given);
+}
