@@ -189,7 +189,8 @@ Deno.test("kill, pause, resume, wait and rm do what they say, to several at once
     stderr: (await cli(daemon, ["pause", "ghost"])).stderr,
   });
   assert.match((await cli(daemon, ["ps"])).stdout, /a +Up .* \(Paused\)/);
-  assert.equal((await cli(daemon, ["resume", "a", "b"])).stdout, "a\nb\n");
+  assert.equal((await cli(daemon, ["resume", "a"])).stdout, "a\n");
+  assert.equal((await cli(daemon, ["unpause", "b"])).stdout, "b\n");
   assert.equal((await cli(daemon, ["rm", "a"])).code, 125);
   assert.equal((await cli(daemon, ["kill", "a"])).stdout, "a\n");
   const waiting = cli(daemon, ["wait", "a", "b"]);
@@ -368,6 +369,24 @@ Deno.test("stats and top go on when the daemon comes back", async () => {
   await figures.cancel();
   await stats.status;
   await daemon.start();
+});
+
+Deno.test("info shows the daemon, its containers and its host", async () => {
+  await using daemon = await TestDaemon.start();
+  await runDetached(daemon, "web", "sleep", "1000");
+  const { stdout } = await cli(daemon, ["info"]);
+  assert.match(stdout, new RegExp(`^Daemon: +berth \\S+, pid ${daemon.pid}, up `, "m"));
+  assert.match(stdout, /^Containers: 1 \(running 1, /m);
+  assert.match(stdout, /^Cgroups: +v[12]$/m);
+  const [json] = jsonLines((await cli(daemon, ["info", "--json"])).stdout);
+  assert.deepEqual(json?.["containers"], {
+    total: 1,
+    running: 1,
+    paused: 0,
+    created: 0,
+    stopped: 0,
+  });
+  assert.equal(Object(json?.["daemon"]).root, daemon.root);
 });
 
 Deno.test("call prints a method's result or its error as JSON", async () => {

@@ -21,6 +21,7 @@ import { importCommand, loadCommand } from "./image/load.ts";
 import { imagesCommand } from "./image/ls.ts";
 import { pullCommand } from "./image/pull.ts";
 import { rmiCommand } from "./image/rm.ts";
+import { infoCommand } from "./manage/info.ts";
 import { inspectCommand } from "./inspect/inspect.ts";
 import { killCommand } from "./lifecycle/kill.ts";
 import { logsCommand } from "./inspect/logs.ts";
@@ -92,6 +93,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
     "Manage berth:": [
       daemonCommand(daemon),
       configCommand(daemon),
+      infoCommand(),
       versionCommand(),
       callCommand(),
       shimCommand(),

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { bashCompletion } from "./manage/completion.ts";
+import { bashCompletion } from "./completion/bash.ts";
+import { fishCompletion } from "./completion/fish.ts";
+import { zshCompletion } from "./completion/zsh.ts";
 import { berthProgram } from "./index.ts";
 import { daemonProgram } from "../main.ts";
 
@@ -61,24 +63,29 @@ Deno.test("the completion script offers verbs, options, their choices and contai
     [["--socket", "/x", "ru"], "run"],
     [["--socket", "=", "/x", "ru"], "run"],
     [["help", "restor"], "restore"],
-    [["completion", ""], "bash"],
+    [["completion", ""], "bash zsh fish"],
     [["logs", "--ta"], "--tail"],
     [["logs", "--hel"], "--help"],
     [["daemon", "--print"], "--print-unit"],
     [["rm", "--ins"], ""],
     [["logs", ""], "ID"],
-    [["logs", "web", ""], ""],
+    [["logs", "web", ""], "ID"],
+    [["checkpoint", "web", ""], ""],
     [["rm", "-f", "web", ""], "ID"],
     [["logs", "--tail", ""], ""],
     [["logs", "--tail", "5", ""], "ID"],
     [["logs", "--socket", "/x", ""], "ID--socket /x"],
     [["--socket", "=", "/x", "rm", ""], "ID--socket /x"],
     [["events", "--id", ""], "ID"],
+    [["kill", "-s", "ter"], ""],
+    [["kill", "-s", "TER"], "TERM"],
+    [["kill", "--signal", "=", "WIN"], "WINCH"],
+    [["start", ""], "ID--filter status=created"],
     [["events", "--type", "check"], "checkpointed"],
     [["events", "--type", "=", "check"], "checkpointed"],
     [["run", "--net", ""], "none host"],
-    [["exec", ""], "ID"],
-    [["exec", "-it", ""], "ID"],
+    [["exec", ""], "ID--filter status=running"],
+    [["exec", "-it", ""], "ID--filter status=running"],
     [["exec", "web", "--us"], ""],
     [["run", "ls", "--ro"], ""],
     [["restore", ""], ""],
@@ -100,4 +107,77 @@ Deno.test("completion knows every verb and every option that help shows", async 
     const known = options[index]?.split(" ") ?? [];
     assert.deepEqual(names.filter((name) => !known.includes(name)), [], command.name());
   }
+});
+
+/** A `berth` that lists these ids, in a directory for PATH. */
+async function withStub(use: (dir: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir({ prefix: "berth-completion-" });
+  try {
+    await Deno.writeTextFile(`${dir}/berth`, '#!/bin/sh\necho "web-$#"\n', { mode: 0o755 });
+    await use(dir);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+function missing(shell: string): boolean {
+  try {
+    return !new Deno.Command(shell, { args: ["-c", "true"] }).outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
+}
+
+Deno.test({
+  name: "fish offers verbs, options, their values and ids",
+  ignore: missing("fish"),
+  fn: () =>
+    withStub(async (dir) => {
+      const script = `${dir}/berth.fish`;
+      await Deno.writeTextFile(script, fishCompletion(berthProgram(daemonProgram)));
+      const offered = async (line: string) => {
+        const { stdout, stderr } = await new Deno.Command("fish", {
+          args: ["-N", "-c", 'source $argv[1]; complete -C "$argv[2]"', script, line],
+          env: { PATH: `${dir}:${Deno.env.get("PATH")}`, HOME: dir },
+        }).output();
+        assert.equal(new TextDecoder().decode(stderr), "");
+        return new TextDecoder().decode(stdout).split("\n").map((row) => row.split("\t")[0] ?? "");
+      };
+      assert.ok((await offered("berth ru")).includes("run"));
+      assert.ok((await offered("berth logs --ta")).includes("--tail"));
+      assert.deepEqual(await offered("berth kill -s TER"), ["TERM", ""]);
+      assert.deepEqual(await offered("berth logs "), ["web-2", ""]);
+      assert.deepEqual(await offered("berth exec "), ["web-4", ""]);
+      assert.deepEqual(await offered("berth --socket /x rm "), ["web-4", ""]);
+      assert.ok(!(await offered("berth checkpoint web ")).some((word) => word.startsWith("web-")));
+      assert.ok((await offered("berth completion ")).includes("fish"));
+    }),
+});
+
+Deno.test({
+  name: "zsh runs the script for bash",
+  ignore: missing("zsh"),
+  fn: () =>
+    withStub(async (dir) => {
+      const script = `${dir}/_berth`;
+      await Deno.writeTextFile(script, zshCompletion(berthProgram(daemonProgram)));
+      // What the completion system calls, with what it sets, in the emulation that it sets.
+      const offered = async (...words: string[]) => {
+        const call = "source $0; f() { emulate -L sh; setopt kshglob noshglob braceexpand; " +
+          'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _berth; echo "${COMPREPLY[*]}"; }; f "$@"';
+        const { stdout, stderr } = await new Deno.Command("zsh", {
+          args: ["-f", "-c", call, script, "berth", ...words],
+          env: { PATH: `${dir}:${Deno.env.get("PATH")}`, HOME: dir },
+        }).output();
+        assert.equal(new TextDecoder().decode(stderr), "");
+        return new TextDecoder().decode(stdout).trim().split(" ");
+      };
+      // Its compgen leaves it to the completion system to choose by what has been typed.
+      assert.ok((await offered("ru")).includes("run"));
+      assert.ok((await offered("logs", "--ta")).includes("--tail"));
+      assert.ok((await offered("kill", "-s", "TER")).includes("TERM"));
+      assert.deepEqual(await offered("logs", ""), ["web-2"]);
+      assert.deepEqual(await offered("exec", ""), ["web-4"]);
+    }),
 });

@@ -8,6 +8,7 @@ import { print } from "../text/print.ts";
 /** `berth resume` */
 export function resumeCommand(): Command {
   return withSocket(verb("resume", "Let a paused container go on", "berth resume web"))
+    .alias("unpause")
     .argument("<id...>", "containers")
     .action(async (ids: string[], _options: unknown, command: Command) => {
       await withDaemon(command, async (daemon) => {

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+import type { Command, Option } from "commander";
+import { daemonCommand } from "../../daemon_command.ts";
+import { SIGNALS } from "../../linux/process/signals.ts";
+
+/** A verb and the command that knows its options. */
+export interface Verb {
+  readonly name: string;
+  readonly command: Command;
+}
+
+/** Returns the verbs of the program, without names that are an alias of another. */
+export function verbsOf(program: Command): Verb[] {
+  // The command line only hands on to the daemon, which knows its flags.
+  const daemon = daemonCommand(() => Promise.resolve());
+  return program.commands.map((command) => ({
+    name: command.name(),
+    command: command.name() === "daemon" ? daemon : command,
+  }));
+}
+
+/** The states of the containers that a verb can do something with; those not named take any. */
+const STATES: Readonly<Record<string, readonly string[]>> = {
+  start: ["created"],
+  exec: ["running"],
+  attach: ["running"],
+  kill: ["running", "paused"],
+  pause: ["running"],
+  resume: ["paused"],
+  top: ["running", "paused"],
+  checkpoint: ["running"],
+};
+
+/** Returns the arguments of `berth ps` that list the ids which fit a verb. */
+export function idFilters(verb: string): string[] {
+  return (STATES[verb] ?? []).flatMap((state) => ["--filter", `status=${state}`]);
+}
+
+/** How many ids a verb takes: none, one, or more. */
+export function idCount({ command }: Verb): "none" | "one" | "many" {
+  const ids = command.registeredArguments.filter((argument) => argument.name() === "id");
+  if (ids.length === 0) return "none";
+  return ids.some(({ variadic }) => variadic) ? "many" : "one";
+}
+
+/** Whether what follows the verb's own arguments is a command in the container. */
+export function takesCommand({ command }: Verb): boolean {
+  return command.registeredArguments.some((argument) => /\bcommand$/.test(argument.name()));
+}
+
+/** Returns the words that the verb's first argument can be. */
+export function firstWords({ name, command }: Verb, program: Command): string[] {
+  if (name === "help") return program.commands.map((other) => other.name());
+  return command.registeredArguments[0]?.argChoices?.slice() ?? [];
+}
+
+/** Returns the words that an option takes, of those that are known beforehand. */
+export function optionWords(option: Option): string[] {
+  if (option.argChoices) return option.argChoices.slice();
+  switch (option.long) {
+    case "--signal":
+    case "--stop-signal":
+      return Object.keys(SIGNALS).map((name) => name.replace(/^SIG/, ""));
+    case "--log-level":
+      return ["debug", "info", "warning", "error", "fatal"];
+    case "--filter":
+      return ["status=created", "status=running", "status=paused", "status=exited", "label="];
+    default:
+      return [];
+  }
+}
+
+/** Whether a value follows the option. */
+export function takesValue({ required, optional }: Option): boolean {
+  return required || optional;
+}
+
+/** Returns every option that help shows, `--help` too. */
+export function optionsOf(command: Command): Option[] {
+  return command.createHelp().visibleOptions(command);
+}
+
+/** Returns every spelling of these options. */
+export function spellings(options: readonly Option[]): string[] {
+  return options.flatMap(({ short, long }) => [short, long]).filter((name) => name !== undefined);
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { exists } from "../../linux/fs/exists.ts";
+import { VERSION } from "../../version.ts";
+import { verb, withJson, withSocket } from "../common/command.ts";
+import { withDaemon } from "../common/daemon.ts";
+import { listContainers } from "../common/list_containers.ts";
+import { formatBytes, formatSpan } from "../text/format.ts";
+import { print, printJson } from "../text/print.ts";
+
+/** `berth info` */
+export function infoCommand(): Command {
+  return withJson(withSocket(verb(
+    "info",
+    "Show what the daemon is, its containers and its host",
+    "berth info",
+    "berth info --json | jq .daemon.root",
+  ))).action(async (options: { json?: true }, command: Command) => {
+    await withDaemon(command, async (daemon) => {
+      const info = await daemon.call("daemon.info", {});
+      const all = await listContainers((params) => daemon.call("container.list", params));
+      const count = (wanted: string) => all.filter(({ status }) => status === wanted).length;
+      const containers = {
+        total: all.length,
+        running: count("running"),
+        paused: count("paused"),
+        created: count("created"),
+        stopped: count("stopped"),
+      };
+      const host = hostInfo();
+      if (options.json) {
+        return printJson({ client: { version: VERSION }, daemon: info, containers, host });
+      }
+      const up = formatSpan(Date.now() - Date.parse(info.startedAt));
+      const { total, ...states } = containers;
+      const rows: [string, string][] = [
+        ["Client", `berth ${VERSION}`],
+        ["Daemon", `berth ${info.version}, pid ${info.pid}, up ${up.toLowerCase()}`],
+        ["Runtime", `${info.runtime.path} ${info.runtime.version}`],
+        ["State", info.state],
+        ["Root", info.root],
+        [
+          "Containers",
+          `${total} (${
+            Object.entries(states).map(([key, value]) => `${key} ${value}`).join(", ")
+          })`,
+        ],
+        ["Host", `${host.name}, ${host.os}, kernel ${host.kernel}, ${host.architecture}`],
+        ["Resources", `${host.cpus} CPUs, ${formatBytes(host.memoryBytes)} memory`],
+        ["Cgroups", host.cgroups],
+      ];
+      for (const [name, value] of rows) print(`${`${name}:`.padEnd(12)}${value}`);
+    });
+  });
+}
+
+function hostInfo() {
+  return {
+    name: Deno.hostname(),
+    os: osName(),
+    kernel: Deno.osRelease(),
+    architecture: Deno.build.arch,
+    cpus: navigator.hardwareConcurrency,
+    memoryBytes: Deno.systemMemoryInfo().total,
+    // Documentation/admin-guide/cgroup-v2.rst: only the root of that has this file.
+    cgroups: exists("/sys/fs/cgroup/cgroup.controllers") ? "v2" : "v1",
+  };
+}
+
+/** The name of the distribution, os-release(5). */
+function osName(): string {
+  try {
+    const text = Deno.readTextFileSync("/etc/os-release");
+    return /^PRETTY_NAME="?([^"\n]*)/m.exec(text)?.[1] ?? "Linux";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "Linux";
+    throw error;
+  }
+}
