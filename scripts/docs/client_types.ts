@@ -10,7 +10,8 @@ export function clientTypes(): string {
   const typeOf = (schema: JsonSchema) => typeText(schema, schemas.named);
   const named = Object.entries(schemas.named).map(([name, schema]) => {
     const text = typeOf(schema);
-    const kind = text.startsWith("{") ? `interface ${name} ${text}` : `type ${name} = ${text};`;
+    const type = clientName(name);
+    const kind = text.startsWith("{") ? `interface ${type} ${text}` : `type ${type} = ${text};`;
     return `/** ${schema.description}. */\nexport ${kind}`;
   });
   const methods = Object.values(daemonContract).map(({ name, summary }) =>
@@ -34,13 +35,20 @@ export function clientTypes(): string {
   ].join("\n\n");
 }
 
+/** Types that have another name in the client library, which has a class `Container`. */
+const CLIENT_NAMES: ReadonlyMap<string, string> = new Map([["Container", "ContainerState"]]);
+
+function clientName(name: string): string {
+  return CLIENT_NAMES.get(name) ?? name;
+}
+
 /** The named schemas, by name. */
 type Named = Readonly<Record<string, JsonSchema>>;
 
 /** Returns the TypeScript type of a schema: its name, if it is a reference. */
 function typeText(schema: JsonSchema, named: Named): string {
   const name = refName(schema);
-  if (name !== undefined) return name;
+  if (name !== undefined) return clientName(name);
   if (Array.isArray(schema.enum)) return schema.enum.map((one) => JSON.stringify(one)).join(" | ");
   if ("const" in schema) return JSON.stringify(schema.const);
   if (Array.isArray(schema.anyOf)) {

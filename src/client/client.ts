@@ -2,12 +2,7 @@
 import process from "node:process";
 import type { CallOptions } from "./call_options.ts";
 import { Container } from "./container.ts";
-import type {
-  ContainerState,
-  ContainerStats,
-  ContainerStatus,
-  DaemonMethods,
-} from "./daemon_types.ts";
+import type { ContainerState, ContainerStatus, DaemonMethods, StatsEntry } from "./daemon_types.ts";
 import { EventStream } from "./events.ts";
 import type { EventsOptions } from "./events.ts";
 import { DaemonLink } from "./link.ts";
@@ -138,9 +133,9 @@ export class Client implements AsyncDisposable {
    * Returns the resource usage of every container that has a cgroup, or of those that match. Reads as
    * many pages as there are.
    */
-  async stats(options: StatsOptions = {}): Promise<readonly ContainerStats[]> {
+  async stats(options: StatsOptions = {}): Promise<readonly StatsEntry[]> {
     const { ids, ...call } = options;
-    const all: ContainerStats[] = [];
+    const all: StatsEntry[] = [];
     let after: string | undefined;
     do {
       const page = await this.#link.call("container.listStats", { ids, after }, call);

@@ -25,6 +25,33 @@ export interface ExecState {
   readonly exitedAt?: string | undefined;
 }
 
+/** Log format. cri: records with time and stream, rotated; raw: the output unchanged; none: the output is discarded. */
+export type LogDriver = "cri" | "raw" | "none";
+
+/** Where to log the output. If stdout or stderr also names a FIFO, the output goes there too while the FIFO is read. Members that are not given are taken from [logs] of the config. */
+export interface LogOptions {
+  /** Log format. cri: records with time and stream, rotated; raw: the output unchanged; none: the output is discarded. */
+  readonly driver?: LogDriver | undefined;
+  /** Current file, which is appended to and kept when the container is deleted; defaults to a file below <root>/logs/<id>, which is deleted with the container. */
+  readonly path?: string | undefined;
+  /** Size in bytes at which a file of CRI records is rotated. */
+  readonly maxSize?: number | undefined;
+  /** Number of files of CRI records that are kept, including the current one. */
+  readonly maxFile?: number | undefined;
+}
+
+/** Where the output of a container is logged. */
+export interface LogState {
+  /** Log format. cri: records with time and stream, rotated; raw: the output unchanged; none: the output is discarded. */
+  readonly driver: LogDriver;
+  /** Current file; empty with the driver none. */
+  readonly path: string;
+  /** Size in bytes at which a file of CRI records is rotated. */
+  readonly maxSize: number;
+  /** Number of files of CRI records that are kept. */
+  readonly maxFile: number;
+}
+
 /** Full state of a container. */
 export interface ContainerState {
   /** Container id. */
@@ -48,16 +75,7 @@ export interface ContainerState {
   /** As given to create. */
   readonly stderr: string;
   /** Set where the output is logged. */
-  readonly log?: {
-    /** cri: records with time and stream, rotated; raw: the bytes as they are; none: the output is discarded. */
-    readonly driver: "cri" | "raw" | "none";
-    /** The current file; empty with the driver none. */
-    readonly path: string;
-    /** Size in bytes at which a file of CRI records is rotated. */
-    readonly maxSize: number;
-    /** How many files of CRI records are kept. */
-    readonly maxFile: number;
-  } | undefined;
+  readonly log?: LogState | undefined;
   /** As given to create. */
   readonly labels: Readonly<Record<string, string>>;
   /** Time of the creation, in RFC 3339 format, UTC, with milliseconds. */
@@ -83,7 +101,7 @@ export interface ContainerState {
 }
 
 /** A page of containers. */
-export interface ContainerList {
+export interface ContainerPage {
   /** Containers, ordered by id. */
   readonly containers: readonly ContainerState[];
   /** Value of `after` for the next page; absent on the last page. */
@@ -239,7 +257,7 @@ export interface Subscription {
 }
 
 /** A page of events. */
-export interface EventList {
+export interface EventPage {
   /** Events in the order of their sequence numbers. */
   readonly events: readonly Event[];
   /** Value of `after` for the next page; all events up to this one have been read. */
@@ -339,7 +357,7 @@ export interface Stats {
 }
 
 /** Resource usage of one container in a list. */
-export interface ContainerStats {
+export interface StatsEntry {
   /** Container id. */
   readonly id: string;
   /** Instance of the container, as in its state. */
@@ -349,15 +367,23 @@ export interface ContainerStats {
 }
 
 /** A page of resource usage. */
-export interface StatsList {
+export interface StatsPage {
   /** Resource usage of each container that has a cgroup, ordered by id. */
-  readonly containers: readonly ContainerStats[];
+  readonly containers: readonly StatsEntry[];
   /** Value of `after` for the next page; absent on the last page. */
   readonly next?: string | undefined;
 }
 
+/** An OCI runtime and its version. */
+export interface RuntimeInfo {
+  /** Runtime as configured: a name in PATH, or a path. */
+  readonly path: string;
+  /** Version that the runtime reports. */
+  readonly version: string;
+}
+
 /** Version, configuration and start time of a daemon. */
-export interface DaemonInfo {
+export interface Daemon {
   /** Name of the program; always berth. */
   readonly name: "berth";
   /** Version of the daemon. */
@@ -373,12 +399,7 @@ export interface DaemonInfo {
   /** Directory of the data that is kept across reboots. */
   readonly root: string;
   /** Default OCI runtime. */
-  readonly runtime: {
-    /** Runtime as configured: a name in PATH, or a path. */
-    readonly path: string;
-    /** Version that the runtime reports. */
-    readonly version: string;
-  };
+  readonly runtime: RuntimeInfo;
   /** Time of the start of the daemon, in RFC 3339 format, UTC, with milliseconds. */
   readonly startedAt: string;
   /** Number of containers. */
@@ -402,7 +423,7 @@ export interface DaemonMethods {
     /** Params, passed by name. */
     readonly params: Readonly<Record<string, never>>;
     /** Result. */
-    readonly result: DaemonInfo;
+    readonly result: Daemon;
   };
   /** Creates a container, with its bundle and shim. The container's process is not started yet. */
   readonly "container.create": {
@@ -422,17 +443,8 @@ export interface DaemonMethods {
       readonly stderr?: string | undefined;
       /** Allocate a pseudo-terminal for the process. */
       readonly terminal?: boolean | undefined;
-      /** Logs the output. stdout and stderr may name FIFOs besides, which get it while they are read. What is omitted comes from [logs] of the config. */
-      readonly log?: {
-        /** cri: records with time and stream, rotated; raw: the bytes as they are; none: the output is discarded. */
-        readonly driver?: "cri" | "raw" | "none" | undefined;
-        /** The current file, appended to; it stays when the container is deleted. If omitted, a file below <root>/logs/<id>, which is deleted with the container. */
-        readonly path?: string | undefined;
-        /** Size in bytes at which a file of CRI records is rotated. */
-        readonly maxSize?: number | undefined;
-        /** How many files of CRI records are kept, the current one included. */
-        readonly maxFile?: number | undefined;
-      } | undefined;
+      /** Where to log the output. If stdout or stderr also names a FIFO, the output goes there too while the FIFO is read. Members that are not given are taken from [logs] of the config. */
+      readonly log?: LogOptions | undefined;
       /** OCI runtime: a name in PATH, or a path; defaults to the configured one. */
       readonly runtime?: string | undefined;
       /** Do not use pivot_root; needed if the root filesystem is a ramdisk. */
@@ -485,7 +497,7 @@ export interface DaemonMethods {
       readonly after?: string | undefined;
     };
     /** Result. */
-    readonly result: ContainerList;
+    readonly result: ContainerPage;
   };
   /** Waits for a process to exit and returns its exit status. Returns immediately if it has exited. */
   readonly "container.wait": {
@@ -643,7 +655,7 @@ export interface DaemonMethods {
       readonly after?: string | undefined;
     };
     /** Result. */
-    readonly result: StatsList;
+    readonly result: StatsPage;
   };
   /** Changes the resource limits of a container. */
   readonly "container.update": {
@@ -713,7 +725,7 @@ export interface DaemonMethods {
       readonly types?: readonly EventType[] | undefined;
     };
     /** Result. */
-    readonly result: EventList;
+    readonly result: EventPage;
   };
   /** Ends a subscription of this connection. */
   readonly "events.unsubscribe": {

@@ -6,15 +6,19 @@ import * as stats from "./stats_schema.ts";
 
 /**
  * The schemas that have a name in the OpenRPC document, in the reference and in the client library.
- * Each has a description.
+ * Each has a description. A name must not be that of a method in PascalCase, such as ContainerState:
+ * generators name the methods so.
  */
 export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   ContainerStatus: schemas.containerStatus,
   ExecStatus: schemas.execStatus,
   ShimStatus: schemas.shimStatus,
   ExecState: schemas.execState,
-  ContainerState: schemas.containerState,
-  ContainerList: results.containerList,
+  LogDriver: schemas.logDriver,
+  LogOptions: schemas.logParams,
+  LogState: schemas.logState,
+  Container: schemas.containerState,
+  ContainerPage: results.containerList,
   CreateResult: results.createResult,
   StartResult: results.startResult,
   ExecResult: results.execResult,
@@ -28,14 +32,15 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   OomDetails: schemas.oomDetails,
   Event: schemas.event,
   Subscription: results.subscription,
-  EventList: results.eventList,
+  EventPage: results.eventList,
   CpuStats: stats.cpuStats,
   MemoryStats: stats.memoryStats,
   PidsStats: stats.pidsStats,
   IoDeviceStats: stats.ioDeviceStats,
   IoStats: stats.ioStats,
   Stats: stats.stats,
-  ContainerStats: results.containerStats,
-  StatsList: results.statsList,
-  DaemonInfo: results.daemonInfo,
+  StatsEntry: results.containerStats,
+  StatsPage: results.statsList,
+  RuntimeInfo: results.runtimeInfo,
+  Daemon: results.daemonInfo,
 };

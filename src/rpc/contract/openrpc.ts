@@ -89,7 +89,10 @@ export function openrpcDocument(contract: Contract, options: OpenRpcOptions): Op
       errors: [...errorObjects(method.errors), ...references(errors, method.errors)],
     })),
     components: {
-      schemas: named,
+      // Generators that resolve references first know a schema's name by its title.
+      schemas: Object.fromEntries(
+        Object.entries(named).map(([title, schema]) => [title, { title, ...schema }]),
+      ),
       errors: Object.fromEntries(
         ERROR_KINDS.map((kind) => [kind, errorObject(kind, errors[kind] ?? kind)]),
       ),

@@ -3,6 +3,12 @@ import { z } from "zod";
 import { cgroupProcess, containerState, event, time } from "./schemas.ts";
 import { stats } from "./stats_schema.ts";
 
+/** An OCI runtime and its version. */
+export const runtimeInfo = z.object({
+  path: z.string().meta({ description: "Runtime as configured: a name in PATH, or a path" }),
+  version: z.string().meta({ description: "Version that the runtime reports" }),
+}).meta({ description: "An OCI runtime and its version" });
+
 /** Result of `daemon.info`. */
 export const daemonInfo = z.object({
   name: z.literal("berth").meta({ description: "Name of the program; always berth" }),
@@ -14,10 +20,7 @@ export const daemonInfo = z.object({
   instance: z.string().meta({ description: "Unique id of this start of the daemon" }),
   state: z.string().meta({ description: "State directory" }),
   root: z.string().meta({ description: "Directory of the data that is kept across reboots" }),
-  runtime: z.object({
-    path: z.string().meta({ description: "Runtime as configured: a name in PATH, or a path" }),
-    version: z.string().meta({ description: "Version that the runtime reports" }),
-  }).meta({ description: "Default OCI runtime" }),
+  runtime: runtimeInfo.meta({ description: "Default OCI runtime" }),
   startedAt: time("Time of the start of the daemon"),
   containers: z.int().meta({ description: "Number of containers" }),
 }).meta({ description: "Version, configuration and start time of a daemon" });
