@@ -17,7 +17,7 @@ import { after } from "../../linux/event_loop/timer.ts";
 import { BerthError, DeadlineExceededError, RuntimeError } from "../../rpc/errors.ts";
 import type { ErrorData } from "../../rpc/errors.ts";
 import { runtimeEnvironment } from "./runtime_environment.ts";
-import { CallLog } from "./runtime_log.ts";
+import { CallLog, WarningReader } from "./runtime_log.ts";
 import type { Child, Exit, Spawn } from "./spawn.ts";
 
 /** Options that every call of the OCI runtime takes. */
@@ -59,6 +59,8 @@ export interface CallReport {
   readonly durationMs: number;
   /** The exit code, or 128+signal; -1 if it could not be started or did not end. */
   readonly exitCode: number;
+  /** What it has logged at level warning, if anything. */
+  readonly warnings?: string[] | undefined;
 }
 
 /** What {@linkcode runCall} needs of its caller, the same for each call. */
@@ -118,6 +120,9 @@ export async function runCall(
   using stderr = call.output === "inherit" ? undefined : new OwnedFd(memfd("stderr"));
   // Without a log file the runtime would log to stderr, which may be the container's.
   const logFile = log?.path ?? options.log ?? "/dev/null";
+  const logged = context.debug === undefined || logFile === "/dev/null"
+    ? undefined
+    : new WarningReader(logFile);
   const argv = [context.command, "--root", context.root, "--log", logFile, "--log-format", "json"];
   argv.push(...call.args);
   try {
@@ -141,7 +146,9 @@ export async function runCall(
       }),
     });
   } finally {
+    const warnings = logged?.read() ?? [];
     context.debug?.({
+      ...(warnings.length === 0 ? {} : { warnings }),
       subcommand: call.subcommand,
       id: call.id ?? "",
       durationMs: performance.now() - started,

@@ -5,6 +5,9 @@ import { isRecord } from "../../rpc/is_record.ts";
 /** How much of the end of a log is looked at for an error, in bytes. */
 const TAIL = 64 * 1024;
 
+/** How many warnings of one call are passed on, and how much of each, in UTF-16 units. */
+const MAX_WARNINGS = 20, MAX_WARNING = 1000;
+
 /**
  * The log file of one call of the OCI runtime. Calls append to the same file, so each remembers
  * where it began; only one at a time has a file to itself, as lines do not say whose they are.
@@ -46,8 +49,35 @@ export class CallLog implements Disposable {
   }
 }
 
-/** The message of a log line (`--log-format json`) of level error or worse. */
-function errorOf(line: string): string | undefined {
+/** Reads the warnings that calls of the OCI runtime add to a log file from when this is made. */
+export class WarningReader {
+  readonly #path: string;
+  readonly #offset: number;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#offset = sizeOf(path);
+  }
+
+  /** The warnings since; those of calls that ran at the same time are among them. */
+  read(): string[] {
+    if (sizeOf(this.#path) === this.#offset) return [];
+    const lines = readFrom(this.#path, this.#offset).split("\n").slice(-MAX_WARNINGS);
+    return lines.flatMap((line) => {
+      const entry = parseEntry(line);
+      const message = entry?.level === "warning" ? entry.msg.trim().slice(0, MAX_WARNING) : "";
+      return message === "" ? [] : [message];
+    });
+  }
+}
+
+interface LogEntry {
+  readonly level: unknown;
+  readonly msg: string;
+}
+
+/** Parses a log line (`--log-format json`); undefined where it is none. */
+function parseEntry(line: string): LogEntry | undefined {
   if (!line.startsWith("{")) return undefined;
   let entry: unknown;
   try {
@@ -57,6 +87,13 @@ function errorOf(line: string): string | undefined {
     return undefined;
   }
   if (!isRecord(entry) || typeof entry.msg !== "string") return undefined;
+  return { level: entry.level, msg: entry.msg };
+}
+
+/** The message of a log line of level error or worse. */
+function errorOf(line: string): string | undefined {
+  const entry = parseEntry(line);
+  if (entry === undefined) return undefined;
   if (entry.level !== "error" && entry.level !== "fatal" && entry.level !== "panic") {
     return undefined;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { CallLog } from "./runtime_log.ts";
+import { CallLog, WarningReader } from "./runtime_log.ts";
 
 function inTempDir(test: (dir: string) => void): void {
   const dir = Deno.makeTempDirSync();
@@ -53,4 +53,21 @@ Deno.test("only the end of a huge log is read", () =>
     using log = CallLog.take(path, new Set());
     append(path, ...Array.from({ length: 20_000 }, (_, n) => entry("error", `error ${n}`)));
     assert.equal(log.lastError(), "error 19999");
+  }));
+
+Deno.test("WarningReader: reads what was warned of since, and only that", () =>
+  inTempDir((dir) => {
+    const path = `${dir}/log.json`;
+    assert.deepEqual(new WarningReader(path).read(), []);
+    append(path, entry("warning", "old"));
+    const reader = new WarningReader(path);
+    assert.deepEqual(reader.read(), []);
+    append(
+      path,
+      entry("info", "i"),
+      entry("warning", "one"),
+      '{"half":',
+      entry("warning", " two "),
+    );
+    assert.deepEqual(reader.read(), ["one", "two"]);
   }));

@@ -297,6 +297,9 @@ export const runtimeCall = z.object({
     description: "Exit code, or 128 + signal number; -1 if the runtime could not be started or " +
       "did not exit",
   }),
+  warnings: z.array(z.string()).optional().meta({
+    description: "What the runtime logged at level warning",
+  }),
 });
 
 /** A call of the OCI runtime, as a shim reports it. */

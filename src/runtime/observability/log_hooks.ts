@@ -18,7 +18,10 @@ export const LOG_HOOKS: DaemonHooks = {
     );
   },
 
-  runtimeCall(call: CallReport): void {
+  runtimeCall({ warnings = [], ...call }: CallReport): void {
+    for (const warning of warnings) {
+      getLogger(["berth", "runtime"]).warn("{id}: {subcommand}: {warning}", { ...call, warning });
+    }
     getLogger(["berth", "runtime"]).debug(
       "{subcommand} {id}: status {exitCode} after {durationMs} ms",
       () => ({ ...call, durationMs: Math.round(call.durationMs * 10) / 10 }),
