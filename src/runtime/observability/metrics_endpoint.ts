@@ -1,14 +1,25 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { sleep } from "../../linux/event_loop/timer.ts";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import { bindSocket, refuseIfTaken, removeSocket } from "../../rpc/transport/socket_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { serveConnection } from "./http_connection.ts";
+import type { RequestHead, TextResponse } from "./http_connection.ts";
+
+/** How many connections are served at once; others are closed. Each holds an fd of the daemon's. */
+const MAX_CONNECTIONS = 16;
+
+/** How long to wait before accepting again where that failed for want of fds, in milliseconds. */
+const ACCEPT_RETRY = 100;
 
 /** Where an endpoint listens. */
 interface Listening {
-  readonly server: Deno.HttpServer;
+  readonly listener: Deno.Listener;
   /** For a person to see: `unix:/path` or a URL. */
   readonly where: string;
+  /** Whether a request may be for this host: a name that a browser was made to resolve to us is not. */
+  readonly isHost: (host: string) => boolean;
   /** Removes the socket file. */
   readonly unlink?: () => void;
 }
@@ -20,12 +31,21 @@ export interface MetricsText {
   render(): Promise<string>;
 }
 
-/** Serves `GET /metrics` over HTTP, on a loopback address or a Unix socket. */
+/**
+ * Serves `GET /metrics` over HTTP, on a loopback address or a Unix socket. Whatever clients do, it
+ * takes a few fds and little time of the daemon.
+ */
 export class MetricsEndpoint implements AsyncDisposable {
   readonly #listening: Listening;
+  readonly #text: MetricsText;
+  readonly #stop = new AbortController();
+  readonly #serving = new Set<Promise<void>>();
+  readonly #accepting: Promise<void>;
 
-  private constructor(listening: Listening) {
+  private constructor(listening: Listening, text: MetricsText) {
     this.#listening = listening;
+    this.#text = text;
+    this.#accepting = this.#accept();
   }
 
   /** `unix:/path` or a URL. */
@@ -39,12 +59,12 @@ export class MetricsEndpoint implements AsyncDisposable {
    * @throws {FailedPreconditionError} if the address is taken or cannot be used.
    */
   static async listen(address: string, text: MetricsText): Promise<MetricsEndpoint> {
-    const handler = (request: Request) => answer(request, text);
     try {
       return new MetricsEndpoint(
         address.startsWith("unix:")
-          ? await listenUnix(address.slice("unix:".length), handler)
-          : listenTcp(address, handler),
+          ? await listenUnix(address.slice("unix:".length))
+          : listenTcp(address),
+        text,
       );
     } catch (error) {
       const why = messageOf(error);
@@ -55,51 +75,85 @@ export class MetricsEndpoint implements AsyncDisposable {
     }
   }
 
+  async #accept(): Promise<void> {
+    const { listener } = this.#listening;
+    while (!this.#stop.signal.aborted) {
+      try {
+        this.#serve(await listener.accept());
+      } catch {
+        // Out of fds, or the client has gone already.
+        if (!this.#stop.signal.aborted) await sleep(ACCEPT_RETRY);
+      }
+    }
+  }
+
+  #serve(connection: Deno.Conn): void {
+    if (this.#serving.size >= MAX_CONNECTIONS) return connection.close();
+    const served = serveConnection(connection, (head) => this.#answer(head), this.#stop.signal)
+      .catch(() => {
+        // The client has gone, or took too long.
+      })
+      .finally(() => this.#serving.delete(served));
+    this.#serving.add(served);
+  }
+
+  async #answer({ method, path, host }: RequestHead): Promise<TextResponse> {
+    if (host !== undefined && !this.#listening.isHost(host)) {
+      return { status: 403, body: "not a host of this endpoint's\n" };
+    }
+    if (path !== "/metrics") return { status: 404, body: "metrics are at /metrics\n" };
+    if (method !== "GET") return { status: 405, body: "only GET\n", headers: { allow: "GET" } };
+    try {
+      const body = await this.#text.render();
+      return { status: 200, body, headers: { "content-type": this.#text.contentType } };
+    } catch (error) {
+      getLogger(["berth", "metrics"]).error("a scrape has failed: {reason}", {
+        reason: messageOf(error),
+        error,
+      });
+      return { status: 500, body: "the metrics cannot be read; see the daemon's log\n" };
+    }
+  }
+
   /** Stops listening; a scrape under way is answered. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listening.unlink?.();
-    await this.#listening.server.shutdown();
+    this.#stop.abort();
+    this.#listening.listener.close();
+    await this.#accepting;
+    await Promise.all(this.#serving);
   }
 }
 
-type Handler = (request: Request) => Promise<Response> | Response;
-
-async function listenUnix(path: string, handler: Handler): Promise<Listening> {
+async function listenUnix(path: string): Promise<Listening> {
   await refuseIfTaken(path);
   const { served, inode } = bindSocket(
     path,
     { mode: 0o600 },
-    (short) => Deno.serve({ path: short, onListen() {}, onError: failed }, handler),
+    (short) => Deno.listen({ transport: "unix", path: short }),
   );
-  return { server: served, where: `unix:${path}`, unlink: () => removeSocket(path, inode) };
+  return {
+    listener: served,
+    where: `unix:${path}`,
+    // No browser connects to a Unix socket.
+    isHost: () => true,
+    unlink: () => removeSocket(path, inode),
+  };
 }
 
-function listenTcp(address: string, handler: Handler): Listening {
+function listenTcp(address: string): Listening {
   const colon = address.lastIndexOf(":");
   const host = address.slice(0, colon);
-  const server = Deno.serve({
+  const listener = Deno.listen({
     hostname: host.replace(/^\[|\]$/g, ""),
     port: Number(address.slice(colon + 1)),
-    onListen() {},
-    onError: failed,
-  }, handler);
-  return { server, where: `http://${host}:${server.addr.port}/metrics` };
-}
-
-async function answer(request: Request, text: MetricsText): Promise<Response> {
-  if (new URL(request.url).pathname !== "/metrics") {
-    return new Response("metrics are at /metrics\n", { status: 404 });
-  }
-  if (request.method !== "GET") {
-    return new Response("only GET\n", { status: 405, headers: { allow: "GET" } });
-  }
-  return new Response(await text.render(), { headers: { "content-type": text.contentType } });
-}
-
-function failed(error: unknown): Response {
-  getLogger(["berth", "metrics"]).error("a scrape has failed: {reason}", {
-    reason: messageOf(error),
-    error,
   });
-  return new Response("the metrics cannot be read; see the daemon's log\n", { status: 500 });
+  return {
+    listener,
+    where: `http://${host}:${listener.addr.port}/metrics`,
+    // An address cannot be made to mean another machine, and browsers resolve localhost themselves.
+    isHost: (name) =>
+      name === host.toLowerCase() || name === "localhost" || name.startsWith("[") ||
+      /^\d+(\.\d+){3}$/.test(name),
+  };
 }

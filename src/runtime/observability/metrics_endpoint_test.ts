@@ -103,3 +103,60 @@ Deno.test("a scrape that fails says so to its client and goes on serving", async
   failing = false;
   assert.equal((await ask(path, "/metrics")).status, 200);
 });
+
+/** Sends `text` to a TCP endpoint and reads all that comes back. */
+async function raw(where: string, text: string): Promise<string> {
+  const { hostname, port } = new URL(where);
+  using conn = await Deno.connect({ hostname, port: Number(port) });
+  await conn.write(new TextEncoder().encode(text));
+  let answer = "";
+  const buffer = new Uint8Array(65_536);
+  for (;;) {
+    const count = await conn.read(buffer);
+    if (count === null) return answer;
+    answer += new TextDecoder().decode(buffer.subarray(0, count));
+  }
+}
+
+const status = (answer: string) => Number(answer.split(" ")[1]);
+
+Deno.test("MetricsEndpoint: a name that a browser was made to resolve to it is refused", async () => {
+  await using endpoint = await MetricsEndpoint.listen("127.0.0.1:0", text);
+  const get = (host: string) =>
+    raw(endpoint.where, `GET /metrics HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  for (const host of ["127.0.0.1", "localhost:99", "LOCALHOST", "[::1]:80"]) {
+    assert.equal(status(await get(host)), 200, host);
+  }
+  for (const host of ["attacker.example", "127.0.0.1.attacker.example:80", "localhost.x"]) {
+    assert.equal(status(await get(host)), 403, host);
+  }
+  for (const host of ["[::", "a:b:c", "]"]) assert.equal(status(await get(host)), 400, host);
+  assert.equal(status(await raw(endpoint.where, "GET /metrics HTTP/1.0\r\n\r\n")), 200);
+});
+
+Deno.test("MetricsEndpoint: what is no request is refused, and a head has a maximum", async () => {
+  await using endpoint = await MetricsEndpoint.listen("127.0.0.1:0", text);
+  for (const bad of ["hello\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "GET / HTTP/2\r\n\r\n"]) {
+    assert.equal(status(await raw(endpoint.where, bad)), 400, bad);
+  }
+  const long = `GET /metrics HTTP/1.1\r\nX: ${"x".repeat(20_000)}\r\n\r\n`;
+  assert.equal(status(await raw(endpoint.where, long)), 431);
+  assert.equal(status(await raw(endpoint.where, "GET /metrics HTTP/1.1\r\n\r\n")), 200);
+});
+
+Deno.test("MetricsEndpoint: of connections that say nothing a few are held, and not for long", async () => {
+  await using endpoint = await MetricsEndpoint.listen("127.0.0.1:0", text);
+  const { hostname, port } = new URL(endpoint.where);
+  const connect = () => Deno.connect({ hostname, port: Number(port) });
+  const silent = await Promise.all(Array.from({ length: 40 }, connect));
+  try {
+    const ended = silent.map((conn) => conn.read(new Uint8Array(1)).then(() => 0, () => 0));
+    // Those beyond the maximum are closed at once, the others when they have said nothing for a while.
+    await Promise.race(ended);
+    await Promise.all(ended);
+    const answer = await raw(endpoint.where, "GET /metrics HTTP/1.1\r\n\r\n");
+    assert.equal(status(answer), 200);
+  } finally {
+    for (const conn of silent) conn.close();
+  }
+});
