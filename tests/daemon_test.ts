@@ -164,6 +164,37 @@ Deno.test("the log has one line per change of a container, and at debug each cal
   }
 });
 
+Deno.test("a warning of the runtime's is in the daemon's log, with the container's id", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const line = JSON.stringify({ level: "warning", msg: "beware", time: "2000-01-01T00:00:00Z" });
+  wrapper.rule("create", `printf '%s\\n' '${line}' >>"$log"`);
+  const spec = daemon.spec(["true"]);
+  await daemon.client.call("container.create", { id: "c", spec, runtime: wrapper.path });
+  await until(
+    "the warning",
+    () => /\[wrn\] berth\.runtime: .?c.?: .?create.?: .?beware/.test(daemon.log),
+  );
+});
+
+for (const which of ["state", "root"] as const) {
+  for (
+    const [how, change] of [
+      ["is another user's", (dir: string) => Deno.chownSync(dir, 65534, 65534)],
+      ["others may write to", (dir: string) => Deno.chmodSync(dir, 0o770)],
+    ] as const
+  ) {
+    Deno.test(`a ${which} directory that ${how} is refused`, async () => {
+      await using daemon = TestDaemon.prepare();
+      const dir = daemon[which];
+      Deno.mkdirSync(dir, { mode: 0o700 });
+      change(dir);
+      await assert.rejects(daemon.start(), (error: Error) => error.message.includes(dir));
+      assert.deepEqual([...Deno.readDirSync(dir)], []);
+    });
+  }
+}
+
 Deno.test("at info the runtime's calls are not logged; as JSON each line is an object", async () => {
   await using daemon = await TestDaemon.start({ config: '[log]\nformat = "json"' });
   await daemon.life("c");

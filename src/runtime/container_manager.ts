@@ -118,7 +118,11 @@ export class ContainerManager implements AsyncDisposable {
     const { config, hooks, reaper, self } = options;
     const { state, root } = config;
     const dir = `${state}/linux`;
-    for (const path of [state, root, dir, `${state}/oci`]) {
+    for (const path of [state, root]) {
+      Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
+      checkOwnDirectory(path);
+    }
+    for (const path of [dir, `${state}/oci`]) {
       Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
     }
     Deno.chmodSync(state, 0o700);
@@ -313,6 +317,26 @@ export class ContainerManager implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#opened.disposeAsync();
   }
+}
+
+/**
+ * What is in the state and the root directory is believed, and some of it is run.
+ *
+ * @throws {FailedPreconditionError} if another user owns the directory, or may write to it.
+ */
+function checkOwnDirectory(path: string): void {
+  const { uid, mode } = Deno.statSync(path);
+  const own = Deno.uid();
+  const why = uid !== own
+    ? `belongs to uid ${uid}, not to ${own}`
+    : ((mode ?? 0) & 0o022) !== 0
+    ? `can be written by others (mode ${((mode ?? 0) & 0o7777).toString(8)})`
+    : undefined;
+  if (why === undefined) return;
+  throw new FailedPreconditionError(
+    `the directory ${path} ${why}: whoever writes there is as good as root; ` +
+      "remove it if it is not berth's, or give it to root with mode 0700",
+  );
 }
 
 /** The cgroup above those of containers that name none: of this state directory alone. */
