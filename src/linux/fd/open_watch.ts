@@ -3,7 +3,6 @@ import { EAGAIN, EMFILE, ENFILE, ENOSPC, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
 import { after } from "../event_loop/timer.ts";
 import { O_CLOEXEC, O_NONBLOCK, OwnedFd, read } from "./fd.ts";
-import type { Poller } from "./poller.ts";
 
 const libc = lazyLibc({
   inotify_init1: { parameters: [/* int flags */ "i32"], result: "i32" },
@@ -28,13 +27,19 @@ const CHECK_EVERY = 200;
 
 type Callback = () => void;
 
+/** What waits for fds to be readable; a `Poller` is one. */
+export interface ReadableFds {
+  /** Calls `callback` whenever `fd` can be read, until the result is disposed of. */
+  add(fd: number, callback: () => void): Disposable;
+}
+
 /**
  * Reports that a file has been opened by anybody (inotify(7), IN_OPEN). Nothing blocks: a wait costs
  * no thread. However many files are watched, there is one inotify instance, of which a user has 128
  * by default; where no further one can be had, callbacks are called several times a second instead.
  */
 export class OpenWatch implements Disposable {
-  readonly #poller: Poller;
+  readonly #poller: ReadableFds;
   /** By inotify's watch descriptor, of which each inode has one. */
   readonly #watched = new Map<number, Set<Callback>>();
   readonly #unwatched = new Set<Callback>();
@@ -43,7 +48,7 @@ export class OpenWatch implements Disposable {
   #timer: Disposable | undefined;
 
   /** @param poller waits for inotify's events. */
-  constructor(poller: Poller) {
+  constructor(poller: ReadableFds) {
     this.#poller = poller;
   }
 

@@ -8,8 +8,7 @@ import type { AdoptedProcess } from "./adopted_process.ts";
 import type { ExecRecord } from "./exec_record.ts";
 import { ExitFuture } from "../exit/exit_future.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
-import type { OpenStdioOptions } from "../stdio/open.ts";
-import { adoptStdio, openStdio } from "../stdio/open.ts";
+import { adoptStdio, openStdio } from "../open_stdio.ts";
 import { killUnlessExited } from "./signal.ts";
 import type { ProcessHandle } from "./signal.ts";
 import type { ExecEvent, ExecState } from "./exec_states.ts";
@@ -18,7 +17,7 @@ import { StateMachine } from "./state_machine.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { claimProcess } from "./claim_process.ts";
 import type { ProcessContext } from "./process_context.ts";
-import type { Stdio } from "../stdio/stdio.ts";
+import type { OpenStdioOptions, Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
 
 /** What is asked of an exec. */

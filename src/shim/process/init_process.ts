@@ -6,8 +6,7 @@ import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/err
 import { failpoint } from "../../failpoint.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
 import { recoverInit } from "./recover_init.ts";
-import type { OpenStdioOptions } from "../stdio/open.ts";
-import { adoptStdio, openStdio } from "../stdio/open.ts";
+import { adoptStdio, openStdio } from "../open_stdio.ts";
 import type { ProcessHandle } from "./signal.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
 import type { InitEvent, InitRequest, InitState } from "./init_states.ts";
@@ -18,7 +17,7 @@ import { reserveExitRecord } from "../../oci/exit_record.ts";
 import { claimProcess } from "./claim_process.ts";
 import type { ClaimedProcess } from "./claim_process.ts";
 import type { ProcessContext } from "./process_context.ts";
-import type { Stdio } from "../stdio/stdio.ts";
+import type { OpenStdioOptions, Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
 import { mountRootfs, unmountRootfs } from "../rootfs.ts";
 import { rollbackCreate } from "./rollback_create.ts";

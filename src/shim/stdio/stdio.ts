@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import type { Poller } from "../../linux/fd/poller.ts";
+import type { LogRecord, StdioPaths } from "../../oci/bundle_layout.ts";
 
 /** The fds that the OCI runtime gets as its stdio; a process without a terminal inherits them. */
 export interface StdioFds {
@@ -33,4 +35,18 @@ export function stdioOptions(
     ...io.fds,
     ...(io.consoleSocket === undefined ? {} : { consoleSocket: io.consoleSocket }),
   };
+}
+
+/** What `openStdio` opens. */
+export interface OpenStdioOptions {
+  /** The bundle, where a terminal's socket and FIFOs for copying are made. */
+  readonly dir: string;
+  /** Begins the names of these. */
+  readonly name: string;
+  readonly stdio: StdioPaths;
+  /** Set where the output is logged. */
+  readonly log?: LogRecord | undefined;
+  readonly poller: Poller;
+  /** Writes a line for a person to read. */
+  readonly report: (message: string) => void;
 }

@@ -1,26 +1,10 @@
 // SPDX-License-Identifier: MIT
-import type { Poller } from "../../linux/fd/poller.ts";
-import { filePath } from "../../oci/bundle_layout.ts";
-import type { LogRecord, StdioPaths } from "../../oci/bundle_layout.ts";
-import { AdoptedStdio } from "./adopted_stdio.ts";
-import { FdStdio } from "./fd_stdio.ts";
-import { FifoOutput } from "./fifo_output.ts";
-import type { Stdio } from "./stdio.ts";
-import { TerminalStdio } from "./terminal_stdio.ts";
-
-/** What {@linkcode openStdio} opens. */
-export interface OpenStdioOptions {
-  /** The bundle, where a terminal's socket and FIFOs for copying are made. */
-  readonly dir: string;
-  /** Begins the names of these. */
-  readonly name: string;
-  readonly stdio: StdioPaths;
-  /** Set where the output is logged. */
-  readonly log?: LogRecord | undefined;
-  readonly poller: Poller;
-  /** Writes a line for a person to read. */
-  readonly report: (message: string) => void;
-}
+import { filePath } from "../oci/bundle_layout.ts";
+import { AdoptedStdio } from "./stdio/adopted_stdio.ts";
+import { FdStdio } from "./stdio/fd_stdio.ts";
+import { FifoOutput } from "./stdio/fifo_output.ts";
+import type { OpenStdioOptions, Stdio } from "./stdio/stdio.ts";
+import { TerminalStdio } from "./stdio/terminal_stdio.ts";
 
 /**
  * Opens the stdio of a process.
@@ -31,7 +15,7 @@ export async function openStdio(options: OpenStdioOptions): Promise<Stdio> {
   const { stdio, poller } = options;
   if (isCopied(options)) {
     // Only then: what copies is not loaded by a shim that has nothing to copy.
-    const { openCopiedStdio } = await import("../log/open.ts");
+    const { openCopiedStdio } = await import("./log/open.ts");
     return openCopiedStdio(options);
   }
   if (!stdio.terminal) return FdStdio.open(stdio, poller);
@@ -43,7 +27,7 @@ export async function openStdio(options: OpenStdioOptions): Promise<Stdio> {
 export async function adoptStdio(options: OpenStdioOptions, alive: boolean): Promise<Stdio> {
   const { stdio, poller } = options;
   if (isCopied(options) && !stdio.terminal) {
-    const { adoptCopiedStdio } = await import("../log/open.ts");
+    const { adoptCopiedStdio } = await import("./log/open.ts");
     return adoptCopiedStdio(options, alive);
   }
   return new AdoptedStdio(stdio, alive, poller);
