@@ -94,7 +94,7 @@ export function convertProfile(profile: SeccompProfile, target: SeccompTarget): 
     ...(profile.defaultErrnoRet !== undefined && { defaultErrnoRet: profile.defaultErrnoRet }),
     architectures: profile.architectures ?? [seccomp, ...subs],
     ...(profile.flags !== undefined && { flags: profile.flags }),
-    syscalls: fold(profile.syscalls.filter(holds)),
+    syscalls: fold(profile.syscalls.filter(holds), target.subArchitectures ? NONE : ONLY_32_BITS),
   };
 }
 
@@ -123,7 +123,15 @@ function isAtLeast(kernel: string, least: string): boolean {
   return major > leastMajor || (major === leastMajor && minor >= leastMinor);
 }
 
-function fold(rules: readonly ConditionalRule[]): SeccompRule[] {
+/**
+ * System calls that only programs of 32 bits have (arch/x86/entry/syscalls/syscall_32.tbl, and
+ * arch/arm/tools/syscall.tbl): without a filter for those, each would only make the create longer.
+ */
+const ONLY_32_BITS =
+  /^(.*(uid|gid|groups|own)32|.*_time64|(clock|timer|timerfd)_.*time64|clock_adjtime64|_llseek|_newselect|(fcntl|l?stat|fstat|fstatat|f?statfs|f?truncate|sendfile)64|fadvise64_64|futex_time64|ipc|mmap2|recv|send|sigprocmask|sigreturn|socketcall|stime|ugetrlimit|umount|waitpid)$/;
+const NONE = /^$/;
+
+function fold(rules: readonly ConditionalRule[], useless: RegExp): SeccompRule[] {
   const folded = new Map<string, Set<string>>();
   const others: SeccompRule[] = [];
   for (const { name, names = name === undefined ? [] : [name], action, errnoRet, args } of rules) {
@@ -134,7 +142,7 @@ function fold(rules: readonly ConditionalRule[]): SeccompRule[] {
     }
     const key = JSON.stringify(rest);
     const all = folded.get(key) ?? new Set();
-    for (const each of names) all.add(each);
+    for (const each of names) if (!useless.test(each)) all.add(each);
     folded.set(key, all);
   }
   const simple = Array.from(folded, ([key, names]) => ({ names: [...names], ...JSON.parse(key) }));

@@ -55,8 +55,25 @@ Deno.test("sub-architectures are filtered where that is asked", () => {
   assert.deepEqual(architectures, ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]);
 });
 
+Deno.test("calls that only 32-bit programs have are left out where no such program may run", () => {
+  for (const name of ["chown32", "clock_gettime64", "socketcall", "_llseek", "stat64"]) {
+    assert.equal(actionOf(name), undefined, name);
+    assert.equal(actionOf(name, { subArchitectures: true }), "SCMP_ACT_ALLOW", name);
+  }
+  const natives = [
+    "chown",
+    "clock_gettime",
+    "fadvise64",
+    "sendto",
+    "recvfrom",
+    "pread64",
+    "getdents64",
+  ];
+  for (const name of natives) assert.equal(actionOf(name), "SCMP_ACT_ALLOW", name);
+});
+
 Deno.test("calls without conditions on arguments become one rule for each action, none is lost", () => {
-  const { syscalls } = convertProfile(DEFAULT_PROFILE, target);
+  const { syscalls } = convertProfile(DEFAULT_PROFILE, { ...target, subArchitectures: true });
   const simple = syscalls.filter(({ args }) => args === undefined);
   const key = ({ action, errnoRet }: { action: string; errnoRet?: number }) =>
     `${action} ${errnoRet}`;
