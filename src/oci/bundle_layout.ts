@@ -59,6 +59,8 @@ export interface BundleRecord {
   readonly directStart?: boolean;
   /** Whether init's end leaves its other processes alive: it has no pid namespace of its own. */
   readonly sharedPidNamespace?: boolean;
+  /** Whether systemd makes the container's cgroup; see `cgroups_path.ts`. */
+  readonly systemdCgroup?: boolean;
   readonly labels: Readonly<Record<string, string>>;
   /** The absolute cgroup path of the spec: known before the runtime makes the cgroup. */
   readonly cgroupsPath?: string;

@@ -2,6 +2,8 @@
 import { getLogger } from "@logtape/logtape";
 import { createHash } from "node:crypto";
 import { cgroupAt, cgroupHierarchies, pids } from "../linux/cgroup/cgroup.ts";
+import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
+import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";
@@ -59,11 +61,13 @@ export class ContainerManager implements AsyncDisposable {
   readonly #context: ContainerContext;
   readonly #runtimes: RuntimeProbe;
   readonly #hierarchies = cgroupHierarchies();
-  readonly #cgroupParent: string;
+  readonly #cgroupName: string;
   /** Closes what was opened. */
   readonly #opened: AsyncDisposableStack;
   /** The journal and what is on its way into it. */
   readonly events: EventPublisher;
+
+  readonly #cgroupDriver: CgroupDriver;
 
   private constructor(
     parts: {
@@ -84,10 +88,11 @@ export class ContainerManager implements AsyncDisposable {
     this.#dir = parts.dir;
     this.#opened = parts.opened;
     this.events = parts.events;
-    this.#cgroupParent = cgroupParent(config.state);
+    this.#cgroupName = cgroupName(config.state);
     this.#runtimes = new RuntimeProbe((argv, spawnOptions) => reaper.spawn(argv, spawnOptions));
     // For who wants to know, and so that one that cannot be run is told of at once.
     this.#runtimes.probe(config.runtime.runtime);
+    this.#cgroupDriver = config.runtime.cgroup_driver ?? detectCgroupDriver();
     this.#context = {
       owner: this.#containers,
       shims,
@@ -223,7 +228,10 @@ export class ContainerManager implements AsyncDisposable {
       createdAt: new Date().toISOString(),
       root: this.#options.config.root,
       logs: this.#options.config.logs,
-    }, { bundleDir: dir, cgroupsPath: `${this.#cgroupParent}/${id}` });
+    }, {
+      bundleDir: dir,
+      cgroupsPath: defaultCgroupsPath(this.#cgroupDriver, this.#cgroupName, id),
+    });
     this.#checkCgroup(record);
     using _fds = this.#options.fds.reserveCreate(id);
     return await this.#containers.create(id, async (begun) => {
@@ -340,9 +348,9 @@ function checkOwnDirectory(path: string): void {
 }
 
 /** The cgroup above those of containers that name none: of this state directory alone. */
-function cgroupParent(state: string): string {
+function cgroupName(state: string): string {
   const digest = createHash("sha256").update(Deno.realPathSync(state)).digest("hex");
-  return `/berth-${digest.slice(0, 12)}`;
+  return `berth-${digest.slice(0, 12)}`;
 }
 
 /** What a daemon has left that was killed while it bound a socket. */

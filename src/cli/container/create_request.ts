@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
 import { STOP_SIGNAL_ANNOTATION } from "../../oci/spec/annotations.ts";
 import { resolveGroups, resolveUser } from "../../oci/spec/passwd.ts";
@@ -145,7 +146,7 @@ function specOf(
       ...(user !== undefined && { user }),
       ...(options.hostname !== undefined && { hostname: options.hostname }),
       ...(options.cgroupParent !== undefined && {
-        cgroupsPath: `/${options.cgroupParent.replace(/^\/+|\/+$/g, "")}/${id}`,
+        cgroupsPath: cgroupsPathBelow(options.cgroupParent, id),
       }),
     }),
   };

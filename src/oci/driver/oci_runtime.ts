@@ -47,6 +47,8 @@ export interface CreateOptions extends CallOptions, ProcessStdio {
   readonly pidFile: string;
   /** No pivot_root(2), for a rootfs on a ramdisk. */
   readonly noPivot?: boolean;
+  /** Whether the spec's cgroupsPath is one for systemd, which then makes the cgroup. */
+  readonly systemdCgroup?: boolean;
 }
 
 /** What {@linkcode OciRuntime.exec} takes. */
@@ -102,7 +104,10 @@ export class OciRuntime {
 
   /** Creates a container from its bundle; its process waits for {@linkcode start}. */
   async create(options: CreateOptions): Promise<void> {
-    const args = ["create", "--bundle", options.bundle, "--pid-file", options.pidFile];
+    const args = [
+      ...(options.systemdCgroup ? ["--systemd-cgroup"] : []),
+      ...["create", "--bundle", options.bundle, "--pid-file", options.pidFile],
+    ];
     if (options.noPivot) args.push("--no-pivot");
     await this.#startProcess("create", args, {
       ...options,
@@ -184,7 +189,8 @@ export class OciRuntime {
   /** Creates a container from a checkpoint and lets its process run on. */
   async restore(options: RestoreOptions): Promise<void> {
     const { bundle, pidFile, imagePath, workPath = bundle } = options;
-    const args = ["restore", "--detach", "--no-subreaper", "--bundle", bundle];
+    const args = options.systemdCgroup ? ["--systemd-cgroup"] : [];
+    args.push("restore", "--detach", "--no-subreaper", "--bundle", bundle);
     args.push("--pid-file", pidFile, "--image-path", imagePath, "--work-path", workPath);
     if (options.noPivot) args.push("--no-pivot");
     await withCriuLog(

@@ -80,7 +80,7 @@ export interface DefaultSpecOptions {
   readonly terminal?: boolean;
   /** What it is allowed besides docker's default, or not. */
   readonly security?: SecurityOptions;
-  /** Default: `/berth/<id>`. */
+  /** Default: none, so that the daemon chooses. */
   readonly cgroupsPath?: string;
 }
 
@@ -144,7 +144,7 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
       options: [...mount.options ?? []],
     })),
     linux: {
-      cgroupsPath: options.cgroupsPath ?? `/berth/${id}`,
+      ...(options.cgroupsPath !== undefined && { cgroupsPath: options.cgroupsPath }),
       namespaces: [
         ...(["pid", "ipc", "uts"] as const).flatMap((type) => namespace(type, namespaces[type])),
         { type: "mount" },

@@ -48,6 +48,10 @@ const runtime = z.strictObject({
   runtime: z.string().min(1, "a name in PATH, or a path").default("runc").meta({
     description: "Default OCI runtime: a name in PATH, or a path.",
   }),
+  cgroup_driver: z.enum(["cgroupfs", "systemd"]).optional().meta({
+    description:
+      "Who makes the cgroups of containers whose spec names none: `cgroupfs`, the OCI runtime, below `/berth`; `systemd`, as scopes in `system.slice`. Default: `systemd` where it is the init system and cgroups are v2, else `cgroupfs`.",
+  }),
   no_shim: z.boolean().default(false).meta({
     description:
       "Serve containers inside the daemon, without shim processes. Exits that happen while no daemon is running are not observed.",

@@ -2,6 +2,7 @@
 import { cgroupsPathOf } from "../bundle/cgroup_record.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
+import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
@@ -86,6 +87,7 @@ export function checkCreate(
       ...(params.log === undefined ? {} : { log: resolveLog(id, params.log, logs, root) }),
       rootfs,
       noPivot: params.noPivot ?? false,
+      systemdCgroup: hasSystemdCgroup(spec),
       labels: params.labels ?? {},
       ...(planned === undefined ? {} : { cgroupsPath: planned }),
       ...(group === undefined ? {} : { group }),
@@ -190,6 +192,12 @@ function withCgroup(spec: CheckedSpec, cgroupsPath: string): CheckedSpec {
   const named = linux?.["cgroupsPath"];
   if (typeof named === "string" && named !== "") return spec;
   return { ...spec, linux: { ...linux, cgroupsPath } };
+}
+
+/** Returns whether systemd is to make the cgroup of a container with this spec. */
+function hasSystemdCgroup(spec: CheckedSpec): boolean {
+  const path = asObject(spec["linux"])?.["cgroupsPath"];
+  return typeof path === "string" && isSystemdPath(path);
 }
 
 /** Whether the spec has hooks of this kind (OCI runtime spec, "POSIX-platform Hooks"). */

@@ -117,6 +117,7 @@ export class InitProcess {
       pidFile: paths.initPid,
       log: paths.log,
       noPivot: record.noPivot,
+      systemdCgroup: record.systemdCgroup ?? false,
       ...stdioOptions(io),
     };
     if (imagePath === undefined) await runc.create(request);

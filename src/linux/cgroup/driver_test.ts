@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { detectCgroupDriver } from "./driver.ts";
+
+Deno.test("detectCgroupDriver is systemd's where that is init and cgroups are v2 alone", () => {
+  const v2 = { names: ["unified"], root: "/", mountPoint: "/sys/fs/cgroup" };
+  const v1 = { names: ["memory"], root: "/", mountPoint: "/sys/fs/cgroup/memory" };
+  const detect = (systemd: string, ...hierarchies: typeof v2[]) =>
+    detectCgroupDriver({ systemd, hierarchies });
+  assert.equal(detect("/", v2), "systemd");
+  assert.equal(detect("/no/such", v2), "cgroupfs");
+  assert.equal(detect("/", v1, v2), "cgroupfs");
+  assert.equal(detect("/"), "cgroupfs");
+});

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+import type { CgroupDriver } from "../../linux/cgroup/driver.ts";
+
+/**
+ * Returns the `linux.cgroupsPath` of a container whose spec names none. Below the cgroup
+ * `name`, the daemon's own, and so no unit of systemd, whatever the id; or as `slice:prefix:name`, of
+ * which the runtime has systemd make the scope `<prefix>-<name>.scope`.
+ */
+export function defaultCgroupsPath(driver: CgroupDriver, name: string, id: string): string {
+  return driver === "systemd" ? systemdPath("system.slice", name, id) : `/${name}/${id}`;
+}
+
+/** Returns the `linux.cgroupsPath` of a container below `parent`: a slice of systemd, or a cgroup. */
+export function cgroupsPathBelow(parent: string, id: string): string {
+  if (/^[^/]+\.slice$/.test(parent)) return systemdPath(parent, "berth", id);
+  const trimmed = parent.replace(/^\/+|\/+$/g, "");
+  return trimmed === "" ? `/${id}` : `/${trimmed}/${id}`;
+}
+
+/** Whether a `linux.cgroupsPath` is one for systemd, `slice:prefix:name` (runc's docs/systemd.md). */
+export function isSystemdPath(path: string): boolean {
+  return /^[^/:]*:[^/:]*:[^/:]+$/.test(path);
+}
+
+function systemdPath(slice: string, prefix: string, id: string): string {
+  // A name that ends so would be the slice itself, not a scope in it.
+  const name = id.endsWith(".slice") ? `${id}-` : id;
+  return `${slice}:${prefix}:${name}`;
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cgroupsPathBelow, defaultCgroupsPath, isSystemdPath } from "./cgroups_path.ts";
+
+Deno.test("defaultCgroupsPath is below the daemon's own cgroup, whatever the id", () => {
+  assert.equal(defaultCgroupsPath("cgroupfs", "berth-1", "x.service"), "/berth-1/x.service");
+});
+
+Deno.test("defaultCgroupsPath of systemd names a scope, never a unit or slice of that name", () => {
+  const path = (id: string) => defaultCgroupsPath("systemd", "berth", id);
+  assert.equal(path("web"), "system.slice:berth:web");
+  assert.equal(path("x.service"), "system.slice:berth:x.service");
+  assert.equal(path("user.slice"), "system.slice:berth:user.slice-");
+});
+
+Deno.test("cgroupsPathBelow takes a cgroup or a slice", () => {
+  assert.equal(cgroupsPathBelow("/a/b/", "web"), "/a/b/web");
+  assert.equal(cgroupsPathBelow("a", "web"), "/a/web");
+  assert.equal(cgroupsPathBelow("/", "web"), "/web");
+  assert.equal(cgroupsPathBelow("machine.slice", "web"), "machine.slice:berth:web");
+  assert.equal(cgroupsPathBelow("/machine.slice", "web"), "/machine.slice/web");
+});
+
+Deno.test("isSystemdPath tells the two forms apart", () => {
+  for (const path of ["system.slice:berth:web", ":berth:web", "::web"]) {
+    assert.ok(isSystemdPath(path));
+  }
+  for (const path of ["/berth/web", "web", "/a:b:c", "a:b", "a:b:"]) {
+    assert.ok(!isSystemdPath(path));
+  }
+});
