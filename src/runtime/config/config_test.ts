@@ -34,6 +34,7 @@ Deno.test("an empty file gives the defaults", () => {
     root: "/var/lib/berth",
     socket: { path: "/run/berth/berth.sock", mode: "0600" },
     log: { level: "info", format: "text" },
+    logs: { driver: "cri", max_size: 10485760, max_file: 3 },
     runtime: { runtime: "runc", no_shim: false, direct_start: true, timeout: 120 },
     shim: { warm: 1, keep: 8, timeout: 10, on_death: "kill", oom_score_adj: -998 },
     metrics: {},
@@ -80,7 +81,7 @@ Deno.test("an unknown key is named, with those that are known", () => {
   assert.equal(
     complaint(`stat = "/a"`),
     "FILE: unknown key stat " +
-      "(expected one of state, root, socket, log, runtime, shim, metrics, events)",
+      "(expected one of state, root, socket, log, logs, runtime, shim, metrics, events)",
   );
   assert.equal(
     complaint(`[socket]\npaht = "/a"`),
