@@ -8,25 +8,25 @@ import type { ProcessExit } from "./exit/process_exit.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import type { ProcessContext } from "./process/process_context.ts";
 
-/** What {@linkcode adoptBundle} fills with what it finds. */
+/** The parts of a shim that {@linkcode adoptBundle} fills. */
 export interface AdoptOptions {
   readonly context: ProcessContext;
   readonly init: InitProcess;
   readonly execs: Execs;
   readonly events: EventBuffer;
-  /** Waits for the exit of an init that lives. */
+  /** Watches an init that is alive. */
   readonly watchInit: (watched: ProcessHandle) => void;
-  /** Takes note of the exit of an init that does not. */
+  /** Handles the exit of an init that is not. */
   readonly initEnded: (exit: ProcessExit) => void;
 }
 
-/** The event of `create` is always a shim's first one, that of `start` its second one. */
+/** Sequence numbers: the `create` event is always the first of a shim, `start` the second. */
 const CREATE_SEQ = 1, START_SEQ = 2;
 
 /**
- * Finds out what a shim that has died left of its container and takes it over. The events that it
- * may not have been able to tell any more are told again, each only if the daemon has not got it:
- * their numbers can be known.
+ * Takes over the container that a dead shim has left. Publishes again the events that the dead shim
+ * may not have delivered. Their sequence numbers can be derived, so the daemon gets each event only if
+ * it lacks it.
  */
 export async function adoptBundle(options: AdoptOptions): Promise<void> {
   const { context, init, execs, events } = options;
@@ -44,7 +44,7 @@ export async function adoptBundle(options: AdoptOptions): Promise<void> {
   else if (found.watched !== undefined) options.watchInit(found.watched);
 }
 
-/** The events that were, or should have been, published of execs, in their order. */
+/** Returns the events of execs that were, or should have been, published, in order. */
 function eventsOf(records: readonly ExecRecord[]): [was: number | undefined, ShimEventDraft][] {
   const events: [number | undefined, ShimEventDraft][] = [];
   for (const { execId, pid, startedSeq, exit, exitSeq } of records) {

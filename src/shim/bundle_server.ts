@@ -21,7 +21,7 @@ const CREATE_WITHIN = 30_000;
 /** How long a caller may keep its connection after the bundle was left, in milliseconds. */
 const DRAIN_WITHIN = 1000;
 
-/** What a {@linkcode BundleServer} is made with. */
+/** Options of a {@linkcode BundleServer}. */
 export interface BundleServerOptions {
   readonly dir: string;
   readonly reaper: Reaper;
@@ -32,11 +32,11 @@ export interface BundleServerOptions {
   readonly onLeft: () => void;
 }
 
-/** One bundle that this process serves: its service behind its socket. */
+/** Serves one bundle: runs its {@linkcode ShimService} behind the bundle's socket. */
 export class BundleServer {
   /** The bundle's files. */
   readonly paths: BundlePaths;
-  /** What answers on its socket. */
+  /** Handles the requests on the socket. */
   readonly service: ShimService;
   readonly #options: BundleServerOptions;
   readonly #inode: number | null;
@@ -44,7 +44,7 @@ export class BundleServer {
   #timer: Disposable | undefined;
   #left = false;
   #recorded = false;
-  /** Ends when nothing of it is left in this process; until then answers may be on their way. */
+  /** Resolves when all connections are closed; until then responses may still be queued. */
   closed: Promise<void> = Promise.resolve();
 
   /** @throws {FailedPreconditionError} if `dir` is no bundle of this format. */
@@ -63,7 +63,7 @@ export class BundleServer {
     this.#inode = Deno.statSync(dir).ino;
   }
 
-  /** Listens on the bundle's socket and says so in its `shim.json`. */
+  /** Listens on the bundle's socket and writes `shim.json`. */
   async open(adopt: boolean): Promise<void> {
     if (adopt) await this.service.adopt();
     this.#server = await Server.listen(this.paths.shimSocket, {
@@ -91,7 +91,7 @@ export class BundleServer {
     if (this.service.state().status === "none") void this.leave();
   }
 
-  /** Leaves the bundle, and takes its container along, if its directory is gone. */
+  /** Kills the container and stops serving if the bundle directory is gone. */
   checkDirectory(): void {
     if (this.#left || this.#exists()) return;
     void this.#abandon();
@@ -106,7 +106,7 @@ export class BundleServer {
     }
   }
 
-  /** Nobody can name the container any more, so it is not left running. */
+  /** Without its bundle the container cannot be managed any more, so it is not left running. */
   async #abandon(): Promise<void> {
     if (this.#left) return;
     try {
@@ -117,7 +117,7 @@ export class BundleServer {
     await this.leave();
   }
 
-  /** Stops serving: the socket is gone when this ends, connections once what is queued is sent. */
+  /** Stops serving. On return the socket is removed; connections close once their queues are sent. */
   async leave(): Promise<void> {
     if (this.#left) return;
     this.#left = true;
@@ -129,7 +129,7 @@ export class BundleServer {
     this.#options.onLeft();
   }
 
-  /** The caller closes when it has its answer, which only it can know; others are cut after a while. */
+  /** Waits for clients to close, as each does once it has its response; after a while cuts the others. */
   async #closeConnections(): Promise<void> {
     const peers = Array.from(this.#server?.peers ?? []);
     const bound = Promise.withResolvers<void>();

@@ -7,28 +7,28 @@ export type ShimEventDraft = Omit<ShimEvent, "seq" | "timestamp"> & {
   readonly timestamp?: string | undefined;
 };
 
-/** What a subscriber is told; must not throw. */
+/** Receives the events of a container; must not throw. */
 export interface EventListener {
-  /** Each event, in order. */
+  /** Receives each event, in order. */
   event(event: ShimEvent): void;
-  /** Each call of the OCI runtime, when it has ended. */
+  /** Receives each call of the OCI runtime, once it has ended. */
   runtimeCall?(call: RuntimeCall): void;
 }
 
-/** An event that waits to be numbered. */
+/** An event that has no sequence number yet. */
 interface HeldEvent {
   readonly event: Omit<ShimEvent, "seq">;
-  /** The number that it may have been published with before. */
+  /** The number under which a dead shim may have published it. */
   readonly was: number | undefined;
 }
 
-/** How many events that nobody acknowledged are kept before the shim takes on no more processes. */
+/** Number of unacknowledged events at which the shim refuses to start more processes. */
 export const MAX_KEPT = 10_000;
 
 /**
- * The events of one container from when they happen until the daemon says that it has them, and who
- * listens. Nothing is ever dropped: what bounds it is that nothing new is started once
- * {@linkcode full}.
+ * Keeps the events of one container until the daemon acknowledges them, and passes them to
+ * subscribers. No event is ever dropped. The buffer stays bounded because no process is started while
+ * it is {@linkcode full}.
  */
 export class EventBuffer {
   #seq = 0;
@@ -37,34 +37,34 @@ export class EventBuffer {
   #held: HeldEvent[] | undefined;
   readonly #listeners = new Set<EventListener>();
 
-  /** Number of the last event; 0 before the first. */
+  /** Sequence number of the last event; 0 before the first. */
   get latest(): number {
     return this.#seq;
   }
 
-  /** Whether so many events wait that no new process may be started. */
+  /** Whether too many events are unacknowledged to start another process. */
   get full(): boolean {
     return this.#kept.length >= MAX_KEPT;
   }
 
   /**
-   * Holds events back until the first {@linkcode subscribe}, which says how far another shim's
-   * numbers have gone: this one's go on above.
+   * Holds events back until the first {@linkcode subscribe}. Its `after` is the last number that the
+   * daemon has from the dead shim; this shim's numbers continue from there.
    */
   pause(): void {
     this.#held ??= [];
   }
 
-  /** The number that an event will get that follows so many others; undefined while held back. */
+  /** Returns the number of the event after the next `others` ones; undefined while held back. */
   next(others = 0): number | undefined {
     return this.#held === undefined ? this.#seq + 1 + others : undefined;
   }
 
   /**
-   * Numbers, keeps and hands out one event.
+   * Numbers one event, keeps it and passes it to the subscribers.
    *
-   * @param was the number that an earlier shim has published it with, or would have: if the
-   *   daemon has that, it is not published again. Only while held back.
+   * @param was the number under which a dead shim has, or would have, published it; not published
+   *   again if the daemon has that number. Only while held back.
    */
   publish(draft: ShimEventDraft, was?: number): void {
     const event = { ...draft, timestamp: draft.timestamp ?? new Date().toISOString() };
@@ -72,7 +72,7 @@ export class EventBuffer {
     else this.#add(event);
   }
 
-  /** Publishes how a process has ended. */
+  /** Publishes the exit of a process. */
   publishExit(pid: number, exit: ProcessExit, execId?: string, was?: number): void {
     this.publish({ type: "exit", pid, ...(execId === undefined ? {} : { execId }), ...exit }, was);
   }
@@ -83,12 +83,12 @@ export class EventBuffer {
     for (const listener of this.#listeners) listener.event(numbered);
   }
 
-  /** Tells of a call of the OCI runtime. */
+  /** Reports a call of the OCI runtime to the subscribers. */
   runtimeCall(call: RuntimeCall): void {
     for (const listener of this.#listeners) listener.runtimeCall?.(call);
   }
 
-  /** Hands every kept event after `after` to `listener` at once, then each new one. */
+  /** Passes every kept event after `after` to `listener` at once, then each new one. */
   subscribe(after: number, listener: EventListener): Disposable {
     this.#release(after);
     for (const event of this.#kept) {

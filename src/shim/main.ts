@@ -10,8 +10,8 @@ import { messageOf } from "../rpc/error_text.ts";
 const USAGE = "usage: berth shim serve --control PATH";
 
 /**
- * Runs a shim: dials the daemon's control socket and serves the bundles that it is given there, until
- * it is told to leave. Ends the process.
+ * Runs a shim: dials the daemon's control socket and serves bundles on request, until the daemon has it
+ * exit. Ends the process.
  *
  * @param args what follows `shim` on the command line: `serve --control PATH`.
  */
@@ -25,21 +25,21 @@ export async function runShim(args: readonly string[]): Promise<void> {
   prctlNotDumpable();
   Deno.env.set("PATH", absolutePath(Deno.env.get("PATH")));
   const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
-  // A mistake of the shim's own must not cost its containers their lives: they go on, and so does it.
+  // A bug in the shim must not kill its containers, so it keeps running.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    console.error("berth shim: this should not have happened:", event.reason);
+    console.error("berth shim: unhandled error:", event.reason);
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    console.error("berth shim: this should not have happened:", event.error);
+    console.error("berth shim: unhandled error:", event.error);
   });
   const host = new ShimProcess({
     reaper: Reaper.start({ subreaper: true, childFileLimit }),
     log: new ShimLog(),
     onDone: () => Deno.exit(0),
   });
-  // A shim that serves outlives whoever stops the daemon, its session or the machine's services.
+  // A shim that serves a container outlives the daemon, its session and its service.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, () => {
       if (!host.serving) Deno.exit(0);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * The signals that the OCI runtime is just sending to every process of a container. It finds them by
- * the container's id, so none may be under way any more when another container can get that.
+ * The calls of the OCI runtime in flight that signal every process of a container. The runtime finds
+ * the container by its id, so these calls must have ended before another container can get that id.
  */
 export class PendingKills {
   readonly #abort = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
 
-  /** Has `send` run the runtime until that is done, or `signal` is aborted. */
+  /** Runs `send`, which calls the runtime and ends early when `signal` is aborted. */
   async run(send: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const sent = send(this.#abort.signal);
     this.#underWay.add(sent);
@@ -19,7 +19,7 @@ export class PendingKills {
     }
   }
 
-  /** Ends what is under way, which rejects with `reason`, and waits for that. */
+  /** Aborts the calls in flight, which reject with `reason`, and waits for their end. */
   async end(reason: Error): Promise<void> {
     if (this.#underWay.size === 0) return;
     this.#abort.abort(reason);

@@ -8,13 +8,13 @@ import { FailedPreconditionError } from "../rpc/errors.ts";
 import { messageOf } from "../rpc/error_text.ts";
 
 /**
- * How often, and how long apart in milliseconds, a busy mount is tried again: the last process of a
- * container can be gone a moment before the kernel lets go of its files.
+ * Delays between attempts to unmount a busy mount, in milliseconds: the kernel can release the files
+ * of a container's last process a moment after its exit.
  */
 const BUSY_TRIES = [1, 2, 5, 10, 20, 50, 100, 200, 400];
 
 /**
- * Makes a rootfs under `rootfs` of its mounts, in order. Nothing stays mounted if one fails. `rootfs`
+ * Mounts the parts of a rootfs at `rootfs`, in order. If one fails, unmounts the others. `rootfs`
  * is private, recursively, before anything is mounted on it: where `/` is shared, as systemd has it,
  * a mount with a target would else appear on the host and in every container with the same source.
  *

@@ -6,8 +6,8 @@ interface Waiter {
 }
 
 /**
- * A lock of one container for async work, first come, first served: many may hold it shared (several
- * execs at once), one alone holds it exclusive (create, start, pause, delete …).
+ * A fair read-write lock for async work: many holders may share it (several execs at once), or one
+ * holds it exclusively (create, start, pause, delete …).
  */
 export class RwLock {
   #shared = 0;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sleep } from "../linux/event_loop/timer.ts";
 import type { FdReserve } from "../linux/fd/fd_reserve.ts";
 import type { Poller } from "../linux/fd/poller.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
@@ -29,19 +30,22 @@ import type { ProcessContext } from "./process/process_context.ts";
 import { PendingKills } from "./pending_kills.ts";
 import { onExit } from "./exit/exit_watch.ts";
 
-/** What a {@linkcode ShimService} needs of the process that it runs in. */
+/** Options of a {@linkcode ShimService}. */
 export interface ShimServiceOptions {
-  /** The bundle that it serves. */
+  /** Directory of the bundle. */
   readonly bundleDir: string;
   readonly reaper: Reaper;
   readonly poller: Poller;
-  /** What the exits of its processes are recorded with. */
+  /** Provides the fd with which exits are recorded. */
   readonly reserve: FdReserve;
-  /** Writes a line for a person to read. */
+  /** Writes a line to the log. */
   readonly log: (message: string) => void;
-  /** The bundle directory was found to be gone when init's exit was to be recorded. */
+  /** Called if the bundle directory is gone when init's exit is to be recorded. */
   readonly onBundleGone?: () => void;
 }
+
+/** Delays between checks of whether killed processes are gone, in milliseconds. */
+const DYING_DELAYS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 /** A process of the container by name: init where `execId` is left out. */
 export interface ProcessTarget {
@@ -49,12 +53,12 @@ export interface ProcessTarget {
 }
 
 /**
- * What a shim does for one container; the methods are the shim contract's. It runs behind a socket
- * in a process of its own, or inside the daemon.
+ * Manages one container. Its methods implement the shim contract. It runs behind a socket in a shim
+ * process, or inside the daemon.
  *
- * Methods that change the container take its lock: execs share it, all others have it alone. Those
- * that must work whatever hangs (state, wait, kill, closeStdin, resizePty) take none: they do what
- * they do without waiting in between.
+ * Methods that change the container take its lock: execs share it, the others hold it exclusively.
+ * Methods that must work while another one hangs (state, wait, kill, closeStdin, resizePty) take no
+ * lock and complete without waiting in between.
  */
 export class ShimService {
   readonly #context: ProcessContext;
@@ -78,20 +82,20 @@ export class ShimService {
       );
     }
     const events = this.#events;
-    const runc = new OciRuntime({
+    const runtime = new OciRuntime({
       command: record.runtime,
       root: record.runtimeRoot,
       spawn: (argv, spawnOptions) => reaper.spawn(argv, spawnOptions),
       debug: (call) => events.runtimeCall(call),
     });
-    const context = { record, paths, runc, reaper, poller, reserve, log };
+    const context = { record, paths, runtime, reaper, poller, reserve, log };
     const init = new InitProcess(context);
     this.#context = context;
     this.#init = init;
     this.#cgroup = new ShimCgroup(init, events);
-    this.#execs = new Execs({ context, init, events, gate: () => this.#initExit.barrier });
+    this.#execs = new Execs({ context, init, events, barrier: () => this.#initExit.barrier });
     const killExecs = () => this.#execs.kill();
-    const killRest = () => this.#killAll(SIGKILL);
+    const killRest = () => this.#killRest();
     this.#initExit = new InitExitHandler({
       context,
       init,
@@ -102,18 +106,18 @@ export class ShimService {
     });
   }
 
-  /** What the bundle's `berth.json` says. */
+  /** The content of the bundle's `berth.json`. */
   get record(): BundleRecord {
     return this.#context.record;
   }
 
-  /** Whether there is no container, so that the bundle can be left. */
+  /** Whether there is no container, so that the shim may stop serving the bundle. */
   get idle(): boolean {
     const { name } = this.#init.state;
     return name === "none" || name === "deleted";
   }
 
-  /** Says which shim this is. */
+  /** Returns the identity of this shim. */
   connect(): { pid: number; version: string; protocol: number; instance: string } {
     return {
       pid: Deno.pid,
@@ -124,8 +128,8 @@ export class ShimService {
   }
 
   /**
-   * Takes over the container of a shim that has died, with its execs. Events are held back until the
-   * first {@linkcode subscribe} says how far the daemon is.
+   * Takes over the container of a dead shim, with its execs. Holds events back until the first
+   * {@linkcode subscribe}, which gives the number of the last event that the daemon has.
    */
   async adopt(): Promise<void> {
     await this.#lock.exclusive(() =>
@@ -140,7 +144,7 @@ export class ShimService {
     );
   }
 
-  /** Mounts the rootfs and creates the container as the bundle says; on failure nothing is left. */
+  /** Mounts the rootfs and creates the container of the bundle. On failure nothing is left. */
   async create(): Promise<{ pid: number }> {
     return await this.#lock.exclusive(async () => {
       const watched = await this.#init.create();
@@ -171,7 +175,7 @@ export class ShimService {
     await this.#lock.exclusive(() =>
       this.#runRequest("pause", async () => {
         await this.#init.pause();
-        // Both at once: its exit may be told in the next moment.
+        // In one turn of the event loop: the exit may be handled in the next.
         if (this.#init.setFrozen(true)) {
           this.#events.publish({ type: "paused", pid: this.#init.pid });
         }
@@ -234,7 +238,7 @@ export class ShimService {
     this.#initExit.handle({ exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() });
   }
 
-  /** Tells the container's state. */
+  /** Returns the state of the container. */
   state(): ShimState {
     this.#cgroup.syncFreezerState();
     const { state } = this.#init;
@@ -249,7 +253,7 @@ export class ShimService {
     };
   }
 
-  /** Answers when the process has exited; at once if it already has. */
+  /** Waits for a process to exit and returns how. Returns at once if it has exited. */
   async wait({ execId }: ProcessTarget, signal?: AbortSignal): Promise<ExitStatus> {
     const exit = execId === undefined ? this.#initExit.exit : this.#execs.get(execId).exit;
     const { exitStatus, exitedAt } = await exit.wait(signal);
@@ -292,10 +296,19 @@ export class ShimService {
 
   /** Has the runtime signal every process in the container's cgroup. */
   async #killAll(number: number): Promise<void> {
-    const { runc, record } = this.#context;
+    const { runtime, record } = this.#context;
     await this.#cgroup.suppressFreezeEvents(() =>
-      this.#kills.run((signal) => runc.kill(record.id, number, { all: true, signal }))
+      this.#kills.run((signal) => runtime.kill(record.id, number, { all: true, signal }))
     );
+  }
+
+  /** Kills what has outlived init, and waits until that is gone, which takes the kernel a moment. */
+  async #killRest(): Promise<void> {
+    await this.#killAll(SIGKILL);
+    for (const delay of DYING_DELAYS) {
+      if (!this.#cgroup.leftPids()?.length) return;
+      await sleep(delay);
+    }
   }
 
   /** Whether processes of the container may have outlived its init. */
@@ -348,7 +361,7 @@ export class ShimService {
     await this.#lock.exclusive(() =>
       this.#runRequest("update", async () => {
         await this.#cgroup.suppressFreezeEvents(() =>
-          this.#context.runc.update(this.record.id, resources)
+          this.#context.runtime.update(this.record.id, resources)
         );
       })
     );
@@ -363,14 +376,14 @@ export class ShimService {
         using _exit = this.#initExit.barrier.block("event");
         const { id } = this.record;
         await this.#cgroup.suppressFreezeEvents(() =>
-          this.#context.runc.checkpoint({ id, imagePath: path, leaveRunning: !exit })
+          this.#context.runtime.checkpoint({ id, imagePath: path, leaveRunning: !exit })
         );
         this.#events.publish({ type: "checkpointed", pid: this.#init.pid, path });
       })
     );
   }
 
-  /** Hands every kept event after `after` to `listener`, then each new one. */
+  /** Passes every kept event after `after` to `listener`, then each new one. */
   subscribe(after: number, listener: EventListener): { latest: number } & Disposable {
     const subscription = this.#events.subscribe(after, listener);
     return {
@@ -385,7 +398,7 @@ export class ShimService {
     this.#events.ack(seq);
   }
 
-  /** Kills the container and removes what there is of it: its bundle is gone. */
+  /** Kills and deletes the container, whose bundle is gone. */
   async abandon(): Promise<void> {
     const { state } = this.#init;
     if ("pid" in state && state.pid > 0 && !("exit" in state)) {
@@ -395,7 +408,7 @@ export class ShimService {
     if (accepts(this.#init.state.name, "delete")) await this.delete({});
   }
 
-  /** Lets go of everything held for the bundle. */
+  /** Releases everything held for the bundle. */
   async release(): Promise<void> {
     this.#initExit.release();
     await Promise.all([this.#init.release(), this.#execs.release()]);

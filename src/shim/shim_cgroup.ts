@@ -5,11 +5,11 @@ import { ESRCH, isErrno } from "../linux/libc/errno.ts";
 import type { EventBuffer } from "./event_buffer.ts";
 import type { InitProcess } from "./process/init_process.ts";
 
-/** The cgroup of one container: who is in it, and whether it is frozen, whoever did that. */
+/** The cgroup of one container: its processes and its freezer, which others can use too. */
 export class ShimCgroup {
   readonly #init: InitProcess;
   readonly #events: EventBuffer;
-  /** How many calls of the runtime are under way for which it may freeze the container. */
+  /** Number of calls in flight for which the runtime may freeze the container. */
   #freezes = 0;
   #cgroup: Cgroup | undefined;
 
@@ -18,13 +18,13 @@ export class ShimCgroup {
     this.#events = events;
   }
 
-  /** Every process in it; undefined if there is no container. */
+  /** Returns the pids of all processes; undefined if there is no container. */
   pids(): number[] | undefined {
     const cgroup = this.#find();
     return cgroup === undefined ? undefined : pids(cgroup);
   }
 
-  /** Takes note of a pause or resume that somebody did behind berth's back. */
+  /** Records and publishes a pause or resume that was done without berth. */
   syncFreezerState(): void {
     if (this.#freezes > 0) return;
     const { name, pid } = { pid: 0, ...this.#init.state };
@@ -40,7 +40,7 @@ export class ShimCgroup {
     }
   }
 
-  /** Does a call for which the runtime freezes the container for a while: that is no pause. */
+  /** Runs `call`, during which the runtime may freeze the container without that being a pause. */
   async suppressFreezeEvents(call: () => Promise<void>): Promise<void> {
     this.#freezes++;
     try {
@@ -51,19 +51,19 @@ export class ShimCgroup {
   }
 
   /**
-   * Finds the cgroup while init lives: the kernel does not tell that of a process which ends, though
-   * others may still be in it.
+   * Finds the cgroup while init lives. That of an exiting process cannot be found, though other
+   * processes may still be in it.
    */
   resolve(): void {
     this.#find();
   }
 
-  /** The processes that have outlived init; undefined if that is not known. */
+  /** Returns the pids of processes that have outlived init; undefined if that is not known. */
   leftPids(): number[] | undefined {
     return this.#cgroup === undefined ? undefined : pids(this.#cgroup);
   }
 
-  /** Sends SIGKILL by `send` and thaws the container, in whose frozen v1 cgroups it would wait. */
+  /** Sends SIGKILL by `send`, then thaws the container: frozen in v1, its processes would not die. */
   killThawed(send: () => void): void {
     const cgroup = this.#find();
     send();
@@ -76,7 +76,7 @@ export class ShimCgroup {
     try {
       return this.#cgroup ??= findCgroup(state.pid);
     } catch (error) {
-      // Init has ended, which is about to be told.
+      // Init has exited, which is about to be handled.
       if (isErrno(error, ESRCH)) return undefined;
       throw error;
     }

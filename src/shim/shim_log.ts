@@ -5,8 +5,8 @@ import { close, dup, dup2, O_APPEND, O_CREAT, O_WRONLY, open } from "../linux/fd
 const STDERR = 2;
 
 /**
- * Where this process's stderr goes: at first to what it was started with, then to the shim.log of
- * the bundle that it serves, so that a crash of the engine too can be read there.
+ * Redirects this process's stderr to the shim.log of the bundle that it serves, so that even a crash
+ * of the JavaScript engine is logged there.
  */
 export class ShimLog {
   readonly #original = dup(STDERR);
@@ -21,18 +21,18 @@ export class ShimLog {
     }
   }
 
-  /** Sends stderr back to where it went first. */
+  /** Restores the original stderr. */
   restore(): void {
     dup2(this.#original, STDERR);
   }
 }
 
-/** Appends one line with the time to a bundle's shim.log. */
+/** Appends a line with a timestamp to a bundle's shim.log. Failures are ignored. */
 export function appendLog(path: string, message: string, reserve: FdReserve): void {
   const line = `${new Date().toISOString()} ${message}\n`;
   try {
     reserve.run(() => Deno.writeTextFileSync(path, line, { append: true, mode: 0o600 }));
   } catch {
-    // There is nobody to tell that it cannot be told: the bundle is gone or the disk full.
+    // The bundle is gone or the disk is full, and there is no other place to log that.
   }
 }

@@ -10,7 +10,7 @@ import { checked } from "./api/methods.ts";
 import { BundleServer } from "./bundle_server.ts";
 import type { ShimLog } from "./shim_log.ts";
 
-/** What a {@linkcode ShimProcess} is made with. */
+/** Options of a {@linkcode ShimProcess}. */
 export interface ShimProcessOptions {
   readonly reaper: Reaper;
   readonly log: ShimLog;
@@ -19,8 +19,8 @@ export interface ShimProcessOptions {
 }
 
 /**
- * One shim process: the bundles that it serves, and the connection to the daemon that it waits on
- * while it serves none. It is done when both are gone.
+ * One shim process. It serves bundles and, while it serves none, waits on its connection to the
+ * daemon. It ends when it has neither.
  */
 export class ShimProcess {
   readonly #options: ShimProcessOptions;

@@ -7,7 +7,7 @@ import type { ShimContract, ShimNotifications } from "../../rpc/contract/shim.ts
 import type { ShimService } from "../service.ts";
 import { SHIM_PARAMS } from "./shim_params.ts";
 
-/** What the process around a service answers on the bundle's socket. */
+/** The methods of the shim process itself on a bundle's socket. */
 export interface ShimProcessMethods {
   /** `shim.exit`. */
   exit(reuse: boolean): Promise<{ reused: boolean }>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { ProcessExit } from "./process_exit.ts";
 
-/** The published exit of one process, and who waits for it. */
+/** The published exit of one process, which callers can wait for. */
 export class ExitFuture {
   #exit: ProcessExit | undefined;
   readonly #waiters = new Set<(exit: ProcessExit) => void>();
@@ -11,14 +11,14 @@ export class ExitFuture {
     return this.#exit;
   }
 
-  /** Answers everybody who waits, and from now on at once. */
+  /** Resolves all pending waits. Later waits resolve at once. */
   resolve(exit: ProcessExit): void {
     this.#exit = exit;
     for (const waiter of this.#waiters) waiter(exit);
     this.#waiters.clear();
   }
 
-  /** Answers when the exit is published; rejects with the signal's reason when that is aborted. */
+  /** Waits for the exit to be published. Rejects with the signal's reason when that is aborted. */
   wait(signal?: AbortSignal): Promise<ProcessExit> {
     if (this.#exit !== undefined) return Promise.resolve(this.#exit);
     if (signal?.aborted) return Promise.reject(signal.reason);

@@ -9,15 +9,15 @@ import type { ProcessHandle } from "./signal.ts";
 /** What an {@linkcode AdoptedProcess} needs of the shim. */
 type AdoptionContext = Pick<ProcessContext, "poller" | "reserve">;
 
-/** How long apart, in milliseconds, the exit status is asked for. */
-const TOLD_WITHIN = [1, 2, 5, 10, 20, 50, 100];
+/** Delays between attempts to read the exit status, in milliseconds. */
+const STATUS_DELAYS = [1, 2, 5, 10, 20, 50, 100];
 
 /**
- * A process of a shim that has died, which is the child of somebody else: held and signalled by a
- * pidfd. Its exit status can be read while it is a zombie, and from Linux 6.15 on later too.
+ * A process of a dead shim. It is the child of another process, so this one holds and signals it by a
+ * pidfd. Its exit status can be read while it is a zombie; since Linux 6.15 also later.
  */
 export class AdoptedProcess implements ProcessHandle, Disposable {
-  /** See {@linkcode ProcessHandle}; rejects if nobody tells how it ended. */
+  /** See {@linkcode ProcessHandle}; rejects if the exit status is not available. */
   readonly exited: Promise<Exit>;
   readonly #pidfd: Pidfd;
   readonly #stop = new AbortController();
@@ -28,13 +28,13 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
   }
 
   /**
-   * Opens the process `pid` if `isIt` then says that it is the one that is meant: asked while
-   * the pid cannot change hands unnoticed. Undefined if there is none, or it is not.
+   * Opens the process `pid`. Returns undefined if there is none, or if `verify` does not confirm that
+   * it is the expected one. `verify` is called while the process is held, so a reused pid is noticed.
    */
   static async open(
     pid: number,
     context: AdoptionContext,
-    isIt: () => boolean | Promise<boolean>,
+    verify: () => boolean | Promise<boolean>,
   ): Promise<AdoptedProcess | undefined> {
     let pidfd: Pidfd;
     try {
@@ -45,7 +45,7 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
     }
     let found = false;
     try {
-      found = await isIt();
+      found = await verify();
     } finally {
       if (!found) pidfd[Symbol.dispose]();
     }
@@ -63,23 +63,23 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
     try {
       await poller.wait(this.#pidfd.fd, "readable", { signal });
       const at = new Date().toISOString();
-      for (const delay of TOLD_WITHIN) {
+      for (const delay of STATUS_DELAYS) {
         // Reaped or a zombie: between the two questions it may become the former.
         const status = reserve.run(() => zombieStatus(pid)) ?? this.#pidfd.exitStatus();
         if (status !== undefined) return { pid, status, at };
         await sleep(delay, { signal });
       }
     } catch (error) {
-      // Nobody asks any more.
+      // It was released.
       if (signal.aborted) return await Promise.withResolvers<Exit>().promise;
       throw error;
     } finally {
       this.#pidfd[Symbol.dispose]();
     }
-    throw new Error(`nobody tells how process ${pid} ended`);
+    throw new Error(`exit status of process ${pid} is not available`);
   }
 
-  /** Lets go of it; {@linkcode exited} then stays pending. */
+  /** Releases the process; {@linkcode exited} then stays pending. */
   [Symbol.dispose](): void {
     this.#stop.abort();
   }

@@ -20,18 +20,18 @@ import type { ProcessContext } from "./process_context.ts";
 import type { OpenStdioOptions, Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
 
-/** What is asked of an exec. */
+/** A request to run a process in a container. */
 export interface ExecRequest {
   readonly execId: string;
-  /** OCI process; what it leaves out comes from the container's own. */
+  /** The OCI process; missing members come from the container's own process. */
   readonly process: Readonly<Record<string, unknown>>;
   readonly stdio: StdioPaths;
 }
 
-/** A further process of a container. Callers see to its order with the container's own changes. */
+/** An additional process of a container. Callers serialize its start with changes of the container. */
 export class ExecProcess {
   readonly execId: string;
-  /** How it ended, once that was published. */
+  /** Its published exit. */
   readonly exit = new ExitFuture();
   readonly #context: ProcessContext;
   readonly #machine: StateMachine<ExecState, ExecEvent>;
@@ -62,8 +62,8 @@ export class ExecProcess {
   }
 
   /**
-   * Starts it in the running container and answers its exit, which may have happened already. On
-   * failure nothing is left.
+   * Starts it in the running container. Returns a handle on its exit, which may have happened
+   * already. On failure nothing is left.
    */
   async start(request: ExecRequest): Promise<ProcessHandle> {
     const { paths } = this.#context;
@@ -105,10 +105,10 @@ export class ExecProcess {
     io: Stdio,
     how: Pick<ExecOptions, "processFile" | "pidFile" | "oomScoreAdj">,
   ): Promise<ProcessHandle> {
-    const { record, paths, runc, reaper } = this.#context;
+    const { record, paths, runtime, reaper } = this.#context;
     // It can end before its pid is known.
     using kept = reaper.bufferUnclaimedExits();
-    await runc.exec({
+    await runtime.exec({
       id: record.id,
       ...how,
       detach: true,
@@ -140,7 +140,7 @@ export class ExecProcess {
   /**
    * Signals it while it runs.
    *
-   * @throws {LinuxError} ESRCH if it has been reaped, which is about to be told.
+   * @throws {LinuxError} ESRCH if it has been reaped, which is about to be handled.
    */
   signal(signal: number): void {
     if (this.#adopted !== undefined) this.#adopted.signal(signal);
@@ -148,13 +148,13 @@ export class ExecProcess {
     else kill(this.pid, signal);
   }
 
-  /** It has ended. */
+  /** Records its exit. */
   exited(exit: ProcessExit): void {
     this.#machine.transition({ type: "exited", exit });
     try {
       this.#io?.exited();
     } catch (error) {
-      // That it has ended is told whatever becomes of its stdio.
+      // The exit is published whatever happens to its stdio.
       this.#context.log(`stdio of the ended process ${this.pid}: ${error}`);
     }
   }
@@ -174,7 +174,7 @@ export class ExecProcess {
     return { pid: state.pid, ...state.exit };
   }
 
-  /** Lets go of its stdio. */
+  /** Releases its stdio. */
   async release(): Promise<void> {
     const io = this.#io;
     this.#io = undefined;

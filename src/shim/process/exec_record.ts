@@ -4,7 +4,7 @@ import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 
-/** What a shim that takes over has to know of an exec; one file for each while it is there. */
+/** What an adopting shim has to know of an exec. Each exec has one file until it is deleted. */
 export interface ExecRecord {
   readonly execId: string;
   readonly pid: number;

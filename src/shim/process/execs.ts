@@ -19,13 +19,13 @@ import type { ProcessContext } from "./process_context.ts";
 import { onExit } from "../exit/exit_watch.ts";
 import { unseenExit } from "../exit/process_exit.ts";
 
-/** What {@linkcode Execs} are made with. */
+/** Options of {@linkcode Execs}. */
 export interface ExecsOptions {
   readonly context: ProcessContext;
   readonly init: InitProcess;
   readonly events: EventBuffer;
-  /** Each exec holds init's exit back until its own is published. */
-  readonly gate: () => ExitBarrier;
+  /** Each exec blocks init's exit until its own is published. */
+  readonly barrier: () => ExitBarrier;
 }
 
 /** The execs of one container. */
@@ -39,13 +39,13 @@ export class Execs {
   }
 
   /**
-   * Answers an exec that has been started.
+   * Returns a started exec.
    *
    * @throws {NotFoundError} if there is none.
    */
   get(execId: string): ExecProcess {
     const exec = this.#execs.get(execId);
-    // One that is being created has not happened yet for anybody else.
+    // One that is being created is not visible to others yet.
     if (exec === undefined || exec.state.name === "creating") {
       const { id } = this.#options.context.record;
       throw new NotFoundError(`container ${id} has no exec ${execId}`, { data: { id, execId } });
@@ -53,21 +53,21 @@ export class Execs {
     return exec;
   }
 
-  /** The execId of each pid. */
+  /** Returns the execId of each pid. */
   byPid(): Map<number, string> {
     return new Map(Array.from(this.#execs.values(), (exec) => [exec.pid, exec.execId]));
   }
 
-  /** The state of each. */
+  /** Returns the state of each exec. */
   describe(): ExecState[] {
     return Array.from(this.#execs.values()).flatMap(describeExec);
   }
 
   /**
-   * Takes an id for an exec to come.
+   * Reserves the id of a new exec.
    *
    * @throws {AlreadyExistsError} if it is taken.
-   * @throws {ResourceExhaustedError} if the daemon is too far behind.
+   * @throws {ResourceExhaustedError} if too many events are unacknowledged.
    */
   add(execId: string): ExecProcess {
     const { context, events } = this.#options;
@@ -79,7 +79,7 @@ export class Execs {
     }
     if (events.full) {
       throw new ResourceExhaustedError(
-        `container ${id} has too many events that the daemon has not taken`,
+        `container ${id} has too many events that the daemon has not acknowledged`,
         { data: { id } },
       );
     }
@@ -88,20 +88,20 @@ export class Execs {
     return exec;
   }
 
-  /** Gives the id of one that could not be started back. */
+  /** Frees the id of an exec that could not be started. */
   drop(exec: ExecProcess): void {
     this.#execs.delete(exec.execId);
   }
 
-  /** Starts one that was added. Nothing is left of it when it throws, but its id. */
+  /** Starts an added exec. If it throws, nothing but the id is left. */
   async start(
     exec: ExecProcess,
     request: ExecRequest,
   ): Promise<{ execId: string; pid: number }> {
     const { init, events, context } = this.#options;
-    const gate = this.#options.gate();
+    const barrier = this.#options.barrier();
     init.check("exec");
-    const hold = gate.block("exec");
+    const hold = barrier.block("exec");
     let watched: ProcessHandle;
     try {
       watched = await exec.start(request);
@@ -110,8 +110,8 @@ export class Execs {
       throw error;
     }
     const { execId, pid } = exec;
-    if (gate.passed) {
-      // Too late: after the exit of init nothing may be heard of the container's processes.
+    if (barrier.passed) {
+      // Too late: no event may follow the exit of init.
       await killUnlessExited(pid, watched);
       await exec.release();
       throw wrongState(context.record.id, "exec in", init.state.name);
@@ -131,8 +131,8 @@ export class Execs {
   }
 
   /**
-   * Takes over an exec of a shim that has died. Its earlier events are for the caller to publish; its
-   * exit, if that was not recorded, follows.
+   * Takes over an exec of a dead shim. The caller publishes its earlier events. Publishes its exit if
+   * that was not recorded.
    */
   async adopt(record: ExecRecord): Promise<void> {
     const { context } = this.#options;
@@ -142,7 +142,7 @@ export class Execs {
     const process = record.exit !== undefined ? undefined : await AdoptedProcess.open(
       record.pid,
       context,
-      // A zombie is fine too: it tells how it ended.
+      // A zombie will do: its exit status can still be read.
       () => startTime(record.pid) === record.startTime,
     );
     await exec.adopt(record, process);
@@ -151,7 +151,7 @@ export class Execs {
       exec.exit.resolve(record.exit);
       return;
     }
-    const hold = this.#options.gate().block("exec");
+    const hold = this.#options.barrier().block("exec");
     const ended = (exit: ProcessExit) => this.#ended(exec, exit, hold);
     if (process !== undefined) onExit(process, context.log, ended);
     else queueMicrotask(() => ended(unseenExit()));
@@ -169,7 +169,7 @@ export class Execs {
     exec.exit.resolve(exit);
   }
 
-  /** Only a shim that takes over misses what could not be written. */
+  /** A failure is logged only: the record is read by an adopting shim, and by nobody else. */
   #record(record: ExecRecord): void {
     const { paths, log, reserve } = this.#options.context;
     this.#records.set(record.execId, record);
@@ -180,7 +180,7 @@ export class Execs {
     }
   }
 
-  /** Forgets one that has exited. */
+  /** Deletes an exec that has exited. */
   async delete(execId: string): Promise<DeleteResult> {
     const { pid, exitStatus, exitedAt } = await this.get(execId).delete();
     this.#execs.delete(execId);
@@ -189,14 +189,14 @@ export class Execs {
     return { pid, exitStatus, exitedAt };
   }
 
-  /** Kills every exec that runs. */
+  /** Kills every running exec. */
   kill(): void {
     for (const exec of this.#execs.values()) {
       if (exec.state.name === "running") unlessReaped(() => exec.signal(SIGKILL));
     }
   }
 
-  /** Lets go of the stdio of all. */
+  /** Releases the stdio of all execs. */
   async release(): Promise<void> {
     await Promise.all(Array.from(this.#execs.values(), (exec) => exec.release()));
   }

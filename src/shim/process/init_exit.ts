@@ -10,27 +10,27 @@ import type { ProcessExit } from "../exit/process_exit.ts";
 import type { InitProcess } from "./init_process.ts";
 import type { ProcessContext } from "./process_context.ts";
 
-/** How long init's exit waits for execs that were killed because of it, in milliseconds. */
+/** How long init's exit waits for the exits of execs that were killed because of it, in ms. */
 const STRAGGLER_BOUND = 2000;
 
-/** What an {@linkcode InitExitHandler} is made with. */
+/** Options of an {@linkcode InitExitHandler}. */
 export interface InitExitOptions {
   readonly context: ProcessContext;
   readonly init: InitProcess;
   readonly events: EventBuffer;
-  /** Kills the execs that still run. */
+  /** Kills the execs that are still running. */
   readonly killExecs: () => void;
   /** Kills every process that is left in the container. */
   readonly killRest: () => Promise<void>;
-  /** The bundle directory was found to be gone when the exit was to be recorded. */
+  /** Called if the bundle directory is gone when the exit is to be recorded. */
   readonly onBundleGone: (() => void) | undefined;
 }
 
-/** The end of a container's init: recorded at once, published after the end of each exec. */
+/** Handles the exit of init: records it at once, and publishes it after the exit of every exec. */
 export class InitExitHandler {
-  /** How it ended, once that was published. */
+  /** The published exit. */
   readonly exit = new ExitFuture();
-  /** Holds back that it is published. */
+  /** Delays its publication. */
   readonly barrier = new ExitBarrier();
   readonly #options: InitExitOptions;
   #stragglers: Disposable | undefined;
@@ -39,7 +39,7 @@ export class InitExitHandler {
     this.#options = options;
   }
 
-  /** Init has ended. */
+  /** Records the exit and publishes it as soon as nothing blocks that. */
   handle(ended: ProcessExit): void {
     const { context, init, events, onBundleGone } = this.#options;
     const { paths, log, record, reserve } = context;
@@ -52,7 +52,7 @@ export class InitExitHandler {
       recorded = reserve.run(() => writeExitRecord(paths.exitRecord, exitRecord));
       failpoint("shim.exit.recorded");
     } catch (error) {
-      // The event still tells it, as long as this shim lives.
+      // The exit event still has it, as long as this shim lives.
       log(`cannot write ${paths.exitRecord}: ${error}`);
     }
     init.exited(exit);
@@ -73,7 +73,7 @@ export class InitExitHandler {
    */
   #killStragglers(): void {
     const { context, killExecs } = this.#options;
-    // Not at once: the exit of an exec may have been reaped together with init's and be told next.
+    // Not at once: the exit of an exec may have been reaped with init's and be handled next.
     yieldToEventLoop().then(killExecs);
     this.#stragglers = after(STRAGGLER_BOUND, () => {
       if (this.barrier.abandonExecs()) {
@@ -96,7 +96,7 @@ export class InitExitHandler {
     }
   }
 
-  /** Waits for nothing any more. */
+  /** Cancels the straggler timer. */
   release(): void {
     this.#stragglers?.[Symbol.dispose]();
   }

@@ -22,12 +22,12 @@ import { stdioOptions } from "../stdio/stdio.ts";
 import { mountRootfs, unmountRootfs } from "../rootfs.ts";
 import { rollbackCreate } from "./rollback_create.ts";
 
-/** How often a pause is tried where the container does not freeze in the time it is given. */
+/** Number of attempts to pause a container that does not freeze in time. */
 const MAX_PAUSE_ATTEMPTS = 10;
 
 /**
- * A container and its init process: what has to be made for it and undone, and in which state it is.
- * Callers hold the container's lock.
+ * A container and its init process: makes and removes what it consists of, and knows its state. Callers
+ * hold the container's lock.
  */
 export class InitProcess {
   readonly #context: ProcessContext;
@@ -74,8 +74,8 @@ export class InitProcess {
   }
 
   /**
-   * Mounts the rootfs and creates the container. Answers the exit of its init, which may have
-   * happened already; undefined for one that a restore will start. On failure nothing is left.
+   * Mounts the rootfs and creates the container. Returns a handle on the exit of init, which may have
+   * happened already; undefined for a container that a restore will start. On failure nothing is left.
    */
   async create(): Promise<ProcessHandle | undefined> {
     const { record, paths } = this.#context;
@@ -110,7 +110,7 @@ export class InitProcess {
 
   /** Has the runtime create init, or restore it from a checkpoint. */
   async #make(io: Stdio, kept: UnclaimedExits, imagePath?: string): Promise<ClaimedProcess> {
-    const { record, paths, runc } = this.#context;
+    const { record, paths, runtime } = this.#context;
     const request = {
       id: record.id,
       bundle: paths.dir,
@@ -120,8 +120,8 @@ export class InitProcess {
       systemdCgroup: record.systemdCgroup ?? false,
       ...stdioOptions(io),
     };
-    if (imagePath === undefined) await runc.create(request);
-    else await runc.restore({ ...request, imagePath });
+    if (imagePath === undefined) await runtime.create(request);
+    else await runtime.restore({ ...request, imagePath });
     failpoint("shim.create.claim");
     const claimed = claimProcess(this.#context, kept, paths.initPid);
     io.started();
@@ -129,8 +129,8 @@ export class InitProcess {
   }
 
   /**
-   * Takes over what a shim that has died left: answers how init has ended, or what to watch for
-   * its end. A create that was cut short is undone.
+   * Takes over the container of a dead shim. Returns how init has ended, or a handle on its exit.
+   * Rolls back an interrupted create.
    */
   async adopt(): Promise<{ readonly exit?: ProcessExit; readonly watched?: ProcessHandle }> {
     const found = await recoverInit(this.#context);
@@ -144,7 +144,7 @@ export class InitProcess {
         return {};
       case "stopped":
         this.#io = await adoptStdio(this.#stdioOptions, false);
-        // It is stopped once its end is told.
+        // It becomes stopped when its exit is handled.
         this.#replay({ type: "created", pid: found.pid });
         return { exit: found.exit };
       case "created":
@@ -158,7 +158,7 @@ export class InitProcess {
     }
   }
 
-  /** Takes note of what a shim that has died has done. */
+  /** Repeats the transitions that a dead shim has made. */
   #replay(created: InitEvent & { readonly type: "created" }): void {
     this.#machine.transition({ type: "create" });
     this.#machine.transition(created);
@@ -185,7 +185,7 @@ export class InitProcess {
   /**
    * Signals init while it lives.
    *
-   * @throws {LinuxError} ESRCH if it has been reaped, which is about to be told.
+   * @throws {LinuxError} ESRCH if it has been reaped, which is about to be handled.
    */
   signal(signal: number): void {
     if (this.#adopted !== undefined) this.#adopted.signal(signal);
@@ -194,15 +194,15 @@ export class InitProcess {
   }
 
   /**
-   * Starts the process. Answers the exit of an init that a restore has brought to life, which
-   * nobody watches yet.
+   * Starts the process. For a restore, returns a handle on the exit of the restored init, which is
+   * not watched yet.
    */
   async start(): Promise<ProcessHandle | undefined> {
     this.check("start");
-    const { record, runc } = this.#context;
+    const { record, runtime } = this.#context;
     let watched: ProcessHandle | undefined;
     if (record.checkpoint !== undefined) watched = await this.#restore(record.checkpoint);
-    else if (!await this.#startDirectly()) await runc.start(record.id);
+    else if (!await this.#startDirectly()) await runtime.start(record.id);
     // It can have ended while the runtime was still on its way back. An exit that has been reaped is
     // handled in microtasks, after which the next turn comes.
     await yieldToEventLoop();
@@ -212,7 +212,7 @@ export class InitProcess {
     return watched;
   }
 
-  /** Starts it without the runtime. False where that is not to be, or did not work. */
+  /** Starts it without the runtime. Returns false if that is not configured, or did not work. */
   async #startDirectly(): Promise<boolean> {
     const { record, poller } = this.#context;
     if (record.directStart !== true) return false;
@@ -235,10 +235,10 @@ export class InitProcess {
     for (let attempt = 1; !await this.#freeze(attempt); attempt++);
   }
 
-  /** False if it is worth another attempt. */
+  /** Returns false if another attempt is worthwhile. */
   async #freeze(attempt: number): Promise<boolean> {
     try {
-      await this.#context.runc.pause(this.#context.record.id);
+      await this.#context.runtime.pause(this.#context.record.id);
       return true;
     } catch (error) {
       // runc gives a v1 freezer a fraction of a second, which on a busy machine may be too short.
@@ -251,7 +251,7 @@ export class InitProcess {
   /** Thaws the container; the caller records that with {@linkcode setFrozen}. */
   async resume(): Promise<void> {
     this.check("resume");
-    await this.#context.runc.resume(this.#context.record.id);
+    await this.#context.runtime.resume(this.#context.record.id);
   }
 
   /**
@@ -264,14 +264,14 @@ export class InitProcess {
     return true;
   }
 
-  /** Init has ended. */
+  /** Records the exit of init. */
   exited(exit: ProcessExit): void {
     this.#machine.transition({ type: "exited", exit });
     this.#ended.abort();
     try {
       this.#io?.exited();
     } catch (error) {
-      // That it has ended is told whatever becomes of its stdio.
+      // The exit is published whatever happens to its stdio.
       this.#context.log(`stdio of the ended process ${this.pid}: ${error}`);
     }
   }
@@ -281,10 +281,10 @@ export class InitProcess {
    * be repeated.
    */
   async delete(): Promise<void> {
-    const { record, paths, runc } = this.#context;
+    const { record, paths, runtime } = this.#context;
     failpoint("shim.delete.runtime");
     // With force it is no error that the runtime does not know it (any more).
-    await runc.delete(record.id, { force: true });
+    await runtime.delete(record.id, { force: true });
     failpoint("shim.delete.unmount");
     await unmountRootfs(record.id, paths.rootfs, record.rootfs);
     failpoint("shim.delete.stdio");
@@ -294,7 +294,7 @@ export class InitProcess {
     this.#machine.transition({ type: "deleted" });
   }
 
-  /** Lets go of its stdio without touching the container. */
+  /** Releases its stdio without touching the container. */
   async release(): Promise<void> {
     this.#adopted?.[Symbol.dispose]();
     await this.#io?.close();
@@ -302,7 +302,7 @@ export class InitProcess {
   }
 }
 
-/** Whether it is this process that will reap it. */
+/** Returns whether this process is its parent, and will reap it. */
 function isChild(pid: number): boolean {
   try {
     const status = Deno.readTextFileSync(`/proc/${pid}/status`);

@@ -5,14 +5,14 @@ import type { Reaper } from "../../linux/process/reaper.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 
-/** What the processes of one container are made with. */
+/** What the processes of one container share. */
 export interface ProcessContext {
   readonly record: BundleRecord;
   readonly paths: BundlePaths;
-  readonly runc: OciRuntime;
+  readonly runtime: OciRuntime;
   readonly reaper: Reaper;
   readonly poller: Poller;
   readonly reserve: FdReserve;
-  /** Writes a line for a person to read to the shim's log. */
+  /** Writes a line to the shim's log. */
   readonly log: (message: string) => void;
 }

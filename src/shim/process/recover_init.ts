@@ -10,16 +10,16 @@ import { tryReadPidFile } from "../../oci/pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
 import { unseenExit } from "../exit/process_exit.ts";
 
-/** How long apart, in milliseconds, init is looked at that is about to execute its program. */
-const PASSED_WITHIN = [1, 5, 20, 50, 100, 200, 400, 800];
+/** Delays between checks of an init that is about to execute its program, in milliseconds. */
+const PASSAGE_DELAYS = [1, 5, 20, 50, 100, 200, 400, 800];
 
-/** What a shim that has died left of a container's init. */
+/** The state in which a dead shim has left a container's init. */
 export type RecoveredInit =
-  /** No container: its create was cut short. */
+  /** No container: its create was interrupted. */
   | { readonly name: "none" }
   /** A container that a restore will bring to life. */
   | { readonly name: "restorable" }
-  /** A process that was held while the runtime vouched for it. */
+  /** A live process, which was held while the runtime confirmed its identity. */
   | {
     readonly name: "created" | "running" | "paused";
     readonly pid: number;
@@ -28,12 +28,12 @@ export type RecoveredInit =
   | { readonly name: "stopped"; readonly pid: number; readonly exit: ProcessExit };
 
 /**
- * Finds out what a shim that has died left of init, without changing it.
+ * Returns the state in which a dead shim has left init, without changing it.
  *
  * @throws {RuntimeError} if the runtime has to be asked and fails.
  */
 export async function recoverInit(context: ProcessContext): Promise<RecoveredInit> {
-  const { record, paths, runc } = context;
+  const { record, paths, runtime } = context;
   const pid = tryReadPidFile(paths.initPid);
   const recorded = readExitRecord(paths.exitRecord, record.instance);
   if (recorded !== undefined) {
@@ -42,9 +42,9 @@ export async function recoverInit(context: ProcessContext): Promise<RecoveredIni
   }
   if (pid === undefined) return { name: record.checkpoint === undefined ? "none" : "restorable" };
   let status = "";
-  // Where the runtime says that it is alive it has compared its start time.
+  // Before the runtime reports a process alive it compares the start time.
   const lives = async () => {
-    status = (await runc.state(record.id))?.status ?? "";
+    status = (await runtime.state(record.id))?.status ?? "";
     return isAlive(status);
   };
   const process = await AdoptedProcess.open(pid, context, lives);
@@ -52,15 +52,15 @@ export async function recoverInit(context: ProcessContext): Promise<RecoveredIni
     const name = status === "created" && await finishStart(record, pid) ? "running" : status;
     return { name, pid, process };
   }
-  if ((status === "" ? await runc.state(record.id) : { status })?.status === "stopped") {
+  if ((status === "" ? await runtime.state(record.id) : { status })?.status === "stopped") {
     return { name: "stopped", pid, exit: unseenExit() };
   }
   return { name: "none" };
 }
 
 /**
- * Whether the start of an init that the runtime calls created was only not brought to its end, which
- * is done then.
+ * Completes the interrupted start of an init that the runtime reports as created. Returns whether there
+ * was one.
  */
 async function finishStart(
   { id, runtimeRoot, directStart }: BundleRecord,
@@ -69,7 +69,7 @@ async function finishStart(
   if (directStart !== true) return false;
   const path = execFifoPath(runtimeRoot, id);
   let passage = fifoPassage(path, pid);
-  for (const delay of PASSED_WITHIN) {
+  for (const delay of PASSAGE_DELAYS) {
     if (passage !== "passing") break;
     await sleep(delay);
     passage = fifoPassage(path, pid);

@@ -9,22 +9,22 @@ import type { ProcessContext } from "./process_context.ts";
 import type { Stdio } from "../stdio/stdio.ts";
 import { unmountRootfs } from "../rootfs.ts";
 
-/** A create that did not come to its end. */
+/** A create that failed or was interrupted. */
 export interface UnfinishedCreate {
-  /** Whether it was this process's, not that of a shim that has died. */
+  /** Whether this process began it, not a dead shim. */
   readonly own: boolean;
-  /** What it has failed with; undefined where nobody knows. */
+  /** Its error; undefined if that is not known. */
   readonly cause?: unknown;
-  /** The stdio that was opened for it, if it came that far. */
+  /** The stdio that was opened for it, if any. */
   readonly io?: Stdio | undefined;
 }
 
-/** Undoes whatever of a create has been done; answers whether all of it could be. Never throws. */
+/** Rolls back a create. Returns whether all of it could be undone. Never throws. */
 export async function rollbackCreate(
   context: ProcessContext,
   { own, cause, io }: UnfinishedCreate,
 ): Promise<boolean> {
-  const { record, paths, runc, log } = context;
+  const { record, paths, runtime, log } = context;
   let undone = true;
   const step = async (what: string, undo: () => Promise<void> | void) => {
     try {
@@ -35,18 +35,18 @@ export async function rollbackCreate(
     }
   };
   const begun = io !== undefined || !own;
-  // First, for the runtime's delete needs fds, and want of those may be what the create has failed of.
+  // First: the runtime's delete needs fds, and the create may have failed for lack of them.
   await step("stdio", () => io?.close());
   if (begun && record.checkpoint === undefined && !couldNotStart(cause)) {
     await step("delete", async () => {
       try {
-        await runc.delete(record.id, { force: true });
+        await runtime.delete(record.id, { force: true });
       } catch (error) {
-        // What cannot even delete may be no runtime at all, and has made nothing.
+        // A command that cannot delete either may be no runtime at all, and has made nothing.
         if (!(cause instanceof RuntimeError) || hasRuntimeState(record, paths)) throw error;
       }
     });
-    // A pid that another shim left proves nothing; the runtime has compared its start time.
+    // A pid file of another shim proves nothing; the runtime has compared the start time.
     if (own) await step("kill", () => killCreated(context));
   }
   await step("unmount", () => unmountRootfs(record.id, paths.rootfs, record.rootfs));
@@ -54,7 +54,7 @@ export async function rollbackCreate(
   return undone;
 }
 
-/** In case the runtime could not: only what is known to be this process's child. */
+/** Fallback if the runtime could not kill init. Only signals a process known to be our child. */
 async function killCreated({ paths, reaper }: ProcessContext): Promise<void> {
   const pid = tryReadPidFile(paths.initPid);
   if (pid === undefined) return;

@@ -8,10 +8,11 @@ import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 
 /** A process whose exit is awaited. */
 export interface ProcessHandle {
-  /** Resolves when it has exited; rejects if that was not seen. */
+  /** Resolves when it has exited; rejects if the exit was missed. */
   readonly exited: Promise<Exit>;
   /**
-   * Signals it where it is no child of this process, whose pid nobody else could have.
+   * Signals a process that is not a child of this one. A child is signalled by its pid, which cannot
+   * be reused before it is reaped.
    *
    * @throws LinuxError ESRCH when it has exited
    */
@@ -19,21 +20,20 @@ export interface ProcessHandle {
 }
 
 /**
- * Sends SIGKILL to a watched child unless it is known to have exited: then its pid may be another
- * process's by now.
+ * Sends SIGKILL to a watched child unless it has exited: its pid may have been reused since.
  */
 export async function killUnlessExited(pid: number, { exited }: ProcessHandle): Promise<void> {
   let over = false;
   const end = () => void (over = true);
   exited.then(end, end);
-  // An exit that has been seen is told in microtasks, after which the next turn comes.
+  // The exit of a reaped process is handled in microtasks, before the next turn.
   await yieldToEventLoop();
   if (!over) unlessReaped(() => kill(pid, SIGKILL));
 }
 
 /**
- * Does `send`, which signals a process. Nothing if that was reaped in this turn of the event loop,
- * which is about to be told.
+ * Runs `send`, which signals a process. Ignores ESRCH: the process was reaped in this turn of the event
+ * loop, and its exit is about to be handled.
  */
 export function unlessReaped(send: () => void): void {
   try {
@@ -44,9 +44,9 @@ export function unlessReaped(send: () => void): void {
 }
 
 /**
- * Does `send`, which signals a process.
+ * Runs `send`, which signals a process.
  *
- * @throws {NotFoundError} if it was reaped in this turn of the event loop, and is about to be told.
+ * @throws {NotFoundError} if it was reaped in this turn of the event loop.
  */
 export function signalling(id: string, execId: string | undefined, send: () => void): void {
   try {
@@ -57,19 +57,19 @@ export function signalling(id: string, execId: string | undefined, send: () => v
   }
 }
 
-/** The error that says that a process cannot be signalled any more. */
+/** Returns the error for a signal to a process that has exited. */
 export function hasExited(id: string, execId?: string): NotFoundError {
   return new NotFoundError(`cannot signal ${nameOf(id, execId)}: it has exited`, {
     data: targetData(id, execId),
   });
 }
 
-/** How a process of a container is named in messages. */
+/** Returns the name of a process of a container in messages. */
 export function nameOf(id: string, execId: string | undefined): string {
   return execId === undefined ? `container ${id}` : `exec ${execId} of container ${id}`;
 }
 
-/** What an error about a process has as its data. */
+/** Returns the data of an error about a process. */
 export function targetData(
   id: string,
   execId: string | undefined,
