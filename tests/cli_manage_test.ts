@@ -498,3 +498,32 @@ Deno.test("config prints what the daemon would use, and what is wrong with it", 
   assert.equal(refused.code, 125);
   assert.match(refused.stderr, /^berth: .*config\.toml.*nonsense.*\n$/);
 });
+
+Deno.test("prune removes what containers that are gone have left, after asking, and nothing else", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("there", ["sleep", "1000"]);
+  const old = new Date(Date.now() - 3_600_000);
+  const make = (path: string, time: Date) => {
+    const dir = `${daemon.root}/${path}`;
+    Deno.mkdirSync(dir, { recursive: true });
+    Deno.writeTextFileSync(`${dir}/file`, "x");
+    Deno.utimeSync(dir, time, time);
+    return dir;
+  };
+  const gone = [make("logs/gone", old), make("overlay/gone", old)];
+  const kept = [make("logs/there", old), make("overlay/young", new Date()), make("images/x", old)];
+  const paths = (stdout: string) => stdout.split("\n").filter((line) => line !== "").sort();
+
+  const asked = await cli(daemon, ["prune"]);
+  assert.equal(asked.code, 125, asked.stderr);
+  assert.match(asked.stderr, /--force/);
+  assert.deepEqual(paths(asked.stdout), gone);
+  for (const dir of [...gone, ...kept]) assert.ok(Deno.statSync(dir).isDirectory, dir);
+
+  const { code, stdout, stderr } = await cli(daemon, ["prune", "--force"]);
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(paths(stdout), gone);
+  for (const dir of gone) assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
+  for (const dir of kept) assert.ok(Deno.statSync(dir).isDirectory, dir);
+  assert.equal((await cli(daemon, ["prune"])).code, 0);
+});

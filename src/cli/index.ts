@@ -26,6 +26,7 @@ import { inspectCommand } from "./inspect/inspect.ts";
 import { killCommand } from "./lifecycle/kill.ts";
 import { logsCommand } from "./inspect/logs.ts";
 import { pauseCommand } from "./lifecycle/pause.ts";
+import { pruneCommand } from "./manage/prune.ts";
 import { psCommand } from "./inspect/ps.ts";
 import { restoreCommand } from "./lifecycle/restore.ts";
 import { resumeCommand } from "./lifecycle/resume.ts";
@@ -94,6 +95,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
       daemonCommand(daemon),
       configCommand(daemon),
       infoCommand(),
+      pruneCommand(),
       versionCommand(),
       callCommand(),
       shimCommand(),

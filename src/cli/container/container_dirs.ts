@@ -78,6 +78,37 @@ export function orphansOf(root: string, id: string): string[] {
   });
 }
 
+/** A path that belongs to the container of an id. */
+export interface OwnedPath {
+  readonly id: string;
+  readonly path: string;
+}
+
+/**
+ * Every log, FIFO, overlay and volume below the root that was last changed before `before`, in
+ * milliseconds since the epoch, of whichever container.
+ *
+ * @throws {Deno.errors.PermissionDenied} where this user may not look.
+ */
+export function orphansBelow(root: string, before: number): OwnedPath[] {
+  const kinds = ["logs", "io", ...Object.values(OWN_DIRS)];
+  return kinds.flatMap((kind) => {
+    const parent = `${root}/${kind}`;
+    const names = exists(parent) ? [...Deno.readDirSync(parent)].map(({ name }) => name) : [];
+    return names.sort().flatMap((name): OwnedPath[] => {
+      const path = `${parent}/${name}`;
+      const { isDirectory, mtime } = Deno.lstatSync(path);
+      if ((mtime?.getTime() ?? 0) >= before) return [];
+      return [{ path, id: isDirectory ? name : name.replace(/\.log$/, "") }];
+    });
+  });
+}
+
+/** Removes these paths, as far as they are still there. */
+export function removePaths(paths: readonly string[]): void {
+  for (const path of paths) removeIfThere(path, true);
+}
+
 /** Removes these. Answers whether there was any. */
 export function removeOrphans(root: string, id: string): boolean {
   return orphanPaths(root, id).filter((path) => {
