@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { runBundler } from "./bundler.ts";
+import { runBundler, withoutPaths } from "./bundler.ts";
 import { nameByContent } from "./chunk_names.ts";
 import { readBundle } from "./chunks.ts";
+import { minify } from "./minify.ts";
 import { ROOT } from "./root.ts";
 
 /** Where and how {@linkcode bundle} writes. */
@@ -11,10 +12,8 @@ export interface BundleOptions {
   /** Entry module; `src/main.ts` if left out. */
   readonly entry?: string;
   /**
-   * Small and reproducible: the paths in what the bundler writes, which tell where the package cache
-   * of the building machine lies, are gone. A shim takes 0.5 of 10.4 MB less and the daemon 2 of 31,
-   * since V8 keeps the source; starts take the same time. In return stack traces cannot be read, and
-   * a `using` whose value is used once, right behind it, is lost (a test counts them).
+   * Small and reproducible: nothing in it tells where the sources and the package cache lay on the
+   * building machine. In return its stack traces cannot be read.
    */
   readonly minify?: boolean;
   /** With the failpoints of `src/failpoint.ts`, for tests. Without it no code is left of them. */
@@ -36,17 +35,18 @@ export async function bundle(options: BundleOptions): Promise<string> {
   for await (const { name } of Deno.readDir(outDir)) {
     throw new Error(`${outDir} is not empty: it has ${name}`);
   }
-  const { minify, failpoints, signal } = options;
+  const { failpoints, signal } = options;
   const common = [
     "--platform=deno",
-    ...(minify ? ["--minify"] : []),
     ...(failpoints ? [] : [`--import-map=${await withoutFailpoints()}`]),
   ];
   await runBundler([...common, "--code-splitting", `--outdir=${outDir}`, entry], signal);
   // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
   await runBundler([...common, `--output=${outDir}/shim.js`, `${ROOT}/src/shim/main.ts`], signal);
   await requireLazily(outDir);
+  if (options.minify) await removePaths(outDir);
   await nameByContent(outDir);
+  if (options.minify) await minify(outDir, signal);
   const name = entry.slice(entry.lastIndexOf("/") + 1).replace(/\.ts$/, ".js");
   return `${outDir}/${name}`;
 }
@@ -59,7 +59,13 @@ async function withoutFailpoints(): Promise<string> {
   return `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
 }
 
-/** The `require` of CommonJS modules as the bundler makes it, minified or not. */
+async function removePaths(dir: string): Promise<void> {
+  for (const { name, text } of (await readBundle(dir)).values()) {
+    await Deno.writeTextFile(`${dir}/${name}`, withoutPaths(text));
+  }
+}
+
+/** The `require` of CommonJS modules as the bundler makes it. */
 const REQUIRE = new RegExp(
   String.raw`import\s*\{\s*createRequire as (\w+)\s*\}\s*from\s*"node:module";` +
     String.raw`\s*var (\w+)\s*=\s*\1\(import\.meta\.url\);`,

@@ -31,10 +31,9 @@ export async function runBundler(args: readonly string[], signal?: AbortSignal):
  * only one runs at a time, among all processes of this cache.
  */
 async function lockBundler(signal?: AbortSignal): Promise<Disposable> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  const { denoDir }: { denoDir: string } = JSON.parse(new TextDecoder().decode(stdout));
-  await Deno.mkdir(denoDir, { recursive: true });
-  const file = await Deno.open(`${denoDir}/berth_bundler.lock`, { create: true, write: true });
+  const dir = await denoDir();
+  await Deno.mkdir(dir, { recursive: true });
+  const file = await Deno.open(`${dir}/berth_bundler.lock`, { create: true, write: true });
   try {
     while (!await file.tryLock(true)) {
       signal?.throwIfAborted();
@@ -45,4 +44,19 @@ async function lockBundler(signal?: AbortSignal): Promise<Disposable> {
     throw error;
   }
   return file;
+}
+
+/** Returns the directory of this Deno's cache. */
+export async function denoDir(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  const { denoDir }: { denoDir: string } = JSON.parse(new TextDecoder().decode(stdout));
+  return denoDir;
+}
+
+/** Takes out of a bundle's text where its modules lay on this machine, which the bundler says. */
+export function withoutPaths(text: string): string {
+  return text
+    .replace(/^\/\/ \S+\.[cm]?[jt]s\n/gm, "")
+    // A CommonJS module is a method with that for a name, which nothing asks for.
+    .replace(/^(var \w+ = __commonJS\(\{\n {2})"[^"\n]+"\(/gm, '$1"module"(');
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { denoDir } from "./bundler.ts";
 import { ROOT } from "./root.ts";
 
 /** Has `body` work in a directory of its own, which is removed after. */
@@ -27,14 +28,13 @@ export async function copySources(dir: string): Promise<void> {
  * `dl` names: `release` are the runtimes of `deno compile`, `esbuild` is the bundler. Returns `dir`.
  */
 export async function cacheWithout(missing: "release" | "esbuild", dir: string): Promise<string> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  const { denoDir }: { denoDir: string } = JSON.parse(new TextDecoder().decode(stdout));
+  const cache = await denoDir();
   await Deno.mkdir(`${dir}/dl`, { recursive: true });
-  const link = (name: string) => Deno.symlink(`${denoDir}/${name}`, `${dir}/${name}`);
-  for (const { name } of Deno.readDirSync(denoDir)) {
+  const link = (name: string) => Deno.symlink(`${cache}/${name}`, `${dir}/${name}`);
+  for (const { name } of Deno.readDirSync(cache)) {
     if (name !== "dl") await link(name);
   }
-  for (const { name } of Deno.readDirSync(`${denoDir}/dl`)) {
+  for (const { name } of Deno.readDirSync(`${cache}/dl`)) {
     if (!name.startsWith(missing)) await link(`dl/${name}`);
   }
   return dir;

@@ -10,14 +10,14 @@ export interface ToolOutput {
 /** Runs a program of the build, without input and colours. Throws the signal's reason once aborted. */
 export async function runTool(
   path: string,
-  options: Deno.CommandOptions & { readonly signal: AbortSignal },
+  options: Deno.CommandOptions,
 ): Promise<ToolOutput> {
   const { success, stdout, stderr } = await new Deno.Command(path, {
     ...options,
     env: { ...options.env, NO_COLOR: "1", RUST_BACKTRACE: "0" },
     stdin: "null",
   }).output();
-  options.signal.throwIfAborted();
+  options.signal?.throwIfAborted();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
   return { success, stdout: text(stdout), stderr: text(stderr) };
 }

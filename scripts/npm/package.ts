@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { runBundler } from "../bundler.ts";
+import { runBundler, withoutPaths } from "../bundler.ts";
 import { ROOT } from "../root.ts";
 import { writeDeclarations } from "./declarations.ts";
 
@@ -51,8 +51,7 @@ export async function buildNpm(outDir: string): Promise<void> {
 async function bundleClient(): Promise<string> {
   // "browser": plain ES modules, with nothing that only Deno has put in front.
   const bundled = await runBundler(["--platform=browser", "src/client/mod.ts"]);
-  // The bundler says above each module where it lay on this machine.
-  const code = bundled.replace(/^\/\/ \S+\.[jt]s\n/gm, "");
+  const code = withoutPaths(bundled);
   return `// SPDX-License-Identifier: MIT\n${code}`;
 }
 
