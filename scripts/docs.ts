@@ -2,6 +2,8 @@
 //
 // `deno task docs`: makes docs/reference, docs/openrpc.json and the client's types anew.
 // `deno task docs --check`: fails if they are not what they would be made to.
+// `deno task docs --release`: also keeps the contracts in docs/contract, for later versions to be
+// compared with. Part of a release.
 // `deno task docs --record`: runs the examples anew first, with real containers, as root.
 import { ROOT } from "./root.ts";
 import { EXAMPLES_FILE, readExamples } from "./docs/examples.ts";
@@ -13,8 +15,15 @@ if (option === "--record") {
   const text = JSON.stringify(await recordExamples());
   await Deno.mkdir(`${ROOT}/docs/reference`, { recursive: true });
   await Deno.writeTextFile(EXAMPLES_FILE, await format(EXAMPLES_FILE, text));
+} else if (option === "--release") {
+  const { goldens } = await import("./docs/goldens.ts");
+  await Deno.mkdir(`${ROOT}/docs/contract`, { recursive: true });
+  for (const { path, document } of Object.values(goldens())) {
+    await Deno.writeTextFile(`${ROOT}/${path}`, await format(path, JSON.stringify(document)));
+    console.log(`made ${path}`);
+  }
 } else if (option !== undefined && option !== "--check") {
-  console.error("usage: deno task docs [--check | --record]");
+  console.error("usage: deno task docs [--check | --record | --release]");
   Deno.exit(2);
 }
 const files = await generatedFiles(await readExamples());

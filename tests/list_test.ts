@@ -8,10 +8,9 @@ import { TestDaemon } from "./harness/daemon.ts";
 Deno.test("container.list pages and filters; ps and the client read every page", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  const spec = daemon.spec(["sleep", "1000"]);
   for (const id of ["c", "a", "b"]) {
     const labels = { app: id === "b" ? "shop" : "other" };
-    await client.call("container.create", { id, spec: spec, labels });
+    await client.call("container.create", { id, spec: daemon.spec(["sleep", "1000"]), labels });
   }
   await client.call("container.start", { id: "b" });
   const first = await client.call("container.list", { limit: 2 });

@@ -115,6 +115,9 @@ function paramSchema(schema: JsonSchema, named: Readonly<Record<string, JsonSche
   for (const key of Object.keys(rest)) {
     if (!KEYWORDS.has(key)) throw new TypeError(`checkParams does not know the keyword ${key}`);
   }
+  if (Array.isArray(rest.type)) {
+    return { anyOf: rest.type.map((type) => paramSchema({ ...rest, type }, named)) };
+  }
   const convert = (one: unknown) => isRecord(one) ? paramSchema(one, named) : one;
   const { anyOf, items, properties, additionalProperties } = rest;
   // Every keyword has been checked, and zod gives each of them the type that JSON Schema asks for.

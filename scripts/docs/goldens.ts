@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+import { openrpcDocument } from "../../src/rpc/contract/openrpc.ts";
+import type { OpenRpcDocument } from "../../src/rpc/contract/openrpc.ts";
+import {
+  runtimeCallNotification,
+  shimContract,
+  shimErrors,
+  shimEventNotification,
+} from "../../src/rpc/contract/shim.ts";
+import { PROTOCOL, VERSION } from "../../src/version.ts";
+import { openrpc } from "./pages.ts";
+
+/** A contract as it is kept for each release, and the path of the file in the repository. */
+export interface Golden {
+  readonly path: string;
+  readonly document: OpenRpcDocument;
+}
+
+/** Returns the contracts of this version of the daemon and of this protocol of the shim. */
+export function goldens(): { readonly daemon: Golden; readonly shim: Golden } {
+  const shim = openrpcDocument(shimContract, {
+    title: "berth shim",
+    version: String(PROTOCOL),
+    errors: shimErrors,
+    notifications: [shimEventNotification, runtimeCallNotification],
+  });
+  return {
+    daemon: { path: `docs/contract/daemon-${VERSION}.json`, document: openrpc() },
+    shim: { path: `docs/contract/shim-${PROTOCOL}.json`, document: shim },
+  };
+}
