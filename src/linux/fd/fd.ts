@@ -60,7 +60,7 @@ export const O_RDONLY = 0,
   O_PATH = 0o10000000;
 
 // fcntl(2) operations, include/uapi/asm-generic/fcntl.h and include/uapi/linux/fcntl.h.
-const F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 1030;
+const F_SETFD = 2, F_GETFL = 3, F_SETFL = 4, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031;
 const FD_CLOEXEC = 1;
 const MFD_CLOEXEC = 1;
 
@@ -156,6 +156,16 @@ export function setNonblocking(fd: number, on: boolean): void {
   if (wanted !== flags) {
     check(moreLibc().fcntl(fd, F_SETFL, wanted), "fcntl", `F_SETFL of fd ${fd}`);
   }
+}
+
+/**
+ * Sets how many bytes the pipe or FIFO of `fd` holds; rounded up to a power of two of pages. Without
+ * CAP_SYS_RESOURCE the pipes of a user are limited (pipe(7), pipe-user-pages-soft).
+ *
+ * @throws LinuxError EPERM, EBUSY, …
+ */
+export function setPipeSize(fd: number, size: number): void {
+  check(moreLibc().fcntl(fd, F_SETPIPE_SZ, size), "fcntl", `F_SETPIPE_SZ of fd ${fd}`);
 }
 
 /**

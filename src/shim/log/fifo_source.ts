@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: MIT
-import { close, O_NONBLOCK, O_RDONLY, open, readAvailable } from "../../linux/fd/fd.ts";
+import {
+  close,
+  O_NONBLOCK,
+  O_RDONLY,
+  open,
+  readAvailable,
+  setPipeSize,
+} from "../../linux/fd/fd.ts";
+import { EPERM, isErrno } from "../../linux/libc/errno.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 
-/** The smallest and the largest buffer of a FIFO, in bytes; the latter is a pipe's capacity. */
+/** The smallest and the largest buffer of a FIFO, in bytes: the most that a killed shim loses. */
 const SMALL = 4096, LARGE = 64 * 1024;
+
+/** What a FIFO holds, in bytes: the more, the less often a busy one wakes its reader. */
+const CAPACITY = 256 * 1024;
 
 /** How many reads in a row may go without letting anything else in this process run. */
 const BURST = 32;
 
 /** The most that is drained, in bytes; more than a FIFO holds was written meanwhile. */
-const MOST_AT_ONCE = 128 * 1024;
+const MOST_AT_ONCE = 2 * CAPACITY;
 
 /** Takes what was read; returns a promise, which says when, where it is not done with it yet. */
 export type Sink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void> | undefined;
@@ -36,6 +47,7 @@ export class FifoSource implements Disposable {
     this.#poller = poller;
     this.#sink = sink;
     this.#fd = open(path, O_RDONLY | O_NONBLOCK);
+    enlarge(this.#fd);
   }
 
   /** Begins to read. */
@@ -93,5 +105,14 @@ export class FifoSource implements Disposable {
       this.start();
     };
     pending.then(goOn, goOn);
+  }
+}
+
+function enlarge(fd: number): void {
+  try {
+    setPipeSize(fd, CAPACITY);
+  } catch (error) {
+    // Pipes of this user hold too much already: it stays as it is.
+    if (!isErrno(error, EPERM)) throw error;
   }
 }

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { LogRecord } from "../../oci/bundle_layout.ts";
+import { rotatedNumbers } from "../../oci/log_layout.ts";
+import { LogWriter } from "./log_writer.ts";
+
+const bytes = (value: string) => new TextEncoder().encode(value);
+
+async function withLog(
+  use: (log: LogRecord, dir: string) => Promise<void> | void,
+  more: Partial<LogRecord> = {},
+): Promise<void> {
+  const dir = Deno.makeTempDirSync({ prefix: "berth-log-" });
+  try {
+    const path = `${dir}/c/container.log`;
+    await use({ driver: "cri", path, maxSize: 65_536, maxFile: 3, own: true, ...more }, dir);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+function report(message: string): void {
+  throw new Error(`unexpected: ${message}`);
+}
+
+/** The output that the files of a log contain, the oldest first. */
+function contents(path: string): string {
+  const files = [...rotatedNumbers(path).map((number) => `${path}.${number}`), path];
+  return files.map((file) => Deno.readTextFileSync(file)).join("").split("\n").slice(0, -1)
+    .map((record) => record.replace(/^\S+ std... (P |F )/, "") + (/ P /.test(record) ? "" : "\n"))
+    .join("");
+}
+
+Deno.test("a log is rotated by size, and the oldest files go", async () => {
+  await withLog(({ path, ...log }) => {
+    using writer = new LogWriter({ log: { path, ...log }, report });
+    const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}\n`);
+    for (let at = 0; at < lines.length; at += 100) {
+      assert.equal(writer.write("stdout", bytes(lines.slice(at, at + 100).join(""))), undefined);
+    }
+    const numbers = rotatedNumbers(path);
+    assert.equal(numbers.length, 2);
+    assert.equal(numbers[1], numbers[0]! + 1);
+    for (const number of numbers) {
+      const { size } = Deno.statSync(`${path}.${number}`);
+      assert.ok(size <= 65_536 && size > 60_000, `${size}`);
+    }
+    const kept = contents(path).split("\n").slice(0, -1);
+    assert.deepEqual(kept, lines.slice(-kept.length).map((line) => line.trim()));
+    assert.ok(kept.length > 2000);
+  });
+});
+
+Deno.test("with one file only the current one is kept", async () => {
+  await withLog(({ path, ...log }) => {
+    using writer = new LogWriter({ log: { path, ...log }, report });
+    for (let n = 0; n < 100; n++) writer.write("stderr", bytes(`${"x".repeat(2000)}\n`));
+    assert.deepEqual([...Deno.readDirSync(path.replace(/\/[^/]*$/, ""))].length, 1);
+  }, { maxFile: 1 });
+});
+
+Deno.test("a writer goes on after one that was killed in the middle of a record or a rotation", async () => {
+  await withLog(({ path, ...log }) => {
+    Deno.mkdirSync(path.replace(/\/[^/]*$/, ""));
+    Deno.writeTextFileSync(path, "2026-01-01T00:00:00.000Z stdout F whole\n2026-01-01T0");
+    {
+      using writer = new LogWriter({ log: { path, ...log }, report });
+      writer.write("stdout", bytes("next\n"));
+    }
+    assert.match(Deno.readTextFileSync(path), /whole\n2026-01-01T0\n\S+ stdout F next\n$/);
+    // Renamed, and the next one not begun.
+    Deno.renameSync(path, `${path}.1`);
+    using writer = new LogWriter({ log: { path, ...log }, report });
+    writer.write("stdout", bytes("last\n"));
+    assert.match(Deno.readTextFileSync(path), /^\S+ stdout F last\n$/);
+  });
+});
+
+Deno.test("while the disk is full a write waits, says so once, and is complete in the end", async () => {
+  await withLog(async (log, dir) => {
+    const mounted = await new Deno.Command("mount", {
+      args: ["-t", "tmpfs", "-o", "size=256k", "tmpfs", dir],
+    }).output();
+    assert.ok(mounted.success);
+    try {
+      const said: string[] = [];
+      using writer = new LogWriter({ log, report: (message) => said.push(message) });
+      const filler = `${dir}/filler`;
+      Deno.writeFileSync(filler, new Uint8Array(200 * 1024));
+      const text = Array.from({ length: 3000 }, (_, index) => `${index}\n`).join("");
+      const waiting = writer.write("stdout", bytes(text));
+      assert.ok(waiting !== undefined && writer.isStuck);
+      const second = writer.write("stderr", bytes("after it\n"));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      assert.equal(said.length, 1);
+      assert.match(said[0]!, /^cannot write \S+, so the container waits: .*ENOSPC/);
+      Deno.removeSync(filler);
+      await waiting;
+      await second;
+      assert.match(said[1]!, / is written again$/);
+      assert.equal(said.length, 2);
+      assert.equal(contents(log.path), `${text}after it\n`);
+    } finally {
+      await new Deno.Command("umount", { args: [dir] }).output();
+    }
+  }, { maxSize: 2 ** 20 });
+});
