@@ -45,7 +45,9 @@ export class LogOutput implements Output {
     this.#files = LogFiles.open(path);
     const at = this.#begin(options);
     for (let skipped = 0; skipped < at.index; skipped++) this.#files.closeFirst();
-    this.#files.files[0]?.file.seekSync(at.offset, Deno.SeekMode.Start);
+    for (const [index, { file }] of this.#files.files.entries()) {
+      file.seekSync(index === 0 ? at.offset : 0, Deno.SeekMode.Start);
+    }
     this.ended = this.#copy();
   }
 

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { LeakAudit } from "./harness/leak_audit.ts";
+import { until, within } from "./harness/poll.ts";
+import { openFiles, processesOf } from "./harness/processes.ts";
+import { PtyProcess } from "./harness/pty.ts";
+import { baseName, program } from "./harness/run.ts";
+
+const sh = (script: string) => ["--", "sh", "-c", script];
+
+/** How many lines the long outputs have: 18 MB of records, or 1 GB where that is asked for. */
+const LINES = Deno.env.get("BERTH_TEST_LONG") ? 20_000_000 : 400_000;
+
+function logFile(daemon: TestDaemon, id: string): string {
+  return `${daemon.root}/logs/${id}/container.log`;
+}
+
+/** What the records of a stream contain that are in the current file of the log. */
+function contentOf(daemon: TestDaemon, id: string, stream = "stdout"): string {
+  return Deno.readTextFileSync(logFile(daemon, id)).split("\n")
+    .map((line) => /^\S+ (\w+) ([PF]) ([^\n]*)$/.exec(line))
+    .map((match) => match?.[1] === stream ? match[3] + (match[2] === "F" ? "\n" : "") : "")
+    .join("");
+}
+
+/** A digest of `seq 1 lines`. */
+function digestOfSeq(lines: number): string {
+  const hash = createHash("md5");
+  for (let from = 1; from <= lines; from += 1000) {
+    let text = "";
+    for (let n = from; n < from + 1000 && n <= lines; n++) text += `${n}\n`;
+    hash.update(text);
+  }
+  return hash.digest("hex");
+}
+
+/** Waits until a `berth` with these arguments has the log open. */
+async function following(daemon: TestDaemon, id: string, args: string): Promise<void> {
+  await until(
+    "the follower",
+    () =>
+      processesOf(baseName(daemon.dir)).some(({ pid, command }) =>
+        command.includes(args) && openFiles(pid).includes(logFile(daemon, id))
+      ),
+  );
+}
+
+Deno.test("a follower gets every byte in order across rotations, and a bounded log stays", async () => {
+  await using daemon = await TestDaemon.start();
+  const create = ["create", "--name", "c", "--log-opt", "max-size=4m", ...rootfsArgs(daemon)];
+  assert.equal((await cli(daemon, [...create, ...sh(`seq 1 ${LINES}`)])).code, 0);
+  const child = cliCommand(daemon, ["logs", "-f", "c"], {
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const errors = new Response(child.stderr).text();
+  await following(daemon, "c", "logs -f c");
+  assert.equal((await cli(daemon, ["start", "c"])).code, 0);
+  const hash = createHash("md5");
+  for await (const chunk of child.stdout) hash.update(chunk);
+  assert.equal(await errors, "");
+  assert.equal(hash.digest("hex"), digestOfSeq(LINES));
+  const files = Array.from(Deno.readDirSync(`${daemon.root}/logs/c`), ({ name }) => name);
+  assert.equal(files.length, 3, files.join());
+  const { stdout } = await cli(daemon, ["logs", "c"]);
+  const kept = stdout.split("\n").slice(0, -1);
+  const first = Number(kept[0]);
+  assert.ok(kept.every((line, index) => line === `${first + index}`), "a gap or a wrong line");
+  assert.equal(kept.at(-1), `${LINES}`);
+  // More than the current file holds.
+  const tail = (await cli(daemon, ["logs", "-n", "110000", "c"])).stdout.split("\n").slice(0, -1);
+  assert.equal(tail.length, 110_000);
+  assert.equal(tail[0], `${LINES - 110_000 + 1}`);
+  assert.ok(tail.every((line, index) => line === `${Number(tail[0]) + index}`));
+});
+
+Deno.test("what opens /dev/stdout or /dev/stderr again empties no log", async () => {
+  await using daemon = await TestDaemon.start();
+  const scripts: Record<string, [out: string, err: string]> = {
+    "echo one; echo two >/dev/stdout; echo three": ["one\ntwo\nthree\n", ""],
+    "echo one >&2; echo two >/dev/stderr; echo three >&2": ["", "one\ntwo\nthree\n"],
+    "echo one; sh -c 'echo two >/proc/1/fd/1'; echo three": ["one\ntwo\nthree\n", ""],
+    "echo one; exec 3>/dev/stdout; echo two; echo three >&3": ["one\ntwo\nthree\n", ""],
+    "echo one; printf two": ["one\ntwo", ""],
+  };
+  for (const [script, [stdout, stderr]] of Object.entries(scripts)) {
+    const run = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), ...sh(script)];
+    assert.equal((await cli(daemon, run)).code, 0);
+    assert.equal((await cli(daemon, ["wait", "c"])).code, 0);
+    assert.deepEqual(await cli(daemon, ["logs", "c"]), { code: 0, stdout, stderr }, script);
+    assert.equal((await cli(daemon, ["rm", "c"])).code, 0);
+  }
+  const file = `${daemon.dir}/new/dir/out`;
+  const spec = daemon.spec(["sh", "-c", "echo one; echo two >/dev/stdout; chmod 777 /dev/stdout"]);
+  for (let round = 0; round < 2; round++) {
+    await daemon.client.call("container.create", { id: "f", spec, stdout: `file://${file}` });
+    await daemon.client.call("container.start", { id: "f" });
+    await daemon.client.call("container.wait", { id: "f" });
+    await daemon.client.call("container.delete", { id: "f" });
+  }
+  assert.equal(Deno.readTextFileSync(file), "one\ntwo\none\ntwo\n");
+  assert.equal((Deno.statSync(file).mode ?? 0) & 0o777, 0o640);
+});
+
+Deno.test("times, streams and several containers are told apart", async () => {
+  await using daemon = await TestDaemon.start();
+  const begin = new Date().toISOString();
+  for (const id of ["a", "long"]) {
+    const script = `echo ${id}1; echo ${id}2 >&2`;
+    const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), ...sh(script)];
+    assert.equal((await cli(daemon, run)).code, 0);
+    assert.equal((await cli(daemon, ["wait", id])).code, 0);
+  }
+  const logs = (...args: string[]) => cli(daemon, ["logs", ...args]);
+  assert.deepEqual(await logs("a", "long"), {
+    code: 0,
+    stdout: "a    | a1\nlong | long1\n",
+    stderr: "a    | a2\nlong | long2\n",
+  });
+  const { stdout } = await logs("-t", "--stream", "stdout", "a");
+  const [, time] = /^(\S+) a1\n$/.exec(stdout) ?? [];
+  assert.ok(time !== undefined && time >= begin && time <= new Date().toISOString(), stdout);
+  assert.equal((await logs("--since", begin, "a")).stdout, "a1\n");
+  assert.equal((await logs("--since", "1h", "--until", "0s", "a")).stdout, "a1\n");
+  assert.equal((await logs("--until", begin, "a")).stdout, "");
+  assert.equal((await logs("--since", "nonsense", "a")).code, 125);
+});
+
+Deno.test("a log loses nothing to the death of a daemon, and one read at most to that of a shim", async () => {
+  const config = '[shim]\non_death = "adopt"\n[logs]\nmax_size = 1000000\nmax_file = 1000';
+  await using daemon = await TestDaemon.start({ config });
+  const spec = daemon.spec(["sh", "-c", "seq 1 2000000; echo end; sleep 1000"]);
+  await daemon.client.call("container.create", { id: "c", spec, log: {} });
+  await daemon.client.call("container.start", { id: "c" });
+  const grows = async () => {
+    const files = () => Array.from(Deno.readDirSync(`${daemon.root}/logs/c`)).length;
+    const before = files();
+    await until("another file", () => files() > before);
+  };
+  await grows();
+  daemon.signal("SIGKILL");
+  await daemon.exited();
+  await daemon.start();
+  for (let kills = 0; kills < 3; kills++) {
+    const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+    Deno.kill(shimPid, "SIGKILL");
+    await until("another shim", async () => {
+      const state = await daemon.client.call("container.state", { id: "c" });
+      return state.shim === "connected" && state.shimPid !== shimPid;
+    });
+    if (!contentOf(daemon, "c").includes("end\n")) await grows();
+  }
+  await until("the end", () => contentOf(daemon, "c").includes("end\n"));
+  const { stdout } = await cli(daemon, ["logs", "c"]);
+  const lines = stdout.split("\n").slice(0, -2);
+  let gaps = 0, missing = 0;
+  for (let at = 0, next = 1; at < lines.length; at++, next++) {
+    const number = Number(lines[at]);
+    if (number === next) continue;
+    // Torn by the kill: a line that is cut, or two halves, around what is missing.
+    if (number < next || number > 2_000_000) {
+      next--;
+      continue;
+    }
+    gaps++;
+    missing += number - next;
+    next = number;
+  }
+  assert.ok(gaps <= 3, `${gaps} gaps`);
+  assert.ok(missing * 8 <= 3 * 65_536 + 100, `${missing} lines are missing`);
+  await daemon.client.call("container.delete", { id: "c", force: true });
+});
+
+Deno.test("with no_shim the daemon writes the log, and the next one goes on with it", async () => {
+  await using daemon = await TestDaemon.start({ config: "[runtime]\nno_shim = true" });
+  const script =
+    "trap 'echo end; exit' TERM; n=0; while :; do n=$((n+1)); echo $n; sleep 0.02; done";
+  const run = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), ...sh(script)];
+  assert.equal((await cli(daemon, run)).code, 0);
+  await until("output", () => contentOf(daemon, "c").includes("\n10\n"));
+  daemon.signal("SIGKILL");
+  await daemon.exited();
+  await daemon.start();
+  await daemon.connected("c");
+  const lines = contentOf(daemon, "c").split("\n").length;
+  await until("more", () => contentOf(daemon, "c").split("\n").length > lines + 10);
+  assert.equal((await cli(daemon, ["kill", "c", "-s", "TERM"])).code, 0);
+  await until("the end", () => contentOf(daemon, "c").endsWith("end\n"));
+  const all = contentOf(daemon, "c").split("\n").slice(0, -2);
+  assert.equal(all.join(), all.map((_, index) => `${index + 1}`).join());
+});
+
+Deno.test("while the disk is full a container waits, and its log is complete when there is room", async () => {
+  await using daemon = await TestDaemon.start();
+  const dir = `${daemon.dir}/full`;
+  Deno.mkdirSync(dir);
+  const mount = new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=1m", "t", dir] });
+  assert.ok((await mount.output()).success);
+  try {
+    Deno.writeFileSync(`${dir}/filler`, new Uint8Array(900 * 1024));
+    const path = `${dir}/log`;
+    const spec = daemon.spec(["sh", "-c", "seq 1 10000"]);
+    await daemon.client.call("container.create", { id: "c", spec, log: { path } });
+    await daemon.client.call("container.start", { id: "c" });
+    const shimLog = `${daemon.state}/linux/c/shim.log`;
+    await until(
+      "the warning",
+      () => Deno.readTextFileSync(shimLog).includes("the container waits"),
+    );
+    Deno.removeSync(`${dir}/filler`);
+    await within("the exit", daemon.client.call("container.wait", { id: "c" }));
+    await until("all of it", () => Deno.readTextFileSync(path).endsWith(" F 10000\n"));
+    const { stdout } = await cli(daemon, ["logs", "c"]);
+    assert.ok(stdout === Array.from({ length: 10_000 }, (_, n) => `${n + 1}\n`).join(""));
+    assert.equal(Deno.readTextFileSync(shimLog).match(/the container waits/g)?.length, 1);
+    await daemon.client.call("container.delete", { id: "c" });
+    assert.ok(Deno.statSync(path).isFile, "a log of the client's own stays");
+  } finally {
+    await new Deno.Command("umount", { args: [dir] }).output();
+  }
+});
+
+Deno.test("what is left at a terminal goes on, and any number of watchers come back", async () => {
+  await using daemon = await TestDaemon.start();
+  const env = { BERTH_SOCKET: daemon.socket };
+  const at = (...args: string[]) =>
+    new PtyProcess([...program(), ...args], { env, cwd: daemon.dir });
+  await using first = at(
+    ...["run", "-it", "--name", "left", "-e", "PS1=$ ", ...rootfsArgs(daemon), "--", "sh"],
+  );
+  await first.shows("$ ");
+  first.type(
+    "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); echo $i aaaaaaaaaaaaaaaa; done; echo do''ne\r",
+  );
+  await first.shows("100 aaa");
+  first.type("\x10\x11");
+  assert.equal(await first.exited(), 0);
+  // More than FIFOs hold: it would wait for a reader.
+  await until("the end of the loop", () => contentOf(daemon, "left").includes("\ndone\r\n"));
+  await using second = at("attach", "left");
+  await using third = at("attach", "left");
+  await following(daemon, "left", "attach left");
+  await until(
+    "both",
+    () =>
+      processesOf(baseName(daemon.dir)).filter(({ pid, command }) =>
+        command.includes("attach left") && openFiles(pid).includes(logFile(daemon, "left"))
+      ).length === 2,
+  );
+  second.type("echo he''llo\r");
+  await second.shows("hello\r\n");
+  await third.shows("hello\r\n");
+  assert.doesNotMatch(second.output, /aaaa/);
+  second.type("exit 7\r");
+  assert.equal(await second.exited(), 7);
+  assert.equal(await third.exited(), 7);
+});
+
+Deno.test("FIFOs beside a log get the output while they are read, and nothing is left", async () => {
+  await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
+  const run = ["run", "--log", "--name", "c", ...rootfsArgs(daemon)];
+  assert.equal(
+    (await cli(daemon, ["run", "--rm", "--log", ...rootfsArgs(daemon), ...sh(":")])).code,
+    0,
+  );
+  const audit = LeakAudit.take(daemon);
+  const script = "seq 1 50000; echo err >&2; exit 3";
+  const { code, stdout, stderr } = await cli(daemon, [...run, ...sh(script)]);
+  assert.deepEqual([code, stderr], [3, "err\n"]);
+  assert.ok(stdout === Array.from({ length: 50_000 }, (_, index) => `${index + 1}\n`).join(""));
+  assert.ok((await cli(daemon, ["logs", "c"])).stdout === stdout);
+  assert.equal((await cli(daemon, ["rm", "c"])).code, 0);
+  await audit.assertClean();
+});
