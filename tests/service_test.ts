@@ -39,7 +39,7 @@ testNeeding(["systemd-analyze"], "systemd finds nothing wrong with the unit", as
   const dir = await Deno.makeTempDir();
   try {
     // It checks that the program is there, which the tests do not install.
-    const unit = (await Deno.readTextFile(UNIT)).replace("/usr/local/bin/berth", "/bin/true");
+    const unit = (await Deno.readTextFile(UNIT)).replaceAll("/usr/local/bin/berth", "/bin/true");
     await Deno.writeTextFile(`${dir}/berth.service`, unit);
     const { code, text } = await run("systemd-analyze", ["verify", `${dir}/berth.service`]);
     assert.deepEqual({ code, text }, { code: 0, text: "" });

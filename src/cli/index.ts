@@ -32,6 +32,7 @@ import { restoreCommand } from "./lifecycle/restore.ts";
 import { resumeCommand } from "./lifecycle/resume.ts";
 import { rmCommand } from "./lifecycle/rm.ts";
 import { runCommand } from "./lifecycle/run.ts";
+import { shutdownCommand } from "./manage/shutdown.ts";
 import { shimCommand } from "./manage/shim.ts";
 import { startCommand } from "./lifecycle/start.ts";
 import { stopCommand } from "./lifecycle/stop.ts";
@@ -94,6 +95,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
     "Manage berth:": [
       daemonCommand(daemon),
       configCommand(daemon),
+      shutdownCommand(),
       infoCommand(),
       pruneCommand(),
       versionCommand(),

@@ -25,7 +25,8 @@ export class DaemonLog implements AsyncDisposable {
   /** Logs what is at this level or above from now on, as text or as JSON lines. */
   async configure({ level, format }: Config["log"]): Promise<void> {
     this.#formatter = format === "json" ? formatJson : withStack(getTextFormatter({
-      timestamp: "rfc3339",
+      // The journal has its own for each line.
+      timestamp: goesToJournal() ? "none" : "rfc3339",
       level: "abbr",
       category: ".",
       value: renderValue,
@@ -56,6 +57,19 @@ export class DaemonLog implements AsyncDisposable {
     await this.#queue[Symbol.asyncDispose]();
     this.#writer[Symbol.dispose]();
   }
+}
+
+/**
+ * Whether stderr is systemd's journal: it says which file that is in JOURNAL_STREAM (systemd.exec(5)),
+ * which children of the daemon inherit although theirs may be another.
+ */
+export function goesToJournal(
+  stream = Deno.env.get("JOURNAL_STREAM"),
+  path = `/proc/self/fd/${STDERR}`,
+): boolean {
+  if (stream === undefined) return false;
+  const { dev, ino } = Deno.statSync(path);
+  return stream === `${dev}:${ino}`;
 }
 
 const jsonLine = getJsonLinesFormatter();

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { getJsonLinesFormatter } from "@logtape/logtape";
 import type { LogRecord } from "@logtape/logtape";
-import { withStack } from "./log.ts";
+import { goesToJournal, withStack } from "./log.ts";
 
 function record(properties: Record<string, unknown>): LogRecord {
   const message = ["it failed"];
@@ -31,4 +31,12 @@ Deno.test("a record with an error has its stack below it, and no line of that is
 Deno.test("a record in JSON has the stack of its error", () => {
   const line = JSON.parse(String(getJsonLinesFormatter()(record({ error: new Error("oh") }))));
   assert.match(JSON.stringify(line.properties.error), /oh.*log_test\.ts/);
+});
+
+Deno.test("goesToJournal compares the file that JOURNAL_STREAM names", () => {
+  const { dev, ino } = Deno.statSync("/dev/null");
+  assert.equal(goesToJournal(`${dev}:${ino}`, "/dev/null"), true);
+  assert.equal(goesToJournal(`${dev}:${ino}`, "/dev/zero"), false);
+  assert.equal(goesToJournal("nonsense", "/dev/null"), false);
+  assert.equal(goesToJournal(undefined, "/dev/null"), false);
 });

@@ -9,6 +9,9 @@
  */
 export function systemdUnit(command: string, args: readonly string[] = []): string {
   const line = [command, "daemon", ...args].map(quote).join(" ");
+  const stop = [command, "shutdown", ...socketOf(args), "--if-system-stopping"].map(quote).join(
+    " ",
+  );
   return `[Unit]
 Description=berth container runtime daemon
 Documentation=man:runc(8)
@@ -18,11 +21,13 @@ After=network.target local-fs.target
 Type=notify
 ExecStart=${line}
 ExecReload=/bin/kill -HUP $MAINPID
-Restart=always
+# Before a reboot containers are stopped, each with its own time; a restart of the daemon leaves them.
+ExecStop=${stop}
+Restart=on-failure
 RestartSec=1
 # Only the daemon: its shims and containers outlive it, and the next one finds them again.
 KillMode=process
-TimeoutStopSec=30
+TimeoutStopSec=120
 # berth makes its containers' cgroups itself.
 Delegate=yes
 # When memory runs out: containers first, then shims (-998), the daemon last.
@@ -35,6 +40,13 @@ TasksMax=infinity
 [Install]
 WantedBy=multi-user.target
 `;
+}
+
+/** The flag that finds the daemon by its socket, if it listens elsewhere than by default. */
+function socketOf(args: readonly string[]): string[] {
+  const value = (flag: string) => args[args.indexOf(flag) + 1];
+  if (args.includes("--socket")) return ["--socket", value("--socket") ?? ""];
+  return args.includes("--state") ? ["--socket", `${value("--state")}/berth.sock`] : [];
 }
 
 /** Quotes a word of a command line, in which systemd expands `%` and `$` (systemd.service(5)). */

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { NotFoundError } from "../../rpc/errors.ts";
+import { verb, withSocket } from "../common/command.ts";
+import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { exitStatusOf } from "../common/exit_status.ts";
+import { listContainers } from "../common/list_containers.ts";
+import { print, printError } from "../text/print.ts";
+
+/** `berth shutdown` */
+export function shutdownCommand(): Command {
+  return withSocket(verb(
+    "shutdown",
+    "Stop every container and let its shim leave, as before a reboot",
+    "berth shutdown",
+  ))
+    .option("--if-system-stopping", "only if systemd is shutting the machine down")
+    .action(async (options: { ifSystemStopping?: true }, command: Command) => {
+      if (options.ifSystemStopping && !await isSystemStopping()) return;
+      await withDaemon(command, async (daemon) => {
+        const all = await listContainers((params) => daemon.call("container.list", params));
+        // All at once: each has its own time to end, and the machine waits for the longest only.
+        await Promise.all(all.map(({ id }) => shutDown(daemon, id)));
+      });
+    });
+}
+
+/** What the container has in the daemon's root directory stays, as it does over a reboot. */
+async function shutDown(daemon: Daemon, id: string): Promise<void> {
+  try {
+    await daemon.call("container.stop", { id });
+    await daemon.call("container.delete", { id, force: true });
+    print(id);
+  } catch (error) {
+    if (error instanceof NotFoundError) return;
+    printError(error);
+    Deno.exitCode = exitStatusOf(error);
+  }
+}
+
+/** What systemd says of itself (systemctl(1), is-system-running); false where it is not there. */
+async function isSystemStopping(): Promise<boolean> {
+  try {
+    const { stdout } = await new Deno.Command("systemctl", {
+      args: ["is-system-running"],
+      stdin: "null",
+      stderr: "null",
+    }).output();
+    return new TextDecoder().decode(stdout).trim() === "stopping";
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
