@@ -101,13 +101,8 @@ function identityOf(path: string): string {
 function isElf(path: string): boolean {
   const start = new Uint8Array(ELF_MAGIC.length);
   try {
-    // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
-    const file = Deno.openSync(path);
-    try {
-      file.readSync(start);
-    } finally {
-      file.close();
-    }
+    using file = Deno.openSync(path);
+    file.readSync(start);
   } catch {
     // Gone since, or not to be read: then it is not known what it is.
     return false;

@@ -189,13 +189,8 @@ export async function withDaemon(
   command: Command,
   action: (daemon: Daemon) => Promise<void>,
 ): Promise<void> {
-  // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
-  const daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
-  try {
-    await action(daemon);
-  } finally {
-    daemon[Symbol.dispose]();
-  }
+  using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+  await action(daemon);
 }
 
 /** Whether the error means that the daemon has no connection to the container's shim yet. */

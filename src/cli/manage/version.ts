@@ -31,13 +31,8 @@ export function versionCommand(): Command {
 /** What the daemon says, undefined where none can be reached: the own version is told anyway. */
 async function daemonInfo(socket: string) {
   try {
-    // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
-    const daemon = await Daemon.connect(socket);
-    try {
-      return await daemon.call("daemon.info", {});
-    } finally {
-      daemon[Symbol.dispose]();
-    }
+    using daemon = await Daemon.connect(socket);
+    return await daemon.call("daemon.info", {});
   } catch (error) {
     if (error instanceof CliError) return undefined;
     throw error;

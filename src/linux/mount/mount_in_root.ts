@@ -78,13 +78,8 @@ export function mountInRoot(root: string, spec: MountSpec, staging: string): voi
   if (Deno.statSync(fdPath(place.fd)).isDirectory === file) {
     throw new LinuxError(file ? EISDIR : ENOTDIR, "mount", what);
   }
-  // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
-  const tree = stage(spec, staging, file);
-  try {
-    attach(tree, place, what);
-  } finally {
-    tree[Symbol.dispose]();
-  }
+  using tree = stage(spec, staging, file);
+  attach(tree, place, what);
 }
 
 function attach(tree: OwnedFd, place: OwnedFd, what: string): void {

@@ -129,13 +129,8 @@ export abstract class ShimManager implements AsyncDisposable {
    */
   async probe(bundle: Bundle): Promise<boolean> {
     try {
-      // Not `using`: the bundler's minifier drops that of what is used once, right behind it.
-      const client = await this.#dial(bundle, { event() {} });
-      try {
-        await client.call("shim.connect", {});
-      } finally {
-        client[Symbol.dispose]();
-      }
+      using client = await this.#dial(bundle, { event() {} });
+      await client.call("shim.connect", {});
     } catch (error) {
       return !(error instanceof DeadlineExceededError);
     }
