@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { errnoNameOf } from "../libc/errno.ts";
 
 /**
  * A file of a cgroup as text. `undefined` where there is none: the controller is not there, or the
@@ -9,7 +10,7 @@ export function readText(path: string): string | undefined {
   try {
     return Deno.readTextFileSync(path);
   } catch (error) {
-    if (isGone(error) || errorCode(error) === "ENOTSUP") return undefined;
+    if (isGone(error) || errnoNameOf(error) === "ENOTSUP") return undefined;
     throw error;
   }
 }
@@ -29,15 +30,9 @@ export function writeText(path: string, text: string): boolean {
   }
 }
 
-/** Name of the errno of an error that Deno threw, for those of which it has no class (`EBUSY`). */
-export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}
-
 /** Whether an error means that the file or its cgroup is not there, or no longer. */
 export function isGone(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound || errorCode(error) === "ENODEV";
+  return error instanceof Deno.errors.NotFound || errnoNameOf(error) === "ENODEV";
 }
 
 /** A file that holds one number; `max` is `Infinity`. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { ESRCH, LinuxError } from "../libc/errno.ts";
 import { exists } from "../fs/exists.ts";
-import { errorCode, isGone } from "./files.ts";
+import { errnoNameOf } from "../libc/errno.ts";
+import { isGone } from "./files.ts";
 import { type MountInfo, readMountInfo } from "../mount/mountinfo.ts";
 
 /**
@@ -98,7 +99,7 @@ function readMembership(path: string): ReadonlyMap<string, string> | undefined {
   try {
     text = Deno.readTextFileSync(path);
   } catch (error) {
-    if (isGone(error) || errorCode(error) === "ESRCH") return undefined;
+    if (isGone(error) || errnoNameOf(error) === "ESRCH") return undefined;
     throw error;
   }
   return new Map(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { errorCode, isGone, readText, subtree, writeText } from "./files.ts";
+import { errnoNameOf } from "../libc/errno.ts";
+import { isGone, readText, subtree, writeText } from "./files.ts";
 import type { Cgroup } from "./find.ts";
 import { EBUSY, ESRCH, isErrno, LinuxError } from "../libc/errno.ts";
 import { freeze, thaw } from "./freezer.ts";
@@ -108,7 +109,7 @@ function removeTree(path: string): boolean {
     try {
       Deno.removeSync(dir);
     } catch (error) {
-      if (errorCode(error) === "EBUSY") return false;
+      if (errnoNameOf(error) === "EBUSY") return false;
       if (!isGone(error)) throw error;
     }
   }

@@ -212,6 +212,18 @@ export function isErrno(error: unknown, ...errnos: readonly number[]): error is 
   return error instanceof LinuxError && errnos.includes(error.errno);
 }
 
+/**
+ * Returns the name of the errno of a {@linkcode LinuxError} or of a system's error of Deno or Node,
+ * such as `EBUSY`. Undefined for an error that has none.
+ */
+export function errnoNameOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  if ("code" in error && typeof error.code === "string") return error.code;
+  // Deno 2.9 has a code for most errnos only: ENODEV and EDQUOT are without.
+  const [, errno] = /\(os error (\d+)\)/.exec(error.message) ?? [];
+  return errno === undefined ? undefined : errnoName(Number(errno));
+}
+
 /** Names of the errnos that mean that the machine has run out of something, whatever was done. */
 const EXHAUSTED: ReadonlySet<unknown> = new Set([
   "ENOSPC",
@@ -224,14 +236,13 @@ const EXHAUSTED: ReadonlySet<unknown> = new Set([
 
 /**
  * Whether `error` says that the machine has run out of something: disk space, quota, file
- * descriptors, memory. Knows a {@linkcode LinuxError} and the system's errors of Deno and Node, which
- * all have the errno's name as their `code`.
+ * descriptors, memory. Knows the errors that {@linkcode errnoNameOf} does.
  */
 export function isExhausted(error: unknown): error is Error {
-  if (!(error instanceof Error) || !("code" in error)) return false;
+  if (!(error instanceof Error)) return false;
   // fork(2): too many processes. Of any other call EAGAIN means "not now".
   const noProcess = isErrno(error, EAGAIN) && FORKS.has(error.syscall);
-  return noProcess || EXHAUSTED.has(error.code);
+  return noProcess || EXHAUSTED.has(errnoNameOf(error));
 }
 
 const FORKS: ReadonlySet<string> = new Set(["fork", "posix_spawn"]);

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import {
   EAGAIN,
+  EBUSY,
   EMFILE,
   ENOENT,
   errnoMessage,
   errnoName,
+  errnoNameOf,
   isErrno,
   isExhausted,
   LinuxError,
@@ -41,4 +43,15 @@ Deno.test("isExhausted knows what the machine has run out of, whoever says it", 
   assert.ok(!isExhausted(new LinuxError(EAGAIN, "read")), "only not now");
   assert.ok(!isExhausted(new LinuxError(ENOENT, "open")));
   assert.ok(!isExhausted("ENOSPC"));
+});
+
+Deno.test("errnoNameOf knows the errors of Deno that have no code", () => {
+  const quota = new Error("Disk quota exceeded (os error 122): writefile '/x'");
+  const gone = new Error("No such device (os error 19): readfile '/sys/fs/cgroup/x/pids.current'");
+  assert.equal(errnoNameOf(quota), "EDQUOT");
+  assert.equal(errnoNameOf(gone), "ENODEV");
+  assert.equal(errnoNameOf(new LinuxError(EBUSY, "mount")), "EBUSY");
+  assert.equal(errnoNameOf(new Error("something else")), undefined);
+  assert.equal(errnoNameOf("(os error 19)"), undefined);
+  assert(isExhausted(quota) && !isExhausted(gone));
 });
