@@ -15,6 +15,9 @@ import { removeFile } from "../linux/fs/remove_file.ts";
 import { ShimService } from "./service.ts";
 import { appendLog } from "./shim_log.ts";
 
+/** Bytes that all connections may hold in all: the daemon is the only one there should be. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
+
 /** How long a bundle may be served before its container is created, in milliseconds. */
 const CREATE_WITHIN = 30_000;
 
@@ -68,6 +71,7 @@ export class BundleServer {
     if (adopt) await this.service.adopt();
     this.#server = await Server.listen(this.paths.shimSocket, {
       mode: 0o600,
+      maxHeldBytes: MAX_HELD_BYTES,
       handlers: shimHandlers(this.service, this.#options.shimProcess),
       onDisconnect: () => this.checkDirectory(),
       onError: (message, error) => this.#log(`${message} ${stackOf(error)}`),
