@@ -85,16 +85,14 @@ export function changeCapabilities({ add = [], drop = [] }: CapabilityChanges): 
   return [...new Set([...DEFAULT_CAPABILITIES, ...added])].filter((name) => !dropped.has(name));
 }
 
-/** Returns every capability that this kernel knows: others it would refuse to set. */
+/**
+ * Returns every capability that can be given here: those in the bounding set of this process
+ * (proc_pid_status(5)), which holds what the kernel knows, less what the machine withholds.
+ */
 export function knownCapabilities(): string[] {
-  let last: number;
-  try {
-    last = Number(Deno.readTextFileSync("/proc/sys/kernel/cap_last_cap"));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    last = ALL_CAPABILITIES.length - 1;
-  }
-  return ALL_CAPABILITIES.slice(0, last + 1);
+  const status = Deno.readTextFileSync("/proc/self/status");
+  const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? 0}`);
+  return ALL_CAPABILITIES.filter((_, bit) => (bounding >> BigInt(bit) & 1n) === 1n);
 }
 
 const ALL = "ALL";
