@@ -129,7 +129,7 @@ Deno.test("everything public is documented, and the package can be published", a
 
 Deno.test("every link between the pages leads to a page, and to a heading of it", async () => {
   const pages = ["README.md", "CONTRIBUTING.md"];
-  for (const dir of ["docs", "docs/reference"]) {
+  for (const dir of ["docs", "docs/decisions", "docs/reference"]) {
     for await (const { name } of Deno.readDir(`${ROOT}/${dir}`)) {
       if (name.endsWith(".md")) pages.push(`${dir}/${name}`);
     }
