@@ -24,6 +24,7 @@ Deno.test("run sets up the process as its options ask", async () => {
     await out(daemon, ["--ulimit", "nofile=100:200", "--ulimit", "core=0"], "ulimit -n; ulimit -c"),
     "100\n0",
   );
+  assert.equal(await out(daemon, ["--ulimit", "core=-1"], "ulimit -c"), "unlimited");
   const soft = await out(daemon, [], "ulimit -Sn");
   assert.equal(soft, await out(daemon, [], "ulimit -Hn"));
   assert.match(await out(daemon, ["--group-add", "44", "--group-add", "root"], "id -G"), /\b44\b/);

@@ -10,6 +10,8 @@ Deno.test("every verb says what it does and gives an example", () => {
   for (const command of berthProgram(daemonProgram).commands) {
     if (command.name() === "help") continue;
     assert.ok(command.summary().length > 10, command.name());
+    // Help shows it on one line of 80 columns.
+    assert.ok(command.summary().length <= 62, command.summary());
     let help = "";
     command.configureOutput({ writeOut: (text) => help += text });
     command.outputHelp();

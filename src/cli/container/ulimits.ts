@@ -37,17 +37,14 @@ export function parseUlimit(text: string): OciRlimit {
   return { type: `RLIMIT_${name.toUpperCase()}`, soft, hard };
 }
 
-/**
- * No limit. RLIM_INFINITY is 2^64-1, which a number cannot hold; 2^63 it can, and nothing that the
- * kernel counts reaches that.
- */
-const UNLIMITED = 2 ** 63;
+/** No limit: RLIM_INFINITY of include/uapi/asm-generic/resource.h. */
+const UNLIMITED = 2n ** 64n - 1n;
 
-function limitOf(text: string): number {
+function limitOf(text: string): number | bigint {
   if (text === "-1" || text === "unlimited") return UNLIMITED;
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value > Number.MAX_SAFE_INTEGER) {
-    throw new InvalidArgumentError("a limit is a whole number below 2^53, or -1 for none");
+  if (!/^\d{1,20}$/.test(text) || BigInt(text) > UNLIMITED) {
+    throw new InvalidArgumentError("a limit is a whole number below 2^64, or -1 for none");
   }
-  return value;
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : BigInt(text);
 }

@@ -18,7 +18,7 @@ interface EventsOptions {
 export function eventsCommand(): Command {
   return withJson(withSocket(verb(
     "events",
-    "Print events as they happen, until interrupted",
+    "Print events as they happen",
     "berth events --id web --type exit",
     "berth events --after 0 --json",
   )))

@@ -15,7 +15,7 @@ interface InspectOptions {
 export function inspectCommand(): Command {
   return withSocket(verb(
     "inspect",
-    "Print everything about containers as JSON",
+    "Print the full state of containers as JSON",
     "berth inspect web",
     "berth inspect --spec --json web | jq .spec.process",
   ))

@@ -18,7 +18,7 @@ const NORMAL_SCREEN = "\x1b[?25h\x1b[?1049l";
 export function topCommand(): Command {
   return withSocket(verb(
     "top",
-    "Watch the usage of all containers, or list the processes in one",
+    "Watch what containers use, or list the processes in one",
     "berth top",
     "berth top --interval 5",
     "berth top web",

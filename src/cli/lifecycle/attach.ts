@@ -16,7 +16,7 @@ interface AttachCommandOptions {
 export function attachCommand(): Command {
   return withDetachKeys(withSocket(verb(
     "attach",
-    "Stay with a container that runs: wire standard input and output to it",
+    "Attach standard input and output to a running container",
     "berth attach web",
   )))
     .option("--no-stdin", "do not pass standard input on")

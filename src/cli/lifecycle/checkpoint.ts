@@ -20,7 +20,7 @@ const CRIU_LOG = "dump.log";
 export function checkpointCommand(): Command {
   return withSocket(verb(
     "checkpoint",
-    "Write a running container's state to disk through CRIU",
+    "Write a running container's state to disk with CRIU",
     "berth checkpoint --exit web",
     "berth restore web",
   ))

@@ -17,7 +17,7 @@ interface KillOptions {
 export function killCommand(): Command {
   return withSocket(verb(
     "kill",
-    "Send a signal to containers' processes",
+    "Send a signal to containers",
     "berth kill web",
     "berth kill -s HUP web",
     "berth kill -15 web",

@@ -17,7 +17,7 @@ interface RestoreOptions {
 export function restoreCommand(): Command {
   return withSocket(verb(
     "restore",
-    "Make a container from a checkpoint and let it go on; its output goes to its log",
+    "Create a container from a checkpoint and resume it",
     "berth restore web",
     "berth restore --path /var/lib/berth/checkpoints/web web2",
   ))

@@ -7,7 +7,9 @@ import { print } from "../text/print.ts";
 
 /** `berth resume` */
 export function resumeCommand(): Command {
-  return withSocket(verb("resume", "Let a paused container go on", "berth resume web"))
+  return withSocket(
+    verb("resume", "Resume every process of a paused container", "berth resume web"),
+  )
     .alias("unpause")
     .argument("<id...>", "containers")
     .action(async (ids: string[], _options: unknown, command: Command) => {

@@ -19,7 +19,7 @@ interface RmOptions {
 export function rmCommand(): Command {
   return withSocket(verb(
     "rm",
-    "Remove containers that do not run, with their logs",
+    "Remove containers that have exited, with their logs",
     "berth rm web",
     "berth rm -f web db",
   ))

@@ -9,7 +9,7 @@ import { print } from "../text/print.ts";
 export function waitCommand(): Command {
   return withSocket(verb(
     "wait",
-    "Wait until containers have exited and print their exit statuses",
+    "Wait for containers to exit and print their exit statuses",
     "berth wait web",
     "berth wait --exec shell1 web",
   ))

@@ -10,7 +10,7 @@ export function callCommand(): Command {
   return withSocket(
     verb(
       "call",
-      "Call a method of the daemon by name and print its result as JSON",
+      "Call a method of the daemon and print its result as JSON",
       "berth call daemon.info",
       `berth call container.state '{"id":"web"}'`,
       `berth call rpc.discover`,

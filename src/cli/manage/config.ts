@@ -8,7 +8,7 @@ import { print } from "../text/print.ts";
 export function configCommand(program: DaemonProgram): Command {
   return verb(
     "config",
-    "Print the config that a daemon with these flags would use, as TOML",
+    "Print the configuration that the daemon would use, as TOML",
     "berth config",
     "berth config --config ./berth.toml --state /tmp/berth",
   )

@@ -4,7 +4,7 @@ import { verb } from "../common/command.ts";
 
 /** `berth help`, in the place of commander's own, which answers an unknown verb with all the help. */
 export function helpCommand(): Command {
-  return verb("help", "Show this help, or that of a verb", "berth help run")
+  return verb("help", "Show the help of berth or of a command", "berth help run")
     .argument("[verb]", "what to tell about")
     .action((name: string | undefined, _options: unknown, { parent }: Command) => {
       if (parent === null) return;

@@ -17,7 +17,7 @@ const MIN_AGE = 10 * 60_000;
 export function pruneCommand(): Command {
   return withSocket(verb(
     "prune",
-    "Remove logs and files of containers that are gone, after a reboot say",
+    "Remove logs and files of containers that are gone",
     "berth prune",
     "berth prune --force",
   ))

@@ -9,7 +9,7 @@ import { printJson } from "../text/print.ts";
 export function shimCommand(): Command {
   return verb(
     "shim",
-    "Ask a container's shim directly, which works with the daemon down too",
+    "Call a method of a container's shim, without the daemon",
     "berth shim state --bundle /run/berth/linux/web",
     `berth shim kill --bundle /run/berth/linux/web '{"signal":"TERM"}'`,
   )

@@ -11,7 +11,7 @@ export function versionCommand(): Command {
   return withJson(
     withSocket(verb(
       "version",
-      "Print the versions of this command and, where one runs, of the daemon",
+      "Print the versions of berth and of the daemon",
       "berth version --json",
     )),
   ).action(async (options: { socket: string; json?: boolean }, command: Command) => {

@@ -19,8 +19,9 @@ export interface OciMount {
 export interface OciRlimit {
   /** Such as `RLIMIT_NOFILE`. */
   readonly type: string;
-  readonly soft: number;
-  readonly hard: number;
+  /** Up to 2^64-1, which is no limit; a bigint where a number does not hold it. */
+  readonly soft: number | bigint;
+  readonly hard: number | bigint;
 }
 
 /** A device node in the container (runtime-spec, config-linux.md, "Devices"). */
