@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { sleep } from "../linux/event_loop/timer.ts";
 import type { FdReserve } from "../linux/fd/fd_reserve.ts";
 import type { Poller } from "../linux/fd/poller.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
@@ -14,6 +13,7 @@ import type { DeleteResult, ExitStatus } from "../rpc/contract/schemas.ts";
 import type { ShimState } from "../rpc/contract/shim.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import { adoptBundle } from "./adopt.ts";
+import { ContainerKiller } from "./container_killer.ts";
 import { ShimCgroup } from "./shim_cgroup.ts";
 import { EventBuffer } from "./event_buffer.ts";
 import type { EventListener } from "./event_buffer.ts";
@@ -23,11 +23,11 @@ import { InitExitHandler } from "./process/init_exit.ts";
 import { InitProcess } from "./process/init_process.ts";
 import type { InitRequest } from "./process/init_states.ts";
 import { accepts, wrongState } from "./process/init_states.ts";
-import { hasExited, nameOf, signalling, targetData, unlessReaped } from "./process/signal.ts";
+import { hasExited, nameOf, targetData } from "./process/errors.ts";
+import { signalling } from "./process/signal.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import { RwLock } from "./rwlock.ts";
 import type { ProcessContext } from "./process/process_context.ts";
-import { PendingKills } from "./pending_kills.ts";
 import { onExit } from "./exit/exit_watch.ts";
 
 /** Options of a {@linkcode ShimService}. */
@@ -43,9 +43,6 @@ export interface ShimServiceOptions {
   /** Called if the bundle directory is gone when init's exit is to be recorded. */
   readonly onBundleGone?: () => void;
 }
-
-/** Delays between checks of whether killed processes are gone, in milliseconds. */
-const DYING_DELAYS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
 /** A process of the container by name: init where `execId` is left out. */
 export interface ProcessTarget {
@@ -68,7 +65,7 @@ export class ShimService {
   readonly #initExit: InitExitHandler;
   readonly #execs: Execs;
   readonly #cgroup: ShimCgroup;
-  readonly #kills = new PendingKills();
+  readonly #killer: ContainerKiller;
 
   /**
    * @throws {FailedPreconditionError} if `berth.json` is missing or of another version.
@@ -92,10 +89,11 @@ export class ShimService {
     const init = new InitProcess(context);
     this.#context = context;
     this.#init = init;
-    this.#cgroup = new ShimCgroup(init, events);
+    this.#cgroup = new ShimCgroup(init, events, reserve);
+    this.#killer = new ContainerKiller(context, init, this.#cgroup);
     this.#execs = new Execs({ context, init, events, barrier: () => this.#initExit.barrier });
     const killExecs = () => this.#execs.kill();
-    const killRest = () => this.#killRest();
+    const killRest = () => this.#killer.killRest();
     this.#initExit = new InitExitHandler({
       context,
       init,
@@ -217,10 +215,10 @@ export class ShimService {
     return await this.#lock.exclusive(async () => {
       this.#init.check("delete");
       const { state } = this.#init;
-      if (state.name === "created") this.#killInit(state.pid);
+      if (state.name === "created") this.#killCreated(state.pid);
       const { exitStatus, exitedAt } = await this.#initExit.exit.wait();
       if (this.#init.state.name !== "deleted") {
-        await this.#kills.end(hasExited(this.record.id));
+        await this.#killer.end();
         await this.#init.delete();
         failpoint("shim.delete.execs");
         await this.#execs.release();
@@ -229,11 +227,9 @@ export class ShimService {
     });
   }
 
-  #killInit(pid: number): void {
-    if (pid > 0) {
-      this.#cgroup.killThawed(() => unlessReaped(() => this.#init.signal(SIGKILL)));
-      return;
-    }
+  /** Kills an init that has not been started. */
+  #killCreated(pid: number): void {
+    if (pid > 0) return this.#killer.killInit();
     // A restore that was never started has no process, but an end like any other.
     this.#initExit.handle({ exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() });
   }
@@ -277,43 +273,7 @@ export class ShimService {
       signalling(id, execId, () => exec.signal(number));
       return;
     }
-    const { state } = this.#init;
-    if (all && state.name === "stopped" && this.#outlived) return await this.#killAll(number);
-    if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
-    if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
-    if (all) {
-      this.#cgroup.resolve();
-      await this.#killAll(number);
-      // A container that was paused may have been left thawed.
-      this.#cgroup.syncFreezerState();
-      if (number === SIGKILL) this.#cgroup.killThawed(() => {});
-      return;
-    }
-    const send = () => signalling(id, undefined, () => this.#init.signal(number));
-    if (number === SIGKILL) this.#cgroup.killThawed(send);
-    else send();
-  }
-
-  /** Has the runtime signal every process in the container's cgroup. */
-  async #killAll(number: number): Promise<void> {
-    const { runtime, record } = this.#context;
-    await this.#cgroup.suppressFreezeEvents(() =>
-      this.#kills.run((signal) => runtime.kill(record.id, number, { all: true, signal }))
-    );
-  }
-
-  /** Kills what has outlived init, and waits until that is gone, which takes the kernel a moment. */
-  async #killRest(): Promise<void> {
-    await this.#killAll(SIGKILL);
-    for (const delay of DYING_DELAYS) {
-      if (!this.#cgroup.leftPids()?.length) return;
-      await sleep(delay);
-    }
-  }
-
-  /** Whether processes of the container may have outlived its init. */
-  get #outlived(): boolean {
-    return this.record.sharedPidNamespace === true && this.#cgroup.leftPids()?.length !== 0;
+    await this.#killer.kill(number, all === true);
   }
 
   /** Sets the size of a process's terminal, in characters. */
@@ -402,7 +362,7 @@ export class ShimService {
   async abandon(): Promise<void> {
     const { state } = this.#init;
     if ("pid" in state && state.pid > 0 && !("exit" in state)) {
-      this.#killInit(state.pid);
+      this.#killer.killInit();
       await this.#initExit.exit.wait();
     }
     if (accepts(this.#init.state.name, "delete")) await this.delete({});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../linux/cgroup/cgroup.ts";
 import { findCgroup, freezerState, pids, thaw } from "../linux/cgroup/cgroup.ts";
+import type { FdReserve } from "../linux/fd/fd_reserve.ts";
 import { ESRCH, isErrno } from "../linux/libc/errno.ts";
 import type { EventBuffer } from "./event_buffer.ts";
 import type { InitProcess } from "./process/init_process.ts";
@@ -9,13 +10,15 @@ import type { InitProcess } from "./process/init_process.ts";
 export class ShimCgroup {
   readonly #init: InitProcess;
   readonly #events: EventBuffer;
+  readonly #reserve: FdReserve;
   /** Number of calls in flight for which the runtime may freeze the container. */
   #freezes = 0;
   #cgroup: Cgroup | undefined;
 
-  constructor(init: InitProcess, events: EventBuffer) {
+  constructor(init: InitProcess, events: EventBuffer, reserve: FdReserve) {
     this.#init = init;
     this.#events = events;
+    this.#reserve = reserve;
   }
 
   /** Returns the pids of all processes; undefined if there is no container. */
@@ -29,9 +32,11 @@ export class ShimCgroup {
     if (this.#freezes > 0) return;
     const { name, pid } = { pid: 0, ...this.#init.state };
     if (name !== "running" && name !== "paused") return;
-    const cgroup = this.#find();
-    if (cgroup === undefined) return;
-    const state = freezerState(cgroup);
+    // The state can be told, and a paused container resumed, also where no fd is left.
+    const state = this.#reserve.run(() => {
+      const cgroup = this.#find();
+      return cgroup === undefined ? undefined : freezerState(cgroup);
+    });
     if (state === "frozen" && this.#init.setFrozen(true)) {
       this.#events.publish({ type: "paused", pid });
     }

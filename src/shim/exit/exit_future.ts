@@ -6,11 +6,6 @@ export class ExitFuture {
   #exit: ProcessExit | undefined;
   readonly #waiters = new Set<(exit: ProcessExit) => void>();
 
-  /** The exit; undefined before it was published. */
-  get value(): ProcessExit | undefined {
-    return this.#exit;
-  }
-
   /** Resolves all pending waits. Later waits resolve at once. */
   resolve(exit: ProcessExit): void {
     this.#exit = exit;

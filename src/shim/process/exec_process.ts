@@ -11,7 +11,7 @@ import type { ProcessExit } from "../exit/process_exit.ts";
 import { adoptStdio, openStdio } from "../open_stdio.ts";
 import { killUnlessExited } from "./signal.ts";
 import type { ProcessHandle } from "./signal.ts";
-import type { ExecEvent, ExecState } from "./exec_states.ts";
+import type { ExecEvent, ExecProcessState } from "./exec_states.ts";
 import { cannotDeleteExec, EXEC_LIFECYCLE } from "./exec_states.ts";
 import { StateMachine } from "./state_machine.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
@@ -34,7 +34,7 @@ export class ExecProcess {
   /** Its published exit. */
   readonly exit = new ExitFuture();
   readonly #context: ProcessContext;
-  readonly #machine: StateMachine<ExecState, ExecEvent>;
+  readonly #machine: StateMachine<ExecProcessState, ExecEvent>;
   #io: Stdio | undefined;
   #adopted: AdoptedProcess | undefined;
 
@@ -47,7 +47,7 @@ export class ExecProcess {
   }
 
   /** The current state. */
-  get state(): ExecState {
+  get state(): ExecProcessState {
     return this.#machine.state;
   }
 

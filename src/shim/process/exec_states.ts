@@ -5,7 +5,7 @@ import type { Lifecycle } from "./state_machine.ts";
 import { known } from "./state_machine.ts";
 
 /** State of an exec process: the container's states without `paused`. */
-export type ExecState =
+export type ExecProcessState =
   | { readonly name: "creating" }
   | { readonly name: "running"; readonly pid: number }
   | { readonly name: "stopped"; readonly pid: number; readonly exit: ProcessExit }
@@ -19,7 +19,7 @@ export type ExecEvent =
   | { readonly type: "deleted" };
 
 /** The life of an exec process. */
-export const EXEC_LIFECYCLE: Lifecycle<ExecState, ExecEvent> = {
+export const EXEC_LIFECYCLE: Lifecycle<ExecProcessState, ExecEvent> = {
   initial: { name: "creating" },
   table: {
     creating: { started: "running", "start-failed": "deleted" },
@@ -37,7 +37,11 @@ interface Facts {
   readonly exit?: ProcessExit;
 }
 
-function enter(name: ExecState["name"], previous: ExecState, event: ExecEvent): ExecState {
+function enter(
+  name: ExecProcessState["name"],
+  previous: ExecProcessState,
+  event: ExecEvent,
+): ExecProcessState {
   const { pid, exit }: Facts = { ...previous, ...event };
   switch (name) {
     case "creating":
@@ -51,7 +55,11 @@ function enter(name: ExecState["name"], previous: ExecState, event: ExecEvent): 
 }
 
 /** Returns the error for a delete of an exec that has not stopped. */
-export function cannotDeleteExec(id: string, execId: string, state: ExecState["name"]): Error {
+export function cannotDeleteExec(
+  id: string,
+  execId: string,
+  state: ExecProcessState["name"],
+): Error {
   return new FailedPreconditionError(
     `cannot delete exec ${execId} of container ${id}: it is ${state}`,
     { data: { id, execId, status: state } },

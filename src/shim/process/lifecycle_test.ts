@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { ExecEvent, ExecState } from "./exec_states.ts";
+import type { ExecEvent, ExecProcessState } from "./exec_states.ts";
 import { EXEC_LIFECYCLE } from "./exec_states.ts";
 import type { InitEvent, InitRequest, InitState } from "./init_states.ts";
 import { accepts, INIT_LIFECYCLE } from "./init_states.ts";
@@ -213,7 +213,7 @@ Deno.test("EXEC_LIFECYCLE: an exec has the state that what has happened to it sa
   fc.assert(
     fc.property(tries(execEvent), (events) => {
       const log: string[] = [];
-      const machine = new StateMachine<ExecState, ExecEvent>(
+      const machine = new StateMachine<ExecProcessState, ExecEvent>(
         EXEC_LIFECYCLE,
         "it",
         (line) => void log.push(line),

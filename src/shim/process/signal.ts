@@ -3,7 +3,7 @@ import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import { kill } from "../../linux/process/process.ts";
 import type { Exit } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { NotFoundError } from "../../rpc/errors.ts";
+import { hasExited } from "./errors.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 
 /** A process whose exit is awaited. */
@@ -55,24 +55,4 @@ export function signalling(id: string, execId: string | undefined, send: () => v
     if (isErrno(error, ESRCH)) throw hasExited(id, execId);
     throw error;
   }
-}
-
-/** Returns the error for a signal to a process that has exited. */
-export function hasExited(id: string, execId?: string): NotFoundError {
-  return new NotFoundError(`cannot signal ${nameOf(id, execId)}: it has exited`, {
-    data: targetData(id, execId),
-  });
-}
-
-/** Returns the name of a process of a container in messages. */
-export function nameOf(id: string, execId: string | undefined): string {
-  return execId === undefined ? `container ${id}` : `exec ${execId} of container ${id}`;
-}
-
-/** Returns the data of an error about a process. */
-export function targetData(
-  id: string,
-  execId: string | undefined,
-): { id: string; execId?: string } {
-  return execId === undefined ? { id } : { id, execId };
 }

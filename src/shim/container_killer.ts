@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+import { sleep } from "../linux/event_loop/timer.ts";
+import { SIGKILL } from "../linux/process/signals.ts";
+import { PendingKills } from "./pending_kills.ts";
+import { hasExited } from "./process/errors.ts";
+import type { InitProcess } from "./process/init_process.ts";
+import { wrongState } from "./process/init_states.ts";
+import type { ProcessContext } from "./process/process_context.ts";
+import { signalling, unlessReaped } from "./process/signal.ts";
+import type { ShimCgroup } from "./shim_cgroup.ts";
+
+/** Delays between checks of whether killed processes are gone, in milliseconds. */
+const DYING_DELAYS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+
+/** Signals init and, through the OCI runtime, all processes of one container. */
+export class ContainerKiller {
+  readonly #context: ProcessContext;
+  readonly #init: InitProcess;
+  readonly #cgroup: ShimCgroup;
+  readonly #pending = new PendingKills();
+
+  constructor(context: ProcessContext, init: InitProcess, cgroup: ShimCgroup) {
+    this.#context = context;
+    this.#init = init;
+    this.#cgroup = cgroup;
+  }
+
+  /**
+   * Sends a signal to init, or to all processes. SIGKILL also reaches a paused container, which is
+   * thawed so that it can die.
+   *
+   * @throws {NotFoundError} if init, or with `all` every process, has exited.
+   * @throws {FailedPreconditionError} if there is no process yet.
+   */
+  async kill(signal: number, all: boolean): Promise<void> {
+    const { id } = this.#context.record;
+    const { state } = this.#init;
+    if (all && state.name === "stopped" && this.#outlived) return await this.#killAll(signal);
+    if (state.name === "stopped" || state.name === "deleted") throw hasExited(id);
+    if (!("pid" in state) || state.pid === 0) throw wrongState(id, "signal", state.name);
+    if (all) {
+      this.#cgroup.resolve();
+      await this.#killAll(signal);
+      // A container that was paused may have been left thawed.
+      this.#cgroup.syncFreezerState();
+      if (signal === SIGKILL) this.#cgroup.killThawed(() => {});
+      return;
+    }
+    const send = () => signalling(id, undefined, () => this.#init.signal(signal));
+    if (signal === SIGKILL) this.#cgroup.killThawed(send);
+    else send();
+  }
+
+  /** Sends SIGKILL to init, which may have exited. */
+  killInit(): void {
+    this.#cgroup.killThawed(() => unlessReaped(() => this.#init.signal(SIGKILL)));
+  }
+
+  /** Kills what has outlived init, and waits until that is gone, which takes the kernel a moment. */
+  async killRest(): Promise<void> {
+    await this.#killAll(SIGKILL);
+    for (const delay of DYING_DELAYS) {
+      if (!this.#cgroup.leftPids()?.length) return;
+      await sleep(delay);
+    }
+  }
+
+  /** Ends the calls of the runtime in flight; see {@linkcode PendingKills}. */
+  async end(): Promise<void> {
+    await this.#pending.end(hasExited(this.#context.record.id));
+  }
+
+  /** Has the runtime signal every process in the container's cgroup. */
+  async #killAll(signal: number): Promise<void> {
+    const { runtime, record } = this.#context;
+    await this.#cgroup.suppressFreezeEvents(() =>
+      this.#pending.run((abort) => runtime.kill(record.id, signal, { all: true, signal: abort }))
+    );
+  }
+
+  /** Whether processes of the container may have outlived its init. */
+  get #outlived(): boolean {
+    const { sharedPidNamespace } = this.#context.record;
+    return sharedPidNamespace === true && this.#cgroup.leftPids()?.length !== 0;
+  }
+}
