@@ -8,8 +8,11 @@ import { copySources, withTempDir } from "./sources_testing.ts";
 /** Where the module of the shim's role starts, in a bundle that is not minified. */
 const SHIM_ROLE = "\n// src/shim/main.ts\n";
 
-/** The most that a shim may load, in bytes of JavaScript that is not minified. */
-const SHIM_LIMIT = 300_000;
+/**
+ * The most that a shim may load, in bytes of JavaScript that is not minified: 320,000 when the shim
+ * had learned to write logs, to check params by tables and to hold integers beyond 2^53.
+ */
+const SHIM_LIMIT = 330_000;
 
 Deno.test("the shim loads no schema, log or command line library and no node: module", async () => {
   await withTempDir(async (dir) => {
