@@ -31,6 +31,12 @@ export interface LogRecord {
   readonly own: boolean;
 }
 
+/** A user and group of the host. */
+export interface HostUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** One mount that makes up a rootfs, as in `container.create`. */
 export interface RootfsMountRecord {
   readonly type: string;
@@ -54,6 +60,8 @@ export interface BundleRecord {
   /** Set where the output is logged. */
   readonly log?: LogRecord;
   readonly rootfs: readonly RootfsMountRecord[];
+  /** Whom root of the container's user namespace is on the host; unset where it has none of its own. */
+  readonly mappedRoot?: HostUser;
   readonly noPivot: boolean;
   /** Whether the runtime is runc itself and start need not run it; see `exec_fifo.ts`. */
   readonly directStart?: boolean;

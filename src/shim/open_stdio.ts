@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+import { isFifo } from "../linux/fd/fifo.ts";
 import { filePath } from "../oci/bundle_layout.ts";
+import type { HostUser } from "../oci/bundle_layout.ts";
 import { AdoptedStdio } from "./stdio/adopted_stdio.ts";
 import { FdStdio } from "./stdio/fd_stdio.ts";
 import { FifoOutput } from "./stdio/fifo_output.ts";
@@ -12,6 +14,25 @@ import { TerminalStdio } from "./stdio/terminal_stdio.ts";
  * @throws {InvalidParamsError} if a FIFO is missing.
  */
 export async function openStdio(options: OpenStdioOptions): Promise<Stdio> {
+  const io = await open(options);
+  try {
+    if (options.owner !== undefined) giveTo(options.owner, io);
+    return io;
+  } catch (error) {
+    await io.close();
+    throw error;
+  }
+}
+
+/** Gives the FIFOs to a user, who can then open them again as `/dev/stdout`; as containerd does. */
+function giveTo({ uid, gid }: HostUser, { fds }: Stdio): void {
+  for (const fd of fds === undefined ? [] : [fds.stdin, fds.stdout, fds.stderr]) {
+    const path = `/proc/self/fd/${fd}`;
+    if (isFifo(path)) Deno.chownSync(path, uid, gid);
+  }
+}
+
+async function open(options: OpenStdioOptions): Promise<Stdio> {
   const { stdio, poller } = options;
   if (isCopied(options)) {
     // Only then: what copies is not loaded by a shim that has nothing to copy.

@@ -2,7 +2,13 @@
 import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import type { BundlePaths, BundleRecord, ExitRecord, ShimRecord } from "../../oci/bundle_layout.ts";
+import type {
+  BundlePaths,
+  BundleRecord,
+  ExitRecord,
+  HostUser,
+  ShimRecord,
+} from "../../oci/bundle_layout.ts";
 import { readExitRecord, writeExitRecord } from "../../oci/exit_record.ts";
 import { tryReadPidFile } from "../../oci/pid_file.ts";
 import { exists } from "../../linux/fs/exists.ts";
@@ -46,6 +52,7 @@ export class Bundle {
       );
     }
     try {
+      if (record.mappedRoot !== undefined) openTo(record.mappedRoot, dir);
       Deno.mkdirSync(paths.rootfs, { mode: 0o755 });
       Deno.writeTextFileSync(paths.config, stringifyJson(spec), { mode: 0o600 });
       failpoint("bundle.record");
@@ -175,6 +182,20 @@ function makeDir(dir: string, { record }: BundlePaths): void {
     removeBundleDir(dir);
     Deno.mkdirSync(dir, { mode: 0o700 });
   }
+}
+
+/**
+ * Lets root of a user namespace reach the rootfs in a bundle, as containerd does: the bundle is open
+ * to its group, which has no other members. The two directories above may be passed by all who know
+ * a name in them, but not listed; what is in them has modes of its own that keep others out.
+ */
+function openTo({ gid }: HostUser, dir: string): void {
+  const parent = dir.slice(0, dir.lastIndexOf("/"));
+  for (const above of [parent, parent.slice(0, parent.lastIndexOf("/"))]) {
+    Deno.chmodSync(above, 0o711);
+  }
+  Deno.chownSync(dir, null, gid);
+  Deno.chmodSync(dir, 0o710);
 }
 
 /** Tells a full disk from other failures. */

@@ -7,6 +7,7 @@ import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
+import { mappedRoot } from "../../oci/spec/mapped_root.ts";
 import { logIssues, resolveLog } from "./log.ts";
 import type { LogDefaults } from "./log.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
@@ -77,6 +78,7 @@ export function checkCreate(
   }
   const group = params.group ?? podOf(spec);
   const planned = cgroupsPathOf(spec);
+  const root0 = mappedRoot(spec);
   return {
     spec,
     record: {
@@ -86,6 +88,7 @@ export function checkCreate(
       stdio,
       ...(params.log === undefined ? {} : { log: resolveLog(id, params.log, logs, root) }),
       rootfs,
+      ...(root0 === undefined ? {} : { mappedRoot: root0 }),
       noPivot: params.noPivot ?? false,
       systemdCgroup: hasSystemdCgroup(spec),
       labels: params.labels ?? {},

@@ -92,8 +92,8 @@ export class ExecProcess {
   }
 
   #stdioOptions(stdio: StdioPaths): OpenStdioOptions {
-    const { paths: { dir }, poller, log: report } = this.#context;
-    return { dir, name: `exec-${this.execId}`, stdio, poller, report };
+    const { record: { mappedRoot: owner }, paths: { dir }, poller, log: report } = this.#context;
+    return { dir, name: `exec-${this.execId}`, stdio, owner, poller, report };
   }
 
   #process({ process, stdio: { terminal } }: ExecRequest): Record<string, unknown> {

@@ -63,8 +63,9 @@ export class InitProcess {
   }
 
   get #stdioOptions(): OpenStdioOptions {
-    const { record: { stdio, log }, paths: { dir }, poller, log: report } = this.#context;
-    return { dir, name: "init", stdio, log, poller, report };
+    const { record, paths: { dir }, poller, log: report } = this.#context;
+    const { stdio, log, mappedRoot: owner } = record;
+    return { dir, name: "init", stdio, log, owner, poller, report };
   }
 
   /** @throws {FailedPreconditionError} if `request` is not accepted in the current state. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Poller } from "../../linux/fd/poller.ts";
-import type { LogRecord, StdioPaths } from "../../oci/bundle_layout.ts";
+import type { HostUser, LogRecord, StdioPaths } from "../../oci/bundle_layout.ts";
 
 /** The fds that the OCI runtime gets as its stdio; a process without a terminal inherits them. */
 export interface StdioFds {
@@ -46,6 +46,8 @@ export interface OpenStdioOptions {
   readonly stdio: StdioPaths;
   /** Set where the output is logged. */
   readonly log?: LogRecord | undefined;
+  /** Root of the container's user namespace, to which the FIFOs are given. */
+  readonly owner?: HostUser | undefined;
   readonly poller: Poller;
   /** Writes a line for a person to read. */
   readonly report: (message: string) => void;

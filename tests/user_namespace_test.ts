@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { TestDaemon } from "./harness/daemon.ts";
+import { FifoReader, makeFifo } from "./harness/fifo.ts";
+import { within } from "./harness/poll.ts";
+import { rootfsDir } from "./harness/rootfs.ts";
+
+/** Whom root of the containers is on the host. */
+const MAPPED = 231_072;
+
+/** A spec with a user namespace of its own. */
+function spec(daemon: TestDaemon, script: string) {
+  const { linux, mounts: _, root, ...rest } = daemon.spec(["sh", "-c", script]);
+  assert.ok(typeof linux === "object" && linux !== null && "namespaces" in linux);
+  assert.ok(Array.isArray(linux.namespaces));
+  const mappings = [{ containerID: 0, hostID: MAPPED, size: 65_536 }];
+  return {
+    ...rest,
+    root,
+    mounts: [
+      { destination: "/proc", type: "proc", source: "proc" },
+      { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["mode=755"] },
+    ],
+    linux: {
+      ...linux,
+      namespaces: [...linux.namespaces, { type: "user" }],
+      uidMappings: mappings,
+      gidMappings: mappings,
+    },
+  };
+}
+
+Deno.test("root of a user namespace reaches its rootfs and its stdio, and nobody else more", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  // What is above the state directory is not berth's.
+  for (let dir = daemon.state; dir !== "/tmp"; dir = dir.slice(0, dir.lastIndexOf("/"))) {
+    if (dir !== daemon.state) Deno.chmodSync(dir, 0o711);
+  }
+  const script = "id -u; echo again >/dev/stdout; echo err >/dev/stderr; exit 4";
+  const rootfs = [{ type: "bind", source: rootfsDir(), options: ["rbind", "ro"] }];
+
+  const fifo = makeFifo(daemon.dir);
+  await using reader = new FifoReader(fifo);
+  const id = "c";
+  await client.call("container.create", { id, spec: spec(daemon, script), rootfs, stdout: fifo });
+  await client.call("container.start", { id });
+  assert.equal(await within("the end", reader.text()), "0\nagain\n");
+  assert.equal((await client.call("container.wait", { id })).exitStatus, 4);
+  await client.call("container.delete", { id });
+
+  const logged = { id, spec: spec(daemon, `${script.replace("exit 4", "sleep 1000")}`), rootfs };
+  await client.call("container.create", { ...logged, log: {} });
+  await client.call("container.start", { id });
+  const bundle = Deno.statSync(`${daemon.state}/linux/${id}`);
+  assert.deepEqual([(bundle.mode ?? 0) & 0o777, bundle.uid, bundle.gid], [0o710, 0, MAPPED]);
+  const asNobody = async (path: string) => {
+    const { success } = await new Deno.Command("ls", { args: [path], uid: 65_534, gid: 65_534 })
+      .output();
+    return success;
+  };
+  assert.equal(await asNobody(daemon.state), false);
+  assert.equal(await asNobody(`${daemon.state}/linux`), false);
+  assert.equal(await asNobody(`${daemon.state}/linux/${id}/rootfs`), false);
+  for (const { name } of Deno.readDirSync(daemon.state)) {
+    const mode = Deno.statSync(`${daemon.state}/${name}`).mode ?? 0;
+    assert.equal(mode & 0o007, name === "linux" ? 0o001 : 0, name);
+  }
+  const exec = { id, execId: "e", process: { args: ["sh", "-c", "echo in >/dev/stdout"] } };
+  await client.call("container.exec", { ...exec, stdout: `file://${daemon.dir}/exec` });
+  assert.equal((await client.call("container.wait", { id, execId: "e" })).exitStatus, 0);
+  assert.equal(Deno.readTextFileSync(`${daemon.dir}/exec`), "in\n");
+  const log = Deno.readTextFileSync(`${daemon.root}/logs/${id}/container.log`);
+  assert.match(log, /stdout F again\n/);
+  assert.match(log, /stderr F err\n/);
+  await client.call("container.delete", { id, force: true });
+});
