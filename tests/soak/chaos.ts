@@ -50,6 +50,7 @@ export class Chaos {
         [4, ["runtime at fault", () => this.#spoilRuntime()]],
       ]);
       this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+      this.#session.note(name);
       await act();
     }
     this.#runtime.clear();

@@ -9,6 +9,7 @@ import type { Event } from "../../src/rpc/contract/schemas.ts";
 import type { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { within } from "../harness/poll.ts";
+import type { Note } from "./timeline.ts";
 
 /** How a process ended as an answer said: the events have to say the same. */
 export interface SeenExit {
@@ -30,6 +31,9 @@ const NEVER: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
   "ResourceExhausted",
 ]);
 
+/** How many notes are kept. */
+const MOST_NOTES = 200_000;
+
 /** Far above what any call takes; longer means that it hangs. */
 const HANGS = 120_000;
 
@@ -43,6 +47,8 @@ export class Session {
   readonly events: Event[] = [];
   /** Exits that answers have told. */
   readonly exits: SeenExit[] = [];
+  /** What was done, for the time line of a failure. */
+  readonly notes: Note[] = [];
   /** How often what was called, and how it ended. */
   readonly counts = new Map<string, number>();
   #up = Promise.withResolvers<TypedClient<DaemonContract>>();
@@ -63,6 +69,13 @@ export class Session {
   /** Takes note of what must never happen. */
   violated(error: unknown): void {
     this.#violation ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  /** Notes what is done, now. */
+  note(text: string, id?: string, cgroup?: string): void {
+    // An hour of a soak has more than anybody reads: the oldest go.
+    if (this.notes.length >= MOST_NOTES) this.notes.splice(0, MOST_NOTES / 2);
+    this.notes.push({ at: new Date().toISOString(), text, id, cgroup });
   }
 
   /** A container is about to be started, by the shim of this pid. */
@@ -122,6 +135,10 @@ export class Session {
     params: ParamsOf<DaemonContract, N>,
   ): Promise<ResultOf<DaemonContract, N> | undefined> {
     const client = await this.#up.promise;
+    const id = "id" in params && typeof params.id === "string" ? params.id : undefined;
+    // What only looks would drown the rest.
+    const changes = name !== "container.state" && name !== "container.list";
+    if (changes) this.note(name, id);
     let ended = "ok";
     try {
       return await within(
@@ -137,6 +154,7 @@ export class Session {
       return undefined;
     } finally {
       const key = `${name} ${ended}`;
+      if (changes) this.note(key, id);
       this.counts.set(key, (this.counts.get(key) ?? 0) + 1);
     }
   }

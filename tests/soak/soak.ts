@@ -4,6 +4,7 @@ import type { Event } from "../../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { assertHistory } from "../harness/history.ts";
+import { KEEP_VARIABLE } from "../harness/keep_files.ts";
 import { LeakAudit } from "../harness/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
 import { RuntimeWrapper } from "../harness/runtime_wrapper.ts";
@@ -13,6 +14,7 @@ import { Killer } from "./killer.ts";
 import { Random } from "./random.ts";
 import type { SeenExit } from "./session.ts";
 import { Session } from "./session.ts";
+import { concerned, timeline } from "./timeline.ts";
 import { Worker } from "./worker.ts";
 
 /** How a soak is run. */
@@ -54,11 +56,11 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { seed, durationMs, containers, onDeath, noShim = false, signal } = options;
   const config = `${CONFIG}\n[runtime]\nno_shim = ${noShim}\n[shim]\non_death = "${onDeath}"`;
   await using daemon = await TestDaemon.start({ config });
+  const session = new Session(daemon);
   try {
     await daemon.life(WARM_UP);
     const audit = LeakAudit.take(daemon);
     const runtime = RuntimeWrapper.create(daemon.dir);
-    const session = new Session(daemon);
     await session.up();
     const random = new Random(seed);
     const fork = () => new Random(random.below(2 ** 32));
@@ -91,10 +93,22 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       counts: new Map([...session.counts, ...chaos.counts]),
     };
   } catch (error) {
-    throw new Error(`soak with seed ${seed}: ${error instanceof Error ? error.message : error}`, {
-      cause: error,
-    });
+    const message = error instanceof Error ? error.message : String(error);
+    const kept = keepEvidence(session, message);
+    throw new Error(`soak with seed ${seed}: ${message}\n${kept}`, { cause: error });
   }
+}
+
+/** Keeps the logs and the journal, writes a time line of what the failure is about; says where. */
+function keepEvidence(session: Session, message: string): string {
+  const { daemon, events, notes } = session;
+  Deno.env.set(KEEP_VARIABLE, "1");
+  const sources = { events, notes, log: daemon.log };
+  const ids = concerned(sources, message);
+  const path = `${daemon.dir}/timeline.txt`;
+  Deno.writeTextFileSync(path, timeline(sources, ids));
+  return `${path} has the time line of ${[...ids].join(", ")}; ` +
+    `${daemon.dir}/daemon.log, ${daemon.state}/events and ${daemon.state}/shims.log are kept`;
 }
 
 /** Deletes what is left, also what is being removed already. */

@@ -106,9 +106,11 @@ export class Worker {
     const override: JsonObject = this.#random.next() < 0.2
       ? { linux: { namespaces: ["ipc", "uts", "mount"].map((type) => ({ type })) } }
       : {};
+    const spec = this.#session.daemon.spec(args, override);
+    this.#session.note("its cgroup", this.#id, String(Object(spec["linux"]).cgroupsPath));
     await this.#session.call("container.create", {
       id: this.#id,
-      spec: this.#session.daemon.spec(args, override),
+      spec,
       labels: { [COMMAND_LABEL]: name },
       runtime: this.#random.pick(this.#runtimes.map((runtime) => [1, runtime] as const)),
       ...(this.#random.next() < 0.3
