@@ -171,6 +171,17 @@ export class TestDaemon implements AsyncDisposable {
     return status;
   }
 
+  /** Waits for the process to end by itself, at most `ms` milliseconds; returns whether it has. */
+  async exitedWithin(ms: number): Promise<boolean> {
+    if (this.#process === undefined) throw new Error("the daemon does not run");
+    const late = Promise.withResolvers<false>();
+    const timer = setTimeout(() => late.resolve(false), ms);
+    const ended = await Promise.race([this.#process.status.then(() => true), late.promise]);
+    clearTimeout(timer);
+    if (ended) await this.exited();
+    return ended;
+  }
+
   /** Stops the daemon as a service manager does, by SIGTERM, and waits for its end. */
   async stop(): Promise<Deno.CommandStatus> {
     this.signal("SIGTERM");

@@ -1,10 +1,31 @@
 // SPDX-License-Identifier: MIT
+import type { FailpointFile } from "../harness/failpoints.ts";
 import { processesOf } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
 import type { RuntimeWrapper } from "../harness/runtime_wrapper.ts";
 import type { Killer } from "./killer.ts";
 import type { Random } from "./random.ts";
 import type { Session } from "./session.ts";
+
+/** Points of the daemon, none of its shims. */
+const POINTS = [
+  "bundle.record",
+  "create.attach",
+  "create.attached",
+  "create.created",
+  "cgroup.record",
+  "delete.shim",
+  "delete.shim-deleted",
+  "delete.detached",
+  "delete.unmounted",
+  "delete.publish",
+  "bundle.remove",
+  "cleanup.shim-killed",
+  "cleanup.runtime-deleted",
+  "journal.append",
+  "journal.appended",
+  "journal.rotate",
+];
 
 /** What {@linkcode Chaos} works with. */
 export interface ChaosOptions {
@@ -13,6 +34,8 @@ export interface ChaosOptions {
   /** What some of the containers have for a runtime. */
   readonly runtime: RuntimeWrapper;
   readonly killer: Killer;
+  /** What the daemon reads its failpoints from. */
+  readonly failpoints: FailpointFile;
   /** Whether the daemon serves the containers itself. */
   readonly noShim: boolean;
 }
@@ -24,11 +47,13 @@ export class Chaos {
   readonly #runtime: RuntimeWrapper;
   readonly #killer: Killer;
   readonly #noShim: boolean;
+  readonly #failpoints: FailpointFile;
   readonly #releases: (() => void)[] = [];
   /** What was done, and how often. */
   readonly counts = new Map<string, number>();
 
-  constructor({ session, random, runtime, killer, noShim }: ChaosOptions) {
+  constructor({ session, random, runtime, killer, failpoints, noShim }: ChaosOptions) {
+    this.#failpoints = failpoints;
     this.#session = session;
     this.#random = random;
     this.#runtime = runtime;
@@ -43,6 +68,7 @@ export class Chaos {
       const [name, act] = this.#random.pick<readonly [string, () => Promise<unknown>]>([
         [3, ["daemon killed", () => this.#killDaemon()]],
         [1, ["daemon stopped", () => this.#stopDaemon()]],
+        [3, ["daemon killed at a failpoint", () => this.#killAtFailpoint()]],
         [5, ["shim killed", () => this.#killShim()]],
         [5, ["killed at a start", () => this.#killAtStart()]],
         [2, ["shim frozen", () => this.#freezeShim()]],
@@ -70,6 +96,23 @@ export class Chaos {
     }
     // And shims die while there is no daemon.
     if (this.#random.next() < 0.3) await this.#killShim();
+    await this.#start();
+  }
+
+  /** The daemon kills itself between two steps, if it comes to that point in time. */
+  async #killAtFailpoint(): Promise<void> {
+    const { daemon } = this.#session;
+    const point = this.#random.pick(POINTS.map((name) => [1, name] as const));
+    this.#session.note(`failpoint ${point}`);
+    this.#failpoints.arm(`${point}=crash`);
+    let ended = await daemon.exitedWithin(2000);
+    this.#failpoints.disarm();
+    // It may have read what was armed just before.
+    ended ||= await daemon.exitedWithin(300);
+    if (!ended) return;
+    this.#session.down();
+    if (this.#noShim) this.#killer.daemonGone();
+    await this.#session.drained();
     await this.#start();
   }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
+import { FailpointFile } from "../harness/failpoints.ts";
 import { assertHistory } from "../harness/history.ts";
 import { KEEP_VARIABLE } from "../harness/keep_files.ts";
 import { LeakAudit } from "../harness/leak_audit.ts";
@@ -55,7 +56,8 @@ const CONFIG = "[events]\nsegments = 10000";
 export async function soak(options: SoakOptions): Promise<SoakReport> {
   const { seed, durationMs, containers, onDeath, noShim = false, signal } = options;
   const config = `${CONFIG}\n[runtime]\nno_shim = ${noShim}\n[shim]\non_death = "${onDeath}"`;
-  await using daemon = await TestDaemon.start({ config });
+  using failpoints = new FailpointFile();
+  await using daemon = await TestDaemon.start({ config, env: failpoints.env });
   const session = new Session(daemon);
   try {
     await daemon.life(WARM_UP);
@@ -72,7 +74,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       { length: containers },
       (_, index) => new Worker(`c${index}`, { session, random: fork(), statuses, runtimes }),
     );
-    const chaos = new Chaos({ session, random: fork(), runtime, killer, noShim });
+    const chaos = new Chaos({ session, random: fork(), runtime, killer, failpoints, noShim });
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), durationMs);
     const ended = signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]);
