@@ -27,7 +27,7 @@ import { INIT_PATH, initMount } from "./init_program.ts";
 import { type LogFlags, logFrom } from "./log_options.ts";
 import { type MountOption, shmMount } from "./mounts.ts";
 import type { Namespaces } from "./namespaces.ts";
-import { resourcesFrom } from "./resources.ts";
+import { resourcesFrom, withDefaultSwap } from "./resources.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 
@@ -128,7 +128,7 @@ function specOf(
       args: options.init ? [INIT_PATH, "--", ...args] : args,
       env: env.flatMap(environmentEntry),
       mounts,
-      resources: { ...resourcesFrom(options) },
+      resources: { ...withDefaultSwap(resourcesFrom(options)) },
       terminal: options.tty ?? false,
       readOnly: options.readOnly ?? false,
       namespaces,

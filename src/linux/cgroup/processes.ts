@@ -17,12 +17,24 @@ export function pids({ paths }: Cgroup): number[] {
   if (path === undefined) return [];
   const found = new Set<number>();
   for (const dir of subtree(path)) {
-    for (const line of readText(`${dir}/cgroup.procs`)?.split("\n") ?? []) {
+    const lines = readText(`${dir}/cgroup.procs`)?.split("\n") ?? threadedProcesses(dir);
+    for (const line of lines) {
       // 0 is a process that this pid namespace does not see.
       if (line !== "" && line !== "0") found.add(Number(line));
     }
   }
   return [...found].sort((a, b) => a - b);
+}
+
+/** The pids of a threaded cgroup, which lists its threads only (cgroup-v2, Threads); none of another. */
+function threadedProcesses(dir: string): string[] {
+  const threads = readText(`${dir}/cgroup.threads`)?.split("\n") ?? [];
+  return threads.flatMap((tid) => {
+    if (tid === "" || tid === "0") return [];
+    // Undefined once it has ended.
+    const [, pid] = /^Tgid:\s+(\d+)$/m.exec(readText(`/proc/${tid}/status`) ?? "") ?? [];
+    return pid ?? [];
+  });
 }
 
 /**
@@ -34,7 +46,7 @@ export function pids({ paths }: Cgroup): number[] {
 export function killAll(cgroup: Cgroup): number {
   const found = pids(cgroup);
   const { unified } = cgroup.paths;
-  const done = unified !== undefined && writeText(`${unified}/cgroup.kill`, "1");
+  const done = unified !== undefined && killByKernel(unified);
   // In a hybrid a process may be in the v1 cgroups only, so these are signalled whatever was done.
   if (!done || cgroup.version === 1) {
     for (const pid of found) {
@@ -44,6 +56,17 @@ export function killAll(cgroup: Cgroup): number {
   }
   thaw(cgroup);
   return found.length;
+}
+
+/** Has the kernel kill a v2 cgroup, since Linux 5.14; returns whether it does. */
+function killByKernel(dir: string): boolean {
+  try {
+    return writeText(`${dir}/cgroup.kill`, "1");
+  } catch (error) {
+    // A threaded cgroup: its processes may have threads elsewhere (cgroup-v2, cgroup.kill).
+    if (errnoNameOf(error) === "ENOTSUP") return false;
+    throw error;
+  }
 }
 
 function signal(pid: number): void {

@@ -99,3 +99,16 @@ Deno.test("remove waits for the last process to go, and can be aborted", async (
   await test.run("exit 0");
   await removed;
 });
+
+Deno.test("v2: the processes of a threaded cgroup are found and killed", async () => {
+  await using test = TestCgroup.start();
+  const unified = `${test.cgroup.paths.unified}/threaded`;
+  const cgroup = { version: 2 as const, paths: { unified } };
+  Deno.mkdirSync(unified);
+  Deno.writeTextFileSync(`${unified}/cgroup.type`, "threaded", { create: false });
+  Deno.writeTextFileSync(`${unified}/cgroup.procs`, `${test.pid}`, { create: false });
+  assert.throws(() => Deno.readTextFileSync(`${unified}/cgroup.procs`), /not supported/i);
+  assert.deepEqual(pids(cgroup), [test.pid]);
+  assert.equal(killAll(cgroup), 1);
+  await until("its end", () => pids(cgroup).length === 0);
+});
