@@ -2,7 +2,7 @@
 import { daemonContract } from "../../src/rpc/contract/daemon.ts";
 import { paramSchemas } from "../../src/rpc/contract/json_schema.ts";
 import { NotFoundError } from "../../src/rpc/errors.ts";
-import { stackOf } from "../../src/rpc/error_text.ts";
+import { messageOf, stackOf } from "../../src/rpc/error_text.ts";
 import { shimContract } from "../../src/rpc/contract/shim.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leak_audit.ts";
@@ -194,11 +194,17 @@ async function removeAll(daemon: TestDaemon, complain: (what: string) => void): 
   for (let empty = 0; empty < 3;) {
     const { containers } = await daemon.client.call("container.list", {});
     empty = containers.length === 0 ? empty + 1 : 0;
-    await Promise.all(containers.map(async ({ id }) => {
+    await Promise.all(containers.map(async (state) => {
+      const { id } = state;
       try {
         await daemon.client.call("container.delete", { id, force: true });
       } catch (error) {
-        if (!(error instanceof NotFoundError)) complain(`deleting ${id}: ${stackOf(error)}`);
+        if (error instanceof NotFoundError) return;
+        const lines = daemon.log.split("\n").filter((line) => line.includes(` ${id}: `));
+        complain(
+          `deleting ${id}: ${messageOf(error)}\n  ${JSON.stringify(state)}\n  ` +
+            lines.slice(-20).join("\n  "),
+        );
       }
     }));
     await new Promise((resolve) => setTimeout(resolve, 500));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { couldNotStart } from "./runtime_call.ts";
 import type { BundlePaths, BundleRecord } from "../bundle_layout.ts";
 
 /**
@@ -13,4 +14,13 @@ export function hasRuntimeState(
   if (exists(initPid)) return true;
   return exists(runtimeRoot) &&
     Array.from(Deno.readDirSync(runtimeRoot)).some(({ name }) => name.startsWith(id));
+}
+
+/** Whether `error` is that the OCI runtime cannot be run, and it has never made the container either. */
+export function neverRan(
+  error: unknown,
+  record: Pick<BundleRecord, "id" | "runtimeRoot">,
+  paths: Pick<BundlePaths, "initPid">,
+): boolean {
+  return couldNotStart(error) && !hasRuntimeState(record, paths);
 }

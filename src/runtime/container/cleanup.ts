@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { failpointAsync } from "../../failpoint.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { couldNotStart } from "../../oci/driver/runtime_call.ts";
-import { hasRuntimeState } from "../../oci/driver/runtime_state.ts";
+import { neverRan } from "../../oci/driver/runtime_state.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../util/backoff.ts";
@@ -61,7 +60,8 @@ export class ContainerCleanup {
     try {
       await this.#destroyByRuntime();
     } catch (error) {
-      if (!this.#neverMade(error)) throw error;
+      if (!neverRan(error, bundle.record, bundle.paths)) throw error;
+      events.publishSyntheticExits();
     }
     cgroup.stopMonitors();
     // Of a create that was cut short no process may be left to find it by.
@@ -80,12 +80,6 @@ export class ContainerCleanup {
     await deleteFromRuntime(bundle, runtime, bound);
     await failpointAsync("cleanup.runtime-deleted");
     events.publishSyntheticExits();
-  }
-
-  /** Whether the runtime cannot be asked, for it is not there, and has never made anything either. */
-  #neverMade(error: unknown): boolean {
-    const { bundle: { record, paths }, events } = this.#options;
-    return !events.createPublished && couldNotStart(error) && !hasRuntimeState(record, paths);
   }
 
   /** Has the runtime forget a container that its shim could not undo. */

@@ -2,6 +2,7 @@
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { kill } from "../../linux/process/process.ts";
 import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
+import { neverRan } from "../../oci/driver/runtime_state.ts";
 import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
 import { failpoint } from "../../failpoint.ts";
 import type { AdoptedProcess } from "./adopted_process.ts";
@@ -285,7 +286,12 @@ export class InitProcess {
     const { record, paths, runtime } = this.#context;
     failpoint("shim.delete.runtime");
     // With force it is no error that the runtime does not know it (any more).
-    await runtime.delete(record.id, { force: true });
+    try {
+      await runtime.delete(record.id, { force: true });
+    } catch (error) {
+      // As of a container to be restored, for which no runtime is run before its start.
+      if (!neverRan(error, record, paths)) throw error;
+    }
     failpoint("shim.delete.unmount");
     await unmountRootfs(record.id, paths.rootfs, record.rootfs);
     failpoint("shim.delete.stdio");
