@@ -100,8 +100,11 @@ Deno.test("a shim without fds refuses or succeeds, and the state says which", as
   await audit.assertClean();
 });
 
-/** Runs a container and an exec that exit with 9 once the returned function is called. */
-async function runUntil(daemon: TestDaemon, id: string): Promise<() => void> {
+/** Runs a container and an exec, which exit with 9 once the function returned for each is called. */
+async function runUntil(
+  daemon: TestDaemon,
+  id: string,
+): Promise<{ endInit: () => void; endExec: () => void }> {
   const args = ["sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done"];
   const { client } = daemon;
   const pid = await daemon.run(id, args);
@@ -109,22 +112,24 @@ async function runUntil(daemon: TestDaemon, id: string): Promise<() => void> {
   for (const each of [pid, exec.pid]) {
     await until("its trap is set", () => hasTrap(each, 15) || undefined);
   }
-  return () => {
-    for (const each of [exec.pid, pid]) Deno.kill(each, "SIGTERM");
+  return {
+    endInit: () => Deno.kill(pid, "SIGTERM"),
+    endExec: () => Deno.kill(exec.pid, "SIGTERM"),
   };
 }
 
 Deno.test("exits without a free fd are recorded and published with their true status", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  const go = await runUntil(daemon, "c");
+  const { endInit, endExec } = await runUntil(daemon, "c");
   const { shimPid, instance, bundle } = await client.call("container.state", { id: "c" });
   await leaveFree(shimPid, 0);
-  go();
-  for (const execId of ["e", undefined]) {
-    const target = execId === undefined ? { id: "c" } : { id: "c", execId };
-    assert.equal((await client.call("container.wait", target)).exitStatus, 9);
-  }
+  endExec();
+  const exec = await client.call("container.wait", { id: "c", execId: "e" });
+  assert.equal(exec.exitStatus, 9);
+  // After the exec's: the kernel kills that when init has exited.
+  endInit();
+  assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 9);
   assert.equal(readExitRecord(`${bundle}/exit.json`, instance)?.exitStatus, 9);
   await leaveAll(shimPid);
   assert.equal((await client.call("container.delete", { id: "c" })).exitStatus, 9);
@@ -141,7 +146,7 @@ Deno.test("an exit on a full disk is known also when the shim is killed after it
   try {
     await daemon.start();
     const { client } = daemon;
-    const go = await runUntil(daemon, "c");
+    const { endInit } = await runUntil(daemon, "c");
     const { shimPid, instance, bundle } = await client.call("container.state", { id: "c" });
     {
       using filler = Deno.openSync(`${daemon.state}/filler`, { write: true, create: true });
@@ -153,7 +158,7 @@ Deno.test("an exit on a full disk is known also when the shim is killed after it
       client.call("container.exec", { id: "c", execId: "f", process: { args: ["true"] } }),
       ResourceExhaustedError,
     );
-    go();
+    endInit();
     await until(
       "the exit is recorded",
       () => readExitRecord(`${bundle}/exit.json`, instance)?.exitStatus === 9 || undefined,
