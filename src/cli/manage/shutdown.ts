@@ -11,7 +11,7 @@ import { print, printError } from "../text/print.ts";
 export function shutdownCommand(): Command {
   return withSocket(verb(
     "shutdown",
-    "Stop every container and let its shim leave, as before a reboot",
+    "Stop every container and its shim, as before a reboot",
     "berth shutdown",
   ))
     .option("--if-system-stopping", "only if systemd is shutting the machine down")
