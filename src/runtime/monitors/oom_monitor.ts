@@ -4,6 +4,7 @@ import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
 import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
 import type { OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
+import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import type { Monitor, Monitored } from "./monitor.ts";
 
@@ -14,6 +15,7 @@ import type { Monitor, Monitored } from "./monitor.ts";
 export class OomMonitor implements Monitor, Disposable {
   readonly #poller = new Poller();
   readonly #watches = new Map<string, OomWatch>();
+  readonly #reserve = new FdReserve();
 
   start(container: Monitored): void {
     const { id, instance, cgroup } = container;
@@ -35,7 +37,8 @@ export class OomMonitor implements Monitor, Disposable {
   }
 
   poll({ instance }: Monitored): void {
-    this.#watches.get(instance)?.check();
+    // It comes before an exit, which may not be told first for want of an fd to read the counters by.
+    this.#reserve.run(() => this.#watches.get(instance)?.check());
   }
 
   stop({ instance }: Monitored): void {
@@ -47,6 +50,7 @@ export class OomMonitor implements Monitor, Disposable {
     for (const watch of this.#watches.values()) watch[Symbol.dispose]();
     this.#watches.clear();
     this.#poller[Symbol.dispose]();
+    this.#reserve[Symbol.dispose]();
   }
 }
 
