@@ -44,7 +44,7 @@ export class NonblockingWriter implements Disposable {
   }
 
   /**
-   * Writes as much of `bytes` as there is room for; answers how much that was, 0 where nothing fits.
+   * Writes as much of `bytes` as there is room for. Returns how much, 0 where nothing fits.
    *
    * @throws LinuxError EPIPE without a reader, ENOSPC, …
    */

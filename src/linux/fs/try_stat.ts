@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * What stat(2) says of `path`; undefined where it says nothing, whatever is wrong with the path. For
- * where that is told by somebody else, who uses it.
+ * Returns stat(2) of `path`; undefined where that fails, for whatever reason. Use it where the code
+ * that opens the path reports the error.
  */
 export function tryStat(path: string): Deno.FileInfo | undefined {
   try {

@@ -27,9 +27,9 @@ export type InitProgress =
   | "over";
 
 /**
- * Does what `runc start` does for the container whose init is `pid`, without it. False where that
- * did not work: there is no such FIFO, or init has ended, which aborts `ended`, without being
- * started. Why, the runtime can say. Unlike `runc start` it waits until init is the program.
+ * Starts the container whose init is `pid` as `runc start` does, without running it. Returns false
+ * where that did not work: there is no such FIFO, or init has ended, which aborts `ended`, before it
+ * was started; the runtime can say why. Unlike `runc start` it waits until init is the program.
  */
 export async function releaseExecFifo(
   path: string,

@@ -100,7 +100,7 @@ const UNFIT = [
 const KILL_GRACE = 1000;
 
 /**
- * Runs the OCI runtime once. Answers what it wrote to stdout, if that was to be captured.
+ * Runs the OCI runtime once. Returns its stdout, if the call captures that.
  *
  * @throws {RuntimeError} if it fails or is not there, with its own message.
  * @throws {DeadlineExceededError} if it was killed for taking too long.

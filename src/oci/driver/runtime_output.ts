@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { isRecord } from "../../rpc/is_record.ts";
 
-/** What `state` of an OCI runtime answers (runtime-spec, runtime.md, "State"). */
+/** Output of `state` of an OCI runtime (runtime-spec, runtime.md, "State"). */
 export interface OciState {
   readonly id: string;
   /** `creating`, `created`, `running` or `stopped`, and `paused` (and `pausing`) beyond the spec. */
@@ -12,7 +12,7 @@ export interface OciState {
 }
 
 /**
- * Reads the answer of `state`.
+ * Parses the output of `state`.
  *
  * @throws {SyntaxError} if it is not one.
  */
@@ -38,7 +38,7 @@ export interface RuntimeVersion {
   readonly version: string;
 }
 
-/** Reads the answer of `--version`, whose first line is `runc version 1.1.5`. */
+/** Parses the output of `--version`, whose first line is `runc version 1.1.5`. */
 export function parseVersion(text: string): RuntimeVersion {
   const [line = ""] = text.split("\n", 1);
   const match = /^(\S+)\s+version:?\s+(\S+)/.exec(line);

@@ -53,7 +53,7 @@ export class TestContainers implements AsyncDisposable {
     return id;
   }
 
-  /** Writes an executable shell script and answers its path. */
+  /** Writes an executable shell script and returns its path. */
   script(name: string, text: string): string {
     const path = `${this.dir}/${name}`;
     Deno.writeTextFileSync(path, `#!/bin/sh\n${text}\n`, { mode: 0o755 });

@@ -138,7 +138,7 @@ export interface ValidateOptions {
   readonly rootfsMounted?: boolean;
 }
 
-/** Checks an OCI runtime spec. Answers every place that does not fit; none if it is fine. */
+/** Checks an OCI runtime spec. Returns every value that does not fit; none if the spec is valid. */
 export function validateSpec(value: unknown, options: ValidateOptions = {}): SpecIssue[] {
   return issuesOf(options.rootfsMounted ? specOverMounts : spec, value);
 }
