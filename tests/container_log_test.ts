@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { makeFifo } from "./harness/fifo.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
-import { openFiles, processesOf } from "./harness/processes.ts";
+import { openFiles, processesOf, readProcess } from "./harness/processes.ts";
 import { PtyProcess } from "./harness/pty.ts";
 import { baseName, program } from "./harness/run.ts";
 
@@ -173,6 +174,31 @@ Deno.test("a log loses nothing to the death of a daemon, and one read at most to
   assert.ok(gaps <= 3, `${gaps} gaps`);
   assert.ok(missing * 8 <= 3 * 65_536 + 100, `${missing} lines are missing`);
   await daemon.client.call("container.delete", { id: "c", force: true });
+});
+
+Deno.test("what a container wrote last is in its log, though its shim is killed with it", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const stdin = makeFifo(daemon.dir);
+  const spec = daemon.spec(["sh", "-c", "echo begun; read x; seq 1 2000; sleep 1000"]);
+  await client.call("container.create", { id: "c", spec, stdin, log: {} });
+  const { pid } = await client.call("container.start", { id: "c" });
+  await until("its first words", () => contentOf(daemon, "c") === "begun\n");
+  const { shimPid } = await client.call("container.state", { id: "c" });
+  Deno.kill(shimPid, "SIGSTOP");
+  Deno.writeTextFileSync(stdin, "\n");
+  await until("the end of its output", () => {
+    const [child] = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).split(" ");
+    return [pid, Number(child)].some((each) => readProcess(each)?.command === "sleep 1000");
+  });
+  assert.equal(contentOf(daemon, "c"), "begun\n");
+  Deno.kill(shimPid, "SIGKILL");
+  await until("its removal", async () => {
+    const { containers } = await client.call("container.list", {});
+    return containers.length === 0;
+  });
+  const numbers = Array.from({ length: 2000 }, (_, index) => `${index + 1}\n`).join("");
+  assert.ok(contentOf(daemon, "c") === `begun\n${numbers}`);
 });
 
 Deno.test("with no_shim the daemon writes the log, and the next one goes on with it", async () => {

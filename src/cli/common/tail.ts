@@ -2,11 +2,15 @@
 
 /** Bytes read at a time. */
 const CHUNK = 64 * 1024;
+
+/** How far back lines are looked for, in bytes: a process may have made its file as large as it likes. */
+const FURTHEST = 64 * 1024 * 1024;
 const NEWLINE = 10;
 
 /**
  * The offset at which the last `lines` lines of the file begin. Reads backwards, so that it costs
- * what is shown and not what the file holds. A last line without a newline counts as one.
+ * what is shown and not what the file holds; at most 64 MiB. A last line without a newline counts as
+ * one.
  */
 export async function tailOffset(file: Deno.FsFile, lines: number): Promise<number> {
   const size = (await file.stat()).size;
@@ -14,7 +18,8 @@ export async function tailOffset(file: Deno.FsFile, lines: number): Promise<numb
   const buffer = new Uint8Array(CHUNK);
   let missing = lines;
   let end = size;
-  while (end > 0) {
+  const furthest = Math.max(0, size - FURTHEST);
+  while (end > furthest) {
     const start = Math.max(0, end - CHUNK);
     await file.seek(start, Deno.SeekMode.Start);
     const length = await readFully(file, buffer.subarray(0, end - start));
@@ -24,7 +29,7 @@ export async function tailOffset(file: Deno.FsFile, lines: number): Promise<numb
     }
     end = start;
   }
-  return 0;
+  return end;
 }
 
 async function readFully(file: Deno.FsFile, buffer: Uint8Array): Promise<number> {

@@ -67,3 +67,14 @@ Deno.test("following lingers for what comes late", async () => {
     assert.equal(seen, "late");
   });
 });
+
+Deno.test("lines are looked for in a bounded part of a file, however large it was made", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.truncate(path, 2 ** 40);
+    using file = await Deno.open(path, { read: true });
+    assert.equal(await tailOffset(file, 10), 2 ** 40 - 64 * 1024 * 1024);
+  } finally {
+    await Deno.remove(path);
+  }
+});

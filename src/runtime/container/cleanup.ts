@@ -12,6 +12,7 @@ import type { ContainerContext } from "./context.ts";
 import type { ContainerEvents } from "./events.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { ProcessTable } from "./process_table.ts";
+import { copyLeftOutput } from "./left_output.ts";
 import { reapOrphanedCreate } from "./orphaned_create.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -49,9 +50,20 @@ export class ContainerCleanup {
    * @throws {RuntimeError} if the runtime fails, and whatever else stands in the way.
    */
   async destroy(): Promise<void> {
-    const { bundle, cgroup, context, events } = this.#options;
+    const { bundle, context } = this.#options;
     await context.shims.kill(bundle);
     await failpointAsync("cleanup.shim-killed");
+    // With no_shim the daemon itself has them open.
+    const left = context.noShim ? undefined : await copyLeftOutput(bundle);
+    try {
+      await this.#destroyProcesses();
+    } finally {
+      await left?.[Symbol.asyncDispose]();
+    }
+  }
+
+  async #destroyProcesses(): Promise<void> {
+    const { bundle, cgroup, events } = this.#options;
     if (!events.createPublished) {
       await cgroup.find(() =>
         reapOrphanedCreate(bundle, Math.min(this.#runtimeBound, CREATE_GRACE))
