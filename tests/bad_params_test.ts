@@ -123,3 +123,13 @@ Deno.test("an exec and a checkpoint with bad params are refused as such", async 
   }
   assert.equal((await daemon.client.call("container.state", { id: "c" })).status, "running");
 });
+
+Deno.test("a log whose path holds no file is a bad param", async () => {
+  await using daemon = await TestDaemon.start();
+  await makeTraps(daemon);
+  const spec = daemon.spec(["true"]);
+  for (const path of [daemon.dir, `${daemon.dir}/file/below`, `${daemon.dir}/loop`]) {
+    const refused = await refusal(daemon, "container.create", { id: "a", spec, log: { path } });
+    assert.equal(refused, "InvalidParams log.path", path);
+  }
+});

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { LogRecord, StdioPaths } from "../../oci/bundle_layout.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
 import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
 import { FdStdio } from "../stdio/fd_stdio.ts";
 import { openTargetFile } from "../stdio/output_file.ts";
@@ -14,13 +17,23 @@ import type { Sink } from "./fifo_source.ts";
 import { LogWriter } from "./log_writer.ts";
 import { LoggedOutput } from "./logged_output.ts";
 
+/** What open(2) says of a path that holds no file to append to, and never will. */
+const UNFIT: ReadonlySet<unknown> = new Set([
+  "EISDIR",
+  "ENOTDIR",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "ENXIO",
+]);
+
 const STREAMS: readonly LogStream[] = ["stdout", "stderr"];
 
 /**
  * Opens the stdio of a process whose output is copied: to a log, or to files.
  *
  * @throws {InvalidParamsError} if a FIFO is missing, or a file cannot be opened.
- * @throws {LinuxError} if the log cannot be opened.
+ * @throws {InvalidParamsError} if the log's path cannot hold a file.
+ * @throws {LinuxError} if the log cannot be opened for another reason.
  */
 export function openCopiedStdio(options: OpenStdioOptions): Stdio {
   const { stdio, log, poller } = options;
@@ -32,7 +45,7 @@ export function openCopiedStdio(options: OpenStdioOptions): Stdio {
   if (log === undefined) throw new Error("unreachable: a terminal is copied for a log only");
   using resources = new DisposableStack();
   const writer = resources.use(new LogWriter({ log, report: options.report }));
-  writer.open();
+  openLog(writer);
   const output = new LoggedOutput(writer, stdio.stdout, poller);
   resources.move();
   return TerminalStdio.open({ ...options, stdin: stdio.stdin, output });
@@ -75,7 +88,7 @@ function logSinks(
   report: Report,
 ): Map<LogStream, Sink> {
   const writer = resources.use(new LogWriter({ log, report }));
-  writer.open();
+  openLog(writer);
   const clients = new Map<string, ClientFifo>();
   return new Map(STREAMS.map((stream) => {
     const target = stdio[stream];
@@ -122,4 +135,17 @@ function both(
   b: Promise<void> | undefined,
 ): Promise<void> | undefined {
   return a === undefined || b === undefined ? a ?? b : Promise.all([a, b]).then(() => {});
+}
+
+/** Opens the log. A path that cannot hold one is the caller's mistake. */
+function openLog(writer: LogWriter): void {
+  try {
+    writer.open();
+  } catch (error) {
+    if (!UNFIT.has(errnoNameOf(error))) throw error;
+    const message = `cannot be opened: ${messageOf(error)}`;
+    throw new InvalidParamsError(`log.path ${message}`, [{ path: "log.path", message }], {
+      cause: error,
+    });
+  }
 }
