@@ -9,7 +9,7 @@ export interface Counts {
 
 /** Reads the counts from the last line of what `deno test` printed; undefined if it has none. */
 export function readCounts(output: string): Counts | undefined {
-  // deno-lint-ignore no-control-regex -- colours are control characters
+  // deno-lint-ignore no-control-regex -- colors are control characters
   const plain = output.replace(/\x1b\[[0-9;]*m/g, "");
   const last = [...plain.matchAll(/\| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/g)].at(-1);
   return last === undefined ? undefined : { passed: Number(last[1]), failed: Number(last[2]) };

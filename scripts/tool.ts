@@ -7,7 +7,7 @@ export interface ToolOutput {
   readonly stderr: string;
 }
 
-/** Runs a program of the build, without input and colours. Throws the signal's reason once aborted. */
+/** Runs a program of the build, without input and colors. Throws the signal's reason once aborted. */
 export async function runTool(
   path: string,
   options: Deno.CommandOptions,
