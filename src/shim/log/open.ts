@@ -24,6 +24,8 @@ const UNFIT: ReadonlySet<unknown> = new Set([
   "ELOOP",
   "ENAMETOOLONG",
   "ENXIO",
+  // Of mkdir(2): a parent is a file.
+  "EEXIST",
 ]);
 
 const STREAMS: readonly LogStream[] = ["stdout", "stderr"];
