@@ -71,11 +71,14 @@ for (const how of ["stop", "kill9"] as const) {
       assert.equal(state.pid, pid);
       assert.equal(state.exitStatusUnknown, true, "nobody was there to see it");
       assert.equal(state.exitStatus, exit.exitStatus);
+      assert.equal(exit.exitStatusUnknown, true, "wait says so, too");
       await daemon.connected("c");
       using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
       const deleted = await client.call("container.delete", { id: "c" });
       assert.equal(deleted.exitStatus, exit.exitStatus);
       await events.wait({ type: "delete" });
+      const exited = events.events.find(({ type }) => type === "exit");
+      assert.equal(exited?.exitStatusUnknown, true, "and so does the event");
       assert.equal(events.types(), "create start exit delete");
     });
   });

@@ -138,6 +138,8 @@ export interface ExitStatus {
   readonly exitStatus: number;
   /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
   readonly exitedAt: string;
+  /** True if the exit status could not be observed; exitStatus is then 137. */
+  readonly exitStatusUnknown?: boolean | undefined;
 }
 
 /** Result of a delete: how the deleted process exited. */
@@ -146,6 +148,8 @@ export interface DeleteResult {
   readonly exitStatus: number;
   /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
   readonly exitedAt: string;
+  /** True if the exit status could not be observed; exitStatus is then 137. */
+  readonly exitStatusUnknown?: boolean | undefined;
   /** Pid of the deleted process. */
   readonly pid: number;
 }
@@ -236,6 +240,8 @@ export interface Event {
   readonly exitStatus?: number | undefined;
   /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
   readonly exitedAt?: string | undefined;
+  /** True if the exit status could not be observed; exitStatus is then 137. */
+  readonly exitStatusUnknown?: boolean | undefined;
   /** True if the daemon published this exit because the shim was gone. */
   readonly synthetic?: boolean | undefined;
   /** Details; only for oom events. */

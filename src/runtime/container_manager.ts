@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { createHash } from "node:crypto";
-import { cgroupAt, cgroupHierarchies, pids } from "../linux/cgroup/cgroup.ts";
+import { cgroupAt, cgroupHierarchies, pids, removeIfEmpty } from "../linux/cgroup/cgroup.ts";
 import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
 import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
@@ -27,6 +26,7 @@ import type { FdBudget } from "./fd_budget.ts";
 import { Journal } from "./events/journal.ts";
 import { resumeStop, stopContainer, type StopOptions } from "./service/stop.ts";
 import type { ExitStatus } from "../rpc/contract/schemas.ts";
+import { stateCgroupName } from "./state_cgroup.ts";
 import { RuntimeProbe } from "./runtime_probe.ts";
 import type { Monitor } from "./monitors/monitor.ts";
 import type { DaemonHooks } from "./observability/hooks.ts";
@@ -88,7 +88,7 @@ export class ContainerManager implements AsyncDisposable {
     this.#dir = parts.dir;
     this.#opened = parts.opened;
     this.events = parts.events;
-    this.#cgroupName = cgroupName(config.state);
+    this.#cgroupName = stateCgroupName(config.state);
     this.#runtimes = new RuntimeProbe((argv, spawnOptions) => reaper.spawn(argv, spawnOptions));
     // For who wants to know, and so that one that cannot be run is told of at once.
     this.#runtimes.probe(config.runtime.runtime);
@@ -139,6 +139,11 @@ export class ContainerManager implements AsyncDisposable {
     const journal = opened.use(Journal.open(`${state}/events`, config.events));
     const events = opened.use(new EventPublisher(journal));
     events.addListener((event) => hooks.event(event));
+    // Where containers were that named no cgroup: they have gone, or are still in it.
+    opened.defer(() => {
+      const cgroup = cgroupAt(`/${stateCgroupName(state)}`);
+      if (cgroup !== undefined) removeIfEmpty(cgroup);
+    });
     const containers = new ContainerRegistry();
     const timeouts = {
       answer: config.shim.timeout * 1000,
@@ -345,12 +350,6 @@ function checkOwnDirectory(path: string): void {
     `the directory ${path} ${why}: whoever writes there is as good as root; ` +
       "remove it if it is not berth's, or give it to root with mode 0700",
   );
-}
-
-/** The cgroup above those of containers that name none: of this state directory alone. */
-function cgroupName(state: string): string {
-  const digest = createHash("sha256").update(Deno.realPathSync(state)).digest("hex");
-  return `berth-${digest.slice(0, 12)}`;
 }
 
 /** What a daemon has left that was killed while it bound a socket. */

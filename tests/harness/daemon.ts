@@ -5,7 +5,9 @@ import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
 import type { Peer } from "../../src/rpc/peer/peer.ts";
 import { failureLogs } from "./failure_logs.ts";
 import { keepsFiles } from "./keep_files.ts";
+import { stateCgroupName } from "../../src/runtime/state_cgroup.ts";
 import { until, within } from "./poll.ts";
+import { cgroupsOf } from "./traces.ts";
 import { spec } from "./rootfs.ts";
 import type { JsonObject } from "./rootfs.ts";
 import { program, runCgroup, runDir, uniqueName } from "./run.ts";
@@ -248,6 +250,19 @@ export class TestDaemon implements AsyncDisposable {
       this.#process = undefined;
     }
     failureLogs.take(this.dir);
+    const own = this.#ownCgroup();
     await sweep({ dir: this.dir, cgroup: this.cgroup, keepFiles: keepsFiles() });
+    // The daemon removes it when it stops, which it was not given the time for.
+    for (const path of own === undefined ? [] : cgroupsOf(own)) Deno.removeSync(path);
+  }
+
+  /** The cgroup of containers that named none; undefined where the daemon never had its state. */
+  #ownCgroup(): string | undefined {
+    try {
+      return stateCgroupName(this.state);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
   }
 }

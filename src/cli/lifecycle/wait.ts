@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
-import { print } from "../text/print.ts";
+import { print, printStderr } from "../text/print.ts";
 
 /** `berth wait` */
 export function waitCommand(): Command {
@@ -20,8 +20,11 @@ export function waitCommand(): Command {
         const execId = options.exec;
         await forEachId(ids, async (id) => {
           const params = { id, ...(execId !== undefined && { execId }) };
-          const { exitStatus } = await daemon.callAcrossRestarts("container.wait", params);
-          print(String(exitStatus));
+          const exit = await daemon.callAcrossRestarts("container.wait", params);
+          print(String(exit.exitStatus));
+          if (exit.exitStatusUnknown) {
+            printStderr(`berth: ${id} has exited, but nobody could see its exit status`);
+          }
         });
       });
     });

@@ -8,7 +8,14 @@ export {
   type FindCgroupOptions,
   type Hierarchy,
 } from "./find.ts";
-export { killAll, killUntilEmpty, type PatienceOptions, pids, remove } from "./processes.ts";
+export {
+  killAll,
+  killUntilEmpty,
+  type PatienceOptions,
+  pids,
+  remove,
+  removeIfEmpty,
+} from "./processes.ts";
 export type {
   CgroupStats,
   CpuStats,

@@ -150,3 +150,14 @@ async function* tries({ timeoutMs = 2000, signal }: PatienceOptions): AsyncGener
     await new Promise((resolve) => setTimeout(resolve, Math.min(delay, rest)));
   }
 }
+
+/** Removes a cgroup that has neither processes nor cgroups below it; any other stays as it is. */
+export function removeIfEmpty({ paths }: Cgroup): void {
+  for (const path of new Set(Object.values(paths))) {
+    try {
+      Deno.removeSync(path);
+    } catch (error) {
+      if (!["EBUSY", "ENOTEMPTY", "ENOENT"].includes(errnoNameOf(error) ?? "")) throw error;
+    }
+  }
+}

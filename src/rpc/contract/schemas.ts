@@ -171,10 +171,15 @@ export const execStatus = z.enum(["created", "running", "stopped"]).meta({
   description: "Status of an exec process",
 });
 
+const exitStatusUnknown = z.boolean().optional().meta({
+  description: "True if the exit status could not be observed; exitStatus is then 137",
+});
+
 /** How a process exited. */
 export const exitStatus = z.object({
   exitStatus: z.int().meta({ description: "Exit code, or 128 + signal number" }),
   exitedAt: time("Time of the exit"),
+  exitStatusUnknown,
 }).meta({ description: "How a process exited" });
 
 /** Result of a delete: how the deleted process exited. */
@@ -231,9 +236,7 @@ export const containerState = z.object({
     description: "Exit code, or 128 + signal number; set once the init process has exited",
   }),
   exitedAt: time("Time of the exit").optional(),
-  exitStatusUnknown: z.boolean().optional().meta({
-    description: "True if the exit status could not be observed; exitStatus is then 137",
-  }),
+  exitStatusUnknown,
   oomKilled: z.boolean().optional().meta({
     description: "True if the OOM killer has killed a process of the container",
   }),
@@ -276,6 +279,7 @@ export const event = z.object({
   }),
   exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
   exitedAt: time("Time of the exit").optional(),
+  exitStatusUnknown,
   synthetic: z.boolean().optional().meta({
     description: "True if the daemon published this exit because the shim was gone",
   }),

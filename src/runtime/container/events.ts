@@ -68,7 +68,7 @@ export class ContainerEvents {
       this.#beforeExit();
       if (event.execId === undefined) this.#execExits();
     }
-    const { seq, exitStatusUnknown: _, ...rest } = event;
+    const { seq, ...rest } = event;
     this.publish({ ...rest, ...this.#names }, seq);
     // After the event is in the journal: who is woken by this finds it there.
     this.#options.processes.apply(event);

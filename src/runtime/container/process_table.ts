@@ -146,6 +146,6 @@ export class ProcessTable {
   }
 }
 
-function exitResult({ exitStatus, exitedAt }: KnownExit): ExitStatus {
-  return { exitStatus, exitedAt };
+function exitResult({ exitStatus, exitedAt, exitStatusUnknown }: KnownExit): ExitStatus {
+  return { exitStatus, exitedAt, ...(exitStatusUnknown ? { exitStatusUnknown } : {}) };
 }
