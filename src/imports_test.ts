@@ -7,6 +7,9 @@ import { dirname, join, relative } from "node:path";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
+/** The largest number of source files in one folder; more than a reader keeps in mind. */
+const MAX_FILES = 14;
+
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Reads the table: what each folder or file may import. Rows that may import anything are left out. */
@@ -112,6 +115,14 @@ Deno.test("imports follow the table in CONTRIBUTING.md", () => {
   assert.deepEqual(forbidden(graph, rules), []);
 });
 
+Deno.test("imports of files make no circle", () => {
+  assert.equal(findCircle(graph)?.join(" → "), undefined);
+});
+
+Deno.test("imports of a room's folders make no circle", () => {
+  assert.equal(findCircle(foldFolders(graph))?.join(" → "), undefined);
+});
+
 Deno.test("imports that break a rule or close a circle are found", () => {
   const rules = readRules("| `src/a` | what | `src/b` |\n| `src/b` | what | nothing |");
   const bad: Graph = new Map([
@@ -130,4 +141,10 @@ Deno.test("imports that break a rule or close a circle are found", () => {
     "./a.ts",
     "./b.ts",
   ]);
+});
+
+Deno.test("folders of src hold a dozen or so source files each", () => {
+  const counts = Map.groupBy(graph.keys(), (file) => dirname(file));
+  const full = [...counts].filter(([, files]) => files.length > MAX_FILES);
+  assert.deepEqual(full.map(([folder, files]) => `${folder}: ${files.length}`), []);
 });

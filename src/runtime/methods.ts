@@ -5,13 +5,13 @@ import { MAX_EXECS } from "../rpc/contract/limits.ts";
 import { InvalidParamsError, ResourceExhaustedError } from "../rpc/errors.ts";
 import { signalNumber } from "../rpc/signal_param.ts";
 import type { Implementation } from "../rpc/contract/bind.ts";
-import { describe, stdioIssues } from "./container/create_params.ts";
+import { describe, stdioIssues } from "./create/create_params.ts";
 import { listContainers, listStats } from "./container_list.ts";
 import type { DaemonInfo } from "./daemon_info.ts";
 import type { ContainerManager } from "./container_manager.ts";
 import { readEvents } from "./events/read_events.ts";
 import type { SubscriptionRegistry } from "./events/subscription_registry.ts";
-import { recordUpdate } from "./container/record_update.ts";
+import { recordUpdate } from "./bundle/record_update.ts";
 
 /** What the methods work on. */
 export interface MethodsContext {

@@ -4,7 +4,7 @@ import { SIGKILL } from "../linux/process/signals.ts";
 import { PendingKills } from "./pending_kills.ts";
 import { hasExited } from "./process/errors.ts";
 import type { InitProcess } from "./process/init_process.ts";
-import { wrongState } from "./process/init_states.ts";
+import { wrongState } from "./states/init_states.ts";
 import type { ProcessContext } from "./process/process_context.ts";
 import { signalling, unlessReaped } from "./process/signal.ts";
 import type { ShimCgroup } from "./shim_cgroup.ts";

@@ -11,7 +11,7 @@ import { formatCommand } from "../text/format.ts";
 import { type ContainerImage, realDirectory, type Rootfs } from "../image/rootfs.ts";
 import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
 import { makeVolumes } from "../image/volumes.ts";
-import { type ContainerOptions, labelEntry, SPEC_OPTIONS } from "./options.ts";
+import { type ContainerOptions, labelEntry, SPEC_OPTIONS } from "../options/options.ts";
 import { CliError } from "../common/exit_status.ts";
 import {
   COMMAND_LABEL,
@@ -21,13 +21,13 @@ import {
   removeOwnDirs,
   VOLUMES_LABEL,
 } from "./container_dirs.ts";
-import { environmentEntry, readLinesFile } from "./environment.ts";
-import { canMountOn, etcTexts, writeEtcFiles } from "./etc_files.ts";
-import { INIT_PATH, initMount } from "./init_program.ts";
-import { type LogFlags, logFrom } from "./log_options.ts";
-import { type MountOption, shmMount } from "./mounts.ts";
-import type { Namespaces } from "./namespaces.ts";
-import { resourcesFrom, withDefaultSwap } from "./resources.ts";
+import { environmentEntry, readLinesFile } from "../options/environment.ts";
+import { canMountOn, etcTexts, writeEtcFiles } from "../options/etc_files.ts";
+import { INIT_PATH, initMount } from "../options/init_program.ts";
+import { type LogFlags, logFrom } from "../options/log_options.ts";
+import { type MountOption, shmMount } from "../options/mounts.ts";
+import type { Namespaces } from "../options/namespaces.ts";
+import { resourcesFrom, withDefaultSwap } from "../options/resources.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 

@@ -6,7 +6,7 @@ import { isRecord } from "../../rpc/is_record.ts";
 import type { CreateParams } from "./create_request.ts";
 import { CliError } from "../common/exit_status.ts";
 import { createDir, ETC_LABEL, OVERLAY_LABEL } from "./container_dirs.ts";
-import { writeEtcFile } from "./etc_files.ts";
+import { writeEtcFile } from "../options/etc_files.ts";
 
 /** The file beside a checkpoint that says how to make its container again. */
 const FILE = "berth-restore.json";

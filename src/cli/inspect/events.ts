@@ -4,7 +4,7 @@ import { EVENT_TYPES } from "../../rpc/contract/event_types.ts";
 import type { Event, EventType } from "../../rpc/contract/schemas.ts";
 import { collect, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { parseWhole } from "../container/resources.ts";
+import { parseWhole } from "../options/resources.ts";
 import { colored, print, printJson, printStderr } from "../text/print.ts";
 
 interface EventsOptions {

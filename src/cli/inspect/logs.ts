@@ -7,7 +7,7 @@ import { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { tailOffset } from "../common/tail.ts";
 import { isRefused } from "../container/io_dir.ts";
-import { parseWhole } from "../container/resources.ts";
+import { parseWhole } from "../options/resources.ts";
 import type { PrintOptions } from "../logs/cri_printer.ts";
 import { LogOutput } from "../logs/log_output.ts";
 import { parseTime } from "../logs/time_option.ts";

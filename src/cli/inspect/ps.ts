@@ -4,7 +4,7 @@ import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { listContainers } from "../common/list_containers.ts";
-import { parseWhole } from "../container/resources.ts";
+import { parseWhole } from "../options/resources.ts";
 import { print, printJson, screenWidth } from "../text/print.ts";
 import { parseTemplate, renderTemplate, type Template } from "../text/template.ts";
 import { CONTAINER_FIELDS } from "./container_fields.ts";

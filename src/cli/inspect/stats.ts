@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { parseSeconds } from "../container/resources.ts";
+import { parseSeconds } from "../options/resources.ts";
 import { Sampler } from "../common/sampler.ts";
 import { usageTable } from "../common/usage.ts";
 import { print, printJson, screenSize } from "../text/print.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { parseSeconds } from "../container/resources.ts";
+import { parseSeconds } from "../options/resources.ts";
 import { Sampler } from "../common/sampler.ts";
 import type { Usage } from "../common/usage.ts";
 import { RawTerminal } from "../process_io/raw_terminal.ts";

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { UnavailableError } from "../../rpc/errors.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
-import { absolute } from "../container/options.ts";
+import { absolute } from "../options/options.ts";
 import { isConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { saveForRestore } from "../container/restore_record.ts";

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
-import { parseSeconds, parseStopSignal } from "../container/stop_signal.ts";
+import { parseSeconds, parseStopSignal } from "../options/stop_signal.ts";
 import { print } from "../text/print.ts";
 
 interface StopOptions {

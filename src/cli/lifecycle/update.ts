@@ -4,7 +4,7 @@ import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
-import { type ResourceOptions, resourcesFrom, withResources } from "../container/resources.ts";
+import { type ResourceOptions, resourcesFrom, withResources } from "../options/resources.ts";
 import { print } from "../text/print.ts";
 
 /** `berth update` */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { BerthError } from "../../rpc/errors.ts";
-import { describeLog } from "./log.ts";
+import { describeLog } from "../create/log.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type {
   ContainerState,

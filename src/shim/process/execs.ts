@@ -12,7 +12,7 @@ import { removeExecRecord, writeExecRecord } from "./exec_record.ts";
 import type { ExitBarrier } from "../exit/exit_barrier.ts";
 import type { InitProcess } from "./init_process.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
-import { wrongState } from "./init_states.ts";
+import { wrongState } from "../states/init_states.ts";
 import { killUnlessExited, unlessReaped } from "./signal.ts";
 import type { ProcessHandle } from "./signal.ts";
 import type { ProcessContext } from "./process_context.ts";

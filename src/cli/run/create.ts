@@ -2,10 +2,10 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { openRootfs } from "../image/rootfs.ts";
-import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../container/options.ts";
+import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { CidFile } from "../container/cid_file.ts";
 import { createRequest } from "../container/create_request.ts";
-import { findNamespaces } from "../container/namespaces.ts";
+import { findNamespaces } from "../options/namespaces.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { createDetached } from "../container/create_container.ts";
 import { print } from "../text/print.ts";

@@ -11,7 +11,7 @@ import {
   verb,
   withSocket,
 } from "../common/command.ts";
-import { collectEnv, environmentEntry, readLinesFile } from "../container/environment.ts";
+import { collectEnv, environmentEntry, readLinesFile } from "../options/environment.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
