@@ -238,7 +238,8 @@ Deno.test("a missing FIFO and a path that is none are refused before anything is
     }
     const params = { id: "bad", spec, stdin: `file://${file}` };
     assert.deepEqual(await badPaths(daemon, params), ["stdin"], "a file is for output only");
-    const below = { id: "bad", spec, stdout: `file://${daemon.dir}/no/such/dir/log` };
+    // Missing directories above a file are made; a file above it cannot be.
+    const below = { id: "bad", spec, stdout: `file://${file}/dir/log` };
     assert.deepEqual(await badPaths(daemon, below), ["stdout"]);
     const unknown = { id: "bad", spec, stdouts: fifo, terminal: "yes" };
     assert.deepEqual((await badPaths(daemon, unknown)).sort(), ["stdouts", "terminal"]);

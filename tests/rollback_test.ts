@@ -354,7 +354,7 @@ Deno.test("a full disk fails a create cleanly wherever it strikes, and holds eve
     assert.ok(success, new TextDecoder().decode(stderr));
   };
   await Deno.mkdir(state);
-  await run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", state);
+  await run("mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", state);
   try {
     await using daemon = await TestDaemon.start({ state, config: "[shim]\nkeep = 1" });
     await daemon.life("warm-up");

@@ -57,6 +57,7 @@ export class InitExitHandler {
     }
     init.exited(exit);
     if (record.sharedPidNamespace === true && pid > 0) void this.#killRest();
+    else init.releaseStdio();
     const published = this.barrier.pass(() => {
       failpoint("shim.exit.publish");
       this.release();
@@ -87,13 +88,14 @@ export class InitExitHandler {
    * exit like execs: once that is published, nothing of the container runs.
    */
   async #killRest(): Promise<void> {
-    const { context, killRest } = this.#options;
+    const { context, init, killRest } = this.#options;
     using _block = this.barrier.block("exec");
     try {
       await killRest();
     } catch (error) {
       context.log(`cannot kill what has outlived the init of ${context.record.id}: ${error}`);
     }
+    init.releaseStdio();
   }
 
   /** Cancels the straggler timer. */

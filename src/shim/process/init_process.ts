@@ -270,6 +270,13 @@ export class InitProcess {
   exited(exit: ProcessExit): void {
     this.#machine.transition({ type: "exited", exit });
     this.#ended.abort();
+  }
+
+  /**
+   * Lets go of the stdio, so that its readers see the end. No process of the container may be left: one
+   * that has an output FIFO open passes for a reader, and takes what nobody has read with it.
+   */
+  releaseStdio(): void {
     try {
       this.#io?.exited();
     } catch (error) {
