@@ -258,6 +258,10 @@ test("load and import take archives from files and standard input", async () => 
     stdin: Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0),
   });
   assert.match(xz.stderr, /compressed with xz: pass it through xz -dc/);
+  const oci = `${daemon.dir}/oci.tar`;
+  await run([...copy, source, `oci-archive:${oci}:example.org/oci:7`]);
+  const loaded = await cli(daemon, ["load"], { stdin: Deno.readFileSync(oci) });
+  assert.equal(loaded.stdout, "Loaded image: example.org/oci:7\n");
   const none = await cli(daemon, ["load"], { stdin: "no archive" });
   assert.equal(none.code, 125);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);

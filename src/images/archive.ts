@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
+import { isRecord } from "../rpc/is_record.ts";
 import { ImageError } from "./errors.ts";
 import { pull, type PullOptions } from "./pull.ts";
 import { parseReference, type Reference } from "./reference.ts";
@@ -19,11 +20,7 @@ export async function loadArchive(
   options: PullOptions = {},
 ): Promise<string[]> {
   const tags = await tagsIn(file);
-  if (tags === undefined) {
-    const { name, source } = parseReference(`oci-archive:${file}`);
-    await pull(store, { name, source, local: true }, options);
-    return [name];
-  }
+  if (tags === undefined) return await loadOciArchive(store, file, options);
   const loaded: string[] = [];
   for (const tag of tags) {
     const { name } = parseReference(tag);
@@ -32,6 +29,36 @@ export async function loadArchive(
   }
   if (loaded.length === 0) {
     const { name, source } = parseReference(`docker-archive:${file}`);
+    await pull(store, { name, source, local: true }, options);
+    loaded.push(name);
+  }
+  return loaded;
+}
+
+/**
+ * Loads the images of an OCI archive (image-spec, image-layout.md), each under the name that its index
+ * has for it, or one made of its digest.
+ */
+async function loadOciArchive(
+  store: ImageStore,
+  file: string,
+  options: PullOptions,
+): Promise<string[]> {
+  const { success, stdout } = await new Deno.Command("tar", {
+    args: ["-xOf", file, "index.json"],
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  if (!success) throw new ImageError(`${file} is no archive of images`);
+  const index: unknown = JSON.parse(new TextDecoder().decode(stdout));
+  const manifests = isRecord(index) && Array.isArray(index["manifests"]) ? index["manifests"] : [];
+  const loaded: string[] = [];
+  for (const manifest of manifests.filter(isRecord)) {
+    const annotations = isRecord(manifest["annotations"]) ? manifest["annotations"] : {};
+    const ref = annotations["org.opencontainers.image.ref.name"];
+    const digest = String(manifest["digest"]).replace(/^sha256:/, "").slice(0, 12);
+    const { name } = parseReference(typeof ref === "string" ? ref : `localhost/loaded-${digest}`);
+    const source = `oci-archive:${file}${typeof ref === "string" ? `:${ref}` : ""}`;
     await pull(store, { name, source, local: true }, options);
     loaded.push(name);
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { isExhausted } from "../linux/libc/errno.ts";
 import { ImageInUseError } from "./errors.ts";
 import { findImage } from "./find.ts";
 import { shortName } from "./reference.ts";
@@ -42,8 +43,15 @@ export async function removeImage(
     );
   }
   // The name first: an image without one is removed by the next prune, a name without one is not.
-  await store.names.remove(names);
-  await removeFromStore(store, image);
+  try {
+    await store.names.remove(names);
+    await removeFromStore(store, image);
+  } catch (error) {
+    if (!isExhausted(error)) throw error;
+    // The disk is full, which removing the layers mends.
+    await removeFromStore(store, image);
+    await store.names.remove(names);
+  }
   return { names, ids: [image.id] };
 }
 

@@ -76,15 +76,19 @@ async function readLines(
   return text;
 }
 
+/** How skopeo says that a registry or a place on this machine has no such image. */
+const NOT_FOUND = [
+  /manifest unknown|name unknown/,
+  /^(initializing source|reading manifest)[^]*(no such file or directory|status code 404|not found)/,
+];
+
 /** The message of skopeo's last line, which is logfmt: `time="…" level=fatal msg="…"`. */
 export function failure(stderr: string): ImageError {
   const lines = stderr.trim().split("\n");
   const line = lines.findLast((text) => text.includes("level=fatal")) ?? lines.at(-1) ?? "";
   const quoted = line.match(/msg=("(?:[^"\\]|\\.)*")/)?.[1];
   const message = quoted === undefined ? line.replace(/^.*msg=/, "") : unquote(quoted);
-  if (/manifest unknown|name unknown|no such file or directory|not known|404/.test(message)) {
-    return new ImageNotFoundError(message);
-  }
+  if (NOT_FOUND.some((pattern) => pattern.test(message))) return new ImageNotFoundError(message);
   const noSpace = /no space left on device|disk quota exceeded/.test(message);
   return new ImageError(noSpace ? `the disk is full: ${message}` : message || "skopeo failed");
 }

@@ -82,9 +82,15 @@ export class ImageStore {
     return FileLock.lock(this.#lock, { shared: true, ...(signal && { signal }) });
   }
 
-  /** Waits until nobody uses the store, and keeps everybody out until it is disposed of. */
-  useAlone(signal?: AbortSignal): Promise<Disposable> {
-    return FileLock.lock(this.#lock, signal && { signal });
+  /**
+   * Waits until nobody uses the store, and keeps everybody out until it is disposed of. Calls `onWait`
+   * if it has to wait.
+   */
+  async useAlone(onWait?: () => void): Promise<Disposable> {
+    const lock = FileLock.tryLock(this.#lock);
+    if (lock !== undefined) return lock;
+    onWait?.();
+    return await FileLock.lock(this.#lock);
   }
 
   /** How skopeo writes of an image of the store, by a name in it or `@` and an id. */

@@ -286,9 +286,16 @@ function labelsOf(options: ContainerOptions, args: readonly string[]): Record<st
   };
 }
 
+/** The most that an image's labels may have together, in characters; the user's have room beside. */
+const MAX_IMAGE_LABELS = 16 * 1024;
+
 /** The labels by which the container is known to use the image, and the image's own. */
 function imageLabels({ name, id, config }: ContainerImage): Record<string, string> {
-  const own = Object.entries(config.labels).map(([label, value]) => [`image.${label}`, value]);
+  let room = MAX_IMAGE_LABELS;
+  const own = Object.entries(config.labels)
+    .map(([label, value]) => [`image.${label}`, value] as const)
+    // What the daemon does not take of an image's labels is left out, not the image refused.
+    .filter(([label, value]) => (room -= label.length + value.length) >= 0);
   return { ...Object.fromEntries(own), [IMAGE_LABEL]: name, [IMAGE_ID_LABEL]: id };
 }
 

@@ -5,6 +5,9 @@ import { type Reference, shortName } from "../../images/reference.ts";
 import type { ImageStore, StoredImage } from "../../images/store.ts";
 import { printStderr } from "../text/print.ts";
 
+/** This machine's architecture by its name in images. */
+const ARCHITECTURE = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
+
 /** Clears the line that the cursor is on (ECMA-48). */
 const CLEAR_LINE = "\r\x1b[K";
 
@@ -35,10 +38,13 @@ export async function pullForPerson(
         show(`${began}: ${step?.toLowerCase()}`);
       },
     });
-    if (parseImageConfig(store.configText(image)).hasHealthcheck) {
-      if (terminal) show("");
-      printStderr(`${name} asks for health checks, which berth does not run`);
-    }
+    const config = parseImageConfig(store.configText(image));
+    const notes = [
+      ...config.hasHealthcheck ? ["asks for health checks, which berth does not run"] : [],
+      ...config.architecture === ARCHITECTURE ? [] : [`is for ${config.architecture}`],
+    ];
+    if (terminal && notes.length > 0) show("");
+    for (const note of notes) printStderr(`${name} ${note}`);
     return image;
   } finally {
     if (terminal) show("");

@@ -5,7 +5,7 @@ import { pruneImages } from "../../images/remove.ts";
 import { shortName } from "../../images/reference.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { exitStatusOf } from "../common/exit_status.ts";
-import { print, printError } from "../text/print.ts";
+import { print, printError, printStderr } from "../text/print.ts";
 import { usedImages, withStore } from "./store.ts";
 
 /** `berth image rm` and `berth rmi` */
@@ -20,7 +20,7 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
       await withStore(command, async (store, daemon) => {
         for (const image of images) {
           try {
-            using _alone = await store.useAlone();
+            using _alone = await store.useAlone(sayWait);
             show(await removeImage(store, image, await usedImages(daemon)));
           } catch (error) {
             printError(error);
@@ -42,10 +42,14 @@ export function pruneImagesCommand(): Command {
     .option("-a, --all", "also those with a name, if no container uses them")
     .action(async (options: { all?: true }, command: Command) => {
       await withStore(command, async (store, daemon) => {
-        using _alone = await store.useAlone();
+        using _alone = await store.useAlone(sayWait);
         show(await pruneImages(store, await usedImages(daemon), options));
       });
     });
+}
+
+function sayWait(): void {
+  printStderr("Waiting for a pull or a run to let go of the images.");
 }
 
 function show({ names, ids }: Removed): void {

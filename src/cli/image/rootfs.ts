@@ -2,7 +2,7 @@
 import { exists } from "../../linux/fs/exists.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
 import { openView } from "../../linux/mount/view.ts";
-import { ImageNotFoundError } from "../../images/errors.ts";
+import { ImageError, ImageNotFoundError } from "../../images/errors.ts";
 import { findImage } from "../../images/find.ts";
 import { commandOf, type ImageConfig, parseImageConfig } from "../../images/image_config.ts";
 import { parseReference } from "../../images/reference.ts";
@@ -87,11 +87,14 @@ async function openImage(
   const image = await obtain(store, name, options.pull ?? "missing");
   const config = parseImageConfig(store.configText(image));
   const lowers = store.layerDirs(image);
+  if (lowers.length === 0) {
+    throw new ImageError(`image ${name} has no layers: nothing can run in it`);
+  }
   const place = Deno.makeTempDirSync({ dir: store.temporary });
   stack.defer(() => Deno.removeSync(place));
   const { type, options: mountOptions } = overlayOf(store, image);
   // An overlay needs two directories, or an upper one.
-  const view = lowers.length > 1 ? { type, options: mountOptions } : bindOf(lowers[0] ?? place);
+  const view = lowers.length > 1 ? { type, options: mountOptions } : bindOf(lowers.join());
   const path = fdPath(stack.use(openView(view, place)).fd);
   const run = commandOf(config, command, options.entrypoint);
   const held = stack.move();
@@ -122,10 +125,14 @@ async function obtain(
       if (!(error instanceof ImageNotFoundError) || pull === "never") throw error;
     }
   }
-  if (exists(name) && !name.includes(":")) {
-    throw new CliError(`${name} is a directory or file here: say --rootfs ${name} to run in it`);
+  try {
+    return await pullForPerson(store, parseReference(name));
+  } catch (error) {
+    if (!(error instanceof ImageError) || name.includes(":") || !exists(name)) throw error;
+    throw new CliError(`${error.message}; to run in the directory ${name}, say --rootfs ${name}`, {
+      cause: error,
+    });
   }
-  return await pullForPerson(store, parseReference(name));
 }
 
 /** The directory without links; a {@linkcode CliError} where it is none. */

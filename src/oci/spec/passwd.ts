@@ -38,7 +38,9 @@ export function resolveUser(rootfs: string, text: string): OciUser {
     number === undefined ? name === userText : Number(uid) === number
   );
   const uid = number ?? idOf(text, entry?.[2]);
-  if (uid === undefined) throw invalid(text, `no user ${userText} in ${rootfs}/etc/passwd`);
+  if (uid === undefined) {
+    throw invalid(text, `no user ${userText} in /etc/passwd of the root filesystem`);
+  }
   if (groupText === undefined) {
     const gid = idOf(text, entry?.[3]) ?? 0;
     const name = entry?.[0];
@@ -51,7 +53,9 @@ export function resolveUser(rootfs: string, text: string): OciUser {
   }
   const gid = idOf(text, groupText) ??
     idOf(text, groups.find(([name]) => name === groupText)?.[2]);
-  if (gid === undefined) throw invalid(text, `no group ${groupText} in ${rootfs}/etc/group`);
+  if (gid === undefined) {
+    throw invalid(text, `no group ${groupText} in /etc/group of the root filesystem`);
+  }
   return { uid, gid };
 }
 
