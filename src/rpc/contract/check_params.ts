@@ -8,7 +8,7 @@ import { isRecord } from "../is_record.ts";
  * contract when it starts; the shim, which must stay small, has them in a generated table.
  */
 export interface ParamSchema {
-  readonly type?: "object" | "array" | "string" | "integer" | "boolean" | "null";
+  readonly type?: "object" | "array" | "string" | "integer" | "number" | "boolean" | "null";
   readonly enum?: readonly string[];
   readonly anyOf?: readonly ParamSchema[];
   readonly minimum?: number;
@@ -172,6 +172,8 @@ function scalarMessage(schema: ParamSchema, value: unknown): string | undefined 
       return value === null ? undefined : "must be null";
     case "integer":
       return integerMessage(schema, value);
+    case "number":
+      return numberMessage(schema, value);
     case "string":
       return stringMessage(schema, value);
     default:
@@ -188,6 +190,12 @@ function integerMessage(schema: ParamSchema, value: unknown): string | undefined
   return min > Number.MIN_SAFE_INTEGER
     ? `must be an integer of at least ${min}`
     : "must be an integer";
+}
+
+function numberMessage(schema: ParamSchema, value: unknown): string | undefined {
+  const { minimum: min = -Infinity, maximum: max = Infinity } = schema;
+  const fits = typeof value === "number" && Number.isFinite(value) && value >= min && value <= max;
+  return fits ? undefined : `must be a number from ${min} to ${max}`;
 }
 
 function stringMessage(schema: ParamSchema, value: unknown): string | undefined {

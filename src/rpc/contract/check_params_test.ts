@@ -52,6 +52,26 @@ Deno.test("checkParams accepts what the zod schemas accept, whatever the params"
   }
 });
 
+Deno.test("checkParams takes fractions of seconds within their bounds, and nothing else for them", () => {
+  const stop = (timeout: unknown) => errorOf("container.stop", { id: "c", timeout });
+  for (const good of [0, 0.5, 10, 365 * 86_400]) assert.equal(stop(good), undefined);
+  for (const bad of [-1, -0.1, 1e9, "10", null, {}, [1], NaN, Infinity, true]) {
+    assert.deepEqual(stop(bad)?.issues.map(({ path }) => path), ["timeout"], String(bad));
+  }
+});
+
+Deno.test("checkParams knows every type that the params have", () => {
+  const known = ["object", "array", "string", "integer", "number", "boolean", "null", undefined];
+  const visit = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    if ("type" in value && typeof value.type !== "object") {
+      assert.ok(known.includes(`${value.type}`));
+    }
+    Object.values(value).forEach(visit);
+  };
+  visit(SCHEMAS);
+});
+
 Deno.test("checkParams keeps a label, a variable and a member named __proto__", () => {
   const text =
     '{"id":"c","spec":{"__proto__":{"a":1}},"labels":{"__proto__":"x","constructor":"y"}}';
