@@ -8,7 +8,7 @@ import { baseName } from "./harness/run.ts";
 
 /** What the command line has made for containers: logs, FIFOs, overlays. */
 function made(daemon: TestDaemon): string[] {
-  return ["logs", "io", "overlay"].flatMap((kind) => {
+  return ["logs", "io", "overlay", "etc"].flatMap((kind) => {
     try {
       return [...Deno.readDirSync(`${daemon.root}/${kind}`)].map(({ name }) => `${kind}/${name}`);
     } catch (error) {
@@ -39,7 +39,7 @@ async function gone(daemon: TestDaemon): Promise<void> {
 Deno.test("with --rm nothing stays of a container whose shim was killed", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal((await cli(daemon, longRun(daemon, "-d", "--rm"))).code, 0);
-  assert.deepEqual(made(daemon), ["io/c", "logs/c", "overlay/c"]);
+  assert.deepEqual(made(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
   await killShim(daemon);
   await gone(daemon);
   await until(
@@ -77,12 +77,12 @@ Deno.test("without --rm what it wrote stays, says rm, and goes with rm -f", asyn
   await killShim(daemon);
   await gone(daemon);
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
-  assert.deepEqual(made(daemon), ["io/c", "logs/c", "overlay/c"]);
+  assert.deepEqual(made(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
   assert.deepEqual(await cli(daemon, ["rm", "c"]), {
     code: 125,
     stdout: "",
     stderr: "berth: no container c; rm --force removes what is left of one: " +
-      ["logs/c", "io/c", "overlay/c"].map((path) => `${daemon.root}/${path}`).join(", ") +
+      ["logs/c", "io/c", "overlay/c", "etc/c"].map((path) => `${daemon.root}/${path}`).join(", ") +
       "\n",
   });
   assert.equal((await cli(daemon, ["rm", "-f", "c"])).code, 0);
