@@ -34,7 +34,7 @@ const SPANS: readonly (readonly [seconds: number, unit: string])[] = [
  */
 export function formatSpan(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  if (seconds < 1) return "Less than a second";
+  if (seconds < 1) return "0 seconds";
   // As docker, a unit is used from two of it on; one minute and one hour are "about" one.
   if (seconds >= 60 && seconds < 120) return "About a minute";
   if (seconds >= 3_600 && seconds < 7_200) return "About an hour";

@@ -14,7 +14,7 @@ Deno.test("ages are told in their largest unit", () => {
 
 Deno.test("spans are told in docker's words", () => {
   const second = 1000;
-  assert.equal(formatSpan(0), "Less than a second");
+  assert.equal(formatSpan(0), "0 seconds");
   assert.equal(formatSpan(second), "1 second");
   assert.equal(formatSpan(59 * second), "59 seconds");
   assert.equal(formatSpan(90 * second), "About a minute");

@@ -76,6 +76,12 @@ function columnWidths(
   const least = headers.map((header, column) =>
     whole.includes(column) ? Infinity : Math.max(LEAST, [...header].length)
   );
+  cutWidest(widths, room, least);
+  return widths;
+}
+
+/** Takes from the widest columns what is over `room`, but nothing below what is the least of each. */
+function cutWidest(widths: number[], room: number, least: readonly number[]): void {
   for (let over = sum(widths) - room; over > 0; over--) {
     let widest = -1;
     for (const [column, value] of widths.entries()) {
@@ -85,7 +91,6 @@ function columnWidths(
     if (widest < 0) break;
     widths[widest] = (widths[widest] ?? 0) - 1;
   }
-  return widths;
 }
 
 function sum(values: readonly number[]): number {
