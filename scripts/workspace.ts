@@ -27,7 +27,7 @@ export class Workspace implements AsyncDisposable {
    * after what it leaves. The test harness puts everything below it from here on.
    */
   static async open(prefix: string): Promise<Workspace> {
-    const dir = Deno.env.get(RUN_VARIABLE) ?? `/tmp/${uniqueName(prefix)}`;
+    const dir = Deno.env.get(RUN_VARIABLE) || `/tmp/${uniqueName(prefix)}`;
     await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
     Deno.env.set(RUN_VARIABLE, dir);
     return new Workspace(dir);

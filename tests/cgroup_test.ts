@@ -15,6 +15,10 @@ Deno.test("container.create into the cgroup of another container is refused, and
     error instanceof FailedPreconditionError && error.message.includes(cgroupsPath) &&
     error.message.includes("first");
   await assert.rejects(second, refused);
+  // Another spelling of the same path.
+  const linux = { cgroupsPath: cgroupsPath.replace("/", "//x/.././") };
+  const spelled = daemon.spec(["sleep", "1000"], { linux });
+  await assert.rejects(client.call("container.create", { id: "third", spec: spelled }), refused);
   await client.call("container.start", { id: "first" });
   await assert.rejects(second, refused);
   assert.equal((await client.call("container.state", { id: "first" })).status, "running");

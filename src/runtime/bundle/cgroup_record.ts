@@ -56,10 +56,19 @@ export function cgroupsPathOf(spec: unknown): string | undefined {
   const { linux } = spec;
   if (typeof linux !== "object" || linux === null || !("cgroupsPath" in linux)) return undefined;
   const path = linux.cgroupsPath;
-  if (typeof path !== "string" || !/^\/[^/]/.test(path) || path.split("/").includes("..")) {
-    return undefined;
+  if (typeof path !== "string" || !path.startsWith("/")) return undefined;
+  const cleaned = cleanPath(path);
+  return cleaned === "/" ? undefined : cleaned;
+}
+
+/** The absolute path as a runtime takes it: without double slashes, `.` and `..`. */
+function cleanPath(path: string): string {
+  const names: string[] = [];
+  for (const name of path.split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(name);
   }
-  return path.replace(/\/+$/, "");
+  return `/${names.join("/")}`;
 }
 
 /**
