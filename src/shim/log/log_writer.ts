@@ -5,6 +5,8 @@ import type { LogRecord } from "../../oci/bundle_layout.ts";
 import { CriEncoder, type LogStream } from "./cri_format.ts";
 import { LogFile } from "./log_file.ts";
 
+const NEWLINE = 10;
+
 /** Bytes encoded at a time, which is also the smallest size that a log file may be given. */
 const BUFFER = 64 * 1024;
 
@@ -27,6 +29,8 @@ interface Pending {
   /** What is encoded, and which part of it is not in the file yet. */
   output: Uint8Array<ArrayBuffer>;
   written: number;
+  /** Where in the output the file may be rotated: behind the record that continues a line. */
+  roomAt: number;
 }
 
 /**
@@ -42,6 +46,8 @@ export class LogWriter implements Disposable {
   readonly #file: LogFile | undefined;
   readonly #closed = new AbortController();
   #buffer = new Uint8Array(0);
+  /** Streams whose last record was partial. */
+  readonly #midLine = new Set<LogStream>();
   #pending: Pending | undefined;
   #retrying: Promise<void> | undefined;
 
@@ -76,7 +82,7 @@ export class LogWriter implements Disposable {
     if (this.#retrying !== undefined) {
       return this.#retrying.then(() => this.write(stream, input));
     }
-    this.#pending = { stream, input, encoded: 0, output: new Uint8Array(0), written: 0 };
+    this.#pending = { stream, input, encoded: 0, output: new Uint8Array(0), written: 0, roomAt: 0 };
     try {
       this.#advance(this.#file, this.#pending);
     } catch (error) {
@@ -91,9 +97,11 @@ export class LogWriter implements Disposable {
     for (;;) {
       const { output, written } = pending;
       if (written < output.length) {
-        // Between records only: a record that has begun is brought to its end in its file.
-        if (written === 0) file.makeRoom(output.length);
-        pending.written += file.append(output.subarray(written));
+        // Between lines only: a record that has begun is brought to its end in its file, and so is a
+        // line, or the oldest file that is kept would begin within one.
+        if (written === pending.roomAt) file.makeRoom(output.length - written);
+        const end = written < pending.roomAt ? pending.roomAt : output.length;
+        pending.written += file.append(output.subarray(written, end));
       } else if (pending.encoded < pending.input.length) {
         this.#encode(pending);
       } else {
@@ -104,6 +112,7 @@ export class LogWriter implements Disposable {
 
   #encode(pending: Pending): void {
     pending.written = 0;
+    pending.roomAt = 0;
     if (this.#encoder === undefined) {
       pending.encoded = pending.input.length;
       pending.output = pending.input;
@@ -116,6 +125,9 @@ export class LogWriter implements Disposable {
     const { next, length } = this.#encoder.encode(stream, input, encoded, this.#buffer);
     pending.encoded = next;
     pending.output = this.#buffer.subarray(0, length);
+    if (this.#midLine.has(stream)) pending.roomAt = pending.output.indexOf(NEWLINE) + 1;
+    if (input[next - 1] === NEWLINE) this.#midLine.delete(stream);
+    else this.#midLine.add(stream);
   }
 
   /** Repeats a write until it succeeds or the log is closed; never rejects. */

@@ -51,6 +51,23 @@ Deno.test("a log is rotated by size, and the oldest files go", async () => {
   });
 });
 
+Deno.test("a log is rotated between lines, though what is read ends within one", async () => {
+  await withLog(({ path, ...log }) => {
+    using writer = new LogWriter({ log: { path, ...log }, report });
+    const output = bytes(Array.from({ length: 60_000 }, (_, index) => `line ${index}\n`).join(""));
+    for (let at = 0; at < output.length; at += 4099) {
+      writer.write("stdout", output.slice(at, at + 4099));
+    }
+    const numbers = rotatedNumbers(path);
+    assert.ok(numbers.length === 2 && numbers[0]! > 5, numbers.join());
+    for (const file of [...numbers.map((number) => `${path}.${number}`), path]) {
+      const text = Deno.readTextFileSync(file);
+      assert.match(text, /^\S+ stdout [PF] line \d+\n/, file);
+      assert.ok(text.length < 65_536 + 200, `${text.length}`);
+    }
+  });
+});
+
 Deno.test("with one file only the current one is kept", async () => {
   await withLog(({ path, ...log }) => {
     using writer = new LogWriter({ log: { path, ...log }, report });
