@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { pathWithout } from "./harness/run.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];
@@ -170,7 +171,8 @@ Deno.test("values that mean nothing are refused before anything is made", async 
 Deno.test("--init runs an init program, or says which package has one", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--rm", "--init", ...rootfsArgs(daemon), ...sh("cat /proc/1/comm")];
-  const none = await cli(daemon, run, { env: { PATH: "/nowhere" } });
+  const path = pathWithout(daemon.dir, "catatonit", "tini-static", "docker-init", "tini");
+  const none = await cli(daemon, run, { env: { PATH: path } });
   assert.match(none.stderr, /install the package catatonit/);
   // A stand-in that is an init program as far as berth looks: static, and takes `-- COMMAND`.
   const bin = `${daemon.dir}/bin`;

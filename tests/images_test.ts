@@ -6,7 +6,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { busyboxLayer, imagesMissing, makeImage, run, TestRegistry } from "./harness/images.ts";
 import { until } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
-import { baseName } from "./harness/run.ts";
+import { baseName, pathWithout } from "./harness/run.ts";
 
 /** A test that needs skopeo, and the programs that are named. */
 function test(name: string, body: () => Promise<void>, ...needs: string[]) {
@@ -49,7 +49,7 @@ test("run pulls an image that is not there, and runs it without skopeo the next 
   const first = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image]);
   assert.deepEqual(first, { code: 0, stdout: "hello", stderr: `Pulling ${image}\n` });
   // A PATH without skopeo: what is there is not looked up again.
-  const env = { PATH: "/nowhere" };
+  const env = { PATH: pathWithout(daemon.dir, "skopeo") };
   const second = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image, "env"], { env });
   assert.equal(second.code, 0, second.stderr);
   assert.match(second.stdout, /^FROM_IMAGE=1$/m);

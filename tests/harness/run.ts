@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { existsSync } from "node:fs";
 import { keepsFiles } from "./keep_files.ts";
 import { cgroupsOf } from "./traces.ts";
 
@@ -50,4 +51,22 @@ export function program(): string[] {
   if (given !== undefined) return [given];
   const main = new URL("../../src/main.ts", import.meta.url).pathname;
   return [Deno.execPath(), "run", "-A", main];
+}
+
+/**
+ * A PATH with every command but these: a directory of links, which is made in `dir`. The file that
+ * ships is a shell script at its start, and needs some.
+ */
+export function pathWithout(dir: string, ...commands: string[]): string {
+  const path = `${dir}/path-without-${commands[0]}`;
+  Deno.mkdirSync(path);
+  const made = new Set(commands);
+  for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
+    for (const { name } of existsSync(folder) ? Deno.readDirSync(folder) : []) {
+      if (made.has(name)) continue;
+      made.add(name);
+      Deno.symlinkSync(`${folder}/${name}`, `${path}/${name}`);
+    }
+  }
+  return path;
 }
