@@ -161,8 +161,9 @@ Deno.test("a shim that cannot start fails the create, and leaves nothing", async
     // Where a shim says that it is there.
     const control = `${daemon.state}/shims.sock`;
     await Deno.rename(control, `${control}.away`);
-    const spec = daemon.spec(["true"]);
-    const creates = [1, 2, 3].map((n) => client.call("container.create", { id: `no-${n}`, spec }));
+    const creates = [1, 2, 3].map((n) =>
+      client.call("container.create", { id: `no-${n}`, spec: daemon.spec(["true"]) })
+    );
     for (const result of await Promise.allSettled(creates)) {
       assert.equal(result.status, "rejected");
       assert.ok(result.reason instanceof UnavailableError, String(result.reason));
