@@ -6,7 +6,7 @@ import { pickEnvironment } from "../../linux/process/environment.ts";
  * files are, how to speak, and how rootless runtimes find the user's systemd. All else, such as a
  * token in the daemon's environment, is nothing to the runtime or the hooks that it runs.
  */
-const PASSED = [
+export const RUNTIME_VARIABLES: readonly string[] = [
   "PATH",
   "LD_LIBRARY_PATH",
   "HOME",
@@ -20,5 +20,5 @@ const PASSED = [
 
 /** Returns the environment of a call of the OCI runtime. */
 export function runtimeEnvironment(): Record<string, string> {
-  return pickEnvironment(PASSED);
+  return pickEnvironment(RUNTIME_VARIABLES);
 }

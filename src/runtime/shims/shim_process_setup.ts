@@ -5,6 +5,7 @@ import { joinCgroup } from "../../linux/cgroup/join.ts";
 import { pickEnvironment } from "../../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE } from "../../linux/process/file_limit.ts";
 import { setOomScoreAdj } from "../../linux/process/oom_score.ts";
+import { RUNTIME_VARIABLES } from "../../oci/driver/runtime_environment.ts";
 import type { Config } from "../config/config.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -13,16 +14,8 @@ import { messageOf } from "../../rpc/error_text.ts";
  * berth find their own files; and what tests arm.
  */
 const PASSED = [
-  "PATH",
-  "LD_LIBRARY_PATH",
-  "HOME",
-  "TMPDIR",
-  "LANG",
-  "LC_ALL",
-  "TZ",
-  "XDG_RUNTIME_DIR",
+  ...RUNTIME_VARIABLES,
   "XDG_CACHE_HOME",
-  "DBUS_SESSION_BUS_ADDRESS",
   "DENO_DIR",
   "DENO_NO_UPDATE_CHECK",
   "DENO_V8_FLAGS",
