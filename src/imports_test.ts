@@ -35,7 +35,7 @@ function* sourceFiles(dir: string): Generator<string> {
   for (const entry of Deno.readDirSync(`${ROOT}/${dir}`)) {
     const path = `${dir}/${entry.name}`;
     if (entry.isDirectory && entry.name !== "testing") yield* sourceFiles(path);
-    else if (path.endsWith(".ts") && !/(_test|testing)\.ts$/.test(path)) yield path;
+    else if (path.endsWith(".ts") && !/_test(ing)?\.ts$/.test(path)) yield path;
   }
 }
 

@@ -12,9 +12,9 @@ import type { Peer } from "../rpc/peer/peer.ts";
 import type { ShimEvent, ShimState } from "../rpc/contract/shim.ts";
 import { readExecRecords } from "./process/exec_record.ts";
 import { ShimService } from "./service.ts";
-import type { TestContainer } from "./testing/bundle.ts";
-import { TestArea, until } from "./testing/bundle.ts";
-import { TestShim } from "./testing/shim.ts";
+import type { TestContainer } from "./testing/bundle_testing.ts";
+import { TestArea, until } from "./testing/bundle_testing.ts";
+import { TestShim } from "./testing/shim_testing.ts";
 
 /** A container that is served by one shim after the other, and what each has told of it. */
 class Served implements AsyncDisposable {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { findCgroup, memoryLimit } from "../linux/cgroup/cgroup.ts";
 import { borrowOomScoreAdj } from "../linux/process/oom_score.ts";
 import { RuntimeError } from "../rpc/errors.ts";
-import { NO_STDIO, TestArea, until } from "./testing/bundle.ts";
+import { NO_STDIO, TestArea, until } from "./testing/bundle_testing.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
 Deno.test("an update holds at once; one that the runtime refuses changes nothing", async () => {

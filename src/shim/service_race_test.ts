@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { kill, zombieStatus } from "../linux/process/process.ts";
 import { FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
 import { readExitRecord } from "../oci/exit_record.ts";
-import { NO_STDIO, TestArea, until } from "./testing/bundle.ts";
+import { NO_STDIO, TestArea, until } from "./testing/bundle_testing.ts";
 
 /** A runtime that does `before` and `after` (shell) around each call of `subcommand` of runc. */
 function wrapper(

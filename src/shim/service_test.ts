@@ -10,7 +10,7 @@ import {
   RuntimeError,
 } from "../rpc/errors.ts";
 import { readExitRecord } from "../oci/exit_record.ts";
-import { NO_STDIO, TestArea, until } from "./testing/bundle.ts";
+import { NO_STDIO, TestArea, until } from "./testing/bundle_testing.ts";
 
 function request(execId: string, ...args: string[]) {
   return { execId, process: { args }, stdio: NO_STDIO };

@@ -4,8 +4,8 @@ import { dial } from "../rpc/transport/dial.ts";
 import { FailedPreconditionError, InvalidParamsError } from "../rpc/errors.ts";
 import type { ShimEvent } from "../rpc/contract/shim.ts";
 import { PROTOCOL } from "../version.ts";
-import { TestArea, until } from "./testing/bundle.ts";
-import { TestShim } from "./testing/shim.ts";
+import { TestArea, until } from "./testing/bundle_testing.ts";
+import { TestShim } from "./testing/shim_testing.ts";
 
 /** The processes are the shim's, so this process must not reap: areas without a reaper. */
 function newArea(): TestArea {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cgroupHierarchies, findCgroup, type Hierarchy } from "./find.ts";
-import { FileTree, TestCgroup } from "./testing.ts";
+import { FileTree, TestCgroup } from "./cgroup_testing.ts";
 import { parseMountInfo } from "../mount/mountinfo.ts";
 
 function hierarchies(...lines: string[]): Hierarchy[] {

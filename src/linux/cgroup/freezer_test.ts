@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { FileTree, TestCgroup, until } from "./testing.ts";
+import { FileTree, TestCgroup, until } from "./cgroup_testing.ts";
 import { freeze, freezerState, thaw } from "./freezer.ts";
 
 Deno.test("v1: a real cgroup freezes and thaws", async () => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { FileTree, TestCgroup, until } from "./testing.ts";
+import { FileTree, TestCgroup, until } from "./cgroup_testing.ts";
 import { type OomKill, OomWatch } from "./oom_watch.ts";
 import { Poller } from "../fd/poller.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { CgroupStats } from "./stats_types.ts";
 import { memoryLimit, memoryUsage, oomKills, readStats } from "./stats.ts";
-import { FileTree, TestCgroup } from "./testing.ts";
+import { FileTree, TestCgroup } from "./cgroup_testing.ts";
 
 /** Figures without the time at which they were read. */
 function figures(stats: CgroupStats): Omit<CgroupStats, "timestamp"> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { limitsSwap } from "./swap.ts";
-import { FileTree } from "./testing.ts";
+import { FileTree } from "./cgroup_testing.ts";
 
 Deno.test("limitsSwap looks at the files that a limit would be written to", () => {
   using v2 = new FileTree({ "cgroup.procs": "", "system.slice/memory.swap.max": "max\n" });

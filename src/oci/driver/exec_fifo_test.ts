@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { exists } from "../../linux/fs/exists.ts";
 import { O_NONBLOCK, O_PATH, O_RDWR, open, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
-import { openForWritingBlocking } from "../../linux/fd/testing.ts";
+import { openForWritingBlocking } from "../../linux/fd/fd_testing.ts";
 import { kill, zombieStatus } from "../../linux/process/process.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { until } from "../../linux/cgroup/testing.ts";
+import { until } from "../../linux/cgroup/cgroup_testing.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { execFifoPath, fifoPassage, releaseExecFifo } from "./exec_fifo.ts";
 

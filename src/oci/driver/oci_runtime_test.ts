@@ -4,7 +4,7 @@ import { O_CREAT, O_WRONLY, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { DeadlineExceededError, RuntimeError } from "../../rpc/errors.ts";
 import type { OciRuntime } from "./oci_runtime.ts";
-import { TestContainers } from "./testing.ts";
+import { TestContainers } from "./driver_testing.ts";
 import { testNeeding } from "../../../scripts/test_needing.ts";
 
 /**

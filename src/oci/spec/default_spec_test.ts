@@ -4,7 +4,7 @@ import { O_CREAT, O_WRONLY, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { defaultSpec } from "./default_spec.ts";
 import type { DefaultSpecOptions } from "./default_spec.ts";
 import { validateSpec } from "./spec.ts";
-import { TestContainers } from "../driver/testing.ts";
+import { TestContainers } from "../driver/driver_testing.ts";
 
 const base = { id: "a", rootfs: "/r", args: ["sh"] };
 

@@ -9,7 +9,7 @@ import type { ParamSchema } from "./check_params.ts";
 import { paramSchemas } from "./json_schema.ts";
 import { method } from "./method.ts";
 import { Peer } from "../peer/peer.ts";
-import { ignore, memoryPair } from "../peer/testing.ts";
+import { ignore, memoryPair } from "../peer/peer_testing.ts";
 
 const contract = {
   "thing.make": method(

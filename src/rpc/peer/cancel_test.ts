@@ -10,7 +10,7 @@ import {
   readMessages,
   until,
   writeAll,
-} from "./testing.ts";
+} from "./peer_testing.ts";
 
 /** A handler that waits until its signal is aborted, and what such handlers were aborted with. */
 function waiting(): { handlers: Handlers; reasons: unknown[] } {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Peer } from "./peer.ts";
-import { exchange, ignore, memoryPair } from "./testing.ts";
+import { exchange, ignore, memoryPair } from "./peer_testing.ts";
 
 /** Runs `body`; fails if any promise was rejected with nobody to hear it. */
 async function withoutUnhandled(body: () => Promise<void>): Promise<void> {

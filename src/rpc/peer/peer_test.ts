@@ -4,7 +4,7 @@ import { BerthError, NotFoundError } from "../errors.ts";
 import { MAX_LINE } from "../protocol/line_reader.ts";
 import { Peer } from "./peer.ts";
 import type { Handlers } from "./handler.ts";
-import { exchange, ignore, memoryPair, readMessages, until, writeAll } from "./testing.ts";
+import { exchange, ignore, memoryPair, readMessages, until, writeAll } from "./peer_testing.ts";
 
 const echo: Handlers = { echo: (params) => params };
 

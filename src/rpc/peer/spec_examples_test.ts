@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { Handlers } from "./handler.ts";
-import { exchange, ignore, memoryPair } from "./testing.ts";
+import { exchange, ignore, memoryPair } from "./peer_testing.ts";
 import { Peer } from "./peer.ts";
 
 /** The methods that the examples of https://www.jsonrpc.org/specification#examples call. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { dial } from "./dial.ts";
 import type { Handlers } from "../peer/handler.ts";
-import { ignore, until, writeAll } from "../peer/testing.ts";
+import { ignore, until, writeAll } from "../peer/peer_testing.ts";
 import { Server } from "./server.ts";
 
 const MIB = 1024 * 1024;

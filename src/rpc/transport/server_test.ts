@@ -6,7 +6,7 @@ import { bindContract } from "../contract/bind.ts";
 import type { Handlers } from "../peer/handler.ts";
 import type { Peer } from "../peer/peer.ts";
 import { Server } from "./server.ts";
-import { ignore, readMessages, until, writeAll } from "../peer/testing.ts";
+import { ignore, readMessages, until, writeAll } from "../peer/peer_testing.ts";
 import { z } from "zod";
 
 const handlers: Handlers = {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { readStats } from "../../linux/cgroup/cgroup.ts";
-import { FileTree } from "../../linux/cgroup/testing.ts";
+import { FileTree } from "../../linux/cgroup/cgroup_testing.ts";
 import type { MetricsSource } from "./daemon_metrics.ts";
 import { parseExposition, sampleOf } from "./exposition_testing.ts";
 import { Metrics } from "./metrics.ts";

@@ -6,7 +6,7 @@ import { mkfifo } from "../../linux/fd/fifo.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
 import type { RuntimeCall } from "../../rpc/contract/shim.ts";
-import { TestArea, until } from "../testing/bundle.ts";
+import { TestArea, until } from "../testing/bundle_testing.ts";
 
 Deno.test("an init that a dead shim has let through the FIFO is running once it runs its program", async () => {
   await using area = new TestArea();

@@ -13,8 +13,8 @@ import {
 } from "../../linux/fd/fd.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { FdStdio } from "./fd_stdio.ts";
-import { NO_STDIO, TestArea, until } from "../testing/bundle.ts";
-import type { TestService } from "../testing/bundle.ts";
+import { NO_STDIO, TestArea, until } from "../testing/bundle_testing.ts";
+import type { TestService } from "../testing/bundle_testing.ts";
 
 const text = new TextDecoder();
 const bytes = (value: string) => new TextEncoder().encode(value);

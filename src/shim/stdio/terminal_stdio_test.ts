@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { close, O_NONBLOCK, O_RDONLY, O_WRONLY, open, write } from "../../linux/fd/fd.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import { NO_STDIO, TestArea, until } from "../testing/bundle.ts";
-import type { TestService } from "../testing/bundle.ts";
+import { NO_STDIO, TestArea, until } from "../testing/bundle_testing.ts";
+import type { TestService } from "../testing/bundle_testing.ts";
 
 const bytes = (value: string) => new TextEncoder().encode(value);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Peer } from "../../rpc/peer/peer.ts";
 import { Server } from "../../rpc/transport/server.ts";
-import type { TestArea } from "./bundle.ts";
+import type { TestArea } from "./bundle_testing.ts";
 
 const MAIN = new URL("../main.ts", import.meta.url).pathname;
 
