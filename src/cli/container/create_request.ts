@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
-import { STOP_SIGNAL_ANNOTATION } from "../../oci/spec/annotations.ts";
-import { resolveGroups, resolveUser } from "../../oci/spec/passwd.ts";
+import { resolveUser } from "../../oci/spec/passwd.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParamsOf } from "../../rpc/contract/method.ts";
@@ -23,11 +22,10 @@ import {
 } from "./container_dirs.ts";
 import { environmentEntry, readLinesFile } from "../options/environment.ts";
 import { canMountOn, etcTexts, writeEtcFiles } from "../options/etc_files.ts";
-import { INIT_PATH, initMount } from "../options/init_program.ts";
 import { type LogFlags, logFrom } from "../options/log_options.ts";
 import { type MountOption, shmMount } from "../options/mounts.ts";
 import type { Namespaces } from "../options/namespaces.ts";
-import { resourcesFrom, withDefaultSwap } from "../options/resources.ts";
+import { resourcesFrom } from "../options/resources.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 
@@ -112,10 +110,6 @@ function specOf(
   const stopSignal = options.stopSignal ?? image?.config.stopSignal;
   const workdir = options.workdir ?? image?.config.workingDir;
   const user = userOf(request);
-  const annotations = {
-    ...options.annotation,
-    ...(stopSignal !== undefined && { [STOP_SIGNAL_ANNOTATION]: stopSignal }),
-  };
   const env = [
     ...image?.config.env ?? [],
     ...(options.envFile ?? []).flatMap(readLinesFile),
@@ -125,14 +119,14 @@ function specOf(
     ...defaultSpec({
       id,
       rootfs,
-      args: options.init ? [INIT_PATH, "--", ...args] : args,
+      args,
       env: env.flatMap(environmentEntry),
       mounts,
-      resources: { ...withDefaultSwap(resourcesFrom(options)) },
+      resources: { ...resourcesFrom(options) },
       terminal: options.tty ?? false,
       readOnly: options.readOnly ?? false,
       namespaces,
-      groups: resolveGroups(rootfs, options.groupAdd ?? []),
+      groups: options.groupAdd ?? [],
       rlimits: options.ulimit ?? [],
       devices: options.device ?? [],
       security: {
@@ -141,7 +135,9 @@ function specOf(
         securityOpts: options.securityOpt ?? [],
       },
       ...(options.sysctl && { sysctl: options.sysctl }),
-      ...(Object.keys(annotations).length > 0 && { annotations }),
+      ...(options.annotation && { annotations: options.annotation }),
+      ...(options.init && { init: true }),
+      ...(stopSignal !== undefined && { stopSignal }),
       ...(workdir !== undefined && { cwd: workdir }),
       ...(user !== undefined && { user }),
       ...(options.hostname !== undefined && { hostname: options.hostname }),
@@ -158,7 +154,6 @@ function mountsOf(options: ContainerOptions, namespaces: Namespaces): MountOptio
     ...options.mount ?? [],
     ...options.volume ?? [],
     ...options.tmpfs ?? [],
-    ...options.init ? [initMount()] : [],
   ];
   for (const { type, source } of mounts) if (type === "bind") checkSource(source);
   if (options.shmSize !== undefined) {

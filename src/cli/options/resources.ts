@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { limitsSwap } from "../../linux/cgroup/swap.ts";
 import { addAlias } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 
@@ -128,16 +127,6 @@ export function resourcesFrom(options: ResourceOptions): Resources {
     ...(Object.keys(cpu).length > 0 && { cpu }),
     ...(options.pidsLimit !== undefined && { pids: { limit: options.pidsLimit } }),
   };
-}
-
-/**
- * Returns `resources` with a limit of swap where there is one of memory alone: as much again, as docker
- * has it. Without one a container could use all of the machine's swap.
- */
-export function withDefaultSwap(resources: Resources, counted = limitsSwap()): Resources {
-  const { limit, swap } = resources.memory ?? {};
-  if (limit === undefined || limit <= 0 || swap !== undefined || !counted) return resources;
-  return { ...resources, memory: { ...resources.memory, swap: 2 * limit } };
 }
 
 /** Seconds > 0. Throws commander's `InvalidArgumentError`. */

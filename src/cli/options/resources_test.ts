@@ -8,7 +8,6 @@ import {
   parseWhole,
   type ResourceOptions,
   resourcesFrom,
-  withDefaultSwap,
   withResources,
 } from "./resources.ts";
 
@@ -59,16 +58,4 @@ Deno.test("options become OCI resources, and nothing where none is given", () =>
     memory: { swap: -1 },
     cpu: { shares: 512, cpus: "0-1" },
   });
-});
-
-Deno.test("withDefaultSwap allows as much swap as memory, where that can be limited", () => {
-  const m = 1024 ** 2;
-  assert.deepEqual(withDefaultSwap({ memory: { limit: 64 * m } }, true), {
-    memory: { limit: 64 * m, swap: 128 * m },
-  });
-  for (const memory of [{ limit: 64 * m, swap: -1 }, { limit: -1 }, { reservation: m }]) {
-    assert.deepEqual(withDefaultSwap({ memory }, true), { memory });
-  }
-  assert.deepEqual(withDefaultSwap({ memory: { limit: m } }, false), { memory: { limit: m } });
-  assert.deepEqual(withDefaultSwap({}, true), {});
 });

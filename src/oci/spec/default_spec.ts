@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { STOP_SIGNAL_ANNOTATION } from "./annotations.ts";
 import { DEFAULT_MOUNTS, DEVICE_RULES } from "./default_isolation.ts";
+import { type OciResources, withDefaultSwap } from "./default_swap.ts";
 import { hostDevices } from "./host_devices.ts";
+import { INIT_PATH, initMount } from "./init_program.ts";
 import { mergeEnv } from "./process_spec.ts";
-import { type OciUser, resolveUser } from "./passwd.ts";
+import { type OciUser, resolveGroups, resolveUser } from "./passwd.ts";
 import { resolveSecurity, type Security, type SecurityOptions } from "./security.ts";
 import type { OciSpec } from "./spec.ts";
 
@@ -56,8 +59,11 @@ export interface DefaultSpecOptions {
   readonly user?: string;
   /** Mounts beside the usual ones; one on the same place as a usual one replaces it. */
   readonly mounts?: readonly OciMount[];
-  /** OCI `linux.resources`: limits of memory, CPU, pids, … Default: none. */
-  readonly resources?: Readonly<Record<string, unknown>>;
+  /**
+   * OCI `linux.resources`: limits of memory, CPU, pids, … Default: none. With a limit of memory alone
+   * there is one of swap, too.
+   */
+  readonly resources?: OciResources;
   /** Mounts the root read-only. */
   readonly readOnly?: boolean;
   /** Default: the id, cut to what a host name may be long; none where the UTS namespace is shared. */
@@ -67,8 +73,12 @@ export interface DefaultSpecOptions {
    * of the others is the container's own; its own network has loopback alone.
    */
   readonly namespaces?: Readonly<Partial<Record<SharedNamespace, string>>>;
-  /** Further groups of the process. */
-  readonly groups?: readonly number[];
+  /** Further groups of the process, names or numbers; names are those of the rootfs. */
+  readonly groups?: readonly string[];
+  /** Whether catatonit or tini, from PATH, is the first process: it reaps and forwards signals. */
+  readonly init?: boolean;
+  /** The signal that asks the process to end, as an annotation. Default: none, which is SIGTERM. */
+  readonly stopSignal?: string;
   /** Resource limits besides the default one of open files, which they may replace. */
   readonly rlimits?: readonly OciRlimit[];
   /** Kernel parameters of the container's namespaces, such as `net.core.somaxconn`. */
@@ -95,17 +105,24 @@ const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /**
  * The OCI spec of a container that asks for nothing special: isolated as docker's default is, and
- * with noNewPrivileges.
+ * with noNewPrivileges. It is the spec of `berth run` and of `spec.default`.
  *
  * @throws {InvalidParamsError} if the user is not known in the rootfs, or a security option is none.
+ * @throws {FailedPreconditionError} if there is no init program.
  */
 export function defaultSpec(options: DefaultSpecOptions): OciSpec {
-  const { id, rootfs, terminal = false, namespaces = {}, devices = [] } = options;
+  const { id, rootfs, terminal = false, namespaces = {}, devices = [], init = false } = options;
   const security = resolveSecurity(options.security);
   const { capabilities } = security;
   const ownName = namespaces.uts === undefined;
   const hostname = ownName ? options.hostname ?? id.slice(0, MAX_HOSTNAME) : Deno.hostname();
-  const resources = options.resources ?? {};
+  const resources = withDefaultSwap(options.resources ?? {});
+  const groups = resolveGroups(rootfs, options.groups ?? []);
+  const mounts = [...options.mounts ?? [], ...init ? [initMount()] : []];
+  const annotations = {
+    ...options.annotations,
+    ...(options.stopSignal !== undefined && { [STOP_SIGNAL_ANNOTATION]: options.stopSignal }),
+  };
   const nodes = [
     ...(security.privileged ? hostDevices() : []),
     ...devices.map(({ access: _, ...node }) => node),
@@ -117,11 +134,11 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
     ociVersion: "1.0.2",
     root: { path: rootfs, readonly: options.readOnly ?? false },
     ...(ownName && { hostname }),
-    ...(options.annotations && { annotations: { ...options.annotations } }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
     process: {
       terminal,
-      user: userOf(rootfs, options.user, options.groups ?? []),
-      args: [...options.args],
+      user: userOf(rootfs, options.user, groups),
+      args: init ? [INIT_PATH, "--", ...options.args] : [...options.args],
       env: mergeEnv(
         [PATH, `HOSTNAME=${hostname}`, ...(terminal ? ["TERM=xterm"] : [])],
         options.env ?? [],
@@ -140,7 +157,7 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
       ...(security.selinuxLabel !== undefined && { selinuxLabel: security.selinuxLabel }),
       rlimits: rlimits(options.rlimits ?? []).map((limit) => ({ ...limit })),
     },
-    mounts: mergeMounts(usualMounts(security), options.mounts ?? []).map((mount) => ({
+    mounts: mergeMounts(usualMounts(security), mounts).map((mount) => ({
       ...mount,
       options: [...mount.options ?? []],
     })),

@@ -66,9 +66,9 @@ export function resolveUser(rootfs: string, text: string): OciUser {
  */
 export function resolveGroups(rootfs: string, groups: readonly string[]): number[] {
   if (groups.length === 0) return [];
-  const entries = fields(readInside(rootfs, "etc/group"));
+  const ids = new Map(fields(readInside(rootfs, "etc/group")).map(([name, , id]) => [name, id]));
   return groups.map((text) => {
-    const gid = idOf(text, text) ?? idOf(text, entries.find(([name]) => name === text)?.[2]);
+    const gid = idOf(text, text) ?? idOf(text, ids.get(text));
     if (text === "" || gid === undefined) {
       throw invalid(text, `no group ${text} in ${rootfs}/etc/group`);
     }

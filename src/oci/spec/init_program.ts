@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { CliError } from "../common/exit_status.ts";
-import type { MountOption } from "./mounts.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
 
 /** Where the init program is in a container, as podman has it. */
 export const INIT_PATH = "/dev/init";
@@ -12,14 +11,15 @@ const PROGRAMS = ["catatonit", "tini-static", "docker-init", "tini"];
 const PT_INTERP = 3;
 
 /**
- * Returns the mount that puts an init program from PATH into a container. Throws a
- * {@linkcode CliError} if there is none that runs in any root filesystem.
+ * Returns the OCI mount that puts an init program from PATH into a container.
+ *
+ * @throws {FailedPreconditionError} if there is none that runs in any root filesystem.
  */
-export function initMount(): MountOption {
+export function initMount() {
   const source = findProgram();
   if (source === undefined) {
-    throw new CliError(
-      "--init needs a statically linked init program in PATH: install the package catatonit, or tini",
+    throw new FailedPreconditionError(
+      "an init process needs a statically linked init program in PATH: install the package catatonit, or tini",
     );
   }
   return { type: "bind", source, destination: INIT_PATH, options: ["bind", "ro"] };
