@@ -63,7 +63,11 @@ export interface BundleRecord {
   readonly rootfs: readonly RootfsMountRecord[];
   /** Whom root of the container's user namespace is on the host; unset where it has none of its own. */
   readonly mappedRoot?: HostUser;
+  /** To whom the FIFOs of its stdio are given; unset: to root of its user namespace, if it has one. */
+  readonly stdioOwner?: HostUser;
   readonly noPivot: boolean;
+  /** Whether its processes share the session keyring of the one that starts the runtime. */
+  readonly noNewKeyring?: boolean;
   /** Whether the runtime is runc itself and start need not run it; see `exec_fifo.ts`. */
   readonly directStart?: boolean;
   /** Whether init's end leaves its other processes alive: it has no pid namespace of its own. */
@@ -78,6 +82,8 @@ export interface BundleRecord {
   readonly stopTimeout?: number;
   /** Checkpoint directory to restore from at start. */
   readonly checkpoint?: string;
+  /** Directory for CRIU's log of a restore; the bundle where left out. */
+  readonly criuWorkPath?: string;
   /** RFC 3339. */
   readonly createdAt: string;
 }

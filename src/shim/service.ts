@@ -3,7 +3,7 @@ import type { FdReserve } from "../linux/fd/fd_reserve.ts";
 import type { Poller } from "../linux/fd/poller.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
-import type { BundleRecord } from "../oci/bundle_layout.ts";
+import type { BundleRecord, StdioPaths } from "../oci/bundle_layout.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson } from "../oci/bundle_layout.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { failpoint } from "../failpoint.ts";
@@ -24,6 +24,8 @@ import { InitProcess } from "./process/init_process.ts";
 import type { InitRequest } from "./states/init_states.ts";
 import { accepts, wrongState } from "./states/init_states.ts";
 import { hasExited, nameOf, targetData } from "./process/errors.ts";
+import type { ExecProcessState } from "./states/exec_states.ts";
+import { wrongExecState } from "./states/exec_states.ts";
 import { signalling } from "./process/signal.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import { RwLock } from "./rwlock.ts";
@@ -197,15 +199,38 @@ export class ShimService {
   async exec(request: ExecRequest): Promise<{ execId: string; pid: number }> {
     this.#cgroup.syncFreezerState();
     this.#init.check("exec");
-    const exec = this.#execs.add(request.execId);
+    const exec = this.#execs.add(request);
     try {
-      return await this.#lock.shared(() =>
-        this.#runRequest("exec", () => this.#execs.start(exec, request))
-      );
+      return await this.#lock.shared(() => this.#runRequest("exec", () => this.#execs.start(exec)));
     } catch (error) {
       this.#execs.drop(exec);
       throw error;
     }
+  }
+
+  /**
+   * Adds an exec that {@linkcode startExec} starts. It is accepted until the exit of init is
+   * published.
+   *
+   * @throws {FailedPreconditionError} if the container does not run.
+   */
+  addExec(request: ExecRequest): void {
+    this.#cgroup.syncFreezerState();
+    if (this.#init.state.name !== "stopped" || this.exitPublished) this.#init.check("exec");
+    this.#execs.announce(request);
+  }
+
+  /**
+   * Starts an exec that was added. One that could not be started can be started again.
+   *
+   * @throws {NotFoundError} if there is none.
+   */
+  async startExec(execId: string): Promise<{ pid: number }> {
+    const exec = this.#execs.get(execId);
+    const { pid } = await this.#lock.shared(() =>
+      this.#runRequest("exec", () => this.#execs.start(exec))
+    );
+    return { pid };
   }
 
   /** Deletes the stopped or created container, or forgets an exec that has exited. */
@@ -249,6 +274,27 @@ export class ShimService {
     };
   }
 
+  /** Whether the exit of init was published: nothing of the container runs. */
+  get exitPublished(): boolean {
+    return this.#initExit.barrier.passed;
+  }
+
+  /**
+   * Returns the state of an exec and its stdio.
+   *
+   * @throws {NotFoundError} if there is none.
+   */
+  execState(execId: string): { readonly state: ExecProcessState; readonly stdio: StdioPaths } {
+    const { state, request: { stdio } } = this.#execs.get(execId);
+    return { state, stdio };
+  }
+
+  /** Resolves when all output of a process was copied to where it goes. */
+  async outputCopied({ execId }: ProcessTarget): Promise<void> {
+    const process = execId === undefined ? this.#init : this.#execs.get(execId);
+    await process.io?.copied();
+  }
+
   /** Waits for a process to exit and returns how. Returns at once if it has exited. */
   async wait({ execId }: ProcessTarget, signal?: AbortSignal): Promise<ExitStatus> {
     const exit = execId === undefined ? this.#initExit.exit : this.#execs.get(execId).exit;
@@ -269,7 +315,11 @@ export class ShimService {
     const number = signalNumber(signal);
     if (execId !== undefined) {
       const exec = this.#execs.get(execId);
-      if (exec.state.name !== "running") throw hasExited(id, execId);
+      const { name } = exec.state;
+      if (name === "created" || name === "starting") {
+        throw wrongExecState(id, execId, "signal", name);
+      }
+      if (name !== "running") throw hasExited(id, execId);
       signalling(id, execId, () => exec.signal(number));
       return;
     }

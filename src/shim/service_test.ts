@@ -155,6 +155,40 @@ Deno.test("execs run, exit before init, and are forgotten by delete", async () =
   await service.delete({});
 });
 
+Deno.test("an exec is added and started in two steps; one that fails can be deleted", async () => {
+  await using area = new TestArea();
+  const test = area.service();
+  const { service } = test;
+  await service.create();
+  await service.start();
+  service.addExec(request("one", "/bin/sh", "-c", "exit 5"));
+  assert.equal(service.execState("one").state.name, "created");
+  await assert.rejects(service.kill({ execId: "one", signal: 9 }), FailedPreconditionError);
+  assert.throws(() => service.addExec(request("one", "/bin/true")), AlreadyExistsError);
+  const waited = service.wait({ execId: "one" });
+  const { pid } = await service.startExec("one");
+  assert.ok(pid > 0);
+  assert.equal((await waited).exitStatus, 5);
+  await assert.rejects(service.startExec("one"), FailedPreconditionError);
+
+  service.addExec(request("none", "/bin/none"));
+  const deleted = service.wait({ execId: "none" });
+  await assert.rejects(service.startExec("none"), RuntimeError);
+  assert.equal(service.execState("none").state.name, "created");
+  const { exitStatus, pid: none } = await service.delete({ execId: "none" });
+  assert.deepEqual([exitStatus, none, (await deleted).exitStatus], [0, 0, 0]);
+  assert.deepEqual(test.story, [
+    "create",
+    "start",
+    "exec-added:one",
+    "exec-started:one",
+    "exit:one",
+    "exec-added:none",
+  ]);
+  service.addExec({ ...request("none", "/bin/true"), complete: true });
+  assert.throws(() => service.execState("other"), NotFoundError);
+});
+
 Deno.test("an exec of a missing program leaves nothing", async () => {
   await using area = new TestArea();
   const test = area.service();

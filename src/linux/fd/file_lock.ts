@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { EAGAIN, EINTR, LinuxError } from "../libc/errno.ts";
-import { O_CREAT, O_RDWR, OwnedFd } from "./fd.ts";
+import { O_CREAT, O_DIRECTORY, O_RDWR, OwnedFd } from "./fd.ts";
 import { sleep } from "../event_loop/timer.ts";
 import { errno, lazyLibc } from "../libc/libc.ts";
 
@@ -18,6 +18,8 @@ const RETRY_MS = 20;
 export interface FileLockOptions {
   /** Several may hold the lock at a time, as long as nobody holds it alone. */
   readonly shared?: boolean;
+  /** Whether the path is that of a directory, which is not made, so that no file is left. */
+  readonly directory?: boolean;
   /** Ends the wait. */
   readonly signal?: AbortSignal;
 }
@@ -39,8 +41,9 @@ export class FileLock implements Disposable {
    *
    * @throws LinuxError when the file cannot be opened; ENOLCK
    */
-  static tryLock(path: string, { shared }: FileLockOptions = {}): FileLock | undefined {
-    using file = OwnedFd.open(path, O_RDWR | O_CREAT, 0o600);
+  static tryLock(path: string, options: FileLockOptions = {}): FileLock | undefined {
+    const { shared, directory } = options;
+    using file = OwnedFd.open(path, directory ? O_DIRECTORY : O_RDWR | O_CREAT, 0o600);
     while (libc().flock(file.fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) === -1) {
       const error = errno();
       if (error === EAGAIN) return undefined;

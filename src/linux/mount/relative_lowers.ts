@@ -17,22 +17,29 @@ export interface RelativeLowers {
 /**
  * Shortens the options of an overlay by what its lower directories have in common. mount(2) takes
  * one page of options, which fewer than 60 layers with long paths fill. Undefined where it does not
- * get shorter: there is no overlay with several lower directories of one parent.
+ * get shorter: there are no several lower directories below one that is not `/`.
  */
 export function relativeLowers(data: string): RelativeLowers | undefined {
   // A comma in a path is escaped (Documentation/filesystems/overlayfs.rst).
   const options = data.split(/(?<!\\),/);
   const at = options.findIndex((option) => option.startsWith("lowerdir="));
   const lowers = options[at]?.slice("lowerdir=".length).split(/(?<!\\):/) ?? [];
-  const dir = lowers[0]?.slice(0, lowers[0].lastIndexOf("/"));
-  if (dir === undefined || !dir.startsWith("/") || dir.includes("\\")) return undefined;
+  const dir = commonDirectory(lowers);
+  if (dir === undefined || dir.includes("\\")) return undefined;
   const names = lowers.map((path) => path.slice(dir.length + 1));
-  const all = lowers.every((path, index) =>
-    path.startsWith(`${dir}/`) && names[index] !== "" && !names[index]?.includes("/")
-  );
-  if (!all || lowers.length < 2) return undefined;
   options[at] = `lowerdir=${names.join(":")}`;
   return { dir, data: options.join(",") };
+}
+
+/** Returns the deepest directory, other than `/`, that all absolute paths lie in; there are several. */
+function commonDirectory(paths: readonly string[]): string | undefined {
+  const [first = "", ...others] = paths;
+  let dir = first;
+  do {
+    dir = dir.slice(0, dir.lastIndexOf("/"));
+    if (!dir.startsWith("/") || others.length === 0) return undefined;
+  } while (!paths.every((path) => path.startsWith(`${dir}/`) && path.length > dir.length + 1));
+  return dir;
 }
 
 /**

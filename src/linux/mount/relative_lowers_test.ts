@@ -15,6 +15,10 @@ Deno.test("relativeLowers takes off what the lower directories have in common", 
   });
   const escaped = relativeLowers("upperdir=/u\\,v,lowerdir=/a/x\\:y:/a/z");
   assert.deepEqual(escaped, { dir: "/a", data: "upperdir=/u\\,v,lowerdir=x\\:y:z" });
+  assert.deepEqual(relativeLowers("lowerdir=/a/b/12/fs:/a/b/1/fs:/a/b/1/x"), {
+    dir: "/a/b",
+    data: "lowerdir=12/fs:1/fs:1/x",
+  });
   const none = ["", "size=1", "lowerdir=/a/b", "lowerdir=/a/1:/b/2", "lowerdir=a/1:a/2"];
   for (const data of none) assert.equal(relativeLowers(data), undefined, data);
 });

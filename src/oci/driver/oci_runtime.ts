@@ -49,6 +49,8 @@ export interface CreateOptions extends CallOptions, ProcessStdio {
   readonly noPivot?: boolean;
   /** Whether the spec's cgroupsPath is one for systemd, which then makes the cgroup. */
   readonly systemdCgroup?: boolean;
+  /** Whether its processes share this process's session keyring. */
+  readonly noNewKeyring?: boolean;
 }
 
 /** What {@linkcode OciRuntime.exec} takes. */
@@ -72,6 +74,8 @@ export interface CheckpointOptions extends CallOptions {
   readonly workPath?: string;
   /** Whether the container goes on running. Default: false. */
   readonly leaveRunning?: boolean;
+  /** Further flags of `checkpoint`, as runc has them: `--tcp-established`, … */
+  readonly flags?: readonly string[];
 }
 
 /** What {@linkcode OciRuntime.restore} takes. */
@@ -109,6 +113,7 @@ export class OciRuntime {
       ...["create", "--bundle", options.bundle, "--pid-file", options.pidFile],
     ];
     if (options.noPivot) args.push("--no-pivot");
+    if (options.noNewKeyring) args.push("--no-new-keyring");
     await this.#startProcess("create", args, {
       ...options,
       log: options.log ?? `${options.bundle}/log.json`,
@@ -180,6 +185,7 @@ export class OciRuntime {
     const { id, imagePath, workPath = imagePath, leaveRunning } = options;
     const args = ["--image-path", imagePath, "--work-path", workPath];
     if (leaveRunning) args.push("--leave-running");
+    args.push(...options.flags ?? []);
     await withCriuLog(
       `${workPath}/dump.log`,
       () => this.#control("checkpoint", id, args, options),
@@ -216,6 +222,12 @@ export class OciRuntime {
       throw error;
     }
     return parseState(text);
+  }
+
+  /** What the runtime can do, as JSON (OCI runtime spec, "Features"); not every runtime knows. */
+  async features(options: CallOptions = {}): Promise<string> {
+    const call: RuncCall = { subcommand: "features", args: ["features"], output: "stdout" };
+    return await this.#call(call, options);
   }
 
   /** What the runtime says that it is. */

@@ -5,6 +5,7 @@ import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import { cgroupAt, cgroupHierarchies, findCgroup, remove } from "../../linux/cgroup/cgroup.ts";
 import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 import type { Bundle } from "./bundle.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -44,31 +45,6 @@ export function recordCgroup(bundle: Bundle, cgroup: Cgroup): void {
 /** The cgroup kept in the bundle, if it came that far. */
 export function recordedCgroup(bundle: Bundle): Cgroup | undefined {
   return readJson<Cgroup>(path(bundle));
-}
-
-/**
- * The absolute cgroup path of an OCI spec (linux.cgroupsPath), at which the runtime makes the cgroup
- * in every hierarchy. Undefined where the runtime chooses the place: by a relative path, or by one
- * that is for systemd.
- */
-export function cgroupsPathOf(spec: unknown): string | undefined {
-  if (typeof spec !== "object" || spec === null || !("linux" in spec)) return undefined;
-  const { linux } = spec;
-  if (typeof linux !== "object" || linux === null || !("cgroupsPath" in linux)) return undefined;
-  const path = linux.cgroupsPath;
-  if (typeof path !== "string" || !path.startsWith("/")) return undefined;
-  const cleaned = cleanPath(path);
-  return cleaned === "/" ? undefined : cleaned;
-}
-
-/** The absolute path as a runtime takes it: without double slashes, `.` and `..`. */
-function cleanPath(path: string): string {
-  const names: string[] = [];
-  for (const name of path.split("/")) {
-    if (name === "..") names.pop();
-    else if (name !== "" && name !== ".") names.push(name);
-  }
-  return `/${names.join("/")}`;
 }
 
 /**

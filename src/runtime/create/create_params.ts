@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { cgroupsPathOf } from "../bundle/cgroup_record.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
-import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";
+import { cgroupsPathOf, hasSystemdCgroup } from "../../oci/spec/facts.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
@@ -197,18 +196,6 @@ function withCgroup(spec: CheckedSpec, cgroupsPath: string): CheckedSpec {
   return { ...spec, linux: { ...linux, cgroupsPath } };
 }
 
-/** Returns whether systemd is to make the cgroup of a container with this spec. */
-function hasSystemdCgroup(spec: CheckedSpec): boolean {
-  const path = asObject(spec["linux"])?.["cgroupsPath"];
-  return typeof path === "string" && isSystemdPath(path);
-}
-
-/** Whether the spec has hooks of this kind (OCI runtime spec, "POSIX-platform Hooks"). */
-export function hasHooks(spec: CheckedSpec, kind: "poststart"): boolean {
-  const hooks = asObject(spec["hooks"])?.[kind];
-  return Array.isArray(hooks) && hooks.length > 0;
-}
-
 function podOf(spec: CheckedSpec): string | undefined {
   const pod = asObject(spec["annotations"])?.[POD_ANNOTATION];
   return typeof pod === "string" && pod !== "" ? pod : undefined;
@@ -220,14 +207,4 @@ function asObject(value: unknown): Record<string, unknown> | undefined {
 
 function join(prefix: string, path: string): string {
   return path === "" ? prefix : `${prefix}.${path}`;
-}
-
-/** Returns whether init's end takes every process of the container along (pid_namespaces(7)). */
-export function hasOwnPidNamespace(spec: CheckedSpec): boolean {
-  const namespaces = asObject(spec["linux"])?.["namespaces"];
-  return Array.isArray(namespaces) && namespaces.some((namespace: unknown) => {
-    const { type, path } = asObject(namespace) ?? {};
-    // A path names that of somebody else.
-    return type === "pid" && !path;
-  });
 }

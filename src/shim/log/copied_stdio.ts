@@ -102,6 +102,11 @@ export class CopiedStdio implements Stdio {
     return false;
   }
 
+  copied(): Promise<void> {
+    // What the process wrote is copied when it has exited; others may write on for ever.
+    return Promise.resolve();
+  }
+
   async close(): Promise<void> {
     await this.#inner.close();
     this.#closeSources();

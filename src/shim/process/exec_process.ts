@@ -12,7 +12,7 @@ import { adoptStdio, openStdio } from "../open_stdio.ts";
 import { killUnlessExited } from "./signal.ts";
 import type { ProcessHandle } from "./signal.ts";
 import type { ExecEvent, ExecProcessState } from "../states/exec_states.ts";
-import { cannotDeleteExec, EXEC_LIFECYCLE } from "../states/exec_states.ts";
+import { EXEC_LIFECYCLE, wrongExecState } from "../states/exec_states.ts";
 import { StateMachine } from "../states/state_machine.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { claimProcess } from "./claim_process.ts";
@@ -26,11 +26,18 @@ export interface ExecRequest {
   /** The OCI process; missing members come from the container's own process. */
   readonly process: Readonly<Record<string, unknown>>;
   readonly stdio: StdioPaths;
+  /** Whether `process` is all that the process is to be, so that nothing comes from the container's. */
+  readonly complete?: boolean;
 }
+
+/** How an exec that was never started ends. */
+const NEVER_STARTED: ProcessExit = { exitStatus: 0, exitedAt: "" };
 
 /** An additional process of a container. Callers serialize its start with changes of the container. */
 export class ExecProcess {
   readonly execId: string;
+  /** What it is to run. */
+  readonly request: ExecRequest;
   /** Its published exit. */
   readonly exit = new ExitFuture();
   readonly #context: ProcessContext;
@@ -38,9 +45,11 @@ export class ExecProcess {
   #io: Stdio | undefined;
   #adopted: AdoptedProcess | undefined;
 
-  constructor(context: ProcessContext, execId: string) {
+  constructor(context: ProcessContext, request: ExecRequest) {
+    const { execId } = request;
     this.#context = context;
     this.execId = execId;
+    this.request = request;
     const { record, log } = context;
     const subject = `exec ${execId} of container ${record.id}`;
     this.#machine = new StateMachine(EXEC_LIFECYCLE, subject, log);
@@ -63,17 +72,23 @@ export class ExecProcess {
 
   /**
    * Starts it in the running container. Returns a handle on its exit, which may have happened
-   * already. On failure nothing is left.
+   * already. One that could not be started is as it was before.
+   *
+   * @throws {FailedPreconditionError} if it was started before.
    */
-  async start(request: ExecRequest): Promise<ProcessHandle> {
+  async start(): Promise<ProcessHandle> {
+    if (this.state.name !== "created") {
+      throw wrongExecState(this.#context.record.id, this.execId, "start", this.state.name);
+    }
+    this.#machine.transition({ type: "start" });
     const { paths } = this.#context;
     const name = `exec-${this.execId}`;
     const processFile = `${paths.dir}/${name}.json`;
     const pidFile = `${paths.dir}/${name}.pid`;
     try {
-      const process = this.#process(request);
+      const process = this.#process(this.request);
       writeJsonAtomic(processFile, process);
-      this.#io = await openStdio(this.#stdioOptions(request.stdio));
+      this.#io = await openStdio(this.#stdioOptions(this.request.stdio));
       const { oomScoreAdj } = process;
       return await this.#run(this.#io, {
         processFile,
@@ -81,9 +96,9 @@ export class ExecProcess {
         ...(typeof oomScoreAdj === "number" ? { oomScoreAdj } : {}),
       });
     } catch (error) {
-      this.#machine.transition({ type: "start-failed" });
       await this.#io?.close();
       this.#io = undefined;
+      this.#machine.transition({ type: "start-failed" });
       throw error;
     } finally {
       removeFile(processFile);
@@ -92,11 +107,14 @@ export class ExecProcess {
   }
 
   #stdioOptions(stdio: StdioPaths): OpenStdioOptions {
-    const { record: { mappedRoot: owner }, paths: { dir }, poller, log: report } = this.#context;
+    const { record, paths: { dir }, poller, log: report } = this.#context;
+    const owner = record.stdioOwner ?? record.mappedRoot;
     return { dir, name: `exec-${this.execId}`, stdio, owner, poller, report };
   }
 
-  #process({ process, stdio: { terminal } }: ExecRequest): Record<string, unknown> {
+  #process(request: ExecRequest): Record<string, unknown> {
+    const { process, complete, stdio: { terminal } } = request;
+    if (complete) return { ...process, terminal };
     const config = readJson<{ process?: Record<string, unknown> }>(this.#context.paths.config);
     return { ...mergeProcess(config?.process ?? {}, process, { terminal }), terminal };
   }
@@ -132,6 +150,7 @@ export class ExecProcess {
     { pid, stdio }: ExecRecord,
     process: AdoptedProcess | undefined,
   ): Promise<void> {
+    this.#machine.transition({ type: "start" });
     this.#io = await adoptStdio(this.#stdioOptions(stdio), process !== undefined);
     this.#adopted = process;
     this.#machine.transition({ type: "started", pid });
@@ -160,18 +179,22 @@ export class ExecProcess {
   }
 
   /**
-   * Deletes the stopped exec and returns how it ended.
+   * Deletes the exec and returns how it ended. One that was not started has no pid and status 0, and
+   * who waits for its exit is told that.
    *
    * @throws {FailedPreconditionError} if it has not stopped.
    */
   async delete(): Promise<ProcessExit & { readonly pid: number }> {
     const { state } = this;
-    if (state.name !== "stopped") {
-      throw cannotDeleteExec(this.#context.record.id, this.execId, state.name);
+    if (state.name !== "stopped" && state.name !== "created") {
+      throw wrongExecState(this.#context.record.id, this.execId, "delete", state.name);
     }
     this.#machine.transition({ type: "deleted" });
     await this.release();
-    return { pid: state.pid, ...state.exit };
+    if (state.name === "stopped") return { pid: state.pid, ...state.exit };
+    const exit = { ...NEVER_STARTED, exitedAt: new Date().toISOString() };
+    this.exit.resolve(exit);
+    return { pid: 0, ...exit };
   }
 
   /** Releases its stdio. */

@@ -32,6 +32,8 @@ export interface ExecsOptions {
 export class Execs {
   readonly #options: ExecsOptions;
   readonly #execs = new Map<string, ExecProcess>();
+  /** Those of which `exec-added` was published before their start; they show before it, too. */
+  readonly #announced = new Set<ExecProcess>();
   readonly #records = new Map<string, ExecRecord>();
 
   constructor(options: ExecsOptions) {
@@ -39,14 +41,14 @@ export class Execs {
   }
 
   /**
-   * Returns a started exec.
+   * Returns an exec that was started or announced.
    *
    * @throws {NotFoundError} if there is none.
    */
   get(execId: string): ExecProcess {
     const exec = this.#execs.get(execId);
-    // One that is being created is not visible to others yet.
-    if (exec === undefined || exec.state.name === "creating") {
+    // One that is added and started by one call does not show before it runs.
+    if (exec === undefined || (isUnstarted(exec) && !this.#announced.has(exec))) {
       const { id } = this.#options.context.record;
       throw new NotFoundError(`container ${id} has no exec ${execId}`, { data: { id, execId } });
     }
@@ -55,7 +57,8 @@ export class Execs {
 
   /** Returns the execId of each pid. */
   byPid(): Map<number, string> {
-    return new Map(Array.from(this.#execs.values(), (exec) => [exec.pid, exec.execId]));
+    const started = Array.from(this.#execs.values()).filter(({ pid }) => pid > 0);
+    return new Map(started.map(({ pid, execId }) => [pid, execId]));
   }
 
   /** Returns the state of each exec. */
@@ -69,7 +72,8 @@ export class Execs {
    * @throws {AlreadyExistsError} if it is taken.
    * @throws {ResourceExhaustedError} if too many events are unacknowledged.
    */
-  add(execId: string): ExecProcess {
+  add(request: ExecRequest): ExecProcess {
+    const { execId } = request;
     const { context, events } = this.#options;
     const { id } = context.record;
     if (this.#execs.has(execId)) {
@@ -83,9 +87,16 @@ export class Execs {
         { data: { id } },
       );
     }
-    const exec = new ExecProcess(context, execId);
+    const exec = new ExecProcess(context, request);
     this.#execs.set(execId, exec);
     return exec;
+  }
+
+  /** Adds an exec that is started by another call, and publishes that. */
+  announce(request: ExecRequest): void {
+    const exec = this.add(request);
+    this.#announced.add(exec);
+    this.#options.events.publish({ type: "exec-added", pid: 0, execId: exec.execId });
   }
 
   /** Frees the id of an exec that could not be started. */
@@ -94,17 +105,14 @@ export class Execs {
   }
 
   /** Starts an added exec. If it throws, nothing but the id is left. */
-  async start(
-    exec: ExecProcess,
-    request: ExecRequest,
-  ): Promise<{ execId: string; pid: number }> {
+  async start(exec: ExecProcess): Promise<{ execId: string; pid: number }> {
     const { init, events, context } = this.#options;
     const barrier = this.#options.barrier();
     init.check("exec");
     const hold = barrier.block("exec");
     let watched: ProcessHandle;
     try {
-      watched = await exec.start(request);
+      watched = await exec.start();
     } catch (error) {
       hold[Symbol.dispose]();
       throw error;
@@ -112,6 +120,7 @@ export class Execs {
     const { execId, pid } = exec;
     if (barrier.passed) {
       // Too late: no event may follow the exit of init.
+      onExit(watched, context.log, (exit) => exec.exited(exit));
       await killUnlessExited(pid, watched);
       await exec.release();
       throw wrongState(context.record.id, "exec in", init.state.name);
@@ -120,10 +129,10 @@ export class Execs {
       execId,
       pid,
       startTime: startTime(pid) ?? 0,
-      stdio: request.stdio,
-      ...numbered("startedSeq", events.next(1)),
+      stdio: exec.request.stdio,
+      ...numbered("startedSeq", events.next(this.#announced.has(exec) ? 0 : 1)),
     });
-    events.publish({ type: "exec-added", pid, execId });
+    if (!this.#announced.has(exec)) events.publish({ type: "exec-added", pid, execId });
     events.publish({ type: "exec-started", pid, execId });
     onExit(watched, context.log, (exit) => this.#ended(exec, exit, hold));
     if (init.state.name === "stopped") await killUnlessExited(pid, watched);
@@ -136,7 +145,8 @@ export class Execs {
    */
   async adopt(record: ExecRecord): Promise<void> {
     const { context } = this.#options;
-    const exec = new ExecProcess(context, record.execId);
+    const { execId, stdio } = record;
+    const exec = new ExecProcess(context, { execId, process: {}, stdio });
     this.#execs.set(record.execId, exec);
     this.#records.set(record.execId, record);
     const process = record.exit !== undefined ? undefined : await AdoptedProcess.open(
@@ -180,10 +190,12 @@ export class Execs {
     }
   }
 
-  /** Deletes an exec that has exited. */
+  /** Deletes an exec that has exited, or was never started. */
   async delete(execId: string): Promise<DeleteResult> {
-    const { pid, exitStatus, exitedAt } = await this.get(execId).delete();
+    const exec = this.get(execId);
+    const { pid, exitStatus, exitedAt } = await exec.delete();
     this.#execs.delete(execId);
+    this.#announced.delete(exec);
     this.#records.delete(execId);
     removeExecRecord(this.#options.context.paths.dir, execId);
     return { pid, exitStatus, exitedAt };
@@ -206,6 +218,10 @@ function numbered<N extends string>(name: N, seq: number | undefined): { [K in N
   return (seq === undefined ? {} : { [name]: seq }) as { [K in N]?: number };
 }
 
+function isUnstarted({ state: { name } }: ExecProcess): boolean {
+  return name === "created" || name === "starting";
+}
+
 function describeExec({ execId, state }: ExecProcess): ExecState[] {
   switch (state.name) {
     case "running":
@@ -214,7 +230,8 @@ function describeExec({ execId, state }: ExecProcess): ExecState[] {
       const { exitStatus, exitedAt } = state.exit;
       return [{ execId, pid: state.pid, status: "stopped", exitStatus, exitedAt }];
     }
-    case "creating":
+    case "created":
+    case "starting":
     case "deleted":
       return [];
   }

@@ -18,6 +18,7 @@ import { reserveExitRecord } from "../../oci/exit_record.ts";
 import { claimProcess } from "./claim_process.ts";
 import type { ClaimedProcess } from "./claim_process.ts";
 import type { ProcessContext } from "./process_context.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import type { OpenStdioOptions, Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
 import { mountRootfs, unmountRootfs } from "../rootfs.ts";
@@ -65,7 +66,8 @@ export class InitProcess {
 
   get #stdioOptions(): OpenStdioOptions {
     const { record, paths: { dir }, poller, log: report } = this.#context;
-    const { stdio, log, mappedRoot: owner } = record;
+    const { stdio, log } = record;
+    const owner = record.stdioOwner ?? record.mappedRoot;
     return { dir, name: "init", stdio, log, owner, poller, report };
   }
 
@@ -120,10 +122,11 @@ export class InitProcess {
       log: paths.log,
       noPivot: record.noPivot,
       systemdCgroup: record.systemdCgroup ?? false,
+      noNewKeyring: record.noNewKeyring ?? false,
       ...stdioOptions(io),
     };
     if (imagePath === undefined) await runtime.create(request);
-    else await runtime.restore({ ...request, imagePath });
+    else await runtime.restore({ ...request, imagePath, ...workPath(record) });
     failpoint("shim.create.claim");
     const claimed = claimProcess(this.#context, kept, paths.initPid);
     io.started();
@@ -314,6 +317,10 @@ export class InitProcess {
     await this.#io?.close();
     this.#io = undefined;
   }
+}
+
+function workPath({ criuWorkPath }: BundleRecord): { readonly workPath?: string } {
+  return criuWorkPath === undefined ? {} : { workPath: criuWorkPath };
 }
 
 /** Returns whether this process is its parent, and will reap it. */

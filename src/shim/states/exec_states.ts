@@ -4,15 +4,20 @@ import type { ProcessExit } from "../exit/process_exit.ts";
 import type { Lifecycle } from "./state_machine.ts";
 import { known } from "./state_machine.ts";
 
-/** State of an exec process: the container's states without `paused`. */
+/**
+ * State of an exec process: the container's states without `paused`. One that could not be started
+ * is `created` again.
+ */
 export type ExecProcessState =
-  | { readonly name: "creating" }
+  | { readonly name: "created" }
+  | { readonly name: "starting" }
   | { readonly name: "running"; readonly pid: number }
   | { readonly name: "stopped"; readonly pid: number; readonly exit: ProcessExit }
   | { readonly name: "deleted" };
 
 /** Something that happened to an exec process and changes its state. */
 export type ExecEvent =
+  | { readonly type: "start" }
   | { readonly type: "started"; readonly pid: number }
   | { readonly type: "start-failed" }
   | { readonly type: "exited"; readonly exit: ProcessExit }
@@ -20,9 +25,10 @@ export type ExecEvent =
 
 /** The life of an exec process. */
 export const EXEC_LIFECYCLE: Lifecycle<ExecProcessState, ExecEvent> = {
-  initial: { name: "creating" },
+  initial: { name: "created" },
   table: {
-    creating: { started: "running", "start-failed": "deleted" },
+    created: { start: "starting", deleted: "deleted" },
+    starting: { started: "running", "start-failed": "created" },
     running: { exited: "stopped" },
     stopped: { deleted: "deleted" },
     deleted: {},
@@ -44,7 +50,8 @@ function enter(
 ): ExecProcessState {
   const { pid, exit }: Facts = { ...previous, ...event };
   switch (name) {
-    case "creating":
+    case "created":
+    case "starting":
     case "deleted":
       return { name };
     case "running":
@@ -54,14 +61,15 @@ function enter(
   }
 }
 
-/** Returns the error for a delete of an exec that has not stopped. */
-export function cannotDeleteExec(
+/** Returns the error for something that cannot be done to an exec in its current state. */
+export function wrongExecState(
   id: string,
   execId: string,
+  what: string,
   state: ExecProcessState["name"],
 ): Error {
   return new FailedPreconditionError(
-    `cannot delete exec ${execId} of container ${id}: it is ${state}`,
+    `cannot ${what} exec ${execId} of container ${id}: it is ${state}`,
     { data: { id, execId, status: state } },
   );
 }

@@ -204,7 +204,7 @@ Deno.test("INIT_LIFECYCLE: a container has the state that what has happened to i
 });
 
 const execEvent: fc.Arbitrary<ExecEvent> = fc.oneof(
-  fc.constantFrom<ExecEvent[]>({ type: "start-failed" }, { type: "deleted" }),
+  fc.constantFrom<ExecEvent[]>({ type: "start" }, { type: "start-failed" }, { type: "deleted" }),
   pid.map((pid): ExecEvent => ({ type: "started", pid })),
   exit.map((exit): ExecEvent => ({ type: "exited", exit })),
 );
@@ -218,29 +218,37 @@ Deno.test("EXEC_LIFECYCLE: an exec has the state that what has happened to it sa
         "it",
         (line) => void log.push(line),
       );
-      const model = { begun: false, ended: false, gone: false };
-      let known: unknown = { name: "creating" };
+      const model = { starting: false, begun: false, ended: false, gone: false };
+      let known: unknown = { name: "created" };
       for (const { event, legalOnly } of events) {
         const can = {
-          started: !model.begun && !model.gone,
-          "start-failed": !model.begun && !model.gone,
+          start: !model.starting && !model.begun && !model.gone,
+          started: model.starting,
+          "start-failed": model.starting,
           exited: model.begun && !model.ended,
-          deleted: model.ended && !model.gone,
+          deleted: (model.begun ? model.ended : !model.starting) && !model.gone,
         };
         const legal = can[event.type];
         if (legalOnly && !legal) continue;
         step(machine, event, legal, log);
         if (!legal) continue;
         switch (event.type) {
+          case "start":
+            model.starting = true;
+            known = { name: "starting" };
+            break;
           case "started":
-            model.begun = true;
+            Object.assign(model, { starting: false, begun: true });
             known = { name: "running", pid: event.pid };
+            break;
+          case "start-failed":
+            model.starting = false;
+            known = { name: "created" };
             break;
           case "exited":
             model.ended = true;
             known = { ...known as object, name: "stopped", exit: event.exit };
             break;
-          case "start-failed":
           case "deleted":
             model.gone = true;
             known = { name: "deleted" };

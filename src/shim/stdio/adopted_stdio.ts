@@ -45,6 +45,10 @@ export class AdoptedStdio implements Stdio {
     return false;
   }
 
+  copied(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     this.closeStdin();
     for (const output of this.#outputs) output.close();

@@ -80,6 +80,10 @@ export class FdStdio implements Stdio {
     return false;
   }
 
+  copied(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     this.#closeGiven();
     this.closeStdin();

@@ -23,6 +23,8 @@ export interface Stdio {
   closeStdin(): void;
   /** Sets the size of the terminal in characters; false where there is none (any more). */
   resize(width: number, height: number): boolean;
+  /** Resolves when all that is copied here has been; at once where nothing is. */
+  copied(): Promise<void>;
   /** Releases everything; what nobody has read by now is lost. */
   close(): Promise<void>;
 }

@@ -52,6 +52,7 @@ export class TerminalStdio implements Stdio {
   #stdin: { reading: number; writing: number } | undefined;
   #master = -1;
   #copies: Promise<void>[] = [];
+  #copyingOut: Promise<void> | undefined;
   #exited = false;
   /** Whether a write to the output is under way. */
   #writing = false;
@@ -96,7 +97,8 @@ export class TerminalStdio implements Stdio {
     if (this.#stdin !== undefined) {
       this.#copies.push(this.#copyIn(this.#stdin.reading, dup(this.#master)));
     }
-    this.#copies.push(this.#copyOut(this.#master));
+    this.#copyingOut = this.#copyOut(this.#master);
+    this.#copies.push(this.#copyingOut);
   }
 
   exited(): void {
@@ -119,6 +121,10 @@ export class TerminalStdio implements Stdio {
     if (this.#master < 0) return false;
     setWinsize(this.#master, width, height);
     return true;
+  }
+
+  async copied(): Promise<void> {
+    await this.#copyingOut;
   }
 
   async close(): Promise<void> {

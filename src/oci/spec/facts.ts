@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+import { isRecord } from "../../rpc/is_record.ts";
+import { isSystemdPath } from "./cgroups_path.ts";
+
+/** A spec of which nothing is known but that it is a JSON object. */
+type AnySpec = Readonly<Record<string, unknown>>;
+
+/** Returns whether the spec has hooks of this kind (OCI runtime spec, "POSIX-platform Hooks"). */
+export function hasHooks(spec: AnySpec, kind: "poststart"): boolean {
+  const hooks = asObject(spec["hooks"])?.[kind];
+  return Array.isArray(hooks) && hooks.length > 0;
+}
+
+/** Returns whether init's end takes every process of the container along (pid_namespaces(7)). */
+export function hasOwnPidNamespace(spec: AnySpec): boolean {
+  const namespaces = asObject(spec["linux"])?.["namespaces"];
+  return Array.isArray(namespaces) && namespaces.some((namespace: unknown) => {
+    const { type, path } = asObject(namespace) ?? {};
+    // A path names that of somebody else.
+    return type === "pid" && !path;
+  });
+}
+
+/**
+ * The absolute cgroup path of an OCI spec (linux.cgroupsPath), at which the runtime makes the cgroup
+ * in every hierarchy. Undefined where the runtime chooses the place: by a relative path, or by one
+ * that is for systemd.
+ */
+export function cgroupsPathOf(spec: unknown): string | undefined {
+  if (typeof spec !== "object" || spec === null || !("linux" in spec)) return undefined;
+  const { linux } = spec;
+  if (typeof linux !== "object" || linux === null || !("cgroupsPath" in linux)) return undefined;
+  const path = linux.cgroupsPath;
+  if (typeof path !== "string" || !path.startsWith("/")) return undefined;
+  const cleaned = cleanPath(path);
+  return cleaned === "/" ? undefined : cleaned;
+}
+
+/** The absolute path as a runtime takes it: without double slashes, `.` and `..`. */
+function cleanPath(path: string): string {
+  const names: string[] = [];
+  for (const name of path.split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(name);
+  }
+  return `/${names.join("/")}`;
+}
+
+/** Returns whether systemd is to make the cgroup of a container with this spec. */
+export function hasSystemdCgroup(spec: AnySpec): boolean {
+  const path = asObject(spec["linux"])?.["cgroupsPath"];
+  return typeof path === "string" && isSystemdPath(path);
+}
+
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  return isRecord(value) ? value : undefined;
+}
