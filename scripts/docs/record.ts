@@ -81,6 +81,7 @@ async function recordDaemon(recorder: Recorder, daemon: TestDaemon, fifo: string
   await recorder.call("container.pause", { id });
   await recorder.call("container.resume", { id });
   await recorder.call("container.checkpoint", { id, path: `${daemon.root}/checkpoints/web` });
+  await recorder.call("network.list", {});
   await recorder.call("container.stop", { id, timeout: 0 });
   await recorder.call("container.delete", { id, force: true });
   const subscription = isRecord(subscribed) ? subscribed.subscription : undefined;

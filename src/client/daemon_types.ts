@@ -92,6 +92,8 @@ export interface ContainerState {
   readonly oomKilled?: boolean | undefined;
   /** Shim group: containers of one group share a shim process. */
   readonly group?: string | undefined;
+  /** Network of the container; absent if CNI plugins have made none. */
+  readonly network?: ContainerNetwork | undefined;
   /** Pid of the shim; the daemon's own pid with no_shim. */
   readonly shimPid: number;
   /** Connection to a shim. unavailable: the shim does not answer; gone: the shim died and the container is being cleaned up; none: the daemon runs without shims (no_shim). */
@@ -164,6 +166,125 @@ export interface RootfsMount {
   readonly target?: string | undefined;
   /** Mount options, as for mount(8) -o. */
   readonly options?: readonly string[] | undefined;
+}
+
+/** The network of a container, made by CNI plugins. */
+export interface NetworkOptions {
+  /** Name of a network that `network.list` shows; either this or `conflist`. */
+  readonly name?: string | undefined;
+  /** CNI network configuration list; either this or `name`. */
+  readonly conflist?: Readonly<Record<string, unknown>> | undefined;
+  /** Addresses to ask for, for networks whose plugins can give a chosen one. */
+  readonly ips?: readonly string[] | undefined;
+  /** MAC address to ask for. */
+  readonly mac?: string | undefined;
+  /** Ports of the host that lead to the container, through the first network. */
+  readonly ports?: readonly PortOptions[] | undefined;
+  /** Further networks, whose interfaces are eth1, eth2 and so on. */
+  readonly additional?:
+    | readonly {
+      /** Name of a network that `network.list` shows; either this or `conflist`. */
+      readonly name?: string | undefined;
+      /** CNI network configuration list; either this or `name`. */
+      readonly conflist?: Readonly<Record<string, unknown>> | undefined;
+      /** Addresses to ask for, for networks whose plugins can give a chosen one. */
+      readonly ips?: readonly string[] | undefined;
+      /** MAC address to ask for. */
+      readonly mac?: string | undefined;
+    }[]
+    | undefined;
+  /** Name of the container in `hostsFile`; defaults to the spec's hostname. */
+  readonly hostname?: string | undefined;
+  /** Further names, in `hostsFile` and for plugins with the capability `aliases`. */
+  readonly aliases?: readonly string[] | undefined;
+  /** DNS settings for plugins with the capability `dns`. */
+  readonly dns?: {
+    /** Addresses of DNS servers. */
+    readonly servers?: readonly string[] | undefined;
+    /** Search domains. */
+    readonly searches?: readonly string[] | undefined;
+    /** Options of resolv.conf(5). */
+    readonly options?: readonly string[] | undefined;
+  } | undefined;
+  /** Hosts file of the container, to which its addresses are added. The file is the caller's, who mounts it at /etc/hosts. */
+  readonly hostsFile?: string | undefined;
+}
+
+/** A port of the host that leads to a port of the container. */
+export interface PortOptions {
+  /** Address of the host that is mapped; every address if not given. */
+  readonly hostIp?: string | undefined;
+  /** Port of the host. */
+  readonly hostPort: number;
+  /** Port of the container. */
+  readonly containerPort: number;
+  /** Defaults to tcp. */
+  readonly protocol?: "tcp" | "udp" | undefined;
+}
+
+/** A port of the host that leads to a port of the container. */
+export interface Port {
+  /** Address of the host that is mapped; every address if absent. */
+  readonly hostIp?: string | undefined;
+  /** Port of the host. */
+  readonly hostPort: number;
+  /** Port of the container. */
+  readonly containerPort: number;
+  /** Protocol of the port. */
+  readonly protocol: "tcp" | "udp";
+}
+
+/** One interface of a container, and the network that it is in. */
+export interface NetworkInterface {
+  /** Name of the network. */
+  readonly network: string;
+  /** Name of the interface in the container. */
+  readonly interface: string;
+  /** MAC address of the interface. */
+  readonly mac?: string | undefined;
+  /** Addresses of the interface, each with the length of its prefix. */
+  readonly addresses: readonly string[];
+  /** Gateways of the network. */
+  readonly gateways: readonly string[];
+}
+
+/** The network of a container. */
+export interface ContainerNetwork {
+  /** Path of the network namespace. */
+  readonly namespace: string;
+  /** Interfaces of the container, the first network's first. */
+  readonly interfaces: readonly NetworkInterface[];
+  /** Ports of the host that lead to the container. */
+  readonly ports: readonly Port[];
+}
+
+/** A network that containers can be attached to. */
+export interface Network {
+  /** Name of the network. */
+  readonly name: string;
+  /** Configuration file; absent for the network that berth brings, and for one that only exists as the `conflist` of containers. */
+  readonly file?: string | undefined;
+  /** CNI plugins of the network, in order. */
+  readonly plugins: readonly string[];
+  /** Plugins that are not installed; the network can be used if there is none. */
+  readonly missing: readonly string[];
+  /** Reason why the network cannot be used, and what to install. */
+  readonly reason?: string | undefined;
+  /** Containers in the network, ordered by id. */
+  readonly containers: readonly {
+    /** Container id. */
+    readonly id: string;
+    /** Name of the interface in the container. */
+    readonly interface: string;
+    /** Addresses of the interface. */
+    readonly addresses: readonly string[];
+  }[];
+}
+
+/** The networks that containers can be attached to. */
+export interface Networks {
+  /** Networks, ordered by name. */
+  readonly networks: readonly Network[];
 }
 
 /** OCI process of an exec. Members that are not given are taken from the container's spec. */
@@ -248,6 +369,8 @@ export interface Event {
   readonly oom?: OomDetails | undefined;
   /** Checkpoint directory; only for checkpointed events. */
   readonly path?: string | undefined;
+  /** Network of the container; only for create events. */
+  readonly network?: ContainerNetwork | undefined;
 }
 
 /** A subscription to events. */
@@ -451,6 +574,8 @@ export interface DaemonMethods {
       readonly terminal?: boolean | undefined;
       /** Where to log the output. If stdout or stderr also names a FIFO, the output goes there too while the FIFO is read. Members that are not given are taken from [logs] of the config. */
       readonly log?: LogOptions | undefined;
+      /** Network of the container, made by CNI plugins; the spec must then not name a network namespace. */
+      readonly network?: NetworkOptions | undefined;
       /** OCI runtime: a name in PATH, or a path; defaults to the configured one. */
       readonly runtime?: string | undefined;
       /** Do not use pivot_root; needed if the root filesystem is a ramdisk. */
@@ -702,6 +827,13 @@ export interface DaemonMethods {
     };
     /** Result. */
     readonly result: DeleteResult;
+  };
+  /** Lists the networks that containers can be attached to, and who is in them. */
+  readonly "network.list": {
+    /** Params, passed by name. */
+    readonly params: Readonly<Record<string, never>>;
+    /** Result. */
+    readonly result: Networks;
   };
   /** Subscribes this connection to events. Each event is sent as an events.event notification. */
   readonly "events.subscribe": {

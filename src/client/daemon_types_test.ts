@@ -57,6 +57,7 @@ const METHODS: SameMethods = {
   "container.update": true,
   "container.checkpoint": true,
   "container.delete": true,
+  "network.list": true,
   "events.subscribe": true,
   "events.read": true,
   "events.unsubscribe": true,

@@ -14,6 +14,7 @@ export type ErrorKind =
   | "RuntimeError"
   | "DeadlineExceeded"
   | "ResourceExhausted"
+  | "NetworkError"
   | "Cancelled";
 
 /**
@@ -33,6 +34,7 @@ export const ERROR_CODES: Readonly<Record<ErrorKind, number>> = {
   RuntimeError: -32005,
   DeadlineExceeded: -32006,
   ResourceExhausted: -32007,
+  NetworkError: -32008,
   Cancelled: -32800,
 };
 
@@ -128,6 +130,9 @@ export class DeadlineExceededError extends KindError {}
 /** The system ran out of a resource, such as disk space or file descriptors (-32007). */
 export class ResourceExhaustedError extends KindError {}
 
+/** A CNI plugin failed (-32008). `data` has `network`, `plugin` and, if it gave one, `cniCode`. */
+export class NetworkError extends KindError {}
+
 /** The caller cancelled the call (-32800). What the call had begun goes on, unless it was a wait. */
 export class CancelledError extends KindError {}
 
@@ -143,6 +148,7 @@ export const ERROR_CLASSES: ReadonlyMap<ErrorKind, ErrorClass> = new Map<ErrorKi
   ["RuntimeError", RuntimeError],
   ["DeadlineExceeded", DeadlineExceededError],
   ["ResourceExhausted", ResourceExhaustedError],
+  ["NetworkError", NetworkError],
   ["Cancelled", CancelledError],
 ]);
 

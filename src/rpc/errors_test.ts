@@ -6,6 +6,7 @@ import {
   CancelledError,
   DeadlineExceededError,
   FailedPreconditionError,
+  NetworkError,
   NotFoundError,
   ResourceExhaustedError,
   RuntimeError,
@@ -21,6 +22,7 @@ Deno.test("errors: each class stands for its kind and code, and keeps its cause 
     [RuntimeError, "RuntimeError", "RuntimeError", -32005],
     [DeadlineExceededError, "DeadlineExceeded", "DeadlineExceededError", -32006],
     [ResourceExhaustedError, "ResourceExhausted", "ResourceExhaustedError", -32007],
+    [NetworkError, "NetworkError", "NetworkError", -32008],
     [CancelledError, "Cancelled", "CancelledError", -32800],
   ] as const;
   for (const [Class, kind, name, code] of cases) {

@@ -171,7 +171,9 @@ export const EPERM = 1,
   ENODATA = 61,
   EBADMSG = 74,
   EOPNOTSUPP = 95,
-  EADDRINUSE = 98;
+  EAFNOSUPPORT = 97,
+  EADDRINUSE = 98,
+  EADDRNOTAVAIL = 99;
 
 /** Symbolic name of an errno, `ENOENT` for 2; `E<number>` for one that is not known. */
 export function errnoName(errno: number): string {

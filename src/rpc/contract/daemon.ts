@@ -3,6 +3,7 @@ import { z } from "zod";
 import { method } from "./method.ts";
 import type { Contract, ErrorCases } from "./method.ts";
 import { MAX_EXECS, MAX_FILTER, MAX_MOUNTS, MAX_NAME, MAX_PAGE, MAX_TEXT } from "./limits.ts";
+import { networkList, networkParams } from "./network/schemas.ts";
 import {
   containerList,
   createResult,
@@ -96,6 +97,10 @@ export const daemonContract = {
       }),
       ...stdioParams,
       log: logParams.optional(),
+      network: networkParams.optional().meta({
+        description: "Network of the container, made by CNI plugins; the spec must then not name " +
+          "a network namespace",
+      }),
       runtime: kernelText(MAX_TEXT).optional().meta({
         description: "OCI runtime: a name in PATH, or a path; defaults to the configured one",
       }),
@@ -116,11 +121,14 @@ export const daemonContract = {
     createResult,
     {
       AlreadyExists: "the id is taken",
-      FailedPrecondition:
-        "mounting the rootfs failed, or a previous container with this id has not been cleaned up",
+      NotFound: "no such network",
+      FailedPrecondition: "mounting the rootfs failed, a previous container with this id has not " +
+        "been cleaned up, a port of the host is taken, or a CNI plugin is not installed",
+      NetworkError: "a CNI plugin failed; the container has been removed",
       Unavailable: "the shim could not be started or has died, or the daemon is stopping",
       RuntimeError: "the OCI runtime failed; the container has been removed",
-      DeadlineExceeded: "the shim or the OCI runtime did not answer in time",
+      DeadlineExceeded: "the shim, the OCI runtime or a CNI plugin did not answer in time",
+      ResourceExhausted: "a network has no free address, or a common reason",
     },
   ),
   "container.start": method(
@@ -323,7 +331,16 @@ export const daemonContract = {
       NotFound: "no such container, or the container is another instance",
       FailedPrecondition:
         "the container is running and `force` is not set, or one of its mounts is busy",
+      NetworkError: "a CNI plugin failed to remove the container from its network; it is tried " +
+        "again in the background",
     },
+  ),
+  "network.list": method(
+    "network.list",
+    "Lists the networks that containers can be attached to, and who is in them.",
+    none,
+    networkList,
+    {},
   ),
   "events.subscribe": method(
     "events.subscribe",

@@ -24,6 +24,14 @@ export const MAX_NAME = 255;
 export const MAX_FILTER = 10_000;
 /** Maximum number of elements on a page of a list. */
 export const MAX_PAGE = 10_000;
+/** Maximum number of mapped ports of a container: each is some rules of the host's firewall. */
+export const MAX_PORTS = 1024;
+/** Maximum number of networks of a container besides the first. */
+export const MAX_ADDITIONAL_NETWORKS = 15;
+/** Maximum number of addresses that are asked for in one network. */
+export const MAX_ADDRESSES = 16;
+/** Maximum number of further names of a container, and of entries of a DNS setting. */
+export const MAX_ALIASES = 64;
 /** Maximum number of exec processes that a container keeps until they are deleted. */
 export const MAX_EXECS = 16_384;
 /**

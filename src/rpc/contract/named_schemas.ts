@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { z } from "zod";
+import * as network from "./network/schemas.ts";
 import * as results from "./results.ts";
 import * as schemas from "./schemas.ts";
 import * as stats from "./stats_schema.ts";
@@ -25,6 +26,13 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   ExitStatus: schemas.exitStatus,
   DeleteResult: schemas.deleteResult,
   RootfsMount: schemas.rootfsMount,
+  NetworkOptions: network.networkParams,
+  PortOptions: network.portParams,
+  Port: network.portState,
+  NetworkInterface: network.networkInterface,
+  ContainerNetwork: network.networkState,
+  Network: network.networkInfo,
+  Networks: network.networkList,
   OciProcess: schemas.ociProcess,
   CgroupProcess: schemas.cgroupProcess,
   ProcessList: results.processList,

@@ -12,6 +12,7 @@ import {
   MAX_SIGNAL_NAME,
   MAX_TEXT,
 } from "./limits.ts";
+import { networkState } from "./network/schemas.ts";
 
 // A rule that a string must match goes into `errorMessage` too: the JSON Schema, by which params are
 // checked, has no message for a pattern.
@@ -243,6 +244,9 @@ export const containerState = z.object({
   group: z.string().optional().meta({
     description: "Shim group: containers of one group share a shim process",
   }),
+  network: networkState.optional().meta({
+    description: "Network of the container; absent if CNI plugins have made none",
+  }),
   shimPid: z.int().meta({
     description: "Pid of the shim; the daemon's own pid with no_shim",
   }),
@@ -286,6 +290,9 @@ export const event = z.object({
   oom: oomDetails.optional().meta({ description: "Details; only for oom events" }),
   path: z.string().optional().meta({
     description: "Checkpoint directory; only for checkpointed events",
+  }),
+  network: networkState.optional().meta({
+    description: "Network of the container; only for create events",
   }),
 }).meta({ description: "An event in the life of a container" });
 

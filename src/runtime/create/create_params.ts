@@ -69,6 +69,7 @@ export function checkCreate(
     ...logIssues(params.log, stdio),
     ...rootfs.flatMap((mount, index) => sourceIssues(mount, `rootfs.${index}.source`)),
     ...checkpointIssues(params.checkpoint),
+    ...(params.network === undefined ? [] : [{ path: "network", message: "is not available yet" }]),
   ];
   if (issues.length > 0) {
     throw new InvalidParamsError(`cannot create container ${id}: ${describe(issues)}`, issues, {

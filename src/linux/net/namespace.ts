@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+import { fdPath, O_RDONLY, OwnedFd } from "../fd/fd.ts";
+import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { mount } from "../mount/mount.ts";
+
+const libc = lazyLibc({
+  unshare: { parameters: [/* int flags */ "i32"], result: "i32" },
+  setns: { parameters: [/* int fd */ "i32", /* int nstype */ "i32"], result: "i32" },
+  socket: {
+    parameters: [/* int domain */ "i32", /* int type */ "i32", /* int protocol */ "i32"],
+    result: "i32",
+  },
+  ioctl: {
+    parameters: [/* int fd */ "i32", /* unsigned long op */ "u64", /* struct ifreq * */ "buffer"],
+    result: "i32",
+  },
+});
+
+// include/uapi/linux/sched.h
+const CLONE_NEWNET = 0x4000_0000;
+// include/linux/socket.h, include/linux/net.h
+const AF_INET = 2, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0o2000000;
+// include/uapi/linux/sockios.h, include/uapi/linux/if.h
+const SIOCGIFFLAGS = 0x8913n, SIOCSIFFLAGS = 0x8914n, IFF_UP = 1, IFREQ_SIZE = 40, IFR_FLAGS = 16;
+
+/** Path of the network namespace of the thread that runs JavaScript. */
+const OWN = "/proc/thread-self/ns/net";
+
+/**
+ * Makes a network namespace with its loopback up, and pins it at `path`, which is made: it lives until
+ * {@linkcode unmount} of that path, whoever dies before.
+ *
+ * @throws {LinuxError} EPERM without CAP_SYS_ADMIN; ENOSPC if there are too many namespaces.
+ */
+export function pinNewNamespace(path: string): void {
+  Deno.writeTextFileSync(path, "", { mode: 0o600 });
+  using stack = new DisposableStack();
+  const [made, socket] = elsewhere(() => {
+    check(libc().unshare(CLONE_NEWNET), "unshare", "network");
+    return [stack.use(OwnedFd.open(OWN, O_RDONLY)), stack.use(openSocket())];
+  });
+  raiseLoopback(socket.fd);
+  mount({ type: "bind", source: fdPath(made.fd), target: path });
+}
+
+/**
+ * Sets the loopback interface up of the network namespace that `path` leads to. The kernel makes it
+ * down, and an OCI runtime raises it only in a namespace that it makes itself.
+ *
+ * @throws {LinuxError} ENOENT if there is nothing; EINVAL if it is no network namespace; EPERM.
+ */
+export function setLoopbackUp(path: string): void {
+  using namespace = OwnedFd.open(path, O_RDONLY);
+  using socket = elsewhere(() => {
+    check(libc().setns(namespace.fd, CLONE_NEWNET), "setns", path);
+    return openSocket();
+  });
+  raiseLoopback(socket.fd);
+}
+
+/** A socket keeps to the namespace that it was made in. */
+function openSocket(): OwnedFd {
+  return new OwnedFd(
+    check(libc().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "AF_INET"),
+  );
+}
+
+/** netdevice(7): sets IFF_UP of `lo` in the namespace of a socket. */
+function raiseLoopback(socket: number): void {
+  const ifreq = new Uint8Array(IFREQ_SIZE);
+  ifreq.set(cstring("lo"));
+  check(libc().ioctl(socket, SIOCGIFFLAGS, ifreq), "ioctl", "SIOCGIFFLAGS of lo");
+  const flags = new DataView(ifreq.buffer);
+  const now = flags.getInt16(IFR_FLAGS, true);
+  if ((now & IFF_UP) !== 0) return;
+  flags.setInt16(IFR_FLAGS, now | IFF_UP, true);
+  check(libc().ioctl(socket, SIOCSIFFLAGS, ifreq), "ioctl", "SIOCSIFFLAGS of lo");
+}
+
+/**
+ * Runs `work`, which may change the network namespace of this thread, and returns to the own one.
+ * unshare(2) and setns(2) change the calling thread alone. `work` must be short and synchronous, and
+ * must not start a thread or a process: those would stay in the other namespace.
+ */
+function elsewhere<T>(work: () => T): T {
+  using own = OwnedFd.open(OWN, O_RDONLY);
+  try {
+    return work();
+  } finally {
+    if (libc().setns(own.fd, CLONE_NEWNET) === -1) {
+      // It cannot fail for who was allowed to leave. Whatever is done from here on would go astray.
+      console.error("berth: cannot return to the network namespace that it has left");
+      Deno.exit(70);
+    }
+  }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MIT
+import { z } from "zod";
+import { isRecord } from "../../is_record.ts";
+import {
+  MAX_ADDITIONAL_NETWORKS,
+  MAX_ADDRESSES,
+  MAX_ALIASES,
+  MAX_NAME,
+  MAX_PORTS,
+  MAX_TEXT,
+} from "../limits.ts";
+
+// A rule that a string must match goes into `errorMessage` too: see `schemas.ts`.
+function matching(pattern: RegExp, rule: string, max = MAX_NAME): z.ZodString {
+  return z.string().max(max).regex(pattern, rule).meta({ errorMessage: rule });
+}
+
+/** The name of a network: what the CNI specification allows. */
+const networkName = matching(
+  /^[A-Za-z0-9][A-Za-z0-9_.-]*$/,
+  "must be letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+);
+
+const ipAddress = matching(/^[0-9A-Fa-f:.]+$/, "must be an IP address", 64);
+
+const hostName = matching(/^[\x21-\x7e]{1,253}$/, "must be a host name without blanks", 253);
+
+const port = z.int().min(1).max(65_535);
+
+/** The protocol of a mapped port. */
+const portProtocol = z.enum(["tcp", "udp"]);
+
+/** A port of the host that leads to a port of the container, as create takes it. */
+export const portParams = z.strictObject({
+  hostIp: ipAddress.optional().meta({
+    description: "Address of the host that is mapped; every address if not given",
+  }),
+  hostPort: port.meta({ description: "Port of the host" }),
+  containerPort: port.meta({ description: "Port of the container" }),
+  protocol: portProtocol.optional().meta({ description: "Defaults to tcp" }),
+}).meta({ description: "A port of the host that leads to a port of the container" });
+
+/** What says which network a container is attached to. */
+const attachment = {
+  name: networkName.optional().meta({
+    description: "Name of a network that `network.list` shows; either this or `conflist`",
+  }),
+  conflist: z.custom<Record<string, unknown>>(isRecord, "must be an object").optional().meta({
+    description: "CNI network configuration list; either this or `name`",
+    type: "object",
+  }),
+  ips: z.array(ipAddress).max(MAX_ADDRESSES).optional().meta({
+    description: "Addresses to ask for, for networks whose plugins can give a chosen one",
+  }),
+  mac: matching(
+    /^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/,
+    "must be a MAC address such as 02:42:ac:11:00:02",
+  ).optional().meta({ description: "MAC address to ask for" }),
+};
+
+/** The network of a container, as create takes it. */
+export const networkParams = z.strictObject({
+  ...attachment,
+  ports: z.array(portParams).max(MAX_PORTS).optional().meta({
+    description: "Ports of the host that lead to the container, through the first network",
+  }),
+  additional: z.array(z.strictObject(attachment)).max(MAX_ADDITIONAL_NETWORKS).optional().meta({
+    description: "Further networks, whose interfaces are eth1, eth2 and so on",
+  }),
+  hostname: hostName.optional().meta({
+    description: "Name of the container in `hostsFile`; defaults to the spec's hostname",
+  }),
+  aliases: z.array(hostName).max(MAX_ALIASES).optional().meta({
+    description: "Further names, in `hostsFile` and for plugins with the capability `aliases`",
+  }),
+  dns: z.strictObject({
+    servers: z.array(ipAddress).max(MAX_ALIASES).optional().meta({
+      description: "Addresses of DNS servers",
+    }),
+    searches: z.array(hostName).max(MAX_ALIASES).optional().meta({
+      description: "Search domains",
+    }),
+    options: z.array(hostName).max(MAX_ALIASES).optional().meta({
+      description: "Options of resolv.conf(5)",
+    }),
+  }).optional().meta({ description: "DNS settings for plugins with the capability `dns`" }),
+  hostsFile: matching(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT).optional().meta({
+    description: "Hosts file of the container, to which its addresses are added. The file is the " +
+      "caller's, who mounts it at /etc/hosts",
+  }),
+}).meta({ description: "The network of a container, made by CNI plugins" });
+
+/** A port of the host that leads to a port of the container. */
+export const portState = z.object({
+  hostIp: z.string().optional().meta({
+    description: "Address of the host that is mapped; every address if absent",
+  }),
+  hostPort: z.int().meta({ description: "Port of the host" }),
+  containerPort: z.int().meta({ description: "Port of the container" }),
+  protocol: portProtocol.meta({ description: "Protocol of the port" }),
+}).meta({ description: "A port of the host that leads to a port of the container" });
+
+/** One interface of a container, and the network that it is in. */
+export const networkInterface = z.object({
+  network: z.string().meta({ description: "Name of the network" }),
+  interface: z.string().meta({ description: "Name of the interface in the container" }),
+  mac: z.string().optional().meta({ description: "MAC address of the interface" }),
+  addresses: z.array(z.string()).meta({
+    description: "Addresses of the interface, each with the length of its prefix",
+  }),
+  gateways: z.array(z.string()).meta({ description: "Gateways of the network" }),
+}).meta({ description: "One interface of a container, and the network that it is in" });
+
+/** The network of a container as it is. */
+export const networkState = z.object({
+  namespace: z.string().meta({ description: "Path of the network namespace" }),
+  interfaces: z.array(networkInterface).meta({
+    description: "Interfaces of the container, the first network's first",
+  }),
+  ports: z.array(portState).meta({
+    description: "Ports of the host that lead to the container",
+  }),
+}).meta({ description: "The network of a container" });
+
+/** A network that containers can be attached to. */
+export const networkInfo = z.object({
+  name: z.string().meta({ description: "Name of the network" }),
+  file: z.string().optional().meta({
+    description: "Configuration file; absent for the network that berth brings, and for one that " +
+      "only exists as the `conflist` of containers",
+  }),
+  plugins: z.array(z.string()).meta({ description: "CNI plugins of the network, in order" }),
+  missing: z.array(z.string()).meta({
+    description: "Plugins that are not installed; the network can be used if there is none",
+  }),
+  reason: z.string().optional().meta({
+    description: "Reason why the network cannot be used, and what to install",
+  }),
+  containers: z.array(z.object({
+    id: z.string().meta({ description: "Container id" }),
+    interface: z.string().meta({ description: "Name of the interface in the container" }),
+    addresses: z.array(z.string()).meta({ description: "Addresses of the interface" }),
+  })).meta({ description: "Containers in the network, ordered by id" }),
+}).meta({ description: "A network that containers can be attached to" });
+
+/** Result of `network.list`. */
+export const networkList = z.object({
+  networks: z.array(networkInfo).meta({ description: "Networks, ordered by name" }),
+}).meta({ description: "The networks that containers can be attached to" });
+
+/** The network of a container, as create takes it. */
+export type NetworkParams = z.output<typeof networkParams>;
+/** The network of a container as it is. */
+export type NetworkState = z.output<typeof networkState>;
+/** A port of the host that leads to a port of the container. */
+export type PortState = z.output<typeof portState>;
+/** A network that containers can be attached to. */
+export type NetworkInfo = z.output<typeof networkInfo>;
