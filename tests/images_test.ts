@@ -267,13 +267,16 @@ test("load and import take archives from files and standard input", async () => 
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
 });
 
-test("an image of 120 layers runs", async () => {
+test("an image of 120 layers runs, and one of 400, which mount(2) has no room for", async () => {
   await using daemon = await TestDaemon.start();
   const layers = [await busyboxLayer(daemon.dir)];
-  for (let n = 1; n < 120; n++) layers.push(layerOf(daemon.dir, { [`layers/${n}`]: "" }));
-  const image = await makeImage(daemon.dir, { layers });
-  const count = ["sh", "-c", "ls /layers | wc -l"];
-  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), image, ...count), "119\n");
+  for (let n = 1; n < 400; n++) layers.push(layerOf(daemon.dir, { [`layers/${n}`]: "" }));
+  for (const count of [120, 400]) {
+    const image = await makeImage(daemon.dir, { layers: layers.slice(0, count) });
+    const script = ["sh", "-c", "ls /layers | wc -l; echo mine > /layers/1; cat /layers/1"];
+    const output = await ok(daemon, "run", "--rm", ...cgroup(daemon), image, ...script);
+    assert.equal(output, `${count - 1}\nmine\n`);
+  }
 });
 
 test(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { E2BIG, EINVAL, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
+import { type LongOverlay, mountLongOverlay, parseLongOverlay } from "./long_overlay.ts";
 import * as ms from "./options.ts";
 import { inDirectory, relativeLowers } from "./relative_lowers.ts";
 import { unmount } from "./unmount.ts";
@@ -93,48 +94,54 @@ function isPropagationOnly(spec: MountSpec, options: ms.MountOptions): boolean {
 class MountCall {
   /** Source and target as they stand in an error. */
   readonly what: string;
-  readonly #source: Uint8Array<ArrayBuffer>;
-  readonly #target: Uint8Array<ArrayBuffer>;
-  readonly #type: Uint8Array<ArrayBuffer>;
-  readonly #data: Uint8Array<ArrayBuffer> | null;
+  readonly #source: string;
+  readonly #target: string;
+  readonly #type: string;
+  readonly #data: string;
   /** The working directory that paths in the options are relative to. */
   readonly #dir: string | undefined;
+  /** The overlay whose options mount(2) has no room for. */
+  readonly #long: LongOverlay | undefined;
 
   constructor({ type = "", source = "", target }: MountSpec, data: string) {
-    const from = source || type || "none";
-    this.what = data === "" ? `${from} on ${target}` : `${from} on ${target} (${type}, ${data})`;
-    this.#source = cstring(from);
-    this.#target = cstring(target);
-    this.#type = cstring(type);
+    this.#source = source || type || "none";
+    this.#target = target;
+    this.#type = type;
+    const what = `${this.#source} on ${target}`;
+    this.what = data === "" ? what : `${what} (${type}, ${data})`;
     const relative = fits(data) ? undefined : relativeLowers(data);
     this.#dir = relative?.dir;
-    const given = relative?.data ?? data;
-    this.#data = given === "" ? null : cstring(given);
-    if (!fits(given)) {
-      const what = `${from} on ${target}: ${data.length} bytes of options, ` +
-        `mount(2) takes at most ${pageSize() - 1}`;
-      throw new LinuxError(E2BIG, "mount", what);
-    }
+    this.#data = relative?.data ?? data;
+    if (fits(this.#data)) return;
+    this.#long = type === "overlay" ? parseLongOverlay(data) : undefined;
+    if (this.#long === undefined) throw tooLong(what, data);
   }
 
   run(flags: number): void {
-    const call = () => {
-      const result = libc().mount(
-        this.#source,
-        this.#target,
-        this.#type,
-        BigInt(flags),
-        this.#data,
-      );
-      check(result, "mount", this.what);
-    };
-    if (this.#dir === undefined) call();
-    else inDirectory(this.#dir, call);
+    if (this.#long !== undefined) {
+      if ((flags & ms.MS_REMOUNT) !== 0) throw tooLong(this.#target, this.#data);
+      return mountLongOverlay(this.#long, this.#source, this.#target, flags);
+    }
+    const data = this.#data;
+    if (this.#dir === undefined) this.#call(flags, data);
+    else inDirectory(this.#dir, () => this.#call(flags, data));
   }
 
   propagate(changes: readonly number[]): void {
-    for (const change of changes) this.run(change);
+    for (const change of changes) this.#call(change, "");
   }
+
+  #call(flags: number, data: string): void {
+    const source = cstring(this.#source), target = cstring(this.#target);
+    const type = cstring(this.#type), options = data === "" ? null : cstring(data);
+    const result = libc().mount(source, target, type, BigInt(flags), options);
+    check(result, "mount", this.what);
+  }
+}
+
+function tooLong(what: string, data: string): LinuxError {
+  const sizes = `${data.length} bytes of options, mount(2) takes at most ${pageSize() - 1}`;
+  return new LinuxError(E2BIG, "mount", `${what}: ${sizes}`);
 }
 
 /** Whether mount(2) takes these options: it takes one page, NUL included, and cuts off the rest. */

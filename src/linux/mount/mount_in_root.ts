@@ -3,12 +3,13 @@ import { fdPath, O_CLOEXEC, OwnedFd } from "../fd/fd.ts";
 import { EISDIR, ENOTDIR, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
 import { changesMount, mount, type MountSpec } from "./mount.ts";
+import { attachMount } from "./move_mount.ts";
 import { openInRoot } from "./open_in_root.ts";
 import { hasPropagation } from "./options.ts";
 import { unmount } from "./unmount.ts";
 
-// By number: glibc names them only since 2.36. From 424 on, numbers are the same on every
-// architecture (include/uapi/asm-generic/unistd.h). Both are there since Linux 5.2.
+// By number: glibc names it only since 2.36. From 424 on, numbers are the same on every architecture
+// (include/uapi/asm-generic/unistd.h). It is there since Linux 5.2.
 const libc = lazyLibc({
   open_tree: {
     name: "syscall",
@@ -20,24 +21,11 @@ const libc = lazyLibc({
     ],
     result: "i32",
   },
-  move_mount: {
-    name: "syscall",
-    parameters: [
-      /* long number */ "i32",
-      /* int from_dirfd */ "i32",
-      /* const char *from_path */ "buffer",
-      /* int to_dirfd */ "i32",
-      /* const char *to_path */ "buffer",
-      /* unsigned int flags */ "u32",
-    ],
-    result: "i32",
-  },
 });
 
-const SYS_open_tree = 428, SYS_move_mount = 429, AT_FDCWD = -100;
+const SYS_open_tree = 428, AT_FDCWD = -100;
 // include/uapi/linux/mount.h and fcntl.h
 const OPEN_TREE_CLONE = 1, AT_RECURSIVE = 0x8000;
-const MOVE_MOUNT_F_EMPTY_PATH = 4, MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 
 /**
  * Makes a mount whose propagation is private, recursively, unless its options say another: nothing
@@ -79,14 +67,7 @@ export function mountInRoot(root: string, spec: MountSpec, staging: string): voi
     throw new LinuxError(file ? EISDIR : ENOTDIR, "mount", what);
   }
   using tree = stage(spec, staging, file);
-  attach(tree, place, what);
-}
-
-function attach(tree: OwnedFd, place: OwnedFd, what: string): void {
-  const empty = cstring("");
-  const flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-  const result = libc().move_mount(SYS_move_mount, tree.fd, empty, place.fd, empty, flags);
-  check(result, "mount", what);
+  attachMount(tree.fd, place.fd, what);
 }
 
 /** Whether a source is a path that leads to a file: it can only be bound over a file. */

@@ -244,10 +244,10 @@ Deno.test("an option that a bind mount does not know is refused, not dropped", (
 Deno.test("options that do not fit in mount(2)'s page are an error that says so", () => {
   using place = new Place();
   const [target] = place.dirs("target") as [string];
-  const lowerdir = `lowerdir=${`${place.dir}:`.repeat(70_000 / place.dir.length)}`;
-  assert.throws(() => mount({ type: "overlay", source: "overlay", target, options: [lowerdir] }), {
+  const long = `huge=${"x".repeat(70_000)}`;
+  assert.throws(() => mount({ type: "tmpfs", target, options: [long] }), {
     code: "E2BIG",
-    message: /overlay on .*target: \d+ bytes of options, mount\(2\) takes at most \d+/,
+    message: /tmpfs on .*target: \d+ bytes of options, mount\(2\) takes at most \d+/,
   });
 });
 
