@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { UnavailableError } from "../../rpc/errors.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
-import { ContainerLife, IllegalTransitionError } from "./life.ts";
-import type { Action, Phase } from "./life.ts";
+import { IllegalTransitionError } from "../../illegal_transition.ts";
+import type { Action, Phase } from "../states/life_states.ts";
+import { ContainerLife } from "./life.ts";
 
 /** The model: by action, which phases it may come in, and where it leads. */
 const MODEL: Readonly<Record<Action, { readonly [from in Phase]?: Phase }>> = {

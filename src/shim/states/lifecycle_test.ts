@@ -5,7 +5,8 @@ import type { ExecEvent, ExecProcessState } from "./exec_states.ts";
 import { EXEC_LIFECYCLE } from "./exec_states.ts";
 import type { InitEvent, InitRequest, InitState } from "./init_states.ts";
 import { accepts, INIT_LIFECYCLE } from "./init_states.ts";
-import { IllegalTransitionError, StateMachine } from "./state_machine.ts";
+import { IllegalTransitionError } from "../../illegal_transition.ts";
+import { StateMachine } from "./state_machine.ts";
 
 /*
  * The models say what has happened to a process, in facts and not in states: they know nothing of the

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { IllegalTransitionError } from "../../illegal_transition.ts";
 
 /** Where each event leads from each state; an event that a state does not list is illegal there. */
 export type TransitionTable<Name extends string, EventType extends string> = Readonly<
@@ -20,15 +21,6 @@ export interface Lifecycle<
 export function known<T>(fact: T | undefined): T {
   if (fact === undefined) throw new Error("unreachable: a state was entered too early");
   return fact;
-}
-
-/** An event happened in a state in which it cannot: a bug of the shim. */
-export class IllegalTransitionError extends Error {
-  override name = "IllegalTransitionError";
-
-  constructor(subject: string, state: string, event: string) {
-    super(`${subject}: illegal transition: ${event} while ${state}`);
-  }
 }
 
 /** Holds the current state of one thing. Only {@linkcode transition} changes it. */
