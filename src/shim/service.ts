@@ -1,55 +1,29 @@
 // SPDX-License-Identifier: MIT
-import type { FdReserve } from "../linux/fd/fd_reserve.ts";
-import type { Poller } from "../linux/fd/poller.ts";
-import type { Reaper } from "../linux/process/reaper.ts";
+import { failpoint } from "../failpoint.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
 import type { BundleRecord, StdioPaths } from "../oci/bundle_layout.ts";
-import { BUNDLE_FORMAT, bundlePaths, readJson } from "../oci/bundle_layout.ts";
-import { OciRuntime } from "../oci/driver/oci_runtime.ts";
-import { failpoint } from "../failpoint.ts";
-import { FailedPreconditionError } from "../rpc/errors.ts";
-import { signalNumber } from "../rpc/signal_param.ts";
 import type { DeleteResult, ExitStatus } from "../rpc/contract/schemas.ts";
 import type { ShimState } from "../rpc/contract/shim.ts";
+import { FailedPreconditionError } from "../rpc/errors.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import { adoptBundle } from "./adopt.ts";
-import { ContainerKiller } from "./container_killer.ts";
-import { ShimCgroup } from "./shim_cgroup.ts";
-import { EventBuffer } from "./event_buffer.ts";
-import type { EventListener } from "./event_buffer.ts";
+import type { ContainerKiller } from "./container/container_killer.ts";
+import type { ShimServiceOptions } from "./container/parts.ts";
+import { makeParts } from "./container/parts.ts";
+import type { KillRequest, ProcessRequests, ProcessTarget } from "./container/process_requests.ts";
+import type { ShimCgroup } from "./container/shim_cgroup.ts";
+import type { EventBuffer, EventListener } from "./event_buffer.ts";
+import { onExit } from "./exit/exit_watch.ts";
 import type { ExecRequest } from "./process/exec_process.ts";
-import { Execs } from "./process/execs.ts";
-import { InitExitHandler } from "./process/init_exit.ts";
-import { InitProcess } from "./process/init_process.ts";
-import type { InitRequest } from "./states/init_states.ts";
-import { accepts, wrongState } from "./states/init_states.ts";
-import { hasExited, nameOf, targetData } from "./process/errors.ts";
-import type { ExecProcessState } from "./states/exec_states.ts";
-import { wrongExecState } from "./states/exec_states.ts";
-import { signalling } from "./process/signal.ts";
+import type { Execs } from "./process/execs.ts";
+import type { InitExitHandler } from "./process/init_exit.ts";
+import type { InitProcess } from "./process/init_process.ts";
+import type { ProcessContext } from "./process/process_context.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import { RwLock } from "./rwlock.ts";
-import type { ProcessContext } from "./process/process_context.ts";
-import { onExit } from "./exit/exit_watch.ts";
-
-/** Options of a {@linkcode ShimService}. */
-export interface ShimServiceOptions {
-  /** Directory of the bundle. */
-  readonly bundleDir: string;
-  readonly reaper: Reaper;
-  readonly poller: Poller;
-  /** Provides the fd with which exits are recorded. */
-  readonly reserve: FdReserve;
-  /** Writes a line to the log. */
-  readonly log: (message: string) => void;
-  /** Called if the bundle directory is gone when init's exit is to be recorded. */
-  readonly onBundleGone?: () => void;
-}
-
-/** A process of the container by name: init where `execId` is left out. */
-export interface ProcessTarget {
-  readonly execId?: string | undefined;
-}
+import type { ExecProcessState } from "./states/exec_states.ts";
+import type { InitRequest } from "./states/init_states.ts";
+import { accepts } from "./states/init_states.ts";
 
 /**
  * Manages one container. Its methods implement the shim contract. It runs behind a socket in a shim
@@ -60,50 +34,29 @@ export interface ProcessTarget {
  * lock and complete without waiting in between.
  */
 export class ShimService {
-  readonly #context: ProcessContext;
   readonly #lock = new RwLock();
-  readonly #events = new EventBuffer();
+  readonly #context: ProcessContext;
+  readonly #events: EventBuffer;
   readonly #init: InitProcess;
   readonly #initExit: InitExitHandler;
   readonly #execs: Execs;
   readonly #cgroup: ShimCgroup;
   readonly #killer: ContainerKiller;
+  readonly #processes: ProcessRequests;
 
   /**
-   * @throws {FailedPreconditionError} if `berth.json` is missing or of another version.
+   * @throws {FailedPreconditionError} if `berth.json` is missing or of another format.
    */
-  constructor({ bundleDir, reaper, poller, reserve, log, onBundleGone }: ShimServiceOptions) {
-    const paths = bundlePaths(bundleDir);
-    const record = readJson<BundleRecord>(paths.record);
-    if (record?.format !== BUNDLE_FORMAT) {
-      throw new FailedPreconditionError(
-        `${paths.record} ${record === undefined ? "is missing" : `is of format ${record.format}`}`,
-      );
-    }
-    const events = this.#events;
-    const runtime = new OciRuntime({
-      command: record.runtime,
-      root: record.runtimeRoot,
-      spawn: (argv, spawnOptions) => reaper.spawn(argv, spawnOptions),
-      debug: (call) => events.runtimeCall(call),
-    });
-    const context = { record, paths, runtime, reaper, poller, reserve, log };
-    const init = new InitProcess(context);
-    this.#context = context;
-    this.#init = init;
-    this.#cgroup = new ShimCgroup(init, events, reserve);
-    this.#killer = new ContainerKiller(context, init, this.#cgroup);
-    this.#execs = new Execs({ context, init, events, barrier: () => this.#initExit.barrier });
-    const killExecs = () => this.#execs.kill();
-    const killRest = () => this.#killer.killRest();
-    this.#initExit = new InitExitHandler({
-      context,
-      init,
-      events,
-      killExecs,
-      killRest,
-      onBundleGone,
-    });
+  constructor(options: ShimServiceOptions) {
+    const parts = makeParts(options);
+    this.#context = parts.context;
+    this.#events = parts.events;
+    this.#init = parts.init;
+    this.#initExit = parts.initExit;
+    this.#execs = parts.execs;
+    this.#cgroup = parts.cgroup;
+    this.#killer = parts.killer;
+    this.#processes = parts.processes;
   }
 
   /** The content of the bundle's `berth.json`. */
@@ -261,17 +214,7 @@ export class ShimService {
 
   /** Returns the state of the container. */
   state(): ShimState {
-    this.#cgroup.syncFreezerState();
-    const { state } = this.#init;
-    return {
-      status: state.name,
-      pid: this.#init.pid,
-      ...("startedAt" in state && state.startedAt !== undefined
-        ? { startedAt: state.startedAt }
-        : {}),
-      ...("exit" in state ? state.exit : {}),
-      processes: this.#execs.describe(),
-    };
+    return this.#processes.state();
   }
 
   /** Whether the exit of init was published: nothing of the container runs. */
@@ -290,16 +233,13 @@ export class ShimService {
   }
 
   /** Resolves when all output of a process was copied to where it goes. */
-  async outputCopied({ execId }: ProcessTarget): Promise<void> {
-    const process = execId === undefined ? this.#init : this.#execs.get(execId);
-    await process.io?.copied();
+  async outputCopied(target: ProcessTarget): Promise<void> {
+    await this.#processes.outputCopied(target);
   }
 
   /** Waits for a process to exit and returns how. Returns at once if it has exited. */
-  async wait({ execId }: ProcessTarget, signal?: AbortSignal): Promise<ExitStatus> {
-    const exit = execId === undefined ? this.#initExit.exit : this.#execs.get(execId).exit;
-    const { exitStatus, exitedAt } = await exit.wait(signal);
-    return { exitStatus, exitedAt };
+  async wait(target: ProcessTarget, signal?: AbortSignal): Promise<ExitStatus> {
+    return await this.#processes.wait(target, signal);
   }
 
   /**
@@ -308,62 +248,23 @@ export class ShimService {
    *
    * @throws {NotFoundError} if the process has exited.
    */
-  async kill(
-    { execId, signal, all }: ProcessTarget & { signal: number | string; all?: boolean | undefined },
-  ): Promise<void> {
-    const { id } = this.record;
-    const number = signalNumber(signal);
-    if (execId !== undefined) {
-      const exec = this.#execs.get(execId);
-      const { name } = exec.state;
-      if (name === "created" || name === "starting") {
-        throw wrongExecState(id, execId, "signal", name);
-      }
-      if (name !== "running") throw hasExited(id, execId);
-      signalling(id, execId, () => exec.signal(number));
-      return;
-    }
-    await this.#killer.kill(number, all === true);
+  async kill(request: KillRequest): Promise<void> {
+    await this.#processes.kill(request);
   }
 
   /** Sets the size of a process's terminal, in characters. */
-  resizePty(
-    { execId, width, height }: ProcessTarget & { width: number; height: number },
-  ): void {
-    const { id } = this.record;
-    const process = execId === undefined ? this.#init : this.#execs.get(execId);
-    const { name } = process.state;
-    if (name === "stopped" || name === "deleted" || !process.io?.resize(width, height)) {
-      throw new FailedPreconditionError(
-        `cannot resize the terminal of ${nameOf(id, execId)}: ${
-          process.io?.consoleSocket === undefined ? "it has none" : `it is ${name}`
-        }`,
-        { data: targetData(id, execId) },
-      );
-    }
+  resizePty(request: ProcessTarget & { width: number; height: number }): void {
+    this.#processes.resizePty(request);
   }
 
   /** Closes the shim's end of a process's stdin. */
-  closeStdin({ execId }: ProcessTarget): void {
-    const process = execId === undefined ? this.#init : this.#execs.get(execId);
-    if (process.io === undefined && process.state.name !== "deleted") {
-      throw wrongState(this.record.id, "close the stdin of", this.#init.state.name);
-    }
-    process.io?.closeStdin();
+  closeStdin(target: ProcessTarget): void {
+    this.#processes.closeStdin(target);
   }
 
   /** Lists every process in the container's cgroup. */
   pids(): { processes: { pid: number; execId?: string }[] } {
-    const pids = this.#cgroup.pids();
-    if (pids === undefined) {
-      throw wrongState(this.record.id, "list the processes of", this.#init.state.name);
-    }
-    const execs = this.#execs.byPid();
-    const processes = pids.map((pid) => {
-      const execId = execs.get(pid);
-      return execId === undefined ? { pid } : { pid, execId };
-    });
-    return { processes };
+    return this.#processes.pids();
   }
 
   /** Changes the container's resource limits (OCI linux.resources). */

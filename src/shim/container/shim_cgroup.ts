@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-import type { Cgroup } from "../linux/cgroup/cgroup.ts";
-import { findCgroup, freezerState, pids, thaw } from "../linux/cgroup/cgroup.ts";
-import type { FdReserve } from "../linux/fd/fd_reserve.ts";
-import { ESRCH, isErrno } from "../linux/libc/errno.ts";
-import type { EventBuffer } from "./event_buffer.ts";
-import type { InitProcess } from "./process/init_process.ts";
+import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
+import { findCgroup, freezerState, pids, thaw } from "../../linux/cgroup/cgroup.ts";
+import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
+import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
+import type { EventBuffer } from "../event_buffer.ts";
+import type { InitProcess } from "../process/init_process.ts";
 
 /** The cgroup of one container: its processes and its freezer, which others can use too. */
 export class ShimCgroup {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { sleep } from "../linux/event_loop/timer.ts";
-import { SIGKILL } from "../linux/process/signals.ts";
+import { sleep } from "../../linux/event_loop/timer.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
 import { PendingKills } from "./pending_kills.ts";
-import { hasExited } from "./process/errors.ts";
-import type { InitProcess } from "./process/init_process.ts";
-import { wrongState } from "./states/init_states.ts";
-import type { ProcessContext } from "./process/process_context.ts";
-import { signalling, unlessReaped } from "./process/signal.ts";
+import { hasExited } from "../process/errors.ts";
+import type { InitProcess } from "../process/init_process.ts";
+import { wrongState } from "../states/init_states.ts";
+import type { ProcessContext } from "../process/process_context.ts";
+import { signalling, unlessReaped } from "../process/signal.ts";
 import type { ShimCgroup } from "./shim_cgroup.ts";
 
 /** Delays between checks of whether killed processes are gone, in milliseconds. */

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
+import type { Poller } from "../../linux/fd/poller.ts";
+import type { Reaper } from "../../linux/process/reaper.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, bundlePaths, readJson } from "../../oci/bundle_layout.ts";
+import { OciRuntime } from "../../oci/driver/oci_runtime.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { EventBuffer } from "../event_buffer.ts";
+import { Execs } from "../process/execs.ts";
+import { InitExitHandler } from "../process/init_exit.ts";
+import { InitProcess } from "../process/init_process.ts";
+import type { ProcessContext } from "../process/process_context.ts";
+import { ContainerKiller } from "./container_killer.ts";
+import { ProcessRequests } from "./process_requests.ts";
+import { ShimCgroup } from "./shim_cgroup.ts";
+
+/** What a shim needs to manage the container of a bundle. */
+export interface ShimServiceOptions {
+  /** Directory of the bundle. */
+  readonly bundleDir: string;
+  readonly reaper: Reaper;
+  readonly poller: Poller;
+  /** Provides the fd with which exits are recorded. */
+  readonly reserve: FdReserve;
+  /** Writes a line to the log. */
+  readonly log: (message: string) => void;
+  /** Called if the bundle directory is gone when init's exit is to be recorded. */
+  readonly onBundleGone?: () => void;
+}
+
+/** The objects that manage one container in its shim. */
+export interface ContainerParts {
+  readonly context: ProcessContext;
+  readonly events: EventBuffer;
+  readonly init: InitProcess;
+  readonly initExit: InitExitHandler;
+  readonly execs: Execs;
+  readonly cgroup: ShimCgroup;
+  readonly killer: ContainerKiller;
+  readonly processes: ProcessRequests;
+}
+
+/**
+ * Makes the objects that manage the container of a bundle.
+ *
+ * @throws {FailedPreconditionError} if `berth.json` is missing or of another format.
+ */
+export function makeParts(options: ShimServiceOptions): ContainerParts {
+  const { bundleDir, reaper, poller, reserve, log, onBundleGone } = options;
+  const paths = bundlePaths(bundleDir);
+  const record = readJson<BundleRecord>(paths.record);
+  if (record?.format !== BUNDLE_FORMAT) {
+    throw new FailedPreconditionError(
+      `${paths.record} ${record === undefined ? "is missing" : `is of format ${record.format}`}`,
+    );
+  }
+  const events = new EventBuffer();
+  const runtime = new OciRuntime({
+    command: record.runtime,
+    root: record.runtimeRoot,
+    spawn: (argv, spawnOptions) => reaper.spawn(argv, spawnOptions),
+    debug: (call) => events.runtimeCall(call),
+  });
+  const context = { record, paths, runtime, reaper, poller, reserve, log };
+  const init = new InitProcess(context);
+  const cgroup = new ShimCgroup(init, events, reserve);
+  const killer = new ContainerKiller(context, init, cgroup);
+  const execs: Execs = new Execs({ context, init, events, barrier: () => initExit.barrier });
+  const initExit = new InitExitHandler({
+    context,
+    init,
+    events,
+    killExecs: () => execs.kill(),
+    killRest: () => killer.killRest(),
+    onBundleGone,
+  });
+  const { id } = record;
+  const processes = new ProcessRequests({ id, init, execs, cgroup, killer, exit: initExit.exit });
+  return { context, events, init, initExit, execs, cgroup, killer, processes };
+}
