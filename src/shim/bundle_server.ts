@@ -127,7 +127,11 @@ export class BundleServer {
     this.#left = true;
     this.#timer?.[Symbol.dispose]();
     this.#server?.stopListening();
-    await this.service.release();
+    try {
+      await this.service.release();
+    } catch (error) {
+      this.#log(`releasing the stdio of ${this.service.record.id}: ${stackOf(error)}`);
+    }
     if (this.#recorded && this.#exists()) removeFile(this.paths.shimRecord);
     this.closed = this.#closeConnections();
     this.#options.onLeft();

@@ -342,7 +342,14 @@ export class ShimService {
   }
 
   #watchInit(watched: ProcessHandle): void {
-    if (this.record.sharedPidNamespace) this.#cgroup.resolve();
-    onExit(watched, this.#context.log, (exit) => this.#initExit.handle(exit));
+    const { log } = this.#context;
+    onExit(watched, log, (exit) => this.#initExit.handle(exit));
+    if (!this.record.sharedPidNamespace) return;
+    try {
+      this.#cgroup.resolve();
+    } catch (error) {
+      // The container has been created all the same.
+      log(`cannot find the cgroup of ${this.record.id}: ${error}`);
+    }
   }
 }

@@ -10,6 +10,15 @@ export class FdReserve implements Disposable {
   #held: OwnedFd | undefined = reserve();
 
   /**
+   * Makes sure that the fd is held, before what cannot be undone.
+   *
+   * @throws {LinuxError} EMFILE, ENFILE.
+   */
+  acquire(): void {
+    this.#held ??= OwnedFd.open("/dev/null", O_RDONLY);
+  }
+
+  /**
    * Runs `work`. If that finds no free fd, runs it again with the reserved one. It needs one fd at a
    * time, and what it does can be done again.
    */

@@ -12,3 +12,13 @@ export function tryStat(path: string): Deno.FileInfo | undefined {
     return undefined;
   }
 }
+
+/** As {@linkcode tryStat}, of lstat(2). */
+export function tryLstat(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch {
+    // As above.
+    return undefined;
+  }
+}

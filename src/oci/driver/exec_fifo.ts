@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { LinuxError } from "../../linux/libc/errno.ts";
-import { O_NONBLOCK, O_PATH, O_RDONLY, open, OwnedFd, read } from "../../linux/fd/fd.ts";
+import { sleep } from "../../linux/event_loop/timer.ts";
+import { O_NONBLOCK, O_RDONLY, open, OwnedFd, readAvailable } from "../../linux/fd/fd.ts";
+import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { isFifo } from "../../linux/fd/fifo.ts";
-import { tryStat } from "../../linux/fs/try_stat.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { tryLstat, tryStat } from "../../linux/fs/try_stat.ts";
+
+/** How long apart the FIFO is looked at where it cannot be waited for, in milliseconds. */
+const POLL_MS = 10;
 
 /**
  * The FIFO at which the init of a container that runc has created waits to be started, below runc's
@@ -26,29 +32,58 @@ export type InitProgress =
   /** It has ended, or the FIFO was removed. */
   | "over";
 
+/** What {@linkcode releaseExecFifo} takes. */
+export interface ReleaseOptions {
+  /** See {@linkcode execFifoPath}. */
+  readonly path: string;
+  /** The pid of the container's init. */
+  readonly pid: number;
+  readonly poller: Poller;
+  /** Provides the fd for what comes after init was let go on. */
+  readonly reserve: FdReserve;
+  /** Aborted once init has ended. */
+  readonly ended: AbortSignal;
+  /** Writes a line to the log. */
+  readonly log: (message: string) => void;
+}
+
 /**
  * Starts the container whose init is `pid` as `runc start` does, without running it. Returns false
- * where that did not work: there is no such FIFO, or init has ended, which aborts `ended`, before it
- * was started; the runtime can say why. Unlike `runc start` it waits until init is the program.
+ * where that did not work: there is no such FIFO, or init has ended before it was started; the runtime
+ * can say why. Unlike `runc start` it waits until init is the program.
+ *
+ * @throws {LinuxError} EMFILE, ENFILE; init then still waits. To open the FIFO lets init go on, which
+ *   would die if it were closed unread, so nothing throws from there on.
  */
-export async function releaseExecFifo(
-  path: string,
-  pid: number,
-  poller: Poller,
-  ended: AbortSignal,
-): Promise<boolean> {
+export async function releaseExecFifo(options: ReleaseOptions): Promise<boolean> {
+  const { path, reserve, log } = options;
+  reserve.acquire();
   const fd = openFifo(path);
   if (fd === undefined) return false;
   using fifo = new OwnedFd(fd);
   // Of one whose start was cut short before, nothing may be left to come.
-  const before = fifoPassage(path, pid) === "passed";
-  const written = !before && await readByte(fifo.fd, poller, ended);
+  const before = hasPassed(options);
+  const written = !before && await readByte(fifo.fd, options);
   // Somebody else, who was cut short too, may have read it.
-  if (!before && !written && fifoPassage(path, pid) !== "passed") return false;
-  Deno.removeSync(path);
+  if (!before && !written && !hasPassed(options)) return false;
+  try {
+    removeFile(path);
+  } catch (error) {
+    log(`cannot remove ${path}: ${error}`);
+  }
   // A signal is meant for the program, not for runc's init: that has it open until it is no more.
-  if (written) await readByte(fifo.fd, poller, ended);
+  if (written) await readByte(fifo.fd, options);
   return true;
+}
+
+/** Whether init is known to have executed its program. */
+function hasPassed({ path, pid, reserve, log }: ReleaseOptions): boolean {
+  try {
+    return reserve.run(() => fifoPassage(path, pid)) === "passed";
+  } catch (error) {
+    log(`cannot tell how far init ${pid} has come: ${error}`);
+    return false;
+  }
 }
 
 /**
@@ -64,7 +99,7 @@ export function fifoPassage(path: string, pid: number): InitProgress {
       // One that is closed meanwhile, or cannot be asked, is not the FIFO.
       const target = tryStat(`/proc/${pid}/fd/${name}`);
       if (target?.dev !== dev || target.ino !== ino) continue;
-      if (!isPathOnly(pid, name)) return "passing";
+      if (!isPathOnly(`/proc/${pid}/fd/${name}`)) return "passing";
       holds = true;
     }
     if (holds) return "waiting";
@@ -77,20 +112,10 @@ export function fifoPassage(path: string, pid: number): InitProgress {
   }
 }
 
-/** By its flags, which are octal (proc_pid_fdinfo(5)); false once it is closed. */
-function isPathOnly(pid: number, fd: string): boolean {
-  const info = readOrNothing(`/proc/${pid}/fdinfo/${fd}`);
-  const [, flags = "0"] = /^flags:\s+([0-7]+)$/m.exec(info) ?? [];
-  return (parseInt(flags, 8) & O_PATH) !== 0;
-}
-
-function readOrNothing(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
+/** By the permissions of its link (proc_pid_fd(5)), which needs no fd; false once it is closed. */
+function isPathOnly(link: string): boolean {
+  const mode = tryLstat(link)?.mode;
+  return mode !== undefined && mode !== null && (mode & 0o600) === 0;
 }
 
 function openFifo(path: string): number | undefined {
@@ -103,18 +128,26 @@ function openFifo(path: string): number | undefined {
 }
 
 /** Whether there is one; false at the end, when nobody has it open for writing (any more). */
-async function readByte(fd: number, poller: Poller, ended: AbortSignal): Promise<boolean> {
-  try {
-    await poller.wait(fd, "readable", { signal: ended });
-  } catch (error) {
-    // The program may have ended before its start was noticed; what init wrote is still there.
-    if (!ended.aborted) throw error;
-  }
-  try {
-    return read(fd, new Uint8Array(1)) === 1;
-  } catch (error) {
-    // EAGAIN: nothing was written by a process that still has it open.
-    if (error instanceof LinuxError) return false;
-    throw error;
+async function readByte(fd: number, { poller, ended, log }: ReleaseOptions): Promise<boolean> {
+  const byte = new Uint8Array(1);
+  for (;;) {
+    try {
+      await poller.wait(fd, "readable", { signal: ended });
+    } catch (error) {
+      // The program may have ended before its start was noticed; what init wrote is still there.
+      if (!ended.aborted) {
+        log(`cannot wait for the FIFO of init: ${error}`);
+        await sleep(POLL_MS);
+      }
+    }
+    try {
+      const count = readAvailable(fd, byte);
+      // Nothing was written by a process that still has it open.
+      if (count === undefined && !ended.aborted) continue;
+      return count === 1;
+    } catch (error) {
+      log(`cannot read the FIFO of init: ${error}`);
+      return false;
+    }
   }
 }

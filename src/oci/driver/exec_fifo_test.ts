@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { EMFILE, isErrno } from "../../linux/libc/errno.ts";
 import { exists } from "../../linux/fs/exists.ts";
-import { O_NONBLOCK, O_PATH, O_RDWR, open, OwnedFd, write } from "../../linux/fd/fd.ts";
+import { O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, open, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { openForWritingBlocking } from "../../linux/fd/fd_testing.ts";
 import { kill, zombieStatus } from "../../linux/process/process.ts";
@@ -10,28 +11,41 @@ import { Reaper } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { until } from "../../linux/cgroup/cgroup_testing.ts";
 import { Poller } from "../../linux/fd/poller.ts";
+import { FdReserve } from "../../linux/fd/fd_reserve.ts";
+import { borrowFileLimit } from "../../linux/process/file_limit.ts";
 import { execFifoPath, fifoPassage, releaseExecFifo } from "./exec_fifo.ts";
+import type { ReleaseOptions } from "./exec_fifo.ts";
+
+/** Lets the init pass that this process plays. */
+function release(options: TestOptions, more: Partial<ReleaseOptions> = {}): Promise<boolean> {
+  const ended = new AbortController().signal;
+  return releaseExecFifo({ pid: Deno.pid, ended, ...options, ...more });
+}
 
 const BYTE = new TextEncoder().encode("0");
 
-async function withFifo(test: (path: string, poller: Poller) => Promise<void>): Promise<void> {
+type TestOptions = Omit<ReleaseOptions, "ended" | "pid">;
+
+async function withFifo(test: (options: TestOptions) => Promise<void>): Promise<void> {
   const dir = Deno.makeTempDirSync();
   try {
     Deno.mkdirSync(`${dir}/a`);
     const path = execFifoPath(dir, "a");
     mkfifo(path);
     await using poller = new Poller();
-    await test(path, poller);
+    using reserve = new FdReserve();
+    await test({ path, poller, reserve, log: assert.fail });
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
 }
 
 Deno.test("who waits at the FIFO is let through, once", () =>
-  withFifo(async (path, poller) => {
+  withFifo(async (options) => {
+    const { path } = options;
     const waiting = openForWritingBlocking(path);
     let over = false;
-    const passed = releaseExecFifo(path, Deno.pid, poller, new AbortController().signal)
+    const passed = release(options)
       .finally(() => over = true);
     {
       using init = new OwnedFd(await waiting);
@@ -42,14 +56,15 @@ Deno.test("who waits at the FIFO is let through, once", () =>
     }
     assert.equal(await passed, true);
     assert.equal(
-      await releaseExecFifo(path, Deno.pid, poller, new AbortController().signal),
+      await release(options),
       false,
     );
   }));
 
 Deno.test("one that comes to the FIFO later is waited for", () =>
-  withFifo(async (path, poller) => {
-    const passed = releaseExecFifo(path, Deno.pid, poller, new AbortController().signal);
+  withFifo(async (options) => {
+    const { path } = options;
+    const passed = release(options);
     {
       using init = new OwnedFd(await openForWritingBlocking(path));
       write(init.fd, BYTE);
@@ -58,41 +73,44 @@ Deno.test("one that comes to the FIFO later is waited for", () =>
   }));
 
 Deno.test("one that has ended was started if it has written before, and only then", () =>
-  withFifo(async (path, poller) => {
+  withFifo(async (options) => {
+    const { path } = options;
     const ended = new AbortController();
-    const passed = releaseExecFifo(path, Deno.pid, poller, ended.signal);
+    const passed = release(options, { ended: ended.signal });
     ended.abort();
     assert.equal(await passed, false);
     assert.equal(exists(path), true);
 
     using other = new OwnedFd(open(path, O_RDWR | O_NONBLOCK));
     write(other.fd, BYTE);
-    assert.equal(await releaseExecFifo(path, Deno.pid, poller, ended.signal), true);
+    assert.equal(await release(options, { ended: ended.signal }), true);
     assert.equal(exists(path), false);
   }));
 
 Deno.test("one that closes the FIFO without a word was not started", () =>
-  withFifo(async (path, poller) => {
+  withFifo(async (options) => {
+    const { path } = options;
     const waiting = openForWritingBlocking(path);
-    const passed = releaseExecFifo(path, Deno.pid, poller, new AbortController().signal);
+    const passed = release(options);
     new OwnedFd(await waiting)[Symbol.dispose]();
     assert.equal(await passed, false);
     assert.equal(exists(path), true);
   }));
 
 Deno.test("what is no FIFO is left alone", () =>
-  withFifo(async (path, poller) => {
+  withFifo(async (options) => {
+    const { path } = options;
     Deno.removeSync(path);
     Deno.writeTextFileSync(path, "0");
     assert.equal(
-      await releaseExecFifo(path, Deno.pid, poller, new AbortController().signal),
+      await release(options),
       false,
     );
     assert.equal(Deno.readTextFileSync(path), "0");
   }));
 
 Deno.test("how far a process has come with the FIFO is told by how it has that open", () =>
-  withFifo((path) => {
+  withFifo(({ path }) => {
     assert.equal(fifoPassage(path, Deno.pid), "passed");
     {
       using _reference = new OwnedFd(open(path, O_PATH));
@@ -107,7 +125,7 @@ Deno.test("how far a process has come with the FIFO is told by how it has that o
   }));
 
 Deno.test("a process that has ended has not passed the FIFO, though it be a zombie", () =>
-  withFifo(async (path) => {
+  withFifo(async ({ path }) => {
     using reaper = Reaper.start({ reapAll: false });
     // Of a shell that has become another program nobody reaps the child.
     const parent = reaper.spawn([
@@ -129,10 +147,64 @@ Deno.test("a process that has ended has not passed the FIFO, though it be a zomb
   }));
 
 Deno.test("one that has passed the FIFO before is not waited for", () =>
-  withFifo(async (path, poller) => {
+  withFifo(async (options) => {
+    const { path } = options;
     assert.equal(
-      await releaseExecFifo(path, Deno.ppid, poller, new AbortController().signal),
+      await release(options, { pid: Deno.ppid }),
       true,
     );
     assert.equal(exists(path), false);
+  }));
+
+/** Opens files until this process may open only `free` more. */
+function leaveFree(free: number): Disposable {
+  using held = new DisposableStack();
+  const { length } = Array.from(Deno.readDirSync("/proc/self/fd"));
+  held.use(borrowFileLimit(BigInt(length + 20)));
+  const files: OwnedFd[] = [];
+  const fill = () => {
+    for (;;) files.push(held.use(OwnedFd.open("/dev/null", O_RDONLY)));
+  };
+  assert.throws(fill, (error) => isErrno(error, EMFILE));
+  for (let left = free; left > 0; left--) files.pop()?.[Symbol.dispose]();
+  return held.move();
+}
+
+/** Whether a thread of this process is in openat(2). */
+function isInOpenat(): boolean {
+  const number = Deno.build.arch === "aarch64" ? "56" : "257";
+  const tasks = "/proc/self/task";
+  return Array.from(Deno.readDirSync(tasks), ({ name }) => `${tasks}/${name}/syscall`)
+    .some((path) => exists(path) && Deno.readTextFileSync(path).startsWith(`${number} `));
+}
+
+Deno.test("releaseExecFifo: where fds are short it refuses before init goes on, or succeeds", () =>
+  withFifo(async ({ path, ...options }) => {
+    const results = [];
+    for (let free = 0; free <= 3; free++) {
+      const fifo = `${path}${free}`;
+      mkfifo(fifo);
+      using reference = new OwnedFd(open(fifo, O_PATH));
+      let passed = false;
+      const waiting = openForWritingBlocking(fifo).then((fd) => {
+        passed = true;
+        using init = new OwnedFd(fd);
+        write(init.fd, BYTE);
+        reference[Symbol.dispose]();
+      });
+      await until("it waits in openat(2), with its fd taken", isInOpenat);
+      using reserve = new FdReserve();
+      const result = await (async () => {
+        using _limit = leaveFree(free);
+        return await release({ path: fifo, ...options, reserve }).catch(() => "refused");
+      })();
+      results.push(result);
+      if (result !== true) {
+        assert.equal(passed, false, `with ${free} fds`);
+        assert.equal(await release({ path: fifo, ...options }), true);
+      }
+      await waiting;
+      assert.equal(exists(fifo), false);
+    }
+    assert.deepEqual(results, [false, true, true, true]);
   }));

@@ -146,7 +146,7 @@ export async function runCall(
       }),
     });
   } finally {
-    const warnings = logged?.read() ?? [];
+    const warnings = logged === undefined ? [] : tryRead(logged);
     context.debug?.({
       ...(warnings.length === 0 ? {} : { warnings }),
       subcommand: call.subcommand,
@@ -231,6 +231,15 @@ async function exitWithin(
   signal?.removeEventListener("abort", onAbort);
   if (exit !== undefined && (failure === undefined || exit.signal !== SIGKILL)) return exit;
   throw failure?.error;
+}
+
+/** What the call has done is done, also where its warnings cannot be read: for want of an fd, say. */
+function tryRead(reader: WarningReader): string[] {
+  try {
+    return reader.read();
+  } catch (error) {
+    return [`its warnings cannot be read: ${error}`];
+  }
 }
 
 function textOf(file: OwnedFd): string {

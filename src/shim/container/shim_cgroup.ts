@@ -33,10 +33,9 @@ export class ShimCgroup {
     const { name, pid } = { pid: 0, ...this.#init.state };
     if (name !== "running" && name !== "paused") return;
     // The state can be told, and a paused container resumed, also where no fd is left.
-    const state = this.#reserve.run(() => {
-      const cgroup = this.#find();
-      return cgroup === undefined ? undefined : freezerState(cgroup);
-    });
+    const cgroup = this.#find();
+    if (cgroup === undefined) return;
+    const state = this.#reserve.run(() => freezerState(cgroup));
     if (state === "frozen" && this.#init.setFrozen(true)) {
       this.#events.publish({ type: "paused", pid });
     }
@@ -72,14 +71,14 @@ export class ShimCgroup {
   killThawed(send: () => void): void {
     const cgroup = this.#find();
     send();
-    if (cgroup !== undefined) thaw(cgroup);
+    if (cgroup !== undefined) this.#reserve.run(() => thaw(cgroup));
   }
 
   #find(): Cgroup | undefined {
     const { state } = this.#init;
     if (!("pid" in state) || state.pid === 0 || "exit" in state) return undefined;
     try {
-      return this.#cgroup ??= findCgroup(state.pid);
+      return this.#cgroup ??= this.#reserve.run(() => findCgroup(state.pid));
     } catch (error) {
       // Init has exited, which is about to be handled.
       if (isErrno(error, ESRCH)) return undefined;

@@ -101,8 +101,17 @@ export class ExecProcess {
       this.#machine.transition({ type: "start-failed" });
       throw error;
     } finally {
-      removeFile(processFile);
-      removeFile(pidFile);
+      this.#remove(processFile);
+      this.#remove(pidFile);
+    }
+  }
+
+  /** What remains after a failure does no harm; the process may be running by now. */
+  #remove(path: string): void {
+    try {
+      removeFile(path);
+    } catch (error) {
+      this.#context.log(`cannot remove ${path}: ${error}`);
     }
   }
 
@@ -179,18 +188,17 @@ export class ExecProcess {
   }
 
   /**
-   * Deletes the exec and returns how it ended. One that was not started has no pid and status 0, and
-   * who waits for its exit is told that.
+   * Deletes the exec, but for its stdio, and returns how it ended. One that was not started has no pid
+   * and status 0, and who waits for its exit is told that.
    *
    * @throws {FailedPreconditionError} if it has not stopped.
    */
-  async delete(): Promise<ProcessExit & { readonly pid: number }> {
+  delete(): ProcessExit & { readonly pid: number } {
     const { state } = this;
     if (state.name !== "stopped" && state.name !== "created") {
       throw wrongExecState(this.#context.record.id, this.execId, "delete", state.name);
     }
     this.#machine.transition({ type: "deleted" });
-    await this.release();
     if (state.name === "stopped") return { pid: state.pid, ...state.exit };
     const exit = { ...NEVER_STARTED, exitedAt: new Date().toISOString() };
     this.exit.resolve(exit);

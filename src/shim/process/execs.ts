@@ -128,7 +128,7 @@ export class Execs {
     this.#record({
       execId,
       pid,
-      startTime: startTime(pid) ?? 0,
+      startTime: this.#startTime(pid),
       stdio: exec.request.stdio,
       ...numbered("startedSeq", events.next(this.#announced.has(exec) ? 0 : 1)),
     });
@@ -179,6 +179,17 @@ export class Execs {
     exec.exit.resolve(exit);
   }
 
+  /** 0 where it cannot be told, as of a process that has ended. */
+  #startTime(pid: number): number {
+    const { log, reserve } = this.#options.context;
+    try {
+      return reserve.run(() => startTime(pid)) ?? 0;
+    } catch (error) {
+      log(`cannot tell when process ${pid} was started: ${error}`);
+      return 0;
+    }
+  }
+
   /** A failure is logged only: the record is read by an adopting shim, and by nobody else. */
   #record(record: ExecRecord): void {
     const { paths, log, reserve } = this.#options.context;
@@ -193,11 +204,17 @@ export class Execs {
   /** Deletes an exec that has exited, or was never started. */
   async delete(execId: string): Promise<DeleteResult> {
     const exec = this.get(execId);
-    const { pid, exitStatus, exitedAt } = await exec.delete();
+    const { pid, exitStatus, exitedAt } = exec.delete();
     this.#execs.delete(execId);
     this.#announced.delete(exec);
     this.#records.delete(execId);
-    removeExecRecord(this.#options.context.paths.dir, execId);
+    const { paths, log } = this.#options.context;
+    try {
+      removeExecRecord(paths.dir, execId);
+      await exec.release();
+    } catch (error) {
+      log(`deleting exec ${execId}: ${error}`);
+    }
     return { pid, exitStatus, exitedAt };
   }
 

@@ -219,10 +219,11 @@ export class InitProcess {
 
   /** Starts it without the runtime. Returns false if that is not configured, or did not work. */
   async #startDirectly(): Promise<boolean> {
-    const { record, poller } = this.#context;
+    const { record, poller, reserve, log } = this.#context;
     if (record.directStart !== true) return false;
     const path = execFifoPath(record.runtimeRoot, record.id);
-    return await releaseExecFifo(path, this.pid, poller, this.#ended.signal);
+    const { pid } = this;
+    return await releaseExecFifo({ path, pid, poller, reserve, ended: this.#ended.signal, log });
   }
 
   async #restore(imagePath: string): Promise<ProcessHandle> {
