@@ -54,7 +54,7 @@ function names(dir: string): string[] {
   return [...Deno.readDirSync(dir)].map(({ name }) => name).sort();
 }
 
-Deno.test("a build touches only the file it makes, named from the working directory", async () => {
+Deno.test("build: a build touches only the file it makes, named from the working directory", async () => {
   await withTempDir(async (dir) => {
     await Deno.mkdir(`${dir}/bundle`);
     await Deno.writeTextFile(`${dir}/bundle/main.js`, "mine");
@@ -86,7 +86,7 @@ async function until(what: string, found: () => boolean): Promise<void> {
   throw new Error(`waited in vain for ${what}`);
 }
 
-Deno.test("a build that is stopped leaves nothing", async () => {
+Deno.test("build: a build that is stopped leaves nothing", async () => {
   await withTempDir(async (dir) => {
     // As large as a real one, to be stopped while it is packed.
     await Deno.writeFile(`${dir}/deno`, new Uint8Array(300_000_000));
@@ -121,7 +121,7 @@ Deno.test("a build that is stopped leaves nothing", async () => {
   });
 });
 
-Deno.test("sources of a wrong type are not built", async () => {
+Deno.test("build: sources of a wrong type are not built", async () => {
   await withTempDir(async (dir) => {
     await copySources(`${dir}/berth`);
     await Deno.writeTextFile(`${dir}/berth/mod.ts`, "\nexport const wrong: number = '';\n", {
@@ -136,7 +136,7 @@ Deno.test("sources of a wrong type are not built", async () => {
   });
 });
 
-Deno.test("with the runtime out of reach, --compile-only fails, and else a line tells the form", async () => {
+Deno.test("build: with the runtime out of reach, --compile-only fails, and else a line tells the form", async () => {
   await withTempDir(async (dir) => {
     // Or the bundler could not be fetched either.
     await bundle({ outDir: `${dir}/bundle` });
@@ -157,7 +157,7 @@ Deno.test("with the runtime out of reach, --compile-only fails, and else a line 
   });
 });
 
-Deno.test("DENORT_BIN is the runtime, which must start as berth on this machine", async () => {
+Deno.test("build: DENORT_BIN is the runtime, which must start as berth on this machine", async () => {
   await withTempDir(async (dir) => {
     // Not a runtime, but an executable file for deno compile to add to.
     const env = { DENORT_BIN: "/bin/busybox" };

@@ -15,7 +15,7 @@ const SHIM_ROLE = "\n// src/shim/main.ts\n";
  */
 const SHIM_LIMIT = 335_000;
 
-Deno.test("the shim loads no schema, log or command line library and no node: module", async () => {
+Deno.test("bundle: the shim loads no schema, log or command line library and no node: module", async () => {
   await withTempDir(async (dir) => {
     await bundle({ outDir: dir });
     const chunks = await readBundle(dir);
@@ -43,7 +43,7 @@ Deno.test("the shim loads no schema, log or command line library and no node: mo
   });
 });
 
-Deno.test("the same sources in another place make the same minified bundle, byte for byte", async () => {
+Deno.test("bundle: the same sources in another place make the same minified bundle, byte for byte", async () => {
   await withTempDir(async (dir) => {
     await bundle({ outDir: `${dir}/a`, minify: true });
     await copySources(`${dir}/another/place`);
@@ -65,7 +65,7 @@ await bundle(${options});`,
   });
 });
 
-Deno.test("only a bundle for tests has failpoints", async () => {
+Deno.test("bundle: only a bundle for tests has failpoints", async () => {
   await withTempDir(async (dir) => {
     await Deno.writeTextFile(
       `${dir}/uses.ts`,
@@ -87,7 +87,7 @@ Deno.test("only a bundle for tests has failpoints", async () => {
   });
 });
 
-Deno.test("a bundler's failure is reported with what it said", async () => {
+Deno.test("bundle: a bundler's failure is reported with what it said", async () => {
   await withTempDir(async (dir) => {
     await Deno.writeTextFile(`${dir}/bad.ts`, 'import "./not_there.ts";\n');
     await assert.rejects(
@@ -97,7 +97,7 @@ Deno.test("a bundler's failure is reported with what it said", async () => {
   });
 });
 
-Deno.test("a directory with something in it is left as it is", async () => {
+Deno.test("bundle: a directory with something in it is left as it is", async () => {
   await withTempDir(async (dir) => {
     await Deno.writeTextFile(`${dir}/notes`, "mine");
     await assert.rejects(bundle({ outDir: dir }), /is not empty: it has notes/);
@@ -121,7 +121,7 @@ async function usings(dir: string): Promise<number> {
   return count;
 }
 
-Deno.test("the minifier drops no using: what it declares would never be closed", async () => {
+Deno.test("bundle: the minifier drops no using: what it declares would never be closed", async () => {
   await withTempDir(async (dir) => {
     await bundle({ outDir: `${dir}/plain` });
     await bundle({ outDir: `${dir}/minified`, minify: true });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { ROOT } from "./root.ts";
 import { cacheWithout, withTempDir } from "./sources_testing.ts";
 
-Deno.test("bundlers that start at the same moment, with none installed yet, all work", async () => {
+Deno.test("bundler: bundlers that start at the same moment, with none installed yet, all work", async () => {
   await withTempDir(async (dir) => {
     const DENO_DIR = await cacheWithout("esbuild", `${dir}/cache`);
     await Deno.writeTextFile(`${dir}/entry.ts`, "console.log(1 + 1 as number);\n");

@@ -60,7 +60,7 @@ async function start(file: string, cache: string, ...args: string[]) {
   };
 }
 
-Deno.test("a portable file unpacks once, then becomes what it carries, with name and arguments", async () => {
+Deno.test("writePortable: a portable file unpacks once, then becomes what it carries, with name and arguments", async () => {
   await withPortable(async ({ dir, file, cache }) => {
     await Deno.symlink(file, `${dir}/berthd`);
     const first = await start(`${dir}/berthd`, cache, "a b", "--state=/x y");
@@ -87,7 +87,7 @@ Deno.test("a portable file unpacks once, then becomes what it carries, with name
   });
 });
 
-Deno.test("starts at the same moment all work and leave one unpacked copy", async () => {
+Deno.test("writePortable: starts at the same moment all work and leave one unpacked copy", async () => {
   await withPortable(async ({ file, cache }) => {
     const all = await Promise.all(Array.from({ length: 6 }, () => start(file, cache)));
     assert.deepEqual(all.map(({ code, stderr }) => `${code}${stderr}`), Array(6).fill("7"));
@@ -97,7 +97,7 @@ Deno.test("starts at the same moment all work and leave one unpacked copy", asyn
   });
 });
 
-Deno.test("starts at the same moment all work with a damaged copy, too", async () => {
+Deno.test("writePortable: starts at the same moment all work with a damaged copy, too", async () => {
   await withPortable(async ({ file, cache }) => {
     await start(file, cache);
     const [entry] = [...Deno.readDirSync(cache)];
@@ -109,7 +109,7 @@ Deno.test("starts at the same moment all work with a damaged copy, too", async (
   });
 });
 
-Deno.test("a cache that was removed, or damaged by hand, is made anew", async () => {
+Deno.test("writePortable: a cache that was removed, or damaged by hand, is made anew", async () => {
   await withPortable(async ({ file, cache }) => {
     await start(file, cache);
     const [entry] = [...Deno.readDirSync(cache)];
@@ -121,7 +121,7 @@ Deno.test("a cache that was removed, or damaged by hand, is made anew", async ()
   });
 });
 
-Deno.test("any file that is missing or cut off is noticed at the next start, and all are whole again", async () => {
+Deno.test("writePortable: any file that is missing or cut off is noticed at the next start, and all are whole again", async () => {
   await withPortable(async ({ file, cache }) => {
     await start(file, cache);
     const [entry] = [...Deno.readDirSync(cache)];
@@ -148,7 +148,7 @@ Deno.test("any file that is missing or cut off is noticed at the next start, and
   });
 });
 
-Deno.test("a damaged file is refused", async () => {
+Deno.test("writePortable: a damaged file is refused", async () => {
   await withPortable(async ({ file, cache }) => {
     const bytes = await Deno.readFile(file);
     await Deno.writeFile(file, bytes.subarray(0, bytes.length - 3));
@@ -159,7 +159,7 @@ Deno.test("a damaged file is refused", async () => {
   });
 });
 
-Deno.test("a cache that others can write, or that is another user's, is refused", async () => {
+Deno.test("writePortable: a cache that others can write, or that is another user's, is refused", async () => {
   await withPortable(async ({ file, cache }) => {
     await Deno.mkdir(cache, { recursive: true });
     await Deno.chmod(cache, 0o770);
@@ -172,7 +172,7 @@ Deno.test("a cache that others can write, or that is another user's, is refused"
   });
 });
 
-Deno.test("a cache below what another user can change is refused, by any path to it", async () => {
+Deno.test("writePortable: a cache below what another user can change is refused, by any path to it", async () => {
   await withPortable(async ({ dir, file }) => {
     const shared = `${dir}/shared`;
     await Deno.mkdir(`${shared}/berth`, { recursive: true });
@@ -206,7 +206,7 @@ Deno.test("a cache below what another user can change is refused, by any path to
   });
 });
 
-Deno.test("what is executed must be of the user that starts it", async () => {
+Deno.test("writePortable: what is executed must be of the user that starts it", async () => {
   await withPortable(async ({ file, cache }) => {
     await start(file, cache);
     const [entry] = [...Deno.readDirSync(cache)];
@@ -222,7 +222,7 @@ Deno.test("what is executed must be of the user that starts it", async () => {
   });
 });
 
-Deno.test("a full disk is a clear error that leaves nothing", async () => {
+Deno.test("writePortable: a full disk is a clear error that leaves nothing", async () => {
   await withPortable(async ({ dir, file }) => {
     const disk = `${dir}/disk`;
     await Deno.mkdir(disk);
@@ -241,14 +241,14 @@ Deno.test("a full disk is a clear error that leaves nothing", async () => {
   }, noise(3_000_000));
 });
 
-Deno.test("the same input gives the same file, byte for byte", async () => {
+Deno.test("writePortable: the same input gives the same file, byte for byte", async () => {
   await withPortable(async ({ dir, file }) => {
     await writePortable({ deno: `${dir}/deno`, bundleDir: `${dir}/bundle`, out: `${dir}/again` });
     assert.deepEqual(await Deno.readFile(`${dir}/again`), await Deno.readFile(file));
   });
 });
 
-Deno.test("without main.js there is nothing to pack", async () => {
+Deno.test("writePortable: without main.js there is nothing to pack", async () => {
   await withPortable(async ({ dir }) => {
     await Deno.remove(`${dir}/bundle/main.js`);
     const options = { deno: `${dir}/deno`, bundleDir: `${dir}/bundle`, out: `${dir}/again` };
@@ -256,7 +256,7 @@ Deno.test("without main.js there is nothing to pack", async () => {
   });
 });
 
-Deno.test("a busybox shell alone, in an empty root, can start a portable file", async () => {
+Deno.test("writePortable: a busybox shell alone, in an empty root, can start a portable file", async () => {
   await withPortable(async ({ dir, file }) => {
     const root = `${dir}/root`;
     for (const name of ["bin", "proc", "tmp"]) {

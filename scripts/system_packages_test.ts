@@ -28,14 +28,14 @@ function fake(present: Record<string, string>, options: Partial<System> = {}): F
   };
 }
 
-Deno.test("nothing is run when every command is there", async () => {
+Deno.test("ensurePackages: nothing is run when every command is there", async () => {
   const system = fake({ runc: "/usr/sbin/runc", busybox: "/bin/busybox" });
   await ensurePackages(["runc", "busybox-static"], system);
   assert.deepEqual(system.calls, []);
   assert.deepEqual(system.said, []);
 });
 
-Deno.test("what is missing is named, then installed by name after an update", async () => {
+Deno.test("ensurePackages: what is missing is named, then installed by name after an update", async () => {
   const system = fake({ "apt-get": "/usr/bin/apt-get", busybox: "/bin/busybox" });
   await ensurePackages(["runc", "busybox-static"], system);
   assert.match(system.said.join("\n"), /Not found.*runc/);
@@ -43,7 +43,7 @@ Deno.test("what is missing is named, then installed by name after an update", as
   assert.match(system.calls[1] ?? "", /install -y runc$/);
 });
 
-Deno.test("a dynamically linked busybox does not count as busybox-static", async () => {
+Deno.test("ensurePackages: a dynamically linked busybox does not count as busybox-static", async () => {
   let linked = true;
   const system = fake({ "apt-get": "/usr/bin/apt-get", busybox: "/bin/busybox" }, {
     isStatic: () => !linked,
@@ -56,22 +56,22 @@ Deno.test("a dynamically linked busybox does not count as busybox-static", async
   assert.match(system.said.join("\n"), /busybox-static/);
 });
 
-Deno.test("without root the error names the packages and nothing is run", async () => {
+Deno.test("ensurePackages: without root the error names the packages and nothing is run", async () => {
   const system = fake({ "apt-get": "/usr/bin/apt-get" }, { isRoot: () => false });
   await assert.rejects(ensurePackages(["runc", "crun"], system), /not found: runc crun/);
   assert.deepEqual(system.calls, []);
 });
 
-Deno.test("without apt-get the error names the packages", async () => {
+Deno.test("ensurePackages: without apt-get the error names the packages", async () => {
   await assert.rejects(ensurePackages(["runc"], fake({})), /not found: runc/);
 });
 
-Deno.test("a failing apt-get is reported with its exit code", async () => {
+Deno.test("ensurePackages: a failing apt-get is reported with its exit code", async () => {
   const system = fake({ "apt-get": "/usr/bin/apt-get" }, { run: () => Promise.resolve(100) });
   await assert.rejects(ensurePackages(["runc"], system), /apt-get -q update ended with 100/);
 });
 
-Deno.test("static and dynamic executables are told apart", () => {
+Deno.test("findCommand: static and dynamic executables are told apart", () => {
   const shell = findCommand("bash");
   assert.ok(shell !== undefined);
   assert.equal(isStaticExecutable(shell), false);

@@ -73,7 +73,7 @@ Deno.test("failpoint: fail throws an error with the code, in both forms", async 
   assert.equal(stdout, "FailpointError ENOSPC\nFailpointError EMFILE\n", stderr);
 });
 
-Deno.test("failpointAsync: others go on during a delay; failpoint blocks them", async () => {
+Deno.test("failpoint: failpointAsync: others go on during a delay; failpoint blocks them", async () => {
   const { stdout, stderr } = await run(
     "a=delay:100",
     `setTimeout(() => console.log("timer"), 1);

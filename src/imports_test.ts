@@ -143,7 +143,7 @@ Deno.test("imports that break a rule or close a circle are found", () => {
   ]);
 });
 
-Deno.test("folders of src hold a dozen or so source files each", () => {
+Deno.test("imports: folders of src hold a dozen or so source files each", () => {
   const counts = Map.groupBy(graph.keys(), (file) => dirname(file));
   const full = [...counts].filter(([, files]) => files.length > MAX_FILES);
   assert.deepEqual(full.map(([folder, files]) => `${folder}: ${files.length}`), []);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parseInvocation } from "./invocation.ts";
 
-Deno.test("the first argument chooses the role", () => {
+Deno.test("parseInvocation: the first argument chooses the role", () => {
   assert.deepEqual(parseInvocation("/usr/bin/berth", ["daemon", "--state", "/s"]), {
     role: "daemon",
     args: ["--state", "/s"],
@@ -15,11 +15,11 @@ Deno.test("the first argument chooses the role", () => {
   assert.deepEqual(parseInvocation("berth", []), { role: "cli", args: [] });
 });
 
-Deno.test("a debug verb of shim is a command, not a shim", () => {
+Deno.test("parseInvocation: a debug verb of shim is a command, not a shim", () => {
   assert.equal(parseInvocation("berth", ["shim", "state", "--bundle", "/b"]).role, "cli");
 });
 
-Deno.test("the first argument chooses the role of a file called berthd, too", () => {
+Deno.test("parseInvocation: the first argument chooses the role of a file called berthd, too", () => {
   assert.deepEqual(parseInvocation("/opt/berthd", ["daemon", "--state", "/s"]), {
     role: "daemon",
     args: ["--state", "/s"],
@@ -32,7 +32,7 @@ Deno.test("the first argument chooses the role of a file called berthd, too", ()
   assert.deepEqual(parseInvocation("/opt/berthd", remove), { role: "cli", args: remove });
 });
 
-Deno.test("a link chooses the role by its name, and takes all arguments", () => {
+Deno.test("parseInvocation: a link chooses the role by its name, and takes all arguments", () => {
   assert.deepEqual(parseInvocation("/usr/local/bin/berthd", ["--state", "/s"]), {
     role: "daemon",
     args: ["--state", "/s"],

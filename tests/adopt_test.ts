@@ -35,7 +35,7 @@ function linesOf(file: string): number {
   }
 }
 
-Deno.test("a container whose shim is killed goes on, with its output, under another one", async () => {
+Deno.test("adopt: a container whose shim is killed goes on, with its output, under another one", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   const { client } = daemon;
   await daemon.life("warm-up");
@@ -95,7 +95,7 @@ Deno.test("a container whose shim is killed goes on, with its output, under anot
   await audit.assertClean();
 });
 
-Deno.test("shims are killed again and again, also while no daemon runs; the container goes on", async () => {
+Deno.test("adopt: shims are killed again and again, also while no daemon runs; the container goes on", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   const pid = await daemon.run("kept", ["sleep", "1000"]);
   for (let round = 0; round < 2; round++) await adopted(daemon, "kept");
@@ -115,7 +115,7 @@ Deno.test("shims are killed again and again, also while no daemon runs; the cont
   assert.equal(events.types("kept"), "create start exit delete");
 });
 
-Deno.test("a container with a terminal is killed with its shim: its output went through it", async () => {
+Deno.test("adopt: a container with a terminal is killed with its shim: its output went through it", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.client.call("container.create", {
@@ -132,7 +132,7 @@ Deno.test("a container with a terminal is killed with its shim: its output went 
   assert.deepEqual([exit?.pid, exit?.exitStatus, exit?.synthetic], [pid, 137, true]);
 });
 
-Deno.test("an init that ends while neither shim nor daemon is there exits once", async () => {
+Deno.test("adopt: an init that ends while neither shim nor daemon is there exits once", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   const pid = await daemon.run("gone", ["sleep", "1000"]);
   const { shimPid } = await daemon.client.call("container.state", { id: "gone" });
@@ -160,7 +160,7 @@ Deno.test("an init that ends while neither shim nor daemon is there exits once",
   assert.equal(events.types("gone"), "create start exit delete");
 });
 
-Deno.test("an exec that runs while its container is adopted still exits once, before init", async () => {
+Deno.test("adopt: an exec that runs while its container is adopted still exits once, before init", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   const { client } = daemon;
   using events = await EventCollector.subscribe(daemon.socket);
@@ -179,7 +179,7 @@ Deno.test("an exec that runs while its container is adopted still exits once, be
   );
 });
 
-Deno.test("every container of a group is adopted", async () => {
+Deno.test("adopt: every container of a group is adopted", async () => {
   await using daemon = await TestDaemon.start({ config: CONFIG });
   const { client } = daemon;
   for (const id of ["a", "b"]) {

@@ -36,7 +36,7 @@ async function makeTraps({ dir }: TestDaemon): Promise<void> {
   await Deno.symlink("loop", `${dir}/loop`);
 }
 
-Deno.test("a create with bad params is refused as such, whatever is wrong with a path or a string", async () => {
+Deno.test("bad params: a create with bad params is refused as such, whatever is wrong with a path or a string", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   await makeTraps(daemon);
@@ -100,7 +100,7 @@ Deno.test("a create with bad params is refused as such, whatever is wrong with a
   await audit.assertClean();
 });
 
-Deno.test("an exec and a checkpoint with bad params are refused as such", async () => {
+Deno.test("bad params: an exec and a checkpoint with bad params are refused as such", async () => {
   await using daemon = await TestDaemon.start();
   await makeTraps(daemon);
   await daemon.run("c", ["sleep", "1000"]);
@@ -124,7 +124,7 @@ Deno.test("an exec and a checkpoint with bad params are refused as such", async 
   assert.equal((await daemon.client.call("container.state", { id: "c" })).status, "running");
 });
 
-Deno.test("a log whose path holds no file is a bad param", async () => {
+Deno.test("bad params: a log whose path holds no file is a bad param", async () => {
   await using daemon = await TestDaemon.start();
   await makeTraps(daemon);
   const spec = daemon.spec(["true"]);

@@ -8,7 +8,7 @@ import { RawClient } from "./harness/raw_client.ts";
 /** Waits to abandon. A larger run: `BERTH_CANCEL_CALLS=1000000 deno task test tests/cancel_test.ts`. */
 const CALLS = Number(Deno.env.get("BERTH_CANCEL_CALLS") ?? 40_000);
 
-Deno.test("$/cancelRequest ends a wait with Cancelled, and the next wait is answered", async () => {
+Deno.test("cancel: $/cancelRequest ends a wait with Cancelled, and the next wait is answered", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("a", ["sleep", "1000"]);
   using client = await RawClient.connect(daemon.socket);
@@ -27,7 +27,7 @@ Deno.test("$/cancelRequest ends a wait with Cancelled, and the next wait is answ
   assert.equal(other.result.exitStatus, 137);
 });
 
-Deno.test("waits that a client gives up leave nothing in the daemon", async () => {
+Deno.test("cancel: waits that a client gives up leave nothing in the daemon", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("a", ["sleep", "1000"]);
   await using client = await connect({ socket: daemon.socket });

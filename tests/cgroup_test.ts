@@ -45,7 +45,7 @@ Deno.test("container.create into a cgroup that has processes is refused, whoever
   assert.equal((await one.client.call("container.state", { id: "c" })).status, "running");
 });
 
-Deno.test("containers whose specs name no cgroup get one that is their daemon's alone", async () => {
+Deno.test("cgroup: containers whose specs name no cgroup get one that is their daemon's alone", async () => {
   await using one = await TestDaemon.start();
   await using other = await TestDaemon.start();
   const paths: string[] = [];

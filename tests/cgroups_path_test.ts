@@ -42,7 +42,7 @@ async function runWithout(daemon: TestDaemon, id: string): Promise<string[]> {
   return [...new Set(lines.map((line) => line.split(":").slice(2).join(":")))];
 }
 
-Deno.test("cgroups: a container whose spec names none is below the daemon's, and no unit", async () => {
+Deno.test("cgroups path: a container whose spec names none is below the daemon's, and no unit", async () => {
   await withDaemon(async (daemon) => {
     await withDaemon(async (other) => {
       for (const id of ["web", "dbus.service"]) {
@@ -60,7 +60,8 @@ Deno.test("cgroups: a container whose spec names none is below the daemon's, and
 });
 
 Deno.test({
-  name: "cgroups: with the systemd driver the runtime is told so, and what it says is passed on",
+  name:
+    "cgroups path: with the systemd driver the runtime is told so, and what it says is passed on",
   ignore: existsSync("/run/systemd/system"),
   fn: async () => {
     await withDaemon(async (daemon) => {
@@ -75,7 +76,7 @@ Deno.test({
   },
 });
 
-Deno.test("cgroups: a container of run sees its own cgroup as the root, read-only, and no other", async () => {
+Deno.test("cgroups path: a container of run sees its own cgroup as the root, read-only, and no other", async () => {
   await using daemon = await TestDaemon.start();
   const options = () =>
     Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) =>

@@ -89,7 +89,7 @@ function asked(runtime: RuntimeWrapper, subcommand: string): string[] {
   return args.slice(args.indexOf(subcommand));
 }
 
-Deno.test("with a stand-in runtime: a checkpoint leaves the container running and is told", async () => {
+Deno.test("checkpoint: with a stand-in runtime: a checkpoint leaves the container running and is told", async () => {
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   using events = await EventCollector.subscribe(daemon.socket);
@@ -110,7 +110,7 @@ Deno.test("with a stand-in runtime: a checkpoint leaves the container running an
   assert.equal(events.types("one"), "create start checkpointed");
 });
 
-Deno.test("with a stand-in runtime: a checkpoint with exit is told before the exit", async () => {
+Deno.test("checkpoint: with a stand-in runtime: a checkpoint with exit is told before the exit", async () => {
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   using events = await EventCollector.subscribe(daemon.socket);
@@ -124,7 +124,7 @@ Deno.test("with a stand-in runtime: a checkpoint with exit is told before the ex
   assert.equal(events.types("one"), "create start checkpointed exit delete");
 });
 
-Deno.test("with a stand-in runtime: create from a checkpoint and start is a restore", async () => {
+Deno.test("checkpoint: with a stand-in runtime: create from a checkpoint and start is a restore", async () => {
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   await daemon.life("warm-up");
@@ -179,7 +179,7 @@ Deno.test("with a stand-in runtime: create from a checkpoint and start is a rest
   await audit.assertClean();
 });
 
-Deno.test("with a stand-in runtime: a restore that fails says what criu said and can be deleted", async () => {
+Deno.test("checkpoint: with a stand-in runtime: a restore that fails says what criu said and can be deleted", async () => {
   await using stand = await withStandIn();
   const { daemon } = stand;
   await daemon.life("warm-up");
@@ -200,7 +200,7 @@ Deno.test("with a stand-in runtime: a restore that fails says what criu said and
   await audit.assertClean();
 });
 
-Deno.test("with a stand-in runtime: berth checkpoint and berth restore", async () => {
+Deno.test("checkpoint: with a stand-in runtime: berth checkpoint and berth restore", async () => {
   await using stand = await withStandIn();
   const { daemon } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
@@ -217,7 +217,7 @@ Deno.test("with a stand-in runtime: berth checkpoint and berth restore", async (
   assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
 });
 
-Deno.test("with a stand-in runtime: a checkpoint whose daemon is killed is kept, and is restored", async () => {
+Deno.test("checkpoint: with a stand-in runtime: a checkpoint whose daemon is killed is kept, and is restored", async () => {
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
@@ -243,7 +243,7 @@ Deno.test("with a stand-in runtime: a checkpoint whose daemon is killed is kept,
   assert.deepEqual(await cli(daemon, ["restore", "web"]), { code: 0, stdout: "web\n", stderr: "" });
 });
 
-Deno.test("with a stand-in runtime: of a checkpoint that failed only criu's log is left", async () => {
+Deno.test("checkpoint: with a stand-in runtime: of a checkpoint that failed only criu's log is left", async () => {
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
@@ -305,7 +305,7 @@ testNeeding(
   },
 );
 
-Deno.test("a container that has stopped cannot be checkpointed", async () => {
+Deno.test("checkpoint: a container that has stopped cannot be checkpointed", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("one", ["true"]);
   await daemon.client.call("container.wait", { id: "one" });

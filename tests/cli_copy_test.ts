@@ -19,7 +19,7 @@ async function ok(daemon: TestDaemon, args: string[], stdin?: string): Promise<s
 const sh = (daemon: TestDaemon, id: string, script: string) =>
   ok(daemon, ["exec", id, "--", "sh", "-c", script]);
 
-Deno.test("cp copies files and directories both ways, as docker does", async () => {
+Deno.test("berth cp copies files and directories both ways, as docker does", async () => {
   await using daemon = await TestDaemon.start();
   await run(daemon, "c");
   const here = `${daemon.dir}/here`;
@@ -68,7 +68,7 @@ Deno.test("cp copies files and directories both ways, as docker does", async () 
   }
 });
 
-Deno.test("cp reads and writes tar archives", async () => {
+Deno.test("berth cp reads and writes tar archives", async () => {
   await using daemon = await TestDaemon.start();
   await run(daemon, "c");
   await sh(daemon, "c", "mkdir /tmp/d; echo one > /tmp/d/f; ln -s f /tmp/d/l");
@@ -84,7 +84,7 @@ Deno.test("cp reads and writes tar archives", async () => {
   assert.match((await cli(daemon, ["cp", "-", "c:/data"], { stdin: "x" })).stderr, /cannot unpack/);
 });
 
-Deno.test("cp works on containers that do not run, through mounts of those that do", async () => {
+Deno.test("berth cp works on containers that do not run, through mounts of those that do", async () => {
   await using daemon = await TestDaemon.start();
   const volume = await Deno.makeTempDir({ dir: daemon.dir });
   Deno.writeTextFileSync(`${volume}/f`, "mounted");
@@ -109,7 +109,7 @@ Deno.test("cp works on containers that do not run, through mounts of those that 
   assert.equal(await ok(daemon, ["start", "-a", "new"]), "content");
 });
 
-Deno.test("a symlink in a container never leads cp out of it", async () => {
+Deno.test("berth cp: a symlink in a container never leads cp out of it", async () => {
   await using daemon = await TestDaemon.start();
   await run(daemon, "c");
   const secret = `${daemon.dir}/secret`;
@@ -138,7 +138,7 @@ Deno.test("a symlink in a container never leads cp out of it", async () => {
   assert.deepEqual([...Deno.readDirSync(secret)].map(({ name }) => name), ["key"]);
 });
 
-Deno.test("a container that swaps directories for symlinks gets and gives nothing of the host", async () => {
+Deno.test("berth cp: a container that swaps directories for symlinks gets and gives nothing of the host", async () => {
   await using daemon = await TestDaemon.start();
   const secret = `${daemon.dir}/secret`;
   Deno.mkdirSync(secret);

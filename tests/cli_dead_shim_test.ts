@@ -36,7 +36,7 @@ async function gone(daemon: TestDaemon): Promise<void> {
   });
 }
 
-Deno.test("with --rm nothing stays of a container whose shim was killed", async () => {
+Deno.test("berth: with --rm nothing stays of a container whose shim was killed", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal((await cli(daemon, longRun(daemon, "-d", "--rm"))).code, 0);
   assert.deepEqual(made(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
@@ -50,7 +50,7 @@ Deno.test("with --rm nothing stays of a container whose shim was killed", async 
   assert.deepEqual(made(daemon), []);
 });
 
-Deno.test("with --rm nothing stays of it where somebody stays with it, too", async () => {
+Deno.test("berth: with --rm nothing stays of it where somebody stays with it, too", async () => {
   await using daemon = await TestDaemon.start();
   const run = cliCommand(daemon, longRun(daemon, "--rm"), {
     stdin: "piped",
@@ -67,7 +67,7 @@ Deno.test("with --rm nothing stays of it where somebody stays with it, too", asy
   assert.deepEqual(made(daemon), []);
 });
 
-Deno.test("without --rm what it wrote stays, says rm, and goes with rm -f", async () => {
+Deno.test("berth: without --rm what it wrote stays, says rm, and goes with rm -f", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal((await cli(daemon, longRun(daemon, "-d"))).code, 0);
   await until(

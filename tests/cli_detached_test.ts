@@ -8,7 +8,7 @@ import { baseName, program } from "./harness/run.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];
 
-Deno.test("logs shows what a detached container wrote, follows it to its end, and goes with it", async () => {
+Deno.test("berth logs shows what a detached container wrote, follows it to its end, and goes with it", async () => {
   await using daemon = await TestDaemon.start();
   const script = "echo 1; echo 2 >&2; echo 3; read x; echo 4 $x; exit 3";
   const run = ["run", "-d", "-i", "--name", "web", ...rootfsArgs(daemon), ...sh(script)];
@@ -47,7 +47,7 @@ Deno.test("logs shows what a detached container wrote, follows it to its end, an
   assert.equal((await cli(daemon, ["logs", "web"])).code, 125);
 });
 
-Deno.test("logs follows a terminal's output to its last byte", async () => {
+Deno.test("berth logs follows a terminal's output to its last byte", async () => {
   await using daemon = await TestDaemon.start();
   const script = "for i in 1 2 3 4 5 6 7 8 9; do echo line $i; done";
   const run = ["create", "-t", "--name", "tty", ...rootfsArgs(daemon), ...sh(script)];
@@ -67,7 +67,7 @@ Deno.test("logs follows a terminal's output to its last byte", async () => {
   assert.equal(stdout, [1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `line ${n}\r\n`).join(""));
 });
 
-Deno.test("a container with --rm that nobody stays with is removed when it has exited", async () => {
+Deno.test("berth: a container with --rm that nobody stays with is removed when it has exited", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "-i", "--rm", ...rootfsArgs(daemon)];
   const { stdout } = await cli(daemon, [...run, ...sh("read x")]);
@@ -90,7 +90,7 @@ Deno.test("a container with --rm that nobody stays with is removed when it has e
   }
 });
 
-Deno.test("create, start and attach give what run gives", async () => {
+Deno.test("berth create, start and attach give what run gives", async () => {
   await using daemon = await TestDaemon.start();
   const create = ["create", "-i", ...rootfsArgs(daemon)];
   const made = await cli(daemon, [...create, "--name", "a", ...sh("echo begun; cat; exit 4")]);
@@ -112,7 +112,7 @@ Deno.test("create, start and attach give what run gives", async () => {
   });
 });
 
-Deno.test("what waits to remove a container does so where berth's file is called berthd", async () => {
+Deno.test("berth: what waits to remove a container does so where berth's file is called berthd", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "--name", "a", ...rootfsArgs(daemon), ...sh("exit 0")];
   assert.equal((await cli(daemon, run)).code, 0);
@@ -126,7 +126,7 @@ Deno.test("what waits to remove a container does so where berth's file is called
   assert.deepEqual([code, new TextDecoder().decode(stdout)], [0, "a\n"]);
 });
 
-Deno.test("attach shows what comes, and a second one to the same pipe is refused", async () => {
+Deno.test("berth attach shows what comes, and a second one to the same pipe is refused", async () => {
   await using daemon = await TestDaemon.start();
   const script = "echo hello; while read x; do echo got $x; done";
   const first = cliCommand(daemon, [
@@ -149,7 +149,7 @@ Deno.test("attach shows what comes, and a second one to the same pipe is refused
   await output.cancel();
 });
 
-Deno.test("a detached container that cannot start leaves no log", async () => {
+Deno.test("berth: a detached container that cannot start leaves no log", async () => {
   await using daemon = await TestDaemon.start();
   const failed = await within(
     "the failure",

@@ -11,7 +11,7 @@ async function withContainer(use: (daemon: TestDaemon) => Promise<void>) {
   await use(daemon);
 }
 
-Deno.test("exec passes input, output and exit status through", async () => {
+Deno.test("berth exec passes input, output and exit status through", async () => {
   await withContainer(async (daemon) => {
     const exec = ["exec", "c", "sh", "-c"];
     assert.deepEqual(await cli(daemon, [...exec, "echo out; echo err >&2; exit 7"]), {
@@ -29,7 +29,7 @@ Deno.test("exec passes input, output and exit status through", async () => {
   });
 });
 
-Deno.test("exec takes over what it is not told, and changes what it is", async () => {
+Deno.test("berth exec takes over what it is not told, and changes what it is", async () => {
   await withContainer(async (daemon) => {
     const out = async (...args: string[]) => (await cli(daemon, ["exec", ...args])).stdout.trim();
     assert.equal(await out("c", "sh", "-c", "echo $A; pwd; id -u"), "own\n/tmp\n0");
@@ -44,7 +44,7 @@ Deno.test("exec takes over what it is not told, and changes what it is", async (
   });
 });
 
-Deno.test("exec says by its exit status what went wrong", async () => {
+Deno.test("berth exec says by its exit status what went wrong", async () => {
   await withContainer(async (daemon) => {
     for (
       const [args, code, message] of [
@@ -67,7 +67,7 @@ Deno.test("exec says by its exit status what went wrong", async () => {
   });
 });
 
-Deno.test("a background child that keeps the output open does not keep exec", async () => {
+Deno.test("berth exec: a background child that keeps the output open does not keep exec", async () => {
   await withContainer(async (daemon) => {
     const script = "sleep 1000 & echo started";
     const result = await within("exec", cli(daemon, ["exec", "c", "sh", "-c", script]));
@@ -75,7 +75,7 @@ Deno.test("a background child that keeps the output open does not keep exec", as
   });
 });
 
-Deno.test("a background child that goes on writing does not keep exec, which loses nothing", async () => {
+Deno.test("berth exec: a background child that goes on writing does not keep exec, which loses nothing", async () => {
   await withContainer(async (daemon) => {
     const script = "(while :; do echo x; sleep 0.01; done) & seq 30000; echo end >&2; exit 3";
     const args = ["exec", "c", "sh", "-c", script];
@@ -89,7 +89,7 @@ Deno.test("a background child that goes on writing does not keep exec, which los
 });
 
 for (const input of ["", "a", "a\n", "a\nb", "x".repeat(100)]) {
-  Deno.test(`input ${JSON.stringify(input.slice(0, 5))} of ${input.length} bytes ends at a terminal`, async () => {
+  Deno.test(`berth exec: input ${JSON.stringify(input.slice(0, 5))} of ${input.length} bytes ends at a terminal`, async () => {
     await withContainer(async (daemon) => {
       const exec = cli(daemon, ["exec", "-it", "c", "cat"], { stdin: input });
       const { code, stdout } = await within("exec", exec, 30_000);
@@ -99,7 +99,7 @@ for (const input of ["", "a", "a\n", "a\nb", "x".repeat(100)]) {
   });
 }
 
-Deno.test("exec -d runs on by itself, and wait and kill reach it", async () => {
+Deno.test("berth exec -d runs on by itself, and wait and kill reach it", async () => {
   await withContainer(async (daemon) => {
     const { stdout } = await cli(daemon, ["exec", "-d", "--exec-id", "job", "c", "sleep", "1000"]);
     assert.equal(stdout, "job\n");
@@ -112,7 +112,7 @@ Deno.test("exec -d runs on by itself, and wait and kill reach it", async () => {
   });
 });
 
-Deno.test("a signal to exec reaches the process in the container", async () => {
+Deno.test("berth exec: a signal to exec reaches the process in the container", async () => {
   await withContainer(async (daemon) => {
     const script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done";
     const child = cliCommand(daemon, ["exec", "c", "sh", "-c", script], {
@@ -130,7 +130,7 @@ Deno.test("a signal to exec reaches the process in the container", async () => {
   });
 });
 
-Deno.test("exec leaves no FIFOs behind", async () => {
+Deno.test("berth exec leaves no FIFOs behind", async () => {
   await withContainer(async (daemon) => {
     const tmp = `${daemon.dir}/tmp`;
     await Deno.mkdir(tmp);
@@ -141,7 +141,7 @@ Deno.test("exec leaves no FIFOs behind", async () => {
   });
 });
 
-Deno.test("exec tells the status of a process whose shim is killed", async () => {
+Deno.test("berth exec tells the status of a process whose shim is killed", async () => {
   await withContainer(async (daemon) => {
     const exec = cli(daemon, ["exec", "c", "sh", "-c", "exec sleep 90"]);
     await until("the process", async () => {

@@ -7,7 +7,7 @@ import { within } from "./harness/poll.ts";
 import { program } from "./harness/run.ts";
 import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
 
-Deno.test("input that ends when nobody reads it any more is no error", async () => {
+Deno.test("berth: input that ends when nobody reads it any more is no error", async () => {
   await using daemon = await TestDaemon.start();
   const script = "echo one; read x; exit 5";
   const args = ["run", "--rm", "-it", ...rootfsArgs(daemon), "--", "sh", "-c", script];
@@ -28,7 +28,7 @@ Deno.test("input that ends when nobody reads it any more is no error", async () 
   assert.equal(code, 5);
 });
 
-Deno.test("run says which of its streams failed, and --rm removes the container then too", async () => {
+Deno.test("berth run says which of its streams failed, and --rm removes the container then too", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--rm", ...rootfsArgs(daemon), "-i", "--"];
   const [berth = "", ...first] = program();
@@ -51,7 +51,7 @@ Deno.test("run says which of its streams failed, and --rm removes the container 
   }
 });
 
-Deno.test("--rm removes its own container only, and one that is gone is no error", async () => {
+Deno.test("berth: --rm removes its own container only, and one that is gone is no error", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--rm", "--name", "c", ...rootfsArgs(daemon), "-i"];
   const attended = cliCommand(daemon, [...run, "--", "sh", "-c", "echo; read x; exit 3"], {
@@ -81,7 +81,7 @@ Deno.test("--rm removes its own container only, and one that is gone is no error
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
 });
 
-Deno.test("a daemon that dies in a create, and comes back, is asked what became of it", async () => {
+Deno.test("berth: a daemon that dies in a create, and comes back, is asked what became of it", async () => {
   await using daemon = await TestDaemon.start();
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const options = ["--runtime", wrapper.path, "--overlay", ...rootfsArgs(daemon)];
@@ -107,7 +107,7 @@ Deno.test("a daemon that dies in a create, and comes back, is asked what became 
   assert.equal((await cli(daemon, ["logs", "two"])).stdout, "out\n");
 });
 
-Deno.test("a create that dies with its daemon and its shim leaves nothing", async () => {
+Deno.test("berth: a create that dies with its daemon and its shim leaves nothing", async () => {
   await using daemon = await TestDaemon.start();
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const args = ["run", "-d", "-i", "--name", "c", "--overlay", "--runtime", wrapper.path];

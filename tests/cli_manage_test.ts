@@ -17,7 +17,7 @@ function jsonLines(text: string): Record<string, unknown>[] {
   return text.trim().split("\n").map((line) => JSON.parse(line));
 }
 
-Deno.test("without a daemon each verb says where none listens and how to start one", async () => {
+Deno.test("berth: without a daemon each verb says where none listens and how to start one", async () => {
   await using daemon = TestDaemon.prepare();
   for (
     const args of [
@@ -50,7 +50,7 @@ Deno.test("without a daemon each verb says where none listens and how to start o
   assert.match(version.stdout, /^berth \d+\.\d+\.\d+ .*\ndaemon: none/);
 });
 
-Deno.test("someone who may not use the socket is told so", async () => {
+Deno.test("berth: someone who may not use the socket is told so", async () => {
   await using daemon = await TestDaemon.start();
   // Root without its right to pass by file modes is a user like any other.
   await Deno.chown(daemon.socket, 65534, 65534);
@@ -66,7 +66,7 @@ Deno.test("someone who may not use the socket is told so", async () => {
   assert.match(text, /^berth: permission denied on \S+berth\.sock: [^\n]+\n$/);
 });
 
-Deno.test("a container that is not there is one clear line and 125, whatever the verb", async () => {
+Deno.test("berth: a container that is not there is one clear line and 125, whatever the verb", async () => {
   await using daemon = await TestDaemon.start();
   for (
     const args of [
@@ -98,7 +98,7 @@ Deno.test("a container that is not there is one clear line and 125, whatever the
   assert.match(usage.stderr, /^berth: unknown option '--no-such-option'\n$/);
 });
 
-Deno.test("ps shows containers to people and to programs", async () => {
+Deno.test("berth ps shows containers to people and to programs", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal(
     (await cli(daemon, ["ps"])).stdout,
@@ -147,7 +147,7 @@ Deno.test("ps shows containers to people and to programs", async () => {
   });
 });
 
-Deno.test("on a terminal a long id leaves the status of every container in sight", async () => {
+Deno.test("berth: on a terminal a long id leaves the status of every container in sight", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a".repeat(76), "sleep", "1000");
   await runDetached(daemon, "bad", "sh", "-c", "exit 3");
@@ -170,7 +170,7 @@ Deno.test("on a terminal a long id leaves the status of every container in sight
   for (const line of plain.split("\r\n")) assert.ok([...line].length <= 80, line);
 });
 
-Deno.test("inspect prints the state, and the spec on demand", async () => {
+Deno.test("berth inspect prints the state, and the spec on demand", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "one", "sleep", "1000");
   const state = JSON.parse((await cli(daemon, ["inspect", "one"])).stdout);
@@ -179,7 +179,7 @@ Deno.test("inspect prints the state, and the spec on demand", async () => {
   assert.deepEqual(Object(line?.["spec"]).process.args, ["sleep", "1000"]);
 });
 
-Deno.test("kill, pause, resume, wait and rm do what they say, to several at once", async () => {
+Deno.test("berth kill, pause, resume, wait and rm do what they say, to several at once", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a", "sleep", "1000");
   await runDetached(daemon, "b", "sh", "-c", "trap 'exit 4' HUP; while :; do sleep 0.05; done");
@@ -205,7 +205,7 @@ Deno.test("kill, pause, resume, wait and rm do what they say, to several at once
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], []);
 });
 
-Deno.test("wait goes on while the daemon is away", async () => {
+Deno.test("berth wait goes on while the daemon is away", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a", "sleep", "1000");
   await runDetached(daemon, "b", "sh", "-c", "exit 2");
@@ -225,7 +225,7 @@ Deno.test("wait goes on while the daemon is away", async () => {
   assert.equal((await child.status).code, 0);
 });
 
-Deno.test("events prints what has happened and what happens, across a restart of the daemon", async () => {
+Deno.test("berth events prints what has happened and what happens, across a restart of the daemon", async () => {
   await using daemon = await TestDaemon.start();
   const child = cliCommand(daemon, ["events", "--after", "0", "--json"], {
     stdin: "null",
@@ -261,7 +261,7 @@ Deno.test("events prints what has happened and what happens, across a restart of
   assert.equal((await within("its end without a reader", people.status)).code, 141);
 });
 
-Deno.test("events after one that there is not says so and goes on with what there is", async () => {
+Deno.test("berth events after one that there is not says so and goes on with what there is", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a", "true");
   await daemon.client.call("container.wait", { id: "a" });
@@ -282,7 +282,7 @@ Deno.test("events after one that there is not says so and goes on with what ther
   await Promise.all([told.cancel(), events.cancel()]);
 });
 
-Deno.test("stats and top tell what containers use", async () => {
+Deno.test("berth stats and top tell what containers use", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "busy", "sh", "-c", "while :; do :; done");
   await runDetached(daemon, "idle", "sleep", "1000");
@@ -316,7 +316,7 @@ Deno.test("stats and top tell what containers use", async () => {
   assert.match((await cli(daemon, ["top"])).stderr, /needs a terminal/);
 });
 
-Deno.test("stats shows a stopped container without figures, and top counts what runs", async () => {
+Deno.test("berth stats shows a stopped container without figures, and top counts what runs", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "web", "sleep", "1000");
   await runDetached(daemon, "dead", "true");
@@ -338,7 +338,7 @@ Deno.test("stats shows a stopped container without figures, and top counts what 
   assert.equal(await terminal.exited(), 0);
 });
 
-Deno.test("stats and top go on when the daemon comes back", async () => {
+Deno.test("berth stats and top go on when the daemon comes back", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "web", "sleep", "1000");
   const stats = cliCommand(daemon, ["stats", "--json", "--interval", "0.1"], {
@@ -371,7 +371,7 @@ Deno.test("stats and top go on when the daemon comes back", async () => {
   await daemon.start();
 });
 
-Deno.test("info shows the daemon, its containers and its host", async () => {
+Deno.test("berth info shows the daemon, its containers and its host", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "web", "sleep", "1000");
   const { stdout } = await cli(daemon, ["info"]);
@@ -389,7 +389,7 @@ Deno.test("info shows the daemon, its containers and its host", async () => {
   assert.equal(Object(json?.["daemon"]).root, daemon.root);
 });
 
-Deno.test("call prints a method's result or its error as JSON", async () => {
+Deno.test("berth call prints a method's result or its error as JSON", async () => {
   await using daemon = await TestDaemon.start();
   const info = await cli(daemon, ["call", "daemon.info"]);
   assert.equal(JSON.parse(info.stdout).pid, daemon.pid);
@@ -407,7 +407,7 @@ Deno.test("call prints a method's result or its error as JSON", async () => {
   }
 });
 
-Deno.test("shim asks a container's shim, with the daemon down too", async () => {
+Deno.test("berth shim asks a container's shim, with the daemon down too", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a", "sleep", "1000");
   const state = await daemon.client.call("container.state", { id: "a" });
@@ -433,7 +433,7 @@ Deno.test("shim asks a container's shim, with the daemon down too", async () => 
   await daemon.start();
 });
 
-Deno.test("a checkpoint that fails says why and leaves the container running", async () => {
+Deno.test("berth: a checkpoint that fails says why and leaves the container running", async () => {
   await using daemon = await TestDaemon.start();
   await runDetached(daemon, "a", "sleep", "1000");
   const { code, stderr } = await cli(daemon, ["checkpoint", "a"]);
@@ -443,7 +443,7 @@ Deno.test("a checkpoint that fails says why and leaves the container running", a
   assert.equal(status, "running");
 });
 
-Deno.test("checkpoint and restore, with a stand-in for what needs CRIU, make the container again", async () => {
+Deno.test("berth: checkpoint and restore, with a stand-in for what needs CRIU, make the container again", async () => {
   await using daemon = await TestDaemon.start();
   const runtime = RuntimeWrapper.create(daemon.dir);
   runtime.rule("checkpoint", "exit 0");
@@ -487,7 +487,7 @@ done`,
   assert.match((await cli(daemon, ["checkpoint", "b"])).stderr, /overlay/);
 });
 
-Deno.test("config prints what the daemon would use, and what is wrong with it", async () => {
+Deno.test("berth config prints what the daemon would use, and what is wrong with it", async () => {
   await using daemon = TestDaemon.prepare({ config: "[log]\nlevel = 'debug'" });
   const printed = await cli(daemon, ["config", "--config", daemon.configFile]);
   assert.equal(printed.code, 0);
@@ -499,7 +499,7 @@ Deno.test("config prints what the daemon would use, and what is wrong with it", 
   assert.match(refused.stderr, /^berth: .*config\.toml.*nonsense.*\n$/);
 });
 
-Deno.test("prune removes what containers that are gone have left, after asking, and nothing else", async () => {
+Deno.test("berth prune removes what containers that are gone have left, after asking, and nothing else", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("there", ["sleep", "1000"]);
   const old = new Date(Date.now() - 3_600_000);

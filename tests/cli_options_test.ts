@@ -15,7 +15,7 @@ async function out(daemon: TestDaemon, options: string[], script: string): Promi
   return stdout.trim();
 }
 
-Deno.test("run sets up the process as its options ask", async () => {
+Deno.test("berth run sets up the process as its options ask", async () => {
   await using daemon = await TestDaemon.start();
   const file = `${daemon.dir}/env`;
   await Deno.writeTextFile(file, "A=1\nB=two words\n");
@@ -39,7 +39,7 @@ Deno.test("run sets up the process as its options ask", async () => {
   assert.deepEqual(spec.annotations, { a: "b", "org.opencontainers.image.stopSignal": "QUIT" });
 });
 
-Deno.test("run mounts and makes what its options ask for", async () => {
+Deno.test("berth run mounts and makes what its options ask for", async () => {
   await using daemon = await TestDaemon.start();
   const size = (path: string) => `df -k ${path} | tail -1 | awk '{print $2}'`;
   assert.equal(await out(daemon, ["--tmpfs", "/mnt:size=64k"], size("/mnt")), "64");
@@ -55,7 +55,7 @@ Deno.test("run mounts and makes what its options ask for", async () => {
   assert.equal(await out(daemon, readonly, "echo x 2>/dev/null > /mnt/f || cat /mnt/f"), "new");
 });
 
-Deno.test("names resolve: the container's own, given ones, and with the host's network the host's", async () => {
+Deno.test("berth run: names resolve: the container's own, given ones, and with the host's network the host's", async () => {
   await using daemon = await TestDaemon.start();
   const hosts = await out(
     daemon,
@@ -84,7 +84,7 @@ Deno.test("names resolve: the container's own, given ones, and with the host's n
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/etc`)], []);
 });
 
-Deno.test("a read-only root filesystem is not written to for what is mounted there", async () => {
+Deno.test("berth run: a read-only root filesystem is not written to for what is mounted there", async () => {
   await using daemon = await TestDaemon.start();
   const rootfs = `${daemon.dir}/rootfs`;
   for (const dir of ["bin", "proc", "dev", "sys", "etc"]) {
@@ -99,7 +99,7 @@ Deno.test("a read-only root filesystem is not written to for what is mounted the
   assert.deepEqual([...Deno.readDirSync(`${rootfs}/etc`)], []);
 });
 
-Deno.test("namespaces are shared with the host and with another container", async () => {
+Deno.test("berth run: namespaces are shared with the host and with another container", async () => {
   await using daemon = await TestDaemon.start();
   const first = ["run", "-d", "--name", "first", ...rootfsArgs(daemon), "--", "sleep", "1000"];
   assert.equal((await cli(daemon, first)).code, 0);
@@ -125,7 +125,7 @@ Deno.test("namespaces are shared with the host and with another container", asyn
   assert.match((await cli(daemon, ghost)).stderr, /ghost/);
 });
 
-Deno.test("--cidfile holds the id, and only that of a container that was made", async () => {
+Deno.test("berth run: --cidfile holds the id, and only that of a container that was made", async () => {
   await using daemon = await TestDaemon.start();
   const file = `${daemon.dir}/cid`;
   const create = ["create", "--cidfile", file, ...rootfsArgs(daemon)];
@@ -138,7 +138,7 @@ Deno.test("--cidfile holds the id, and only that of a container that was made", 
   assert.equal([...Deno.readDirSync(`${daemon.root}/etc`)].length, 1);
 });
 
-Deno.test("values that mean nothing are refused before anything is made", async () => {
+Deno.test("berth run: values that mean nothing are refused before anything is made", async () => {
   await using daemon = await TestDaemon.start();
   for (
     const [options, message] of [
@@ -168,7 +168,7 @@ Deno.test("values that mean nothing are refused before anything is made", async 
   assert.equal(dashes.code, 127);
 });
 
-Deno.test("--init runs an init program, or says which package has one", async () => {
+Deno.test("berth run: --init runs an init program, or says which package has one", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--rm", "--init", ...rootfsArgs(daemon), ...sh("cat /proc/1/comm")];
   const path = pathWithout(daemon.dir, "catatonit", "tini-static", "docker-init", "tini");
@@ -188,7 +188,7 @@ Deno.test("--init runs an init program, or says which package has one", async ()
   assert.equal(mount.source, `${bin}/catatonit`);
 });
 
-Deno.test("-h of run is --hostname, and --help is help", async () => {
+Deno.test("berth run: -h of run is --hostname, and --help is help", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal(await out(daemon, ["-h", "boat"], "hostname"), "boat");
   const help = await cli(daemon, ["run", "--help"]);

@@ -6,7 +6,7 @@ import { until } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { program } from "./harness/run.ts";
 
-Deno.test("an id that is none is refused before it is used as a path", async () => {
+Deno.test("berth: an id that is none is refused before it is used as a path", async () => {
   await using daemon = await TestDaemon.start();
   const victim = `${daemon.dir}/victim`;
   Deno.mkdirSync(victim);
@@ -21,7 +21,7 @@ Deno.test("an id that is none is refused before it is used as a path", async () 
   assert.deepEqual([...Deno.readDirSync(victim)], []);
 });
 
-Deno.test("kill takes a signal as kill(1) does, and does nothing when it is told nonsense", async () => {
+Deno.test("berth kill takes a signal as kill(1) does, and does nothing when it is told nonsense", async () => {
   await using daemon = await TestDaemon.start();
   const script = "trap 'exit 4' TERM; trap 'exit 5' HUP; echo; while :; do sleep 0.05; done";
   const state = (id: string) => daemon.client.call("container.state", { id });
@@ -48,7 +48,7 @@ Deno.test("kill takes a signal as kill(1) does, and does nothing when it is told
   }
 });
 
-Deno.test("an empty path and an unknown mount option are refused", async () => {
+Deno.test("berth: an empty path and an unknown mount option are refused", async () => {
   await using daemon = await TestDaemon.start();
   for (
     const args of [
@@ -71,14 +71,14 @@ Deno.test("an empty path and an unknown mount option are refused", async () => {
   }
 });
 
-Deno.test("an empty BERTH_SOCKET is as good as none", async () => {
+Deno.test("berth: an empty BERTH_SOCKET is as good as none", async () => {
   await using daemon = TestDaemon.prepare();
   const { code, stderr } = await cli(daemon, ["ps"], { env: { BERTH_SOCKET: "" } });
   // Somebody may have a daemon there.
   if (code !== 0) assert.match(stderr, /^berth: no daemon listens on \/run\/berth\/berth\.sock: /);
 });
 
-Deno.test("help of a verb that is none is an error", async () => {
+Deno.test("berth: help of a verb that is none is an error", async () => {
   await using daemon = TestDaemon.prepare();
   assert.deepEqual(await cli(daemon, ["help", "nosuch"]), {
     code: 125,
@@ -90,7 +90,7 @@ Deno.test("help of a verb that is none is an error", async () => {
   assert.match(known.stdout, /^Usage: berth rm /);
 });
 
-Deno.test("an argument that is not UTF-8 is refused rather than altered", async () => {
+Deno.test("berth: an argument that is not UTF-8 is refused rather than altered", async () => {
   await using daemon = await TestDaemon.start();
   // `Deno.Command` cannot pass one.
   const script = 'exec "$@" "$(printf "caf\\351")"';

@@ -23,7 +23,7 @@ async function ids(daemon: TestDaemon): Promise<string[]> {
   return containers.map(({ id }) => id);
 }
 
-Deno.test("run passes output, error output, input and exit status through, and --rm leaves nothing", async () => {
+Deno.test("berth run passes output, error output, input and exit status through, and --rm leaves nothing", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--rm", ...rootfsArgs(daemon)];
   assert.deepEqual(await cli(daemon, [...run, ...sh("exit 0")]), {
@@ -49,7 +49,7 @@ Deno.test("run passes output, error output, input and exit status through, and -
   await audit.assertClean();
 });
 
-Deno.test("run says by its exit status what went wrong, and leaves nothing of it", async () => {
+Deno.test("berth run says by its exit status what went wrong, and leaves nothing of it", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", ...rootfsArgs(daemon)];
   for (
@@ -80,7 +80,7 @@ Deno.test("run says by its exit status what went wrong, and leaves nothing of it
   assert.deepEqual(rootEntries(daemon), []);
 });
 
-Deno.test("run makes the container that its options ask for", async () => {
+Deno.test("berth run makes the container that its options ask for", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--rm", ...rootfsArgs(daemon)];
   const out = async (options: string[], script: string) => {
@@ -118,7 +118,7 @@ Deno.test("run makes the container that its options ask for", async () => {
   assert.notEqual(await out([], "readlink /proc/self/ns/net"), hostNet);
 });
 
-Deno.test("run -d labels and limits the container, and update changes its limits", async () => {
+Deno.test("berth run -d labels and limits the container, and update changes its limits", async () => {
   await using daemon = await TestDaemon.start();
   const options = ["--memory", "64m", "--cpus", "0.5", "--pids", "20", "-l", "tier=front"];
   const started = await cli(daemon, [
@@ -143,7 +143,7 @@ Deno.test("run -d labels and limits the container, and update changes its limits
   assert.equal((await cli(daemon, ["update", "web"])).code, 125);
 });
 
-Deno.test("an overlay keeps the directory as it is, and goes with the container", async () => {
+Deno.test("berth run: an overlay keeps the directory as it is, and goes with the container", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--overlay", ...rootfsArgs(daemon)];
   const result = await cli(daemon, [
@@ -167,7 +167,7 @@ Deno.test("an overlay keeps the directory as it is, and goes with the container"
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/overlay`)], []);
 });
 
-Deno.test("--bundle uses a bundle's config as it is, with its relative root", async () => {
+Deno.test("berth run: --bundle uses a bundle's config as it is, with its relative root", async () => {
   await using daemon = await TestDaemon.start();
   const bundle = await Deno.makeTempDir({ dir: daemon.dir });
   await Deno.symlink(rootfsDir(), `${bundle}/rootfs`);
@@ -191,7 +191,7 @@ Deno.test("--bundle uses a bundle's config as it is, with its relative root", as
   }
 });
 
-Deno.test("200 MB of output arrive whole and in order", async () => {
+Deno.test("berth run: 200 MB of output arrive whole and in order", async () => {
   await using daemon = await TestDaemon.start();
   const size = 200_000_000;
   const script = `head -c ${size} /dev/urandom | tee /mnt/copy`;
@@ -213,7 +213,7 @@ Deno.test("200 MB of output arrive whole and in order", async () => {
   assert.equal(hash.digest("hex"), written.digest("hex"));
 });
 
-Deno.test("signals reach the process, and its own way of ending counts", async () => {
+Deno.test("berth run: signals reach the process, and its own way of ending counts", async () => {
   await using daemon = await TestDaemon.start();
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const) {
     const script = `trap 'echo got; exit 9' ${
@@ -235,7 +235,7 @@ Deno.test("signals reach the process, and its own way of ending counts", async (
   }
 });
 
-Deno.test("after the fourth interrupt run leaves, and says how to come back", async () => {
+Deno.test("berth run: after the fourth interrupt run leaves, and says how to come back", async () => {
   await using daemon = await TestDaemon.start();
   const script = "trap 'echo no' INT; echo ready; while :; do sleep 0.05; done";
   const run = ["run", "--name", "web", ...rootfsArgs(daemon), ...sh(script)];
@@ -255,7 +255,7 @@ Deno.test("after the fourth interrupt run leaves, and says how to come back", as
   assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
 });
 
-Deno.test("a name that is taken is refused without touching its owner", async () => {
+Deno.test("berth run: a name that is taken is refused without touching its owner", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "-i", "--name", "one", ...rootfsArgs(daemon)];
   assert.equal((await cli(daemon, [...run, ...sh("echo first; exec cat")])).code, 0);
@@ -276,7 +276,7 @@ Deno.test("a name that is taken is refused without touching its owner", async ()
   assert.equal((await cli(daemon, ["logs", "one"])).stdout, "first\n");
 });
 
-Deno.test("a reader of the output that leaves ends the command, and the container with --rm", async () => {
+Deno.test("berth run: a reader of the output that leaves ends the command, and the container with --rm", async () => {
   await using daemon = await TestDaemon.start();
   const child = cliCommand(daemon, ["run", "--rm", ...rootfsArgs(daemon), "--", "yes"], {
     stdin: "null",
@@ -292,7 +292,7 @@ Deno.test("a reader of the output that leaves ends the command, and the containe
   assert.deepEqual(await ids(daemon), []);
 });
 
-Deno.test("run stays with its container while the daemon is killed and comes back", async () => {
+Deno.test("berth run stays with its container while the daemon is killed and comes back", async () => {
   await using daemon = await TestDaemon.start();
   const script = "echo one; read x; echo two $x; exit 5";
   const child = cliCommand(daemon, ["run", "--rm", "-i", ...rootfsArgs(daemon), ...sh(script)], {

@@ -31,7 +31,7 @@ async function assertRestored(terminal: PtyProcess): Promise<void> {
   assert.equal(modeOf(await terminal.mode()), COOKED);
 }
 
-Deno.test("a shell in a container is used as a person would", async () => {
+Deno.test("berth -t: a shell in a container is used as a person would", async () => {
   await using daemon = await TestDaemon.start();
   await using terminal = atTerminal(daemon, [
     ...["run", "-it", "--rm", "--name", "shell", "-e", "PS1=$ ", ...rootfsArgs(daemon)],
@@ -77,7 +77,7 @@ Deno.test("a shell in a container is used as a person would", async () => {
   assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
 });
 
-Deno.test("Ctrl-P Ctrl-Q leaves the container running, and attach comes back to it", async () => {
+Deno.test("berth -t: Ctrl-P Ctrl-Q leaves the container running, and attach comes back to it", async () => {
   await using daemon = await TestDaemon.start();
   await using first = atTerminal(daemon, [
     ...["run", "-it", "--name", "shell", "-e", "PS1=$ ", ...rootfsArgs(daemon)],
@@ -110,7 +110,7 @@ Deno.test("Ctrl-P Ctrl-Q leaves the container running, and attach comes back to 
   await assertRestored(third);
 });
 
-Deno.test("a size that changes while the daemon is away reaches the process once it is back", async () => {
+Deno.test("berth -t: a size that changes while the daemon is away reaches the process once it is back", async () => {
   await using daemon = await TestDaemon.start();
   await using terminal = atTerminal(daemon, [
     ...["run", "-it", "--rm", "--name", "shell", "-e", "PS1=$ ", ...rootfsArgs(daemon)],
@@ -126,7 +126,7 @@ Deno.test("a size that changes while the daemon is away reaches the process once
   assert.equal(await terminal.exited(), 137);
 });
 
-Deno.test("a detached container with a terminal can be attached to", async () => {
+Deno.test("berth -t: a detached container with a terminal can be attached to", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-dit", "--name", "bg", "-e", "PS1=$ ", ...rootfsArgs(daemon), "--", "sh"];
   assert.equal((await cli(daemon, run)).code, 0);
@@ -140,7 +140,7 @@ Deno.test("a detached container with a terminal can be attached to", async () =>
   assert.match((await cli(daemon, ["logs", "bg"])).stdout, /from-42/);
 });
 
-Deno.test("a signal to the command puts the terminal back and leaves the container running", async () => {
+Deno.test("berth -t: a signal to the command puts the terminal back and leaves the container running", async () => {
   await using daemon = await TestDaemon.start();
   for (const [signal, status] of [["TERM", 143], ["HUP", 129]] as const) {
     const id = `c-${signal}`;
@@ -161,7 +161,7 @@ Deno.test("a signal to the command puts the terminal back and leaves the contain
   }
 });
 
-Deno.test("a command that cannot run puts the terminal back and says so", async () => {
+Deno.test("berth -t: a command that cannot run puts the terminal back and says so", async () => {
   await using daemon = await TestDaemon.start();
   await using terminal = atTerminal(daemon, [
     ...["run", "-it", "--rm", ...rootfsArgs(daemon)],
@@ -172,7 +172,7 @@ Deno.test("a command that cannot run puts the terminal back and says so", async 
   await assertRestored(terminal);
 });
 
-Deno.test("10 MB through a terminal arrive whole and in order", async () => {
+Deno.test("berth -t: 10 MB through a terminal arrive whole and in order", async () => {
   await using daemon = await TestDaemon.start();
   const shared = await Deno.makeTempDir({ dir: daemon.dir });
   // Text without line feeds, which a terminal would turn into two characters.
@@ -194,7 +194,7 @@ Deno.test("10 MB through a terminal arrive whole and in order", async () => {
   assert.equal(hash(text), hash(written));
 });
 
-Deno.test("exec gives a terminal too", async () => {
+Deno.test("berth exec gives a terminal too", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), "--", "sleep", "1000"];
   assert.equal((await cli(daemon, run)).code, 0);
@@ -213,7 +213,7 @@ Deno.test("exec gives a terminal too", async () => {
   await assertRestored(detached);
 });
 
-Deno.test("input that is no terminal can still be given to one", async () => {
+Deno.test("berth -t: input that is no terminal can still be given to one", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-it", "--rm", ...rootfsArgs(daemon), "--", "sh", "-c", "stty -echo; cat"];
   const { code, stdout } = await cli(daemon, run, { stdin: "line\n" });

@@ -44,7 +44,7 @@ async function take(client: Client, count: number, after: number): Promise<Strea
   return events;
 }
 
-Deno.test("the client drives a container's life, with its streams", async () => {
+Deno.test("client: the client drives a container's life, with its streams", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("first");
   const audit = LeakAudit.take(daemon);
@@ -97,7 +97,7 @@ Deno.test("the client drives a container's life, with its streams", async () => 
   await until("the FIFOs to be gone", () => tmp.entries().length === 0);
 });
 
-Deno.test("streams that nobody reads are closed with the handle, and the container goes on", async () => {
+Deno.test("client: streams that nobody reads are closed with the handle, and the container goes on", async () => {
   await using daemon = await TestDaemon.start();
   using tmp = new PrivateTmp();
   await using client = await connect({ socket: daemon.socket });
@@ -120,7 +120,7 @@ Deno.test("streams that nobody reads are closed with the handle, and the contain
   await container.delete({ force: true });
 });
 
-Deno.test("errors are classes by their kind, and calls can be given up", async () => {
+Deno.test("client: errors are classes by their kind, and calls can be given up", async () => {
   await using daemon = await TestDaemon.start();
   using tmp = new PrivateTmp();
   await using client = await connect({ socket: daemon.socket });
@@ -144,7 +144,7 @@ Deno.test("errors are classes by their kind, and calls can be given up", async (
   });
 });
 
-Deno.test("wait and events go on over a daemon that is killed and started again", async () => {
+Deno.test("client: wait and events go on over a daemon that is killed and started again", async () => {
   await using daemon = await TestDaemon.start();
   await using client = await connect({ socket: daemon.socket });
   await using events = client.events();
@@ -178,7 +178,7 @@ Deno.test("wait and events go on over a daemon that is killed and started again"
   assert.deepEqual((await take(client, 1, 5)).map(({ type }) => type), ["delete"]);
 });
 
-Deno.test("events say where the daemon does not keep what was asked for", async () => {
+Deno.test("client: events say where the daemon does not keep what was asked for", async () => {
   await using daemon = await TestDaemon.start({
     config: "[events]\nsegment_bytes = 4096\nsegments = 2",
   });
@@ -196,7 +196,7 @@ Deno.test("events say where the daemon does not keep what was asked for", async 
   await container.delete({ force: true });
 });
 
-Deno.test("an event stream ends with its signal, its client, and where no daemon is", async () => {
+Deno.test("client: an event stream ends with its signal, its client, and where no daemon is", async () => {
   await using daemon = await TestDaemon.start();
   const client = await connect({ socket: daemon.socket });
   const abort = new AbortController();
@@ -218,7 +218,7 @@ Deno.test("an event stream ends with its signal, its client, and where no daemon
   await assert.rejects(other.events().next(), UnavailableError);
 });
 
-Deno.test("a socket whose path is longer than the system's limit can be connected to", async () => {
+Deno.test("client: a socket whose path is longer than the system's limit can be connected to", async () => {
   const state = `${runDir()}/${uniqueName("state")}-${"deep".repeat(30)}`;
   await using daemon = await TestDaemon.start({ state });
   await using client = await connect({ socket: daemon.socket });

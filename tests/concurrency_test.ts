@@ -5,7 +5,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 
-Deno.test("of 20 creates of one id at once one wins; the others touch nothing", async () => {
+Deno.test("concurrency: of 20 creates of one id at once one wins; the others touch nothing", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -27,7 +27,7 @@ Deno.test("of 20 creates of one id at once one wins; the others touch nothing", 
   await audit.assertClean();
 });
 
-Deno.test("64 clients at once each have a container of their own", async () => {
+Deno.test("concurrency: 64 clients at once each have a container of their own", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   await Promise.all(Array.from({ length: 64 }, async (_, i) => {
@@ -45,7 +45,7 @@ Deno.test("64 clients at once each have a container of their own", async () => {
   assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
 });
 
-Deno.test("start, kill, pause, state and delete of one container at once never hang", async () => {
+Deno.test("concurrency: start, kill, pause, state and delete of one container at once never hang", async () => {
   await using daemon = await TestDaemon.start();
   for (let round = 0; round < 5; round++) {
     const id = `r${round}`;
@@ -74,7 +74,7 @@ Deno.test("start, kill, pause, state and delete of one container at once never h
   }
 });
 
-Deno.test("an id is used again and again: each life has an instance of its own", async () => {
+Deno.test("concurrency: an id is used again and again: each life has an instance of its own", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   for (let i = 0; i < 10; i++) {

@@ -56,7 +56,7 @@ class Project implements Disposable {
 
 const LINKED = { links: [ROOT], imports: { "@berth/berth": "jsr:@berth/berth@^0.1.0" } };
 
-Deno.test("mod.ts passes deno check, deno test and deno run in a consumer's project", async () => {
+Deno.test("consumer: mod.ts passes deno check, deno test and deno run in a consumer's project", async () => {
   using project = new Project({
     "deno.json": JSON.stringify(LINKED),
     "app.ts": APP,
@@ -66,7 +66,7 @@ Deno.test("mod.ts passes deno check, deno test and deno run in a consumer's proj
   await project.deno("test", "-A");
 });
 
-Deno.test("mod.ts passes deno check under a consumer's stricter compiler options", async () => {
+Deno.test("consumer: mod.ts passes deno check under a consumer's stricter compiler options", async () => {
   const strict = [
     ...["noImplicitOverride", "noImplicitReturns", "noUncheckedIndexedAccess"],
     ...["noUnusedLocals", "noUnusedParameters", "exactOptionalPropertyTypes"],
@@ -79,14 +79,14 @@ Deno.test("mod.ts passes deno check under a consumer's stricter compiler options
   await project.deno("check", "app.ts");
 });
 
-Deno.test("mod.ts leads neither a loader nor the type checker to the program", async () => {
+Deno.test("consumer: mod.ts leads neither a loader nor the type checker to the program", async () => {
   using project = new Project({ "deno.json": JSON.stringify(LINKED), "app.ts": APP });
   const graph = await project.deno("info", "--json", "app.ts");
   assert.match(graph, /src\/client\/client\.ts/);
   assert.deepEqual(graph.match(/\bsrc\/(main|cli|runtime|shim|oci)\b[\w/.]*/)?.[0], undefined);
 });
 
-Deno.test("mod.ts as a main module is berth itself", async () => {
+Deno.test("consumer: mod.ts as a main module is berth itself", async () => {
   using project = new Project({});
   assert.match(await project.deno("run", "-A", `${ROOT}/mod.ts`, "--help"), /berth daemon|daemon/);
 });

@@ -49,7 +49,7 @@ async function following(daemon: TestDaemon, id: string, args: string): Promise<
   );
 }
 
-Deno.test("a follower gets every byte in order across rotations, and a bounded log stays", async () => {
+Deno.test("container log: a follower gets every byte in order across rotations, and a bounded log stays", async () => {
   await using daemon = await TestDaemon.start();
   const create = ["create", "--name", "c", "--log-opt", "max-size=4m", ...rootfsArgs(daemon)];
   assert.equal((await cli(daemon, [...create, ...sh(`seq 1 ${LINES}`)])).code, 0);
@@ -79,7 +79,7 @@ Deno.test("a follower gets every byte in order across rotations, and a bounded l
   assert.ok(tail.every((line, index) => line === `${Number(tail[0]) + index}`));
 });
 
-Deno.test("what opens /dev/stdout or /dev/stderr again empties no log", async () => {
+Deno.test("container log: what opens /dev/stdout or /dev/stderr again empties no log", async () => {
   await using daemon = await TestDaemon.start();
   const scripts: Record<string, [out: string, err: string]> = {
     "echo one; echo two >/dev/stdout; echo three": ["one\ntwo\nthree\n", ""],
@@ -107,7 +107,7 @@ Deno.test("what opens /dev/stdout or /dev/stderr again empties no log", async ()
   assert.equal((Deno.statSync(file).mode ?? 0) & 0o777, 0o640);
 });
 
-Deno.test("times, streams and several containers are told apart", async () => {
+Deno.test("container log: times, streams and several containers are told apart", async () => {
   await using daemon = await TestDaemon.start();
   const begin = new Date().toISOString();
   for (const id of ["a", "long"]) {
@@ -131,7 +131,7 @@ Deno.test("times, streams and several containers are told apart", async () => {
   assert.equal((await logs("--since", "nonsense", "a")).code, 125);
 });
 
-Deno.test("a log loses nothing to the death of a daemon, and one read at most to that of a shim", async () => {
+Deno.test("container log: a log loses nothing to the death of a daemon, and one read at most to that of a shim", async () => {
   const config = '[shim]\non_death = "adopt"\n[logs]\nmax_size = 1000000\nmax_file = 1000';
   await using daemon = await TestDaemon.start({ config });
   const spec = daemon.spec(["sh", "-c", "seq 1 2000000; echo end; sleep 1000"]);
@@ -176,7 +176,7 @@ Deno.test("a log loses nothing to the death of a daemon, and one read at most to
   await daemon.client.call("container.delete", { id: "c", force: true });
 });
 
-Deno.test("what a container wrote last is in its log, though its shim is killed with it", async () => {
+Deno.test("container log: what a container wrote last is in its log, though its shim is killed with it", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const stdin = makeFifo(daemon.dir);
@@ -201,7 +201,7 @@ Deno.test("what a container wrote last is in its log, though its shim is killed 
   assert.ok(contentOf(daemon, "c") === `begun\n${numbers}`);
 });
 
-Deno.test("with no_shim the daemon writes the log, and the next one goes on with it", async () => {
+Deno.test("container log: with no_shim the daemon writes the log, and the next one goes on with it", async () => {
   await using daemon = await TestDaemon.start({ config: "[runtime]\nno_shim = true" });
   const script =
     "trap 'echo end; exit' TERM; n=0; while :; do n=$((n+1)); echo $n; sleep 0.02; done";
@@ -220,7 +220,7 @@ Deno.test("with no_shim the daemon writes the log, and the next one goes on with
   assert.equal(all.join(), all.map((_, index) => `${index + 1}`).join());
 });
 
-Deno.test("while the disk is full a container waits, and its log is complete when there is room", async () => {
+Deno.test("container log: while the disk is full a container waits, and its log is complete when there is room", async () => {
   await using daemon = await TestDaemon.start();
   const dir = `${daemon.dir}/full`;
   Deno.mkdirSync(dir);
@@ -250,7 +250,7 @@ Deno.test("while the disk is full a container waits, and its log is complete whe
   }
 });
 
-Deno.test("what is left at a terminal goes on, and any number of watchers come back", async () => {
+Deno.test("container log: what is left at a terminal goes on, and any number of watchers come back", async () => {
   await using daemon = await TestDaemon.start();
   const env = { BERTH_SOCKET: daemon.socket };
   const at = (...args: string[]) =>
@@ -286,7 +286,7 @@ Deno.test("what is left at a terminal goes on, and any number of watchers come b
   assert.equal(await third.exited(), 7);
 });
 
-Deno.test("FIFOs beside a log get the output while they are read, and nothing is left", async () => {
+Deno.test("container log: FIFOs beside a log get the output while they are read, and nothing is left", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
   const run = ["run", "--log", "--name", "c", ...rootfsArgs(daemon)];
   assert.equal(

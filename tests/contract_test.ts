@@ -12,7 +12,7 @@ async function golden(path: string): Promise<OpenRpcDocument> {
   return JSON.parse(await Deno.readTextFile(`${ROOT}/${path}`));
 }
 
-Deno.test("the daemon's contract breaks no client of a release unless the version says so", async () => {
+Deno.test("contract: the daemon's contract breaks no client of a release unless the version says so", async () => {
   const { daemon } = goldens();
   for await (const { name } of Deno.readDir(`${ROOT}/docs/contract`)) {
     const version = name.match(/^daemon-(.*)\.json$/)?.[1];
@@ -22,7 +22,7 @@ Deno.test("the daemon's contract breaks no client of a release unless the versio
   }
 });
 
-Deno.test("the shim's contract breaks no daemon of a release unless PROTOCOL says so", async () => {
+Deno.test("contract: the shim's contract breaks no daemon of a release unless PROTOCOL says so", async () => {
   const { shim } = goldens();
   const old = await golden(`docs/contract/shim-${PROTOCOL}.json`);
   assert.deepEqual(incompatibilities(old, shim.document), [], `${ADVICE}; raise PROTOCOL`);

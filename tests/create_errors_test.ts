@@ -60,7 +60,7 @@ async function withNothingLeft(
   await audit.assertClean();
 }
 
-Deno.test("an id that is none is refused by every method", async () => {
+Deno.test("create errors: an id that is none is refused by every method", async () => {
   await withNothingLeft(async (daemon) => {
     const spec = daemon.spec(["true"]);
     for (const id of ["../x", "", "a".repeat(77), "a/b", ".", "..", "-a", "a b", "a\0b", "ä", 7]) {
@@ -80,7 +80,7 @@ Deno.test("an id that is none is refused by every method", async () => {
   });
 });
 
-Deno.test("a spec that is none is refused with the path of each thing that does not fit", async () => {
+Deno.test("create errors: a spec that is none is refused with the path of each thing that does not fit", async () => {
   await withNothingLeft(async (daemon) => {
     const id = "bad";
     const paths = (spec: unknown) => badPaths(daemon, { id, spec });
@@ -103,7 +103,7 @@ Deno.test("a spec that is none is refused with the path of each thing that does 
   });
 });
 
-Deno.test("what only the runtime can judge fails with its own words", async () => {
+Deno.test("create errors: what only the runtime can judge fails with its own words", async () => {
   await withNothingLeft(async (daemon) => {
     const id = "bad";
     for (
@@ -125,7 +125,7 @@ Deno.test("what only the runtime can judge fails with its own words", async () =
   });
 });
 
-Deno.test("a command that is not in the rootfs: runc's own text, no event, the id free at once", async () => {
+Deno.test("create errors: a command that is not in the rootfs: runc's own text, no event, the id free at once", async () => {
   await withNothingLeft(async (daemon) => {
     const { client } = daemon;
     for (const command of ["no-such-command", "/bin/no-such-command", "/etc/passwd"]) {
@@ -151,7 +151,7 @@ Deno.test("a command that is not in the rootfs: runc's own text, no event, the i
   }, { events: "create start exit delete " });
 });
 
-Deno.test("a runtime that is not there, or is no runtime, fails the create alone", async () => {
+Deno.test("create errors: a runtime that is not there, or is no runtime, fails the create alone", async () => {
   await withNothingLeft(async (daemon) => {
     const spec = daemon.spec(["true"]);
     for (const runtime of ["/no/such/runtime", "no-such-runtime", "/etc/passwd"]) {
@@ -169,7 +169,7 @@ Deno.test("a runtime that is not there, or is no runtime, fails the create alone
   });
 });
 
-Deno.test("a rootfs source that is not there is refused before anything is made", async () => {
+Deno.test("create errors: a rootfs source that is not there is refused before anything is made", async () => {
   await withNothingLeft(async (daemon) => {
     const spec = daemon.spec(["true"], { root: undefined });
     const rootfs = [
@@ -186,7 +186,7 @@ Deno.test("a rootfs source that is not there is refused before anything is made"
   });
 });
 
-Deno.test("a FIFO given as a file is refused, not waited for", async () => {
+Deno.test("create errors: a FIFO given as a file is refused, not waited for", async () => {
   await using daemon = await TestDaemon.start();
   const fifo = `file://${makeFifo(daemon.dir)}`;
   await daemon.run("one", ["sleep", "1000"]);
@@ -211,7 +211,7 @@ Deno.test("a FIFO given as a file is refused, not waited for", async () => {
   await daemon.life("two");
 });
 
-Deno.test("a checkpoint that is not there, or no directory, is refused before anything is made", async () => {
+Deno.test("create errors: a checkpoint that is not there, or no directory, is refused before anything is made", async () => {
   await withNothingLeft(async (daemon) => {
     const spec = daemon.spec(["true"]);
     const file = `${daemon.dir}/file`;
@@ -224,7 +224,7 @@ Deno.test("a checkpoint that is not there, or no directory, is refused before an
   });
 });
 
-Deno.test("a missing FIFO and a path that is none are refused before anything is made", async () => {
+Deno.test("create errors: a missing FIFO and a path that is none are refused before anything is made", async () => {
   await withNothingLeft(async (daemon) => {
     const spec = daemon.spec(["true"]);
     const fifo = makeFifo(daemon.dir);
@@ -248,7 +248,7 @@ Deno.test("a missing FIFO and a path that is none are refused before anything is
   });
 });
 
-Deno.test("start twice, delete while running, kill of an exited container, an id taken", async () => {
+Deno.test("create errors: start twice, delete while running, kill of an exited container, an id taken", async () => {
   await withNothingLeft(async (daemon) => {
     const { client } = daemon;
     const id = "c";
@@ -285,7 +285,7 @@ Deno.test("start twice, delete while running, kill of an exited container, an id
   }, { events: "create start exit delete " });
 });
 
-Deno.test("of many creates of one id at once one wins, the others touch nothing", async () => {
+Deno.test("create errors: of many creates of one id at once one wins, the others touch nothing", async () => {
   await withNothingLeft(async (daemon) => {
     const { client } = daemon;
     const spec = daemon.spec(["true"]);
@@ -301,7 +301,7 @@ Deno.test("of many creates of one id at once one wins, the others touch nothing"
   }, { events: "create start exit delete " });
 });
 
-Deno.test("a created container that was never started can be deleted", async () => {
+Deno.test("create errors: a created container that was never started can be deleted", async () => {
   await withNothingLeft(async (daemon) => {
     const { client } = daemon;
     await client.call("container.create", { id: "c", spec: daemon.spec(["true"]) });
@@ -311,7 +311,7 @@ Deno.test("a created container that was never started can be deleted", async () 
   }, { events: "create exit delete " });
 });
 
-Deno.test("a second daemon on the same state directory fails and leaves the first alone", async () => {
+Deno.test("create errors: a second daemon on the same state directory fails and leaves the first alone", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("c", ["sleep", "1000"]);
   const [command = "", ...args] = program();
@@ -334,7 +334,7 @@ Deno.test("a second daemon on the same state directory fails and leaves the firs
   );
 });
 
-Deno.test("a second daemon on the same root directory fails, and has it once the first is gone", async () => {
+Deno.test("create errors: a second daemon on the same root directory fails, and has it once the first is gone", async () => {
   await using daemon = await TestDaemon.start();
   // The later --root wins over the config's own.
   await using other = TestDaemon.prepare({ args: ["--root", daemon.root] });
@@ -351,7 +351,7 @@ Deno.test("a second daemon on the same root directory fails, and has it once the
   await daemon.start();
 });
 
-Deno.test("the root directory may be the state directory", async () => {
+Deno.test("create errors: the root directory may be the state directory", async () => {
   await using daemon = TestDaemon.prepare();
   await using same = await TestDaemon.start({
     args: ["--root", `${daemon.dir}/s`],
@@ -361,7 +361,7 @@ Deno.test("the root directory may be the state directory", async () => {
   await same.stop();
 });
 
-Deno.test("a state directory that cannot be made is one clear line", async () => {
+Deno.test("create errors: a state directory that cannot be made is one clear line", async () => {
   await using daemon = TestDaemon.prepare();
   const [command = "", ...args] = program();
   const file = `${daemon.dir}/file`;
@@ -379,7 +379,7 @@ Deno.test("a state directory that cannot be made is one clear line", async () =>
   }
 });
 
-Deno.test("a state directory of another user's, without the right to write, is one clear line", async () => {
+Deno.test("create errors: a state directory of another user's, without the right to write, is one clear line", async () => {
   await using daemon = TestDaemon.prepare();
   await Deno.mkdir(daemon.state, { mode: 0o555 });
   // Root without its right to pass by file modes is a user like any other; so is its owner not.
@@ -401,7 +401,7 @@ Deno.test("a state directory of another user's, without the right to write, is o
   assert.match(text, /belongs to uid 65534/);
 });
 
-Deno.test("a full life in a very deep state directory, with the longest id", async () => {
+Deno.test("create errors: a full life in a very deep state directory, with the longest id", async () => {
   await using outer = TestDaemon.prepare();
   const state = `${outer.dir}/${"deep".repeat(50)}/${"deeper".repeat(40)}`;
   await using daemon = await TestDaemon.start({ state });
@@ -441,7 +441,7 @@ Deno.test("a full life in a very deep state directory, with the longest id", asy
   await audit.assertClean();
 });
 
-Deno.test("the typed errors of a client are the classes of the library", async () => {
+Deno.test("create errors: the typed errors of a client are the classes of the library", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await assert.rejects(client.call("container.state", { id: "ghost" }), NotFoundError);

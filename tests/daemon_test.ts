@@ -41,7 +41,7 @@ Deno.test("daemon.info says which daemon this is and how it is set up", async ()
   await daemon.client.call("container.delete", { id: "c", force: true });
 });
 
-Deno.test("the state directory is laid out as documented, for root's eyes only", async () => {
+Deno.test("daemon: the state directory is laid out as documented, for root's eyes only", async () => {
   // Whatever umask it was started with.
   const [command = "", ...args] = program();
   await using daemon = await TestDaemon.start({
@@ -98,7 +98,7 @@ Deno.test("the state directory is laid out as documented, for root's eyes only",
   assert.deepEqual([...Deno.readDirSync(`${state}/oci`)], []);
 });
 
-Deno.test("a shim is in a session of its own, away from the daemon's files and directory", async () => {
+Deno.test("daemon: a shim is in a session of its own, away from the daemon's files and directory", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("c", ["sleep", "1000"]);
   const { shimPid } = await daemon.client.call("container.state", { id: "c" });
@@ -118,7 +118,7 @@ Deno.test("a shim is in a session of its own, away from the daemon's files and d
 });
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.test(`${signal} stops the daemon cleanly and leaves containers running`, async () => {
+  Deno.test(`daemon: ${signal} stops the daemon cleanly and leaves containers running`, async () => {
     await using daemon = await TestDaemon.start();
     const pid = await daemon.run("c", ["sleep", "1000"]);
     const before = await daemon.client.call("container.state", { id: "c" });
@@ -142,7 +142,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   });
 }
 
-Deno.test("a socket file that a killed daemon has left is no obstacle", async () => {
+Deno.test("daemon: a socket file that a killed daemon has left is no obstacle", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.kill9();
   assert.ok(Deno.lstatSync(daemon.socket).isSocket);
@@ -150,7 +150,7 @@ Deno.test("a socket file that a killed daemon has left is no obstacle", async ()
   assert.equal(await daemon.life("c"), 0);
 });
 
-Deno.test("the log has one line per change of a container, and at debug each call of the runtime", async () => {
+Deno.test("daemon: the log has one line per change of a container, and at debug each call of the runtime", async () => {
   await using daemon = await TestDaemon.start({ args: ["--log-level", "debug"] });
   await daemon.life("my-container");
   const lines = daemon.log.split("\n").filter((line) => line.includes("my-container"));
@@ -164,7 +164,7 @@ Deno.test("the log has one line per change of a container, and at debug each cal
   }
 });
 
-Deno.test("a warning of the runtime's is in the daemon's log, with the container's id", async () => {
+Deno.test("daemon: a warning of the runtime's is in the daemon's log, with the container's id", async () => {
   await using daemon = await TestDaemon.start();
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const line = JSON.stringify({ level: "warning", msg: "beware", time: "2000-01-01T00:00:00Z" });
@@ -184,7 +184,7 @@ for (const which of ["state", "root"] as const) {
       ["others may write to", (dir: string) => Deno.chmodSync(dir, 0o770)],
     ] as const
   ) {
-    Deno.test(`a ${which} directory that ${how} is refused`, async () => {
+    Deno.test(`daemon: a ${which} directory that ${how} is refused`, async () => {
       await using daemon = TestDaemon.prepare();
       const dir = daemon[which];
       Deno.mkdirSync(dir, { mode: 0o700 });
@@ -195,7 +195,7 @@ for (const which of ["state", "root"] as const) {
   }
 }
 
-Deno.test("at info the runtime's calls are not logged; as JSON each line is an object", async () => {
+Deno.test("daemon: at info the runtime's calls are not logged; as JSON each line is an object", async () => {
   await using daemon = await TestDaemon.start({ config: '[log]\nformat = "json"' });
   await daemon.life("c");
   await daemon.stop();
@@ -213,7 +213,7 @@ Deno.test("at info the runtime's calls are not logged; as JSON each line is an o
   );
 });
 
-Deno.test("the runtime may be a path, for the daemon or for one container", async () => {
+Deno.test("daemon: the runtime may be a path, for the daemon or for one container", async () => {
   const runc = findCommand("runc");
   assert.ok(runc);
   await using daemon = await TestDaemon.start({
@@ -239,7 +239,7 @@ Deno.test("the runtime may be a path, for the daemon or for one container", asyn
   }
 });
 
-Deno.test("what is wrong with the daemon's arguments is told as with any other verb", async () => {
+Deno.test("daemon: what is wrong with the daemon's arguments is told as with any other verb", async () => {
   await using daemon = TestDaemon.prepare();
   for (const first of [[], ["--socket", "/nowhere/s"]]) {
     const { code, stderr } = await cli(daemon, [...first, "daemon", "--no-such-option"]);
@@ -251,7 +251,7 @@ Deno.test("what is wrong with the daemon's arguments is told as with any other v
   }
 });
 
-Deno.test("the daemon listens on the socket that is given before the verb", async () => {
+Deno.test("daemon: the daemon listens on the socket that is given before the verb", async () => {
   await using daemon = TestDaemon.prepare();
   const socket = `${daemon.dir}/s`;
   const args = ["--socket", socket, "daemon", "--config", daemon.configFile];
@@ -267,7 +267,7 @@ Deno.test("the daemon listens on the socket that is given before the verb", asyn
   assert.equal((await child.status).code, 0);
 });
 
-Deno.test("a config that does not fit stops the start with one line that says where", async () => {
+Deno.test("daemon: a config that does not fit stops the start with one line that says where", async () => {
   await using daemon = TestDaemon.prepare();
   const [command = "", ...args] = program();
   const file = `${daemon.dir}/bad.toml`;
@@ -292,7 +292,7 @@ Deno.test("a config that does not fit stops the start with one line that says wh
   }
 });
 
-Deno.test("no shim looks on the network for a newer Deno", async () => {
+Deno.test("daemon: no shim looks on the network for a newer Deno", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("quiet", ["sleep", "1000"]);
   const { shimPid } = await daemon.client.call("container.state", { id: "quiet" });

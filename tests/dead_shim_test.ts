@@ -43,7 +43,7 @@ function describe(events: readonly Event[]): string[] {
   );
 }
 
-Deno.test("a killed shim takes its container along: processes, mounts, bundle; each exit is told once", async () => {
+Deno.test("dead shim: a killed shim takes its container along: processes, mounts, bundle; each exit is told once", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await daemon.life("warm-up");
@@ -110,7 +110,7 @@ Deno.test("a killed shim takes its container along: processes, mounts, bundle; e
   await audit.assertClean();
 });
 
-Deno.test("a created container whose shim is killed exits and is deleted like any other", async () => {
+Deno.test("dead shim: a created container whose shim is killed exits and is deleted like any other", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   using events = await EventCollector.subscribe(daemon.socket);
@@ -125,7 +125,7 @@ Deno.test("a created container whose shim is killed exits and is deleted like an
   assert.deepEqual([exit?.pid, exit?.exitStatus, exit?.synthetic], [pid, 137, true]);
 });
 
-Deno.test("a paused container whose shim is killed is dead too", async () => {
+Deno.test("dead shim: a paused container whose shim is killed is dead too", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   using events = await EventCollector.subscribe(daemon.socket);
@@ -139,7 +139,7 @@ Deno.test("a paused container whose shim is killed is dead too", async () => {
   await assertDead([init]);
 });
 
-Deno.test("the true status of an exit that only the bundle knows is told, the shim dying while no daemon ran", async () => {
+Deno.test("dead shim: the true status of an exit that only the bundle knows is told, the shim dying while no daemon ran", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const stdin = makeFifo(daemon.dir);
@@ -178,7 +178,7 @@ function readJson(path: string): Record<string, unknown> | undefined {
   }
 }
 
-Deno.test("cleanup goes on while the runtime fails, across a restart, with the recorded runtime", async () => {
+Deno.test("dead shim: cleanup goes on while the runtime fails, across a restart, with the recorded runtime", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -229,7 +229,7 @@ Deno.test("cleanup goes on while the runtime fails, across a restart, with the r
   await audit.assertClean();
 });
 
-Deno.test("cleanup outlasts a runtime that hangs, and holds up no other container", async () => {
+Deno.test("dead shim: cleanup outlasts a runtime that hangs, and holds up no other container", async () => {
   // For the calls that do not hang, long.
   await using daemon = await TestDaemon.start({ config: "[runtime]\ntimeout = 10" });
   const wrapper = RuntimeWrapper.create(daemon.dir);
@@ -252,7 +252,7 @@ Deno.test("cleanup outlasts a runtime that hangs, and holds up no other containe
   release();
 });
 
-Deno.test("a delete of a container whose shim has died joins its cleanup", async () => {
+Deno.test("dead shim: a delete of a container whose shim has died joins its cleanup", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const wrapper = RuntimeWrapper.create(daemon.dir);
@@ -280,7 +280,7 @@ Deno.test("a delete of a container whose shim has died joins its cleanup", async
   assert.equal(events.types("dead"), "create start exit delete");
 });
 
-Deno.test("a recorded pid that now belongs to another process is never signalled", async () => {
+Deno.test("dead shim: a recorded pid that now belongs to another process is never signalled", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("dead", ["sleep", "1000"]);
   const { bundle } = await daemon.client.call("container.state", { id: "dead" });
@@ -324,7 +324,7 @@ async function killShimWithoutDaemon(
   return record;
 }
 
-Deno.test("the cgroup of a container whose create was killed half-way is removed", async () => {
+Deno.test("dead shim: the cgroup of a container whose create was killed half-way is removed", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);

@@ -47,7 +47,7 @@ async function deleteInShim(daemon: TestDaemon, id: string, leave: boolean): Pro
   if (leave) await shim.call("shim.exit", {}, { timeoutMs: 30_000 });
 }
 
-Deno.test("a delete that the runtime failed is made again, with the same answer and one event", async () => {
+Deno.test("delete: a delete that the runtime failed is made again, with the same answer and one event", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await daemon.life("warm-up");
@@ -68,7 +68,7 @@ Deno.test("a delete that the runtime failed is made again, with the same answer 
   await audit.assertClean();
 });
 
-Deno.test("a forced delete that failed on the way is made again, with the same answer", async () => {
+Deno.test("delete: a forced delete that failed on the way is made again, with the same answer", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const wrapper = RuntimeWrapper.create(daemon.dir);
@@ -92,7 +92,7 @@ Deno.test("a forced delete that failed on the way is made again, with the same a
   assert.equal(await told(daemon, "forced"), "create start exit delete");
 });
 
-Deno.test("a forced delete takes along what starts meanwhile", async () => {
+Deno.test("delete: a forced delete takes along what starts meanwhile", async () => {
   await using daemon = await TestDaemon.start();
   const wrapper = RuntimeWrapper.create(daemon.dir);
   await daemon.client.call("container.create", {
@@ -114,7 +114,7 @@ Deno.test("a forced delete takes along what starts meanwhile", async () => {
   assert.equal(await told(daemon, "late"), "create start exit delete");
 });
 
-Deno.test("a busy rootfs is told and never removed through; the next delete works", async () => {
+Deno.test("delete: a busy rootfs is told and never removed through; the next delete works", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await daemon.life("warm-up");
@@ -168,7 +168,7 @@ Deno.test("a busy rootfs is told and never removed through; the next delete work
 
 for (const left of [false, true]) {
   const point = left ? "its shim has left" : "its shim has deleted the container";
-  Deno.test(`a daemon killed when ${point} finishes the delete`, async () => {
+  Deno.test(`delete: a daemon killed when ${point} finishes the delete`, async () => {
     await using daemon = await TestDaemon.start();
     const exit = await exited(daemon, "halfway");
     await deleteInShim(daemon, "halfway", left);
@@ -181,7 +181,7 @@ for (const left of [false, true]) {
   });
 }
 
-Deno.test("a shim killed when it has deleted the container does not change the answer", async () => {
+Deno.test("delete: a shim killed when it has deleted the container does not change the answer", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const wrapper = RuntimeWrapper.create(daemon.dir);
@@ -198,7 +198,7 @@ Deno.test("a shim killed when it has deleted the container does not change the a
   assert.deepEqual({ pid, exitStatus, exitedAt }, exit);
 });
 
-Deno.test("a daemon killed before the bundle's last files are gone removes them and tells nothing twice", async () => {
+Deno.test("delete: a daemon killed before the bundle's last files are gone removes them and tells nothing twice", async () => {
   await using daemon = await TestDaemon.start();
   await exited(daemon, "halfway");
   const { bundle } = await daemon.client.call("container.state", { id: "halfway" });
@@ -214,7 +214,7 @@ Deno.test("a daemon killed before the bundle's last files are gone removes them 
   assert.equal(await told(daemon, "halfway"), "create start exit delete");
 });
 
-Deno.test("deletes at the same time all get the one answer", async () => {
+Deno.test("delete: deletes at the same time all get the one answer", async () => {
   await using daemon = await TestDaemon.start();
   const exit = await exited(daemon, "popular");
   const answers = await Promise.all(
@@ -224,7 +224,7 @@ Deno.test("deletes at the same time all get the one answer", async () => {
   assert.equal(await told(daemon, "popular"), "create start exit delete");
 });
 
-Deno.test("a delete that names an instance leaves another container of its id alone", async () => {
+Deno.test("delete: a delete that names an instance leaves another container of its id alone", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await daemon.run("a", ["sleep", "1000"]);
@@ -241,7 +241,7 @@ Deno.test("a delete that names an instance leaves another container of its id al
   assert.equal((await client.call("container.state", { id: "a" })).status, "running");
 });
 
-Deno.test("a signal that is still being sent does not reach the next container of the id", async () => {
+Deno.test("delete: a signal that is still being sent does not reach the next container of the id", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const wrapper = RuntimeWrapper.create(daemon.dir);

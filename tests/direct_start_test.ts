@@ -52,7 +52,7 @@ async function cutShort(daemon: TestDaemon, id: string): Promise<ContainerState>
   });
 }
 
-Deno.test("a container of runc is started without running runc start", async () => {
+Deno.test("direct start: a container of runc is started without running runc start", async () => {
   await using daemon = await daemonThatKnows();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -83,7 +83,7 @@ for (
     ["the spec has poststart hooks", "", { poststart: [{ path: "/bin/true" }] }],
   ] as const
 ) {
-  Deno.test(`runc start is run where ${what}`, async () => {
+  Deno.test(`direct start: runc start is run where ${what}`, async () => {
     await using daemon = await daemonThatKnows(config);
     const { client } = daemon;
     const spec = { ...daemon.spec(["true"]), ...(hooks === undefined ? {} : { hooks }) };
@@ -96,7 +96,7 @@ for (
   });
 }
 
-Deno.test("a container that dies while it is started was not started, and says so", async () => {
+Deno.test("direct start: a container that dies while it is started was not started, and says so", async () => {
   await using daemon = await daemonThatKnows();
   const { client } = daemon;
   await client.call("container.create", { id: "dying", spec: daemon.spec(["true"]) });
@@ -114,7 +114,7 @@ Deno.test("a container that dies while it is started was not started, and says s
   await client.call("container.delete", { id: "dying" });
 });
 
-Deno.test("a container that runs already since a start that was cut short is started at once", async () => {
+Deno.test("direct start: a container that runs already since a start that was cut short is started at once", async () => {
   await using daemon = await daemonThatKnows();
   const { client } = daemon;
   await client.call("container.create", { id: "passed", spec: daemon.spec(["sleep", "1000"]) });
@@ -127,7 +127,7 @@ Deno.test("a container that runs already since a start that was cut short is sta
   assert.equal(isFifo(execFifo(daemon, "passed")), false);
 });
 
-Deno.test("a start that a killed shim has not brought to its end is found by the next one", async () => {
+Deno.test("direct start: a start that a killed shim has not brought to its end is found by the next one", async () => {
   await using daemon = await daemonThatKnows('[shim]\non_death = "adopt"\n');
   const { client } = daemon;
   await client.call("container.create", { id: "half", spec: daemon.spec(["sleep", "1000"]) });
@@ -156,7 +156,7 @@ for (
     ["daemon that serves it", "[runtime]\nno_shim = true\n", "the next daemon"],
   ] as const
 ) {
-  Deno.test(`an init that fails since its start was cut short by the death of its ${what}, exits once`, async () => {
+  Deno.test(`direct start: an init that fails since its start was cut short by the death of its ${what}, exits once`, async () => {
     await using daemon = await daemonThatKnows(config);
     await daemon.life("warm-up");
     const audit = LeakAudit.take(daemon);

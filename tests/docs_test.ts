@@ -68,12 +68,12 @@ async function deno(...args: string[]): Promise<string> {
   return text;
 }
 
-Deno.test("the reference and the client's types are what the sources make them", async () => {
+Deno.test("docs: the reference and the client's types are what the sources make them", async () => {
   const stale = await staleFiles(await generatedFiles(await readExamples()));
   assert.deepEqual(stale, [], "run deno task docs");
 });
 
-Deno.test("every method has an example, and each still ends as it did", async () => {
+Deno.test("docs: every method has an example, and each still ends as it did", async () => {
   const recorded = await readExamples();
   for (const side of ["daemon", "shim"] as const) {
     const methods = recorded[side].map(({ method }) => method).sort();
@@ -116,7 +116,7 @@ Deno.test("rpc.discover answers docs/openrpc.json, which is OpenRPC by its meta-
   assert(!validate(broken), "the meta-schema does check");
 });
 
-Deno.test("everything public is documented, and the package can be published", async () => {
+Deno.test("docs: everything public is documented, and the package can be published", async () => {
   await deno("doc", "--lint", "mod.ts");
   // Types are checked by `deno task check`.
   const output = await deno("publish", "--dry-run", "--allow-dirty", "--no-check");
@@ -127,7 +127,7 @@ Deno.test("everything public is documented, and the package can be published", a
   );
 });
 
-Deno.test("every link between the pages leads to a page, and to a heading of it", async () => {
+Deno.test("docs: every link between the pages leads to a page, and to a heading of it", async () => {
   const pages = ["README.md", "CONTRIBUTING.md"];
   for (const dir of ["docs", "docs/decisions", "docs/reference"]) {
     for await (const { name } of Deno.readDir(`${ROOT}/${dir}`)) {

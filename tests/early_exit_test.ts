@@ -37,7 +37,7 @@ function initPid(daemon: TestDaemon, id: string): Promise<number> {
   });
 }
 
-Deno.test("50 processes that exit at once each have one exit, after their start", async () => {
+Deno.test("early exit: 50 processes that exit at once each have one exit, after their start", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   const statuses = await Promise.all(
@@ -72,7 +72,7 @@ Deno.test("container.start: an exit is published after its start, however long t
   assert.ok(start && exit?.exitedAt && start.timestamp <= exit.exitedAt);
 });
 
-Deno.test("init killed while the runtime's create has not returned: an error or one exit", async () => {
+Deno.test("early exit: init killed while the runtime's create has not returned: an error or one exit", async () => {
   const { daemon, wrapper } = await prepare();
   await using _daemon = daemon;
   await daemon.life("warm-up");
@@ -103,7 +103,7 @@ Deno.test("init killed while the runtime's create has not returned: an error or 
   await audit.assertClean();
 });
 
-Deno.test("an exit that overtakes the runtime's start is told after it", async () => {
+Deno.test("early exit: an exit that overtakes the runtime's start is told after it", async () => {
   const { daemon, wrapper } = await prepare();
   await using _daemon = daemon;
   using events = await EventCollector.subscribe(daemon.socket);
@@ -130,7 +130,7 @@ Deno.test("an exit that overtakes the runtime's start is told after it", async (
   assert.equal((await daemon.client.call("container.delete", { id: "c" })).exitStatus, 9);
 });
 
-Deno.test("an exec that races with init's death ends or is refused; init's exit is the last", async () => {
+Deno.test("early exit: an exec that races with init's death ends or is refused; init's exit is the last", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   for (let i = 0; i < 10; i++) {

@@ -32,7 +32,7 @@ async function useWrapper(
   );
 }
 
-Deno.test("neither shims nor runtimes inherit the daemon's environment, or relative paths", async () => {
+Deno.test("environment: neither shims nor runtimes inherit the daemon's environment, or relative paths", async () => {
   for (const config of ["", "no_shim = true\n"]) {
     await using daemon = TestDaemon.prepare({
       env: { A_TOKEN: "secret", PATH: `.::bin:${Deno.env.get("PATH")}` },
@@ -57,7 +57,7 @@ Deno.test("neither shims nor runtimes inherit the daemon's environment, or relat
   }
 });
 
-Deno.test("daemon and shims may open as many files as they can, runtimes what was meant", async () => {
+Deno.test("environment: daemon and shims may open as many files as they can, runtimes what was meant", async () => {
   const limited = ["sh", "-c", 'ulimit -Sn 777; exec "$0" "$@"', ...program()];
   for (const config of ["", "no_shim = true\n"]) {
     await using daemon = TestDaemon.prepare({ program: limited });

@@ -5,7 +5,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 /** Without shims that wait, whose socket is in the state directory too. */
 const COLD = "[shim]\nwarm = 0\nkeep = 0";
 
-Deno.test("an error that no caller can act on is in the daemon's log, with its stack", async () => {
+Deno.test("errors heard: an error that no caller can act on is in the daemon's log, with its stack", async () => {
   await using daemon = await TestDaemon.start({ config: COLD });
   const bundles = `${daemon.state}/linux`;
   await Deno.rename(bundles, `${bundles}.away`);

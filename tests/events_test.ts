@@ -18,7 +18,7 @@ function assertConsecutive(events: readonly Event[]): void {
   });
 }
 
-Deno.test("each event says who, when and how, in the order in which things happened", async () => {
+Deno.test("events: each event says who, when and how, in the order in which things happened", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   using events = await EventCollector.subscribe(daemon.socket);
@@ -67,7 +67,7 @@ Deno.test("each event says who, when and how, in the order in which things happe
   assert.equal(events.matching({ type: "delete" })[0]?.exitStatus, 137);
 });
 
-Deno.test("an event that an answer tells of is never behind one that comes later", async () => {
+Deno.test("events: an event that an answer tells of is never behind one that comes later", async () => {
   await using daemon = await TestDaemon.start();
   // On one connection: the subscriber itself acts, and has each event before or right after.
   const seen: string[] = [];
@@ -80,7 +80,7 @@ Deno.test("an event that an answer tells of is never behind one that comes later
   assert.deepEqual(seen, LIFE);
 });
 
-Deno.test("any number of subscribers get the same, each what it asked for", async () => {
+Deno.test("events: any number of subscribers get the same, each what it asked for", async () => {
   await using daemon = await TestDaemon.start();
   const { socket } = daemon;
   const all = await Promise.all(
@@ -116,7 +116,7 @@ Deno.test("any number of subscribers get the same, each what it asked for", asyn
   }
 });
 
-Deno.test("a subscriber comes back with `after` and misses nothing, gets nothing twice", async () => {
+Deno.test("events: a subscriber comes back with `after` and misses nothing, gets nothing twice", async () => {
   await using daemon = await TestDaemon.start();
   const whole: Event[] = [];
   let resumed = 0;
@@ -155,7 +155,7 @@ Deno.test("a subscriber comes back with `after` and misses nothing, gets nothing
   assert.equal(nothingNew.events[0]?.seq, whole.length + 1);
 });
 
-Deno.test("a seq of the future or of an event that is gone is told by gap", async () => {
+Deno.test("events: a seq of the future or of an event that is gone is told by gap", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("a");
   using future = await EventCollector.subscribe(daemon.socket, { after: 1_000_000 });
@@ -164,7 +164,7 @@ Deno.test("a seq of the future or of an event that is gone is told by gap", asyn
   assert.equal(future.subscription.oldest, 1);
 });
 
-Deno.test("unsubscribe ends one subscription and only that", async () => {
+Deno.test("events: unsubscribe ends one subscription and only that", async () => {
   await using daemon = await TestDaemon.start();
   const { client, peer } = daemon;
   const got = new Map<string, string[]>();
@@ -196,7 +196,7 @@ Deno.test("unsubscribe ends one subscription and only that", async () => {
   );
 });
 
-Deno.test("a subscriber that never reads slows nobody, and gets all of it when it does", async () => {
+Deno.test("events: a subscriber that never reads slows nobody, and gets all of it when it does", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -227,7 +227,7 @@ Deno.test("a subscriber that never reads slows nobody, and gets all of it when i
   await audit.assertClean();
 });
 
-Deno.test("what a subscriber that is gone for good had asked for is forgotten", async () => {
+Deno.test("events: what a subscriber that is gone for good had asked for is forgotten", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);

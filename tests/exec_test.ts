@@ -63,7 +63,7 @@ async function processes(daemon: TestDaemon) {
   return (await daemon.client.call("container.state", { id: "c" })).processes;
 }
 
-Deno.test("a life of an exec: ids, state, pids, events, wait, delete", async () => {
+Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", async () => {
   await withContainer(async (daemon) => {
     const { client } = daemon;
     using events = await EventCollector.subscribe(daemon.socket);
@@ -121,7 +121,7 @@ Deno.test("a life of an exec: ids, state, pids, events, wait, delete", async () 
   });
 });
 
-Deno.test("an execId is reserved from the first moment until it is deleted", async () => {
+Deno.test("exec: an execId is reserved from the first moment until it is deleted", async () => {
   await withContainer(async (daemon) => {
     const { client } = daemon;
     const exec = { id: "c", execId: "e", process: { args: ["true"] } };
@@ -146,7 +146,7 @@ Deno.test("an execId is reserved from the first moment until it is deleted", asy
   });
 });
 
-Deno.test("many execs at once: each with its own output, status and events", async () => {
+Deno.test("exec: many execs at once: each with its own output, status and events", async () => {
   await withContainer(async (daemon) => {
     using events = await EventCollector.subscribe(daemon.socket);
     const count = 24;
@@ -170,7 +170,7 @@ Deno.test("many execs at once: each with its own output, status and events", asy
 
 // Soft limits equal the hard ones: the Go runtime in runc raises the one to the other at its start,
 // and runc, which sets both from outside, may be there before it.
-Deno.test("what an exec leaves out it has from the container, what it gives wins", async () => {
+Deno.test("exec: what an exec leaves out it has from the container, what it gives wins", async () => {
   await withContainer(async (daemon) => {
     const show = [
       "pwd",
@@ -215,7 +215,7 @@ Deno.test("what an exec leaves out it has from the container, what it gives wins
   });
 });
 
-Deno.test("20 kB of args and of environment arrive whole", async () => {
+Deno.test("exec: 20 kB of args and of environment arrive whole", async () => {
   await withContainer(async (daemon) => {
     const bytes = (text: string) => createHash("sha256").update(text).digest("hex");
     const long = Array.from({ length: 2000 }, (_, i) => `ü${i}'" $`).join("").slice(0, 20_000);
@@ -231,7 +231,7 @@ Deno.test("20 kB of args and of environment arrive whole", async () => {
   });
 });
 
-Deno.test("what cannot be run is a RuntimeError with runc's text and leaves nothing, nor an event", async () => {
+Deno.test("exec: what cannot be run is a RuntimeError with runc's text and leaves nothing, nor an event", async () => {
   await withContainer(async (daemon) => {
     const { client } = daemon;
     using events = await EventCollector.subscribe(daemon.socket);
@@ -291,7 +291,7 @@ Deno.test("what cannot be run is a RuntimeError with runc's text and leaves noth
   });
 });
 
-Deno.test("in a container that does not run there is no exec", async () => {
+Deno.test("exec: in a container that does not run there is no exec", async () => {
   await withContainer(
     async (daemon) => {
       const { client } = daemon;
@@ -321,7 +321,7 @@ Deno.test("in a container that does not run there is no exec", async () => {
   );
 });
 
-Deno.test("stdin of an exec: its own, closed by itself, at its end when none is given", async () => {
+Deno.test("exec: stdin of an exec: its own, closed by itself, at its end when none is given", async () => {
   await withContainer(async (daemon) => {
     const { client } = daemon;
     const stdin = makeFifo(daemon.dir);
@@ -344,7 +344,7 @@ Deno.test("stdin of an exec: its own, closed by itself, at its end when none is 
   });
 });
 
-Deno.test("init's death takes its execs with it; its exit is told after theirs", async () => {
+Deno.test("exec: init's death takes its execs with it; its exit is told after theirs", async () => {
   await withContainer(
     async (daemon) => {
       const { client } = daemon;
@@ -382,7 +382,7 @@ Deno.test("init's death takes its execs with it; its exit is told after theirs",
   );
 });
 
-Deno.test("an exec that races with init's death is refused or ends, never runs on", async () => {
+Deno.test("exec: an exec that races with init's death is refused or ends, never runs on", async () => {
   await withContainer(
     async (daemon) => {
       const { client } = daemon;
@@ -436,7 +436,7 @@ Deno.test("an exec that races with init's death is refused or ends, never runs o
   );
 });
 
-Deno.test("an exec that the runtime keeps waiting holds up neither other execs nor kill nor state", async () => {
+Deno.test("exec: an exec that the runtime keeps waiting holds up neither other execs nor kill nor state", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -479,7 +479,7 @@ Deno.test("an exec that the runtime keeps waiting holds up neither other execs n
   await audit.assertClean({ ignoreFiles: /^runtime-/ });
 });
 
-Deno.test("execs survive the daemon: same pid, true status, then deleted as ever", async () => {
+Deno.test("exec: execs survive the daemon: same pid, true status, then deleted as ever", async () => {
   await withContainer(async (daemon) => {
     const target = { id: "c", execId: "e" };
     const process = { args: ["sh", "-c", "while [ ! -e /tmp/go ]; do sleep 0.05; done; exit 21"] };

@@ -114,7 +114,8 @@ for (const point of DELETE) {
 
 for (const point of CLEANUP) {
   Deno.test({
-    name: `the removal of what a killed shim left, killed at ${point}: it is gone on with`,
+    name:
+      `failpoints: the removal of what a killed shim left, killed at ${point}: it is gone on with`,
     ignore: NO_FAILPOINTS,
     fn: async () => {
       const { daemon, failpoints, audit } = await setUp();
@@ -133,7 +134,7 @@ for (const point of CLEANUP) {
 
 for (const point of ["bundle.record", "journal.append", "cgroup.record"]) {
   Deno.test({
-    name: `a disk that is full at ${point} loses no event and leaves nothing`,
+    name: `failpoints: a disk that is full at ${point} loses no event and leaves nothing`,
     ignore: NO_FAILPOINTS,
     fn: async () => {
       const { daemon, failpoints, audit } = await setUp();

@@ -20,7 +20,7 @@ async function exhaustedOr(what: string, work: () => Promise<unknown>) {
   }
 }
 
-Deno.test("at the limit of open files each call succeeds or ends in ResourceExhausted, and state is true", async () => {
+Deno.test("file limit: at the limit of open files each call succeeds or ends in ResourceExhausted, and state is true", async () => {
   await using daemon = await TestDaemon.start({
     program: ["prlimit", "--nofile=90:90", ...program()],
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fuzz } from "./fuzz/fuzz.ts";
 
-Deno.test("a short fuzz: messages from a seed to the sockets of a daemon and its shims", async () => {
+Deno.test("fuzz: messages from a seed to the sockets of a daemon and its shims", async () => {
   const seed = Math.floor(Math.random() * 2 ** 32);
   console.log(`seed ${seed}`);
   const { complaints } = await fuzz({ seed, messages: 2500 });

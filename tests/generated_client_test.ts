@@ -38,7 +38,7 @@ export function show(container: Container, stats: Stats): string {
 }
 `;
 
-Deno.test("openrpc.json: a public generator makes types from it that compile, with their names", async () => {
+Deno.test("generated client: openrpc.json: a public generator makes types from it that compile, with their names", async () => {
   const text = await Deno.readTextFile(`${ROOT}/docs/openrpc.json`);
   const dir = `${runDir()}/${uniqueName("generated")}`;
   await Deno.mkdir(dir);
@@ -57,7 +57,7 @@ Deno.test("openrpc.json: a public generator makes types from it that compile, wi
   }
 });
 
-Deno.test("openrpc.json: no name stands for a schema and for a method in PascalCase", async () => {
+Deno.test("generated client: openrpc.json: no name stands for a schema and for a method in PascalCase", async () => {
   const document = JSON.parse(await Deno.readTextFile(`${ROOT}/docs/openrpc.json`));
   const methods = document.methods.map(({ name }: { name: string }) =>
     name.replaceAll(/(^|\.)(.)/g, (_, _dot, letter: string) => letter.toUpperCase())
@@ -67,7 +67,7 @@ Deno.test("openrpc.json: no name stands for a schema and for a method in PascalC
   for (const name of ["Container", "Stats", "Event", "ExitStatus"]) assert(schemas.includes(name));
 });
 
-Deno.test("openrpc.json: required params come first, results are open, no keyword is zod's own", async () => {
+Deno.test("generated client: openrpc.json: required params come first, results are open, no keyword is zod's own", async () => {
   const document = JSON.parse(await Deno.readTextFile(`${ROOT}/docs/openrpc.json`));
   for (const { name, params } of document.methods) {
     const required = params.map((param: { required: boolean }) => param.required);

@@ -53,7 +53,7 @@ const unfinished = new Uint8Array(15 * MIB).fill(0x20);
  */
 const BOUND = 380 * MIB;
 
-Deno.test("clients whose lines do not end, and that do not read, cost a daemon a bounded sum", async () => {
+Deno.test("greedy clients: clients whose lines do not end, and that do not read, cost a daemon a bounded sum", async () => {
   await using daemon = await TestDaemon.start();
   const before = anonymousMemory(daemon.pid);
   {
@@ -68,7 +68,7 @@ Deno.test("clients whose lines do not end, and that do not read, cost a daemon a
   assert(peak - before < BOUND, `${peak - before} bytes more`);
 });
 
-Deno.test("clients whose lines do not end cost a shim a bounded sum", async () => {
+Deno.test("greedy clients: clients whose lines do not end cost a shim a bounded sum", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("a", ["sleep", "1000"]);
   const { bundle, shimPid } = await daemon.client.call("container.state", { id: "a" });

@@ -20,7 +20,7 @@ function request(method: string, params: string): string {
   return `{"jsonrpc":"2.0","id":1,"method":"${method}","params":${params}}\n`;
 }
 
-Deno.test("no request costs more than a second of CPU or 200 MB", async () => {
+Deno.test("heavy params: no request costs more than a second of CPU or 200 MB", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("a", ["sleep", "1000"]);
   const spec = (process: string, more = "") =>

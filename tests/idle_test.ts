@@ -28,7 +28,7 @@ function statusOf(pid: number, tid: string): string {
 
 // Once each, some seconds after it was last used, V8 frees memory and idle threads end; what is done
 // again and again would leave no such time of rest.
-Deno.test("shims whose containers do nothing do nothing either", async () => {
+Deno.test("idle: shims whose containers do nothing do nothing either", async () => {
   await using daemon = await TestDaemon.start();
   const shims: number[] = [];
   for (const id of ["a", "b", "c"]) {

@@ -95,7 +95,7 @@ test(
 );
 
 test(
-  "pull with a password, and what it says of a wrong one, a missing image, no registry",
+  "berth pull with a password, and what it says of a wrong one, a missing image, no registry",
   async () => {
     await using daemon = await TestDaemon.start();
     await using registry = await TestRegistry.start(daemon.dir, "secret");
@@ -173,7 +173,7 @@ test("run takes command, user, directory, environment, stop signal and labels of
   assert.deepEqual((await cli(daemon, ["ps", "-q"])).stdout, "c\n");
 });
 
-test("a container writes to a layer of its own, kept until rm; the image's layers are shared", async () => {
+test("images: a container writes to a layer of its own, kept until rm; the image's layers are shared", async () => {
   await using daemon = await TestDaemon.start();
   const base = await busyboxLayer(daemon.dir);
   const one = await makeImage(daemon.dir, { layers: [base, layerOf(daemon.dir, { f: "one" })] });
@@ -195,7 +195,7 @@ test("a container writes to a layer of its own, kept until rm; the image's layer
   assert.throws(() => Deno.statSync(layer), Deno.errors.NotFound);
 });
 
-test("image rm removes one name of several, and nothing that a container uses", async () => {
+test("berth image rm removes one name of several, and nothing that a container uses", async () => {
   await using daemon = await TestDaemon.start();
   await using registry = await TestRegistry.start(daemon.dir);
   const source = await makeImage(daemon.dir, { layers: [await busyboxLayer(daemon.dir)] });
@@ -216,7 +216,7 @@ test("image rm removes one name of several, and nothing that a container uses", 
   assert.equal((await cli(daemon, ["rmi", "nope"])).code, 125);
 }, "docker-registry");
 
-test("volumes of an image begin with what the image has, and its user can write to them", async () => {
+test("images: volumes of an image begin with what the image has, and its user can write to them", async () => {
   await using daemon = await TestDaemon.start();
   const content = layerOf(daemon.dir, {
     "data/file": "from image",
@@ -237,7 +237,7 @@ test("volumes of an image begin with what the image has, and its user can write 
   assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
 });
 
-test("load and import take archives from files and standard input", async () => {
+test("berth load and import take archives from files and standard input", async () => {
   await using daemon = await TestDaemon.start();
   const layer = await busyboxLayer(daemon.dir);
   const source = await makeImage(daemon.dir, { layers: [layer], config: { Cmd: ["echo", "hi"] } });
@@ -267,7 +267,7 @@ test("load and import take archives from files and standard input", async () => 
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
 });
 
-test("an image of 120 layers runs, and one of 160, which mount(2) has no room for", async () => {
+test("images: an image of 120 layers runs, and one of 160, which mount(2) has no room for", async () => {
   await using daemon = await TestDaemon.start();
   const layers = [await busyboxLayer(daemon.dir)];
   for (let n = 1; n < 160; n++) layers.push(layerOf(daemon.dir, { [`layers/${n}`]: "" }));
@@ -280,7 +280,7 @@ test("an image of 120 layers runs, and one of 160, which mount(2) has no room fo
 });
 
 test(
-  "what an image cannot be run for is said: another system, no command, a tampered layer",
+  "images: what an image cannot be run for is said: another system, no command, a tampered layer",
   async () => {
     await using daemon = await TestDaemon.start();
     await using registry = await TestRegistry.start(daemon.dir);
@@ -310,7 +310,7 @@ test(
   "docker-registry",
 );
 
-test("pulls of several at once, and a pull that is killed, leave a store that works", async () => {
+test("images: pulls of several at once, and a pull that is killed, leave a store that works", async () => {
   await using daemon = await TestDaemon.start();
   const base = await busyboxLayer(daemon.dir);
   const images = await Promise.all(
@@ -342,7 +342,7 @@ test("pulls of several at once, and a pull that is killed, leave a store that wo
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/storage/overlay/l`)], []);
 });
 
-test("a hostile image leaves nothing outside of its layers", async () => {
+test("images: a hostile image leaves nothing outside of its layers", async () => {
   await using daemon = await TestDaemon.start();
   const outside = `${daemon.dir}/outside`;
   Deno.mkdirSync(outside);

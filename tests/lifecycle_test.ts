@@ -5,7 +5,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 
-Deno.test("a container is created, started, waited for and deleted; nothing is left", async () => {
+Deno.test("lifecycle: a container is created, started, waited for and deleted; nothing is left", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await daemon.life("warm-up");
@@ -39,7 +39,7 @@ Deno.test("a container is created, started, waited for and deleted; nothing is l
   await audit.assertClean();
 });
 
-Deno.test("a running container is not deleted unless by force", async () => {
+Deno.test("lifecycle: a running container is not deleted unless by force", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await daemon.life("warm-up");

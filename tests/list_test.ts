@@ -30,7 +30,7 @@ Deno.test("container.list pages and filters; ps and the client read every page",
   assert.deepEqual(stdout.trim().split("\n").sort(), ["a", "b", "c"]);
 });
 
-Deno.test("labels of megabytes are refused, and a label named __proto__ survives everywhere", async () => {
+Deno.test("list: labels of megabytes are refused, and a label named __proto__ survives everywhere", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const spec = daemon.spec(["sleep", "1000"]);

@@ -16,7 +16,7 @@ function exhaust(step: () => void): void {
   }
 }
 
-Deno.test("a daemon whose log nobody reads goes on, and the log goes on with its reader", async () => {
+Deno.test("log: a daemon whose log nobody reads goes on, and the log goes on with its reader", async () => {
   const path = `${runDir()}/${uniqueName("log")}`;
   mkfifo(path, 0o600);
   using fifo = OwnedFd.open(path, O_RDWR | O_NONBLOCK);
@@ -39,7 +39,7 @@ Deno.test("a daemon whose log nobody reads goes on, and the log goes on with its
   Deno.removeSync(path);
 });
 
-Deno.test("a value in the message of a JSON line is quoted once, as JSON", async () => {
+Deno.test("log: a value in the message of a JSON line is quoted once, as JSON", async () => {
   const path = `${runDir()}/${uniqueName("log")}`;
   await using daemon = await TestDaemon.start({
     config: '[log]\nformat = "json"',

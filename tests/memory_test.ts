@@ -44,12 +44,12 @@ async function assertKeepsNothing(pid: number, socket: string, method: string): 
   assert(growth < NOTHING, `every round of ${method} keeps memory: ${told}`);
 }
 
-Deno.test("the daemon keeps nothing of connections and pipelined calls that are over", async () => {
+Deno.test("memory: the daemon keeps nothing of connections and pipelined calls that are over", async () => {
   await using daemon = await TestDaemon.start();
   await assertKeepsNothing(daemon.pid, daemon.socket, "daemon.info");
 });
 
-Deno.test("a shim keeps nothing of connections and pipelined calls that are over", async () => {
+Deno.test("memory: a shim keeps nothing of connections and pipelined calls that are over", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("a", ["sleep", "1000"]);
   const { bundle, shimPid } = await daemon.client.call("container.state", { id: "a" });

@@ -3,7 +3,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 
 // The runtime is not run before the start of a restore, so that nobody finds out before.
-Deno.test("a container to be restored by a runtime that is not there can be deleted", async () => {
+Deno.test("missing runtime: a container to be restored by a runtime that is not there can be deleted", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);

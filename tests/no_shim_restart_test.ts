@@ -19,7 +19,7 @@ async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<voi
 }
 
 for (const how of ["stop", "kill9"] as const) {
-  Deno.test(`with no_shim a container goes on through a ${how} of the daemon and is used after it`, async () => {
+  Deno.test(`no shim restart: with no_shim a container goes on through a ${how} of the daemon and is used after it`, async () => {
     await audited(async (daemon) => {
       const pid = await daemon.run("c", ["sleep", "1000"]);
       await daemon[how]();
@@ -51,7 +51,7 @@ for (const how of ["stop", "kill9"] as const) {
     });
   });
 
-  Deno.test(`with no_shim an exit during a ${how} of the daemon is told, its status as unknown`, async () => {
+  Deno.test(`no shim restart: with no_shim an exit during a ${how} of the daemon is told, its status as unknown`, async () => {
     await audited(async (daemon) => {
       const pid = await daemon.run("c", [
         "sh",

@@ -21,7 +21,7 @@ async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<voi
   await audit.assertClean({ ignoreFiles: /^fifo-/ });
 }
 
-Deno.test("with no_shim a container lives in the daemon: create, start, exec, kill, delete, events", async () => {
+Deno.test("no shim: with no_shim a container lives in the daemon: create, start, exec, kill, delete, events", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     using events = await EventCollector.subscribe(daemon.socket);
@@ -75,7 +75,7 @@ Deno.test("with no_shim a container lives in the daemon: create, start, exec, ki
   });
 });
 
-Deno.test("with no_shim a failed create leaves nothing, and many live at once", async () => {
+Deno.test("no shim: with no_shim a failed create leaves nothing, and many live at once", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     const bad = client.call("container.create", { id: "c", spec: daemon.spec(["no-such-thing"]) });
@@ -92,7 +92,7 @@ Deno.test("with no_shim a failed create leaves nothing, and many live at once", 
   });
 });
 
-Deno.test("with no_shim a terminal works", async () => {
+Deno.test("no shim: with no_shim a terminal works", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     const stdout = makeFifo(daemon.dir);

@@ -66,7 +66,7 @@ testNeeding(["node"], "the npm package drives a container from Node", async () =
   });
 });
 
-Deno.test("the npm package's types fit a program that uses it, and refuse what is wrong", async () => {
+Deno.test("npm: the npm package's types fit a program that uses it, and refuse what is wrong", async () => {
   const dir = `${runDir()}/${uniqueName("npm")}`;
   try {
     await buildNpm(`${dir}/node_modules/@berth/client`);
@@ -96,7 +96,7 @@ Deno.test("the npm package's types fit a program that uses it, and refuse what i
   }
 });
 
-Deno.test("the npm package says nothing about the machine that it was built on", async () => {
+Deno.test("npm: the npm package says nothing about the machine that it was built on", async () => {
   const dir = `${runDir()}/${uniqueName("npm")}`;
   try {
     await buildNpm(dir);

@@ -46,7 +46,7 @@ async function runHogPerLine(daemon: TestDaemon, id: string, args = HOG_PER_LINE
 const MODES = { "a shim": "[shim]\nkeep = 1", "no shim": "[runtime]\nno_shim = true" };
 
 for (const [mode, config] of Object.entries(MODES)) {
-  Deno.test(`${mode}: an OOM kill of init is told before its exit, with its cause`, async () => {
+  Deno.test(`oom: ${mode}: an OOM kill of init is told before its exit, with its cause`, async () => {
     await using daemon = await TestDaemon.start({ config });
     await daemon.life("warm-up");
     const audit = LeakAudit.take(daemon);
@@ -95,7 +95,7 @@ Deno.test("OOM kills of a child are told while init lives on, across a restart o
   assert.equal(events.types("one"), "create start oom oom oom exit");
 });
 
-Deno.test("an OOM kill in an exec is told before the exec's exit", async () => {
+Deno.test("oom: an OOM kill in an exec is told before the exec's exit", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("one", ["sleep", "1000"], limited);
@@ -169,7 +169,7 @@ Deno.test("OOM kills while no daemon runs are told after its start, before the e
   assert.equal(again.types("init"), "create start oom exit delete", "told once");
 });
 
-Deno.test("a container that is killed by somebody is not said to be out of memory", async () => {
+Deno.test("oom: a container that is killed by somebody is not said to be out of memory", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("one", ["sleep", "1000"], limited);
@@ -180,7 +180,8 @@ Deno.test("a container that is killed by somebody is not said to be out of memor
 });
 
 Deno.test({
-  name: "v1: kills in a cgroup below are told when somebody asks, and counted after it is removed",
+  name:
+    "oom: v1: kills in a cgroup below are told when somebody asks, and counted after it is removed",
   ignore: !cgroupHierarchies().some(({ names }) => names.includes("memory")),
   async fn() {
     await using daemon = await TestDaemon.start();

@@ -26,7 +26,7 @@ function assertHistory(events: EventCollector, lives: number): void {
   }
 }
 
-Deno.test("20 lives of /bin/true at once, twice over, leave nothing", async () => {
+Deno.test("parallel: 20 lives of /bin/true at once, twice over, leave nothing", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -45,7 +45,7 @@ Deno.test("20 lives of /bin/true at once, twice over, leave nothing", async () =
   await audit.assertClean();
 });
 
-Deno.test("20 lives at once through 20 connections, with one shim for all of them", async () => {
+Deno.test("parallel: 20 lives at once through 20 connections, with one shim for all of them", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -69,7 +69,7 @@ Deno.test("20 lives at once through 20 connections, with one shim for all of the
   await audit.assertClean();
 });
 
-Deno.test("two calls on one container at once come in some order and never hang", async () => {
+Deno.test("parallel: two calls on one container at once come in some order and never hang", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);

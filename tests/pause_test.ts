@@ -93,7 +93,7 @@ Deno.test("pause stops init and execs, resume lets them go on", async () => {
   );
 });
 
-Deno.test("a paused container dies of SIGKILL, and of any other signal once resumed", async () => {
+Deno.test("pause: a paused container dies of SIGKILL, and of any other signal once resumed", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   for (const id of ["killed", "killed-all", "hung-up"]) {
@@ -116,7 +116,7 @@ Deno.test("a paused container dies of SIGKILL, and of any other signal once resu
   assert.equal((await daemon.client.call("container.wait", { id: "hung-up" })).exitStatus, 3);
 });
 
-Deno.test("delete with force removes a paused container and leaves nothing", async () => {
+Deno.test("pause: delete with force removes a paused container and leaves nothing", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nkeep = 1" });
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -128,7 +128,7 @@ Deno.test("delete with force removes a paused container and leaves nothing", asy
   await audit.assertClean();
 });
 
-Deno.test("a paused container whose shim dies is removed all the same", async () => {
+Deno.test("pause: a paused container whose shim dies is removed all the same", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("one", BUSY);
@@ -139,7 +139,7 @@ Deno.test("a paused container whose shim dies is removed all the same", async ()
   assert.equal(events.types("one"), "create start paused exit delete");
 });
 
-Deno.test("a pause behind berth's back shows in the state and is told, and can be resumed", async () => {
+Deno.test("pause: a pause behind berth's back shows in the state and is told, and can be resumed", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("one", BUSY);
@@ -158,7 +158,7 @@ Deno.test("a pause behind berth's back shows in the state and is told, and can b
   assert.equal(events.types("one"), "create start paused resumed paused resumed");
 });
 
-Deno.test("a pause outlives the daemon, and one made while none runs is found", async () => {
+Deno.test("pause: a pause outlives the daemon, and one made while none runs is found", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("one", BUSY);
   await daemon.run("two", BUSY);
@@ -178,7 +178,7 @@ Deno.test("a pause outlives the daemon, and one made while none runs is found", 
   }
 });
 
-Deno.test("signals to all processes are no pause, whoever looks meanwhile", async () => {
+Deno.test("pause: signals to all processes are no pause, whoever looks meanwhile", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("one", ["sh", "-c", "trap : HUP; while :; do sleep 0.05; done"]);

@@ -71,7 +71,7 @@ testNeeding(["python3"], "the Python of the README works", async () => {
   await daemon.client.call("container.delete", { id: "seen", force: true });
 });
 
-Deno.test("the TypeScript of the README works outside of the repository, in both ways", async () => {
+Deno.test("readme: the TypeScript of the README works outside of the repository, in both ways", async () => {
   await using daemon = await prepare();
   await daemon.run("seen", ["sleep", "1000"]);
   await Deno.symlink(new URL("..", import.meta.url), `${daemon.dir}/berth`);
@@ -101,7 +101,7 @@ Deno.test("the TypeScript of the README works outside of the repository, in both
   assert.equal(await firstEvent(), "create seen");
 });
 
-Deno.test("every file that the README points to is there", async () => {
+Deno.test("readme: every file that the README points to is there", async () => {
   for (const [, target = ""] of README.matchAll(/\]\(([^)#:]+)\)/g)) {
     await Deno.stat(new URL(`../${target}`, import.meta.url));
   }

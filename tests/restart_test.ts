@@ -28,7 +28,7 @@ async function execsKnown(daemon: TestDaemon, id: string): Promise<void> {
   await until(`the execs of ${id}`, async () => (await stateOf(daemon, id)).processes.length > 0);
 }
 
-Deno.test("containers and execs in every state come back as they were, and go on", async () => {
+Deno.test("restart: containers and execs in every state come back as they were, and go on", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -122,7 +122,7 @@ Deno.test("containers and execs in every state come back as they were, and go on
   await audit.assertClean();
 });
 
-Deno.test("what happens while no daemon runs is told by the next one, and waited for", async () => {
+Deno.test("restart: what happens while no daemon runs is told by the next one, and waited for", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -181,7 +181,7 @@ Deno.test("what happens while no daemon runs is told by the next one, and waited
   await audit.assertClean();
 });
 
-Deno.test("killed again and again, the daemon loses no event and tells none twice", async () => {
+Deno.test("restart: killed again and again, the daemon loses no event and tells none twice", async () => {
   await using daemon = await TestDaemon.start();
   const seen: EventCollector["events"] = [];
   for (let round = 0; round < 6; round++) {
@@ -214,7 +214,7 @@ Deno.test("killed again and again, the daemon loses no event and tells none twic
   }
 });
 
-Deno.test("many containers come back at once", async () => {
+Deno.test("restart: many containers come back at once", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 2" });
   const ids = Array.from({ length: 12 }, (_, index) => `many-${index}`);
   await Promise.all(ids.map((id) => daemon.run(id, ["sleep", "1000"])));
@@ -236,7 +236,7 @@ Deno.test("many containers come back at once", async () => {
   assert.equal((await daemon.client.call("daemon.info", {})).containers, 0);
 });
 
-Deno.test("a journal with a torn line, a stale socket, half a bundle: the daemon starts and sees to them", async () => {
+Deno.test("restart: a journal with a torn line, a stale socket, half a bundle: the daemon starts and sees to them", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("one", ["sh", "-c", "exit 1"]);
   const { latest } = (await EventCollector.subscribe(daemon.socket)).subscription;
@@ -279,7 +279,7 @@ Deno.test("a journal with a torn line, a stale socket, half a bundle: the daemon
   assert.equal((await daemon.client.call("container.list", {})).containers.length, 0);
 });
 
-Deno.test("a bundle whose exit record is damaged does not keep the daemon from starting", async () => {
+Deno.test("restart: a bundle whose exit record is damaged does not keep the daemon from starting", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("odd", ["sleep", "1000"]);
   await daemon.kill9();
@@ -290,7 +290,7 @@ Deno.test("a bundle whose exit record is damaged does not keep the daemon from s
   assert.equal(deleted.exitStatus, 137);
 });
 
-Deno.test("a shim of another protocol is left alone, with a clear error", async () => {
+Deno.test("restart: a shim of another protocol is left alone, with a clear error", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("old", ["sleep", "1000"]);
   const { pid, shimPid } = await stateOf(daemon, "old");
@@ -340,7 +340,7 @@ Deno.test("a shim of another protocol is left alone, with a clear error", async 
   await daemon.client.call("container.delete", { id: "old", force: true });
 });
 
-Deno.test("killed in the middle of a delete, the next daemon finishes it; the delete is told once", async () => {
+Deno.test("restart: killed in the middle of a delete, the next daemon finishes it; the delete is told once", async () => {
   const wrapper = RuntimeWrapper.create(runDir());
   await using daemon = await TestDaemon.start({
     config: `[runtime]\nruntime = ${JSON.stringify(wrapper.path)}`,
@@ -385,7 +385,7 @@ Deno.test("killed in the middle of a delete, the next daemon finishes it; the de
   await audit.assertClean();
 });
 
-Deno.test("a daemon that is killed while it removes the last files of a bundle tells the delete once", async () => {
+Deno.test("restart: a daemon that is killed while it removes the last files of a bundle tells the delete once", async () => {
   await using daemon = await TestDaemon.start();
   const keep = `${daemon.dir}/kept`;
   await daemon.run("twice", ["true"]);
@@ -406,7 +406,7 @@ Deno.test("a daemon that is killed while it removes the last files of a bundle t
   assert.deepEqual([...Deno.readDirSync(`${daemon.state}/linux`)], []);
 });
 
-Deno.test("a bundle that cannot be removed yet does not keep the daemon from starting", async () => {
+Deno.test("restart: a bundle that cannot be removed yet does not keep the daemon from starting", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("busy", ["true"]);
   await daemon.client.call("container.wait", { id: "busy" });

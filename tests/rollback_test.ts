@@ -104,7 +104,7 @@ async function cutBeforeServed(daemon: TestDaemon, id: string, options = {}): Pr
   await cut;
 }
 
-Deno.test("the daemon is killed before a shim serves the bundle: nothing is left", async () => {
+Deno.test("rollback: the daemon is killed before a shim serves the bundle: nothing is left", async () => {
   const { daemon, wrapper, audit } = await setUp();
   await using _ = daemon;
   await cutBeforeServed(daemon, "early");
@@ -114,7 +114,7 @@ Deno.test("the daemon is killed before a shim serves the bundle: nothing is left
   await audit.assertClean();
 });
 
-Deno.test("the same with a runtime that is not there any more: nothing is left either", async () => {
+Deno.test("rollback: the same with a runtime that is not there any more: nothing is left either", async () => {
   const { daemon, wrapper, audit } = await setUp();
   await using _ = daemon;
   const runtime = `${daemon.dir}/runtime`;
@@ -126,7 +126,7 @@ Deno.test("the same with a runtime that is not there any more: nothing is left e
   await audit.assertClean();
 });
 
-Deno.test("the daemon is killed when its shim serves the bundle: nothing is left", async () => {
+Deno.test("rollback: the daemon is killed when its shim serves the bundle: nothing is left", async () => {
   const { daemon, audit } = await setUp();
   await using _ = daemon;
   const shim = await idleShim(daemon);
@@ -146,7 +146,7 @@ Deno.test("the daemon is killed when its shim serves the bundle: nothing is left
   await audit.assertClean();
 });
 
-Deno.test("the daemon is killed while the runtime creates: the container is usable", async () => {
+Deno.test("rollback: the daemon is killed while the runtime creates: the container is usable", async () => {
   const { daemon, wrapper, audit } = await setUp();
   await using _ = daemon;
   for (const when of ["over before the restart", "over after it"]) {
@@ -168,7 +168,7 @@ Deno.test("the daemon is killed while the runtime creates: the container is usab
   await audit.assertClean();
 });
 
-Deno.test("the daemon is killed as soon as create has been answered: the container is usable", async () => {
+Deno.test("rollback: the daemon is killed as soon as create has been answered: the container is usable", async () => {
   const { daemon, audit } = await setUp();
   await using _ = daemon;
   await create(daemon, "answered");
@@ -177,7 +177,7 @@ Deno.test("the daemon is killed as soon as create has been answered: the contain
   await audit.assertClean();
 });
 
-Deno.test("a create that hangs on beyond a restart is ended, or deleted by force", async () => {
+Deno.test("rollback: a create that hangs on beyond a restart is ended, or deleted by force", async () => {
   const { daemon, wrapper, audit } = await setUp({ runtime: SHORT });
   await using _ = daemon;
   for (const force of [false, true]) {
@@ -196,7 +196,7 @@ Deno.test("a create that hangs on beyond a restart is ended, or deleted by force
   await audit.assertClean();
 });
 
-Deno.test("the shim is killed before it serves: another one does", async () => {
+Deno.test("rollback: the shim is killed before it serves: another one does", async () => {
   const { daemon, audit } = await setUp();
   await using _ = daemon;
   const shim = await idleShim(daemon);
@@ -209,7 +209,7 @@ Deno.test("the shim is killed before it serves: another one does", async () => {
   await audit.assertClean();
 });
 
-Deno.test("the shim is killed while the runtime creates: nothing is left, not even later", async () => {
+Deno.test("rollback: the shim is killed while the runtime creates: nothing is left, not even later", async () => {
   const { daemon, wrapper, audit } = await setUp();
   await using _ = daemon;
   const steps = {
@@ -231,7 +231,7 @@ Deno.test("the shim is killed while the runtime creates: nothing is left, not ev
   await audit.assertClean();
 });
 
-Deno.test("daemon and shim are killed while the runtime creates: nothing is left", async () => {
+Deno.test("rollback: daemon and shim are killed while the runtime creates: nothing is left", async () => {
   const { daemon, wrapper, audit } = await setUp();
   await using _ = daemon;
   for (const after of [false, true]) {
@@ -252,7 +252,7 @@ Deno.test("daemon and shim are killed while the runtime creates: nothing is left
   await audit.assertClean();
 });
 
-Deno.test("a client that goes away in the middle leaves a usable container", async () => {
+Deno.test("rollback: a client that goes away in the middle leaves a usable container", async () => {
   const { daemon, wrapper, audit } = await setUp();
   await using _ = daemon;
   const release = wrapper.hang("create", { id: "left" });
@@ -273,7 +273,7 @@ Deno.test("a client that goes away in the middle leaves a usable container", asy
   await audit.assertClean();
 });
 
-Deno.test("a runtime that fails to create, before or after it has done so, leaves nothing", async () => {
+Deno.test("rollback: a runtime that fails to create, before or after it has done so, leaves nothing", async () => {
   const { daemon, wrapper, audit } = await setUp();
   await using _ = daemon;
   for (
@@ -303,7 +303,7 @@ Deno.test("a runtime that fails to create, before or after it has done so, leave
   await audit.assertClean();
 });
 
-Deno.test("a rootfs mount that fails takes those before it along", async () => {
+Deno.test("rollback: a rootfs mount that fails takes those before it along", async () => {
   const { daemon, audit } = await setUp();
   await using _ = daemon;
   const rootfs = [
@@ -316,7 +316,7 @@ Deno.test("a rootfs mount that fails takes those before it along", async () => {
   await audit.assertClean();
 });
 
-Deno.test("a runtime that hangs in create is ended in time; its shim and the shim's others live on", async () => {
+Deno.test("rollback: a runtime that hangs in create is ended in time; its shim and the shim's others live on", async () => {
   const { daemon, wrapper, audit } = await setUp({ runtime: SHORT });
   await using _ = daemon;
   const group = { group: "pod" };
@@ -333,7 +333,7 @@ Deno.test("a runtime that hangs in create is ended in time; its shim and the shi
   await audit.assertClean();
 });
 
-Deno.test("a runtime that hangs whatever it is asked keeps the id until it answers again", async () => {
+Deno.test("rollback: a runtime that hangs whatever it is asked keeps the id until it answers again", async () => {
   const { daemon, wrapper, audit } = await setUp({ runtime: SHORT, shim: SHORT });
   await using _ = daemon;
   const releases = ["create", "delete", "state"].map((sub) => wrapper.hang(sub, { id: "stuck" }));
@@ -347,7 +347,7 @@ Deno.test("a runtime that hangs whatever it is asked keeps the id until it answe
   await audit.assertClean();
 });
 
-Deno.test("a full disk fails a create cleanly wherever it strikes, and holds events back", async () => {
+Deno.test("rollback: a full disk fails a create cleanly wherever it strikes, and holds events back", async () => {
   const state = `${runDir()}/${uniqueName("tiny")}`;
   const run = async (command: string, ...args: string[]) => {
     const { success, stderr } = await new Deno.Command(command, { args }).output();

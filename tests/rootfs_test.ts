@@ -55,7 +55,7 @@ async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<voi
   await audit.assertClean();
 }
 
-Deno.test("a bind mount is the rootfs; with ro it cannot be written", async () => {
+Deno.test("rootfs: a bind mount is the rootfs; with ro it cannot be written", async () => {
   await audited(async (daemon) => {
     const { output, exitStatus } = await life(daemon, [BASE], "echo here; touch /data/x");
     assert.match(output, /^here\ntouch: \/data\/x: Read-only file system\n$/);
@@ -63,7 +63,7 @@ Deno.test("a bind mount is the rootfs; with ro it cannot be written", async () =
   });
 });
 
-Deno.test("an overlay takes the writes, the directory below it stays as it was", async () => {
+Deno.test("rootfs: an overlay takes the writes, the directory below it stays as it was", async () => {
   await audited(async (daemon) => {
     const upper = `${daemon.dir}/upper`;
     const work = `${daemon.dir}/work`;
@@ -86,7 +86,7 @@ Deno.test("an overlay takes the writes, the directory below it stays as it was",
   });
 });
 
-Deno.test("several mounts are made in order, each at its place, with its options", async () => {
+Deno.test("rootfs: several mounts are made in order, each at its place, with its options", async () => {
   await audited(async (daemon) => {
     const volume = `${daemon.dir}/volume`;
     await Deno.mkdir(`${volume}/inner`, { recursive: true });
@@ -137,7 +137,7 @@ Deno.test("several mounts are made in order, each at its place, with its options
   });
 });
 
-Deno.test("a target cannot lead out of the rootfs, neither by .. nor by a link", async () => {
+Deno.test("rootfs: a target cannot lead out of the rootfs, neither by .. nor by a link", async () => {
   await audited(async (daemon) => {
     const root = `${daemon.dir}/image`;
     const outside = `${daemon.dir}/outside`;
@@ -167,7 +167,7 @@ Deno.test("a target cannot lead out of the rootfs, neither by .. nor by a link",
   });
 });
 
-Deno.test("a mount that fails undoes those before it, and says which it was and why", async () => {
+Deno.test("rootfs: a mount that fails undoes those before it, and says which it was and why", async () => {
   await audited(async (daemon) => {
     using events = await EventCollector.subscribe(daemon.socket);
     for (
@@ -207,7 +207,7 @@ Deno.test("a mount that fails undoes those before it, and says which it was and 
   });
 });
 
-Deno.test("a runtime that fails after the mounts were made undoes them", async () => {
+Deno.test("rootfs: a runtime that fails after the mounts were made undoes them", async () => {
   await audited(async (daemon) => {
     const create = daemon.client.call("container.create", {
       id: "c",
@@ -219,7 +219,7 @@ Deno.test("a runtime that fails after the mounts were made undoes them", async (
   });
 });
 
-Deno.test("the mounts outlive the daemon and are undone by a forced delete", async () => {
+Deno.test("rootfs: the mounts outlive the daemon and are undone by a forced delete", async () => {
   await audited(async (daemon) => {
     await daemon.client.call("container.create", {
       id: "c",

@@ -81,7 +81,7 @@ Deno.test("security defaults: each namespace but the user namespace is the conta
   assert.match(await run(daemon, [], "ls /sys/class/net"), /^lo\n$/);
 });
 
-Deno.test("security options: capabilities are added and dropped", async () => {
+Deno.test("security defaults: security options: capabilities are added and dropped", async () => {
   await using daemon = await TestDaemon.start();
   const caps = async (...options: string[]) =>
     /CapBnd:(\w+)/.exec(await run(daemon, options, STATUS))?.[1];
@@ -91,7 +91,7 @@ Deno.test("security options: capabilities are added and dropped", async () => {
   assert.match(await run(daemon, ["--cap-add", "EVERYTHING"], ":"), /no capability "EVERYTHING"/);
 });
 
-Deno.test("security options: privileged lifts the restrictions", async () => {
+Deno.test("security defaults: security options: privileged lifts the restrictions", async () => {
   await using daemon = await TestDaemon.start();
   const output = await run(
     daemon,
@@ -118,7 +118,7 @@ function hasKmsg(): boolean {
   }
 }
 
-Deno.test("security options: paths, privileges and a read-only root with a tmpfs", async () => {
+Deno.test("security defaults: security options: paths, privileges and a read-only root with a tmpfs", async () => {
   await using daemon = await TestDaemon.start();
   const option = (...values: string[]) => values.flatMap((value) => ["--security-opt", value]);
   assert.match(await run(daemon, option("no-new-privileges=false"), STATUS), /NoNewPrivs:0/);

@@ -16,7 +16,7 @@ async function run(command: string, args: string[]): Promise<{ code: number; tex
   return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
 }
 
-Deno.test("the unit that is printed is the one in the tree", async () => {
+Deno.test("service: the unit that is printed is the one in the tree", async () => {
   const [command = "", ...args] = program();
   const { code, text } = await run(command, [...args, "daemon", "--print-unit"]);
   assert.equal(code, 0, text);
@@ -24,7 +24,7 @@ Deno.test("the unit that is printed is the one in the tree", async () => {
   assert.equal(printed, await Deno.readTextFile(UNIT));
 });
 
-Deno.test("the unit that is printed starts the daemon with the flags that were given", async () => {
+Deno.test("service: the unit that is printed starts the daemon with the flags that were given", async () => {
   const [command = "", ...args] = program();
   const flags = ["--state", "/run/my state", "--config", "berth.toml", "--log-level", "debug"];
   const { text } = await run(command, [...args, "daemon", "--print-unit", ...flags]);
@@ -76,7 +76,7 @@ testNeeding(
   },
 );
 
-Deno.test("SIGHUP has the daemon read its log level again, and keep it where the file is bad", async () => {
+Deno.test("service: SIGHUP has the daemon read its log level again, and keep it where the file is bad", async () => {
   await using daemon = await TestDaemon.start({ config: '[log]\nlevel = "warning"' });
   const config = await Deno.readTextFile(daemon.configFile);
   await Deno.writeTextFile(daemon.configFile, config.replace("warning", "info"));
@@ -88,7 +88,7 @@ Deno.test("SIGHUP has the daemon read its log level again, and keep it where the
   await daemon.client.call("daemon.info", {});
 });
 
-Deno.test("shims get the cgroup of the config, containers stay out of it, and have score 0", async () => {
+Deno.test("service: shims get the cgroup of the config, containers stay out of it, and have score 0", async () => {
   await using daemon = TestDaemon.prepare();
   const cgroup = `/${daemon.cgroup}/shims`;
   await using placed = await TestDaemon.start({
@@ -103,7 +103,7 @@ Deno.test("shims get the cgroup of the config, containers stay out of it, and ha
   await placed.client.call("container.delete", { id: "c", force: true });
 });
 
-Deno.test("the socket gets the mode and group of the config", async () => {
+Deno.test("service: the socket gets the mode and group of the config", async () => {
   await using daemon = await TestDaemon.start({ config: '[socket]\nmode = "0660"\ngid = 12345' });
   const { mode, gid } = await Deno.stat(daemon.socket);
   assert.equal((mode ?? 0) & 0o777, 0o660);

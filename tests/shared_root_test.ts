@@ -80,7 +80,7 @@ function nameIn(pid: number): string | undefined {
   }
 }
 
-Deno.test("rootfs mounts on a shared / show up neither on the host nor in another container", async () => {
+Deno.test("shared root: rootfs mounts on a shared / show up neither on the host nor in another container", async () => {
   await using daemon = await sharedDaemon();
   await using slave = await inSlave(daemon);
   const before = hostMounts(daemon);
@@ -106,7 +106,7 @@ Deno.test("rootfs mounts on a shared / show up neither on the host nor in anothe
   assert.equal(mountPoints(slave.pid).length, seen);
 });
 
-Deno.test("mounts below a volume stay out of the volume's source on a shared /", async () => {
+Deno.test("shared root: mounts below a volume stay out of the volume's source on a shared /", async () => {
   await using daemon = await sharedDaemon();
   const before = hostMounts(daemon);
   const outer = volume(daemon, "outer");
@@ -128,7 +128,7 @@ Deno.test("mounts below a volume stay out of the volume's source on a shared /",
   assert.deepEqual(hostMounts(daemon), before);
 });
 
-Deno.test("a create that fails on a shared / leaves no mount", async () => {
+Deno.test("shared root: a create that fails on a shared / leaves no mount", async () => {
   await using daemon = await sharedDaemon();
   const before = hostMounts(daemon);
   const bad = { type: "no-such-fs", source: "none", target: "/mnt" };
@@ -136,7 +136,7 @@ Deno.test("a create that fails on a shared / leaves no mount", async () => {
   assert.deepEqual(hostMounts(daemon), before);
 });
 
-Deno.test("what a killed shim had mounted on a shared / goes with its container", async () => {
+Deno.test("shared root: what a killed shim had mounted on a shared / goes with its container", async () => {
   await using daemon = await sharedDaemon();
   const before = hostMounts(daemon);
   await create(daemon, "a", [BASE, volume(daemon, "volume")]);

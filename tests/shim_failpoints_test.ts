@@ -160,7 +160,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "exit: a shim that is killed on its way loses none, and a recorded status is the true one",
+  name:
+    "shim failpoints: exit: a shim that is killed on its way loses none, and a recorded status is the true one",
   ignore,
   async fn() {
     for (const onDeath of ["kill", "adopt"]) {

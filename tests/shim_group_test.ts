@@ -19,7 +19,7 @@ async function runInGroup(daemon: TestDaemon, id: string, group: string): Promis
   return await shimOf(daemon, id);
 }
 
-Deno.test("containers of a group share a shim, and are deleted in any order", async () => {
+Deno.test("shim group: containers of a group share a shim, and are deleted in any order", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await daemon.life("warm-up");
@@ -46,7 +46,7 @@ Deno.test("containers of a group share a shim, and are deleted in any order", as
   await audit.assertClean();
 });
 
-Deno.test("the containers of a pod are a group by the annotation that CRI sets", async () => {
+Deno.test("shim group: the containers of a pod are a group by the annotation that CRI sets", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const create = async (id: string, pod: string) => {
@@ -60,7 +60,7 @@ Deno.test("the containers of a pod are a group by the annotation that CRI sets",
   assert.equal((await client.call("container.state", { id: "app" })).group, "pod-1");
 });
 
-Deno.test("a killed shim of a group is handled for each of its containers as for one", async () => {
+Deno.test("shim group: a killed shim of a group is handled for each of its containers as for one", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   await daemon.life("warm-up");
@@ -91,7 +91,7 @@ Deno.test("a killed shim of a group is handled for each of its containers as for
   await audit.assertClean();
 });
 
-Deno.test("a group goes on after a restart of the daemon", async () => {
+Deno.test("shim group: a group goes on after a restart of the daemon", async () => {
   await using daemon = await TestDaemon.start();
   const shim = await runInGroup(daemon, "a", "lasting");
   assert.equal(await runInGroup(daemon, "b", "lasting"), shim);
@@ -116,7 +116,7 @@ Deno.test("a group goes on after a restart of the daemon", async () => {
   });
 });
 
-Deno.test("a create that fails in a group's shim leaves the others alone", async () => {
+Deno.test("shim group: a create that fails in a group's shim leaves the others alone", async () => {
   // None that waits for a container: it might be started only in part when the audit begins.
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
   const { client } = daemon;

@@ -43,7 +43,7 @@ function idleShim(daemon: TestDaemon): Promise<number> {
   });
 }
 
-Deno.test("a shim without fds refuses or succeeds, and the state says which", async () => {
+Deno.test("shim limits: a shim without fds refuses or succeeds, and the state says which", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 1\nkeep = 1\n" });
   const { client } = daemon;
   await daemon.life("warm-up");
@@ -118,7 +118,7 @@ async function runUntil(
   };
 }
 
-Deno.test("exits without a free fd are recorded and published with their true status", async () => {
+Deno.test("shim limits: exits without a free fd are recorded and published with their true status", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const { endInit, endExec } = await runUntil(daemon, "c");
@@ -135,7 +135,7 @@ Deno.test("exits without a free fd are recorded and published with their true st
   assert.equal((await client.call("container.delete", { id: "c" })).exitStatus, 9);
 });
 
-Deno.test("an exit on a full disk is known also when the shim is killed after it", async () => {
+Deno.test("shim limits: an exit on a full disk is known also when the shim is killed after it", async () => {
   await using daemon = TestDaemon.prepare();
   Deno.mkdirSync(daemon.state);
   const mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", daemon.state];

@@ -49,7 +49,7 @@ function memory(pids: readonly number[]): number {
   }, 0);
 }
 
-Deno.test("a container gets the shim that waits, and another is started behind it", async () => {
+Deno.test("shim pool: a container gets the shim that waits, and another is started behind it", async () => {
   await using daemon = await TestDaemon.start({ config: METRICS });
   await untilOneWaits(daemon);
   const [warm] = await untilShims(daemon, 1);
@@ -64,7 +64,7 @@ Deno.test("a container gets the shim that waits, and another is started behind i
   await untilShims(daemon, 3);
 });
 
-Deno.test("shims that serve nothing die with their daemon, the others do not", async () => {
+Deno.test("shim pool: shims that serve nothing die with their daemon, the others do not", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 3" });
   await untilShims(daemon, 3);
   await daemon.run("stays", ["sleep", "1000"]);
@@ -82,7 +82,7 @@ Deno.test("shims that serve nothing die with their daemon, the others do not", a
   await untilShims(daemon, 0);
 });
 
-Deno.test("a shim serves one container after the other and keeps nothing of them", async () => {
+Deno.test("shim pool: a shim serves one container after the other and keeps nothing of them", async () => {
   await using daemon = await TestDaemon.start();
   const used: number[] = [];
   const live = async () => {
@@ -111,7 +111,7 @@ function files(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + openFiles(pid).length, 0);
 }
 
-Deno.test("without warm shims each container starts its own, and it ends with it", async () => {
+Deno.test("shim pool: without warm shims each container starts its own, and it ends with it", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
   assert.equal(await daemon.life("first"), 0);
   await untilShims(daemon, 0);
@@ -126,7 +126,7 @@ Deno.test("without warm shims each container starts its own, and it ends with it
   await audit.assertClean();
 });
 
-Deno.test("a waiting shim that is killed is replaced before it is needed", async () => {
+Deno.test("shim pool: a waiting shim that is killed is replaced before it is needed", async () => {
   await using daemon = await TestDaemon.start({ config: METRICS });
   for (let round = 0; round < 2; round++) {
     await untilOneWaits(daemon);
@@ -150,7 +150,7 @@ function age(pid: number): number {
   return uptime - process.startTime / 100;
 }
 
-Deno.test("a shim that cannot start fails the create, and leaves nothing", async () => {
+Deno.test("shim pool: a shim that cannot start fails the create, and leaves nothing", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
   const { client } = daemon;
   assert.equal(await daemon.life("warm-up"), 0);
@@ -177,7 +177,7 @@ Deno.test("a shim that cannot start fails the create, and leaves nothing", async
   await audit.assertClean();
 });
 
-Deno.test("a shim that is killed while it is given a container fails that create at most", async () => {
+Deno.test("shim pool: a shim that is killed while it is given a container fails that create at most", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { soak } from "./soak/soak.ts";
 
-Deno.test("a short soak: containers used at random while daemon, shims and processes are killed", async () => {
+Deno.test("soak: a short soak: containers used at random while daemon, shims and processes are killed", async () => {
   const seed = Math.floor(Math.random() * 2 ** 32);
   const onDeath = seed % 2 === 0 ? "kill" : "adopt";
   console.log(`seed ${seed}, on_death = "${onDeath}"`);

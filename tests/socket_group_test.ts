@@ -48,7 +48,7 @@ function temporary(id: string): string[] {
     .filter((path) => path.startsWith("/tmp/berth-io-") && existsSync(path));
 }
 
-Deno.test("who may use the socket and not the daemon's root runs, execs and attaches", async () => {
+Deno.test("socket group: who may use the socket and not the daemon's root runs, execs and attaches", async () => {
   await using daemon = await TestDaemon.start();
   const runtimeDir = `${daemon.dir}/user`;
   Deno.mkdirSync(runtimeDir, { mode: 0o700 });
@@ -89,7 +89,7 @@ Deno.test("who may use the socket and not the daemon's root runs, execs and atta
   }
 });
 
-Deno.test("who may not read a log is told so", async () => {
+Deno.test("socket group: who may not read a log is told so", async () => {
   await using daemon = await TestDaemon.start();
   const run = (id: string) => {
     return ["run", "-d", "-i", "--name", id, ...rootfsArgs(daemon), "--", "sleep", "1000"];
@@ -116,7 +116,7 @@ Deno.test("who may not read a log is told so", async () => {
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], []);
 });
 
-Deno.test("a socket that others may use where they cannot reach it is warned of", async () => {
+Deno.test("socket group: a socket that others may use where they cannot reach it is warned of", async () => {
   for (
     const [config, warned] of [['mode = "0660"', true], ["gid = 0", true], ["", false]] as const
   ) {

@@ -137,7 +137,7 @@ Deno.test("container.pids tells which process is which exec", async () => {
   assert.match(stdout, new RegExp(`\\n *${exec.pid} +two +sleep 1000\\n`));
 });
 
-Deno.test("metrics over a Unix socket: what happens is counted, across restarts", async () => {
+Deno.test("stats: metrics over a Unix socket: what happens is counted, across restarts", async () => {
   await using daemon = TestDaemon.prepare();
   const dir = `${daemon.dir}/${"long".repeat(25)}`;
   Deno.mkdirSync(dir);
@@ -199,7 +199,7 @@ Deno.test("metrics over a Unix socket: what happens is counted, across restarts"
   assert.deepEqual([...Deno.readDirSync(dir)], []);
 });
 
-Deno.test("metrics over TCP, only there, and not at all unless asked for", async () => {
+Deno.test("stats: metrics over TCP, only there, and not at all unless asked for", async () => {
   await using daemon = await TestDaemon.start({ config: '[metrics]\naddress = "127.0.0.1:0"' });
   const where = await until(
     "the address in the log",

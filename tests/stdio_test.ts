@@ -63,7 +63,7 @@ async function audited(
   await audit.assertClean({ ignoreFiles: /^(fifo-|file)/ });
 }
 
-Deno.test("a reader gets every byte and then the end, though the process exits at once", async () => {
+Deno.test("stdio: a reader gets every byte and then the end, though the process exits at once", async () => {
   await audited(async (daemon) => {
     for (let round = 0; round < 5; round++) {
       const stdout = makeFifo(daemon.dir);
@@ -79,7 +79,7 @@ Deno.test("a reader gets every byte and then the end, though the process exits a
   });
 });
 
-Deno.test("output with no reader is kept for the one who comes, also after the exit", async () => {
+Deno.test("stdio: output with no reader is kept for the one who comes, also after the exit", async () => {
   await audited(async (daemon) => {
     const stdout = makeFifo(daemon.dir);
     await run(daemon, "c", "echo kept; exit 4", { stdout });
@@ -90,7 +90,7 @@ Deno.test("output with no reader is kept for the one who comes, also after the e
   });
 });
 
-Deno.test("readers come, go, are killed and come back; the writer waits, nothing is lost", async () => {
+Deno.test("stdio: readers come, go, are killed and come back; the writer waits, nothing is lost", async () => {
   await audited(async (daemon) => {
     const stdout = makeFifo(daemon.dir);
     const stdin = makeFifo(daemon.dir);
@@ -122,7 +122,7 @@ Deno.test("readers come, go, are killed and come back; the writer waits, nothing
   });
 });
 
-Deno.test("a FIFO that is full lets the process wait, not die, and not the daemon", async () => {
+Deno.test("stdio: a FIFO that is full lets the process wait, not die, and not the daemon", async () => {
   await audited(async (daemon) => {
     const stdout = makeFifo(daemon.dir);
     const size = 3_000_000;
@@ -143,7 +143,7 @@ Deno.test("a FIFO that is full lets the process wait, not die, and not the daemo
   }, COLD);
 });
 
-Deno.test("200 MB through stdout arrive byte by byte as they were written", async () => {
+Deno.test("stdio: 200 MB through stdout arrive byte by byte as they were written", async () => {
   await audited(async (daemon) => {
     const stdout = makeFifo(daemon.dir);
     const stderr = makeFifo(daemon.dir);
@@ -173,7 +173,7 @@ Deno.test("200 MB through stdout arrive byte by byte as they were written", asyn
   });
 });
 
-Deno.test("stdout and stderr may be one FIFO or one file: both in the order written", async () => {
+Deno.test("stdio: stdout and stderr may be one FIFO or one file: both in the order written", async () => {
   await audited(async (daemon) => {
     const script = "for i in 1 2 3 4 5; do echo out $i; echo err $i >&2; done";
     const expected = [1, 2, 3, 4, 5].map((i) => `out ${i}\nerr ${i}\n`).join("");
@@ -195,7 +195,7 @@ Deno.test("stdout and stderr may be one FIFO or one file: both in the order writ
   });
 });
 
-Deno.test("no stdio given: stdin is at its end, output is gone", async () => {
+Deno.test("stdio: no stdio given: stdin is at its end, output is gone", async () => {
   await audited(async (daemon) => {
     await run(daemon, "c", "read line && exit 9; echo nobody; echo sees >&2 || exit 8; exit 6", {});
     assert.equal(await finish(daemon, "c"), 6);
@@ -208,7 +208,7 @@ Deno.test("no stdio given: stdin is at its end, output is gone", async () => {
   });
 });
 
-Deno.test("stdin: data before the start, writers that come and go, then closeStdin", async () => {
+Deno.test("stdio: stdin: data before the start, writers that come and go, then closeStdin", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     const stdin = makeFifo(daemon.dir);
@@ -252,7 +252,7 @@ Deno.test("stdin: data before the start, writers that come and go, then closeStd
   });
 });
 
-Deno.test("closeStdin before the start lets the process read what is there, then the end", async () => {
+Deno.test("stdio: closeStdin before the start lets the process read what is there, then the end", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     const stdin = makeFifo(daemon.dir);
@@ -275,7 +275,7 @@ Deno.test("closeStdin before the start lets the process read what is there, then
   });
 });
 
-Deno.test("a background child that keeps the stdio open delays neither the exit nor the delete", async () => {
+Deno.test("stdio: a background child that keeps the stdio open delays neither the exit nor the delete", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     const stdin = makeFifo(daemon.dir);
@@ -308,7 +308,7 @@ Deno.test("a background child that keeps the stdio open delays neither the exit 
   });
 });
 
-Deno.test("a daemon that is killed takes no container with it, and no output is lost", async () => {
+Deno.test("stdio: a daemon that is killed takes no container with it, and no output is lost", async () => {
   await audited(async (daemon) => {
     const stdin = makeFifo(daemon.dir);
     const stdout = makeFifo(daemon.dir);
@@ -333,7 +333,7 @@ Deno.test("a daemon that is killed takes no container with it, and no output is 
   });
 });
 
-Deno.test("a container whose shim is killed does not die of SIGPIPE", async () => {
+Deno.test("stdio: a container whose shim is killed does not die of SIGPIPE", async () => {
   await using daemon = await TestDaemon.start();
   const stdout = makeFifo(daemon.dir);
   const pid = await run(

@@ -14,7 +14,7 @@ function shims(daemon: TestDaemon): number {
     .length;
 }
 
-Deno.test("SIGTERM: what runs is finished, what is new is refused, containers go on", async () => {
+Deno.test("stop: SIGTERM: what runs is finished, what is new is refused, containers go on", async () => {
   await using daemon = TestDaemon.prepare();
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const config = await Deno.readTextFile(daemon.configFile);
@@ -63,7 +63,7 @@ Deno.test("SIGTERM: what runs is finished, what is new is refused, containers go
   }
 });
 
-Deno.test("SIGTERM does not wait for a client that waits for a container", async () => {
+Deno.test("stop: SIGTERM does not wait for a client that waits for a container", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("long", ["sleep", "1000"]);
   const waiting = daemon.client.call("container.wait", { id: "long" }).then(
@@ -76,7 +76,7 @@ Deno.test("SIGTERM does not wait for a client that waits for a container", async
   await daemon.client.call("container.delete", { id: "long", force: true });
 });
 
-Deno.test("a daemon that is stopped and started many times keeps its containers", async () => {
+Deno.test("stop: a daemon that is stopped and started many times keeps its containers", async () => {
   await using daemon = await TestDaemon.start();
   const pid = await daemon.run("c", ["sleep", "1000"]);
   for (let i = 0; i < 5; i++) {

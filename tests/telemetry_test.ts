@@ -52,7 +52,7 @@ class Collector implements AsyncDisposable {
 }
 
 for (const mode of ["capture", "replace"]) {
-  Deno.test(`OTEL_DENO exports the daemon's log and a span per call; console: ${mode}`, async () => {
+  Deno.test(`telemetry: OTEL_DENO exports the daemon's log and a span per call; console: ${mode}`, async () => {
     await using collector = new Collector();
     const env = { ...collector.env, OTEL_DENO_CONSOLE: mode };
     await using daemon = await TestDaemon.start({ program, env });
@@ -88,7 +88,7 @@ for (const mode of ["capture", "replace"]) {
   });
 }
 
-Deno.test("nothing is exported unless OTEL_DENO asks for it", async () => {
+Deno.test("telemetry: nothing is exported unless OTEL_DENO asks for it", async () => {
   await using collector = new Collector();
   const { OTEL_DENO: _, ...env } = collector.env;
   await using daemon = await TestDaemon.start({ program, env });

@@ -90,7 +90,7 @@ function masters(pid: number): number {
   return openFiles(pid).filter((target) => /ptmx|pts/.test(target)).length;
 }
 
-Deno.test("init with a terminal: a person at it sees a prompt, types, and it ends with exit", async () => {
+Deno.test("terminal: init with a terminal: a person at it sees a prompt, types, and it ends with exit", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     await using screen = new Screen(daemon);
@@ -110,7 +110,7 @@ Deno.test("init with a terminal: a person at it sees a prompt, types, and it end
   });
 });
 
-Deno.test("resize: before the start, while it runs, and a typed error after the exit", async () => {
+Deno.test("terminal: resize: before the start, while it runs, and a typed error after the exit", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     await using screen = new Screen(daemon);
@@ -157,7 +157,7 @@ Deno.test("resize: before the start, while it runs, and a typed error after the 
   });
 });
 
-Deno.test("an exec has a terminal of its own, resized and closed by itself", async () => {
+Deno.test("terminal: an exec has a terminal of its own, resized and closed by itself", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     await daemon.run("c", ["sleep", "1000"]);
@@ -193,7 +193,7 @@ Deno.test("an exec has a terminal of its own, resized and closed by itself", asy
   });
 });
 
-Deno.test("an exec at a terminal may end before anybody looks", async () => {
+Deno.test("terminal: an exec at a terminal may end before anybody looks", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("one", ["sleep", "1000"]);
   for (let round = 0; round < 10; round++) {
@@ -207,7 +207,7 @@ Deno.test("an exec at a terminal may end before anybody looks", async () => {
   }
 });
 
-Deno.test("10 MB through a terminal are complete and in order", async () => {
+Deno.test("terminal: 10 MB through a terminal are complete and in order", async () => {
   await audited(async (daemon) => {
     const stdout = makeFifo(daemon.dir);
     await using reader = new FifoReader(stdout);
@@ -234,7 +234,7 @@ Deno.test("10 MB through a terminal are complete and in order", async () => {
   });
 });
 
-Deno.test("Ctrl-C interrupts, Ctrl-D ends the input", async () => {
+Deno.test("terminal: Ctrl-C interrupts, Ctrl-D ends the input", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     await using screen = new Screen(daemon);
@@ -269,7 +269,7 @@ Deno.test("Ctrl-C interrupts, Ctrl-D ends the input", async () => {
   });
 });
 
-Deno.test("raw input reaches an editor's like key by key, every byte of it", async () => {
+Deno.test("terminal: raw input reaches an editor's like key by key, every byte of it", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     await using screen = new Screen(daemon);
@@ -289,7 +289,7 @@ Deno.test("raw input reaches an editor's like key by key, every byte of it", asy
   });
 });
 
-Deno.test("a terminal without stdin, and one without anything, work", async () => {
+Deno.test("terminal: a terminal without stdin, and one without anything, work", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     const stdout = makeFifo(daemon.dir);
@@ -316,7 +316,7 @@ Deno.test("a terminal without stdin, and one without anything, work", async () =
   });
 });
 
-Deno.test("output that nobody reads stops the process, not the shim, and is kept", async () => {
+Deno.test("terminal: output that nobody reads stops the process, not the shim, and is kept", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     const stdout = makeFifo(daemon.dir);
@@ -345,7 +345,7 @@ Deno.test("output that nobody reads stops the process, not the shim, and is kept
   });
 });
 
-Deno.test("a terminal goes on when the daemon is killed and comes back", async () => {
+Deno.test("terminal: a terminal goes on when the daemon is killed and comes back", async () => {
   await audited(async (daemon) => {
     await using screen = new Screen(daemon);
     await create(daemon, "c", ["sh"], screen);
@@ -365,7 +365,7 @@ Deno.test("a terminal goes on when the daemon is killed and comes back", async (
   });
 });
 
-Deno.test("a child that keeps the terminal delays neither exit nor delete; closeStdin hangs nothing up", async () => {
+Deno.test("terminal: a child that keeps the terminal delays neither exit nor delete; closeStdin hangs nothing up", async () => {
   await audited(async (daemon) => {
     const { client } = daemon;
     await daemon.run("c", ["sleep", "1000"]);

@@ -18,7 +18,7 @@ async function limits(daemon: TestDaemon, id: string) {
   return { memory: memory?.limitBytes, pids: pids?.limit };
 }
 
-Deno.test("a new memory limit shows in stats and kills what goes beyond it", async () => {
+Deno.test("update: a new memory limit shows in stats and kills what goes beyond it", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("one", ["sleep", "1000"], {
@@ -44,7 +44,7 @@ Deno.test("a new memory limit shows in stats and kills what goes beyond it", asy
   await events.wait({ type: "exit", execId: "fits", exitStatus: 0 });
 });
 
-Deno.test("a new limit of tasks shows in stats and stops forks", async () => {
+Deno.test("update: a new limit of tasks shows in stats and stops forks", async () => {
   await using daemon = await TestDaemon.start();
   const stdin = makeFifo(daemon.dir);
   await using writer = new FifoWriter(stdin);
@@ -60,7 +60,7 @@ Deno.test("a new limit of tasks shows in stats and stops forks", async () => {
   assert.notEqual(exitStatus, 0, "it could not fork");
 });
 
-Deno.test("a new CPU limit throttles", async () => {
+Deno.test("update: a new CPU limit throttles", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("one", ["sh", "-c", "while :; do :; done"]);
   const throttled = async () => {
@@ -72,7 +72,7 @@ Deno.test("a new CPU limit throttles", async () => {
   await until("throttling", async () => await throttled() >= 2);
 });
 
-Deno.test("a value that the runtime refuses is a RuntimeError in its words, and changes nothing", async () => {
+Deno.test("update: a value that the runtime refuses is a RuntimeError in its words, and changes nothing", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("one", ["sh", "-c", "dd if=/dev/zero of=/tmp/f bs=1M count=40; sleep 1000"], {
     linux: { resources: { memory: { limit: 128 * MIB } } },
@@ -102,7 +102,7 @@ Deno.test("a value that the runtime refuses is a RuntimeError in its words, and 
   assert.equal((await limits(daemon, "one")).memory, 128 * MIB);
 });
 
-Deno.test("an update holds across a restart of the daemon, and can be made after it", async () => {
+Deno.test("update: an update holds across a restart of the daemon, and can be made after it", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("one", ["sleep", "1000"]);
   await update(daemon, "one", { memory: { limit: 64 * MIB } });

@@ -11,7 +11,7 @@ import { hasTrap, processesOf } from "./harness/processes.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { baseName } from "./harness/run.ts";
 
-Deno.test("the file is replaced while daemon and shims run; old shims go on under the new daemon", async () => {
+Deno.test("upgrade: the file is replaced while daemon and shims run; old shims go on under the new daemon", async () => {
   await using place = TestDaemon.prepare();
   const file = `${place.dir}/berth`;
   await buildPortable(file);
@@ -54,7 +54,7 @@ Deno.test("the file is replaced while daemon and shims run; old shims go on unde
   assert.equal((await daemon.client.call("container.delete", { id: "old" })).exitStatus, 5);
 });
 
-Deno.test("with its unpacked files gone, a daemon that was started by a link still starts shims", async () => {
+Deno.test("upgrade: with its unpacked files gone, a daemon that was started by a link still starts shims", async () => {
   await using place = TestDaemon.prepare();
   const file = `${place.dir}/berth`;
   await buildPortable(file);
@@ -70,7 +70,7 @@ Deno.test("with its unpacked files gone, a daemon that was started by a link sti
   assert.equal(await daemon.life("after"), 0);
 });
 
-Deno.test("the file works in a root with only a C library, runc and a busybox", async () => {
+Deno.test("upgrade: the file works in a root with only a C library, runc and a busybox", async () => {
   await using daemon = TestDaemon.prepare();
   await buildPortable(`${daemon.dir}/berth`);
   const script = `

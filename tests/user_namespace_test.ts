@@ -30,7 +30,7 @@ function spec(daemon: TestDaemon, script: string) {
   };
 }
 
-Deno.test("root of a user namespace reaches its rootfs and its stdio, and nobody else more", async () => {
+Deno.test("user namespace: root of a user namespace reaches its rootfs and its stdio, and nobody else more", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   // What is above the state directory is not berth's.

@@ -54,7 +54,7 @@ function memory(pid: number): number {
   return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }
 
-Deno.test("calls on a wedged shim end in DeadlineExceeded, cost the daemon nothing, and slow nobody else", async () => {
+Deno.test("wedged shim: calls on a wedged shim end in DeadlineExceeded, cost the daemon nothing, and slow nobody else", async () => {
   await using daemon = await TestDaemon.start({ config: `[shim]\ntimeout = ${TIMEOUT}` });
   const { client } = daemon;
   await daemon.run("fine", ["sleep", "1000"]);
@@ -111,7 +111,7 @@ Deno.test("calls on a wedged shim end in DeadlineExceeded, cost the daemon nothi
   assert.equal(seen?.synthetic, undefined);
 });
 
-Deno.test("a wedged shim is killed by a forced delete, which waits for no time-out", async () => {
+Deno.test("wedged shim: a wedged shim is killed by a forced delete, which waits for no time-out", async () => {
   // Ten minutes: whatever waited for it would end the test.
   await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 600" });
   const { client } = daemon;
@@ -132,7 +132,7 @@ Deno.test("a wedged shim is killed by a forced delete, which waits for no time-o
   await audit.assertClean();
 });
 
-Deno.test("a daemon that starts beside a wedged shim answers at once and says which it is", async () => {
+Deno.test("wedged shim: a daemon that starts beside a wedged shim answers at once and says which it is", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 600" });
   await daemon.run("fine", ["sleep", "1000"]);
   const pid = await daemon.run("stuck", ["sleep", "1000"]);
@@ -155,7 +155,7 @@ Deno.test("a daemon that starts beside a wedged shim answers at once and says wh
   await daemon.client.call("container.delete", { id: "fine", force: true });
 });
 
-Deno.test("a call that comes while a slow shim is being connected waits for it", async () => {
+Deno.test("wedged shim: a call that comes while a slow shim is being connected waits for it", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("slow", ["sleep", "1000"]);
   await daemon.kill9();
@@ -171,7 +171,7 @@ Deno.test("a call that comes while a slow shim is being connected waits for it",
   await daemon.client.call("container.delete", { id: "slow", force: true });
 });
 
-Deno.test("a shim found wedged at a restart is taken up again when it goes on, or dies", async () => {
+Deno.test("wedged shim: a shim found wedged at a restart is taken up again when it goes on, or dies", async () => {
   await using daemon = await TestDaemon.start({ config: `[shim]\ntimeout = ${TIMEOUT}` });
   for (const id of ["recovers", "dies"]) await daemon.run(id, ["sh", "-c", "sleep 1000; :"]);
   await daemon.kill9();

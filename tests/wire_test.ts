@@ -33,7 +33,7 @@ async function assertServes(daemon: TestDaemon, client?: RawClient): Promise<voi
   assert.equal(Object(await other.ask({ ...INFO, id: 1 })).result.pid, daemon.pid);
 }
 
-Deno.test("invalid JSON, wrong messages and unknown methods get their codes, line by line", async () => {
+Deno.test("wire: invalid JSON, wrong messages and unknown methods get their codes, line by line", async () => {
   await using daemon = await TestDaemon.start();
   using client = await RawClient.connect(daemon.socket);
   for (
@@ -61,7 +61,7 @@ Deno.test("invalid JSON, wrong messages and unknown methods get their codes, lin
   await assertServes(daemon, client);
 });
 
-Deno.test("unknown params are refused with their path, misfits with theirs", async () => {
+Deno.test("wire: unknown params are refused with their path, misfits with theirs", async () => {
   await using daemon = await TestDaemon.start();
   using client = await RawClient.connect(daemon.socket);
   const paths = async (method: string, params: JsonObject) => {
@@ -90,7 +90,7 @@ Deno.test("unknown params are refused with their path, misfits with theirs", asy
   assert.deepEqual(await paths("events.subscribe", { types: ["create", "born"] }), ["types.1"]);
 });
 
-Deno.test("a batch is answered as one array, without its notifications", async () => {
+Deno.test("wire: a batch is answered as one array, without its notifications", async () => {
   await using daemon = await TestDaemon.start();
   using client = await RawClient.connect(daemon.socket);
   await client.write(
@@ -117,7 +117,7 @@ Deno.test("a batch is answered as one array, without its notifications", async (
   await assertServes(daemon, client);
 });
 
-Deno.test("a notification does what it says, unanswered", async () => {
+Deno.test("wire: a notification does what it says, unanswered", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("c", ["sleep", "1000"]);
   using client = await RawClient.connect(daemon.socket);
@@ -128,7 +128,7 @@ Deno.test("a notification does what it says, unanswered", async () => {
   await daemon.client.call("container.delete", { id: "c" });
 });
 
-Deno.test("binary garbage costs its lines only", async () => {
+Deno.test("wire: binary garbage costs its lines only", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -156,7 +156,7 @@ Deno.test("binary garbage costs its lines only", async () => {
   await audit.assertClean();
 });
 
-Deno.test("a line of 17 MiB is refused, one of nearly 16 MiB is served, memory stays bounded", async () => {
+Deno.test("wire: a line of 17 MiB is refused, one of nearly 16 MiB is served, memory stays bounded", async () => {
   await using daemon = await TestDaemon.start();
   using client = await RawClient.connect(daemon.socket);
   const chunk = new Uint8Array(1024 * 1024).fill(0x20);
@@ -185,7 +185,7 @@ Deno.test("a line of 17 MiB is refused, one of nearly 16 MiB is served, memory s
   await assertServes(daemon, client);
 });
 
-Deno.test("10,000 requests in one write are all answered, once each", async () => {
+Deno.test("wire: 10,000 requests in one write are all answered, once each", async () => {
   await using daemon = await TestDaemon.start();
   using client = await RawClient.connect(daemon.socket);
   const lines = Array.from(
@@ -214,7 +214,7 @@ Deno.test("10,000 requests in one write are all answered, once each", async () =
   await assertServes(daemon, client);
 });
 
-Deno.test("a client that sends requests and never reads holds up nobody", async () => {
+Deno.test("wire: a client that sends requests and never reads holds up nobody", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -238,7 +238,7 @@ Deno.test("a client that sends requests and never reads holds up nobody", async 
   await audit.assertClean();
 });
 
-Deno.test("a client that is gone in the middle of a request leaves nothing half done", async () => {
+Deno.test("wire: a client that is gone in the middle of a request leaves nothing half done", async () => {
   await using daemon = await TestDaemon.start({ config: COLD });
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
@@ -286,7 +286,7 @@ Deno.test("a client that is gone in the middle of a request leaves nothing half 
   await audit.assertClean({ ignoreFiles: /^runtime/ });
 });
 
-Deno.test("answers come as calls finish, a long wait does not hold up the others", async () => {
+Deno.test("wire: answers come as calls finish, a long wait does not hold up the others", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("c", ["sleep", "1000"]);
   using client = await RawClient.connect(daemon.socket);
@@ -302,7 +302,7 @@ Deno.test("answers come as calls finish, a long wait does not hold up the others
   await daemon.client.call("container.delete", { id: "c" });
 });
 
-Deno.test("64 clients at once each get what they asked for", async () => {
+Deno.test("wire: 64 clients at once each get what they asked for", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);

@@ -11,37 +11,37 @@ const row: Row = {
   samples: { berth: [50, 60, 40], containerd: [100, 90, 110], bare: [45, 45, 44] },
 };
 
-Deno.test("a ratio is berth's median over the other's", () => {
+Deno.test("resultOf: a ratio is berth's median over the other's", () => {
   const { ratios, summaries } = resultOf(row);
   assert.equal(summaries.berth?.median, 50);
   assert.equal(ratios.containerd, 0.5);
   assert.equal(ratios.bare, 50 / 45);
 });
 
-Deno.test("a target is met only when all of its parts are", () => {
+Deno.test("resultOf: a target is met only when all of its parts are", () => {
   assert.equal(resultOf(row).met, true);
   assert.equal(resultOf({ ...row, target: { containerd: 0.65, bare: 1.1 } }).met, false);
   assert.equal(resultOf({ ...row, target: { absolute: 49 } }).met, false);
 });
 
-Deno.test("where more is better a target is a lower bound", () => {
+Deno.test("resultOf: where more is better a target is a lower bound", () => {
   const more: Row = { ...row, better: "higher", target: { containerd: 0.5 } };
   assert.equal(resultOf(more).met, true);
   assert.equal(resultOf({ ...more, target: { containerd: 0.6 } }).met, false);
 });
 
-Deno.test("what was not measured has no figure, no ratio and no verdict", () => {
+Deno.test("resultOf: what was not measured has no figure, no ratio and no verdict", () => {
   const { summaries, ratios, met } = resultOf({ ...row, samples: { berth: [1] } });
   assert.deepEqual(Object.keys(summaries), ["berth"]);
   assert.deepEqual(ratios, {});
   assert.equal(met, undefined);
 });
 
-Deno.test("a median of 0 gives no ratio", () => {
+Deno.test("resultOf: a median of 0 gives no ratio", () => {
   assert.deepEqual(resultOf({ ...row, samples: { berth: [1], containerd: [0] } }).ratios, {});
 });
 
-Deno.test("the table's columns are aligned and say whether the target is met", () => {
+Deno.test("resultOf: the table's columns are aligned and say whether the target is met", () => {
   const lines = table([resultOf(row), resultOf({ ...row, title: "µ", target: {} })]).split("\n");
   assert.equal(lines.length, 4);
   assert.equal(new Set(lines.map((line) => [...line].length)).size, 1);

@@ -19,7 +19,7 @@ function engine(name: EngineName): Engine {
   };
 }
 
-Deno.test("samples are taken in turn and the warm-up does not count", async () => {
+Deno.test("inTurn: samples are taken in turn and the warm-up does not count", async () => {
   const order: string[] = [];
   const samples = await inTurn(
     [engine("berth"), engine("containerd")],

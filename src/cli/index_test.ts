@@ -6,7 +6,7 @@ import { zshCompletion } from "./completion/zsh.ts";
 import { berthProgram } from "./index.ts";
 import { daemonProgram } from "../main.ts";
 
-Deno.test("every verb says what it does and gives an example", () => {
+Deno.test("berthProgram: every verb says what it does and gives an example", () => {
   for (const command of berthProgram(daemonProgram).commands) {
     if (command.name() === "help") continue;
     assert.ok(command.summary().length > 10, command.name());
@@ -19,7 +19,7 @@ Deno.test("every verb says what it does and gives an example", () => {
   }
 });
 
-Deno.test("what stands behind the container's command is not berth's", async () => {
+Deno.test("berthProgram: what stands behind the container's command is not berth's", async () => {
   const program = berthProgram(daemonProgram);
   for (
     const [verb, given, expected] of [
@@ -57,7 +57,7 @@ COMP_CWORD=${words.length}; _berth; echo "\${COMPREPLY[*]}"`
   return new TextDecoder().decode(stdout).split("\n").slice(0, -1);
 }
 
-Deno.test("the completion script offers verbs, options, their choices and container ids", async () => {
+Deno.test("berthProgram: the completion script offers verbs, options, their choices and container ids", async () => {
   const cases: readonly (readonly [words: readonly string[], offered: string])[] = [
     [["ru"], "run"],
     [["hel"], "help"],
@@ -98,7 +98,7 @@ Deno.test("the completion script offers verbs, options, their choices and contai
   );
 });
 
-Deno.test("completion knows every verb and every option that help shows", async () => {
+Deno.test("berthProgram: completion knows every verb and every option that help shows", async () => {
   const verbs = berthProgram(daemonProgram).commands.map((command) => command.name());
   const [offered = "", ...options] = await completions([[""], ...verbs.map((verb) => [verb, "-"])]);
   assert.deepEqual(offered.split(" "), verbs);
@@ -132,7 +132,7 @@ function missing(shell: string): boolean {
 }
 
 Deno.test({
-  name: "fish offers verbs, options, their values and ids",
+  name: "berthProgram: fish offers verbs, options, their values and ids",
   ignore: missing("fish"),
   fn: () =>
     withStub(async (dir) => {
@@ -158,7 +158,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "zsh runs the script for bash",
+  name: "berthProgram: zsh runs the script for bash",
   ignore: missing("zsh"),
   fn: () =>
     withStub(async (dir) => {

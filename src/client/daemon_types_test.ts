@@ -63,7 +63,7 @@ const METHODS: SameMethods = {
   "events.unsubscribe": true,
 };
 
-Deno.test("the client's types are those of the contract, method for method", () => {
+Deno.test("daemon types: the client's types are those of the contract, method for method", () => {
   assert.deepEqual(Object.keys(METHODS).sort(), Object.keys(daemonContract).sort());
   assert(Object.values(NAMED).every(Boolean) && eventNotification.name === "events.event");
 });

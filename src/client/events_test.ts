@@ -52,7 +52,7 @@ async function read(stream: EventStream, count: number): Promise<StreamedEvent[]
   return events;
 }
 
-Deno.test("a reader that does not keep up gets every event once, and few are held for it", async () => {
+Deno.test("EventStream: a reader that does not keep up gets every event once, and few are held for it", async () => {
   const latest = 50_000;
   const asked: unknown[] = [];
   await withDaemon((after = latest, peer) => {
@@ -73,7 +73,7 @@ Deno.test("a reader that does not keep up gets every event once, and few are hel
   assert.deepEqual(asked.slice(0, 2), [0, HELD]);
 });
 
-Deno.test("after a lost connection the stream goes on behind the last event", async () => {
+Deno.test("EventStream: after a lost connection the stream goes on behind the last event", async () => {
   const asked: unknown[] = [];
   await withDaemon((after, peer) => {
     asked.push(after);
@@ -88,7 +88,7 @@ Deno.test("after a lost connection the stream goes on behind the last event", as
   assert.deepEqual(asked.slice(0, 3), [undefined, 9, 11]);
 });
 
-Deno.test("an event that is told twice is given once", async () => {
+Deno.test("EventStream: an event that is told twice is given once", async () => {
   await withDaemon((_after, peer) => {
     tell(peer, 1, 2);
     tell(peer, 1, 3);
@@ -99,7 +99,7 @@ Deno.test("an event that is told twice is given once", async () => {
   });
 });
 
-Deno.test("a daemon whose journal was wiped is followed from its beginning, with a gap", async () => {
+Deno.test("EventStream: a daemon whose journal was wiped is followed from its beginning, with a gap", async () => {
   await withDaemon((after = 0, peer) => {
     const wiped = after > 3;
     tell(peer, wiped ? 1 : after + 1, 3);

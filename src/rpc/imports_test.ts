@@ -30,7 +30,7 @@ async function loadedBy(file: string): Promise<Set<string>> {
 }
 
 for (const file of ["peer/peer.ts", "transport/server.ts", "transport/dial.ts"]) {
-  Deno.test(`${file} loads json-rpc-2.0 and no other package, as a shim has to stay small`, async () => {
+  Deno.test(`imports: ${file} loads json-rpc-2.0 and no other package, as a shim has to stay small`, async () => {
     const loaded = [...await loadedBy(file)];
     assert(loaded.some((specifier) => specifier.endsWith("/line_reader.ts")), loaded.join("\n"));
     const packages = loaded.filter((specifier) => !specifier.startsWith("file:"));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseJson, stringifyJson } from "./json.ts";
 
-Deno.test("integers of any size keep their digits through parseJson and stringifyJson", () => {
+Deno.test("stringifyJson: integers of any size keep their digits through parseJson and stringifyJson", () => {
   for (
     const digits of [
       "0",

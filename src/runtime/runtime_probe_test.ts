@@ -41,7 +41,7 @@ function replace(path: string, write: (draft: string) => void): void {
   Deno.renameSync(`${path}.draft`, path);
 }
 
-Deno.test("runc is known as runc once it has told its version, by its name and by its path", () =>
+Deno.test("RuntimeProbe: runc is known as runc once it has told its version, by its name and by its path", () =>
   withRuntimes(async (runtimes) => {
     const path = runcPath();
     assert.equal(runtimes.isRunc("runc"), false);
@@ -65,7 +65,7 @@ testNeeding(
     }),
 );
 
-Deno.test("a file that was replaced is asked again", () =>
+Deno.test("RuntimeProbe: a file that was replaced is asked again", () =>
   withRuntimes(async (runtimes, dir) => {
     const path = `${dir}/runc`;
     replace(path, (draft) => Deno.copyFileSync(runcPath(), draft));
@@ -77,7 +77,7 @@ Deno.test("a file that was replaced is asked again", () =>
     assert.equal(runtimes.isRunc(path), false);
   }));
 
-Deno.test("one that is not there is not known, until it is there", () =>
+Deno.test("RuntimeProbe: one that is not there is not known, until it is there", () =>
   withRuntimes(async (runtimes, dir) => {
     const path = `${dir}/runc`;
     assert.equal(runtimes.probe(path).version, undefined);

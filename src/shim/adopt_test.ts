@@ -108,7 +108,7 @@ function hasTrap(pid: number): boolean {
   return (BigInt(`0x${caught}`) >> BigInt(SIGTERM - 1) & 1n) === 1n;
 }
 
-Deno.test("an adopted container that has just ended can be deleted, though nobody was told yet", async () => {
+Deno.test("adopt: an adopted container that has just ended can be deleted, though nobody was told yet", async () => {
   await using served = new Served();
   await served.serve(false);
   const { pid } = await served.call("shim.create") as { pid: number };
@@ -131,7 +131,7 @@ Deno.test("an adopted container that has just ended can be deleted, though nobod
   await service.release();
 });
 
-Deno.test("a running container is adopted with its exec and does all it did before", async () => {
+Deno.test("adopt: a running container is adopted with its exec and does all it did before", async () => {
   await using served = new Served();
   await served.serve(false);
   await served.follow();
@@ -168,7 +168,7 @@ Deno.test("a running container is adopted with its exec and does all it did befo
   assert.deepEqual(Array.from(Deno.readDirSync(served.area.runtimeRoot)), []);
 });
 
-Deno.test("a created container is adopted and can be started", async () => {
+Deno.test("adopt: a created container is adopted and can be started", async () => {
   await using served = new Served({ args: ["/bin/sh", "-c", "exit 7"] });
   await served.serve(false);
   await served.follow();
@@ -181,7 +181,7 @@ Deno.test("a created container is adopted and can be started", async () => {
   assert.equal(served.story, "1 create, 2 start, 3 exit");
 });
 
-Deno.test("a paused container is adopted as paused, and dies of SIGKILL", async () => {
+Deno.test("adopt: a paused container is adopted as paused, and dies of SIGKILL", async () => {
   await using served = new Served();
   await served.serve(false);
   await served.follow();
@@ -196,7 +196,7 @@ Deno.test("a paused container is adopted as paused, and dies of SIGKILL", async 
   assert.equal(served.story, "1 create, 2 start, 3 paused, 4 exit");
 });
 
-Deno.test("events that a dead shim could not tell are told by the next one", async () => {
+Deno.test("adopt: events that a dead shim could not tell are told by the next one", async () => {
   await using served = new Served();
   await served.serve(false);
   await served.call("shim.create");
@@ -212,7 +212,7 @@ Deno.test("events that a dead shim could not tell are told by the next one", asy
   assert.equal(served.events[1]?.exitStatus, 4);
 });
 
-Deno.test("what died unseen is told as unknown, execs before init", async () => {
+Deno.test("adopt: what died unseen is told as unknown, execs before init", async () => {
   await using served = new Served();
   await served.serve(false);
   await served.follow();
@@ -234,7 +234,7 @@ Deno.test("what died unseen is told as unknown, execs before init", async () => 
   assert.ok(served.events.slice(4).every((event) => event.exitStatusUnknown));
 });
 
-Deno.test("an exit that a dead shim has recorded is the one that is told", async () => {
+Deno.test("adopt: an exit that a dead shim has recorded is the one that is told", async () => {
   await using served = new Served({ args: ["/bin/sh", "-c", "exit 9"] });
   await served.serve(false);
   const { pid } = await served.call("shim.create") as { pid: number };
@@ -249,7 +249,7 @@ Deno.test("an exit that a dead shim has recorded is the one that is told", async
   assert.equal(served.story, "3 exit");
 });
 
-Deno.test("a bundle without a container is adopted as that", async () => {
+Deno.test("adopt: a bundle without a container is adopted as that", async () => {
   await using served = new Served();
   await served.serve(true);
   await served.follow();
@@ -257,7 +257,7 @@ Deno.test("a bundle without a container is adopted as that", async () => {
   assert.deepEqual(served.events, []);
 });
 
-Deno.test("a pid that is another process's by now is left alone", async () => {
+Deno.test("adopt: a pid that is another process's by now is left alone", async () => {
   await using served = new Served();
   await served.serve(false);
   await served.follow();
@@ -275,7 +275,7 @@ Deno.test("a pid that is another process's by now is left alone", async () => {
   assert.ok(alive(stranger.pid));
 });
 
-Deno.test("output and input go on under the shim that adopts", async () => {
+Deno.test("adopt: output and input go on under the shim that adopts", async () => {
   const area = new TestArea({ reaper: false });
   const [stdin, stdout] = [area.fifo("in"), area.fifo("out")];
   await using _area = area;

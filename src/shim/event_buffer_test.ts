@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ShimEvent } from "../rpc/contract/shim.ts";
 import { EventBuffer, MAX_KEPT } from "./event_buffer.ts";
 
-Deno.test("a subscriber gets what is kept, then what comes, in order and once", () => {
+Deno.test("EventBuffer: a subscriber gets what is kept, then what comes, in order and once", () => {
   const buffer = new EventBuffer();
   buffer.publish({ type: "create", pid: 1 });
   buffer.publish({ type: "start", pid: 1 });
@@ -16,7 +16,7 @@ Deno.test("a subscriber gets what is kept, then what comes, in order and once", 
   assert.equal(buffer.latest, 4);
 });
 
-Deno.test("acknowledged events are forgotten, others never", () => {
+Deno.test("EventBuffer: acknowledged events are forgotten, others never", () => {
   const buffer = new EventBuffer();
   for (let count = 0; count < MAX_KEPT + 5; count++) buffer.publish({ type: "start", pid: count });
   assert.ok(buffer.full);

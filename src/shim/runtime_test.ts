@@ -6,7 +6,7 @@ import { RuntimeError } from "../rpc/errors.ts";
 import { NO_STDIO, TestArea, until } from "./testing/bundle_testing.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
-Deno.test("an update holds at once; one that the runtime refuses changes nothing", async () => {
+Deno.test("runtime: an update holds at once; one that the runtime refuses changes nothing", async () => {
   await using area = new TestArea();
   const { service } = area.service();
   const { pid } = await service.create();
@@ -21,7 +21,7 @@ Deno.test("an update holds at once; one that the runtime refuses changes nothing
   assert.equal(memoryLimit(cgroup), 96 * 1024 * 1024);
 });
 
-Deno.test("every one of many who wait is answered, before and after the exit", async () => {
+Deno.test("runtime: every one of many who wait is answered, before and after the exit", async () => {
   await using area = new TestArea();
   const { service } = area.service({ args: ["/bin/sh", "-c", "exit 8"] });
   await service.create();

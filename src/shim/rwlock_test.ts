@@ -15,7 +15,7 @@ function step(name: string, story: string[]) {
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-Deno.test("exclusive work waits for shared, and later shared work for it", async () => {
+Deno.test("RwLock: exclusive work waits for shared, and later shared work for it", async () => {
   const lock = new RwLock();
   const story: string[] = [];
   const [a, b, c, d] = ["a", "b", "c", "d"].map((name) => step(name, story));
@@ -34,7 +34,7 @@ Deno.test("exclusive work waits for shared, and later shared work for it", async
   assert.deepEqual(story.slice(5), ["c ends", "d begins", "d ends"]);
 });
 
-Deno.test("work that fails releases the lock", async () => {
+Deno.test("RwLock: work that fails releases the lock", async () => {
   const lock = new RwLock();
   await assert.rejects(lock.exclusive(() => Promise.reject(new Error("no"))), /no/);
   await assert.rejects(lock.shared(() => Promise.reject(new Error("no"))), /no/);

@@ -71,7 +71,7 @@ function spawned({ reaper }: TestArea): number[] {
 /** More microtasks than lie between the end of a process and what is done about it. */
 const MICROTASKS = 12;
 
-Deno.test("an exit at any moment in which a resume ends is told after that, or instead", async () => {
+Deno.test("service race: an exit at any moment in which a resume ends is told after that, or instead", async () => {
   await using area = new TestArea();
   for (let count = 0; count < MICROTASKS; count++) {
     const test = area.service();
@@ -95,7 +95,7 @@ Deno.test("an exit at any moment in which a resume ends is told after that, or i
   }
 });
 
-Deno.test("an exit that overtakes its start is recorded at once and published after it", async () => {
+Deno.test("service race: an exit that overtakes its start is recorded at once and published after it", async () => {
   await using area = new TestArea();
   const slow = gate(area, "go");
   const test = area.service({
@@ -135,7 +135,7 @@ Deno.test("ShimService.start: no process ends before it was started, by its time
   }
 });
 
-Deno.test("a container killed before its start has no start, but an exit", async () => {
+Deno.test("service race: a container killed before its start has no start, but an exit", async () => {
   await using area = new TestArea();
   const slow = gate(area, "go");
   const test = area.service({
@@ -152,7 +152,7 @@ Deno.test("a container killed before its start has no start, but an exit", async
   await test.service.delete({});
 });
 
-Deno.test("a start that fails leaves the container created", async () => {
+Deno.test("service race: a start that fails leaves the container created", async () => {
   await using area = new TestArea();
   const test = area.service({
     record: { runtime: wrapper(area, "start", { before: "echo refused >&2; exit 3" }) },
@@ -168,7 +168,7 @@ Deno.test("a start that fails leaves the container created", async () => {
   assert.deepEqual(test.story, ["create", "exit"]);
 });
 
-Deno.test("a create that fails after the container was made removes it", async () => {
+Deno.test("service race: a create that fails after the container was made removes it", async () => {
   await using area = new TestArea();
   const test = area.service({
     record: { runtime: wrapper(area, "create", { after: "echo late >&2; exit 1" }) },
@@ -180,14 +180,14 @@ Deno.test("a create that fails after the container was made removes it", async (
   assert.deepEqual(test.story, []);
 });
 
-Deno.test("a runtime that is not there is an error that names it", async () => {
+Deno.test("service race: a runtime that is not there is an error that names it", async () => {
   await using area = new TestArea();
   const test = area.service({ record: { runtime: "/nowhere/runc" } });
   await assert.rejects(test.service.create(), /\/nowhere\/runc/);
   assert.equal(test.service.state().status, "none");
 });
 
-Deno.test("an exec that ends before the runtime returns is told in order", async () => {
+Deno.test("service race: an exec that ends before the runtime returns is told in order", async () => {
   await using area = new TestArea();
   const slow = gate(area, "go");
   const test = area.service({
@@ -213,7 +213,7 @@ Deno.test("an exec that ends before the runtime returns is told in order", async
   assert.ok([4, 137].includes((await test.service.wait({ execId: "e" })).exitStatus));
 });
 
-Deno.test("an exec that cannot be made for its container died is not left", async () => {
+Deno.test("service race: an exec that cannot be made for its container died is not left", async () => {
   await using area = new TestArea();
   const slow = gate(area, "go");
   const test = area.service({
@@ -232,7 +232,7 @@ Deno.test("an exec that cannot be made for its container died is not left", asyn
   await test.service.delete({});
 });
 
-Deno.test("delete can be repeated when the runtime fails, with the same answer", async () => {
+Deno.test("service race: delete can be repeated when the runtime fails, with the same answer", async () => {
   await using area = new TestArea();
   const flag = `${area.dir}/fail`;
   Deno.writeTextFileSync(flag, "");
@@ -252,7 +252,7 @@ Deno.test("delete can be repeated when the runtime fails, with the same answer",
   assert.deepEqual(await test.service.delete({}), first);
 });
 
-Deno.test("a busy rootfs is not removed through, and delete goes on when it is free", async () => {
+Deno.test("service race: a busy rootfs is not removed through, and delete goes on when it is free", async () => {
   await using area = new TestArea();
   const id = "busy";
   const test = area.service({

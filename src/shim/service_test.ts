@@ -16,7 +16,7 @@ function request(execId: string, ...args: string[]) {
   return { execId, process: { args }, stdio: NO_STDIO };
 }
 
-Deno.test("a container lives from create to delete with its events in order", async () => {
+Deno.test("service: a container lives from create to delete with its events in order", async () => {
   await using area = new TestArea();
   const { service, story, paths, events } = area.service({ args: ["/bin/sh", "-c", "exit 7"] });
   void story;
@@ -34,7 +34,7 @@ Deno.test("a container lives from create to delete with its events in order", as
   assert.deepEqual(events.map((event) => event.seq), [1, 2, 3]);
 });
 
-Deno.test("the wrong state is refused and said", async () => {
+Deno.test("service: the wrong state is refused and said", async () => {
   await using area = new TestArea();
   const { service } = area.service();
   await assert.rejects(service.start(), /cannot start container .*: it is not created/);
@@ -54,7 +54,7 @@ Deno.test("the wrong state is refused and said", async () => {
   await assert.rejects(service.start(), FailedPreconditionError);
 });
 
-Deno.test("delete of a created container kills it first", async () => {
+Deno.test("service: delete of a created container kills it first", async () => {
   await using area = new TestArea();
   const test = area.service();
   await test.service.create();
@@ -63,7 +63,7 @@ Deno.test("delete of a created container kills it first", async () => {
   assert.deepEqual(test.story, ["create", "exit"]);
 });
 
-Deno.test("a failed create leaves nothing and can be done again", async () => {
+Deno.test("service: a failed create leaves nothing and can be done again", async () => {
   await using area = new TestArea();
   const test = area.service({ args: ["/bin/nothing-there"] });
   await assert.rejects(test.service.create(), (error: Error) => {
@@ -78,7 +78,7 @@ Deno.test("a failed create leaves nothing and can be done again", async () => {
   await assert.rejects(test.service.create(), RuntimeError);
 });
 
-Deno.test("rootfs mounts are made in order and undone", async () => {
+Deno.test("service: rootfs mounts are made in order and undone", async () => {
   await using area = new TestArea();
   const id = "mounted";
   const test = area.service({
@@ -99,7 +99,7 @@ Deno.test("rootfs mounts are made in order and undone", async () => {
   assert.deepEqual(Array.from(Deno.readDirSync(test.paths.rootfs)), []);
 });
 
-Deno.test("a mount that fails half-way undoes those before it", async () => {
+Deno.test("service: a mount that fails half-way undoes those before it", async () => {
   await using area = new TestArea();
   const test = area.service({
     record: {
@@ -113,14 +113,14 @@ Deno.test("a mount that fails half-way undoes those before it", async () => {
   assert.deepEqual(Array.from(Deno.readDirSync(test.paths.rootfs)), []);
 });
 
-Deno.test("a missing FIFO is refused before anything is made", async () => {
+Deno.test("service: a missing FIFO is refused before anything is made", async () => {
   await using area = new TestArea();
   const test = area.service({ stdio: { stdout: `${area.dir}/none` } });
   await assert.rejects(test.service.create(), InvalidParamsError);
   assert.equal(test.service.state().status, "none");
 });
 
-Deno.test("execs run, exit before init, and are forgotten by delete", async () => {
+Deno.test("service: execs run, exit before init, and are forgotten by delete", async () => {
   await using area = new TestArea();
   const test = area.service();
   const { service } = test;
@@ -155,7 +155,7 @@ Deno.test("execs run, exit before init, and are forgotten by delete", async () =
   await service.delete({});
 });
 
-Deno.test("an exec is added and started in two steps; one that fails can be deleted", async () => {
+Deno.test("service: an exec is added and started in two steps; one that fails can be deleted", async () => {
   await using area = new TestArea();
   const test = area.service();
   const { service } = test;
@@ -189,7 +189,7 @@ Deno.test("an exec is added and started in two steps; one that fails can be dele
   assert.throws(() => service.execState("other"), NotFoundError);
 });
 
-Deno.test("an exec of a missing program leaves nothing", async () => {
+Deno.test("service: an exec of a missing program leaves nothing", async () => {
   await using area = new TestArea();
   const test = area.service();
   await test.service.create();
@@ -206,7 +206,7 @@ Deno.test("an exec of a missing program leaves nothing", async () => {
   await test.service.exec(request("e", "/bin/true"));
 });
 
-Deno.test("execs in parallel, one id wins once", async () => {
+Deno.test("service: execs in parallel, one id wins once", async () => {
   await using area = new TestArea();
   const test = area.service();
   await test.service.create();
@@ -224,7 +224,7 @@ Deno.test("execs in parallel, one id wins once", async () => {
   }
 });
 
-Deno.test("with the host's pid namespace execs still exit before init", async () => {
+Deno.test("service: with the host's pid namespace execs still exit before init", async () => {
   await using area = new TestArea();
   const test = area.service({ hostPid: true });
   const { service } = test;
@@ -250,7 +250,7 @@ function sleepers(seconds: string): number[] {
   });
 }
 
-Deno.test("without a pid namespace of its own nothing of a container outlives its init", async () => {
+Deno.test("service: without a pid namespace of its own nothing of a container outlives its init", async () => {
   await using area = new TestArea();
   const mark = String(700_000 + Deno.pid);
   const script = `sleep ${mark} & sleep ${mark} & exit 3`;
@@ -292,7 +292,7 @@ Deno.test("ShimService.kill: all reaches what has outlived init", async () => {
   await test.service.delete({});
 });
 
-Deno.test("SIGKILL reaches a process in a frozen v1 cgroup below the container's", async () => {
+Deno.test("service: SIGKILL reaches a process in a frozen v1 cgroup below the container's", async () => {
   await using area = new TestArea();
   const test = area.service();
   const { pid } = await test.service.create();
@@ -324,7 +324,7 @@ Deno.test("SIGKILL reaches a process in a frozen v1 cgroup below the container's
   await test.service.delete({});
 });
 
-Deno.test("a paused container is thawed by SIGKILL", async () => {
+Deno.test("service: a paused container is thawed by SIGKILL", async () => {
   await using area = new TestArea();
   const test = area.service();
   const { service } = test;
@@ -353,7 +353,7 @@ Deno.test("kill all reaches every process", async () => {
   assert.equal((await service.wait({})).exitStatus, 137);
 });
 
-Deno.test("init killed while it is created ends in an error or in one exit", async () => {
+Deno.test("service: init killed while it is created ends in an error or in one exit", async () => {
   await using area = new TestArea();
   const test = area.service();
   const creating = test.service.create();
@@ -377,7 +377,7 @@ Deno.test("init killed while it is created ends in an error or in one exit", asy
   assert.equal(area.reaper.children(), 0);
 });
 
-Deno.test("an aborted wait is given up, another goes on", async () => {
+Deno.test("service: an aborted wait is given up, another goes on", async () => {
   await using area = new TestArea();
   const { service } = area.service();
   await service.create();

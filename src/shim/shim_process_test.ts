@@ -12,7 +12,7 @@ function newArea(): TestArea {
   return new TestArea({ reaper: false });
 }
 
-Deno.test("a shim serves a bundle over its socket and is used again", async () => {
+Deno.test("shim process: a shim serves a bundle over its socket and is used again", async () => {
   await using area = newArea();
   await using shim = await TestShim.start(area);
   for (const round of [1, 2]) {
@@ -50,7 +50,7 @@ Deno.test("a shim serves a bundle over its socket and is used again", async () =
   assert.equal((await shim.ended).code, 0);
 });
 
-Deno.test("events are kept for who connects later, until acknowledged", async () => {
+Deno.test("shim process: events are kept for who connects later, until acknowledged", async () => {
   await using area = newArea();
   await using shim = await TestShim.start(area);
   const paths = area.bundle({ args: ["/bin/true"] });
@@ -73,7 +73,7 @@ Deno.test("events are kept for who connects later, until acknowledged", async ()
   assert.equal((await shim.ended).code, 0);
 });
 
-Deno.test("a shim that serves nothing leaves with its daemon, one that serves does not", async () => {
+Deno.test("shim process: a shim that serves nothing leaves with its daemon, one that serves does not", async () => {
   await using area = newArea();
   await using shim = await TestShim.start(area);
   const paths = area.bundle();
@@ -88,7 +88,7 @@ Deno.test("a shim that serves nothing leaves with its daemon, one that serves do
   assert.equal((await shim.ended).code, 0);
 });
 
-Deno.test("a shim whose bundle is gone kills the container and leaves", async () => {
+Deno.test("shim process: a shim whose bundle is gone kills the container and leaves", async () => {
   await using area = newArea();
   await using shim = await TestShim.start(area);
   const paths = area.bundle();
@@ -110,7 +110,7 @@ Deno.test("a shim whose bundle is gone kills the container and leaves", async ()
   assert.deepEqual(Array.from(Deno.readDirSync(area.runtimeRoot)), []);
 });
 
-Deno.test("two bundles share a shim and the second outlives the first", async () => {
+Deno.test("shim process: two bundles share a shim and the second outlives the first", async () => {
   await using area = newArea();
   await using shim = await TestShim.start(area);
   const one = area.bundle({ args: ["/bin/true"] });

@@ -8,7 +8,7 @@ import { until } from "./poll.ts";
 import { processesOf } from "./processes.ts";
 import { baseName } from "./run.ts";
 
-Deno.test("the harness drives a daemon through a container's life and its own death", async () => {
+Deno.test("daemon: the harness drives a daemon through a container's life and its own death", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   await daemon.run("first", ["true"]);
@@ -43,7 +43,7 @@ Deno.test("the harness drives a daemon through a container's life and its own de
   assert.equal((await daemon.stop()).code, 0, daemon.log);
 });
 
-Deno.test("disposing of a daemon leaves nothing of it, whatever it has started", async () => {
+Deno.test("daemon: disposing of a daemon leaves nothing of it, whatever it has started", async () => {
   let name: string;
   {
     await using daemon = await TestDaemon.start();
@@ -56,6 +56,6 @@ Deno.test("disposing of a daemon leaves nothing of it, whatever it has started",
   assert.deepEqual(processesOf(name).filter(({ state }) => state !== "Z"), []);
 });
 
-Deno.test("a daemon that does not start says why in the error", async () => {
+Deno.test("daemon: a daemon that does not start says why in the error", async () => {
   await assert.rejects(TestDaemon.start({ config: "nonsense = 1" }), /nonsense/);
 });

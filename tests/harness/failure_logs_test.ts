@@ -29,7 +29,7 @@ Deno.test("one", async () => {
   return `${text(stdout)}${text(stderr)}`;
 }
 
-Deno.test("a test that fails shows the ends of its daemon's and its shims' logs", async () => {
+Deno.test("failure logs: a test that fails shows the ends of its daemon's and its shims' logs", async () => {
   const shimSays =
     `await Deno.writeTextFile(daemon.state + "/linux/c/shim.log", "a word of the shim\\n");`;
   const failed = await runTest(`${shimSays} throw new Error("as it was told");`);
@@ -42,7 +42,7 @@ Deno.test("a test that fails shows the ends of its daemon's and its shims' logs"
   assert.doesNotMatch(passed, /----/);
 });
 
-Deno.test("what a test makes stays when it is asked for", async () => {
+Deno.test("failure logs: what a test makes stays when it is asked for", async () => {
   const output = await runTest("console.log(daemon.dir);", { [KEEP_VARIABLE]: "1" });
   const dir = output.match(/^\/\S+\/d-[0-9a-f]+$/m)?.[0];
   assert.ok(dir !== undefined, output);

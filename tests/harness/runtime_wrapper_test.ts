@@ -14,7 +14,7 @@ async function call(wrapper: RuntimeWrapper, ...args: string[]) {
   };
 }
 
-Deno.test("the wrapped runtime does what the real one does, and its calls are recorded", async () => {
+Deno.test("runtime wrapper: the wrapped runtime does what the real one does, and its calls are recorded", async () => {
   const wrapper = RuntimeWrapper.create(runDir());
   assert.match((await call(wrapper, "--version")).stdout, /runc version/);
   const state = await call(wrapper, "--root", "/no such", "--log=/dev/null", "state", "some id");
@@ -25,7 +25,7 @@ Deno.test("the wrapped runtime does what the real one does, and its calls are re
   }]);
 });
 
-Deno.test("a failing call says so on stderr and in the log, for its container alone", async () => {
+Deno.test("runtime wrapper: a failing call says so on stderr and in the log, for its container alone", async () => {
   const wrapper = RuntimeWrapper.create(runDir());
   const log = `${runDir()}/wrapper-log.json`;
   wrapper.fail("create", "it's broken", { id: "a", once: true });
@@ -40,7 +40,7 @@ Deno.test("a failing call says so on stderr and in the log, for its container al
   assert.doesNotMatch((await call(wrapper, "create", "a")).stderr, /it's broken/, "taken back");
 });
 
-Deno.test("a hanging call goes on when released, one that kills its caller ends it", async () => {
+Deno.test("runtime wrapper: a hanging call goes on when released, one that kills its caller ends it", async () => {
   const wrapper = RuntimeWrapper.create(runDir());
   const release = wrapper.hang("state");
   const pending = call(wrapper, "state", "x");

@@ -6,7 +6,7 @@ import { runCgroup, runDir, uniqueName } from "./run.ts";
 import { sweep } from "./sweep.ts";
 import { cgroupsOf, mountsOf } from "./traces.ts";
 
-Deno.test("a sweep ends, unmounts and removes what has to do with its directory, and only that", async () => {
+Deno.test("sweep: a sweep ends, unmounts and removes what has to do with its directory, and only that", async () => {
   const name = uniqueName("sweep");
   const dir = `${runDir()}/${name}`;
   const cgroup = `${runCgroup()}/${name}`;

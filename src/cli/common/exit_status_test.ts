@@ -7,7 +7,7 @@ function runtimeError(runtimeMessage: string): RuntimeError {
   return new RuntimeError("cannot create c", { data: { id: "c", runtimeMessage } });
 }
 
-Deno.test("a command that does not exist is 127, as runc and crun say it", () => {
+Deno.test("exitStatusOf: a command that does not exist is 127, as runc and crun say it", () => {
   for (
     const text of [
       'runc create failed: unable to start container process: exec: "nosuch": executable file not found in $PATH',
@@ -21,7 +21,7 @@ Deno.test("a command that does not exist is 127, as runc and crun say it", () =>
   ) assert.equal(exitStatusOf(runtimeError(text)), 127, text);
 });
 
-Deno.test("a command that cannot be executed is 126", () => {
+Deno.test("exitStatusOf: a command that cannot be executed is 126", () => {
   for (
     const text of [
       'runc create failed: unable to start container process: exec: "/etc": permission denied',
@@ -34,7 +34,7 @@ Deno.test("a command that cannot be executed is 126", () => {
   ) assert.equal(exitStatusOf(runtimeError(text)), 126, text);
 });
 
-Deno.test("any other failure is 125", () => {
+Deno.test("exitStatusOf: any other failure is 125", () => {
   for (
     const text of [
       'runc create failed: unable to start container process: error during container init: error mounting "/no/src" to rootfs at "/mnt": stat /no/src: no such file or directory',

@@ -13,7 +13,7 @@ async function withFile(text: string, use: (file: Deno.FsFile, path: string) => 
   }
 }
 
-Deno.test("the last lines begin where they are expected", async () => {
+Deno.test("tailOffset: the last lines begin where they are expected", async () => {
   await withFile("a\nb\nc\n", async (file) => {
     assert.equal(await tailOffset(file, 1), 4);
     assert.equal(await tailOffset(file, 2), 2);
@@ -26,7 +26,7 @@ Deno.test("the last lines begin where they are expected", async () => {
   await withFile("", async (file) => assert.equal(await tailOffset(file, 5), 0));
 });
 
-Deno.test("the last lines of a long file are found across reads", async () => {
+Deno.test("tailOffset: the last lines of a long file are found across reads", async () => {
   const line = "x".repeat(99) + "\n";
   await withFile(line.repeat(5000), async (file) => {
     assert.equal(await tailOffset(file, 1500), 3500 * 100);
@@ -34,7 +34,7 @@ Deno.test("the last lines of a long file are found across reads", async () => {
   await withFile("y".repeat(200_000), async (file) => assert.equal(await tailOffset(file, 1), 0));
 });
 
-Deno.test("following gives what is there, what comes, and ends after the last byte", async () => {
+Deno.test("follow: following gives what is there, what comes, and ends after the last byte", async () => {
   await withFile("one\n", async (file, path) => {
     const ended = new AbortController();
     const decoder = new TextDecoder();
@@ -51,7 +51,7 @@ Deno.test("following gives what is there, what comes, and ends after the last by
   });
 });
 
-Deno.test("following lingers for what comes late", async () => {
+Deno.test("follow: following lingers for what comes late", async () => {
   await withFile("", async (file, path) => {
     const late = (async () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -68,7 +68,7 @@ Deno.test("following lingers for what comes late", async () => {
   });
 });
 
-Deno.test("lines are looked for in a bounded part of a file, however large it was made", async () => {
+Deno.test("tailOffset: lines are looked for in a bounded part of a file, however large it was made", async () => {
   const path = await Deno.makeTempFile();
   try {
     await Deno.truncate(path, 2 ** 40);

@@ -10,19 +10,19 @@ const stats = (second: number, usageUsec: number): Stats => ({
   pids: { current: 3, limit: 50 },
 });
 
-Deno.test("CPU use is a share of one CPU between two samples", () => {
+Deno.test("cpuPercent: CPU use is a share of one CPU between two samples", () => {
   assert.equal(cpuPercent(stats(0, 0), stats(2, 1_000_000)), 50);
   assert.equal(cpuPercent(stats(0, 0), stats(1, 2_000_000)), 200);
   assert.equal(cpuPercent(undefined, stats(1, 2)), undefined);
   assert.equal(cpuPercent(stats(1, 0), stats(1, 5)), undefined);
 });
 
-Deno.test("what a cgroup does not tell is a dash, never a zero", () => {
+Deno.test("usageOf: what a cgroup does not tell is a dash, never a zero", () => {
   assert.deepEqual(usageOf("a", undefined, { timestamp: "2026-01-01T00:00:00.000Z" }), { id: "a" });
   assert.match(usageTable([{ id: "a" }], undefined)[1] ?? "", /^a +- +- +- +- +- +- +-$/);
 });
 
-Deno.test("the table fits the screen by leaving columns out", () => {
+Deno.test("usageTable: the table fits the screen by leaving columns out", () => {
   const usages = [usageOf("web", stats(0, 0), stats(1, 500_000))];
   assert.deepEqual(usageTable(usages, 80), [
     "ID    CPU %   MEMORY   LIMIT   MEM %   PIDS   READ   WRITTEN",

@@ -36,7 +36,7 @@ function state(id: string, over: Partial<ContainerState>): ContainerState {
 
 const children = (dir: string) => [...Deno.readDirSync(dir)].map(({ name }) => name);
 
-Deno.test("two commands that want one id have places of their own", async () => {
+Deno.test("createDir: two commands that want one id have places of their own", async () => {
   await withRoot((root) => {
     const mine = createDir(root, "io", "a");
     const theirs = createDir(root, "io", "a");
@@ -47,7 +47,7 @@ Deno.test("two commands that want one id have places of their own", async () => 
   });
 });
 
-Deno.test("log, FIFOs and overlay go with the container, and nothing else does", async () => {
+Deno.test("createDir: log, FIFOs and overlay go with the container, and nothing else does", async () => {
   await withRoot((root) => {
     const io = createDir(root, "io", "a");
     const overlay = createDir(root, "overlay", "a");
@@ -75,7 +75,7 @@ Deno.test("log, FIFOs and overlay go with the container, and nothing else does",
   });
 });
 
-Deno.test("what a container left that is gone is found by its id", async () => {
+Deno.test("removeOrphans: what a container left that is gone is found by its id", async () => {
   await withRoot((root) => {
     createDir(root, "overlay", "a");
     assert.equal(removeOrphans(root, "a"), true);

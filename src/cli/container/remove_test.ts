@@ -12,7 +12,7 @@ function state(root: string, instance: string) {
   return { id: "web", instance, stdin: "", stdout: `file://${logPath(root, "web")}`, labels: {} };
 }
 
-Deno.test("--rm spares a container that got the id after its instance was looked at", async () => {
+Deno.test("removeMade: --rm spares a container that got the id after its instance was looked at", async () => {
   const root = await Deno.makeTempDir({ prefix: "berth-remove-" });
   try {
     await Deno.mkdir(`${root}/logs`);

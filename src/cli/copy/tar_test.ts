@@ -61,7 +61,7 @@ async function* chunksOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
   yield* stream;
 }
 
-Deno.test("a tree that is packed and unpacked is the same, and tar(1) reads it", async () => {
+Deno.test("tar: a tree that is packed and unpacked is the same, and tar(1) reads it", async () => {
   await withDirs(async (from, to) => {
     makeTree(from);
     using dir = new OwnedFd(open(from, O_RDONLY | O_DIRECTORY));
@@ -77,7 +77,7 @@ Deno.test("a tree that is packed and unpacked is the same, and tar(1) reads it",
 });
 
 for (const format of ["gnu", "posix", "ustar"]) {
-  Deno.test(`what tar(1) writes in the format ${format} is read`, async () => {
+  Deno.test(`tar: what tar(1) writes in the format ${format} is read`, async () => {
     await withDirs(async (from, to) => {
       makeTree(from);
       Deno.linkSync(`${from}/tree/run`, `${from}/tree/same`);
@@ -92,7 +92,7 @@ for (const format of ["gnu", "posix", "ustar"]) {
   });
 }
 
-Deno.test("an archive writes nothing outside, and through no symlink of its own", async () => {
+Deno.test("tar: an archive writes nothing outside, and through no symlink of its own", async () => {
   await withDirs(async (from, to) => {
     const outside = `${from}/outside`;
     Deno.mkdirSync(outside);
@@ -117,7 +117,7 @@ Deno.test("an archive writes nothing outside, and through no symlink of its own"
   });
 });
 
-Deno.test("what is no archive, or only half of one, is an error", async () => {
+Deno.test("tar: what is no archive, or only half of one, is an error", async () => {
   await withDirs(async (from, to) => {
     const noise = new Uint8Array(1024).fill(1);
     await assert.rejects(unpackInto(to, chunksOf(ReadableStream.from([noise]))), SyntaxError);

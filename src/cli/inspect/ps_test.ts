@@ -23,7 +23,7 @@ const base: ContainerState = {
   processes: [],
 };
 
-Deno.test("containers are listed oldest first with what a person wants to know", () => {
+Deno.test("ps: containers are listed oldest first with what a person wants to know", () => {
   const stopped: ContainerState = {
     ...base,
     id: "old",
@@ -57,7 +57,7 @@ Deno.test("containers are listed oldest first with what a person wants to know",
   ]);
 });
 
-Deno.test("a long id is cut on a narrow screen, and what is beside it stays", () => {
+Deno.test("ps: a long id is cut on a narrow screen, and what is beside it stays", () => {
   const long = { ...base, id: "x".repeat(76) };
   const now = Date.parse("2026-01-01T03:00:20Z");
   const [, line = "", short = ""] = containerTable([long, base], now, 80);
@@ -66,7 +66,7 @@ Deno.test("a long id is cut on a narrow screen, and what is beside it stays", ()
   assert.match(short, /^web +Up \d+ hours +\d+ hours ago +42 +httpd -f$/);
 });
 
-Deno.test("filters with one key are alternatives, and all keys have to be met", () => {
+Deno.test("ps: filters with one key are alternatives, and all keys have to be met", () => {
   const failed: ContainerState = { ...base, id: "db", status: "stopped", exitStatus: 3 };
   const of = (...texts: string[]) =>
     [base, failed].filter((container) => passes(container, texts.map(parseFilter)))

@@ -22,7 +22,7 @@ const order = (shown: string[]) =>
     id !== undefined
   );
 
-Deno.test("the screen has totals, a status, and its keys at the bottom", () => {
+Deno.test("TopScreen: the screen has totals, a status, and its keys at the bottom", () => {
   const shown = lines(new TopScreen());
   assert.equal(shown.length, 24);
   assert.match(
@@ -34,7 +34,7 @@ Deno.test("the screen has totals, a status, and its keys at the bottom", () => {
   assert.match(shown[23] ?? "", /q quit +by cpu +\d\d:\d\d:\d\d$/);
 });
 
-Deno.test("keys sort, scroll and leave", () => {
+Deno.test("TopScreen: keys sort, scroll and leave", () => {
   const screen = new TopScreen();
   assert.deepEqual(order(lines(screen)), ["c", "b", "a"]);
   assert.equal(screen.type("m"), "stay");
@@ -47,7 +47,7 @@ Deno.test("keys sort, scroll and leave", () => {
   assert.equal(screen.type("\x03"), "quit");
 });
 
-Deno.test("nothing is wider or higher than the screen", () => {
+Deno.test("TopScreen: nothing is wider or higher than the screen", () => {
   for (const [rows, columns] of [[24, 80], [10, 40], [5, 20], [2, 10]] as const) {
     const shown = lines(new TopScreen(), rows, columns);
     assert.ok(shown.length <= rows);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { collectDevices } from "./devices.ts";
 
-Deno.test("a device is taken with its numbers, its mode and what is allowed", () => {
+Deno.test("collectDevices: a device is taken with its numbers, its mode and what is allowed", () => {
   const [device] = collectDevices("/dev/null:/dev/hole:rw", undefined);
   assert.ok(device);
   const { path, type, major, minor, fileMode, access } = device;

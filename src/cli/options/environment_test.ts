@@ -2,18 +2,18 @@
 import assert from "node:assert/strict";
 import { collectEnv, environmentEntry, readLinesFile } from "./environment.ts";
 
-Deno.test("an environment variable without a value is passed on, if it is set", () => {
+Deno.test("environmentEntry: an environment variable without a value is passed on, if it is set", () => {
   assert.deepEqual(environmentEntry("A=b=c"), ["A=b=c"]);
   assert.deepEqual(environmentEntry("PATH"), [`PATH=${Deno.env.get("PATH")}`]);
   assert.deepEqual(environmentEntry("BERTH_TEST_NOT_SET"), []);
 });
 
-Deno.test("an environment variable has a name", () => {
+Deno.test("collectEnv: an environment variable has a name", () => {
   assert.deepEqual(collectEnv("A=", ["B"]), ["B", "A="]);
   for (const bad of ["", "=x"]) assert.throws(() => collectEnv(bad, undefined), bad);
 });
 
-Deno.test("a file of variables is read as docker reads it", async () => {
+Deno.test("readLinesFile: a file of variables is read as docker reads it", async () => {
   const file = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(file, "\uFEFF# comment\n\n  A=1 # kept\r\nB\nC='quoted'\nD=\n");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { absolute, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
 
-Deno.test("a mount is taken in berth's and in docker's words", () => {
+Deno.test("parseMount: a mount is taken in berth's and in docker's words", () => {
   const mount = {
     type: "bind",
     source: "/a",
@@ -20,7 +20,7 @@ Deno.test("a mount is taken in berth's and in docker's words", () => {
   assert.deepEqual(parseMount("src=/a,dst=/b,options=bind").options, ["bind"]);
 });
 
-Deno.test("values of a mount's keys are read as docker reads them", () => {
+Deno.test("parseMount: values of a mount's keys are read as docker reads them", () => {
   const options = (text: string) => parseMount(`type=bind,src=/a,dst=/b,${text}`).options;
   for (const yes of ["ro", "readonly", "ro=1", "readonly=true", "ro=T", "READONLY=TRUE"]) {
     assert.deepEqual(options(yes), ["rbind", "ro"], yes);
@@ -35,7 +35,7 @@ Deno.test("values of a mount's keys are read as docker reads them", () => {
   );
 });
 
-Deno.test("what docker's mounts have and berth does not is refused with what to do", () => {
+Deno.test("parseMount: what docker's mounts have and berth does not is refused with what to do", () => {
   for (
     const [text, message] of [
       ["type=volume,src=data,dst=/b", /has no volumes/],
@@ -51,13 +51,13 @@ Deno.test("what docker's mounts have and berth does not is refused with what to 
   ) assert.throws(() => parseMount(text), message, text);
 });
 
-Deno.test("a tmpfs has docker's flags unless they are taken back", () => {
+Deno.test("parseTmpfs: a tmpfs has docker's flags unless they are taken back", () => {
   assert.deepEqual(parseTmpfs("/run").options, ["nosuid", "nodev", "noexec"]);
   assert.deepEqual(parseTmpfs("/run:exec,size=1m").options, ["nosuid", "nodev", "exec", "size=1m"]);
   for (const bad of ["run", "/run:bogus", "/run:a:b"]) assert.throws(() => parseTmpfs(bad), bad);
 });
 
-Deno.test("a name is no source of a bind mount", () => {
+Deno.test("parseVolume: a name is no source of a bind mount", () => {
   for (const name of ["data", ".data", "~/data"]) {
     assert.throws(() => parseVolume(`${name}:/x`), /no named volumes.*\.\//, name);
   }
@@ -65,13 +65,13 @@ Deno.test("a name is no source of a bind mount", () => {
   assert.equal(parseVolume("..:/x").source, `${Deno.cwd()}/..`);
 });
 
-Deno.test("a mount that cannot be meant is refused", () => {
+Deno.test("parseMount: a mount that cannot be meant is refused", () => {
   for (const bad of ["type=bind,dst=/b", "type=bind,src=/a", "src=/a,dst=b", "src=/a,dst=/b,x=1"]) {
     assert.throws(() => parseMount(bad), bad);
   }
 });
 
-Deno.test("a volume is a bind mount", () => {
+Deno.test("parseVolume: a volume is a bind mount", () => {
   const options = ["rbind", "ro"];
   assert.deepEqual(parseVolume("/a:/b:ro"), {
     type: "bind",
@@ -83,13 +83,13 @@ Deno.test("a volume is a bind mount", () => {
   for (const bad of ["/a", "/a:b", ":/b", "/a:/b:ro:x"]) assert.throws(() => parseVolume(bad), bad);
 });
 
-Deno.test("paths are taken from the working directory on", () => {
+Deno.test("absolute: paths are taken from the working directory on", () => {
   assert.equal(absolute("/x/."), "/x/.");
   assert.equal(absolute("./x"), `${Deno.cwd()}/x`);
   assert.equal(absolute("."), Deno.cwd());
 });
 
-Deno.test("an option that no mount knows is refused, not ignored", () => {
+Deno.test("parseMount: an option that no mount knows is refused, not ignored", () => {
   for (const bad of ["readonly", "RO", "bogus", "ro,bogus", "size=1m"]) {
     assert.throws(() => parseVolume(`/a:/b:${bad}`), /unknown mount option/, bad);
     assert.throws(() => parseMount(`src=/a,dst=/b,options=${bad.replace(",", ":")}`), bad);

@@ -11,7 +11,7 @@ import {
   withResources,
 } from "./resources.ts";
 
-Deno.test("bytes are taken with and without a unit", () => {
+Deno.test("parseBytes: bytes are taken with and without a unit", () => {
   assert.equal(parseBytes("4096"), 4096);
   assert.equal(parseBytes("64m"), 64 * 1024 ** 2);
   assert.equal(parseBytes("64MiB"), 64 * 1024 ** 2);
@@ -21,14 +21,14 @@ Deno.test("bytes are taken with and without a unit", () => {
   for (const bad of ["", "m", "-2", "64x", "1e3"]) assert.throws(() => parseBytes(bad), bad);
 });
 
-Deno.test("CPUs and counts are checked", () => {
+Deno.test("parseCpus: CPUs and counts are checked", () => {
   assert.equal(parseCpus("0.5"), 0.5);
   for (const bad of ["", "0", "0.001", "-1", "x"]) assert.throws(() => parseCpus(bad), bad);
   assert.equal(parseWhole(0)("0"), 0);
   for (const bad of ["", "-1", "1.5", "x"]) assert.throws(() => parseWhole(0)(bad), bad);
 });
 
-Deno.test("sizes and counts beyond what the kernel takes are refused", () => {
+Deno.test("parseWhole: sizes and counts beyond what the kernel takes are refused", () => {
   for (const bad of ["9999999t", "1".repeat(40)]) assert.throws(() => parseBytes(bad), bad);
   assert.throws(() => parseCpus("1e9"));
   assert.throws(() => parseSeconds("1e9"));
@@ -36,14 +36,14 @@ Deno.test("sizes and counts beyond what the kernel takes are refused", () => {
   for (const bad of ["1e3", "0x10", " 1"]) assert.throws(() => parseWhole(0)(bad), bad);
 });
 
-Deno.test("memory limits that contradict each other are refused", () => {
+Deno.test("resourcesFrom: memory limits that contradict each other are refused", () => {
   const m = 1024 ** 2;
   assert.throws(() => resourcesFrom({ memory: 64 * m, memorySwap: 32 * m }), /--memory-swap/);
   assert.throws(() => resourcesFrom({ memory: 64 * m, memoryReservation: 65 * m }), /reservation/);
   assert.ok(resourcesFrom({ memory: 64 * m, memorySwap: -1 }));
 });
 
-Deno.test("options become OCI resources, and nothing where none is given", () => {
+Deno.test("resourcesFrom: options become OCI resources, and nothing where none is given", () => {
   const parse = (...args: string[]) =>
     resourcesFrom(
       withResources(new Command()).parse(args, { from: "user" }).opts<ResourceOptions>(),

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parseUlimit } from "./ulimits.ts";
 
-Deno.test("a limit is taken with and without a hard one", () => {
+Deno.test("parseUlimit: a limit is taken with and without a hard one", () => {
   assert.deepEqual(parseUlimit("nofile=1024:2048"), {
     type: "RLIMIT_NOFILE",
     soft: 1024,

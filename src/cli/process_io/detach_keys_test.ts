@@ -17,30 +17,30 @@ function typed(...chunks: string[]): { forward: string; detached: boolean } {
   return { forward: forward + text.decode(keys.rest()), detached: false };
 }
 
-Deno.test("Ctrl-P Ctrl-Q detaches, in one read or two", () => {
+Deno.test("DetachKeys: Ctrl-P Ctrl-Q detaches, in one read or two", () => {
   assert.deepEqual(typed("ab\x10\x11cd"), { forward: "ab", detached: true });
   assert.deepEqual(typed("ab\x10", "\x11"), { forward: "ab", detached: true });
   assert.deepEqual(typed("\x10\x10\x11"), { forward: "\x10", detached: true });
 });
 
-Deno.test("a sequence that breaks off reaches the process whole", () => {
+Deno.test("DetachKeys: a sequence that breaks off reaches the process whole", () => {
   assert.deepEqual(typed("\x10", "x"), { forward: "\x10x", detached: false });
   assert.deepEqual(typed("\x11\x10"), { forward: "\x11\x10", detached: false });
 });
 
-Deno.test("without the sequence every byte is forwarded in order, however it is cut", () => {
+Deno.test("DetachKeys: without the sequence every byte is forwarded in order, however it is cut", () => {
   const chunk = fc.string({ unit: fc.constantFrom("a", "b", "\x10") });
   fc.assert(fc.property(fc.array(chunk), (chunks) => {
     assert.deepEqual(typed(...chunks), { forward: chunks.join(""), detached: false });
   }));
 });
 
-Deno.test("no keys: nothing detaches", () => {
+Deno.test("DetachKeys: no keys: nothing detaches", () => {
   const keys = new DetachKeys(parseDetachKeys(""));
   assert.deepEqual(text.decode(keys.feed(bytes("\x10\x11")).forward), "\x10\x11");
 });
 
-Deno.test("keys are written as docker writes them", () => {
+Deno.test("parseDetachKeys: keys are written as docker writes them", () => {
   assert.deepEqual([...parseDetachKeys("ctrl-p,ctrl-q")], [0x10, 0x11]);
   assert.deepEqual([...parseDetachKeys("ctrl-],x")], [0x1d, 0x78]);
   assert.throws(() => parseDetachKeys("ctrl-p,"), RangeError);

@@ -28,7 +28,7 @@ function memory() {
   };
 }
 
-Deno.test("output that was written before anybody waited for it is copied whole", async () => {
+Deno.test("FifoStreams: output that was written before anybody waited for it is copied whole", async () => {
   await withDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: false, terminal: false });
     assert.equal(streams.params.stdin, "");
@@ -44,7 +44,7 @@ Deno.test("output that was written before anybody waited for it is copied whole"
   });
 });
 
-Deno.test("output does not end before the shim has opened its end", async () => {
+Deno.test("FifoStreams: output does not end before the shim has opened its end", async () => {
   await withDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
     assert.ok(streams.stdout);
@@ -59,7 +59,7 @@ Deno.test("output does not end before the shim has opened its end", async () => 
   });
 });
 
-Deno.test("a drain gives up output that another process holds open", async () => {
+Deno.test("FifoStreams: a drain gives up output that another process holds open", async () => {
   await withDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
     assert.ok(streams.stdout);
@@ -75,7 +75,7 @@ Deno.test("a drain gives up output that another process holds open", async () =>
   });
 });
 
-Deno.test("output that nobody takes any more says so", async () => {
+Deno.test("FifoStreams: output that nobody takes any more says so", async () => {
   await withDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
     assert.ok(streams.stdout);
@@ -86,7 +86,7 @@ Deno.test("output that nobody takes any more says so", async () => {
   });
 });
 
-Deno.test("input is copied until it ends, or the keys to detach are typed", async () => {
+Deno.test("fifo streams: input is copied until it ends, or the keys to detach are typed", async () => {
   const source = (text: string) => {
     const bytes = new TextEncoder().encode(text);
     let at = 0;
@@ -111,7 +111,7 @@ Deno.test("input is copied until it ends, or the keys to detach are typed", asyn
   assert.equal(await held.text(), "ab\x10");
 });
 
-Deno.test("a process that does not read its input ends the copying", async () => {
+Deno.test("FifoStreams: a process that does not read its input ends the copying", async () => {
   await withDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: true, terminal: true });
     streams.release();
@@ -121,7 +121,7 @@ Deno.test("a process that does not read its input ends the copying", async () =>
   });
 });
 
-Deno.test("a FIFO that is not there is an error, and leaves nothing open", () => {
+Deno.test("FifoStreams: a FIFO that is not there is an error, and leaves nothing open", () => {
   const params = { stdin: "", stdout: "/nonexistent/stdout", stderr: "", terminal: true };
   assert.throws(() => new FifoStreams(params), Deno.errors.NotFound);
 });

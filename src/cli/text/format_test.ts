@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { errorLine, formatAge, formatBytes, formatCommand, formatSpan } from "./format.ts";
 
-Deno.test("ages are told in their largest unit", () => {
+Deno.test("formatAge: ages are told in their largest unit", () => {
   assert.equal(formatAge(-5), "0s");
   assert.equal(formatAge(1_999), "1s");
   assert.equal(formatAge(119_000), "119s");
@@ -12,7 +12,7 @@ Deno.test("ages are told in their largest unit", () => {
   assert.equal(formatAge(800 * 86_400_000), "2y");
 });
 
-Deno.test("spans are told in docker's words", () => {
+Deno.test("formatSpan: spans are told in docker's words", () => {
   const second = 1000;
   assert.equal(formatSpan(0), "0 seconds");
   assert.equal(formatSpan(second), "1 second");
@@ -25,7 +25,7 @@ Deno.test("spans are told in docker's words", () => {
   assert.equal(formatSpan(100 * 86_400 * second), "3 months");
 });
 
-Deno.test("bytes are told in binary units", () => {
+Deno.test("formatBytes: bytes are told in binary units", () => {
   assert.equal(formatBytes(0), "0B");
   assert.equal(formatBytes(1023), "1023B");
   assert.equal(formatBytes(1536), "1.5KiB");
@@ -33,12 +33,12 @@ Deno.test("bytes are told in binary units", () => {
   assert.equal(formatBytes(150.4 * 1024 ** 3), "150GiB");
 });
 
-Deno.test("a command is told so that a shell would take it", () => {
+Deno.test("formatCommand: a command is told so that a shell would take it", () => {
   assert.equal(formatCommand(["sh", "-c", "echo it's"]), `sh -c 'echo it'\\''s'`);
   assert.equal(formatCommand(["printf", ""]), "printf ''");
 });
 
-Deno.test("an error is told in one line", () => {
+Deno.test("errorLine: an error is told in one line", () => {
   assert.equal(errorLine(new Error("one\n  two\n")), "one; two");
   assert.equal(errorLine("plain"), "plain");
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fit, formatTable } from "./table.ts";
 
-Deno.test("columns are as wide as their widest cell and figures stand on the right", () => {
+Deno.test("formatTable: columns are as wide as their widest cell and figures stand on the right", () => {
   assert.deepEqual(
     formatTable(["ID", "PID", "COMMAND"], [["a", "7", "sh"], ["longer", "1234", "sleep 1"]], {
       right: [1],
@@ -15,7 +15,7 @@ Deno.test("columns are as wide as their widest cell and figures stand on the rig
   );
 });
 
-Deno.test("on a narrow screen the widest column is cut and the last ones stay", () => {
+Deno.test("formatTable: on a narrow screen the widest column is cut and the last ones stay", () => {
   const rows = [["x".repeat(76), "running", "12345", "sleep 1000"], ["b", "stopped", "-", "sh"]];
   const lines = formatTable(["ID", "STATUS", "PID", "COMMAND"], rows, { width: 60, right: [2] });
   for (const line of lines) assert.ok([...line].length <= 60, line);
@@ -23,7 +23,7 @@ Deno.test("on a narrow screen the widest column is cut and the last ones stay", 
   assert.match(lines[2] ?? "", /^b {30,}stopped {7}- {3}sh$/);
 });
 
-Deno.test("where nothing is left to cut the line is", () => {
+Deno.test("fit: where nothing is left to cut the line is", () => {
   const lines = formatTable(["ID", "COMMAND"], [["a", "sleep 1000"]], { width: 10 });
   for (const line of lines) assert.ok([...line].length <= 10, line);
   assert.equal(fit("abc", 3), "abc");
@@ -31,17 +31,17 @@ Deno.test("where nothing is left to cut the line is", () => {
   assert.equal(fit("abcd", 0), "");
 });
 
-Deno.test("a style is put around the cell, outside of what is counted", () => {
+Deno.test("formatTable: a style is put around the cell, outside of what is counted", () => {
   const lines = formatTable(["ID", "S"], [["a", "bad"], ["long", "ok"]], {
     style: (text, row, column) => row < 0 ? `<${text}>` : column === 1 ? `[${text}]` : text,
   });
   assert.deepEqual(lines, ["<ID  >   <S>", "a      [bad]", "long   [ok]"]);
 });
 
-Deno.test("control characters of a container's command do not reach the terminal", () => {
+Deno.test("formatTable: control characters of a container's command do not reach the terminal", () => {
   assert.deepEqual(formatTable(["C"], [["a\u001b[2Jb\nc"]]), ["C", "a [2Jb c"]);
 });
 
-Deno.test("a table without rows is its header", () => {
+Deno.test("formatTable: a table without rows is its header", () => {
   assert.deepEqual(formatTable(["ID"], []), ["ID"]);
 });

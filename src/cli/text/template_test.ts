@@ -7,12 +7,12 @@ const value = (field: string, argument?: string) =>
   argument ? `${field}=${argument}` : `<${field}>`;
 const render = (text: string) => renderTemplate(parseTemplate(text, FIELDS), value);
 
-Deno.test("fields of a template are replaced, in any case of their letters", () => {
+Deno.test("renderTemplate: fields of a template are replaced, in any case of their letters", () => {
   assert.equal(render("{{.ID}} is {{ .status }}!"), "<ID> is <Status>!");
   assert.equal(render('{{.Label "a b"}}\\t{{json .ID}}'), 'Label=a b\t"<ID>"');
 });
 
-Deno.test("names alone make a table, and so does the word before a template", () => {
+Deno.test("parseTemplate: names alone make a table, and so does the word before a template", () => {
   assert.deepEqual([parseTemplate("id, status", FIELDS).table, render("id,status")], [
     true,
     "<ID>\t<Status>",
@@ -21,7 +21,7 @@ Deno.test("names alone make a table, and so does the word before a template", ()
   assert.equal(parseTemplate("{{.ID}}", FIELDS).table, false);
 });
 
-Deno.test("what is no template says so", () => {
+Deno.test("parseTemplate: what is no template says so", () => {
   for (const bad of ["{{.Nope}}", "{{range .ID}}", "{{}}", "nope", '{{.ID | printf "x"}}']) {
     assert.throws(() => parseTemplate(bad, FIELDS), SyntaxError, bad);
   }

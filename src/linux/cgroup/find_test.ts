@@ -25,7 +25,7 @@ function proc(it: string, own: string): FileTree {
   return new FileTree({ "42/cgroup": `${it}\n`, "self/cgroup": `${own}\n` });
 }
 
-Deno.test("v2: one path, unified", () => {
+Deno.test("findCgroup: v2: one path, unified", () => {
   using tree = proc("0::/system.slice/web:1", "0::/system.slice/berth.service");
   assert.deepEqual(findCgroup(42, { proc: tree.dir, hierarchies: V2 }), {
     version: 2,
@@ -33,7 +33,7 @@ Deno.test("v2: one path, unified", () => {
   });
 });
 
-Deno.test("hybrid: a path for each controller, mounted together or not, and unified", () => {
+Deno.test("findCgroup: hybrid: a path for each controller, mounted together or not, and unified", () => {
   using tree = proc(
     "4:memory:/user/web\n3:cpu,cpuacct:/web\n1:name=systemd:/s/web\n0::/u/web",
     "4:memory:/user\n3:cpu,cpuacct:/\n1:name=systemd:/s\n0::/u",
@@ -50,7 +50,7 @@ Deno.test("hybrid: a path for each controller, mounted together or not, and unif
   });
 });
 
-Deno.test("a hierarchy in which the process is in the root or in our own cgroup is left out", () => {
+Deno.test("findCgroup: a hierarchy in which the process is in the root or in our own cgroup is left out", () => {
   using tree = proc(
     "4:memory:/shared\n3:cpu,cpuacct:/\n1:name=systemd:/s\n0::/u/web",
     "4:memory:/shared\n3:cpu,cpuacct:/x\n1:name=systemd:/s/below\n0::/u",
@@ -61,7 +61,7 @@ Deno.test("a hierarchy in which the process is in the root or in our own cgroup 
   });
 });
 
-Deno.test("a part of the hierarchy that is mounted inside a container is taken into account", () => {
+Deno.test("findCgroup: a part of the hierarchy that is mounted inside a container is taken into account", () => {
   const inside = hierarchies("30 23 0:26 /docker/ab /sys/fs/cgroup rw - cgroup2 cgroup rw");
   using tree = proc("0::/docker/ab/web", "0::/docker/ab/berth");
   assert.deepEqual(findCgroup(42, { proc: tree.dir, hierarchies: inside }).paths, {
@@ -71,25 +71,25 @@ Deno.test("a part of the hierarchy that is mounted inside a container is taken i
   assert.deepEqual(findCgroup(42, { proc: outside.dir, hierarchies: inside }).paths, {});
 });
 
-Deno.test("a cgroup out of sight or removed is left out", () => {
+Deno.test("findCgroup: a cgroup out of sight or removed is left out", () => {
   for (const path of ["/../other", "/web (deleted)"]) {
     using tree = proc(`0::${path}`, "0::/berth");
     assert.deepEqual(findCgroup(42, { proc: tree.dir, hierarchies: V2 }).paths, {});
   }
 });
 
-Deno.test("a controller that is not mounted is left out", () => {
+Deno.test("findCgroup: a controller that is not mounted is left out", () => {
   using tree = proc("9:rdma:/web\n4:memory:/web", "9:rdma:/\n4:memory:/");
   assert.deepEqual(Object.keys(findCgroup(42, { proc: tree.dir, hierarchies: HYBRID }).paths), [
     "memory",
   ]);
 });
 
-Deno.test("a process that does not exist is ESRCH", () => {
+Deno.test("findCgroup: a process that does not exist is ESRCH", () => {
   assert.throws(() => findCgroup(2 ** 22 + 1), { code: "ESRCH", message: /process 4194305/ });
 });
 
-Deno.test("the real cgroup of a process is found, and survives JSON", async () => {
+Deno.test("find: the real cgroup of a process is found, and survives JSON", async () => {
   await using test = TestCgroup.start();
   const { version, paths } = JSON.parse(JSON.stringify(test.cgroup));
   assert.equal(version, 1);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { FileTree, TestCgroup, until } from "./cgroup_testing.ts";
 import { freeze, freezerState, thaw } from "./freezer.ts";
 
-Deno.test("v1: a real cgroup freezes and thaws", async () => {
+Deno.test("freezerState: v1: a real cgroup freezes and thaws", async () => {
   await using test = TestCgroup.start();
   assert.equal(freezerState(test.cgroup), "thawed");
   freeze(test.cgroup);
@@ -25,7 +25,7 @@ Deno.test("thaw: v1: a cgroup below that was frozen on its own is thawed too", a
   assert.equal(freezerState(cgroup), "thawed");
 });
 
-Deno.test("v2: a real cgroup freezes and thaws", async () => {
+Deno.test("freezerState: v2: a real cgroup freezes and thaws", async () => {
   await using test = TestCgroup.start();
   const { unified } = test.cgroup.paths;
   const cgroup = { version: 2 as const, paths: { unified: unified! } };
@@ -36,7 +36,7 @@ Deno.test("v2: a real cgroup freezes and thaws", async () => {
   await until("thawed", () => freezerState(cgroup) === "thawed");
 });
 
-Deno.test("v2: asked to freeze and not yet frozen is freezing", () => {
+Deno.test("freezerState: v2: asked to freeze and not yet frozen is freezing", () => {
   using tree = new FileTree({
     "cgroup.events": "populated 1\nfrozen 0\n",
     "cgroup.freeze": "1\n",
@@ -44,7 +44,7 @@ Deno.test("v2: asked to freeze and not yet frozen is freezing", () => {
   assert.equal(freezerState({ version: 2, paths: { unified: tree.dir } }), "freezing");
 });
 
-Deno.test("v2: frozen by a cgroup above is frozen", () => {
+Deno.test("freezerState: v2: frozen by a cgroup above is frozen", () => {
   using tree = new FileTree({
     "cgroup.events": "populated 1\nfrozen 1\n",
     "cgroup.freeze": "0\n",
@@ -52,7 +52,7 @@ Deno.test("v2: frozen by a cgroup above is frozen", () => {
   assert.equal(freezerState({ version: 2, paths: { unified: tree.dir } }), "frozen");
 });
 
-Deno.test("without a freezer, or when it is gone, there is no state", () => {
+Deno.test("freezerState: without a freezer, or when it is gone, there is no state", () => {
   const gone = "/sys/fs/cgroup/berth-none";
   assert.equal(freezerState({ version: 1, paths: { memory: gone } }), undefined);
   assert.equal(freezerState({ version: 1, paths: { freezer: gone } }), undefined);

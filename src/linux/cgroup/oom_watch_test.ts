@@ -14,7 +14,7 @@ function limited(): TestCgroup {
   return test;
 }
 
-Deno.test("v1: an OOM kill of a child is reported while its parent lives on", async () => {
+Deno.test("OomWatch: v1: an OOM kill of a child is reported while its parent lives on", async () => {
   await using test = limited();
   await using poller = new Poller();
   const seen: OomKill[] = [];
@@ -26,7 +26,7 @@ Deno.test("v1: an OOM kill of a child is reported while its parent lives on", as
   assert.ok(usage > LIMIT / 2 && usage <= LIMIT);
 });
 
-Deno.test("v1: every kill is reported, in order", async () => {
+Deno.test("OomWatch: v1: every kill is reported, in order", async () => {
   await using test = limited();
   await using poller = new Poller();
   const seen: number[] = [];
@@ -37,7 +37,7 @@ Deno.test("v1: every kill is reported, in order", async () => {
   assert.equal(watch?.kills, 3);
 });
 
-Deno.test("v1: check after an exit finds the kill that caused it, without any notification", async () => {
+Deno.test("OomWatch: v1: check after an exit finds the kill that caused it, without any notification", async () => {
   await using test = limited();
   const seen: number[] = [];
   using watch = OomWatch.open(test.cgroup, { onOom: ({ kills }) => seen.push(kills) });
@@ -49,7 +49,7 @@ Deno.test("v1: check after an exit finds the kill that caused it, without any no
   assert.deepEqual(seen, [1]);
 });
 
-Deno.test("v1: a watch that comes later reports only what has not been reported", async () => {
+Deno.test("OomWatch: v1: a watch that comes later reports only what has not been reported", async () => {
   await using test = limited();
   assert.equal(await test.run(`${HOG}; ${HOG}; exit 0`), 0);
   const seen: OomKill[] = [];
@@ -59,7 +59,7 @@ Deno.test("v1: a watch that comes later reports only what has not been reported"
   ]);
 });
 
-Deno.test("v1: the limit that was hit may be that of a cgroup below or above", async () => {
+Deno.test("OomWatch: v1: the limit that was hit may be that of a cgroup below or above", async () => {
   await using test = TestCgroup.start();
   const memory = test.cgroup.paths.memory!;
   const [middle, below] = [`${memory}/middle`, `${memory}/middle/below`];
@@ -84,7 +84,7 @@ function control(kills: number): string {
   return `oom_kill_disable 0\nunder_oom 0\noom_kill ${kills}\n`;
 }
 
-Deno.test("v1: a kill is reported though a cgroup below has taken others with it", () => {
+Deno.test("OomWatch: v1: a kill is reported though a cgroup below has taken others with it", () => {
   using tree = new FileTree({
     "web/memory.oom_control": control(0),
     "web/a/memory.oom_control": control(0),
@@ -117,7 +117,7 @@ Deno.test("v1: a kill is reported though a cgroup below has taken others with it
   assert.deepEqual(seen.slice(7), [8]);
 });
 
-Deno.test("v1: the cgroup may go while it is watched", async () => {
+Deno.test("OomWatch: v1: the cgroup may go while it is watched", async () => {
   await using poller = new Poller();
   const seen: number[] = [];
   const test = limited();
@@ -146,7 +146,7 @@ function v2Tree(): FileTree {
   return new FileTree(files);
 }
 
-Deno.test("v2: a change of memory.events is noticed and its kills reported", async () => {
+Deno.test("OomWatch: v2: a change of memory.events is noticed and its kills reported", async () => {
   using tree = v2Tree();
   await using poller = new Poller();
   const unified = `${tree.dir}/root/pod/web`;
@@ -164,7 +164,7 @@ Deno.test("v2: a change of memory.events is noticed and its kills reported", asy
   ]);
 });
 
-Deno.test("v2: the limit that was hit is the one whose own counter has grown", () => {
+Deno.test("OomWatch: v2: the limit that was hit is the one whose own counter has grown", () => {
   using tree = v2Tree();
   const seen: OomKill[] = [];
   using watch = OomWatch.open({ version: 2, paths: { unified: `${tree.dir}/root/pod/web` } }, {
@@ -181,7 +181,7 @@ Deno.test("v2: the limit that was hit is the one whose own counter has grown", (
   ]);
 });
 
-Deno.test("without a memory controller there is nothing to watch", () => {
+Deno.test("OomWatch: without a memory controller there is nothing to watch", () => {
   using tree = new FileTree({ "cpu.stat": "usage_usec 1\n" });
   const onOom = () => assert.fail();
   const paths = { unified: tree.dir };

@@ -14,7 +14,7 @@ Deno.test("pids are those of the cgroup and of all below it", async () => {
   assert.ok(pids(test.cgroup).includes(test.pid));
 });
 
-Deno.test("v2: what a pid namespace cannot see is not a pid, and pids come sorted", () => {
+Deno.test("pids: v2: what a pid namespace cannot see is not a pid, and pids come sorted", () => {
   using tree = new FileTree({
     "cgroup.procs": "0\n300\n20\n300\n",
     "a/cgroup.procs": "7\n",
@@ -23,7 +23,7 @@ Deno.test("v2: what a pid namespace cannot see is not a pid, and pids come sorte
   assert.deepEqual(pids({ version: 2, paths: { unified: tree.dir } }), [7, 20, 300]);
 });
 
-Deno.test("a cgroup without paths, or gone, has no processes and can be killed and removed", async () => {
+Deno.test("pids: a cgroup without paths, or gone, has no processes and can be killed and removed", async () => {
   for (const paths of [{}, { unified: "/sys/fs/cgroup/unified/berth-none" }]) {
     const cgroup = { version: 2 as const, paths };
     assert.deepEqual(pids(cgroup), []);
@@ -100,7 +100,7 @@ Deno.test("remove waits for the last process to go, and can be aborted", async (
   await removed;
 });
 
-Deno.test("v2: the processes of a threaded cgroup are found and killed", async () => {
+Deno.test("pids: v2: the processes of a threaded cgroup are found and killed", async () => {
   await using test = TestCgroup.start();
   const unified = `${test.cgroup.paths.unified}/threaded`;
   const cgroup = { version: 2 as const, paths: { unified } };

@@ -35,7 +35,7 @@ function v2(files: Readonly<Record<string, string>>) {
   return { cgroup: { version: 2 as const, paths: { unified: tree.dir } }, tree };
 }
 
-Deno.test("v2: every figure is read", () => {
+Deno.test("oomKills: v2: every figure is read", () => {
   const { cgroup, tree } = v2(V2_FILES);
   using _ = tree;
   assert.deepEqual(figures(readStats(cgroup)), {
@@ -87,7 +87,7 @@ Deno.test("v2: every figure is read", () => {
   assert.equal(oomKills(cgroup), 2);
 });
 
-Deno.test("v2: a limit of max is no limit", () => {
+Deno.test("readStats: v2: a limit of max is no limit", () => {
   const { cgroup, tree } = v2({ ...V2_FILES, "memory.max": "max\n", "pids.max": "max\n" });
   using _ = tree;
   const stats = readStats(cgroup);
@@ -96,7 +96,7 @@ Deno.test("v2: a limit of max is no limit", () => {
   assert.equal(memoryLimit(cgroup), undefined);
 });
 
-Deno.test("v2: a controller that is not enabled is absent, not zero", () => {
+Deno.test("readStats: v2: a controller that is not enabled is absent, not zero", () => {
   const { cgroup, tree } = v2({ "cpu.stat": "usage_usec 9\nuser_usec 4\nsystem_usec 5\n" });
   using _ = tree;
   assert.deepEqual(figures(readStats(cgroup)), {
@@ -106,13 +106,13 @@ Deno.test("v2: a controller that is not enabled is absent, not zero", () => {
   assert.equal(oomKills(cgroup), undefined);
 });
 
-Deno.test("v2: working set is never negative", () => {
+Deno.test("readStats: v2: working set is never negative", () => {
   const { cgroup, tree } = v2({ ...V2_FILES, "memory.current": "1024\n" });
   using _ = tree;
   assert.equal(readStats(cgroup).memory?.workingSetBytes, 0);
 });
 
-Deno.test("v1: block IO is read by device, without the total", () => {
+Deno.test("readStats: v1: block IO is read by device, without the total", () => {
   using tree = new FileTree({
     "blkio.throttle.io_service_bytes_recursive":
       "254:0 Read 8192\n254:0 Write 4096\n254:0 Sync 8192\n254:0 Async 4096\n254:0 Discard 0\n" +
@@ -131,7 +131,7 @@ Deno.test("v1: block IO is read by device, without the total", () => {
   });
 });
 
-Deno.test("v1: OOM kills in cgroups below are added up", () => {
+Deno.test("oomKills: v1: OOM kills in cgroups below are added up", () => {
   using tree = new FileTree({
     "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
     "a/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
@@ -140,7 +140,7 @@ Deno.test("v1: OOM kills in cgroups below are added up", () => {
   assert.equal(oomKills({ version: 1, paths: { memory: tree.dir } }), 7);
 });
 
-Deno.test("hybrid: what v1 does not have is taken from v2", () => {
+Deno.test("readStats: hybrid: what v1 does not have is taken from v2", () => {
   using tree = new FileTree({
     "v1/memory.usage_in_bytes": "4096\n",
     "v1/memory.limit_in_bytes": "9223372036854771712\n",
@@ -158,14 +158,14 @@ Deno.test("hybrid: what v1 does not have is taken from v2", () => {
   });
 });
 
-Deno.test("a cgroup that is gone has no figures", () => {
+Deno.test("readStats: a cgroup that is gone has no figures", () => {
   const paths = { memory: "/sys/fs/cgroup/none", cpuacct: "/sys/fs/cgroup/none" };
   assert.deepEqual(figures(readStats({ version: 1, paths })), {});
   assert.equal(memoryUsage({ version: 1, paths }), undefined);
   assert.equal(oomKills({ version: 1, paths }), undefined);
 });
 
-Deno.test("the real cgroup of a process has figures, and limits only where they are set", async () => {
+Deno.test("readStats: the real cgroup of a process has figures, and limits only where they are set", async () => {
   await using test = TestCgroup.start();
   const before = readStats(test.cgroup);
   assert.ok(before.cpu && before.memory && before.pids && before.io);
@@ -186,7 +186,7 @@ Deno.test("the real cgroup of a process has figures, and limits only where they 
   assert.ok(after.cpu!.userUsec! + after.cpu!.systemUsec! > 0);
 });
 
-Deno.test("the figures have the shape of the contract's stats", () => {
+Deno.test("readStats: the figures have the shape of the contract's stats", () => {
   // Compiling is the test: each type must be assignable to the other.
   const stats: Stats = readStats({ version: 2, paths: {} });
   const keys: readonly (keyof CgroupStats)[] = Object.keys(stats) as (keyof Stats)[];

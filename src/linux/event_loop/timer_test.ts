@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, holdEventLoop, sleep } from "./timer.ts";
 
-Deno.test("a signal listener is still heard while the event loop is held", async () => {
+Deno.test("holdEventLoop: a signal listener is still heard while the event loop is held", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const heard = () => resolve();
   Deno.addSignalListener("SIGUSR2", heard);
@@ -18,7 +18,7 @@ Deno.test("a signal listener is still heard while the event loop is held", async
   await sender.status;
 });
 
-Deno.test("a process ends by itself once the event loop is released", async () => {
+Deno.test("timer: a process ends by itself once the event loop is released", async () => {
   const program = `
     import { holdEventLoop } from ${JSON.stringify(import.meta.resolve("./timer.ts"))};
     const hold = holdEventLoop();
@@ -31,7 +31,7 @@ Deno.test("a process ends by itself once the event loop is released", async () =
   assert.equal(code, 0);
 });
 
-Deno.test("a callback comes in its time, and not once disposed of", async () => {
+Deno.test("after: a callback comes in its time, and not once disposed of", async () => {
   const order: string[] = [];
   after(20, () => order.push("late"));
   after(1, () => order.push("early"));
@@ -40,7 +40,7 @@ Deno.test("a callback comes in its time, and not once disposed of", async () => 
   assert.deepEqual(order, ["early", "late"]);
 });
 
-Deno.test("a sleep ends early when aborted", async () => {
+Deno.test("sleep: a sleep ends early when aborted", async () => {
   const controller = new AbortController();
   const sleeping = sleep(60_000, { signal: controller.signal });
   controller.abort(new Error("wake"));

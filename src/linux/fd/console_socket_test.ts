@@ -105,7 +105,7 @@ async function readLine(fd: number): Promise<string> {
 }
 
 Deno.test(
-  "no connection, no message and a message without an fd are told apart, and leak nothing",
+  "ConsoleSocket: no connection, no message and a message without an fd are told apart, and leak nothing",
   inTempDir(async (directory) => {
     const path = `${directory}/console.sock`;
     const before = openFds();

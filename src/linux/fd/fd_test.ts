@@ -11,7 +11,7 @@ const flagsOf = (number: number) =>
     8,
   );
 
-Deno.test("bytes go through a pipe, and its end is seen", () => {
+Deno.test("fd: bytes go through a pipe, and its end is seen", () => {
   const pipe = fd.pipe2(fd.O_NONBLOCK);
   using reader = new fd.OwnedFd(pipe.read);
   const buffer = new Uint8Array(16);
@@ -25,7 +25,7 @@ Deno.test("bytes go through a pipe, and its end is seen", () => {
   assert.equal(fd.read(reader.fd, buffer), 0);
 });
 
-Deno.test("open says which path failed and why", () => {
+Deno.test("fd: open says which path failed and why", () => {
   assert.throws(() => fd.open("/nowhere/x", fd.O_RDONLY), (error) => {
     assert.ok(isErrno(error, ENOENT));
     assert.equal(error.message, "open /nowhere/x: ENOENT (no such file or directory)");
@@ -34,7 +34,7 @@ Deno.test("open says which path failed and why", () => {
   assert.throws(() => fd.open("/dev/null\0x", fd.O_RDONLY), (error) => isErrno(error, EINVAL));
 });
 
-Deno.test("fds are made CLOEXEC, except when put in the place of stdio", () => {
+Deno.test("fd: fds are made CLOEXEC, except when put in the place of stdio", () => {
   using a = fd.OwnedFd.open("/dev/null", fd.O_RDWR);
   assert.ok(flagsOf(a.fd) & fd.O_CLOEXEC);
   using copy = new fd.OwnedFd(fd.dup(a.fd, 100));
@@ -46,7 +46,7 @@ Deno.test("fds are made CLOEXEC, except when put in the place of stdio", () => {
   assert.ok(flagsOf(copy.fd) & fd.O_CLOEXEC);
 });
 
-Deno.test("a memfd is read from its start whatever its offset and length", () => {
+Deno.test("fd: a memfd is read from its start whatever its offset and length", () => {
   using memory = new fd.OwnedFd(fd.memfd("test"));
   assert.equal(fd.preadAll(memory.fd).length, 0);
   const block = new Uint8Array(100_003).map((_, index) => index % 251);
@@ -54,7 +54,7 @@ Deno.test("a memfd is read from its start whatever its offset and length", () =>
   assert.deepEqual(fd.preadAll(memory.fd), block);
 });
 
-Deno.test("O_NONBLOCK can be set and cleared", () => {
+Deno.test("fd: O_NONBLOCK can be set and cleared", () => {
   const pipe = fd.pipe2();
   using reader = new fd.OwnedFd(pipe.read);
   using _writer = new fd.OwnedFd(pipe.write);
@@ -64,7 +64,7 @@ Deno.test("O_NONBLOCK can be set and cleared", () => {
   assert.equal(flagsOf(reader.fd) & fd.O_NONBLOCK, 0);
 });
 
-Deno.test("an owned fd is closed once, and a released one is left open", () => {
+Deno.test("fd: an owned fd is closed once, and a released one is left open", () => {
   const owned = fd.OwnedFd.open("/dev/null", fd.O_RDONLY);
   const number = owned.fd;
   owned[Symbol.dispose]();

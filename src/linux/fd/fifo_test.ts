@@ -4,7 +4,7 @@ import { EEXIST, isErrno } from "../libc/errno.ts";
 import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OwnedFd } from "./fd.ts";
 import { hasReader, isFifo, mkfifo } from "./fifo.ts";
 
-Deno.test("a FIFO is made, told from other files, and tells who reads", () => {
+Deno.test("isFifo: a FIFO is made, told from other files, and tells who reads", () => {
   const directory = Deno.makeTempDirSync();
   try {
     const path = `${directory}/out`;
@@ -27,7 +27,7 @@ Deno.test("a FIFO is made, told from other files, and tells who reads", () => {
   }
 });
 
-Deno.test("whether there is a reader can be asked while signals come in", async () => {
+Deno.test("mkfifo: whether there is a reader can be asked while signals come in", async () => {
   const dir = Deno.makeTempDirSync();
   const heard = () => {};
   Deno.addSignalListener("SIGUSR1", heard);

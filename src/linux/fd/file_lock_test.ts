@@ -13,7 +13,7 @@ const inTempDir = (test: (directory: string) => void | Promise<void>) => async (
 };
 
 Deno.test(
-  "a lock is had once, and again when it was released",
+  "FileLock: a lock is had once, and again when it was released",
   inTempDir((directory) => {
     const path = `${directory}/berth.lock`;
     {
@@ -28,7 +28,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a lock goes with its process, killed or not",
+  "FileLock: a lock goes with its process, killed or not",
   inTempDir(async (directory) => {
     const path = `${directory}/berth.lock`;
     const program = `
@@ -52,12 +52,12 @@ Deno.test(
   }),
 );
 
-Deno.test("a lock in a missing directory is an error, not a lock held by another", () => {
+Deno.test("FileLock: a lock in a missing directory is an error, not a lock held by another", () => {
   assert.throws(() => FileLock.tryLock("/nowhere/lock"), (error) => isErrno(error, ENOENT));
 });
 
 Deno.test(
-  "a shared lock is had by several, and waits for one that is held alone",
+  "FileLock: a shared lock is had by several, and waits for one that is held alone",
   inTempDir(async (directory) => {
     const path = `${directory}/berth.lock`;
     const alone = await FileLock.lock(path);

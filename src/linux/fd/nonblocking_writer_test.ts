@@ -45,14 +45,14 @@ function fillAndGoOn(fd: number, end: OwnedFd): void {
   assert.throws(() => writer.write(CHUNK), (error) => isErrno(error, EPIPE));
 }
 
-Deno.test("a full pipe takes nothing, and stays blocking for others", () => {
+Deno.test("NonblockingWriter: a full pipe takes nothing, and stays blocking for others", () => {
   const pipe = pipe2();
   using readEnd = new OwnedFd(pipe.read);
   using writeEnd = new OwnedFd(pipe.write);
   fillAndGoOn(writeEnd.fd, readEnd);
 });
 
-Deno.test("a full socket takes nothing, and stays blocking for others", () => {
+Deno.test("NonblockingWriter: a full socket takes nothing, and stays blocking for others", () => {
   const pair = new Int32Array(2);
   check(
     libc().socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new Uint8Array(pair.buffer)),
@@ -63,7 +63,7 @@ Deno.test("a full socket takes nothing, and stays blocking for others", () => {
   fillAndGoOn(writeEnd.fd, readEnd);
 });
 
-Deno.test("a file is written where its fd stands", async () => {
+Deno.test("NonblockingWriter: a file is written where its fd stands", async () => {
   const dir = await Deno.makeTempDir({ prefix: "berth-writer-" });
   try {
     using file = OwnedFd.open(`${dir}/log`, O_WRONLY | O_CREAT);

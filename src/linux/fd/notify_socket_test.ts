@@ -66,7 +66,7 @@ testNeeding(["socat"], "the message arrives on an abstract socket", async () => 
   assert.equal(text, "READY=1");
 });
 
-Deno.test("nobody there is an error", () => {
+Deno.test("notifyServiceManager: nobody there is an error", () => {
   assert.throws(
     () => notifyServiceManager("/nonexistent/notify", ["READY=1"]),
     (error) => isErrno(error, ENOENT),

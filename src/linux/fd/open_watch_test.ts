@@ -22,7 +22,7 @@ async function withFifo(
   }
 }
 
-Deno.test("each watch of a file is told that it was opened, until it is disposed of", async () => {
+Deno.test("open watch: each watch of a file is told that it was opened, until it is disposed of", async () => {
   await withFifo(async (writer, open, poller) => {
     const told = [0, 0];
     let next = Promise.withResolvers<void>();
@@ -43,7 +43,7 @@ Deno.test("each watch of a file is told that it was opened, until it is disposed
   });
 });
 
-Deno.test("an open is noticed where there is no inotify instance to be had", async () => {
+Deno.test("open watch: an open is noticed where there is no inotify instance to be had", async () => {
   const module = (name: string) => JSON.stringify(import.meta.resolve(name));
   const program = `
     import { O_NONBLOCK, O_RDONLY, O_RDWR, open } from ${module("./fd.ts")};

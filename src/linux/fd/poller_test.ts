@@ -20,7 +20,7 @@ function ownedPipe(): Disposable & { reader: number; writer: number } {
   return { reader: pipe.read, writer: pipe.write, [Symbol.dispose]: () => stack.dispose() };
 }
 
-Deno.test("a pty's output is waited for, then its end", async () => {
+Deno.test("Poller: a pty's output is waited for, then its end", async () => {
   await using poller = new Poller();
   const pty = openPty();
   using master = new OwnedFd(pty.master);
@@ -41,7 +41,7 @@ Deno.test("a pty's output is waited for, then its end", async () => {
   assert.throws(() => read(master.fd, buffer), (error) => isErrno(error, EIO));
 });
 
-Deno.test("room in a full FIFO is waited for", async () => {
+Deno.test("Poller: room in a full FIFO is waited for", async () => {
   const directory = Deno.makeTempDirSync();
   try {
     mkfifo(`${directory}/fifo`);
@@ -62,7 +62,7 @@ Deno.test("room in a full FIFO is waited for", async () => {
   }
 });
 
-Deno.test("several wait for one fd, and those of other fds are left alone", async () => {
+Deno.test("Poller: several wait for one fd, and those of other fds are left alone", async () => {
   await using poller = new Poller();
   using a = ownedPipe();
   using b = ownedPipe();
@@ -78,7 +78,7 @@ Deno.test("several wait for one fd, and those of other fds are left alone", asyn
   await pending;
 });
 
-Deno.test("a wait can be aborted, before and meanwhile, without a trace", async () => {
+Deno.test("Poller: a wait can be aborted, before and meanwhile, without a trace", async () => {
   await using poller = new Poller();
   using pipe = ownedPipe();
   await assert.rejects(poller.wait(pipe.reader, "readable", { signal: AbortSignal.abort("no") }));
@@ -91,7 +91,7 @@ Deno.test("a wait can be aborted, before and meanwhile, without a trace", async 
   await other;
 });
 
-Deno.test("the exit of a process that is watched by pidfd is seen", async () => {
+Deno.test("Poller: the exit of a process that is watched by pidfd is seen", async () => {
   await using poller = new Poller();
   using reaper = Reaper.start({ reapAll: false });
   const child = reaper.spawn(["sleep", "60"]);
@@ -102,7 +102,7 @@ Deno.test("the exit of a process that is watched by pidfd is seen", async () => 
   await child.exited;
 });
 
-Deno.test("a callback is called for as long as it is registered", async () => {
+Deno.test("Poller: a callback is called for as long as it is registered", async () => {
   await using poller = new Poller();
   using pipe = ownedPipe();
   const buffer = new Uint8Array(1);
@@ -126,7 +126,7 @@ Deno.test("a callback is called for as long as it is registered", async () => {
   assert.equal(seen, 3);
 });
 
-Deno.test("what cannot be waited for is refused, and the poller goes on", async () => {
+Deno.test("Poller: what cannot be waited for is refused, and the poller goes on", async () => {
   await using poller = new Poller();
   using file = OwnedFd.open("/etc/passwd", O_RDONLY);
   await assert.rejects(poller.wait(file.fd, "readable"), (error) => isErrno(error, EPERM));
@@ -134,7 +134,7 @@ Deno.test("what cannot be waited for is refused, and the poller goes on", async 
   await poller.wait(pipe.writer, "writable");
 });
 
-Deno.test("disposal rejects what is pending and closes every fd", async () => {
+Deno.test("Poller: disposal rejects what is pending and closes every fd", async () => {
   const fds = () => [...Deno.readDirSync("/proc/self/fd")].length;
   using pipe = ownedPipe();
   const before = fds();
@@ -148,7 +148,7 @@ Deno.test("disposal rejects what is pending and closes every fd", async () => {
   assert.equal(fds(), before);
 });
 
-Deno.test("many fds are waited for by one thread, and none is left after", async () => {
+Deno.test("Poller: many fds are waited for by one thread, and none is left after", async () => {
   const threads = () =>
     Number(/^Threads:\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/status"))?.[1]);
   await using poller = new Poller();
@@ -176,14 +176,14 @@ const inOwnProcess = (program: string) =>
     signal: AbortSignal.timeout(120_000),
   }).output();
 
-Deno.test("a process exits though a wait is blocked", async () => {
+Deno.test("poller: a process exits though a wait is blocked", async () => {
   const exited = await inOwnProcess(`
     poller.wait(pipe.read, "readable");
     setTimeout(() => Deno.exit(7), 20);`);
   assert.equal(exited.code, 7);
 });
 
-Deno.test("a process ends by itself once nothing is waited for", async () => {
+Deno.test("poller: a process ends by itself once nothing is waited for", async () => {
   const ended = await inOwnProcess(`
     const controller = new AbortController();
     poller.wait(pipe.read, "readable", { signal: controller.signal }).catch(() => {});
@@ -191,7 +191,7 @@ Deno.test("a process ends by itself once nothing is waited for", async () => {
   assert.equal(ended.code, 0, new TextDecoder().decode(ended.stderr));
 });
 
-Deno.test("waits survive garbage collection", async () => {
+Deno.test("poller: waits survive garbage collection", async () => {
   const collected = await inOwnProcess(`
     const v8 = await import("node:v8");
     v8.setFlagsFromString("--expose-gc");

@@ -17,7 +17,7 @@ function readText(fd: number, length = 1): string {
   return text;
 }
 
-Deno.test("bytes go through a pty both ways, and its end is EIO", () => {
+Deno.test("pty: bytes go through a pty both ways, and its end is EIO", () => {
   const pty = openPty();
   using master = new OwnedFd(pty.master);
   using slave = OwnedFd.open(pty.slave, O_RDWR | O_NOCTTY);
@@ -30,7 +30,7 @@ Deno.test("bytes go through a pty both ways, and its end is EIO", () => {
   assert.throws(() => readText(master.fd), (error) => isErrno(error, EIO));
 });
 
-Deno.test("the size that one end sets, the other end sees", () => {
+Deno.test("setWinsize: the size that one end sets, the other end sees", () => {
   const pty = openPty();
   using master = new OwnedFd(pty.master);
   using slave = OwnedFd.open(pty.slave, O_RDWR | O_NOCTTY);
@@ -38,7 +38,7 @@ Deno.test("the size that one end sets, the other end sees", () => {
   assert.deepEqual(getWinsize(slave.fd), { width: 132, height: 43 });
 });
 
-Deno.test("raw mode neither echoes nor translates, and is undone", () => {
+Deno.test("setRaw: raw mode neither echoes nor translates, and is undone", () => {
   const pty = openPty();
   using master = new OwnedFd(pty.master);
   using slave = OwnedFd.open(pty.slave, O_RDWR | O_NOCTTY);
@@ -55,7 +55,7 @@ Deno.test("raw mode neither echoes nor translates, and is undone", () => {
   assert.equal(readText(master.fd, 3), "z\r\n");
 });
 
-Deno.test("what is no terminal says so", () => {
+Deno.test("setWinsize: what is no terminal says so", () => {
   const pipe = pipe2();
   using reader = new OwnedFd(pipe.read);
   using _writer = new OwnedFd(pipe.write);

@@ -5,12 +5,12 @@ import { withSocketPath } from "./unix_path.ts";
 
 const openFds = () => [...Deno.readDirSync("/proc/self/fd")].length;
 
-Deno.test("a path that fits is used as it is", () => {
+Deno.test("withSocketPath: a path that fits is used as it is", () => {
   const path = `/tmp/${"x".repeat(102)}`;
   assert.equal(withSocketPath(path, (short) => short), path);
 });
 
-Deno.test("a socket deep in the tree can be bound and dialled", async () => {
+Deno.test("withSocketPath: a socket deep in the tree can be bound and dialled", async () => {
   const top = Deno.makeTempDirSync();
   try {
     const deep = `${top}/${"d".repeat(100)}/${"ü".repeat(50)}`;
@@ -28,7 +28,7 @@ Deno.test("a socket deep in the tree can be bound and dialled", async () => {
   }
 });
 
-Deno.test("the directory is closed when binding fails, now or later", async () => {
+Deno.test("withSocketPath: the directory is closed when binding fails, now or later", async () => {
   const path = `/tmp${"/.".repeat(60)}/x.sock`;
   const before = openFds();
   assert.throws(() =>
@@ -39,7 +39,7 @@ Deno.test("the directory is closed when binding fails, now or later", async () =
   assert.equal(openFds(), before);
 });
 
-Deno.test("a missing directory and a name that is too long by itself are told apart", () => {
+Deno.test("withSocketPath: a missing directory and a name that is too long by itself are told apart", () => {
   const path = `/nowhere/${"x".repeat(100)}/y`;
   assert.throws(() => withSocketPath(path, () => 0), (error) => isErrno(error, ENOENT));
   const name = `/tmp/${"x".repeat(108)}`;

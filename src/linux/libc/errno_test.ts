@@ -13,7 +13,7 @@ import {
   LinuxError,
 } from "./errno.ts";
 
-Deno.test("an error names the call, what it was given and why it failed", () => {
+Deno.test("LinuxError: an error names the call, what it was given and why it failed", () => {
   const error = new LinuxError(ENOENT, "mount", "/src on /dst");
   assert.equal(error.message, "mount /src on /dst: ENOENT (no such file or directory)");
   assert.equal(error.code, "ENOENT");
@@ -25,7 +25,7 @@ Deno.test("an error names the call, what it was given and why it failed", () => 
   );
 });
 
-Deno.test("an errno that is not in the table still has a name and a message", () => {
+Deno.test("errnoName: an errno that is not in the table still has a name and a message", () => {
   assert.equal(errnoName(4095), "E4095");
   assert.equal(errnoMessage(4095), "unknown error 4095");
 });

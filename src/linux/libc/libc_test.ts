@@ -14,12 +14,12 @@ Deno.test("errno is that of the call just made", () => {
   });
 });
 
-Deno.test("a C string with a NUL inside is refused, not cut short", () => {
+Deno.test("cstring: a C string with a NUL inside is refused, not cut short", () => {
   assert.deepEqual([...cstring("é")], [0xc3, 0xa9, 0]);
   assert.throws(() => cstring("/etc\0/x"), (error) => isErrno(error, EINVAL));
 });
 
-Deno.test("an array of C strings ends in NULL and points into its own block", () => {
+Deno.test("cstringArray: an array of C strings ends in NULL and points into its own block", () => {
   const block = cstringArray(["ab", "", "c"]);
   const pointers = new BigUint64Array(block.buffer, 0, 4);
   const base = addressOf(block);

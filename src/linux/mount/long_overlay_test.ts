@@ -65,14 +65,14 @@ Deno.test("mount takes an overlay of 500 layers, the most that the kernel knows"
   assert.deepEqual([info?.source, info?.options], ["overlay", "rw,nosuid,noatime"]);
 });
 
-Deno.test("layers of an overlay may have paths that are long or have separators in them", () => {
+Deno.test("long overlay: layers of an overlay may have paths that are long or have separators in them", () => {
   using layers = new Layers(160, `a:b,c\\d/${"l".repeat(250)}`);
   mount({ type: "overlay", target: layers.target, options: [...layers.options, "ro"] });
   assert.equal([...Deno.readDirSync(layers.target)].length, 161);
   assert.throws(() => Deno.mkdirSync(`${layers.target}/new`), { code: "EROFS" });
 });
 
-Deno.test("an overlay of too many layers says what the kernel says, and mounts nothing", () => {
+Deno.test("long overlay: an overlay of too many layers says what the kernel says, and mounts nothing", () => {
   using layers = new Layers(501);
   const mounts = () => readMountInfo().filter(({ mountPoint }) => mountPoint === layers.target);
   const fails = (options: string[], errno: number, pattern: RegExp) =>

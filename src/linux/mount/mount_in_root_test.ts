@@ -87,7 +87,7 @@ Deno.test("mountInRoot says what does not fit, and leaves nothing", () => {
   assert.throws(() => Deno.lstatSync(tree.staging), Deno.errors.NotFound);
 });
 
-Deno.test("whoever swaps directories for symlinks gets no mount outside the root, nor one away", async () => {
+Deno.test("mountPrivate: whoever swaps directories for symlinks gets no mount outside the root, nor one away", async () => {
   using tree = new Tree();
   const kept = `${tree.outside}/b`;
   mountPrivate({ type: "tmpfs", target: kept });

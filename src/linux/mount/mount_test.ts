@@ -41,7 +41,7 @@ function isMountPoint(path: string): boolean {
 
 const readOnly = { code: "EROFS" };
 
-Deno.test("a bind mount shows the same directory", () => {
+Deno.test("mount: a bind mount shows the same directory", () => {
   using place = new Place();
   const [source, target] = place.dirs("source", "target") as [string, string];
   mount({ type: "bind", source, target, options: ["bind"] });
@@ -51,7 +51,7 @@ Deno.test("a bind mount shows the same directory", () => {
   assert.deepEqual([...Deno.readDirSync(target)], []);
 });
 
-Deno.test("type bind alone makes a bind mount too", () => {
+Deno.test("mount: type bind alone makes a bind mount too", () => {
   using place = new Place();
   const [source, target] = place.dirs("source/in", "target") as [string, string];
   mount({ type: "bind", source: `${place.dir}/source`, target, options: ["ro"] });
@@ -60,7 +60,7 @@ Deno.test("type bind alone makes a bind mount too", () => {
   Deno.mkdirSync(`${source}/new`);
 });
 
-Deno.test("a file can be bound over a file", () => {
+Deno.test("mount: a file can be bound over a file", () => {
   using place = new Place();
   const source = `${place.dir}/source`, target = `${place.dir}/target`;
   Deno.writeTextFileSync(source, "from source");
@@ -70,7 +70,7 @@ Deno.test("a file can be bound over a file", () => {
   assert.ok(isMountPoint(target));
 });
 
-Deno.test("bind,ro is read-only while its source is not", () => {
+Deno.test("mount: bind,ro is read-only while its source is not", () => {
   using place = new Place();
   const [source, target] = place.dirs("source", "target") as [string, string];
   mount({ type: "bind", source, target, options: ["bind", "ro", "nosuid", "nodev", "noexec"] });
@@ -80,7 +80,7 @@ Deno.test("bind,ro is read-only while its source is not", () => {
   for (const option of ["ro", "nosuid", "nodev", "noexec"]) assert.ok(options.includes(option));
 });
 
-Deno.test("bind,ro keeps what the source's mount forbids, unless asked otherwise", () => {
+Deno.test("mount: bind,ro keeps what the source's mount forbids, unless asked otherwise", () => {
   using place = new Place();
   const [source, kept, given] = place.dirs("source", "kept", "given") as [string, string, string];
   mount({ type: "tmpfs", source: "tmpfs", target: source, options: ["nosuid,nodev,noatime"] });
@@ -90,7 +90,7 @@ Deno.test("bind,ro keeps what the source's mount forbids, unless asked otherwise
   assert.match(at(place, given).options, /^ro,nodev,noatime/);
 });
 
-Deno.test("rbind takes the mounts below along, bind does not", () => {
+Deno.test("mount: rbind takes the mounts below along, bind does not", () => {
   using place = new Place();
   const [source, below, all, one] = place.dirs("source", "source/below", "all", "one") as [
     string,
@@ -106,7 +106,7 @@ Deno.test("rbind takes the mounts below along, bind does not", () => {
   assert.throws(() => Deno.readTextFileSync(`${one}/below/file`), Deno.errors.NotFound);
 });
 
-Deno.test("the mount that is there can be remounted read-only", () => {
+Deno.test("mount: the mount that is there can be remounted read-only", () => {
   using place = new Place();
   const [source, target] = place.dirs("source", "target") as [string, string];
   mount({ source, target, options: ["bind"] });
@@ -115,7 +115,7 @@ Deno.test("the mount that is there can be remounted read-only", () => {
   Deno.writeTextFileSync(`${source}/file`, "");
 });
 
-Deno.test("tmpfs gets its size, mode and flags", () => {
+Deno.test("mount: tmpfs gets its size, mode and flags", () => {
   using place = new Place();
   const [target] = place.dirs("target") as [string];
   mount({
@@ -134,7 +134,7 @@ Deno.test("tmpfs gets its size, mode and flags", () => {
   });
 });
 
-Deno.test("an overlay shows lower and keeps writes in upper", () => {
+Deno.test("mount: an overlay shows lower and keeps writes in upper", () => {
   using place = new Place();
   const [lower, upper, work, target] = place.dirs("lower", "upper", "work", "target") as [
     string,
@@ -154,7 +154,7 @@ Deno.test("an overlay shows lower and keeps writes in upper", () => {
   assert.equal(Deno.readTextFileSync(`${upper}/file`), "changed");
 });
 
-Deno.test("several mounts in order are listed in the order that takes them away again", () => {
+Deno.test("mount: several mounts in order are listed in the order that takes them away again", () => {
   using place = new Place();
   const [lower, root] = place.dirs("lower/data", "root") as [string, string];
   mount({ source: `${place.dir}/lower`, target: root, options: ["bind", "ro"] });
@@ -173,7 +173,7 @@ Deno.test("several mounts in order are listed in the order that takes them away 
   assert.deepEqual(mountsUnder(place.dir), []);
 });
 
-Deno.test("mounts are found through a symlink to the directory", () => {
+Deno.test("mount: mounts are found through a symlink to the directory", () => {
   using place = new Place();
   const [target] = place.dirs("real/target") as [string];
   Deno.symlinkSync("real", `${place.dir}/link`);
@@ -181,14 +181,14 @@ Deno.test("mounts are found through a symlink to the directory", () => {
   assert.deepEqual(mountsUnder(`${place.dir}/link`), [target]);
 });
 
-Deno.test("names with spaces, backslashes and non-ASCII letters survive", () => {
+Deno.test("mount: names with spaces, backslashes and non-ASCII letters survive", () => {
   using place = new Place();
   const [target] = place.dirs("a b\\040 ü#\tz") as [string];
   mount({ type: "tmpfs", target });
   assert.deepEqual(mountsUnder(place.dir), [target]);
 });
 
-Deno.test("propagation is set with the mount and changed later", () => {
+Deno.test("mount: propagation is set with the mount and changed later", () => {
   using place = new Place();
   const [target] = place.dirs("target") as [string];
   const propagation = () => at(place, target).propagation.map((tag) => tag.replace(/:.*/, ""));
@@ -200,7 +200,7 @@ Deno.test("propagation is set with the mount and changed later", () => {
   assert.deepEqual(propagation(), ["unbindable"]);
 });
 
-Deno.test("a bind mount can be a slave: it sees mounts made in its source, not the reverse", () => {
+Deno.test("mount: a bind mount can be a slave: it sees mounts made in its source, not the reverse", () => {
   using place = new Place();
   const [source, target] = place.dirs("source", "target") as [string, string];
   mount({ type: "tmpfs", target: source, options: ["shared"] });
@@ -212,7 +212,7 @@ Deno.test("a bind mount can be a slave: it sees mounts made in its source, not t
   assert.ok(!isMountPoint(`${source}/two`));
 });
 
-Deno.test("a mount that fails says what was to be mounted where, and why", () => {
+Deno.test("mount: a mount that fails says what was to be mounted where, and why", () => {
   using place = new Place();
   const [target] = place.dirs("target") as [string];
   const source = `${place.dir}/missing`;
@@ -231,7 +231,7 @@ Deno.test("a mount that fails says what was to be mounted where, and why", () =>
   assert.deepEqual(mountsUnder(place.dir), []);
 });
 
-Deno.test("an option that a bind mount does not know is refused, not dropped", () => {
+Deno.test("mount: an option that a bind mount does not know is refused, not dropped", () => {
   using place = new Place();
   const [source, target] = place.dirs("source", "target") as [string, string];
   assert.throws(() => mount({ source, target, options: ["bind", "size=1m"] }), {
@@ -241,7 +241,7 @@ Deno.test("an option that a bind mount does not know is refused, not dropped", (
   assert.ok(!isMountPoint(target));
 });
 
-Deno.test("options that do not fit in mount(2)'s page are an error that says so", () => {
+Deno.test("mount: options that do not fit in mount(2)'s page are an error that says so", () => {
   using place = new Place();
   const [target] = place.dirs("target") as [string];
   const long = `huge=${"x".repeat(70_000)}`;
@@ -251,7 +251,7 @@ Deno.test("options that do not fit in mount(2)'s page are an error that says so"
   });
 });
 
-Deno.test("a busy mount is EBUSY, and detach takes it away", () => {
+Deno.test("mount: a busy mount is EBUSY, and detach takes it away", () => {
   using place = new Place();
   const [target] = place.dirs("target") as [string];
   mount({ type: "tmpfs", target });
@@ -281,6 +281,6 @@ Deno.test("mountsUnder is empty where nothing is mounted or there is no such dir
   assert.deepEqual(mountsUnder(`${place.dir}/missing`), []);
 });
 
-Deno.test("a path with a NUL inside is refused", () => {
+Deno.test("mount: a path with a NUL inside is refused", () => {
   assert.throws(() => mount({ type: "tmpfs", target: "/tmp\0x" }), { code: "EINVAL" });
 });

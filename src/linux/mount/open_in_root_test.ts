@@ -30,7 +30,7 @@ class Tree implements Disposable {
   }
 }
 
-Deno.test("a path that is there stays as it is", () => {
+Deno.test("openInRoot: a path that is there stays as it is", () => {
   using tree = new Tree();
   assert.equal(openedAt(tree.rootfs, "/etc"), `${tree.rootfs}/etc`);
   assert.equal(openedAt(tree.rootfs, "./etc//"), `${tree.rootfs}/etc`);
@@ -38,7 +38,7 @@ Deno.test("a path that is there stays as it is", () => {
   assert.equal(openedAt(tree.rootfs, "/"), tree.rootfs);
 });
 
-Deno.test("missing directories are made, readable for all whatever the umask", () => {
+Deno.test("openInRoot: missing directories are made, readable for all whatever the umask", () => {
   using tree = new Tree();
   const umask = Deno.umask(0o077);
   try {
@@ -50,7 +50,7 @@ Deno.test("missing directories are made, readable for all whatever the umask", (
   }
 });
 
-Deno.test("with file the last name is made as an empty file", () => {
+Deno.test("openInRoot: with file the last name is made as an empty file", () => {
   using tree = new Tree();
   const path = openedAt(tree.rootfs, "/etc/deep/resolv.conf", "file");
   const info = Deno.statSync(path);
@@ -58,20 +58,20 @@ Deno.test("with file the last name is made as an empty file", () => {
   assert.equal(info.size, 0);
 });
 
-Deno.test("a file that is there is left alone", () => {
+Deno.test("openInRoot: a file that is there is left alone", () => {
   using tree = new Tree();
   Deno.writeTextFileSync(`${tree.rootfs}/etc/hosts`, "kept");
   const path = openedAt(tree.rootfs, "/etc/hosts", "file");
   assert.equal(Deno.readTextFileSync(path), "kept");
 });
 
-Deno.test("`..` cannot leave the rootfs", () => {
+Deno.test("openInRoot: `..` cannot leave the rootfs", () => {
   using tree = new Tree();
   assert.equal(openedAt(tree.rootfs, "../../outside"), `${tree.rootfs}/outside`);
   assert.equal(openedAt(tree.rootfs, "/etc/../.."), tree.rootfs);
 });
 
-Deno.test("symlinks are followed inside the rootfs, absolute ones from its root", () => {
+Deno.test("openInRoot: symlinks are followed inside the rootfs, absolute ones from its root", () => {
   using tree = new Tree();
   Deno.mkdirSync(`${tree.rootfs}/run`);
   tree.link("/run", "abs");
@@ -80,7 +80,7 @@ Deno.test("symlinks are followed inside the rootfs, absolute ones from its root"
   assert.equal(openedAt(tree.rootfs, "/etc/relative"), `${tree.rootfs}/run`);
 });
 
-Deno.test("a symlink that points outside ends inside, nothing is made outside", () => {
+Deno.test("openInRoot: a symlink that points outside ends inside, nothing is made outside", () => {
   using tree = new Tree();
   tree.link(`${tree.dir}/outside`, "escape");
   const path = openedAt(tree.rootfs, "/escape/new");
@@ -88,39 +88,39 @@ Deno.test("a symlink that points outside ends inside, nothing is made outside", 
   assert.deepEqual([...Deno.readDirSync(`${tree.dir}/outside`)], []);
 });
 
-Deno.test("a dangling symlink gets its target made", () => {
+Deno.test("openInRoot: a dangling symlink gets its target made", () => {
   using tree = new Tree();
   tree.link("/data/real", "dangling");
   assert.equal(openedAt(tree.rootfs, "/dangling"), `${tree.rootfs}/data/real`);
   assert.ok(Deno.statSync(`${tree.rootfs}/data/real`).isDirectory);
 });
 
-Deno.test("a symlink loop is ELOOP", () => {
+Deno.test("openInRoot: a symlink loop is ELOOP", () => {
   using tree = new Tree();
   tree.link("two", "one");
   tree.link("one", "two");
   assert.throws(() => openedAt(tree.rootfs, "/one"), { code: "ELOOP", message: /\/one in / });
 });
 
-Deno.test("a file in the middle of the path is ENOTDIR", () => {
+Deno.test("openInRoot: a file in the middle of the path is ENOTDIR", () => {
   using tree = new Tree();
   Deno.writeTextFileSync(`${tree.rootfs}/etc/hosts`, "");
   assert.throws(() => openedAt(tree.rootfs, "/etc/hosts/x"), { code: "ENOTDIR" });
 });
 
-Deno.test("without create what is missing is ENOENT, and nothing is made", () => {
+Deno.test("openInRoot: without create what is missing is ENOENT, and nothing is made", () => {
   using tree = new Tree();
   assert.throws(() => openInRoot(tree.rootfs, "/etc/a/b"), { code: "ENOENT" });
   assert.deepEqual([...Deno.readDirSync(`${tree.rootfs}/etc`)], []);
 });
 
-Deno.test("a magic link of /proc is a link like any other", () => {
+Deno.test("openInRoot: a magic link of /proc is a link like any other", () => {
   using tree = new Tree();
   tree.link("/proc/self/root", "host");
   assert.equal(openedAt(tree.rootfs, "/host/x"), `${tree.rootfs}/proc/self/root/x`);
 });
 
-Deno.test("no descriptor is left open, whether it works or not", () => {
+Deno.test("openInRoot: no descriptor is left open, whether it works or not", () => {
   using tree = new Tree();
   tree.link("loop", "loop");
   tree.link("../../etc", "up");
@@ -135,7 +135,7 @@ Deno.test("no descriptor is left open, whether it works or not", () => {
   assert.equal(open(), before);
 });
 
-Deno.test("whoever swaps directories for symlinks gets nothing made or opened outside", async () => {
+Deno.test("openInRoot: whoever swaps directories for symlinks gets nothing made or opened outside", async () => {
   using tree = new Tree();
   Deno.mkdirSync(`${tree.rootfs}/a`);
   const outside = `${tree.dir}/outside`;

@@ -18,7 +18,7 @@ async function withLimit(program: string): Promise<string> {
   return new TextDecoder().decode(stdout).trim();
 }
 
-Deno.test("raiseFileLimit: raises this process's limit, children keep what it was", async () => {
+Deno.test("file limit: raiseFileLimit: raises this process's limit, children keep what it was", async () => {
   const output = await withLimit(`
     const meant = limit.raiseFileLimit();
     using reaper = Reaper.start({ childFileLimit: meant });
@@ -28,7 +28,7 @@ Deno.test("raiseFileLimit: raises this process's limit, children keep what it wa
   assert.equal(output, "99n true 99");
 });
 
-Deno.test("raiseFileLimit: takes what whoever started Deno says that it was", async () => {
+Deno.test("file limit: raiseFileLimit: takes what whoever started Deno says that it was", async () => {
   const output = await withLimit(`
     console.log(limit.raiseFileLimit("98"), limit.raiseFileLimit("x") === hard,
       limit.raiseFileLimit(String(2n ** 62n)) === hard);`);

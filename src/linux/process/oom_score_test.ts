@@ -19,7 +19,7 @@ Deno.test("setOomScoreAdj: sets that of another process", async () => {
   await child.exited;
 });
 
-Deno.test("spawnProcess: a child has the OOM score that it is given, this process keeps its own", async () => {
+Deno.test("borrowOomScoreAdj: spawnProcess: a child has the OOM score that it is given, this process keeps its own", async () => {
   using reaper = Reaper.start({ reapAll: false });
   const own = scoreOf("self");
   {

@@ -5,7 +5,7 @@ import { Pidfd } from "./pidfd.ts";
 import { Reaper } from "./reaper.ts";
 import { SIGTERM } from "./signals.ts";
 
-Deno.test("a pidfd signals its process, and tells its exit status once it is reaped", async () => {
+Deno.test("Pidfd: a pidfd signals its process, and tells its exit status once it is reaped", async () => {
   using reaper = Reaper.start({ reapAll: false });
   const killed = reaper.spawn(["sleep", "60"]);
   using first = Pidfd.open(killed.pid);
@@ -28,7 +28,7 @@ function hasExitInfo(): boolean {
   return major > 6 || (major === 6 && minor >= 15);
 }
 
-Deno.test("a pid that names no process, only a thread, is ESRCH whatever the kernel says", () => {
+Deno.test("Pidfd: a pid that names no process, only a thread, is ESRCH whatever the kernel says", () => {
   const tids = [...Deno.readDirSync("/proc/self/task")].map(({ name }) => Number(name));
   const tid = tids.find((each) => each !== Deno.pid);
   assert.ok(tid !== undefined);

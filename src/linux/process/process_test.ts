@@ -6,7 +6,7 @@ import { Reaper } from "./reaper.ts";
 import { SIGKILL, SIGTERM } from "./signals.ts";
 import { processStat } from "./stat.ts";
 
-Deno.test("the status of a zombie can be read before it is reaped", async () => {
+Deno.test("zombieStatus: the status of a zombie can be read before it is reaped", async () => {
   const parent = new Deno.Command("sh", {
     args: ["-c", "(exit 7) & exec sleep 1000"],
     stdin: "null",
@@ -29,7 +29,7 @@ Deno.test("the status of a zombie can be read before it is reaped", async () => 
   }
 });
 
-Deno.test("a process is known by pid and start time", async () => {
+Deno.test("isAlive: a process is known by pid and start time", async () => {
   using reaper = Reaper.start({ reapAll: false });
   const child = reaper.spawn(["sleep", "60"]);
   const started = startTime(child.pid);
@@ -63,7 +63,7 @@ Deno.test("processStat tells parent and CPU time", async () => {
   await child.exited;
 });
 
-Deno.test("a zombie has a start time but is not alive", async () => {
+Deno.test("startTime: a zombie has a start time but is not alive", async () => {
   using reaper = Reaper.start({ reapAll: false });
   const child = reaper.spawn(["sleep", "60"]);
   const started = startTime(child.pid) ?? 0;
@@ -75,7 +75,7 @@ Deno.test("a zombie has a start time but is not alive", async () => {
   await child.exited;
 });
 
-Deno.test("a name with blanks and parentheses does not confuse the start time", () => {
+Deno.test("startTime: a name with blanks and parentheses does not confuse the start time", () => {
   const name = Deno.readTextFileSync("/proc/self/comm").trim();
   const before = startTime(Deno.pid);
   try {

@@ -10,7 +10,7 @@ import { spawnProcess } from "./spawn.ts";
 // process does it.
 const start = () => Reaper.start({ reapAll: false });
 
-Deno.test("an exit is the code, or 128 + the signal", async () => {
+Deno.test("Reaper: an exit is the code, or 128 + the signal", async () => {
   using reaper = start();
   const code = reaper.spawn(["sh", "-c", "exit 7"]);
   const killed = reaper.spawn(["/bin/sleep", "60"]);
@@ -23,14 +23,14 @@ Deno.test("an exit is the code, or 128 + the signal", async () => {
   assert.equal(reaper.children(), 0);
 });
 
-Deno.test("a signal to a process that has been reaped is refused", async () => {
+Deno.test("Reaper: a signal to a process that has been reaped is refused", async () => {
   using reaper = start();
   const child = reaper.spawn(["true"]);
   await child.exited;
   assert.throws(() => child.kill(SIGTERM), (error) => isErrno(error, ESRCH));
 });
 
-Deno.test("a program that does not exist fails at spawn, by name", () => {
+Deno.test("Reaper: a program that does not exist fails at spawn, by name", () => {
   using reaper = start();
   assert.throws(() => reaper.spawn(["/nowhere/prog"]), (error) => {
     assert.ok(isErrno(error, ENOENT));
@@ -44,7 +44,7 @@ Deno.test("a program that does not exist fails at spawn, by name", () => {
   assert.equal(reaper.children(), 0);
 });
 
-Deno.test("of 500 children at once no exit is lost or mixed up", async () => {
+Deno.test("Reaper: of 500 children at once no exit is lost or mixed up", async () => {
   using reaper = start();
   const codes = Array.from({ length: 500 }, (_, index) => index % 256);
   const children = codes.map((code) => reaper.spawn(["sh", "-c", `exit ${code}`]));
@@ -54,7 +54,7 @@ Deno.test("of 500 children at once no exit is lost or mixed up", async () => {
   assert.equal(reaper.children(), 0);
 });
 
-Deno.test("a process already dead when it is first watched is still told", async () => {
+Deno.test("Reaper: a process already dead when it is first watched is still told", async () => {
   using reaper = start();
   const pid = spawnProcess(["sh", "-c", "exit 4"]);
   while (!Deno.readTextFileSync(`/proc/${pid}/stat`).includes(") Z "));
@@ -62,14 +62,14 @@ Deno.test("a process already dead when it is first watched is still told", async
   assert.equal(reaper.children(), 0);
 });
 
-Deno.test("watching a pid that does not exist says so instead of hanging", async () => {
+Deno.test("Reaper: watching a pid that does not exist says so instead of hanging", async () => {
   using reaper = start();
   // Above the kernel's PID_MAX_LIMIT of 2^22.
   await assert.rejects(reaper.watch(2 ** 22 + 1), (error) => isErrno(error, ESRCH));
   assert.equal(reaper.children(), 0);
 });
 
-Deno.test("several watchers share an exit, and an unwatched process is forgotten", async () => {
+Deno.test("Reaper: several watchers share an exit, and an unwatched process is forgotten", async () => {
   using reaper = start();
   const child = reaper.spawn(["sleep", "60"]);
   const watched = [reaper.watch(child.pid), reaper.watch(child.pid)];
@@ -105,7 +105,7 @@ const orphan = (command: string) => `
   const pid = Number(new TextDecoder().decode(buffer.subarray(0, fd.read(pipe.read, buffer))));
   await parent.exited;`;
 
-Deno.test("an orphan is adopted and its exit is told", async () => {
+Deno.test("reaper: an orphan is adopted and its exit is told", async () => {
   const output = await inOwnProcess(`
     using reaper = Reaper.start({ subreaper: true });
     ${orphan("exit 9")}
@@ -115,7 +115,7 @@ Deno.test("an orphan is adopted and its exit is told", async () => {
   assert.equal(output, "9 0");
 });
 
-Deno.test("bufferUnclaimedExits: an exit that nobody watched is kept for who held it then", async () => {
+Deno.test("reaper: bufferUnclaimedExits: an exit that nobody watched is kept for who held it then", async () => {
   const output = await inOwnProcess(`
     using reaper = Reaper.start({ subreaper: true });
     const gone = async (pid) => {
@@ -141,7 +141,7 @@ Deno.test("bufferUnclaimedExits: an exit that nobody watched is kept for who hel
   assert.deepEqual(output.split("\n"), ["5", "ESRCH", "ESRCH", "ESRCH", "ESRCH"]);
 });
 
-Deno.test("of 500 children at once a stealing reaper loses none and leaves no zombie", async () => {
+Deno.test("reaper: of 500 children at once a stealing reaper loses none and leaves no zombie", async () => {
   const output = await inOwnProcess(`
     using reaper = Reaper.start({ subreaper: true });
     const children = Array.from({ length: 500 }, (_, i) => reaper.spawn(["sh", "-c", "sh -c 'exit 1' & exit " + i % 256]));
@@ -154,6 +154,6 @@ Deno.test("of 500 children at once a stealing reaper loses none and leaves no zo
   assert.equal(output, '500 ""');
 });
 
-Deno.test("a reaper disposed of lets the process end", async () => {
+Deno.test("reaper: a reaper disposed of lets the process end", async () => {
   assert.equal(await inOwnProcess(`Reaper.start({ subreaper: true })[Symbol.dispose]();`), "");
 });

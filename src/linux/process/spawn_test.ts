@@ -13,7 +13,7 @@ async function outputOf(argv: readonly string[], options: SpawnOptions = {}): Pr
   return new TextDecoder().decode(preadAll(output.fd));
 }
 
-Deno.test("stdio that is not given is /dev/null", async () => {
+Deno.test("spawn: stdio that is not given is /dev/null", async () => {
   using file = new OwnedFd(memfd("seen"));
   using reaper = Reaper.start({ reapAll: false });
   const argv = ["sh", "-c", `readlink /proc/$$/fd/0 /proc/$$/fd/2`];
@@ -21,13 +21,13 @@ Deno.test("stdio that is not given is /dev/null", async () => {
   assert.equal(new TextDecoder().decode(preadAll(file.fd)), "/dev/null\n/dev/null\n");
 });
 
-Deno.test("a child has fds 0 to 2 and no other", async () => {
+Deno.test("spawn: a child has fds 0 to 2 and no other", async () => {
   using _extra = OwnedFd.open("/dev/null", O_RDWR);
   // The last one is the directory that ls itself reads.
   assert.equal(await outputOf(["ls", "/proc/self/fd"]), "0\n1\n2\n3\n");
 });
 
-Deno.test("given fds end at their places, whatever numbers and flags they had", async () => {
+Deno.test("spawn: given fds end at their places, whatever numbers and flags they had", async () => {
   // In a process of its own, for it rearranges its stdio: swapped, equal to the target, CLOEXEC.
   const program = `
     import { Reaper } from ${JSON.stringify(import.meta.resolve("./reaper.ts"))};
@@ -55,12 +55,12 @@ Deno.test("given fds end at their places, whatever numbers and flags they had", 
   assert.equal(seen, "abc" + "cab" + "bba" + "c-a", new TextDecoder().decode(output.stderr));
 });
 
-Deno.test("a child starts with default signal handling and nothing blocked", async () => {
+Deno.test("spawn: a child starts with default signal handling and nothing blocked", async () => {
   const status = await outputOf(["grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status"]);
   assert.deepEqual(status.match(/[0-9a-f]{16}/g), ["0000000000000000", "0000000000000000"]);
 });
 
-Deno.test("directory, environment and session are as asked for", async () => {
+Deno.test("spawn: directory, environment and session are as asked for", async () => {
   assert.equal(await outputOf(["pwd"], { cwd: "/proc" }), "/proc\n");
   assert.equal(await outputOf(["env"], { env: { A: "1", B: "x=ü y" } }), "A=1\nB=x=ü y\n");
   const leads = ["sh", "-c", `cut -d' ' -f6 /proc/$$/stat; echo $$`];
@@ -70,11 +70,11 @@ Deno.test("directory, environment and session are as asked for", async () => {
   assert.notEqual(inherited, other);
 });
 
-Deno.test("the environment is inherited when none is given", async () => {
+Deno.test("spawn: the environment is inherited when none is given", async () => {
   assert.equal(await outputOf(["sh", "-c", "echo $PATH"]), `${Deno.env.get("PATH")}\n`);
 });
 
-Deno.test("what the kernel would refuse or cut short is an error, and leaks no fd", () => {
+Deno.test("spawn: what the kernel would refuse or cut short is an error, and leaks no fd", () => {
   using reaper = Reaper.start({ reapAll: false });
   const fds = () => [...Deno.readDirSync("/proc/self/fd")].length;
   const before = fds();

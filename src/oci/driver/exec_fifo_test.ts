@@ -40,7 +40,7 @@ async function withFifo(test: (options: TestOptions) => Promise<void>): Promise<
   }
 }
 
-Deno.test("who waits at the FIFO is let through, once", () =>
+Deno.test("exec fifo: who waits at the FIFO is let through, once", () =>
   withFifo(async (options) => {
     const { path } = options;
     const waiting = openForWritingBlocking(path);
@@ -61,7 +61,7 @@ Deno.test("who waits at the FIFO is let through, once", () =>
     );
   }));
 
-Deno.test("one that comes to the FIFO later is waited for", () =>
+Deno.test("exec fifo: one that comes to the FIFO later is waited for", () =>
   withFifo(async (options) => {
     const { path } = options;
     const passed = release(options);
@@ -72,7 +72,7 @@ Deno.test("one that comes to the FIFO later is waited for", () =>
     assert.equal(await passed, true);
   }));
 
-Deno.test("one that has ended was started if it has written before, and only then", () =>
+Deno.test("exec fifo: one that has ended was started if it has written before, and only then", () =>
   withFifo(async (options) => {
     const { path } = options;
     const ended = new AbortController();
@@ -87,7 +87,7 @@ Deno.test("one that has ended was started if it has written before, and only the
     assert.equal(exists(path), false);
   }));
 
-Deno.test("one that closes the FIFO without a word was not started", () =>
+Deno.test("exec fifo: one that closes the FIFO without a word was not started", () =>
   withFifo(async (options) => {
     const { path } = options;
     const waiting = openForWritingBlocking(path);
@@ -97,7 +97,7 @@ Deno.test("one that closes the FIFO without a word was not started", () =>
     assert.equal(exists(path), true);
   }));
 
-Deno.test("what is no FIFO is left alone", () =>
+Deno.test("exec fifo: what is no FIFO is left alone", () =>
   withFifo(async (options) => {
     const { path } = options;
     Deno.removeSync(path);
@@ -109,7 +109,7 @@ Deno.test("what is no FIFO is left alone", () =>
     assert.equal(Deno.readTextFileSync(path), "0");
   }));
 
-Deno.test("how far a process has come with the FIFO is told by how it has that open", () =>
+Deno.test("fifoPassage: how far a process has come with the FIFO is told by how it has that open", () =>
   withFifo(({ path }) => {
     assert.equal(fifoPassage(path, Deno.pid), "passed");
     {
@@ -124,7 +124,7 @@ Deno.test("how far a process has come with the FIFO is told by how it has that o
     return Promise.resolve();
   }));
 
-Deno.test("a process that has ended has not passed the FIFO, though it be a zombie", () =>
+Deno.test("fifoPassage: a process that has ended has not passed the FIFO, though it be a zombie", () =>
   withFifo(async ({ path }) => {
     using reaper = Reaper.start({ reapAll: false });
     // Of a shell that has become another program nobody reaps the child.
@@ -146,7 +146,7 @@ Deno.test("a process that has ended has not passed the FIFO, though it be a zomb
     }
   }));
 
-Deno.test("one that has passed the FIFO before is not waited for", () =>
+Deno.test("exec fifo: one that has passed the FIFO before is not waited for", () =>
   withFifo(async (options) => {
     const { path } = options;
     assert.equal(

@@ -91,7 +91,7 @@ for (const runtime of ["runc", "crun"]) {
   );
 }
 
-Deno.test("a failing create tells what runc says, once", async () => {
+Deno.test("oci runtime: a failing create tells what runc says, once", async () => {
   await using box = new TestContainers();
   const runc = box.runc();
   const id = box.configure(runc, "/bin/nothing");
@@ -109,7 +109,7 @@ Deno.test("a failing create tells what runc says, once", async () => {
   assert.match((await failure(call())).message, /unexpected EOF/);
 });
 
-Deno.test("failing execs at once in one container do not mix their messages", async () => {
+Deno.test("oci runtime: failing execs at once in one container do not mix their messages", async () => {
   await using box = new TestContainers();
   const runc = box.runc();
   const id = box.configure(runc, "/bin/sleep", "1000");
@@ -128,7 +128,7 @@ Deno.test("failing execs at once in one container do not mix their messages", as
   assert.deepEqual(logs.map(({ name }) => name), ["log.json"]);
 });
 
-Deno.test("a hung runtime is killed at the timeout, or when the signal is aborted", async () => {
+Deno.test("oci runtime: a hung runtime is killed at the timeout, or when the signal is aborted", async () => {
   await using box = new TestContainers();
   const hung = box.runc(box.script("hung", 'echo $$ > "$2.pid"; exec sleep 1000'));
   const pid = () => pidIn(`${box.dir}/r.pid`);
@@ -147,14 +147,14 @@ Deno.test("a hung runtime is killed at the timeout, or when the signal is aborte
   assert.equal(box.reaper.children(), 0);
 });
 
-Deno.test("a call that ends in time is not disturbed by its bounds", async () => {
+Deno.test("oci runtime: a call that ends in time is not disturbed by its bounds", async () => {
   await using box = new TestContainers();
   const abort = new AbortController();
   await box.runc().version({ timeoutMs: 60_000, signal: abort.signal });
   abort.abort();
 });
 
-Deno.test("a missing runtime is named", async () => {
+Deno.test("oci runtime: a missing runtime is named", async () => {
   await using box = new TestContainers();
   const error = await failure(box.runc("/nowhere/runc").start("a"));
   assert.equal(error.message, "container a: there is no OCI runtime /nowhere/runc");
@@ -166,7 +166,7 @@ Deno.test("a missing runtime is named", async () => {
   assert.match((await failure(box.runc(`${box.dir}/plain`).start("a"))).message, /cannot be run/);
 });
 
-Deno.test("a runtime that says nothing, or dies, still gives a message", async () => {
+Deno.test("oci runtime: a runtime that says nothing, or dies, still gives a message", async () => {
   await using box = new TestContainers();
   const silent = await failure(box.runc(box.script("silent", "exit 3")).start("a"));
   assert.equal(silent.message, "container a: silent start failed: it gave no message");
@@ -175,7 +175,7 @@ Deno.test("a runtime that says nothing, or dies, still gives a message", async (
   assert.match(shot.message, /killed by signal 9/);
 });
 
-Deno.test("a failed checkpoint tells what CRIU logged", async () => {
+Deno.test("oci runtime: a failed checkpoint tells what CRIU logged", async () => {
   await using box = new TestContainers();
   const imagePath = `${box.dir}/image`;
   Deno.mkdirSync(imagePath);

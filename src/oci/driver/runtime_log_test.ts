@@ -17,7 +17,7 @@ function append(path: string, ...lines: string[]): void {
 
 const entry = (level: string, msg: string) => JSON.stringify({ level, msg, time: "t" });
 
-Deno.test("the last error of a call is found, not one of an earlier call", () =>
+Deno.test("CallLog: the last error of a call is found, not one of an earlier call", () =>
   inTempDir((dir) => {
     const path = `${dir}/log.json`;
     append(path, entry("error", "old"));
@@ -28,7 +28,7 @@ Deno.test("the last error of a call is found, not one of an earlier call", () =>
     assert.equal(log.lastError(), "second");
   }));
 
-Deno.test("calls at the same time have a log each, and only the first one's stays", () =>
+Deno.test("CallLog: calls at the same time have a log each, and only the first one's stays", () =>
   inTempDir((dir) => {
     const path = `${dir}/log.json`;
     const inUse = new Set<string>();
@@ -47,7 +47,7 @@ Deno.test("calls at the same time have a log each, and only the first one's stay
     assert.deepEqual([...Deno.readDirSync(dir)].map((each) => each.name), ["log.json"]);
   }));
 
-Deno.test("only the end of a huge log is read", () =>
+Deno.test("CallLog: only the end of a huge log is read", () =>
   inTempDir((dir) => {
     const path = `${dir}/log.json`;
     using log = CallLog.take(path, new Set());

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parseState, parseVersion } from "./runtime_output.ts";
 
-Deno.test("versions of the known runtimes are read", () => {
+Deno.test("parseVersion: versions of the known runtimes are read", () => {
   assert.deepEqual(parseVersion("runc version 1.1.5+ds1\ncommit: x\n"), {
     name: "runc",
     version: "1.1.5+ds1",
@@ -12,7 +12,7 @@ Deno.test("versions of the known runtimes are read", () => {
   assert.deepEqual(parseVersion("something else\n"), { name: "", version: "something else" });
 });
 
-Deno.test("a state without its pid is one that has stopped", () => {
+Deno.test("parseState: a state without its pid is one that has stopped", () => {
   assert.deepEqual(parseState('{"id":"a","status":"stopped","bundle":"/b"}'), {
     id: "a",
     status: "stopped",

@@ -19,7 +19,7 @@ function actionOf(name: string, change: Partial<SeccompTarget> = {}): string | u
   return rules[0]?.action;
 }
 
-Deno.test("the profile says which release it is of, and refuses with EPERM what it does not name", () => {
+Deno.test("convertProfile: the profile says which release it is of, and refuses with EPERM what it does not name", () => {
   assert.match(DEFAULT_PROFILE_RELEASE, /^moby\/profiles seccomp\/v\d+\.\d+\.\d+$/);
   const { defaultAction, defaultErrnoRet, architectures } = convertProfile(DEFAULT_PROFILE, target);
   assert.deepEqual({ defaultAction, defaultErrnoRet, architectures }, {
@@ -31,7 +31,7 @@ Deno.test("the profile says which release it is of, and refuses with EPERM what 
   assert.equal(actionOf("read"), "SCMP_ACT_ALLOW");
 });
 
-Deno.test("rules follow the container's capabilities", () => {
+Deno.test("convertProfile: rules follow the container's capabilities", () => {
   const admin = { capabilities: [...DEFAULT_CAPABILITIES, "CAP_SYS_ADMIN"] };
   assert.equal(actionOf("mount"), undefined);
   assert.equal(actionOf("mount", admin), "SCMP_ACT_ALLOW");
@@ -41,7 +41,7 @@ Deno.test("rules follow the container's capabilities", () => {
   assert.equal(actionOf("chroot", { capabilities: [] }), undefined);
 });
 
-Deno.test("rules follow the machine's architecture and kernel", () => {
+Deno.test("convertProfile: rules follow the machine's architecture and kernel", () => {
   assert.equal(actionOf("arch_prctl"), "SCMP_ACT_ALLOW");
   assert.equal(actionOf("arch_prctl", { arch: "aarch64" }), undefined);
   assert.equal(actionOf("sync_file_range2", { arch: "aarch64" }), "SCMP_ACT_ALLOW");
@@ -50,12 +50,12 @@ Deno.test("rules follow the machine's architecture and kernel", () => {
   assert.equal(actionOf("ptrace", { kernel: "3.10.0-1160.el7" }), undefined);
 });
 
-Deno.test("sub-architectures are filtered where that is asked", () => {
+Deno.test("convertProfile: sub-architectures are filtered where that is asked", () => {
   const { architectures } = convertProfile(DEFAULT_PROFILE, { ...target, subArchitectures: true });
   assert.deepEqual(architectures, ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]);
 });
 
-Deno.test("calls that only 32-bit programs have are left out where no such program may run", () => {
+Deno.test("convertProfile: calls that only 32-bit programs have are left out where no such program may run", () => {
   for (const name of ["chown32", "clock_gettime64", "socketcall", "_llseek", "stat64"]) {
     assert.equal(actionOf(name), undefined, name);
     assert.equal(actionOf(name, { subArchitectures: true }), "SCMP_ACT_ALLOW", name);
@@ -72,7 +72,7 @@ Deno.test("calls that only 32-bit programs have are left out where no such progr
   for (const name of natives) assert.equal(actionOf(name), "SCMP_ACT_ALLOW", name);
 });
 
-Deno.test("calls without conditions on arguments become one rule for each action, none is lost", () => {
+Deno.test("convertProfile: calls without conditions on arguments become one rule for each action, none is lost", () => {
   const { syscalls } = convertProfile(DEFAULT_PROFILE, { ...target, subArchitectures: true });
   const simple = syscalls.filter(({ args }) => args === undefined);
   const key = ({ action, errnoRet }: { action: string; errnoRet?: number }) =>

@@ -8,7 +8,7 @@ import { TestContainers } from "../driver/driver_testing.ts";
 
 const base = { id: "a", rootfs: "/r", args: ["sh"] };
 
-Deno.test("the default spec is a valid one, whatever was asked", () => {
+Deno.test("defaultSpec: the default spec is a valid one, whatever was asked", () => {
   assert.deepEqual(validateSpec(defaultSpec(base)), []);
   const asked = defaultSpec({
     ...base,
@@ -60,7 +60,7 @@ async function run(script: string, options: Partial<DefaultSpecOptions> = {}): P
   return Deno.readTextFileSync(out);
 }
 
-Deno.test("a container of the default spec is isolated", async () => {
+Deno.test("defaultSpec: a container of the default spec is isolated", async () => {
   const output = await run(
     `
     cd /bin; bb=/bin/busybox
@@ -90,7 +90,7 @@ Deno.test("a container of the default spec is isolated", async () => {
   assert.match(output, /mounts ok/);
 });
 
-Deno.test("limits, a read-only root, another user and a mount take effect", async () => {
+Deno.test("defaultSpec: limits, a read-only root, another user and a mount take effect", async () => {
   const output = await run(
     `
     bb=/bin/busybox

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { hostsFile, resolvConf } from "./etc_files.ts";
 
-Deno.test("the container's own name and given ones resolve", () => {
+Deno.test("hostsFile: the container's own name and given ones resolve", () => {
   const lines = hostsFile({ hostname: "web.example.org", extra: [["db", "10.0.0.2"]] }).split("\n");
   assert.ok(lines.includes("127.0.0.1\tlocalhost"));
   assert.ok(lines.includes("10.0.0.2\tdb"));
@@ -13,7 +13,7 @@ Deno.test("the container's own name and given ones resolve", () => {
   );
 });
 
-Deno.test("a server on the host's loopback is not given to a network of the container's own", () => {
+Deno.test("resolvConf: a server on the host's loopback is not given to a network of the container's own", () => {
   const host = "# made\nnameserver 127.0.0.1\nnameserver 10.0.0.1\nnameserver ::1\n" +
     "search a b\nsearch example.org\noptions ndots:2 ; timeout:1\n";
   assert.equal(
@@ -23,7 +23,7 @@ Deno.test("a server on the host's loopback is not given to a network of the cont
   assert.match(resolvConf(host, undefined, true), /^nameserver 127\.0\.0\.1\n/);
 });
 
-Deno.test("behind systemd-resolved's stub its own servers are used, but not with the host's network", () => {
+Deno.test("resolvConf: behind systemd-resolved's stub its own servers are used, but not with the host's network", () => {
   const stub = "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch lan\n";
   const upstream = "nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch lan\n";
   assert.equal(
@@ -34,7 +34,7 @@ Deno.test("behind systemd-resolved's stub its own servers are used, but not with
   assert.doesNotMatch(resolvConf(stub, undefined, false), /nameserver/);
 });
 
-Deno.test("what is given replaces the host's settings, one by one", () => {
+Deno.test("resolvConf: what is given replaces the host's settings, one by one", () => {
   const host = "nameserver 10.0.0.1\nsearch a\noptions ndots:2\n";
   assert.equal(
     resolvConf(host, undefined, false, { servers: ["192.0.2.7"], search: ["."] }),

@@ -17,7 +17,7 @@ function inRootfs(test: (rootfs: string) => void): void {
 const PASSWD = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:100::/home/ann:/bin/sh\n";
 const GROUP = "root:x:0:\nusers:x:100:ann\ndocker:x:999:bob,ann\nwheel:x:10:ann\n";
 
-Deno.test("users and groups are found by name and number in the rootfs's own files", () =>
+Deno.test("resolveUser: users and groups are found by name and number in the rootfs's own files", () =>
   inRootfs((rootfs) => {
     Deno.writeTextFileSync(`${rootfs}/etc/passwd`, PASSWD);
     Deno.writeTextFileSync(`${rootfs}/etc/group`, GROUP);
@@ -37,20 +37,20 @@ Deno.test("users and groups are found by name and number in the rootfs's own fil
     }
   }));
 
-Deno.test("numbers need no passwd file", () =>
+Deno.test("resolveUser: numbers need no passwd file", () =>
   inRootfs((rootfs) => {
     assert.deepEqual(resolveUser(rootfs, "5:6"), { uid: 5, gid: 6 });
     assert.throws(() => resolveUser(rootfs, "root"), InvalidParamsError);
   }));
 
-Deno.test("a passwd file that is none is not waited for", () =>
+Deno.test("resolveUser: a passwd file that is none is not waited for", () =>
   inRootfs((rootfs) => {
     for (const file of ["passwd", "group"]) mkfifo(`${rootfs}/etc/${file}`);
     assert.throws(() => resolveUser(rootfs, "ann"), InvalidParamsError);
     assert.deepEqual(resolveUser(rootfs, "4242"), { uid: 4242, gid: 0 });
   }));
 
-Deno.test("a symlink in the rootfs does not lead to the host's passwd file", () =>
+Deno.test("resolveUser: a symlink in the rootfs does not lead to the host's passwd file", () =>
   inRootfs((rootfs) => {
     for (const link of ["/etc/passwd", "../../../../../../etc/passwd", "/loop/passwd"]) {
       Deno.symlinkSync(link, `${rootfs}/etc/passwd`);

@@ -17,7 +17,7 @@ const init = {
   oomScoreAdj: 5,
 };
 
-Deno.test("an exec inherits what it leaves out, but not what is init's alone", () => {
+Deno.test("mergeProcess: an exec inherits what it leaves out, but not what is init's alone", () => {
   const { args: _args, terminal: _terminal, consoleSize: _size, ...rest } = init;
   assert.deepEqual(mergeProcess(init, { args: ["ls"] }), { ...rest, args: ["ls"] });
 });
@@ -31,7 +31,7 @@ Deno.test("mergeProcess: an exec with a terminal has TERM, the container's or th
   assert.deepEqual(mergeProcess({ env: ["A=1"] }, { args: ["ls"] })["env"], ["A=1"]);
 });
 
-Deno.test("what an exec gives wins over the container's", () => {
+Deno.test("mergeProcess: what an exec gives wins over the container's", () => {
   const given = {
     args: ["ls"],
     cwd: "/",
@@ -51,7 +51,7 @@ Deno.test("what an exec gives wins over the container's", () => {
   });
 });
 
-Deno.test("an exec's environment is added to the container's by name", () => {
+Deno.test("mergeEnv: an exec's environment is added to the container's by name", () => {
   assert.deepEqual(mergeEnv(["PATH=/bin", "A=1", "B=2"], ["A=3", "C=x=y", "D"]), [
     "PATH=/bin",
     "A=3",
@@ -61,7 +61,7 @@ Deno.test("an exec's environment is added to the container's by name", () => {
   ]);
 });
 
-Deno.test("an exec in a container without a process gets what OCI requires", () => {
+Deno.test("mergeProcess: an exec in a container without a process gets what OCI requires", () => {
   assert.deepEqual(mergeProcess({}, { args: ["ls"] }), {
     args: ["ls"],
     cwd: "/",

@@ -4,7 +4,7 @@ import { InvalidParamsError } from "../../rpc/errors.ts";
 import { changeCapabilities, DEFAULT_CAPABILITIES, knownCapabilities } from "./capabilities.ts";
 import { resolveSecurity } from "./security.ts";
 
-Deno.test("capabilities are added and dropped as docker does it", () => {
+Deno.test("security: capabilities are added and dropped as docker does it", () => {
   assert.deepEqual(changeCapabilities({}), DEFAULT_CAPABILITIES);
   assert.deepEqual(changeCapabilities({ drop: ["all"] }), []);
   assert.deepEqual(changeCapabilities({ drop: ["ALL"], add: ["net_admin"] }), ["CAP_NET_ADMIN"]);
@@ -21,7 +21,7 @@ Deno.test("capabilities are added and dropped as docker does it", () => {
   assert.throws(() => changeCapabilities({ drop: [""] }), InvalidParamsError);
 });
 
-Deno.test("the default is restricted, and privileged is not", () => {
+Deno.test("resolveSecurity: the default is restricted, and privileged is not", () => {
   const usual = resolveSecurity();
   assert.equal(usual.noNewPrivileges, true);
   assert.ok(usual.seccomp !== undefined);

@@ -10,7 +10,7 @@ const good = {
 
 const paths = (value: unknown) => validateSpec(value).map((issue) => issue.path);
 
-Deno.test("the least spec passes, and so do members that berth does not know", () => {
+Deno.test("validateSpec: the least spec passes, and so do members that berth does not know", () => {
   assert.deepEqual(validateSpec(good), []);
   assert.deepEqual(
     validateSpec({ ...good, vm: {}, linux: { intelRdt: {}, resources: { unified: { a: "b" } } } }),
@@ -18,7 +18,7 @@ Deno.test("the least spec passes, and so do members that berth does not know", (
   );
 });
 
-Deno.test("the spec that runc itself makes passes", async () => {
+Deno.test("validateSpec: the spec that runc itself makes passes", async () => {
   const dir = Deno.makeTempDirSync();
   try {
     const { code } = await new Deno.Command("runc", { args: ["spec", "--bundle", dir] }).output();
@@ -29,12 +29,12 @@ Deno.test("the spec that runc itself makes passes", async () => {
   }
 });
 
-Deno.test("null stands for an absent optional member, as Go writes it", () => {
+Deno.test("validateSpec: null stands for an absent optional member, as Go writes it", () => {
   const process = { ...good.process, env: null, rlimits: null, capabilities: null };
   assert.deepEqual(validateSpec({ ...good, process, mounts: null, linux: null }), []);
 });
 
-Deno.test("what OCI requires is asked for by its path", () => {
+Deno.test("validateSpec: what OCI requires is asked for by its path", () => {
   assert.deepEqual(paths({}), ["ociVersion", "process", "root"]);
   assert.deepEqual(paths({ ...good, process: {} }), ["process.args", "process.cwd"]);
   assert.deepEqual(paths({ ...good, process: { args: [], cwd: "x" } }), [
@@ -47,7 +47,7 @@ Deno.test("what OCI requires is asked for by its path", () => {
   assert.deepEqual(paths([]), [""]);
 });
 
-Deno.test("the root may be left out over rootfs mounts", () => {
+Deno.test("validateSpec: the root may be left out over rootfs mounts", () => {
   const { root: _root, ...rest } = good;
   assert.deepEqual(validateSpec(rest, { rootfsMounted: true }), []);
   assert.deepEqual(
@@ -56,7 +56,7 @@ Deno.test("the root may be left out over rootfs mounts", () => {
   );
 });
 
-Deno.test("a wrong type deep inside is named by its path", () => {
+Deno.test("validateSpec: a wrong type deep inside is named by its path", () => {
   assert.deepEqual(paths({ ...good, mounts: [{ destination: "/a" }, { destination: 1 }] }), [
     "mounts.1.destination",
   ]);
@@ -69,7 +69,7 @@ Deno.test("a wrong type deep inside is named by its path", () => {
   );
 });
 
-Deno.test("an exec's process needs its args only", () => {
+Deno.test("validateExecProcess: an exec's process needs its args only", () => {
   assert.deepEqual(validateExecProcess({ args: ["ls"] }), []);
   assert.deepEqual(
     validateExecProcess({ args: ["ls"], cwd: "bin", env: "A=1" }).map((issue) => issue.path),
@@ -77,7 +77,7 @@ Deno.test("an exec's process needs its args only", () => {
   );
 });
 
-Deno.test("a spec of 400,000 wrong values names a few of them only", () => {
+Deno.test("validateSpec: a spec of 400,000 wrong values names a few of them only", () => {
   const numbers = Array(400_000).fill(1);
   for (
     const bad of [

@@ -46,7 +46,7 @@ function issuesOf(params: unknown): Record<string, string> {
   return {};
 }
 
-Deno.test("params that do not fit are named by dotted path, unknown keys by their own", () => {
+Deno.test("bind: params that do not fit are named by dotted path, unknown keys by their own", () => {
   const issues = issuesOf({
     id: "",
     parts: [{ name: "a" }, { name: 1, extra: true }],
@@ -68,23 +68,23 @@ Deno.test("params that do not fit are named by dotted path, unknown keys by thei
   assert.match(issues["signal"]!, /integer.*string/);
 });
 
-Deno.test("params by position are refused with a message that says so", () => {
+Deno.test("bind: params by position are refused with a message that says so", () => {
   assert.match(issuesOf(["a", 1])[""]!, /by name/);
   for (const params of ["bar", 1, null, true]) assert.match(issuesOf(params)[""]!, /object/);
 });
 
-Deno.test("params that are left out are an empty object", () => {
+Deno.test("bind: params that are left out are an empty object", () => {
   assert.deepEqual(checkParams("thing.list", schemaOf("thing.list"), undefined), {});
 });
 
-Deno.test("an inherited name is no way around the schema", () => {
+Deno.test("bind: an inherited name is no way around the schema", () => {
   assert.deepEqual(
     Object.keys(issuesOf(JSON.parse('{"id":"a","__proto__":{"x":1},"constructor":1}'))).sort(),
     ["__proto__", "constructor"],
   );
 });
 
-Deno.test("a flood of unknown keys makes a bounded error that names the id", () => {
+Deno.test("bind: a flood of unknown keys makes a bounded error that names the id", () => {
   const params: Record<string, unknown> = { id: "c1" };
   for (let i = 0; i < 10_000; i++) params[`k${i}`.padEnd(300, "x")] = 1;
   try {
@@ -97,7 +97,7 @@ Deno.test("a flood of unknown keys makes a bounded error that names the id", () 
   }
 });
 
-Deno.test("no params whatever throw anything but InvalidParams", () => {
+Deno.test("bind: no params whatever throw anything but InvalidParams", () => {
   fc.assert(fc.property(fc.jsonValue(), (params) => {
     issuesOf(params);
     issuesOf({ id: "a", nested: params, parts: params });

@@ -132,7 +132,7 @@ Deno.test("checkParams stops at 50 wrong arguments of an exec", () => {
   }
 });
 
-Deno.test("every array, record and string of the params has a maximum", () => {
+Deno.test("check params: every array, record and string of the params has a maximum", () => {
   const unbounded: string[] = [];
   const visit = (path: string, schema: ParamSchema): void => {
     const { type, properties, items, anyOf = [], additionalProperties } = schema;

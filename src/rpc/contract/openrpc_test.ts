@@ -12,7 +12,7 @@ const document = openrpcDocument(daemonContract, {
   notifications: [eventNotification],
 });
 
-Deno.test("the OpenRPC document has every method of the contract, with params by name", () => {
+Deno.test("openrpcDocument: the OpenRPC document has every method of the contract, with params by name", () => {
   assert.match(document.openrpc, /^1\./);
   assert.deepEqual(document.methods.map((method) => method.name), Object.keys(daemonContract));
   const create = document.methods.find((method) => method.name === "container.create");
@@ -25,7 +25,7 @@ Deno.test("the OpenRPC document has every method of the contract, with params by
   assert.equal(id?.schema.pattern, "^[A-Za-z0-9][A-Za-z0-9_.-]{0,75}$");
 });
 
-Deno.test("the OpenRPC document lists each error with its code, and every reference leads there", () => {
+Deno.test("openrpcDocument: the OpenRPC document lists each error with its code, and every reference leads there", () => {
   for (const [kind, code] of Object.entries(ERROR_CODES)) {
     assert.equal(document.components.errors[kind]?.code, code);
   }
@@ -38,7 +38,7 @@ Deno.test("the OpenRPC document lists each error with its code, and every refere
   }
 });
 
-Deno.test("a method's errors are its own, each once and with its reason, and what any may answer", () => {
+Deno.test("openrpcDocument: a method's errors are its own, each once and with its reason, and what any may answer", () => {
   const remove = document.methods.find((method) => method.name === "container.delete");
   assert(remove);
   const kinds = remove.errors.map((error) =>
@@ -53,14 +53,14 @@ Deno.test("a method's errors are its own, each once and with its reason, and wha
   assert(!kinds.includes("AlreadyExists"));
 });
 
-Deno.test("the OpenRPC document survives JSON and describes notifications", () => {
+Deno.test("openrpcDocument: the OpenRPC document survives JSON and describes notifications", () => {
   assert.deepEqual(JSON.parse(JSON.stringify(document)), document);
   const [event] = document["x-notifications"];
   assert.equal(event?.name, "events.event");
   assert.deepEqual(event?.params.map((param) => param.name), ["subscription", "event", "gap"]);
 });
 
-Deno.test("the shim's contract can be described too", () => {
+Deno.test("openrpcDocument: the shim's contract can be described too", () => {
   const { methods } = openrpcDocument(shimContract, {
     title: "berth shim",
     version: "1",

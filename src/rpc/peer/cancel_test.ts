@@ -37,7 +37,7 @@ function line(message: object): string {
 
 const CANCEL = "$/cancelRequest";
 
-Deno.test("$/cancelRequest aborts the handler's signal and answers the request with Cancelled", async () => {
+Deno.test("cancel: $/cancelRequest aborts the handler's signal and answers the request with Cancelled", async () => {
   const [near, far] = memoryPair();
   const { handlers, reasons } = waiting();
   using _peer = new Peer(far, { onError: ignore, handlers });
@@ -53,7 +53,7 @@ Deno.test("$/cancelRequest aborts the handler's signal and answers the request w
   assert.equal(Object(reasons[0]).kind, "Cancelled");
 });
 
-Deno.test("$/cancelRequest answers at once for a handler that does not listen, and once only", async () => {
+Deno.test("cancel: $/cancelRequest answers at once for a handler that does not listen, and once only", async () => {
   const [near, far] = memoryPair();
   const gate = Promise.withResolvers<string>();
   using peer = new Peer(far, { onError: ignore, handlers: { slow: () => gate.promise } });
@@ -72,7 +72,7 @@ Deno.test("$/cancelRequest answers at once for a handler that does not listen, a
   assert.deepEqual(more, []);
 });
 
-Deno.test("$/cancelRequest within a batch leaves the batch's other answers", async () => {
+Deno.test("cancel: $/cancelRequest within a batch leaves the batch's other answers", async () => {
   const [near, far] = memoryPair();
   const { handlers } = waiting();
   using _peer = new Peer(far, { onError: ignore, handlers });
@@ -87,7 +87,7 @@ Deno.test("$/cancelRequest within a batch leaves the batch's other answers", asy
   assert.deepEqual(byId.get(2).result, [3]);
 });
 
-Deno.test("$/cancelRequest of nothing, and of nonsense, is passed over", async () => {
+Deno.test("cancel: $/cancelRequest of nothing, and of nonsense, is passed over", async () => {
   const [near, far] = memoryPair();
   using _peer = new Peer(far, { onError: ignore, handlers: { echo: (params) => params } });
   const answers = await exchange(
@@ -101,7 +101,7 @@ Deno.test("$/cancelRequest of nothing, and of nonsense, is passed over", async (
   assert.deepEqual(answers, [{ jsonrpc: "2.0", id: 1, result: null }]);
 });
 
-Deno.test("a call that is aborted or late is cancelled at the other end", async () => {
+Deno.test("cancel: a call that is aborted or late is cancelled at the other end", async () => {
   const [a, b] = memoryPair();
   const { handlers, reasons } = waiting();
   using server = new Peer(b, { onError: ignore, handlers });
@@ -116,7 +116,7 @@ Deno.test("a call that is aborted or late is cancelled at the other end", async 
   await until(() => reasons.length === 2 && server.inFlight === 0);
 });
 
-Deno.test("a connection that ends aborts every call on it, also those of one id", async () => {
+Deno.test("cancel: a connection that ends aborts every call on it, also those of one id", async () => {
   const [near, far] = memoryPair();
   const { handlers, reasons } = waiting();
   const peer = new Peer(far, { onError: ignore, handlers });
@@ -127,7 +127,7 @@ Deno.test("a connection that ends aborts every call on it, also those of one id"
   assert.deepEqual(reasons.map((reason) => Object(reason).kind), Array(3).fill("Unavailable"));
 });
 
-Deno.test("a connection works on after 20,000 abandoned waits, which leave nothing", async () => {
+Deno.test("cancel: a connection works on after 20,000 abandoned waits, which leave nothing", async () => {
   const [a, b] = memoryPair();
   let aborted = 0;
   using server = new Peer(b, {

@@ -51,7 +51,7 @@ const line: fc.Arbitrary<string | Uint8Array> = fc.oneof(
   fc.json(),
 );
 
-Deno.test("nothing that can be sent breaks a connection or leaves a rejection unhandled", async () => {
+Deno.test("flood: nothing that can be sent breaks a connection or leaves a rejection unhandled", async () => {
   await withoutUnhandled(() =>
     fc.assert(
       fc.asyncProperty(fc.array(line), fc.integer({ min: 1, max: 64 }), async (lines, capacity) => {
@@ -66,7 +66,7 @@ Deno.test("nothing that can be sent breaks a connection or leaves a rejection un
   );
 });
 
-Deno.test("calls, answers and ends that come at any moment leave no rejection unhandled", async () => {
+Deno.test("flood: calls, answers and ends that come at any moment leave no rejection unhandled", async () => {
   await withoutUnhandled(async () => {
     for (let round = 0; round < 80; round++) {
       const [a, b] = memoryPair(50);
@@ -85,7 +85,7 @@ Deno.test("calls, answers and ends that come at any moment leave no rejection un
   });
 });
 
-Deno.test("deeply nested JSON of megabytes is survived", async () => {
+Deno.test("flood: deeply nested JSON of megabytes is survived", async () => {
   const [near, far] = memoryPair(1024 * 1024);
   using _peer = new Peer(far, { onError: ignore, handlers });
   const depth = 1_000_000;

@@ -18,7 +18,7 @@ function errorOf(answer: unknown): { id: unknown; code: unknown; kind: unknown }
   return { id, code: error?.code, kind: error?.data?.kind };
 }
 
-Deno.test("both ends call each other over one connection", async () => {
+Deno.test("Peer: both ends call each other over one connection", async () => {
   const [a, b] = memoryPair();
   using left = new Peer(a, { onError: ignore, handlers: { name: () => "left" } });
   using right: Peer = new Peer(b, {
@@ -33,7 +33,7 @@ Deno.test("both ends call each other over one connection", async () => {
   assert.equal(await right.call("name"), "left");
 });
 
-Deno.test("calls run concurrently and answers come as they finish", async () => {
+Deno.test("Peer: calls run concurrently and answers come as they finish", async () => {
   const [a, b] = memoryPair();
   const first = Promise.withResolvers<string>();
   using _server = new Peer(b, {
@@ -47,7 +47,7 @@ Deno.test("calls run concurrently and answers come as they finish", async () => 
   assert.equal(await slow, "slow");
 });
 
-Deno.test("an error keeps its class, kind, code and data across the wire", async () => {
+Deno.test("Peer: an error keeps its class, kind, code and data across the wire", async () => {
   const [a, b] = memoryPair();
   const errors: unknown[] = [];
   using _server = new Peer(b, {
@@ -70,7 +70,7 @@ Deno.test("an error keeps its class, kind, code and data across the wire", async
   assert.equal(errors.length, 1, "a bug is reported, a typed error is not");
 });
 
-Deno.test("a result that is no JSON, or longer than a line, becomes an error of its call", async () => {
+Deno.test("Peer: a result that is no JSON, or longer than a line, becomes an error of its call", async () => {
   const [a, b] = memoryPair(1024 * 1024);
   using _server = new Peer(b, {
     onError: ignore,
@@ -95,7 +95,7 @@ Deno.test("a result that is no JSON, or longer than a line, becomes an error of 
   await assert.rejects(peer.call("echo", ["x".repeat(MAX_LINE)]), { kind: "ResourceExhausted" });
 });
 
-Deno.test("a call that is aborted or late rejects at once, and its late answer is dropped", async () => {
+Deno.test("Peer: a call that is aborted or late rejects at once, and its late answer is dropped", async () => {
   const [a, b] = memoryPair();
   const gate = Promise.withResolvers<void>();
   using _server = new Peer(b, { onError: ignore, handlers: { ...echo, slow: () => gate.promise } });
@@ -112,7 +112,7 @@ Deno.test("a call that is aborted or late rejects at once, and its late answer i
   assert.equal(await peer.call("echo", "still here"), "still here");
 });
 
-Deno.test("notifications come in order, and a listener that throws harms nothing", async () => {
+Deno.test("Peer: notifications come in order, and a listener that throws harms nothing", async () => {
   const [a, b] = memoryPair();
   const seen: unknown[] = [];
   const errors: unknown[] = [];
@@ -129,7 +129,7 @@ Deno.test("notifications come in order, and a listener that throws harms nothing
   assert.equal(errors.length, 1);
 });
 
-Deno.test("a notification runs the handler and is never answered, even when it fails", async () => {
+Deno.test("Peer: a notification runs the handler and is never answered, even when it fails", async () => {
   const [near, far] = memoryPair();
   let ran = 0;
   using _peer = new Peer(far, {
@@ -145,7 +145,7 @@ Deno.test("a notification runs the handler and is never answered, even when it f
   assert.equal(ran, 1);
 });
 
-Deno.test("a connection that closes rejects calls, aborts the other end's and tells once", async () => {
+Deno.test("Peer: a connection that closes rejects calls, aborts the other end's and tells once", async () => {
   const [a, b] = memoryPair();
   let signal: AbortSignal | undefined;
   let closes = 0;
@@ -174,7 +174,7 @@ Deno.test("a connection that closes rejects calls, aborts the other end's and te
   peer.notify("nothing happens");
 });
 
-Deno.test("bad lines are answered and the connection goes on", async () => {
+Deno.test("Peer: bad lines are answered and the connection goes on", async () => {
   const [near, far] = memoryPair();
   using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const answers = await exchange(
@@ -206,7 +206,7 @@ Deno.test("bad lines are answered and the connection goes on", async () => {
   assert.deepEqual(answers.at(-1), { jsonrpc: "2.0", id: 7, result: null });
 });
 
-Deno.test("a line over 16 MiB gets -32600 with id null and the next line is answered", async () => {
+Deno.test("Peer: a line over 16 MiB gets -32600 with id null and the next line is answered", async () => {
   const [near, far] = memoryPair(1024 * 1024);
   using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const long = new Uint8Array(MAX_LINE + 1024 * 1024).fill(0x20);
@@ -216,7 +216,7 @@ Deno.test("a line over 16 MiB gets -32600 with id null and the next line is answ
   ]);
 });
 
-Deno.test("a line of just under 16 MiB goes through both ways", async () => {
+Deno.test("Peer: a line of just under 16 MiB goes through both ways", async () => {
   const [a, b] = memoryPair(1024 * 1024);
   using _server = new Peer(b, { onError: ignore, handlers: echo });
   using peer = new Peer(a, { onError: ignore });
@@ -224,7 +224,7 @@ Deno.test("a line of just under 16 MiB goes through both ways", async () => {
   assert.equal(await peer.call("echo", text), text);
 });
 
-Deno.test("answers are never answered, so two ends cannot talk in circles", async () => {
+Deno.test("Peer: answers are never answered, so two ends cannot talk in circles", async () => {
   const [near, far] = memoryPair();
   using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const answers = await exchange(
@@ -237,7 +237,7 @@ Deno.test("answers are never answered, so two ends cannot talk in circles", asyn
   assert.deepEqual(answers, []);
 });
 
-Deno.test("malformed answers reject the call and nothing else", async () => {
+Deno.test("Peer: malformed answers reject the call and nothing else", async () => {
   const [near, far] = memoryPair();
   using peer = new Peer(far, { onError: ignore });
   const broken = ['"error":"text"', '"error":{"code":"x","message":5,"data":[]}', '"error":[]'];
@@ -248,7 +248,7 @@ Deno.test("malformed answers reject the call and nothing else", async () => {
   }
 });
 
-Deno.test("10,000 requests in one write are all answered", async () => {
+Deno.test("Peer: 10,000 requests in one write are all answered", async () => {
   const [near, far] = memoryPair();
   using _peer = new Peer(far, {
     onError: ignore,
@@ -265,7 +265,7 @@ Deno.test("10,000 requests in one write are all answered", async () => {
   );
 });
 
-Deno.test("10,000 requests in one batch are answered by one array, too many by one error", async () => {
+Deno.test("Peer: 10,000 requests in one batch are answered by one array, too many by one error", async () => {
   const [near, far] = memoryPair();
   using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const batch = (n: number) => `[${Array.from({ length: n }, (_, i) => request(i)).join(",")}]`;
@@ -275,7 +275,7 @@ Deno.test("10,000 requests in one batch are answered by one array, too many by o
   assert.deepEqual(errorOf(tooMany), { id: null, code: -32600, kind: "InvalidRequest" });
 });
 
-Deno.test("a batch whose answers do not fit a line says so for those that do not", async () => {
+Deno.test("Peer: a batch whose answers do not fit a line says so for those that do not", async () => {
   const [near, far] = memoryPair(1024 * 1024);
   using _peer = new Peer(far, {
     onError: ignore,
@@ -293,7 +293,7 @@ Deno.test("a batch whose answers do not fit a line says so for those that do not
   ]);
 });
 
-Deno.test("requests beyond maxInFlight get ResourceExhausted, those that run go on", async () => {
+Deno.test("Peer: requests beyond maxInFlight get ResourceExhausted, those that run go on", async () => {
   const [near, far] = memoryPair();
   const gate = Promise.withResolvers<void>();
   using peer = new Peer(far, {
@@ -313,7 +313,7 @@ Deno.test("requests beyond maxInFlight get ResourceExhausted, those that run go 
   assert.deepEqual(kinds, ["ResourceExhausted", undefined, undefined]);
 });
 
-Deno.test("requests of an end that does not read its answers are left unread", async () => {
+Deno.test("Peer: requests of an end that does not read its answers are left unread", async () => {
   const [near, far] = memoryPair();
   let calls = 0;
   const handlers = { big: () => (calls++, "x".repeat(100_000)) };
@@ -330,7 +330,7 @@ Deno.test("requests of an end that does not read its answers are left unread", a
   assert.equal((await answers).length, 400);
 });
 
-Deno.test("an end that does not read its notifications is cut off at 64 MiB", async () => {
+Deno.test("Peer: an end that does not read its notifications is cut off at 64 MiB", async () => {
   const [near, far] = memoryPair();
   const peer = new Peer(far, { onError: ignore });
   const text = "x".repeat(1024 * 1024);
@@ -341,7 +341,7 @@ Deno.test("an end that does not read its notifications is cut off at 64 MiB", as
   near.close();
 });
 
-Deno.test("an end that does not read is not called without bound", async () => {
+Deno.test("Peer: an end that does not read is not called without bound", async () => {
   const [near, far] = memoryPair();
   using peer = new Peer(far, { onError: ignore });
   const params = ["x".repeat(8 * 1024 * 1024)];
@@ -359,7 +359,7 @@ async function isSettled(promise: Promise<void>): Promise<boolean> {
   return await Promise.race([promise.then(() => true), Promise.resolve().then(() => false)]);
 }
 
-Deno.test("a stalled end slows nobody else", async () => {
+Deno.test("Peer: a stalled end slows nobody else", async () => {
   const handlers = { big: () => "x".repeat(1024 * 1024), ...echo };
   const [stalled, far] = memoryPair();
   using _stuck = new Peer(far, { onError: ignore, handlers });
@@ -370,7 +370,7 @@ Deno.test("a stalled end slows nobody else", async () => {
   for (let i = 0; i < 100; i++) assert.equal(await peer.call("echo", i), i);
 });
 
-Deno.test("an end that only stops sending still gets its answers; then the connection ends", async () => {
+Deno.test("Peer: an end that only stops sending still gets its answers; then the connection ends", async () => {
   const [near, far] = memoryPair();
   const gate = Promise.withResolvers<string>();
   const peer = new Peer(far, { onError: ignore, handlers: { wait: () => gate.promise } });
@@ -381,7 +381,7 @@ Deno.test("an end that only stops sending still gets its answers; then the conne
   await peer.closed;
 });
 
-Deno.test("a last line without a newline is answered", async () => {
+Deno.test("Peer: a last line without a newline is answered", async () => {
   const [near, far] = memoryPair();
   using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const answers = readMessages(near);
@@ -390,7 +390,7 @@ Deno.test("a last line without a newline is answered", async () => {
   assert.equal((await answers).length, 1);
 });
 
-Deno.test("an answer that is the last thing before the connection ends still counts", async () => {
+Deno.test("Peer: an answer that is the last thing before the connection ends still counts", async () => {
   const [a, b] = memoryPair();
   using peer = new Peer(a, { onError: ignore });
   const asked = peer.call("last");
@@ -400,7 +400,7 @@ Deno.test("an answer that is the last thing before the connection ends still cou
   assert.equal(await asked, "word");
 });
 
-Deno.test("an end whose own calls wait to be sent still reads the answers that come", async () => {
+Deno.test("Peer: an end whose own calls wait to be sent still reads the answers that come", async () => {
   const [a, b] = memoryPair();
   using _server = new Peer(b, { onError: ignore, handlers: echo });
   using peer = new Peer(a, { onError: ignore });
@@ -410,7 +410,7 @@ Deno.test("an end whose own calls wait to be sent still reads the answers that c
   assert.equal((await Promise.all(calls)).length, 2000);
 });
 
-Deno.test("params, results and ids keep the digits of their integers", async () => {
+Deno.test("Peer: params, results and ids keep the digits of their integers", async () => {
   const [near, far] = memoryPair();
   using _peer = new Peer(far, { onError: ignore, handlers: echo });
   const text = new Response(

@@ -151,7 +151,7 @@ function sorted(value: unknown): unknown {
 }
 
 for (const { name, sent, got } of examples) {
-  Deno.test(`JSON-RPC 2.0 section 7: ${name}`, async () => {
+  Deno.test(`spec examples: JSON-RPC 2.0 section 7: ${name}`, async () => {
     const [near, far] = memoryPair();
     using _peer = new Peer(far, { onError: ignore, handlers });
     const answers = await exchange(near, sent.replaceAll("\n", " "));

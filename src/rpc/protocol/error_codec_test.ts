@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { BerthError, InvalidParamsError, NotFoundError, RuntimeError } from "../errors.ts";
 import { fromWire, toWire } from "./error_codec.ts";
 
-Deno.test("an error comes out of the wire as it went in", () => {
+Deno.test("fromWire: an error comes out of the wire as it went in", () => {
   const error = new RuntimeError("runc create c1: exec failed", {
     data: { id: "c1", exitCode: 1, command: "create" },
   });
@@ -17,7 +17,7 @@ Deno.test("an error comes out of the wire as it went in", () => {
   assert.deepEqual(invalid.issues, [{ path: "a.b", message: "no" }]);
 });
 
-Deno.test("what is thrown gets a kind, and no stack goes out", () => {
+Deno.test("toWire: what is thrown gets a kind, and no stack goes out", () => {
   const full = Object.assign(new Error("write /x: no space left"), { code: "ENOSPC" });
   const cases: [unknown, number, string][] = [
     [new NotFoundError("no container c1"), -32001, "NotFound"],
@@ -36,17 +36,17 @@ Deno.test("what is thrown gets a kind, and no stack goes out", () => {
   }
 });
 
-Deno.test("the data of an error cannot replace its kind", () => {
+Deno.test("toWire: the data of an error cannot replace its kind", () => {
   const wire = toWire(new NotFoundError("x", { data: { kind: "Internal" } }));
   assert.equal(wire.data.kind, "NotFound");
 });
 
-Deno.test("an error of an unknown code and kind is Internal, a known code decides without a kind", () => {
+Deno.test("fromWire: an error of an unknown code and kind is Internal, a known code decides without a kind", () => {
   assert.equal(fromWire({ code: 7, message: "x", data: { kind: "Weird" } }).kind, "Internal");
   assert.equal(fromWire({ code: -32002, message: "x" }).kind, "AlreadyExists");
 });
 
-Deno.test("anything at all can stand where an error object should", () => {
+Deno.test("fromWire: anything at all can stand where an error object should", () => {
   fc.assert(fc.property(fc.anything(), (value) => {
     assert(fromWire(value) instanceof BerthError);
     assert.equal(typeof toWire(value).data.kind, "string");

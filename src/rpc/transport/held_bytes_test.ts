@@ -56,7 +56,7 @@ async function assertServes(server: Server): Promise<void> {
   }
 }
 
-Deno.test("a server closes the worst of those that do not read, and serves the others", async () => {
+Deno.test("held bytes: a server closes the worst of those that do not read, and serves the others", async () => {
   await withServer(async (server, complaints) => {
     const request = '{"jsonrpc":"2.0","id":1,"method":"big"}\n';
     using _stalled = await stalled(server.path, 40, request.repeat(50));
@@ -67,7 +67,7 @@ Deno.test("a server closes the worst of those that do not read, and serves the o
   });
 });
 
-Deno.test("a server closes the worst of those whose lines do not end, and serves the others", async () => {
+Deno.test("held bytes: a server closes the worst of those whose lines do not end, and serves the others", async () => {
   await withServer(async (server, complaints) => {
     using _stalled = await stalled(server.path, 12, `"${"x".repeat(3 * MIB)}`);
     await until(() => complaints.length > 4);
@@ -76,7 +76,7 @@ Deno.test("a server closes the worst of those whose lines do not end, and serves
   });
 });
 
-Deno.test("answers that wait for the rest of their batch count as held", async () => {
+Deno.test("held bytes: answers that wait for the rest of their batch count as held", async () => {
   await withServer(async (server, complaints) => {
     const batch =
       '[{"jsonrpc":"2.0","id":1,"method":"big"},{"jsonrpc":"2.0","id":2,"method":"wait"}]\n';

@@ -25,7 +25,7 @@ function mode(path: string): number {
   return (Deno.lstatSync(path).mode ?? 0) & 0o777;
 }
 
-Deno.test("a server answers 64 clients at once", async () => {
+Deno.test("Server: a server answers 64 clients at once", async () => {
   using dir = temporary();
   await using _server = await Server.listen(`${dir.path}/s`, { onError: ignore, handlers });
   const peers = await Promise.all(
@@ -39,7 +39,7 @@ Deno.test("a server answers 64 clients at once", async () => {
   for (const peer of peers) peer.close();
 });
 
-Deno.test("the socket has its mode and group, and leaves nothing beside it", async () => {
+Deno.test("Server: the socket has its mode and group, and leaves nothing beside it", async () => {
   using dir = temporary();
   const path = `${dir.path}/s`;
   {
@@ -60,7 +60,7 @@ Deno.test("the socket has its mode and group, and leaves nothing beside it", asy
   assert.deepEqual([...Deno.readDirSync(dir.path)], []);
 });
 
-Deno.test("a stale socket file is replaced, a live one and any other file are not", async () => {
+Deno.test("Server: a stale socket file is replaced, a live one and any other file are not", async () => {
   using dir = temporary();
   const path = `${dir.path}/s`;
   // Moved, so that Deno does not unlink it when the listener closes: what a killed server leaves.
@@ -82,7 +82,7 @@ Deno.test("a stale socket file is replaced, a live one and any other file are no
   assert.equal(Deno.readTextFileSync(path), "precious");
 });
 
-Deno.test("a server that stops does not remove its successor's socket", async () => {
+Deno.test("Server: a server that stops does not remove its successor's socket", async () => {
   using dir = temporary();
   const path = `${dir.path}/s`;
   const first = await Server.listen(path, { onError: ignore, handlers });
@@ -93,7 +93,7 @@ Deno.test("a server that stops does not remove its successor's socket", async ()
   assert.equal(await peer.call("echo", 2), 2);
 });
 
-Deno.test("paths over 107 bytes are listened on and dialed", async () => {
+Deno.test("Server: paths over 107 bytes are listened on and dialed", async () => {
   using dir = temporary();
   const deep = `${dir.path}/${"d".repeat(100)}/${"e".repeat(76)}`;
   Deno.mkdirSync(deep, { recursive: true });
@@ -110,7 +110,7 @@ Deno.test("paths over 107 bytes are listened on and dialed", async () => {
   assert.deepEqual([...Deno.readDirSync(deep)], []);
 });
 
-Deno.test("a client that disconnects in mid-request aborts it and is told of", async () => {
+Deno.test("Server: a client that disconnects in mid-request aborts it and is told of", async () => {
   using dir = temporary();
   const connected: Peer[] = [];
   const disconnected: Peer[] = [];
@@ -136,7 +136,7 @@ Deno.test("a client that disconnects in mid-request aborts it and is told of", a
   assert.equal(server.peers.size, 0);
 });
 
-Deno.test("a client that shuts down its sending side gets its answer", async () => {
+Deno.test("Server: a client that shuts down its sending side gets its answer", async () => {
   using dir = temporary();
   const gate = Promise.withResolvers<string>();
   let calls = 0;
@@ -153,7 +153,7 @@ Deno.test("a client that shuts down its sending side gets its answer", async () 
   assert.deepEqual(await answers, [{ jsonrpc: "2.0", id: 1, result: "late" }]);
 });
 
-Deno.test("disposing a server ends its connections and the calls on them", async () => {
+Deno.test("Server: disposing a server ends its connections and the calls on them", async () => {
   using dir = temporary();
   const server = await Server.listen(`${dir.path}/s`, { onError: ignore, handlers });
   using peer = await dial(`${dir.path}/s`, { onError: ignore });
@@ -164,7 +164,7 @@ Deno.test("disposing a server ends its connections and the calls on them", async
   await peer.closed;
 });
 
-Deno.test("after stopListening nobody can connect and those who are there go on", async () => {
+Deno.test("Server: after stopListening nobody can connect and those who are there go on", async () => {
   using dir = temporary();
   const path = `${dir.path}/s`;
   await using server = await Server.listen(path, { onError: ignore, handlers });

@@ -30,7 +30,7 @@ function inTemp(test: (dir: string) => void): void {
   }
 }
 
-Deno.test("a bundle is read back as it was made, private to root", () => {
+Deno.test("Bundle: a bundle is read back as it was made, private to root", () => {
   inTemp((dir) => {
     const made = Bundle.create(`${dir}/c`, record, { ociVersion: "1.0.2" });
     assert.deepEqual(Bundle.read(`${dir}/c`)?.record, record);
@@ -41,7 +41,7 @@ Deno.test("a bundle is read back as it was made, private to root", () => {
   });
 });
 
-Deno.test("a bundle that is there already is refused and left alone", () => {
+Deno.test("Bundle: a bundle that is there already is refused and left alone", () => {
   inTemp((dir) => {
     Bundle.create(`${dir}/c`, record, {});
     Deno.writeTextFileSync(`${dir}/c/more`, "");
@@ -50,7 +50,7 @@ Deno.test("a bundle that is there already is refused and left alone", () => {
   });
 });
 
-Deno.test("a directory that never became a bundle, and could not be removed, is made anew", () => {
+Deno.test("Bundle: a directory that never became a bundle, and could not be removed, is made anew", () => {
   inTemp((dir) => {
     Deno.mkdirSync(`${dir}/c/rootfs`, { recursive: true });
     Deno.writeTextFileSync(`${dir}/c/config.json`, "{");
@@ -60,14 +60,14 @@ Deno.test("a directory that never became a bundle, and could not be removed, is 
   });
 });
 
-Deno.test("a bundle of another format is refused", () => {
+Deno.test("Bundle: a bundle of another format is refused", () => {
   inTemp((dir) => {
     Bundle.create(`${dir}/c`, { ...record, format: 99 }, {});
     assert.throws(() => Bundle.read(`${dir}/c`), FailedPreconditionError);
   });
 });
 
-Deno.test("an exit record of an earlier container of the same id does not count", () => {
+Deno.test("Bundle: an exit record of an earlier container of the same id does not count", () => {
   inTemp((dir) => {
     const bundle = Bundle.create(`${dir}/c`, record, {});
     const exit = { instance: "other", pid: 1, exitStatus: 0, exitedAt: record.createdAt };
@@ -76,7 +76,7 @@ Deno.test("an exit record of an earlier container of the same id does not count"
   });
 });
 
-Deno.test("a bundle is never removed through a mount: it is unmounted first, or kept if busy", () => {
+Deno.test("removeBundleDir: a bundle is never removed through a mount: it is unmounted first, or kept if busy", () => {
   inTemp((dir) => {
     const source = `${dir}/source`;
     Deno.mkdirSync(source);

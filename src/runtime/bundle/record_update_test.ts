@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { recordUpdate } from "./record_update.ts";
 
-Deno.test("new limits are merged into the bundle's spec, member by member", async () => {
+Deno.test("recordUpdate: new limits are merged into the bundle's spec, member by member", async () => {
   const dir = await Deno.makeTempDir();
   try {
     const config = `${dir}/config.json`;

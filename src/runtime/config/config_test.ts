@@ -28,7 +28,7 @@ function complaint(toml: string, flags: ConfigFlags = {}): string {
   throw new assert.AssertionError({ message: "the config was taken" });
 }
 
-Deno.test("an empty file gives the defaults", () => {
+Deno.test("loadConfig: an empty file gives the defaults", () => {
   assert.deepEqual(load(""), {
     state: "/run/berth",
     root: "/var/lib/berth",
@@ -42,7 +42,7 @@ Deno.test("an empty file gives the defaults", () => {
   });
 });
 
-Deno.test("a flag wins over the file, and the socket follows the state directory", () => {
+Deno.test("loadConfig: a flag wins over the file, and the socket follows the state directory", () => {
   const toml = `state = "/a"\nroot = "/b"\n[log]\nlevel = "error"`;
   assert.equal(load(toml).socket.path, "/a/berth.sock");
   const config = load(toml, { state: "/c", root: "d", logLevel: "debug" });
@@ -54,7 +54,7 @@ Deno.test("a flag wins over the file, and the socket follows the state directory
   assert.equal(load(`[socket]\npath = "/s"`, { socket: "/t" }).socket.path, "/t");
 });
 
-Deno.test("the printed config means the same", () => {
+Deno.test("formatConfig: the printed config means the same", () => {
   const toml = `
     state = "/a"
     [socket]
@@ -72,12 +72,12 @@ Deno.test("the printed config means the same", () => {
   assert.deepEqual(load(formatConfig(config)), config);
 });
 
-Deno.test("bad TOML is told with file, line and column", () => {
+Deno.test("ConfigError: bad TOML is told with file, line and column", () => {
   assert.match(complaint(`state = "/a"\nroot = oops\n`), /^FILE:2:\d+: /);
   assert.doesNotMatch(complaint(`state = "/a"\nroot = oops\n`), /\n/);
 });
 
-Deno.test("an unknown key is named, with those that are known", () => {
+Deno.test("ConfigError: an unknown key is named, with those that are known", () => {
   assert.equal(
     complaint(`stat = "/a"`),
     "FILE: unknown key stat " +
@@ -89,7 +89,7 @@ Deno.test("an unknown key is named, with those that are known", () => {
   );
 });
 
-Deno.test("a value that does not fit is named by its key, with what was expected", () => {
+Deno.test("ConfigError: a value that does not fit is named by its key, with what was expected", () => {
   const cases = [
     [`state = 1`, "state: expected a string, found 1"],
     [`state = "run"`, 'state: expected an absolute path, found "run"'],
@@ -110,25 +110,25 @@ Deno.test("a value that does not fit is named by its key, with what was expected
   for (const [toml, expected] of cases) assert.equal(complaint(toml), `FILE: ${expected}`);
 });
 
-Deno.test("metrics go to a loopback address or a Unix socket only", () => {
+Deno.test("loadConfig: metrics go to a loopback address or a Unix socket only", () => {
   for (const address of ["127.0.0.1:9469", "localhost:1", "[::1]:9", "unix:/a/b"]) {
     assert.equal(load(`[metrics]\naddress = "${address}"`).metrics.address, address);
   }
   assert.match(complaint(`[metrics]\naddress = "0.0.0.0:9469"`), /^FILE: metrics\.address: /);
 });
 
-Deno.test("a flag that does not fit is not blamed on the file", () => {
+Deno.test("ConfigError: a flag that does not fit is not blamed on the file", () => {
   assert.match(complaint("", { logLevel: "loud" }), /^the command line: log\.level: expected "tr/);
 });
 
-Deno.test("a file that was named has to be there", () => {
+Deno.test("loadConfig: a file that was named has to be there", () => {
   assert.throws(
     () => loadConfig({ config: "/nowhere/berth.toml" }),
     (error) => error instanceof ConfigError && error.message.includes("/nowhere/berth.toml"),
   );
 });
 
-Deno.test("every key has a description for the reference", () => {
+Deno.test("config: every key has a description for the reference", () => {
   const missing: string[] = [];
   const walk = (schema: unknown, at: string) => {
     if (typeof schema !== "object" || schema === null || !("properties" in schema)) return;

@@ -10,7 +10,7 @@ function event(type: ShimEvent["type"], more: Partial<ShimEvent> = {}): ShimEven
   return { seq: 1, timestamp: at, type, pid: 7, ...more };
 }
 
-Deno.test("events take a container from created to stopped", () => {
+Deno.test("ProcessTable: events take a container from created to stopped", () => {
   const processes = new ProcessTable();
   processes.apply(event("create"));
   assert.equal(processes.status, "created");
@@ -25,14 +25,14 @@ Deno.test("events take a container from created to stopped", () => {
   assert.deepEqual(processes.exit, { exitStatus: 3, exitedAt: at });
 });
 
-Deno.test("a start that is replayed after the exit does not bring the container back", () => {
+Deno.test("ProcessTable: a start that is replayed after the exit does not bring the container back", () => {
   const processes = new ProcessTable();
   processes.apply(event("exit", { exitStatus: 0, exitedAt: at }));
   processes.apply(event("start"));
   assert.equal(processes.status, "stopped");
 });
 
-Deno.test("an exec that exits before it is said to have started stays stopped", () => {
+Deno.test("ProcessTable: an exec that exits before it is said to have started stays stopped", () => {
   const processes = new ProcessTable();
   processes.apply(event("exec-added", { execId: "e" }));
   processes.apply(event("exit", { execId: "e", exitStatus: 1, exitedAt: at, pid: 9 }));
@@ -42,7 +42,7 @@ Deno.test("an exec that exits before it is said to have started stays stopped", 
   ]);
 });
 
-Deno.test("wait answers at the exit, at once after it, and never with a second status", async () => {
+Deno.test("ProcessTable: wait answers at the exit, at once after it, and never with a second status", async () => {
   const processes = new ProcessTable();
   const early = processes.wait("c", undefined);
   processes.recordExit(undefined, { exitStatus: 5, exitedAt: at });
@@ -51,7 +51,7 @@ Deno.test("wait answers at the exit, at once after it, and never with a second s
   assert.deepEqual(await processes.wait("c", undefined), { exitStatus: 5, exitedAt: at });
 });
 
-Deno.test("wait for an unknown exec is NotFound, and a given-up wait rejects", async () => {
+Deno.test("ProcessTable: wait for an unknown exec is NotFound, and a given-up wait rejects", async () => {
   const processes = new ProcessTable();
   assert.throws(() => processes.wait("c", "nope"), NotFoundError);
   const abort = new AbortController();
@@ -60,7 +60,7 @@ Deno.test("wait for an unknown exec is NotFound, and a given-up wait rejects", a
   await assert.rejects(given, /gone/);
 });
 
-Deno.test("wait leaves no listener at the signal once it has resolved", async () => {
+Deno.test("ProcessTable: wait leaves no listener at the signal once it has resolved", async () => {
   const processes = new ProcessTable();
   const { signal } = new AbortController();
   let listeners = 0;
@@ -80,7 +80,7 @@ Deno.test("wait leaves no listener at the signal once it has resolved", async ()
   assert.equal(listeners, 0);
 });
 
-Deno.test("a loaded state forgets execs that the shim no longer has", () => {
+Deno.test("ProcessTable: a loaded state forgets execs that the shim no longer has", () => {
   const processes = new ProcessTable();
   processes.apply(event("exec-added", { execId: "old" }));
   processes.load({ status: "running", pid: 7, startedAt: at, processes: [] });

@@ -51,7 +51,7 @@ const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
 Deno.test(
-  "a new journal is empty, and seqs begin at 1",
+  "Journal: a new journal is empty, and seqs begin at 1",
   withDir((dir) => {
     using journal = Journal.open(`${dir}/events`, OPTIONS);
     assert.deepEqual([journal.oldest, journal.latest, journal.read(0, 9)], [0, 0, []]);
@@ -62,7 +62,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an event is in the file before append returns, and a restart finds it",
+  "Journal: an event is in the file before append returns, and a restart finds it",
   withDir((dir) => {
     using first = Journal.open(dir, OPTIONS);
     const events = [first.append(record("create")), first.append(record("start"))];
@@ -74,7 +74,7 @@ Deno.test(
 );
 
 Deno.test(
-  "every event that is kept is read in order, from memory and from files",
+  "Journal: every event that is kept is read in order, from memory and from files",
   withDir((dir) => {
     const options = { segment_bytes: 64 * 1024, segments: 50 };
     {
@@ -95,7 +95,7 @@ Deno.test(
 );
 
 Deno.test(
-  "the oldest file goes when there are enough, and nothing but segments and facts is left",
+  "Journal: the oldest file goes when there are enough, and nothing but segments and facts is left",
   withDir((dir) => {
     using journal = Journal.open(dir, OPTIONS);
     for (let n = 0; n < 1000; n++) journal.append(record("start"));
@@ -111,7 +111,7 @@ Deno.test(
 );
 
 Deno.test(
-  "seqs go on when all that is left is the empty newest file",
+  "Journal: seqs go on when all that is left is the empty newest file",
   withDir((dir) => {
     {
       using journal = Journal.open(dir, OPTIONS);
@@ -131,7 +131,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a torn last line is cut off wherever it is torn",
+  "Journal: a torn last line is cut off wherever it is torn",
   withDir((dir) => {
     {
       using journal = Journal.open(dir, OPTIONS);
@@ -157,7 +157,7 @@ Deno.test(
 );
 
 Deno.test(
-  "damage in the middle costs only the event that it hit",
+  "Journal: damage in the middle costs only the event that it hit",
   withDir((dir) => {
     {
       using journal = Journal.open(dir, OPTIONS);
@@ -174,7 +174,7 @@ Deno.test(
 );
 
 Deno.test(
-  "what is known of an instance outlives rotation and restarts",
+  "Journal: what is known of an instance outlives rotation and restarts",
   withDir((dir) => {
     {
       using journal = Journal.open(dir, OPTIONS);
@@ -210,7 +210,7 @@ Deno.test(
 );
 
 Deno.test(
-  "without its facts file the facts come from the events that are kept",
+  "Journal: without its facts file the facts come from the events that are kept",
   withDir((dir) => {
     {
       using journal = Journal.open(dir, { segment_bytes: 4096, segments: 100 });
@@ -227,7 +227,7 @@ Deno.test(
 );
 
 Deno.test(
-  "an exec id that is used again has an exit to come",
+  "Journal: an exec id that is used again has an exit to come",
   withDir((dir) => {
     using journal = Journal.open(dir, OPTIONS);
     const started = record("exec-started", { execId: "e" });
@@ -238,7 +238,7 @@ Deno.test(
 );
 
 Deno.test(
-  "deleted instances are forgotten in the end",
+  "Journal: deleted instances are forgotten in the end",
   withDir((dir) => {
     using journal = Journal.open(dir, OPTIONS);
     for (let n = 0; n < 300; n++) journal.append(record("delete", { instance: `i${n}` }));
@@ -248,7 +248,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a full disk makes append fail, and the same record can be tried again",
+  "Journal: a full disk makes append fail, and the same record can be tried again",
   withDir((dir) => {
     mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=32k"] });
     try {
@@ -276,7 +276,7 @@ Deno.test(
 );
 
 Deno.test(
-  "on a full disk a new file is begun by giving up the oldest",
+  "Journal: on a full disk a new file is begun by giving up the oldest",
   withDir((dir) => {
     mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=64k"] });
     try {

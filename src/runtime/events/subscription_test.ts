@@ -102,7 +102,7 @@ async function until(condition: () => boolean): Promise<void> {
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
-Deno.test("a subscriber gets what is to come, after the answer", async () => {
+Deno.test("Subscription: a subscriber gets what is to come, after the answer", async () => {
   using box = new Box();
   box.append(5);
   assert.deepEqual(box.subscribe(), { subscription: "s", oldest: 1, latest: 5, gap: false });
@@ -115,7 +115,7 @@ Deno.test("a subscriber gets what is to come, after the answer", async () => {
   assert.equal(box.peer.got[0]?.gap, undefined);
 });
 
-Deno.test("a subscriber resumes after a seq without gap or duplicate", async () => {
+Deno.test("Subscription: a subscriber resumes after a seq without gap or duplicate", async () => {
   using box = new Box();
   box.append(3000);
   assert.equal(box.subscribe({ after: 100 }).gap, false);
@@ -127,7 +127,7 @@ Deno.test("a subscriber resumes after a seq without gap or duplicate", async () 
   assert.deepEqual(box.peer.seqs, range(101, 3050));
 });
 
-Deno.test("only the events that were asked for are sent", async () => {
+Deno.test("Subscription: only the events that were asked for are sent", async () => {
   using box = new Box();
   box.append(300, "start", "other");
   box.append(1, "start", "a");
@@ -138,7 +138,7 @@ Deno.test("only the events that were asked for are sent", async () => {
   assert.deepEqual(box.peer.seqs, [302]);
 });
 
-Deno.test("a subscriber that does not read is sent a bounded amount, and later the rest", async () => {
+Deno.test("Subscription: a subscriber that does not read is sent a bounded amount, and later the rest", async () => {
   using box = new Box();
   box.peer.stalled = true;
   box.subscribe({ after: 0 });
@@ -156,7 +156,7 @@ Deno.test("a subscriber that does not read is sent a bounded amount, and later t
   assert.ok(box.peer.peak < 300_000, String(box.peer.peak));
 });
 
-Deno.test("what has rotated away is told as a gap, and the oldest there is comes first", async () => {
+Deno.test("Subscription: what has rotated away is told as a gap, and the oldest there is comes first", async () => {
   using box = new Box({ segment_bytes: 4096, segments: 2 });
   box.append(500);
   const { oldest } = box.journal;
@@ -175,7 +175,7 @@ Deno.test("what has rotated away is told as a gap, and the oldest there is comes
   }
 });
 
-Deno.test("a subscriber that falls behind what is kept is told of the gap", async () => {
+Deno.test("Subscription: a subscriber that falls behind what is kept is told of the gap", async () => {
   using box = new Box({ segment_bytes: 4096, segments: 2 });
   box.append(1);
   box.subscribe({ after: 0 });
@@ -191,7 +191,7 @@ Deno.test("a subscriber that falls behind what is kept is told of the gap", asyn
   assert.deepEqual(box.peer.got.filter(({ gap }) => gap).map(({ event }) => event.seq), [oldest]);
 });
 
-Deno.test("a seq from before the state was wiped is a gap", async () => {
+Deno.test("Subscription: a seq from before the state was wiped is a gap", async () => {
   using box = new Box();
   box.append(2);
   assert.equal(box.subscribe({ after: 99 }).gap, true);
@@ -199,7 +199,7 @@ Deno.test("a seq from before the state was wiped is a gap", async () => {
   assert.deepEqual(box.peer.seqs, [1, 2]);
 });
 
-Deno.test("nothing is sent once a subscription has ended, whatever it waited for", async () => {
+Deno.test("Subscription: nothing is sent once a subscription has ended, whatever it waited for", async () => {
   using box = new Box();
   box.subscribe({ after: 0 });
   await turn();
@@ -217,7 +217,7 @@ Deno.test("nothing is sent once a subscription has ended, whatever it waited for
   assert.deepEqual(box.peer.seqs, [1]);
 });
 
-Deno.test("a subscriber is cut off rather than left without an event when the journal fails", async () => {
+Deno.test("Subscription: a subscriber is cut off rather than left without an event when the journal fails", async () => {
   using box = new Box({ segment_bytes: 4096, segments: 1000 });
   box.append(5000);
   box.subscribe({ after: 0 });

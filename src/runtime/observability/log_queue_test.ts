@@ -21,7 +21,7 @@ function open() {
   return { queue, reader, add };
 }
 
-Deno.test("lines wait for a reader that is slow, in order and whole", async () => {
+Deno.test("LogQueue: lines wait for a reader that is slow, in order and whole", async () => {
   const { queue, reader, add } = open();
   add("one\n");
   add("two\n");
@@ -34,7 +34,7 @@ Deno.test("lines wait for a reader that is slow, in order and whole", async () =
   assert.equal(reader.text, "one\ntwo\nthree\n");
 });
 
-Deno.test("a reader that stops gets the first lines, how many are lost, and what is said from then on", async () => {
+Deno.test("LogQueue: a reader that stops gets the first lines, how many are lost, and what is said from then on", async () => {
   const { queue, reader, add } = open();
   for (let count = 0; count < 300; count++) add(LINE);
   reader.room = Infinity;
@@ -43,7 +43,7 @@ Deno.test("a reader that stops gets the first lines, how many are lost, and what
   await queue[Symbol.asyncDispose]();
 });
 
-Deno.test("what was lost is told without another line, too", async () => {
+Deno.test("LogQueue: what was lost is told without another line, too", async () => {
   const { queue, reader, add } = open();
   for (let count = 0; count < 300; count++) add(LINE);
   reader.room = Infinity;
@@ -54,7 +54,7 @@ Deno.test("what was lost is told without another line, too", async () => {
   await queue[Symbol.asyncDispose]();
 });
 
-Deno.test("a line longer than the bound is still written", async () => {
+Deno.test("LogQueue: a line longer than the bound is still written", async () => {
   const { queue, reader, add } = open();
   reader.room = Infinity;
   add(LINE.repeat(1000));
@@ -62,7 +62,7 @@ Deno.test("a line longer than the bound is still written", async () => {
   await queue[Symbol.asyncDispose]();
 });
 
-Deno.test("lines are counted that no reader was there for", async () => {
+Deno.test("LogQueue: lines are counted that no reader was there for", async () => {
   const { queue, reader, add } = open();
   reader.room = undefined;
   for (let count = 0; count < 5; count++) add("lost\n");

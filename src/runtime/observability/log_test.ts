@@ -16,7 +16,7 @@ function record(properties: Record<string, unknown>): LogRecord {
   };
 }
 
-Deno.test("a record with an error has its stack below it, and no line of that is at the margin", () => {
+Deno.test("withStack: a record with an error has its stack below it, and no line of that is at the margin", () => {
   const format = withStack(() => "it failed\n");
   assert.equal(format(record({})), "it failed\n");
   const error = new Error("first\n2026-01-01 forged record", { cause: new TypeError("second") });
@@ -28,7 +28,7 @@ Deno.test("a record with an error has its stack below it, and no line of that is
   assert(lines.every((line) => line.startsWith("    ")), lines.join("\n"));
 });
 
-Deno.test("a record in JSON has the stack of its error", () => {
+Deno.test("log: a record in JSON has the stack of its error", () => {
   const line = JSON.parse(String(getJsonLinesFormatter()(record({ error: new Error("oh") }))));
   assert.match(JSON.stringify(line.properties.error), /oh.*log_test\.ts/);
 });

@@ -20,7 +20,7 @@ function temporaryDir(): Disposable & { path: string } {
   return { path, [Symbol.dispose]: () => Deno.removeSync(path, { recursive: true }) };
 }
 
-Deno.test("GET /metrics is all there is", async () => {
+Deno.test("MetricsEndpoint: GET /metrics is all there is", async () => {
   using dir = temporaryDir();
   const path = `${dir.path}/m.sock`;
   await using endpoint = await MetricsEndpoint.listen(`unix:${path}`, text);
@@ -36,7 +36,7 @@ Deno.test("GET /metrics is all there is", async () => {
   assert.equal(post.headers.get("allow"), "GET");
 });
 
-Deno.test("the Unix socket is its owner's alone, at a path of any length, and goes at the end", async () => {
+Deno.test("MetricsEndpoint: the Unix socket is its owner's alone, at a path of any length, and goes at the end", async () => {
   using dir = temporaryDir();
   const deep = `${dir.path}/${"d".repeat(120)}`;
   Deno.mkdirSync(deep);
@@ -49,7 +49,7 @@ Deno.test("the Unix socket is its owner's alone, at a path of any length, and go
   assert.deepEqual([...Deno.readDirSync(deep)], []);
 });
 
-Deno.test("a socket that nobody answers on is replaced, others are not", async () => {
+Deno.test("MetricsEndpoint: a socket that nobody answers on is replaced, others are not", async () => {
   using dir = temporaryDir();
   const path = `${dir.path}/m.sock`;
   // Moved before it is closed, Deno cannot unlink it: what a killed daemon leaves.
@@ -75,7 +75,7 @@ Deno.test("a socket that nobody answers on is replaced, others are not", async (
   );
 });
 
-Deno.test("loopback addresses serve too; one that is taken is a clear error", async () => {
+Deno.test("MetricsEndpoint: loopback addresses serve too; one that is taken is a clear error", async () => {
   for (const address of ["127.0.0.1:0", "localhost:0"]) {
     await using endpoint = await MetricsEndpoint.listen(address, text);
     const response = await fetch(endpoint.where);
@@ -89,7 +89,7 @@ Deno.test("loopback addresses serve too; one that is taken is a clear error", as
   await assert.rejects(MetricsEndpoint.listen("127.0.0.1:99999", text), FailedPreconditionError);
 });
 
-Deno.test("a scrape that fails says so to its client and goes on serving", async () => {
+Deno.test("MetricsEndpoint: a scrape that fails says so to its client and goes on serving", async () => {
   using dir = temporaryDir();
   const path = `${dir.path}/m.sock`;
   let failing = true;

@@ -68,7 +68,7 @@ async function filled(dir: string): Promise<string> {
   ]));
 }
 
-Deno.test("what is counted and what is looked at is served, in base units", async () => {
+Deno.test("Metrics: what is counted and what is looked at is served, in base units", async () => {
   using tree = new FileTree(FILES);
   const families = parseExposition(await filled(tree.dir));
   const value = (name: string, labels?: Record<string, string>) => sampleOf(families, name, labels);
@@ -97,7 +97,7 @@ Deno.test("what is counted and what is looked at is served, in base units", asyn
   assert.ok(value("process_start_time_seconds") > now - 3600);
 });
 
-Deno.test("a figure that the kernel does not offer is absent, not zero", async () => {
+Deno.test("Metrics: a figure that the kernel does not offer is absent, not zero", async () => {
   const { "memory.max": _, "io.stat": __, ...some } = FILES;
   using tree = new FileTree(some);
   const text = await filled(tree.dir);
@@ -105,7 +105,7 @@ Deno.test("a figure that the kernel does not offer is absent, not zero", async (
   assert.match(text, /^berth_container_memory_usage_bytes\{id="one"\}/m);
 });
 
-Deno.test("a container's series go with it, and a reused id gets new ones", async () => {
+Deno.test("Metrics: a container's series go with it, and a reused id gets new ones", async () => {
   using tree = new FileTree(FILES);
   using other = new FileTree({ ...FILES, "pids.current": "9\n" });
   const metrics = new Metrics();
@@ -120,7 +120,7 @@ Deno.test("a container's series go with it, and a reused id gets new ones", asyn
   assert.equal(await pids(), undefined);
 });
 
-Deno.test("other work goes on while 100 containers are scraped", async () => {
+Deno.test("Metrics: other work goes on while 100 containers are scraped", async () => {
   using tree = new FileTree(FILES);
   const metrics = new Metrics();
   for (let n = 0; n < 100; n++) metrics.containers.start(monitored(`c${n}`, tree.dir));
@@ -141,7 +141,7 @@ Deno.test("other work goes on while 100 containers are scraped", async () => {
   assert.equal(families.get("berth_container_cpu_seconds_total")?.samples.length, 100);
 });
 
-Deno.test("scrapes at the same time share one collection", async () => {
+Deno.test("Metrics: scrapes at the same time share one collection", async () => {
   using tree = new FileTree(FILES);
   const metrics = new Metrics();
   metrics.containers.start(monitored("a", tree.dir));
@@ -151,7 +151,7 @@ Deno.test("scrapes at the same time share one collection", async () => {
   assert.equal(sampleOf(families, "berth_container_cpu_seconds_total"), 2.5, "not added up");
 });
 
-Deno.test("docs/metrics.md lists exactly what is served", async () => {
+Deno.test("Metrics: docs/metrics.md lists exactly what is served", async () => {
   using tree = new FileTree(FILES);
   const families = parseExposition(await filled(tree.dir));
   const served = Array.from(families.values(), ({ name, type, help, samples }) => {
@@ -165,7 +165,7 @@ Deno.test("docs/metrics.md lists exactly what is served", async () => {
   assert.equal(rows(listed), rows(served));
 });
 
-Deno.test("the parser of these tests refuses what Prometheus refuses", () => {
+Deno.test("metrics: the parser of these tests refuses what Prometheus refuses", () => {
   const good = "# HELP a_total Help.\n# TYPE a_total counter\n";
   parseExposition(`${good}a_total{b="c\\"\\n"} 1\n`);
   for (

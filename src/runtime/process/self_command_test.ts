@@ -23,7 +23,7 @@ console.log(JSON.stringify([selfCommand(), programPath()]));
   return JSON.parse(text);
 }
 
-Deno.test("a portable file started by a link calls itself by its own name", async () => {
+Deno.test("self command: a portable file started by a link calls itself by its own name", async () => {
   const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "berth-self-" }));
   try {
     const file = `${dir}/berth`;
@@ -63,7 +63,7 @@ if (Deno.args.length > 0) {
   return text(stdout) || text(stderr);
 }
 
-Deno.test("with its executable replaced, a process starts what it was started from", async () => {
+Deno.test("self command: with its executable replaced, a process starts what it was started from", async () => {
   const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "berth-self-" }));
   try {
     const deno = `${dir}/deno`;
@@ -76,7 +76,7 @@ Deno.test("with its executable replaced, a process starts what it was started fr
   }
 });
 
-Deno.test("a deno.json above a bundle is not obeyed", async () => {
+Deno.test("self command: a deno.json above a bundle is not obeyed", async () => {
   const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "berth-self-" }));
   try {
     const plant = `Deno.writeTextFileSync("${dir}/deno.json", "not JSON");`;

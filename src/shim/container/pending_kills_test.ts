@@ -7,7 +7,7 @@ function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
 
-Deno.test("what is under way is ended with the reason that is given, and is over then", async () => {
+Deno.test("PendingKills: what is under way is ended with the reason that is given, and is over then", async () => {
   const kills = new PendingKills();
   const reason = new Error("it has exited");
   let over = 0;
@@ -17,7 +17,7 @@ Deno.test("what is under way is ended with the reason that is given, and is over
   assert.equal(over, 2);
 });
 
-Deno.test("what has ended by itself leaves nothing to end", async () => {
+Deno.test("PendingKills: what has ended by itself leaves nothing to end", async () => {
   const kills = new PendingKills();
   await kills.run(() => Promise.resolve());
   await assert.rejects(kills.run(() => Promise.reject(new Error("failed"))), /failed/);

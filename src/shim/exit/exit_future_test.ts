@@ -4,7 +4,7 @@ import { ExitFuture } from "./exit_future.ts";
 
 const EXIT = { exitStatus: 3, exitedAt: "2026-01-01T00:00:00.000Z" };
 
-Deno.test("everybody who waits for an exit is told, unless they gave up", async () => {
+Deno.test("ExitFuture: everybody who waits for an exit is told, unless they gave up", async () => {
   const exit = new ExitFuture();
   const abort = new AbortController();
   const waits = [exit.wait(), exit.wait(abort.signal), exit.wait(new AbortController().signal)];

@@ -31,12 +31,12 @@ function contentOf(records: string): string {
   }).join("");
 }
 
-Deno.test("a line is a full record, what is left of one is partial", () => {
+Deno.test("CriEncoder: a line is a full record, what is left of one is partial", () => {
   const records = encode(new CriEncoder(), bytes("one\n\ntwo"));
   assert.equal(records.replaceAll(/^\S+/gm, "T"), "T stdout F one\nT stdout F \nT stdout P two\n");
 });
 
-Deno.test("whatever is written, in whatever pieces, is what the records contain", () => {
+Deno.test("CriEncoder: whatever is written, in whatever pieces, is what the records contain", () => {
   const line = fc.oneof(
     fc.string({ unit: fc.constantFrom("a", "\n"), maxLength: 200 }),
     fc.integer({ min: 300, max: 40_000 }).map((length) => "x".repeat(length)),

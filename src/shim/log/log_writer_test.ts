@@ -31,7 +31,7 @@ function contents(path: string): string {
     .join("");
 }
 
-Deno.test("a log is rotated by size, and the oldest files go", async () => {
+Deno.test("LogWriter: a log is rotated by size, and the oldest files go", async () => {
   await withLog(({ path, ...log }) => {
     using writer = new LogWriter({ log: { path, ...log }, report });
     const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}\n`);
@@ -51,7 +51,7 @@ Deno.test("a log is rotated by size, and the oldest files go", async () => {
   });
 });
 
-Deno.test("a log is rotated between lines, though what is read ends within one", async () => {
+Deno.test("LogWriter: a log is rotated between lines, though what is read ends within one", async () => {
   await withLog(({ path, ...log }) => {
     using writer = new LogWriter({ log: { path, ...log }, report });
     const output = bytes(Array.from({ length: 60_000 }, (_, index) => `line ${index}\n`).join(""));
@@ -68,7 +68,7 @@ Deno.test("a log is rotated between lines, though what is read ends within one",
   });
 });
 
-Deno.test("with one file only the current one is kept", async () => {
+Deno.test("LogWriter: with one file only the current one is kept", async () => {
   await withLog(({ path, ...log }) => {
     using writer = new LogWriter({ log: { path, ...log }, report });
     for (let n = 0; n < 100; n++) writer.write("stderr", bytes(`${"x".repeat(2000)}\n`));
@@ -76,7 +76,7 @@ Deno.test("with one file only the current one is kept", async () => {
   }, { maxFile: 1 });
 });
 
-Deno.test("a writer goes on after one that was killed in the middle of a record or a rotation", async () => {
+Deno.test("LogWriter: a writer goes on after one that was killed in the middle of a record or a rotation", async () => {
   await withLog(({ path, ...log }) => {
     Deno.mkdirSync(path.replace(/\/[^/]*$/, ""));
     Deno.writeTextFileSync(path, "2026-01-01T00:00:00.000Z stdout F whole\n2026-01-01T0");
@@ -93,7 +93,7 @@ Deno.test("a writer goes on after one that was killed in the middle of a record 
   });
 });
 
-Deno.test("while the disk is full a write waits, says so once, and is complete in the end", async () => {
+Deno.test("LogWriter: while the disk is full a write waits, says so once, and is complete in the end", async () => {
   await withLog(async (log, dir) => {
     const mounted = await new Deno.Command("mount", {
       args: ["-t", "tmpfs", "-o", "size=256k", "tmpfs", dir],

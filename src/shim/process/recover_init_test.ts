@@ -8,7 +8,7 @@ import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
 import type { RuntimeCall } from "../../rpc/contract/shim.ts";
 import { TestArea, until } from "../testing/bundle_testing.ts";
 
-Deno.test("an init that a dead shim has let through the FIFO is running once it runs its program", async () => {
+Deno.test("recover init: an init that a dead shim has let through the FIFO is running once it runs its program", async () => {
   await using area = new TestArea();
   const id = "through";
   const go = `${area.dir}/go`;

@@ -5,7 +5,7 @@ import { Reaper } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { killUnlessExited } from "./signal.ts";
 
-Deno.test("a process that was reaped, of which nobody was told yet, need not be killed", async () => {
+Deno.test("killUnlessExited: a process that was reaped, of which nobody was told yet, need not be killed", async () => {
   using reaper = Reaper.start({ reapAll: false });
   const { pid, exited } = reaper.spawn(["sleep", "1000"]);
   // Its end is told later than any turn of the event loop.

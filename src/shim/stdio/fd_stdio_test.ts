@@ -39,7 +39,7 @@ function openFds(): number {
   return Array.from(Deno.readDirSync("/proc/self/fd")).length;
 }
 
-Deno.test("a reader that is there gets every byte and the end", async () => {
+Deno.test("fd stdio: a reader that is there gets every byte and the end", async () => {
   await using area = new TestArea();
   const stdout = area.fifo("out");
   const reader = open(stdout, O_RDONLY | O_NONBLOCK);
@@ -50,7 +50,7 @@ Deno.test("a reader that is there gets every byte and the end", async () => {
   await test.service.delete({});
 });
 
-Deno.test("a reader that comes after the exit gets every byte and the end", async () => {
+Deno.test("fd stdio: a reader that comes after the exit gets every byte and the end", async () => {
   await using area = new TestArea();
   const stdout = area.fifo("out");
   const test = area.service({ args: ["/bin/echo", "late"], stdio: { stdout, stderr: stdout } });
@@ -61,7 +61,7 @@ Deno.test("a reader that comes after the exit gets every byte and the end", asyn
   await test.service.delete({});
 });
 
-Deno.test("delete gives up on a reader that never comes", async () => {
+Deno.test("fd stdio: delete gives up on a reader that never comes", async () => {
   await using area = new TestArea();
   const stdout = area.fifo("out");
   const stderr = area.fifo("err");
@@ -76,7 +76,7 @@ Deno.test("delete gives up on a reader that never comes", async () => {
   assert.equal(openFds(), before);
 });
 
-Deno.test("output without any reader does not end the process", async () => {
+Deno.test("fd stdio: output without any reader does not end the process", async () => {
   await using area = new TestArea();
   const stdout = area.fifo("out");
   const test = area.service({
@@ -104,7 +104,7 @@ Deno.test("output without any reader does not end the process", async () => {
   assert.equal(await Deno.readTextFile(stdout), "two\n");
 });
 
-Deno.test("stdin outlives its writers and ends with closeStdin", async () => {
+Deno.test("fd stdio: stdin outlives its writers and ends with closeStdin", async () => {
   await using area = new TestArea();
   const stdin = area.fifo("in");
   const file = `${area.dir}/out.log`;
@@ -129,7 +129,7 @@ Deno.test("stdin outlives its writers and ends with closeStdin", async () => {
   await test.service.delete({});
 });
 
-Deno.test("closeStdin before the start gives the end at once", async () => {
+Deno.test("fd stdio: closeStdin before the start gives the end at once", async () => {
   await using area = new TestArea();
   const test = area.service({ args: ["/bin/cat"], stdio: { stdin: area.fifo("in") } });
   await test.service.create();
@@ -138,7 +138,7 @@ Deno.test("closeStdin before the start gives the end at once", async () => {
   assert.equal((await test.service.wait({})).exitStatus, 0);
 });
 
-Deno.test("a child that keeps the stdio open delays neither exit nor delete", async () => {
+Deno.test("fd stdio: a child that keeps the stdio open delays neither exit nor delete", async () => {
   await using area = new TestArea();
   const stdout = area.fifo("out");
   const reader = open(stdout, O_RDWR | O_NONBLOCK);
@@ -155,7 +155,7 @@ Deno.test("a child that keeps the stdio open delays neither exit nor delete", as
   close(reader);
 });
 
-Deno.test("no fd is left of a container", async () => {
+Deno.test("fd stdio: no fd is left of a container", async () => {
   await using area = new TestArea();
   const stdio = { stdin: area.fifo("in"), stdout: area.fifo("out"), stderr: area.fifo("err") };
   const live = async () => {
@@ -169,7 +169,7 @@ Deno.test("no fd is left of a container", async () => {
   assert.equal(openFds(), before);
 });
 
-Deno.test("however many ended processes nobody reads, other waits go on", async () => {
+Deno.test("FdStdio: however many ended processes nobody reads, other waits go on", async () => {
   await using area = new TestArea();
   await using poller = new Poller();
   const ended = Array.from({ length: 40 }, (_, n) => {

@@ -46,7 +46,7 @@ function newArea(): TestArea {
   return new TestArea({ steal: false });
 }
 
-Deno.test("a terminal's output is copied to its end, a size set before the start holds", async () => {
+Deno.test("terminal stdio: a terminal's output is copied to its end, a size set before the start holds", async () => {
   await using area = newArea();
   const stdout = area.fifo("out");
   const output = new Collector(stdout);
@@ -67,7 +67,7 @@ Deno.test("a terminal's output is copied to its end, a size set before the start
   await test.service.delete({});
 });
 
-Deno.test("what a terminal wrote last waits for a reader", async () => {
+Deno.test("terminal stdio: what a terminal wrote last waits for a reader", async () => {
   await using area = newArea();
   const stdout = area.fifo("out");
   const test = area.service({
@@ -80,7 +80,7 @@ Deno.test("what a terminal wrote last waits for a reader", async () => {
   await test.service.delete({});
 });
 
-Deno.test("input reaches a terminal, and Ctrl-C and Ctrl-D do what they should", async () => {
+Deno.test("terminal stdio: input reaches a terminal, and Ctrl-C and Ctrl-D do what they should", async () => {
   await using area = newArea();
   const stdin = area.fifo("in");
   const stdout = area.fifo("out");
@@ -107,7 +107,7 @@ Deno.test("input reaches a terminal, and Ctrl-C and Ctrl-D do what they should",
   await test.service.delete({});
 });
 
-Deno.test("10 MB through a terminal are complete and in order", async () => {
+Deno.test("terminal stdio: 10 MB through a terminal are complete and in order", async () => {
   await using area = newArea();
   const stdout = area.fifo("out");
   const output = new Collector(stdout);
@@ -127,7 +127,7 @@ Deno.test("10 MB through a terminal are complete and in order", async () => {
   await test.service.delete({});
 });
 
-Deno.test("a terminal that nobody reads stops its process, not the shim", async () => {
+Deno.test("terminal stdio: a terminal that nobody reads stops its process, not the shim", async () => {
   await using area = newArea();
   const stdout = area.fifo("out");
   const test = area.service({
@@ -146,7 +146,7 @@ Deno.test("a terminal that nobody reads stops its process, not the shim", async 
   assert.ok(openFds() <= before, "no fd is left");
 });
 
-Deno.test("an exec has its own terminal, which closes with it", async () => {
+Deno.test("terminal stdio: an exec has its own terminal, which closes with it", async () => {
   await using area = newArea();
   const stdout = `${area.dir}/exec.log`;
   const test = area.service();
@@ -168,7 +168,7 @@ Deno.test("an exec has its own terminal, which closes with it", async () => {
   );
 });
 
-Deno.test("a background child that keeps the terminal delays neither exit nor delete", async () => {
+Deno.test("terminal stdio: a background child that keeps the terminal delays neither exit nor delete", async () => {
   await using area = newArea();
   const stdout = area.fifo("out");
   const test = area.service();

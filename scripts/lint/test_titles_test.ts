@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import plugin from "./test_titles.ts";
+
+/** Returns how many titles of a file are refused. */
+function refused(source: string, file = "dead_shim_test.ts"): number {
+  return Deno.lint.runPlugin(plugin, file, source).length;
+}
+
+Deno.test("test titles: a name, a command, a method or the file's name comes first", () => {
+  for (
+    const title of [
+      "Journal cuts off a torn line",
+      "Journal.append: a torn line is cut off",
+      "dead shim: it is noticed",
+      "DeadShim: it is noticed",
+      "container.create: a second one of an id is refused",
+      "berth run: a name that is taken is refused",
+    ]
+  ) {
+    const source = `import { Journal } from "./journal.ts"; Deno.test("${title}", () => {});`;
+    assert.equal(refused(source), 0, title);
+  }
+});
+
+Deno.test("test titles: whatever else comes first is refused, in each form of a test", () => {
+  assert.equal(refused('Deno.test("a torn line is cut off", () => {});'), 1);
+  assert.equal(refused("Deno.test(`${1} lines are cut off`, () => {});"), 1);
+  assert.equal(refused('Deno.test({ name: "a line", fn() {} }); test("a line", () => {});'), 2);
+  assert.equal(refused('const command = test("a line");'), 0);
+  assert.equal(refused('import assert from "node:assert"; Deno.test("assert: it", () => {});'), 1);
+  assert.equal(refused('Deno.test("dead shims: they are noticed", () => {});'), 1);
+});
+
+Deno.test("test titles: files without tests, and titles that are not written out, pass", () => {
+  assert.equal(refused('test("a line", () => {});', "journal.ts"), 0);
+  assert.equal(refused("Deno.test(title, () => {});"), 0);
+});
