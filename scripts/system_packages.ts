@@ -17,6 +17,10 @@ const PACKAGES = {
   "debootstrap": { command: "debootstrap", static: false },
   "qemu-system-x86": { command: "qemu-system-x86_64", static: false },
   "e2fsprogs": { command: "mkfs.ext4", static: false },
+  "iproute2": { command: "ip", static: false },
+  "iptables": { command: "iptables", static: false },
+  // From the folders of programs to that of the plugins, which are no commands.
+  "containernetworking-plugins": { command: "../lib/cni/portmap", static: false },
   "openssh-client": { command: "ssh", static: false },
 } as const;
 

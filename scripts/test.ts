@@ -28,6 +28,7 @@ const { paths, flags } = splitArgs(rest, existsSync);
 await ensurePackages([
   ...["runc", "crun", "criu", "busybox-static", "socat", "python3", "systemd"] as const,
   ...["skopeo", "docker-registry", "apache2-utils"] as const,
+  ...["containernetworking-plugins", "iptables", "iproute2"] as const,
 ]);
 
 let passed = 0;

@@ -75,6 +75,8 @@ export interface BundleRecord {
   /** Whether systemd makes the container's cgroup; see `cgroups_path.ts`. */
   readonly systemdCgroup?: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** `network` of the create, as given. Set where CNI plugins make the container's network. */
+  readonly network?: Readonly<Record<string, unknown>>;
   /** The absolute cgroup path of the spec: known before the runtime makes the cgroup. */
   readonly cgroupsPath?: string;
   readonly group?: string;

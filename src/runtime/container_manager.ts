@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { exists } from "../linux/fs/exists.ts";
 import { cgroupAt, cgroupHierarchies, pids, removeIfEmpty } from "../linux/cgroup/cgroup.ts";
 import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
 import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
@@ -12,6 +13,8 @@ import { FailedPreconditionError, UnavailableError } from "../rpc/errors.ts";
 import type { ParsedParamsOf } from "../rpc/contract/method.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { BIND_PREFIX } from "../rpc/transport/socket_file.ts";
+import { setLoopbackUp } from "../linux/net/namespace.ts";
+import { Networks } from "./network/networks.ts";
 import { backoff } from "./util/backoff.ts";
 import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
 import type { Config } from "./config/config.ts";
@@ -19,7 +22,7 @@ import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import { ContainerRegistry } from "./container_registry.ts";
 import { prepareLog } from "./create/log.ts";
-import { hasHooks, hasOwnPidNamespace } from "../oci/spec/facts.ts";
+import { hasHooks, hasOwnPidNamespace, hostnameOf, networkNamespaceOf } from "../oci/spec/facts.ts";
 import { checkCreate } from "./create/create_params.ts";
 import type { CheckedSpec } from "./create/create_params.ts";
 import { EventPublisher } from "./events/publisher.ts";
@@ -77,12 +80,13 @@ export class ContainerManager implements AsyncDisposable {
       dir: string;
       stop: AbortController;
       shims: ShimManager;
+      networks: Networks;
       timeouts: ShimTimeouts;
       events: EventPublisher;
       opened: AsyncDisposableStack;
     },
   ) {
-    const { options, shims, timeouts, stop } = parts;
+    const { options, shims, networks, timeouts, stop } = parts;
     const { config, hooks, monitor, reaper } = options;
     this.#options = options;
     this.#containers = parts.containers;
@@ -97,6 +101,7 @@ export class ContainerManager implements AsyncDisposable {
     this.#context = {
       owner: this.#containers,
       shims,
+      networks,
       events: this.events,
       monitor,
       hooks,
@@ -164,12 +169,20 @@ export class ContainerManager implements AsyncDisposable {
       stop.abort(new UnavailableError("the daemon is stopping"));
       for (const container of containers) container[Symbol.dispose]();
     });
+    const networks = opened.use(
+      new Networks({
+        config,
+        spawn: (argv, spawnOptions) => reaper.spawn(argv, spawnOptions),
+        stopping: stop.signal,
+      }),
+    );
     const manager = new ContainerManager({
       options,
       containers,
       dir,
       stop,
       shims,
+      networks,
       timeouts,
       events,
       opened: opened.move(),
@@ -191,6 +204,11 @@ export class ContainerManager implements AsyncDisposable {
   /** Its version; empty until it has told it, and if it cannot be run. */
   get defaultRuntimeVersion(): string {
     return this.#runtimes.version(this.defaultRuntime) ?? "";
+  }
+
+  /** The networks of the containers. */
+  get networks(): Networks {
+    return this.#context.networks;
   }
 
   /** Every container there is, in the order of their creation. */
@@ -226,9 +244,11 @@ export class ContainerManager implements AsyncDisposable {
     const { id } = params;
     this.#containers.checkFree(id);
     const dir = `${this.#dir}/${id}`;
+    const { networks } = this.#context;
+    const instance = crypto.randomUUID();
     const { spec, record } = checkCreate(params, {
       format: BUNDLE_FORMAT,
-      instance: crypto.randomUUID(),
+      instance,
       runtime: this.defaultRuntime,
       runtimeRoot: `${this.#options.config.state}/oci`,
       createdAt: new Date().toISOString(),
@@ -237,7 +257,12 @@ export class ContainerManager implements AsyncDisposable {
     }, {
       bundleDir: dir,
       cgroupsPath: defaultCgroupsPath(this.#cgroupDriver, this.#cgroupName, id),
+      networkNamespace: networks.namespaceOf(instance),
     });
+    const network = params.network === undefined
+      ? undefined
+      : networks.plan(params.network, { id, instance, hostname: hostnameOf(spec, id) });
+    if (network === undefined) raiseLoopback(id, networkNamespaceOf(spec));
     this.#checkCgroup(record);
     using _fds = this.#options.fds.reserveCreate(id);
     return await this.#containers.create(id, async (begun) => {
@@ -252,7 +277,7 @@ export class ContainerManager implements AsyncDisposable {
       }
       const container = new Container(bundle, this.#context, "creating");
       begun(container);
-      await container.create();
+      await container.create(network);
       return container;
     });
   }
@@ -293,14 +318,24 @@ export class ContainerManager implements AsyncDisposable {
   }
 
   async #reconnect(): Promise<void> {
-    const found: Promise<void>[] = [];
+    const loaded: Container[] = [];
     for (const entry of Deno.readDirSync(this.#dir)) {
       if (!entry.isDirectory) continue;
       const container = this.#load(entry.name);
       if (container === undefined) continue;
       this.#containers.add(container);
-      found.push(container.reconnect().then(() => resumeStop(container, this.#context.stopping)));
+      loaded.push(container);
     }
+    // Before a container is reconnected, which may be its end and that of its network.
+    const instances = new Set(loaded.map(({ bundle }) => bundle.record.instance));
+    const known = new Set(loaded.map(({ id }) => id));
+    this.#context.networks.adopt(({ id, instance }) =>
+      // A bundle that could not be read is left alone, and so is its network.
+      instances.has(instance) || (!known.has(id) && exists(`${this.#dir}/${id}`))
+    );
+    const found = loaded.map((container) =>
+      container.reconnect().then(() => resumeStop(container, this.#context.stopping))
+    );
     if (found.length === 0) return;
     await withTimeout(Promise.all(found), RECONNECT_GRACE);
   }
@@ -351,6 +386,25 @@ function checkOwnDirectory(path: string): void {
     `the directory ${path} ${why}: whoever writes there is as good as root; ` +
       "remove it if it is not berth's, or give it to root with mode 0700",
   );
+}
+
+/**
+ * Sets the loopback up of a network namespace that a spec names by its path, so that 127.0.0.1 can be
+ * reached in the container: the runtime does that only in a namespace of its own making.
+ */
+function raiseLoopback(id: string, path: string | undefined): void {
+  if (path === undefined) return;
+  try {
+    setLoopbackUp(path);
+  } catch (error) {
+    // Of a path that leads to no network namespace the runtime says what is wrong.
+    getLogger(["berth", "network"]).debug("{id}: cannot set the loopback up in {path}: {reason}", {
+      id,
+      path,
+      reason: messageOf(error),
+      error,
+    });
+  }
 }
 
 /** What a daemon has left that was killed while it bound a socket. */

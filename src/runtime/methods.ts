@@ -90,7 +90,7 @@ export function daemonMethods(
     "container.checkpoint": ({ id, ...rest }) => runtime.get(id).call("shim.checkpoint", rest),
     "container.delete": ({ id, force, instance }) =>
       runtime.get(id, instance).delete(force ?? false),
-    "network.list": () => ({ networks: [] }),
+    "network.list": () => ({ networks: runtime.networks.list() }),
     "events.subscribe": (params, { peer }) => subscribers.subscribe(peer, params),
     "events.read": (params) => readEvents(runtime.events.journal, params),
     "events.unsubscribe": ({ subscription }, { peer }) =>

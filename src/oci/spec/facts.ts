@@ -55,3 +55,17 @@ export function hasSystemdCgroup(spec: AnySpec): boolean {
 function asObject(value: unknown): Record<string, unknown> | undefined {
   return isRecord(value) ? value : undefined;
 }
+
+/** Returns the path of the network namespace that the spec names; undefined where it names none. */
+export function networkNamespaceOf(spec: AnySpec): string | undefined {
+  const namespaces = asObject(spec["linux"])?.["namespaces"];
+  if (!Array.isArray(namespaces)) return undefined;
+  const network = namespaces.map(asObject).find((each) => each?.["type"] === "network");
+  const path = network?.["path"];
+  return typeof path === "string" && path !== "" ? path : undefined;
+}
+
+/** Returns the host name of the spec, or else the container's id, as far as a host name may be long. */
+export function hostnameOf({ hostname }: AnySpec, id: string): string {
+  return typeof hostname === "string" && hostname !== "" ? hostname : id.slice(0, 64);
+}

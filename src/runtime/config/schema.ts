@@ -90,6 +90,32 @@ const shim = z.strictObject({
   }),
 });
 
+const network = z.strictObject({
+  plugin_dirs: z.array(path).min(1, "at least one").max(32, "at most 32").default([
+    "/opt/cni/bin",
+    "/usr/lib/cni",
+    "/usr/libexec/cni",
+  ]).meta({ description: "Directories of the CNI plugins, in the order of search." }),
+  config_dir: path.default("/etc/cni/net.d").meta({
+    description: "Directory of further networks: CNI network configuration files.",
+  }),
+  timeout: seconds.default(30).meta({
+    description:
+      "Timeout for one run of a CNI plugin, in seconds. A plugin that exceeds it is killed.",
+  }),
+  bridge: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,14}$/, "the name of an interface")
+    .default("berth0").meta({
+      description:
+        "Interface of the network `bridge`. Two daemons on a host need two, and different `subnets`.",
+    }),
+  subnets: z.array(
+    z.string().regex(/^[0-9A-Fa-f:.]+\/\d{1,3}$/, "a subnet such as 10.87.0.0/16"),
+  ).min(1, "at least one").max(8, "at most 8").default(["10.87.0.0/16"]).meta({
+    description:
+      "Subnets of the network `bridge`. With one of IPv6 the host forwards IPv6, and then takes no route from router advertisements unless `accept_ra` is 2.",
+  }),
+});
+
 const metrics = z.strictObject({
   address: z.string().regex(
     /^(unix:\/.+|(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d{1,5})$/,
@@ -124,6 +150,7 @@ export const configSchema = z.strictObject({
   logs: logs.prefault({}).meta({ description: "The logs of containers." }),
   runtime: runtime.prefault({}).meta({ description: "The OCI runtime." }),
   shim: shim.prefault({}).meta({ description: "The shims, which supervise containers." }),
+  network: network.prefault({}).meta({ description: "Networks of containers, by CNI plugins." }),
   metrics: metrics.prefault({}).meta({ description: "The Prometheus endpoint." }),
   events: events.prefault({}).meta({ description: "The journal of events." }),
 });

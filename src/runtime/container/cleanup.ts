@@ -2,7 +2,7 @@
 import { failpointAsync } from "../../failpoint.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { neverRan } from "../../oci/driver/runtime_state.ts";
-import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../util/backoff.ts";
 import type { Bundle } from "../bundle/bundle.ts";
@@ -108,6 +108,7 @@ export class ContainerCleanup {
    */
   async removeBundle(result: DeleteResult): Promise<void> {
     const { bundle, events } = this.#options;
+    await this.#removeNetwork();
     let last: unknown;
     for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
       try {
@@ -129,6 +130,30 @@ export class ContainerCleanup {
         "delete it again once that is no longer so",
       { cause: last, data: { id: bundle.id } },
     );
+  }
+
+  /**
+   * Removes the container's network by its record alone. A plugin that fails now may do better in a
+   * moment: the lock of another's `iptables`, say.
+   *
+   * @throws {BerthError} naming the plugin; it may be tried again.
+   */
+  async #removeNetwork(): Promise<void> {
+    const { bundle: { record }, context } = this.#options;
+    if (record.network === undefined) return;
+    let last: unknown;
+    for (const delay of backoff({ first: 20, most: 100, attempts: 3 })) {
+      try {
+        await context.networks.remove(record.instance);
+        return;
+      } catch (error) {
+        last = error;
+        // It has had its time.
+        if (error instanceof DeadlineExceededError) break;
+      }
+      await delay();
+    }
+    throw last;
   }
 
   /** How the container ended, as far as is known without its shim. */

@@ -15,6 +15,7 @@ import type { Bundle } from "../bundle/bundle.ts";
 import type { ContainerContext } from "./context.ts";
 import { makeParts } from "./parts.ts";
 import type { ContainerParts } from "./parts.ts";
+import type { NetworkPlan } from "../network/plan.ts";
 import { createContainer } from "./create.ts";
 import { deleteContainer } from "./delete.ts";
 import { ContainerRecovery } from "./recovery.ts";
@@ -75,10 +76,10 @@ export class Container {
    *
    * @throws {BerthError} what the shim or the runtime has failed with.
    */
-  async create(): Promise<void> {
+  async create(network?: NetworkPlan): Promise<void> {
     using _lock = await this.#parts.lock.acquire();
     try {
-      await createContainer(this.#parts, this.#deletion);
+      await createContainer(this.#parts, this.#deletion, network);
     } catch (error) {
       throw this.#withContainerId(error);
     }
@@ -183,6 +184,7 @@ export class Container {
   state(): ContainerState {
     const { record, paths } = this.bundle;
     const { exit, pid, startedAt } = this.processes;
+    const network = this.#parts.context.networks.state(record.instance);
     return {
       id: record.id,
       instance: record.instance,
@@ -199,6 +201,7 @@ export class Container {
       ...(exit?.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
       ...(this.#parts.events.oomKills > 0 ? { oomKilled: true } : {}),
       ...(record.group === undefined ? {} : { group: record.group }),
+      ...(network === undefined ? {} : { network }),
       shimPid: this.life.shimPid,
       shim: this.shimStatus,
       processes: this.processes.execs(),

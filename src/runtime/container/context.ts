@@ -2,6 +2,7 @@
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { EventPublisher } from "../events/publisher.ts";
+import type { Networks } from "../network/networks.ts";
 import type { Monitor } from "../monitors/monitor.ts";
 import type { DaemonHooks } from "../observability/hooks.ts";
 import type { ShimTimeouts } from "../shims/shim_client.ts";
@@ -20,6 +21,7 @@ export interface ContainerContext {
   readonly owner: ContainerOwner;
   readonly shims: ShimManager;
   readonly events: EventPublisher;
+  readonly networks: Networks;
   /** Every monitor, as one. */
   readonly monitor: Monitor;
   readonly hooks: DaemonHooks;

@@ -5,6 +5,7 @@ import { BerthError, DeadlineExceededError, UnavailableError } from "../../rpc/e
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { answered, isWedged } from "../shims/errors.ts";
+import type { NetworkPlan } from "../network/plan.ts";
 import { backoff } from "../util/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
 import { shimListener } from "./parts.ts";
@@ -13,17 +14,19 @@ import { reapOrphanedCreate } from "./orphaned_create.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
 /**
- * Gives the bundle a shim and creates the container in it. Rolls everything back when it throws: no
- * shim, no runtime state, no mount, no directory. The caller holds the container's lock.
+ * Makes the container's network, gives the bundle a shim and creates the container in it. Rolls everything back when it throws: no
+ * shim, no runtime state, no mount, no network, no directory. The caller holds the container's lock.
  *
- * @throws {BerthError} what the shim or the runtime has failed with.
+ * @throws {BerthError} what a CNI plugin, the shim or the runtime has failed with.
  */
 export async function createContainer(
   parts: ContainerParts,
   deletion: ContainerDeletion,
+  network: NetworkPlan | undefined,
 ): Promise<void> {
   const { bundle, cgroup, context, life } = parts;
   try {
+    if (network !== undefined) await context.networks.setUp(network);
     await failpointAsync("create.attach");
     const client = await context.shims.attach(bundle, shimListener(parts));
     await failpointAsync("create.attached");

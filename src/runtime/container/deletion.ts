@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../../failpoint.ts";
+import { isNetworkFailure } from "../../network/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../util/backoff.ts";
 import { removeLog } from "../create/log.ts";
@@ -39,7 +40,13 @@ export class ContainerDeletion {
     removeLog(bundle.record.log);
     const known = life.state.phase === "deleting" ? life.state.result : undefined;
     const result = known ?? cleanup.result();
-    await cleanup.removeBundle(result);
+    try {
+      await cleanup.removeBundle(result);
+    } catch (error) {
+      // Nobody may ever ask again, and what is left of a network is in others' way.
+      if (isNetworkFailure(error)) this.removeInBackground();
+      throw error;
+    }
     this.#release(known);
     return result;
   }

@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { DeleteResult, ExitStatus } from "../../rpc/contract/schemas.ts";
+import type { NetworkState } from "../../rpc/contract/network/schemas.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import type { Bundle } from "../bundle/bundle.ts";
@@ -14,6 +15,8 @@ export interface ContainerEventsOptions {
   readonly bundle: Bundle;
   readonly processes: ProcessTable;
   readonly log: EventPublisher;
+  /** Returns the container's network, if it has one. */
+  readonly network: () => NetworkState | undefined;
   /** Called before an exit is published. */
   readonly beforeExit: () => void;
   /** Lets the shim forget the events up to `seq`. */
@@ -69,7 +72,11 @@ export class ContainerEvents {
       if (event.execId === undefined) this.#execExits();
     }
     const { seq, ...rest } = event;
-    this.publish({ ...rest, ...this.#names }, seq);
+    const network = event.type === "create" ? this.#options.network() : undefined;
+    this.publish(
+      { ...rest, ...this.#names, ...(network === undefined ? {} : { network }) },
+      seq,
+    );
     // After the event is in the journal: who is woken by this finds it there.
     this.#options.processes.apply(event);
   }

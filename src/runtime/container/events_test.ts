@@ -31,6 +31,7 @@ function setUp(dir: string, beforeExit: () => void = () => {}) {
     bundle,
     processes,
     log,
+    network: () => undefined,
     beforeExit,
     ack: (seq) => acks.push(seq),
   });

@@ -40,6 +40,7 @@ export function makeParts(
     bundle,
     processes,
     log: context.events,
+    network: () => context.networks.state(bundle.record.instance),
     beforeExit: () => cgroup.pollMonitors(),
     ack: (seq) => life.client?.ack(seq),
   });

@@ -32,6 +32,8 @@ export interface CreatePlaces {
   readonly bundleDir: string;
   /** The cgroup of a container whose spec names none. */
   readonly cgroupsPath: string;
+  /** The network namespace of a container whose network CNI plugins make. */
+  readonly networkNamespace: string;
 }
 
 /** An OCI spec that was validated as far as berth relies on it. */
@@ -46,7 +48,7 @@ export type CheckedSpec = Record<string, unknown>;
 export function checkCreate(
   params: ParsedParamsOf<DaemonContract, "container.create">,
   { root, logs, ...defaults }: CreateDefaults,
-  { bundleDir, cgroupsPath }: CreatePlaces,
+  { bundleDir, cgroupsPath, networkNamespace }: CreatePlaces,
 ): { spec: CheckedSpec; record: BundleRecord } {
   const { id } = params;
   const rootfs = params.rootfs ?? [];
@@ -56,10 +58,14 @@ export function checkCreate(
     stderr: params.stderr ?? "",
     terminal: params.terminal ?? false,
   };
-  const spec = withCgroup(
+  const own = withCgroup(
     withRootAndTerminal(params.spec, rootfs.length > 0, bundleDir, stdio.terminal),
     cgroupsPath,
   );
+  const networkIssues = params.network === undefined ? [] : namedNetworkNamespace(own);
+  const spec = params.network === undefined || networkIssues.length > 0
+    ? own
+    : withNetworkNamespace(own, networkNamespace);
   const issues = [
     ...validateSpec(spec, { rootfsMounted: rootfs.length > 0 }).map((issue) => ({
       ...issue,
@@ -69,7 +75,7 @@ export function checkCreate(
     ...logIssues(params.log, stdio),
     ...rootfs.flatMap((mount, index) => sourceIssues(mount, `rootfs.${index}.source`)),
     ...checkpointIssues(params.checkpoint),
-    ...(params.network === undefined ? [] : [{ path: "network", message: "is not available yet" }]),
+    ...networkIssues,
   ];
   if (issues.length > 0) {
     throw new InvalidParamsError(`cannot create container ${id}: ${describe(issues)}`, issues, {
@@ -92,6 +98,7 @@ export function checkCreate(
       noPivot: params.noPivot ?? false,
       systemdCgroup: hasSystemdCgroup(spec),
       labels: params.labels ?? {},
+      ...(params.network === undefined ? {} : { network: params.network }),
       ...(planned === undefined ? {} : { cgroupsPath: planned }),
       ...(group === undefined ? {} : { group }),
       ...(params.stopTimeout === undefined ? {} : { stopTimeout: params.stopTimeout }),
@@ -195,6 +202,30 @@ function withCgroup(spec: CheckedSpec, cgroupsPath: string): CheckedSpec {
   const named = linux?.["cgroupsPath"];
   if (typeof named === "string" && named !== "") return spec;
   return { ...spec, linux: { ...linux, cgroupsPath } };
+}
+
+/** Returns what is wrong with a spec whose container gets a network: it has one by itself. */
+function namedNetworkNamespace(spec: CheckedSpec): ParamIssue[] {
+  const namespaces = asObject(spec["linux"])?.["namespaces"];
+  if (!Array.isArray(namespaces)) return [];
+  return namespaces.flatMap((namespace: unknown, index) => {
+    const { type, path } = asObject(namespace) ?? {};
+    return type === "network" && path
+      ? [{
+        path: `spec.linux.namespaces.${index}.path`,
+        message: "cannot be given together with `network`, which makes the namespace",
+      }]
+      : [];
+  });
+}
+
+/** Puts the container into the network namespace at `path`. */
+function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSpec {
+  const linux = asObject(spec["linux"]);
+  const given = linux?.["namespaces"];
+  const namespaces = Array.isArray(given) ? given : [];
+  const others = namespaces.filter((namespace) => asObject(namespace)?.["type"] !== "network");
+  return { ...spec, linux: { ...linux, namespaces: [...others, { type: "network", path }] } };
 }
 
 function podOf(spec: CheckedSpec): string | undefined {

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+import { isRecord } from "../rpc/is_record.ts";
+
+/** One plugin of a network: its type, and whatever its configuration says. */
+export interface PluginConf {
+  /** Name of the plugin's program. */
+  readonly type: string;
+  readonly [key: string]: unknown;
+}
+
+/** A CNI network configuration list, as far as berth relies on it. */
+export interface Conflist {
+  readonly cniVersion: string;
+  /** The network's name. */
+  readonly name: string;
+  readonly plugins: readonly PluginConf[];
+}
+
+/** A configuration that cannot be used; the message says why. */
+export class ConflistError extends Error {
+  override name = "ConflistError";
+}
+
+/** The versions of the specification that plugins can be chained by and whose results are known. */
+const VERSIONS = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+
+/** CNI specification, "Section 1: Network configuration format", `name`. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+
+/** A plugin's type is looked up in directories, and must not lead out of them. */
+const TYPE = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+
+/**
+ * Returns what a configuration says: a list, or one plugin by itself, which is a list of one.
+ *
+ * @throws {ConflistError} naming what does not fit.
+ */
+export function parseConflist(value: unknown): Conflist {
+  if (!isRecord(value)) throw new ConflistError("is no JSON object");
+  const { cniVersion, name } = value;
+  const plugins = "plugins" in value ? value["plugins"] : [value];
+  if (typeof name !== "string" || !NAME.test(name) || name.length > 255) {
+    throw new ConflistError("has no valid `name`");
+  }
+  if (typeof cniVersion !== "string" || !VERSIONS.includes(cniVersion)) {
+    throw new ConflistError(
+      `has the \`cniVersion\` ${JSON.stringify(cniVersion)}: expected one of ${
+        VERSIONS.join(", ")
+      }`,
+    );
+  }
+  if (!Array.isArray(plugins) || plugins.length === 0) throw new ConflistError("has no `plugins`");
+  return { cniVersion, name, plugins: plugins.map(parsePlugin) };
+}
+
+function parsePlugin(plugin: unknown, index: number): PluginConf {
+  const type = isRecord(plugin) ? plugin["type"] : undefined;
+  if (!isRecord(plugin) || typeof type !== "string" || !TYPE.test(type)) {
+    throw new ConflistError(`has no valid \`type\` in plugins.${index}`);
+  }
+  return { ...plugin, type };
+}
+
+/** Returns the names of the programs that a network needs, those for its addresses too. */
+export function programsOf({ plugins }: Conflist): string[] {
+  const names = plugins.flatMap(({ type, ipam }) => {
+    const named = isRecord(ipam) ? ipam["type"] : undefined;
+    return typeof named === "string" && TYPE.test(named) ? [type, named] : [type];
+  });
+  return [...new Set(names)];
+}
+
+/** A configuration file. */
+export interface ConflistFile {
+  readonly file: string;
+  readonly conflist: Conflist;
+}
+
+/** What a directory of configurations holds. */
+export interface ConflistDir {
+  /** The networks by name. Of two files with one name the first counts, in the order of file names. */
+  readonly networks: ReadonlyMap<string, ConflistFile>;
+  /** Files that cannot be used, with the reason. */
+  readonly refused: ReadonlyMap<string, string>;
+}
+
+/** Reads the `.conflist`, `.conf` and `.json` files of a directory, which need not be there. */
+export function readConflistDir(dir: string): ConflistDir {
+  const networks = new Map<string, ConflistFile>();
+  const refused = new Map<string, string>();
+  for (const file of filesIn(dir)) {
+    try {
+      const conflist = parseConflist(JSON.parse(Deno.readTextFileSync(file)));
+      if (!networks.has(conflist.name)) networks.set(conflist.name, { file, conflist });
+    } catch (error) {
+      refused.set(file, error instanceof Error ? error.message : String(error));
+    }
+  }
+  return { networks, refused };
+}
+
+function filesIn(dir: string): string[] {
+  try {
+    return [...Deno.readDirSync(dir)].map(({ name }) => name)
+      .filter((name) => /\.(conflist|conf|json)$/.test(name)).sort()
+      .map((name) => `${dir}/${name}`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      return [];
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+import {
+  BerthError,
+  DeadlineExceededError,
+  FailedPreconditionError,
+  NetworkError,
+  ResourceExhaustedError,
+} from "../rpc/errors.ts";
+
+/** Whom a plugin was run for. */
+export interface PluginTarget {
+  /** The container's id. */
+  readonly id: string;
+  /** The network's name. */
+  readonly network: string;
+  /** The plugin's type. */
+  readonly plugin: string;
+}
+
+/** Debian's package of the plugins. */
+export const PLUGINS_PACKAGE = "containernetworking-plugins";
+
+function subject({ id, network, plugin }: PluginTarget): string {
+  return `container ${id}: network ${network}: plugin ${plugin}`;
+}
+
+/** The plugin's program is in none of the directories. */
+export function missingPlugin(
+  target: PluginTarget,
+  dirs: readonly string[],
+): FailedPreconditionError {
+  return new FailedPreconditionError(
+    `${subject(target)} is not in ${dirs.join(", ")}: install ${PLUGINS_PACKAGE}`,
+    { data: { ...target } },
+  );
+}
+
+/** The plugin did not end in time and was killed. */
+export function hangingPlugin(
+  target: PluginTarget,
+  command: string,
+  timeoutMs: number,
+): DeadlineExceededError {
+  return new DeadlineExceededError(
+    `${subject(target)}: ${command} did not end within ${timeoutMs} ms and was killed`,
+    { data: { ...target } },
+  );
+}
+
+/** What a plugin has failed with: CNI specification, "Error". */
+export interface PluginFailure {
+  readonly command: string;
+  /** The plugin's own message, or what stands in for one. */
+  readonly message: string;
+  /** CNI's code; undefined if the plugin gave no error of CNI. */
+  readonly code?: number | undefined;
+}
+
+/** What host-local says when every address is taken. */
+const POOL_IS_FULL = /no IP addresses available/;
+
+/** The plugin has failed. A full pool is a resource that is exhausted. */
+export function pluginFailed(
+  target: PluginTarget,
+  { command, message, code }: PluginFailure,
+): NetworkError | ResourceExhaustedError {
+  const text = `${subject(target)}: ${command} failed: ${message}`;
+  const data = { ...target, ...(code === undefined ? {} : { cniCode: code }) };
+  return POOL_IS_FULL.test(message)
+    ? new ResourceExhaustedError(text, { data })
+    : new NetworkError(text, { data });
+}
+
+/** Whether an error is one of the above. */
+export function isNetworkFailure(error: unknown): boolean {
+  return error instanceof BerthError && typeof error.data["network"] === "string";
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+import { FileLock } from "../linux/fd/file_lock.ts";
+import { isRecord } from "../rpc/is_record.ts";
+import type { Conflist, PluginConf } from "./conflist.ts";
+
+/** Where host-local keeps its leases unless `dataDir` says another place. */
+const DEFAULT_DIR = "/var/lib/cni/networks";
+
+/** How long the plugin's lock is waited for, in milliseconds. */
+const LOCK_BOUND = 10_000;
+
+/**
+ * Removes what a killed `host-local` can leave of this container that its DEL does not find: a lease
+ * is a file named after its address that holds the container's id, and one that was killed between
+ * making the file and writing to it leaves it empty. Holds the plugin's own lock, so that no file is
+ * empty because it is just being written.
+ *
+ * @throws the signal's reason if the lock is not to be had.
+ */
+export async function releaseLeases(conflist: Conflist, containerId: string): Promise<void> {
+  for (const dir of leaseDirs(conflist)) {
+    if (!isDirectory(dir)) continue;
+    using _lock = await FileLock.lock(`${dir}/lock`, { signal: AbortSignal.timeout(LOCK_BOUND) });
+    for (const { name, isFile } of Deno.readDirSync(dir)) {
+      // An address, IPv4 or IPv6; not "lock" or "last_reserved_ip.0".
+      if (!isFile || !/^[0-9a-f.:]+$/i.test(name)) continue;
+      const path = `${dir}/${name}`;
+      const [owner] = Deno.readTextFileSync(path).split(/[\r\n]/, 1);
+      if (owner === "" || owner?.trim() === containerId) Deno.removeSync(path);
+    }
+  }
+}
+
+function leaseDirs({ name, plugins }: Conflist): string[] {
+  const dirs = plugins.flatMap(({ ipam }: PluginConf) => {
+    if (!isRecord(ipam) || ipam["type"] !== "host-local") return [];
+    const { dataDir } = ipam;
+    return [`${typeof dataDir === "string" && dataDir !== "" ? dataDir : DEFAULT_DIR}/${name}`];
+  });
+  return [...new Set(dirs)];
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}

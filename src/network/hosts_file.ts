@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * Sets the lines of a hosts file (hosts(5)) that have just these names: one for each address. Lines
+ * that had them before are replaced. The file itself is kept, for it may be mounted.
+ *
+ * @throws what the file system throws.
+ */
+export function setHosts(
+  path: string,
+  names: readonly string[],
+  addresses: readonly string[],
+): void {
+  const own = names.join(" ");
+  const kept = Deno.readTextFileSync(path).split("\n").filter((line) => {
+    const [address, ...rest] = line.trim().split(/\s+/);
+    return address === "" || rest.join(" ") !== own;
+  });
+  while (kept.at(-1) === "") kept.pop();
+  const added = addresses.map((address) => `${address.split("/")[0]}\t${own}`);
+  Deno.writeTextFileSync(path, `${[...kept, ...added].join("\n")}\n`, { create: false });
+}
+
+/** The names of a host: in full, the part before its first dot, and others that it is called. */
+export function hostNames(hostname: string, aliases: readonly string[]): string[] {
+  return [...new Set([hostname, hostname.split(".", 1)[0] ?? hostname, ...aliases])];
+}

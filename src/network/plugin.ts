@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+import { fdPath, memfd, O_RDONLY, OwnedFd, preadAll, write } from "../linux/fd/fd.ts";
+import { after } from "../linux/event_loop/timer.ts";
+import { isErrno } from "../linux/libc/errno.ts";
+import { EACCES, ENOENT, ENOEXEC } from "../linux/libc/errno.ts";
+import type { Child, Exit, Spawn } from "../oci/driver/spawn.ts";
+import { isRecord } from "../rpc/is_record.ts";
+import type { PluginTarget } from "./errors.ts";
+import { hangingPlugin, missingPlugin, pluginFailed } from "./errors.ts";
+import { endPluginRuns } from "./plugin_runs.ts";
+import type { CniResult } from "./result.ts";
+
+/** How plugins are run. */
+export interface PluginHost {
+  readonly spawn: Spawn;
+  /** Directories of the programs, in the order of search. */
+  readonly dirs: readonly string[];
+  /** After so many milliseconds a plugin is killed. */
+  readonly timeoutMs: number;
+}
+
+/** One run of a plugin: CNI specification, "Section 2: Execution protocol". */
+export interface PluginCall extends PluginTarget {
+  readonly command: "ADD" | "DEL";
+  /** The id by which plugins know the container. */
+  readonly containerId: string;
+  /** Path of the network namespace; no other container's runs have it. */
+  readonly netns: string;
+  readonly ifname: string;
+  /** What the plugin reads. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** Where a plugin finds `iptables` and its like, should PATH not say it. */
+const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** How much of what a failed plugin has written goes into the message, in UTF-16 units. */
+const MAX_MESSAGE = 2048;
+
+/** Returns the path of a plugin's program; undefined if there is none. */
+export function findPlugin(type: string, dirs: readonly string[]): string | undefined {
+  return dirs.map((dir) => `${dir}/${type}`).find((path) => {
+    try {
+      return Deno.statSync(path).isFile;
+    } catch {
+      // Not there, or not to be seen.
+      return false;
+    }
+  });
+}
+
+/**
+ * Runs a plugin and returns its result; undefined where it gave none. One that does not end in time is
+ * killed, with what it has started.
+ *
+ * @throws {FailedPreconditionError} if it is not installed.
+ * @throws {DeadlineExceededError} if it was killed for taking too long.
+ * @throws {ResourceExhaustedError} if it says that no address is free.
+ * @throws {NetworkError} if it fails in another way.
+ */
+export async function runPlugin(
+  host: PluginHost,
+  call: PluginCall,
+): Promise<CniResult | undefined> {
+  const { command, id, network, plugin } = call;
+  const target = { id, network, plugin };
+  const program = findPlugin(plugin, host.dirs);
+  if (program === undefined) throw missingPlugin(target, host.dirs);
+  using stdin = readable(JSON.stringify(call.config));
+  using stdout = new OwnedFd(memfd("stdout"));
+  using stderr = new OwnedFd(memfd("stderr"));
+  let child: Child;
+  try {
+    child = host.spawn([program], {
+      env: environment(host, call),
+      stdin: stdin.fd,
+      stdout: stdout.fd,
+      stderr: stderr.fd,
+      oomScoreAdj: 0,
+    });
+  } catch (error) {
+    if (!isErrno(error, ENOENT, EACCES, ENOEXEC)) throw error;
+    throw pluginFailed(target, { command, message: error.message });
+  }
+  const exit = await endWithin(child, host.timeoutMs);
+  if (exit === undefined) {
+    await endPluginRuns(call.netns, 0);
+    throw hangingPlugin(target, command, host.timeoutMs);
+  }
+  const output = textOf(stdout);
+  if (exit.status === 0) return parseOutput(output);
+  throw pluginFailed(target, { command, ...failureOf(exit, output, textOf(stderr)) });
+}
+
+/** The name is that of the `CNI_` variables of the specification, "Parameters". */
+function environment(host: PluginHost, call: PluginCall): Record<string, string> {
+  const path = Deno.env.get("PATH") ?? "";
+  return {
+    PATH: path === "" ? SYSTEM_PATH : `${path}:${SYSTEM_PATH}`,
+    CNI_COMMAND: call.command,
+    CNI_CONTAINERID: call.containerId,
+    CNI_NETNS: call.netns,
+    CNI_IFNAME: call.ifname,
+    CNI_PATH: host.dirs.join(":"),
+    CNI_ARGS: "IgnoreUnknown=1",
+  };
+}
+
+/** Returns a file that reads as `text` from its beginning. */
+function readable(text: string): OwnedFd {
+  using file = new OwnedFd(memfd("stdin"));
+  let bytes = new TextEncoder().encode(text);
+  while (bytes.length > 0) bytes = bytes.subarray(write(file.fd, bytes));
+  // Opened anew, for an offset of its own.
+  return OwnedFd.open(fdPath(file.fd), O_RDONLY);
+}
+
+/** Returns how a child has ended; undefined if it has not in that time. */
+async function endWithin(child: Child, timeoutMs: number): Promise<Exit | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  using _timer = after(timeoutMs, () => late.resolve(undefined));
+  return await Promise.race([child.exited, late.promise]);
+}
+
+function textOf(file: OwnedFd): string {
+  return new TextDecoder().decode(preadAll(file.fd));
+}
+
+function parseOutput(output: string): CniResult | undefined {
+  if (output.trim() === "") return undefined;
+  const result: unknown = tryParse(output);
+  return isRecord(result) ? result : undefined;
+}
+
+function failureOf(
+  exit: Exit,
+  output: string,
+  errors: string,
+): { message: string; code?: number } {
+  const said: unknown = tryParse(output);
+  if (isRecord(said) && typeof said["msg"] === "string") {
+    const { code, msg, details } = said;
+    const more = typeof details === "string" && details !== "" ? `: ${details}` : "";
+    return {
+      message: cut(`${msg}${more}`),
+      ...(typeof code === "number" ? { code } : {}),
+    };
+  }
+  const written = cut(`${errors}${output}`.trim());
+  if (written !== "") return { message: written };
+  return {
+    message: exit.signal === undefined
+      ? `it exited with ${exit.status} and no message`
+      : `it was killed by signal ${exit.signal}`,
+  };
+}
+
+function tryParse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Not JSON: whatever it is, it is shown as it is.
+    return undefined;
+  }
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_MESSAGE ? text : `${text.slice(0, MAX_MESSAGE)}…`;
+}

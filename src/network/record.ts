@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+import { readJson, writeJsonAtomic } from "../oci/bundle_layout.ts";
+import type { Conflist } from "./conflist.ts";
+import type { CniResult } from "./result.ts";
+
+/** Version of the layout of a record. */
+const FORMAT = 1;
+
+/** A port of the host that leads to a port of the container. */
+export interface PortMapping {
+  readonly hostIp?: string;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly protocol: "tcp" | "udp";
+}
+
+/** One network that a container is to be attached to. */
+export interface AttachmentPlan {
+  readonly conflist: Conflist;
+  /** Name of the interface in the container. */
+  readonly ifname: string;
+  /** What plugins get of it that have the capability of that name: CNI's conventions. */
+  readonly runtimeConfig: Readonly<Record<string, unknown>>;
+}
+
+/** How far the attachment to a network has come. */
+export interface AttachmentRecord extends AttachmentPlan {
+  /** The plugins that were run, in order. Of the last one it may not be known how it ended. */
+  readonly steps: readonly AttachmentStep[];
+}
+
+/** One plugin's ADD. */
+export interface AttachmentStep {
+  readonly done: boolean;
+  /** What it gave; undefined if it gave nothing, or has not ended. */
+  readonly result?: CniResult | undefined;
+}
+
+/**
+ * What a container's network consists of, written before each step of making it: all that is needed to
+ * remove it, whoever has died since.
+ */
+export interface NetworkRecord {
+  readonly format: number;
+  /** The container's id. */
+  readonly id: string;
+  /** The container's instance. */
+  readonly instance: string;
+  /** Its id as the plugins know it. */
+  readonly containerId: string;
+  readonly attachments: readonly AttachmentRecord[];
+  readonly ports: readonly PortMapping[];
+  /** Whether its removal has begun. */
+  readonly removing?: boolean;
+}
+
+/** The files of one container's network. */
+export interface NetworkPaths {
+  readonly dir: string;
+  readonly record: string;
+  /** Where the network namespace is pinned. */
+  readonly namespace: string;
+}
+
+/** Names the files of the network in `dir`. */
+export function networkPaths(dir: string): NetworkPaths {
+  return { dir, record: `${dir}/network.json`, namespace: `${dir}/netns` };
+}
+
+/** Returns the record of a network that is about to be made. */
+export function newRecord(
+  { id, instance }: { readonly id: string; readonly instance: string },
+  plans: readonly AttachmentPlan[],
+  ports: readonly PortMapping[],
+): NetworkRecord {
+  return {
+    format: FORMAT,
+    id,
+    instance,
+    // Unlike the id it is never used again, so that no late plugin meets another container's network.
+    containerId: `berth-${instance}`,
+    attachments: plans.map((plan) => ({ ...plan, steps: [] })),
+    ports,
+  };
+}
+
+/**
+ * Reads a record. Undefined where there is none: its network was not begun, or is gone.
+ *
+ * @throws {SyntaxError} if it is damaged, or of another version.
+ */
+export function readRecord({ record: path }: NetworkPaths): NetworkRecord | undefined {
+  const record = readJson<NetworkRecord>(path);
+  if (record === undefined || record.format === FORMAT) return record;
+  throw new SyntaxError(`${path} is of format ${record.format}, this berth reads ${FORMAT}`);
+}
+
+/** Writes a record; a reader sees the old one or the new one. */
+export function writeRecord({ record: path }: NetworkPaths, record: NetworkRecord): void {
+  writeJsonAtomic(path, record);
+}
+
+/** Whether it is not known of a plugin whether it has ended. */
+export function isUncertain({ attachments, removing }: NetworkRecord): boolean {
+  return removing === true || attachments.some(({ steps }) => steps.some(({ done }) => !done));
+}
+
+/** Returns the last result that an attachment's plugins gave. */
+export function resultOf({ steps }: AttachmentRecord): CniResult | undefined {
+  return steps.findLast(({ result }) => result !== undefined)?.result;
+}

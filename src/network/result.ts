@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+import { isRecord } from "../rpc/is_record.ts";
+
+/** The result of a plugin, as it gave it: the next one gets it unchanged. */
+export type CniResult = Readonly<Record<string, unknown>>;
+
+/** What a container's interface has got. */
+export interface InterfaceState {
+  readonly mac?: string;
+  /** With the length of the prefix. */
+  readonly addresses: readonly string[];
+  readonly gateways: readonly string[];
+}
+
+/** Returns what a result says of the interface `ifname` in the container. */
+export function readResult(result: CniResult | undefined, ifname: string): InterfaceState {
+  const ips = records(result?.["ips"]);
+  const mac = records(result?.["interfaces"])
+    .find(({ name, sandbox }) => name === ifname && typeof sandbox === "string" && sandbox !== "")
+    ?.["mac"];
+  return {
+    ...(typeof mac === "string" && mac !== "" ? { mac } : {}),
+    addresses: texts(ips.map(({ address }) => address)),
+    gateways: texts(ips.map(({ gateway }) => gateway)),
+  };
+}
+
+function records(value: unknown): Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.filter(isRecord) : [];
+}
+
+function texts(values: readonly unknown[]): string[] {
+  return [...new Set(values.filter((value) => typeof value === "string"))];
+}

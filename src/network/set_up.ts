@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+import { failpointAsync } from "../failpoint.ts";
+import { pinNewNamespace } from "../linux/net/namespace.ts";
+import type { PluginConf } from "./conflist.ts";
+import type { PluginHost } from "./plugin.ts";
+import { runPlugin } from "./plugin.ts";
+import type { AttachmentRecord, AttachmentStep, NetworkPaths, NetworkRecord } from "./record.ts";
+import { resultOf, writeRecord } from "./record.ts";
+import type { CniResult } from "./result.ts";
+
+/**
+ * Makes a container's network: a pinned namespace, in which each network's plugins are run in order.
+ * The record says before each step that it is begun. Where this fails or is cut short,
+ * {@linkcode tearDown} removes what there is.
+ *
+ * @returns the record, with the plugins' results.
+ * @throws {BerthError} as {@linkcode runPlugin}.
+ */
+export async function setUp(
+  host: PluginHost,
+  paths: NetworkPaths,
+  planned: NetworkRecord,
+): Promise<NetworkRecord> {
+  Deno.mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
+  await failpointAsync("network.record");
+  writeRecord(paths, planned);
+  await failpointAsync("network.namespace");
+  pinNewNamespace(paths.namespace);
+  await failpointAsync("network.pinned");
+  let record = planned;
+  for (const [index, { conflist }] of planned.attachments.entries()) {
+    for (const plugin of conflist.plugins) {
+      const add = async (step: AttachmentStep) => {
+        record = withStep(record, index, step);
+        writeRecord(paths, record);
+        await failpointAsync(step.done ? "network.added" : "network.add");
+      };
+      const attachment = record.attachments[index];
+      if (attachment === undefined) break;
+      await add({ done: false });
+      const result = await runPlugin(host, {
+        command: "ADD",
+        id: record.id,
+        network: conflist.name,
+        plugin: plugin.type,
+        containerId: record.containerId,
+        netns: paths.namespace,
+        ifname: attachment.ifname,
+        config: pluginConfig(attachment, plugin, resultOf(attachment)),
+      });
+      await add({ done: true, result });
+    }
+  }
+  return record;
+}
+
+/** Replaces the last step of an attachment if that was not done, else adds one. */
+function withStep(record: NetworkRecord, index: number, step: AttachmentStep): NetworkRecord {
+  return {
+    ...record,
+    attachments: record.attachments.map((attachment, at) => {
+      if (at !== index) return attachment;
+      return { ...attachment, steps: [...attachment.steps.filter(({ done }) => done), step] };
+    }),
+  };
+}
+
+/**
+ * Returns what a plugin reads: CNI specification, "Deriving execution configuration from plugin
+ * configuration".
+ */
+export function pluginConfig(
+  { conflist: { cniVersion, name }, runtimeConfig }: AttachmentRecord,
+  plugin: PluginConf,
+  prevResult: CniResult | undefined,
+): Record<string, unknown> {
+  const { capabilities, ...conf } = plugin;
+  const wanted = Object.entries(runtimeConfig).filter(([capability]) =>
+    typeof capabilities === "object" && capabilities !== null &&
+    new Map(Object.entries(capabilities)).get(capability) === true
+  );
+  return {
+    ...conf,
+    cniVersion,
+    name,
+    ...(wanted.length > 0 ? { runtimeConfig: Object.fromEntries(wanted) } : {}),
+    ...(prevResult === undefined ? {} : { prevResult }),
+  };
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { exists } from "../../linux/fs/exists.ts";
+import { BRIDGE_NETWORK, bridgeConflist } from "../../network/bridge.ts";
+import type { Conflist } from "../../network/conflist.ts";
+import { programsOf, readConflistDir } from "../../network/conflist.ts";
+import { PLUGINS_PACKAGE } from "../../network/errors.ts";
+import { setHosts } from "../../network/hosts_file.ts";
+import type { PluginHost } from "../../network/plugin.ts";
+import { findPlugin } from "../../network/plugin.ts";
+import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
+import { networkPaths, newRecord, readRecord, resultOf } from "../../network/record.ts";
+import { readResult } from "../../network/result.ts";
+import { setUp } from "../../network/set_up.ts";
+import { tearDown } from "../../network/tear_down.ts";
+import type { Spawn } from "../../oci/driver/spawn.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
+import type {
+  NetworkInfo,
+  NetworkParams,
+  NetworkState,
+} from "../../rpc/contract/network/schemas.ts";
+import type { Config } from "../config/config.ts";
+import { backoff } from "../util/backoff.ts";
+import { HostPorts } from "./host_ports.ts";
+import type { NetworkPlan } from "./plan.ts";
+import { planNetwork } from "./plan.ts";
+
+/** What {@linkcode Networks} needs. */
+export interface NetworksOptions {
+  readonly config: Config;
+  readonly spawn: Spawn;
+  /** Aborted when the daemon stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** Whose network is to be planned. */
+export interface PlanTarget {
+  readonly id: string;
+  readonly instance: string;
+  /** The host name of the spec. */
+  readonly hostname: string;
+}
+
+/**
+ * The networks of the containers of one state directory. Each container's network has a directory
+ * below `<state>/network/containers`, named after the instance: its record and its pinned namespace.
+ * It is no part of the bundle, so that nothing that removes a bundle can lose it.
+ */
+export class Networks implements Disposable {
+  readonly #options: NetworksOptions;
+  readonly #ports = new HostPorts();
+  /** The networks that are there, by the container's instance. */
+  readonly #records = new Map<string, NetworkRecord>();
+
+  constructor(options: NetworksOptions) {
+    this.#options = options;
+  }
+
+  get #dir(): string {
+    return `${this.#options.config.state}/network/containers`;
+  }
+
+  get #host(): PluginHost {
+    const { config: { network }, spawn } = this.#options;
+    return { spawn, dirs: network.plugin_dirs, timeoutMs: network.timeout * 1000 };
+  }
+
+  #paths(instance: string): NetworkPaths {
+    return networkPaths(`${this.#dir}/${instance}`);
+  }
+
+  /** Path of the network namespace that the container of this instance has, or will have. */
+  namespaceOf(instance: string): string {
+    return this.#paths(instance).namespace;
+  }
+
+  /**
+   * Returns the network that the params ask for; nothing is touched.
+   *
+   * @throws {InvalidParamsError} naming each value that does not fit.
+   * @throws {NotFoundError} if there is no such network.
+   * @throws {FailedPreconditionError} if a plugin is not installed.
+   */
+  plan(params: NetworkParams, target: PlanTarget): NetworkPlan {
+    const plan = planNetwork(params, {
+      ...target,
+      find: (name, ports) => this.#find(name, ports, target.id),
+    });
+    for (const { conflist } of plan.attachments) {
+      const [plugin, ...more] = this.#missing(conflist);
+      if (plugin === undefined) continue;
+      throw new FailedPreconditionError(
+        `cannot create container ${target.id}: network ${conflist.name}: ` +
+          this.#describeMissing([plugin, ...more]),
+        { data: { id: target.id, network: conflist.name, plugin } },
+      );
+    }
+    return plan;
+  }
+
+  #find(name: string, ports: boolean, id: string): Conflist {
+    if (name === BRIDGE_NETWORK) return this.#bridge(ports);
+    const { config_dir } = this.#options.config.network;
+    const { networks, refused } = readConflistDir(config_dir);
+    const found = networks.get(name);
+    if (found !== undefined) return found.conflist;
+    const unusable = [...refused].map(([file, why]) => `; ${file} cannot be used: ${why}`);
+    throw new NotFoundError(
+      `cannot create container ${id}: no network ${name} in ${config_dir}${unusable.join("")}`,
+      { data: { id, network: name } },
+    );
+  }
+
+  /** The network that berth brings. */
+  #bridge(ports: boolean): Conflist {
+    const { config: { network, state } } = this.#options;
+    return bridgeConflist({
+      bridge: network.bridge,
+      subnets: network.subnets,
+      leases: `${state}/network/leases`,
+      ports,
+      has: (plugin) => findPlugin(plugin, network.plugin_dirs) !== undefined,
+      ipv6: exists("/proc/net/if_inet6"),
+    });
+  }
+
+  #missing(conflist: Conflist): string[] {
+    const { plugin_dirs } = this.#options.config.network;
+    return programsOf(conflist).filter((name) => findPlugin(name, plugin_dirs) === undefined);
+  }
+
+  #describeMissing(plugins: readonly string[]): string {
+    const dirs = this.#options.config.network.plugin_dirs.join(", ");
+    const what = plugins.length === 1 ? "the plugin" : "the plugins";
+    return `${what} ${plugins.join(", ")} ${
+      plugins.length === 1 ? "is" : "are"
+    } not in ${dirs}: install ${PLUGINS_PACKAGE}`;
+  }
+
+  /**
+   * Makes a planned network. What there is of it when this fails, {@linkcode remove} removes.
+   *
+   * @throws {FailedPreconditionError} if a port of the host is taken.
+   * @throws {NetworkError} if a plugin fails.
+   * @throws {ResourceExhaustedError} if a network has no free address.
+   * @throws {DeadlineExceededError} if a plugin does not end.
+   */
+  async setUp({ id, instance, attachments, ports, hosts }: NetworkPlan): Promise<void> {
+    this.#ports.take(instance, id, ports);
+    const planned = newRecord({ id, instance }, attachments, ports);
+    const record = await setUp(this.#host, this.#paths(instance), planned);
+    if (hosts !== undefined) setHosts(hosts.path, hosts.names, addressesOf(record));
+    this.#records.set(instance, record);
+  }
+
+  /**
+   * Removes the network of an instance, if there is anything of one, however it was left.
+   *
+   * @throws {NetworkError} as {@linkcode setUp}; it may be tried again.
+   */
+  async remove(instance: string): Promise<void> {
+    await tearDown(this.#host, this.#paths(instance));
+    this.#records.delete(instance);
+    this.#ports.release(instance);
+  }
+
+  /** The network of an instance as it is; undefined if it has none. */
+  state(instance: string): NetworkState | undefined {
+    const record = this.#records.get(instance);
+    if (record === undefined) return undefined;
+    return {
+      namespace: this.namespaceOf(instance),
+      interfaces: record.attachments.map((attachment) => {
+        const { mac, addresses, gateways } = readResult(resultOf(attachment), attachment.ifname);
+        return {
+          network: attachment.conflist.name,
+          interface: attachment.ifname,
+          ...(mac === undefined ? {} : { mac }),
+          addresses: [...addresses],
+          gateways: [...gateways],
+        };
+      }),
+      ports: record.ports.map((port) => ({ ...port })),
+    };
+  }
+
+  /**
+   * Takes over the networks that were left by the daemon before: those of containers that are there,
+   * with their ports. The others are removed in the background.
+   *
+   * @param owned whether there is a container of this instance, or something that may be one.
+   */
+  adopt(owned: (record: Pick<NetworkRecord, "id" | "instance">) => boolean): void {
+    for (const instance of this.#left()) {
+      let record: NetworkRecord | undefined;
+      try {
+        record = readRecord(this.#paths(instance));
+      } catch (error) {
+        this.#log("cannot read the network of instance {instance}, left alone: {reason}", {
+          instance,
+          reason: messageOf(error),
+          error,
+        });
+        continue;
+      }
+      if (record === undefined || !owned(record)) void this.#removeUntilGone(instance);
+      else this.#adoptOne(record);
+    }
+  }
+
+  #left(): string[] {
+    try {
+      return [...Deno.readDirSync(this.#dir)].map(({ name }) => name);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }
+
+  #adoptOne(record: NetworkRecord): void {
+    const { id, instance, ports } = record;
+    this.#records.set(instance, record);
+    try {
+      this.#ports.take(instance, id, ports);
+    } catch (error) {
+      // While no daemon ran somebody else took it; the container has it all the same.
+      this.#log("{id}: {reason}", { id, reason: messageOf(error), error });
+    }
+  }
+
+  /** Removes the network of a container whose bundle is gone. */
+  async #removeUntilGone(instance: string): Promise<void> {
+    for (const delay of backoff({ first: 100, most: 10_000 })) {
+      try {
+        await this.remove(instance);
+        return;
+      } catch (error) {
+        this.#log("cannot remove the network of instance {instance}, trying again: {reason}", {
+          instance,
+          reason: messageOf(error),
+          error,
+        });
+      }
+      if (!await delay(this.#options.stopping)) return;
+    }
+  }
+
+  #log(message: string, properties: Record<string, unknown>): void {
+    getLogger(["berth", "network"]).error(message, properties);
+  }
+
+  /** The networks that containers can be attached to, ordered by name, and who is in them. */
+  list(): NetworkInfo[] {
+    const { config_dir } = this.#options.config.network;
+    const { networks } = readConflistDir(config_dir);
+    const known = new Map<string, { conflist: Conflist; file?: string }>(networks);
+    for (const { attachments } of this.#records.values()) {
+      for (const { conflist } of attachments) {
+        if (!known.has(conflist.name)) known.set(conflist.name, { conflist });
+      }
+    }
+    known.set(BRIDGE_NETWORK, { conflist: this.#bridge(true) });
+    return [...known].sort(([a], [b]) => a < b ? -1 : 1).map(([name, { conflist, file }]) => {
+      const missing = this.#missing(conflist);
+      return {
+        name,
+        ...(file === undefined ? {} : { file }),
+        plugins: conflist.plugins.map(({ type }) => type),
+        missing,
+        ...(missing.length === 0 ? {} : { reason: this.#describeMissing(missing) }),
+        containers: this.#membersOf(name),
+      };
+    });
+  }
+
+  #membersOf(network: string): NetworkInfo["containers"] {
+    const members = [...this.#records.values()].flatMap(({ id, instance }) =>
+      (this.state(instance)?.interfaces ?? [])
+        .filter((one) => one.network === network)
+        .map(({ interface: name, addresses }) => ({ id, interface: name, addresses }))
+    );
+    return members.sort((a, b) => a.id < b.id ? -1 : 1);
+  }
+
+  /** Lets go of the ports; the networks go on. */
+  [Symbol.dispose](): void {
+    this.#ports[Symbol.dispose]();
+  }
+}
+
+function addressesOf(record: NetworkRecord): string[] {
+  return record.attachments.flatMap((attachment) =>
+    readResult(resultOf(attachment), attachment.ifname).addresses
+  );
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+import type { Conflist } from "../../network/conflist.ts";
+import { ConflistError, parseConflist } from "../../network/conflist.ts";
+import { hostNames } from "../../network/hosts_file.ts";
+import type { AttachmentPlan, PortMapping } from "../../network/record.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
+import type { ParamIssue } from "../../rpc/errors.ts";
+import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+
+/** The network that a container is to get. */
+export interface NetworkPlan {
+  readonly id: string;
+  readonly instance: string;
+  readonly attachments: readonly AttachmentPlan[];
+  readonly ports: readonly PortMapping[];
+  /** The hosts file to which the addresses are added, with the container's names. */
+  readonly hosts?: { readonly path: string; readonly names: readonly string[] };
+}
+
+/** What {@linkcode planNetwork} takes. */
+export interface PlanOptions {
+  readonly id: string;
+  readonly instance: string;
+  /** The host name of the spec. */
+  readonly hostname: string;
+  /**
+   * Returns the configuration of a network.
+   *
+   * @throws {NotFoundError} if there is no such network.
+   */
+  readonly find: (name: string, ports: boolean) => Conflist;
+}
+
+/** One network of the params. */
+type AttachmentParams = NonNullable<NetworkParams["additional"]>[number];
+
+/**
+ * Returns the network that the params ask for.
+ *
+ * @throws {InvalidParamsError} naming each value that does not fit.
+ * @throws {NotFoundError} if there is no such network.
+ */
+export function planNetwork(params: NetworkParams, options: PlanOptions): NetworkPlan {
+  const { id, instance } = options;
+  const ports = (params.ports ?? []).map((port): PortMapping => ({
+    ...(port.hostIp === undefined ? {} : { hostIp: port.hostIp }),
+    hostPort: port.hostPort,
+    containerPort: port.containerPort,
+    protocol: port.protocol ?? "tcp",
+  }));
+  const issues: ParamIssue[] = duplicatePorts(ports);
+  const attachments = [params, ...params.additional ?? []].flatMap((one, index) => {
+    const path = index === 0 ? "network" : `network.additional.${index - 1}`;
+    const conflist = conflistOf(
+      one,
+      path,
+      issues,
+      (name) => options.find(name, index === 0 && ports.length > 0),
+    );
+    if (conflist === undefined) return [];
+    const runtimeConfig = runtimeConfigOf(one, conflist.name, params, index === 0 ? ports : []);
+    issues.push(...unsupported(conflist, runtimeConfig, path));
+    return [{ conflist, ifname: `eth${index}`, runtimeConfig }];
+  });
+  issues.push(...duplicateNetworks(attachments));
+  if (issues.length > 0) {
+    const text = issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
+    throw new InvalidParamsError(`cannot create container ${id}: ${text}`, issues, {
+      data: { id },
+    });
+  }
+  const { hostsFile, hostname = options.hostname, aliases = [] } = params;
+  return {
+    id,
+    instance,
+    attachments,
+    ports,
+    ...(hostsFile === undefined
+      ? {}
+      : { hosts: { path: hostsFile, names: hostNames(hostname, aliases) } }),
+  };
+}
+
+function conflistOf(
+  { name, conflist }: AttachmentParams,
+  path: string,
+  issues: ParamIssue[],
+  find: (name: string) => Conflist,
+): Conflist | undefined {
+  if ((name === undefined) === (conflist === undefined)) {
+    issues.push({ path, message: "must have either `name` or `conflist`" });
+    return undefined;
+  }
+  if (name !== undefined) return find(name);
+  try {
+    return parseConflist(conflist);
+  } catch (error) {
+    if (!(error instanceof ConflistError)) throw error;
+    issues.push({ path: `${path}.conflist`, message: error.message });
+    return undefined;
+  }
+}
+
+/** CNI's conventions for capabilities: CONVENTIONS.md of containernetworking/cni. */
+function runtimeConfigOf(
+  { ips, mac }: AttachmentParams,
+  network: string,
+  { aliases, dns }: NetworkParams,
+  ports: readonly PortMapping[],
+): Readonly<Record<string, unknown>> {
+  return {
+    ...(ports.length > 0 && {
+      portMappings: ports.map(({ hostIp, ...port }) => ({
+        ...port,
+        ...(hostIp !== undefined && { hostIP: hostIp }),
+      })),
+    }),
+    ...(ips !== undefined && ips.length > 0 && { ips }),
+    ...(mac !== undefined && { mac }),
+    ...(aliases !== undefined && aliases.length > 0 && { aliases: { [network]: aliases } }),
+    ...(dns !== undefined && { dns }),
+  };
+}
+
+/** What cannot be left out if no plugin does it, with the param that asks for it. */
+const REQUIRED = { portMappings: "ports", ips: "ips", mac: "mac" } as const;
+
+function unsupported(
+  { name, plugins }: Conflist,
+  runtimeConfig: Readonly<Record<string, unknown>>,
+  path: string,
+): ParamIssue[] {
+  const has = (capability: string) =>
+    plugins.some(({ capabilities }) => isRecord(capabilities) && capabilities[capability] === true);
+  return Object.entries(REQUIRED).flatMap(([capability, param]) =>
+    runtimeConfig[capability] === undefined || has(capability) ? [] : [{
+      path: `${path}.${param}`,
+      message: `no plugin of the network ${name} has the capability ${capability}`,
+    }]
+  );
+}
+
+function duplicatePorts(ports: readonly PortMapping[]): ParamIssue[] {
+  return ports.flatMap((port, index) =>
+    ports.slice(0, index).some((other) => overlap(port, other))
+      ? [{ path: `network.ports.${index}`, message: `${describePort(port)} is mapped twice` }]
+      : []
+  );
+}
+
+function duplicateNetworks(attachments: readonly AttachmentPlan[]): ParamIssue[] {
+  const names = attachments.map(({ conflist }) => conflist.name);
+  const twice = names.find((name, index) => names.indexOf(name) < index);
+  return twice === undefined ? [] : [{ path: "network", message: `${twice} is named twice` }];
+}
+
+/** Whether two mappings want the same port of the host. */
+export function overlap(a: PortMapping, b: PortMapping): boolean {
+  return a.protocol === b.protocol && a.hostPort === b.hostPort &&
+    (isEvery(a.hostIp) || isEvery(b.hostIp) || a.hostIp === b.hostIp);
+}
+
+function isEvery(address: string | undefined): boolean {
+  return address === undefined || address === "0.0.0.0" || address === "::";
+}
+
+/** Names a port of the host, as in `127.0.0.1:8080/tcp`. */
+export function describePort({ hostIp, hostPort, protocol }: PortMapping): string {
+  const host = hostIp === undefined ? "" : hostIp.includes(":") ? `[${hostIp}]:` : `${hostIp}:`;
+  return `port ${host}${hostPort}/${protocol}`;
+}

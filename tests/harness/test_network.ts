@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+import { existsSync } from "node:fs";
+import { findCommand } from "../../scripts/system_packages.ts";
+import { until } from "./poll.ts";
+import { program, uniqueName } from "./run.ts";
+
+/** What tests of networks need of the system, and is not here. */
+export const MISSING_FOR_NETWORKS = [
+  ...["ip", "nsenter", "iptables", "socat"].filter((command) => findCommand(command) === undefined),
+  ...["bridge", "host-local", "portmap", "firewall"].map((plugin) => `/usr/lib/cni/${plugin}`)
+    .filter((path) => !existsSync(path)),
+];
+
+/** Registers a test that needs CNI plugins; where they are not installed it is ignored, with the reason. */
+export function networkTest(
+  name: string,
+  fn: () => Promise<void>,
+  options: { readonly ignore?: boolean } = {},
+): void {
+  const missing = MISSING_FOR_NETWORKS.length > 0;
+  const reason = missing ? ` (not found here: ${MISSING_FOR_NETWORKS.join(", ")})` : "";
+  Deno.test({ name: `${name}${reason}`, ignore: missing || options.ignore === true, fn });
+}
+
+/**
+ * A host's network for tests: a network namespace in which a daemon runs, so that no rule and no
+ * interface of the machine is touched, and a neighbor on a link to it. `192.0.2.1` is the host's
+ * address on that link, `192.0.2.2` the neighbor's.
+ */
+export class TestNetwork implements AsyncDisposable {
+  readonly #name = uniqueName("bn");
+
+  private constructor() {}
+
+  /** Makes both namespaces and the link between them. */
+  static async make(): Promise<TestNetwork> {
+    const network = new TestNetwork();
+    const host = network.#name;
+    const neighbor = `${host}-n`;
+    for (const name of [host, neighbor]) {
+      await run("ip", "netns", "add", name);
+      await run("ip", "-n", name, "link", "set", "lo", "up");
+    }
+    await run(
+      ...["ip", "-n", host, "link", "add", "uplink", "type", "veth"],
+      ...["peer", "name", "uplink", "netns", neighbor],
+    );
+    for (const [name, last] of [[host, 1], [neighbor, 2]] as const) {
+      await run("ip", "-n", name, "addr", "add", `192.0.2.${last}/24`, "dev", "uplink");
+      const v6 = ["addr", "add", `2001:db8::${last}/64`, "dev", "uplink", "nodad"];
+      await run("ip", "-n", name, "-6", ...v6);
+      await run("ip", "-n", name, "link", "set", "uplink", "up");
+    }
+    return network;
+  }
+
+  /** The command that runs the berth under test in the host's namespace. */
+  get program(): readonly string[] {
+    return ["nsenter", `--net=/run/netns/${this.#name}`, ...program()];
+  }
+
+  /** Runs a command in the host's namespace; returns what it wrote, or throws what it said. */
+  onHost(...argv: string[]): Promise<string> {
+    return run("nsenter", `--net=/run/netns/${this.#name}`, ...argv);
+  }
+
+  /** Runs a command in the neighbor's namespace. */
+  onNeighbor(...argv: string[]): Promise<string> {
+    return run("nsenter", `--net=/run/netns/${this.#name}-n`, ...argv);
+  }
+
+  /** Starts a command in the host's namespace. */
+  spawnOnHost(...argv: string[]): Deno.ChildProcess {
+    return new Deno.Command("nsenter", {
+      args: [`--net=/run/netns/${this.#name}`, ...argv],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    }).spawn();
+  }
+
+  /** What an HTTP server answers to the host, or to the neighbor; undefined if it does not. */
+  async get(url: string, from: "host" | "neighbor" = "host"): Promise<string | undefined> {
+    const argv = httpGet(url);
+    try {
+      const answer = await (from === "host" ? this.onHost(...argv) : this.onNeighbor(...argv));
+      return answer.split("\r\n\r\n")[1];
+    } catch {
+      // Nobody there, or not yet.
+      return undefined;
+    }
+  }
+
+  /** Waits until an HTTP server answers, and returns what. */
+  async getUntilThere(url: string, from: "host" | "neighbor" = "host"): Promise<string> {
+    return await until(`an answer from ${url}`, async () => await this.get(url, from), {
+      timeoutMs: 20_000,
+    });
+  }
+
+  /** Every interface, address, rule and chain of the host, one a line. */
+  async traces(): Promise<string[]> {
+    const [links, addresses, v4, v6, nft] = await Promise.all([
+      this.onHost("ip", "-o", "link"),
+      this.onHost("ip", "-o", "addr"),
+      this.onHost("iptables-save"),
+      this.onHost("ip6tables-save"),
+      findCommand("nft") === undefined ? "" : this.onHost("nft", "list", "ruleset"),
+    ]);
+    const lines = (name: string, text: string) =>
+      text.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("#"))
+        .map((line) => `${name}: ${plain(line)}`);
+    return [
+      ...links.split("\n").map((line) => `link: ${line.split(": ")[1] ?? ""}`),
+      ...addresses.split("\n").map((line) => `address: ${line.split(/\s+/).slice(1, 4).join(" ")}`),
+      ...lines("iptables", v4),
+      ...lines("ip6tables", v6),
+      ...lines("nft", nft),
+    ].sort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const name of [this.#name, `${this.#name}-n`]) await run("ip", "netns", "del", name);
+  }
+}
+
+/** A command that writes what an HTTP server answers, head and body. */
+export function httpGet(url: string): string[] {
+  const { hostname, port, pathname } = new URL(url);
+  const address = hostname.replace(/^\[|\]$/g, "");
+  const script = `exec 3<>/dev/tcp/${address}/${port}; ` +
+    `printf 'GET ${pathname} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`;
+  return ["timeout", "5", "bash", "-c", script];
+}
+
+/** A line of a rule set without its counters. */
+function plain(line: string): string {
+  return line.trim().replace(/\[\d+:\d+\]/g, "").replace(
+    /counter packets \d+ bytes \d+/g,
+    "counter",
+  );
+}
+
+/** Runs a command; returns what it wrote, or throws what it said. */
+async function run(...argv: string[]): Promise<string> {
+  const [command = "", ...args] = argv;
+  const { success, stdout, stderr } = await new Deno.Command(command, { args, stdin: "null" })
+    .output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  if (!success) throw new Error(`${argv.join(" ")}: ${text(stderr).trim()}`);
+  return text(stdout);
+}
