@@ -25,7 +25,8 @@ export interface BundleOptions {
 /**
  * Bundles berth into `main.js` and one chunk per role, so that a process loads only what its role
  * needs: the roles are dynamic imports, and what two of them share becomes a chunk of its own. Beside
- * it the shim, which a machine runs many of, is one file `shim.js`.
+ * it the shims, which a machine runs many of, are one file each: `shim.js`, and `containerd_shim.js`
+ * for containerd.
  * Answers the path of `main.js`. Throws with the bundler's own output when it fails, and when the
  * directory is not empty.
  */
@@ -42,7 +43,10 @@ export async function bundle(options: BundleOptions): Promise<string> {
   ];
   await runBundler([...common, "--code-splitting", `--outdir=${outDir}`, entry], signal);
   // Once more in a file of its own: a megabyte less for each shim than as chunks of `main.js`.
-  await runBundler([...common, `--output=${outDir}/shim.js`, `${ROOT}/src/shim/main.ts`], signal);
+  for (const [name, main] of [["shim", "shim/main"], ["containerd_shim", "containerd/serve"]]) {
+    const args = [`--output=${outDir}/${name}.js`, `${ROOT}/src/${main}.ts`];
+    await runBundler([...common, ...args], signal);
+  }
   await requireLazily(outDir);
   if (options.minify) await removePaths(outDir);
   await nameByContent(outDir);

@@ -57,6 +57,6 @@ export async function denoDir(): Promise<string> {
 export function withoutPaths(text: string): string {
   return text
     .replace(/^\/\/ \S+\.[cm]?[jt]s\n/gm, "")
-    // A CommonJS module is a method with that for a name, which nothing asks for.
-    .replace(/^(var \w+ = __commonJS\(\{\n {2})"[^"\n]+"\(/gm, '$1"module"(');
+    // A module that is not loaded at once is a method with that for a name, which nothing asks for.
+    .replace(/^(var \w+ = __(?:commonJS|esm)\(\{\n {2})"[^"\n]+"\(/gm, '$1"module"(');
 }

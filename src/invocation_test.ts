@@ -15,6 +15,16 @@ Deno.test("parseInvocation: the first argument chooses the role", () => {
   assert.deepEqual(parseInvocation("berth", []), { role: "cli", args: [] });
 });
 
+Deno.test("parseInvocation: the name of a shim of containerd chooses that role, as its command does", () => {
+  const args = ["-namespace", "n", "start"];
+  for (const name of ["/usr/bin/containerd-shim-berth-v2", "containerd-shim-runc-v2"]) {
+    assert.deepEqual(parseInvocation(name, args), { role: "containerd-shim", args });
+  }
+  const given = parseInvocation("berth", ["containerd-shim", ...args]);
+  assert.deepEqual(given, { role: "containerd-shim", args });
+  assert.equal(parseInvocation("containerd-shim", ["ps"]).role, "cli");
+});
+
 Deno.test("parseInvocation: a debug verb of shim is a command, not a shim", () => {
   assert.equal(parseInvocation("berth", ["shim", "state", "--bundle", "/b"]).role, "cli");
 });

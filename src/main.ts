@@ -52,7 +52,8 @@ export async function main(): Promise<number | undefined> {
   // Deno asks its makers' server for a newer Deno whenever it starts, unless it is told not to: here
   // those that this process starts. What starts this one tells it (see the launchers in scripts/).
   Deno.env.set("DENO_NO_UPDATE_CHECK", "1");
-  const { role, args } = parseInvocation(invokedName(), Deno.args);
+  const name = invokedName();
+  const { role, args } = parseInvocation(name, Deno.args);
   if (hasAlteredArgument()) {
     console.error("berth: an argument is not UTF-8, which is all that the socket can carry");
     return 125;
@@ -63,6 +64,11 @@ export async function main(): Promise<number | undefined> {
     case "shim":
       await (await import("./shim/main.ts")).runShim(args);
       return undefined;
+    case "containerd-shim": {
+      const { runContainerdShim } = await import("./containerd/main.ts");
+      const { selfContainerdShimCommand } = await import("./runtime/process/self_command.ts");
+      return await runContainerdShim({ name, args, serveCommand: selfContainerdShimCommand });
+    }
     case "cli":
       return await (await import("./cli/index.ts")).runCli(args, daemonProgram);
   }

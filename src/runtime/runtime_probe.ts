@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { tryStat } from "../linux/fs/try_stat.ts";
+import { findExecutable, isElf } from "../oci/driver/executable.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import type { RuntimeVersion } from "../oci/driver/runtime_output.ts";
 import type { Spawn } from "../oci/driver/spawn.ts";
 import { messageOf } from "../rpc/error_text.ts";
-
-/** How an executable of ELF begins (elf(5)). */
-const ELF_MAGIC = "\x7fELF";
 
 /** What is known of a runtime. */
 export interface ProbedRuntime {
@@ -83,29 +81,7 @@ export class RuntimeProbe {
   }
 }
 
-/** The file that posix_spawnp(3) would run. */
-function findExecutable(command: string): string {
-  if (command.includes("/")) return command;
-  for (const dir of (Deno.env.get("PATH") ?? "").split(":")) {
-    const path = `${dir}/${command}`;
-    if (tryStat(path)?.isFile) return path;
-  }
-  return command;
-}
-
 function identityOf(path: string): string {
   const found = tryStat(path);
   return `${path} ${found?.dev} ${found?.ino} ${found?.size} ${found?.mtime?.getTime()}`;
-}
-
-function isElf(path: string): boolean {
-  const start = new Uint8Array(ELF_MAGIC.length);
-  try {
-    using file = Deno.openSync(path);
-    file.readSync(start);
-  } catch {
-    // Gone since, or not to be read: then it is not known what it is.
-    return false;
-  }
-  return new TextDecoder().decode(start) === ELF_MAGIC;
 }

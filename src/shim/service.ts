@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../failpoint.ts";
+import type { Cgroup } from "../linux/cgroup/cgroup.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
 import type { BundleRecord, StdioPaths } from "../oci/bundle_layout.ts";
 import type { DeleteResult, ExitStatus } from "../rpc/contract/schemas.ts";
@@ -24,6 +25,18 @@ import { RwLock } from "./rwlock.ts";
 import type { ExecProcessState } from "./states/exec_states.ts";
 import type { InitRequest } from "./states/init_states.ts";
 import { accepts } from "./states/init_states.ts";
+
+/** A request to write a checkpoint. */
+export interface CheckpointRequest {
+  /** Directory for CRIU's images. */
+  readonly path: string;
+  /** Whether the container ends by it. */
+  readonly exit?: boolean | undefined;
+  /** Directory for CRIU's log; `path` where left out. */
+  readonly workPath?: string;
+  /** Further flags for the runtime. */
+  readonly flags?: readonly string[];
+}
 
 /**
  * Manages one container. Its methods implement the shim contract. It runs behind a socket in a shim
@@ -262,6 +275,11 @@ export class ShimService {
     this.#processes.closeStdin(target);
   }
 
+  /** Returns the container's cgroup: while init lives, and later if it was asked for before. */
+  cgroup(): Cgroup | undefined {
+    return this.#cgroup.find();
+  }
+
   /** Lists every process in the container's cgroup. */
   pids(): { processes: { pid: number; execId?: string }[] } {
     return this.#processes.pids();
@@ -280,14 +298,20 @@ export class ShimService {
 
   /** Writes a checkpoint of the container to `path`; with `exit` it ends by that. */
   async checkpoint(
-    { path, exit }: { path: string; exit?: boolean | undefined },
+    { path, exit, workPath, flags }: CheckpointRequest,
   ): Promise<void> {
     await this.#lock.exclusive(() =>
       this.#runRequest("checkpoint", async () => {
         using _exit = this.#initExit.barrier.block("event");
         const { id } = this.record;
         await this.#cgroup.suppressFreezeEvents(() =>
-          this.#context.runtime.checkpoint({ id, imagePath: path, leaveRunning: !exit })
+          this.#context.runtime.checkpoint({
+            id,
+            imagePath: path,
+            leaveRunning: !exit,
+            ...(workPath === undefined ? {} : { workPath }),
+            ...(flags === undefined ? {} : { flags }),
+          })
         );
         this.#events.publish({ type: "checkpointed", pid: this.#init.pid, path });
       })

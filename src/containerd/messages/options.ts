@@ -28,6 +28,19 @@ export const CreateOptions = message({
   criu_image_path: [13, "string"],
 });
 
+/** containerd.runc.v1.CheckpointOptions; the old type of that name has the same fields. */
+export const CheckpointOptions = message({
+  exit: [1, "bool"],
+  open_tcp: [2, "bool"],
+  external_unix_sockets: [3, "bool"],
+  terminal: [4, "bool"],
+  file_locks: [5, "bool"],
+  empty_namespaces: [6, "string", "repeated"],
+  cgroups_mode: [7, "string"],
+  image_path: [8, "string"],
+  work_path: [9, "string"],
+});
+
 /** runtimeoptions.v1.Options, which CRI sends: its body is TOML. */
 export const RuntimeOptions = message({
   type_url: [1, "string"],

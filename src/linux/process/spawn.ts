@@ -78,6 +78,8 @@ export interface SpawnOptions {
   readonly stdout?: number;
   /** The fd that becomes fd 2; /dev/null when left out. */
   readonly stderr?: number;
+  /** Those that become fds 3, 4, …; without them it has none above 2. */
+  readonly fds?: readonly number[];
   /** Where it starts; a relative program path counts from there. */
   readonly cwd?: string;
   /** Its whole environment; this process's own when left out. */
@@ -93,7 +95,7 @@ export interface SpawnOptions {
 /**
  * Starts `argv[0]`, looked up in this process's PATH unless it has a slash, by posix_spawn(3): no
  * fork of the heap, and the error of exec comes back here. The child has default signal
- * handling and an empty mask (Deno ignores SIGPIPE, which would be inherited), and fds 0 to 2 only:
+ * handling and an empty mask (Deno ignores SIGPIPE, which would be inherited), and the given fds only:
  * every other one must be CLOEXEC, as those of `fd.ts` and Deno are (see `closeOnExecAll`).
  *
  * @returns its pid; the caller has to reap it
@@ -139,6 +141,12 @@ export function spawnProcess(argv: readonly string[], options: SpawnOptions = {}
     const source = fd > 2 || fd === target ? fd : copies.use(new OwnedFd(dup(fd))).fd;
     checkSpawn(libc().posix_spawn_file_actions_adddup2(actions, source, target));
   });
+  const fds = options.fds ?? [];
+  for (const [index, fd] of fds.entries()) {
+    // Beyond all targets, none of which may be replaced before its turn comes.
+    const { fd: source } = copies.use(new OwnedFd(dup(fd, 3 + fds.length)));
+    checkSpawn(libc().posix_spawn_file_actions_adddup2(actions, source, 3 + index));
+  }
   if (options.cwd !== undefined) {
     checkSpawn(
       chdirLibc().posix_spawn_file_actions_addchdir_np(actions, cstring(options.cwd)),

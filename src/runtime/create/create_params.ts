@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
-import { cgroupsPathOf, hasSystemdCgroup } from "../../oci/spec/facts.ts";
+import { cgroupsPathOf, hasSystemdCgroup, mappedRoot } from "../../oci/spec/facts.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
-import { mappedRoot } from "../../oci/spec/mapped_root.ts";
 import { logIssues, resolveLog } from "./log.ts";
 import type { LogDefaults } from "./log.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";

@@ -50,6 +50,17 @@ export function selfShimCommand(): string[] {
   });
 }
 
+/** Returns {@linkcode selfCommand} for a shim of containerd, with all arguments but its own. */
+export function selfContainerdShimCommand(): string[] {
+  let own = false;
+  const words = command(SHIM_FLAGS, (main) => {
+    const shim = main.replace(/\/main\.js$/, "/containerd_shim.js");
+    own = shim !== main && exists(shim);
+    return own ? shim : main;
+  });
+  return own ? words : [...words, "containerd-shim"];
+}
+
 function command(flags: readonly string[], moduleOf: (main: string) => string): string[] {
   if (Deno.build.standalone) return [executable()];
   const main = decodeURIComponent(new URL(Deno.mainModule).pathname);

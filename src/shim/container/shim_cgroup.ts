@@ -74,6 +74,11 @@ export class ShimCgroup {
     if (cgroup !== undefined) this.#reserve.run(() => thaw(cgroup));
   }
 
+  /** Returns the cgroup: while init lives, and later if it was found before. */
+  find(): Cgroup | undefined {
+    return this.#find() ?? this.#cgroup;
+  }
+
   #find(): Cgroup | undefined {
     const { state } = this.#init;
     if (!("pid" in state) || state.pid === 0 || "exit" in state) return undefined;

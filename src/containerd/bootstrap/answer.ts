@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+import { close, dup2, O_RDWR, open, read, write } from "../../linux/fd/fd.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+
+const STDIN = 0, STDOUT = 1;
+
+/** The most that containerd may give on stdin, in bytes. */
+const MAX_INPUT = 10 * 1024 * 1024;
+
+/** The most that a shim may answer to `start`, in bytes. */
+const MAX_ANSWER = 64 * 1024;
+
+/** What the process that stays tells the `start` that has started it, in one line of JSON. */
+export type Answer =
+  | { readonly ok: string }
+  | { readonly error: string };
+
+/** Reads this process's stdin to its end. */
+export function readInput(): Uint8Array {
+  const parts: Uint8Array[] = [];
+  const buffer = new Uint8Array(64 * 1024);
+  for (let size = 0; size < MAX_INPUT;) {
+    const count = read(STDIN, buffer);
+    if (count === 0) break;
+    parts.push(buffer.slice(0, count));
+    size += count;
+  }
+  return new Uint8Array(parts.flatMap((part) => [...part]));
+}
+
+/** Answers on stdout, and lets go of what `start` has given this process. */
+export function sendAnswer(answer: Answer): void {
+  for (let rest = new TextEncoder().encode(`${JSON.stringify(answer)}\n`); rest.length > 0;) {
+    rest = rest.subarray(write(STDOUT, rest));
+  }
+  letGo();
+}
+
+/**
+ * Puts /dev/null in the place of stdin and stdout, and of each copy of them: whoever waits for the
+ * end of a pipe waits for all that hold it, and Deno has copies of its own.
+ */
+function letGo(): void {
+  const given = [STDIN, STDOUT].map(targetOf).filter((target) => target.startsWith("pipe:"));
+  const nothing = open("/dev/null", O_RDWR);
+  for (const { name } of Array.from(Deno.readDirSync("/proc/self/fd"))) {
+    const fd = Number(name);
+    if (fd <= STDOUT || given.includes(targetOf(fd))) dup2(nothing, fd);
+  }
+  close(nothing);
+}
+
+/** What an fd is open on; nothing where it is closed. */
+function targetOf(fd: number): string {
+  try {
+    return Deno.readLinkSync(`/proc/self/fd/${fd}`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+/** Reads the answer of a process that was started with `fd` as its stdout. */
+export function readAnswer(fd: number): Answer {
+  let text = "";
+  const buffer = new Uint8Array(4096);
+  while (!text.includes("\n") && text.length < MAX_ANSWER) {
+    const count = read(fd, buffer);
+    if (count === 0) break;
+    text += new TextDecoder().decode(buffer.subarray(0, count));
+  }
+  if (!text.includes("\n")) return { error: "the shim has ended before it could be reached" };
+  const answer: unknown = JSON.parse(text);
+  if (isRecord(answer) && typeof answer["ok"] === "string") return { ok: answer["ok"] };
+  return { error: isRecord(answer) ? String(answer["error"]) : text };
+}

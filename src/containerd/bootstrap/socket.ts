@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { withSocketPath } from "../../linux/fd/unix_path.ts";
+import { bindSocket, removeSocket } from "../../rpc/transport/socket_file.ts";
+
+/** What the path of a shim's socket is made of. */
+export interface SocketPlace {
+  /** Directory of the sockets. */
+  readonly dir: string;
+  /** containerd's gRPC socket. */
+  readonly address: string;
+  readonly namespace: string;
+  readonly group: string;
+}
+
+/** Returns the path of the socket of a group's shim, which every `start` finds again. */
+export async function socketPath({ dir, address, namespace, group }: SocketPlace): Promise<string> {
+  const name = new TextEncoder().encode(cleanPath(`${address}/${namespace}/${group}`));
+  return `${dir}/${new Uint8Array(await crypto.subtle.digest("SHA-256", name)).toHex()}`;
+}
+
+/** Returns the path without double slashes, `.` and `..`, as Go's path.Clean does. */
+function cleanPath(path: string): string {
+  const names: string[] = [];
+  const rooted = path.startsWith("/");
+  for (const name of path.split("/")) {
+    if (name === "" || name === ".") continue;
+    if (name !== "..") names.push(name);
+    else if (names.length > 0 && names.at(-1) !== "..") names.pop();
+    else if (!rooted) names.push(name);
+  }
+  return `${rooted ? "/" : ""}${names.join("/")}`;
+}
+
+/** Returns whether somebody accepts connections at `path`. */
+export async function isServed(path: string): Promise<boolean> {
+  try {
+    const conn = await withSocketPath(
+      path,
+      (short) => Deno.connect({ transport: "unix", path: short }),
+    );
+    conn.close();
+    return true;
+  } catch (error) {
+    // EAGAIN: a shim that is too busy to accept is still a shim.
+    if (error instanceof Deno.errors.WouldBlock) return true;
+    if (error instanceof Deno.errors.ConnectionRefused) return false;
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** The socket of a shim. */
+export class ShimSocket {
+  /** Accepts the connections. */
+  readonly listener: Deno.UnixListener;
+  readonly #path: string;
+  readonly #inode: number | null;
+
+  private constructor(path: string, listener: Deno.UnixListener, inode: number | null) {
+    this.#path = path;
+    this.listener = listener;
+    this.#inode = inode;
+  }
+
+  /**
+   * Listens at `path`, where the socket of a dead shim is replaced. Undefined if a shim serves there
+   * already. Of several that try at a time one listens.
+   */
+  static async bind(path: string): Promise<ShimSocket | undefined> {
+    const dir = path.slice(0, path.lastIndexOf("/"));
+    Deno.mkdirSync(dir.slice(0, dir.lastIndexOf("/")) || "/", { recursive: true, mode: 0o711 });
+    Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
+    using _lock = await FileLock.lock(dir, { directory: true });
+    if (await isServed(path)) return undefined;
+    const { served, inode } = bindSocket(
+      path,
+      { mode: 0o600 },
+      (short) => Deno.listen({ transport: "unix", path: short }),
+    );
+    return new ShimSocket(path, served, inode);
+  }
+
+  /** Accepts no more connections and removes the socket. */
+  close(): void {
+    removeSocket(this.#path, this.#inode);
+    this.listener.close();
+  }
+}
+
+/** Removes the socket at `path` if its shim is dead. */
+export async function removeDeadSocket(path: string): Promise<void> {
+  const dir = path.slice(0, path.lastIndexOf("/"));
+  try {
+    if (!Deno.lstatSync(path).isSocket) return;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  using _lock = await FileLock.lock(dir, { directory: true });
+  if (!await isServed(path)) removeFile(path);
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { isServed, removeDeadSocket, ShimSocket, socketPath } from "./socket.ts";
+
+async function withDir(use: (dir: string) => Promise<void>) {
+  const dir = Deno.makeTempDirSync({ prefix: "berth-socket-" });
+  try {
+    await use(dir);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+Deno.test("socketPath is the SHA-256 of the cleaned address, namespace and group", async () => {
+  const place = { dir: "/s", address: "/run/containerd//containerd.sock", namespace: "n" };
+  const path = await socketPath({ ...place, group: "g" });
+  const plain = new TextEncoder().encode("/run/containerd/containerd.sock/n/g");
+  const hex = new Uint8Array(await crypto.subtle.digest("SHA-256", plain)).toHex();
+  assert.equal(path, `/s/${hex}`);
+  assert.equal(await socketPath({ ...place, group: "../n/./g" }), path);
+});
+
+Deno.test("ShimSocket.bind: of several at a time one listens; a dead one's place is taken", async () => {
+  await withDir(async (dir) => {
+    const path = `${dir}/s/x`;
+    const bound = await Promise.all([1, 2, 3, 4].map(() => ShimSocket.bind(path)));
+    const [socket, ...more] = bound.filter((each) => each !== undefined);
+    assert.ok(socket && more.length === 0);
+    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+    assert.equal((Deno.statSync(`${dir}/s`).mode ?? 0) & 0o777, 0o700);
+    await removeDeadSocket(path);
+    assert.ok(await isServed(path));
+    // As a killed shim leaves it.
+    socket.listener.close();
+    assert.equal(await isServed(path), false);
+    const next = await ShimSocket.bind(path);
+    assert.ok(next);
+    next.close();
+    assert.deepEqual([...Deno.readDirSync(`${dir}/s`)], []);
+  });
+});
+
+Deno.test("removeDeadSocket removes what nobody accepts on, and nothing else", async () => {
+  await withDir(async (dir) => {
+    const path = `${dir}/x`;
+    await removeDeadSocket(path);
+    Deno.writeTextFileSync(path, "");
+    await removeDeadSocket(path);
+    Deno.removeSync(path);
+    const socket = await ShimSocket.bind(path);
+    socket?.listener.close();
+    await removeDeadSocket(path);
+    assert.deepEqual([...Deno.readDirSync(dir)], []);
+  });
+});

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+import { cgroupAt, killUntilEmpty } from "../linux/cgroup/cgroup.ts";
+import { SIGKILL } from "../linux/process/signals.ts";
+import { unmountAll } from "../linux/mount/unmount.ts";
+import { Reaper } from "../linux/process/reaper.ts";
+import type { BundleRecord } from "../oci/bundle_layout.ts";
+import { bundlePaths, readJson } from "../oci/bundle_layout.ts";
+import { OciRuntime } from "../oci/driver/oci_runtime.ts";
+import { readExitRecord } from "../oci/exit_record.ts";
+import { tryReadPidFile } from "../oci/pid_file.ts";
+import { messageOf } from "../rpc/error_text.ts";
+import { removeDeadSocket } from "./bootstrap/socket.ts";
+import type { ShimFlags } from "./flags.ts";
+import { DeleteResponse } from "./messages/task.ts";
+import { encode } from "./protobuf/codec.ts";
+import { timestampOf } from "./messages/time.ts";
+
+/** How long what is left may take to die, in milliseconds: containerd waits 5 s for all of it. */
+const KILL_WITHIN = 2000;
+
+/** Runtime and root where the shim has died before it wrote them down. */
+const DEFAULT_RUNTIME = { runtime: "runc", runtimeRoot: "/run/containerd/runc" };
+
+/**
+ * `delete`: removes what a container's shim may have left, alive or not, and prints how its init has
+ * ended. It can be called at any time and any number of times. Returns the exit status.
+ */
+export async function deleteContainer(flags: ShimFlags): Promise<number> {
+  const { id, namespace } = flags;
+  const paths = bundlePaths(flags.bundle || Deno.cwd());
+  const record = tryRead(() => readJson<BundleRecord>(paths.record));
+  const exit = record && tryRead(() => readExitRecord(paths.exitRecord, record.instance));
+  const command = record?.runtime ?? DEFAULT_RUNTIME.runtime;
+  const root = record?.runtimeRoot ?? `${DEFAULT_RUNTIME.runtimeRoot}/${namespace}`;
+  await attempt(`deleting ${id}`, async () => {
+    using reaper = Reaper.start();
+    const spawn: typeof reaper.spawn = (argv, options) => reaper.spawn(argv, options);
+    await new OciRuntime({ command, root, spawn }).delete(id, { force: true });
+  });
+  const cgroup = record?.cgroupsPath && cgroupAt(record.cgroupsPath);
+  if (cgroup) {
+    await attempt(
+      "killing",
+      async () => void await killUntilEmpty(cgroup, { timeoutMs: KILL_WITHIN }),
+    );
+  }
+  await attempt("unmounting", () => unmountAll(paths.rootfs, { detach: true }));
+  await attempt("removing the socket", () => removeSocketOf(paths.dir));
+  const response = encode(DeleteResponse, {
+    pid: exit?.pid ?? tryReadPidFile(paths.initPid) ?? 0,
+    exit_status: exit?.exitStatus ?? 128 + SIGKILL,
+    exited_at: timestampOf(exit?.exitedAt ?? new Date().toISOString()),
+  });
+  Deno.stdout.writeSync(response);
+  return 0;
+}
+
+/** A file that is damaged says nothing. */
+function tryRead<T>(read: () => T | undefined): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    console.error(messageOf(error));
+    return undefined;
+  }
+}
+
+/** Each step is tried, whatever became of the others; containerd logs what is said on stderr. */
+async function attempt(what: string, step: () => void | Promise<void>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    console.error(`${what}: ${messageOf(error)}`);
+  }
+}
+
+async function removeSocketOf(bundle: string): Promise<void> {
+  let address: string;
+  try {
+    address = Deno.readTextFileSync(`${bundle}/address`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  await removeDeadSocket(address.replace(/^unix:\/\//, ""));
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+import { after, sleep } from "../../linux/event_loop/timer.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import type { LogLevel } from "../log.ts";
+import { CODE, TtrpcError } from "../ttrpc/messages.ts";
+
+/** An event that waits to be forwarded. */
+export interface QueuedEvent {
+  readonly topic: string;
+  /** Full name of its message. */
+  readonly type: string;
+  readonly value: Uint8Array<ArrayBuffer>;
+  /** When it happened, RFC 3339. */
+  readonly time: string;
+}
+
+/** Brings one event to containerd. Rejects if it may not have arrived. */
+export type Deliver = (event: QueuedEvent, signal: AbortSignal) => Promise<void>;
+
+/** What is kept while containerd is away; beyond it the oldest that is no exit is dropped. */
+const MAX_KEPT = 2048;
+
+/** How long containerd may take to take one event, in milliseconds. */
+const TRY_MS = 5000;
+
+/** Delay between two tries, in milliseconds: at first, and at most. */
+const FIRST_DELAY = 20, MOST_DELAY = 1000;
+
+/** How often an event is tried that containerd refuses, rather than being away. */
+const MAX_REFUSALS = 5;
+
+/** The topic of the events that docker and Kubernetes live by, of which none is dropped. */
+const EXIT_TOPIC = "/tasks/exit";
+
+/** Options of a {@linkcode Forwarder}. */
+export interface ForwarderOptions {
+  readonly deliver: Deliver;
+  readonly log: (level: LogLevel, message: string) => void;
+}
+
+/**
+ * Forwards events to containerd strictly one after another. While containerd is away they are kept,
+ * and told when it is back.
+ */
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #queue: QueuedEvent[] = [];
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  /** Number of events that were not taken yet. */
+  get pending(): number {
+    return this.#queue.length;
+  }
+
+  /** Adds an event behind those before it. */
+  push(event: QueuedEvent): void {
+    if (this.#queue.length >= MAX_KEPT) this.#dropOne();
+    this.#queue.push(event);
+    this.#running ??= this.#run().finally(() => this.#running = undefined);
+  }
+
+  /** Waits until all events were taken, at most `ms` milliseconds. Returns whether they were. */
+  async flush(ms: number): Promise<boolean> {
+    const late = Promise.withResolvers<void>();
+    using _timer = after(ms, late.resolve);
+    await Promise.race([this.#running, late.promise]);
+    return this.#queue.length === 0;
+  }
+
+  /** Gives up on what is left. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  #dropOne(): void {
+    // The first may be on its way.
+    const at = this.#queue.findIndex(({ topic }, index) => index > 0 && topic !== EXIT_TOPIC);
+    const [dropped] = this.#queue.splice(at < 0 ? 1 : at, 1);
+    this.#options.log("error", `an event is dropped, too many wait: ${dropped?.topic}`);
+  }
+
+  async #run(): Promise<void> {
+    for (let event = this.#queue[0]; event !== undefined; event = this.#queue[0]) {
+      if (!await this.#forward(event)) return;
+      this.#queue.shift();
+    }
+  }
+
+  /** Tries until the event is taken. Returns false if this is to stop. */
+  async #forward(event: QueuedEvent): Promise<boolean> {
+    let refusals = 0;
+    for (let delay = FIRST_DELAY;; delay = Math.min(2 * delay, MOST_DELAY)) {
+      try {
+        await this.#options.deliver(event, AbortSignal.any([this.#stop.signal, timeout()]));
+        return true;
+      } catch (error) {
+        if (this.#stop.signal.aborted) return false;
+        if (isRefusal(error) && ++refusals >= MAX_REFUSALS) {
+          this.#options.log("error", `${event.topic} was refused: ${messageOf(error)}`);
+          return true;
+        }
+        this.#options.log("debug", `${event.topic} is tried again: ${messageOf(error)}`);
+      }
+      try {
+        await sleep(delay, { signal: this.#stop.signal });
+      } catch {
+        return false;
+      }
+    }
+  }
+}
+
+function timeout(): AbortSignal {
+  return AbortSignal.timeout(TRY_MS);
+}
+
+/** Whether containerd has answered that it does not want the event. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof TtrpcError && error.code !== CODE.unavailable;
+}

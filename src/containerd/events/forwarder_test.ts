@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { CODE, TtrpcError } from "../ttrpc/messages.ts";
+import { Forwarder } from "./forwarder.ts";
+
+const event = (topic: string) => ({ topic, type: "t", value: new Uint8Array(), time: "" });
+const gone = () => new TtrpcError(CODE.unavailable, "gone");
+
+/** A forwarder to a containerd that answers as `answer` says. */
+function forwarder(answer: (topic: string) => void | Promise<void>) {
+  const taken: string[] = [];
+  const log: string[] = [];
+  const made = new Forwarder({
+    deliver: async ({ topic }) => {
+      await answer(topic);
+      taken.push(topic);
+    },
+    log: (level, message) => void log.push(`${level} ${message}`),
+  });
+  return { made, taken, log };
+}
+
+Deno.test("Forwarder tells events one after another, and again what did not arrive", async () => {
+  let tries = 0;
+  const { made, taken } = forwarder(() => {
+    if (++tries % 3 !== 0) throw gone();
+  });
+  for (const topic of ["a", "b", "c"]) made.push(event(topic));
+  assert.ok(await made.flush(10_000));
+  assert.deepEqual([taken, tries, made.pending], [["a", "b", "c"], 9, 0]);
+});
+
+Deno.test("Forwarder keeps events while containerd is away, exits above all", async () => {
+  let away = true;
+  const { made, taken, log } = forwarder(() => {
+    if (away) throw gone();
+  });
+  made.push(event("first"));
+  for (let n = 0; n < 1000; n++) made.push(event("/tasks/exit"));
+  for (let n = 0; n < 2000; n++) made.push(event("/tasks/paused"));
+  assert.equal(made.pending, 2048);
+  assert.equal(await made.flush(1), false);
+  away = false;
+  assert.ok(await made.flush(10_000));
+  assert.equal(taken.filter((topic) => topic === "/tasks/exit").length, 1000);
+  assert.equal(taken[0], "first");
+  assert.match(log.join("\n"), /too many wait/);
+});
+
+Deno.test("Forwarder gives up an event that is refused, not those behind it", async () => {
+  const { made, taken } = forwarder((topic) => {
+    if (topic === "bad") throw new TtrpcError(CODE.invalidArgument, "no");
+  });
+  for (const topic of ["bad", "good"]) made.push(event(topic));
+  assert.ok(await made.flush(10_000));
+  assert.deepEqual(taken, ["good"]);
+});
+
+Deno.test("Forwarder.stop ends the tries", async () => {
+  const { made } = forwarder(() => {
+    throw gone();
+  });
+  made.push(event("a"));
+  made.stop();
+  await made.flush(5000);
+  assert.equal(made.pending, 1);
+});

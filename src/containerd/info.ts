@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import { Reaper } from "../linux/process/reaper.ts";
+import { OciRuntime } from "../oci/driver/oci_runtime.ts";
+import { RuntimeError } from "../rpc/errors.ts";
+import { VERSION } from "../version.ts";
+import { readInput } from "./bootstrap/answer.ts";
+import { RuntimeInfo } from "./messages/bootstrap.ts";
+import { Any } from "./messages/types.ts";
+import { decode, encode } from "./protobuf/codec.ts";
+import { readOptions } from "./task/options.ts";
+
+/** The type of the features of an OCI runtime, in JSON. */
+const FEATURES = "types.containerd.io/opencontainers/runtime-spec/1/features/Features";
+
+/** `-info`: prints what this shim and the OCI runtime of the options on stdin can do. */
+export async function printInfo(): Promise<number> {
+  const input = readInput();
+  const options = input.length === 0 ? undefined : decode(Any, input);
+  const { binaryName } = await readOptions(options);
+  const features = await featuresOf(binaryName);
+  Deno.stdout.writeSync(encode(RuntimeInfo, {
+    name: "io.containerd.berth.v2",
+    version: { version: VERSION },
+    options,
+    features: features && { type_url: FEATURES, value: features },
+  }));
+  return 0;
+}
+
+/** A runtime that does not know its features has none to tell. */
+async function featuresOf(command: string): Promise<Uint8Array | undefined> {
+  using reaper = Reaper.start();
+  const spawn: typeof reaper.spawn = (argv, options) => reaper.spawn(argv, options);
+  try {
+    const text = await new OciRuntime({ command, root: "/run/containerd/runc", spawn }).features();
+    return new TextEncoder().encode(text);
+  } catch (error) {
+    if (error instanceof RuntimeError) return undefined;
+    throw error;
+  }
+}

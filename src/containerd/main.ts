@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+import { messageOf } from "../rpc/error_text.ts";
+import { VERSION } from "../version.ts";
+import { parseFlags } from "./flags.ts";
+
+/** How a shim of containerd is called. */
+export interface ContainerdShimCall {
+  /** The name that it was called by. */
+  readonly name: string;
+  /** Its arguments. */
+  readonly args: readonly string[];
+  /** The command that runs this berth as the process that stays, with the arguments that follow. */
+  readonly serveCommand: () => readonly string[];
+}
+
+/**
+ * Runs as containerd's shim (its runtime v2): `start`, `delete`, `-info`, `-v`, and `serve`, which
+ * `start` runs. Returns the exit status; undefined for the process that stays, which ends itself.
+ */
+export async function runContainerdShim(call: ContainerdShimCall): Promise<number | undefined> {
+  const flags = parseFlags(call.args);
+  try {
+    // Each is loaded by itself: containerd waits for every one of them.
+    if (flags.version) {
+      console.log(`${call.name}:\n  Version:  ${VERSION}\n  Revision: ${VERSION}\n`);
+      return 0;
+    }
+    if (flags.info) return await (await import("./info.ts")).printInfo();
+    if (flags.namespace === "") {
+      console.error("a shim of containerd: -namespace is missing");
+      return 1;
+    }
+    switch (flags.action) {
+      case "start": {
+        const { start } = await import("./start.ts");
+        return start(call.serveCommand(), call.args.slice(0, call.args.lastIndexOf("start")));
+      }
+      case "delete":
+        return await (await import("./delete.ts")).deleteContainer(flags);
+      case "serve":
+        await (await import("./serve.ts")).serve(call.args);
+        return undefined;
+      default:
+        console.error(`a shim of containerd: there is no action "${flags.action}"`);
+        return 1;
+    }
+  } catch (error) {
+    console.error(messageOf(error));
+    return 1;
+  }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+import { after } from "../linux/event_loop/timer.ts";
+import { FdReserve } from "../linux/fd/fd_reserve.ts";
+import { Poller } from "../linux/fd/poller.ts";
+import type { Reaper } from "../linux/process/reaper.ts";
+import { messageOf, stackOf } from "../rpc/error_text.ts";
+import type { ShimSocket } from "./bootstrap/socket.ts";
+import type { Deliver } from "./events/forwarder.ts";
+import { Forwarder } from "./events/forwarder.ts";
+import type { ContainerdLog } from "./log.ts";
+import { TaskService } from "./task/service.ts";
+import { serveConnection } from "./ttrpc/server.ts";
+
+/** How long a shim stays with neither a container nor a connection, in milliseconds. */
+const IDLE_MS = 60_000;
+
+/** How long the last events may take at a shutdown, in milliseconds: containerd waits 3 s. */
+const FLUSH_MS = 2500;
+
+/** Delay before accepting is tried again where no fd is left, in milliseconds. */
+const ACCEPT_RETRY_MS = 100;
+
+/** Options of a {@linkcode ContainerdShim}. */
+export interface ContainerdShimOptions {
+  readonly namespace: string;
+  readonly socket: ShimSocket;
+  readonly reaper: Reaper;
+  readonly deliver: Deliver;
+  readonly log: ContainerdLog;
+  /** Called once, when this process has nothing to do any more. */
+  readonly onDone: () => void;
+}
+
+/** The process that stays: serves containerd's connections for the containers of one group. */
+export class ContainerdShim {
+  readonly #options: ContainerdShimOptions;
+  readonly #forwarder: Forwarder;
+  readonly #tasks: TaskService;
+  #connections = 0;
+  #idle: Disposable | undefined;
+  #ending = false;
+
+  constructor(options: ContainerdShimOptions) {
+    const { namespace, reaper, deliver, log } = options;
+    this.#options = options;
+    this.#forwarder = new Forwarder({
+      deliver,
+      log: (level, message) => log.write(level, message),
+    });
+    this.#tasks = new TaskService({
+      namespace,
+      reaper,
+      poller: new Poller(),
+      reserve: new FdReserve(),
+      log: (level, message, fields) => log.write(level, message, fields),
+      publish: (event) => this.#forwarder.push(event),
+      onShutdown: () => void this.#end(),
+    });
+    void this.#accept();
+    this.#watchIdle();
+  }
+
+  /** Whether it has containers, which a signal must not take it away from. */
+  get busy(): boolean {
+    return this.#tasks.busy;
+  }
+
+  async #accept(): Promise<void> {
+    const { socket: { listener }, log } = this.#options;
+    while (!this.#ending) {
+      try {
+        void this.#serve(await listener.accept());
+      } catch (error) {
+        if (this.#ending) return;
+        log.write("error", `accepting a connection: ${messageOf(error)}`);
+        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+      }
+    }
+  }
+
+  async #serve(conn: Deno.Conn): Promise<void> {
+    this.#connections++;
+    this.#watchIdle();
+    try {
+      await serveConnection(conn, this.#tasks.router);
+    } catch (error) {
+      this.#options.log.write("error", `serving a connection: ${stackOf(error)}`);
+    }
+    close(conn);
+    this.#connections--;
+    this.#watchIdle();
+  }
+
+  /** containerd may die between the start of a shim and its first container. */
+  #watchIdle(): void {
+    this.#idle?.[Symbol.dispose]();
+    if (this.#connections > 0 || this.#tasks.busy) return;
+    this.#idle = after(IDLE_MS, () => void this.#end());
+  }
+
+  /** Ends, once the events are told; not if a container has come meanwhile. */
+  async #end(): Promise<void> {
+    if (this.#ending || this.#tasks.busy) return;
+    this.#ending = true;
+    this.#options.socket.close();
+    if (!await this.#forwarder.flush(FLUSH_MS)) {
+      this.#options.log.write("error", `${this.#forwarder.pending} events could not be told`);
+    }
+    this.#forwarder.stop();
+    // The answer to the shutdown has been on its way for that long.
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#options.onDone();
+  }
+}
+
+function close(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch (error) {
+    // The server has closed it.
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+import { after } from "../../linux/event_loop/timer.ts";
+import {
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  OwnedFd,
+  pipe2,
+  readAvailable,
+  setNonblocking,
+} from "../../linux/fd/fd.ts";
+import { mkfifo } from "../../linux/fd/fifo.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { SIGKILL, SIGTERM } from "../../linux/process/signals.ts";
+import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
+import type { Poller } from "../../linux/fd/poller.ts";
+import type { Child } from "../../oci/driver/spawn.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import type { TaskContext } from "./container.ts";
+import type { LoggerTarget } from "./io.ts";
+
+/** How long a logger may take until it is ready, in milliseconds. */
+const READY_WITHIN = 10_000;
+
+/** How long it may take to end by itself once its input has ended, in milliseconds. */
+const END_WITHIN = 1000;
+
+/** How long after SIGTERM it is killed, in milliseconds. */
+const KILL_AFTER = 12_000;
+
+/** What a {@linkcode BinaryLogger} is for. */
+export interface LoggerOptions extends LoggerTarget {
+  readonly id: string;
+  readonly context: Pick<TaskContext, "namespace" | "reaper" | "poller">;
+}
+
+/**
+ * A client's program that logs the output of one process, `binary://`. It reads FIFOs that the
+ * process writes to, and so outlives this shim.
+ */
+export class BinaryLogger {
+  readonly #fifos: readonly string[];
+  readonly #child: Child;
+  /** Keeps the logger from seeing an end before the process has its FIFOs. */
+  readonly #held = new DisposableStack();
+
+  /**
+   * Starts the program and waits until it is ready.
+   *
+   * @throws {FailedPreconditionError} if it cannot be started, or a `binary-v2` ends instead.
+   */
+  static async start(options: LoggerOptions): Promise<BinaryLogger> {
+    const { argv, context: { poller } } = options;
+    const pipe = pipe2(O_NONBLOCK);
+    using reading = new OwnedFd(pipe.read);
+    let logger: BinaryLogger;
+    {
+      using writing = new OwnedFd(pipe.write);
+      logger = new BinaryLogger(options, writing.fd);
+    }
+    try {
+      const said = await isReady(reading.fd, poller);
+      if (!said && options.mustSay) throw new Error("it has ended before it was ready");
+      return logger;
+    } catch (error) {
+      await logger.end();
+      throw new FailedPreconditionError(`the logger ${argv[0]}: ${messageOf(error)}`, {
+        cause: error,
+        data: { id: options.id },
+      });
+    }
+  }
+
+  private constructor({ id, argv, stdout, stderr, context }: LoggerOptions, ready: number) {
+    this.#fifos = [stdout, stderr];
+    using held = new DisposableStack();
+    using given = new DisposableStack();
+    try {
+      const inputs = this.#fifos.map((path) => {
+        mkfifo(path);
+        held.use(OwnedFd.open(path, O_RDWR | O_NONBLOCK));
+        const { fd } = given.use(OwnedFd.open(path, O_RDONLY | O_NONBLOCK));
+        setNonblocking(fd, false);
+        return fd;
+      });
+      setNonblocking(ready, false);
+      this.#child = context.reaper.spawn(argv, {
+        fds: [...inputs, ready],
+        env: { CONTAINER_ID: id, CONTAINER_NAMESPACE: context.namespace },
+        oomScoreAdj: 0,
+      });
+    } catch (error) {
+      this.#removeFifos();
+      throw new FailedPreconditionError(`the logger ${argv[0]}: ${messageOf(error)}`, {
+        cause: error,
+        data: { id },
+      });
+    }
+    this.#held = held.move();
+  }
+
+  /** The process has its FIFOs. */
+  started(): void {
+    this.#held.dispose();
+  }
+
+  /** Waits for the end of the program, which sees the end of its input, and kills it at last. */
+  async end(): Promise<void> {
+    this.started();
+    if (!await this.#endsWithin(END_WITHIN)) {
+      this.#signal(SIGTERM);
+      if (!await this.#endsWithin(KILL_AFTER)) this.#signal(SIGKILL);
+    }
+    await this.#child.exited;
+    this.#removeFifos();
+  }
+
+  async #endsWithin(ms: number): Promise<boolean> {
+    const late = Promise.withResolvers<false>();
+    using _timer = after(ms, () => late.resolve(false));
+    return await Promise.race([this.#child.exited.then(() => true), late.promise]);
+  }
+
+  #signal(signal: number): void {
+    try {
+      this.#child.kill(signal);
+    } catch (error) {
+      if (!isErrno(error, ESRCH)) throw error;
+    }
+  }
+
+  #removeFifos(): void {
+    for (const path of this.#fifos) removeFile(path);
+  }
+}
+
+/** Waits until something is written to a pipe, or all have closed it. Returns whether it was the first. */
+async function isReady(fd: number, poller: Poller): Promise<boolean> {
+  const late = new AbortController();
+  using _timer = after(READY_WITHIN, () => late.abort(new Error("it does not become ready")));
+  const buffer = new Uint8Array(16);
+  for (;;) {
+    const count = readAvailable(fd, buffer);
+    if (count !== undefined) return count > 0;
+    await poller.wait(fd, "readable", { signal: late.signal });
+  }
+}

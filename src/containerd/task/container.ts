@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
+import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
+import { after } from "../../linux/event_loop/timer.ts";
+import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
+import type { Poller } from "../../linux/fd/poller.ts";
+import type { Reaper } from "../../linux/process/reaper.ts";
+import { bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { ShimService } from "../../shim/service.ts";
+import type { ShimEvent } from "../../rpc/contract/shim.ts";
+import type { DeleteResult } from "../../rpc/contract/schemas.ts";
+import type { QueuedEvent } from "../events/forwarder.ts";
+import { deleteEvent, oomEvent, translateEvent } from "../events/translate.ts";
+import type { LogLevel } from "../log.ts";
+import type { CreateRequest, ExecRequest } from "../messages/task.ts";
+import type { Decoded } from "../protobuf/fields.ts";
+import { BinaryLogger } from "./binary_logger.ts";
+import type { LoggerTarget, RequestedIo } from "./io.ts";
+import { prepareTargets, taskIo } from "./io.ts";
+import { readOptions } from "./options.ts";
+import { makeRecord } from "./record.ts";
+
+/** What the containers of one shim share. */
+export interface TaskContext {
+  readonly namespace: string;
+  readonly reaper: Reaper;
+  readonly poller: Poller;
+  readonly reserve: FdReserve;
+  readonly log: (level: LogLevel, message: string, fields?: Record<string, string>) => void;
+  /** Queues an event for containerd. */
+  readonly publish: (event: QueuedEvent) => void;
+}
+
+/** How long a delete waits for the output to be copied, in milliseconds. */
+const COPY_WITHIN = 10_000;
+
+type Request = Decoded<typeof CreateRequest>;
+
+/** The stdio of one process as containerd has given it, and the program that logs it. */
+interface ProcessIo {
+  readonly requested: RequestedIo;
+  readonly target: LoggerTarget | undefined;
+  logger?: BinaryLogger;
+}
+
+/** The key of init's stdio, which execs have their ids for. */
+const INIT = "";
+
+/** One container of a shim: a {@linkcode ShimService} and what containerd wants beside it. */
+export class TaskContainer {
+  readonly id: string;
+  readonly bundle: string;
+  readonly service: ShimService;
+  readonly #context: TaskContext;
+  readonly #request: Request;
+  readonly #io = new Map<string, ProcessIo>();
+  #oom: OomWatch | undefined;
+  /** Its cgroup, once it was created; known also when init has exited. */
+  #cgroup: Cgroup | undefined;
+
+  private constructor(context: TaskContext, request: Request) {
+    this.#context = context;
+    this.#request = request;
+    this.id = request.id;
+    this.bundle = request.bundle;
+    const { reaper, poller, reserve, log } = context;
+    this.service = new ShimService({
+      bundleDir: this.bundle,
+      reaper,
+      poller,
+      reserve,
+      log: (message) => log("warning", message, { id: this.id }),
+    });
+    this.service.subscribe(0, { event: (event) => this.#handle(event) });
+  }
+
+  /** Creates the container that a request asks for. On failure nothing is left of it. */
+  static async create(
+    context: TaskContext,
+    request: Request,
+  ): Promise<{ container: TaskContainer; pid: number }> {
+    const paths = bundlePaths(request.bundle);
+    const spec = readJson<Record<string, unknown>>(paths.config);
+    if (spec === undefined) throw new FailedPreconditionError(`there is no ${paths.config}`);
+    const options = await readOptions(request.options);
+    const { stdio, logger: target } = taskIo(request, `${request.bundle}/init`);
+    Deno.mkdirSync(paths.rootfs, { recursive: true, mode: 0o711 });
+    prepareTargets(stdio);
+    const { namespace } = context;
+    writeJsonAtomic(paths.record, makeRecord({ request, options, stdio, spec, namespace }));
+    const container = new TaskContainer(context, request);
+    try {
+      const io: ProcessIo = { requested: request, target };
+      container.#io.set(INIT, io);
+      const logger = await container.#startLogger(io);
+      const { pid } = await container.service.create();
+      logger?.started();
+      container.#watchOom();
+      return { container, pid };
+    } catch (error) {
+      await container.#endLogger(INIT);
+      await container.service.release();
+      throw error;
+    }
+  }
+
+  /** Returns the stdio of a process as containerd has given it; of init where `execId` is empty. */
+  io(execId: string): RequestedIo {
+    const { stdin, stdout, stderr, terminal } = this.#io.get(execId)?.requested ?? this.#request;
+    return { stdin, stdout, stderr, terminal };
+  }
+
+  async #startLogger(io: ProcessIo): Promise<BinaryLogger | undefined> {
+    if (io.target === undefined) return undefined;
+    const options = { ...io.target, id: this.id, context: this.#context };
+    return io.logger = await BinaryLogger.start(options);
+  }
+
+  async #endLogger(execId: string): Promise<void> {
+    await this.#io.get(execId)?.logger?.end();
+    this.#io.delete(execId);
+  }
+
+  /** Adds an exec that {@linkcode startExec} starts. */
+  addExec(request: Decoded<typeof ExecRequest>, process: Readonly<Record<string, unknown>>): void {
+    const { exec_id: execId } = request;
+    const { stdio, logger } = taskIo(request, `${this.bundle}/exec-${execId}`);
+    prepareTargets(stdio);
+    this.service.addExec({ execId, process, stdio, complete: true });
+    this.#io.set(execId, { requested: request, target: logger });
+  }
+
+  /** Starts an exec that was added. One that could not be started can be started again. */
+  async startExec(execId: string): Promise<{ pid: number }> {
+    const io = this.#io.get(execId);
+    if (io?.target === undefined || io.logger !== undefined) {
+      return await this.service.startExec(execId);
+    }
+    const logger = await this.#startLogger(io);
+    try {
+      const started = await this.service.startExec(execId);
+      logger?.started();
+      return started;
+    } catch (error) {
+      await logger?.end();
+      delete io.logger;
+      throw error;
+    }
+  }
+
+  /** Its cgroup; undefined where it has none of its own. */
+  get cgroup(): Cgroup | undefined {
+    return this.#cgroup ??= this.service.cgroup();
+  }
+
+  /** A container to be restored gets its cgroup when it is started. */
+  watchOom(): void {
+    if (this.#oom === undefined) this.#watchOom();
+  }
+
+  #watchOom(): void {
+    const { poller, publish, log } = this.#context;
+    try {
+      const { cgroup } = this;
+      if (cgroup === undefined) return;
+      this.#oom = OomWatch.open(cgroup, { poller, onOom: () => publish(oomEvent(this.id)) });
+    } catch (error) {
+      // A container without it is better than none.
+      log("warning", `OOM kills are not told: ${messageOf(error)}`, { id: this.id });
+    }
+  }
+
+  #handle(event: ShimEvent): void {
+    const { publish, log } = this.#context;
+    if (event.type === "exit") {
+      try {
+        // The kernel has counted the kill before it sent the signal.
+        this.#oom?.check();
+      } catch (error) {
+        log("warning", `looking for OOM kills: ${messageOf(error)}`, { id: this.id });
+      }
+    }
+    const { id, bundle } = this;
+    const stdio = this.io(INIT);
+    const { rootfs, checkpoint } = this.#request;
+    const translated = translateEvent(event, { id, bundle, rootfs, stdio, checkpoint });
+    if (translated !== undefined) publish(translated);
+    this.service.ack(event.seq);
+  }
+
+  /** Deletes an exec, or the container once its output was copied. */
+  async delete(execId: string | undefined): Promise<DeleteResult> {
+    const target = { execId };
+    await this.#outputCopied(target);
+    const result = await this.service.delete(target);
+    await this.#endLogger(execId ?? INIT);
+    if (execId !== undefined) return result;
+    this.#oom?.[Symbol.dispose]();
+    await this.service.release();
+    this.#context.publish(deleteEvent(this.id, result));
+    return result;
+  }
+
+  async #outputCopied(target: { execId: string | undefined }): Promise<void> {
+    if (!this.#hasExited(target.execId)) return;
+    const late = Promise.withResolvers<void>();
+    using _timer = after(COPY_WITHIN, late.resolve);
+    await Promise.race([this.service.outputCopied(target), late.promise]);
+  }
+
+  #hasExited(execId: string | undefined): boolean {
+    return execId === undefined
+      ? this.service.exitPublished
+      : this.service.execState(execId).state.name === "stopped";
+  }
+}

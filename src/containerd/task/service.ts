@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+import { parseJson } from "../../rpc/json.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import { AlreadyExistsError, InvalidParamsError } from "../../rpc/errors.ts";
+import { CheckpointOptions } from "../messages/options.ts";
+import {
+  CheckpointRequest,
+  CloseIoRequest,
+  ConnectResponse,
+  ContainerRequest,
+  CreateRequest,
+  DeleteResponse,
+  ExecRequest,
+  KillRequest,
+  PidResponse,
+  PidsResponse,
+  ProcessDetails,
+  ProcessRequest,
+  ResizeRequest,
+  ShutdownRequest,
+  StateResponse,
+  StatsResponse,
+  UpdateRequest,
+  WaitResponse,
+} from "../messages/task.ts";
+import type { Any } from "../messages/types.ts";
+import { Empty } from "../messages/types.ts";
+import { decode, encode } from "../protobuf/codec.ts";
+import type { Decoded, Encodable, MessageType } from "../protobuf/fields.ts";
+import { readMetrics } from "../stats/metrics.ts";
+import type { TtrpcHandler, TtrpcRouter } from "../ttrpc/server.ts";
+import { checkpoint } from "./checkpoint.ts";
+import { TaskContainer, type TaskContext } from "./container.ts";
+import { notCreated, toTtrpcError } from "./errors.ts";
+import { stateOf } from "./state.ts";
+import { timestampOf } from "../messages/time.ts";
+
+/** The names of the service; its messages are the same in both versions. */
+const SERVICES: readonly string[] = ["containerd.task.v2.Task", "containerd.task.v3.Task"];
+
+/** What an exec's id may be: it is part of the names of files. */
+const EXEC_ID = /^[A-Za-z0-9][\w.-]{0,127}$/;
+
+/** Options of a {@linkcode TaskService}. */
+export interface TaskServiceOptions extends TaskContext {
+  /** Called by a shutdown, when there is no container any more. */
+  readonly onShutdown: () => void;
+}
+
+/** containerd's Task service for the containers of one shim. */
+export class TaskService {
+  readonly #options: TaskServiceOptions;
+  readonly #containers = new Map<string, TaskContainer>();
+  /** Ids of containers that are being created. */
+  readonly #creating = new Set<string>();
+  readonly #methods: ReadonlyMap<string, TtrpcHandler>;
+
+  constructor(options: TaskServiceOptions) {
+    this.#options = options;
+    this.#methods = new Map(Object.entries(this.#handlers()));
+  }
+
+  /** Whether it has a container, or is about to. */
+  get busy(): boolean {
+    return this.#containers.size > 0 || this.#creating.size > 0;
+  }
+
+  /** Finds the handler of a method, by both names of the service. */
+  readonly router: TtrpcRouter = (service, name) =>
+    SERVICES.includes(service) ? this.#methods.get(name) : undefined;
+
+  #get(id: string): TaskContainer {
+    const container = this.#containers.get(id);
+    if (container === undefined) throw notCreated(id);
+    return container;
+  }
+
+  #handlers(): Record<string, TtrpcHandler> {
+    return {
+      State: handler(
+        ProcessRequest,
+        StateResponse,
+        ({ id, exec_id }) => stateOf(this.#get(id), exec_id),
+      ),
+      Create: handler(CreateRequest, PidResponse, (request) => this.#create(request)),
+      Start: handler(ProcessRequest, PidResponse, ({ id, exec_id }) => this.#start(id, exec_id)),
+      Delete: handler(
+        ProcessRequest,
+        DeleteResponse,
+        ({ id, exec_id }) => this.#delete(id, exec_id),
+      ),
+      Pids: handler(ContainerRequest, PidsResponse, ({ id }) => this.#pids(id)),
+      Pause: handler(ContainerRequest, Empty, ({ id }) => this.#get(id).service.pause()),
+      Resume: handler(ContainerRequest, Empty, ({ id }) => this.#get(id).service.resume()),
+      Checkpoint: handler(
+        CheckpointRequest,
+        Empty,
+        ({ id, path, options }) =>
+          checkpoint(this.#get(id), path, decode(CheckpointOptions, valueOf(options))),
+      ),
+      Kill: handler(
+        KillRequest,
+        Empty,
+        ({ id, exec_id, signal, all }) =>
+          this.#get(id).service.kill({ ...target(exec_id), signal, all }),
+      ),
+      Exec: handler(ExecRequest, Empty, (request) => this.#exec(request)),
+      ResizePty: handler(ResizeRequest, Empty, (request) => this.#resize(request)),
+      CloseIO: handler(CloseIoRequest, Empty, ({ id, exec_id, stdin }) => {
+        if (stdin) this.#get(id).service.closeStdin(target(exec_id));
+      }),
+      Update: handler(
+        UpdateRequest,
+        Empty,
+        ({ id, resources }) => this.#get(id).service.update(jsonOf("resources", resources)),
+      ),
+      Wait: handler(ProcessRequest, WaitResponse, async ({ id, exec_id }, signal) => {
+        const { exitStatus, exitedAt } = await this.#get(id).service.wait(target(exec_id), signal);
+        return { exit_status: exitStatus, exited_at: timestampOf(exitedAt) };
+      }),
+      Stats: handler(ContainerRequest, StatsResponse, ({ id }) => ({
+        stats: readMetrics(this.#get(id).cgroup),
+      })),
+      Connect: handler(ContainerRequest, ConnectResponse, ({ id }) => ({
+        shim_pid: Deno.pid,
+        task_pid: this.#containers.get(id)?.service.state().pid ?? 0,
+      })),
+      Shutdown: handler(ShutdownRequest, Empty, () => {
+        if (!this.busy) this.#options.onShutdown();
+      }),
+    };
+  }
+
+  async #create(request: Decoded<typeof CreateRequest>): Promise<Encodable<typeof PidResponse>> {
+    const { id } = request;
+    if (this.#containers.has(id) || this.#creating.has(id)) {
+      throw new AlreadyExistsError(`container ${id} exists already`, { data: { id } });
+    }
+    this.#creating.add(id);
+    try {
+      const { container, pid } = await TaskContainer.create(this.#options, request);
+      this.#containers.set(id, container);
+      return { pid };
+    } finally {
+      this.#creating.delete(id);
+    }
+  }
+
+  async #start(id: string, execId: string): Promise<Encodable<typeof PidResponse>> {
+    const container = this.#get(id);
+    if (execId !== "") return await container.startExec(execId);
+    const { pid } = await container.service.start();
+    container.watchOom();
+    return { pid };
+  }
+
+  async #delete(id: string, execId: string): Promise<Encodable<typeof DeleteResponse>> {
+    const container = this.#get(id);
+    const { pid, exitStatus, exitedAt } = await container.delete(target(execId).execId);
+    if (execId === "") this.#containers.delete(id);
+    return { pid, exit_status: exitStatus, exited_at: timestampOf(exitedAt) };
+  }
+
+  #pids(id: string): Encodable<typeof PidsResponse> {
+    const { processes } = this.#get(id).service.pids();
+    return {
+      processes: processes.map(({ pid, execId }) => {
+        if (execId === undefined) return { pid };
+        const value = encode(ProcessDetails, { exec_id: execId });
+        return { pid, info: { type_url: "containerd.runc.v1.ProcessDetails", value } };
+      }),
+    };
+  }
+
+  #exec(request: Decoded<typeof ExecRequest>): void {
+    const { id, exec_id: execId, spec } = request;
+    const container = this.#get(id);
+    if (!EXEC_ID.test(execId)) {
+      const message = "is no id";
+      throw new InvalidParamsError(`exec_id ${message}`, [{ path: "exec_id", message }]);
+    }
+    container.addExec(request, jsonOf("spec", spec));
+  }
+
+  /** A process without a terminal has no size: that is no error for containerd. */
+  #resize({ id, exec_id, width, height }: Decoded<typeof ResizeRequest>): void {
+    const container = this.#get(id);
+    if (exec_id !== "") container.service.execState(exec_id);
+    if (container.io(exec_id).terminal) {
+      container.service.resizePty({ ...target(exec_id), width, height });
+    }
+  }
+}
+
+/** Makes the handler of a method whose messages are `request` and `response`. */
+function handler<Q extends MessageType, R extends MessageType>(
+  request: Q,
+  response: R,
+  run: (
+    request: Decoded<Q>,
+    signal: AbortSignal,
+  ) => Encodable<R> | Promise<Encodable<R>> | void | Promise<void>,
+): TtrpcHandler {
+  return async (payload, signal) => {
+    try {
+      const answer = await run(decode(request, payload), signal);
+      return encode(response, answer ?? {});
+    } catch (error) {
+      throw toTtrpcError(error);
+    }
+  };
+}
+
+function target(execId: string): { readonly execId: string | undefined } {
+  return { execId: execId === "" ? undefined : execId };
+}
+
+function valueOf(any: Decoded<typeof Any> | undefined): Uint8Array {
+  return any?.value ?? new Uint8Array();
+}
+
+/** Returns the JSON object that the field of a request holds. */
+function jsonOf(name: string, any: Decoded<typeof Any> | undefined): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(valueOf(any)));
+  } catch (error) {
+    throw notJson(name, error);
+  }
+  if (!isRecord(value)) throw notJson(name);
+  return value;
+}
+
+function notJson(name: string, cause?: unknown): InvalidParamsError {
+  const message = "holds no JSON object";
+  return new InvalidParamsError(`${name} ${message}`, [{ path: name, message }], { cause });
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: MIT
+import { mkfifo } from "../../src/linux/fd/fifo.ts";
+import {
+  ForwardRequest,
+  TaskCreate,
+  TaskDelete,
+  TaskExecStarted,
+  TaskExit,
+} from "../../src/containerd/messages/events.ts";
+import { BootstrapParams } from "../../src/containerd/messages/bootstrap.ts";
+import { RuncOptions } from "../../src/containerd/messages/options.ts";
+import * as task from "../../src/containerd/messages/task.ts";
+import { Empty } from "../../src/containerd/messages/types.ts";
+import { decode, encode } from "../../src/containerd/protobuf/codec.ts";
+import type { Decoded, Encodable, MessageType } from "../../src/containerd/protobuf/fields.ts";
+import { TtrpcClient } from "../../src/containerd/ttrpc/client.ts";
+import { serveConnection } from "../../src/containerd/ttrpc/server.ts";
+import { until } from "./poll.ts";
+import { processesOf } from "./processes.ts";
+import { baseName, program, runCgroup, runDir, uniqueName } from "./run.ts";
+import type { JsonObject } from "./rootfs.ts";
+import { spec } from "./rootfs.ts";
+import { sweep } from "./sweep.ts";
+
+/** What containerd calls the program. */
+export const SHIM_NAME = "containerd-shim-berth-v2";
+
+/** The namespace of all containers of these tests. */
+const NAMESPACE = "test";
+
+/** An event as a test looks at it: its topic without `/tasks/`, and its fields. */
+export interface TaskEvent {
+  readonly topic: string;
+  readonly id: string;
+  readonly execId: string;
+  readonly pid: number;
+  readonly exitStatus: number;
+}
+
+/** How a shim is started, where that is not as the newest containerd does it. */
+export interface StartOptions {
+  /** What is written to its stdin; params with a directory for its socket if left out. */
+  readonly input?: Uint8Array;
+  /** Options of the runtime. */
+  readonly options?: Encodable<typeof RuncOptions>;
+}
+
+/** What a program has said, and how it ended. */
+export interface Said {
+  readonly code: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: string;
+}
+
+/** Puts a file with the name of a shim into `dir`, which runs the berth under test; its path. */
+export function installShim(dir: string, name = SHIM_NAME): string {
+  const path = `${dir}/${name}`;
+  const [file = "", ...args] = program();
+  if (args.length === 0) {
+    Deno.symlinkSync(file, path);
+    return path;
+  }
+  const words = [file, ...args].map((word) => `'${word}'`).join(" ");
+  const text = `#!/bin/sh\nexport BERTH_ARGV0="$0" DENO_NO_UPDATE_CHECK=1\nexec ${words} "$@"\n`;
+  Deno.writeTextFileSync(path, text, { mode: 0o755 });
+  return path;
+}
+
+/** Stands in for containerd: makes bundles, starts shims, takes their events. */
+export class StubContainerd implements AsyncDisposable {
+  /** Holds everything; its last part occurs nowhere else on the machine. */
+  readonly dir: string;
+  readonly events: TaskEvent[] = [];
+  readonly #cgroup: string;
+  readonly #shim: string;
+  #listener: Deno.UnixListener | undefined;
+  readonly #conns = new Set<Deno.Conn>();
+
+  constructor() {
+    const name = uniqueName("cd");
+    this.dir = `${runDir()}/${name}`;
+    this.#cgroup = `${runCgroup()}/${name}`;
+    Deno.mkdirSync(`${this.dir}/bin`, { recursive: true });
+    this.#shim = installShim(`${this.dir}/bin`);
+    this.comeBack();
+  }
+
+  /** Its gRPC socket, at which nobody listens. */
+  get address(): string {
+    return `${this.dir}/containerd.sock`;
+  }
+
+  get #ttrpc(): string {
+    return `${this.address}.ttrpc`;
+  }
+
+  /** Where sockets of shims are that were started with params. */
+  get socketDir(): string {
+    return `${this.dir}/s`;
+  }
+
+  /** Stops taking events, as a containerd that is killed. */
+  goAway(): void {
+    this.#listener?.close();
+    this.#listener = undefined;
+    Deno.removeSync(this.#ttrpc);
+    for (const conn of this.#conns) {
+      try {
+        conn.close();
+      } catch (error) {
+        // Its shim has gone, and the server has closed it.
+        if (!(error instanceof Deno.errors.BadResource)) throw error;
+      }
+    }
+    this.#conns.clear();
+  }
+
+  /** Takes events again. */
+  comeBack(): void {
+    this.#listener = Deno.listen({ transport: "unix", path: this.#ttrpc });
+    void this.#accept(this.#listener);
+  }
+
+  async #accept(listener: Deno.UnixListener): Promise<void> {
+    for await (const conn of listener) {
+      this.#conns.add(conn);
+      void serveConnection(
+        conn,
+        (_, method) =>
+          method === "Forward" ? (payload) => Promise.resolve(this.#take(payload)) : undefined,
+      );
+    }
+  }
+
+  #take(payload: Uint8Array): Uint8Array {
+    const { envelope } = decode(ForwardRequest, payload);
+    const { type_url = "", value = new Uint8Array() } = envelope?.event ?? {};
+    const type = {
+      "containerd.events.TaskCreate": TaskCreate,
+      "containerd.events.TaskExit": TaskExit,
+      "containerd.events.TaskDelete": TaskDelete,
+    }[type_url] ?? TaskExecStarted;
+    const fields: JsonObject = { ...decode(type, value) };
+    const id = String(fields["container_id"]);
+    const execId = String(fields["exec_id"] ?? fields["id"] ?? "");
+    this.events.push({
+      topic: (envelope?.topic ?? "").replace("/tasks/", ""),
+      id,
+      execId: execId === id ? "" : execId,
+      pid: Number(fields["pid"] ?? 0),
+      exitStatus: Number(fields["exit_status"] ?? 0),
+    });
+    return encode(Empty, {});
+  }
+
+  /** The events of a container, each as its topic, with the exec's id where it is an exec's. */
+  story(id: string): string[] {
+    return this.events.filter((event) => event.id === id)
+      .map(({ topic, execId }) => execId === "" ? topic : `${topic}:${execId}`);
+  }
+
+  /** Waits until the last event of a container is `last`. */
+  async told(id: string, last: string): Promise<string[]> {
+    await until(`${last} of ${id}, after ${this.story(id)}`, () => this.story(id).at(-1) === last);
+    return this.story(id);
+  }
+
+  /** The directory of a container's bundle. */
+  bundleOf(id: string): string {
+    return `${this.dir}/state/${NAMESPACE}/${id}`;
+  }
+
+  /** Makes a bundle as containerd does; its spec runs `args`. */
+  makeBundle(id: string, args: readonly string[], override: JsonObject = {}): string {
+    const bundle = this.bundleOf(id);
+    Deno.mkdirSync(`${bundle}/rootfs`, { recursive: true });
+    const config = spec(args, { cgroup: this.#cgroup, override });
+    Deno.writeTextFileSync(`${bundle}/config.json`, JSON.stringify(config));
+    mkfifo(`${bundle}/log`);
+    return bundle;
+  }
+
+  /** Calls the program with `action`; its output has ended when this returns. */
+  async call(
+    id: string,
+    action: string,
+    input: Uint8Array<ArrayBufferLike> = new Uint8Array(),
+  ): Promise<Said> {
+    const args = ["-namespace", NAMESPACE, "-address", this.address, "-publish-binary", "/none"];
+    const command = new Deno.Command(this.#shim, {
+      args: [
+        ...args,
+        "-id",
+        id,
+        ...(action === "delete" ? ["-bundle", this.bundleOf(id)] : []),
+        action,
+      ],
+      cwd: this.bundleOf(id),
+      env: { TTRPC_ADDRESS: this.#ttrpc },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    });
+    const child = command.spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new Uint8Array(input));
+    await writer.close();
+    const { code, stdout, stderr } = await child.output();
+    return { code, stdout, stderr: new TextDecoder().decode(stderr) };
+  }
+
+  /** What containerd 2.3 and later write to the stdin of `start`. */
+  params(id: string, options: Encodable<typeof RuncOptions> = {}): Uint8Array {
+    const value = encode(RuncOptions, options);
+    return encode(BootstrapParams, {
+      instance_id: id,
+      namespace: NAMESPACE,
+      containerd_ttrpc_address: this.#ttrpc,
+      socket_dir: this.socketDir,
+      extensions: [{ value: { type_url: "containerd.runc.v1.Options", value } }],
+    });
+  }
+
+  /** Starts a shim for the bundle of `id` and connects to it. */
+  async start(id: string, { input, options }: StartOptions = {}): Promise<TaskClient> {
+    const said = await this.call(id, "start", input ?? this.params(id, options));
+    if (said.code !== 0) throw new Error(`start of ${id}: ${said.code} ${said.stderr}`);
+    return await TaskClient.connect(addressIn(said.stdout), id, this.bundleOf(id), {
+      type_url: "containerd.runc.v1.Options",
+      value: encode(RuncOptions, { root: `${this.dir}/oci`, ...options }),
+    });
+  }
+
+  /** Makes a bundle and a shim, and creates the container. */
+  async create(
+    id: string,
+    args: readonly string[],
+    { override, ...request }: CreateOptions = {},
+  ): Promise<TaskClient> {
+    this.makeBundle(id, args, override);
+    const client = await this.start(id);
+    await client.create(request);
+    return client;
+  }
+
+  /** Calls `delete` for a container; what it says of its end. */
+  async delete(id: string): Promise<Decoded<typeof task.DeleteResponse>> {
+    const said = await this.call(id, "delete");
+    if (said.code !== 0 || said.stderr !== "") {
+      throw new Error(`delete of ${id}: ${said.code} ${said.stderr}`);
+    }
+    return decode(task.DeleteResponse, said.stdout);
+  }
+
+  /** The pids of its shims that live. */
+  shimPids(): number[] {
+    return processesOf(baseName(this.dir))
+      .filter(({ command, state }) => state !== "Z" && / serve \d+$/.test(command))
+      .map(({ pid }) => pid);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#listener !== undefined) this.goAway();
+    await sweep({ dir: this.dir, cgroup: this.#cgroup });
+  }
+}
+
+/** The fields of a Create beside those that the bundle gives, and what is merged over the spec. */
+export interface CreateOptions extends Omit<Encodable<typeof task.CreateRequest>, "id" | "bundle"> {
+  readonly override?: JsonObject;
+}
+
+/** Where a shim says that it listens, whichever form it says it in. */
+export function addressIn(stdout: Uint8Array): string {
+  const text = new TextDecoder().decode(stdout);
+  const address: unknown = text.startsWith("{") ? JSON.parse(text).address : text;
+  return String(address).replace("unix://", "");
+}
+
+/** A connection to a shim, about one container. */
+export class TaskClient implements Disposable {
+  readonly id: string;
+  readonly address: string;
+  readonly #bundle: string;
+  readonly #options: { readonly type_url: string; readonly value: Uint8Array };
+  readonly #client: TtrpcClient;
+
+  private constructor(
+    conn: Deno.Conn,
+    address: string,
+    id: string,
+    bundle: string,
+    options: { type_url: string; value: Uint8Array },
+  ) {
+    this.#client = new TtrpcClient(conn);
+    this.address = address;
+    this.id = id;
+    this.#bundle = bundle;
+    this.#options = options;
+  }
+
+  static async connect(
+    address: string,
+    id: string,
+    bundle: string,
+    options: { type_url: string; value: Uint8Array },
+  ): Promise<TaskClient> {
+    const conn = await Deno.connect({ transport: "unix", path: address });
+    return new TaskClient(conn, address, id, bundle, options);
+  }
+
+  /** One more connection, about another container of the same shim. */
+  async another(id: string, bundle: string): Promise<TaskClient> {
+    return await TaskClient.connect(this.address, id, bundle, this.#options);
+  }
+
+  /** Calls a method of the Task service about this container. */
+  async call<Q extends MessageType, R extends MessageType>(
+    method: string,
+    request: Q,
+    response: R,
+    values: Encodable<Q>,
+    service = "containerd.task.v3.Task",
+  ): Promise<Decoded<R>> {
+    const payload = encode(request, { id: this.id, ...values });
+    return decode(response, await this.#client.call({ service, method, payload }));
+  }
+
+  create(values: Omit<CreateOptions, "override"> = {}) {
+    const request = { bundle: this.#bundle, options: this.#options, ...values };
+    return this.call("Create", task.CreateRequest, task.PidResponse, request);
+  }
+
+  start(exec_id = "") {
+    return this.call("Start", task.ProcessRequest, task.PidResponse, { exec_id });
+  }
+
+  state(exec_id = "") {
+    return this.call("State", task.ProcessRequest, task.StateResponse, { exec_id });
+  }
+
+  wait(exec_id = "") {
+    return this.call("Wait", task.ProcessRequest, task.WaitResponse, { exec_id });
+  }
+
+  delete(exec_id = "") {
+    return this.call("Delete", task.ProcessRequest, task.DeleteResponse, { exec_id });
+  }
+
+  kill(signal: number, exec_id = "", all = false) {
+    return this.call("Kill", task.KillRequest, Empty, { signal, exec_id, all });
+  }
+
+  pids() {
+    return this.call("Pids", task.ContainerRequest, task.PidsResponse, {});
+  }
+
+  /** Adds an exec that runs `args`. */
+  exec(exec_id: string, args: readonly string[], values: Encodable<typeof task.ExecRequest> = {}) {
+    const process = {
+      args,
+      cwd: "/",
+      env: ["PATH=/bin"],
+      user: { uid: 0, gid: 0 },
+      terminal: values.terminal === true,
+    };
+    const value = new TextEncoder().encode(JSON.stringify(process));
+    const type_url = "types.containerd.io/opencontainers/runtime-spec/1/Process";
+    return this.call("Exec", task.ExecRequest, Empty, {
+      exec_id,
+      spec: { type_url, value },
+      ...values,
+    });
+  }
+
+  shutdown() {
+    return this.call("Shutdown", task.ShutdownRequest, Empty, {});
+  }
+
+  [Symbol.dispose](): void {
+    this.#client[Symbol.dispose]();
+  }
+}
