@@ -83,6 +83,7 @@ async function recordDaemon(recorder: Recorder, daemon: TestDaemon, fifo: string
   await recorder.call("container.checkpoint", { id, path: `${daemon.root}/checkpoints/web` });
   await recorder.call("network.list", {});
   await recorder.call("container.stop", { id, timeout: 0 });
+  await recorder.call("container.restart", { id, timeout: 0 });
   await recorder.call("container.delete", { id, force: true });
   const subscription = isRecord(subscribed) ? subscribed.subscription : undefined;
   await recorder.call("events.unsubscribe", { subscription });

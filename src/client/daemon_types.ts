@@ -8,7 +8,7 @@ export type ContainerStatus = "created" | "running" | "paused" | "stopped";
 /** Status of an exec process. */
 export type ExecStatus = "created" | "running" | "stopped";
 
-/** Connection to a shim. unavailable: the shim does not answer; gone: the shim died and the container is being cleaned up; none: the daemon runs without shims (no_shim). */
+/** Connection to a shim. unavailable: the shim does not answer; gone: the shim died and the container is being cleaned up; none: the daemon runs without shims (no_shim), or the container is stopped and needs none. */
 export type ShimStatus = "connected" | "connecting" | "unavailable" | "gone" | "none";
 
 /** State of an exec process. */
@@ -56,13 +56,13 @@ export interface LogState {
 export interface ContainerState {
   /** Container id. */
   readonly id: string;
-  /** Unique id of this creation; differs when an id is reused. */
+  /** Unique id of this creation; differs when an id is reused, and after each restart. */
   readonly instance: string;
   /** Status of a container. */
   readonly status: ContainerStatus;
   /** Pid of the init process; 0 until a restored container is started. */
   readonly pid: number;
-  /** Bundle directory. */
+  /** Bundle directory; of a container that has no shim, the directory of its definition. */
   readonly bundle: string;
   /** OCI runtime, as given to create or configured. */
   readonly runtime: string;
@@ -88,6 +88,21 @@ export interface ContainerState {
   readonly exitedAt?: string | undefined;
   /** True if the exit status could not be observed; exitStatus is then 137. */
   readonly exitStatusUnknown?: boolean | undefined;
+  /** When the daemon starts the container again; absent for never. */
+  readonly restart?: {
+    /** no: never; on-failure: after an exit status other than 0; always: after every exit, and when the daemon starts; unless-stopped: like always, but not when the daemon starts and the container was stopped before. */
+    readonly policy: "no" | "on-failure" | "always" | "unless-stopped";
+    /** Maximum number of restarts with on-failure since the container was last started by a call; 0, the default, is no limit. */
+    readonly maxRetries?: number | undefined;
+  } | undefined;
+  /** Number of restarts by the daemon since the container was last started by a call. */
+  readonly restartCount?: number | undefined;
+  /** Time at which the daemon will start the container again, in RFC 3339 format, UTC, with milliseconds. */
+  readonly restartingAt?: string | undefined;
+  /** How the run before this one ended; set for a container that was started again. */
+  readonly lastExit?: ExitStatus | undefined;
+  /** True if the daemon removes the container when it has exited. */
+  readonly autoRemove?: boolean | undefined;
   /** True if the OOM killer has killed a process of the container. */
   readonly oomKilled?: boolean | undefined;
   /** Shim group: containers of one group share a shim process. */
@@ -96,7 +111,7 @@ export interface ContainerState {
   readonly network?: ContainerNetwork | undefined;
   /** Pid of the shim; the daemon's own pid with no_shim. */
   readonly shimPid: number;
-  /** Connection to a shim. unavailable: the shim does not answer; gone: the shim died and the container is being cleaned up; none: the daemon runs without shims (no_shim). */
+  /** Connection to a shim. unavailable: the shim does not answer; gone: the shim died and the container is being cleaned up; none: the daemon runs without shims (no_shim), or the container is stopped and needs none. */
   readonly shim: ShimStatus;
   /** Exec processes that have not been deleted. */
   readonly processes: readonly ExecState[];
@@ -321,6 +336,8 @@ export type EventType =
   | "exec-added"
   | "exec-started"
   | "exit"
+  | "restarting"
+  | "restart-failed"
   | "oom"
   | "paused"
   | "resumed"
@@ -371,6 +388,17 @@ export interface Event {
   readonly path?: string | undefined;
   /** Network of the container; only for create events. */
   readonly network?: ContainerNetwork | undefined;
+  /** Instance that this one takes the place of; only for create events of a restart. */
+  readonly replaces?: string | undefined;
+  /** Only for restarting events. */
+  readonly restart?: {
+    /** Number of restarts since the container was last started by a call. */
+    readonly count: number;
+    /** Time at which it is due, in RFC 3339 format, UTC, with milliseconds. */
+    readonly at: string;
+  } | undefined;
+  /** Why the container could not be started; only for restart-failed events. */
+  readonly error?: string | undefined;
 }
 
 /** A subscription to events. */
@@ -584,6 +612,17 @@ export interface DaemonMethods {
       readonly labels?: Readonly<Record<string, string>> | undefined;
       /** Seconds that `container.stop` waits before SIGKILL; defaults to 10. */
       readonly stopTimeout?: number | undefined;
+      /** When the daemon starts a container again that has exited. The delay is 100 ms at first and doubles up to a minute; it begins again after a run of 10 seconds. A container that was stopped by a call is not restarted until it is started again. */
+      readonly restart?: {
+        /** no: never; on-failure: after an exit status other than 0; always: after every exit, and when the daemon starts; unless-stopped: like always, but not when the daemon starts and the container was stopped before. */
+        readonly policy: "no" | "on-failure" | "always" | "unless-stopped";
+        /** Maximum number of restarts with on-failure since the container was last started by a call; 0, the default, is no limit. */
+        readonly maxRetries?: number | undefined;
+      } | undefined;
+      /** Remove the container when it has exited and nobody reads its output FIFOs. */
+      readonly autoRemove?: boolean | undefined;
+      /** With autoRemove: directories <root>/<kind>/<id>/… to remove with the container. */
+      readonly removeDirs?: readonly string[] | undefined;
       /** Shim group: containers of one group share a shim process. */
       readonly group?: string | undefined;
       /** Directory of a checkpoint to restore from when the container is started. */
@@ -592,12 +631,26 @@ export interface DaemonMethods {
     /** Result. */
     readonly result: CreateResult;
   };
-  /** Starts the process of a created container. */
+  /** Starts the process of a created container, or runs a stopped container again: with the same spec, rootfs and log, as a new instance. */
   readonly "container.start": {
     /** Params, passed by name. */
     readonly params: {
       /** Container id. */
       readonly id: string;
+    };
+    /** Result. */
+    readonly result: StartResult;
+  };
+  /** Stops a container, if it is running, and runs it again. */
+  readonly "container.restart": {
+    /** Params, passed by name. */
+    readonly params: {
+      /** Container id. */
+      readonly id: string;
+      /** Defaults to the spec's annotation `org.opencontainers.image.stopSignal`, else SIGTERM. */
+      readonly signal?: number | string | undefined;
+      /** Seconds until SIGKILL; defaults to the container's `stopTimeout`, else 10. */
+      readonly timeout?: number | undefined;
     };
     /** Result. */
     readonly result: StartResult;
@@ -668,6 +721,8 @@ export interface DaemonMethods {
       readonly signal?: number | string | undefined;
       /** Seconds until SIGKILL; defaults to the container's `stopTimeout`, else 10. */
       readonly timeout?: number | undefined;
+      /** The machine is going down: the shim leaves, too, and a container whose restart policy is always or unless-stopped is started again when the daemon next starts. */
+      readonly shutdown?: boolean | undefined;
     };
     /** Result. */
     readonly result: ExitStatus;
@@ -788,14 +843,21 @@ export interface DaemonMethods {
     /** Result. */
     readonly result: StatsPage;
   };
-  /** Changes the resource limits of a container. */
+  /** Changes the resource limits of a container, or its restart policy. */
   readonly "container.update": {
     /** Params, passed by name. */
     readonly params: {
       /** Container id. */
       readonly id: string;
       /** OCI linux.resources; members that are not given are not changed. */
-      readonly resources: Readonly<Record<string, unknown>>;
+      readonly resources?: Readonly<Record<string, unknown>> | undefined;
+      /** When the daemon starts a container again that has exited. The delay is 100 ms at first and doubles up to a minute; it begins again after a run of 10 seconds. A container that was stopped by a call is not restarted until it is started again. */
+      readonly restart?: {
+        /** no: never; on-failure: after an exit status other than 0; always: after every exit, and when the daemon starts; unless-stopped: like always, but not when the daemon starts and the container was stopped before. */
+        readonly policy: "no" | "on-failure" | "always" | "unless-stopped";
+        /** Maximum number of restarts with on-failure since the container was last started by a call; 0, the default, is no limit. */
+        readonly maxRetries?: number | undefined;
+      } | undefined;
     };
     /** Result. */
     readonly result: Readonly<Record<string, never>>;

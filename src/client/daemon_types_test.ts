@@ -45,6 +45,7 @@ const METHODS: SameMethods = {
   "container.wait": true,
   "container.kill": true,
   "container.stop": true,
+  "container.restart": true,
   "container.pause": true,
   "container.resume": true,
   "container.exec": true,

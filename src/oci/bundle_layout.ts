@@ -46,6 +46,14 @@ export interface RootfsMountRecord {
   readonly options?: readonly string[] | undefined;
 }
 
+/** How an earlier run of a container ended. */
+export interface LastExit {
+  readonly exitStatus: number;
+  /** RFC 3339. */
+  readonly exitedAt: string;
+  readonly exitStatusUnknown?: boolean | undefined;
+}
+
 /** What `berth.json` in a bundle says: everything a shim or a restarted daemon has to know. */
 export interface BundleRecord {
   /** {@linkcode BUNDLE_FORMAT} of the berth that wrote it. */
@@ -82,6 +90,14 @@ export interface BundleRecord {
   readonly group?: string;
   /** Seconds between the stop signal and SIGKILL. */
   readonly stopTimeout?: number;
+  /** The instance that this one takes the place of. */
+  readonly replaces?: string;
+  /** How the run before this one ended. */
+  readonly lastExit?: LastExit;
+  /** Whether the daemon removes the container when it has exited. */
+  readonly autoRemove?: boolean;
+  /** The directories that are removed with it then. */
+  readonly removeDirs?: readonly string[];
   /** Checkpoint directory to restore from at start. */
   readonly checkpoint?: string;
   /** Directory for CRIU's log of a restore; the bundle where left out. */

@@ -5,6 +5,7 @@ import { cgroupAt, cgroupHierarchies, pids, removeIfEmpty } from "../linux/cgrou
 import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
 import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
+import { SIGKILL } from "../linux/process/signals.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";
@@ -20,16 +21,22 @@ import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
 import type { Config } from "./config/config.ts";
 import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
+import type { ProcessTable } from "./container/process_table.ts";
+import type { KnownExit } from "./events/instance_state.ts";
 import { ContainerRegistry } from "./container_registry.ts";
 import { prepareLog } from "./create/log.ts";
 import { hasHooks, hasOwnPidNamespace, hostnameOf, networkNamespaceOf } from "../oci/spec/facts.ts";
-import { checkCreate } from "./create/create_params.ts";
+import { checkCreate, withNetworkNamespace } from "./create/create_params.ts";
+import type { NetworkPlan } from "./network/plan.ts";
+import { networkParams } from "../rpc/contract/network/schemas.ts";
 import type { CheckedSpec } from "./create/create_params.ts";
 import { EventPublisher } from "./events/publisher.ts";
 import type { FdBudget } from "./fd_budget.ts";
 import { Journal } from "./events/journal.ts";
-import { resumeStop, stopContainer, type StopOptions } from "./service/stop.ts";
-import type { ExitStatus } from "../rpc/contract/schemas.ts";
+import { Definitions } from "./service/definitions.ts";
+import { NO_PROGRESS } from "./service/restart_policy.ts";
+import { Services } from "./service/services.ts";
+import { resumeStop } from "./service/stop.ts";
 import { stateCgroupName } from "./state_cgroup.ts";
 import { RuntimeProbe } from "./runtime_probe.ts";
 import type { Monitor } from "./monitors/monitor.ts";
@@ -70,6 +77,9 @@ export class ContainerManager implements AsyncDisposable {
   readonly #opened: AsyncDisposableStack;
   /** The journal and what is on its way into it. */
   readonly events: EventPublisher;
+  /** What is done with containers that are stopped and started again. */
+  readonly services: Services;
+  readonly #definitions: Definitions;
 
   readonly #cgroupDriver: CgroupDriver;
 
@@ -83,10 +93,11 @@ export class ContainerManager implements AsyncDisposable {
       networks: Networks;
       timeouts: ShimTimeouts;
       events: EventPublisher;
+      definitions: Definitions;
       opened: AsyncDisposableStack;
     },
   ) {
-    const { options, shims, networks, timeouts, stop } = parts;
+    const { containers, definitions, options, shims, networks, timeouts, stop } = parts;
     const { config, hooks, monitor, reaper } = options;
     this.#options = options;
     this.#containers = parts.containers;
@@ -99,7 +110,12 @@ export class ContainerManager implements AsyncDisposable {
     this.#runtimes.probe(config.runtime.runtime);
     this.#cgroupDriver = config.runtime.cgroup_driver ?? detectCgroupDriver();
     this.#context = {
-      owner: this.#containers,
+      owner: {
+        keeps: (id) => definitions.keeps(id),
+        service: (id) => this.services.describe(id),
+        cleanupPending: (bundle) => containers.cleanupPending(bundle),
+        released: (bundle) => containers.released(bundle, (container) => this.#rest(container)),
+      },
       shims,
       networks,
       events: this.events,
@@ -117,6 +133,14 @@ export class ContainerManager implements AsyncDisposable {
           debug: (call) => hooks.runtimeCall(call),
         }),
     };
+    this.#definitions = definitions;
+    this.services = new Services({
+      containers,
+      definitions,
+      events: this.events,
+      stopping: stop.signal,
+      remake: (record, spec) => this.#remake(record, spec),
+    });
   }
 
   /**
@@ -185,6 +209,7 @@ export class ContainerManager implements AsyncDisposable {
       networks,
       timeouts,
       events,
+      definitions: Definitions.open(root),
       opened: opened.move(),
     });
     try {
@@ -266,20 +291,91 @@ export class ContainerManager implements AsyncDisposable {
     this.#checkCgroup(record);
     using _fds = this.#options.fds.reserveCreate(id);
     return await this.#containers.create(id, async (begun) => {
-      const directStart = this.#startsDirectly(record, spec);
-      const sharedPidNamespace = !hasOwnPidNamespace(spec);
-      const bundle = Bundle.create(dir, { ...record, directStart, sharedPidNamespace }, spec);
       try {
-        prepareLog(record.log);
+        if (params.restart !== undefined && params.restart.policy !== "no") {
+          const service = { policy: params.restart, started: false, progress: NO_PROGRESS };
+          this.#definitions.write({ spec, record, service });
+        }
+        return await this.#make(record, spec, {
+          begun,
+          network,
+          prepare: () => prepareLog(record.log),
+        });
       } catch (error) {
-        bundle.remove();
+        this.#definitions.remove(id);
         throw error;
       }
-      const container = new Container(bundle, this.#context, "creating");
-      begun(container);
-      await container.create(network);
-      return container;
     });
+  }
+
+  async #make(
+    record: BundleRecord,
+    spec: CheckedSpec,
+    { begun, network, prepare }: {
+      readonly begun: (container: Container) => void;
+      readonly network: NetworkPlan | undefined;
+      /** Done once the bundle is there. */
+      readonly prepare?: () => void;
+    },
+  ): Promise<Container> {
+    const directStart = this.#startsDirectly(record, spec);
+    const sharedPidNamespace = !hasOwnPidNamespace(spec);
+    const dir = `${this.#dir}/${record.id}`;
+    const bundle = Bundle.create(dir, { ...record, directStart, sharedPidNamespace }, spec);
+    try {
+      prepare?.();
+    } catch (error) {
+      bundle.remove();
+      throw error;
+    }
+    const container = new Container(bundle, this.#context, "creating");
+    begun(container);
+    await container.create(network);
+    return container;
+  }
+
+  /** Creates the container of a definition in the place of the one that has the id. */
+  async #remake(record: BundleRecord, spec: CheckedSpec): Promise<Container> {
+    const { id, instance } = record;
+    const { networks } = this.#context;
+    this.#checkCgroup(record);
+    const network = record.network === undefined
+      ? undefined
+      : networks.plan(networkParams.parse(record.network), {
+        id,
+        instance,
+        hostname: hostnameOf(spec, id),
+      });
+    if (network === undefined) raiseLoopback(id, networkNamespaceOf(spec));
+    const ownSpec = network === undefined
+      ? spec
+      : withNetworkNamespace(spec, networks.namespaceOf(instance));
+    const ownRecord = { ...record, runtimeRoot: `${this.#options.config.state}/oci` };
+    using _fds = this.#options.fds.reserveCreate(id);
+    return await this.#containers.recreate(
+      id,
+      async (begun) => await this.#make(ownRecord, ownSpec, { begun, network }),
+    );
+  }
+
+  /** A container whose bundle has gone, as it is until it is started again, if it is defined. */
+  #rest({ id, bundle, processes }: Container): Container | undefined {
+    if (!this.#definitions.keeps(id)) {
+      this.#definitions.remove(id);
+      return undefined;
+    }
+    const exit = processes.exit ?? unknownExit();
+    this.#definitions.setExit(bundle.record, exit, processes.pid);
+    return this.#resting(id, processes);
+  }
+
+  /** A container that is only defined. `processes` is what is known of its last instance. */
+  #resting(id: string, processes?: ProcessTable): Container {
+    const container = new Container(this.#definitions.bundle(id), this.#context, "resting");
+    const recorded = container.bundle.exitRecord();
+    container.processes.presume(processes?.pid ?? recorded?.pid ?? 0, processes?.startedAt);
+    container.processes.recordExit(undefined, processes?.exit ?? recorded ?? unknownExit());
+    return container;
   }
 
   /**
@@ -297,18 +393,13 @@ export class ContainerManager implements AsyncDisposable {
       );
     };
     const other = this.#containers.inCgroup(cgroupsPath);
-    if (other !== undefined) refuse(`is that of container ${other.id}`);
+    if (other !== undefined && other.id !== id) refuse(`is that of container ${other.id}`);
     const cgroup = cgroupAt(cgroupsPath, this.#hierarchies);
     // Of a hybrid's hierarchies any may have them.
     for (const [name, path] of Object.entries(cgroup?.paths ?? {})) {
       const [pid] = pids({ version: 1, paths: { [name]: path } });
       if (pid !== undefined) refuse(`has processes already, ${pid} among them`);
     }
-  }
-
-  /** Stops a container; see {@linkcode stopContainer}. `gone` aborts the wait alone. */
-  async stop(id: string, how: StopOptions, gone: AbortSignal): Promise<ExitStatus> {
-    return await stopContainer(this.get(id), how, { gone, stopping: this.#context.stopping });
   }
 
   /** runc runs hooks of `poststart` in create; another version might not (OCI spec: after start). */
@@ -334,10 +425,23 @@ export class ContainerManager implements AsyncDisposable {
       instances.has(instance) || (!known.has(id) && exists(`${this.#dir}/${id}`))
     );
     const found = loaded.map((container) =>
-      container.reconnect().then(() => resumeStop(container, this.#context.stopping))
+      container.reconnect().then(() => {
+        resumeStop(container, this.#context.stopping);
+        this.services.settle(container.id);
+      })
     );
+    for (const id of this.#definitions.ids()) this.#findDefined(id);
     if (found.length === 0) return;
     await withTimeout(Promise.all(found), RECONNECT_GRACE);
+  }
+
+  /** Takes up a container of which only the definition is there, as after a reboot. */
+  #findDefined(id: string): void {
+    if (this.#containers.find(id) !== undefined) return;
+    // Whoever created it was never told so, or its machine went down before it was started.
+    if (!this.#definitions.keeps(id)) return this.#definitions.remove(id);
+    this.#containers.add(this.#resting(id));
+    this.services.settle(id);
   }
 
   #load(name: string): Container | undefined {
@@ -364,8 +468,15 @@ export class ContainerManager implements AsyncDisposable {
 
   /** Lets go of every container, which go on, and closes the journal. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.services[Symbol.dispose]();
     await this.#opened.disposeAsync();
   }
+}
+
+/** How a container has ended that went down with the machine: nobody could see it. */
+function unknownExit(): KnownExit {
+  const exitedAt = new Date().toISOString();
+  return { exitStatus: 128 + SIGKILL, exitedAt, exitStatusUnknown: true };
 }
 
 /**

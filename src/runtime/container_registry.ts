@@ -3,10 +3,10 @@ import { AlreadyExistsError, NotFoundError } from "../rpc/errors.ts";
 import type { Bundle } from "./bundle/bundle.ts";
 import type { ConnectedShim } from "./shims/shim_manager.ts";
 import type { Container } from "./container/container.ts";
-import type { ContainerOwner } from "./container/context.ts";
+import type { Containers } from "./service/run_again.ts";
 
 /** The containers of one state directory, by id. */
-export class ContainerRegistry implements ContainerOwner, Iterable<Container> {
+export class ContainerRegistry implements Containers, Iterable<Container> {
   readonly #containers = new Map<string, Container>();
   /** Ids whose create is under way: taken, but not there yet. */
   readonly #creating = new Map<string, Container | undefined>();
@@ -37,6 +37,11 @@ export class ContainerRegistry implements ContainerOwner, Iterable<Container> {
       });
     }
     return container;
+  }
+
+  /** Finds a container, if there is one of this id. */
+  find(id: string): Container | undefined {
+    return this.#containers.get(id);
   }
 
   /** Adds a container that was found. */
@@ -70,6 +75,20 @@ export class ContainerRegistry implements ContainerOwner, Iterable<Container> {
     }
   }
 
+  /** Puts the container that `create` makes in the place of the one that has the id. */
+  async recreate(
+    id: string,
+    create: (begun: (container: Container) => void) => Promise<Container>,
+  ): Promise<Container> {
+    try {
+      const container = await create((begun) => this.#creating.set(id, begun));
+      this.add(container);
+      return container;
+    } finally {
+      this.#creating.delete(id);
+    }
+  }
+
   /** The connected shim of a container of this group, if there is one. */
   shimOfGroup(group: string): ConnectedShim | undefined {
     for (const containers of [this.#containers, this.#creating]) {
@@ -92,12 +111,21 @@ export class ContainerRegistry implements ContainerOwner, Iterable<Container> {
     return undefined;
   }
 
+  /** A failed create has left something that is still being removed; the id is not free yet. */
   cleanupPending({ id }: Bundle): void {
     const container = this.#creating.get(id);
     if (container !== undefined) this.#containers.set(id, container);
   }
 
-  released(bundle: Bundle): void {
-    if (this.#containers.get(bundle.id)?.bundle === bundle) this.#containers.delete(bundle.id);
+  /**
+   * The bundle is gone. What `successor` makes of its container has the id from now on; where that is
+   * nothing the id is free.
+   */
+  released(bundle: Bundle, successor: (container: Container) => Container | undefined): void {
+    const container = this.#containers.get(bundle.id);
+    if (container?.bundle !== bundle) return;
+    const next = successor(container);
+    if (next === undefined) this.#containers.delete(bundle.id);
+    else this.#containers.set(bundle.id, next);
   }
 }

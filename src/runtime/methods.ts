@@ -3,9 +3,10 @@ import { validateExecProcess } from "../oci/spec/spec.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { MAX_EXECS } from "../rpc/contract/limits.ts";
 import { InvalidParamsError, ResourceExhaustedError } from "../rpc/errors.ts";
-import { signalNumber } from "../rpc/signal_param.ts";
 import type { Implementation } from "../rpc/contract/bind.ts";
+import type { RestartPolicy } from "../rpc/contract/schemas.ts";
 import { describe, stdioIssues } from "./create/create_params.ts";
+import { restartIssues } from "./create/service_params.ts";
 import { listContainers, listStats } from "./container_list.ts";
 import type { DaemonInfo } from "./daemon_info.ts";
 import type { ContainerManager } from "./container_manager.ts";
@@ -24,23 +25,20 @@ export interface MethodsContext {
 export function daemonMethods(
   { runtime, subscribers, info }: MethodsContext,
 ): Implementation<DaemonContract> {
+  const { services } = runtime;
   return {
     "daemon.info": info,
     "container.create": async (params) => {
       const container = await runtime.create(params);
       return { id: container.id, pid: container.processes.pid, bundle: container.bundle.paths.dir };
     },
-    "container.start": ({ id }) => runtime.get(id).start(),
+    "container.start": ({ id }) => services.start(id),
+    "container.restart": ({ id, ...how }) => services.restart(id, how),
     "container.state": ({ id }) => runtime.get(id).state(),
     "container.list": (params) => listContainers(runtime.containers(), params),
     "container.wait": ({ id, execId }, { signal }) => runtime.get(id).wait(execId, signal),
-    "container.kill": ({ id, execId, signal, all }) =>
-      runtime.get(id).kill({
-        signal: signalNumber(signal),
-        ...(execId === undefined ? {} : { execId }),
-        ...(all === undefined ? {} : { all }),
-      }),
-    "container.stop": ({ id, ...how }, { signal }) => runtime.stop(id, how, signal),
+    "container.kill": (params) => services.kill(params),
+    "container.stop": ({ id, ...how }, { signal }) => services.stop(id, how, signal),
     "container.pause": ({ id }) => runtime.get(id).call("shim.pause", {}),
     "container.resume": ({ id }) => runtime.get(id).call("shim.resume", {}),
     "container.exec": async ({ id, execId, ...rest }) => {
@@ -81,19 +79,31 @@ export function daemonMethods(
     "container.pids": ({ id }) => ({ processes: runtime.get(id).pids() }),
     "container.stats": ({ id }) => runtime.get(id).stats(),
     "container.listStats": (params) => listStats(runtime.containers(), params),
-    "container.update": async ({ id, resources }) => {
+    "container.update": async ({ id, resources, restart }) => {
+      if (restart !== undefined) checkRestart(id, restart);
       const container = runtime.get(id);
-      const result = await container.call("shim.update", { resources });
-      recordUpdate(container.bundle.paths.dir, resources);
-      return result;
+      if (resources !== undefined) {
+        await container.call("shim.update", { resources });
+        recordUpdate(container.bundle.paths.dir, resources);
+        services.recordUpdate(id, resources);
+      }
+      if (restart !== undefined) await services.setPolicy(id, restart);
+      return {};
     },
     "container.checkpoint": ({ id, ...rest }) => runtime.get(id).call("shim.checkpoint", rest),
-    "container.delete": ({ id, force, instance }) =>
-      runtime.get(id, instance).delete(force ?? false),
+    "container.delete": ({ id, force, instance }) => services.delete(id, force ?? false, instance),
     "network.list": () => ({ networks: runtime.networks.list() }),
     "events.subscribe": (params, { peer }) => subscribers.subscribe(peer, params),
     "events.read": (params) => readEvents(runtime.events.journal, params),
     "events.unsubscribe": ({ subscription }, { peer }) =>
       subscribers.unsubscribe(peer, subscription),
   };
+}
+
+function checkRestart(id: string, restart: RestartPolicy): void {
+  const issues = restartIssues(restart);
+  if (issues.length === 0) return;
+  throw new InvalidParamsError(`cannot update container ${id}: ${describe(issues)}`, issues, {
+    data: { id },
+  });
 }

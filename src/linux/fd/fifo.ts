@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { EAGAIN, EINTR, isErrno } from "../libc/errno.ts";
+import { EAGAIN, EINTR, ENOENT, ENXIO, isErrno } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { close, O_NONBLOCK, O_WRONLY, open } from "./fd.ts";
 
 const libc = lazyLibc({
   mkfifo: {
@@ -69,5 +70,18 @@ function pollNow(pollfds: Uint8Array<ArrayBuffer>, what: string): void {
     } catch (error) {
       if (!isErrno(error, EINTR, EAGAIN)) throw error;
     }
+  }
+}
+
+/** Whether anybody has the FIFO at `path` open for reading; false where there is no FIFO (any more). */
+export function isFifoRead(path: string): boolean {
+  if (!isFifo(path)) return false;
+  try {
+    close(open(path, O_WRONLY | O_NONBLOCK));
+    return true;
+  } catch (error) {
+    // fifo(7): what would wait for a reader fails with ENXIO.
+    if (isErrno(error, ENXIO) || isErrno(error, ENOENT)) return false;
+    throw error;
   }
 }

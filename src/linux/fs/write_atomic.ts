@@ -11,3 +11,27 @@ export function writeAtomic(path: string, text: string): void {
   Deno.writeTextFileSync(temporary, text, { mode: 0o600 });
   Deno.renameSync(temporary, path);
 }
+
+/**
+ * Does the same as {@linkcode writeAtomic}, and returns when the file is on the disk, so that it is
+ * there after a loss of power (fsync(2) of the file and its directory).
+ *
+ * @throws what the file system throws
+ */
+export function writeDurably(path: string, text: string): void {
+  const temporary = `${path}.tmp`;
+  {
+    using file = Deno.openSync(temporary, {
+      write: true,
+      create: true,
+      truncate: true,
+      mode: 0o600,
+    });
+    const bytes = new TextEncoder().encode(text);
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    file.syncSync();
+  }
+  Deno.renameSync(temporary, path);
+  using dir = Deno.openSync(path.slice(0, path.lastIndexOf("/")) || "/");
+  dir.syncSync();
+}

@@ -2,8 +2,16 @@
 import { z } from "zod";
 import { method } from "./method.ts";
 import type { Contract, ErrorCases } from "./method.ts";
-import { MAX_EXECS, MAX_FILTER, MAX_MOUNTS, MAX_NAME, MAX_PAGE, MAX_TEXT } from "./limits.ts";
 import { networkList, networkParams } from "./network/schemas.ts";
+import {
+  MAX_EXECS,
+  MAX_FILTER,
+  MAX_MOUNTS,
+  MAX_NAME,
+  MAX_OWN_DIRS,
+  MAX_PAGE,
+  MAX_TEXT,
+} from "./limits.ts";
 import {
   containerList,
   createResult,
@@ -30,6 +38,7 @@ import {
   labels,
   logParams,
   ociProcess,
+  restartPolicy,
   rootfsMount,
   signal,
   stdioParams,
@@ -46,6 +55,16 @@ const processTarget = z.strictObject({
 const ids = z.array(z.string().max(MAX_NAME)).max(MAX_FILTER);
 /** Seconds; a year is for ever. */
 const stopTimeout = z.number().min(0).max(365 * 86_400);
+/** How a container is stopped. */
+const stopParams = {
+  signal: signal.optional().meta({
+    description: "Defaults to the spec's annotation `org.opencontainers.image.stopSignal`, " +
+      "else SIGTERM",
+  }),
+  timeout: stopTimeout.optional().meta({
+    description: "Seconds until SIGKILL; defaults to the container's `stopTimeout`, else 10",
+  }),
+};
 const pageLimit = z.int().min(1).max(MAX_PAGE).meta({
   description: "Maximum number of elements to return; fewer are returned if they are large",
 });
@@ -111,6 +130,14 @@ export const daemonContract = {
       stopTimeout: stopTimeout.optional().meta({
         description: "Seconds that `container.stop` waits before SIGKILL; defaults to 10",
       }),
+      restart: restartPolicy.optional(),
+      autoRemove: z.boolean().optional().meta({
+        description: "Remove the container when it has exited and nobody reads its output FIFOs",
+      }),
+      removeDirs: z.array(absolutePath).max(MAX_OWN_DIRS).optional().meta({
+        description:
+          "With autoRemove: directories <root>/<kind>/<id>/… to remove with the container",
+      }),
       group: z.string().min(1).max(MAX_NAME).optional().meta({
         description: "Shim group: containers of one group share a shim process",
       }),
@@ -133,10 +160,26 @@ export const daemonContract = {
   ),
   "container.start": method(
     "container.start",
-    "Starts the process of a created container.",
+    "Starts the process of a created container, or runs a stopped container again: with the same " +
+      "spec, rootfs and log, as a new instance.",
     target,
     startResult,
-    { ...asksRuntime, FailedPrecondition: "the container is not in the created state" },
+    {
+      ...asksRuntime,
+      FailedPrecondition: "the container is running, or its cgroup is in use",
+      InvalidParams: "a FIFO that the container was created with is gone",
+    },
+  ),
+  "container.restart": method(
+    "container.restart",
+    "Stops a container, if it is running, and runs it again.",
+    z.strictObject({ id: containerId, ...stopParams }),
+    startResult,
+    {
+      ...asksRuntime,
+      FailedPrecondition: "the container has not been restored yet, or its cgroup is in use",
+      InvalidParams: "a FIFO that the container was created with is gone",
+    },
   ),
   "container.state": method(
     "container.state",
@@ -189,12 +232,11 @@ export const daemonContract = {
       "ended; at once if it had. The stop goes on if the caller leaves or the daemon is restarted.",
     z.strictObject({
       id: containerId,
-      signal: signal.optional().meta({
-        description: "Defaults to the spec's annotation `org.opencontainers.image.stopSignal`, " +
-          "else SIGTERM",
-      }),
-      timeout: stopTimeout.optional().meta({
-        description: "Seconds until SIGKILL; defaults to the container's `stopTimeout`, else 10",
+      ...stopParams,
+      shutdown: z.boolean().optional().meta({
+        description:
+          "The machine is going down: the shim leaves, too, and a container whose restart " +
+          "policy is always or unless-stopped is started again when the daemon next starts",
       }),
     }),
     exitStatus,
@@ -295,11 +337,12 @@ export const daemonContract = {
   ),
   "container.update": method(
     "container.update",
-    "Changes the resource limits of a container.",
+    "Changes the resource limits of a container, or its restart policy.",
     target.extend({
-      resources: jsonObject.meta({
+      resources: jsonObject.optional().meta({
         description: "OCI linux.resources; members that are not given are not changed",
       }),
+      restart: restartPolicy.optional(),
     }),
     done,
     { ...asksRuntime, FailedPrecondition: "the container has stopped" },

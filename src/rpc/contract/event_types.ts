@@ -7,6 +7,8 @@ export const EVENT_TYPES = [
   "exec-added",
   "exec-started",
   "exit",
+  "restarting",
+  "restart-failed",
   "oom",
   "paused",
   "resumed",

@@ -39,3 +39,5 @@ export const MAX_EXECS = 16_384;
  * at most, so that a page fits into a message of 16 MiB: no element of a list comes near 4 MiB.
  */
 export const MAX_PAGE_TEXT = 4 * 1024 * 1024;
+/** Maximum number of directories that are removed with a container. */
+export const MAX_OWN_DIRS = 64;

@@ -117,6 +117,37 @@ export type LogParams = z.output<typeof logParams>;
 /** Where the output of a container is logged. */
 export type LogState = z.output<typeof logState>;
 
+/** When the daemon starts a container again that has exited. */
+export const restartPolicy = z.strictObject({
+  policy: z.enum(["no", "on-failure", "always", "unless-stopped"]).meta({
+    description: "no: never; on-failure: after an exit status other than 0; always: after every " +
+      "exit, and when the daemon starts; unless-stopped: like always, but not when the daemon " +
+      "starts and the container was stopped before",
+  }),
+  maxRetries: z.int().min(0).max(2 ** 31 - 1).optional().meta({
+    description:
+      "Maximum number of restarts with on-failure since the container was last started by " +
+      "a call; 0, the default, is no limit",
+  }),
+}).meta({
+  description: "When the daemon starts a container again that has exited. The delay is 100 ms at " +
+    "first and doubles up to a minute; it begins again after a run of 10 seconds. A container " +
+    "that was stopped by a call is not restarted until it is started again",
+});
+
+/** When the daemon starts a container again that has exited. */
+export type RestartPolicy = z.output<typeof restartPolicy>;
+
+/** A restart that the daemon will make. */
+export const restartDetails = z.object({
+  count: z.int().meta({
+    description: "Number of restarts since the container was last started by a call",
+  }),
+  at: z.string().meta({
+    description: "Time at which it is due, in RFC 3339 format, UTC, with milliseconds",
+  }),
+}).meta({ description: "A restart that the daemon will make" });
+
 /** One of the mounts that make up the rootfs. */
 export const rootfsMount = z.strictObject({
   type: kernelText(MAX_TEXT).meta({ description: "Filesystem type, or bind for a bind mount" }),
@@ -210,20 +241,24 @@ export const cgroupProcess = z.object({
 /** State of the daemon's connection to the container's shim. */
 export const shimStatus = z.enum(["connected", "connecting", "unavailable", "gone", "none"]).meta({
   description: "Connection to a shim. unavailable: the shim does not answer; gone: the shim died " +
-    "and the container is being cleaned up; none: the daemon runs without shims (no_shim)",
+    "and the container is being cleaned up; none: the daemon runs without shims (no_shim), or the " +
+    "container is stopped and needs none",
 });
 
 /** Full state of a container. */
 export const containerState = z.object({
   id: z.string().meta({ description: "Container id" }),
   instance: z.string().meta({
-    description: "Unique id of this creation; differs when an id is reused",
+    description: "Unique id of this creation; differs when an id is reused, and after each restart",
   }),
   status: containerStatus,
   pid: z.int().meta({
     description: "Pid of the init process; 0 until a restored container is started",
   }),
-  bundle: z.string().meta({ description: "Bundle directory" }),
+  bundle: z.string().meta({
+    description:
+      "Bundle directory; of a container that has no shim, the directory of its definition",
+  }),
   runtime: z.string().meta({ description: "OCI runtime, as given to create or configured" }),
   terminal: z.boolean().meta({ description: "Whether the init process has a pseudo-terminal" }),
   stdin: z.string().meta({ description: "As given to create" }),
@@ -238,6 +273,19 @@ export const containerState = z.object({
   }),
   exitedAt: time("Time of the exit").optional(),
   exitStatusUnknown,
+  restart: restartPolicy.optional().meta({
+    description: "When the daemon starts the container again; absent for never",
+  }),
+  restartCount: z.int().optional().meta({
+    description: "Number of restarts by the daemon since the container was last started by a call",
+  }),
+  restartingAt: time("Time at which the daemon will start the container again").optional(),
+  lastExit: exitStatus.optional().meta({
+    description: "How the run before this one ended; set for a container that was started again",
+  }),
+  autoRemove: z.boolean().optional().meta({
+    description: "True if the daemon removes the container when it has exited",
+  }),
   oomKilled: z.boolean().optional().meta({
     description: "True if the OOM killer has killed a process of the container",
   }),
@@ -293,6 +341,13 @@ export const event = z.object({
   }),
   network: networkState.optional().meta({
     description: "Network of the container; only for create events",
+  }),
+  replaces: z.string().optional().meta({
+    description: "Instance that this one takes the place of; only for create events of a restart",
+  }),
+  restart: restartDetails.optional().meta({ description: "Only for restarting events" }),
+  error: z.string().optional().meta({
+    description: "Why the container could not be started; only for restart-failed events",
   }),
 }).meta({ description: "An event in the life of a container" });
 

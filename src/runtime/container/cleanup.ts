@@ -13,6 +13,7 @@ import type { ContainerEvents } from "./events.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { copyLeftOutput } from "./left_output.ts";
+import { removeOwnDirs } from "../create/own_dirs.ts";
 import { reapOrphanedCreate } from "./orphaned_create.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -107,7 +108,7 @@ export class ContainerCleanup {
    * @throws {FailedPreconditionError} if the bundle or the cgroup cannot be removed yet.
    */
   async removeBundle(result: DeleteResult): Promise<void> {
-    const { bundle, events } = this.#options;
+    const { bundle, context, events } = this.#options;
     await this.#removeNetwork();
     let last: unknown;
     for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
@@ -116,7 +117,10 @@ export class ContainerCleanup {
         await failpointAsync("delete.unmounted");
         await removePlannedCgroup(bundle);
         await failpointAsync("delete.publish");
-        events.publishDelete(result);
+        if (!context.owner.keeps(bundle.id)) {
+          removeOwnDirs(bundle.record);
+          events.publishDelete(result);
+        }
         bundle.remove();
         return;
       } catch (error) {

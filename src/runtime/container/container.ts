@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { BerthError } from "../../rpc/errors.ts";
+import { BerthError, NotFoundError } from "../../rpc/errors.ts";
 import { describeLog } from "../create/log.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type {
@@ -21,6 +21,7 @@ import { deleteContainer } from "./delete.ts";
 import { ContainerRecovery } from "./recovery.ts";
 import { ContainerDeletion } from "./deletion.ts";
 import type { ProcessTable } from "./process_table.ts";
+import type { BeginPhase } from "../states/life_states.ts";
 import type { ContainerLife } from "./life.ts";
 import type { ShimCallOptions, ShimClient, ShimMethod } from "../shims/shim_client.ts";
 
@@ -39,8 +40,8 @@ export class Container {
   /** The shim was asked to look at the freezer and has not answered. */
   #looking = false;
 
-  /** For a bundle that is new, or one that was found. */
-  constructor(bundle: Bundle, context: ContainerContext, begin: "creating" | "connecting") {
+  /** For a bundle that is new, one that was found, or a definition in the place of one. */
+  constructor(bundle: Bundle, context: ContainerContext, begin: BeginPhase) {
     this.#parts = makeParts(bundle, context, begin);
     this.#deletion = new ContainerDeletion(this.#parts);
     this.#recovery = new ContainerRecovery(this.#parts, this.#deletion);
@@ -132,6 +133,9 @@ export class Container {
    * @throws {NotFoundError} if the process has exited.
    */
   kill(params: ParamsOf<ShimContract, "shim.kill">): Promise<ResultOf<ShimContract, "shim.kill">> {
+    if (this.life.phase === "resting") {
+      throw new NotFoundError(`container ${this.id} has exited`, { data: { id: this.id } });
+    }
     return this.#withShim((shim) => {
       // Before its process can end.
       this.#parts.cgroup.flushPending();
@@ -199,6 +203,9 @@ export class Container {
       ...(startedAt === undefined ? {} : { startedAt }),
       ...(exit ? { exitStatus: exit.exitStatus, exitedAt: exit.exitedAt } : {}),
       ...(exit?.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
+      ...this.#parts.context.owner.service(record.id),
+      ...(record.lastExit === undefined ? {} : { lastExit: record.lastExit }),
+      ...(record.autoRemove ? { autoRemove: true } : {}),
       ...(this.#parts.events.oomKills > 0 ? { oomKilled: true } : {}),
       ...(record.group === undefined ? {} : { group: record.group }),
       ...(network === undefined ? {} : { network }),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { EventPublisher } from "../events/publisher.ts";
@@ -8,11 +9,18 @@ import type { DaemonHooks } from "../observability/hooks.ts";
 import type { ShimTimeouts } from "../shims/shim_client.ts";
 import type { ShimManager } from "../shims/shim_manager.ts";
 
+/** The part of a container's state that outlives its instances. */
+export type ServiceState = Pick<ContainerState, "restart" | "restartCount" | "restartingAt">;
+
 /** Has the containers by their ids. */
 export interface ContainerOwner {
+  /** Returns whether a container that has no bundle any more is still there, because it is defined. */
+  keeps(id: string): boolean;
+  /** What is known of a container beyond its bundle. */
+  service(id: string): ServiceState;
   /** A failed create has left something that is still being removed; the id is not free yet. */
   cleanupPending(bundle: Bundle): void;
-  /** The container of the bundle is gone; its id can be used again. */
+  /** The bundle is gone, and the container with it unless it is kept. */
   released(bundle: Bundle): void;
 }
 

@@ -13,7 +13,7 @@ import { answered } from "../shims/errors.ts";
 const FORCE_AFTER = 2_000;
 
 /**
- * Removes the container: monitors, runtime state and mounts, shim, bundle, in that order. After a
+ * Removes the container, or, if it is defined, only this instance of it: monitors, runtime state and mounts, shim, bundle, in that order. After a
  * failure it can be called again and goes on where it stopped, with the same answer. The caller
  * holds the container's lock.
  *
@@ -26,12 +26,15 @@ export async function deleteContainer(
   recovery: ContainerRecovery,
   force: boolean,
 ): Promise<DeleteResult> {
-  const { bundle: { id }, cgroup, life, processes } = parts;
+  const { bundle: { id }, cgroup, cleanup, life, processes } = parts;
   switch (life.state.phase) {
     case "gone":
       // It was still there when this was asked.
       if (life.state.result !== undefined) return life.state.result;
       throw new NotFoundError(`no container ${id}`, { data: { id } });
+    case "resting":
+      life.delete(cleanup.result());
+      return await deletion.finish();
     case "deleting":
       return await deletion.finish();
     case "cleaning-up":

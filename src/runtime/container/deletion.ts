@@ -35,9 +35,9 @@ export class ContainerDeletion {
    * @throws {FailedPreconditionError} if that cannot be done yet; it may be tried again.
    */
   async finish(): Promise<DeleteResult> {
-    const { bundle, cleanup, life } = this.#parts;
+    const { cleanup, life } = this.#parts;
     await this.detachShim();
-    removeLog(bundle.record.log);
+    this.#removeLog();
     const known = life.state.phase === "deleting" ? life.state.result : undefined;
     const result = known ?? cleanup.result();
     try {
@@ -68,7 +68,7 @@ export class ContainerDeletion {
     life.destroy();
     await cleanup.destroy();
     // What a container wrote whose shim has died may be wanted; one that never was wrote nothing.
-    if (!events.createPublished) removeLog(bundle.record.log);
+    if (!events.createPublished || bundle.record.autoRemove) this.#removeLog();
     const result = cleanup.result();
     await cleanup.removeBundle(result);
     this.#release(events.createPublished ? result : undefined);
@@ -82,12 +82,18 @@ export class ContainerDeletion {
   async removeByForce(): Promise<DeleteResult> {
     try {
       const result = await this.removeAll();
-      removeLog(this.#parts.bundle.record.log);
+      this.#removeLog();
       return result;
     } catch (error) {
       this.removeInBackground();
       throw error;
     }
+  }
+
+  /** A container that is run again goes on with its log. */
+  #removeLog(): void {
+    const { bundle, context } = this.#parts;
+    if (!context.owner.keeps(bundle.id)) removeLog(bundle.record.log);
   }
 
   /** Takes the shim for dead and removes everything, again and again until it is gone. */

@@ -17,6 +17,8 @@ export interface ContainerEventsOptions {
   readonly log: EventPublisher;
   /** Returns the container's network, if it has one. */
   readonly network: () => NetworkState | undefined;
+  /** Whether it is only defined: its create was published, be it before a reboot. */
+  readonly isResting: boolean;
   /** Called before an exit is published. */
   readonly beforeExit: () => void;
   /** Lets the shim forget the events up to `seq`. */
@@ -50,7 +52,7 @@ export class ContainerEvents {
 
   /** Whether its create was published: of what never came that far nothing else is published either. */
   get createPublished(): boolean {
-    return this.#published.shimSeq > 0;
+    return this.#options.isResting || this.#published.shimSeq > 0;
   }
 
   /** Whether its delete was published, by this daemon or one before. */
@@ -72,11 +74,14 @@ export class ContainerEvents {
       if (event.execId === undefined) this.#execExits();
     }
     const { seq, ...rest } = event;
+    const { replaces } = this.#options.bundle.record;
     const network = event.type === "create" ? this.#options.network() : undefined;
-    this.publish(
-      { ...rest, ...this.#names, ...(network === undefined ? {} : { network }) },
-      seq,
-    );
+    this.publish({
+      ...rest,
+      ...this.#names,
+      ...(network === undefined ? {} : { network }),
+      ...(event.type === "create" && replaces !== undefined ? { replaces } : {}),
+    }, seq);
     // After the event is in the journal: who is woken by this finds it there.
     this.#options.processes.apply(event);
   }

@@ -29,6 +29,7 @@ function setUp(dir: string, beforeExit: () => void = () => {}) {
   const acks: number[] = [];
   const events = new ContainerEvents({
     bundle,
+    isResting: false,
     processes,
     log,
     network: () => undefined,

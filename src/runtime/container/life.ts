@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
+import {
+  DeadlineExceededError,
+  FailedPreconditionError,
+  UnavailableError,
+} from "../../rpc/errors.ts";
 import type { DeleteResult, ShimStatus } from "../../rpc/contract/schemas.ts";
 import { IllegalTransitionError } from "../../illegal_transition.ts";
-import type { Action, LifeState, Phase } from "../states/life_states.ts";
+import type { Action, BeginPhase, LifeState, Phase } from "../states/life_states.ts";
 import { SHIM_STATUS, TRANSITIONS } from "../states/life_states.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import type { ConnectedShim } from "../shims/shim_manager.ts";
@@ -13,8 +17,7 @@ import { messageOf } from "../../rpc/error_text.ts";
 /** Options of a {@linkcode ContainerLife}. */
 export interface ContainerLifeOptions {
   readonly id: string;
-  /** `creating` for a new container, `connecting` for one that was found at startup. */
-  readonly begin: "creating" | "connecting";
+  readonly begin: BeginPhase;
   /** Pid of the shim that the bundle names; 0 if it names none. */
   readonly shimPid: number;
   /** Aborted when the daemon stops; connections that end after that are ignored. */
@@ -41,9 +44,9 @@ export class ContainerLife {
     this.#id = id;
     this.#shimPid = shimPid;
     this.#stopping = stopping;
-    this.#state = begin === "creating"
-      ? { phase: begin }
-      : { phase: begin, abort: new AbortController() };
+    this.#state = begin === "connecting"
+      ? { phase: begin, abort: new AbortController() }
+      : { phase: begin };
   }
 
   /** The current phase, with what is known in it. */
@@ -75,7 +78,7 @@ export class ContainerLife {
   }
 
   /** State of the connection to the shim, as clients see it. */
-  get shimStatus(): Exclude<ShimStatus, "none"> {
+  get shimStatus(): ShimStatus {
     return this.phase === "creating" && this.client !== undefined
       ? "connected"
       : SHIM_STATUS[this.phase];
@@ -188,6 +191,11 @@ export class ContainerLife {
   /** Returns the error of a call that needs the shim while there is no connection. */
   unreachable(): UnavailableError | DeadlineExceededError {
     const state = this.#state;
+    if (state.phase === "resting") {
+      return new FailedPreconditionError(`container ${this.#id} is stopped: start it first`, {
+        data: { id: this.#id },
+      });
+    }
     const why = state.phase === "unresponsive"
       ? `its shim does not answer (${state.reason}); delete it with force to remove it`
       : this.isEnding

@@ -7,6 +7,7 @@ import { ContainerCleanup } from "./cleanup.ts";
 import type { ContainerContext } from "./context.ts";
 import { ContainerEvents } from "./events.ts";
 import { ContainerLife } from "./life.ts";
+import type { BeginPhase } from "../states/life_states.ts";
 import { ProcessTable } from "./process_table.ts";
 
 /** What one container consists of, for all that is done with it. */
@@ -26,7 +27,7 @@ export interface ContainerParts {
 export function makeParts(
   bundle: Bundle,
   context: ContainerContext,
-  begin: "creating" | "connecting",
+  begin: BeginPhase,
 ): ContainerParts {
   const life = new ContainerLife({
     id: bundle.id,
@@ -41,6 +42,7 @@ export function makeParts(
     processes,
     log: context.events,
     network: () => context.networks.state(bundle.record.instance),
+    isResting: begin === "resting",
     beforeExit: () => cgroup.pollMonitors(),
     ack: (seq) => life.client?.ack(seq),
   });

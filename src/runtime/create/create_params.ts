@@ -7,6 +7,7 @@ import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 import { logIssues, resolveLog } from "./log.ts";
+import { serviceIssues } from "./service_params.ts";
 import type { LogDefaults } from "./log.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
@@ -75,6 +76,7 @@ export function checkCreate(
     ...rootfs.flatMap((mount, index) => sourceIssues(mount, `rootfs.${index}.source`)),
     ...checkpointIssues(params.checkpoint),
     ...networkIssues,
+    ...serviceIssues(params, root),
   ];
   if (issues.length > 0) {
     throw new InvalidParamsError(`cannot create container ${id}: ${describe(issues)}`, issues, {
@@ -101,6 +103,7 @@ export function checkCreate(
       ...(planned === undefined ? {} : { cgroupsPath: planned }),
       ...(group === undefined ? {} : { group }),
       ...(params.stopTimeout === undefined ? {} : { stopTimeout: params.stopTimeout }),
+      ...(params.autoRemove ? { autoRemove: true, removeDirs: params.removeDirs ?? [] } : {}),
       ...(params.checkpoint === undefined ? {} : { checkpoint: params.checkpoint }),
     },
   };
@@ -219,7 +222,7 @@ function namedNetworkNamespace(spec: CheckedSpec): ParamIssue[] {
 }
 
 /** Puts the container into the network namespace at `path`. */
-function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSpec {
+export function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSpec {
   const linux = asObject(spec["linux"]);
   const given = linux?.["namespaces"];
   const namespaces = Array.isArray(given) ? given : [];

@@ -45,8 +45,20 @@ export class InstanceSnapshots {
     }
     const before = state.deleted;
     state.apply(event, shimSeq);
-    if (!state.deleted || before) return;
-    this.#deleted.push(event.instance);
+    if (event.replaces !== undefined) this.#replace(event.replaces);
+    if (state.deleted && !before) this.#forgetLater(event.instance);
+  }
+
+  /** Nothing more happens to an instance in whose place there is another. */
+  #replace(instance: string): void {
+    const state = this.#states.get(instance);
+    if (state === undefined || state.deleted) return;
+    state.deleted = true;
+    this.#forgetLater(instance);
+  }
+
+  #forgetLater(instance: string): void {
+    this.#deleted.push(instance);
     if (this.#deleted.length <= MAX_DELETED) return;
     const forgotten = this.#deleted.shift();
     if (forgotten !== undefined) this.#states.delete(forgotten);

@@ -123,6 +123,8 @@ export class InstanceState {
         this.deleted = true;
         break;
       case "checkpointed":
+      case "restarting":
+      case "restart-failed":
         break;
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { RestartPolicy } from "../../rpc/contract/restart_schema.ts";
+import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 
 /** The first delay before a restart, in milliseconds, as in docker. */
 const FIRST_DELAY = 100;

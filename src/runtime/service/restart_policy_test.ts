@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { RestartPolicy } from "../../rpc/contract/restart_schema.ts";
+import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { comesBack, nextRestart, NO_PROGRESS } from "./restart_policy.ts";
 import type { EndedRun, RestartProgress } from "./restart_policy.ts";
 

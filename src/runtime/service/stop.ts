@@ -116,7 +116,7 @@ async function killWhenDue(
 }
 
 /** The stop signal that the container's spec names; SIGTERM if it names none. */
-function stopSignalOf(container: Container): number {
+export function stopSignalOf(container: Container): number {
   const spec = parseJson(Deno.readTextFileSync(container.bundle.paths.config));
   const annotations = isRecord(spec) ? spec["annotations"] : undefined;
   const given = isRecord(annotations) ? annotations[STOP_SIGNAL_ANNOTATION] : undefined;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Bundle } from "../bundle/bundle.ts";
 import { killShim } from "./kill_shim.ts";
-import { Mutex } from "../util/mutex.ts";
+import { KeyedMutex } from "../util/keyed_mutex.ts";
 import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
 import type { ShimPool } from "./pool.ts";
 import { ShimManager } from "./shim_manager.ts";
@@ -14,7 +14,7 @@ export class ProcessShimManager extends ShimManager {
   readonly #pool: ShimPool;
   readonly #findGroup: FindGroup;
   /** Two first containers of a group that come at once must not start two shims. */
-  readonly #groupLocks = new Map<string, { lock: Mutex; users: number }>();
+  readonly #groupLocks = new KeyedMutex();
 
   constructor(pool: ShimPool, timeouts: ShimTimeouts, findGroup: FindGroup) {
     super(timeouts);
@@ -31,15 +31,8 @@ export class ProcessShimManager extends ShimManager {
     work: () => Promise<T>,
   ): Promise<T> {
     if (group === undefined) return await work();
-    const entry = this.#groupLocks.get(group) ?? { lock: new Mutex(), users: 0 };
-    this.#groupLocks.set(group, entry);
-    entry.users++;
-    try {
-      using _lock = await entry.lock.acquire();
-      return await work();
-    } finally {
-      if (--entry.users === 0) this.#groupLocks.delete(group);
-    }
+    using _lock = await this.#groupLocks.acquire(group);
+    return await work();
   }
 
   protected override async serve(

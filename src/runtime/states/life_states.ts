@@ -34,11 +34,16 @@ export type LifeState =
   }
   /** Its shim is dead or given up; its leftovers are being removed (`cleanup.ts`). */
   | { readonly phase: "cleaning-up" }
-  /** Nothing is left, and its id is free. */
+  /** It is stopped and has no bundle or shim; its definition can run it again. */
+  | { readonly phase: "resting" }
+  /** Nothing of this instance is left. */
   | { readonly phase: "gone"; readonly result: DeleteResult | undefined };
 
 /** Name of a {@linkcode LifeState}. */
 export type Phase = LifeState["phase"];
+
+/** Phase of a new container, of one whose bundle was found, or of one that is only defined. */
+export type BeginPhase = Extract<Phase, "creating" | "connecting" | "resting">;
 
 /** Something that changes the phase of a container's life. */
 export type Action =
@@ -95,6 +100,9 @@ export const TRANSITIONS: {
     destroy: ["cleaning-up"],
     release: ["gone"],
   },
+  resting: {
+    delete: ["deleting"],
+  },
   "cleaning-up": {
     // Repeated after a failure.
     destroy: ["cleaning-up"],
@@ -104,11 +112,12 @@ export const TRANSITIONS: {
 };
 
 /** State of the connection to the shim that clients see in each phase. */
-export const SHIM_STATUS: Readonly<Record<Phase, Exclude<ShimStatus, "none">>> = {
+export const SHIM_STATUS: Readonly<Record<Phase, ShimStatus>> = {
   creating: "connecting",
   connecting: "connecting",
   live: "connected",
   unresponsive: "unavailable",
+  resting: "none",
   deleting: "gone",
   "cleaning-up": "gone",
   gone: "gone",

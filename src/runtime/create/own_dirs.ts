@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+
+/** Removes what a container has of its own, and the directory of its id above when that is empty. */
+export function removeOwnDirs({ autoRemove, removeDirs = [] }: BundleRecord): void {
+  if (!autoRemove) return;
+  for (const dir of removeDirs) {
+    try {
+      Deno.removeSync(dir, { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    try {
+      Deno.removeSync(dir.slice(0, dir.lastIndexOf("/")));
+    } catch {
+      // Another container of this id has its own there, or the directory is gone already.
+    }
+  }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { failpointAsync } from "../../failpoint.ts";
+import { isFifoRead } from "../../linux/fd/fifo.ts";
+import { NotFoundError } from "../../rpc/errors.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import type { Container } from "../container/container.ts";
+import { backoff } from "../util/backoff.ts";
+
+/** What {@linkcode AutoRemover} needs. */
+export interface AutoRemoverOptions {
+  /** Returns whether the container has exited only to run again. */
+  readonly runsAgain: (id: string) => boolean;
+  readonly remove: (id: string, instance: string) => Promise<unknown>;
+  /** Aborted when the daemon stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** Removes containers that have exited and are not to be kept. */
+export class AutoRemover {
+  readonly #options: AutoRemoverOptions;
+  readonly #instances = new Set<string>();
+
+  constructor(options: AutoRemoverOptions) {
+    this.#options = options;
+  }
+
+  /** Removes the container, if it is one of these. It has exited, or does so in this turn. */
+  exited(container: Container): void {
+    const { autoRemove, instance } = container.bundle.record;
+    if (!autoRemove || this.#instances.has(instance)) return;
+    this.#instances.add(instance);
+    void this.#remove(container).finally(() => this.#instances.delete(instance));
+  }
+
+  async #remove({ id, bundle: { record } }: Container): Promise<void> {
+    const { runsAgain, remove, stopping } = this.#options;
+    if (runsAgain(id)) return;
+    await failpointAsync("autoremove.begin");
+    if (!await unread(record.stdio, stopping)) return;
+    for (const delay of backoff({ first: 100, most: 10_000 })) {
+      try {
+        await remove(id, record.instance);
+        return;
+      } catch (error) {
+        if (error instanceof NotFoundError) return;
+        getLogger(["berth", "container"]).warn("{id}: cannot remove it yet: {reason}", {
+          id,
+          reason: messageOf(error),
+          error,
+        });
+      }
+      if (!await delay(stopping)) return;
+    }
+  }
+}
+
+/** Waits until nobody reads the output any more, who would not get all of it; false if aborted. */
+async function unread(
+  { stdout, stderr }: { readonly stdout: string; readonly stderr: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (const delay of backoff({ first: 20, most: 500 })) {
+    if (![stdout, stderr].some((path) => path.startsWith("/") && isFifoRead(path))) break;
+    if (!await delay(signal)) return false;
+  }
+  return !signal.aborted;
+}

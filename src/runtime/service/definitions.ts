@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { failpoint } from "../../failpoint.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { writeDurably } from "../../linux/fs/write_atomic.ts";
+import { BUNDLE_FORMAT, bundlePaths, readJson } from "../../oci/bundle_layout.ts";
+import type { BundleRecord, LastExit } from "../../oci/bundle_layout.ts";
+import { writeExitRecord } from "../../oci/exit_record.ts";
+import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { stringifyJson } from "../../rpc/json.ts";
+import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
+import type { RestartProgress, Stopper } from "./restart_policy.ts";
+
+/** What the daemon is to do with a container, over restarts of the daemon and of the machine. */
+export interface ServiceRecord {
+  readonly policy: RestartPolicy;
+  /** Whether it was ever started. */
+  readonly started: boolean;
+  /** Who has stopped it since it was last started. */
+  readonly stopper?: Stopper | undefined;
+  readonly progress: RestartProgress;
+  /** The instance whose exit has been acted on. */
+  readonly decided?: string | undefined;
+  /** The run that is to come, or under way until its process is started. */
+  readonly next?: {
+    /** The instance that it will be. */
+    readonly instance: string;
+    /** When it is due, RFC 3339. */
+    readonly at: string;
+  } | undefined;
+}
+
+/** All that it takes to run a container again. */
+export interface Definition {
+  /** The OCI spec, with its limits as updated. */
+  readonly spec: Record<string, unknown>;
+  /** The record of the last instance. */
+  readonly record: BundleRecord;
+  readonly service: ServiceRecord;
+}
+
+/**
+ * The definitions of containers, `<root>/containers/<id>/`, which outlive a reboot. Each is a bundle
+ * that nobody serves: `config.json` and `berth.json` of the last instance, `exit.json` if the container
+ * is stopped and has no bundle of its own, and `service.json`. `berth.json` is written last: without it
+ * there is no definition.
+ */
+export class Definitions {
+  readonly #dir: string;
+  readonly #services = new Map<string, ServiceRecord>();
+
+  private constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /** Reads what is there below the root directory. */
+  static open(root: string): Definitions {
+    const definitions = new Definitions(`${root}/containers`);
+    definitions.#load();
+    return definitions;
+  }
+
+  #load(): void {
+    Deno.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    for (const { name, isDirectory } of Deno.readDirSync(this.#dir)) {
+      if (!isDirectory) continue;
+      try {
+        const service = readJson<ServiceRecord>(this.#servicePath(name));
+        if (Bundle.read(this.#path(name)) === undefined || service === undefined) {
+          removeBundleDir(this.#path(name));
+        } else {
+          this.#services.set(name, service);
+        }
+      } catch (error) {
+        getLogger(["berth", "container"]).error(
+          "cannot read the definition {dir}, left alone: {reason}",
+          { dir: this.#path(name), reason: messageOf(error), error },
+        );
+      }
+    }
+  }
+
+  #path(id: string): string {
+    return `${this.#dir}/${id}`;
+  }
+
+  #servicePath(id: string): string {
+    return `${this.#path(id)}/service.json`;
+  }
+
+  /** The containers that are defined. */
+  ids(): string[] {
+    return [...this.#services.keys()];
+  }
+
+  /** Returns whether the container is defined. */
+  has(id: string): boolean {
+    return this.#services.has(id);
+  }
+
+  /** What the daemon is to do with the container, if it is defined. */
+  service(id: string): ServiceRecord | undefined {
+    return this.#services.get(id);
+  }
+
+  /** Returns whether a container that has no bundle any more is still there: one that was started. */
+  keeps(id: string): boolean {
+    const service = this.#services.get(id);
+    return service !== undefined && (service.started || service.next !== undefined);
+  }
+
+  /** The directory of a definition. */
+  dir(id: string): string {
+    return this.#path(id);
+  }
+
+  /**
+   * The definition as a bundle that nobody serves.
+   *
+   * @throws {Error} if it is not there any more, or damaged.
+   */
+  bundle(id: string): Bundle {
+    const bundle = Bundle.read(this.#path(id));
+    if (bundle === undefined) throw new Error(`there is no definition ${this.#path(id)}`);
+    return bundle;
+  }
+
+  /**
+   * Reads a whole definition.
+   *
+   * @throws {Error} if the container is not defined.
+   */
+  read(id: string): Definition {
+    const service = this.#services.get(id);
+    const { record, paths } = this.bundle(id);
+    const spec = readJson<Record<string, unknown>>(paths.config);
+    if (service === undefined || spec === undefined) throw new Error(`${id} is not defined`);
+    return { spec, record, service };
+  }
+
+  /** Writes a definition, in the place of one that is there. */
+  write({ spec, record, service }: Definition): void {
+    const { id } = record;
+    try {
+      Deno.mkdirSync(this.#path(id), { recursive: true, mode: 0o700 });
+      const paths = bundlePaths(this.#path(id));
+      writeDurably(paths.config, stringifyJson(spec));
+      writeDurably(this.#servicePath(id), stringifyJson(service));
+      failpoint("definition.record");
+      writeDurably(paths.record, stringifyJson({ ...record, format: BUNDLE_FORMAT }));
+    } catch (error) {
+      this.remove(id);
+      throw error;
+    }
+    this.#services.set(id, service);
+  }
+
+  /** Records the instance that the container is now. */
+  setRecord(record: BundleRecord): void {
+    if (!this.has(record.id)) return;
+    writeDurably(bundlePaths(this.#path(record.id)).record, stringifyJson(record));
+  }
+
+  /**
+   * Records how the last instance, of which nothing else is left, has ended. A disk that is full does
+   * not keep it from being known to this daemon.
+   */
+  setExit(
+    record: BundleRecord,
+    { exitStatus, exitedAt, exitStatusUnknown }: LastExit,
+    pid: number,
+  ) {
+    const { id, instance } = record;
+    this.#tolerate(id, () => {
+      if (this.bundle(id).record.instance !== instance) this.setRecord(record);
+      writeExitRecord(bundlePaths(this.#path(id)).exitRecord, {
+        instance,
+        pid,
+        exitStatus,
+        exitedAt,
+        ...(exitStatusUnknown ? { exitStatusUnknown } : {}),
+      });
+    });
+  }
+
+  /**
+   * Changes what the daemon is to do with a container that is defined. What a full disk does not take
+   * holds for as long as this daemon runs.
+   */
+  update(id: string, change: Partial<ServiceRecord>): void {
+    const before = this.#services.get(id);
+    if (before === undefined) return;
+    const service = { ...before, ...change };
+    const text = stringifyJson(service);
+    if (text === stringifyJson(before)) return;
+    this.#services.set(id, service);
+    this.#tolerate(id, () => writeDurably(this.#servicePath(id), text));
+  }
+
+  #tolerate(id: string, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      getLogger(["berth", "container"]).error("{id}: cannot write its definition: {reason}", {
+        id,
+        reason: messageOf(error),
+        error,
+      });
+    }
+  }
+
+  /** Removes a definition, if it is there. */
+  remove(id: string): void {
+    this.#services.delete(id);
+    // First: what is removed in part only is no definition.
+    removeFile(bundlePaths(this.#path(id)).record);
+    removeBundleDir(this.#path(id));
+  }
+}

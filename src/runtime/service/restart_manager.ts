@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { failpoint } from "../../failpoint.ts";
+import type { Event } from "../../rpc/contract/schemas.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import type { Container } from "../container/container.ts";
+import type { EventDraft, EventPublisher } from "../events/publisher.ts";
+import type { KeyedMutex } from "../util/keyed_mutex.ts";
+import { Semaphore } from "../util/semaphore.ts";
+import { comesBack, nextRestart, NO_PROGRESS } from "./restart_policy.ts";
+import type { EndedRun, RestartProgress } from "./restart_policy.ts";
+import { runAgain } from "./run_again.ts";
+import type { RunAgainOptions } from "./run_again.ts";
+
+/** How many containers are started again at a time. */
+const MOST_AT_ONCE = 8;
+
+/** What {@linkcode RestartManager} needs. */
+export interface RestartManagerOptions extends RunAgainOptions {
+  readonly events: EventPublisher;
+  /** The locks of ids: held by whoever starts, stops or deletes a container as a whole. */
+  readonly locks: KeyedMutex;
+  /** Aborted when the daemon stops. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Starts containers again as their restart policies say. Each decision is recorded before anything is
+ * done about it, so that it is made once for each exit, and the next daemon goes on with it.
+ */
+export class RestartManager implements Disposable {
+  readonly #options: RestartManagerOptions;
+  readonly #timers = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #permits = new Semaphore(MOST_AT_ONCE);
+
+  constructor(options: RestartManagerOptions) {
+    this.#options = options;
+  }
+
+  /** Decides what comes of a container whose init has exited. */
+  exited({ id, instance, exitStatus = 137, exitedAt }: Event): void {
+    const container = this.#options.containers.find(id);
+    if (container?.bundle.record.instance !== instance) return;
+    this.#decide(container, exitStatus, exitedAt);
+  }
+
+  #decide(container: Container, exitStatus: number, exitedAt: string | undefined): void {
+    const { definitions } = this.#options;
+    const { instance } = container.bundle.record;
+    const service = definitions.service(container.id);
+    if (service === undefined || service.decided === instance) return;
+    // Its start is under way: whoever starts it decides then.
+    if (service.next?.instance === instance) return;
+    failpoint("restart.decide");
+    const { startedAt } = container.processes;
+    const ranFor = Date.parse(exitedAt ?? "") - Date.parse(startedAt ?? "");
+    this.#next(container, {
+      exitStatus,
+      ranFor: Number.isNaN(ranFor) ? 0 : ranFor,
+      stopper: service.stopper,
+    });
+  }
+
+  /** Records what the policy says of a run, or of a start that has failed, and has it done. */
+  #next(container: Container, run: EndedRun): void {
+    const { definitions } = this.#options;
+    const { id, bundle: { record: { instance } } } = container;
+    const service = definitions.service(id);
+    if (service === undefined) return;
+    const progress = nextRestart(service.policy, service.progress, run);
+    if (progress === undefined) {
+      definitions.update(id, { decided: instance, next: undefined });
+      return;
+    }
+    this.#plan(container, progress);
+  }
+
+  #plan(container: Container, progress: RestartProgress): void {
+    const { definitions } = this.#options;
+    const { id, bundle: { record } } = container;
+    const at = new Date(Date.now() + progress.delay).toISOString();
+    definitions.update(id, {
+      progress,
+      stopper: undefined,
+      decided: record.instance,
+      next: { instance: crypto.randomUUID(), at },
+    });
+    failpoint("restart.decided");
+    this.#publish(container, { type: "restarting", restart: { count: progress.count, at } });
+    this.#schedule(id, at);
+  }
+
+  #publish(container: Container, what: Pick<EventDraft, "type" | "restart" | "error">): void {
+    const { id, instance } = container.bundle.record;
+    const timestamp = new Date().toISOString();
+    const { pid } = container.processes;
+    this.#options.events.publish({ timestamp, id, instance, pid, ...what });
+  }
+
+  #schedule(id: string, at: string): void {
+    this.cancel(id);
+    if (this.#options.stopping.aborted) return;
+    const timer = setTimeout(() => {
+      this.#timers.delete(id);
+      void this.#attempt(id);
+    }, Math.max(0, Date.parse(at) - Date.now()));
+    this.#timers.set(id, timer);
+  }
+
+  /** Has the timer of a restart that is to come not fire; its record is the caller's to change. */
+  cancel(id: string): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
+  }
+
+  /** Starts the container as planned, unless that was taken back meanwhile. */
+  async #attempt(id: string): Promise<void> {
+    const { containers, definitions, locks, stopping } = this.#options;
+    using _permit = await this.#permits.acquire();
+    using _lock = await locks.acquire(id);
+    const next = definitions.service(id)?.next;
+    if (stopping.aborted || next === undefined || this.#timers.has(id)) return;
+    try {
+      await this.run(id, next.instance);
+    } catch (error) {
+      // The next daemon goes on with it.
+      if (stopping.aborted) return;
+      const container = containers.find(id);
+      if (container !== undefined) this.#failed(container, error);
+    }
+  }
+
+  /** A start that fails counts as a run that has failed at once. */
+  #failed(container: Container, error: unknown): void {
+    const reason = messageOf(error);
+    getLogger(["berth", "container"]).error("{id}: cannot start it again: {reason}", {
+      id: container.id,
+      reason,
+      error,
+    });
+    this.#publish(container, { type: "restart-failed", error: reason });
+    const stopper = this.#options.definitions.service(container.id)?.stopper;
+    this.#next(container, { exitStatus: 1, ranFor: 0, stopper });
+  }
+
+  /**
+   * Runs a container again that has its next run recorded; see {@linkcode runAgain}. The caller holds
+   * the lock of the id.
+   */
+  async run(id: string, instance: string): Promise<Container> {
+    const container = await runAgain(id, instance, this.#options);
+    this.#running(container);
+    return container;
+  }
+
+  /** Takes note that the process of a container was started. */
+  #running(container: Container): void {
+    const { definitions } = this.#options;
+    const { id, processes: { exit } } = container;
+    definitions.update(id, { next: undefined });
+    // Before its start was recorded, so that its exit was not decided on.
+    if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
+    this.tidy(container);
+  }
+
+  /** Removes a definition that nothing needs: the container has a bundle and no policy. */
+  tidy({ id, life }: Container): void {
+    const { definitions } = this.#options;
+    const service = definitions.service(id);
+    if (service?.policy.policy !== "no" || service.next !== undefined) return;
+    if (life.phase !== "resting") definitions.remove(id);
+  }
+
+  /** Decides what is to be done about a container that a daemon finds when it starts. */
+  settle(container: Container): void {
+    const { definitions } = this.#options;
+    const { id, life, status, processes: { exit }, bundle: { record } } = container;
+    const service = definitions.service(id);
+    if (service === undefined || life.phase === "unresponsive") return;
+    const isNext = service.next?.instance === record.instance && life.phase !== "resting";
+    if (isNext) definitions.setRecord(record);
+    if (status !== "created" && isNext) {
+      this.#running(container);
+      if (status !== "stopped") return;
+    } else if (status === "running" || status === "paused") {
+      return;
+    }
+    const { next } = definitions.service(id) ?? {};
+    if (next !== undefined) return this.#schedule(id, next.at);
+    if (status !== "stopped") return;
+    if (exit !== undefined && !exit.exitStatusUnknown) {
+      this.#decide(container, exit.exitStatus, exit.exitedAt);
+    }
+    const now = definitions.service(id);
+    if (now === undefined || now.next !== undefined || !now.started) return;
+    if (!comesBack(now.policy, now.stopper)) {
+      definitions.update(id, { decided: record.instance });
+      return;
+    }
+    this.#plan(container, NO_PROGRESS);
+  }
+
+  /** Forgets what is to come; the next daemon does it. */
+  [Symbol.dispose](): void {
+    for (const id of [...this.#timers.keys()]) this.cancel(id);
+  }
+}

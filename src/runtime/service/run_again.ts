@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+import { failpointAsync } from "../../failpoint.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import type { Container } from "../container/container.ts";
+import type { Definitions } from "./definitions.ts";
+
+/** The containers by their ids. */
+export interface Containers {
+  /**
+   * Finds a container.
+   *
+   * @throws {NotFoundError} if there is none of this id, or another one than that of `instance`.
+   */
+  get(id: string, instance?: string): Container;
+  /** Finds a container, if there is one of this id. */
+  find(id: string): Container | undefined;
+}
+
+/** What {@linkcode runAgain} needs. */
+export interface RunAgainOptions {
+  readonly containers: Containers;
+  readonly definitions: Definitions;
+  /** Creates the container of a record and a spec in the place of the one that has the id. */
+  readonly remake: (record: BundleRecord, spec: Record<string, unknown>) => Promise<Container>;
+}
+
+/**
+ * Runs a container that is stopped, and defined, again as `instance`: removes what is left of the last
+ * instance, creates the next one and starts it. A call that was interrupted, by the end of the daemon
+ * say, may be repeated and goes on where it stopped. When it throws, the container is stopped as before.
+ * The caller holds the lock of the id.
+ *
+ * @throws {BerthError} what the shim or the runtime has failed with.
+ */
+export async function runAgain(
+  id: string,
+  instance: string,
+  options: RunAgainOptions,
+): Promise<Container> {
+  const found = options.containers.get(id);
+  const isMade = found.bundle.record.instance === instance && found.life.phase !== "resting";
+  const container = isMade ? found : await makeAgain(found, instance, options);
+  if (container.status !== "created") return container;
+  try {
+    await container.start();
+  } catch (error) {
+    // Without force a shim that is out of order would keep what can never run.
+    await container.delete(true);
+    throw error;
+  }
+  await failpointAsync("restart.started");
+  return container;
+}
+
+async function makeAgain(
+  found: Container,
+  instance: string,
+  { definitions, remake }: RunAgainOptions,
+): Promise<Container> {
+  await failpointAsync("restart.begin");
+  const { exit } = found.processes;
+  // Leaves the definition, so that the container is there all the time.
+  if (found.life.phase !== "resting") await found.delete(false);
+  await failpointAsync("restart.rested");
+  const { record, spec } = definitions.read(found.id);
+  // It was restored from its checkpoint once.
+  const { checkpoint: _, lastExit: __, ...same } = record;
+  const made = await remake({
+    ...same,
+    instance,
+    replaces: record.instance,
+    ...(exit === undefined ? {} : { lastExit: exit }),
+  }, spec);
+  await failpointAsync("restart.made");
+  definitions.setRecord(made.bundle.record);
+  return made;
+}

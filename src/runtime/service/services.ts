@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { readJson } from "../../oci/bundle_layout.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import type { DaemonContract } from "../../rpc/contract/daemon.ts";
+import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
+import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
+import type { DeleteResult, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
+import { signalNumber } from "../../rpc/signal_param.ts";
+import type { Container } from "../container/container.ts";
+import type { ServiceState } from "../container/context.ts";
+import { recordUpdate } from "../bundle/record_update.ts";
+import { KeyedMutex } from "../util/keyed_mutex.ts";
+import { AutoRemover } from "./auto_remover.ts";
+import type { ServiceRecord } from "./definitions.ts";
+import { RestartManager } from "./restart_manager.ts";
+import type { RestartManagerOptions } from "./restart_manager.ts";
+import { NO_PROGRESS } from "./restart_policy.ts";
+import { stopContainer, stopSignalOf } from "./stop.ts";
+import type { StopOptions } from "./stop.ts";
+
+/** What {@linkcode Services} needs. */
+export type ServicesOptions = Omit<RestartManagerOptions, "locks">;
+
+/** How {@linkcode Services.stop} stops a container. */
+export interface ServiceStopOptions extends StopOptions {
+  /** The machine is going down. */
+  readonly shutdown?: boolean | undefined;
+}
+
+/**
+ * What is done with a container as a service, one that is stopped, started again and kept running: what
+ * changes whether it is to run has the lock of its id, so that a stop, a delete and a restart never
+ * cross.
+ */
+export class Services implements Disposable {
+  readonly #options: ServicesOptions;
+  readonly #locks = new KeyedMutex();
+  readonly #restarts: RestartManager;
+  readonly #autoRemover: AutoRemover;
+  /** Ids whose restart was asked for and is not done. */
+  readonly #restarting = new Set<string>();
+
+  constructor(options: ServicesOptions) {
+    this.#options = options;
+    this.#restarts = new RestartManager({ ...options, locks: this.#locks });
+    this.#autoRemover = new AutoRemover({
+      runsAgain: (id) => this.#restarting.has(id) || this.#service(id)?.next !== undefined,
+      remove: (id, instance) => this.delete(id, false, instance),
+      stopping: options.stopping,
+    });
+    options.events.addListener((event) => this.#heard(event));
+  }
+
+  #service(id: string): ServiceRecord | undefined {
+    return this.#options.definitions.service(id);
+  }
+
+  #heard(event: Event): void {
+    if (event.type !== "exit" || event.execId !== undefined) return;
+    this.#restarts.exited(event);
+    const container = this.#options.containers.find(event.id);
+    if (container?.bundle.record.instance === event.instance) this.#autoRemover.exited(container);
+  }
+
+  /** Decides what is to be done about a container that the daemon has found at its start. */
+  settle(id: string): void {
+    const container = this.#options.containers.find(id);
+    if (container === undefined) return;
+    this.#restarts.settle(container);
+    if (container.status === "stopped") this.#autoRemover.exited(container);
+  }
+
+  /** The part of a container's state that outlives its instances. */
+  describe(id: string): ServiceState {
+    const service = this.#service(id);
+    const restartingAt = service?.next?.at ??
+      (this.#restarting.has(id) ? new Date().toISOString() : undefined);
+    const hasPolicy = service !== undefined && service.policy.policy !== "no";
+    return {
+      ...(hasPolicy ? { restart: service.policy, restartCount: service.progress.count } : {}),
+      ...(restartingAt === undefined ? {} : { restartingAt }),
+    };
+  }
+
+  /**
+   * Starts a container that is created, or runs one again that is stopped.
+   *
+   * @throws {FailedPreconditionError} if it is running.
+   */
+  async start(id: string): Promise<{ pid: number }> {
+    const { containers, definitions } = this.#options;
+    {
+      using _lock = await this.#locks.acquire(id);
+      const container = containers.get(id);
+      if (container.status === "stopped") return await this.#runAgain(container);
+      if (container.status === "created") {
+        this.#restarts.cancel(id);
+        definitions.update(id, STARTED);
+      }
+    }
+    return await containers.get(id).start();
+  }
+
+  async #runAgain(container: Container): Promise<{ pid: number }> {
+    const { id, bundle: { record } } = container;
+    const next = { instance: crypto.randomUUID(), at: new Date().toISOString() };
+    this.#restarts.cancel(id);
+    this.#define(container, { ...STARTED, decided: record.instance, next });
+    try {
+      const { processes: { pid } } = await this.#restarts.run(id, next.instance);
+      return { pid };
+    } catch (error) {
+      // As in docker the policy does not try what has failed for a user.
+      if (!this.#options.stopping.aborted) {
+        this.#options.definitions.update(id, { next: undefined });
+      }
+      throw error;
+    }
+  }
+
+  /** Defines a container, as it is, where it is not defined yet; `change` holds in any case. */
+  #define(container: Container, change: Partial<ServiceRecord>): void {
+    const { definitions } = this.#options;
+    const { id, bundle: { record, paths } } = container;
+    if (definitions.has(id)) return definitions.update(id, change);
+    const spec = readJson<Record<string, unknown>>(paths.config);
+    if (spec === undefined) throw new Error(`${paths.config} is gone`);
+    const service = { policy: NO_POLICY, started: true, progress: NO_PROGRESS, ...change };
+    definitions.write({ spec, record, service });
+  }
+
+  /** Stops a container, if it is running, and runs it again, be the caller gone meanwhile. */
+  async restart(id: string, how: StopOptions): Promise<{ pid: number }> {
+    const { status } = this.#options.containers.get(id);
+    this.#restarting.add(id);
+    try {
+      if (status === "running" || status === "paused") {
+        await this.stop(id, how, this.#options.stopping);
+      }
+      return await this.start(id);
+    } finally {
+      this.#restarting.delete(id);
+    }
+  }
+
+  /**
+   * Stops a container for good, or until the machine is up again; see {@linkcode stopContainer}. A
+   * restart that is to come is taken back. `gone` aborts the wait alone.
+   */
+  async stop(
+    id: string,
+    { shutdown, ...how }: ServiceStopOptions,
+    gone: AbortSignal,
+  ): Promise<ExitStatus> {
+    const { containers, definitions, stopping } = this.#options;
+    let container: Container;
+    {
+      using _lock = await this.#locks.acquire(id);
+      container = containers.get(id);
+      this.#restarts.cancel(id);
+      const stopper = shutdown ? this.#service(id)?.stopper ?? "shutdown" : "user";
+      definitions.update(id, { stopper, next: undefined });
+    }
+    const exit = await stopContainer(container, how, { gone, stopping });
+    if (shutdown) await this.#letShimGo(id);
+    return exit;
+  }
+
+  async #letShimGo(id: string): Promise<void> {
+    const { containers, definitions } = this.#options;
+    using _lock = await this.#locks.acquire(id);
+    const container = containers.find(id);
+    if (container === undefined || container.life.phase === "resting") return;
+    if (definitions.keeps(id) && container.status === "stopped") await container.delete(false);
+  }
+
+  /** Signals a process. As in docker, a signal that ends the container counts as a stop. */
+  async kill(
+    { id, signal, execId, all }: ParsedParamsOf<DaemonContract, "container.kill">,
+  ): Promise<Record<string, never>> {
+    const { containers, definitions } = this.#options;
+    const container = containers.get(id);
+    const number = signalNumber(signal);
+    const { status } = container;
+    if (
+      execId === undefined && definitions.has(id) && (status === "running" || status === "paused")
+    ) {
+      const ends = number === SIGKILL || number === stopSignalOf(container);
+      if (ends) definitions.update(id, { stopper: "user" });
+    }
+    await container.kill({
+      signal: number,
+      ...(execId === undefined ? {} : { execId }),
+      ...(all === undefined ? {} : { all }),
+    });
+    return {};
+  }
+
+  /**
+   * Removes a container with its definition, so that it never comes back.
+   *
+   * @throws {FailedPreconditionError} if it runs and `force` is not given.
+   */
+  async delete(id: string, force: boolean, instance?: string): Promise<DeleteResult> {
+    const { containers, definitions } = this.#options;
+    const asked = containers.get(id, instance);
+    if (force) asked.life.cancelConnect();
+    using _lock = await this.#locks.acquire(id);
+    // It may have gone meanwhile, which it then tells itself.
+    const container = containers.find(id) === undefined ? asked : containers.get(id, instance);
+    const alive = container.status === "running" || container.status === "paused";
+    if (!definitions.has(id) || (alive && !force)) return await container.delete(force);
+    this.#restarts.cancel(id);
+    const definition = definitions.read(id);
+    definitions.remove(id);
+    try {
+      return await container.delete(force);
+    } catch (error) {
+      // Nothing was removed.
+      if (!container.life.isEnding) definitions.write(definition);
+      throw error;
+    }
+  }
+
+  /** Writes new limits of a container into its definition, if it has one. */
+  recordUpdate(id: string, resources: Readonly<Record<string, unknown>>): void {
+    const { definitions } = this.#options;
+    if (definitions.has(id)) recordUpdate(definitions.dir(id), resources);
+  }
+
+  /** Changes the restart policy of a container. One that is stopped stays so. */
+  async setPolicy(id: string, policy: RestartPolicy): Promise<void> {
+    using _lock = await this.#locks.acquire(id);
+    const container = this.#options.containers.get(id);
+    const { record } = container.bundle;
+    if (record.autoRemove && policy.policy !== "no") {
+      throw new FailedPreconditionError(
+        `container ${id} is removed when it has exited: it cannot have a restart policy`,
+        { data: { id } },
+      );
+    }
+    const { status, processes } = container;
+    this.#define(container, {
+      policy,
+      ...(this.#options.definitions.has(id) ? {} : {
+        started: processes.startedAt !== undefined,
+        ...(status === "stopped" ? { decided: record.instance } : {}),
+      }),
+    });
+    if (policy.policy === "no") {
+      this.#restarts.cancel(id);
+      this.#options.definitions.update(id, { next: undefined });
+      this.#restarts.tidy(container);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#restarts[Symbol.dispose]();
+  }
+}
+
+const NO_POLICY: RestartPolicy = { policy: "no" };
+
+/** What a start by hand changes. */
+const STARTED: Partial<ServiceRecord> = {
+  started: true,
+  stopper: undefined,
+  progress: NO_PROGRESS,
+  next: undefined,
+};
