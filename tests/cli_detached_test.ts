@@ -100,8 +100,8 @@ Deno.test("berth create, start and attach give what run gives", async () => {
   const attached = await cli(daemon, ["start", "-ai", "a"], { stdin: "typed\n" });
   assert.deepEqual(attached, { code: 4, stdout: "begun\ntyped\n", stderr: "" });
   assert.match((await cli(daemon, ["attach", "a"])).stderr, /a: it has exited/);
-  const twice = await cli(daemon, ["start", "a"]);
-  assert.equal(twice.code, 125);
+  const again = await cli(daemon, ["start", "-ai", "a"], { stdin: "more\n" });
+  assert.deepEqual(again, { code: 4, stdout: "begun\nmore\n", stderr: "" });
 
   assert.equal((await cli(daemon, [...create, "--name", "b", ...sh("exit 6")])).code, 0);
   assert.deepEqual(await cli(daemon, ["start", "b"]), { code: 0, stdout: "b\n", stderr: "" });

@@ -31,7 +31,9 @@ export async function attach(
   options: AttachOptions,
 ): Promise<SessionEnd> {
   const { id, status } = state;
-  if (status === "stopped") throw new CliError(`cannot attach to ${id}: it has exited`);
+  if (status === "stopped" && !options.start) {
+    throw new CliError(`cannot attach to ${id}: it has exited`);
+  }
   if (!options.start && status === "paused") {
     throw new CliError(`cannot attach to ${id}: it is paused (berth resume ${id})`);
   }
@@ -60,10 +62,11 @@ export async function attach(
 
 /** The container's log, if it has one; undefined where this user may not read it but its FIFOs. */
 function openLogOutput(state: ContainerState, options: AttachOptions): Output | undefined {
-  const { id, log, terminal } = state;
+  const { id, log, status, terminal } = state;
   const path = log?.path || filePath(state.stdout);
   if (path === undefined) return undefined;
-  const fromNow = !options.start;
+  // What earlier runs wrote was shown then.
+  const fromNow = !options.start || status === "stopped";
   try {
     if (log?.driver === "cri") return new LogOutput(path, { fromNow });
     const file = Deno.openSync(path, { read: true });
