@@ -19,6 +19,8 @@ export interface ImageConfig {
   /** Such as `80/tcp`. */
   readonly exposedPorts: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Digests of the layers as tar archives, the lowest first; undefined where none are named. */
+  readonly diffIds: readonly string[] | undefined;
   /** The image wants its health to be checked, which berth does not do. */
   readonly hasHealthcheck: boolean;
 }
@@ -35,6 +37,7 @@ export function parseImageConfig(json: string): ImageConfig {
   const os = string(image, "os");
   if (os !== "linux") throw new ImageError(`the image is for ${os || "no system"}, not for linux`);
   const labels = config["Labels"];
+  const rootfs = image["rootfs"];
   return {
     architecture: string(image, "architecture"),
     os,
@@ -49,6 +52,9 @@ export function parseImageConfig(json: string): ImageConfig {
     labels: Object.fromEntries(
       Object.entries(isRecord(labels) ? labels : {}).map(([name, value]) => [name, String(value)]),
     ),
+    diffIds: isRecord(rootfs) && rootfs["diff_ids"] !== undefined
+      ? strings(rootfs, "diff_ids")
+      : undefined,
     hasHealthcheck: isRecord(config["Healthcheck"]),
   };
 }

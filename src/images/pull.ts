@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../linux/fs/exists.ts";
+import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { ImageError, ImageNotFoundError } from "./errors.ts";
 import { parseImageConfig } from "./image_config.ts";
 import { isLoopback, type Reference } from "./reference.ts";
@@ -14,6 +15,8 @@ export interface PullOptions {
   readonly authfile?: string;
   /** `false` accepts http and certificates that cannot be verified. */
   readonly tlsVerify?: boolean;
+  /** Takes the image whatever the host's policy for signatures says. */
+  readonly acceptAnything?: boolean;
   readonly signal?: AbortSignal;
   /** Called with each line of skopeo's progress. */
   readonly onProgress?: (line: string) => void;
@@ -23,7 +26,7 @@ export interface PullOptions {
 const POLICIES = ["/etc/containers/policy.json"];
 
 /** Without one every image is taken whose digests are right. */
-const DEFAULT_POLICY = { default: [{ type: "insecureAcceptAnything" }] };
+const ANYTHING = { default: [{ type: "insecureAcceptAnything" }] };
 
 /**
  * Pulls an image into the store under the name of its reference, which another image may have had.
@@ -42,7 +45,13 @@ export async function pull(
   try {
     const name = await storeName(reference.name);
     await runSkopeo([
-      ...["--policy", policyFile(store), "--tmpdir", temporary, "copy"],
+      ...[
+        "--policy",
+        options.acceptAnything ? ownPolicy(store) : hostPolicy() ?? ownPolicy(store),
+        "--tmpdir",
+        temporary,
+        "copy",
+      ],
       ...sourceFlags(reference, options),
       reference.source,
       store.location(name),
@@ -55,7 +64,7 @@ export async function pull(
     const image = store.images().find(({ names }) => names.includes(name));
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
     // What cannot run here is told now rather than by a container that does not start.
-    parseImageConfig(store.configText(image));
+    checkImage(store, image);
     await store.names.set(reference.name, image.id);
     return image;
   } catch (error) {
@@ -81,11 +90,31 @@ function sourceFlags({ name, local }: Reference, options: PullOptions): string[]
   ];
 }
 
-function policyFile(store: ImageStore): string {
-  const given = POLICIES.find(exists);
-  if (given !== undefined) return given;
+/**
+ * Holds an image that was stored against what is needed to run it: a config for Linux, and the layers
+ * that the config names. skopeo checks the digests of blobs; that the layers in them have the digests
+ * of the config (`diff_ids`) is checked here, by those that it computed while it unpacked.
+ *
+ * @throws {ImageError} if it cannot be run.
+ */
+export function checkImage(store: ImageStore, image: StoredImage): void {
+  const { diffIds } = parseImageConfig(store.configText(image));
+  if (diffIds === undefined) return;
+  const layers = store.layersOf(image).map(({ digest }) => digest).reverse();
+  if (layers.length === diffIds.length && layers.every((digest, at) => digest === diffIds[at])) {
+    return;
+  }
+  throw new ImageError("its layers are not those that its config names");
+}
+
+function hostPolicy(): string | undefined {
+  return POLICIES.find(exists);
+}
+
+/** The policy that takes any image. */
+export function ownPolicy(store: ImageStore): string {
   const path = `${store.dir}/policy.json`;
-  if (!exists(path)) Deno.writeTextFileSync(path, JSON.stringify(DEFAULT_POLICY), { mode: 0o600 });
+  if (!exists(path)) writeAtomic(path, JSON.stringify(ANYTHING));
   return path;
 }
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { isExhausted } from "../linux/libc/errno.ts";
-import { ImageInUseError } from "./errors.ts";
+import { ImageError, ImageInUseError } from "./errors.ts";
 import { findImage } from "./find.ts";
+import { OciLayout } from "./oci_layout.ts";
+import { checkImage, ownPolicy } from "./pull.ts";
 import { shortName } from "./reference.ts";
 import { runSkopeo } from "./skopeo.ts";
-import type { ImageStore, StoredImage } from "./store.ts";
+import type { ImageStore, StoredImage, StoredLayer } from "./store.ts";
 
 /** The containers of each image, by the image's id. */
 export type UsedImages = ReadonlyMap<string, readonly string[]>;
@@ -71,7 +73,66 @@ export async function pruneImages(
   const lost = names.filter(({ id }) => gone.some((image) => image.id === id));
   await store.names.remove(lost.map(({ name }) => name));
   for (const image of gone) await removeFromStore(store, image);
+  await removeOrphanLayers(store);
   return { names: lost.map(({ name }) => name), ids: gone.map(({ id }) => id) };
+}
+
+/**
+ * Removes what pulls have left that were killed, that failed or whose image cannot be run, unless
+ * somebody uses the store; then a later one does it.
+ */
+export async function removeLeftovers(store: ImageStore): Promise<void> {
+  using alone = store.tryUseAlone();
+  if (alone === undefined) return;
+  const names = store.names.list();
+  for (const image of store.images()) {
+    if (!names.some(({ id }) => id === image.id) && !canRun(store, image)) {
+      await removeFromStore(store, image);
+    }
+  }
+  await removeOrphanLayers(store);
+}
+
+function canRun(store: ImageStore, image: StoredImage): boolean {
+  try {
+    checkImage(store, image);
+    return true;
+  } catch (error) {
+    if (error instanceof ImageError || error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
+/**
+ * Removes the layers that belong to no image. skopeo removes only images: so they are made one first,
+ * which it finds complete already. Layers that were not unpacked wholly it removes by itself then.
+ */
+async function removeOrphanLayers(store: ImageStore): Promise<void> {
+  const orphans = new Map(store.orphanLayers().map((layer) => [layer.id, layer]));
+  if (orphans.size === 0) return;
+  const whole = [...orphans.values()].filter(({ digest }) => digest !== undefined);
+  const parents = new Set(whole.map(({ parent }) => parent));
+  const tops = whole.filter(({ id }) => !parents.has(id));
+  for (const top of tops.length > 0 ? tops : [undefined]) await removeLayers(store, top);
+}
+
+/** Removes a layer and those below it that nothing else needs. */
+async function removeLayers(store: ImageStore, top: StoredLayer | undefined): Promise<void> {
+  const dir = Deno.makeTempDirSync({ dir: store.temporary });
+  try {
+    const layout = new OciLayout(dir);
+    const layers = top === undefined ? [] : store.layersBelow(top.id).reverse();
+    // No blob is there: none is read of a layer that is in the store.
+    await layout.finish(layers.map(({ digest = "", size }) => ({ digest, size })));
+    const name = store.location("localhost/berth/leftover:latest");
+    await runSkopeo(
+      ["--policy", ownPolicy(store), "--tmpdir", dir, "copy", layout.source, name],
+      { env: { TMPDIR: dir } },
+    );
+    await runSkopeo(["delete", name]);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
 }
 
 async function removeFromStore(store: ImageStore, { id }: StoredImage): Promise<void> {

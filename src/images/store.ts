@@ -18,9 +18,12 @@ export interface StoredImage {
 }
 
 /** A layer in the store. */
-interface Layer {
+export interface StoredLayer {
   readonly id: string;
+  /** The layer below. */
   readonly parent: string | undefined;
+  /** Digest of it as a tar archive; undefined where it was not unpacked wholly. */
+  readonly digest: string | undefined;
   /** Size of what is unpacked, in bytes. */
   readonly size: number;
 }
@@ -82,12 +85,17 @@ export class ImageStore {
     return FileLock.lock(this.#lock, { shared: true, ...(signal && { signal }) });
   }
 
+  /** The same as {@linkcode useAlone}, where nobody uses the store; else undefined. */
+  tryUseAlone(): Disposable | undefined {
+    return FileLock.tryLock(this.#lock);
+  }
+
   /**
    * Waits until nobody uses the store, and keeps everybody out until it is disposed of. Calls `onWait`
    * if it has to wait.
    */
   async useAlone(onWait?: () => void): Promise<Disposable> {
-    const lock = FileLock.tryLock(this.#lock);
+    const lock = this.tryUseAlone();
     if (lock !== undefined) return lock;
     onWait?.();
     return await FileLock.lock(this.#lock);
@@ -117,10 +125,21 @@ export class ImageStore {
     return this.images().find((image) => image.id === id);
   }
 
-  /** Returns the image's config, as its makers wrote it. */
+  /**
+   * Returns the image's config, as its makers wrote it.
+   *
+   * @throws {ImageError} if the store lacks it.
+   */
   configText({ id }: StoredImage): string {
     const dir = `${this.#graph}/overlay-images/${hexName(id)}`;
-    return Deno.readTextFileSync(`${dir}/=${btoa(`sha256:${id}`)}`);
+    try {
+      return Deno.readTextFileSync(`${dir}/=${btoa(`sha256:${id}`)}`);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      throw new ImageError(`image ${id.slice(0, 12)} lacks its config: pull it again`, {
+        cause: error,
+      });
+    }
   }
 
   /**
@@ -129,7 +148,32 @@ export class ImageStore {
    * @throws {ImageError} if the store lacks one.
    */
   layerDirs(image: StoredImage): string[] {
-    return this.#layers(image, this.#readLayers()).map(({ id }) => this.#layerDir(id));
+    return this.layersOf(image).map(({ id }) => this.#layerDir(id));
+  }
+
+  /**
+   * Returns the image's layers, the topmost first.
+   *
+   * @throws {ImageError} if the store lacks one.
+   */
+  layersOf(image: StoredImage): StoredLayer[] {
+    const layers = this.layersBelow(image.layer);
+    if (image.layer !== undefined && (layers.length === 0 || layers.at(-1)?.parent !== undefined)) {
+      throw new ImageError(`image ${image.id.slice(0, 12)} lacks a layer: pull it again`);
+    }
+    return layers;
+  }
+
+  /** Returns the layer of that id and those below it, the topmost first, as far as they are there. */
+  layersBelow(top: string | undefined): StoredLayer[] {
+    return this.#chain(top, this.#readLayers());
+  }
+
+  /** Returns the layers that belong to no image: what pulls have left that did not end well. */
+  orphanLayers(): StoredLayer[] {
+    const all = this.#readLayers();
+    const used = this.images().flatMap(({ layer }) => this.#chain(layer, all));
+    return [...all.values()].filter((layer) => !used.includes(layer));
   }
 
   /** Returns for each image what its layers hold, in bytes; shared layers count for each. */
@@ -137,17 +181,16 @@ export class ImageStore {
     const all = this.#readLayers();
     return new Map(images.map((image) => [
       image.id,
-      this.#layers(image, all).reduce((sum, { size }) => sum + size, 0),
+      this.#chain(image.layer, all).reduce((sum, { size }) => sum + size, 0),
     ]));
   }
 
-  #layers(image: StoredImage, all: ReadonlyMap<string, Layer>): Layer[] {
-    const layers: Layer[] = [];
-    for (let id = image.layer; id !== undefined;) {
+  /** The layer and those below it, as far as they are there. */
+  #chain(top: string | undefined, all: ReadonlyMap<string, StoredLayer>): StoredLayer[] {
+    const layers: StoredLayer[] = [];
+    for (let id = top; id !== undefined && layers.length < all.size;) {
       const layer = all.get(id);
-      if (layer === undefined || layers.length >= all.size) {
-        throw new ImageError(`image ${image.id.slice(0, 12)} lacks a layer: pull it again`);
-      }
+      if (layer === undefined) break;
       layers.push(layer);
       id = layer.parent;
     }
@@ -166,12 +209,13 @@ export class ImageStore {
     return `${dir}/diff`;
   }
 
-  #readLayers(): Map<string, Layer> {
+  #readLayers(): Map<string, StoredLayer> {
     return new Map(
       readList(`${this.#graph}/overlay-layers/layers.json`).map((layer) => {
         const id = text(layer["id"]);
         const parent = layer["parent"] === undefined ? undefined : text(layer["parent"]);
-        return [id, { id, parent, size: Number(layer["diff-size"] ?? 0) }];
+        const digest = typeof layer["diff-digest"] === "string" ? layer["diff-digest"] : undefined;
+        return [id, { id, parent, digest, size: Number(layer["diff-size"] ?? 0) }];
       }),
     );
   }

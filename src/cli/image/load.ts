@@ -6,7 +6,7 @@ import type { ImageStore } from "../../images/store.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 import { print } from "../text/print.ts";
-import { withStore } from "./store.ts";
+import { whileUsing, withStore } from "./store.ts";
 
 /** `berth image load` and `berth load` */
 export function loadCommand(): Command {
@@ -19,10 +19,13 @@ export function loadCommand(): Command {
     .option("-i, --input <file>", "archive; default: standard input", somePath)
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store) => {
-        using _used = await store.use();
-        const names = options.input === undefined
-          ? await fromStdin(store, (file) => loadArchive(store, file))
-          : await loadArchive(store, Deno.realPathSync(options.input));
+        const names = await whileUsing(
+          store,
+          () =>
+            options.input === undefined
+              ? fromStdin(store, (file) => loadArchive(store, file))
+              : loadArchive(store, Deno.realPathSync(options.input)),
+        );
         for (const name of names) print(`Loaded image: ${shortName(name)}`);
       });
     });
@@ -56,12 +59,12 @@ export function importCommand(): Command {
     .action(
       async (file: string, image: string, options: { cmd?: string }, command: Command) => {
         await withStore(command, async (store) => {
-          using _used = await store.use();
           const tar = file === "-" ? Deno.stdin.readable : Deno.openSync(file).readable;
           const cmd = options.cmd?.split(/\s+/).filter((word) => word !== "");
-          const made = await importTar(store, tar, parseReference(image), {
-            ...(cmd !== undefined && { cmd }),
-          });
+          const made = await whileUsing(store, () =>
+            importTar(store, tar, parseReference(image), {
+              ...(cmd !== undefined && { cmd }),
+            }));
           print(made.id);
         });
       },

@@ -7,9 +7,12 @@ import { findImage } from "../../images/find.ts";
 import { commandOf, type ImageConfig, parseImageConfig } from "../../images/image_config.ts";
 import { parseReference } from "../../images/reference.ts";
 import { overlayOf } from "../../images/rootfs.ts";
+import { removeLeftovers } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
 import { CliError } from "../common/exit_status.ts";
+import { printError } from "../text/print.ts";
 import { pullForPerson } from "./pull_progress.ts";
+import { registryAccess, type RegistryOptions } from "./registry_options.ts";
 
 /** The image of a container. */
 export interface ContainerImage {
@@ -20,7 +23,7 @@ export interface ContainerImage {
 }
 
 /** The options that say what a container is made from. */
-export interface RootfsOptions {
+export interface RootfsOptions extends RegistryOptions {
   readonly rootfs?: string;
   readonly overlay?: true;
   readonly bundle?: string;
@@ -81,10 +84,25 @@ async function openImage(
   root: string,
 ): Promise<Rootfs> {
   const store = ImageStore.open(root);
+  try {
+    return await holdImage(store, options, name, command);
+  } catch (error) {
+    // Nobody may want a pull that failed again.
+    await removeLeftovers(store).catch(printError);
+    throw error;
+  }
+}
+
+async function holdImage(
+  store: ImageStore,
+  options: RootfsOptions,
+  name: string,
+  command: readonly string[],
+): Promise<Rootfs> {
   // Until the container is there: from then on its labels say that it uses the image.
   using stack = new DisposableStack();
   stack.use(await store.use());
-  const image = await obtain(store, name, options.pull ?? "missing");
+  const image = await obtain(store, name, options);
   const config = parseImageConfig(store.configText(image));
   const lowers = store.layerDirs(image);
   if (lowers.length === 0) {
@@ -114,8 +132,9 @@ function bindOf(source: string) {
 async function obtain(
   store: ImageStore,
   name: string,
-  pull: NonNullable<RootfsOptions["pull"]>,
+  options: RootfsOptions,
 ): Promise<StoredImage> {
+  const { pull = "missing" } = options;
   if (pull !== "always") {
     try {
       const { image, name: found } = findImage(store, name);
@@ -126,7 +145,7 @@ async function obtain(
     }
   }
   try {
-    return await pullForPerson(store, parseReference(name));
+    return await pullForPerson(store, parseReference(name), registryAccess(options));
   } catch (error) {
     if (!(error instanceof ImageError) || name.includes(":") || !exists(name)) throw error;
     throw new CliError(`${error.message}; to run in the directory ${name}, say --rootfs ${name}`, {

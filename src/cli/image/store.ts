@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import type { UsedImages } from "../../images/remove.ts";
+import { removeLeftovers, type UsedImages } from "../../images/remove.ts";
 import { ImageStore } from "../../images/store.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { listContainers } from "../common/list_containers.ts";
+import { printError } from "../text/print.ts";
 import { IMAGE_ID_LABEL } from "./labels.ts";
 
 /** Runs `use` with the image store of the daemon that the command line names. */
@@ -15,6 +16,19 @@ export async function withStore(
     const { root } = await daemon.call("daemon.info", {});
     await use(ImageStore.open(root), daemon);
   });
+}
+
+/**
+ * Runs `use` while no image is removed, and removes afterwards what pulls have left that did not end
+ * well.
+ */
+export async function whileUsing<T>(store: ImageStore, use: () => Promise<T>): Promise<T> {
+  try {
+    using _used = await store.use();
+    return await use();
+  } finally {
+    await removeLeftovers(store).catch(printError);
+  }
 }
 
 /** Returns the containers of each image, by the image's id. */

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { OciDevice, OciRlimit } from "../../oci/spec/default_spec.ts";
 import { addAlias, collect, collectParsed, somePath } from "../common/command.ts";
+import { withRegistry } from "../image/registry_options.ts";
 import type { RootfsOptions } from "../image/rootfs.ts";
 import { collectDevices } from "./devices.ts";
 import { collectEnv } from "./environment.ts";
@@ -139,7 +140,8 @@ function withProcess(command: Command): void {
         "always",
         "never",
       ]),
-    )
+    );
+  withRegistry(command)
     .option("-i, --interactive", "keep standard input open and pass it on")
     .option("-t, --tty", "give the process a terminal")
     .optionsGroup("Process:")
