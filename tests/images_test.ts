@@ -1,43 +1,24 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { readMountInfo } from "../src/linux/mount/mountinfo.ts";
-import { cli, cliCommand } from "./harness/cli.ts";
+import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { busyboxLayer, imagesMissing, makeImage, run, TestRegistry } from "./harness/images.ts";
-import { until } from "./harness/poll.ts";
-import { processesOf } from "./harness/processes.ts";
-import { baseName, pathWithout } from "./harness/run.ts";
-
-/** A test that needs skopeo, and the programs that are named. */
-function test(name: string, body: () => Promise<void>, ...needs: string[]) {
-  const missing = imagesMissing(...needs);
-  Deno.test({ name: missing ? `${name} (${missing})` : name, ignore: !!missing, fn: body });
-}
-
-/** Makes a directory with these files, by their paths, for a layer. */
-function layerOf(dir: string, files: Readonly<Record<string, string>>): string {
-  const layer = Deno.makeTempDirSync({ dir, prefix: "layer-" });
-  Deno.chmodSync(layer, 0o755);
-  for (const [path, text] of Object.entries(files)) {
-    Deno.mkdirSync(`${layer}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
-    Deno.writeTextFileSync(`${layer}/${path}`, text);
-  }
-  return layer;
-}
-
-const ok = async (daemon: TestDaemon, ...args: string[]) => {
-  const result = await cli(daemon, args);
-  assert.equal(result.code, 0, `berth ${args.join(" ")}: ${result.stderr}`);
-  return result.stdout;
-};
+import {
+  busyboxLayer,
+  cgroupArgs as cgroup,
+  imageTest as test,
+  layerOf,
+  makeImage,
+  ok,
+  run,
+  TestRegistry,
+} from "./harness/images.ts";
+import { pathWithout } from "./harness/run.ts";
 
 /** A text that a compressor makes little of. */
 function randomText(): string {
   return Array.from({ length: 10_000 }, () => crypto.randomUUID()).join("\n");
 }
-
-/** Arguments that keep the containers in the test's cgroup. */
-const cgroup = (daemon: TestDaemon) => ["--cgroup-parent", daemon.cgroup];
 
 test("run pulls an image that is not there, and runs it without skopeo the next time", async () => {
   await using daemon = await TestDaemon.start();
@@ -309,92 +290,3 @@ test(
   },
   "docker-registry",
 );
-
-test("images: pulls of several at once, and a pull that is killed, leave a store that works", async () => {
-  await using daemon = await TestDaemon.start();
-  const base = await busyboxLayer(daemon.dir);
-  const images = await Promise.all(
-    ["1", "2", "3", "4"].map((text) =>
-      makeImage(daemon.dir, { layers: [base, layerOf(daemon.dir, { f: text })] })
-    ),
-  );
-  const killed = cliCommand(daemon, ["pull", images[0]!], { stdout: "null", stderr: "null" })
-    .spawn();
-  await until(
-    "skopeo",
-    () =>
-      processesOf(baseName(daemon.dir)).some(({ command }) =>
-        command.includes("containers-storage")
-      ),
-  );
-  killed.kill("SIGKILL");
-  await killed.status;
-  for (const { pid, command } of processesOf(baseName(daemon.dir))) {
-    if (command.includes("containers-storage")) Deno.kill(pid, "SIGKILL");
-  }
-  await Promise.all(images.map((image) => ok(daemon, "pull", image)));
-  for (const [index, image] of images.entries()) {
-    const text = await ok(daemon, "run", "--rm", ...cgroup(daemon), image, "cat", "/f");
-    assert.equal(text, String(index + 1));
-  }
-  await ok(daemon, "image", "prune", "--all");
-  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
-  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/storage/overlay/l`)], []);
-});
-
-test("images: a hostile image leaves nothing outside of its layers", async () => {
-  await using daemon = await TestDaemon.start();
-  const outside = `${daemon.dir}/outside`;
-  Deno.mkdirSync(outside);
-  Deno.writeTextFileSync(`${outside}/kept`, "kept");
-  const up = "../".repeat(20);
-  // Python's tarfile writes what GNU tar would refuse to.
-  const script = `
-import io, sys, tarfile
-def add(t, name, kind=tarfile.REGTYPE, link="", data=b"evil"):
-    i = tarfile.TarInfo(name); i.type = kind; i.linkname = link
-    i.size = len(data) if kind == tarfile.REGTYPE else 0
-    t.addfile(i, io.BytesIO(data) if i.size else None)
-out, where, what = sys.argv[1:4]
-with tarfile.open(out, "w") as t:
-    S, H = tarfile.SYMTYPE, tarfile.LNKTYPE
-    if what == "dotdot": add(t, where + "/evil")
-    if what == "absolute": add(t, "/" + where.lstrip("./") + "/evil")
-    if what == "symlink": add(t, "d", S, "/" + where.lstrip("./")); add(t, "d/evil")
-    if what == "symlink-up": add(t, "d", S, where); add(t, "d/evil")
-    if what == "symlink-file": add(t, "f", S, where + "/kept"); add(t, "f", data=b"evil")
-    if what == "hardlink": add(t, "h", H, where + "/kept"); add(t, "h", data=b"evil")
-    if what == "whiteout": add(t, "d", S, where); add(t, "d/.wh.kept", data=b"")
-    if what == "opaque": add(t, "d", S, where); add(t, "d/.wh..wh..opq", data=b"")
-    if what == "whiteout-up": add(t, where + "/.wh.kept", data=b"")
-    if what == "wh-dots": add(t, ".wh...", data=b"")
-    if what == "root-link": add(t, ".", S, where); add(t, "./evil")
-    if what == "device":
-        i = tarfile.TarInfo("sda"); i.type = tarfile.BLKTYPE; i.devmajor = 8; t.addfile(i)
-    if what == "redirect":
-        i = tarfile.TarInfo("r"); i.type = tarfile.DIRTYPE
-        i.pax_headers = {"SCHILY.xattr.trusted.overlay.redirect": "/" + where}; t.addfile(i)
-    if what == "many":
-        for n in range(10000): add(t, "many/%d" % n, data=b"")
-    if what == "fat":
-        add(t, "fat", data=b"0" * 50000000)
-`;
-  const shapes = [
-    ...["dotdot", "absolute", "symlink", "symlink-up", "symlink-file", "hardlink", "whiteout"],
-    ...["opaque", "whiteout-up", "wh-dots", "root-link", "device", "redirect", "many", "fat"],
-  ];
-  const base = await busyboxLayer(daemon.dir);
-  for (const shape of shapes) {
-    const tar = `${daemon.dir}/${shape}.tar`;
-    await run(["python3", "-c", script, tar, `${up}${outside.slice(1)}`, shape]);
-    const image = await makeImage(daemon.dir, { layers: [base, tar] });
-    const pulled = await cli(daemon, ["pull", image]);
-    if (pulled.code === 0) {
-      await cli(daemon, ["run", "--rm", ...cgroup(daemon), image, "sh", "-c", "ls /r /d"]);
-    }
-    const names = [...Deno.readDirSync(outside)].map(({ name }) => name);
-    assert.deepEqual(names, ["kept"], shape);
-    assert.equal(Deno.readTextFileSync(`${outside}/kept`), "kept", shape);
-  }
-  await ok(daemon, "image", "prune", "--all");
-}, "python3");

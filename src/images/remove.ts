@@ -108,6 +108,7 @@ function canRun(store: ImageStore, image: StoredImage): boolean {
  * which it finds complete already. Layers that were not unpacked wholly it removes by itself then.
  */
 async function removeOrphanLayers(store: ImageStore): Promise<void> {
+  store.removeProbes();
   const orphans = new Map(store.orphanLayers().map((layer) => [layer.id, layer]));
   if (orphans.size === 0) return;
   const whole = [...orphans.values()].filter(({ digest }) => digest !== undefined);

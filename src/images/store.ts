@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { exists } from "../linux/fs/exists.ts";
+import { unmountAll } from "../linux/mount/unmount.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { ImageError } from "./errors.ts";
 import { ImageNames } from "./image_names.ts";
+
+/** Names such as `metacopy-check348747840`, of what is no layer. */
+const PROBE = /check\d+$/;
 
 /** An image in the store. */
 export interface StoredImage {
@@ -218,6 +222,19 @@ export class ImageStore {
         return [id, { id, parent, digest, size: Number(layer["diff-size"] ?? 0) }];
       }),
     );
+  }
+
+  /**
+   * Removes the directories in which containers-storage tries what the kernel can do, and which a kill
+   * at its first start leaves.
+   */
+  removeProbes(): void {
+    const parent = `${this.#graph}/overlay`;
+    if (!exists(parent)) return;
+    for (const { name } of [...Deno.readDirSync(parent)].filter(({ name }) => PROBE.test(name))) {
+      unmountAll(`${parent}/${name}`);
+      Deno.removeSync(`${parent}/${name}`, { recursive: true });
+    }
   }
 
   #removeTemporary(): void {

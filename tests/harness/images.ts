@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
 import { findCommand } from "../../scripts/system_packages.ts";
+import { cli } from "./cli.ts";
+import type { TestDaemon } from "./daemon.ts";
 import { until } from "./poll.ts";
 import { rootfsDir } from "./rootfs.ts";
 import { uniqueName } from "./run.ts";
@@ -18,6 +20,8 @@ export interface ImageParts {
   /** The OCI image config's `config`. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly os?: string;
+  /** Digests that the config names in place of the layers' own. */
+  readonly diffIds?: readonly string[];
 }
 
 /** Runs a command and returns what it printed; throws with its stderr if it fails. */
@@ -45,7 +49,8 @@ export async function busyboxLayer(dir: string): Promise<string> {
 }
 
 /** Makes an OCI image layout below `dir`; returns its reference, `oci:PATH:latest`. */
-export async function makeImage(dir: string, { layers, config, os }: ImageParts): Promise<string> {
+export async function makeImage(dir: string, parts: ImageParts): Promise<string> {
+  const { layers, config, os, diffIds } = parts;
   const layout = `${dir}/${uniqueName("layout")}`;
   const blobs = `${layout}/blobs/sha256`;
   Deno.mkdirSync(blobs, { recursive: true });
@@ -67,7 +72,7 @@ export async function makeImage(dir: string, { layers, config, os }: ImageParts)
     architecture: Deno.build.arch === "x86_64" ? "amd64" : "arm64",
     os: os ?? "linux",
     config: config ?? {},
-    rootfs: { type: "layers", diff_ids: tars.map(({ digest }) => digest) },
+    rootfs: { type: "layers", diff_ids: diffIds ?? tars.map(({ digest }) => digest) },
   });
   const type = "application/vnd.oci.image";
   const manifest = json({
@@ -81,6 +86,35 @@ export async function makeImage(dir: string, { layers, config, os }: ImageParts)
   Deno.writeTextFileSync(`${layout}/index.json`, JSON.stringify({ schemaVersion: 2, manifests }));
   Deno.writeTextFileSync(`${layout}/oci-layout`, JSON.stringify({ imageLayoutVersion: "1.0.0" }));
   return `oci:${layout}:latest`;
+}
+
+/** Registers a test that needs skopeo, and the programs that are named. */
+export function imageTest(name: string, body: () => Promise<void>, ...needs: string[]): void {
+  const missing = imagesMissing(...needs);
+  Deno.test({ name: missing ? `${name} (${missing})` : name, ignore: !!missing, fn: body });
+}
+
+/** Makes a directory with these files, by their paths, for a layer. */
+export function layerOf(dir: string, files: Readonly<Record<string, string>>): string {
+  const layer = Deno.makeTempDirSync({ dir, prefix: "layer-" });
+  Deno.chmodSync(layer, 0o755);
+  for (const [path, text] of Object.entries(files)) {
+    Deno.mkdirSync(`${layer}/${path}`.replace(/\/[^/]*$/, ""), { recursive: true });
+    Deno.writeTextFileSync(`${layer}/${path}`, text);
+  }
+  return layer;
+}
+
+/** Runs a command of the command line, which has to succeed, and returns what it printed. */
+export async function ok(daemon: TestDaemon, ...args: string[]): Promise<string> {
+  const result = await cli(daemon, args);
+  if (result.code !== 0) throw new Error(`berth ${args.join(" ")}: ${result.stderr}`);
+  return result.stdout;
+}
+
+/** Arguments that keep the containers in the test's cgroup. */
+export function cgroupArgs(daemon: TestDaemon): string[] {
+  return ["--cgroup-parent", daemon.cgroup];
 }
 
 /** A registry of images on the loopback interface, which serves until it is disposed of. */

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { mount } from "../src/linux/mount/mount.ts";
+import { unmount } from "../src/linux/mount/unmount.ts";
+import { cli, cliCommand } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import {
+  busyboxLayer,
+  cgroupArgs as cgroup,
+  imageTest as test,
+  layerOf,
+  makeImage,
+  ok,
+  run,
+} from "./harness/images.ts";
+import { until } from "./harness/poll.ts";
+import { processesOf } from "./harness/processes.ts";
+import { baseName } from "./harness/run.ts";
+
+/** What the store holds beside whole images: files of pulls, layers, links to them. */
+function leftIn(daemon: TestDaemon) {
+  const list = (path: string) => [...Deno.readDirSync(`${daemon.root}/images/${path}`)].length;
+  const storage = `${daemon.root}/images/storage`;
+  return {
+    temporary: list("tmp"),
+    layers: layersOf(daemon),
+    directories:
+      [...Deno.readDirSync(`${storage}/overlay`)].filter(({ name }) =>
+        name !== "l" && !name.startsWith(".")
+      ).length,
+    links: list("storage/overlay/l"),
+  };
+}
+
+const NOTHING = { temporary: 0, layers: 0, directories: 0, links: 0 };
+
+/** How many layers the store knows. */
+function layersOf(daemon: TestDaemon): number {
+  try {
+    const path = `${daemon.root}/images/storage/overlay-layers/layers.json`;
+    return JSON.parse(Deno.readTextFileSync(path)).length;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+}
+
+/** Starts a command and kills it, with the skopeo that it runs, once `reached`. */
+async function killWhen(daemon: TestDaemon, args: string[], reached: () => boolean) {
+  const child = cliCommand(daemon, args, { stdout: "null", stderr: "null" }).spawn();
+  let ended = false;
+  const status = child.status.then(() => ended = true);
+  const skopeos = () =>
+    processesOf(baseName(daemon.dir)).filter(({ command }) => /^skopeo/.test(command));
+  await until("the moment", () => ended || (skopeos().length > 0 && reached()));
+  if (!ended) child.kill("SIGKILL");
+  await status;
+  for (const { pid } of skopeos()) Deno.kill(pid, "SIGKILL");
+  await until("the end of skopeo", () => skopeos().length === 0);
+}
+
+test("images: a pull and a rm that are killed at any step leave nothing after a prune, and can be done again", async () => {
+  await using daemon = await TestDaemon.start();
+  const layers = [await busyboxLayer(daemon.dir)];
+  for (let n = 1; n < 6; n++) layers.push(layerOf(daemon.dir, { [`f${n}`]: `${n}` }));
+  const config = { Cmd: ["sh", "-c", "cat /f1 /f5"] };
+  const image = await makeImage(daemon.dir, { layers, config });
+  for (const count of [0, 1, 3, 6]) {
+    await killWhen(daemon, ["pull", image], () => layersOf(daemon) >= count);
+    await ok(daemon, "image", "prune", "--all");
+    assert.deepEqual(leftIn(daemon), NOTHING, `killed with ${count} layers`);
+  }
+  await killWhen(daemon, ["pull", image], () => layersOf(daemon) >= 3);
+  // The next pull needs no prune.
+  const whole = () => ok(daemon, "run", "--rm", ...cgroup(daemon), image);
+  assert.equal(await whole(), "15");
+  for (const count of [6, 5, 2]) {
+    await ok(daemon, "pull", image);
+    await killWhen(daemon, ["rmi", image], () => layersOf(daemon) <= count);
+    await ok(daemon, "images");
+    assert.equal(await whole(), "15", `killed with ${count} layers left`);
+  }
+  await ok(daemon, "image", "prune", "--all");
+  assert.deepEqual(leftIn(daemon), NOTHING);
+});
+
+test("images: an image that is refused after it was stored leaves nothing, nor does its lie a layer", async () => {
+  await using daemon = await TestDaemon.start();
+  const layers = [await busyboxLayer(daemon.dir)];
+  const refused = async (image: string, pattern: RegExp) => {
+    for (const args of [["pull", image], ["run", "--rm", ...cgroup(daemon), image, "true"]]) {
+      const { code, stderr } = await cli(daemon, args);
+      assert.equal(code, 125);
+      assert.match(stderr, pattern);
+      assert.equal(await ok(daemon, "images", "-q"), "");
+      assert.deepEqual(leftIn(daemon), NOTHING);
+    }
+  };
+  await refused(
+    await makeImage(daemon.dir, { layers, os: "plan9" }),
+    /is for plan9, not for linux/,
+  );
+  // A layer that says to be another one must not be taken for that later.
+  const good = layerOf(daemon.dir, { f: "good" });
+  const evil = layerOf(daemon.dir, { f: "evil" });
+  const honest = await makeImage(daemon.dir, { layers: [...layers, good] });
+  const claims = await digests([...layers, good]);
+  const liar = await makeImage(daemon.dir, { layers: [...layers, evil], diffIds: claims });
+  await refused(liar, /its layers are not those that its config names/);
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), honest, "cat", "/f"), "good");
+});
+
+/** Digests of layers that {@linkcode makeImage} has packed. */
+async function digests(layers: readonly string[]): Promise<string[]> {
+  return await Promise.all(layers.map(async (layer) => {
+    const tar = layer.endsWith(".tar") ? layer : `${layer}.tar`;
+    return `sha256:${(await run(["sha256sum", tar])).slice(0, 64)}`;
+  }));
+}
+
+test("images: a full disk ends a pull, a load and an import with an error, and nothing is half-made", async () => {
+  await using daemon = await TestDaemon.start();
+  const base = await busyboxLayer(daemon.dir);
+  const small = await makeImage(daemon.dir, { layers: [base], config: { Cmd: ["echo", "fits"] } });
+  const fat = layerOf(daemon.dir, { zeros: "0".repeat(20_000_000) });
+  const large = await makeImage(daemon.dir, { layers: [base, fat] });
+  const archive = `${daemon.dir}/large.tar`;
+  await run(["skopeo", "--insecure-policy", "copy", "-q", large, `docker-archive:${archive}:a:1`]);
+  const dir = `${daemon.root}/images`;
+  Deno.mkdirSync(dir, { recursive: true });
+  mount({ type: "tmpfs", target: dir, options: ["size=12m", "mode=700"] });
+  try {
+    await ok(daemon, "pull", small);
+    const before = leftIn(daemon);
+    for (
+      const args of [
+        ["pull", large],
+        ["run", "--rm", ...cgroup(daemon), large, "true"],
+        ["load", "-i", archive],
+        ["import", `${fat}.tar`, "a"],
+      ]
+    ) {
+      const { code, stderr } = await cli(daemon, args);
+      assert.equal(code, 125, stderr);
+      assert.match(stderr, /^(Pulling.*\n)?berth: .*(disk is full|no space left)/i, args.join(" "));
+      assert.deepEqual(leftIn(daemon), before, args.join(" "));
+    }
+    assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), small), "fits\n");
+    await ok(daemon, "rmi", small);
+    assert.deepEqual(leftIn(daemon), NOTHING);
+  } finally {
+    unmount(dir, { detach: true });
+  }
+});
+
+test("images: pulls of several at once, and a pull that is killed, leave a store that works", async () => {
+  await using daemon = await TestDaemon.start();
+  const base = await busyboxLayer(daemon.dir);
+  const images = await Promise.all(
+    ["1", "2", "3", "4"].map((text) =>
+      makeImage(daemon.dir, { layers: [base, layerOf(daemon.dir, { f: text })] })
+    ),
+  );
+  const killed = cliCommand(daemon, ["pull", images[0]!], { stdout: "null", stderr: "null" })
+    .spawn();
+  await until(
+    "skopeo",
+    () =>
+      processesOf(baseName(daemon.dir)).some(({ command }) =>
+        command.includes("containers-storage")
+      ),
+  );
+  killed.kill("SIGKILL");
+  await killed.status;
+  for (const { pid, command } of processesOf(baseName(daemon.dir))) {
+    if (command.includes("containers-storage")) Deno.kill(pid, "SIGKILL");
+  }
+  await Promise.all(images.map((image) => ok(daemon, "pull", image)));
+  for (const [index, image] of images.entries()) {
+    const text = await ok(daemon, "run", "--rm", ...cgroup(daemon), image, "cat", "/f");
+    assert.equal(text, String(index + 1));
+  }
+  await ok(daemon, "image", "prune", "--all");
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/storage/overlay/l`)], []);
+});
+
+/** What an image must not change, nor use: it also reads as a list of users. */
+const KEPT = "kept:x:0:0:::\n";
+
+test("images: a hostile image leaves nothing outside of its layers", async () => {
+  await using daemon = await TestDaemon.start();
+  const outside = `${daemon.dir}/outside`;
+  Deno.mkdirSync(outside);
+  Deno.writeTextFileSync(`${outside}/kept`, KEPT);
+  const up = "../".repeat(20);
+  // Python's tarfile writes what GNU tar would refuse to.
+  const script = `
+import io, sys, tarfile
+def add(t, name, kind=tarfile.REGTYPE, link="", data=b"evil"):
+    i = tarfile.TarInfo(name); i.type = kind; i.linkname = link
+    i.size = len(data) if kind == tarfile.REGTYPE else 0
+    t.addfile(i, io.BytesIO(data) if i.size else None)
+out, where, what = sys.argv[1:4]
+with tarfile.open(out, "w") as t:
+    S, H = tarfile.SYMTYPE, tarfile.LNKTYPE
+    if what == "dotdot": add(t, where + "/evil")
+    if what == "absolute": add(t, "/" + where.lstrip("./") + "/evil")
+    if what == "symlink": add(t, "d", S, "/" + where.lstrip("./")); add(t, "d/evil")
+    if what == "symlink-up": add(t, "d", S, where); add(t, "d/evil")
+    if what == "symlink-file": add(t, "f", S, where + "/kept"); add(t, "f", data=b"evil")
+    if what == "hardlink": add(t, "h", H, where + "/kept"); add(t, "h", data=b"evil")
+    if what == "whiteout": add(t, "d", S, where); add(t, "d/.wh.kept", data=b"")
+    if what == "opaque": add(t, "d", S, where); add(t, "d/.wh..wh..opq", data=b"")
+    if what == "whiteout-up": add(t, where + "/.wh.kept", data=b"")
+    if what == "wh-dots": add(t, ".wh...", data=b"")
+    if what == "root-link": add(t, ".", S, where); add(t, "./evil")
+    if what == "device":
+        i = tarfile.TarInfo("sda"); i.type = tarfile.BLKTYPE; i.devmajor = 8; t.addfile(i)
+    if what == "redirect":
+        i = tarfile.TarInfo("r"); i.type = tarfile.DIRTYPE
+        i.pax_headers = {"SCHILY.xattr.trusted.overlay.redirect": "/" + where}; t.addfile(i)
+    if what == "many":
+        for n in range(10000): add(t, "many/%d" % n, data=b"")
+    if what == "fifo-passwd":
+        i = tarfile.TarInfo("etc/passwd"); i.type = tarfile.FIFOTYPE; t.addfile(i)
+    if what in ("across-file", "across-whiteout", "across-opaque"): add(t, "d", S, where)
+    if what == "across-hardlink": add(t, "s", S, where + "/kept")
+    if what == "link-hardlink": add(t, "s", S, where + "/kept"); add(t, "h", H, "s"); add(t, "h")
+    if what in ("volume", "workdir"): add(t, "d", S, where)
+    if what == "passwd": add(t, "etc/passwd", S, where + "/kept")
+    if what == "etc":
+        for n in ("hosts", "hostname", "resolv.conf"): add(t, "etc/" + n, S, where + "/" + n)
+with tarfile.open(out + ".2", "w") as t:
+    if what == "across-file": add(t, "d/evil")
+    if what == "across-whiteout": add(t, "d/.wh.kept", data=b"")
+    if what == "across-opaque": add(t, "d/.wh..wh..opq", data=b"")
+    if what == "across-hardlink": add(t, "h", H, "s"); add(t, "h")
+if what == "bomb":
+    import gzip
+    with gzip.open(out, "wb") as z, tarfile.open(fileobj=z, mode="w") as t:
+        i = tarfile.TarInfo("fat"); i.size = 100000000
+        class Zeros:
+            def read(self, n): return bytes(n)
+        t.addfile(i, Zeros())
+`;
+  const shapes: readonly (readonly [string, Record<string, unknown>?])[] = [
+    ...[["dotdot"], ["absolute"], ["symlink"], ["symlink-up"], ["symlink-file"], ["hardlink"]],
+    ...[["whiteout"], ["opaque"], ["whiteout-up"], ["wh-dots"], ["root-link"], ["device"]],
+    ...[["redirect"], ["many"], ["bomb"], ["fifo-passwd", { User: "sys" }], ["link-hardlink"]],
+    ...[["across-file"], ["across-whiteout"], ["across-opaque"], ["across-hardlink"], ["etc"]],
+    ["volume", { Volumes: { "/d": {}, "/d/deeper": {} } }],
+    ["workdir", { WorkingDir: "/d/made" }],
+    ["passwd", { User: "kept" }],
+  ] as const;
+  const base = await busyboxLayer(daemon.dir);
+  for (const [shape, config = {}] of shapes) {
+    const tar = `${daemon.dir}/${shape}.tar`;
+    await run(["python3", "-c", script, tar, `${up}${outside.slice(1)}`, shape]);
+    const layers = [base, tar, ...shape.startsWith("across") ? [`${tar}.2`] : []];
+    const image = await makeImage(daemon.dir, { layers, config });
+    const pulled = await cli(daemon, ["pull", image]);
+    if (pulled.code === 0) {
+      const script = "ls /r /d; echo evil > /d/evil; rm /d/kept; echo evil > /h; echo > /etc/hosts";
+      const { code, stderr } = await cli(daemon, [
+        ...["run", "--rm", ...cgroup(daemon), image],
+        ...["sh", "-c", script],
+      ]);
+      // The names of users are the image's own.
+      if ("User" in config) assert.match(`${code} ${stderr}`, /^125 .*no user/s, shape);
+    }
+    const names = [...Deno.readDirSync(outside)].map(({ name }) => name);
+    assert.deepEqual(names, ["kept"], shape);
+    assert.equal(Deno.readTextFileSync(`${outside}/kept`), KEPT, shape);
+  }
+  await ok(daemon, "image", "prune", "--all");
+}, "python3");
