@@ -59,7 +59,7 @@ async function killWhen(daemon: TestDaemon, args: string[], reached: () => boole
   await until("the end of skopeo", () => skopeos().length === 0);
 }
 
-test("images: a pull and a rm that are killed at any step leave nothing after a prune, and can be done again", async () => {
+test("images storage: a pull and a rm that are killed at any step leave nothing after a prune, and can be done again", async () => {
   await using daemon = await TestDaemon.start();
   const layers = [await busyboxLayer(daemon.dir)];
   for (let n = 1; n < 6; n++) layers.push(layerOf(daemon.dir, { [`f${n}`]: `${n}` }));
@@ -84,7 +84,7 @@ test("images: a pull and a rm that are killed at any step leave nothing after a 
   assert.deepEqual(leftIn(daemon), NOTHING);
 });
 
-test("images: an image that is refused after it was stored leaves nothing, nor does its lie a layer", async () => {
+test("images storage: an image that is refused after it was stored leaves nothing, nor does its lie a layer", async () => {
   await using daemon = await TestDaemon.start();
   const layers = [await busyboxLayer(daemon.dir)];
   const refused = async (image: string, pattern: RegExp) => {
@@ -118,7 +118,7 @@ async function digests(layers: readonly string[]): Promise<string[]> {
   }));
 }
 
-test("images: a full disk ends a pull, a load and an import with an error, and nothing is half-made", async () => {
+test("images storage: a full disk ends a pull, a load and an import with an error, and nothing is half-made", async () => {
   await using daemon = await TestDaemon.start();
   const base = await busyboxLayer(daemon.dir);
   const small = await makeImage(daemon.dir, { layers: [base], config: { Cmd: ["echo", "fits"] } });
@@ -153,7 +153,7 @@ test("images: a full disk ends a pull, a load and an import with an error, and n
   }
 });
 
-test("images: pulls of several at once, and a pull that is killed, leave a store that works", async () => {
+test("images storage: pulls of several at once, and a pull that is killed, leave a store that works", async () => {
   await using daemon = await TestDaemon.start();
   const base = await busyboxLayer(daemon.dir);
   const images = await Promise.all(
@@ -188,7 +188,7 @@ test("images: pulls of several at once, and a pull that is killed, leave a store
 /** What an image must not change, nor use: it also reads as a list of users. */
 const KEPT = "kept:x:0:0:::\n";
 
-test("images: a hostile image leaves nothing outside of its layers", async () => {
+test("images storage: a hostile image leaves nothing outside of its layers", async () => {
   await using daemon = await TestDaemon.start();
   const outside = `${daemon.dir}/outside`;
   Deno.mkdirSync(outside);
