@@ -2,36 +2,21 @@
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
 import { after } from "../../linux/event_loop/timer.ts";
-import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
-import type { Poller } from "../../linux/fd/poller.ts";
-import type { Reaper } from "../../linux/process/reaper.ts";
 import { bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { ShimService } from "../../shim/service.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
-import type { QueuedEvent } from "../events/forwarder.ts";
 import { deleteEvent, oomEvent, translateEvent } from "../events/translate.ts";
-import type { LogLevel } from "../log.ts";
 import type { CreateRequest, ExecRequest } from "../messages/task.ts";
 import type { Decoded } from "../protobuf/fields.ts";
 import { BinaryLogger } from "./binary_logger.ts";
 import type { LoggerTarget, RequestedIo } from "./io.ts";
 import { prepareTargets, taskIo } from "./io.ts";
+import type { TaskContext } from "./context.ts";
 import { readOptions } from "./options.ts";
 import { makeRecord } from "./record.ts";
-
-/** What the containers of one shim share. */
-export interface TaskContext {
-  readonly namespace: string;
-  readonly reaper: Reaper;
-  readonly poller: Poller;
-  readonly reserve: FdReserve;
-  readonly log: (level: LogLevel, message: string, fields?: Record<string, string>) => void;
-  /** Queues an event for containerd. */
-  readonly publish: (event: QueuedEvent) => void;
-}
 
 /** How long a delete waits for the output to be copied, in milliseconds. */
 const COPY_WITHIN = 10_000;

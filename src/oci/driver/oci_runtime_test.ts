@@ -157,7 +157,7 @@ Deno.test("oci runtime: a call that ends in time is not disturbed by its bounds"
 Deno.test("oci runtime: a missing runtime is named", async () => {
   await using box = new TestContainers();
   const error = await failure(box.runc("/nowhere/runc").start("a"));
-  assert.equal(error.message, "container a: there is no OCI runtime /nowhere/runc");
+  assert.equal(error.message, 'container a: there is no OCI runtime "/nowhere/runc"');
   assert.equal(error.data["exitCode"], -1);
   await failure(box.runc("berth-no-such-runtime").version());
   // It could not say whether there is one.

@@ -175,7 +175,7 @@ function spawnRuntime(
   } catch (error) {
     if (!isErrno(error, ...UNFIT)) throw error;
     const message = error.errno === ENOENT
-      ? `there is no OCI runtime ${context.command}`
+      ? `there is no OCI runtime "${context.command}"`
       : `the OCI runtime ${context.command} cannot be run: ${error.message}`;
     throw new RuntimeError(`${subject(call)}${message}`, {
       cause: error,

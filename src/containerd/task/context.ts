@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
+import type { Poller } from "../../linux/fd/poller.ts";
+import type { Reaper } from "../../linux/process/reaper.ts";
+import type { QueuedEvent } from "../events/forwarder.ts";
+import type { LogLevel } from "../log.ts";
+
+/** What the containers of one shim share. */
+export interface TaskContext {
+  readonly namespace: string;
+  readonly reaper: Reaper;
+  readonly poller: Poller;
+  readonly reserve: FdReserve;
+  readonly log: (level: LogLevel, message: string, fields?: Record<string, string>) => void;
+  /** Queues an event for containerd. */
+  readonly publish: (event: QueuedEvent) => void;
+}
