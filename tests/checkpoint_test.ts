@@ -262,15 +262,72 @@ Deno.test("checkpoint: with a stand-in runtime: of a checkpoint that failed only
   assert.match((await cli(daemon, ["restore", "web"])).stderr, /is no checkpoint of berth's/);
 });
 
+Deno.test("berth restore (stand-in runtime): one under another id has a cgroup of its own", async () => {
+  await using stand = await withStandIn();
+  const { daemon } = stand;
+  const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await cli(daemon, run)).code, 0);
+  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  const path = `${daemon.root}/checkpoints/web`;
+  assert.equal((await cli(daemon, ["restore", "--path", path, "web2"])).stderr, "");
+  const [web, web2] = await Promise.all(["web", "web2"].map(async (id) => {
+    const { pid, bundle } = await daemon.client.call("container.state", { id });
+    return { cgroup: Deno.readTextFileSync(`/proc/${pid}/cgroup`), bundle };
+  }));
+  assert.equal(web2?.cgroup, web?.cgroup.replaceAll(/\/web$/gm, "/web2"));
+  const conf = Deno.readTextFileSync(`${web2?.bundle}/berth-criu.conf`);
+  assert.match(conf, /^cgroup-root \/.*\/web2$/m);
+  assert.equal((await cli(daemon, ["rm", "--force", "web2"])).code, 0);
+  assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
+});
+
+Deno.test("berth restore (stand-in runtime): what lands in another's cgroup is killed, and not the other", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await cli(daemon, run)).code, 0);
+  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  const { pid } = await daemon.client.call("container.state", { id: "web" });
+  // Of any hierarchy: `0::/a/web` is that of v2, `4:memory:/a/web` one of v1.
+  const moved = `${RESTORE.replace("exec ", "")} || exit 1
+while IFS=: read -r _ names path; do
+  for dir in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/"\${names#name=}"; do
+    [ -e "$dir$path/cgroup.procs" ] && cat "$pid_file" >"$dir$path/cgroup.procs"
+  done
+done </proc/${pid}/cgroup
+exit 0`;
+  runtime.rule("restore", moved);
+  const restored = await cli(daemon, [
+    "restore",
+    "--path",
+    `${daemon.root}/checkpoints/web`,
+    "web2",
+  ]);
+  assert.equal(restored.code, 125);
+  assert.match(restored.stderr, /into the cgroup \S+\/web, which is not its own \(\S+\/web2\)/);
+  await assert.rejects(daemon.client.call("container.state", { id: "web2" }), /no container web2/);
+  assert.equal((await daemon.client.call("container.state", { id: "web" })).pid, pid);
+  const { processes } = await daemon.client.call("container.pids", { id: "web" });
+  assert.deepEqual(processes.map(({ pid }) => pid), [pid]);
+});
+
 testNeeding(
   ["criu"],
   "with the real criu: a checkpoint that fails says why, and the container goes on",
   async () => {
     await using daemon = await TestDaemon.start();
     using events = await EventCollector.subscribe(daemon.socket);
-    await daemon.run("one", ["sleep", "1000"]);
-    // Where CRIU does not fail earlier, it does at a process that does not descend from init.
-    await daemon.client.call("container.exec", { id: "one", process: { args: ["sleep", "1000"] } });
+    // Where CRIU does not fail earlier, it does at a TCP connection, which it may not close.
+    const connect = "sleep 1000 | nc -lp 9999 & until sleep 1000 | nc 127.0.0.1 9999; do :; done";
+    const namespaces = ["pid", "ipc", "uts", "mount", "network"].map((type) => ({ type }));
+    const spec = daemon.spec(["sh", "-c", connect], { linux: { namespaces } });
+    await daemon.client.call("container.create", { id: "one", spec });
+    const { pid } = await daemon.client.call("container.start", { id: "one" });
+    const isEstablished = /^ *\d+: \S+ \S+ 01 /m;
+    await until(
+      "a connection",
+      () => isEstablished.test(Deno.readTextFileSync(`/proc/${pid}/net/tcp`)),
+    );
     const path = `${daemon.root}/image`;
     await assert.rejects(
       daemon.client.call("container.checkpoint", { id: "one", path, exit: true }),

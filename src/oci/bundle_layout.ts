@@ -126,6 +126,9 @@ export interface ExitRecord {
   readonly exitStatusUnknown?: boolean;
 }
 
+/** Name of the file in a bundle that tells CRIU what runc has no options for. */
+export const CRIU_CONFIG = "berth-criu.conf";
+
 /** The files of one bundle directory (design: `<state>/linux/<id>/`). */
 export interface BundlePaths {
   readonly dir: string;
@@ -138,6 +141,8 @@ export interface BundlePaths {
   readonly log: string;
   readonly exitRecord: string;
   readonly shimLog: string;
+  /** What CRIU is told beside runc's options. */
+  readonly criuConfig: string;
 }
 
 /** Names the files of the bundle in `dir`. */
@@ -153,6 +158,7 @@ export function bundlePaths(dir: string): BundlePaths {
     log: `${dir}/log.json`,
     exitRecord: `${dir}/exit.json`,
     shimLog: `${dir}/shim.log`,
+    criuConfig: `${dir}/${CRIU_CONFIG}`,
   };
 }
 

@@ -303,10 +303,9 @@ export class ShimService {
     await this.#lock.exclusive(() =>
       this.#runRequest("checkpoint", async () => {
         using _exit = this.#initExit.barrier.block("event");
-        const { id } = this.record;
+        const pids = this.#cgroup.pids() ?? [];
         await this.#cgroup.suppressFreezeEvents(() =>
-          this.#context.runtime.checkpoint({
-            id,
+          this.#init.checkpoint(pids, {
             imagePath: path,
             leaveRunning: !exit,
             ...(workPath === undefined ? {} : { workPath }),

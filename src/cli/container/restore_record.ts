@@ -16,6 +16,8 @@ type RestoreParams = Pick<CreateParams, "spec" | "rootfs" | "terminal" | "runtim
 
 /** What stands in the file. */
 interface RestoreRecord extends RestoreParams {
+  /** Id of the container that was checkpointed; missing in a checkpoint of berth before 0.2. */
+  readonly id?: string;
   /** The texts of the generated files below `/etc`, by their paths on the host. */
   readonly etc?: Readonly<Record<string, string>>;
 }
@@ -33,6 +35,7 @@ export function saveForRestore(path: string, state: ContainerState): void {
   const spec = readJson<CreateParams["spec"]>(`${state.bundle}/config.json`) ?? {};
   const rootfs = readJson<BundleRecord>(`${state.bundle}/berth.json`)?.rootfs ?? [];
   const record: RestoreRecord = {
+    id: state.id,
     spec,
     rootfs: rootfs.map((mount) => ({ ...mount, options: [...mount.options ?? []] })),
     terminal: state.terminal,
@@ -55,7 +58,8 @@ export function readForRestore(path: string): RestoreRecord {
  * with the container that was checkpointed, are written anew, and the spec's mounts lead to them.
  */
 export function restoreParams(root: string, id: string, record: RestoreRecord): RestoreParams {
-  const { etc = {}, ...params } = record;
+  const { etc = {}, id: formerId, ...given } = record;
+  const params = { ...given, spec: withOwnCgroup(given.spec, formerId, id) };
   const { [ETC_LABEL]: former, ...labels } = params.labels ?? {};
   if (former === undefined || Object.keys(etc).length === 0) return { ...params, labels };
   const dir = createDir(root, "etc", id);
@@ -71,6 +75,24 @@ export function restoreParams(root: string, id: string, record: RestoreRecord): 
     spec: { ...params.spec, mounts: moved },
     labels: { ...labels, [ETC_LABEL]: dir },
   };
+}
+
+/**
+ * Moves the spec's cgroup, which is named after the container that was checkpointed, to one named after
+ * this. Any other stays; the daemon takes it where it is nobody else's.
+ */
+function withOwnCgroup(
+  spec: CreateParams["spec"],
+  former: string | undefined,
+  id: string,
+): CreateParams["spec"] {
+  const linux: unknown = spec["linux"];
+  if (former === undefined || !isRecord(linux)) return spec;
+  const path = linux["cgroupsPath"];
+  if (typeof path !== "string") return spec;
+  const isNamedAfter = path.endsWith(`/${former}`) || path.endsWith(`:${former}`);
+  if (!isNamedAfter) return spec;
+  return { ...spec, linux: { ...linux, cgroupsPath: path.slice(0, -former.length) + id } };
 }
 
 function readEtcFiles(dir: string | undefined): Record<string, string> {

@@ -20,11 +20,19 @@ export async function withCriuLog<T>(path: string, call: () => Promise<T>): Prom
     // An unchanged log is that of an earlier call.
     if (!(error instanceof RuntimeError) || modifiedAt(path) === before) throw error;
     const criuLog = lastErrors(Deno.readTextFileSync(path));
-    throw new RuntimeError([error.message, ...criuLog].join("\n"), {
+    throw new RuntimeError([error.message, ...criuLog, ...hints(criuLog)].join("\n"), {
       cause: error,
       data: { ...error.data, criuLog },
     });
   }
+}
+
+/** What is to be done about errors whose reason CRIU does not name. */
+function hints(criuLog: readonly string[]): string[] {
+  if (!criuLog.some((line) => /execvp\("ip6?tables[^"]*"/.test(line))) return [];
+  return [
+    "CRIU closes the network of a container with iptables meanwhile: install the package iptables",
+  ];
 }
 
 /** The last lines that CRIU marks as errors; the last ones of all where it marks none. */

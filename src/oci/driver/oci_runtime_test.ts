@@ -191,3 +191,12 @@ echo "criu failed" >&2; exit 1`,
     / checkpoint --image-path \S+ --work-path \S+ --leave-running a$/,
   );
 });
+
+Deno.test("OciRuntime.checkpoint that fails for want of iptables names the package", async () => {
+  await using box = new TestContainers();
+  const line = '(1) Error (criu/util.c:642): execvp("iptables-restore", ...) failed: No such file';
+  const log = `${box.dir}/dump.log`;
+  const fake = box.runc(box.script("fake", `echo '${line}' >${log}; echo failed >&2; exit 1`));
+  const error = await failure(fake.checkpoint({ id: "a", imagePath: box.dir }));
+  assert.match(error.message, /iptables-restore[^]*\n.*install the package iptables$/);
+});

@@ -22,6 +22,21 @@ export function isSystemdPath(path: string): boolean {
   return /^[^/:]*:[^/:]*:[^/:]+$/.test(path);
 }
 
+/**
+ * Returns the cgroup that a `linux.cgroupsPath` comes to, below each hierarchy; undefined where the
+ * runtime chooses the place. A slice `a-b.slice` is in `a.slice` (systemd.slice(5)).
+ */
+export function cgroupOfPath(path: string): string | undefined {
+  if (!isSystemdPath(path)) {
+    return path.startsWith("/") ? path.replace(/(?<=.)\/+$/, "") : undefined;
+  }
+  const [slice = "", prefix = "", name = ""] = path.split(":");
+  const parts = slice.replace(/\.slice$/, "").split("-").filter((part) => part !== "");
+  const slices = parts.map((_, index) => `${parts.slice(0, index + 1).join("-")}.slice`);
+  const unit = name.endsWith(".slice") ? name : `${prefix === "" ? "" : `${prefix}-`}${name}.scope`;
+  return `/${[...slices, unit].join("/")}`;
+}
+
 function systemdPath(slice: string, prefix: string, id: string): string {
   // A name that ends so would be the slice itself, not a scope in it.
   const name = id.endsWith(".slice") ? `${id}-` : id;

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cgroupsPathBelow, defaultCgroupsPath, isSystemdPath } from "./cgroups_path.ts";
+import {
+  cgroupOfPath,
+  cgroupsPathBelow,
+  defaultCgroupsPath,
+  isSystemdPath,
+} from "./cgroups_path.ts";
 
 Deno.test("defaultCgroupsPath is below the daemon's own cgroup, whatever the id", () => {
   assert.equal(defaultCgroupsPath("cgroupfs", "berth-1", "x.service"), "/berth-1/x.service");
@@ -28,4 +33,13 @@ Deno.test("isSystemdPath tells the two forms apart", () => {
   for (const path of ["/berth/web", "web", "/a:b:c", "a:b", "a:b:"]) {
     assert.ok(!isSystemdPath(path));
   }
+});
+
+Deno.test("cgroupOfPath is the cgroup that a path comes to", () => {
+  assert.equal(cgroupOfPath("/a/web"), "/a/web");
+  assert.equal(cgroupOfPath("/a/web/"), "/a/web");
+  assert.equal(cgroupOfPath("a/web"), undefined);
+  assert.equal(cgroupOfPath("system.slice:berth:web"), "/system.slice/berth-web.scope");
+  assert.equal(cgroupOfPath("a-b.slice:berth:web"), "/a.slice/a-b.slice/berth-web.scope");
+  assert.equal(cgroupOfPath("a.slice:berth:b.slice"), "/a.slice/b.slice");
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
+import { bundlePaths, CRIU_CONFIG, FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
+import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
 import { cgroupsPathOf, hasSystemdCgroup, mappedRoot } from "../../oci/spec/facts.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
@@ -58,8 +59,11 @@ export function checkCreate(
     stderr: params.stderr ?? "",
     terminal: params.terminal ?? false,
   };
+  const given = needsCriuConfig(params)
+    ? withCriuConfig(params.spec, bundlePaths(bundleDir).criuConfig)
+    : params.spec;
   const own = withCgroup(
-    withRootAndTerminal(params.spec, rootfs.length > 0, bundleDir, stdio.terminal),
+    withRootAndTerminal(given, rootfs.length > 0, bundleDir, stdio.terminal),
     cgroupsPath,
   );
   const networkIssues = params.network === undefined ? [] : namedNetworkNamespace(own);
@@ -228,6 +232,30 @@ export function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSp
   const namespaces = Array.isArray(given) ? given : [];
   const others = namespaces.filter((namespace) => asObject(namespace)?.["type"] !== "network");
   return { ...spec, linux: { ...linux, namespaces: [...others, { type: "network", path }] } };
+}
+
+/** Whether a checkpoint or a restore of the container has to be told what runc has no options for. */
+function needsCriuConfig(
+  { log, stdin = "", stdout = "", stderr = "", checkpoint }: ParsedParamsOf<
+    DaemonContract,
+    "container.create"
+  >,
+): boolean {
+  return log !== undefined || checkpoint !== undefined || stdin + stdout + stderr !== "";
+}
+
+/**
+ * Has the runtime hand CRIU a config file of the bundle's, in which the shim names the stdio, unless the
+ * spec names one or says that there is none. The bundle of a checkpoint was another.
+ */
+function withCriuConfig(spec: CheckedSpec, path: string): CheckedSpec {
+  const annotations = asObject(spec["annotations"] ?? {});
+  // What is wrong with it is told later.
+  if (annotations === undefined) return spec;
+  const named = annotations[CRIU_CONFIG_ANNOTATION];
+  const isOwn = typeof named === "string" && named.endsWith(`/${CRIU_CONFIG}`);
+  if (named !== undefined && !isOwn) return spec;
+  return { ...spec, annotations: { ...annotations, [CRIU_CONFIG_ANNOTATION]: path } };
 }
 
 function podOf(spec: CheckedSpec): string | undefined {

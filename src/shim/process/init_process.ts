@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
+import type { CheckpointOptions } from "../../oci/driver/oci_runtime.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import { kill } from "../../linux/process/process.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
 import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
 import { neverRan } from "../../oci/driver/runtime_state.ts";
 import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
@@ -229,10 +233,40 @@ export class InitProcess {
   async #restore(imagePath: string): Promise<ProcessHandle> {
     const io = this.#io;
     if (io === undefined) throw wrongState(this.#context.record.id, "restore", this.state.name);
+    const { prepareRestore, checkRestoredCgroup } = await import("./checkpoint.ts");
+    prepareRestore(this.#context, imagePath);
     using kept = this.#context.reaper.bufferUnclaimedExits();
     const { pid, handle } = await this.#make(io, kept, imagePath);
+    try {
+      checkRestoredCgroup(this.#context, pid);
+    } catch (error) {
+      this.#killRestored(pid);
+      throw error;
+    }
     this.#machine.transition({ type: "restored", pid });
     return handle;
+  }
+
+  /** Kills a restored init that is not wanted; in a pid namespace of its own all others go with it. */
+  #killRestored(pid: number): void {
+    try {
+      kill(pid, SIGKILL);
+    } catch (error) {
+      if (!isErrno(error, ESRCH)) throw error;
+    }
+    removeFile(this.#context.paths.initPid);
+  }
+
+  /** Writes a checkpoint of the container; `pids` are its processes. */
+  async checkpoint(
+    pids: readonly number[],
+    options: Omit<CheckpointOptions, "id">,
+  ): Promise<void> {
+    const { record: { id }, runtime } = this.#context;
+    const { prepareCheckpoint } = await import("./checkpoint.ts");
+    const initFirst = [this.pid, ...pids.filter((pid) => pid !== this.pid)];
+    prepareCheckpoint(this.#context, initFirst, options.imagePath);
+    await runtime.checkpoint({ ...options, id });
   }
 
   /** Freezes every process of the container; the caller records that with {@linkcode setFrozen}. */

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+import { tryStat } from "../../linux/fs/try_stat.ts";
+import { readJson } from "../../oci/bundle_layout.ts";
+import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
+import { writeCriuConfig } from "../../oci/driver/criu_config.ts";
+import { cgroupOfPath } from "../../oci/spec/cgroups_path.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import {
+  findExternalFiles,
+  readExternalFiles,
+  readOrNothing,
+  writeExternalFiles,
+} from "./external_files.ts";
+import type { ProcessContext } from "./process_context.ts";
+
+type Checkpointed = Pick<ProcessContext, "record" | "paths">;
+
+/**
+ * Tells CRIU which open files of the container are not in it, but the other ends of its stdio, and keeps
+ * in the checkpoint which these are.
+ *
+ * @param pids the container's processes, init first.
+ */
+export function prepareCheckpoint(
+  { record, paths }: Checkpointed,
+  pids: readonly number[],
+  checkpoint: string,
+): void {
+  const files = findExternalFiles(pids, streamPaths(record, paths));
+  writeCriuConfig(paths.criuConfig, { external: [...files.keys()] });
+  if (files.size === 0) return;
+  // Before the runtime writes there: whatever is killed when, a whole checkpoint has it.
+  Deno.mkdirSync(checkpoint, { recursive: true, mode: 0o700 });
+  writeExternalFiles(checkpoint, files);
+}
+
+/** Tells CRIU which files take the places of those of the checkpoint, and which is the cgroup. */
+export function prepareRestore({ paths }: Checkpointed, checkpoint: string): void {
+  const cgroupRoot = ownCgroup(paths);
+  writeCriuConfig(paths.criuConfig, {
+    inherit: readExternalFiles(checkpoint),
+    ...(cgroupRoot !== undefined && { cgroupRoot }),
+  });
+}
+
+/**
+ * Checks that a restored process is in the cgroup that its spec names: in that of the container which
+ * was checkpointed, whatever is done to the one would be done to the other.
+ *
+ * @throws {FailedPreconditionError} naming the cgroup that it is in instead.
+ */
+export function checkRestoredCgroup({ record: { id }, paths }: Checkpointed, pid: number): void {
+  const own = ownCgroup(paths);
+  if (own === undefined) return;
+  const foreign = cgroupsOf(pid).find((path) => path !== "/" && !`${path}/`.startsWith(`${own}/`));
+  if (foreign === undefined) return;
+  throw new FailedPreconditionError(
+    `container ${id}: CRIU has restored it into the cgroup ${foreign}, which is not its own ` +
+      `(${own}), so it was killed; restore it under the id that was checkpointed`,
+    { data: { id } },
+  );
+}
+
+/** The paths of the three files that are the container's stdio; `""` where there is none. */
+function streamPaths({ stdio }: BundleRecord, { dir }: BundlePaths): string[] {
+  const copied = (stream: "stdout" | "stderr") => {
+    const fifo = `${dir}/init-${stream}.fifo`;
+    return tryStat(fifo) === undefined ? stdio[stream] : fifo;
+  };
+  return [stdio.stdin, copied("stdout"), copied("stderr")];
+}
+
+/** The cgroup that the bundle's spec names, where it can be told. */
+function ownCgroup(paths: BundlePaths): string | undefined {
+  const spec = readJson<Record<string, unknown>>(paths.config);
+  const linux = spec?.["linux"];
+  const path = isRecord(linux) ? linux["cgroupsPath"] : undefined;
+  return typeof path === "string" ? cgroupOfPath(path) : undefined;
+}
+
+/** The process's cgroup in each hierarchy (proc_pid_cgroup(5)); none of one that has ended. */
+function cgroupsOf(pid: number): string[] {
+  const text = readOrNothing(() => Deno.readTextFileSync(`/proc/${pid}/cgroup`)) ?? "";
+  return [...text.matchAll(/^\d+:[^:\n]*:(.*)$/gm)].map(([, path = ""]) => path);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+import { isGone } from "../../linux/cgroup/files.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
+import { tryStat } from "../../linux/fs/try_stat.ts";
+import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+
+/** The file in a checkpoint that says which of its open files are which standard stream. */
+const FILE = "berth-stdio.json";
+
+/** Open files of a container from outside of it: CRIU's key of each, and the stream that it is. */
+export type ExternalFiles = ReadonlyMap<string, number | undefined>;
+
+/**
+ * Finds the open files and FIFOs of these processes whose mount is not in the container, which CRIU
+ * cannot look up there: the other ends of its stdio. Whatever fd has it, a file that is at one of
+ * `streams` is stdin, stdout or stderr; another is what it is to a process that has it so.
+ *
+ * @param streams paths of the three files; `""` where there is none.
+ */
+export function findExternalFiles(
+  pids: readonly number[],
+  streams: readonly string[],
+): ExternalFiles {
+  const found = new Map<string, number | undefined>();
+  const known = streams.map((path) => path === "" ? undefined : tryStat(path));
+  for (const pid of pids) {
+    const mounts = mountIds(pid);
+    for (const fd of fdsOf(pid)) {
+      const file = readOrNothing(() => lookAt(pid, fd));
+      if (file === undefined || mounts.has(file.mount)) continue;
+      const key = `file[${file.mount.toString(16)}:${file.inode.toString(16)}]`;
+      const stream = known.findIndex((stat) => stat?.ino === file.inode && stat.dev === file.dev);
+      const likely = fd <= 2 ? fd : undefined;
+      found.set(key, stream >= 0 ? stream : found.get(key) ?? likely);
+    }
+  }
+  return found;
+}
+
+/** Keeps in a checkpoint which streams its external files are. */
+export function writeExternalFiles(checkpoint: string, files: ExternalFiles): void {
+  writeJsonAtomic(`${checkpoint}/${FILE}`, Object.fromEntries(files));
+}
+
+/** Returns for each external file of a checkpoint the standard stream that it is, as an fd. */
+export function readExternalFiles(checkpoint: string): Map<string, number> {
+  const files = readJson<Record<string, number>>(`${checkpoint}/${FILE}`) ?? {};
+  return new Map(Object.entries(files));
+}
+
+/** Ids of the mounts that a process sees (proc_pid_mountinfo(5)). */
+function mountIds(pid: number): ReadonlySet<number> {
+  const text = readOrNothing(() => Deno.readTextFileSync(`/proc/${pid}/mountinfo`)) ?? "";
+  return new Set([...text.matchAll(/^\d+/gm)].map(([id]) => Number(id)));
+}
+
+function fdsOf(pid: number): number[] {
+  const entries = readOrNothing(() => [...Deno.readDirSync(`/proc/${pid}/fd`)]) ?? [];
+  return entries.map(({ name }) => Number(name)).sort((a, b) => a - b);
+}
+
+/** What is open there; undefined where that is neither a file nor a FIFO that has a name. */
+function lookAt(pid: number, fd: number) {
+  const link = Deno.readLinkSync(`/proc/${pid}/fd/${fd}`);
+  // "pipe:[1]" and the like have no path; CRIU knows what to do with them, as with memfds.
+  if (!link.startsWith("/") || link.startsWith("/memfd:")) return undefined;
+  const { isFile, isFifo, ino, dev } = Deno.statSync(`/proc/${pid}/fd/${fd}`);
+  if (!isFile && !isFifo) return undefined;
+  const info = Deno.readTextFileSync(`/proc/${pid}/fdinfo/${fd}`);
+  const mount = Number(/^mnt_id:\s+(\d+)/m.exec(info)?.[1]);
+  return { mount, inode: ino ?? 0, dev };
+}
+
+/** Returns what `look` reads below /proc; undefined where the process or the fd is gone. */
+export function readOrNothing<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isGone(error) || errnoNameOf(error) === "ESRCH") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { once } from "node:events";
+import { mkfifo } from "../../linux/fd/fifo.ts";
+import { findExternalFiles, readExternalFiles, writeExternalFiles } from "./external_files.ts";
+
+Deno.test("findExternalFiles finds files of a mount that a process does not see, whatever fd has them", async () => {
+  const dir = await Deno.makeTempDir();
+  const fifo = `${dir}/out`;
+  mkfifo(fifo);
+  const out = openSync(fifo, "r+");
+  const file = openSync(`${dir}/file`, "a");
+  // It opens its own `in` in the namespace; 3 and 2 came from outside, and a pipe is no file.
+  const script = `exec 4>'${dir}/in'; touch '${dir}/ready'; exec sleep 1000`;
+  const child = spawn("unshare", ["--mount", "sh", "-c", script], {
+    stdio: ["pipe", "ignore", file, out],
+  });
+  closeSync(out);
+  closeSync(file);
+  try {
+    const end = Date.now() + 20_000;
+    while (!existsSync(`${dir}/ready`)) {
+      assert.ok(Date.now() < end, "the process is there");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const found = findExternalFiles([child.pid ?? 0], ["", fifo, ""]);
+    const inode = (path: string) => Deno.statSync(path).ino?.toString(16);
+    const streams = new Map(Array.from(found, ([key, stream]) => [key.replace(/.*:/, ""), stream]));
+    assert.equal(streams.get(`${inode(fifo)}]`), 1, "by the path, not by the fd");
+    assert.equal(streams.get(`${inode(`${dir}/file`)}]`), 2, "by the fd");
+    assert.ok(!streams.has(`${inode(`${dir}/in`)}]`), "this one is seen");
+    writeExternalFiles(dir, found);
+    assert.deepEqual(
+      readExternalFiles(dir),
+      new Map([...found].filter(([, stream]) => stream !== undefined)),
+    );
+  } finally {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("findExternalFiles finds none of a process that is gone", () => {
+  assert.deepEqual(findExternalFiles([2 ** 22 + 1], ["", "", ""]), new Map());
+});
