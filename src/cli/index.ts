@@ -25,6 +25,8 @@ import { infoCommand } from "./manage/info.ts";
 import { inspectCommand } from "./inspect/inspect.ts";
 import { killCommand } from "./lifecycle/kill.ts";
 import { logsCommand } from "./inspect/logs.ts";
+import { networkCommand } from "./network/index.ts";
+import { portCommand } from "./network/port.ts";
 import { pauseCommand } from "./lifecycle/pause.ts";
 import { pruneCommand } from "./manage/prune.ts";
 import { psCommand } from "./inspect/ps.ts";
@@ -87,6 +89,10 @@ export function berthProgram(daemon: DaemonProgram): Command {
       loadCommand(),
       importCommand(),
       imageCommand(),
+    ],
+    "Networks:": [
+      portCommand(),
+      networkCommand(),
     ],
     "Inspect containers:": [
       topCommand(),

@@ -85,7 +85,7 @@ Deno.test("berthProgram: the completion script offers verbs, options, their choi
     [["start", ""], "ID--filter status=created"],
     [["events", "--type", "check"], "checkpointed"],
     [["events", "--type", "=", "check"], "checkpointed"],
-    [["run", "--net", ""], "none host"],
+    [["run", "--net", ""], "bridge none host"],
     [["exec", ""], "ID--filter status=running"],
     [["exec", "-it", ""], "ID--filter status=running"],
     [["exec", "web", "--us"], ""],

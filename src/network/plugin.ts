@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { fdPath, memfd, O_RDONLY, OwnedFd, preadAll, write } from "../linux/fd/fd.ts";
-import { after } from "../linux/event_loop/timer.ts";
-import { isErrno } from "../linux/libc/errno.ts";
-import { EACCES, ENOENT, ENOEXEC } from "../linux/libc/errno.ts";
-import type { Child, Exit, Spawn } from "../oci/driver/spawn.ts";
+import { EACCES, ENOENT, ENOEXEC, isErrno } from "../linux/libc/errno.ts";
+import type { Exit, Spawn } from "../oci/driver/spawn.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { PluginTarget } from "./errors.ts";
 import { hangingPlugin, missingPlugin, pluginFailed } from "./errors.ts";
 import { endPluginRuns } from "./plugin_runs.ts";
 import type { CniResult } from "./result.ts";
+import { type ProgramEnd, programPath, runProgram } from "./run_program.ts";
 
 /** How plugins are run. */
 export interface PluginHost {
@@ -30,9 +28,6 @@ export interface PluginCall extends PluginTarget {
   /** What the plugin reads. */
   readonly config: Readonly<Record<string, unknown>>;
 }
-
-/** Where a plugin finds `iptables` and its like, should PATH not say it. */
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** How much of what a failed plugin has written goes into the message, in UTF-16 units. */
 const MAX_MESSAGE = 2048;
@@ -66,64 +61,45 @@ export async function runPlugin(
   const target = { id, network, plugin };
   const program = findPlugin(plugin, host.dirs);
   if (program === undefined) throw missingPlugin(target, host.dirs);
-  using stdin = readable(JSON.stringify(call.config));
-  using stdout = new OwnedFd(memfd("stdout"));
-  using stderr = new OwnedFd(memfd("stderr"));
-  let child: Child;
-  try {
-    child = host.spawn([program], {
-      env: environment(host, call),
-      stdin: stdin.fd,
-      stdout: stdout.fd,
-      stderr: stderr.fd,
-      oomScoreAdj: 0,
-    });
-  } catch (error) {
-    if (!isErrno(error, ENOENT, EACCES, ENOEXEC)) throw error;
-    throw pluginFailed(target, { command, message: error.message });
-  }
-  const exit = await endWithin(child, host.timeoutMs);
+  const { exit, stdout, stderr } = await start(host, program, call);
   if (exit === undefined) {
     await endPluginRuns(call.netns, 0);
     throw hangingPlugin(target, command, host.timeoutMs);
   }
-  const output = textOf(stdout);
-  if (exit.status === 0) return parseOutput(output);
-  throw pluginFailed(target, { command, ...failureOf(exit, output, textOf(stderr)) });
+  if (exit.status === 0) return parseOutput(stdout);
+  throw pluginFailed(target, { command, ...failureOf(exit, stdout, stderr) });
+}
+
+async function start(
+  { spawn, dirs, timeoutMs }: PluginHost,
+  program: string,
+  call: PluginCall,
+): Promise<ProgramEnd> {
+  const { command, id, network, plugin } = call;
+  try {
+    return await runProgram([program], {
+      spawn,
+      env: environment(dirs, call),
+      input: JSON.stringify(call.config),
+      timeoutMs,
+    });
+  } catch (error) {
+    if (!isErrno(error, ENOENT, EACCES, ENOEXEC)) throw error;
+    throw pluginFailed({ id, network, plugin }, { command, message: error.message });
+  }
 }
 
 /** The name is that of the `CNI_` variables of the specification, "Parameters". */
-function environment(host: PluginHost, call: PluginCall): Record<string, string> {
-  const path = Deno.env.get("PATH") ?? "";
+function environment(dirs: readonly string[], call: PluginCall): Record<string, string> {
   return {
-    PATH: path === "" ? SYSTEM_PATH : `${path}:${SYSTEM_PATH}`,
+    PATH: programPath(),
     CNI_COMMAND: call.command,
     CNI_CONTAINERID: call.containerId,
     CNI_NETNS: call.netns,
     CNI_IFNAME: call.ifname,
-    CNI_PATH: host.dirs.join(":"),
+    CNI_PATH: dirs.join(":"),
     CNI_ARGS: "IgnoreUnknown=1",
   };
-}
-
-/** Returns a file that reads as `text` from its beginning. */
-function readable(text: string): OwnedFd {
-  using file = new OwnedFd(memfd("stdin"));
-  let bytes = new TextEncoder().encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(write(file.fd, bytes));
-  // Opened anew, for an offset of its own.
-  return OwnedFd.open(fdPath(file.fd), O_RDONLY);
-}
-
-/** Returns how a child has ended; undefined if it has not in that time. */
-async function endWithin(child: Child, timeoutMs: number): Promise<Exit | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  using _timer = after(timeoutMs, () => late.resolve(undefined));
-  return await Promise.race([child.exited, late.promise]);
-}
-
-function textOf(file: OwnedFd): string {
-  return new TextDecoder().decode(preadAll(file.fd));
 }
 
 function parseOutput(output: string): CniResult | undefined {

@@ -4,6 +4,7 @@ import { exists } from "../linux/fs/exists.ts";
 import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { unmount } from "../linux/mount/unmount.ts";
 import { releaseLeases } from "./host_local.ts";
+import { removeRules } from "./iptables.ts";
 import { endPluginRuns } from "./plugin_runs.ts";
 import type { PluginHost } from "./plugin.ts";
 import { runPlugin } from "./plugin.ts";
@@ -37,6 +38,7 @@ export async function tearDown(host: PluginHost, paths: NetworkPaths): Promise<v
     await detach(host, paths, record, attachment);
   }
   if (uncertain) {
+    await removeRules(host, record.containerId);
     for (const { conflist } of record.attachments) {
       await releaseLeases(conflist, record.containerId);
     }

@@ -2,7 +2,9 @@
 import { existsSync } from "node:fs";
 import { findCommand } from "../../scripts/system_packages.ts";
 import { until } from "./poll.ts";
-import { program, uniqueName } from "./run.ts";
+import type { TestDaemon } from "./daemon.ts";
+import { baseName, program, uniqueName } from "./run.ts";
+import { mountsOf } from "./traces.ts";
 
 /** What tests of networks need of the system, and is not here. */
 export const MISSING_FOR_NETWORKS = [
@@ -79,6 +81,21 @@ export class TestNetwork implements AsyncDisposable {
     }).spawn();
   }
 
+  /** The pids of the host's processes whose name matches. */
+  async pidsOf(name: RegExp): Promise<number[]> {
+    const pids = (await run("ip", "netns", "pids", this.#name)).split("\n").filter(Boolean).map(
+      Number,
+    );
+    return pids.filter((pid) => {
+      try {
+        return name.test(Deno.readTextFileSync(`/proc/${pid}/comm`).trim());
+      } catch {
+        // It has ended since it was listed.
+        return false;
+      }
+    });
+  }
+
   /** What an HTTP server answers to the host, or to the neighbor; undefined if it does not. */
   async get(url: string, from: "host" | "neighbor" = "host"): Promise<string | undefined> {
     const argv = httpGet(url);
@@ -121,6 +138,89 @@ export class TestNetwork implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const name of [this.#name, `${this.#name}-n`]) await run("ip", "netns", "del", name);
+  }
+}
+
+/** Compares what is left of networks with what there was at the start. */
+export class NetworkAudit {
+  readonly #network: TestNetwork;
+  readonly #daemon: TestDaemon;
+  readonly #leases: readonly string[];
+  readonly #before: readonly string[];
+
+  private constructor(
+    network: TestNetwork,
+    daemon: TestDaemon,
+    leases: readonly string[],
+    before: readonly string[],
+  ) {
+    this.#network = network;
+    this.#daemon = daemon;
+    this.#leases = leases;
+    this.#before = before;
+  }
+
+  /**
+   * Takes the baseline: after a first container has come and gone, for the bridge stays.
+   *
+   * @param leases directories of host-local besides that of berth's own network.
+   */
+  static async take(
+    network: TestNetwork,
+    daemon: TestDaemon,
+    ...leases: readonly string[]
+  ): Promise<NetworkAudit> {
+    return new NetworkAudit(
+      network,
+      daemon,
+      [`${daemon.state}/network/leases`, ...leases],
+      await network.traces(),
+    );
+  }
+
+  /**
+   * Resolves once no interface, rule, lease, namespace or record is there that was not there at the
+   * start. After a while throws an `Error` that names what is left.
+   */
+  async assertClean(what: string, timeoutMs = 60_000): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      const left = await this.#left();
+      if (left.length === 0) return;
+      if (performance.now() > deadline) {
+        throw new Error(`left over after ${what}:\n  ${left.join("\n  ")}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+
+  async #left(): Promise<string[]> {
+    const { state } = this.#daemon;
+    const before = new Set(this.#before);
+    const traces = await this.#network.traces();
+    const files = [
+      ...namesIn(`${state}/network/containers`).map((name) => `record: ${name}`),
+      ...this.#leases.flatMap((dir) =>
+        namesIn(dir).flatMap((name) => namesIn(`${dir}/${name}`).map((ip) => `${name} ${ip}`))
+      ).filter((name) => !/ (lock|last_reserved_ip)/.test(name)).map((name) => `lease: ${name}`),
+      ...mountsOf(baseName(this.#daemon.dir)).map((path) => `mount: ${path}`)
+        .filter((path) => path.includes("/network/")),
+    ];
+    const gone = this.#before.filter((line) => !traces.includes(line));
+    return [
+      ...traces.filter((line) => !before.has(line)),
+      ...gone.map((line) => `missing ${line}`),
+      ...files,
+    ];
+  }
+}
+
+function namesIn(dir: string): string[] {
+  try {
+    return [...Deno.readDirSync(dir)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
   }
 }
 

@@ -61,6 +61,9 @@ export function optionWords(option: Option): string[] {
     case "--signal":
     case "--stop-signal":
       return Object.keys(SIGNALS).map((name) => name.replace(/^SIG/, ""));
+    case "--network":
+    case "--net":
+      return ["bridge", "none", "host"];
     case "--log-level":
       return ["debug", "info", "warning", "error", "fatal"];
     case "--filter":

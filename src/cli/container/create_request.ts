@@ -5,6 +5,7 @@ import { resolveUser } from "../../oci/spec/passwd.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParamsOf } from "../../rpc/contract/method.ts";
+import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { formatCommand } from "../text/format.ts";
 import { type ContainerImage, realDirectory, type Rootfs } from "../image/rootfs.ts";
@@ -44,6 +45,8 @@ export interface ContainerRequest {
   readonly root: string;
   /** The namespaces that it shares. */
   readonly namespaces: Namespaces;
+  /** The network that CNI plugins make, if it gets one. */
+  readonly network?: NetworkParams | undefined;
 }
 
 /**
@@ -69,12 +72,19 @@ export async function createRequest(id: string, request: ContainerRequest): Prom
       spec,
       ...(overlay !== undefined && { rootfs: [overlayOn(rootfs, overlay)] }),
       labels: { ...image && imageLabels(image), ...labelsOf(options, args), ...dirs },
+      ...(request.network !== undefined && { network: networkOf(request.network, etc) }),
       ...common(options),
     };
   } catch (error) {
     removeOwnDirs(root, id, dirs);
     throw error;
   }
+}
+
+/** Names the hosts file to which the daemon adds the container's addresses, if it was made here. */
+function networkOf(network: NetworkParams, etc: readonly MountOption[]): NetworkParams {
+  const hosts = etc.find(({ destination }) => destination === "/etc/hosts")?.source;
+  return hosts === undefined ? network : { ...network, hostsFile: hosts };
 }
 
 /** The user that the container runs as: the option's, or the image's. */
@@ -195,12 +205,13 @@ function checkSource(source: string): void {
 function etcMounts(
   id: string,
   mounts: readonly MountOption[],
-  { options, root, namespaces, rootfs: { path: rootfs, lowers } }: ContainerRequest,
+  { options, root, namespaces, network, rootfs: { path: rootfs, lowers } }: ContainerRequest,
   dirs: Record<string, string>,
 ): MountOption[] {
   const texts = etcTexts({
     hostname: namespaces.uts === undefined ? options.hostname ?? id.slice(0, 64) : Deno.hostname(),
     hostNetwork: namespaces.network === "host",
+    addressed: network !== undefined,
     addHost: options.addHost,
     dns: options.dns,
     dnsSearch: options.dnsSearch,

@@ -2,6 +2,7 @@
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { COMMAND_LABEL } from "../container/container_dirs.ts";
+import { portsText } from "../network/port_text.ts";
 import { formatCommand, formatSpan } from "../text/format.ts";
 
 /** A column of `berth ps`. */
@@ -25,6 +26,11 @@ export const CONTAINER_FIELDS: Readonly<Record<string, Field>> = {
   Pid: { header: "PID", value: ({ status, pid }) => status === "stopped" ? "-" : String(pid) },
   ExitCode: { header: "EXIT CODE", value: ({ exitStatus }) => String(exitStatus ?? "") },
   Command: { header: "COMMAND", value: commandOf },
+  Ports: { header: "PORTS", value: ({ network }) => portsText(network?.ports ?? []) },
+  Networks: {
+    header: "NETWORKS",
+    value: ({ network }) => (network?.interfaces ?? []).map((each) => each.network).join(),
+  },
   Runtime: {
     header: "RUNTIME",
     value: ({ runtime }) => runtime.slice(runtime.lastIndexOf("/") + 1),

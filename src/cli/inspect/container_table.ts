@@ -19,6 +19,15 @@ export const DEFAULT_FIELDS: readonly Column[] = [
   { field: "Command" },
 ];
 
+/** The columns of `berth ps` for these containers: with their ports where there are any. */
+export function defaultFields(containers: readonly ContainerState[]): readonly Column[] {
+  const anyPorts = containers.some(({ network }) => (network?.ports ?? []).length > 0);
+  if (!anyPorts) return DEFAULT_FIELDS;
+  return DEFAULT_FIELDS.flatMap((column) =>
+    column.field === "Command" ? [{ field: "Ports" }, column] : [column]
+  );
+}
+
 /** Returns the table of containers, in the order given. `now` in ms since the epoch. */
 export function containerTable(
   containers: readonly ContainerState[],

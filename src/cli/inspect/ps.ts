@@ -9,7 +9,7 @@ import { print, printJson, screenWidth } from "../text/print.ts";
 import { parseTemplate, renderTemplate, type Template } from "../text/template.ts";
 import { CONTAINER_FIELDS } from "./container_fields.ts";
 import { type ContainerFilter, parseFilter, passes } from "./container_filter.ts";
-import { containerTable, DEFAULT_FIELDS } from "./container_table.ts";
+import { containerTable, defaultFields } from "./container_table.ts";
 import { listProcesses } from "./processes.ts";
 
 interface PsOptions {
@@ -79,7 +79,7 @@ function printContainers(containers: readonly ContainerState[], options: PsOptio
     return;
   }
   const width = options.trunc ? screenWidth() : undefined;
-  const columns = format === undefined ? DEFAULT_FIELDS : columnsOf(format);
+  const columns = format === undefined ? defaultFields(containers) : columnsOf(format);
   for (const line of containerTable(containers, now, width, columns)) print(line);
 }
 

@@ -27,6 +27,8 @@ export function parseAddress(text: string): string {
 export interface EtcFiles {
   readonly hostname: string;
   readonly hostNetwork: boolean;
+  /** Whether the daemon adds the container's address to the hosts file. */
+  readonly addressed?: boolean;
   readonly addHost?: readonly HostEntry[] | undefined;
   readonly dns?: readonly string[] | undefined;
   readonly dnsSearch?: readonly string[] | undefined;
@@ -35,13 +37,14 @@ export interface EtcFiles {
 
 /** Returns the text of each file, by its path in the container. */
 export function etcTexts(files: EtcFiles): Map<string, string> {
-  const { hostname, hostNetwork, addHost, dns, dnsSearch, dnsOption } = files;
+  const { hostname, hostNetwork, addressed, addHost, dns, dnsSearch, dnsOption } = files;
   const base = hostNetwork ? read("/etc/hosts") : undefined;
   return new Map([
     [
       "/etc/hosts",
       hostsFile({
         hostname,
+        ...(addressed && { address: null }),
         ...(addHost && { extra: addHost }),
         ...(base !== undefined && { base }),
       }),

@@ -26,10 +26,13 @@ export function parseNamespace(words: readonly string[]): (text: string) => Shar
   };
 }
 
+/** What `--network` says: a namespace to share, loopback alone, or networks of CNI plugins. */
+export type NetworkMode = SharedWith | { readonly networks: readonly string[] };
+
 /** The options that say what is shared. */
 export type NamespaceOptions =
-  & Readonly<Partial<Record<SharedNamespace, SharedWith>>>
-  & { readonly hostname?: string };
+  & Readonly<Partial<Record<Exclude<SharedNamespace, "network">, SharedWith>>>
+  & { readonly hostname?: string; readonly network?: NetworkMode };
 
 /** Namespaces to share, as the spec takes them: `host`, or a path. */
 export type Namespaces = Partial<Record<SharedNamespace, string>>;
@@ -49,6 +52,8 @@ export async function findNamespaces(
   for (const type of ["network", "pid", "ipc", "uts"] as const) {
     const shared = options[type];
     if (shared === undefined || shared === "none" || shared === "private") continue;
+    // Networks of CNI plugins: the daemon makes the namespace.
+    if (typeof shared === "object" && "networks" in shared) continue;
     found[type] = typeof shared === "string"
       ? shared
       : await pathOf(daemon, shared.container, type);
@@ -57,7 +62,9 @@ export async function findNamespaces(
 }
 
 async function pathOf(daemon: Daemon, id: string, type: SharedNamespace): Promise<string> {
-  const { pid, status } = await daemon.call("container.state", { id });
+  const { pid, status, network } = await daemon.call("container.state", { id });
   if (status === "stopped") throw new CliError(`cannot share the ${type} of ${id}: it has exited`);
+  // Pinned: unlike the pid it cannot become another's.
+  if (type === "network" && network !== undefined) return network.namespace;
   return `/proc/${pid}/ns/${FILES[type]}`;
 }

@@ -10,6 +10,7 @@ import { collectHost, type HostEntry, parseAddress } from "./etc_files.ts";
 import type { LogDriver } from "../../oci/bundle_layout.ts";
 import { collectLogOption, type LogOptions } from "./log_options.ts";
 import { type MountOption, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
+import { collectNetwork, collectPorts, type NetworkOptions, parseMac } from "./network.ts";
 import { parseNamespace, type SharedWith } from "./namespaces.ts";
 import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
 import { parseSeconds, parseStopSignal } from "./stop_signal.ts";
@@ -20,7 +21,7 @@ export { absolute } from "./mounts.ts";
 type Pairs = Readonly<Record<string, string>>;
 
 /** What `run` and `create` take, after parsing. */
-export interface ContainerOptions extends ResourceOptions, RootfsOptions {
+export interface ContainerOptions extends ResourceOptions, RootfsOptions, NetworkOptions {
   readonly name?: string;
   readonly interactive?: true;
   readonly tty?: true;
@@ -40,11 +41,7 @@ export interface ContainerOptions extends ResourceOptions, RootfsOptions {
   readonly device?: readonly OciDevice[];
   readonly readOnly?: true;
   readonly hostname?: string;
-  readonly network?: SharedWith;
   readonly addHost?: readonly HostEntry[];
-  readonly dns?: readonly string[];
-  readonly dnsSearch?: readonly string[];
-  readonly dnsOption?: readonly string[];
   readonly pid?: SharedWith;
   readonly ipc?: SharedWith;
   readonly uts?: SharedWith;
@@ -86,6 +83,11 @@ export const SPEC_OPTIONS = [
   "readOnly",
   "hostname",
   "network",
+  "publish",
+  "ip",
+  "ip6",
+  "macAddress",
+  "networkAlias",
   "addHost",
   "dns",
   "dnsSearch",
@@ -170,16 +172,30 @@ function withFiles(command: Command): void {
 }
 
 function withNetwork(command: Command): void {
-  const network = sharing("--network <mode>", "network, or container:ID", "none", "host");
+  const network = new Option(
+    "--network <network>",
+    "bridge, none, host, container:ID or a network; may be repeated",
+  ).argParser(collectNetwork);
+  const mac = new Option("--mac-address <mac>", "MAC address").argParser(parseMac);
   command
     .optionsGroup("Network:")
     .addOption(network)
+    .option(
+      "-p, --publish <ports>",
+      "port of the host for one of the container: [IP:]HOST:CONTAINER[/udp]",
+      collectPorts,
+    )
+    .option("--ip <address>", "IPv4 address in the network", parseAddress)
+    .option("--ip6 <address>", "IPv6 address in the network", parseAddress)
+    .addOption(mac)
+    .option("--network-alias <name>", "further name of the container in /etc/hosts", collect)
     .option("-h, --hostname <name>", "host name; default: the container's id", parseHostname)
     .option("--add-host <name:ip>", "entry for /etc/hosts", collectHost)
     .option("--dns <ip>", "DNS server", collectParsed(parseAddress))
     .option("--dns-search <domain>", "DNS search domain; . for none", collect)
     .option("--dns-option <option>", "option of resolv.conf", collect);
-  addAlias(command, "--net <mode>", network);
+  addAlias(command, "--net <network>", network);
+  addAlias(command, "--mac <mac>", mac);
 }
 
 function withNamespaces(command: Command): void {

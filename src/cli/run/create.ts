@@ -6,6 +6,7 @@ import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options
 import { CidFile } from "../container/cid_file.ts";
 import { createRequest } from "../container/create_request.ts";
 import { findNamespaces } from "../options/namespaces.ts";
+import { chooseNetwork } from "../options/network.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { createDetached } from "../container/create_container.ts";
 import { print } from "../text/print.ts";
@@ -28,12 +29,13 @@ export function createCommand(): Command {
         const namespaces = await findNamespaces(daemon, options);
         using cidFile = new CidFile(options.cidfile);
         using rootfs = await openRootfs(options, args, root);
+        const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
         const id = await createDetached(
           daemon,
           root,
           options.name,
           options.interactive ?? false,
-          (id) => createRequest(id, { options, rootfs, root, namespaces }),
+          (id) => createRequest(id, { options, rootfs, root, namespaces, network }),
         );
         cidFile.write(id);
         print(id);

@@ -6,6 +6,7 @@ import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options
 import { CidFile } from "../container/cid_file.ts";
 import { createRequest } from "../container/create_request.ts";
 import { findNamespaces } from "../options/namespaces.ts";
+import { chooseNetwork } from "../options/network.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
 import { createDetached, createForeground } from "../container/create_container.ts";
@@ -50,7 +51,8 @@ export function runCommand(program: DaemonProgram): Command {
         using cidFile = new CidFile(options.cidfile);
         // Let go as soon as the container is there, which then keeps its image itself.
         using rootfs = await openRootfs(options, args, root);
-        const request = { options, rootfs, root, namespaces };
+        const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
+        const request = { options, rootfs, root, namespaces, network };
         const requestFor = (id: string) => createRequest(id, request);
         if (!signals) {
           const id = await createDetached(

@@ -4,8 +4,11 @@
 export interface HostsFileOptions {
   /** The container's host name; it resolves to `address`. */
   readonly hostname: string;
-  /** The container's address; left out: one of its loopback (as Debian's installer has it). */
-  readonly address?: string;
+  /**
+   * The container's address; left out: one of its loopback (as Debian's installer has it); null: none
+   * yet, so that no line names the host.
+   */
+  readonly address?: string | null;
   /** Further names: `[name, address]`. */
   readonly extra?: readonly (readonly [name: string, address: string])[];
   /** The host's own file, for a container in the host's network. */
@@ -28,7 +31,8 @@ export function hostsFile(options: HostsFileOptions): string {
   const names = short === hostname ? hostname : `${hostname} ${short}`;
   const lines = extra.map(([name, to]) => `${to}\t${name}`);
   const start = base === "" || base.endsWith("\n") ? base : `${base}\n`;
-  return `${start}${[...lines, `${address}\t${names}`].join("\n")}\n`;
+  const own = address === null ? [] : [`${address}\t${names}`];
+  return `${start}${[...lines, ...own].map((line) => `${line}\n`).join("")}`;
 }
 
 /** Settings of resolv.conf(5) that replace the host's. */

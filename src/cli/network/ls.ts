@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import { verb, withJson, withSocket } from "../common/command.ts";
+import { withDaemon } from "../common/daemon.ts";
+import { print, printJson, screenWidth } from "../text/print.ts";
+import { formatTable } from "../text/table.ts";
+
+/** `berth network ls` */
+export function listNetworksCommand(): Command {
+  return withJson(withSocket(verb("ls", "List networks and who is in them", "berth network ls")))
+    .option("-q, --quiet", "only names")
+    .action(async (options: { json?: true; quiet?: true }, command: Command) => {
+      await withDaemon(command, async (daemon) => {
+        const { networks } = await daemon.call("network.list", {});
+        if (options.quiet) return networks.forEach(({ name }) => print(name));
+        if (options.json) return networks.forEach(printJson);
+        const rows = networks.map(({ name, plugins, missing, containers, file }) => [
+          name,
+          plugins.join(","),
+          missing.length === 0 ? "ready" : `needs ${missing.join(",")}`,
+          containers.map(({ id }) => id).join(",") || "-",
+          file ?? "-",
+        ]);
+        const headers = ["NAME", "PLUGINS", "STATUS", "CONTAINERS", "FILE"];
+        formatTable(headers, rows, { width: screenWidth() }).forEach(print);
+      });
+    });
+}

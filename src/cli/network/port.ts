@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import type { Command } from "commander";
+import type { PortState } from "../../rpc/contract/network/schemas.ts";
+import { verb, withJson, withSocket } from "../common/command.ts";
+import { withDaemon } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
+import { print, printJson } from "../text/print.ts";
+import { hostOf } from "./port_text.ts";
+
+/** `berth port` */
+export function portCommand(): Command {
+  return withJson(withSocket(verb(
+    "port",
+    "List the ports of the host that lead to a container",
+    "berth port web",
+    "berth port web 80/tcp",
+  )))
+    .argument("<id>", "container")
+    .argument("[port]", "only this port of the container: 80, or 53/udp")
+    .action(async (id: string, port: string | undefined, options, command: Command) => {
+      const { json } = options as { json?: true };
+      await withDaemon(command, async (daemon) => {
+        const { network } = await daemon.call("container.state", { id });
+        const ports = (network?.ports ?? []).filter((each) => isPort(each, port));
+        if (port !== undefined && ports.length === 0) {
+          throw new CliError(`no port of the host leads to port ${port} of ${id}`);
+        }
+        if (json) return ports.forEach(printJson);
+        for (const each of ports) {
+          const name = `${each.containerPort}/${each.protocol}`;
+          print(port === undefined ? `${name} -> ${hostOf(each)}` : hostOf(each));
+        }
+      });
+    });
+}
+
+function isPort({ containerPort, protocol }: PortState, wanted: string | undefined): boolean {
+  if (wanted === undefined) return true;
+  return wanted === `${containerPort}/${protocol}` ||
+    (wanted === String(containerPort) && protocol === "tcp");
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+import { InvalidArgumentError } from "commander";
+import { isIP } from "node:net";
+import { ID_PATTERN } from "../../rpc/contract/ids.ts";
+import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { Daemon } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
+import { printStderr } from "../text/print.ts";
+import type { NetworkMode } from "./namespaces.ts";
+
+/** The ports of `container.create`. */
+type Ports = NonNullable<NetworkParams["ports"]>;
+
+/** The options that make up a container's network. */
+export interface NetworkOptions {
+  readonly network?: NetworkMode;
+  readonly publish?: Ports;
+  readonly ip?: string;
+  readonly ip6?: string;
+  readonly macAddress?: string;
+  readonly networkAlias?: readonly string[];
+  readonly dns?: readonly string[];
+  readonly dnsSearch?: readonly string[];
+  readonly dnsOption?: readonly string[];
+}
+
+/** The network of a container that says nothing else. */
+const DEFAULT_NETWORK = "bridge";
+
+/** The most ports that a range may have. */
+const MAX_RANGE = 1024;
+
+/** Collects `--network`: of names there may be several. Throws commander's `InvalidArgumentError`. */
+export function collectNetwork(text: string, previous: NetworkMode | undefined): NetworkMode {
+  const [kind, id = "", ...rest] = text.split(":");
+  if (kind === "container" && rest.length === 0 && ID_PATTERN.test(id)) return { container: id };
+  if (text === "none" || text === "host") return text;
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(text)) {
+    throw new InvalidArgumentError("expected bridge, none, host, container:ID or a network's name");
+  }
+  const names = typeof previous === "object" && "networks" in previous ? previous.networks : [];
+  return { networks: [...names, text] };
+}
+
+/**
+ * Collects docker's `[[IP:]HOST:]CONTAINER[/PROTOCOL]`; HOST and CONTAINER may be ranges of one
+ * length. Throws commander's `InvalidArgumentError`.
+ */
+export function collectPorts(text: string, previous: Ports | undefined): Ports {
+  const [, address, host, container = "", protocol = "tcp"] =
+    /^(?:(?:(\[[^\]]+\]|[^:[\]]*):)?([\d-]*):)?([\d-]+)(?:\/(\w+))?$/.exec(text) ?? [];
+  const hostIp = address?.replace(/^\[(.*)\]$/, "$1") || undefined;
+  if (hostIp !== undefined && isIP(hostIp) === 0) {
+    throw new InvalidArgumentError(`${hostIp} is no IP address`);
+  }
+  if (protocol !== "tcp" && protocol !== "udp") {
+    throw new InvalidArgumentError("expected the protocol tcp or udp");
+  }
+  const to = rangeOf(container);
+  if (!host) {
+    throw new InvalidArgumentError(
+      "expected [IP:]HOST:CONTAINER[/udp], such as 8080:80: berth chooses no port of the host",
+    );
+  }
+  const from = rangeOf(host);
+  if (from.length !== to.length) {
+    throw new InvalidArgumentError("expected ranges of the same length, such as 8000-8009:80-89");
+  }
+  const added = from.map((hostPort, index) => ({
+    ...(hostIp === undefined ? {} : { hostIp }),
+    hostPort,
+    containerPort: to[index] ?? 0,
+    protocol: protocol === "udp" ? "udp" as const : "tcp" as const,
+  }));
+  return [...previous ?? [], ...added];
+}
+
+/** The ports of `8000` or `8000-8009`. */
+function rangeOf(text: string): number[] {
+  const [, first = "", last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  const [from, to] = [Number(first), Number(last)];
+  if (first === "" || from < 1 || to > 65_535 || to < from || to - from >= MAX_RANGE) {
+    throw new InvalidArgumentError(
+      `expected ports from 1 to 65535, such as 8080:80 or 8000-8009:80-89`,
+    );
+  }
+  return Array.from({ length: to - from + 1 }, (_, index) => from + index);
+}
+
+/** Checks a MAC address. Throws commander's `InvalidArgumentError`. */
+export function parseMac(text: string): string {
+  if (!/^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/.test(text)) {
+    throw new InvalidArgumentError("expected a MAC address such as 02:42:ac:11:00:02");
+  }
+  return text;
+}
+
+/**
+ * Returns the network that the options ask for. A container of an image that says nothing gets
+ * `bridge`, as docker has it, where the plugins are there; where not, the person is told what to
+ * install, in one line.
+ *
+ * @throws {CliError} if an option asks for what the network cannot have.
+ */
+export async function chooseNetwork(
+  daemon: Daemon,
+  options: NetworkOptions,
+  ofImage: boolean,
+): Promise<NetworkParams | undefined> {
+  const names = await namesOf(daemon, options, ofImage);
+  const [first, ...additional] = names;
+  if (first === undefined) return undefined;
+  const { publish, ip, ip6, macAddress, networkAlias } = options;
+  const ips = [ip, ip6].filter((address) => address !== undefined);
+  const dns = {
+    ...(options.dns && { servers: [...options.dns] }),
+    ...(options.dnsSearch && { searches: [...options.dnsSearch] }),
+    ...(options.dnsOption && { options: [...options.dnsOption] }),
+  };
+  return {
+    name: first,
+    ...(additional.length > 0 && { additional: additional.map((name) => ({ name })) }),
+    ...(publish && { ports: publish }),
+    ...(ips.length > 0 && { ips }),
+    ...(macAddress !== undefined && { mac: macAddress }),
+    ...(networkAlias && { aliases: [...networkAlias] }),
+    ...(Object.keys(dns).length > 0 && { dns }),
+  };
+}
+
+async function namesOf(
+  daemon: Daemon,
+  { network, ...options }: NetworkOptions,
+  ofImage: boolean,
+): Promise<readonly string[]> {
+  if (typeof network === "object" && "networks" in network) return network.networks;
+  const needing = ([
+    ["-p", options.publish],
+    ["--ip", options.ip],
+    ["--ip6", options.ip6],
+    ["--mac-address", options.macAddress],
+    ["--network-alias", options.networkAlias],
+  ] as const).find(([, value]) => value !== undefined)?.[0];
+  if (network !== undefined) {
+    if (needing === undefined) return [];
+    const mode = typeof network === "string" ? network : `container:${network.container}`;
+    throw new CliError(`${needing} needs a network of the container's own, not ${mode}`);
+  }
+  if (needing !== undefined) return [DEFAULT_NETWORK];
+  if (!ofImage) return [];
+  const { networks } = await daemon.call("network.list", {});
+  const { reason } = networks.find(({ name }) => name === DEFAULT_NETWORK) ?? {};
+  if (reason === undefined) return [DEFAULT_NETWORK];
+  printStderr(`berth: the container has no network: ${reason}`);
+  return [];
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { InvalidArgumentError } from "commander";
+import { collectNetwork, collectPorts } from "./network.ts";
+
+Deno.test("collectPorts: ports, addresses, protocols and ranges, as docker takes them", () => {
+  const tcp = { protocol: "tcp" } as const;
+  const cases = {
+    "8080:80": [{ hostPort: 8080, containerPort: 80, ...tcp }],
+    "5353:53/udp": [{ hostPort: 5353, containerPort: 53, protocol: "udp" as const }],
+    "127.0.0.1:8080:80": [{ hostIp: "127.0.0.1", hostPort: 8080, containerPort: 80, ...tcp }],
+    "[::1]:8080:80/tcp": [{ hostIp: "::1", hostPort: 8080, containerPort: 80, ...tcp }],
+    "8000-8001:80-81": [
+      { hostPort: 8000, containerPort: 80, ...tcp },
+      { hostPort: 8001, containerPort: 81, ...tcp },
+    ],
+  };
+  for (const [text, ports] of Object.entries(cases)) {
+    assert.deepEqual(collectPorts(text, undefined), ports, text);
+  }
+  assert.equal(collectPorts("81:81", collectPorts("80:80", undefined)).length, 2);
+  for (
+    const text of [
+      ...["80", ":80", "0:80", "65536:80", "80:80/sctp", "1.2.3:80:80", "::1:80:80", "80-90:80"],
+      ...["90-80:80-90", "a:b", "", "1-2000:1-2000"],
+    ]
+  ) assert.throws(() => collectPorts(text, undefined), InvalidArgumentError, text);
+});
+
+Deno.test("collectNetwork: a mode, another container, or one or more networks", () => {
+  const parse = (...texts: string[]) =>
+    texts.reduce<ReturnType<typeof collectNetwork> | undefined>(
+      (previous, text) => collectNetwork(text, previous),
+      undefined,
+    );
+  assert.equal(parse("none"), "none");
+  assert.equal(parse("host"), "host");
+  assert.deepEqual(parse("container:web"), { container: "web" });
+  assert.deepEqual(parse("bridge"), { networks: ["bridge"] });
+  assert.deepEqual(parse("front", "back"), { networks: ["front", "back"] });
+  for (const text of ["", "container:", "a/b", "container:a:b"]) {
+    assert.throws(() => collectNetwork(text, undefined), InvalidArgumentError, text);
+  }
+});

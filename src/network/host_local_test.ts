@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { FileLock } from "../linux/fd/file_lock.ts";
+import { releaseLeases } from "./host_local.ts";
+
+Deno.test("releaseLeases: the container's leases and empty ones go, others' stay, under the plugin's lock", async () => {
+  const dataDir = Deno.makeTempDirSync();
+  const dir = `${dataDir}/net`;
+  const conflist = {
+    cniVersion: "0.4.0",
+    name: "net",
+    plugins: [{ type: "bridge", ipam: { type: "host-local", dataDir } }, { type: "portmap" }],
+  };
+  try {
+    await releaseLeases(conflist, "mine");
+    Deno.mkdirSync(dir);
+    const files = {
+      "10.1.0.2": "mine\r\neth0",
+      "10.1.0.3": "other\r\neth0",
+      "10.1.0.4": "",
+      "fd00::2": "mine",
+      "last_reserved_ip.0": "10.1.0.4",
+      "lock": "",
+    };
+    for (const [name, text] of Object.entries(files)) {
+      Deno.writeTextFileSync(`${dir}/${name}`, text);
+    }
+    let released = false;
+    const lock = FileLock.tryLock(`${dir}/lock`);
+    const done = releaseLeases(conflist, "mine").then(() => released = true);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(released, false);
+    lock?.[Symbol.dispose]();
+    await done;
+    assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name).sort(), [
+      "10.1.0.3",
+      "last_reserved_ip.0",
+      "lock",
+    ]);
+  } finally {
+    Deno.removeSync(dataDir, { recursive: true });
+  }
+});
