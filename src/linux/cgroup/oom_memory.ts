@@ -104,7 +104,7 @@ function exists(path: string): boolean {
  * memory.rst, 10. OOM Control), and when the cgroup is removed.
  */
 function armEventControl(path: string): number {
-  using event = new OwnedFd(check(libc().eventfd(0, O_CLOEXEC | O_NONBLOCK), "eventfd"));
+  using event = new OwnedFd(check(() => libc().eventfd(0, O_CLOEXEC | O_NONBLOCK), "eventfd"));
   using control = OwnedFd.open(`${path}/memory.oom_control`, O_RDONLY);
   Deno.writeTextFileSync(`${path}/cgroup.event_control`, `${event.fd} ${control.fd}`, {
     create: false,
@@ -115,9 +115,9 @@ function armEventControl(path: string): number {
 /** The kernel modifies memory.events in the eyes of inotify(7) whenever a counter in it grows. */
 function armInotify(path: string): number {
   using inotify = new OwnedFd(
-    check(libc().inotify_init1(O_CLOEXEC | O_NONBLOCK), "inotify_init1"),
+    check(() => libc().inotify_init1(O_CLOEXEC | O_NONBLOCK), "inotify_init1"),
   );
   const name = cstring(path);
-  check(libc().inotify_add_watch(inotify.fd, name, IN_MODIFY), "inotify_add_watch", path);
+  check(() => libc().inotify_add_watch(inotify.fd, name, IN_MODIFY), "inotify_add_watch", path);
   return inotify.release();
 }

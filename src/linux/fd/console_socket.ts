@@ -59,18 +59,18 @@ export class ConsoleSocket implements Disposable {
    */
   static listen(path: string): ConsoleSocket {
     const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    using socket = new OwnedFd(check(libc().socket(AF_UNIX, type, 0), "socket"));
+    using socket = new OwnedFd(check(() => libc().socket(AF_UNIX, type, 0), "socket"));
     // Before bind, which takes the file's mode from the socket: no moment of a wider one.
-    check(libc().fchmod(socket.fd, 0o600), "fchmod", path);
+    check(() => libc().fchmod(socket.fd, 0o600), "fchmod", path);
     withSocketPath(path, (short) => {
       const name = cstring(short);
       // struct sockaddr_un {sa_family_t; char path[]}
       const address = new Uint8Array(2 + name.length);
       address[0] = AF_UNIX;
       address.set(name, 2);
-      check(libc().bind(socket.fd, address, address.length), "bind", path);
+      check(() => libc().bind(socket.fd, address, address.length), "bind", path);
     });
-    check(libc().listen(socket.fd, 4), "listen", path);
+    check(() => libc().listen(socket.fd, 4), "listen", path);
     return new ConsoleSocket(path, new OwnedFd(socket.release()));
   }
 
@@ -81,8 +81,8 @@ export class ConsoleSocket implements Disposable {
    * @throws LinuxError EAGAIN when nobody has connected or sent; EBADMSG when it was not one fd
    */
   receiveMaster(): number {
-    const accepted = libc().accept4(this.#socket.fd, null, null, SOCK_CLOEXEC);
-    using connection = new OwnedFd(check(accepted, "accept", `a console at ${this.path}`));
+    const accept = () => libc().accept4(this.#socket.fd, null, null, SOCK_CLOEXEC);
+    using connection = new OwnedFd(check(accept, "accept", `a console at ${this.path}`));
 
     // struct cmsghdr {size_t len; int level; int type; int fd}: of several fds the kernel keeps
     // only what has room.
@@ -99,8 +99,9 @@ export class ConsoleSocket implements Disposable {
     message.setBigUint64(32, addressOf(controlBytes), true);
     message.setBigUint64(40, BigInt(controlBytes.length), true);
     const flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC;
-    const count = libc().recvmsg(connection.fd, new Uint8Array(message.buffer), flags);
-    check(Number(count), "recvmsg", `a console at ${this.path}`);
+    const header = new Uint8Array(message.buffer);
+    const receive = () => Number(libc().recvmsg(connection.fd, header, flags));
+    check(receive, "recvmsg", `a console at ${this.path}`);
     keepAlive(text, iovecBytes, controlBytes);
     if (
       message.getBigUint64(40, true) < 20n || control.getInt32(8, true) !== SOL_SOCKET ||

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { EAGAIN, EBADF, EIO, isErrno } from "../libc/errno.ts";
-import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
+import { EAGAIN, EBADF, EIO, isErrno, LinuxError } from "../libc/errno.ts";
+import { check, cstring, errno, lazyLibc, retry } from "../libc/libc.ts";
 
 const libc = lazyLibc({
   open: {
@@ -81,7 +81,7 @@ export function open(path: string, flags: number, mode = 0o600): number {
  * @throws LinuxError EBADF, which is a bug of the caller: somebody else's fd was nearly closed
  */
 export function close(fd: number): void {
-  check(libc().close(fd), "close", `fd ${fd}`);
+  if (libc().close(fd) === -1) throw new LinuxError(errno(), "close", `fd ${fd}`);
 }
 
 /**
@@ -128,7 +128,7 @@ export function write(fd: number, buffer: Uint8Array<ArrayBuffer>): number {
 export function dup2(from: number, to: number): void {
   // dup3(2) does not take equal fds; then only the flag is left to set.
   if (from === to) {
-    check(moreLibc().fcntl(to, F_SETFD, to > 2 ? FD_CLOEXEC : 0), "fcntl", `fd ${to}`);
+    check(() => moreLibc().fcntl(to, F_SETFD, to > 2 ? FD_CLOEXEC : 0), "fcntl", `fd ${to}`);
   } else {
     const flags = to > 2 ? O_CLOEXEC : 0;
     retry(() => moreLibc().dup3(from, to, flags), "dup2", `fd ${from} to ${to}`);
@@ -141,7 +141,11 @@ export function dup2(from: number, to: number): void {
  * @throws LinuxError
  */
 export function dup(fd: number, min = 3): number {
-  return check(moreLibc().fcntl(fd, F_DUPFD_CLOEXEC, min), "fcntl", `F_DUPFD_CLOEXEC of fd ${fd}`);
+  return check(
+    () => moreLibc().fcntl(fd, F_DUPFD_CLOEXEC, min),
+    "fcntl",
+    `F_DUPFD_CLOEXEC of fd ${fd}`,
+  );
 }
 
 /**
@@ -151,10 +155,10 @@ export function dup(fd: number, min = 3): number {
  * @throws LinuxError
  */
 export function setNonblocking(fd: number, on: boolean): void {
-  const flags = check(moreLibc().fcntl(fd, F_GETFL, 0), "fcntl", `F_GETFL of fd ${fd}`);
+  const flags = check(() => moreLibc().fcntl(fd, F_GETFL, 0), "fcntl", `F_GETFL of fd ${fd}`);
   const wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
   if (wanted !== flags) {
-    check(moreLibc().fcntl(fd, F_SETFL, wanted), "fcntl", `F_SETFL of fd ${fd}`);
+    check(() => moreLibc().fcntl(fd, F_SETFL, wanted), "fcntl", `F_SETFL of fd ${fd}`);
   }
 }
 
@@ -165,7 +169,7 @@ export function setNonblocking(fd: number, on: boolean): void {
  * @throws LinuxError EPERM, EBUSY, …
  */
 export function setPipeSize(fd: number, size: number): void {
-  check(moreLibc().fcntl(fd, F_SETPIPE_SZ, size), "fcntl", `F_SETPIPE_SZ of fd ${fd}`);
+  check(() => moreLibc().fcntl(fd, F_SETPIPE_SZ, size), "fcntl", `F_SETPIPE_SZ of fd ${fd}`);
 }
 
 /**
@@ -179,7 +183,7 @@ export function closeOnExecAll(): void {
     const fd = Number(name);
     if (fd <= 2) continue;
     try {
-      check(moreLibc().fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl", `F_SETFD of fd ${fd}`);
+      check(() => moreLibc().fcntl(fd, F_SETFD, FD_CLOEXEC), "fcntl", `F_SETFD of fd ${fd}`);
     } catch (error) {
       // The directory's own fd, closed meanwhile.
       if (!isErrno(error, EBADF)) throw error;
@@ -194,7 +198,7 @@ export function closeOnExecAll(): void {
  */
 export function pipe2(flags = 0): { read: number; write: number } {
   const fds = new Int32Array(2);
-  check(moreLibc().pipe2(new Uint8Array(fds.buffer), flags | O_CLOEXEC), "pipe2");
+  check(() => moreLibc().pipe2(new Uint8Array(fds.buffer), flags | O_CLOEXEC), "pipe2");
   const [readEnd = -1, writeEnd = -1] = fds;
   return { read: readEnd, write: writeEnd };
 }
@@ -205,7 +209,7 @@ export function pipe2(flags = 0): { read: number; write: number } {
  * @throws LinuxError
  */
 export function memfd(name: string): number {
-  return check(moreLibc().memfd_create(cstring(name), MFD_CLOEXEC), "memfd_create", name);
+  return check(() => moreLibc().memfd_create(cstring(name), MFD_CLOEXEC), "memfd_create", name);
 }
 
 /**

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { EAGAIN, EINTR, ENOENT, ENXIO, isErrno } from "../libc/errno.ts";
-import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { ENOENT, ENXIO, isErrno } from "../libc/errno.ts";
+import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
 import { close, O_NONBLOCK, O_WRONLY, open } from "./fd.ts";
 
 const libc = lazyLibc({
@@ -30,7 +30,7 @@ const POLLERR = 0x8;
  * @throws LinuxError EEXIST, …
  */
 export function mkfifo(path: string, mode = 0o600): void {
-  check(libc().mkfifo(cstring(path), mode), "mkfifo", path);
+  check(() => libc().mkfifo(cstring(path), mode), "mkfifo", path);
 }
 
 /** Whether `path` leads to a FIFO; false when nothing is there. */
@@ -57,20 +57,9 @@ export function hasReader(fd: number): boolean {
   return (pollfd.getInt16(6, true) & POLLERR) === 0;
 }
 
-/**
- * poll(2) without waiting. Even so a signal can interrupt it, which is never restarted, and SIGCHLD
- * comes here when it likes. Deno's signal handler then writes to a pipe, and where that is full errno
- * is left as EAGAIN, which poll(2) itself never says on Linux.
- */
+/** poll(2) without waiting. Even so a signal can interrupt it, which the kernel never restarts. */
 function pollNow(pollfds: Uint8Array<ArrayBuffer>, what: string): void {
-  for (;;) {
-    try {
-      check(queryLibc().poll(pollfds, 1n, 0), "poll", what);
-      return;
-    } catch (error) {
-      if (!isErrno(error, EINTR, EAGAIN)) throw error;
-    }
-  }
+  retry(() => queryLibc().poll(pollfds, 1n, 0), "poll", what);
 }
 
 /** Whether anybody has the FIFO at `path` open for reading; false where there is no FIFO (any more). */

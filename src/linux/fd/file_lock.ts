@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { EAGAIN, EINTR, LinuxError } from "../libc/errno.ts";
+import { EAGAIN, isErrno } from "../libc/errno.ts";
 import { O_CREAT, O_DIRECTORY, O_RDWR, OwnedFd } from "./fd.ts";
 import { sleep } from "../event_loop/timer.ts";
-import { errno, lazyLibc } from "../libc/libc.ts";
+import { lazyLibc, retry } from "../libc/libc.ts";
 
 const libc = lazyLibc({
   flock: { parameters: [/* int fd */ "i32", /* int op */ "i32"], result: "i32" },
@@ -44,10 +44,12 @@ export class FileLock implements Disposable {
   static tryLock(path: string, options: FileLockOptions = {}): FileLock | undefined {
     const { shared, directory } = options;
     using file = OwnedFd.open(path, directory ? O_DIRECTORY : O_RDWR | O_CREAT, 0o600);
-    while (libc().flock(file.fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) === -1) {
-      const error = errno();
-      if (error === EAGAIN) return undefined;
-      if (error !== EINTR) throw new LinuxError(error, "flock", path);
+    const operation = (shared ? LOCK_SH : LOCK_EX) | LOCK_NB;
+    try {
+      retry(() => libc().flock(file.fd, operation), "flock", path);
+    } catch (error) {
+      if (isErrno(error, EAGAIN)) return undefined;
+      throw error;
     }
     return new FileLock(new OwnedFd(file.release()));
   }

@@ -55,7 +55,7 @@ Deno.test("NonblockingWriter: a full pipe takes nothing, and stays blocking for 
 Deno.test("NonblockingWriter: a full socket takes nothing, and stays blocking for others", () => {
   const pair = new Int32Array(2);
   check(
-    libc().socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new Uint8Array(pair.buffer)),
+    () => libc().socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new Uint8Array(pair.buffer)),
     "socketpair",
   );
   using readEnd = new OwnedFd(pair[0] ?? -1);

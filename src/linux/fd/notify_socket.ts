@@ -31,7 +31,9 @@ const AF_UNIX = 1, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0o2000000, MSG_NOSIGNAL = 0x40
  * @throws LinuxError when nobody listens there
  */
 export function notifyServiceManager(socketPath: string, lines: readonly string[]): void {
-  using socket = new OwnedFd(check(libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
+  using socket = new OwnedFd(
+    check(() => libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"),
+  );
   const message = new TextEncoder().encode(lines.join("\n"));
   const send = (name: Uint8Array) => {
     // struct sockaddr_un {sa_family_t; char path[]}
@@ -40,9 +42,10 @@ export function notifyServiceManager(socketPath: string, lines: readonly string[
     address.set(name, 2);
     const length = BigInt(message.length);
     check(
-      Number(
-        libc().sendto(socket.fd, message, length, MSG_NOSIGNAL, address, address.length),
-      ),
+      () =>
+        Number(
+          libc().sendto(socket.fd, message, length, MSG_NOSIGNAL, address, address.length),
+        ),
       "sendto",
       socketPath,
     );

@@ -80,7 +80,11 @@ export class OpenWatch implements Disposable {
     try {
       const inotify = this.#open();
       const name = cstring(path);
-      return check(libc().inotify_add_watch(inotify.fd, name, IN_OPEN), "inotify_add_watch", path);
+      return check(
+        () => libc().inotify_add_watch(inotify.fd, name, IN_OPEN),
+        "inotify_add_watch",
+        path,
+      );
     } catch (error) {
       if (this.#watched.size === 0) this.#close();
       if (isErrno(error, EMFILE, ENFILE, ENOSPC)) return undefined;
@@ -90,7 +94,7 @@ export class OpenWatch implements Disposable {
 
   #open(): OwnedFd {
     if (this.#inotify !== undefined) return this.#inotify;
-    const fd = check(libc().inotify_init1(O_CLOEXEC | O_NONBLOCK), "inotify_init1");
+    const fd = check(() => libc().inotify_init1(O_CLOEXEC | O_NONBLOCK), "inotify_init1");
     this.#inotify = new OwnedFd(fd);
     this.#reading = this.#poller.add(fd, () => this.#dispatch(fd));
     return this.#inotify;
@@ -131,8 +135,9 @@ export class OpenWatch implements Disposable {
     if (callbacks === undefined || !callbacks.delete(callback) || callbacks.size > 0) return;
     this.#watched.delete(wd);
     if (this.#watched.size === 0) return this.#close();
-    if (this.#inotify === undefined) return;
-    check(libc().inotify_rm_watch(this.#inotify.fd, wd), "inotify_rm_watch", `watch ${wd}`);
+    const inotify = this.#inotify;
+    if (inotify === undefined) return;
+    check(() => libc().inotify_rm_watch(inotify.fd, wd), "inotify_rm_watch", `watch ${wd}`);
   }
 
   #check(callback: Callback): Disposable {

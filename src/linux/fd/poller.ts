@@ -59,8 +59,10 @@ interface Interest {
  * readable and writable: the read or write then tells. End the wait before closing its fd.
  */
 export class Poller implements Disposable, AsyncDisposable {
-  readonly #epoll = new OwnedFd(check(libc().epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
-  readonly #wake = new OwnedFd(check(libc().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"));
+  readonly #epoll = new OwnedFd(check(() => libc().epoll_create1(EPOLL_CLOEXEC), "epoll_create1"));
+  readonly #wake = new OwnedFd(
+    check(() => libc().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd"),
+  );
   readonly #interests = new Map<number, Interest>();
   // Fields, not locals: a blocked thread writes into the events, so they must not be collected.
   readonly #events = new Uint8Array(MAX_EVENTS * EVENT_SIZE);
@@ -203,7 +205,7 @@ export class Poller implements Disposable, AsyncDisposable {
     this.#eventView.setUint32(0, mask, true);
     this.#eventView.setInt32(EVENT_DATA, fd, true);
     check(
-      libc().epoll_ctl(this.#epoll.fd, operation, fd, this.#event),
+      () => libc().epoll_ctl(this.#epoll.fd, operation, fd, this.#event),
       "epoll_ctl",
       `fd ${fd}`,
     );

@@ -40,7 +40,7 @@ export function setWinsize(fd: number, width: number, height: number): void {
   // struct winsize {unsigned short row, col, xpixel, ypixel}
   const size = new Uint16Array([height, width, 0, 0]);
   check(
-    ttyLibc().ioctl(fd, TIOCSWINSZ, new Uint8Array(size.buffer)),
+    () => ttyLibc().ioctl(fd, TIOCSWINSZ, new Uint8Array(size.buffer)),
     "ioctl",
     `TIOCSWINSZ of fd ${fd}`,
   );
@@ -54,7 +54,7 @@ export function setWinsize(fd: number, width: number, height: number): void {
  */
 export function setRaw(fd: number): Disposable {
   const before = new Uint8Array(TERMIOS_SIZE);
-  check(termiosLibc().tcgetattr(fd, before), "tcgetattr", `fd ${fd}`);
+  check(() => termiosLibc().tcgetattr(fd, before), "tcgetattr", `fd ${fd}`);
   const raw = before.slice();
   termiosLibc().cfmakeraw(raw);
   const set = (termios: Uint8Array<ArrayBuffer>) => {

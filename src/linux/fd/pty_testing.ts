@@ -22,8 +22,8 @@ export function openPty(): { master: number; slave: string } {
   const number = new Int32Array(1);
   const bytes = new Uint8Array(number.buffer);
   // Unlocks it: the int is 0.
-  check(libc().ioctl(master.fd, TIOCSPTLCK, bytes), "ioctl", "TIOCSPTLCK");
-  check(libc().ioctl(master.fd, TIOCGPTN, bytes), "ioctl", "TIOCGPTN");
+  check(() => libc().ioctl(master.fd, TIOCSPTLCK, bytes), "ioctl", "TIOCSPTLCK");
+  check(() => libc().ioctl(master.fd, TIOCGPTN, bytes), "ioctl", "TIOCGPTN");
   return { master: master.release(), slave: `/dev/pts/${number[0]}` };
 }
 
@@ -35,7 +35,7 @@ export function openPty(): { master: number; slave: string } {
 export function getWinsize(fd: number): { width: number; height: number } {
   const size = new Uint16Array(4);
   check(
-    libc().ioctl(fd, TIOCGWINSZ, new Uint8Array(size.buffer)),
+    () => libc().ioctl(fd, TIOCGWINSZ, new Uint8Array(size.buffer)),
     "ioctl",
     `TIOCGWINSZ of fd ${fd}`,
   );

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { EINTR, EINVAL, LinuxError } from "./errno.ts";
+import { EAGAIN, EINTR, EINVAL, LinuxError } from "./errno.ts";
 
 const encoder = new TextEncoder();
 
@@ -34,28 +34,49 @@ function once<T>(make: () => T): () => T {
 
 /**
  * errno of this thread. Only right directly after a synchronous call that failed: later calls
- * overwrite it, and a `nonblocking` call fails on another thread, so its errno is lost.
+ * overwrite it, and a `nonblocking` call fails on another thread, so its errno is lost. For calls
+ * that cannot be made again; all others take it by {@linkcode attempt}.
  */
 export function errno(): number {
   return locateErrno().getInt32();
 }
 
+/** How often a call has to fail with EAGAIN before that is believed. */
+const TIMES_EAGAIN = 3;
+
 /**
- * The result of a call that says -1 when it fails; then throws {@linkcode LinuxError} instead.
- * Evaluate `what` before the call where it is costly, so that nothing comes between call and errno.
+ * Makes a call that says -1 when it fails. Returns its result, or the negated errno, as the kernel does.
+ *
+ * A signal can come between the call and the look at errno, and Deno's handler, which writes to a
+ * pipe, leaves EAGAIN there where that is full. All else it leaves as it was. Signals cannot be
+ * kept away: Deno's other threads need not take them. So a call that has failed with EAGAIN is made
+ * again, which changes nothing: it either fails as before, now with its own errno, or it is late.
  */
-export function check(result: number, syscall: string, what?: string): number {
-  if (result === -1) throw new LinuxError(errno(), syscall, what);
+export function attempt(call: () => number): number {
+  for (let times = 1;; times++) {
+    const result = call();
+    if (result !== -1) return result;
+    const error = errno();
+    if (error !== EAGAIN || times === TIMES_EAGAIN) return -error;
+  }
+}
+
+/**
+ * The result of a call that says -1 when it fails; then throws {@linkcode LinuxError} instead. See
+ * {@linkcode attempt}.
+ */
+export function check(call: () => number, syscall: string, what?: string): number {
+  const result = attempt(call);
+  if (result < 0) throw new LinuxError(-result, syscall, what);
   return result;
 }
 
 /** As {@linkcode check}, of a call that is made again for as long as a signal interrupts it. */
 export function retry(call: () => number, syscall: string, what?: string): number {
   for (;;) {
-    const result = call();
-    if (result !== -1) return result;
-    const error = errno();
-    if (error !== EINTR) throw new LinuxError(error, syscall, what);
+    const result = attempt(call);
+    if (result >= 0) return result;
+    if (result !== -EINTR) throw new LinuxError(-result, syscall, what);
   }
 }
 

@@ -1,17 +1,70 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { EBADF, EINVAL, isErrno } from "./errno.ts";
-import { addressOf, check, cstring, cstringArray, errno, lazyLibc } from "./libc.ts";
+import { O_NONBLOCK, OwnedFd, pipe2 } from "../fd/fd.ts";
+import { SIGNALS } from "../process/signals.ts";
+import { EAGAIN, EBADF, EINVAL, isErrno } from "./errno.ts";
+import { addressOf, attempt, check, cstring, cstringArray, errno, lazyLibc } from "./libc.ts";
 
 const libc = lazyLibc({ close: { parameters: [/* int fd */ "i32"], result: "i32" } });
+
+const readLibc = lazyLibc({
+  read: {
+    parameters: [/* int fd */ "i32", /* void *buf */ "buffer", /* size_t count */ "usize"],
+    result: "isize",
+  },
+});
 
 Deno.test("errno is that of the call just made", () => {
   assert.equal(libc().close(-1), -1);
   assert.equal(errno(), EBADF);
-  assert.throws(() => check(libc().close(-1), "close", "fd -1"), {
+  assert.throws(() => check(() => libc().close(-1), "close", "fd -1"), {
     name: "LinuxError",
     message: "close fd -1: EBADF (bad file descriptor)",
   });
+});
+
+const threadLibc = lazyLibc({
+  gettid: { parameters: [], result: "i32" },
+  tgkill: {
+    parameters: [/* pid_t tgid */ "i32", /* pid_t tid */ "i32", /* int sig */ "i32"],
+    result: "i32",
+  },
+});
+
+Deno.test("attempt: a signal between a call and its errno does not change what is read", () => {
+  const listener = () => {};
+  Deno.addSignalListener("SIGWINCH", listener);
+  try {
+    const { gettid, tgkill } = threadLibc();
+    let interrupted = false;
+    const result = attempt(() => {
+      const closed = libc().close(-1);
+      if (interrupted) return closed;
+      // The handler's pipe is full after some hundreds, unless Deno has read from it meanwhile.
+      for (let signals = 0; signals < 100_000 && errno() === EBADF; signals++) {
+        tgkill(Deno.pid, gettid(), SIGNALS["SIGWINCH"] ?? 0);
+      }
+      interrupted = true;
+      assert.equal(errno(), EAGAIN, "it is this that the handler leaves");
+      return closed;
+    });
+    assert.equal(result, -EBADF);
+  } finally {
+    Deno.removeSignalListener("SIGWINCH", listener);
+  }
+});
+
+Deno.test("attempt: an EAGAIN that is the call's own is returned", () => {
+  const { read, write } = pipe2(O_NONBLOCK);
+  using reading = new OwnedFd(read);
+  using _writing = new OwnedFd(write);
+  let calls = 0;
+  const result = attempt(() => {
+    calls++;
+    return Number(readLibc().read(reading.fd, new Uint8Array(1), 1n));
+  });
+  assert.equal(result, -EAGAIN);
+  assert.equal(calls, 3);
 });
 
 Deno.test("cstring: a C string with a NUL inside is refused, not cut short", () => {

@@ -116,7 +116,7 @@ export function mountLongOverlay(
   const what = `overlay of ${lowers.length} lower directories on ${target}`;
   try {
     using context = new OwnedFd(
-      check(libc().fsopen(SYS_fsopen, cstring("overlay"), FSOPEN_CLOEXEC), "fsopen", what),
+      check(() => libc().fsopen(SYS_fsopen, cstring("overlay"), FSOPEN_CLOEXEC), "fsopen", what),
     );
     const set = (key: string, value?: string) => configure(context.fd, what, key, value);
     set("source", source);
@@ -131,7 +131,7 @@ export function mountLongOverlay(
     const attributes = ATTRIBUTES.reduce((all, [flag, bit]) => flags & flag ? all | bit : all, 0);
     using tree = new OwnedFd(
       check(
-        libc().fsmount(SYS_fsmount, context.fd, FSMOUNT_CLOEXEC, attributes),
+        () => libc().fsmount(SYS_fsmount, context.fd, FSMOUNT_CLOEXEC, attributes),
         "fsmount",
         what,
       ),
@@ -160,7 +160,7 @@ function run(fd: number, what: string, cmd: number, key: string | null, value: s
   const name = key === null ? null : cstring(key);
   const text = value === null ? null : cstring(value);
   try {
-    check(libc().fsconfig(SYS_fsconfig, fd, cmd, name, text, 0), "fsconfig", what);
+    check(() => libc().fsconfig(SYS_fsconfig, fd, cmd, name, text, 0), "fsconfig", what);
   } catch (error) {
     const why = messages(fd);
     if (!(error instanceof LinuxError) || why === "") throw error;

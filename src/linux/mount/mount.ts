@@ -134,8 +134,7 @@ class MountCall {
   #call(flags: number, data: string): void {
     const source = cstring(this.#source), target = cstring(this.#target);
     const type = cstring(this.#type), options = data === "" ? null : cstring(data);
-    const result = libc().mount(source, target, type, BigInt(flags), options);
-    check(result, "mount", this.what);
+    check(() => libc().mount(source, target, type, BigInt(flags), options), "mount", this.what);
   }
 }
 

@@ -90,8 +90,8 @@ function stage(spec: MountSpec, staging: string, file: boolean): OwnedFd {
     try {
       const path = cstring(staging);
       const flags = OPEN_TREE_CLONE | AT_RECURSIVE | O_CLOEXEC;
-      const result = libc().open_tree(SYS_open_tree, AT_FDCWD, path, flags);
-      return new OwnedFd(check(result, "open_tree", staging));
+      const openTree = () => libc().open_tree(SYS_open_tree, AT_FDCWD, path, flags);
+      return new OwnedFd(check(openTree, "open_tree", staging));
     } finally {
       unmount(staging, { detach: true });
     }

@@ -36,5 +36,5 @@ export function attachMount(tree: number, place: string | number, what: string):
     ? [place, empty, MOVE_MOUNT_T_EMPTY_PATH]
     : [AT_FDCWD, cstring(place), MOVE_MOUNT_T_SYMLINKS];
   const flags = MOVE_MOUNT_F_EMPTY_PATH | kind;
-  check(libc().move_mount(SYS_move_mount, tree, empty, dirfd, path, flags), "mount", what);
+  check(() => libc().move_mount(SYS_move_mount, tree, empty, dirfd, path, flags), "mount", what);
 }

@@ -32,7 +32,7 @@ export function unmount(target: string, options: UnmountOptions = {}): void {
   const flags = UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0) |
     (options.force ? MNT_FORCE : 0);
   const name = cstring(target);
-  check(libc().umount2(name, flags), "umount", target);
+  check(() => libc().umount2(name, flags), "umount", target);
 }
 
 /**

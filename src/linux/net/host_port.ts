@@ -69,18 +69,18 @@ function bindPort(protocol: "tcp" | "udp", port: number, address: string): Owned
   const v6 = address.includes(":");
   const kind = (protocol === "tcp" ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC;
   using socket = new OwnedFd(
-    check(libc().socket(v6 ? AF_INET6 : AF_INET, kind, 0), "socket", what),
+    check(() => libc().socket(v6 ? AF_INET6 : AF_INET, kind, 0), "socket", what),
   );
   const { fd } = socket;
   if (v6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   // Connections that a server had which has ended are in TIME_WAIT for a minute: they are no reason.
   if (protocol === "tcp") setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  check(libc().bind(fd, sockaddr, sockaddr.length), "bind", what);
+  check(() => libc().bind(fd, sockaddr, sockaddr.length), "bind", what);
   if (protocol === "tcp") {
     // With SO_REUSEADDR it is listen(2) that finds another server (inet_csk_listen_start). Shut down, a
     // socket refuses connections and keeps its port; without SO_REUSEADDR, against every other.
-    check(libc().listen(fd, 0), "listen", what);
-    check(libc().shutdown(fd, SHUT_RDWR), "shutdown", what);
+    check(() => libc().listen(fd, 0), "listen", what);
+    check(() => libc().shutdown(fd, SHUT_RDWR), "shutdown", what);
     setOption(fd, SOL_SOCKET, SO_REUSEADDR, 0);
   }
   return new OwnedFd(socket.release());
@@ -88,7 +88,11 @@ function bindPort(protocol: "tcp" | "udp", port: number, address: string): Owned
 
 function setOption(fd: number, level: number, name: number, value: number): void {
   const buffer = new Uint8Array(new Int32Array([value]).buffer);
-  check(libc().setsockopt(fd, level, name, buffer, buffer.length), "setsockopt", `option ${name}`);
+  check(
+    () => libc().setsockopt(fd, level, name, buffer, buffer.length),
+    "setsockopt",
+    `option ${name}`,
+  );
 }
 
 /** A struct sockaddr_in (ip(7)) or sockaddr_in6 (ipv6(7)). */

@@ -36,7 +36,7 @@ export function pinNewNamespace(path: string): void {
   Deno.writeTextFileSync(path, "", { mode: 0o600 });
   using stack = new DisposableStack();
   const [made, socket] = elsewhere(() => {
-    check(libc().unshare(CLONE_NEWNET), "unshare", "network");
+    check(() => libc().unshare(CLONE_NEWNET), "unshare", "network");
     return [stack.use(OwnedFd.open(OWN, O_RDONLY)), stack.use(openSocket())];
   });
   raiseLoopback(socket.fd);
@@ -52,7 +52,7 @@ export function pinNewNamespace(path: string): void {
 export function setLoopbackUp(path: string): void {
   using namespace = OwnedFd.open(path, O_RDONLY);
   using socket = elsewhere(() => {
-    check(libc().setns(namespace.fd, CLONE_NEWNET), "setns", path);
+    check(() => libc().setns(namespace.fd, CLONE_NEWNET), "setns", path);
     return openSocket();
   });
   raiseLoopback(socket.fd);
@@ -61,7 +61,7 @@ export function setLoopbackUp(path: string): void {
 /** A socket keeps to the namespace that it was made in. */
 function openSocket(): OwnedFd {
   return new OwnedFd(
-    check(libc().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "AF_INET"),
+    check(() => libc().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "AF_INET"),
   );
 }
 
@@ -69,12 +69,12 @@ function openSocket(): OwnedFd {
 function raiseLoopback(socket: number): void {
   const ifreq = new Uint8Array(IFREQ_SIZE);
   ifreq.set(cstring("lo"));
-  check(libc().ioctl(socket, SIOCGIFFLAGS, ifreq), "ioctl", "SIOCGIFFLAGS of lo");
+  check(() => libc().ioctl(socket, SIOCGIFFLAGS, ifreq), "ioctl", "SIOCGIFFLAGS of lo");
   const flags = new DataView(ifreq.buffer);
   const now = flags.getInt16(IFR_FLAGS, true);
   if ((now & IFF_UP) !== 0) return;
   flags.setInt16(IFR_FLAGS, now | IFF_UP, true);
-  check(libc().ioctl(socket, SIOCSIFFLAGS, ifreq), "ioctl", "SIOCSIFFLAGS of lo");
+  check(() => libc().ioctl(socket, SIOCSIFFLAGS, ifreq), "ioctl", "SIOCSIFFLAGS of lo");
 }
 
 /**

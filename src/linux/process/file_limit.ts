@@ -35,14 +35,14 @@ export interface FileLimit {
  */
 export function fileLimit(): FileLimit {
   const limit = new BigUint64Array(2);
-  check(libc().getrlimit(RLIMIT_NOFILE, new Uint8Array(limit.buffer)), "getrlimit");
+  check(() => libc().getrlimit(RLIMIT_NOFILE, new Uint8Array(limit.buffer)), "getrlimit");
   const [soft = 0n, hard = 0n] = limit;
   return { soft, hard };
 }
 
 function setSoft(soft: bigint, hard: bigint): void {
   const limit = new BigUint64Array([soft, hard]);
-  check(libc().setrlimit(RLIMIT_NOFILE, new Uint8Array(limit.buffer)), "setrlimit");
+  check(() => libc().setrlimit(RLIMIT_NOFILE, new Uint8Array(limit.buffer)), "setrlimit");
 }
 
 /**

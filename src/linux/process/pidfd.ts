@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EINVAL, ENOENT, ENOTTY, ESRCH, LinuxError } from "../libc/errno.ts";
 import { close } from "../fd/fd.ts";
-import { check, errno, lazyLibc } from "../libc/libc.ts";
+import { attempt, check, lazyLibc } from "../libc/libc.ts";
 
 // The pidfd calls by number, for glibc names them only since 2.36. From 424 on, numbers are the
 // same on every architecture (include/uapi/asm-generic/unistd.h).
@@ -49,9 +49,9 @@ export class Pidfd implements Disposable {
    *   be none; ENOSYS before Linux 5.3
    */
   static open(pid: number): Pidfd {
-    const fd = libc().pidfd_open(SYS_pidfd_open, pid, 0);
-    if (fd === -1) {
-      const error = errno();
+    const fd = attempt(() => libc().pidfd_open(SYS_pidfd_open, pid, 0));
+    if (fd < 0) {
+      const error = -fd;
       // Before Linux 6.15 EINVAL is also said of a pid that only names a thread, or the group or
       // session of a process that is gone; newer kernels say ESRCH or ENOENT.
       const none = pid > 0 && (error === EINVAL || error === ENOENT);
@@ -68,7 +68,7 @@ export class Pidfd implements Disposable {
   /** @throws LinuxError ESRCH once it has exited and was reaped */
   sendSignal(signal: number): void {
     check(
-      libc().pidfd_send_signal(SYS_pidfd_send_signal, this.#fd, signal, null, 0),
+      () => libc().pidfd_send_signal(SYS_pidfd_send_signal, this.#fd, signal, null, 0),
       "pidfd_send_signal",
       `process ${this.pid} with signal ${signal}`,
     );
@@ -83,8 +83,10 @@ export class Pidfd implements Disposable {
   exitStatus(): number | undefined {
     const info = new DataView(new ArrayBuffer(64));
     info.setBigUint64(0, PIDFD_INFO_EXIT, true);
-    if (libc().ioctl(this.#fd, PIDFD_GET_INFO, new Uint8Array(info.buffer)) === -1) {
-      const error = errno();
+    const buffer = new Uint8Array(info.buffer);
+    const result = attempt(() => libc().ioctl(this.#fd, PIDFD_GET_INFO, buffer));
+    if (result < 0) {
+      const error = -result;
       // ENOTTY or EINVAL: no such ioctl; ESRCH: Linux 6.13 and 6.14, which forget the reaped.
       if (error === ENOTTY || error === EINVAL || error === ESRCH) return undefined;
       throw new LinuxError(error, "ioctl", `PIDFD_GET_INFO of process ${this.pid}`);

@@ -65,7 +65,7 @@ function statusOf(waitStatus: number): number {
 export function kill(pid: number, signal: number): void {
   const what = `process ${pid} with signal ${signal}`;
   if (!Number.isInteger(pid) || pid <= 0) throw new LinuxError(EINVAL, "kill", what);
-  check(libc().kill(pid, signal), "kill", what);
+  check(() => libc().kill(pid, signal), "kill", what);
 }
 
 /**
@@ -95,7 +95,7 @@ export function killIfSame(pid: number, startTime: number, signal: number): bool
  */
 export function prctlSubreaper(on = true): void {
   check(
-    prctlLibc().prctl(PR_SET_CHILD_SUBREAPER, on ? 1n : 0n),
+    () => prctlLibc().prctl(PR_SET_CHILD_SUBREAPER, on ? 1n : 0n),
     "prctl",
     "PR_SET_CHILD_SUBREAPER",
   );
@@ -108,7 +108,7 @@ export function prctlSubreaper(on = true): void {
  * @throws LinuxError
  */
 export function prctlNotDumpable(): void {
-  check(prctlLibc().prctl(PR_SET_DUMPABLE, 0n), "prctl", "PR_SET_DUMPABLE");
+  check(() => prctlLibc().prctl(PR_SET_DUMPABLE, 0n), "prctl", "PR_SET_DUMPABLE");
 }
 
 /**

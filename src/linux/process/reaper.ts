@@ -2,7 +2,7 @@
 import { ECHILD, ESRCH, LinuxError } from "../libc/errno.ts";
 import { closeOnExecAll } from "../fd/fd.ts";
 import { holdEventLoop } from "../event_loop/timer.ts";
-import { errno, lazyLibc } from "../libc/libc.ts";
+import { attempt, lazyLibc } from "../libc/libc.ts";
 import { kill, prctlSubreaper } from "./process.ts";
 import { type SpawnOptions, spawnProcess } from "./spawn.ts";
 
@@ -228,11 +228,9 @@ export class Reaper implements Disposable {
   #waitid(type: number, id: number): boolean {
     // With WNOHANG and nothing to report, si_pid is 0 (waitid(2)).
     this.#view.setInt32(SI_PID, 0, true);
-    if (libc().waitid(type, id, this.#siginfo, WEXITED | WNOHANG) === -1) {
-      const error = errno();
-      if (error === ECHILD) return false;
-      throw new LinuxError(error, "waitid");
-    }
+    const result = attempt(() => libc().waitid(type, id, this.#siginfo, WEXITED | WNOHANG));
+    if (result === -ECHILD) return false;
+    if (result < 0) throw new LinuxError(-result, "waitid");
     const pid = this.#view.getInt32(SI_PID, true);
     if (pid === 0) return false;
     const value = this.#view.getInt32(SI_STATUS, true);

@@ -12,7 +12,7 @@ const libc = lazyLibc({ setsid: { parameters: [], result: "i32" } });
  */
 export function setsid(): void {
   try {
-    check(libc().setsid(), "setsid");
+    check(() => libc().setsid(), "setsid");
   } catch (error) {
     if (!isErrno(error, EPERM)) throw error;
   }
