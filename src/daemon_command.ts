@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 import { Command } from "commander";
 
-/** What the daemon's flags say; a flag wins over the config file. */
-export interface DaemonFlags {
+/** The flags that override the config file. Relative paths start at the working directory. */
+export interface ConfigFlags {
+  /** The config file, which must exist. */
   readonly config?: string;
   readonly state?: string;
   readonly root?: string;
   readonly socket?: string;
   readonly logLevel?: string;
+}
+
+/** The flags of the daemon. */
+export interface DaemonFlags extends ConfigFlags {
   /** Print the systemd unit instead of running. */
   readonly printUnit?: boolean;
 }
 
 /** The `daemon` command, for its flags, its help and the command line reference. */
-export function daemonCommand(run: (flags: DaemonFlags) => Promise<void>): Command {
+export function daemonRoleCommand(run: (flags: DaemonFlags) => Promise<void>): Command {
   return new Command("berth daemon")
     .summary("run the daemon")
     .description("Runs the berth daemon in the foreground until SIGTERM or SIGINT.")

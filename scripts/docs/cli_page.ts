@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { berthProgram } from "../../src/cli/index.ts";
 import { daemonProgram } from "../../src/main.ts";
-import { daemonCommand } from "../../src/daemon_command.ts";
+import { daemonRoleCommand } from "../../src/daemon_command.ts";
 
 const INTRO = `# Command line
 
@@ -15,7 +15,7 @@ const WIDTH = 96;
 export function cliPage(): string {
   const program = berthProgram(daemonProgram);
   // The command line passes the flags on to the daemon, which defines them.
-  const daemon = daemonCommand(() => Promise.resolve());
+  const daemon = daemonRoleCommand(() => Promise.resolve());
   const verbs = program.commands.map((command) =>
     `## berth ${command.name()}\n\n${fence(helpOf(command.name() === "daemon" ? daemon : command))}`
   );

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
 import process from "node:process";
-import type { CallOptions } from "./call_options.ts";
+import type { CallOptions } from "../rpc/peer/call_options.ts";
 import { Container } from "./container.ts";
 import type { ContainerState, ContainerStatus, DaemonMethods, StatsEntry } from "./daemon_types.ts";
 import { EventStream } from "./events.ts";
+import { DEFAULT_SOCKET } from "../default_socket.ts";
 import type { EventsOptions } from "./events.ts";
 import { DaemonLink } from "./link.ts";
 import { PipedStdio } from "./stdio.ts";
-
-/** Where the daemon listens when nobody says otherwise. */
-export const DEFAULT_SOCKET = "/run/berth/berth.sock";
 
 /** Options of {@linkcode connect}. */
 export interface ConnectOptions {

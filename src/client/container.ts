@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { CallOptions } from "./call_options.ts";
+import type { CallOptions } from "../rpc/peer/call_options.ts";
 import type { ContainerState, DaemonMethods, DeleteResult, Stats } from "./daemon_types.ts";
 import type { DaemonLink } from "./link.ts";
 import { ContainerProcess, ExecProcess } from "./process.ts";

@@ -2,7 +2,7 @@
 import { UnavailableError } from "../rpc/errors.ts";
 import { Peer } from "../rpc/peer/peer.ts";
 import { connectSocket } from "../rpc/transport/connect.ts";
-import type { CallOptions } from "./call_options.ts";
+import type { CallOptions } from "../rpc/peer/call_options.ts";
 import { openSocket } from "./connection.ts";
 import type { DaemonMethods } from "./daemon_types.ts";
 

@@ -4,8 +4,9 @@
  *
  * @module
  */
-export * from "./call_options.ts";
-export { Client, connect, DEFAULT_SOCKET } from "./client.ts";
+export * from "../rpc/peer/call_options.ts";
+export { DEFAULT_SOCKET } from "../default_socket.ts";
+export { Client, connect } from "./client.ts";
 export type { ConnectOptions, CreateParams, ListOptions, StatsOptions } from "./client.ts";
 export { Container } from "./container.ts";
 export type { CheckpointOptions, DeleteOptions, ExecParams } from "./container.ts";

@@ -6,7 +6,7 @@ import {
   UnavailableError,
 } from "../rpc/errors.ts";
 import { pause } from "../rpc/transport/connect.ts";
-import type { CallOptions } from "./call_options.ts";
+import type { CallOptions } from "../rpc/peer/call_options.ts";
 import type { DaemonMethods, DeleteResult, ExitStatus } from "./daemon_types.ts";
 import type { DaemonLink } from "./link.ts";
 import type { PipedStdio } from "./stdio.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { absolutePath } from "../linux/process/environment.ts";
+import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { daemonContract, daemonErrors, eventNotification } from "../rpc/contract/daemon.ts";
@@ -82,7 +82,7 @@ export class Daemon implements AsyncDisposable {
     const instance = crypto.randomUUID();
     // Containers of dead shims become children of the nearest sub-reaper: prctl(2).
     await using opened = new AsyncDisposableStack();
-    Deno.env.set("PATH", absolutePath(Deno.env.get("PATH")));
+    Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
     const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
     const reaper = opened.use(Reaper.start({ subreaper: true, childFileLimit }));
     const oom = opened.use(new OomMonitor());

@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { resolve } from "node:path";
 import { EXIT_BERTH, reportUsageErrors, usageStatus } from "../command_line.ts";
 import { BerthError } from "../rpc/errors.ts";
-import { daemonCommand } from "../daemon_command.ts";
+import { daemonRoleCommand } from "../daemon_command.ts";
 import type { DaemonFlags } from "../daemon_command.ts";
 import { ConfigError, loadConfig } from "./config/config.ts";
 import type { Config } from "./config/config.ts";
@@ -18,7 +18,7 @@ import { Spans, telemetryEnabled } from "./observability/telemetry.ts";
 /** Runs `berth daemon` with the arguments after `daemon`; answers its exit status. */
 export async function runDaemon(argv: string[]): Promise<number> {
   let status = 0;
-  const command = daemonCommand(async (flags) => {
+  const command = daemonRoleCommand(async (flags) => {
     status = await start(flags);
   });
   try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { absolutePath } from "../linux/process/environment.ts";
+import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { prctlNotDumpable, setProcessName } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
@@ -23,7 +23,7 @@ export async function runShim(args: readonly string[]): Promise<void> {
   }
   setProcessName("berth-shim");
   prctlNotDumpable();
-  Deno.env.set("PATH", absolutePath(Deno.env.get("PATH")));
+  Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
   const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
   // A bug in the shim must not kill its containers, so it keeps running.
   globalThis.addEventListener("unhandledrejection", (event) => {

@@ -10,8 +10,8 @@ import { PROTOCOL, VERSION } from "../version.ts";
 import { adoptBundle } from "./adopt.ts";
 import type { ContainerKiller } from "./container/container_killer.ts";
 import type { ShimServiceOptions } from "./container/parts.ts";
-import { makeParts } from "./container/parts.ts";
-import type { KillRequest, ProcessRequests, ProcessTarget } from "./container/process_requests.ts";
+import { makeServiceParts } from "./container/parts.ts";
+import type { KillTarget, ProcessRequests, ProcessTarget } from "./container/process_requests.ts";
 import type { ShimCgroup } from "./container/shim_cgroup.ts";
 import type { EventBuffer, EventListener } from "./event_buffer.ts";
 import { onExit } from "./exit/exit_watch.ts";
@@ -61,7 +61,7 @@ export class ShimService {
    * @throws {FailedPreconditionError} if `berth.json` is missing or of another format.
    */
   constructor(options: ShimServiceOptions) {
-    const parts = makeParts(options);
+    const parts = makeServiceParts(options);
     this.#context = parts.context;
     this.#events = parts.events;
     this.#init = parts.init;
@@ -261,7 +261,7 @@ export class ShimService {
    *
    * @throws {NotFoundError} if the process has exited.
    */
-  async kill(request: KillRequest): Promise<void> {
+  async kill(request: KillTarget): Promise<void> {
     await this.#processes.kill(request);
   }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { Command, InvalidArgumentError, Option } from "commander";
-
-/** Where the daemon listens when nobody says otherwise. */
-export const DEFAULT_SOCKET = "/run/berth/berth.sock";
+import { DEFAULT_SOCKET } from "../../default_socket.ts";
 
 /** A verb's command: its summary, and an example that `--help` ends with. */
 export function verb(name: string, summary: string, ...examples: string[]): Command {

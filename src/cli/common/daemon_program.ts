@@ -1,13 +1,5 @@
 // SPDX-License-Identifier: MIT
-
-/** Flags of `berth config`: those of the daemon that override its config file. */
-export interface ConfigFlags {
-  readonly config?: string;
-  readonly state?: string;
-  readonly root?: string;
-  readonly socket?: string;
-  readonly logLevel?: string;
-}
+import type { ConfigFlags } from "../../daemon_command.ts";
 
 /**
  * The daemon's side of the program, as far as the command line needs it. `main.ts` hands it in, so

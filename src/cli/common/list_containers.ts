@@ -4,7 +4,7 @@ import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 
 /** Returns every container. `call` calls `container.list` once for each page. */
-export async function listContainers(
+export async function listAllContainers(
   call: (
     params: ParamsOf<DaemonContract, "container.list">,
   ) => Promise<ResultOf<DaemonContract, "container.list">>,

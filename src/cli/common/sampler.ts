@@ -3,7 +3,7 @@ import { BerthError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { Daemon } from "./daemon.ts";
-import { listContainers } from "./list_containers.ts";
+import { listAllContainers } from "./list_containers.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
 /** Samples containers' figures, keeping the last of each so that rates can be told. */
@@ -52,7 +52,7 @@ export class Sampler {
 
   /** The ids of all that have not stopped. */
   async #list(): Promise<string[]> {
-    const containers = await listContainers((params) =>
+    const containers = await listAllContainers((params) =>
       this.#daemon.callAcrossRestarts("container.list", params)
     );
     this.#states = new Map(containers.map(({ id, status }) => [id, status]));

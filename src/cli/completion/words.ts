@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command, Option } from "commander";
-import { daemonCommand } from "../../daemon_command.ts";
+import { daemonRoleCommand } from "../../daemon_command.ts";
 import { SIGNALS } from "../../linux/process/signals.ts";
 
 /** A verb and the command that knows its options. */
@@ -12,7 +12,7 @@ export interface Verb {
 /** Returns the verbs of the program, without names that are an alias of another. */
 export function verbsOf(program: Command): Verb[] {
   // The command line only hands on to the daemon, which knows its flags.
-  const daemon = daemonCommand(() => Promise.resolve());
+  const daemon = daemonRoleCommand(() => Promise.resolve());
   return program.commands.map((command) => ({
     name: command.name(),
     command: command.name() === "daemon" ? daemon : command,

@@ -52,7 +52,7 @@ export function removeDir(dir: string): void {
 }
 
 /** Removes the log of a container, if it is there. */
-export function removeLog(root: string, id: string): void {
+export function removeContainerLog(root: string, id: string): void {
   removeIfThere(logDir(root, id), true);
   removeIfThere(logPath(root, id), false);
 }

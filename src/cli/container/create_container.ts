@@ -2,7 +2,7 @@
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
-import type { CreateParams } from "./create_request.ts";
+import type { ContainerCreateParams } from "./create_request.ts";
 import { type Daemon, lost } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
@@ -17,11 +17,11 @@ const NAMES = 3;
 const AWAY_MS = 60_000;
 
 /** What a container of this id is to be made from, without its stdio. */
-export type RequestFor = (id: string) => CreateParams | Promise<CreateParams>;
+export type RequestFor = (id: string) => ContainerCreateParams | Promise<ContainerCreateParams>;
 
 /** Stdio that was made for a container, and how to take it back when that is not created. */
 interface PreparedStdio {
-  readonly params: Pick<CreateParams, "stdin" | "stdout" | "stderr" | "terminal" | "log">;
+  readonly params: Pick<ContainerCreateParams, "stdin" | "stdout" | "stderr" | "terminal" | "log">;
   undo(): void;
 }
 
@@ -31,7 +31,7 @@ async function create(
   root: string,
   name: string | undefined,
   requestFor: RequestFor,
-  prepare: (id: string, request: CreateParams) => PreparedStdio,
+  prepare: (id: string, request: ContainerCreateParams) => PreparedStdio,
 ): Promise<string> {
   if (name !== undefined) checkId(name);
   for (let attempt = 1;; attempt++) {

@@ -31,13 +31,13 @@ import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 
 /** Params of `container.create`. */
-export type CreateParams = ParamsOf<DaemonContract, "container.create">;
+export type ContainerCreateParams = ParamsOf<DaemonContract, "container.create">;
 
 /** A spec as JSON. */
 type Spec = Record<string, unknown>;
 
 /** What a container is to be made from. */
-export interface ContainerRequest {
+export interface CreateInput {
   readonly options: ContainerOptions;
   /** The root filesystem, with the command that runs in it. */
   readonly rootfs: Rootfs;
@@ -54,7 +54,10 @@ export interface ContainerRequest {
  * of the container's own under `root`, which its labels name; the caller removes them when the create
  * fails.
  */
-export async function createRequest(id: string, request: ContainerRequest): Promise<CreateParams> {
+export async function createRequest(
+  id: string,
+  request: CreateInput,
+): Promise<ContainerCreateParams> {
   const { options, root, rootfs } = request;
   const { args, lowers, image } = rootfs;
   if (options.bundle !== undefined) return fromBundle(id, options.bundle, options, args);
@@ -88,7 +91,7 @@ function networkOf(network: NetworkParams, etc: readonly MountOption[]): Network
 }
 
 /** The user that the container runs as: the option's, or the image's. */
-function userOf({ options, rootfs: { image } }: ContainerRequest): string | undefined {
+function userOf({ options, rootfs: { image } }: CreateInput): string | undefined {
   return options.user ?? (image?.config.user || undefined);
 }
 
@@ -96,7 +99,7 @@ function userOf({ options, rootfs: { image } }: ContainerRequest): string | unde
 async function volumeMounts(
   id: string,
   mounts: readonly MountOption[],
-  request: ContainerRequest,
+  request: CreateInput,
   dirs: Record<string, string>,
 ): Promise<MountOption[]> {
   const { rootfs: { image, path }, root } = request;
@@ -114,7 +117,7 @@ async function volumeMounts(
 function specOf(
   id: string,
   mounts: readonly MountOption[],
-  request: ContainerRequest,
+  request: CreateInput,
 ): Spec {
   const { options, namespaces, rootfs: { path: rootfs, args, image } } = request;
   const stopSignal = options.stopSignal ?? image?.config.stopSignal;
@@ -237,7 +240,7 @@ function fromBundle(
   dir: string,
   options: ContainerOptions,
   args: readonly string[],
-): CreateParams {
+): ContainerCreateParams {
   const refused = SPEC_OPTIONS.find((name) => options[name] !== undefined);
   if (refused !== undefined || args.length > 0) {
     const what = refused === undefined
@@ -271,7 +274,7 @@ function fromBundle(
   };
 }
 
-function common(options: ContainerOptions & LogFlags): Partial<CreateParams> {
+function common(options: ContainerOptions & LogFlags): Partial<ContainerCreateParams> {
   const log = logFrom(options);
   return {
     ...(log !== undefined && { log }),

@@ -9,8 +9,8 @@ import {
   isContainerDir,
   logPath,
   ownDirLabels,
+  removeContainerLog,
   removeDir,
-  removeLog,
   removeOwnDirs,
 } from "./container_dirs.ts";
 
@@ -48,13 +48,13 @@ export async function removeMade(
   made: ContainerRef,
   force: boolean,
 ): Promise<void> {
-  const state = await stateOf(daemon, made.id);
+  const state = await findState(daemon, made.id);
   if (state?.instance === made.instance) return await removeState(daemon, root, state, force);
   removeLeftovers(root, made, { log: state === undefined });
 }
 
 /** The state of the container that has the id; undefined when none has. */
-export async function stateOf(daemon: Daemon, id: string): Promise<ContainerState | undefined> {
+export async function findState(daemon: Daemon, id: string): Promise<ContainerState | undefined> {
   try {
     return await daemon.callAcrossRestarts("container.state", { id });
   } catch (error) {
@@ -75,7 +75,7 @@ async function removeState(
   } catch (error) {
     // Somebody else was faster, or the daemon went away after it had done it.
     if (!(error instanceof NotFoundError)) throw error;
-    return removeLeftovers(root, state, { log: await stateOf(daemon, id) === undefined });
+    return removeLeftovers(root, state, { log: await findState(daemon, id) === undefined });
   }
   removeLeftovers(root, state);
 }
@@ -94,7 +94,7 @@ export function removeLeftovers(
   const { id } = state;
   const log = state.log?.path || filePath(state.stdout);
   if (what.log && log !== undefined && isOwnLog(root, id, log)) {
-    unlessRefused(log, () => removeLog(root, id));
+    unlessRefused(log, () => removeContainerLog(root, id));
   }
   const io = ioDir(root, state);
   if (io !== undefined && isOwnIoDir(root, io)) unlessRefused(io, () => removeDir(io));

@@ -3,7 +3,7 @@ import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
-import type { CreateParams } from "./create_request.ts";
+import type { ContainerCreateParams } from "./create_request.ts";
 import { CliError } from "../common/exit_status.ts";
 import { createDir, ETC_LABEL, OVERLAY_LABEL } from "./container_dirs.ts";
 import { writeEtcFile } from "../options/etc_files.ts";
@@ -12,7 +12,10 @@ import { writeEtcFile } from "../options/etc_files.ts";
 const FILE = "berth-restore.json";
 
 /** What has to be known to make the container again: create's params without id and stdio. */
-type RestoreParams = Pick<CreateParams, "spec" | "rootfs" | "terminal" | "runtime" | "labels">;
+type RestoreParams = Pick<
+  ContainerCreateParams,
+  "spec" | "rootfs" | "terminal" | "runtime" | "labels"
+>;
 
 /** What stands in the file. */
 interface RestoreRecord extends RestoreParams {
@@ -32,7 +35,7 @@ export function saveForRestore(path: string, state: ContainerState): void {
       `cannot checkpoint ${state.id}: its overlay is removed with it, and a restore needs its files`,
     );
   }
-  const spec = readJson<CreateParams["spec"]>(`${state.bundle}/config.json`) ?? {};
+  const spec = readJson<ContainerCreateParams["spec"]>(`${state.bundle}/config.json`) ?? {};
   const rootfs = readJson<BundleRecord>(`${state.bundle}/berth.json`)?.rootfs ?? [];
   const record: RestoreRecord = {
     id: state.id,

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { removeLeftovers, type UsedImages } from "../../images/remove.ts";
 import { ImageStore } from "../../images/store.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
-import { listContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/list_containers.ts";
 import { printError } from "../text/print.ts";
 import { IMAGE_ID_LABEL } from "./labels.ts";
 
@@ -34,7 +34,7 @@ export async function whileUsing<T>(store: ImageStore, use: () => Promise<T>): P
 /** Returns the containers of each image, by the image's id. */
 export async function usedImages(daemon: Daemon): Promise<UsedImages> {
   const used = new Map<string, string[]>();
-  const containers = await listContainers((params) => daemon.call("container.list", params));
+  const containers = await listAllContainers((params) => daemon.call("container.list", params));
   for (const { id, labels } of containers) {
     const image = labels[IMAGE_ID_LABEL];
     if (image !== undefined) used.set(image, [...used.get(image) ?? [], id]);

@@ -17,7 +17,7 @@ export const CONTAINER_FIELDS: Readonly<Record<string, Field>> = {
   ID: { header: "ID", value: ({ id }) => id },
   Names: { header: "NAMES", value: ({ id }) => id },
   Status: { header: "STATUS", value: statusOf },
-  State: { header: "STATE", value: stateOf },
+  State: { header: "STATE", value: stateWord },
   RunningFor: {
     header: "CREATED",
     value: ({ createdAt }, now) => `${formatSpan(now - Date.parse(createdAt))} ago`,
@@ -53,7 +53,7 @@ export const FIGURES = new Set(["Pid", "ExitCode"]);
 export const SHORT = new Set(["Status", "State", "RunningFor", "CreatedAt"]);
 
 /** Returns docker's word for a container's state. */
-export function stateOf({ status }: ContainerState): string {
+export function stateWord({ status }: ContainerState): string {
   return status === "stopped" ? "exited" : status;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { stateOf } from "./container_fields.ts";
+import { stateWord } from "./container_fields.ts";
 
 type Test = (container: ContainerState, value: string) => boolean;
 
@@ -10,7 +10,7 @@ const TESTS: Readonly<Record<string, Test>> = {
   id: ({ id }, value) => id.startsWith(value),
   // docker: any part of the name
   name: ({ id }, value) => id.includes(value.replace(/^\//, "")),
-  status: (container, value) => stateOf(container) === value || container.status === value,
+  status: (container, value) => stateWord(container) === value || container.status === value,
   exited: ({ status, exitStatus }, value) => status === "stopped" && String(exitStatus) === value,
   label: ({ labels }, value) => {
     const at = value.indexOf("=");

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { listContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/list_containers.ts";
 import { parseWhole } from "../options/resources.ts";
 import { print, printJson, screenWidth } from "../text/print.ts";
 import { parseTemplate, renderTemplate, type Template } from "../text/template.ts";
@@ -47,7 +47,9 @@ export function psCommand(): Command {
     .action(async (id: string | undefined, options: PsOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         if (id !== undefined) return await listProcesses(daemon, id, options);
-        const containers = await listContainers((params) => daemon.call("container.list", params));
+        const containers = await listAllContainers((params) =>
+          daemon.call("container.list", params)
+        );
         printContainers(chosen(containers, options), options);
       });
     });

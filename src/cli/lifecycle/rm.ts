@@ -6,7 +6,7 @@ import { Daemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
 import { orphansOf, removeOrphans } from "../container/container_dirs.ts";
-import { type ContainerRef, removeContainer, removeMade, stateOf } from "../container/remove.ts";
+import { type ContainerRef, findState, removeContainer, removeMade } from "../container/remove.ts";
 import { print } from "../text/print.ts";
 
 interface RmOptions {
@@ -66,7 +66,7 @@ function withOrphans(error: NotFoundError, orphans: readonly string[]): Error {
 /** What `run --rm` leaves behind to do this for it. */
 async function removeAfterExit(daemon: Daemon, root: string, made: ContainerRef) {
   const { id, instance } = made;
-  if ((await stateOf(daemon, id))?.instance === instance) {
+  if ((await findState(daemon, id))?.instance === instance) {
     try {
       await daemon.callAcrossRestarts("container.wait", { id });
     } catch (error) {

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
-import { parseSeconds, parseStopSignal } from "../options/stop_signal.ts";
+import { parseStopSignal, parseStopTimeout } from "../options/stop_signal.ts";
 import { print } from "../text/print.ts";
 
 interface StopOptions {
@@ -19,7 +19,11 @@ export function stopCommand(): Command {
     "berth stop web",
     "berth stop -t 30 -s INT db",
   ))
-    .option("-t, --time <seconds>", "until SIGKILL; default: the container's own, 10", parseSeconds)
+    .option(
+      "-t, --time <seconds>",
+      "until SIGKILL; default: the container's own, 10",
+      parseStopTimeout,
+    )
     .option(
       "-s, --signal <signal>",
       "signal that asks it to end; default: its own",

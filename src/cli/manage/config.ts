@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb } from "../common/command.ts";
-import type { ConfigFlags, DaemonProgram } from "../common/daemon_program.ts";
+import type { ConfigFlags } from "../../daemon_command.ts";
+import type { DaemonProgram } from "../common/daemon_program.ts";
 import { print } from "../text/print.ts";
 
 /** `berth config` */

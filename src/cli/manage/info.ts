@@ -4,7 +4,7 @@ import { exists } from "../../linux/fs/exists.ts";
 import { VERSION } from "../../version.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { listContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/list_containers.ts";
 import { formatBytes, formatSpan } from "../text/format.ts";
 import { print, printJson } from "../text/print.ts";
 
@@ -18,7 +18,7 @@ export function infoCommand(): Command {
   ))).action(async (options: { json?: true }, command: Command) => {
     await withDaemon(command, async (daemon) => {
       const info = await daemon.call("daemon.info", {});
-      const all = await listContainers((params) => daemon.call("container.list", params));
+      const all = await listAllContainers((params) => daemon.call("container.list", params));
       const count = (wanted: string) => all.filter(({ status }) => status === wanted).length;
       const containers = {
         total: all.length,

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { listContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/list_containers.ts";
 import { orphansBelow, removePaths } from "../container/container_dirs.ts";
 import { print } from "../text/print.ts";
 
@@ -27,7 +27,7 @@ export function pruneCommand(): Command {
         const { root } = await daemon.call("daemon.info", {});
         const found = orphansBelow(root, Date.now() - MIN_AGE);
         // After the files were looked for: one that was created meanwhile is in it.
-        const all = await listContainers((params) => daemon.call("container.list", params));
+        const all = await listAllContainers((params) => daemon.call("container.list", params));
         const ids = new Set(all.map(({ id }) => id));
         const orphans = found.filter(({ id }) => !ids.has(id)).map(({ path }) => path);
         if (orphans.length === 0) return;

@@ -4,7 +4,7 @@ import { NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { exitStatusOf } from "../common/exit_status.ts";
-import { listContainers } from "../common/list_containers.ts";
+import { listAllContainers } from "../common/list_containers.ts";
 import { print, printError } from "../text/print.ts";
 
 /** `berth shutdown` */
@@ -18,7 +18,7 @@ export function shutdownCommand(): Command {
     .action(async (options: { ifSystemStopping?: true }, command: Command) => {
       if (options.ifSystemStopping && !await isSystemStopping()) return;
       await withDaemon(command, async (daemon) => {
-        const all = await listContainers((params) => daemon.call("container.list", params));
+        const all = await listAllContainers((params) => daemon.call("container.list", params));
         // All at once: each has its own time to end, and the machine waits for the longest only.
         await Promise.all(all.map(({ id }) => shutDown(daemon, id)));
       });

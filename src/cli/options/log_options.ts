@@ -4,7 +4,7 @@ import type { LogDriver } from "../../oci/bundle_layout.ts";
 import { parseBytes, parseWhole } from "./resources.ts";
 
 /** What `--log-opt` may say, named as in `container.create`. */
-export interface LogOptions {
+export interface LogOptValues {
   readonly maxSize?: number;
   readonly maxFile?: number;
 }
@@ -13,11 +13,11 @@ export interface LogOptions {
 export interface LogFlags {
   readonly log?: true;
   readonly logDriver?: LogDriver;
-  readonly logOpt?: LogOptions;
+  readonly logOpt?: LogOptValues;
 }
 
 /** Adds one `--log-opt` to those before it. Throws commander's `InvalidArgumentError`. */
-export function collectLogOption(text: string, previous: LogOptions = {}): LogOptions {
+export function collectLogOption(text: string, previous: LogOptValues = {}): LogOptValues {
   const at = text.indexOf("=");
   const value = text.slice(at + 1);
   switch (text.slice(0, at)) {

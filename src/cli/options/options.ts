@@ -8,12 +8,12 @@ import { collectDevices } from "./devices.ts";
 import { collectEnv } from "./environment.ts";
 import { collectHost, type HostEntry, parseAddress } from "./etc_files.ts";
 import type { LogDriver } from "../../oci/bundle_layout.ts";
-import { collectLogOption, type LogOptions } from "./log_options.ts";
+import { collectLogOption, type LogOptValues } from "./log_options.ts";
 import { type MountOption, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
 import { collectNetwork, collectPorts, type NetworkOptions, parseMac } from "./network.ts";
 import { parseNamespace, type SharedWith } from "./namespaces.ts";
 import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
-import { parseSeconds, parseStopSignal } from "./stop_signal.ts";
+import { parseStopSignal, parseStopTimeout } from "./stop_signal.ts";
 import { parseUlimit } from "./ulimits.ts";
 
 export { absolute } from "./mounts.ts";
@@ -59,7 +59,7 @@ export interface ContainerOptions extends ResourceOptions, RootfsOptions, Networ
   readonly cgroupParent?: string;
   readonly pivot: boolean;
   readonly logDriver?: LogDriver;
-  readonly logOpt?: LogOptions;
+  readonly logOpt?: LogOptValues;
 }
 
 /** The options that change the spec; with `--bundle` they would be ignored, so they are refused. */
@@ -156,7 +156,7 @@ function withProcess(command: Command): void {
     .option("--init", "run catatonit or tini as the first process, to reap and forward signals")
     .option("--ulimit <name=soft[:hard]>", "resource limit; -1: none", collectParsed(parseUlimit))
     .option("--stop-signal <signal>", "signal that asks the process to end", parseStopSignal)
-    .option("--stop-timeout <seconds>", "seconds that stop waits; default: 10", parseSeconds);
+    .option("--stop-timeout <seconds>", "seconds that stop waits; default: 10", parseStopTimeout);
   addAlias(command, "--cwd <dir>", workdir);
 }
 

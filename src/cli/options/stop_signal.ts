@@ -14,7 +14,7 @@ export function parseStopSignal(text: string): string {
 }
 
 /** Reads a number of seconds, up to a year. Throws commander's `InvalidArgumentError`. */
-export function parseSeconds(text: string): number {
+export function parseStopTimeout(text: string): number {
   const seconds = Number(text);
   if (text.trim() === "" || !(seconds >= 0) || seconds > 365 * 86_400) {
     throw new InvalidArgumentError("expected a number of seconds, such as 10");

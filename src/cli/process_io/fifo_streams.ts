@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { mkfifo } from "../../linux/fd/fifo.ts";
-
-/** Stdio as `container.create` and `container.exec` take it. */
-export interface StdioParams {
-  stdin: string;
-  stdout: string;
-  stderr: string;
-  terminal: boolean;
-}
+import type { StdioPaths } from "../../oci/bundle_layout.ts";
 
 /**
  * This side of a process's FIFOs. Opening one end of a FIFO waits for the other (fifo(7)), and a
@@ -25,7 +18,7 @@ export class FifoStreams implements Disposable {
   #held: Deno.FsFile[] = [];
 
   /** Opens those of the stdio targets that are FIFOs. Throws when one is missing. */
-  constructor(readonly params: StdioParams) {
+  constructor(readonly params: StdioPaths) {
     try {
       if (isFifoTarget(params.stdin)) this.stdin = this.#openEnd(params.stdin, { write: true });
       if (isFifoTarget(params.stdout)) this.stdout = this.#openEnd(params.stdout, { read: true });

@@ -70,7 +70,7 @@ export interface CgroupStats {
 }
 
 /** The sums over `devices`, and these. */
-export function ioStats(devices: IoDevice[]): IoStats {
+export function sumIoStats(devices: IoDevice[]): IoStats {
   const sum = (of: (device: IoDevice) => number) =>
     devices.reduce((total, device) => total + of(device), 0);
   return {

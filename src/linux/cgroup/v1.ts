@@ -4,8 +4,8 @@ import {
   type CpuStats,
   type IoDevice,
   type IoStats,
-  ioStats,
   type MemoryStats,
+  sumIoStats,
 } from "./stats_types.ts";
 
 // The files of cgroup v1, Documentation/admin-guide/cgroup-v1/{cpuacct,memory,blkio-controller}.rst
@@ -106,7 +106,7 @@ export function readIo(path: string): IoStats | undefined {
     if (operation === "Read") device(name).reads = value;
     else if (operation === "Write") device(name).writes = value;
   }
-  return ioStats([...devices.values()]);
+  return sumIoStats([...devices.values()]);
 }
 
 /** Lines `8:0 Read 4096`; the last one, `Total 4096`, is not of a device. */

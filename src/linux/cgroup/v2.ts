@@ -4,9 +4,9 @@ import {
   type CpuStats,
   type IoDevice,
   type IoStats,
-  ioStats,
   type MemoryStats,
   type PidsStats,
+  sumIoStats,
 } from "./stats_types.ts";
 
 // The files of cgroup v2, Documentation/admin-guide/cgroup-v2.rst. Figures are of the cgroup and of
@@ -100,5 +100,5 @@ export function readIo(path: string): IoStats | undefined {
       writes: value("wios"),
     });
   }
-  return ioStats(devices);
+  return sumIoStats(devices);
 }

@@ -17,7 +17,7 @@ export function pickEnvironment(names: readonly string[]): Record<string, string
  * Returns the entries of a PATH that are absolute. Others, the empty one among them, mean the
  * directory in which a program happens to run (environ(7)), which anybody may have prepared.
  */
-export function absolutePath(path: string | undefined): string {
+export function absolutePathEntries(path: string | undefined): string {
   const entries = (path ?? "").split(":").filter((entry) => entry.startsWith("/"));
   return entries.length > 0 ? entries.join(":") : DEFAULT_PATH;
 }

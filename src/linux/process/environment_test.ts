@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { absolutePath, pickEnvironment } from "./environment.ts";
+import { absolutePathEntries, pickEnvironment } from "./environment.ts";
 
-Deno.test("absolutePath: relative and empty entries are ignored", () => {
-  assert.equal(absolutePath("/a::b:/c/d:.:"), "/a:/c/d");
-  for (const none of [undefined, "", ":", "bin"]) assert.match(absolutePath(none), /:\/usr\/bin:/);
+Deno.test("absolutePathEntries: relative and empty entries are ignored", () => {
+  assert.equal(absolutePathEntries("/a::b:/c/d:.:"), "/a:/c/d");
+  for (const none of [undefined, "", ":", "bin"]) {
+    assert.match(absolutePathEntries(none), /:\/usr\/bin:/);
+  }
 });
 
 Deno.test("pickEnvironment: takes what is set, and nothing else", () => {

@@ -4,18 +4,18 @@ import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 import { withCriuLog } from "./criu_log.ts";
 import { couldNotStart, runCall } from "./runtime_call.ts";
-import type { CallContext, CallOptions, CallReport, RuncCall } from "./runtime_call.ts";
+import type { CallContext, CallReport, RuncCall, RuntimeCallOptions } from "./runtime_call.ts";
 import { parseState, parseVersion } from "./runtime_output.ts";
 import type { OciState, RuntimeVersion } from "./runtime_output.ts";
 import type { Spawn } from "./spawn.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 
-export type { CallOptions, CallReport } from "./runtime_call.ts";
+export type { CallReport, RuntimeCallOptions } from "./runtime_call.ts";
 export type { OciState } from "./runtime_output.ts";
 export type { Spawn } from "./spawn.ts";
 
 /** How a {@linkcode OciRuntime} is set up. */
-export interface RuncOptions {
+export interface OciRuntimeOptions {
   /** Name in PATH, or path, of an OCI runtime with runc's command line. */
   readonly command: string;
   /** Its `--root`, where it keeps the states of its containers. */
@@ -39,7 +39,7 @@ export interface ProcessStdio {
 }
 
 /** What {@linkcode OciRuntime.create} takes. */
-export interface CreateOptions extends CallOptions, ProcessStdio {
+export interface OciCreateOptions extends RuntimeCallOptions, ProcessStdio {
   readonly id: string;
   /** Directory with `config.json`; the log is its `log.json` unless another is given. */
   readonly bundle: string;
@@ -54,7 +54,7 @@ export interface CreateOptions extends CallOptions, ProcessStdio {
 }
 
 /** What {@linkcode OciRuntime.exec} takes. */
-export interface ExecOptions extends CallOptions, ProcessStdio {
+export interface ExecOptions extends RuntimeCallOptions, ProcessStdio {
   readonly id: string;
   /** File with the OCI process as JSON. */
   readonly processFile: string;
@@ -67,7 +67,7 @@ export interface ExecOptions extends CallOptions, ProcessStdio {
 }
 
 /** What {@linkcode OciRuntime.checkpoint} takes. */
-export interface CheckpointOptions extends CallOptions {
+export interface OciCheckpointOptions extends RuntimeCallOptions {
   readonly id: string;
   /** Directory for CRIU's images; its log goes there too unless `workPath` is given. */
   readonly imagePath: string;
@@ -79,7 +79,7 @@ export interface CheckpointOptions extends CallOptions {
 }
 
 /** What {@linkcode OciRuntime.restore} takes. */
-export interface RestoreOptions extends CreateOptions {
+export interface RestoreOptions extends OciCreateOptions {
   /** Directory with CRIU's images. */
   readonly imagePath: string;
   /** Directory for CRIU's log. Default: the bundle. */
@@ -97,7 +97,7 @@ export interface RestoreOptions extends CreateOptions {
 export class OciRuntime {
   readonly #context: CallContext;
 
-  constructor({ command, root, spawn, debug }: RuncOptions) {
+  constructor({ command, root, spawn, debug }: OciRuntimeOptions) {
     this.#context = { command, root, spawn, debug, logsInUse: new Set() };
   }
 
@@ -107,7 +107,7 @@ export class OciRuntime {
   }
 
   /** Creates a container from its bundle; its process waits for {@linkcode start}. */
-  async create(options: CreateOptions): Promise<void> {
+  async create(options: OciCreateOptions): Promise<void> {
     const args = [
       ...(options.systemdCgroup ? ["--systemd-cgroup"] : []),
       ...["create", "--bundle", options.bundle, "--pid-file", options.pidFile],
@@ -121,7 +121,7 @@ export class OciRuntime {
   }
 
   /** Starts the process of a created container. */
-  async start(id: string, options: CallOptions = {}): Promise<void> {
+  async start(id: string, options: RuntimeCallOptions = {}): Promise<void> {
     await this.#control("start", id, [], options);
   }
 
@@ -129,7 +129,7 @@ export class OciRuntime {
   async kill(
     id: string,
     signal: number,
-    options: CallOptions & { readonly all?: boolean } = {},
+    options: RuntimeCallOptions & { readonly all?: boolean } = {},
   ): Promise<void> {
     const args = options.all ? ["kill", "--all"] : ["kill"];
     await this.#call({
@@ -146,18 +146,18 @@ export class OciRuntime {
    */
   async delete(
     id: string,
-    options: CallOptions & { readonly force?: boolean } = {},
+    options: RuntimeCallOptions & { readonly force?: boolean } = {},
   ): Promise<void> {
     await this.#control("delete", id, options.force ? ["--force"] : [], options);
   }
 
   /** Freezes every process of the container. */
-  async pause(id: string, options: CallOptions = {}): Promise<void> {
+  async pause(id: string, options: RuntimeCallOptions = {}): Promise<void> {
     await this.#control("pause", id, [], options);
   }
 
   /** Thaws it. */
-  async resume(id: string, options: CallOptions = {}): Promise<void> {
+  async resume(id: string, options: RuntimeCallOptions = {}): Promise<void> {
     await this.#control("resume", id, [], options);
   }
 
@@ -169,7 +169,7 @@ export class OciRuntime {
   }
 
   /** Changes resource limits: `resources` is the OCI spec's `linux.resources`, whole or in part. */
-  async update(id: string, resources: unknown, options: CallOptions = {}): Promise<void> {
+  async update(id: string, resources: unknown, options: RuntimeCallOptions = {}): Promise<void> {
     using input = new OwnedFd(memfd("resources"));
     writeAll(input.fd, stringifyJson(resources));
     // Opened by its path it is read from the start, wherever the offset of the fd stands.
@@ -181,7 +181,7 @@ export class OciRuntime {
   }
 
   /** Writes a checkpoint of a running container; stops it unless `leaveRunning`. */
-  async checkpoint(options: CheckpointOptions): Promise<void> {
+  async checkpoint(options: OciCheckpointOptions): Promise<void> {
     const { id, imagePath, workPath = imagePath, leaveRunning } = options;
     const args = ["--image-path", imagePath, "--work-path", workPath];
     if (leaveRunning) args.push("--leave-running");
@@ -210,7 +210,7 @@ export class OciRuntime {
   }
 
   /** The state of a container as the runtime sees it; undefined if it knows none of this id. */
-  async state(id: string, options: CallOptions = {}): Promise<OciState | undefined> {
+  async state(id: string, options: RuntimeCallOptions = {}): Promise<OciState | undefined> {
     const call: RuncCall = { subcommand: "state", id, args: ["state", id], output: "stdout" };
     let text: string;
     try {
@@ -225,13 +225,13 @@ export class OciRuntime {
   }
 
   /** What the runtime can do, as JSON (OCI runtime spec, "Features"); not every runtime knows. */
-  async features(options: CallOptions = {}): Promise<string> {
+  async features(options: RuntimeCallOptions = {}): Promise<string> {
     const call: RuncCall = { subcommand: "features", args: ["features"], output: "stdout" };
     return await this.#call(call, options);
   }
 
   /** What the runtime says that it is. */
-  async version(options: CallOptions = {}): Promise<RuntimeVersion> {
+  async version(options: RuntimeCallOptions = {}): Promise<RuntimeVersion> {
     const call: RuncCall = { subcommand: "--version", args: ["--version"], output: "stdout" };
     return parseVersion(await this.#call(call, options));
   }
@@ -248,7 +248,7 @@ export class OciRuntime {
     subcommand: string,
     id: string,
     flags: readonly string[],
-    options: CallOptions,
+    options: RuntimeCallOptions,
   ): Promise<string> {
     const args = [subcommand, ...flags, id];
     return this.#call({ subcommand, id, args, output: "quiet" }, options);
@@ -257,7 +257,10 @@ export class OciRuntime {
   #startProcess(
     subcommand: string,
     args: readonly string[],
-    options: CallOptions & ProcessStdio & { readonly id: string; readonly oomScoreAdj?: number },
+    options: RuntimeCallOptions & ProcessStdio & {
+      readonly id: string;
+      readonly oomScoreAdj?: number;
+    },
   ): Promise<string> {
     const { id, stdin, stdout, stderr, consoleSocket, oomScoreAdj } = options;
     const socket = consoleSocket === undefined ? [] : ["--console-socket", consoleSocket];
@@ -273,7 +276,7 @@ export class OciRuntime {
     }, options);
   }
 
-  #call(call: RuncCall, options: CallOptions): Promise<string> {
+  #call(call: RuncCall, options: RuntimeCallOptions): Promise<string> {
     return runCall(this.#context, call, options);
   }
 }

@@ -21,7 +21,7 @@ import { CallLog, WarningReader } from "./runtime_log.ts";
 import type { Child, Exit, Spawn } from "./spawn.ts";
 
 /** Options that every call of the OCI runtime takes. */
-export interface CallOptions {
+export interface RuntimeCallOptions {
   /** The file for the runtime's `--log`; it is appended to. */
   readonly log?: string;
   /** After so many milliseconds the runtime is killed: `DeadlineExceededError`. */
@@ -108,7 +108,7 @@ const KILL_GRACE = 1000;
 export async function runCall(
   context: CallContext,
   call: RuncCall,
-  options: CallOptions,
+  options: RuntimeCallOptions,
 ): Promise<string> {
   const started = performance.now();
   let exitCode = NOT_STARTED;
@@ -193,7 +193,7 @@ async function exitWithin(
   child: Child,
   context: CallContext,
   call: RuncCall,
-  { timeoutMs, signal }: CallOptions,
+  { timeoutMs, signal }: RuntimeCallOptions,
 ): Promise<Exit> {
   const who = `${subject(call)}${nameOf(context.command)} ${call.subcommand}`;
   const data = dataOf(call, {});

@@ -9,14 +9,7 @@ import { CANCEL } from "../protocol/messages.ts";
 import { MAX_LINE } from "../protocol/line_reader.ts";
 import { isLonger } from "../protocol/response_text.ts";
 import { stringifyJson } from "../json.ts";
-
-/** Options of `Peer.call`. */
-export interface CallOptions {
-  /** Cancels the call, which then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** Cancels the call after so many milliseconds, with {@linkcode DeadlineExceededError}. */
-  readonly timeoutMs?: number | undefined;
-}
+import type { CallOptions } from "./call_options.ts";
 
 /** The calls that this end of a connection makes. Each settles once, whatever the other end does. */
 export class Outbound {

@@ -3,7 +3,7 @@ import { createJSONRPCNotification } from "json-rpc-2.0";
 import type { JSONRPCRequest } from "json-rpc-2.0";
 import { after } from "../../linux/event_loop/timer.ts";
 import { Outbound } from "./outbound.ts";
-import type { CallOptions } from "./outbound.ts";
+import type { CallOptions } from "./call_options.ts";
 import { deferred } from "./deferred.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { ErrorListener, Handlers } from "./handler.ts";
@@ -16,7 +16,7 @@ import { LineWriter } from "../protocol/line_writer.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { stringifyJson } from "../json.ts";
 
-export type { CallOptions } from "./outbound.ts";
+export type { CallOptions } from "./call_options.ts";
 
 /** What a {@linkcode Peer} needs of a connection; a `Deno.Conn` is one. */
 export interface Connection {

@@ -4,7 +4,7 @@ import { DeadlineExceededError, ResourceExhaustedError, UnavailableError } from 
 import type { Connection } from "../peer/peer.ts";
 
 /** Options of {@linkcode connectSocket}. */
-export interface ConnectOptions {
+export interface ConnectSocketOptions {
   /** Gives up connecting; rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Gives up after so many milliseconds. */
@@ -26,7 +26,7 @@ const RETRY_MS = 20;
 export async function connectSocket(
   name: string,
   open: () => Promise<Connection>,
-  options: ConnectOptions = {},
+  options: ConnectSocketOptions = {},
 ): Promise<Connection> {
   const { signal, timeoutMs } = options;
   const deadline = timeoutMs === undefined ? Infinity : performance.now() + timeoutMs;

@@ -4,10 +4,10 @@ import type { Contract, ParamsOf, ResultOf } from "../contract/method.ts";
 import { Peer } from "../peer/peer.ts";
 import type { CallOptions, PeerOptions } from "../peer/peer.ts";
 import { connectSocket } from "./connect.ts";
-import type { ConnectOptions } from "./connect.ts";
+import type { ConnectSocketOptions } from "./connect.ts";
 
 /** Options of {@linkcode dial}. */
-export interface DialOptions extends PeerOptions, ConnectOptions {}
+export interface DialOptions extends PeerOptions, ConnectSocketOptions {}
 
 /**
  * Connects to the Unix socket at `path`, of any length. Rejects as {@linkcode connectSocket} does:

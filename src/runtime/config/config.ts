@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { parse, stringify, TomlError } from "smol-toml";
+import type { ConfigFlags } from "../../daemon_command.ts";
 import { configSchema } from "./schema.ts";
 import type { FileConfig } from "./schema.ts";
 import { describeConfigIssue } from "./issue.ts";
@@ -11,16 +12,6 @@ export const DEFAULT_CONFIG_FILE = "/etc/berth/config.toml";
 /** The resolved config: members are named as the keys of the file. */
 export interface Config extends FileConfig {
   readonly socket: FileConfig["socket"] & { readonly path: string };
-}
-
-/** What the command line says; each wins over the file. Relative paths count from the cwd. */
-export interface ConfigFlags {
-  /** The config file, which must then be there. */
-  readonly config?: string;
-  readonly state?: string;
-  readonly root?: string;
-  readonly socket?: string;
-  readonly logLevel?: string;
 }
 
 /** The config cannot be used; the message names the file and the line, or the key. */

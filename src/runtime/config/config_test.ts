@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
 import { ConfigError, formatConfig, loadConfig } from "./config.ts";
-import type { ConfigFlags } from "./config.ts";
+import type { ConfigFlags } from "../../daemon_command.ts";
 import { configSchema } from "./schema.ts";
 
 function load(toml: string, flags: ConfigFlags = {}) {

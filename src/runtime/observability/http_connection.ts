@@ -36,7 +36,7 @@ const REASONS: Readonly<Record<number, string>> = {
 };
 
 /** What is read from and written to; a `Deno.Conn` is one. */
-export interface Connection {
+export interface HttpConnection {
   read(buffer: Uint8Array): Promise<number | null>;
   write(data: Uint8Array): Promise<number>;
   closeWrite(): Promise<void>;
@@ -47,8 +47,8 @@ export interface Connection {
  * Serves one request of an HTTP/1.1 connection and closes it. Everything is bounded: how long the
  * client may take, and how much it may send. Rejects only where the connection breaks.
  */
-export async function serveConnection(
-  connection: Connection,
+export async function serveHttpConnection(
+  connection: HttpConnection,
   answer: (head: RequestHead) => Promise<TextResponse>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -85,7 +85,7 @@ export async function serveConnection(
 }
 
 /** Reads the head; the status of an error where it is none, undefined where the client has gone. */
-async function readHead(connection: Connection): Promise<RequestHead | number | undefined> {
+async function readHead(connection: HttpConnection): Promise<RequestHead | number | undefined> {
   const buffer = new Uint8Array(MAX_HEAD);
   let length = 0;
   for (;;) {
@@ -130,11 +130,11 @@ function encode({ status, body, headers = {} }: TextResponse): Uint8Array {
   return all;
 }
 
-async function writeAll(connection: Connection, bytes: Uint8Array): Promise<void> {
+async function writeAll(connection: HttpConnection, bytes: Uint8Array): Promise<void> {
   for (let rest = bytes; rest.length > 0;) rest = rest.subarray(await connection.write(rest));
 }
 
-async function drain(connection: Connection): Promise<void> {
+async function drain(connection: HttpConnection): Promise<void> {
   const buffer = new Uint8Array(4096);
   for (let left = MAX_HEAD * 4; left > 0;) {
     const count = await connection.read(buffer);

@@ -4,7 +4,7 @@ import { sleep } from "../../linux/event_loop/timer.ts";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import { bindSocket, refuseIfTaken, removeSocket } from "../../rpc/transport/socket_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import { serveConnection } from "./http_connection.ts";
+import { serveHttpConnection } from "./http_connection.ts";
 import type { RequestHead, TextResponse } from "./http_connection.ts";
 
 /** How many connections are served at once; others are closed. Each holds an fd of the daemon's. */
@@ -89,7 +89,7 @@ export class MetricsEndpoint implements AsyncDisposable {
 
   #serve(connection: Deno.Conn): void {
     if (this.#serving.size >= MAX_CONNECTIONS) return connection.close();
-    const served = serveConnection(connection, (head) => this.#answer(head), this.#stop.signal)
+    const served = serveHttpConnection(connection, (head) => this.#answer(head), this.#stop.signal)
       .catch(() => {
         // The client has gone, or took too long.
       })

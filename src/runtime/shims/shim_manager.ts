@@ -21,7 +21,7 @@ export interface ContainerListener extends ShimListener {
 }
 
 /** How {@linkcode ShimManager.connect} connects. */
-export interface ConnectOptions {
+export interface ShimConnectOptions {
   /** Number of the shim's last event that was taken over; it sends those after it. */
   readonly after: number;
   /** Ends the waiting for a shim that does not answer. */
@@ -79,7 +79,7 @@ export abstract class ShimManager implements AsyncDisposable {
   async adopt(
     bundle: Bundle,
     listener: ContainerListener,
-    options: ConnectOptions,
+    options: ShimConnectOptions,
   ): Promise<ShimClient> {
     return await this.#serveThen(bundle, true, () => this.connect(bundle, listener, options));
   }
@@ -106,7 +106,7 @@ export abstract class ShimManager implements AsyncDisposable {
   async connect(
     bundle: Bundle,
     listener: ContainerListener,
-    { after, signal }: ConnectOptions,
+    { after, signal }: ShimConnectOptions,
   ): Promise<ShimClient> {
     const client = await this.#dial(bundle, listener);
     try {

@@ -30,7 +30,7 @@ export interface ShimServiceOptions {
 }
 
 /** The objects that manage one container in its shim. */
-export interface ContainerParts {
+export interface ServiceParts {
   readonly context: ProcessContext;
   readonly events: EventBuffer;
   readonly init: InitProcess;
@@ -46,7 +46,7 @@ export interface ContainerParts {
  *
  * @throws {FailedPreconditionError} if `berth.json` is missing or of another format.
  */
-export function makeParts(options: ShimServiceOptions): ContainerParts {
+export function makeServiceParts(options: ShimServiceOptions): ServiceParts {
   const { bundleDir, reaper, poller, reserve, log, onBundleGone } = options;
   const paths = bundlePaths(bundleDir);
   const record = readJson<BundleRecord>(paths.record);

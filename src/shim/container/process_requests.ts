@@ -5,7 +5,7 @@ import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { signalNumber } from "../../rpc/signal_param.ts";
 import type { ExitFuture } from "../exit/exit_future.ts";
 import { hasExited, nameOf, targetData } from "../process/errors.ts";
-import type { ExecProcess } from "../process/exec_process.ts";
+import type { Exec } from "../process/exec_process.ts";
 import type { Execs } from "../process/execs.ts";
 import type { InitProcess } from "../process/init_process.ts";
 import { signalling } from "../process/signal.ts";
@@ -20,7 +20,7 @@ export interface ProcessTarget {
 }
 
 /** A signal for a process, or with `all` for every process in the container. */
-export interface KillRequest extends ProcessTarget {
+export interface KillTarget extends ProcessTarget {
   readonly signal: number | string;
   readonly all?: boolean | undefined;
 }
@@ -76,7 +76,7 @@ export class ProcessRequests {
    *
    * @throws {NotFoundError} if the process has exited.
    */
-  async kill({ execId, signal, all }: KillRequest): Promise<void> {
+  async kill({ execId, signal, all }: KillTarget): Promise<void> {
     const { id, execs, killer } = this.#options;
     const number = signalNumber(signal);
     if (execId === undefined) return await killer.kill(number, all === true);
@@ -143,7 +143,7 @@ export class ProcessRequests {
     return { processes };
   }
 
-  #get(execId: string | undefined): InitProcess | ExecProcess {
+  #get(execId: string | undefined): InitProcess | Exec {
     return execId === undefined ? this.#options.init : this.#options.execs.get(execId);
   }
 }

@@ -7,7 +7,7 @@ import { AdoptedStdio } from "../stdio/adopted_stdio.ts";
 import { FdStdio } from "../stdio/fd_stdio.ts";
 import type { Stdio } from "../stdio/stdio.ts";
 import type { LogStream } from "./cri_format.ts";
-import { FifoSource, type Sink } from "./fifo_source.ts";
+import { type FifoSink, FifoSource } from "./fifo_source.ts";
 
 /** What {@linkcode CopiedStdio} is made of. */
 export interface CopiedStdioOptions {
@@ -16,7 +16,7 @@ export interface CopiedStdioOptions {
   readonly stdio: StdioPaths;
   readonly poller: Poller;
   /** Where each stream that is copied goes. Streams of one sink share a FIFO, which keeps their order. */
-  readonly sinks: ReadonlyMap<LogStream, Sink>;
+  readonly sinks: ReadonlyMap<LogStream, FifoSink>;
   /** Released at the end, after everything was copied. */
   readonly resources: Disposable;
 }
@@ -125,7 +125,7 @@ export class CopiedStdio implements Stdio {
 
 /** The path of each copied stream's FIFO. */
 function fifos({ fifoPrefix, sinks }: CopiedStdioOptions): Map<LogStream, string> {
-  const first = new Map<Sink, LogStream>();
+  const first = new Map<FifoSink, LogStream>();
   return new Map(Array.from(sinks, ([stream, sink]) => {
     const name = first.get(sink) ?? stream;
     first.set(sink, name);

@@ -23,7 +23,7 @@ const BURST = 32;
 const MOST_AT_ONCE = 2 * CAPACITY;
 
 /** Takes what was read; returns a promise, which says when, where it is not done with it yet. */
-export type Sink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void> | undefined;
+export type FifoSink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void> | undefined;
 
 /**
  * Reads a FIFO to its end and hands what comes to a sink. While the sink is not done nothing is read,
@@ -31,7 +31,7 @@ export type Sink = (bytes: Uint8Array<ArrayBuffer>) => Promise<void> | undefined
  */
 export class FifoSource implements Disposable {
   readonly #poller: Poller;
-  readonly #sink: Sink;
+  readonly #sink: FifoSink;
   #fd: number;
   #buffer = new Uint8Array(SMALL);
   #readiness: Disposable | undefined;
@@ -43,7 +43,7 @@ export class FifoSource implements Disposable {
    *
    * @throws {LinuxError} ENOENT, …
    */
-  constructor(path: string, poller: Poller, sink: Sink) {
+  constructor(path: string, poller: Poller, sink: FifoSink) {
     this.#poller = poller;
     this.#sink = sink;
     this.#fd = open(path, O_RDONLY | O_NONBLOCK);

@@ -13,7 +13,7 @@ import { TerminalStdio } from "../stdio/terminal_stdio.ts";
 import { ClientFifo } from "./client_fifo.ts";
 import { CopiedStdio, type CopiedStdioOptions } from "./copied_stdio.ts";
 import type { LogStream } from "./cri_format.ts";
-import type { Sink } from "./fifo_source.ts";
+import type { FifoSink } from "./fifo_source.ts";
 import { LogWriter } from "./log_writer.ts";
 import { LoggedOutput } from "./logged_output.ts";
 
@@ -88,7 +88,7 @@ function logSinks(
   poller: Poller,
   resources: DisposableStack,
   report: Report,
-): Map<LogStream, Sink> {
+): Map<LogStream, FifoSink> {
   const writer = resources.use(new LogWriter({ log, report }));
   openLog(writer);
   const clients = new Map<string, ClientFifo>();
@@ -107,9 +107,9 @@ function fileSinks(
   stdio: StdioPaths,
   resources: DisposableStack,
   report: Report,
-): Map<LogStream, Sink> {
-  const byPath = new Map<string, Sink>();
-  const sinks = new Map<LogStream, Sink>();
+): Map<LogStream, FifoSink> {
+  const byPath = new Map<string, FifoSink>();
+  const sinks = new Map<LogStream, FifoSink>();
   for (const stream of STREAMS) {
     const path = filePath(stdio[stream]);
     if (path === undefined) continue;
@@ -125,7 +125,7 @@ function fileSink(
   path: string,
   resources: DisposableStack,
   report: Report,
-): Sink {
+): FifoSink {
   const log = { driver: "raw", path, maxSize: 0, maxFile: 1, own: false } as const;
   const writer = resources.use(new LogWriter({ log, report }));
   openTargetFile(stream, () => writer.open());

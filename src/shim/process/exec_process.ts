@@ -34,7 +34,7 @@ export interface ExecRequest {
 const NEVER_STARTED: ProcessExit = { exitStatus: 0, exitedAt: "" };
 
 /** An additional process of a container. Callers serialize its start with changes of the container. */
-export class ExecProcess {
+export class Exec {
   readonly execId: string;
   /** What it is to run. */
   readonly request: ExecRequest;

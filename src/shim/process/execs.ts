@@ -6,7 +6,7 @@ import type { DeleteResult, ExecState } from "../../rpc/contract/schemas.ts";
 import { AdoptedProcess } from "./adopted_process.ts";
 import type { EventBuffer } from "../event_buffer.ts";
 import type { ExecRequest } from "./exec_process.ts";
-import { ExecProcess } from "./exec_process.ts";
+import { Exec } from "./exec_process.ts";
 import type { ExecRecord } from "./exec_record.ts";
 import { removeExecRecord, writeExecRecord } from "./exec_record.ts";
 import type { ExitBarrier } from "../exit/exit_barrier.ts";
@@ -31,9 +31,9 @@ export interface ExecsOptions {
 /** The execs of one container. */
 export class Execs {
   readonly #options: ExecsOptions;
-  readonly #execs = new Map<string, ExecProcess>();
+  readonly #execs = new Map<string, Exec>();
   /** Those of which `exec-added` was published before their start; they show before it, too. */
-  readonly #announced = new Set<ExecProcess>();
+  readonly #announced = new Set<Exec>();
   readonly #records = new Map<string, ExecRecord>();
 
   constructor(options: ExecsOptions) {
@@ -45,7 +45,7 @@ export class Execs {
    *
    * @throws {NotFoundError} if there is none.
    */
-  get(execId: string): ExecProcess {
+  get(execId: string): Exec {
     const exec = this.#execs.get(execId);
     // One that is added and started by one call does not show before it runs.
     if (exec === undefined || (isUnstarted(exec) && !this.#announced.has(exec))) {
@@ -72,7 +72,7 @@ export class Execs {
    * @throws {AlreadyExistsError} if it is taken.
    * @throws {ResourceExhaustedError} if too many events are unacknowledged.
    */
-  add(request: ExecRequest): ExecProcess {
+  add(request: ExecRequest): Exec {
     const { execId } = request;
     const { context, events } = this.#options;
     const { id } = context.record;
@@ -87,7 +87,7 @@ export class Execs {
         { data: { id } },
       );
     }
-    const exec = new ExecProcess(context, request);
+    const exec = new Exec(context, request);
     this.#execs.set(execId, exec);
     return exec;
   }
@@ -100,12 +100,12 @@ export class Execs {
   }
 
   /** Frees the id of an exec that could not be started. */
-  drop(exec: ExecProcess): void {
+  drop(exec: Exec): void {
     this.#execs.delete(exec.execId);
   }
 
   /** Starts an added exec. If it throws, nothing but the id is left. */
-  async start(exec: ExecProcess): Promise<{ execId: string; pid: number }> {
+  async start(exec: Exec): Promise<{ execId: string; pid: number }> {
     const { init, events, context } = this.#options;
     const barrier = this.#options.barrier();
     init.check("exec");
@@ -146,7 +146,7 @@ export class Execs {
   async adopt(record: ExecRecord): Promise<void> {
     const { context } = this.#options;
     const { execId, stdio } = record;
-    const exec = new ExecProcess(context, { execId, process: {}, stdio });
+    const exec = new Exec(context, { execId, process: {}, stdio });
     this.#execs.set(record.execId, exec);
     this.#records.set(record.execId, record);
     const process = record.exit !== undefined ? undefined : await AdoptedProcess.open(
@@ -167,7 +167,7 @@ export class Execs {
     else queueMicrotask(() => ended(unseenExit()));
   }
 
-  #ended(exec: ExecProcess, exit: ProcessExit, hold: Disposable): void {
+  #ended(exec: Exec, exit: ProcessExit, hold: Disposable): void {
     const { events } = this.#options;
     using _released = hold;
     exec.exited(exit);
@@ -235,11 +235,11 @@ function numbered<N extends string>(name: N, seq: number | undefined): { [K in N
   return (seq === undefined ? {} : { [name]: seq }) as { [K in N]?: number };
 }
 
-function isUnstarted({ state: { name } }: ExecProcess): boolean {
+function isUnstarted({ state: { name } }: Exec): boolean {
   return name === "created" || name === "starting";
 }
 
-function describeExec({ execId, state }: ExecProcess): ExecState[] {
+function describeExec({ execId, state }: Exec): ExecState[] {
   switch (state.name) {
     case "running":
       return [{ execId, pid: state.pid, status: "running" }];

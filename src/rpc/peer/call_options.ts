@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
-/** Options of everything that asks the daemon. */
+/** Options of a call over a connection, such as one of the daemon. */
 export interface CallOptions {
   /**
-   * Cancels the call, which then rejects with the signal's reason. The daemon stops waiting; other
+   * Cancels the call, which then rejects with the signal's reason. The other end stops waiting; other
    * work that the call has begun goes on.
    */
   readonly signal?: AbortSignal | undefined;
