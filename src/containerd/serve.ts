@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { setsid } from "../linux/process/session.ts";
-import { absolutePath } from "../linux/process/environment.ts";
+import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { setOomScoreAdj } from "../linux/process/oom_score.ts";
 import { prctlNotDumpable, setProcessName } from "../linux/process/process.ts";
@@ -64,7 +64,7 @@ export async function serve(args: readonly string[]): Promise<void> {
 
 function run(socket: ShimSocket, bundle: string, flags: ShimFlags, given?: string): void {
   const { namespace, address, publishBinary: binary, debug } = flags;
-  Deno.env.set("PATH", absolutePath(Deno.env.get("PATH")));
+  Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
   const log = new ContainerdLog(debug);
   log.open(`${bundle}/log`);
   // A bug in the shim must not kill its containers, so it keeps running.
