@@ -85,10 +85,10 @@ export function restoreParams(root: string, id: string, record: RestoreRecord): 
  * this. Any other stays; the daemon takes it where it is nobody else's.
  */
 function withOwnCgroup(
-  spec: CreateParams["spec"],
+  spec: ContainerCreateParams["spec"],
   former: string | undefined,
   id: string,
-): CreateParams["spec"] {
+): ContainerCreateParams["spec"] {
   const linux: unknown = spec["linux"];
   if (former === undefined || !isRecord(linux)) return spec;
   const path = linux["cgroupsPath"];

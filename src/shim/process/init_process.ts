@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { CheckpointOptions } from "../../oci/driver/oci_runtime.ts";
+import type { OciCheckpointOptions } from "../../oci/driver/oci_runtime.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
@@ -260,7 +260,7 @@ export class InitProcess {
   /** Writes a checkpoint of the container; `pids` are its processes. */
   async checkpoint(
     pids: readonly number[],
-    options: Omit<CheckpointOptions, "id">,
+    options: Omit<OciCheckpointOptions, "id">,
   ): Promise<void> {
     const { record: { id }, runtime } = this.#context;
     const { prepareCheckpoint } = await import("./checkpoint.ts");
