@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { type Command, CommanderError } from "commander";
 
-/** Exit status for what berth itself could not do; as docker and podman use it. */
+/** Exit status of a failure of berth itself, as in docker and podman. */
 export const EXIT_BERTH = 125;
 
-/** Has a command tell what is wrong with its arguments in berth's words, and throw that then. */
+/** Makes a command report usage errors as "berth: …" and throw instead of exiting. */
 export function reportUsageErrors(command: Command): Command {
   return command.exitOverride().configureOutput({
     outputError: (text, write) => write(text.replace(/^error: /, "berth: ")),

@@ -280,7 +280,7 @@ Deno.test("dead shim: a delete of a container whose shim has died joins its clea
   assert.equal(events.types("dead"), "create start exit delete");
 });
 
-Deno.test("dead shim: a recorded pid that now belongs to another process is never signalled", async () => {
+Deno.test("dead shim: a recorded pid that now belongs to another process is never signaled", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("dead", ["sleep", "1000"]);
   const { bundle } = await daemon.client.call("container.state", { id: "dead" });

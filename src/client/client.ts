@@ -157,7 +157,7 @@ export class Client implements AsyncDisposable {
     await Promise.all(Array.from(this.#streams, (stream) => stream.return()));
   }
 
-  /** The same as {@linkcode close}. */
+  /** Calls {@linkcode close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

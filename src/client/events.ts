@@ -104,12 +104,12 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
     return { done: true, value: undefined };
   }
 
-  /** Itself. */
+  /** Returns the stream itself. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  /** The same as {@linkcode return}. */
+  /** Calls {@linkcode return}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }

@@ -137,7 +137,7 @@ export abstract class ContainerProcess implements AsyncDisposable {
 
 /** A further process in a container, as `Container.exec` answers it. */
 export class ExecProcess extends ContainerProcess {
-  /** Its pid. */
+  /** Pid of the process. */
   readonly pid: number;
   /** Its id, unique within its container. */
   override readonly execId: string;

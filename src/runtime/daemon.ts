@@ -177,7 +177,7 @@ export class Daemon implements AsyncDisposable {
     return guarded;
   }
 
-  /** What has been done is also said, to everybody who reads. */
+  /** Flushes pending responses before the daemon stops, to every client that reads. */
   async #sendAnswers(): Promise<void> {
     // An answer is queued in the turn in which its call ends.
     await new Promise((resolve) => setTimeout(resolve));

@@ -99,7 +99,9 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
   });
   warnOfClosedSocket(config);
   manager.ready(`listening on ${config.socket.path}`);
-  log.info("{signal}: stopping, containers go on", { signal: await stop.promise });
+  log.info("received {signal}, shutting down; containers keep running", {
+    signal: await stop.promise,
+  });
   manager.stopping();
 }
 

@@ -50,13 +50,13 @@ export class ExitStatuses {
   }
 
   /** An exec is about to get a signal. */
-  signallingExec(instance: string, execId: string, signal: number): void {
+  signalingExec(instance: string, execId: string, signal: number): void {
     const exec = this.#of(instance).execs.get(execId);
     if (exec !== undefined) note(exec.done, signal);
   }
 
   /** Init, or with `all` every process, is about to get a signal. */
-  signalling(instance: string, signal: number, all: boolean): void {
+  signaling(instance: string, signal: number, all: boolean): void {
     const known = this.#of(instance);
     note(known.done, signal);
     if (all) note(known.toAll, signal);

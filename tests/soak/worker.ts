@@ -141,7 +141,7 @@ export class Worker {
     await this.#random.pick([
       [3, () => this.#waitFor(execId)],
       [1, async () => {
-        this.#statuses.signallingExec(instance, execId, parseSignal("KILL"));
+        this.#statuses.signalingExec(instance, execId, parseSignal("KILL"));
         await this.#session.call("container.kill", { id: this.#id, execId, signal: "KILL" });
       }],
       [2, async () => {}],
@@ -177,7 +177,7 @@ export class Worker {
   async #kill({ instance }: ContainerState): Promise<void> {
     const signal = this.#random.pick([[2, "KILL"], [2, "TERM"], [1, "USR1"]]);
     const all = this.#random.next() < 0.3;
-    this.#statuses.signalling(instance, parseSignal(signal), all);
+    this.#statuses.signaling(instance, parseSignal(signal), all);
     await this.#session.call("container.kill", { id: this.#id, signal, all });
   }
 

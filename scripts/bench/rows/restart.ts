@@ -26,7 +26,7 @@ export const restart: Measure = async (bench) => {
   const ofMany = await restarts(bench, many, bench.count(10, 1));
   for (const fleet of fleets) await dismiss(fleet);
   const common = { unit: "ms", better: "lower" } as const;
-  const title = (count: number) => `daemon killed → all of ${count} listed, each signalled`;
+  const title = (count: number) => `daemon killed → all of ${count} listed, each signaled`;
   return [
     { ...common, title: title(some), target: { containerd: 1 }, samples: ofSome },
     {

@@ -29,8 +29,8 @@ export async function parseParams(text: string): Promise<Record<string, unknown>
 }
 
 /**
- * Says an error of the other side as JSON at standard error, for who calls by name, and has the
- * process exit with 125. Anything else is thrown on.
+ * Prints the remote error as JSON on standard error, for `berth call` and `berth shim`, and sets the
+ * exit status 125. Rethrows any other error.
  */
 export function printRpcError(error: unknown): void {
   if (!(error instanceof BerthError)) throw error;

@@ -14,7 +14,7 @@ import type { CreateRequest } from "../messages/task.ts";
 import type { Decoded } from "../protobuf/fields.ts";
 import type { TaskOptions } from "./options.ts";
 
-/** What a {@linkcode BundleRecord} is made of. */
+/** Options of {@linkcode BundleRecord}. */
 export interface RecordParts {
   readonly request: Decoded<typeof CreateRequest>;
   readonly options: TaskOptions;

@@ -99,7 +99,7 @@ function exists(path: string): boolean {
 }
 
 /**
- * cgroup.event_control: "<eventfd> <fd of memory.oom_control>" has the eventfd signalled when the
+ * cgroup.event_control: "<eventfd> <fd of memory.oom_control>" has the eventfd signaled when the
  * limit of the cgroup or of one above it leads to an OOM (Documentation/admin-guide/cgroup-v1/
  * memory.rst, 10. OOM Control), and when the cgroup is removed.
  */

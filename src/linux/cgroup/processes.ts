@@ -47,7 +47,7 @@ export function killAll(cgroup: Cgroup): number {
   const found = pids(cgroup);
   const { unified } = cgroup.paths;
   const done = unified !== undefined && killByKernel(unified);
-  // In a hybrid a process may be in the v1 cgroups only, so these are signalled whatever was done.
+  // In a hybrid a process may be in the v1 cgroups only, so these are signaled whatever was done.
   if (!done || cgroup.version === 1) {
     for (const pid of found) {
       // A container cannot have this process; were a path wrong, this would be the worst end of it.

@@ -61,10 +61,10 @@ export async function releaseExecFifo(options: ReleaseOptions): Promise<boolean>
   const fd = openFifo(path);
   if (fd === undefined) return false;
   using fifo = new OwnedFd(fd);
-  // Of one whose start was cut short before, nothing may be left to come.
+  // If an earlier start was interrupted, the byte may already have been consumed.
   const before = hasPassed(options);
   const written = !before && await readByte(fifo.fd, options);
-  // Somebody else, who was cut short too, may have read it.
+  // Another start that was interrupted may have consumed it.
   if (!before && !written && !hasPassed(options)) return false;
   try {
     removeFile(path);

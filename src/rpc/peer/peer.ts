@@ -18,13 +18,13 @@ import { stringifyJson } from "../json.ts";
 
 export type { CallOptions } from "./call_options.ts";
 
-/** What a {@linkcode Peer} needs of a connection; a `Deno.Conn` is one. */
+/** The part of a `Deno.Conn` that a {@linkcode Peer} uses. */
 export interface Connection {
-  /** Fills a beginning of `bytes` and answers its length; null at the end. */
+  /** Reads into the beginning of `bytes`. Returns the number of bytes, or null at the end. */
   read(bytes: Uint8Array): Promise<number | null>;
-  /** Writes a beginning of `bytes` and answers its length. */
+  /** Writes from the beginning of `bytes`. Returns the number of bytes written. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Closes both directions; reads and writes under way reject. */
+  /** Closes both directions; pending reads and writes reject. */
   close(): void;
 }
 

@@ -18,7 +18,7 @@ import type { ProcessTable } from "./process_table.ts";
 import type { Monitored } from "../monitors/monitor.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
-/** What a {@linkcode ContainerCgroup} needs of its container. */
+/** The part of a container that a {@linkcode ContainerCgroup} uses. */
 export interface ContainerCgroupOptions {
   readonly bundle: Bundle;
   readonly processes: ProcessTable;

@@ -114,7 +114,7 @@ export class ContainerDeletion {
           await this.removeAll();
           return;
         } catch (error) {
-          getLogger(["berth", "container"]).error("{id}: cannot clean up, trying again: {reason}", {
+          getLogger(["berth", "container"]).error("{id}: cleanup failed, will retry: {reason}", {
             id: bundle.id,
             reason: messageOf(error),
             error,

@@ -70,9 +70,9 @@ export class ContainerRecovery {
   }
 
   /**
-   * Takes note of what a call of the shim has ended with, and returns what to throw. A shim that
-   * gave no answer is not asked again before it has answered a connection, so that nothing piles up
-   * for it. What else it was asked ends the same way.
+   * Translates an error of a call of the shim into the error to throw. If the shim timed out, marks it
+   * unresponsive and starts dialing it again; other calls in flight fail with the same error. No call
+   * is made before the shim has answered a new connection, so that none pile up.
    */
   translateShimError(client: ShimClient | undefined, error: unknown): unknown {
     const { life } = this.#parts;

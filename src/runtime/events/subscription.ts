@@ -5,7 +5,7 @@ import type { Event, EventType } from "../../rpc/contract/schemas.ts";
 import type { Journal } from "./journal.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
-/** What a {@linkcode Subscription} needs of the connection to its subscriber; a `Peer` is one. */
+/** The part of a `Peer` through which a {@linkcode Subscription} reaches its subscriber. */
 export interface SubscriberPeer {
   /** What is queued for the subscriber and not written yet, in bytes. */
   readonly queuedBytes: number;
@@ -15,9 +15,9 @@ export interface SubscriberPeer {
   close(): void;
 }
 
-/** What a subscriber asks for; as in `events.subscribe`. */
+/** The params of `events.subscribe`: which events a subscriber receives. */
 export interface SubscriptionFilter {
-  /** The seq that it has seen last. Left out: only what is to come. */
+  /** Seq of the last event that the subscriber has. If omitted, only new events are sent. */
   readonly after?: number | undefined;
   /** Only events of these containers. */
   readonly ids?: readonly string[] | undefined;
@@ -89,7 +89,7 @@ export class Subscription implements Disposable {
     return this.#journal.latest - this.#cursor;
   }
 
-  /** Has it look for new events. */
+  /** Sends any new events. */
   wake(): void {
     if (this.#state === "idle") this.#send();
   }

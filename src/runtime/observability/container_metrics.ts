@@ -37,37 +37,37 @@ const FIGURES: readonly Figure[] = [
   {
     name: "cpu_periods_total",
     type: "counter",
-    help: "Periods of the CPU limit that have elapsed.",
+    help: "Elapsed enforcement periods of the CPU limit.",
     value: ({ cpu }) => cpu?.periods,
   },
   {
     name: "cpu_throttled_periods_total",
     type: "counter",
-    help: "Periods of the CPU limit in which it was hit.",
+    help: "Enforcement periods in which the CPU limit was hit.",
     value: ({ cpu }) => cpu?.throttledPeriods,
   },
   {
     name: "cpu_throttled_seconds_total",
     type: "counter",
-    help: "Time that the CPU limit has kept the container waiting, summed over CPUs.",
+    help: "Time that the container was throttled by the CPU limit, summed over CPUs.",
     value: ({ cpu }) => seconds(cpu?.throttledUsec),
   },
   {
     name: "memory_usage_bytes",
     type: "gauge",
-    help: "Memory charged to the container, page cache included.",
+    help: "Memory charged to the container, including page cache.",
     value: ({ memory }) => memory?.usageBytes,
   },
   {
     name: "memory_limit_bytes",
     type: "gauge",
-    help: "Memory limit of the container; absent without one.",
+    help: "Memory limit of the container; absent if there is none.",
     value: ({ memory }) => memory?.limitBytes,
   },
   {
     name: "memory_working_set_bytes",
     type: "gauge",
-    help: "Memory in use less inactive file pages.",
+    help: "Memory in use minus inactive file pages.",
     value: ({ memory }) => memory?.workingSetBytes,
   },
   {
@@ -79,7 +79,7 @@ const FIGURES: readonly Figure[] = [
   {
     name: "memory_file_bytes",
     type: "gauge",
-    help: "Page cache, shared memory included.",
+    help: "Page cache, including shared memory.",
     value: ({ memory }) => memory?.fileBytes,
   },
   {
@@ -91,19 +91,19 @@ const FIGURES: readonly Figure[] = [
   {
     name: "oom_kills_total",
     type: "counter",
-    help: "Processes of the container that the OOM killer has killed.",
+    help: "Processes of the container killed by the OOM killer.",
     value: ({ memory }) => memory?.oomKills,
   },
   {
     name: "pids",
     type: "gauge",
-    help: "Tasks (processes and their threads) in the container.",
+    help: "Tasks (processes and threads) in the container.",
     value: ({ pids }) => pids?.current,
   },
   {
     name: "pids_limit",
     type: "gauge",
-    help: "Limit of the number of tasks; absent without one.",
+    help: "Task limit; absent if there is none.",
     value: ({ pids }) => pids?.limit,
   },
   {

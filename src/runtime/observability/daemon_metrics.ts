@@ -45,7 +45,7 @@ export class DaemonMetrics implements DaemonHooks {
     const registers = [registry];
     new Gauge({
       name: "berth_build_info",
-      help: "Always 1; the label tells berth's version.",
+      help: "Always 1; the label is berth's version.",
       labelNames: ["version"],
       registers,
     }).set({ version: VERSION }, 1);
@@ -63,26 +63,26 @@ export class DaemonMetrics implements DaemonHooks {
     });
     this.#rpcCalls = new Counter({
       name: "berth_rpc_calls_total",
-      help: "Calls on the daemon's socket that were answered, by result: ok or error.",
+      help: "Calls answered on the daemon's socket, by result: ok or error.",
       labelNames: ["method", "result"],
       registers,
     });
     this.#rpcSeconds = new Histogram({
       name: "berth_rpc_duration_seconds",
-      help: "How long calls on the daemon's socket took; without container.wait.",
+      help: "Duration of calls on the daemon's socket, excluding container.wait.",
       labelNames: ["method"],
       buckets: BUCKETS,
       registers,
     });
     this.#runtimeCalls = new Counter({
       name: "berth_runtime_calls_total",
-      help: "Calls of the OCI runtime that have ended, by result: ok or error.",
+      help: "Completed calls of the OCI runtime, by result: ok or error.",
       labelNames: ["subcommand", "result"],
       registers,
     });
     this.#runtimeSeconds = new Histogram({
       name: "berth_runtime_duration_seconds",
-      help: "How long calls of the OCI runtime took.",
+      help: "Duration of calls of the OCI runtime.",
       labelNames: ["subcommand"],
       buckets: BUCKETS,
       registers,
@@ -100,17 +100,17 @@ export class DaemonMetrics implements DaemonHooks {
     });
     this.#lag = new Gauge({
       name: "berth_event_subscribers_max_lag",
-      help: "Events that the slowest subscriber has yet to be sent.",
+      help: "Events not yet sent to the slowest subscriber.",
       registers,
     });
     this.#reconnects = new Counter({
       name: "berth_reconnects_total",
-      help: "Containers found again after a restart of the daemon or a lost connection.",
+      help: "Containers reconnected after a restart of the daemon or a lost connection.",
       registers,
     });
     this.#cleanups = new Counter({
       name: "berth_cleanups_total",
-      help: "Containers removed because their shim had died or did not answer.",
+      help: "Containers removed because their shim died or did not answer.",
       registers,
     });
     // There from the start, so that the first event of a type shows as a rise.

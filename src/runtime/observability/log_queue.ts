@@ -9,7 +9,7 @@ const RETRY = 100;
 /** How long what is left at the end waits for a reader, in milliseconds. */
 const LAST_GRACE = 500;
 
-/** What a {@linkcode LogQueue} needs. */
+/** Options of a {@linkcode LogQueue}. */
 export interface LogQueueOptions {
   /** Writes what there is room for without waiting, and answers how many bytes that was. */
   readonly write: (bytes: Uint8Array<ArrayBuffer>) => number;

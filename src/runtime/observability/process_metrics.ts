@@ -16,22 +16,22 @@ export class ProcessMetrics {
     const registers = [registry];
     this.#cpu = new Counter({
       name: "process_cpu_seconds_total",
-      help: "CPU time that the daemon has used.",
+      help: "CPU time used by the daemon.",
       registers,
     });
     this.#memory = new Gauge({
       name: "process_resident_memory_bytes",
-      help: "Memory of the daemon that is resident.",
+      help: "Resident memory of the daemon.",
       registers,
     });
     this.#files = new Gauge({
       name: "process_open_fds",
-      help: "Files that the daemon has open.",
+      help: "Open file descriptors of the daemon.",
       registers,
     });
     const start = new Gauge({
       name: "process_start_time_seconds",
-      help: "When the daemon was started, in seconds after the epoch.",
+      help: "Start time of the daemon, in seconds since the epoch.",
       registers,
     });
     start.set(performance.timeOrigin / 1000);

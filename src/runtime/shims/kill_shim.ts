@@ -7,7 +7,7 @@ import type { Bundle } from "../bundle/bundle.ts";
 
 /**
  * Kills the shim that the bundle's `shim.json` names and waits until it is gone. A pid from disk
- * proves nothing: nothing is signalled unless the process's start time is the recorded one.
+ * proves nothing: nothing is signaled unless the process's start time is the recorded one.
  *
  * @throws {FailedPreconditionError} if it does not die.
  */

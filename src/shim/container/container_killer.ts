@@ -6,7 +6,7 @@ import { hasExited } from "../process/errors.ts";
 import type { InitProcess } from "../process/init_process.ts";
 import { wrongState } from "../states/init_states.ts";
 import type { ProcessContext } from "../process/process_context.ts";
-import { signalling, unlessReaped } from "../process/signal.ts";
+import { signaling, unlessReaped } from "../process/signal.ts";
 import type { ShimCgroup } from "./shim_cgroup.ts";
 
 /** Delays between checks of whether killed processes are gone, in milliseconds. */
@@ -46,7 +46,7 @@ export class ContainerKiller {
       if (signal === SIGKILL) this.#cgroup.killThawed(() => {});
       return;
     }
-    const send = () => signalling(id, undefined, () => this.#init.signal(signal));
+    const send = () => signaling(id, undefined, () => this.#init.signal(signal));
     if (signal === SIGKILL) this.#cgroup.killThawed(send);
     else send();
   }

@@ -8,7 +8,7 @@ import { hasExited, nameOf, targetData } from "../process/errors.ts";
 import type { Exec } from "../process/exec_process.ts";
 import type { Execs } from "../process/execs.ts";
 import type { InitProcess } from "../process/init_process.ts";
-import { signalling } from "../process/signal.ts";
+import { signaling } from "../process/signal.ts";
 import { wrongExecState } from "../states/exec_states.ts";
 import { wrongState } from "../states/init_states.ts";
 import type { ContainerKiller } from "./container_killer.ts";
@@ -86,7 +86,7 @@ export class ProcessRequests {
       throw wrongExecState(id, execId, "signal", name);
     }
     if (name !== "running") throw hasExited(id, execId);
-    signalling(id, execId, () => exec.signal(number));
+    signaling(id, execId, () => exec.signal(number));
   }
 
   /**

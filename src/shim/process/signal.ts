@@ -11,7 +11,7 @@ export interface ProcessHandle {
   /** Resolves when it has exited; rejects if the exit was missed. */
   readonly exited: Promise<Exit>;
   /**
-   * Signals a process that is not a child of this one. A child is signalled by its pid, which cannot
+   * Signals a process that is not a child of this one. A child is signaled by its pid, which cannot
    * be reused before it is reaped.
    *
    * @throws LinuxError ESRCH when it has exited
@@ -48,7 +48,7 @@ export function unlessReaped(send: () => void): void {
  *
  * @throws {NotFoundError} if it was reaped in this turn of the event loop.
  */
-export function signalling(id: string, execId: string | undefined, send: () => void): void {
+export function signaling(id: string, execId: string | undefined, send: () => void): void {
   try {
     send();
   } catch (error) {

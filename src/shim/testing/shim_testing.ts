@@ -35,7 +35,7 @@ export class TestShim implements AsyncDisposable {
     return new TestShim(server, process, await promise);
   }
 
-  /** Its pid. */
+  /** Pid of the shim. */
   get pid(): number {
     return this.#process.pid;
   }
