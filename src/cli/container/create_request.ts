@@ -208,7 +208,7 @@ function checkSource(source: string): void {
 function etcMounts(
   id: string,
   mounts: readonly MountOption[],
-  { options, root, namespaces, network, rootfs: { path: rootfs, lowers } }: ContainerRequest,
+  { options, root, namespaces, network, rootfs: { path: rootfs, lowers } }: CreateInput,
   dirs: Record<string, string>,
 ): MountOption[] {
   const texts = etcTexts({
