@@ -72,6 +72,22 @@ Deno.test("container.start: an exit is published after its start, however long t
   assert.ok(start && exit?.exitedAt && start.timestamp <= exit.exitedAt);
 });
 
+Deno.test("container.exec: an exec is started no later than it exits, however long the runtime takes", async () => {
+  const { daemon, wrapper } = await prepare();
+  await using _daemon = daemon;
+  const { client } = daemon;
+  await daemon.run("c", ["sleep", "1000"]);
+  using events = await EventCollector.subscribe(daemon.socket);
+  wrapper.delay("exec", 300, { after: true });
+  await client.call("container.exec", { id: "c", execId: "e", process: { args: ["true"] } });
+  await events.wait({ type: "exit", execId: "e" });
+  const [added] = events.matching({ type: "exec-added" });
+  const [started] = events.matching({ type: "exec-started" });
+  const [exit] = events.matching({ type: "exit" });
+  assert.ok(added && started && exit?.exitedAt);
+  assert.ok(added.timestamp <= started.timestamp && started.timestamp <= exit.exitedAt);
+});
+
 Deno.test("early exit: init killed while the runtime's create has not returned: an error or one exit", async () => {
   const { daemon, wrapper } = await prepare();
   await using _daemon = daemon;

@@ -19,3 +19,8 @@ export function unseenExit(): ProcessExit {
     exitStatusUnknown: true,
   };
 }
+
+/** Returns the time of an exit: the machine's clock may have been set back since the start. */
+export function notBefore(startedAt: string | undefined, exitedAt: string): string {
+  return startedAt !== undefined && startedAt > exitedAt ? startedAt : exitedAt;
+}

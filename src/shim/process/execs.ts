@@ -17,7 +17,8 @@ import { killUnlessExited, unlessReaped } from "./signal.ts";
 import type { ProcessHandle } from "./signal.ts";
 import type { ProcessContext } from "./process_context.ts";
 import { onExit } from "../exit/exit_watch.ts";
-import { unseenExit } from "../exit/process_exit.ts";
+import { notBefore, unseenExit } from "../exit/process_exit.ts";
+import { startTimeOf } from "../exit/start_time.ts";
 
 /** Options of {@linkcode Execs}. */
 export interface ExecsOptions {
@@ -118,6 +119,7 @@ export class Execs {
       throw error;
     }
     const { execId, pid } = exec;
+    const startedAt = await startTimeOf(watched);
     if (barrier.passed) {
       // Too late: no event may follow the exit of init.
       onExit(watched, context.log, (exit) => exec.exited(exit));
@@ -132,9 +134,13 @@ export class Execs {
       stdio: exec.request.stdio,
       ...numbered("startedSeq", events.next(this.#announced.has(exec) ? 0 : 1)),
     });
-    if (!this.#announced.has(exec)) events.publish({ type: "exec-added", pid, execId });
-    events.publish({ type: "exec-started", pid, execId });
-    onExit(watched, context.log, (exit) => this.#ended(exec, exit, hold));
+    const timestamp = startedAt;
+    if (!this.#announced.has(exec)) events.publish({ type: "exec-added", pid, execId, timestamp });
+    events.publish({ type: "exec-started", pid, execId, timestamp });
+    onExit(watched, context.log, (exit) => {
+      const exitedAt = notBefore(startedAt, exit.exitedAt);
+      this.#ended(exec, { ...exit, exitedAt }, hold);
+    });
     if (init.state.name === "stopped") await killUnlessExited(pid, watched);
     return { execId, pid };
   }

@@ -7,6 +7,7 @@ import { writeExitRecord } from "../../oci/exit_record.ts";
 import { ExitBarrier } from "../exit/exit_barrier.ts";
 import { ExitFuture } from "../exit/exit_future.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
+import { notBefore } from "../exit/process_exit.ts";
 import type { InitProcess } from "./init_process.ts";
 import type { ProcessContext } from "./process_context.ts";
 
@@ -102,9 +103,4 @@ export class InitExitHandler {
   release(): void {
     this.#stragglers?.[Symbol.dispose]();
   }
-}
-
-/** Returns the later time: the machine's clock may have been set back since the start. */
-function notBefore(startedAt: string | undefined, exitedAt: string): string {
-  return startedAt !== undefined && startedAt > exitedAt ? startedAt : exitedAt;
 }
