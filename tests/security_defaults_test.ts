@@ -42,6 +42,13 @@ Deno.test("security defaults: capabilities, seccomp and noNewPrivileges are as d
   ]);
 });
 
+Deno.test("security defaults: the config names the seccomp profile, and an option another", async () => {
+  await using daemon = await TestDaemon.start({ config: '[runtime]\nseccomp = "unconfined"' });
+  const mode = "grep Seccomp: /proc/self/status | tr -d '\t'";
+  assert.equal(await run(daemon, [], mode), "Seccomp:0\n");
+  assert.equal(await run(daemon, ["--security-opt", "seccomp=default"], mode), "Seccomp:2\n");
+});
+
 Deno.test("security defaults: paths are masked or read-only, and devices are few", async () => {
   await using daemon = await TestDaemon.start();
   const output = await run(

@@ -557,6 +557,13 @@ export interface Daemon {
   readonly root: string;
   /** Default OCI runtime. */
   readonly runtime: RuntimeInfo;
+  /** What `berth run` gives a container that asks for nothing else. */
+  readonly defaults: {
+    /** Seccomp profile: default, unconfined, or the path of one. */
+    readonly seccomp: string;
+    /** AppArmor profile, where AppArmor is on. */
+    readonly apparmor?: string | undefined;
+  };
   /** Time of the start of the daemon, in RFC 3339 format, UTC, with milliseconds. */
   readonly startedAt: string;
   /** Number of containers. */

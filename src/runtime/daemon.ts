@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { Reaper } from "../linux/process/reaper.ts";
+import { loadDefaultProfile } from "../oci/apparmor/load_profile.ts";
 import { daemonContract, daemonErrors, eventNotification } from "../rpc/contract/daemon.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import { bindContract } from "../rpc/contract/bind.ts";
@@ -80,6 +82,10 @@ export class Daemon implements AsyncDisposable {
     const { config, self, observer, monitors } = options;
     const startedAt = new Date().toISOString();
     const instance = crypto.randomUUID();
+    const apparmor = await loadDefaultProfile({
+      warn: (reason) =>
+        getLogger(["berth"]).warn("cannot load the AppArmor profile: {reason}", { reason }),
+    });
     // Containers of dead shims become children of the nearest sub-reaper: prctl(2).
     await using opened = new AsyncDisposableStack();
     Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
@@ -113,6 +119,10 @@ export class Daemon implements AsyncDisposable {
         state: config.state,
         root: config.root,
         runtime: { path: config.runtime.runtime, version: runtime.defaultRuntimeVersion },
+        defaults: {
+          seccomp: config.runtime.seccomp,
+          ...(apparmor !== undefined && { apparmor }),
+        },
         startedAt,
         containers: runtime.size,
       }),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
+import type { SecurityDefaults } from "../../oci/spec/security.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
@@ -47,6 +48,8 @@ export interface CreateInput {
   readonly namespaces: Namespaces;
   /** The network that CNI plugins make, if it gets one. */
   readonly network?: NetworkParams | undefined;
+  /** What the daemon's config says of containers. */
+  readonly defaults: SecurityDefaults;
 }
 
 /**
@@ -119,7 +122,7 @@ function specOf(
   mounts: readonly MountOption[],
   request: CreateInput,
 ): Spec {
-  const { options, namespaces, rootfs: { path: rootfs, args, image } } = request;
+  const { options, namespaces, defaults, rootfs: { path: rootfs, args, image } } = request;
   const stopSignal = options.stopSignal ?? image?.config.stopSignal;
   const workdir = options.workdir ?? image?.config.workingDir;
   const user = userOf(request);
@@ -146,6 +149,7 @@ function specOf(
         privileged: options.privileged ?? false,
         capabilities: { add: options.capAdd ?? [], drop: options.capDrop ?? [] },
         securityOpts: options.securityOpt ?? [],
+        defaults,
       },
       ...(options.sysctl && { sysctl: options.sysctl }),
       ...(options.annotation && { annotations: options.annotation }),

@@ -25,7 +25,7 @@ export function createCommand(): Command {
     .action(async (args: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ContainerOptions & { socket: string }>();
       await withDaemon(command, async (daemon) => {
-        const { root } = await daemon.call("daemon.info", {});
+        const { root, defaults } = await daemon.call("daemon.info", {});
         const namespaces = await findNamespaces(daemon, options);
         using cidFile = new CidFile(options.cidfile);
         using rootfs = await openRootfs(options, args, root);
@@ -35,7 +35,7 @@ export function createCommand(): Command {
           root,
           options.name,
           options.interactive ?? false,
-          (id) => createRequest(id, { options, rootfs, root, namespaces, network }),
+          (id) => createRequest(id, { options, rootfs, root, namespaces, network, defaults }),
         );
         cidFile.write(id);
         print(id);

@@ -46,13 +46,13 @@ export function runCommand(program: DaemonProgram): Command {
       // From here on, so that an early signal is not lost on a container that is being made.
       using signals = options.detach ? undefined : new SignalForwarder();
       await withDaemon(command, async (daemon) => {
-        const { root } = await daemon.call("daemon.info", {});
+        const { root, defaults } = await daemon.call("daemon.info", {});
         const namespaces = await findNamespaces(daemon, options);
         using cidFile = new CidFile(options.cidfile);
         // Let go as soon as the container is there, which then keeps its image itself.
         using rootfs = await openRootfs(options, args, root);
         const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
-        const request = { options, rootfs, root, namespaces, network };
+        const request = { options, rootfs, root, namespaces, network, defaults };
         const requestFor = (id: string) => createRequest(id, request);
         if (!signals) {
           const id = await createDetached(

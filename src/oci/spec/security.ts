@@ -6,6 +6,14 @@ import { readSeccompProfile } from "../seccomp/read_profile.ts";
 import { type CapabilityChanges, changeCapabilities, knownCapabilities } from "./capabilities.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "./default_isolation.ts";
 
+/** What a container gets that asks for nothing else; the daemon's config says it. */
+export interface SecurityDefaults {
+  /** `default`, `unconfined`, or the path of a profile. Default: `default`. */
+  readonly seccomp?: string;
+  /** An AppArmor profile that is loaded. Default: none. */
+  readonly apparmor?: string | undefined;
+}
+
 /** What a container is allowed; docker's words. */
 export interface SecurityOptions {
   /** Takes nearly every restriction away: `--privileged`. */
@@ -13,6 +21,7 @@ export interface SecurityOptions {
   readonly capabilities?: CapabilityChanges;
   /** Values of `--security-opt`, in order; the later wins. */
   readonly securityOpts?: readonly string[];
+  readonly defaults?: SecurityDefaults;
 }
 
 /** What {@linkcode SecurityOptions} come to in the OCI spec. */
@@ -47,7 +56,7 @@ interface Parsed {
  * @throws {InvalidParamsError} naming the option that does not fit.
  */
 export function resolveSecurity(options: SecurityOptions = {}): Security {
-  const { privileged = false } = options;
+  const { privileged = false, defaults = {} } = options;
   const parsed = parseSecurityOpts(options.securityOpts ?? []);
   const capabilities = privileged
     ? knownCapabilities()
@@ -56,12 +65,16 @@ export function resolveSecurity(options: SecurityOptions = {}): Security {
     parsed.unmask.includes(EVERYTHING);
   const shown = (path: string) => !open && !parsed.unmask.includes(path);
   const label = selinuxLabel(parsed);
-  const seccomp = seccompOf(parsed.seccomp, privileged, capabilities);
+  const seccomp = seccompOf(
+    parsed.seccomp ?? (privileged ? UNCONFINED : defaults.seccomp),
+    capabilities,
+  );
+  const apparmor = parsed.apparmor ?? (privileged ? undefined : defaults.apparmor);
   return {
     privileged,
     capabilities,
     noNewPrivileges: parsed.noNewPrivileges ?? !privileged,
-    ...(parsed.apparmor !== undefined && { apparmorProfile: parsed.apparmor }),
+    ...(apparmor !== undefined && { apparmorProfile: apparmor }),
     ...(label !== undefined && { selinuxLabel: label }),
     ...(seccomp !== undefined && { seccomp }),
     maskedPaths: [...MASKED_PATHS.filter(shown), ...parsed.mask],
@@ -70,6 +83,12 @@ export function resolveSecurity(options: SecurityOptions = {}): Security {
 }
 
 const EVERYTHING = "ALL";
+
+/** No profile at all, of seccomp or AppArmor. */
+const UNCONFINED = "unconfined";
+
+/** docker's seccomp profile for the machine's own architecture alone. */
+const NATIVE_DEFAULT = "default";
 
 function parseSecurityOpts(opts: readonly string[]): Parsed {
   const parsed: Parsed = { label: {}, mask: [], unmask: [] };
@@ -119,26 +138,24 @@ function selinuxLabel({ label, labelDisabled }: Parsed): string | undefined {
 }
 
 function seccompOf(
-  choice: string | undefined,
-  privileged: boolean,
+  choice = NATIVE_DEFAULT,
   capabilities: readonly string[],
 ): OciSeccomp | undefined {
-  if (choice === "unconfined" || (choice === undefined && privileged)) return undefined;
-  const profile = choice === undefined || choice === "builtin"
-    ? DEFAULT_PROFILE
-    : readSeccompProfile(choice);
+  if (choice === UNCONFINED) return undefined;
+  const isDefault = choice === NATIVE_DEFAULT;
+  const profile = isDefault || choice === "builtin" ? DEFAULT_PROFILE : readSeccompProfile(choice);
   return convertProfile(profile, {
     capabilities,
     arch: Deno.build.arch,
     kernel: Deno.osRelease(),
     // Who names a profile wants it as docker reads it.
-    subArchitectures: choice !== undefined,
+    subArchitectures: !isDefault,
   });
 }
 
 function invalid(text: string): InvalidParamsError {
   const message = `security option ${JSON.stringify(text)}: expected no-new-privileges[=false], ` +
-    "seccomp=unconfined|builtin|FILE, apparmor=PROFILE|unconfined, systempaths=unconfined, " +
+    "seccomp=default|unconfined|builtin|FILE, apparmor=PROFILE|unconfined, systempaths=unconfined, " +
     "mask=/PATH, unmask=/PATH|ALL, label=disable, or label=user|role|type|level:VALUE";
   return new InvalidParamsError(message, [{ path: "securityOpt", message }]);
 }

@@ -36,6 +36,24 @@ Deno.test("resolveSecurity: the default is restricted, and privileged is not", (
   });
 });
 
+Deno.test("resolveSecurity: the config's defaults hold where nothing else is said", () => {
+  const defaults = { seccomp: "unconfined", apparmor: "berth-default" };
+  const resolve = (...securityOpts: string[]) => resolveSecurity({ securityOpts, defaults });
+  assert.equal(resolve().seccomp, undefined);
+  assert.equal(resolve().apparmorProfile, "berth-default");
+  assert.deepEqual(resolve("seccomp=default").seccomp, resolveSecurity().seccomp);
+  assert.equal(resolve("apparmor=unconfined").apparmorProfile, "unconfined");
+  const privileged = resolveSecurity({
+    privileged: true,
+    defaults: { ...defaults, seccomp: "/x" },
+  });
+  assert.deepEqual([privileged.seccomp, privileged.apparmorProfile], [undefined, undefined]);
+  assert.throws(
+    () => resolveSecurity({ defaults: { seccomp: "/no/file" } }),
+    /\/no\/file: no such/,
+  );
+});
+
 Deno.test("security options are read as docker and podman have them", () => {
   const security = (...securityOpts: string[]) => resolveSecurity({ securityOpts });
   assert.equal(security("no-new-privileges=false").noNewPrivileges, false);

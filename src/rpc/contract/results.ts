@@ -9,6 +9,16 @@ export const runtimeInfo = z.object({
   version: z.string().meta({ description: "Version that the runtime reports" }),
 }).meta({ description: "An OCI runtime and its version" });
 
+/** What a container gets that asks for nothing else. */
+const containerDefaults = z.object({
+  seccomp: z.string().meta({
+    description: "Seccomp profile: default, unconfined, or the path of one",
+  }),
+  apparmor: z.string().optional().meta({
+    description: "AppArmor profile, where AppArmor is on",
+  }),
+}).meta({ description: "Defaults of containers" });
+
 /** Result of `daemon.info`. */
 export const daemonInfo = z.object({
   name: z.literal("berth").meta({ description: "Name of the program; always berth" }),
@@ -21,6 +31,9 @@ export const daemonInfo = z.object({
   state: z.string().meta({ description: "State directory" }),
   root: z.string().meta({ description: "Directory of the data that is kept across reboots" }),
   runtime: runtimeInfo.meta({ description: "Default OCI runtime" }),
+  defaults: containerDefaults.meta({
+    description: "What `berth run` gives a container that asks for nothing else",
+  }),
   startedAt: time("Time of the start of the daemon"),
   containers: z.int().meta({ description: "Number of containers" }),
 }).meta({ description: "Version, configuration and start time of a daemon" });

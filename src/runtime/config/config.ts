@@ -4,6 +4,7 @@ import type { ConfigFlags } from "../../daemon_command.ts";
 import { configSchema } from "./schema.ts";
 import type { FileConfig } from "./schema.ts";
 import { describeConfigIssue } from "./issue.ts";
+import { readSeccompProfile } from "../../oci/seccomp/read_profile.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
 /** The config file that is read, if it is there, where no other is named. */
@@ -35,6 +36,7 @@ export function loadConfig(flags: ConfigFlags = {}): Config {
     throw invalid("the command line", fromFlags.error.issues.map(describeConfigIssue));
   }
   const config = fromFlags.data;
+  checkSeccomp(file, config.runtime.seccomp);
   const path = config.socket.path ?? `${config.state}/berth.sock`;
   return { ...config, socket: { ...config.socket, path } };
 }
@@ -42,6 +44,16 @@ export function loadConfig(flags: ConfigFlags = {}): Config {
 /** The config as a TOML file that means the same. */
 export function formatConfig(config: Config): string {
   return stringify(config);
+}
+
+/** A profile that cannot be read would otherwise fail each container. */
+function checkSeccomp(file: string, seccomp: string): void {
+  if (!seccomp.startsWith("/")) return;
+  try {
+    readSeccompProfile(seccomp);
+  } catch (error) {
+    throw new ConfigError(`${file}: runtime.seccomp: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function check(value: unknown) {

@@ -128,6 +128,25 @@ Deno.test("loadConfig: a file that was named has to be there", () => {
   );
 });
 
+Deno.test("loadConfig: a seccomp profile that cannot be used is named with its line", () => {
+  assert.match(
+    complaint('[runtime]\nseccomp = "profile.json"'),
+    /runtime\.seccomp: expected "default"/,
+  );
+  const profile = Deno.makeTempFileSync();
+  try {
+    const bad = '{\n"defaultAction": "SCMP_ACT_ERRNO",\n"syscalls": [\n{ "names": 1 }\n]}';
+    Deno.writeTextFileSync(profile, bad);
+    const text = complaint(`[runtime]\nseccomp = "${profile}"`);
+    assert.match(
+      text,
+      /^FILE: runtime\.seccomp: seccomp profile \S+:4: syscalls\[0\]: names must be/,
+    );
+  } finally {
+    Deno.removeSync(profile);
+  }
+});
+
 Deno.test("config: every key has a description for the reference", () => {
   const missing: string[] = [];
   const walk = (schema: unknown, at: string) => {

@@ -60,6 +60,13 @@ const runtime = z.strictObject({
     description:
       "Start containers of runc by opening exec.fifo, as `runc start` does, instead of running `runc start`. Other runtimes and wrapper scripts are always run.",
   }),
+  seccomp: z.string().regex(
+    /^(default|unconfined|\/[^\0]*)$/,
+    '"default", "unconfined", or the absolute path of a profile',
+  ).default("default").meta({
+    description:
+      "Seccomp profile of containers that name none: `default`, docker's for the machine's own architecture; `unconfined`; or the path of a profile in docker's format or as `linux.seccomp` of the OCI spec, which is read at each `berth run`.",
+  }),
   timeout: seconds.default(120).meta({
     description: "Timeout for calls of the OCI runtime, in seconds.",
   }),

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { DEFAULT_PROFILE } from "./default_profile.ts";
+import { loadDefaultProfile } from "./load_profile.ts";
+
+// Few machines that run tests have AppArmor on: stand-ins for the kernel's file and for the parser.
+
+interface StandIn {
+  readonly dir: string;
+  readonly enabledFile: string;
+  readonly parser: string;
+  readonly warnings: string[];
+  readonly warn: (message: string) => void;
+}
+
+async function withStandIn(script: string, body: (standIn: StandIn) => Promise<void>) {
+  const dir = await Deno.makeTempDir();
+  try {
+    const enabledFile = `${dir}/enabled`;
+    const parser = `${dir}/apparmor_parser`;
+    Deno.writeTextFileSync(enabledFile, "Y\n");
+    Deno.writeTextFileSync(parser, `#!/bin/sh\ncd '${dir}'\n${script}\n`, { mode: 0o755 });
+    const warnings: string[] = [];
+    await body({ dir, enabledFile, parser, warnings, warn: (text) => warnings.push(text) });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("loadDefaultProfile hands the profile to the parser (stand-in), replacing the former", () =>
+  withStandIn('echo "$@" >args; cat >profile', async (standIn) => {
+    assert.equal(await loadDefaultProfile(standIn), "berth-default");
+    assert.equal(Deno.readTextFileSync(`${standIn.dir}/args`), "-K -r\n");
+    assert.equal(Deno.readTextFileSync(`${standIn.dir}/profile`), DEFAULT_PROFILE);
+    assert.deepEqual(standIn.warnings, []);
+  }));
+
+Deno.test("loadDefaultProfile does nothing where AppArmor is off (stand-in)", () =>
+  withStandIn("touch called", async (standIn) => {
+    Deno.writeTextFileSync(standIn.enabledFile, "N\n");
+    assert.equal(await loadDefaultProfile(standIn), undefined);
+    Deno.removeSync(standIn.enabledFile);
+    assert.equal(await loadDefaultProfile(standIn), undefined);
+    assert.equal(existsSync(`${standIn.dir}/called`), false);
+    assert.deepEqual(standIn.warnings, []);
+  }));
+
+Deno.test("loadDefaultProfile warns of a parser that fails or is missing (stand-in)", () =>
+  withStandIn("echo 'no such rule' >&2; exit 3", async (standIn) => {
+    assert.equal(await loadDefaultProfile(standIn), undefined);
+    Deno.removeSync(standIn.parser);
+    assert.equal(await loadDefaultProfile(standIn), undefined);
+    assert.deepEqual(standIn.warnings, [
+      "apparmor_parser ended with 3: no such rule",
+      `${standIn.parser} is missing: install the package apparmor`,
+    ]);
+  }));
