@@ -16,7 +16,7 @@ import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { BIND_PREFIX } from "../rpc/transport/socket_file.ts";
 import { setLoopbackUp } from "../linux/net/namespace.ts";
 import { Networks } from "./network/networks.ts";
-import { backoff } from "./util/backoff.ts";
+import { backoff } from "../linux/event_loop/backoff.ts";
 import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
 import type { Config } from "./config/config.ts";
 import { Container } from "./container/container.ts";

@@ -2,16 +2,16 @@
 import { EBUSY, EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { mountInRoot, mountPrivate } from "../linux/mount/mount_in_root.ts";
 import { unmount, unmountAll, UnmountError } from "../linux/mount/unmount.ts";
-import { sleep } from "../linux/event_loop/timer.ts";
+import { backoff } from "../linux/event_loop/backoff.ts";
 import type { RootfsMountRecord } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { messageOf } from "../rpc/error_text.ts";
 
 /**
- * Delays between attempts to unmount a busy mount, in milliseconds: the kernel can release the files
- * of a container's last process a moment after its exit.
+ * Delays between attempts to unmount a busy mount, 0.9 s in all: the kernel can release the files of a
+ * container's last process a moment after its exit.
  */
-const BUSY_TRIES = [1, 2, 5, 10, 20, 50, 100, 200, 400];
+const BUSY = { first: 1, most: 400, attempts: 10 };
 
 /**
  * Mounts the parts of a rootfs at `rootfs`, in order. If one fails, unmounts the others. `rootfs`
@@ -78,18 +78,18 @@ function unmountFlat(rootfs: string): boolean {
 
 /** Unmounts everything at and under `rootfs`; one that is busy, or was moved, is tried again. */
 async function unmountNested(id: string, rootfs: string): Promise<void> {
-  for (const delay of [...BUSY_TRIES, undefined]) {
+  let busy: UnmountError | undefined;
+  for (const delay of backoff(BUSY)) {
     try {
       return unmountAll(rootfs);
     } catch (error) {
       if (!(error instanceof UnmountError)) throw error;
-      if (delay === undefined) {
-        throw new FailedPreconditionError(`container ${id}: ${error.message}`, {
-          cause: error,
-          data: { id, target: error.mountPoint },
-        });
-      }
-      await sleep(delay);
+      busy = error;
     }
+    await delay();
   }
+  throw new FailedPreconditionError(`container ${id}: ${busy?.message}`, {
+    cause: busy,
+    data: { id, target: busy?.mountPoint },
+  });
 }

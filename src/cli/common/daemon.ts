@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { backoff } from "../../linux/event_loop/backoff.ts";
+import { sleep } from "../../linux/event_loop/timer.ts";
 import { dial, type TypedClient, typedClient } from "../../rpc/transport/dial.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import { BerthError } from "../../rpc/errors.ts";
@@ -8,9 +10,9 @@ import type { Event } from "../../rpc/contract/schemas.ts";
 import type { Command } from "commander";
 import { CliError } from "./exit_status.ts";
 
-/** How long a redial of a daemon that is away waits, ms: from the first to the longest. */
-const REDIAL_MS = [50, 1000] as const;
-/** How often a daemon is asked again that is not connected to a shim yet, ms. */
+/** Delays between attempts to connect to a daemon that is away. */
+const REDIAL = { first: 50, most: 1000 };
+/** Delay before a call is repeated while the daemon is not connected to the shim, in milliseconds. */
 const SHIM_MS = 100;
 /** A daemon that answers Unavailable because it stops closes the connection within this, ms. */
 const STOPPING_MS = 1000;
@@ -131,15 +133,15 @@ export class Daemon implements Disposable {
   }
 
   static async #dialUntilAnswered(socket: string): Promise<Peer> {
-    const [first, longest] = REDIAL_MS;
-    for (let wait: number = first;; wait = Math.min(wait * 2, longest)) {
+    for (const delay of backoff(REDIAL)) {
       try {
         return await Daemon.#dial(socket);
       } catch (error) {
         if (!(error instanceof CliError)) throw error;
-        await sleep(wait);
       }
+      await delay();
     }
+    throw new Error("unreachable: the dialing has no end");
   }
 
   /**
@@ -209,8 +211,4 @@ export async function lost(peer: Peer, error: unknown): Promise<boolean> {
   const gone = await Promise.race([peer.closed.then(() => true), still]);
   clearTimeout(timer);
   return gone;
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

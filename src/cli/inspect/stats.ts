@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sleep } from "../../linux/event_loop/timer.ts";
 import type { Command } from "commander";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
@@ -34,7 +35,7 @@ export function statsCommand(): Command {
         let pause = ONCE_MS;
         let drawn = 0;
         while (true) {
-          await new Promise((resolve) => setTimeout(resolve, pause));
+          await sleep(pause);
           const usages = await sampler.sample();
           if (options.stream && ids.length > 0 && usages.length === 0) return;
           if (options.json) {

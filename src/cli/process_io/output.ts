@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sleep } from "../../linux/event_loop/timer.ts";
 import { CliError } from "../common/exit_status.ts";
 import { errorLine } from "../text/format.ts";
 import { follow } from "../common/tail.ts";
@@ -43,7 +44,7 @@ export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
     } catch (error) {
       // Another process that shares the pipe may have made it non-blocking.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await sleep(5);
     }
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sleep } from "../event_loop/timer.ts";
 import { errnoNameOf } from "../libc/errno.ts";
 import { isGone, readText, subtree, writeText } from "./files.ts";
 import type { Cgroup } from "./find.ts";
@@ -147,7 +148,7 @@ async function* tries({ timeoutMs = 2000, signal }: PatienceOptions): AsyncGener
     yield;
     const rest = end - performance.now();
     if (rest <= 0) return;
-    await new Promise((resolve) => setTimeout(resolve, Math.min(delay, rest)));
+    await sleep(Math.min(delay, rest));
   }
 }
 

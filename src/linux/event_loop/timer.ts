@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 
+/** The longest time that a timer can wait for, in milliseconds: what fits in 31 bits. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
- * Calls `callback` in `ms` milliseconds (at most 2^31-1) unless disposed of before; keeps the event
- * loop going until either.
+ * Calls `callback` in `ms` milliseconds, at most {@linkcode MAX_TIMER_MS}, unless it is disposed of
+ * before. Keeps the event loop running until either.
  *
  * For the shim, in place of setTimeout: the first setTimeout or setInterval of a process costs
  * 1.4 MB of private memory, a timeout signal some tens of kB (Deno 2.9.6). A disposed one occupies
@@ -16,7 +19,8 @@ export function after(ms: number, callback: () => void): Disposable {
 }
 
 /**
- * Resolves in `ms` milliseconds; see {@linkcode after}.
+ * Waits `ms` milliseconds; see {@linkcode after}. What runs in Node cannot use it: there a timeout
+ * signal does not keep the event loop running.
  *
  * @throws the signal's reason (as a rejection) when aborted before
  */
@@ -44,7 +48,7 @@ export async function sleep(
 export function holdEventLoop(): Disposable {
   let timer: Disposable;
   const arm = () => {
-    timer = after(2 ** 31 - 1, arm);
+    timer = after(MAX_TIMER_MS, arm);
   };
   arm();
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() };

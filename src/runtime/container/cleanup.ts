@@ -4,7 +4,7 @@ import { SIGKILL } from "../../linux/process/signals.ts";
 import { neverRan } from "../../oci/driver/runtime_state.ts";
 import { DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
-import { backoff } from "../util/backoff.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { plannedCgroup, removePlannedCgroup } from "../bundle/cgroup_record.ts";
 import type { ContainerCgroup } from "./cgroup.ts";

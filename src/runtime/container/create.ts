@@ -6,7 +6,7 @@ import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { answered, isWedged } from "../shims/errors.ts";
 import type { NetworkPlan } from "../network/plan.ts";
-import { backoff } from "../util/backoff.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
 import { shimListener } from "./parts.ts";
 import type { ContainerDeletion } from "./deletion.ts";

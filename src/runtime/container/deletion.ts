@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../../failpoint.ts";
 import { isNetworkFailure } from "../../network/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
-import { backoff } from "../util/backoff.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import { removeLog } from "../create/log.ts";
 import type { ContainerParts } from "./parts.ts";
 import { messageOf } from "../../rpc/error_text.ts";

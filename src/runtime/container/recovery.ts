@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import { FailedPreconditionError, UnavailableError } from "../../rpc/errors.ts";
 import { isWedged } from "../shims/errors.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
-import { backoff } from "../util/backoff.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
 import { shimListener } from "./parts.ts";
 import { waitUntilCreated } from "./create.ts";

@@ -22,7 +22,7 @@ import type {
   NetworkState,
 } from "../../rpc/contract/network/schemas.ts";
 import type { Config } from "../config/config.ts";
-import { backoff } from "../util/backoff.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import { HostPorts } from "./host_ports.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { planNetwork } from "./plan.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sleep } from "../../linux/event_loop/timer.ts";
 
 /** How much of a log that nobody reads is kept, in bytes. */
 const MOST_BYTES = 256 * 1024;
@@ -105,7 +106,7 @@ export class LogQueue implements AsyncDisposable {
     for (const end = performance.now() + LAST_GRACE; performance.now() < end;) {
       this.#flush();
       if (this.#bytes === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, RETRY / 10));
+      await sleep(RETRY / 10);
     }
   }
 }

@@ -5,7 +5,7 @@ import { isFifoRead } from "../../linux/fd/fifo.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import type { Container } from "../container/container.ts";
-import { backoff } from "../util/backoff.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 
 /** What {@linkcode AutoRemover} needs. */
 export interface AutoRemoverOptions {

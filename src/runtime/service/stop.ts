@@ -11,7 +11,7 @@ import { parseJson } from "../../rpc/json.ts";
 import { signalNumber } from "../../rpc/signal_param.ts";
 import type { ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { Container } from "../container/container.ts";
-import { backoff } from "../util/backoff.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 
 /** Seconds between the signal and SIGKILL where nobody says otherwise, as docker has it. */
 const DEFAULT_TIMEOUT = 10;

@@ -2,7 +2,7 @@
 import { killIfSame } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import { backoff } from "../util/backoff.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 
 /**

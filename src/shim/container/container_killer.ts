@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { sleep } from "../../linux/event_loop/timer.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { PendingKills } from "./pending_kills.ts";
 import { hasExited } from "../process/errors.ts";
@@ -9,8 +9,8 @@ import type { ProcessContext } from "../process/process_context.ts";
 import { signaling, unlessReaped } from "../process/signal.ts";
 import type { ShimCgroup } from "./shim_cgroup.ts";
 
-/** Delays between checks of whether killed processes are gone, in milliseconds. */
-const DYING_DELAYS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+/** Delays between checks of whether killed processes are gone: 2 s in all. */
+const DYING = { first: 1, most: 1000, attempts: 11 };
 
 /** Signals init and, through the OCI runtime, all processes of one container. */
 export class ContainerKiller {
@@ -59,9 +59,9 @@ export class ContainerKiller {
   /** Kills what has outlived init, and waits until that is gone, which takes the kernel a moment. */
   async killRest(): Promise<void> {
     await this.#killAll(SIGKILL);
-    for (const delay of DYING_DELAYS) {
+    for (const delay of backoff(DYING)) {
       if (!this.#cgroup.leftPids()?.length) return;
-      await sleep(delay);
+      await delay();
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { sleep } from "../../linux/event_loop/timer.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import { EAGAIN, isErrno } from "../../linux/libc/errno.ts";
 import type { LogRecord } from "../../oci/bundle_layout.ts";
 import { CriEncoder, type LogStream } from "./cri_format.ts";
@@ -11,7 +11,7 @@ const NEWLINE = 10;
 const BUFFER = 64 * 1024;
 
 /** How long apart a failed write is repeated, in milliseconds: at first, and at most. */
-const RETRY_FIRST = 50, RETRY_MOST = 1000;
+const RETRY = { first: 50, most: 1000 };
 
 /** Options of {@linkcode LogWriter}. */
 export interface LogWriterOptions {
@@ -136,13 +136,13 @@ export class LogWriter implements Disposable {
     // EAGAIN: what is written to is a terminal, or the like, that is full.
     const isError = !isErrno(cause, EAGAIN);
     if (isError) this.#report(`cannot write ${this.#path}, so the container waits: ${cause}`);
-    for (let delay = RETRY_FIRST;; delay = Math.min(2 * delay, RETRY_MOST)) {
+    for (const delay of backoff(RETRY)) {
+      if (!await delay(signal)) return;
       try {
-        await sleep(delay, { signal });
         this.#advance(file, pending);
         break;
       } catch {
-        // Told already: the same again, or the log was closed.
+        // The same error again, which is reported already, or the log was closed.
         if (signal.aborted) return;
       }
     }

@@ -3,14 +3,14 @@ import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import type { ProcessContext } from "./process_context.ts";
 import { Pidfd, zombieStatus } from "../../linux/process/process.ts";
 import type { Exit } from "../../linux/process/reaper.ts";
-import { sleep } from "../../linux/event_loop/timer.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { ProcessHandle } from "./signal.ts";
 
 /** What an {@linkcode AdoptedProcess} needs of the shim. */
 type AdoptionContext = Pick<ProcessContext, "poller" | "reserve">;
 
-/** Delays between attempts to read the exit status, in milliseconds. */
-const STATUS_DELAYS = [1, 2, 5, 10, 20, 50, 100];
+/** Delays between attempts to read the exit status: 0.2 s in all. */
+const STATUS = { first: 1, most: 100, attempts: 8 };
 
 /**
  * A process of a dead shim. It is the child of another process, so this one holds and signals it by a
@@ -63,11 +63,12 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
     try {
       await poller.wait(this.#pidfd.fd, "readable", { signal });
       const at = new Date().toISOString();
-      for (const delay of STATUS_DELAYS) {
+      for (const delay of backoff(STATUS)) {
         // Reaped or a zombie: between the two questions it may become the former.
         const status = reserve.run(() => zombieStatus(pid)) ?? this.#pidfd.exitStatus();
         if (status !== undefined) return { pid, status, at };
-        await sleep(delay, { signal });
+        await delay(signal);
+        signal.throwIfAborted();
       }
     } catch (error) {
       // It was released.

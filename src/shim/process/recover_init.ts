@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { sleep } from "../../linux/event_loop/timer.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
 import { AdoptedProcess } from "./adopted_process.ts";
@@ -10,8 +10,8 @@ import { tryReadPidFile } from "../../oci/pid_file.ts";
 import type { ProcessContext } from "./process_context.ts";
 import { unseenExit } from "../exit/process_exit.ts";
 
-/** Delays between checks of an init that is about to execute its program, in milliseconds. */
-const PASSAGE_DELAYS = [1, 5, 20, 50, 100, 200, 400, 800];
+/** Delays between checks of an init that is about to execute its program: 1.8 s in all. */
+const PASSAGE = { first: 1, most: 800, attempts: 11 };
 
 /** The state in which a dead shim has left a container's init. */
 export type RecoveredInit =
@@ -69,9 +69,9 @@ async function finishStart(
   if (directStart !== true) return false;
   const path = execFifoPath(runtimeRoot, id);
   let passage = fifoPassage(path, pid);
-  for (const delay of PASSAGE_DELAYS) {
+  for (const delay of backoff(PASSAGE)) {
     if (passage !== "passing") break;
-    await sleep(delay);
+    await delay();
     passage = fifoPassage(path, pid);
   }
   if (passage !== "passed") return false;
