@@ -44,7 +44,7 @@ import type { DaemonHooks } from "./observability/hooks.ts";
 import { createShimManager } from "./shims/create_shim_manager.ts";
 import type { ShimTimeouts } from "./shims/shim_client.ts";
 import type { ShimManager } from "./shims/shim_manager.ts";
-import { withTimeout } from "./util/with_timeout.ts";
+import { withTimeout } from "../linux/event_loop/with_timeout.ts";
 import { messageOf } from "../rpc/error_text.ts";
 
 /** What {@linkcode ContainerManager.open} needs. */

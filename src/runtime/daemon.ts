@@ -23,7 +23,7 @@ import { combineHooks } from "./observability/hooks.ts";
 import type { DaemonHooks } from "./observability/hooks.ts";
 import { LOG_HOOKS } from "./observability/log_hooks.ts";
 import { ContainerManager } from "./container_manager.ts";
-import { withTimeout } from "./util/with_timeout.ts";
+import { withTimeout } from "../linux/event_loop/with_timeout.ts";
 import { SubscriptionRegistry } from "./events/subscription_registry.ts";
 
 /** How long a stopping daemon waits for calls that are under way, in milliseconds. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { dial, type TypedClient, typedClient } from "../../rpc/transport/dial.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import { BerthError } from "../../rpc/errors.ts";
@@ -204,11 +205,5 @@ export function isConnecting(error: unknown): boolean {
 /** Whether the error means that the connection is gone, and not that a shim is. */
 export async function lost(peer: Peer, error: unknown): Promise<boolean> {
   if (!(error instanceof BerthError) || error.kind !== "Unavailable") return false;
-  let timer;
-  const still = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), STOPPING_MS);
-  });
-  const gone = await Promise.race([peer.closed.then(() => true), still]);
-  clearTimeout(timer);
-  return gone;
+  return await withTimeout(peer.closed, STOPPING_MS);
 }

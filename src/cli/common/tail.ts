@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 
 /** Bytes read at a time. */
 const CHUNK = 64 * 1024;
@@ -83,9 +84,7 @@ export async function* follow(
       } else {
         if (quiet || lingerMs === 0) return;
         quiet = true;
-        const timer = setTimeout(wake.resolve, lingerMs);
-        await wake.promise;
-        clearTimeout(timer);
+        await withTimeout(wake.promise, lingerMs);
       }
     }
   } finally {

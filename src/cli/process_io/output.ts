@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { sleep } from "../../linux/event_loop/timer.ts";
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { CliError } from "../common/exit_status.ts";
 import { errorLine } from "../text/format.ts";
 import { follow } from "../common/tail.ts";
@@ -113,12 +114,7 @@ export class PipeOutput implements Output {
       if (since === before) looks--;
       else looks = Math.ceil(quietMs / DRAIN_STEP);
       before = since ?? NaN;
-      let timer;
-      await Promise.race([
-        ended,
-        new Promise((resolve) => timer = setTimeout(resolve, DRAIN_STEP)),
-      ]);
-      clearTimeout(timer);
+      await withTimeout(ended, DRAIN_STEP);
     }
   }
 

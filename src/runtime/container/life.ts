@@ -11,7 +11,7 @@ import type { Action, BeginPhase, LifeState, Phase } from "../states/life_states
 import { SHIM_STATUS, TRANSITIONS } from "../states/life_states.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import type { ConnectedShim } from "../shims/shim_manager.ts";
-import { withTimeout } from "../util/with_timeout.ts";
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
 /** Options of a {@linkcode ContainerLife}. */
