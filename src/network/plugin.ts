@@ -20,9 +20,9 @@ export interface PluginHost {
 /** One run of a plugin: CNI specification, "Section 2: Execution protocol". */
 export interface PluginCall extends PluginTarget {
   readonly command: "ADD" | "DEL";
-  /** The id by which plugins know the container. */
+  /** The id by which plugins know the container; no other container's runs have it. */
   readonly containerId: string;
-  /** Path of the network namespace; no other container's runs have it. */
+  /** Path of the network namespace; empty for a DEL after it has gone. */
   readonly netns: string;
   readonly ifname: string;
   /** What the plugin reads. */
@@ -63,7 +63,7 @@ export async function runPlugin(
   if (program === undefined) throw missingPlugin(target, host.dirs);
   const { exit, stdout, stderr } = await start(host, program, call);
   if (exit === undefined) {
-    await endPluginRuns(call.netns, 0);
+    await endPluginRuns(call.containerId, 0);
     throw hangingPlugin(target, command, host.timeoutMs);
   }
   if (exit.status === 0) return parseOutput(stdout);

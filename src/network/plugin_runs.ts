@@ -14,35 +14,34 @@ interface ProcessRef {
 const KILL_BOUND = 5_000;
 
 /**
- * Waits until no plugin works on the network namespace `netns` any more, nor what it has started, such
- * as `iptables`; after `graceMs` they are killed. A plugin outlives whoever started it: what it adds
+ * Waits until no plugin works for this container any more, nor what it has started, such as `iptables`; after `graceMs` they are killed. A plugin outlives whoever started it: what it adds
  * must not come after what removes it.
  *
  * @throws {Error} if one does not die.
  */
-export async function endPluginRuns(netns: string, graceMs: number): Promise<void> {
+export async function endPluginRuns(containerId: string, graceMs: number): Promise<void> {
   const begun = performance.now();
   for (let delay = 2;; delay = Math.min(2 * delay, 100)) {
-    const runs = pluginRuns(netns);
+    const runs = pluginRuns(containerId);
     if (runs.length === 0) return;
     const waited = performance.now() - begun;
     if (waited >= graceMs) {
       for (const { pid, startTime } of runs) killIfSame(pid, startTime, SIGKILL);
     }
     if (waited >= graceMs + KILL_BOUND) {
-      throw new Error(`CNI plugins in ${netns} do not die of SIGKILL: pid ${runs[0]?.pid}`);
+      throw new Error(`CNI plugins for ${containerId} do not die of SIGKILL: pid ${runs[0]?.pid}`);
     }
     await sleep(delay);
   }
 }
 
-/** The processes that have `CNI_NETNS` in their environment as a plugin gets it, and passes it on. */
-function pluginRuns(netns: string): ProcessRef[] {
+/** The processes that have `CNI_CONTAINERID` in their environment as a plugin gets it, and passes it on. */
+function pluginRuns(containerId: string): ProcessRef[] {
   const runs: ProcessRef[] = [];
   for (const { name } of Deno.readDirSync("/proc")) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === Deno.pid) continue;
-    if (!environmentOf(pid).includes(`CNI_NETNS=${netns}`)) continue;
+    if (!environmentOf(pid).includes(`CNI_CONTAINERID=${containerId}`)) continue;
     const stat = processStat(pid);
     if (stat === undefined || stat.state === "Z" || stat.state === "X") continue;
     runs.push({ pid, startTime: stat.startTime });

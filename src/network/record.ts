@@ -50,8 +50,8 @@ export interface NetworkRecord {
   readonly containerId: string;
   readonly attachments: readonly AttachmentRecord[];
   readonly ports: readonly PortMapping[];
-  /** Whether its removal has begun. */
-  readonly removing?: boolean;
+  /** Whether its removal has begun, or has come so far that the plugins need not be run any more. */
+  readonly removing?: "begun" | "detached";
 }
 
 /** The files of one container's network. */
@@ -102,7 +102,7 @@ export function writeRecord({ record: path }: NetworkPaths, record: NetworkRecor
 
 /** Whether it is not known of a plugin whether it has ended. */
 export function isUncertain({ attachments, removing }: NetworkRecord): boolean {
-  return removing === true || attachments.some(({ steps }) => steps.some(({ done }) => !done));
+  return removing !== undefined || attachments.some(({ steps }) => steps.some(({ done }) => !done));
 }
 
 /** Returns the last result that an attachment's plugins gave. */

@@ -30,25 +30,45 @@ export async function tearDown(host: PluginHost, paths: NetworkPaths): Promise<v
     if (exists(paths.dir)) await removeFiles(paths);
     return;
   }
-  const uncertain = isUncertain(record);
-  if (uncertain) await endPluginRuns(paths.namespace, ORPHAN_GRACE);
-  writeRecord(paths, { ...record, removing: true });
+  if (record.removing !== "detached") await detachAll(host, paths, record);
+  await removeFiles(paths);
+}
+
+async function detachAll(
+  host: PluginHost,
+  paths: NetworkPaths,
+  record: NetworkRecord,
+): Promise<void> {
+  const { attachments, containerId } = record;
+  // After a reboot, where the state directory is on a disk, say.
+  const netns = isPinned(paths) ? paths.namespace : "";
+  const uncertain = isUncertain(record) || netns === "";
+  if (uncertain) await endPluginRuns(containerId, ORPHAN_GRACE);
+  writeRecord(paths, { ...record, removing: "begun" });
   await failpointAsync("network.removing");
-  for (const attachment of record.attachments.toReversed()) {
-    await detach(host, paths, record, attachment);
+  for (const attachment of attachments.toReversed()) {
+    await detach(host, netns, record, attachment);
   }
   if (uncertain) {
-    await removeRules(host, record.containerId);
-    for (const { conflist } of record.attachments) {
-      await releaseLeases(conflist, record.containerId);
-    }
+    await removeRules(host, containerId, attachments.map(({ conflist }) => conflist.name));
+    for (const { conflist } of attachments) await releaseLeases(conflist, containerId);
   }
-  await removeFiles(paths);
+  writeRecord(paths, { ...record, removing: "detached" });
+}
+
+/** Whether the namespace is pinned: a mount is of another device than the directory that it is in. */
+function isPinned({ dir, namespace }: NetworkPaths): boolean {
+  try {
+    return Deno.statSync(namespace).dev !== Deno.statSync(dir).dev;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 async function detach(
   host: PluginHost,
-  paths: NetworkPaths,
+  netns: string,
   record: NetworkRecord,
   attachment: AttachmentRecord,
 ): Promise<void> {
@@ -63,7 +83,7 @@ async function detach(
       network: conflist.name,
       plugin: plugin.type,
       containerId: record.containerId,
-      netns: paths.namespace,
+      netns,
       ifname,
       config: pluginConfig(attachment, plugin, result),
     });

@@ -341,7 +341,7 @@ export class ContainerManager implements AsyncDisposable {
     this.#checkCgroup(record);
     const network = record.network === undefined
       ? undefined
-      : networks.plan(networkParams.parse(record.network), {
+      : networks.planAgain(networkParams.parse(record.network), {
         id,
         instance,
         hostname: hostnameOf(spec, id),

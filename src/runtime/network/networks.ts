@@ -4,7 +4,7 @@ import { exists } from "../../linux/fs/exists.ts";
 import { BRIDGE_NETWORK, bridgeConflist } from "../../network/bridge.ts";
 import type { Conflist } from "../../network/conflist.ts";
 import { programsOf, readConflistDir } from "../../network/conflist.ts";
-import { PLUGINS_PACKAGE } from "../../network/errors.ts";
+import { isNetworkFailure, PLUGINS_PACKAGE } from "../../network/errors.ts";
 import { setHosts } from "../../network/hosts_file.ts";
 import type { PluginHost } from "../../network/plugin.ts";
 import { findPlugin } from "../../network/plugin.ts";
@@ -25,7 +25,10 @@ import type { Config } from "../config/config.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { HostPorts } from "./host_ports.ts";
 import type { NetworkPlan } from "./plan.ts";
-import { planNetwork } from "./plan.ts";
+import { planNetwork, preferAddresses } from "./plan.ts";
+
+/** Of so many containers that are gone the addresses are remembered. */
+const MAX_REMEMBERED = 1000;
 
 /** What {@linkcode Networks} needs. */
 export interface NetworksOptions {
@@ -53,6 +56,8 @@ export class Networks implements Disposable {
   readonly #ports = new HostPorts();
   /** The networks that are there, by the container's instance. */
   readonly #records = new Map<string, NetworkRecord>();
+  /** The addresses that containers had last, by id and network, for those that are run again. */
+  readonly #lastAddresses = new Map<string, ReadonlyMap<string, readonly string[]>>();
 
   constructor(options: NetworksOptions) {
     this.#options = options;
@@ -98,6 +103,13 @@ export class Networks implements Disposable {
       );
     }
     return plan;
+  }
+
+  /** As {@linkcode plan}, for a container that is run again: it gets the addresses it had if they are free. */
+  planAgain(params: NetworkParams, target: PlanTarget): NetworkPlan {
+    const plan = this.plan(params, target);
+    const addresses = this.#lastAddresses.get(target.id);
+    return addresses === undefined ? plan : preferAddresses(plan, addresses);
   }
 
   #find(name: string, ports: boolean, id: string): Conflist {
@@ -147,12 +159,46 @@ export class Networks implements Disposable {
    * @throws {ResourceExhaustedError} if a network has no free address.
    * @throws {DeadlineExceededError} if a plugin does not end.
    */
-  async setUp({ id, instance, attachments, ports, hosts }: NetworkPlan): Promise<void> {
+  async setUp(plan: NetworkPlan): Promise<void> {
+    const { id, instance, ports, hosts } = plan;
     this.#ports.take(instance, id, ports);
-    const planned = newRecord({ id, instance }, attachments, ports);
-    const record = await setUp(this.#host, this.#paths(instance), planned);
+    const record = await this.#setUpPlan(plan);
     if (hosts !== undefined) setHosts(hosts.path, hosts.names, addressesOf(record));
     this.#records.set(instance, record);
+  }
+
+  async #setUpPlan({ id, instance, attachments, ports, otherwise }: NetworkPlan) {
+    const planned = newRecord({ id, instance }, attachments, ports);
+    const paths = this.#paths(instance);
+    try {
+      return await setUp(this.#host, paths, planned);
+    } catch (error) {
+      if (otherwise === undefined || !isNetworkFailure(error)) throw error;
+      // Somebody else may have its addresses by now.
+      await tearDown(this.#host, paths);
+      return await setUp(
+        this.#host,
+        paths,
+        newRecord({ id, instance }, otherwise.attachments, ports),
+      );
+    }
+  }
+
+  /** Keeps the addresses of a network that is about to go. */
+  #rememberAddresses({ id, attachments }: NetworkRecord): void {
+    this.#lastAddresses.delete(id);
+    this.#lastAddresses.set(
+      id,
+      new Map(attachments.map((attachment) => [
+        attachment.conflist.name,
+        readResult(resultOf(attachment), attachment.ifname).addresses
+          .map((address) => address.split("/", 1)[0] ?? ""),
+      ])),
+    );
+    const [oldest] = this.#lastAddresses.keys();
+    if (this.#lastAddresses.size > MAX_REMEMBERED && oldest !== undefined) {
+      this.#lastAddresses.delete(oldest);
+    }
   }
 
   /**
@@ -161,6 +207,8 @@ export class Networks implements Disposable {
    * @throws {NetworkError} as {@linkcode setUp}; it may be tried again.
    */
   async remove(instance: string): Promise<void> {
+    const record = this.#records.get(instance);
+    if (record !== undefined) this.#rememberAddresses(record);
     await tearDown(this.#host, this.#paths(instance));
     this.#records.delete(instance);
     this.#ports.release(instance);

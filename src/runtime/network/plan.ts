@@ -16,6 +16,8 @@ export interface NetworkPlan {
   readonly ports: readonly PortMapping[];
   /** The hosts file to which the addresses are added, with the container's names. */
   readonly hosts?: { readonly path: string; readonly names: readonly string[] };
+  /** The plan in place of this one where the addresses that it prefers are not free. */
+  readonly otherwise?: NetworkPlan;
 }
 
 /** What {@linkcode planNetwork} takes. */
@@ -126,17 +128,37 @@ function runtimeConfigOf(
 /** What cannot be left out if no plugin does it, with the param that asks for it. */
 const REQUIRED = { portMappings: "ports", ips: "ips", mac: "mac" } as const;
 
+function hasCapability({ plugins }: Conflist, capability: string): boolean {
+  return plugins.some(({ capabilities }) =>
+    isRecord(capabilities) && capabilities[capability] === true
+  );
+}
+
+/** Returns a plan that asks for these addresses, by network, where it asks for none. */
+export function preferAddresses(
+  plan: NetworkPlan,
+  addresses: ReadonlyMap<string, readonly string[]>,
+): NetworkPlan {
+  const preferred = (attachment: AttachmentPlan): AttachmentPlan => {
+    const { conflist, runtimeConfig } = attachment;
+    const ips = addresses.get(conflist.name) ?? [];
+    if (ips.length === 0 || "ips" in runtimeConfig || !hasCapability(conflist, "ips")) {
+      return attachment;
+    }
+    return { ...attachment, runtimeConfig: { ...runtimeConfig, ips } };
+  };
+  return { ...plan, attachments: plan.attachments.map(preferred), otherwise: plan };
+}
+
 function unsupported(
-  { name, plugins }: Conflist,
+  conflist: Conflist,
   runtimeConfig: Readonly<Record<string, unknown>>,
   path: string,
 ): ParamIssue[] {
-  const has = (capability: string) =>
-    plugins.some(({ capabilities }) => isRecord(capabilities) && capabilities[capability] === true);
   return Object.entries(REQUIRED).flatMap(([capability, param]) =>
-    runtimeConfig[capability] === undefined || has(capability) ? [] : [{
+    runtimeConfig[capability] === undefined || hasCapability(conflist, capability) ? [] : [{
       path: `${path}.${param}`,
-      message: `no plugin of the network ${name} has the capability ${capability}`,
+      message: `no plugin of the network ${conflist.name} has the capability ${capability}`,
     }]
   );
 }

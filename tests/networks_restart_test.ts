@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { TestDaemon } from "./harness/daemon.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
+
+const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
+
+/** A command that serves what the container's hosts file says. */
+const SERVER = ["httpd", "-f", "-p", "8000", "-h", "/etc"];
+
+networkTest(
+  "network: stop, start and restart keep the ports, and the address where it is free",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
+    const { client } = daemon;
+    const create = async (id: string, restart: boolean, ports: number[]) => {
+      const hostsFile = `${daemon.dir}/hosts-${id}`;
+      Deno.writeTextFileSync(hostsFile, "127.0.0.1\tlocalhost\n");
+      const spec = daemon.spec(SERVER, { hostname: id });
+      const mount = { destination: "/etc", type: "tmpfs", source: "tmpfs" };
+      const hosts = {
+        destination: "/etc/hosts",
+        type: "bind",
+        source: hostsFile,
+        options: ["bind"],
+      };
+      const mounts = Array.isArray(spec["mounts"]) ? spec["mounts"] : [];
+      await client.call("container.create", {
+        id,
+        spec: { ...spec, mounts: [...mounts, mount, hosts] },
+        ...(restart && { restart: { policy: "unless-stopped" } }),
+        network: {
+          name: "bridge",
+          hostsFile,
+          aliases: ["www"],
+          ports: ports.map((hostPort) => ({ hostPort, containerPort: 8000 })),
+        },
+      });
+      await client.call("container.start", { id });
+    };
+    const addressOf = async (id: string) => {
+      const { network: state } = await client.call("container.state", { id });
+      return state?.interfaces[0]?.addresses[0]?.split("/")[0] ?? "";
+    };
+    const url = "http://192.0.2.1:8080/hosts";
+    await create("warm-up", false, [8080]);
+    await client.call("container.delete", { id: "warm-up", force: true });
+    const audit = await NetworkAudit.take(network, daemon);
+    await create("web", true, [8080]);
+    const first = await addressOf("web");
+    const expected = `127.0.0.1\tlocalhost\n${first}\tweb www\n`;
+    assert.equal(await network.getUntilThere(url, "neighbor"), expected);
+    await client.call("container.restart", { id: "web", timeout: 0 });
+    assert.equal(await addressOf("web"), first);
+    assert.equal(await network.getUntilThere(url, "neighbor"), expected);
+    await client.call("container.stop", { id: "web", timeout: 0 });
+    await daemon.restart();
+    await daemon.client.call("container.start", { id: "web" });
+    assert.match(await network.getUntilThere(url, "neighbor"), /\tweb www\n$/);
+    await daemon.client.call("container.delete", { id: "web", force: true });
+    await audit.assertClean("a restarted container");
+  },
+);
+
+networkTest(
+  "network: the mapping goes on while no daemon runs, and no request fails over its restart",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
+    await daemon.client.call("container.create", {
+      id: "web",
+      spec: daemon.spec([
+        "sh",
+        "-c",
+        `echo -n web > /tmp/index.html; exec httpd -f -p 8000 -h /tmp`,
+      ]),
+      network: { name: "bridge", ports: [{ hostPort: 8080, containerPort: 8000 }] },
+    });
+    await daemon.client.call("container.start", { id: "web" });
+    const url = "http://192.0.2.1:8080/";
+    assert.equal(await network.getUntilThere(url, "neighbor"), "web");
+    let done = false;
+    let count = 0;
+    const requests = (async () => {
+      for (; !done; count++) assert.equal(await network.get(url, "neighbor"), "web");
+    })();
+    await daemon.kill9();
+    assert.equal(await network.get(url, "neighbor"), "web");
+    await daemon.start();
+    await daemon.connected("web");
+    done = true;
+    await requests;
+    assert.ok(count > 0);
+    await daemon.client.call("container.delete", { id: "web", force: true });
+  },
+);
