@@ -3,7 +3,8 @@ import { InvalidArgumentError } from "commander";
 import { isIP } from "node:net";
 import { ID_PATTERN } from "../../rpc/contract/ids.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
-import type { Daemon } from "../common/daemon.ts";
+import type { ResultOf } from "../../rpc/contract/method.ts";
+import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { printStderr } from "../text/print.ts";
 import type { NetworkMode } from "./namespaces.ts";
@@ -22,6 +23,11 @@ export interface NetworkOptions {
   readonly dns?: readonly string[];
   readonly dnsSearch?: readonly string[];
   readonly dnsOption?: readonly string[];
+}
+
+/** What is asked of the daemon. */
+export interface NetworkLister {
+  call(name: "network.list", params: object): Promise<ResultOf<DaemonContract, "network.list">>;
 }
 
 /** The network of a container that says nothing else. */
@@ -103,7 +109,7 @@ export function parseMac(text: string): string {
  * @throws {CliError} if an option asks for what the network cannot have.
  */
 export async function chooseNetwork(
-  daemon: Daemon,
+  daemon: NetworkLister,
   options: NetworkOptions,
   ofImage: boolean,
 ): Promise<NetworkParams | undefined> {
@@ -129,7 +135,7 @@ export async function chooseNetwork(
 }
 
 async function namesOf(
-  daemon: Daemon,
+  daemon: NetworkLister,
   { network, ...options }: NetworkOptions,
   ofImage: boolean,
 ): Promise<readonly string[]> {

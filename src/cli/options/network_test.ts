@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { InvalidArgumentError } from "commander";
-import { collectNetwork, collectPorts } from "./network.ts";
+import { chooseNetwork, collectNetwork, collectPorts } from "./network.ts";
 
 Deno.test("collectPorts: ports, addresses, protocols and ranges, as docker takes them", () => {
   const tcp = { protocol: "tcp" } as const;
@@ -41,4 +41,36 @@ Deno.test("collectNetwork: a mode, another container, or one or more networks", 
   for (const text of ["", "container:", "a/b", "container:a:b"]) {
     assert.throws(() => collectNetwork(text, undefined), InvalidArgumentError, text);
   }
+});
+
+Deno.test("chooseNetwork: bridge for an image where it can be had, and what is asked for elsewhere", async () => {
+  const daemon = (reason?: string) => ({
+    call: () =>
+      Promise.resolve({
+        networks: [{
+          name: "bridge",
+          plugins: ["bridge"],
+          missing: reason === undefined ? [] : ["bridge"],
+          containers: [],
+          ...(reason !== undefined && { reason }),
+        }],
+      }),
+  });
+  assert.deepEqual(await chooseNetwork(daemon(), {}, true), { name: "bridge" });
+  assert.equal(await chooseNetwork(daemon("not installed"), {}, true), undefined);
+  assert.equal(await chooseNetwork(daemon(), {}, false), undefined);
+  assert.equal(await chooseNetwork(daemon(), { network: "none" }, true), undefined);
+  const publish = collectPorts("80:80", undefined);
+  assert.deepEqual(await chooseNetwork(daemon(), { publish }, false), {
+    name: "bridge",
+    ports: publish,
+  });
+  assert.deepEqual(
+    await chooseNetwork(daemon(), { network: { networks: ["a", "b"] }, ip: "10.0.0.2" }, false),
+    { name: "a", additional: [{ name: "b" }], ips: ["10.0.0.2"] },
+  );
+  await assert.rejects(
+    chooseNetwork(daemon(), { network: { container: "web" }, ip: "10.0.0.2" }, false),
+    /--ip needs a network of the container's own, not container:web/,
+  );
 });
