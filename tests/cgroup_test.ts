@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { FailedPreconditionError } from "../src/rpc/errors.ts";
+import { FailedPreconditionError, RuntimeError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { uniqueName } from "./harness/run.ts";
+import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { cgroupHierarchies } from "../src/linux/cgroup/cgroup.ts";
 
 Deno.test("container.create into the cgroup of another container is refused, and touches it not", async () => {
   await using daemon = await TestDaemon.start();
@@ -80,4 +82,44 @@ Deno.test("cgroup: containers whose specs name no cgroup get one that is their d
       }
     }
   }
+});
+
+/** Where v2 is mounted here, alone or beside v1. */
+const unified = cgroupHierarchies().find(({ names }) => names.includes("unified"))?.mountPoint;
+
+Deno.test({
+  name: "container.create (stand-in runtime) names a parent cgroup of v2 that holds processes",
+  ignore: unified === undefined,
+  fn: async () => {
+    await using daemon = await TestDaemon.start();
+    const runtime = RuntimeWrapper.create(daemon.dir);
+    // What runc says where it may not hand a controller down; with v1 beside it, it does not get there.
+    const words = "cannot enter cgroupv2 with domain controllers -- it is in an invalid state";
+    runtime.rule("create", `echo '{"level":"error","msg":"${words}"}' >>"$log"; exit 1`);
+    const parent = `/${daemon.cgroup}/${uniqueName("parent")}`;
+    const linux = { cgroupsPath: `${parent}/web` };
+    const create = () =>
+      daemon.client.call("container.create", {
+        id: "web",
+        runtime: runtime.path,
+        spec: daemon.spec(["true"], { linux }),
+      });
+    await assert.rejects(create(), RuntimeError);
+    const dir = `${unified}${parent}`;
+    Deno.mkdirSync(dir, { recursive: true });
+    const sleeper = new Deno.Command("sleep", { args: ["1000"] }).spawn();
+    try {
+      Deno.writeTextFileSync(`${dir}/cgroup.procs`, String(sleeper.pid));
+      await assert.rejects(create(), (error) => {
+        assert.ok(error instanceof FailedPreconditionError);
+        assert.ok(error.message.includes(`${dir}, above its own, holds processes`), error.message);
+        assert.ok(error.message.includes(`(${sleeper.pid})`));
+        return true;
+      });
+    } finally {
+      sleeper.kill("SIGKILL");
+      await sleeper.status;
+      Deno.removeSync(dir);
+    }
+  },
 });

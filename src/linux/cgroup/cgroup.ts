@@ -11,6 +11,8 @@ export {
 export {
   killAll,
   killUntilEmpty,
+  occupiedAncestor,
+  type OccupiedCgroup,
   type PatienceOptions,
   pids,
   remove,

@@ -2,7 +2,7 @@
 import { sleep } from "../event_loop/timer.ts";
 import { errnoNameOf } from "../libc/errno.ts";
 import { isGone, readText, subtree, writeText } from "./files.ts";
-import type { Cgroup } from "./find.ts";
+import { type Cgroup, cgroupHierarchies, type Hierarchy } from "./find.ts";
 import { EBUSY, ESRCH, isErrno, LinuxError } from "../libc/errno.ts";
 import { freeze, thaw } from "./freezer.ts";
 import { kill } from "../process/process.ts";
@@ -25,6 +25,35 @@ export function pids({ paths }: Cgroup): number[] {
     }
   }
   return [...found].sort((a, b) => a - b);
+}
+
+/** A cgroup that holds processes itself. */
+export interface OccupiedCgroup {
+  /** Its absolute directory. */
+  readonly dir: string;
+  readonly pids: readonly number[];
+}
+
+/**
+ * Finds a cgroup of v2 above `path` that holds processes: below such a one no cgroup gets a controller
+ * (cgroups(7), "no internal processes"). The root may hold some.
+ *
+ * @param path as the OCI spec has it, below each hierarchy.
+ */
+export function occupiedAncestor(
+  path: string,
+  hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
+): OccupiedCgroup | undefined {
+  const mountPoint = hierarchies.find(({ names }) => names.includes("unified"))?.mountPoint;
+  if (mountPoint === undefined) return undefined;
+  const names = path.split("/").filter((name) => name !== "");
+  for (let depth = names.length - 1; depth > 0; depth--) {
+    const dir = [mountPoint, ...names.slice(0, depth)].join("/");
+    const lines = readText(`${dir}/cgroup.procs`)?.split("\n") ?? [];
+    const found = lines.filter((line) => line !== "").map(Number);
+    if (found.length > 0) return { dir, pids: found };
+  }
+  return undefined;
 }
 
 /** The pids of a threaded cgroup, which lists its threads only (cgroup-v2, Threads); none of another. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { FileTree, TestCgroup, until } from "./cgroup_testing.ts";
-import { killAll, killUntilEmpty, pids, remove } from "./processes.ts";
+import { killAll, killUntilEmpty, occupiedAncestor, pids, remove } from "./processes.ts";
 import { freeze, freezerState } from "./freezer.ts";
 
 Deno.test("pids are those of the cgroup and of all below it", async () => {
@@ -31,6 +31,23 @@ Deno.test("pids: a cgroup without paths, or gone, has no processes and can be ki
     assert.ok(await killUntilEmpty(cgroup));
     await remove(cgroup);
   }
+});
+
+Deno.test("occupiedAncestor: v2: it is the nearest above that holds processes, but not the root", () => {
+  using tree = new FileTree({
+    "cgroup.procs": "1\n",
+    "a/cgroup.procs": "0\n42\n",
+    "a/b/cgroup.procs": "",
+    "a/b/web/cgroup.procs": "7\n",
+    "free/cgroup.procs": "",
+  });
+  const unified = { names: ["unified"], root: "/", mountPoint: tree.dir };
+  assert.deepEqual(occupiedAncestor("/a/b/web", [unified]), {
+    dir: `${tree.dir}/a`,
+    pids: [0, 42],
+  });
+  assert.equal(occupiedAncestor("/free/web", [unified]), undefined);
+  assert.equal(occupiedAncestor("/a/web", [{ ...unified, names: ["memory"] }]), undefined);
 });
 
 Deno.test("killAll reaches every process, also when frozen", async () => {

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { occupiedAncestor } from "../../linux/cgroup/cgroup.ts";
 import { failpointAsync } from "../../failpoint.ts";
-import { BerthError, DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
+import {
+  BerthError,
+  DeadlineExceededError,
+  FailedPreconditionError,
+  RuntimeError,
+  UnavailableError,
+} from "../../rpc/errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { answered, isWedged } from "../shims/errors.ts";
@@ -41,8 +48,24 @@ export async function createContainer(
     await rollBack(parts, deletion, error);
     // A word between shim and daemon; see `shim.create`.
     if (error instanceof BerthError) delete error.data["undone"];
-    throw error;
+    throw explained(parts, error);
   }
+}
+
+/** Returns the error to throw: of a runtime that speaks of cgroups, what is wrong with them, if known. */
+function explained({ bundle: { id, record } }: ContainerParts, error: unknown): unknown {
+  if (!(error instanceof RuntimeError) || !/cgroup/i.test(error.message)) return error;
+  const path = record.cgroupsPath;
+  const occupied = path === undefined ? undefined : occupiedAncestor(path);
+  if (occupied === undefined) return error;
+  return new FailedPreconditionError(
+    `container ${id}: the cgroup ${occupied.dir}, above its own, holds processes itself ` +
+      `(${
+        occupied.pids.slice(0, 5).join(", ")
+      }), so on cgroup v2 none below it can be limited: move ` +
+      `them to a cgroup of their own, or name another parent (linux.cgroupsPath, --cgroup-parent)`,
+    { cause: error, data: error.data },
+  );
 }
 
 /**
