@@ -8,6 +8,8 @@ import { Empty } from "../src/containerd/messages/types.ts";
 import { decode } from "../src/containerd/protobuf/codec.ts";
 import { encodeFrame, FRAME, MAX_DATA } from "../src/containerd/ttrpc/frame.ts";
 import { CODE } from "../src/containerd/ttrpc/messages.ts";
+import { testNeeding } from "../scripts/test_needing.ts";
+import { crun } from "./harness/crun.ts";
 import { within } from "./harness/poll.ts";
 import { StubContainerd, type TaskClient } from "./harness/stub_containerd.ts";
 
@@ -98,6 +100,21 @@ Deno.test("containerd shim limits: what is not there, and what is called in the 
   using missing = await containerd.start("runtime", { options: { binary_name: "no-runc" } });
   await assert.rejects(missing.create(), /"no-runc"/);
 });
+
+testNeeding(
+  ["crun"],
+  "containerd shim limits: crun by the name that the options have",
+  async () => {
+    await using containerd = new StubContainerd();
+    const binary_name = await crun(containerd);
+    containerd.makeBundle("c", ["sh", "-c", "exit 4"]);
+    using client = await containerd.start("c", { options: { binary_name } });
+    await client.create();
+    await client.start();
+    assert.equal((await client.wait()).exit_status, 4);
+    await client.delete();
+  },
+);
 
 Deno.test("containerd shim limits: frames of any kind harm no other client", async () => {
   await using containerd = new StubContainerd();

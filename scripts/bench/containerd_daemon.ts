@@ -29,12 +29,14 @@ const NOT_NEEDED = [
 /** A containerd process with its own root, state and socket, and nothing else in common. */
 export class ContainerdDaemon implements AsyncDisposable {
   readonly dir: string;
+  readonly #env: Readonly<Record<string, string>>;
   readonly #shimSocketsBefore: ReadonlySet<string>;
   readonly #hadRun: boolean;
   #process: Deno.ChildProcess | undefined;
 
-  private constructor(dir: string) {
+  private constructor(dir: string, env: Readonly<Record<string, string>>) {
     this.dir = dir;
+    this.#env = env;
     this.#hadRun = existsSync("/run/containerd");
     this.#shimSocketsBefore = new Set(list(SHIM_SOCKETS));
   }
@@ -42,9 +44,15 @@ export class ContainerdDaemon implements AsyncDisposable {
   /**
    * Starts one in `dir`, which is made, with its state directory at `state`, and waits until its
    * socket takes connections.
+   *
+   * @param env what its environment has beside this process's own.
    */
-  static async start(dir: string, state: string): Promise<ContainerdDaemon> {
-    const daemon = new ContainerdDaemon(dir);
+  static async start(
+    dir: string,
+    state: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<ContainerdDaemon> {
+    const daemon = new ContainerdDaemon(dir, env);
     await Deno.mkdir(dir);
     const text = (value: unknown) => JSON.stringify(value);
     await Deno.writeTextFile(
@@ -82,6 +90,7 @@ disabled_plugins = ${text(NOT_NEEDED)}
         "sh",
         this.dir,
       ],
+      env: this.#env,
       stdin: "null",
       stdout: "null",
       stderr: "null",

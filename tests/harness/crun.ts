@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-import type { TestDaemon } from "./daemon.ts";
-
 /** Where machines that are in between v1 and v2 have v2 mounted (systemd's hybrid layout). */
 const UNIFIED = "/sys/fs/cgroup/unified";
 
@@ -8,8 +6,8 @@ const UNIFIED = "/sys/fs/cgroup/unified";
  * Makes a command that is crun. Where cgroups are hybrid, crun refuses to run ("invalid file system
  * type"), so it does not get to see v2: a runtime only needs what is mounted while it runs.
  */
-export async function crun(daemon: TestDaemon): Promise<string> {
-  const path = `${daemon.dir}/runtime-crun`;
+export async function crun({ dir }: { readonly dir: string }): Promise<string> {
+  const path = `${dir}/runtime-crun`;
   const script = `#!/bin/sh
 if mountpoint -q ${UNIFIED}; then
   exec unshare -m sh -c 'umount ${UNIFIED} && exec crun "$@"' crun "$@"
