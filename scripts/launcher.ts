@@ -12,7 +12,9 @@ export async function writeLauncher(main: string): Promise<string> {
   const path = `${main.slice(0, main.lastIndexOf("/"))}/berth`;
   const argv = [Deno.execPath(), ...RUN_FLAGS, main];
   const text = `#!/bin/sh
-[ "\${1:-}" != daemon ] || export BERTH_NOFILE="$(ulimit -Sn)"
+case \${0##*/}:\${1:-} in
+  *:daemon | containerd-shim-*) export BERTH_NOFILE="$(ulimit -Sn)" ;;
+esac
 export BERTH_ARGV0="$0" DENO_NO_UPDATE_CHECK=1
 exec ${argv.map(quote).join(" ")} "$@"
 `;

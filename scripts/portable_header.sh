@@ -111,7 +111,9 @@ whole || unpack
 [ -O "$cache" ] && [ -O "$dir" ] || fail "$dir belongs to another user: not running from it"
 trust "$dir" "$dir/deno" "$dir/main.js"
 # Deno raises its limit of open files; containers are to start with this one.
-[ "${1:-}" != daemon ] || export BERTH_NOFILE="$(ulimit -Sn)"
+case ${0##*/}:${1:-} in
+  *:daemon | containerd-shim-*) export BERTH_NOFILE="$(ulimit -Sn)" ;;
+esac
 # Deno would ask its makers' server for a newer Deno at each start.
 export BERTH_ARGV0="$0" BERTH_FILE="$file" DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1
 exec "$dir/deno" @FLAGS@ "$dir/main.js" "$@"

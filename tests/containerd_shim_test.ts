@@ -45,11 +45,13 @@ Deno.test("containerd shim: a shim of containerd serves a life, tells it in orde
   await until("the end of the shim", () => containerd.shimPids().length === 0);
   assert.deepEqual([...Deno.readDirSync(containerd.socketDir)], []);
   assert.deepEqual(mountsOf(baseName(containerd.dir)), []);
-  await containerd.delete("life");
+  const deleted = await containerd.delete("life");
+  assert.deepEqual([deleted.exit_status, deleted.pid > 0], [7, true]);
+  assert.ok(deleted.exited_at);
 });
 
 Deno.test("containerd shim: start answers each containerd in its form, and the group's shim again", async () => {
-  await using containerd = new StubContainerd();
+  await using containerd = new StubContainerd({ useLink: true });
   const pod = { annotations: { "io.kubernetes.cri.sandbox-id": "pod" } };
   for (const id of ["pod", "one", "two"]) containerd.makeBundle(id, ["sleep", "1000"], pod);
   const first = await containerd.call("pod", "start", containerd.params("pod"));

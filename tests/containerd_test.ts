@@ -30,6 +30,9 @@ class TestContainerd implements AsyncDisposable {
     const dir = `${runDir()}/${name}`;
     Deno.mkdirSync(`${dir}/bin`, { recursive: true });
     installShim(`${dir}/bin`);
+    // CRI hands such a file on, too. Runtimes of all containerds keep their states in one place else.
+    const root = JSON.stringify(`${dir}/oci`);
+    Deno.writeTextFileSync(`${dir}/runtime.toml`, `BinaryName = "runc"\nRoot = ${root}\n`);
     const PATH = `${dir}/bin:${Deno.env.get("PATH")}`;
     const daemon = await ContainerdDaemon.start(`${dir}/${name}`, `${dir}/state`, { PATH });
     return new TestContainerd(dir, daemon, `${runCgroup()}/${name}`);
@@ -57,7 +60,9 @@ class TestContainerd implements AsyncDisposable {
 
   /** Runs a container with ctr. */
   async run(id: string, args: readonly string[], ...flags: string[]) {
-    const all = ["--runtime", "io.containerd.berth.v2", "--fifo-dir", `${this.dir}/fifo`];
+    const runtime = ["--runtime", "io.containerd.berth.v2"];
+    const config = ["--runtime-config-path", `${this.dir}/runtime.toml`];
+    const all = [...runtime, ...config, "--fifo-dir", `${this.dir}/fifo`];
     const cgroup = ["--cgroup", `/${this.#cgroup}/${id}`, "--env", "PATH=/bin"];
     return await this.ctr("run", ...all, ...cgroup, ...flags, "--rootfs", rootfsDir(), id, ...args);
   }
@@ -81,7 +86,7 @@ class TestContainerd implements AsyncDisposable {
 
   shims(): { pid: number; command: string }[] {
     return processesOf(baseName(this.dir))
-      .filter(({ command, state }) => state !== "Z" && / serve \d+$/.test(command));
+      .filter(({ command, state }) => state !== "Z" && / serve \d+ /.test(command));
   }
 
   /** The topics of the events that one container has, from now on until the result is disposed. */

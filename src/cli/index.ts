@@ -22,6 +22,7 @@ import { imagesCommand } from "./image/ls.ts";
 import { pullCommand } from "./image/pull.ts";
 import { rmiCommand } from "./image/rm.ts";
 import { infoCommand } from "./manage/info.ts";
+import { installCommand } from "./manage/install.ts";
 import { inspectCommand } from "./inspect/inspect.ts";
 import { killCommand } from "./lifecycle/kill.ts";
 import { logsCommand } from "./inspect/logs.ts";
@@ -102,6 +103,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
       daemonCommand(daemon),
       configCommand(daemon),
       shutdownCommand(),
+      installCommand(daemon),
       infoCommand(),
       pruneCommand(),
       versionCommand(),

@@ -9,6 +9,7 @@ import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { readExitRecord } from "../oci/exit_record.ts";
 import { tryReadPidFile } from "../oci/pid_file.ts";
 import { messageOf } from "../rpc/error_text.ts";
+import { readDeleted } from "./task/deleted.ts";
 import { removeDeadSocket } from "./bootstrap/socket.ts";
 import type { ShimFlags } from "./flags.ts";
 import { DeleteResponse } from "./messages/task.ts";
@@ -28,6 +29,11 @@ const DEFAULT_RUNTIME = { runtime: "runc", runtimeRoot: "/run/containerd/runc" }
 export async function deleteContainer(flags: ShimFlags): Promise<number> {
   const { id, namespace } = flags;
   const paths = bundlePaths(flags.bundle || Deno.cwd());
+  const deleted = tryRead(() => readDeleted(paths.dir));
+  if (deleted !== undefined) {
+    Deno.stdout.writeSync(deleted);
+    return 0;
+  }
   const record = tryRead(() => readJson<BundleRecord>(paths.record));
   const exit = record && tryRead(() => readExitRecord(paths.exitRecord, record.instance));
   const command = record?.runtime ?? DEFAULT_RUNTIME.runtime;

@@ -18,6 +18,10 @@ export interface ContainerdShimCall {
  * `start` runs. Returns the exit status; undefined for the process that stays, which ends itself.
  */
 export async function runContainerdShim(call: ContainerdShimCall): Promise<number | undefined> {
+  if (call.args[0] === "serve") {
+    await (await import("./serve.ts")).serve(call.args.slice(1));
+    return undefined;
+  }
   const flags = parseFlags(call.args);
   try {
     // Each is loaded by itself: containerd waits for every one of them.
@@ -33,13 +37,10 @@ export async function runContainerdShim(call: ContainerdShimCall): Promise<numbe
     switch (flags.action) {
       case "start": {
         const { start } = await import("./start.ts");
-        return start(call.serveCommand(), call.args.slice(0, call.args.lastIndexOf("start")));
+        return start(call.serveCommand(), call.args);
       }
       case "delete":
         return await (await import("./delete.ts")).deleteContainer(flags);
-      case "serve":
-        await (await import("./serve.ts")).serve(call.args);
-        return undefined;
       default:
         console.error(`a shim of containerd: there is no action "${flags.action}"`);
         return 1;

@@ -25,12 +25,12 @@ const MAX_SCORE = 1000;
  * Is the process that stays: answers on stdout where the shim of the container's group listens, and
  * is that shim unless there is one. Reads what `start` was given on stdin.
  *
- * @param args those of `start`, then `serve` and the pid of containerd, whose OOM score the shim's is
- *   one above.
+ * @param args the pid of containerd, whose OOM score the shim's is one above, then the arguments of
+ *   `start`.
  */
 export async function serve(args: readonly string[]): Promise<void> {
-  const flags = parseFlags(args);
-  const parent = Number(args.at(-1));
+  const parent = Number(args[0]);
+  const flags = parseFlags(args.slice(1));
   const { namespace, address, id } = flags;
   setProcessName("berth-shim");
   setsid();
@@ -107,4 +107,4 @@ function scoreOf(pid: number): number {
 }
 
 // As `start` runs it where it is a file of its own.
-if (import.meta.main) await serve(Deno.args);
+if (import.meta.main) await serve(Deno.args.slice(1));

@@ -49,6 +49,7 @@ export class ContainerdShim {
     });
     this.#tasks = new TaskService({
       namespace,
+      socket: options.socket.path,
       reaper,
       poller: new Poller(),
       reserve: new FdReserve(),

@@ -11,7 +11,7 @@ const STDIN = 0;
  * Returns the exit status.
  *
  * @param command runs this berth as that process, with the arguments that follow it.
- * @param args those that containerd has given, without `start`.
+ * @param args those that containerd has given.
  */
 export function start(command: readonly string[], args: readonly string[]): number {
   const parent = processStat("self")?.parent ?? 0;
@@ -19,7 +19,7 @@ export function start(command: readonly string[], args: readonly string[]): numb
   using reading = new OwnedFd(pipe.read);
   {
     using writing = new OwnedFd(pipe.write);
-    spawnProcess([...command, ...args, "serve", String(parent)], {
+    spawnProcess([...command, "serve", String(parent), ...args], {
       stdin: STDIN,
       stdout: writing.fd,
       setsid: true,

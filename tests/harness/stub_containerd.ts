@@ -66,6 +66,16 @@ export function installShim(dir: string, name = SHIM_NAME): string {
   return path;
 }
 
+/** Has berth make the file that containerd calls; its path. */
+function installLauncher(dir: string): string {
+  const [file = "", ...args] = program();
+  const { success, stderr } = new Deno.Command(file, {
+    args: [...args, "install", "containerd-shim", "--dir", dir],
+  }).outputSync();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return `${dir}/${SHIM_NAME}`;
+}
+
 /** Stands in for containerd: makes bundles, starts shims, takes their events. */
 export class StubContainerd implements AsyncDisposable {
   /** Holds everything; its last part occurs nowhere else on the machine. */
@@ -76,12 +86,13 @@ export class StubContainerd implements AsyncDisposable {
   #listener: Deno.UnixListener | undefined;
   readonly #conns = new Set<Deno.Conn>();
 
-  constructor() {
+  /** @param options.useLink whether the program is called by a link, not by the file made for it. */
+  constructor({ useLink = false }: { useLink?: boolean } = {}) {
     const name = uniqueName("cd");
     this.dir = `${runDir()}/${name}`;
     this.#cgroup = `${runCgroup()}/${name}`;
     Deno.mkdirSync(`${this.dir}/bin`, { recursive: true });
-    this.#shim = installShim(`${this.dir}/bin`);
+    this.#shim = useLink ? installShim(`${this.dir}/bin`) : installLauncher(`${this.dir}/bin`);
     this.comeBack();
   }
 
@@ -255,7 +266,7 @@ export class StubContainerd implements AsyncDisposable {
   /** The pids of its shims that live. */
   shimPids(): number[] {
     return processesOf(baseName(this.dir))
-      .filter(({ command, state }) => state !== "Z" && / serve \d+$/.test(command))
+      .filter(({ command, state }) => state !== "Z" && / serve \d+ /.test(command))
       .map(({ pid }) => pid);
   }
 

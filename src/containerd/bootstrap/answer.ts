@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { close, dup2, O_RDWR, open, read, write } from "../../linux/fd/fd.ts";
-import { isRecord } from "../../rpc/is_record.ts";
 
 const STDIN = 0, STDOUT = 1;
 
@@ -10,7 +9,7 @@ const MAX_INPUT = 10 * 1024 * 1024;
 /** The most that a shim may answer to `start`, in bytes. */
 const MAX_ANSWER = 64 * 1024;
 
-/** What the process that stays tells the `start` that has started it, in one line of JSON. */
+/** What the process that stays tells the `start` that has started it: a line, for a shell reads it. */
 export type Answer =
   | { readonly ok: string }
   | { readonly error: string };
@@ -30,7 +29,8 @@ export function readInput(): Uint8Array {
 
 /** Answers on stdout, and lets go of what `start` has given this process. */
 export function sendAnswer(answer: Answer): void {
-  for (let rest = new TextEncoder().encode(`${JSON.stringify(answer)}\n`); rest.length > 0;) {
+  const line = "ok" in answer ? `ok ${answer.ok}` : `error ${answer.error.replaceAll("\n", " ")}`;
+  for (let rest = new TextEncoder().encode(`${line}\n`); rest.length > 0;) {
     rest = rest.subarray(write(STDOUT, rest));
   }
   letGo();
@@ -69,8 +69,7 @@ export function readAnswer(fd: number): Answer {
     if (count === 0) break;
     text += new TextDecoder().decode(buffer.subarray(0, count));
   }
-  if (!text.includes("\n")) return { error: "the shim has ended before it could be reached" };
-  const answer: unknown = JSON.parse(text);
-  if (isRecord(answer) && typeof answer["ok"] === "string") return { ok: answer["ok"] };
-  return { error: isRecord(answer) ? String(answer["error"]) : text };
+  const [, kind, said = ""] = /^(ok|error) (.*)\n$/.exec(text) ?? [];
+  if (kind === undefined) return { error: "the shim has ended before it could be reached" };
+  return kind === "ok" ? { ok: said } : { error: said };
 }

@@ -55,11 +55,12 @@ export async function isServed(path: string): Promise<boolean> {
 export class ShimSocket {
   /** Accepts the connections. */
   readonly listener: Deno.UnixListener;
-  readonly #path: string;
+  /** Where it listens. */
+  readonly path: string;
   readonly #inode: number | null;
 
   private constructor(path: string, listener: Deno.UnixListener, inode: number | null) {
-    this.#path = path;
+    this.path = path;
     this.listener = listener;
     this.#inode = inode;
   }
@@ -84,7 +85,7 @@ export class ShimSocket {
 
   /** Accepts no more connections and removes the socket. */
   close(): void {
-    removeSocket(this.#path, this.#inode);
+    removeSocket(this.path, this.#inode);
     this.listener.close();
   }
 }

@@ -11,6 +11,7 @@ import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { deleteEvent, oomEvent, translateEvent } from "../events/translate.ts";
 import type { CreateRequest, ExecRequest } from "../messages/task.ts";
 import type { Decoded } from "../protobuf/fields.ts";
+import { writeDeleted } from "./deleted.ts";
 import { BinaryLogger } from "./binary_logger.ts";
 import type { LoggerTarget, RequestedIo } from "./io.ts";
 import { prepareTargets, taskIo } from "./io.ts";
@@ -184,6 +185,7 @@ export class TaskContainer {
     if (execId !== undefined) return result;
     this.#oom?.[Symbol.dispose]();
     await this.service.release();
+    writeDeleted(this.bundle, { ...result, socket: this.#context.socket });
     this.#context.publish(deleteEvent(this.id, result));
     return result;
   }

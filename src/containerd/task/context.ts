@@ -8,6 +8,8 @@ import type { LogLevel } from "../log.ts";
 /** What the containers of one shim share. */
 export interface TaskContext {
   readonly namespace: string;
+  /** Path of the shim's socket. */
+  readonly socket: string;
   readonly reaper: Reaper;
   readonly poller: Poller;
   readonly reserve: FdReserve;

@@ -87,6 +87,15 @@ export function programPath(): string {
   return Deno.build.standalone ? Deno.execPath() : portableFile() ?? "/usr/local/bin/berth";
 }
 
+/**
+ * Returns the command that runs berth whatever version is installed then, to which arguments are
+ * added: the portable file itself, where the others are.
+ */
+export function installedCommand(): string[] {
+  const file = portableFile();
+  return file === undefined ? selfCommand() : [file];
+}
+
 /** The portable file that this process comes from; not a link to it, whose name chooses a role. */
 function portableFile(): string | undefined {
   const file = Deno.env.get("BERTH_FILE");

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import { exists } from "../../linux/fs/exists.ts";
+import { writeAtomic } from "../../linux/fs/write_atomic.ts";
+import { DeleteResponse } from "../messages/task.ts";
+import { timestampOf } from "../messages/time.ts";
+import { encode } from "../protobuf/codec.ts";
+
+/** How the container of a bundle has ended, whose shim has deleted it. */
+export interface Deleted {
+  readonly pid: number;
+  readonly exitStatus: number;
+  /** RFC 3339. */
+  readonly exitedAt: string;
+  /** Path of the shim's socket. */
+  readonly socket: string;
+}
+
+function recordOf(bundle: string): string {
+  return `${bundle}/berth-deleted`;
+}
+
+/**
+ * Records in a bundle that its container is deleted, so that `delete`, which containerd calls then,
+ * has nothing to do but to print what stands there: the pid of the shim, its socket, and the bytes of
+ * the response as printf(1) takes them. The file that `berth install` makes reads it, too.
+ */
+export function writeDeleted(bundle: string, { pid, exitStatus, exitedAt, socket }: Deleted): void {
+  const bytes = encode(DeleteResponse, {
+    pid,
+    exit_status: exitStatus,
+    exited_at: timestampOf(exitedAt),
+  });
+  const octal = Array.from(bytes, (byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+  try {
+    writeAtomic(recordOf(bundle), `${Deno.pid} ${socket} ${octal}\n`);
+  } catch {
+    // A full disk, say: then `delete` looks for itself.
+  }
+}
+
+/**
+ * Returns the response to print for a bundle whose container its shim has deleted. Undefined where it
+ * has not, or where the shim was killed since and has left its socket.
+ */
+export function readDeleted(bundle: string): Uint8Array | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(recordOf(bundle));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+  const [pid = "", socket = "", octal = ""] = text.trim().split(" ");
+  if (!exists(`/proc/${pid}`) && exists(socket)) return undefined;
+  return Uint8Array.from(octal.split("\\").slice(1), (digits) => parseInt(digits, 8));
+}
