@@ -8,7 +8,12 @@ import { readExamples } from "../scripts/docs/examples.ts";
 import type { Example } from "../scripts/docs/examples.ts";
 import { generatedFiles, openrpc, staleFiles } from "../scripts/docs/pages.ts";
 import { recordExamples } from "../scripts/docs/record.ts";
-import { daemonContract, daemonErrors, eventNotification } from "../src/rpc/contract/daemon.ts";
+import {
+  daemonContract,
+  daemonErrors,
+  eventNotification,
+  statsNotification,
+} from "../src/rpc/contract/daemon.ts";
 import type { Contract, ErrorCases } from "../src/rpc/contract/method.ts";
 import { isRecord } from "../src/rpc/is_record.ts";
 import {
@@ -86,9 +91,10 @@ Deno.test("docs: every method has an example, and each still ends as it did", as
       checkExamples(recorded[side], CONTRACTS[side]),
     );
   }
-  for (const { event, shimEvent, runtimeCall } of [recorded, now]) {
+  for (const { event, tick, shimEvent, runtimeCall } of [recorded, now]) {
     assertNothingElse(runtimeCallNotification.params, runtimeCall);
     assertNothingElse(eventNotification.params, event);
+    assertNothingElse(statsNotification.params, tick);
     assertNothingElse(shimEventNotification.params, shimEvent);
   }
 });

@@ -237,3 +237,27 @@ Deno.test("events: what a subscriber that is gone for good had asked for is forg
   await daemon.life("after");
   await audit.assertClean();
 });
+
+Deno.test("events carry their container's labels, by which they can be chosen", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const labels = { app: "shop", tier: "web" };
+  using all = await EventCollector.subscribe(daemon.socket);
+  using shop = await EventCollector.subscribe(daemon.socket, { labels: { app: "shop" } });
+  const spec = daemon.spec(["sleep", "1000"]);
+  await client.call("container.create", { id: "labelled", spec, labels });
+  await client.call("container.start", { id: "labelled" });
+  await daemon.life("plain");
+  await daemon.restart();
+  await daemon.client.call("container.delete", { id: "labelled", force: true });
+  const { events } = await daemon.client.call("events.read", {});
+  const labelled = events.filter(({ id }) => id === "labelled");
+  assert.deepEqual(labelled.map(({ type }) => type), LIFE);
+  for (const event of labelled) assert.deepEqual(event.labels, labels);
+  const plain = events.filter(({ id }) => id === "plain");
+  assert(plain.length === 4 && plain.every((event) => event.labels === undefined));
+  const read = await daemon.client.call("events.read", { labels: { tier: "web" } });
+  assert.deepEqual(read.events, labelled);
+  await all.wait({ type: "delete", id: "plain" });
+  assert(shop.events.every(({ id }) => id === "labelled") && shop.events.length === 2);
+});

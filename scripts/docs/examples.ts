@@ -18,6 +18,7 @@ export const example = z.strictObject({
 export const examples = z.strictObject({
   daemon: z.array(example),
   event: z.unknown(),
+  tick: z.unknown(),
   shim: z.array(example),
   shimEvent: z.unknown(),
   runtimeCall: z.unknown(),

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { daemonContract, daemonErrors, eventNotification } from "../../src/rpc/contract/daemon.ts";
+import {
+  daemonContract,
+  daemonErrors,
+  daemonNotifications,
+  eventNotification,
+  statsNotification,
+} from "../../src/rpc/contract/daemon.ts";
 import { openrpcDocument } from "../../src/rpc/contract/openrpc.ts";
 import type { OpenRpcDocument } from "../../src/rpc/contract/openrpc.ts";
 import {
@@ -46,7 +52,7 @@ export function openrpc(): OpenRpcDocument {
     title: "berth",
     version: VERSION,
     errors: daemonErrors,
-    notifications: [eventNotification],
+    notifications: daemonNotifications,
   });
 }
 
@@ -57,7 +63,10 @@ export async function generatedFiles(examples: Examples): Promise<Map<string, st
       intro: `${METHODS_INTRO}\n\n${errorsSection(daemonErrors)}\n\n## Methods`,
       contract: daemonContract,
       examples: examples.daemon,
-      notifications: [{ ...eventNotification, example: examples.event }],
+      notifications: [
+        { ...eventNotification, example: examples.event },
+        { ...statsNotification, example: examples.tick },
+      ],
     }),
     "docs/reference/shim.md": methodsPage({
       intro: `${SHIM_INTRO}\n\n${errorsSection(shimErrors)}\n\n## Methods`,

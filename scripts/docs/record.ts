@@ -23,18 +23,25 @@ export async function recordExamples(): Promise<Examples> {
   });
   const recorder = new Recorder(daemon.peer, normalizer);
   const events = recorder.collect("events.event");
-  await recordDaemon(recorder, daemon, fifo);
+  const ticks = recorder.collect("stats.tick");
+  await recordDaemon(recorder, daemon, fifo, ticks);
   const shim = await recordShim(daemon, normalizer, fifo);
   return {
     daemon: recorder.examples,
     event: await until("an exit event", () => events.find((event) => typeOf(event) === "exit")),
+    tick: await until("a reading with CPU usage", () => ticks.find(hasCpuPercent)),
     shim: shim.examples,
     shimEvent: shim.event,
     runtimeCall: shim.runtimeCall,
   };
 }
 
-async function recordDaemon(recorder: Recorder, daemon: TestDaemon, fifo: string): Promise<void> {
+async function recordDaemon(
+  recorder: Recorder,
+  daemon: TestDaemon,
+  fifo: string,
+  ticks: readonly unknown[],
+): Promise<void> {
   const spec = {
     ociVersion: "1.0.2",
     process: { args: ["sleep", "600"], cwd: "/", env: ["PATH=/bin"], user: { uid: 0, gid: 0 } },
@@ -51,6 +58,13 @@ async function recordDaemon(recorder: Recorder, daemon: TestDaemon, fifo: string
   };
   const id = "web";
   await recorder.call("daemon.info", {});
+  await recorder.call("spec.default", {
+    args: ["httpd", "-f"],
+    rootfs: rootfsDir(),
+    env: ["PORT=80"],
+    resources: { memory: { limit: 64 << 20 } },
+    securityOpt: ["seccomp=unconfined"],
+  });
   const subscribed = await recorder.call("events.subscribe", { after: 0, ids: [id] });
   const stdout = `file://${daemon.root}/web.log`;
   await recorder.call("container.create", {
@@ -78,6 +92,7 @@ async function recordDaemon(recorder: Recorder, daemon: TestDaemon, fifo: string
   await recorder.call("container.update", { id, resources: { memory: { limit: 64 << 20 } } });
   await recorder.call("container.stats", { id });
   await recorder.call("container.listStats", { ids: [id] });
+  await recordStats(recorder, id, ticks);
   await recorder.call("container.pause", { id });
   await recorder.call("container.resume", { id });
   await recorder.call("container.checkpoint", { id, path: `${daemon.root}/checkpoints/web` });
@@ -88,6 +103,23 @@ async function recordDaemon(recorder: Recorder, daemon: TestDaemon, fifo: string
   const subscription = isRecord(subscribed) ? subscribed.subscription : undefined;
   await recorder.call("events.unsubscribe", { subscription });
   await recorder.call("events.read", { after: 0, ids: [id], limit: 2 });
+}
+
+async function recordStats(
+  recorder: Recorder,
+  id: string,
+  ticks: readonly unknown[],
+): Promise<void> {
+  const answer = await recorder.call("stats.subscribe", { ids: [id], interval: 0.1 });
+  await until("a second reading", () => ticks.some(hasCpuPercent));
+  const subscription = isRecord(answer) ? answer.subscription : undefined;
+  await recorder.call("stats.unsubscribe", { subscription });
+}
+
+function hasCpuPercent(tick: unknown): boolean {
+  const containers = isRecord(tick) ? tick.containers : undefined;
+  return Array.isArray(containers) &&
+    containers.some((one) => isRecord(one) && one.cpuPercent !== undefined);
 }
 
 function typeOf(notification: unknown): unknown {

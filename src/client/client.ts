@@ -3,11 +3,15 @@ import process from "node:process";
 import type { CallOptions } from "../rpc/peer/call_options.ts";
 import { Container } from "./container.ts";
 import type { ContainerState, ContainerStatus, DaemonMethods, StatsEntry } from "./daemon_types.ts";
+import type { DefaultSpecParams, OciSpec, RunOptions, RunParams, RunResult } from "./run.ts";
+import { runContainer } from "./run.ts";
 import { EventStream } from "./events.ts";
 import { DEFAULT_SOCKET } from "../default_socket.ts";
 import type { EventsOptions } from "./events.ts";
 import { DaemonLink } from "./link.ts";
-import { PipedStdio } from "./stdio.ts";
+import { createOnce } from "./calls/once.ts";
+import { PIPED, PipedStdio, type PipedStreams } from "./stdio.ts";
+import { type StatsReading, watchStats, type WatchStatsOptions } from "./stats_stream.ts";
 
 /** Options of {@linkcode connect}. */
 export interface ConnectOptions {
@@ -39,16 +43,22 @@ export interface StatsOptions extends CallOptions {
  */
 export type CreateParams = DaemonMethods["container.create"]["params"];
 
+/** Options of {@linkcode Client.create}. */
+export interface CreateOptions extends CallOptions {
+  /** Whether the end of `await using` kills and deletes the container. Default: it goes on. */
+  readonly deleteOnDispose?: boolean;
+}
+
 /**
  * Connects to a berth daemon.
  *
  * ```ts
  * await using client = await connect();
- * const container = await client.create({ id: "hello", spec, stdout: "piped" });
- * await container.start();
- * console.log(await new Response(container.stdout).text());
- * const { exitStatus } = await container.wait();
- * await container.delete();
+ * const { exitStatus, stdout } = await client.run({
+ *   rootfs: "/srv/alpine",
+ *   args: ["echo", "hello"],
+ * });
+ * console.log(exitStatus, new TextDecoder().decode(stdout));
  * ```
  *
  * @throws {UnavailableError} (as a rejection) when no daemon listens there
@@ -95,18 +105,53 @@ export class Client implements AsyncDisposable {
     return this.#link.call("daemon.info", {}, options);
   }
 
-  /** Creates a container; its process does not run until `start`. */
-  async create(params: CreateParams, options?: CallOptions): Promise<Container> {
+  /** Returns the OCI spec that `berth run` makes, for `create`. */
+  async defaultSpec(params: DefaultSpecParams, options?: CallOptions): Promise<OciSpec> {
+    return (await this.#link.call("spec.default", params, options)).spec;
+  }
+
+  /**
+   * Creates a container; its process does not run until `start`. Where the daemon is restarted
+   * meanwhile, waits for it, up to a minute, and sees to it that there is one container.
+   */
+  async create<const P extends CreateParams>(
+    params: P,
+    { deleteOnDispose = false, ...options }: CreateOptions = {},
+  ): Promise<Container & PipedStreams<P>> {
     const stdio = await PipedStdio.open(params);
     try {
-      const call = { ...params, ...stdio.params };
-      const { id } = await this.#link.call("container.create", call, options);
+      const { id, instance = crypto.randomUUID() } = params;
+      await createOnce(this.#link, { ...params, ...stdio.params, instance }, options);
       stdio.attached();
-      return new Container(this.#link, id, stdio);
+      const container = new Container(this.#link, id, { stdio, instance, deleteOnDispose });
+      return stdio.typed<P, Container>(container);
     } catch (error) {
       await stdio.close();
       throw error;
     }
+  }
+
+  /**
+   * Runs a program in a container: creates it, starts it, collects what it writes, waits for its end
+   * and deletes it. What it writes beyond `maxOutput` is dropped. An aborted `signal` kills and deletes
+   * it, and the call rejects with the signal's reason; `timeoutMs` does so with a
+   * {@linkcode RunTimeoutError}, which has the output.
+   */
+  async run(params: RunParams, options: RunOptions = {}): Promise<RunResult> {
+    const { id = `run-${crypto.randomUUID().slice(0, 8)}`, create, signal, stdin } = options;
+    const spec = "spec" in params ? params.spec : await this.defaultSpec({ ...params, id });
+    signal?.throwIfAborted();
+    const made = {
+      ...create,
+      id,
+      spec,
+      stdout: PIPED,
+      stderr: PIPED,
+      ...(stdin !== undefined && { stdin: PIPED }),
+    } as const;
+    await using container = await this.create(made, { deleteOnDispose: true });
+    signal?.throwIfAborted();
+    return await runContainer(container, options);
   }
 
   /** A handle of the container of this id. Asks nobody: there may be no such container. */
@@ -141,6 +186,14 @@ export class Client implements AsyncDisposable {
       after = page.next;
     } while (after !== undefined);
     return all;
+  }
+
+  /**
+   * Reads the resource usage of containers again and again, with their CPU usage in percent: over a
+   * connection of its own, which is made anew when it is lost.
+   */
+  watchStats(options: WatchStatsOptions = {}): AsyncGenerator<StatsReading, void> {
+    return watchStats(this.#link.socket, options);
   }
 
   /** What happens to containers from now on, or after a given event; see {@linkcode EventStream}. */

@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: MIT
 import type { CallOptions } from "../rpc/peer/call_options.ts";
-import type { ContainerState, DaemonMethods, DeleteResult, Stats } from "./daemon_types.ts";
+import type {
+  ContainerState,
+  DaemonMethods,
+  DeleteResult,
+  ExitStatus,
+  Stats,
+} from "./daemon_types.ts";
 import type { DaemonLink } from "./link.ts";
+import { NotFoundError } from "../rpc/errors.ts";
+import { deleteOnce, startOnce } from "./calls/once.ts";
 import { ContainerProcess, ExecProcess } from "./process.ts";
-import { PipedStdio } from "./stdio.ts";
+import { acrossRestarts } from "./calls/across_restarts.ts";
+import { PipedStdio, type PipedStreams } from "./stdio.ts";
 
 /**
  * What {@linkcode Container.exec} takes: the params of `container.exec` without the id. Where stdin,
@@ -19,28 +28,91 @@ export interface DeleteOptions extends CallOptions {
   readonly instance?: string;
 }
 
+/** Options of {@linkcode Container.stop} and {@linkcode Container.restart}. */
+export interface StopOptions extends CallOptions {
+  /** A number, or a name with or without `SIG`. Default: the container's own, else SIGTERM. */
+  readonly stopSignal?: number | string;
+  /** Milliseconds until SIGKILL. Default: the container's own, else 10 s. */
+  readonly graceMs?: number;
+}
+
 /** Options of {@linkcode Container.checkpoint}. */
 export interface CheckpointOptions extends CallOptions {
   /** Stop the container afterwards. */
   readonly exit?: boolean;
 }
 
+/** What is known of a container when its handle is made. */
+export interface ContainerHandleOptions {
+  readonly stdio?: PipedStdio;
+  readonly instance?: string;
+  readonly deleteOnDispose?: boolean;
+}
+
 /**
  * A container, by its id. The handle holds nothing but the streams of piped stdio: the container
- * goes on when it is gone, and any number of handles may be of one container.
+ * goes on when it is gone, unless `deleteOnDispose` was asked for, and any number of handles may be
+ * of one container.
  */
 export class Container extends ContainerProcess {
   readonly #link: DaemonLink;
+  /** The instance, until it is started. */
+  #created: string | undefined;
+  readonly #deleteOnDispose: boolean;
+  #deleted = false;
 
   /** @internal Made by `Client.create` and `Client.container`. */
-  constructor(link: DaemonLink, id: string, stdio?: PipedStdio) {
-    super(link, id, undefined, stdio);
+  constructor(link: DaemonLink, id: string, options: ContainerHandleOptions = {}) {
+    super(link, id, undefined, options.stdio);
     this.#link = link;
+    this.#created = options.instance;
+    this.#deleteOnDispose = options.deleteOnDispose ?? false;
   }
 
-  /** Starts the process of the created container; answers its pid. */
-  async start(options?: CallOptions): Promise<number> {
-    return (await this.call("container.start", { id: this.id }, options)).pid;
+  /**
+   * Starts the process of the created container, or runs a stopped one again; answers its pid. Where
+   * the daemon is restarted meanwhile, waits for it, up to a minute, and sees to it that the process is
+   * started once.
+   */
+  async start(options: CallOptions = {}): Promise<number> {
+    const start = (rest: CallOptions) => this.call("container.start", { id: this.id }, rest);
+    return await this.#startBy(start, options);
+  }
+
+  /** Stops the container as {@linkcode stop} does, and runs it again; answers its pid. */
+  async restart(options: StopOptions = {}): Promise<number> {
+    const { stopSignal, graceMs, ...rest } = options;
+    const params = this.#stopParams(stopSignal, graceMs);
+    this.#created = undefined;
+    return await this.#startBy((call) => this.call("container.restart", params, call), rest);
+  }
+
+  async #startBy(
+    start: (options: CallOptions) => Promise<{ readonly pid: number }>,
+    options: CallOptions,
+  ): Promise<number> {
+    const before = this.#created === undefined ? undefined : { instance: this.#created };
+    this.#created = undefined;
+    return await startOnce(this.#link, start, this.id, before, options);
+  }
+
+  /**
+   * Stops the container: its stop signal, then SIGKILL when the time is over. Resolves when it has
+   * ended, at once if it had. The stop goes on if the call is cancelled or the daemon is restarted.
+   */
+  async stop(options: StopOptions = {}): Promise<ExitStatus> {
+    const { stopSignal, graceMs, ...rest } = options;
+    const params = this.#stopParams(stopSignal, graceMs);
+    // Asked twice, it is one stop.
+    return await acrossRestarts(
+      this.#link,
+      rest,
+      (_again, call) => this.call("container.stop", params, call),
+    );
+  }
+
+  #stopParams(signal: number | string | undefined, graceMs: number | undefined) {
+    return { id: this.id, signal, timeout: graceMs === undefined ? undefined : graceMs / 1000 };
   }
 
   /** Everything about the container. */
@@ -49,14 +121,17 @@ export class Container extends ContainerProcess {
   }
 
   /** Runs another process in the running container. */
-  async exec(params: ExecParams, options?: CallOptions): Promise<ExecProcess> {
+  async exec<const P extends ExecParams>(
+    params: P,
+    options?: CallOptions,
+  ): Promise<ExecProcess & PipedStreams<P>> {
     const { id } = this;
     const stdio = await PipedStdio.open(params);
     try {
       const call = { ...params, ...stdio.params, id };
       const exec = await this.call("container.exec", call, options);
       stdio.attached();
-      return new ExecProcess(this.#link, id, exec, stdio);
+      return stdio.typed<P, ExecProcess>(new ExecProcess(this.#link, id, exec, stdio));
     } catch (error) {
       await stdio.close();
       throw error;
@@ -96,9 +171,26 @@ export class Container extends ContainerProcess {
     await this.call("container.checkpoint", { id: this.id, path, exit }, rest);
   }
 
-  /** Removes the stopped or created container, with `force` also a running one. */
+  /**
+   * Removes the stopped or created container, with `force` also a running one. Where the daemon is
+   * restarted meanwhile, waits for it, up to a minute; another container that has got this id since is
+   * left alone.
+   */
   async delete(options: DeleteOptions = {}): Promise<DeleteResult> {
     const { force, instance, ...rest } = options;
-    return await this.call("container.delete", { id: this.id, force, instance }, rest);
+    const result = await deleteOnce(this.#link, { id: this.id, force, instance }, rest);
+    this.#deleted = true;
+    return result;
+  }
+
+  /** Closes the streams; deletes the container where `deleteOnDispose` was asked for. */
+  override async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      if (this.#deleteOnDispose && !this.#deleted) await this.delete({ force: true });
+    } catch (error) {
+      if (!(error instanceof NotFoundError)) throw error;
+    } finally {
+      await super[Symbol.asyncDispose]();
+    }
   }
 }

@@ -370,6 +370,8 @@ export interface Event {
   readonly id: string;
   /** Instance of the container, as in its state. */
   readonly instance: string;
+  /** Labels of the container, as given to create; absent if it has none. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Pid of the process that the event is about. */
   readonly pid: number;
   /** Exec process that the event is about; absent for the init process. */
@@ -531,6 +533,32 @@ export interface StatsPage {
   readonly next?: string | undefined;
 }
 
+/** Resource usage of one container in a reading of many. */
+export interface StatsSample {
+  /** Container id. */
+  readonly id: string;
+  /** Instance of the container, as in its state. */
+  readonly instance: string;
+  /** Resource usage of a container. What the kernel does not provide is absent, never zero. */
+  readonly stats: Stats;
+  /** Status of a container. */
+  readonly status: ContainerStatus;
+  /** CPU usage since the reading before, in percent of one CPU; absent in the first reading of a container. */
+  readonly cpuPercent?: number | undefined;
+}
+
+/** A subscription to resource usage. */
+export interface StatsSubscription {
+  /** Subscription id, used in notifications and to unsubscribe. */
+  readonly subscription: string;
+}
+
+/** An OCI runtime spec as `berth run` makes it. */
+export interface DefaultSpec {
+  /** OCI runtime spec. */
+  readonly spec: Readonly<Record<string, unknown>>;
+}
+
 /** An OCI runtime and its version. */
 export interface RuntimeInfo {
   /** Runtime as configured: a name in PATH, or a path. */
@@ -580,6 +608,18 @@ export interface EventNotification {
   readonly gap?: boolean | undefined;
 }
 
+/** Params of the notification `stats.tick`. */
+export interface StatsNotification {
+  /** Subscription id, from stats.subscribe. */
+  readonly subscription: string;
+  /** Time of the reading, in RFC 3339 format, UTC, with milliseconds. */
+  readonly timestamp: string;
+  /** Resource usage of each container that has a cgroup, ordered by id. */
+  readonly containers: readonly StatsSample[];
+  /** True if another notification has the rest of this reading. */
+  readonly more?: boolean | undefined;
+}
+
 /** Params and result of every method of the daemon, by method name. */
 export interface DaemonMethods {
   /** Returns the daemon's version, configuration and start time. */
@@ -588,6 +628,87 @@ export interface DaemonMethods {
     readonly params: Readonly<Record<string, never>>;
     /** Result. */
     readonly result: Daemon;
+  };
+  /** Returns the OCI spec that `berth run` makes, for `container.create`. Creates nothing. */
+  readonly "spec.default": {
+    /** Params, passed by name. */
+    readonly params: {
+      /** Program to run and its arguments. */
+      readonly args: readonly string[];
+      /** Directory of the root filesystem; names of users and groups are looked up there. */
+      readonly rootfs: string;
+      /** Container id, which is the host name unless another is given. */
+      readonly id?: string | undefined;
+      /** Environment, each entry as NAME=value; added to PATH, HOSTNAME and TERM. */
+      readonly env?: readonly string[] | undefined;
+      /** Working directory; defaults to /. */
+      readonly cwd?: string | undefined;
+      /** user[:group], names or numbers; defaults to root. */
+      readonly user?: string | undefined;
+      /** Further groups, names or numbers. */
+      readonly groupAdd?: readonly string[] | undefined;
+      /** Host name; defaults to the id, else to berth. */
+      readonly hostname?: string | undefined;
+      /** The process gets a pseudo-terminal; give `container.create` the same. */
+      readonly terminal?: boolean | undefined;
+      /** Mount the root filesystem read-only. */
+      readonly readOnly?: boolean | undefined;
+      /** Run catatonit or tini as the first process, to reap and forward signals. */
+      readonly init?: boolean | undefined;
+      /** Mounts in addition to the usual ones, or in their place. */
+      readonly mounts?:
+        | readonly {
+          /** Path in the container. */
+          readonly destination: string;
+          /** Filesystem type, or bind. */
+          readonly type?: string | undefined;
+          /** Device, directory or name. */
+          readonly source?: string | undefined;
+          /** Mount options, as for mount(8) -o. */
+          readonly options?: readonly string[] | undefined;
+        }[]
+        | undefined;
+      /** Namespaces to share: host, or a path such as /proc/42/ns/net. */
+      readonly namespaces?: {
+        /** Defaults to one of its own with loopback alone. */
+        readonly network?: string | undefined;
+        /** Defaults to one of its own. */
+        readonly pid?: string | undefined;
+        /** Defaults to one of its own. */
+        readonly ipc?: string | undefined;
+        /** Defaults to one of its own. */
+        readonly uts?: string | undefined;
+      } | undefined;
+      /** OCI linux.resources. */
+      readonly resources?: Readonly<Record<string, unknown>> | undefined;
+      /** Resource limits of the process. */
+      readonly rlimits?:
+        | readonly {
+          /** Such as RLIMIT_NOFILE. */
+          readonly type: string;
+          /** Soft limit. */
+          readonly soft: number;
+          /** Hard limit. */
+          readonly hard: number;
+        }[]
+        | undefined;
+      /** Kernel parameters of the namespaces. */
+      readonly sysctl?: Readonly<Record<string, string>> | undefined;
+      /** Annotations of the spec. */
+      readonly annotations?: Readonly<Record<string, string>> | undefined;
+      /** Signal that asks the process to end; defaults to SIGTERM. */
+      readonly stopSignal?: string | undefined;
+      /** Give all capabilities and devices, and lift the restrictions. */
+      readonly privileged?: boolean | undefined;
+      /** Capabilities to add, or ALL. */
+      readonly capAdd?: readonly string[] | undefined;
+      /** Capabilities to drop, or ALL. */
+      readonly capDrop?: readonly string[] | undefined;
+      /** Security options as `berth run --security-opt` takes them; the path of a seccomp profile must be absolute. */
+      readonly securityOpt?: readonly string[] | undefined;
+    };
+    /** Result. */
+    readonly result: DefaultSpec;
   };
   /** Creates a container, with its bundle and shim. The container's process is not started yet. */
   readonly "container.create": {
@@ -617,6 +738,8 @@ export interface DaemonMethods {
       readonly noPivot?: boolean | undefined;
       /** Labels: names and values chosen by the user, at most 64 KiB in total. */
       readonly labels?: Readonly<Record<string, string>> | undefined;
+      /** Unique id of this creation, in the form of a container id, by which a caller that has lost the response knows its container again; generated if not given. */
+      readonly instance?: string | undefined;
       /** Seconds that `container.stop` waits before SIGKILL; defaults to 10. */
       readonly stopTimeout?: number | undefined;
       /** When the daemon starts a container again that has exited. The delay is 100 ms at first and doubles up to a minute; it begins again after a run of 10 seconds. A container that was stopped by a call is not restarted until it is started again. */
@@ -850,6 +973,30 @@ export interface DaemonMethods {
     /** Result. */
     readonly result: StatsPage;
   };
+  /** Subscribes this connection to resource usage. Each reading is sent as a stats.tick notification. */
+  readonly "stats.subscribe": {
+    /** Params, passed by name. */
+    readonly params: {
+      /** Seconds between two readings; defaults to 1. */
+      readonly interval?: number | undefined;
+      /** Only these containers. */
+      readonly ids?: readonly string[] | undefined;
+      /** Only containers that have all these labels. */
+      readonly labels?: Readonly<Record<string, string>> | undefined;
+    };
+    /** Result. */
+    readonly result: StatsSubscription;
+  };
+  /** Ends a subscription of this connection to resource usage. */
+  readonly "stats.unsubscribe": {
+    /** Params, passed by name. */
+    readonly params: {
+      /** Subscription id, from stats.subscribe. */
+      readonly subscription: string;
+    };
+    /** Result. */
+    readonly result: Readonly<Record<string, never>>;
+  };
   /** Changes the resource limits of a container, or its restart policy. */
   readonly "container.update": {
     /** Params, passed by name. */
@@ -914,6 +1061,8 @@ export interface DaemonMethods {
       readonly ids?: readonly string[] | undefined;
       /** Only events of these types. */
       readonly types?: readonly EventType[] | undefined;
+      /** Only events of containers that have all these labels. */
+      readonly labels?: Readonly<Record<string, string>> | undefined;
     };
     /** Result. */
     readonly result: Subscription;
@@ -930,6 +1079,8 @@ export interface DaemonMethods {
       readonly ids?: readonly string[] | undefined;
       /** Only events of these types. */
       readonly types?: readonly EventType[] | undefined;
+      /** Only events of containers that have all these labels. */
+      readonly labels?: Readonly<Record<string, string>> | undefined;
     };
     /** Result. */
     readonly result: EventPage;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { z } from "zod";
-import { daemonContract, eventNotification } from "../rpc/contract/daemon.ts";
+import { daemonContract, eventNotification, statsNotification } from "../rpc/contract/daemon.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import type { ParamsOf, ResultOf } from "../rpc/contract/method.ts";
 import type * as schemas from "../rpc/contract/schemas.ts";
@@ -31,13 +31,15 @@ interface SameNamed {
     types.EventNotification,
     z.output<typeof eventNotification["params"]>
   >;
+  readonly tick: Same<types.StatsNotification, z.output<typeof statsNotification["params"]>>;
 }
 
 // What is tested here is that it passes the type check.
-const NAMED: SameNamed = { state: true, event: true, stats: true, notification: true };
+const NAMED: SameNamed = { state: true, event: true, stats: true, notification: true, tick: true };
 
 const METHODS: SameMethods = {
   "daemon.info": true,
+  "spec.default": true,
   "container.create": true,
   "container.start": true,
   "container.state": true,
@@ -55,6 +57,8 @@ const METHODS: SameMethods = {
   "container.pids": true,
   "container.stats": true,
   "container.listStats": true,
+  "stats.subscribe": true,
+  "stats.unsubscribe": true,
   "container.update": true,
   "container.checkpoint": true,
   "container.delete": true,

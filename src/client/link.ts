@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { UnavailableError } from "../rpc/errors.ts";
 import { Peer } from "../rpc/peer/peer.ts";
-import { connectSocket } from "../rpc/transport/connect.ts";
+import { connectSocket, pause } from "../rpc/transport/connect.ts";
 import type { CallOptions } from "../rpc/peer/call_options.ts";
 import { openSocket } from "./connection.ts";
 import type { DaemonMethods } from "./daemon_types.ts";
+
+/** A daemon that is stopping closes its connections within this time, milliseconds. */
+const STOPPING_MS = 1000;
 
 /**
  * Dials the daemon. Rejects with {@linkcode UnavailableError}, whose `data.errno` says why, or with
@@ -44,6 +47,19 @@ export class DaemonLink {
     const peer = await this.#connected(options.signal);
     // The other end is berth, which makes results from the contract that the types are made from.
     return await peer.call(method, params, options) as DaemonMethods[N]["result"];
+  }
+
+  /**
+   * Whether an error means that the daemon has gone away, and not that a shim has: the call could not
+   * be asked, or its answer was lost. A daemon that stops says so first and closes the connection then.
+   */
+  async isAway(error: unknown): Promise<boolean> {
+    if (!(error instanceof UnavailableError) || this.#closed) return false;
+    if (error.data.shim === "connecting" || error.data.errno !== undefined) return true;
+    const peer = this.#peer;
+    if (peer === undefined) return true;
+    await Promise.race([peer.closed, pause(STOPPING_MS)]);
+    return this.#peer !== peer;
   }
 
   /** Whether {@linkcode close} was called. */

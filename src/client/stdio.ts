@@ -13,6 +13,35 @@ export interface StdioParams {
   readonly terminal?: boolean | undefined;
 }
 
+/** The stream of a target: there is one where that is `"piped"`. */
+type StreamOf<Target, Stream> = [Target] extends [typeof PIPED] ? Stream
+  : typeof PIPED extends Target ? Stream | undefined
+  : undefined;
+
+type StderrOf<Params extends StdioParams> = Params extends
+  { readonly stderr?: infer Target; readonly terminal?: infer Terminal }
+  ? unknown extends Terminal ? StreamOf<Target, ReadableStream<Uint8Array>>
+  : true extends Terminal ? ReadableStream<Uint8Array> | undefined
+  : StreamOf<Target, ReadableStream<Uint8Array>>
+  : undefined;
+
+/**
+ * The streams that a handle has, by the params that it was made with: where one of them is the literal
+ * `"piped"` its stream is there.
+ */
+export interface PipedStreams<Params extends StdioParams> {
+  /** See `ContainerProcess.stdin`. */
+  readonly stdin: Params extends { readonly stdin?: infer Target }
+    ? StreamOf<Target, WritableStream<Uint8Array>>
+    : undefined;
+  /** See `ContainerProcess.stdout`. */
+  readonly stdout: Params extends { readonly stdout?: infer Target }
+    ? StreamOf<Target, ReadableStream<Uint8Array>>
+    : undefined;
+  /** See `ContainerProcess.stderr`. With a terminal there is none. */
+  readonly stderr: StderrOf<Params>;
+}
+
 type Name = "stdin" | "stdout" | "stderr";
 
 /** How much is read at once at most, bytes: what a pipe holds (pipe(7)). */
@@ -79,6 +108,12 @@ export class PipedStdio {
     }
     const paths = Object.fromEntries(names.map((name) => [name, `${dir}/${name}`]));
     return new PipedStdio({ ...rest, ...paths }, dir, ends, held);
+  }
+
+  /** Returns the handle that has these streams, with what its params say of their types. */
+  typed<Params extends StdioParams, Handle>(handle: Handle): Handle & PipedStreams<Params> {
+    // `open` makes a stream for each that is `piped`, which is all that the type says.
+    return handle as Handle & PipedStreams<Params>;
   }
 
   /** The container's side is open: from now on its end is the end of ours. */

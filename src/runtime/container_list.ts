@@ -2,6 +2,7 @@
 import type { ParsedParamsOf, ResultOf } from "../rpc/contract/method.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { MAX_PAGE_TEXT } from "../rpc/contract/limits.ts";
+import { hasLabels } from "./labels.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import type { ContainerState } from "../rpc/contract/schemas.ts";
 import type { Stats } from "../rpc/contract/stats_schema.ts";
@@ -32,12 +33,8 @@ export function listContainers(
   params: ParsedParamsOf<DaemonContract, "container.list">,
 ): ResultOf<DaemonContract, "container.list"> {
   const { status, labels = {} } = params;
-  const wanted = Object.entries(labels);
   const { elements, next } = pageOf(all, params, (container) => {
-    const { labels } = container.bundle.record;
-    if (!wanted.every(([name, value]) => Object.hasOwn(labels, name) && labels[name] === value)) {
-      return undefined;
-    }
+    if (!hasLabels(container.bundle.record.labels, labels)) return undefined;
     const state = container.state();
     return status === undefined || status === state.status ? state : undefined;
   });

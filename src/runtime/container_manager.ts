@@ -270,7 +270,7 @@ export class ContainerManager implements AsyncDisposable {
     this.#containers.checkFree(id);
     const dir = `${this.#dir}/${id}`;
     const { networks } = this.#context;
-    const instance = crypto.randomUUID();
+    const instance = params.instance ?? crypto.randomUUID();
     const { spec, record } = checkCreate(params, {
       format: BUNDLE_FORMAT,
       instance,

@@ -4,7 +4,7 @@ import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { loadDefaultProfile } from "../oci/apparmor/load_profile.ts";
-import { daemonContract, daemonErrors, eventNotification } from "../rpc/contract/daemon.ts";
+import { daemonContract, daemonErrors, daemonNotifications } from "../rpc/contract/daemon.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import { bindContract } from "../rpc/contract/bind.ts";
 import { openrpcDocument } from "../rpc/contract/openrpc.ts";
@@ -24,6 +24,7 @@ import type { DaemonHooks } from "./observability/hooks.ts";
 import { LOG_HOOKS } from "./observability/log_hooks.ts";
 import { ContainerManager } from "./container_manager.ts";
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
+import { StatsSubscribers } from "./stats/stats_subscribers.ts";
 import { SubscriptionRegistry } from "./events/subscription_registry.ts";
 
 /** How long a stopping daemon waits for calls that are under way, in milliseconds. */
@@ -49,6 +50,7 @@ export interface DaemonOptions {
 export class Daemon implements AsyncDisposable {
   readonly runtime: ContainerManager;
   readonly subscribers: SubscriptionRegistry;
+  readonly #statsSubscribers: StatsSubscribers;
   readonly #reaper: Reaper;
   readonly #oom: OomMonitor;
   readonly #observer: DaemonHooks;
@@ -67,6 +69,7 @@ export class Daemon implements AsyncDisposable {
     },
   ) {
     this.runtime = parts.runtime;
+    this.#statsSubscribers = new StatsSubscribers(() => this.runtime.containers());
     this.subscribers = parts.subscribers;
     this.#reaper = parts.reaper;
     this.#oom = parts.oom;
@@ -110,6 +113,7 @@ export class Daemon implements AsyncDisposable {
     const methods = daemonMethods({
       runtime,
       subscribers,
+      statsSubscribers: daemon.#statsSubscribers,
       info: () => ({
         name: "berth",
         version: VERSION,
@@ -134,7 +138,7 @@ export class Daemon implements AsyncDisposable {
         title: "berth",
         version: VERSION,
         errors: daemonErrors,
-        notifications: [eventNotification],
+        notifications: daemonNotifications,
       });
     daemon.#server = await Server.listen(config.socket.path, {
       mode: Number.parseInt(config.socket.mode, 8),
@@ -205,6 +209,7 @@ export class Daemon implements AsyncDisposable {
       await withTimeout(new Promise<void>((resolve) => this.#idle = resolve), STOP_GRACE);
     }
     this.subscribers[Symbol.dispose]();
+    this.#statsSubscribers[Symbol.dispose]();
     await this.#sendAnswers();
     await this.#server?.[Symbol.asyncDispose]();
     await this.runtime[Symbol.asyncDispose]();

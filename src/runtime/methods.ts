@@ -12,22 +12,27 @@ import type { DaemonInfo } from "./daemon_info.ts";
 import type { ContainerManager } from "./container_manager.ts";
 import { readEvents } from "./events/read_events.ts";
 import type { SubscriptionRegistry } from "./events/subscription_registry.ts";
+import type { StatsSubscribers } from "./stats/stats_subscribers.ts";
 import { recordUpdate } from "./bundle/record_update.ts";
 
 /** What the methods work on. */
 export interface MethodsContext {
   readonly runtime: ContainerManager;
   readonly subscribers: SubscriptionRegistry;
+  readonly statsSubscribers: StatsSubscribers;
   readonly info: () => DaemonInfo;
 }
 
 /** The daemon's methods: each finds its container and calls it. */
 export function daemonMethods(
-  { runtime, subscribers, info }: MethodsContext,
+  { runtime, subscribers, statsSubscribers, info }: MethodsContext,
 ): Implementation<DaemonContract> {
   const { services } = runtime;
   return {
     "daemon.info": info,
+    // Not for every daemon: the seccomp profile alone is 20 KB.
+    "spec.default": async (params) =>
+      (await import("./create/default_spec.ts")).defaultSpecOf(params, info().defaults),
     "container.create": async (params) => {
       const container = await runtime.create(params);
       return { id: container.id, pid: container.processes.pid, bundle: container.bundle.paths.dir };
@@ -79,6 +84,9 @@ export function daemonMethods(
     "container.pids": ({ id }) => ({ processes: runtime.get(id).pids() }),
     "container.stats": ({ id }) => runtime.get(id).stats(),
     "container.listStats": (params) => listStats(runtime.containers(), params),
+    "stats.subscribe": (params, { peer }) => statsSubscribers.subscribe(peer, params),
+    "stats.unsubscribe": ({ subscription }, { peer }) =>
+      statsSubscribers.unsubscribe(peer, subscription),
     "container.update": async ({ id, resources, restart }) => {
       if (restart !== undefined) checkRestart(id, restart);
       const container = runtime.get(id);

@@ -13,9 +13,9 @@ import type { OciSpec } from "./spec.ts";
 /** An OCI mount (runtime-spec, config.md, "Mounts"). */
 export interface OciMount {
   readonly destination: string;
-  readonly type?: string;
-  readonly source?: string;
-  readonly options?: readonly string[];
+  readonly type?: string | undefined;
+  readonly source?: string | undefined;
+  readonly options?: readonly string[] | undefined;
 }
 
 /** A resource limit of a process (runtime-spec, config.md, "POSIX process"). */
@@ -52,47 +52,47 @@ export interface DefaultSpecOptions {
   /** The command and its arguments. */
   readonly args: readonly string[];
   /** `NAME=value`, added to PATH, HOSTNAME and, with a terminal, TERM. */
-  readonly env?: readonly string[];
+  readonly env?: readonly string[] | undefined;
   /** Default: `/`. */
-  readonly cwd?: string;
+  readonly cwd?: string | undefined;
   /** `user[:group]`, names or numbers. Default: root. */
-  readonly user?: string;
+  readonly user?: string | undefined;
   /** Mounts beside the usual ones; one on the same place as a usual one replaces it. */
-  readonly mounts?: readonly OciMount[];
+  readonly mounts?: readonly OciMount[] | undefined;
   /**
    * OCI `linux.resources`: limits of memory, CPU, pids, … Default: none. With a limit of memory alone
    * there is one of swap, too.
    */
-  readonly resources?: OciResources;
+  readonly resources?: OciResources | undefined;
   /** Mounts the root read-only. */
-  readonly readOnly?: boolean;
+  readonly readOnly?: boolean | undefined;
   /** Default: the id, cut to what a host name may be long; none where the UTS namespace is shared. */
-  readonly hostname?: string;
+  readonly hostname?: string | undefined;
   /**
    * Namespaces to share: `host` for the host's, or the path of one, such as `/proc/42/ns/net`. Each
    * of the others is the container's own; its own network has loopback alone.
    */
-  readonly namespaces?: Readonly<Partial<Record<SharedNamespace, string>>>;
+  readonly namespaces?: { readonly [Type in SharedNamespace]?: string | undefined } | undefined;
   /** Further groups of the process, names or numbers; names are those of the rootfs. */
-  readonly groups?: readonly string[];
+  readonly groups?: readonly string[] | undefined;
   /** Whether catatonit or tini, from PATH, is the first process: it reaps and forwards signals. */
-  readonly init?: boolean;
+  readonly init?: boolean | undefined;
   /** The signal that asks the process to end, as an annotation. Default: none, which is SIGTERM. */
-  readonly stopSignal?: string;
+  readonly stopSignal?: string | undefined;
   /** Resource limits besides the default one of open files, which they may replace. */
-  readonly rlimits?: readonly OciRlimit[];
+  readonly rlimits?: readonly OciRlimit[] | undefined;
   /** Kernel parameters of the container's namespaces, such as `net.core.somaxconn`. */
-  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly sysctl?: Readonly<Record<string, string>> | undefined;
   /** Devices besides the usual ones. */
-  readonly devices?: readonly OciDevice[];
+  readonly devices?: readonly OciDevice[] | undefined;
   /** Annotations, which the runtime and hooks see. */
-  readonly annotations?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
   /** Whether the process gets a terminal. */
-  readonly terminal?: boolean;
+  readonly terminal?: boolean | undefined;
   /** What it is allowed besides docker's default, or not. */
-  readonly security?: SecurityOptions;
+  readonly security?: SecurityOptions | undefined;
   /** Default: none, so that the daemon chooses. */
-  readonly cgroupsPath?: string;
+  readonly cgroupsPath?: string | undefined;
 }
 
 /** The longest host name that the kernel takes, __NEW_UTS_LEN of include/uapi/linux/utsname.h. */

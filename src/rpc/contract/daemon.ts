@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { method } from "./method.ts";
 import type { Contract, ErrorCases } from "./method.ts";
+import { defaultSpecParams } from "./params/default_spec.ts";
 import { networkList, networkParams } from "./network/schemas.ts";
 import {
   MAX_EXECS,
@@ -16,11 +17,14 @@ import {
   containerList,
   createResult,
   daemonInfo,
+  defaultSpec,
   eventList,
   execResult,
   processList,
   startResult,
   statsList,
+  statsSample,
+  statsSubscription,
   subscription,
 } from "./results.ts";
 import {
@@ -42,6 +46,7 @@ import {
   rootfsMount,
   signal,
   stdioParams,
+  time,
 } from "./schemas.ts";
 import { stats } from "./stats_schema.ts";
 
@@ -73,6 +78,9 @@ const eventFilter = {
   types: z.array(eventType).max(MAX_FILTER).optional().meta({
     description: "Only events of these types",
   }),
+  labels: labels.optional().meta({
+    description: "Only events of containers that have all these labels",
+  }),
 };
 
 /** Errors that every method of the daemon can return. */
@@ -103,6 +111,13 @@ export const daemonContract = {
     daemonInfo,
     {},
   ),
+  "spec.default": method(
+    "spec.default",
+    "Returns the OCI spec that `berth run` makes, for `container.create`. Creates nothing.",
+    defaultSpecParams,
+    defaultSpec,
+    { FailedPrecondition: "`init` is set, and neither catatonit nor tini is installed" },
+  ),
   "container.create": method(
     "container.create",
     "Creates a container, with its bundle and shim. The container's process is not started yet.",
@@ -127,6 +142,11 @@ export const daemonContract = {
         description: "Do not use pivot_root; needed if the root filesystem is a ramdisk",
       }),
       labels: labels.optional(),
+      instance: containerId.optional().meta({
+        description:
+          "Unique id of this creation, in the form of a container id, by which a caller " +
+          "that has lost the response knows its container again; generated if not given",
+      }),
       stopTimeout: stopTimeout.optional().meta({
         description: "Seconds that `container.stop` waits before SIGKILL; defaults to 10",
       }),
@@ -335,6 +355,32 @@ export const daemonContract = {
     statsList,
     {},
   ),
+  "stats.subscribe": method(
+    "stats.subscribe",
+    "Subscribes this connection to resource usage. Each reading is sent as a stats.tick notification.",
+    z.strictObject({
+      interval: z.number().min(0.1).max(3600).optional().meta({
+        description: "Seconds between two readings; defaults to 1",
+      }),
+      ids: ids.optional().meta({ description: "Only these containers" }),
+      labels: labels.optional().meta({
+        description: "Only containers that have all these labels",
+      }),
+    }),
+    statsSubscription,
+    { ResourceExhausted: "the connection has too many subscriptions, or a common reason" },
+  ),
+  "stats.unsubscribe": method(
+    "stats.unsubscribe",
+    "Ends a subscription of this connection to resource usage.",
+    z.strictObject({
+      subscription: z.string().max(MAX_NAME).meta({
+        description: "Subscription id, from stats.subscribe",
+      }),
+    }),
+    done,
+    { NotFound: "the connection has no such subscription" },
+  ),
   "container.update": method(
     "container.update",
     "Changes the resource limits of a container, or its restart policy.",
@@ -442,8 +488,29 @@ export const eventNotification = {
   }),
 } as const;
 
+/** The notification that carries a reading of resource usage to a subscriber. */
+export const statsNotification = {
+  name: "stats.tick",
+  summary: "A reading of the resource usage of containers, sent to a subscriber.",
+  params: z.object({
+    subscription: z.string().meta({ description: "Subscription id, from stats.subscribe" }),
+    timestamp: time("Time of the reading"),
+    containers: z.array(statsSample).meta({
+      description: "Resource usage of each container that has a cgroup, ordered by id",
+    }),
+    more: z.boolean().optional().meta({
+      description: "True if another notification has the rest of this reading",
+    }),
+  }),
+} as const;
+
+/** Every notification that the daemon sends. */
+export const daemonNotifications = [eventNotification, statsNotification] as const;
+
 /** Every notification that the daemon sends, with the type of its params. */
 export interface DaemonNotifications {
   /** {@linkcode eventNotification} */
   readonly "events.event": z.output<typeof eventNotification.params>;
+  /** {@linkcode statsNotification} */
+  readonly "stats.tick": z.output<typeof statsNotification.params>;
 }

@@ -49,6 +49,9 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   Stats: stats.stats,
   StatsEntry: results.containerStats,
   StatsPage: results.statsList,
+  StatsSample: results.statsSample,
+  StatsSubscription: results.statsSubscription,
+  DefaultSpec: results.defaultSpec,
   RuntimeInfo: results.runtimeInfo,
   Daemon: results.daemonInfo,
 };

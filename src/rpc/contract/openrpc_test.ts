@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { daemonContract, daemonErrors, eventNotification } from "./daemon.ts";
+import { daemonContract, daemonErrors, daemonNotifications } from "./daemon.ts";
 import { ERROR_CODES } from "../errors.ts";
 import { openrpcDocument } from "./openrpc.ts";
 import { shimContract, shimErrors } from "./shim.ts";
@@ -9,7 +9,7 @@ const document = openrpcDocument(daemonContract, {
   title: "berth",
   version: "1.2.3",
   errors: daemonErrors,
-  notifications: [eventNotification],
+  notifications: daemonNotifications,
 });
 
 Deno.test("openrpcDocument: the OpenRPC document has every method of the contract, with params by name", () => {

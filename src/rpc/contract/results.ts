@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
-import { cgroupProcess, containerState, event, time } from "./schemas.ts";
+import {
+  cgroupProcess,
+  containerState,
+  containerStatus,
+  event,
+  jsonObject,
+  time,
+} from "./schemas.ts";
 import { stats } from "./stats_schema.ts";
 
 /** An OCI runtime and its version. */
@@ -89,6 +96,27 @@ export const statsList = z.object({
     description: "Value of `after` for the next page; absent on the last page",
   }),
 }).meta({ description: "A page of resource usage" });
+
+/** Resource usage of one container in a reading of many. */
+export const statsSample = containerStats.extend({
+  status: containerStatus,
+  cpuPercent: z.number().optional().meta({
+    description: "CPU usage since the reading before, in percent of one CPU; absent in the first " +
+      "reading of a container",
+  }),
+}).meta({ description: "Resource usage of one container in a reading of many" });
+
+/** Result of `stats.subscribe`. */
+export const statsSubscription = z.object({
+  subscription: z.string().meta({
+    description: "Subscription id, used in notifications and to unsubscribe",
+  }),
+}).meta({ description: "A subscription to resource usage" });
+
+/** Result of `spec.default`. */
+export const defaultSpec = z.object({
+  spec: jsonObject.meta({ description: "OCI runtime spec" }),
+}).meta({ description: "An OCI runtime spec as `berth run` makes it" });
 
 /** Sequence numbers that the journal has, which say whether a reader has missed events. */
 const journalRange = {

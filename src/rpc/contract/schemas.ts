@@ -325,6 +325,9 @@ export const event = z.object({
   type: eventType,
   id: z.string().meta({ description: "Container id" }),
   instance: z.string().meta({ description: "Instance of the container, as in its state" }),
+  labels: labels.optional().meta({
+    description: "Labels of the container, as given to create; absent if it has none",
+  }),
   pid: z.int().meta({ description: "Pid of the process that the event is about" }),
   execId: z.string().optional().meta({
     description: "Exec process that the event is about; absent for the init process",

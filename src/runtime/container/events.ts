@@ -118,7 +118,9 @@ export class ContainerEvents {
   /** Publishes one event of this container. */
   publish(draft: EventDraft, shimSeq?: number): void {
     this.#published.apply(draft, shimSeq);
-    this.#options.log.publish(draft, shimSeq, () => {
+    const { labels } = this.#options.bundle.record;
+    const labelled = Object.keys(labels).length === 0 ? draft : { ...draft, labels };
+    this.#options.log.publish(labelled, shimSeq, () => {
       if (shimSeq !== undefined) this.#options.ack(shimSeq);
     });
   }

@@ -3,6 +3,7 @@ import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import { MAX_PAGE_TEXT } from "../../rpc/contract/limits.ts";
+import { eventFilter } from "./event_filter.ts";
 import { isLost } from "./subscription.ts";
 import type { Journal } from "./journal.ts";
 
@@ -20,8 +21,7 @@ export function readEvents(
 ): ResultOf<DaemonContract, "events.read"> {
   const { after = 0, limit = DEFAULT_LIMIT } = params;
   const { oldest, latest } = journal;
-  const ids = params.ids && new Set(params.ids);
-  const types = params.types && new Set(params.types);
+  const wants = eventFilter(params);
   // A greater number is of another journal: the one before the state directory was removed.
   const foreign = after > latest;
   const gap = foreign || (params.after !== undefined && isLost(after, oldest, latest));
@@ -37,7 +37,7 @@ export function readEvents(
         return { events, next, oldest, latest, gap };
       }
       next = event.seq;
-      if (!(ids?.has(event.id) ?? true) || !(types?.has(event.type) ?? true)) continue;
+      if (!wants(event)) continue;
       events.push(event);
       size += JSON.stringify(event).length;
     }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import type { DaemonNotifications } from "../../rpc/contract/daemon.ts";
-import type { Event, EventType } from "../../rpc/contract/schemas.ts";
+import type { Event } from "../../rpc/contract/schemas.ts";
+import { type EventFilter, eventFilter } from "./event_filter.ts";
 import type { Journal } from "./journal.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -16,13 +17,9 @@ export interface SubscriberPeer {
 }
 
 /** The params of `events.subscribe`: which events a subscriber receives. */
-export interface SubscriptionFilter {
+export interface SubscriptionFilter extends EventFilter {
   /** Seq of the last event that the subscriber has. If omitted, only new events are sent. */
   readonly after?: number | undefined;
-  /** Only events of these containers. */
-  readonly ids?: readonly string[] | undefined;
-  /** Only events of these types. */
-  readonly types?: readonly EventType[] | undefined;
 }
 
 /** Nothing is sent while more than this is queued for a subscriber, in bytes … */
@@ -51,8 +48,7 @@ export class Subscription implements Disposable {
   };
   readonly #peer: SubscriberPeer;
   readonly #journal: Journal;
-  readonly #ids: ReadonlySet<string> | undefined;
-  readonly #types: ReadonlySet<EventType> | undefined;
+  readonly #wants: (event: Event) => boolean;
   /** Seq of the last event that was dealt with. */
   #cursor: number;
   #gap = false;
@@ -79,8 +75,7 @@ export class Subscription implements Disposable {
     this.#cursor = wiped ? 0 : Math.max(after, oldest - 1);
     this.#peer = peer;
     this.#journal = journal;
-    this.#ids = filter.ids && new Set(filter.ids);
-    this.#types = filter.types && new Set(filter.types);
+    this.#wants = eventFilter(filter);
     this.#nextTurn();
   }
 
@@ -141,10 +136,6 @@ export class Subscription implements Disposable {
       this.#cursor = event.seq;
     }
     return true;
-  }
-
-  #wants({ id, type }: Event): boolean {
-    return (this.#ids?.has(id) ?? true) && (this.#types?.has(type) ?? true);
   }
 
   #waitForRoom(): void {

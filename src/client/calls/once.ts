@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
+import { pause } from "../../rpc/transport/connect.ts";
+import type { CallOptions } from "../../rpc/peer/call_options.ts";
+import type { DaemonMethods, DeleteResult } from "../daemon_types.ts";
+import type { DaemonLink } from "../link.ts";
+import { acrossRestarts } from "./across_restarts.ts";
+
+type CreateParams = DaemonMethods["container.create"]["params"];
+
+/** A create that goes on in the daemon is asked for this often, milliseconds. */
+const POLL_MS = 100;
+
+/**
+ * Creates a container once, whatever becomes of the connection: where the answer was lost, the
+ * instance tells whether the container is this call's.
+ */
+export async function createOnce(
+  link: DaemonLink,
+  params: CreateParams & { readonly instance: string },
+  options: CallOptions,
+): Promise<void> {
+  const { id, instance } = params;
+  await acrossRestarts(link, options, async (again, rest) => {
+    for (;;) {
+      if (again && await instanceOf(link, id, rest) === instance) return;
+      try {
+        await link.call("container.create", params, rest);
+        return;
+      } catch (error) {
+        if (!again || !(error instanceof AlreadyExistsError)) throw error;
+        // The one before may still be under way: until it has ended its id is taken, and not there.
+        const taken = await instanceOf(link, id, rest);
+        if (taken !== undefined && taken !== instance) throw error;
+      }
+      await pause(POLL_MS, rest.signal);
+      rest.signal?.throwIfAborted();
+    }
+  });
+}
+
+/** What is known of a container before it is started. */
+export interface BeforeStart {
+  readonly instance: string;
+  /** When it was started; undefined where it was only created. */
+  readonly startedAt?: string | undefined;
+}
+
+/**
+ * Starts a container once, or restarts it; answers its pid. `before`: what is known of it, where the
+ * caller has just created it; else the daemon is asked.
+ */
+export async function startOnce(
+  link: DaemonLink,
+  start: (options: CallOptions) => Promise<{ readonly pid: number }>,
+  id: string,
+  before: BeforeStart | undefined,
+  options: CallOptions,
+): Promise<number> {
+  let known = before;
+  return await acrossRestarts(link, options, async (again, rest) => {
+    known ??= await link.call("container.state", { id }, rest);
+    if (again) {
+      const pid = await startedSince(link, id, known, rest);
+      if (pid !== undefined) return pid;
+    }
+    try {
+      return (await start(rest)).pid;
+    } catch (error) {
+      // Lost on its way, the start before may come to pass between the two calls above.
+      if (!again || await link.isAway(error)) throw error;
+      const pid = await startedSince(link, id, known, rest);
+      if (pid === undefined) throw error;
+      return pid;
+    }
+  });
+}
+
+/** The pid of a container that was started since `before`: each run again is a new instance. */
+async function startedSince(
+  link: DaemonLink,
+  id: string,
+  before: BeforeStart,
+  options: CallOptions,
+): Promise<number | undefined> {
+  const { instance, startedAt, pid } = await link.call("container.state", { id }, options);
+  const anew = instance !== before.instance || before.startedAt === undefined;
+  return anew && startedAt !== undefined ? pid : undefined;
+}
+
+/** Deletes a container once; where the answer was lost, the journal has how it ended. */
+export async function deleteOnce(
+  link: DaemonLink,
+  params: DaemonMethods["container.delete"]["params"],
+  options: CallOptions,
+): Promise<DeleteResult> {
+  let instance = params.instance;
+  return await acrossRestarts(link, options, async (again, rest) => {
+    const { id } = params;
+    // A later one of the same id is not to be deleted when this has to be asked twice.
+    instance ??= (await link.call("container.state", { id }, rest)).instance;
+    try {
+      return await link.call("container.delete", { ...params, instance }, rest);
+    } catch (error) {
+      if (!again || !(error instanceof NotFoundError)) throw error;
+      const result = await deletedBefore(link, id, instance, rest);
+      if (result === undefined) throw error;
+      return result;
+    }
+  });
+}
+
+/** How an instance was deleted, as its event says; undefined where the journal has none. */
+async function deletedBefore(
+  link: DaemonLink,
+  id: string,
+  instance: string,
+  options: CallOptions,
+): Promise<DeleteResult | undefined> {
+  const types = ["delete"] as const;
+  for (let after = 0;;) {
+    const page = await link.call("events.read", { after, ids: [id], types }, options);
+    for (const { instance: deleted, pid, exitStatus, exitedAt, exitStatusUnknown } of page.events) {
+      if (deleted !== instance || exitStatus === undefined || exitedAt === undefined) continue;
+      return { pid, exitStatus, exitedAt, ...(exitStatusUnknown && { exitStatusUnknown }) };
+    }
+    if (page.next >= page.latest) return undefined;
+    after = page.next;
+  }
+}
+
+/** The instance of the container of this id; undefined where there is none. */
+async function instanceOf(
+  link: DaemonLink,
+  id: string,
+  options: CallOptions,
+): Promise<string | undefined> {
+  try {
+    return (await link.call("container.state", { id }, options)).instance;
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+import { z } from "zod";
+import { isRecord } from "../../is_record.ts";
+import {
+  MAX_ARG_LENGTH,
+  MAX_ARGS,
+  MAX_LABEL_BYTES,
+  MAX_MOUNT_OPTIONS,
+  MAX_MOUNTS,
+  MAX_TEXT,
+} from "../limits.ts";
+import { absolutePath, containerId, jsonObject, kernelText, textLike } from "../schemas.ts";
+
+/** Maximum number of further groups, capabilities and other short lists of a spec. */
+const MAX_LIST = 1024;
+
+const argument = z.string().max(MAX_ARG_LENGTH);
+const texts = z.array(kernelText(MAX_TEXT)).max(MAX_LIST);
+const textMap = z.custom<Record<string, string>>(
+  (value) => isRecord(value) && Object.values(value).every((text) => typeof text === "string"),
+  "must be an object of strings",
+).meta({
+  type: "object",
+  additionalProperties: { type: "string" },
+  maxProperties: MAX_LIST,
+  "x-maxBytes": MAX_LABEL_BYTES,
+});
+
+/** A namespace to share. */
+const namespace = textLike(/^(host|\/[^\0]*)$/, "must be host or an absolute path", MAX_TEXT)
+  .optional();
+
+/** A mount as the OCI spec has it (runtime-spec, config.md, "Mounts"). */
+const ociMount = z.strictObject({
+  destination: absolutePath.meta({ description: "Path in the container" }),
+  type: kernelText(MAX_TEXT).optional().meta({ description: "Filesystem type, or bind" }),
+  source: kernelText(MAX_TEXT).optional().meta({ description: "Device, directory or name" }),
+  options: z.array(kernelText(MAX_TEXT)).max(MAX_MOUNT_OPTIONS).optional().meta({
+    description: "Mount options, as for mount(8) -o",
+  }),
+}).meta({ description: "A mount of the OCI spec" });
+
+const ociRlimit = z.strictObject({
+  type: kernelText(64).meta({ description: "Such as RLIMIT_NOFILE" }),
+  soft: z.int().min(0).meta({ description: "Soft limit" }),
+  hard: z.int().min(0).meta({ description: "Hard limit" }),
+}).meta({ description: "A resource limit of a process" });
+
+/** Params of `spec.default`: the words of `berth run`, or of the OCI spec where that has them. */
+export const defaultSpecParams = z.strictObject({
+  args: z.array(argument).min(1).max(MAX_ARGS).meta({
+    description: "Program to run and its arguments",
+  }),
+  rootfs: absolutePath.meta({
+    description: "Directory of the root filesystem; names of users and groups are looked up there",
+  }),
+  id: containerId.optional().meta({
+    description: "Container id, which is the host name unless another is given",
+  }),
+  env: z.array(argument).max(MAX_ARGS).optional().meta({
+    description: "Environment, each entry as NAME=value; added to PATH, HOSTNAME and TERM",
+  }),
+  cwd: kernelText(MAX_TEXT).optional().meta({ description: "Working directory; defaults to /" }),
+  user: kernelText(MAX_TEXT).optional().meta({
+    description: "user[:group], names or numbers; defaults to root",
+  }),
+  groupAdd: texts.optional().meta({ description: "Further groups, names or numbers" }),
+  hostname: textLike(/^[\x21-\x7e]+$/, "must be 1 to 64 characters without blanks", 64).optional()
+    .meta({ description: "Host name; defaults to the id, else to berth" }),
+  terminal: z.boolean().optional().meta({
+    description: "The process gets a pseudo-terminal; give `container.create` the same",
+  }),
+  readOnly: z.boolean().optional().meta({ description: "Mount the root filesystem read-only" }),
+  init: z.boolean().optional().meta({
+    description: "Run catatonit or tini as the first process, to reap and forward signals",
+  }),
+  mounts: z.array(ociMount).max(MAX_MOUNTS).optional().meta({
+    description: "Mounts in addition to the usual ones, or in their place",
+  }),
+  namespaces: z.strictObject({
+    network: namespace.meta({ description: "Defaults to one of its own with loopback alone" }),
+    pid: namespace.meta({ description: "Defaults to one of its own" }),
+    ipc: namespace.meta({ description: "Defaults to one of its own" }),
+    uts: namespace.meta({ description: "Defaults to one of its own" }),
+  }).optional().meta({
+    description: "Namespaces to share: host, or a path such as /proc/42/ns/net",
+  }),
+  resources: jsonObject.optional().meta({ description: "OCI linux.resources" }),
+  rlimits: z.array(ociRlimit).max(MAX_LIST).optional().meta({
+    description: "Resource limits of the process",
+  }),
+  sysctl: textMap.optional().meta({ description: "Kernel parameters of the namespaces" }),
+  annotations: textMap.optional().meta({ description: "Annotations of the spec" }),
+  stopSignal: kernelText(16).optional().meta({
+    description: "Signal that asks the process to end; defaults to SIGTERM",
+  }),
+  privileged: z.boolean().optional().meta({
+    description: "Give all capabilities and devices, and lift the restrictions",
+  }),
+  capAdd: texts.optional().meta({ description: "Capabilities to add, or ALL" }),
+  capDrop: texts.optional().meta({ description: "Capabilities to drop, or ALL" }),
+  securityOpt: texts.optional().meta({
+    description: "Security options as `berth run --security-opt` takes them; the path of a " +
+      "seccomp profile must be absolute",
+  }),
+});

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import type { DaemonNotifications } from "../../rpc/contract/daemon.ts";
+import { MAX_PAGE_TEXT } from "../../rpc/contract/limits.ts";
+import type { Stats } from "../../rpc/contract/stats_schema.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import type { Listed } from "../container_list.ts";
+import { hasLabels } from "../labels.ts";
+
+/** What a {@linkcode StatsSubscription} needs of the connection to its subscriber; a `Peer` is one. */
+export interface StatsPeer {
+  /** What is queued for the subscriber and not written yet, in bytes. */
+  readonly queuedBytes: number;
+  notify<N extends keyof DaemonNotifications>(method: N, params: DaemonNotifications[N]): void;
+}
+
+/** Which containers a subscriber wants to hear of, and how often; as in `stats.subscribe`. */
+export interface StatsFilter {
+  /** Seconds between two readings. */
+  readonly interval?: number | undefined;
+  /** Only these containers. */
+  readonly ids?: readonly string[] | undefined;
+  /** Only containers that have all these labels. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+/** One container in a reading. */
+type Sample = DaemonNotifications["stats.tick"]["containers"][number];
+
+/** A reading is left out while more than this is queued for the subscriber, in bytes. */
+const QUEUE_HIGH = 256 * 1024;
+
+/** Between two readings there is at least so much time for each part of it that one takes. */
+const REST = 4;
+
+/** Sends the resource usage of containers to one subscriber, at an interval. */
+export class StatsSubscription implements Disposable {
+  readonly id: string;
+  readonly #peer: StatsPeer;
+  readonly #containers: () => Iterable<Listed>;
+  readonly #ids: ReadonlySet<string> | undefined;
+  readonly #labels: Readonly<Record<string, string>>;
+  readonly #intervalMs: number;
+  #last: ReadonlyMap<string, Stats> = new Map();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Takes the first reading in a later turn of the event loop, so that the answer goes out first. */
+  constructor(
+    id: string,
+    peer: StatsPeer,
+    containers: () => Iterable<Listed>,
+    { interval = 1, ids, labels = {} }: StatsFilter,
+  ) {
+    this.id = id;
+    this.#peer = peer;
+    this.#containers = containers;
+    this.#ids = ids && new Set(ids);
+    this.#labels = labels;
+    this.#intervalMs = interval * 1000;
+    this.#timer = setTimeout(() => this.#tick());
+  }
+
+  /** Sends nothing more. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+
+  #tick(): void {
+    const begun = performance.now();
+    try {
+      if (this.#peer.queuedBytes <= QUEUE_HIGH) this.#send(this.#read());
+    } catch (error) {
+      getLogger(["berth", "stats"]).error("a reading for {id} failed: {reason}", {
+        id: this.id,
+        reason: messageOf(error),
+        error,
+      });
+    }
+    const took = performance.now() - begun;
+    const delay = Math.max(this.#intervalMs - took, took * REST);
+    this.#timer = setTimeout(() => this.#tick(), delay);
+  }
+
+  #read(): Sample[] {
+    const before = this.#last;
+    const latest = new Map<string, Stats>();
+    const samples: Sample[] = [];
+    for (const container of this.#containers()) {
+      const { id, bundle: { record: { instance, labels } } } = container;
+      if (!(this.#ids?.has(id) ?? true) || !hasLabels(labels, this.#labels)) continue;
+      const stats = statsOf(container);
+      if (stats === undefined) continue;
+      latest.set(instance, stats);
+      const cpuPercent = cpuPercentOf(before.get(instance), stats);
+      samples.push({
+        id,
+        instance,
+        status: container.state().status,
+        ...(cpuPercent === undefined ? {} : { cpuPercent }),
+        stats,
+      });
+    }
+    this.#last = latest;
+    return samples.sort((a, b) => a.id < b.id ? -1 : 1);
+  }
+
+  #send(samples: readonly Sample[]): void {
+    const timestamp = new Date().toISOString();
+    const send = (containers: Sample[], more: boolean) =>
+      this.#peer.notify("stats.tick", {
+        subscription: this.id,
+        timestamp,
+        containers,
+        ...(more ? { more } : {}),
+      });
+    let part: Sample[] = [];
+    let size = 0;
+    for (const sample of samples) {
+      if (size > MAX_PAGE_TEXT) {
+        send(part, true);
+        part = [];
+        size = 0;
+      }
+      part.push(sample);
+      size += JSON.stringify(sample).length;
+    }
+    send(part, false);
+  }
+}
+
+/** The figures of a container; undefined where it has stopped and has no cgroup. */
+function statsOf(container: Listed): Stats | undefined {
+  try {
+    return container.stats();
+  } catch (error) {
+    if (error instanceof FailedPreconditionError) return undefined;
+    throw error;
+  }
+}
+
+/** CPU time used between two readings, in percent of one CPU; undefined where that is not known. */
+function cpuPercentOf(before: Stats | undefined, after: Stats): number | undefined {
+  if (before?.cpu === undefined || after.cpu === undefined) return undefined;
+  const elapsedMs = Date.parse(after.timestamp) - Date.parse(before.timestamp);
+  const usedMs = (after.cpu.usageUsec - before.cpu.usageUsec) / 1000;
+  if (elapsedMs <= 0 || usedMs < 0) return undefined;
+  return Math.round(usedMs / elapsedMs * 10_000) / 100;
+}
