@@ -22,6 +22,7 @@ import { exec } from "./bench/rows/exec.ts";
 import { exitEvent } from "./bench/rows/exit_event.ts";
 import { leanCalls } from "./bench/rows/lean_calls.ts";
 import { lives } from "./bench/rows/life.ts";
+import { networks } from "./bench/rows/networks.ts";
 import { output } from "./bench/rows/output.ts";
 import { restart } from "./bench/rows/restart.ts";
 import { writeLauncher } from "./launcher.ts";
@@ -36,6 +37,7 @@ const ROWS: Readonly<Record<string, Measure>> = {
   restart,
   calls,
   "lean-calls": leanCalls,
+  networks,
   output,
 };
 
@@ -92,6 +94,7 @@ async function measure(dir: string, engines: AsyncDisposableStack) {
   if (runc === undefined) throw new Error("runc is not in PATH");
   const program = Deno.env.get("BERTH_PROGRAM") ??
     await writeLauncher(await bundle({ outDir: `${dir}/program`, minify: true }));
+  Deno.env.set("BERTH_PROGRAM", program);
   const run = `${dir}/run`;
   // As /run is on most machines, and where all three have their state by default.
   await Deno.mkdir(run);

@@ -221,6 +221,51 @@ networkTest("network: a plugin that fails to remove is tried again until it succ
   await remove(daemon, "c");
 });
 
+networkTest(
+  "network: what a plugin does before it is killed is undone, whatever that was",
+  async () => {
+    await using network = await TestNetwork.make();
+    using plugins = new TestPlugins();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: plugins.config(`subnets = ["10.87.0.0/24"]\n`),
+    });
+    const ports = [{ hostPort: 8080, containerPort: 80 }];
+    const bridge: NetworkParams = { name: "bridge", ports };
+    await create(daemon, "warm-up", bridge);
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon);
+    const once = `${plugins.dir}/once`;
+    const real = (name: string) => `exec /usr/lib/cni/${name}`;
+    for (const command of ["ADD", "DEL"]) {
+      for (const name of ["bridge", "portmap", "firewall", "host-local"]) {
+        // Dies when it has done all of it, but said nothing.
+        Deno.writeTextFileSync(once, "");
+        const all = `/usr/lib/cni/${name} >/dev/null; kill -9 $$`;
+        plugins.plugin(
+          name,
+          `[ $CNI_COMMAND = ${command} ] && rm ${once} && { ${all}; }; ${real(name)}`,
+        );
+        const [made] = await Promise.allSettled([create(daemon, "c", bridge)]);
+        if (command === "ADD") assert.ok(made?.status === "rejected", name);
+        else await remove(daemon, "c");
+        await audit.assertClean(`${name} killed after ${command}`);
+        plugins.removePlugin(name);
+      }
+    }
+    // Dies between the interface and the rules, of which a second run finds nothing.
+    await create(daemon, "c", bridge);
+    Deno.writeTextFileSync(once, "");
+    const half = "nsenter --net=$CNI_NETNS ip link del eth0; kill -9 $$";
+    plugins.plugin(
+      "bridge",
+      `[ $CNI_COMMAND = DEL ] && rm ${once} && { ${half}; }; ${real("bridge")}`,
+    );
+    await remove(daemon, "c");
+    await audit.assertClean("a bridge that was killed half way");
+  },
+);
+
 networkTest("network: a container in two networks, and one by a conflist of its own", async () => {
   await using network = await TestNetwork.make();
   using plugins = new TestPlugins();

@@ -5,6 +5,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
 import { until } from "./harness/poll.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
+import { soakNetworks } from "./soak/networks.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
 
@@ -135,4 +136,8 @@ networkTest("network: a shim or a whole bundle that is gone takes the network al
   Deno.removeSync(`${daemon.state}/linux/c`, { recursive: true });
   await daemon.start();
   await audit.assertClean("a removed bundle");
+});
+
+networkTest("soakNetworks: some rounds of the kills at random leave nothing", async () => {
+  await soakNetworks({ rounds: 4, seed: 4, say: () => {} });
 });
