@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import type { ImageStore, StoredImage } from "./store.ts";
 
 /** An overlay mount, as `container.create` takes it for the rootfs. */
 export interface OverlayMount {
@@ -9,18 +8,9 @@ export interface OverlayMount {
 }
 
 /**
- * Returns the mount of an image's layers, which all of its containers share, below a container's own
- * `upper`; without it the mount can only be read.
+ * Returns the overlay of directories, the topmost first (Documentation/filesystems/overlayfs.rst),
+ * below a container's own `upper`; without it the mount can only be read.
  */
-export function overlayOf(
-  store: ImageStore,
-  image: StoredImage,
-  own?: { readonly upper: string; readonly work: string },
-): OverlayMount {
-  return overlayMount(store.layerDirs(image), own);
-}
-
-/** Returns the overlay of directories, the topmost first (Documentation/filesystems/overlayfs.rst). */
 export function overlayMount(
   lowers: readonly string[],
   own?: { readonly upper: string; readonly work: string },

@@ -6,7 +6,7 @@ import { ImageError, ImageNotFoundError } from "../../images/errors.ts";
 import { findImage } from "../../images/find.ts";
 import { commandOf, type ImageConfig, parseImageConfig } from "../../images/image_config.ts";
 import { parseReference } from "../../images/reference.ts";
-import { overlayOf } from "../../images/rootfs.ts";
+import { overlayMount } from "../../images/rootfs.ts";
 import { removeLeftovers } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -110,9 +110,8 @@ async function holdImage(
   }
   const place = Deno.makeTempDirSync({ dir: store.temporary });
   stack.defer(() => Deno.removeSync(place));
-  const { type, options: mountOptions } = overlayOf(store, image);
   // An overlay needs two directories, or an upper one.
-  const view = lowers.length > 1 ? { type, options: mountOptions } : bindOf(lowers.join());
+  const view = lowers.length > 1 ? overlayMount(lowers) : bindOf(lowers.join());
   const path = fdPath(stack.use(openView(view, place)).fd);
   const run = commandOf(config, command, options.entrypoint);
   const held = stack.move();
