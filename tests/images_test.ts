@@ -290,3 +290,42 @@ test(
   },
   "docker-registry",
 );
+
+test("images: what a config asks for and cannot have names the image and what to do", async () => {
+  await using daemon = await TestDaemon.start();
+  const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { file: "text" })];
+  const inImage = async (config: Record<string, unknown>, ...args: string[]) => {
+    const image = await makeImage(daemon.dir, {
+      layers,
+      config: { Cmd: ["sh", "-c", "pwd"], ...config },
+    });
+    const { code, stdout, stderr } = await cli(daemon, [
+      ...["run", "--rm", ...cgroup(daemon), ...args],
+      image,
+    ]);
+    return { code, stdout, error: stderr.replace(/^Pulling .*\n/, "").replaceAll(image, "IMAGE") };
+  };
+  for (
+    const [config, status, pattern] of [
+      [{ Volumes: { "/file": {} } }, 125, /volume \/file is no directory in it; mount a file/],
+      [{ Volumes: { "/": {} } }, 125, /volume \/ would hide all of it/],
+      [{ User: "nobody-knows" }, 125, /no user nobody-knows in .*; say another with --user/],
+      [{ User: "0:no-group" }, 125, /no group no-group in .*; say another with --user/],
+      [{ StopSignal: "SIGNONE" }, 125, /no such signal.*; say another with --stop-signal/],
+      [{ WorkingDir: "/file" }, 125, /\/file is a file in it; say another with --workdir/],
+      [{ Cmd: ["nothing-there"] }, 127, /no such program: it was to run nothing-there, give/],
+      [{ Entrypoint: ["/file"] }, 126, /cannot execute it here: .* --entrypoint$/m],
+    ] as const
+  ) {
+    const { code, error } = await inImage(config);
+    assert.equal(code, status, error);
+    assert.match(error, pattern);
+    assert.match(error, /image IMAGE/);
+  }
+  assert.equal((await inImage({ User: "nobody-knows" }, "-u", "0")).stdout, "/\n");
+  assert.equal((await inImage({ WorkingDir: "/file" }, "-w", "/bin")).stdout, "/bin\n");
+  // Docker takes both of these as below the root directory.
+  const relative = await inImage({ WorkingDir: "srv/app", Volumes: { "srv/app": {} } });
+  assert.equal(relative.stdout, "/srv/app\n");
+  assert.equal(await ok(daemon, "ps", "-aq"), "");
+});

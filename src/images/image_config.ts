@@ -9,12 +9,12 @@ export interface ImageConfig {
   readonly env: readonly string[];
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
-  /** Default: `/`. */
+  /** Absolute; default: `/`. */
   readonly workingDir: string;
   /** `user[:group]`; empty for root. */
   readonly user: string;
   readonly stopSignal: string | undefined;
-  /** Paths in the container. */
+  /** Absolute paths in the container. */
   readonly volumes: readonly string[];
   /** Such as `80/tcp`. */
   readonly exposedPorts: readonly string[];
@@ -44,10 +44,10 @@ export function parseImageConfig(json: string): ImageConfig {
     env: strings(config, "Env").filter((entry) => entry.includes("=") && !entry.startsWith("=")),
     entrypoint: strings(config, "Entrypoint"),
     cmd: strings(config, "Cmd"),
-    workingDir: string(config, "WorkingDir") || "/",
+    workingDir: absolute(string(config, "WorkingDir")),
     user: string(config, "User"),
     stopSignal: string(config, "StopSignal") || undefined,
-    volumes: keys(config, "Volumes"),
+    volumes: [...new Set(keys(config, "Volumes").map(absolute))],
     exposedPorts: keys(config, "ExposedPorts"),
     labels: Object.fromEntries(
       Object.entries(isRecord(labels) ? labels : {}).map(([name, value]) => [name, String(value)]),
@@ -77,6 +77,11 @@ export function commandOf(
     throw new ImageError("the image says no command to run: give one after its name");
   }
   return args;
+}
+
+/** As docker has it: a path without a slash at its beginning is one below the root directory. */
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `/${path}`;
 }
 
 function string(record: Record<string, unknown>, name: string): string {

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
+import { fdPath } from "../../linux/fd/fd.ts";
+import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
+import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
 import type { SecurityDefaults } from "../../oci/spec/security.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
+import { ImageError } from "../../images/errors.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParamsOf } from "../../rpc/contract/method.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { formatCommand } from "../text/format.ts";
 import { type ContainerImage, realDirectory, type Rootfs } from "../image/rootfs.ts";
@@ -27,6 +32,7 @@ import { canMountOn, etcTexts, writeEtcFiles } from "../options/etc_files.ts";
 import { type LogFlags, logFrom } from "../options/log_options.ts";
 import { type MountOption, shmMount } from "../options/mounts.ts";
 import type { Namespaces } from "../options/namespaces.ts";
+import { parseStopSignal } from "../options/stop_signal.ts";
 import { resourcesFrom } from "../options/resources.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
@@ -67,6 +73,7 @@ export async function createRequest(
   const given = mountsOf(options, request.namespaces);
   const dirs: Record<string, string> = {};
   try {
+    checkImage(request);
     const volumes = await volumeMounts(id, given, request, dirs);
     const mounts = [...given, ...volumes];
     const etc = etcMounts(id, mounts, request, dirs);
@@ -83,6 +90,44 @@ export async function createRequest(
     };
   } catch (error) {
     removeOwnDirs(root, id, dirs);
+    if (image === undefined || !(error instanceof ImageError)) throw error;
+    throw new ImageError(`image ${image.name}: ${error.message}`, { cause: error });
+  }
+}
+
+/**
+ * Checks what the image's config asks for and the options do not.
+ *
+ * @throws {ImageError} with what to do instead.
+ */
+function checkImage({ options, rootfs: { image, path } }: CreateInput): void {
+  const { user = "", stopSignal, workingDir = "/" } = image?.config ?? {};
+  try {
+    if (user !== "" && options.user === undefined) resolveUser(path, user);
+  } catch (error) {
+    if (!(error instanceof InvalidParamsError)) throw error;
+    throw new ImageError(`its ${error.message}; say another with --user`, { cause: error });
+  }
+  try {
+    if (stopSignal !== undefined && options.stopSignal === undefined) parseStopSignal(stopSignal);
+  } catch (error) {
+    const why = `its stop signal: ${messageOf(error)}; say another with --stop-signal`;
+    throw new ImageError(why, { cause: error });
+  }
+  if (options.workdir === undefined && isFile(path, workingDir)) {
+    throw new ImageError(
+      `its working directory ${workingDir} is a file in it; say another with --workdir`,
+    );
+  }
+}
+
+/** Whether a path in the root filesystem leads to a file; not where nothing is there. */
+function isFile(rootfs: string, path: string): boolean {
+  try {
+    using found = openInRoot(rootfs, path);
+    return Deno.statSync(fdPath(found.fd)).isFile;
+  } catch (error) {
+    if (isErrno(error, ENOENT, ENOTDIR, ELOOP)) return false;
     throw error;
   }
 }

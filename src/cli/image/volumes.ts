@@ -2,6 +2,7 @@
 import { fdPath } from "../../linux/fd/fd.ts";
 import { ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
+import { ImageError } from "../../images/errors.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /** The bind mount of a volume. */
@@ -22,6 +23,8 @@ export interface VolumeOwner {
  * Makes the volumes that an image asks for below `dir`, and returns their mounts. As docker does it,
  * a volume begins with what the image has at its place; where the image has nothing, it is an empty
  * directory of the container's user.
+ *
+ * @throws {ImageError} for a volume that is a file of the image, or all of it.
  */
 export async function makeVolumes(
   dir: string,
@@ -31,6 +34,9 @@ export async function makeVolumes(
 ): Promise<VolumeMount[]> {
   const mounts: VolumeMount[] = [];
   for (const [index, destination] of paths.entries()) {
+    if (/^\/+$/.test(destination)) {
+      throw new ImageError("its volume / would hide all of it; nothing can run in it");
+    }
     const source = `${dir}/${index}`;
     Deno.mkdirSync(source, { mode: 0o755 });
     if (!await copyContent(rootfs, destination, source)) {
@@ -52,7 +58,11 @@ async function copyContent(rootfs: string, path: string, target: string): Promis
   }
   using held = place;
   const here = fdPath(held.fd).replace("/self/", `/${Deno.pid}/`);
-  if (!Deno.statSync(here).isDirectory) return false;
+  if (!Deno.statSync(here).isDirectory) {
+    throw new ImageError(
+      `its volume ${path} is no directory in it; mount a file there: -v FILE:${path}`,
+    );
+  }
   const { success, stderr } = await new Deno.Command("cp", {
     args: ["-a", "--", `${here}/.`, target],
     stdin: "null",

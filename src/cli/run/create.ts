@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
+import { explainFailure } from "../image/explain.ts";
 import { openRootfs } from "../image/rootfs.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { CidFile } from "../container/cid_file.ts";
@@ -36,7 +37,9 @@ export function createCommand(): Command {
           options.name,
           options.interactive ?? false,
           (id) => createRequest(id, { options, rootfs, root, namespaces, network, defaults }),
-        );
+        ).catch((error: unknown) => {
+          throw explainFailure(error, rootfs);
+        });
         cidFile.write(id);
         print(id);
       });

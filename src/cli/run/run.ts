@@ -11,6 +11,7 @@ import { type Daemon, withDaemon } from "../common/daemon.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
 import { createDetached, createForeground } from "../container/create_container.ts";
 import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
+import { explainFailure } from "../image/explain.ts";
 import { openRootfs } from "../image/rootfs.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
@@ -61,7 +62,9 @@ export function runCommand(program: DaemonProgram): Command {
             options.name,
             options.interactive ?? false,
             requestFor,
-          );
+          ).catch((error: unknown) => {
+            throw explainFailure(error, rootfs);
+          });
           rootfs[Symbol.dispose]();
           cidFile.write(id);
           const toRemove = options.rm && await refOf(daemon, id);
@@ -75,7 +78,9 @@ export function runCommand(program: DaemonProgram): Command {
           options.name,
           options.interactive ?? false,
           requestFor,
-        );
+        ).catch((error: unknown) => {
+          throw explainFailure(error, rootfs);
+        });
         rootfs[Symbol.dispose]();
         cidFile.write(id);
         using streams = made.streams;
