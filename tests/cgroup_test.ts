@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { FailedPreconditionError, RuntimeError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { until } from "./harness/poll.ts";
 import { uniqueName } from "./harness/run.ts";
 import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
 import { cgroupHierarchies } from "../src/linux/cgroup/cgroup.ts";
+import { cgroupsOf } from "./harness/traces.ts";
 
 Deno.test("container.create into the cgroup of another container is refused, and touches it not", async () => {
   await using daemon = await TestDaemon.start();
@@ -45,6 +48,79 @@ Deno.test("container.create into a cgroup that has processes is refused, whoever
       error.message.includes(`${pid}`),
   );
   assert.equal((await one.client.call("container.state", { id: "c" })).status, "running");
+});
+
+Deno.test("container.create into a cgroup above or below that of another container is refused", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const base = `/${daemon.cgroup}/${uniqueName("nested")}`;
+  const create = (id: string, cgroupsPath: string) => {
+    const spec = daemon.spec(["sleep", "1000"], { linux: { cgroupsPath } });
+    return client.call("container.create", { id, spec });
+  };
+  await create("first", `${base}/middle`);
+  for (const path of [base, `${base}/middle/below`]) {
+    await assert.rejects(
+      create("second", path),
+      (error: Error) =>
+        error instanceof FailedPreconditionError && error.message.includes(path) &&
+        error.message.includes("first"),
+    );
+  }
+  // What only begins with the same letters is another cgroup.
+  await create("third", `${base}/middle2`);
+});
+
+Deno.test("container.create: of two daemons that take one cgroup at the same time one is refused", async () => {
+  await using one = await TestDaemon.start();
+  await using other = await TestDaemon.start();
+  for (let round = 0; round < 5; round++) {
+    const cgroupsPath = `/${one.cgroup}/${uniqueName("raced")}`;
+    const spec = one.spec(["sleep", "1000"], { linux: { cgroupsPath } });
+    const id = `c${round}`;
+    const daemons = [one, other];
+    const results = await Promise.allSettled(
+      daemons.map(({ client }) => client.call("container.create", { id, spec })),
+    );
+    assert.deepEqual(results.map(({ status }) => status).sort(), ["fulfilled", "rejected"]);
+    for (const [index, result] of results.entries()) {
+      if (result.status === "rejected") {
+        assert.ok(result.reason instanceof FailedPreconditionError, String(result.reason));
+        assert.ok(result.reason.message.includes(cgroupsPath));
+      } else {
+        await daemons[index]?.client.call("container.delete", { id, force: true });
+      }
+    }
+    assert.deepEqual(cgroupsOf(cgroupsPath.slice(1)), [], "nothing is left of either");
+  }
+});
+
+Deno.test({
+  name: "cgroup: a relative path is below the daemon's own cgroup, and known before it is made",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    const { client } = daemon;
+    const cgroupsPath = uniqueName("relative");
+    const spec = daemon.spec(["sleep", "1000"], { linux: { cgroupsPath } });
+    const { pid } = await client.call("container.create", { id: "c", spec });
+    const { bundle } = await client.call("container.state", { id: "c" });
+    const { cgroupsPath: recorded } = JSON.parse(Deno.readTextFileSync(`${bundle}/berth.json`));
+    assert.match(recorded, new RegExp(`^/berth-[0-9a-f]{12}/${cgroupsPath}$`));
+    const lines = Deno.readTextFileSync(`/proc/${pid}/cgroup`).split("\n");
+    assert.ok(lines.some((line) => line.endsWith(`:${recorded}`)), lines.join());
+    await client.call("container.delete", { id: "c", force: true });
+    // The runtime has made the cgroup; nobody has looked where.
+    failpoints.arm("shim.create.claim=crash");
+    await assert.rejects(client.call("container.create", { id: "c", spec }));
+    failpoints.disarm();
+    await until("the id is free", async () => {
+      const { containers } = await client.call("container.list", {});
+      return containers.length === 0 || undefined;
+    });
+    assert.deepEqual(cgroupsOf(recorded.slice(1)), []);
+  },
 });
 
 Deno.test("cgroup: containers whose specs name no cgroup get one that is their daemon's alone", async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { exists } from "../linux/fs/exists.ts";
+import { CgroupClaim } from "./create/cgroup_claim.ts";
 import { cgroupAt, cgroupHierarchies, pids, removeIfEmpty } from "../linux/cgroup/cgroup.ts";
 import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
 import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
@@ -282,14 +283,15 @@ export class ContainerManager implements AsyncDisposable {
     }, {
       bundleDir: dir,
       cgroupsPath: defaultCgroupsPath(this.#cgroupDriver, this.#cgroupName, id),
+      cgroupParent: `/${this.#cgroupName}`,
       networkNamespace: networks.namespaceOf(instance),
     });
     const network = params.network === undefined
       ? undefined
       : networks.plan(params.network, { id, instance, hostname: hostnameOf(spec, id) });
     if (network === undefined) raiseLoopback(id, networkNamespaceOf(spec));
-    this.#checkCgroup(record);
     using _fds = this.#options.fds.reserveCreate(id);
+    using _cgroup = this.#claimCgroup(record);
     return await this.#containers.create(id, async (begun) => {
       try {
         if (params.restart !== undefined && params.restart.policy !== "no") {
@@ -338,7 +340,6 @@ export class ContainerManager implements AsyncDisposable {
   async #remake(record: BundleRecord, spec: CheckedSpec): Promise<Container> {
     const { id, instance } = record;
     const { networks } = this.#context;
-    this.#checkCgroup(record);
     const network = record.network === undefined
       ? undefined
       : networks.planAgain(networkParams.parse(record.network), {
@@ -352,6 +353,7 @@ export class ContainerManager implements AsyncDisposable {
       : withNetworkNamespace(spec, networks.namespaceOf(instance));
     const ownRecord = { ...record, runtimeRoot: `${this.#options.config.state}/oci` };
     using _fds = this.#options.fds.reserveCreate(id);
+    using _cgroup = this.#claimCgroup(record);
     return await this.#containers.recreate(
       id,
       async (begun) => await this.#make(ownRecord, ownSpec, { begun, network }),
@@ -379,12 +381,13 @@ export class ContainerManager implements AsyncDisposable {
   }
 
   /**
-   * Two containers in one cgroup would be paused, limited and killed as one.
+   * Takes the container's cgroup until the result is disposed, by when a process is in it. Two containers
+   * in one cgroup, or one in another's, would be paused, limited and killed as one.
    *
    * @throws {FailedPreconditionError} if the container's cgroup is another's, or has processes.
    */
-  #checkCgroup({ id, cgroupsPath }: BundleRecord): void {
-    if (cgroupsPath === undefined) return;
+  #claimCgroup({ id, cgroupsPath, systemdCgroup }: BundleRecord): Disposable | undefined {
+    if (cgroupsPath === undefined) return undefined;
     const refuse = (why: string) => {
       throw new FailedPreconditionError(
         `cannot create container ${id}: its cgroup ${cgroupsPath} ${why}; ` +
@@ -393,13 +396,24 @@ export class ContainerManager implements AsyncDisposable {
       );
     };
     const other = this.#containers.inCgroup(cgroupsPath);
-    if (other !== undefined && other.id !== id) refuse(`is that of container ${other.id}`);
+    if (other !== undefined && other.id !== id) {
+      const same = other.bundle.record.cgroupsPath === cgroupsPath;
+      refuse(`is ${same ? "that" : "above or below that"} of container ${other.id}`);
+    }
+    using claims = new DisposableStack();
+    // Units of systemd have names that it lets nobody take twice.
+    if (systemdCgroup !== true) {
+      const claim = CgroupClaim.take(cgroupsPath, this.#hierarchies);
+      if (claim === undefined) refuse("is being made by another daemon");
+      claims.use(claim);
+    }
     const cgroup = cgroupAt(cgroupsPath, this.#hierarchies);
     // Of a hybrid's hierarchies any may have them.
     for (const [name, path] of Object.entries(cgroup?.paths ?? {})) {
       const [pid] = pids({ version: 1, paths: { [name]: path } });
       if (pid !== undefined) refuse(`has processes already, ${pid} among them`);
     }
+    return claims.move();
   }
 
   /** runc runs hooks of `poststart` in create; another version might not (OCI spec: after start). */

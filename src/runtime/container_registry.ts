@@ -101,11 +101,12 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
     return undefined;
   }
 
-  /** The container, there or under way, whose cgroup is at this path. */
+  /** The container, there or under way, whose cgroup is at this path, above it or below it. */
   inCgroup(cgroupsPath: string): Container | undefined {
     for (const containers of [this.#containers, this.#creating]) {
       for (const container of containers.values()) {
-        if (container?.bundle.record.cgroupsPath === cgroupsPath) return container;
+        const other = container?.bundle.record.cgroupsPath;
+        if (other !== undefined && overlap(other, cgroupsPath)) return container;
       }
     }
     return undefined;
@@ -128,4 +129,9 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
     if (next === undefined) this.#containers.delete(bundle.id);
     else this.#containers.set(bundle.id, next);
   }
+}
+
+/** Whether a cgroup is another, above it or below it. */
+function overlap(a: string, b: string): boolean {
+  return `${a}/`.startsWith(`${b}/`) || `${b}/`.startsWith(`${a}/`);
 }

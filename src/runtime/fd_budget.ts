@@ -11,9 +11,9 @@ const RESERVE = 24;
 
 /**
  * The most fds that a create takes: for good the connections to the shim and the watch for OOM kills,
- * for a moment the bundle's files and the shim that is started.
+ * for a moment the cgroup's directory, the bundle's files and the shim that is started.
  */
-const PER_CREATE = 10;
+const PER_CREATE = 11;
 
 /** Keeps creates and connections from taking the last fds of this process. */
 export class FdBudget {

@@ -30,7 +30,9 @@ export function cgroupOfPath(path: string): string | undefined {
   if (!isSystemdPath(path)) {
     return path.startsWith("/") ? path.replace(/(?<=.)\/+$/, "") : undefined;
   }
-  const [slice = "", prefix = "", name = ""] = path.split(":");
+  const [given = "", prefix = "", name = ""] = path.split(":");
+  // Of the system's slice it is where none is named (runc's docs/systemd.md).
+  const slice = given === "" ? "system.slice" : given;
   const parts = slice.replace(/\.slice$/, "").split("-").filter((part) => part !== "");
   const slices = parts.map((_, index) => `${parts.slice(0, index + 1).join("-")}.slice`);
   const unit = name.endsWith(".slice") ? name : `${prefix === "" ? "" : `${prefix}-`}${name}.scope`;

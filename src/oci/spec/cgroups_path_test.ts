@@ -42,4 +42,6 @@ Deno.test("cgroupOfPath is the cgroup that a path comes to", () => {
   assert.equal(cgroupOfPath("system.slice:berth:web"), "/system.slice/berth-web.scope");
   assert.equal(cgroupOfPath("a-b.slice:berth:web"), "/a.slice/a-b.slice/berth-web.scope");
   assert.equal(cgroupOfPath("a.slice:berth:b.slice"), "/a.slice/b.slice");
+  assert.equal(cgroupOfPath(":berth:web"), "/system.slice/berth-web.scope");
+  assert.equal(cgroupOfPath("-.slice:berth:web"), "/berth-web.scope");
 });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { HostUser } from "../bundle_layout.ts";
 import { isRecord } from "../../rpc/is_record.ts";
-import { isSystemdPath } from "./cgroups_path.ts";
+import { cgroupOfPath, isSystemdPath } from "./cgroups_path.ts";
 
 /** A spec of which nothing is known but that it is a JSON object. */
 type AnySpec = Readonly<Record<string, unknown>>;
@@ -23,17 +23,18 @@ export function hasOwnPidNamespace(spec: AnySpec): boolean {
 }
 
 /**
- * The absolute cgroup path of an OCI spec (linux.cgroupsPath), at which the runtime makes the cgroup
- * in every hierarchy. Undefined where the runtime chooses the place: by a relative path, or by one
- * that is for systemd.
+ * The path of the cgroup that an OCI spec names (linux.cgroupsPath), at which the runtime, or systemd for
+ * it, makes the cgroup in every hierarchy. Undefined where the runtime chooses the place, by a relative
+ * path.
  */
 export function cgroupsPathOf(spec: unknown): string | undefined {
   if (typeof spec !== "object" || spec === null || !("linux" in spec)) return undefined;
   const { linux } = spec;
   if (typeof linux !== "object" || linux === null || !("cgroupsPath" in linux)) return undefined;
   const path = linux.cgroupsPath;
-  if (typeof path !== "string" || !path.startsWith("/")) return undefined;
-  const cleaned = cleanPath(path);
+  const absolute = typeof path === "string" ? cgroupOfPath(path) : undefined;
+  if (absolute === undefined) return undefined;
+  const cleaned = cleanPath(absolute);
   return cleaned === "/" ? undefined : cleaned;
 }
 

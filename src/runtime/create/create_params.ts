@@ -2,6 +2,7 @@
 import { bundlePaths, CRIU_CONFIG, FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
+import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";
 import { cgroupsPathOf, hasSystemdCgroup, mappedRoot } from "../../oci/spec/facts.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
@@ -33,6 +34,8 @@ export interface CreatePlaces {
   readonly bundleDir: string;
   /** The cgroup of a container whose spec names none. */
   readonly cgroupsPath: string;
+  /** The cgroup below which a relative path of the spec is. */
+  readonly cgroupParent: string;
   /** The network namespace of a container whose network CNI plugins make. */
   readonly networkNamespace: string;
 }
@@ -49,7 +52,7 @@ export type CheckedSpec = Record<string, unknown>;
 export function checkCreate(
   params: ParsedParamsOf<DaemonContract, "container.create">,
   { root, logs, ...defaults }: CreateDefaults,
-  { bundleDir, cgroupsPath, networkNamespace }: CreatePlaces,
+  { bundleDir, cgroupsPath, cgroupParent, networkNamespace }: CreatePlaces,
 ): { spec: CheckedSpec; record: BundleRecord } {
   const { id } = params;
   const rootfs = params.rootfs ?? [];
@@ -65,6 +68,7 @@ export function checkCreate(
   const own = withCgroup(
     withRootAndTerminal(given, rootfs.length > 0, bundleDir, stdio.terminal),
     cgroupsPath,
+    cgroupParent,
   );
   const networkIssues = params.network === undefined ? [] : namedNetworkNamespace(own);
   const spec = params.network === undefined || networkIssues.length > 0
@@ -202,12 +206,18 @@ function withRootAndTerminal(
   return changed;
 }
 
-/** Names the cgroup where the spec leaves it to the runtime, which would take one by the id alone. */
-function withCgroup(spec: CheckedSpec, cgroupsPath: string): CheckedSpec {
+/**
+ * Names the cgroup where the spec leaves it to the runtime, which would take one by the id alone; or by a
+ * relative path, which each runtime takes to be somewhere else. So it is known before it is made.
+ */
+function withCgroup(spec: CheckedSpec, cgroupsPath: string, parent: string): CheckedSpec {
   const linux = asObject(spec["linux"]);
   const named = linux?.["cgroupsPath"];
-  if (typeof named === "string" && named !== "") return spec;
-  return { ...spec, linux: { ...linux, cgroupsPath } };
+  if (typeof named !== "string" || named === "") {
+    return { ...spec, linux: { ...linux, cgroupsPath } };
+  }
+  if (named.startsWith("/") || isSystemdPath(named)) return spec;
+  return { ...spec, linux: { ...linux, cgroupsPath: `${parent}/${named}` } };
 }
 
 /** Returns what is wrong with a spec whose container gets a network: it has one by itself. */

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import { errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
+import { tryStat } from "../../linux/fs/try_stat.ts";
+import type { Hierarchy } from "../../linux/cgroup/find.ts";
+import { cgroupHierarchies } from "../../linux/cgroup/find.ts";
+
+/** The hierarchies in which a cgroup is claimed, best first: each claimant has to take the same. */
+const CLAIMED = ["freezer", "pids", "memory", "unified"];
+
+/** What rmdir(2) of a cgroup says that somebody uses, or that is gone. */
+const IN_USE: ReadonlySet<unknown> = new Set(["EBUSY", "ENOTEMPTY", "ENOENT", "ENODEV"]);
+
+/**
+ * Keeps others from making the same cgroup until it is disposed. It is a lock (flock(2)) on the cgroup's
+ * directory, which is made for that. It holds among all processes that see the same hierarchies, and is
+ * gone with its process.
+ */
+export class CgroupClaim implements Disposable {
+  readonly #dir: string;
+  readonly #made: boolean;
+  readonly #lock: FileLock | undefined;
+
+  private constructor(dir: string, made: boolean, lock: FileLock | undefined) {
+    this.#dir = dir;
+    this.#made = made;
+    this.#lock = lock;
+  }
+
+  /**
+   * Claims the cgroup at `path`. Returns undefined if another has claimed it. Where no such directory can
+   * be made the claim is empty: the runtime will fail to make it, too, and say why.
+   *
+   * @throws {LinuxError} EMFILE, ENFILE, …
+   */
+  static take(
+    path: string,
+    hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
+  ): CgroupClaim | undefined {
+    const hierarchy = CLAIMED.map((name) => hierarchies.find(({ names }) => names.includes(name)))
+      .find((found) => found !== undefined);
+    if (hierarchy === undefined) return new CgroupClaim("", false, undefined);
+    const dir = hierarchy.mountPoint + path;
+    for (;;) {
+      const made = make(dir);
+      if (made === undefined) return new CgroupClaim(dir, false, undefined);
+      try {
+        const lock = FileLock.tryLock(dir, { directory: true });
+        if (lock === undefined) return undefined;
+        using claim = new DisposableStack();
+        claim.use(lock);
+        // One that has just given it up may have removed it.
+        const now = tryStat(dir);
+        if (now === undefined || now.ino !== Deno.statSync(`/proc/self/fd/${lock.fd}`).ino) {
+          continue;
+        }
+        claim.move();
+        return new CgroupClaim(dir, made, lock);
+      } catch (error) {
+        if (errnoNameOf(error) === "ENOENT") continue;
+        if (made) removeUnused(dir);
+        throw error;
+      }
+    }
+  }
+
+  /** Gives it up; a cgroup that was made for it, and that nobody uses, is removed. */
+  [Symbol.dispose](): void {
+    if (this.#made) removeUnused(this.#dir);
+    this.#lock?.[Symbol.dispose]();
+  }
+}
+
+/** Makes the directory. Returns whether it was not there; undefined where it cannot be made. */
+function make(dir: string): boolean | undefined {
+  if (tryStat(dir) !== undefined) return false;
+  try {
+    Deno.mkdirSync(dir, { recursive: true, mode: 0o755 });
+    return true;
+  } catch (error) {
+    if (isExhausted(error)) throw error;
+    return undefined;
+  }
+}
+
+function removeUnused(dir: string): void {
+  try {
+    Deno.removeSync(dir);
+  } catch (error) {
+    if (!IN_USE.has(errnoNameOf(error))) throw error;
+  }
+}
