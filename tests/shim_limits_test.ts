@@ -21,17 +21,31 @@ async function leaveFree(pid: number, free: number): Promise<void> {
 
 /** Lets a process open as many files as it wants. A shim that could not serve was ended. */
 async function leaveAll(pid: number): Promise<void> {
-  if (readProcess(pid) === undefined) return;
-  const limits = Deno.readTextFileSync(`/proc/${pid}/limits`);
-  const [, hard = ""] = /^Max open files\s+\S+\s+(\S+)/m.exec(limits) ?? [];
-  await setSoftLimit(pid, hard);
+  // It may end at any time.
+  await until("its limit is raised, or it has ended", async () => {
+    if (readProcess(pid) === undefined) return true;
+    const limits = tryRead(`/proc/${pid}/limits`);
+    const [, hard = ""] = /^Max open files\s+\S+\s+(\S+)/m.exec(limits) ?? [];
+    return await trySetSoftLimit(pid, hard) || undefined;
+  });
+}
+
+function tryRead(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    // The process has ended.
+    return "";
+  }
 }
 
 async function setSoftLimit(pid: number, soft: string): Promise<void> {
-  const { success } = await new Deno.Command("prlimit", {
-    args: [`--pid=${pid}`, `--nofile=${soft}:`],
-  }).output();
-  assert.ok(success);
+  assert.ok(await trySetSoftLimit(pid, soft));
+}
+
+async function trySetSoftLimit(pid: number, soft: string): Promise<boolean> {
+  const args = [`--pid=${pid}`, `--nofile=${soft}:`];
+  return (await new Deno.Command("prlimit", { args }).output()).success;
 }
 
 /** The shim that waits for a container. */
