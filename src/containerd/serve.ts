@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { setsid } from "../linux/process/session.ts";
+import { createCoreScheduling, setsid } from "../linux/process/session.ts";
 import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { setOomScoreAdj } from "../linux/process/oom_score.ts";
@@ -48,6 +48,7 @@ export async function serve(args: readonly string[]): Promise<void> {
     if (socket !== undefined) {
       prctlNotDumpable();
       setOomScoreAdj("self", Math.min(scoreOf(parent) + 1, MAX_SCORE));
+      if (Deno.env.get("SCHED_CORE")) createCoreScheduling();
       const { shimCgroup } = await readOptions(bootstrap.options);
       if (shimCgroup !== "") joinShimCgroup(shimCgroup);
       run(socket, bundle, flags, bootstrap.ttrpcAddress);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { SIGKILL } from "../../linux/process/signals.ts";
 import { parseJson } from "../../rpc/json.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { AlreadyExistsError, InvalidParamsError } from "../../rpc/errors.ts";
@@ -20,6 +21,7 @@ import {
   ShutdownRequest,
   StateResponse,
   StatsResponse,
+  STATUS,
   UpdateRequest,
   WaitResponse,
 } from "../messages/task.ts";
@@ -99,12 +101,7 @@ export class TaskService {
         ({ id, path, options }) =>
           checkpoint(this.#get(id), path, decode(CheckpointOptions, valueOf(options))),
       ),
-      Kill: handler(
-        KillRequest,
-        Empty,
-        ({ id, exec_id, signal, all }) =>
-          this.#get(id).service.kill({ ...target(exec_id), signal, all }),
-      ),
+      Kill: handler(KillRequest, Empty, (request) => this.#kill(request)),
       Exec: handler(ExecRequest, Empty, (request) => this.#exec(request)),
       ResizePty: handler(ResizeRequest, Empty, (request) => this.#resize(request)),
       CloseIO: handler(CloseIoRequest, Empty, ({ id, exec_id, stdin }) => {
@@ -160,6 +157,14 @@ export class TaskService {
     const { pid, exitStatus, exitedAt } = await container.delete(target(execId).execId);
     if (execId === "") this.#containers.delete(id);
     return { pid, exit_status: exitStatus, exited_at: timestampOf(exitedAt) };
+  }
+
+  async #kill({ id, exec_id, signal, all }: Decoded<typeof KillRequest>): Promise<void> {
+    const container = this.#get(id);
+    // Signal 0 only asks whether the process is there (kill(2)).
+    if (signal === 0 && stateOf(container, exec_id).status !== STATUS.stopped) return;
+    const number = signal === 0 ? SIGKILL : signal;
+    await container.service.kill({ ...target(exec_id), signal: number, all });
   }
 
   #pids(id: string): Encodable<typeof PidsResponse> {
