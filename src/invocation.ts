@@ -12,13 +12,12 @@ export interface Invocation {
 /**
  * Tells the role from the arguments, and else from the name that berth was called by: a link `berthd`
  * is the daemon, `berth-shim` a shim, `containerd-shim-berth-v2` a shim of containerd. Arguments come first, since berth calls its own file with them,
- * whatever that is called: as daemon, as shim, and to remove a container once it has exited.
+ * whatever that is called: as daemon and as shim.
  */
 export function parseInvocation(name: string, args: readonly string[]): Invocation {
   if (args[0] === "daemon") return { role: "daemon", args: args.slice(1) };
   if (args[0] === "shim" && args[1] === "serve") return { role: "shim", args: args.slice(1) };
   if (args[0] === "containerd-shim") return { role: "containerd-shim", args: args.slice(1) };
-  if (args[0] === "rm" && args[1] === "--after-exit") return { role: "cli", args: [...args] };
   const base = name.slice(name.lastIndexOf("/") + 1);
   // containerd makes the name of the runtime's: `io.containerd.berth.v2`, say.
   if (/^containerd-shim-.+-v\d+$/.test(base)) return { role: "containerd-shim", args: [...args] };

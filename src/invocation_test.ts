@@ -38,8 +38,6 @@ Deno.test("parseInvocation: the first argument chooses the role of a file called
     role: "shim",
     args: ["serve", "--control", "/c"],
   });
-  const remove = ["rm", "--after-exit", "--socket", "/s", "web"];
-  assert.deepEqual(parseInvocation("/opt/berthd", remove), { role: "cli", args: remove });
 });
 
 Deno.test("parseInvocation: a link chooses the role by its name, and takes all arguments", () => {

@@ -3,8 +3,6 @@ import assert from "node:assert/strict";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
-import { processesOf } from "./harness/processes.ts";
-import { baseName } from "./harness/run.ts";
 
 /** What the command line has made for containers: logs, FIFOs, overlays. */
 function made(daemon: TestDaemon): string[] {
@@ -42,11 +40,6 @@ Deno.test("berth: with --rm nothing stays of a container whose shim was killed",
   assert.deepEqual(made(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
   await killShim(daemon);
   await gone(daemon);
-  await until(
-    "the end of what removes it",
-    () =>
-      !processesOf(baseName(daemon.dir)).some(({ command }) => command.includes("--after-exit")),
-  );
   assert.deepEqual(made(daemon), []);
 });
 

@@ -4,7 +4,7 @@ import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until, within } from "./harness/poll.ts";
 import { openFiles, processesOf } from "./harness/processes.ts";
-import { baseName, program } from "./harness/run.ts";
+import { baseName } from "./harness/run.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];
 
@@ -80,11 +80,6 @@ Deno.test("berth: a container with --rm that nobody stays with is removed when i
     const { containers } = await daemon.client.call("container.list", {});
     return containers.length === 0;
   });
-  await until(
-    "the end of what waited for it",
-    () =>
-      !processesOf(baseName(daemon.dir)).some(({ command }) => command.includes("--after-exit")),
-  );
   for (const kind of ["logs", "io"]) {
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${kind}`)], [], kind);
   }
@@ -110,20 +105,6 @@ Deno.test("berth create, start and attach give what run gives", async () => {
     stdout: "6\n4\n",
     stderr: "",
   });
-});
-
-Deno.test("berth: what waits to remove a container does so where berth's file is called berthd", async () => {
-  await using daemon = await TestDaemon.start();
-  const run = ["run", "-d", "--name", "a", ...rootfsArgs(daemon), ...sh("exit 0")];
-  assert.equal((await cli(daemon, run)).code, 0);
-  const [file = "", ...none] = program();
-  assert.deepEqual(none, [], "this test needs the file that deno task test makes");
-  await Deno.symlink(file, `${daemon.dir}/berthd`);
-  const { code, stdout } = await new Deno.Command(`${daemon.dir}/berthd`, {
-    args: ["rm", "--after-exit", "--socket", daemon.socket, "a"],
-    stdin: "null",
-  }).output();
-  assert.deepEqual([code, new TextDecoder().decode(stdout)], [0, "a\n"]);
 });
 
 Deno.test("berth attach shows what comes, and a second one to the same pipe is refused", async () => {

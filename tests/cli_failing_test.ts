@@ -64,21 +64,6 @@ Deno.test("berth: --rm removes its own container only, and one that is gone is n
   assert.equal((await within("the end of the command", attended.status)).code, 137);
   assert.equal(await new Response(attended.stderr).text(), "");
   await attended.stdin.close();
-
-  const another = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), "--", "true"];
-  assert.equal((await cli(daemon, another)).code, 0);
-  const state = await daemon.client.call("container.state", { id: "c" });
-  const log = state.log?.path ?? "";
-  await Deno.writeTextFile(log, "kept\n");
-  const remove = (instance: string) => {
-    const made = JSON.stringify({ ...state, instance });
-    return cli(daemon, ["rm", "--after-exit", "--made", made, "c"]);
-  };
-  assert.deepEqual(await remove("another"), { code: 0, stdout: "", stderr: "" });
-  assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "c\n");
-  assert.equal(await Deno.readTextFile(log), "kept\n");
-  assert.equal((await remove(state.instance)).code, 0);
-  assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
 });
 
 Deno.test("berth: a daemon that dies in a create, and comes back, is asked what became of it", async () => {

@@ -31,6 +31,7 @@ import { portCommand } from "./network/port.ts";
 import { pauseCommand } from "./lifecycle/pause.ts";
 import { pruneCommand } from "./manage/prune.ts";
 import { psCommand } from "./inspect/ps.ts";
+import { restartCommand } from "./lifecycle/restart.ts";
 import { restoreCommand } from "./lifecycle/restore.ts";
 import { resumeCommand } from "./lifecycle/resume.ts";
 import { rmCommand } from "./lifecycle/rm.ts";
@@ -61,7 +62,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
     );
   const groups: Readonly<Record<string, readonly Command[]>> = {
     "Common commands:": [
-      runCommand(daemon),
+      runCommand(),
       psCommand(),
       logsCommand(),
       execCommand(),
@@ -77,6 +78,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
       attachCommand(),
       cpCommand(),
       waitCommand(),
+      restartCommand(),
       pauseCommand(),
       resumeCommand(),
       updateCommand(),

@@ -8,7 +8,7 @@ import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
 import { randomName } from "./names.ts";
 import { createIoDir, lockIoDir } from "./io_dir.ts";
-import { removeDir, removeOwnDirs, REQUEST_LABEL } from "./container_dirs.ts";
+import { ownDirLabels, removeDir, removeOwnDirs, REQUEST_LABEL } from "./container_dirs.ts";
 
 /** So many random names are tried before one that is taken is an error. */
 const NAMES = 3;
@@ -21,6 +21,8 @@ export type RequestFor = (id: string) => ContainerCreateParams | Promise<Contain
 
 /** Stdio that was made for a container, and how to take it back when that is not created. */
 interface PreparedStdio {
+  /** The directory of its FIFOs, if there are any. */
+  readonly dir: string | undefined;
   readonly params: Pick<ContainerCreateParams, "stdin" | "stdout" | "stderr" | "terminal" | "log">;
   undo(): void;
 }
@@ -49,7 +51,14 @@ async function create(
     }
     const peer = daemon.peer;
     try {
-      await daemon.call("container.create", { ...request, ...stdio.params });
+      const removeDirs = [...Object.values(ownDirLabels(wanted.labels ?? {})), stdio.dir ?? ""]
+        // A user's own directory goes with that user's command.
+        .filter((dir) => dir.startsWith(`${root}/`));
+      await daemon.call("container.create", {
+        ...request,
+        ...stdio.params,
+        ...(request.autoRemove && { removeDirs }),
+      });
       return id;
     } catch (failure) {
       const error = await lost(peer, failure) ? await outcome(daemon, id, mark, failure) : failure;
@@ -102,20 +111,29 @@ export async function createForeground(
   requestFor: RequestFor,
 ): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
   let made: { streams: FifoStreams; lock: Disposable } | undefined;
-  const id = await create(daemon, root, name, requestFor, (id, { terminal = false, log }) => {
-    const dir = createIoDir(root, id);
-    const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
-    const lock = lockIoDir(id, dir);
-    made = { streams, lock };
-    return {
-      params: { ...streams.params, ...(terminal && log === undefined && { log: {} }) },
-      undo: () => {
-        lock[Symbol.dispose]();
-        streams[Symbol.dispose]();
-        removeDir(dir);
-      },
-    };
-  });
+  const id = await create(
+    daemon,
+    root,
+    name,
+    requestFor,
+    (id, { terminal = false, log, restart }) => {
+      // Nobody may read it when it runs again.
+      const keepsLog = terminal || (restart !== undefined && restart.policy !== "no");
+      const dir = createIoDir(root, id);
+      const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
+      const lock = lockIoDir(id, dir);
+      made = { streams, lock };
+      return {
+        dir,
+        params: { ...streams.params, ...(keepsLog && log === undefined && { log: {} }) },
+        undo: () => {
+          lock[Symbol.dispose]();
+          streams[Symbol.dispose]();
+          removeDir(dir);
+        },
+      };
+    },
+  );
   if (!made) throw new Error("a created container has streams");
   return { id, ...made };
 }
@@ -135,6 +153,7 @@ export async function createDetached(
     const io = interactive ? createIoDir(root, id) : undefined;
     if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
     return {
+      dir: io,
       params: { stdin: io === undefined ? "" : `${io}/stdin`, terminal, log },
       undo: () => {
         if (io !== undefined) removeDir(io);

@@ -325,10 +325,15 @@ function fromBundle(
 
 function common(options: ContainerOptions & LogFlags): Partial<ContainerCreateParams> {
   const log = logFrom(options);
+  if (options.rm && options.restart !== undefined && options.restart.policy !== "no") {
+    throw new CliError("a container cannot be both removed (--rm) and restarted (--restart)");
+  }
   return {
     ...(log !== undefined && { log }),
     ...(options.tty && { terminal: true }),
     ...(options.stopTimeout !== undefined && { stopTimeout: options.stopTimeout }),
+    ...(options.restart !== undefined && { restart: options.restart }),
+    ...(options.rm && { autoRemove: true }),
     ...(options.runtime !== undefined && { runtime: options.runtime }),
     ...(options.group !== undefined && { group: options.group }),
     ...(!options.pivot && { noPivot: true }),

@@ -53,8 +53,9 @@ export const FIGURES = new Set(["Pid", "ExitCode"]);
 export const SHORT = new Set(["Status", "State", "RunningFor", "CreatedAt"]);
 
 /** Returns docker's word for a container's state. */
-export function stateWord({ status }: ContainerState): string {
-  return status === "stopped" ? "exited" : status;
+export function stateWord({ status, restartingAt }: ContainerState): string {
+  if (status !== "stopped") return status;
+  return restartingAt === undefined ? "exited" : "restarting";
 }
 
 /** Whether a container has ended with a status other than 0. */
@@ -77,7 +78,8 @@ function statusOf(container: ContainerState, now: number): string {
     }
     case "stopped": {
       const ago = exitedAt === undefined ? "" : ` ${span(exitedAt)} ago`;
-      return `Exited (${exitOf(container)})${ago}${shimNote}`;
+      const word = stateWord(container) === "restarting" ? "Restarting" : "Exited";
+      return `${word} (${exitOf(container)})${ago}${shimNote}`;
     }
   }
 }

@@ -19,7 +19,7 @@ const TESTS: Readonly<Record<string, Test>> = {
   },
 };
 
-const STATES = ["created", "running", "paused", "exited", "stopped"];
+const STATES = ["created", "running", "paused", "restarting", "exited", "stopped"];
 
 /** One `--filter`. */
 export interface ContainerFilter {

@@ -4,6 +4,7 @@ import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { Daemon } from "../common/daemon.ts";
+import { waitForGood } from "../common/exit.ts";
 import { CliError } from "../common/exit_status.ts";
 import { tailOffset } from "../common/tail.ts";
 import { isRefused } from "../container/io_dir.ts";
@@ -33,7 +34,7 @@ export function logsCommand(): Command {
     "berth logs -f --tail 10 web",
     "berth logs -t --since 10m --stream stderr web db",
   ))
-    .option("-f, --follow", "go on with what they write, until they exit")
+    .option("-f, --follow", "go on with what they write, until they exit for good")
     .option("-n, --tail <lines>", "only the last lines", parseWhole(0))
     .option("-t, --timestamps", "put the time before each line")
     .option("--since <time>", "only from then on: RFC 3339, or how long ago: 10m", parseTime)
@@ -66,7 +67,7 @@ async function showLog(
   const { id } = state;
   const output = await openLog(state, options, prefix);
   if (options.follow) {
-    await Promise.race([output.ended, daemon.callAcrossRestarts("container.wait", { id })]);
+    await Promise.race([output.ended, waitForGood(daemon, id)]);
   }
   await output.drain(0);
 }

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { Daemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
 import { orphansOf, removeOrphans } from "../container/container_dirs.ts";
-import { type ContainerRef, findState, removeContainer, removeMade } from "../container/remove.ts";
+import { removeContainer } from "../container/remove.ts";
 import { print } from "../text/print.ts";
 
 interface RmOptions {
   readonly force?: true;
   readonly afterExit?: true;
-  readonly made?: ContainerRef;
 }
 
 /** `berth rm` */
@@ -25,10 +24,6 @@ export function rmCommand(): Command {
   ))
     .option("-f, --force", "also running ones, which are killed")
     .option("--after-exit", "wait until each has exited, and for the daemon where it is away")
-    .addOption(
-      new Option("--made <json>", "only this container").hideHelp()
-        .argParser((text): ContainerRef => JSON.parse(text)),
-    )
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: RmOptions, command: Command) => {
       const { socket } = command.optsWithGlobals<{ socket: string }>();
@@ -37,7 +32,6 @@ export function rmCommand(): Command {
         : await Daemon.connect(socket);
       const { root } = await daemon.call("daemon.info", {});
       await forEachId(ids, async (id) => {
-        if (options.made) return await removeAfterExit(daemon, root, options.made);
         if (options.afterExit) await daemon.callAcrossRestarts("container.wait", { id });
         try {
           await removeContainer(daemon, root, id, options.force ?? false);
@@ -61,17 +55,4 @@ function withOrphans(error: NotFoundError, orphans: readonly string[]): Error {
   return new CliError(`${error.message}; rm --force removes what is left of one: ${files}`, {
     cause: error,
   });
-}
-
-/** What `run --rm` leaves behind to do this for it. */
-async function removeAfterExit(daemon: Daemon, root: string, made: ContainerRef) {
-  const { id, instance } = made;
-  if ((await findState(daemon, id))?.instance === instance) {
-    try {
-      await daemon.callAcrossRestarts("container.wait", { id });
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error;
-    }
-  }
-  await removeMade(daemon, root, made, false);
 }

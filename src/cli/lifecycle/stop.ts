@@ -6,9 +6,18 @@ import { forEachId } from "../common/each.ts";
 import { parseStopSignal, parseStopTimeout } from "../options/stop_signal.ts";
 import { print } from "../text/print.ts";
 
-interface StopOptions {
+/** How `stop` and `restart` stop a container. */
+export interface StopOptions {
   readonly time?: number;
   readonly signal?: string;
+}
+
+/** Returns the params of `container.stop` that the options ask for. */
+export function stopParams({ time, signal }: StopOptions) {
+  return {
+    ...(time !== undefined && { timeout: time }),
+    ...(signal !== undefined && { signal: /^\d+$/.test(signal) ? Number(signal) : signal }),
+  };
 }
 
 /** `berth stop` */
@@ -30,14 +39,10 @@ export function stopCommand(): Command {
       parseStopSignal,
     )
     .argument("<id...>", "containers")
-    .action(async (ids: string[], { time, signal }: StopOptions, command: Command) => {
+    .action(async (ids: string[], options: StopOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         await forEachId(ids, async (id) => {
-          await daemon.callAcrossRestarts("container.stop", {
-            id,
-            ...(time !== undefined && { timeout: time }),
-            ...(signal !== undefined && { signal: /^\d+$/.test(signal) ? Number(signal) : signal }),
-          });
+          await daemon.callAcrossRestarts("container.stop", { id, ...stopParams(options) });
           print(id);
         });
       });

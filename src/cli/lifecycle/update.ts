@@ -4,25 +4,39 @@ import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
+import { parseRestart, RESTART_FLAG } from "../options/restart_policy.ts";
+import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { type ResourceOptions, resourcesFrom, withResources } from "../options/resources.ts";
 import { print } from "../text/print.ts";
+
+interface UpdateOptions extends ResourceOptions {
+  readonly restart?: RestartPolicy;
+}
 
 /** `berth update` */
 export function updateCommand(): Command {
   return withSocket(withResources(verb(
     "update",
-    "Change the resource limits of containers",
+    "Change the resource limits of containers, or when they are restarted",
     "berth update --memory 128m --pids 50 web",
+    "berth update --restart unless-stopped web",
   )))
+    .option(RESTART_FLAG, "when to restart it", parseRestart)
     .argument("<id...>", "containers")
-    .action(async (ids: string[], options: ResourceOptions, command: Command) => {
+    .action(async (ids: string[], options: UpdateOptions, command: Command) => {
       const resources = resourcesFrom(options);
-      if (Object.keys(resources).length === 0) {
+      const { restart } = options;
+      const hasLimits = Object.keys(resources).length > 0;
+      if (!hasLimits && restart === undefined) {
         throw new CliError("nothing to update: give at least one limit, such as --memory 128m");
       }
       await withDaemon(command, async (daemon) => {
         await forEachId(ids, async (id) => {
-          await daemon.call("container.update", { id, resources: { ...resources } });
+          await daemon.call("container.update", {
+            id,
+            ...(hasLimits && { resources: { ...resources } }),
+            ...(restart !== undefined && { restart }),
+          });
           print(id);
         });
       });

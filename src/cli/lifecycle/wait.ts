@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
+import { waitForExit, waitForGood } from "../common/exit.ts";
 import { forEachId } from "../common/each.ts";
 import { print, printStderr } from "../text/print.ts";
 
@@ -19,8 +20,9 @@ export function waitCommand(): Command {
       await withDaemon(command, async (daemon) => {
         const execId = options.exec;
         await forEachId(ids, async (id) => {
-          const params = { id, ...(execId !== undefined && { execId }) };
-          const exit = await daemon.callAcrossRestarts("container.wait", params);
+          const exit = execId === undefined
+            ? await waitForGood(daemon, id)
+            : await waitForExit(daemon, { id, execId });
           print(String(exit.exitStatus));
           if (exit.exitStatusUnknown) {
             printStderr(`berth: ${id} has exited, but nobody could see its exit status`);

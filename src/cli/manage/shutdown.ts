@@ -25,11 +25,15 @@ export function shutdownCommand(): Command {
     });
 }
 
-/** What the container has in the daemon's root directory stays, as it does over a reboot. */
+/**
+ * A container with a restart policy is kept, and comes back with the machine if its policy says so. What
+ * any other has in the daemon's root directory stays, as it does over a reboot.
+ */
 async function shutDown(daemon: Daemon, id: string): Promise<void> {
   try {
-    await daemon.call("container.stop", { id });
-    await daemon.call("container.delete", { id, force: true });
+    await daemon.call("container.stop", { id, shutdown: true });
+    const { restart } = await daemon.call("container.state", { id });
+    if (restart === undefined) await daemon.call("container.delete", { id, force: true });
     print(id);
   } catch (error) {
     if (error instanceof NotFoundError) return;

@@ -14,6 +14,8 @@ import { collectNetwork, collectPorts, type NetworkOptions, parseMac } from "./n
 import { parseNamespace, type SharedWith } from "./namespaces.ts";
 import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
 import { parseStopSignal, parseStopTimeout } from "./stop_signal.ts";
+import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
+import { parseRestart, RESTART_FLAG } from "./restart_policy.ts";
 import { parseUlimit } from "./ulimits.ts";
 
 export { absolute } from "./mounts.ts";
@@ -31,6 +33,8 @@ export interface ContainerOptions extends ResourceOptions, RootfsOptions, Networ
   readonly user?: string;
   readonly groupAdd?: readonly string[];
   readonly init?: true;
+  readonly restart?: RestartPolicy;
+  readonly rm?: true;
   readonly ulimit?: readonly OciRlimit[];
   readonly stopSignal?: string;
   readonly stopTimeout?: number;
@@ -132,6 +136,7 @@ export function withContainer(command: Command): Command {
 function withProcess(command: Command): void {
   const workdir = new Option("-w, --workdir <dir>", "working directory").argParser(somePath);
   command
+    .option("--rm", "remove the container when it has exited")
     .option("--name <id>", "the container's id; default: a random one")
     .option("--rootfs <dir>", "directory with the root filesystem", somePath)
     .option("--overlay", "write to a layer of the container's own, not to --rootfs")
@@ -227,6 +232,7 @@ function withManagement(command: Command): Command {
     .option("-l, --label <k=v>", "label", collectLabel)
     .option("--label-file <file>", "file of labels", collect)
     .option("--annotation <k=v>", "annotation of the OCI spec", collectPair)
+    .option(RESTART_FLAG, "when to restart it; on-failure:5 gives up after 5 times", parseRestart)
     .option("--cidfile <file>", "write the container's id to this file", somePath)
     .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path", somePath)
     .option("--group <name>", "share one shim process with the group's other containers")

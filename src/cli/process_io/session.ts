@@ -2,6 +2,7 @@
 import { parseSignal } from "../../linux/process/signals.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import type { Daemon } from "../common/daemon.ts";
+import { waitForExit } from "../common/exit.ts";
 import { CliError } from "../common/exit_status.ts";
 import { printStderr } from "../text/print.ts";
 import type { DetachKeys } from "./detach_keys.ts";
@@ -105,7 +106,7 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
     passInput(target, named, streams.stdin, left.resolve).catch(left.reject);
   }
 
-  const exited = daemon.callAcrossRestarts("container.wait", named, { signal: done.signal });
+  const exited = waitForExit(daemon, named, { signal: done.signal });
   exited.catch(() => {
     // The caller has left: nobody asks how the process ends.
   });

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { removeLater } from "../container/auto_remove.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { CidFile } from "../container/cid_file.ts";
@@ -8,7 +7,7 @@ import { createRequest } from "../container/create_request.ts";
 import { findNamespaces } from "../options/namespaces.ts";
 import { chooseNetwork } from "../options/network.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
-import type { DaemonProgram } from "../common/daemon_program.ts";
+import { NotFoundError } from "../../rpc/errors.ts";
 import { createDetached, createForeground } from "../container/create_container.ts";
 import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
 import { explainFailure } from "../image/explain.ts";
@@ -21,13 +20,12 @@ import { print, printError } from "../text/print.ts";
 interface RunOptions extends ContainerOptions {
   readonly socket: string;
   readonly detach?: true;
-  readonly rm?: true;
   readonly log?: true;
   readonly detachKeys?: string;
 }
 
 /** `berth run` */
-export function runCommand(program: DaemonProgram): Command {
+export function runCommand(): Command {
   return withDetachKeys(withContainer(withSocket(verb(
     "run",
     "Create a container and start it",
@@ -39,7 +37,6 @@ export function runCommand(program: DaemonProgram): Command {
     .passThroughOptions()
     .option("-d, --detach", "run in the background: print the id, write output to the log")
     .option("--log", "keep a log of the output, as with -d and -t")
-    .option("--rm", "remove the container when it has exited")
     .argument("[image-and-command...]", IMAGE_ARGUMENT)
     .action(async (args: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<RunOptions>();
@@ -67,9 +64,7 @@ export function runCommand(program: DaemonProgram): Command {
           });
           rootfs[Symbol.dispose]();
           cidFile.write(id);
-          const toRemove = options.rm && await refOf(daemon, id);
           await start(daemon, root, id);
-          if (toRemove !== undefined) await removeLater(program, options.socket, toRemove);
           return print(id);
         }
         const { id, ...made } = await createForeground(
@@ -106,15 +101,7 @@ export function runCommand(program: DaemonProgram): Command {
           }
           throw error;
         }
-        if (toRemove !== undefined) {
-          await removeAfter(
-            end,
-            daemon,
-            root,
-            toRemove,
-            () => removeLater(program, options.socket, toRemove),
-          );
-        }
+        if (toRemove !== undefined) await removeAfter(end, daemon, root, toRemove);
         exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
       });
     });
@@ -125,7 +112,10 @@ async function start(daemon: Daemon, root: string, id: string): Promise<void> {
   try {
     await daemon.call("container.start", { id });
   } catch (error) {
-    await removeContainer(daemon, root, id, true);
+    await removeContainer(daemon, root, id, true).catch((failure) => {
+      // With --rm the daemon may have been faster.
+      if (!(failure instanceof NotFoundError)) throw failure;
+    });
     throw error;
   }
 }
@@ -135,9 +125,9 @@ async function removeAfter(
   daemon: Daemon,
   root: string,
   made: ContainerRef,
-  later: () => Promise<void>,
 ): Promise<void> {
-  if (end.how === "detached" || end.how === "left") return await later();
+  // The daemon removes it when it has exited.
+  if (end.how === "detached" || end.how === "left") return;
   // Nobody will read what an unread container goes on to write: it would wait for ever.
   await removeMade(daemon, root, made, end.how === "unread");
 }

@@ -52,6 +52,16 @@ export class RestartManager implements Disposable {
     // Its start is under way: whoever starts it decides then.
     if (service.next?.instance === instance) return;
     failpoint("restart.decide");
+    const { exit } = container.processes;
+    // Known after a reboot, too.
+    definitions.setExit(
+      container.bundle.record,
+      exit ?? {
+        exitStatus,
+        exitedAt: exitedAt ?? new Date().toISOString(),
+      },
+      container.processes.pid,
+    );
     const { startedAt } = container.processes;
     const ranFor = Date.parse(exitedAt ?? "") - Date.parse(startedAt ?? "");
     this.#next(container, {
@@ -78,7 +88,8 @@ export class RestartManager implements Disposable {
   #plan(container: Container, progress: RestartProgress): void {
     const { definitions } = this.#options;
     const { id, bundle: { record } } = container;
-    const at = new Date(Date.now() + progress.delay).toISOString();
+    const now = new Date();
+    const at = new Date(now.getTime() + progress.delay).toISOString();
     definitions.update(id, {
       progress,
       stopper: undefined,
@@ -86,15 +97,17 @@ export class RestartManager implements Disposable {
       next: { instance: crypto.randomUUID(), at },
     });
     failpoint("restart.decided");
-    this.#publish(container, { type: "restarting", restart: { count: progress.count, at } });
+    const restart = { count: progress.count, at };
+    this.#publish(container, { type: "restarting", restart }, now);
     this.#schedule(id, at);
   }
 
-  #publish(container: Container, what: Pick<EventDraft, "type" | "restart" | "error">): void {
-    const { id, instance } = container.bundle.record;
-    const timestamp = new Date().toISOString();
-    const { pid } = container.processes;
-    this.#options.events.publish({ timestamp, id, instance, pid, ...what });
+  #publish(
+    { bundle: { record: { id, instance } }, processes: { pid } }: Container,
+    what: Pick<EventDraft, "type" | "restart" | "error">,
+    now = new Date(),
+  ): void {
+    this.#options.events.publish({ timestamp: now.toISOString(), id, instance, pid, ...what });
   }
 
   #schedule(id: string, at: string): void {

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+import { NotFoundError } from "../../rpc/errors.ts";
+import type { CallOptions } from "../../rpc/peer/peer.ts";
+import type { ContainerState, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
+import type { Daemon } from "./daemon.ts";
+
+/** How often a container that is being restarted is looked at, in milliseconds: at least and at most. */
+const LOOK_MS = [50, 1000] as const;
+
+/** A process to wait for. */
+export interface WaitTarget {
+  readonly id: string;
+  readonly execId?: string;
+}
+
+/**
+ * Waits until a process has exited, for as long as the daemon is away. A container that is gone, such
+ * as one with `--rm`, has its exit in the journal.
+ *
+ * @throws {NotFoundError} if there is no such container, nor was one lately.
+ */
+export async function waitForExit(
+  daemon: Daemon,
+  target: WaitTarget,
+  options?: CallOptions,
+): Promise<ExitStatus> {
+  try {
+    return await daemon.callAcrossRestarts("container.wait", target, options);
+  } catch (error) {
+    if (!(error instanceof NotFoundError) || target.execId !== undefined) throw error;
+    const exit = await lastExit(daemon, target.id);
+    if (exit === undefined) throw error;
+    return exit;
+  }
+}
+
+/** How the last container of an id has exited, as the journal says. */
+async function lastExit(daemon: Daemon, id: string): Promise<ExitStatus | undefined> {
+  let last: Event | undefined;
+  for (let after = 0;;) {
+    const page = await daemon.callAcrossRestarts("events.read", {
+      after,
+      ids: [id],
+      types: ["exit"],
+    });
+    last = page.events.findLast(({ execId }) => execId === undefined) ?? last;
+    if (page.next <= after || page.next >= page.latest) break;
+    after = page.next;
+  }
+  if (last?.exitStatus === undefined || last.exitedAt === undefined) return undefined;
+  const { exitStatus, exitedAt, exitStatusUnknown } = last;
+  return { exitStatus, exitedAt, ...(exitStatusUnknown && { exitStatusUnknown }) };
+}
+
+/** Waits until a container has exited and will not be restarted, or is gone. Returns its last exit. */
+export async function waitForGood(daemon: Daemon, id: string): Promise<ExitStatus> {
+  // One that is not there is an error; one that goes meanwhile is not.
+  await daemon.callAcrossRestarts("container.state", { id });
+  while (true) {
+    const exit = await waitForExit(daemon, { id });
+    let state: ContainerState;
+    try {
+      state = await daemon.callAcrossRestarts("container.state", { id });
+    } catch (error) {
+      if (error instanceof NotFoundError) return exit;
+      throw error;
+    }
+    if (state.status === "stopped" && state.restartingAt === undefined) return exit;
+    if (state.restartingAt === undefined) continue;
+    const [least, most] = LOOK_MS;
+    const left = Date.parse(state.restartingAt) - Date.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(least, Math.min(left, most))));
+  }
+}
