@@ -17,7 +17,7 @@ interface UpdateOptions extends ResourceOptions {
 export function updateCommand(): Command {
   return withSocket(withResources(verb(
     "update",
-    "Change the resource limits of containers, or when they are restarted",
+    "Change limits of containers, or their restart policy",
     "berth update --memory 128m --pids 50 web",
     "berth update --restart unless-stopped web",
   )))
