@@ -12,6 +12,7 @@ import type {
 import type { ShimContract } from "../../rpc/contract/shim.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { Bundle } from "../bundle/bundle.ts";
+import type { EventDraft } from "../events/publisher.ts";
 import type { ContainerContext } from "./context.ts";
 import { makeParts } from "./parts.ts";
 import type { ContainerParts } from "./parts.ts";
@@ -232,6 +233,12 @@ export class Container {
     this.#looking = true;
     // What fails now is noticed at the next look.
     this.life.client?.call("shim.state", {}).catch(() => {}).finally(() => this.#looking = false);
+  }
+
+  /** Publishes an event of this instance that no shim can tell of. */
+  publish(draft: Pick<EventDraft, "type" | "timestamp" | "restart" | "error">): void {
+    const { id, instance } = this.bundle.record;
+    this.#parts.events.publish({ ...draft, id, instance, pid: this.processes.pid });
   }
 
   /** Lets go of the shim, which goes on. */

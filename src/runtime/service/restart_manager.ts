@@ -4,7 +4,6 @@ import { failpoint } from "../../failpoint.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import type { Container } from "../container/container.ts";
-import type { EventDraft, EventPublisher } from "../events/publisher.ts";
 import type { KeyedMutex } from "../util/keyed_mutex.ts";
 import { Semaphore } from "../util/semaphore.ts";
 import { comesBack, nextRestart, NO_PROGRESS } from "./restart_policy.ts";
@@ -17,7 +16,6 @@ const MOST_AT_ONCE = 8;
 
 /** What {@linkcode RestartManager} needs. */
 export interface RestartManagerOptions extends RunAgainOptions {
-  readonly events: EventPublisher;
   /** The locks of ids: held by whoever starts, stops or deletes a container as a whole. */
   readonly locks: KeyedMutex;
   /** Aborted when the daemon stops. */
@@ -98,16 +96,8 @@ export class RestartManager implements Disposable {
     });
     failpoint("restart.decided");
     const restart = { count: progress.count, at };
-    this.#publish(container, { type: "restarting", restart }, now);
+    container.publish({ type: "restarting", timestamp: now.toISOString(), restart });
     this.#schedule(id, at);
-  }
-
-  #publish(
-    { bundle: { record: { id, instance } }, processes: { pid } }: Container,
-    what: Pick<EventDraft, "type" | "restart" | "error">,
-    now = new Date(),
-  ): void {
-    this.#options.events.publish({ timestamp: now.toISOString(), id, instance, pid, ...what });
   }
 
   #schedule(id: string, at: string): void {
@@ -151,7 +141,8 @@ export class RestartManager implements Disposable {
       reason,
       error,
     });
-    this.#publish(container, { type: "restart-failed", error: reason });
+    const timestamp = new Date().toISOString();
+    container.publish({ type: "restart-failed", timestamp, error: reason });
     const stopper = this.#options.definitions.service(container.id)?.stopper;
     this.#next(container, { exitStatus: 1, ranFor: 0, stopper });
   }

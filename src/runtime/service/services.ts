@@ -9,6 +9,7 @@ import type { DeleteResult, Event, ExitStatus } from "../../rpc/contract/schemas
 import { signalNumber } from "../../rpc/signal_param.ts";
 import type { Container } from "../container/container.ts";
 import type { ServiceState } from "../container/context.ts";
+import type { EventPublisher } from "../events/publisher.ts";
 import { recordUpdate } from "../bundle/record_update.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import { AutoRemover } from "./auto_remover.ts";
@@ -20,7 +21,9 @@ import { stopContainer, stopSignalOf } from "./stop.ts";
 import type { StopOptions } from "./stop.ts";
 
 /** What {@linkcode Services} needs. */
-export type ServicesOptions = Omit<RestartManagerOptions, "locks">;
+export interface ServicesOptions extends Omit<RestartManagerOptions, "locks"> {
+  readonly events: EventPublisher;
+}
 
 /** How {@linkcode Services.stop} stops a container. */
 export interface ServiceStopOptions extends StopOptions {
