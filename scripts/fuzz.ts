@@ -2,14 +2,15 @@
 //
 // `deno task fuzz [--messages N] [--seed S]`: sends messages from a seed to the sockets of a daemon and
 // its shims, and checks what no message may do.
+import { numberOption } from "./number_option.ts";
 import { fuzz } from "../tests/fuzz/fuzz.ts";
 import { bundle } from "./bundle.ts";
 import { writeLauncher } from "./launcher.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 
-const messages = option("messages", 50_000);
-const seed = option("seed", Math.floor(Math.random() * 2 ** 32));
+const messages = numberOption("messages", 50_000);
+const seed = numberOption("seed", Math.floor(Math.random() * 2 ** 32));
 
 await ensurePackages(["runc", "busybox-static"]);
 let status = 0;
@@ -35,14 +36,3 @@ let status = 0;
   }
 }
 Deno.exit(status);
-
-function option(name: string, otherwise: number): number {
-  const at = Deno.args.indexOf(`--${name}`);
-  if (at < 0) return otherwise;
-  const value = Number(Deno.args[at + 1]);
-  if (!(value >= 0)) {
-    console.error(`--${name} takes a number`);
-    Deno.exit(2);
-  }
-  return value;
-}

@@ -2,15 +2,16 @@
 //
 // `deno task soak --minutes N [--seed S] [--containers N] [--adopt] [--no-shim]`: uses containers at random
 // while the daemon, its shims and their processes are killed at random, and checks that nothing was lost.
+import { numberOption } from "./number_option.ts";
 import { soak } from "../tests/soak/soak.ts";
 import { bundle } from "./bundle.ts";
 import { writeLauncher } from "./launcher.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 
-const minutes = option("minutes", 5);
-const seed = option("seed", Math.floor(Math.random() * 2 ** 32));
-const containers = option("containers", 20);
+const minutes = numberOption("minutes", 5);
+const seed = numberOption("seed", Math.floor(Math.random() * 2 ** 32));
+const containers = numberOption("containers", 20);
 const onDeath = Deno.args.includes("--adopt") ? "adopt" : "kill";
 const noShim = Deno.args.includes("--no-shim");
 
@@ -39,14 +40,3 @@ let status = 0;
   }
 }
 Deno.exit(status);
-
-function option(name: string, otherwise: number): number {
-  const at = Deno.args.indexOf(`--${name}`);
-  if (at < 0) return otherwise;
-  const value = Number(Deno.args[at + 1]);
-  if (!(value >= 0)) {
-    console.error(`--${name} takes a number`);
-    Deno.exit(2);
-  }
-  return value;
-}

@@ -14,17 +14,30 @@ const ignore = NO_FAILPOINTS;
 const CREATE = ["reserve", "mount", "stdio", "runtime", "claim", "created"];
 const DELETE = ["runtime", "unmount", "stdio", "deleted", "execs"];
 
-/** A daemon whose failpoints can be armed, and which keeps no shims that an audit would see. */
-async function start(
-  points: FailpointFile,
-  config = "",
-): Promise<{ daemon: TestDaemon; audit: LeakAudit }> {
-  const daemon = await TestDaemon.start({
+/** What a test uses. */
+interface Armed {
+  readonly daemon: TestDaemon;
+  readonly points: FailpointFile;
+}
+
+/**
+ * Runs `body` with a daemon whose failpoints can be armed and which keeps no idle shims. Nothing may be
+ * left afterwards.
+ */
+async function withArmedDaemon(body: (armed: Armed) => Promise<void>, config = ""): Promise<void> {
+  using points = new FailpointFile();
+  await using daemon = await TestDaemon.start({
     env: points.env,
     config: `[shim]\nwarm = 0\nkeep = 0\n${config}`,
   });
   await daemon.life("warm-up");
-  return { daemon, audit: LeakAudit.take(daemon) };
+  const audit = LeakAudit.take(daemon);
+  await body({ daemon, points });
+  await audit.assertClean();
+}
+
+function test(name: string, body: (armed: Armed) => Promise<void>, config = ""): void {
+  Deno.test({ name, ignore, fn: () => withArmedDaemon(body, config) });
 }
 
 /** Creates a container whose rootfs is mounted. */
@@ -62,101 +75,69 @@ function typesOf(events: readonly Event[]): string {
   return events.map(({ type }) => type).join(" ");
 }
 
-Deno.test({
-  name: "container.create: a shim that is killed at any step leaves nothing, and the id is free",
-  ignore,
-  async fn() {
-    using points = new FailpointFile();
-    const { daemon, audit } = await start(points);
-    await using _daemon = daemon;
-    for (const point of [...CREATE, "publish"]) {
-      points.arm(`shim.create.${point}=crash`);
-      await assert.rejects(create(daemon, "c", ["true"]), BerthError, point);
-      points.disarm();
-      await until(`the id is free after ${point}`, async () => {
-        try {
-          await create(daemon, "c", ["sh", "-c", "exit 3"]);
-          return true;
-        } catch (error) {
-          if (error instanceof BerthError) return undefined;
-          throw error;
-        }
-      });
-      await daemon.client.call("container.start", { id: "c" });
-      const { exitStatus } = await daemon.client.call("container.wait", { id: "c" });
-      assert.equal(exitStatus, 3, point);
-      await daemon.client.call("container.delete", { id: "c" });
-    }
-    await audit.assertClean();
-  },
+test("container.create: a shim that is killed at any step leaves nothing, and the id is free", async ({ daemon, points }) => {
+  for (const point of [...CREATE, "publish"]) {
+    points.arm(`shim.create.${point}=crash`);
+    await assert.rejects(create(daemon, "c", ["true"]), BerthError, point);
+    points.disarm();
+    await until(`the id is free after ${point}`, async () => {
+      try {
+        await create(daemon, "c", ["sh", "-c", "exit 3"]);
+        return true;
+      } catch (error) {
+        if (error instanceof BerthError) return undefined;
+        throw error;
+      }
+    });
+    await daemon.client.call("container.start", { id: "c" });
+    const { exitStatus } = await daemon.client.call("container.wait", { id: "c" });
+    assert.equal(exitStatus, 3, point);
+    await daemon.client.call("container.delete", { id: "c" });
+  }
 });
 
-Deno.test({
-  name: "container.create: a step for which the disk is full leaves nothing, and can be repeated",
-  ignore,
-  async fn() {
-    using points = new FailpointFile();
-    const { daemon, audit } = await start(points);
-    await using _daemon = daemon;
-    for (const point of CREATE) {
-      points.arm(`shim.create.${point}=1*fail:ENOSPC`);
-      await assert.rejects(create(daemon, "c", ["true"]), ResourceExhaustedError, point);
-      points.disarm();
-      await create(daemon, "c", ["true"]);
-      await daemon.client.call("container.delete", { id: "c", force: true });
-    }
-    await audit.assertClean();
-  },
+test("container.create: a step for which the disk is full leaves nothing, and can be repeated", async ({ daemon, points }) => {
+  for (const point of CREATE) {
+    points.arm(`shim.create.${point}=1*fail:ENOSPC`);
+    await assert.rejects(create(daemon, "c", ["true"]), ResourceExhaustedError, point);
+    points.disarm();
+    await create(daemon, "c", ["true"]);
+    await daemon.client.call("container.delete", { id: "c", force: true });
+  }
 });
 
-Deno.test({
-  name: "container.delete: a shim that is killed at any step changes neither status nor events",
-  ignore,
-  async fn() {
-    using points = new FailpointFile();
-    const { daemon, audit } = await start(points);
-    await using _daemon = daemon;
-    for (const point of DELETE) {
-      const id = `c-${point}`;
-      await create(daemon, id, ["sh", "-c", "exit 5"]);
-      await daemon.client.call("container.start", { id });
-      await daemon.client.call("container.wait", { id });
-      points.arm(`shim.delete.${point}=crash`);
-      const first = daemon.client.call("container.delete", { id });
-      const [result] = await Promise.allSettled([first]);
-      points.disarm();
-      if (result?.status === "rejected") await deleteUntilGone(daemon, id);
-      const events = await history(daemon, id);
-      assert.equal(typesOf(events), "create start exit delete", point);
-      assert.deepEqual(events.slice(2).map(({ exitStatus }) => exitStatus), [5, 5], point);
-    }
-    await audit.assertClean();
-  },
+test("container.delete: a shim that is killed at any step changes neither status nor events", async ({ daemon, points }) => {
+  for (const point of DELETE) {
+    const id = `c-${point}`;
+    await create(daemon, id, ["sh", "-c", "exit 5"]);
+    await daemon.client.call("container.start", { id });
+    await daemon.client.call("container.wait", { id });
+    points.arm(`shim.delete.${point}=crash`);
+    const first = daemon.client.call("container.delete", { id });
+    const [result] = await Promise.allSettled([first]);
+    points.disarm();
+    if (result?.status === "rejected") await deleteUntilGone(daemon, id);
+    const events = await history(daemon, id);
+    assert.equal(typesOf(events), "create start exit delete", point);
+    assert.deepEqual(events.slice(2).map(({ exitStatus }) => exitStatus), [5, 5], point);
+  }
 });
 
-Deno.test({
-  name: "container.delete: a step that fails can be repeated, with the same status",
-  ignore,
-  async fn() {
-    using points = new FailpointFile();
-    const { daemon, audit } = await start(points);
-    await using _daemon = daemon;
-    for (const point of DELETE) {
-      const id = `c-${point}`;
-      await create(daemon, id, ["sh", "-c", "exit 6"]);
-      await daemon.client.call("container.start", { id });
-      await daemon.client.call("container.wait", { id });
-      points.arm(`shim.delete.${point}=1*fail:EMFILE`);
-      await assert.rejects(
-        daemon.client.call("container.delete", { id }),
-        ResourceExhaustedError,
-        point,
-      );
-      assert.equal(await deleteUntilGone(daemon, id), 6, point);
-      assert.equal(typesOf(await history(daemon, id)), "create start exit delete", point);
-    }
-    await audit.assertClean();
-  },
+test("container.delete: a step that fails can be repeated, with the same status", async ({ daemon, points }) => {
+  for (const point of DELETE) {
+    const id = `c-${point}`;
+    await create(daemon, id, ["sh", "-c", "exit 6"]);
+    await daemon.client.call("container.start", { id });
+    await daemon.client.call("container.wait", { id });
+    points.arm(`shim.delete.${point}=1*fail:EMFILE`);
+    await assert.rejects(
+      daemon.client.call("container.delete", { id }),
+      ResourceExhaustedError,
+      point,
+    );
+    assert.equal(await deleteUntilGone(daemon, id), 6, point);
+    assert.equal(typesOf(await history(daemon, id)), "create start exit delete", point);
+  }
 });
 
 Deno.test({
@@ -165,44 +146,38 @@ Deno.test({
   ignore,
   async fn() {
     for (const onDeath of ["kill", "adopt"]) {
-      using points = new FailpointFile();
-      const { daemon, audit } = await start(points, `on_death = "${onDeath}"\n`);
-      await using _daemon = daemon;
-      for (const point of ["exit.record", "exit.recorded", "exit.publish", "start.publish"]) {
-        const what = `${point} ${onDeath}`;
-        const id = `c-${point}`;
-        await create(daemon, id, ["sh", "-c", "exit 7"]);
-        // Once: the shim that takes over would meet it as well.
-        points.arm(`shim.${point}=crash`);
-        await daemon.client.call("container.start", { id }).catch((error) => {
-          if (!(error instanceof BerthError)) throw error;
-        });
-        await until(`the shim is gone at ${what}`, async () => {
-          const { containers } = await daemon.client.call("container.list", {});
-          const found = containers.find((container) => container.id === id);
-          return found === undefined || found.status === "stopped" ? true : undefined;
-        });
-        points.disarm();
-        await deleteUntilGone(daemon, id);
-        const events = await history(daemon, id);
-        const exits = events.filter(({ type }) => type === "exit");
-        assert.equal(exits.length, 1, what);
-        if (point === "exit.recorded" || point === "exit.publish") {
-          assert.equal(exits[0]?.exitStatus, 7, what);
+      await withArmedDaemon(async ({ daemon, points }) => {
+        for (const point of ["exit.record", "exit.recorded", "exit.publish", "start.publish"]) {
+          const what = `${point} ${onDeath}`;
+          const id = `c-${point}`;
+          await create(daemon, id, ["sh", "-c", "exit 7"]);
+          // Once: the shim that takes over would meet it as well.
+          points.arm(`shim.${point}=crash`);
+          await daemon.client.call("container.start", { id }).catch((error) => {
+            if (!(error instanceof BerthError)) throw error;
+          });
+          await until(`the shim is gone at ${what}`, async () => {
+            const { containers } = await daemon.client.call("container.list", {});
+            const found = containers.find((container) => container.id === id);
+            return found === undefined || found.status === "stopped" ? true : undefined;
+          });
+          points.disarm();
+          await deleteUntilGone(daemon, id);
+          const events = await history(daemon, id);
+          const exits = events.filter(({ type }) => type === "exit");
+          assert.equal(exits.length, 1, what);
+          if (point === "exit.recorded" || point === "exit.publish") {
+            assert.equal(exits[0]?.exitStatus, 7, what);
+          }
         }
-      }
-      await audit.assertClean();
+      }, `on_death = "${onDeath}"\n`);
     }
   },
 });
 
-Deno.test({
-  name: "shim.ack: a shim that is killed by an acknowledgement has told each event once",
-  ignore,
-  async fn() {
-    using points = new FailpointFile();
-    const { daemon, audit } = await start(points, 'on_death = "adopt"\n');
-    await using _daemon = daemon;
+test(
+  "shim.ack: a shim that is killed by an acknowledgement has told each event once",
+  async ({ daemon, points }) => {
     await create(daemon, "c", ["sleep", "1000"]);
     await daemon.client.call("container.start", { id: "c" });
     const { shimPid } = await daemon.client.call("container.state", { id: "c" });
@@ -225,6 +200,6 @@ Deno.test({
     types.slice(2, -2).forEach((type, index) =>
       assert.equal(type, index % 2 === 0 ? "paused" : "resumed", types.join())
     );
-    await audit.assertClean();
   },
-});
+  'on_death = "adopt"\n',
+);

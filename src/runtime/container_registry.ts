@@ -66,13 +66,7 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
   ): Promise<Container> {
     this.checkFree(id);
     this.#creating.set(id, undefined);
-    try {
-      const container = await create((begun) => this.#creating.set(id, begun));
-      this.add(container);
-      return container;
-    } finally {
-      this.#creating.delete(id);
-    }
+    return await this.recreate(id, create);
   }
 
   /** Puts the container that `create` makes in the place of the one that has the id. */

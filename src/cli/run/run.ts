@@ -52,30 +52,19 @@ export function runCommand(): Command {
         const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
         const request = { options, rootfs, root, namespaces, network, defaults };
         const requestFor = (id: string) => createRequest(id, request);
+        const stdin = options.interactive ?? false;
+        const creation = [daemon, root, options.name, stdin, requestFor] as const;
+        const explain = (error: unknown): never => {
+          throw explainFailure(error, rootfs);
+        };
         if (!signals) {
-          const id = await createDetached(
-            daemon,
-            root,
-            options.name,
-            options.interactive ?? false,
-            requestFor,
-          ).catch((error: unknown) => {
-            throw explainFailure(error, rootfs);
-          });
+          const id = await createDetached(...creation).catch(explain);
           rootfs[Symbol.dispose]();
           cidFile.write(id);
           await start(daemon, root, id);
           return print(id);
         }
-        const { id, ...made } = await createForeground(
-          daemon,
-          root,
-          options.name,
-          options.interactive ?? false,
-          requestFor,
-        ).catch((error: unknown) => {
-          throw explainFailure(error, rootfs);
-        });
+        const { id, ...made } = await createForeground(...creation).catch(explain);
         rootfs[Symbol.dispose]();
         cidFile.write(id);
         using streams = made.streams;

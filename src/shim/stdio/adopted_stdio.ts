@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { ENOENT, ENXIO, isErrno } from "../../linux/libc/errno.ts";
-import { close, O_NONBLOCK, O_WRONLY, open } from "../../linux/fd/fd.ts";
+import { O_NONBLOCK, O_WRONLY, open } from "../../linux/fd/fd.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import { FifoKeepalive } from "./fifo_keepalive.ts";
+import { HeldFifos } from "./held_fifos.ts";
 import type { Stdio } from "./stdio.ts";
 
 /**
@@ -14,31 +15,29 @@ import type { Stdio } from "./stdio.ts";
 export class AdoptedStdio implements Stdio {
   readonly fds = undefined;
   readonly consoleSocket = undefined;
-  readonly #outputs: FifoKeepalive[];
-  #stdinHold: number | undefined;
+  readonly #held = new HeldFifos();
 
   /** @param alive whether the process runs; else there is nothing to be held. */
   constructor(stdio: StdioPaths, alive: boolean, poller: Poller) {
-    const held = alive && !stdio.terminal;
-    this.#stdinHold = held && stdio.stdin !== ""
-      ? ifThere(() => open(stdio.stdin, O_WRONLY | O_NONBLOCK))
-      : undefined;
-    const outputs = new Set(held ? [stdio.stdout, stdio.stderr] : []);
-    this.#outputs = Array.from(outputs)
-      .filter((target) => target !== "" && filePath(target) === undefined)
-      .flatMap((target) => ifThere(() => FifoKeepalive.open(target, poller)) ?? []);
+    if (!alive || stdio.terminal) return;
+    if (stdio.stdin !== "") {
+      this.#held.stdin = ifThere(() => open(stdio.stdin, O_WRONLY | O_NONBLOCK));
+    }
+    for (const target of new Set([stdio.stdout, stdio.stderr])) {
+      if (target === "" || filePath(target) !== undefined) continue;
+      const output = ifThere(() => FifoKeepalive.open(target, poller));
+      if (output !== undefined) this.#held.outputs.set(target, output);
+    }
   }
 
   started(): void {}
 
   exited(): void {
-    this.closeStdin();
-    for (const output of this.#outputs) output.exited();
+    this.#held.exited();
   }
 
   closeStdin(): void {
-    if (this.#stdinHold !== undefined) close(this.#stdinHold);
-    this.#stdinHold = undefined;
+    this.#held.closeStdin();
   }
 
   resize(): boolean {
@@ -50,8 +49,7 @@ export class AdoptedStdio implements Stdio {
   }
 
   close(): Promise<void> {
-    this.closeStdin();
-    for (const output of this.#outputs) output.close();
+    this.#held.close();
     return Promise.resolve();
   }
 }

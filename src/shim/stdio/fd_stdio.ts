@@ -14,6 +14,7 @@ import { filePath } from "../../oci/bundle_layout.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { FifoKeepalive } from "./fifo_keepalive.ts";
+import { HeldFifos } from "./held_fifos.ts";
 import { openOutputFile, openTargetFile } from "./output_file.ts";
 import type { Stdio, StdioFds } from "./stdio.ts";
 import { messageOf } from "../../rpc/error_text.ts";
@@ -32,9 +33,7 @@ export class FdStdio implements Stdio {
   readonly #poller: Poller;
   /** What is only open to be given away. */
   #given: number[] = [];
-  /** Keeps stdin from ending when a client detaches. */
-  #stdinHold: number | undefined;
-  readonly #outputs = new Map<string, FifoKeepalive>();
+  readonly #held = new HeldFifos();
 
   private constructor(stdio: StdioPaths, poller: Poller) {
     this.#poller = poller;
@@ -47,8 +46,7 @@ export class FdStdio implements Stdio {
       this.fds = { stdin, stdout, stderr };
     } catch (error) {
       this.#closeGiven();
-      this.closeStdin();
-      for (const output of this.#outputs.values()) output.close();
+      this.#held.close();
       throw error;
     }
   }
@@ -67,13 +65,11 @@ export class FdStdio implements Stdio {
   }
 
   exited(): void {
-    this.closeStdin();
-    for (const output of this.#outputs.values()) output.exited();
+    this.#held.exited();
   }
 
   closeStdin(): void {
-    if (this.#stdinHold !== undefined) close(this.#stdinHold);
-    this.#stdinHold = undefined;
+    this.#held.closeStdin();
   }
 
   resize(): boolean {
@@ -86,8 +82,7 @@ export class FdStdio implements Stdio {
 
   close(): Promise<void> {
     this.#closeGiven();
-    this.closeStdin();
-    for (const output of this.#outputs.values()) output.close();
+    this.#held.close();
     return Promise.resolve();
   }
 
@@ -104,7 +99,7 @@ export class FdStdio implements Stdio {
   #openStdin(path: string): number {
     if (path === "") return this.#give(open("/dev/null", O_RDONLY));
     const { reading, writing } = openStdinFifo(path, 0);
-    this.#stdinHold = writing;
+    this.#held.stdin = writing;
     return this.#give(reading);
   }
 
@@ -114,7 +109,7 @@ export class FdStdio implements Stdio {
     if (file !== undefined) return this.#give(openBlocking(name, file));
     checkFifo(name, target);
     const fd = this.#give(open(target, O_RDWR));
-    this.#outputs.set(target, FifoKeepalive.open(target, this.#poller));
+    this.#held.outputs.set(target, FifoKeepalive.open(target, this.#poller));
     return fd;
   }
 }
