@@ -520,9 +520,18 @@ Deno.test("berth prune removes what containers that are gone have left, after as
   assert.deepEqual(paths(asked.stdout), gone);
   for (const dir of [...gone, ...kept]) assert.ok(Deno.statSync(dir).isDirectory, dir);
 
+  const listed = await cli(daemon, ["ps"]);
+  assert.equal(listed.code, 0);
+  assert.match(listed.stderr, /^berth: 2 files or directories are left .*berth prune.*\n$/);
+  assert.doesNotMatch(listed.stdout, /prune/);
+  for (const option of ["-q", "--json"]) {
+    assert.equal((await cli(daemon, ["ps", option])).stderr, "");
+  }
+
   const { code, stdout, stderr } = await cli(daemon, ["prune", "--force"]);
   assert.equal(code, 0, stderr);
   assert.deepEqual(paths(stdout), gone);
+  assert.equal((await cli(daemon, ["ps"])).stderr, "");
   for (const dir of gone) assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
   for (const dir of kept) assert.ok(Deno.statSync(dir).isDirectory, dir);
   assert.equal((await cli(daemon, ["prune"])).code, 0);

@@ -122,6 +122,10 @@ Deno.test("berth update changes several containers; one that has stopped is told
   for (const id of ["one", "two"]) {
     assert.deepEqual(await limits(daemon, id), { memory: 64 * MIB, pids: 7 });
   }
+  const { stdout } = await cli(daemon, ["inspect", "one"]);
+  const { resources } = JSON.parse(stdout);
+  assert.equal(resources.memory.limit, 64 * MIB);
+  assert.equal(resources.pids.limit, 7);
   await daemon.client.call("container.kill", { id: "one", signal: "KILL" });
   await daemon.client.call("container.wait", { id: "one" });
   await assert.rejects(

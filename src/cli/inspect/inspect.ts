@@ -4,6 +4,7 @@ import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { print, printJson } from "../text/print.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
 
 interface InspectOptions {
@@ -26,12 +27,34 @@ export function inspectCommand(): Command {
       await withDaemon(command, async (daemon) => {
         await forEachId(ids, async (id) => {
           const state = await daemon.call("container.state", { id });
+          const config = `${state.bundle}/config.json`;
           const whole = options.spec
-            ? { ...state, spec: parseJson(await Deno.readTextFile(`${state.bundle}/config.json`)) }
-            : state;
+            ? { ...state, spec: parseJson(await Deno.readTextFile(config)) }
+            : { ...state, ...resourcesIn(config) };
           if (options.json) printJson(whole);
           else print(stringifyJson(whole, 2));
         });
       });
     });
+}
+
+/**
+ * The limits of a container, as its spec has them after every update; without the rules for devices, which
+ * are many. Nothing where this user may not read the spec.
+ */
+function resourcesIn(config: string): { readonly resources?: Record<string, unknown> } {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(config);
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return {};
+    if (error instanceof Deno.errors.NotFound) return {};
+    throw error;
+  }
+  const spec = parseJson(text);
+  const linux = isRecord(spec) ? spec["linux"] : undefined;
+  const resources = isRecord(linux) ? linux["resources"] : undefined;
+  if (!isRecord(resources)) return {};
+  const { devices: _, ...limits } = resources;
+  return { resources: limits };
 }

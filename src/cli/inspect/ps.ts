@@ -10,6 +10,7 @@ import { parseTemplate, renderTemplate, type Template } from "../text/template.t
 import { CONTAINER_FIELDS } from "./container_fields.ts";
 import { type ContainerFilter, parseFilter, passes } from "./container_filter.ts";
 import { containerTable, defaultFields } from "./container_table.ts";
+import { findOrphans } from "../container/orphans.ts";
 import { listProcesses } from "./processes.ts";
 
 interface PsOptions {
@@ -47,12 +48,40 @@ export function psCommand(): Command {
     .action(async (id: string | undefined, options: PsOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         if (id !== undefined) return await listProcesses(daemon, id, options);
-        const containers = await listAllContainers((params) =>
-          daemon.call("container.list", params)
-        );
-        printContainers(chosen(containers, options), options);
+        const list = () => listAllContainers((params) => daemon.call("container.list", params));
+        printContainers(chosen(await list(), options), options);
+        if (isForPrograms(options)) return;
+        const { root } = await daemon.call("daemon.info", {});
+        await mentionOrphans(root, list);
       });
     });
+}
+
+/** Whether the output is not the table of all containers, which a person reads. */
+function isForPrograms({ json, quiet, format, filter, latest, last }: PsOptions): boolean {
+  const some = latest || last !== undefined || (filter?.length ?? 0) > 0;
+  return json === true || quiet === true || format !== undefined || some;
+}
+
+/** Says so where files of containers are left that are in no list, as after a reboot. */
+async function mentionOrphans(
+  root: string,
+  list: () => Promise<readonly ContainerState[]>,
+): Promise<void> {
+  let count: number;
+  try {
+    count = (await findOrphans(root, list)).length;
+  } catch (error) {
+    // Not this user's to see, or being removed right now.
+    if (error instanceof Deno.errors.PermissionDenied) return;
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  if (count === 0) return;
+  const what = count === 1 ? "a file or directory is" : `${count} files or directories are`;
+  console.error(
+    `berth: ${what} left of containers that are gone; \`berth prune\` shows and removes them`,
+  );
 }
 
 /** The containers that the options ask for, oldest first. */

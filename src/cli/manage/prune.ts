@@ -4,14 +4,9 @@ import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { listAllContainers } from "../common/list_containers.ts";
-import { orphansBelow, removePaths } from "../container/container_dirs.ts";
+import { removePaths } from "../container/container_dirs.ts";
+import { findOrphans } from "../container/orphans.ts";
 import { print } from "../text/print.ts";
-
-/**
- * What is younger is left alone, in milliseconds: a command that creates a container makes its files
- * before the daemon knows of the container.
- */
-const MIN_AGE = 10 * 60_000;
 
 /** `berth prune` */
 export function pruneCommand(): Command {
@@ -25,11 +20,10 @@ export function pruneCommand(): Command {
     .action(async (options: { force?: true }, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
-        const found = orphansBelow(root, Date.now() - MIN_AGE);
-        // After the files were looked for: one that was created meanwhile is in it.
-        const all = await listAllContainers((params) => daemon.call("container.list", params));
-        const ids = new Set(all.map(({ id }) => id));
-        const orphans = found.filter(({ id }) => !ids.has(id)).map(({ path }) => path);
+        const orphans = await findOrphans(
+          root,
+          () => listAllContainers((params) => daemon.call("container.list", params)),
+        );
         if (orphans.length === 0) return;
         orphans.forEach(print);
         if (!options.force && !confirmed(orphans.length)) return;
