@@ -12,8 +12,8 @@ export function reportUsageErrors(command: Command): Command {
 }
 
 /**
- * The exit status where commander has said itself what was wrong, or printed the help that was asked
- * for; undefined for any other error.
+ * Returns the exit status where commander has said itself what was wrong, or printed the help that
+ * was asked for; undefined for any other error.
  */
 export function usageStatus(error: unknown): number | undefined {
   if (!(error instanceof CommanderError)) return undefined;

@@ -17,7 +17,7 @@ export interface DaemonFlags extends ConfigFlags {
   readonly printUnit?: boolean;
 }
 
-/** The `daemon` command, for its flags, its help and the command line reference. */
+/** Returns the `daemon` command, for its flags, its help and the command line reference. */
 export function daemonRoleCommand(run: (flags: DaemonFlags) => Promise<void>): Command {
   return new Command("berth daemon")
     .summary("run the daemon")

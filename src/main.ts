@@ -15,8 +15,8 @@ export const daemonProgram: DaemonProgram = {
 };
 
 /**
- * The name that this process was called by. The portable launcher, which starts Deno on the bundle,
- * passes it in BERTH_ARGV0; otherwise it is argv[0], which keeps the name of a link where
+ * Returns the name that this process was called by. The portable launcher, which starts Deno on the
+ * bundle, passes it in BERTH_ARGV0; otherwise it is argv[0], which keeps the name of a link where
  * `Deno.execPath()` resolves it. The variable is taken out of the environment, or a daemon that was
  * called by a link would pass its role on to its shims.
  */
@@ -30,8 +30,8 @@ function invokedName(): string {
 }
 
 /**
- * Whether an argument is not UTF-8. Deno puts U+FFFD in place of what it cannot decode, so that a
- * path would name another file.
+ * Returns whether an argument is not UTF-8. Deno puts U+FFFD in place of what it cannot decode, so
+ * that a path would name another file.
  */
 function hasAlteredArgument(): boolean {
   if (!Deno.args.some((arg) => arg.includes("\ufffd"))) return false;

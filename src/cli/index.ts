@@ -47,7 +47,7 @@ import { updateCommand } from "./lifecycle/update.ts";
 import { versionCommand } from "./manage/version.ts";
 import { waitCommand } from "./lifecycle/wait.ts";
 
-/** The whole command line: every verb, in the order in which help shows them. */
+/** Returns the whole command line: every verb, in the order in which help shows them. */
 export function berthProgram(daemon: DaemonProgram): Command {
   const program = new Command("berth")
     .description("Runs OCI containers that outlive their daemon.")

@@ -148,14 +148,14 @@ export class Container extends ContainerProcess {
     await this.call("container.resume", { id: this.id }, options);
   }
 
-  /** Every process in the container's cgroup. */
+  /** Returns every process in the container's cgroup. */
   async pids(
     options?: CallOptions,
   ): Promise<DaemonMethods["container.pids"]["result"]["processes"]> {
     return (await this.call("container.pids", { id: this.id }, options)).processes;
   }
 
-  /** The container's cgroup figures. */
+  /** Returns the container's cgroup figures. */
   async stats(options?: CallOptions): Promise<Stats> {
     return await this.call("container.stats", { id: this.id }, options);
   }

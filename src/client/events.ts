@@ -83,7 +83,10 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
     return this.#cursor;
   }
 
-  /** The next event. Rejects, and has ended, with the signal's reason or the daemon's refusal. */
+  /**
+   * Returns the next event. Rejects, and has ended, with the signal's reason or the daemon's
+   * refusal.
+   */
   async next(): Promise<IteratorResult<StreamedEvent, undefined>> {
     while (true) {
       const event = this.#waiting.shift();

@@ -50,8 +50,9 @@ export class DaemonLink {
   }
 
   /**
-   * Whether an error means that the daemon has gone away, and not that a shim has: the call could not
-   * be asked, or its answer was lost. A daemon that stops says so first and closes the connection then.
+   * Returns whether an error means that the daemon has gone away, and not that a shim has: the call
+   * could not be asked, or its answer was lost. A daemon that stops says so first and closes the
+   * connection then.
    */
   async isAway(error: unknown): Promise<boolean> {
     if (!(error instanceof UnavailableError) || this.#closed) return false;

@@ -65,7 +65,7 @@ async function loadOciArchive(
   return loaded;
 }
 
-/** The names in an archive of docker's; undefined where it is none. */
+/** Returns the names in an archive of docker's; undefined where it is none. */
 async function tagsIn(file: string): Promise<string[] | undefined> {
   try {
     const list: unknown = JSON.parse(await runSkopeo(["list-tags", `docker-archive:${file}`]));

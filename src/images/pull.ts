@@ -111,7 +111,7 @@ function hostPolicy(): string | undefined {
   return POLICIES.find(exists);
 }
 
-/** The policy that takes any image. */
+/** Returns the policy that takes any image. */
 export function ownPolicy(store: ImageStore): string {
   const path = `${store.dir}/policy.json`;
   if (!exists(path)) writeAtomic(path, JSON.stringify(ANYTHING));
@@ -119,8 +119,9 @@ export function ownPolicy(store: ImageStore): string {
 }
 
 /**
- * The name under which the store keeps what was pulled by `name`: always the same, so that the next
- * pull takes it over, and one that containers-storage takes, whatever characters `name` has.
+ * Returns the name under which the store keeps what was pulled by `name`: always the same, so that
+ * the next pull takes it over, and one that containers-storage takes, whatever characters `name`
+ * has.
  */
 async function storeName(name: string): Promise<string> {
   const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name));

@@ -70,7 +70,10 @@ function localReference(transport: string, text: string): Reference {
   return { name, source: name, local: true };
 }
 
-/** The part before and the part after the character at `at`; all of it where that is negative. */
+/**
+ * Returns the part before and the part after the character at `at`; all of it where that is
+ * negative.
+ */
 function splitOnce(text: string, at: number): [string, string | undefined] {
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
@@ -87,12 +90,15 @@ function splitDomain(path: string): [domain: string, repository: string] {
   return [DEFAULT_DOMAIN, rest === undefined ? `library/${path}` : path];
 }
 
-/** The reference as people write it: without what docker adds to a short name. */
+/** Returns the reference as people write it: without what docker adds to a short name. */
 export function shortName(name: string): string {
   return name.replace(/^docker\.io\/library\//, "").replace(/^docker\.io\//, "");
 }
 
-/** Whether a reference is to a registry of this machine, to which http is spoken as docker does. */
+/**
+ * Returns whether a reference is to a registry of this machine, to which http is spoken as docker
+ * does.
+ */
 export function isLoopback(name: string): boolean {
   return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?\//.test(name);
 }

@@ -82,7 +82,7 @@ const NOT_FOUND = [
   /^(initializing source|reading manifest)[^]*(no such file or directory|status code 404|not found)/,
 ];
 
-/** The message of skopeo's last line, which is logfmt: `time="…" level=fatal msg="…"`. */
+/** Returns the message of skopeo's last line, which is logfmt: `time="…" level=fatal msg="…"`. */
 export function failure(stderr: string): ImageError {
   const lines = stderr.trim().split("\n");
   const line = lines.findLast((text) => text.includes("level=fatal")) ?? lines.at(-1) ?? "";

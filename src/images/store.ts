@@ -105,7 +105,7 @@ export class ImageStore {
     return await FileLock.lock(this.#lock);
   }
 
-  /** How skopeo writes of an image of the store, by a name in it or `@` and an id. */
+  /** Returns how skopeo writes of an image of the store, by a name in it or `@` and an id. */
   location(name: string): string {
     // Without skip_mount_home the graph would be bind-mounted on itself and stay so.
     const store = `overlay@${this.#graph}+${this.dir}/run:overlay.skip_mount_home=true`;
@@ -189,7 +189,7 @@ export class ImageStore {
     ]));
   }
 
-  /** The layer and those below it, as far as they are there. */
+  /** Returns the layer and those below it, as far as they are there. */
   #chain(top: string | undefined, all: ReadonlyMap<string, StoredLayer>): StoredLayer[] {
     const layers: StoredLayer[] = [];
     for (let id = top; id !== undefined && layers.length < all.size;) {
@@ -244,7 +244,7 @@ export class ImageStore {
   }
 }
 
-/** An id as the name of a directory: nothing but what an id is made of. */
+/** Returns an id as the name of a directory: nothing but what an id is made of. */
 function hexName(id: string): string {
   if (!/^[0-9a-f]+$/.test(id)) throw new ImageError(`${JSON.stringify(id)} is no id`);
   return id;

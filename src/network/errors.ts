@@ -71,7 +71,7 @@ export function pluginFailed(
     : new NetworkError(text, { data });
 }
 
-/** Whether an error is one of the above. */
+/** Returns whether an error is one of the above. */
 export function isNetworkFailure(error: unknown): boolean {
   return error instanceof BerthError && typeof error.data["network"] === "string";
 }

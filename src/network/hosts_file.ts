@@ -21,7 +21,10 @@ export function setHosts(
   Deno.writeTextFileSync(path, `${[...kept, ...added].join("\n")}\n`, { create: false });
 }
 
-/** The names of a host: in full, the part before its first dot, and others that it is called. */
+/**
+ * Returns the names of a host: in full, the part before its first dot, and others that it is
+ * called.
+ */
 export function hostNames(hostname: string, aliases: readonly string[]): string[] {
   return [...new Set([hostname, hostname.split(".", 1)[0] ?? hostname, ...aliases])];
 }

@@ -32,7 +32,10 @@ export async function removeRules(
   }
 }
 
-/** The chains that plugins make for one container: `FormatChainName` of containernetworking/plugins. */
+/**
+ * Returns the chains that plugins make for one container: `FormatChainName` of
+ * containernetworking/plugins.
+ */
 export async function chainsOf(network: string, containerId: string): Promise<string[]> {
   const text = new TextEncoder().encode(`${network}${containerId}`);
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-512", text)).toHex();

@@ -35,7 +35,10 @@ export async function endPluginRuns(containerId: string, graceMs: number): Promi
   }
 }
 
-/** The processes that have `CNI_CONTAINERID` in their environment as a plugin gets it, and passes it on. */
+/**
+ * Returns the processes that have `CNI_CONTAINERID` in their environment as a plugin gets it, and
+ * passes it on.
+ */
 function pluginRuns(containerId: string): ProcessRef[] {
   const runs: ProcessRef[] = [];
   for (const { name } of Deno.readDirSync("/proc")) {

@@ -100,7 +100,7 @@ export function writeRecord({ record: path }: NetworkPaths, record: NetworkRecor
   writeJsonAtomic(path, record);
 }
 
-/** Whether it is not known of a plugin whether it has ended. */
+/** Returns whether it is not known of a plugin whether it has ended. */
 export function isUncertain({ attachments, removing }: NetworkRecord): boolean {
   return removing !== undefined || attachments.some(({ steps }) => steps.some(({ done }) => !done));
 }

@@ -63,7 +63,7 @@ function textOf(file: OwnedFd): string {
 /** Where a plugin finds `iptables` and its like, should PATH not say it. */
 const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** The PATH of plugins. */
+/** Returns the PATH of plugins. */
 export function programPath(): string {
   const path = Deno.env.get("PATH") ?? "";
   return path === "" ? SYSTEM_PATH : `${path}:${SYSTEM_PATH}`;

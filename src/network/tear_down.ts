@@ -56,7 +56,10 @@ async function detachAll(
   writeRecord(paths, { ...record, removing: "detached" });
 }
 
-/** Whether the namespace is pinned: a mount is of another device than the directory that it is in. */
+/**
+ * Returns whether the namespace is pinned: a mount is of another device than the directory that it
+ * is in.
+ */
 function isPinned({ dir, namespace }: NetworkPaths): boolean {
   try {
     return Deno.statSync(namespace).dev !== Deno.statSync(dir).dev;

@@ -165,7 +165,7 @@ export function bundlePaths(dir: string): BundlePaths {
 /** Begins an output target that is a file to append to; one without it is a FIFO. */
 export const FILE_PREFIX = "file://";
 
-/** The file that an output target names, or undefined where it names none. */
+/** Returns the file that an output target names, or undefined where it names none. */
 export function filePath(target: string): string | undefined {
   return target.startsWith(FILE_PREFIX) ? target.slice(FILE_PREFIX.length) : undefined;
 }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 
-/** The directory of a container's log below the root directory, unless a client chooses another. */
+/**
+ * Returns the directory of a container's log below the root directory, unless a client chooses
+ * another.
+ */
 export function logDir(root: string, id: string): string {
   return `${root}/logs/${id}`;
 }
 
 /**
- * The numbers of the rotated files of the log at `path`, ascending: `<path>.1` is the oldest. Numbers
- * grow by one with each rotation, so a gap says that a file is missing.
+ * Returns the numbers of the rotated files of the log at `path`, ascending: `<path>.1` is the
+ * oldest. Numbers grow by one with each rotation, so a gap says that a file is missing.
  */
 export function rotatedNumbers(path: string): number[] {
   const at = path.lastIndexOf("/");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** Whether `value` is an object with keys: not null and no array. */
+/** Returns whether `value` is an object with keys: not null and no array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,7 +4,7 @@ import { InvalidParamsError } from "./errors.ts";
 import { messageOf } from "./error_text.ts";
 
 /**
- * The number of the signal that a param gives by number or name.
+ * Returns the number of the signal that a param gives by number or name.
  *
  * @throws {InvalidParamsError} if there is no such signal.
  */

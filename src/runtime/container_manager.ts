@@ -237,7 +237,7 @@ export class ContainerManager implements AsyncDisposable {
     return this.#context.networks;
   }
 
-  /** Every container there is, in the order of their creation. */
+  /** Returns every container there is, in the order of their creation. */
   containers(): Container[] {
     return [...this.#containers];
   }
@@ -360,7 +360,10 @@ export class ContainerManager implements AsyncDisposable {
     );
   }
 
-  /** A container whose bundle has gone, as it is until it is started again, if it is defined. */
+  /**
+   * Returns a container whose bundle has gone, as it is until it is started again, if it is
+   * defined.
+   */
   #rest({ id, bundle, processes }: Container): Container | undefined {
     if (!this.#definitions.keeps(id)) {
       this.#definitions.remove(id);

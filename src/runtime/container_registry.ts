@@ -16,7 +16,7 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
     return this.#containers.size;
   }
 
-  /** Every container, in the order of their creation. */
+  /** Returns every container, in the order of their creation. */
   [Symbol.iterator](): Iterator<Container> {
     return this.#containers.values();
   }
@@ -83,7 +83,7 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
     }
   }
 
-  /** The connected shim of a container of this group, if there is one. */
+  /** Returns the connected shim of a container of this group, if there is one. */
   shimOfGroup(group: string): ConnectedShim | undefined {
     for (const containers of [this.#containers, this.#creating]) {
       for (const container of containers.values()) {
@@ -95,7 +95,9 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
     return undefined;
   }
 
-  /** The container, there or under way, whose cgroup is at this path, above it or below it. */
+  /**
+   * Returns the container, there or under way, whose cgroup is at this path, above it or below it.
+   */
   inCgroup(cgroupsPath: string): Container | undefined {
     for (const containers of [this.#containers, this.#creating]) {
       for (const container of containers.values()) {
@@ -125,7 +127,7 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
   }
 }
 
-/** Whether a cgroup is another, above it or below it. */
+/** Returns whether a cgroup is another, above it or below it. */
 function overlap(a: string, b: string): boolean {
   return `${a}/`.startsWith(`${b}/`) || `${b}/`.startsWith(`${a}/`);
 }

@@ -35,7 +35,7 @@ export class FdBudget {
     return this.#limit - this.#lowestFree();
   }
 
-  /** Whether another connection may be accepted. */
+  /** Returns whether another connection may be accepted. */
   hasRoom(): boolean {
     return this.#free >= RESERVE + this.#creates * PER_CREATE;
   }

@@ -3,7 +3,7 @@
 /** The labels of a container, or those that are asked for. */
 type Labels = Readonly<Record<string, string>>;
 
-/** Whether `labels` has all that are `wanted`, with the same values. */
+/** Returns whether `labels` has all that are `wanted`, with the same values. */
 export function hasLabels(labels: Labels, wanted: Labels): boolean {
   return Object.entries(wanted).every(([name, value]) =>
     Object.hasOwn(labels, name) && labels[name] === value

@@ -49,7 +49,9 @@ async function start(flags: DaemonFlags): Promise<number> {
   }
 }
 
-/** The flags as arguments again, less the one that prints the unit; paths from the root on. */
+/**
+ * Returns the flags as arguments again, less the one that prints the unit; paths from the root on.
+ */
 function unitArguments(flags: DaemonFlags): string[] {
   const { config, state, root, socket, logLevel } = flags;
   const paths = Object.entries({ config, state, root, socket }).flatMap(([name, path]) =>
@@ -58,7 +60,9 @@ function unitArguments(flags: DaemonFlags): string[] {
   return [...paths, ...logLevel === undefined ? [] : ["--log-level", logLevel]];
 }
 
-/** Whether an error is about this machine or its config, so that its message says it all. */
+/**
+ * Returns whether an error is about this machine or its config, so that its message says it all.
+ */
 function isForeseen(error: Error): boolean {
   if (error instanceof BerthError || error instanceof ConfigError) return true;
   // What the kernel refused, by Deno or by berth's own calls, has the errno's name as its code.

@@ -23,7 +23,7 @@ export interface MethodsContext {
   readonly info: () => DaemonInfo;
 }
 
-/** The daemon's methods: each finds its container and calls it. */
+/** Returns the daemon's methods: each finds its container and calls it. */
 export function daemonMethods(
   { runtime, subscribers, statsSubscribers, info }: MethodsContext,
 ): Implementation<DaemonContract> {

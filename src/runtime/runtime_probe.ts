@@ -33,14 +33,16 @@ export class RuntimeProbe {
   }
 
   /**
-   * The version of the runtime `command`, a name in PATH or a path, as it was when somebody last
-   * looked; undefined where unknown.
+   * Returns the version of the runtime `command`, a name in PATH or a path, as it was when somebody
+   * last looked; undefined where unknown.
    */
   version(command: string): string | undefined {
     return this.#known.get(command)?.version?.version;
   }
 
-  /** Whether the runtime `command` is known to be runc itself: no other one, and no script. */
+  /**
+   * Returns whether the runtime `command` is known to be runc itself: no other one, and no script.
+   */
   isRunc(command: string): boolean {
     const found = this.#find(command);
     // A script has its own reasons, and is not to be called more often than it is needed.

@@ -55,8 +55,8 @@ export async function adoptStdio(options: OpenStdioOptions, alive: boolean): Pro
 }
 
 /**
- * Whether this process copies the output, or the process writes it to where it belongs. A terminal's
- * output always comes through here.
+ * Returns whether this process copies the output, or the process writes it to where it belongs. A
+ * terminal's output always comes through here.
  */
 function isCopied({ stdio, log }: OpenStdioOptions): boolean {
   if (log !== undefined) return true;

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_SOCKET } from "../../default_socket.ts";
 
-/** A verb's command: its summary, and an example that `--help` ends with. */
+/** Returns a verb's command: its summary, and an example that `--help` ends with. */
 export function verb(name: string, summary: string, ...examples: string[]): Command {
   const title = examples.length === 1 ? "Example:" : "Examples:";
   return new Command(name)
@@ -29,7 +29,7 @@ export function addAlias(command: Command, flags: string, option: Option): Comma
   return command.addOption(alias);
 }
 
-/** The option for programs: JSON, one value a line. */
+/** Returns the option for programs: JSON, one value a line. */
 export function withJson(command: Command): Command {
   return command.option("--json", "print JSON, one object a line");
 }

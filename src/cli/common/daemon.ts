@@ -18,7 +18,7 @@ const SHIM_MS = 100;
 /** A daemon that answers Unavailable because it stops closes the connection within this, ms. */
 const STOPPING_MS = 1000;
 
-/** Whether a cause of the error is of this class. */
+/** Returns whether a cause of the error is of this class. */
 function isCausedBy(error: unknown, type: new (message: string) => Error): boolean {
   if (error instanceof type) return true;
   return error instanceof Error && error.cause !== undefined && isCausedBy(error.cause, type);
@@ -196,13 +196,15 @@ export async function withDaemon(
   await action(daemon);
 }
 
-/** Whether the error means that the daemon has no connection to the container's shim yet. */
+/**
+ * Returns whether the error means that the daemon has no connection to the container's shim yet.
+ */
 export function isConnecting(error: unknown): boolean {
   return error instanceof BerthError && error.kind === "Unavailable" &&
     error.data["shim"] === "connecting";
 }
 
-/** Whether the error means that the connection is gone, and not that a shim is. */
+/** Returns whether the error means that the connection is gone, and not that a shim is. */
 export async function lost(peer: Peer, error: unknown): Promise<boolean> {
   if (!(error instanceof BerthError) || error.kind !== "Unavailable") return false;
   return await withTimeout(peer.closed, STOPPING_MS);

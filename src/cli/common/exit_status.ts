@@ -35,9 +35,9 @@ const CANNOT_EXECUTE = [
 ];
 
 /**
- * The exit status that says what went wrong, as docker users know it: 127 when the container's
- * command does not exist, 126 when it cannot be executed, 125 for everything else. This is the one
- * place where the runtime's own text is interpreted.
+ * Returns the exit status that says what went wrong, as docker users know it: 127 when the
+ * container's command does not exist, 126 when it cannot be executed, 125 for everything else. This
+ * is the one place where the runtime's own text is interpreted.
  */
 export function exitStatusOf(error: unknown): number {
   if (error instanceof CliError) return error.status;

@@ -8,8 +8,8 @@ import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 
 /**
- * The params of a call as a person writes them: a JSON object, `-` to read it from standard input.
- * Throws a {@linkcode CliError} where that is none.
+ * Returns the params of a call as a person writes them: a JSON object, `-` to read it from standard
+ * input. Throws a {@linkcode CliError} where that is none.
  */
 export async function parseParams(text: string): Promise<Record<string, unknown>> {
   const json = text === "-" ? await new Response(Deno.stdin.readable).text() : text;

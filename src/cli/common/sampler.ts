@@ -50,7 +50,7 @@ export class Sampler {
     });
   }
 
-  /** The ids of all that have not stopped. */
+  /** Returns the ids of all that have not stopped. */
   async #list(): Promise<string[]> {
     const containers = await listAllContainers((params) =>
       this.#daemon.callAcrossRestarts("container.list", params)

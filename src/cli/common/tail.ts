@@ -9,9 +9,9 @@ const FURTHEST = 64 * 1024 * 1024;
 const NEWLINE = 10;
 
 /**
- * The offset at which the last `lines` lines of the file begin. Reads backwards, so that it costs
- * what is shown and not what the file holds; at most 64 MiB. A last line without a newline counts as
- * one.
+ * Returns the offset at which the last `lines` lines of the file begin. Reads backwards, so that it
+ * costs what is shown and not what the file holds; at most 64 MiB. A last line without a newline
+ * counts as one.
  */
 export async function tailOffset(file: Deno.FsFile, lines: number): Promise<number> {
   const size = (await file.stat()).size;

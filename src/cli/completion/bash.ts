@@ -84,7 +84,7 @@ function verbCase(verb: Verb, program: Command): string {
   ].join("; ");
 }
 
-/** The options that a value follows, hidden ones too. */
+/** Returns the options that a value follows, hidden ones too. */
 function valueOptions(command: Command): string {
   return spellings(command.options.filter(takesValue)).join(" ");
 }

@@ -36,14 +36,14 @@ export function idFilters(verb: string): string[] {
   return (STATES[verb] ?? []).flatMap((state) => ["--filter", `status=${state}`]);
 }
 
-/** How many ids a verb takes: none, one, or more. */
+/** Returns how many ids a verb takes: none, one, or more. */
 export function idCount({ command }: Verb): "none" | "one" | "many" {
   const ids = command.registeredArguments.filter((argument) => argument.name() === "id");
   if (ids.length === 0) return "none";
   return ids.some(({ variadic }) => variadic) ? "many" : "one";
 }
 
-/** Whether what follows the verb's own arguments is a command in the container. */
+/** Returns whether what follows the verb's own arguments is a command in the container. */
 export function takesCommand({ command }: Verb): boolean {
   return command.registeredArguments.some((argument) => /\bcommand$/.test(argument.name()));
 }
@@ -73,7 +73,7 @@ export function optionWords(option: Option): string[] {
   }
 }
 
-/** Whether a value follows the option. */
+/** Returns whether a value follows the option. */
 export function takesValue({ required, optional }: Option): boolean {
   return required || optional;
 }

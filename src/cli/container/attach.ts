@@ -60,7 +60,10 @@ export async function attach(
   });
 }
 
-/** The container's log, if it has one; undefined where this user may not read it but its FIFOs. */
+/**
+ * Returns the container's log, if it has one; undefined where this user may not read it but its
+ * FIFOs.
+ */
 function openLogOutput(state: ContainerState, options: AttachOptions): Output | undefined {
   const { id, log, status, terminal } = state;
   const path = log?.path || filePath(state.stdout);

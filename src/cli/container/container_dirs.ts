@@ -66,7 +66,7 @@ function orphanPaths(root: string, id: string): string[] {
   return [logDir(root, id), logPath(root, id), ...kinds.map((kind) => `${root}/${kind}/${id}`)];
 }
 
-/** Every log, FIFO and overlay that is there of an id, as far as this user may see it. */
+/** Returns every log, FIFO and overlay that is there of an id, as far as this user may see it. */
 export function orphansOf(root: string, id: string): string[] {
   return orphanPaths(root, id).filter((path) => {
     try {
@@ -85,8 +85,8 @@ export interface OwnedPath {
 }
 
 /**
- * Every log, FIFO, overlay and volume below the root that was last changed before `before`, in
- * milliseconds since the epoch, of whichever container.
+ * Returns every log, FIFO, overlay and volume below the root that was last changed before `before`,
+ * in milliseconds since the epoch, of whichever container.
  *
  * @throws {Deno.errors.PermissionDenied} where this user may not look.
  */
@@ -146,12 +146,15 @@ export function removeOwnDirs(
   }
 }
 
-/** Whether the path is below what {@linkcode createDir} makes for this container. */
+/** Returns whether the path is below what {@linkcode createDir} makes for this container. */
 export function isContainerDir(root: string, kind: string, id: string, path: string): boolean {
   return path.startsWith(`${root}/${kind}/${id}/`) && !path.split("/").includes("..");
 }
 
-/** Whether there was anything. Throws `Deno.errors.PermissionDenied` where this user may not. */
+/**
+ * Returns whether there was anything. Throws `Deno.errors.PermissionDenied` where this user may
+ * not.
+ */
 function removeIfThere(path: string, recursive: boolean): boolean {
   try {
     Deno.removeSync(path, { recursive });

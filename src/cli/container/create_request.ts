@@ -121,7 +121,7 @@ function checkImage({ options, rootfs: { image, path } }: CreateInput): void {
   }
 }
 
-/** Whether a path in the root filesystem leads to a file; not where nothing is there. */
+/** Returns whether a path in the root filesystem leads to a file; not where nothing is there. */
 function isFile(rootfs: string, path: string): boolean {
   try {
     using found = openInRoot(rootfs, path);
@@ -138,12 +138,12 @@ function networkOf(network: NetworkParams, etc: readonly MountOption[]): Network
   return hosts === undefined ? network : { ...network, hostsFile: hosts };
 }
 
-/** The user that the container runs as: the option's, or the image's. */
+/** Returns the user that the container runs as: the option's, or the image's. */
 function userOf({ options, rootfs: { image } }: CreateInput): string | undefined {
   return options.user ?? (image?.config.user || undefined);
 }
 
-/** The volumes that the image asks for, but where something is mounted already. */
+/** Returns the volumes that the image asks for, but where something is mounted already. */
 async function volumeMounts(
   id: string,
   mounts: readonly MountOption[],
@@ -210,7 +210,10 @@ function specOf(
   };
 }
 
-/** The mounts that the options ask for. Throws a {@linkcode CliError} for a source that is not there. */
+/**
+ * Returns the mounts that the options ask for. Throws a {@linkcode CliError} for a source that is
+ * not there.
+ */
 function mountsOf(options: ContainerOptions, namespaces: Namespaces): MountOption[] {
   const mounts = [
     ...options.mount ?? [],
@@ -251,8 +254,8 @@ function checkSource(source: string): void {
 }
 
 /**
- * The mounts of the generated files below `/etc`, less those that `mounts` replaces. None for a user
- * who may not write to the daemon's root.
+ * Returns the mounts of the generated files below `/etc`, less those that `mounts` replaces. None
+ * for a user who may not write to the daemon's root.
  */
 function etcMounts(
   id: string,
@@ -352,7 +355,7 @@ function labelsOf(options: ContainerOptions, args: readonly string[]): Record<st
 /** The most that an image's labels may have together, in characters; the user's have room beside. */
 const MAX_IMAGE_LABELS = 16 * 1024;
 
-/** The labels by which the container is known to use the image, and the image's own. */
+/** Returns the labels by which the container is known to use the image, and the image's own. */
 function imageLabels({ name, id, config }: ContainerImage): Record<string, string> {
   let room = MAX_IMAGE_LABELS;
   const own = Object.entries(config.labels)

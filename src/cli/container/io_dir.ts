@@ -29,7 +29,10 @@ export function createIoDir(root: string, id: string): string {
   return `${parent}/${id}`;
 }
 
-/** The directory that holds a container's FIFOs; none where others than berth have made them. */
+/**
+ * Returns the directory that holds a container's FIFOs; none where others than berth have made
+ * them.
+ */
 export function ioDir(
   root: string,
   state: Pick<ContainerState, "id" | "stdin" | "stdout">,
@@ -41,7 +44,10 @@ export function ioDir(
   return fifo?.slice(0, fifo.lastIndexOf("/"));
 }
 
-/** Whether this user may take away a directory of FIFOs: outside of `root` only its owner does. */
+/**
+ * Returns whether this user may take away a directory of FIFOs: outside of `root` only its owner
+ * does.
+ */
 export function isOwnIoDir(root: string, dir: string): boolean {
   if (dir.startsWith(`${root}/`)) return true;
   try {
@@ -54,7 +60,9 @@ export function isOwnIoDir(root: string, dir: string): boolean {
   }
 }
 
-/** Whether the path is that of a FIFO which {@linkcode createIoDir} put outside of the root. */
+/**
+ * Returns whether the path is that of a FIFO which {@linkcode createIoDir} put outside of the root.
+ */
 function isOutside(id: string, path: string): boolean {
   const parts = path.split("/");
   if (parts.includes("..")) return false;
@@ -79,7 +87,9 @@ export function lockIoDir(id: string, dir: string): FileLock {
   return lock;
 }
 
-/** Whether the system refuses it to this user, be that told by Deno or by berth's own calls. */
+/**
+ * Returns whether the system refuses it to this user, be that told by Deno or by berth's own calls.
+ */
 export function isRefused(error: unknown): boolean {
   if (error instanceof Deno.errors.PermissionDenied) return true;
   return error instanceof Error && "code" in error &&

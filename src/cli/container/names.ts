@@ -13,7 +13,10 @@ function pick(words: readonly string[]): string {
   return words[random % words.length] ?? "";
 }
 
-/** A short id that a person can read and type, such as `calm-ferry-7c3`; random, not reserved. */
+/**
+ * Returns a short id that a person can read and type, such as `calm-ferry-7c3`; random, not
+ * reserved.
+ */
 export function randomName(): string {
   const [random = 0] = crypto.getRandomValues(new Uint16Array(1));
   return `${pick(QUALITIES)}-${pick(VESSELS)}-${(random & 0xfff).toString(16).padStart(3, "0")}`;

@@ -53,7 +53,7 @@ export async function removeMade(
   removeLeftovers(root, made, { log: state === undefined });
 }
 
-/** The state of the container that has the id; undefined when none has. */
+/** Returns the state of the container that has the id; undefined when none has. */
 export async function findState(daemon: Daemon, id: string): Promise<ContainerState | undefined> {
   try {
     return await daemon.callAcrossRestarts("container.state", { id });
@@ -101,7 +101,7 @@ export function removeLeftovers(
   removeOwnDirs(root, id, state.labels, (dir) => unlessRefused(dir, () => removeDir(dir)));
 }
 
-/** Whether berth has chosen the path of the log, which goes with its container then. */
+/** Returns whether berth has chosen the path of the log, which goes with its container then. */
 function isOwnLog(root: string, id: string, path: string): boolean {
   return path === logPath(root, id) || isContainerDir(root, "logs", id, path);
 }

@@ -68,7 +68,7 @@ function rootfsOf({ bundle }: ContainerState): string {
   return path.startsWith("/") ? path : `${bundle}/${path}`;
 }
 
-/** The host's id of the container's root (user_namespaces(7)). */
+/** Returns the host's id of the container's root (user_namespaces(7)). */
 function mappedRoot(pid: number, kind: "uid" | "gid"): number {
   const map = Deno.readTextFileSync(`/proc/${pid}/${kind}_map`);
   const [, outside = "0"] = /^\s*0\s+(\d+)\s/m.exec(map) ?? [];

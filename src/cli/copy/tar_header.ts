@@ -146,7 +146,7 @@ export function decodeHeader(block: Uint8Array<ArrayBuffer>): RawHeader | undefi
   };
 }
 
-/** Whether a flag is that of an entry, and not of something about the next one. */
+/** Returns whether a flag is that of an entry, and not of something about the next one. */
 export function isEntryFlag(flag: string): boolean {
   return TYPES.has(flag);
 }
@@ -172,7 +172,10 @@ function textAt(block: Uint8Array<ArrayBuffer>, at: number, length: number): str
   return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-/** A number in octal, or, with the highest bit of its first byte set, in base 256 as GNU has it. */
+/**
+ * Returns a number in octal, or, with the highest bit of its first byte set, in base 256 as GNU has
+ * it.
+ */
 function numberAt(block: Uint8Array<ArrayBuffer>, at: number, length: number): number {
   const first = block[at] ?? 0;
   if (first & 0x80) {

@@ -153,7 +153,7 @@ async function obtain(
   }
 }
 
-/** The directory without links; a {@linkcode CliError} where it is none. */
+/** Returns the directory without links; a {@linkcode CliError} where it is none. */
 export function realDirectory(path: string): string {
   try {
     const real = Deno.realPathSync(path);

@@ -58,7 +58,7 @@ export function stateWord({ status, restartingAt }: ContainerState): string {
   return restartingAt === undefined ? "exited" : "restarting";
 }
 
-/** Whether a container has ended with a status other than 0. */
+/** Returns whether a container has ended with a status other than 0. */
 export function hasFailed({ status, exitStatus }: ContainerState): boolean {
   return status === "stopped" && exitStatus !== 0;
 }

@@ -42,7 +42,10 @@ export function parseFilter(text: string): ContainerFilter {
   return { key, value };
 }
 
-/** Whether a container passes: of filters with one key, one is enough; each key has to be met. */
+/**
+ * Returns whether a container passes: of filters with one key, one is enough; each key has to be
+ * met.
+ */
 export function passes(container: ContainerState, filters: readonly ContainerFilter[]): boolean {
   const keys = new Set(filters.map(({ key }) => key));
   return [...keys].every((wanted) =>

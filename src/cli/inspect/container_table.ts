@@ -19,7 +19,7 @@ export const DEFAULT_FIELDS: readonly Column[] = [
   { field: "Command" },
 ];
 
-/** The columns of `berth ps` for these containers: with their ports where there are any. */
+/** Returns the columns of `berth ps` for these containers: with their ports where there are any. */
 export function defaultFields(containers: readonly ContainerState[]): readonly Column[] {
   const anyPorts = containers.some(({ network }) => (network?.ports ?? []).length > 0);
   if (!anyPorts) return DEFAULT_FIELDS;

@@ -57,7 +57,7 @@ function collectType(text: string, previous: EventType[] | undefined): EventType
   return [...previous ?? [], type];
 }
 
-/** An event in one line for people. */
+/** Returns an event in one line for people. */
 export function eventLine(event: Event): string {
   const parts = [
     `${event.timestamp}  ${String(event.seq).padStart(5)}  ${

@@ -116,7 +116,7 @@ function openCriLog(
   return new LogOutput(path, { ...what, ...(tail !== undefined && { tail }), onGap });
 }
 
-/** The bytes as the container has written them, which have neither times nor streams. */
+/** Returns the bytes as the container has written them, which have neither times nor streams. */
 async function openRawLog(
   state: ContainerState,
   path: string,

@@ -34,7 +34,9 @@ export async function printProcessTable(daemon: Daemon, id: string): Promise<voi
   for (const line of lines) print(line);
 }
 
-/** The row of a process; none if it has ended meanwhile. `uptime` in seconds, `now` in ms. */
+/**
+ * Returns the row of a process; none if it has ended meanwhile. `uptime` in seconds, `now` in ms.
+ */
 function rowOf(pid: number, uptime: number, now: number): string[][] {
   try {
     const stat = parseStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
@@ -74,14 +76,16 @@ export function parseStat(text: string): ProcessStat {
   };
 }
 
-/** The time of the day of today, else the day, as ps(1) has it. */
+/** Returns the time of the day of today, else the day, as ps(1) has it. */
 function startTime(startedAt: number, now: number): string {
   const date = new Date(startedAt);
   if (date.toDateString() === new Date(now).toDateString()) return date.toTimeString().slice(0, 5);
   return date.toDateString().slice(4, 10).replace(" ", "");
 }
 
-/** A device number of a terminal as ps(1) names it: pseudo-terminals have majors 136 to 143. */
+/**
+ * Returns a device number of a terminal as ps(1) names it: pseudo-terminals have majors 136 to 143.
+ */
 function terminalName(device: number): string {
   const major = (device >>> 8) & 0xfff;
   const minor = (device & 0xff) | ((device >>> 12) & 0xfff00);

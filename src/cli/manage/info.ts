@@ -67,7 +67,7 @@ function hostInfo() {
   };
 }
 
-/** The name of the distribution, os-release(5). */
+/** Returns the name of the distribution, os-release(5). */
 function osName(): string {
   try {
     const text = Deno.readTextFileSync("/etc/os-release");

@@ -79,8 +79,9 @@ export function writeEtcFile(dir: string, path: string, text: string): string {
 }
 
 /**
- * Whether a file may be mounted there. The runtime makes a missing one in the root filesystem, which
- * it must not where that is read-only; where a link leads in there is not looked up.
+ * Returns whether a file may be mounted there. The runtime makes a missing one in the root
+ * filesystem, which it must not where that is read-only; where a link leads in there is not looked
+ * up.
  */
 export function canMountOn(rootfs: string, path: string, mayMake: boolean): boolean {
   let there;

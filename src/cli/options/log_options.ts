@@ -33,7 +33,9 @@ export function collectLogOption(text: string, previous: LogOptValues = {}): Log
   }
 }
 
-/** The `log` of a `container.create`; undefined where the command line says nothing of it. */
+/**
+ * Returns the `log` of a `container.create`; undefined where the command line says nothing of it.
+ */
 export function logFrom(
   { log, logDriver, logOpt }: LogFlags,
 ): { driver?: LogDriver; maxSize?: number; maxFile?: number } | undefined {

@@ -141,7 +141,7 @@ function setKey(keys: MountKeys, key: string, value: string | undefined): void {
   );
 }
 
-/** A boolean as docker reads it (Go's strconv.ParseBool); a key without a value is true. */
+/** Returns a boolean as docker reads it (Go's strconv.ParseBool); a key without a value is true. */
 function parseBoolean(key: string, value: string | undefined): boolean {
   if (value === undefined || /^(?:1|t|T|TRUE|true|True)$/.test(value)) return true;
   if (/^(?:0|f|F|FALSE|false|False)$/.test(value)) return false;
@@ -200,7 +200,7 @@ export function parseTmpfs(text: string): MountOption {
   return { type: "tmpfs", source: "tmpfs", destination, options: tmpfsOptions(given) };
 }
 
-/** The mount of `/dev/shm` with this size in bytes, otherwise as docker has it. */
+/** Returns the mount of `/dev/shm` with this size in bytes, otherwise as docker has it. */
 export function shmMount(bytes: number): MountOption {
   return {
     type: "tmpfs",

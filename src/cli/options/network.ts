@@ -81,7 +81,7 @@ export function collectPorts(text: string, previous: Ports | undefined): Ports {
   return [...previous ?? [], ...added];
 }
 
-/** The ports of `8000` or `8000-8009`. */
+/** Returns the ports of `8000` or `8000-8009`. */
 function rangeOf(text: string): number[] {
   const [, first = "", last = first] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
   const [from, to] = [Number(first), Number(last)];

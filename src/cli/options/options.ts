@@ -221,7 +221,7 @@ function withSecurity(command: Command): void {
     .option("--privileged", "give all capabilities and devices, and lift the restrictions");
 }
 
-/** An option that takes one of `words`, or another container. */
+/** Returns an option that takes one of `words`, or another container. */
 function sharing(flags: string, description: string, ...words: string[]): Option {
   return new Option(flags, description).choices(words).argParser(parseNamespace(words));
 }
@@ -272,7 +272,7 @@ function collectPair(text: string, previous: Pairs | undefined): Pairs {
   return { ...previous, [key]: value };
 }
 
-/** A label as docker takes it: without `=` its value is empty. */
+/** Returns a label as docker takes it: without `=` its value is empty. */
 function collectLabel(text: string, previous: Pairs | undefined): Pairs {
   const [key, value] = labelEntry(text);
   return { ...previous, [key]: value };

@@ -65,7 +65,9 @@ export function parseCpus(text: string): number {
   return value;
 }
 
-/** A whole number from `minimum` to `maximum`. Throws commander's `InvalidArgumentError`. */
+/**
+ * Returns a whole number from `minimum` to `maximum`. Throws commander's `InvalidArgumentError`.
+ */
 export function parseWhole(
   minimum: number,
   maximum = Number.MAX_SAFE_INTEGER,

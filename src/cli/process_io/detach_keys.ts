@@ -55,8 +55,8 @@ export class DetachKeys {
 }
 
 /**
- * The bytes of a key sequence written as docker does: `ctrl-p,ctrl-q`, `a,b`; empty for none.
- * Throws a `RangeError` that names the key it does not know.
+ * Returns the bytes of a key sequence written as docker does: `ctrl-p,ctrl-q`, `a,b`; empty for
+ * none. Throws a `RangeError` that names the key it does not know.
  */
 export function parseDetachKeys(text: string): Uint8Array {
   if (text === "") return new Uint8Array();
@@ -77,7 +77,9 @@ export function withDetachKeys(command: Command): Command {
   );
 }
 
-/** The matcher for what `--detach-keys` says; a `CliError` names a key that is not known. */
+/**
+ * Returns the matcher for what `--detach-keys` says; a `CliError` names a key that is not known.
+ */
 export function detachKeysOf(text: string | undefined): DetachKeys {
   try {
     return new DetachKeys(parseDetachKeys(text ?? DEFAULT_KEYS));

@@ -70,7 +70,7 @@ export class FifoStreams implements Disposable {
   }
 }
 
-/** Whether a stdio target is a FIFO (neither nothing nor a file). */
+/** Returns whether a stdio target is a FIFO (neither nothing nor a file). */
 export function isFifoTarget(target: string): boolean {
   return target.startsWith("/");
 }

@@ -49,7 +49,7 @@ export type SessionEnd =
 /** In raw mode these can only be meant for this command: the terminal's own signals are keys. */
 const LEAVING: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
-/** The exit status of a process that leaves because of a signal. */
+/** Returns the exit status of a process that leaves because of a signal. */
 function statusOf(signal: Deno.Signal): number {
   return 128 + parseSignal(signal);
 }
@@ -204,7 +204,7 @@ function followSize(
   };
 }
 
-/** Whether the error says that the process has ended already. */
+/** Returns whether the error says that the process has ended already. */
 function isGone(error: unknown): boolean {
   return error instanceof BerthError &&
     (error.kind === "NotFound" || error.kind === "FailedPrecondition");

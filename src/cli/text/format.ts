@@ -9,7 +9,9 @@ const STEPS: readonly (readonly [seconds: number, unit: string])[] = [
   [60, "m"],
 ];
 
-/** A time span for people, in its largest unit: `42s`, `5m`, `3h`, `2d`. `milliseconds` ≥ 0. */
+/**
+ * Returns a time span for people, in its largest unit: `42s`, `5m`, `3h`, `2d`. `milliseconds` ≥ 0.
+ */
 export function formatAge(milliseconds: number): string {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   for (const [length, unit] of STEPS) {
@@ -58,7 +60,10 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(digits).replace(/\.0$/, "")}${UNITS[unit] ?? ""}`;
 }
 
-/** A command line for people: arguments with blanks or quotes in them are quoted as for a shell. */
+/**
+ * Returns a command line for people: arguments with blanks or quotes in them are quoted as for a
+ * shell.
+ */
 export function formatCommand(args: readonly string[]): string {
   return args.map((arg) => /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`)
     .join(" ");

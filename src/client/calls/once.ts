@@ -76,7 +76,9 @@ export async function startOnce(
   });
 }
 
-/** The pid of a container that was started since `before`: each run again is a new instance. */
+/**
+ * Returns the pid of a container that was started since `before`: each run again is a new instance.
+ */
 async function startedSince(
   link: DaemonLink,
   id: string,
@@ -110,7 +112,7 @@ export async function deleteOnce(
   });
 }
 
-/** How an instance was deleted, as its event says; undefined where the journal has none. */
+/** Returns how an instance was deleted, as its event says; undefined where the journal has none. */
 async function deletedBefore(
   link: DaemonLink,
   id: string,
@@ -129,7 +131,7 @@ async function deletedBefore(
   }
 }
 
-/** The instance of the container of this id; undefined where there is none. */
+/** Returns the instance of the container of this id; undefined where there is none. */
 async function instanceOf(
   link: DaemonLink,
   id: string,

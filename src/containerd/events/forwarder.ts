@@ -119,7 +119,7 @@ function timeout(): AbortSignal {
   return AbortSignal.timeout(TRY_MS);
 }
 
-/** Whether containerd has answered that it does not want the event. */
+/** Returns whether containerd has answered that it does not want the event. */
 function isRefusal(error: unknown): boolean {
   return error instanceof TtrpcError && error.code !== CODE.unavailable;
 }

@@ -27,7 +27,7 @@ export class WireReader {
     return this.#at >= this.#bytes.length;
   }
 
-  /** The low 32 bits of a varint, as an unsigned integer. */
+  /** Returns the low 32 bits of a varint, as an unsigned integer. */
   uint32(): number {
     let value = 0;
     for (let shift = 0; shift < 70; shift += 7) {
@@ -38,7 +38,7 @@ export class WireReader {
     throw new ProtobufError("a varint of more than ten bytes");
   }
 
-  /** A varint as an unsigned 64-bit integer. */
+  /** Returns a varint as an unsigned 64-bit integer. */
   uint64(): bigint {
     let value = 0n;
     for (let shift = 0n; shift < 70n; shift += 7n) {
@@ -49,7 +49,7 @@ export class WireReader {
     throw new ProtobufError("a varint of more than ten bytes");
   }
 
-  /** A 64-bit floating point number. */
+  /** Returns a 64-bit floating point number. */
   double(): number {
     const at = this.#take(8);
     return this.#view.getFloat64(at, true);

@@ -116,7 +116,7 @@ function blkioEntries(dir: string, file: string) {
   });
 }
 
-/** The path of a block device by its numbers; nothing where the machine has none. */
+/** Returns the path of a block device by its numbers; nothing where the machine has none. */
 function deviceName(numbers: string): string {
   const text = readText(`/sys/dev/block/${numbers}/uevent`);
   const [, name] = /^DEVNAME=(.+)$/m.exec(text ?? "") ?? [];

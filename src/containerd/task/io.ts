@@ -76,7 +76,7 @@ function uriPath(uri: string): string {
   return decodeURIComponent(uri.slice(uri.indexOf("://") + 3).replace(/[?#].*$/, ""));
 }
 
-/** The query as arguments: each name, and its first value where it has one. */
+/** Returns the query as arguments: each name, and its first value where it has one. */
 function uriArguments(uri: string): string[] {
   const query = new URLSearchParams(/\?([^#]*)/.exec(uri)?.[1] ?? "");
   return [...new Set(query.keys())].flatMap((name) => [name, query.get(name) ?? ""]);

@@ -2,9 +2,9 @@
 import { errnoNameOf } from "../libc/errno.ts";
 
 /**
- * A file of a cgroup as text. `undefined` where there is none: the controller is not there, or the
- * cgroup is gone (ENODEV if it went while the file was open). Processes of a threaded cgroup are
- * not listed there but above it (EOPNOTSUPP, which Deno calls ENOTSUP; cgroup-v2, Threads).
+ * Returns a file of a cgroup as text. `undefined` where there is none: the controller is not there,
+ * or the cgroup is gone (ENODEV if it went while the file was open). Processes of a threaded cgroup
+ * are not listed there but above it (EOPNOTSUPP, which Deno calls ENOTSUP; cgroup-v2, Threads).
  */
 export function readText(path: string): string | undefined {
   try {
@@ -30,27 +30,30 @@ export function writeText(path: string, text: string): boolean {
   }
 }
 
-/** Whether an error means that the file or its cgroup is not there, or no longer. */
+/** Returns whether an error means that the file or its cgroup is not there, or no longer. */
 export function isGone(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound || errnoNameOf(error) === "ENODEV";
 }
 
-/** A file that holds one number; `max` is `Infinity`. */
+/** Returns a file that holds one number; `max` is `Infinity`. */
 export function readNumber(path: string): number | undefined {
   const text = readText(path)?.trim();
   return text === undefined || text === "" ? undefined : text === "max" ? Infinity : Number(text);
 }
 
 /**
- * A limit; `undefined` also where there is none: `max` in v2, and in v1 the largest number of pages
- * that the kernel can count (PAGE_COUNTER_MAX), which no machine has.
+ * Returns a limit; `undefined` also where there is none: `max` in v2, and in v1 the largest number
+ * of pages that the kernel can count (PAGE_COUNTER_MAX), which no machine has.
  */
 export function readLimit(path: string): number | undefined {
   const limit = readNumber(path);
   return limit !== undefined && limit < 2 ** 62 ? limit : undefined;
 }
 
-/** A flat keyed file, a `key number` a line (cgroup-v2, Format); nothing where it is missing. */
+/**
+ * Returns a flat keyed file, a `key number` a line (cgroup-v2, Format); nothing where it is
+ * missing.
+ */
 export function readKeyed(path: string): ReadonlyMap<string, number> {
   const values = new Map<string, number>();
   for (const line of readText(path)?.split("\n") ?? []) {
@@ -60,7 +63,9 @@ export function readKeyed(path: string): ReadonlyMap<string, number> {
   return values;
 }
 
-/** A cgroup's directory and all below it, each before its children. Empty where it is gone. */
+/**
+ * Returns a cgroup's directory and all below it, each before its children. Empty where it is gone.
+ */
 export function subtree(path: string): string[] {
   const found: string[] = [];
   const pending = [path];

@@ -29,7 +29,7 @@ export interface Hierarchy {
   readonly mountPoint: string;
 }
 
-/** The hierarchies that are mounted here. They hardly ever change: worth keeping. */
+/** Returns the hierarchies that are mounted here. They hardly ever change: worth keeping. */
 export function cgroupHierarchies(mounts: readonly MountInfo[] = readMountInfo()): Hierarchy[] {
   return mounts.filter(({ fsType }) => fsType === "cgroup" || fsType === "cgroup2").map((
     { fsType, superOptions, root, mountPoint },
@@ -49,9 +49,9 @@ export interface FindCgroupOptions {
 }
 
 /**
- * The cgroup of a container, by a process in it that has not exited (a zombie has left its v1
- * cgroups). Left out is each hierarchy in which the process has no cgroup of its own but is in the
- * root, or in one that this process is in as well.
+ * Returns the cgroup of a container, by a process in it that has not exited (a zombie has left its
+ * v1 cgroups). Left out is each hierarchy in which the process has no cgroup of its own but is in
+ * the root, or in one that this process is in as well.
  *
  * @throws LinuxError ESRCH when there is no such process
  */
@@ -109,7 +109,7 @@ function readMembership(path: string): ReadonlyMap<string, string> | undefined {
   );
 }
 
-/** Whether a cgroup is the root or has this very process in it or below it. */
+/** Returns whether a cgroup is the root or has this very process in it or below it. */
 function isShared(path: string, own: string | undefined): boolean {
   return path === "/" || path === own || own?.startsWith(`${path}/`) === true;
 }

@@ -31,13 +31,15 @@ export interface OomMemory {
    * once the cgroup is gone.
    */
   counts(): ReadonlyMap<string, number>;
-  /** The cgroups whose limit can kill in the container: its own, those below, those above. */
+  /**
+   * Returns the cgroups whose limit can kill in the container: its own, those below, those above.
+   */
   candidates(): string[];
-  /** How often the own limit of one of these stood in the way. */
+  /** Returns how often the own limit of one of these stood in the way. */
   hits(path: string): number;
   /** Its limit, bytes. */
   limit(path: string): number | undefined;
-  /** The most it has had in use, bytes; its present usage where that is not kept. */
+  /** Returns the most it has had in use, bytes; its present usage where that is not kept. */
   usage(path: string): number | undefined;
 }
 
@@ -77,7 +79,7 @@ function memoryV2(path: string): OomMemory {
   };
 }
 
-/** A cgroup, those below it, and those above as far up as they have `file`. */
+/** Returns a cgroup, those below it, and those above as far up as they have `file`. */
 function family(path: string, file: string): string[] {
   const members = subtree(path);
   for (let dir = parent(path); exists(`${dir}/${file}`); dir = parent(dir)) members.push(dir);
@@ -112,7 +114,10 @@ function armEventControl(path: string): number {
   return event.release();
 }
 
-/** The kernel modifies memory.events in the eyes of inotify(7) whenever a counter in it grows. */
+/**
+ * Returns the kernel modifies memory.events in the eyes of inotify(7) whenever a counter in it
+ * grows.
+ */
 function armInotify(path: string): number {
   using inotify = new OwnedFd(
     check(() => libc().inotify_init1(O_CLOEXEC | O_NONBLOCK), "inotify_init1"),

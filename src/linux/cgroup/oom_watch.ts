@@ -122,7 +122,7 @@ export class OomWatch implements Disposable {
     if (delay !== undefined) this.#timer = setTimeout(() => this.#look(round + 1), delay);
   }
 
-  /** The nearest cgroup of which the limit has stood in the way since the last look. */
+  /** Returns the nearest cgroup of which the limit has stood in the way since the last look. */
   #cause(): Omit<OomKill, "kills"> {
     let cause: string | undefined;
     for (const path of this.#memory.candidates()) {
@@ -145,7 +145,10 @@ export class OomWatch implements Disposable {
   }
 }
 
-/** How much was counted since `before`; a count that has shrunk is a new cgroup's by an old name. */
+/**
+ * Returns how much was counted since `before`; a count that has shrunk is a new cgroup's by an old
+ * name.
+ */
 function newKills(
   counts: ReadonlyMap<string, number>,
   before: ReadonlyMap<string, number> = new Map(),

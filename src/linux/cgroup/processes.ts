@@ -56,7 +56,10 @@ export function occupiedAncestor(
   return undefined;
 }
 
-/** The pids of a threaded cgroup, which lists its threads only (cgroup-v2, Threads); none of another. */
+/**
+ * Returns the pids of a threaded cgroup, which lists its threads only (cgroup-v2, Threads); none of
+ * another.
+ */
 function threadedProcesses(dir: string): string[] {
   const threads = readText(`${dir}/cgroup.threads`)?.split("\n") ?? [];
   return threads.flatMap((tid) => {

@@ -25,15 +25,17 @@ export function memoryUsage({ paths }: Cgroup): number | undefined {
   return paths.memory ? v1.memoryUsage(paths.memory) : v2.memoryUsage(paths.unified);
 }
 
-/** The cgroup's own limit in bytes; `undefined` without one. Those above it may be lower. */
+/**
+ * Returns the cgroup's own limit in bytes; `undefined` without one. Those above it may be lower.
+ */
 export function memoryLimit({ paths }: Cgroup): number | undefined {
   return paths.memory ? v1.memoryLimit(paths.memory) : v2.memoryLimit(paths.unified);
 }
 
 /**
- * How many processes in the cgroup and below the OOM killer has killed; `undefined` where nobody
- * counts (no memory controller, or v1 before Linux 4.13). The kernel counts a kill before it sends
- * the signal: whoever has seen the process end sees it here.
+ * Returns how many processes in the cgroup and below the OOM killer has killed; `undefined` where
+ * nobody counts (no memory controller, or v1 before Linux 4.13). The kernel counts a kill before it
+ * sends the signal: whoever has seen the process end sees it here.
  */
 export function oomKills({ paths }: Cgroup): number | undefined {
   return paths.memory ? v1.oomKills(paths.memory) : v2.oomKills(paths.unified);

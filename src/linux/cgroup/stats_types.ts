@@ -69,7 +69,7 @@ export interface CgroupStats {
   io?: IoStats;
 }
 
-/** The sums over `devices`, and these. */
+/** Returns the sums over `devices`, and these. */
 export function sumIoStats(devices: IoDevice[]): IoStats {
   const sum = (of: (device: IoDevice) => number) =>
     devices.reduce((total, device) => total + of(device), 0);

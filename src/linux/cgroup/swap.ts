@@ -4,8 +4,8 @@ import { isGone } from "./files.ts";
 import { cgroupHierarchies, type Hierarchy } from "./find.ts";
 
 /**
- * Whether a limit of swap can be set: the kernel counts swap (CONFIG_SWAP, and for v1 `swapaccount`). A
- * runtime fails to set one where it cannot.
+ * Returns whether a limit of swap can be set: the kernel counts swap (CONFIG_SWAP, and for v1
+ * `swapaccount`). A runtime fails to set one where it cannot.
  */
 export function limitsSwap(hierarchies: readonly Hierarchy[] = cgroupHierarchies()): boolean {
   const v1 = hierarchies.find(({ names }) => names.includes("memory"));

@@ -53,12 +53,12 @@ export function memoryUsage(path: string): number | undefined {
   return readNumber(`${path}/memory.usage_in_bytes`);
 }
 
-/** The most bytes that were ever in use. */
+/** Returns the most bytes that were ever in use. */
 export function memoryPeak(path: string): number | undefined {
   return readNumber(`${path}/memory.max_usage_in_bytes`);
 }
 
-/** The limit in bytes; `undefined`: none. */
+/** Returns the limit in bytes; `undefined`: none. */
 export function memoryLimit(path: string): number | undefined {
   return readLimit(`${path}/memory.limit_in_bytes`);
 }
@@ -79,7 +79,7 @@ export function oomCounts(path: string): Map<string, number> {
   return counts;
 }
 
-/** How often the cgroup's own limit (of memory, or of memory and swap) stood in the way. */
+/** Returns how often the cgroup's own limit (of memory, or of memory and swap) stood in the way. */
 export function limitHits(path: string): number {
   return (readNumber(`${path}/memory.failcnt`) ?? 0) +
     (readNumber(`${path}/memory.memsw.failcnt`) ?? 0);

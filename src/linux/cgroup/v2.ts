@@ -48,12 +48,12 @@ export function memoryUsage(path: string | undefined): number | undefined {
   return path === undefined ? undefined : readNumber(`${path}/memory.current`);
 }
 
-/** The most bytes that were ever in use; since Linux 5.19. */
+/** Returns the most bytes that were ever in use; since Linux 5.19. */
 export function memoryPeak(path: string): number | undefined {
   return readNumber(`${path}/memory.peak`);
 }
 
-/** The limit in bytes; `undefined`: none. */
+/** Returns the limit in bytes; `undefined`: none. */
 export function memoryLimit(path: string | undefined): number | undefined {
   return path === undefined ? undefined : readLimit(`${path}/memory.max`);
 }
@@ -63,7 +63,7 @@ export function oomKills(path: string | undefined): number | undefined {
   return path === undefined ? undefined : readKeyed(`${path}/memory.events`).get("oom_kill");
 }
 
-/** How often the cgroup's own limit, not one below it, led to an OOM; since Linux 5.2. */
+/** Returns how often the cgroup's own limit, not one below it, led to an OOM; since Linux 5.2. */
 export function limitHits(path: string): number {
   return readKeyed(`${path}/memory.events.local`).get("oom") ?? 0;
 }

@@ -75,8 +75,8 @@ export class ConsoleSocket implements Disposable {
   }
 
   /**
-   * The master fd, which the runtime has sent before it returns; CLOEXEC and O_NONBLOCK. The caller
-   * closes it.
+   * Returns the master fd, which the runtime has sent before it returns; CLOEXEC and O_NONBLOCK.
+   * The caller closes it.
    *
    * @throws LinuxError EAGAIN when nobody has connected or sent; EBADMSG when it was not one fd
    */

@@ -136,7 +136,7 @@ export function dup2(from: number, to: number): void {
 }
 
 /**
- * A copy of `fd` with the lowest free number from `min` on, CLOEXEC.
+ * Returns a copy of `fd` with the lowest free number from `min` on, CLOEXEC.
  *
  * @throws LinuxError
  */
@@ -238,7 +238,9 @@ export function preadAll(fd: number): Uint8Array<ArrayBuffer> {
   }
 }
 
-/** The path by which this process reaches what `fd` holds, whatever its own path has become. */
+/**
+ * Returns the path by which this process reaches what `fd` holds, whatever its own path has become.
+ */
 export function fdPath(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }

@@ -33,7 +33,7 @@ export function mkfifo(path: string, mode = 0o600): void {
   check(() => libc().mkfifo(cstring(path), mode), "mkfifo", path);
 }
 
-/** Whether `path` leads to a FIFO; false when nothing is there. */
+/** Returns whether `path` leads to a FIFO; false when nothing is there. */
 export function isFifo(path: string): boolean {
   try {
     return Deno.statSync(path).isFifo === true;
@@ -44,8 +44,8 @@ export function isFifo(path: string): boolean {
 }
 
 /**
- * Whether the pipe or FIFO that `fd` writes to is open for reading anywhere (poll(2): POLLERR when
- * not). An fd opened O_RDWR counts as its own reader.
+ * Returns whether the pipe or FIFO that `fd` writes to is open for reading anywhere (poll(2):
+ * POLLERR when not). An fd opened O_RDWR counts as its own reader.
  *
  * @throws LinuxError
  */
@@ -62,7 +62,10 @@ function pollNow(pollfds: Uint8Array<ArrayBuffer>, what: string): void {
   retry(() => queryLibc().poll(pollfds, 1n, 0), "poll", what);
 }
 
-/** Whether anybody has the FIFO at `path` open for reading; false where there is no FIFO (any more). */
+/**
+ * Returns whether anybody has the FIFO at `path` open for reading; false where there is no FIFO
+ * (any more).
+ */
 export function isFifoRead(path: string): boolean {
   if (!isFifo(path)) return false;
   try {

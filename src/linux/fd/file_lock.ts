@@ -36,8 +36,8 @@ export class FileLock implements Disposable {
   }
 
   /**
-   * The lock on `path`, which is made (0600) when missing; `undefined` when another holds it, be it
-   * in this process.
+   * Returns the lock on `path`, which is made (0600) when missing; `undefined` when another holds
+   * it, be it in this process.
    *
    * @throws LinuxError when the file cannot be opened; ENOLCK
    */

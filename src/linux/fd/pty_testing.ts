@@ -28,7 +28,7 @@ export function openPty(): { master: number; slave: string } {
 }
 
 /**
- * The size of a terminal in characters.
+ * Returns the size of a terminal in characters.
  *
  * @throws LinuxError ENOTTY, …
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * Whether `path` leads to anything. For where `node:fs` is not to be loaded, as in a shim.
+ * Returns whether `path` leads to anything. For where `node:fs` is not to be loaded, as in a shim.
  *
  * @throws what else is wrong with the path (`Deno.errors.PermissionDenied`, …)
  */

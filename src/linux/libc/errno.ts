@@ -209,7 +209,7 @@ export class LinuxError extends Error {
   }
 }
 
-/** Whether `error` is a {@linkcode LinuxError} with one of these errnos. */
+/** Returns whether `error` is a {@linkcode LinuxError} with one of these errnos. */
 export function isErrno(error: unknown, ...errnos: readonly number[]): error is LinuxError {
   return error instanceof LinuxError && errnos.includes(error.errno);
 }
@@ -237,7 +237,7 @@ const EXHAUSTED: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * Whether `error` says that the machine has run out of something: disk space, quota, file
+ * Returns whether `error` says that the machine has run out of something: disk space, quota, file
  * descriptors, memory. Knows the errors that {@linkcode errnoNameOf} does.
  */
 export function isExhausted(error: unknown): error is Error {

@@ -11,8 +11,9 @@ const locateErrno = once(() => {
 });
 
 /**
- * A group of libc symbols that is opened when it is first asked for, then kept. Each file declares
- * only what it calls: every symbol costs memory (a trampoline and its JIT page) in every shim.
+ * Returns a group of libc symbols that is opened when it is first asked for, then kept. Each file
+ * declares only what it calls: every symbol costs memory (a trampoline and its JIT page) in every
+ * shim.
  *
  * Annotate each parameter with its C type and name. Calls are synchronous unless declared
  * `nonblocking`, so whatever might wait must be asked not to (O_NONBLOCK, WNOHANG, …).
@@ -62,8 +63,8 @@ export function attempt(call: () => number): number {
 }
 
 /**
- * The result of a call that says -1 when it fails; then throws {@linkcode LinuxError} instead. See
- * {@linkcode attempt}.
+ * Returns the result of a call that says -1 when it fails; then throws {@linkcode LinuxError}
+ * instead. See {@linkcode attempt}.
  */
 export function check(call: () => number, syscall: string, what?: string): number {
   const result = attempt(call);

@@ -145,7 +145,7 @@ export function mountLongOverlay(
   }
 }
 
-/** Whether the kernel does not know the call, or the option. */
+/** Returns whether the kernel does not know the call, or the option. */
 function isUnknown(error: unknown): boolean {
   return isErrno(error, ENOSYS) ||
     (isErrno(error, EINVAL) && /unknown parameter 'lowerdir\+'/i.test(error.message));

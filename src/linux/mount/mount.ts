@@ -78,7 +78,7 @@ export function mount(spec: MountSpec): void {
   }
 }
 
-/** Whether `spec` changes a mount that is there, instead of making one. */
+/** Returns whether `spec` changes a mount that is there, instead of making one. */
 export function changesMount(spec: MountSpec): boolean {
   const options = ms.parseMountOptions(spec.options ?? []);
   return isPropagationOnly(spec, options) || (options.set & ms.MS_REMOUNT) !== 0;
@@ -143,7 +143,10 @@ function tooLong(what: string, data: string): LinuxError {
   return new LinuxError(E2BIG, "mount", `${what}: ${sizes}`);
 }
 
-/** Whether mount(2) takes these options: it takes one page, NUL included, and cuts off the rest. */
+/**
+ * Returns whether mount(2) takes these options: it takes one page, NUL included, and cuts off the
+ * rest.
+ */
 function fits(data: string): boolean {
   // No character has more than three bytes a UTF-16 unit: most options need not be encoded for this.
   return data.length * 3 < 4096 || cstring(data).length <= pageSize();
@@ -154,7 +157,7 @@ function pageSize(): number {
   return Number(queryLibc().sysconf(_SC_PAGESIZE));
 }
 
-/** The flags of a mount that a bind remount would drop, from `f_flags` of statfs(2). */
+/** Returns the flags of a mount that a bind remount would drop, from `f_flags` of statfs(2). */
 function currentFlags(path: string): number {
   const buffer = new Uint8Array(120);
   retry(() => queryLibc().statfs(cstring(path), buffer), "statfs", path);

@@ -70,7 +70,7 @@ export function mountInRoot(root: string, spec: MountSpec, staging: string): voi
   attachMount(tree.fd, place.fd, what);
 }
 
-/** Whether a source is a path that leads to a file: it can only be bound over a file. */
+/** Returns whether a source is a path that leads to a file: it can only be bound over a file. */
 function isFile(source: string | undefined): boolean {
   try {
     return source?.startsWith("/") === true && !Deno.statSync(source).isDirectory;

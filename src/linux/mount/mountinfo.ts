@@ -21,8 +21,9 @@ export interface MountInfo {
 }
 
 /**
- * Every mount of this process's mount namespace, oldest first (the kernel lists them by ascending
- * age). The cost grows with the machine's mounts: not for a path that each container takes.
+ * Returns every mount of this process's mount namespace, oldest first (the kernel lists them by
+ * ascending age). The cost grows with the machine's mounts: not for a path that each container
+ * takes.
  */
 export function readMountInfo(path = "/proc/self/mountinfo"): MountInfo[] {
   return parseMountInfo(Deno.readTextFileSync(path));
@@ -56,7 +57,7 @@ function parseLine(line: string): MountInfo {
   };
 }
 
-/** The kernel writes space, tab, newline, backslash and `#` in these fields as `\ooo`. */
+/** Returns the kernel writes space, tab, newline, backslash and `#` in these fields as `\ooo`. */
 function unescape(field: string): string {
   if (!field.includes("\\")) return field;
   return field.replace(
@@ -66,9 +67,9 @@ function unescape(field: string): string {
 }
 
 /**
- * The mount points of `mounts` at or below `dir`, in an order in which they can be unmounted one by
- * one: a mount comes after all that is mounted on it, of siblings the newest comes first (it may
- * hide the others). A path on which two mounts are stacked is listed twice.
+ * Returns the mount points of `mounts` at or below `dir`, in an order in which they can be
+ * unmounted one by one: a mount comes after all that is mounted on it, of siblings the newest comes
+ * first (it may hide the others). A path on which two mounts are stacked is listed twice.
  *
  * @param dir absolute and without symlinks, as mountinfo's own paths
  */

@@ -141,7 +141,7 @@ class Way implements Disposable {
   }
 }
 
-/** The names in a path, last one first. */
+/** Returns the names in a path, last one first. */
 function names(path: string): string[] {
   return path.split("/").filter((name) => name !== "" && name !== ".").reverse();
 }
@@ -209,7 +209,10 @@ function makeDirectory(dirfd: number, name: string, what: string): boolean {
   }
 }
 
-/** The target of the symlink that an O_PATH fd holds; undefined where it holds something else. */
+/**
+ * Returns the target of the symlink that an O_PATH fd holds; undefined where it holds something
+ * else.
+ */
 function linkTarget(fd: number, what: string): string | undefined {
   const empty = cstring("");
   const buffer = new Uint8Array(PATH_MAX);

@@ -107,12 +107,15 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
   return { set, clear: clear & ~set, propagation, data: data.join(",") };
 }
 
-/** Whether one of the options says how the mount propagates. */
+/** Returns whether one of the options says how the mount propagates. */
 export function hasPropagation(options: readonly string[]): boolean {
   return options.flatMap(splitOptions).some((option) => Object.hasOwn(PROPAGATION, option));
 }
 
-/** Whether mount(8) knows the option for every file system; else it is one of a file system's own. */
+/**
+ * Returns whether mount(8) knows the option for every file system; else it is one of a file
+ * system's own.
+ */
 export function isMountOption(option: string): boolean {
   return Object.hasOwn(FLAGS, option) || Object.hasOwn(PROPAGATION, option) ||
     USERSPACE.test(option);

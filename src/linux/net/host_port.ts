@@ -95,7 +95,7 @@ function setOption(fd: number, level: number, name: number, value: number): void
   );
 }
 
-/** A struct sockaddr_in (ip(7)) or sockaddr_in6 (ipv6(7)). */
+/** Returns a struct sockaddr_in (ip(7)) or sockaddr_in6 (ipv6(7)). */
 function socketAddress(address: string, port: number): Uint8Array<ArrayBuffer> {
   const v6 = address.includes(":");
   const sockaddr = new Uint8Array(v6 ? 28 : 16);

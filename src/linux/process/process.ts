@@ -30,7 +30,7 @@ export function startTime(pid: number): number | undefined {
 }
 
 /**
- * Whether the process that had this pid and start time is there and not a zombie.
+ * Returns whether the process that had this pid and start time is there and not a zombie.
  *
  * @throws LinuxError when /proc cannot be read
  */

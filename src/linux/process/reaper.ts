@@ -187,7 +187,7 @@ export class Reaper implements Disposable {
     return this.#options.childFileLimit;
   }
 
-  /** How many processes are alive that were spawned or are watched. */
+  /** Returns how many processes are alive that were spawned or are watched. */
   children(): number {
     return this.#entries.size;
   }

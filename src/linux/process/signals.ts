@@ -54,8 +54,8 @@ export const SIGHUP = 1,
 export const SIGRTMIN = 34, SIGRTMAX = 64;
 
 /**
- * The number of a signal given as a number from 1 to 64, or by name with or without `SIG` in any
- * case (`TERM`, `SIGKILL`, `rtmin+1`), or as digits.
+ * Returns the number of a signal given as a number from 1 to 64, or by name with or without `SIG`
+ * in any case (`TERM`, `SIGKILL`, `rtmin+1`), or as digits.
  *
  * @throws RangeError when there is no such signal
  */

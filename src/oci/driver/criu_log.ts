@@ -35,7 +35,7 @@ function hints(criuLog: readonly string[]): string[] {
   ];
 }
 
-/** The last lines that CRIU marks as errors; the last ones of all where it marks none. */
+/** Returns the last lines that CRIU marks as errors; the last ones of all where it marks none. */
 function lastErrors(text: string): string[] {
   const lines = text.slice(-TAIL).split("\n").filter((line) => line.trim() !== "");
   const errors = lines.filter((line) => line.includes("Error ("));

@@ -20,7 +20,7 @@ export class TestContainers implements AsyncDisposable {
     }
   }
 
-  /** A driver of the runtime; `command` may be a script that stands in for one. */
+  /** Returns a driver of the runtime; `command` may be a script that stands in for one. */
   runc(command = "runc"): OciRuntime {
     return new OciRuntime({
       command,

@@ -12,10 +12,10 @@ import { tryLstat, tryStat } from "../../linux/fs/try_stat.ts";
 const POLL_MS = 10;
 
 /**
- * The FIFO at which the init of a container that runc has created waits to be started, below runc's
- * `--root`: init opens it for writing, which lasts until somebody opens it for reading, writes a
- * byte and executes the container's program. `runc start` reads that byte, removes the FIFO, which
- * is what tells `running` from `created`, and does nothing else.
+ * Returns the FIFO at which the init of a container that runc has created waits to be started,
+ * below runc's `--root`: init opens it for writing, which lasts until somebody opens it for
+ * reading, writes a byte and executes the container's program. `runc start` reads that byte,
+ * removes the FIFO, which is what tells `running` from `created`, and does nothing else.
  */
 export function execFifoPath(runtimeRoot: string, id: string): string {
   return `${runtimeRoot}/${id}/exec.fifo`;
@@ -76,7 +76,7 @@ export async function releaseExecFifo(options: ReleaseOptions): Promise<boolean>
   return true;
 }
 
-/** Whether init is known to have executed its program. */
+/** Returns whether init is known to have executed its program. */
 function hasPassed({ path, pid, reserve, log }: ReleaseOptions): boolean {
   try {
     return reserve.run(() => fifoPassage(path, pid)) === "passed";
@@ -87,9 +87,9 @@ function hasPassed({ path, pid, reserve, log }: ReleaseOptions): boolean {
 }
 
 /**
- * How far the process `pid` has come with the FIFO at `path`: runc's init has it open with O_PATH
- * from the beginning, for writing too once somebody reads, and no more when it has executed its
- * program (which cannot open it, since it has no access to runc's directory).
+ * Returns how far the process `pid` has come with the FIFO at `path`: runc's init has it open with
+ * O_PATH from the beginning, for writing too once somebody reads, and no more when it has executed
+ * its program (which cannot open it, since it has no access to runc's directory).
  */
 export function fifoPassage(path: string, pid: number): InitProgress {
   try {
@@ -127,7 +127,9 @@ function openFifo(path: string): number | undefined {
   }
 }
 
-/** Whether there is one; false at the end, when nobody has it open for writing (any more). */
+/**
+ * Returns whether there is one; false at the end, when nobody has it open for writing (any more).
+ */
 async function readByte(fd: number, { poller, ended, log }: ReleaseOptions): Promise<boolean> {
   const byte = new Uint8Array(1);
   for (;;) {

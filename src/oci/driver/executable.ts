@@ -4,7 +4,7 @@ import { tryStat } from "../../linux/fs/try_stat.ts";
 /** How an executable of ELF begins (elf(5)). */
 const ELF_MAGIC = "\x7fELF";
 
-/** The file that posix_spawnp(3) would run. */
+/** Returns the file that posix_spawnp(3) would run. */
 export function findExecutable(command: string): string {
   if (command.includes("/")) return command;
   for (const dir of (Deno.env.get("PATH") ?? "").split(":")) {
@@ -14,7 +14,7 @@ export function findExecutable(command: string): string {
   return command;
 }
 
-/** Whether the file at `path` is an executable of the machine, and no script. */
+/** Returns whether the file at `path` is an executable of the machine, and no script. */
 export function isElf(path: string): boolean {
   const start = new Uint8Array(ELF_MAGIC.length);
   try {
@@ -28,8 +28,8 @@ export function isElf(path: string): boolean {
 }
 
 /**
- * Whether `command` is runc by its name, and no script: what such a one does at a start is known. To
- * ask it would take as long as the start.
+ * Returns whether `command` is runc by its name, and no script: what such a one does at a start is
+ * known. To ask it would take as long as the start.
  */
 export function isRuncBinary(command: string): boolean {
   return /(^|\/)runc$/.test(command) && isElf(findExecutable(command));

@@ -209,7 +209,9 @@ export class OciRuntime {
     );
   }
 
-  /** The state of a container as the runtime sees it; undefined if it knows none of this id. */
+  /**
+   * Returns the state of a container as the runtime sees it; undefined if it knows none of this id.
+   */
   async state(id: string, options: RuntimeCallOptions = {}): Promise<OciState | undefined> {
     const call: RuncCall = { subcommand: "state", id, args: ["state", id], output: "stdout" };
     let text: string;
@@ -237,8 +239,8 @@ export class OciRuntime {
   }
 
   /**
-   * Whether the runtime keeps anything of the container: runc, crun and youki all have a directory
-   * `<root>/<id>`, and each says in its own words that there is none.
+   * Returns whether the runtime keeps anything of the container: runc, crun and youki all have a
+   * directory `<root>/<id>`, and each says in its own words that there is none.
    */
   #has(id: string): boolean {
     return exists(`${this.#context.root}/${id}`);

@@ -73,7 +73,10 @@ export interface CallContext {
   readonly logsInUse: Set<string>;
 }
 
-/** Whether an error is that the OCI runtime could not be started, so that it has done nothing. */
+/**
+ * Returns whether an error is that the OCI runtime could not be started, so that it has done
+ * nothing.
+ */
 export function couldNotStart(error: unknown): boolean {
   return error instanceof RuntimeError && error.data["exitCode"] === NOT_STARTED;
 }
@@ -188,7 +191,9 @@ function spawnRuntime(
   }
 }
 
-/** The exit of `child`; kills it and throws when its time is up or the signal is aborted. */
+/**
+ * Returns the exit of `child`; kills it and throws when its time is up or the signal is aborted.
+ */
 async function exitWithin(
   child: Child,
   context: CallContext,

@@ -38,7 +38,7 @@ export class CallLog implements Disposable {
     });
   }
 
-  /** The last error that was logged since the call began; undefined if none was. */
+  /** Returns the last error that was logged since the call began; undefined if none was. */
   lastError(): string | undefined {
     const lines = readFrom(this.path, this.#offset).split("\n");
     return lines.map(errorOf).findLast((message) => message !== undefined);
@@ -59,7 +59,7 @@ export class WarningReader {
     this.#offset = sizeOf(path);
   }
 
-  /** The warnings since; those of calls that ran at the same time are among them. */
+  /** Returns the warnings since; those of calls that ran at the same time are among them. */
   read(): string[] {
     if (sizeOf(this.#path) === this.#offset) return [];
     const lines = readFrom(this.#path, this.#offset).split("\n").slice(-MAX_WARNINGS);
@@ -90,7 +90,7 @@ function parseEntry(line: string): LogEntry | undefined {
   return { level: entry.level, msg: entry.msg };
 }
 
-/** The message of a log line of level error or worse. */
+/** Returns the message of a log line of level error or worse. */
 function errorOf(line: string): string | undefined {
   const entry = parseEntry(line);
   if (entry === undefined) return undefined;

@@ -4,8 +4,8 @@ import { couldNotStart } from "./runtime_call.ts";
 import type { BundlePaths, BundleRecord } from "../bundle_layout.ts";
 
 /**
- * Whether the OCI runtime has left anything of a bundle's container: init's pid file, or state under
- * its root, where the runtimes keep what they know in a place that begins with the id.
+ * Returns whether the OCI runtime has left anything of a bundle's container: init's pid file, or
+ * state under its root, where the runtimes keep what they know in a place that begins with the id.
  */
 export function hasRuntimeState(
   { id, runtimeRoot }: Pick<BundleRecord, "id" | "runtimeRoot">,
@@ -16,7 +16,10 @@ export function hasRuntimeState(
     Array.from(Deno.readDirSync(runtimeRoot)).some(({ name }) => name.startsWith(id));
 }
 
-/** Whether `error` is that the OCI runtime cannot be run, and it has never made the container either. */
+/**
+ * Returns whether `error` is that the OCI runtime cannot be run, and it has never made the
+ * container either.
+ */
 export function neverRan(
   error: unknown,
   record: Pick<BundleRecord, "id" | "runtimeRoot">,

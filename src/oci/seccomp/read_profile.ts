@@ -26,7 +26,10 @@ export function readSeccompProfile(path: string): SeccompProfile {
   return value;
 }
 
-/** The line, from 1, of the position that an error of JSON.parse names; the last one if it names none. */
+/**
+ * Returns the line, from 1, of the position that an error of JSON.parse names; the last one if it
+ * names none.
+ */
 function lineOf(text: string, message: string): number {
   const position = Number(/at position (\d+)/.exec(message)?.[1] ?? text.length);
   return text.slice(0, position).split("\n").length;
@@ -86,7 +89,7 @@ function isCondition(condition: unknown): condition is ConditionalRule["includes
     (condition.minKernel === undefined || typeof condition.minKernel === "string");
 }
 
-/** The line, from 1, on which the rule of that index begins. */
+/** Returns the line, from 1, on which the rule of that index begins. */
 function lineOfRule(text: string, index: number): number {
   const start = text.search(/"syscalls"\s*:\s*\[/);
   let depth = 0;

@@ -97,7 +97,7 @@ export function knownCapabilities(): string[] {
 
 const ALL = "ALL";
 
-/** A name as the OCI spec has it, given with or without `CAP_` in any case. */
+/** Returns a name as the OCI spec has it, given with or without `CAP_` in any case. */
 function fullName(path: string, text: string): string {
   const upper = text.toUpperCase();
   if (upper === ALL) return ALL;

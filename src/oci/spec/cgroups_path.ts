@@ -17,7 +17,10 @@ export function cgroupsPathBelow(parent: string, id: string): string {
   return trimmed === "" ? `/${id}` : `/${trimmed}/${id}`;
 }
 
-/** Whether a `linux.cgroupsPath` is one for systemd, `slice:prefix:name` (runc's docs/systemd.md). */
+/**
+ * Returns whether a `linux.cgroupsPath` is one for systemd, `slice:prefix:name` (runc's
+ * docs/systemd.md).
+ */
 export function isSystemdPath(path: string): boolean {
   return /^[^/:]*:[^/:]*:[^/:]+$/.test(path);
 }

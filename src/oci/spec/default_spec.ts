@@ -104,8 +104,8 @@ const MAX_OPEN_FILES = 1_048_576;
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * The OCI spec of a container that asks for nothing special: isolated as docker's default is, and
- * with noNewPrivileges. It is the spec of `berth run` and of `spec.default`.
+ * Returns the OCI spec of a container that asks for nothing special: isolated as docker's default
+ * is, and with noNewPrivileges. It is the spec of `berth run` and of `spec.default`.
  *
  * @throws {InvalidParamsError} if the user is not known in the rootfs, or a security option is none.
  * @throws {FailedPreconditionError} if there is no init program.
@@ -193,8 +193,9 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
 }
 
 /**
- * Whether the kernel has cgroup namespaces (cgroup_namespaces(7)). In one of its own a container sees
- * its own part of the tree only, and mounting that leaves the options of the host's mount alone.
+ * Returns whether the kernel has cgroup namespaces (cgroup_namespaces(7)). In one of its own a
+ * container sees its own part of the tree only, and mounting that leaves the options of the host's
+ * mount alone.
  */
 function hasCgroupNamespaces(): boolean {
   return exists("/proc/self/ns/cgroup");
@@ -220,7 +221,7 @@ function rlimits(given: readonly OciRlimit[]): OciRlimit[] {
 }
 
 /**
- * The limit of open files that docker's containers have, soft and hard, but none above this
+ * Returns the limit of open files that docker's containers have, soft and hard, but none above this
  * process's own hard one: where it is lower, the runtime may lack the right to raise it
  * (CAP_SYS_RESOURCE).
  */
@@ -238,7 +239,10 @@ function userOf(rootfs: string, text: string | undefined, groups: readonly numbe
   return { uid, gid, ...(all.length > 0 && { additionalGids: all }) };
 }
 
-/** The usual mounts less those that `added` replaces, then `added`: order is that of mounting. */
+/**
+ * Returns the usual mounts less those that `added` replaces, then `added`: order is that of
+ * mounting.
+ */
 function mergeMounts(usual: readonly OciMount[], added: readonly OciMount[]): OciMount[] {
   const replaced = new Set(added.map(({ destination }) => destination.replace(/(?<=.)\/+$/, "")));
   return [...usual.filter(({ destination }) => !replaced.has(destination)), ...added];

@@ -23,9 +23,9 @@ export function hasOwnPidNamespace(spec: AnySpec): boolean {
 }
 
 /**
- * The path of the cgroup that an OCI spec names (linux.cgroupsPath), at which the runtime, or systemd for
- * it, makes the cgroup in every hierarchy. Undefined where the runtime chooses the place, by a relative
- * path.
+ * Returns the path of the cgroup that an OCI spec names (linux.cgroupsPath), at which the runtime,
+ * or systemd for it, makes the cgroup in every hierarchy. Undefined where the runtime chooses the
+ * place, by a relative path.
  */
 export function cgroupsPathOf(spec: unknown): string | undefined {
   if (typeof spec !== "object" || spec === null || !("linux" in spec)) return undefined;
@@ -38,7 +38,7 @@ export function cgroupsPathOf(spec: unknown): string | undefined {
   return cleaned === "/" ? undefined : cleaned;
 }
 
-/** The absolute path as a runtime takes it: without double slashes, `.` and `..`. */
+/** Returns the absolute path as a runtime takes it: without double slashes, `.` and `..`. */
 function cleanPath(path: string): string {
   const names: string[] = [];
   for (const name of path.split("/")) {

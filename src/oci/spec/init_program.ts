@@ -43,7 +43,9 @@ function findProgram(): string | undefined {
   return undefined;
 }
 
-/** Whether it is an ELF program that needs no dynamic linker, for the root has none of ours. */
+/**
+ * Returns whether it is an ELF program that needs no dynamic linker, for the root has none of ours.
+ */
 export function isStatic(bytes: Uint8Array<ArrayBuffer>): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   // 0x7f ELF, 64 bits, little-endian

@@ -19,9 +19,9 @@ const MAX_SIZE = 16 * 1024 * 1024;
 const MAX_ID = 0xffff_fffe;
 
 /**
- * The user that `user[:group]` names, each a name or a number, by the rootfs's own `/etc/passwd` and
- * `/etc/group`. Numbers need not be listed there; without a group it is the user's own, or 0, and
- * then the user's further groups come along.
+ * Returns the user that `user[:group]` names, each a name or a number, by the rootfs's own
+ * `/etc/passwd` and `/etc/group`. Numbers need not be listed there; without a group it is the
+ * user's own, or 0, and then the user's further groups come along.
  *
  * @throws {InvalidParamsError} if a name is unknown there or a number is none.
  */
@@ -76,7 +76,9 @@ export function resolveGroups(rootfs: string, groups: readonly string[]): number
   });
 }
 
-/** The id that `digits` are; undefined if they are not digits. `text` is for the message. */
+/**
+ * Returns the id that `digits` are; undefined if they are not digits. `text` is for the message.
+ */
 function idOf(text: string, digits: string | undefined): number | undefined {
   if (digits === undefined || !/^\d+$/.test(digits)) return undefined;
   const id = Number(digits);

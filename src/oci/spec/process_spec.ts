@@ -17,10 +17,10 @@ const INHERITED = [
 ] as const;
 
 /**
- * The OCI process of an exec: what `part` gives, the rest from the container's own process. The
- * environment is the container's with the caller's added, by name; with a terminal TERM is xterm
- * unless one of them says otherwise. What belongs to init alone (its args, its terminal, its console
- * size) is not inherited.
+ * Returns the OCI process of an exec: what `part` gives, the rest from the container's own process.
+ * The environment is the container's with the caller's added, by name; with a terminal TERM is
+ * xterm unless one of them says otherwise. What belongs to init alone (its args, its terminal, its
+ * console size) is not inherited.
  */
 export function mergeProcess(
   containerProcess: OciProcessPart,

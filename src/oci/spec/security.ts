@@ -130,7 +130,7 @@ function paths(text: string, value: string): string[] {
   return list;
 }
 
-/** The label that docker gives with SELinux on, with the parts that were asked for. */
+/** Returns the label that docker gives with SELinux on, with the parts that were asked for. */
 function selinuxLabel({ label, labelDisabled }: Parsed): string | undefined {
   if (labelDisabled || Object.keys(label).length === 0) return undefined;
   const { user = "system_u", role = "system_r", type = "container_t", level = "s0" } = label;

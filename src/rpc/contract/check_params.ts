@@ -115,7 +115,7 @@ function own<T>(record: Readonly<Record<string, T>>, name: string): T | undefine
   return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-/** Whether the names and string values of an object are larger than `maxBytes` in UTF-8. */
+/** Returns whether the names and string values of an object are larger than `maxBytes` in UTF-8. */
 function exceeds(value: Readonly<Record<string, unknown>>, maxBytes: number): boolean {
   const encoder = new TextEncoder();
   let bytes = 0;

@@ -85,7 +85,7 @@ function tidyMember(key: string, member: unknown): unknown {
   return isRecord(member) ? tidy(member) : member;
 }
 
-/** Whether a keyword says only that an integer is a safe one. */
+/** Returns whether a keyword says only that an integer is a safe one. */
 function isNoLimit(key: string, value: unknown): boolean {
   return key === "minimum" && value === Number.MIN_SAFE_INTEGER ||
     key === "maximum" && value === Number.MAX_SAFE_INTEGER;

@@ -22,7 +22,10 @@ export function textLike(pattern: RegExp, rule: string, max: number): z.ZodStrin
   return z.string().max(max).regex(pattern, rule).meta({ errorMessage: rule });
 }
 
-/** A string that is passed to the kernel. It must not contain NUL, where the kernel would cut it. */
+/**
+ * Returns a string that is passed to the kernel. It must not contain NUL, where the kernel would
+ * cut it.
+ */
 export function kernelText(max: number): z.ZodString {
   return textLike(/^[^\0]*$/, "must be a string without NUL", max);
 }

@@ -45,7 +45,9 @@ export class ByteBudget {
     }
   }
 
-  /** The account with the most bytes × time. Those far below the average are left in peace. */
+  /**
+   * Returns the account with the most bytes × time. Those far below the average are left in peace.
+   */
   #worst(): ByteAccount | undefined {
     const now = performance.now();
     const least = this.#used / this.#accounts.size / 2;

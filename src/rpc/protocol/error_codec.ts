@@ -36,7 +36,7 @@ function kindOf(error: unknown): ErrorKind {
 }
 
 /**
- * The typed error that an error object from the other side stands for; what it holds is not
+ * Returns the typed error that an error object from the other side stands for; what it holds is not
  * trusted. `data.kind` decides, else the code; what berth does not know is Internal.
  */
 export function fromWire(error: unknown): BerthError {

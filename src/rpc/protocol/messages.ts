@@ -45,20 +45,22 @@ export function invalidRequest(message: unknown): JSONRPCResponse {
   return refusal(id, "InvalidRequest", "not a JSON-RPC 2.0 request object");
 }
 
-/** Whether a message is a request or notification as JSON-RPC 2.0 section 4 defines them. */
+/**
+ * Returns whether a message is a request or notification as JSON-RPC 2.0 section 4 defines them.
+ */
 export function isRequest(message: unknown): message is JSONRPCRequest {
   return isRecord(message) && message.jsonrpc === "2.0" && typeof message.method === "string" &&
     (message.id === undefined || isId(message.id)) &&
     message.result === undefined && message.error === undefined;
 }
 
-/** Whether a message is a response. A response is never answered itself. */
+/** Returns whether a message is a response. A response is never answered itself. */
 export function isResponse(message: unknown): message is JSONRPCResponse {
   return isRecord(message) && message.method === undefined &&
     (message.result !== undefined || message.error !== undefined);
 }
 
-/** Whether `id` can name a request. A bigint can: it stands for a number of many digits. */
+/** Returns whether `id` can name a request. A bigint can: it stands for a number of many digits. */
 function isId(id: unknown): id is JSONRPCID {
   return isJSONRPCID(id) || typeof id === "bigint";
 }

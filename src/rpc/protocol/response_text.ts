@@ -7,7 +7,7 @@ import { stringifyJson } from "../json.ts";
 
 const encoder = new TextEncoder();
 
-/** Whether `text` takes more than `max` bytes as UTF-8. */
+/** Returns whether `text` takes more than `max` bytes as UTF-8. */
 export function isLonger(text: string, max: number): boolean {
   // A UTF-16 unit takes one to three bytes, so most texts need not be measured.
   if (text.length > max) return true;
@@ -15,7 +15,7 @@ export function isLonger(text: string, max: number): boolean {
 }
 
 /**
- * The line for a response. A result that is no JSON (a cycle) or makes a line of more than
+ * Returns the line for a response. A result that is no JSON (a cycle) or makes a line of more than
  * `max` bytes becomes an error response, so that the caller does not wait for ever. Never throws.
  */
 export function responseText(response: JSONRPCResponse, max: number = MAX_LINE): string {

@@ -89,7 +89,7 @@ export class Bundle {
     return readJson<ShimRecord>(this.paths.shimRecord);
   }
 
-  /** How init ended, if that was recorded for this instance. */
+  /** Returns how init ended, if that was recorded for this instance. */
   exitRecord(): ExitRecord | undefined {
     return readExitRecord(this.paths.exitRecord, this.record.instance);
   }

@@ -42,7 +42,7 @@ export function recordCgroup(bundle: Bundle, cgroup: Cgroup): void {
   }
 }
 
-/** The cgroup kept in the bundle, if it came that far. */
+/** Returns the cgroup kept in the bundle, if it came that far. */
 export function recordedCgroup(bundle: Bundle): Cgroup | undefined {
   return readJson<Cgroup>(path(bundle));
 }

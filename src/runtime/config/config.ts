@@ -41,7 +41,7 @@ export function loadConfig(flags: ConfigFlags = {}): Config {
   return { ...config, socket: { ...config.socket, path } };
 }
 
-/** The config as a TOML file that means the same. */
+/** Returns the config as a TOML file that means the same. */
 export function formatConfig(config: Config): string {
   return stringify(config);
 }

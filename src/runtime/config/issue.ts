@@ -25,7 +25,7 @@ export function describeConfigIssue(issue: z.core.$ZodIssue): string {
   }
 }
 
-/** The keys of the table at `path`. */
+/** Returns the keys of the table at `path`. */
 function keysAt(path: readonly PropertyKey[]): string[] {
   let schema: z.core.$ZodType = configSchema;
   for (const key of path) {

@@ -113,7 +113,7 @@ export class ContainerCgroup {
   }
 
   /**
-   * The cgroup figures.
+   * Returns the cgroup figures.
    *
    * @throws {FailedPreconditionError} if the container has no cgroup (any more).
    */
@@ -128,7 +128,9 @@ export class ContainerCgroup {
     return this.#figures(this.#cgroup);
   }
 
-  /** The figures of `cgroup`; v1 forgets the OOM kills of a cgroup below that is removed. */
+  /**
+   * Returns the figures of `cgroup`; v1 forgets the OOM kills of a cgroup below that is removed.
+   */
   #figures(cgroup: Cgroup): CgroupStats {
     this.pollMonitors();
     const stats = readStats(cgroup);
@@ -139,7 +141,7 @@ export class ContainerCgroup {
     return stats;
   }
 
-  /** Every process in it, with the exec that it is where that is known. */
+  /** Returns every process in it, with the exec that it is where that is known. */
   pids(): { pid: number; execId?: string }[] {
     if (this.#cgroup === undefined) return [];
     const execs = new Map(this.#options.processes.execs().map(({ pid, execId }) => [pid, execId]));

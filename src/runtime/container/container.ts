@@ -172,7 +172,7 @@ export class Container {
   }
 
   /**
-   * The cgroup figures.
+   * Returns the cgroup figures.
    *
    * @throws {FailedPreconditionError} if the container has no cgroup (any more).
    */
@@ -180,7 +180,7 @@ export class Container {
     return this.#parts.cgroup.stats();
   }
 
-  /** Every process in the cgroup, with the exec that it is where that is known. */
+  /** Returns every process in the cgroup, with the exec that it is where that is known. */
   pids(): { pid: number; execId?: string }[] {
     return this.#parts.cgroup.pids();
   }

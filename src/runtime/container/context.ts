@@ -39,6 +39,6 @@ export interface ContainerContext {
   readonly onShimDeath: "kill" | "adopt";
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal;
-  /** The OCI runtime and root that the bundle was created with. */
+  /** Returns the OCI runtime and root that the bundle was created with. */
   runtimeOf(bundle: Bundle): OciRuntime;
 }

@@ -99,7 +99,7 @@ async function rollBack(
   }
 }
 
-/** Whether the shim is well and has undone of a failed create what it could. */
+/** Returns whether the shim is well and has undone of a failed create what it could. */
 async function undoneByShim(parts: ContainerParts, cause: unknown): Promise<boolean> {
   const { client } = parts.life;
   if (client === undefined || isWedged(cause) || !(cause instanceof BerthError)) return false;

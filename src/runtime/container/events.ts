@@ -87,8 +87,8 @@ export class ContainerEvents {
   }
 
   /**
-   * Whether the exit was published, or the exec's start never was. A shim that took over knows from
-   * exit.json how init ended, but not who was told.
+   * Returns whether the exit was published, or the exec's start never was. A shim that took over
+   * knows from exit.json how init ended, but not who was told.
    */
   #hasExited(execId: string | undefined): boolean {
     const { initExited, execs } = this.#published;

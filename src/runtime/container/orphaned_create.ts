@@ -50,7 +50,7 @@ export async function reapOrphanedCreate(
   );
 }
 
-/** The processes whose command line is that of a create in this bundle. */
+/** Returns the processes whose command line is that of a create in this bundle. */
 function createsOf(bundle: Bundle): Process[] {
   const pidFile = bundle.paths.initPid;
   return processes().filter(({ pid }) => {
@@ -59,7 +59,7 @@ function createsOf(bundle: Bundle): Process[] {
   });
 }
 
-/** The calls, then all that descends from them. */
+/** Returns the calls, then all that descends from them. */
 function withDescendants(calls: readonly Process[]): Process[] {
   const all = processes();
   const found = [...calls];
@@ -67,7 +67,9 @@ function withDescendants(calls: readonly Process[]): Process[] {
   return found;
 }
 
-/** The cgroup of a descendant that is in another one than the call itself: the container's. */
+/**
+ * Returns the cgroup of a descendant that is in another one than the call itself: the container's.
+ */
 function cgroupBelow(calls: readonly Process[]): Cgroup | undefined {
   const cgroups = (pid: number) => readProc(pid, "cgroup");
   const [call] = calls;

@@ -102,7 +102,7 @@ export class ProcessTable {
     return this.#state.execs.size;
   }
 
-  /** Every exec, in the order they were added. */
+  /** Returns every exec, in the order they were added. */
   execs(): ExecState[] {
     return Array.from(this.#state.execs, ([execId, { pid, status, exit }]) => ({
       execId,

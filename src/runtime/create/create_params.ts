@@ -140,7 +140,9 @@ export function stdioIssues(
   return issues;
 }
 
-/** Whether a path is a FIFO; undefined where it leads to nothing, whatever is wrong with it. */
+/**
+ * Returns whether a path is a FIFO; undefined where it leads to nothing, whatever is wrong with it.
+ */
 function lookAtFifo(path: string): boolean | undefined {
   try {
     return Deno.statSync(path).isFifo === true;
@@ -150,7 +152,7 @@ function lookAtFifo(path: string): boolean | undefined {
   }
 }
 
-/** The parts of a message that name what does not fit. */
+/** Returns the parts of a message that name what does not fit. */
 export function describe(issues: readonly ParamIssue[]): string {
   return issues.map(({ path, message }) => path === "" ? message : `${path}: ${message}`).join(
     "; ",
@@ -174,7 +176,7 @@ function sourceIssues(
   return [];
 }
 
-/** Whether a path that could not be looked at is the path of nothing. */
+/** Returns whether a path that could not be looked at is the path of nothing. */
 function leadsNowhere(error: unknown): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" &&
     ["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"].includes(error.code);
@@ -244,7 +246,10 @@ export function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSp
   return { ...spec, linux: { ...linux, namespaces: [...others, { type: "network", path }] } };
 }
 
-/** Whether a checkpoint or a restore of the container has to be told what runc has no options for. */
+/**
+ * Returns whether a checkpoint or a restore of the container has to be told what runc has no
+ * options for.
+ */
 function needsCriuConfig(
   { log, stdin = "", stdout = "", stderr = "", checkpoint }: ParsedParamsOf<
     DaemonContract,

@@ -31,7 +31,7 @@ export class InstanceSnapshots {
     }
   }
 
-  /** The table as text. */
+  /** Returns the table as text. */
   serialize(): string {
     return JSON.stringify(Array.from(this.#states, ([id, state]) => [id, state.store()]));
   }
@@ -64,7 +64,7 @@ export class InstanceSnapshots {
     if (forgotten !== undefined) this.#states.delete(forgotten);
   }
 
-  /** A copy of an instance's state; nothing has happened to one that is not known. */
+  /** Returns a copy of an instance's state; nothing has happened to one that is not known. */
   get(instance: string): InstanceState {
     const state = this.#states.get(instance);
     return state === undefined ? new InstanceState("running") : InstanceState.load(state.store());

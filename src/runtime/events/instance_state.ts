@@ -78,7 +78,7 @@ export class InstanceState {
     };
   }
 
-  /** The execs that were started and have not ended, with their pids. */
+  /** Returns the execs that were started and have not ended, with their pids. */
   running(): [execId: string, pid: number][] {
     const running = [...this.execs].filter(([, { status }]) => status === "running");
     return running.map(([execId, { pid }]) => [execId, pid]);

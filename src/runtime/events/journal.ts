@@ -121,9 +121,10 @@ export class Journal implements Disposable {
   }
 
   /**
-   * The events after seq `after`, at most `limit`, in order: from memory, or from the files, of which
-   * only a little is in memory at a time. Where `after` is older than what is kept, from the oldest
-   * on. Fewer than `limit` does not mean that there are no more: compare with {@linkcode latest}.
+   * Returns the events after seq `after`, at most `limit`, in order: from memory, or from the
+   * files, of which only a little is in memory at a time. Where `after` is older than what is kept,
+   * from the oldest on. Fewer than `limit` does not mean that there are no more: compare with
+   * {@linkcode latest}.
    */
   read(after: number, limit: number): readonly Event[] {
     const from = Math.max(after + 1, this.oldest);
@@ -145,7 +146,7 @@ export class Journal implements Disposable {
     return events;
   }
 
-  /** A copy of what the events so far say of an instance of a container. */
+  /** Returns a copy of what the events so far say of an instance of a container. */
   facts(instance: string): InstanceState {
     return this.#facts.get(instance);
   }

@@ -33,12 +33,12 @@ export class Segment implements Disposable {
     this.first = first;
   }
 
-  /** The file of the segment whose first line is that of seq `first`. */
+  /** Returns the file of the segment whose first line is that of seq `first`. */
   static pathOf(dir: string, first: number): string {
     return `${dir}/${String(first).padStart(DIGITS, "0")}.jsonl`;
   }
 
-  /** The segments in a directory, lowest seq first. */
+  /** Returns the segments in a directory, lowest seq first. */
   static list(dir: string): Segment[] {
     const found: Segment[] = [];
     for (const { name } of Deno.readDirSync(dir)) {
@@ -120,7 +120,9 @@ export class Segment implements Disposable {
     this.#count++;
   }
 
-  /** The lines of seq `from` and on, at most `limit`; none where the segment ends before. */
+  /**
+   * Returns the lines of seq `from` and on, at most `limit`; none where the segment ends before.
+   */
   read(from: number, limit: number): string[] {
     const lines: string[] = [];
     const marks = this.#marks ??= this.#findMarks();

@@ -153,7 +153,7 @@ export class Subscription implements Disposable {
   }
 }
 
-/** Whether events after `cursor` are no longer kept. */
+/** Returns whether events after `cursor` are no longer kept. */
 export function isLost(cursor: number, oldest: number, latest: number): boolean {
   return cursor < latest && (oldest === 0 || cursor < oldest - 1);
 }

@@ -125,7 +125,7 @@ export class Networks implements Disposable {
     );
   }
 
-  /** The network that berth brings. */
+  /** Returns the network that berth brings. */
   #bridge(ports: boolean): Conflist {
     const { config: { network, state } } = this.#options;
     return bridgeConflist({
@@ -214,7 +214,7 @@ export class Networks implements Disposable {
     this.#ports.release(instance);
   }
 
-  /** The network of an instance as it is; undefined if it has none. */
+  /** Returns the network of an instance as it is; undefined if it has none. */
   state(instance: string): NetworkState | undefined {
     const record = this.#records.get(instance);
     if (record === undefined) return undefined;
@@ -299,7 +299,9 @@ export class Networks implements Disposable {
     getLogger(["berth", "network"]).error(message, properties);
   }
 
-  /** The networks that containers can be attached to, ordered by name, and who is in them. */
+  /**
+   * Returns the networks that containers can be attached to, ordered by name, and who is in them.
+   */
   list(): NetworkInfo[] {
     const { config_dir } = this.#options.config.network;
     const { networks } = readConflistDir(config_dir);

@@ -177,7 +177,7 @@ function duplicateNetworks(attachments: readonly AttachmentPlan[]): ParamIssue[]
   return twice === undefined ? [] : [{ path: "network", message: `${twice} is named twice` }];
 }
 
-/** Whether two mappings want the same port of the host. */
+/** Returns whether two mappings want the same port of the host. */
 export function overlap(a: PortMapping, b: PortMapping): boolean {
   return a.protocol === b.protocol && a.hostPort === b.hostPort &&
     (isEvery(a.hostIp) || isEvery(b.hostIp) || a.hostIp === b.hostIp);

@@ -60,7 +60,7 @@ export function parseExposition(text: string): Map<string, Family> {
   return families;
 }
 
-/** The value of one sample; fails where there is no such one. */
+/** Returns the value of one sample; fails where there is no such one. */
 export function sampleOf(
   families: ReadonlyMap<string, Family>,
   name: string,
@@ -71,7 +71,7 @@ export function sampleOf(
   return found;
 }
 
-/** The value of one sample, if it is there. */
+/** Returns the value of one sample, if it is there. */
 export function findSample(
   families: ReadonlyMap<string, Family>,
   name: string,

@@ -60,8 +60,8 @@ export class DaemonLog implements AsyncDisposable {
 }
 
 /**
- * Whether stderr is systemd's journal: it says which file that is in JOURNAL_STREAM (systemd.exec(5)),
- * which children of the daemon inherit although theirs may be another.
+ * Returns whether stderr is systemd's journal: it says which file that is in JOURNAL_STREAM
+ * (systemd.exec(5)), which children of the daemon inherit although theirs may be another.
  */
 export function goesToJournal(
   stream = Deno.env.get("JOURNAL_STREAM"),

@@ -58,8 +58,8 @@ export class Metrics implements DaemonHooks {
   }
 
   /**
-   * The figures of this moment in Prometheus's text format. Who asks while they are being collected
-   * gets the same ones.
+   * Returns the figures of this moment in Prometheus's text format. Who asks while they are being
+   * collected gets the same ones.
    */
   render(source: MetricsSource): Promise<string> {
     return this.#rendering ??= this.#render(source).finally(() => this.#rendering = undefined);

@@ -10,7 +10,7 @@ import type { CallReport } from "../../oci/driver/runtime_call.ts";
 /** Variable that turns Deno's exporter on. */
 const SWITCH = "OTEL_DENO";
 
-/** Whether this process exports telemetry. */
+/** Returns whether this process exports telemetry. */
 export function telemetryEnabled(): boolean {
   return ["true", "1"].includes(Deno.env.get(SWITCH) ?? "");
 }

@@ -68,7 +68,7 @@ export function containerdLauncher(): string {
   );
 }
 
-/** The portable file says at its start which content it unpacks. */
+/** Returns the portable file says at its start which content it unpacks. */
 function currentTest(): string {
   const [file = ""] = installedCommand();
   const sum = Deno.env.get("BERTH_FILE") === undefined ? undefined : sumOf(file);

@@ -71,9 +71,9 @@ function command(flags: readonly string[], moduleOf: (main: string) => string): 
 }
 
 /**
- * The executable of this process. Once its file has been removed or replaced, as an upgrade does, no
- * path leads to it, but the kernel keeps it: the link then says "(deleted)" and still opens it
- * (proc_pid_exe(5)). A child that is about to execute it has the same one.
+ * Returns the executable of this process. Once its file has been removed or replaced, as an upgrade
+ * does, no path leads to it, but the kernel keeps it: the link then says "(deleted)" and still
+ * opens it (proc_pid_exe(5)). A child that is about to execute it has the same one.
  */
 function executable(): string {
   const path = Deno.readLinkSync(PROC_EXE);
@@ -96,7 +96,10 @@ export function installedCommand(): string[] {
   return file === undefined ? selfCommand() : [file];
 }
 
-/** The portable file that this process comes from; not a link to it, whose name chooses a role. */
+/**
+ * Returns the portable file that this process comes from; not a link to it, whose name chooses a
+ * role.
+ */
 function portableFile(): string | undefined {
   const file = Deno.env.get("BERTH_FILE");
   return file === undefined || !exists(file) ? file : Deno.realPathSync(file);

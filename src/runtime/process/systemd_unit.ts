@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * The systemd unit of the daemon (systemd.service(5), systemd.kill(5), systemd.resource-control(5)):
- * only the daemon is stopped, shims and containers go on; containers' cgroups are berth's to make.
+ * Returns the systemd unit of the daemon (systemd.service(5), systemd.kill(5),
+ * systemd.resource-control(5)): only the daemon is stopped, shims and containers go on; containers'
+ * cgroups are berth's to make.
  *
  * @param command Path of the berth executable.
  * @param args The arguments after `daemon`.
@@ -42,7 +43,9 @@ WantedBy=multi-user.target
 `;
 }
 
-/** The flag that finds the daemon by its socket, if it listens elsewhere than by default. */
+/**
+ * Returns the flag that finds the daemon by its socket, if it listens elsewhere than by default.
+ */
 function socketOf(args: readonly string[]): string[] {
   const value = (flag: string) => args[args.indexOf(flag) + 1];
   if (args.includes("--socket")) return ["--socket", value("--socket") ?? ""];

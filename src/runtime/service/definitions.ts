@@ -89,7 +89,7 @@ export class Definitions {
     return `${this.#path(id)}/service.json`;
   }
 
-  /** The containers that are defined. */
+  /** Returns the containers that are defined. */
   ids(): string[] {
     return [...this.#services.keys()];
   }
@@ -110,13 +110,13 @@ export class Definitions {
     return service !== undefined && (service.started || service.next !== undefined);
   }
 
-  /** The directory of a definition. */
+  /** Returns the directory of a definition. */
   dir(id: string): string {
     return this.#path(id);
   }
 
   /**
-   * The definition as a bundle that nobody serves.
+   * Returns the definition as a bundle that nobody serves.
    *
    * @throws {Error} if it is not there any more, or damaged.
    */

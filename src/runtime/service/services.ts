@@ -74,7 +74,7 @@ export class Services implements Disposable {
     if (container.status === "stopped") this.#autoRemover.exited(container);
   }
 
-  /** The part of a container's state that outlives its instances. */
+  /** Returns the part of a container's state that outlives its instances. */
   describe(id: string): ServiceState {
     const service = this.#service(id);
     const restartingAt = service?.next?.at ??

@@ -115,7 +115,7 @@ async function killWhenDue(
   }
 }
 
-/** The stop signal that the container's spec names; SIGTERM if it names none. */
+/** Returns the stop signal that the container's spec names; SIGTERM if it names none. */
 export function stopSignalOf(container: Container): number {
   const spec = parseJson(Deno.readTextFileSync(container.bundle.paths.config));
   const annotations = isRecord(spec) ? spec["annotations"] : undefined;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { BerthError, DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
 
-/** The error of a call of `method` to which a shim gave no answer where a healthy one does at once. */
+/**
+ * Returns the error of a call of `method` to which a shim gave no answer where a healthy one does
+ * at once.
+ */
 export function wedged(method: string, cause: unknown): DeadlineExceededError {
   return new DeadlineExceededError(`the shim does not answer (asked for ${method})`, {
     cause,
@@ -9,12 +12,15 @@ export function wedged(method: string, cause: unknown): DeadlineExceededError {
   });
 }
 
-/** Whether a shim gave no answer where a healthy one does at once, rather than a slow runtime. */
+/**
+ * Returns whether a shim gave no answer where a healthy one does at once, rather than a slow
+ * runtime.
+ */
 export function isWedged(error: unknown): boolean {
   return error instanceof DeadlineExceededError && error.data["shim"] === "unavailable";
 }
 
-/** Whether the shim has said this, so that it is there and knows what it does. */
+/** Returns whether the shim has said this, so that it is there and knows what it does. */
 export function answered(error: unknown): boolean {
   return error instanceof BerthError && !(error instanceof DeadlineExceededError) &&
     !(error instanceof UnavailableError);

@@ -135,7 +135,10 @@ export class ShimPool implements AsyncDisposable {
     this.#offer({ pid, peer });
   }
 
-  /** Whether a shim of this pid can be taken back: it is this daemon's, not old, and there is room. */
+  /**
+   * Returns whether a shim of this pid can be taken back: it is this daemon's, not old, and there
+   * is room.
+   */
   wants(pid: number): boolean {
     return !this.#closed && this.#peers.has(pid) &&
       (this.#served.get(pid) ?? 0) < MOST_SERVED &&

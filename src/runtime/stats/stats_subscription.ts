@@ -129,7 +129,7 @@ export class StatsSubscription implements Disposable {
   }
 }
 
-/** The figures of a container; undefined where it has stopped and has no cgroup. */
+/** Returns the figures of a container; undefined where it has stopped and has no cgroup. */
 function statsOf(container: Listed): Stats | undefined {
   try {
     return container.stats();

@@ -123,7 +123,7 @@ export class CopiedStdio implements Stdio {
   }
 }
 
-/** The path of each copied stream's FIFO. */
+/** Returns the path of each copied stream's FIFO. */
 function fifos({ fifoPrefix, sinks }: CopiedStdioOptions): Map<LogStream, string> {
   const first = new Map<FifoSink, LogStream>();
   return new Map(Array.from(sinks, ([stream, sink]) => {

@@ -62,7 +62,9 @@ export function checkRestoredCgroup({ record: { id }, paths }: Checkpointed, pid
   );
 }
 
-/** The paths of the three files that are the container's stdio; `""` where there is none. */
+/**
+ * Returns the paths of the three files that are the container's stdio; `""` where there is none.
+ */
 function streamPaths({ stdio }: BundleRecord, { dir }: BundlePaths): string[] {
   const copied = (stream: "stdout" | "stderr") => {
     const fifo = `${dir}/init-${stream}.fifo`;
@@ -71,7 +73,7 @@ function streamPaths({ stdio }: BundleRecord, { dir }: BundlePaths): string[] {
   return [stdio.stdin, copied("stdout"), copied("stderr")];
 }
 
-/** The cgroup that the bundle's spec names, where it can be told. */
+/** Returns the cgroup that the bundle's spec names, where it can be told. */
 function ownCgroup(paths: BundlePaths): string | undefined {
   const spec = readJson<Record<string, unknown>>(paths.config);
   const linux = spec?.["linux"];
@@ -79,7 +81,9 @@ function ownCgroup(paths: BundlePaths): string | undefined {
   return typeof path === "string" ? cgroupOfPath(path) : undefined;
 }
 
-/** The process's cgroup in each hierarchy (proc_pid_cgroup(5)); none of one that has ended. */
+/**
+ * Returns the process's cgroup in each hierarchy (proc_pid_cgroup(5)); none of one that has ended.
+ */
 function cgroupsOf(pid: number): string[] {
   const text = readOrNothing(() => Deno.readTextFileSync(`/proc/${pid}/cgroup`)) ?? "";
   return [...text.matchAll(/^\d+:[^:\n]*:(.*)$/gm)].map(([, path = ""]) => path);

@@ -34,7 +34,10 @@ export function removeExecRecord(dir: string, execId: string): void {
   removeFile(path(dir, execId));
 }
 
-/** Every record in the bundle `dir`, in the order of the execs' starts as far as that is known. */
+/**
+ * Returns every record in the bundle `dir`, in the order of the execs' starts as far as that is
+ * known.
+ */
 export function readExecRecords(dir: string): ExecRecord[] {
   return Array.from(Deno.readDirSync(dir))
     .filter(({ name }) => NAME.test(name))

@@ -29,7 +29,7 @@ export interface Stdio {
   close(): Promise<void>;
 }
 
-/** The stdio part of what the OCI runtime is asked. */
+/** Returns the stdio part of what the OCI runtime is asked. */
 export function stdioOptions(
   io: Stdio,
 ): { stdin?: number; stdout?: number; stderr?: number; consoleSocket?: string } {
