@@ -10,9 +10,10 @@ export interface Invocation {
 }
 
 /**
- * Tells the role from the arguments, and else from the name that berth was called by: a link `berthd`
- * is the daemon, `berth-shim` a shim, `containerd-shim-berth-v2` a shim of containerd. Arguments come first, since berth calls its own file with them,
- * whatever that is called: as daemon and as shim.
+ * Determines the role from the arguments, or else from the name that berth was called by: a link
+ * `berthd` is the daemon, `berth-shim` a shim, `containerd-shim-berth-v2` a shim of containerd.
+ * Arguments come first, since berth calls its own file with them, whatever that is called: as
+ * daemon and as shim.
  */
 export function parseInvocation(name: string, args: readonly string[]): Invocation {
   if (args[0] === "daemon") return { role: "daemon", args: args.slice(1) };

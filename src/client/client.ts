@@ -154,7 +154,7 @@ export class Client implements AsyncDisposable {
     return await runContainer(container, options);
   }
 
-  /** Returns a handle of the container of this id. Asks nobody: there may be no such container. */
+  /** Returns a handle of the container of this id, without a call: the container may not exist. */
   container(id: string): Container {
     return new Container(this.#link, id);
   }

@@ -16,7 +16,7 @@ export interface EventsOptions {
   readonly ids?: readonly string[];
   /** Only events of these types. */
   readonly types?: readonly EventType[];
-  /** Ends the stream; who waits for an event gets the signal's reason. */
+  /** Ends the stream. A pending `next()` rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
@@ -68,7 +68,7 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
     this.#options = options;
     this.#cursor = options.after;
     this.ready = this.#ready.promise;
-    // Whoever reads events gets the error as well, and need not look at this.
+    // A reader of events gets the error too, so this promise may be ignored.
     this.ready.catch(() => {});
     const { signal } = options;
     const onAbort = () => this.#fail(signal?.reason);

@@ -95,8 +95,8 @@ export abstract class ContainerProcess implements AsyncDisposable {
   }
 
   /**
-   * Has berth let go of the process's stdin: it gets its end once nobody else has it open. Closing
-   * {@linkcode stdin} does this too.
+   * Makes berth close the process's stdin. The process sees its end once no other writer has it
+   * open. Closing {@linkcode stdin} does this too.
    */
   async closeStdin(options?: CallOptions): Promise<void> {
     await this.call("container.closeStdin", this.target, options);

@@ -22,7 +22,10 @@ export interface PullOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-/** Where a policy for signatures stands that the host's administrator made (containers-policy.json(5)). */
+/**
+ * Where a policy for signatures stands that the host's administrator made
+ * (containers-policy.json(5)).
+ */
 const POLICIES = ["/etc/containers/policy.json"];
 
 /** Without one every image is taken whose digests are right. */

@@ -67,8 +67,8 @@ async function run(
 }
 
 /**
- * Returns what `iptables-restore --noflush` reads to remove the rules that name the container, and these
- * chains; empty if there are none. Each table is changed as a whole or not at all.
+ * Returns what `iptables-restore --noflush` reads to remove the rules that name the container, and
+ * these chains; empty if there are none. Each table is changed as a whole or not at all.
  *
  * @param saved what `iptables-save` wrote.
  */

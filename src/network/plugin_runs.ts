@@ -14,7 +14,8 @@ interface ProcessRef {
 const KILL_BOUND = 5_000;
 
 /**
- * Waits until no plugin works for this container any more, nor what it has started, such as `iptables`; after `graceMs` they are killed. A plugin outlives whoever started it: what it adds
+ * Waits until no plugin works for this container any more, nor what it has started, such as
+ * `iptables`; after `graceMs` they are killed. A plugin outlives whoever started it: what it adds
  * must not come after what removes it.
  *
  * @throws {Error} if one does not die.

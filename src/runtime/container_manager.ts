@@ -384,8 +384,8 @@ export class ContainerManager implements AsyncDisposable {
   }
 
   /**
-   * Takes the container's cgroup until the result is disposed, by when a process is in it. Two containers
-   * in one cgroup, or one in another's, would be paused, limited and killed as one.
+   * Takes the container's cgroup until the result is disposed, by when a process is in it. Two
+   * containers in one cgroup, or one in another's, would be paused, limited and killed as one.
    *
    * @throws {FailedPreconditionError} if the container's cgroup is another's, or has processes.
    */
@@ -452,7 +452,7 @@ export class ContainerManager implements AsyncDisposable {
     await withTimeout(Promise.all(found), RECONNECT_GRACE);
   }
 
-  /** Takes up a container of which only the definition is there, as after a reboot. */
+  /** Loads a container that has only a definition, as after a reboot. */
   #findDefined(id: string): void {
     if (this.#containers.find(id) !== undefined) return;
     // Whoever created it was never told so, or its machine went down before it was started.
@@ -483,14 +483,14 @@ export class ContainerManager implements AsyncDisposable {
     }
   }
 
-  /** Lets go of every container, which go on, and closes the journal. */
+  /** Disconnects from every container, which keeps running, and closes the journal. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.services[Symbol.dispose]();
     await this.#opened.disposeAsync();
   }
 }
 
-/** How a container has ended that went down with the machine: nobody could see it. */
+/** Exit of a container that went down with the machine and was not observed. */
 function unknownExit(): KnownExit {
   const exitedAt = new Date().toISOString();
   return { exitStatus: 128 + SIGKILL, exitedAt, exitStatusUnknown: true };

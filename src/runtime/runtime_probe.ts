@@ -50,7 +50,7 @@ export class RuntimeProbe {
     return found.binary && found.version?.name === "runc";
   }
 
-  /** Answers what is known of the runtime `command`, and asks it unless that was done. */
+  /** Returns the probe of the runtime `command`. Runs the runtime unless it was probed before. */
   probe(command: string): ProbedRuntime {
     const found = this.#find(command);
     this.#ask(command, found);

@@ -137,7 +137,10 @@ export class BundleServer {
     this.#options.onLeft();
   }
 
-  /** Waits for clients to close, as each does once it has its response; after a while cuts the others. */
+  /**
+   * Waits for clients to close, as each does once it has its response; after a while cuts the
+   * others.
+   */
   async #closeConnections(): Promise<void> {
     const peers = Array.from(this.#server?.peers ?? []);
     const bound = Promise.withResolvers<void>();

@@ -4,7 +4,10 @@ import fc from "fast-check";
 import type { ShimEvent } from "../rpc/contract/shim.ts";
 import { EventBuffer } from "./event_buffer.ts";
 
-/** What must be true of a buffer: every event, how many are acknowledged, and what each listener got. */
+/**
+ * What must be true of a buffer: every event, how many are acknowledged, and what each listener
+ * got.
+ */
 interface Model {
   /** Pid of each event, by its number less one: here only a mark. */
   published: number[];

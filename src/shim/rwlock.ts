@@ -14,12 +14,12 @@ export class RwLock {
   #exclusive = false;
   readonly #queue: Waiter[] = [];
 
-  /** Runs `work` while nobody else holds the lock. */
+  /** Runs `work` while the lock is held by no other caller. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
     return this.#run(true, work);
   }
 
-  /** Runs `work` while nobody holds the lock exclusive. */
+  /** Runs `work` while the lock is not held exclusively. */
   shared<T>(work: () => Promise<T>): Promise<T> {
     return this.#run(false, work);
   }

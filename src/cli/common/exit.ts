@@ -4,7 +4,10 @@ import type { CallOptions } from "../../rpc/peer/peer.ts";
 import type { ContainerState, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { Daemon } from "./daemon.ts";
 
-/** How often a container that is being restarted is looked at, in milliseconds: at least and at most. */
+/**
+ * How often a container that is being restarted is looked at, in milliseconds: at least and at
+ * most.
+ */
 const LOOK_MS = [50, 1000] as const;
 
 /** A process to wait for. */

@@ -4,7 +4,10 @@ import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 /** Bytes read at a time. */
 const CHUNK = 64 * 1024;
 
-/** How far back lines are looked for, in bytes: a process may have made its file as large as it likes. */
+/**
+ * How far back lines are looked for, in bytes: a process may have made its file as large as it
+ * likes.
+ */
 const FURTHEST = 64 * 1024 * 1024;
 const NEWLINE = 10;
 

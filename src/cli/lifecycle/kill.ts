@@ -44,7 +44,7 @@ export function killCommand(): Command {
     });
 }
 
-/** Tells the containers from a signal that is given as kill(1) takes it: `-15`, `-HUP`. */
+/** Separates the containers from a signal in the form of kill(1): `-15`, `-HUP`. */
 function targetsOf(args: readonly string[], option: string | undefined) {
   const ids = args.filter((arg) => !arg.startsWith("-"));
   const given = args.filter((arg) => arg.startsWith("-"));

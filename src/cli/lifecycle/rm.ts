@@ -48,7 +48,7 @@ export function rmCommand(): Command {
     });
 }
 
-/** Tells of what is there although the container is not. */
+/** Prints which leftovers of a container exist that is gone. */
 function withOrphans(error: NotFoundError, orphans: readonly string[]): Error {
   if (orphans.length === 0) return error;
   const files = orphans.join(", ");

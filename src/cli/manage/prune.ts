@@ -32,7 +32,7 @@ export function pruneCommand(): Command {
     });
 }
 
-/** Asks the person at the terminal; one that is not there cannot be asked. */
+/** Asks for confirmation at the terminal. Without a terminal there is no confirmation. */
 function confirmed(count: number): boolean {
   if (!Deno.stdin.isTerminal()) {
     throw new CliError("nobody can be asked whether to remove these; --force removes them");

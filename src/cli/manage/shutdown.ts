@@ -26,8 +26,8 @@ export function shutdownCommand(): Command {
 }
 
 /**
- * A container with a restart policy is kept, and comes back with the machine if its policy says so. What
- * any other has in the daemon's root directory stays, as it does over a reboot.
+ * A container with a restart policy is kept, and comes back with the machine if its policy says so.
+ * What any other has in the daemon's root directory stays, as it does over a reboot.
  */
 async function shutDown(daemon: Daemon, id: string): Promise<void> {
   try {

@@ -58,7 +58,7 @@ export class FifoStreams implements Disposable {
     this.#held = [];
   }
 
-  /** Says that no more input comes. */
+  /** Ends the input of the process. */
   closeStdin(): void {
     const at = this.stdin ? this.#open.indexOf(this.stdin) : -1;
     if (at >= 0) this.#open.splice(at, 1)[0]?.close();

@@ -37,7 +37,7 @@ export interface Output {
   drain(quietMs: number): Promise<void>;
 }
 
-/** Writes everything. Throws `BrokenPipe` when nobody reads any more. */
+/** Writes everything. Throws `BrokenPipe` if the sink has no reader any more. */
 export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     try {
@@ -50,7 +50,7 @@ export async function writeAll(sink: Sink, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** What an error of writing output means: nobody reads it any more, or something to be told. */
+/** Meaning of an error of writing output: the reader has gone, or the error must be reported. */
 export function unwritable(sink: Sink, error: unknown): "unwritable" {
   if (error instanceof Deno.errors.BrokenPipe) return "unwritable";
   const name = sink === Deno.stderr ? "standard error" : "standard output";

@@ -43,7 +43,7 @@ export type SessionEnd =
   | { readonly how: "detached" }
   /** The caller was told to leave by a signal; the process goes on. */
   | { readonly how: "left"; readonly status: number }
-  /** Nobody reads the output any more; the process goes on until it fills its pipe. */
+  /** The output has no reader any more. The process keeps running until its pipe is full. */
   | { readonly how: "unread"; readonly status: number };
 
 /** In raw mode these can only be meant for this command: the terminal's own signals are keys. */
@@ -108,7 +108,7 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
 
   const exited = waitForExit(daemon, named, { signal: done.signal });
   exited.catch(() => {
-    // The caller has left: nobody asks how the process ends.
+    // The caller has left and does not need the exit status.
   });
   let end;
   try {
@@ -210,7 +210,7 @@ function isGone(error: unknown): boolean {
     (error.kind === "NotFound" || error.kind === "FailedPrecondition");
 }
 
-/** Has this command exit as the session ended, and says where the caller has left the process. */
+/** Sets the exit status of this command, and prints how to return to a process that was left. */
 export function exitAfter(end: SessionEnd, hint: string): void {
   if (end.how === "detached") printStderr(`\nberth: ${hint}`);
   else Deno.exitCode = end.status;

@@ -43,7 +43,7 @@ interface Side {
   readonly path: string;
 }
 
-/** Tells `ID:PATH` from a path of the host, which begins with `/` or `.` if it has a colon. */
+/** Distinguishes `ID:PATH` from a path of the host, which begins with `/` or `.` if it has a colon. */
 export function parseSide(text: string): Side {
   const colon = text.indexOf(":");
   if (text === "") throw new CliError("an empty path: give ID:PATH, or a path of the host");

@@ -94,7 +94,7 @@ export function execCommand(): Command {
   return addAlias(command, "--cwd <dir>", workdir);
 }
 
-/** Has the daemon forget the process. It has exited: its status is told whatever becomes of this. */
+/** Deletes the exited process from the daemon. Its status is printed even if that fails. */
 async function forget(daemon: Daemon, id: string, execId: string): Promise<void> {
   try {
     await daemon.call("container.deleteProcess", { id, execId });

@@ -28,7 +28,7 @@ export function printJson(value: unknown): void {
   print(stringifyJson(value));
 }
 
-/** Says a line to the person at standard error. */
+/** Prints a line to standard error. */
 export function printStderr(line: string): void {
   console.error(line);
 }

@@ -27,7 +27,7 @@ export function readInput(): Uint8Array {
   return new Uint8Array(parts.flatMap((part) => [...part]));
 }
 
-/** Answers on stdout, and lets go of what `start` has given this process. */
+/** Writes the answer to stdout and closes the fds that `start` gave this process. */
 export function sendAnswer(answer: Answer): void {
   const line = "ok" in answer ? `ok ${answer.ok}` : `error ${answer.error.replaceAll("\n", " ")}`;
   for (let rest = new TextEncoder().encode(`${line}\n`); rest.length > 0;) {

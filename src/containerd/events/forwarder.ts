@@ -72,7 +72,7 @@ export class Forwarder {
     return this.#queue.length === 0;
   }
 
-  /** Gives up on what is left. */
+  /** Drops the events that are not sent yet. */
   stop(): void {
     this.#stop.abort();
   }

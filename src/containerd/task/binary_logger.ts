@@ -135,7 +135,10 @@ export class BinaryLogger {
   }
 }
 
-/** Waits until something is written to a pipe, or all have closed it. Returns whether it was the first. */
+/**
+ * Waits until something is written to a pipe, or all have closed it. Returns whether it was the
+ * first.
+ */
 async function isReady(fd: number, poller: Poller): Promise<boolean> {
   const late = new AbortController();
   using _timer = after(READY_WITHIN, () => late.abort(new Error("it does not become ready")));

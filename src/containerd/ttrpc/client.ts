@@ -20,7 +20,7 @@ export class TtrpcClient implements Disposable {
   #stream = -1;
   #gone: TtrpcError | undefined;
 
-  /** Takes the connection over. */
+  /** Takes ownership of the connection. */
   constructor(conn: TtrpcConn) {
     this.#conn = conn;
     this.#writer = new FrameWriter((bytes) => conn.write(bytes));

@@ -43,7 +43,7 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
   const refuse = (stream: number, code: number, text: string) =>
     answer(stream, { status: { code, message: text } });
 
-  /** Answers a frame; what it returns ends when the answer is written. */
+  /** Handles a frame. The promise resolves when the response is written. */
   const take = async ({ stream, type, flags, data }: Frame): Promise<void> => {
     if (type === FRAME.data) {
       return await refuse(stream, CODE.invalidArgument, `no stream ${stream}`);

@@ -91,7 +91,7 @@ export function killAll(cgroup: Cgroup): number {
   return found.length;
 }
 
-/** Has the kernel kill a v2 cgroup, since Linux 5.14; returns whether it does. */
+/** Kills a v2 cgroup by cgroup.kill, since Linux 5.14. Returns whether the kernel has it. */
 function killByKernel(dir: string): boolean {
   try {
     return writeText(`${dir}/cgroup.kill`, "1");

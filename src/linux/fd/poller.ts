@@ -167,7 +167,7 @@ export class Poller implements Disposable, AsyncDisposable {
     return this.#interests.get(fd) ?? { readable: new Set(), writable: new Set(), mask: 0 };
   }
 
-  /** Tells the kernel what is wanted of `fd` now, and sees that the thread runs or ends. */
+  /** Updates the events that the kernel reports of `fd`, and starts or ends the thread. */
   #apply(fd: number, interest: Interest): void {
     if (this.#disposed) return;
     const mask = (interest.readable.size > 0 || interest.callback !== undefined ? EPOLLIN : 0) |

@@ -46,7 +46,8 @@ export function errno(): number {
 const TIMES_EAGAIN = 3;
 
 /**
- * Makes a call that says -1 when it fails. Returns its result, or the negated errno, as the kernel does.
+ * Makes a call that says -1 when it fails. Returns its result, or the negated errno, as the kernel
+ * does.
  *
  * A signal can come between the call and the look at errno, and Deno's handler, which writes to a
  * pipe, leaves EAGAIN there where that is full. All else it leaves as it was. Signals cannot be

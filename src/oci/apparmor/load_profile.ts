@@ -14,8 +14,8 @@ export interface LoadProfileOptions {
 }
 
 /**
- * Loads berth's AppArmor profile into the kernel, in place of one of an earlier berth. Returns its name;
- * undefined where AppArmor is off, or the profile could not be loaded.
+ * Loads berth's AppArmor profile into the kernel, in place of one of an earlier berth. Returns its
+ * name; undefined where AppArmor is off, or the profile could not be loaded.
  */
 export async function loadDefaultProfile(
   { enabledFile = ENABLED_FILE, parser = "apparmor_parser", warn }: LoadProfileOptions,

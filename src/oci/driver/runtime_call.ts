@@ -259,7 +259,7 @@ function dataOf({ id }: RuncCall, data: ErrorData): ErrorData {
   return id === undefined ? data : { id, ...data };
 }
 
-/** Says which command failed, unless the message does: runc's begin with `runc create failed:`. */
+/** Returns the message with the command that failed, which runc's messages begin with already. */
 function named({ command }: CallContext, { subcommand }: RuncCall, message: string): string {
   const name = `${nameOf(command)} ${subcommand}`;
   return message.startsWith(`${name} failed`) ? message : `${name} failed: ${message}`;

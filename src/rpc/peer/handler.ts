@@ -22,7 +22,7 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
 }
 
-/** Answers one method. What it throws becomes the error response (see `toWire`). */
+/** Handles one method. An error that it throws becomes the error response (see `toWire`). */
 export type Handler = (params: unknown, context: HandlerContext) => unknown | Promise<unknown>;
 
 /** Handlers by method name. */

@@ -66,7 +66,10 @@ const SMALL_QUEUE = 64 * 1024;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Runs and answers the requests of a connection's other end, and slows it down when it sends too much. */
+/**
+ * Runs and answers the requests of a connection's other end, and slows it down when it sends too
+ * much.
+ */
 export class Inbound {
   readonly #host: InboundHost;
   /** The calls that run, by their id; those that have none of their own by themselves. */

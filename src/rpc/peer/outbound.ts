@@ -70,7 +70,7 @@ export class Outbound {
     this.#pending.clear();
   }
 
-  /** Rejects a call and tells the other end that nobody waits for its answer any more. */
+  /** Rejects a call and cancels it at the other end. */
   #cancel(id: number, reason: unknown): void {
     const answer = this.#take(id);
     if (answer === undefined) return;

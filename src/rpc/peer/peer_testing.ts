@@ -64,7 +64,10 @@ export interface MemoryConnection extends Connection {
   closeWrite(): void;
 }
 
-/** Two connected ends in memory; each direction holds `capacity` bytes, so larger writes are partial. */
+/**
+ * Two connected ends in memory; each direction holds `capacity` bytes, so larger writes are
+ * partial.
+ */
 export function memoryPair(capacity = 64 * 1024): [MemoryConnection, MemoryConnection] {
   const there = new Pipe(capacity);
   const back = new Pipe(capacity);

@@ -49,9 +49,9 @@ export class LineReader {
   }
 
   /**
-   * Returns the next line without its newline, {@linkcode TOO_LONG} for one that is over the limit (as soon
-   * as that is known), or undefined when more bytes are needed. A line is a view that holds until
-   * the next call of any method.
+   * Returns the next line without its newline, {@linkcode TOO_LONG} for one that is over the limit
+   * (as soon as that is known), or undefined when more bytes are needed. A line is a view that
+   * holds until the next call of any method.
    */
   next(): Uint8Array<ArrayBuffer> | typeof TOO_LONG | undefined {
     if (this.#skipping && !this.#skip()) return undefined;

@@ -146,7 +146,7 @@ export class Server implements AsyncDisposable {
     onConnect?.(peer);
   }
 
-  /** Tells the other end why, if it takes that at once, and closes the connection. */
+  /** Sends the reason, if the other end takes it immediately, and closes the connection. */
   #refuse(conn: Deno.UnixConn): void {
     const error = new ResourceExhaustedError("too many connections: try again later");
     // Once, not for each one that comes.

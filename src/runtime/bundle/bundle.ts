@@ -198,7 +198,7 @@ function openTo({ gid }: HostUser, dir: string): void {
   Deno.chmodSync(dir, 0o710);
 }
 
-/** Tells a full disk from other failures. */
+/** Returns a `ResourceExhaustedError` for a full disk, and any other error as it is. */
 function diskError(id: string, error: unknown): unknown {
   if (!isExhausted(error)) return error;
   return new ResourceExhaustedError(

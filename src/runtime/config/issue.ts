@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { configSchema } from "./schema.ts";
 
-/** Says what is wrong with the config where, and what was expected there. */
+/** Returns a message that names the key, the fault and the expected value. */
 export function describeConfigIssue(issue: z.core.$ZodIssue): string {
   const key = issue.path.map(String).join(".");
   const at = (text: string) => key === "" ? text : `${key}: ${text}`;

@@ -142,7 +142,10 @@ const events = z.strictObject({
   }),
 });
 
-/** Schema of the config file, with the default of each key but `socket.path`, which depends on `state`. */
+/**
+ * Schema of the config file, with the default of each key but `socket.path`, which depends on
+ * `state`.
+ */
 export const configSchema = z.strictObject({
   state: path.default("/run/berth").meta({
     description:

@@ -48,7 +48,7 @@ export class ContainerCgroup {
     return this.#found;
   }
 
-  /** Takes the one that the bundle has recorded, and has the monitors watch it. */
+  /** Loads the cgroup that the bundle has recorded, and starts its monitors. */
   load(): void {
     this.#found = recordedCgroup(this.#options.bundle);
     this.startMonitors();
@@ -87,7 +87,7 @@ export class ContainerCgroup {
     this.#soon = setTimeout(() => this.resolve(), 0);
   }
 
-  /** Takes what `find` answers, if it is not known yet. */
+  /** Sets the cgroup to the result of `find`, unless it is known. */
   async find(find: () => Promise<Cgroup | undefined>): Promise<void> {
     if (!this.known) this.#found = await find();
   }
@@ -151,12 +151,12 @@ export class ContainerCgroup {
     });
   }
 
-  /** Has the monitors watch the container; those that do already go on. */
+  /** Starts the monitors that do not watch the container yet. */
   startMonitors(): void {
     this.#options.context.monitor.start(this.#monitored());
   }
 
-  /** Has the monitors look now: before an exit is published, or when somebody asks for the figures. */
+  /** Polls the monitors: before an exit is published, and before statistics are read. */
   pollMonitors(): void {
     this.#options.context.monitor.poll?.(this.#monitored());
   }

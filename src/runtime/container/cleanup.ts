@@ -95,7 +95,7 @@ export class ContainerCleanup {
     events.publishSyntheticExits();
   }
 
-  /** Has the runtime forget a container that its shim could not undo. */
+  /** Removes a container that its shim could not roll back from the runtime. */
   async deleteFromRuntime(): Promise<void> {
     const { bundle, context } = this.#options;
     await deleteFromRuntime(bundle, context.runtimeOf(bundle), this.#runtimeBound);
@@ -189,8 +189,8 @@ async function initPidByRuntime(
 }
 
 /**
- * Has the runtime forget a container that no shim looks after any more, killing what is left of it.
- * Returns only when the runtime agrees that it is gone. Works by the container's id, never through a
+ * Removes a container without a shim from the runtime, and kills its remaining processes. Returns
+ * only when the runtime reports that it is gone. Works by the container's id, never through a
  * recorded pid.
  *
  * @throws {RuntimeError} if the runtime fails; the call may be repeated.

@@ -74,7 +74,7 @@ export class Container {
   }
 
   /**
-   * Gives it a shim and creates it there; see {@linkcode createContainer}.
+   * Starts a shim for the container and creates it there; see {@linkcode createContainer}.
    *
    * @throws {BerthError} what the shim or the runtime has failed with.
    */
@@ -166,7 +166,7 @@ export class Container {
     }
   }
 
-  /** Answers when init, or an exec, has ended. */
+  /** Waits for the exit of init, or of an exec. */
   wait(execId: string | undefined, signal: AbortSignal): Promise<ExitStatus> {
     return this.processes.wait(this.id, execId, signal);
   }
@@ -227,7 +227,7 @@ export class Container {
     return now;
   }
 
-  /** Has the shim notice the pause or resume, and so publish it. */
+  /** Makes the shim notice the pause or resume, which publishes it. */
   #refreshFreezerState(): void {
     if (this.#looking) return;
     this.#looking = true;
@@ -241,7 +241,7 @@ export class Container {
     this.#parts.events.publish({ ...draft, id, instance, pid: this.processes.pid });
   }
 
-  /** Lets go of the shim, which goes on. */
+  /** Disconnects from the shim, which keeps running. */
   [Symbol.dispose](): void {
     this.life.close();
   }

@@ -21,8 +21,9 @@ import { reapOrphanedCreate } from "./orphaned_create.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
 /**
- * Makes the container's network, gives the bundle a shim and creates the container in it. Rolls everything back when it throws: no
- * shim, no runtime state, no mount, no network, no directory. The caller holds the container's lock.
+ * Makes the container's network, gives the bundle a shim and creates the container in it. Rolls
+ * everything back when it throws: no shim, no runtime state, no mount, no network, no directory.
+ * The caller holds the container's lock.
  *
  * @throws {BerthError} what a CNI plugin, the shim or the runtime has failed with.
  */
@@ -52,7 +53,10 @@ export async function createContainer(
   }
 }
 
-/** Returns the error to throw: of a runtime that speaks of cgroups, what is wrong with them, if known. */
+/**
+ * Returns the error to throw: of a runtime that speaks of cgroups, what is wrong with them, if
+ * known.
+ */
 function explained({ bundle: { id, record } }: ContainerParts, error: unknown): unknown {
   if (!(error instanceof RuntimeError) || !/cgroup/i.test(error.message)) return error;
   const path = record.cgroupsPath;

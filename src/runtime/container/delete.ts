@@ -13,9 +13,9 @@ import { answered } from "../shims/errors.ts";
 const FORCE_AFTER = 2_000;
 
 /**
- * Removes the container, or, if it is defined, only this instance of it: monitors, runtime state and mounts, shim, bundle, in that order. After a
- * failure it can be called again and goes on where it stopped, with the same answer. The caller
- * holds the container's lock.
+ * Removes the container, or, if it is defined, only this instance of it: monitors, runtime state
+ * and mounts, shim, bundle, in that order. After a failure it can be called again and goes on where
+ * it stopped, with the same answer. The caller holds the container's lock.
  *
  * @throws {FailedPreconditionError} if it runs and `force` is not given.
  * @throws {NotFoundError} if its create came to nothing.

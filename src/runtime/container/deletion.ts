@@ -20,7 +20,7 @@ export class ContainerDeletion {
     this.#parts = parts;
   }
 
-  /** Has the shim of a container that is being deleted leave. */
+  /** Makes the shim of a container that is being deleted leave its bundle. */
   async detachShim(): Promise<void> {
     const { bundle, context, life } = this.#parts;
     if (life.state.phase !== "deleting" || life.state.shim === undefined) return;
@@ -62,7 +62,10 @@ export class ContainerDeletion {
     return result;
   }
 
-  /** {@linkcode removeAll} of a create that has just failed: no dead shim's remains, for the metrics. */
+  /**
+   * {@linkcode removeAll} of a create that has just failed: no dead shim's remains, for the
+   * metrics.
+   */
   async removeWithoutShim(): Promise<DeleteResult> {
     const { bundle, cleanup, events, life } = this.#parts;
     life.destroy();
@@ -96,7 +99,7 @@ export class ContainerDeletion {
     if (!context.owner.keeps(bundle.id)) removeLog(bundle.record.log);
   }
 
-  /** Takes the shim for dead and removes everything, again and again until it is gone. */
+  /** Treats the shim as dead and removes everything, with retries until it is gone. */
   removeInBackground(): void {
     this.#parts.life.destroy();
     void this.#removeUntilGone();

@@ -65,7 +65,7 @@ export class ContainerEvents {
     return this.#published.oomKills;
   }
 
-  /** Takes over one event of the shim; one that was taken over before is passed over. */
+  /** Publishes an event of the shim, unless it was published before. */
   ingest(event: ShimEvent): void {
     if (event.seq <= this.#published.shimSeq) return;
     if (event.type === "exit") {
@@ -101,7 +101,7 @@ export class ContainerEvents {
     this.#options.ack(seq);
   }
 
-  /** Nothing on the way of an exit may throw: it would be lost, and whoever waits for it with it. */
+  /** Nothing on the way of an exit may throw: the exit would be lost, and its waits would never end. */
   #beforeExit(): void {
     try {
       this.#options.beforeExit();

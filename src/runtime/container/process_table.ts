@@ -31,7 +31,7 @@ export class ProcessTable {
     return this.#state.exit;
   }
 
-  /** Takes over what is known before the shim has said anything. */
+  /** Sets the state that is known before the shim has answered. */
   presume(pid: number, startedAt: string | undefined): void {
     this.#state.pid = pid;
     if (startedAt === undefined) return;
@@ -39,7 +39,7 @@ export class ProcessTable {
     this.#state.status = "running";
   }
 
-  /** Takes over what the shim says as a whole. */
+  /** Replaces the whole table with the state that the shim returns. */
   load(state: ShimState): void {
     const known = this.#state;
     if (state.status !== "none" && state.status !== "creating" && state.status !== "deleted") {
@@ -67,13 +67,13 @@ export class ProcessTable {
     }
   }
 
-  /** Takes over one event; taking it over twice changes nothing. */
+  /** Applies an event. Applying it twice changes nothing. */
   apply(event: InstanceEvent): void {
     this.#state.apply(event);
     if (event.type === "exit") this.#wake(event.execId);
   }
 
-  /** Records how init, or an exec, ended and answers who waits for it. */
+  /** Records the exit of init or of an exec, and resolves the pending waits. */
   recordExit(execId: string | undefined, exit: KnownExit, pid?: number): void {
     this.#state.recordExit(execId, exit, pid);
     this.#wake(execId);

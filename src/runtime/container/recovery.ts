@@ -62,7 +62,7 @@ export class ContainerRecovery {
     cgroup.load();
   }
 
-  /** The connection to the shim has ended although nobody wanted that. */
+  /** Handles the unexpected end of the connection to the shim. */
   async #lost(): Promise<void> {
     const { life, lock } = this.#parts;
     using _lock = await lock.acquire();

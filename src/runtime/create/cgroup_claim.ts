@@ -12,9 +12,9 @@ const CLAIMED = ["freezer", "pids", "memory", "unified"];
 const IN_USE: ReadonlySet<unknown> = new Set(["EBUSY", "ENOTEMPTY", "ENOENT", "ENODEV"]);
 
 /**
- * Keeps others from making the same cgroup until it is disposed. It is a lock (flock(2)) on the cgroup's
- * directory, which is made for that. It holds among all processes that see the same hierarchies, and is
- * gone with its process.
+ * Keeps others from making the same cgroup until it is disposed. It is a lock (flock(2)) on the
+ * cgroup's directory, which is made for that. It holds among all processes that see the same
+ * hierarchies, and is gone with its process.
  */
 export class CgroupClaim implements Disposable {
   readonly #dir: string;
@@ -28,8 +28,8 @@ export class CgroupClaim implements Disposable {
   }
 
   /**
-   * Claims the cgroup at `path`. Returns undefined if another has claimed it. Where no such directory can
-   * be made the claim is empty: the runtime will fail to make it, too, and say why.
+   * Claims the cgroup at `path`. Returns undefined if another has claimed it. Where no such
+   * directory can be made the claim is empty: the runtime will fail to make it, too, and say why.
    *
    * @throws {LinuxError} EMFILE, ENFILE, …
    */
@@ -64,7 +64,7 @@ export class CgroupClaim implements Disposable {
     }
   }
 
-  /** Gives it up; a cgroup that was made for it, and that nobody uses, is removed. */
+  /** Releases the claim. Removes a cgroup that was made for it and is unused. */
   [Symbol.dispose](): void {
     if (this.#made) removeUnused(this.#dir);
     this.#lock?.[Symbol.dispose]();

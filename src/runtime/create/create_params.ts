@@ -209,8 +209,9 @@ function withRootAndTerminal(
 }
 
 /**
- * Names the cgroup where the spec leaves it to the runtime, which would take one by the id alone; or by a
- * relative path, which each runtime takes to be somewhere else. So it is known before it is made.
+ * Names the cgroup where the spec leaves it to the runtime, which would take one by the id alone;
+ * or by a relative path, which each runtime takes to be somewhere else. So it is known before it is
+ * made.
  */
 function withCgroup(spec: CheckedSpec, cgroupsPath: string, parent: string): CheckedSpec {
   const linux = asObject(spec["linux"]);
@@ -260,8 +261,8 @@ function needsCriuConfig(
 }
 
 /**
- * Has the runtime hand CRIU a config file of the bundle's, in which the shim names the stdio, unless the
- * spec names one or says that there is none. The bundle of a checkpoint was another.
+ * Has the runtime hand CRIU a config file of the bundle's, in which the shim names the stdio,
+ * unless the spec names one or says that there is none. The bundle of a checkpoint was another.
  */
 function withCriuConfig(spec: CheckedSpec, path: string): CheckedSpec {
   const annotations = asObject(spec["annotations"] ?? {});

@@ -9,7 +9,10 @@ type ServiceParams = Pick<
   "id" | "restart" | "autoRemove" | "removeDirs"
 >;
 
-/** Checks what the schema cannot: whether what is said of a restart and of the removal fits together. */
+/**
+ * Checks what the schema cannot: whether what is said of a restart and of the removal fits
+ * together.
+ */
 export function serviceIssues(
   { id, restart, autoRemove = false, removeDirs = [] }: ServiceParams,
   root: string,

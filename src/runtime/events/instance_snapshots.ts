@@ -36,7 +36,7 @@ export class InstanceSnapshots {
     return JSON.stringify(Array.from(this.#states, ([id, state]) => [id, state.store()]));
   }
 
-  /** Takes an event into account. */
+  /** Applies an event. */
   apply(event: Omit<Event, "seq">, shimSeq: number | undefined): void {
     let state = this.#states.get(event.instance);
     if (state === undefined) {

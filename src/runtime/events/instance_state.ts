@@ -84,7 +84,7 @@ export class InstanceState {
     return running.map(([execId, { pid }]) => [execId, pid]);
   }
 
-  /** Takes an event into account. */
+  /** Applies an event. */
   apply(event: InstanceEvent, shimSeq = 0): void {
     this.shimSeq = Math.max(this.shimSeq, shimSeq);
     const { type, pid, execId } = event;

@@ -202,7 +202,7 @@ function readFacts(path: string): InstanceSnapshots | undefined {
   }
 }
 
-/** Takes every event of a segment into account. */
+/** Applies every event of a segment. */
 function replay(segment: Segment, facts: InstanceSnapshots): void {
   const batch = 256;
   for (let from = segment.first;; from += batch) {

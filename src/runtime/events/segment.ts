@@ -157,7 +157,7 @@ export class Segment implements Disposable {
     return marks;
   }
 
-  /** Gives each whole line from `offset` on to `onLine`, until that answers false. */
+  /** Calls `onLine` with each whole line from `offset` on, until it returns false. */
   #scan(offset: number, onLine: (line: Uint8Array, offset: number) => boolean): void {
     using file = Deno.openSync(this.path);
     file.seekSync(offset, Deno.SeekMode.Start);

@@ -74,7 +74,7 @@ export class SubscriptionRegistry implements Disposable {
     return {};
   }
 
-  /** Has everybody look for new events. */
+  /** Makes every subscription send new events. */
   wake(): void {
     for (const subscription of this.#all()) subscription.wake();
   }

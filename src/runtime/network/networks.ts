@@ -105,7 +105,10 @@ export class Networks implements Disposable {
     return plan;
   }
 
-  /** As {@linkcode plan}, for a container that is run again: it gets the addresses it had if they are free. */
+  /**
+   * As {@linkcode plan}, for a container that is run again: it gets the addresses it had if they
+   * are free.
+   */
   planAgain(params: NetworkParams, target: PlanTarget): NetworkPlan {
     const plan = this.plan(params, target);
     const addresses = this.#lastAddresses.get(target.id);
@@ -334,7 +337,7 @@ export class Networks implements Disposable {
     return members.sort((a, b) => a.id < b.id ? -1 : 1);
   }
 
-  /** Lets go of the ports; the networks go on. */
+  /** Releases the ports. The networks remain. */
   [Symbol.dispose](): void {
     this.#ports[Symbol.dispose]();
   }

@@ -16,7 +16,7 @@ export interface DaemonHooks {
   rpc(method: string, durationMs: number, failed: boolean): void;
 }
 
-/** Tells each of these observers. */
+/** Returns hooks that call those of each observer in turn. */
 export function combineHooks(all: readonly DaemonHooks[]): DaemonHooks {
   const [first, ...others] = all;
   if (first === undefined) return NO_HOOKS;

@@ -19,7 +19,10 @@ export interface TextResponse {
 /** How long a client may take to send its head, and to read its answer, in milliseconds. */
 const HEAD_TIMEOUT = 5_000, ANSWER_TIMEOUT = 30_000;
 
-/** How long what a client sends besides is waited for before the connection is closed, in milliseconds. */
+/**
+ * How long what a client sends besides is waited for before the connection is closed, in
+ * milliseconds.
+ */
 const LINGER = 1_000;
 
 /** The longest head, in bytes. */

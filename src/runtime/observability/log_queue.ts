@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { sleep } from "../../linux/event_loop/timer.ts";
 
-/** How much of a log that nobody reads is kept, in bytes. */
+/** The most that is kept of a log without a reader, in bytes. */
 const MOST_BYTES = 256 * 1024;
 
 /** How often room for what is kept is looked for, in milliseconds. */
@@ -40,7 +40,7 @@ export class LogQueue implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Takes one more line, its line feed included. */
+  /** Adds a line, including its line feed. */
   add(line: Uint8Array<ArrayBuffer>): void {
     this.#flush();
     if (this.#bytes > 0 && this.#bytes + line.length > MOST_BYTES) {
@@ -100,7 +100,7 @@ export class LogQueue implements AsyncDisposable {
     Deno.unrefTimer(this.#timer);
   }
 
-  /** Gives a slow reader a moment for what is left. */
+  /** Waits a moment for a slow reader to read the rest. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#timer);
     for (const end = performance.now() + LAST_GRACE; performance.now() < end;) {

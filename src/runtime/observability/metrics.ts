@@ -19,7 +19,7 @@ export class Metrics implements DaemonHooks {
   readonly #registry = new Registry();
   readonly #daemon = new DaemonMetrics(this.#registry);
   readonly #process = new ProcessMetrics(this.#registry);
-  /** Has to be told of the containers; see `Monitor`. */
+  /** The containers must be reported to it; see `Monitor`. */
   readonly containers = new ContainerMetrics(this.#registry);
   #rendering: Promise<string> | undefined;
 

@@ -110,7 +110,7 @@ export class RestartManager implements Disposable {
     this.#timers.set(id, timer);
   }
 
-  /** Has the timer of a restart that is to come not fire; its record is the caller's to change. */
+  /** Cancels the timer of a pending restart. The caller changes the record. */
   cancel(id: string): void {
     clearTimeout(this.#timers.get(id));
     this.#timers.delete(id);
@@ -157,7 +157,7 @@ export class RestartManager implements Disposable {
     return container;
   }
 
-  /** Takes note that the process of a container was started. */
+  /** Records that the process of a container was started. */
   #running(container: Container): void {
     const { definitions } = this.#options;
     const { id, processes: { exit } } = container;

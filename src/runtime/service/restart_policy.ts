@@ -28,7 +28,7 @@ export interface EndedRun {
   readonly exitStatus: number;
   /** How long the container ran, in milliseconds; 0 for a start that has failed. */
   readonly ranFor: number;
-  /** Set where somebody has stopped the container. */
+  /** Set if the container was stopped on purpose. */
   readonly stopper?: Stopper | undefined;
 }
 

@@ -25,10 +25,10 @@ export interface RunAgainOptions {
 }
 
 /**
- * Runs a container that is stopped, and defined, again as `instance`: removes what is left of the last
- * instance, creates the next one and starts it. A call that was interrupted, by the end of the daemon
- * say, may be repeated and goes on where it stopped. When it throws, the container is stopped as before.
- * The caller holds the lock of the id.
+ * Runs a container that is stopped, and defined, again as `instance`: removes what is left of the
+ * last instance, creates the next one and starts it. A call that was interrupted, by the end of the
+ * daemon say, may be repeated and goes on where it stopped. When it throws, the container is
+ * stopped as before. The caller holds the lock of the id.
  *
  * @throws {BerthError} what the shim or the runtime has failed with.
  */

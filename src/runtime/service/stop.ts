@@ -13,7 +13,7 @@ import type { ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { Container } from "../container/container.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 
-/** Seconds between the signal and SIGKILL where nobody says otherwise, as docker has it. */
+/** Default time between the signal and SIGKILL, in seconds, as in docker. */
 const DEFAULT_TIMEOUT = 10;
 
 /** How a container is stopped. */

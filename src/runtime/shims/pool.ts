@@ -160,7 +160,7 @@ export class ShimPool implements AsyncDisposable {
     if (this.#idle.length > this.#options.warm) this.#trimLater();
   }
 
-  /** Lets go of what is idle beyond `warm`, once nothing has needed it for a while. */
+  /** Ends idle shims beyond `warm` that were not needed for a while. */
   #trimLater(): void {
     clearTimeout(this.#trim);
     this.#trim = setTimeout(() => {
@@ -176,7 +176,7 @@ export class ShimPool implements AsyncDisposable {
     return promise;
   }
 
-  /** Starts what is missing to serve who waits and to have `warm` idle. */
+  /** Starts the shims that are missing for the waiters and for `warm` idle ones. */
   #fill(): void {
     if (this.#closed) return;
     const wanted = this.#waiters.length + this.#options.warm;
@@ -187,7 +187,7 @@ export class ShimPool implements AsyncDisposable {
         const cause = error instanceof Error ? error : new Error(String(error));
         const waited = this.#waiters.length;
         this.#fail(`cannot start a shim: ${cause.message}`, cause);
-        // Every other waiter is told too, rather than left waiting for one that was never started.
+        // Every other waiter is rejected too: its shim was never started.
         if (waited <= 1) return;
         return this.#fill();
       }
@@ -232,7 +232,10 @@ export class ShimPool implements AsyncDisposable {
     });
   }
 
-  /** Tells one waiter that its shim will not come. Nobody waiting: the next need tries again. */
+  /**
+   * Rejects one waiter, whose shim could not be started. Without a waiter, the next one tries
+   * again.
+   */
   #fail(message: string, cause?: Error): void {
     getLogger(["berth", "shim"]).error(message);
     const options = cause === undefined ? {} : { cause };

@@ -121,7 +121,7 @@ export class ShimClient implements Disposable {
     return await this.#callRuntime(name, params, options) as ResultOf<ShimContract, N>;
   }
 
-  /** Asks what a healthy shim answers at once. */
+  /** Makes a call that a healthy shim answers immediately. */
   async #ask(name: ShimMethod, params: unknown, options: ShimCallOptions): Promise<unknown> {
     try {
       return await this.#peer.call(name, params, { ...options, timeoutMs: this.#timeouts.answer });
@@ -162,7 +162,7 @@ export class ShimClient implements Disposable {
     }
   }
 
-  /** Lets go of the shim; it goes on. */
+  /** Disconnects from the shim, which keeps running. */
   close(): void {
     this.#peer.close();
   }

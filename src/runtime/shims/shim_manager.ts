@@ -47,24 +47,24 @@ export abstract class ShimManager implements AsyncDisposable {
     return await work();
   }
 
-  /** Has a shim serve the bundle and answers the shim's pid. */
+  /** Makes a shim serve the bundle. Returns the pid of the shim. */
   protected abstract serve(
     bundle: Bundle,
     group: string | undefined,
     adopt: boolean,
   ): Promise<number>;
 
-  /** Has the shim stop serving its bundle, and keeps it for another one where that is worth it. */
+  /** Makes the shim stop serving its bundle. May keep the shim for another bundle. */
   protected abstract leave(client: ShimClient, pid: number): Promise<void>;
 
   /** Makes sure that no shim serves the bundle any more, however that has to be done. */
   abstract kill(bundle: Bundle): Promise<void>;
 
-  /** Lets go of all shims; those that serve a container go on. */
+  /** Disconnects from all shims. Those that serve a container keep running. */
   abstract [Symbol.asyncDispose](): Promise<void>;
 
   /**
-   * Has a shim serve the new bundle, and connects to it. Its events have yet to be asked for: this
+   * Makes a shim serve the new bundle, and connects to it. Its events have yet to be asked for: this
    * waits for no answer that it can do without.
    */
   async attach(bundle: Bundle, listener: ContainerListener): Promise<ShimClient> {
@@ -75,7 +75,7 @@ export abstract class ShimManager implements AsyncDisposable {
     });
   }
 
-  /** Has a shim take over the bundle's container, and connects to it as {@linkcode connect} does. */
+  /** Makes a shim take over the bundle's container, and connects to it as {@linkcode connect} does. */
   async adopt(
     bundle: Bundle,
     listener: ContainerListener,
@@ -137,7 +137,7 @@ export abstract class ShimManager implements AsyncDisposable {
     return true;
   }
 
-  /** Has the shim leave the bundle; one that will not is killed, for the bundle will be removed. */
+  /** Makes the shim leave the bundle, which will be removed. Kills a shim that does not leave. */
   async detach(bundle: Bundle, { client, pid }: ConnectedShim): Promise<void> {
     try {
       await this.leave(client, pid);

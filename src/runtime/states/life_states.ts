@@ -13,7 +13,10 @@ import type { ConnectedShim } from "../shims/shim_manager.ts";
 export type LifeState =
   /** Its create is under way (`create.ts`); `client` is set once it has a shim. */
   | { readonly phase: "creating"; readonly client?: ShimClient | undefined }
-  /** Its shim is dialled and asked for its state (`recovery.ts`); `client` is set once it is dialled. */
+  /**
+   * Its shim is dialled and asked for its state (`recovery.ts`); `client` is set once it is
+   * dialled.
+   */
   | {
     readonly phase: "connecting";
     readonly client?: ShimClient | undefined;
@@ -58,7 +61,10 @@ export type Action =
   | "destroy"
   | "release";
 
-/** The phases to which each action can lead from each phase; an action that a phase does not list is illegal there. */
+/**
+ * The phases to which each action can lead from each phase; an action that a phase does not list is
+ * illegal there.
+ */
 export const TRANSITIONS: {
   readonly [phase in Phase]: { readonly [action in Action]?: readonly Phase[] };
 } = {

@@ -70,7 +70,7 @@ export class ContainerKiller {
     await this.#pending.end(hasExited(this.#context.record.id));
   }
 
-  /** Has the runtime signal every process in the container's cgroup. */
+  /** Makes the runtime signal every process in the container's cgroup. */
   async #killAll(signal: number): Promise<void> {
     const { runtime, record } = this.#context;
     await this.#cgroup.suppressFreezeEvents(() =>

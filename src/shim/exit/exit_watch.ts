@@ -3,7 +3,7 @@ import type { Exit } from "../../linux/process/reaper.ts";
 import type { ProcessExit } from "./process_exit.ts";
 import { unseenExit } from "./process_exit.ts";
 
-/** Calls `then` once when the process has exited; if nobody saw that, with {@linkcode unseenExit}. */
+/** Calls `then` once when the process has exited; with {@linkcode unseenExit} if that was missed. */
 export function onExit(
   { exited }: { readonly exited: Promise<Exit> },
   log: (message: string) => void,

@@ -7,11 +7,11 @@ export interface ProcessExit {
   readonly exitStatus: number;
   /** RFC 3339, UTC, milliseconds. */
   readonly exitedAt: string;
-  /** Nobody saw how it ended; `exitStatus` is a guess. */
+  /** The exit was not observed; `exitStatus` is a guess. */
   readonly exitStatusUnknown?: boolean;
 }
 
-/** Returns the exit of a process whose end nobody saw; its status is a guess. */
+/** Returns the exit of a process that was not observed; its status is a guess. */
 export function unseenExit(): ProcessExit {
   return {
     exitStatus: 128 + SIGKILL,

@@ -15,7 +15,10 @@ export interface CopiedStdioOptions {
   readonly fifoPrefix: string;
   readonly stdio: StdioPaths;
   readonly poller: Poller;
-  /** Where each stream that is copied goes. Streams of one sink share a FIFO, which keeps their order. */
+  /**
+   * Where each stream that is copied goes. Streams of one sink share a FIFO, which keeps their
+   * order.
+   */
   readonly sinks: ReadonlyMap<LogStream, FifoSink>;
   /** Released at the end, after everything was copied. */
   readonly resources: Disposable;

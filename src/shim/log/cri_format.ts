@@ -26,10 +26,11 @@ export interface Encoded {
 }
 
 /**
- * Encodes output in the CRI log format (kubernetes, design-proposals-archive/node/kubelet-cri-logging.md):
- * `<RFC 3339 time> <stdout|stderr> <P|F> <content>`, one record a line. P marks a partial line: the
- * next record of the stream continues it, and the newline after it is not part of the output. So the
- * output of a stream is the content of its records, each F followed by a newline.
+ * Encodes output in the CRI log format (kubernetes,
+ * design-proposals-archive/node/kubelet-cri-logging.md): `<RFC 3339 time> <stdout|stderr> <P|F>
+ * <content>`, one record a line. P marks a partial line: the next record of the stream continues
+ * it, and the newline after it is not part of the output. So the output of a stream is the content
+ * of its records, each F followed by a newline.
  */
 export class CriEncoder {
   #prefixes: Readonly<Record<LogStream, Uint8Array>> | undefined;

@@ -92,7 +92,7 @@ export class LogWriter implements Disposable {
     return undefined;
   }
 
-  /** Goes on with a write until it is done or throws. */
+  /** Continues a write until it is complete or throws. */
   #advance(file: LogFile, pending: Pending): void {
     for (;;) {
       const { output, written } = pending;

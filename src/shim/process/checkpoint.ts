@@ -17,8 +17,8 @@ import type { ProcessContext } from "./process_context.ts";
 type Checkpointed = Pick<ProcessContext, "record" | "paths">;
 
 /**
- * Tells CRIU which open files of the container are not in it, but the other ends of its stdio, and keeps
- * in the checkpoint which these are.
+ * Tells CRIU which open files of the container are not in it, but the other ends of its stdio, and
+ * keeps in the checkpoint which these are.
  *
  * @param pids the container's processes, init first.
  */

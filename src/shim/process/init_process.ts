@@ -116,7 +116,7 @@ export class InitProcess {
     }
   }
 
-  /** Has the runtime create init, or restore it from a checkpoint. */
+  /** Makes the runtime create init, or restore it from a checkpoint. */
   async #make(io: Stdio, kept: UnclaimedExits, imagePath?: string): Promise<ClaimedProcess> {
     const { record, paths, runtime } = this.#context;
     const request = {
@@ -311,8 +311,9 @@ export class InitProcess {
   }
 
   /**
-   * Lets go of the stdio, so that its readers see the end. No process of the container may be left: one
-   * that has an output FIFO open passes for a reader, and takes what nobody has read with it.
+   * Closes the shim's ends of the stdio, so that its readers see the end. No process of the
+   * container may be left: one that has an output FIFO open passes for a reader, and takes what
+   * nobody has read with it.
    */
   releaseStdio(): void {
     try {

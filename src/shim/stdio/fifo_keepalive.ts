@@ -42,7 +42,7 @@ export class FifoKeepalive {
     if (this.#fd >= 0 && hasReader(this.#fd)) this.close();
   }
 
-  /** Closes the FIFO; what nobody has read is lost unless a reader is there. */
+  /** Closes the FIFO. Unread output is lost unless a reader has it open. */
   close(): void {
     this.#readers?.[Symbol.dispose]();
     this.#readers = undefined;

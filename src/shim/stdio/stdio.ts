@@ -25,7 +25,7 @@ export interface Stdio {
   resize(width: number, height: number): boolean;
   /** Resolves when all that is copied here has been; at once where nothing is. */
   copied(): Promise<void>;
-  /** Releases everything; what nobody has read by now is lost. */
+  /** Releases everything. Unread output is lost. */
   close(): Promise<void>;
 }
 

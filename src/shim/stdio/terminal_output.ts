@@ -13,6 +13,6 @@ export interface TerminalOutput {
   drain(readNext: () => number | undefined, buffer: Uint8Array<ArrayBuffer>): void;
   /** No more output will come; what is unread waits for a reader. */
   ended(): void;
-  /** Releases everything; what nobody has read is lost. */
+  /** Releases everything. Unread output is lost. */
   close(): void;
 }
