@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { after } from "../linux/event_loop/timer.ts";
+import { after, sleep } from "../linux/event_loop/timer.ts";
+import { yieldToEventLoop } from "../linux/event_loop/yield.ts";
 import { FdReserve } from "../linux/fd/fd_reserve.ts";
 import { Poller } from "../linux/fd/poller.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
@@ -74,7 +75,7 @@ export class ContainerdShim {
       } catch (error) {
         if (this.#ending) return;
         log.write("error", `accepting a connection: ${messageOf(error)}`);
-        await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
+        await sleep(ACCEPT_RETRY_MS);
       }
     }
   }
@@ -109,7 +110,7 @@ export class ContainerdShim {
     }
     this.#forwarder.stop();
     // The answer to the shutdown has been on its way for that long.
-    await new Promise((resolve) => setTimeout(resolve));
+    await yieldToEventLoop();
     this.#options.onDone();
   }
 }

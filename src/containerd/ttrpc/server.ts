@@ -3,6 +3,7 @@ import type { Decoded } from "../protobuf/fields.ts";
 import { decode, encode } from "../protobuf/codec.ts";
 import { FLAG, FRAME, type Frame, FrameReader, FrameWriter } from "./frame.ts";
 import { CODE, Request, Response, TtrpcError } from "./messages.ts";
+import { after, MAX_TIMER_MS } from "../../linux/event_loop/timer.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
 /**
@@ -104,15 +105,11 @@ async function call(
   if (timeout_nano <= 0n) return await handler(payload, gone);
   const late = new AbortController();
   const error = new TtrpcError(CODE.deadlineExceeded, `${method} took longer than it was given`);
-  const ms = Math.min(Number(timeout_nano / 1_000_000n), 2 ** 31 - 1);
-  const timer = setTimeout(() => late.abort(error), ms);
-  try {
-    const { promise, reject } = Promise.withResolvers<never>();
-    late.signal.addEventListener("abort", () => reject(error), { once: true });
-    return await Promise.race([handler(payload, AbortSignal.any([gone, late.signal])), promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const ms = Math.min(Number(timeout_nano / 1_000_000n), MAX_TIMER_MS);
+  using _timer = after(ms, () => late.abort(error));
+  const { promise, reject } = Promise.withResolvers<never>();
+  late.signal.addEventListener("abort", () => reject(error), { once: true });
+  return await Promise.race([handler(payload, AbortSignal.any([gone, late.signal])), promise]);
 }
 
 function isGone(error: unknown): boolean {
