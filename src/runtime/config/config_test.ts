@@ -35,8 +35,21 @@ Deno.test("loadConfig: an empty file gives the defaults", () => {
     socket: { path: "/run/berth/berth.sock", mode: "0600" },
     log: { level: "info", format: "text" },
     logs: { driver: "cri", max_size: 10485760, max_file: 3 },
-    runtime: { runtime: "runc", no_shim: false, direct_start: true, timeout: 120 },
+    runtime: {
+      runtime: "runc",
+      no_shim: false,
+      direct_start: true,
+      timeout: 120,
+      seccomp: "default",
+    },
     shim: { warm: 1, keep: 8, timeout: 10, on_death: "kill", oom_score_adj: -998 },
+    network: {
+      bridge: "berth0",
+      config_dir: "/etc/cni/net.d",
+      plugin_dirs: ["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"],
+      subnets: ["10.87.0.0/16"],
+      timeout: 30,
+    },
     metrics: {},
     events: { segment_bytes: 1048576, segments: 16 },
   });
@@ -81,7 +94,7 @@ Deno.test("ConfigError: an unknown key is named, with those that are known", () 
   assert.equal(
     complaint(`stat = "/a"`),
     "FILE: unknown key stat " +
-      "(expected one of state, root, socket, log, logs, runtime, shim, metrics, events)",
+      "(expected one of state, root, socket, log, logs, runtime, shim, network, metrics, events)",
   );
   assert.equal(
     complaint(`[socket]\npaht = "/a"`),
