@@ -28,7 +28,7 @@ let failure: unknown;
   Deno.env.set("BERTH_PROGRAM", await writeLauncher(program));
   console.log(`${rounds} rounds with seed ${seed}`);
   try {
-    await soakNetworks({ rounds, seed, say: console.log });
+    await soakNetworks({ rounds, seed, say: console.log, signal: workspace.signal });
   } catch (error) {
     failure = error;
   }

@@ -11,6 +11,8 @@ export interface NetworkSoakOptions {
   readonly seed: number;
   /** Is told of each round. */
   readonly say: (line: string) => void;
+  /** Ends it after the round that is under way, with its reason. */
+  readonly signal?: AbortSignal;
 }
 
 const VICTIMS = [[1, "daemon"], [1, "shim"], [1, "plugin"], [1, "all"]] as const;
@@ -26,7 +28,8 @@ const LATEST = 1_500;
  *
  * @throws {Error} naming the round, and what is left.
  */
-export async function soakNetworks({ rounds, seed, say }: NetworkSoakOptions): Promise<void> {
+export async function soakNetworks(options: NetworkSoakOptions): Promise<void> {
+  const { rounds, seed, say, signal } = options;
   const random = new Random(seed);
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({
@@ -37,6 +40,7 @@ export async function soakNetworks({ rounds, seed, say }: NetworkSoakOptions): P
   await deleteUntilGone(daemon, "warm-up");
   const audit = await NetworkAudit.take(network, daemon);
   for (let round = 1; round <= rounds; round++) {
+    signal?.throwIfAborted();
     const step = random.pick([[1, "create"], [1, "delete"]] as const);
     const victim = random.pick(VICTIMS);
     const ms = random.below(LATEST);
