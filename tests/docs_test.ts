@@ -168,3 +168,29 @@ async function leadsSomewhere(page: string, target: string): Promise<boolean> {
     throw error;
   }
 }
+
+Deno.test("docs: the programs on the page about embedding pass the type check", async () => {
+  const page = await Deno.readTextFile(`${ROOT}/docs/embedding.md`);
+  const blocks = [...page.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code = ""]) =>
+    code.replace(/^import .*\n/gm, "")
+  );
+  assert(blocks.length >= 6);
+  const dir = await Deno.makeTempDir();
+  try {
+    const file = `${dir}/embedding.ts`;
+    await Deno.writeTextFile(
+      file,
+      [
+        `import { connect, type OciSpec } from "${ROOT}/mod.ts";`,
+        "declare const spec: OciSpec;",
+        "export const client = await connect();",
+        ...blocks.map((code) => `{\n${code}}`),
+      ].join("\n"),
+    );
+    const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+    await Deno.writeTextFile(`${dir}/deno.json`, JSON.stringify({ imports }));
+    await deno("check", "--config", `${dir}/deno.json`, file);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});

@@ -77,3 +77,76 @@ for (const { name, needed, argv } of EXAMPLES) {
     await audit.assertClean();
   });
 }
+
+const TYPESCRIPT = `${ROOT}/examples/typescript`;
+
+/** Deno on an example. */
+function deno(name: string): string[] {
+  return [Deno.execPath(), "run", "-A", "--no-check", `${TYPESCRIPT}/${name}`];
+}
+
+for (
+  const [name, needed, argv] of [
+    ["TypeScript", [], deno("job_runner.ts")],
+    ["Python", ["python3"], ["python3", `${ROOT}/examples/python/job_runner.py`]],
+  ] as const
+) {
+  testNeeding(
+    needed,
+    `examples: the ${name} job runner runs 50 jobs, ends the late ones, and leaves nothing`,
+    async () => {
+      await using daemon = await TestDaemon.start();
+      await daemon.life("first");
+      const audit = LeakAudit.take(daemon);
+      const { code, stdout, stderr } = await run(daemon, [...argv, rootfsDir(), "50", "8", "15"]);
+      assert.equal(code, 0, stderr);
+      const lines = stdout.trim().split("\n");
+      assert.equal(lines.at(-1), "48 good, 2 bad");
+      for (let n = 1; n <= 50; n++) {
+        const how = n % 25 === 0 ? "late, after" : "exit 0";
+        assert(lines.includes(`job ${n}: ${how}: ${n * n}`), `job ${n}: ${stdout}`);
+      }
+      await audit.assertClean();
+    },
+  );
+}
+
+Deno.test("examples: the supervisor starts what has died again, and stops all at its end", async () => {
+  await using daemon = await TestDaemon.start();
+  using events = await EventCollector.subscribe(daemon.socket);
+  const [command = "", ...args] = deno("supervisor.ts");
+  const child = new Deno.Command(command, {
+    args: [
+      ...args,
+      rootfsDir(),
+      "2",
+      "sh",
+      "-c",
+      "trap 'exit 0' TERM; while :; do sleep 0.1; done",
+    ],
+    env: { BERTH_SOCKET: daemon.socket },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const output = new Response(child.stdout).text();
+  await events.wait({ type: "start", id: "worker-2" });
+  await daemon.client.call("container.kill", { id: "worker-1", signal: "KILL" });
+  await events.wait({ type: "start", id: "worker-1" }, 2);
+  child.kill("SIGTERM");
+  const { code } = await within("the supervisor's end", child.status);
+  const text = await output;
+  assert.equal(code, 0, text);
+  assert.match(text, /worker-1: exit 137\n/);
+  assert.match(text, /worker-2: ended, 0\n/);
+  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
+});
+
+Deno.test("examples: the dashboard shows what containers use", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("web", ["sh", "-c", "while :; do :; done"]);
+  const { code, stdout, stderr } = await run(daemon, [...deno("dashboard.ts"), "2"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^web +running +- % +\d+\.\d MiB +1$/m);
+  assert.match(stdout, /^web +running +[1-9]\d*\.\d % /m);
+});

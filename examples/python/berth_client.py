@@ -107,32 +107,13 @@ class Client:
         self.events.put(None)
 
 
-def container_spec(rootfs, command, cgroup):
-    """A small OCI runtime spec: the command in the root filesystem, apart from the host."""
-    kinds = ["pid", "mount", "ipc", "uts", "network"]
-    return {
-        "ociVersion": "1.0.2",
-        "process": {
-            "args": command,
-            "cwd": "/",
-            "env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-            "user": {"uid": 0, "gid": 0},
-            "noNewPrivileges": True,
-        },
-        "root": {"path": os.path.abspath(rootfs), "readonly": True},
-        "mounts": [
-            {"destination": "/proc", "type": "proc", "source": "proc"},
-            # The runtime makes its device nodes there, and not in the root filesystem.
-            {
-                "destination": "/dev",
-                "type": "tmpfs",
-                "source": "tmpfs",
-                "options": ["nosuid", "strictatime", "mode=755", "size=64k"],
-            },
-            {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"},
-        ],
-        "linux": {"namespaces": [{"type": kind} for kind in kinds], "cgroupsPath": cgroup},
-    }
+def container_spec(client, rootfs, command, cgroup):
+    """The OCI runtime spec that `berth run` makes, in a cgroup of its own."""
+    spec = client.call(
+        "spec.default", rootfs=os.path.abspath(rootfs), args=command, readOnly=True
+    )["spec"]
+    spec["linux"]["cgroupsPath"] = cgroup
+    return spec
 
 
 def copy_fifo(path, output):
@@ -160,7 +141,7 @@ def run(client, rootfs, command):
             copies.append(threading.Thread(target=copy_fifo, args=arguments, daemon=True))
             copies[-1].start()
         parent = os.environ.get("BERTH_CGROUP_PARENT", "/berth-examples")
-        spec = container_spec(rootfs, command, f"{parent}/{name}")
+        spec = container_spec(client, rootfs, command, f"{parent}/{name}")
         client.call("container.create", id=name, spec=spec, **fifos)
         try:
             client.call("container.start", id=name)

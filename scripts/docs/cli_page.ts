@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { berthProgram } from "../../src/cli/index.ts";
+import { manPage } from "../../src/cli/text/man_page.ts";
 import { daemonProgram } from "../../src/main.ts";
 import { daemonRoleCommand } from "../../src/daemon_command.ts";
 
@@ -20,6 +21,11 @@ export function cliPage(): string {
     `## berth ${command.name()}\n\n${fence(helpOf(command.name() === "daemon" ? daemon : command))}`
   );
   return [INTRO, fence(helpOf(program)), ...verbs].join("\n\n");
+}
+
+/** Returns the man page of the command line, in the language of man(7). */
+export function cliManPage(): string {
+  return manPage(berthProgram(daemonProgram));
 }
 
 /** Returns the help text of a command, laid out for a fixed width. */

@@ -26,6 +26,7 @@ import { installCommand } from "./manage/install.ts";
 import { inspectCommand } from "./inspect/inspect.ts";
 import { killCommand } from "./lifecycle/kill.ts";
 import { logsCommand } from "./inspect/logs.ts";
+import { manCommand } from "./manage/man.ts";
 import { networkCommand } from "./network/index.ts";
 import { portCommand } from "./network/port.ts";
 import { pauseCommand } from "./lifecycle/pause.ts";
@@ -112,6 +113,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
       callCommand(),
       shimCommand(),
       completionCommand(),
+      manCommand(),
       helpCommand(),
     ],
   };

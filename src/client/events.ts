@@ -16,6 +16,8 @@ export interface EventsOptions {
   readonly ids?: readonly string[];
   /** Only events of these types. */
   readonly types?: readonly EventType[];
+  /** Only events of containers that have all these labels. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Ends the stream. A pending `next()` rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -151,8 +153,8 @@ export class EventStream implements AsyncIterableIterator<StreamedEvent>, AsyncD
         if (early === undefined) this.#take(params, peer);
         else early.push(params);
       });
-      const { ids, types } = this.#options;
-      const params = { after: this.#cursor, ids, types };
+      const { ids, types, labels } = this.#options;
+      const params = { after: this.#cursor, ids, types, labels };
       const answer = await peer.call("events.subscribe", params, { signal });
       this.#subscribed(answer as Subscribed);
       for (const notification of early) this.#take(notification, peer);

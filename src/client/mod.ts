@@ -31,5 +31,5 @@ export type {
   RunResult,
 } from "./run.ts";
 export type { StatsReading, WatchStatsOptions } from "./stats_stream.ts";
-export type { PipedStreams, StdioParams } from "./stdio.ts";
+export type { PipedStreams, StderrOf, StdioParams, StreamOf } from "./stdio.ts";
 export * from "../rpc/errors.ts";

@@ -7,18 +7,23 @@ export const PIPED = "piped";
 
 /** The members of `container.create` and `container.exec` that say where stdio goes. */
 export interface StdioParams {
+  /** FIFO to read from, `"piped"`, or none. */
   readonly stdin?: string | undefined;
+  /** FIFO or `file:///path` to write to, `"piped"`, or none. */
   readonly stdout?: string | undefined;
+  /** As stdout; with a terminal there is none. */
   readonly stderr?: string | undefined;
+  /** Whether the process gets a terminal. */
   readonly terminal?: boolean | undefined;
 }
 
 /** The stream of a target: there is one where that is `"piped"`. */
-type StreamOf<Target, Stream> = [Target] extends [typeof PIPED] ? Stream
-  : typeof PIPED extends Target ? Stream | undefined
+export type StreamOf<Target, Stream> = [Target] extends ["piped"] ? Stream
+  : "piped" extends Target ? Stream | undefined
   : undefined;
 
-type StderrOf<Params extends StdioParams> = Params extends
+/** The stream of stderr, by the params: with a terminal there may be none. */
+export type StderrOf<Params extends StdioParams> = Params extends
   { readonly stderr?: infer Target; readonly terminal?: infer Terminal }
   ? unknown extends Terminal ? StreamOf<Target, ReadableStream<Uint8Array>>
   : true extends Terminal ? ReadableStream<Uint8Array> | undefined
