@@ -122,6 +122,6 @@ function hex(char: string): string {
 /** Escapes text for man(7): a backslash, a hyphen, and what begins a request. */
 function roff(text: string): string {
   return text.replaceAll("\\", "\\(rs").replaceAll("-", "\\-")
-    .replace(/[^\x00-\x7f]/gu, (char) => `\\[u${hex(char)}]`)
+    .replace(/\P{ASCII}/gu, (char) => `\\[u${hex(char)}]`)
     .replace(/^(?=[.'])/gm, "\\&");
 }
