@@ -93,9 +93,12 @@ function openStreams(state: ContainerState, stdin: boolean): FifoStreams {
     return new FifoStreams({ stdin: stdin ? state.stdin : "", stdout, stderr, terminal });
   } catch (error) {
     if (isRefused(error)) {
-      throw new CliError(`cannot attach to ${state.id}: only who made it may, and root`, {
-        cause: error,
-      });
+      throw new CliError(
+        `cannot attach to ${state.id}: only the user who created it, and root, may do that`,
+        {
+          cause: error,
+        },
+      );
     }
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new CliError(`cannot attach to ${state.id}: its FIFOs are gone`, { cause: error });

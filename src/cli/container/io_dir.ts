@@ -81,7 +81,10 @@ export function lockIoDir(id: string, dir: string): FileLock {
     lock = FileLock.tryLock(`${dir}/reader.lock`);
   } catch (error) {
     if (!isRefused(error)) throw error;
-    throw new CliError(`cannot attach to ${id}: only who made it may, and root`, { cause: error });
+    throw new CliError(
+      `cannot attach to ${id}: only the user who created it, and root, may do that`,
+      { cause: error },
+    );
   }
   if (!lock) throw new CliError(`cannot attach to ${id}: another command is attached to it`);
   return lock;

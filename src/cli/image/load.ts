@@ -53,7 +53,7 @@ export function importCommand(): Command {
     "berth import rootfs.tar.gz my/base:1",
     "tar -C rootfs -c . | berth import --cmd sh - my/base",
   ))
-    .option("--cmd <command>", "command of containers that are given none, split at blanks")
+    .option("--cmd <command>", "default command of containers, split at blanks")
     .argument("<file>", "tar archive, also one of gzip; - for standard input", somePath)
     .argument("<image>", "name of the image", parseName)
     .action(

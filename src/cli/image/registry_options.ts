@@ -15,7 +15,7 @@ export function withRegistry(command: Command): Command {
   return command
     .option("--creds <user:password>", "credentials for the registry")
     .option("--authfile <file>", "credentials as skopeo login or docker login wrote them", somePath)
-    .option("--tls-verify <bool>", "false: take http and any certificate", parseBoolean);
+    .option("--tls-verify <bool>", "false: accept HTTP and any certificate", parseBoolean);
 }
 
 function parseBoolean(text: string): boolean {

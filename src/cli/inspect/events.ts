@@ -22,7 +22,11 @@ export function eventsCommand(): Command {
     "berth events --id web --type exit",
     "berth events --after 0 --json",
   )))
-    .option("--after <seq>", "first those after this sequence number; 0: all kept", parseWhole(0))
+    .option(
+      "--after <seq>",
+      "start after this sequence number; 0: all that are kept",
+      parseWhole(0),
+    )
     .option("--id <id>", "only of this container; may be repeated", collect)
     .addOption(
       new Option("--type <type>", "only of this type; may be repeated").choices(EVENT_TYPES)

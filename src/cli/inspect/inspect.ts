@@ -20,7 +20,7 @@ export function inspectCommand(): Command {
     "berth inspect web",
     "berth inspect --spec --json web | jq .spec.process",
   ))
-    .option("--spec", "with the OCI spec that the container was made from")
+    .option("--spec", "include the OCI spec of the container")
     .option("--json", "one line a container")
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: InspectOptions, command: Command) => {

@@ -34,11 +34,11 @@ export function logsCommand(): Command {
     "berth logs -f --tail 10 web",
     "berth logs -t --since 10m --stream stderr web db",
   ))
-    .option("-f, --follow", "go on with what they write, until they exit for good")
+    .option("-f, --follow", "follow the output until the containers exit for good")
     .option("-n, --tail <lines>", "only the last lines", parseWhole(0))
     .option("-t, --timestamps", "put the time before each line")
-    .option("--since <time>", "only from then on: RFC 3339, or how long ago: 10m", parseTime)
-    .option("--until <time>", "only up to then", parseTime)
+    .option("--since <time>", "only since this time: RFC 3339, or how long ago: 10m", parseTime)
+    .option("--until <time>", "only until this time", parseTime)
     .addOption(
       new Option("--stream <name>", "only this stream").choices(["stdout", "stderr"]),
     )

@@ -36,10 +36,14 @@ export function psCommand(): Command {
     .option("-a, --all", "show containers that have exited too (always on)")
     .option("-q, --quiet", "only ids")
     .option("-l, --latest", "only the container created last")
-    .option("-n, --last <number>", "only so many, those created last", parseWhole(0))
+    .option(
+      "-n, --last <number>",
+      "only the given number of containers, the last created",
+      parseWhole(0),
+    )
     .option(
       "-f, --filter <key=value>",
-      "by id, name, status, exited or label; may be repeated",
+      "filter by id, name, status, exited or label; may be repeated",
       collectParsed(parseFilter),
     )
     .option("--format <format>", "Go template, column names with commas, or json", parseFormat)

@@ -24,7 +24,11 @@ export function checkpointCommand(): Command {
     "berth checkpoint --exit web",
     "berth restore web",
   ))
-    .option("--path <dir>", "where to; <root>/checkpoints/<id> when left out", somePath)
+    .option(
+      "--path <dir>",
+      "directory of the checkpoint; default: <root>/checkpoints/<id>",
+      somePath,
+    )
     .option("--exit", "stop the container afterwards")
     .argument("<id>", "container")
     .action(async (id: string, options: CheckpointOptions, command: Command) => {

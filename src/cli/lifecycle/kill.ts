@@ -24,9 +24,9 @@ export function killCommand(): Command {
   ))
     // -15 and -HUP are among the arguments then.
     .allowUnknownOption()
-    .option("-s, --signal <signal>", "name or number; SIGKILL when left out")
-    .option("-a, --all", "to every process in the container, not only its first")
-    .option("--exec <exec-id>", "to this exec process instead")
+    .option("-s, --signal <signal>", "signal name or number; default: SIGKILL")
+    .option("-a, --all", "signal every process in the container, not only its first")
+    .option("--exec <exec-id>", "signal this exec process instead")
     .argument("<id...>", "containers")
     .action(async (args: string[], options: KillOptions, command: Command) => {
       const { ids, signal } = targetsOf(args, options.signal);

@@ -23,7 +23,7 @@ export function restoreCommand(): Command {
   ))
     .option(
       "--path <dir>",
-      "where the checkpoint is; <root>/checkpoints/<id> when left out",
+      "directory of the checkpoint; default: <root>/checkpoints/<id>",
       somePath,
     )
     .option("-i, --interactive", "keep standard input open, for berth attach")

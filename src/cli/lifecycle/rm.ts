@@ -22,8 +22,8 @@ export function rmCommand(): Command {
     "berth rm web",
     "berth rm -f web db",
   ))
-    .option("-f, --force", "also running ones, which are killed")
-    .option("--after-exit", "wait until each has exited, and for the daemon where it is away")
+    .option("-f, --force", "remove running containers too, after killing them")
+    .option("--after-exit", "wait until each container has exited, also while the daemon is away")
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: RmOptions, command: Command) => {
       const { socket } = command.optsWithGlobals<{ socket: string }>();

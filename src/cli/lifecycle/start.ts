@@ -24,7 +24,7 @@ export function startCommand(): Command {
     "berth start web",
     "berth start -ai shell",
   )))
-    .option("-a, --attach", "stay with it")
+    .option("-a, --attach", "attach to the container and wait for its exit")
     .option("-i, --interactive", "pass standard input on; with --attach")
     .argument("<id...>", "containers")
     .action(async (ids: string[], _options: unknown, command: Command) => {

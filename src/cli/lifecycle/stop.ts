@@ -30,12 +30,12 @@ export function stopCommand(): Command {
   ))
     .option(
       "-t, --time <seconds>",
-      "until SIGKILL; default: the container's own, 10",
+      "seconds until SIGKILL; default: the container's own, 10",
       parseStopTimeout,
     )
     .option(
       "-s, --signal <signal>",
-      "signal that asks it to end; default: its own",
+      "signal that asks the container to end; default: its own",
       parseStopSignal,
     )
     .argument("<id...>", "containers")

@@ -21,7 +21,7 @@ export function updateCommand(): Command {
     "berth update --memory 128m --pids 50 web",
     "berth update --restart unless-stopped web",
   )))
-    .option(RESTART_FLAG, "when to restart it", parseRestart)
+    .option(RESTART_FLAG, "when to restart the container", parseRestart)
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: UpdateOptions, command: Command) => {
       const resources = resourcesFrom(options);

@@ -17,7 +17,9 @@ export function installCommand(daemon: DaemonProgram): Command {
   )
     .addArgument(new Argument("<what>", "what to install").choices(["containerd-shim"]))
     .addOption(
-      new Option("--dir <path>", "where to").default("/usr/local/bin").argParser(somePath),
+      new Option("--dir <path>", "directory of the new file").default("/usr/local/bin").argParser(
+        somePath,
+      ),
     )
     .option("--name <name>", "another name than containerd's for berth", SHIM_NAME)
     .action(async (_what: string, { dir, name }: { dir: string; name: string }) => {

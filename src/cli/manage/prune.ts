@@ -16,7 +16,7 @@ export function pruneCommand(): Command {
     "berth prune",
     "berth prune --force",
   ))
-    .option("-f, --force", "do not ask")
+    .option("-f, --force", "do not ask for confirmation")
     .action(async (options: { force?: true }, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
@@ -35,7 +35,7 @@ export function pruneCommand(): Command {
 /** Asks for confirmation at the terminal. Without a terminal there is no confirmation. */
 function confirmed(count: number): boolean {
   if (!Deno.stdin.isTerminal()) {
-    throw new CliError("nobody can be asked whether to remove these; --force removes them");
+    throw new CliError("cannot ask for confirmation without a terminal; --force removes them");
   }
   return confirm(`Remove ${count === 1 ? "this" : `these ${count}`} for good?`);
 }

@@ -139,7 +139,7 @@ function withProcess(command: Command): void {
     .option("--rm", "remove the container when it has exited")
     .option("--name <id>", "the container's id; default: a random one")
     .option("--rootfs <dir>", "directory with the root filesystem", somePath)
-    .option("--overlay", "write to a layer of the container's own, not to --rootfs")
+    .option("--overlay", "write to a layer of the container instead of to --rootfs")
     .option("--bundle <dir>", "OCI bundle; its config.json is used as it is", somePath)
     .addOption(
       new Option("--pull <when>", "when to pull the image; missing by default").choices([
@@ -169,7 +169,7 @@ function withFiles(command: Command): void {
   command
     .optionsGroup("Files:")
     .option("-v, --volume <src:dst[:ro]>", "bind mount", collectParsed(parseVolume))
-    .option("--mount <spec>", "such as type=bind,src=…,dst=…,ro", collectParsed(parseMount))
+    .option("--mount <spec>", "mount, such as type=bind,src=…,dst=…,ro", collectParsed(parseMount))
     .option("--tmpfs <dst[:options]>", "mount an empty tmpfs", collectParsed(parseTmpfs))
     .option("--shm-size <bytes>", "size of /dev/shm (64m by default)", parseShmSize)
     .option("--device <src[:dst[:rwm]]>", "host device to pass on", collectDevices)
@@ -217,7 +217,11 @@ function withSecurity(command: Command): void {
     .optionsGroup("Security:")
     .option("--cap-add <capability>", "capability to add, or ALL", collect)
     .option("--cap-drop <capability>", "capability to drop, or ALL", collect)
-    .option("--security-opt <option>", "such as seccomp=FILE; see docs/security.md", collect)
+    .option(
+      "--security-opt <option>",
+      "security option, such as seccomp=FILE; see docs/security.md",
+      collect,
+    )
     .option("--privileged", "give all capabilities and devices, and lift the restrictions");
 }
 
@@ -232,13 +236,17 @@ function withManagement(command: Command): Command {
     .option("-l, --label <k=v>", "label", collectLabel)
     .option("--label-file <file>", "file of labels", collect)
     .option("--annotation <k=v>", "annotation of the OCI spec", collectPair)
-    .option(RESTART_FLAG, "when to restart it; on-failure:5 gives up after 5 times", parseRestart)
+    .option(
+      RESTART_FLAG,
+      "when to restart the container; on-failure:5 gives up after 5 times",
+      parseRestart,
+    )
     .option("--cidfile <file>", "write the container's id to this file", somePath)
     .option("--runtime <runtime>", "OCI runtime: a name in PATH, or a path", somePath)
     .option("--group <name>", "share one shim process with the group's other containers")
     .option("--cgroup-parent <path>", "cgroup to make the container's cgroup in", somePath)
     .addOption(
-      new Option("--log-driver <driver>", "how output is logged; the config says the default")
+      new Option("--log-driver <driver>", "log driver; the config sets the default")
         .choices(["cri", "raw", "none"]),
     )
     .option("--log-opt <k=v>", "rotation of the log: max-size=10m, max-file=3", collectLogOption)
