@@ -2,7 +2,7 @@
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { withSocketPath } from "../../linux/fd/unix_path.ts";
-import { bindSocket, removeSocket } from "../../rpc/transport/socket_file.ts";
+import { BIND_PREFIX, bindSocket, removeSocket } from "../../rpc/transport/socket_file.ts";
 
 /** What the path of a shim's socket is made of. */
 export interface SocketPlace {
@@ -75,6 +75,7 @@ export class ShimSocket {
     Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
     using _lock = await FileLock.lock(dir, { directory: true });
     if (await isServed(path)) return undefined;
+    removeDrafts(dir);
     const { served, inode } = bindSocket(
       path,
       { mode: 0o600 },
@@ -87,6 +88,13 @@ export class ShimSocket {
   close(): void {
     removeSocket(this.path, this.#inode);
     this.listener.close();
+  }
+}
+
+/** Removes what shims have left that were killed while they bound; the lock keeps others away. */
+function removeDrafts(dir: string): void {
+  for (const { name } of Deno.readDirSync(dir)) {
+    if (name.startsWith(BIND_PREFIX)) Deno.removeSync(`${dir}/${name}`, { recursive: true });
   }
 }
 

@@ -33,6 +33,7 @@ Deno.test("ShimSocket.bind: of several at a time one listens; a dead one's place
     // As a killed shim leaves it.
     socket.listener.close();
     assert.equal(await isServed(path), false);
+    Deno.mkdirSync(`${dir}/s/.bind-killed`);
     const next = await ShimSocket.bind(path);
     assert.ok(next);
     next.close();
