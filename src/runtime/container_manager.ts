@@ -369,6 +369,8 @@ export class ContainerManager implements AsyncDisposable {
       this.#definitions.remove(id);
       return undefined;
     }
+    // A run that was never begun changes nothing.
+    if (processes.startedAt === undefined) return this.#resting(id);
     const exit = processes.exit ?? unknownExit();
     this.#definitions.setExit(bundle.record, exit, processes.pid);
     return this.#resting(id, processes);

@@ -182,8 +182,8 @@ export class RestartManager implements Disposable {
     const service = definitions.service(id);
     if (service === undefined || life.phase === "unresponsive") return;
     const isNext = service.next?.instance === record.instance && life.phase !== "resting";
-    if (isNext) definitions.setRecord(record);
     if (status !== "created" && isNext) {
+      definitions.setRecord(record);
       this.#running(container);
       if (status !== "stopped") return;
     } else if (status === "running" || status === "paused") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { failpointAsync } from "../../failpoint.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { NotFoundError } from "../../rpc/errors.ts";
 import type { Container } from "../container/container.ts";
 import type { Definitions } from "./definitions.ts";
 
@@ -38,7 +39,8 @@ export async function runAgain(
   options: RunAgainOptions,
 ): Promise<Container> {
   const found = options.containers.get(id);
-  const isMade = found.bundle.record.instance === instance && found.life.phase !== "resting";
+  const { isEnding, phase } = found.life;
+  const isMade = found.bundle.record.instance === instance && phase !== "resting" && !isEnding;
   const container = isMade ? found : await makeAgain(found, instance, options);
   if (container.status !== "created") return container;
   try {
@@ -49,20 +51,21 @@ export async function runAgain(
     throw error;
   }
   await failpointAsync("restart.started");
+  options.definitions.setRecord(container.bundle.record);
   return container;
 }
 
 async function makeAgain(
   found: Container,
   instance: string,
-  { definitions, remake }: RunAgainOptions,
+  { containers, definitions, remake }: RunAgainOptions,
 ): Promise<Container> {
   await failpointAsync("restart.begin");
-  const { exit } = found.processes;
   // Leaves the definition, so that the container is there all the time.
-  if (found.life.phase !== "resting") await found.delete(false);
+  if (found.life.phase !== "resting") await removeInstance(found);
   await failpointAsync("restart.rested");
   const { record, spec } = definitions.read(found.id);
+  const { exit } = containers.get(found.id).processes;
   // It was restored from its checkpoint once.
   const { checkpoint: _, lastExit: __, ...same } = record;
   const made = await remake({
@@ -72,6 +75,14 @@ async function makeAgain(
     ...(exit === undefined ? {} : { lastExit: exit }),
   }, spec);
   await failpointAsync("restart.made");
-  definitions.setRecord(made.bundle.record);
   return made;
+}
+
+async function removeInstance(found: Container): Promise<void> {
+  try {
+    await found.delete(false);
+  } catch (error) {
+    // One whose create came to nothing has gone by itself.
+    if (!(error instanceof NotFoundError)) throw error;
+  }
 }

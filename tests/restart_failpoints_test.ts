@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { NotFoundError } from "../src/rpc/errors.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { until } from "./harness/poll.ts";
+import { createService } from "./harness/service.ts";
+
+/** Waits until it is told to, takes note that it ran, and fails. */
+const SCRIPT = "until test -e /mnt/go; do sleep 0.05; done; echo ran >> /mnt/runs; exit 3";
+
+/** Every step between the exit of a container and the end of its restart. */
+const STEPS = [
+  "restart.decide",
+  "restart.decided",
+  "restart.begin",
+  "delete.shim",
+  "delete.shim-deleted",
+  "delete.detached",
+  "delete.publish",
+  "bundle.remove",
+  "restart.rested",
+  "bundle.record",
+  "create.attach",
+  "create.attached",
+  "create.created",
+  "restart.made",
+  "restart.started",
+];
+
+Deno.test({
+  name: "restart policy: a daemon that dies at any step of a restart leaves it to the next, once",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    for (const step of STEPS) {
+      const id = step.replace(".", "-");
+      const mnt = await createService(daemon, id, SCRIPT, {
+        restart: { policy: "on-failure", maxRetries: 1 },
+      });
+      await daemon.client.call("container.start", { id });
+      failpoints.arm(`${step}=crash`);
+      Deno.writeTextFileSync(`${mnt}/go`, "");
+      await daemon.exited();
+      failpoints.disarm();
+      await daemon.start();
+      const state = await until(`the end after ${step}`, async () => {
+        const now = await daemon.client.call("container.state", { id });
+        const isOver = now.status === "stopped" && now.restartingAt === undefined;
+        return isOver && now.restartCount === 1 && now;
+      });
+      assert.equal(Deno.readTextFileSync(`${mnt}/runs`), "ran\nran\n", step);
+      assert.equal(state.lastExit?.exitStatus, 3, step);
+      await daemon.client.call("container.delete", { id });
+    }
+    assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
+  },
+});
+
+Deno.test({
+  name: "restart policy: a delete that its daemon does not outlive is never undone by a restart",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    for (const step of ["delete.shim", "delete.shim-deleted", "delete.publish"]) {
+      const id = step.replace(".", "-");
+      await createService(daemon, id, "sleep 1000", { restart: { policy: "always" } });
+      await daemon.client.call("container.start", { id });
+      failpoints.arm(`${step}=crash`);
+      await assert.rejects(daemon.client.call("container.delete", { id, force: true }));
+      await daemon.exited();
+      failpoints.disarm();
+      await daemon.start();
+      try {
+        const { status, restart } = await daemon.client.call("container.state", { id });
+        assert.deepEqual([status, restart], ["stopped", undefined], step);
+        await daemon.client.call("container.delete", { id });
+      } catch (error) {
+        if (!(error instanceof NotFoundError)) throw error;
+      }
+      const { events } = await daemon.client.call("events.read", { ids: [id], types: ["create"] });
+      assert.equal(events.length, 1, step);
+    }
+    assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
+  },
+});
+
+Deno.test({
+  name: "autoRemove: the next daemon removes what has exited, with its log and directories",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    for (const step of ["autoremove.begin", "delete.shim-deleted", "delete.publish"]) {
+      const id = step.replace(".", "-");
+      const dir = `${daemon.root}/overlay/${id}/own`;
+      Deno.mkdirSync(`${dir}/upper`, { recursive: true });
+      const mnt = await createService(daemon, id, SCRIPT, { autoRemove: true, removeDirs: [dir] });
+      await daemon.client.call("container.start", { id });
+      failpoints.arm(`${step}=crash`);
+      Deno.writeTextFileSync(`${mnt}/go`, "");
+      await daemon.exited();
+      failpoints.disarm();
+      await daemon.start();
+      await until(`the removal after ${step}`, async () => {
+        const { containers } = await daemon.client.call("container.list", {});
+        return containers.length === 0;
+      });
+      assert.deepEqual([...Deno.readDirSync(`${daemon.root}/overlay`)], [], step);
+      assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], [], step);
+    }
+  },
+});
