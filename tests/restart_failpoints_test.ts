@@ -29,7 +29,7 @@ const STEPS = [
 ];
 
 Deno.test({
-  name: "restart policy: a daemon that dies at any step of a restart leaves it to the next, once",
+  name: "container.start: a daemon that dies at any step of a restart leaves it to the next, once",
   ignore: NO_FAILPOINTS,
   fn: async () => {
     using failpoints = new FailpointFile();
@@ -59,7 +59,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "restart policy: a delete that its daemon does not outlive is never undone by a restart",
+  name: "container.delete: one that its daemon does not outlive is never undone by a restart",
   ignore: NO_FAILPOINTS,
   fn: async () => {
     using failpoints = new FailpointFile();
@@ -88,7 +88,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "autoRemove: the next daemon removes what has exited, with its log and directories",
+  name:
+    "container.create: with autoRemove the next daemon removes what has exited, with its log and directories",
   ignore: NO_FAILPOINTS,
   fn: async () => {
     using failpoints = new FailpointFile();
