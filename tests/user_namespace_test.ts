@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
 import { within } from "./harness/poll.ts";
@@ -7,6 +8,13 @@ import { rootfsDir } from "./harness/rootfs.ts";
 
 /** Whom root of the containers is on the host. */
 const MAPPED = 231_072;
+
+/** Lets others through what is above the state directory, which is not berth's. */
+function openAbove(daemon: TestDaemon): void {
+  for (let dir = daemon.state; dir !== "/tmp"; dir = dir.slice(0, dir.lastIndexOf("/"))) {
+    if (dir !== daemon.state) Deno.chmodSync(dir, 0o711);
+  }
+}
 
 /** A spec with a user namespace of its own. */
 function spec(daemon: TestDaemon, script: string) {
@@ -33,10 +41,7 @@ function spec(daemon: TestDaemon, script: string) {
 Deno.test("user namespace: root of a user namespace reaches its rootfs and its stdio, and nobody else more", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  // What is above the state directory is not berth's.
-  for (let dir = daemon.state; dir !== "/tmp"; dir = dir.slice(0, dir.lastIndexOf("/"))) {
-    if (dir !== daemon.state) Deno.chmodSync(dir, 0o711);
-  }
+  openAbove(daemon);
   const script = "id -u; echo again >/dev/stdout; echo err >/dev/stderr; exit 4";
   const rootfs = [{ type: "bind", source: rootfsDir(), options: ["rbind", "ro"] }];
 
@@ -74,4 +79,41 @@ Deno.test("user namespace: root of a user namespace reaches its rootfs and its s
   assert.match(log, /stdout F again\n/);
   assert.match(log, /stderr F err\n/);
   await client.call("container.delete", { id, force: true });
+});
+
+/** Runs a script with `berth run` and these options. */
+async function run(daemon: TestDaemon, options: readonly string[], script: string) {
+  return await cli(daemon, [
+    ...["run", "--rm", "--rootfs", rootfsDir(), "--overlay", "--cgroup-parent", daemon.cgroup],
+    ...[...options, "sh", "-c", script],
+  ]);
+}
+
+const WHO =
+  "cat /proc/self/uid_map /proc/self/gid_map | tr -s ' ' | sed 's/^ //'; touch /made && ls -ln /made";
+
+Deno.test("berth run --userns maps the container's users, and refuses what belongs to the host's", async () => {
+  await using daemon = await TestDaemon.start();
+  openAbove(daemon);
+  const map = `0:${MAPPED}:65536`;
+  const mapped = await run(daemon, ["--userns", map], WHO);
+  assert.equal(mapped.stderr, "");
+  const [uids, gids, made = ""] = mapped.stdout.trim().split("\n");
+  assert.deepEqual([uids, gids], Array(2).fill(`0 ${MAPPED} 65536`));
+  assert.match(made, /^-\S+ +1 0 +0 /, "its own to itself");
+  const host = await run(daemon, ["--userns", "host"], "cat /proc/self/uid_map | tr -s ' '");
+  assert.equal(host.stdout, Deno.readTextFileSync("/proc/self/uid_map").replaceAll(/ +/g, " "));
+  const refused = await run(daemon, ["--userns", map, "--privileged", "--pid", "host"], "true");
+  assert.equal(refused.code, 125);
+  assert.match(refused.stderr, /leave out --privileged, --pid, or give --userns host/);
+  const wrong = await run(daemon, ["--userns", "0:1"], "true");
+  assert.match(wrong.stderr, /expected host, auto, or CONTAINER:HOST:SIZE/);
+});
+
+Deno.test("berth run: userns_remap of the config is for containers that say nothing else", async () => {
+  const user = "berth-no-such-user";
+  await using daemon = await TestDaemon.start({ config: `[runtime]\nuserns_remap = "${user}"` });
+  const refused = await run(daemon, [], "true");
+  assert.match(refused.stderr, /subuid gives the user berth-no-such-user no subordinate ids/);
+  assert.equal((await run(daemon, ["--userns", "host"], "exit 3")).code, 3);
 });

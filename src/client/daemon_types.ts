@@ -591,6 +591,8 @@ export interface Daemon {
     readonly seccomp: string;
     /** AppArmor profile, where AppArmor is on. */
     readonly apparmor?: string | undefined;
+    /** User whose subordinate ids are those of the container's user namespace. */
+    readonly usernsRemap?: string | undefined;
   };
   /** Time of the start of the daemon, in RFC 3339 format, UTC, with milliseconds. */
   readonly startedAt: string;

@@ -126,6 +126,9 @@ export class Daemon implements AsyncDisposable {
         defaults: {
           seccomp: config.runtime.seccomp,
           ...(apparmor !== undefined && { apparmor }),
+          ...(config.runtime.userns_remap !== undefined && {
+            usernsRemap: config.runtime.userns_remap,
+          }),
         },
         startedAt,
         containers: runtime.size,

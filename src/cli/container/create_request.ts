@@ -4,6 +4,8 @@ import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
+import { hostRoot, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
+import { USERNS_LABEL } from "../options/user_namespace.ts";
 import type { SecurityDefaults } from "../../oci/spec/security.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import { ImageError } from "../../images/errors.ts";
@@ -56,6 +58,8 @@ export interface CreateInput {
   readonly network?: NetworkParams | undefined;
   /** What the daemon's config says of containers. */
   readonly defaults: SecurityDefaults;
+  /** Tells the user namespace of the container by its id; undefined is the host's. */
+  readonly userNamespace: (id: string) => UserNamespace | undefined;
 }
 
 /**
@@ -72,19 +76,25 @@ export async function createRequest(
   if (options.bundle !== undefined) return fromBundle(id, options.bundle, options, args);
   const given = mountsOf(options, request.namespaces);
   const dirs: Record<string, string> = {};
+  const userNamespace = request.userNamespace(id);
   try {
     checkImage(request);
     const volumes = await volumeMounts(id, given, request, dirs);
     const mounts = [...given, ...volumes];
-    const etc = etcMounts(id, mounts, request, dirs);
-    const spec = specOf(id, [...mounts, ...etc], request);
+    const etc = etcMounts(id, mounts, request, dirs, userNamespace);
+    const spec = specOf(id, [...mounts, ...etc], request, userNamespace);
     const overlay = lowers.length > 0 ? createDir(root, "overlay", id) : undefined;
     if (overlay !== undefined) dirs[OVERLAY_LABEL] = overlay;
     return {
       id,
       spec,
-      ...(overlay !== undefined && { rootfs: [overlayOn(rootfs, overlay)] }),
-      labels: { ...image && imageLabels(image), ...labelsOf(options, args), ...dirs },
+      ...(overlay !== undefined && { rootfs: [overlayOn(rootfs, overlay, userNamespace)] }),
+      labels: {
+        ...image && imageLabels(image),
+        ...labelsOf(options, args),
+        ...options.userns === "auto" && userNamespace && usernsLabel(userNamespace),
+        ...dirs,
+      },
       ...(request.network !== undefined && { network: networkOf(request.network, etc) }),
       ...common(options),
     };
@@ -166,6 +176,7 @@ function specOf(
   id: string,
   mounts: readonly MountOption[],
   request: CreateInput,
+  userNamespace: UserNamespace | undefined,
 ): Spec {
   const { options, namespaces, defaults, rootfs: { path: rootfs, args, image } } = request;
   const stopSignal = options.stopSignal ?? image?.config.stopSignal;
@@ -187,6 +198,7 @@ function specOf(
       terminal: options.tty ?? false,
       readOnly: options.readOnly ?? false,
       namespaces,
+      ...(userNamespace && { userNamespace, ownNetwork: request.network === undefined }),
       groups: options.groupAdd ?? [],
       rlimits: options.ulimit ?? [],
       devices: options.device ?? [],
@@ -262,6 +274,7 @@ function etcMounts(
   mounts: readonly MountOption[],
   { options, root, namespaces, network, rootfs: { path: rootfs, lowers } }: CreateInput,
   dirs: Record<string, string>,
+  userNamespace: UserNamespace | undefined,
 ): MountOption[] {
   const texts = etcTexts({
     hostname: namespaces.uts === undefined ? options.hostname ?? id.slice(0, 64) : Deno.hostname(),
@@ -272,7 +285,8 @@ function etcMounts(
     dnsSearch: options.dnsSearch,
     dnsOption: options.dnsOption,
   });
-  const mayMake = lowers.length > 0 || options.readOnly !== true;
+  // Root of a user namespace is not the owner of what is there, and makes nothing in it.
+  const mayMake = userNamespace === undefined && (lowers.length > 0 || options.readOnly !== true);
   for (const path of texts.keys()) {
     const given = mounts.some(({ destination }) => destination === path || destination === "/etc");
     if (given || !canMountOn(rootfs, path, mayMake)) texts.delete(path);
@@ -365,8 +379,16 @@ function imageLabels({ name, id, config }: ContainerImage): Record<string, strin
   return { ...Object.fromEntries(own), [IMAGE_LABEL]: name, [IMAGE_ID_LABEL]: id };
 }
 
+function usernsLabel({ uidMappings }: UserNamespace): Record<string, string> {
+  return { [USERNS_LABEL]: String(uidMappings[0]?.hostID) };
+}
+
 /** The overlay of the container's own layer, in `dir`, on what is below it. */
-function overlayOn({ path, lowers }: Rootfs, dir: string) {
+function overlayOn(
+  { path, lowers }: Rootfs,
+  dir: string,
+  userNamespace: UserNamespace | undefined,
+) {
   const upper = `${dir}/upper`;
   const work = `${dir}/work`;
   Deno.mkdirSync(upper);
@@ -374,7 +396,8 @@ function overlayOn({ path, lowers }: Rootfs, dir: string) {
   // The root directory of the container is the upper layer's: it looks as the lower one does.
   const { mode, uid, gid } = Deno.statSync(path);
   if (mode !== null) Deno.chmodSync(upper, mode & 0o7777);
-  if (uid !== null && gid !== null) Deno.chownSync(upper, uid, gid);
+  const owner = userNamespace && uid === 0 ? hostRoot(userNamespace) : { uid, gid };
+  if (owner.uid !== null && owner.gid !== null) Deno.chownSync(upper, owner.uid, owner.gid);
   const { options, ...mount } = overlayMount(lowers, { upper, work });
   return { ...mount, options: [...options] };
 }

@@ -16,6 +16,7 @@ import { parseBytes, type ResourceOptions, withResources } from "./resources.ts"
 import { parseStopSignal, parseStopTimeout } from "./stop_signal.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { parseRestart, RESTART_FLAG } from "./restart_policy.ts";
+import { parseUserNamespace, type UserNamespaceMode } from "./user_namespace.ts";
 import { parseUlimit } from "./ulimits.ts";
 
 export { absolute } from "./mounts.ts";
@@ -49,6 +50,7 @@ export interface ContainerOptions extends ResourceOptions, RootfsOptions, Networ
   readonly pid?: SharedWith;
   readonly ipc?: SharedWith;
   readonly uts?: SharedWith;
+  readonly userns?: UserNamespaceMode;
   readonly sysctl?: Pairs;
   readonly label?: Pairs;
   readonly labelFile?: readonly string[];
@@ -99,6 +101,7 @@ export const SPEC_OPTIONS = [
   "pid",
   "ipc",
   "uts",
+  "userns",
   "sysctl",
   "capAdd",
   "capDrop",
@@ -209,6 +212,7 @@ function withNamespaces(command: Command): void {
     .addOption(sharing("--pid <mode>", "PID namespace, or container:ID", "private", "host"))
     .addOption(sharing("--ipc <mode>", "IPC namespace, or container:ID", "private", "host"))
     .addOption(sharing("--uts <mode>", "UTS namespace, or container:ID", "private", "host"))
+    .option("--userns <mode>", "user namespace: host, auto or C:H:SIZE", parseUserNamespace)
     .option("--sysctl <k=v>", "kernel parameter of the namespaces", collectPair);
 }
 

@@ -6,6 +6,7 @@ import { openRootfs } from "../image/rootfs.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { CidFile } from "../container/cid_file.ts";
 import { createRequest } from "../container/create_request.ts";
+import { findUserNamespace } from "../options/user_namespace.ts";
 import { findNamespaces } from "../options/namespaces.ts";
 import { chooseNetwork } from "../options/network.ts";
 import { withDaemon } from "../common/daemon.ts";
@@ -28,6 +29,7 @@ export function createCommand(): Command {
       await withDaemon(command, async (daemon) => {
         const { root, defaults } = await daemon.call("daemon.info", {});
         const namespaces = await findNamespaces(daemon, options);
+        const userNamespace = await findUserNamespace(daemon, options, defaults.usernsRemap);
         using cidFile = new CidFile(options.cidfile);
         using rootfs = await openRootfs(options, args, root);
         const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
@@ -36,7 +38,16 @@ export function createCommand(): Command {
           root,
           options.name,
           options.interactive ?? false,
-          (id) => createRequest(id, { options, rootfs, root, namespaces, network, defaults }),
+          (id) =>
+            createRequest(id, {
+              options,
+              rootfs,
+              root,
+              namespaces,
+              network,
+              defaults,
+              userNamespace,
+            }),
         ).catch((error: unknown) => {
           throw explainFailure(error, rootfs);
         });

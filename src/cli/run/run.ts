@@ -4,6 +4,7 @@ import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { CidFile } from "../container/cid_file.ts";
 import { createRequest } from "../container/create_request.ts";
+import { findUserNamespace } from "../options/user_namespace.ts";
 import { findNamespaces } from "../options/namespaces.ts";
 import { chooseNetwork } from "../options/network.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
@@ -46,11 +47,12 @@ export function runCommand(): Command {
       await withDaemon(command, async (daemon) => {
         const { root, defaults } = await daemon.call("daemon.info", {});
         const namespaces = await findNamespaces(daemon, options);
+        const userNamespace = await findUserNamespace(daemon, options, defaults.usernsRemap);
         using cidFile = new CidFile(options.cidfile);
         // Let go as soon as the container is there, which then keeps its image itself.
         using rootfs = await openRootfs(options, args, root);
         const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
-        const request = { options, rootfs, root, namespaces, network, defaults };
+        const request = { options, rootfs, root, namespaces, network, defaults, userNamespace };
         const requestFor = (id: string) => createRequest(id, request);
         const stdin = options.interactive ?? false;
         const creation = [daemon, root, options.name, stdin, requestFor] as const;

@@ -7,6 +7,7 @@ import { hostDevices } from "./host_devices.ts";
 import { INIT_PATH, initMount } from "./init_program.ts";
 import { mergeEnv } from "./process_spec.ts";
 import { type OciUser, resolveGroups, resolveUser } from "./passwd.ts";
+import type { UserNamespace } from "../user_namespace/id_mapping.ts";
 import { resolveSecurity, type Security, type SecurityOptions } from "./security.ts";
 import type { OciSpec } from "./spec.ts";
 
@@ -79,6 +80,10 @@ export interface DefaultSpecOptions {
   readonly init?: boolean | undefined;
   /** The signal that asks the process to end, as an annotation. Default: none, which is SIGTERM. */
   readonly stopSignal?: string | undefined;
+  /** A user namespace of its own. Default: the host's. */
+  readonly userNamespace?: UserNamespace | undefined;
+  /** Whether the runtime makes its network namespace, and nobody before. Default: true. */
+  readonly ownNetwork?: boolean | undefined;
   /** Resource limits besides the default one of open files, which they may replace. */
   readonly rlimits?: readonly OciRlimit[] | undefined;
   /** Kernel parameters of the container's namespaces, such as `net.core.somaxconn`. */
@@ -157,7 +162,7 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
       ...(security.selinuxLabel !== undefined && { selinuxLabel: security.selinuxLabel }),
       rlimits: rlimits(options.rlimits ?? []).map((limit) => ({ ...limit })),
     },
-    mounts: mergeMounts(usualMounts(security), mounts).map((mount) => ({
+    mounts: mergeMounts(usualMounts(security, boundSys(options)), mounts).map((mount) => ({
       ...mount,
       options: [...mount.options ?? []],
     })),
@@ -168,7 +173,12 @@ export function defaultSpec(options: DefaultSpecOptions): OciSpec {
         { type: "mount" },
         ...(hasCgroupNamespaces() ? [{ type: "cgroup" }] : []),
         ...namespace("network", namespaces.network),
+        ...(options.userNamespace ? [{ type: "user" }] : []),
       ],
+      ...(options.userNamespace && {
+        uidMappings: [...options.userNamespace.uidMappings],
+        gidMappings: [...options.userNamespace.gidMappings],
+      }),
       ...(options.sysctl && { sysctl: { ...options.sysctl } }),
       ...(nodes.length > 0 && { devices: nodes }),
       ...(security.seccomp !== undefined && { seccomp: security.seccomp }),
@@ -201,8 +211,24 @@ function hasCgroupNamespaces(): boolean {
   return exists("/proc/self/ns/cgroup");
 }
 
+/** Whether /sys has to be the host's: root of a user namespace mounts one for a network of its own only. */
+function boundSys({ userNamespace, ownNetwork = true }: DefaultSpecOptions): boolean {
+  return userNamespace !== undefined && !ownNetwork;
+}
+
+/** The host's /sys, read-only. */
+const BOUND_SYS: OciMount = {
+  destination: "/sys",
+  type: "none",
+  source: "/sys",
+  options: ["rbind", "nosuid", "noexec", "nodev", "ro"],
+};
+
 /** A privileged container may write to /sys. */
-function usualMounts({ privileged }: Security): readonly OciMount[] {
+function usualMounts({ privileged }: Security, bindSys: boolean): readonly OciMount[] {
+  if (bindSys) {
+    return DEFAULT_MOUNTS.map((mount) => mount.destination === "/sys" ? BOUND_SYS : mount);
+  }
   if (!privileged) return DEFAULT_MOUNTS;
   return DEFAULT_MOUNTS.map((mount) => ({
     ...mount,

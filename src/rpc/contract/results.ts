@@ -24,6 +24,9 @@ const containerDefaults = z.object({
   apparmor: z.string().optional().meta({
     description: "AppArmor profile, where AppArmor is on",
   }),
+  usernsRemap: z.string().optional().meta({
+    description: "User whose subordinate ids are those of the container's user namespace",
+  }),
 }).meta({ description: "Defaults of containers" });
 
 /** Result of `daemon.info`. */

@@ -67,6 +67,11 @@ const runtime = z.strictObject({
     description:
       "Seccomp profile of containers that name none: `default`, docker's for the machine's own architecture; `unconfined`; or the path of a profile in docker's format or as `linux.seccomp` of the OCI spec, which is read at each `berth run`.",
   }),
+  userns_remap: z.string().regex(/^[^:\s]+$/, "a user of /etc/subuid and /etc/subgid").optional()
+    .meta({
+      description:
+        "User whose subordinate ids (`/etc/subuid`, `/etc/subgid`) are those of each container that says nothing else: a user namespace by default, as docker's `userns-remap`. Default: the host's user namespace.",
+    }),
   timeout: seconds.default(120).meta({
     description: "Timeout for calls of the OCI runtime, in seconds.",
   }),

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+
+/** A range of ids of a user namespace (runtime-spec, config-linux.md, "User namespace mappings"). */
+export interface IdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
+
+/** Whom the users and groups of a user namespace are on the host. */
+export interface UserNamespace {
+  readonly uidMappings: readonly IdMapping[];
+  readonly gidMappings: readonly IdMapping[];
+}
+
+/** Number of ids, and the first that is none: (uid_t) -1. */
+const IDS = 2 ** 32 - 1;
+
+/**
+ * Reads `CONTAINER:HOST:SIZE`, several with commas between, as `podman --uidmap` takes each; undefined
+ * where the text is none, maps an id twice, or leaves out root.
+ */
+export function parseIdMappings(text: string): IdMapping[] | undefined {
+  const mappings: IdMapping[] = [];
+  for (const part of text.split(",")) {
+    const [, container, host, size] = /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(part) ?? [];
+    if (size === undefined) return undefined;
+    mappings.push({ containerID: Number(container), hostID: Number(host), size: Number(size) });
+  }
+  const isFit = ({ containerID, hostID, size }: IdMapping) =>
+    size > 0 && containerID + size <= IDS && hostID + size <= IDS;
+  const hasRoot = mappings.some(({ containerID }) => containerID === 0);
+  if (!hasRoot || !mappings.every(isFit)) return undefined;
+  const overlaps = (["containerID", "hostID"] as const).some((side) => {
+    const sorted = mappings.toSorted((a, b) => a[side] - b[side]);
+    return sorted.some((one, index) => {
+      const next = sorted[index + 1];
+      return next !== undefined && one[side] + one.size > next[side];
+    });
+  });
+  return overlaps ? undefined : mappings;
+}
+
+/** Whom root of the user namespace is on the host. */
+export function hostRoot(
+  { uidMappings, gidMappings }: UserNamespace,
+): { uid: number; gid: number } {
+  const of = (mappings: readonly IdMapping[]) =>
+    mappings.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
+  return { uid: of(uidMappings), gid: of(gidMappings) };
+}
