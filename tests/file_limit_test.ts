@@ -4,6 +4,7 @@ import { BerthError, ResourceExhaustedError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until } from "./harness/poll.ts";
+import { readProcess } from "./harness/processes.ts";
 import { program } from "./harness/run.ts";
 
 /** Runs `work`; returns what it throws of ResourceExhausted, or undefined where it succeeds. */
@@ -77,4 +78,97 @@ Deno.test("file limit: at the limit of open files each call succeeds or ends in 
   });
   await daemon.life("after");
   await audit.assertClean();
+});
+
+Deno.test("file limit: who opens connections to the metrics until it is reached ends and wedges nothing", async () => {
+  await using daemon = await TestDaemon.start({
+    program: ["prlimit", "--nofile=90:90", ...program()],
+    config: '[metrics]\naddress = "127.0.0.1:0"\n',
+  });
+  const { client } = daemon;
+  const address = await until(
+    "the address of the metrics",
+    () => /metrics at (http:\S+)\n/.exec(daemon.log)?.[1],
+  );
+  const { hostname, port } = new URL(address);
+  const quick = { timeoutMs: 20_000 };
+  // As many containers as there is room for, so that the reserve is all that is left.
+  const created: string[] = [];
+  for (let refused = false; !refused;) {
+    const id = `c${created.length}`;
+    const spec = daemon.spec(["sleep", "1000"]);
+    refused = await exhaustedOr(
+      `create of ${id}`,
+      () => client.call("container.create", { id, spec }, quick),
+    ) !== undefined;
+    if (!refused) created.push(id);
+  }
+  const connections = await Promise.allSettled(
+    Array.from({ length: 200 }, () => Deno.connect({ hostname, port: Number(port) })),
+  );
+  try {
+    assert.equal((await client.call("daemon.info", {}, quick)).containers, created.length);
+    for (const id of created) {
+      await client.call("container.start", { id }, quick);
+      const waiting = client.call("container.wait", { id }, quick);
+      await client.call("container.kill", { id, signal: "KILL" }, quick);
+      assert.equal((await waiting).exitStatus, 137, id);
+      assert.equal((await client.call("container.delete", { id }, quick)).exitStatus, 137, id);
+    }
+  } finally {
+    for (const result of connections) {
+      if (result.status === "fulfilled") result.value.close();
+    }
+  }
+  await daemon.life("after");
+  await until("a scrape", async () => {
+    try {
+      const response = await fetch(address);
+      await response.text();
+      return response.status === 200 || undefined;
+    } catch {
+      // Refused while the connections before are still being closed.
+      return undefined;
+    }
+  });
+});
+
+Deno.test("file limit: a daemon that starts again with too few files loses no container", async () => {
+  await using daemon = TestDaemon.prepare({
+    program: ["sh", "-c", 'exec prlimit --nofile="$(cat limit)" "$@"', "sh", ...program()],
+  });
+  const limit = (most: number) => Deno.writeTextFileSync(`${daemon.dir}/limit`, `${most}:${most}`);
+  limit(1000);
+  await daemon.start();
+  const pids = new Map<string, number>();
+  for (let n = 0; n < 15; n++) pids.set(`c${n}`, await daemon.run(`c${n}`, ["sleep", "1000"]));
+  await daemon.kill9();
+  for (const most of [50, 65]) {
+    limit(most);
+    // It tells the truth, or has no room for a connection, or says why it cannot start.
+    const refusal = await daemon.start().then(() => undefined, (error: Error) => error.message);
+    if (refusal === undefined) {
+      const { containers } = await daemon.client.call("container.list", {}, { timeoutMs: 20_000 });
+      assert.deepEqual(
+        containers.map(({ id, pid, status }) => [id, pid, status]),
+        [...pids].sort().map(([id, pid]) => [id, pid, "running"]),
+      );
+    } else if (refusal.includes("at its start")) {
+      assert.match(refusal, /cannot start the daemon: .*too many open files/i);
+    } else {
+      assert.match(daemon.log, /too many connections/);
+    }
+    if (refusal?.includes("at its start") !== true) await daemon.kill9();
+    for (const [id, pid] of pids) assert.ok(readProcess(pid), `${id} lives, with ${most}`);
+  }
+  limit(1000);
+  await daemon.start();
+  for (const [id, pid] of pids) {
+    await daemon.connected(id);
+    assert.equal((await daemon.client.call("container.state", { id })).pid, pid);
+    await daemon.client.call("container.kill", { id, signal: "KILL" });
+    const { exitStatus } = await daemon.client.call("container.wait", { id });
+    assert.equal(exitStatus, 137);
+    await daemon.client.call("container.delete", { id });
+  }
 });

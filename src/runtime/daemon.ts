@@ -54,6 +54,7 @@ export class Daemon implements AsyncDisposable {
   readonly #reaper: Reaper;
   readonly #oom: OomMonitor;
   readonly #observer: DaemonHooks;
+  readonly #fds: FdBudget;
   #server: Server | undefined;
   #stopping = false;
   #underWay = 0;
@@ -66,6 +67,7 @@ export class Daemon implements AsyncDisposable {
       reaper: Reaper;
       oom: OomMonitor;
       observer: DaemonHooks;
+      fds: FdBudget;
     },
   ) {
     this.runtime = parts.runtime;
@@ -74,6 +76,12 @@ export class Daemon implements AsyncDisposable {
     this.#reaper = parts.reaper;
     this.#oom = parts.oom;
     this.#observer = parts.observer;
+    this.#fds = parts.fds;
+  }
+
+  /** Whether another connection may be accepted, on whichever endpoint. */
+  hasRoom(): boolean {
+    return this.#fds.hasRoom();
   }
 
   /**
@@ -108,7 +116,7 @@ export class Daemon implements AsyncDisposable {
     );
     const subscribers = new SubscriptionRegistry(runtime.events.journal);
     runtime.events.addListener(() => subscribers.wake());
-    const daemon = new Daemon({ runtime, subscribers, reaper, oom, observer });
+    const daemon = new Daemon({ runtime, subscribers, reaper, oom, observer, fds });
     await options.beforeListen?.(daemon);
     const methods = daemonMethods({
       runtime,

@@ -92,7 +92,7 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
     monitors: metrics === undefined ? [] : [metrics.containers],
     beforeListen: async (opened) => {
       if (address !== undefined && metrics !== undefined) {
-        endpoints.use(await metrics.serve(address, opened));
+        endpoints.use(await metrics.serve(address, opened, () => opened.hasRoom()));
       }
     },
   });

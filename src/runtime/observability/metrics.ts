@@ -46,12 +46,18 @@ export class Metrics implements DaemonHooks {
   /**
    * Serves them at `address`, which is as in the config, until it is disposed of.
    *
+   * @param hasRoom says whether another connection may be accepted.
    * @throws {FailedPreconditionError} if the address is taken or cannot be used.
    */
-  async serve(address: string, source: MetricsSource): Promise<AsyncDisposable> {
+  async serve(
+    address: string,
+    source: MetricsSource,
+    hasRoom: () => boolean,
+  ): Promise<AsyncDisposable> {
     const endpoint = await MetricsEndpoint.listen(address, {
       contentType: this.#registry.contentType,
       render: () => this.render(source),
+      hasRoom,
     });
     getLogger(["berth", "metrics"]).info("metrics at {where}", { where: endpoint.where });
     return endpoint;

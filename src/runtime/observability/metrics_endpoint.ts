@@ -29,6 +29,8 @@ export interface MetricsText {
   readonly contentType: string;
   /** Makes the text. */
   render(): Promise<string>;
+  /** Whether another connection may be accepted; always where it is left out. */
+  hasRoom?(): boolean;
 }
 
 /**
@@ -88,7 +90,8 @@ export class MetricsEndpoint implements AsyncDisposable {
   }
 
   #serve(connection: Deno.Conn): void {
-    if (this.#serving.size >= MAX_CONNECTIONS) return connection.close();
+    const hasRoom = this.#text.hasRoom?.() ?? true;
+    if (!hasRoom || this.#serving.size >= MAX_CONNECTIONS) return connection.close();
     const served = serveHttpConnection(connection, (head) => this.#answer(head), this.#stop.signal)
       .catch(() => {
         // The client has gone, or took too long.
