@@ -22,12 +22,6 @@ export interface PullOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-/**
- * Where a policy for signatures stands that the host's administrator made
- * (containers-policy.json(5)).
- */
-const POLICIES = ["/etc/containers/policy.json"];
-
 /** Without one every image is taken whose digests are right. */
 const ANYTHING = { default: [{ type: "insecureAcceptAnything" }] };
 
@@ -110,8 +104,11 @@ export function checkImage(store: ImageStore, image: StoredImage): void {
   throw new ImageError("its layers are not those that its config names");
 }
 
+/** Where the policy for signatures stands that somebody made (containers-policy.json(5)). */
 function hostPolicy(): string | undefined {
-  return POLICIES.find(exists);
+  const home = Deno.env.get("HOME");
+  const own = home ? [`${home}/.config/containers/policy.json`] : [];
+  return [...own, "/etc/containers/policy.json"].find(exists);
 }
 
 /** Returns the policy that takes any image. */

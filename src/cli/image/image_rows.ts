@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+import { InvalidArgumentError } from "commander";
+import { parseImageConfig } from "../../images/image_config.ts";
+import { ImageError } from "../../images/errors.ts";
+import type { UsedImages } from "../../images/remove.ts";
+import { shortName } from "../../images/reference.ts";
+import type { ImageStore, StoredImage } from "../../images/store.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import { formatAge, formatBytes } from "../text/format.ts";
+
+/** A name of an image, or an image without a name, as lists show it. */
+export interface ImageRow {
+  /** The whole name; undefined where it lost its own. */
+  readonly name: string | undefined;
+  readonly id: string;
+  readonly digest: string;
+  /** RFC 3339; undefined where the image does not say. */
+  readonly created: string | undefined;
+  /** What its layers hold, in bytes; shared ones count. */
+  readonly size: number;
+  /** Ids of containers. */
+  readonly usedBy: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Returns a row for each name of each image, in the order of names; those without a name are last. */
+export function imageRows(store: ImageStore, used: UsedImages): ImageRow[] {
+  const images = store.images();
+  const sizes = store.sizes(images);
+  const names = store.names.list();
+  return images.flatMap((image) => {
+    const own = names.filter(({ id }) => id === image.id).map(({ name }) => name);
+    const about = {
+      id: image.id,
+      digest: image.digest,
+      ...configOf(store, image),
+      size: sizes.get(image.id) ?? 0,
+      usedBy: used.get(image.id) ?? [],
+    };
+    return (own.length > 0 ? own : [undefined]).map((name) => ({ name, ...about }));
+  }).sort((a, b) => compareNames(a.name, b.name));
+}
+
+/** Orders names, and what has none behind them. */
+function compareNames(a: string | undefined, b: string | undefined): number {
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
+  return a < b ? -1 : Number(a > b);
+}
+
+function configOf(store: ImageStore, image: StoredImage): Pick<ImageRow, "created" | "labels"> {
+  try {
+    const text = store.configText(image);
+    const config: unknown = JSON.parse(text);
+    const given = isRecord(config) ? config["created"] : undefined;
+    const dated = typeof given === "string" && !Number.isNaN(Date.parse(given));
+    return { created: dated ? given : undefined, labels: parseImageConfig(text).labels };
+  } catch (error) {
+    // A list shows also what nothing can run in.
+    if (error instanceof ImageError || error instanceof SyntaxError) {
+      return { created: undefined, labels: {} };
+    }
+    throw error;
+  }
+}
+
+/** The digits of an id that people see. */
+const SHORT_ID = 12;
+
+/** A column: docker's name of the field, what stands above it, and the text. */
+interface Field {
+  readonly header: string;
+  readonly value: (row: ImageRow, now: number, argument?: string) => string;
+}
+
+/** What `--format` and the table can show, by docker's names and berth's own. */
+export const IMAGE_FIELDS: Readonly<Record<string, Field>> = {
+  Image: { header: "IMAGE", value: ({ name }) => name === undefined ? NONE : shortName(name) },
+  Repository: { header: "REPOSITORY", value: ({ name }) => splitName(name).repository },
+  Tag: { header: "TAG", value: ({ name }) => splitName(name).tag },
+  ID: { header: "ID", value: ({ id }) => id.slice(0, SHORT_ID) },
+  Digest: { header: "DIGEST", value: ({ digest }) => digest },
+  CreatedSince: {
+    header: "AGE",
+    value: ({ created }, now) => created === undefined ? "-" : formatAge(now - Date.parse(created)),
+  },
+  CreatedAt: { header: "CREATED AT", value: ({ created }) => created ?? "-" },
+  Size: { header: "SIZE", value: ({ size }) => formatBytes(size) },
+  UsedBy: { header: "USED BY", value: ({ usedBy }) => usedBy.join(", ") || "-" },
+  Containers: { header: "CONTAINERS", value: ({ usedBy }) => String(usedBy.length) },
+  Label: { header: "LABEL", value: ({ labels }, _now, label = "") => labels[label] ?? "" },
+};
+
+const NONE = "<none>";
+
+function splitName(name: string | undefined): { repository: string; tag: string } {
+  if (name === undefined) return { repository: NONE, tag: NONE };
+  const short = shortName(name);
+  const at = short.indexOf("@");
+  const colon = short.lastIndexOf(":");
+  if (at >= 0) return { repository: short.slice(0, at), tag: NONE };
+  if (colon <= short.lastIndexOf("/")) return { repository: short, tag: NONE };
+  return { repository: short.slice(0, colon), tag: short.slice(colon + 1) };
+}
+
+type Test = (row: ImageRow, value: string) => boolean;
+
+/** docker's filters of `images` that berth has something for. */
+const TESTS: Readonly<Record<string, Test>> = {
+  reference: ({ name }, value) => name !== undefined && matchesReference(shortName(name), value),
+  dangling: ({ name }, value) => (name === undefined) === (value === "true"),
+  label: ({ labels }, value) => {
+    const at = value.indexOf("=");
+    if (at < 0) return Object.hasOwn(labels, value);
+    return labels[value.slice(0, at)] === value.slice(at + 1);
+  },
+};
+
+/** One `--filter`. */
+export interface ImageFilter {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** Parses docker's `KEY=VALUE`. Throws commander's `InvalidArgumentError`. */
+export function parseImageFilter(text: string): ImageFilter {
+  const at = text.indexOf("=");
+  const [key, value] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
+  if (at < 1 || !Object.hasOwn(TESTS, key)) {
+    throw new InvalidArgumentError(
+      `expected KEY=VALUE, KEY one of ${Object.keys(TESTS).join(", ")}`,
+    );
+  }
+  if (key === "dangling" && !/^(true|false)$/.test(value)) {
+    throw new InvalidArgumentError("dangling is true or false");
+  }
+  return { key, value };
+}
+
+/** Whether a row passes: of filters with one key, one is enough; each key has to be met. */
+export function passesFilters(row: ImageRow, filters: readonly ImageFilter[]): boolean {
+  const keys = new Set(filters.map(({ key }) => key));
+  return [...keys].every((wanted) =>
+    filters.some(({ key, value }) => key === wanted && TESTS[key]?.(row, value))
+  );
+}
+
+/** Whether a name is the pattern's, with or without its tag; `*` stands for all but a slash. */
+export function matchesReference(name: string, pattern: string): boolean {
+  const escaped = pattern.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&");
+  const source = escaped.replaceAll("*", "[^/]*").replaceAll("?", "[^/]");
+  const exact = new RegExp(`^${source}$`);
+  return exact.test(name) || exact.test(splitName(name).repository);
+}
