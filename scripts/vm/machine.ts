@@ -36,7 +36,11 @@ export class Machine implements AsyncDisposable {
         ...["-accel", accel === "kvm" ? "kvm" : "tcg,thread=multi,tb-size=1024"],
         ...["-smp", String(navigator.hardwareConcurrency), "-m", "6G"],
         ...["-kernel", image.kernel, "-initrd", image.initrd],
-        ...["-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off"],
+        // A translated guest on a busy machine misses its timer, and the kernel would panic of that.
+        ...[
+          "-append",
+          "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off no_timer_check",
+        ],
         ...["-drive", `file=${image.disk},format=raw,if=virtio,snapshot=on,cache=unsafe`],
         ...["-netdev", `user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:22`],
         ...["-device", "virtio-net-pci,netdev=n", "-device", "virtio-rng-pci"],
