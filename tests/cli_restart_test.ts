@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cli, rootfsArgs } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { until } from "./harness/poll.ts";
+
+Deno.test("berth: wait and logs -f see a service to its end, and ps says that it is restarting", async () => {
+  await using daemon = await TestDaemon.start();
+  const run = ["run", "-d", "--name", "web", "--restart", "on-failure:4", ...rootfsArgs(daemon)];
+  const { code, stderr } = await cli(daemon, [...run, "--", "sh", "-c", "echo ran; exit 3"]);
+  assert.equal(code, 0, stderr);
+  const [waited, logged, status] = await Promise.all([
+    cli(daemon, ["wait", "web"]),
+    cli(daemon, ["logs", "-f", "web"]),
+    until("Restarting in ps", async () => {
+      const { stdout } = await cli(daemon, ["ps", "--format", "{{.State}} {{.Status}}"]);
+      return stdout.startsWith("restarting ") && stdout;
+    }),
+  ]);
+  assert.match(status, /^restarting Restarting \(3\) .*ago/);
+  assert.deepEqual(waited, { code: 0, stdout: "3\n", stderr: "" });
+  assert.deepEqual(logged, { code: 0, stdout: "ran\n".repeat(5), stderr: "" });
+  const inspected = JSON.parse((await cli(daemon, ["inspect", "web"])).stdout);
+  assert.deepEqual([inspected.restartCount, inspected.restart.policy], [4, "on-failure"]);
+
+  assert.equal((await cli(daemon, ["update", "--restart", "no", "web"])).stdout, "web\n");
+  assert.deepEqual(await cli(daemon, ["restart", "web"]), { code: 0, stdout: "web\n", stderr: "" });
+  assert.equal((await cli(daemon, ["wait", "web"])).stdout, "3\n");
+  assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
+
+  const both = await cli(daemon, [...run, "--rm", "--", "true"]);
+  assert.match(both.stderr, /cannot be both removed/);
+  const bad = await cli(daemon, [
+    "run",
+    "--restart",
+    "always:3",
+    ...rootfsArgs(daemon),
+    "--",
+    "sh",
+  ]);
+  assert.match(bad.stderr, /on-failure:TIMES/);
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
+});
