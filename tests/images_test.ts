@@ -330,3 +330,32 @@ test("images: what a config asks for and cannot have names the image and what to
   assert.equal(relative.stdout, "/srv/app\n");
   assert.equal(await ok(daemon, "ps", "-aq"), "");
 });
+
+test("images: a container keeps its layer, volumes and names when it is started again, until rm", async () => {
+  await using daemon = await TestDaemon.start();
+  const image = await makeImage(daemon.dir, {
+    layers: [await busyboxLayer(daemon.dir)],
+    config: {
+      Cmd: [
+        "sh",
+        "-c",
+        "echo run >> /mine; echo run >> /data/own; cat /mine /data/own /etc/hostname",
+      ],
+      Volumes: { "/data": {} },
+    },
+  });
+  const args = ["create", "--name", "kept", "-h", "kept-host", ...cgroup(daemon), image];
+  await ok(daemon, ...args);
+  for (const round of [1, 2]) {
+    await ok(daemon, "start", "kept");
+    assert.equal(await ok(daemon, "wait", "kept"), "0\n");
+    const log = await ok(daemon, "logs", "kept");
+    assert.ok(log.endsWith(`${"run\n".repeat(2 * round)}kept-host\n`), log);
+  }
+  assert.equal((await cli(daemon, ["rmi", image])).code, 125);
+  await ok(daemon, "rm", "kept");
+  for (const kind of ["overlay", "volumes", "etc"]) {
+    assert.throws(() => Deno.statSync(`${daemon.root}/${kind}/kept`), Deno.errors.NotFound, kind);
+  }
+  await ok(daemon, "rmi", image);
+});
