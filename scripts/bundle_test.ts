@@ -13,7 +13,7 @@ const SHIM_ROLE = "\n// src/shim/main.ts\n";
  * had learned to write logs, to check params by tables and to hold integers beyond 2^53; 5,000 more
  * for overlays that mount(2) has no room for, and 5,000 for execs in two steps.
  */
-const SHIM_LIMIT = 345_000;
+const SHIM_LIMIT = 356_000;
 
 /** The same for a shim of containerd, which has its protocols and messages in addition. */
 const CONTAINERD_SHIM_LIMIT = 400_000;
