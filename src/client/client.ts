@@ -149,9 +149,14 @@ export class Client implements AsyncDisposable {
       stderr: PIPED,
       ...(stdin !== undefined && { stdin: PIPED }),
     } as const;
-    await using container = await this.create(made, { deleteOnDispose: true });
-    signal?.throwIfAborted();
-    return await runContainer(container, options);
+    // Node 20 has no `await using`.
+    const container = await this.create(made, { deleteOnDispose: true });
+    try {
+      signal?.throwIfAborted();
+      return await runContainer(container, options);
+    } finally {
+      await container[Symbol.asyncDispose]();
+    }
   }
 
   /** Returns a handle of the container of this id, without a call: the container may not exist. */
