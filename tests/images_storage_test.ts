@@ -45,6 +45,15 @@ function layersOf(daemon: TestDaemon): number {
   }
 }
 
+function killIfThere(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    // It has ended by itself meanwhile.
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
 /** Starts a command and kills it, with the skopeo that it runs, once `reached`. */
 async function killWhen(daemon: TestDaemon, args: string[], reached: () => boolean) {
   const child = cliCommand(daemon, args, { stdout: "null", stderr: "null" }).spawn();
@@ -55,8 +64,10 @@ async function killWhen(daemon: TestDaemon, args: string[], reached: () => boole
   await until("the moment", () => ended || (skopeos().length > 0 && reached()));
   if (!ended) child.kill("SIGKILL");
   await status;
-  for (const { pid } of skopeos()) Deno.kill(pid, "SIGKILL");
-  await until("the end of skopeo", () => skopeos().length === 0);
+  await until("the end of skopeo", () => {
+    for (const { pid } of skopeos()) killIfThere(pid);
+    return skopeos().length === 0;
+  });
 }
 
 test("images storage: a pull and a rm that are killed at any step leave nothing after a prune, and can be done again", async () => {
@@ -173,7 +184,7 @@ test("images storage: pulls of several at once, and a pull that is killed, leave
   killed.kill("SIGKILL");
   await killed.status;
   for (const { pid, command } of processesOf(baseName(daemon.dir))) {
-    if (command.includes("containers-storage")) Deno.kill(pid, "SIGKILL");
+    if (command.includes("containers-storage")) killIfThere(pid);
   }
   await Promise.all(images.map((image) => ok(daemon, "pull", image)));
   for (const [index, image] of images.entries()) {
