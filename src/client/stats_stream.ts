@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { deferred } from "../rpc/peer/deferred.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import { pause } from "../rpc/transport/connect.ts";
@@ -66,7 +67,7 @@ async function* readings(
   try {
     let latest: StatsReading | undefined;
     let part: StatsSample[] = [];
-    let wake = Promise.withResolvers<void>();
+    let wake = deferred<void>();
     peer.onNotification("stats.tick", (tick) => {
       if (!isStatsNotification(tick)) return;
       part.push(...tick.containers);
@@ -83,7 +84,7 @@ async function* readings(
     await peer.call("stats.subscribe", params, { signal });
     for (;;) {
       await abortable(wake.promise, signal);
-      wake = Promise.withResolvers();
+      wake = deferred<void>();
       const reading = latest;
       latest = undefined;
       if (reading !== undefined) yield reading;
