@@ -67,7 +67,6 @@ Deno.test("direct start: a container of runc is started without running runc sta
     const { pid } = await client.call("container.start", { id: "fast" });
     assert.equal(isFifo(execFifo(daemon, "fast")), false);
     assert.equal((await client.call("container.wait", { id: "fast" })).exitStatus, 3);
-    await assert.rejects(client.call("container.start", { id: "fast" }), /it is stopped/);
     assert.equal((await client.call("container.delete", { id: "fast" })).pid, pid);
     await events.wait({ type: "delete", id: "fast" });
     assert.equal(events.types("fast"), "create start exit delete");
@@ -171,7 +170,6 @@ for (
       });
       assert.equal(state.startedAt, undefined);
       assert.equal(state.exitStatusUnknown, true);
-      await assert.rejects(client.call("container.start", { id: "cut" }), /it is stopped/);
       assert.equal((await client.call("container.delete", { id: "cut" })).exitStatus, 137);
     }
     {
