@@ -8,7 +8,7 @@ import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
-import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";
+import { BUNDLE_FORMAT, bundlePaths } from "../oci/bundle_layout.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { FailedPreconditionError, UnavailableError } from "../rpc/errors.ts";
@@ -19,6 +19,7 @@ import { setLoopbackUp } from "../linux/net/namespace.ts";
 import { Networks } from "./network/networks.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";
 import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
+import { removeClaimedCgroup } from "./bundle/cgroup_record.ts";
 import type { Config } from "./config/config.ts";
 import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
@@ -291,7 +292,6 @@ export class ContainerManager implements AsyncDisposable {
       : networks.plan(params.network, { id, instance, hostname: hostnameOf(spec, id) });
     if (network === undefined) raiseLoopback(id, networkNamespaceOf(spec));
     using _fds = this.#options.fds.reserveCreate(id);
-    using _cgroup = this.#claimCgroup(record);
     return await this.#containers.create(id, async (begun) => {
       try {
         if (params.restart !== undefined && params.restart.policy !== "no") {
@@ -323,7 +323,9 @@ export class ContainerManager implements AsyncDisposable {
     const directStart = this.#startsDirectly(record, spec);
     const sharedPidNamespace = !hasOwnPidNamespace(spec);
     const dir = `${this.#dir}/${record.id}`;
-    const bundle = Bundle.create(dir, { ...record, directStart, sharedPidNamespace }, spec);
+    using claims = new DisposableStack();
+    const ownRecord = { ...record, directStart, sharedPidNamespace };
+    const bundle = Bundle.create(dir, ownRecord, spec, () => claims.use(this.#claimCgroup(record)));
     try {
       prepare?.();
     } catch (error) {
@@ -353,7 +355,6 @@ export class ContainerManager implements AsyncDisposable {
       : withNetworkNamespace(spec, networks.namespaceOf(instance));
     const ownRecord = { ...record, runtimeRoot: `${this.#options.config.state}/oci` };
     using _fds = this.#options.fds.reserveCreate(id);
-    using _cgroup = this.#claimCgroup(record);
     return await this.#containers.recreate(
       id,
       async (begun) => await this.#make(ownRecord, ownSpec, { begun, network }),
@@ -468,6 +469,7 @@ export class ContainerManager implements AsyncDisposable {
     try {
       const bundle = Bundle.read(dir);
       if (bundle === undefined) {
+        removeClaimedCgroup(bundlePaths(dir).config);
         removeBundleDir(dir);
         return undefined;
       }

@@ -35,12 +35,18 @@ export class Bundle {
 
   /**
    * Makes the directory with `config.json`, `rootfs/` and, last and atomically, `berth.json`.
-   * Leaves nothing behind when it throws.
+   * `claim` is called when the cgroup that it may make can be found again by `config.json`. Leaves
+   * nothing behind when it throws.
    *
    * @throws {FailedPreconditionError} if the directory is there already.
    * @throws {ResourceExhaustedError} if the disk is full.
    */
-  static create(dir: string, record: BundleRecord, spec: unknown): Bundle {
+  static create(
+    dir: string,
+    record: BundleRecord,
+    spec: unknown,
+    claim: () => void = () => {},
+  ): Bundle {
     const paths = bundlePaths(dir);
     try {
       makeDir(dir, paths);
@@ -55,6 +61,7 @@ export class Bundle {
       if (record.mappedRoot !== undefined) openTo(record.mappedRoot, dir);
       Deno.mkdirSync(paths.rootfs, { mode: 0o755 });
       Deno.writeTextFileSync(paths.config, stringifyJson(spec), { mode: 0o600 });
+      claim();
       failpoint("bundle.record");
       writeJsonAtomic(paths.record, record);
       return new Bundle(paths, record);

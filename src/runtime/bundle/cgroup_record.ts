@@ -2,7 +2,13 @@
 import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
-import { cgroupAt, cgroupHierarchies, findCgroup, remove } from "../../linux/cgroup/cgroup.ts";
+import {
+  cgroupAt,
+  cgroupHierarchies,
+  findCgroup,
+  remove,
+  removeIfEmpty,
+} from "../../linux/cgroup/cgroup.ts";
 import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
@@ -72,4 +78,21 @@ export async function removePlannedCgroup(
 ): Promise<void> {
   const cgroup = plannedCgroup(bundle, hierarchies);
   if (cgroup !== undefined) await remove(cgroup);
+}
+
+/**
+ * Removes the cgroup that a daemon made for a bundle which it did not live to record, unless
+ * somebody uses it. `config` is the path of its `config.json`.
+ */
+export function removeClaimedCgroup(config: string): void {
+  let path: string | undefined;
+  try {
+    path = cgroupsPathOf(readJson(config));
+  } catch (error) {
+    // The daemon died while it wrote the file, and so before it made the cgroup.
+    if (error instanceof SyntaxError) return;
+    throw error;
+  }
+  const cgroup = path === undefined ? undefined : cgroupAt(path, cgroupHierarchies());
+  if (cgroup !== undefined) removeIfEmpty(cgroup);
 }
