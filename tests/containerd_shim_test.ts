@@ -207,6 +207,8 @@ Deno.test("containerd shim: without a pid namespace of its own, what is left is 
   Deno.mkdirSync(data);
   const mounts = [
     { destination: "/proc", type: "proc", source: "proc" },
+    // Without it the runtime makes devices in the root filesystem that the tests share.
+    { destination: "/dev", type: "tmpfs", source: "tmpfs", options: ["nosuid", "mode=755"] },
     { destination: "/data", type: "bind", source: data, options: ["bind"] },
   ];
   using client = await containerd.create("c", command, {
