@@ -138,6 +138,9 @@ export const restartPolicy = z.strictObject({
     "that was stopped by a call is not restarted until it is started again",
 });
 
+/** The policy as a state tells it: open for members to come. */
+const restartState = z.object(restartPolicy.shape);
+
 /** When the daemon starts a container again that has exited. */
 export type RestartPolicy = z.output<typeof restartPolicy>;
 
@@ -276,7 +279,7 @@ export const containerState = z.object({
   }),
   exitedAt: time("Time of the exit").optional(),
   exitStatusUnknown,
-  restart: restartPolicy.optional().meta({
+  restart: restartState.optional().meta({
     description: "When the daemon starts the container again; absent for never",
   }),
   restartCount: z.int().optional().meta({
