@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
 import { until } from "./harness/poll.ts";
 
 Deno.test("berth: wait and logs -f see a service to its end, and ps says that it is restarting", async () => {
@@ -40,4 +41,31 @@ Deno.test("berth: wait and logs -f see a service to its end, and ps says that it
   ]);
   assert.match(bad.stderr, /on-failure:TIMES/);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
+});
+
+Deno.test({
+  name: "berth rm -f removes a container that is being restarted, and its files with it alone",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    const run = ["run", "-d", "--overlay", "--name", "web", "--restart", "always"];
+    failpoints.arm("restart.begin=delay:1500");
+    const { code, stderr } = await cli(daemon, [...run, ...rootfsArgs(daemon), "--", "sleep", "1"]);
+    assert.equal(code, 0, stderr);
+    await until("the exit", async () => {
+      const { containers } = await daemon.client.call("container.list", { ids: ["web"] });
+      return containers[0]?.status === "stopped";
+    });
+    assert.deepEqual(await cli(daemon, ["rm", "-f", "web"]), {
+      code: 0,
+      stdout: "web\n",
+      stderr: "",
+    });
+    const { containers } = await daemon.client.call("container.list", {});
+    assert.deepEqual(containers, []);
+    for (const dir of ["containers", "overlay", "etc"]) {
+      assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${dir}`)], [], dir);
+    }
+  },
 });

@@ -286,3 +286,17 @@ if what == "bomb":
   }
   await ok(daemon, "image", "prune", "--all");
 }, "python3");
+
+test("images storage: what a killed command has left mounted is unmounted, not removed through", async () => {
+  await using daemon = await TestDaemon.start();
+  await ok(daemon, "images");
+  const layer = `${daemon.dir}/layer`;
+  const view = `${daemon.root}/images/tmp/left/view`;
+  Deno.mkdirSync(layer);
+  Deno.writeTextFileSync(`${layer}/file`, "kept");
+  Deno.mkdirSync(view, { recursive: true });
+  mount({ type: "bind", source: layer, target: view, options: ["bind"] });
+  await ok(daemon, "images");
+  assert.equal(Deno.readTextFileSync(`${layer}/file`), "kept");
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+});

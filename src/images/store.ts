@@ -239,7 +239,10 @@ export class ImageStore {
 
   #removeTemporary(): void {
     for (const { name } of Deno.readDirSync(this.temporary)) {
-      Deno.removeSync(`${this.temporary}/${name}`, { recursive: true });
+      const path = `${this.temporary}/${name}`;
+      // What was killed may have left layers mounted there, through which nothing must be removed.
+      unmountAll(path, { detach: true });
+      Deno.removeSync(path, { recursive: true });
     }
   }
 }

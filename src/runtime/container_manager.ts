@@ -445,12 +445,14 @@ export class ContainerManager implements AsyncDisposable {
       instances.has(instance) || (!known.has(id) && exists(`${this.#dir}/${id}`))
     );
     const found = loaded.map((container) =>
-      container.reconnect().then(() => {
-        resumeStop(container, this.#context.stopping);
-        this.services.settle(container.id);
-      })
+      container.reconnect().then(() =>
+        goOn(container.id, () => {
+          resumeStop(container, this.#context.stopping);
+          this.services.settle(container.id);
+        })
+      )
     );
-    for (const id of this.#definitions.ids()) this.#findDefined(id);
+    for (const id of this.#definitions.ids()) goOn(id, () => this.#findDefined(id));
     if (found.length === 0) return;
     await withTimeout(Promise.all(found), RECONNECT_GRACE);
   }
@@ -491,6 +493,19 @@ export class ContainerManager implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.services[Symbol.dispose]();
     await this.#opened.disposeAsync();
+  }
+}
+
+/** Does what is to be done for one container, whose trouble must not keep the others from theirs. */
+function goOn(id: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    getLogger(["berth", "container"]).error("{id}: cannot go on with it: {reason}", {
+      id,
+      reason: messageOf(error),
+      error,
+    });
   }
 }
 

@@ -80,7 +80,10 @@ export async function createRequest(
   try {
     checkImage(request);
     const volumes = await volumeMounts(id, given, request, dirs);
-    const mounts = [...given, ...volumes];
+    // As docker has it: what is mounted below another mount comes after it.
+    const mounts = [...given, ...volumes].toSorted((one, other) =>
+      namesOf(one.destination).length - namesOf(other.destination).length
+    );
     const etc = etcMounts(id, mounts, request, dirs, userNamespace);
     const spec = specOf(id, [...mounts, ...etc], request, userNamespace);
     const overlay = lowers.length > 0 ? createDir(root, "overlay", id) : undefined;
@@ -153,6 +156,11 @@ function userOf({ options, rootfs: { image } }: CreateInput): string | undefined
   return options.user ?? (image?.config.user || undefined);
 }
 
+/** Returns the names that an absolute path is made of. */
+function namesOf(path: string): string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
+}
+
 /** Returns the volumes that the image asks for, but where something is mounted already. */
 async function volumeMounts(
   id: string,
@@ -162,7 +170,7 @@ async function volumeMounts(
 ): Promise<MountOption[]> {
   const { rootfs: { image, path }, root } = request;
   const paths = (image?.config.volumes ?? []).filter((volume) =>
-    !mounts.some(({ destination }) => destination === volume)
+    !mounts.some(({ destination }) => namesOf(destination).join("/") === namesOf(volume).join("/"))
   );
   if (paths.length === 0) return [];
   const dir = dirs[VOLUMES_LABEL] = createDir(root, "volumes", id);

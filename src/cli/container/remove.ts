@@ -28,14 +28,22 @@ export async function removeContainer(
 /** What `--rm` has to know of a container from its beginning, for it may be gone at its end. */
 export type ContainerRef = Pick<
   ContainerState,
-  "id" | "instance" | "stdin" | "stdout" | "log" | "labels"
+  "id" | "instance" | "createdAt" | "stdin" | "stdout" | "log" | "labels"
 >;
 
 /** What there is to know of a container that was just made. */
 export async function refOf(daemon: Daemon, id: string): Promise<ContainerRef> {
   const state = await daemon.callAcrossRestarts("container.state", { id });
-  const { instance, stdin, stdout, log, labels } = state;
-  return { id, instance, stdin, stdout, labels: ownDirLabels(labels), ...(log && { log }) };
+  const { instance, createdAt, stdin, stdout, log, labels } = state;
+  return {
+    id,
+    instance,
+    createdAt,
+    stdin,
+    stdout,
+    labels: ownDirLabels(labels),
+    ...(log && { log }),
+  };
 }
 
 /**
@@ -50,6 +58,8 @@ export async function removeMade(
 ): Promise<void> {
   const state = await findState(daemon, made.id);
   if (state?.instance === made.instance) return await removeState(daemon, root, state, force);
+  // Somebody has started it again: it needs what was made for it, which the daemon then removes.
+  if (state?.createdAt === made.createdAt) return;
   removeLeftovers(root, made, { log: state === undefined });
 }
 
@@ -75,7 +85,10 @@ async function removeState(
   } catch (error) {
     // Somebody else was faster, or the daemon went away after it had done it.
     if (!(error instanceof NotFoundError)) throw error;
-    return removeLeftovers(root, state, { log: await findState(daemon, id) === undefined });
+    const now = await findState(daemon, id);
+    // A restart that was under way has made it another instance, which has the same files.
+    if (now?.createdAt === state.createdAt) return await removeState(daemon, root, now, force);
+    return removeLeftovers(root, state, { log: now === undefined });
   }
   removeLeftovers(root, state);
 }

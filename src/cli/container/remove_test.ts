@@ -9,7 +9,8 @@ import { removeMade } from "./remove.ts";
 
 /** A container as a daemon tells it, as far as removing looks at it. */
 function state(root: string, instance: string) {
-  return { id: "web", instance, stdin: "", stdout: `file://${logPath(root, "web")}`, labels: {} };
+  const stdout = `file://${logPath(root, "web")}`;
+  return { id: "web", instance, createdAt: `when ${instance}`, stdin: "", stdout, labels: {} };
 }
 
 Deno.test("removeMade: --rm spares a container that got the id after its instance was looked at", async () => {
