@@ -283,7 +283,7 @@ Deno.test("ShimService.kill: all reaches what has outlived init", async () => {
   await test.service.create();
   await test.service.start();
   assert.equal((await test.service.wait({})).exitStatus, 3);
-  assert.equal(sleepers(mark).length, 1);
+  await until("what has outlived init", () => sleepers(mark).length === 1);
   assert.match(test.log.join(), /cannot kill what has outlived/);
   Deno.removeSync(refuse);
   await assert.rejects(test.service.kill({ signal: 9 }), NotFoundError);
