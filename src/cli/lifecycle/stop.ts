@@ -20,14 +20,9 @@ export function stopParams({ time, signal }: StopOptions) {
   };
 }
 
-/** `berth stop` */
-export function stopCommand(): Command {
-  return withSocket(verb(
-    "stop",
-    "Ask containers to end, then kill them",
-    "berth stop web",
-    "berth stop -t 30 -s INT db",
-  ))
+/** Adds the containers that a command stops, and {@linkcode StopOptions}. */
+export function withStopOptions(command: Command): Command {
+  return withSocket(command)
     .option(
       "-t, --time <seconds>",
       "seconds until SIGKILL; default: the container's own, 10",
@@ -38,7 +33,17 @@ export function stopCommand(): Command {
       "signal that asks the container to end; default: its own",
       parseStopSignal,
     )
-    .argument("<id...>", "containers")
+    .argument("<id...>", "containers");
+}
+
+/** `berth stop` */
+export function stopCommand(): Command {
+  return withStopOptions(verb(
+    "stop",
+    "Ask containers to end, then kill them",
+    "berth stop web",
+    "berth stop -t 30 -s INT db",
+  ))
     .action(async (ids: string[], options: StopOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         await forEachId(ids, async (id) => {
