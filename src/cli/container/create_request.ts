@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { pathNames } from "../../linux/fs/path_names.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
 import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
@@ -82,7 +83,7 @@ export async function createRequest(
     const volumes = await volumeMounts(id, given, request, dirs);
     // As docker has it: what is mounted below another mount comes after it.
     const mounts = [...given, ...volumes].toSorted((one, other) =>
-      namesOf(one.destination).length - namesOf(other.destination).length
+      pathNames(one.destination).length - pathNames(other.destination).length
     );
     const etc = etcMounts(id, mounts, request, dirs, userNamespace);
     const spec = specOf(id, [...mounts, ...etc], request, userNamespace);
@@ -156,11 +157,6 @@ function userOf({ options, rootfs: { image } }: CreateInput): string | undefined
   return options.user ?? (image?.config.user || undefined);
 }
 
-/** Returns the names that an absolute path is made of. */
-function namesOf(path: string): string[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".");
-}
-
 /** Returns the volumes that the image asks for, but where something is mounted already. */
 async function volumeMounts(
   id: string,
@@ -170,7 +166,9 @@ async function volumeMounts(
 ): Promise<MountOption[]> {
   const { rootfs: { image, path }, root } = request;
   const paths = (image?.config.volumes ?? []).filter((volume) =>
-    !mounts.some(({ destination }) => namesOf(destination).join("/") === namesOf(volume).join("/"))
+    !mounts.some(({ destination }) =>
+      pathNames(destination).join("/") === pathNames(volume).join("/")
+    )
   );
   if (paths.length === 0) return [];
   const dir = dirs[VOLUMES_LABEL] = createDir(root, "volumes", id);

@@ -13,6 +13,7 @@ import {
   write,
 } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
+import { pathNames } from "../../linux/fs/path_names.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { OnSkipped } from "./pack.ts";
 import type { TarEntry } from "./tar_header.ts";
@@ -43,7 +44,7 @@ export async function unpack(
 ): Promise<void> {
   const directories: { readonly path: string; readonly entry: TarEntry }[] = [];
   for await (const { entry, content } of items) {
-    const names = entry.path.split("/").filter((name) => name !== "" && name !== ".");
+    const names = pathNames(entry.path);
     if (names.includes("..")) throw new CliError(`refused: ${entry.path} leads out of the archive`);
     const name = names.pop();
     if (name === undefined) continue;
@@ -97,7 +98,7 @@ async function makeEntry(
       lutimesSync(place, entry.mtime, entry.mtime);
       return;
     case "link": {
-      const names = entry.target.split("/").filter((part) => part !== "" && part !== ".");
+      const names = pathNames(entry.target);
       const last = names.pop();
       if (last === undefined || names.includes("..")) {
         throw new CliError(`refused: ${entry.path} links to ${entry.target}`);

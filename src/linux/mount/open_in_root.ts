@@ -13,6 +13,7 @@ import {
 } from "../fd/fd.ts";
 import { EEXIST, EINVAL, ELOOP, ENOENT, ENOTDIR, isErrno, LinuxError } from "../libc/errno.ts";
 import { cstring, lazyLibc, retry } from "../libc/libc.ts";
+import { pathNames } from "../fs/path_names.ts";
 
 const libc = lazyLibc({
   openat: {
@@ -78,7 +79,7 @@ export function openInRoot(
   { create }: OpenInRootOptions = {},
 ): OwnedFd {
   using way = new Way(OwnedFd.open(root, O_PATH | O_DIRECTORY));
-  const pending = names(path);
+  const pending = pathNames(path).reverse();
   const what = `${path} in ${root}`;
   let links = 0;
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
@@ -99,7 +100,7 @@ export function openInRoot(
     }
     if (++links > MAX_LINKS) throw new LinuxError(ELOOP, "open", what);
     if (link.startsWith("/")) way.restart();
-    pending.push(...names(link));
+    pending.push(...pathNames(link).reverse());
   }
   return way.take();
 }
@@ -139,11 +140,6 @@ class Way implements Disposable {
     this.restart();
     this.#root[Symbol.dispose]();
   }
-}
-
-/** Returns the names in a path, last one first. */
-function names(path: string): string[] {
-  return path.split("/").filter((name) => name !== "" && name !== ".").reverse();
 }
 
 /** Opens one name in a directory as it is, a symlink too. */
