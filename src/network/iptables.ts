@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ENOENT, isErrno } from "../linux/libc/errno.ts";
 import type { PluginHost } from "./plugin.ts";
-import { programPath, runProgram } from "./run_program.ts";
+import { pluginPath, runProgram } from "./run_program.ts";
 
 /** The longest name of a chain that the plugins make. */
 const MAX_CHAIN = 28;
@@ -52,7 +52,7 @@ async function run(
   try {
     const { exit, stdout, stderr } = await runProgram([program, ...args], {
       spawn,
-      env: { PATH: programPath() },
+      env: { PATH: pluginPath() },
       timeoutMs,
       ...(input === undefined ? {} : { input }),
     });

@@ -6,7 +6,7 @@ import type { PluginTarget } from "./errors.ts";
 import { hangingPlugin, missingPlugin, pluginFailed } from "./errors.ts";
 import { endPluginRuns } from "./plugin_runs.ts";
 import type { CniResult } from "./result.ts";
-import { type ProgramEnd, programPath, runProgram } from "./run_program.ts";
+import { pluginPath, type ProgramEnd, runProgram } from "./run_program.ts";
 
 /** How plugins are run. */
 export interface PluginHost {
@@ -92,7 +92,7 @@ async function start(
 /** The name is that of the `CNI_` variables of the specification, "Parameters". */
 function environment(dirs: readonly string[], call: PluginCall): Record<string, string> {
   return {
-    PATH: programPath(),
+    PATH: pluginPath(),
     CNI_COMMAND: call.command,
     CNI_CONTAINERID: call.containerId,
     CNI_NETNS: call.netns,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { fdPath, memfd, O_RDONLY, OwnedFd, preadAll, write } from "../linux/fd/fd.ts";
 import { after } from "../linux/event_loop/timer.ts";
+import { absolutePathEntries, DEFAULT_PATH } from "../linux/process/environment.ts";
 import type { Exit, Spawn } from "../oci/driver/spawn.ts";
 
 /** How {@linkcode runProgram} runs a program. */
@@ -60,11 +61,10 @@ function textOf(file: OwnedFd): string {
   return new TextDecoder().decode(preadAll(file.fd));
 }
 
-/** Where a plugin finds `iptables` and its like, should PATH not say it. */
-const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/** Returns the PATH of plugins. */
-export function programPath(): string {
-  const path = Deno.env.get("PATH") ?? "";
-  return path === "" ? SYSTEM_PATH : `${path}:${SYSTEM_PATH}`;
+/**
+ * Returns the PATH of plugins: they find `iptables` and its like also where this process's own does
+ * not lead to it.
+ */
+export function pluginPath(): string {
+  return `${absolutePathEntries(Deno.env.get("PATH"))}:${DEFAULT_PATH}`;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /** Where programs are looked for where nobody says so: what a login of root has. */
-const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Returns this process's variables of these names, as far as they are set. */
 export function pickEnvironment(names: readonly string[]): Record<string, string> {
