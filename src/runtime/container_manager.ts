@@ -430,8 +430,10 @@ export class ContainerManager implements AsyncDisposable {
 
   async #reconnect(): Promise<void> {
     const loaded: Container[] = [];
-    for (const entry of Deno.readDirSync(this.#dir)) {
-      if (!entry.isDirectory) continue;
+    const bundles = [...Deno.readDirSync(this.#dir)].filter(({ isDirectory }) => isDirectory);
+    // Before a bundle is read: for want of fds it would be taken for a damaged one.
+    this.#options.fds.requireReconnect(bundles.length);
+    for (const entry of bundles) {
       const container = this.#load(entry.name);
       if (container === undefined) continue;
       this.#containers.add(container);

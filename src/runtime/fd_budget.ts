@@ -15,6 +15,9 @@ const RESERVE = 24;
  */
 const PER_CREATE = 11;
 
+/** The fds of a container that was there before: its shim's connection, and the watch for OOM kills. */
+const PER_RECONNECT = 2;
+
 /** Keeps creates and connections from taking the last fds of this process. */
 export class FdBudget {
   readonly #limit: number;
@@ -38,6 +41,20 @@ export class FdBudget {
   /** Returns whether another connection may be accepted. */
   hasRoom(): boolean {
     return this.#free >= RESERVE + this.#creates * PER_CREATE;
+  }
+
+  /**
+   * Makes sure that a daemon that starts again can reach its containers and still answer. With too few
+   * fds it would hold connections that it cannot accept, and take exits for unreadable files.
+   *
+   * @throws {ResourceExhaustedError} if there are too few for `containers`.
+   */
+  requireReconnect(containers: number): void {
+    if (this.#free >= RESERVE + containers * PER_RECONNECT) return;
+    throw new ResourceExhaustedError(
+      `too many open files for ${containers} containers, which go on without it: its limit is ` +
+        `${this.#limit} (see LimitNOFILE= of systemd.exec(5), or ulimit -n)`,
+    );
   }
 
   /**

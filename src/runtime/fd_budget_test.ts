@@ -20,6 +20,12 @@ Deno.test("FdBudget: connections leave the reserve", () => {
   assert.equal(budget.hasRoom(), false);
 });
 
+Deno.test("FdBudget: containers that were there before leave the reserve", () => {
+  const budget = new FdBudget(100, () => 56);
+  budget.requireReconnect(10);
+  assert.throws(() => budget.requireReconnect(11), /for 11 containers, .* its limit is 100 /);
+});
+
 Deno.test("FdBudget: counts what this process may still open", () => {
   assert.equal(new FdBudget().hasRoom(), true);
 });

@@ -82,7 +82,9 @@ export function bindSocket<T extends { close(): void } | { shutdown(): Promise<v
     else void served?.shutdown();
     throw error;
   } finally {
-    Deno.removeSync(dir, { recursive: true });
+    // Not recursively, which takes file descriptors: those may all be in use.
+    removeIfThere(temporary);
+    Deno.removeSync(dir);
   }
 }
 
@@ -90,6 +92,14 @@ export function bindSocket<T extends { close(): void } | { shutdown(): Promise<v
 export function removeSocket(path: string, inode: number | null): void {
   try {
     if (Deno.lstatSync(path).ino === inode) Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
