@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { PRINT_DELETED } from "../src/runtime/process/print_deleted.ts";
 import { VERSION } from "../src/version.ts";
 import { RUN_FLAGS } from "./launcher.ts";
 import { tar } from "./tar.ts";
@@ -59,8 +60,10 @@ export async function writePortable(options: PortableOptions): Promise<void> {
 
 async function fillHeader(values: Readonly<Record<string, string>>): Promise<string> {
   const template = await Deno.readTextFile(new URL("portable_header.sh", import.meta.url));
-  const all = { ...values, LINE: String(template.split("\n").length) };
-  return template.replace(/@([A-Z]+)@/g, (_, name: string) => {
+  // Its lines count for the number of the first that is packed.
+  const text = template.replace("@PRINT_DELETED@", () => PRINT_DELETED);
+  const all = { ...values, LINE: String(text.split("\n").length) };
+  return text.replace(/@([A-Z]+)@/g, (_, name: string) => {
     const value = new Map(Object.entries(all)).get(name);
     if (value === undefined) throw new Error(`portable_header.sh asks for ${name}`);
     return value;

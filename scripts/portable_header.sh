@@ -5,6 +5,12 @@
 # whether all is there and goes on to Deno. BERTH_CACHE chooses the directory.
 sum=@SUM@
 
+# Called as a shim of containerd, which waits for this at the end of each container.
+@PRINT_DELETED@
+case ${0##*/} in
+  containerd-shim-*) print_deleted "$@" && exit ;;
+esac
+
 if [ -n "${BERTH_CACHE:-}" ]; then
   cache=$BERTH_CACHE
 elif [ -O / ]; then

@@ -87,6 +87,52 @@ Deno.test("writePortable: a portable file unpacks once, then becomes what it car
   });
 });
 
+Deno.test("writePortable: called as a shim, a portable file answers a delete that has nothing to do", async () => {
+  await withPortable(async ({ dir, file, cache }) => {
+    const shim = `${dir}/containerd-shim-berth-v2`;
+    await Deno.symlink(file, shim);
+    const bundle = `${dir}/a bundle`, socket = `${dir}/a socket`;
+    await Deno.mkdir(bundle);
+    const ended = await new Deno.Command("sh", { args: ["-c", "echo $$"] }).output();
+    const dead = new TextDecoder().decode(ended.stdout).trim();
+    const record = (text: string) => Deno.writeTextFile(`${bundle}/berth-deleted`, text);
+    const answered = async (...args: string[]) => {
+      const { code, stdout, stderr } = await start(shim, cache, ...args);
+      assert.equal(stderr, "");
+      if (code === 0) return stdout;
+      assert.equal(code, 7);
+      return "by berth";
+    };
+    const args = ["-namespace", "n", "-id", "$(touch /x)`*", "-bundle", bundle, "delete"];
+    assert.equal(await answered(...args), "by berth");
+    await record(`${dead} \\010\\000\\101\\012 ${socket}\n`);
+    assert.equal(await answered(...args), "\b\0A\n");
+    assert.equal(await answered("-id=c", `--bundle=${bundle}`, "-debug", "delete"), "\b\0A\n");
+    for (const other of [["-id", "delete", "start"], ["-bundle", bundle, "delete", "-v"]]) {
+      assert.equal(await answered(...other), "by berth");
+    }
+    // By another name there is no such action.
+    assert.equal((await start(file, cache, ...args)).code, 7);
+    // Its shim lives, or was killed and has left its socket.
+    await Deno.writeTextFile(socket, "");
+    assert.equal(await answered(...args), "by berth");
+    await record(`${Deno.pid} \\010 ${socket}\n`);
+    assert.equal(await answered(...args), "\b");
+    const damaged = [
+      "",
+      "1",
+      `1 ${socket} \\010\n`,
+      "1 %s%n /x\n",
+      "1 $(id) /x\n",
+      "-1 \\010 /x\n",
+    ];
+    for (const text of [...damaged, "1 \\010 /x", "x \\010 /x\n"]) {
+      await record(text);
+      assert.equal(await answered(...args), "by berth", text);
+    }
+  });
+});
+
 Deno.test("writePortable: starts at the same moment all work and leave one unpacked copy", async () => {
   await withPortable(async ({ file, cache }) => {
     const all = await Promise.all(Array.from({ length: 6 }, () => start(file, cache)));

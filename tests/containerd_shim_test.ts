@@ -12,7 +12,7 @@ import { readProcess } from "./harness/processes.ts";
 import { mountsOf } from "./harness/traces.ts";
 import { baseName } from "./harness/run.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
-import { addressIn, StubContainerd } from "./harness/stub_containerd.ts";
+import { addressIn, installShim, StubContainerd } from "./harness/stub_containerd.ts";
 
 Deno.test("containerd shim: a shim of containerd serves a life, tells it in order, and leaves nothing", async () => {
   await using containerd = new StubContainerd();
@@ -48,6 +48,13 @@ Deno.test("containerd shim: a shim of containerd serves a life, tells it in orde
   const deleted = await containerd.delete("life");
   assert.deepEqual([deleted.exit_status, deleted.pid > 0], [7, true]);
   assert.ok(deleted.exited_at);
+  // The shell in front of berth prints the bytes that berth would.
+  const berth = installShim(containerd.dir);
+  const answers = [
+    await containerd.call("life", "delete"),
+    await containerd.call("life", "delete", undefined, berth),
+  ];
+  assert.deepEqual(answers[0], answers[1]);
 });
 
 Deno.test("containerd shim: start answers each containerd in its form, and the group's shim again", async () => {
@@ -168,8 +175,17 @@ Deno.test("containerd shim: delete cleans up after a shim that was killed, and s
   using ended = await containerd.create("ended", ["sh", "-c", "exit 5"]);
   await ended.start();
   await ended.wait();
+  // Killed before its last call.
+  using deleted = await containerd.create("deleted", ["sh", "-c", "exit 4"]);
+  await deleted.start();
+  await deleted.wait();
+  await deleted.delete();
   for (const shim of containerd.shimPids()) Deno.kill(shim, "SIGKILL");
   await until("the end of the shims", () => containerd.shimPids().length === 0);
+  const sockets = () => [...Deno.readDirSync(containerd.socketDir)].length;
+  assert.equal(sockets(), 3);
+  assert.equal((await containerd.delete("deleted")).exit_status, 4);
+  assert.equal(sockets(), 2);
   const killed = await containerd.delete("running");
   assert.deepEqual([killed.pid, killed.exit_status], [pid, 137]);
   assert.ok(killed.exited_at);

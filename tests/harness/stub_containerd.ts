@@ -191,14 +191,15 @@ export class StubContainerd implements AsyncDisposable {
     return bundle;
   }
 
-  /** Calls the program with `action`; its output has ended when this returns. */
+  /** Calls the program, or another file `shim`, with `action`; its output has then ended. */
   async call(
     id: string,
     action: string,
     input: Uint8Array<ArrayBufferLike> = new Uint8Array(),
+    shim = this.#shim,
   ): Promise<Said> {
     const args = ["-namespace", NAMESPACE, "-address", this.address, "-publish-binary", "/none"];
-    const command = new Deno.Command(this.#shim, {
+    const command = new Deno.Command(shim, {
       args: [
         ...args,
         "-id",

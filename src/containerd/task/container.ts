@@ -11,7 +11,7 @@ import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { deleteEvent, oomEvent, translateEvent } from "../events/translate.ts";
 import type { CreateRequest, ExecRequest } from "../messages/task.ts";
 import type { Decoded } from "../protobuf/fields.ts";
-import { writeDeleted } from "./deleted.ts";
+import { removeDeleted, writeDeleted } from "./deleted.ts";
 import { BinaryLogger } from "./binary_logger.ts";
 import type { LoggerTarget, RequestedIo } from "./io.ts";
 import { prepareTargets, taskIo } from "./io.ts";
@@ -70,6 +70,7 @@ export class TaskContainer {
     const paths = bundlePaths(request.bundle);
     const spec = readJson<Record<string, unknown>>(paths.config);
     if (spec === undefined) throw new FailedPreconditionError(`there is no ${paths.config}`);
+    removeDeleted(request.bundle);
     const options = await readOptions(request.options);
     const { stdio, logger: target } = taskIo(request, `${request.bundle}/init`);
     Deno.mkdirSync(paths.rootfs, { recursive: true, mode: 0o711 });

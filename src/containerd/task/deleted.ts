@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
+import { processStat } from "../../linux/process/stat.ts";
 import { DeleteResponse } from "../messages/task.ts";
 import { timestampOf } from "../messages/time.ts";
 import { encode } from "../protobuf/codec.ts";
@@ -21,8 +23,8 @@ function recordOf(bundle: string): string {
 
 /**
  * Records in a bundle that its container is deleted, so that `delete`, which containerd calls then,
- * has nothing to do but to print what stands there: the pid of the shim, its socket, and the bytes of
- * the response as printf(1) takes them. The file that `berth install` makes reads it, too.
+ * has nothing to do but to print what stands there: the pid of the shim, the bytes of the response as
+ * printf(1) takes them, and the path of the shim's socket. The shell in front of berth reads it, too.
  */
 export function writeDeleted(bundle: string, { pid, exitStatus, exitedAt, socket }: Deleted): void {
   const bytes = encode(DeleteResponse, {
@@ -32,10 +34,15 @@ export function writeDeleted(bundle: string, { pid, exitStatus, exitedAt, socket
   });
   const octal = Array.from(bytes, (byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
   try {
-    writeAtomic(recordOf(bundle), `${Deno.pid} ${socket} ${octal}\n`);
+    writeAtomic(recordOf(bundle), `${Deno.pid} ${octal} ${socket}\n`);
   } catch {
     // A full disk, say: then `delete` looks for itself.
   }
+}
+
+/** Removes the record, of another container before one that is made in the same bundle. */
+export function removeDeleted(bundle: string): void {
+  removeFile(recordOf(bundle));
 }
 
 /**
@@ -50,7 +57,12 @@ export function readDeleted(bundle: string): Uint8Array | undefined {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
-  const [pid = "", socket = "", octal = ""] = text.trim().split(" ");
-  if (!exists(`/proc/${pid}`) && exists(socket)) return undefined;
+  const [, pid, octal = "", socket = ""] = /^(\d+) ((?:\\[0-7]{3})+) (.*)\n$/.exec(text) ?? [];
+  if (pid === undefined || (exists(socket) && isDead(Number(pid)))) return undefined;
   return Uint8Array.from(octal.split("\\").slice(1), (digits) => parseInt(digits, 8));
+}
+
+function isDead(pid: number): boolean {
+  const state = processStat(pid)?.state;
+  return state === undefined || state === "Z" || state === "X";
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { PRINT_DELETED } from "./print_deleted.ts";
 import { installedCommand, selfContainerdShimCommand } from "./self_command.ts";
 
 const SCRIPT = String.raw`#!/bin/sh
@@ -14,27 +15,13 @@ current() {
   @CURRENT@
 }
 
-bundle=.
+@PRINT_DELETED@
+print_deleted "$@" && exit
+
 action=
-for word; do
-  [ "$action" != -bundle ] || bundle=$word
-  action=$word
-done
-
-# Whether a shim has deleted the container. One that was killed since has left its socket.
-deleted() {
-  [ -f "$bundle/berth-deleted" ] && read -r shim socket record <"$bundle/berth-deleted" &&
-    { kill -0 "$shim" || [ ! -e "$socket" ]; }
-} 2>/dev/null
-
+for action; do :; done
 export BERTH_NOFILE="$(ulimit -Sn)" DENO_NO_UPDATE_CHECK=1
 case $action in
-  delete)
-    if deleted; then
-      printf "$record"
-      exit
-    fi
-    ;;
   start)
     if current; then
       exec 3<&0
@@ -61,9 +48,10 @@ export function containerdLauncher(): string {
     BERTH: words(installedCommand()),
     SERVE: words(selfContainerdShimCommand()),
     CURRENT: currentTest(),
+    PRINT_DELETED,
   };
   return SCRIPT.replaceAll("@{", "${").replace(
-    /@([A-Z]+)@/g,
+    /@([A-Z_]+)@/g,
     (_, name: string) => values[name] ?? "",
   );
 }
