@@ -166,6 +166,17 @@ networkTest(
     );
     process.kill("SIGKILL");
     await process.status;
+    // The same port of each family, as docker has it.
+    const both = [{ ...port, hostPort: 8084, hostIp: "0.0.0.0" }, {
+      ...port,
+      hostPort: 8084,
+      hostIp: "::",
+    }];
+    await serve(daemon, "both", { ports: both });
+    assert.equal(await network.getUntilThere("http://192.0.2.1:8084/", "neighbor"), "both");
+    assert.equal(await network.getUntilThere("http://[2001:db8::1]:8084/", "neighbor"), "both");
+    await refused([{ ...port, hostPort: 8084, hostIp: "::1" }], /is taken by container both/);
+    await remove(daemon, "both");
     // Neither by a process of the host, as long as the container has it; a restarted daemon sees to it.
     for (const restart of [false, true]) {
       if (restart) {

@@ -20,40 +20,42 @@ export class HostPorts implements Disposable {
   readonly #holders = new Map<string, Holder>();
 
   /**
-   * Takes the ports for a container.
+   * Takes the ports for a container that is to be made: all of them, or none.
    *
    * @throws {FailedPreconditionError} naming the port, and who has it.
    */
   take(instance: string, id: string, ports: readonly PortMapping[]): void {
-    if (ports.length === 0) return;
     using taken = new DisposableStack();
     for (const port of ports) {
-      try {
-        const { hostIp: address, hostPort, protocol } = port;
-        taken.use(takePort({ protocol, port: hostPort, address }));
-      } catch (error) {
-        throw this.#refused(id, port, error);
-      }
+      const holder = this.#holderOf(port);
+      if (holder !== undefined) throw refused(id, port, `is taken by container ${holder.id}`);
+      taken.use(bind(id, port));
     }
     this.#holders.set(instance, { id, ports, taken: taken.move() });
   }
 
-  #refused(id: string, port: PortMapping, error: unknown): unknown {
-    const data = { id, port: port.hostPort, protocol: port.protocol };
-    const refuse = (why: string) =>
-      new FailedPreconditionError(`container ${id}: ${describePort(port)} of the host ${why}`, {
-        cause: error,
-        data,
-      });
-    if (isErrno(error, EADDRNOTAVAIL)) return refuse("has an address that the host does not have");
-    if (isErrno(error, EINVAL)) return refuse("has no valid address");
-    if (!isErrno(error, EADDRINUSE)) return error;
-    const holder = this.#holders.values().find(({ ports }) =>
-      ports.some((other) => overlap(port, other))
-    );
-    return refuse(
-      holder === undefined ? "is taken by a process" : `is taken by container ${holder.id}`,
-    );
+  /**
+   * Takes the ports of a container that has them already. No other container gets one of them, also
+   * where a process of the host has taken it meanwhile.
+   *
+   * @returns why ports could not be taken from the host, one error for each.
+   */
+  adopt(instance: string, id: string, ports: readonly PortMapping[]): unknown[] {
+    using taken = new DisposableStack();
+    const errors: unknown[] = [];
+    for (const port of ports) {
+      try {
+        taken.use(bind(id, port));
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    this.#holders.set(instance, { id, ports, taken: taken.move() });
+    return errors;
+  }
+
+  #holderOf(port: PortMapping): Holder | undefined {
+    return this.#holders.values().find(({ ports }) => ports.some((other) => overlap(port, other)));
   }
 
   /** Lets the ports of a container go. */
@@ -65,4 +67,24 @@ export class HostPorts implements Disposable {
   [Symbol.dispose](): void {
     for (const instance of [...this.#holders.keys()]) this.release(instance);
   }
+}
+
+/** Takes a port from the host. */
+function bind(id: string, port: PortMapping): Disposable {
+  try {
+    const { hostIp: address, hostPort, protocol } = port;
+    return takePort({ protocol, port: hostPort, address });
+  } catch (error) {
+    if (isErrno(error, EADDRINUSE)) throw refused(id, port, "is taken by a process", error);
+    if (isErrno(error, EINVAL)) throw refused(id, port, "has no valid address", error);
+    if (!isErrno(error, EADDRNOTAVAIL)) throw error;
+    throw refused(id, port, "has an address that the host does not have", error);
+  }
+}
+
+function refused(id: string, port: PortMapping, why: string, cause?: unknown) {
+  return new FailedPreconditionError(
+    `container ${id}: ${describePort(port)} of the host ${why}`,
+    { cause, data: { id, port: port.hostPort, protocol: port.protocol } },
+  );
 }

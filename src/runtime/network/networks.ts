@@ -273,10 +273,8 @@ export class Networks implements Disposable {
   #adoptOne(record: NetworkRecord): void {
     const { id, instance, ports } = record;
     this.#records.set(instance, record);
-    try {
-      this.#ports.take(instance, id, ports);
-    } catch (error) {
-      // While no daemon ran somebody else took it; the container has it all the same.
+    // While no daemon ran somebody else took it; the container has it all the same.
+    for (const error of this.#ports.adopt(instance, id, ports)) {
       this.#log("{id}: {reason}", { id, reason: messageOf(error), error });
     }
   }

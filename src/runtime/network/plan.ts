@@ -177,14 +177,36 @@ function duplicateNetworks(attachments: readonly AttachmentPlan[]): ParamIssue[]
   return twice === undefined ? [] : [{ path: "network", message: `${twice} is named twice` }];
 }
 
-/** Returns whether two mappings want the same port of the host. */
+/** Returns whether two mappings want the same port of the host, of either family. */
 export function overlap(a: PortMapping, b: PortMapping): boolean {
-  return a.protocol === b.protocol && a.hostPort === b.hostPort &&
-    (isEvery(a.hostIp) || isEvery(b.hostIp) || a.hostIp === b.hostIp);
+  if (a.protocol !== b.protocol || a.hostPort !== b.hostPort) return false;
+  const others = placesOf(b.hostIp);
+  return placesOf(a.hostIp).some((place) =>
+    others.some(({ family, address }) =>
+      family === place.family &&
+      (address === undefined || place.address === undefined || address === place.address)
+    )
+  );
 }
 
-function isEvery(address: string | undefined): boolean {
-  return address === undefined || address === "0.0.0.0" || address === "::";
+/** Addresses of the host: one of a family, or all of it. */
+interface Place {
+  readonly family: 4 | 6;
+  readonly address?: string;
+}
+
+function placesOf(hostIp: string | undefined): Place[] {
+  if (hostIp === undefined) return [{ family: 4 }, { family: 6 }];
+  if (!hostIp.includes(":")) {
+    return [{ family: 4, ...(hostIp === "0.0.0.0" ? {} : { address: hostIp }) }];
+  }
+  const address = shortAddress(hostIp);
+  return [{ family: 6, ...(address === "::" ? {} : { address }) }];
+}
+
+/** Returns an IPv6 address in its shortest form; what is no address as it is. */
+function shortAddress(address: string): string {
+  return URL.parse(`http://[${address}]`)?.hostname.slice(1, -1) ?? address;
 }
 
 /** Names a port of the host, as in `127.0.0.1:8080/tcp`. */

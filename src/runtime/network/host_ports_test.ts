@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { HostPorts } from "./host_ports.ts";
+
+/** Ports that are free now. */
+function freePorts(count: number): number[] {
+  const listeners = Array.from(
+    { length: count },
+    () => Deno.listen({ hostname: "127.0.0.1", port: 0 }),
+  );
+  for (const listener of listeners) listener.close();
+  return listeners.map(({ addr }) => addr.port);
+}
+
+const mapping = (hostPort: number) =>
+  ({ hostIp: "127.0.0.1", hostPort, containerPort: 80, protocol: "tcp" }) as const;
+
+Deno.test("HostPorts.adopt: no other container gets a port of one that lost another to a process", () => {
+  const [lost = 0, kept = 0] = freePorts(2);
+  using ports = new HostPorts();
+  const process = Deno.listen({ hostname: "127.0.0.1", port: lost });
+  const errors = ports.adopt("i1", "web", [mapping(lost), mapping(kept)]);
+  assert.match(String(errors), new RegExp(`web: port 127.0.0.1:${lost}/tcp .* by a process`));
+  assert.throws(() => Deno.listen({ hostname: "127.0.0.1", port: kept }), Deno.errors.AddrInUse);
+  process.close();
+  for (const port of [lost, kept]) {
+    assert.throws(() => ports.take("i2", "other", [mapping(port)]), /is taken by container web/);
+  }
+  ports.release("i1");
+  ports.take("i2", "other", [mapping(lost), mapping(kept)]);
+});
+
+Deno.test("HostPorts.take: takes all of the ports or none", () => {
+  const [free = 0, taken = 0] = freePorts(2);
+  using ports = new HostPorts();
+  const process = Deno.listen({ hostname: "127.0.0.1", port: taken });
+  assert.throws(
+    () => ports.take("i1", "web", [mapping(free), mapping(taken)]),
+    /is taken by a process/,
+  );
+  process.close();
+  ports.take("i2", "other", [mapping(free), mapping(taken)]);
+});
