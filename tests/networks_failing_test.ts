@@ -342,3 +342,26 @@ Deno.test("container.create: the loopback is up in a namespace that a spec names
     await ip("netns", "del", name);
   }
 });
+
+Deno.test("container.create: a path that is no network namespace is refused, a FIFO at once", async () => {
+  await using daemon = await TestDaemon.start();
+  const fifo = `${daemon.dir}/fifo`;
+  await new Deno.Command("mkfifo", { args: [fifo] }).output();
+  for (const path of [fifo, daemon.dir, "/proc/self/ns/uts"]) {
+    const namespaces = [
+      ...["pid", "ipc", "uts", "mount"].map((type) => ({ type })),
+      { type: "network", path },
+    ];
+    await assert.rejects(
+      daemon.client.call("container.create", {
+        id: "c",
+        spec: daemon.spec(["true"], { linux: { namespaces } }),
+      }),
+      (error: unknown) => {
+        assert.ok(error instanceof FailedPreconditionError, String(error));
+        assert.match(error.message, /create container c: .* is no network namespace/);
+        return true;
+      },
+    );
+  }
+});

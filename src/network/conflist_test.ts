@@ -32,7 +32,7 @@ Deno.test("programsOf: every program once, those for addresses too", () => {
   assert.deepEqual(programsOf(parseConflist(LIST)), ["bridge", "host-local", "portmap"]);
 });
 
-Deno.test("readConflistDir: the first file of a name counts, and what cannot be used is told", () => {
+Deno.test("readConflistDir: the first file of a name counts, and what cannot be used is told", async () => {
   assert.equal(readConflistDir("/nowhere").networks.size, 0);
   const dir = Deno.makeTempDirSync();
   try {
@@ -44,10 +44,16 @@ Deno.test("readConflistDir: the first file of a name counts, and what cannot be 
     write("40-d.conf", { name: "old", type: "ptp" });
     Deno.writeTextFileSync(`${dir}/50-e.json`, "{");
     Deno.writeTextFileSync(`${dir}/README`, "no network");
+    // Not waited for.
+    await new Deno.Command("mkfifo", { args: [`${dir}/60-f.conf`] }).output();
     const { networks, refused } = readConflistDir(dir);
     assert.deepEqual([...networks.keys()], ["net", "one"]);
     assert.equal(networks.get("net")?.file, `${dir}/10-a.conflist`);
-    assert.deepEqual([...refused.keys()], [`${dir}/40-d.conf`, `${dir}/50-e.json`]);
+    assert.deepEqual([...refused.keys()], [
+      `${dir}/40-d.conf`,
+      `${dir}/50-e.json`,
+      `${dir}/60-f.conf`,
+    ]);
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }

@@ -4,13 +4,15 @@
  * Sets the lines of a hosts file (hosts(5)) that have just these names: one for each address. Lines
  * that had them before are replaced. The file itself is kept, for it may be mounted.
  *
- * @throws what the file system throws.
+ * @throws {Error} if it is no regular file, and what the file system throws.
  */
 export function setHosts(
   path: string,
   names: readonly string[],
   addresses: readonly string[],
 ): void {
+  // To open a FIFO would stop this process until somebody writes into it.
+  if (!Deno.statSync(path).isFile) throw new Error(`${path} is no regular file`);
   const own = names.join(" ");
   const kept = Deno.readTextFileSync(path).split("\n").filter((line) => {
     const [address, ...rest] = line.trim().split(/\s+/);

@@ -20,3 +20,10 @@ Deno.test("setHosts: lines of these names are replaced, others kept, and the fil
     Deno.removeSync(path);
   }
 });
+
+Deno.test("setHosts: does not wait for the writer of a FIFO", async () => {
+  const dir = Deno.makeTempDirSync();
+  await new Deno.Command("mkfifo", { args: [`${dir}/hosts`] }).output();
+  assert.throws(() => setHosts(`${dir}/hosts`, ["web"], []), /is no regular file/);
+  Deno.removeSync(dir, { recursive: true });
+});

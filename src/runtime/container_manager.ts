@@ -12,6 +12,7 @@ import { BUNDLE_FORMAT, bundlePaths } from "../oci/bundle_layout.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { FailedPreconditionError, UnavailableError } from "../rpc/errors.ts";
+import { EINVAL, isErrno } from "../linux/libc/errno.ts";
 import type { ParsedParamsOf } from "../rpc/contract/method.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { BIND_PREFIX } from "../rpc/transport/socket_file.ts";
@@ -540,13 +541,22 @@ function checkOwnDirectory(path: string): void {
 /**
  * Sets the loopback up of a network namespace that a spec names by its path, so that 127.0.0.1 can be
  * reached in the container: the runtime does that only in a namespace of its own making.
+ *
+ * @throws {FailedPreconditionError} if the path leads to something else.
  */
 function raiseLoopback(id: string, path: string | undefined): void {
   if (path === undefined) return;
   try {
     setLoopbackUp(path);
   } catch (error) {
-    // Of a path that leads to no network namespace the runtime says what is wrong.
+    // The runtime would open it, and wait for the writer of a FIFO.
+    if (isErrno(error, EINVAL)) {
+      throw new FailedPreconditionError(
+        `cannot create container ${id}: ${path} is no network namespace`,
+        { cause: error, data: { id } },
+      );
+    }
+    // Of a path that leads nowhere the runtime says what is wrong.
     getLogger(["berth", "network"]).debug("{id}: cannot set the loopback up in {path}: {reason}", {
       id,
       path,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { fdPath, O_RDONLY, OwnedFd } from "../fd/fd.ts";
-import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { fdPath, O_PATH, O_RDONLY, OwnedFd } from "../fd/fd.ts";
+import { EINVAL, LinuxError } from "../libc/errno.ts";
+import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
 import { mount } from "../mount/mount.ts";
 
 const libc = lazyLibc({
@@ -14,6 +15,10 @@ const libc = lazyLibc({
     parameters: [/* int fd */ "i32", /* unsigned long op */ "u64", /* struct ifreq * */ "buffer"],
     result: "i32",
   },
+  statfs: {
+    parameters: [/* const char *path */ "buffer", /* struct statfs *buf */ "buffer"],
+    result: "i32",
+  },
 });
 
 // include/uapi/linux/sched.h
@@ -22,6 +27,9 @@ const CLONE_NEWNET = 0x4000_0000;
 const AF_INET = 2, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0o2000000;
 // include/uapi/linux/sockios.h, include/uapi/linux/if.h
 const SIOCGIFFLAGS = 0x8913n, SIOCSIFFLAGS = 0x8914n, IFF_UP = 1, IFREQ_SIZE = 40, IFR_FLAGS = 16;
+
+// include/uapi/linux/magic.h; struct statfs begins with f_type, its size is that of 64 bits.
+const NSFS_MAGIC = 0x6e73_6673n, STATFS_SIZE = 120;
 
 /** Path of the network namespace of the thread that runs JavaScript. */
 const OWN = "/proc/thread-self/ns/net";
@@ -50,12 +58,25 @@ export function pinNewNamespace(path: string): void {
  * @throws {LinuxError} ENOENT if there is nothing; EINVAL if it is no network namespace; EPERM.
  */
 export function setLoopbackUp(path: string): void {
-  using namespace = OwnedFd.open(path, O_RDONLY);
+  using namespace = openNamespace(path);
   using socket = elsewhere(() => {
     check(() => libc().setns(namespace.fd, CLONE_NEWNET), "setns", path);
     return openSocket();
   });
   raiseLoopback(socket.fd);
+}
+
+/**
+ * Opens what is a namespace, and nothing else: to open a FIFO would stop this process until somebody
+ * writes into it, and to open a device may do anything.
+ */
+function openNamespace(path: string): OwnedFd {
+  using found = OwnedFd.open(path, O_PATH);
+  const target = fdPath(found.fd);
+  const statfs = new BigUint64Array(STATFS_SIZE / 8);
+  retry(() => libc().statfs(cstring(target), new Uint8Array(statfs.buffer)), "statfs", path);
+  if (statfs[0] !== NSFS_MAGIC) throw new LinuxError(EINVAL, "setns", path);
+  return OwnedFd.open(target, O_RDONLY);
 }
 
 /** A socket keeps to the namespace that it was made in. */

@@ -36,3 +36,12 @@ Deno.test("setLoopbackUp: says of a path that it is no network namespace", () =>
   setLoopbackUp("/proc/self/ns/net");
   assert.equal(own(), before);
 });
+
+Deno.test("setLoopbackUp: does not wait for the writer of a FIFO", async () => {
+  const dir = Deno.makeTempDirSync();
+  const { success } = await new Deno.Command("mkfifo", { args: [`${dir}/fifo`] }).output();
+  assert.ok(success);
+  assert.throws(() => setLoopbackUp(`${dir}/fifo`), (error) => isErrno(error, EINVAL));
+  assert.throws(() => setLoopbackUp(dir), (error) => isErrno(error, EINVAL));
+  Deno.removeSync(dir, { recursive: true });
+});

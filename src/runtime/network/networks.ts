@@ -157,7 +157,7 @@ export class Networks implements Disposable {
   /**
    * Makes a planned network. What there is of it when this fails, {@linkcode remove} removes.
    *
-   * @throws {FailedPreconditionError} if a port of the host is taken.
+   * @throws {FailedPreconditionError} if a port of the host is taken, or the hosts file is unusable.
    * @throws {NetworkError} if a plugin fails.
    * @throws {ResourceExhaustedError} if a network has no free address.
    * @throws {DeadlineExceededError} if a plugin does not end.
@@ -166,7 +166,7 @@ export class Networks implements Disposable {
     const { id, instance, ports, hosts } = plan;
     this.#ports.take(instance, id, ports);
     const record = await this.#setUpPlan(plan);
-    if (hosts !== undefined) setHosts(hosts.path, hosts.names, addressesOf(record));
+    if (hosts !== undefined) addHosts(id, hosts, record);
     this.#records.set(instance, record);
   }
 
@@ -338,6 +338,21 @@ export class Networks implements Disposable {
   /** Releases the ports. The networks remain. */
   [Symbol.dispose](): void {
     this.#ports[Symbol.dispose]();
+  }
+}
+
+function addHosts(
+  id: string,
+  { path, names }: NonNullable<NetworkPlan["hosts"]>,
+  record: NetworkRecord,
+): void {
+  try {
+    setHosts(path, names, addressesOf(record));
+  } catch (error) {
+    throw new FailedPreconditionError(
+      `container ${id}: cannot write its addresses into the hosts file: ${messageOf(error)}`,
+      { cause: error, data: { id } },
+    );
   }
 }
 
