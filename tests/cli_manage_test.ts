@@ -136,6 +136,27 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
   assert.match(await ps("--format", "id,runtime"), /^ID +RUNTIME\none +runc\n/);
   assert.match(await ps("--format", "json", "-l"), /^\{"id":"raw"/);
   assert.equal((await cli(daemon, ["ps", "--format", "nope"])).code, 125);
+  assert.equal(
+    await ps("--format", 'table {{.ID}}\\t{{if eq .State "exited"}}over{{end}}', "-f", "name=two"),
+    "ID\ntwo   over\n",
+  );
+  const inspect = async (...args: string[]) => await cli(daemon, ["inspect", ...args]);
+  const format = "{{.Id}} {{.status}} {{.exitStatus}} {{.none}}{{range .processes}}{{.pid}}{{end}}";
+  assert.equal((await inspect("-f", format, "two")).stdout, "two stopped 3 <no value>\n");
+  assert.equal((await inspect("--format", "json", "two")).stdout.split("\n").length, 2);
+  assert.deepEqual(await inspect("-f", "{{.id.nope}}", "two"), {
+    code: 125,
+    stdout: "",
+    stderr: "berth: --format: cannot find nope in two\n",
+  });
+  assert.match((await inspect("-f", "{{.id", "two")).stderr, /braces do not match/);
+  for (
+    const [args, expected] of [
+      [["stats", "--no-stream", "--format", "{{.ID}} {{.PIDs}}", "one"], /^one \d+\n$/],
+      [["info", "-f", "{{.containers.stopped}}"], /^1\n$/],
+      [["version", "-f", "{{.daemon.protocol}}"], /^\d+\n$/],
+    ] as const
+  ) assert.match((await cli(daemon, args)).stdout, expected);
   assert.match(
     (await cli(daemon, ["top", "one"])).stdout,
     /^ *UID +PID +PPID +C +STIME +TTY +TIME +CMD\n *0 +\d+ +\d+ +\d+ .*sleep 1000\n$/,

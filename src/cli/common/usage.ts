@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { formatBytes } from "../text/format.ts";
-import { boldHeader } from "../text/print.ts";
-import { formatTable } from "../text/table.ts";
+import { columns, type Fields, formatRows } from "../text/rows.ts";
 
 /** What a container uses right now; what its cgroup does not tell is absent. */
 export interface Usage {
@@ -45,8 +44,64 @@ export function usageOf(id: string, before: Stats | undefined, after: Stats): Us
   };
 }
 
+const dash = (value: number | undefined, format: (value: number) => string) =>
+  value === undefined ? "-" : format(value);
+
+/** What `stats` can show of a container, by docker's names and berth's own. */
+export const USAGE_FIELDS: Fields<Usage> = {
+  ID: { header: "ID", value: ({ id }) => id },
+  Name: { header: "NAME", value: ({ id }) => id },
+  Container: { header: "CONTAINER", value: ({ id }) => id },
+  Status: { header: "STATUS", kind: "short", value: ({ status }) => status ?? "" },
+  CPUPerc: {
+    header: "CPU %",
+    kind: "figure",
+    value: (usage) => dash(usage.cpuPercent, (value) => value.toFixed(1)),
+  },
+  MemUsage: {
+    header: "MEMORY",
+    kind: "figure",
+    value: (usage) => dash(usage.memoryBytes, formatBytes),
+  },
+  MemLimit: {
+    header: "LIMIT",
+    kind: "figure",
+    value: (usage) => dash(usage.memoryLimitBytes, formatBytes),
+  },
+  MemPerc: {
+    header: "MEM %",
+    kind: "figure",
+    value: ({ memoryBytes, memoryLimitBytes }) =>
+      memoryBytes === undefined || !memoryLimitBytes
+        ? "-"
+        : (memoryBytes / memoryLimitBytes * 100).toFixed(1),
+  },
+  PIDs: {
+    header: "PIDS",
+    kind: "figure",
+    value: ({ pids, pidsLimit }) =>
+      dash(pids, String) + (pidsLimit === undefined ? "" : `/${pidsLimit}`),
+  },
+  BlockRead: {
+    header: "READ",
+    kind: "figure",
+    value: (usage) => dash(usage.readBytes, formatBytes),
+  },
+  BlockWrite: {
+    header: "WRITTEN",
+    kind: "figure",
+    value: (usage) => dash(usage.writeBytes, formatBytes),
+  },
+};
+
+/** The columns of the table; a status where one was asked for. */
+const COLUMNS = [
+  ...["ID", "Status", "CPUPerc", "MemUsage", "MemLimit", "MemPerc", "PIDs", "BlockRead"],
+  "BlockWrite",
+];
+
 /** Columns that go first when the screen is narrow. */
-const OPTIONAL = ["WRITTEN", "READ", "MEM %", "LIMIT", "STATUS", "PIDS"];
+const OPTIONAL = ["BlockWrite", "BlockRead", "MemPerc", "MemLimit", "Status", "PIDs"];
 
 /** An id is cut to so many characters before a column is left out. */
 const SHORT_ID = 12;
@@ -56,35 +111,15 @@ const SHORT_ID = 12;
  * telling first, until it fits.
  */
 export function usageTable(usages: readonly Usage[], width: number | undefined): string[] {
-  const dash = (value: number | undefined, format: (value: number) => string) =>
-    value === undefined ? "-" : format(value);
-  const columns: Record<string, (usage: Usage) => string> = {
-    ID: (usage) => usage.id,
-    ...(usages.some(({ status }) => status !== undefined) && {
-      STATUS: (usage: Usage) => usage.status ?? "",
-    }),
-    "CPU %": (usage) => dash(usage.cpuPercent, (value) => value.toFixed(1)),
-    MEMORY: (usage) => dash(usage.memoryBytes, formatBytes),
-    LIMIT: (usage) => dash(usage.memoryLimitBytes, formatBytes),
-    "MEM %": ({ memoryBytes, memoryLimitBytes }) =>
-      memoryBytes === undefined || !memoryLimitBytes
-        ? "-"
-        : (memoryBytes / memoryLimitBytes * 100).toFixed(1),
-    PIDS: ({ pids, pidsLimit }) =>
-      dash(pids, String) + (pidsLimit === undefined ? "" : `/${pidsLimit}`),
-    READ: (usage) => dash(usage.readBytes, formatBytes),
-    WRITTEN: (usage) => dash(usage.writeBytes, formatBytes),
-  };
-  const cells = (names: readonly string[]) =>
-    usages.map((usage) => names.map((name) => columns[name]?.(usage) ?? ""));
-  const figures = (names: readonly string[]) =>
-    [...names.keys()].filter((column) => !["ID", "STATUS"].includes(names[column] ?? ""));
-  let names = Object.keys(columns);
+  const withStatus = usages.some(({ status }) => status !== undefined);
+  let names = COLUMNS.filter((name) => name !== "Status" || withStatus);
+  const short = usages.map((usage) => ({ ...usage, id: usage.id.slice(0, SHORT_ID) }));
+  const least = () =>
+    formatRows(short, columns(USAGE_FIELDS, names), USAGE_FIELDS, { plain: true })
+      .reduce((most, line) => Math.max(most, line.length), 0);
   for (const optional of OPTIONAL) {
-    const short = cells(names).map(([id = "", ...rest]) => [id.slice(0, SHORT_ID), ...rest]);
-    const least = formatTable(names, short).reduce((most, line) => Math.max(most, line.length), 0);
-    if (width === undefined || least <= width) break;
+    if (width === undefined || least() <= width) break;
     names = names.filter((name) => name !== optional);
   }
-  return formatTable(names, cells(names), { right: figures(names), width, style: boldHeader });
+  return formatRows(usages, columns(USAGE_FIELDS, names), USAGE_FIELDS, { width });
 }

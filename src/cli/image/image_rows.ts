@@ -7,6 +7,7 @@ import { shortName } from "../../images/reference.ts";
 import type { ImageStore, StoredImage } from "../../images/store.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { formatAge, formatBytes } from "../text/format.ts";
+import type { Fields } from "../text/rows.ts";
 
 /** A name of an image, or an image without a name, as lists show it. */
 export interface ImageRow {
@@ -66,14 +67,8 @@ function configOf(store: ImageStore, image: StoredImage): Pick<ImageRow, "create
 /** The digits of an id that people see. */
 const SHORT_ID = 12;
 
-/** A column: docker's name of the field, what stands above it, and the text. */
-interface Field {
-  readonly header: string;
-  readonly value: (row: ImageRow, now: number, argument?: string) => string;
-}
-
 /** What `--format` and the table can show, by docker's names and berth's own. */
-export const IMAGE_FIELDS: Readonly<Record<string, Field>> = {
+export const IMAGE_FIELDS: Fields<ImageRow> = {
   Image: { header: "IMAGE", value: ({ name }) => name === undefined ? NONE : shortName(name) },
   Repository: { header: "REPOSITORY", value: ({ name }) => splitName(name).repository },
   Tag: { header: "TAG", value: ({ name }) => splitName(name).tag },
@@ -81,12 +76,17 @@ export const IMAGE_FIELDS: Readonly<Record<string, Field>> = {
   Digest: { header: "DIGEST", value: ({ digest }) => digest },
   CreatedSince: {
     header: "AGE",
+    kind: "figure",
     value: ({ created }, now) => created === undefined ? "-" : formatAge(now - Date.parse(created)),
   },
   CreatedAt: { header: "CREATED AT", value: ({ created }) => created ?? "-" },
-  Size: { header: "SIZE", value: ({ size }) => formatBytes(size) },
+  Size: { header: "SIZE", kind: "figure", value: ({ size }) => formatBytes(size) },
   UsedBy: { header: "USED BY", value: ({ usedBy }) => usedBy.join(", ") || "-" },
-  Containers: { header: "CONTAINERS", value: ({ usedBy }) => String(usedBy.length) },
+  Containers: {
+    header: "CONTAINERS",
+    kind: "figure",
+    value: ({ usedBy }) => String(usedBy.length),
+  },
   Label: { header: "LABEL", value: ({ labels }, _now, label = "") => labels[label] ?? "" },
 };
 

@@ -2,36 +2,44 @@
 import type { Command } from "commander";
 import { findImage } from "../../images/find.ts";
 import { verb, withSocket } from "../common/command.ts";
+import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { print, printJson } from "../text/print.ts";
 import { withStore } from "./store.ts";
 
 /** `berth image inspect` */
 export function inspectImageCommand(): Command {
-  return withSocket(verb(
-    "inspect",
-    "Print everything about images as JSON",
-    "berth image inspect alpine",
-  ))
+  return withFormat(
+    withSocket(verb(
+      "inspect",
+      "Print everything about images as JSON",
+      "berth image inspect alpine",
+      "berth image inspect -f '{{json .config.config.Env}}' alpine",
+    )),
+    "-f, --format <format>",
+  )
     .option("--json", "one line an image")
     .argument("<image...>", "names, or the beginnings of ids")
-    .action(async (images: string[], options: { json?: true }, command: Command) => {
-      await withStore(command, async (store) => {
-        using _used = await store.use();
-        for (const text of images) {
-          const { image } = findImage(store, text);
-          const names = store.names.list().filter(({ id }) => id === image.id);
-          const whole = {
-            id: image.id,
-            digest: image.digest,
-            names: names.map(({ name }) => name),
-            pulledAt: names.map(({ pulledAt }) => pulledAt).sort().at(-1) ?? null,
-            size: store.sizes([image]).get(image.id),
-            layers: store.layerDirs(image),
-            config: JSON.parse(store.configText(image)),
-          };
-          if (options.json) printJson(whole);
-          else print(JSON.stringify(whole, undefined, 2));
-        }
-      });
-    });
+    .action(
+      async (images: string[], options: { json?: true; format?: Format }, command: Command) => {
+        await withStore(command, async (store) => {
+          using _used = await store.use();
+          for (const text of images) {
+            const { image } = findImage(store, text);
+            const names = store.names.list().filter(({ id }) => id === image.id);
+            const whole = {
+              id: image.id,
+              digest: image.digest,
+              names: names.map(({ name }) => name),
+              pulledAt: names.map(({ pulledAt }) => pulledAt).sort().at(-1) ?? null,
+              size: store.sizes([image]).get(image.id),
+              layers: store.layerDirs(image),
+              config: JSON.parse(store.configText(image)),
+            };
+            if (options.format) printFormatted(options.format, whole);
+            else if (options.json) printJson(whole);
+            else print(JSON.stringify(whole, undefined, 2));
+          }
+        });
+      },
+    );
 }

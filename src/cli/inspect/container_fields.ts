@@ -4,27 +4,30 @@ import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { COMMAND_LABEL } from "../container/container_dirs.ts";
 import { portsText } from "../network/port_text.ts";
 import { formatCommand, formatSpan } from "../text/format.ts";
-
-/** A column of `berth ps`. */
-interface Field {
-  readonly header: string;
-  /** `now` in ms since the epoch; `argument` is what a template gives, as in `{{.Label "key"}}`. */
-  value(container: ContainerState, now: number, argument?: string): string;
-}
+import type { Fields } from "../text/rows.ts";
 
 /** What `ps` can show of a container, by docker's names. */
-export const CONTAINER_FIELDS: Readonly<Record<string, Field>> = {
+export const CONTAINER_FIELDS: Fields<ContainerState> = {
   ID: { header: "ID", value: ({ id }) => id },
   Names: { header: "NAMES", value: ({ id }) => id },
-  Status: { header: "STATUS", value: statusOf },
-  State: { header: "STATE", value: stateWord },
+  Status: { header: "STATUS", kind: "short", value: statusOf },
+  State: { header: "STATE", kind: "short", value: stateWord },
   RunningFor: {
     header: "CREATED",
+    kind: "short",
     value: ({ createdAt }, now) => `${formatSpan(now - Date.parse(createdAt))} ago`,
   },
-  CreatedAt: { header: "CREATED AT", value: ({ createdAt }) => createdAt },
-  Pid: { header: "PID", value: ({ status, pid }) => status === "stopped" ? "-" : String(pid) },
-  ExitCode: { header: "EXIT CODE", value: ({ exitStatus }) => String(exitStatus ?? "") },
+  CreatedAt: { header: "CREATED AT", kind: "short", value: ({ createdAt }) => createdAt },
+  Pid: {
+    header: "PID",
+    kind: "figure",
+    value: ({ status, pid }) => status === "stopped" ? "-" : String(pid),
+  },
+  ExitCode: {
+    header: "EXIT CODE",
+    kind: "figure",
+    value: ({ exitStatus }) => String(exitStatus ?? ""),
+  },
   Command: { header: "COMMAND", value: commandOf },
   Ports: { header: "PORTS", value: ({ network }) => portsText(network?.ports ?? []) },
   Networks: {
@@ -45,12 +48,6 @@ export const CONTAINER_FIELDS: Readonly<Record<string, Field>> = {
   },
   Label: { header: "LABEL", value: ({ labels }, _now, key = "") => labels[key] ?? "" },
 };
-
-/** The columns of figures. */
-export const FIGURES = new Set(["Pid", "ExitCode"]);
-
-/** The columns of few words, which are worth more than the ends of a long id or command. */
-export const SHORT = new Set(["Status", "State", "RunningFor", "CreatedAt"]);
 
 /** Returns docker's word for a container's state. */
 export function stateWord({ status, restartingAt }: ContainerState): string {

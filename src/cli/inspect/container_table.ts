@@ -1,60 +1,31 @@
 // SPDX-License-Identifier: MIT
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { boldHeader, colored } from "../text/print.ts";
-import { formatTable } from "../text/table.ts";
-import { CONTAINER_FIELDS, FIGURES, hasFailed, SHORT } from "./container_fields.ts";
-
-/** A column: a field, and what a template gives it. */
-export interface Column {
-  readonly field: string;
-  readonly argument?: string;
-}
-
-/** The columns of `berth ps`. */
-export const DEFAULT_FIELDS: readonly Column[] = [
-  { field: "ID" },
-  { field: "Status" },
-  { field: "RunningFor" },
-  { field: "Pid" },
-  { field: "Command" },
-];
+import { colored } from "../text/print.ts";
+import { columns, formatRows } from "../text/rows.ts";
+import type { Template } from "../text/template.ts";
+import { CONTAINER_FIELDS, hasFailed } from "./container_fields.ts";
 
 /** Returns the columns of `berth ps` for these containers: with their ports where there are any. */
-export function defaultFields(containers: readonly ContainerState[]): readonly Column[] {
+function defaultColumns(containers: readonly ContainerState[]): Template {
   const anyPorts = containers.some(({ network }) => (network?.ports ?? []).length > 0);
-  if (!anyPorts) return DEFAULT_FIELDS;
-  return DEFAULT_FIELDS.flatMap((column) =>
-    column.field === "Command" ? [{ field: "Ports" }, column] : [column]
-  );
+  const ports = anyPorts ? ["Ports"] : [];
+  return columns(CONTAINER_FIELDS, ["ID", "Status", "RunningFor", "Pid", ...ports, "Command"]);
 }
 
-/** Returns the table of containers, in the order given. `now` in ms since the epoch. */
-export function containerTable(
+/**
+ * Returns the lines that list containers, in the order given: the table, or what a template makes of
+ * each. `now` in ms since the epoch.
+ */
+export function containerLines(
   containers: readonly ContainerState[],
   now: number,
   width: number | undefined,
-  columns: readonly Column[] = DEFAULT_FIELDS,
+  template: Template = defaultColumns(containers),
 ): string[] {
-  const headers = columns.map(({ field, argument }) =>
-    argument ?? CONTAINER_FIELDS[field]?.header ?? field
-  );
-  const rows = containers.map((container) =>
-    columns.map(({ field, argument }) =>
-      CONTAINER_FIELDS[field]?.value(container, now, argument) ?? ""
-    )
-  );
-  const columnsIn = (fields: ReadonlySet<string>) =>
-    [...columns.keys()].filter((column) => fields.has(columns[column]?.field ?? ""));
-  return formatTable(headers, rows, {
+  return formatRows(containers, template, CONTAINER_FIELDS, {
     width,
-    right: columnsIn(FIGURES),
-    whole: columnsIn(SHORT),
-    style: (text, row, column) => {
-      const container = containers[row];
-      const isStatus = columns[column]?.field === "Status";
-      return isStatus && container && hasFailed(container)
-        ? colored(text, "red")
-        : boldHeader(text, row);
-    },
+    now,
+    style: (text, container, field) =>
+      field === "Status" && hasFailed(container) ? colored(text, "red") : text,
   });
 }

@@ -4,6 +4,7 @@ import { EVENT_TYPES } from "../../rpc/contract/event_types.ts";
 import type { Event, EventType } from "../../rpc/contract/schemas.ts";
 import { collect, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
+import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { parseWhole } from "../options/resources.ts";
 import { colored, print, printJson, printStderr } from "../text/print.ts";
 
@@ -12,16 +13,18 @@ interface EventsOptions {
   readonly id?: string[];
   readonly type?: EventType[];
   readonly json?: true;
+  readonly format?: Format;
 }
 
 /** `berth events` */
 export function eventsCommand(): Command {
-  return withJson(withSocket(verb(
+  return withFormat(withJson(withSocket(verb(
     "events",
     "Print events as they happen",
     "berth events --id web --type exit",
     "berth events --after 0 --json",
-  )))
+    "berth events --type exit --format '{{.id}} {{.exitStatus}}'",
+  ))))
     .option(
       "--after <seq>",
       "start after this sequence number; 0: all that are kept",
@@ -41,7 +44,11 @@ export function eventsCommand(): Command {
         };
         await daemon.follow(
           params,
-          (event) => options.json ? printJson(event) : print(eventLine(event)),
+          (event) => {
+            if (options.format) printFormatted(options.format, event);
+            else if (options.json) printJson(event);
+            else print(eventLine(event));
+          },
           ({ after, latest }) =>
             printStderr(
               after > latest

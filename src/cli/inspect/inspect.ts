@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
+import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { print, printJson } from "../text/print.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
@@ -10,16 +11,21 @@ import { parseJson, stringifyJson } from "../../rpc/json.ts";
 interface InspectOptions {
   readonly json?: true;
   readonly spec?: true;
+  readonly format?: Format;
 }
 
 /** `berth inspect` */
 export function inspectCommand(): Command {
-  return withSocket(verb(
-    "inspect",
-    "Print the full state of containers as JSON",
-    "berth inspect web",
-    "berth inspect --spec --json web | jq .spec.process",
-  ))
+  return withFormat(
+    withSocket(verb(
+      "inspect",
+      "Print the full state of containers as JSON",
+      "berth inspect web",
+      "berth inspect --spec --json web | jq .spec.process",
+      "berth inspect -f '{{.status}} {{.pid}}' web",
+    )),
+    "-f, --format <format>",
+  )
     .option("--spec", "include the OCI spec of the container")
     .option("--json", "one line a container")
     .argument("<id...>", "containers")
@@ -31,7 +37,8 @@ export function inspectCommand(): Command {
           const whole = options.spec
             ? { ...state, spec: parseJson(await Deno.readTextFile(config)) }
             : { ...state, ...resourcesIn(config) };
-          if (options.json) printJson(whole);
+          if (options.format) printFormatted(options.format, whole);
+          else if (options.json) printJson(whole);
           else print(stringifyJson(whole, 2));
         });
       });

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
+import { type Format, withRowFormat } from "../common/format_option.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { parseWhole } from "../options/resources.ts";
 import { print, printJson, screenWidth } from "../text/print.ts";
-import { parseTemplate, renderTemplate, type Template } from "../text/template.ts";
 import { CONTAINER_FIELDS } from "./container_fields.ts";
 import { type ContainerFilter, parseFilter, passes } from "./container_filter.ts";
-import { containerTable, defaultFields } from "./container_table.ts";
+import { containerLines } from "./container_table.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { listProcesses } from "./processes.ts";
 
@@ -19,20 +19,23 @@ interface PsOptions {
   readonly latest?: true;
   readonly last?: number;
   readonly filter?: readonly ContainerFilter[];
-  readonly format?: Template | "json";
+  readonly format?: Format;
   readonly trunc: boolean;
 }
 
 /** `berth ps` */
 export function psCommand(): Command {
-  return withJson(withSocket(verb(
-    "ps",
-    "List containers, or the processes in one",
-    "berth ps",
-    "berth ps --filter status=exited --format '{{.ID}} {{.Status}}'",
-    "berth ps -q --filter label=tier=front",
-    "berth ps web",
-  )))
+  return withRowFormat(
+    withJson(withSocket(verb(
+      "ps",
+      "List containers, or the processes in one",
+      "berth ps",
+      "berth ps --filter status=exited --format '{{.ID}} {{.Status}}'",
+      "berth ps -q --filter label=tier=front",
+      "berth ps web",
+    ))),
+    Object.keys(CONTAINER_FIELDS),
+  )
     .option("-a, --all", "show containers that have exited too (always on)")
     .option("-q, --quiet", "only ids")
     .option("-l, --latest", "only the container created last")
@@ -46,7 +49,6 @@ export function psCommand(): Command {
       "filter by id, name, status, exited or label; may be repeated",
       collectParsed(parseFilter),
     )
-    .option("--format <format>", "Go template, column names with commas, or json", parseFormat)
     .option("--no-trunc", "do not cut columns to the width of the screen")
     .argument("[id]", "list the processes in this container")
     .action(async (id: string | undefined, options: PsOptions, command: Command) => {
@@ -101,33 +103,6 @@ function printContainers(containers: readonly ContainerState[], options: PsOptio
   const { format } = options;
   if (options.quiet) return containers.forEach((container) => print(container.id));
   if (options.json || format === "json") return containers.forEach(printJson);
-  const now = Date.now();
-  if (format !== undefined && !format.table) {
-    for (const container of containers) {
-      print(
-        renderTemplate(
-          format,
-          (field, argument) => CONTAINER_FIELDS[field]?.value(container, now, argument) ?? "",
-        ),
-      );
-    }
-    return;
-  }
   const width = options.trunc ? screenWidth() : undefined;
-  const columns = format === undefined ? defaultFields(containers) : columnsOf(format);
-  for (const line of containerTable(containers, now, width, columns)) print(line);
-}
-
-function columnsOf(template: Template) {
-  return template.pieces.flatMap((piece) => "field" in piece ? [piece] : []);
-}
-
-function parseFormat(text: string): Template | "json" {
-  if (text === "json") return text;
-  try {
-    return parseTemplate(text, Object.keys(CONTAINER_FIELDS));
-  } catch (error) {
-    if (error instanceof SyntaxError) throw new InvalidArgumentError(error.message);
-    throw error;
-  }
+  containerLines(containers, Date.now(), width, format).forEach(print);
 }

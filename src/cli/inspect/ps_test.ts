@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { parseFilter, passes } from "./container_filter.ts";
-import { containerTable } from "./container_table.ts";
+import { containerLines } from "./container_table.ts";
 
 const base: ContainerState = {
   id: "web",
@@ -43,7 +43,7 @@ Deno.test("ps: containers are listed oldest first with what a person wants to kn
     createdAt: "2026-01-01T00:00:05.000Z",
   };
   const away: ContainerState = { ...base, id: "zz", shim: "unavailable" };
-  const lines = containerTable(
+  const lines = containerLines(
     [stopped, stoppedByTerm, base, away],
     Date.parse("2026-01-01T00:00:20Z"),
     undefined,
@@ -60,7 +60,7 @@ Deno.test("ps: containers are listed oldest first with what a person wants to kn
 Deno.test("ps: a long id is cut on a narrow screen, and what is beside it stays", () => {
   const long = { ...base, id: "x".repeat(76) };
   const now = Date.parse("2026-01-01T03:00:20Z");
-  const [, line = "", short = ""] = containerTable([long, base], now, 80);
+  const [, line = "", short = ""] = containerLines([long, base], now, 80);
   assert.ok([...line].length <= 80);
   assert.match(line, /^x+… +Up \d+ hours +\d+ hours ago +42 +httpd -f$/);
   assert.match(short, /^web +Up \d+ hours +\d+ hours ago +42 +httpd -f$/);

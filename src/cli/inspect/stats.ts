@@ -3,15 +3,19 @@ import { sleep } from "../../linux/event_loop/timer.ts";
 import type { Command } from "commander";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
+import { type Format, withRowFormat } from "../common/format_option.ts";
 import { parseSeconds } from "../options/resources.ts";
 import { Sampler } from "../common/sampler.ts";
-import { usageTable } from "../common/usage.ts";
+import { type Usage, USAGE_FIELDS, usageTable } from "../common/usage.ts";
 import { print, printJson, screenSize } from "../text/print.ts";
+import { formatRows } from "../text/rows.ts";
+import type { Template } from "../text/template.ts";
 
 interface StatsOptions {
   readonly stream: boolean;
   readonly interval: number;
   readonly json?: true;
+  readonly format?: Format;
 }
 
 /** How far apart the two samples of `--no-stream` are, ms: CPU use is a rate. */
@@ -19,12 +23,16 @@ const ONCE_MS = 500;
 
 /** `berth stats` */
 export function statsCommand(): Command {
-  return withJson(withSocket(verb(
-    "stats",
-    "Show the resource usage of containers, live",
-    "berth stats",
-    "berth stats --no-stream --json web",
-  )))
+  return withRowFormat(
+    withJson(withSocket(verb(
+      "stats",
+      "Show the resource usage of containers, live",
+      "berth stats",
+      "berth stats --no-stream --json web",
+      "berth stats --no-stream --format '{{.ID}} {{.CPUPerc}}'",
+    ))),
+    Object.keys(USAGE_FIELDS),
+  )
     .option("--no-stream", "print one table and exit")
     .option("--interval <seconds>", "time between two tables", parseSeconds, 1)
     .argument("[id...]", "containers; none: all that run")
@@ -38,14 +46,15 @@ export function statsCommand(): Command {
           await sleep(pause);
           const usages = await sampler.sample();
           if (options.stream && ids.length > 0 && usages.length === 0) return;
-          if (options.json) {
+          const { format } = options;
+          if (options.json || format === "json") {
             const timestamp = new Date().toISOString();
             for (const usage of usages) if (!usage.stopped) printJson({ timestamp, ...usage });
           } else {
             const screen = screenSize();
             // The last row is the cursor's: a table that were higher could not be drawn over.
             const rows = options.stream && screen ? screen.rows - 1 : undefined;
-            const lines = usageTable(usages, screen?.columns).slice(0, rows);
+            const lines = linesOf(usages, format, screen?.columns).slice(0, rows);
             // On a screen each table takes the place of the one before.
             const back = drawn > 0 && screen ? `\x1b[${drawn}A\x1b[J` : "";
             print(back + lines.join("\n"));
@@ -56,4 +65,13 @@ export function statsCommand(): Command {
         }
       });
     });
+}
+
+function linesOf(
+  usages: readonly Usage[],
+  format: Template | undefined,
+  width: number | undefined,
+): string[] {
+  if (format === undefined) return usageTable(usages, width);
+  return formatRows(usages, format, USAGE_FIELDS, { width });
 }

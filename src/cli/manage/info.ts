@@ -4,18 +4,28 @@ import { exists } from "../../linux/fs/exists.ts";
 import { VERSION } from "../../version.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
+import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { formatBytes, formatSpan } from "../text/format.ts";
 import { print, printJson } from "../text/print.ts";
 
+interface InfoOptions {
+  readonly json?: true;
+  readonly format?: Format;
+}
+
 /** `berth info` */
 export function infoCommand(): Command {
-  return withJson(withSocket(verb(
-    "info",
-    "Show what the daemon is, its containers and its host",
-    "berth info",
-    "berth info --json | jq .daemon.root",
-  ))).action(async (options: { json?: true }, command: Command) => {
+  return withFormat(
+    withJson(withSocket(verb(
+      "info",
+      "Show what the daemon is, its containers and its host",
+      "berth info",
+      "berth info --json | jq .daemon.root",
+      "berth info -f '{{.containers.running}}'",
+    ))),
+    "-f, --format <format>",
+  ).action(async (options: InfoOptions, command: Command) => {
     await withDaemon(command, async (daemon) => {
       const info = await daemon.call("daemon.info", {});
       const all = await listAllContainers((params) => daemon.call("container.list", params));
@@ -28,9 +38,9 @@ export function infoCommand(): Command {
         stopped: count("stopped"),
       };
       const host = hostInfo();
-      if (options.json) {
-        return printJson({ client: { version: VERSION }, daemon: info, containers, host });
-      }
+      const whole = { client: { version: VERSION }, daemon: info, containers, host };
+      if (options.format) return printFormatted(options.format, whole);
+      if (options.json) return printJson(whole);
       const up = formatSpan(Date.now() - Date.parse(info.startedAt));
       const { total, ...states } = containers;
       const rows: [string, string][] = [

@@ -4,21 +4,34 @@ import { PROTOCOL, VERSION } from "../../version.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { Daemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
+import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { print, printJson } from "../text/print.ts";
+
+interface VersionOptions {
+  readonly socket: string;
+  readonly json?: true;
+  readonly format?: Format;
+}
 
 /** `berth version` */
 export function versionCommand(): Command {
-  return withJson(
-    withSocket(verb(
-      "version",
-      "Print the versions of berth and of the daemon",
-      "berth version --json",
-    )),
-  ).action(async (options: { socket: string; json?: boolean }, command: Command) => {
+  return withFormat(
+    withJson(
+      withSocket(verb(
+        "version",
+        "Print the versions of berth and of the daemon",
+        "berth version --json",
+        "berth version -f '{{.daemon.version}}'",
+      )),
+    ),
+    "-f, --format <format>",
+  ).action(async (options: VersionOptions, command: Command) => {
     const { socket } = command.optsWithGlobals<{ socket: string }>();
     const daemon = await daemonInfo(socket);
     const client = { version: VERSION, protocol: PROTOCOL, deno: Deno.version.deno };
-    if (options.json) return printJson({ client, ...(daemon && { daemon }) });
+    const whole = { client, ...(daemon && { daemon }) };
+    if (options.format) return printFormatted(options.format, whole);
+    if (options.json) return printJson(whole);
     print(`berth ${VERSION} (protocol ${PROTOCOL}, deno ${Deno.version.deno})`);
     print(
       daemon

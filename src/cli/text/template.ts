@@ -1,68 +1,137 @@
 // SPDX-License-Identifier: MIT
+import { type Expression, parseExpression } from "./template_expression.ts";
 
-/** A piece of a template: text, or the name of a field with its argument. */
-type Piece =
-  | { readonly text: string }
-  | { readonly field: string; readonly argument?: string; readonly json: boolean };
+/** A part of a template. */
+export type Node =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "print"; readonly value: Expression }
+  | {
+    /** `with` and `range` make their value the dot of their body. */
+    readonly kind: "if" | "range" | "with";
+    readonly value: Expression;
+    readonly body: readonly Node[];
+    readonly otherwise: readonly Node[];
+  };
 
 /** A parsed template, as docker's `--format` takes it. */
 export interface Template {
   /** Whether it asks for a table with headers. */
   readonly table: boolean;
-  readonly pieces: readonly Piece[];
+  readonly nodes: readonly Node[];
 }
 
-/** Returns a field's value. */
-export type FieldValue = (field: string, argument?: string) => string;
+/** What {@linkcode parseTemplate} may find at the top of the data. */
+export interface TemplateRules {
+  /** The names of the members at the top; left out: any. */
+  readonly fields?: readonly string[];
+  /** Whether names with commas between them make a table of these. Needs `fields`. */
+  readonly columns?: boolean;
+}
 
-const ACTION = /\{\{(.*?)\}\}/gs;
-const FIELD = /^(json +)?\.([A-Za-z]+)(?: +"([^"]*)")?$/;
+const ACTION = /\{\{(- )?(.*?)( -)?\}\}/gs;
+
+/** An action: its first word, and the rest. */
+const WORDS = /^(if|range|with|else|end)\b\s*(.*)$/s;
 
 /**
- * Parses the part of Go's text/template that `--format` is used with: text and `{{.Field}}`,
- * `{{.Label "key"}}` and `{{json .Field}}`, after `table ` with headers; or, shorter, names of fields
- * with commas between them for a table of these.
+ * Parses the part of Go's text/template that `--format` is used with: text; values such as
+ * `{{.Field}}`, `{{.a.b}}`, `{{.Label "key"}}`, `{{json .}}` and `{{index .labels "key"}}`; `if`,
+ * `range`, `with` with `else` and `end`. After `table ` the template has headers. Shorter, names of
+ * fields with commas between them ask for a table of these.
  *
- * @throws {SyntaxError} for anything else between braces, or a field that is not in `fields`.
+ * @throws {SyntaxError} for anything else between braces, or a field that is not there
  */
-export function parseTemplate(text: string, fields: readonly string[]): Template {
+export function parseTemplate(text: string, rules: TemplateRules = {}): Template {
   if (!text.includes("{{")) {
-    const names = text.split(",").map((name) => findField(name.trim(), fields));
-    return { table: true, pieces: joinPieces(names.map((field) => ({ field, json: false }))) };
+    if (!rules.columns) throw new SyntaxError("expected a Go template such as {{.id}}, or json");
+    const names = text.split(",").map((name) => {
+      if (name.trim() === "") throw new SyntaxError("expected names of columns");
+      return `{{.${name.trim()}}}`;
+    });
+    return { table: true, nodes: new Parser(names.join("\t"), rules).whole() };
   }
   const [, table, rest = ""] = /^(table\s+)?(.*)$/s.exec(text) ?? [];
   const unescaped = rest.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
-  const pieces: Piece[] = [];
-  let at = 0;
-  for (const match of unescaped.matchAll(ACTION)) {
-    pieces.push({ text: unescaped.slice(at, match.index) });
-    at = match.index + match[0].length;
-    const [whole, json, name, argument] = FIELD.exec((match[1] ?? "").trim()) ?? [];
-    if (whole === undefined || name === undefined) {
-      throw new SyntaxError(`cannot read ${match[0]}: expected {{.Field}} or {{json .Field}}`);
-    }
-    const field = findField(name, fields);
-    pieces.push({ field, json: json !== undefined, ...(argument !== undefined && { argument }) });
+  return { table: table !== undefined, nodes: new Parser(unescaped, rules).whole() };
+}
+
+/** Reads the pieces of a template one after the other. */
+class Parser {
+  readonly #pieces: readonly (string | { readonly action: string })[];
+  readonly #rules: TemplateRules;
+  #at = 0;
+
+  constructor(text: string, rules: TemplateRules) {
+    this.#pieces = piecesOf(text);
+    this.#rules = rules;
   }
-  pieces.push({ text: unescaped.slice(at) });
-  return { table: table !== undefined, pieces };
+
+  whole(): Node[] {
+    const { nodes, end } = this.#nodes(true);
+    if (end !== undefined) {
+      throw new SyntaxError(`{{${end}}} without an {{if}}, {{range}} or {{with}}`);
+    }
+    return nodes;
+  }
+
+  /** Reads up to an `else` or `end`, or to the template's end. `atTop`: the dot is the data itself. */
+  #nodes(atTop: boolean): { nodes: Node[]; end?: string } {
+    const nodes: Node[] = [];
+    while (this.#at < this.#pieces.length) {
+      const piece = this.#pieces[this.#at++] ?? "";
+      if (typeof piece === "string") {
+        if (piece !== "") nodes.push({ kind: "text", text: piece });
+        continue;
+      }
+      const [, word, rest = ""] = WORDS.exec(piece.action) ?? [];
+      if (word === "else" || word === "end") return { nodes, end: piece.action };
+      const fields = atTop ? this.#rules.fields : undefined;
+      if (word === "if" || word === "range" || word === "with") {
+        nodes.push(this.#block(word, parseExpression(rest, fields), atTop));
+      } else nodes.push({ kind: "print", value: parseExpression(piece.action, fields) });
+    }
+    return { nodes };
+  }
+
+  #block(kind: "if" | "range" | "with", value: Expression, atTop: boolean): Node {
+    const first = this.#nodes(atTop && kind === "if");
+    let otherwise: Node[] = [];
+    let { end } = first;
+    if (end !== undefined && end !== "end") {
+      const [, word, rest = ""] = /^else(?:\s+(if)\s+(.*))?$/s.exec(end) ?? [];
+      if (word === "if") {
+        // One `end` closes the whole chain.
+        const fields = atTop ? this.#rules.fields : undefined;
+        return {
+          ...{ kind, value, body: first.nodes },
+          otherwise: [this.#block("if", parseExpression(rest, fields), atTop)],
+        };
+      }
+      ({ nodes: otherwise, end } = this.#nodes(atTop));
+    }
+    if (end !== "end") throw new SyntaxError(`{{${kind}}} without its {{end}}`);
+    return { kind, value, body: first.nodes, otherwise };
+  }
 }
 
-function joinPieces(fields: readonly Piece[]): Piece[] {
-  return fields.flatMap((piece, index) => index === 0 ? [piece] : [{ text: "\t" }, piece]);
-}
-
-function findField(name: string, fields: readonly string[]): string {
-  const found = fields.find((field) => field.toLowerCase() === name.toLowerCase());
-  if (found !== undefined) return found;
-  throw new SyntaxError(`no field ${JSON.stringify(name)}: expected ${fields.join(", ")}`);
-}
-
-/** Returns the text of a template, each field in the place of its name. */
-export function renderTemplate({ pieces }: Template, valueOf: FieldValue): string {
-  return pieces.map((piece) => {
-    if ("text" in piece) return piece.text;
-    const value = valueOf(piece.field, piece.argument);
-    return piece.json ? JSON.stringify(value) : value;
-  }).join("");
+/** Returns texts and actions in their order; `{{-` and `-}}` take the blanks beside them. */
+function piecesOf(text: string): (string | { readonly action: string })[] {
+  const pieces: (string | { readonly action: string })[] = [];
+  let at = 0;
+  let trim = false;
+  const add = (piece: string) => {
+    if (/\{\{|\}\}/.test(piece)) {
+      throw new SyntaxError(`cannot read ${piece.trim()}: braces do not match`);
+    }
+    pieces.push(trim ? piece.trimStart() : piece);
+  };
+  for (const match of text.matchAll(ACTION)) {
+    const before = text.slice(at, match.index);
+    add(match[1] === undefined ? before : before.trimEnd());
+    pieces.push({ action: (match[2] ?? "").trim() });
+    trim = match[3] !== undefined;
+    at = match.index + match[0].length;
+  }
+  add(text.slice(at));
+  return pieces;
 }

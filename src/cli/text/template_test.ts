@@ -1,28 +1,82 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { parseTemplate, renderTemplate } from "./template.ts";
+import { parseTemplate } from "./template.ts";
+import { renderTemplate } from "./template_render.ts";
 
 const FIELDS = ["ID", "Status", "Label"];
-const value = (field: string, argument?: string) =>
-  argument ? `${field}=${argument}` : `<${field}>`;
-const render = (text: string) => renderTemplate(parseTemplate(text, FIELDS), value);
+const ROW = {
+  ID: () => "<ID>",
+  Status: () => "<Status>",
+  Label: (argument?: string) => `Label=${argument}`,
+};
+const rules = { fields: FIELDS, columns: true };
+const render = (text: string) => renderTemplate(parseTemplate(text, rules), ROW);
+
+const STATE = {
+  id: "web",
+  status: "running",
+  exitStatus: 0,
+  labels: { tier: "front", "a.b": "dotted" },
+  network: { interfaces: [{ name: "eth0", ips: ["10.0.0.2"] }, { name: "eth1", ips: [] }] },
+};
+const show = (text: string) => renderTemplate(parseTemplate(text), STATE);
 
 Deno.test("renderTemplate: fields of a template are replaced, in any case of their letters", () => {
   assert.equal(render("{{.ID}} is {{ .status }}!"), "<ID> is <Status>!");
   assert.equal(render('{{.Label "a b"}}\\t{{json .ID}}'), 'Label=a b\t"<ID>"');
 });
 
+Deno.test("renderTemplate: members of members, lists and keys that are no names are found", () => {
+  assert.equal(
+    show("{{.ID}} {{.Labels.tier}} {{.network.interfaces}}"),
+    [
+      "web front ",
+      '[{"name":"eth0","ips":["10.0.0.2"]},{"name":"eth1","ips":[]}]',
+    ].join(""),
+  );
+  assert.equal(
+    show('{{index .labels "a.b"}}|{{index .labels "none"}}|{{.labels.none}}'),
+    [
+      "dotted||<no value>",
+    ].join(""),
+  );
+  assert.equal(show("{{(index .network.interfaces 0).name}}"), "eth0");
+  assert.equal(show("{{json .labels}}"), '{"tier":"front","a.b":"dotted"}');
+  assert.equal(show("{{.labels | json | len}}"), "31");
+  assert.throws(() => show("{{.id.nope}}"), TypeError);
+  assert.throws(() => show("{{index .network.interfaces 7}}"), TypeError);
+});
+
+Deno.test("renderTemplate: if, range and with do as Go's do", () => {
+  const names = '{{range .network.interfaces}}{{.name}}={{join .ips ","}};{{end}}';
+  assert.equal(show(names), "eth0=10.0.0.2;eth1=;");
+  assert.equal(show("{{range .network.interfaces}}{{println .name}}{{end}}"), "eth0\neth1\n");
+  assert.equal(show("{{if .exitStatus}}failed{{else}}fine{{end}}"), "fine");
+  const chain = '{{if eq .status "paused"}}p{{else if eq .status "running"}}r{{else}}x{{end}}';
+  assert.equal(show(chain), "r");
+  assert.equal(show("{{with .labels}}{{.tier}}{{end}}{{with .none}}never{{end}}"), "front");
+  assert.equal(show("a {{- .id -}} b"), "awebb");
+  assert.equal(show("{{range .labels}}{{.}} {{else}}none{{end}}"), "front dotted ");
+  assert.equal(show("{{range .none}}{{.}}{{else}}none{{end}}"), "none");
+});
+
 Deno.test("parseTemplate: names alone make a table, and so does the word before a template", () => {
-  assert.deepEqual([parseTemplate("id, status", FIELDS).table, render("id,status")], [
+  assert.deepEqual([parseTemplate("id, status", rules).table, render("id,status")], [
     true,
     "<ID>\t<Status>",
   ]);
-  assert.equal(parseTemplate("table {{.ID}}", FIELDS).table, true);
-  assert.equal(parseTemplate("{{.ID}}", FIELDS).table, false);
+  assert.equal(parseTemplate("table {{.ID}}", rules).table, true);
+  assert.equal(parseTemplate("{{.ID}}", rules).table, false);
 });
 
 Deno.test("parseTemplate: what is no template says so", () => {
-  for (const bad of ["{{.Nope}}", "{{range .ID}}", "{{}}", "nope", '{{.ID | printf "x"}}']) {
-    assert.throws(() => parseTemplate(bad, FIELDS), SyntaxError, bad);
+  for (
+    const bad of ["{{.Nope}}", "{{for .ID}}", "{{}}", "nope", '{{.ID | printf "x"}}', "id,,id"]
+  ) {
+    assert.throws(() => parseTemplate(bad, rules), SyntaxError, bad);
+  }
+  const bads = ["{{.a", ".a}}", "{{if .a}}", "{{end}}", "{{.a..b}}", "{{json}}", "{{(.a}}", "id"];
+  for (const bad of [...bads, '{{index .a "b}}', "{{.a)}}", "{{$x}}", "{{if}}x{{end}}"]) {
+    assert.throws(() => parseTemplate(bad), SyntaxError, bad);
   }
 });

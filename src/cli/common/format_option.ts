@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+import { type Command, InvalidArgumentError } from "commander";
+import { print, printJson } from "../text/print.ts";
+import { parseTemplate, type Template, type TemplateRules } from "../text/template.ts";
+import { renderTemplate } from "../text/template_render.ts";
+import { CliError } from "./exit_status.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+
+/** What `--format` asks for. */
+export type Format = Template | "json";
+
+/** Adds `--format` for a list, whose fields have docker's names. */
+export function withRowFormat(command: Command, fields: readonly string[]): Command {
+  return command.option(
+    "--format <format>",
+    "Go template, column names with commas, or json",
+    (text: string) => parseFormat(text, { fields, columns: true }),
+  );
+}
+
+/** Adds `--format` for objects; `flags` may have a short form. */
+export function withFormat(command: Command, flags = "--format <format>"): Command {
+  return command.option(
+    flags,
+    "Go template such as {{.id}}, or json",
+    (text: string) => parseFormat(text),
+  );
+}
+
+/** Parses a `--format`. Throws commander's `InvalidArgumentError`. */
+export function parseFormat(text: string, rules?: TemplateRules): Format {
+  if (text === "json") return text;
+  try {
+    const template = parseTemplate(text, rules);
+    if (!template.table || rules?.columns) return template;
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+  throw new InvalidArgumentError("there is no table here: leave the word table out");
+}
+
+/** Prints an object as a format says. Throws a {@linkcode CliError} where the two do not fit. */
+export function printFormatted(format: Format, data: unknown): void {
+  if (format === "json") return printJson(data);
+  try {
+    print(renderTemplate(format, data));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new CliError(`--format: ${messageOf(error)}`, { cause: error });
+  }
+}
