@@ -5,7 +5,7 @@ import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
 import type { Peer } from "../../src/rpc/peer/peer.ts";
 import { failureLogs } from "./failure_logs.ts";
 import { keepsFiles } from "./keep_files.ts";
-import { stateCgroupName } from "../../src/runtime/state_cgroup.ts";
+import { stateCgroupName } from "../../src/runtime/state_dir.ts";
 import { until, within } from "./poll.ts";
 import { cgroupsOf } from "./traces.ts";
 import { spec } from "./rootfs.ts";

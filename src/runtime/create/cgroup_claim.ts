@@ -3,7 +3,10 @@ import { FileLock } from "../../linux/fd/file_lock.ts";
 import { errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import type { Hierarchy } from "../../linux/cgroup/find.ts";
-import { cgroupHierarchies } from "../../linux/cgroup/find.ts";
+import { cgroupAt, cgroupHierarchies } from "../../linux/cgroup/find.ts";
+import { pids } from "../../linux/cgroup/cgroup.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
 
 /** The hierarchies in which a cgroup is claimed, best first: each claimant has to take the same. */
 const CLAIMED = ["freezer", "pids", "memory", "unified"];
@@ -89,4 +92,45 @@ function removeUnused(dir: string): void {
   } catch (error) {
     if (!IN_USE.has(errnoNameOf(error))) throw error;
   }
+}
+
+/**
+ * Takes a container's cgroup until the result is disposed, by when a process is in it. Two
+ * containers in one cgroup, or one in another's, would be paused, limited and killed as one.
+ *
+ * @param inCgroup Finds the container whose cgroup is at a path, above it or below it.
+ * @throws {FailedPreconditionError} if the container's cgroup is another's, or has processes.
+ */
+export function claimCgroup(
+  { id, cgroupsPath, systemdCgroup }: BundleRecord,
+  inCgroup: (cgroupsPath: string) => BundleRecord | undefined,
+  hierarchies: readonly Hierarchy[],
+): Disposable | undefined {
+  if (cgroupsPath === undefined) return undefined;
+  const refuse = (why: string) => {
+    throw new FailedPreconditionError(
+      `cannot create container ${id}: its cgroup ${cgroupsPath} ${why}; ` +
+        "give it one of its own (linux.cgroupsPath)",
+      { data: { id } },
+    );
+  };
+  const other = inCgroup(cgroupsPath);
+  if (other !== undefined && other.id !== id) {
+    const same = other.cgroupsPath === cgroupsPath;
+    refuse(`is ${same ? "that" : "above or below that"} of container ${other.id}`);
+  }
+  using claims = new DisposableStack();
+  // Units of systemd have names that it lets nobody take twice.
+  if (systemdCgroup !== true) {
+    const claim = CgroupClaim.take(cgroupsPath, hierarchies);
+    if (claim === undefined) refuse("is being made by another daemon");
+    claims.use(claim);
+  }
+  const cgroup = cgroupAt(cgroupsPath, hierarchies);
+  // Of a hybrid's hierarchies any may have them.
+  for (const [name, path] of Object.entries(cgroup?.paths ?? {})) {
+    const [pid] = pids({ version: 1, paths: { [name]: path } });
+    if (pid !== undefined) refuse(`has processes already, ${pid} among them`);
+  }
+  return claims.move();
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { EINVAL, isErrno } from "../../linux/libc/errno.ts";
+import { setLoopbackUp } from "../../linux/net/namespace.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+
+/**
+ * Sets the loopback up of a network namespace that a spec names by its path, so that 127.0.0.1 can be
+ * reached in the container: the runtime does that only in a namespace of its own making.
+ *
+ * @throws {FailedPreconditionError} if the path leads to something else.
+ */
+export function raiseLoopback(id: string, path: string | undefined): void {
+  if (path === undefined) return;
+  try {
+    setLoopbackUp(path);
+  } catch (error) {
+    // The runtime would open it, and wait for the writer of a FIFO.
+    if (isErrno(error, EINVAL)) {
+      throw new FailedPreconditionError(
+        `cannot create container ${id}: ${path} is no network namespace`,
+        { cause: error, data: { id } },
+      );
+    }
+    // Of a path that leads nowhere the runtime says what is wrong.
+    getLogger(["berth", "network"]).debug("{id}: cannot set the loopback up in {path}: {reason}", {
+      id,
+      path,
+      reason: messageOf(error),
+      error,
+    });
+  }
+}

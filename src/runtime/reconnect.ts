@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { withTimeout } from "../linux/event_loop/with_timeout.ts";
+import { exists } from "../linux/fs/exists.ts";
+import { bundlePaths } from "../oci/bundle_layout.ts";
+import { messageOf } from "../rpc/error_text.ts";
+import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
+import { removeClaimedCgroup } from "./bundle/cgroup_record.ts";
+import { Container } from "./container/container.ts";
+import type { ContainerContext } from "./container/context.ts";
+import type { ContainerRegistry } from "./container_registry.ts";
+import type { FdBudget } from "./fd_budget.ts";
+import type { Definitions } from "./service/definitions.ts";
+import type { RestingContainers } from "./service/resting.ts";
+import type { Services } from "./service/services.ts";
+import { resumeStop } from "./service/stop.ts";
+
+/** How long the first answer of a restarted daemon waits for shims that are slow, in milliseconds. */
+const RECONNECT_GRACE = 1_000;
+
+/** What {@linkcode reconnectContainers} needs. */
+export interface ReconnectOptions {
+  /** The directory of the bundles. */
+  readonly dir: string;
+  readonly containers: ContainerRegistry;
+  readonly context: ContainerContext;
+  readonly definitions: Definitions;
+  readonly fds: FdBudget;
+  readonly resting: RestingContainers;
+  readonly services: Services;
+}
+
+/**
+ * Finds the containers of a daemon that is gone: dials the shim of every bundle, all at once, and
+ * loads those that have only a definition. Waits a moment for the answers, but never for a shim that
+ * gives none.
+ *
+ * @throws {ResourceExhaustedError} if there are too few fds for the containers.
+ */
+export async function reconnectContainers(options: ReconnectOptions): Promise<void> {
+  const { dir, containers, context, definitions, fds, services } = options;
+  const loaded: Container[] = [];
+  const bundles = [...Deno.readDirSync(dir)].filter(({ isDirectory }) => isDirectory);
+  // Before a bundle is read: for want of fds it would be taken for a damaged one.
+  fds.requireReconnect(bundles.length);
+  for (const entry of bundles) {
+    const container = load(`${dir}/${entry.name}`, context);
+    if (container === undefined) continue;
+    containers.add(container);
+    loaded.push(container);
+  }
+  // Before a container is reconnected, which may be its end and that of its network.
+  const instances = new Set(loaded.map(({ bundle }) => bundle.record.instance));
+  const known = new Set(loaded.map(({ id }) => id));
+  context.networks.adopt(({ id, instance }) =>
+    // A bundle that could not be read is left alone, and so is its network.
+    instances.has(instance) || (!known.has(id) && exists(`${dir}/${id}`))
+  );
+  const found = loaded.map((container) =>
+    container.reconnect().then(() =>
+      goOn(container.id, () => {
+        resumeStop(container, context.stopping);
+        services.settle(container.id);
+      })
+    )
+  );
+  for (const id of definitions.ids()) goOn(id, () => loadDefined(id, options));
+  if (found.length === 0) return;
+  await withTimeout(Promise.all(found), RECONNECT_GRACE);
+}
+
+/** Loads the container of a bundle. Removes the directory of a bundle that was never finished. */
+function load(dir: string, context: ContainerContext): Container | undefined {
+  try {
+    const bundle = Bundle.read(dir);
+    if (bundle === undefined) {
+      removeClaimedCgroup(bundlePaths(dir).config);
+      removeBundleDir(dir);
+      return undefined;
+    }
+    return new Container(bundle, context, "connecting");
+  } catch (error) {
+    getLogger(["berth", "container"]).error("cannot read the bundle {dir}, left alone: {reason}", {
+      dir,
+      reason: messageOf(error),
+      error,
+    });
+    return undefined;
+  }
+}
+
+/** Loads a container that has only a definition, as after a reboot. */
+function loadDefined(
+  id: string,
+  { containers, definitions, resting, services }: ReconnectOptions,
+): void {
+  if (containers.find(id) !== undefined) return;
+  // Whoever created it was never told so, or its machine went down before it was started.
+  if (!definitions.keeps(id)) return definitions.remove(id);
+  containers.add(resting.load(id));
+  services.settle(id);
+}
+
+/** Runs `action` for one container, whose trouble must not keep the others from theirs. */
+function goOn(id: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    getLogger(["berth", "container"]).error("{id}: cannot go on with it: {reason}", {
+      id,
+      reason: messageOf(error),
+      error,
+    });
+  }
+}

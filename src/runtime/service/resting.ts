@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { Container } from "../container/container.ts";
+import type { ContainerContext } from "../container/context.ts";
+import type { ProcessTable } from "../container/process_table.ts";
+import type { KnownExit } from "../events/instance_state.ts";
+import type { Definitions } from "./definitions.ts";
+
+/** Makes containers of definitions: stopped ones without a bundle of their own. */
+export class RestingContainers {
+  readonly #definitions: Definitions;
+  readonly #context: ContainerContext;
+
+  /** Gives `context` to each container. */
+  constructor(definitions: Definitions, context: ContainerContext) {
+    this.#definitions = definitions;
+    this.#context = context;
+  }
+
+  /**
+   * Returns the container that takes the place of one whose bundle has gone, until it is started
+   * again. Returns undefined, and removes the definition, if the container is not kept.
+   */
+  replace({ id, bundle, processes }: Container): Container | undefined {
+    if (!this.#definitions.keeps(id)) {
+      this.#definitions.remove(id);
+      return undefined;
+    }
+    // A run that was never begun changes nothing.
+    if (processes.startedAt === undefined) return this.load(id);
+    const exit = processes.exit ?? unknownExit();
+    this.#definitions.setExit(bundle.record, exit, processes.pid);
+    return this.load(id, processes);
+  }
+
+  /**
+   * Returns the container of a definition.
+   *
+   * @param processes What is known of its last instance.
+   */
+  load(id: string, processes?: ProcessTable): Container {
+    const container = new Container(this.#definitions.bundle(id), this.#context, "resting");
+    const recorded = container.bundle.exitRecord();
+    container.processes.presume(processes?.pid ?? recorded?.pid ?? 0, processes?.startedAt);
+    container.processes.recordExit(undefined, processes?.exit ?? recorded ?? unknownExit());
+    return container;
+  }
+}
+
+/** Returns the exit of a container that went down with the machine and was not observed. */
+function unknownExit(): KnownExit {
+  const exitedAt = new Date().toISOString();
+  return { exitStatus: 128 + SIGKILL, exitedAt, exitStatusUnknown: true };
+}
