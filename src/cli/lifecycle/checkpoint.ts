@@ -5,7 +5,7 @@ import { somePath, verb, withSocket } from "../common/command.ts";
 import { absolute } from "../options/options.ts";
 import { isConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { saveForRestore } from "../container/restore_record.ts";
+import { saveForRestore } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
 
 interface CheckpointOptions {

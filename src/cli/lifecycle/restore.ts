@@ -3,9 +3,9 @@ import type { Command } from "commander";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { absolute } from "../options/options.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { createDetached } from "../container/create_container.ts";
+import { createDetached } from "../create/create_container.ts";
 import { removeContainer } from "../container/remove.ts";
-import { readForRestore, restoreParams } from "../container/restore_record.ts";
+import { readForRestore, restoreParams } from "../create/restore_record.ts";
 import { print } from "../text/print.ts";
 
 interface RestoreOptions {

@@ -4,13 +4,13 @@ import { verb, withSocket } from "../common/command.ts";
 import { explainFailure } from "../image/explain.ts";
 import { openRootfs } from "../image/rootfs.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
-import { CidFile } from "../container/cid_file.ts";
-import { createRequest } from "../container/create_request.ts";
+import { CidFile } from "../create/cid_file.ts";
+import { createRequest } from "../create/create_request.ts";
 import { findUserNamespace } from "../options/user_namespace.ts";
 import { findNamespaces } from "../options/namespaces.ts";
 import { chooseNetwork } from "../options/network.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { createDetached } from "../container/create_container.ts";
+import { createDetached } from "../create/create_container.ts";
 import { print } from "../text/print.ts";
 
 /** `berth create` */

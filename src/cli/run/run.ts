@@ -2,14 +2,14 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
-import { CidFile } from "../container/cid_file.ts";
-import { createRequest } from "../container/create_request.ts";
+import { CidFile } from "../create/cid_file.ts";
+import { createRequest } from "../create/create_request.ts";
 import { findUserNamespace } from "../options/user_namespace.ts";
 import { findNamespaces } from "../options/namespaces.ts";
 import { chooseNetwork } from "../options/network.ts";
 import { type Daemon, withDaemon } from "../common/daemon.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
-import { createDetached, createForeground } from "../container/create_container.ts";
+import { createDetached, createForeground } from "../create/create_container.ts";
 import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
 import { explainFailure } from "../image/explain.ts";
 import { openRootfs } from "../image/rootfs.ts";

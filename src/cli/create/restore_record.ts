@@ -3,9 +3,9 @@ import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
-import type { ContainerCreateParams } from "./create_request.ts";
+import type { ContainerCreateParams } from "./create_input.ts";
 import { CliError } from "../common/exit_status.ts";
-import { createDir, ETC_LABEL, OVERLAY_LABEL } from "./container_dirs.ts";
+import { createDir, ETC_LABEL, OVERLAY_LABEL } from "../container/container_dirs.ts";
 import { writeEtcFile } from "../options/etc_files.ts";
 
 /** The file beside a checkpoint that says how to make its container again. */

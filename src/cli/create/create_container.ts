@@ -2,13 +2,18 @@
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
-import type { ContainerCreateParams } from "./create_request.ts";
+import type { ContainerCreateParams } from "./create_input.ts";
 import { type Daemon, lost } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
-import { randomName } from "./names.ts";
-import { createIoDir, lockIoDir } from "./io_dir.ts";
-import { ownDirLabels, removeDir, removeOwnDirs, REQUEST_LABEL } from "./container_dirs.ts";
+import { randomName } from "../container/names.ts";
+import { createIoDir, lockIoDir } from "../container/io_dir.ts";
+import {
+  ownDirLabels,
+  removeDir,
+  removeOwnDirs,
+  REQUEST_LABEL,
+} from "../container/container_dirs.ts";
 
 /** So many random names are tried before one that is taken is an error. */
 const NAMES = 3;

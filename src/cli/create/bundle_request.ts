@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+import { isRecord } from "../../rpc/is_record.ts";
+import { realDirectory } from "../image/rootfs.ts";
+import { type ContainerOptions, SPEC_OPTIONS } from "../options/options.ts";
+import { CliError } from "../common/exit_status.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { parseJson } from "../../rpc/json.ts";
+import { commonParams, labelsOf } from "./common_params.ts";
+import type { ContainerCreateParams } from "./create_input.ts";
+
+/**
+ * Returns the params of `container.create` for the bundle in `dir`, without stdio. `args` are the words
+ * after the options.
+ */
+export function bundleRequest(
+  id: string,
+  dir: string,
+  options: ContainerOptions,
+  args: readonly string[],
+): ContainerCreateParams {
+  const refused = SPEC_OPTIONS.find((name) => options[name] !== undefined);
+  if (refused !== undefined || args.length > 0) {
+    const what = refused === undefined
+      ? "a command"
+      : `--${refused.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+    throw new CliError(`--bundle takes the bundle's config.json as it is: ${what} cannot be given`);
+  }
+  const bundle = realDirectory(dir);
+  const path = `${bundle}/config.json`;
+  let spec: Record<string, unknown>;
+  try {
+    const value = parseJson(Deno.readTextFileSync(path));
+    if (!isRecord(value)) throw new SyntaxError("it does not hold a JSON object");
+    spec = value;
+  } catch (error) {
+    const why = messageOf(error);
+    throw new CliError(`cannot use ${path}: ${why}`, { cause: error });
+  }
+  const rootPath = isRecord(spec["root"]) ? spec["root"]["path"] : undefined;
+  if (isRecord(spec["root"]) && typeof rootPath === "string" && !rootPath.startsWith("/")) {
+    spec = { ...spec, root: { ...spec["root"], path: realDirectory(`${bundle}/${rootPath}`) } };
+  }
+  const process = isRecord(spec["process"]) ? spec["process"] : {};
+  const command = Array.isArray(process["args"]) ? process["args"].map(String) : [];
+  return {
+    id,
+    spec,
+    ...(process["terminal"] === true && { terminal: true }),
+    labels: labelsOf(options, command),
+    ...commonParams(options),
+  };
+}

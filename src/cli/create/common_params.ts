@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+import { formatCommand } from "../text/format.ts";
+import { type ContainerOptions, labelEntry } from "../options/options.ts";
+import { CliError } from "../common/exit_status.ts";
+import { COMMAND_LABEL } from "../container/container_dirs.ts";
+import { readLinesFile } from "../options/environment.ts";
+import { type LogFlags, logFrom } from "../options/log_options.ts";
+import type { ContainerCreateParams } from "./create_input.ts";
+
+/** Returns the params that do not come from the spec. */
+export function commonParams(options: ContainerOptions & LogFlags): Partial<ContainerCreateParams> {
+  const log = logFrom(options);
+  if (options.rm && options.restart !== undefined && options.restart.policy !== "no") {
+    throw new CliError("a container cannot be both removed (--rm) and restarted (--restart)");
+  }
+  return {
+    ...(log !== undefined && { log }),
+    ...(options.tty && { terminal: true }),
+    ...(options.stopTimeout !== undefined && { stopTimeout: options.stopTimeout }),
+    ...(options.restart !== undefined && { restart: options.restart }),
+    ...(options.rm && { autoRemove: true }),
+    ...(options.runtime !== undefined && { runtime: options.runtime }),
+    ...(options.group !== undefined && { group: options.group }),
+    ...(!options.pivot && { noPivot: true }),
+  };
+}
+
+/** Returns the labels that the options ask for, and the one that keeps the command. */
+export function labelsOf(
+  options: ContainerOptions,
+  args: readonly string[],
+): Record<string, string> {
+  const lines = (options.labelFile ?? []).flatMap(readLinesFile);
+  return {
+    [COMMAND_LABEL]: formatCommand(args),
+    ...Object.fromEntries(lines.map(labelEntry)),
+    ...options.label,
+  };
+}

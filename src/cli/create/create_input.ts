@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+import type { UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
+import type { SecurityDefaults } from "../../oci/spec/security.ts";
+import type { DaemonContract } from "../../rpc/contract/daemon.ts";
+import type { ParamsOf } from "../../rpc/contract/method.ts";
+import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { Rootfs } from "../image/rootfs.ts";
+import type { ContainerOptions } from "../options/options.ts";
+import type { Namespaces } from "../options/namespaces.ts";
+
+/** Params of `container.create`. */
+export type ContainerCreateParams = ParamsOf<DaemonContract, "container.create">;
+
+/** What a container is to be made from. */
+export interface CreateInput {
+  readonly options: ContainerOptions;
+  /** The root filesystem, with the command that runs in it. */
+  readonly rootfs: Rootfs;
+  /** The daemon's root directory. */
+  readonly root: string;
+  /** The namespaces that it shares. */
+  readonly namespaces: Namespaces;
+  /** The network that CNI plugins make, if it gets one. */
+  readonly network?: NetworkParams | undefined;
+  /** What the daemon's config says of containers. */
+  readonly defaults: SecurityDefaults;
+  /** Tells the user namespace of the container by its id; undefined is the host's. */
+  readonly userNamespace: (id: string) => UserNamespace | undefined;
+}
+
+/** Returns the user that the container runs as: the option's, or the image's. */
+export function userOf({ options, rootfs: { image } }: CreateInput): string | undefined {
+  return options.user ?? (image?.config.user || undefined);
+}

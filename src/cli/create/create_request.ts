@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+import { pathNames } from "../../linux/fs/path_names.ts";
+import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
+import { defaultSpec } from "../../oci/spec/default_spec.ts";
+import type { UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
+import { USERNS_LABEL } from "../options/user_namespace.ts";
+import { ImageError } from "../../images/errors.ts";
+import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { ContainerImage } from "../image/rootfs.ts";
+import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
+import { createDir, OVERLAY_LABEL, removeOwnDirs } from "../container/container_dirs.ts";
+import { environmentEntry, readLinesFile } from "../options/environment.ts";
+import type { MountOption } from "../options/mounts.ts";
+import { resourcesFrom } from "../options/resources.ts";
+import { bundleRequest } from "./bundle_request.ts";
+import { checkImage } from "./check_image.ts";
+import { commonParams, labelsOf } from "./common_params.ts";
+import { userOf } from "./create_input.ts";
+import type { ContainerCreateParams, CreateInput } from "./create_input.ts";
+import { etcMounts, mountsOf, overlayOn, volumeMounts } from "./mounts.ts";
+
+/** A spec as JSON. */
+type Spec = Record<string, unknown>;
+
+/**
+ * Returns the params of `container.create` that the options ask for, without stdio. Makes directories
+ * of the container's own under `root`, which its labels name; the caller removes them when the create
+ * fails.
+ */
+export async function createRequest(
+  id: string,
+  request: CreateInput,
+): Promise<ContainerCreateParams> {
+  const { options, root, rootfs } = request;
+  const { args, lowers, image } = rootfs;
+  if (options.bundle !== undefined) return bundleRequest(id, options.bundle, options, args);
+  const given = mountsOf(options, request.namespaces);
+  const dirs: Record<string, string> = {};
+  const userNamespace = request.userNamespace(id);
+  try {
+    checkImage(request);
+    const volumes = await volumeMounts(id, given, request, dirs);
+    // As docker has it: what is mounted below another mount comes after it.
+    const mounts = [...given, ...volumes].toSorted((one, other) =>
+      pathNames(one.destination).length - pathNames(other.destination).length
+    );
+    const etc = etcMounts(id, mounts, request, dirs, userNamespace);
+    const spec = specOf(id, [...mounts, ...etc], request, userNamespace);
+    const overlay = lowers.length > 0 ? createDir(root, "overlay", id) : undefined;
+    if (overlay !== undefined) dirs[OVERLAY_LABEL] = overlay;
+    return {
+      id,
+      spec,
+      ...(overlay !== undefined && { rootfs: [overlayOn(rootfs, overlay, userNamespace)] }),
+      labels: {
+        ...image && imageLabels(image),
+        ...labelsOf(options, args),
+        ...options.userns === "auto" && userNamespace && usernsLabel(userNamespace),
+        ...dirs,
+      },
+      ...(request.network !== undefined && { network: networkOf(request.network, etc) }),
+      ...commonParams(options),
+    };
+  } catch (error) {
+    removeOwnDirs(root, id, dirs);
+    if (image === undefined || !(error instanceof ImageError)) throw error;
+    throw new ImageError(`image ${image.name}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Names the hosts file to which the daemon adds the container's addresses, if it was made here. */
+function networkOf(network: NetworkParams, etc: readonly MountOption[]): NetworkParams {
+  const hosts = etc.find(({ destination }) => destination === "/etc/hosts")?.source;
+  return hosts === undefined ? network : { ...network, hostsFile: hosts };
+}
+
+function specOf(
+  id: string,
+  mounts: readonly MountOption[],
+  request: CreateInput,
+  userNamespace: UserNamespace | undefined,
+): Spec {
+  const { options, namespaces, defaults, rootfs: { path: rootfs, args, image } } = request;
+  const stopSignal = options.stopSignal ?? image?.config.stopSignal;
+  const workdir = options.workdir ?? image?.config.workingDir;
+  const user = userOf(request);
+  const env = [
+    ...image?.config.env ?? [],
+    ...(options.envFile ?? []).flatMap(readLinesFile),
+    ...options.env ?? [],
+  ];
+  return {
+    ...defaultSpec({
+      id,
+      rootfs,
+      args,
+      env: env.flatMap(environmentEntry),
+      mounts,
+      resources: { ...resourcesFrom(options) },
+      terminal: options.tty ?? false,
+      readOnly: options.readOnly ?? false,
+      namespaces,
+      ...(userNamespace && { userNamespace, ownNetwork: request.network === undefined }),
+      groups: options.groupAdd ?? [],
+      rlimits: options.ulimit ?? [],
+      devices: options.device ?? [],
+      security: {
+        privileged: options.privileged ?? false,
+        capabilities: { add: options.capAdd ?? [], drop: options.capDrop ?? [] },
+        securityOpts: options.securityOpt ?? [],
+        defaults,
+      },
+      ...(options.sysctl && { sysctl: options.sysctl }),
+      ...(options.annotation && { annotations: options.annotation }),
+      ...(options.init && { init: true }),
+      ...(stopSignal !== undefined && { stopSignal }),
+      ...(workdir !== undefined && { cwd: workdir }),
+      ...(user !== undefined && { user }),
+      ...(options.hostname !== undefined && { hostname: options.hostname }),
+      ...(options.cgroupParent !== undefined && {
+        cgroupsPath: cgroupsPathBelow(options.cgroupParent, id),
+      }),
+    }),
+  };
+}
+
+/** The most that an image's labels may have together, in characters; the user's have room beside. */
+const MAX_IMAGE_LABELS = 16 * 1024;
+
+/** Returns the labels by which the container is known to use the image, and the image's own. */
+function imageLabels({ name, id, config }: ContainerImage): Record<string, string> {
+  let room = MAX_IMAGE_LABELS;
+  const own = Object.entries(config.labels)
+    .map(([label, value]) => [`image.${label}`, value] as const)
+    // What the daemon does not take of an image's labels is left out, not the image refused.
+    .filter(([label, value]) => (room -= label.length + value.length) >= 0);
+  return { ...Object.fromEntries(own), [IMAGE_LABEL]: name, [IMAGE_ID_LABEL]: id };
+}
+
+function usernsLabel({ uidMappings }: UserNamespace): Record<string, string> {
+  return { [USERNS_LABEL]: String(uidMappings[0]?.hostID) };
+}

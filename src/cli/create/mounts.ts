@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+import { pathNames } from "../../linux/fs/path_names.ts";
+import { hostRoot, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
+import { resolveUser } from "../../oci/spec/passwd.ts";
+import { overlayMount } from "../../images/rootfs.ts";
+import type { Rootfs } from "../image/rootfs.ts";
+import { makeVolumes } from "../image/volumes.ts";
+import type { ContainerOptions } from "../options/options.ts";
+import { CliError } from "../common/exit_status.ts";
+import { createDir, ETC_LABEL, VOLUMES_LABEL } from "../container/container_dirs.ts";
+import { canMountOn, etcTexts, writeEtcFiles } from "../options/etc_files.ts";
+import { type MountOption, shmMount } from "../options/mounts.ts";
+import type { Namespaces } from "../options/namespaces.ts";
+import { userOf } from "./create_input.ts";
+import type { CreateInput } from "./create_input.ts";
+
+/**
+ * Returns the mounts that the options ask for. Throws a {@linkcode CliError} for a source that is
+ * not there.
+ */
+export function mountsOf(options: ContainerOptions, namespaces: Namespaces): MountOption[] {
+  const mounts = [
+    ...options.mount ?? [],
+    ...options.volume ?? [],
+    ...options.tmpfs ?? [],
+  ];
+  for (const { type, source } of mounts) if (type === "bind") checkSource(source);
+  if (options.shmSize !== undefined) {
+    if (namespaces.ipc !== undefined) {
+      throw new CliError(
+        "--shm-size needs an IPC namespace of the container's own: leave out --ipc",
+      );
+    }
+    return [shmMount(options.shmSize), ...mounts];
+  }
+  // POSIX shared memory lives in /dev/shm (shm_overview(7)). Another container's cannot be mounted: it
+  // is in a mount namespace of its own.
+  return namespaces.ipc === "host" ? [HOST_SHM, ...mounts] : mounts;
+}
+
+const HOST_SHM: MountOption = {
+  type: "bind",
+  source: "/dev/shm",
+  destination: "/dev/shm",
+  options: ["rbind"],
+};
+
+function checkSource(source: string): void {
+  try {
+    Deno.statSync(source);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) {
+      throw new CliError(`cannot mount ${source}: it does not exist`, { cause: error });
+    }
+    // Where this user may not look, the runtime says what it finds.
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+  }
+}
+
+/**
+ * Returns the mounts of the generated files below `/etc`, less those that `mounts` replaces. None
+ * for a user who may not write to the daemon's root.
+ */
+export function etcMounts(
+  id: string,
+  mounts: readonly MountOption[],
+  { options, root, namespaces, network, rootfs: { path: rootfs, lowers } }: CreateInput,
+  dirs: Record<string, string>,
+  userNamespace: UserNamespace | undefined,
+): MountOption[] {
+  const texts = etcTexts({
+    hostname: namespaces.uts === undefined ? options.hostname ?? id.slice(0, 64) : Deno.hostname(),
+    hostNetwork: namespaces.network === "host",
+    addressed: network !== undefined,
+    addHost: options.addHost,
+    dns: options.dns,
+    dnsSearch: options.dnsSearch,
+    dnsOption: options.dnsOption,
+  });
+  // Root of a user namespace is not the owner of what is there, and makes nothing in it.
+  const mayMake = userNamespace === undefined && (lowers.length > 0 || options.readOnly !== true);
+  for (const path of texts.keys()) {
+    const given = mounts.some(({ destination }) => destination === path || destination === "/etc");
+    if (given || !canMountOn(rootfs, path, mayMake)) texts.delete(path);
+  }
+  if (texts.size === 0) return [];
+  try {
+    dirs[ETC_LABEL] = createDir(root, "etc", id);
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) return [];
+    throw error;
+  }
+  return writeEtcFiles(dirs[ETC_LABEL], texts);
+}
+
+/** Returns the volumes that the image asks for, but where something is mounted already. */
+export async function volumeMounts(
+  id: string,
+  mounts: readonly MountOption[],
+  request: CreateInput,
+  dirs: Record<string, string>,
+): Promise<MountOption[]> {
+  const { rootfs: { image, path }, root } = request;
+  const paths = (image?.config.volumes ?? []).filter((volume) =>
+    !mounts.some(({ destination }) =>
+      pathNames(destination).join("/") === pathNames(volume).join("/")
+    )
+  );
+  if (paths.length === 0) return [];
+  const dir = dirs[VOLUMES_LABEL] = createDir(root, "volumes", id);
+  // The container's users go through it to their volumes' mounts.
+  const user = userOf(request);
+  const owner = user === undefined ? { uid: 0, gid: 0 } : resolveUser(path, user);
+  return await makeVolumes(dir, path, paths, owner);
+}
+
+/** The overlay of the container's own layer, in `dir`, on what is below it. */
+export function overlayOn(
+  { path, lowers }: Rootfs,
+  dir: string,
+  userNamespace: UserNamespace | undefined,
+) {
+  const upper = `${dir}/upper`;
+  const work = `${dir}/work`;
+  Deno.mkdirSync(upper);
+  Deno.mkdirSync(work);
+  // The root directory of the container is the upper layer's: it looks as the lower one does.
+  const { mode, uid, gid } = Deno.statSync(path);
+  if (mode !== null) Deno.chmodSync(upper, mode & 0o7777);
+  const owner = userNamespace && uid === 0 ? hostRoot(userNamespace) : { uid, gid };
+  if (owner.uid !== null && owner.gid !== null) Deno.chownSync(upper, owner.uid, owner.gid);
+  const { options, ...mount } = overlayMount(lowers, { upper, work });
+  return { ...mount, options: [...options] };
+}
