@@ -60,7 +60,7 @@ async function killWhen(daemon: TestDaemon, args: string[], reached: () => boole
   let ended = false;
   const status = child.status.then(() => ended = true);
   const skopeos = () =>
-    processesOf(baseName(daemon.dir)).filter(({ command }) => /^skopeo/.test(command));
+    processesOf(baseName(daemon.dir)).filter(({ command }) => /^(\S*\/)?skopeo /.test(command));
   await until("the moment", () => ended || (skopeos().length > 0 && reached()));
   if (!ended) child.kill("SIGKILL");
   await status;
@@ -157,8 +157,15 @@ test("images storage: a full disk ends a pull, a load and an import with an erro
       assert.deepEqual(leftIn(daemon), before, args.join(" "));
     }
     assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), small), "fits\n");
-    await ok(daemon, "rmi", small);
-    assert.deepEqual(leftIn(daemon), NOTHING);
+    // Where not one byte is left, what frees some has to go on.
+    for (const args of [["rmi", small], ["image", "prune", "--all"]]) {
+      await ok(daemon, "pull", small);
+      await run(["sh", "-c", `cat /dev/zero > ${dir}/filler || true`]);
+      await ok(daemon, ...args);
+      assert.deepEqual(leftIn(daemon), NOTHING, args.join(" "));
+      assert.equal(await ok(daemon, "images", "-q"), "");
+      Deno.removeSync(`${dir}/filler`);
+    }
   } finally {
     unmount(dir, { detach: true });
   }
@@ -194,6 +201,68 @@ test("images storage: pulls of several at once, and a pull that is killed, leave
   await ok(daemon, "image", "prune", "--all");
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/storage/overlay/l`)], []);
+});
+
+test("images storage: runs beside rm and prune keep their layers, and no layer is left", async () => {
+  await using daemon = await TestDaemon.start();
+  const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { f: "kept" })];
+  const image = await makeImage(daemon.dir, { layers });
+  const runOne = () => cli(daemon, ["run", "--rm", ...cgroup(daemon), image, "cat", "/f"]);
+  for (let round = 0; round < 2; round++) {
+    const [one, two, three, ...removals] = await Promise.all([
+      runOne(),
+      runOne(),
+      runOne(),
+      cli(daemon, ["rmi", image]),
+      cli(daemon, ["image", "prune", "--all"]),
+      cli(daemon, ["rmi", image]),
+    ]);
+    for (const { code, stdout, stderr } of [one, two, three]) {
+      assert.deepEqual([code, stdout], [0, "kept"], stderr);
+    }
+    for (const { code, stderr } of removals) {
+      // It is gone already, or not there yet, or a container has it.
+      assert.ok(code === 0 || /no image|used by/.test(stderr), stderr);
+    }
+  }
+  await ok(daemon, "image", "prune", "--all");
+  assert.deepEqual(leftIn(daemon), NOTHING);
+});
+
+test("images storage: an image of more layers than the kernel mounts is refused while it comes", async () => {
+  await using daemon = await TestDaemon.start();
+  const bin = `${daemon.dir}/bin`;
+  Deno.mkdirSync(bin);
+  // 501 layers take a real one long.
+  Deno.writeTextFileSync(
+    `${bin}/skopeo`,
+    "#!/bin/sh\nfor n in $(seq 501); do echo Copying blob sha256:$n; done\nexec sleep 1000\n",
+    { mode: 0o755 },
+  );
+  const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
+  const { code, stderr } = await cli(daemon, ["pull", "example.org/deep"], { env });
+  assert.equal(code, 125);
+  assert.match(stderr, /cannot pull example\.org\/deep:latest: it has more than 500 layers/);
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+  assert.ok(!processesOf(baseName(daemon.dir)).some(({ command }) => /sleep 1000/.test(command)));
+});
+
+test("images storage: the daemon's root directory may have blanks and quotes, and no colon", async () => {
+  for (const [name, works] of [[`it's "a" root`, true], ["a:b", false], ["a,b", false]] as const) {
+    await using daemon = TestDaemon.prepare();
+    const root = `${daemon.dir}/${name}`;
+    await using own = await TestDaemon.start({ args: ["--root", root] });
+    const image = await makeImage(own.dir, { layers: [await busyboxLayer(own.dir)] });
+    const args = ["run", "--rm", ...cgroup(own), image, "echo", "runs"];
+    const { code, stdout, stderr } = await cli(own, args);
+    if (works) {
+      assert.deepEqual([code, stdout], [0, "runs\n"], stderr);
+      assert.ok(Deno.statSync(`${root}/images/storage`).isDirectory);
+    } else {
+      assert.equal(code, 125);
+      assert.match(stderr, /images need a root directory of the daemon without "[:,]"/);
+    }
+  }
 });
 
 /** What an image must not change, nor use: it also reads as a list of users. */

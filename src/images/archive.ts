@@ -1,78 +1,114 @@
 // SPDX-License-Identifier: MIT
 import { isRecord } from "../rpc/is_record.ts";
+import { isCompressed, uncompressed } from "./compression.ts";
 import { ImageError } from "./errors.ts";
 import { OciLayout } from "./oci_layout.ts";
 import { pull, type PullOptions } from "./pull.ts";
 import { parseReference, type Reference } from "./reference.ts";
-import { runSkopeo } from "./skopeo.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
+
+/** Where an archive comes from: the absolute path of a file, or what is read of one. */
+export type ArchiveSource = string | ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /**
  * Loads every image of an archive that `docker save` or `podman save` wrote, under the names that it
- * has there. The caller holds the store's {@linkcode ImageStore.use}.
+ * has there, or one made of its digest. The archive may be compressed with gzip. The caller holds the
+ * store's {@linkcode ImageStore.use}.
  *
  * @returns the names.
  * @throws {ImageError} if it is no such archive.
  */
 export async function loadArchive(
   store: ImageStore,
-  file: string,
+  source: ArchiveSource,
   options: PullOptions = {},
 ): Promise<string[]> {
-  const tags = await tagsIn(file);
-  if (tags === undefined) return await loadOciArchive(store, file, options);
-  const loaded: string[] = [];
-  for (const tag of tags) {
-    const { name } = parseReference(tag);
-    await pull(store, { name, source: `docker-archive:${file}:${tag}`, local: true }, options);
-    loaded.push(name);
+  const dir = Deno.makeTempDirSync({ dir: store.temporary });
+  try {
+    const file = `${dir}/archive`;
+    await placeArchive(file, source, options.signal);
+    const images = await dockerImages(file) ?? await ociImages(file);
+    if (images === undefined) throw new ImageError(`${nameOf(source)} is no archive of images`);
+    const loaded: string[] = [];
+    for (const { names: [name, ...others], source } of images) {
+      const { id } = await pull(store, { name, source, local: true }, options);
+      if (others.length > 0) await store.names.set(others, id);
+      loaded.push(name, ...others);
+    }
+    return loaded;
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
   }
-  if (loaded.length === 0) {
-    const { name, source } = parseReference(`docker-archive:${file}`);
-    await pull(store, { name, source, local: true }, options);
-    loaded.push(name);
-  }
-  return loaded;
 }
 
-/**
- * Loads the images of an OCI archive (image-spec, image-layout.md), each under the name that its index
- * has for it, or one made of its digest.
- */
-async function loadOciArchive(
-  store: ImageStore,
-  file: string,
-  options: PullOptions,
-): Promise<string[]> {
-  const { success, stdout } = await new Deno.Command("tar", {
-    args: ["-xOf", file, "index.json"],
+/** Puts an archive where skopeo can read it: under a name without a colon, and not compressed. */
+async function placeArchive(file: string, source: ArchiveSource, signal?: AbortSignal) {
+  if (typeof source === "string" && !isCompressed(source)) {
+    return Deno.symlinkSync(source, file);
+  }
+  const stream = typeof source === "string" ? Deno.openSync(source).readable : source;
+  const content = await uncompressed(stream, signal);
+  const target = Deno.openSync(file, { write: true, createNew: true });
+  await content.pipeTo(target.writable, { ...(signal && { signal }) });
+}
+
+function nameOf(source: ArchiveSource): string {
+  return typeof source === "string" ? source : "standard input";
+}
+
+/** An image of an archive. */
+interface ArchivedImage {
+  readonly names: readonly [string, ...string[]];
+  /** How skopeo reads it. */
+  readonly source: string;
+}
+
+/** Returns the images of an archive of docker's (moby's image/spec/v1.2); undefined where it is none. */
+async function dockerImages(file: string): Promise<ArchivedImage[] | undefined> {
+  const list = await readMember(file, "manifest.json");
+  if (!Array.isArray(list)) return undefined;
+  return list.filter(isRecord).map((entry, index) => {
+    const tags = Array.isArray(entry["RepoTags"]) ? entry["RepoTags"].map(String) : [];
+    const id = String(entry["Config"]).replace(/^.*\//, "");
+    const [first = nameFor(id), ...others] = [...new Set(tags)].map((tag) =>
+      parseReference(tag).name
+    );
+    return { names: [first, ...others], source: `docker-archive:${file}:@${index}` };
+  });
+}
+
+/** Returns the images of an OCI archive (image-spec, image-layout.md); undefined where it is none. */
+async function ociImages(file: string): Promise<ArchivedImage[] | undefined> {
+  const index = await readMember(file, "index.json");
+  if (!isRecord(index) || !Array.isArray(index["manifests"])) return undefined;
+  return index["manifests"].filter(isRecord).map(({ annotations, digest }) => {
+    const ref = isRecord(annotations)
+      ? annotations["org.opencontainers.image.ref.name"]
+      : undefined;
+    if (typeof ref !== "string") {
+      return { names: [nameFor(String(digest))], source: `oci-archive:${file}` };
+    }
+    return { names: [parseReference(ref).name], source: `oci-archive:${file}:${ref}` };
+  });
+}
+
+/** Returns a name for an image that has none, of the first digits of a digest. */
+function nameFor(digest: string): string {
+  return parseReference(`localhost/loaded-${digest.replace(/^sha256:/, "").slice(0, 12)}`).name;
+}
+
+/** Reads a file at the top of an archive as JSON; undefined where it is not there or is no JSON. */
+async function readMember(file: string, name: string): Promise<unknown> {
+  // tar(1) fails where one of the two is not there.
+  const { stdout } = await new Deno.Command("tar", {
+    args: ["-xOf", file, "--occurrence=1", name, `./${name}`],
     stdin: "null",
     stderr: "null",
   }).output();
-  if (!success) throw new ImageError(`${file} is no archive of images`);
-  const index: unknown = JSON.parse(new TextDecoder().decode(stdout));
-  const manifests = isRecord(index) && Array.isArray(index["manifests"]) ? index["manifests"] : [];
-  const loaded: string[] = [];
-  for (const manifest of manifests.filter(isRecord)) {
-    const annotations = isRecord(manifest["annotations"]) ? manifest["annotations"] : {};
-    const ref = annotations["org.opencontainers.image.ref.name"];
-    const digest = String(manifest["digest"]).replace(/^sha256:/, "").slice(0, 12);
-    const { name } = parseReference(typeof ref === "string" ? ref : `localhost/loaded-${digest}`);
-    const source = `oci-archive:${file}${typeof ref === "string" ? `:${ref}` : ""}`;
-    await pull(store, { name, source, local: true }, options);
-    loaded.push(name);
-  }
-  return loaded;
-}
-
-/** Returns the names in an archive of docker's; undefined where it is none. */
-async function tagsIn(file: string): Promise<string[] | undefined> {
   try {
-    const list: unknown = JSON.parse(await runSkopeo(["list-tags", `docker-archive:${file}`]));
-    const tags = typeof list === "object" && list !== null && "Tags" in list ? list.Tags : [];
-    return Array.isArray(tags) ? tags.filter((tag) => typeof tag === "string") : [];
+    return JSON.parse(new TextDecoder().decode(stdout));
   } catch (error) {
-    if (error instanceof ImageError) return undefined;
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
@@ -96,7 +132,7 @@ export async function importTar(
   const dir = Deno.makeTempDirSync({ dir: store.temporary });
   try {
     const layout = new OciLayout(dir);
-    const layer = await layout.add(await uncompressed(tar));
+    const layer = await layout.add(await uncompressed(tar, options.signal), options.signal);
     await layout.finish([layer], {
       created: new Date().toISOString(),
       ...(options.cmd !== undefined && { config: { Cmd: options.cmd } }),
@@ -107,25 +143,4 @@ export async function importTar(
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
-}
-
-/** The first bytes of a gzip file (RFC 1952). */
-const GZIP = [0x1f, 0x8b];
-/** The first bytes of what is not taken: xz, zstd, bzip2. */
-const OTHERS = { xz: [0xfd, 0x37, 0x7a], zstd: [0x28, 0xb5, 0x2f], bzip2: [0x42, 0x5a, 0x68] };
-
-async function uncompressed(
-  tar: ReadableStream<Uint8Array<ArrayBuffer>>,
-): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
-  const [look, content] = tar.tee();
-  const reader = look.getReader();
-  const { value: head = new Uint8Array() } = await reader.read();
-  reader.cancel();
-  const beginsWith = (bytes: readonly number[]) => bytes.every((byte, at) => head[at] === byte);
-  const other = Object.entries(OTHERS).find(([, bytes]) => beginsWith(bytes))?.[0];
-  if (other !== undefined) {
-    await content.cancel();
-    throw new ImageError(`the archive is compressed with ${other}: pass it through ${other} -dc`);
-  }
-  return beginsWith(GZIP) ? content.pipeThrough(new DecompressionStream("gzip")) : content;
 }

@@ -10,6 +10,11 @@ export class ImageNotFoundError extends ImageError {
   override name = "ImageNotFoundError";
 }
 
+/** The disk is full. */
+export class DiskFullError extends ImageError {
+  override name = "DiskFullError";
+}
+
 /** A container uses the image, or an image name would be taken from under one. */
 export class ImageInUseError extends ImageError {
   override name = "ImageInUseError";

@@ -38,16 +38,20 @@ export class ImageNames {
     return entry && { name, ...entry };
   }
 
-  /** Gives an image a name, which another may have had. */
-  async set(name: string, id: string): Promise<void> {
+  /** Gives an image names, which others may have had. */
+  async set(given: readonly string[], id: string): Promise<void> {
+    const pulledAt = new Date().toISOString();
     await this.#change((names) => {
-      names.delete(name);
-      names.set(name, { id, pulledAt: new Date().toISOString() });
+      for (const name of given) {
+        names.delete(name);
+        names.set(name, { id, pulledAt });
+      }
     });
   }
 
   /** Takes names away. */
   async remove(gone: readonly string[]): Promise<void> {
+    if (gone.length === 0) return;
     await this.#change((names) => gone.forEach((name) => names.delete(name)));
   }
 

@@ -34,7 +34,10 @@ export class OciLayout {
   }
 
   /** Writes a blob, such as a layer. */
-  async add(content: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Descriptor> {
+  async add(
+    content: ReadableStream<Uint8Array<ArrayBuffer>>,
+    signal?: AbortSignal,
+  ): Promise<Descriptor> {
     const hash = createHash("sha256");
     let size = 0;
     const count = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
@@ -47,7 +50,7 @@ export class OciLayout {
     const partial = `${this.#blobs}/partial`;
     const file = Deno.openSync(partial, { write: true, create: true, truncate: true });
     // The end of the stream closes the file, and writes what is still to be written.
-    await content.pipeThrough(count).pipeTo(file.writable);
+    await content.pipeThrough(count).pipeTo(file.writable, { ...(signal && { signal }) });
     const hex = hash.digest("hex");
     Deno.renameSync(partial, `${this.#blobs}/${hex}`);
     return { digest: `sha256:${hex}`, size };

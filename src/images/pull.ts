@@ -22,6 +22,11 @@ export interface PullOptions {
   readonly onProgress?: (line: string) => void;
 }
 
+/** How many directories the kernel mounts as one overlay (OVL_MAX_STACK, fs/overlayfs/params.h). */
+const MAX_LAYERS = 500;
+
+const TOO_MANY_LAYERS = `it has more than ${MAX_LAYERS} layers, which is the kernel's limit`;
+
 /** Without one every image is taken whose digests are right. */
 const ANYTHING = { default: [{ type: "insecureAcceptAnything" }] };
 
@@ -39,6 +44,16 @@ export async function pull(
   options: PullOptions = {},
 ): Promise<StoredImage> {
   const temporary = Deno.makeTempDirSync({ dir: store.temporary });
+  // Skopeo names each layer as it begins to copy it.
+  const tooMany = new AbortController();
+  const stops = [tooMany.signal, ...options.signal ? [options.signal] : []];
+  let layers = 0;
+  const onProgress = (line: string) => {
+    if (line.startsWith("Copying blob") && ++layers > MAX_LAYERS) {
+      tooMany.abort(new ImageError(TOO_MANY_LAYERS));
+    }
+    options.onProgress?.(line);
+  };
   try {
     const name = await storeName(reference.name);
     await runSkopeo([
@@ -49,20 +64,20 @@ export async function pull(
         temporary,
         "copy",
       ],
-      ...sourceFlags(reference, options),
+      ...sourceFlags(reference, options, temporary),
       reference.source,
       store.location(name),
     ], {
       // Layers are unpacked below the store; nothing goes to /var/tmp.
       env: { TMPDIR: temporary },
-      ...(options.signal && { signal: options.signal }),
-      ...(options.onProgress && { onProgress: options.onProgress }),
+      signal: AbortSignal.any(stops),
+      onProgress,
     });
     const image = store.images().find(({ names }) => names.includes(name));
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
     // What cannot run here is told now rather than by a container that does not start.
     checkImage(store, image);
-    await store.names.set(reference.name, image.id);
+    await store.names.set([reference.name], image.id);
     return image;
   } catch (error) {
     if (error instanceof ImageNotFoundError) {
@@ -77,14 +92,31 @@ export async function pull(
   }
 }
 
-function sourceFlags({ name, local }: Reference, options: PullOptions): string[] {
+function sourceFlags(
+  { name, local }: Reference,
+  { tlsVerify = !isLoopback(name), creds, authfile }: PullOptions,
+  temporary: string,
+): string[] {
   if (local) return [];
-  const verify = options.tlsVerify ?? !isLoopback(name);
+  const file = creds === undefined
+    ? authfile
+    : writeAuthFile(`${temporary}/auth.json`, name, creds);
   return [
-    ...(verify ? [] : ["--src-tls-verify=false"]),
-    ...(options.creds === undefined ? [] : ["--src-creds", options.creds]),
-    ...(options.authfile === undefined ? [] : ["--authfile", options.authfile]),
+    ...(tlsVerify ? [] : ["--src-tls-verify=false"]),
+    ...(file === undefined ? [] : ["--authfile", file]),
   ];
+}
+
+/**
+ * Writes credentials as containers-auth.json(5) has them, for nobody else to read, and returns the
+ * path: what stands on a command line, every user of the machine can read in /proc.
+ */
+function writeAuthFile(path: string, name: string, creds: string): string {
+  const auth = new TextEncoder().encode(creds.includes(":") ? creds : `${creds}:`).toBase64();
+  const [registry = ""] = name.split("/");
+  const text = JSON.stringify({ auths: { [registry]: { auth } } });
+  Deno.writeTextFileSync(path, text, { mode: 0o600, createNew: true });
+  return path;
 }
 
 /**
@@ -96,8 +128,9 @@ function sourceFlags({ name, local }: Reference, options: PullOptions): string[]
  */
 export function checkImage(store: ImageStore, image: StoredImage): void {
   const { diffIds } = parseImageConfig(store.configText(image));
-  if (diffIds === undefined) return;
   const layers = store.layersOf(image).map(({ digest }) => digest).reverse();
+  if (layers.length > MAX_LAYERS) throw new ImageError(TOO_MANY_LAYERS);
+  if (diffIds === undefined) return;
   if (layers.length === diffIds.length && layers.every((digest, at) => digest === diffIds[at])) {
     return;
   }

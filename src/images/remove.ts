@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isExhausted } from "../linux/libc/errno.ts";
-import { ImageError, ImageInUseError } from "./errors.ts";
+import { DiskFullError, ImageError, ImageInUseError } from "./errors.ts";
 import { findImage } from "./find.ts";
 import { OciLayout } from "./oci_layout.ts";
 import { checkImage, ownPolicy } from "./pull.ts";
@@ -34,7 +34,7 @@ export async function removeImage(
   const { image, name } = findImage(store, text);
   const names = store.names.list().filter(({ id }) => id === image.id).map(({ name }) => name);
   if (name !== undefined && names.length > 1) {
-    await store.names.remove([name]);
+    await removeNames(store, [name]);
     return { names: [name], ids: [] };
   }
   const users = used.get(image.id);
@@ -45,15 +45,8 @@ export async function removeImage(
     );
   }
   // The name first: an image without one is removed by the next prune, a name without one is not.
-  try {
-    await store.names.remove(names);
-    await removeFromStore(store, image);
-  } catch (error) {
-    if (!isExhausted(error)) throw error;
-    // The disk is full, which removing the layers mends.
-    await removeFromStore(store, image);
-    await store.names.remove(names);
-  }
+  await removeNames(store, names);
+  await removeFromStore(store, image);
   return { names, ids: [image.id] };
 }
 
@@ -71,7 +64,7 @@ export async function pruneImages(
     !used.has(id) && (all || !names.some((name) => name.id === id))
   );
   const lost = names.filter(({ id }) => gone.some((image) => image.id === id));
-  await store.names.remove(lost.map(({ name }) => name));
+  await removeNames(store, lost.map(({ name }) => name));
   for (const image of gone) await removeFromStore(store, image);
   await removeOrphanLayers(store);
   return { names: lost.map(({ name }) => name), ids: gone.map(({ id }) => id) };
@@ -114,7 +107,9 @@ async function removeOrphanLayers(store: ImageStore): Promise<void> {
   const whole = [...orphans.values()].filter(({ digest }) => digest !== undefined);
   const parents = new Set(whole.map(({ parent }) => parent));
   const tops = whole.filter(({ id }) => !parents.has(id));
-  for (const top of tops.length > 0 ? tops : [undefined]) await removeLayers(store, top);
+  for (const top of tops.length > 0 ? tops : [undefined]) {
+    await withRoom(store, () => removeLayers(store, top));
+  }
 }
 
 /** Removes a layer and those below it that nothing else needs. */
@@ -137,5 +132,20 @@ async function removeLayers(store: ImageStore, top: StoredLayer | undefined): Pr
 }
 
 async function removeFromStore(store: ImageStore, { id }: StoredImage): Promise<void> {
-  await runSkopeo(["delete", store.location(`@${id}`)]);
+  await withRoom(store, () => runSkopeo(["delete", store.location(`@${id}`)]));
+}
+
+async function removeNames(store: ImageStore, names: readonly string[]): Promise<void> {
+  await withRoom(store, () => store.names.remove(names));
+}
+
+/** Runs a step of a removal, which writes lists anew; on a full disk again, in the store's reserve. */
+async function withRoom<T>(store: ImageStore, step: () => Promise<T>): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    if (!isExhausted(error) && !(error instanceof DiskFullError)) throw error;
+    if (!store.spendReserve()) throw error;
+    return await step();
+  }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { ImageError, ImageNotFoundError, SkopeoMissingError } from "./errors.ts";
+import { DiskFullError, ImageError, ImageNotFoundError, SkopeoMissingError } from "./errors.ts";
 
 /** Options of {@linkcode runSkopeo}. */
 export interface SkopeoOptions {
@@ -13,7 +13,8 @@ export interface SkopeoOptions {
 const MAX_STDERR = 64 * 1024;
 
 /**
- * Runs skopeo and returns what it printed.
+ * Runs skopeo and returns what it printed; nothing where its lines went to `onProgress`. When the
+ * signal aborts, skopeo is ended before this rejects with the signal's reason.
  *
  * @throws {SkopeoMissingError} if it is not in PATH.
  * @throws {ImageNotFoundError} if the source has no such image.
@@ -31,6 +32,8 @@ export async function runSkopeo(
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
+      // Ctrl-C on a terminal is for berth, which then ends it and knows why it has ended.
+      detached: true,
       ...(env && { env }),
     }).spawn();
   } catch (error) {
@@ -44,36 +47,43 @@ export async function runSkopeo(
   signal?.addEventListener("abort", stop);
   try {
     const [stdout, stderr, { success }] = await Promise.all([
-      readLines(child.stdout, onProgress),
-      readLines(child.stderr),
+      onProgress === undefined ? readText(child.stdout) : readLines(child.stdout, onProgress),
+      readText(child.stderr, MAX_STDERR),
       child.status,
     ]);
+    if (success) return stdout;
     signal?.throwIfAborted();
-    if (!success) throw failure(stderr);
-    return stdout;
+    throw failure(stderr);
   } finally {
     signal?.removeEventListener("abort", stop);
   }
 }
 
-/** Reads a stream to its end, of which the last part is returned. */
-async function readLines(
+/** Reads a stream to its end, and returns at most its `last` characters. */
+async function readText(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  onLine?: (line: string) => void,
+  last = Infinity,
 ): Promise<string> {
   let text = "";
-  let rest = "";
   for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
     text += chunk;
-    if (onLine === undefined) {
-      text = text.slice(-MAX_STDERR);
-      continue;
-    }
+    if (text.length > last) text = text.slice(-last);
+  }
+  return text;
+}
+
+/** Reads a stream to its end, line by line. */
+async function readLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onLine: (line: string) => void,
+): Promise<string> {
+  let rest = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + chunk).split("\n");
     rest = lines.pop() ?? "";
     lines.forEach(onLine);
   }
-  return text;
+  return "";
 }
 
 /** How skopeo says that a registry or a place on this machine has no such image. */
@@ -89,8 +99,10 @@ export function failure(stderr: string): ImageError {
   const quoted = line.match(/msg=("(?:[^"\\]|\\.)*")/)?.[1];
   const message = quoted === undefined ? line.replace(/^.*msg=/, "") : unquote(quoted);
   if (NOT_FOUND.some((pattern) => pattern.test(message))) return new ImageNotFoundError(message);
-  const noSpace = /no space left on device|disk quota exceeded/.test(message);
-  return new ImageError(noSpace ? `the disk is full: ${message}` : message || "skopeo failed");
+  if (/no space left on device|disk quota exceeded/.test(message)) {
+    return new DiskFullError(`the disk is full: ${message}`);
+  }
+  return new ImageError(message || "skopeo failed");
 }
 
 function unquote(quoted: string): string {

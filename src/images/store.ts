@@ -1,13 +1,23 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { exists } from "../linux/fs/exists.ts";
+import { isExhausted } from "../linux/libc/errno.ts";
 import { unmountAll } from "../linux/mount/unmount.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { ImageError } from "./errors.ts";
 import { ImageNames } from "./image_names.ts";
 
-/** Names such as `metacopy-check348747840`, of what is no layer. */
-const PROBE = /check\d+$/;
+/** Names such as `metacopy-check348747840` and `compat2953465`, of what is no layer. */
+const PROBE = /(?:check|compat)\d+$/;
+
+/** So many bytes are kept for the removal of images on a full disk: each list is written anew. */
+const RESERVE = 1024 * 1024;
+
+/**
+ * What a path must not have that containers-storage takes: it splits its own names at these, and
+ * options of overlays, which it does not escape.
+ */
+const NO_PATH = /[,:\\+@[\]\n]/;
 
 /** An image in the store. */
 export interface StoredImage {
@@ -52,9 +62,16 @@ export class ImageStore {
    * Opens the store below the daemon's root directory and makes it if it is not there. What a pull
    * that was killed has left is removed, unless somebody uses the store.
    *
-   * @throws {ImageError} for a user who may not write there.
+   * @throws {ImageError} for a user who may not write there, and for a root directory with characters
+   *   that containers-storage does not take.
    */
   static open(root: string): ImageStore {
+    const bad = NO_PATH.exec(root)?.[0];
+    if (bad !== undefined) {
+      throw new ImageError(
+        `images need a root directory of the daemon without ${JSON.stringify(bad)}: ${root}`,
+      );
+    }
     const store = new ImageStore(`${root}/images`);
     try {
       for (const dir of [store.dir, store.temporary]) {
@@ -62,6 +79,7 @@ export class ImageStore {
       }
       using alone = FileLock.tryLock(store.#lock);
       if (alone !== undefined) store.#removeTemporary();
+      store.#keepReserve();
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
       throw new ImageError(`permission denied on ${store.dir}: only root may use images`, {
@@ -74,6 +92,31 @@ export class ImageStore {
   /** Where skopeo keeps what it has not stored yet. */
   get temporary(): string {
     return `${this.dir}/tmp`;
+  }
+
+  get #reserve(): string {
+    return `${this.dir}/reserve`;
+  }
+
+  /** Reserves room for the removal of images, as far as there is room. */
+  #keepReserve(): void {
+    if (exists(this.#reserve)) return;
+    try {
+      Deno.writeFileSync(this.#reserve, new Uint8Array(RESERVE));
+    } catch (error) {
+      if (!isExhausted(error)) throw error;
+    }
+  }
+
+  /** Frees the room that was reserved; returns whether there was some. The next command reserves anew. */
+  spendReserve(): boolean {
+    try {
+      Deno.removeSync(this.#reserve);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
   }
 
   get #lock(): string {
@@ -98,11 +141,11 @@ export class ImageStore {
    * Waits until nobody uses the store, and keeps everybody out until it is disposed of. Calls `onWait`
    * if it has to wait.
    */
-  async useAlone(onWait?: () => void): Promise<Disposable> {
+  async useAlone(onWait: () => void, signal: AbortSignal): Promise<Disposable> {
     const lock = this.tryUseAlone();
     if (lock !== undefined) return lock;
-    onWait?.();
-    return await FileLock.lock(this.#lock);
+    onWait();
+    return await FileLock.lock(this.#lock, { signal });
   }
 
   /** Returns how skopeo writes of an image of the store, by a name in it or `@` and an id. */
@@ -218,7 +261,11 @@ export class ImageStore {
       readList(`${this.#graph}/overlay-layers/layers.json`).map((layer) => {
         const id = text(layer["id"]);
         const parent = layer["parent"] === undefined ? undefined : text(layer["parent"]);
-        const digest = typeof layer["diff-digest"] === "string" ? layer["diff-digest"] : undefined;
+        // The digest is there a moment before the layer counts as whole.
+        const flags = layer["flags"];
+        const whole = !(isRecord(flags) && flags["incomplete"] === true);
+        const known = whole && typeof layer["diff-digest"] === "string";
+        const digest = known ? String(layer["diff-digest"]) : undefined;
         return [id, { id, parent, digest, size: Number(layer["diff-size"] ?? 0) }];
       }),
     );

@@ -2,9 +2,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { importTar, loadArchive } from "../../images/archive.ts";
 import { parseReference, shortName } from "../../images/reference.ts";
-import type { ImageStore } from "../../images/store.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
+import { interruptible } from "../common/interruptible.ts";
 import { print } from "../text/print.ts";
 import { whileUsing, withStore } from "./store.ts";
 
@@ -19,30 +19,19 @@ export function loadCommand(): Command {
     .option("-i, --input <file>", "archive; default: standard input", somePath)
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store) => {
-        const names = await whileUsing(
-          store,
-          () =>
-            options.input === undefined
-              ? fromStdin(store, (file) => loadArchive(store, file))
-              : loadArchive(store, Deno.realPathSync(options.input)),
+        const source = options.input === undefined ? stdinOf() : Deno.realPathSync(options.input);
+        const names = await interruptible((signal) =>
+          whileUsing(store, () => loadArchive(store, source, { signal }), signal)
         );
         for (const name of names) print(`Loaded image: ${shortName(name)}`);
       });
     });
 }
 
-/** Skopeo reads archives from files alone. */
-async function fromStdin<T>(store: ImageStore, use: (file: string) => Promise<T>): Promise<T> {
-  if (Deno.stdin.isTerminal()) {
-    throw new CliError("say which archive to load: --input FILE, or pass it on standard input");
-  }
-  const file = Deno.makeTempFileSync({ dir: store.temporary });
-  try {
-    await Deno.stdin.readable.pipeTo(Deno.openSync(file, { write: true }).writable);
-    return await use(file);
-  } finally {
-    Deno.removeSync(file);
-  }
+/** Returns what standard input brings, which must not be a person. */
+function stdinOf(): ReadableStream<Uint8Array<ArrayBuffer>> {
+  if (!Deno.stdin.isTerminal()) return Deno.stdin.readable;
+  throw new CliError("say which archive to load: --input FILE, or pass it on standard input");
 }
 
 /** `berth image import` and `berth import` */
@@ -61,10 +50,17 @@ export function importCommand(): Command {
         await withStore(command, async (store) => {
           const tar = file === "-" ? Deno.stdin.readable : Deno.openSync(file).readable;
           const cmd = options.cmd?.split(/\s+/).filter((word) => word !== "");
-          const made = await whileUsing(store, () =>
-            importTar(store, tar, parseReference(image), {
-              ...(cmd !== undefined && { cmd }),
-            }));
+          const made = await interruptible((signal) =>
+            whileUsing(
+              store,
+              () =>
+                importTar(store, tar, parseReference(image), {
+                  signal,
+                  ...(cmd !== undefined && { cmd }),
+                }),
+              signal,
+            )
+          );
           print(made.id);
         });
       },

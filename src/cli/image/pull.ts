@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { parseReference } from "../../images/reference.ts";
 import { verb, withSocket } from "../common/command.ts";
+import { interruptible } from "../common/interruptible.ts";
 import { print } from "../text/print.ts";
 import { pullForPerson } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions, withRegistry } from "./registry_options.ts";
@@ -20,13 +21,15 @@ export function pullCommand(): Command {
     .argument("<image...>", "images to pull")
     .action(async (images: string[], options: RegistryOptions, command: Command) => {
       const references = images.map(parseReference);
-      await withStore(command, async (store) => {
-        await whileUsing(store, async () => {
-          for (const reference of references) {
-            const image = await pullForPerson(store, reference, registryAccess(options));
-            print(image.id);
-          }
-        });
-      });
+      const access = registryAccess(options);
+      await withStore(command, (store) =>
+        interruptible((signal) =>
+          whileUsing(store, async () => {
+            for (const reference of references) {
+              const image = await pullForPerson(store, reference, { ...access, signal });
+              print(image.id);
+            }
+          }, signal)
+        ));
     });
 }

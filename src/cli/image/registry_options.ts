@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError } from "commander";
 import type { PullOptions } from "../../images/pull.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 import { somePath } from "../common/command.ts";
+import { CliError } from "../common/exit_status.ts";
 
 /** The options that say how to speak with a registry. */
 export interface RegistryOptions {
@@ -25,12 +27,30 @@ function parseBoolean(text: string): boolean {
   return /^(true|1)$/i.test(text);
 }
 
-/** Returns what a pull takes of them. */
+/**
+ * Returns what a pull takes of them.
+ *
+ * @throws {CliError} for a file that cannot be read, which skopeo would leave out without a word, and
+ *   for credentials without a user.
+ */
 export function registryAccess(options: RegistryOptions): PullOptions {
   const { creds, authfile, tlsVerify } = options;
+  if (authfile !== undefined) checkAuthfile(authfile);
+  if (creds !== undefined && /^(?::|$)/.test(creds)) {
+    throw new CliError("--creds: expected user:password");
+  }
   return {
     ...(creds !== undefined && { creds }),
     ...(authfile !== undefined && { authfile }),
     ...(tlsVerify !== undefined && { tlsVerify }),
   };
+}
+
+function checkAuthfile(path: string): void {
+  try {
+    JSON.parse(Deno.readTextFileSync(path));
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound ? "no such file" : messageOf(error);
+    throw new CliError(`--authfile ${path}: ${why}`, { cause: error });
+  }
 }

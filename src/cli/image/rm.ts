@@ -5,6 +5,7 @@ import { pruneImages } from "../../images/remove.ts";
 import { shortName } from "../../images/reference.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { exitStatusOf } from "../common/exit_status.ts";
+import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
 import { usedImages, withStore } from "./store.ts";
 
@@ -17,17 +18,20 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
   ))
     .argument("<image...>", "names, or the beginnings of ids")
     .action(async (images: string[], _options: unknown, command: Command) => {
-      await withStore(command, async (store, daemon) => {
-        for (const image of images) {
-          try {
-            using _alone = await store.useAlone(sayWait);
-            show(await removeImage(store, image, await usedImages(daemon)));
-          } catch (error) {
-            printError(error);
-            Deno.exitCode = exitStatusOf(error);
+      await withStore(command, (store, daemon) =>
+        interruptible(async (signal) => {
+          for (const image of images) {
+            signal.throwIfAborted();
+            try {
+              using _alone = await store.useAlone(sayWait, signal);
+              show(await removeImage(store, image, await usedImages(daemon)));
+            } catch (error) {
+              signal.throwIfAborted();
+              printError(error);
+              Deno.exitCode = exitStatusOf(error);
+            }
           }
-        }
-      });
+        }));
     });
 }
 
@@ -41,10 +45,11 @@ export function pruneImagesCommand(): Command {
   ))
     .option("-a, --all", "also those with a name, if no container uses them")
     .action(async (options: { all?: true }, command: Command) => {
-      await withStore(command, async (store, daemon) => {
-        using _alone = await store.useAlone(sayWait);
-        show(await pruneImages(store, await usedImages(daemon), options));
-      });
+      await withStore(command, (store, daemon) =>
+        interruptible(async (signal) => {
+          using _alone = await store.useAlone(sayWait, signal);
+          show(await pruneImages(store, await usedImages(daemon), options));
+        }));
     });
 }
 

@@ -10,6 +10,7 @@ import { overlayMount } from "../../images/rootfs.ts";
 import { removeLeftovers } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
 import { CliError } from "../common/exit_status.ts";
+import { interruptible } from "../common/interruptible.ts";
 import { printError } from "../text/print.ts";
 import { pullForPerson } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions } from "./registry_options.ts";
@@ -74,7 +75,8 @@ export async function openRootfs(
         "filesystem of two lines",
     );
   }
-  return await openImage(options, name, command, root);
+  // Signals to the container wait for it; until the image is there they end this command.
+  return await interruptible((signal) => openImage(options, name, command, root, signal));
 }
 
 async function openImage(
@@ -82,10 +84,11 @@ async function openImage(
   name: string,
   command: readonly string[],
   root: string,
+  signal: AbortSignal,
 ): Promise<Rootfs> {
   const store = ImageStore.open(root);
   try {
-    return await holdImage(store, options, name, command);
+    return await holdImage(store, options, name, command, signal);
   } catch (error) {
     // Nobody may want a pull that failed again.
     await removeLeftovers(store).catch(printError);
@@ -98,11 +101,13 @@ async function holdImage(
   options: RootfsOptions,
   name: string,
   command: readonly string[],
+  signal: AbortSignal,
 ): Promise<Rootfs> {
   // Until the container is there: from then on its labels say that it uses the image.
   using stack = new DisposableStack();
-  stack.use(await store.use());
-  const image = await obtain(store, name, options);
+  stack.use(await store.use(signal));
+  const image = await obtain(store, name, options, signal);
+  signal.throwIfAborted();
   const config = parseImageConfig(store.configText(image));
   const lowers = store.layerDirs(image);
   if (lowers.length === 0) {
@@ -132,6 +137,7 @@ async function obtain(
   store: ImageStore,
   name: string,
   options: RootfsOptions,
+  signal: AbortSignal,
 ): Promise<StoredImage> {
   const { pull = "missing" } = options;
   if (pull !== "always") {
@@ -144,7 +150,7 @@ async function obtain(
     }
   }
   try {
-    return await pullForPerson(store, parseReference(name), registryAccess(options));
+    return await pullForPerson(store, parseReference(name), { ...registryAccess(options), signal });
   } catch (error) {
     if (!(error instanceof ImageError) || name.includes(":") || !exists(name)) throw error;
     throw new CliError(`${error.message}; to run in the directory ${name}, say --rootfs ${name}`, {

@@ -22,9 +22,13 @@ export async function withStore(
  * Runs `use` while no image is removed, and removes afterwards what pulls have left that did not end
  * well.
  */
-export async function whileUsing<T>(store: ImageStore, use: () => Promise<T>): Promise<T> {
+export async function whileUsing<T>(
+  store: ImageStore,
+  use: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
   try {
-    using _used = await store.use();
+    using _used = await store.use(signal);
     return await use();
   } finally {
     await removeLeftovers(store).catch(printError);

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cliCommand } from "./harness/cli.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { cgroupArgs as cgroup, imageTest as test, ok } from "./harness/images.ts";
+import { until, within } from "./harness/poll.ts";
+import { processesOf } from "./harness/processes.ts";
+import { baseName } from "./harness/run.ts";
+
+/** A registry on the loopback interface that takes connections and never answers. */
+class SilentRegistry implements Disposable {
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #connections: Deno.TcpConn[] = [];
+  readonly image = `127.0.0.1:${this.#listener.addr.port}/image`;
+
+  constructor() {
+    this.#accept();
+  }
+
+  async #accept(): Promise<void> {
+    for await (const connection of this.#listener) this.#connections.push(connection);
+  }
+
+  get connections(): number {
+    return this.#connections.length;
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+    for (const connection of this.#connections) connection.close();
+  }
+}
+
+test("images signals: SIGTERM, SIGINT and SIGHUP end a pull, whichever command pulls, and its skopeo", async () => {
+  await using daemon = await TestDaemon.start();
+  using registry = new SilentRegistry();
+  const { image } = registry;
+  const skopeos = () =>
+    processesOf(baseName(daemon.dir)).filter(({ command }) => /^(\S*\/)?skopeo /.test(command));
+  const cases = [
+    [["pull", "--creds", "user:hidden", image], "SIGTERM", 143],
+    [["pull", image], "SIGHUP", 129],
+    [["run", "--rm", ...cgroup(daemon), image], "SIGTERM", 143],
+    [["run", "--rm", ...cgroup(daemon), image], "SIGINT", 130],
+    [["run", "-d", ...cgroup(daemon), image], "SIGINT", 130],
+    [["create", ...cgroup(daemon), image], "SIGTERM", 143],
+  ] as const;
+  for (const [args, signal, code] of cases) {
+    const before = registry.connections;
+    const child = cliCommand(daemon, args, { stdin: "null", stdout: "piped", stderr: "piped" })
+      .spawn();
+    await until("the pull", () => registry.connections > before && skopeos().length > 0);
+    // Credentials are for nobody else to see: every user may read command lines.
+    for (const { command } of skopeos()) assert.doesNotMatch(command, /hidden/);
+    for (const { name } of Deno.readDirSync(`${daemon.root}/images/tmp`)) {
+      if (!args.includes("--creds")) continue;
+      const { mode } = Deno.statSync(`${daemon.root}/images/tmp/${name}/auth.json`);
+      assert.equal((mode ?? 0) & 0o777, 0o600);
+    }
+    child.kill(signal);
+    const output = await within(`the end of ${args[0]}`, child.output());
+    const stderr = new TextDecoder().decode(output.stderr);
+    assert.deepEqual(
+      [output.code, stderr, new TextDecoder().decode(output.stdout)],
+      [code, `Pulling ${image}:latest\nberth: ended by ${signal}\n`, ""],
+      args.join(" "),
+    );
+    assert.deepEqual(skopeos(), [], args.join(" "));
+    assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+  }
+  assert.equal(await ok(daemon, "ps", "-aq"), "");
+});
+
+test("images signals: a load and an import that wait for their input end by a signal", async () => {
+  await using daemon = await TestDaemon.start();
+  for (const args of [["load"], ["import", "-", "name"]]) {
+    const child = cliCommand(daemon, args, { stdin: "piped", stdout: "null", stderr: "piped" })
+      .spawn();
+    const temporary = `${daemon.root}/images/tmp`;
+    await until("the copy", () => {
+      try {
+        return [...Deno.readDirSync(temporary)].length > 0;
+      } catch {
+        // The store is not there yet.
+        return false;
+      }
+    });
+    child.kill("SIGTERM");
+    const { code, stderr } = await within(`the end of ${args[0]}`, child.output());
+    assert.deepEqual([code, new TextDecoder().decode(stderr)], [143, "berth: ended by SIGTERM\n"]);
+    assert.deepEqual([...Deno.readDirSync(temporary)], []);
+    await child.stdin.close();
+  }
+});
