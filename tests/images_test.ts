@@ -104,6 +104,8 @@ test(
     const authfile = `${daemon.dir}/auth.json`;
     Deno.writeTextFileSync(authfile, JSON.stringify({ auths: { [registry.address]: { auth } } }));
     await ok(daemon, "pull", "--authfile", authfile, image);
+    await fails(/--authfile \/nowhere: no such file/, "--authfile", "/nowhere", image);
+    await fails(/--creds: expected user:password/, "--creds", ":secret", image);
   },
   "docker-registry",
   "htpasswd",
@@ -185,6 +187,11 @@ test("berth image rm removes one name of several, and nothing that a container u
   const b = await registry.push(source, "b");
   await ok(daemon, "pull", a, b);
   await ok(daemon, "create", "--name", "user", ...cgroup(daemon), a, "true");
+  // What the container uses is not for its user to say.
+  const label = ["--label", "berth.image-id=other"];
+  const labeled = await cli(daemon, ["create", ...label, ...cgroup(daemon), a, "true"]);
+  assert.equal(labeled.code, 125);
+  assert.match(labeled.stderr, /berth\.image-id: labels that begin with berth\. are berth's own/);
   assert.equal(await ok(daemon, "rmi", b), `Untagged: ${b}:latest\n`);
   const refused = await cli(daemon, ["rmi", a]);
   assert.equal(refused.code, 125);
@@ -310,6 +317,10 @@ test("images: what a config asks for and cannot have names the image and what to
     const [config, status, pattern] of [
       [{ Volumes: { "/file": {} } }, 125, /volume \/file is no directory in it; mount a file/],
       [{ Volumes: { "/": {} } }, 125, /volume \/ would hide all of it/],
+      [{ Volumes: { "/.": {} } }, 125, /volume \/ would hide all of it/],
+      [{ Volumes: { "srv/../..": {} } }, 125, /volume \/ would hide all of it/],
+      [{ Volumes: { "/proc": {} } }, 125, /volume \/proc would hide files of the kernel/],
+      [{ Volumes: { "/dev/": {} } }, 125, /volume \/dev would hide files of the kernel/],
       [{ User: "nobody-knows" }, 125, /no user nobody-knows in .*; say another with --user/],
       [{ User: "0:no-group" }, 125, /no group no-group in .*; say another with --user/],
       [{ StopSignal: "SIGNONE" }, 125, /no such signal.*; say another with --stop-signal/],
@@ -329,6 +340,28 @@ test("images: what a config asks for and cannot have names the image and what to
   const relative = await inImage({ WorkingDir: "srv/app", Volumes: { "srv/app": {} } });
   assert.equal(relative.stdout, "/srv/app\n");
   assert.equal(await ok(daemon, "ps", "-aq"), "");
+});
+
+test("images: mounts below a volume of the image are seen, and /etc as a volume has the container's names", async () => {
+  await using daemon = await TestDaemon.start();
+  const content = layerOf(daemon.dir, { "data/file": "of the image", "etc/own": "kept" });
+  const image = await makeImage(daemon.dir, {
+    layers: [await busyboxLayer(daemon.dir), content],
+    config: { Volumes: { "/data/deep/er": {}, "/data": {}, "/etc": {} } },
+  });
+  const mine = layerOf(daemon.dir, { file: "of the user" });
+  const script = "cat /data/file /data/deep/file /etc/own /etc/hostname; " +
+    "grep -c names-host /etc/hosts; test -s /etc/resolv.conf; echo x > /data/deep/er/file; " +
+    "grep -c ' /data' /proc/self/mountinfo";
+  const args = ["run", "--rm", "-h", "names-host", ...cgroup(daemon)];
+  const volume = ["-v", `${mine}:/data/deep`];
+  assert.equal(
+    await ok(daemon, ...args, ...volume, image, "sh", "-c", script),
+    "of the imageof the userkeptnames-host\n1\n3\n",
+  );
+  // What the user mounts at a volume's place is there instead of it, however the place is written.
+  const instead = ["-v", `${mine}:/data/.`, image, "ls", "/data"];
+  assert.equal(await ok(daemon, ...args, ...instead), "deep\ner\nfile\n");
 });
 
 test("images: a container keeps its layer, volumes and names when it is started again, until rm", async () => {

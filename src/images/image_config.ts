@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { pathNames } from "../linux/fs/path_names.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { ImageError } from "./errors.ts";
 
@@ -47,7 +48,7 @@ export function parseImageConfig(json: string): ImageConfig {
     workingDir: absolute(string(config, "WorkingDir")),
     user: string(config, "User"),
     stopSignal: string(config, "StopSignal") || undefined,
-    volumes: [...new Set(keys(config, "Volumes").map(absolute))],
+    volumes: [...new Set(keys(config, "Volumes").map(cleanPath))],
     exposedPorts: keys(config, "ExposedPorts"),
     labels: Object.fromEntries(
       Object.entries(isRecord(labels) ? labels : {}).map(([name, value]) => [name, String(value)]),
@@ -77,6 +78,16 @@ export function commandOf(
     throw new ImageError("the image says no command to run: give one after its name");
   }
   return args;
+}
+
+/** Returns an absolute path without `.`, `..` and doubled slashes, as docker has it for volumes. */
+function cleanPath(path: string): string {
+  const names: string[] = [];
+  for (const name of pathNames(path)) {
+    if (name === "..") names.pop();
+    else names.push(name);
+  }
+  return `/${names.join("/")}`;
 }
 
 /** As docker has it: a path without a slash at its beginning is one below the root directory. */

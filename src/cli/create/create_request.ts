@@ -44,7 +44,7 @@ export async function createRequest(
     const mounts = [...given, ...volumes].toSorted((one, other) =>
       pathNames(one.destination).length - pathNames(other.destination).length
     );
-    const etc = etcMounts(id, mounts, request, dirs, userNamespace);
+    const etc = etcMounts(id, { given, volumes }, request, dirs, userNamespace);
     const spec = specOf(id, [...mounts, ...etc], request, userNamespace);
     const overlay = lowers.length > 0 ? createDir(root, "overlay", id) : undefined;
     if (overlay !== undefined) dirs[OVERLAY_LABEL] = overlay;
@@ -55,6 +55,7 @@ export async function createRequest(
       labels: {
         ...image && imageLabels(image),
         ...labelsOf(options, args),
+        ...image && { [IMAGE_LABEL]: image.name, [IMAGE_ID_LABEL]: image.id },
         ...options.userns === "auto" && userNamespace && usernsLabel(userNamespace),
         ...dirs,
       },
@@ -127,14 +128,14 @@ function specOf(
 /** The most that an image's labels may have together, in characters; the user's have room beside. */
 const MAX_IMAGE_LABELS = 16 * 1024;
 
-/** Returns the labels by which the container is known to use the image, and the image's own. */
-function imageLabels({ name, id, config }: ContainerImage): Record<string, string> {
+/** Returns the image's own labels. */
+function imageLabels({ config }: ContainerImage): Record<string, string> {
   let room = MAX_IMAGE_LABELS;
   const own = Object.entries(config.labels)
     .map(([label, value]) => [`image.${label}`, value] as const)
     // What the daemon does not take of an image's labels is left out, not the image refused.
     .filter(([label, value]) => (room -= label.length + value.length) >= 0);
-  return { ...Object.fromEntries(own), [IMAGE_LABEL]: name, [IMAGE_ID_LABEL]: id };
+  return Object.fromEntries(own);
 }
 
 function usernsLabel({ uidMappings }: UserNamespace): Record<string, string> {

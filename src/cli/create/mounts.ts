@@ -57,13 +57,19 @@ function checkSource(source: string): void {
   }
 }
 
+/** Returns whether the mount is at the path, however the two are written. */
+function isAt({ destination }: MountOption, path: string): boolean {
+  return pathNames(destination).join("/") === pathNames(path).join("/");
+}
+
 /**
- * Returns the mounts of the generated files below `/etc`, less those that `mounts` replaces. None
- * for a user who may not write to the daemon's root.
+ * Returns the mounts of the generated files below `/etc`, less those that other mounts replace: an
+ * `/etc` of the user's own is taken as it is, one that is a volume of the image is not. None for a
+ * user who may not write to the daemon's root.
  */
 export function etcMounts(
   id: string,
-  mounts: readonly MountOption[],
+  { given, volumes }: Readonly<Record<"given" | "volumes", readonly MountOption[]>>,
   { options, root, namespaces, network, rootfs: { path: rootfs, lowers } }: CreateInput,
   dirs: Record<string, string>,
   userNamespace: UserNamespace | undefined,
@@ -80,8 +86,9 @@ export function etcMounts(
   // Root of a user namespace is not the owner of what is there, and makes nothing in it.
   const mayMake = userNamespace === undefined && (lowers.length > 0 || options.readOnly !== true);
   for (const path of texts.keys()) {
-    const given = mounts.some(({ destination }) => destination === path || destination === "/etc");
-    if (given || !canMountOn(rootfs, path, mayMake)) texts.delete(path);
+    const replaced = given.some((mount) => isAt(mount, "/etc")) ||
+      [...given, ...volumes].some((mount) => isAt(mount, path));
+    if (replaced || !canMountOn(rootfs, path, mayMake)) texts.delete(path);
   }
   if (texts.size === 0) return [];
   try {
@@ -102,9 +109,7 @@ export async function volumeMounts(
 ): Promise<MountOption[]> {
   const { rootfs: { image, path }, root } = request;
   const paths = (image?.config.volumes ?? []).filter((volume) =>
-    !mounts.some(({ destination }) =>
-      pathNames(destination).join("/") === pathNames(volume).join("/")
-    )
+    !mounts.some((mount) => isAt(mount, volume))
   );
   if (paths.length === 0) return [];
   const dir = dirs[VOLUMES_LABEL] = createDir(root, "volumes", id);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { fdPath } from "../../linux/fd/fd.ts";
+import { pathNames } from "../../linux/fs/path_names.ts";
 import { ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { ImageError } from "../../images/errors.ts";
@@ -24,7 +25,7 @@ export interface VolumeOwner {
  * a volume begins with what the image has at its place; where the image has nothing, it is an empty
  * directory of the container's user.
  *
- * @throws {ImageError} for a volume that is a file of the image, or all of it.
+ * @throws {ImageError} for a volume that is a file of the image, all of it, or hides the kernel's files.
  */
 export async function makeVolumes(
   dir: string,
@@ -34,9 +35,7 @@ export async function makeVolumes(
 ): Promise<VolumeMount[]> {
   const mounts: VolumeMount[] = [];
   for (const [index, destination] of paths.entries()) {
-    if (/^\/+$/.test(destination)) {
-      throw new ImageError("its volume / would hide all of it; nothing can run in it");
-    }
+    checkPlace(destination);
     const source = `${dir}/${index}`;
     Deno.mkdirSync(source, { mode: 0o755 });
     if (!await copyContent(rootfs, destination, source)) {
@@ -45,6 +44,20 @@ export async function makeVolumes(
     mounts.push({ type: "bind", source, destination, options: ["rbind", "rprivate"] });
   }
   return mounts;
+}
+
+/** Where the kernel's own files are, and the devices: without them nothing runs. */
+const KERNEL_DIRS = ["proc", "sys", "dev"];
+
+function checkPlace(destination: string): void {
+  const [first, ...others] = pathNames(destination);
+  if (first === undefined) {
+    throw new ImageError("its volume / would hide all of it; nothing can run in it");
+  }
+  // Below /proc runtimes let nothing be mounted.
+  if (KERNEL_DIRS.includes(first) && (first === "proc" || others.length === 0)) {
+    throw new ImageError(`its volume ${destination} would hide files of the kernel`);
+  }
 }
 
 /** Copies a directory of the image with owners, times and attributes; false where it has none. */

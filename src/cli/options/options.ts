@@ -290,11 +290,17 @@ function collectLabel(text: string, previous: Pairs | undefined): Pairs {
   return { ...previous, [key]: value };
 }
 
+/** What the labels begin with by which berth knows its containers' images, files and commands. */
+const RESERVED = "berth.";
+
 /** Splits a label. Throws commander's `InvalidArgumentError` for one that cannot be kept. */
 export function labelEntry(text: string): [key: string, value: string] {
   const [key, value] = text.includes("=") ? pairOf(text) : [text, ""];
   if (key === "") {
     throw new InvalidArgumentError(`a label cannot be called ${JSON.stringify(key)}`);
+  }
+  if (key.startsWith(RESERVED)) {
+    throw new InvalidArgumentError(`${key}: labels that begin with ${RESERVED} are berth's own`);
   }
   return [key, value];
 }
