@@ -14,6 +14,7 @@ const PACKAGES = {
   "skopeo": { command: "skopeo", static: false },
   "docker-registry": { command: "docker-registry", static: false },
   "apache2-utils": { command: "htpasswd", static: false },
+  "openssl": { command: "openssl", static: false },
   "debootstrap": { command: "debootstrap", static: false },
   "qemu-system-x86": { command: "qemu-system-x86_64", static: false },
   "e2fsprogs": { command: "mkfs.ext4", static: false },

@@ -14,6 +14,7 @@ import {
 } from "./harness/images.ts";
 import { PtyProcess } from "./harness/pty.ts";
 import { program } from "./harness/run.ts";
+import { makeCertificate, TokenServer } from "./harness/token_server.ts";
 
 const COPY = ["skopeo", "--insecure-policy", "copy", "-q"];
 
@@ -122,6 +123,52 @@ test(
   },
   "docker-registry",
   "htpasswd",
+);
+
+test(
+  "images sources: a registry with tokens gives them by password, by file, and to anybody what is public",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    const tls = await makeCertificate(daemon.dir);
+    await using tokens = await TokenServer.start(tls, "secret");
+    await using registry = await TestRegistry.start(daemon.dir, undefined, {
+      auth: tokens.auth,
+      tls,
+    });
+    const source = await makeImage(daemon.dir, { layers: [await busyboxLayer(daemon.dir)] });
+    const open = await registry.push(source, "public/app", "secret");
+    const secret = await registry.push(source, "private/app", "secret");
+    tokens.given.splice(0);
+    const pulls = async (image: string, ...args: string[]) => {
+      await ok(daemon, "pull", ...args, image);
+      await ok(daemon, "rmi", image);
+      return tokens.given.splice(0).at(-1);
+    };
+    assert.equal(await pulls(open), "");
+    assert.equal(await pulls(secret, "--creds", "user:secret"), "user");
+    const authfile = `${daemon.dir}/auth.json`;
+    const auth = btoa("user:secret");
+    Deno.writeTextFileSync(authfile, JSON.stringify({ auths: { [registry.address]: { auth } } }));
+    assert.equal(await pulls(secret, "--authfile", authfile), "user");
+    for (const args of [[], ["--creds", "user:wrong"]]) {
+      const { code, stderr } = await cli(daemon, ["pull", ...args, secret]);
+      assert.equal(code, 125);
+      assert.match(stderr, /cannot pull .*(unauthorized|denied|invalid username\/password)/);
+    }
+    // Who asks for it gets the certificate checked, here by a file of containers-certs.d(5).
+    const verified = ["pull", "--tls-verify", "true", open];
+    const home = `${daemon.dir}/home`;
+    const refused = await cli(daemon, verified, { env: { HOME: home } });
+    assert.equal(refused.code, 125);
+    assert.match(refused.stderr, /x509|certificate/);
+    const certs = `${home}/.config/containers/certs.d/${registry.address}`;
+    Deno.mkdirSync(certs, { recursive: true });
+    Deno.copyFileSync(tls.certificate, `${certs}/ca.crt`);
+    const trusted = await cli(daemon, verified, { env: { HOME: home } });
+    assert.equal(trusted.code, 0, trusted.stderr);
+  },
+  "docker-registry",
+  "openssl",
 );
 
 test(

@@ -128,11 +128,21 @@ export class TestRegistry implements AsyncDisposable {
     this.#process = process;
   }
 
-  /** Starts one whose files are below `dir`; with `password`, for `user` alone. */
-  static async start(dir: string, password?: string): Promise<TestRegistry> {
+  /**
+   * Starts one whose files are below `dir`; with `password`, for `user` alone; with `auth`, for whom that
+   * section of the config lets in; with `tls`, for HTTPS alone.
+   */
+  static async start(
+    dir: string,
+    password?: string,
+    { auth = "", tls }: {
+      readonly auth?: string;
+      readonly tls?: { readonly certificate: string; readonly key: string };
+    } = {},
+  ): Promise<TestRegistry> {
     const port = freePort();
     const config = `${dir}/registry.yml`;
-    let auth = "";
+    const secure = tls ? `, tls: {certificate: "${tls.certificate}", key: "${tls.key}"}` : "";
     if (password !== undefined) {
       const line = await run(["htpasswd", "-Bbn", "user", password]);
       Deno.writeTextFileSync(`${dir}/htpasswd`, line);
@@ -140,7 +150,7 @@ export class TestRegistry implements AsyncDisposable {
     }
     Deno.writeTextFileSync(
       config,
-      `version: 0.1\nlog: {level: error}\nhttp: {addr: "127.0.0.1:${port}"}\n` +
+      `version: 0.1\nlog: {level: error}\nhttp: {addr: "127.0.0.1:${port}"${secure}}\n` +
         `storage: {filesystem: {rootdirectory: ${dir}/registry}}\n${auth}`,
     );
     const process = new Deno.Command("docker-registry", {
