@@ -51,7 +51,8 @@ export interface FindCgroupOptions {
 /**
  * Returns the cgroup of a container, by a process in it that has not exited (a zombie has left its
  * v1 cgroups). Left out is each hierarchy in which the process has no cgroup of its own but is in
- * the root, or in one that this process is in as well.
+ * the root, or in one that this process is in as well, or the parent of the process: that is its
+ * shim, which may be in a cgroup of its own.
  *
  * @throws LinuxError ESRCH when there is no such process
  */
@@ -62,9 +63,10 @@ export function findCgroup(pid: number, options: FindCgroupOptions = {}): Cgroup
   if (own === undefined || membership === undefined) {
     throw new LinuxError(ESRCH, "find cgroup", `of process ${pid}`);
   }
+  const parent = readMembership(`${proc}/${parentOf(`${proc}/${pid}/status`)}/cgroup`);
   const paths: Record<string, string> = {};
   for (const [controllers, path] of membership) {
-    if (isShared(path, own.get(controllers))) continue;
+    if (isShared(path, own.get(controllers), parent?.get(controllers))) continue;
     const names = controllers === "" ? ["unified"] : controllers.split(",");
     const dir = locate(path, names, hierarchies);
     if (dir !== undefined) { for (const name of names) paths[name] = dir; }
@@ -95,23 +97,33 @@ function versionOf(paths: Readonly<Record<string, string>>): 1 | 2 {
 
 /** proc_pid_cgroup: `hierarchy-id:controllers:path` a line, no controllers meaning v2. */
 function readMembership(path: string): ReadonlyMap<string, string> | undefined {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(path);
-  } catch (error) {
-    if (isGone(error) || errnoNameOf(error) === "ESRCH") return undefined;
-    throw error;
-  }
-  return new Map(
+  const text = readProc(path);
+  return text === undefined ? undefined : new Map(
     [...text.matchAll(/^\d+:([^:\n]*):(.*)$/gm)].map((
       [, controllers = "", path = ""],
     ) => [controllers, path]),
   );
 }
 
-/** Returns whether a cgroup is the root or has this very process in it or below it. */
-function isShared(path: string, own: string | undefined): boolean {
-  return path === "/" || path === own || own?.startsWith(`${path}/`) === true;
+/** Returns a file of a process; undefined if the process has ended. */
+function readProc(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (isGone(error) || errnoNameOf(error) === "ESRCH") return undefined;
+    throw error;
+  }
+}
+
+/** Returns the parent's pid (proc_pid_status(5)); 0 where there is none. */
+function parentOf(path: string): number {
+  return Number(/^PPid:\t(\d+)$/m.exec(readProc(path) ?? "")?.[1] ?? 0);
+}
+
+/** Returns whether a cgroup is the root, or has in it or below it a process whose cgroup is given. */
+function isShared(path: string, ...others: readonly (string | undefined)[]): boolean {
+  return path === "/" ||
+    others.some((other) => other === path || other?.startsWith(`${path}/`) === true);
 }
 
 function locate(

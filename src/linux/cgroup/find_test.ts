@@ -61,6 +61,16 @@ Deno.test("findCgroup: a hierarchy in which the process is in the root or in our
   });
 });
 
+Deno.test("findCgroup: the cgroup of the process's parent, its shim, is left out", () => {
+  using tree = new FileTree({
+    "42/cgroup": "0::/shims\n",
+    "42/status": "Name:\tsleep\nPPid:\t7\n",
+    "7/cgroup": "0::/shims\n",
+    "self/cgroup": "0::/berth.service\n",
+  });
+  assert.deepEqual(findCgroup(42, { proc: tree.dir, hierarchies: V2 }).paths, {});
+});
+
 Deno.test("findCgroup: a part of the hierarchy that is mounted inside a container is taken into account", () => {
   const inside = hierarchies("30 23 0:26 /docker/ab /sys/fs/cgroup rw - cgroup2 cgroup rw");
   using tree = proc("0::/docker/ab/web", "0::/docker/ab/berth");

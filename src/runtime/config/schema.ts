@@ -98,7 +98,7 @@ const shim = z.strictObject({
   }),
   cgroup: path.optional().meta({
     description:
-      "Cgroup of the shims, as a path relative to each cgroup mount. Default: the daemon's cgroup.",
+      "Cgroup of the shims, as a path relative to each cgroup mount. Default: systemd's `berth-shims.scope` where the daemon is a service of systemd and cgroups are v2, else the daemon's cgroup.",
   }),
 });
 

@@ -8,6 +8,7 @@ import { setOomScoreAdj } from "../../linux/process/oom_score.ts";
 import { RUNTIME_VARIABLES } from "../../oci/driver/runtime_environment.ts";
 import type { Config } from "../config/config.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { ShimScope } from "./shim_scope.ts";
 
 /**
  * What shims get of the daemon's environment: what a runtime may get, which they start; where Deno and
@@ -35,13 +36,14 @@ export function shimEnvironment(fileLimit: bigint | undefined): Record<string, s
 
 /**
  * Puts each started shim where the config wants it: an OOM score that spares it before its
- * container, and a cgroup of its own. A shim that cannot be placed still serves, so that is told in
+ * container, and a cgroup of its own, by default systemd's {@linkcode ShimScope}. A shim that cannot be placed still serves, so that is told in
  * the log, once, and no more.
  */
 export function shimPlacement(
   { oom_score_adj, cgroup }: Config["shim"],
 ): (pid: number) => void {
   const hierarchies = cgroup === undefined ? [] : cgroupHierarchies();
+  const scope = cgroup === undefined ? ShimScope.find() : undefined;
   const told = new Set<string>();
   const attempt = (what: string, pid: number, place: () => void) => {
     try {
@@ -62,5 +64,6 @@ export function shimPlacement(
     // Without CAP_SYS_RESOURCE a process may only be made a likelier victim (proc_pid_oom_score_adj).
     attempt("OOM score", pid, () => setOomScoreAdj(pid, oom_score_adj));
     if (cgroup !== undefined) attempt("cgroup", pid, () => joinCgroup(pid, cgroup, hierarchies));
+    void scope?.place(pid);
   };
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cgroupHierarchies } from "../../linux/cgroup/find.ts";
+import { parseMountInfo } from "../../linux/mount/mountinfo.ts";
+import { ShimScope } from "./shim_scope.ts";
+
+const V2 = cgroupHierarchies(parseMountInfo(
+  "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate",
+));
+
+/** A scope whose systemd is a script: it gets the arguments of busctl, and makes the cgroup `dir`. */
+async function withScope(
+  script: string,
+  body: (scope: ShimScope, root: string) => Promise<void>,
+): Promise<void> {
+  const root = await Deno.makeTempDir();
+  try {
+    const dir = `${root}/berth-shims.scope`;
+    await Deno.writeTextFile(`${root}/busctl`, `#!/bin/sh\ncd ${root}\n${script}\n`, {
+      mode: 0o755,
+    });
+    await body(new ShimScope({ busctl: `${root}/busctl`, dir }), root);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+Deno.test("ShimScope: systemd is asked once, and later shims join the scope that is there", () =>
+  withScope(
+    'echo "$@" >> asked; mkdir -p berth-shims.scope; : > berth-shims.scope/cgroup.procs',
+    async (scope, root) => {
+      await Promise.all([scope.place(41), scope.place(42)]);
+      const asked = await Deno.readTextFile(`${root}/asked`);
+      assert.match(
+        asked,
+        /^call .* StartTransientUnit \S+ berth-shims.scope fail 7 .* PIDs au 1 41 0\n$/,
+      );
+      assert.equal(await Deno.readTextFile(`${root}/berth-shims.scope/cgroup.procs`), "42");
+      // The last shim has ended, and systemd has removed the scope.
+      await Deno.remove(`${root}/berth-shims.scope`, { recursive: true });
+      await scope.place(43);
+      assert.match(await Deno.readTextFile(`${root}/asked`), /PIDs au 1 43 0\n$/);
+    },
+  ));
+
+Deno.test("ShimScope: a systemd that refuses is asked no more", () =>
+  withScope("echo x >> asked; echo no such property >&2; exit 1", async (scope, root) => {
+    await scope.place(41);
+    await scope.place(42);
+    assert.equal(await Deno.readTextFile(`${root}/asked`), "x\n");
+  }));
+
+Deno.test("ShimScope.find: only a service below a systemd with cgroup v2 alone has a scope", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const find = (membership: string, hierarchies = V2, systemd = root) => {
+      Deno.writeTextFileSync(`${root}/cgroup`, `${membership}\n`);
+      return ShimScope.find(`${root}/cgroup`, hierarchies, systemd);
+    };
+    assert.ok(find("0::/system.slice/berth.service"));
+    assert.equal(find("0::/user.slice/user-0.slice/session-1.scope"), undefined);
+    assert.equal(find("0::/system.slice/berth.service", V2, `${root}/none`), undefined);
+    assert.equal(find("0::/system.slice/berth.service", []), undefined);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
