@@ -31,6 +31,7 @@ const NOT_FOUND = [
 const CANNOT_EXECUTE = [
   /\bexec: .*(permission denied|is a directory)/i,
   /open executable: (permission denied|is a directory|operation not permitted)/i,
+  /the path `.*` (is not a regular file|exists but it is not executable)/i,
   /exec format error/i,
 ];
 

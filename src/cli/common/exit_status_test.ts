@@ -25,6 +25,8 @@ Deno.test("exitStatusOf: a command that cannot be executed is 126", () => {
   for (
     const text of [
       'runc create failed: unable to start container process: exec: "/etc": permission denied',
+      "crun create failed: the path `/etc` is not a regular file: Operation not permitted",
+      "crun create failed: the path `/x` exists but it is not executable: Operation not permitted",
       'runc create failed: unable to start container process: exec: "/x": stat /x: permission denied',
       'exec: "/bin": is a directory: unknown',
       "exec /data: exec format error",
