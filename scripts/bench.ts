@@ -11,8 +11,8 @@ import { ROOT } from "./root.ts";
 import { BareRunc } from "./bench/bare_runc.ts";
 import { Berth } from "./bench/berth.ts";
 import { Containerd } from "./bench/containerd.ts";
-import { thisMachine } from "./bench/machine.ts";
-import { resultOf, table } from "./bench/report.ts";
+import { machineInfo } from "./bench/machine.ts";
+import { resultOfRow, table } from "./bench/report.ts";
 import type { Result } from "./bench/report.ts";
 import { Bench } from "./bench/row.ts";
 import type { Measure } from "./bench/row.ts";
@@ -55,7 +55,7 @@ if (unknown.length > 0) {
 }
 
 await ensurePackages(["runc", "busybox-static", "containerd"]);
-const machine = thisMachine();
+const machine = machineInfo();
 const { versions, results } = await measureAll().catch((error: unknown) => {
   console.error(error);
   Deno.exit(1);
@@ -115,7 +115,7 @@ async function measure(dir: string, engines: AsyncDisposableStack) {
   for (const [name, measureRows] of Object.entries(ROWS)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     const start = performance.now();
-    results.push(...(await measureRows(bench)).map(resultOf));
+    results.push(...(await measureRows(bench)).map(resultOfRow));
     console.error(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
   }
   return { versions: bench.engines.map(({ version }) => version), results };

@@ -3,7 +3,7 @@ import { PRINT_DELETED } from "../src/runtime/process/print_deleted.ts";
 import { VERSION } from "../src/version.ts";
 import { RUN_FLAGS } from "./launcher.ts";
 import { tar } from "./tar.ts";
-import type { TarEntry } from "./tar.ts";
+import type { TarFile } from "./tar.ts";
 
 /** What goes into a portable file. */
 export interface PortableOptions {
@@ -25,7 +25,7 @@ export interface PortableOptions {
  */
 export async function writePortable(options: PortableOptions): Promise<void> {
   const { deno, bundleDir, out, signal } = options;
-  const entries: TarEntry[] = [
+  const entries: TarFile[] = [
     { name: "deno", mode: 0o755, content: await Deno.readFile(deno) },
   ];
   const names = [...Deno.readDirSync(bundleDir)].map(({ name }) => name).filter((name) =>

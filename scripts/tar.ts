@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /** A regular file to be put into an archive. */
-export interface TarEntry {
+export interface TarFile {
   /** Up to 99 bytes of ASCII. */
   readonly name: string;
   readonly mode: number;
@@ -17,7 +17,7 @@ export const MTIME = 946_684_800;
  * belong to root; the same entries give the same bytes. Throws a `RangeError` for a name that the
  * format has no room for.
  */
-export function tar(entries: readonly TarEntry[]): Blob {
+export function tar(entries: readonly TarFile[]): Blob {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   for (const entry of entries) {
     parts.push(header(entry), entry.content);
@@ -27,7 +27,7 @@ export function tar(entries: readonly TarEntry[]): Blob {
   return new Blob(parts);
 }
 
-function header({ name, mode, content }: TarEntry): Uint8Array<ArrayBuffer> {
+function header({ name, mode, content }: TarFile): Uint8Array<ArrayBuffer> {
   if (!/^[\x21-\x7e]{1,99}$/.test(name)) throw new RangeError(`no name for an archive: ${name}`);
   const block = new Uint8Array(BLOCK);
   const put = (at: number, text: string) => block.set(new TextEncoder().encode(text), at);

@@ -8,7 +8,7 @@ export interface Counts {
 }
 
 /** Reads the counts from the last line of what `deno test` printed; undefined if it has none. */
-export function readCounts(output: string): Counts | undefined {
+export function readTestCounts(output: string): Counts | undefined {
   // deno-lint-ignore no-control-regex -- colors are control characters
   const plain = output.replace(/\x1b\[[0-9;]*m/g, "");
   const last = [...plain.matchAll(/\| (\d+) passed(?: \([^)]*\))? \| (\d+) failed/g)].at(-1);
@@ -30,7 +30,7 @@ export function splitArgs(
 }
 
 /** How {@linkcode runTests} runs. */
-export interface RunOptions {
+export interface TestRunOptions {
   /** Test files, folders and flags for `deno test`. */
   readonly args: readonly string[];
   /** Environment beside this process's own. */
@@ -43,7 +43,7 @@ export interface RunOptions {
  * Runs `deno test`, its output shown. Output without counts, a signal and a timeout each count as
  * one failed test, so that no such run looks like a good one.
  */
-export async function runTests(workspace: Workspace, options: RunOptions): Promise<Counts> {
+export async function runTests(workspace: Workspace, options: TestRunOptions): Promise<Counts> {
   const { args, env, timeoutMs } = options;
   if (workspace.signal.aborted) return { passed: 0, failed: 1 };
   const child = new Deno.Command(Deno.execPath(), {
@@ -62,7 +62,7 @@ export async function runTests(workspace: Workspace, options: RunOptions): Promi
   try {
     const output = await show(child.stdout);
     const { success } = await child.status;
-    const { passed, failed } = readCounts(output) ?? { passed: 0, failed: 1 };
+    const { passed, failed } = readTestCounts(output) ?? { passed: 0, failed: 1 };
     return { passed, failed: success ? failed : Math.max(failed, 1) };
   } finally {
     clearTimeout(timer);

@@ -9,7 +9,7 @@ import { until } from "../../tests/harness/poll.ts";
 import { processesOf } from "../../tests/harness/processes.ts";
 import type { JsonObject } from "../../tests/harness/rootfs.ts";
 import { baseName } from "../../tests/harness/run.ts";
-import type { Caller, ContainerOptions, DaemonEngine } from "./engine.ts";
+import type { Caller, DaemonEngine, EngineContainerOptions } from "./engine.ts";
 
 /** A berth daemon of its own, driven over its socket by berth's client. */
 export class Berth implements DaemonEngine, AsyncDisposable {
@@ -51,7 +51,11 @@ export class Berth implements DaemonEngine, AsyncDisposable {
     return this.#daemon.pid;
   }
 
-  async create(id: string, spec: JsonObject, options: ContainerOptions = {}): Promise<number> {
+  async create(
+    id: string,
+    spec: JsonObject,
+    options: EngineContainerOptions = {},
+  ): Promise<number> {
     const { pid } = await this.#client.call("container.create", { id, spec, ...options });
     return pid;
   }

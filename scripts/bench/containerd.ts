@@ -3,7 +3,7 @@ import { processesOf } from "../../tests/harness/processes.ts";
 import type { JsonObject } from "../../tests/harness/rootfs.ts";
 import { baseName } from "../../tests/harness/run.ts";
 import { ContainerdDaemon } from "./containerd_daemon.ts";
-import type { Caller, ContainerOptions, DaemonEngine } from "./engine.ts";
+import type { Caller, DaemonEngine, EngineContainerOptions } from "./engine.ts";
 import { decode, encode, GrpcConnection } from "./grpc.ts";
 import type { Message } from "./grpc.ts";
 
@@ -60,7 +60,11 @@ export class Containerd implements DaemonEngine, AsyncDisposable {
     return this.#daemon.pid;
   }
 
-  async create(id: string, spec: JsonObject, options: ContainerOptions = {}): Promise<number> {
+  async create(
+    id: string,
+    spec: JsonObject,
+    options: EngineContainerOptions = {},
+  ): Promise<number> {
     const { stdout = "", stderr = "", group } = options;
     const whole = group === undefined ? spec : { ...spec, annotations: { [GROUP]: group } };
     this.#processes.set(id, spec["process"]);

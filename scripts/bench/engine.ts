@@ -5,7 +5,7 @@ import type { JsonObject } from "../../tests/harness/rootfs.ts";
 export type EngineName = "berth" | "containerd" | "bare";
 
 /** How a container is created. */
-export interface ContainerOptions {
+export interface EngineContainerOptions {
   /** FIFOs for the process's output; left out: `/dev/null`. */
   readonly stdout?: string;
   readonly stderr?: string;
@@ -19,7 +19,7 @@ export interface Engine {
   /** Name and version, for people. */
   readonly version: string;
   /** Answers init's pid. */
-  create(id: string, spec: JsonObject, options?: ContainerOptions): Promise<number>;
+  create(id: string, spec: JsonObject, options?: EngineContainerOptions): Promise<number>;
   start(id: string): Promise<void>;
   /** Resolves when the init process has exited, as this engine's user learns of it. */
   wait(id: string): Promise<void>;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /** What the figures were taken on. */
-export interface Machine {
+export interface MachineInfo {
   readonly cpu: string;
   readonly cpus: number;
   /** MB of 10^6 bytes. */
@@ -15,7 +15,7 @@ export interface Machine {
 }
 
 /** Reads what this machine is. */
-export function thisMachine(): Machine {
+export function machineInfo(): MachineInfo {
   const cpuinfo = Deno.readTextFileSync("/proc/cpuinfo");
   const mounts = Deno.readTextFileSync("/proc/mounts");
   const [v1, v2] = [/ cgroup /.test(mounts), / cgroup2 /.test(mounts)];

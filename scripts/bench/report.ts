@@ -14,7 +14,7 @@ export interface Result extends Omit<Row, "samples"> {
 }
 
 /** Sums a row up. */
-export function resultOf(row: Row): Result {
+export function resultOfRow(row: Row): Result {
   const { samples, ...rest } = row;
   const summaries: Partial<Record<EngineName, Summary>> = {};
   for (const name of ["berth", "containerd", "bare"] as const) {

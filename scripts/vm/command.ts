@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /** Options of {@linkcode run}. */
-export interface RunOptions {
+export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Show the output instead of returning it. */
   readonly show?: boolean;
@@ -13,7 +13,7 @@ export interface RunOptions {
  *
  * @throws {Error} with the command and its stderr if its exit code is not 0.
  */
-export async function run(argv: readonly string[], options: RunOptions = {}): Promise<string> {
+export async function run(argv: readonly string[], options: CommandOptions = {}): Promise<string> {
   const [command, ...args] = argv;
   if (command === undefined) throw new RangeError("no command");
   const { env, show, signal } = options;

@@ -26,7 +26,7 @@ const DEFAULT_RUNTIME = { runtime: "runc", runtimeRoot: "/run/containerd/runc" }
  * `delete`: removes what a container's shim may have left, alive or not, and prints how its init has
  * ended. It can be called at any time and any number of times. Returns the exit status.
  */
-export async function deleteContainer(flags: ShimFlags): Promise<number> {
+export async function runDelete(flags: ShimFlags): Promise<number> {
   const { id, namespace } = flags;
   const paths = bundlePaths(flags.bundle || Deno.cwd());
   const deleted = tryRead(() => readDeleted(paths.dir));

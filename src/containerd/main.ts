@@ -40,7 +40,7 @@ export async function runContainerdShim(call: ContainerdShimCall): Promise<numbe
         return start(call.serveCommand(), call.args);
       }
       case "delete":
-        return await (await import("./delete.ts")).deleteContainer(flags);
+        return await (await import("./delete.ts")).runDelete(flags);
       default:
         console.error(`a shim of containerd: there is no action "${flags.action}"`);
         return 1;

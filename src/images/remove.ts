@@ -74,7 +74,7 @@ export async function pruneImages(
  * Removes what pulls have left that were killed, that failed or whose image cannot be run, unless
  * somebody uses the store; then a later one does it.
  */
-export async function removeLeftovers(store: ImageStore): Promise<void> {
+export async function removeUnusable(store: ImageStore): Promise<void> {
   using alone = store.tryUseAlone();
   if (alone === undefined) return;
   const names = store.names.list();

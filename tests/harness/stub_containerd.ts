@@ -368,7 +368,11 @@ export class TaskClient implements Disposable {
   }
 
   /** Adds an exec that runs `args`. */
-  exec(exec_id: string, args: readonly string[], values: Encodable<typeof task.ExecRequest> = {}) {
+  exec(
+    exec_id: string,
+    args: readonly string[],
+    values: Encodable<typeof task.ExecProcessRequest> = {},
+  ) {
     const process = {
       args,
       cwd: "/",
@@ -378,7 +382,7 @@ export class TaskClient implements Disposable {
     };
     const value = new TextEncoder().encode(JSON.stringify(process));
     const type_url = "types.containerd.io/opencontainers/runtime-spec/1/Process";
-    return this.call("Exec", task.ExecRequest, Empty, {
+    return this.call("Exec", task.ExecProcessRequest, Empty, {
       exec_id,
       spec: { type_url, value },
       ...values,

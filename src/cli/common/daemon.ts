@@ -47,7 +47,7 @@ export async function dialFor(socket: string, start: string): Promise<Peer> {
 }
 
 /** The daemon, as a command talks to it. */
-export class Daemon implements Disposable {
+export class DaemonConnection implements Disposable {
   readonly #socket: string;
   #peer: Peer;
   #client: TypedClient<DaemonContract>;
@@ -61,13 +61,13 @@ export class Daemon implements Disposable {
   }
 
   /** Connects. Throws a {@linkcode CliError} that says how to start a daemon when there is none. */
-  static async connect(socket: string): Promise<Daemon> {
-    return new Daemon(socket, await Daemon.#dial(socket));
+  static async connect(socket: string): Promise<DaemonConnection> {
+    return new DaemonConnection(socket, await DaemonConnection.#dial(socket));
   }
 
   /** Connects as soon as there is a daemon. */
-  static async connectWhenThere(socket: string): Promise<Daemon> {
-    return new Daemon(socket, await Daemon.#dialUntilAnswered(socket));
+  static async connectWhenThere(socket: string): Promise<DaemonConnection> {
+    return new DaemonConnection(socket, await DaemonConnection.#dialUntilAnswered(socket));
   }
 
   static #dial(socket: string): Promise<Peer> {
@@ -126,7 +126,7 @@ export class Daemon implements Disposable {
   /** Connects anew in the place of a connection that was lost; once for all calls that lost it. */
   async #redial(lost: Peer): Promise<void> {
     if (this.#peer !== lost) return;
-    this.#redialing ??= Daemon.#dialUntilAnswered(this.#socket).then((peer) => {
+    this.#redialing ??= DaemonConnection.#dialUntilAnswered(this.#socket).then((peer) => {
       this.#client = this.#use(peer);
       this.#redialing = undefined;
     });
@@ -136,7 +136,7 @@ export class Daemon implements Disposable {
   static async #dialUntilAnswered(socket: string): Promise<Peer> {
     for (const delay of backoff(REDIAL)) {
       try {
-        return await Daemon.#dial(socket);
+        return await DaemonConnection.#dial(socket);
       } catch (error) {
         if (!(error instanceof CliError)) throw error;
       }
@@ -190,9 +190,11 @@ export class Daemon implements Disposable {
  */
 export async function withDaemon(
   command: Command,
-  action: (daemon: Daemon) => Promise<void>,
+  action: (daemon: DaemonConnection) => Promise<void>,
 ): Promise<void> {
-  using daemon = await Daemon.connect(command.optsWithGlobals<{ socket: string }>().socket);
+  using daemon = await DaemonConnection.connect(
+    command.optsWithGlobals<{ socket: string }>().socket,
+  );
   await action(daemon);
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { RemoteEnd } from "../../rpc/peer/handler.ts";
 import { Server } from "../../rpc/transport/server.ts";
-import { Daemon } from "./daemon.ts";
+import { DaemonConnection } from "./daemon.ts";
 
 function event(seq: number): Event {
   const timestamp = new Date(0).toISOString();
@@ -20,7 +20,7 @@ function subscribe(peer: RemoteEnd): object {
   return { subscription: "s1", oldest: 1, latest: 3, gap: true };
 }
 
-Deno.test("Daemon.follow tells what was asked for, whatever comes with the answer", async () => {
+Deno.test("DaemonConnection.follow tells what was asked for, whatever comes with the answer", async () => {
   const dir = await Deno.makeTempDir({ prefix: "berth-follow-" });
   try {
     const told: unknown[] = [];
@@ -29,7 +29,7 @@ Deno.test("Daemon.follow tells what was asked for, whatever comes with the answe
       onError: console.error,
       handlers: { "events.subscribe": (_, { peer }) => subscribe(peer) },
     });
-    using daemon = await Daemon.connect(`${dir}/s`);
+    using daemon = await DaemonConnection.connect(`${dir}/s`);
     const listener = ({ seq }: Event) => {
       told.push(seq);
       if (seq === 3) all.resolve();

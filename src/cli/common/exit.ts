@@ -2,7 +2,7 @@
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { CallOptions } from "../../rpc/peer/peer.ts";
 import type { ContainerState, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
-import type { Daemon } from "./daemon.ts";
+import type { DaemonConnection } from "./daemon.ts";
 
 /**
  * How often a container that is being restarted is looked at, in milliseconds: at least and at
@@ -23,7 +23,7 @@ export interface WaitTarget {
  * @throws {NotFoundError} if there is no such container, nor was one lately.
  */
 export async function waitForExit(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   target: WaitTarget,
   options?: CallOptions,
 ): Promise<ExitStatus> {
@@ -38,7 +38,7 @@ export async function waitForExit(
 }
 
 /** How the last container of an id has exited, as the journal says. */
-async function lastExit(daemon: Daemon, id: string): Promise<ExitStatus | undefined> {
+async function lastExit(daemon: DaemonConnection, id: string): Promise<ExitStatus | undefined> {
   let last: Event | undefined;
   for (let after = 0;;) {
     const page = await daemon.callAcrossRestarts("events.read", {
@@ -56,7 +56,7 @@ async function lastExit(daemon: Daemon, id: string): Promise<ExitStatus | undefi
 }
 
 /** Waits until a container has exited and will not be restarted, or is gone. Returns its last exit. */
-export async function waitForGood(daemon: Daemon, id: string): Promise<ExitStatus> {
+export async function waitForGood(daemon: DaemonConnection, id: string): Promise<ExitStatus> {
   // One that is not there is an error; one that goes meanwhile is not.
   await daemon.callAcrossRestarts("container.state", { id });
   while (true) {

@@ -2,19 +2,19 @@
 import { BerthError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
-import type { Daemon } from "./daemon.ts";
+import type { DaemonConnection } from "./daemon.ts";
 import { listAllContainers } from "./list_containers.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
 /** Samples containers' figures, keeping the last of each so that rates can be told. */
 export class Sampler {
-  readonly #daemon: Daemon;
+  readonly #daemon: DaemonConnection;
   readonly #ids: readonly string[];
   #last: ReadonlyMap<string, Stats> | undefined;
   #states: ReadonlyMap<string, ContainerState["status"]> = new Map();
 
   /** `ids`: which containers; none: all that run. */
-  constructor(daemon: Daemon, ids: readonly string[]) {
+  constructor(daemon: DaemonConnection, ids: readonly string[]) {
     this.#daemon = daemon;
     this.#ids = ids;
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import type { Daemon } from "../common/daemon.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { ioDir, isRefused, lockIoDir } from "./io_dir.ts";
 import type { DetachKeys } from "../process_io/detach_keys.ts";
@@ -25,7 +25,7 @@ export interface AttachOptions {
  * keeps none, to its FIFOs.
  */
 export async function attach(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   root: string,
   state: ContainerState,
   options: AttachOptions,

@@ -3,7 +3,7 @@ import { filePath } from "../../oci/bundle_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
-import type { Daemon } from "../common/daemon.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
 import {
   isContainerDir,
@@ -16,7 +16,7 @@ import {
 
 /** Deletes a container and what the command line has made beside it: log, FIFOs, overlay. */
 export async function removeContainer(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   root: string,
   id: string,
   force: boolean,
@@ -32,7 +32,7 @@ export type ContainerRef = Pick<
 >;
 
 /** What there is to know of a container that was just made. */
-export async function refOf(daemon: Daemon, id: string): Promise<ContainerRef> {
+export async function refOf(daemon: DaemonConnection, id: string): Promise<ContainerRef> {
   const state = await daemon.callAcrossRestarts("container.state", { id });
   const { instance, createdAt, stdin, stdout, log, labels } = state;
   return {
@@ -51,7 +51,7 @@ export async function refOf(daemon: Daemon, id: string): Promise<ContainerRef> {
  * because its shim died, and another one that has its id by now stays.
  */
 export async function removeMade(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   root: string,
   made: ContainerRef,
   force: boolean,
@@ -64,7 +64,10 @@ export async function removeMade(
 }
 
 /** Returns the state of the container that has the id; undefined when none has. */
-export async function findState(daemon: Daemon, id: string): Promise<ContainerState | undefined> {
+export async function findState(
+  daemon: DaemonConnection,
+  id: string,
+): Promise<ContainerState | undefined> {
   try {
     return await daemon.callAcrossRestarts("container.state", { id });
   } catch (error) {
@@ -74,7 +77,7 @@ export async function findState(daemon: Daemon, id: string): Promise<ContainerSt
 }
 
 async function removeState(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   root: string,
   state: ContainerState,
   force: boolean,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { Server } from "../../rpc/transport/server.ts";
-import { Daemon } from "../common/daemon.ts";
+import { DaemonConnection } from "../common/daemon.ts";
 import { logPath } from "./container_dirs.ts";
 import { removeMade } from "./remove.ts";
 
@@ -30,7 +30,7 @@ Deno.test("removeMade: --rm spares a container that got the id after its instanc
         },
       },
     });
-    using daemon = await Daemon.connect(`${root}/s`);
+    using daemon = await DaemonConnection.connect(`${root}/s`);
     await removeMade(daemon, root, state(root, "old"), false);
     assert.deepEqual(deletes, [{ id: "web", instance: "old" }]);
     assert.equal(await Deno.readTextFile(logPath(root, "web")), "the new one's");

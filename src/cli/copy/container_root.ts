@@ -3,7 +3,7 @@ import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts
 import { bundlePaths, type BundleRecord, readJson } from "../../oci/bundle_layout.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import type { Daemon } from "../common/daemon.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /** The root directory of a container, held open. */
@@ -23,7 +23,7 @@ export class ContainerRoot implements Disposable {
    *
    * @throws {CliError} if it cannot be reached.
    */
-  static async open(daemon: Daemon, id: string): Promise<ContainerRoot> {
+  static async open(daemon: DaemonConnection, id: string): Promise<ContainerRoot> {
     const state = await daemon.call("container.state", { id });
     try {
       if (state.status === "stopped") return ContainerRoot.#ofFilesystem(state);

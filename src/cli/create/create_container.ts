@@ -3,7 +3,7 @@ import { mkfifo } from "../../linux/fd/fifo.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
-import { type Daemon, lost } from "../common/daemon.ts";
+import { type DaemonConnection, lost } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
 import { randomName } from "../container/names.ts";
@@ -34,7 +34,7 @@ interface PreparedStdio {
 
 /** Creates a container. A random name that is taken is tried anew, one that was given is not. */
 async function create(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   root: string,
   name: string | undefined,
   requestFor: RequestFor,
@@ -82,7 +82,7 @@ async function create(
  * when no daemon comes: what was made for the container then stays.
  */
 async function outcome(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   id: string,
   mark: string,
   failure: unknown,
@@ -109,7 +109,7 @@ async function outcome(
  * with a terminal keeps a log besides, as does one that asks for it.
  */
 export async function createForeground(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   root: string,
   name: string | undefined,
   interactive: boolean,
@@ -148,7 +148,7 @@ export async function createForeground(
  * wanted, is a FIFO that `berth attach` finds.
  */
 export async function createDetached(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   root: string,
   name: string | undefined,
   interactive: boolean,

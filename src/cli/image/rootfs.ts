@@ -7,7 +7,7 @@ import { findImage } from "../../images/find.ts";
 import { commandOf, type ImageConfig, parseImageConfig } from "../../images/image_config.ts";
 import { parseReference } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
-import { removeLeftovers } from "../../images/remove.ts";
+import { removeUnusable } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
@@ -91,7 +91,7 @@ async function openImage(
     return await holdImage(store, options, name, command, signal);
   } catch (error) {
     // Nobody may want a pull that failed again.
-    await removeLeftovers(store).catch(printError);
+    await removeUnusable(store).catch(printError);
     throw error;
   }
 }

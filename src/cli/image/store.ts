@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { removeLeftovers, type UsedImages } from "../../images/remove.ts";
+import { removeUnusable, type UsedImages } from "../../images/remove.ts";
 import { ImageStore } from "../../images/store.ts";
-import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { printError } from "../text/print.ts";
 import { IMAGE_ID_LABEL } from "./labels.ts";
@@ -10,7 +10,7 @@ import { IMAGE_ID_LABEL } from "./labels.ts";
 /** Runs `use` with the image store of the daemon that the command line names. */
 export async function withStore(
   command: Command,
-  use: (store: ImageStore, daemon: Daemon) => Promise<void>,
+  use: (store: ImageStore, daemon: DaemonConnection) => Promise<void>,
 ): Promise<void> {
   await withDaemon(command, async (daemon) => {
     const { root } = await daemon.call("daemon.info", {});
@@ -31,12 +31,12 @@ export async function whileUsing<T>(
     using _used = await store.use(signal);
     return await use();
   } finally {
-    await removeLeftovers(store).catch(printError);
+    await removeUnusable(store).catch(printError);
   }
 }
 
 /** Returns the containers of each image, by the image's id. */
-export async function usedImages(daemon: Daemon): Promise<UsedImages> {
+export async function usedImages(daemon: DaemonConnection): Promise<UsedImages> {
   const used = new Map<string, string[]>();
   const containers = await listAllContainers((params) => daemon.call("container.list", params));
   for (const { id, labels } of containers) {

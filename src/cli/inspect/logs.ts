@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { DaemonConnection } from "../common/daemon.ts";
 import { waitForGood } from "../common/exit.ts";
 import { CliError } from "../common/exit_status.ts";
 import { tailOffset } from "../common/tail.ts";
@@ -45,7 +45,7 @@ export function logsCommand(): Command {
     .argument("<id...>", "containers")
     .action(async (ids: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<LogsOptions>();
-      using daemon = await Daemon.connect(options.socket);
+      using daemon = await DaemonConnection.connect(options.socket);
       const states: ContainerState[] = [];
       for (const id of ids) states.push(await daemon.call("container.state", { id }));
       const width = Math.max(...ids.map((id) => id.length));
@@ -59,7 +59,7 @@ export function logsCommand(): Command {
 }
 
 async function showLog(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   state: ContainerState,
   options: LogsOptions,
   prefix: string | undefined,

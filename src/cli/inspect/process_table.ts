@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Daemon } from "../common/daemon.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import { boldHeader, print, screenWidth } from "../text/print.ts";
 import { formatTable } from "../text/table.ts";
 import { processCommand } from "./processes.ts";
@@ -22,7 +22,7 @@ interface ProcessStat {
 }
 
 /** Prints the processes of a container as `ps -ef` and docker do. */
-export async function printProcessTable(daemon: Daemon, id: string): Promise<void> {
+export async function printProcessTable(daemon: DaemonConnection, id: string): Promise<void> {
   const { processes } = await daemon.call("container.pids", { id });
   const uptime = Number(Deno.readTextFileSync("/proc/uptime").split(" ", 1)[0]);
   const rows = processes.flatMap(({ pid }) => rowOf(pid, uptime, Date.now()));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Daemon } from "../common/daemon.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import { formatCommand } from "../text/format.ts";
 import { boldHeader, print, printJson, screenWidth } from "../text/print.ts";
 import { formatTable } from "../text/table.ts";
@@ -10,8 +10,8 @@ interface ProcessListOptions {
 }
 
 /** Prints the processes of a container. */
-export async function listProcesses(
-  daemon: Daemon,
+export async function printProcesses(
+  daemon: DaemonConnection,
   id: string,
   options: ProcessListOptions,
 ): Promise<void> {

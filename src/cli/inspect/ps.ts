@@ -11,7 +11,7 @@ import { CONTAINER_FIELDS } from "./container_fields.ts";
 import { type ContainerFilter, parseFilter, passes } from "./container_filter.ts";
 import { containerLines } from "./container_table.ts";
 import { findOrphans } from "../container/orphans.ts";
-import { listProcesses } from "./processes.ts";
+import { printProcesses } from "./processes.ts";
 
 interface PsOptions {
   readonly json?: true;
@@ -53,7 +53,7 @@ export function psCommand(): Command {
     .argument("[id]", "list the processes in this container")
     .action(async (id: string | undefined, options: PsOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
-        if (id !== undefined) return await listProcesses(daemon, id, options);
+        if (id !== undefined) return await printProcesses(daemon, id, options);
         const list = () => listAllContainers((params) => daemon.call("container.list", params));
         printContainers(chosen(await list(), options), options);
         if (isForPrograms(options)) return;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { parseSeconds } from "../options/resources.ts";
 import { Sampler } from "../common/sampler.ts";
@@ -37,7 +37,7 @@ export function topCommand(): Command {
 }
 
 /** Shows what containers use until the caller leaves. */
-async function watch(daemon: Daemon, intervalMs: number): Promise<void> {
+async function watch(daemon: DaemonConnection, intervalMs: number): Promise<void> {
   using signals = new SignalForwarder(["SIGINT", "SIGTERM", "SIGHUP"]);
   using _terminal = fullScreen();
   const screen = new TopScreen();

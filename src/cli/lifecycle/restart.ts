@@ -4,7 +4,7 @@ import { verb } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { print } from "../text/print.ts";
-import { type StopOptions, stopParams, withStopOptions } from "./stop.ts";
+import { type StopFlags, stopParams, withStopOptions } from "./stop.ts";
 
 /** `berth restart` */
 export function restartCommand(): Command {
@@ -14,7 +14,7 @@ export function restartCommand(): Command {
     "berth restart web",
     "berth restart -t 30 db",
   ))
-    .action(async (ids: string[], options: StopOptions, command: Command) => {
+    .action(async (ids: string[], options: StopFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         await forEachId(ids, async (id) => {
           await daemon.callAcrossRestarts("container.restart", { id, ...stopParams(options) });

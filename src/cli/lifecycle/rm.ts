@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { DaemonConnection } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
 import { orphansOf, removeOrphans } from "../container/container_dirs.ts";
@@ -28,8 +28,8 @@ export function rmCommand(): Command {
     .action(async (ids: string[], options: RmOptions, command: Command) => {
       const { socket } = command.optsWithGlobals<{ socket: string }>();
       using daemon = options.afterExit
-        ? await Daemon.connectWhenThere(socket)
-        : await Daemon.connect(socket);
+        ? await DaemonConnection.connectWhenThere(socket)
+        : await DaemonConnection.connect(socket);
       const { root } = await daemon.call("daemon.info", {});
       await forEachId(ids, async (id) => {
         if (options.afterExit) await daemon.callAcrossRestarts("container.wait", { id });

@@ -7,20 +7,20 @@ import { parseStopSignal, parseStopTimeout } from "../options/stop_signal.ts";
 import { print } from "../text/print.ts";
 
 /** How `stop` and `restart` stop a container. */
-export interface StopOptions {
+export interface StopFlags {
   readonly time?: number;
   readonly signal?: string;
 }
 
 /** Returns the params of `container.stop` that the options ask for. */
-export function stopParams({ time, signal }: StopOptions) {
+export function stopParams({ time, signal }: StopFlags) {
   return {
     ...(time !== undefined && { timeout: time }),
     ...(signal !== undefined && { signal: /^\d+$/.test(signal) ? Number(signal) : signal }),
   };
 }
 
-/** Adds the containers that a command stops, and {@linkcode StopOptions}. */
+/** Adds the containers that a command stops, and {@linkcode StopFlags}. */
 export function withStopOptions(command: Command): Command {
   return withSocket(command)
     .option(
@@ -44,7 +44,7 @@ export function stopCommand(): Command {
     "berth stop web",
     "berth stop -t 30 -s INT db",
   ))
-    .action(async (ids: string[], options: StopOptions, command: Command) => {
+    .action(async (ids: string[], options: StopFlags, command: Command) => {
       await withDaemon(command, async (daemon) => {
         await forEachId(ids, async (id) => {
           await daemon.callAcrossRestarts("container.stop", { id, ...stopParams(options) });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { DaemonConnection } from "../common/daemon.ts";
 import { parseParams, printRpcError } from "../common/rpc_json.ts";
 import { printJson } from "../text/print.ts";
 
@@ -21,7 +21,7 @@ export function callCommand(): Command {
     .action(async (method: string, params: string, _options: unknown, command: Command) => {
       const { socket } = command.optsWithGlobals<{ socket: string }>();
       const parsed = await parseParams(params);
-      using daemon = await Daemon.connect(socket);
+      using daemon = await DaemonConnection.connect(socket);
       try {
         printJson(await daemon.peer.call(method, parsed));
       } catch (error) {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
-import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { exitStatusOf } from "../common/exit_status.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { print, printError } from "../text/print.ts";
@@ -29,7 +29,7 @@ export function shutdownCommand(): Command {
  * A container with a restart policy is kept, and comes back with the machine if its policy says so.
  * What any other has in the daemon's root directory stays, as it does over a reboot.
  */
-async function shutDown(daemon: Daemon, id: string): Promise<void> {
+async function shutDown(daemon: DaemonConnection, id: string): Promise<void> {
   try {
     await daemon.call("container.stop", { id, shutdown: true });
     const { restart } = await daemon.call("container.state", { id });

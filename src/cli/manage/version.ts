@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { PROTOCOL, VERSION } from "../../version.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
-import { Daemon } from "../common/daemon.ts";
+import { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { print, printJson } from "../text/print.ts";
@@ -44,7 +44,7 @@ export function versionCommand(): Command {
 /** What the daemon says, undefined where none can be reached: the own version is told anyway. */
 async function daemonInfo(socket: string) {
   try {
-    using daemon = await Daemon.connect(socket);
+    using daemon = await DaemonConnection.connect(socket);
     return await daemon.call("daemon.info", {});
   } catch (error) {
     if (error instanceof CliError) return undefined;

@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import { ID_PATTERN } from "../../rpc/contract/ids.ts";
 import type { SharedNamespace } from "../../oci/spec/default_spec.ts";
-import type { Daemon } from "../common/daemon.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /** Whom a container shares a namespace with: a word such as `host`, or another container. */
@@ -42,7 +42,7 @@ export type Namespaces = Partial<Record<SharedNamespace, string>>;
  * container does not run, or a host name is asked for in somebody else's UTS namespace.
  */
 export async function findNamespaces(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   options: NamespaceOptions,
 ): Promise<Namespaces> {
   if (options.uts !== undefined && options.hostname !== undefined) {
@@ -61,7 +61,11 @@ export async function findNamespaces(
   return found;
 }
 
-async function pathOf(daemon: Daemon, id: string, type: SharedNamespace): Promise<string> {
+async function pathOf(
+  daemon: DaemonConnection,
+  id: string,
+  type: SharedNamespace,
+): Promise<string> {
   const { pid, status, network } = await daemon.call("container.state", { id });
   if (status === "stopped") throw new CliError(`cannot share the ${type} of ${id}: it has exited`);
   // Pinned: unlike the pid it cannot become another's.

@@ -13,7 +13,7 @@ import type { NetworkMode } from "./namespaces.ts";
 type Ports = NonNullable<NetworkParams["ports"]>;
 
 /** The options that make up a container's network. */
-export interface NetworkOptions {
+export interface NetworkFlags {
   readonly network?: NetworkMode;
   readonly publish?: Ports;
   readonly ip?: string;
@@ -110,7 +110,7 @@ export function parseMac(text: string): string {
  */
 export async function chooseNetwork(
   daemon: NetworkLister,
-  options: NetworkOptions,
+  options: NetworkFlags,
   ofImage: boolean,
 ): Promise<NetworkParams | undefined> {
   const names = await namesOf(daemon, options, ofImage);
@@ -136,7 +136,7 @@ export async function chooseNetwork(
 
 async function namesOf(
   daemon: NetworkLister,
-  { network, ...options }: NetworkOptions,
+  { network, ...options }: NetworkFlags,
   ofImage: boolean,
 ): Promise<readonly string[]> {
   if (typeof network === "object" && "networks" in network) return network.networks;

@@ -10,7 +10,7 @@ import { collectHost, type HostEntry, parseAddress } from "./etc_files.ts";
 import type { LogDriver } from "../../oci/bundle_layout.ts";
 import { collectLogOption, type LogOptValues } from "./log_options.ts";
 import { type MountOption, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
-import { collectNetwork, collectPorts, type NetworkOptions, parseMac } from "./network.ts";
+import { collectNetwork, collectPorts, type NetworkFlags, parseMac } from "./network.ts";
 import { parseNamespace, type SharedWith } from "./namespaces.ts";
 import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
 import { parseStopSignal, parseStopTimeout } from "./stop_signal.ts";
@@ -24,7 +24,7 @@ export { absolute } from "./mounts.ts";
 type Pairs = Readonly<Record<string, string>>;
 
 /** What `run` and `create` take, after parsing. */
-export interface ContainerOptions extends ResourceOptions, RootfsOptions, NetworkOptions {
+export interface ContainerOptions extends ResourceOptions, RootfsOptions, NetworkFlags {
   readonly name?: string;
   readonly interactive?: true;
   readonly tty?: true;

@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import { parseIdMappings, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { freeUserNamespace, remapTo } from "../../oci/user_namespace/subordinate_ids.ts";
-import type { Daemon } from "../common/daemon.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { NetworkMode, SharedWith } from "./namespaces.ts";
@@ -41,7 +41,7 @@ export interface UserNamespaceOptions {
  * @param remap the user whose subordinate ids containers get that ask for nothing else.
  */
 export async function findUserNamespace(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   options: UserNamespaceOptions,
   remap: string | undefined,
 ): Promise<(id: string) => UserNamespace | undefined> {

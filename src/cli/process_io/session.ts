@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { parseSignal } from "../../linux/process/signals.ts";
 import { BerthError } from "../../rpc/errors.ts";
-import type { Daemon } from "../common/daemon.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import { waitForExit } from "../common/exit.ts";
 import { CliError } from "../common/exit_status.ts";
 import { printStderr } from "../text/print.ts";
@@ -22,7 +22,7 @@ const PATIENCE = 3;
 
 /** A process that the caller's own stdio is wired to. */
 export interface SessionTarget {
-  readonly daemon: Daemon;
+  readonly daemon: DaemonConnection;
   readonly id: string;
   readonly execId?: string;
   readonly streams: FifoStreams;
@@ -166,7 +166,7 @@ async function stillReads(stdin: Deno.FsFile, bytes: Uint8Array): Promise<boolea
  * daemon is away is said when it is back.
  */
 function followSize(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   named: { id: string; execId?: string },
 ): Disposable & { resize(): void } {
   const done = new AbortController();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
 import { ContainerRoot } from "../copy/container_root.ts";
@@ -56,7 +56,12 @@ export function parseSide(text: string): Side {
   return { id, path: path.startsWith("/") ? path : `/${path}` };
 }
 
-async function run(daemon: Daemon, from: Side, to: Side, options: CpOptions): Promise<void> {
+async function run(
+  daemon: DaemonConnection,
+  from: Side,
+  to: Side,
+  options: CpOptions,
+): Promise<void> {
   using root = await ContainerRoot.open(daemon, from.id ?? to.id ?? "");
   const onSkipped = (path: string, reason: string) =>
     printStderr(`berth: ${path} is not copied: ${reason}`);

@@ -12,7 +12,7 @@ import {
   withSocket,
 } from "../common/command.ts";
 import { collectEnv, environmentEntry, readLinesFile } from "../options/environment.ts";
-import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
@@ -95,7 +95,7 @@ export function execCommand(): Command {
 }
 
 /** Deletes the exited process from the daemon. Its status is printed even if that fails. */
-async function forget(daemon: Daemon, id: string, execId: string): Promise<void> {
+async function forget(daemon: DaemonConnection, id: string, execId: string): Promise<void> {
   try {
     await daemon.call("container.deleteProcess", { id, execId });
   } catch {
@@ -104,7 +104,7 @@ async function forget(daemon: Daemon, id: string, execId: string): Promise<void>
 }
 
 async function processOf(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   id: string,
   args: readonly string[],
   options: ExecOptions,
@@ -123,7 +123,7 @@ async function processOf(
 
 /** The user by the container's own files; numbers need none, which only root may look at. */
 async function userOf(
-  daemon: Daemon,
+  daemon: DaemonConnection,
   id: string,
   user: string,
 ): Promise<NonNullable<OciProcess["user"]>> {
@@ -141,7 +141,7 @@ async function userOf(
 }
 
 /** Where the container's root filesystem is, as its bundle says. */
-async function rootfsOf(daemon: Daemon, id: string): Promise<string> {
+async function rootfsOf(daemon: DaemonConnection, id: string): Promise<string> {
   const { bundle } = await daemon.call("container.state", { id });
   const spec = readJson<{ root?: { path?: unknown } }>(`${bundle}/config.json`);
   const path = spec?.root?.path;

@@ -7,7 +7,7 @@ import { createRequest } from "../create/create_request.ts";
 import { findUserNamespace } from "../options/user_namespace.ts";
 import { findNamespaces } from "../options/namespaces.ts";
 import { chooseNetwork } from "../options/network.ts";
-import { type Daemon, withDaemon } from "../common/daemon.ts";
+import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { createDetached, createForeground } from "../create/create_container.ts";
 import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
@@ -99,7 +99,7 @@ export function runCommand(): Command {
 }
 
 /** Starts a container; one that cannot be started is removed. */
-async function start(daemon: Daemon, root: string, id: string): Promise<void> {
+async function start(daemon: DaemonConnection, root: string, id: string): Promise<void> {
   try {
     await daemon.call("container.start", { id });
   } catch (error) {
@@ -113,7 +113,7 @@ async function start(daemon: Daemon, root: string, id: string): Promise<void> {
 
 async function removeAfter(
   end: SessionEnd,
-  daemon: Daemon,
+  daemon: DaemonConnection,
   root: string,
   made: ContainerRef,
 ): Promise<void> {

@@ -53,7 +53,7 @@ const ProcessInfo = message({ pid: [1, "uint32"], info: [2, Any] });
 
 export const PidsResponse = message({ processes: [1, ProcessInfo, "repeated"] });
 
-export const CheckpointRequest = message({
+export const CheckpointTaskRequest = message({
   id: [1, "string"],
   path: [2, "string"],
   options: [3, Any],
@@ -66,7 +66,7 @@ export const KillRequest = message({
   all: [4, "bool"],
 });
 
-export const ExecRequest = message({
+export const ExecProcessRequest = message({
   id: [1, "string"],
   exec_id: [2, "string"],
   terminal: [3, "bool"],

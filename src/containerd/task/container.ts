@@ -9,7 +9,7 @@ import { ShimService } from "../../shim/service.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { deleteEvent, oomEvent, translateEvent } from "../events/translate.ts";
-import type { CreateRequest, ExecRequest } from "../messages/task.ts";
+import type { CreateRequest, ExecProcessRequest } from "../messages/task.ts";
 import type { Decoded } from "../protobuf/fields.ts";
 import { removeDeleted, writeDeleted } from "./deleted.ts";
 import { BinaryLogger } from "./binary_logger.ts";
@@ -111,7 +111,10 @@ export class TaskContainer {
   }
 
   /** Adds an exec that {@linkcode startExec} starts. */
-  addExec(request: Decoded<typeof ExecRequest>, process: Readonly<Record<string, unknown>>): void {
+  addExec(
+    request: Decoded<typeof ExecProcessRequest>,
+    process: Readonly<Record<string, unknown>>,
+  ): void {
     const { exec_id: execId } = request;
     const { stdio, logger } = taskIo(request, `${this.bundle}/exec-${execId}`);
     prepareTargets(stdio);

@@ -5,13 +5,13 @@ import { isRecord } from "../../rpc/is_record.ts";
 import { AlreadyExistsError, InvalidParamsError } from "../../rpc/errors.ts";
 import { CheckpointOptions } from "../messages/options.ts";
 import {
-  CheckpointRequest,
+  CheckpointTaskRequest,
   CloseIoRequest,
   ConnectResponse,
   ContainerRequest,
   CreateRequest,
   DeleteResponse,
-  ExecRequest,
+  ExecProcessRequest,
   KillRequest,
   PidResponse,
   PidsResponse,
@@ -96,13 +96,13 @@ export class TaskService {
       Pause: handler(ContainerRequest, Empty, ({ id }) => this.#get(id).service.pause()),
       Resume: handler(ContainerRequest, Empty, ({ id }) => this.#get(id).service.resume()),
       Checkpoint: handler(
-        CheckpointRequest,
+        CheckpointTaskRequest,
         Empty,
         ({ id, path, options }) =>
           checkpoint(this.#get(id), path, decode(CheckpointOptions, valueOf(options))),
       ),
       Kill: handler(KillRequest, Empty, (request) => this.#kill(request)),
-      Exec: handler(ExecRequest, Empty, (request) => this.#exec(request)),
+      Exec: handler(ExecProcessRequest, Empty, (request) => this.#exec(request)),
       ResizePty: handler(ResizeRequest, Empty, (request) => this.#resize(request)),
       CloseIO: handler(CloseIoRequest, Empty, ({ id, exec_id, stdin }) => {
         if (stdin) this.#get(id).service.closeStdin(target(exec_id));
@@ -178,7 +178,7 @@ export class TaskService {
     };
   }
 
-  #exec(request: Decoded<typeof ExecRequest>): void {
+  #exec(request: Decoded<typeof ExecProcessRequest>): void {
     const { id, exec_id: execId, spec } = request;
     const container = this.#get(id);
     if (!EXEC_ID.test(execId)) {

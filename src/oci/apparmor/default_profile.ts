@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** Name of {@linkcode DEFAULT_PROFILE}. */
+/** Name of {@linkcode APPARMOR_PROFILE}. */
 export const DEFAULT_PROFILE_NAME = "berth-default";
 
 /**
@@ -8,7 +8,7 @@ export const DEFAULT_PROFILE_NAME = "berth-default";
  * root from what namespaces do not: to mount, to write to the kernel's knobs and memory, and to trace
  * or signal processes outside. The same as docker's and containerd's default profiles deny.
  */
-export const DEFAULT_PROFILE = `#include <tunables/global>
+export const APPARMOR_PROFILE = `#include <tunables/global>
 
 profile ${DEFAULT_PROFILE_NAME} flags=(attach_disconnected,mediate_deleted) {
   #include <abstractions/base>

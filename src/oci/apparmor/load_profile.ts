@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import { DEFAULT_PROFILE, DEFAULT_PROFILE_NAME } from "./default_profile.ts";
+import { APPARMOR_PROFILE, DEFAULT_PROFILE_NAME } from "./default_profile.ts";
 
 /** How {@linkcode loadDefaultProfile} finds AppArmor. */
 export interface LoadProfileOptions {
@@ -31,7 +31,7 @@ export async function loadDefaultProfile(
     }).spawn();
     const writer = child.stdin.getWriter();
     // One that ends early says why.
-    const written = writer.write(new TextEncoder().encode(DEFAULT_PROFILE)).then(() =>
+    const written = writer.write(new TextEncoder().encode(APPARMOR_PROFILE)).then(() =>
       writer.close()
     ).catch(messageOf);
     const { success, code, stderr } = await child.output();

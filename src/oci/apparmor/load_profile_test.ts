@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { DEFAULT_PROFILE } from "./default_profile.ts";
+import { APPARMOR_PROFILE } from "./default_profile.ts";
 import { loadDefaultProfile } from "./load_profile.ts";
 
 // Few machines that run tests have AppArmor on: stand-ins for the kernel's file and for the parser.
@@ -32,7 +32,7 @@ Deno.test("loadDefaultProfile hands the profile to the parser (stand-in), replac
   withStandIn('echo "$@" >args; cat >profile', async (standIn) => {
     assert.equal(await loadDefaultProfile(standIn), "berth-default");
     assert.equal(Deno.readTextFileSync(`${standIn.dir}/args`), "-K -r\n");
-    assert.equal(Deno.readTextFileSync(`${standIn.dir}/profile`), DEFAULT_PROFILE);
+    assert.equal(Deno.readTextFileSync(`${standIn.dir}/profile`), APPARMOR_PROFILE);
     assert.deepEqual(standIn.warnings, []);
   }));
 

@@ -3,7 +3,7 @@ import data from "./default_profile.json" with { type: "json" };
 import type { SeccompProfile } from "./profile.ts";
 
 /** The profile that docker gives its containers; licence: `LICENSE` in this directory. */
-export const DEFAULT_PROFILE: SeccompProfile = data.profile;
+export const SECCOMP_PROFILE: SeccompProfile = data.profile;
 
 /** Which release it is of. */
-export const DEFAULT_PROFILE_RELEASE: string = data.release;
+export const SECCOMP_PROFILE_RELEASE: string = data.release;

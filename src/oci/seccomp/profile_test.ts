@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { DEFAULT_CAPABILITIES } from "../spec/capabilities.ts";
-import { DEFAULT_PROFILE, DEFAULT_PROFILE_RELEASE } from "./default_profile.ts";
+import { SECCOMP_PROFILE, SECCOMP_PROFILE_RELEASE } from "./default_profile.ts";
 import { convertProfile, type SeccompTarget } from "./profile.ts";
 
 const target: SeccompTarget = {
@@ -13,15 +13,15 @@ const target: SeccompTarget = {
 
 /** What the profile does with a call whatever its arguments: an action, or undefined. */
 function actionOf(name: string, change: Partial<SeccompTarget> = {}): string | undefined {
-  const { syscalls } = convertProfile(DEFAULT_PROFILE, { ...target, ...change });
+  const { syscalls } = convertProfile(SECCOMP_PROFILE, { ...target, ...change });
   const rules = syscalls.filter(({ names, args }) => names.includes(name) && args === undefined);
   assert.ok(rules.length <= 1, `${name} has one rule`);
   return rules[0]?.action;
 }
 
 Deno.test("convertProfile: the profile says which release it is of, and refuses with EPERM what it does not name", () => {
-  assert.match(DEFAULT_PROFILE_RELEASE, /^moby\/profiles seccomp\/v\d+\.\d+\.\d+$/);
-  const { defaultAction, defaultErrnoRet, architectures } = convertProfile(DEFAULT_PROFILE, target);
+  assert.match(SECCOMP_PROFILE_RELEASE, /^moby\/profiles seccomp\/v\d+\.\d+\.\d+$/);
+  const { defaultAction, defaultErrnoRet, architectures } = convertProfile(SECCOMP_PROFILE, target);
   assert.deepEqual({ defaultAction, defaultErrnoRet, architectures }, {
     defaultAction: "SCMP_ACT_ERRNO",
     defaultErrnoRet: 1,
@@ -51,7 +51,7 @@ Deno.test("convertProfile: rules follow the machine's architecture and kernel", 
 });
 
 Deno.test("convertProfile: sub-architectures are filtered where that is asked", () => {
-  const { architectures } = convertProfile(DEFAULT_PROFILE, { ...target, subArchitectures: true });
+  const { architectures } = convertProfile(SECCOMP_PROFILE, { ...target, subArchitectures: true });
   assert.deepEqual(architectures, ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]);
 });
 
@@ -73,12 +73,12 @@ Deno.test("convertProfile: calls that only 32-bit programs have are left out whe
 });
 
 Deno.test("convertProfile: calls without conditions on arguments become one rule for each action, none is lost", () => {
-  const { syscalls } = convertProfile(DEFAULT_PROFILE, { ...target, subArchitectures: true });
+  const { syscalls } = convertProfile(SECCOMP_PROFILE, { ...target, subArchitectures: true });
   const simple = syscalls.filter(({ args }) => args === undefined);
   const key = ({ action, errnoRet }: { action: string; errnoRet?: number }) =>
     `${action} ${errnoRet}`;
   assert.equal(new Set(simple.map(key)).size, simple.length);
-  const given = DEFAULT_PROFILE.syscalls.filter(({ args, includes, excludes }) =>
+  const given = SECCOMP_PROFILE.syscalls.filter(({ args, includes, excludes }) =>
     args == null && includes === undefined && excludes === undefined
   ).flatMap(({ names = [] }) => names);
   const kept = new Set(simple.flatMap(({ names }) => names));

@@ -9,7 +9,7 @@ import { mergeEnv } from "./process_spec.ts";
 import { type OciUser, resolveGroups, resolveUser } from "./passwd.ts";
 import type { UserNamespace } from "../user_namespace/id_mapping.ts";
 import { resolveSecurity, type Security, type SecurityOptions } from "./security.ts";
-import type { OciSpec } from "./spec.ts";
+import type { CheckedOciSpec } from "./spec.ts";
 
 /** An OCI mount (runtime-spec, config.md, "Mounts"). */
 export interface OciMount {
@@ -115,7 +115,7 @@ const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
  * @throws {InvalidParamsError} if the user is not known in the rootfs, or a security option is none.
  * @throws {FailedPreconditionError} if there is no init program.
  */
-export function defaultSpec(options: DefaultSpecOptions): OciSpec {
+export function defaultSpec(options: DefaultSpecOptions): CheckedOciSpec {
   const { id, rootfs, terminal = false, namespaces = {}, devices = [], init = false } = options;
   const security = resolveSecurity(options.security);
   const { capabilities } = security;

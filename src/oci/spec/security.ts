@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { InvalidParamsError } from "../../rpc/errors.ts";
-import { DEFAULT_PROFILE } from "../seccomp/default_profile.ts";
+import { SECCOMP_PROFILE } from "../seccomp/default_profile.ts";
 import { convertProfile, type OciSeccomp } from "../seccomp/profile.ts";
 import { readSeccompProfile } from "../seccomp/read_profile.ts";
 import { type CapabilityChanges, changeCapabilities, knownCapabilities } from "./capabilities.ts";
@@ -143,7 +143,7 @@ function seccompOf(
 ): OciSeccomp | undefined {
   if (choice === UNCONFINED) return undefined;
   const isDefault = choice === NATIVE_DEFAULT;
-  const profile = isDefault || choice === "builtin" ? DEFAULT_PROFILE : readSeccompProfile(choice);
+  const profile = isDefault || choice === "builtin" ? SECCOMP_PROFILE : readSeccompProfile(choice);
   return convertProfile(profile, {
     capabilities,
     arch: Deno.build.arch,

@@ -122,7 +122,7 @@ const spec = z.looseObject({ ...members, root });
 const specOverMounts = z.looseObject({ ...members, root: root.partial().nullish() });
 
 /** An OCI runtime spec, as far as berth relies on it. */
-export type OciSpec = z.output<typeof spec>;
+export type CheckedOciSpec = z.output<typeof spec>;
 
 /** One place where a spec does not fit; the same as a `ParamIssue` of the wire. */
 export interface SpecIssue {

@@ -17,7 +17,7 @@ import {
   containerList,
   createResult,
   daemonInfo,
-  defaultSpec,
+  defaultSpecResult,
   eventList,
   execResult,
   processList,
@@ -115,7 +115,7 @@ export const daemonContract = {
     "spec.default",
     "Returns the OCI spec that `berth run` makes, for `container.create`. Creates nothing.",
     defaultSpecParams,
-    defaultSpec,
+    defaultSpecResult,
     { FailedPrecondition: "`init` is set, and neither catatonit nor tini is installed" },
   ),
   "container.create": method(

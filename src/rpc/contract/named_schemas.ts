@@ -51,7 +51,7 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   StatsPage: results.statsList,
   StatsSample: results.statsSample,
   StatsSubscription: results.statsSubscription,
-  DefaultSpec: results.defaultSpec,
+  DefaultSpec: results.defaultSpecResult,
   RuntimeInfo: results.runtimeInfo,
   Daemon: results.daemonInfo,
 };

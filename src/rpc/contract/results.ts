@@ -117,7 +117,7 @@ export const statsSubscription = z.object({
 }).meta({ description: "A subscription to resource usage" });
 
 /** Result of `spec.default`. */
-export const defaultSpec = z.object({
+export const defaultSpecResult = z.object({
   spec: jsonObject.meta({ description: "OCI runtime spec" }),
 }).meta({ description: "An OCI runtime spec as `berth run` makes it" });
 

@@ -13,7 +13,7 @@ import type { ContainerEvents } from "./events.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { copyLeftOutput } from "./left_output.ts";
-import { removeOwnDirs } from "../create/own_dirs.ts";
+import { removeRecordedDirs } from "../create/own_dirs.ts";
 import { reapOrphanedCreate } from "./orphaned_create.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
@@ -118,7 +118,7 @@ export class ContainerCleanup {
         await removePlannedCgroup(bundle);
         await failpointAsync("delete.publish");
         if (!context.owner.keeps(bundle.id)) {
-          removeOwnDirs(bundle.record);
+          removeRecordedDirs(bundle.record);
           events.publishDelete(result);
         }
         bundle.remove();

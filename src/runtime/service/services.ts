@@ -18,7 +18,7 @@ import { RestartManager } from "./restart_manager.ts";
 import type { RestartManagerOptions } from "./restart_manager.ts";
 import { NO_PROGRESS } from "./restart_policy.ts";
 import { stopContainer, stopSignalOf } from "./stop.ts";
-import type { StopOptions } from "./stop.ts";
+import type { ContainerStopOptions } from "./stop.ts";
 
 /** What {@linkcode Services} needs. */
 export interface ServicesOptions extends Omit<RestartManagerOptions, "locks"> {
@@ -26,7 +26,7 @@ export interface ServicesOptions extends Omit<RestartManagerOptions, "locks"> {
 }
 
 /** How {@linkcode Services.stop} stops a container. */
-export interface ServiceStopOptions extends StopOptions {
+export interface ServiceStopOptions extends ContainerStopOptions {
   /** The machine is going down. */
   readonly shutdown?: boolean | undefined;
 }
@@ -134,7 +134,7 @@ export class Services implements Disposable {
   }
 
   /** Stops a container, if it is running, and runs it again, be the caller gone meanwhile. */
-  async restart(id: string, how: StopOptions): Promise<{ pid: number }> {
+  async restart(id: string, how: ContainerStopOptions): Promise<{ pid: number }> {
     const { status } = this.#options.containers.get(id);
     this.#restarting.add(id);
     try {

@@ -17,7 +17,7 @@ import { backoff } from "../../linux/event_loop/backoff.ts";
 const DEFAULT_TIMEOUT = 10;
 
 /** How a container is stopped. */
-export interface StopOptions {
+export interface ContainerStopOptions {
   /** The signal that asks it to end; left out: its own stop signal. */
   readonly signal?: string | number | undefined;
   /** Seconds until SIGKILL; left out: the container's own. */
@@ -41,7 +41,7 @@ interface StopRecord {
  */
 export async function stopContainer(
   container: Container,
-  { signal, timeout }: StopOptions,
+  { signal, timeout }: ContainerStopOptions,
   { gone, stopping }: { readonly gone: AbortSignal; readonly stopping: AbortSignal },
 ): Promise<ExitStatus> {
   const given = signal === undefined ? undefined : signalNumber(signal);
