@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { testNeeding } from "../../../scripts/test_needing.ts";
 import { LinuxError } from "../libc/errno.ts";
 import { mountInRoot, mountPrivate } from "./mount_in_root.ts";
 import { readMountInfo } from "./mountinfo.ts";
@@ -87,27 +88,31 @@ Deno.test("mountInRoot says what does not fit, and leaves nothing", () => {
   assert.throws(() => Deno.lstatSync(tree.staging), Deno.errors.NotFound);
 });
 
-Deno.test("mountPrivate: whoever swaps directories for symlinks gets no mount outside the root, nor one away", async () => {
-  using tree = new Tree();
-  const kept = `${tree.outside}/b`;
-  mountPrivate({ type: "tmpfs", target: kept });
-  {
-    await using _swapper = await Swapper.start(`${tree.rootfs}/a`, tree.outside);
-    let unmounted = 0;
-    for (let i = 0; i < 300; i++) {
-      tree.mount("a/b", { options: ["size=4k"] });
-      const outside = mountsUnder(tree.outside);
-      assert.deepEqual(outside, [kept], `mount ${i} is outside`);
-      try {
-        unmountAll(tree.rootfs);
-        unmounted++;
-        mountPrivate({ type: "bind", source: tree.rootfs, target: tree.rootfs });
-      } catch (error) {
-        // Its path was a symlink just then.
-        if (!(error instanceof UnmountError && error.cause instanceof LinuxError)) throw error;
+testNeeding(
+  ["python3"],
+  "mountPrivate: whoever swaps directories for symlinks gets no mount outside the root, nor one away",
+  async () => {
+    using tree = new Tree();
+    const kept = `${tree.outside}/b`;
+    mountPrivate({ type: "tmpfs", target: kept });
+    {
+      await using _swapper = await Swapper.start(`${tree.rootfs}/a`, tree.outside);
+      let unmounted = 0;
+      for (let i = 0; i < 300; i++) {
+        tree.mount("a/b", { options: ["size=4k"] });
+        const outside = mountsUnder(tree.outside);
+        assert.deepEqual(outside, [kept], `mount ${i} is outside`);
+        try {
+          unmountAll(tree.rootfs);
+          unmounted++;
+          mountPrivate({ type: "bind", source: tree.rootfs, target: tree.rootfs });
+        } catch (error) {
+          // Its path was a symlink just then.
+          if (!(error instanceof UnmountError && error.cause instanceof LinuxError)) throw error;
+        }
+        assert.deepEqual(mountsUnder(tree.outside), [kept], `unmount ${i} took the other away`);
       }
-      assert.deepEqual(mountsUnder(tree.outside), [kept], `unmount ${i} took the other away`);
+      assert.ok(unmounted > 0);
     }
-    assert.ok(unmounted > 0);
-  }
-});
+  },
+);
