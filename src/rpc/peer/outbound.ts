@@ -18,6 +18,8 @@ export class Outbound {
   readonly #pending = new Map<number, Deferred<unknown>>();
   #lastId = 0;
   #closed = false;
+  /** The last thing that the other end said, where that was an error which answers no call. */
+  #lastWords: unknown;
 
   /** `send` queues a line for the other end; what it throws rejects the call. */
   constructor(send: (line: string) => void) {
@@ -29,7 +31,7 @@ export class Outbound {
     const { signal, timeoutMs } = options;
     signal?.throwIfAborted();
     if (this.#closed) {
-      throw new UnavailableError(`cannot call ${method}: the connection is closed`);
+      throw this.#whyClosed(`cannot call ${method}: the connection is closed`);
     }
     const id = ++this.#lastId;
     const text = stringifyJson(createJSONRPCRequest(id, method, params));
@@ -53,19 +55,26 @@ export class Outbound {
     }
   }
 
-  /** Settles the call that `response` answers; drops a response that no call waits for. */
+  /**
+   * Settles the call that `response` answers; drops a response that no call waits for. An error
+   * without an id is kept: who closes the connection after it has said why.
+   */
   receive(response: JSONRPCResponse): void {
     const { id, error, result } = response;
+    this.#lastWords = id === null ? error : undefined;
     const answer = typeof id === "number" ? this.#take(id) : undefined;
     if (error !== undefined && error !== null) answer?.reject(fromWire(error));
     else answer?.resolve(result);
   }
 
-  /** Rejects every call with {@linkcode UnavailableError}, and every later one. */
+  /**
+   * Rejects every call, and every later one, with what the other end has said last if that was an
+   * error that answers no call, or else with {@linkcode UnavailableError}.
+   */
   close(): void {
     this.#closed = true;
     for (const answer of this.#pending.values()) {
-      answer.reject(new UnavailableError("the connection was closed before the answer came"));
+      answer.reject(this.#whyClosed("the connection was closed before the answer came"));
     }
     this.#pending.clear();
   }
@@ -81,6 +90,11 @@ export class Outbound {
       // The other end does not read, so there is no telling it anything.
       if (!(error instanceof UnavailableError)) throw error;
     }
+  }
+
+  #whyClosed(message: string): Error {
+    const said = this.#lastWords;
+    return said === undefined || said === null ? new UnavailableError(message) : fromWire(said);
   }
 
   #take(id: number): Deferred<unknown> | undefined {

@@ -58,6 +58,8 @@ const FIRST_BUFFER = 16 * 1024;
 const LARGEST_BUFFER = 256 * 1024;
 /** How often a half-closed connection is tried while its last answers are made, milliseconds. */
 const PROBE_MS = 250;
+/** How long what the other end has sent is still read once it takes nothing, milliseconds. */
+const LAST_WORDS_MS = 1000;
 
 /** One connection of newline-delimited JSON-RPC 2.0; both ends may call and be called. */
 export class Peer implements Disposable {
@@ -72,6 +74,7 @@ export class Peer implements Disposable {
   readonly #listeners = new Map<string, (params: unknown) => void>();
   readonly #resolveClosed: () => void;
   #isClosed = false;
+  #lastWords: Disposable | undefined;
 
   /** Takes `conn` over and starts reading from it. */
   constructor(conn: Connection, options: PeerOptions) {
@@ -79,7 +82,7 @@ export class Peer implements Disposable {
     this.#conn = conn;
     this.#options = options;
     this.#account = (options.budget ?? new ByteBudget()).open(() => this.#closeForRoom());
-    this.#writer = new LineWriter(conn, () => this.close(), this.#account);
+    this.#writer = new LineWriter(conn, () => this.#writeFailed(), this.#account);
     this.#outbound = new Outbound((text) => this.#sendCall(text));
     this.#inbound = new Inbound({
       dispatcher: handlers instanceof Dispatcher
@@ -112,7 +115,8 @@ export class Peer implements Disposable {
 
   /**
    * Calls a method of the other end. Rejects with the error that it answered, rebuilt by kind;
-   * {@linkcode UnavailableError} when the connection is or goes away;
+   * {@linkcode UnavailableError} when the connection is or goes away, or what the other end said
+   * right before it closed that, such as that there are too many connections;
    * {@linkcode DeadlineExceededError} at the timeout; the signal's reason when that is aborted. Tells
    * the other end of the last two, which then aborts the signal of its handler.
    */
@@ -147,6 +151,7 @@ export class Peer implements Disposable {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#lastWords?.[Symbol.dispose]();
     try {
       this.#conn.close();
     } catch {
@@ -227,6 +232,11 @@ export class Peer implements Disposable {
     const listener = this.#listeners.get(method);
     if (listener !== undefined) this.#guard(method, () => listener(params));
     return listener !== undefined;
+  }
+
+  /** The other end has closed; it may have said why before that. Its end is read soon. */
+  #writeFailed(): void {
+    if (!this.#isClosed) this.#lastWords = after(LAST_WORDS_MS, () => this.close());
   }
 
   #closeForRoom(): void {

@@ -400,6 +400,40 @@ Deno.test("Peer: an answer that is the last thing before the connection ends sti
   assert.equal(await asked, "word");
 });
 
+Deno.test("Peer: what the other end said before it closed is read, though it takes nothing more", async () => {
+  const line = '{"jsonrpc":"2.0","id":null,"error":{"code":-32007,"message":"no room",' +
+    '"data":{"kind":"ResourceExhausted"}}}\n';
+  const lastWords = [new TextEncoder().encode(line)];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using peer = new Peer({
+    read: async (bytes) => {
+      await promise;
+      const next = lastWords.shift();
+      if (next === undefined) throw new Deno.errors.ConnectionReset();
+      bytes.set(next);
+      return next.length;
+    },
+    write: () => {
+      setTimeout(resolve);
+      return Promise.reject(new Deno.errors.BrokenPipe());
+    },
+    close: () => {},
+  }, { onError: ignore });
+  await assert.rejects(peer.call("echo"), { name: "ResourceExhaustedError", message: "no room" });
+  await peer.closed;
+});
+
+Deno.test("Peer: an end that takes nothing more and says nothing is given up soon", async () => {
+  const { promise, reject } = Promise.withResolvers<null>();
+  using peer = new Peer({
+    read: () => promise,
+    write: () => Promise.reject(new Deno.errors.BrokenPipe()),
+    close: () => reject(new Deno.errors.Interrupted()),
+  }, { onError: ignore });
+  await assert.rejects(peer.call("echo"), { name: "UnavailableError" });
+  await peer.closed;
+});
+
 Deno.test("Peer: an end whose own calls wait to be sent still reads the answers that come", async () => {
   const [a, b] = memoryPair();
   using _server = new Peer(b, { onError: ignore, handlers: echo });

@@ -6,6 +6,7 @@ import { bindContract } from "../contract/bind.ts";
 import type { Handlers } from "../peer/handler.ts";
 import type { Peer } from "../peer/peer.ts";
 import { Server } from "./server.ts";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { ignore, readMessages, until, writeAll } from "../peer/peer_testing.ts";
 import { z } from "zod";
 
@@ -173,6 +174,25 @@ Deno.test("Server: after stopListening nobody can connect and those who are ther
   server.stopListening();
   await assert.rejects(dial(path, { onError: ignore }), { kind: "Unavailable" });
   assert.equal(await peer.call("echo", 2), 2);
+});
+
+Deno.test("Server: who is refused for want of room is told so by each call, whenever it is made", async () => {
+  using dir = temporary();
+  await using _server = await Server.listen(`${dir.path}/s`, {
+    onError: ignore,
+    handlers,
+    hasRoom: () => false,
+  });
+  const refused = { name: "ResourceExhaustedError", message: /^too many connections/ };
+  for (let round = 0; round < 100; round++) {
+    using peer = await dial(`${dir.path}/s`, { onError: ignore });
+    // Before the refusal has come, around it, and after it.
+    for (let turn = 0; turn < round % 5; turn++) await yieldToEventLoop();
+    const calls = [peer.call("echo", 1), peer.call("wait")];
+    for (const call of calls) await assert.rejects(call, refused);
+    await peer.closed;
+    await assert.rejects(peer.call("echo", 2), refused);
+  }
 });
 
 Deno.test("dial tells a missing socket from a dead one, and both from a full one", async () => {
