@@ -122,6 +122,8 @@ export class ContainerCleanup {
           events.publishDelete(result);
         }
         bundle.remove();
+        // From now on nobody else knows of them; what was removed has made room.
+        events.flush();
         return;
       } catch (error) {
         last = error;

@@ -48,7 +48,13 @@ export class EventPublisher implements Disposable {
     if (this.#backlog.length === 1 && !this.#flushing) this.#flush();
   }
 
+  /** Writes at once what a full disk has held back, as far as there is room by now. */
+  flush(): void {
+    if (this.#backlog.length > 0 && !this.#flushing) this.#flush();
+  }
+
   #flush(): void {
+    clearTimeout(this.#retry);
     this.#flushing = true;
     try {
       this.#writeAll();
