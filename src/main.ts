@@ -37,7 +37,7 @@ function hasAlteredArgument(): boolean {
   if (!Deno.args.some((arg) => arg.includes("\ufffd"))) return false;
   try {
     new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync("/proc/self/cmdline"));
-    // Somebody means that very character.
+    // The user means that very character.
     return false;
   } catch (error) {
     if (error instanceof TypeError) return true;

@@ -97,7 +97,7 @@ class DenoFifo implements ByteStream {
     this.#file.close();
   }
 
-  /** A thread that waits for input would wait on: a byte that nobody gets to see ends that. */
+  /** A thread that waits for input would wait on: a byte that is never passed on ends that. */
   #wake(): void {
     try {
       const file = Deno.openSync(this.#path, { write: true });

@@ -59,7 +59,10 @@ export class RunTimeoutError extends DeadlineExceededError {
 
 const MAX_OUTPUT = 1024 * 1024;
 
-/** What somebody else holds open is read for so long after the container is gone, milliseconds. */
+/**
+ * Output that another process holds open is read for so long after the container is gone,
+ * milliseconds.
+ */
 const DRAIN_MS = 1000;
 
 /** A container with piped stdio, as `Client.run` makes it. */

@@ -53,9 +53,9 @@ type Name = "stdin" | "stdout" | "stderr";
 const CHUNK = 64 * 1024;
 
 /**
- * This side of the FIFOs of a process whose stdio is `piped`. A FIFO that nobody else has open blocks
- * who opens it, and shows its end to who reads it (fifo(7)), so each is also held open for both until
- * {@linkcode attached}: by then the container's side is open.
+ * This side of the FIFOs of a process whose stdio is `piped`. A FIFO that no other process has open
+ * blocks its opener, and shows its end to its reader (fifo(7)), so each is also held open for both
+ * until {@linkcode attached}: by then the container's side is open.
  */
 export class PipedStdio {
   /** What to write the process's stdin to; closing it gives the process its end of input. */

@@ -38,7 +38,7 @@ export class ContainerdLog {
   }
 }
 
-/** A container's shim may be started where nobody reads its log: then the lines go nowhere. */
+/** A container's shim may be started where no process reads its log: then the lines are lost. */
 function openFifo(path: string): number {
   try {
     const both = open(path, O_RDWR | O_NONBLOCK);

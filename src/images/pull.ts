@@ -36,7 +36,7 @@ const ANYTHING = { default: [{ type: "insecureAcceptAnything" }] };
  *
  * @throws {ImageNotFoundError} if there is no such image.
  * @throws {ImageError} with skopeo's message for whatever else goes wrong; nothing half-made is left
- *   that anybody could run.
+ *   that any machine could run.
  */
 export async function pull(
   store: ImageStore,
@@ -137,7 +137,7 @@ export function checkImage(store: ImageStore, image: StoredImage): void {
   throw new ImageError("its layers are not those that its config names");
 }
 
-/** Where the policy for signatures stands that somebody made (containers-policy.json(5)). */
+/** Where the host's own policy for signatures stands (containers-policy.json(5)). */
 function hostPolicy(): string | undefined {
   const home = Deno.env.get("HOME");
   const own = home ? [`${home}/.config/containers/policy.json`] : [];

@@ -72,7 +72,7 @@ export async function pruneImages(
 
 /**
  * Removes what pulls have left that were killed, that failed or whose image cannot be run, unless
- * somebody uses the store; then a later one does it.
+ * the store is in use; then a later call does it.
  */
 export async function removeUnusable(store: ImageStore): Promise<void> {
   using alone = store.tryUseAlone();

@@ -60,7 +60,7 @@ export class ImageStore {
 
   /**
    * Opens the store below the daemon's root directory and makes it if it is not there. What a pull
-   * that was killed has left is removed, unless somebody uses the store.
+   * that was killed has left is removed, unless the store is in use.
    *
    * @throws {ImageError} for a user who may not write there, and for a root directory with characters
    *   that containers-storage does not take.
@@ -132,13 +132,13 @@ export class ImageStore {
     return FileLock.lock(this.#lock, { shared: true, ...(signal && { signal }) });
   }
 
-  /** The same as {@linkcode useAlone}, where nobody uses the store; else undefined. */
+  /** The same as {@linkcode useAlone}, where the store is not in use; else undefined. */
   tryUseAlone(): Disposable | undefined {
     return FileLock.tryLock(this.#lock);
   }
 
   /**
-   * Waits until nobody uses the store, and keeps everybody out until it is disposed of. Calls `onWait`
+   * Waits until the store is not in use, and keeps others out until it is disposed of. Calls `onWait`
    * if it has to wait.
    */
   async useAlone(onWait: () => void, signal: AbortSignal): Promise<Disposable> {

@@ -90,7 +90,7 @@ export function readConflistDir(dir: string): ConflistDir {
   const refused = new Map<string, string>();
   for (const file of filesIn(dir)) {
     try {
-      // To open a FIFO would stop this process until somebody writes into it.
+      // To open a FIFO would stop this process until another writes into it.
       if (!Deno.statSync(file).isFile) throw new ConflistError("is no regular file");
       const conflist = parseConflist(JSON.parse(Deno.readTextFileSync(file)));
       if (!networks.has(conflist.name)) networks.set(conflist.name, { file, conflist });

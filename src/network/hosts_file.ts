@@ -11,7 +11,7 @@ export function setHosts(
   names: readonly string[],
   addresses: readonly string[],
 ): void {
-  // To open a FIFO would stop this process until somebody writes into it.
+  // To open a FIFO would stop this process until another writes into it.
   if (!Deno.statSync(path).isFile) throw new Error(`${path} is no regular file`);
   const own = names.join(" ");
   const kept = Deno.readTextFileSync(path).split("\n").filter((line) => {

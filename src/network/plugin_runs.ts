@@ -15,8 +15,8 @@ const KILL_BOUND = 5_000;
 
 /**
  * Waits until no plugin works for this container any more, nor what it has started, such as
- * `iptables`; after `graceMs` they are killed. A plugin outlives whoever started it: what it adds
- * must not come after what removes it.
+ * `iptables`; after `graceMs` they are killed. A plugin outlives the daemon that started it: what
+ * it adds must not come after what removes it.
  *
  * @throws {Error} if one does not die.
  */

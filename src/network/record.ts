@@ -38,7 +38,7 @@ export interface AttachmentStep {
 
 /**
  * What a container's network consists of, written before each step of making it: all that is needed to
- * remove it, whoever has died since.
+ * remove it, whichever process has died since.
  */
 export interface NetworkRecord {
   readonly format: number;

@@ -122,7 +122,7 @@ export interface ExitRecord {
   readonly exitStatus: number;
   /** RFC 3339. */
   readonly exitedAt: string;
-  /** Nobody saw how it ended; exitStatus is a guess. */
+  /** Its end was not observed; exitStatus is a guess. */
   readonly exitStatusUnknown?: boolean;
 }
 

@@ -17,7 +17,7 @@ export function reserveExitRecord(path: string): void {
 
 /**
  * Writes how init ended to a bundle's exit.json, so that it outlives the shim. A reader sees no part of
- * it. Returns false where the bundle directory is gone, so that there is nobody left to tell.
+ * it. Returns false where the bundle directory is gone, so that no daemon is left to tell.
  *
  * @throws what the file system throws; ENOSPC only where no space was reserved
  */

@@ -86,7 +86,7 @@ export class ContainerManager implements AsyncDisposable {
     this.events = parts.events;
     this.#cgroupName = stateCgroupName(config.state);
     this.#runtimes = new RuntimeProbe((argv, spawnOptions) => reaper.spawn(argv, spawnOptions));
-    // For who wants to know, and so that one that cannot be run is told of at once.
+    // So that clients are told its version, and that one that cannot be run is logged at once.
     this.#runtimes.probe(config.runtime.runtime);
     this.#cgroupDriver = config.runtime.cgroup_driver ?? detectCgroupDriver();
     this.#context = {

@@ -42,7 +42,7 @@ export interface DaemonOptions {
   readonly observer: DaemonHooks;
   /** Watch every container, beside the daemon's own monitor of OOM kills. */
   readonly monitors: readonly Monitor[];
-  /** Done once the state directory is this daemon's, and before anybody can connect. */
+  /** Done once the state directory is this daemon's, and before a client can connect. */
   readonly beforeListen?: (daemon: Daemon) => Promise<void>;
 }
 
@@ -143,7 +143,7 @@ export class Daemon implements AsyncDisposable {
       }),
     });
     let document: OpenRpcDocument | undefined;
-    // Some milliseconds of work, for the first who asks.
+    // Some milliseconds of work, for the first client that asks.
     const discover = () =>
       document ??= openrpcDocument(daemonContract, {
         title: "berth",

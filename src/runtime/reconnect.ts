@@ -95,7 +95,7 @@ function loadDefined(
   { containers, definitions, resting, services }: ReconnectOptions,
 ): void {
   if (containers.find(id) !== undefined) return;
-  // Whoever created it was never told so, or its machine went down before it was started.
+  // The answer to its create was never sent, or the machine went down before it was started.
   if (!definitions.keeps(id)) return definitions.remove(id);
   containers.add(resting.load(id));
   services.settle(id);

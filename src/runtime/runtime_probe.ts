@@ -33,8 +33,8 @@ export class RuntimeProbe {
   }
 
   /**
-   * Returns the version of the runtime `command`, a name in PATH or a path, as it was when somebody
-   * last looked; undefined where unknown.
+   * Returns the version of the runtime `command`, a name in PATH or a path, as it was at the
+   * last look; undefined where unknown.
    */
   version(command: string): string | undefined {
     return this.#known.get(command)?.version?.version;

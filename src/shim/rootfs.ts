@@ -68,7 +68,7 @@ function unmountFlat(rootfs: string): boolean {
   try {
     for (;;) unmount(rootfs);
   } catch (error) {
-    // EBUSY: something is mounted below it, or somebody is in it.
+    // EBUSY: something is mounted below it, or a process is in it.
     if (isErrno(error, EBUSY)) return false;
     // Not a mount point (any more), or not there.
     if (isErrno(error, EINVAL, ENOENT)) return true;

@@ -51,7 +51,7 @@ export class RwLock {
   #release(exclusive: boolean): void {
     if (exclusive) this.#exclusive = false;
     else this.#shared--;
-    // The lock is taken on the waiter's behalf here, so that nobody slips in before it runs.
+    // The lock is taken on the waiter's behalf here, so that no other slips in before it runs.
     for (let next = this.#queue[0]; next && this.#free(next.exclusive); next = this.#queue[0]) {
       this.#queue.shift();
       this.#take(next.exclusive);

@@ -24,7 +24,7 @@ function isCausedBy(error: unknown, type: new (message: string) => Error): boole
   return error instanceof Error && error.cause !== undefined && isCausedBy(error.cause, type);
 }
 
-/** Dials a socket of berth's, and says for people what is wrong when nobody answers there. */
+/** Dials a socket of berth's, and says for people what is wrong when no daemon answers there. */
 export async function dialFor(socket: string, start: string): Promise<Peer> {
   try {
     return await dial(socket, {
@@ -102,7 +102,7 @@ export class DaemonConnection implements Disposable {
 
   /**
    * Calls a method that may be asked again, and does so for as long as the daemon is away: a
-   * container outlives its daemon, and so does who waits for it.
+   * container outlives its daemon, and so does a wait for it.
    */
   async callAcrossRestarts<N extends keyof DaemonContract & string>(
     name: N,

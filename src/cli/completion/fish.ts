@@ -47,7 +47,7 @@ function __berth_in
     test $given -lt $argv[2]
 end`;
 
-/** More arguments than anybody gives. */
+/** More arguments than a command line has. */
 const MANY = 1000;
 
 function verbLines(verb: Verb, program: Command): string[] {

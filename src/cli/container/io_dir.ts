@@ -8,8 +8,8 @@ import { createDir, isContainerDir } from "./container_dirs.ts";
 const TEMPORARY = "/tmp/berth-io-";
 
 /**
- * Makes a directory for the FIFOs of one container: below `root`, or, for who may not write there, in
- * a directory of their own.
+ * Makes a directory for the FIFOs of one container: below `root`, or, for users that may not write
+ * there, in a directory of their own.
  */
 export function createIoDir(root: string, id: string): string {
   const runtimeDir = Deno.env.get("XDG_RUNTIME_DIR");
@@ -72,7 +72,7 @@ function isOutside(id: string, path: string): boolean {
 }
 
 /**
- * Locks the directory of a container's FIFOs for who reads them: two readers would each get a part
+ * Locks the directory of a container's FIFOs for their reader: two readers would each get a part
  * of the output. Throws a {@linkcode CliError} when there is another, or it is another user's.
  */
 export function lockIoDir(id: string, dir: string): FileLock {

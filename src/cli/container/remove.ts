@@ -58,7 +58,7 @@ export async function removeMade(
 ): Promise<void> {
   const state = await findState(daemon, made.id);
   if (state?.instance === made.instance) return await removeState(daemon, root, state, force);
-  // Somebody has started it again: it needs what was made for it, which the daemon then removes.
+  // It was started again: it needs what was made for it, which the daemon then removes.
   if (state?.createdAt === made.createdAt) return;
   removeLeftovers(root, made, { log: state === undefined });
 }
@@ -86,7 +86,7 @@ async function removeState(
   try {
     await daemon.callAcrossRestarts("container.delete", { id, instance, ...(force && { force }) });
   } catch (error) {
-    // Somebody else was faster, or the daemon went away after it had done it.
+    // Another client was faster, or the daemon went away after it had done it.
     if (!(error instanceof NotFoundError)) throw error;
     const now = await findState(daemon, id);
     // A restart that was under way has made it another instance, which has the same files.

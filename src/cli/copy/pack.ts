@@ -20,7 +20,7 @@ export type OnSkipped = (path: string, reason: string) => void;
 /**
  * Packs what `name` is in a directory, and all below it, as the entry `as` of a tar archive.
  *
- * Safe against somebody who changes the tree meanwhile: every file is opened by its name alone in the
+ * Safe against a process that changes the tree meanwhile: every file is opened by its name alone in the
  * directory that is held open, and no symlink is followed, so that nothing outside is ever read.
  *
  * @param dir The directory, an fd that may be O_PATH.

@@ -33,8 +33,9 @@ export interface UnpackOptions {
  * Unpacks entries of an archive. A file or symlink that is there already is replaced; a directory is
  * kept, and what it holds besides. Where a link is in the place of a directory it is replaced, too.
  *
- * Nothing outside of what `openDirectory` gives is written, whatever the archive says and whoever
- * changes the tree meanwhile: each entry is made by its name alone in a directory that is held open.
+ * Nothing outside of what `openDirectory` gives is written, whatever the archive says and whichever
+ * process changes the tree meanwhile: each entry is made by its name alone in a directory that is
+ * held open.
  *
  * @throws {CliError} for an entry that leads outside, or takes the place of a directory.
  */

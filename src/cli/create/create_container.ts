@@ -122,7 +122,7 @@ export async function createForeground(
     name,
     requestFor,
     (id, { terminal = false, log, restart }) => {
-      // Nobody may read it when it runs again.
+      // It may have no reader when it runs again.
       const keepsLog = terminal || (restart !== undefined && restart.policy !== "no");
       const dir = createIoDir(root, id);
       const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
@@ -144,7 +144,7 @@ export async function createForeground(
 }
 
 /**
- * Creates a container that nobody attends to: its output goes to its log; its stdin, where one is
+ * Creates a container without a client: its output goes to its log; its stdin, where one is
  * wanted, is a FIFO that `berth attach` finds.
  */
 export async function createDetached(

@@ -82,7 +82,7 @@ export function restoreParams(root: string, id: string, record: RestoreRecord): 
 
 /**
  * Moves the spec's cgroup, which is named after the container that was checkpointed, to one named after
- * this. Any other stays; the daemon takes it where it is nobody else's.
+ * this. Any other stays; the daemon takes it where it is free.
  */
 function withOwnCgroup(
   spec: ContainerCreateParams["spec"],

@@ -90,7 +90,7 @@ async function openImage(
   try {
     return await holdImage(store, options, name, command, signal);
   } catch (error) {
-    // Nobody may want a pull that failed again.
+    // A pull that failed may never be tried again.
     await removeUnusable(store).catch(printError);
     throw error;
   }

@@ -83,7 +83,7 @@ function statusOf(container: ContainerState, now: number): string {
 
 /**
  * The OOM killer kills with SIGKILL, so that it is no reason for any other end. Whether this SIGKILL
- * was its own nobody tells: the kernel only counts how many processes of a cgroup it has killed.
+ * was its own is not known: the kernel only counts how many processes of a cgroup it has killed.
  */
 function exitOf({ exitStatus, exitStatusUnknown, oomKilled }: ContainerState): string {
   const oom = oomKilled && exitStatus === 128 + SIGKILL;

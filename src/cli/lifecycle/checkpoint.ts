@@ -45,7 +45,7 @@ export function checkpointCommand(): Command {
             ...(options.exit && { exit: true }),
           });
         } catch (error) {
-          // Nobody has said that it failed: the runtime may still write, and succeed.
+          // It is not known to have failed: the runtime may still write, and succeed.
           if (error instanceof UnavailableError && !isConnecting(error)) {
             throw new CliError(unknownEnd(id, path, error), { cause: error });
           }
@@ -57,7 +57,7 @@ export function checkpointCommand(): Command {
     });
 }
 
-/** What to say of a checkpoint of which nobody has told how it ended. */
+/** What to say of a checkpoint whose end is not known. */
 function unknownEnd(id: string, path: string, error: Error): string {
   return `checkpoint of ${id}: ${error.message}; it may still succeed, so ${path} is kept: ` +
     `"berth events --after 0 --id ${id}" tells whether it was checkpointed, "berth ps" whether it runs`;

@@ -39,7 +39,7 @@ export type Namespaces = Partial<Record<SharedNamespace, string>>;
 
 /**
  * Looks up the namespaces that the options ask for. Throws a {@linkcode CliError} where another
- * container does not run, or a host name is asked for in somebody else's UTS namespace.
+ * container does not run, or a host name is asked for in another's UTS namespace.
  */
 export async function findNamespaces(
   daemon: DaemonConnection,

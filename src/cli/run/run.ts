@@ -119,6 +119,6 @@ async function removeAfter(
 ): Promise<void> {
   // The daemon removes it when it has exited.
   if (end.how === "detached" || end.how === "left") return;
-  // Nobody will read what an unread container goes on to write: it would wait for ever.
+  // What the container goes on to write has no reader any more: it would wait for ever.
   await removeMade(daemon, root, made, end.how === "unread");
 }

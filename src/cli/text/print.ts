@@ -2,11 +2,11 @@
 import { errorLine } from "./format.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 
-/** 128 + SIGPIPE: what becomes of a program whose output nobody reads any more. */
+/** 128 + SIGPIPE: what becomes of a program whose output has no reader any more. */
 const EXIT_UNREAD = 141;
 
 /**
- * Prints a line to standard output. Ends the process when nobody reads that any more, as in
+ * Prints a line to standard output. Ends the process when that has no reader any more, as in
  * `berth events | head -1`; `console.log` would go on in silence.
  */
 export function print(line: string): void {

@@ -37,8 +37,8 @@ export function sendAnswer(answer: Answer): void {
 }
 
 /**
- * Puts /dev/null in the place of stdin and stdout, and of each copy of them: whoever waits for the
- * end of a pipe waits for all that hold it, and Deno has copies of its own.
+ * Puts /dev/null in the place of stdin and stdout, and of each copy of them: a caller that waits
+ * for the end of a pipe waits for all that hold it, and Deno has copies of its own.
  */
 function letGo(): void {
   const given = [STDIN, STDOUT].map(targetOf).filter((target) => target.startsWith("pipe:"));

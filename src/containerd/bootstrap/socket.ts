@@ -33,7 +33,7 @@ function cleanPath(path: string): string {
   return `${rooted ? "/" : ""}${names.join("/")}`;
 }
 
-/** Returns whether somebody accepts connections at `path`. */
+/** Returns whether a process accepts connections at `path`. */
 export async function isServed(path: string): Promise<boolean> {
   try {
     const conn = await withSocketPath(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // A codec of protobuf's wire format that works from tables of fields: a tenth of what a library
-// costs in a shim's memory. Whoever reads values out of it is checked by the types of the tables.
+// costs in a shim's memory. Code that reads values out of it is checked by the types of the tables.
 import type { Decoded, Encodable, Fields, FieldType, MessageType, ScalarType } from "./fields.ts";
 import { message } from "./fields.ts";
 import { ProtobufError, WIRE, WireReader, WireWriter } from "./wire.ts";

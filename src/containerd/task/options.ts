@@ -107,7 +107,7 @@ async function readToml(
   return checked(found);
 }
 
-/** Values of another type than the message has are mistakes that nobody would find otherwise. */
+/** Values of another type than the message has are mistakes that would stay unnoticed otherwise. */
 function checked(found: Readonly<Record<string, unknown>>): RuncValues {
   const zero = decode(RuncOptions, new Uint8Array());
   for (const [name, value] of Object.entries(found)) {

@@ -68,7 +68,7 @@ export class TtrpcClient implements Disposable {
     }
   }
 
-  /** An answer that nobody waits for any more is dropped. */
+  /** An answer whose call was given up is dropped. */
   #take(stream: number, data: Uint8Array | undefined): void {
     const answer = this.#waiting.get(stream);
     if (answer === undefined) return;

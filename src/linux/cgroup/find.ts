@@ -15,7 +15,7 @@ export interface Cgroup {
   /**
    * Absolute directory of each v1 controller (`memory`, `cpu`, `name=systemd`, …), and that of the
    * v2 hierarchy as `unified`. Only cgroups of the container's own are named: what is done to these
-   * (kill all, remove) must hit nobody else.
+   * (kill all, remove) must hit no other container.
    */
   readonly paths: Readonly<Record<string, string>>;
 }

@@ -6,8 +6,8 @@ import type { Cgroup } from "./find.ts";
 export type FreezerState = "thawed" | "freezing" | "frozen";
 
 /**
- * Returns whether a cgroup is frozen, whoever did it; it is also when one above it is. `undefined`
- * without a freezer, and once the cgroup is gone.
+ * Returns whether a cgroup is frozen, by whichever process; it is also when one above it is.
+ * `undefined` without a freezer, and once the cgroup is gone.
  *
  * Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst; v2: cgroup.freeze and cgroup.events.
  */

@@ -5,7 +5,7 @@ import { isGone } from "./files.ts";
 
 /**
  * Moves a process to the cgroup `path` of every hierarchy that is mounted here, making it where it
- * is missing. Not in v1's cpuset: a new cgroup there has no processors until somebody gives it some
+ * is missing. Not in v1's cpuset: a new cgroup there has no processors until it is given some
  * (cpusets(7)). A process that has ended is no error.
  *
  * @throws Deno.errors.* when the kernel refuses

@@ -18,7 +18,7 @@ export interface OomKill {
   /** That cgroup's limit, bytes. */
   readonly limit?: number;
   /**
-   * The most that it has had in use, bytes: what was in use at the kill is freed before anybody can
+   * The most that it has had in use, bytes: what was in use at the kill is freed before a reader can
    * read it. Its present usage where the kernel does not keep the peak (v2 before Linux 5.19).
    */
   readonly usage?: number;
@@ -44,8 +44,8 @@ export interface OomWatchOptions {
  * only say when to look. {@linkcode check} looks at once: call it when a process of the container
  * has exited and before that is said, then no kill is lost and none comes after its exit, for the
  * kernel counts a kill before it sends the signal. In v1 it is also what finds kills by the limit of
- * a cgroup below the container's, or of the machine, for which v1 notifies nobody here; those in a
- * cgroup below are lost if it is removed before anybody looks.
+ * a cgroup below the container's, or of the machine, of which v1 sends no notice here; those in a
+ * cgroup below are lost if it is removed before the next look.
  */
 export class OomWatch implements Disposable {
   readonly #memory: OomMemory;
@@ -72,7 +72,7 @@ export class OomWatch implements Disposable {
       }));
     }
     // What the limits of the container's own cgroups did before is the cause of the kills that
-    // nobody has reported yet, if there are any.
+    // are not reported yet, if there are any.
     this.#counts = memory.counts();
     const late = newKills(this.#counts) - kills;
     for (const path of memory.candidates()) {

@@ -34,8 +34,8 @@ export function memoryLimit({ paths }: Cgroup): number | undefined {
 
 /**
  * Returns how many processes in the cgroup and below the OOM killer has killed; `undefined` where
- * nobody counts (no memory controller, or v1 before Linux 4.13). The kernel counts a kill before it
- * sends the signal: whoever has seen the process end sees it here.
+ * the kernel does not count them (no memory controller, or v1 before Linux 4.13). The kernel counts
+ * a kill before it sends the signal: once the process was seen to end, the kill is seen here.
  */
 export function oomKills({ paths }: Cgroup): number | undefined {
   return paths.memory ? v1.oomKills(paths.memory) : v2.oomKills(paths.unified);

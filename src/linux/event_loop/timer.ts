@@ -13,7 +13,7 @@ export const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export function after(ms: number, callback: () => void): Disposable {
   const signal = AbortSignal.timeout(ms);
-  // A timeout signal holds the event loop for as long as somebody listens to it.
+  // A timeout signal holds the event loop for as long as it has a listener.
   signal.addEventListener("abort", callback);
   return { [Symbol.dispose]: () => signal.removeEventListener("abort", callback) };
 }

@@ -78,7 +78,7 @@ export class ConsoleSocket implements Disposable {
    * Returns the master fd, which the runtime has sent before it returns; CLOEXEC and O_NONBLOCK.
    * The caller closes it.
    *
-   * @throws LinuxError EAGAIN when nobody has connected or sent; EBADMSG when it was not one fd
+   * @throws LinuxError EAGAIN when no process has connected or sent; EBADMSG when it was not one fd
    */
   receiveMaster(): number {
     const accept = () => libc().accept4(this.#socket.fd, null, null, SOCK_CLOEXEC);

@@ -78,7 +78,7 @@ export function open(path: string, flags: number, mode = 0o600): number {
 /**
  * close(2). Never retried: on Linux the fd is gone even after EINTR.
  *
- * @throws LinuxError EBADF, which is a bug of the caller: somebody else's fd was nearly closed
+ * @throws LinuxError EBADF, which is a bug of the caller: another owner's fd was nearly closed
  */
 export function close(fd: number): void {
   if (libc().close(fd) === -1) throw new LinuxError(errno(), "close", `fd ${fd}`);
@@ -149,7 +149,7 @@ export function dup(fd: number, min = 3): number {
 }
 
 /**
- * Sets or clears O_NONBLOCK. It belongs to the open file, not to the fd: whoever shares it (a
+ * Sets or clears O_NONBLOCK. It belongs to the open file, not to the fd: each process that shares it (a
  * container given a copy) sees the change.
  *
  * @throws LinuxError
@@ -173,7 +173,7 @@ export function setPipeSize(fd: number, size: number): void {
 }
 
 /**
- * Makes every fd above 2 CLOEXEC: whoever started this process may have left it others, which must
+ * Makes every fd above 2 CLOEXEC: the parent may have left this process others, which must
  * not reach its children (a container could write through them).
  *
  * @throws LinuxError

@@ -12,7 +12,7 @@ const libc = lazyLibc({
 
 /**
  * Opens the FIFO at `path` for writing as a container's init does: it waits, on a thread of Deno's
- * pool, until somebody opens the FIFO for reading (fifo(7)). Returns the fd, or -1 on failure.
+ * pool, until a process opens the FIFO for reading (fifo(7)). Returns the fd, or -1 on failure.
  *
  * For tests only: the pool has 32 threads, one of which the poller needs.
  */

@@ -63,7 +63,7 @@ function pollNow(pollfds: Uint8Array<ArrayBuffer>, what: string): void {
 }
 
 /**
- * Returns whether anybody has the FIFO at `path` open for reading; false where there is no FIFO
+ * Returns whether a process has the FIFO at `path` open for reading; false where there is no FIFO
  * (any more).
  */
 export function isFifoRead(path: string): boolean {

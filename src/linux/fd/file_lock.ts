@@ -16,7 +16,7 @@ const RETRY_MS = 20;
 
 /** Options of {@linkcode FileLock.lock}. */
 export interface FileLockOptions {
-  /** Several may hold the lock at a time, as long as nobody holds it alone. */
+  /** Several may hold the lock at a time, as long as none holds it alone. */
   readonly shared?: boolean;
   /** Whether the path is that of a directory, which is not made, so that no file is left. */
   readonly directory?: boolean;

@@ -39,7 +39,7 @@ export class NonblockingWriter implements Disposable {
       this.#opened = OwnedFd.open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
       this.#fd = this.#opened.fd;
     } catch {
-      // A FIFO that nobody reads just now, or a terminal that is gone: as good as it gets.
+      // A FIFO without a reader just now, or a terminal that is gone: as good as it gets.
     }
   }
 

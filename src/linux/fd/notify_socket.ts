@@ -28,7 +28,7 @@ const AF_UNIX = 1, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0o2000000, MSG_NOSIGNAL = 0x40
  * Tells the service manager how this service is doing: one datagram of `NAME=value` lines to the
  * socket named by NOTIFY_SOCKET; `@` begins an abstract name (sd_notify(3)).
  *
- * @throws LinuxError when nobody listens there
+ * @throws LinuxError when no process listens there
  */
 export function notifyServiceManager(socketPath: string, lines: readonly string[]): void {
   using socket = new OwnedFd(

@@ -34,9 +34,10 @@ export interface ReadableFds {
 }
 
 /**
- * Reports that a file has been opened by anybody (inotify(7), IN_OPEN). Nothing blocks: a wait costs
- * no thread. However many files are watched, there is one inotify instance, of which a user has 128
- * by default; where no further one can be had, callbacks are called several times a second instead.
+ * Reports that a file has been opened by any process (inotify(7), IN_OPEN). Nothing blocks: a wait
+ * costs no thread. However many files are watched, there is one inotify instance, of which a user
+ * has 128 by default; where no further one can be had, callbacks are called several times a second
+ * instead.
  */
 export class OpenWatch implements Disposable {
   readonly #poller: ReadableFds;

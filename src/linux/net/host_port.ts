@@ -44,7 +44,7 @@ export interface HostPort {
 
 /**
  * Takes a port in this process's network namespace, so that no other process can: the sockets are
- * bound, and nobody is served. The port is free again once they are closed.
+ * bound, and no client is served. The port is free again once they are closed.
  *
  * @throws {LinuxError} EADDRINUSE if a process has it; EADDRNOTAVAIL if the address is not the host's.
  */

@@ -36,7 +36,7 @@ const OWN = "/proc/thread-self/ns/net";
 
 /**
  * Makes a network namespace with its loopback up, and pins it at `path`, which is made: it lives until
- * {@linkcode unmount} of that path, whoever dies before.
+ * {@linkcode unmount} of that path, whichever process dies before.
  *
  * @throws {LinuxError} EPERM without CAP_SYS_ADMIN; ENOSPC if there are too many namespaces.
  */
@@ -67,7 +67,7 @@ export function setLoopbackUp(path: string): void {
 }
 
 /**
- * Opens what is a namespace, and nothing else: to open a FIFO would stop this process until somebody
+ * Opens what is a namespace, and nothing else: to open a FIFO would stop this process until another
  * writes into it, and to open a device may do anything.
  */
 function openNamespace(path: string): OwnedFd {
@@ -109,7 +109,8 @@ function elsewhere<T>(work: () => T): T {
     return work();
   } finally {
     if (libc().setns(own.fd, CLONE_NEWNET) === -1) {
-      // It cannot fail for who was allowed to leave. Whatever is done from here on would go astray.
+      // It cannot fail in a process that was allowed to leave. Whatever is done from here on would
+      // go astray.
       console.error("berth: cannot return to the network namespace that it has left");
       Deno.exit(70);
     }

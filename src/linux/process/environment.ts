@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** Where programs are looked for where nobody says so: what a login of root has. */
+/** Where programs are looked for by default: what a login of root has. */
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Returns this process's variables of these names, as far as they are set. */
@@ -15,7 +15,7 @@ export function pickEnvironment(names: readonly string[]): Record<string, string
 
 /**
  * Returns the entries of a PATH that are absolute. Others, the empty one among them, mean the
- * directory in which a program happens to run (environ(7)), which anybody may have prepared.
+ * directory in which a program happens to run (environ(7)), which any user may have prepared.
  */
 export function absolutePathEntries(path: string | undefined): string {
   const entries = (path ?? "").split(":").filter((entry) => entry.startsWith("/"));

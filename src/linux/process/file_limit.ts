@@ -17,7 +17,7 @@ const RLIMIT_NOFILE = 7;
 
 /**
  * The environment variable that carries the soft limit that a process was meant to start with. Deno
- * raises its own before any program runs, so whoever starts Deno has to say what it was.
+ * raises its own before any program runs, so the program that starts Deno has to say what it was.
  */
 export const FILE_LIMIT_VARIABLE = "BERTH_NOFILE";
 

@@ -33,7 +33,7 @@ const SYS_pidfd_send_signal = 424, SYS_pidfd_open = 434;
 const PIDFD_GET_INFO = 0xc040ff0b;
 const PIDFD_INFO_EXIT = 1n << 3n;
 
-/** A process held by pidfd_open(2): signals reach it or nobody, however its pid is used later. */
+/** A process held by pidfd_open(2): signals reach it or no process, however its pid is used later. */
 export class Pidfd implements Disposable {
   /** The process's pid when it was opened. */
   readonly pid: number;

@@ -58,7 +58,7 @@ function statusOf(waitStatus: number): number {
 
 /**
  * kill(2) of one process; signal 0 only checks whether the process can be signaled. Pids that mean
- * a group or everybody (0 and below) are refused.
+ * a group or every process (0 and below) are refused.
  *
  * @throws LinuxError ESRCH when there is no such process; EPERM; EINVAL
  */

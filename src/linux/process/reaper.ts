@@ -54,7 +54,7 @@ export interface ReaperOptions {
   /** Whether to adopt orphaned descendants (a container's init is one); false by default. */
   readonly subreaper?: boolean;
   /**
-   * Whether to reap every child, orphans that nobody watches too; true by default. With false, only
+   * Whether to reap every child, unwatched orphans too; true by default. With false, only
    * those that were spawned or are watched: needed where Deno.Command is in use, which would lose
    * its children's exits, but orphans then stay zombies.
    */
@@ -64,7 +64,7 @@ export interface ReaperOptions {
 }
 
 /**
- * The exits of processes that nobody watched when they ended, kept from when this was made until it
+ * The exits of processes that were not watched when they ended, kept from when this was made until it
  * is disposed.
  */
 export interface UnclaimedExits extends Disposable {
@@ -137,7 +137,7 @@ export class Reaper implements Disposable {
 
   /**
    * Resolves with the exit of a process that is, or will be once its parent is gone, a child of
-   * this one: of a container's init, say. A process that somebody else reaps never resolves.
+   * this one: of a container's init, say. A process that another process reaps never resolves.
    *
    * @throws LinuxError ESRCH (as a rejection) when there is no such process
    */
@@ -165,7 +165,7 @@ export class Reaper implements Disposable {
   }
 
   /**
-   * Keeps the exits of processes that nobody watches yet, for as long as the result is held: init may
+   * Keeps the exits of processes that are not watched yet, for as long as the result is held: init may
    * die before its pid could be read from the pid file. Several may be held at once.
    */
   bufferUnclaimedExits(): UnclaimedExits {

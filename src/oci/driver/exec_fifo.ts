@@ -13,7 +13,7 @@ const POLL_MS = 10;
 
 /**
  * Returns the FIFO at which the init of a container that runc has created waits to be started,
- * below runc's `--root`: init opens it for writing, which lasts until somebody opens it for
+ * below runc's `--root`: init opens it for writing, which lasts until a process opens it for
  * reading, writes a byte and executes the container's program. `runc start` reads that byte,
  * removes the FIFO, which is what tells `running` from `created`, and does nothing else.
  */
@@ -88,7 +88,7 @@ function hasPassed({ path, pid, reserve, log }: ReleaseOptions): boolean {
 
 /**
  * Returns how far the process `pid` has come with the FIFO at `path`: runc's init has it open with
- * O_PATH from the beginning, for writing too once somebody reads, and no more when it has executed
+ * O_PATH from the beginning, for writing too once there is a reader, and no more when it has executed
  * its program (which cannot open it, since it has no access to runc's directory).
  */
 export function fifoPassage(path: string, pid: number): InitProgress {
@@ -128,7 +128,7 @@ function openFifo(path: string): number | undefined {
 }
 
 /**
- * Returns whether there is one; false at the end, when nobody has it open for writing (any more).
+ * Returns whether there is one; false at the end, when no process has it open for writing (any more).
  */
 async function readByte(fd: number, { poller, ended, log }: ReleaseOptions): Promise<boolean> {
   const byte = new Uint8Array(1);

@@ -82,7 +82,7 @@ export interface DefaultSpecOptions {
   readonly stopSignal?: string | undefined;
   /** A user namespace of its own. Default: the host's. */
   readonly userNamespace?: UserNamespace | undefined;
-  /** Whether the runtime makes its network namespace, and nobody before. Default: true. */
+  /** Whether the runtime makes its network namespace, not berth before. Default: true. */
   readonly ownNetwork?: boolean | undefined;
   /** Resource limits besides the default one of open files, which they may replace. */
   readonly rlimits?: readonly OciRlimit[] | undefined;

@@ -17,7 +17,7 @@ export function hasOwnPidNamespace(spec: AnySpec): boolean {
   const namespaces = asObject(spec["linux"])?.["namespaces"];
   return Array.isArray(namespaces) && namespaces.some((namespace: unknown) => {
     const { type, path } = asObject(namespace) ?? {};
-    // A path names that of somebody else.
+    // A path names the namespace of other processes.
     return type === "pid" && !path;
   });
 }

@@ -160,7 +160,7 @@ function issuesOf(schema: z.ZodType, value: unknown): SpecIssue[] {
 /** Strings with a NUL, at any depth: the runtime passes on what is before it, or fails much later. */
 function nulIssues(value: unknown): SpecIssue[] {
   const issues: SpecIssue[] = [];
-  // No recursion: the depth is up to who sent it.
+  // No recursion: the depth is up to the sender.
   const rest: [path: string, value: object][] = [];
   const visit = (path: string, key: string | number, member: unknown) => {
     const isNul = typeof member === "string" && member.includes("\0");

@@ -31,7 +31,7 @@ export function remapTo(user: string, files: SubordinateFiles = {}): UserNamespa
 }
 
 /**
- * Returns a user namespace whose ids are nobody else's: a free part of the subordinate ids of the user
+ * Returns a user namespace whose ids no other has: a free part of the subordinate ids of the user
  * `containers`, as `podman --userns auto` gives. By the container's id, so that two at once rarely meet.
  *
  * @param taken first uids of the parts that other containers have.

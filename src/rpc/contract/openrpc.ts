@@ -103,7 +103,7 @@ export function openrpcDocument(contract: Contract, options: OpenRpcOptions): Op
       params: paramsOf(name),
     })),
   };
-  // Messages are for whoever checks params; other readers have the pattern and the description.
+  // Messages are for the check of params; other readers have the pattern and the description.
   return JSON.parse(
     JSON.stringify(document, (key, value) => key === "errorMessage" ? undefined : value),
   );

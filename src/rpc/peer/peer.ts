@@ -155,7 +155,7 @@ export class Peer implements Disposable {
     try {
       this.#conn.close();
     } catch {
-      // Closed already, by the system or by who made it: that is what was wanted.
+      // Closed already, by the system or by its maker: that is what was wanted.
     }
     this.#writer.close();
     this.#account.close();

@@ -18,9 +18,9 @@ const RETRY_MS = 20;
  * Connects to a Unix socket by `open`, again and again while the listener's queue is full. `name` is
  * what error messages call the other end.
  *
- * Rejects with {@linkcode UnavailableError} when nobody listens (no such file, connection refused):
+ * Rejects with {@linkcode UnavailableError} when no process listens (no such file, connection refused):
  * `data.errno` is then "ENOENT" or "ECONNREFUSED". Rejects with {@linkcode DeadlineExceededError} when
- * somebody listens but does not accept within `timeoutMs`, and with {@linkcode ResourceExhaustedError}
+ * a process listens but does not accept within `timeoutMs`, and with {@linkcode ResourceExhaustedError}
  * when this process cannot connect for want of files or memory, which says nothing of the other end.
  */
 export async function connectSocket(

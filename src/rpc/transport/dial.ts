@@ -11,7 +11,7 @@ export interface DialOptions extends PeerOptions, ConnectSocketOptions {}
 
 /**
  * Connects to the Unix socket at `path`, of any length. Rejects as {@linkcode connectSocket} does:
- * with `UnavailableError` when nobody listens, with `DeadlineExceededError` when nobody accepts.
+ * with `UnavailableError` when no process listens, with `DeadlineExceededError` when none accepts.
  */
 export async function dial(path: string, options: DialOptions): Promise<Peer> {
   const { signal, timeoutMs, ...peerOptions } = options;

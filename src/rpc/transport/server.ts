@@ -55,8 +55,8 @@ export class Server implements AsyncDisposable {
   #refusing = false;
 
   /**
-   * Listens on `path`, of any length. A socket file that nobody answers on is replaced. Throws
-   * {@linkcode FailedPreconditionError} where somebody does, or where something else than a socket
+   * Listens on `path`, of any length. A socket file that no process answers on is replaced. Throws
+   * {@linkcode FailedPreconditionError} where one does, or where something else than a socket
    * is at `path`; `Deno.errors.*` where the system refuses.
    */
   static async listen(path: string, options: ServerOptions): Promise<Server> {

@@ -23,7 +23,7 @@ export interface Bound<T> {
 
 /**
  * Throws {@linkcode FailedPreconditionError} unless `path` is free or holds a socket file that
- * nobody listens on; `Deno.errors.*` where the system refuses.
+ * no process listens on; `Deno.errors.*` where the system refuses.
  */
 export async function refuseIfTaken(path: string): Promise<void> {
   let isSocket: boolean | null;
@@ -54,7 +54,7 @@ export async function refuseIfTaken(path: string): Promise<void> {
 /**
  * Has `listen` listen on `path`, of any length; a socket file there is replaced.
  *
- * Binds in a directory that nobody else can enter, and moves the socket to its place once mode and
+ * Binds in a directory that no other user can enter, and moves the socket to its place once mode and
  * owner are right: rename(2) keeps the socket, and takes a stale one's place. This also keeps
  * Deno, which unlinks the path it was given when a listener closes, from removing a successor's file.
  */

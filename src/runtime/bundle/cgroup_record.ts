@@ -67,8 +67,9 @@ export function plannedCgroup(
 }
 
 /**
- * Removes what is left of the cgroup that the bundle's record names, whoever should have removed it: a
- * runtime that was killed between making it and recording that, or one that found it busy.
+ * Removes what is left of the cgroup that the bundle's record names, whichever process should have
+ * removed it: a runtime that was killed between making it and recording that, or one that found it
+ * busy.
  *
  * @throws {LinuxError} EBUSY if processes are in it that do not end.
  */
@@ -82,7 +83,7 @@ export async function removePlannedCgroup(
 
 /**
  * Removes the cgroup that a daemon made for a bundle which it did not live to record, unless
- * somebody uses it. `config` is the path of its `config.json`.
+ * it is in use. `config` is the path of its `config.json`.
  */
 export function removeClaimedCgroup(config: string): void {
   let path: string | undefined;

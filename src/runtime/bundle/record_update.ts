@@ -5,7 +5,7 @@ import { isRecord } from "../../rpc/is_record.ts";
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Writes new limits of a container into the spec in its bundle, so that whoever reads that sees what
+ * Writes new limits of a container into the spec in its bundle, so that its readers see what
  * is in force. Members of `resources` that the update leaves out stay as they are.
  *
  * @param dir The bundle directory.

@@ -130,7 +130,7 @@ export interface CreateWait {
  * Waits until the shim is not creating the container any more, and returns the shim's state.
  *
  * @throws {DeadlineExceededError} if the create does not end even so, or the shim is wedged.
- * @throws {UnavailableError} if the shim is gone, or nobody wants to wait for it any more.
+ * @throws {UnavailableError} if the shim is gone, or its callers have given up.
  */
 export async function waitUntilCreated(
   { bundle, context }: ContainerParts,

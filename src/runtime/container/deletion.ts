@@ -43,7 +43,7 @@ export class ContainerDeletion {
     try {
       await cleanup.removeBundle(result);
     } catch (error) {
-      // Nobody may ever ask again, and what is left of a network is in others' way.
+      // No client may ever ask again, and what is left of a network is in others' way.
       if (isNetworkFailure(error)) this.removeInBackground();
       throw error;
     }

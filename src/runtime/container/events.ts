@@ -82,7 +82,7 @@ export class ContainerEvents {
       ...(network === undefined ? {} : { network }),
       ...(event.type === "create" && replaces !== undefined ? { replaces } : {}),
     }, seq);
-    // After the event is in the journal: who is woken by this finds it there.
+    // After the event is in the journal: a waiter that is woken by this finds it there.
     this.#options.processes.apply(event);
   }
 
@@ -95,7 +95,7 @@ export class ContainerEvents {
     return execId === undefined ? initExited : execs.get(execId)?.status !== "running";
   }
 
-  /** Passes over an event that nobody need be told of. */
+  /** Passes over an event that need not be published. */
   #pass(seq: number): void {
     this.#published.shimSeq = seq;
     this.#options.ack(seq);
@@ -134,13 +134,13 @@ export class ContainerEvents {
     this.#beforeExit();
     this.#execExits();
     const pid = recorded?.pid ?? processes.pid;
-    // For whoever has to publish the delete, should this daemon not come to that.
+    // For the next daemon, which publishes the delete if this one does not come to that.
     if (recorded === undefined) bundle.recordExit({ pid, ...killed });
     this.#exit(pid, recorded ?? killed, undefined);
   }
 
   /**
-   * Publishes the exits of execs that nobody has told of when init's is to be published: an exec of
+   * Publishes the exits of execs that are not published yet when init's is to be published: an exec of
    * which a shim that took over knows nothing, or that outlived init. One told later was published.
    */
   #execExits(): void {

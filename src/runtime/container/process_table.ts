@@ -7,7 +7,7 @@ import type { InstanceEvent, KnownExit } from "../events/instance_state.ts";
 
 /**
  * What the daemon knows of one container's processes: the last `shim.state` and every event since.
- * It answers state, list and wait without asking the shim, so that a wedged one slows nobody.
+ * It answers state, list and wait without asking the shim, so that a wedged one slows no client.
  */
 export class ProcessTable {
   readonly #state = new InstanceState("all");

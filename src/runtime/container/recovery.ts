@@ -10,7 +10,7 @@ import { waitUntilCreated } from "./create.ts";
 import type { ContainerDeletion } from "./deletion.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
-/** The errnos of a connection that is refused because nobody is there (unix(7)). */
+/** The errnos of a connection that is refused because no process listens (unix(7)). */
 const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(["ENOENT", "ECONNREFUSED"]);
 
 /** How many shims in a row may die while they take over a container. */

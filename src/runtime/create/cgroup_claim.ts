@@ -11,7 +11,7 @@ import { FailedPreconditionError } from "../../rpc/errors.ts";
 /** The hierarchies in which a cgroup is claimed, best first: each claimant has to take the same. */
 const CLAIMED = ["freezer", "pids", "memory", "unified"];
 
-/** What rmdir(2) of a cgroup says that somebody uses, or that is gone. */
+/** What rmdir(2) says of a cgroup that is in use, or gone. */
 const IN_USE: ReadonlySet<unknown> = new Set(["EBUSY", "ENOTEMPTY", "ENOENT", "ENODEV"]);
 
 /**
@@ -120,7 +120,7 @@ export function claimCgroup(
     refuse(`is ${same ? "that" : "above or below that"} of container ${other.id}`);
   }
   using claims = new DisposableStack();
-  // Units of systemd have names that it lets nobody take twice.
+  // Units of systemd have names that it gives only once.
   if (systemdCgroup !== true) {
     const claim = CgroupClaim.take(cgroupsPath, hierarchies);
     if (claim === undefined) refuse("is being made by another daemon");

@@ -202,7 +202,7 @@ function withRootAndTerminal(
   if (mounted) changed["root"] = { ...asObject(spec["root"]), path: `${bundleDir}/rootfs` };
   const process = asObject(spec["process"]);
   if (process !== undefined) {
-    // 0 is what a process has unless somebody says otherwise; the shim's own is not to be inherited.
+    // 0 is what a process has by default; the shim's own is not to be inherited.
     changed["process"] = { ...process, oomScoreAdj: process["oomScoreAdj"] ?? 0, terminal };
   }
   return changed;

@@ -41,7 +41,7 @@ function ownDirIssues(id: string, dirs: readonly string[], root: string): ParamI
   return dirs.flatMap((dir, index) => {
     const parts = dir.startsWith(`${root}/`) ? dir.slice(root.length + 1).split("/") : [];
     const isOwn = parts.length >= 3 && parts[1] === id && !parts.includes("..") &&
-      // A definition goes only with all that it says, and images and networks are everybody's.
+      // A definition goes only with all that it says, and images and networks are shared.
       !["containers", "images", "networks"].includes(parts[0] ?? "");
     return isOwn ? [] : [{
       path: `removeDirs.${index}`,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { ContainerStatus, Event, ExecState, ExitStatus } from "../../rpc/contract/schemas.ts";
 
-/** How a process ended, and whether anybody saw it. */
+/** How a process ended, and whether its end was observed. */
 export interface KnownExit extends ExitStatus {
   readonly exitStatusUnknown?: boolean;
 }

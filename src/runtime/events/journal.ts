@@ -30,7 +30,7 @@ interface JournalLine {
 const TAIL = 1024;
 
 /**
- * The log of every event: appended to a file before anybody hears of it, so that it survives the
+ * The log of every event: appended to a file before it is published, so that it survives the
  * daemon. Seqs grow by one, also across restarts. Files are rotated by size, the oldest go; beside
  * the newest stands what there is to know of the events before it ({@linkcode InstanceSnapshots}).
  *

@@ -44,7 +44,7 @@ export class EventPublisher implements Disposable {
   /** Publishes one event; `written` is called when it is in the journal. */
   publish(draft: EventDraft, shimSeq?: number, written?: (event: Event) => void): void {
     this.#backlog.push({ draft, shimSeq, written });
-    // A listener that publishes gets its turn when everybody has been told of the event before.
+    // A listener that publishes gets its turn when all have been told of the event before.
     if (this.#backlog.length === 1 && !this.#flushing) this.#flush();
   }
 

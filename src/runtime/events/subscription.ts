@@ -32,7 +32,7 @@ const BATCH = 256;
 /**
  * Sends events to one subscriber, in order, from a cursor into the journal. Nothing is kept for it
  * here: one that does not keep up reads older events from the journal's files when it has room, and
- * costs nobody else anything.
+ * costs other subscribers nothing.
  *
  * Where events that it had yet to get have rotated away it goes on with the oldest there is. That is
  * told by `gap`: of the answer to `events.subscribe`, later of the first notification after the gap.

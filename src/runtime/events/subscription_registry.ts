@@ -9,7 +9,7 @@ import { Subscription } from "./subscription.ts";
 /** How many subscriptions one connection may have. */
 const MOST_PER_PEER = 64;
 
-/** Everybody who gets events. */
+/** The subscribers to events. */
 export class SubscriptionRegistry implements Disposable {
   readonly #journal: Journal;
   readonly #byPeer = new Map<RemoteEnd, Map<string, Subscription>>();

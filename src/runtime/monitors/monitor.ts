@@ -25,7 +25,7 @@ export interface Monitor {
   /** Begins to watch; called before the container's process can run. */
   start(container: Monitored): void;
   /**
-   * Called before the exit of one of the container's processes is published, and when somebody
+   * Called before the exit of one of the container's processes is published, and when a client
    * asks for its figures.
    */
   poll?(container: Monitored): void;

@@ -14,7 +14,7 @@ interface Holder {
 
 /**
  * The ports of the host that lead to containers. Each is taken as a server would take it, for
- * `portmap` asks nobody: it would take a port away from the process that has it.
+ * `portmap` does not look: it would take a port away from the process that has it.
  */
 export class HostPorts implements Disposable {
   readonly #holders = new Map<string, Holder>();
@@ -22,7 +22,7 @@ export class HostPorts implements Disposable {
   /**
    * Takes the ports for a container that is to be made: all of them, or none.
    *
-   * @throws {FailedPreconditionError} naming the port, and who has it.
+   * @throws {FailedPreconditionError} naming the port, and its holder.
    */
   take(instance: string, id: string, ports: readonly PortMapping[]): void {
     using taken = new DisposableStack();

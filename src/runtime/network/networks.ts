@@ -177,7 +177,7 @@ export class Networks implements Disposable {
       return await setUp(this.#host, paths, planned);
     } catch (error) {
       if (otherwise === undefined || !isNetworkFailure(error)) throw error;
-      // Somebody else may have its addresses by now.
+      // Another container may have its addresses by now.
       await tearDown(this.#host, paths);
       return await setUp(
         this.#host,
@@ -273,7 +273,7 @@ export class Networks implements Disposable {
   #adoptOne(record: NetworkRecord): void {
     const { id, instance, ports } = record;
     this.#records.set(instance, record);
-    // While no daemon ran somebody else took it; the container has it all the same.
+    // While no daemon ran another process took it; the container has it all the same.
     for (const error of this.#ports.adopt(instance, id, ports)) {
       this.#log("{id}: {reason}", { id, reason: messageOf(error), error });
     }
@@ -301,7 +301,7 @@ export class Networks implements Disposable {
   }
 
   /**
-   * Returns the networks that containers can be attached to, ordered by name, and who is in them.
+   * Returns the networks that containers can be attached to, ordered by name, with their containers.
    */
   list(): NetworkInfo[] {
     const { config_dir } = this.#options.config.network;

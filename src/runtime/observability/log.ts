@@ -10,8 +10,8 @@ import { exportedConsole, exportLine } from "./telemetry.ts";
 const STDERR = 2;
 
 /**
- * berth's log on stderr, and in Deno's exporter if that is on. Never waits for who reads stderr: what
- * it does not read in time is dropped, and a line tells how much that was.
+ * berth's log on stderr, and in Deno's exporter if that is on. Never waits for the reader of
+ * stderr: what it does not read in time is dropped, and a line tells how much that was.
  */
 export class DaemonLog implements AsyncDisposable {
   readonly #encoder = new TextEncoder();

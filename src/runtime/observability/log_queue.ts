@@ -26,7 +26,7 @@ interface Entry {
 
 /**
  * The lines of a log on their way to its reader. When that stops reading they are kept up to a
- * bound, then dropped and counted: the daemon never waits for whoever reads its log.
+ * bound, then dropped and counted: the daemon never waits for the reader of its log.
  */
 export class LogQueue implements AsyncDisposable {
   readonly #options: LogQueueOptions;

@@ -55,7 +55,7 @@ export class AutoRemover {
   }
 }
 
-/** Waits until nobody reads the output any more, who would not get all of it; false if aborted. */
+/** Waits until no reader of the output is left, which would lose the rest; false if aborted. */
 async function unread(
   { stdout, stderr }: { readonly stdout: string; readonly stderr: string },
   signal: AbortSignal,

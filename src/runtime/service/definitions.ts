@@ -42,9 +42,9 @@ export interface Definition {
 
 /**
  * The definitions of containers, `<root>/containers/<id>/`, which outlive a reboot. Each is a bundle
- * that nobody serves: `config.json` and `berth.json` of the last instance, `exit.json` if the container
- * is stopped and has no bundle of its own, and `service.json`. `berth.json` is written last: without it
- * there is no definition.
+ * that no shim serves: `config.json` and `berth.json` of the last instance, `exit.json` if the
+ * container is stopped and has no bundle of its own, and `service.json`. `berth.json` is written
+ * last: without it there is no definition.
  */
 export class Definitions {
   readonly #dir: string;
@@ -116,7 +116,7 @@ export class Definitions {
   }
 
   /**
-   * Returns the definition as a bundle that nobody serves.
+   * Returns the definition as a bundle that no shim serves.
    *
    * @throws {Error} if it is not there any more, or damaged.
    */

@@ -16,7 +16,7 @@ const MOST_AT_ONCE = 8;
 
 /** What {@linkcode RestartManager} needs. */
 export interface RestartManagerOptions extends RunAgainOptions {
-  /** The locks of ids: held by whoever starts, stops or deletes a container as a whole. */
+  /** The locks of ids: held by each start, stop or delete of a container as a whole. */
   readonly locks: KeyedMutex;
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal;
@@ -47,7 +47,7 @@ export class RestartManager implements Disposable {
     const { instance } = container.bundle.record;
     const service = definitions.service(container.id);
     if (service === undefined || service.decided === instance) return;
-    // Its start is under way: whoever starts it decides then.
+    // Its start is under way, which decides at its end.
     if (service.next?.instance === instance) return;
     failpoint("restart.decide");
     const { exit } = container.processes;

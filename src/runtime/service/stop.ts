@@ -32,7 +32,7 @@ interface StopRecord {
 
 /**
  * Stops a container: sends the stop signal, then SIGKILL when the time is over, and returns how it
- * ended. It goes on when nobody waits for it any more, and over a restart of the daemon. A container
+ * ended. It goes on when its caller has gone, and over a restart of the daemon. A container
  * that has ended already is no error; one that has not been started is killed at once, since its
  * process takes no signals yet.
  *

@@ -10,7 +10,8 @@ import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
 
 /**
  * `no_shim`: the shim's service runs in the daemon, behind the bundle's socket as ever, so that
- * nothing else need know. Containers outlive the daemon, but nobody sees them exit while it is away.
+ * nothing else need know. Containers outlive the daemon, but their exits are not observed while it
+ * is away.
  */
 export class InProcessShimManager extends ShimManager {
   readonly #reaper: Reaper;

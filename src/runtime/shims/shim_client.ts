@@ -74,7 +74,7 @@ export class ShimClient implements Disposable {
   /**
    * Dials the shim socket at `path`.
    *
-   * @throws {UnavailableError} if nobody listens there: the shim is dead.
+   * @throws {UnavailableError} if no process listens there: the shim is dead.
    * @throws {DeadlineExceededError} if the connection is not taken in time: it may be wedged.
    */
   static async dial(

@@ -99,7 +99,7 @@ export abstract class ShimManager implements AsyncDisposable {
   /**
    * Dials the shim that serves the bundle and takes its events from where the journal ends.
    *
-   * @throws {UnavailableError} with `data.errno` if nobody listens: the shim is dead.
+   * @throws {UnavailableError} with `data.errno` if no process listens: the shim is dead.
    * @throws {DeadlineExceededError} if it does not answer.
    * @throws {FailedPreconditionError} if it speaks another protocol.
    */

@@ -7,7 +7,7 @@ import { type StatsFilter, StatsSubscription } from "./stats_subscription.ts";
 /** How many subscriptions to resource usage one connection may have. */
 const MOST_PER_PEER = 16;
 
-/** Everybody who gets resource usage. */
+/** The subscribers to resource usage. */
 export class StatsSubscribers implements Disposable {
   readonly #containers: () => Iterable<Listed>;
   readonly #byPeer = new Map<RemoteEnd, Map<string, StatsSubscription>>();

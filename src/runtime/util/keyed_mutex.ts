@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Mutex } from "./mutex.ts";
 
-/** A {@linkcode Mutex} for each key, there while somebody has it or waits for it. */
+/** A {@linkcode Mutex} for each key, there while a caller has it or waits for it. */
 export class KeyedMutex {
   readonly #entries = new Map<string, { lock: Mutex; users: number }>();
 

@@ -4,7 +4,7 @@ import { close, O_NONBLOCK, O_RDWR, O_WRONLY, open, write } from "../../linux/fd
 import type { Poller } from "../../linux/fd/poller.ts";
 
 /**
- * A client's output FIFO beside a log. It gets the output as long as somebody has it open for
+ * A client's output FIFO beside a log. It gets the output as long as a client has it open for
  * reading; a reader that is slow is waited for, and one that is gone is not.
  */
 export class ClientFifo implements Disposable {
@@ -51,7 +51,7 @@ export class ClientFifo implements Disposable {
     }
   }
 
-  /** Returns how many bytes are done with: all of them where nobody reads. */
+  /** Returns how many bytes are done with: all of them where there is no reader. */
   #tryWrite(bytes: Uint8Array<ArrayBuffer>): number {
     if (this.#fd < 0) return bytes.length;
     try {

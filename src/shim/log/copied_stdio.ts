@@ -28,7 +28,7 @@ export interface CopiedStdioOptions {
  * Stdio without a terminal of which some output is copied: the process writes to FIFOs of berth's own,
  * from which it is handed to sinks, a log say.
  *
- * The process has its ends open for reading and writing, so it outlives whoever copies: a process
+ * The process has its ends open for reading and writing, so it outlives the copier: a process
  * that takes over finds in the FIFOs what was not read yet. It cannot reach the files that its output
  * ends up in.
  */
@@ -93,7 +93,7 @@ export class CopiedStdio implements Stdio {
 
   exited(): void {
     this.#inner.exited();
-    // What it wrote is copied when its exit becomes known: it is in the FIFOs, and waits for nobody.
+    // What it wrote is copied when its exit becomes known: it is in the FIFOs already.
     for (const source of this.#sources.values()) source.drain();
   }
 

@@ -39,7 +39,7 @@ export class FifoSource implements Disposable {
   #waiting = false;
 
   /**
-   * Opens the FIFO at `path`, which somebody should have open for writing: it ends when nobody has.
+   * Opens the FIFO at `path`, which a writer should have open: the source ends when none has.
    *
    * @throws {LinuxError} ENOENT, …
    */
@@ -65,7 +65,7 @@ export class FifoSource implements Disposable {
     }
   }
 
-  /** Ends the reading. What is left in the FIFO is lost, once nobody else has it open. */
+  /** Ends the reading. What is left in the FIFO is lost, once no other process has it open. */
   [Symbol.dispose](): void {
     this.#pause();
     if (this.#fd >= 0) close(this.#fd);

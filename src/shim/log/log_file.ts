@@ -70,7 +70,7 @@ export class LogFile implements Disposable {
     try {
       Deno.renameSync(this.#options.path, to);
     } catch (error) {
-      // Somebody has removed it: what follows begins a file of its own.
+      // The file was removed: what follows begins a file of its own.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }

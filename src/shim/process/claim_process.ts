@@ -21,7 +21,7 @@ export function claimProcess(
   kept: UnclaimedExits,
   pidFile: string,
 ): ClaimedProcess {
-  // A process that nobody knows of would be left if this failed for want of an fd.
+  // An unknown process would be left if this failed for want of an fd.
   const pid = reserve.run(() => readPidFile(record.id, pidFile));
   // The kernel stamps files with the time of its last tick, so not with a later one.
   const writtenAt = Deno.statSync(pidFile).mtime?.getTime() ?? 0;

@@ -146,7 +146,7 @@ export class Exec {
     try {
       io.started();
     } catch (error) {
-      // Without its terminal nobody could use it.
+      // Without its terminal it would be of no use.
       await killUnlessExited(pid, handle);
       throw error;
     }
@@ -189,7 +189,7 @@ export class Exec {
 
   /**
    * Deletes the exec, but for its stdio, and returns how it ended. One that was not started has no pid
-   * and status 0, and who waits for its exit is told that.
+   * and status 0, and waiters for its exit are told that.
    *
    * @throws {FailedPreconditionError} if it has not stopped.
    */

@@ -196,7 +196,7 @@ export class Execs {
     }
   }
 
-  /** A failure is logged only: the record is read by an adopting shim, and by nobody else. */
+  /** A failure is logged only: only an adopting shim reads the record. */
   #record(record: ExecRecord): void {
     const { paths, log, reserve } = this.#options.context;
     this.#records.set(record.execId, record);

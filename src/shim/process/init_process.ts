@@ -313,7 +313,7 @@ export class InitProcess {
   /**
    * Closes the shim's ends of the stdio, so that its readers see the end. No process of the
    * container may be left: one that has an output FIFO open passes for a reader, and takes what
-   * nobody has read with it.
+   * was not read with it.
    */
   releaseStdio(): void {
     try {

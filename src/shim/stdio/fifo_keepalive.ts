@@ -20,7 +20,7 @@ export class FifoKeepalive {
   }
 
   /**
-   * Opens the FIFO at `path` for writing; somebody must have it open for reading.
+   * Opens the FIFO at `path` for writing; a reader must have it open.
    *
    * @throws {LinuxError} ENXIO without a reader.
    */

@@ -187,7 +187,7 @@ export class TerminalStdio implements Stdio {
         else await this.#writeAll(master, buffer.subarray(0, count), signal);
       }
     } catch (error) {
-      // EIO: nobody has the terminal open any more.
+      // EIO: no process has the terminal open any more.
       if (!signal.aborted && !isErrno(error, EIO)) this.#report("input", error);
     } finally {
       close(master);
