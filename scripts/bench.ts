@@ -80,7 +80,7 @@ async function measureAll() {
   await using engines = new AsyncDisposableStack();
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   workspace.signal.addEventListener("abort", () => reject(workspace.signal.reason));
-  // Where one call fails, those that run beside it do too, with nobody left to wait for them; that
+  // Where one call fails, those that run beside it do too, with no caller left to wait for them; that
   // must not end this process before it has cleaned up.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();

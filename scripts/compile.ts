@@ -8,7 +8,7 @@ const COMPILE_FLAGS = [
   ...BUNDLE_FLAGS,
   V8_FLAGS,
   "--no-check",
-  // Else every start reads a cache of compiled code from $TMPDIR, where anybody may have put one.
+  // Else every start reads a cache of compiled code from $TMPDIR, where any user may have put one.
   "--no-code-cache",
 ];
 
@@ -29,7 +29,7 @@ export class CompileError extends Error {}
 
 /**
  * Writes a bundle as one executable with `deno compile`. Returns the error if only the runtime, which
- * Deno downloads, is out of reach; whoever names one in DENORT_BIN wants that one, or to know why not.
+ * Deno downloads, is out of reach; one that DENORT_BIN names is used, or is an error.
  * Throws a {@linkcode CompileError} for anything else that goes wrong, so for what does not start
  * as this version of berth, where it was made for this machine.
  */

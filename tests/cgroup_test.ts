@@ -111,7 +111,7 @@ Deno.test({
     const lines = Deno.readTextFileSync(`/proc/${pid}/cgroup`).split("\n");
     assert.ok(lines.some((line) => line.endsWith(`:${recorded}`)), lines.join());
     await client.call("container.delete", { id: "c", force: true });
-    // The runtime has made the cgroup; nobody has looked where.
+    // The runtime has made the cgroup; where is not known yet.
     failpoints.arm("shim.create.claim=crash");
     await assert.rejects(client.call("container.create", { id: "c", spec }));
     failpoints.disarm();

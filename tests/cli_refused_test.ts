@@ -74,7 +74,7 @@ Deno.test("berth: an empty path and an unknown mount option are refused", async 
 Deno.test("berth: an empty BERTH_SOCKET is as good as none", async () => {
   await using daemon = TestDaemon.prepare();
   const { code, stderr } = await cli(daemon, ["ps"], { env: { BERTH_SOCKET: "" } });
-  // Somebody may have a daemon there.
+  // This machine may have a daemon there.
   if (code !== 0) assert.match(stderr, /^berth: no daemon listens on \/run\/berth\/berth\.sock: /);
 });
 

@@ -147,7 +147,7 @@ Deno.test({
     const { events } = await daemon.client.call("events.read", {});
     for (const id of ids) {
       const types = events.filter((event) => event.id === id).map(({ type }) => type);
-      // A create that was undone has told nobody, or tells of its end.
+      // A create that was undone has published nothing, or its end, too.
       assert.deepEqual(types.slice(-4), ["create", "start", "exit", "delete"], id);
       assert.equal(types.filter((type) => type === "start").length, 1);
     }

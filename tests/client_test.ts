@@ -173,7 +173,7 @@ Deno.test("client: wait and events go on over a daemon that is killed and starte
   );
   assert.deepEqual(seen.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6]);
   assert.deepEqual(seen.map(({ gap }) => gap), Array(6).fill(undefined));
-  // Everything can be told again, to whoever asks.
+  // Everything can be told again, to any client.
   assert.deepEqual(await take(client, 6, 0), seen);
   assert.deepEqual((await take(client, 1, 5)).map(({ type }) => type), ["delete"]);
 });

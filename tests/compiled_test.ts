@@ -21,7 +21,7 @@ testCompiled("no code is taken from the temporary directory, nor left in it", as
   };
   const planted = `${place.dir}/planted`;
   await Deno.mkdir(planted);
-  // Whoever opens it to read waits for a writer, in vain.
+  // A process that opens it to read waits for a writer, in vain.
   const fifo = `${planted}/deno-compile-${baseName(file)}.cache`;
   const { success } = await new Deno.Command("mkfifo", { args: [fifo] }).output();
   assert.ok(success);

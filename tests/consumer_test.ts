@@ -26,7 +26,7 @@ contract["container.kill"].params.parse({ id: "a", signal: "TERM" });
 console.log("type-checked");
 `;
 
-/** A project of somebody who uses the published module. */
+/** A project that uses the published module. */
 class Project implements Disposable {
   readonly dir = `${runDir()}/${uniqueName("consumer")}`;
 

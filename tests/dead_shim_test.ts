@@ -330,8 +330,8 @@ Deno.test("dead shim: the cgroup of a container whose create was killed half-way
   const audit = LeakAudit.take(daemon);
   const wrapper = RuntimeWrapper.create(daemon.dir);
   const cgroup = `${daemon.cgroup}/half-made`;
-  // As a runtime does that is killed before it has recorded the container, and whose init, which
-  // nobody knows of, takes its time to end because of that.
+  // As a runtime does that is killed before it has recorded the container, and whose init, of which
+  // no program knows, takes its time to end because of that.
   wrapper.rule(
     "create",
     `sleep 2 & for dir in /sys/fs/cgroup/*/; do

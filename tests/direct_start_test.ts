@@ -118,7 +118,7 @@ Deno.test("direct start: a container that runs already since a start that was cu
   const { client } = daemon;
   await client.call("container.create", { id: "passed", spec: daemon.spec(["sleep", "1000"]) });
   const { pid } = await client.call("container.state", { id: "passed" });
-  // What anybody does who is killed before removing the FIFO.
+  // What a process does that is killed before removing the FIFO.
   Deno.readTextFileSync(execFifo(daemon, "passed"));
   await until("the program", () => readProcess(pid)?.command.startsWith("sleep"));
   await within("the start", client.call("container.start", { id: "passed" }));

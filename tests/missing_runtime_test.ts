@@ -2,7 +2,7 @@
 import { TestDaemon } from "./harness/daemon.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 
-// The runtime is not run before the start of a restore, so that nobody finds out before.
+// The runtime is not run before the start of a restore, so that this is not found before.
 Deno.test("missing runtime: a container to be restored by a runtime that is not there can be deleted", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");

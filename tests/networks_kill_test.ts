@@ -130,7 +130,7 @@ networkTest("network: a shim or a whole bundle that is gone takes the network al
   Deno.kill(shimPid, "SIGKILL");
   await daemon.start();
   await audit.assertClean("a killed shim and daemon");
-  // A bundle that somebody has removed while no daemon ran: its shim ends, its record remains.
+  // A bundle that was removed while no daemon ran: its shim ends, its record remains.
   await create(daemon, "c");
   await daemon.kill9();
   Deno.removeSync(`${daemon.state}/linux/c`, { recursive: true });

@@ -39,7 +39,7 @@ for (const how of ["stop", "kill9"] as const) {
       await within("its exit", client.call("container.wait", { id: "c" }));
       const ended = await client.call("container.state", { id: "c" });
       assert.equal(ended.status, "stopped");
-      // Nobody's child that the daemon could ask about: either it knows, or it says that it does not.
+      // No child of a process that the daemon could ask: either it knows, or it says that it does not.
       if (ended.exitStatusUnknown !== true) assert.equal(ended.exitStatus, 137);
       await client.call("container.delete", { id: "c" });
       await events.wait({ type: "delete" });
@@ -61,7 +61,7 @@ for (const how of ["stop", "kill9"] as const) {
       await until("its trap", () => hasTrap(pid, SIGTERM));
       await daemon[how]();
       Deno.kill(pid, "SIGTERM");
-      // Whoever has become its parent may or may not reap it.
+      // The process that has become its parent may or may not reap it.
       await until("its end", () => [undefined, "Z"].includes(readProcess(pid)?.state));
       await daemon.start();
       const { client } = daemon;

@@ -24,7 +24,7 @@ async function uses(daemon: TestDaemon, id: string): Promise<void> {
   await until(`${id} to run`, async () => await cpu(daemon, id) > before + 50_000);
 }
 
-/** Does something to a container as somebody who does not know berth would. */
+/** Does something to a container as a program that does not know berth would. */
 async function runc(daemon: TestDaemon, ...args: string[]): Promise<void> {
   await until(`runc ${args.join(" ")}`, async () => {
     const { success, stderr } = await new Deno.Command("runc", {

@@ -107,7 +107,7 @@ Deno.test("readme: every file that the README points to is there", async () => {
   }
 });
 
-/** The README's containers are in the cgroup that everybody's are in by default: it goes if empty. */
+/** The README's containers are in the cgroup that all are in by default: it goes if empty. */
 function removeDefaultCgroup(): void {
   for (const { mountPoint } of cgroupHierarchies()) {
     try {

@@ -135,7 +135,7 @@ Deno.test("rollback: the daemon is killed when its shim serves the bundle: nothi
   await until("the bundle", () => filesIn(`${daemon.state}/linux`).includes("served/berth.json"));
   await daemon.kill9();
   await cut;
-  // It finds that it was to serve, and then that nobody is there any more.
+  // It finds that it was to serve, and then that no client is there any more.
   Deno.kill(shim, "SIGCONT");
   await until("the shim's socket", () => {
     return filesIn(`${daemon.state}/linux`).includes("served/shim.json") ||

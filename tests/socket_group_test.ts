@@ -7,7 +7,7 @@ import { within } from "./harness/poll.ts";
 import { program, uniqueName } from "./harness/run.ts";
 
 /**
- * A command of somebody who may use the socket, and may not enter the daemon's root: root without its
+ * A command of a user that may use the socket, and may not enter the daemon's root: root without its
  * right to pass by file modes, when that directory is another's.
  */
 function command(daemon: TestDaemon, args: readonly string[], runtimeDir = ""): Deno.ChildProcess {

@@ -105,7 +105,7 @@ Deno.test("stdio: readers come, go, are killed and come back; the writer waits, 
       assert.match(await readUntil(stream, `${round}a\n`), new RegExp(`line ${round}a\n$`));
       await reader.kill();
       await stream.cancel();
-      // While nobody reads: it is kept for the next.
+      // Without a reader: it is kept for the next.
       await writer.write(`${round}b\n`);
       await using next = new FifoReader(stdout);
       const nextStream = next.stream.getReader();
@@ -350,7 +350,7 @@ Deno.test("stdio: a container whose shim is killed does not die of SIGPIPE", asy
     await reader.kill();
   }
   const { shimPid } = await daemon.client.call("container.state", { id: "c" });
-  // Nobody is left who would kill it or clean up: only the container and what it writes to.
+  // No berth is left that would kill it or clean up: only the container and what it writes to.
   await daemon.kill9();
   Deno.kill(shimPid, "SIGKILL");
   await until("the end of the shim", () => readProcess(shimPid) === undefined);

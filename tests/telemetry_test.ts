@@ -83,7 +83,7 @@ for (const mode of ["capture", "replace"]) {
     });
     assert.match(JSON.stringify(spans.get("runtime create")), /"container\.id".*"one"/);
     assert.deepEqual(failed().map(({ name }) => name), ["container.state"]);
-    // Whoever prints it, each line is in the daemon's own log once.
+    // Whichever part prints it, each line is in the daemon's own log once.
     assert.equal(daemon.log.match(/listening on/g)?.length, 1);
   });
 }

@@ -29,7 +29,7 @@ export class GrpcConnection implements Disposable {
   readonly #client: Client;
   readonly #metadata = new Metadata();
 
-  /** Connects at the first call; an error then tells that nobody listens. */
+  /** Connects at the first call; an error then tells that no process listens. */
   constructor(socket: string) {
     this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
       // A connection of its own: by default clients of one address share one.

@@ -24,7 +24,7 @@ await client.close();
 its types; \`client.events({ after })\` goes on after a lost connection where it was; errors are classes
 by what is wrong (\`NotFoundError\`, \`FailedPreconditionError\`, …); every call takes an \`AbortSignal\`.
 
-Whoever may open the daemon's socket is as good as root on that machine.
+A user that may open the daemon's socket is as good as root on that machine.
 `;
 
 const BUNDLED = `client.js contains json-rpc-2.0, which is under the same license:

@@ -1046,7 +1046,7 @@ export interface DaemonMethods {
     /** Result. */
     readonly result: DeleteResult;
   };
-  /** Lists the networks that containers can be attached to, and who is in them. */
+  /** Lists the networks that containers can be attached to, and the containers in them. */
   readonly "network.list": {
     /** Params, passed by name. */
     readonly params: Readonly<Record<string, never>>;

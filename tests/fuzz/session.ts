@@ -28,7 +28,7 @@ export async function fuzzSession(options: SessionOptions): Promise<void> {
   const all = new Uint8Array(await new Blob([...parts, `${last}\n`].map(own)).arrayBuffer());
   if (random.next() < 0.05) {
     const some = client.write(all.subarray(0, random.below(all.length)));
-    // Whether it is taken does not matter to who leaves.
+    // Whether it is taken does not matter to a client that leaves.
     await Promise.race([some.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 20))]);
     return;
   }

@@ -82,7 +82,7 @@ function mentions(pid: number, marker: string): boolean {
     if (readProc(pid, file).includes(marker)) return true;
   }
   if (readProcLink(pid, "cwd").includes(marker)) return true;
-  // In this mount namespace the mounts below the run's directory are everybody's.
+  // In this mount namespace the mounts below the run's directory are shared.
   return readProcLink(pid, "ns/mnt") !== readProcLink(Deno.pid, "ns/mnt") &&
     readProc(pid, "mountinfo").includes(marker);
 }

@@ -96,7 +96,7 @@ export class StubContainerd implements AsyncDisposable {
     this.comeBack();
   }
 
-  /** Its gRPC socket, at which nobody listens. */
+  /** Its gRPC socket, at which no process listens. */
   get address(): string {
     return `${this.dir}/containerd.sock`;
   }

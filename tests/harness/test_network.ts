@@ -103,7 +103,7 @@ export class TestNetwork implements AsyncDisposable {
       const answer = await (from === "host" ? this.onHost(...argv) : this.onNeighbor(...argv));
       return answer.split("\r\n\r\n")[1];
     } catch {
-      // Nobody there, or not yet.
+      // No server there, or not yet.
       return undefined;
     }
   }

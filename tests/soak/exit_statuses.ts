@@ -3,7 +3,7 @@ import { SIGKILL, SIGTERM } from "../../src/linux/process/signals.ts";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
 import type { Command } from "./commands.ts";
 
-/** The status of what SIGKILL ended, and the guess where nobody knows. */
+/** The status of what SIGKILL ended, and the guess where the end was not observed. */
 const KILLED = 128 + SIGKILL;
 
 /** How far apart the ends of a container's init and of an exec that it takes along are told, ms. */
@@ -34,7 +34,7 @@ export class ExitStatuses {
   readonly #known = new Map<string, Known>();
   readonly #killed = new Set<number>();
 
-  /** A container is there; what nobody has seen was never started either. */
+  /** A container is there; what was not seen was never started either. */
   seen(instance: string, command: Command | undefined): void {
     if (command !== undefined) this.#of(instance).command = command;
   }

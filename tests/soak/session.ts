@@ -73,7 +73,7 @@ export class Session {
 
   /** Notes what is done, now. */
   note(text: string, id?: string, cgroup?: string): void {
-    // An hour of a soak has more than anybody reads: the oldest go.
+    // An hour of a soak has more than a reader wants: the oldest go.
     if (this.notes.length >= MOST_NOTES) this.notes.splice(0, MOST_NOTES / 2);
     this.notes.push({ at: new Date().toISOString(), text, id, cgroup });
   }

@@ -7,7 +7,9 @@ import { formatTable } from "../text/table.ts";
 
 /** `berth network ls` */
 export function listNetworksCommand(): Command {
-  return withJson(withSocket(verb("ls", "List networks and who is in them", "berth network ls")))
+  return withJson(
+    withSocket(verb("ls", "List networks and the containers in them", "berth network ls")),
+  )
     .option("-q, --quiet", "only names")
     .action(async (options: { json?: true; quiet?: true }, command: Command) => {
       await withDaemon(command, async (daemon) => {

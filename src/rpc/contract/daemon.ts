@@ -426,7 +426,7 @@ export const daemonContract = {
   ),
   "network.list": method(
     "network.list",
-    "Lists the networks that containers can be attached to, and who is in them.",
+    "Lists the networks that containers can be attached to, and the containers in them.",
     none,
     networkList,
     {},
