@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import type { UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import type { SecurityDefaults } from "../../oci/spec/security.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParamsOf } from "../../rpc/contract/method.ts";
@@ -7,6 +6,7 @@ import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
 import type { Rootfs } from "../image/rootfs.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import type { Namespaces } from "../options/namespaces.ts";
+import type { UserNamespaces } from "../options/user_namespace.ts";
 
 /** Params of `container.create`. */
 export type ContainerCreateParams = ParamsOf<DaemonContract, "container.create">;
@@ -24,8 +24,8 @@ export interface CreateInput {
   readonly network?: NetworkParams | undefined;
   /** What the daemon's config says of containers. */
   readonly defaults: SecurityDefaults;
-  /** Tells the user namespace of the container by its id; undefined is the host's. */
-  readonly userNamespace: (id: string) => UserNamespace | undefined;
+  /** Choose the user namespace of the container. */
+  readonly userNamespaces: UserNamespaces;
 }
 
 /** Returns the user that the container runs as: the option's, or the image's. */

@@ -36,7 +36,7 @@ export async function createRequest(
   if (options.bundle !== undefined) return bundleRequest(id, options.bundle, options, args);
   const given = mountsOf(options, request.namespaces);
   const dirs: Record<string, string> = {};
-  const userNamespace = request.userNamespace(id);
+  const userNamespace = await request.userNamespaces.choose(id);
   try {
     checkImage(request);
     const volumes = await volumeMounts(id, given, request, dirs);

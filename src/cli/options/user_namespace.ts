@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
 import { parseIdMappings, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
-import { freeUserNamespace, remapTo } from "../../oci/user_namespace/subordinate_ids.ts";
-import type { DaemonConnection } from "../common/daemon.ts";
-import { listAllContainers } from "../common/list_containers.ts";
+import {
+  freeUserNamespace,
+  remapTo,
+  type SubordinateFiles,
+} from "../../oci/user_namespace/subordinate_ids.ts";
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import { EACCES, isErrno } from "../../linux/libc/errno.ts";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { NetworkMode, SharedWith } from "./namespaces.ts";
 
@@ -25,6 +30,19 @@ export function parseUserNamespace(text: string): UserNamespaceMode {
   return { uidMappings: mappings, gidMappings: mappings };
 }
 
+/** Returns every container there is. */
+type ListContainers = () => Promise<readonly Pick<ContainerState, "labels">[]>;
+
+/** What {@linkcode UserNamespaces} goes by besides the options. */
+export interface FindOptions {
+  /** The daemon's root directory. */
+  readonly root: string;
+  /** The user whose subordinate ids containers get that ask for nothing else. Default: none. */
+  readonly remap: string | undefined;
+  /** Where the ranges stand. Default: in /etc. */
+  readonly files?: SubordinateFiles;
+}
+
 /** The options that concern the user namespace. */
 export interface UserNamespaceOptions {
   readonly userns?: UserNamespaceMode;
@@ -34,24 +52,63 @@ export interface UserNamespaceOptions {
   readonly ipc?: SharedWith;
 }
 
+/** Which user namespaces containers get, as the options say. */
+export class UserNamespaces implements Disposable {
+  readonly #choose: (id: string) => Promise<UserNamespace | undefined>;
+  #lock: FileLock | undefined;
+
+  private constructor(mode: UserNamespaceMode, list: ListContainers, options: FindOptions) {
+    const { root, files } = options;
+    this.#choose = async (id) => {
+      if (mode === "host") return undefined;
+      if (mode !== "auto") return mode;
+      this.#lock ??= await lockRanges(root);
+      const taken = new Set((await list()).map(({ labels }) => Number(labels[USERNS_LABEL])));
+      return freeUserNamespace(id, taken, files);
+    };
+  }
+
+  /**
+   * Reads what the options and the config ask for. `list` is called when a range is chosen.
+   *
+   * @throws {CliError} where the options do not go together.
+   */
+  static find(
+    list: ListContainers,
+    options: UserNamespaceOptions,
+    found: FindOptions,
+  ): UserNamespaces {
+    const { remap } = found;
+    const mode = options.userns ?? (remap === undefined ? "host" : remapTo(remap, found.files));
+    if (mode !== "host") refuseShared(options);
+    return new UserNamespaces(mode, list, found);
+  }
+
+  /**
+   * Returns the user namespace of a container by its id; undefined if it has the host's. A range of
+   * `auto` is nobody else's until this is disposed of, which is to be done when the container is there.
+   */
+  choose(id: string): Promise<UserNamespace | undefined> {
+    return this.#choose(id);
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock?.[Symbol.dispose]();
+    this.#lock = undefined;
+  }
+}
+
 /**
- * Returns a function that tells the user namespace of a container by its id; of none that has the
- * host's. Throws a {@linkcode CliError} where the options do not go together.
- *
- * @param remap the user whose subordinate ids containers get that ask for nothing else.
+ * Keeps others from choosing a range at the same time: two would see it free, and both take it. Whoever
+ * may not read the daemon's root directory chooses without.
  */
-export async function findUserNamespace(
-  daemon: DaemonConnection,
-  options: UserNamespaceOptions,
-  remap: string | undefined,
-): Promise<(id: string) => UserNamespace | undefined> {
-  const mode = options.userns ?? (remap === undefined ? "host" : remapTo(remap));
-  if (mode === "host") return () => undefined;
-  refuseShared(options);
-  if (mode !== "auto") return () => mode;
-  const containers = await listAllContainers((params) => daemon.call("container.list", params));
-  const taken = new Set(containers.map(({ labels }) => Number(labels[USERNS_LABEL])));
-  return (id) => freeUserNamespace(id, taken);
+async function lockRanges(root: string): Promise<FileLock | undefined> {
+  try {
+    return await FileLock.lock(root, { directory: true });
+  } catch (error) {
+    if (isErrno(error, EACCES)) return undefined;
+    throw error;
+  }
 }
 
 /** As docker: what belongs to the host's user namespace would not obey the container's root. */

@@ -6,7 +6,8 @@ import { openRootfs } from "../image/rootfs.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { CidFile } from "../create/cid_file.ts";
 import { createRequest } from "../create/create_request.ts";
-import { findUserNamespace } from "../options/user_namespace.ts";
+import { listAllContainers } from "../common/list_containers.ts";
+import { UserNamespaces } from "../options/user_namespace.ts";
 import { findNamespaces } from "../options/namespaces.ts";
 import { chooseNetwork } from "../options/network.ts";
 import { withDaemon } from "../common/daemon.ts";
@@ -29,7 +30,11 @@ export function createCommand(): Command {
       await withDaemon(command, async (daemon) => {
         const { root, defaults } = await daemon.call("daemon.info", {});
         const namespaces = await findNamespaces(daemon, options);
-        const userNamespace = await findUserNamespace(daemon, options, defaults.usernsRemap);
+        const list = () => listAllContainers((params) => daemon.call("container.list", params));
+        using userNamespaces = UserNamespaces.find(list, options, {
+          root,
+          remap: defaults.usernsRemap,
+        });
         using cidFile = new CidFile(options.cidfile);
         using rootfs = await openRootfs(options, args, root);
         const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
@@ -46,7 +51,7 @@ export function createCommand(): Command {
               namespaces,
               network,
               defaults,
-              userNamespace,
+              userNamespaces,
             }),
         ).catch((error: unknown) => {
           throw explainFailure(error, rootfs);

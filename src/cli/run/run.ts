@@ -4,7 +4,8 @@ import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { CidFile } from "../create/cid_file.ts";
 import { createRequest } from "../create/create_request.ts";
-import { findUserNamespace } from "../options/user_namespace.ts";
+import { listAllContainers } from "../common/list_containers.ts";
+import { UserNamespaces } from "../options/user_namespace.ts";
 import { findNamespaces } from "../options/namespaces.ts";
 import { chooseNetwork } from "../options/network.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
@@ -47,12 +48,16 @@ export function runCommand(): Command {
       await withDaemon(command, async (daemon) => {
         const { root, defaults } = await daemon.call("daemon.info", {});
         const namespaces = await findNamespaces(daemon, options);
-        const userNamespace = await findUserNamespace(daemon, options, defaults.usernsRemap);
+        const list = () => listAllContainers((params) => daemon.call("container.list", params));
+        using userNamespaces = UserNamespaces.find(list, options, {
+          root,
+          remap: defaults.usernsRemap,
+        });
         using cidFile = new CidFile(options.cidfile);
         // Let go as soon as the container is there, which then keeps its image itself.
         using rootfs = await openRootfs(options, args, root);
         const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
-        const request = { options, rootfs, root, namespaces, network, defaults, userNamespace };
+        const request = { options, rootfs, root, namespaces, network, defaults, userNamespaces };
         const requestFor = (id: string) => createRequest(id, request);
         const stdin = options.interactive ?? false;
         const creation = [daemon, root, options.name, stdin, requestFor] as const;
@@ -62,12 +67,14 @@ export function runCommand(): Command {
         if (!signals) {
           const id = await createDetached(...creation).catch(explain);
           rootfs[Symbol.dispose]();
+          userNamespaces[Symbol.dispose]();
           cidFile.write(id);
           await start(daemon, root, id);
           return print(id);
         }
         const { id, ...made } = await createForeground(...creation).catch(explain);
         rootfs[Symbol.dispose]();
+        userNamespaces[Symbol.dispose]();
         cidFile.write(id);
         using streams = made.streams;
         using _lock = made.lock;
