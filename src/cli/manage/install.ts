@@ -2,33 +2,75 @@
 import { Argument, type Command, Option } from "commander";
 import { somePath, verb } from "../common/command.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
-import { print } from "../text/print.ts";
+import { CliError } from "../common/exit_status.ts";
+import { print, printStderr } from "../text/print.ts";
+import { type InstalledFile, installFile, removeFile } from "./installed_file.ts";
+import { shellFiles } from "./shell_files.ts";
 
 /** What containerd calls its shim for the runtime `io.containerd.berth.v2`. */
 const SHIM_NAME = "containerd-shim-berth-v2";
+
+interface InstallOptions {
+  readonly dir?: string;
+  readonly name?: string;
+  readonly prefix?: string;
+  readonly remove?: true;
+}
 
 /** `berth install` */
 export function installCommand(daemon: DaemonProgram): Command {
   return verb(
     "install",
-    "Put a file in place by which another program runs berth",
-    "berth install containerd-shim",
+    "Put files in place for shells and for containerd",
+    "berth install docs",
+    "berth install docs --prefix /usr --remove",
     "berth install containerd-shim --dir /opt/containerd/bin",
   )
-    .addArgument(new Argument("<what>", "what to install").choices(["containerd-shim"]))
-    .addOption(
-      new Option("--dir <path>", "directory of the new file").default("/usr/local/bin").argParser(
-        somePath,
-      ),
+    .addArgument(
+      new Argument("<what>", "docs: man pages and completions; or the shim of containerd")
+        .choices(["docs", "containerd-shim"]),
     )
-    .option("--name <name>", "another name than containerd's for berth", SHIM_NAME)
-    .action(async (_what: string, { dir, name }: { dir: string; name: string }) => {
-      const path = `${dir}/${name}`;
-      // A shell that reads the old file goes on with it.
-      const draft = `${path}.draft`;
-      Deno.writeTextFileSync(draft, await daemon.containerdLauncher(), { mode: 0o755 });
-      Deno.chmodSync(draft, 0o755);
-      Deno.renameSync(draft, path);
-      print(path);
+    .addOption(
+      new Option("--prefix <path>", "directory of share, for docs (default: /usr/local)")
+        .argParser(somePath),
+    )
+    .addOption(
+      new Option("--dir <path>", "directory of the shim's file (default: /usr/local/bin)")
+        .argParser(somePath),
+    )
+    .option("--name <name>", `another name of the shim's file than ${SHIM_NAME}`)
+    .option("--remove", "remove what the same command without this option puts there")
+    .action(async (what: string, options: InstallOptions, command: Command) => {
+      const { parent } = command;
+      const files = what === "docs" && parent
+        ? docsFiles(parent, options)
+        : await shimFiles(daemon, options);
+      for (const file of files) {
+        if (options.remove) removeFile(file.path);
+        else installFile(file);
+        print(options.remove ? `removed ${file.path}` : file.path);
+      }
+      if (!options.remove) printStderr(`berth: "${removal(what, options)}" removes this again`);
     });
+}
+
+function docsFiles(program: Command, { dir, name, prefix }: InstallOptions): InstalledFile[] {
+  if (dir !== undefined || name !== undefined) {
+    throw new CliError("--dir and --name are for containerd-shim: docs take --prefix");
+  }
+  return shellFiles(program, prefix ?? "/usr/local");
+}
+
+async function shimFiles(
+  daemon: DaemonProgram,
+  { dir = "/usr/local/bin", name = SHIM_NAME, prefix }: InstallOptions,
+): Promise<InstalledFile[]> {
+  if (prefix !== undefined) throw new CliError("--prefix is for docs: containerd-shim takes --dir");
+  return [{ path: `${dir}/${name}`, text: await daemon.containerdLauncher(), mode: 0o755 }];
+}
+
+function removal(what: string, { dir, name, prefix }: InstallOptions): string {
+  const given = Object.entries({ dir, name, prefix })
+    .flatMap(([key, value]) => value === undefined ? [] : [`--${key} ${value}`]);
+  return ["berth install", what, ...given, "--remove"].join(" ");
 }

@@ -9,7 +9,7 @@ export function manCommand(): Command {
   return verb(
     "man",
     "Print the man page of berth or of a command",
-    "berth man > /usr/local/share/man/man1/berth.1",
+    "berth man | man -l -",
     "berth man run | man -l -",
   )
     .argument("[verb]", "which command")

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+
+/** A file that `berth install` puts in place. */
+export interface InstalledFile {
+  readonly path: string;
+  readonly text: string;
+  readonly mode: number;
+}
+
+/** Writes a file, and its directory where that is missing. Who reads an old one goes on with that. */
+export function installFile({ path, text, mode }: InstalledFile): void {
+  Deno.mkdirSync(path.slice(0, path.lastIndexOf("/") + 1) || ".", { recursive: true });
+  const draft = `${path}.draft`;
+  Deno.writeTextFileSync(draft, text);
+  // Whatever the umask.
+  Deno.chmodSync(draft, mode);
+  Deno.renameSync(draft, path);
+}
+
+/** Removes a file; one that is not there is no error. Its directory may hold others, and stays. */
+export function removeFile(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
