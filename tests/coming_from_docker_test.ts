@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ROOT } from "../scripts/root.ts";
 import { berthProgram } from "../src/cli/index.ts";
 import { daemonProgram } from "../src/main.ts";
+import { docsRows } from "./harness/docs_rows.ts";
 
 /** A row of the page's tables: the words of docker in its first cell, and what the second one says. */
 interface Row {
@@ -11,16 +11,11 @@ interface Row {
   readonly says: string;
 }
 
-const PAGE = await Deno.readTextFile(`${ROOT}/docs/coming_from_docker.md`);
-
 function rowsOf(heading: string): Row[] {
-  const [, section = ""] = PAGE.split(`## ${heading}\n`);
-  const [table = ""] = section.split("\n## ");
-  return table.split("\n").flatMap((line): Row[] => {
-    const [, first, says] = line.split(/(?<!\\)\|/).map((cell) => cell.trim());
-    if (first === undefined || says === undefined || !first.includes("`")) return [];
-    return [{ words: [...first.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word), says }];
-  });
+  return docsRows(heading).filter(([first]) => first.includes("`")).map(([first, says]) => ({
+    words: [...first.matchAll(/`([^`]+)`/g)].map(([, word = ""]) => word),
+    says,
+  }));
 }
 
 const program = berthProgram(daemonProgram);

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cli, type CliResult, rootfsArgs } from "./harness/cli.ts";
+import { docsRows } from "./harness/docs_rows.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { busyboxLayer, cgroupArgs, imageTest, makeImage } from "./harness/images.ts";
+import { until } from "./harness/poll.ts";
+import { PtyProcess } from "./harness/pty.ts";
+import { rootfsDir } from "./harness/rootfs.ts";
+import { program } from "./harness/run.ts";
+import { networkTest, TestNetwork } from "./harness/test_network.ts";
+
+/** A person at a shell whose berth is the one under test. */
+class Person {
+  readonly daemon: TestDaemon;
+
+  constructor(daemon: TestDaemon) {
+    this.daemon = daemon;
+  }
+
+  /** Types a line; ROOTFS in it is where the tests' root filesystem and cgroup are. */
+  async types(line: string, ...more: string[]): Promise<CliResult> {
+    return await cli(this.daemon, this.#words(line, more), { cwd: this.daemon.dir });
+  }
+
+  /** Types a line that has to succeed, and returns what it printed. */
+  async sees(line: string, ...more: string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.types(line, ...more);
+    assert.equal(code, 0, `${line}: ${stderr}`);
+    return stdout;
+  }
+
+  /** Types a line that berth has to refuse with this message. */
+  async isRefused(line: string, message: RegExp): Promise<void> {
+    const { code, stderr } = await this.types(line);
+    assert.equal(code, 125, line);
+    assert.match(stderr, message, line);
+  }
+
+  /** Types a line at a terminal. */
+  sits(line: string, ...more: string[]): PtyProcess {
+    return new PtyProcess([...program(), ...this.#words(line, more)], {
+      env: { BERTH_SOCKET: this.daemon.socket, PATH: Deno.env.get("PATH") ?? "" },
+      cwd: this.daemon.dir,
+      width: 80,
+      height: 24,
+    });
+  }
+
+  #words(line: string, more: readonly string[]): string[] {
+    const words = line.split(" ")
+      .flatMap((word) => word === "ROOTFS" ? rootfsArgs(this.daemon) : [word]);
+    return [...words, ...more];
+  }
+}
+
+type Check = (person: Person) => Promise<void>;
+
+const UNKNOWN = /unknown (option|command)/;
+
+/** Makes a check that berth has none of these. */
+function unknown(...lines: string[]): Check {
+  return async (person) => {
+    for (const line of lines) await person.isRefused(line, UNKNOWN);
+  };
+}
+
+/** What each row of the page comes to, by its first cell. */
+const RUN_ROWS: Readonly<Record<string, Check>> = {
+  "`build`, `commit`, `push`, `login`, `search`": unknown(
+    ...["build .", "commit web", "push a", "login", "search nginx"],
+  ),
+  "a writable layer per container": async (person) => {
+    const script = "echo x >/file && cat /file";
+    assert.equal(await person.sees("run --rm --overlay ROOTFS -- sh -c", script), "x\n");
+    assert.throws(() => Deno.statSync(`${rootfsDir()}/file`), Deno.errors.NotFound);
+  },
+  "`--name web`": async (person) => {
+    assert.equal(await person.sees("ps -q --filter name=we"), "web\n");
+  },
+  "`-d` `-i` `-t` `--rm` `--init` `--entrypoint`": async (person) => {
+    await using terminal = person.sits(
+      ...["run -it --rm --name tty -e PS1=ready ROOTFS --entrypoint sh", "--", "-i"] as const,
+    );
+    await terminal.shows("ready");
+    terminal.type("tty; exit 3\r");
+    assert.equal(await terminal.exited(), 3);
+    assert.match(terminal.output, /\/dev\/(pts\/0|console)/);
+    assert.equal(await person.sees("ps -q -f name=tty"), "");
+    // What it does with one of these installed is shown in cli_options_test.ts.
+    const { code, stderr } = await person.types("run --rm --init ROOTFS -- true");
+    if (code !== 0) assert.match(stderr, /install the package catatonit/);
+  },
+  "`-e` `--env-file` `-w` `-u` `--group-add`": async (person) => {
+    Deno.writeTextFileSync(`${person.daemon.dir}/env`, "B=from file\n# none\n");
+    const line = "run --rm -e A=1 --env-file env -w /tmp -u 1:2 --group-add 7 ROOTFS -- sh -c";
+    assert.equal(
+      await person.sees(line, 'echo "$A $B"; pwd; id -u; id -g; id -G'),
+      "1 from file\n/tmp\n1\n2\n2 7\n",
+    );
+  },
+  "`-v /abs:/dst[:ro]`": async (person) => {
+    const { dir } = person.daemon;
+    Deno.mkdirSync(`${dir}/data`);
+    await person.sees(`run --rm -v ${dir}/data:/mnt ROOTFS -- touch /mnt/made`);
+    Deno.statSync(`${dir}/data/made`);
+    const { code, stderr } = await person.types(
+      `run --rm -v ${dir}/data:/mnt:ro ROOTFS -- touch /mnt/no`,
+    );
+    assert.equal(code, 1);
+    assert.match(stderr, /Read-only/);
+    await person.isRefused(`run --rm -v ${dir}/none:/mnt ROOTFS -- true`, /none/);
+  },
+  "`-v name:/dst`, `volume …`": async (person) => {
+    await person.isRefused("run --rm -v name:/mnt ROOTFS -- true", /name/);
+    await unknown("volume ls")(person);
+  },
+  "`--mount type=bind` and `type=tmpfs`": async (person) => {
+    const { dir } = person.daemon;
+    const mounts = await person.sees(
+      `run --rm --mount type=bind,src=${dir},dst=/mnt,readonly ` +
+        "--mount type=tmpfs,dst=/tmp,tmpfs-size=1m --mount type=tmpfs,dst=/run,options=ro:nosuid " +
+        "ROOTFS -- cat /proc/mounts",
+    );
+    assert.match(mounts, /^\S+ \/mnt \S+ ro,/m);
+    assert.match(mounts, /^\S+ \/tmp tmpfs \S*size=1024k/m);
+    assert.match(mounts, /^\S+ \/run tmpfs ro,\S*nosuid/m);
+  },
+  "`--tmpfs` `--shm-size` `--device` `--read-only`": async (person) => {
+    const seen = await person.sees(
+      "run --rm --read-only --tmpfs /run:size=1m --shm-size 2m --device /dev/null:/dev/mine " +
+        "ROOTFS -- sh -c",
+      "cat /proc/mounts; ls -l /dev/mine; touch /run/x; touch /x 2>&1 || echo failed",
+    );
+    assert.match(seen, /^\S+ \/run tmpfs \S*size=1024k/m);
+    assert.match(seen, /^\S+ \/dev\/shm tmpfs \S*size=2048k/m);
+    assert.match(seen, /^crw.* 1, +3 .*\/dev\/mine$/m);
+    assert.match(seen, /failed\n$/);
+  },
+  "`--ulimit` `--sysctl`": async (person) => {
+    const script = "ulimit -Sn; ulimit -Hn; cat /proc/sys/kernel/msgmax";
+    assert.equal(
+      await person.sees(
+        "run --rm --ulimit nofile=100:200 --sysctl kernel.msgmax=4096 ROOTFS -- sh -c",
+        script,
+      ),
+      "100\n200\n4096\n",
+    );
+    const [soft, hard] = (await person.sees("run --rm ROOTFS -- sh -c", script)).split("\n");
+    assert.equal(Number(soft), Math.min(Number(hard), 1_048_576));
+  },
+  "`-m` `--cpus` `--cpuset-cpus` `--pids-limit` …": async (person) => {
+    await person.sees(
+      "create --name limits -m 64m --cpus 0.5 --cpuset-cpus 0 --pids-limit 50 ROOTFS -- true",
+    );
+    const format = "{{.memory.limit}} {{.cpu.quota}}/{{.cpu.period}} {{.cpu.cpus}} {{.pids.limit}}";
+    assert.equal(
+      await person.sees("inspect -f", `{{with .resources}}${format}{{end}}`, "limits"),
+      "67108864 50000/100000 0 50\n",
+    );
+    await person.sees("rm -f limits");
+  },
+  "`--cap-add` `--cap-drop` `--privileged`": async (person) => {
+    const caps = async (flags: string) => {
+      const seen = await person.sees(`run --rm ${flags} ROOTFS -- cat /proc/self/status`);
+      return BigInt(`0x${/^CapEff:\s+(\w+)$/m.exec(seen)?.[1]}`);
+    };
+    // capability(7): CAP_NET_ADMIN is 12.
+    assert.equal(await caps("--cap-drop all --cap-add net_admin"), 1n << 12n);
+    assert(await caps("--privileged") > await caps("--cap-drop chown"));
+  },
+  "`--security-opt`": async (person) => {
+    const seen = await person.sees(
+      "run --rm --security-opt no-new-privileges --security-opt seccomp=unconfined " +
+        "ROOTFS -- cat /proc/self/status",
+    );
+    assert.match(seen, /^NoNewPrivs:\s+1$/m);
+    assert.match(seen, /^Seccomp:\s+0$/m);
+  },
+  "`-P`, `-p 80`, `network create`, DNS names": async (person) => {
+    await unknown("run -P ROOTFS -- true", "network create x")(person);
+    await person.isRefused("run -p 80 ROOTFS -- true", /80/);
+  },
+  "`-h` `--add-host` `--dns` `--dns-search` …": async (person) => {
+    const seen = await person.sees(
+      "run --rm -h box --add-host db:10.0.0.9 --dns 10.1.1.1 --dns-search lan ROOTFS -- sh -c",
+      "hostname; cat /etc/hostname /etc/hosts /etc/resolv.conf",
+    );
+    assert.match(seen, /^box\nbox\n/);
+    assert.match(seen, /^10\.0\.0\.9\s+db$/m);
+    assert.match(seen, /^\S+\s+box$/m);
+    assert.match(seen, /^nameserver 10\.1\.1\.1$/m);
+    assert.match(seen, /^search lan$/m);
+  },
+  "`--pid` `--ipc` `--uts`: `host`, `container:ID`": async (person) => {
+    const seen = await person.sees(
+      "run --rm --pid container:web --ipc container:web --uts host ROOTFS -- sh -c",
+      "hostname; cat /proc/1/cmdline; echo; ls -l /proc/self/ns/ipc | grep -o ipc:.*",
+    );
+    const [host, command = "", space] = seen.split("\n");
+    assert.equal(host, Deno.hostname());
+    assert.match(command, /^sh\0-c/);
+    assert.equal(`${space}\n`, await person.sees("exec web readlink /proc/self/ns/ipc"));
+  },
+  "`--stop-signal` `--stop-timeout`": async (person) => {
+    const script = "trap 'exit 9' USR1; echo ready; while :; do sleep 0.1; done";
+    await person.sees(
+      ...["run -d --name stops --stop-signal USR1 --stop-timeout 60 ROOTFS -- sh -c", script],
+    );
+    await until("the trap", async () => (await person.sees("logs stops")).includes("ready"));
+    await person.sees("stop stops");
+    assert.equal(await person.sees("inspect -f {{.exitStatus}} stops"), "9\n");
+    await person.sees("rm stops");
+  },
+  "`--log-driver` `--log-opt max-size` `max-file`": async (person) => {
+    await person.sees(
+      "run -d --name logs --log-driver cri --log-opt max-size=64k --log-opt max-file=2 " +
+        "ROOTFS -- sh -c",
+      "seq 20000; echo end",
+    );
+    await until("the log", async () => (await person.sees("logs logs")).endsWith("end\n"));
+    const kept = await person.sees("logs logs");
+    assert.doesNotMatch(kept, /^1\n/);
+    await person.sees("rm -f logs");
+    await person.isRefused("run --log-driver journald ROOTFS -- true", /cri.*raw.*none/);
+  },
+  "`--label` `--label-file` `--annotation` `--cidfile`": async (person) => {
+    Deno.writeTextFileSync(`${person.daemon.dir}/labels`, "tier=front\n");
+    await person.sees(
+      "create --name marked --label a=b --label-file labels --annotation org.x=y " +
+        "--cidfile cid ROOTFS -- true",
+    );
+    assert.equal(Deno.readTextFileSync(`${person.daemon.dir}/cid`).trim(), "marked");
+    assert.equal(
+      await person.sees(
+        "inspect --spec -f",
+        [
+          ...["{{.labels.a}}", "{{.labels.tier}}", '{{index .spec.annotations "org.x"}}'],
+        ].join(),
+        "marked",
+      ),
+      "b,front,y\n",
+    );
+    await person.sees("rm -f marked");
+  },
+  "`--restart`": async (person) => {
+    await person.sees("run -d --name again --restart on-failure:1 ROOTFS -- sh -c", "exit 3");
+    const format = "{{.restart.policy}} {{.restartCount}} {{.status}}";
+    await until(
+      "the restart",
+      async () => await person.sees("inspect -f", format, "again") === "on-failure 1 stopped\n",
+    );
+    await person.sees("rm -f again");
+  },
+  "`--health-*`": unknown("run --health-cmd x ROOTFS -- true"),
+  "`--userns`": async (person) => {
+    const map = (flag: string) => person.sees(`run --rm ${flag} ROOTFS -- cat /proc/self/uid_map`);
+    assert.match(await map("--userns host"), /^ +0 +0 /);
+    await person.isRefused("run --userns nobody ROOTFS -- true", /host, auto/);
+  },
+  "`--gpus` `--blkio-*` `--oom-*`": unknown(
+    ...["run --gpus all ROOTFS -- true", "run --blkio-weight 1 ROOTFS -- true"],
+    "run --oom-kill-disable ROOTFS -- true",
+  ),
+};
+
+const LOOK_ROWS: Readonly<Record<string, Check>> = {
+  "`ps`": async (person) => {
+    await person.sees("run -d --name over ROOTFS -- sh -c", "exit 4");
+    await person.sees("wait over").catch(() => "");
+    assert.match(await person.sees("ps"), /^over +Exited \(4\) .* ago /m);
+    assert.equal(await person.sees("ps -q"), await person.sees("ps -aq"));
+    await using terminal = person.sits("ps");
+    assert.equal(await terminal.exited(), 0);
+    assert(terminal.output.includes("\x1b[31mExited (4)"));
+  },
+  "`ps -q -l -n --filter --format`": async (person) => {
+    assert.equal(await person.sees("ps -q -l"), "over\n");
+    assert.equal(await person.sees("ps -n 1 --format {{.Names}}={{.ExitCode}}"), "over=4\n");
+    for (const filter of ["id=ov", "name=ove", "status=exited", "exited=4"]) {
+      assert.equal(await person.sees(`ps -q --filter ${filter}`), "over\n", filter);
+    }
+    assert.equal(await person.sees("ps -q --filter label=for=test"), "web\n");
+  },
+  "`start` `stop` `kill` `rm` `wait` `pause` `unpause`": async (person) => {
+    await person.sees("pause web");
+    assert.match(await person.sees("ps -f name=web"), /Up .*\(Paused\)/);
+    await person.sees("unpause web");
+    await person.sees("stop -t 0 web");
+    await person.sees("start web");
+    await person.sees("kill -s KILL web");
+    const { code, stdout } = await person.types("wait web");
+    assert.deepEqual([code, stdout], [0, "137\n"]);
+    await person.sees("rm over");
+    assert.equal(await person.sees("ps -q"), "web\n");
+  },
+  "`start` of one that has exited, `restart`": async (person) => {
+    await person.sees("start web");
+    const instance = await person.sees("inspect -f {{.instance}} web");
+    await person.sees("restart -t 0 web");
+    assert.equal(await person.sees("inspect -f {{.status}} web"), "running\n");
+    assert.notEqual(await person.sees("inspect -f {{.instance}} web"), instance);
+  },
+  "`update --restart`": async (person) => {
+    await person.sees("update --restart unless-stopped web");
+    assert.equal(await person.sees("inspect -f {{.restart.policy}} web"), "unless-stopped\n");
+    await person.sees("update --restart no web");
+  },
+  "`exec` `attach` `logs` `update`": async (person) => {
+    assert.equal(await person.sees("exec -e A=1 web sh -c", "echo $A"), "1\n");
+    await person.sees("update -m 128m web");
+    assert.equal(await person.sees("inspect -f {{.resources.memory.limit}} web"), "134217728\n");
+    await using terminal = person.sits("run -it --name tty -e PS1=ready ROOTFS -- sh");
+    await terminal.shows("ready");
+    terminal.type("\x10\x11");
+    assert.equal(await terminal.exited(), 0);
+    await using again = person.sits("attach tty");
+    await until("an answer of the shell", () => {
+      if (again.output.includes("back42")) return true;
+      again.type("echo back$((6*7))\r");
+      return false;
+    }, { everyMs: 300 });
+    again.type("exit\r");
+    assert.equal(await again.exited(), 0);
+    assert.match(await person.sees("logs -n 5 tty"), /back42/);
+    await person.sees("rm tty");
+  },
+  "`cp`": async (person) => {
+    const { dir } = person.daemon;
+    Deno.writeTextFileSync(`${dir}/in`, "text");
+    await person.sees("cp in web:/run/copy");
+    await person.sees("cp web:/run/copy out");
+    assert.equal(Deno.readTextFileSync(`${dir}/out`), "text");
+    assert.match(await person.sees("cp web:/run/copy -"), /^copy\0/);
+  },
+  "`top ID`, `stats`": async (person) => {
+    assert.match(await person.sees("top web"), /^ *UID +PID .* CMD\n[\s\S]*sleep/);
+    await using top = person.sits("top");
+    await top.shows(/web +running/);
+    top.type("q");
+    assert.equal(await top.exited(), 0);
+    await using stats = person.sits("stats");
+    await stats.shows(/CPU %[\s\S]*web/);
+    // Each table is drawn over the one before.
+    await stats.shows("\x1b[2A");
+    stats.type("\x03");
+    assert.equal(await stats.exited(), 130);
+  },
+  "`inspect`": async (person) => {
+    const { id, spec } = JSON.parse(await person.sees("inspect --spec web"));
+    assert.deepEqual([id, spec.process.args[0]], ["web", "sh"]);
+  },
+  "`inspect --format`": async (person) => {
+    assert.equal(await person.sees("inspect --format {{.status}} web"), "running\n");
+  },
+  "`--format` of `stats` `images` `events` `info`": async (person) => {
+    assert.match(await person.sees("stats --no-stream --format {{.ID}}={{.PIDs}}"), /^web=\d+/);
+    assert.match(await person.sees("info --format {{.containers.running}}"), /^1\n$/);
+    await using events = person.sits("events --after 0 --id web --format {{.type}};");
+    await events.shows("start;");
+    events.type("\x03");
+    await events.exited();
+  },
+  "`events --since`": async (person) => {
+    await using events = person.sits("events --after 0 --id web --type paused");
+    await events.shows(/paused.* web /);
+    events.type("\x03");
+    assert.equal(await events.exited(), 130);
+    await unknown("events --since 1h")(person);
+  },
+  "`info` `version`": async (person) => {
+    assert.match(await person.sees("info"), /^Containers: +1 \(running 1/m);
+    assert.match(await person.sees("version"), /^berth .*\ndaemon /);
+  },
+  "`rename` `diff` `export`": unknown("rename web x", "diff web", "export web"),
+  "`checkpoint`": async (person) => {
+    assert.match(await person.sees("checkpoint --help"), /^Usage: berth checkpoint/);
+    assert.match(await person.sees("restore --help"), /^Usage: berth restore/);
+  },
+  "`compose`": unknown("compose up"),
+  completion: async (person) => {
+    for (const shell of ["bash", "zsh", "fish"]) {
+      assert.match(await person.sees(`completion ${shell}`), /berth/);
+    }
+    await isCompleted(person);
+  },
+  "`man docker`": async (person) => {
+    assert.match(await person.sees("man"), /^\.TH /m);
+    assert.match(await person.sees("man run"), /^\.TH "?BERTH.RUN/im);
+    const prefix = `${person.daemon.dir}/usr`;
+    const paths = (await person.sees(`install docs --prefix ${prefix}`)).trimEnd().split("\n");
+    assert(paths.includes(`${prefix}/share/man/man1/berth-run.1`));
+    for (const path of paths) assert(Deno.statSync(path).size > 0, path);
+    await person.sees(`install docs --prefix ${prefix} --remove`);
+    for (const path of paths) assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
+    await person.isRefused("install docs --dir /x", /--prefix/);
+  },
+};
+
+/** Presses Tab in a bash that has read the completion. */
+async function isCompleted(person: Person): Promise<void> {
+  const { dir, socket } = person.daemon;
+  Deno.mkdirSync(`${dir}/bin`);
+  const command = program().map((word) => `'${word}'`).join(" ");
+  Deno.writeTextFileSync(`${dir}/bin/berth`, `#!/bin/sh\nexec ${command} "$@"\n`);
+  Deno.chmodSync(`${dir}/bin/berth`, 0o755);
+  await using bash = new PtyProcess(["bash", "--norc", "--noprofile", "-i"], {
+    env: { BERTH_SOCKET: socket, PATH: `${dir}/bin:${Deno.env.get("PATH")}`, PS1: "ready " },
+    cwd: dir,
+  });
+  await bash.shows("ready ");
+  bash.type('eval "$(berth completion bash)"; echo lo$((0))aded\r');
+  await bash.shows("lo0aded");
+  bash.type("berth insp\t");
+  await bash.shows("berth inspect ");
+  bash.type("w\t");
+  await bash.shows(/berth inspect \S*web/);
+  // Ctrl-U takes the line away.
+  bash.type("\x15exit\r");
+  await bash.exited();
+}
+
+const IMAGE_ROW = "`run IMAGE`, `pull`, `images`, `rmi`, `load`";
+const NETWORK_ROW = "`--network` `-p` `--ip` `--mac-address`";
+
+Deno.test("coming_from_docker_rows: each row of the page is typed somewhere here", () => {
+  const typed = [...Object.keys(RUN_ROWS), IMAGE_ROW, NETWORK_ROW].sort();
+  const first = (heading: string) => docsRows(heading).map(([cell]) => cell).sort();
+  assert.deepEqual(first("Running containers"), typed);
+  assert.deepEqual(first("Looking after them"), Object.keys(LOOK_ROWS).sort());
+});
+
+Deno.test("coming_from_docker_rows: every row that needs a container does what it says", async (test) => {
+  await using daemon = await TestDaemon.start();
+  const person = new Person(daemon);
+  await person.sees(
+    "run -d --name web --label for=test --tmpfs /run ROOTFS -- sh -c",
+    "while :; do sleep 1000; done",
+  );
+  for (const [row, check] of Object.entries({ ...RUN_ROWS, ...LOOK_ROWS })) {
+    await test.step(row, () => check(person));
+  }
+  const statuses = ["true", "nosuch", "/etc"].map(async (name) =>
+    (await person.types(`run --rm ROOTFS -- ${name}`)).code
+  );
+  assert.deepEqual(await Promise.all(statuses), [0, 127, 126]);
+});
+
+imageTest("coming_from_docker_rows: the row of images does what it says", async () => {
+  await using daemon = await TestDaemon.start();
+  const person = new Person(daemon);
+  const config = { Entrypoint: ["echo"], Cmd: ["hello"] };
+  const layout = await makeImage(daemon.dir, { layers: [await busyboxLayer(daemon.dir)], config });
+  const archive = `${daemon.dir}/archive.tar`;
+  const [, path = ""] = layout.split(":");
+  await new Deno.Command("tar", {
+    args: ["-C", path, "-cf", archive, "oci-layout", "index.json", "blobs"],
+  }).output();
+  assert.equal(await person.sees(`pull ${layout}`).then(() => "pulled"), "pulled");
+  await person.sees(`load -i ${archive}`);
+  const id = (await person.sees("images -q")).trim();
+  const cgroup = cgroupArgs(daemon).join(" ");
+  assert.equal(await person.sees(`run --rm ${cgroup} ${id}`), "hello\n");
+  // Each has a layer of its own.
+  await person.sees(`run -d --name one ${cgroup} --entrypoint touch ${id} /mine`);
+  assert.match(await person.sees("images --format {{.ID}}"), /^\w+\n/);
+  await person.sees("rm -f one");
+  await person.sees(`rmi ${id}`);
+  assert.equal(await person.sees("images -q"), "");
+});
+
+networkTest("coming_from_docker_rows: the row of networks does what it says", async () => {
+  await using network = await TestNetwork.make();
+  const config = `[network]\nsubnets = ["10.88.7.0/24"]\n`;
+  await using daemon = await TestDaemon.start({ program: network.program, config });
+  const person = new Person(daemon);
+  await person.sees(
+    "run -d --name web --network bridge -p 8080:8000 --ip 10.88.7.9 " +
+      "--mac-address 02:42:0a:57:00:4d ROOTFS -- httpd -f -p 8000 -h /etc",
+  );
+  await network.getUntilThere("http://192.0.2.1:8080/hosts", "neighbor");
+  const address = "{{range .network.interfaces}}{{index .addresses 0}} {{.mac}}{{end}}";
+  assert.equal(await person.sees("inspect -f", address, "web"), "10.88.7.9/24 02:42:0a:57:00:4d\n");
+  const links = (name: string) =>
+    person.sees(`run --rm --network ${name} ROOTFS -- ls /sys/class/net`);
+  assert.equal(await links("none"), "lo\n");
+  assert.match(await links("container:web"), /eth0/);
+  assert.match(await links("host"), /uplink/);
+  await person.sees("rm -f web");
+});
