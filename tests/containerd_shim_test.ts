@@ -105,8 +105,15 @@ Deno.test("containerd shim: a shim of containerd says what is wrong on its comma
 Deno.test("containerd shim: an exec is added, then started; one that cannot start can be deleted", async () => {
   await using containerd = new StubContainerd();
   using client = await containerd.create("c", ["sleep", "1000"]);
-  await assert.rejects(client.exec("early", ["true"]), { code: CODE.failedPrecondition });
+  // As with runc's shim an exec may be added to what is not started yet. It runs when that does.
+  await client.exec("early", ["sh", "-c", "exit 2"]);
+  await assert.rejects(client.start("early"), { code: CODE.failedPrecondition });
+  assert.equal((await client.state("early")).status, STATUS.created);
   await client.start();
+  const early = client.wait("early");
+  await client.start("early");
+  assert.equal((await early).exit_status, 2);
+  await client.delete("early");
   await client.exec("one", ["sh", "-c", "exit 3"]);
   await assert.rejects(client.exec("one", ["true"]), { code: CODE.alreadyExists });
   const added = await client.state("one");
@@ -135,7 +142,10 @@ Deno.test("containerd shim: an exec is added, then started; one that cannot star
   await client.wait();
   assert.deepEqual(await containerd.told("c", "exit"), [
     "create",
+    "exec-added:early",
     "start",
+    "exec-started:early",
+    "exit:early",
     "exec-added:one",
     "exec-started:one",
     "exit:one",

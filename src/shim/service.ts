@@ -175,14 +175,16 @@ export class ShimService {
   }
 
   /**
-   * Adds an exec that {@linkcode startExec} starts. It is accepted until the exit of init is
-   * published.
+   * Adds an exec that {@linkcode startExec} starts. It is accepted from the creation of the container
+   * until the exit of init is published.
    *
-   * @throws {FailedPreconditionError} if the container does not run.
+   * @throws {FailedPreconditionError} if the container is paused or has ended.
    */
   addExec(request: ExecRequest): void {
     this.#cgroup.syncFreezerState();
-    if (this.#init.state.name !== "stopped" || this.exitPublished) this.#init.check("exec");
+    const { name } = this.#init.state;
+    const accepted = name === "created" || (name === "stopped" && !this.exitPublished);
+    if (!accepted) this.#init.check("exec");
     this.#execs.announce(request);
   }
 
