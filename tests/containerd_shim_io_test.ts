@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { CloseIoRequest, ResizeRequest, STATUS } from "../src/containerd/messages/task.ts";
 import { Empty } from "../src/containerd/messages/types.ts";
 import { FifoReader, FifoWriter, makeFifo } from "./harness/fifo.ts";
+import { within } from "./harness/poll.ts";
 import { StubContainerd } from "./harness/stub_containerd.ts";
 
 /** A program that logs as containerd has it: what it is given goes to files in the directory `dir`. */
@@ -69,6 +70,24 @@ Deno.test("containerd shim io: a logger that cannot be had fails the create, whi
   assert.deepEqual(left.map(({ name }) => name).sort(), ["log", "rootfs", "s"]);
   await client.create();
   await client.delete();
+});
+
+Deno.test("containerd shim io: a logger that dies does not stop its container", async () => {
+  await using containerd = new StubContainerd();
+  const logger = `${containerd.dir}/logger`;
+  const text = '#!/bin/sh\nexec 5>&-\nread -r line <&3\necho "$line" >"$2"\n';
+  Deno.writeTextFileSync(logger, text, { mode: 0o755 });
+  const log = `${containerd.dir}/log`;
+  // More than a FIFO holds, of each.
+  const script =
+    "echo first; for fd in 1 2; do dd if=/dev/zero bs=1k count=300 >&$fd; done; exit 7";
+  using client = await containerd.create("c", ["sh", "-c", script], {
+    stdout: `binary://${logger}?log=${encodeURIComponent(log)}`,
+  });
+  await client.start();
+  assert.equal((await within("the exit", client.wait())).exit_status, 7);
+  await client.delete();
+  assert.equal(Deno.readTextFileSync(log), "first\n");
 });
 
 Deno.test("containerd shim io: a terminal is sized, written to and read", async () => {

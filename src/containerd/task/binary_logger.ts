@@ -32,18 +32,21 @@ const KILL_AFTER = 12_000;
 /** What a {@linkcode BinaryLogger} is for. */
 export interface LoggerOptions extends LoggerTarget {
   readonly id: string;
-  readonly context: Pick<TaskContext, "namespace" | "reaper" | "poller">;
+  readonly context: Pick<TaskContext, "namespace" | "reaper" | "poller" | "log">;
 }
 
 /**
  * A client's program that logs the output of one process, `binary://`. It reads FIFOs that the
- * process writes to, and so outlives this shim.
+ * process writes to, and so outlives this shim. Where it ends too early, the rest of the output is
+ * discarded, or the process would wait for ever.
  */
 export class BinaryLogger {
   readonly #fifos: readonly string[];
   readonly #child: Child;
   /** Keeps the logger from seeing an end before the process has its FIFOs. */
   readonly #held = new DisposableStack();
+  /** Aborted when the program is to end. */
+  readonly #ending = new AbortController();
 
   /**
    * Starts the program and waits until it is ready.
@@ -98,6 +101,23 @@ export class BinaryLogger {
       });
     }
     this.#held = held.move();
+    void this.#discardRest({ id, argv, context });
+  }
+
+  async #discardRest(
+    { id, argv, context }: Pick<LoggerOptions, "id" | "argv" | "context">,
+  ): Promise<void> {
+    const { status } = await this.#child.exited;
+    if (this.#ending.signal.aborted) return;
+    const message = `the logger ${argv[0]} has ended with ${status}: output is lost from here on`;
+    context.log("warning", message, { id });
+    await Promise.all(this.#fifos.map(async (path) => {
+      try {
+        await discard(path, context.poller, this.#ending.signal);
+      } catch (error) {
+        context.log("error", `discarding output: ${messageOf(error)}`, { id });
+      }
+    }));
   }
 
   /** The process has its FIFOs. */
@@ -107,6 +127,7 @@ export class BinaryLogger {
 
   /** Waits for the end of the program, which sees the end of its input, and kills it at last. */
   async end(): Promise<void> {
+    this.#ending.abort();
     this.started();
     if (!await this.#endsWithin(END_WITHIN)) {
       this.#signal(SIGTERM);
@@ -132,6 +153,22 @@ export class BinaryLogger {
 
   #removeFifos(): void {
     for (const path of this.#fifos) removeFile(path);
+  }
+}
+
+/** Reads what is written to a FIFO, until nobody has it open any more or the signal is aborted. */
+async function discard(path: string, poller: Poller, signal: AbortSignal): Promise<void> {
+  using fifo = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
+  const buffer = new Uint8Array(64 * 1024);
+  while (!signal.aborted) {
+    const count = readAvailable(fifo.fd, buffer);
+    if (count === 0) return;
+    if (count !== undefined) continue;
+    try {
+      await poller.wait(fifo.fd, "readable", { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 }
 
