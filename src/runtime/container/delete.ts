@@ -26,12 +26,26 @@ export async function deleteContainer(
   recovery: ContainerRecovery,
   force: boolean,
 ): Promise<DeleteResult> {
+  const result = await remove(parts, deletion, recovery, force);
+  if (result !== undefined) return result;
+  const { id } = parts.bundle;
+  throw new NotFoundError(
+    `no container ${id}: its create was never finished, and what it left is removed`,
+    { data: { id } },
+  );
+}
+
+async function remove(
+  parts: ContainerParts,
+  deletion: ContainerDeletion,
+  recovery: ContainerRecovery,
+  force: boolean,
+): Promise<DeleteResult | undefined> {
   const { bundle: { id }, cgroup, cleanup, life, processes } = parts;
   switch (life.state.phase) {
     case "gone":
       // It was still there when this was asked.
-      if (life.state.result !== undefined) return life.state.result;
-      throw new NotFoundError(`no container ${id}`, { data: { id } });
+      return life.state.result;
     case "resting":
       life.delete(cleanup.result());
       return await deletion.finish();

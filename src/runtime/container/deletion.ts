@@ -30,12 +30,13 @@ export class ContainerDeletion {
   }
 
   /**
-   * Removes what is left once the shim has no container any more: the shim and the bundle.
+   * Removes what is left once the shim has no container any more: the shim and the bundle. Returns
+   * how it ended; undefined if its create came to nothing, of which no event tells.
    *
    * @throws {FailedPreconditionError} if that cannot be done yet; it may be tried again.
    */
-  async finish(): Promise<DeleteResult> {
-    const { cleanup, life } = this.#parts;
+  async finish(): Promise<DeleteResult | undefined> {
+    const { cleanup, events, life } = this.#parts;
     await this.detachShim();
     this.#removeLog();
     const known = life.state.phase === "deleting" ? life.state.result : undefined;
@@ -48,15 +49,16 @@ export class ContainerDeletion {
       throw error;
     }
     this.#release(known);
-    return result;
+    return events.createPublished ? result : undefined;
   }
 
   /**
-   * Removes everything after the shim has died, or so that it dies. Each step may be repeated.
+   * Removes everything after the shim has died, or so that it dies. Each step may be repeated. Returns
+   * what {@linkcode finish} does.
    *
    * @throws {BerthError} if the runtime fails, and whatever else stands in the way.
    */
-  async removeAll(): Promise<DeleteResult> {
+  async removeAll(): Promise<DeleteResult | undefined> {
     const result = await this.removeWithoutShim();
     this.#parts.context.hooks.cleanup();
     return result;
@@ -66,7 +68,7 @@ export class ContainerDeletion {
    * {@linkcode removeAll} of a create that has just failed: no dead shim's remains, for the
    * metrics.
    */
-  async removeWithoutShim(): Promise<DeleteResult> {
+  async removeWithoutShim(): Promise<DeleteResult | undefined> {
     const { bundle, cleanup, events, life } = this.#parts;
     life.destroy();
     await cleanup.destroy();
@@ -74,15 +76,16 @@ export class ContainerDeletion {
     if (!events.createPublished || bundle.record.autoRemove) this.#removeLog();
     const result = cleanup.result();
     await cleanup.removeBundle(result);
-    this.#release(events.createPublished ? result : undefined);
-    return result;
+    const told = events.createPublished ? result : undefined;
+    this.#release(told);
+    return told;
   }
 
   /**
    * As {@linkcode removeAll}, while the shim may be alive. When it throws it is gone on with in the
    * background.
    */
-  async removeByForce(): Promise<DeleteResult> {
+  async removeByForce(): Promise<DeleteResult | undefined> {
     try {
       const result = await this.removeAll();
       this.#removeLog();
