@@ -39,10 +39,16 @@ export class ProcessTable {
     this.#state.status = "running";
   }
 
-  /** Replaces the whole table with the state that the shim returns. */
+  /**
+   * Replaces the whole table with the state that the shim returns. What has ended stays so: the event
+   * of an exit may come in before the answer of a moment earlier is looked at.
+   */
   load(state: ShimState): void {
     const known = this.#state;
-    if (state.status !== "none" && state.status !== "creating" && state.status !== "deleted") {
+    if (
+      !known.initExited && state.status !== "none" && state.status !== "creating" &&
+      state.status !== "deleted"
+    ) {
       known.status = state.status;
     }
     if (state.pid > 0) known.pid = state.pid;
@@ -60,7 +66,7 @@ export class ProcessTable {
       if (!listed.has(execId)) known.execs.delete(execId);
     }
     for (const { execId, pid, status, exitStatus, exitedAt } of state.processes) {
-      known.execs.set(execId, { pid, status });
+      if (known.execs.get(execId)?.exit === undefined) known.execs.set(execId, { pid, status });
       if (exitStatus !== undefined && exitedAt !== undefined) {
         this.recordExit(execId, { exitStatus, exitedAt });
       }

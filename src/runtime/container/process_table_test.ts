@@ -87,3 +87,21 @@ Deno.test("ProcessTable: a loaded state forgets execs that the shim no longer ha
   assert.deepEqual(processes.execs(), []);
   assert.equal(processes.status, "running");
 });
+
+Deno.test("ProcessTable: a state of a moment before an exit brings nothing back to life", () => {
+  const processes = new ProcessTable();
+  const ended = { exitStatus: 3, exitedAt: at };
+  for (const type of ["create", "start"] as const) processes.apply(event(type));
+  processes.apply(event("exec-added", { execId: "e", pid: 8 }));
+  processes.apply(event("exec-started", { execId: "e", pid: 8 }));
+  processes.apply(event("exit", { execId: "e", pid: 8, ...ended }));
+  processes.apply(event("exit", ended));
+  processes.load({
+    status: "running",
+    pid: 7,
+    startedAt: at,
+    processes: [{ execId: "e", pid: 8, status: "running" }],
+  });
+  assert.equal(processes.status, "stopped");
+  assert.deepEqual(processes.execs(), [{ execId: "e", pid: 8, status: "stopped", ...ended }]);
+});

@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { FailedPreconditionError, UnavailableError } from "../../rpc/errors.ts";
 import { isWedged } from "../shims/errors.ts";
+import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
@@ -15,6 +16,9 @@ const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(["ENOENT", "ECONNREFUSED"])
 
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;
+
+/** How often a shim is asked again that has events all the time. */
+const MOST_STATES = 20;
 
 /**
  * Finds the shim of a container again: after a daemon restart, after a broken connection, and after
@@ -130,10 +134,7 @@ export class ContainerRecovery {
       after: events.shimSeq,
       signal,
     });
-    const found = await client.call("shim.state", {});
-    const now = found.status === "creating"
-      ? await waitUntilCreated(this.#parts, client, { boundMs: context.timeouts.runtime, signal })
-      : found;
+    const now = await this.#stateOf(client, signal);
     if (now.status === "none") {
       if (events.createPublished) {
         throw new FailedPreconditionError(
@@ -155,6 +156,22 @@ export class ContainerRecovery {
     life.takeOver(client);
     cgroup.resolve();
     context.hooks.reconnect();
+  }
+
+  /**
+   * Asks the shim for its state until no event has come in meanwhile, which would be newer than the
+   * answer: an exec that it tells of would be forgotten.
+   */
+  async #stateOf(client: ShimClient, signal: AbortSignal): Promise<ShimState> {
+    const { context, events } = this.#parts;
+    for (let left = MOST_STATES;; left--) {
+      const before = events.shimSeq;
+      const found = await client.call("shim.state", {});
+      const now = found.status === "creating"
+        ? await waitUntilCreated(this.#parts, client, { boundMs: context.timeouts.runtime, signal })
+        : found;
+      if (events.shimSeq === before || left === 0) return now;
+    }
   }
 
   /** Removes what the shim has left; where that cannot be done yet, in the background. */
