@@ -21,6 +21,7 @@ import { calls } from "./bench/rows/calls.ts";
 import { exec } from "./bench/rows/exec.ts";
 import { exitEvent } from "./bench/rows/exit_event.ts";
 import { leanCalls } from "./bench/rows/lean_calls.ts";
+import { images } from "./bench/rows/images.ts";
 import { lives } from "./bench/rows/life.ts";
 import { networks } from "./bench/rows/networks.ts";
 import { output } from "./bench/rows/output.ts";
@@ -38,6 +39,7 @@ const ROWS: Readonly<Record<string, Measure>> = {
   calls,
   "lean-calls": leanCalls,
   networks,
+  images,
   output,
 };
 

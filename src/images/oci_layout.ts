@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { createHash } from "node:crypto";
 
 /** A blob of a layout (image-spec, descriptor.md). */
 export interface Descriptor {
@@ -38,6 +37,8 @@ export class OciLayout {
     content: ReadableStream<Uint8Array<ArrayBuffer>>,
     signal?: AbortSignal,
   ): Promise<Descriptor> {
+    // Loaded only here: it takes longer than many a command.
+    const { createHash } = await import("node:crypto");
     const hash = createHash("sha256");
     let size = 0;
     const count = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
