@@ -117,3 +117,15 @@ Deno.test("spec.default names what does not fit, and never waits for a file", as
   await assert.rejects(call({ ...good, capAdd: ["NO_SUCH"] }), InvalidParamsError);
   assert.equal((await call(good)).spec.hostname, "berth");
 });
+
+Deno.test("spec.default: userns_remap of the config is for containers that say nothing else", async () => {
+  const user = "berth-no-such-user";
+  await using daemon = await TestDaemon.start({ config: `[runtime]\nuserns_remap = "${user}"` });
+  const ask = (params: { userns?: "host"; privileged?: true }) =>
+    daemon.client.call("spec.default", { rootfs: rootfsDir(), args: ["true"], ...params });
+  await assert.rejects(ask({}), /subuid gives the user berth-no-such-user no subordinate ids/);
+  await assert.rejects(ask({ privileged: true }), /userns_remap.* privileged/);
+  const { spec } = await ask({ userns: "host", privileged: true });
+  assert(isRecord(spec.linux));
+  assert.equal("uidMappings" in spec.linux, false);
+});

@@ -702,6 +702,8 @@ export interface DaemonMethods {
       readonly stopSignal?: string | undefined;
       /** Give all capabilities and devices, and lift the restrictions. */
       readonly privileged?: boolean | undefined;
+      /** The host's user namespace; defaults to what the config's userns_remap says. */
+      readonly userns?: "host" | undefined;
       /** Capabilities to add, or ALL. */
       readonly capAdd?: readonly string[] | undefined;
       /** Capabilities to drop, or ALL. */

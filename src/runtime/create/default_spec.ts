@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
 import type { SecurityDefaults } from "../../oci/spec/security.ts";
+import type { UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
+import { remapTo } from "../../oci/user_namespace/subordinate_ids.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { signalNumber } from "../../rpc/signal_param.ts";
+
+/** What the config says of containers. */
+export interface SpecDefaults extends SecurityDefaults {
+  /** The user whose subordinate ids are those of a container. Default: the host's ids. */
+  readonly usernsRemap?: string | undefined;
+}
 
 /** The largest seccomp profile that is read, in bytes. */
 const MAX_PROFILE = 4 * 1024 * 1024;
@@ -23,7 +31,7 @@ const HOSTNAME = "berth";
  */
 export async function defaultSpecOf(
   params: ParsedParamsOf<DaemonContract, "spec.default">,
-  defaults: SecurityDefaults,
+  defaults: SpecDefaults,
 ): Promise<ResultOf<DaemonContract, "spec.default">> {
   const {
     id = HOSTNAME,
@@ -33,14 +41,17 @@ export async function defaultSpecOf(
     capDrop = [],
     securityOpt = [],
     stopSignal,
+    userns,
     ...rest
   } = params;
   await checkDirectory(params.rootfs);
   for (const option of securityOpt) await checkProfile(option);
   if (stopSignal !== undefined) signalNumber(stopSignal);
+  const userNamespace = userns === "host" ? undefined : remapped(params, defaults.usernsRemap);
   const spec = defaultSpec({
     ...rest,
     id,
+    ...(userNamespace !== undefined && { userNamespace }),
     ...(groupAdd !== undefined && { groups: groupAdd }),
     ...(stopSignal !== undefined && { stopSignal }),
     security: {
@@ -51,6 +62,23 @@ export async function defaultSpecOf(
     },
   });
   return { spec: { ...spec } };
+}
+
+/** The user namespace of `userns_remap`, which belongs to nothing of the host's. */
+function remapped(
+  { privileged, namespaces = {} }: ParsedParamsOf<DaemonContract, "spec.default">,
+  user: string | undefined,
+): UserNamespace | undefined {
+  if (user === undefined) return undefined;
+  const { network, pid, ipc } = namespaces;
+  if (privileged !== true && network === undefined && pid === undefined && ipc === undefined) {
+    return remapTo(user);
+  }
+  throw invalid(
+    "userns",
+    "containers get a user namespace of their own here (userns_remap), and then can neither be " +
+      "privileged nor share a network, pid or ipc namespace; give userns: host",
+  );
 }
 
 async function checkDirectory(path: string): Promise<void> {

@@ -97,6 +97,9 @@ export const defaultSpecParams = z.strictObject({
   privileged: z.boolean().optional().meta({
     description: "Give all capabilities and devices, and lift the restrictions",
   }),
+  userns: z.enum(["host"]).optional().meta({
+    description: "The host's user namespace; defaults to what the config's userns_remap says",
+  }),
   capAdd: texts.optional().meta({ description: "Capabilities to add, or ALL" }),
   capDrop: texts.optional().meta({ description: "Capabilities to drop, or ALL" }),
   securityOpt: texts.optional().meta({
