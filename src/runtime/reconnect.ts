@@ -65,6 +65,7 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
     )
   );
   for (const id of definitions.ids()) goOn(id, () => loadDefined(id, options));
+  for (const id of definitions.withdrawnIds()) goOn(id, () => finishRemoval(id, options));
   if (found.length === 0) return;
   await withTimeout(Promise.all(found), RECONNECT_GRACE);
 }
@@ -101,15 +102,30 @@ function loadDefined(
   services.settle(id);
 }
 
+/** Finishes the removal of a container that an earlier daemon has begun. */
+function finishRemoval(
+  id: string,
+  { containers, definitions, resting, services }: ReconnectOptions,
+): void {
+  // With a bundle it is a container like any other that nothing restarts.
+  if (containers.find(id) !== undefined) return definitions.remove(id);
+  containers.add(resting.load(id));
+  services.delete(id, false).catch((error) => logTrouble(id, error));
+}
+
 /** Runs `action` for one container, whose trouble must not keep the others from theirs. */
 function goOn(id: string, action: () => void): void {
   try {
     action();
   } catch (error) {
-    getLogger(["berth", "container"]).error("{id}: cannot go on with it: {reason}", {
-      id,
-      reason: messageOf(error),
-      error,
-    });
+    logTrouble(id, error);
   }
+}
+
+function logTrouble(id: string, error: unknown): void {
+  getLogger(["berth", "container"]).error("{id}: cannot go on with it: {reason}", {
+    id,
+    reason: messageOf(error),
+    error,
+  });
 }

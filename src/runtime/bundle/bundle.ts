@@ -91,6 +91,11 @@ export class Bundle {
     return new Bundle(paths, record);
   }
 
+  /** The bundle in `dir` whose record is known, and may not be on the disk. */
+  static of(dir: string, record: BundleRecord): Bundle {
+    return new Bundle(bundlePaths(dir), record);
+  }
+
   /** Who serves the bundle, if a shim ever did. */
   shimRecord(): ShimRecord | undefined {
     return readJson<ShimRecord>(this.paths.shimRecord);

@@ -5,8 +5,8 @@ import { isRecord } from "../../rpc/is_record.ts";
 type Json = Readonly<Record<string, unknown>>;
 
 /**
- * Writes new limits of a container into the spec in its bundle, so that its readers see what
- * is in force. Members of `resources` that the update leaves out stay as they are.
+ * Writes new limits of a container into the spec in its bundle, so that its readers see what is in
+ * force; see {@linkcode withResources}.
  *
  * @param dir The bundle directory.
  * @param resources OCI `linux.resources`, as the runtime has taken them.
@@ -16,9 +16,14 @@ export function recordUpdate(dir: string, resources: Json): void {
   const spec = readJson<Json>(config);
   // The container was deleted meanwhile.
   if (spec === undefined) return;
+  writeJsonAtomic(config, withResources(spec, resources));
+}
+
+/** Returns an OCI spec with new limits. Members that `resources` leaves out stay as they are. */
+export function withResources(spec: Json, resources: Json): Json {
   const linux = isRecord(spec["linux"]) ? spec["linux"] : {};
   const before = isRecord(linux["resources"]) ? linux["resources"] : {};
-  writeJsonAtomic(config, { ...spec, linux: { ...linux, resources: merge(before, resources) } });
+  return { ...spec, linux: { ...linux, resources: merge(before, resources) } };
 }
 
 function merge(before: Json, update: Json): Json {

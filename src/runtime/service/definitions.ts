@@ -8,8 +8,11 @@ import type { BundleRecord, LastExit } from "../../oci/bundle_layout.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import { stringifyJson } from "../../rpc/json.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import { parseJson, stringifyJson } from "../../rpc/json.ts";
+import { logUnwritten, TolerantFiles } from "./tolerant_files.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
+import { withResources } from "../bundle/record_update.ts";
 import type { RestartProgress, Stopper } from "./restart_policy.ts";
 
 /** What the daemon is to do with a container, over restarts of the daemon and of the machine. */
@@ -29,6 +32,8 @@ export interface ServiceRecord {
     /** When it is due, RFC 3339. */
     readonly at: string;
   } | undefined;
+  /** Its removal has begun. */
+  readonly withdrawn?: true | undefined;
 }
 
 /** All that it takes to run a container again. */
@@ -45,10 +50,18 @@ export interface Definition {
  * that no shim serves: `config.json` and `berth.json` of the last instance, `exit.json` if the
  * container is stopped and has no bundle of its own, and `service.json`. `berth.json` is written
  * last: without it there is no definition.
+ *
+ * A change that the disk does not take is logged and holds for as long as this daemon runs: a full disk
+ * neither fails nor repeats what was done. The next change of the definition writes it, too.
  */
 export class Definitions {
   readonly #dir: string;
   readonly #services = new Map<string, ServiceRecord>();
+  /** Those whose removal has begun: nothing is to be done with these containers any more. */
+  readonly #withdrawn = new Map<string, ServiceRecord>();
+  /** Records of last instances that this daemon has written, whether the disk has taken them or not. */
+  readonly #records = new Map<string, BundleRecord>();
+  readonly #files = new TolerantFiles();
 
   private constructor(dir: string) {
     this.#dir = dir;
@@ -70,7 +83,7 @@ export class Definitions {
         if (Bundle.read(this.#path(name)) === undefined || service === undefined) {
           removeBundleDir(this.#path(name));
         } else {
-          this.#services.set(name, service);
+          (service.withdrawn ? this.#withdrawn : this.#services).set(name, service);
         }
       } catch (error) {
         getLogger(["berth", "container"]).error(
@@ -121,7 +134,10 @@ export class Definitions {
    * @throws {Error} if it is not there any more, or damaged.
    */
   bundle(id: string): Bundle {
-    const bundle = Bundle.read(this.#path(id));
+    const record = this.#records.get(id);
+    const bundle = record === undefined
+      ? Bundle.read(this.#path(id))
+      : Bundle.of(this.#path(id), record);
     if (bundle === undefined) throw new Error(`there is no definition ${this.#path(id)}`);
     return bundle;
   }
@@ -133,10 +149,18 @@ export class Definitions {
    */
   read(id: string): Definition {
     const service = this.#services.get(id);
-    const { record, paths } = this.bundle(id);
-    const spec = readJson<Record<string, unknown>>(paths.config);
+    const { record } = this.bundle(id);
+    const spec = this.#spec(id);
     if (service === undefined || spec === undefined) throw new Error(`${id} is not defined`);
     return { spec, record, service };
+  }
+
+  #spec(id: string): Record<string, unknown> | undefined {
+    const { config } = bundlePaths(this.#path(id));
+    const unwritten = this.#files.unwritten(id, config);
+    if (unwritten === undefined) return readJson<Record<string, unknown>>(config);
+    const spec = parseJson(unwritten);
+    return isRecord(spec) ? spec : undefined;
   }
 
   /** Writes a definition, in the place of one that is there. */
@@ -158,21 +182,28 @@ export class Definitions {
 
   /** Records the instance that the container is now. */
   setRecord(record: BundleRecord): void {
-    if (!this.has(record.id)) return;
-    writeDurably(bundlePaths(this.#path(record.id)).record, stringifyJson(record));
+    const { id } = record;
+    if (!this.has(id)) return;
+    this.#records.set(id, record);
+    this.#files.write(id, bundlePaths(this.#path(id)).record, stringifyJson(record));
   }
 
-  /**
-   * Records how the last instance, of which nothing else is left, has ended. A disk that is full does
-   * not keep it from being known to this daemon.
-   */
+  /** Records new limits of the container; see {@linkcode withResources}. */
+  setResources(id: string, resources: Readonly<Record<string, unknown>>): void {
+    const spec = this.#spec(id);
+    if (spec === undefined || !this.has(id)) return;
+    const text = stringifyJson(withResources(spec, resources));
+    this.#files.write(id, bundlePaths(this.#path(id)).config, text);
+  }
+
+  /** Records how the last instance, of which nothing else is left, has ended. */
   setExit(
     record: BundleRecord,
     { exitStatus, exitedAt, exitStatusUnknown }: LastExit,
     pid: number,
   ) {
     const { id, instance } = record;
-    this.#tolerate(id, () => {
+    try {
       if (this.bundle(id).record.instance !== instance) this.setRecord(record);
       writeExitRecord(bundlePaths(this.#path(id)).exitRecord, {
         instance,
@@ -181,13 +212,12 @@ export class Definitions {
         exitedAt,
         ...(exitStatusUnknown ? { exitStatusUnknown } : {}),
       });
-    });
+    } catch (error) {
+      logUnwritten(id, error);
+    }
   }
 
-  /**
-   * Changes what the daemon is to do with a container that is defined. What a full disk does not take
-   * holds for as long as this daemon runs.
-   */
+  /** Changes what the daemon is to do with a container that is defined. */
   update(id: string, change: Partial<ServiceRecord>): void {
     const before = this.#services.get(id);
     if (before === undefined) return;
@@ -195,24 +225,39 @@ export class Definitions {
     const text = stringifyJson(service);
     if (text === stringifyJson(before)) return;
     this.#services.set(id, service);
-    this.#tolerate(id, () => writeDurably(this.#servicePath(id), text));
+    this.#files.write(id, this.#servicePath(id), text);
   }
 
-  #tolerate(id: string, write: () => void): void {
-    try {
-      write();
-    } catch (error) {
-      getLogger(["berth", "container"]).error("{id}: cannot write its definition: {reason}", {
-        id,
-        reason: messageOf(error),
-        error,
-      });
-    }
+  /** Returns the containers whose removal has begun. */
+  withdrawnIds(): string[] {
+    return [...this.#withdrawn.keys()];
+  }
+
+  /** Makes a definition undefined for as long as the removal of its container goes on. */
+  withdraw(id: string): void {
+    const service = this.#services.get(id);
+    if (service === undefined) return;
+    this.#services.delete(id);
+    this.#withdrawn.set(id, service);
+    this.#files.write(id, this.#servicePath(id), stringifyJson({ ...service, withdrawn: true }));
+  }
+
+  /** Takes {@linkcode withdraw} back. */
+  restore(id: string): void {
+    const service = this.#withdrawn.get(id);
+    if (service === undefined) return;
+    this.#withdrawn.delete(id);
+    const restored = { ...service, withdrawn: undefined };
+    this.#services.set(id, restored);
+    this.#files.write(id, this.#servicePath(id), stringifyJson(restored));
   }
 
   /** Removes a definition, if it is there. */
   remove(id: string): void {
     this.#services.delete(id);
+    this.#withdrawn.delete(id);
+    this.#records.delete(id);
+    this.#files.forget(id);
     // First: what is removed in part only is no definition.
     removeFile(bundlePaths(this.#path(id)).record);
     removeBundleDir(this.#path(id));

@@ -175,6 +175,15 @@ export class RestartManager implements Disposable {
     if (life.phase !== "resting") definitions.remove(id);
   }
 
+  /** Goes on with a container whose removal has failed: plans again what is to come. */
+  goOn(container: Container): void {
+    const { id, processes: { exit } } = container;
+    const next = this.#options.definitions.service(id)?.next;
+    if (next !== undefined) return this.#schedule(id, next.at);
+    // Nothing was decided on during the removal.
+    if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
+  }
+
   /** Decides what is to be done about a container that a daemon finds when it starts. */
   settle(container: Container): void {
     const { definitions } = this.#options;

@@ -10,7 +10,6 @@ import { signalNumber } from "../../rpc/signal_param.ts";
 import type { Container } from "../container/container.ts";
 import type { ServiceState } from "../container/context.ts";
 import type { EventPublisher } from "../events/publisher.ts";
-import { recordUpdate } from "../bundle/record_update.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
 import { AutoRemover } from "./auto_remover.ts";
 import type { ServiceRecord } from "./definitions.ts";
@@ -215,21 +214,22 @@ export class Services implements Disposable {
     const alive = container.status === "running" || container.status === "paused";
     if (!definitions.has(id) || (alive && !force)) return await container.delete(force);
     this.#restarts.cancel(id);
-    const definition = definitions.read(id);
-    definitions.remove(id);
+    definitions.withdraw(id);
     try {
       return await container.delete(force);
     } catch (error) {
-      // Nothing was removed.
-      if (!container.life.isEnding) definitions.write(definition);
+      if (container.life.isEnding) throw error;
+      // Nothing was removed, so that it goes on as before; what was killed was so by its user.
+      definitions.restore(id);
+      if (alive) definitions.update(id, { stopper: "user" });
+      this.#restarts.goOn(container);
       throw error;
     }
   }
 
   /** Writes new limits of a container into its definition, if it has one. */
   recordUpdate(id: string, resources: Readonly<Record<string, unknown>>): void {
-    const { definitions } = this.#options;
-    if (definitions.has(id)) recordUpdate(definitions.dir(id), resources);
+    this.#options.definitions.setResources(id, resources);
   }
 
   /** Changes the restart policy of a container. One that is stopped stays so. */
