@@ -13,7 +13,6 @@ import type { ContainerManager } from "./container_manager.ts";
 import { readEvents } from "./events/read_events.ts";
 import type { SubscriptionRegistry } from "./events/subscription_registry.ts";
 import type { StatsSubscribers } from "./stats/stats_subscribers.ts";
-import { recordUpdate } from "./bundle/record_update.ts";
 
 /** What the methods work on. */
 export interface MethodsContext {
@@ -89,12 +88,7 @@ export function daemonMethods(
       statsSubscribers.unsubscribe(peer, subscription),
     "container.update": async ({ id, resources, restart }) => {
       if (restart !== undefined) checkRestart(id, restart);
-      const container = runtime.get(id);
-      if (resources !== undefined) {
-        await container.call("shim.update", { resources });
-        recordUpdate(container.bundle.paths.dir, resources);
-        services.recordUpdate(id, resources);
-      }
+      if (resources !== undefined) await services.update(id, resources);
       if (restart !== undefined) await services.setPolicy(id, restart);
       return {};
     },

@@ -25,7 +25,7 @@ export function withStopOptions(command: Command): Command {
   return withSocket(command)
     .option(
       "-t, --time <seconds>",
-      "seconds until SIGKILL; default: the container's own, 10",
+      "seconds until SIGKILL, -1: never; default: its own, 10",
       parseStopTimeout,
     )
     .option(

@@ -164,7 +164,11 @@ function withProcess(command: Command): void {
     .option("--init", "run catatonit or tini as the first process, to reap and forward signals")
     .option("--ulimit <name=soft[:hard]>", "resource limit; -1: none", collectParsed(parseUlimit))
     .option("--stop-signal <signal>", "signal that asks the process to end", parseStopSignal)
-    .option("--stop-timeout <seconds>", "seconds that stop waits; default: 10", parseStopTimeout);
+    .option(
+      "--stop-timeout <seconds>",
+      "seconds that stop waits, -1: for ever; default: 10",
+      parseStopTimeout,
+    );
   addAlias(command, "--cwd <dir>", workdir);
 }
 

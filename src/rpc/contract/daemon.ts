@@ -58,8 +58,8 @@ const processTarget = z.strictObject({
   execId: execId.optional().meta({ description: "Exec process id; defaults to the init process" }),
 });
 const ids = z.array(z.string().max(MAX_NAME)).max(MAX_FILTER);
-/** Seconds; a year is for ever. */
-const stopTimeout = z.number().min(0).max(365 * 86_400);
+/** Seconds, at most a year; below 0 is for ever. */
+const stopTimeout = z.number().min(-1).max(365 * 86_400);
 /** How a container is stopped. */
 const stopParams = {
   signal: signal.optional().meta({
@@ -67,7 +67,8 @@ const stopParams = {
       "else SIGTERM",
   }),
   timeout: stopTimeout.optional().meta({
-    description: "Seconds until SIGKILL; defaults to the container's `stopTimeout`, else 10",
+    description: "Seconds until SIGKILL, -1: never; defaults to the container's `stopTimeout`, " +
+      "else 10",
   }),
 };
 const pageLimit = z.int().min(1).max(MAX_PAGE).meta({
@@ -148,7 +149,8 @@ export const daemonContract = {
           "that has lost the response knows its container again; generated if not given",
       }),
       stopTimeout: stopTimeout.optional().meta({
-        description: "Seconds that `container.stop` waits before SIGKILL; defaults to 10",
+        description: "Seconds that `container.stop` waits before SIGKILL, -1: for ever; defaults " +
+          "to 10",
       }),
       restart: restartPolicy.optional(),
       autoRemove: z.boolean().optional().meta({
@@ -181,12 +183,12 @@ export const daemonContract = {
   "container.start": method(
     "container.start",
     "Starts the process of a created container, or runs a stopped container again: with the same " +
-      "spec, rootfs and log, as a new instance.",
+      "spec, rootfs and log, as a new instance. Does nothing if it is running.",
     target,
     startResult,
     {
       ...asksRuntime,
-      FailedPrecondition: "the container is running, or its cgroup is in use",
+      FailedPrecondition: "the container is paused, or its cgroup is in use",
       InvalidParams: "a FIFO that the container was created with is gone",
     },
   ),
@@ -383,7 +385,8 @@ export const daemonContract = {
   ),
   "container.update": method(
     "container.update",
-    "Changes the resource limits of a container, or its restart policy.",
+    "Changes the resource limits of a container, or its restart policy. Limits of a stopped " +
+      "container are those of its next start.",
     target.extend({
       resources: jsonObject.optional().meta({
         description: "OCI linux.resources; members that are not given are not changed",
@@ -391,7 +394,7 @@ export const daemonContract = {
       restart: restartPolicy.optional(),
     }),
     done,
-    { ...asksRuntime, FailedPrecondition: "the container has stopped" },
+    { ...asksRuntime, FailedPrecondition: "the container is removed when it has exited" },
   ),
   "container.checkpoint": method(
     "container.checkpoint",

@@ -6,7 +6,7 @@ import { messageOf } from "../../rpc/error_text.ts";
 import type { Container } from "../container/container.ts";
 import type { KeyedMutex } from "../util/keyed_mutex.ts";
 import { Semaphore } from "../util/semaphore.ts";
-import { comesBack, nextRestart, NO_PROGRESS } from "./restart_policy.ts";
+import { comesBack, delayLeft, nextRestart, NO_PROGRESS } from "./restart_policy.ts";
 import type { EndedRun, RestartProgress } from "./restart_policy.ts";
 import { runAgain } from "./run_again.ts";
 import type { RunAgainOptions } from "./run_again.ts";
@@ -18,6 +18,8 @@ const MOST_AT_ONCE = 8;
 export interface RestartManagerOptions extends RunAgainOptions {
   /** The locks of ids: held by each start, stop or delete of a container as a whole. */
   readonly locks: KeyedMutex;
+  /** Called when an attempt to start a container again is over, however it ended. */
+  readonly ended: (id: string) => void;
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal;
 }
@@ -97,16 +99,29 @@ export class RestartManager implements Disposable {
     failpoint("restart.decided");
     const restart = { count: progress.count, at };
     container.publish({ type: "restarting", timestamp: now.toISOString(), restart });
-    this.#schedule(id, at);
+    this.#schedule(id, progress.delay);
   }
 
-  #schedule(id: string, at: string): void {
+  /** Schedules the run that is recorded. */
+  #resume(id: string): void {
+    const { definitions } = this.#options;
+    const service = definitions.service(id);
+    if (service?.next === undefined) return;
+    const now = Date.now();
+    const delay = delayLeft(Date.parse(service.next.at), now, service.progress);
+    const at = new Date(now + delay).toISOString();
+    // Clients are told when it really is due.
+    if (at < service.next.at) definitions.update(id, { next: { ...service.next, at } });
+    this.#schedule(id, delay);
+  }
+
+  #schedule(id: string, delay: number): void {
     this.cancel(id);
     if (this.#options.stopping.aborted) return;
     const timer = setTimeout(() => {
       this.#timers.delete(id);
       void this.#attempt(id);
-    }, Math.max(0, Date.parse(at) - Date.now()));
+    }, delay);
     this.#timers.set(id, timer);
   }
 
@@ -131,6 +146,7 @@ export class RestartManager implements Disposable {
       const container = containers.find(id);
       if (container !== undefined) this.#failed(container, error);
     }
+    this.#options.ended(id);
   }
 
   /** A start that fails counts as a run that has failed at once. */
@@ -179,7 +195,7 @@ export class RestartManager implements Disposable {
   goOn(container: Container): void {
     const { id, processes: { exit } } = container;
     const next = this.#options.definitions.service(id)?.next;
-    if (next !== undefined) return this.#schedule(id, next.at);
+    if (next !== undefined) return this.#resume(id);
     // Nothing was decided on during the removal.
     if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
   }
@@ -199,7 +215,7 @@ export class RestartManager implements Disposable {
       return;
     }
     const { next } = definitions.service(id) ?? {};
-    if (next !== undefined) return this.#schedule(id, next.at);
+    if (next !== undefined) return this.#resume(id);
     if (status !== "stopped") return;
     if (exit !== undefined && !exit.exitStatusUnknown) {
       this.#decide(container, exit.exitStatus, exit.exitedAt);

@@ -57,3 +57,12 @@ export function nextRestart(
 export function comesBack({ policy }: RestartPolicy, stopper: Stopper | undefined): boolean {
   return policy === "always" || (policy === "unless-stopped" && stopper !== "user");
 }
+
+/**
+ * Returns the milliseconds until a recorded restart, which is due at `at` (milliseconds since 1970): at
+ * most those that were decided on, for the clock may have been set back since.
+ */
+export function delayLeft(at: number, now: number, { delay }: RestartProgress): number {
+  const longest = Math.min(delay, LONGEST_DELAY);
+  return Number.isNaN(at) ? longest : Math.max(0, Math.min(at - now, longest));
+}

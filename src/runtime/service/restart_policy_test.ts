@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
-import { comesBack, nextRestart, NO_PROGRESS } from "./restart_policy.ts";
+import { comesBack, delayLeft, nextRestart, NO_PROGRESS } from "./restart_policy.ts";
 import type { EndedRun, RestartProgress } from "./restart_policy.ts";
 
 const runs: fc.Arbitrary<EndedRun> = fc.record({
@@ -66,4 +66,14 @@ Deno.test("comesBack: always, and unless-stopped unless a user has stopped it", 
     ["always", true, true, true],
     ["unless-stopped", true, true, false],
   ]);
+});
+
+Deno.test("delayLeft: a restart is due when it was decided, and never later than its delay", () => {
+  const left = (at: number, delay: number) => delayLeft(at, 1_000_000, { count: 1, delay });
+  assert.equal(left(1_000_050, 100), 50);
+  assert.equal(left(999_000, 100), 0);
+  // The clock was set back.
+  assert.equal(left(9_000_000, 100), 100);
+  assert.equal(left(9_000_000, 1e9), 60_000);
+  assert.equal(left(NaN, 100), 100);
 });

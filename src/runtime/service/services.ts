@@ -17,10 +17,11 @@ import { RestartManager } from "./restart_manager.ts";
 import type { RestartManagerOptions } from "./restart_manager.ts";
 import { NO_PROGRESS } from "./restart_policy.ts";
 import { stopContainer, stopSignalOf } from "./stop.ts";
+import { updateResources } from "./update_resources.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 
 /** What {@linkcode Services} needs. */
-export interface ServicesOptions extends Omit<RestartManagerOptions, "locks"> {
+export interface ServicesOptions extends Omit<RestartManagerOptions, "locks" | "ended"> {
   readonly events: EventPublisher;
 }
 
@@ -40,12 +41,16 @@ export class Services implements Disposable {
   readonly #locks = new KeyedMutex();
   readonly #restarts: RestartManager;
   readonly #autoRemover: AutoRemover;
-  /** Ids whose restart was asked for and is not done. */
-  readonly #restarting = new Set<string>();
+  /** How many restarts of each id were asked for and are not done. */
+  readonly #restarting = new Map<string, number>();
 
   constructor(options: ServicesOptions) {
     this.#options = options;
-    this.#restarts = new RestartManager({ ...options, locks: this.#locks });
+    this.#restarts = new RestartManager({
+      ...options,
+      locks: this.#locks,
+      ended: (id) => this.#ended(id),
+    });
     this.#autoRemover = new AutoRemover({
       runsAgain: (id) => this.#restarting.has(id) || this.#service(id)?.next !== undefined,
       remove: (id, instance) => this.delete(id, false, instance),
@@ -65,12 +70,18 @@ export class Services implements Disposable {
     if (container?.bundle.record.instance === event.instance) this.#autoRemover.exited(container);
   }
 
+  /** Has a container removed that a run, or a start that has failed, has left stopped. */
+  #ended(id: string): void {
+    const container = this.#options.containers.find(id);
+    if (container?.status === "stopped") this.#autoRemover.exited(container);
+  }
+
   /** Decides what is to be done about a container that the daemon has found at its start. */
   settle(id: string): void {
     const container = this.#options.containers.find(id);
     if (container === undefined) return;
     this.#restarts.settle(container);
-    if (container.status === "stopped") this.#autoRemover.exited(container);
+    this.#ended(id);
   }
 
   /** Returns the part of a container's state that outlives its instances. */
@@ -86,22 +97,33 @@ export class Services implements Disposable {
   }
 
   /**
-   * Starts a container that is created, or runs one again that is stopped.
+   * Starts a container that is created, or runs one again that is stopped. One that runs is left alone.
    *
-   * @throws {FailedPreconditionError} if it is running.
+   * @throws {FailedPreconditionError} if it is paused.
    */
   async start(id: string): Promise<{ pid: number }> {
     const { containers, definitions } = this.#options;
+    let container: Container;
     {
       using _lock = await this.#locks.acquire(id);
-      const container = containers.get(id);
-      if (container.status === "stopped") return await this.#runAgain(container);
-      if (container.status === "created") {
+      container = containers.get(id);
+      const { status, processes: { pid } } = container;
+      if (status === "stopped") return await this.#runAgain(container);
+      if (status === "running") return { pid };
+      if (status === "created") {
         this.#restarts.cancel(id);
         definitions.update(id, STARTED);
       }
     }
-    return await containers.get(id).start();
+    try {
+      return await container.start();
+    } catch (error) {
+      const { status, processes: { pid, startedAt } } = container;
+      const wasStarted = error instanceof FailedPreconditionError && startedAt !== undefined;
+      // By another call, meanwhile.
+      if (wasStarted && status !== "paused") return { pid };
+      throw error;
+    }
   }
 
   async #runAgain(container: Container): Promise<{ pid: number }> {
@@ -118,6 +140,9 @@ export class Services implements Disposable {
         this.#options.definitions.update(id, { next: undefined });
       }
       throw error;
+    } finally {
+      // Its exit, or none at all, may have come while it was said to run again.
+      this.#ended(id);
     }
   }
 
@@ -132,18 +157,30 @@ export class Services implements Disposable {
     definitions.write({ spec, record, service });
   }
 
-  /** Stops a container, if it is running, and runs it again, be the caller gone meanwhile. */
+  /**
+   * Stops a container, if it is running, and runs it again, be the caller gone meanwhile. A start or
+   * restart that is under way comes to its end first.
+   */
   async restart(id: string, how: ContainerStopOptions): Promise<{ pid: number }> {
-    const { status } = this.#options.containers.get(id);
-    this.#restarting.add(id);
+    const { containers, stopping } = this.#options;
+    containers.get(id);
+    this.#restarting.set(id, (this.#restarting.get(id) ?? 0) + 1);
     try {
-      if (status === "running" || status === "paused") {
-        await this.stop(id, how, this.#options.stopping);
-      }
+      if (await this.#isAlive(id)) await this.stop(id, how, stopping);
       return await this.start(id);
     } finally {
-      this.#restarting.delete(id);
+      const others = (this.#restarting.get(id) ?? 1) - 1;
+      if (others > 0) this.#restarting.set(id, others);
+      else this.#restarting.delete(id);
+      this.#ended(id);
     }
+  }
+
+  /** Returns whether a container runs, once what is under way with it is done. */
+  async #isAlive(id: string): Promise<boolean> {
+    using _lock = await this.#locks.acquire(id);
+    const { status } = this.#options.containers.get(id);
+    return status === "running" || status === "paused";
   }
 
   /**
@@ -227,9 +264,9 @@ export class Services implements Disposable {
     }
   }
 
-  /** Writes new limits of a container into its definition, if it has one. */
-  recordUpdate(id: string, resources: Readonly<Record<string, unknown>>): void {
-    this.#options.definitions.setResources(id, resources);
+  /** Changes the limits of a container; see {@linkcode updateResources}. */
+  async update(id: string, resources: Readonly<Record<string, unknown>>): Promise<void> {
+    await updateResources(id, resources, { ...this.#options, locks: this.#locks });
   }
 
   /** Changes the restart policy of a container. One that is stopped stays so. */

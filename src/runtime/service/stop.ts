@@ -20,7 +20,7 @@ const DEFAULT_TIMEOUT = 10;
 export interface ContainerStopOptions {
   /** The signal that asks it to end; left out: its own stop signal. */
   readonly signal?: string | number | undefined;
-  /** Seconds until SIGKILL; left out: the container's own. */
+  /** Seconds until SIGKILL; below 0: there is none. Left out: the container's own. */
   readonly timeout?: number | undefined;
 }
 
@@ -28,6 +28,8 @@ export interface ContainerStopOptions {
 interface StopRecord {
   /** When SIGKILL is due, RFC 3339. */
   readonly killAt: string;
+  /** Seconds that were given to the container. Records of earlier versions have none. */
+  readonly timeout?: number;
 }
 
 /**
@@ -48,13 +50,13 @@ export async function stopContainer(
   if (container.processes.exit === undefined) {
     const created = container.status === "created";
     const seconds = created ? 0 : timeout ?? container.bundle.record.stopTimeout ?? DEFAULT_TIMEOUT;
-    const killAt = new Date(Date.now() + seconds * 1000);
     // First: a daemon that dies behind the signal leaves a stop that is finished.
-    recordStop(container, killAt);
+    if (seconds >= 0) recordStop(container, seconds);
     failpoint("stop.record");
-    if (seconds > 0) await askToEnd(container, given ?? stopSignalOf(container));
+    const due = performance.now() + seconds * 1000;
+    if (seconds !== 0) await askToEnd(container, given ?? stopSignalOf(container));
     failpoint("stop.signal");
-    killWhenDue(container, killAt, stopping);
+    if (seconds >= 0) killLater(container, due - performance.now(), stopping);
   }
   return await container.wait(undefined, gone);
 }
@@ -62,7 +64,11 @@ export async function stopContainer(
 /** Finishes the stop that an earlier daemon has begun, if there is one. */
 export function resumeStop(container: Container, stopping: AbortSignal): void {
   const record = readJson<StopRecord>(recordPath(container));
-  if (record !== undefined) killWhenDue(container, new Date(record.killAt), stopping);
+  if (record === undefined) return;
+  const { killAt, timeout = Infinity } = record;
+  // At most what was given: the clock may have been set back since.
+  const grace = Math.min(Date.parse(killAt) - Date.now(), timeout * 1000);
+  killLater(container, grace, stopping);
 }
 
 function recordPath(container: Container): string {
@@ -70,11 +76,12 @@ function recordPath(container: Container): string {
 }
 
 /** The earliest SIGKILL wins where several stop the container. */
-function recordStop(container: Container, killAt: Date): void {
+function recordStop(container: Container, timeout: number): void {
   const path = recordPath(container);
+  const killAt = new Date(Date.now() + timeout * 1000);
   const before = readJson<StopRecord>(path);
   if (before !== undefined && new Date(before.killAt) <= killAt) return;
-  writeJsonAtomic(path, { killAt: killAt.toISOString() } satisfies StopRecord);
+  writeJsonAtomic(path, { killAt: killAt.toISOString(), timeout } satisfies StopRecord);
 }
 
 async function askToEnd(container: Container, signal: number): Promise<void> {
@@ -88,16 +95,19 @@ async function askToEnd(container: Container, signal: number): Promise<void> {
   }
 }
 
-/** Waits in the background, then kills until the container has ended or is being removed. */
-async function killWhenDue(
+/**
+ * Waits in the background, `ms` milliseconds, then kills until the container has ended or is being
+ * removed.
+ */
+async function killLater(
   container: Container,
-  killAt: Date,
+  ms: number,
   stopping: AbortSignal,
 ): Promise<void> {
   const ended = new AbortController();
   const over = AbortSignal.any([ended.signal, stopping]);
   container.wait(undefined, over).then(() => ended.abort(), () => ended.abort());
-  const [grace] = backoff({ first: Math.max(0, killAt.getTime() - Date.now()), most: Infinity });
+  const [grace] = backoff({ first: Math.max(0, ms), most: Infinity });
   await grace?.(over);
   for (const delay of backoff({ first: 100, most: 5_000 })) {
     if (over.aborted || container.life.isEnding) return;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
+import { validateSpec } from "../../oci/spec/spec.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import { recordUpdate, withResources } from "../bundle/record_update.ts";
+import type { Container } from "../container/container.ts";
+import type { KeyedMutex } from "../util/keyed_mutex.ts";
+import type { Definitions } from "./definitions.ts";
+import type { Containers } from "./run_again.ts";
+
+type Resources = Readonly<Record<string, unknown>>;
+
+/** What {@linkcode updateResources} needs. */
+export interface UpdateResourcesOptions {
+  readonly containers: Containers;
+  readonly definitions: Definitions;
+  readonly locks: KeyedMutex;
+}
+
+/**
+ * Changes the limits of a container, and records them for its later runs. Those of a container that has
+ * stopped, be it for the moment only, are recorded alone, so that its next start has them.
+ *
+ * @throws {RuntimeError} if the runtime refuses the limits.
+ * @throws {InvalidParamsError} if limits that are only recorded cannot be those of a container.
+ */
+export async function updateResources(
+  id: string,
+  resources: Resources,
+  options: UpdateResourcesOptions,
+): Promise<void> {
+  const { containers, definitions } = options;
+  for (;;) {
+    const container = await recordAlone(id, resources, options);
+    if (container === undefined) return;
+    try {
+      await container.call("shim.update", { resources });
+    } catch (error) {
+      if (container.status !== "stopped") throw error;
+      // It has exited meanwhile.
+      continue;
+    }
+    definitions.setResources(id, resources);
+    recordInForce(container, resources);
+    // It may have been run again meanwhile, with its limits of before.
+    if (containers.find(id) === container) return;
+  }
+}
+
+/** Records the limits if the container has stopped; else returns it. */
+async function recordAlone(
+  id: string,
+  resources: Resources,
+  { containers, definitions, locks }: UpdateResourcesOptions,
+): Promise<Container | undefined> {
+  using _lock = await locks.acquire(id);
+  const container = containers.get(id);
+  if (container.status !== "stopped") return container;
+  const { paths: { dir } } = container.bundle;
+  check(id, dir, resources);
+  definitions.setResources(id, resources);
+  if (dir !== definitions.dir(id)) recordUpdate(dir, resources);
+  return undefined;
+}
+
+/** Records limits that hold already, whether the disk takes them or not. */
+function recordInForce({ id, bundle: { paths } }: Container, resources: Resources): void {
+  try {
+    recordUpdate(paths.dir, resources);
+  } catch (error) {
+    getLogger(["berth", "container"]).error("{id}: cannot record its new limits: {reason}", {
+      id,
+      reason: messageOf(error),
+      error,
+    });
+  }
+}
+
+/** Checks limits that no runtime sees before the next start, as far as berth can. */
+function check(id: string, dir: string, resources: Resources): void {
+  const spec = readJson<Record<string, unknown>>(bundlePaths(dir).config);
+  if (spec === undefined) return;
+  const merged = withResources(spec, resources);
+  const issues = [...validateSpec(merged, { rootfsMounted: true }), ...swapIssues(merged)];
+  if (issues.length === 0) return;
+  const why = issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
+  throw new InvalidParamsError(`cannot update container ${id}: ${why}`, issues, { data: { id } });
+}
+
+/** The limit of memory and swap together is never below that of memory (OCI: memory.swap). */
+function swapIssues({ linux }: Resources) {
+  const resources = isRecord(linux) ? linux["resources"] : undefined;
+  const memory = isRecord(resources) ? resources["memory"] : undefined;
+  const { limit, swap } = isRecord(memory) ? memory : {};
+  if (typeof limit !== "number" || typeof swap !== "number" || swap <= 0 || swap >= limit) {
+    return [];
+  }
+  const message = `must not be below the limit of memory, ${limit}: change both`;
+  return [{ path: "resources.memory.swap", message }];
+}
