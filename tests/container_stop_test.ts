@@ -49,6 +49,11 @@ Deno.test("container.stop kills what does not end in time, is paused, or was nev
   await daemon.client.call("container.pause", { id: "paused" });
   assert.equal((await stop("paused", 60)).exitStatus, 3);
   assert.equal((await stop("created", 60)).exitStatus, 137);
+  // Below 0 there is no SIGKILL, as in docker, and the earliest of several wins.
+  await started(daemon, "forever", STUBBORN);
+  const forever = cli(daemon, ["stop", "-t", "-1", "forever"]);
+  assert.equal((await stop("forever", 2)).exitStatus, 137);
+  assert.deepEqual(await forever, { code: 0, stdout: "forever\n", stderr: "" });
 });
 
 Deno.test("berth stop stops several, and the kill comes although its daemon was killed", async () => {

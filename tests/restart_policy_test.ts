@@ -198,6 +198,10 @@ Deno.test("restart policy: after a reboot always and unless-stopped come back, w
   assert.equal((await daemon.client.call("container.wait", { id: "stopped" })).exitStatus, 0);
   await daemon.client.call("container.start", { id: "stopped" });
   await untilState(daemon, "stopped", isRunning);
+  // When it was first known stays.
+  await daemon.restart();
+  const later = await state(daemon, "failure");
+  assert.deepEqual([later.exitedAt, later.exitStatusUnknown], [failure.exitedAt, true]);
   await deleteAll(daemon, ["always", "failure", "stopped", "unless"]);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)].map(({ name }) => name).sort(), [
     "created",

@@ -744,7 +744,7 @@ export interface DaemonMethods {
       readonly labels?: Readonly<Record<string, string>> | undefined;
       /** Unique id of this creation, in the form of a container id, by which a caller that has lost the response knows its container again; generated if not given. */
       readonly instance?: string | undefined;
-      /** Seconds that `container.stop` waits before SIGKILL; defaults to 10. */
+      /** Seconds that `container.stop` waits before SIGKILL, -1: for ever; defaults to 10. */
       readonly stopTimeout?: number | undefined;
       /** When the daemon starts a container again that has exited. The delay is 100 ms at first and doubles up to a minute; it begins again after a run of 10 seconds. A container that was stopped by a call is not restarted until it is started again. */
       readonly restart?: {
@@ -765,7 +765,7 @@ export interface DaemonMethods {
     /** Result. */
     readonly result: CreateResult;
   };
-  /** Starts the process of a created container, or runs a stopped container again: with the same spec, rootfs and log, as a new instance. */
+  /** Starts the process of a created container, or runs a stopped container again: with the same spec, rootfs and log, as a new instance. Does nothing if it is running. */
   readonly "container.start": {
     /** Params, passed by name. */
     readonly params: {
@@ -783,7 +783,7 @@ export interface DaemonMethods {
       readonly id: string;
       /** Defaults to the spec's annotation `org.opencontainers.image.stopSignal`, else SIGTERM. */
       readonly signal?: number | string | undefined;
-      /** Seconds until SIGKILL; defaults to the container's `stopTimeout`, else 10. */
+      /** Seconds until SIGKILL, -1: never; defaults to the container's `stopTimeout`, else 10. */
       readonly timeout?: number | undefined;
     };
     /** Result. */
@@ -853,7 +853,7 @@ export interface DaemonMethods {
       readonly id: string;
       /** Defaults to the spec's annotation `org.opencontainers.image.stopSignal`, else SIGTERM. */
       readonly signal?: number | string | undefined;
-      /** Seconds until SIGKILL; defaults to the container's `stopTimeout`, else 10. */
+      /** Seconds until SIGKILL, -1: never; defaults to the container's `stopTimeout`, else 10. */
       readonly timeout?: number | undefined;
       /** The machine is going down: the shim leaves, too, and a container whose restart policy is always or unless-stopped is started again when the daemon next starts. */
       readonly shutdown?: boolean | undefined;
@@ -1001,7 +1001,7 @@ export interface DaemonMethods {
     /** Result. */
     readonly result: Readonly<Record<string, never>>;
   };
-  /** Changes the resource limits of a container, or its restart policy. */
+  /** Changes the resource limits of a container, or its restart policy. Limits of a stopped container are those of its next start. */
   readonly "container.update": {
     /** Params, passed by name. */
     readonly params: {

@@ -20,7 +20,7 @@ interface StartOptions {
 export function startCommand(): Command {
   return withDetachKeys(withSocket(verb(
     "start",
-    "Start created containers",
+    "Start containers that are created or stopped",
     "berth start web",
     "berth start -ai shell",
   )))

@@ -96,34 +96,52 @@ export async function deleteOnce(
   params: DaemonMethods["container.delete"]["params"],
   options: CallOptions,
 ): Promise<DeleteResult> {
-  let instance = params.instance;
+  const { id } = params;
+  const begun = Date.now();
   return await acrossRestarts(link, options, async (again, rest) => {
-    const { id } = params;
-    // A later one of the same id is not to be deleted when this has to be asked twice.
-    instance ??= (await link.call("container.state", { id }, rest)).instance;
+    if (!again) return await link.call("container.delete", params, rest);
+    // Looked at before the journal: what is there then and was not deleted was there at first, too, and
+    // a later one of the same id is left alone.
+    const instance = params.instance ?? await instanceOf(link, id, rest);
+    const deleted = () => deletedSince(link, { id, instance: params.instance, begun }, rest);
+    const before = await deleted();
+    if (before !== undefined) return before;
     try {
       return await link.call("container.delete", { ...params, instance }, rest);
     } catch (error) {
-      if (!again || !(error instanceof NotFoundError)) throw error;
-      const result = await deletedBefore(link, id, instance, rest);
+      if (!(error instanceof NotFoundError)) throw error;
+      // The next daemon has finished it meanwhile.
+      const result = await deleted();
       if (result === undefined) throw error;
       return result;
     }
   });
 }
 
-/** Returns how an instance was deleted, as its event says; undefined where the journal has none. */
-async function deletedBefore(
+/** Which deletion {@linkcode deletedSince} looks for. */
+interface Deletion {
+  readonly id: string;
+  /** The instance; undefined where the caller knows none, so that the time has to tell. */
+  readonly instance: string | undefined;
+  /** When the call began, in milliseconds since 1970. */
+  readonly begun: number;
+}
+
+/** Returns how a container was deleted, as its event says; undefined where the journal has none. */
+async function deletedSince(
   link: DaemonLink,
-  id: string,
-  instance: string,
+  { id, instance, begun }: Deletion,
   options: CallOptions,
 ): Promise<DeleteResult | undefined> {
   const types = ["delete"] as const;
   for (let after = 0;;) {
     const page = await link.call("events.read", { after, ids: [id], types }, options);
-    for (const { instance: deleted, pid, exitStatus, exitedAt, exitStatusUnknown } of page.events) {
-      if (deleted !== instance || exitStatus === undefined || exitedAt === undefined) continue;
+    for (const event of page.events) {
+      const { pid, exitStatus, exitedAt, exitStatusUnknown } = event;
+      const isIt = instance === undefined
+        ? Date.parse(event.timestamp) >= begun
+        : event.instance === instance;
+      if (!isIt || exitStatus === undefined || exitedAt === undefined) continue;
       return { pid, exitStatus, exitedAt, ...(exitStatusUnknown && { exitStatusUnknown }) };
     }
     if (page.next >= page.latest) return undefined;

@@ -42,8 +42,16 @@ export class RestingContainers {
     const container = new Container(this.#definitions.bundle(id), this.#context, "resting");
     const recorded = container.bundle.exitRecord();
     container.processes.presume(processes?.pid ?? recorded?.pid ?? 0, processes?.startedAt);
-    container.processes.recordExit(undefined, processes?.exit ?? recorded ?? unknownExit());
+    const exit = processes?.exit ?? recorded;
+    container.processes.recordExit(undefined, exit ?? this.#recordUnknownExit(container));
     return container;
+  }
+
+  /** Records when it was first known that the container had ended, so that this stays the same. */
+  #recordUnknownExit({ bundle, processes }: Container): KnownExit {
+    const exit = unknownExit();
+    this.#definitions.setExit(bundle.record, exit, processes.pid);
+    return exit;
   }
 }
 
