@@ -10,6 +10,7 @@ import { bundle } from "./bundle.ts";
 import { ROOT } from "./root.ts";
 import { BareRunc } from "./bench/bare_runc.ts";
 import { Berth } from "./bench/berth.ts";
+import { Conmon } from "./bench/conmon.ts";
 import { Containerd } from "./bench/containerd.ts";
 import { machineInfo } from "./bench/machine.ts";
 import { resultOfRow, table } from "./bench/report.ts";
@@ -24,6 +25,7 @@ import { leanCalls } from "./bench/rows/lean_calls.ts";
 import { images } from "./bench/rows/images.ts";
 import { lives } from "./bench/rows/life.ts";
 import { networks } from "./bench/rows/networks.ts";
+import { logs } from "./bench/rows/logs.ts";
 import { output } from "./bench/rows/output.ts";
 import { restart } from "./bench/rows/restart.ts";
 import { writeLauncher } from "./launcher.ts";
@@ -41,6 +43,7 @@ const ROWS: Readonly<Record<string, Measure>> = {
   networks,
   images,
   output,
+  logs: logs(undefined),
 };
 
 const { values, positionals } = parseArgs({
@@ -82,7 +85,7 @@ async function measureAll() {
   await using engines = new AsyncDisposableStack();
   const { promise: stopped, reject } = Promise.withResolvers<never>();
   workspace.signal.addEventListener("abort", () => reject(workspace.signal.reason));
-  // Where one call fails, those that run beside it do too, with no caller left to wait for them; that
+  // Where one call fails, those that run beside it do too, with nobody left to wait for them; that
   // must not end this process before it has cleaned up.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
@@ -113,8 +116,9 @@ async function measure(dir: string, engines: AsyncDisposableStack) {
     quick: values.quick,
     cgroup: `${baseName(dir)}/bench`,
   });
+  const rows = { ...ROWS, logs: logs(await Conmon.find(`${run}/conmon`, runc)) };
   const results: Result[] = [];
-  for (const [name, measureRows] of Object.entries(ROWS)) {
+  for (const [name, measureRows] of Object.entries(rows)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     const start = performance.now();
     results.push(...(await measureRows(bench)).map(resultOfRow));

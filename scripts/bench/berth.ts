@@ -54,9 +54,12 @@ export class Berth implements DaemonEngine, AsyncDisposable {
   async create(
     id: string,
     spec: JsonObject,
-    options: EngineContainerOptions = {},
+    { log, ...options }: EngineContainerOptions = {},
   ): Promise<number> {
-    const { pid } = await this.#client.call("container.create", { id, spec, ...options });
+    const { pid } = await this.#client.call("container.create", {
+      ...{ id, spec, ...options },
+      ...(log !== undefined && { log: { driver: "cri", path: log, maxSize: 2 ** 40 } }),
+    });
     return pid;
   }
 

@@ -65,7 +65,9 @@ export class Containerd implements DaemonEngine, AsyncDisposable {
     spec: JsonObject,
     options: EngineContainerOptions = {},
   ): Promise<number> {
-    const { stdout = "", stderr = "", group } = options;
+    const { log, group } = options;
+    const file = log === undefined ? "" : `file://${log}`;
+    const { stdout = file, stderr = file } = options;
     const whole = group === undefined ? spec : { ...spec, annotations: { [GROUP]: group } };
     this.#processes.set(id, spec["process"]);
     await this.#connection.call("Containers", "Create", {

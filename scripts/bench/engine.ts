@@ -9,6 +9,8 @@ export interface EngineContainerOptions {
   /** FIFOs for the process's output; left out: `/dev/null`. */
   readonly stdout?: string;
   readonly stderr?: string;
+  /** Path of the file that both go to; then neither FIFO is given. */
+  readonly log?: string;
   /** Containers of one group share a shim process. */
   readonly group?: string;
 }
