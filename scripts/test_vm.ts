@@ -30,6 +30,13 @@ try {
   await run(["tar", "-C", ROOT, "--null", "-T", `${dir}/files`, "-cf", archive]);
   await using machine = await Machine.boot(image, dir);
   await machine.unpack(archive, "/root/berth");
+  // The image is older than the sources: they may need npm packages that it does not have.
+  const { denoDir }: { denoDir: string } = JSON.parse(
+    await run([Deno.execPath(), "info", "--json"]),
+  );
+  const packages = `${dir}/npm.tar`;
+  await run(["tar", "-C", denoDir, "-cf", packages, "npm"]);
+  await machine.unpack(packages, GUEST_DENO_DIR);
   console.log(await machine.read("uname -srm; runc --version | head -1; crun --version | head -1"));
   // The guest is slower by this factor: every deadline of the tests is longer by it.
   const began = performance.now();
@@ -37,8 +44,9 @@ try {
   const scale = Math.max(1, Math.ceil((performance.now() - began) / 60));
   const env = `DENO_DIR=${GUEST_DENO_DIR} DENO_NO_UPDATE_CHECK=1 BERTH_TEST_SLOWNESS=${scale}`;
   const args = [...(paths.length > 0 ? paths : ["tests/"]), ...flags].map((arg) => `'${arg}'`);
+  // Not by `deno task test`, which would install packages: the machine has no way out.
   code = await machine.shell(
-    `cd /root/berth && ${env} ${GUEST_DENO} task test ${args.join(" ")}`,
+    `cd /root/berth && ${env} ${GUEST_DENO} test --no-check -A ${args.join(" ")}`,
   );
 } finally {
   await Deno.remove(dir, { recursive: true });

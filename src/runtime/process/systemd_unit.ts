@@ -28,6 +28,8 @@ Restart=on-failure
 RestartSec=1
 # Only the daemon: its shims and containers outlive it, and the next one finds them again.
 KillMode=process
+# A slow machine unpacks the file at its first start, and a start looks at every container.
+TimeoutStartSec=infinity
 TimeoutStopSec=120
 # berth makes its containers' cgroups itself.
 Delegate=yes
