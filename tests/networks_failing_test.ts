@@ -10,6 +10,7 @@ import {
   NotFoundError,
   ResourceExhaustedError,
 } from "../src/rpc/errors.ts";
+import { testNeeding } from "../scripts/test_needing.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
@@ -320,28 +321,32 @@ async function refusedTwice(daemon: TestDaemon): Promise<void> {
   );
 }
 
-Deno.test("container.create: the loopback is up in a namespace that a spec names by its path", async () => {
-  const name = `bl-${crypto.randomUUID().slice(0, 8)}`;
-  const ip = async (...args: string[]) => {
-    const { success, stdout } = await new Deno.Command("ip", { args }).output();
-    assert.ok(success, args.join(" "));
-    return new TextDecoder().decode(stdout);
-  };
-  await ip("netns", "add", name);
-  try {
-    await using daemon = await TestDaemon.start();
-    assert.doesNotMatch(await ip("-n", name, "link", "show", "lo"), /LOOPBACK,UP/);
-    const namespaces = [
-      ...["pid", "ipc", "uts", "mount"].map((type) => ({ type })),
-      { type: "network", path: `/run/netns/${name}` },
-    ];
-    await daemon.run("c", ["sleep", "1000"], { linux: { namespaces } });
-    assert.match(await ip("-n", name, "link", "show", "lo"), /LOOPBACK,UP/);
-    await remove(daemon, "c");
-  } finally {
-    await ip("netns", "del", name);
-  }
-});
+testNeeding(
+  ["ip"],
+  "container.create: the loopback is up in a namespace that a spec names by its path",
+  async () => {
+    const name = `bl-${crypto.randomUUID().slice(0, 8)}`;
+    const ip = async (...args: string[]) => {
+      const { success, stdout } = await new Deno.Command("ip", { args }).output();
+      assert.ok(success, args.join(" "));
+      return new TextDecoder().decode(stdout);
+    };
+    await ip("netns", "add", name);
+    try {
+      await using daemon = await TestDaemon.start();
+      assert.doesNotMatch(await ip("-n", name, "link", "show", "lo"), /LOOPBACK,UP/);
+      const namespaces = [
+        ...["pid", "ipc", "uts", "mount"].map((type) => ({ type })),
+        { type: "network", path: `/run/netns/${name}` },
+      ];
+      await daemon.run("c", ["sleep", "1000"], { linux: { namespaces } });
+      assert.match(await ip("-n", name, "link", "show", "lo"), /LOOPBACK,UP/);
+      await remove(daemon, "c");
+    } finally {
+      await ip("netns", "del", name);
+    }
+  },
+);
 
 Deno.test("container.create: a path that is no network namespace is refused, a FIFO at once", async () => {
   await using daemon = await TestDaemon.start();
