@@ -223,6 +223,83 @@ networkTest("network: a plugin that fails to remove is tried again until it succ
 });
 
 networkTest(
+  "network: iptables that fails is no host without rules, and tried again by itself",
+  async () => {
+    await using network = await TestNetwork.make();
+    using plugins = new TestPlugins();
+    plugins.network("front", "10.88.0.0/24", [{ type: "extra" }]);
+    const once = `${plugins.dir}/once`;
+    plugins.plugin(
+      "extra",
+      `[ $CNI_COMMAND = DEL ] && rm ${once} 2>/dev/null && exit 1; exec /usr/lib/cni/tuning`,
+    );
+    plugins.plugin(
+      "iptables-save",
+      `[ -e ${plugins.dir}/broken ] && { echo no luck >&2; exit 1; }
+    exec $(PATH=\${PATH#*:} command -v iptables-save) "$@"`,
+    );
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: plugins.config(),
+      env: { PATH: `${plugins.dir}/bin:${Deno.env.get("PATH") ?? ""}` },
+    });
+    await create(daemon, "warm-up", { name: "front" });
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon, `${plugins.dir}/leases`);
+    await create(daemon, "c", { name: "front" });
+    // The second try is one that looks for rules.
+    Deno.writeTextFileSync(once, "");
+    Deno.writeTextFileSync(`${plugins.dir}/broken`, "");
+    await assert.rejects(daemon.client.call("container.delete", { id: "c" }), (error: unknown) => {
+      assert.ok(error instanceof NetworkError, String(error));
+      assert.match(error.message, /container c: .*iptables-save failed: no luck/);
+      return true;
+    });
+    Deno.removeSync(`${plugins.dir}/broken`);
+    await audit.assertClean("iptables that works again");
+  },
+);
+
+networkTest(
+  "network: a record that is damaged is told, and its network goes all the same",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`,
+    });
+    const ports = [{ hostPort: 8080, containerPort: 80 }];
+    await create(daemon, "warm-up", { name: "bridge", ports });
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon);
+    const damage = (text: string) => {
+      const dir = `${daemon.state}/network/containers`;
+      for (const { name } of Deno.readDirSync(dir)) {
+        Deno.writeTextFileSync(`${dir}/${name}/network.json`, text);
+      }
+    };
+    await create(daemon, "c", { name: "bridge", ports });
+    damage("{");
+    await remove(daemon, "c");
+    await audit.assertClean("a damaged record");
+    // Over a restart, with its ports.
+    await create(daemon, "c", { name: "bridge", ports });
+    damage(`{"format":1}`);
+    await daemon.restart();
+    await assert.rejects(create(daemon, "d", { name: "bridge", ports }), /taken by container c/);
+    await remove(daemon, "c");
+    await audit.assertClean("a damaged record and a restart");
+    // Of a container whose bundle is gone, too.
+    await create(daemon, "c", { name: "bridge", ports });
+    await daemon.kill9();
+    damage("");
+    Deno.removeSync(`${daemon.state}/linux/c`, { recursive: true });
+    await daemon.start();
+    await audit.assertClean("a damaged record and no bundle");
+  },
+);
+
+networkTest(
   "network: what a plugin does before it is killed is undone, whatever that was",
   async () => {
     await using network = await TestNetwork.make();

@@ -57,7 +57,7 @@ networkTest(
     await client.call("container.stop", { id: "web", timeout: 0 });
     await daemon.restart();
     await daemon.client.call("container.start", { id: "web" });
-    assert.match(await network.getUntilThere(url, "neighbor"), /\tweb www\n$/);
+    assert.equal(await network.getUntilThere(url, "neighbor"), expected);
     await daemon.client.call("container.delete", { id: "web", force: true });
     await audit.assertClean("a restarted container");
   },

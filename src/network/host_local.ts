@@ -21,14 +21,28 @@ export async function releaseLeases(conflist: Conflist, containerId: string): Pr
   for (const dir of leaseDirs(conflist)) {
     if (!isDirectory(dir)) continue;
     using _lock = await FileLock.lock(`${dir}/lock`, { signal: AbortSignal.timeout(LOCK_BOUND) });
-    for (const { name, isFile } of Deno.readDirSync(dir)) {
-      // An address, IPv4 or IPv6; not "lock" or "last_reserved_ip.0".
-      if (!isFile || !/^[0-9a-f.:]+$/i.test(name)) continue;
-      const path = `${dir}/${name}`;
-      const [owner] = Deno.readTextFileSync(path).split(/[\r\n]/, 1);
-      if (owner === "" || owner?.trim() === containerId) Deno.removeSync(path);
+    for (const { path, owner } of leasesIn(dir)) {
+      if (owner === "" || owner === containerId) Deno.removeSync(path);
     }
   }
+}
+
+/** Returns the addresses that this container has by `host-local`. */
+export function leasesOf(conflist: Conflist, containerId: string): string[] {
+  return leaseDirs(conflist).filter(isDirectory).flatMap((dir) =>
+    leasesIn(dir).filter(({ owner }) => owner === containerId).map(({ address }) => address)
+  );
+}
+
+function leasesIn(dir: string): { address: string; path: string; owner: string }[] {
+  // An address, IPv4 or IPv6; not "lock" or "last_reserved_ip.0".
+  return [...Deno.readDirSync(dir)]
+    .filter(({ name, isFile }) => isFile && /^[0-9a-f.:]+$/i.test(name))
+    .map(({ name }) => {
+      const path = `${dir}/${name}`;
+      const [owner = ""] = Deno.readTextFileSync(path).split(/[\r\n]/, 1);
+      return { address: name, path, owner: owner.trim() };
+    });
 }
 
 function leaseDirs({ name, plugins }: Conflist): string[] {

@@ -1,7 +1,21 @@
 // SPDX-License-Identifier: MIT
 import { ENOENT, isErrno } from "../linux/libc/errno.ts";
 import type { PluginHost } from "./plugin.ts";
+import type { PluginRuns } from "./plugin_runs.ts";
 import { pluginPath, runProgram } from "./run_program.ts";
+
+/** The most that is read of `iptables-save`, in bytes. */
+const MAX_RULES = 64 << 20;
+
+/**
+ * What `iptables-save` says on a kernel without its tables: of nftables, of IPv6, of the legacy ones.
+ * The messages are those of strerror(3) in the C locale.
+ */
+const NO_TABLES =
+  /Protocol not supported|Address family not supported|Table does not exist|do you need to insmod/;
+
+/** How much of what a failed program has written goes into the message, in UTF-16 units. */
+const MAX_MESSAGE = 2048;
 
 /** The longest name of a chain that the plugins make. */
 const MAX_CHAIN = 28;
@@ -15,20 +29,22 @@ const CHAIN_PREFIXES = ["CNI-", "CNI-DN-", "CNI-SN-"];
  * the addresses that the interface had, its masquerade rules, which no later DEL finds (plugins#810).
  *
  * @param networks names of the container's networks.
- * @throws {Error} with what `iptables-restore` says.
+ * @throws {Error} with what `iptables-save` or `iptables-restore` says, if one fails or hangs.
  */
 export async function removeRules(
   host: PluginHost,
-  containerId: string,
+  runs: PluginRuns,
   networks: readonly string[],
 ): Promise<void> {
+  const { containerId } = runs;
   const chains = new Set(
     (await Promise.all(networks.map((name) => chainsOf(name, containerId)))).flat(),
   );
   for (const family of ["iptables", "ip6tables"]) {
-    const saved = await run(host, `${family}-save`, []);
-    const script = removalScript(saved ?? "", containerId, chains);
-    if (script !== "") await run(host, `${family}-restore`, ["--noflush", "-w", "10"], script);
+    const saved = await save(host, runs, `${family}-save`);
+    const script = removalScript(saved, containerId, chains);
+    if (script === "") continue;
+    await run(host, runs, [`${family}-restore`, "--noflush", "-w", "10"], script);
   }
 }
 
@@ -42,28 +58,44 @@ export async function chainsOf(network: string, containerId: string): Promise<st
   return CHAIN_PREFIXES.map((prefix) => `${prefix}${hash}`.slice(0, MAX_CHAIN));
 }
 
-/** Runs a program and returns what it wrote; undefined where it is not installed, or has no table. */
-async function run(
-  { spawn, timeoutMs }: PluginHost,
-  program: string,
-  args: readonly string[],
-  input?: string,
-): Promise<string | undefined> {
+/** Returns the rules that there are; none where it is not installed, or the kernel has no tables. */
+async function save(host: PluginHost, runs: PluginRuns, program: string): Promise<string> {
   try {
-    const { exit, stdout, stderr } = await runProgram([program, ...args], {
-      spawn,
-      env: { PATH: pluginPath() },
-      timeoutMs,
-      ...(input === undefined ? {} : { input }),
-    });
-    if (exit?.status === 0) return stdout;
-    // Without the kernel's tables there are no rules.
-    if (input === undefined) return undefined;
-    throw new Error(`${program}: ${stderr.trim()}`);
+    return await run(host, runs, [program]);
   } catch (error) {
-    if (isErrno(error, ENOENT)) return undefined;
+    if (isErrno(error, ENOENT)) return "";
+    if (error instanceof ProgramError && NO_TABLES.test(error.message)) return "";
     throw error;
   }
+}
+
+/** A program has failed, or was killed; the message has what it says. */
+class ProgramError extends Error {
+  override name = "ProgramError";
+}
+
+/** Runs a program and returns what it wrote. */
+async function run(
+  { spawn, timeoutMs }: PluginHost,
+  runs: PluginRuns,
+  argv: readonly [string, ...string[]],
+  input = "",
+): Promise<string> {
+  const { exit, killed, stdout, stderr } = await runProgram(argv, {
+    spawn,
+    runs,
+    env: { PATH: pluginPath() },
+    input,
+    timeoutMs,
+    maxOutput: MAX_RULES,
+  });
+  if (exit?.status === 0) return stdout;
+  const why = killed === "output"
+    ? `wrote more than ${MAX_RULES} bytes and was killed`
+    : killed === "late"
+    ? `did not end within ${timeoutMs} ms and was killed`
+    : `failed: ${stderr.trim().slice(0, MAX_MESSAGE)}`;
+  throw new ProgramError(`${argv[0]} ${why}`);
 }
 
 /**

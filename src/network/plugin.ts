@@ -4,7 +4,7 @@ import type { Exit, Spawn } from "../oci/driver/spawn.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { PluginTarget } from "./errors.ts";
 import { hangingPlugin, missingPlugin, pluginFailed } from "./errors.ts";
-import { endPluginRuns } from "./plugin_runs.ts";
+import type { PluginRuns } from "./plugin_runs.ts";
 import type { CniResult } from "./result.ts";
 import { pluginPath, type ProgramEnd, runProgram } from "./run_program.ts";
 
@@ -20,14 +20,17 @@ export interface PluginHost {
 /** One run of a plugin: CNI specification, "Section 2: Execution protocol". */
 export interface PluginCall extends PluginTarget {
   readonly command: "ADD" | "DEL";
-  /** The id by which plugins know the container; no other container's runs have it. */
-  readonly containerId: string;
+  /** The runs for the container; its id among plugins is no other container's. */
+  readonly runs: PluginRuns;
   /** Path of the network namespace; empty for a DEL after it has gone. */
   readonly netns: string;
   readonly ifname: string;
   /** What the plugin reads. */
   readonly config: Readonly<Record<string, unknown>>;
 }
+
+/** The most that a plugin may write, in bytes: results have some hundred. */
+const MAX_OUTPUT = 1 << 20;
 
 /** How much of what a failed plugin has written goes into the message, in UTF-16 units. */
 const MAX_MESSAGE = 2048;
@@ -45,8 +48,8 @@ export function findPlugin(type: string, dirs: readonly string[]): string | unde
 }
 
 /**
- * Runs a plugin and returns its result; undefined where it gave none. One that does not end in time is
- * killed, with what it has started.
+ * Runs a plugin and returns its result; undefined where it gave none. One that does not end in time, or
+ * does not stop writing, is killed, with what it has started.
  *
  * @throws {FailedPreconditionError} if it is not installed.
  * @throws {DeadlineExceededError} if it was killed for taking too long.
@@ -61,11 +64,12 @@ export async function runPlugin(
   const target = { id, network, plugin };
   const program = findPlugin(plugin, host.dirs);
   if (program === undefined) throw missingPlugin(target, host.dirs);
-  const { exit, stdout, stderr } = await start(host, program, call);
-  if (exit === undefined) {
-    await endPluginRuns(call.containerId, 0);
-    throw hangingPlugin(target, command, host.timeoutMs);
+  const { exit, killed, stdout, stderr } = await start(host, program, call);
+  if (killed === "output") {
+    const message = `it wrote more than ${MAX_OUTPUT} bytes and was killed`;
+    throw pluginFailed(target, { command, message });
   }
+  if (exit === undefined) throw hangingPlugin(target, command, host.timeoutMs);
   if (exit.status === 0) return parseOutput(stdout);
   throw pluginFailed(target, { command, ...failureOf(exit, stdout, stderr) });
 }
@@ -79,9 +83,11 @@ async function start(
   try {
     return await runProgram([program], {
       spawn,
+      runs: call.runs,
       env: environment(dirs, call),
       input: JSON.stringify(call.config),
       timeoutMs,
+      maxOutput: MAX_OUTPUT,
     });
   } catch (error) {
     if (!isErrno(error, ENOENT, EACCES, ENOEXEC)) throw error;
@@ -94,7 +100,6 @@ function environment(dirs: readonly string[], call: PluginCall): Record<string, 
   return {
     PATH: pluginPath(),
     CNI_COMMAND: call.command,
-    CNI_CONTAINERID: call.containerId,
     CNI_NETNS: call.netns,
     CNI_IFNAME: call.ifname,
     CNI_PATH: dirs.join(":"),

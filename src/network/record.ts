@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readJson, writeJsonAtomic } from "../oci/bundle_layout.ts";
+import { isRecord } from "../rpc/is_record.ts";
 import type { Conflist } from "./conflist.ts";
 import type { CniResult } from "./result.ts";
 
@@ -60,11 +61,13 @@ export interface NetworkPaths {
   readonly record: string;
   /** Where the network namespace is pinned. */
   readonly namespace: string;
+  /** What plugins that run have locked. */
+  readonly lock: string;
 }
 
 /** Names the files of the network in `dir`. */
 export function networkPaths(dir: string): NetworkPaths {
-  return { dir, record: `${dir}/network.json`, namespace: `${dir}/netns` };
+  return { dir, record: `${dir}/network.json`, namespace: `${dir}/netns`, lock: `${dir}/lock` };
 }
 
 /** Returns the record of a network that is about to be made. */
@@ -91,8 +94,21 @@ export function newRecord(
  */
 export function readRecord({ record: path }: NetworkPaths): NetworkRecord | undefined {
   const record = readJson<NetworkRecord>(path);
-  if (record === undefined || record.format === FORMAT) return record;
-  throw new SyntaxError(`${path} is of format ${record.format}, this berth reads ${FORMAT}`);
+  if (record === undefined) return undefined;
+  if (record.format !== FORMAT) {
+    throw new SyntaxError(`${path} is of format ${record.format}, this berth reads ${FORMAT}`);
+  }
+  if (!isWhole(record)) throw new SyntaxError(`${path} is damaged`);
+  return record;
+}
+
+function isWhole({ id, instance, containerId, attachments, ports }: NetworkRecord): boolean {
+  return [id, instance, containerId].every((one: unknown) => typeof one === "string") &&
+    Array.isArray(ports) && Array.isArray(attachments) &&
+    attachments.every((attachment) =>
+      isRecord(attachment) && isRecord(attachment.conflist) &&
+      Array.isArray(attachment.conflist.plugins) && Array.isArray(attachment.steps)
+    );
 }
 
 /** Writes a record; a reader sees the old one or the new one. */

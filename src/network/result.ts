@@ -14,10 +14,15 @@ export interface InterfaceState {
 
 /** Returns what a result says of the interface `ifname` in the container. */
 export function readResult(result: CniResult | undefined, ifname: string): InterfaceState {
-  const ips = records(result?.["ips"]);
-  const mac = records(result?.["interfaces"])
-    .find(({ name, sandbox }) => name === ifname && typeof sandbox === "string" && sandbox !== "")
-    ?.["mac"];
+  const interfaces = result?.["interfaces"];
+  const isOwn = (one: unknown) =>
+    isRecord(one) && one["name"] === ifname && typeof one["sandbox"] === "string" &&
+    one["sandbox"] !== "";
+  const mac = records(interfaces).find(isOwn)?.["mac"];
+  // `interface` is an index into `interfaces`; one that is left out may be any's.
+  const ips = records(result?.["ips"]).filter(({ interface: index }) =>
+    typeof index !== "number" || !Array.isArray(interfaces) || isOwn(interfaces[index])
+  );
   return {
     ...(typeof mac === "string" && mac !== "" ? { mac } : {}),
     addresses: texts(ips.map(({ address }) => address)),

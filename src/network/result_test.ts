@@ -11,6 +11,8 @@ Deno.test("readResult: the container's own interface of what a plugin says", () 
     ips: [
       { version: "4", interface: 1, address: "10.1.0.2/16", gateway: "10.1.0.1" },
       { address: "fd00::2/64", gateway: "fd00::1" },
+      { interface: 0, address: "10.1.0.1/16" },
+      { interface: 7, address: "10.1.0.3/16" },
       { nonsense: true },
     ],
   };

@@ -1,26 +1,48 @@
 // SPDX-License-Identifier: MIT
-import { fdPath, memfd, O_RDONLY, OwnedFd, preadAll, write } from "../linux/fd/fd.ts";
+import {
+  fdPath,
+  memfd,
+  O_NONBLOCK,
+  O_RDONLY,
+  OwnedFd,
+  pipe2,
+  readAvailable,
+  setNonblocking,
+  write,
+} from "../linux/fd/fd.ts";
+import { FileLock } from "../linux/fd/file_lock.ts";
 import { after } from "../linux/event_loop/timer.ts";
 import { absolutePathEntries, DEFAULT_PATH } from "../linux/process/environment.ts";
 import type { Exit, Spawn } from "../oci/driver/spawn.ts";
+import type { PluginRuns } from "./plugin_runs.ts";
+import { endPluginRuns } from "./plugin_runs.ts";
 
 /** How {@linkcode runProgram} runs a program. */
 export interface ProgramOptions {
   readonly spawn: Spawn;
+  /** Which runs it is one of: the program inherits their lock and their name. */
+  readonly runs: PluginRuns;
   readonly env: Readonly<Record<string, string>>;
   /** What it reads; nothing if left out. */
   readonly input?: string;
-  /** How long it is waited for, in milliseconds. */
+  /** After so many milliseconds it is killed. */
   readonly timeoutMs: number;
+  /** If it writes more bytes than these to one of its outputs, it is killed. */
+  readonly maxOutput: number;
 }
 
 /** How a program has ended, and what it wrote. */
 export interface ProgramEnd {
-  /** Undefined if it has not ended in time; it then goes on. */
+  /** Undefined if it was killed, with all that it had started. */
   readonly exit: Exit | undefined;
+  /** Why it was killed. */
+  readonly killed?: "late" | "output";
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/** How often the outputs of a program that runs are read, in milliseconds. */
+const READ_INTERVAL = 10;
 
 /**
  * Runs a program to its end.
@@ -29,23 +51,116 @@ export interface ProgramEnd {
  */
 export async function runProgram(
   argv: readonly string[],
-  { spawn, env, input = "", timeoutMs }: ProgramOptions,
+  options: ProgramOptions,
 ): Promise<ProgramEnd> {
+  const { timeoutMs, maxOutput } = options;
+  using stdout = new Output(maxOutput);
+  using stderr = new Output(maxOutput);
+  const child = start(argv, options, stdout, stderr);
+  let exit: Exit | undefined;
+  const exited = child.exited.then((value) => {
+    exit = value;
+  });
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    await within(READ_INTERVAL, exited);
+    const ended = exit !== undefined;
+    stdout.read();
+    stderr.read();
+    const killed = stdout.full || stderr.full
+      ? "output"
+      : !ended && performance.now() >= deadline
+      ? "late"
+      : undefined;
+    if (killed !== undefined) {
+      await endPluginRuns(options.runs, 0);
+      return { exit: undefined, killed, stdout: stdout.text(), stderr: stderr.text() };
+    }
+    if (ended) return { exit, stdout: stdout.text(), stderr: stderr.text() };
+  }
+}
+
+function start(
+  argv: readonly string[],
+  { spawn, runs: { containerId, lock }, env, input = "" }: ProgramOptions,
+  stdout: Output,
+  stderr: Output,
+) {
   using stdin = readable(input);
-  using stdout = new OwnedFd(memfd("stdout"));
-  using stderr = new OwnedFd(memfd("stderr"));
+  // Once this is closed here the lock is the program's, and that of all that it starts.
+  using held = FileLock.tryLock(lock, { shared: true });
   const child = spawn(argv, {
-    env,
+    env: { ...env, CNI_CONTAINERID: containerId },
     stdin: stdin.fd,
-    stdout: stdout.fd,
-    stderr: stderr.fd,
+    stdout: stdout.writer,
+    stderr: stderr.writer,
+    fds: held === undefined ? [] : [held.fd],
     // Not the caller's: a daemon is set to outlive others.
     oomScoreAdj: 0,
   });
-  const late = Promise.withResolvers<undefined>();
-  using _timer = after(timeoutMs, () => late.resolve(undefined));
-  const exit = await Promise.race([child.exited, late.promise]);
-  return { exit, stdout: textOf(stdout), stderr: textOf(stderr) };
+  stdout.started();
+  stderr.started();
+  return child;
+}
+
+/** Waits for `promise`, at most this long. */
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  using _timer = after(ms, late.resolve);
+  await Promise.race([promise, late.promise]);
+}
+
+/**
+ * What a program writes, up to a bound. It is read as far as it is there: what the program has started
+ * may hold the other end for long after it.
+ */
+class Output implements Disposable {
+  readonly #reader: OwnedFd;
+  readonly #writer: OwnedFd;
+  readonly #max: number;
+  readonly #buffer = new Uint8Array(65_536);
+  readonly #decoder = new TextDecoder();
+  #text = "";
+  #length = 0;
+
+  constructor(max: number) {
+    const ends = pipe2(O_NONBLOCK);
+    this.#reader = new OwnedFd(ends.read);
+    this.#writer = new OwnedFd(ends.write);
+    this.#max = max;
+    setNonblocking(ends.write, false);
+  }
+
+  get writer(): number {
+    return this.#writer.fd;
+  }
+
+  /** The program has its own end by now. */
+  started(): void {
+    this.#writer[Symbol.dispose]();
+  }
+
+  get full(): boolean {
+    return this.#length > this.#max;
+  }
+
+  read(): void {
+    while (!this.full) {
+      const count = readAvailable(this.#reader.fd, this.#buffer);
+      if (count === undefined || count === 0) return;
+      this.#text += this.#decoder.decode(this.#buffer.subarray(0, count), { stream: true });
+      this.#length += count;
+    }
+  }
+
+  text(): string {
+    return this.#text;
+  }
+
+  [Symbol.dispose](): void {
+    this.#reader[Symbol.dispose]();
+    this.#writer[Symbol.dispose]();
+  }
 }
 
 /** Returns a file that reads as `text` from its beginning. */
@@ -55,10 +170,6 @@ function readable(text: string): OwnedFd {
   while (bytes.length > 0) bytes = bytes.subarray(write(file.fd, bytes));
   // Opened anew, for an offset of its own.
   return OwnedFd.open(fdPath(file.fd), O_RDONLY);
-}
-
-function textOf(file: OwnedFd): string {
-  return new TextDecoder().decode(preadAll(file.fd));
 }
 
 /**

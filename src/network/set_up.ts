@@ -43,7 +43,7 @@ export async function setUp(
         id: record.id,
         network: conflist.name,
         plugin: plugin.type,
-        containerId: record.containerId,
+        runs: { containerId: record.containerId, lock: paths.lock },
         netns: paths.namespace,
         ifname: attachment.ifname,
         config: pluginConfig(attachment, plugin, resultOf(attachment)),

@@ -5,11 +5,12 @@ import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { unmount } from "../linux/mount/unmount.ts";
 import { releaseLeases } from "./host_local.ts";
 import { removeRules } from "./iptables.ts";
+import type { PluginRuns } from "./plugin_runs.ts";
 import { endPluginRuns } from "./plugin_runs.ts";
 import type { PluginHost } from "./plugin.ts";
 import { runPlugin } from "./plugin.ts";
 import type { AttachmentRecord, NetworkPaths, NetworkRecord } from "./record.ts";
-import { isUncertain, readRecord, resultOf, writeRecord } from "./record.ts";
+import { isUncertain, resultOf, writeRecord } from "./record.ts";
 import { pluginConfig } from "./set_up.ts";
 
 /** How long a plugin may go on that a dead process has started, in milliseconds. */
@@ -21,10 +22,14 @@ const ORPHAN_GRACE = 5_000;
  * kept until every plugin has removed what it made: `bridge` finds by the addresses in there which
  * rules to remove.
  *
+ * @param record what there is of it; undefined if nothing was begun, or nothing is left.
  * @throws {BerthError} as {@linkcode runPlugin}.
  */
-export async function tearDown(host: PluginHost, paths: NetworkPaths): Promise<void> {
-  const record = readRecord(paths);
+export async function tearDown(
+  host: PluginHost,
+  paths: NetworkPaths,
+  record: NetworkRecord | undefined,
+): Promise<void> {
   if (record === undefined) {
     // Only ever before the first step, or after the last.
     if (exists(paths.dir)) await removeFiles(paths);
@@ -43,14 +48,15 @@ async function detachAll(
   // After a reboot, where the state directory is on a disk, say.
   const netns = isPinned(paths) ? paths.namespace : "";
   const uncertain = isUncertain(record) || netns === "";
-  if (uncertain) await endPluginRuns(containerId, ORPHAN_GRACE);
+  const runs = { containerId, lock: paths.lock };
+  if (uncertain) await endPluginRuns(runs, ORPHAN_GRACE);
   writeRecord(paths, { ...record, removing: "begun" });
   await failpointAsync("network.removing");
   for (const attachment of attachments.toReversed()) {
-    await detach(host, netns, record, attachment);
+    await detach(host, { id: record.id, runs, netns }, attachment);
   }
   if (uncertain) {
-    await removeRules(host, containerId, attachments.map(({ conflist }) => conflist.name));
+    await removeRules(host, runs, attachments.map(({ conflist }) => conflist.name));
     for (const { conflist } of attachments) await releaseLeases(conflist, containerId);
   }
   writeRecord(paths, { ...record, removing: "detached" });
@@ -71,8 +77,7 @@ function isPinned({ dir, namespace }: NetworkPaths): boolean {
 
 async function detach(
   host: PluginHost,
-  netns: string,
-  record: NetworkRecord,
+  { id, runs, netns }: { readonly id: string; readonly runs: PluginRuns; readonly netns: string },
   attachment: AttachmentRecord,
 ): Promise<void> {
   const { conflist, ifname, steps } = attachment;
@@ -82,10 +87,10 @@ async function detach(
     await failpointAsync("network.del");
     await runPlugin(host, {
       command: "DEL",
-      id: record.id,
+      id,
       network: conflist.name,
       plugin: plugin.type,
-      containerId: record.containerId,
+      runs,
       netns,
       ifname,
       config: pluginConfig(attachment, plugin, result),

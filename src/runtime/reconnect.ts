@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
-import { exists } from "../linux/fs/exists.ts";
 import { bundlePaths } from "../oci/bundle_layout.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
@@ -50,11 +49,12 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
     loaded.push(container);
   }
   // Before a container is reconnected, which may be its end and that of its network.
-  const instances = new Set(loaded.map(({ bundle }) => bundle.record.instance));
-  const known = new Set(loaded.map(({ id }) => id));
+  const records = new Map(loaded.map(({ bundle: { record } }) => [record.instance, record]));
+  const unread = unreadBundles(dir, loaded);
   context.networks.adopt(({ id, instance }) =>
     // A bundle that could not be read is left alone, and so is its network.
-    instances.has(instance) || (!known.has(id) && exists(`${dir}/${id}`))
+    records.get(instance) ??
+      (unread.size > 0 && (id === undefined || unread.has(id)) ? { id, instance } : undefined)
   );
   const found = loaded.map((container) =>
     container.reconnect().then(() =>
@@ -68,6 +68,13 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
   for (const id of definitions.withdrawnIds()) goOn(id, () => finishRemoval(id, options));
   if (found.length === 0) return;
   await withTimeout(Promise.all(found), RECONNECT_GRACE);
+}
+
+/** Returns the ids of bundles that are there and could not be loaded. */
+function unreadBundles(dir: string, loaded: readonly Container[]): Set<string> {
+  const names = [...Deno.readDirSync(dir)].filter(({ isDirectory }) => isDirectory)
+    .map(({ name }) => name);
+  return new Set(names).difference(new Set(loaded.map(({ id }) => id)));
 }
 
 /** Loads the container of a bundle. Removes the directory of a bundle that was never finished. */

@@ -109,7 +109,7 @@ export class ContainerCleanup {
    */
   async removeBundle(result: DeleteResult): Promise<void> {
     const { bundle, context, events } = this.#options;
-    await this.#removeNetwork();
+    await this.removeNetwork();
     let last: unknown;
     for (const delay of backoff({ first: 20, most: 400, attempts: 6 })) {
       try {
@@ -139,18 +139,18 @@ export class ContainerCleanup {
   }
 
   /**
-   * Removes the container's network by its record alone. A plugin that fails now may do better in a
+   * Removes the container's network by its record alone, if that is not done yet. A plugin that fails now may do better in a
    * moment: the lock of another's `iptables`, say.
    *
    * @throws {BerthError} naming the plugin; it may be tried again.
    */
-  async #removeNetwork(): Promise<void> {
+  async removeNetwork(): Promise<void> {
     const { bundle: { record }, context } = this.#options;
     if (record.network === undefined) return;
     let last: unknown;
     for (const delay of backoff({ first: 20, most: 100, attempts: 3 })) {
       try {
-        await context.networks.remove(record.instance);
+        await context.networks.remove({ ...record, again: context.owner.keeps(record.id) });
         return;
       } catch (error) {
         last = error;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../../failpoint.ts";
-import { isNetworkFailure } from "../../network/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { removeLog } from "../create/log.ts";
@@ -42,12 +41,13 @@ export class ContainerDeletion {
     const known = life.state.phase === "deleting" ? life.state.result : undefined;
     const result = known ?? cleanup.result();
     try {
-      await cleanup.removeBundle(result);
+      await cleanup.removeNetwork();
     } catch (error) {
       // No client may ever ask again, and what is left of a network is in others' way.
-      if (isNetworkFailure(error)) this.removeInBackground();
+      this.removeInBackground();
       throw error;
     }
+    await cleanup.removeBundle(result);
     this.#release(known);
     return events.createPublished ? result : undefined;
   }

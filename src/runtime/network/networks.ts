@@ -9,13 +9,25 @@ import { setHosts } from "../../network/hosts_file.ts";
 import type { PluginHost } from "../../network/plugin.ts";
 import { findPlugin } from "../../network/plugin.ts";
 import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
-import { networkPaths, newRecord, readRecord, resultOf } from "../../network/record.ts";
+import {
+  isUncertain,
+  networkPaths,
+  newRecord,
+  readRecord,
+  resultOf,
+} from "../../network/record.ts";
 import { readResult } from "../../network/result.ts";
 import { setUp } from "../../network/set_up.ts";
 import { tearDown } from "../../network/tear_down.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import { FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
+import {
+  BerthError,
+  FailedPreconditionError,
+  NetworkError,
+  NotFoundError,
+} from "../../rpc/errors.ts";
+import { networkParams } from "../../rpc/contract/network/schemas.ts";
 import type {
   NetworkInfo,
   NetworkParams,
@@ -24,11 +36,11 @@ import type {
 import type { Config } from "../config/config.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { HostPorts } from "./host_ports.ts";
+import type { NetworkAddresses } from "./last_addresses.ts";
+import { LastAddresses } from "./last_addresses.ts";
+import { recordOfLost } from "./lost_record.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { planNetwork, preferAddresses } from "./plan.ts";
-
-/** Of so many containers that are gone the addresses are remembered. */
-const MAX_REMEMBERED = 1000;
 
 /** What {@linkcode Networks} needs. */
 export interface NetworksOptions {
@@ -46,6 +58,17 @@ export interface PlanTarget {
   readonly hostname: string;
 }
 
+/** Whose network is removed. */
+export interface NetworkOwner {
+  readonly instance: string;
+  /** The container's id; undefined if it is not known. */
+  readonly id?: string | undefined;
+  /** The params of its network, for when the record cannot be read. */
+  readonly network?: unknown;
+  /** Whether it may be run again, and then gets the addresses that it has. */
+  readonly again?: boolean;
+}
+
 /**
  * The networks of the containers of one state directory. Each container's network has a directory
  * below `<state>/network/containers`, named after the instance: its record and its pinned namespace.
@@ -56,11 +79,11 @@ export class Networks implements Disposable {
   readonly #ports = new HostPorts();
   /** The networks that are there, by the container's instance. */
   readonly #records = new Map<string, NetworkRecord>();
-  /** The addresses that containers had last, by id and network, for those that are run again. */
-  readonly #lastAddresses = new Map<string, ReadonlyMap<string, readonly string[]>>();
+  readonly #lastAddresses: LastAddresses;
 
   constructor(options: NetworksOptions) {
     this.#options = options;
+    this.#lastAddresses = new LastAddresses(`${options.config.state}/network/addresses.json`);
   }
 
   get #dir(): string {
@@ -178,7 +201,7 @@ export class Networks implements Disposable {
     } catch (error) {
       if (otherwise === undefined || !isNetworkFailure(error)) throw error;
       // Another container may have its addresses by now.
-      await tearDown(this.#host, paths);
+      await tearDown(this.#host, paths, readRecord(paths));
       return await setUp(
         this.#host,
         paths,
@@ -187,34 +210,74 @@ export class Networks implements Disposable {
     }
   }
 
-  /** Keeps the addresses of a network that is about to go. */
-  #rememberAddresses({ id, attachments }: NetworkRecord): void {
-    this.#lastAddresses.delete(id);
-    this.#lastAddresses.set(
-      id,
-      new Map(attachments.map((attachment) => [
-        attachment.conflist.name,
-        readResult(resultOf(attachment), attachment.ifname).addresses
-          .map((address) => address.split("/", 1)[0] ?? ""),
-      ])),
-    );
-    const [oldest] = this.#lastAddresses.keys();
-    if (this.#lastAddresses.size > MAX_REMEMBERED && oldest !== undefined) {
-      this.#lastAddresses.delete(oldest);
-    }
-  }
-
   /**
    * Removes the network of an instance, if there is anything of one, however it was left.
    *
-   * @throws {NetworkError} as {@linkcode setUp}; it may be tried again.
+   * @throws {BerthError} as {@linkcode setUp}, {@linkcode NetworkError} for what else is in the way;
+   *   it may be tried again.
    */
-  async remove(instance: string): Promise<void> {
-    const record = this.#records.get(instance);
-    if (record !== undefined) this.#rememberAddresses(record);
-    await tearDown(this.#host, this.#paths(instance));
+  async remove(owner: NetworkOwner): Promise<void> {
+    const { instance, id = instance } = owner;
+    try {
+      const record = this.#read(owner);
+      if (owner.again !== true) this.#lastAddresses.delete(id);
+      else if (record !== undefined && isMade(record)) {
+        this.#lastAddresses.set(id, addressesByNetwork(record));
+      }
+      await tearDown(this.#host, this.#paths(instance), record);
+    } catch (error) {
+      if (error instanceof BerthError) throw error;
+      throw new NetworkError(
+        `container ${id}: its network cannot be removed yet: ${messageOf(error)}`,
+        { cause: error, data: { id } },
+      );
+    }
     this.#records.delete(instance);
     this.#ports.release(instance);
+  }
+
+  /** Reads a record; of one that cannot be read, what is known without it. */
+  #read(owner: NetworkOwner): NetworkRecord | undefined {
+    const { instance, id = instance } = owner;
+    try {
+      return readRecord(this.#paths(instance));
+    } catch (error) {
+      this.#log(
+        "{id}: cannot read the record of its network, going by what else is known: {reason}",
+        {
+          id,
+          reason: messageOf(error),
+          error,
+        },
+      );
+    }
+    return recordOfLost({
+      id,
+      instance,
+      namespace: this.namespaceOf(instance),
+      plan: this.#planOf(owner),
+      networks: [...this.#known().values()].map(({ conflist }) => conflist),
+    });
+  }
+
+  /** Returns the network that a container was to get, as far as that can still be told. */
+  #planOf({ instance, id = instance, network }: NetworkOwner): NetworkPlan | undefined {
+    if (network === undefined) return undefined;
+    try {
+      return planNetwork(networkParams.parse(network), {
+        id,
+        instance,
+        hostname: id,
+        find: (name, ports) => this.#find(name, ports, id),
+      });
+    } catch (error) {
+      this.#log("{id}: cannot tell its network from its parameters: {reason}", {
+        id,
+        reason: messageOf(error),
+        error,
+      });
+      return undefined;
+    }
   }
 
   /** Returns the network of an instance as it is; undefined if it has none. */
@@ -241,23 +304,28 @@ export class Networks implements Disposable {
    * Takes over the networks that were left by the daemon before: those of containers that are there,
    * with their ports. The others are removed in the background.
    *
-   * @param owned whether there is a container of this instance, or something that may be one.
+   * @param ownerOf returns the container of an instance, or what may be one; its id is not known where
+   *   the network's record cannot be read.
    */
-  adopt(owned: (record: Pick<NetworkRecord, "id" | "instance">) => boolean): void {
+  adopt(
+    ownerOf: (ref: Pick<NetworkOwner, "id" | "instance">) => NetworkOwner | undefined,
+  ): void {
     for (const instance of this.#left()) {
-      let record: NetworkRecord | undefined;
-      try {
-        record = readRecord(this.#paths(instance));
-      } catch (error) {
-        this.#log("cannot read the network of instance {instance}, left alone: {reason}", {
-          instance,
-          reason: messageOf(error),
-          error,
-        });
-        continue;
-      }
-      if (record === undefined || !owned(record)) void this.#removeUntilGone(instance);
-      else this.#adoptOne(record);
+      const id = this.#idOf(instance);
+      const owner = ownerOf({ id, instance });
+      const record = owner === undefined ? undefined : this.#read(owner);
+      if (owner === undefined || record === undefined) {
+        void this.#removeUntilGone({ id, instance });
+      } else this.#adoptOne(record);
+    }
+  }
+
+  #idOf(instance: string): string | undefined {
+    try {
+      return readRecord(this.#paths(instance))?.id;
+    } catch {
+      // It is told where it is read for what it says.
+      return undefined;
     }
   }
 
@@ -280,14 +348,14 @@ export class Networks implements Disposable {
   }
 
   /** Removes the network of a container whose bundle is gone. */
-  async #removeUntilGone(instance: string): Promise<void> {
+  async #removeUntilGone(owner: NetworkOwner): Promise<void> {
     for (const delay of backoff({ first: 100, most: 10_000 })) {
       try {
-        await this.remove(instance);
+        await this.remove(owner);
         return;
       } catch (error) {
         this.#log("cannot remove the network of instance {instance}, trying again: {reason}", {
-          instance,
+          instance: owner.instance,
           reason: messageOf(error),
           error,
         });
@@ -304,8 +372,24 @@ export class Networks implements Disposable {
    * Returns the networks that containers can be attached to, ordered by name, with their containers.
    */
   list(): NetworkInfo[] {
-    const { config_dir } = this.#options.config.network;
-    const { networks } = readConflistDir(config_dir);
+    return [...this.#known()].sort(([a], [b]) => a < b ? -1 : 1).map(
+      ([name, { conflist, file }]) => {
+        const missing = this.#missing(conflist);
+        return {
+          name,
+          ...(file === undefined ? {} : { file }),
+          plugins: conflist.plugins.map(({ type }) => type),
+          missing,
+          ...(missing.length === 0 ? {} : { reason: this.#describeMissing(missing) }),
+          containers: this.#membersOf(name),
+        };
+      },
+    );
+  }
+
+  /** The networks by name: berth's own, those of the directory, and those that containers brought. */
+  #known(): Map<string, { readonly conflist: Conflist; readonly file?: string }> {
+    const { networks } = readConflistDir(this.#options.config.network.config_dir);
     const known = new Map<string, { conflist: Conflist; file?: string }>(networks);
     for (const { attachments } of this.#records.values()) {
       for (const { conflist } of attachments) {
@@ -313,17 +397,7 @@ export class Networks implements Disposable {
       }
     }
     known.set(BRIDGE_NETWORK, { conflist: this.#bridge(true) });
-    return [...known].sort(([a], [b]) => a < b ? -1 : 1).map(([name, { conflist, file }]) => {
-      const missing = this.#missing(conflist);
-      return {
-        name,
-        ...(file === undefined ? {} : { file }),
-        plugins: conflist.plugins.map(({ type }) => type),
-        missing,
-        ...(missing.length === 0 ? {} : { reason: this.#describeMissing(missing) }),
-        containers: this.#membersOf(name),
-      };
-    });
+    return known;
   }
 
   #membersOf(network: string): NetworkInfo["containers"] {
@@ -354,6 +428,20 @@ function addHosts(
       { cause: error, data: { id } },
     );
   }
+}
+
+/** Returns whether every plugin has ended that a network needs, and none has removed anything. */
+function isMade(record: NetworkRecord): boolean {
+  return !isUncertain(record) &&
+    record.attachments.every(({ conflist, steps }) => steps.length === conflist.plugins.length);
+}
+
+function addressesByNetwork({ attachments }: NetworkRecord): NetworkAddresses {
+  return new Map(attachments.map((attachment) => [
+    attachment.conflist.name,
+    readResult(resultOf(attachment), attachment.ifname).addresses
+      .map((address) => address.split("/", 1)[0] ?? ""),
+  ]));
 }
 
 function addressesOf(record: NetworkRecord): string[] {

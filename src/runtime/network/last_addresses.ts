@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+import { isRecord } from "../../rpc/is_record.ts";
+import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+
+/** Of so many containers the addresses are kept. */
+const MAX_CONTAINERS = 1000;
+
+/** Addresses by network. */
+export type NetworkAddresses = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * The addresses that stopped containers had last, by id, in a file: a container that is run again gets
+ * them if they are free.
+ */
+export class LastAddresses {
+  readonly #path: string;
+  readonly #max: number;
+  #byId: Map<string, NetworkAddresses> | undefined;
+
+  constructor(path: string, max = MAX_CONTAINERS) {
+    this.#path = path;
+    this.#max = max;
+  }
+
+  /** Returns the addresses that a container had last; undefined if it is not known. */
+  get(id: string): NetworkAddresses | undefined {
+    return this.#load().get(id);
+  }
+
+  /** Keeps the addresses of a container. Of too many the oldest are forgotten. */
+  set(id: string, addresses: NetworkAddresses): void {
+    const byId = this.#load();
+    byId.delete(id);
+    byId.set(id, addresses);
+    const [oldest] = byId.keys();
+    if (byId.size > this.#max && oldest !== undefined) byId.delete(oldest);
+    this.#write(byId);
+  }
+
+  /** Forgets a container. */
+  delete(id: string): void {
+    const byId = this.#load();
+    if (byId.delete(id)) this.#write(byId);
+  }
+
+  #write(byId: ReadonlyMap<string, NetworkAddresses>): void {
+    const entries = [...byId].map(([id, addresses]) => [id, Object.fromEntries(addresses)]);
+    writeJsonAtomic(this.#path, Object.fromEntries(entries));
+  }
+
+  #load(): Map<string, NetworkAddresses> {
+    this.#byId ??= read(this.#path);
+    return this.#byId;
+  }
+}
+
+function read(path: string): Map<string, NetworkAddresses> {
+  let stored: Record<string, unknown>;
+  try {
+    stored = readJson<Record<string, unknown>>(path) ?? {};
+  } catch (error) {
+    // Damaged: containers get other addresses.
+    if (!(error instanceof SyntaxError)) throw error;
+    stored = {};
+  }
+  return new Map(
+    Object.entries(stored).map(([id, networks]) => [
+      id,
+      new Map(
+        Object.entries(isRecord(networks) ? networks : {}).map(([name, addresses]) => [
+          name,
+          Array.isArray(addresses) ? addresses.filter((one) => typeof one === "string") : [],
+        ]),
+      ),
+    ]),
+  );
+}
