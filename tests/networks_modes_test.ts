@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { BerthError } from "../src/rpc/errors.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { until } from "./harness/poll.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
+
+const NETWORK = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
+
+/** A command that serves HTTP on port 8000. */
+const SERVER = ["sh", "-c", "echo -n web > /tmp/index.html; exec httpd -f -p 8000 -h /tmp"];
+
+function create(daemon: TestDaemon, id: string) {
+  return daemon.client.call("container.create", {
+    id,
+    spec: daemon.spec(SERVER),
+    network: { name: "bridge", ports: [{ hostPort: 8080, containerPort: 8000 }] },
+  });
+}
+
+async function remove(daemon: TestDaemon, id: string): Promise<void> {
+  await daemon.client.call("container.delete", { id, force: true });
+}
+
+/** Kills processes that may have ended by themselves. */
+function killAll(pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+networkTest("network: with no_shim a container is reached, and leaves nothing", async () => {
+  await using network = await TestNetwork.make();
+  await using daemon = await TestDaemon.start({
+    program: network.program,
+    config: `[runtime]\nno_shim = true\n${NETWORK}`,
+  });
+  await create(daemon, "warm-up");
+  await remove(daemon, "warm-up");
+  const audit = await NetworkAudit.take(network, daemon);
+  await create(daemon, "web");
+  await daemon.client.call("container.start", { id: "web" });
+  assert.equal(await network.getUntilThere("http://192.0.2.1:8080/", "neighbor"), "web");
+  await remove(daemon, "web");
+  await audit.assertClean("a container without a shim");
+});
+
+networkTest("network: a namespace that is not pinned any more is no obstacle", async () => {
+  await using network = await TestNetwork.make();
+  await using daemon = await TestDaemon.start({
+    program: network.program,
+    config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}`,
+  });
+  await create(daemon, "warm-up");
+  await remove(daemon, "warm-up");
+  const audit = await NetworkAudit.take(network, daemon);
+  await create(daemon, "web");
+  const { pid, shimPid, network: state } = await daemon.client.call("container.state", {
+    id: "web",
+  });
+  // As after a reboot with the state directory on a disk.
+  await daemon.kill9();
+  killAll([shimPid, pid]);
+  await network.onHost("umount", state?.namespace ?? "");
+  await daemon.start();
+  await audit.assertClean("a namespace that is not pinned");
+  await create(daemon, "web");
+  await remove(daemon, "web");
+  await audit.assertClean("the next one");
+});
+
+networkTest("network: daemon, shim and plugin that are killed at once leave nothing", async () => {
+  await using network = await TestNetwork.make();
+  const dir = Deno.makeTempDirSync({ prefix: "berth-cni-" });
+  try {
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}` +
+        `plugin_dirs = ["${dir}", "/usr/lib/cni"]\n`,
+    });
+    await create(daemon, "warm-up");
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon);
+    const there = (path: string) =>
+      until(`${path} is there`, () => {
+        try {
+          return Deno.statSync(path).isFile;
+        } catch {
+          // Not yet.
+          return false;
+        }
+      });
+    for (const plugin of ["bridge", "portmap", "firewall"]) {
+      for (const command of ["ADD", "DEL"]) {
+        if (command === "DEL") await create(daemon, "web");
+        // Stops before or after its work, with its own work done by a child.
+        const began = `${dir}/began`;
+        const real = `/usr/lib/cni/${plugin}`;
+        const script = `#!/bin/sh\n[ $CNI_COMMAND = ${command} ] || exec ${real}\n` +
+          `${real} > ${dir}/out\necho > ${began}\nsleep 1000\n`;
+        Deno.writeTextFileSync(`${dir}/${plugin}`, script, { mode: 0o755 });
+        const call = command === "ADD" ? create(daemon, "web") : remove(daemon, "web");
+        const ended = call.then(() => "done", (error: unknown) => {
+          assert.ok(error instanceof BerthError, String(error));
+          return error.kind;
+        });
+        await there(began);
+        killAll([
+          daemon.pid,
+          ...await network.pidsOf(/^(berth-shim|sleep|sh|bridge|portmap|firewall)/),
+        ]);
+        await daemon.exited();
+        assert.notEqual(await ended, "done");
+        Deno.removeSync(`${dir}/${plugin}`);
+        Deno.removeSync(began);
+        await daemon.start();
+        await until("web is gone", async () => {
+          try {
+            await remove(daemon, "web");
+            return true;
+          } catch (error) {
+            if (!(error instanceof BerthError)) throw error;
+            return error.kind === "NotFound";
+          }
+        });
+        await audit.assertClean(`all killed in ${command} of ${plugin}`);
+      }
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
