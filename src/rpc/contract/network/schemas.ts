@@ -10,7 +10,7 @@ import {
   MAX_TEXT,
 } from "../limits.ts";
 
-// A rule that a string must match goes into `errorMessage` too: see `schemas.ts`.
+// A rule that a string must match goes into `errorMessage` too: see `schemas/text.ts`.
 function matching(pattern: RegExp, rule: string, max = MAX_NAME): z.ZodString {
   return z.string().max(max).regex(pattern, rule).meta({ errorMessage: rule });
 }

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+import { z } from "zod";
+import { MAX_MOUNT_OPTIONS, MAX_TEXT } from "../limits.ts";
+import { networkState } from "../network/schemas.ts";
+import { logState } from "./log.ts";
+import { execState, exitStatus, exitStatusUnknown } from "./process.ts";
+import { restartState } from "./restart.ts";
+import { kernelText, labels, time } from "./text.ts";
+
+/** One of the mounts that make up the rootfs. */
+export const rootfsMount = z.strictObject({
+  type: kernelText(MAX_TEXT).meta({ description: "Filesystem type, or bind for a bind mount" }),
+  source: kernelText(MAX_TEXT).meta({
+    description: "Device, directory or name to mount, as in mount(8)",
+  }),
+  target: kernelText(MAX_TEXT).optional().meta({
+    description: "Mount point relative to the rootfs; defaults to the rootfs itself",
+  }),
+  options: z.array(kernelText(MAX_TEXT)).max(MAX_MOUNT_OPTIONS).optional().meta({
+    description: "Mount options, as for mount(8) -o",
+  }),
+}).meta({ description: "One of the mounts that make up the rootfs" });
+
+/** Status of a container. */
+export const containerStatus = z.enum(["created", "running", "paused", "stopped"]).meta({
+  description: "Status of a container",
+});
+
+/** State of the daemon's connection to the container's shim. */
+export const shimStatus = z.enum(["connected", "connecting", "unavailable", "gone", "none"]).meta({
+  description: "Connection to a shim. unavailable: the shim does not answer; gone: the shim died " +
+    "and the container is being cleaned up; none: the daemon runs without shims (no_shim), or the " +
+    "container is stopped and needs none",
+});
+
+/** Full state of a container. */
+export const containerState = z.object({
+  id: z.string().meta({ description: "Container id" }),
+  instance: z.string().meta({
+    description: "Unique id of this creation; differs when an id is reused, and after each restart",
+  }),
+  status: containerStatus,
+  pid: z.int().meta({
+    description: "Pid of the init process; 0 until a restored container is started",
+  }),
+  bundle: z.string().meta({
+    description:
+      "Bundle directory; of a container that has no shim, the directory of its definition",
+  }),
+  runtime: z.string().meta({ description: "OCI runtime, as given to create or configured" }),
+  terminal: z.boolean().meta({ description: "Whether the init process has a pseudo-terminal" }),
+  stdin: z.string().meta({ description: "As given to create" }),
+  stdout: z.string().meta({ description: "As given to create" }),
+  stderr: z.string().meta({ description: "As given to create" }),
+  log: logState.optional().meta({ description: "Set where the output is logged" }),
+  labels: labels.meta({ description: "As given to create" }),
+  createdAt: time("Time of the creation"),
+  startedAt: time("Time of the start").optional(),
+  exitStatus: z.int().optional().meta({
+    description: "Exit code, or 128 + signal number; set once the init process has exited",
+  }),
+  exitedAt: time("Time of the exit").optional(),
+  exitStatusUnknown,
+  restart: restartState.optional().meta({
+    description: "When the daemon starts the container again; absent for never",
+  }),
+  restartCount: z.int().optional().meta({
+    description: "Number of restarts by the daemon since the container was last started by a call",
+  }),
+  restartingAt: time("Time at which the daemon will start the container again").optional(),
+  lastExit: exitStatus.optional().meta({
+    description: "How the run before this one ended; set for a container that was started again",
+  }),
+  autoRemove: z.boolean().optional().meta({
+    description: "True if the daemon removes the container when it has exited",
+  }),
+  oomKilled: z.boolean().optional().meta({
+    description: "True if the OOM killer has killed a process of the container",
+  }),
+  group: z.string().optional().meta({
+    description: "Shim group: containers of one group share a shim process",
+  }),
+  network: networkState.optional().meta({
+    description: "Network of the container; absent if CNI plugins have made none",
+  }),
+  shimPid: z.int().meta({
+    description: "Pid of the shim; the daemon's own pid with no_shim",
+  }),
+  shim: shimStatus,
+  processes: z.array(execState).meta({
+    description: "Exec processes that have not been deleted",
+  }),
+}).meta({ description: "Full state of a container" });
+
+/** Full state of a container; the result of `container.state`. */
+export type ContainerState = z.output<typeof containerState>;
+
+/** Status of a container. */
+export type ContainerStatus = z.output<typeof containerStatus>;
+
+/** One of the mounts that make up the rootfs. */
+export type RootfsMount = z.output<typeof rootfsMount>;
+
+/** State of the daemon's connection to the container's shim. */
+export type ShimStatus = z.output<typeof shimStatus>;
