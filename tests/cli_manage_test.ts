@@ -553,6 +553,10 @@ Deno.test("berth prune removes what containers that are gone have left, after as
   const { code, stdout, stderr } = await cli(daemon, ["prune", "--force"]);
   assert.equal(code, 0, stderr);
   assert.deepEqual(paths(stdout), gone);
+  assert.equal(
+    stderr,
+    `berth: left alone, since it was changed in the last 10 minutes: ${daemon.root}/overlay/young\n`,
+  );
   assert.equal((await cli(daemon, ["ps"])).stderr, "");
   for (const dir of gone) assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
   for (const dir of kept) assert.ok(Deno.statSync(dir).isDirectory, dir);

@@ -209,6 +209,22 @@ Deno.test("restart policy: after a reboot always and unless-stopped come back, w
   ]);
 });
 
+Deno.test("restart policy: a reboot leaves nothing of a container with autoRemove", async () => {
+  await using daemon = await TestDaemon.start();
+  const dir = `${daemon.root}/overlay/once/own`;
+  Deno.mkdirSync(`${dir}/upper`, { recursive: true });
+  const more = { autoRemove: true, removeDirs: [dir] };
+  await createService(daemon, "once", "echo ran; sleep 1000", more);
+  await daemon.client.call("container.start", { id: "once" });
+  await daemon.restart();
+  assert.equal((await state(daemon, "once")).status, "running");
+  await reboot(daemon);
+  for (const kind of ["overlay", "logs", "autoremove"]) {
+    assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${kind}`)], [], kind);
+  }
+  assert.match(daemon.log, /once: removed what it has left/);
+});
+
 Deno.test("restart policy: a container that cannot be started again is tried later and later", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;

@@ -275,6 +275,7 @@ export class ContainerManager implements AsyncDisposable {
           const service = { policy: params.restart, started: false, progress: NO_PROGRESS };
           this.#definitions.write({ spec, record, service });
         }
+        this.#definitions.autoRemove.add(record);
         return await this.#maker.make(record, spec, {
           begun,
           network,
@@ -282,6 +283,7 @@ export class ContainerManager implements AsyncDisposable {
         });
       } catch (error) {
         this.#definitions.remove(id);
+        this.#definitions.autoRemove.remove(id);
         throw error;
       }
     });

@@ -66,6 +66,8 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
   );
   for (const id of definitions.ids()) goOn(id, () => loadDefined(id, options));
   for (const id of definitions.withdrawnIds()) goOn(id, () => finishRemoval(id, options));
+  // A bundle that could not be read is left alone, and so is what its container has.
+  definitions.autoRemove.removeLeft((id) => containers.find(id) !== undefined || unread.has(id));
   if (found.length === 0) return;
   await withTimeout(Promise.all(found), RECONNECT_GRACE);
 }

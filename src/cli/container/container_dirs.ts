@@ -82,15 +82,16 @@ export function orphansOf(root: string, id: string): string[] {
 export interface OwnedPath {
   readonly id: string;
   readonly path: string;
+  /** When it was last changed, in milliseconds since 1970. */
+  readonly changedAt: number;
 }
 
 /**
- * Returns every log, FIFO, overlay and volume below the root that was last changed before `before`,
- * in milliseconds since the epoch, of whichever container.
+ * Returns every log, FIFO, overlay and volume below the root, of whichever container.
  *
  * @throws {Deno.errors.PermissionDenied} where this user may not look.
  */
-export function orphansBelow(root: string, before: number): OwnedPath[] {
+export function orphansBelow(root: string): OwnedPath[] {
   const kinds = ["logs", "io", ...Object.values(OWN_DIRS)];
   return kinds.flatMap((kind) => {
     const parent = `${root}/${kind}`;
@@ -98,8 +99,8 @@ export function orphansBelow(root: string, before: number): OwnedPath[] {
     return names.sort().flatMap((name): OwnedPath[] => {
       const path = `${parent}/${name}`;
       const { isDirectory, mtime } = Deno.lstatSync(path);
-      if ((mtime?.getTime() ?? 0) >= before) return [];
-      return [{ path, id: isDirectory ? name : name.replace(/\.log$/, "") }];
+      const id = isDirectory ? name : name.replace(/\.log$/, "");
+      return [{ path, id, changedAt: mtime?.getTime() ?? 0 }];
     });
   });
 }

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { orphansBelow } from "./container_dirs.ts";
+import { orphansBelow, type OwnedPath } from "./container_dirs.ts";
+
+/** What containers that are gone have left. */
+export interface Orphans {
+  /** Paths to remove. */
+  readonly old: readonly string[];
+  /** Paths that are too young to be sure of. */
+  readonly young: readonly string[];
+}
 
 /**
  * What is younger is left alone, in milliseconds: a command that creates a container makes its files
@@ -9,7 +17,8 @@ import { orphansBelow } from "./container_dirs.ts";
 const MIN_AGE = 10 * 60_000;
 
 /**
- * Returns the paths below the daemon's root that containers have left which are gone.
+ * Returns the paths below the daemon's root that containers have left which are gone. What a clock has
+ * made that was ahead counts as old.
  *
  * @param list returns every container; called after the files were looked for, so that one that was
  *   created meanwhile is in it.
@@ -18,9 +27,15 @@ const MIN_AGE = 10 * 60_000;
 export async function findOrphans(
   root: string,
   list: () => Promise<readonly ContainerState[]>,
-): Promise<string[]> {
-  const found = orphansBelow(root, Date.now() - MIN_AGE);
-  if (found.length === 0) return [];
+): Promise<Orphans> {
+  const found = orphansBelow(root);
+  if (found.length === 0) return { old: [], young: [] };
   const ids = new Set((await list()).map(({ id }) => id));
-  return found.filter(({ id }) => !ids.has(id)).map(({ path }) => path);
+  const orphans = found.filter(({ id }) => !ids.has(id));
+  const now = Date.now();
+  const isYoung = ({ changedAt }: OwnedPath) => changedAt <= now && now - changedAt < MIN_AGE;
+  return {
+    old: orphans.filter((orphan) => !isYoung(orphan)).map(({ path }) => path),
+    young: orphans.filter(isYoung).map(({ path }) => path),
+  };
 }

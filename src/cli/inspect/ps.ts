@@ -76,7 +76,7 @@ async function mentionOrphans(
 ): Promise<void> {
   let count: number;
   try {
-    count = (await findOrphans(root, list)).length;
+    count = (await findOrphans(root, list)).old.length;
   } catch (error) {
     // Not this user's to see, or being removed right now.
     if (error instanceof Deno.errors.PermissionDenied) return;

@@ -20,10 +20,13 @@ export function pruneCommand(): Command {
     .action(async (options: { force?: true }, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
-        const orphans = await findOrphans(
+        const { old: orphans, young } = await findOrphans(
           root,
           () => listAllContainers((params) => daemon.call("container.list", params)),
         );
+        for (const path of young) {
+          console.error(`berth: left alone, since it was changed in the last 10 minutes: ${path}`);
+        }
         if (orphans.length === 0) return;
         orphans.forEach(print);
         if (!options.force && !confirmed(orphans.length)) return;

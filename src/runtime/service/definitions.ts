@@ -10,6 +10,7 @@ import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
+import { AutoRemoveRecords } from "./auto_remove_records.ts";
 import { logUnwritten, TolerantFiles } from "./tolerant_files.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
 import { withResources } from "../bundle/record_update.ts";
@@ -56,6 +57,8 @@ export interface Definition {
  */
 export class Definitions {
   readonly #dir: string;
+  /** What is known of containers that are to leave nothing. */
+  readonly autoRemove: AutoRemoveRecords;
   readonly #services = new Map<string, ServiceRecord>();
   /** Those whose removal has begun: nothing is to be done with these containers any more. */
   readonly #withdrawn = new Map<string, ServiceRecord>();
@@ -63,13 +66,14 @@ export class Definitions {
   readonly #records = new Map<string, BundleRecord>();
   readonly #files = new TolerantFiles();
 
-  private constructor(dir: string) {
-    this.#dir = dir;
+  private constructor(root: string) {
+    this.#dir = `${root}/containers`;
+    this.autoRemove = new AutoRemoveRecords(root);
   }
 
   /** Reads what is there below the root directory. */
   static open(root: string): Definitions {
-    const definitions = new Definitions(`${root}/containers`);
+    const definitions = new Definitions(root);
     definitions.#load();
     return definitions;
   }

@@ -24,6 +24,7 @@ export class RestingContainers {
   replace({ id, bundle, processes }: Container): Container | undefined {
     if (!this.#definitions.keeps(id)) {
       this.#definitions.remove(id);
+      this.#definitions.autoRemove.remove(id);
       return undefined;
     }
     // A run that was never begun changes nothing.

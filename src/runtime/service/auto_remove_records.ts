@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { writeAtomic } from "../../linux/fs/write_atomic.ts";
+import { readJson } from "../../oci/bundle_layout.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { stringifyJson } from "../../rpc/json.ts";
+import { removeLog } from "../create/log.ts";
+import { removeRecordedDirs } from "../create/own_dirs.ts";
+import { logUnwritten } from "./tolerant_files.ts";
+
+/** What a container with `autoRemove` has below the root directory. */
+type AutoRemoveRecord = Pick<BundleRecord, "autoRemove" | "log" | "removeDirs">;
+
+/**
+ * The records of containers with `autoRemove`, `<root>/autoremove/<id>.json`: bundles go with a reboot,
+ * and what these containers have below the root directory does not.
+ */
+export class AutoRemoveRecords {
+  readonly #dir: string;
+
+  /** Records below the root directory. */
+  constructor(root: string) {
+    this.#dir = `${root}/autoremove`;
+  }
+
+  /** Records a container that is being created. */
+  add({ id, autoRemove, log, removeDirs }: BundleRecord): void {
+    if (!autoRemove || (!log?.own && removeDirs === undefined)) return;
+    const record: AutoRemoveRecord = {
+      autoRemove,
+      ...(log === undefined ? {} : { log }),
+      ...(removeDirs === undefined ? {} : { removeDirs }),
+    };
+    try {
+      Deno.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+      writeAtomic(this.#path(id), stringifyJson(record));
+    } catch (error) {
+      logUnwritten(id, error);
+    }
+  }
+
+  /** Removes the record of a container that is gone. */
+  remove(id: string): void {
+    removeFile(this.#path(id));
+  }
+
+  /** Removes what containers have left that went down with the machine. */
+  removeLeft(isThere: (id: string) => boolean): void {
+    for (const id of this.#ids()) {
+      if (isThere(id)) continue;
+      try {
+        const record = readJson<BundleRecord>(this.#path(id));
+        if (record !== undefined) {
+          removeLog(record.log);
+          removeRecordedDirs(record);
+        }
+        this.remove(id);
+        getLogger(["berth", "container"]).info("{id}: removed what it has left with the machine", {
+          id,
+        });
+      } catch (error) {
+        getLogger(["berth", "container"]).warn("{id}: cannot remove what it has left: {reason}", {
+          id,
+          reason: messageOf(error),
+          error,
+        });
+      }
+    }
+  }
+
+  #ids(): string[] {
+    try {
+      return [...Deno.readDirSync(this.#dir)].map(({ name }) => name)
+        .filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }
+
+  #path(id: string): string {
+    return `${this.#dir}/${id}.json`;
+  }
+}
