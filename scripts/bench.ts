@@ -19,6 +19,7 @@ import { Bench } from "./bench/row.ts";
 import type { Measure } from "./bench/row.ts";
 import { atRest } from "./bench/rows/at_rest.ts";
 import { calls } from "./bench/rows/calls.ts";
+import { containerdShim } from "./bench/rows/containerd_shim.ts";
 import { exec } from "./bench/rows/exec.ts";
 import { exitEvent } from "./bench/rows/exit_event.ts";
 import { leanCalls } from "./bench/rows/lean_calls.ts";
@@ -41,6 +42,7 @@ const ROWS: Readonly<Record<string, Measure>> = {
   calls,
   "lean-calls": leanCalls,
   networks,
+  "containerd-shim": containerdShim,
   images,
   output,
   logs: logs(undefined),

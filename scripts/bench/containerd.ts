@@ -3,42 +3,66 @@ import { processesOf } from "../../tests/harness/processes.ts";
 import type { JsonObject } from "../../tests/harness/rootfs.ts";
 import { baseName } from "../../tests/harness/run.ts";
 import { ContainerdDaemon } from "./containerd_daemon.ts";
-import type { Caller, DaemonEngine, EngineContainerOptions } from "./engine.ts";
+import type { Caller, DaemonEngine, EngineContainerOptions, EngineName } from "./engine.ts";
 import { decode, encode, GrpcConnection } from "./grpc.ts";
 import type { Message } from "./grpc.ts";
 
 const RUNTIME = "io.containerd.runc.v2";
+/** What the command lines of this runtime's shims have in them. */
+const SHIM = /containerd-shim-runc-v2/;
 /** The annotation by which this runtime puts containers into one shim. */
 const GROUP = "io.containerd.runc.v2.group";
 /** RUNNING in containerd's enum of task states. */
 const RUNNING = 2;
 
+/** One of containerd's runtimes. */
+export interface ContainerdRuntime {
+  /** What its figures are listed under. */
+  readonly engine: EngineName;
+  /** Its name for containerd. */
+  readonly runtime: string;
+  /** What the command lines of its shims have in them. */
+  readonly shim: RegExp;
+}
+
 /** A containerd of its own, driven over its gRPC API. */
 export class Containerd implements DaemonEngine, AsyncDisposable {
-  readonly name = "containerd";
+  readonly name: EngineName;
   readonly #daemon: ContainerdDaemon;
+  readonly #runtime: ContainerdRuntime;
   readonly #options: Message;
   readonly #processes = new Map<string, unknown>();
   #connection: GrpcConnection;
   #version = "";
 
-  private constructor(daemon: ContainerdDaemon, state: string, runc: string) {
+  private constructor(daemon: ContainerdDaemon, options: Message, runtime: ContainerdRuntime) {
+    this.name = runtime.engine;
     this.#daemon = daemon;
+    this.#runtime = runtime;
     this.#connection = new GrpcConnection(daemon.socket);
-    this.#options = any("containerd.runc.v1.Options", {
-      type: "RuncOptions",
-      message: { binary_name: runc, root: `${state}/runc` },
-    });
+    this.#options = options;
   }
 
   /**
    * Starts one in `dir`, which is made, with its state directory at `state`, to use the runc at path
    * `runc`.
+   *
+   * @param env what its environment has beside this process's own.
    */
-  static async start(dir: string, state: string, runc: string): Promise<Containerd> {
-    const daemon = await ContainerdDaemon.start(dir, state);
+  static async start(
+    dir: string,
+    state: string,
+    runc: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<Containerd> {
+    const daemon = await ContainerdDaemon.start(dir, state, env);
     try {
-      const engine = new Containerd(daemon, state, runc);
+      const options = any("containerd.runc.v1.Options", {
+        type: "RuncOptions",
+        message: { binary_name: runc, root: `${state}/runc` },
+      });
+      const runtime: ContainerdRuntime = { engine: "containerd", runtime: RUNTIME, shim: SHIM };
+      const engine = new Containerd(daemon, options, runtime);
       const { version } = await engine.#connection.call("Version", "Version", {});
       engine.#version = `containerd ${version}`;
       return engine;
@@ -46,6 +70,13 @@ export class Containerd implements DaemonEngine, AsyncDisposable {
       await daemon[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** Returns the same containerd with another runtime; both are disposed of together. */
+  with(runtime: ContainerdRuntime): Containerd {
+    const engine = new Containerd(this.#daemon, this.#options, runtime);
+    engine.#version = this.#version;
+    return engine;
   }
 
   get version(): string {
@@ -73,7 +104,7 @@ export class Containerd implements DaemonEngine, AsyncDisposable {
     await this.#connection.call("Containers", "Create", {
       container: {
         id,
-        runtime: { name: RUNTIME, options: this.#options },
+        runtime: { name: this.#runtime.runtime, options: this.#options },
         spec: json("types.containerd.io/opencontainers/runtime-spec/1/Spec", whole),
       },
     });
@@ -124,9 +155,7 @@ export class Containerd implements DaemonEngine, AsyncDisposable {
   shimPids(): Promise<readonly number[]> {
     return Promise.resolve(
       processesOf(baseName(this.#daemon.dir))
-        .filter(({ command, state }) =>
-          state !== "Z" && command.includes("containerd-shim-runc-v2")
-        )
+        .filter(({ command, state }) => state !== "Z" && this.#runtime.shim.test(command))
         .map(({ pid }) => pid),
     );
   }

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+import { baseName, program, runDir, uniqueName } from "../../../tests/harness/run.ts";
+import { findCommand } from "../../system_packages.ts";
+import { runTool } from "../../tool.ts";
+import { Containerd } from "../containerd.ts";
+import type { DaemonEngine } from "../engine.ts";
+import { dismiss, launch } from "../fleet.ts";
+import { memoryOf } from "../proc.ts";
+import { type Bench, inTurn, type Measure, type Row, timed } from "../row.ts";
+
+const NOTE = "both shims under the same containerd, over its API";
+const SETTLE_MS = 3000;
+
+/**
+ * berth as containerd's shim beside containerd-shim-runc-v2, under the same containerd. Left out of
+ * smoke runs.
+ */
+export const containerdShim: Measure = async (bench) => {
+  const runc = findCommand("runc");
+  if (bench.quick || runc === undefined) return [];
+  const dir = `${runDir()}/${uniqueName("shims")}`;
+  await Deno.mkdir(`${dir}/bin`, { recursive: true });
+  const [file = "", ...args] = program();
+  const install = [...args, "install", "containerd-shim", "--dir", `${dir}/bin`];
+  const { success, stderr } = await runTool(file, { args: install });
+  if (!success) throw new Error(`berth install: ${stderr}`);
+  const PATH = `${dir}/bin:${Deno.env.get("PATH")}`;
+  await using reference = await Containerd.start(
+    `${dir}/${baseName(dir)}`,
+    `${dir}/state`,
+    runc,
+    { PATH },
+  );
+  await using berth = reference.with({
+    engine: "berth",
+    runtime: "io.containerd.berth.v2",
+    shim: / serve \d+ /,
+  });
+  const engines = [berth, reference];
+  return [
+    ...await phases(bench, engines),
+    await execs(bench, engines),
+    ...await memory(bench, engines),
+  ];
+};
+
+/** A life, and those parts of it in which containerd starts the shim's program. */
+async function phases(bench: Bench, engines: readonly DaemonEngine[]): Promise<Row[]> {
+  const created: Record<string, number[]> = {}, deleted: Record<string, number[]> = {};
+  const warmUp = 3;
+  const whole = await inTurn(engines, { count: 30, warmUp }, async (engine) => {
+    const id = bench.id();
+    const creating = await timed(async () => void await engine.create(id, bench.spec(["true"])));
+    const running = await timed(async () => {
+      const exited = engine.wait(id);
+      await engine.start(id);
+      await exited;
+    });
+    const deleting = await timed(() => engine.delete(id));
+    (created[engine.name] ??= []).push(creating);
+    (deleted[engine.name] ??= []).push(deleting);
+    return creating + running + deleting;
+  });
+  const counted = (all: Record<string, number[]>) =>
+    Object.fromEntries(Object.entries(all).map(([name, list]) => [name, list.slice(warmUp)]));
+  const row = { unit: "ms", better: "lower", note: NOTE } as const;
+  return [
+    { ...row, title: "shim: a life of `true`", target: { containerd: 1 }, samples: whole },
+    { ...row, title: "shim: start and create", samples: counted(created) },
+    { ...row, title: "shim: delete", samples: counted(deleted) },
+  ];
+}
+
+async function execs(bench: Bench, engines: readonly DaemonEngine[]): Promise<Row> {
+  const ids = new Map<unknown, string>();
+  const fleets = [];
+  for (const engine of engines) {
+    const fleet = await launch(bench, engine, 1);
+    fleets.push(fleet);
+    for (const id of fleet.containers.keys()) ids.set(engine, id);
+  }
+  const samples = await inTurn(engines, { count: 30, warmUp: 3 }, async (engine) => {
+    const id = ids.get(engine) ?? "", execId = bench.id();
+    const elapsed = await timed(() => engine.exec(id, execId, ["true"]));
+    await engine.deleteExec(id, execId);
+    return elapsed;
+  });
+  for (const fleet of fleets) await dismiss(fleet);
+  return {
+    title: "shim: exec of `true` until its exit is seen",
+    unit: "ms",
+    better: "lower",
+    target: { containerd: 1 },
+    samples,
+    note: NOTE,
+  };
+}
+
+/**
+ * Anonymous memory of a shim: of one container, and of a pod of three. Private memory would count the
+ * pages of a program that runs but once.
+ */
+async function memory(bench: Bench, engines: readonly DaemonEngine[]): Promise<Row[]> {
+  const measure = async (size: number, group?: string) => {
+    const samples: Record<string, number[]> = {};
+    for (const engine of engines) {
+      const fleet = await launch(bench, engine, size, group);
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      samples[engine.name] = (await engine.shimPids()).map((pid) => memoryOf(pid).anonymous);
+      await dismiss(fleet);
+    }
+    return samples;
+  };
+  const row = { unit: "MB", better: "lower", note: NOTE } as const;
+  return [
+    { ...row, title: "shim: anonymous memory, one container", samples: await measure(1) },
+    { ...row, title: "shim: anonymous memory, a pod of three", samples: await measure(3, "pod") },
+  ];
+}
