@@ -57,27 +57,36 @@ Deno.test("environment: neither shims nor runtimes inherit the daemon's environm
   }
 });
 
-Deno.test("environment: daemon and shims may open as many files as they can, runtimes what was meant", async () => {
-  const limited = ["sh", "-c", 'ulimit -Sn 777; exec "$0" "$@"', ...program()];
-  for (const config of ["", "no_shim = true\n"]) {
-    await using daemon = TestDaemon.prepare({ program: limited });
-    const wrapper = RuntimeWrapper.create(daemon.dir);
-    await useWrapper(daemon, wrapper, config);
-    const file = `${daemon.dir}/limits`;
-    // What a container has then is the runtime's affair: runc of Go 1.19 raises its own, too.
-    for (const subcommand of ["create", "exec"]) {
-      wrapper.rule(subcommand, `ulimit -Sn >>${file}`);
+// `deno run` raises its limit before berth can see what was meant; the launcher of a built berth tells.
+const FROM_SOURCE = !Deno.env.has("BERTH_PROGRAM");
+
+Deno.test({
+  name:
+    "environment: daemon and shims may open as many files as they can, runtimes what was meant" +
+    (FROM_SOURCE ? " (not from sources)" : ""),
+  ignore: FROM_SOURCE,
+  fn: async () => {
+    const limited = ["sh", "-c", 'ulimit -Sn 777; exec "$0" "$@"', ...program()];
+    for (const config of ["", "no_shim = true\n"]) {
+      await using daemon = TestDaemon.prepare({ program: limited });
+      const wrapper = RuntimeWrapper.create(daemon.dir);
+      await useWrapper(daemon, wrapper, config);
+      const file = `${daemon.dir}/limits`;
+      // What a container has then is the runtime's affair: runc of Go 1.19 raises its own, too.
+      for (const subcommand of ["create", "exec"]) {
+        wrapper.rule(subcommand, `ulimit -Sn >>${file}`);
+      }
+      await daemon.start();
+      const { client } = daemon;
+      await daemon.run("c", ["sleep", "1000"]);
+      const { shimPid = 0 } = await client.call("container.state", { id: "c" });
+      for (const own of [daemon.pid, shimPid]) {
+        const [soft, hard] = fileLimits(own);
+        assert.equal(soft, hard);
+        assert.notEqual(soft, "777");
+      }
+      await client.call("container.exec", { id: "c", execId: "e", process: { args: ["true"] } });
+      assert.equal(Deno.readTextFileSync(file), "777\n777\n");
     }
-    await daemon.start();
-    const { client } = daemon;
-    await daemon.run("c", ["sleep", "1000"]);
-    const { shimPid = 0 } = await client.call("container.state", { id: "c" });
-    for (const own of [daemon.pid, shimPid]) {
-      const [soft, hard] = fileLimits(own);
-      assert.equal(soft, hard);
-      assert.notEqual(soft, "777");
-    }
-    await client.call("container.exec", { id: "c", execId: "e", process: { args: ["true"] } });
-    assert.equal(Deno.readTextFileSync(file), "777\n777\n");
-  }
+  },
 });

@@ -121,12 +121,12 @@ export class ShimService {
     });
   }
 
-  /** Starts the container's process. */
-  async start(): Promise<{ pid: number }> {
+  /** Starts the container's process. `signal` gives up; see {@linkcode InitProcess.start}. */
+  async start(signal?: AbortSignal): Promise<{ pid: number }> {
     return await this.#lock.exclusive(() =>
       this.#runRequest("start", async () => {
         using _exit = this.#initExit.barrier.block("event");
-        const watched = await this.#init.start();
+        const watched = await this.#init.start(signal);
         failpoint("shim.start.publish");
         const { pid, startedAt } = this.#init;
         this.#events.publish({ type: "start", pid, timestamp: startedAt });

@@ -69,6 +69,18 @@ export function kill(pid: number, signal: number): void {
 }
 
 /**
+ * Sends a signal to every process of a process group.
+ *
+ * @throws LinuxError ESRCH when there is none, EPERM
+ */
+export function killGroup(group: number, signal: number): void {
+  const what = `process group ${group} with signal ${signal}`;
+  // kill(2) takes -1 for every process there is.
+  if (!Number.isInteger(group) || group <= 1) throw new LinuxError(EINVAL, "kill", what);
+  check(() => libc().kill(-group, signal), "kill", what);
+}
+
+/**
  * Sends a signal to the process that had this pid and start time. The pidfd is taken before the look
  * at the start time, so that the signal reaches no other process.
  *

@@ -3,7 +3,7 @@ import { ECHILD, ESRCH, LinuxError } from "../libc/errno.ts";
 import { closeOnExecAll } from "../fd/fd.ts";
 import { holdEventLoop } from "../event_loop/timer.ts";
 import { attempt, lazyLibc } from "../libc/libc.ts";
-import { kill, prctlSubreaper } from "./process.ts";
+import { kill, killGroup, prctlSubreaper } from "./process.ts";
 import { type SpawnOptions, spawnProcess } from "./spawn.ts";
 
 export type { SpawnOptions } from "./spawn.ts";
@@ -42,11 +42,12 @@ export interface Child {
   /** Resolves when it has exited; never rejects. */
   readonly exited: Promise<Exit>;
   /**
-   * Sends it a signal. Safe: the pid cannot be another's until it is reaped.
+   * Sends a signal to it, or to its process group if it was started with one of its own. Safe: the
+   * pid cannot be another's until it is reaped.
    *
    * @throws LinuxError ESRCH when it has been reaped
    */
-  kill(signal: number): void;
+  kill(signal: number, options?: { readonly group?: boolean }): void;
 }
 
 /** Options of {@linkcode Reaper.start}. */
@@ -126,11 +127,12 @@ export class Reaper implements Disposable {
     return {
       pid,
       exited: entry.promise,
-      kill: (signal) => {
+      kill: (signal, { group = false } = {}) => {
         if (this.#entries.get(pid) !== entry) {
           throw new LinuxError(ESRCH, "kill", `process ${pid} with signal ${signal}`);
         }
-        kill(pid, signal);
+        if (group) killGroup(pid, signal);
+        else kill(pid, signal);
       },
     };
   }

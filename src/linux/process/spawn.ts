@@ -68,7 +68,8 @@ const chdirLibc = lazyLibc({
 // glibc: 80, 336 and 128 bytes on x86_64 and arm64; room is left over.
 const FILE_ACTIONS_SIZE = 128, ATTR_SIZE = 512, SIGSET_SIZE = 128;
 // glibc's spawn.h
-const POSIX_SPAWN_SETSIGDEF = 0x04, POSIX_SPAWN_SETSIGMASK = 0x08, POSIX_SPAWN_SETSID = 0x80;
+const POSIX_SPAWN_SETPGROUP = 0x02, POSIX_SPAWN_SETSIGDEF = 0x04;
+const POSIX_SPAWN_SETSIGMASK = 0x08, POSIX_SPAWN_SETSID = 0x80;
 
 /** How a child is started. */
 export interface SpawnOptions {
@@ -86,6 +87,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Whether it leads a session of its own, so that signals to this one's terminal spare it. */
   readonly setsid?: boolean;
+  /** Whether it leads a process group of its own, which can be killed as a whole. */
+  readonly ownGroup?: boolean;
   /** Its OOM score (see {@linkcode borrowOomScoreAdj}); this process's own when left out. */
   readonly oomScoreAdj?: number;
   /** Its soft limit of open files; this process's own when left out. */
@@ -119,9 +122,10 @@ export function spawnProcess(argv: readonly string[], options: SpawnOptions = {}
   // All of them, 32 and 33 too: those are glibc's own, which it would otherwise leave ignored.
   const everySignal = new Uint8Array(SIGSET_SIZE).fill(0xff, 0, 8);
   checkSpawn(libc().posix_spawnattr_setsigdefault(attributes, everySignal));
-  // The mask that SETSIGMASK sets is the empty one that init left.
+  // The mask that SETSIGMASK sets is the empty one that init left, and the group 0, its own.
   const flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK |
-    (options.setsid === true ? POSIX_SPAWN_SETSID : 0);
+    (options.setsid === true ? POSIX_SPAWN_SETSID : 0) |
+    (options.ownGroup === true ? POSIX_SPAWN_SETPGROUP : 0);
   checkSpawn(libc().posix_spawnattr_setflags(attributes, flags));
 
   using copies = new DisposableStack();

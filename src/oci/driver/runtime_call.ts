@@ -169,6 +169,7 @@ function spawnRuntime(
   try {
     return context.spawn(argv, {
       env: runtimeEnvironment(),
+      ownGroup: true,
       // Not the caller's: a shim is set to outlive its container.
       oomScoreAdj: call.oomScoreAdj ?? 0,
       ...(fds.stdin === undefined ? {} : { stdin: fds.stdin }),
@@ -208,7 +209,8 @@ async function exitWithin(
   const giveUp = (error: unknown) => {
     failure ??= { error };
     try {
-      child.kill(SIGKILL);
+      // With the hooks that it runs. Containers lead sessions of their own.
+      child.kill(SIGKILL, { group: true });
     } catch (killError) {
       if (!isErrno(killError, ESRCH)) throw killError;
       // It has just ended by itself.

@@ -38,7 +38,7 @@ export function shimHandlers(service: ShimService, host: ShimProcessMethods): Ha
   const methods: Required<Methods> = {
     "shim.connect": () => service.connect(),
     "shim.create": () => service.create(),
-    "shim.start": () => service.start(),
+    "shim.start": (_, { signal }) => service.start(signal),
     "shim.delete": (params) => service.delete(target(params)),
     "shim.exec": ({ execId, process, ...stdio }) =>
       service.exec({ execId, process, stdio: stdioOf(stdio) }),

@@ -26,6 +26,7 @@ import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import type { OpenStdioOptions, Stdio } from "../stdio/stdio.ts";
 import { stdioOptions } from "../stdio/stdio.ts";
 import { mountRootfs, unmountRootfs } from "../rootfs.ts";
+import { startByRuntime } from "./start_by_runtime.ts";
 import { rollbackCreate } from "./rollback_create.ts";
 
 /** Number of attempts to pause a container that does not freeze in time. */
@@ -204,14 +205,16 @@ export class InitProcess {
 
   /**
    * Starts the process. For a restore, returns a handle on the exit of the restored init, which is
-   * not watched yet.
+   * not watched yet. `signal` gives up; see {@linkcode startByRuntime}.
    */
-  async start(): Promise<ProcessHandle | undefined> {
+  async start(signal?: AbortSignal): Promise<ProcessHandle | undefined> {
     this.check("start");
-    const { record, runtime } = this.#context;
+    const { record } = this.#context;
     let watched: ProcessHandle | undefined;
     if (record.checkpoint !== undefined) watched = await this.#restore(record.checkpoint);
-    else if (!await this.#startDirectly()) await runtime.start(record.id);
+    else if (!await this.#startDirectly()) {
+      await startByRuntime(this.#context, { ended: this.#ended.signal, signal });
+    }
     // It can have ended while the runtime was still on its way back. An exit that has been reaped is
     // handled in microtasks, after which the next turn comes.
     await yieldToEventLoop();
