@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import { exists } from "../../linux/fs/exists.ts";
+import { after } from "../../linux/event_loop/timer.ts";
+import { execFifoPath } from "../../oci/driver/exec_fifo.ts";
+import { CancelledError } from "../../rpc/errors.ts";
+import type { ProcessContext } from "./process_context.ts";
+
+/**
+ * How long the runtime may go on with the start of a container whose init has ended, in milliseconds:
+ * a `poststart` hook may still run then.
+ */
+const AFTER_END_MS = 10_000;
+
+/** Options of {@linkcode startByRuntime}. */
+export interface StartByRuntimeOptions {
+  /** Aborted when init has ended. */
+  readonly ended: AbortSignal;
+  /** Gives the start up where its reason is a {@linkcode CancelledError}. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Makes the runtime start init. The runtime ends when the `poststart` hooks have, which may be never:
+ * it is killed, with the hook, when the caller gives up, and some time after init has ended. As the OCI
+ * runtime spec has it, a hook that fails so does not undo the start.
+ *
+ * @throws {RuntimeError} if it fails.
+ * @throws {BerthError} what it was given up for, where init was not started before.
+ */
+export async function startByRuntime(
+  context: ProcessContext,
+  { ended, signal }: StartByRuntimeOptions,
+): Promise<void> {
+  const { record: { id, runtimeRoot }, runtime, log } = context;
+  const giveUp = new AbortController();
+  using timers = new DisposableStack();
+  const onEnd = () => {
+    timers.use(after(AFTER_END_MS, () => giveUp.abort()));
+  };
+  const onAbort = () => {
+    if (signal?.reason instanceof CancelledError) giveUp.abort(signal.reason);
+  };
+  for (const [source, listener] of [[ended, onEnd], [signal, onAbort]] as const) {
+    if (source === undefined) continue;
+    source.addEventListener("abort", listener);
+    timers.defer(() => source.removeEventListener("abort", listener));
+    if (source.aborted) listener();
+  }
+  try {
+    await runtime.start(id, { signal: giveUp.signal });
+  } catch (error) {
+    // Every runtime removes it when it starts init, before the hooks.
+    if (!giveUp.signal.aborted || exists(execFifoPath(runtimeRoot, id))) throw error;
+    log(`the start of ${id} is complete but for its poststart hooks, which do not end: ${error}`);
+  }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { testNeeding } from "../scripts/test_needing.ts";
+import { DeadlineExceededError, NotFoundError } from "../src/rpc/errors.ts";
+import { crun } from "./harness/crun.ts";
+import { TestDaemon } from "./harness/daemon.ts";
+import { EventCollector } from "./harness/events.ts";
+import { assertHistory } from "./harness/history.ts";
+import { LeakAudit } from "./harness/leak_audit.ts";
+import { until } from "./harness/poll.ts";
+
+/** How long a call of the runtime may take here, in seconds. */
+const BOUND = 5;
+
+/** Runs `body` with a daemon that has a short bound for the runtime; nothing may be left. */
+async function withDaemon(
+  body: (daemon: TestDaemon, events: EventCollector) => Promise<void>,
+): Promise<void> {
+  await using daemon = await TestDaemon.start({
+    config: `[runtime]\ntimeout = ${BOUND}\n[shim]\nwarm = 0\nkeep = 0\n`,
+  });
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  {
+    using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
+    await body(daemon, events);
+    await daemon.life("after");
+    await events.wait({ type: "delete", id: "after" });
+    assertHistory(events.events);
+  }
+  await audit.assertClean({ ignoreFiles: /runtime-crun$/ });
+}
+
+function specOf(daemon: TestDaemon, args: string[]) {
+  const hook = { path: "/bin/sleep", args: ["sleep", "100000"] };
+  return daemon.spec(args, { hooks: { poststart: [hook] } });
+}
+
+Deno.test("endless hook: a create by runc, which runs poststart hooks then, ends at the time limit", async () => {
+  await withDaemon(async (daemon) => {
+    const { client } = daemon;
+    const created = client.call("container.create", { id: "c", spec: specOf(daemon, ["true"]) });
+    await daemon.life("other");
+    await assert.rejects(created, DeadlineExceededError);
+    await assert.rejects(client.call("container.state", { id: "c" }), NotFoundError);
+  });
+});
+
+testNeeding(
+  ["crun"],
+  "endless hook: a start by crun is given up, and the container runs, can be killed and removed",
+  async () => {
+    await withDaemon(async (daemon, events) => {
+      const { client } = daemon;
+      const runtime = await crun(daemon);
+      const start = async (id: string, args: string[]) => {
+        await client.call("container.create", { id, spec: specOf(daemon, args), runtime });
+        // Whoever does not wait for the answer must not be told of a rejection.
+        return { answer: client.call("container.start", { id }).catch((error) => error) };
+      };
+      const starts = await Promise.all([
+        start("given-up", ["sleep", "100000"]),
+        start("killed", ["sleep", "100000"]),
+        start("removed", ["sleep", "100000"]),
+        start("ended", ["sh", "-c", "exit 7"]),
+      ]);
+      await daemon.life("other");
+      await client.call("container.kill", { id: "killed", signal: "KILL" });
+      await client.call("container.delete", { id: "removed", force: true });
+      assert.equal((await client.call("container.wait", { id: "killed" })).exitStatus, 137);
+      assert.equal((await client.call("container.wait", { id: "ended" })).exitStatus, 7);
+      const [givenUp] = await Promise.all(starts.map(({ answer }) => answer));
+      assert.ok(givenUp instanceof DeadlineExceededError, String(givenUp));
+      await until(
+        "it runs",
+        async () => (await client.call("container.state", { id: "given-up" })).status === "running",
+      );
+      await events.wait({ type: "start", id: "given-up" });
+      await client.call("container.kill", { id: "given-up", signal: "TERM" });
+      await client.call("container.kill", { id: "given-up", signal: "KILL" });
+      assert.equal((await client.call("container.wait", { id: "given-up" })).exitStatus, 137);
+      for (const id of ["given-up", "killed", "ended"]) {
+        await client.call("container.delete", { id });
+        assert.equal(events.types(id).replace(/ delete$/, ""), "create start exit", id);
+      }
+    });
+  },
+);
