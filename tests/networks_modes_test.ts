@@ -47,6 +47,11 @@ networkTest("network: with no_shim a container is reached, and leaves nothing", 
   assert.equal(await network.getUntilThere("http://192.0.2.1:8080/", "neighbor"), "web");
   await remove(daemon, "web");
   await audit.assertClean("a container without a shim");
+  await create(daemon, "web");
+  await daemon.kill9();
+  await daemon.start();
+  await remove(daemon, "web");
+  await audit.assertClean("a killed daemon without shims");
 });
 
 networkTest("network: a namespace that is not pinned any more is no obstacle", async () => {
