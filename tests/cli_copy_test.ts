@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Swapper } from "../src/linux/mount/swapper_testing.ts";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
+import { testNeeding } from "../scripts/test_needing.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 
 async function run(daemon: TestDaemon, name: string, ...options: string[]): Promise<void> {
@@ -138,31 +139,35 @@ Deno.test("berth cp: a symlink in a container never leads cp out of it", async (
   assert.deepEqual([...Deno.readDirSync(secret)].map(({ name }) => name), ["key"]);
 });
 
-Deno.test("berth cp: a container that swaps directories for symlinks gets and gives nothing of the host", async () => {
-  await using daemon = await TestDaemon.start();
-  const secret = `${daemon.dir}/secret`;
-  Deno.mkdirSync(secret);
-  Deno.writeTextFileSync(`${secret}/key`, "private data");
-  const volume = await Deno.makeTempDir({ dir: daemon.dir });
-  Deno.mkdirSync(`${volume}/d`);
-  Deno.writeTextFileSync(`${volume}/d/key`, "public");
-  await run(daemon, "c", "-v", `${volume}:/mnt`);
-  await using _swapper = await Swapper.start(`${volume}/d`, secret);
-  const file = `${daemon.dir}/file`;
-  Deno.writeTextFileSync(file, "content");
-  for (let round = 0; round < 10; round++) {
-    const { stdout } = await cli(daemon, ["cp", "c:/mnt", "-"]);
-    assert.ok(!stdout.includes("private data"), "the content of a host's file is in the archive");
-    await cli(daemon, ["cp", "c:/mnt/d/key", `${file}.${round}`]);
-    await cli(daemon, ["cp", file, `c:/mnt/d/f${round}`]);
-  }
-  for (let round = 0; round < 10; round++) {
-    try {
-      assert.equal(Deno.readTextFileSync(`${file}.${round}`), "public");
-    } catch (error) {
-      // It was a symlink into nothing at that moment.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+testNeeding(
+  ["python3"],
+  "berth cp: a container that swaps directories for symlinks gets and gives nothing of the host",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    const secret = `${daemon.dir}/secret`;
+    Deno.mkdirSync(secret);
+    Deno.writeTextFileSync(`${secret}/key`, "private data");
+    const volume = await Deno.makeTempDir({ dir: daemon.dir });
+    Deno.mkdirSync(`${volume}/d`);
+    Deno.writeTextFileSync(`${volume}/d/key`, "public");
+    await run(daemon, "c", "-v", `${volume}:/mnt`);
+    await using _swapper = await Swapper.start(`${volume}/d`, secret);
+    const file = `${daemon.dir}/file`;
+    Deno.writeTextFileSync(file, "content");
+    for (let round = 0; round < 10; round++) {
+      const { stdout } = await cli(daemon, ["cp", "c:/mnt", "-"]);
+      assert.ok(!stdout.includes("private data"), "the content of a host's file is in the archive");
+      await cli(daemon, ["cp", "c:/mnt/d/key", `${file}.${round}`]);
+      await cli(daemon, ["cp", file, `c:/mnt/d/f${round}`]);
     }
-  }
-  assert.deepEqual([...Deno.readDirSync(secret)].map(({ name }) => name), ["key"]);
-});
+    for (let round = 0; round < 10; round++) {
+      try {
+        assert.equal(Deno.readTextFileSync(`${file}.${round}`), "public");
+      } catch (error) {
+        // It was a symlink into nothing at that moment.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+    assert.deepEqual([...Deno.readDirSync(secret)].map(({ name }) => name), ["key"]);
+  },
+);
