@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
 import { assertHistory } from "./harness/history.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
@@ -202,4 +203,20 @@ Deno.test("adopt: every container of a group is adopted", async () => {
     const { exitStatus } = await client.call("container.delete", { id, force: true });
     assert.equal(exitStatus, 137);
   }
+});
+
+Deno.test({
+  name: "adopt: a container lives on while the daemon lacks what a shim takes, and gets one then",
+  ignore: NO_FAILPOINTS,
+  async fn() {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ config: CONFIG, env: failpoints.env });
+    for (const errno of ["EMFILE", "ENOSPC"]) {
+      const pid = await daemon.run(errno, ["sleep", "1000"]);
+      failpoints.arm(`shims.adopt=2*fail:${errno}`);
+      const state = await adopted(daemon, errno);
+      assert.deepEqual([state.status, state.pid], ["running", pid]);
+      await daemon.client.call("container.delete", { id: errno, force: true });
+    }
+  },
 });

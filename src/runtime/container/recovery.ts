@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { FailedPreconditionError, UnavailableError } from "../../rpc/errors.ts";
+import {
+  FailedPreconditionError,
+  ResourceExhaustedError,
+  UnavailableError,
+} from "../../rpc/errors.ts";
 import { isWedged } from "../shims/errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
 import type { ContainerParts } from "./parts.ts";
 import { shimListener } from "./parts.ts";
 import { waitUntilCreated } from "./create.ts";
@@ -203,6 +208,12 @@ export class ContainerRecovery {
       } catch (error) {
         if (life.isEnding) return;
         log.error("{id}: cannot adopt it: {reason}", { id, reason: messageOf(error), error });
+        // The container lives, and what the machine lacks may be there again in a moment.
+        if (error instanceof ResourceExhaustedError || isExhausted(error)) {
+          life.giveUp(error);
+          void this.#retryUnresponsive();
+          return;
+        }
         // The new one may have been killed too; whatever else it is, the next would fare no better.
         if (!(error instanceof UnavailableError)) break;
       }

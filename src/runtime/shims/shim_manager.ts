@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { failpointAsync } from "../../failpoint.ts";
 import { getLogger } from "@logtape/logtape";
 import { BerthError, DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
@@ -81,6 +82,7 @@ export abstract class ShimManager implements AsyncDisposable {
     listener: ContainerListener,
     options: ShimConnectOptions,
   ): Promise<ShimClient> {
+    await failpointAsync("shims.adopt");
     return await this.#serveThen(bundle, true, () => this.connect(bundle, listener, options));
   }
 
