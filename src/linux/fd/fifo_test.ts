@@ -27,25 +27,14 @@ Deno.test("isFifo: a FIFO is made, told from other files, and tells who reads", 
   }
 });
 
-Deno.test("mkfifo: whether there is a reader can be asked while signals come in", async () => {
-  const dir = Deno.makeTempDirSync();
-  const heard = () => {};
-  Deno.addSignalListener("SIGUSR1", heard);
-  const script = `i=0; while [ $i -lt 300000 ]; do kill -USR1 ${Deno.pid}; i=$((i+1)); done`;
-  const sender = new Deno.Command("sh", { args: ["-c", script], stdin: "null" }).spawn();
-  let sent = false;
-  const status = sender.status.then(() => sent = true);
-  try {
-    mkfifo(`${dir}/f`);
-    using both = OwnedFd.open(`${dir}/f`, O_RDWR);
-    while (!sent) {
-      for (let i = 0; i < 10_000; i++) assert.equal(hasReader(both.fd), true);
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
-  } finally {
-    if (!sent) sender.kill();
-    await status;
-    Deno.removeSignalListener("SIGUSR1", heard);
-    Deno.removeSync(dir, { recursive: true });
+Deno.test("hasReader: is right while signals come in", async () => {
+  const program = new URL("signal_flood_testing.ts", import.meta.url).pathname;
+  const args = ["run", "--allow-all", "--no-check", program];
+  let said = "";
+  // In such a flood Deno may fail to start a thread and end itself, which says nothing of berth.
+  for (let left = 5; said === "" && left > 0; left--) {
+    const { stdout } = await new Deno.Command(Deno.execPath(), { args, stdin: "null" }).output();
+    said = new TextDecoder().decode(stdout).trim();
   }
+  assert.equal(said, "told");
 });
