@@ -236,7 +236,7 @@ export class InitProcess {
   async #restore(imagePath: string): Promise<ProcessHandle> {
     const io = this.#io;
     if (io === undefined) throw wrongState(this.#context.record.id, "restore", this.state.name);
-    const { prepareRestore, checkRestoredCgroup } = await import("./checkpoint.ts");
+    const { prepareRestore, checkRestoredCgroup } = await import("../checkpoint/checkpoint.ts");
     prepareRestore(this.#context, imagePath);
     using kept = this.#context.reaper.bufferUnclaimedExits();
     const { pid, handle } = await this.#make(io, kept, imagePath);
@@ -266,7 +266,7 @@ export class InitProcess {
     options: Omit<OciCheckpointOptions, "id">,
   ): Promise<void> {
     const { record: { id }, runtime } = this.#context;
-    const { prepareCheckpoint } = await import("./checkpoint.ts");
+    const { prepareCheckpoint } = await import("../checkpoint/checkpoint.ts");
     const initFirst = [this.pid, ...pids.filter((pid) => pid !== this.pid)];
     prepareCheckpoint(this.#context, initFirst, options.imagePath);
     await runtime.checkpoint({ ...options, id });

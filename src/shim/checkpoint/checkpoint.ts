@@ -12,9 +12,12 @@ import {
   readOrNothing,
   writeExternalFiles,
 } from "./external_files.ts";
-import type { ProcessContext } from "./process_context.ts";
 
-type Checkpointed = Pick<ProcessContext, "record" | "paths">;
+/** The container that is checkpointed, or restored. */
+interface Checkpointed {
+  readonly record: BundleRecord;
+  readonly paths: BundlePaths;
+}
 
 /**
  * Tells CRIU which open files of the container are not in it, but the other ends of its stdio, and
