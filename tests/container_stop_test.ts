@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
@@ -54,6 +55,23 @@ Deno.test("container.stop kills what does not end in time, is paused, or was nev
   const forever = cli(daemon, ["stop", "-t", "-1", "forever"]);
   assert.equal((await stop("forever", 2)).exitStatus, 137);
   assert.deepEqual(await forever, { code: 0, stdout: "forever\n", stderr: "" });
+});
+
+Deno.test("container.stop that fails leaves nothing for the next daemon to finish", async () => {
+  await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 2" });
+  await started(daemon, "wedged", STUBBORN);
+  const { shimPid } = await daemon.client.call("container.state", { id: "wedged" });
+  const record = `${daemon.state}/linux/wedged/stop.json`;
+  Deno.kill(shimPid, "SIGSTOP");
+  try {
+    const stopped = daemon.client.call("container.stop", { id: "wedged", timeout: 600 });
+    const failed = assert.rejects(stopped, { kind: "DeadlineExceeded" });
+    await until("the record of a stop that is under way", () => existsSync(record));
+    await failed;
+  } finally {
+    Deno.kill(shimPid, "SIGCONT");
+  }
+  assert.equal(existsSync(record), false);
 });
 
 Deno.test("berth stop stops several, and the kill comes although its daemon was killed", async () => {

@@ -51,10 +51,15 @@ export async function stopContainer(
     const created = container.status === "created";
     const seconds = created ? 0 : timeout ?? container.bundle.record.stopTimeout ?? DEFAULT_TIMEOUT;
     // First: a daemon that dies behind the signal leaves a stop that is finished.
-    if (seconds >= 0) recordStop(container, seconds);
+    const withdraw = seconds >= 0 ? recordStop(container, seconds) : () => {};
     failpoint("stop.record");
     const due = performance.now() + seconds * 1000;
-    if (seconds !== 0) await askToEnd(container, given ?? stopSignalOf(container));
+    try {
+      if (seconds !== 0) await askToEnd(container, given ?? stopSignalOf(container));
+    } catch (error) {
+      withdraw();
+      throw error;
+    }
     failpoint("stop.signal");
     if (seconds >= 0) killLater(container, due - performance.now(), stopping);
   }
@@ -75,13 +80,17 @@ function recordPath(container: Container): string {
   return `${container.bundle.paths.dir}/stop.json`;
 }
 
-/** The earliest SIGKILL wins where several stop the container. */
-function recordStop(container: Container, timeout: number): void {
+/**
+ * Records a stop; the earliest SIGKILL wins where several stop the container. Returns what takes it
+ * back, for a stop that has failed: its container lives on, also under the next daemon.
+ */
+function recordStop(container: Container, timeout: number): () => void {
   const path = recordPath(container);
   const killAt = new Date(Date.now() + timeout * 1000);
   const before = readJson<StopRecord>(path);
-  if (before !== undefined && new Date(before.killAt) <= killAt) return;
+  if (before !== undefined && new Date(before.killAt) <= killAt) return () => {};
   writeJsonAtomic(path, { killAt: killAt.toISOString(), timeout } satisfies StopRecord);
+  return () => before === undefined ? Deno.removeSync(path) : writeJsonAtomic(path, before);
 }
 
 async function askToEnd(container: Container, signal: number): Promise<void> {
