@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { UnavailableError } from "../../rpc/errors.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { killShim } from "./kill_shim.ts";
 import { KeyedMutex } from "../util/keyed_mutex.ts";
@@ -41,9 +42,16 @@ export class ProcessShimManager extends ShimManager {
     adopt: boolean,
   ): Promise<number> {
     const found = group === undefined ? undefined : this.#findGroup(group);
-    if (found === undefined) return await this.#pool.serve(bundle.paths.dir, adopt);
-    await found.client.call("shim.serve", { bundle: bundle.paths.dir, adopt });
-    return found.pid;
+    if (found !== undefined) {
+      try {
+        await found.client.call("shim.serve", { bundle: bundle.paths.dir, adopt });
+        return found.pid;
+      } catch (error) {
+        // The shim of a whole group has died: its connections end one after the other.
+        if (!adopt || !(error instanceof UnavailableError)) throw error;
+      }
+    }
+    return await this.#pool.serve(bundle.paths.dir, adopt);
   }
 
   protected override async leave(client: ShimClient, pid: number): Promise<void> {
