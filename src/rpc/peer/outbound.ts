@@ -68,8 +68,8 @@ export class Outbound {
   }
 
   /**
-   * Rejects every call, and every later one, with what the other end has said last if that was an
-   * error that answers no call, or else with {@linkcode UnavailableError}.
+   * Rejects every call, and every later one, with {@linkcode UnavailableError}. Its cause is what the
+   * other end has said last, if that was an error that answers no call.
    */
   close(): void {
     this.#closed = true;
@@ -94,7 +94,10 @@ export class Outbound {
 
   #whyClosed(message: string): Error {
     const said = this.#lastWords;
-    return said === undefined || said === null ? new UnavailableError(message) : fromWire(said);
+    if (said === undefined || said === null) return new UnavailableError(message);
+    // Of its kind alone a caller would not see that the connection is gone, and a new one is due.
+    const told = fromWire(said);
+    return new UnavailableError(told.message, { cause: told });
   }
 
   #take(id: number): Deferred<unknown> | undefined {

@@ -115,8 +115,8 @@ export class Peer implements Disposable {
 
   /**
    * Calls a method of the other end. Rejects with the error that it answered, rebuilt by kind;
-   * {@linkcode UnavailableError} when the connection is or goes away, or what the other end said
-   * right before it closed that, such as that there are too many connections;
+   * {@linkcode UnavailableError} when the connection is or goes away, whose message and cause are what
+   * the other end said right before, such as that there are too many connections;
    * {@linkcode DeadlineExceededError} at the timeout; the signal's reason when that is aborted. Tells
    * the other end of the last two, which then aborts the signal of its handler.
    */

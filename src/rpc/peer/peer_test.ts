@@ -419,7 +419,7 @@ Deno.test("Peer: what the other end said before it closed is read, though it tak
     },
     close: () => {},
   }, { onError: ignore });
-  await assert.rejects(peer.call("echo"), { name: "ResourceExhaustedError", message: "no room" });
+  await assert.rejects(peer.call("echo"), { name: "UnavailableError", message: "no room" });
   await peer.closed;
 });
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { ResourceExhaustedError, UnavailableError } from "../errors.ts";
 import { dial, typedClient } from "./dial.ts";
 import { method } from "../contract/method.ts";
 import { bindContract } from "../contract/bind.ts";
@@ -183,7 +184,13 @@ Deno.test("Server: who is refused for want of room is told so by each call, when
     handlers,
     hasRoom: () => false,
   });
-  const refused = { name: "ResourceExhaustedError", message: /^too many connections/ };
+  const refused = (error: unknown) => {
+    // Its kind is that of a lost connection, for those that connect anew.
+    assert.ok(error instanceof UnavailableError);
+    assert.match(error.message, /^too many connections/);
+    assert.ok(error.cause instanceof ResourceExhaustedError);
+    return true;
+  };
   for (let round = 0; round < 100; round++) {
     using peer = await dial(`${dir.path}/s`, { onError: ignore });
     // Before the refusal has come, around it, and after it.
