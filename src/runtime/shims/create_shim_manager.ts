@@ -34,7 +34,7 @@ export async function createShimManager(options: ShimManagerOptions): Promise<Sh
     warm,
     keep,
     env: shimEnvironment(reaper.childFileLimit),
-    onStarted: shimPlacement(config.shim),
+    onStarted: shimPlacement(config.shim, (argv, spawnOptions) => reaper.spawn(argv, spawnOptions)),
   });
   return new ProcessShimManager(pool, timeouts, findGroup);
 }

@@ -6,6 +6,7 @@ import { pickEnvironment } from "../../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE } from "../../linux/process/file_limit.ts";
 import { setOomScoreAdj } from "../../linux/process/oom_score.ts";
 import { RUNTIME_VARIABLES } from "../../oci/driver/runtime_environment.ts";
+import type { Spawn } from "../../oci/driver/spawn.ts";
 import type { Config } from "../config/config.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { ShimScope } from "./shim_scope.ts";
@@ -36,14 +37,15 @@ export function shimEnvironment(fileLimit: bigint | undefined): Record<string, s
 
 /**
  * Puts each started shim where the config wants it: an OOM score that spares it before its
- * container, and a cgroup of its own, by default systemd's {@linkcode ShimScope}. A shim that cannot be placed still serves, so that is told in
- * the log, once, and no more.
+ * container, and a cgroup of its own, by default systemd's {@linkcode ShimScope}. A shim that cannot
+ * be placed still serves, so that is told in the log, once, and no more.
  */
 export function shimPlacement(
   { oom_score_adj, cgroup }: Config["shim"],
+  spawn: Spawn,
 ): (pid: number) => void {
   const hierarchies = cgroup === undefined ? [] : cgroupHierarchies();
-  const scope = cgroup === undefined ? ShimScope.find() : undefined;
+  const scope = cgroup === undefined ? ShimScope.find(spawn) : undefined;
   const told = new Set<string>();
   const attempt = (what: string, pid: number, place: () => void) => {
     try {

@@ -3,7 +3,14 @@ import { getLogger } from "@logtape/logtape";
 import { isGone, readText } from "../../linux/cgroup/files.ts";
 import { detectCgroupDriver } from "../../linux/cgroup/driver.ts";
 import { cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
+import { after } from "../../linux/event_loop/timer.ts";
+import { memfd, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
+import { exists } from "../../linux/fs/exists.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { runtimeEnvironment } from "../../oci/driver/runtime_environment.ts";
+import type { Spawn } from "../../oci/driver/spawn.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
 /** The unit in which shims are, and the slice that it is in. */
@@ -24,8 +31,13 @@ const PROPERTIES = [
   ["TasksMax", "t", "18446744073709551615"],
 ];
 
+/** How long systemd may take to answer, and to make the scope that it has agreed to, in milliseconds. */
+const MOST_ASKING = 30_000, MOST_MAKING = 5_000;
+
 /** Options of {@linkcode ShimScope}. */
 export interface ShimScopeOptions {
+  /** Starts the program: the daemon reaps every process, so that `Deno.Command` would wait in vain. */
+  readonly spawn: Spawn;
   /** The program that asks systemd for the scope: a name in PATH, or a path. */
   readonly busctl?: string;
   /** Directory of the scope's cgroup. */
@@ -37,13 +49,15 @@ export interface ShimScopeOptions {
  * unit, systemd would complain of each at every stop and start.
  */
 export class ShimScope {
+  readonly #spawn: Spawn;
   readonly #busctl: string;
   readonly #procs: string;
   /** Ends when systemd has been asked for the shims before. */
   #asking: Promise<void> = Promise.resolve();
   #failed = false;
 
-  constructor({ busctl = "busctl", dir }: ShimScopeOptions) {
+  constructor({ spawn, busctl = "busctl", dir }: ShimScopeOptions) {
+    this.#spawn = spawn;
     this.#busctl = busctl;
     this.#procs = `${dir}/cgroup.procs`;
   }
@@ -52,9 +66,11 @@ export class ShimScope {
    * Returns the scope if this daemon is a service of a systemd that is alone in the cgroup tree;
    * undefined elsewhere.
    *
+   * @param spawn starts the program that asks systemd.
    * @param membership the file that names the daemon's cgroup (proc_pid_cgroup(5)).
    */
   static find(
+    spawn: Spawn,
     membership = "/proc/self/cgroup",
     hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
     systemd = "/run/systemd/system",
@@ -63,7 +79,7 @@ export class ShimScope {
     if (!/^0::\/.+\.service$/m.test(readText(membership) ?? "")) return undefined;
     const [unified] = hierarchies;
     if (unified === undefined || unified.root !== "/") return undefined;
-    return new ShimScope({ dir: `${unified.mountPoint}/${SLICE}/${SCOPE}` });
+    return new ShimScope({ spawn, dir: `${unified.mountPoint}/${SLICE}/${SCOPE}` });
   }
 
   /**
@@ -76,7 +92,10 @@ export class ShimScope {
     return this.#asking = this.#asking.then(async () => {
       if (this.#failed || this.#move(pid)) return;
       await this.#make(pid);
-    }).catch((error) => this.#complain(error));
+    }).catch((error) => {
+      // Another daemon may have made it in this moment, or the shim have ended.
+      if (!this.#move(pid) && exists(`/proc/${pid}`)) this.#complain(error);
+    });
   }
 
   /** Returns false if there is no scope. */
@@ -95,19 +114,30 @@ export class ShimScope {
 
   async #make(pid: number): Promise<void> {
     const manager = "org.freedesktop.systemd1";
-    const { success, code, stderr } = await new Deno.Command(this.#busctl, {
-      args: [
-        ...["call", "--quiet", manager, "/org/freedesktop/systemd1", `${manager}.Manager`],
-        ...["StartTransientUnit", "ssa(sv)a(sa(sv))", SCOPE, "fail"],
-        ...[String(PROPERTIES.length + 1), ...PROPERTIES.flat()],
-        ...["PIDs", "au", "1", String(pid), "0"],
-      ],
-      stdin: "null",
-      stdout: "null",
-      stderr: "piped",
-    }).output();
-    if (success) return;
-    throw new Error(`busctl ended with ${code}: ${new TextDecoder().decode(stderr).trim()}`);
+    using stderr = new OwnedFd(memfd("busctl"));
+    const argv = [
+      ...[this.#busctl, "call", "--quiet", manager, "/org/freedesktop/systemd1"],
+      ...[`${manager}.Manager`, "StartTransientUnit", "ssa(sv)a(sa(sv))", SCOPE, "fail"],
+      ...[String(PROPERTIES.length + 1), ...PROPERTIES.flat()],
+      ...["PIDs", "au", "1", String(pid), "0"],
+    ];
+    const child = this.#spawn(argv, {
+      env: runtimeEnvironment(),
+      stderr: stderr.fd,
+      oomScoreAdj: 0,
+    });
+    using _timer = after(MOST_ASKING, () => child.kill(SIGKILL));
+    const { status } = await child.exited;
+    if (status !== 0) {
+      const said = new TextDecoder().decode(preadAll(stderr.fd)).trim();
+      throw new Error(`busctl ended with ${status}: ${said}`);
+    }
+    // What is answered is that there is a job; the next shim looks for the cgroup.
+    const end = performance.now() + MOST_MAKING;
+    for (const delay of backoff({ first: 5, most: 100 })) {
+      if (exists(this.#procs) || performance.now() > end) return;
+      await delay();
+    }
   }
 
   #complain(error: unknown): void {

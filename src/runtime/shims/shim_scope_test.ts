@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { cgroupHierarchies } from "../../linux/cgroup/find.ts";
 import { parseMountInfo } from "../../linux/mount/mountinfo.ts";
+import { Reaper } from "../../linux/process/reaper.ts";
+import type { Spawn } from "../../oci/driver/spawn.ts";
 import { ShimScope } from "./shim_scope.ts";
 
 const V2 = cgroupHierarchies(parseMountInfo(
@@ -19,7 +21,9 @@ async function withScope(
     await Deno.writeTextFile(`${root}/busctl`, `#!/bin/sh\ncd ${root}\n${script}\n`, {
       mode: 0o755,
     });
-    await body(new ShimScope({ busctl: `${root}/busctl`, dir }), root);
+    await using reaper = Reaper.start({ subreaper: true });
+    const spawn: Spawn = (argv, options) => reaper.spawn(argv, options);
+    await body(new ShimScope({ spawn, busctl: `${root}/busctl`, dir }), root);
   } finally {
     await Deno.remove(root, { recursive: true });
   }
@@ -43,19 +47,35 @@ Deno.test("ShimScope: systemd is asked once, and later shims join the scope that
     },
   ));
 
-Deno.test("ShimScope: a systemd that refuses is asked no more", () =>
+Deno.test("ShimScope: a systemd that refuses is asked no more, unless it was for a dead shim", () =>
   withScope("echo x >> asked; echo no such property >&2; exit 1", async (scope, root) => {
-    await scope.place(41);
-    await scope.place(42);
-    assert.equal(await Deno.readTextFile(`${root}/asked`), "x\n");
+    // Above the most that pid_max may be (proc_sys_kernel(5)).
+    await scope.place(2 ** 22 + 1);
+    await scope.place(Deno.pid);
+    await scope.place(Deno.pid);
+    assert.equal(await Deno.readTextFile(`${root}/asked`), "x\nx\n");
   }));
+
+Deno.test("ShimScope: a scope that is made late is waited for, and one that was made meanwhile joined", () =>
+  withScope(
+    `echo x >> asked
+    [ "$(wc -l < asked)" = 1 ] || exit 1
+    (sleep 0.2; mkdir berth-shims.scope; : > berth-shims.scope/cgroup.procs) &`,
+    async (scope, root) => {
+      await scope.place(41);
+      await scope.place(42);
+      assert.equal(await Deno.readTextFile(`${root}/asked`), "x\n");
+      assert.equal(await Deno.readTextFile(`${root}/berth-shims.scope/cgroup.procs`), "42");
+    },
+  ));
 
 Deno.test("ShimScope.find: only a service below a systemd with cgroup v2 alone has a scope", async () => {
   const root = await Deno.makeTempDir();
   try {
+    const spawn = () => assert.fail("nothing is started");
     const find = (membership: string, hierarchies = V2, systemd = root) => {
       Deno.writeTextFileSync(`${root}/cgroup`, `${membership}\n`);
-      return ShimScope.find(`${root}/cgroup`, hierarchies, systemd);
+      return ShimScope.find(spawn, `${root}/cgroup`, hierarchies, systemd);
     };
     assert.ok(find("0::/system.slice/berth.service"));
     assert.equal(find("0::/user.slice/user-0.slice/session-1.scope"), undefined);
