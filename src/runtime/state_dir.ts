@@ -85,13 +85,13 @@ function removeHalfMadeSockets(state: string): void {
 }
 
 /**
- * A process that a killed daemon was just starting has its locks until it runs its program, so this
- * is tried for a moment.
+ * A process that a killed daemon was just starting has its locks until it runs its program, which may
+ * take long on a busy machine, so this is tried for two seconds.
  *
  * @throws {FailedPreconditionError} if another daemon has it, which `what` says of that daemon.
  */
 async function takeLock(path: string, what: string): Promise<FileLock> {
-  for (const delay of backoff({ first: 5, most: 80, attempts: 7 })) {
+  for (const delay of backoff({ first: 5, most: 80, attempts: 30 })) {
     const lock = FileLock.tryLock(path);
     if (lock !== undefined) return lock;
     await delay();
