@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { unmountAll } from "../src/linux/mount/unmount.ts";
 import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
@@ -50,7 +51,18 @@ async function reboot(daemon: TestDaemon): Promise<void> {
   });
   unmountAll(daemon.state);
   Deno.removeSync(daemon.state, { recursive: true });
+  setBootId(daemon, crypto.randomUUID());
   await daemon.start();
+}
+
+/** Changes the boot in which containers with `autoRemove` were created, as far as berth knows. */
+function setBootId(daemon: TestDaemon, bootId: string): void {
+  const dir = `${daemon.root}/autoremove`;
+  if (!existsSync(dir)) return;
+  for (const { name } of Deno.readDirSync(dir)) {
+    const record = JSON.parse(Deno.readTextFileSync(`${dir}/${name}`));
+    Deno.writeTextFileSync(`${dir}/${name}`, JSON.stringify({ ...record, bootId }));
+  }
 }
 
 Deno.test("restart policy: on-failure restarts what fails, so often, later each time", async () => {

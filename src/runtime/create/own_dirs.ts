@@ -2,7 +2,9 @@
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 
 /** Removes what a container has of its own, and the directory of its id above when that is empty. */
-export function removeRecordedDirs({ autoRemove, removeDirs = [] }: BundleRecord): void {
+export function removeRecordedDirs(
+  { autoRemove, removeDirs = [] }: Pick<BundleRecord, "autoRemove" | "removeDirs">,
+): void {
   if (!autoRemove) return;
   for (const dir of removeDirs) {
     try {

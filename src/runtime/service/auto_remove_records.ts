@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
+import { bootId } from "../../linux/process/boot_id.ts";
 import { readJson } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { messageOf } from "../../rpc/error_text.ts";
@@ -11,7 +12,10 @@ import { removeRecordedDirs } from "../create/own_dirs.ts";
 import { logUnwritten } from "./tolerant_files.ts";
 
 /** What a container with `autoRemove` has below the root directory. */
-type AutoRemoveRecord = Pick<BundleRecord, "autoRemove" | "log" | "removeDirs">;
+interface AutoRemoveRecord extends Pick<BundleRecord, "autoRemove" | "log" | "removeDirs"> {
+  /** The boot that the container was created in. Records of earlier versions have none. */
+  readonly bootId?: string;
+}
 
 /**
  * The records of containers with `autoRemove`, `<root>/autoremove/<id>.json`: bundles go with a reboot,
@@ -26,14 +30,20 @@ export class AutoRemoveRecords {
   }
 
   /** Records a container that is being created. */
-  add({ id, autoRemove, log, removeDirs }: BundleRecord): void {
+  add(
+    { id, autoRemove, log, removeDirs }: Pick<
+      BundleRecord,
+      "id" | "autoRemove" | "log" | "removeDirs"
+    >,
+  ): void {
     if (!autoRemove || (!log?.own && removeDirs === undefined)) return;
-    const record: AutoRemoveRecord = {
-      autoRemove,
-      ...(log === undefined ? {} : { log }),
-      ...(removeDirs === undefined ? {} : { removeDirs }),
-    };
     try {
+      const record: AutoRemoveRecord = {
+        autoRemove,
+        bootId: bootId(),
+        ...(log === undefined ? {} : { log }),
+        ...(removeDirs === undefined ? {} : { removeDirs }),
+      };
       Deno.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
       writeAtomic(this.#path(id), stringifyJson(record));
     } catch (error) {
@@ -46,16 +56,18 @@ export class AutoRemoveRecords {
     removeFile(this.#path(id));
   }
 
-  /** Removes what containers have left that went down with the machine. */
+  /**
+   * Removes what containers have left that went down with the machine. A container of this boot may be
+   * alive although it is not there: its bundle is in another state directory, or was removed by hand.
+   */
   removeLeft(isThere: (id: string) => boolean): void {
     for (const id of this.#ids()) {
       if (isThere(id)) continue;
       try {
-        const record = readJson<BundleRecord>(this.#path(id));
-        if (record !== undefined) {
-          removeLog(record.log);
-          removeRecordedDirs(record);
-        }
+        const record = readJson<AutoRemoveRecord>(this.#path(id));
+        if (record?.bootId === undefined || record.bootId === bootId()) continue;
+        removeLog(record.log);
+        removeRecordedDirs(record);
         this.remove(id);
         getLogger(["berth", "container"]).info("{id}: removed what it has left with the machine", {
           id,

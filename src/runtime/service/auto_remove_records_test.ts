@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { AutoRemoveRecords } from "./auto_remove_records.ts";
+
+/** Makes a root directory with an overlay of the container c, which is recorded. */
+function withRecord(
+  use: (records: AutoRemoveRecords, paths: { overlay: string; record: string }) => void,
+): void {
+  const root = Deno.makeTempDirSync({ prefix: "berth-records-" });
+  try {
+    const records = new AutoRemoveRecords(root);
+    const overlay = `${root}/overlay/c/own`;
+    Deno.mkdirSync(overlay, { recursive: true });
+    records.add({ id: "c", autoRemove: true, removeDirs: [overlay] });
+    use(records, { overlay, record: `${root}/autoremove/c.json` });
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+}
+
+Deno.test("AutoRemoveRecords.removeLeft: only what an earlier boot has left is removed", () => {
+  withRecord((records, { overlay, record }) => {
+    // Its bundle may be in another state directory.
+    records.removeLeft(() => false);
+    assert.ok(Deno.statSync(overlay).isDirectory);
+    const { bootId, ...older } = readJson<{ bootId?: string }>(record) ?? {};
+    assert.ok(bootId);
+    writeJsonAtomic(record, older);
+    records.removeLeft(() => false);
+    assert.ok(Deno.statSync(overlay).isDirectory);
+    writeJsonAtomic(record, { ...older, bootId: "an earlier one" });
+    records.removeLeft(() => true);
+    assert.ok(Deno.statSync(overlay).isDirectory);
+    records.removeLeft(() => false);
+    for (const path of [overlay, record]) {
+      assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
+    }
+  });
+});
