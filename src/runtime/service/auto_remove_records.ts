@@ -29,15 +29,18 @@ export class AutoRemoveRecords {
     this.#dir = `${root}/autoremove`;
   }
 
-  /** Records a container that is being created. */
+  /**
+   * Records a container that is being created. What is still recorded of an earlier one of its id, which
+   * could not be removed, is forgotten: the directories of both may be the same.
+   */
   add(
     { id, autoRemove, log, removeDirs }: Pick<
       BundleRecord,
       "id" | "autoRemove" | "log" | "removeDirs"
     >,
   ): void {
-    if (!autoRemove || (!log?.own && removeDirs === undefined)) return;
     try {
+      if (!autoRemove || (!log?.own && removeDirs === undefined)) return this.remove(id);
       const record: AutoRemoveRecord = {
         autoRemove,
         bootId: bootId(),

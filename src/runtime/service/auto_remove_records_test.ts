@@ -38,3 +38,12 @@ Deno.test("AutoRemoveRecords.removeLeft: only what an earlier boot has left is r
     }
   });
 });
+
+Deno.test("AutoRemoveRecords.add: a container that is kept is not taken for an earlier one of its id", () => {
+  withRecord((records, { overlay, record }) => {
+    writeJsonAtomic(record, { ...readJson(record), bootId: "an earlier one" });
+    records.add({ id: "c" });
+    records.removeLeft(() => false);
+    assert.ok(Deno.statSync(overlay).isDirectory);
+  });
+});
