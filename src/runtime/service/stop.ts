@@ -2,7 +2,6 @@
 import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
 import { SIGKILL, SIGTERM } from "../../linux/process/signals.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { STOP_SIGNAL_ANNOTATION } from "../../oci/spec/annotations.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
@@ -12,6 +11,7 @@ import { signalNumber } from "../../rpc/signal_param.ts";
 import type { ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { Container } from "../container/container.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
+import { readStop, recordStop } from "./stop_record.ts";
 
 /** Default time between the signal and SIGKILL, in seconds, as in docker. */
 const DEFAULT_TIMEOUT = 10;
@@ -22,14 +22,6 @@ export interface ContainerStopOptions {
   readonly signal?: string | number | undefined;
   /** Seconds until SIGKILL; below 0: there is none. Left out: the container's own. */
   readonly timeout?: number | undefined;
-}
-
-/** What `stop.json` in the bundle says, so that the next daemon finishes the stop. */
-interface StopRecord {
-  /** When SIGKILL is due, RFC 3339. */
-  readonly killAt: string;
-  /** Seconds that were given to the container. Records of earlier versions have none. */
-  readonly timeout?: number;
 }
 
 /**
@@ -51,7 +43,8 @@ export async function stopContainer(
     const created = container.status === "created";
     const seconds = created ? 0 : timeout ?? container.bundle.record.stopTimeout ?? DEFAULT_TIMEOUT;
     // First: a daemon that dies behind the signal leaves a stop that is finished.
-    const withdraw = seconds >= 0 ? recordStop(container, seconds) : () => {};
+    const { dir } = container.bundle.paths;
+    const withdraw = seconds >= 0 ? recordStop(dir, seconds) : () => {};
     failpoint("stop.record");
     const due = performance.now() + seconds * 1000;
     try {
@@ -68,29 +61,12 @@ export async function stopContainer(
 
 /** Finishes the stop that an earlier daemon has begun, if there is one. */
 export function resumeStop(container: Container, stopping: AbortSignal): void {
-  const record = readJson<StopRecord>(recordPath(container));
+  const record = readStop(container.bundle.paths.dir);
   if (record === undefined) return;
   const { killAt, timeout = Infinity } = record;
   // At most what was given: the clock may have been set back since.
   const grace = Math.min(Date.parse(killAt) - Date.now(), timeout * 1000);
   killLater(container, grace, stopping);
-}
-
-function recordPath(container: Container): string {
-  return `${container.bundle.paths.dir}/stop.json`;
-}
-
-/**
- * Records a stop; the earliest SIGKILL wins where several stop the container. Returns what takes it
- * back, for a stop that has failed: its container lives on, also under the next daemon.
- */
-function recordStop(container: Container, timeout: number): () => void {
-  const path = recordPath(container);
-  const killAt = new Date(Date.now() + timeout * 1000);
-  const before = readJson<StopRecord>(path);
-  if (before !== undefined && new Date(before.killAt) <= killAt) return () => {};
-  writeJsonAtomic(path, { killAt: killAt.toISOString(), timeout } satisfies StopRecord);
-  return () => before === undefined ? Deno.removeSync(path) : writeJsonAtomic(path, before);
 }
 
 async function askToEnd(container: Container, signal: number): Promise<void> {

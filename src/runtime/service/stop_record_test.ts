@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { readStop, recordStop } from "./stop_record.ts";
+
+function withDir(use: (dir: string) => void): void {
+  const dir = Deno.makeTempDirSync({ prefix: "berth-stop-" });
+  try {
+    use(dir);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+Deno.test("recordStop: the earliest kill wins, and only its own stop takes it back", () => {
+  withDir((dir) => {
+    const takeLateBack = recordStop(dir, 100);
+    assert.equal(readStop(dir)?.timeout, 100);
+    const takeEarlyBack = recordStop(dir, 50);
+    assert.equal(readStop(dir)?.timeout, 50);
+    recordStop(dir, 70)();
+    takeLateBack();
+    assert.equal(readStop(dir)?.timeout, 50);
+    takeEarlyBack();
+    assert.equal(readStop(dir), undefined);
+  });
+});
+
+Deno.test("recordStop: taking it back never throws", () => {
+  withDir((dir) => {
+    const gone = `${dir}/gone`;
+    Deno.mkdirSync(gone);
+    const takeBack = recordStop(gone, 1);
+    Deno.removeSync(gone, { recursive: true });
+    takeBack();
+    const takeDamagedBack = recordStop(dir, 1);
+    Deno.writeTextFileSync(`${dir}/stop.json`, "[");
+    takeDamagedBack();
+  });
+});
