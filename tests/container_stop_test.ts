@@ -57,10 +57,10 @@ Deno.test("container.stop kills what does not end in time, is paused, or was nev
   assert.deepEqual(await forever, { code: 0, stdout: "forever\n", stderr: "" });
 });
 
-Deno.test("container.stop that fails leaves nothing for the next daemon to finish", async () => {
+Deno.test("container.stop that fails leaves the next daemon nothing to finish, and the policy in force", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 2" });
-  await started(daemon, "wedged", STUBBORN);
-  const { shimPid } = await daemon.client.call("container.state", { id: "wedged" });
+  await started(daemon, "wedged", STUBBORN, "--restart", "always");
+  const { pid, shimPid } = await daemon.client.call("container.state", { id: "wedged" });
   const record = `${daemon.state}/linux/wedged/stop.json`;
   Deno.kill(shimPid, "SIGSTOP");
   try {
@@ -72,6 +72,12 @@ Deno.test("container.stop that fails leaves nothing for the next daemon to finis
     Deno.kill(shimPid, "SIGCONT");
   }
   assert.equal(existsSync(record), false);
+  Deno.kill(pid, "SIGKILL");
+  await until("its restart", async () => {
+    const { restartCount } = await daemon.client.call("container.state", { id: "wedged" });
+    return restartCount === 1;
+  });
+  await daemon.client.call("container.delete", { id: "wedged", force: true });
 });
 
 Deno.test("berth stop stops several, and the kill comes although its daemon was killed", async () => {

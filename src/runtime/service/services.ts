@@ -43,6 +43,8 @@ export class Services implements Disposable {
   readonly #autoRemover: AutoRemover;
   /** How many restarts of each id were asked for and are not done. */
   readonly #restarting = new Map<string, number>();
+  /** The last stop or kill of each container. */
+  readonly #stops = new WeakMap<Container, symbol>();
 
   constructor(options: ServicesOptions) {
     this.#options = options;
@@ -184,26 +186,60 @@ export class Services implements Disposable {
   }
 
   /**
-   * Stops a container for good, or until the machine is up again; see {@linkcode stopContainer}. A
-   * restart that is to come is taken back. `gone` aborts the wait alone.
+   * Stops a container for good, or until the machine is up again, and returns how it ended; see
+   * {@linkcode stopContainer}. A restart that is to come is taken back. `gone` aborts the wait alone: the
+   * stop goes on.
    */
   async stop(
     id: string,
     { shutdown, ...how }: ServiceStopOptions,
     gone: AbortSignal,
   ): Promise<ExitStatus> {
-    const { containers, definitions, stopping } = this.#options;
+    const { containers, stopping } = this.#options;
     let container: Container;
+    let undo: () => void;
     {
       using _lock = await this.#locks.acquire(id);
       container = containers.get(id);
+      // What is no signal takes no restart back.
+      if (how.signal !== undefined) signalNumber(how.signal);
       this.#restarts.cancel(id);
       const stopper = shutdown ? this.#service(id)?.stopper ?? "shutdown" : "user";
-      definitions.update(id, { stopper, next: undefined });
+      undo = this.#recordStopper(container, { stopper, next: undefined });
     }
-    const exit = await stopContainer(container, how, { gone, stopping });
+    try {
+      await stopContainer(container, how, stopping);
+    } catch (error) {
+      undo();
+      throw error;
+    }
+    const exit = await container.wait(undefined, gone);
     if (shutdown) await this.#letShimGo(id);
     return exit;
+  }
+
+  /**
+   * Records who stops a container. Returns what takes this back when the stop has failed, for a container
+   * that lives on with its policy; a later stop, which may yet succeed, is not touched.
+   */
+  #recordStopper(
+    container: Container,
+    change: Pick<ServiceRecord, "stopper"> & Partial<Pick<ServiceRecord, "next">>,
+  ): () => void {
+    const { definitions } = this.#options;
+    const { id, bundle: { record } } = container;
+    const before = this.#service(id);
+    const stop = Symbol();
+    this.#stops.set(container, stop);
+    definitions.update(id, change);
+    return () => {
+      const isAlive = container.status === "running" || container.status === "paused";
+      if (before === undefined || !isAlive || this.#stops.get(container) !== stop) return;
+      const { stopper, next } = before;
+      // A run that is alive is not to come any more.
+      const isToCome = next !== undefined && next.instance !== record.instance;
+      definitions.update(id, { stopper, ...(isToCome ? { next } : {}) });
+    };
   }
 
   async #letShimGo(id: string): Promise<void> {
@@ -222,17 +258,23 @@ export class Services implements Disposable {
     const container = containers.get(id);
     const number = signalNumber(signal);
     const { status } = container;
+    let undo = () => {};
     if (
       execId === undefined && definitions.has(id) && (status === "running" || status === "paused")
     ) {
       const ends = number === SIGKILL || number === stopSignalOf(container);
-      if (ends) definitions.update(id, { stopper: "user" });
+      if (ends) undo = this.#recordStopper(container, { stopper: "user" });
     }
-    await container.kill({
-      signal: number,
-      ...(execId === undefined ? {} : { execId }),
-      ...(all === undefined ? {} : { all }),
-    });
+    try {
+      await container.kill({
+        signal: number,
+        ...(execId === undefined ? {} : { execId }),
+        ...(all === undefined ? {} : { all }),
+      });
+    } catch (error) {
+      undo();
+      throw error;
+    }
     return {};
   }
 

@@ -8,7 +8,6 @@ import { NotFoundError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson } from "../../rpc/json.ts";
 import { signalNumber } from "../../rpc/signal_param.ts";
-import type { ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { Container } from "../container/container.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { readStop, recordStop } from "./stop_record.ts";
@@ -25,38 +24,36 @@ export interface ContainerStopOptions {
 }
 
 /**
- * Stops a container: sends the stop signal, then SIGKILL when the time is over, and returns how it
- * ended. It goes on when its caller has gone, and over a restart of the daemon. A container
- * that has ended already is no error; one that has not been started is killed at once, since its
- * process takes no signals yet.
+ * Stops a container: sends the stop signal and returns; SIGKILL follows when the time is over, also over
+ * a restart of the daemon. A container that has ended already is no error; one that has not been
+ * started is killed at once, since its process takes no signals yet.
  *
- * @param gone Aborts the wait alone.
  * @throws {BerthError} what the shim fails to send the first signal with.
  */
 export async function stopContainer(
   container: Container,
   { signal, timeout }: ContainerStopOptions,
-  { gone, stopping }: { readonly gone: AbortSignal; readonly stopping: AbortSignal },
-): Promise<ExitStatus> {
-  const given = signal === undefined ? undefined : signalNumber(signal);
-  if (container.processes.exit === undefined) {
-    const created = container.status === "created";
-    const seconds = created ? 0 : timeout ?? container.bundle.record.stopTimeout ?? DEFAULT_TIMEOUT;
-    // First: a daemon that dies behind the signal leaves a stop that is finished.
-    const { dir } = container.bundle.paths;
-    const withdraw = seconds >= 0 ? recordStop(dir, seconds) : () => {};
-    failpoint("stop.record");
-    const due = performance.now() + seconds * 1000;
-    try {
-      if (seconds !== 0) await askToEnd(container, given ?? stopSignalOf(container));
-    } catch (error) {
-      withdraw();
-      throw error;
+  stopping: AbortSignal,
+): Promise<void> {
+  if (container.processes.exit !== undefined) return;
+  const { record: { stopTimeout }, paths: { dir } } = container.bundle;
+  const created = container.status === "created";
+  const seconds = created ? 0 : timeout ?? stopTimeout ?? DEFAULT_TIMEOUT;
+  // First: a daemon that dies behind the signal leaves a stop that is finished.
+  const withdraw = seconds >= 0 ? recordStop(dir, seconds) : () => {};
+  failpoint("stop.record");
+  const due = performance.now() + seconds * 1000;
+  try {
+    if (seconds !== 0) {
+      const number = signal === undefined ? stopSignalOf(container) : signalNumber(signal);
+      await askToEnd(container, number);
     }
-    failpoint("stop.signal");
-    if (seconds >= 0) killLater(container, due - performance.now(), stopping);
+  } catch (error) {
+    withdraw();
+    throw error;
   }
-  return await container.wait(undefined, gone);
+  failpoint("stop.signal");
+  if (seconds >= 0) killLater(container, due - performance.now(), stopping);
 }
 
 /** Finishes the stop that an earlier daemon has begun, if there is one. */
