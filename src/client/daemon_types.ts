@@ -744,7 +744,7 @@ export interface DaemonMethods {
       readonly labels?: Readonly<Record<string, string>> | undefined;
       /** Unique id of this creation, in the form of a container id, by which a caller that has lost the response knows its container again; generated if not given. */
       readonly instance?: string | undefined;
-      /** Seconds that `container.stop` waits before SIGKILL, -1: for ever; defaults to 10. */
+      /** Seconds that `container.stop` waits before SIGKILL, -1: for ever, but 100 when the machine goes down; defaults to 10. */
       readonly stopTimeout?: number | undefined;
       /** When the daemon starts a container again that has exited. The delay is 100 ms at first and doubles up to a minute; it begins again after a run of 10 seconds. A container that was stopped by a call is not restarted until it is started again. */
       readonly restart?: {

@@ -166,7 +166,7 @@ function withProcess(command: Command): void {
     .option("--stop-signal <signal>", "signal that asks the process to end", parseStopSignal)
     .option(
       "--stop-timeout <seconds>",
-      "seconds that stop waits, -1: for ever; default: 10",
+      "seconds that stop waits, -1: for ever (shutdown: 100); default: 10",
       parseStopTimeout,
     );
   addAlias(command, "--cwd <dir>", workdir);

@@ -149,8 +149,8 @@ export const daemonContract = {
           "that has lost the response knows its container again; generated if not given",
       }),
       stopTimeout: stopTimeout.optional().meta({
-        description: "Seconds that `container.stop` waits before SIGKILL, -1: for ever; defaults " +
-          "to 10",
+        description: "Seconds that `container.stop` waits before SIGKILL, -1: for ever, but 100 " +
+          "when the machine goes down; defaults to 10",
       }),
       restart: restartPolicy.optional(),
       autoRemove: z.boolean().optional().meta({

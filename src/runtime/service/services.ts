@@ -25,12 +25,6 @@ export interface ServicesOptions extends Omit<RestartManagerOptions, "locks" | "
   readonly events: EventPublisher;
 }
 
-/** How {@linkcode Services.stop} stops a container. */
-export interface ServiceStopOptions extends ContainerStopOptions {
-  /** The machine is going down. */
-  readonly shutdown?: boolean | undefined;
-}
-
 /**
  * What is done with a container as a service, one that is stopped, started again and kept running: what
  * changes whether it is to run has the lock of its id, so that a stop, a delete and a restart never
@@ -192,10 +186,11 @@ export class Services implements Disposable {
    */
   async stop(
     id: string,
-    { shutdown, ...how }: ServiceStopOptions,
+    how: ContainerStopOptions,
     gone: AbortSignal,
   ): Promise<ExitStatus> {
     const { containers, stopping } = this.#options;
+    const { shutdown } = how;
     let container: Container;
     let undo: () => void;
     {

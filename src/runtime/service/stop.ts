@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
 import { SIGKILL, SIGTERM } from "../../linux/process/signals.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { STOP_SIGNAL_ANNOTATION } from "../../oci/spec/annotations.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
@@ -14,6 +15,11 @@ import { readStop, recordStop } from "./stop_record.ts";
 
 /** Default time between the signal and SIGKILL, in seconds, as in docker. */
 const DEFAULT_TIMEOUT = 10;
+/**
+ * Seconds at a shutdown for a container whose own time never ends: the machine waits for it. The systemd
+ * unit gives 120 to all of them.
+ */
+const SHUTDOWN_TIMEOUT = 100;
 
 /** How a container is stopped. */
 export interface ContainerStopOptions {
@@ -21,6 +27,8 @@ export interface ContainerStopOptions {
   readonly signal?: string | number | undefined;
   /** Seconds until SIGKILL; below 0: there is none. Left out: the container's own. */
   readonly timeout?: number | undefined;
+  /** The machine is going down: a container's own time is not below 0 then. */
+  readonly shutdown?: boolean | undefined;
 }
 
 /**
@@ -32,13 +40,13 @@ export interface ContainerStopOptions {
  */
 export async function stopContainer(
   container: Container,
-  { signal, timeout }: ContainerStopOptions,
+  { signal, timeout, shutdown }: ContainerStopOptions,
   stopping: AbortSignal,
 ): Promise<void> {
   if (container.processes.exit !== undefined) return;
-  const { record: { stopTimeout }, paths: { dir } } = container.bundle;
+  const { record, paths: { dir } } = container.bundle;
   const created = container.status === "created";
-  const seconds = created ? 0 : timeout ?? stopTimeout ?? DEFAULT_TIMEOUT;
+  const seconds = created ? 0 : timeout ?? ownTimeout(record, shutdown);
   // First: a daemon that dies behind the signal leaves a stop that is finished.
   const withdraw = seconds >= 0 ? recordStop(dir, seconds) : () => {};
   failpoint("stop.record");
@@ -54,6 +62,14 @@ export async function stopContainer(
   }
   failpoint("stop.signal");
   if (seconds >= 0) killLater(container, due - performance.now(), stopping);
+}
+
+/** Returns the seconds that a container is given where the caller names none; see {@linkcode stopContainer}. */
+export function ownTimeout(
+  { stopTimeout = DEFAULT_TIMEOUT }: Pick<BundleRecord, "stopTimeout">,
+  shutdown = false,
+): number {
+  return shutdown && stopTimeout < 0 ? SHUTDOWN_TIMEOUT : stopTimeout;
 }
 
 /** Finishes the stop that an earlier daemon has begun, if there is one. */
