@@ -394,7 +394,12 @@ export const daemonContract = {
       restart: restartPolicy.optional(),
     }),
     done,
-    { ...asksRuntime, FailedPrecondition: "the container is removed when it has exited" },
+    {
+      ...asksRuntime,
+      FailedPrecondition:
+        "the container cannot have a restart policy: it is removed when it has exited",
+      InvalidParams: "a stopped container could not be started with the limits, or a common reason",
+    },
   ),
   "container.checkpoint": method(
     "container.checkpoint",
