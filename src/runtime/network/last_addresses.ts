@@ -44,8 +44,9 @@ export class LastAddresses {
   }
 
   #write(byId: ReadonlyMap<string, NetworkAddresses>): void {
-    const entries = [...byId].map(([id, addresses]) => [id, Object.fromEntries(addresses)]);
-    writeJsonAtomic(this.#path, Object.fromEntries(entries));
+    // Pairs: an object does not keep the order of keys that look like integers.
+    const containers = [...byId].map(([id, addresses]) => [id, Object.fromEntries(addresses)]);
+    writeJsonAtomic(this.#path, { containers });
   }
 
   #load(): Map<string, NetworkAddresses> {
@@ -55,23 +56,27 @@ export class LastAddresses {
 }
 
 function read(path: string): Map<string, NetworkAddresses> {
-  let stored: Record<string, unknown>;
+  let stored: { readonly containers?: unknown } | undefined;
   try {
-    stored = readJson<Record<string, unknown>>(path) ?? {};
+    stored = readJson(path);
   } catch (error) {
     // Damaged: containers get other addresses.
     if (!(error instanceof SyntaxError)) throw error;
-    stored = {};
   }
+  const { containers } = stored ?? {};
+  const pairs: readonly unknown[] = Array.isArray(containers) ? containers : [];
+  return new Map(pairs.filter(isPair).map(([id, networks]) => [id, addressesOf(networks)]));
+}
+
+function isPair(value: unknown): value is readonly [id: string, networks: unknown] {
+  return Array.isArray(value) && typeof value[0] === "string";
+}
+
+function addressesOf(networks: unknown): NetworkAddresses {
   return new Map(
-    Object.entries(stored).map(([id, networks]) => [
-      id,
-      new Map(
-        Object.entries(isRecord(networks) ? networks : {}).map(([name, addresses]) => [
-          name,
-          Array.isArray(addresses) ? addresses.filter((one) => typeof one === "string") : [],
-        ]),
-      ),
+    Object.entries(isRecord(networks) ? networks : {}).map(([name, addresses]) => [
+      name,
+      Array.isArray(addresses) ? addresses.filter((one) => typeof one === "string") : [],
     ]),
   );
 }

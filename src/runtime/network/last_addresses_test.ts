@@ -17,8 +17,23 @@ Deno.test("LastAddresses: outlive the daemon, the newest of them; a damaged file
     for (let n = 0; n < 3; n++) again.set(`c${n}`, new Map());
     assert.equal(new LastAddresses(path).get("web"), undefined);
     assert.deepEqual(new LastAddresses(path).get("c2"), new Map());
-    Deno.writeTextFileSync(path, "{");
-    assert.equal(new LastAddresses(path).get("c1"), undefined);
+    for (const damaged of ["{", "{}", "[]", '{"containers":[1,[],[2,{}],["c1"]]}']) {
+      Deno.writeTextFileSync(path, damaged);
+      assert.equal(new LastAddresses(path).get("c1")?.size ?? 0, 0, damaged);
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
+Deno.test("LastAddresses: the oldest are forgotten, whatever the ids look like", () => {
+  const dir = Deno.makeTempDirSync();
+  const path = `${dir}/addresses.json`;
+  try {
+    for (const id of ["30", "web", "20", "10"]) new LastAddresses(path, 3).set(id, new Map());
+    const left = new LastAddresses(path);
+    const known = ["30", "web", "20", "10"].map((id) => left.get(id) !== undefined);
+    assert.deepEqual(known, [false, true, true, true]);
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
