@@ -220,10 +220,8 @@ export class Networks implements Disposable {
     const { instance, id = instance } = owner;
     try {
       const record = this.#read(owner);
-      if (owner.again !== true) this.#lastAddresses.delete(id);
-      else if (record !== undefined && isMade(record)) {
-        this.#lastAddresses.set(id, addressesByNetwork(record));
-      }
+      // First: the record of a removal that was interrupted does not tell them any more.
+      this.#keepAddresses(owner, record);
       await tearDown(this.#host, this.#paths(instance), record);
     } catch (error) {
       if (error instanceof BerthError) throw error;
@@ -234,6 +232,26 @@ export class Networks implements Disposable {
     }
     this.#records.delete(instance);
     this.#ports.release(instance);
+  }
+
+  /**
+   * Keeps the addresses of a container that may be run again, and forgets those of another. That they
+   * cannot be written does not keep the network: the container may get others.
+   */
+  #keepAddresses(owner: NetworkOwner, record: NetworkRecord | undefined): void {
+    const { instance, id = instance } = owner;
+    try {
+      if (owner.again !== true) this.#lastAddresses.delete(id);
+      else if (record !== undefined && isMade(record)) {
+        this.#lastAddresses.set(id, addressesByNetwork(record));
+      }
+    } catch (error) {
+      this.#log("{id}: cannot write which addresses it had: {reason}", {
+        id,
+        reason: messageOf(error),
+        error,
+      });
+    }
   }
 
   /** Reads a record; of one that cannot be read, what is known without it. */
