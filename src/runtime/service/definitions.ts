@@ -181,6 +181,9 @@ export class Definitions {
       this.remove(id);
       throw error;
     }
+    // What the disk has not taken belongs to the definition before, and must not replace this one.
+    this.#records.delete(id);
+    this.#files.forget(id);
     this.#services.set(id, service);
   }
 

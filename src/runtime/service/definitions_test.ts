@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import type { Definition } from "./definitions.ts";
+import { Definitions } from "./definitions.ts";
+import { NO_PROGRESS } from "./restart_policy.ts";
+
+function recordOf(instance: string): BundleRecord {
+  return {
+    format: BUNDLE_FORMAT,
+    id: "web",
+    instance,
+    runtime: "runc",
+    runtimeRoot: "/run/runc",
+    stdio: { stdin: "/dev/null", stdout: "/dev/null", stderr: "/dev/null", terminal: false },
+    rootfs: [],
+    noPivot: false,
+    labels: {},
+    createdAt: "2026-01-01T00:00:00.000Z",
+  };
+}
+
+function definitionOf(instance: string): Definition {
+  return {
+    spec: { hostname: instance },
+    record: recordOf(instance),
+    service: { policy: { policy: "always" }, started: true, progress: NO_PROGRESS },
+  };
+}
+
+Deno.test("Definitions.write: what the disk has not taken of the definition before is forgotten", () => {
+  const root = Deno.makeTempDirSync();
+  try {
+    const definitions = Definitions.open(root);
+    definitions.write(definitionOf("first"));
+    const path = `${definitions.dir("web")}/berth.json`;
+    // No file can be written in the place of a directory.
+    Deno.removeSync(path);
+    Deno.mkdirSync(path);
+    definitions.setRecord(recordOf("second"));
+    definitions.setResources("web", { pids: { limit: 7 } });
+    assert.equal(definitions.read("web").record.instance, "second");
+    assert.ok("linux" in definitions.read("web").spec);
+    Deno.removeSync(path);
+
+    definitions.write(definitionOf("third"));
+    definitions.update("web", { started: false });
+    for (const each of [definitions, Definitions.open(root)]) {
+      const { record, service, spec } = each.read("web");
+      assert.deepEqual([record.instance, service.started, spec], [
+        "third",
+        false,
+        { hostname: "third" },
+      ]);
+    }
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+});
