@@ -39,18 +39,20 @@ export interface ReconnectOptions {
 export async function reconnectContainers(options: ReconnectOptions): Promise<void> {
   const { dir, containers, context, definitions, fds, services } = options;
   const loaded: Container[] = [];
+  const unread = new Set<string>();
   const bundles = [...Deno.readDirSync(dir)].filter(({ isDirectory }) => isDirectory);
   // Before a bundle is read: for want of fds it would be taken for a damaged one.
   fds.requireReconnect(bundles.length);
   for (const entry of bundles) {
     const container = load(`${dir}/${entry.name}`, context);
-    if (container === undefined) continue;
-    containers.add(container);
-    loaded.push(container);
+    if (container === "unreadable") unread.add(entry.name);
+    else if (container !== undefined) {
+      containers.add(container);
+      loaded.push(container);
+    }
   }
   // Before a container is reconnected, which may be its end and that of its network.
   const records = new Map(loaded.map(({ bundle: { record } }) => [record.instance, record]));
-  const unread = unreadBundles(dir, loaded);
   context.networks.adopt(({ id, instance }) =>
     // A bundle that could not be read is left alone, and so is its network.
     records.get(instance) ??
@@ -72,15 +74,11 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
   await withTimeout(Promise.all(found), RECONNECT_GRACE);
 }
 
-/** Returns the ids of bundles that are there and could not be loaded. */
-function unreadBundles(dir: string, loaded: readonly Container[]): Set<string> {
-  const names = [...Deno.readDirSync(dir)].filter(({ isDirectory }) => isDirectory)
-    .map(({ name }) => name);
-  return new Set(names).difference(new Set(loaded.map(({ id }) => id)));
-}
-
-/** Loads the container of a bundle. Removes the directory of a bundle that was never finished. */
-function load(dir: string, context: ContainerContext): Container | undefined {
+/**
+ * Loads the container of a bundle. Removes the directory of a bundle that was never finished, which has
+ * none; one that cannot be read is left alone.
+ */
+function load(dir: string, context: ContainerContext): Container | "unreadable" | undefined {
   try {
     const bundle = Bundle.read(dir);
     if (bundle === undefined) {
@@ -95,7 +93,7 @@ function load(dir: string, context: ContainerContext): Container | undefined {
       reason: messageOf(error),
       error,
     });
-    return undefined;
+    return "unreadable";
   }
 }
 
