@@ -28,8 +28,9 @@ Restart=on-failure
 RestartSec=1
 # Only the daemon: its shims and containers outlive it, and the next one finds them again.
 KillMode=process
-# A slow machine unpacks the file at its first start, and a start looks at every container.
-TimeoutStartSec=infinity
+# A slow machine unpacks the file at its first start, and a start looks at every container; one that
+# hangs is ended and tried again.
+TimeoutStartSec=15min
 TimeoutStopSec=120
 # berth makes its containers' cgroups itself.
 Delegate=yes
