@@ -753,7 +753,7 @@ export interface DaemonMethods {
         /** Maximum number of restarts with on-failure since the container was last started by a call; 0, the default, is no limit. */
         readonly maxRetries?: number | undefined;
       } | undefined;
-      /** Remove the container when it has exited and nobody reads its output FIFOs. */
+      /** Remove the container when it has exited and its output FIFOs have no reader. */
       readonly autoRemove?: boolean | undefined;
       /** With autoRemove: directories <root>/<kind>/<id>/… to remove with the container. */
       readonly removeDirs?: readonly string[] | undefined;

@@ -72,7 +72,7 @@ function checkOwnDirectory(path: string): void {
     : undefined;
   if (why === undefined) return;
   throw new FailedPreconditionError(
-    `the directory ${path} ${why}: whoever writes there is as good as root; ` +
+    `the directory ${path} ${why}: a user who can write there is as good as root; ` +
       "remove it if it is not berth's, or give it to root with mode 0700",
   );
 }

@@ -149,8 +149,8 @@ export function dup(fd: number, min = 3): number {
 }
 
 /**
- * Sets or clears O_NONBLOCK. It belongs to the open file, not to the fd: each process that shares it (a
- * container given a copy) sees the change.
+ * Sets or clears O_NONBLOCK. The flag belongs to the open file, not to the fd: each process that
+ * shares the file (a container given a copy) sees the change.
  *
  * @throws LinuxError
  */

@@ -154,7 +154,7 @@ export const daemonContract = {
       }),
       restart: restartPolicy.optional(),
       autoRemove: z.boolean().optional().meta({
-        description: "Remove the container when it has exited and nobody reads its output FIFOs",
+        description: "Remove the container when it has exited and its output FIFOs have no reader",
       }),
       removeDirs: z.array(absolutePath).max(MAX_OWN_DIRS).optional().meta({
         description:

@@ -122,7 +122,7 @@ export class ContainerCleanup {
           events.publishDelete(result);
         }
         bundle.remove();
-        // From now on nobody else knows of them; what was removed has made room.
+        // Without the bundle only this process has these events; what was removed has made room.
         events.flush();
         return;
       } catch (error) {
@@ -139,8 +139,8 @@ export class ContainerCleanup {
   }
 
   /**
-   * Removes the container's network by its record alone, if that is not done yet. A plugin that fails now may do better in a
-   * moment: the lock of another's `iptables`, say.
+   * Removes the container's network by its record alone, if that is not done yet. A plugin that fails
+   * now may do better in a moment: the lock of another's `iptables`, say.
    *
    * @throws {BerthError} naming the plugin; it may be tried again.
    */

@@ -38,7 +38,7 @@ export function shimEnvironment(fileLimit: bigint | undefined): Record<string, s
 /**
  * Puts each started shim where the config wants it: an OOM score that spares it before its
  * container, and a cgroup of its own, by default systemd's {@linkcode ShimScope}. A shim that cannot
- * be placed still serves, so that is told in the log, once, and no more.
+ * be placed still serves, so the failure is logged, once.
  */
 export function shimPlacement(
   { oom_score_adj, cgroup }: Config["shim"],
