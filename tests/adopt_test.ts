@@ -216,11 +216,17 @@ Deno.test({
   async fn() {
     using failpoints = new FailpointFile();
     await using daemon = await TestDaemon.start({ config: CONFIG, env: failpoints.env });
-    for (const errno of ["EMFILE", "ENOSPC"]) {
+    for (const [errno, times] of [["EMFILE", 2], ["ENOSPC", 1]] as const) {
       const pid = await daemon.run(errno, ["sleep", "1000"]);
-      failpoints.arm(`shims.adopt=2*fail:${errno}`);
+      failpoints.arm(`shims.adopt=${times}*fail:${errno}`);
       const state = await adopted(daemon, errno);
       assert.deepEqual([state.status, state.pid], ["running", pid]);
+      for (const said of ["is gone", "cannot adopt it"]) {
+        const lines = daemon.log.split("\n").filter((line) =>
+          line.includes(`${errno}: `) && line.includes(said)
+        );
+        assert.equal(lines.length, 1, lines.join("\n"));
+      }
       await daemon.client.call("container.delete", { id: errno, force: true });
     }
   },

@@ -9,7 +9,7 @@ import { isWedged } from "../shims/errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
-import { isExhausted } from "../../linux/libc/errno.ts";
+import { errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
 import type { ContainerParts } from "./parts.ts";
 import { shimListener } from "./parts.ts";
 import { waitUntilCreated } from "./create.ts";
@@ -22,6 +22,9 @@ const NOBODY_LISTENS: ReadonlySet<unknown> = new Set(["ENOENT", "ECONNREFUSED"])
 /** How many shims in a row may die while they take over a container. */
 const MOST_ADOPTERS = 3;
 
+/** How long it takes until what will not change at once is tried again, in milliseconds. */
+const SLOW_RETRY_MS = 2_000;
+
 /** How often a shim is asked again that has events all the time. */
 const MOST_STATES = 20;
 
@@ -33,6 +36,8 @@ export class ContainerRecovery {
   readonly #parts: ContainerParts;
   readonly #deletion: ContainerDeletion;
   #retrying = false;
+  /** What the machine was out of for another shim since it last had one: each is logged once. */
+  readonly #lacking = new Set<string>();
 
   constructor(parts: ContainerParts, deletion: ContainerDeletion) {
     this.#parts = parts;
@@ -126,7 +131,7 @@ export class ContainerRecovery {
       }
       life.giveUp(error);
       // One of another protocol answers, and will not change its mind.
-      void this.#retryUnresponsive(error instanceof FailedPreconditionError ? 2_000 : 100);
+      void this.#retryUnresponsive(error instanceof FailedPreconditionError ? SLOW_RETRY_MS : 100);
     }
   }
 
@@ -159,6 +164,7 @@ export class ContainerRecovery {
       return await this.#finish();
     }
     life.takeOver(client);
+    this.#lacking.clear();
     cgroup.resolve();
     context.hooks.reconnect();
   }
@@ -198,7 +204,9 @@ export class ContainerRecovery {
     const { bundle, context, life } = this.#parts;
     const { id } = bundle;
     const log = getLogger(["berth", "shim"]);
-    log.warn("{id}: its shim (pid {shim}) is gone", { id, shim: life.shimPid });
+    if (this.#lacking.size === 0) {
+      log.warn("{id}: its shim (pid {shim}) is gone", { id, shim: life.shimPid });
+    }
     for (let adopters = MOST_ADOPTERS; adopters > 0 && this.#mayAdopt(); adopters--) {
       try {
         // Two shims must never look after one container, should only its socket be gone.
@@ -207,11 +215,16 @@ export class ContainerRecovery {
         return;
       } catch (error) {
         if (life.isEnding) return;
-        log.error("{id}: cannot adopt it: {reason}", { id, reason: messageOf(error), error });
-        // The container lives, and what the machine lacks may be there again in a moment.
-        if (error instanceof ResourceExhaustedError || isExhausted(error)) {
+        const lacking = lackingOf(error);
+        if (lacking === undefined || !this.#lacking.has(lacking)) {
+          log.error("{id}: cannot adopt it: {reason}", { id, reason: messageOf(error), error });
+        }
+        // The container lives, and what the machine lacks may be there again in a while. Each attempt
+        // starts a process, so there are few.
+        if (lacking !== undefined) {
+          this.#lacking.add(lacking);
           life.giveUp(error);
-          void this.#retryUnresponsive();
+          void this.#retryUnresponsive(SLOW_RETRY_MS);
           return;
         }
         // The new one may have been killed too; whatever else it is, the next would fare no better.
@@ -226,4 +239,10 @@ export class ContainerRecovery {
     return context.onShimDeath === "adopt" && processes.pid !== 0 && processes.exit === undefined &&
       !bundle.record.stdio.terminal;
   }
+}
+
+/** Returns what the machine is out of, as the error has it; undefined if that is not the trouble. */
+function lackingOf(error: unknown): string | undefined {
+  if (isExhausted(error)) return errnoNameOf(error) ?? error.name;
+  return error instanceof ResourceExhaustedError ? error.kind : undefined;
 }
