@@ -2,6 +2,7 @@
 import { exists } from "../../linux/fs/exists.ts";
 import { after } from "../../linux/event_loop/timer.ts";
 import { execFifoPath } from "../../oci/driver/exec_fifo.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { CancelledError } from "../../rpc/errors.ts";
 import type { ProcessContext } from "./process_context.ts";
 
@@ -11,34 +12,50 @@ import type { ProcessContext } from "./process_context.ts";
  */
 const AFTER_END_MS = 10_000;
 
+/**
+ * How long the runtime may go on after the connection of the caller has gone, in milliseconds: the
+ * daemon was restarted, say. As long as a daemon waits by default.
+ */
+const AFTER_CALLER_MS = 120_000;
+
 /** Options of {@linkcode startByRuntime}. */
 export interface StartByRuntimeOptions {
   /** Aborted when init has ended. */
   readonly ended: AbortSignal;
-  /** Gives the start up where its reason is a {@linkcode CancelledError}. */
+  /**
+   * Gives the start up: at once where its reason is a {@linkcode CancelledError}, else after a while,
+   * for the caller's connection has gone, and no other cancels the start.
+   */
   readonly signal?: AbortSignal | undefined;
+  /** That while, in milliseconds. Default: two minutes. */
+  readonly afterCallerMs?: number;
 }
 
 /**
  * Makes the runtime start init. The runtime ends when the `poststart` hooks have, which may be never:
- * it is killed, with the hook, when the caller gives up, and some time after init has ended. As the OCI
- * runtime spec has it, a hook that fails so does not undo the start.
+ * it is killed, with the hook, when the caller gives up, and some time after the caller has gone or init
+ * has ended. As the OCI runtime spec has it, a hook that fails so does not undo the start.
  *
  * @throws {RuntimeError} if it fails.
  * @throws {BerthError} what it was given up for, where init was not started before.
  */
 export async function startByRuntime(
-  context: ProcessContext,
-  { ended, signal }: StartByRuntimeOptions,
+  context: Pick<ProcessContext, "log" | "runtime"> & {
+    readonly record: Pick<BundleRecord, "id" | "runtimeRoot">;
+  },
+  { ended, signal, afterCallerMs = AFTER_CALLER_MS }: StartByRuntimeOptions,
 ): Promise<void> {
   const { record: { id, runtimeRoot }, runtime, log } = context;
   const giveUp = new AbortController();
   using timers = new DisposableStack();
-  const onEnd = () => {
-    timers.use(after(AFTER_END_MS, () => giveUp.abort()));
+  const giveUpIn = (ms: number, reason?: unknown) => {
+    timers.use(after(ms, () => giveUp.abort(reason)));
   };
+  const onEnd = () => giveUpIn(AFTER_END_MS);
   const onAbort = () => {
-    if (signal?.reason instanceof CancelledError) giveUp.abort(signal.reason);
+    const reason: unknown = signal?.reason;
+    if (reason instanceof CancelledError) giveUp.abort(reason);
+    else giveUpIn(afterCallerMs, reason);
   };
   for (const [source, listener] of [[ended, onEnd], [signal, onAbort]] as const) {
     if (source === undefined) continue;
