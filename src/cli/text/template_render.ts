@@ -95,7 +95,8 @@ function call(name: TemplateFunction, args: readonly unknown[]): unknown {
     case "ne":
       return first !== second;
     case "and":
-      return args.find((each) => !isTrue(each)) ?? args.at(-1);
+      // The first that is false may itself be undefined, which find says of none, too.
+      return args.every(isTrue) ? args.at(-1) : args.find((each) => !isTrue(each));
     case "or":
       return args.find(isTrue) ?? args.at(-1);
   }

@@ -47,6 +47,13 @@ Deno.test("renderTemplate: members of members, lists and keys that are no names 
   assert.throws(() => show("{{index .network.interfaces 7}}"), TypeError);
 });
 
+Deno.test("renderTemplate: and gives the first that is false, or the last", () => {
+  assert.equal(show("{{if and .none .id}}yes{{else}}no{{end}}"), "no");
+  assert.equal(show("{{and .id .none .status}}"), "<no value>");
+  assert.equal(show("{{and .id .exitStatus .none}} {{and .id .status}}"), "0 running");
+  assert.equal(show("{{or .none .id}} {{or .none .exitStatus}}"), "web 0");
+});
+
 Deno.test("renderTemplate: if, range and with do as Go's do", () => {
   const names = '{{range .network.interfaces}}{{.name}}={{join .ips ","}};{{end}}';
   assert.equal(show(names), "eth0=10.0.0.2;eth1=;");
