@@ -97,19 +97,22 @@ class Parser {
     const first = this.#nodes(atTop && kind === "if");
     let otherwise: Node[] = [];
     let { end } = first;
-    if (end !== undefined && end !== "end") {
-      const [, word, rest = ""] = /^else(?:\s+(if)\s+(.*))?$/s.exec(end) ?? [];
-      if (word === "if") {
-        // One `end` closes the whole chain.
-        const fields = atTop ? this.#rules.fields : undefined;
-        return {
-          ...{ kind, value, body: first.nodes },
-          otherwise: [this.#block("if", parseExpression(rest, fields), atTop)],
-        };
-      }
-      ({ nodes: otherwise, end } = this.#nodes(atTop));
+    const [, condition] = /^else\s+if\b(.*)$/s.exec(end ?? "") ?? [];
+    if (condition !== undefined) {
+      // One `end` closes the whole chain.
+      const fields = atTop ? this.#rules.fields : undefined;
+      return {
+        ...{ kind, value, body: first.nodes },
+        otherwise: [this.#block("if", parseExpression(condition.trim(), fields), atTop)],
+      };
     }
-    if (end !== "end") throw new SyntaxError(`{{${kind}}} without its {{end}}`);
+    if (end === "else") ({ nodes: otherwise, end } = this.#nodes(atTop));
+    if (end === undefined) throw new SyntaxError(`{{${kind}}} without its {{end}}`);
+    if (end !== "end") {
+      throw new SyntaxError(
+        `{{${end}}} in an {{${kind}}}: expected {{else}}, {{else if …}}, {{end}}`,
+      );
+    }
     return { kind, value, body: first.nodes, otherwise };
   }
 }

@@ -76,6 +76,19 @@ Deno.test("parseTemplate: names alone make a table, and so does the word before 
   assert.equal(parseTemplate("{{.ID}}", rules).table, false);
 });
 
+Deno.test("parseTemplate: a block has at most one else, and ends with end alone", () => {
+  assert.equal(show("{{if .none}}a{{ else  if .id }}b{{ else }}c{{ end }}"), "b");
+  const ends = ["{{end x}}", "{{end.id}}", "{{else}}{{else}}{{end}}", "{{else x}}{{end}}"];
+  const elses = [
+    "{{else if}}{{end}}",
+    "{{else with .id}}{{end}}",
+    "{{else}}{{else if .id}}{{end}}",
+  ];
+  for (const rest of [...ends, ...elses, "{{else ifx .id}}{{end}}", "{{else}}"]) {
+    assert.throws(() => show(`{{if .id}}a${rest}`), SyntaxError, rest);
+  }
+});
+
 Deno.test("parseTemplate: what is no template says so", () => {
   for (
     const bad of ["{{.Nope}}", "{{for .ID}}", "{{}}", "nope", '{{.ID | printf "x"}}', "id,,id"]
