@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { InvalidArgumentError } from "commander";
 import { formatCommand } from "../text/format.ts";
 import { type ContainerOptions, labelEntry } from "../options/options.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -30,10 +31,23 @@ export function labelsOf(
   options: ContainerOptions,
   args: readonly string[],
 ): Record<string, string> {
-  const lines = (options.labelFile ?? []).flatMap(readLinesFile);
+  const fromFiles = (options.labelFile ?? []).flatMap((path) =>
+    readLinesFile(path).map((line) => labelOfFile(path, line))
+  );
   return {
     [COMMAND_LABEL]: formatCommand(args),
-    ...Object.fromEntries(lines.map(labelEntry)),
+    ...Object.fromEntries(fromFiles),
     ...options.label,
   };
+}
+
+/** Splits a label of a `--label-file`. Throws a {@linkcode CliError} for one that cannot be kept. */
+function labelOfFile(path: string, line: string): [key: string, value: string] {
+  try {
+    return labelEntry(line);
+  } catch (error) {
+    // Commander prints its own errors only while it parses the options.
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new CliError(`${path}: ${error.message}`, { cause: error });
+  }
 }
