@@ -17,8 +17,9 @@ export interface Orphans {
 const MIN_AGE = 10 * 60_000;
 
 /**
- * Returns the paths below the daemon's root that containers have left which are gone. What a clock has
- * made that was ahead counts as old.
+ * Returns the paths below the daemon's root that containers have left which are gone. A clock that was
+ * set back since makes what is new look as if from the future: by less than the minimal age, that is
+ * young. What a clock has made that was further ahead counts as old, lest it stay for years.
  *
  * @param list returns every container; called after the files were looked for, so that one that was
  *   created meanwhile is in it.
@@ -33,7 +34,7 @@ export async function findOrphans(
   const ids = new Set((await list()).map(({ id }) => id));
   const orphans = found.filter(({ id }) => !ids.has(id));
   const now = Date.now();
-  const isYoung = ({ changedAt }: OwnedPath) => changedAt <= now && now - changedAt < MIN_AGE;
+  const isYoung = ({ changedAt }: OwnedPath) => Math.abs(now - changedAt) < MIN_AGE;
   return {
     old: orphans.filter((orphan) => !isYoung(orphan)).map(({ path }) => path),
     young: orphans.filter(isYoung).map(({ path }) => path),
