@@ -149,7 +149,8 @@ export class DaemonConnection implements Disposable {
    * Gives `listener` each event after `after` (none: from now on), without gap or repetition, and
    * goes on where it was when the daemon comes back; for ever, unless an error ends it. `onGap` is
    * told when events that were asked for are no longer kept, or when there is none yet that `after`
-   * names, as where the state was removed meanwhile: then all that are kept come.
+   * names, as where the state was removed meanwhile: then all that are kept come. Rejects with what
+   * `listener` throws, which then gets no more events.
    */
   async follow(
     params: ParamsOf<DaemonContract, "events.subscribe">,
@@ -159,11 +160,21 @@ export class DaemonConnection implements Disposable {
     let after = params.after;
     // The first events may come in one piece with the answer, before that is dealt with.
     let early: Event[] | undefined;
+    // What the listener throws comes up in the peer, which would only log it.
+    const failed = Promise.withResolvers<never>();
     const take = (event: Event) => {
       after = event.seq;
       listener(event);
     };
-    this.#onEvent = (event) => early === undefined ? take(event) : early.push(event);
+    this.#onEvent = (event) => {
+      try {
+        if (early === undefined) take(event);
+        else early.push(event);
+      } catch (error) {
+        this.#onEvent = undefined;
+        failed.reject(error);
+      }
+    };
     while (true) {
       early = [];
       const { latest, gap } = await this.callAcrossRestarts("events.subscribe", {
@@ -175,7 +186,7 @@ export class DaemonConnection implements Disposable {
       if (after > latest) after = 0;
       for (const event of early) take(event);
       early = undefined;
-      await this.#peer.closed;
+      await Promise.race([this.#peer.closed, failed.promise]);
     }
   }
 

@@ -41,3 +41,37 @@ Deno.test("DaemonConnection.follow tells what was asked for, whatever comes with
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("DaemonConnection.follow rejects with what the listener throws, early or late", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "berth-follow-" });
+  try {
+    await using _server = await Server.listen(`${dir}/s`, {
+      onError: console.error,
+      handlers: {
+        "events.subscribe": (_, { peer }) => subscribe(peer),
+        "test.more": (_, { peer }) => {
+          for (const seq of [4, 5]) {
+            peer.notify("events.event", { subscription: "s1", event: event(seq) });
+          }
+          return {};
+        },
+      },
+    });
+    for (const last of [2, 4]) {
+      using daemon = await DaemonConnection.connect(`${dir}/s`);
+      const told: number[] = [];
+      let more: Promise<unknown> | undefined;
+      const listener = ({ seq }: Event) => {
+        told.push(seq);
+        if (seq === 3) more = daemon.peer.call("test.more", {});
+        if (seq === last) throw new TypeError(`no ${seq}`);
+      };
+      const following = daemon.follow({ after: 0 }, listener, () => {});
+      await assert.rejects(following, { name: "TypeError", message: `no ${last}` });
+      await more;
+      assert.equal(told.at(-1), last);
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
