@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli } from "./harness/cli.ts";
+import { FileLock } from "../src/linux/fd/file_lock.ts";
+import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
 import { within } from "./harness/poll.ts";
@@ -116,4 +117,24 @@ Deno.test("berth run: userns_remap of the config is for containers that say noth
   const refused = await run(daemon, [], "true");
   assert.match(refused.stderr, /subuid gives the user berth-no-such-user no subordinate ids/);
   assert.equal((await run(daemon, ["--userns", "host"], "exit 3")).code, 3);
+});
+
+Deno.test("berth create: --userns auto tells that it waits for another create, and a signal ends it", async () => {
+  await using daemon = await TestDaemon.start();
+  using _other = await FileLock.lock(daemon.root, { directory: true });
+  const args = ["create", "--userns", "auto", ...rootfsArgs(daemon), "--", "true"];
+  const child = cliCommand(daemon, args, { stdin: "null", stdout: "null", stderr: "piped" })
+    .spawn();
+  const read = async () => {
+    let said = "";
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+      if (said === "") child.kill("SIGINT");
+      said += text;
+    }
+    return said;
+  };
+  const said = await within("the end of create", read());
+  assert.match(said, /^Waiting for another command .*\nberth: ended by SIGINT\n$/);
+  assert.equal((await child.status).code, 130);
+  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
 });

@@ -36,10 +36,11 @@ export async function createRequest(
   if (options.bundle !== undefined) return bundleRequest(id, options.bundle, options, args);
   const given = mountsOf(options, request.namespaces);
   const dirs: Record<string, string> = {};
-  const userNamespace = await request.userNamespaces.choose(id);
   try {
     checkImage(request);
     const volumes = await volumeMounts(id, given, request, dirs);
+    // Last of what takes long: meanwhile nobody else can choose.
+    const userNamespace = await request.userNamespaces.choose(id);
     // As docker has it: what is mounted below another mount comes after it.
     const mounts = [...given, ...volumes].toSorted((one, other) =>
       pathNames(one.destination).length - pathNames(other.destination).length

@@ -10,10 +10,15 @@ import { FileLock } from "../../linux/fd/file_lock.ts";
 import { EACCES, isErrno } from "../../linux/libc/errno.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { CliError } from "../common/exit_status.ts";
+import { interruptible } from "../common/interruptible.ts";
+import { printStderr } from "../text/print.ts";
 import type { NetworkMode, SharedWith } from "./namespaces.ts";
 
 /** The label that keeps the first uid of a container's own part of the subordinate ids. */
 export const USERNS_LABEL = "berth.userns";
+
+/** A wait for another create is told after so long, ms: most last no longer. */
+const QUIET_MS = 1000;
 
 /** What `--userns` says. */
 export type UserNamespaceMode = "host" | "auto" | UserNamespace;
@@ -101,13 +106,20 @@ export class UserNamespaces implements Disposable {
 /**
  * Keeps others from choosing a range at the same time: two would see it free, and both take it. Whoever
  * may not read the daemon's root directory chooses without.
+ *
+ * @throws {CliError} if a signal ends the wait.
  */
 async function lockRanges(root: string): Promise<FileLock | undefined> {
+  const sayWait = () =>
+    printStderr("Waiting for another command to create its container with --userns auto.");
+  const timer = setTimeout(sayWait, QUIET_MS);
   try {
-    return await FileLock.lock(root, { directory: true });
+    return await interruptible((signal) => FileLock.lock(root, { directory: true, signal }));
   } catch (error) {
     if (isErrno(error, EACCES)) return undefined;
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
 }
 
