@@ -235,6 +235,21 @@ Deno.test("berth run: signals reach the process, and its own way of ending count
   }
 });
 
+Deno.test("berth run: a signal ends a command that has nothing of its container yet", async () => {
+  await using daemon = await TestDaemon.start();
+  const socket = `${daemon.dir}/silent.sock`;
+  using silent = Deno.listen({ transport: "unix", path: socket });
+  const child = cliCommand(daemon, ["run", ...rootfsArgs(daemon), ...sh("exit 0")], {
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+    env: { BERTH_SOCKET: socket },
+  }).spawn();
+  using _connection = await within("its connection", silent.accept());
+  child.kill("SIGINT");
+  assert.equal((await within("the end of run", child.status)).signal, "SIGINT");
+});
+
 Deno.test("berth run: after the fourth interrupt run leaves, and says how to come back", async () => {
   await using daemon = await TestDaemon.start();
   const script = "trap 'echo no' INT; echo ready; while :; do sleep 0.05; done";

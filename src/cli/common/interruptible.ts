@@ -9,8 +9,9 @@ const ENDED_BY_SIGNAL = 128;
 
 /**
  * Runs `use` with a signal that aborts when this process is asked to end. So a command can end what it
- * has started, and remove what is half-made. The second such signal ends the process at once. Signals
- * that the process was started to ignore, as by nohup(1), stay ignored.
+ * has started, and remove what is half-made. The second such signal ends the process at once, unless
+ * something else listens for it. Signals that the process was started to ignore, as by nohup(1), stay
+ * ignored.
  *
  * @throws {CliError} with the exit status of a process that the signal has ended, if `use` heeds it.
  */

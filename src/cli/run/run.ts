@@ -43,8 +43,6 @@ export function runCommand(): Command {
     .action(async (args: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<RunOptions>();
       const keys = detachKeysOf(options.detachKeys);
-      // From here on, so that an early signal is not lost on a container that is being made.
-      using signals = options.detach ? undefined : new SignalForwarder();
       await withDaemon(command, async (daemon) => {
         const { root, defaults } = await daemon.call("daemon.info", {});
         const namespaces = await findNamespaces(daemon, options);
@@ -56,6 +54,9 @@ export function runCommand(): Command {
         using cidFile = new CidFile(options.cidfile);
         // Let go as soon as the container is there, which then keeps its image itself.
         using rootfs = await openRootfs(options, args, root);
+        // From here on, so that an early signal is not lost on a container that is being made. No
+        // sooner: a pull has to be ended by its second signal at the latest.
+        using signals = options.detach ? undefined : new SignalForwarder();
         const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
         const request = { options, rootfs, root, namespaces, network, defaults, userNamespaces };
         const requestFor = (id: string) => createRequest(id, request);
