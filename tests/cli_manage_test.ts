@@ -150,6 +150,14 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
     stderr: "berth: --format: cannot find nope in two\n",
   });
   assert.match((await inspect("-f", "{{.id", "two")).stderr, /braces do not match/);
+  for (const args of [["ps", "-l"], ["stats", "--no-stream", "raw"], ["events", "--id", "raw"]]) {
+    const after = args[0] === "events" ? ["--after", "0"] : [];
+    assert.deepEqual(await cli(daemon, [...args, ...after, "--format", "{{.ID.x}}"]), {
+      code: 125,
+      stdout: "",
+      stderr: "berth: --format: cannot find x in raw\n",
+    });
+  }
   for (
     const [args, expected] of [
       [["stats", "--no-stream", "--format", "{{.ID}} {{.PIDs}}", "one"], /^one \d+\n$/],
@@ -166,6 +174,14 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
     const { stdout } = await cli(daemon, ["ps", "one"]);
     return /^ *PID +EXEC +COMMAND\n *\d+ +- +sleep 1000\n$/.test(stdout);
   });
+});
+
+Deno.test("berth ps, stats: where there is no container, a template prints nothing", async () => {
+  await using daemon = await TestDaemon.start();
+  for (const args of [["ps"], ["stats", "--no-stream"]]) {
+    const shown = await cli(daemon, [...args, "--format", "{{.ID}}"]);
+    assert.deepEqual(shown, { code: 0, stdout: "", stderr: "" });
+  }
 });
 
 Deno.test("berth: on a terminal a long id leaves the status of every container in sight", async () => {

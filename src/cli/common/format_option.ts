@@ -43,8 +43,15 @@ export function parseFormat(text: string, rules?: TemplateRules): Format {
 /** Prints an object as a format says. Throws a {@linkcode CliError} where the two do not fit. */
 export function printFormatted(format: Format, data: unknown): void {
   if (format === "json") return printJson(data);
+  print(explainFormat(() => renderTemplate(format, data)));
+}
+
+/**
+ * Returns what a template makes of some data. Throws a {@linkcode CliError} where the two do not fit.
+ */
+export function explainFormat<T>(render: () => T): T {
   try {
-    print(renderTemplate(format, data));
+    return render();
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw new CliError(`--format: ${messageOf(error)}`, { cause: error });

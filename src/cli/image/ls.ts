@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { type Format, withRowFormat } from "../common/format_option.ts";
+import { explainFormat, type Format, withRowFormat } from "../common/format_option.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
 import { print, printJson, screenWidth } from "../text/print.ts";
 import { columns, formatRows } from "../text/rows.ts";
@@ -58,9 +58,9 @@ export function imagesCommand(name: "ls" | "images"): Command {
         const { format } = options;
         if (options.quiet) return [...new Set(rows.map(({ id }) => id))].forEach(print);
         if (options.json || format === "json") return rows.forEach(printJson);
-        formatRows(rows, format ?? columns(IMAGE_FIELDS, COLUMNS), IMAGE_FIELDS, {
-          width: options.trunc ? screenWidth() : undefined,
-        }).forEach(print);
+        const width = options.trunc ? screenWidth() : undefined;
+        const template = format ?? columns(IMAGE_FIELDS, COLUMNS);
+        explainFormat(() => formatRows(rows, template, IMAGE_FIELDS, { width })).forEach(print);
       });
     });
 }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { type Format, withRowFormat } from "../common/format_option.ts";
+import { explainFormat, type Format, withRowFormat } from "../common/format_option.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { parseWhole } from "../options/resources.ts";
 import { print, printJson, screenWidth } from "../text/print.ts";
@@ -104,5 +104,5 @@ function printContainers(containers: readonly ContainerState[], options: PsOptio
   if (options.quiet) return containers.forEach((container) => print(container.id));
   if (options.json || format === "json") return containers.forEach(printJson);
   const width = options.trunc ? screenWidth() : undefined;
-  containerLines(containers, Date.now(), width, format).forEach(print);
+  explainFormat(() => containerLines(containers, Date.now(), width, format)).forEach(print);
 }

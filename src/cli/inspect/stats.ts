@@ -3,11 +3,11 @@ import { sleep } from "../../linux/event_loop/timer.ts";
 import type { Command } from "commander";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { type Format, withRowFormat } from "../common/format_option.ts";
+import { explainFormat, type Format, withRowFormat } from "../common/format_option.ts";
 import { parseSeconds } from "../options/resources.ts";
 import { Sampler } from "../common/sampler.ts";
 import { type Usage, USAGE_FIELDS, usageTable } from "../common/usage.ts";
-import { print, printJson, screenSize } from "../text/print.ts";
+import { printJson, printRaw, screenSize } from "../text/print.ts";
 import { formatRows } from "../text/rows.ts";
 import type { Template } from "../text/template.ts";
 
@@ -57,7 +57,7 @@ export function statsCommand(): Command {
             const lines = linesOf(usages, format, screen?.columns).slice(0, rows);
             // On a screen each table takes the place of the one before.
             const back = drawn > 0 && screen ? `\x1b[${drawn}A\x1b[J` : "";
-            print(back + lines.join("\n"));
+            printRaw(back + lines.map((line) => `${line}\n`).join(""));
             drawn = lines.length;
           }
           if (!options.stream || (ids.length > 0 && usages.every(({ stopped }) => stopped))) return;
@@ -73,5 +73,5 @@ function linesOf(
   width: number | undefined,
 ): string[] {
   if (format === undefined) return usageTable(usages, width);
-  return formatRows(usages, format, USAGE_FIELDS, { width });
+  return explainFormat(() => formatRows(usages, format, USAGE_FIELDS, { width }));
 }

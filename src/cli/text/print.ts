@@ -10,7 +10,12 @@ const EXIT_UNREAD = 141;
  * `berth events | head -1`; `console.log` would go on in silence.
  */
 export function print(line: string): void {
-  const bytes = new TextEncoder().encode(`${line}\n`);
+  printRaw(`${line}\n`);
+}
+
+/** The same for text that brings its ends of lines along: none for no text. */
+export function printRaw(text: string): void {
+  const bytes = new TextEncoder().encode(text);
   for (let done = 0; done < bytes.length;) {
     try {
       done += Deno.stdout.writeSync(bytes.subarray(done));

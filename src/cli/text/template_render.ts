@@ -33,7 +33,7 @@ function renderNode(node: Node, dot: unknown): string {
     case "with":
       return renderNodes(node.body, value);
     case "range": {
-      if (!Array.isArray(value) && !isRecord(value)) {
+      if ((!Array.isArray(value) && !isRecord(value)) || hasFunctions(value)) {
         throw new TypeError(`cannot range over ${textOf(value)}`);
       }
       return Object.values(value).map((each) => renderNodes(node.body, each)).join("");
@@ -102,6 +102,11 @@ function call(name: TemplateFunction, args: readonly unknown[]): unknown {
   }
 }
 
+/** Returns whether it is a row, whose members are to be asked for by their names. */
+function hasFunctions(value: object): boolean {
+  return Object.values(value).some((member) => typeof member === "function");
+}
+
 /** As Go's `index` does, the key is taken as it is. */
 function elementOf(value: unknown, key: unknown): unknown {
   if (value === undefined || value === null) return undefined;
@@ -110,7 +115,9 @@ function elementOf(value: unknown, key: unknown): unknown {
     throw new TypeError(`there is no element ${key} in ${value.length}`);
   }
   const name = textOf(key);
-  if (isRecord(value)) return Object.hasOwn(value, name) ? value[name] : undefined;
+  if (isRecord(value) && !hasFunctions(value)) {
+    return Object.hasOwn(value, name) ? value[name] : undefined;
+  }
   throw new TypeError(`cannot index ${textOf(value)}`);
 }
 

@@ -67,6 +67,12 @@ Deno.test("renderTemplate: if, range and with do as Go's do", () => {
   assert.equal(show("{{range .none}}{{.}}{{else}}none{{end}}"), "none");
 });
 
+Deno.test("renderTemplate: no function of a row is printed", () => {
+  assert.throws(() => render("{{range .}}{{.}}{{end}}"), TypeError);
+  assert.throws(() => render('{{index . "ID"}}'), TypeError);
+  assert.throws(() => render("{{.ID.x}}"), TypeError);
+});
+
 Deno.test("parseTemplate: names alone make a table, and so does the word before a template", () => {
   assert.deepEqual([parseTemplate("id, status", rules).table, render("id,status")], [
     true,
