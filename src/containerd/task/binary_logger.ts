@@ -12,7 +12,7 @@ import {
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { SIGKILL, SIGTERM } from "../../linux/process/signals.ts";
-import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
+import { ENOENT, ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
 import type { Child } from "../../oci/driver/spawn.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
@@ -104,20 +104,32 @@ export class BinaryLogger {
     void this.#discardRest({ id, argv, context });
   }
 
+  /** Discards what is still written once the logger has ended, unless it ended as its input did. */
   async #discardRest(
     { id, argv, context }: Pick<LoggerOptions, "id" | "argv" | "context">,
   ): Promise<void> {
     const { status } = await this.#child.exited;
     if (this.#ending.signal.aborted) return;
-    const message = `the logger ${argv[0]} has ended with ${status}: output is lost from here on`;
-    context.log("warning", message, { id });
-    await Promise.all(this.#fifos.map(async (path) => {
-      try {
-        await discard(path, context.poller, this.#ending.signal);
-      } catch (error) {
-        context.log("error", `discarding output: ${messageOf(error)}`, { id });
+    try {
+      using opened = new DisposableStack();
+      const fds = this.#fifos.map((path) =>
+        opened.use(OwnedFd.open(path, O_RDONLY | O_NONBLOCK)).fd
+      );
+      // No writer is left where the process has ended before end() is called, as usual.
+      const written = fds.filter((fd) => readAvailable(fd, new Uint8Array(1)) !== 0);
+      if (written.length === 0) return;
+      const message = `the logger ${argv[0]} has ended with ${status}: output is lost from here on`;
+      context.log("warning", message, { id });
+      const discards = written.map((fd) => discard(fd, context.poller, this.#ending.signal));
+      // Each uses its FIFO until it has ended, whatever becomes of the other.
+      for (const result of await Promise.allSettled(discards)) {
+        if (result.status === "rejected") throw result.reason;
       }
-    }));
+    } catch (error) {
+      // The FIFOs are gone with the bundle, and so are their writers.
+      if (isErrno(error, ENOENT)) return;
+      context.log("error", `discarding output: ${messageOf(error)}`, { id });
+    }
   }
 
   /** The process has its FIFOs. */
@@ -157,15 +169,14 @@ export class BinaryLogger {
 }
 
 /** Reads what is written to a FIFO, until nobody has it open any more or the signal is aborted. */
-async function discard(path: string, poller: Poller, signal: AbortSignal): Promise<void> {
-  using fifo = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
+async function discard(fd: number, poller: Poller, signal: AbortSignal): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   while (!signal.aborted) {
-    const count = readAvailable(fifo.fd, buffer);
+    const count = readAvailable(fd, buffer);
     if (count === 0) return;
     if (count !== undefined) continue;
     try {
-      await poller.wait(fifo.fd, "readable", { signal });
+      await poller.wait(fd, "readable", { signal });
     } catch (error) {
       if (!signal.aborted) throw error;
     }
