@@ -43,19 +43,27 @@ export async function runSkopeo(
       { cause: error },
     );
   }
-  const stop = () => child.kill("SIGTERM");
+  const stop = () => end(child);
   signal?.addEventListener("abort", stop);
+  // Its output may be open for longer, in a process that it has started.
+  const ended = child.status.finally(() => signal?.removeEventListener("abort", stop));
+  const [stdout, stderr, { success }] = await Promise.all([
+    onProgress === undefined ? readText(child.stdout) : readLines(child.stdout, onProgress),
+    readText(child.stderr, MAX_STDERR),
+    ended,
+  ]);
+  if (success) return stdout;
+  signal?.throwIfAborted();
+  throw failure(stderr);
+}
+
+/** Asks a process to end. */
+function end(child: Deno.ChildProcess): void {
   try {
-    const [stdout, stderr, { success }] = await Promise.all([
-      onProgress === undefined ? readText(child.stdout) : readLines(child.stdout, onProgress),
-      readText(child.stderr, MAX_STDERR),
-      child.status,
-    ]);
-    if (success) return stdout;
-    signal?.throwIfAborted();
-    throw failure(stderr);
-  } finally {
-    signal?.removeEventListener("abort", stop);
+    child.kill("SIGTERM");
+  } catch (error) {
+    // It has ended by itself, which `status` has yet to say: Deno's TypeError, or ESRCH of kill(2).
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
