@@ -25,11 +25,13 @@ export interface Removed {
  *
  * @throws {ImageNotFoundError} if there is no such image.
  * @throws {ImageInUseError} if a container would lose its image.
+ * @throws the signal's reason.
  */
 export async function removeImage(
   store: ImageStore,
   text: string,
   used: UsedImages,
+  signal?: AbortSignal,
 ): Promise<Removed> {
   const { image, name } = findImage(store, text);
   const names = store.names.list().filter(({ id }) => id === image.id).map(({ name }) => name);
@@ -46,18 +48,27 @@ export async function removeImage(
   }
   // The name first: an image without one is removed by the next prune, a name without one is not.
   await removeNames(store, names);
-  await removeFromStore(store, image);
+  await removeFromStore(store, image, signal);
   return { names, ids: [image.id] };
+}
+
+/** Options of {@linkcode pruneImages}. */
+export interface PruneOptions {
+  /** Whether images with a name are removed, too. */
+  readonly all?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Removes the images that have no name any more and that no container uses; with `all` also those
  * with a name. The caller holds the store's {@linkcode ImageStore.useAlone}.
+ *
+ * @throws the signal's reason.
  */
 export async function pruneImages(
   store: ImageStore,
   used: UsedImages,
-  { all = false }: { readonly all?: boolean } = {},
+  { all = false, signal }: PruneOptions = {},
 ): Promise<Removed> {
   const names = store.names.list();
   const gone = store.images().filter(({ id }) =>
@@ -65,8 +76,8 @@ export async function pruneImages(
   );
   const lost = names.filter(({ id }) => gone.some((image) => image.id === id));
   await removeNames(store, lost.map(({ name }) => name));
-  for (const image of gone) await removeFromStore(store, image);
-  await removeOrphanLayers(store);
+  for (const image of gone) await removeFromStore(store, image, signal);
+  await removeOrphanLayers(store, signal);
   return { names: lost.map(({ name }) => name), ids: gone.map(({ id }) => id) };
 }
 
@@ -100,7 +111,7 @@ function canRun(store: ImageStore, image: StoredImage): boolean {
  * Removes the layers that belong to no image. skopeo removes only images: so they are made one first,
  * which it finds complete already. Layers that were not unpacked wholly it removes by itself then.
  */
-async function removeOrphanLayers(store: ImageStore): Promise<void> {
+async function removeOrphanLayers(store: ImageStore, signal?: AbortSignal): Promise<void> {
   store.removeProbes();
   const orphans = new Map(store.orphanLayers().map((layer) => [layer.id, layer]));
   if (orphans.size === 0) return;
@@ -108,12 +119,16 @@ async function removeOrphanLayers(store: ImageStore): Promise<void> {
   const parents = new Set(whole.map(({ parent }) => parent));
   const tops = whole.filter(({ id }) => !parents.has(id));
   for (const top of tops.length > 0 ? tops : [undefined]) {
-    await withRoom(store, () => removeLayers(store, top));
+    await withRoom(store, () => removeLayers(store, top, signal));
   }
 }
 
 /** Removes a layer and those below it that nothing else needs. */
-async function removeLayers(store: ImageStore, top: StoredLayer | undefined): Promise<void> {
+async function removeLayers(
+  store: ImageStore,
+  top: StoredLayer | undefined,
+  signal?: AbortSignal,
+): Promise<void> {
   const dir = Deno.makeTempDirSync({ dir: store.temporary });
   try {
     const layout = new OciLayout(dir);
@@ -123,16 +138,21 @@ async function removeLayers(store: ImageStore, top: StoredLayer | undefined): Pr
     const name = store.location("localhost/berth/leftover:latest");
     await runSkopeo(
       ["--policy", ownPolicy(store), "--tmpdir", dir, "copy", layout.source, name],
-      { env: { TMPDIR: dir } },
+      { env: { TMPDIR: dir }, ...(signal && { signal }) },
     );
-    await runSkopeo(["delete", name]);
+    await runSkopeo(["delete", name], { ...(signal && { signal }) });
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
 }
 
-async function removeFromStore(store: ImageStore, { id }: StoredImage): Promise<void> {
-  await withRoom(store, () => runSkopeo(["delete", store.location(`@${id}`)]));
+async function removeFromStore(
+  store: ImageStore,
+  { id }: StoredImage,
+  signal?: AbortSignal,
+): Promise<void> {
+  const args = ["delete", store.location(`@${id}`)];
+  await withRoom(store, () => runSkopeo(args, { ...(signal && { signal }) }));
 }
 
 async function removeNames(store: ImageStore, names: readonly string[]): Promise<void> {

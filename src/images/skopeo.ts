@@ -32,8 +32,9 @@ export async function runSkopeo(
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      // Ctrl-C on a terminal is for berth, which then ends it and knows why it has ended.
-      detached: true,
+      // Ctrl-C on a terminal is for berth, which then ends it and knows why it has ended. Without a
+      // signal only the terminal can end it: it must not outlive berth and the lock that berth holds.
+      detached: signal !== undefined,
       ...(env && { env }),
     }).spawn();
   } catch (error) {

@@ -36,3 +36,11 @@ Deno.test("runSkopeo: an abort after its end, while its output is still open, do
     assert.equal(await running, "");
   });
 });
+
+Deno.test("runSkopeo: only what a signal can end is out of a terminal's reach", async () => {
+  const script = 'read -r pid _ _ _ group _ </proc/$$/stat\n[ "$pid" = "$group" ] && echo own\n:\n';
+  await withSkopeo(script, async () => {
+    assert.equal(await runSkopeo([], { signal: new AbortController().signal }), "own\n");
+    assert.equal(await runSkopeo([]), "");
+  });
+});

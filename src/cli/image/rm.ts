@@ -24,7 +24,7 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
             signal.throwIfAborted();
             try {
               using _alone = await store.useAlone(sayWait, signal);
-              show(await removeImage(store, image, await usedImages(daemon)));
+              show(await removeImage(store, image, await usedImages(daemon), signal));
             } catch (error) {
               signal.throwIfAborted();
               printError(error);
@@ -48,7 +48,7 @@ export function pruneImagesCommand(): Command {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
           using _alone = await store.useAlone(sayWait, signal);
-          show(await pruneImages(store, await usedImages(daemon), options));
+          show(await pruneImages(store, await usedImages(daemon), { ...options, signal }));
         }));
     });
 }
