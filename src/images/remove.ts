@@ -46,9 +46,7 @@ export async function removeImage(
         `used by ${users.join(", ")}; remove the container first`,
     );
   }
-  // The name first: an image without one is removed by the next prune, a name without one is not.
-  await removeNames(store, names);
-  await removeFromStore(store, image, signal);
+  await removeNamed(store, names, [image], signal);
   return { names, ids: [image.id] };
 }
 
@@ -75,8 +73,7 @@ export async function pruneImages(
     !used.has(id) && (all || !names.some((name) => name.id === id))
   );
   const lost = names.filter(({ id }) => gone.some((image) => image.id === id));
-  await removeNames(store, lost.map(({ name }) => name));
-  for (const image of gone) await removeFromStore(store, image, signal);
+  await removeNamed(store, lost.map(({ name }) => name), gone, signal);
   await removeOrphanLayers(store, signal);
   return { names: lost.map(({ name }) => name), ids: gone.map(({ id }) => id) };
 }
@@ -146,6 +143,26 @@ async function removeLayers(
   }
 }
 
+/** Removes images and all their names. */
+async function removeNamed(
+  store: ImageStore,
+  names: readonly string[],
+  images: readonly StoredImage[],
+  signal?: AbortSignal,
+): Promise<void> {
+  let full = false;
+  try {
+    // The name first: an image without one is removed by the next prune, a name without one is not.
+    await removeNames(store, names);
+  } catch (error) {
+    if (!isFull(error)) throw error;
+    full = true;
+  }
+  for (const image of images) await removeFromStore(store, image, signal);
+  // The layers have made room.
+  if (full) await removeNames(store, names);
+}
+
 async function removeFromStore(
   store: ImageStore,
   { id }: StoredImage,
@@ -164,8 +181,11 @@ async function withRoom<T>(store: ImageStore, step: () => Promise<T>): Promise<T
   try {
     return await step();
   } catch (error) {
-    if (!isExhausted(error) && !(error instanceof DiskFullError)) throw error;
-    if (!store.spendReserve()) throw error;
+    if (!isFull(error) || !store.spendReserve()) throw error;
     return await step();
   }
+}
+
+function isFull(error: unknown): boolean {
+  return isExhausted(error) || error instanceof DiskFullError;
 }

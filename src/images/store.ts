@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { exists } from "../linux/fs/exists.ts";
+import { removeFile } from "../linux/fs/remove_file.ts";
+import { tryStat } from "../linux/fs/try_stat.ts";
 import { isExhausted } from "../linux/libc/errno.ts";
 import { unmountAll } from "../linux/mount/unmount.ts";
 import { isRecord } from "../rpc/is_record.ts";
@@ -100,23 +102,21 @@ export class ImageStore {
 
   /** Reserves room for the removal of images, as far as there is room. */
   #keepReserve(): void {
-    if (exists(this.#reserve)) return;
+    if (tryStat(this.#reserve)?.size === RESERVE) return;
     try {
       Deno.writeFileSync(this.#reserve, new Uint8Array(RESERVE));
     } catch (error) {
       if (!isExhausted(error)) throw error;
+      // As much as there was room for: others need it more.
+      removeFile(this.#reserve);
     }
   }
 
   /** Frees the room that was reserved; returns whether there was some. The next command reserves anew. */
   spendReserve(): boolean {
-    try {
-      Deno.removeSync(this.#reserve);
-      return true;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
+    const reserved = exists(this.#reserve);
+    removeFile(this.#reserve);
+    return reserved;
   }
 
   get #lock(): string {

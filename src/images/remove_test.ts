@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { isExhausted } from "../linux/libc/errno.ts";
+import { mount } from "../linux/mount/mount.ts";
+import { unmount } from "../linux/mount/unmount.ts";
+import { removeImage } from "./remove.ts";
+import { ImageStore } from "./store.ts";
+
+/** Fills the filesystem of a file to the last byte. */
+function fill(path: string): void {
+  for (const size of [64 * 1024, 4096, 1]) {
+    try {
+      for (;;) Deno.writeFileSync(path, new Uint8Array(size), { append: true });
+    } catch (error) {
+      if (!isExhausted(error)) throw error;
+    }
+  }
+}
+
+Deno.test("removeImage: without room for the list of names, the image goes first and makes some", async () => {
+  const dir = Deno.makeTempDirSync();
+  const path = Deno.env.get("PATH") ?? "";
+  mount({ type: "tmpfs", target: dir, options: ["size=2m", "mode=755"] });
+  try {
+    const store = ImageStore.open(dir);
+    const id = "ab".repeat(32);
+    const lists = `${store.dir}/storage/overlay-images`;
+    Deno.mkdirSync(lists, { recursive: true });
+    Deno.writeTextFileSync(`${lists}/images.json`, JSON.stringify([{ id, digest: "sha256:0" }]));
+    await store.names.set(["docker.io/library/a:latest"], id);
+    // It removes the layers.
+    const skopeo = `#!/bin/sh\n[ "$1" = delete ] && rm ${dir}/layer\n`;
+    Deno.writeTextFileSync(`${dir}/skopeo`, skopeo, { mode: 0o755 });
+    Deno.env.set("PATH", `${dir}:${path}`);
+    store.spendReserve();
+    fill(`${dir}/layer`);
+    const removed = await removeImage(store, "a", new Map());
+    assert.deepEqual(removed, { names: ["docker.io/library/a:latest"], ids: [id] });
+    assert.deepEqual(store.names.list(), []);
+  } finally {
+    Deno.env.set("PATH", path);
+    unmount(dir, { detach: true });
+    Deno.removeSync(dir);
+  }
+});
