@@ -95,7 +95,7 @@ Deno.test("writePortable: called as a shim, a portable file answers a delete tha
     await Deno.mkdir(bundle);
     const ended = await new Deno.Command("sh", { args: ["-c", "echo $$"] }).output();
     const dead = new TextDecoder().decode(ended.stdout).trim();
-    const record = (text: string) => Deno.writeTextFile(`${bundle}/berth-deleted`, text);
+    const record = (text: string) => Deno.writeTextFile(`${bundle}/berth-delete-answer`, text);
     const answered = async (...args: string[]) => {
       const { code, stdout, stderr } = await start(shim, cache, ...args);
       assert.equal(stderr, "");

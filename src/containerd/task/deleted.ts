@@ -17,8 +17,12 @@ export interface Deleted {
   readonly socket: string;
 }
 
+/**
+ * A file of another form has another name: the file that "berth install containerd-shim" has made
+ * reads the form of its own version. `berth-deleted` was an earlier one.
+ */
 function recordOf(bundle: string): string {
-  return `${bundle}/berth-deleted`;
+  return `${bundle}/berth-delete-answer`;
 }
 
 /**

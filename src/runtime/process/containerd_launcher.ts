@@ -41,7 +41,8 @@ berth containerd-shim "$@"
 /**
  * Returns the text of the file that containerd calls as its shim, a shell script: it starts berth as
  * the process that stays, without one in between, and answers a `delete` itself where a shim has done
- * all. It works on with the next version of berth, slower, until it is made anew.
+ * all. It works on with the next version of berth, slower, until it is made anew: what it reads of a
+ * shim's has another name where its form has changed.
  */
 export function containerdLauncher(): string {
   const values: Readonly<Record<string, string>> = {

@@ -3,9 +3,10 @@
 /**
  * A function of the shell, `print_deleted ARGUMENT...`, for what containerd calls as its shim. With
  * the arguments of a `delete` it prints the answer that a shim has left in the bundle when it deleted
- * the container; so no berth has to be started for one that would find nothing to do. With any other
- * arguments, and where berth has something to do, it prints nothing and fails. It needs nothing but
- * the shell itself, and executes nothing of what it reads.
+ * the container, `berth-delete-answer` of src/containerd/task/deleted.ts; so no berth has to be started
+ * for one that would find nothing to do. With any other arguments, and where berth has something to
+ * do, as where the shim was of a version whose file has another name and form, it prints nothing and
+ * fails. It needs nothing but the shell itself, and executes nothing of what it reads.
  */
 export const PRINT_DELETED = String.raw`print_deleted() {
   bundle=. last=
@@ -14,8 +15,8 @@ export const PRINT_DELETED = String.raw`print_deleted() {
     case $word in -bundle=* | --bundle=*) bundle=@{word#*=} ;; esac
     last=$word
   done
-  [ "$last" = delete ] && [ -f "$bundle/berth-deleted" ] || return
-  read -r shim answer socket <"$bundle/berth-deleted" || return
+  [ "$last" = delete ] && [ -f "$bundle/berth-delete-answer" ] || return
+  read -r shim answer socket <"$bundle/berth-delete-answer" || return
   case $shim in '' | *[!0-9]*) return 1 ;; esac
   case $answer in '' | *[!\\0-7]*) return 1 ;; esac
   # A shim that was killed since has left its socket.
