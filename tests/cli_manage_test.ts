@@ -578,3 +578,17 @@ Deno.test("berth prune removes what containers that are gone have left, after as
   for (const dir of kept) assert.ok(Deno.statSync(dir).isDirectory, dir);
   assert.equal((await cli(daemon, ["prune"])).code, 0);
 });
+
+Deno.test("berth install prints the command that removes it again, also from a directory with a blank", async () => {
+  await using daemon = TestDaemon.prepare();
+  const file = `${daemon.dir}/a bin/containerd-shim-berth-v2`;
+  const args = ["install", "containerd-shim", "--dir", `${daemon.dir}/a bin`];
+  const { code, stdout, stderr } = await cli(daemon, args);
+  assert.deepEqual([code, stdout], [0, `${file}\n`], stderr);
+  const removal = /^berth: "berth (.*)" removes this again\n$/.exec(stderr)?.[1];
+  const berth = program().map((word) => `'${word}'`).join(" ");
+  const command = new Deno.Command("sh", { args: ["-ec", `${berth} ${removal}`] });
+  const removed = await command.output();
+  assert.equal(new TextDecoder().decode(removed.stdout), `removed ${file}\n`);
+  assert.deepEqual([...Deno.readDirSync(`${daemon.dir}/a bin`)], []);
+});

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { Argument, type Command, Option } from "commander";
+import { removeFile } from "../../linux/fs/remove_file.ts";
 import { somePath, verb } from "../common/command.ts";
 import type { DaemonProgram } from "../common/daemon_program.ts";
 import { CliError } from "../common/exit_status.ts";
+import { formatCommand } from "../text/format.ts";
 import { print, printStderr } from "../text/print.ts";
-import { type InstalledFile, installFile, removeFile } from "./installed_file.ts";
+import { type InstalledFile, installFile } from "./installed_file.ts";
 import { shellFiles } from "./shell_files.ts";
 
 /** What containerd calls its shim for the runtime `io.containerd.berth.v2`. */
@@ -69,8 +71,9 @@ async function shimFiles(
   return [{ path: `${dir}/${name}`, text: await daemon.containerdLauncher(), mode: 0o755 }];
 }
 
+/** Returns the command that removes what the same one without `--remove` has put in place. */
 function removal(what: string, { dir, name, prefix }: InstallOptions): string {
   const given = Object.entries({ dir, name, prefix })
-    .flatMap(([key, value]) => value === undefined ? [] : [`--${key} ${value}`]);
-  return ["berth install", what, ...given, "--remove"].join(" ");
+    .flatMap(([key, value]) => value === undefined ? [] : [`--${key}`, value]);
+  return formatCommand(["berth", "install", what, ...given, "--remove"]);
 }

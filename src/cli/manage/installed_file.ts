@@ -16,12 +16,3 @@ export function installFile({ path, text, mode }: InstalledFile): void {
   Deno.chmodSync(draft, mode);
   Deno.renameSync(draft, path);
 }
-
-/** Removes a file; one that is not there is no error. Its directory may hold others, and stays. */
-export function removeFile(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
