@@ -246,7 +246,10 @@ test("berth load and import take archives from files and standard input", async 
   const xz = await cli(daemon, ["import", "-", "x"], {
     stdin: Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0),
   });
-  assert.match(xz.stderr, /compressed with xz: pass it through xz -dc/);
+  assert.match(
+    xz.stderr,
+    /cannot be read: \S*xz: |xz is not in PATH: install the package xz-utils/,
+  );
   const oci = `${daemon.dir}/oci.tar`;
   await run([...copy, source, `oci-archive:${oci}:example.org/oci:7`]);
   const loaded = await cli(daemon, ["load"], { stdin: Deno.readFileSync(oci) });

@@ -1,35 +1,32 @@
 // SPDX-License-Identifier: MIT
 import { ImageError } from "./errors.ts";
 
-/** The first bytes of compressed files: gzip (RFC 1952), which is taken, and what is not. */
-const MAGIC = {
-  gzip: [0x1f, 0x8b],
-  xz: [0xfd, 0x37, 0x7a],
-  zstd: [0x28, 0xb5, 0x2f],
-  bzip2: [0x42, 0x5a, 0x68],
-} as const;
+/** How files are compressed. */
+type Compression = "gzip" | ProgramName;
+
+/** What undoes a compression with `-dc`, by the name of both. */
+type ProgramName = keyof typeof PACKAGES;
+
+/** Debian's packages of the programs. */
+const PACKAGES = { xz: "xz-utils", zstd: "zstd", bzip2: "bzip2" } as const;
+
+/** The first bytes of compressed files (for gzip: RFC 1952). */
+const MAGIC: readonly (readonly [Compression, readonly number[]])[] = [
+  ["gzip", [0x1f, 0x8b]],
+  ["xz", [0xfd, 0x37, 0x7a]],
+  ["zstd", [0x28, 0xb5, 0x2f]],
+  ["bzip2", [0x42, 0x5a, 0x68]],
+];
 
 /** So many bytes tell how a file is compressed. */
 const MAGIC_BYTES = 3;
 
-/**
- * Returns how the file that begins like this is compressed; undefined where it is not.
- *
- * @throws {ImageError} if nobody here can undo it.
- */
-function compressionOf(head: Uint8Array): "gzip" | undefined {
-  const found = Object.entries(MAGIC).find(([, bytes]) =>
-    bytes.every((byte, at) => head[at] === byte)
-  )?.[0];
-  if (found === undefined || found === "gzip") return found;
-  throw new ImageError(`the archive is compressed with ${found}: pass it through ${found} -dc`);
+/** Returns how the file that begins like this is compressed; undefined where it is not. */
+function compressionOf(head: Uint8Array): Compression | undefined {
+  return MAGIC.find(([, bytes]) => bytes.every((byte, at) => head[at] === byte))?.[0];
 }
 
-/**
- * Returns whether a file is compressed.
- *
- * @throws {ImageError} if nobody here can undo it.
- */
+/** Returns whether a file is compressed. */
 export function isCompressed(path: string): boolean {
   using file = Deno.openSync(path);
   const head = new Uint8Array(MAGIC_BYTES);
@@ -37,9 +34,11 @@ export function isCompressed(path: string): boolean {
 }
 
 /**
- * Returns the content of a stream that may be compressed with gzip.
+ * Returns the content of a stream that may be compressed. A stream of gzip is undone here, of xz, zstd
+ * or bzip2 by the program of that name; skopeo itself takes archives with some of these, by version.
  *
- * @throws {ImageError} if nobody here can undo it; the signal's reason.
+ * @throws {ImageError} if the program is not in PATH; the signal's reason. Reading throws one if the
+ *   program fails.
  */
 export async function uncompressed(
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
@@ -56,13 +55,58 @@ export async function uncompressed(
     },
     cancel: (reason) => reader.cancel(reason),
   });
+  const compression = compressionOf(head);
+  if (compression === undefined) return content;
+  if (compression === "gzip") return content.pipeThrough(new DecompressionStream("gzip"));
   try {
-    if (compressionOf(head) === undefined) return content;
+    return throughProgram(compression, content, signal);
   } catch (error) {
     await content.cancel();
     throw error;
   }
-  return content.pipeThrough(new DecompressionStream("gzip"));
+}
+
+/** Returns what a program makes of a stream. The signal ends the program. */
+function throughProgram(
+  name: ProgramName,
+  content: ReadableStream<Uint8Array<ArrayBuffer>>,
+  signal?: AbortSignal,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(name, {
+      args: ["-dc"],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      // Ctrl-C on a terminal is for berth, which then ends it by the signal.
+      detached: signal !== undefined,
+      ...(signal && { signal }),
+    }).spawn();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new ImageError(
+      `the archive is compressed, and ${name} is not in PATH: install the package ${
+        PACKAGES[name]
+      }`,
+      { cause: error },
+    );
+  }
+  const stderr = child.stderr.text();
+  const ended = new AbortController();
+  void child.status.finally(() => ended.abort());
+  content.pipeTo(child.stdin, { signal: ended.signal }).catch(() => {
+    // Where it lacks a part of its input, the program says so.
+  });
+  return child.stdout.pipeThrough(
+    new TransformStream({
+      async flush() {
+        const { success } = await child.status;
+        signal?.throwIfAborted();
+        if (!success) throw new ImageError(`the archive cannot be read: ${(await stderr).trim()}`);
+      },
+    }),
+  );
 }
 
 /** Reads at least {@linkcode MAGIC_BYTES}, unless the stream ends before: a pipe may bring one by one. */

@@ -43,7 +43,7 @@ export function importCommand(): Command {
     "tar -C rootfs -c . | berth import --cmd sh - my/base",
   ))
     .option("--cmd <command>", "default command of containers, split at blanks")
-    .argument("<file>", "tar archive, also one of gzip; - for standard input", somePath)
+    .argument("<file>", "tar archive, also a compressed one; - for standard input", somePath)
     .argument("<image>", "name of the image", parseName)
     .action(
       async (file: string, image: string, options: { cmd?: string }, command: Command) => {
