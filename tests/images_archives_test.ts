@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import {
@@ -10,6 +11,7 @@ import {
   ok,
   run,
 } from "./harness/images.ts";
+import { rootfsDir } from "./harness/rootfs.ts";
 import { pathWithout } from "./harness/run.ts";
 
 const COPY = ["skopeo", "--insecure-policy", "copy", "-q"];
@@ -25,6 +27,7 @@ test("images archives: load takes gzip, a colon in the name, names with ./, and 
   await run([
     ...["sh", "-c"],
     `set -e; cd ${dir}; cp docker.tar a:b.tar; gzip -k docker.tar oci.tar
+    for program in xz zstd bzip2; do $program -kq docker.tar || true; done
     mkdir plain; tar -C plain -xf oci.tar; tar -C plain -cf dots.tar .`,
   ]);
   for (
@@ -32,6 +35,8 @@ test("images archives: load takes gzip, a colon in the name, names with ./, and 
       [`${dir}/a:b.tar`, "example.org/docker:1"],
       [`${docker}.gz`, "example.org/docker:1"],
       [`${oci}.gz`, "example.org/oci:1"],
+      ...["xz", "zst", "bz2"].map((end) => [`${docker}.${end}`, "example.org/docker:1"] as const)
+        .filter(([file]) => existsSync(file)),
       [`${dir}/dots.tar`, "example.org/oci:1"],
     ] as const
   ) {
@@ -39,6 +44,17 @@ test("images archives: load takes gzip, a colon in the name, names with ./, and 
     assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), name), "hi\n", file);
     await ok(daemon, "rmi", name);
   }
+  // tar(1) of busybox has fewer options.
+  Deno.mkdirSync(`${dir}/bin`);
+  Deno.symlinkSync(`${rootfsDir()}/bin/busybox`, `${dir}/bin/tar`);
+  const busybox = { PATH: `${dir}/bin:${Deno.env.get("PATH")}` };
+  for (const file of [docker, oci, `${dir}/dots.tar`]) {
+    const { code, stderr } = await cli(daemon, ["load", "-i", file], { env: busybox });
+    assert.equal(code, 0, stderr);
+  }
+  const { code, stderr } = await cli(daemon, ["load"], { stdin: "no archive at all" });
+  assert.equal(code, 125);
+  assert.match(stderr, /^berth: standard input is no archive of images: \S*tar: /);
   const piped = await cli(daemon, ["load"], { stdin: Deno.readFileSync(`${docker}.gz`) });
   assert.deepEqual(piped.stdout, "Loaded image: example.org/docker:1\n", piped.stderr);
 

@@ -12,8 +12,8 @@ export type ArchiveSource = string | ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /**
  * Loads every image of an archive that `docker save` or `podman save` wrote, under the names that it
- * has there, or one made of its digest. The archive may be compressed with gzip. The caller holds the
- * store's {@linkcode ImageStore.use}.
+ * has there, or one made of its digest. The archive may be compressed as {@linkcode uncompressed} has
+ * it. The caller holds the store's {@linkcode ImageStore.use}.
  *
  * @returns the names.
  * @throws {ImageError} if it is no such archive.
@@ -27,8 +27,7 @@ export async function loadArchive(
   try {
     const file = `${dir}/archive`;
     await placeArchive(file, source, options.signal);
-    const images = await dockerImages(file) ?? await ociImages(file);
-    if (images === undefined) throw new ImageError(`${nameOf(source)} is no archive of images`);
+    const images = await imagesOf(file, source, options.signal);
     const loaded: string[] = [];
     for (const { names: [name, ...others], source } of images) {
       const { id } = await pull(store, { name, source, local: true }, options);
@@ -52,8 +51,39 @@ async function placeArchive(file: string, source: ArchiveSource, signal?: AbortS
   await content.pipeTo(target.writable, { ...(signal && { signal }) });
 }
 
+/**
+ * Returns the images of an archive.
+ *
+ * @throws {ImageError} if it is none of images; the signal's reason.
+ */
+async function imagesOf(
+  file: string,
+  source: ArchiveSource,
+  signal?: AbortSignal,
+): Promise<ArchivedImage[]> {
+  const none = `${nameOf(source)} is no archive of images`;
+  try {
+    const archive = { file, members: (await tar(["-tf", file], signal)).split("\n"), signal };
+    const images = await dockerImages(archive) ?? await ociImages(archive);
+    if (images !== undefined) return images;
+  } catch (error) {
+    if (!(error instanceof TarError)) throw error;
+    throw new ImageError(`${none}: ${error.message}`, { cause: error });
+  }
+  throw new ImageError(none);
+}
+
 function nameOf(source: ArchiveSource): string {
   return typeof source === "string" ? source : "standard input";
+}
+
+/** A tar archive. */
+interface Archive {
+  readonly file: string;
+  /** The paths in it as tar(1) lists them. */
+  readonly members: readonly string[];
+  /** Ends what reads it. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** An image of an archive. */
@@ -64,8 +94,8 @@ interface ArchivedImage {
 }
 
 /** Returns the images of an archive of docker's (moby's image/spec/v1.2); undefined where it is none. */
-async function dockerImages(file: string): Promise<ArchivedImage[] | undefined> {
-  const list = await readMember(file, "manifest.json");
+async function dockerImages(archive: Archive): Promise<ArchivedImage[] | undefined> {
+  const list = await readMember(archive, "manifest.json");
   if (!Array.isArray(list)) return undefined;
   return list.filter(isRecord).map((entry, index) => {
     const tags = Array.isArray(entry["RepoTags"]) ? entry["RepoTags"].map(String) : [];
@@ -73,13 +103,14 @@ async function dockerImages(file: string): Promise<ArchivedImage[] | undefined> 
     const [first = nameFor(id), ...others] = [...new Set(tags)].map((tag) =>
       parseReference(tag).name
     );
-    return { names: [first, ...others], source: `docker-archive:${file}:@${index}` };
+    return { names: [first, ...others], source: `docker-archive:${archive.file}:@${index}` };
   });
 }
 
 /** Returns the images of an OCI archive (image-spec, image-layout.md); undefined where it is none. */
-async function ociImages(file: string): Promise<ArchivedImage[] | undefined> {
-  const index = await readMember(file, "index.json");
+async function ociImages(archive: Archive): Promise<ArchivedImage[] | undefined> {
+  const { file } = archive;
+  const index = await readMember(archive, "index.json");
   if (!isRecord(index) || !Array.isArray(index["manifests"])) return undefined;
   return index["manifests"].filter(isRecord).map(({ annotations, digest }) => {
     const ref = isRecord(annotations)
@@ -98,19 +129,38 @@ function nameFor(digest: string): string {
 }
 
 /** Reads a file at the top of an archive as JSON; undefined where it is not there or is no JSON. */
-async function readMember(file: string, name: string): Promise<unknown> {
-  // tar(1) fails where one of the two is not there.
-  const { stdout } = await new Deno.Command("tar", {
-    args: ["-xOf", file, "--occurrence=1", name, `./${name}`],
-    stdin: "null",
-    stderr: "null",
-  }).output();
+async function readMember({ file, members, signal }: Archive, name: string): Promise<unknown> {
+  const member = members.find((path) => path === name || path === `./${name}`);
+  if (member === undefined) return undefined;
   try {
-    return JSON.parse(new TextDecoder().decode(stdout));
+    return JSON.parse(await tar(["-xOf", file, member], signal));
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
   }
+}
+
+/** What tar(1) says of an archive that it cannot read. */
+class TarError extends Error {
+  override name = "TarError";
+}
+
+/**
+ * Runs tar(1), with what GNU's and busybox's have in common, and returns what it printed.
+ *
+ * @throws {TarError} if it fails; the signal's reason.
+ */
+async function tar(args: readonly string[], signal?: AbortSignal): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("tar", {
+    args: [...args],
+    stdin: "null",
+    // Ctrl-C on a terminal is for berth, which then ends it by the signal.
+    detached: signal !== undefined,
+    ...(signal && { signal }),
+  }).output();
+  signal?.throwIfAborted();
+  if (success) return new TextDecoder().decode(stdout);
+  throw new TarError(new TextDecoder().decode(stderr).trim().split("\n")[0]);
 }
 
 /** What {@linkcode importTar} makes beside the files. */
@@ -120,8 +170,8 @@ export interface ImportOptions extends PullOptions {
 }
 
 /**
- * Makes an image of one layer from a tar archive of a root filesystem, which may be compressed with
- * gzip. The caller holds the store's {@linkcode ImageStore.use}.
+ * Makes an image of one layer from a tar archive of a root filesystem, which may be compressed as
+ * {@linkcode uncompressed} has it. The caller holds the store's {@linkcode ImageStore.use}.
  */
 export async function importTar(
   store: ImageStore,
