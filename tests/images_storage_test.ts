@@ -19,17 +19,24 @@ import { baseName } from "./harness/run.ts";
 
 /** What the store holds beside whole images: files of pulls, layers, links to them. */
 function leftIn(daemon: TestDaemon) {
-  const list = (path: string) => [...Deno.readDirSync(`${daemon.root}/images/${path}`)].length;
   const storage = `${daemon.root}/images/storage`;
   return {
-    temporary: list("tmp"),
+    temporary: namesIn(`${daemon.root}/images/tmp`).length,
     layers: layersOf(daemon),
-    directories:
-      [...Deno.readDirSync(`${storage}/overlay`)].filter(({ name }) =>
-        name !== "l" && !name.startsWith(".")
-      ).length,
-    links: list("storage/overlay/l"),
+    directories: namesIn(`${storage}/overlay`).filter((name) => name !== "l" && name[0] !== ".")
+      .length,
+    links: namesIn(`${storage}/overlay/l`).length,
   };
+}
+
+/** The names in a directory, which a pull that was killed early has not made yet. */
+function namesIn(dir: string): string[] {
+  try {
+    return [...Deno.readDirSync(dir)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 const NOTHING = { temporary: 0, layers: 0, directories: 0, links: 0 };
