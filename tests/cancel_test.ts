@@ -6,7 +6,7 @@ import { anonymousMemory } from "./harness/memory.ts";
 import { RawClient } from "./harness/raw_client.ts";
 
 /** Waits to abandon. A larger run: `BERTH_CANCEL_CALLS=1000000 deno task test tests/cancel_test.ts`. */
-const CALLS = Number(Deno.env.get("BERTH_CANCEL_CALLS") ?? 50_000);
+const CALLS = Number(Deno.env.get("BERTH_CANCEL_CALLS") ?? 100_000);
 
 Deno.test("cancel: $/cancelRequest ends a wait with Cancelled, and the next wait is answered", async () => {
   await using daemon = await TestDaemon.start();
@@ -55,6 +55,7 @@ Deno.test("cancel: waits that a client gives up leave nothing in the daemon", as
   const growth = Math.min(...memory.slice(-third)) - Math.max(...memory.slice(0, third));
   const told = memory.filter((_, index) => index % Math.ceil(memory.length / 20) === 0)
     .map((bytes) => `${(bytes / 1e6).toFixed(1)} MB`).join(", ");
-  if (CALLS > 50_000) console.log(`${CALLS} waits, ${growth} bytes more: ${told}`);
-  assert(growth < 10e6, `the daemon grew by ${growth} bytes: ${told}`);
+  if (CALLS > 100_000) console.log(`${CALLS} waits, ${growth} bytes more: ${told}`);
+  // Of a wait that is left behind, 600 bytes would be more; the heap alone comes and goes by 12 MB.
+  assert(growth < 20e6, `the daemon grew by ${growth} bytes: ${told}`);
 });
