@@ -77,10 +77,9 @@ Deno.test("parallel: two calls on one container at once come in some order and n
   for (let round = 0; round < 4; round++) {
     const id = "c";
     await client.call("container.create", { id, spec: daemon.spec(["sleep", "1000"]) });
-    const starts = await Promise.allSettled([1, 2, 3].map(() => {
-      return client.call("container.start", { id });
-    }));
-    assert.equal(starts.filter(({ status }) => status === "fulfilled").length, 1);
+    // A start of what runs is no error.
+    const starts = await Promise.all([1, 2, 3].map(() => client.call("container.start", { id })));
+    assert.equal(new Set(starts.map(({ pid }) => pid)).size, 1);
     await Promise.allSettled([
       client.call("container.pause", { id }),
       client.call("container.resume", { id }),
