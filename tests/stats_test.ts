@@ -152,7 +152,7 @@ Deno.test("stats: metrics over a Unix socket: what happens is counted, across re
   await daemon.run("busy", BUSY, limited);
   await daemon.run("dead", ["true"]);
   await daemon.client.call("container.wait", { id: "dead" });
-  await assert.rejects(daemon.client.call("container.start", { id: "busy" }));
+  await assert.rejects(daemon.client.call("container.start", { id: "none" }));
 
   const first = await scrape(address);
   const busy = { id: "busy" };
