@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sizeOf } from "../../src/linux/fs/size_of.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { findCommand } from "../system_packages.ts";
 import type { JsonObject } from "../../tests/harness/rootfs.ts";
@@ -90,14 +91,5 @@ export class Conmon {
       stderr: "piped",
     }).output();
     if (!success) throw new Error(`runc ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-  }
-}
-
-function sizeOf(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sizeOf } from "../../../src/linux/fs/size_of.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import type { Conmon } from "../conmon.ts";
 import type { DaemonEngine } from "../engine.ts";
@@ -85,13 +86,4 @@ async function write(
   await engine.delete(id);
   await Deno.remove(log);
   return cpu;
-}
-
-function sizeOf(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { removeFile } from "../../linux/fs/remove_file.ts";
+import { sizeOf } from "../../linux/fs/size_of.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 
 /** How much of the end of a log is looked at for an error, in bytes. */
@@ -98,15 +99,6 @@ function errorOf(line: string): string | undefined {
     return undefined;
   }
   return entry.msg.trim() || undefined;
-}
-
-function sizeOf(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
 }
 
 /** What stands in the file from `offset` on, at most the last {@linkcode TAIL} bytes of it. */
