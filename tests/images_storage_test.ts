@@ -16,8 +16,12 @@ import {
 import { until } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
 import { baseName } from "./harness/run.ts";
+import { namesIn } from "./harness/traces.ts";
 
-/** What the store holds beside whole images: files of pulls, layers, links to them. */
+/**
+ * What the store holds beside whole images: files of pulls, layers, links to them. A pull that was
+ * killed early has made no directories yet.
+ */
 function leftIn(daemon: TestDaemon) {
   const storage = `${daemon.root}/images/storage`;
   return {
@@ -27,16 +31,6 @@ function leftIn(daemon: TestDaemon) {
       .length,
     links: namesIn(`${storage}/overlay/l`).length,
   };
-}
-
-/** The names in a directory, which a pull that was killed early has not made yet. */
-function namesIn(dir: string): string[] {
-  try {
-    return [...Deno.readDirSync(dir)].map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }
 
 const NOTHING = { temporary: 0, layers: 0, directories: 0, links: 0 };

@@ -4,7 +4,7 @@ import { findCommand } from "../../scripts/system_packages.ts";
 import { until } from "./poll.ts";
 import type { TestDaemon } from "./daemon.ts";
 import { baseName, program, uniqueName } from "./run.ts";
-import { mountsOf } from "./traces.ts";
+import { mountsOf, namesIn } from "./traces.ts";
 
 /** What tests of networks need of the system, and is not here. */
 export const MISSING_FOR_NETWORKS = [
@@ -212,15 +212,6 @@ export class NetworkAudit {
       ...gone.map((line) => `missing ${line}`),
       ...files,
     ];
-  }
-}
-
-function namesIn(dir: string): string[] {
-  try {
-    return [...Deno.readDirSync(dir)].map(({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
   }
 }
 

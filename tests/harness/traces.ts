@@ -48,6 +48,16 @@ export function cgroupPids(dir: string): number[] {
   }
 }
 
+/** The names in a directory; none where there is no directory. */
+export function namesIn(dir: string): string[] {
+  try {
+    return [...Deno.readDirSync(dir)].map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
 /** Every file and directory below `dir`, relative to it; mounts are not entered. */
 export function filesIn(dir: string): string[] {
   const device = (path: string) => Deno.lstatSync(path).dev;
