@@ -77,8 +77,13 @@ export class ExitStatuses {
     this.#killed.add(pid);
   }
 
-  /** What is wrong with the exits in the history of one container; nothing if each was caused. */
+  /**
+   * What is wrong with the exits in the history of one instance; nothing if each was caused. The
+   * instance that it replaces was asked about before.
+   */
   *uncaused(events: readonly Event[]): Generator<string> {
+    const created = events.find(({ type }) => type === "create");
+    if (created?.replaces !== undefined) this.#startedAgain(created, created.replaces);
     const start = events.find(({ type }) => type === "start");
     const init = events.find(({ type, execId }) => type === "exit" && execId === undefined);
     for (const event of events) {
@@ -102,6 +107,15 @@ export class ExitStatuses {
       const numbers = [...possible].join(" or ") || "nothing";
       yield describe(events, event, `cannot be of ${ran} after ${text}; only ${numbers}`);
     }
+  }
+
+  /**
+   * A start found its container stopped, which it ran when it was asked for: it made a new instance,
+   * which runs the same program, and which nobody has noted as started.
+   */
+  #startedAgain({ instance, timestamp }: Event, replaced: string): void {
+    this.seen(instance, this.#of(replaced).command);
+    note(this.#of(instance).done, "start", Date.parse(timestamp));
   }
 
   #ofInit(known: Known, exit: Event, start: Event | undefined): Set<number> {
