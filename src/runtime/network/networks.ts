@@ -1,48 +1,31 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
-import { exists } from "../../linux/fs/exists.ts";
-import { BRIDGE_NETWORK, bridgeConflist } from "../../network/bridge.ts";
-import type { Conflist } from "../../network/conflist.ts";
-import { programsOf, readConflistDir } from "../../network/conflist.ts";
-import { isNetworkFailure, PLUGINS_PACKAGE } from "../../network/errors.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
+import { isNetworkFailure } from "../../network/errors.ts";
 import { setHosts } from "../../network/hosts_file.ts";
 import type { PluginHost } from "../../network/plugin.ts";
-import { findPlugin } from "../../network/plugin.ts";
-import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
-import {
-  isUncertain,
-  networkPaths,
-  newRecord,
-  readRecord,
-  resultOf,
-} from "../../network/record.ts";
-import { readResult } from "../../network/result.ts";
+import type { NetworkRecord } from "../../network/record.ts";
+import { newRecord, readRecord } from "../../network/record.ts";
 import { setUp } from "../../network/set_up.ts";
 import { tearDown } from "../../network/tear_down.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
-import { messageOf } from "../../rpc/error_text.ts";
-import {
-  BerthError,
-  FailedPreconditionError,
-  NetworkError,
-  NotFoundError,
-} from "../../rpc/errors.ts";
-import { networkParams } from "../../rpc/contract/network/schemas.ts";
 import type {
   NetworkInfo,
   NetworkParams,
   NetworkState,
 } from "../../rpc/contract/network/schemas.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { BerthError, FailedPreconditionError, NetworkError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
-import { backoff } from "../../linux/event_loop/backoff.ts";
+import { addressesByNetwork, addressesOf, networkState } from "./addresses.ts";
+import { Conflists } from "./conflists.ts";
 import { HostPorts } from "./host_ports.ts";
-import type { NetworkAddresses } from "./last_addresses.ts";
 import { LastAddresses } from "./last_addresses.ts";
-import { recordOfLost } from "./lost_record.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { planNetwork, preferAddresses } from "./plan.ts";
+import type { NetworkOwner } from "./records.ts";
+import { logError, NetworkRecords } from "./records.ts";
 
-/** What {@linkcode Networks} needs. */
+/** Options of {@linkcode Networks}. */
 export interface NetworksOptions {
   readonly config: Config;
   readonly spawn: Spawn;
@@ -50,23 +33,12 @@ export interface NetworksOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Whose network is to be planned. */
+/** The container that a network is planned for. */
 export interface PlanTarget {
   readonly id: string;
   readonly instance: string;
   /** The host name of the spec. */
   readonly hostname: string;
-}
-
-/** Whose network is removed. */
-export interface NetworkOwner {
-  readonly instance: string;
-  /** The container's id; undefined if it is not known. */
-  readonly id?: string | undefined;
-  /** The params of its network, for when the record cannot be read. */
-  readonly network?: unknown;
-  /** Whether it may be run again, and then gets the addresses that it has. */
-  readonly again?: boolean;
 }
 
 /**
@@ -77,17 +49,16 @@ export interface NetworkOwner {
 export class Networks implements Disposable {
   readonly #options: NetworksOptions;
   readonly #ports = new HostPorts();
-  /** The networks that are there, by the container's instance. */
-  readonly #records = new Map<string, NetworkRecord>();
+  readonly #conflists: Conflists;
+  readonly #records: NetworkRecords;
   readonly #lastAddresses: LastAddresses;
 
   constructor(options: NetworksOptions) {
     this.#options = options;
-    this.#lastAddresses = new LastAddresses(`${options.config.state}/network/addresses.json`);
-  }
-
-  get #dir(): string {
-    return `${this.#options.config.state}/network/containers`;
+    const dir = `${options.config.state}/network`;
+    this.#conflists = new Conflists(options.config);
+    this.#records = new NetworkRecords(`${dir}/containers`, this.#conflists);
+    this.#lastAddresses = new LastAddresses(`${dir}/addresses.json`);
   }
 
   get #host(): PluginHost {
@@ -95,13 +66,9 @@ export class Networks implements Disposable {
     return { spawn, dirs: network.plugin_dirs, timeoutMs: network.timeout * 1000 };
   }
 
-  #paths(instance: string): NetworkPaths {
-    return networkPaths(`${this.#dir}/${instance}`);
-  }
-
   /** Path of the network namespace that the container of this instance has, or will have. */
   namespaceOf(instance: string): string {
-    return this.#paths(instance).namespace;
+    return this.#records.paths(instance).namespace;
   }
 
   /**
@@ -112,19 +79,10 @@ export class Networks implements Disposable {
    * @throws {FailedPreconditionError} if a plugin is not installed.
    */
   plan(params: NetworkParams, target: PlanTarget): NetworkPlan {
-    const plan = planNetwork(params, {
-      ...target,
-      find: (name, ports) => this.#find(name, ports, target.id),
-    });
-    for (const { conflist } of plan.attachments) {
-      const [plugin, ...more] = this.#missing(conflist);
-      if (plugin === undefined) continue;
-      throw new FailedPreconditionError(
-        `cannot create container ${target.id}: network ${conflist.name}: ` +
-          this.#describeMissing([plugin, ...more]),
-        { data: { id: target.id, network: conflist.name, plugin } },
-      );
-    }
+    const { id } = target;
+    const find = (name: string, ports: boolean) => this.#conflists.find(name, ports, id);
+    const plan = planNetwork(params, { ...target, find });
+    for (const { conflist } of plan.attachments) this.#conflists.requirePlugins(conflist, id);
     return plan;
   }
 
@@ -136,45 +94,6 @@ export class Networks implements Disposable {
     const plan = this.plan(params, target);
     const addresses = this.#lastAddresses.get(target.id);
     return addresses === undefined ? plan : preferAddresses(plan, addresses);
-  }
-
-  #find(name: string, ports: boolean, id: string): Conflist {
-    if (name === BRIDGE_NETWORK) return this.#bridge(ports);
-    const { config_dir } = this.#options.config.network;
-    const { networks, refused } = readConflistDir(config_dir);
-    const found = networks.get(name);
-    if (found !== undefined) return found.conflist;
-    const unusable = [...refused].map(([file, why]) => `; ${file} cannot be used: ${why}`);
-    throw new NotFoundError(
-      `cannot create container ${id}: no network ${name} in ${config_dir}${unusable.join("")}`,
-      { data: { id, network: name } },
-    );
-  }
-
-  /** Returns the network that berth brings. */
-  #bridge(ports: boolean): Conflist {
-    const { config: { network, state } } = this.#options;
-    return bridgeConflist({
-      bridge: network.bridge,
-      subnets: network.subnets,
-      leases: `${state}/network/leases`,
-      ports,
-      has: (plugin) => findPlugin(plugin, network.plugin_dirs) !== undefined,
-      ipv6: exists("/proc/net/if_inet6"),
-    });
-  }
-
-  #missing(conflist: Conflist): string[] {
-    const { plugin_dirs } = this.#options.config.network;
-    return programsOf(conflist).filter((name) => findPlugin(name, plugin_dirs) === undefined);
-  }
-
-  #describeMissing(plugins: readonly string[]): string {
-    const dirs = this.#options.config.network.plugin_dirs.join(", ");
-    const what = plugins.length === 1 ? "the plugin" : "the plugins";
-    return `${what} ${plugins.join(", ")} ${
-      plugins.length === 1 ? "is" : "are"
-    } not in ${dirs}: install ${PLUGINS_PACKAGE}`;
   }
 
   /**
@@ -190,12 +109,12 @@ export class Networks implements Disposable {
     this.#ports.take(instance, id, ports);
     const record = await this.#setUpPlan(plan);
     if (hosts !== undefined) addHosts(id, hosts, record);
-    this.#records.set(instance, record);
+    this.#records.made.set(instance, record);
   }
 
   async #setUpPlan({ id, instance, attachments, ports, otherwise }: NetworkPlan) {
     const planned = newRecord({ id, instance }, attachments, ports);
-    const paths = this.#paths(instance);
+    const paths = this.#records.paths(instance);
     try {
       return await setUp(this.#host, paths, planned);
     } catch (error) {
@@ -219,10 +138,10 @@ export class Networks implements Disposable {
   async remove(owner: NetworkOwner): Promise<void> {
     const { instance, id = instance } = owner;
     try {
-      const record = this.#read(owner);
+      const record = this.#records.read(owner);
       // First: the record of a removal that was interrupted does not tell them any more.
       this.#keepAddresses(owner, record);
-      await tearDown(this.#host, this.#paths(instance), record);
+      await tearDown(this.#host, this.#records.paths(instance), record);
     } catch (error) {
       if (error instanceof BerthError) throw error;
       throw new NetworkError(
@@ -230,7 +149,7 @@ export class Networks implements Disposable {
         { cause: error, data: { id } },
       );
     }
-    this.#records.delete(instance);
+    this.#records.made.delete(instance);
     this.#ports.release(instance);
   }
 
@@ -241,81 +160,22 @@ export class Networks implements Disposable {
   #keepAddresses(owner: NetworkOwner, record: NetworkRecord | undefined): void {
     const { instance, id = instance } = owner;
     try {
-      if (owner.again !== true) this.#lastAddresses.delete(id);
-      else if (record !== undefined && isMade(record)) {
-        this.#lastAddresses.set(id, addressesByNetwork(record));
-      }
+      if (owner.again !== true) return this.#lastAddresses.delete(id);
+      const addresses = record === undefined ? undefined : addressesByNetwork(record);
+      if (addresses !== undefined) this.#lastAddresses.set(id, addresses);
     } catch (error) {
-      this.#log("{id}: cannot write which addresses it had: {reason}", {
+      logError("{id}: cannot write which addresses it had: {reason}", {
         id,
         reason: messageOf(error),
         error,
       });
-    }
-  }
-
-  /** Reads a record; of one that cannot be read, what is known without it. */
-  #read(owner: NetworkOwner): NetworkRecord | undefined {
-    const { instance, id = instance } = owner;
-    try {
-      return readRecord(this.#paths(instance));
-    } catch (error) {
-      this.#log(
-        "{id}: cannot read the record of its network, going by what else is known: {reason}",
-        {
-          id,
-          reason: messageOf(error),
-          error,
-        },
-      );
-    }
-    return recordOfLost({
-      id,
-      instance,
-      namespace: this.namespaceOf(instance),
-      plan: this.#planOf(owner),
-      networks: [...this.#known().values()].map(({ conflist }) => conflist),
-    });
-  }
-
-  /** Returns the network that a container was to get, as far as that can still be told. */
-  #planOf({ instance, id = instance, network }: NetworkOwner): NetworkPlan | undefined {
-    if (network === undefined) return undefined;
-    try {
-      return planNetwork(networkParams.parse(network), {
-        id,
-        instance,
-        hostname: id,
-        find: (name, ports) => this.#find(name, ports, id),
-      });
-    } catch (error) {
-      this.#log("{id}: cannot tell its network from its parameters: {reason}", {
-        id,
-        reason: messageOf(error),
-        error,
-      });
-      return undefined;
     }
   }
 
   /** Returns the network of an instance as it is; undefined if it has none. */
   state(instance: string): NetworkState | undefined {
-    const record = this.#records.get(instance);
-    if (record === undefined) return undefined;
-    return {
-      namespace: this.namespaceOf(instance),
-      interfaces: record.attachments.map((attachment) => {
-        const { mac, addresses, gateways } = readResult(resultOf(attachment), attachment.ifname);
-        return {
-          network: attachment.conflist.name,
-          interface: attachment.ifname,
-          ...(mac === undefined ? {} : { mac }),
-          addresses: [...addresses],
-          gateways: [...gateways],
-        };
-      }),
-      ports: record.ports.map((port) => ({ ...port })),
-    };
+    const record = this.#records.made.get(instance);
+    return record === undefined ? undefined : networkState(record, this.namespaceOf(instance));
   }
 
   /**
@@ -328,40 +188,22 @@ export class Networks implements Disposable {
   adopt(
     ownerOf: (ref: Pick<NetworkOwner, "id" | "instance">) => NetworkOwner | undefined,
   ): void {
-    for (const instance of this.#left()) {
-      const id = this.#idOf(instance);
+    for (const instance of this.#records.instances()) {
+      const id = this.#records.idOf(instance);
       const owner = ownerOf({ id, instance });
-      const record = owner === undefined ? undefined : this.#read(owner);
+      const record = owner === undefined ? undefined : this.#records.read(owner);
       if (owner === undefined || record === undefined) {
         void this.#removeUntilGone({ id, instance });
       } else this.#adoptOne(record);
     }
   }
 
-  #idOf(instance: string): string | undefined {
-    try {
-      return readRecord(this.#paths(instance))?.id;
-    } catch {
-      // It is told where it is read for what it says.
-      return undefined;
-    }
-  }
-
-  #left(): string[] {
-    try {
-      return [...Deno.readDirSync(this.#dir)].map(({ name }) => name);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
-    }
-  }
-
   #adoptOne(record: NetworkRecord): void {
     const { id, instance, ports } = record;
-    this.#records.set(instance, record);
+    this.#records.made.set(instance, record);
     // While no daemon ran another process took it; the container has it all the same.
     for (const error of this.#ports.adopt(instance, id, ports)) {
-      this.#log("{id}: {reason}", { id, reason: messageOf(error), error });
+      logError("{id}: {reason}", { id, reason: messageOf(error), error });
     }
   }
 
@@ -372,7 +214,7 @@ export class Networks implements Disposable {
         await this.remove(owner);
         return;
       } catch (error) {
-        this.#log("cannot remove the network of instance {instance}, trying again: {reason}", {
+        logError("cannot remove the network of instance {instance}, trying again: {reason}", {
           instance: owner.instance,
           reason: messageOf(error),
           error,
@@ -382,44 +224,27 @@ export class Networks implements Disposable {
     }
   }
 
-  #log(message: string, properties: Record<string, unknown>): void {
-    getLogger(["berth", "network"]).error(message, properties);
-  }
-
   /**
    * Returns the networks that containers can be attached to, ordered by name, with their containers.
    */
   list(): NetworkInfo[] {
-    return [...this.#known()].sort(([a], [b]) => a < b ? -1 : 1).map(
+    return [...this.#records.networks()].sort(([a], [b]) => a < b ? -1 : 1).map(
       ([name, { conflist, file }]) => {
-        const missing = this.#missing(conflist);
+        const missing = this.#conflists.missing(conflist);
         return {
           name,
           ...(file === undefined ? {} : { file }),
           plugins: conflist.plugins.map(({ type }) => type),
           missing,
-          ...(missing.length === 0 ? {} : { reason: this.#describeMissing(missing) }),
+          ...(missing.length === 0 ? {} : { reason: this.#conflists.describeMissing(missing) }),
           containers: this.#membersOf(name),
         };
       },
     );
   }
 
-  /** The networks by name: berth's own, those of the directory, and those that containers brought. */
-  #known(): Map<string, { readonly conflist: Conflist; readonly file?: string }> {
-    const { networks } = readConflistDir(this.#options.config.network.config_dir);
-    const known = new Map<string, { conflist: Conflist; file?: string }>(networks);
-    for (const { attachments } of this.#records.values()) {
-      for (const { conflist } of attachments) {
-        if (!known.has(conflist.name)) known.set(conflist.name, { conflist });
-      }
-    }
-    known.set(BRIDGE_NETWORK, { conflist: this.#bridge(true) });
-    return known;
-  }
-
   #membersOf(network: string): NetworkInfo["containers"] {
-    const members = [...this.#records.values()].flatMap(({ id, instance }) =>
+    const members = [...this.#records.made.values()].flatMap(({ id, instance }) =>
       (this.state(instance)?.interfaces ?? [])
         .filter((one) => one.network === network)
         .map(({ interface: name, addresses }) => ({ id, interface: name, addresses }))
@@ -446,24 +271,4 @@ function addHosts(
       { cause: error, data: { id } },
     );
   }
-}
-
-/** Returns whether every plugin has ended that a network needs, and none has removed anything. */
-function isMade(record: NetworkRecord): boolean {
-  return !isUncertain(record) &&
-    record.attachments.every(({ conflist, steps }) => steps.length === conflist.plugins.length);
-}
-
-function addressesByNetwork({ attachments }: NetworkRecord): NetworkAddresses {
-  return new Map(attachments.map((attachment) => [
-    attachment.conflist.name,
-    readResult(resultOf(attachment), attachment.ifname).addresses
-      .map((address) => address.split("/", 1)[0] ?? ""),
-  ]));
-}
-
-function addressesOf(record: NetworkRecord): string[] {
-  return record.attachments.flatMap((attachment) =>
-    readResult(resultOf(attachment), attachment.ifname).addresses
-  );
 }

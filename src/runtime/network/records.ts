@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
+import { networkPaths, readRecord } from "../../network/record.ts";
+import { networkParams } from "../../rpc/contract/network/schemas.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import type { Conflists, KnownNetwork } from "./conflists.ts";
+import { recordOfLost } from "./lost_record.ts";
+import type { NetworkPlan } from "./plan.ts";
+import { planNetwork } from "./plan.ts";
+
+/** The container that a network belongs to. */
+export interface NetworkOwner {
+  readonly instance: string;
+  /** The container's id; undefined if it is not known. */
+  readonly id?: string | undefined;
+  /** The params of its network, for when the record cannot be read. */
+  readonly network?: unknown;
+  /** Whether it may be run again, and then gets the addresses that it has. */
+  readonly again?: boolean;
+}
+
+/**
+ * The records of the networks below one directory, each in a directory named after the container's
+ * instance, and the networks that are there by them.
+ */
+export class NetworkRecords {
+  readonly #dir: string;
+  readonly #conflists: Conflists;
+  /** The networks that are there, by the container's instance. */
+  readonly made = new Map<string, NetworkRecord>();
+
+  constructor(dir: string, conflists: Conflists) {
+    this.#dir = dir;
+    this.#conflists = conflists;
+  }
+
+  /** Returns the files of the network of an instance. */
+  paths(instance: string): NetworkPaths {
+    return networkPaths(`${this.#dir}/${instance}`);
+  }
+
+  /** Lists the instances that have something of a network on disk. */
+  instances(): string[] {
+    try {
+      return [...Deno.readDirSync(this.#dir)].map(({ name }) => name);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }
+
+  /** Returns every network that containers can be attached to, or are, by its name. */
+  networks(): Map<string, KnownNetwork> {
+    return this.#conflists.all(
+      [...this.made.values()].flatMap(({ attachments }) => attachments.map((one) => one.conflist)),
+    );
+  }
+
+  /** Returns the container's id as its record says; undefined where that cannot be read. */
+  idOf(instance: string): string | undefined {
+    try {
+      return readRecord(this.paths(instance))?.id;
+    } catch {
+      // It is told where it is read for what it says.
+      return undefined;
+    }
+  }
+
+  /** Reads a record; of one that cannot be read, what is known without it. */
+  read(owner: NetworkOwner): NetworkRecord | undefined {
+    const { instance, id = instance } = owner;
+    const paths = this.paths(instance);
+    try {
+      return readRecord(paths);
+    } catch (error) {
+      logError(
+        "{id}: cannot read the record of its network, going by what else is known: {reason}",
+        {
+          id,
+          reason: messageOf(error),
+          error,
+        },
+      );
+    }
+    return recordOfLost({
+      id,
+      instance,
+      namespace: paths.namespace,
+      plan: this.#planOf(owner),
+      networks: [...this.networks().values()].map(({ conflist }) => conflist),
+    });
+  }
+
+  /** Returns the network that a container was to get, as far as that can still be told. */
+  #planOf({ instance, id = instance, network }: NetworkOwner): NetworkPlan | undefined {
+    if (network === undefined) return undefined;
+    try {
+      return planNetwork(networkParams.parse(network), {
+        id,
+        instance,
+        hostname: id,
+        find: (name, ports) => this.#conflists.find(name, ports, id),
+      });
+    } catch (error) {
+      logError("{id}: cannot tell its network from its parameters: {reason}", {
+        id,
+        reason: messageOf(error),
+        error,
+      });
+      return undefined;
+    }
+  }
+}
+
+/** Logs an error about networks. */
+export function logError(message: string, properties: Record<string, unknown>): void {
+  getLogger(["berth", "network"]).error(message, properties);
+}
