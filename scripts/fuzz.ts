@@ -6,6 +6,7 @@ import { numberOption } from "./number_option.ts";
 import { fuzz } from "../tests/fuzz/fuzz.ts";
 import { bundle } from "./bundle.ts";
 import { writeLauncher } from "./launcher.ts";
+import { StoppedError } from "./stop_signals.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -31,7 +32,7 @@ let status = 0;
         `waited ${Math.round(report.slowestMs)} ms at most`,
     );
   } catch (error) {
-    console.error(error);
+    console.error(error instanceof StoppedError ? error.message : error);
     status = 1;
   }
 }

@@ -13,6 +13,8 @@ export class Bystander implements AsyncDisposable {
   constructor(socket: string) {
     this.#socket = socket;
     this.#running = this.#run();
+    // A call that fails is an error of stop(), however long before that it has failed.
+    this.#running.catch(() => {});
   }
 
   /** Milliseconds that the slowest call has taken. */

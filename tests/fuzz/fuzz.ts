@@ -20,7 +20,7 @@ export interface FuzzOptions {
   readonly messages: number;
   /** Determines the messages, though not how they interleave. */
   readonly seed: number;
-  /** Ends it early, cleanly. */
+  /** Ends it early, cleanly: the fuzz then rejects with the reason. */
   readonly signal?: AbortSignal;
   /** Receives a line about how far it is, and each complaint as it comes. */
   readonly onProgress?: (line: string) => void;
@@ -77,7 +77,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { pid } = daemon;
   const complaints = new Set<string>();
   const complain = (what: string) => {
-    if (complaints.size >= MOST_COMPLAINTS || complaints.has(what)) return;
+    // A signal to all processes of a terminal ends the daemon, too.
+    if (signal?.aborted || complaints.size >= MOST_COMPLAINTS || complaints.has(what)) return;
     complaints.add(what);
     onProgress(`BAD: ${what}`);
   };
@@ -114,7 +115,8 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       if (!isShim) complain(`a connection failed: ${stackOf(error)}`);
     }
   };
-  for (let number = 1; sent < messages && !signal?.aborted; number += AT_ONCE) {
+  for (let number = 1; sent < messages; number += AT_ONCE) {
+    signal?.throwIfAborted();
     await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => session(number + index)));
     if (memory === 0 && sent >= messages / 10) memory = anonymousMemory(pid);
     if (number % 500 < AT_ONCE) {
@@ -122,6 +124,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
       onProgress(`${sent} messages, ${held} MB, ${complaints.size} complaints`);
     }
   }
+  signal?.throwIfAborted();
   await bystander.stop().catch((error) => complain(`another client's call failed: ${error}`));
   const { slowest, calls } = bystander;
   if (slowest > MOST_MS * SLOWNESS) complain(`another client waited ${slowest} ms`);
