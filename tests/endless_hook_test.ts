@@ -8,17 +8,18 @@ import { EventCollector } from "./harness/events.ts";
 import { assertHistory } from "./harness/history.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until } from "./harness/poll.ts";
+import { readProcess } from "./harness/processes.ts";
 
 /** How long a call of the runtime may take here, in seconds. */
 const BOUND = 5;
+
+const CONFIG = `[runtime]\ntimeout = ${BOUND}\n[shim]\nwarm = 0\nkeep = 0\n`;
 
 /** Runs `body` with a daemon that has a short bound for the runtime; nothing may be left. */
 async function withDaemon(
   body: (daemon: TestDaemon, events: EventCollector) => Promise<void>,
 ): Promise<void> {
-  await using daemon = await TestDaemon.start({
-    config: `[runtime]\ntimeout = ${BOUND}\n[shim]\nwarm = 0\nkeep = 0\n`,
-  });
+  await using daemon = await TestDaemon.start({ config: CONFIG });
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
   {
@@ -84,5 +85,27 @@ testNeeding(
         assert.equal(events.types(id).replace(/ delete$/, ""), "create start exit", id);
       }
     });
+  },
+);
+
+testNeeding(
+  ["crun"],
+  "endless hook: a start by crun whose daemon has died ends at the time limit, too",
+  async () => {
+    await using daemon = await TestDaemon.start({ config: CONFIG });
+    const runtime = await crun(daemon);
+    const spec = specOf(daemon, ["sleep", "100000"]);
+    const { pid } = await daemon.client.call("container.create", { id: "c", spec, runtime });
+    // Whoever does not wait for the answer must not be told of a rejection.
+    const start = daemon.client.call("container.start", { id: "c" }).catch(() => {});
+    await until("its program", () => readProcess(pid)?.command.startsWith("sleep"));
+    await daemon.kill9();
+    await start;
+    await daemon.start();
+    await until("it runs", async () => {
+      const { status } = await daemon.client.call("container.state", { id: "c" });
+      return status === "running";
+    });
+    assert.equal((await daemon.client.call("container.delete", { id: "c", force: true })).pid, pid);
   },
 );

@@ -90,6 +90,11 @@ export interface BundleRecord {
   readonly group?: string;
   /** Seconds between the stop signal and SIGKILL. */
   readonly stopTimeout?: number;
+  /**
+   * How long a call of the runtime may take by the config of the daemon that made the container, in
+   * milliseconds: the bound of a start whose daemon has gone.
+   */
+  readonly runtimeTimeoutMs?: number;
   /** The instance that this one takes the place of. */
   readonly replaces?: string;
   /** How the run before this one ended. */

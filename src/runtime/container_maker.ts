@@ -52,12 +52,16 @@ export class ContainerMaker {
     { network, begun, prepare }: MakeOptions,
   ): Promise<Container> {
     const { config, context } = this.#options;
-    const directStart = this.#startsDirectly(record, spec);
-    const sharedPidNamespace = !hasOwnPidNamespace(spec);
+    const ownRecord: BundleRecord = {
+      ...record,
+      directStart: this.#startsDirectly(record, spec),
+      sharedPidNamespace: !hasOwnPidNamespace(spec),
+      runtimeTimeoutMs: context.timeouts.runtime,
+    };
     using claims = new DisposableStack();
     const bundle = Bundle.create(
       `${bundlesDir(config.state)}/${record.id}`,
-      { ...record, directStart, sharedPidNamespace },
+      ownRecord,
       spec,
       () => claims.use(this.#claimCgroup(record)),
     );

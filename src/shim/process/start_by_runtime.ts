@@ -13,8 +13,8 @@ import type { ProcessContext } from "./process_context.ts";
 const AFTER_END_MS = 10_000;
 
 /**
- * How long the runtime may go on after the connection of the caller has gone, in milliseconds: the
- * daemon was restarted, say. As long as a daemon waits by default.
+ * How long the runtime may go on after the connection of the caller has gone where the record does not
+ * say it, in milliseconds: as long as a daemon waits by default.
  */
 const AFTER_CALLER_MS = 120_000;
 
@@ -23,29 +23,28 @@ export interface StartByRuntimeOptions {
   /** Aborted when init has ended. */
   readonly ended: AbortSignal;
   /**
-   * Gives the start up: at once where its reason is a {@linkcode CancelledError}, else after a while,
-   * for the caller's connection has gone, and no other cancels the start.
+   * Gives the start up: at once where its reason is a {@linkcode CancelledError}, else after the time
+   * of the record, for the caller's connection has gone, and no other cancels the start.
    */
   readonly signal?: AbortSignal | undefined;
-  /** That while, in milliseconds. Default: two minutes. */
-  readonly afterCallerMs?: number;
 }
 
 /**
  * Makes the runtime start init. The runtime ends when the `poststart` hooks have, which may be never:
- * it is killed, with the hook, when the caller gives up, and some time after the caller has gone or init
- * has ended. As the OCI runtime spec has it, a hook that fails so does not undo the start.
+ * it is killed, with the hook, when the caller gives up, and some time after the caller has gone (a
+ * daemon was restarted, say) or init has ended. As the OCI runtime spec has it, a hook that fails so
+ * does not undo the start.
  *
  * @throws {RuntimeError} if it fails.
  * @throws {BerthError} what it was given up for, where init was not started before.
  */
 export async function startByRuntime(
   context: Pick<ProcessContext, "log" | "runtime"> & {
-    readonly record: Pick<BundleRecord, "id" | "runtimeRoot">;
+    readonly record: Pick<BundleRecord, "id" | "runtimeRoot" | "runtimeTimeoutMs">;
   },
-  { ended, signal, afterCallerMs = AFTER_CALLER_MS }: StartByRuntimeOptions,
+  { ended, signal }: StartByRuntimeOptions,
 ): Promise<void> {
-  const { record: { id, runtimeRoot }, runtime, log } = context;
+  const { record: { id, runtimeRoot, runtimeTimeoutMs = AFTER_CALLER_MS }, runtime, log } = context;
   const giveUp = new AbortController();
   using timers = new DisposableStack();
   const giveUpIn = (ms: number, reason?: unknown) => {
@@ -55,7 +54,7 @@ export async function startByRuntime(
   const onAbort = () => {
     const reason: unknown = signal?.reason;
     if (reason instanceof CancelledError) giveUp.abort(reason);
-    else giveUpIn(afterCallerMs, reason);
+    else giveUpIn(runtimeTimeoutMs, reason);
   };
   for (const [source, listener] of [[ended, onEnd], [signal, onAbort]] as const) {
     if (source === undefined) continue;

@@ -16,13 +16,12 @@ async function startByHanging(started: boolean, reason: Error): Promise<string[]
   if (!started) Deno.writeTextFileSync(execFifoPath(runtimeRoot, "c"), "");
   const logged: string[] = [];
   await startByRuntime({
-    record: { id: "c", runtimeRoot },
+    record: { id: "c", runtimeRoot, runtimeTimeoutMs: 50 },
     runtime: box.runc(box.script("hung", "exec sleep 1000")),
     log: (message) => logged.push(message),
   }, {
     ended: new AbortController().signal,
     signal: AbortSignal.abort(reason),
-    afterCallerMs: 50,
   });
   assert.equal(box.reaper.children(), 0);
   return logged;
