@@ -130,8 +130,10 @@ export class ContainerRecovery {
         return;
       }
       life.giveUp(error);
-      // One of another protocol answers, and will not change its mind.
-      void this.#retryUnresponsive(error instanceof FailedPreconditionError ? SLOW_RETRY_MS : 100);
+      // A shim of another protocol answers, and will not change its mind. Without shims it is the daemon
+      // that failed: each attempt reads the bundle anew, and there is no process to wait for.
+      const isSlow = context.noShim || error instanceof FailedPreconditionError;
+      void this.#retryUnresponsive(isSlow ? SLOW_RETRY_MS : 100);
     }
   }
 
