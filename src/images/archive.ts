@@ -10,29 +10,35 @@ import type { ImageStore, StoredImage } from "./store.ts";
 /** Where an archive comes from: the absolute path of a file, or what is read of one. */
 export type ArchiveSource = string | ReadableStream<Uint8Array<ArrayBuffer>>;
 
+/** An image that was loaded. */
+export interface LoadedImage {
+  readonly names: readonly [string, ...string[]];
+  readonly image: StoredImage;
+}
+
 /**
  * Loads every image of an archive that `docker save` or `podman save` wrote, under the names that it
  * has there, or one made of its digest. The archive may be compressed as {@linkcode uncompressed} has
  * it. The caller holds the store's {@linkcode ImageStore.use}.
  *
- * @returns the names.
  * @throws {ImageError} if it is no such archive.
  */
 export async function loadArchive(
   store: ImageStore,
   source: ArchiveSource,
   options: PullOptions = {},
-): Promise<string[]> {
+): Promise<LoadedImage[]> {
   const dir = Deno.makeTempDirSync({ dir: store.temporary });
   try {
     const file = `${dir}/archive`;
     await placeArchive(file, source, options.signal);
     const images = await imagesOf(file, source, options.signal);
-    const loaded: string[] = [];
-    for (const { names: [name, ...others], source } of images) {
-      const { id } = await pull(store, { name, source, local: true }, options);
-      if (others.length > 0) await store.names.set(others, id);
-      loaded.push(name, ...others);
+    const loaded: LoadedImage[] = [];
+    for (const { names, source } of images) {
+      const [name, ...others] = names;
+      const image = await pull(store, { name, source, local: true }, options);
+      if (others.length > 0) await store.names.set(others, image.id);
+      loaded.push({ names, image });
     }
     return loaded;
   } finally {

@@ -3,6 +3,9 @@ import { pathNames } from "../linux/fs/path_names.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { ImageError } from "./errors.ts";
 
+/** This machine's architecture by its name in images. */
+export const ARCHITECTURE = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
+
 /** What an image's config says of running it (image-spec, config.md), with absent values empty. */
 export interface ImageConfig {
   readonly architecture: string;
@@ -56,7 +59,7 @@ export function parseImageConfig(json: string): ImageConfig {
     diffIds: isRecord(rootfs) && rootfs["diff_ids"] !== undefined
       ? strings(rootfs, "diff_ids")
       : undefined,
-    hasHealthcheck: isRecord(config["Healthcheck"]),
+    hasHealthcheck: wantsHealthcheck(config["Healthcheck"]),
   };
 }
 
@@ -78,6 +81,12 @@ export function commandOf(
     throw new ImageError("the image says no command to run: give one after its name");
   }
   return args;
+}
+
+/** `["NONE"]` turns off what a base image asks for (docker's image spec); without a test nothing is asked. */
+function wantsHealthcheck(value: unknown): boolean {
+  const test = isRecord(value) ? value["Test"] : undefined;
+  return Array.isArray(test) && test.length > 0 && test[0] !== "NONE";
 }
 
 /** Returns an absolute path without `.`, `..` and doubled slashes, as docker has it for volumes. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ARCHITECTURE } from "./image_config.ts";
 
 /** A blob of a layout (image-spec, descriptor.md). */
 export interface Descriptor {
@@ -62,7 +63,7 @@ export class OciLayout {
     const type = "application/vnd.oci.image";
     const image = await this.#addJson({
       ...(created !== undefined && { created }),
-      architecture: Deno.build.arch === "x86_64" ? "amd64" : "arm64",
+      architecture: ARCHITECTURE,
       os: "linux",
       config,
       rootfs: { type: "layers", diff_ids: layers.map(({ digest }) => digest) },

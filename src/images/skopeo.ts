@@ -101,12 +101,23 @@ const NOT_FOUND = [
   /^(initializing source|reading manifest)[^]*(no such file or directory|status code 404|not found)/,
 ];
 
+/** How skopeo says that a list of images has none for this machine. */
+const NO_INSTANCE = /no image found in .* for architecture "?(\w+)"?,.* OS "?(\w+)"?/;
+
 /** Returns the message of skopeo's last line, which is logfmt: `time="…" level=fatal msg="…"`. */
 export function failure(stderr: string): ImageError {
   const lines = stderr.trim().split("\n");
   const line = lines.findLast((text) => text.includes("level=fatal")) ?? lines.at(-1) ?? "";
   const quoted = line.match(/msg=("(?:[^"\\]|\\.)*")/)?.[1];
   const message = quoted === undefined ? line.replace(/^.*msg=/, "") : unquote(quoted);
+  const wanted = message.match(NO_INSTANCE);
+  if (wanted !== null) {
+    const [, architecture, os] = wanted;
+    return new ImageError(
+      `none of its images is for ${os}/${architecture}; skopeo inspect --raw lists them`,
+      { cause: new Error(message) },
+    );
+  }
   if (NOT_FOUND.some((pattern) => pattern.test(message))) return new ImageNotFoundError(message);
   if (/no space left on device|disk quota exceeded/.test(message)) {
     return new DiskFullError(`the disk is full: ${message}`);

@@ -20,6 +20,8 @@ export interface ImageParts {
   /** The OCI image config's `config`. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly os?: string;
+  /** By its name in images; default: this machine's. */
+  readonly architecture?: string;
   /** Digests that the config names in place of the layers' own. */
   readonly diffIds?: readonly string[];
 }
@@ -50,42 +52,92 @@ export async function busyboxLayer(dir: string): Promise<string> {
 
 /** Makes an OCI image layout below `dir`; returns its reference, `oci:PATH:latest`. */
 export async function makeImage(dir: string, parts: ImageParts): Promise<string> {
-  const { layers, config, os, diffIds } = parts;
   const layout = `${dir}/${uniqueName("layout")}`;
-  const blobs = `${layout}/blobs/sha256`;
-  Deno.mkdirSync(blobs, { recursive: true });
-  const blob = (bytes: Uint8Array) => {
-    const hex = createHash("sha256").update(bytes).digest("hex");
-    Deno.writeFileSync(`${blobs}/${hex}`, bytes);
-    return { digest: `sha256:${hex}`, size: bytes.length };
-  };
-  const json = (value: unknown) => blob(new TextEncoder().encode(JSON.stringify(value)));
-  const tars = [];
+  Deno.mkdirSync(blobsOf(layout), { recursive: true });
+  finishLayout(layout, await addManifest(layout, parts));
+  return `oci:${layout}:latest`;
+}
+
+/**
+ * Makes an OCI image layout whose image is a list of one for each architecture; returns its reference,
+ * `oci:PATH:latest`.
+ */
+export async function makeImageList(
+  dir: string,
+  images: readonly (ImageParts & { readonly architecture: string })[],
+): Promise<string> {
+  const layout = `${dir}/${uniqueName("layout")}`;
+  Deno.mkdirSync(blobsOf(layout), { recursive: true });
+  const manifests = [];
+  for (const parts of images) {
+    const { architecture, os = "linux" } = parts;
+    manifests.push({ ...await addManifest(layout, parts), platform: { architecture, os } });
+  }
+  const mediaType = `${OCI_TYPE}.index.v1+json`;
+  const index = addJson(layout, { schemaVersion: 2, mediaType, manifests });
+  finishLayout(layout, { mediaType, ...index });
+  return `oci:${layout}:latest`;
+}
+
+/** What the media types of OCI images begin with (image-spec, media-types.md). */
+const OCI_TYPE = "application/vnd.oci.image";
+
+/** This machine's architecture by its name in images. */
+export const ARCHITECTURE = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
+
+/** Points to a blob of a layout. */
+interface Descriptor {
+  readonly mediaType?: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+function blobsOf(layout: string): string {
+  return `${layout}/blobs/sha256`;
+}
+
+function addBlob(layout: string, bytes: Uint8Array): Descriptor {
+  const hex = createHash("sha256").update(bytes).digest("hex");
+  Deno.writeFileSync(`${blobsOf(layout)}/${hex}`, bytes);
+  return { digest: `sha256:${hex}`, size: bytes.length };
+}
+
+function addJson(layout: string, value: unknown): Descriptor {
+  return addBlob(layout, new TextEncoder().encode(JSON.stringify(value)));
+}
+
+/** Adds an image's layers, config and manifest to a layout. */
+async function addManifest(layout: string, parts: ImageParts): Promise<Descriptor> {
+  const { layers, config, os, diffIds, architecture = ARCHITECTURE } = parts;
+  const tars: Descriptor[] = [];
   for (const layer of layers) {
     const packed = Deno.statSync(layer).isDirectory ? `${layer}.tar` : layer;
     if (packed !== layer) {
       await run(["tar", "-C", layer, "--xattrs", "--xattrs-include=*", "-cf", packed, "."]);
     }
-    tars.push(blob(Deno.readFileSync(packed)));
+    tars.push(addBlob(layout, Deno.readFileSync(packed)));
   }
-  const image = json({
-    architecture: Deno.build.arch === "x86_64" ? "amd64" : "arm64",
+  const image = addJson(layout, {
+    architecture,
     os: os ?? "linux",
     config: config ?? {},
     rootfs: { type: "layers", diff_ids: diffIds ?? tars.map(({ digest }) => digest) },
   });
-  const type = "application/vnd.oci.image";
-  const manifest = json({
+  const mediaType = `${OCI_TYPE}.manifest.v1+json`;
+  const manifest = addJson(layout, {
     schemaVersion: 2,
-    mediaType: `${type}.manifest.v1+json`,
-    config: { mediaType: `${type}.config.v1+json`, ...image },
-    layers: tars.map((tar) => ({ mediaType: `${type}.layer.v1.tar`, ...tar })),
+    mediaType,
+    config: { mediaType: `${OCI_TYPE}.config.v1+json`, ...image },
+    layers: tars.map((tar) => ({ mediaType: `${OCI_TYPE}.layer.v1.tar`, ...tar })),
   });
+  return { mediaType, ...manifest };
+}
+
+function finishLayout(layout: string, image: Descriptor): void {
   const annotations = { "org.opencontainers.image.ref.name": "latest" };
-  const manifests = [{ mediaType: `${type}.manifest.v1+json`, ...manifest, annotations }];
-  Deno.writeTextFileSync(`${layout}/index.json`, JSON.stringify({ schemaVersion: 2, manifests }));
+  const index = { schemaVersion: 2, manifests: [{ ...image, annotations }] };
+  Deno.writeTextFileSync(`${layout}/index.json`, JSON.stringify(index));
   Deno.writeTextFileSync(`${layout}/oci-layout`, JSON.stringify({ imageLayoutVersion: "1.0.0" }));
-  return `oci:${layout}:latest`;
 }
 
 /** Registers a test that needs skopeo, and the programs that are named. */
@@ -176,7 +228,16 @@ export class TestRegistry implements AsyncDisposable {
     const target = `${this.address}/${name}`;
     const creds = password === undefined ? [] : ["--dest-creds", `user:${password}`];
     await run([
-      ...["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false", ...creds],
+      // Of a list, every image of it.
+      ...[
+        "skopeo",
+        "--insecure-policy",
+        "copy",
+        "-q",
+        "--all",
+        "--dest-tls-verify=false",
+        ...creds,
+      ],
       ...[source, `docker://${target}`],
     ]);
     return target;

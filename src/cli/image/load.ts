@@ -5,7 +5,8 @@ import { parseReference, shortName } from "../../images/reference.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
-import { print } from "../text/print.ts";
+import { print, printStderr } from "../text/print.ts";
+import { notesOf } from "./pull_progress.ts";
 import { whileUsing, withStore } from "./store.ts";
 
 /** `berth image load` and `berth load` */
@@ -20,10 +21,13 @@ export function loadCommand(): Command {
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store) => {
         const source = options.input === undefined ? stdinOf() : Deno.realPathSync(options.input);
-        const names = await interruptible((signal) =>
+        const loaded = await interruptible((signal) =>
           whileUsing(store, () => loadArchive(store, source, { signal }), signal)
         );
-        for (const name of names) print(`Loaded image: ${shortName(name)}`);
+        for (const { names, image } of loaded) {
+          for (const name of names) print(`Loaded image: ${shortName(name)}`);
+          notesOf(store, names[0], image).forEach(printStderr);
+        }
       });
     });
 }

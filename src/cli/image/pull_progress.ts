@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { parseImageConfig } from "../../images/image_config.ts";
+import { imageNotes } from "../../images/image_notes.ts";
 import { pull, type PullOptions } from "../../images/pull.ts";
 import { type Reference, shortName } from "../../images/reference.ts";
 import type { ImageStore, StoredImage } from "../../images/store.ts";
 import { printStderr } from "../text/print.ts";
-
-/** This machine's architecture by its name in images. */
-const ARCHITECTURE = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
 
 /** Clears the line that the cursor is on (ECMA-48). */
 const CLEAR_LINE = "\r\x1b[K";
@@ -38,15 +36,17 @@ export async function pullForPerson(
         show(`${began}: ${step?.toLowerCase()}`);
       },
     });
-    const config = parseImageConfig(store.configText(image));
-    const notes = [
-      ...config.hasHealthcheck ? ["asks for health checks, which berth does not run"] : [],
-      ...config.architecture === ARCHITECTURE ? [] : [`is for ${config.architecture}`],
-    ];
+    const notes = notesOf(store, reference.name, image);
     if (terminal && notes.length > 0) show("");
-    for (const note of notes) printStderr(`${name} ${note}`);
+    notes.forEach(printStderr);
     return image;
   } finally {
     if (terminal) show("");
   }
+}
+
+/** Returns what a person should know of an image that has come. */
+export function notesOf(store: ImageStore, name: string, image: StoredImage): string[] {
+  const config = parseImageConfig(store.configText(image));
+  return imageNotes(config).map((note) => `${shortName(name)} ${note}`);
 }

@@ -69,8 +69,14 @@ export function formatCommand(args: readonly string[]): string {
     .join(" ");
 }
 
-/** Returns the message of an error in one line. */
+/**
+ * Returns the message of an error in one line. Control characters are escaped: it may quote what an
+ * image, a registry or a container says, which must not reach a terminal as its commands.
+ */
 export function errorLine(error: unknown): string {
-  const message = messageOf(error);
-  return message.trim().replaceAll(/\s*\n\s*/g, "; ");
+  const line = messageOf(error).trim().replaceAll(/\s*\n\s*/g, "; ");
+  return line.replaceAll(/\p{Cc}/gu, (character) => {
+    const code = character.charCodeAt(0).toString(16).padStart(2, "0");
+    return character === "\t" ? " " : `\\x${code}`;
+  });
 }

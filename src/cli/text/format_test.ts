@@ -41,4 +41,8 @@ Deno.test("formatCommand: a command is told so that a shell would take it", () =
 Deno.test("errorLine: an error is told in one line", () => {
   assert.equal(errorLine(new Error("one\n  two\n")), "one; two");
   assert.equal(errorLine("plain"), "plain");
+  assert.equal(
+    errorLine("for \x1b[2Jplan\u009b9\r\n\tnow\tthen"),
+    "for \\x1b[2Jplan\\x9b9; now then",
+  );
 });
