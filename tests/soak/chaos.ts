@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { BerthError } from "../../src/rpc/errors.ts";
 import type { FailpointFile } from "../harness/failpoints.ts";
 import { processesOf } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
@@ -105,15 +106,29 @@ export class Chaos {
     const point = this.#random.pick(POINTS.map((name) => [1, name] as const));
     this.#session.note(`failpoint ${point}`);
     this.#failpoints.arm(`${point}=crash`);
-    let ended = await daemon.exitedWithin(2000);
+    const ended = await daemon.exitedWithin(2000);
     this.#failpoints.disarm();
-    // It may have read what was armed just before.
-    ended ||= await daemon.exitedWithin(300);
-    if (!ended) return;
+    if (!ended && await this.#answers()) return;
     this.#session.down();
     if (this.#noShim) this.#killer.daemonGone();
     await this.#session.drained();
     await this.#start();
+  }
+
+  /**
+   * Whether the daemon lives. One that has read a failpoint just before that was disarmed kills
+   * itself before it answers.
+   */
+  async #answers(): Promise<boolean> {
+    const { daemon } = this.#session;
+    try {
+      await daemon.client.call("daemon.info", {});
+      return true;
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.kind !== "Unavailable") throw error;
+      await daemon.exited();
+      return false;
+    }
   }
 
   async #kill9(): Promise<void> {
