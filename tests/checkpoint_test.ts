@@ -4,11 +4,14 @@ import { existsSync } from "node:fs";
 import { FailedPreconditionError, RuntimeError } from "../src/rpc/errors.ts";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import type { TestDaemonOptions } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until } from "./harness/poll.ts";
+import { assertNetworkIsRestored, RESTORED_NETWORK_CONFIG } from "./harness/restored_network.ts";
 import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { networkTest, TestNetwork } from "./harness/test_network.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
 
 // CRIU does not run on every kernel, so what follows a success is tested with a stand-in for the
@@ -62,8 +65,11 @@ interface Stand {
 }
 
 /** A daemon whose containers get the stand-in. */
-async function withStandIn(): Promise<Stand & AsyncDisposable> {
-  const daemon = TestDaemon.prepare({ config: "[shim]\nkeep = 1" });
+async function withStandIn(options: TestDaemonOptions = {}): Promise<Stand & AsyncDisposable> {
+  const daemon = TestDaemon.prepare({
+    ...options,
+    config: `[shim]\nkeep = 1\n${options.config ?? ""}`,
+  });
   const runtime = RuntimeWrapper.create(daemon.dir);
   runtime.rule("checkpoint", CHECKPOINT);
   runtime.rule("restore", RESTORE);
@@ -371,3 +377,15 @@ Deno.test("checkpoint: a container that has stopped cannot be checkpointed", asy
     (error) => error instanceof FailedPreconditionError && /stopped/.test(error.message),
   );
 });
+
+networkTest(
+  "checkpoint: with a stand-in runtime: a restored container has its network again",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using stand = await withStandIn({
+      program: network.program,
+      config: RESTORED_NETWORK_CONFIG,
+    });
+    await assertNetworkIsRestored(network, stand.daemon);
+  },
+);

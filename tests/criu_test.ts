@@ -4,6 +4,8 @@ import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
 import { until } from "./harness/poll.ts";
+import { assertNetworkIsRestored, RESTORED_NETWORK_CONFIG } from "./harness/restored_network.ts";
+import { MISSING_FOR_NETWORKS, TestNetwork } from "./harness/test_network.ts";
 import { findCommand } from "../scripts/system_packages.ts";
 
 // What only the real CRIU can show. Debian's of today works on kernels of its time; `criu check` says so.
@@ -18,9 +20,14 @@ function whyNot(): string | undefined {
 
 const reason = whyNot();
 
-function testWithCriu(name: string, body: () => Promise<void>): void {
-  const ignore = reason !== undefined;
-  Deno.test({ name: ignore ? `${name} (${reason})` : name, ignore, fn: body });
+function testWithCriu(
+  name: string,
+  body: () => Promise<void>,
+  missing: readonly string[] = [],
+): void {
+  const why = reason ?? (missing.length > 0 ? `not found here: ${missing.join(", ")}` : undefined);
+  const ignore = why !== undefined;
+  Deno.test({ name: ignore ? `${name} (${why})` : name, ignore, fn: body });
 }
 
 const COUNT = "i=0; while true; do i=$((i+1)); echo $i; sleep 0.1; done";
@@ -108,4 +115,17 @@ testWithCriu(
     await daemon.client.call("container.delete", { id: "two" });
     assert.match(await later.text(), /bye\n$/);
   },
+);
+
+testWithCriu(
+  "with CRIU: a restored container has its network, ports and address again",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: RESTORED_NETWORK_CONFIG,
+    });
+    await assertNetworkIsRestored(network, daemon);
+  },
+  MISSING_FOR_NETWORKS,
 );

@@ -191,6 +191,8 @@ export interface NetworkOptions {
   readonly conflist?: Readonly<Record<string, unknown>> | undefined;
   /** Addresses to ask for, for networks whose plugins can give a chosen one. */
   readonly ips?: readonly string[] | undefined;
+  /** Addresses that the container gets if they are free, where `ips` is absent. */
+  readonly preferredIps?: readonly string[] | undefined;
   /** MAC address to ask for. */
   readonly mac?: string | undefined;
   /** Ports of the host that lead to the container, through the first network. */
@@ -204,6 +206,8 @@ export interface NetworkOptions {
       readonly conflist?: Readonly<Record<string, unknown>> | undefined;
       /** Addresses to ask for, for networks whose plugins can give a chosen one. */
       readonly ips?: readonly string[] | undefined;
+      /** Addresses that the container gets if they are free, where `ips` is absent. */
+      readonly preferredIps?: readonly string[] | undefined;
       /** MAC address to ask for. */
       readonly mac?: string | undefined;
     }[]

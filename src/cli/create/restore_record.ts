@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
@@ -14,7 +14,7 @@ const FILE = "berth-restore.json";
 /** What has to be known to make the container again: create's params without id and stdio. */
 type RestoreParams = Pick<
   ContainerCreateParams,
-  "spec" | "rootfs" | "terminal" | "runtime" | "labels"
+  "spec" | "rootfs" | "terminal" | "runtime" | "labels" | "network"
 >;
 
 /** What stands in the file. */
@@ -36,17 +36,48 @@ export function saveForRestore(path: string, state: ContainerState): void {
     );
   }
   const spec = readJson<ContainerCreateParams["spec"]>(`${state.bundle}/config.json`) ?? {};
-  const rootfs = readJson<BundleRecord>(`${state.bundle}/berth.json`)?.rootfs ?? [];
+  const { rootfs = [], network } = readJson<RestoreParams>(`${state.bundle}/berth.json`) ?? {};
   const record: RestoreRecord = {
     id: state.id,
-    spec,
-    rootfs: rootfs.map((mount) => ({ ...mount, options: [...mount.options ?? []] })),
+    spec: network === undefined ? spec : withoutNetworkNamespace(spec),
+    rootfs,
     terminal: state.terminal,
     runtime: state.runtime,
     labels: state.labels,
+    ...(network !== undefined && { network: withAddresses(network, state) }),
     etc: readEtcFiles(state.labels[ETC_LABEL]),
   };
   writeJsonAtomic(`${path}/${FILE}`, record);
+}
+
+/**
+ * Takes the network namespace of the container that was checkpointed out of the spec: the next one's
+ * network has its own.
+ */
+function withoutNetworkNamespace(spec: RestoreParams["spec"]): RestoreParams["spec"] {
+  const linux: unknown = spec["linux"];
+  if (!isRecord(linux) || !Array.isArray(linux["namespaces"])) return spec;
+  const namespaces = linux["namespaces"].map((namespace: unknown) =>
+    isRecord(namespace) && namespace["type"] === "network" ? { type: "network" } : namespace
+  );
+  return { ...spec, linux: { ...linux, namespaces } };
+}
+
+/** Prefers the addresses that the container has: its processes may have sockets bound to them. */
+function withAddresses(network: NetworkParams, state: ContainerState): NetworkParams {
+  const addressesOf = (index: number) =>
+    state.network?.interfaces[index]?.addresses.map((one) => one.split("/", 1)[0] ?? "") ?? [];
+  const { additional } = network;
+  return {
+    ...network,
+    preferredIps: addressesOf(0),
+    ...(additional !== undefined && {
+      additional: additional.map((one, index) => ({
+        ...one,
+        preferredIps: addressesOf(index + 1),
+      })),
+    }),
+  };
 }
 
 /** Reads how the container of the checkpoint in `path` is made again. */
@@ -67,15 +98,19 @@ export function restoreParams(root: string, id: string, record: RestoreRecord): 
   if (former === undefined || Object.keys(etc).length === 0) return { ...params, labels };
   const dir = createDir(root, "etc", id);
   for (const [path, text] of Object.entries(etc)) writeEtcFile(dir, path, text);
+  const movedPath = (path: string) => Object.hasOwn(etc, path) ? `${dir}/${baseName(path)}` : path;
   const mounts: unknown = params.spec["mounts"];
   const moved = !Array.isArray(mounts) ? mounts : mounts.map((mount: unknown) => {
     if (!isRecord(mount) || typeof mount["source"] !== "string") return mount;
-    const isOurs = Object.hasOwn(etc, mount["source"]);
-    return isOurs ? { ...mount, source: `${dir}/${baseName(mount["source"])}` } : mount;
+    return { ...mount, source: movedPath(mount["source"]) };
   });
+  const { network } = params;
   return {
     ...params,
     spec: { ...params.spec, mounts: moved },
+    ...(network?.hostsFile !== undefined && {
+      network: { ...network, hostsFile: movedPath(network.hostsFile) },
+    }),
     labels: { ...labels, [ETC_LABEL]: dir },
   };
 }

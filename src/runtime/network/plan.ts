@@ -52,6 +52,7 @@ export function planNetwork(params: NetworkParams, options: PlanOptions): Networ
     protocol: port.protocol ?? "tcp",
   }));
   const issues: ParamIssue[] = duplicatePorts(ports);
+  const preferred = new Map<string, readonly string[]>();
   const attachments = [params, ...params.additional ?? []].flatMap((one, index) => {
     const path = index === 0 ? "network" : `network.additional.${index - 1}`;
     const conflist = conflistOf(
@@ -63,6 +64,7 @@ export function planNetwork(params: NetworkParams, options: PlanOptions): Networ
     if (conflist === undefined) return [];
     const runtimeConfig = runtimeConfigOf(one, conflist.name, params, index === 0 ? ports : []);
     issues.push(...unsupported(conflist, runtimeConfig, path));
+    if (one.preferredIps !== undefined) preferred.set(conflist.name, one.preferredIps);
     return [{ conflist, ifname: `eth${index}`, runtimeConfig }];
   });
   issues.push(...duplicateNetworks(attachments));
@@ -73,7 +75,7 @@ export function planNetwork(params: NetworkParams, options: PlanOptions): Networ
     });
   }
   const { hostsFile, hostname = options.hostname, aliases = [] } = params;
-  return {
+  const plan = {
     id,
     instance,
     attachments,
@@ -82,6 +84,7 @@ export function planNetwork(params: NetworkParams, options: PlanOptions): Networ
       ? {}
       : { hosts: { path: hostsFile, names: hostNames(hostname, aliases) } }),
   };
+  return preferred.size === 0 ? plan : preferAddresses(plan, preferred);
 }
 
 function conflistOf(
@@ -134,11 +137,15 @@ function hasCapability({ plugins }: Conflist, capability: string): boolean {
   );
 }
 
-/** Returns a plan that asks for these addresses, by network, where it asks for none. */
+/**
+ * Returns a plan that prefers these addresses, by network, where it asks for none. They take the
+ * place of those that it prefers.
+ */
 export function preferAddresses(
-  plan: NetworkPlan,
+  { otherwise, ...given }: NetworkPlan,
   addresses: ReadonlyMap<string, readonly string[]>,
 ): NetworkPlan {
+  const plan = otherwise ?? given;
   const preferred = (attachment: AttachmentPlan): AttachmentPlan => {
     const { conflist, runtimeConfig } = attachment;
     const ips = addresses.get(conflist.name) ?? [];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { overlap } from "./plan.ts";
+import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkPlan } from "./plan.ts";
+import { overlap, planNetwork, preferAddresses } from "./plan.ts";
 
 Deno.test("overlap: of one family, and of one address where both name one", () => {
   const at = (hostIp?: string, hostPort = 80, protocol: "tcp" | "udp" = "tcp") => ({
@@ -31,4 +33,30 @@ Deno.test("overlap: of one family, and of one address where both name one", () =
     [at(), at(undefined, 80, "udp")],
   ] as const;
   for (const [a, b] of apart) assert.ok(!overlap(a, b), `${a.hostIp} and ${b.hostIp}`);
+});
+
+Deno.test("planNetwork: addresses that are preferred, where the network can give them", () => {
+  const find = (name: string) => {
+    const capabilities = { ips: name !== "fixed" };
+    const plugins = [{ type: "bridge", capabilities }];
+    return { cniVersion: "1.0.0", name, plugins };
+  };
+  const planOf = (params: NetworkParams) =>
+    planNetwork(params, { id: "c", instance: "i", hostname: "c", find });
+  const ipsOf = (plan: NetworkPlan | undefined) =>
+    plan?.attachments.map(({ runtimeConfig }) => runtimeConfig["ips"]);
+  const plan = planOf({
+    name: "front",
+    preferredIps: ["10.0.0.2"],
+    additional: [
+      { name: "fixed", preferredIps: ["10.0.1.2"] },
+      { name: "back", ips: ["10.0.2.3"], preferredIps: ["10.0.2.2"] },
+    ],
+  });
+  assert.deepEqual(ipsOf(plan), [["10.0.0.2"], undefined, ["10.0.2.3"]]);
+  assert.deepEqual(ipsOf(plan.otherwise), [undefined, undefined, ["10.0.2.3"]]);
+  const again = preferAddresses(plan, new Map([["front", ["10.0.0.9"]]]));
+  assert.deepEqual(ipsOf(again), [["10.0.0.9"], undefined, ["10.0.2.3"]]);
+  assert.deepEqual(again.otherwise, plan.otherwise);
+  assert.equal(planOf({ name: "front" }).otherwise, undefined);
 });

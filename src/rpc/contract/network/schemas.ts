@@ -52,6 +52,9 @@ const attachment = {
   ips: z.array(ipAddress).max(MAX_ADDRESSES).optional().meta({
     description: "Addresses to ask for, for networks whose plugins can give a chosen one",
   }),
+  preferredIps: z.array(ipAddress).max(MAX_ADDRESSES).optional().meta({
+    description: "Addresses that the container gets if they are free, where `ips` is absent",
+  }),
   mac: matching(
     /^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/,
     "must be a MAC address such as 02:42:ac:11:00:02",
