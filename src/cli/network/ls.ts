@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { print, printJson, screenWidth } from "../text/print.ts";
+import { boldHeader, print, printJson, screenWidth } from "../text/print.ts";
 import { formatTable } from "../text/table.ts";
 
 /** `berth network ls` */
@@ -24,7 +24,7 @@ export function listNetworksCommand(): Command {
           file ?? "-",
         ]);
         const headers = ["NAME", "PLUGINS", "STATUS", "CONTAINERS", "FILE"];
-        formatTable(headers, rows, { width: screenWidth() }).forEach(print);
+        formatTable(headers, rows, { width: screenWidth(), style: boldHeader }).forEach(print);
       });
     });
 }

@@ -6,17 +6,20 @@ export interface TableOptions {
   readonly width?: number | undefined;
   /** Indexes of the columns whose cells are figures, aligned on the right and never cut. */
   readonly right?: readonly number[];
-  /** Indexes of the columns that are never cut, besides the figures. */
+  /** Indexes of the columns of few words, which are cut where cutting all others is not enough. */
   readonly whole?: readonly number[];
   /** Returns a cell with what makes it bold or colored; `row` is -1 for the header. */
   readonly style?: (text: string, row: number, column: number) => string;
 }
 
-/** What stands between two columns. */
-const GAP = "   ";
+/** Blanks between two columns, unless the screen is too narrow for them. */
+const GAP = 3;
 
 /** The fewest characters that a column of text is cut to. */
 const LEAST = 8;
+
+/** The fewest where even that does not fit. */
+const LEAST_OF_ALL = 4;
 
 /** Returns the cell without what would move the cursor or break the line. */
 function clean(cell: string): string {
@@ -33,7 +36,8 @@ export function fit(line: string, width: number | undefined): string {
 
 /**
  * Lays rows out under headers, each column as wide as its widest cell; one string per line. On a
- * narrower screen the widest columns of text are cut, so that each row keeps all of its columns.
+ * narrower screen the widest columns of text are cut, so that each row keeps all of its columns. Only
+ * figures, which would be others when cut, may not fit.
  */
 export function formatTable(
   headers: readonly string[],
@@ -42,7 +46,7 @@ export function formatTable(
 ): string[] {
   const { width, right = [], whole = [], style = (text) => text } = options;
   const all = [headers, ...rows.map((row) => row.map(clean))];
-  const widths = columnWidths(headers, all, width, [...right, ...whole]);
+  const { widths, gap } = layOut(headers, all, { width, right, whole });
   return all.map((row, index) => {
     let left = width;
     const cells: string[] = [];
@@ -52,36 +56,50 @@ export function formatTable(
       const isLast = row.slice(column + 1).every((next) => next === "") ||
         column === headers.length - 1;
       const text = right.includes(column) ? padding + cell : isLast ? cell : cell + padding;
-      // Where even cut columns do not fit, what is over the edge is not drawn.
+      // Where the figures alone do not fit, what is over the edge is not drawn.
       const shown = fit(text, left === undefined ? undefined : Math.max(0, left));
       cells.push(style(shown, index - 1, column));
-      if (left !== undefined) left -= [...text].length + GAP.length;
+      if (left !== undefined) left -= [...text].length + gap.length;
       if (isLast || (left !== undefined && left <= 0)) break;
     }
-    return cells.join(GAP);
+    return cells.join(gap);
   });
 }
 
-function columnWidths(
+/** Returns the width of each column, and what stands between two. */
+function layOut(
   headers: readonly string[],
   all: readonly (readonly string[])[],
-  width: number | undefined,
-  whole: readonly number[],
-): number[] {
+  { width, right, whole }: {
+    readonly width: number | undefined;
+    readonly right: readonly number[];
+    readonly whole: readonly number[];
+  },
+): { widths: number[]; gap: string } {
   const widths = headers.map((_, column) =>
     all.reduce((widest, row) => Math.max(widest, [...(row[column] ?? "")].length), 0)
   );
-  if (width === undefined) return widths;
-  const room = width - GAP.length * (headers.length - 1);
   const least = headers.map((header, column) =>
-    whole.includes(column) ? Infinity : Math.max(LEAST, [...header].length)
+    [...right, ...whole].includes(column) ? Infinity : Math.max(LEAST, [...header].length)
   );
-  cutWidest(widths, room, least);
-  return widths;
+  const leastOfShort = least.map((value, column) => whole.includes(column) ? LEAST : value);
+  const leastOfAll = headers.map((_, column) => right.includes(column) ? Infinity : LEAST_OF_ALL);
+  // Each takes more away than the one before.
+  const ways = [[GAP, least], [2, least], [1, least], [1, leastOfShort], [1, leastOfAll]] as const;
+  const room = (blanks: number) => (width ?? Infinity) - blanks * (headers.length - 1);
+  for (const [blanks, fewest] of ways) {
+    const cut = cutWidest(widths, room(blanks), fewest);
+    if (sum(cut) <= room(blanks)) return { widths: cut, gap: " ".repeat(blanks) };
+  }
+  return { widths: cutWidest(widths, room(GAP), least), gap: " ".repeat(GAP) };
 }
 
-/** Takes from the widest columns what is over `room`, but nothing below what is the least of each. */
-function cutWidest(widths: number[], room: number, least: readonly number[]): void {
+/**
+ * Returns widths without what is over `room`, taken from the widest columns, but nothing below what is
+ * the least of each.
+ */
+function cutWidest(all: readonly number[], room: number, least: readonly number[]): number[] {
+  const widths = [...all];
   for (let over = sum(widths) - room; over > 0; over--) {
     let widest = -1;
     for (const [column, value] of widths.entries()) {
@@ -91,6 +109,7 @@ function cutWidest(widths: number[], room: number, least: readonly number[]): vo
     if (widest < 0) break;
     widths[widest] = (widths[widest] ?? 0) - 1;
   }
+  return widths;
 }
 
 function sum(values: readonly number[]): number {

@@ -23,6 +23,31 @@ Deno.test("formatTable: on a narrow screen the widest column is cut and the last
   assert.match(lines[2] ?? "", /^b {30,}stopped {7}- {3}sh$/);
 });
 
+Deno.test("formatTable: on a very narrow screen no column goes, and figures stay whole", () => {
+  const rows = [
+    ["webserver", "Exited (3) 10 seconds ago", "11 seconds ago", "123456", "sh -c 'exit 3'"],
+    ["b", "Up 2 minutes", "2 minutes ago", "7", "sleep 1000"],
+  ];
+  const headers = ["ID", "STATUS", "CREATED", "PID", "COMMAND"];
+  const table = (width: number) => formatTable(headers, rows, { width, right: [3], whole: [1, 2] });
+  for (const width of [26, 40, 60, 72]) {
+    for (const line of table(width)) {
+      assert.ok([...line].length <= width, `${width}: ${line}`);
+      assert.match(line, /( PID|123456| 7) +[Cs]/);
+    }
+  }
+  assert.deepEqual(table(72), [
+    "ID         STATUS                     CREATED            PID  COMMAND",
+    "webserver  Exited (3) 10 seconds ago  11 seconds ago  123456  sh -c 'ex…",
+    "b          Up 2 minutes               2 minutes ago        7  sleep 1000",
+  ]);
+  assert.deepEqual(table(40), [
+    "ID      STATUS  CREATED     PID COMMAND",
+    "webser… Exited… 11 seco… 123456 sh -c '…",
+    "b       Up 2 m… 2 minut…      7 sleep 1…",
+  ]);
+});
+
 Deno.test("fit: where nothing is left to cut the line is", () => {
   const lines = formatTable(["ID", "COMMAND"], [["a", "sleep 1000"]], { width: 10 });
   for (const line of lines) assert.ok([...line].length <= 10, line);
