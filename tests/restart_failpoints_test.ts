@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
@@ -28,6 +29,14 @@ const STEPS = [
   "restart.started",
 ];
 
+/** Steps of a restart by hand, whether the next daemon finishes it, and the policy of the container. */
+const RESTART_STEPS = [
+  ["stop.begin", false, undefined],
+  ["stop.record", true, undefined],
+  ["stop.signal", true, { policy: "unless-stopped" }],
+  ["restart.stopped", true, undefined],
+] as const;
+
 Deno.test({
   name: "container.start: a daemon that dies at any step of a restart leaves it to the next, once",
   ignore: NO_FAILPOINTS,
@@ -55,6 +64,40 @@ Deno.test({
       await daemon.client.call("container.delete", { id });
     }
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
+  },
+});
+
+Deno.test({
+  name: "container.restart: a daemon that dies behind the stop leaves the start to the next one",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    for (const [step, isBegun, restart] of RESTART_STEPS) {
+      const id = step.replace(".", "-");
+      await createService(daemon, id, "exec sleep 1000", restart === undefined ? {} : { restart });
+      const { pid } = await daemon.client.call("container.start", { id });
+      failpoints.arm(`${step}=crash`);
+      await assert.rejects(daemon.client.call("container.restart", { id, timeout: 0.2 }));
+      await daemon.exited();
+      failpoints.disarm();
+      await daemon.start();
+      const state = await until(`the container after ${step}`, async () => {
+        const now = await daemon.client.call("container.state", { id });
+        const isThere = isBegun ? now.status === "running" && now.pid !== pid : now.pid === pid;
+        return isThere && now.restartingAt === undefined && now;
+      });
+      const { events } = await daemon.client.call("events.read", { ids: [id], types: ["start"] });
+      assert.equal(events.length, isBegun ? 2 : 1, step);
+      // A policy is as it was, and there is no definition without one.
+      assert.equal(existsSync(`${daemon.root}/containers/${id}`), restart !== undefined, step);
+      Deno.kill(state.pid, "SIGKILL");
+      await until(`its end or next run after ${step}`, async () => {
+        const now = await daemon.client.call("container.state", { id });
+        return restart === undefined ? now.status === "stopped" : now.restartCount === 1;
+      });
+      await daemon.client.call("container.delete", { id, force: true });
+    }
   },
 });
 

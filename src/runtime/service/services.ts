@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { failpoint } from "../../failpoint.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { readJson } from "../../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
@@ -21,7 +22,8 @@ import { updateResources } from "./update_resources.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 
 /** What {@linkcode Services} needs. */
-export interface ServicesOptions extends Omit<RestartManagerOptions, "locks" | "ended"> {
+export interface ServicesOptions
+  extends Omit<RestartManagerOptions, "locks" | "ended" | "isRestarting"> {
   readonly events: EventPublisher;
 }
 
@@ -46,6 +48,7 @@ export class Services implements Disposable {
       ...options,
       locks: this.#locks,
       ended: (id) => this.#ended(id),
+      isRestarting: (id) => this.#restarting.has(id),
     });
     this.#autoRemover = new AutoRemover({
       runsAgain: (id) => this.#restarting.has(id) || this.#service(id)?.next !== undefined,
@@ -162,14 +165,25 @@ export class Services implements Disposable {
     containers.get(id);
     this.#restarting.set(id, (this.#restarting.get(id) ?? 0) + 1);
     try {
-      if (await this.#isAlive(id)) await this.stop(id, how, stopping);
+      if (await this.#isAlive(id)) {
+        await this.#stop(id, how, stopping, (container) => this.#expectRestart(container));
+        failpoint("restart.stopped");
+      }
       return await this.start(id);
     } finally {
       const others = (this.#restarting.get(id) ?? 1) - 1;
       if (others > 0) this.#restarting.set(id, others);
       else this.#restarting.delete(id);
+      this.#goOn(id);
       this.#ended(id);
     }
+  }
+
+  /** Has a run come that is still expected, although the stop before it has failed for its caller. */
+  #goOn(id: string): void {
+    const container = this.#options.containers.find(id);
+    if (container?.status !== "stopped" || this.#restarting.has(id)) return;
+    if (this.#service(id)?.next !== undefined) this.#restarts.goOn(container);
   }
 
   /** Returns whether a container runs, once what is under way with it is done. */
@@ -189,8 +203,23 @@ export class Services implements Disposable {
     how: ContainerStopOptions,
     gone: AbortSignal,
   ): Promise<ExitStatus> {
-    const { containers, stopping } = this.#options;
     const { shutdown } = how;
+    const exit = await this.#stop(id, how, gone, () => ({
+      stopper: shutdown ? this.#service(id)?.stopper ?? "shutdown" : "user",
+      next: undefined,
+    }));
+    if (shutdown) await this.#letShimGo(id);
+    return exit;
+  }
+
+  /** Stops a container; `intent` returns what its definition says from then on. */
+  async #stop(
+    id: string,
+    how: ContainerStopOptions,
+    gone: AbortSignal,
+    intent: (container: Container) => Pick<ServiceRecord, "stopper" | "next">,
+  ): Promise<ExitStatus> {
+    const { containers, stopping } = this.#options;
     let container: Container;
     let undo: () => void;
     {
@@ -199,8 +228,7 @@ export class Services implements Disposable {
       // What is no signal takes no restart back.
       if (how.signal !== undefined) signalNumber(how.signal);
       this.#restarts.cancel(id);
-      const stopper = shutdown ? this.#service(id)?.stopper ?? "shutdown" : "user";
-      undo = this.#recordStopper(container, { stopper, next: undefined });
+      undo = this.#recordIntent(container, intent(container));
     }
     try {
       await stopContainer(container, how, stopping);
@@ -208,16 +236,27 @@ export class Services implements Disposable {
       undo();
       throw error;
     }
-    const exit = await container.wait(undefined, gone);
-    if (shutdown) await this.#letShimGo(id);
-    return exit;
+    return await container.wait(undefined, gone);
   }
 
   /**
-   * Records who stops a container. Returns what takes this back when the stop has failed, for a container
-   * that lives on with its policy; a later stop, which may yet succeed, is not touched.
+   * Defines a container that is restarted and returns its next run: the next daemon starts it where this
+   * one dies behind the stop.
    */
-  #recordStopper(
+  #expectRestart(container: Container): Pick<ServiceRecord, "stopper" | "next"> {
+    this.#define(container, {});
+    return {
+      stopper: undefined,
+      next: { instance: crypto.randomUUID(), at: new Date().toISOString() },
+    };
+  }
+
+  /**
+   * Records who stops a container, and what is to come. Returns what takes this back when the stop has
+   * failed, for a container that lives on with its policy; a later stop, which may yet succeed, is not
+   * touched.
+   */
+  #recordIntent(
     container: Container,
     change: Pick<ServiceRecord, "stopper"> & Partial<Pick<ServiceRecord, "next">>,
   ): () => void {
@@ -233,7 +272,8 @@ export class Services implements Disposable {
       const { stopper, next } = before;
       // A run that is alive is not to come any more.
       const isToCome = next !== undefined && next.instance !== record.instance;
-      definitions.update(id, { stopper, ...(isToCome ? { next } : {}) });
+      definitions.update(id, { stopper, next: isToCome ? next : undefined });
+      this.#restarts.tidy(container);
     };
   }
 
@@ -258,7 +298,7 @@ export class Services implements Disposable {
       execId === undefined && definitions.has(id) && (status === "running" || status === "paused")
     ) {
       const ends = number === SIGKILL || number === stopSignalOf(container);
-      if (ends) undo = this.#recordStopper(container, { stopper: "user" });
+      if (ends) undo = this.#recordIntent(container, { stopper: "user" });
     }
     try {
       await container.kill({

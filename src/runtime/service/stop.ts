@@ -47,6 +47,7 @@ export async function stopContainer(
   const { record, paths: { dir } } = container.bundle;
   const created = container.status === "created";
   const seconds = created ? 0 : timeout ?? ownTimeout(record, shutdown);
+  failpoint("stop.begin");
   // First: a daemon that dies behind the signal leaves a stop that is finished.
   const withdraw = seconds >= 0 ? recordStop(dir, seconds) : () => {};
   failpoint("stop.record");
