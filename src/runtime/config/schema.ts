@@ -50,7 +50,7 @@ const runtime = z.strictObject({
   }),
   cgroup_driver: z.enum(["cgroupfs", "systemd"]).optional().meta({
     description:
-      "Who makes the cgroups of containers whose spec names none: `cgroupfs`, the OCI runtime, below `/berth`; `systemd`, as scopes in `system.slice`. Default: `systemd` where it is the init system and cgroups are v2, else `cgroupfs`.",
+      "Who makes the cgroups of containers whose spec names none: `cgroupfs`, the OCI runtime, as `/berth-…/ID`; `systemd`, as scopes `berth-…-ID.scope` in `system.slice`, with a part that tells state directories apart. Default: `systemd` where it is the init system and cgroups are v2, else `cgroupfs`.",
   }),
   no_shim: z.boolean().default(false).meta({
     description:
