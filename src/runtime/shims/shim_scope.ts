@@ -34,6 +34,9 @@ const PROPERTIES = [
 /** How long systemd may take to answer, and to make the scope that it has agreed to, in milliseconds. */
 const MOST_ASKING = 30_000, MOST_MAKING = 5_000;
 
+/** How long a systemd that has refused is not asked again, in milliseconds. */
+const PAUSE = 60_000;
+
 /** Options of {@linkcode ShimScope}. */
 export interface ShimScopeOptions {
   /** Starts the program: the daemon reaps every process, so that `Deno.Command` would wait in vain. */
@@ -42,6 +45,8 @@ export interface ShimScopeOptions {
   readonly busctl?: string;
   /** Directory of the scope's cgroup. */
   readonly dir: string;
+  /** How long a systemd that has refused is not asked again, in milliseconds; by default a minute. */
+  readonly pause?: number;
 }
 
 /**
@@ -54,12 +59,16 @@ export class ShimScope {
   readonly #procs: string;
   /** Ends when systemd has been asked for the shims before. */
   #asking: Promise<void> = Promise.resolve();
-  #failed = false;
+  readonly #pause: number;
+  /** Until then (performance.now()) systemd is not asked, for it has refused. */
+  #pausedUntil = 0;
+  #complained = false;
 
-  constructor({ spawn, busctl = "busctl", dir }: ShimScopeOptions) {
+  constructor({ spawn, busctl = "busctl", dir, pause = PAUSE }: ShimScopeOptions) {
     this.#spawn = spawn;
     this.#busctl = busctl;
     this.#procs = `${dir}/cgroup.procs`;
+    this.#pause = pause;
   }
 
   /**
@@ -84,13 +93,13 @@ export class ShimScope {
 
   /**
    * Moves a shim into the scope, which is made for the first. Where that fails, the shim stays in the
-   * daemon's unit, which is logged once. Resolves when it is done; never rejects.
+   * daemon's unit, which is logged once, and systemd is asked again for a later one. Resolves when it is done; never rejects.
    */
   place(pid: number): Promise<void> {
     if (this.#move(pid)) return Promise.resolve();
     // One after the other: the second finds the scope of the first.
     return this.#asking = this.#asking.then(async () => {
-      if (this.#failed || this.#move(pid)) return;
+      if (performance.now() < this.#pausedUntil || this.#move(pid)) return;
       await this.#make(pid);
     }).catch((error) => {
       // Another daemon may have made it in this moment, or the shim have ended.
@@ -141,8 +150,9 @@ export class ShimScope {
   }
 
   #complain(error: unknown): void {
-    if (this.#failed) return;
-    this.#failed = true;
+    this.#pausedUntil = performance.now() + this.#pause;
+    if (this.#complained) return;
+    this.#complained = true;
     getLogger(["berth", "shim"]).warn("cannot move shims to {scope}: {reason}", {
       scope: SCOPE,
       reason: messageOf(error),

@@ -14,6 +14,7 @@ const V2 = cgroupHierarchies(parseMountInfo(
 async function withScope(
   script: string,
   body: (scope: ShimScope, root: string) => Promise<void>,
+  options: { pause?: number } = {},
 ): Promise<void> {
   const root = await Deno.makeTempDir();
   try {
@@ -23,7 +24,7 @@ async function withScope(
     });
     await using reaper = Reaper.start({ subreaper: true });
     const spawn: Spawn = (argv, options) => reaper.spawn(argv, options);
-    await body(new ShimScope({ spawn, busctl: `${root}/busctl`, dir }), root);
+    await body(new ShimScope({ spawn, busctl: `${root}/busctl`, dir, ...options }), root);
   } finally {
     await Deno.remove(root, { recursive: true });
   }
@@ -47,7 +48,7 @@ Deno.test("ShimScope: systemd is asked once, and later shims join the scope that
     },
   ));
 
-Deno.test("ShimScope: a systemd that refuses is asked no more, unless it was for a dead shim", () =>
+Deno.test("ShimScope: a systemd that refuses is not asked for the next, unless it was for a dead shim", () =>
   withScope("echo x >> asked; echo no such property >&2; exit 1", async (scope, root) => {
     // Above the most that pid_max may be (proc_sys_kernel(5)).
     await scope.place(2 ** 22 + 1);
@@ -55,6 +56,21 @@ Deno.test("ShimScope: a systemd that refuses is asked no more, unless it was for
     await scope.place(Deno.pid);
     assert.equal(await Deno.readTextFile(`${root}/asked`), "x\nx\n");
   }));
+
+Deno.test("ShimScope: a systemd that has refused is asked again after a pause", () =>
+  withScope(
+    `echo x >> asked
+    [ "$(wc -l < asked)" = 1 ] && exit 1
+    mkdir berth-shims.scope; : > berth-shims.scope/cgroup.procs`,
+    async (scope, root) => {
+      await scope.place(Deno.pid);
+      await scope.place(Deno.pid);
+      assert.equal(await Deno.readTextFile(`${root}/asked`), "x\nx\n");
+      await scope.place(42);
+      assert.equal(await Deno.readTextFile(`${root}/berth-shims.scope/cgroup.procs`), "42");
+    },
+    { pause: 0 },
+  ));
 
 Deno.test("ShimScope: a scope that is made late is waited for, and one that was made meanwhile joined", () =>
   withScope(
