@@ -138,17 +138,28 @@ export function mountLongOverlay(
     );
     attachMount(tree.fd, target, what);
   } catch (error) {
-    if (!isUnknown(error)) throw error;
-    throw new LinuxError(E2BIG, "mount", `${what}: that many take Linux 6.8 or later`, {
-      cause: error,
-    });
+    throw explainOldKernel(error, what);
   }
 }
 
-/** Returns whether the kernel does not know the call, or the option. */
-function isUnknown(error: unknown): boolean {
-  return isErrno(error, ENOSYS) ||
-    (isErrno(error, EINVAL) && /unknown parameter 'lowerdir\+'/i.test(error.message));
+/**
+ * What kernels that lack `lowerdir+` say of it, by fsconfig(2): those to whom overlays are new there
+ * (Linux 6.5), and those where all options have to fit in a page together, as for mount(2)
+ * (legacy_parse_param, fs/fs_context.c).
+ */
+const UNKNOWN_OPTION = /unknown parameter 'lowerdir\+'|VFS: Legacy: /i;
+
+/**
+ * Returns the error of an overlay that could not be mounted: one that says what it takes, where the
+ * kernel is too old for the calls (Linux 5.2) or for the option; else the same.
+ */
+export function explainOldKernel(error: unknown, what: string): unknown {
+  const old = isErrno(error, ENOSYS) ||
+    (isErrno(error, EINVAL) && UNKNOWN_OPTION.test(error.message));
+  if (!old) return error;
+  return new LinuxError(E2BIG, "mount", `${what}: that many take Linux 6.8 or later`, {
+    cause: error,
+  });
 }
 
 function configure(fd: number, what: string, key: string, value: string | undefined): void {

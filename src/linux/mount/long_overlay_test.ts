@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { testNeeding } from "../../../scripts/test_needing.ts";
-import { E2BIG, EINVAL, ENOENT, isErrno } from "../libc/errno.ts";
-import { parseLongOverlay } from "./long_overlay.ts";
+import { E2BIG, EINVAL, ENOENT, ENOSYS, isErrno, LinuxError } from "../libc/errno.ts";
+import { explainOldKernel, parseLongOverlay } from "./long_overlay.ts";
 import { mount } from "./mount.ts";
 import { readMountInfo } from "./mountinfo.ts";
 import { unmount } from "./unmount.ts";
@@ -97,6 +97,42 @@ Deno.test("parseLongOverlay takes escapes off the layers, and leaves the other o
   for (const data of ["", "upperdir=/u", "lowerdir=", "lowerdir=/a::/b"]) {
     assert.equal(parseLongOverlay(data), undefined, data);
   }
+});
+
+Deno.test("long overlay: what older kernels answer, told by stand-ins, names the kernel that is needed", () => {
+  const what = "overlay of 200 lower directories on /m";
+  const answers = [
+    new LinuxError(ENOSYS, "fsopen", what),
+    // Linux 6.5 to 6.7, and before.
+    new LinuxError(EINVAL, "mount", `${what}: overlay: Unknown parameter 'lowerdir+'`),
+    new LinuxError(EINVAL, "mount", `${what}: VFS: Legacy: Cumulative options too large`),
+    new LinuxError(EINVAL, "mount", `${what}: VFS: Legacy: Option 'lowerdir+' contained comma`),
+  ];
+  for (const answer of answers) {
+    const error = explainOldKernel(answer, what);
+    assert.ok(isErrno(error, E2BIG), answer.message);
+    assert.match(error.message, /200 lower directories on \/m: that many take Linux 6\.8 or later/);
+    assert.equal(error.cause, answer);
+  }
+  for (
+    const other of [
+      new LinuxError(EINVAL, "mount", `${what}: overlay: Unknown parameter 'color'`),
+      new LinuxError(ENOENT, "mount", what),
+      new Error("other"),
+    ]
+  ) {
+    assert.equal(explainOldKernel(other, what), other);
+  }
+});
+
+Deno.test("long overlay: the kernel says in its own words which option is unknown to it", () => {
+  using layers = new Layers(200);
+  const options = [...layers.options, "lowerdir-=/x"];
+  assert.throws(
+    () => mount({ type: "overlay", target: layers.target, options }),
+    (error) =>
+      isErrno(error, EINVAL) && /overlay: Unknown parameter 'lowerdir-'/.test(error.message),
+  );
 });
 
 /** Runs its arguments where a system call is answered by ENOSYS, as an older kernel does. */
