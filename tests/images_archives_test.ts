@@ -7,6 +7,7 @@ import {
   busyboxLayer,
   cgroupArgs as cgroup,
   imageTest as test,
+  layerOf,
   makeImage,
   ok,
   run,
@@ -81,4 +82,59 @@ test("images archives: load takes gzip, a colon in the name, names with ./, and 
   assert.equal(missing.code, 125);
   assert.match(missing.stderr, /install the package skopeo/);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+});
+
+test("images archives: an OCI archive names its images as buildkit does, and what cannot be told apart is refused whole", async () => {
+  await using daemon = await TestDaemon.start();
+  const { dir } = daemon;
+  const base = await busyboxLayer(dir);
+  const layouts = [];
+  for (const text of ["one", "two"]) {
+    const layers = [base, layerOf(dir, { f: text })];
+    const image = await makeImage(dir, { layers, config: { Cmd: ["cat", "/f"] } });
+    layouts.push(image.replace(/^oci:|:latest$/g, ""));
+  }
+  const [first = "", second = ""] = layouts;
+  await run(["sh", "-c", `cp -n ${second}/blobs/sha256/* ${first}/blobs/sha256/`]);
+  const manifests = layouts.map((layout) =>
+    JSON.parse(Deno.readTextFileSync(`${layout}/index.json`)).manifests[0]
+  );
+  const archive = `${dir}/several.tar`;
+  const load = async (...annotations: (Record<string, string> | undefined)[]) => {
+    const named = annotations.map((given, at) => ({ ...manifests[at], annotations: given }));
+    const index = JSON.stringify({ schemaVersion: 2, manifests: named });
+    Deno.writeTextFileSync(`${first}/index.json`, index);
+    await run(["tar", "-C", first, "-cf", archive, "."]);
+    return await cli(daemon, ["load", "-i", archive]);
+  };
+  const ref = "org.opencontainers.image.ref.name", whole = "io.containerd.image.name";
+  const buildkit = await load(
+    { [ref]: "1", [whole]: "docker.io/library/app:1" },
+    { [ref]: "2", [whole]: "docker.io/library/app:2" },
+  );
+  assert.deepEqual([buildkit.stdout, buildkit.stderr], [
+    "Loaded image: app:1\nLoaded image: app:2\n",
+    "",
+  ]);
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), "app:2"), "two");
+  // Skopeo takes one name, which docker would not.
+  const odd = await load({ [ref]: "Upper" });
+  assert.match(odd.stdout, /^Loaded image: localhost\/loaded-[0-9a-f]{12}:latest\n$/, odd.stderr);
+  await ok(daemon, "image", "prune", "--all");
+  for (
+    const [annotations, pattern] of [
+      [[undefined, undefined], /several\.tar holds 2 images, and skopeo tells them apart only if/],
+      [[{ [ref]: "a" }, undefined], /holds 2 images, .*name them, or save each in an archive/],
+      [[{ [ref]: "a" }, { [ref]: "a" }], /holds 2 images, /],
+      [[], /several\.tar holds no images/],
+    ] as const
+  ) {
+    const { code, stdout, stderr } = await load(...annotations);
+    assert.deepEqual([code, stdout], [125, ""]);
+    assert.match(stderr, pattern);
+    assert.equal(await ok(daemon, "images", "-q"), "");
+  }
+  await load(undefined, undefined);
+  const several = await cli(daemon, ["pull", `oci-archive:${archive}`]);
+  assert.match(several.stderr, /it holds several images: say which one, as oci:DIR:TAG/);
 });

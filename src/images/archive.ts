@@ -67,10 +67,13 @@ async function imagesOf(
   source: ArchiveSource,
   signal?: AbortSignal,
 ): Promise<ArchivedImage[]> {
-  const none = `${nameOf(source)} is no archive of images`;
+  const name = typeof source === "string" ? source : "standard input";
+  const none = `${name} is no archive of images`;
   try {
-    const archive = { file, members: (await tar(["-tf", file], signal)).split("\n"), signal };
+    const members = (await tar(["-tf", file], signal)).split("\n");
+    const archive = { name, file, members, signal };
     const images = await dockerImages(archive) ?? await ociImages(archive);
+    if (images?.length === 0) throw new ImageError(`${name} holds no images`);
     if (images !== undefined) return images;
   } catch (error) {
     if (!(error instanceof TarError)) throw error;
@@ -79,12 +82,10 @@ async function imagesOf(
   throw new ImageError(none);
 }
 
-function nameOf(source: ArchiveSource): string {
-  return typeof source === "string" ? source : "standard input";
-}
-
 /** A tar archive. */
 interface Archive {
+  /** What people call it. */
+  readonly name: string;
   readonly file: string;
   /** The paths in it as tar(1) lists them. */
   readonly members: readonly string[];
@@ -106,9 +107,8 @@ async function dockerImages(archive: Archive): Promise<ArchivedImage[] | undefin
   return list.filter(isRecord).map((entry, index) => {
     const tags = Array.isArray(entry["RepoTags"]) ? entry["RepoTags"].map(String) : [];
     const id = String(entry["Config"]).replace(/^.*\//, "");
-    const [first = nameFor(id), ...others] = [...new Set(tags)].map((tag) =>
-      parseReference(tag).name
-    );
+    const names = [...new Set(tags)].map(readName).filter((name) => name !== undefined);
+    const [first = nameFor(id), ...others] = names;
     return { names: [first, ...others], source: `docker-archive:${archive.file}:@${index}` };
   });
 }
@@ -118,15 +118,38 @@ async function ociImages(archive: Archive): Promise<ArchivedImage[] | undefined>
   const { file } = archive;
   const index = await readMember(archive, "index.json");
   if (!isRecord(index) || !Array.isArray(index["manifests"])) return undefined;
-  return index["manifests"].filter(isRecord).map(({ annotations, digest }) => {
-    const ref = isRecord(annotations)
-      ? annotations["org.opencontainers.image.ref.name"]
-      : undefined;
-    if (typeof ref !== "string") {
-      return { names: [nameFor(String(digest))], source: `oci-archive:${file}` };
-    }
-    return { names: [parseReference(ref).name], source: `oci-archive:${file}:${ref}` };
+  const images = index["manifests"].filter(isRecord).map(({ annotations, digest }) => {
+    const given = isRecord(annotations) ? annotations : {};
+    return { ref: given[REF_NAME], name: given[CONTAINERD_NAME], digest: String(digest) };
   });
+  const refs = new Set(images.map(({ ref }) => ref).filter((ref) => typeof ref === "string"));
+  if (images.length > 1 && refs.size < images.length) {
+    throw new ImageError(
+      `${archive.name} holds ${images.length} images, and skopeo tells them apart only if each has a name of its ` +
+        `own (${REF_NAME} in index.json): name them, or save each in an archive of its own`,
+    );
+  }
+  return images.map(({ ref, name, digest }) => ({
+    names: [readName(name) ?? readName(ref) ?? nameFor(digest)],
+    source: `oci-archive:${file}${typeof ref === "string" ? `:${ref}` : ""}`,
+  }));
+}
+
+/** The annotation by which an index names its images, often by a tag alone (image-spec, annotations.md). */
+const REF_NAME = "org.opencontainers.image.ref.name";
+/** The annotation in which containerd and buildkit write the whole name. */
+const CONTAINERD_NAME = "io.containerd.image.name";
+
+/** Returns the name of an image; undefined where docker takes none of that kind. */
+function readName(text: unknown): string | undefined {
+  if (typeof text !== "string") return undefined;
+  try {
+    const { name, local } = parseReference(text);
+    return local ? undefined : name;
+  } catch (error) {
+    if (error instanceof ImageError) return undefined;
+    throw error;
+  }
 }
 
 /** Returns a name for an image that has none, of the first digits of a digest. */

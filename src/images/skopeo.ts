@@ -97,12 +97,27 @@ async function readLines(
 
 /** How skopeo says that a registry or a place on this machine has no such image. */
 const NOT_FOUND = [
-  /manifest unknown|name unknown/,
+  /manifest unknown|name unknown|no descriptor found for reference/,
   /^(initializing source|reading manifest)[^]*(no such file or directory|status code 404|not found)/,
 ];
 
-/** How skopeo says that a list of images has none for this machine. */
-const NO_INSTANCE = /no image found in .* for architecture "?(\w+)"?,.* OS "?(\w+)"?/;
+/** What a person can do about some of skopeo's messages, by their pattern and its groups. */
+const ADVICE: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
+  [
+    /no image found in .* for architecture "?(\w+)"?,.* OS "?(\w+)"?/,
+    (architecture, os) =>
+      `none of its images is for ${os}/${architecture}; skopeo inspect --raw lists them`,
+  ],
+  [
+    /more than one image in oci, choose an image/,
+    () => "it holds several images: say which one, as oci:DIR:TAG or oci-archive:FILE:TAG",
+  ],
+  [
+    /tar manifest.json: expected 1 item, got \d+/,
+    () =>
+      "it holds several images: say which one, as docker-archive:FILE:NAME, or berth load them all",
+  ],
+];
 
 /** Returns the message of skopeo's last line, which is logfmt: `time="…" level=fatal msg="…"`. */
 export function failure(stderr: string): ImageError {
@@ -110,13 +125,10 @@ export function failure(stderr: string): ImageError {
   const line = lines.findLast((text) => text.includes("level=fatal")) ?? lines.at(-1) ?? "";
   const quoted = line.match(/msg=("(?:[^"\\]|\\.)*")/)?.[1];
   const message = quoted === undefined ? line.replace(/^.*msg=/, "") : unquote(quoted);
-  const wanted = message.match(NO_INSTANCE);
-  if (wanted !== null) {
-    const [, architecture, os] = wanted;
-    return new ImageError(
-      `none of its images is for ${os}/${architecture}; skopeo inspect --raw lists them`,
-      { cause: new Error(message) },
-    );
+  for (const [pattern, advise] of ADVICE) {
+    const groups = message.match(pattern);
+    if (groups === null) continue;
+    return new ImageError(advise(...groups.slice(1)), { cause: new Error(message) });
   }
   if (NOT_FOUND.some((pattern) => pattern.test(message))) return new ImageNotFoundError(message);
   if (/no space left on device|disk quota exceeded/.test(message)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { runSkopeo } from "./skopeo.ts";
+import { ImageNotFoundError } from "./errors.ts";
+import { failure, runSkopeo } from "./skopeo.ts";
 
 /** Runs `use` with a script in the place of skopeo, which is run in a directory of its own. */
 async function withSkopeo(script: string, use: (dir: string) => Promise<void>): Promise<void> {
@@ -43,4 +44,39 @@ Deno.test("runSkopeo: only what a signal can end is out of a terminal's reach", 
     assert.equal(await runSkopeo([], { signal: new AbortController().signal }), "own\n");
     assert.equal(await runSkopeo([]), "");
   });
+});
+
+const fatal = (message: string) =>
+  failure(
+    `time="2026" level=info msg="other"\ntime="2026" level=fatal msg=${JSON.stringify(message)}\n`,
+  );
+
+Deno.test("failure: skopeo's messages of what a person can mend say how, in those of older and newer versions", () => {
+  const none = "choosing an image from manifest list docker://a:1: no image found in ";
+  for (
+    const [message, advice] of [
+      [
+        `${none}image index for architecture amd64, variant "", OS linux`,
+        /^none of its images is for linux\/amd64; /,
+      ],
+      [
+        `${none}manifest list for architecture "arm64", variant "v8", OS "linux"`,
+        /^none of its images is for linux\/arm64; /,
+      ],
+      [
+        "initializing source oci:/a:: more than one image in oci, choose an image",
+        /several images: say which one, as oci:DIR:TAG/,
+      ],
+      [
+        "determining manifest MIME type for docker-archive:a.tar: Unexpected tar manifest.json: " +
+        "expected 1 item, got 2",
+        /several images: say which one, as docker-archive:FILE:NAME/,
+      ],
+    ] as const
+  ) {
+    assert.match(fatal(message).message, advice);
+  }
+  assert.equal(fatal("something else").message, "something else");
+  const missing = 'initializing source oci:/a:no: no descriptor found for reference "no"';
+  assert.ok(fatal(missing) instanceof ImageNotFoundError);
 });
