@@ -141,6 +141,21 @@ Deno.test("berth exec leaves no FIFOs behind", async () => {
   });
 });
 
+Deno.test("berth exec: a TMPDIR that is empty or relative is as good as any", async () => {
+  await withContainer(async (daemon) => {
+    const cwd = `${daemon.dir}/cwd`;
+    await Deno.mkdir(cwd);
+    for (const TMPDIR of ["", "."]) {
+      assert.deepEqual(await cli(daemon, ["exec", "c", "echo", "hi"], { cwd, env: { TMPDIR } }), {
+        code: 0,
+        stdout: "hi\n",
+        stderr: "",
+      });
+    }
+    assert.deepEqual([...Deno.readDirSync(cwd)], []);
+  });
+});
+
 Deno.test("berth exec tells the status of a process whose shim is killed", async () => {
   await withContainer(async (daemon) => {
     const exec = cli(daemon, ["exec", "c", "sh", "-c", "exec sleep 90"]);

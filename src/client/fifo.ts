@@ -4,6 +4,7 @@ import { constants, openSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { Socket } from "node:net";
 import { tmpdir } from "node:os";
+import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { IN_DENO, NodeConnection } from "./connection.ts";
 
@@ -22,7 +23,8 @@ export interface ByteStream {
  * By mkfifo(1): neither Deno nor Node has a call for it that needs no further permission.
  */
 export async function makeFifos(names: readonly string[]): Promise<string> {
-  const dir = await mkdtemp(`${tmpdir()}/berth-stdio-`);
+  // The daemon opens them, too, from a working directory of its own.
+  const dir = await mkdtemp(`${resolve(tmpdir())}/berth-stdio-`);
   try {
     const paths = names.map((name) => `${dir}/${name}`);
     await promisify(execFile)("mkfifo", ["-m", "600", "--", ...paths]);

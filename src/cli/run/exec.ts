@@ -12,6 +12,7 @@ import {
   withSocket,
 } from "../common/command.ts";
 import { collectEnv, environmentEntry, readLinesFile } from "../options/environment.ts";
+import { absolute } from "../options/mounts.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
@@ -65,7 +66,7 @@ export function execCommand(): Command {
           await daemon.call("container.exec", { id, execId, process, terminal });
           return print(execId);
         }
-        const dir = await Deno.makeTempDir({ prefix: "berth-exec-" });
+        const dir = await Deno.makeTempDir({ dir: temporaryDir(), prefix: "berth-exec-" });
         try {
           using streams = FifoStreams.make(dir, {
             stdin: options.interactive ?? false,
@@ -152,4 +153,9 @@ async function rootfsOf(daemon: DaemonConnection, id: string): Promise<string> {
 function consoleSize(): { height: number; width: number } {
   const { columns: width, rows: height } = Deno.consoleSize();
   return { height, width };
+}
+
+/** Returns the directory for temporary files, absolute since the daemon opens files there, too. */
+function temporaryDir(): string {
+  return absolute(Deno.env.get("TMPDIR") || "/tmp");
 }
