@@ -20,14 +20,11 @@ function blocks(language: string): string[] {
   );
 }
 
-/** socat waits half a second for the answer, which on a busy machine may be too short. */
-const PATIENT = ["socat - ", "socat -t 60 - "] as const;
-
 /** Runs code from the README in a directory with `berth` in PATH; answers what it printed. */
 async function run(daemon: TestDaemon, interpreter: string[], code: string): Promise<string> {
   const [command = "", ...args] = interpreter;
   const { code: status, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args, code.replaceAll("/run/berth/berth.sock", daemon.socket).replace(...PATIENT)],
+    args: [...args, code.replaceAll("/run/berth/berth.sock", daemon.socket)],
     cwd: daemon.dir,
     env: { PATH: `${daemon.dir}/bin:${Deno.env.get("PATH")}`, BERTH_SOCKET: daemon.socket },
     stdin: "null",
