@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 
 const MODULE = import.meta.resolve("./fifo.ts");
 
-Deno.test("makeFifos: the path is absolute, whatever TMPDIR is", async () => {
+Deno.test("fifo: the path is absolute, whatever TMPDIR is", async () => {
   const cwd = await Deno.realPath(await Deno.makeTempDir({ prefix: "berth-fifo-" }));
   try {
     for (const [TMPDIR, parent] of [["", "/tmp"], [".", cwd], [cwd, cwd]] as const) {
