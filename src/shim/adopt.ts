@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import type { EventBuffer, ShimEventDraft } from "./event_buffer.ts";
-import type { ExecRecord } from "./process/exec_record.ts";
-import { readExecRecords } from "./process/exec_record.ts";
-import type { Execs } from "./process/execs.ts";
-import type { InitProcess } from "./process/init_process.ts";
+import type { ExecRecord } from "./exec/exec_record.ts";
+import { readExecRecords } from "./exec/exec_record.ts";
+import type { Execs } from "./exec/execs.ts";
+import type { InitProcess } from "./init/init_process.ts";
 import type { ProcessExit } from "./exit/process_exit.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import type { ProcessContext } from "./process/process_context.ts";

@@ -10,7 +10,7 @@ import { dial } from "../rpc/transport/dial.ts";
 import { NotFoundError } from "../rpc/errors.ts";
 import type { Peer } from "../rpc/peer/peer.ts";
 import type { ShimEvent, ShimState } from "../rpc/contract/shim.ts";
-import { readExecRecords } from "./process/exec_record.ts";
+import { readExecRecords } from "./exec/exec_record.ts";
 import { ShimService } from "./service.ts";
 import type { TestContainer } from "./testing/bundle_testing.ts";
 import { TestArea, until } from "./testing/bundle_testing.ts";

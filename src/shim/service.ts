@@ -15,10 +15,10 @@ import type { KillTarget, ProcessRequests, ProcessTarget } from "./container/pro
 import type { ShimCgroup } from "./container/shim_cgroup.ts";
 import type { EventBuffer, EventListener } from "./event_buffer.ts";
 import { onExit } from "./exit/exit_watch.ts";
-import type { ExecRequest } from "./process/exec_process.ts";
-import type { Execs } from "./process/execs.ts";
-import type { InitExitHandler } from "./process/init_exit.ts";
-import type { InitProcess } from "./process/init_process.ts";
+import type { ExecRequest } from "./exec/exec_process.ts";
+import type { Execs } from "./exec/execs.ts";
+import type { InitExitHandler } from "./init/init_exit.ts";
+import type { InitProcess } from "./init/init_process.ts";
 import type { ProcessContext } from "./process/process_context.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import { RwLock } from "./rwlock.ts";

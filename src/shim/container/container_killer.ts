@@ -3,7 +3,7 @@ import { backoff } from "../../linux/event_loop/backoff.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { PendingKills } from "./pending_kills.ts";
 import { hasExited } from "../process/errors.ts";
-import type { InitProcess } from "../process/init_process.ts";
+import type { InitProcess } from "../init/init_process.ts";
 import { wrongState } from "../states/init_states.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 import { signaling, unlessReaped } from "../process/signal.ts";

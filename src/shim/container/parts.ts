@@ -7,9 +7,9 @@ import { BUNDLE_FORMAT, bundlePaths, readJson } from "../../oci/bundle_layout.ts
 import { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { EventBuffer } from "../event_buffer.ts";
-import { Execs } from "../process/execs.ts";
-import { InitExitHandler } from "../process/init_exit.ts";
-import { InitProcess } from "../process/init_process.ts";
+import { Execs } from "../exec/execs.ts";
+import { InitExitHandler } from "../init/init_exit.ts";
+import { InitProcess } from "../init/init_process.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 import { ContainerKiller } from "./container_killer.ts";
 import { ProcessRequests } from "./process_requests.ts";

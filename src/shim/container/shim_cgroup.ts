@@ -4,7 +4,7 @@ import { findCgroup, freezerState, pids, thaw } from "../../linux/cgroup/cgroup.
 import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import type { EventBuffer } from "../event_buffer.ts";
-import type { InitProcess } from "../process/init_process.ts";
+import type { InitProcess } from "../init/init_process.ts";
 
 /** The cgroup of one container: its processes and its freezer, which others can use too. */
 export class ShimCgroup {

@@ -9,7 +9,7 @@ import { ExitFuture } from "../exit/exit_future.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
 import { notBefore } from "../exit/process_exit.ts";
 import type { InitProcess } from "./init_process.ts";
-import type { ProcessContext } from "./process_context.ts";
+import type { ProcessContext } from "../process/process_context.ts";
 
 /** How long init's exit waits for the exits of execs that were killed because of it, in ms. */
 const STRAGGLER_BOUND = 2000;

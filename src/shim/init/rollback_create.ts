@@ -2,10 +2,10 @@
 import { couldNotStart } from "../../oci/driver/runtime_call.ts";
 import { hasRuntimeState } from "../../oci/driver/runtime_state.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
-import { killUnlessExited } from "./signal.ts";
+import { killUnlessExited } from "../process/signal.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { tryReadPidFile } from "../../oci/pid_file.ts";
-import type { ProcessContext } from "./process_context.ts";
+import type { ProcessContext } from "../process/process_context.ts";
 import type { Stdio } from "../stdio/stdio.ts";
 import { unmountRootfs } from "../rootfs.ts";
 

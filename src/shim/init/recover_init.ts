@@ -2,12 +2,12 @@
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
-import { AdoptedProcess } from "./adopted_process.ts";
+import { AdoptedProcess } from "../process/adopted_process.ts";
 import { readExitRecord } from "../../oci/exit_record.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { tryReadPidFile } from "../../oci/pid_file.ts";
-import type { ProcessContext } from "./process_context.ts";
+import type { ProcessContext } from "../process/process_context.ts";
 import { unseenExit } from "../exit/process_exit.ts";
 
 /** Delays between checks of an init that is about to execute its program: 1.8 s in all. */

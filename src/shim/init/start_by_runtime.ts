@@ -4,7 +4,7 @@ import { after } from "../../linux/event_loop/timer.ts";
 import { execFifoPath } from "../../oci/driver/exec_fifo.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { CancelledError } from "../../rpc/errors.ts";
-import type { ProcessContext } from "./process_context.ts";
+import type { ProcessContext } from "../process/process_context.ts";
 
 /**
  * How long the runtime may go on with the start of a container whose init has ended, in milliseconds:
