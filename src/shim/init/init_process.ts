@@ -1,36 +1,27 @@
 // SPDX-License-Identifier: MIT
-import type { OciCheckpointOptions } from "../../oci/driver/oci_runtime.ts";
-import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
-import { removeFile } from "../../linux/fs/remove_file.ts";
-import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
-import { kill } from "../../linux/process/process.ts";
-import { SIGKILL } from "../../linux/process/signals.ts";
-import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
-import { neverRan } from "../../oci/driver/runtime_state.ts";
-import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
 import { failpoint } from "../../failpoint.ts";
-import type { AdoptedProcess } from "../process/adopted_process.ts";
-import { recoverInit } from "./recover_init.ts";
-import { adoptStdio, openStdio } from "../open_stdio.ts";
-import type { ProcessHandle } from "../process/signal.ts";
+import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
+import { kill } from "../../linux/process/process.ts";
+import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
+import type { OciCheckpointOptions } from "../../oci/driver/oci_runtime.ts";
+import { neverRan } from "../../oci/driver/runtime_state.ts";
+import { reserveExitRecord } from "../../oci/exit_record.ts";
+import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ProcessExit } from "../exit/process_exit.ts";
+import { adoptStdio, openStdio } from "../open_stdio.ts";
+import type { AdoptedProcess } from "../process/adopted_process.ts";
+import type { ProcessContext } from "../process/process_context.ts";
+import type { ProcessHandle } from "../process/signal.ts";
+import { mountRootfs, unmountRootfs } from "../rootfs.ts";
 import type { InitEvent, InitRequest, InitState } from "../states/init_states.ts";
 import { accepts, INIT_LIFECYCLE, wrongState } from "../states/init_states.ts";
 import { StateMachine } from "../states/state_machine.ts";
-import type { UnclaimedExits } from "../../linux/process/reaper.ts";
-import { reserveExitRecord } from "../../oci/exit_record.ts";
-import { claimProcess } from "../process/claim_process.ts";
-import type { ClaimedProcess } from "../process/claim_process.ts";
-import type { ProcessContext } from "../process/process_context.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import type { OpenStdioOptions, Stdio } from "../stdio/stdio.ts";
-import { stdioOptions } from "../stdio/stdio.ts";
-import { mountRootfs, unmountRootfs } from "../rootfs.ts";
-import { startByRuntime } from "./start_by_runtime.ts";
+import { freeze } from "./freeze.ts";
+import { makeInit, restoreInit } from "./make_init.ts";
+import { recoverInit } from "./recover_init.ts";
 import { rollbackCreate } from "./rollback_create.ts";
-
-/** Number of attempts to pause a container that does not freeze in time. */
-const MAX_PAUSE_ATTEMPTS = 10;
+import { startByRuntime } from "./start_by_runtime.ts";
 
 /**
  * A container and its init process: makes and removes what it consists of, and knows its state. Callers
@@ -104,7 +95,7 @@ export class InitProcess {
         return undefined;
       }
       failpoint("shim.create.runtime");
-      const { pid, handle } = await this.#make(this.#io, kept);
+      const { pid, handle } = await makeInit(this.#context, this.#io, kept);
       failpoint("shim.create.created");
       this.#machine.transition({ type: "created", pid });
       return handle;
@@ -115,27 +106,6 @@ export class InitProcess {
       if (!undone && error instanceof BerthError) error.data["undone"] = false;
       throw error;
     }
-  }
-
-  /** Makes the runtime create init, or restore it from a checkpoint. */
-  async #make(io: Stdio, kept: UnclaimedExits, imagePath?: string): Promise<ClaimedProcess> {
-    const { record, paths, runtime } = this.#context;
-    const request = {
-      id: record.id,
-      bundle: paths.dir,
-      pidFile: paths.initPid,
-      log: paths.log,
-      noPivot: record.noPivot,
-      systemdCgroup: record.systemdCgroup ?? false,
-      noNewKeyring: record.noNewKeyring ?? false,
-      ...stdioOptions(io),
-    };
-    if (imagePath === undefined) await runtime.create(request);
-    else await runtime.restore({ ...request, imagePath, ...workPath(record) });
-    failpoint("shim.create.claim");
-    const claimed = claimProcess(this.#context, kept, paths.initPid);
-    io.started();
-    return claimed;
   }
 
   /**
@@ -236,28 +206,9 @@ export class InitProcess {
   async #restore(imagePath: string): Promise<ProcessHandle> {
     const io = this.#io;
     if (io === undefined) throw wrongState(this.#context.record.id, "restore", this.state.name);
-    const { prepareRestore, checkRestoredCgroup } = await import("../checkpoint/checkpoint.ts");
-    prepareRestore(this.#context, imagePath);
-    using kept = this.#context.reaper.bufferUnclaimedExits();
-    const { pid, handle } = await this.#make(io, kept, imagePath);
-    try {
-      checkRestoredCgroup(this.#context, pid);
-    } catch (error) {
-      this.#killRestored(pid);
-      throw error;
-    }
+    const { pid, handle } = await restoreInit(this.#context, io, imagePath);
     this.#machine.transition({ type: "restored", pid });
     return handle;
-  }
-
-  /** Kills a restored init that is not wanted; in a pid namespace of its own all others go with it. */
-  #killRestored(pid: number): void {
-    try {
-      kill(pid, SIGKILL);
-    } catch (error) {
-      if (!isErrno(error, ESRCH)) throw error;
-    }
-    removeFile(this.#context.paths.initPid);
   }
 
   /** Writes a checkpoint of the container; `pids` are its processes. */
@@ -275,20 +226,7 @@ export class InitProcess {
   /** Freezes every process of the container; the caller records that with {@linkcode setFrozen}. */
   async pause(): Promise<void> {
     this.check("pause");
-    for (let attempt = 1; !await this.#freeze(attempt); attempt++);
-  }
-
-  /** Returns false if another attempt is worthwhile. */
-  async #freeze(attempt: number): Promise<boolean> {
-    try {
-      await this.#context.runtime.pause(this.#context.record.id);
-      return true;
-    } catch (error) {
-      // runc gives a v1 freezer a fraction of a second, which on a busy machine may be too short.
-      const early = error instanceof RuntimeError && error.message.includes("unable to freeze");
-      if (!early || attempt === MAX_PAUSE_ATTEMPTS) throw error;
-      return false;
-    }
+    await freeze(this.#context);
   }
 
   /** Thaws the container; the caller records that with {@linkcode setFrozen}. */
@@ -356,10 +294,6 @@ export class InitProcess {
     await this.#io?.close();
     this.#io = undefined;
   }
-}
-
-function workPath({ criuWorkPath }: BundleRecord): { readonly workPath?: string } {
-  return criuWorkPath === undefined ? {} : { workPath: criuWorkPath };
 }
 
 /** Returns whether this process is its parent, and will reap it. */
