@@ -27,7 +27,7 @@ export function shutdownCommand(): Command {
 
 /**
  * A container with a restart policy is kept, and comes back with the machine if its policy says so.
- * What any other has in the daemon's root directory stays, as it does over a reboot.
+ * Any other is deleted with its log; what else it has in the daemon's root directory stays.
  */
 async function shutDown(daemon: DaemonConnection, id: string): Promise<void> {
   try {
