@@ -5,7 +5,9 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { cgroupArgs as cgroup, imageTest as test, ok } from "./harness/images.ts";
 import { until, within } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
-import { baseName } from "./harness/run.ts";
+import { PtyProcess } from "./harness/pty.ts";
+import { baseName, program } from "./harness/run.ts";
+import { namesIn } from "./harness/traces.ts";
 
 /** A registry on the loopback interface that takes connections and never answers. */
 class SilentRegistry implements Disposable {
@@ -91,4 +93,42 @@ test("images signals: a load and an import that wait for their input end by a si
     assert.deepEqual([...Deno.readDirSync(temporary)], []);
     await child.stdin.close();
   }
+});
+
+test("images signals: a second Ctrl-C ends a pull whose skopeo does not heed the first, and the next command cleans up", async () => {
+  await using daemon = await TestDaemon.start();
+  const bin = `${daemon.dir}/bin`;
+  Deno.mkdirSync(bin);
+  Deno.writeTextFileSync(
+    `${bin}/skopeo`,
+    '#!/bin/sh\ntrap "" TERM\n: >"$TMPDIR/half"\necho Copying blob sha256:1\nexec sleep 1000\n',
+    { mode: 0o755 },
+  );
+  const env = { BERTH_SOCKET: daemon.socket, PATH: `${bin}:${Deno.env.get("PATH")}` };
+  const temporary = `${daemon.root}/images/tmp`;
+  const stuck = () =>
+    processesOf(baseName(daemon.dir)).filter(({ command }) => command === "sleep 1000");
+  for (
+    const args of [["pull", "example.org/a"], ["run", "--rm", ...cgroup(daemon), "example.org/a"]]
+  ) {
+    await using terminal = new PtyProcess([...program(), ...args], { env, cwd: daemon.dir });
+    try {
+      await terminal.shows("Pulling example.org/a:latest: layer 1");
+      await until("skopeo's sleep", () => stuck().length > 0);
+      let ended = false;
+      const code = terminal.exited().finally(() => ended = true);
+      // Two that come at once are one signal.
+      await until("the end", () => {
+        if (!ended) terminal.type("\x03");
+        return ended;
+      });
+      assert.notEqual(await code, 0);
+      assert.equal(namesIn(temporary).length, 1, "what skopeo was writing");
+      assert.equal(await ok(daemon, "images", "-q"), "");
+      assert.deepEqual(namesIn(temporary), [], "after the next command");
+    } finally {
+      for (const { pid } of stuck()) Deno.kill(pid, "SIGKILL");
+    }
+  }
+  assert.equal(await ok(daemon, "ps", "-aq"), "");
 });
