@@ -119,6 +119,23 @@ const ADVICE: readonly (readonly [RegExp, (...groups: string[]) => string])[] = 
   ],
 ];
 
+/** What is said after some of skopeo's messages. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [
+    /server gave HTTP response to HTTPS client/,
+    "a registry without TLS takes --tls-verify=false",
+  ],
+  [
+    /x509: /,
+    "the certificate of its CA belongs in /etc/containers/certs.d/HOST:PORT/ca.crt, or " +
+    "--tls-verify=false takes any",
+  ],
+  [
+    /authentication required|unauthorized|invalid username\/password/,
+    "check the name; credentials are given by --creds, --authfile or skopeo login",
+  ],
+];
+
 /** Returns the message of skopeo's last line, which is logfmt: `time="…" level=fatal msg="…"`. */
 export function failure(stderr: string): ImageError {
   const lines = stderr.trim().split("\n");
@@ -134,7 +151,8 @@ export function failure(stderr: string): ImageError {
   if (/no space left on device|disk quota exceeded/.test(message)) {
     return new DiskFullError(`the disk is full: ${message}`);
   }
-  return new ImageError(message || "skopeo failed");
+  const hint = HINTS.find(([pattern]) => pattern.test(message))?.[1];
+  return new ImageError(`${message || "skopeo failed"}${hint === undefined ? "" : `; ${hint}`}`);
 }
 
 function unquote(quoted: string): string {

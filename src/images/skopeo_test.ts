@@ -77,6 +77,19 @@ Deno.test("failure: skopeo's messages of what a person can mend say how, in thos
     assert.match(fatal(message).message, advice);
   }
   assert.equal(fatal("something else").message, "something else");
+  const ping = 'pinging container registry 10.0.0.5:5000: Get "https://10.0.0.5:5000/v2/": ';
+  for (
+    const [message, hint] of [
+      [`${ping}http: server gave HTTP response to HTTPS client`, /--tls-verify=false$/],
+      [`${ping}x509: certificate signed by unknown authority`, /certs\.d\/HOST:PORT\/ca\.crt/],
+      ["reading manifest latest in a/b: unauthorized: authentication required", /skopeo login$/],
+      ["unable to retrieve auth token: invalid username/password: unauthorized", /skopeo login$/],
+    ] as const
+  ) {
+    const { message: told } = fatal(message);
+    assert.ok(told.startsWith(`${message}; `), told);
+    assert.match(told, hint);
+  }
   const missing = 'initializing source oci:/a:no: no descriptor found for reference "no"';
   assert.ok(fatal(missing) instanceof ImageNotFoundError);
 });
