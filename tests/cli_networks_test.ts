@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { busyboxLayer, cgroupArgs, imageTest, makeImage, ok } from "./harness/images.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
 
 const CONFIG = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
@@ -65,3 +66,76 @@ networkTest("berth run -p, port, ps, network ls: ports and names, as docker has 
   await berth("rm", "-f", "web");
   await audit.assertClean("berth run");
 });
+
+imageTest(
+  "berth run: without plugins an image has no network, and one line says what to install",
+  async () => {
+    await using daemon = await TestDaemon.start({
+      config: `[network]\nplugin_dirs = ["/nonexistent"]\n`,
+    });
+    const config = { Cmd: ["ls", "/sys/class/net"] };
+    const layout = await makeImage(daemon.dir, {
+      layers: [await busyboxLayer(daemon.dir)],
+      config,
+    });
+    await ok(daemon, "pull", layout);
+    const id = (await ok(daemon, "images", "-q")).trim();
+    const run = (...args: string[]) =>
+      cli(daemon, ["run", "--rm", ...cgroupArgs(daemon), ...args, id]);
+    const { code, stdout, stderr } = await run();
+    assert.deepEqual({ code, stdout }, { code: 0, stdout: "lo\n" });
+    const install =
+      "the plugins bridge, host-local, portmap are not in /nonexistent: install containernetworking-plugins";
+    assert.equal(stderr, `berth: the container has no network: ${install}\n`);
+    // What asks for a network is refused, with the same words.
+    const refused = await run("-p", "8080:80");
+    assert.equal(refused.code, 125);
+    assert.ok(refused.stderr.includes(install), refused.stderr);
+    // Who wants none is told nothing.
+    assert.deepEqual(await run("--net", "none"), { code: 0, stdout: "lo\n", stderr: "" });
+  },
+);
+
+networkTest(
+  "berth run: DNS settings of a network reach resolv.conf, and those that are given win",
+  async () => {
+    await using network = await TestNetwork.make();
+    const dir = Deno.makeTempDirSync({ prefix: "berth-cni-" });
+    try {
+      const conflist = {
+        cniVersion: "1.0.0",
+        name: "named",
+        plugins: [{
+          type: "bridge",
+          bridge: "named0",
+          isGateway: true,
+          ipam: { type: "host-local", dataDir: `${dir}/leases`, subnet: "10.88.0.0/24" },
+          dns: { nameservers: ["10.88.0.53"], search: ["named.example"] },
+        }],
+      };
+      Deno.writeTextFileSync(`${dir}/named.conflist`, JSON.stringify(conflist));
+      await using daemon = await TestDaemon.start({
+        program: network.program,
+        config: `[network]\nconfig_dir = "${dir}"\n`,
+      });
+      const resolvConf = async (...args: string[]) => {
+        const run = ["run", "--rm", ...rootfsArgs(daemon), "--net", "named", ...args];
+        const { code, stdout, stderr } = await cli(daemon, [
+          ...run,
+          "--",
+          "cat",
+          "/etc/resolv.conf",
+        ]);
+        assert.equal(code, 0, stderr);
+        return stdout.split("\n").filter((line) => /^(nameserver|search|domain) /.test(line));
+      };
+      assert.deepEqual(await resolvConf(), ["nameserver 10.88.0.53", "search named.example"]);
+      assert.deepEqual(await resolvConf("--dns", "192.0.2.53"), [
+        "nameserver 192.0.2.53",
+        "search named.example",
+      ]);
+    } finally {
+      Deno.removeSync(dir, { recursive: true });
+    }
+  },
+);

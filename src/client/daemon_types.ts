@@ -227,6 +227,8 @@ export interface NetworkOptions {
   } | undefined;
   /** Hosts file of the container, to which its addresses are added. The file is the caller's, who mounts it at /etc/hosts. */
   readonly hostsFile?: string | undefined;
+  /** resolv.conf(5) of the container, in which the DNS settings that plugins give take the places of others, but not of what `dns` says. The file is the caller's, who mounts it at /etc/resolv.conf. */
+  readonly resolvFile?: string | undefined;
 }
 
 /** A port of the host that leads to a port of the container. */

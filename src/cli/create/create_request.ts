@@ -70,10 +70,16 @@ export async function createRequest(
   }
 }
 
-/** Names the hosts file to which the daemon adds the container's addresses, if it was made here. */
+/** Names the files into which the daemon writes addresses and DNS settings, if they were made here. */
 function networkOf(network: NetworkParams, etc: readonly MountOption[]): NetworkParams {
-  const hosts = etc.find(({ destination }) => destination === "/etc/hosts")?.source;
-  return hosts === undefined ? network : { ...network, hostsFile: hosts };
+  const madeFor = (path: string) => etc.find(({ destination }) => destination === path)?.source;
+  const hostsFile = madeFor("/etc/hosts");
+  const resolvFile = madeFor("/etc/resolv.conf");
+  return {
+    ...network,
+    ...(hostsFile !== undefined && { hostsFile }),
+    ...(resolvFile !== undefined && { resolvFile }),
+  };
 }
 
 function specOf(

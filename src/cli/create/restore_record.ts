@@ -108,10 +108,20 @@ export function restoreParams(root: string, id: string, record: RestoreRecord): 
   return {
     ...params,
     spec: { ...params.spec, mounts: moved },
-    ...(network?.hostsFile !== undefined && {
-      network: { ...network, hostsFile: movedPath(network.hostsFile) },
-    }),
+    ...(network !== undefined && { network: withFiles(network, movedPath) }),
     labels: { ...labels, [ETC_LABEL]: dir },
+  };
+}
+
+/** Names the files of the container's own where they are now. */
+function withFiles(
+  { hostsFile, resolvFile, ...network }: NetworkParams,
+  movedPath: (path: string) => string,
+): NetworkParams {
+  return {
+    ...network,
+    ...(hostsFile !== undefined && { hostsFile: movedPath(hostsFile) }),
+    ...(resolvFile !== undefined && { resolvFile: movedPath(resolvFile) }),
   };
 }
 

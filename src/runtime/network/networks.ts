@@ -4,7 +4,8 @@ import { isNetworkFailure } from "../../network/errors.ts";
 import { setHosts } from "../../network/hosts_file.ts";
 import type { PluginHost } from "../../network/plugin.ts";
 import type { NetworkRecord } from "../../network/record.ts";
-import { newRecord, readRecord } from "../../network/record.ts";
+import { newRecord, readRecord, resultOf } from "../../network/record.ts";
+import { readDns, setDns } from "../../network/resolv_file.ts";
 import { setUp } from "../../network/set_up.ts";
 import { tearDown } from "../../network/tear_down.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
@@ -99,16 +100,24 @@ export class Networks implements Disposable {
   /**
    * Makes a planned network. What there is of it when this fails, {@linkcode remove} removes.
    *
-   * @throws {FailedPreconditionError} if a port of the host is taken, or the hosts file is unusable.
+   * @throws {FailedPreconditionError} if a port of the host is taken, or a file of the caller's is
+   *   unusable.
    * @throws {NetworkError} if a plugin fails.
    * @throws {ResourceExhaustedError} if a network has no free address.
    * @throws {DeadlineExceededError} if a plugin does not end.
    */
   async setUp(plan: NetworkPlan): Promise<void> {
-    const { id, instance, ports, hosts } = plan;
+    const { id, instance, ports, hosts, resolv } = plan;
     this.#ports.take(instance, id, ports);
     const record = await this.#setUpPlan(plan);
-    if (hosts !== undefined) addHosts(id, hosts, record);
+    if (hosts !== undefined) {
+      writeInto(id, "its addresses into the hosts file", () => {
+        setHosts(hosts.path, hosts.names, addressesOf(record));
+      });
+    }
+    if (resolv !== undefined) {
+      writeInto(id, "its DNS settings into resolv.conf", () => addDns(resolv, record));
+    }
     this.#records.made.set(instance, record);
   }
 
@@ -258,16 +267,30 @@ export class Networks implements Disposable {
   }
 }
 
-function addHosts(
-  id: string,
-  { path, names }: NonNullable<NetworkPlan["hosts"]>,
-  record: NetworkRecord,
+/** Sets the DNS settings that plugins gave, but those that the params give. */
+function addDns(
+  { path, given }: NonNullable<NetworkPlan["resolv"]>,
+  { attachments }: NetworkRecord,
 ): void {
+  const { servers, searches, options } = readDns(attachments.map(resultOf));
+  setDns(path, {
+    servers: given.servers === undefined ? servers : [],
+    searches: given.searches === undefined ? searches : [],
+    options: given.options === undefined ? options : [],
+  });
+}
+
+/**
+ * Writes into a file of the caller's.
+ *
+ * @throws {FailedPreconditionError} if that cannot be done.
+ */
+function writeInto(id: string, what: string, write: () => void): void {
   try {
-    setHosts(path, names, addressesOf(record));
+    write();
   } catch (error) {
     throw new FailedPreconditionError(
-      `container ${id}: cannot write its addresses into the hosts file: ${messageOf(error)}`,
+      `container ${id}: cannot write ${what}: ${messageOf(error)}`,
       { cause: error, data: { id } },
     );
   }

@@ -16,6 +16,8 @@ export interface NetworkPlan {
   readonly ports: readonly PortMapping[];
   /** The hosts file to which the addresses are added, with the container's names. */
   readonly hosts?: { readonly path: string; readonly names: readonly string[] };
+  /** The file in which the plugins' DNS settings are set, but those that the params give. */
+  readonly resolv?: { readonly path: string; readonly given: NonNullable<NetworkParams["dns"]> };
   /** The plan in place of this one where the addresses that it prefers are not free. */
   readonly otherwise?: NetworkPlan;
 }
@@ -74,7 +76,7 @@ export function planNetwork(params: NetworkParams, options: PlanOptions): Networ
       data: { id },
     });
   }
-  const { hostsFile, hostname = options.hostname, aliases = [] } = params;
+  const { hostsFile, hostname = options.hostname, aliases = [], resolvFile, dns = {} } = params;
   const plan = {
     id,
     instance,
@@ -83,6 +85,7 @@ export function planNetwork(params: NetworkParams, options: PlanOptions): Networ
     ...(hostsFile === undefined
       ? {}
       : { hosts: { path: hostsFile, names: hostNames(hostname, aliases) } }),
+    ...(resolvFile === undefined ? {} : { resolv: { path: resolvFile, given: dns } }),
   };
   return preferred.size === 0 ? plan : preferAddresses(plan, preferred);
 }

@@ -91,6 +91,12 @@ export const networkParams = z.strictObject({
     description: "Hosts file of the container, to which its addresses are added. The file is the " +
       "caller's, who mounts it at /etc/hosts",
   }),
+  resolvFile: matching(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT).optional().meta({
+    description:
+      "resolv.conf(5) of the container, in which the DNS settings that plugins give take " +
+      "the places of others, but not of what `dns` says. The file is the caller's, who mounts it at " +
+      "/etc/resolv.conf",
+  }),
 }).meta({ description: "The network of a container, made by CNI plugins" });
 
 /** A port of the host that leads to a port of the container. */

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+import type { CniResult } from "./result.ts";
+import { isRecord } from "../rpc/is_record.ts";
+
+/** Settings of resolv.conf(5). */
+export interface DnsSettings {
+  readonly servers: readonly string[];
+  readonly searches: readonly string[];
+  readonly options: readonly string[];
+}
+
+/** Returns what results say of DNS, taken together: CNI specification, "ADD Success". */
+export function readDns(results: readonly (CniResult | undefined)[]): DnsSettings {
+  const all = results.map((result) => result?.["dns"]).filter(isRecord);
+  const list = (dns: Readonly<Record<string, unknown>>, key: string) => {
+    const value = dns[key];
+    return Array.isArray(value) ? value.filter(isWord) : [];
+  };
+  return {
+    servers: unique(all.flatMap((dns) => list(dns, "nameservers"))),
+    searches: unique(all.flatMap((dns) => {
+      const search = list(dns, "search");
+      return search.length > 0 ? search : [dns["domain"]].filter(isWord);
+    })),
+    options: unique(all.flatMap((dns) => list(dns, "options"))),
+  };
+}
+
+/** Returns whether it is a word that cannot become two, or a line, in resolv.conf(5). */
+function isWord(value: unknown): value is string {
+  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value);
+}
+
+function unique(words: readonly string[]): string[] {
+  return [...new Set(words)];
+}
+
+/**
+ * Sets the lines of a resolv.conf(5) for which there are settings; the others stay. The file itself is
+ * kept, for it may be mounted.
+ *
+ * @throws {Error} if it is no regular file, and what the file system throws.
+ */
+export function setDns(path: string, { servers, searches, options }: DnsSettings): void {
+  const replaced = [
+    ...servers.length > 0 ? ["nameserver"] : [],
+    ...searches.length > 0 ? ["search", "domain"] : [],
+    ...options.length > 0 ? ["options"] : [],
+  ];
+  if (replaced.length === 0) return;
+  // To open a FIFO would stop this process until another writes into it.
+  if (!Deno.statSync(path).isFile) throw new Error(`${path} is no regular file`);
+  const kept = Deno.readTextFileSync(path).split("\n").filter((line) => {
+    const [keyword = ""] = line.trim().split(/\s+/, 1);
+    return line !== "" && !replaced.includes(keyword);
+  });
+  const lines = [
+    ...servers.map((server) => `nameserver ${server}`),
+    ...kept,
+    ...searches.length > 0 ? [`search ${searches.join(" ")}`] : [],
+    ...options.length > 0 ? [`options ${options.join(" ")}`] : [],
+  ];
+  Deno.writeTextFileSync(path, lines.map((line) => `${line}\n`).join(""), { create: false });
+}
