@@ -54,6 +54,39 @@ networkTest("network: with no_shim a container is reached, and leaves nothing", 
   await audit.assertClean("a killed daemon without shims");
 });
 
+networkTest(
+  "network: it stays with a container that another shim adopts, and goes with it",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `[shim]\nwarm = 0\nkeep = 0\non_death = "adopt"\n${NETWORK}`,
+    });
+    await create(daemon, "warm-up");
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon);
+    await create(daemon, "web");
+    await daemon.client.call("container.start", { id: "web" });
+    let state = await daemon.client.call("container.state", { id: "web" });
+    const { network: given, pid } = state;
+    for (const withDaemon of [false, true]) {
+      const { shimPid } = state;
+      if (withDaemon) await daemon.kill9();
+      killAll([shimPid]);
+      if (withDaemon) await daemon.start();
+      state = await until("another shim", async () => {
+        const now = await daemon.client.call("container.state", { id: "web" });
+        return now.shim === "connected" && now.shimPid !== shimPid && now;
+      });
+      assert.equal(state.pid, pid);
+      assert.deepEqual(state.network, given);
+      assert.equal(await network.getUntilThere("http://192.0.2.1:8080/", "neighbor"), "web");
+    }
+    await remove(daemon, "web");
+    await audit.assertClean("an adopted container");
+  },
+);
+
 networkTest("network: a namespace that is not pinned any more is no obstacle", async () => {
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { unmountAll } from "../src/linux/mount/unmount.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { until } from "./harness/poll.ts";
+import { processesOf } from "./harness/processes.ts";
+import { baseName } from "./harness/run.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
+import { namesIn } from "./harness/traces.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
 
@@ -58,10 +63,96 @@ networkTest(
     await daemon.restart();
     await daemon.client.call("container.start", { id: "web" });
     assert.equal(await network.getUntilThere(url, "neighbor"), expected);
-    await daemon.client.call("container.delete", { id: "web", force: true });
+    // Its address, which another has taken meanwhile; the ports remain.
+    await daemon.client.call("container.stop", { id: "web", timeout: 0 });
+    await daemon.client.call("container.create", {
+      id: "other",
+      spec: daemon.spec(SERVER),
+      network: { name: "bridge", ips: [first] },
+    });
+    await daemon.client.call("container.start", { id: "web" });
+    const state = await daemon.client.call("container.state", { id: "web" });
+    const second = state.network?.interfaces[0]?.addresses[0]?.split("/")[0] ?? "";
+    assert.match(second, /^10\.87\.0\.\d+$/);
+    assert.notEqual(second, first);
+    assert.equal(
+      await network.getUntilThere(url, "neighbor"),
+      `127.0.0.1\tlocalhost\n${second}\tweb www\n`,
+    );
+    for (const id of ["web", "other"]) {
+      await daemon.client.call("container.delete", { id, force: true });
+    }
     await audit.assertClean("a restarted container");
   },
 );
+
+networkTest(
+  "network: a reboot leaves no lease, name or port taken, and what has a policy comes back",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: CONFIG,
+    });
+    const create = async (id: string, hostPort: number, policy: "always" | "no") => {
+      await daemon.client.call("container.create", {
+        id,
+        spec: daemon.spec([
+          "sh",
+          "-c",
+          `echo -n ${id} > /tmp/index.html; exec httpd -f -p 8000 -h /tmp`,
+        ]),
+        restart: { policy },
+        network: {
+          name: "bridge",
+          ips: [`10.87.0.${hostPort - 8000}`],
+          ports: [{ hostPort, containerPort: 8000 }],
+        },
+      });
+      await daemon.client.call("container.start", { id });
+    };
+    await create("kept", 8010, "always");
+    await create("gone", 8020, "no");
+    await daemon.kill9();
+    await killProcesses(daemon);
+    unmountAll(daemon.state);
+    Deno.removeSync(daemon.state, { recursive: true });
+    await network.reboot();
+    await daemon.start();
+    const url = (hostPort: number) => `http://192.0.2.1:${hostPort}/`;
+    assert.equal(await network.getUntilThere(url(8010), "neighbor"), "kept");
+    assert.deepEqual(leases(daemon), ["10.87.0.10"]);
+    await create("gone", 8020, "no");
+    assert.equal(await network.getUntilThere(url(8020), "neighbor"), "gone");
+    for (const id of ["kept", "gone"]) {
+      await daemon.client.call("container.delete", { id, force: true });
+    }
+    assert.deepEqual(leases(daemon), []);
+    assert.deepEqual(namesIn(`${daemon.state}/network/containers`), []);
+    assert.doesNotMatch((await network.traces()).join("\n"), /veth|10\.87\.0\.[12]0/);
+  },
+);
+
+/** The addresses that are taken in the network that berth brings. */
+function leases(daemon: TestDaemon): string[] {
+  return namesIn(`${daemon.state}/network/leases/bridge`).filter((name) => /^\d/.test(name));
+}
+
+/** Ends all that a daemon has started. */
+async function killProcesses(daemon: TestDaemon): Promise<void> {
+  await until("the end of all processes", () => {
+    const alive = processesOf(baseName(daemon.dir)).filter(({ state }) => state !== "Z");
+    for (const { pid } of alive) {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch (error) {
+        // It has ended by itself.
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      }
+    }
+    return alive.length === 0;
+  });
+}
 
 /** A program that asks a URL, four times at once, until there is a file. */
 const LOAD = `

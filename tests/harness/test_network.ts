@@ -37,7 +37,18 @@ export class TestNetwork implements AsyncDisposable {
   /** Makes both namespaces and the link between them. */
   static async make(): Promise<TestNetwork> {
     const network = new TestNetwork();
-    const host = network.#name;
+    await network.#makeNamespaces();
+    return network;
+  }
+
+  /** Makes both namespaces anew, as they are after a start of the machine. */
+  async reboot(): Promise<void> {
+    await this[Symbol.asyncDispose]();
+    await this.#makeNamespaces();
+  }
+
+  async #makeNamespaces(): Promise<void> {
+    const host = this.#name;
     const neighbor = `${host}-n`;
     for (const name of [host, neighbor]) {
       await run("ip", "netns", "add", name);
@@ -53,7 +64,6 @@ export class TestNetwork implements AsyncDisposable {
       await run("ip", "-n", name, "-6", ...v6);
       await run("ip", "-n", name, "link", "set", "uplink", "up");
     }
-    return network;
   }
 
   /** The command that runs the berth under test in the host's namespace. */
