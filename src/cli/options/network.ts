@@ -38,6 +38,16 @@ const MAX_RANGE = 1024;
 
 /** Collects `--network`: of names there may be several. Throws commander's `InvalidArgumentError`. */
 export function collectNetwork(text: string, previous: NetworkMode | undefined): NetworkMode {
+  const isName = (mode: NetworkMode) => typeof mode === "object" && "networks" in mode;
+  const mode = parseNetwork(text, previous);
+  // As in docker: none of them could be left out silently.
+  if (previous !== undefined && !(isName(previous) && isName(mode))) {
+    throw new InvalidArgumentError("only names of networks can be given together");
+  }
+  return mode;
+}
+
+function parseNetwork(text: string, previous: NetworkMode | undefined): NetworkMode {
   const [kind, id = "", ...rest] = text.split(":");
   if (kind === "container" && rest.length === 0 && ID_PATTERN.test(id)) return { container: id };
   if (text === "none" || text === "host") return text;

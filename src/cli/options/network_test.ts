@@ -41,6 +41,9 @@ Deno.test("collectNetwork: a mode, another container, or one or more networks", 
   for (const text of ["", "container:", "a/b", "container:a:b"]) {
     assert.throws(() => collectNetwork(text, undefined), InvalidArgumentError, text);
   }
+  for (const texts of [["none", "front"], ["front", "host"], ["host", "none"]]) {
+    assert.throws(() => parse(...texts), InvalidArgumentError, texts.join());
+  }
 });
 
 Deno.test("chooseNetwork: bridge for an image where it can be had, and what is asked for elsewhere", async () => {
