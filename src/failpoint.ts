@@ -15,6 +15,7 @@
  * | action       | effect                                                           |
  * | ------------ | ---------------------------------------------------------------- |
  * | `crash`      | SIGKILL to this process                                          |
+ * | `stop`       | SIGSTOP to this process, which does not go on after SIGCONT      |
  * | `fail:ERRNO` | throws an error whose `code` is ERRNO, such as ENOSPC             |
  * | `delay:MS`   | waits, MS milliseconds                                           |
  * | `off`        | nothing                                                          |
@@ -38,6 +39,7 @@ export class FailpointError extends Error {
 type Action =
   | { readonly kind: "off" }
   | { readonly kind: "crash" }
+  | { readonly kind: "stop" }
   | { readonly kind: "fail"; readonly code: string }
   | { readonly kind: "delay"; readonly ms: number };
 
@@ -107,6 +109,7 @@ function parseAction(kind: string | undefined, argument: string | undefined): Ac
   switch (kind) {
     case "off":
     case "crash":
+    case "stop":
       return argument === undefined ? { kind } : undefined;
     case "delay":
       return argument !== undefined && /^\d+$/.test(argument)
@@ -158,7 +161,7 @@ export function failpointAsync(name: string): Promise<void> | undefined {
   return ms === 0 ? undefined : new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Crashes or throws as `action` says, or returns the delay in milliseconds. */
+/** Crashes, stops or throws as `action` says, or returns the delay in milliseconds. */
 function act(name: string, action: Action): number {
   switch (action.kind) {
     case "off":
@@ -168,7 +171,8 @@ function act(name: string, action: Action): number {
     case "fail":
       throw new FailpointError(name, action.code);
     case "crash":
-      Deno.kill(Deno.pid, "SIGKILL");
+    case "stop":
+      Deno.kill(Deno.pid, action.kind === "crash" ? "SIGKILL" : "SIGSTOP");
       // The signal may take a moment to reach this thread, which must not go on.
       block(Infinity);
       return 0;
