@@ -54,7 +54,10 @@ Deno.test("early exit: 50 processes that exit at once each have one exit, after 
   await events.wait({ type: "delete" }, 50);
   for (let i = 0; i < 50; i++) {
     assert.deepEqual(typesOf(events, `e${i}`), ["create", "start", "exit", "delete"]);
-    assert.equal(events.matching({ id: `e${i}`, type: "exit" })[0]?.exitStatus, i);
+    const [start] = events.matching({ id: `e${i}`, type: "start" });
+    const [exit] = events.matching({ id: `e${i}`, type: "exit" });
+    assert.equal(exit?.exitStatus, i);
+    assert.ok(start && exit?.exitedAt && start.timestamp <= exit.exitedAt);
   }
 });
 
