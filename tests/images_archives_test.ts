@@ -134,6 +134,14 @@ test("images archives: an OCI archive names its images as buildkit does, and wha
     assert.match(stderr, pattern);
     assert.equal(await ok(daemon, "images", "-q"), "");
   }
+  for (
+    const [args, why] of [
+      [["load", "-i", dir], `${dir} is a directory, not an archive`],
+      [["import", "/nowhere.tar", "x"], "/nowhere.tar: no such file"],
+    ] as const
+  ) {
+    assert.deepEqual(await cli(daemon, args), { code: 125, stdout: "", stderr: `berth: ${why}\n` });
+  }
   await load(undefined, undefined);
   const several = await cli(daemon, ["pull", `oci-archive:${archive}`]);
   assert.match(several.stderr, /it holds several images: say which one, as oci:DIR:TAG/);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError } from "commander";
-import { importTar, loadArchive } from "../../images/archive.ts";
+import { type ArchiveSource, importTar, loadArchive } from "../../images/archive.ts";
 import { parseReference, shortName } from "../../images/reference.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -20,7 +20,7 @@ export function loadCommand(): Command {
     .option("-i, --input <file>", "archive; default: standard input", somePath)
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store) => {
-        const source = options.input === undefined ? stdinOf() : Deno.realPathSync(options.input);
+        const source = options.input === undefined ? stdinOf() : archiveAt(options.input);
         const loaded = await interruptible((signal) =>
           whileUsing(store, () => loadArchive(store, source, { signal }), signal)
         );
@@ -30,6 +30,33 @@ export function loadCommand(): Command {
         }
       });
     });
+}
+
+/**
+ * Returns what a path leads to, which may also be a pipe, as `/dev/fd/63` of a shell's `<(…)`.
+ *
+ * @throws {CliError} where nothing is there, or a directory.
+ */
+function statFile(path: string): Deno.FileInfo {
+  try {
+    const info = Deno.statSync(path);
+    if (!info.isDirectory) return info;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new CliError(`${path}: no such file`, { cause: error });
+  }
+  throw new CliError(`${path} is a directory, not an archive`);
+}
+
+/** Opens a file or a pipe to be read. */
+function openFile(path: string): ReadableStream<Uint8Array<ArrayBuffer>> {
+  statFile(path);
+  return Deno.openSync(path).readable;
+}
+
+/** Returns the archive at a path: where it is, or the content of a pipe. */
+function archiveAt(path: string): ArchiveSource {
+  return statFile(path).isFile ? Deno.realPathSync(path) : openFile(path);
 }
 
 /** Returns what standard input brings, which must not be a person. */
@@ -52,7 +79,7 @@ export function importCommand(): Command {
     .action(
       async (file: string, image: string, options: { cmd?: string }, command: Command) => {
         await withStore(command, async (store) => {
-          const tar = file === "-" ? Deno.stdin.readable : Deno.openSync(file).readable;
+          const tar = file === "-" ? Deno.stdin.readable : openFile(file);
           const cmd = options.cmd?.split(/\s+/).filter((word) => word !== "");
           const made = await interruptible((signal) =>
             whileUsing(
