@@ -55,6 +55,11 @@ Deno.test("container.stop kills what does not end in time, is paused, or was nev
   const forever = cli(daemon, ["stop", "-t", "-1", "forever"]);
   assert.equal((await stop("forever", 2)).exitStatus, 137);
   assert.deepEqual(await forever, { code: 0, stdout: "forever\n", stderr: "" });
+  // A shutdown, which gives the container its own time, does not wait for a stop without end.
+  await started(daemon, "down", STUBBORN, "--stop-timeout", "0.5");
+  const endless = stop("down", -1);
+  const down = await daemon.client.call("container.stop", { id: "down", shutdown: true });
+  assert.deepEqual([down.exitStatus, (await endless).exitStatus], [137, 137]);
 });
 
 Deno.test("container.stop that fails leaves the next daemon nothing to finish, and the policy in force", async () => {
