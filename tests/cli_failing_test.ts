@@ -51,6 +51,28 @@ Deno.test("berth run says which of its streams failed, and --rm removes the cont
   }
 });
 
+Deno.test("berth: cp and logs end in silence, with SIGPIPE's status, when their reader leaves", async () => {
+  await using daemon = await TestDaemon.start();
+  for (
+    const [id, script] of [
+      ["loud", "while :; do echo x; sleep 0.05; done"],
+      ["quiet", "sleep 1000"],
+    ] as const
+  ) {
+    const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), "--", "sh", "-c", script];
+    assert.equal((await cli(daemon, run)).code, 0);
+  }
+  for (const args of [["cp", "loud:/bin", "-"], ["logs", "-f", "quiet", "loud"]]) {
+    const child = cliCommand(daemon, args, { stdin: "null", stdout: "piped", stderr: "piped" })
+      .spawn();
+    const output = child.stdout.getReader();
+    await within("some output", output.read());
+    await output.cancel();
+    const { code } = await within("its end without a reader", child.status);
+    assert.deepEqual([code, await new Response(child.stderr).text()], [141, ""], args.join(" "));
+  }
+});
+
 Deno.test("berth: --rm removes its own container only, and one that is gone is no error", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--rm", "--name", "c", ...rootfsArgs(daemon), "-i"];

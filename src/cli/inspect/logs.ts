@@ -13,7 +13,7 @@ import type { PrintOptions } from "../logs/cri_printer.ts";
 import { LogOutput } from "../logs/log_output.ts";
 import { parseTime } from "../logs/time_option.ts";
 import { FileOutput, type Output, PTY_LINGER_MS } from "../process_io/output.ts";
-import { printStderr } from "../text/print.ts";
+import { exitUnread, printStderr } from "../text/print.ts";
 
 interface LogsOptions {
   readonly socket: string;
@@ -66,6 +66,10 @@ async function showLog(
 ): Promise<void> {
   const { id } = state;
   const output = await openLog(state, options, prefix);
+  // At once: the other containers that are followed may be silent for long.
+  output.ended.then((end) => end === "unwritable" && exitUnread(), () => {
+    // What else has failed is what the drain throws.
+  });
   if (options.follow) {
     await Promise.race([output.ended, waitForGood(daemon, id)]);
   }

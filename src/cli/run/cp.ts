@@ -8,7 +8,7 @@ import { ContainerRoot } from "../copy/container_root.ts";
 import { copy, extract, packSource, sourceAt, targetAt } from "../copy/copy.ts";
 import { Place } from "../copy/place.ts";
 import { writeAll } from "../process_io/output.ts";
-import { printStderr } from "../text/print.ts";
+import { exitUnread, printStderr } from "../text/print.ts";
 
 interface CpOptions {
   readonly archive?: true;
@@ -73,12 +73,21 @@ async function run(
   const source = sourceAt(place(from), options.followLink ?? false);
   if (to.id === undefined && to.path === "-") {
     const as = source.contentOnly ? "." : source.place.name || ".";
-    for await (const chunk of packSource(source, as, onSkipped)) await writeAll(Deno.stdout, chunk);
+    for await (const chunk of packSource(source, as, onSkipped)) await writeOutput(chunk);
     return;
   }
   const here = { uid: Deno.uid() ?? 0, gid: Deno.gid() ?? 0 };
   const owner = options.archive ? "archive" : to.id === undefined ? here : root.owner;
   await copy(source, targetAt(source, place(to)), { owner, onSkipped });
+}
+
+async function writeOutput(chunk: Uint8Array): Promise<void> {
+  try {
+    await writeAll(Deno.stdout, chunk);
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) exitUnread();
+    throw error;
+  }
 }
 
 async function* readInput() {

@@ -20,12 +20,17 @@ export function printRaw(text: string): void {
     try {
       done += Deno.stdout.writeSync(bytes.subarray(done));
     } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) Deno.exit(EXIT_UNREAD);
+      if (error instanceof Deno.errors.BrokenPipe) exitUnread();
       // Another process that shares the pipe may have made it non-blocking: wait for its reader.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
     }
   }
+}
+
+/** Ends the process, whose standard output has no reader any more. */
+export function exitUnread(): never {
+  Deno.exit(EXIT_UNREAD);
 }
 
 /** Prints a value for programs: JSON in one line. */
