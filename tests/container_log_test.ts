@@ -129,6 +129,12 @@ Deno.test("container log: times, streams and several containers are told apart",
   assert.equal((await logs("--since", "1h", "--until", "0s", "a")).stdout, "a1\n");
   assert.equal((await logs("--until", begin, "a")).stdout, "");
   assert.equal((await logs("--since", "nonsense", "a")).code, 125);
+  Deno.removeSync(logFile(daemon, "a"));
+  assert.deepEqual(await logs("a"), {
+    code: 125,
+    stdout: "",
+    stderr: `berth: the log of a is gone: there is no ${logFile(daemon, "a")}\n`,
+  });
 });
 
 Deno.test("container log: a log loses nothing to the death of a daemon, and one read at most to that of a shim", async () => {
