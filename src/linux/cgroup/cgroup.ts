@@ -9,6 +9,7 @@ export {
   type Hierarchy,
 } from "./find.ts";
 export {
+  isThreaded,
   killAll,
   killUntilEmpty,
   occupiedAncestor,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+import { isThreaded, killAll } from "../../linux/cgroup/cgroup.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
+import { RuntimeError } from "../../rpc/errors.ts";
 import { PendingKills } from "./pending_kills.ts";
 import { hasExited } from "../process/errors.ts";
 import type { InitProcess } from "../init/init_process.ts";
@@ -73,9 +75,17 @@ export class ContainerKiller {
   /** Makes the runtime signal every process in the container's cgroup. */
   async #killAll(signal: number): Promise<void> {
     const { runtime, record } = this.#context;
-    await this.#cgroup.suppressFreezeEvents(() =>
-      this.#pending.run((abort) => runtime.kill(record.id, signal, { all: true, signal: abort }))
-    );
+    try {
+      await this.#cgroup.suppressFreezeEvents(() =>
+        this.#pending.run((abort) => runtime.kill(record.id, signal, { all: true, signal: abort }))
+      );
+    } catch (error) {
+      const cgroup = this.#cgroup.find();
+      // Of a threaded cgroup runc cannot read the processes.
+      if (!(error instanceof RuntimeError) || signal !== SIGKILL) throw error;
+      if (cgroup === undefined || !isThreaded(cgroup)) throw error;
+      killAll(cgroup);
+    }
   }
 
   /** Whether processes of the container may have outlived its init. */
