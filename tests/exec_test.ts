@@ -500,3 +500,26 @@ Deno.test("exec: execs survive the daemon: same pid, true status, then deleted a
     assert.equal(deleted.pid, pid);
   });
 });
+
+Deno.test("container.wait: an exec that the daemon has not heard of yet, after its start, is waited for", async () => {
+  await using daemon = await TestDaemon.start();
+  await daemon.run("c", ["sleep", "1000"]);
+  const exec = { id: "c", execId: "e", process: { args: ["sleep", "1000"] } };
+  const { pid } = await daemon.client.call("container.exec", exec);
+  const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+  await daemon.kill9();
+  Deno.kill(shimPid, "SIGSTOP");
+  try {
+    await daemon.start();
+    const waiting = daemon.client.call("container.wait", { id: "c", execId: "e" });
+    waiting.catch(() => {});
+    // An answer to a later call: that to the first, if it is an error, has come before.
+    await daemon.client.call("daemon.info", {});
+    Deno.kill(shimPid, "SIGCONT");
+    await daemon.connected("c");
+    Deno.kill(pid, "SIGKILL");
+    assert.equal((await waiting).exitStatus, 137);
+  } finally {
+    Deno.kill(shimPid, "SIGCONT");
+  }
+});

@@ -230,7 +230,11 @@ export const daemonContract = {
     "Waits for a process to exit and returns its exit status. Returns immediately if it has exited.",
     processTarget,
     exitStatus,
-    { NotFound: "no such container or exec process" },
+    {
+      NotFound: "no such container or exec process",
+      Unavailable: "whether there is such an exec process is not known yet; try again",
+      DeadlineExceeded: "the container's shim does not answer, and only it knows the exec process",
+    },
   ),
   "container.kill": method(
     "container.kill",

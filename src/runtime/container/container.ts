@@ -166,9 +166,21 @@ export class Container {
     }
   }
 
-  /** Waits for the exit of init, or of an exec. */
-  wait(execId: string | undefined, signal: AbortSignal): Promise<ExitStatus> {
-    return this.processes.wait(this.id, execId, signal);
+  /**
+   * Waits for the exit of init, or of an exec.
+   *
+   * @throws {NotFoundError} if there is no such exec.
+   * @throws {UnavailableError} if that is not known, since its shim has not been reached.
+   */
+  async wait(execId: string | undefined, signal: AbortSignal): Promise<ExitStatus> {
+    const { life, processes } = this.#parts;
+    if (execId !== undefined && !processes.hasExec(execId)) {
+      // Only the shim can tell of an exec that was started under an earlier daemon.
+      await life.settled(CONNECT_PATIENCE);
+      const isUnknown = life.phase === "connecting" || life.phase === "unresponsive";
+      if (isUnknown && !processes.hasExec(execId)) throw life.unreachable();
+    }
+    return await processes.wait(this.id, execId, signal);
   }
 
   /**

@@ -108,6 +108,11 @@ export class ProcessTable {
     return this.#state.execs.size;
   }
 
+  /** Returns whether an exec is known. */
+  hasExec(execId: string): boolean {
+    return this.#state.execs.has(execId);
+  }
+
   /** Returns every exec, in the order they were added. */
   execs(): ExecState[] {
     return Array.from(this.#state.execs, ([execId, { pid, status, exit }]) => ({
@@ -124,7 +129,7 @@ export class ProcessTable {
    * @throws {NotFoundError} if there is no such exec.
    */
   wait(id: string, execId: string | undefined, signal?: AbortSignal): Promise<ExitStatus> {
-    if (execId !== undefined && !this.#state.execs.has(execId)) {
+    if (execId !== undefined && !this.hasExec(execId)) {
       throw new NotFoundError(`container ${id} has no exec ${execId}`, { data: { id, execId } });
     }
     const exit = this.#exitOf(execId);
