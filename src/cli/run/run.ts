@@ -2,18 +2,10 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
-import { CidFile } from "../create/cid_file.ts";
-import { createRequest } from "../create/create_request.ts";
-import { listAllContainers } from "../common/list_containers.ts";
-import { UserNamespaces } from "../options/user_namespace.ts";
-import { findNamespaces } from "../options/namespaces.ts";
-import { chooseNetwork } from "../options/network.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
-import { createDetached, createForeground } from "../create/create_container.ts";
+import { Creation } from "../create/creation.ts";
 import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
-import { explainFailure } from "../image/explain.ts";
-import { openRootfs } from "../image/rootfs.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
@@ -44,39 +36,17 @@ export function runCommand(): Command {
       const options = command.optsWithGlobals<RunOptions>();
       const keys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
-        const { root, defaults } = await daemon.call("daemon.info", {});
-        const namespaces = await findNamespaces(daemon, options);
-        const list = () => listAllContainers((params) => daemon.call("container.list", params));
-        using userNamespaces = UserNamespaces.find(list, options, {
-          root,
-          remap: defaults.usernsRemap,
-        });
-        using cidFile = new CidFile(options.cidfile);
-        // Let go as soon as the container is there, which then keeps its image itself.
-        using rootfs = await openRootfs(options, args, root);
+        using creation = await Creation.open(daemon, options, args);
+        const { root } = creation;
         // From here on, so that an early signal is not lost on a container that is being made. No
         // sooner: a pull has to be ended by its second signal at the latest.
         using signals = options.detach ? undefined : new SignalForwarder();
-        const network = await chooseNetwork(daemon, options, rootfs.image !== undefined);
-        const request = { options, rootfs, root, namespaces, network, defaults, userNamespaces };
-        const requestFor = (id: string) => createRequest(id, request);
-        const stdin = options.interactive ?? false;
-        const creation = [daemon, root, options.name, stdin, requestFor] as const;
-        const explain = (error: unknown): never => {
-          throw explainFailure(error, rootfs);
-        };
         if (!signals) {
-          const id = await createDetached(...creation).catch(explain);
-          rootfs[Symbol.dispose]();
-          userNamespaces[Symbol.dispose]();
-          cidFile.write(id);
+          const id = await creation.detached();
           await start(daemon, root, id);
           return print(id);
         }
-        const { id, ...made } = await createForeground(...creation).catch(explain);
-        rootfs[Symbol.dispose]();
-        userNamespaces[Symbol.dispose]();
-        cidFile.write(id);
+        const { id, ...made } = await creation.foreground();
         using streams = made.streams;
         using _lock = made.lock;
         const toRemove = options.rm && await refOf(daemon, id);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+import type { DaemonConnection } from "../common/daemon.ts";
+import { listAllContainers } from "../common/list_containers.ts";
+import { explainFailure } from "../image/explain.ts";
+import { openRootfs } from "../image/rootfs.ts";
+import { findNamespaces } from "../options/namespaces.ts";
+import { chooseNetwork } from "../options/network.ts";
+import type { ContainerOptions } from "../options/options.ts";
+import { UserNamespaces } from "../options/user_namespace.ts";
+import type { FifoStreams } from "../process_io/fifo_streams.ts";
+import { CidFile } from "./cid_file.ts";
+import type { RequestFor } from "./create_container.ts";
+import { createDetached, createForeground } from "./create_container.ts";
+import type { CreateInput } from "./create_input.ts";
+import { createRequest } from "./create_request.ts";
+
+/** A function that creates a container; see {@linkcode createDetached}. */
+type Create<T> = (
+  daemon: DaemonConnection,
+  root: string,
+  name: string | undefined,
+  interactive: boolean,
+  requestFor: RequestFor,
+) => Promise<T>;
+
+/**
+ * The container that `berth run` or `berth create` is to make: holds its image, its range of user ids
+ * and its `--cidfile` until it is there.
+ */
+export class Creation implements Disposable {
+  readonly #daemon: DaemonConnection;
+  readonly #input: Omit<CreateInput, "network">;
+  readonly #cidFile: CidFile;
+  readonly #held: Disposable;
+
+  private constructor(
+    daemon: DaemonConnection,
+    input: Omit<CreateInput, "network">,
+    cidFile: CidFile,
+    held: Disposable,
+  ) {
+    this.#daemon = daemon;
+    this.#input = input;
+    this.#cidFile = cidFile;
+    this.#held = held;
+  }
+
+  /**
+   * Opens what the options and the arguments name, for which an image may be pulled.
+   *
+   * @throws {CliError} if the options do not go together, or nothing is named.
+   * @throws {ImageError} if there is no such image.
+   */
+  static async open(
+    daemon: DaemonConnection,
+    options: ContainerOptions,
+    args: readonly string[],
+  ): Promise<Creation> {
+    const { root, defaults } = await daemon.call("daemon.info", {});
+    const namespaces = await findNamespaces(daemon, options);
+    const list = () => listAllContainers((params) => daemon.call("container.list", params));
+    using held = new DisposableStack();
+    const userNamespaces = held.use(
+      UserNamespaces.find(list, options, { root, remap: defaults.usernsRemap }),
+    );
+    const cidFile = held.use(new CidFile(options.cidfile));
+    const rootfs = held.use(await openRootfs(options, args, root));
+    const input = { options, rootfs, root, namespaces, defaults, userNamespaces };
+    return new Creation(daemon, input, cidFile, held.move());
+  }
+
+  /** The daemon's root directory. */
+  get root(): string {
+    return this.#input.root;
+  }
+
+  /** Creates the container without a client, and returns its id; see {@linkcode createDetached}. */
+  async detached(): Promise<string> {
+    const create: Create<{ id: string }> = async (...request) => ({
+      id: await createDetached(...request),
+    });
+    return (await this.#create(create)).id;
+  }
+
+  /** Creates the container with its stdio wired to this process; see {@linkcode createForeground}. */
+  async foreground(): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
+    return await this.#create(createForeground);
+  }
+
+  async #create<T extends { id: string }>(create: Create<T>): Promise<T> {
+    const { options, root, rootfs } = this.#input;
+    const network = await chooseNetwork(this.#daemon, options, rootfs.image !== undefined);
+    const input = { ...this.#input, network };
+    const requestFor = (id: string) => createRequest(id, input);
+    const made = await create(
+      this.#daemon,
+      root,
+      options.name,
+      options.interactive ?? false,
+      requestFor,
+    ).catch((error: unknown) => {
+      throw explainFailure(error, rootfs);
+    });
+    this.#cidFile.write(made.id);
+    // The container keeps its image itself from now on.
+    this.#held[Symbol.dispose]();
+    return made;
+  }
+
+  /** Lets go of all that is held. */
+  [Symbol.dispose](): void {
+    this.#held[Symbol.dispose]();
+  }
+}
