@@ -28,7 +28,7 @@ export function withFormat(command: Command, flags = "--format <format>"): Comma
 }
 
 /** Parses a `--format`. Throws commander's `InvalidArgumentError`. */
-export function parseFormat(text: string, rules?: TemplateRules): Format {
+function parseFormat(text: string, rules?: TemplateRules): Format {
   if (text === "json") return text;
   try {
     const template = parseTemplate(text, rules);

@@ -64,7 +64,7 @@ export async function removeMade(
 }
 
 /** Returns the state of the container that has the id; undefined when none has. */
-export async function findState(
+async function findState(
   daemon: DaemonConnection,
   id: string,
 ): Promise<ContainerState | undefined> {

@@ -69,7 +69,7 @@ function collectType(text: string, previous: EventType[] | undefined): EventType
 }
 
 /** Returns an event in one line for people. */
-export function eventLine(event: Event): string {
+function eventLine(event: Event): string {
   const parts = [
     `${event.timestamp}  ${String(event.seq).padStart(5)}  ${
       colored(event.type.padEnd(12), "bold")

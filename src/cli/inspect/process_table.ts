@@ -62,7 +62,7 @@ function rowOf(pid: number, uptime: number, now: number): string[][] {
 }
 
 /** Parses `/proc/PID/stat`, in which the name may hold anything, also parentheses. */
-export function parseStat(text: string): ProcessStat {
+function parseStat(text: string): ProcessStat {
   const end = text.lastIndexOf(")");
   const rest = text.slice(end + 2).split(" ").map(Number);
   // The first of `rest` is field 3, the state.
