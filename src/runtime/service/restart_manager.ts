@@ -8,7 +8,6 @@ import type { KeyedMutex } from "../util/keyed_mutex.ts";
 import { Semaphore } from "../util/semaphore.ts";
 import { comesBack, delayLeft, nextRestart, NO_PROGRESS } from "./restart_policy.ts";
 import type { EndedRun, RestartProgress } from "./restart_policy.ts";
-import { readStop } from "./stop_record.ts";
 import { runAgain } from "./run_again.ts";
 import type { RunAgainOptions } from "./run_again.ts";
 
@@ -21,8 +20,6 @@ export interface RestartManagerOptions extends RunAgainOptions {
   readonly locks: KeyedMutex;
   /** Called when an attempt to start a container again is over, however it ended. */
   readonly ended: (id: string) => void;
-  /** Returns whether a restart by hand is under way, which starts the container itself. */
-  readonly isRestarting: (id: string) => boolean;
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal;
 }
@@ -65,12 +62,6 @@ export class RestartManager implements Disposable {
       },
       container.processes.pid,
     );
-    if (service.next !== undefined) {
-      // It was stopped to be restarted, by an earlier daemon perhaps, whatever the policy says.
-      definitions.update(container.id, { decided: instance });
-      if (!this.#options.isRestarting(container.id)) this.#resume(container.id);
-      return;
-    }
     const { startedAt } = container.processes;
     const ranFor = Date.parse(exitedAt ?? "") - Date.parse(startedAt ?? "");
     this.#next(container, {
@@ -221,11 +212,6 @@ export class RestartManager implements Disposable {
       this.#running(container);
       if (status !== "stopped") return;
     } else if (status === "running" || status === "paused") {
-      // The daemon before this one died before it had begun to stop what it was to restart.
-      if (readStop(container.bundle.paths.dir) === undefined) {
-        definitions.update(id, { next: undefined });
-        this.tidy(container);
-      }
       return;
     }
     const { next } = definitions.service(id) ?? {};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { readJson } from "../../oci/bundle_layout.ts";
@@ -7,6 +8,7 @@ import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import type { DeleteResult, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 import { signalNumber } from "../../rpc/signal_param.ts";
 import type { Container } from "../container/container.ts";
 import type { ServiceState } from "../container/context.ts";
@@ -17,13 +19,13 @@ import type { ServiceRecord } from "./definitions.ts";
 import { RestartManager } from "./restart_manager.ts";
 import type { RestartManagerOptions } from "./restart_manager.ts";
 import { NO_PROGRESS } from "./restart_policy.ts";
+import { readRestart, recordRestart, removeRestart } from "./restart_record.ts";
 import { stopContainer, stopSignalOf } from "./stop.ts";
 import { updateResources } from "./update_resources.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 
 /** What {@linkcode Services} needs. */
-export interface ServicesOptions
-  extends Omit<RestartManagerOptions, "locks" | "ended" | "isRestarting"> {
+export interface ServicesOptions extends Omit<RestartManagerOptions, "locks" | "ended"> {
   readonly events: EventPublisher;
 }
 
@@ -39,6 +41,8 @@ export class Services implements Disposable {
   readonly #autoRemover: AutoRemover;
   /** How many restarts of each id were asked for and are not done. */
   readonly #restarting = new Map<string, number>();
+  /** Restarts that an earlier daemon has begun; a client that asks again waits for the same one. */
+  readonly #finishing = new Map<string, Promise<{ pid: number }>>();
   /** The last stop or kill of each container. */
   readonly #stops = new WeakMap<Container, symbol>();
 
@@ -48,7 +52,6 @@ export class Services implements Disposable {
       ...options,
       locks: this.#locks,
       ended: (id) => this.#ended(id),
-      isRestarting: (id) => this.#restarting.has(id),
     });
     this.#autoRemover = new AutoRemover({
       runsAgain: (id) => this.#restarting.has(id) || this.#service(id)?.next !== undefined,
@@ -80,7 +83,24 @@ export class Services implements Disposable {
     const container = this.#options.containers.find(id);
     if (container === undefined) return;
     this.#restarts.settle(container);
+    this.#finishRestart(container);
     this.#ended(id);
+  }
+
+  /** Does again the restart, in the background, in whose middle an earlier daemon has died. */
+  #finishRestart({ id, bundle: { paths } }: Container): void {
+    const how = readRestart(paths.dir);
+    if (how === undefined) return;
+    const restart = this.#restart(id, how);
+    this.#finishing.set(id, restart);
+    restart.catch((error) => {
+      if (this.#options.stopping.aborted) return;
+      getLogger(["berth", "container"]).error("{id}: cannot finish its restart: {reason}", {
+        id,
+        reason: messageOf(error),
+        error,
+      });
+    }).finally(() => this.#finishing.delete(id));
   }
 
   /** Returns the part of a container's state that outlives its instances. */
@@ -161,29 +181,30 @@ export class Services implements Disposable {
    * restart that is under way comes to its end first.
    */
   async restart(id: string, how: ContainerStopOptions): Promise<{ pid: number }> {
+    return await (this.#finishing.get(id) ?? this.#restart(id, how));
+  }
+
+  async #restart(id: string, how: ContainerStopOptions): Promise<{ pid: number }> {
     const { containers, stopping } = this.#options;
-    containers.get(id);
+    const { dir } = containers.get(id).bundle.paths;
     this.#restarting.set(id, (this.#restarting.get(id) ?? 0) + 1);
     try {
       if (await this.#isAlive(id)) {
-        await this.#stop(id, how, stopping, (container) => this.#expectRestart(container));
+        recordRestart(dir, how);
+        await this.#stop(id, how, stopping);
         failpoint("restart.stopped");
       }
       return await this.start(id);
+    } catch (error) {
+      // The next daemon finishes what this one leaves undone as it stops.
+      if (!stopping.aborted) removeRestart(dir);
+      throw error;
     } finally {
       const others = (this.#restarting.get(id) ?? 1) - 1;
       if (others > 0) this.#restarting.set(id, others);
       else this.#restarting.delete(id);
-      this.#goOn(id);
       this.#ended(id);
     }
-  }
-
-  /** Has a run come that is still expected, although the stop before it has failed for its caller. */
-  #goOn(id: string): void {
-    const container = this.#options.containers.find(id);
-    if (container?.status !== "stopped" || this.#restarting.has(id)) return;
-    if (this.#service(id)?.next !== undefined) this.#restarts.goOn(container);
   }
 
   /** Returns whether a container runs, once what is under way with it is done. */
@@ -203,23 +224,13 @@ export class Services implements Disposable {
     how: ContainerStopOptions,
     gone: AbortSignal,
   ): Promise<ExitStatus> {
-    const { shutdown } = how;
-    const exit = await this.#stop(id, how, gone, () => ({
-      stopper: shutdown ? this.#service(id)?.stopper ?? "shutdown" : "user",
-      next: undefined,
-    }));
-    if (shutdown) await this.#letShimGo(id);
-    return exit;
+    removeRestart(this.#options.containers.get(id).bundle.paths.dir);
+    return await this.#stop(id, how, gone);
   }
 
-  /** Stops a container; `intent` returns what its definition says from then on. */
-  async #stop(
-    id: string,
-    how: ContainerStopOptions,
-    gone: AbortSignal,
-    intent: (container: Container) => Pick<ServiceRecord, "stopper" | "next">,
-  ): Promise<ExitStatus> {
+  async #stop(id: string, how: ContainerStopOptions, gone: AbortSignal): Promise<ExitStatus> {
     const { containers, stopping } = this.#options;
+    const { shutdown } = how;
     let container: Container;
     let undo: () => void;
     {
@@ -228,7 +239,8 @@ export class Services implements Disposable {
       // What is no signal takes no restart back.
       if (how.signal !== undefined) signalNumber(how.signal);
       this.#restarts.cancel(id);
-      undo = this.#recordIntent(container, intent(container));
+      const stopper = shutdown ? this.#service(id)?.stopper ?? "shutdown" : "user";
+      undo = this.#recordStopper(container, { stopper, next: undefined });
     }
     try {
       await stopContainer(container, how, stopping);
@@ -236,27 +248,16 @@ export class Services implements Disposable {
       undo();
       throw error;
     }
-    return await container.wait(undefined, gone);
+    const exit = await container.wait(undefined, gone);
+    if (shutdown) await this.#letShimGo(id);
+    return exit;
   }
 
   /**
-   * Defines a container that is restarted and returns its next run: the next daemon starts it where this
-   * one dies behind the stop.
+   * Records who stops a container. Returns what takes this back when the stop has failed, for a container
+   * that lives on with its policy; a later stop, which may yet succeed, is not touched.
    */
-  #expectRestart(container: Container): Pick<ServiceRecord, "stopper" | "next"> {
-    this.#define(container, {});
-    return {
-      stopper: undefined,
-      next: { instance: crypto.randomUUID(), at: new Date().toISOString() },
-    };
-  }
-
-  /**
-   * Records who stops a container, and what is to come. Returns what takes this back when the stop has
-   * failed, for a container that lives on with its policy; a later stop, which may yet succeed, is not
-   * touched.
-   */
-  #recordIntent(
+  #recordStopper(
     container: Container,
     change: Pick<ServiceRecord, "stopper"> & Partial<Pick<ServiceRecord, "next">>,
   ): () => void {
@@ -272,8 +273,7 @@ export class Services implements Disposable {
       const { stopper, next } = before;
       // A run that is alive is not to come any more.
       const isToCome = next !== undefined && next.instance !== record.instance;
-      definitions.update(id, { stopper, next: isToCome ? next : undefined });
-      this.#restarts.tidy(container);
+      definitions.update(id, { stopper, ...(isToCome ? { next } : {}) });
     };
   }
 
@@ -298,7 +298,7 @@ export class Services implements Disposable {
       execId === undefined && definitions.has(id) && (status === "running" || status === "paused")
     ) {
       const ends = number === SIGKILL || number === stopSignalOf(container);
-      if (ends) undo = this.#recordIntent(container, { stopper: "user" });
+      if (ends) undo = this.#recordStopper(container, { stopper: "user" });
     }
     try {
       await container.kill({
