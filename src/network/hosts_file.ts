@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: MIT
+import { readSmallFile } from "../linux/fs/read_small_file.ts";
 
 /**
  * Sets the lines of a hosts file (hosts(5)) that have just these names: one for each address. Lines
  * that had them before are replaced. The file itself is kept, for it may be mounted.
  *
- * @throws {Error} if it is no regular file, and what the file system throws.
+ * @throws {Error} if it is no regular file or too large, and what the file system throws.
  */
 export function setHosts(
   path: string,
   names: readonly string[],
   addresses: readonly string[],
 ): void {
-  // To open a FIFO would stop this process until another writes into it.
-  if (!Deno.statSync(path).isFile) throw new Error(`${path} is no regular file`);
+  const before = readSmallFile(path);
   const own = names.join(" ");
-  const kept = Deno.readTextFileSync(path).split("\n").filter((line) => {
+  const kept = before.split("\n").filter((line) => {
     const [address, ...rest] = line.trim().split(/\s+/);
     return address === "" || rest.join(" ") !== own;
   });
   while (kept.at(-1) === "") kept.pop();
   const added = addresses.map((address) => `${address.split("/")[0]}\t${own}`);
-  Deno.writeTextFileSync(path, `${[...kept, ...added].join("\n")}\n`, { create: false });
+  const text = `${[...kept, ...added].join("\n")}\n`;
+  // Writing empties the file first, which a full disk would leave so.
+  if (text !== before) Deno.writeTextFileSync(path, text, { create: false });
 }
 
 /**

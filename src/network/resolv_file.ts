@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { readSmallFile } from "../linux/fs/read_small_file.ts";
 import type { CniResult } from "./result.ts";
 import { isRecord } from "../rpc/is_record.ts";
 
@@ -39,7 +40,7 @@ function unique(words: readonly string[]): string[] {
  * Sets the lines of a resolv.conf(5) for which there are settings; the others stay. The file itself is
  * kept, for it may be mounted.
  *
- * @throws {Error} if it is no regular file, and what the file system throws.
+ * @throws {Error} if it is no regular file or too large, and what the file system throws.
  */
 export function setDns(path: string, { servers, searches, options }: DnsSettings): void {
   const replaced = [
@@ -48,9 +49,8 @@ export function setDns(path: string, { servers, searches, options }: DnsSettings
     ...options.length > 0 ? ["options"] : [],
   ];
   if (replaced.length === 0) return;
-  // To open a FIFO would stop this process until another writes into it.
-  if (!Deno.statSync(path).isFile) throw new Error(`${path} is no regular file`);
-  const kept = Deno.readTextFileSync(path).split("\n").filter((line) => {
+  const before = readSmallFile(path);
+  const kept = before.split("\n").filter((line) => {
     const [keyword = ""] = line.trim().split(/\s+/, 1);
     return line !== "" && !replaced.includes(keyword);
   });
@@ -60,5 +60,7 @@ export function setDns(path: string, { servers, searches, options }: DnsSettings
     ...searches.length > 0 ? [`search ${searches.join(" ")}`] : [],
     ...options.length > 0 ? [`options ${options.join(" ")}`] : [],
   ];
-  Deno.writeTextFileSync(path, lines.map((line) => `${line}\n`).join(""), { create: false });
+  const text = lines.map((line) => `${line}\n`).join("");
+  // Writing empties the file first, which a full disk would leave so.
+  if (text !== before) Deno.writeTextFileSync(path, text, { create: false });
 }
