@@ -93,7 +93,8 @@ export class ShimScope {
 
   /**
    * Moves a shim into the scope, which is made for the first. Where that fails, the shim stays in the
-   * daemon's unit, which is logged once, and systemd is asked again for a later one. Resolves when it is done; never rejects.
+   * daemon's unit, which is logged once, and systemd is asked again for a later one. Resolves when it
+   * is done; never rejects.
    */
   place(pid: number): Promise<void> {
     if (this.#move(pid)) return Promise.resolve();
