@@ -157,7 +157,10 @@ export function preferAddresses(
     }
     return { ...attachment, runtimeConfig: { ...runtimeConfig, ips } };
   };
-  return { ...plan, attachments: plan.attachments.map(preferred), otherwise: plan };
+  const attachments = plan.attachments.map(preferred);
+  // What is not another plan need not be tried a second time.
+  const isSame = attachments.every((attachment, index) => attachment === plan.attachments[index]);
+  return isSame ? plan : { ...plan, attachments, otherwise: plan };
 }
 
 function unsupported(
