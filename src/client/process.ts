@@ -75,8 +75,11 @@ export abstract class ContainerProcess implements AsyncDisposable {
           timeoutMs: left === Infinity ? undefined : Math.max(0, left),
         });
       } catch (error) {
-        const away = error instanceof UnavailableError && !this.#link.isClosed;
-        if (!away || performance.now() + delay > deadline) throw error;
+        if (!(error instanceof UnavailableError) || this.#link.isClosed) throw error;
+        // A daemon that is there and cannot reach the shim says so; one that looks for it will.
+        const { shim } = error.data;
+        if (shim !== undefined && shim !== "connecting") throw error;
+        if (performance.now() + delay > deadline) throw error;
       }
       await pause(delay, signal);
       signal?.throwIfAborted();
