@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { isThreaded, killAll } from "../../linux/cgroup/cgroup.ts";
+import { isThreaded, killUntilEmpty } from "../../linux/cgroup/cgroup.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
@@ -80,11 +80,13 @@ export class ContainerKiller {
         this.#pending.run((abort) => runtime.kill(record.id, signal, { all: true, signal: abort }))
       );
     } catch (error) {
-      const cgroup = this.#cgroup.find();
-      // Of a threaded cgroup runc cannot read the processes.
       if (!(error instanceof RuntimeError) || signal !== SIGKILL) throw error;
+      // Of a threaded cgroup runc cannot read the processes.
+      const cgroup = this.#cgroup.find();
       if (cgroup === undefined || !isThreaded(cgroup)) throw error;
-      killAll(cgroup);
+      await this.#cgroup.suppressFreezeEvents(async () => {
+        if (!await killUntilEmpty(cgroup)) throw error;
+      });
     }
   }
 
