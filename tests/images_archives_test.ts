@@ -95,13 +95,14 @@ test("images archives: an OCI archive names its images as buildkit does, and wha
     layouts.push(image.replace(/^oci:|:latest$/g, ""));
   }
   const [first = "", second = ""] = layouts;
-  await run(["sh", "-c", `cp -n ${second}/blobs/sha256/* ${first}/blobs/sha256/`]);
+  await run(["sh", "-c", `cp ${second}/blobs/sha256/* ${first}/blobs/sha256/`]);
   const manifests = layouts.map((layout) =>
     JSON.parse(Deno.readTextFileSync(`${layout}/index.json`)).manifests[0]
   );
   const archive = `${dir}/several.tar`;
   const load = async (...annotations: (Record<string, string> | undefined)[]) => {
-    const named = annotations.map((given, at) => ({ ...manifests[at], annotations: given }));
+    // The third is the first again, under another name.
+    const named = annotations.map((given, at) => ({ ...manifests[at % 2], annotations: given }));
     const index = JSON.stringify({ schemaVersion: 2, manifests: named });
     Deno.writeTextFileSync(`${first}/index.json`, index);
     await run(["tar", "-C", first, "-cf", archive, "."]);
@@ -117,6 +118,17 @@ test("images archives: an OCI archive names its images as buildkit does, and wha
     "",
   ]);
   assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), "app:2"), "two");
+  await ok(daemon, "image", "prune", "--all");
+  const twice = await load(
+    { [ref]: "1", [whole]: "docker.io/library/app:1" },
+    { [ref]: "2", [whole]: "docker.io/library/app:2" },
+    { [ref]: "1", [whole]: "docker.io/library/again:1" },
+  );
+  assert.deepEqual([twice.stdout, twice.stderr], [
+    "Loaded image: app:1\nLoaded image: again:1\nLoaded image: app:2\n",
+    "",
+  ]);
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), "again:1"), "one");
   // Skopeo takes one name, which docker would not.
   const odd = await load({ [ref]: "Upper" });
   assert.match(odd.stdout, /^Loaded image: localhost\/loaded-[0-9a-f]{12}:latest\n$/, odd.stderr);

@@ -7,8 +7,13 @@ import { pull, type PullOptions } from "./pull.ts";
 import { parseReference, type Reference } from "./reference.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
 
-/** Where an archive comes from: the absolute path of a file, or what is read of one. */
-export type ArchiveSource = string | ReadableStream<Uint8Array<ArrayBuffer>>;
+/** An archive to load. */
+export interface ArchiveSource {
+  /** What people call it. */
+  readonly name: string;
+  /** The absolute path of a file, or what is read of one. */
+  readonly content: string | ReadableStream<Uint8Array<ArrayBuffer>>;
+}
 
 /** An image that was loaded. */
 export interface LoadedImage {
@@ -31,8 +36,8 @@ export async function loadArchive(
   const dir = Deno.makeTempDirSync({ dir: store.temporary });
   try {
     const file = `${dir}/archive`;
-    await placeArchive(file, source, options.signal);
-    const images = await imagesOf(file, source, options.signal);
+    await placeArchive(file, source.content, options.signal);
+    const images = await imagesOf(file, source.name, options.signal);
     const loaded: LoadedImage[] = [];
     for (const { names, source } of images) {
       const [name, ...others] = names;
@@ -47,14 +52,18 @@ export async function loadArchive(
 }
 
 /** Puts an archive where skopeo can read it: under a name without a colon, and not compressed. */
-async function placeArchive(file: string, source: ArchiveSource, signal?: AbortSignal) {
-  if (typeof source === "string" && !isCompressed(source)) {
-    return Deno.symlinkSync(source, file);
+async function placeArchive(
+  file: string,
+  content: ArchiveSource["content"],
+  signal?: AbortSignal,
+): Promise<void> {
+  if (typeof content === "string" && !isCompressed(content)) {
+    return Deno.symlinkSync(content, file);
   }
-  const stream = typeof source === "string" ? Deno.openSync(source).readable : source;
-  const content = await uncompressed(stream, signal);
+  const stream = typeof content === "string" ? Deno.openSync(content).readable : content;
+  const plain = await uncompressed(stream, signal);
   const target = Deno.openSync(file, { write: true, createNew: true });
-  await content.pipeTo(target.writable, { ...(signal && { signal }) });
+  await plain.pipeTo(target.writable, { ...(signal && { signal }) });
 }
 
 /**
@@ -64,10 +73,9 @@ async function placeArchive(file: string, source: ArchiveSource, signal?: AbortS
  */
 async function imagesOf(
   file: string,
-  source: ArchiveSource,
+  name: string,
   signal?: AbortSignal,
 ): Promise<ArchivedImage[]> {
-  const name = typeof source === "string" ? source : "standard input";
   const none = `${name} is no archive of images`;
   try {
     const members = (await tar(["-tf", file], signal)).split("\n");
@@ -118,20 +126,29 @@ async function ociImages(archive: Archive): Promise<ArchivedImage[] | undefined>
   const { file } = archive;
   const index = await readMember(archive, "index.json");
   if (!isRecord(index) || !Array.isArray(index["manifests"])) return undefined;
-  const images = index["manifests"].filter(isRecord).map(({ annotations, digest }) => {
+  const entries = index["manifests"].filter(isRecord).map(({ annotations, digest }) => {
     const given = isRecord(annotations) ? annotations : {};
     return { ref: given[REF_NAME], name: given[CONTAINERD_NAME], digest: String(digest) };
   });
-  const refs = new Set(images.map(({ ref }) => ref).filter((ref) => typeof ref === "string"));
-  if (images.length > 1 && refs.size < images.length) {
+  // buildkit writes an entry for each name of one image.
+  const images = Array.from(Map.groupBy(entries, ({ digest }) => digest), ([digest, same]) => {
+    const names = same.map(({ ref, name }) => readName(name) ?? readName(ref));
+    const [first = nameFor(digest), ...others] = new Set(
+      names.filter((name) => name !== undefined),
+    );
+    const ref = same.map(({ ref }) => ref).find((ref) => typeof ref === "string");
+    return { names: [first, ...others] as const, ref };
+  });
+  const refs = new Set(images.map(({ ref }) => ref).filter((ref) => ref !== undefined));
+  if (entries.length > 1 && refs.size < images.length) {
     throw new ImageError(
       `${archive.name} holds ${images.length} images, and skopeo tells them apart only if each has a name of its ` +
         `own (${REF_NAME} in index.json): name them, or save each in an archive of its own`,
     );
   }
-  return images.map(({ ref, name, digest }) => ({
-    names: [readName(name) ?? readName(ref) ?? nameFor(digest)],
-    source: `oci-archive:${file}${typeof ref === "string" ? `:${ref}` : ""}`,
+  return images.map(({ names, ref }) => ({
+    names,
+    source: `oci-archive:${file}${ref === undefined ? "" : `:${ref}`}`,
   }));
 }
 

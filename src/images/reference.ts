@@ -28,8 +28,8 @@ const MAX_NAME = 255;
 
 /**
  * Reads an image's reference as docker does: `alpine` is `docker.io/library/alpine:latest`. Also
- * takes what skopeo reads from this machine: `oci:DIR[:TAG]`, `oci-archive:FILE`,
- * `docker-archive:FILE` and `dir:DIR`.
+ * takes what skopeo reads from this machine: `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`,
+ * `docker-archive:FILE[:NAME]` and `dir:DIR`.
  *
  * @throws {ImageError} if it is neither.
  */

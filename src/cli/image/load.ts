@@ -20,7 +20,9 @@ export function loadCommand(): Command {
     .option("-i, --input <file>", "archive; default: standard input", somePath)
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store) => {
-        const source = options.input === undefined ? stdinOf() : archiveAt(options.input);
+        const source = options.input === undefined
+          ? { name: "standard input", content: stdinOf() }
+          : archiveAt(options.input);
         const loaded = await interruptible((signal) =>
           whileUsing(store, () => loadArchive(store, source, { signal }), signal)
         );
@@ -56,7 +58,8 @@ function openFile(path: string): ReadableStream<Uint8Array<ArrayBuffer>> {
 
 /** Returns the archive at a path: where it is, or the content of a pipe. */
 function archiveAt(path: string): ArchiveSource {
-  return statFile(path).isFile ? Deno.realPathSync(path) : openFile(path);
+  const name = statFile(path).isFile ? Deno.realPathSync(path) : undefined;
+  return { name: name ?? path, content: name ?? openFile(path) };
 }
 
 /** Returns what standard input brings, which must not be a person. */
