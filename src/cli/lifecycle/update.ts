@@ -18,7 +18,7 @@ export function updateCommand(): Command {
   return withSocket(withResources(verb(
     "update",
     "Change limits of containers, or their restart policy",
-    "berth update --memory 128m --pids 50 web",
+    "berth update --memory 128m --pids-limit 50 web",
     "berth update --restart unless-stopped web",
   )))
     .option(RESTART_FLAG, "when to restart the container", parseRestart)
