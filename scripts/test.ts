@@ -14,7 +14,7 @@ import { runTests, splitArgs } from "./test_run.ts";
 import { SLOWNESS } from "../tests/harness/poll.ts";
 import { Workspace } from "./workspace.ts";
 
-const TIMEOUT_MS = 35 * 60_000 * SLOWNESS;
+const TIMEOUT_MS = 60 * 60_000 * SLOWNESS;
 
 // Two groups, each a process of its own: what a unit test does to its process (sub-reaper, signals)
 // must not reach the tests that watch daemons.
