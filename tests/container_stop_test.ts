@@ -58,7 +58,10 @@ Deno.test("container.stop kills what does not end in time, is paused, or was nev
   // A shutdown, which gives the container its own time, does not wait for a stop without end.
   await started(daemon, "down", STUBBORN, "--stop-timeout", "0.5");
   const endless = stop("down", -1);
-  const down = await daemon.client.call("container.stop", { id: "down", shutdown: true });
+  const down = await within(
+    "the end of a shutdown",
+    daemon.client.call("container.stop", { id: "down", shutdown: true }),
+  );
   assert.deepEqual([down.exitStatus, (await endless).exitStatus], [137, 137]);
 });
 

@@ -14,7 +14,7 @@ await removeFifos(dir);`;
       const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["eval", "--quiet", program],
         cwd,
-        env: { TMPDIR },
+        env: { TMPDIR, TMP: "", TEMP: "" },
         stdin: "null",
       }).output();
       const [dir = "", isFifo] = new TextDecoder().decode(stdout).trim().split(" ");

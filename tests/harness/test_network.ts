@@ -120,9 +120,7 @@ export class TestNetwork implements AsyncDisposable {
 
   /** Waits until an HTTP server answers, and returns what. */
   async getUntilThere(url: string, from: "host" | "neighbor" = "host"): Promise<string> {
-    return await until(`an answer from ${url}`, async () => await this.get(url, from), {
-      timeoutMs: 20_000,
-    });
+    return await until(`an answer from ${url}`, async () => await this.get(url, from));
   }
 
   /** Every interface, address, rule and chain of the host, one a line. */
