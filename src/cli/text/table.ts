@@ -91,7 +91,7 @@ function layOut(
     const cut = cutWidest(widths, room(blanks), fewest);
     if (sum(cut) <= room(blanks)) return { widths: cut, gap: " ".repeat(blanks) };
   }
-  return { widths: cutWidest(widths, room(1), leastOfAll), gap: " " };
+  return { widths: cutWidest(widths, room(GAP), least), gap: " ".repeat(GAP) };
 }
 
 /**
