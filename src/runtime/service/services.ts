@@ -186,18 +186,19 @@ export class Services implements Disposable {
 
   async #restart(id: string, how: ContainerStopOptions): Promise<{ pid: number }> {
     const { containers, stopping } = this.#options;
-    const { dir } = containers.get(id).bundle.paths;
+    containers.get(id);
+    let dir: string | undefined;
     this.#restarting.set(id, (this.#restarting.get(id) ?? 0) + 1);
     try {
-      if (await this.#isAlive(id)) {
-        recordRestart(dir, how);
+      dir = await this.#recordRestart(id, how);
+      if (dir !== undefined) {
         await this.#stop(id, how, stopping);
         failpoint("restart.stopped");
       }
       return await this.start(id);
     } catch (error) {
       // The next daemon finishes what this one leaves undone as it stops.
-      if (!stopping.aborted) removeRestart(dir);
+      if (dir !== undefined && !stopping.aborted) removeRestart(dir);
       throw error;
     } finally {
       const others = (this.#restarting.get(id) ?? 1) - 1;
@@ -207,11 +208,16 @@ export class Services implements Disposable {
     }
   }
 
-  /** Returns whether a container runs, once what is under way with it is done. */
-  async #isAlive(id: string): Promise<boolean> {
+  /**
+   * Records the restart of a container that runs, once what is under way with it is done, and returns
+   * the directory of its bundle; undefined if it does not run.
+   */
+  async #recordRestart(id: string, how: ContainerStopOptions): Promise<string | undefined> {
     using _lock = await this.#locks.acquire(id);
-    const { status } = this.#options.containers.get(id);
-    return status === "running" || status === "paused";
+    const { status, bundle: { paths: { dir } } } = this.#options.containers.get(id);
+    if (status !== "running" && status !== "paused") return undefined;
+    recordRestart(dir, how);
+    return dir;
   }
 
   /**
