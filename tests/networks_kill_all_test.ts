@@ -4,6 +4,7 @@ import { BerthError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
 import { until } from "./harness/poll.ts";
+import { killIfThere, readProcess } from "./harness/processes.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
 import { namesIn } from "./harness/traces.ts";
 
@@ -85,10 +86,10 @@ networkTest(
       });
       await until(`a stop at ${point}`, () => {
         const pids = [daemon.pid, shimPid(daemon, id)];
-        return pids.some((pid) => pid !== undefined && stateOf(pid) === "T");
+        return pids.some((pid) => pid !== undefined && readProcess(pid)?.state === "T");
       });
       // All that runs in the host's network: daemon, shim, plugins, what these have started.
-      killAll(await network.pidsOf(/./));
+      killIfThere(...await network.pidsOf(/./));
       await daemon.exited();
       assert.notEqual(await ended, "done", point);
       points.disarm();
@@ -119,26 +120,5 @@ function shimPid(daemon: TestDaemon, id: string): number | undefined {
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
-  }
-}
-
-/** The letter of a process's state, as in proc_pid_stat(5). */
-function stateOf(pid: number): string | undefined {
-  try {
-    return /^State:\s+(\w)/m.exec(Deno.readTextFileSync(`/proc/${pid}/status`))?.[1];
-  } catch {
-    // It has ended.
-    return undefined;
-  }
-}
-
-/** Kills processes that may have ended by themselves. */
-function killAll(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      Deno.kill(pid, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
   }
 }

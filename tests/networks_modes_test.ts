@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { BerthError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
+import { killIfThere } from "./harness/processes.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
 
 const NETWORK = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
@@ -20,17 +21,6 @@ function create(daemon: TestDaemon, id: string) {
 
 async function remove(daemon: TestDaemon, id: string): Promise<void> {
   await daemon.client.call("container.delete", { id, force: true });
-}
-
-/** Kills processes that may have ended by themselves. */
-function killAll(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      Deno.kill(pid, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
 }
 
 networkTest("network: with no_shim a container is reached, and leaves nothing", async () => {
@@ -72,7 +62,7 @@ networkTest(
     for (const withDaemon of [false, true]) {
       const { shimPid } = state;
       if (withDaemon) await daemon.kill9();
-      killAll([shimPid]);
+      killIfThere(shimPid);
       if (withDaemon) await daemon.start();
       state = await until("another shim", async () => {
         const now = await daemon.client.call("container.state", { id: "web" });
@@ -102,7 +92,7 @@ networkTest("network: a namespace that is not pinned any more is no obstacle", a
   });
   // As after a reboot with the state directory on a disk.
   await daemon.kill9();
-  killAll([shimPid, pid]);
+  killIfThere(shimPid, pid);
   await network.onHost("umount", state?.namespace ?? "");
   await daemon.start();
   await audit.assertClean("a namespace that is not pinned");
@@ -147,10 +137,10 @@ networkTest("network: daemon, shim and plugin that are killed at once leave noth
           return error.kind;
         });
         await there(began);
-        killAll([
+        killIfThere(
           daemon.pid,
           ...await network.pidsOf(/^(berth-shim|sleep|sh|bridge|portmap|firewall)/),
-        ]);
+        );
         await daemon.exited();
         assert.notEqual(await ended, "done");
         Deno.removeSync(`${dir}/${plugin}`);

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { unmountAll } from "../src/linux/mount/unmount.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { until } from "./harness/poll.ts";
-import { processesOf } from "./harness/processes.ts";
-import { baseName } from "./harness/run.ts";
+import { shutDown } from "./harness/reboot.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
 import { namesIn } from "./harness/traces.ts";
 
@@ -109,10 +106,7 @@ networkTest(
     };
     await create("kept", 8010, "always");
     await create("gone", 8020, "no");
-    await daemon.kill9();
-    await killProcesses(daemon);
-    unmountAll(daemon.state);
-    Deno.removeSync(daemon.state, { recursive: true });
+    await shutDown(daemon);
     await network.reboot();
     await daemon.start();
     const url = (hostPort: number) => `http://192.0.2.1:${hostPort}/`;
@@ -132,22 +126,6 @@ networkTest(
 /** The addresses that are taken in the network that berth brings. */
 function leases(daemon: TestDaemon): string[] {
   return namesIn(`${daemon.state}/network/leases/bridge`).filter((name) => /^\d/.test(name));
-}
-
-/** Ends all that a daemon has started. */
-async function killProcesses(daemon: TestDaemon): Promise<void> {
-  await until("the end of all processes", () => {
-    const alive = processesOf(baseName(daemon.dir)).filter(({ state }) => state !== "Z");
-    for (const { pid } of alive) {
-      try {
-        Deno.kill(pid, "SIGKILL");
-      } catch (error) {
-        // It has ended by itself.
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    }
-    return alive.length === 0;
-  });
 }
 
 /** A program that asks a URL, four times at once, until there is a file. */

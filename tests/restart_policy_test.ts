@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { unmountAll } from "../src/linux/mount/unmount.ts";
 import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
+import { shutDown } from "./harness/reboot.ts";
 import { baseName } from "./harness/run.ts";
 import { createService, logLines } from "./harness/service.ts";
 
@@ -37,20 +37,7 @@ async function service(daemon: TestDaemon, id: string, restart: ContainerState["
 
 /** Ends all that runs and removes what a reboot does not leave. */
 async function reboot(daemon: TestDaemon): Promise<void> {
-  await daemon.kill9();
-  await until("the end of all processes", () => {
-    const alive = processesOf(baseName(daemon.dir)).filter(({ state }) => state !== "Z");
-    for (const { pid } of alive) {
-      try {
-        Deno.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
-    }
-    return alive.length === 0;
-  });
-  unmountAll(daemon.state);
-  Deno.removeSync(daemon.state, { recursive: true });
+  await shutDown(daemon);
   setBootId(daemon, crypto.randomUUID());
   await daemon.start();
 }

@@ -41,6 +41,17 @@ export function readProcess(pid: number): ProcessInfo | undefined {
   };
 }
 
+/** Kills processes, which may have ended by themselves. */
+export function killIfThere(...pids: readonly number[]): void {
+  for (const pid of pids) {
+    try {
+      Deno.kill(pid, "SIGKILL");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
 /**
  * Whether the shell that is process `pid` has set a trap for the signal of this number. Before there is
  * a shell there is the OCI runtime, which handles every signal, and before the trap init ignores it.
