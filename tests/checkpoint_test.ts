@@ -324,7 +324,7 @@ testNeeding(
     await using daemon = await TestDaemon.start();
     using events = await EventCollector.subscribe(daemon.socket);
     // Where CRIU does not fail earlier, it does at a TCP connection, which it may not close.
-    const connect = "sleep 1000 | nc -lp 9999 & until sleep 1000 | nc 127.0.0.1 9999; do :; done";
+    const connect = "nc -lp 9999 -e sleep 1000 & until nc 127.0.0.1 9999 -e sleep 1000; do :; done";
     const namespaces = ["pid", "ipc", "uts", "mount", "network"].map((type) => ({ type }));
     const spec = daemon.spec(["sh", "-c", connect], { linux: { namespaces } });
     await daemon.client.call("container.create", { id: "one", spec });
