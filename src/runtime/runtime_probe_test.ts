@@ -19,7 +19,7 @@ async function withRuntimes(
 }
 
 async function versionOf(runtimes: RuntimeProbe, command: string): Promise<string> {
-  for (const end = performance.now() + 10_000; performance.now() < end;) {
+  for (const end = performance.now() + 60_000; performance.now() < end;) {
     runtimes.probe(command);
     const version = runtimes.version(command);
     if (version !== undefined) return version;

@@ -58,7 +58,7 @@ Deno.test("follow: following lingers for what comes late", async () => {
       await Deno.writeTextFile(path, "late", { append: true });
     })();
     let seen = "";
-    const options = { signal: AbortSignal.abort(), lingerMs: 5000 };
+    const options = { signal: AbortSignal.abort(), lingerMs: 60_000 };
     for await (const chunk of follow(file, path, options)) {
       seen += new TextDecoder().decode(chunk);
       if (seen === "late") break;

@@ -111,9 +111,9 @@ export async function exchange(
   return await answers;
 }
 
-/** Waits until `condition` holds; throws after 10 seconds. */
+/** Waits until `condition` holds; throws after a minute. */
 export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 60_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`never came: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 1));

@@ -20,7 +20,7 @@ Deno.test("findExternalFiles finds files of a mount that a process does not see,
   closeSync(out);
   closeSync(file);
   try {
-    const end = Date.now() + 20_000;
+    const end = Date.now() + 60_000;
     while (!existsSync(`${dir}/ready`)) {
       assert.ok(Date.now() < end, "the process is there");
       await new Promise((resolve) => setTimeout(resolve, 10));
