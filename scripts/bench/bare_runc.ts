@@ -2,6 +2,7 @@
 import { Pidfd } from "../../src/linux/process/pidfd.ts";
 import { Poller } from "../../src/linux/fd/poller.ts";
 import { Reaper } from "../../src/linux/process/reaper.ts";
+import type { Child, SpawnOptions } from "../../src/linux/process/reaper.ts";
 import type { JsonObject } from "../../tests/harness/rootfs.ts";
 import type { Engine } from "./engine.ts";
 
@@ -31,6 +32,11 @@ export class BareRunc implements Engine, AsyncDisposable {
     const { stdout } = await new Deno.Command(runc, { args: ["--version"] }).output();
     const [version = "runc"] = new TextDecoder().decode(stdout).split("\n");
     return new BareRunc(dir, runc, version.replace("version ", ""));
+  }
+
+  /** Starts another program as cheaply as runc. */
+  spawn(argv: readonly string[], options?: SpawnOptions): Child {
+    return this.#reaper.spawn(argv, options);
   }
 
   async create(id: string, spec: JsonObject): Promise<number> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { spec } from "../../tests/harness/rootfs.ts";
 import type { JsonObject } from "../../tests/harness/rootfs.ts";
+import type { BareRunc } from "./bare_runc.ts";
 import type { DaemonEngine, Engine, EngineName } from "./engine.ts";
 
 /** What berth's median has to be, for the row to be as wanted; several: all of them. */
@@ -37,6 +38,8 @@ export type Measure = (bench: Bench) => Promise<readonly Row[]>;
 export class Bench {
   /** Engines with a daemon. */
   readonly daemons: readonly DaemonEngine[];
+  /** runc by itself. */
+  readonly bare: BareRunc;
   /** All of them. */
   readonly engines: readonly Engine[];
   /** A smoke run: that it works, not how fast. */
@@ -47,12 +50,13 @@ export class Bench {
   constructor(
     options: {
       readonly daemons: readonly DaemonEngine[];
-      readonly bare: Engine;
+      readonly bare: BareRunc;
       readonly quick: boolean;
       readonly cgroup: string;
     },
   ) {
     this.daemons = options.daemons;
+    this.bare = options.bare;
     this.engines = [...options.daemons, options.bare];
     this.quick = options.quick;
     this.#cgroup = options.cgroup;
@@ -78,7 +82,7 @@ export class Bench {
  * Takes `count` samples of each engine, one of each in turn, so that what else happens on the
  * machine meets all alike; `warmUp` more come first and do not count.
  */
-export async function inTurn<E extends Engine>(
+export async function inTurn<E extends { readonly name: EngineName }>(
   engines: readonly E[],
   options: { readonly count: number; readonly warmUp?: number },
   sample: (engine: E) => Promise<number>,

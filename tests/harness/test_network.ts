@@ -68,7 +68,12 @@ export class TestNetwork implements AsyncDisposable {
 
   /** The command that runs the berth under test in the host's namespace. */
   get program(): readonly string[] {
-    return ["nsenter", `--net=/run/netns/${this.#name}`, ...program()];
+    return [...this.hostCommand, ...program()];
+  }
+
+  /** The command that runs what follows it in the host's namespace. */
+  get hostCommand(): readonly string[] {
+    return ["nsenter", `--net=/run/netns/${this.#name}`];
   }
 
   /** Runs a command in the host's namespace; returns what it wrote, or throws what it said. */

@@ -1,49 +1,101 @@
 // SPDX-License-Identifier: MIT
+import { bridgeConflist } from "../../../src/network/bridge.ts";
 import type { NetworkParams } from "../../../src/rpc/contract/network/schemas.ts";
 import { TestDaemon } from "../../../tests/harness/daemon.ts";
 import type { JsonObject } from "../../../tests/harness/rootfs.ts";
 import { MISSING_FOR_NETWORKS, TestNetwork } from "../../../tests/harness/test_network.ts";
-import { timed } from "../row.ts";
-import type { Measure } from "../row.ts";
+import { BareNetwork } from "../bare_network.ts";
+import { life } from "../engine.ts";
+import { inTurn, timed } from "../row.ts";
+import type { Bench, Measure, Samples } from "../row.ts";
 
-const NOTE = "CNI plugins of the system, in a network namespace of the benchmark's own";
+const NOTE =
+  "CNI plugins of the system, in a network namespace of the benchmark's own; bare: the " +
+  "same plugins by hand around runc, between `ip netns add` and `ip netns del`, each by nsenter";
+
+/** The port of the last row. */
+const PORTS = [{ hostPort: 8080, containerPort: 80 }];
 
 /** A life with a network of its own, by what the network is. Nothing where plugins are missing. */
 export const networks: Measure = async (bench) => {
   if (MISSING_FOR_NETWORKS.length > 0) return [];
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({ program: network.program });
-  const measure = async (params?: NetworkParams) => {
-    const samples: number[] = [];
-    const warmUp = bench.count(5, 1);
-    for (let count = bench.count(30, 2) + warmUp; count > 0; count--) {
-      samples.push(await timed(() => life(daemon, bench.id(), params)));
-    }
-    return { berth: samples.slice(warmUp) };
-  };
-  const row = { unit: "ms", better: "lower", note: NOTE } as const;
-  const ports = [{ hostPort: 8080, containerPort: 80 }];
+  const bare = (ports: boolean) =>
+    new BareNetwork({
+      runc: bench.bare,
+      onHost: network.hostCommand,
+      plugins: "/usr/lib/cni",
+      // As berth's own, beside it.
+      conflist: bridgeConflist({
+        bridge: "bench0",
+        subnets: ["10.211.0.0/16", "fd00:be11::/64"],
+        leases: `${daemon.dir}/bare-leases`,
+        ports,
+        has: () => true,
+        ipv6: true,
+      }),
+      runtimeConfig: ports
+        ? { portMappings: PORTS.map((port) => ({ ...port, protocol: "tcp" })) }
+        : {},
+    });
+  const berth = (params?: NetworkParams) => () => berthLife(daemon, bench.id(), params);
+  const bareLife = (ports: boolean) => () =>
+    bare(ports).life(bench.id(), (path) => containerSpec(daemon, path));
+  const row = { unit: "ms", better: "lower" } as const;
   return [
-    { ...row, title: "life with loopback alone", samples: await measure() },
+    {
+      ...row,
+      title: "life with loopback alone",
+      samples: await measure(bench, {
+        berth: berth(),
+        bare: () => life(bench.bare, bench.id(), containerSpec(daemon)),
+      }),
+    },
     {
       ...row,
       title: "life with the network bridge",
-      samples: await measure({ name: "bridge" }),
+      note: NOTE,
+      samples: await measure(bench, { berth: berth({ name: "bridge" }), bare: bareLife(false) }),
     },
     {
       ...row,
       title: "life with the network bridge and a port",
-      samples: await measure({ name: "bridge", ports }),
+      note: NOTE,
+      samples: await measure(bench, {
+        berth: berth({ name: "bridge", ports: PORTS }),
+        bare: bareLife(true),
+      }),
     },
   ];
 };
 
-async function life(daemon: TestDaemon, id: string, network?: NetworkParams): Promise<void> {
-  const namespaces = ["pid", "ipc", "uts", "mount", "network"].map((type) => ({ type }));
-  const spec: JsonObject = daemon.spec(["true"], { linux: { namespaces } });
+/** Measures a life of each, in turn. */
+async function measure(
+  bench: Bench,
+  lives: Readonly<Record<"berth" | "bare", () => Promise<void>>>,
+): Promise<Samples> {
+  return await inTurn(
+    [{ name: "berth" }, { name: "bare" }] as const,
+    { count: bench.count(30, 2), warmUp: bench.count(5, 1) },
+    ({ name }) => timed(lives[name]),
+  );
+}
+
+async function berthLife(daemon: TestDaemon, id: string, network?: NetworkParams): Promise<void> {
+  const spec = containerSpec(daemon);
   await daemon.client.call("container.create", { id, spec, ...(network && { network }) });
   const exited = daemon.client.call("container.wait", { id });
   await daemon.client.call("container.start", { id });
   await exited;
   await daemon.client.call("container.delete", { id });
+}
+
+/** Returns the spec of a container in the network namespace at `path`, or in one that is made for it. */
+function containerSpec(daemon: TestDaemon, path?: string): JsonObject {
+  const namespaces = [
+    ...["pid", "ipc", "uts", "mount"].map((type) => ({ type })),
+    { type: "network", ...(path !== undefined && { path }) },
+  ];
+  return daemon.spec(["true"], { linux: { namespaces } });
 }
