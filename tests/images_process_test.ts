@@ -45,6 +45,16 @@ test("images process: what of a config has no effect is said by pull, run and lo
   });
   const second = await cli(daemon, [...args, name]);
   assert.deepEqual(second, { code: 0, stdout: "runs\n", stderr: "" });
+  // Where the container has no network of its own, no port could be published.
+  const [ofHealth] = notes(image).split("\n");
+  for (const network of ["host", "none"]) {
+    const told = await cli(daemon, [...args, "--pull=always", "--network", network, image]);
+    assert.deepEqual(told, {
+      code: 0,
+      stdout: "runs\n",
+      stderr: `Pulling ${image}\n${ofHealth}\n`,
+    });
+  }
 });
 
 test("images process: no-new-privileges is on, unless a security option turns it off", async () => {

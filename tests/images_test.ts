@@ -195,7 +195,10 @@ test("berth image rm removes one name of several, and nothing that a container u
   assert.equal(await ok(daemon, "rmi", b), `Untagged: ${b}:latest\n`);
   const refused = await cli(daemon, ["rmi", a]);
   assert.equal(refused.code, 125);
-  assert.match(refused.stderr, /used by user; remove the container first/);
+  assert.match(
+    refused.stderr,
+    /used by user; remove the container first, as by berth rm user; --force removes only its name$/m,
+  );
   assert.match(await ok(daemon, "images"), new RegExp(`${a}:latest .* user$`, "m"));
   assert.equal(await ok(daemon, "image", "prune", "--all"), "");
   await ok(daemon, "rm", "user");
@@ -204,6 +207,57 @@ test("berth image rm removes one name of several, and nothing that a container u
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/storage/overlay/l`)], []);
   assert.equal((await cli(daemon, ["rmi", "nope"])).code, 125);
 }, "docker-registry");
+
+test("berth rmi --force takes the name of an image that a container uses, whose files stay", async () => {
+  await using daemon = await TestDaemon.start();
+  const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { motd: "kept" })];
+  const image = await makeImage(daemon.dir, { layers, config: { Cmd: ["cat", "/motd"] } });
+  for (const name of ["one", "two"]) {
+    await ok(daemon, "create", "--name", name, ...cgroup(daemon), image);
+  }
+  const refused = await cli(daemon, ["rmi", image]);
+  assert.match(refused.stderr, /used by \w+, \w+; remove the containers first, as by berth rm /);
+  assert.equal(await ok(daemon, "rmi", "--force", image), `Untagged: ${image}\n`);
+  const left = JSON.parse(await ok(daemon, "images", "--json"));
+  assert.deepEqual([left.name, left.usedBy.toSorted()], [undefined, ["one", "two"]]);
+  await ok(daemon, "start", "one");
+  await ok(daemon, "wait", "one");
+  assert.equal(await ok(daemon, "logs", "one"), "kept");
+  // No name is left to be taken, and the files are needed still.
+  const again = await cli(daemon, ["rmi", "-f", left.id]);
+  assert.equal(again.code, 125);
+  assert.match(
+    again.stderr,
+    /used by \w+, \w+; remove the containers first, as by berth rm \w+ \w+$/m,
+  );
+  assert.equal(await ok(daemon, "image", "prune", "--all"), "");
+  await ok(daemon, "rm", "one", "two");
+  assert.equal(await ok(daemon, "rmi", "-f", left.id), `Deleted: ${left.id}\n`);
+  const gone = await cli(daemon, ["rmi", "-f", left.id]);
+  assert.deepEqual([gone.code, gone.stdout], [0, ""]);
+  assert.match(gone.stderr, /no image /);
+});
+
+test("berth inspect names the command for an image that is called so, and none for what is neither", async () => {
+  await using daemon = await TestDaemon.start();
+  const layer = await busyboxLayer(daemon.dir);
+  const none = await cli(daemon, ["inspect", "base"]);
+  assert.deepEqual(none, { code: 125, stdout: "", stderr: "berth: no container base\n" });
+  assert.throws(() => Deno.statSync(`${daemon.root}/images`), Deno.errors.NotFound);
+  await ok(daemon, "import", layer, "base");
+  for (const name of ["base", "base:latest", "docker.io/library/base"]) {
+    const { code, stderr } = await cli(daemon, ["inspect", name]);
+    assert.equal(code, 125);
+    assert.equal(
+      stderr,
+      `berth: no container ${name}; the image of that name is shown by berth image inspect ${name}\n`,
+    );
+    assert.match(await ok(daemon, "image", "inspect", name), /library\/base:latest/);
+  }
+  const { stderr } = await cli(daemon, ["inspect", "other", "base"]);
+  assert.match(stderr, /^berth: no container other\nberth: no container base; the image /);
+  assert.match((await cli(daemon, ["inspect", "other:1"])).stderr, /^berth: invalid id "other:1"/);
+});
 
 test("images: volumes of an image begin with what the image has, and its user can write to them", async () => {
   await using daemon = await TestDaemon.start();

@@ -4,15 +4,21 @@ import { ARCHITECTURE, type ImageConfig } from "./image_config.ts";
 /** So many ports are told. */
 const MAX_PORTS = 8;
 
+/** Options of {@linkcode imageNotes}. */
+export interface NoteOptions {
+  /** Whether to tell the ports that it exposes; default: true. */
+  readonly ports?: boolean;
+}
+
 /** Returns what of an image's config has no effect here, each to be read after the image's name. */
-export function imageNotes(config: ImageConfig): string[] {
+export function imageNotes(config: ImageConfig, options: NoteOptions = {}): string[] {
   const { architecture } = config;
   // What is no port is not repeated: the text is the image's.
   const ports = config.exposedPorts.filter((port) => /^\d+(-\d+)?(\/(tcp|udp|sctp))?$/.test(port));
   const more = ports.length > MAX_PORTS ? " and more" : "";
   return [
     ...config.hasHealthcheck ? ["asks for health checks, which berth does not run"] : [],
-    ...ports.length > 0
+    ...options.ports !== false && ports.length > 0
       ? [`exposes ${ports.slice(0, MAX_PORTS).join(", ")}${more}, which only -p publishes`]
       : [],
     ...architecture === ARCHITECTURE

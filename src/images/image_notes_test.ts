@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ARCHITECTURE, parseImageConfig } from "./image_config.ts";
-import { imageNotes } from "./image_notes.ts";
+import { imageNotes, type NoteOptions } from "./image_notes.ts";
 
-const notes = (config: unknown, architecture = ARCHITECTURE) =>
-  imageNotes(parseImageConfig(JSON.stringify({ os: "linux", architecture, config })));
+const notes = (config: unknown, architecture = ARCHITECTURE, options: NoteOptions = {}) =>
+  imageNotes(parseImageConfig(JSON.stringify({ os: "linux", architecture, config })), options);
 
 Deno.test("imageNotes: says what of a config has no effect", () => {
   assert.deepEqual(notes({ Cmd: ["sh"] }), []);
@@ -17,6 +17,9 @@ Deno.test("imageNotes: says what of a config has no effect", () => {
     ],
   );
   assert.deepEqual(notes({}, "s390x"), ["is for s390x"]);
+  assert.deepEqual(notes({ ExposedPorts: { "80": {} } }, "s390x", { ports: false }), [
+    "is for s390x",
+  ]);
 });
 
 Deno.test("imageNotes: repeats no text that is no port and no architecture, and not too many", () => {

@@ -19,19 +19,26 @@ export interface Removed {
   readonly ids: readonly string[];
 }
 
+/** Options of {@linkcode removeImage}. */
+export interface RemoveOptions {
+  /** Whether an image that a container uses loses its names, too; its layers stay in any case. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Removes a name of an image, and the image with its last name. Given an id, removes all its names.
  * The caller holds the store's {@linkcode ImageStore.useAlone}.
  *
  * @throws {ImageNotFoundError} if there is no such image.
- * @throws {ImageInUseError} if a container would lose its image.
+ * @throws {ImageInUseError} if a container uses the image, and there is no `force` or no name to take.
  * @throws the signal's reason.
  */
 export async function removeImage(
   store: ImageStore,
   text: string,
   used: UsedImages,
-  signal?: AbortSignal,
+  { force = false, signal }: RemoveOptions = {},
 ): Promise<Removed> {
   const { image, name } = findImage(store, text);
   const names = store.names.list().filter(({ id }) => id === image.id).map(({ name }) => name);
@@ -41,13 +48,31 @@ export async function removeImage(
   }
   const users = used.get(image.id);
   if (users !== undefined) {
-    throw new ImageInUseError(
-      `cannot remove image ${shortName(name ?? image.id.slice(0, 12))}: ` +
-        `used by ${users.join(", ")}; remove the container first`,
-    );
+    // Its containers need the layers: force does not go so far.
+    if (!force || names.length === 0) {
+      throw inUse(name ?? image.id.slice(0, SHORT_ID), users, names);
+    }
+    await removeNames(store, names);
+    return { names, ids: [] };
   }
   await removeNamed(store, names, [image], signal);
   return { names, ids: [image.id] };
+}
+
+/** The digits of an id that people see. */
+const SHORT_ID = 12;
+
+function inUse(
+  name: string,
+  users: readonly string[],
+  names: readonly string[],
+): ImageInUseError {
+  const containers = users.length === 1 ? "the container" : "the containers";
+  const only = names.length === 0 ? "" : "; --force removes only its name";
+  return new ImageInUseError(
+    `cannot remove image ${shortName(name)}: used by ${users.join(", ")}; ` +
+      `remove ${containers} first, as by berth rm ${users.join(" ")}${only}`,
+  );
 }
 
 /** Options of {@linkcode pruneImages}. */

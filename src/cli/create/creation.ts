@@ -4,7 +4,7 @@ import { listAllContainers } from "../common/list_containers.ts";
 import { explainFailure } from "../image/explain.ts";
 import { openRootfs } from "../image/rootfs.ts";
 import { findNamespaces } from "../options/namespaces.ts";
-import { chooseNetwork } from "../options/network.ts";
+import { chooseNetwork, couldPublish } from "../options/network.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import { UserNamespaces } from "../options/user_namespace.ts";
 import type { FifoStreams } from "../process_io/fifo_streams.ts";
@@ -64,7 +64,9 @@ export class Creation implements Disposable {
       UserNamespaces.find(list, options, { root, remap: defaults.usernsRemap }),
     );
     const cidFile = held.use(new CidFile(options.cidfile));
-    const rootfs = held.use(await openRootfs(options, args, root));
+    const rootfs = held.use(
+      await openRootfs({ ...options, notes: { ports: couldPublish(options) } }, args, root),
+    );
     const input = { options, rootfs, root, namespaces, defaults, userNamespaces };
     return new Creation(daemon, input, cidFile, held.move());
   }

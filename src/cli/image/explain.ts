@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../../linux/fs/exists.ts";
+import { ImageError } from "../../images/errors.ts";
+import { findImage } from "../../images/find.ts";
+import { ImageStore } from "../../images/store.ts";
+import { ID_PATTERN } from "../../rpc/contract/ids.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { NotFoundError } from "../../rpc/errors.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import {
   CliError,
   EXIT_CANNOT_EXECUTE,
@@ -23,4 +30,35 @@ export function explainFailure(error: unknown, { image, args }: Rootfs): unknown
       "give another command after the image, or --entrypoint",
     { cause: error, status },
   );
+}
+
+/**
+ * Returns the error of a container that is not there, with the command that shows the image where an
+ * image is called so. Every other error is returned as it is.
+ */
+export async function hintAtImage(
+  daemon: DaemonConnection,
+  name: string,
+  error: unknown,
+): Promise<unknown> {
+  const missing = error instanceof NotFoundError || !ID_PATTERN.test(name);
+  if (!missing || !await hasImage(daemon, name)) return error;
+  return new CliError(
+    `no container ${name}; the image of that name is shown by berth image inspect ${name}`,
+    { cause: error },
+  );
+}
+
+/** Returns whether there is such an image; false for a user who may not look. */
+async function hasImage(daemon: DaemonConnection, name: string): Promise<boolean> {
+  const { root } = await daemon.call("daemon.info", {});
+  try {
+    // Opening a store makes it.
+    if (!exists(`${root}/images`)) return false;
+    findImage(ImageStore.open(root), name);
+    return true;
+  } catch (error) {
+    if (error instanceof ImageError || error instanceof Deno.errors.PermissionDenied) return false;
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { parseImageConfig } from "../../images/image_config.ts";
-import { imageNotes } from "../../images/image_notes.ts";
+import { imageNotes, type NoteOptions } from "../../images/image_notes.ts";
 import { pull, type PullOptions } from "../../images/pull.ts";
 import { type Reference, shortName } from "../../images/reference.ts";
 import type { ImageStore, StoredImage } from "../../images/store.ts";
@@ -17,6 +17,7 @@ export async function pullForPerson(
   store: ImageStore,
   reference: Reference,
   options: Omit<PullOptions, "onProgress"> = {},
+  noteOptions: NoteOptions = {},
 ): Promise<StoredImage> {
   const name = shortName(reference.name);
   const terminal = Deno.stderr.isTerminal();
@@ -36,7 +37,7 @@ export async function pullForPerson(
         show(`${began}: ${step?.toLowerCase()}`);
       },
     });
-    const notes = notesOf(store, reference.name, image);
+    const notes = notesOf(store, reference.name, image, noteOptions);
     if (terminal && notes.length > 0) show("");
     notes.forEach(printStderr);
     return image;
@@ -46,7 +47,12 @@ export async function pullForPerson(
 }
 
 /** Returns what a person should know of an image that has come. */
-export function notesOf(store: ImageStore, name: string, image: StoredImage): string[] {
+export function notesOf(
+  store: ImageStore,
+  name: string,
+  image: StoredImage,
+  options: NoteOptions = {},
+): string[] {
   const config = parseImageConfig(store.configText(image));
-  return imageNotes(config).map((note) => `${shortName(name)} ${note}`);
+  return imageNotes(config, options).map((note) => `${shortName(name)} ${note}`);
 }

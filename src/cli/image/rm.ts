@@ -5,6 +5,7 @@ import { pruneImages } from "../../images/remove.ts";
 import { shortName } from "../../images/reference.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { exitStatusOf } from "../common/exit_status.ts";
+import { ImageNotFoundError } from "../../images/errors.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
 import { usedImages, withStore } from "./store.ts";
@@ -13,21 +14,25 @@ import { usedImages, withStore } from "./store.ts";
 export function rmiCommand(name: "rm" | "rmi"): Command {
   return withSocket(verb(
     name,
-    "Remove images that no container uses",
+    "Remove names of images, and images that no container uses",
     `berth ${name === "rm" ? "image rm" : name} alpine`,
   ))
+    .option("-f, --force", "take the name of an image that a container uses; ignore missing ones")
     .argument("<image...>", "names, or the beginnings of ids")
-    .action(async (images: string[], _options: unknown, command: Command) => {
+    .action(async (images: string[], { force }: { force?: true }, command: Command) => {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
           for (const image of images) {
             signal.throwIfAborted();
             try {
               using _alone = await store.useAlone(sayWait, signal);
-              show(await removeImage(store, image, await usedImages(daemon), signal));
+              const used = await usedImages(daemon);
+              show(await removeImage(store, image, used, { ...force && { force }, signal }));
             } catch (error) {
               signal.throwIfAborted();
               printError(error);
+              // As docker has it: with --force it only had to be gone.
+              if (force && error instanceof ImageNotFoundError) continue;
               Deno.exitCode = exitStatusOf(error);
             }
           }

@@ -5,6 +5,7 @@ import { openView } from "../../linux/mount/view.ts";
 import { ImageError, ImageNotFoundError } from "../../images/errors.ts";
 import { findImage } from "../../images/find.ts";
 import { commandOf, type ImageConfig, parseImageConfig } from "../../images/image_config.ts";
+import type { NoteOptions } from "../../images/image_notes.ts";
 import { parseReference } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import { removeUnusable } from "../../images/remove.ts";
@@ -30,6 +31,8 @@ export interface RootfsOptions extends RegistryOptions {
   readonly bundle?: string;
   readonly entrypoint?: string;
   readonly pull?: "missing" | "always" | "never";
+  /** What is told of an image that is pulled. */
+  readonly notes?: NoteOptions;
 }
 
 /** What a container's root filesystem is made from. It is held until it is disposed of. */
@@ -150,7 +153,8 @@ async function obtain(
     }
   }
   try {
-    return await pullForPerson(store, parseReference(name), { ...registryAccess(options), signal });
+    const access = { ...registryAccess(options), signal };
+    return await pullForPerson(store, parseReference(name), access, options.notes);
   } catch (error) {
     if (!(error instanceof ImageError) || name.includes(":") || !exists(name)) throw error;
     throw new CliError(`${error.message}; to run in the directory ${name}, say --rootfs ${name}`, {

@@ -4,6 +4,7 @@ import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
+import { hintAtImage } from "../image/explain.ts";
 import { print, printJson } from "../text/print.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
@@ -40,7 +41,7 @@ export function inspectCommand(): Command {
           if (options.format) printFormatted(options.format, whole);
           else if (options.json) printJson(whole);
           else print(stringifyJson(whole, 2));
-        });
+        }, (error, id) => hintAtImage(daemon, id, error));
       });
     });
 }

@@ -111,6 +111,12 @@ export function parseMac(text: string): string {
   return text;
 }
 
+/** Returns whether ports could be published besides: none are, and the network is the container's own. */
+export function couldPublish({ network, publish }: NetworkFlags): boolean {
+  const own = network === undefined || (typeof network === "object" && "networks" in network);
+  return own && publish === undefined;
+}
+
 /**
  * Returns the network that the options ask for. A container of an image that says nothing gets
  * `bridge`, as docker has it, where the plugins are there; where not, the person is told what to

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { InvalidArgumentError } from "commander";
-import { chooseNetwork, collectNetwork, collectPorts } from "./network.ts";
+import { chooseNetwork, collectNetwork, collectPorts, couldPublish } from "./network.ts";
 
 Deno.test("collectPorts: ports, addresses, protocols and ranges, as docker takes them", () => {
   const tcp = { protocol: "tcp" } as const;
@@ -76,4 +76,13 @@ Deno.test("chooseNetwork: bridge for an image where it can be had, and what is a
     chooseNetwork(daemon(), { network: { container: "web" }, ip: "10.0.0.2" }, false),
     /--ip needs a network of the container's own, not container:web/,
   );
+});
+
+Deno.test("couldPublish: only where the container has a network of its own and no port is published", () => {
+  assert.equal(couldPublish({}), true);
+  assert.equal(couldPublish({ network: { networks: ["front"] } }), true);
+  assert.equal(couldPublish({ network: "host" }), false);
+  assert.equal(couldPublish({ network: "none" }), false);
+  assert.equal(couldPublish({ network: { container: "web" } }), false);
+  assert.equal(couldPublish({ publish: collectPorts("80:80", undefined) }), false);
 });
