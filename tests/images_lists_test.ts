@@ -53,3 +53,58 @@ test(
   },
   "docker-registry",
 );
+
+test(
+  "images lists: --platform takes another machine's image of a list, and pulls again where the one here is for another",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    await using registry = await TestRegistry.start(daemon.dir);
+    const base = await busyboxLayer(daemon.dir);
+    // The layer has this machine's programs in any case, so that each of them runs here.
+    const partsFor = (architecture: string) => ({
+      architecture,
+      layers: [base, layerOf(daemon.dir, { machine: architecture })],
+      config: { Cmd: ["cat", "/machine"] },
+    });
+    const list = await makeImageList(daemon.dir, [ARCHITECTURE, "s390x", "riscv64"].map(partsFor));
+    const image = await registry.push(list, "several:1");
+    const fails = async (why: string, ...args: string[]) => {
+      const { code, stderr } = await cli(daemon, args);
+      assert.equal(code, 125, stderr);
+      assert.ok(stderr.endsWith(`${why}\n`), stderr);
+    };
+    const run = (...args: string[]) => ["run", "--rm", ...cgroup(daemon), ...args, image];
+    const of = (architecture: string) => ["--platform", `linux/${architecture}`];
+
+    const pulled = await cli(daemon, ["pull", ...of("s390x"), image]);
+    assert.equal(pulled.code, 0, pulled.stderr);
+    assert.equal(pulled.stderr, `Pulling ${image}\n${image} is for s390x\n`);
+    const [{ config }] = JSON.parse(`[${await ok(daemon, "image", "inspect", "--json", image)}]`);
+    assert.equal(config.architecture, "s390x");
+    // As with docker, the name is the last one's that was pulled.
+    assert.equal(await ok(daemon, ...run()), "s390x");
+    await fails(
+      `image ${image} here is for linux/s390x, not for what --platform says`,
+      ...run("--pull=never", ...of("riscv64")),
+    );
+    const again = await cli(daemon, run(...of(ARCHITECTURE)));
+    assert.deepEqual(again, { code: 0, stdout: ARCHITECTURE, stderr: `Pulling ${image}\n` });
+    const there = await cli(daemon, run(...of(ARCHITECTURE)));
+    assert.deepEqual(there, { code: 0, stdout: ARCHITECTURE, stderr: "" });
+
+    await fails(
+      `none of its images is for linux/mips64le; skopeo inspect --raw lists them`,
+      ...["pull", ...of("mips64le"), image],
+    );
+    const single = await makeImage(daemon.dir, partsFor(ARCHITECTURE));
+    await fails(
+      `it is for linux/${ARCHITECTURE}, not linux/s390x`,
+      ...["pull", ...of("s390x"), single],
+    );
+    const { code, stderr } = await cli(daemon, ["pull", "--platform", "windows/amd64", image]);
+    assert.equal(code, 125);
+    assert.match(stderr, /images for windows cannot run here, those for linux can/);
+    assert.equal(await ok(daemon, ...run("--pull=never")), ARCHITECTURE);
+  },
+  "docker-registry",
+);

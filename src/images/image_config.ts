@@ -6,9 +6,36 @@ import { ImageError } from "./errors.ts";
 /** This machine's architecture by its name in images. */
 export const ARCHITECTURE = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
 
+/** The kind of machine that an image is for, by its names in images (image-spec, image-index.md). */
+export interface Platform {
+  /** Such as `arm64`. */
+  readonly architecture: string;
+  /** Such as `v7`; undefined where any will do. */
+  readonly variant?: string;
+}
+
+/**
+ * Reads docker's `OS/ARCHITECTURE[/VARIANT]`, whose system is Linux.
+ *
+ * @throws {ImageError} if it is none, or of another system.
+ */
+export function parsePlatform(text: string): Platform {
+  const [, os, architecture = "", variant] = /^(\w+)\/(\w+)(?:\/([\w.]+))?$/.exec(text) ?? [];
+  if (os === undefined) throw new ImageError("expected linux/ARCHITECTURE, such as linux/arm64");
+  if (os !== "linux") throw new ImageError(`images for ${os} cannot run here, those for linux can`);
+  return { architecture, ...(variant !== undefined && { variant }) };
+}
+
+/** Returns whether an image is for such a machine; one that does not name its variant is for any. */
+export function isFor(config: ImageConfig, { architecture, variant }: Platform): boolean {
+  return config.architecture === architecture &&
+    (variant === undefined || config.variant === "" || config.variant === variant);
+}
+
 /** What an image's config says of running it (image-spec, config.md), with absent values empty. */
 export interface ImageConfig {
   readonly architecture: string;
+  readonly variant: string;
   readonly os: string;
   readonly env: readonly string[];
   readonly entrypoint: readonly string[];
@@ -44,6 +71,7 @@ export function parseImageConfig(json: string): ImageConfig {
   const rootfs = image["rootfs"];
   return {
     architecture: string(image, "architecture"),
+    variant: string(image, "variant"),
     os,
     env: strings(config, "Env").filter((entry) => entry.includes("=") && !entry.startsWith("=")),
     entrypoint: strings(config, "Entrypoint"),

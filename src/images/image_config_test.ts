@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ImageError } from "./errors.ts";
-import { commandOf, parseImageConfig } from "./image_config.ts";
+import { commandOf, isFor, parseImageConfig, parsePlatform } from "./image_config.ts";
 
 const json = (config: unknown, os = "linux") =>
   JSON.stringify({ os, architecture: "amd64", config });
@@ -45,4 +45,23 @@ Deno.test("commandOf puts entrypoint and command together as docker does", () =>
   assert.deepEqual(commandOf(config, [], "/f"), ["/f"]);
   assert.deepEqual(commandOf(config, ["d"], ""), ["d"]);
   assert.throws(() => commandOf(parseImageConfig(json({})), [], undefined), /no command/);
+});
+
+Deno.test("parsePlatform: a machine with Linux, and isFor which images run on it", () => {
+  assert.deepEqual(parsePlatform("linux/amd64"), { architecture: "amd64" });
+  assert.deepEqual(parsePlatform("linux/arm/v7"), { architecture: "arm", variant: "v7" });
+  for (const text of ["", "linux", "arm64", "linux/", "linux/a/b/c", "linux/a-b", "/amd64"]) {
+    assert.throws(() => parsePlatform(text), /expected linux\/ARCHITECTURE/, text);
+  }
+  assert.throws(() => parsePlatform("windows/amd64"), /images for windows cannot run here/);
+  const matches = (architecture: string, variant: string | undefined, platform: string) =>
+    isFor(
+      parseImageConfig(JSON.stringify({ os: "linux", architecture, variant })),
+      parsePlatform(platform),
+    );
+  assert.equal(matches("arm", "v7", "linux/arm"), true);
+  assert.equal(matches("arm", "v7", "linux/arm/v7"), true);
+  assert.equal(matches("arm", undefined, "linux/arm/v7"), true);
+  assert.equal(matches("arm", "v6", "linux/arm/v7"), false);
+  assert.equal(matches("arm64", undefined, "linux/arm"), false);
 });

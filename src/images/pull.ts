@@ -2,7 +2,7 @@
 import { exists } from "../linux/fs/exists.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { ImageError, ImageNotFoundError } from "./errors.ts";
-import { parseImageConfig } from "./image_config.ts";
+import { parseImageConfig, type Platform } from "./image_config.ts";
 import { isLoopback, type Reference } from "./reference.ts";
 import { runSkopeo } from "./skopeo.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
@@ -15,6 +15,8 @@ export interface PullOptions {
   readonly authfile?: string;
   /** `false` accepts http and certificates that cannot be verified. */
   readonly tlsVerify?: boolean;
+  /** The kind of machine whose image is taken of a list; default: this one's. */
+  readonly platform?: Platform;
   /** Takes the image whatever the host's policy for signatures says. */
   readonly acceptAnything?: boolean;
   readonly signal?: AbortSignal;
@@ -60,6 +62,7 @@ export async function pull(
       ...[
         "--policy",
         options.acceptAnything ? ownPolicy(store) : hostPolicy() ?? ownPolicy(store),
+        ...platformFlags(options.platform),
         "--tmpdir",
         temporary,
         "copy",
@@ -77,6 +80,7 @@ export async function pull(
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
     // What cannot run here is told now rather than by a container that does not start.
     checkImage(store, image);
+    checkPlatform(store, image, options.platform);
     await store.names.set([reference.name], image.id);
     return image;
   } catch (error) {
@@ -90,6 +94,31 @@ export async function pull(
   } finally {
     Deno.removeSync(temporary, { recursive: true });
   }
+}
+
+/** Options of skopeo, which stand before its command. */
+function platformFlags(platform: Platform | undefined): string[] {
+  if (platform === undefined) return [];
+  const { architecture, variant } = platform;
+  return [
+    ...["--override-os", "linux", "--override-arch", architecture],
+    ...variant === undefined ? [] : ["--override-variant", variant],
+  ];
+}
+
+/** Refuses what is no list, and so for one kind of machine, which skopeo takes for any. */
+function checkPlatform(
+  store: ImageStore,
+  image: StoredImage,
+  platform: Platform | undefined,
+): void {
+  if (platform === undefined) return;
+  const config = parseImageConfig(store.configText(image));
+  // Of variants skopeo also takes those that the one that was asked for can run.
+  if (config.architecture === platform.architecture) return;
+  throw new ImageError(
+    `it is for linux/${config.architecture}, not linux/${platform.architecture}`,
+  );
 }
 
 function sourceFlags(

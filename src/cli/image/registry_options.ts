@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError } from "commander";
+import { ImageError } from "../../images/errors.ts";
+import { parsePlatform, type Platform } from "../../images/image_config.ts";
 import type { PullOptions } from "../../images/pull.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { somePath } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 
-/** The options that say how to speak with a registry. */
+/** The options that say how to speak with a registry, and what to take. */
 export interface RegistryOptions {
   readonly creds?: string;
   readonly authfile?: string;
   readonly tlsVerify?: boolean;
+  readonly platform?: Platform;
 }
 
 /** Adds them. */
@@ -17,7 +20,21 @@ export function withRegistry(command: Command): Command {
   return command
     .option("--creds <user:password>", "credentials for the registry")
     .option("--authfile <file>", "credentials as skopeo login or docker login wrote them", somePath)
-    .option("--tls-verify <bool>", "false: accept HTTP and any certificate", parseBoolean);
+    .option("--tls-verify <bool>", "false: accept HTTP and any certificate", parseBoolean)
+    .option(
+      "--platform <os/arch[/variant]>",
+      "machine whose image is taken of a list, such as linux/arm64",
+      parsePlatformOption,
+    );
+}
+
+function parsePlatformOption(text: string): Platform {
+  try {
+    return parsePlatform(text);
+  } catch (error) {
+    if (error instanceof ImageError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }
 
 function parseBoolean(text: string): boolean {
@@ -34,7 +51,7 @@ function parseBoolean(text: string): boolean {
  *   for credentials without a user.
  */
 export function registryAccess(options: RegistryOptions): PullOptions {
-  const { creds, authfile, tlsVerify } = options;
+  const { creds, authfile, tlsVerify, platform } = options;
   if (authfile !== undefined) checkAuthfile(authfile);
   if (creds !== undefined && /^(?::|$)/.test(creds)) {
     throw new CliError("--creds: expected user:password");
@@ -43,6 +60,7 @@ export function registryAccess(options: RegistryOptions): PullOptions {
     ...(creds !== undefined && { creds }),
     ...(authfile !== undefined && { authfile }),
     ...(tlsVerify !== undefined && { tlsVerify }),
+    ...(platform !== undefined && { platform }),
   };
 }
 

@@ -4,7 +4,7 @@ import { fdPath } from "../../linux/fd/fd.ts";
 import { openView } from "../../linux/mount/view.ts";
 import { ImageError, ImageNotFoundError } from "../../images/errors.ts";
 import { findImage } from "../../images/find.ts";
-import { commandOf, type ImageConfig, parseImageConfig } from "../../images/image_config.ts";
+import { commandOf, type ImageConfig, isFor, parseImageConfig } from "../../images/image_config.ts";
 import type { NoteOptions } from "../../images/image_notes.ts";
 import { parseReference } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
@@ -146,6 +146,7 @@ async function obtain(
   if (pull !== "always") {
     try {
       const { image, name: found } = findImage(store, name);
+      checkPlatform(store, image, name, options);
       // What lies on this machine may have changed, and costs little to look at.
       if (pull === "never" || found === undefined || !parseReference(name).local) return image;
     } catch (error) {
@@ -161,6 +162,25 @@ async function obtain(
       cause: error,
     });
   }
+}
+
+/**
+ * Refuses an image that is for another kind of machine than the one that was asked for.
+ *
+ * @throws {ImageNotFoundError} as if it were not here: another one may be pulled.
+ */
+function checkPlatform(
+  store: ImageStore,
+  image: StoredImage,
+  name: string,
+  { platform }: RootfsOptions,
+): void {
+  if (platform === undefined) return;
+  const config = parseImageConfig(store.configText(image));
+  if (isFor(config, platform)) return;
+  throw new ImageNotFoundError(
+    `image ${name} here is for linux/${config.architecture}, not for what --platform says`,
+  );
 }
 
 /** Returns the directory without links; a {@linkcode CliError} where it is none. */
