@@ -26,12 +26,16 @@ function untilState(
 const isRunning = ({ status }: ContainerState) => status === "running";
 const isOver = (now: ContainerState) => now.status === "stopped" && now.restartingAt === undefined;
 
-/** Starts a container of a policy that runs until it is stopped, or told to end by a file. */
+/**
+ * Starts a container of a policy that runs until it is stopped, or told to end by a file, whose status
+ * it has then whichever comes first; waits until it listens.
+ */
 async function service(daemon: TestDaemon, id: string, restart: ContainerState["restart"]) {
-  const script = 'trap "exit 0" TERM; echo ran; ' +
-    "while ! test -e /mnt/end; do sleep 0.05; done; exit $(cat /mnt/end)";
+  const script = "trap 'exit $(cat /mnt/end 2>/dev/null || echo 0)' TERM; echo ran; " +
+    "while ! test -s /mnt/end; do sleep 0.05; done; exit $(cat /mnt/end)";
   const mnt = await createService(daemon, id, script, restart === undefined ? {} : { restart });
   await daemon.client.call("container.start", { id });
+  await until(`${id} to listen`, () => logLines(daemon, id).includes("ran"));
   return mnt;
 }
 
@@ -105,7 +109,11 @@ Deno.test("restart policy: a stop, a kill by hand and a delete end it, and a dae
   await client.call("container.wait", { id: "killed" });
   // One that fails again and again, stopped while it waits.
   Deno.writeTextFileSync(`${mnt}/end`, "5");
-  await untilState(daemon, "waiting", (now) => (now.restartCount ?? 0) >= 3);
+  await untilState(
+    daemon,
+    "waiting",
+    (now) => (now.restartCount ?? 0) >= 3 && now.status === "stopped",
+  );
   const exit = await client.call("container.stop", { id: "waiting" });
   assert.equal(exit.exitStatus, 5);
   for (const id of ["stopped", "killed", "waiting", "always"]) {
@@ -142,10 +150,14 @@ Deno.test("restart policy: what ends while no daemon runs is restarted by the ne
   await until("their end", () => alive().length === 0);
   Deno.removeSync(`${fails}/end`);
   await daemon.start();
-  const after = await untilState(daemon, "fails", isRunning);
+  // Until its shim has answered, the one before passes for running.
+  const after = await untilState(
+    daemon,
+    "fails",
+    (now) => isRunning(now) && now.instance !== before.instance,
+  );
   assert.equal(after.lastExit?.exitStatus, 9);
   assert.equal(after.restartCount, 1);
-  assert.notEqual(after.instance, before.instance);
   assert.equal((await untilState(daemon, "works", isOver)).exitStatus, 0);
   await deleteAll(daemon, ["fails", "works"]);
 });
@@ -164,7 +176,7 @@ Deno.test("restart policy: after a reboot always and unless-stopped come back, w
     id: "always",
     resources: { pids: { limit: 99 } },
   });
-  await until("their logs", () => logLines(daemon, "unless").length === 1);
+  assert.equal(logLines(daemon, "unless").length, 1);
   await reboot(daemon);
   await untilState(daemon, "always", isRunning);
   await untilState(daemon, "unless", isRunning);
