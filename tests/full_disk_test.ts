@@ -210,7 +210,10 @@ Deno.test("full disk: what exits and is deleted meanwhile is told, though the da
   await using disks = await SmallDisks.start();
   const { daemon, all } = disks;
   const { client } = daemon;
-  for (const id of ["gone", "left"]) await daemon.run(id, ["sh", "-c", LOGS]);
+  for (const id of ["gone", "left"]) {
+    const pid = await daemon.run(id, ["sh", "-c", LOGS]);
+    await until("the trap", () => hasTrap(pid, SIGTERM));
+  }
   await fillJournal(daemon, "left");
   {
     using _full = fill("space", all);
