@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
-import { until } from "./harness/poll.ts";
+import { until, within } from "./harness/poll.ts";
 import { assertNetworkIsRestored, RESTORED_NETWORK_CONFIG } from "./harness/restored_network.ts";
 import { MISSING_FOR_NETWORKS, TestNetwork } from "./harness/test_network.ts";
 import { findCommand } from "../scripts/system_packages.ts";
@@ -91,6 +91,11 @@ testWithCriu(
   },
 );
 
+/** Reads to the end. */
+async function untilDone(reader: ReadableStreamDefaultReader<string>): Promise<void> {
+  while (!(await reader.read()).done);
+}
+
 testWithCriu(
   "container.checkpoint: output goes on to a client's FIFO that is another",
   async () => {
@@ -100,11 +105,15 @@ testWithCriu(
     await daemon.client.call("container.create", { id: "one", spec, stdout });
     await daemon.client.call("container.start", { id: "one" });
     await using reader = new FifoReader(stdout);
+    const shown = reader.stream.pipeThrough(new TextDecoderStream()).getReader();
+    // It has set its trap before that.
+    const first = await within("its first output", shown.read());
+    assert.match(first.value ?? "", /^1\n/);
     const checkpoint = `${daemon.root}/image`;
     await daemon.client.call("container.checkpoint", { id: "one", path: checkpoint, exit: true });
     await daemon.client.call("container.wait", { id: "one" });
     await daemon.client.call("container.delete", { id: "one" });
-    assert.match(await reader.text(), /^1\n/);
+    await within("the end of its output", untilDone(shown));
     const other = makeFifo(daemon.dir);
     await using later = new FifoReader(other);
     const create = { id: "two", spec, stdout: other, checkpoint };
@@ -113,7 +122,7 @@ testWithCriu(
     await daemon.client.call("container.kill", { id: "two", signal: "TERM" });
     assert.equal((await daemon.client.call("container.wait", { id: "two" })).exitStatus, 3);
     await daemon.client.call("container.delete", { id: "two" });
-    assert.match(await later.text(), /bye\n$/);
+    assert.match(await within("the end of its output", later.text()), /bye\n$/);
   },
 );
 

@@ -33,6 +33,8 @@ Deno.test("no shim: with no_shim a container lives in the daemon: create, start,
       stdout,
     });
     await client.call("container.start", { id: "c" });
+    const shown = reader.stream.pipeThrough(new TextDecoderStream()).getReader();
+    assert.deepEqual(await within("the output", shown.read()), { value: "started\n", done: false });
     const state = await client.call("container.state", { id: "c" });
     assert.equal(state.status, "running");
     assert.equal(state.shim, "none");
@@ -66,7 +68,7 @@ Deno.test("no shim: with no_shim a container lives in the daemon: create, start,
     const deleted = await client.call("container.delete", { id: "c" });
     assert.equal(deleted.exitStatus, 137);
     assert.equal(deleted.pid, pid);
-    assert.equal(await within("the end of the output", reader.text()), "started\n");
+    assert.equal((await within("the end of the output", shown.read())).done, true);
     await events.wait({ type: "delete" });
     assert.equal(
       events.types(),
