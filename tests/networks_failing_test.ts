@@ -13,6 +13,7 @@ import {
 import { testNeeding } from "../scripts/test_needing.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
+import { listProcesses } from "./harness/processes.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
 
 /** Plugins and networks of a test's own, besides the system's plugins. */
@@ -23,7 +24,7 @@ class TestPlugins implements Disposable {
   config(more = ""): string {
     const dirs = JSON.stringify([`${this.dir}/bin`, "/usr/lib/cni"]);
     return `[shim]\nwarm = 0\nkeep = 0\n[network]\nplugin_dirs = ${dirs}\n` +
-      `config_dir = "${this.dir}/net.d"\ntimeout = 5\n${more}`;
+      `config_dir = "${this.dir}/net.d"\n${more}`;
   }
 
   constructor() {
@@ -109,7 +110,8 @@ networkTest(
     plugins.plugin("extra", "exec /usr/lib/cni/tuning");
     await using daemon = await TestDaemon.start({
       program: network.program,
-      config: plugins.config(),
+      // It holds for the plugins that work, too.
+      config: plugins.config("timeout = 15\n"),
     });
     await create(daemon, "warm-up", { name: "front" });
     await remove(daemon, "warm-up");
@@ -147,16 +149,21 @@ networkTest(
     await audit.assertClean("a failing plugin");
     plugins.plugin("extra", "[ $CNI_COMMAND = DEL ] || { echo oops >&2; exit 3; }");
     await refused(daemon, front, NetworkError, /ADD failed: oops/, names);
-    plugins.plugin("extra", "[ $CNI_COMMAND = DEL ] || sleep 1001");
+    // How long its child sleeps is its name.
+    const child = `sleep 1001.${Math.floor(Math.random() * 1e9)}`;
+    plugins.plugin("extra", `[ $CNI_COMMAND = DEL ] || ${child}`);
     await refused(
       daemon,
       front,
       DeadlineExceededError,
-      /extra: ADD did not end within 5000 ms/,
+      /extra: ADD did not end within 15000 ms/,
       names,
     );
     await audit.assertClean("a hanging plugin");
-    assert.equal((await network.onHost("sh", "-c", "pgrep -f 'sleep 100[1]' || true")).trim(), "");
+    await until(
+      "the end of the plugin's child",
+      () => !listProcesses().some(({ command }) => command === child),
+    );
     plugins.plugin("extra", "[ $CNI_COMMAND = DEL ] || kill -9 $$");
     await refused(daemon, front, NetworkError, /ADD failed: it was killed by signal 9/, names);
     await audit.assertClean("a killed plugin");
