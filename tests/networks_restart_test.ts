@@ -169,7 +169,7 @@ networkTest(
     const stop = `${daemon.dir}/stop`;
     const requests = network.onNeighbor(Deno.execPath(), "eval", LOAD, url, stop);
     await daemon.kill9();
-    assert.equal(await network.get(url, "neighbor"), "web");
+    assert.equal(await network.getUntilThere(url, "neighbor"), "web");
     await daemon.start();
     await daemon.connected("web");
     Deno.writeTextFileSync(stop, "");
