@@ -66,7 +66,7 @@ Deno.test("container.stop kills what does not end in time, is paused, or was nev
 });
 
 Deno.test("container.stop that fails leaves the next daemon nothing to finish, and the policy in force", async () => {
-  await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 2" });
+  await using daemon = await TestDaemon.start({ config: "[shim]\ntimeout = 5" });
   await started(daemon, "wedged", STUBBORN, "--restart", "always");
   const { pid, shimPid } = await daemon.client.call("container.state", { id: "wedged" });
   const record = `${daemon.state}/linux/wedged/stop.json`;
@@ -98,7 +98,7 @@ Deno.test("berth stop stops several, and the kill comes although its daemon was 
     stderr: "",
   });
   await started(daemon, "c", STUBBORN);
-  const stopping = cli(daemon, ["stop", "-t", "2", "c"]);
+  const stopping = cli(daemon, ["stop", "-t", "5", "c"]);
   const record = `${daemon.state}/linux/c/stop.json`;
   await until("the record of the stop", () => {
     try {
