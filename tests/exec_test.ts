@@ -80,8 +80,9 @@ Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", asy
     ]);
     const { pid } = await client.call("container.state", { id: "c" });
     const pids = (await client.call("container.pids", { id: "c" })).processes;
+    // By their ids: pids begin anew at their maximum.
     assert.deepEqual(
-      pids.sort((a, b) => a.pid - b.pid),
+      pids.sort((a, b) => (a.execId ?? "").localeCompare(b.execId ?? "")),
       [{ pid }, { pid: started.pid, execId: "my.exec-1" }],
     );
     const target = { id: "c", execId: "my.exec-1" };
