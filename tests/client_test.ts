@@ -150,7 +150,9 @@ Deno.test("client: wait and events go on over a daemon that is killed and starte
   await using events = client.events();
   await events.ready;
   const container = await client.create({ id: "lives", spec: daemon.spec(["sleep", "600"]) });
-  await container.start();
+  const pid = await container.start();
+  // The runtime's init, which it is at first, would die of SIGTERM.
+  await until("the process that sleeps", () => readProcess(pid)?.command === "sleep 600");
   const exit = container.wait();
   await daemon.kill9();
   await daemon.start();
