@@ -192,7 +192,6 @@ export class TestRegistry implements AsyncDisposable {
       readonly tls?: { readonly certificate: string; readonly key: string };
     } = {},
   ): Promise<TestRegistry> {
-    const port = freePort();
     const config = `${dir}/registry.yml`;
     const secure = tls ? `, tls: {certificate: "${tls.certificate}", key: "${tls.key}"}` : "";
     if (password !== undefined) {
@@ -200,27 +199,34 @@ export class TestRegistry implements AsyncDisposable {
       Deno.writeTextFileSync(`${dir}/htpasswd`, line);
       auth = `auth: {htpasswd: {realm: test, path: ${dir}/htpasswd}}\n`;
     }
-    Deno.writeTextFileSync(
-      config,
-      `version: 0.1\nlog: {level: error}\nhttp: {addr: "127.0.0.1:${port}"${secure}}\n` +
-        `storage: {filesystem: {rootdirectory: ${dir}/registry}}\n${auth}`,
-    );
-    const process = new Deno.Command("docker-registry", {
-      args: ["serve", config],
-      stdin: "null",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    await until("the registry", async () => {
-      try {
-        await (await fetch(`http://127.0.0.1:${port}/v2/`)).body?.cancel();
-        return true;
-      } catch {
-        // It does not listen yet.
-        return false;
-      }
+    // A port that was free may be another's by now: then the registry ends at once.
+    return await until("a registry that listens", async () => {
+      const port = freePort();
+      Deno.writeTextFileSync(
+        config,
+        `version: 0.1\nlog: {level: error}\nhttp: {addr: "127.0.0.1:${port}"${secure}}\n` +
+          `storage: {filesystem: {rootdirectory: ${dir}/registry}}\n${auth}`,
+      );
+      const process = new Deno.Command("docker-registry", {
+        args: ["serve", config],
+        stdin: "null",
+        stdout: "null",
+        stderr: "null",
+      }).spawn();
+      let ended = false;
+      process.status.then(() => ended = true);
+      const listens = await until("the registry", async () => {
+        if (ended) return "ended";
+        try {
+          await (await fetch(`http://127.0.0.1:${port}/v2/`)).body?.cancel();
+          return "listens";
+        } catch {
+          // It does not listen yet.
+          return undefined;
+        }
+      });
+      return listens === "listens" && new TestRegistry(`127.0.0.1:${port}`, process);
     });
-    return new TestRegistry(`127.0.0.1:${port}`, process);
   }
 
   /** Puts an image there; returns its reference. */
