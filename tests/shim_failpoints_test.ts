@@ -96,13 +96,16 @@ test("container.create: a shim that is killed at any step leaves nothing, and th
   }
 });
 
-test("container.create: a step for which the disk is full leaves nothing, and can be repeated", async ({ daemon, points }) => {
+test("container.create: a step for which the disk is full, or no file can be opened, leaves nothing, and can be repeated", async ({ daemon, points }) => {
   for (const point of CREATE) {
-    points.arm(`shim.create.${point}=1*fail:ENOSPC`);
-    await assert.rejects(create(daemon, "c", ["true"]), ResourceExhaustedError, point);
-    points.disarm();
-    await create(daemon, "c", ["true"]);
-    await daemon.client.call("container.delete", { id: "c", force: true });
+    for (const code of ["ENOSPC", "EMFILE", "ENFILE"]) {
+      const what = `${point} ${code}`;
+      points.arm(`shim.create.${point}=1*fail:${code}`);
+      await assert.rejects(create(daemon, "c", ["true"]), ResourceExhaustedError, what);
+      points.disarm();
+      await create(daemon, "c", ["true"]);
+      await daemon.client.call("container.delete", { id: "c", force: true });
+    }
   }
 });
 
@@ -124,12 +127,15 @@ test("container.delete: a shim that is killed at any step changes neither status
 });
 
 test("container.delete: a step that fails can be repeated, with the same status", async ({ daemon, points }) => {
-  for (const point of DELETE) {
-    const id = `c-${point}`;
+  const steps = DELETE.flatMap((point) =>
+    ["EMFILE", "ENFILE"].map((code) => [point, code] as const)
+  );
+  for (const [point, code] of steps) {
+    const id = `c-${point}-${code}`;
     await create(daemon, id, ["sh", "-c", "exit 6"]);
     await daemon.client.call("container.start", { id });
     await daemon.client.call("container.wait", { id });
-    points.arm(`shim.delete.${point}=1*fail:EMFILE`);
+    points.arm(`shim.delete.${point}=1*fail:${code}`);
     await assert.rejects(
       daemon.client.call("container.delete", { id }),
       ResourceExhaustedError,
