@@ -229,7 +229,9 @@ Deno.test("berth kill, pause, resume, wait and rm do what they say, to several a
   assert.match((await cli(daemon, ["ps"])).stdout, /a +Up .* \(Paused\)/);
   assert.equal((await cli(daemon, ["resume", "a"])).stdout, "a\n");
   assert.equal((await cli(daemon, ["unpause", "b"])).stdout, "b\n");
-  assert.equal((await cli(daemon, ["rm", "a"])).code, 125);
+  const refused = await cli(daemon, ["rm", "a"]);
+  assert.equal(refused.code, 125);
+  assert.match(refused.stderr, /container a .*: berth rm --force a\n$/);
   assert.equal((await cli(daemon, ["kill", "a"])).stdout, "a\n");
   const waiting = cli(daemon, ["wait", "a", "b"]);
   await until("the trap", async () => {
