@@ -153,8 +153,8 @@ export async function createDetached(
   name: string | undefined,
   interactive: boolean,
   requestFor: RequestFor,
-): Promise<string> {
-  return await create(daemon, root, name, requestFor, (id, { terminal = false, log = {} }) => {
+): Promise<{ id: string }> {
+  const id = await create(daemon, root, name, requestFor, (id, { terminal = false, log = {} }) => {
     const io = interactive ? createIoDir(root, id) : undefined;
     if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
     return {
@@ -165,4 +165,5 @@ export async function createDetached(
       },
     };
   });
+  return { id };
 }

@@ -14,7 +14,7 @@ import { createDetached, createForeground } from "./create_container.ts";
 import type { CreateInput } from "./create_input.ts";
 import { createRequest } from "./create_request.ts";
 
-/** A function that creates a container; see {@linkcode createDetached}. */
+/** {@linkcode createDetached} or {@linkcode createForeground}. */
 type Create<T> = (
   daemon: DaemonConnection,
   root: string,
@@ -78,10 +78,8 @@ export class Creation implements Disposable {
 
   /** Creates the container without a client, and returns its id; see {@linkcode createDetached}. */
   async detached(): Promise<string> {
-    const create: Create<{ id: string }> = async (...request) => ({
-      id: await createDetached(...request),
-    });
-    return (await this.#create(create)).id;
+    const { id } = await this.#create(createDetached);
+    return id;
   }
 
   /** Creates the container with its stdio wired to this process; see {@linkcode createForeground}. */
