@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { ARCHITECTURE } from "../src/images/image_config.ts";
 import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import {
-  ARCHITECTURE,
   busyboxLayer,
   cgroupArgs as cgroup,
   imageTest as test,

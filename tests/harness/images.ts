@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
 import { findCommand } from "../../scripts/system_packages.ts";
+import { ARCHITECTURE } from "../../src/images/image_config.ts";
 import { cli } from "./cli.ts";
 import type { TestDaemon } from "./daemon.ts";
 import { until } from "./poll.ts";
@@ -81,9 +82,6 @@ export async function makeImageList(
 
 /** What the media types of OCI images begin with (image-spec, media-types.md). */
 const OCI_TYPE = "application/vnd.oci.image";
-
-/** This machine's architecture by its name in images. */
-export const ARCHITECTURE = Deno.build.arch === "x86_64" ? "amd64" : "arm64";
 
 /** Points to a blob of a layout. */
 interface Descriptor {
