@@ -25,7 +25,7 @@
 const VARIABLE = "BERTH_FAILPOINTS";
 
 /** What a point throws that is armed to fail, in place of a system call's error. */
-export class FailpointError extends Error {
+class FailpointError extends Error {
   override name = "FailpointError";
   /** Name of the errno, `ENOSPC`. */
   readonly code: string;

@@ -15,7 +15,7 @@ export const example = z.strictObject({
 });
 
 /** The examples of a reference: those of the daemon, of the shim, and one notification of each. */
-export const examples = z.strictObject({
+const examples = z.strictObject({
   daemon: z.array(example),
   event: z.unknown(),
   tick: z.unknown(),

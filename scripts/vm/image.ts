@@ -4,7 +4,7 @@ import { findCommand } from "../system_packages.ts";
 import { run } from "./command.ts";
 
 /** The Debian release in the machine: systemd is PID 1, and cgroup v2 the only hierarchy. */
-export const SUITE = "trixie";
+const SUITE = "trixie";
 
 /** What the tests use in the machine, and what makes it one. */
 const PACKAGES = [
@@ -30,7 +30,7 @@ export interface Image {
 }
 
 /** Returns the files of the image in `dir`, whether they are there or not. */
-export function imageIn(dir: string): Image {
+function imageIn(dir: string): Image {
   return {
     disk: `${dir}/base.img`,
     kernel: `${dir}/vmlinuz`,

@@ -2,7 +2,7 @@
 import { program } from "./run.ts";
 
 /** The compiled berth that is under test; undefined where berth is tested in another form. */
-export function compiledFile(): string | undefined {
+function compiledFile(): string | undefined {
   const [file = "", ...more] = program();
   if (more.length > 0) return undefined;
   using opened = Deno.openSync(file);

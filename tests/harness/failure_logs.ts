@@ -8,7 +8,7 @@ const TAIL = 4096;
  * What the daemons and shims of one test have logged: taken when their files are removed, shown if the
  * test fails.
  */
-export class FailureLogs {
+class FailureLogs {
   readonly #texts: string[] = [];
 
   /** Takes the ends of all logs below `dir`. */

@@ -23,7 +23,7 @@ import { spec } from "./rootfs.ts";
 import { sweep } from "./sweep.ts";
 
 /** What containerd calls the program. */
-export const SHIM_NAME = "containerd-shim-berth-v2";
+const SHIM_NAME = "containerd-shim-berth-v2";
 
 /** The namespace of all containers of these tests. */
 const NAMESPACE = "test";

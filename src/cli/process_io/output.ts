@@ -9,7 +9,7 @@ import { follow } from "../common/tail.ts";
 const CHUNK = 64 * 1024;
 
 /** How long output is copied that others write after the exit, ms; as docker does. */
-export const DRAIN_MS = 2000;
+const DRAIN_MS = 2000;
 
 /** How often, in ms, a drain looks whether output has gone quiet. */
 const DRAIN_STEP = 20;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 /** The signals that go on to the process when no terminal makes them itself. */
-export const FORWARDED: readonly Deno.Signal[] = [
+const FORWARDED: readonly Deno.Signal[] = [
   "SIGINT",
   "SIGTERM",
   "SIGHUP",

@@ -44,7 +44,7 @@ interface Side {
 }
 
 /** Distinguishes `ID:PATH` from a path of the host, which begins with `/` or `.` if it has a colon. */
-export function parseSide(text: string): Side {
+function parseSide(text: string): Side {
   const colon = text.indexOf(":");
   if (text === "") throw new CliError("an empty path: give ID:PATH, or a path of the host");
   if (colon < 1 || /^[./]/.test(text) || text.slice(0, colon).includes("/")) return { path: text };

@@ -19,12 +19,6 @@ export const BootstrapParams = message({
   socket_dir: [9, "string"],
 });
 
-export const BootstrapResult = message({
-  version: [1, "int32"],
-  address: [2, "string"],
-  protocol: [3, "string"],
-});
-
 const RuntimeVersion = message({ version: [1, "string"], revision: [2, "string"] });
 
 export const RuntimeInfo = message({

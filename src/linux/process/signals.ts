@@ -51,7 +51,7 @@ export const SIGHUP = 1,
   SIGWINCH = 28;
 
 /** First and last real-time signal as glibc numbers them (signal(7)): it keeps 32 and 33. */
-export const SIGRTMIN = 34, SIGRTMAX = 64;
+const SIGRTMIN = 34, SIGRTMAX = 64;
 
 /**
  * Returns the number of a signal given as a number from 1 to 64, or by name with or without `SIG`

@@ -46,7 +46,7 @@ function findProgram(): string | undefined {
 /**
  * Returns whether it is an ELF program that needs no dynamic linker, for the root has none of ours.
  */
-export function isStatic(bytes: Uint8Array<ArrayBuffer>): boolean {
+function isStatic(bytes: Uint8Array<ArrayBuffer>): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   // 0x7f ELF, 64 bits, little-endian
   if (bytes.length < 64 || view.getUint32(0) !== 0x7f454c46 || bytes[4] !== 2 || bytes[5] !== 1) {

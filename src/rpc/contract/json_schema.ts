@@ -9,7 +9,7 @@ import { NAMED_SCHEMAS } from "./named_schemas.ts";
 export type JsonSchema = Record<string, unknown>;
 
 /** Where OpenRPC keeps the named schemas. */
-export const SCHEMAS_PREFIX = "#/components/schemas/";
+const SCHEMAS_PREFIX = "#/components/schemas/";
 
 /** The JSON Schemas of a contract. */
 export interface ContractSchemas {

@@ -25,7 +25,7 @@ const processTarget = z.strictObject({
 });
 
 /** An event as the shim keeps it until it is acknowledged. The shim numbers the events itself. */
-export const shimEvent = z.object({
+const shimEvent = z.object({
   seq: z.int().meta({
     description: "Sequence number of the shim; increases by one per event of the bundle",
   }),
@@ -46,7 +46,7 @@ export const shimEvent = z.object({
 });
 
 /** State of a container in its shim. */
-export const shimState = z.object({
+const shimState = z.object({
   status: z.enum(["none", "creating", ...containerStatus.options, "deleted"]).meta({
     description:
       "Status of the container. none: not created yet; creating: the create is in progress; deleted: the shim may exit",
@@ -289,7 +289,7 @@ export type ShimEvent = z.output<typeof shimEvent>;
 export type ShimState = z.output<typeof shimState>;
 
 /** A call of the OCI runtime, as a shim reports it when the call has ended. */
-export const runtimeCall = z.object({
+const runtimeCall = z.object({
   subcommand: z.string().meta({ description: "Subcommand of the runtime, such as create" }),
   id: z.string().meta({ description: "Container id" }),
   durationMs: z.number().meta({ description: "Duration of the call, in milliseconds" }),

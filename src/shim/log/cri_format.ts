@@ -10,7 +10,7 @@ export type LogStream = "stdout" | "stderr";
 export const MAX_CONTENT = 16 * 1024;
 
 /** The most bytes that a record takes beside its content: time, stream, tag, newline. */
-export const MAX_OVERHEAD = 64;
+const MAX_OVERHEAD = 64;
 
 const NEWLINE = 10, TAG_PARTIAL = 80 /* P */;
 
