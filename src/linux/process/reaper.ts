@@ -79,14 +79,10 @@ export interface UnclaimedExits extends Disposable {
   watch(pid: number, aliveAt: number): Promise<Exit>;
 }
 
-interface Entry extends PromiseWithResolvers<Exit> {
-  readonly spawned: boolean;
-}
-
 /** Starts and reaps this process's children; at most one in a process. */
 export class Reaper implements Disposable {
   readonly #options: ReaperOptions;
-  readonly #entries = new Map<number, Entry>();
+  readonly #entries = new Map<number, PromiseWithResolvers<Exit>>();
   /** What each holder of {@linkcode bufferUnclaimedExits} has kept, by pid. */
   readonly #buffers = new Set<Map<number, Exit>>();
   readonly #siginfo = new Uint8Array(SIGINFO_SIZE);
@@ -123,7 +119,7 @@ export class Reaper implements Disposable {
       ...(childFileLimit === undefined ? {} : { fileLimit: childFileLimit }),
       ...options,
     });
-    const entry = this.#add(pid, true);
+    const entry = this.#add(pid);
     return {
       pid,
       exited: entry.promise,
@@ -146,7 +142,7 @@ export class Reaper implements Disposable {
   async watch(pid: number): Promise<Exit> {
     let entry = this.#entries.get(pid);
     if (entry === undefined) {
-      entry = this.#add(pid, false);
+      entry = this.#add(pid);
       // Its SIGCHLD may have come before it was asked for.
       this.#reap();
       if (this.#entries.has(pid)) {
@@ -159,11 +155,6 @@ export class Reaper implements Disposable {
       }
     }
     return await entry.promise;
-  }
-
-  /** Forgets a watched process: its {@linkcode watch} stays pending. Not for a spawned one. */
-  unwatch(pid: number): void {
-    if (this.#entries.get(pid)?.spawned === false) this.#remove(pid);
   }
 
   /**
@@ -202,8 +193,8 @@ export class Reaper implements Disposable {
     this.#buffers.clear();
   }
 
-  #add(pid: number, spawned: boolean): Entry {
-    const entry = { ...Promise.withResolvers<Exit>(), spawned };
+  #add(pid: number): PromiseWithResolvers<Exit> {
+    const entry = Promise.withResolvers<Exit>();
     this.#entries.set(pid, entry);
     // A signal listener does not keep the event loop going, so an awaited exit could end it.
     this.#hold ??= holdEventLoop();
