@@ -118,7 +118,7 @@ export class Networks implements Disposable {
     if (resolv !== undefined) {
       writeInto(id, "its DNS settings into resolv.conf", () => addDns(resolv, record));
     }
-    this.#records.made.set(instance, record);
+    this.#records.add(record);
   }
 
   async #setUpPlan({ id, instance, attachments, ports, otherwise }: NetworkPlan) {
@@ -158,7 +158,7 @@ export class Networks implements Disposable {
         { cause: error, data: { id } },
       );
     }
-    this.#records.made.delete(instance);
+    this.#records.delete(instance);
     this.#ports.release(instance);
   }
 
@@ -183,7 +183,7 @@ export class Networks implements Disposable {
 
   /** Returns the network of an instance as it is; undefined if it has none. */
   state(instance: string): NetworkState | undefined {
-    const record = this.#records.made.get(instance);
+    const record = this.#records.get(instance);
     return record === undefined ? undefined : networkState(record, this.namespaceOf(instance));
   }
 
@@ -209,7 +209,7 @@ export class Networks implements Disposable {
 
   #adoptOne(record: NetworkRecord): void {
     const { id, instance, ports } = record;
-    this.#records.made.set(instance, record);
+    this.#records.add(record);
     // While no daemon ran another process took it; the container has it all the same.
     for (const error of this.#ports.adopt(instance, id, ports)) {
       logError("{id}: {reason}", { id, reason: messageOf(error), error });
@@ -253,7 +253,7 @@ export class Networks implements Disposable {
   }
 
   #membersOf(network: string): NetworkInfo["containers"] {
-    const members = [...this.#records.made.values()].flatMap(({ id, instance }) =>
+    const members = [...this.#records.all()].flatMap(({ id, instance }) =>
       (this.state(instance)?.interfaces ?? [])
         .filter((one) => one.network === network)
         .map(({ interface: name, addresses }) => ({ id, interface: name, addresses }))

@@ -28,7 +28,7 @@ export class NetworkRecords {
   readonly #dir: string;
   readonly #conflists: Conflists;
   /** The networks that are there, by the container's instance. */
-  readonly made = new Map<string, NetworkRecord>();
+  readonly #made = new Map<string, NetworkRecord>();
 
   constructor(dir: string, conflists: Conflists) {
     this.#dir = dir;
@@ -38,6 +38,26 @@ export class NetworkRecords {
   /** Returns the files of the network of an instance. */
   paths(instance: string): NetworkPaths {
     return networkPaths(`${this.#dir}/${instance}`);
+  }
+
+  /** Notes that the network of a record is there. */
+  add(record: NetworkRecord): void {
+    this.#made.set(record.instance, record);
+  }
+
+  /** Forgets the network of an instance. */
+  delete(instance: string): void {
+    this.#made.delete(instance);
+  }
+
+  /** Returns the record of the network that an instance has; undefined if it has none. */
+  get(instance: string): NetworkRecord | undefined {
+    return this.#made.get(instance);
+  }
+
+  /** Returns the records of the networks that are there. */
+  all(): Iterable<NetworkRecord> {
+    return this.#made.values();
   }
 
   /** Lists the instances that have something of a network on disk. */
@@ -53,7 +73,7 @@ export class NetworkRecords {
   /** Returns every network that containers can be attached to, or are, by its name. */
   networks(): Map<string, KnownNetwork> {
     return this.#conflists.all(
-      [...this.made.values()].flatMap(({ attachments }) => attachments.map((one) => one.conflist)),
+      [...this.all()].flatMap(({ attachments }) => attachments.map((one) => one.conflist)),
     );
   }
 
