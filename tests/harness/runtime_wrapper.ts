@@ -52,7 +52,7 @@ export class RuntimeWrapper {
   rule(subcommand: string, text: string, options: RuleOptions = {}): void {
     const { id, once = false, after = false } = options;
     const file = `${this.#dir}/${subcommand}.${after ? "after" : "before"}`;
-    const body = `${once ? `rm -f ${quote(file)}\n` : ""}${text}\n`;
+    const body = `${once ? `rm -f ${quote(file)}\n` : ""}record\n${text}\n`;
     const guarded = id === undefined
       ? body
       : `case " $* " in *${quote(` ${id} `)}*)\n${body};;\nesac\n`;
@@ -122,7 +122,9 @@ export class RuntimeWrapper {
 
 /**
  * Each call is one short append, so lines of calls at the same time do not mix (write(2)). A rule that
- * is taken back between two steps is as one that was never there: `.` would end the script.
+ * is taken back between two steps is as one that was never there: `.` would end the script. A call is
+ * recorded once its rule is read, and taken back where that holds once: who waits for the call may
+ * change the rules.
  */
 function script(dir: string, real: string): string {
   return `#!/bin/sh
@@ -141,10 +143,14 @@ for argument in "$@"; do
     *) sub=$argument; break ;;
   esac
 done
-record=$sub
-for argument in "$@"; do record="$record$(printf '\\037')$argument"; done
-printf '%s\\n' "$record" >>"$dir/calls"
+line=$sub
+for argument in "$@"; do line="$line$(printf '\\037')$argument"; done
+record() {
+  [ -z "$line" ] || printf '%s\\n' "$line" >>"$dir/calls"
+  line=
+}
 if [ -e "$dir/$sub.before" ] && rule=$(cat "$dir/$sub.before" 2>/dev/null); then eval "$rule"; fi
+record
 if [ ! -e "$dir/$sub.after" ]; then exec "$real" "$@"; fi
 "$real" "$@"
 status=$?
