@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SIGHUP } from "../src/linux/process/signals.ts";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until, within } from "./harness/poll.ts";
+import { hasTrap, readProcess } from "./harness/processes.ts";
 import { PtyProcess } from "./harness/pty.ts";
 import { program } from "./harness/run.ts";
 import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
@@ -165,15 +167,15 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
       [["version", "-f", "{{.daemon.protocol}}"], /^\d+\n$/],
     ] as const
   ) assert.match((await cli(daemon, args)).stdout, expected);
+  // Started is not yet running: the runtime's own process becomes the container's.
+  const { pid } = await daemon.client.call("container.state", { id: "one" });
+  await until("its program", () => readProcess(pid)?.command === "sleep 1000");
   assert.match(
     (await cli(daemon, ["top", "one"])).stdout,
     /^ *UID +PID +PPID +C +STIME +TTY +TIME +CMD\n *0 +\d+ +\d+ +\d+ .*sleep 1000\n$/,
   );
-  // Started is not yet running: the runtime's own process becomes the container's.
-  await until("the processes of one", async () => {
-    const { stdout } = await cli(daemon, ["ps", "one"]);
-    return /^ *PID +EXEC +COMMAND\n *\d+ +- +sleep 1000\n$/.test(stdout);
-  });
+  const processes = await cli(daemon, ["ps", "one"]);
+  assert.match(processes.stdout, /^ *PID +EXEC +COMMAND\n *\d+ +- +sleep 1000\n$/);
 });
 
 Deno.test("berth ps, stats: where there is no container, a template prints nothing", async () => {
@@ -234,10 +236,9 @@ Deno.test("berth kill, pause, resume, wait and rm do what they say, to several a
   assert.match(refused.stderr, /container a .*: berth rm --force a\n$/);
   assert.equal((await cli(daemon, ["kill", "a"])).stdout, "a\n");
   const waiting = cli(daemon, ["wait", "a", "b"]);
-  await until("the trap", async () => {
-    await cli(daemon, ["kill", "-s", "HUP", "b"]);
-    return (await daemon.client.call("container.state", { id: "b" })).status === "stopped";
-  });
+  const { pid } = await daemon.client.call("container.state", { id: "b" });
+  await until("the trap", () => hasTrap(pid, SIGHUP));
+  assert.equal((await cli(daemon, ["kill", "-s", "HUP", "b"])).stdout, "b\n");
   assert.equal((await waiting).stdout, "137\n4\n");
   assert.equal((await cli(daemon, ["rm", "a"])).stdout, "a\n");
   await runDetached(daemon, "c", "sleep", "1000");
@@ -279,6 +280,7 @@ Deno.test("berth events prints what has happened and what happens, across a rest
   await runDetached(daemon, "a", "true");
   await until("the exit", () => text.includes('"exit"'));
   await daemon.restart();
+  await daemon.connected("a");
   assert.equal((await cli(daemon, ["rm", "a"])).code, 0);
   await until("the delete", () => text.includes('"delete"'));
   child.kill("SIGTERM");
@@ -395,10 +397,13 @@ Deno.test("berth stats and top go on when the daemon comes back", async () => {
   await daemon.restart();
   const since = new Date().toISOString();
   const decoder = new TextDecoder();
+  let rest = "";
   await until("figures from the new daemon", async () => {
     const { value, done } = await within("figures", figures.read());
     assert.ok(!done, "stats has ended");
-    return jsonLines(decoder.decode(value)).some(({ timestamp }) => String(timestamp) > since);
+    const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    return lines.some((line) => String(JSON.parse(line).timestamp) > since);
   });
   await runDetached(daemon, "next", "sleep", "1000");
   await terminal.shows(/next +running +\d/);
