@@ -313,8 +313,10 @@ exit 0`;
   assert.match(restored.stderr, /into the cgroup \S+\/web, which is not its own \(\S+\/web2\)/);
   await assert.rejects(daemon.client.call("container.state", { id: "web2" }), /no container web2/);
   assert.equal((await daemon.client.call("container.state", { id: "web" })).pid, pid);
-  const { processes } = await daemon.client.call("container.pids", { id: "web" });
-  assert.deepEqual(processes.map(({ pid }) => pid), [pid]);
+  await until("the end of the other process", async () => {
+    const { processes } = await daemon.client.call("container.pids", { id: "web" });
+    return processes.length === 1 && processes[0]?.pid === pid;
+  });
 });
 
 testNeeding(
