@@ -63,7 +63,7 @@ async function killWhen(daemon: TestDaemon, args: string[], reached: () => boole
   const skopeos = () =>
     processesOf(baseName(daemon.dir)).filter(({ command }) => /^(\S*\/)?skopeo /.test(command));
   await until("the moment", () => ended || (skopeos().length > 0 && reached()));
-  if (!ended) child.kill("SIGKILL");
+  if (!ended) killIfThere(child.pid);
   await status;
   await until("the end of skopeo", () => {
     for (const { pid } of skopeos()) killIfThere(pid);
@@ -180,20 +180,14 @@ test("images storage: pulls of several at once, and a pull that is killed, leave
       makeImage(daemon.dir, { layers: [base, layerOf(daemon.dir, { f: text })] })
     ),
   );
-  const killed = cliCommand(daemon, ["pull", images[0]!], { stdout: "null", stderr: "null" })
-    .spawn();
-  await until(
-    "skopeo",
+  await killWhen(
+    daemon,
+    ["pull", images[0]!],
     () =>
       processesOf(baseName(daemon.dir)).some(({ command }) =>
         command.includes("containers-storage")
       ),
   );
-  killed.kill("SIGKILL");
-  await killed.status;
-  for (const { pid, command } of processesOf(baseName(daemon.dir))) {
-    if (command.includes("containers-storage")) killIfThere(pid);
-  }
   await Promise.all(images.map((image) => ok(daemon, "pull", image)));
   for (const [index, image] of images.entries()) {
     const text = await ok(daemon, "run", "--rm", ...cgroup(daemon), image, "cat", "/f");
