@@ -14,6 +14,14 @@ import { baseName } from "./harness/run.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { addressIn, installShim, StubContainerd } from "./harness/stub_containerd.ts";
 
+/** Waits until so many shims run. What one starts looks like it for a moment. */
+async function shims(containerd: StubContainerd, count: number): Promise<number[]> {
+  return await until(`${count} shims`, () => {
+    const found = containerd.shimPids();
+    return found.length === count && found;
+  });
+}
+
 Deno.test("containerd shim: a shim of containerd serves a life, tells it in order, and leaves nothing", async () => {
   await using containerd = new StubContainerd();
   {
@@ -70,11 +78,7 @@ Deno.test("containerd shim: start answers each containerd in its form, and the g
     Deno.readTextFileSync(`${containerd.bundleOf("one")}/address`),
     `unix://${addressIn(first.stdout)}`,
   );
-  // What a shim starts looks like it for a moment.
-  const shim = await until("one shim for the pod", () => {
-    const [shim, ...more] = containerd.shimPids();
-    return more.length === 0 && shim;
-  });
+  const [shim = 0] = await shims(containerd, 1);
   const score = (pid: number | string) =>
     Number(Deno.readTextFileSync(`/proc/${pid}/oom_score_adj`));
   assert.equal(score(shim), score("self") + 1);
@@ -85,9 +89,9 @@ Deno.test("containerd shim: start answers each containerd in its form, and the g
   const text = new TextDecoder().decode(old.stdout);
   try {
     assert.match(text, /^unix:\/\/\/run\/containerd\/s\/[0-9a-f]{64}$/);
-    await until("two shims", () => containerd.shimPids().length === 2);
+    await shims(containerd, 2);
   } finally {
-    for (const pid of containerd.shimPids()) Deno.kill(pid, "SIGTERM");
+    for (const pid of await shims(containerd, 2)) Deno.kill(pid, "SIGTERM");
   }
   // Without a container they end by a signal, and take their sockets with them.
   await until("the end of the shims", () => containerd.shimPids().length === 0);
@@ -190,7 +194,7 @@ Deno.test("containerd shim: delete cleans up after a shim that was killed, and s
   await deleted.start();
   await deleted.wait();
   await deleted.delete();
-  for (const shim of containerd.shimPids()) Deno.kill(shim, "SIGKILL");
+  for (const shim of await shims(containerd, 3)) Deno.kill(shim, "SIGKILL");
   await until("the end of the shims", () => containerd.shimPids().length === 0);
   const sockets = () => [...Deno.readDirSync(containerd.socketDir)].length;
   assert.equal(sockets(), 3);
@@ -212,7 +216,7 @@ Deno.test("containerd shim: a pod's containers share a shim, which ends with the
   using pod = await containerd.create("pod", ["sleep", "1000"], { override });
   using one = await containerd.create("one", ["sleep", "1000"], { override });
   await Promise.all([pod.start(), one.start()]);
-  assert.equal(containerd.shimPids().length, 1);
+  await shims(containerd, 1);
   await assert.rejects(one.create(), { code: CODE.alreadyExists });
   await one.kill(9);
   await one.wait();
@@ -246,11 +250,12 @@ Deno.test("containerd shim: without a pid namespace of its own, what is left is 
   await client.start();
   const left = await until(
     "the other process",
-    () => existsSync(`${data}/pid`) && Number(Deno.readTextFileSync(`${data}/pid`)),
+    // There is a file before there is something in it.
+    () => existsSync(`${data}/pid`) && (Number(Deno.readTextFileSync(`${data}/pid`)) || undefined),
   );
   await client.kill(9);
   await client.wait();
-  assert.equal(readProcess(left), undefined);
+  assert.ok([undefined, "Z", "X"].includes(readProcess(left)?.state));
   await client.delete();
 });
 
