@@ -41,10 +41,10 @@ async function untilGone(daemon: TestDaemon, id: string): Promise<void> {
 /** Has the shim of a container delete it behind the daemon's back. */
 async function deleteInShim(daemon: TestDaemon, id: string, leave: boolean): Promise<void> {
   const { bundle } = await daemon.client.call("container.state", { id });
-  using peer = await dial(`${bundle}/shim.sock`, { onError: console.error, timeoutMs: 30_000 });
+  using peer = await dial(`${bundle}/shim.sock`, { onError: console.error, timeoutMs: 60_000 });
   const shim = typedClient<ShimContract>(peer);
-  await shim.call("shim.delete", {}, { timeoutMs: 30_000 });
-  if (leave) await shim.call("shim.exit", {}, { timeoutMs: 30_000 });
+  await shim.call("shim.delete", {}, { timeoutMs: 60_000 });
+  if (leave) await shim.call("shim.exit", {}, { timeoutMs: 60_000 });
 }
 
 Deno.test("delete: a delete that the runtime failed is made again, with the same answer and one event", async () => {
@@ -216,10 +216,16 @@ Deno.test("delete: a daemon killed before the bundle's last files are gone remov
 
 Deno.test("delete: deletes at the same time all get the one answer", async () => {
   await using daemon = await TestDaemon.start();
-  const exit = await exited(daemon, "popular");
-  const answers = await Promise.all(
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const exit = await exited(daemon, "popular", { runtime: wrapper.path });
+  const release = wrapper.hang("delete");
+  const deletes = Promise.all(
     Array.from({ length: 8 }, () => daemon.client.call("container.delete", { id: "popular" })),
   );
+  // Asked and answered behind them, so that the daemon has them all before the first has ended.
+  await daemon.client.call("daemon.info", {});
+  release();
+  const answers = await deletes;
   for (const answer of answers) assert.deepEqual(answer, exit);
   assert.equal(await told(daemon, "popular"), "create start exit delete");
 });
