@@ -181,7 +181,8 @@ Deno.test("pause: a pause outlives the daemon, and one made while none runs is f
 Deno.test("pause: signals to all processes are no pause, whoever looks meanwhile", async () => {
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
-  await daemon.run("one", ["sh", "-c", "trap : HUP; while :; do sleep 0.05; done"]);
+  const pid = await daemon.run("one", ["sh", "-c", "trap : HUP; while :; do sleep 0.05; done"]);
+  await until("its trap", () => hasTrap(pid, SIGHUP));
   // The runtime freezes the container while it signals.
   for (let n = 0; n < 10; n++) {
     let done = false;
