@@ -5,7 +5,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
 import { until } from "./harness/poll.ts";
-import { openFiles, processesOf, readProcess } from "./harness/processes.ts";
+import { killIfThere, openFiles, processesOf, readProcess } from "./harness/processes.ts";
 import { baseName } from "./harness/run.ts";
 
 /** The live shims of a daemon, which may be dead itself. */
@@ -55,8 +55,8 @@ Deno.test("shim pool: a container gets the shim that waits, and another is start
   const [warm] = await untilShims(daemon, 1);
   await daemon.run("first", ["sleep", "1000"]);
   assert.equal(await shimOf(daemon, "first"), warm);
-  const both = await untilShims(daemon, 2);
   await untilOneWaits(daemon);
+  const both = await untilShims(daemon, 2);
   await daemon.run("second", ["sleep", "1000"]);
   const second = await shimOf(daemon, "second");
   assert.notEqual(second, warm);
@@ -182,7 +182,7 @@ Deno.test("shim pool: a shim that is killed while it is given a container fails 
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
   // The daemon may or may not have seen their end when it hands one out.
-  for (const pid of shims(daemon)) Deno.kill(pid, "SIGKILL");
+  killIfThere(...shims(daemon));
   const result = await daemon.life("unlucky").catch((error) => {
     assert.ok(error instanceof UnavailableError, String(error));
     return "unavailable";
