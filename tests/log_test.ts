@@ -45,8 +45,9 @@ Deno.test("log: a value in the message of a JSON line is quoted once, as JSON", 
     config: '[log]\nformat = "json"',
     program: ["sh", "-c", 'exec "$@" 2>"$0"', path, ...program()],
   });
-  const [line = ""] = Deno.readTextFileSync(path).split("\n").filter((l) =>
-    l.includes("listening")
+  const line = await until(
+    "the line in the log",
+    () => /^.*"listening .*(?=\n)/m.exec(Deno.readTextFileSync(path))?.[0],
   );
   const record: { message: string; properties: { socket: string } } = JSON.parse(line);
   assert.equal(record.message, `listening on ${record.properties.socket} with 0 containers`);
