@@ -50,7 +50,7 @@ Deno.test("cancel: waits that a client gives up leave nothing in the daemon", as
     memory.push(anonymousMemory(daemon.pid));
   }
   await daemon.client.call("container.kill", { id: "a", signal: "KILL" });
-  assert.equal((await client.container("a").wait({ timeoutMs: 30_000 })).exitStatus, 137);
+  assert.equal((await client.container("a").wait({ timeoutMs: 60_000 })).exitStatus, 137);
   const third = Math.floor(memory.length / 3);
   const growth = Math.min(...memory.slice(-third)) - Math.max(...memory.slice(0, third));
   const told = memory.filter((_, index) => index % Math.ceil(memory.length / 20) === 0)

@@ -28,7 +28,7 @@ Deno.test("file limit: at the limit of open files each call succeeds or ends in 
   await daemon.life("before");
   const audit = LeakAudit.take(daemon);
   const { client } = daemon;
-  const quick = { timeoutMs: 20_000 };
+  const quick = { timeoutMs: 60_000 };
   const created: string[] = [];
   let refused = 0;
   for (let n = 0; refused < 3 && n < 60; n++) {
@@ -91,7 +91,7 @@ Deno.test("file limit: who opens connections to the metrics until it is reached 
     () => /metrics at (http:\S+)\n/.exec(daemon.log)?.[1],
   );
   const { hostname, port } = new URL(address);
-  const quick = { timeoutMs: 20_000 };
+  const quick = { timeoutMs: 60_000 };
   // As many containers as there is room for, so that the reserve is all that is left.
   const created: string[] = [];
   for (let refused = false; !refused;) {
@@ -149,7 +149,7 @@ Deno.test("file limit: a daemon that starts again with too few files loses no co
     const refusal = await daemon.start().then(() => undefined, (error: Error) => error.message);
     if (refusal === undefined) {
       assert.equal(most, 100, `15 containers, and answers, with ${most} files`);
-      const { containers } = await daemon.client.call("container.list", {}, { timeoutMs: 20_000 });
+      const { containers } = await daemon.client.call("container.list", {}, { timeoutMs: 60_000 });
       assert.deepEqual(
         containers.map(({ id, pid, status }) => [id, pid, status]),
         [...pids].sort().map(([id, pid]) => [id, pid, "running"]),
