@@ -105,6 +105,7 @@ Deno.test("socket group: who may not read a log is told so", async () => {
     "true",
   ]);
   assert.deepEqual(mine, { code: 0, stdout: "mine\n", stderr: "" });
+  await daemon.client.call("container.wait", { id: "mine" });
   const refused = await as(daemon, ["logs", "mine"]);
   assert.equal(refused.code, 125);
   assert.match(refused.stderr, /^berth: only root may read the log of mine, [^\n]*\n$/);
@@ -121,6 +122,8 @@ Deno.test("socket group: a socket that others may use where they cannot reach it
     const [config, warned] of [['mode = "0660"', true], ["gid = 0", true], ["", false]] as const
   ) {
     await using daemon = await TestDaemon.start({ config: `[socket]\n${config}` });
+    // It listens a moment before it warns, and has written all of its log when it ends.
+    await daemon.stop();
     assert.equal(/berth\.sock is in the state directory/.test(daemon.log), warned, config);
   }
 });
