@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { CloseIoRequest, ResizeRequest, STATUS } from "../src/containerd/messages/task.ts";
 import { Empty } from "../src/containerd/messages/types.ts";
 import { FifoReader, FifoWriter, makeFifo } from "./harness/fifo.ts";
-import { within } from "./harness/poll.ts";
+import { until, within } from "./harness/poll.ts";
 import { StubContainerd } from "./harness/stub_containerd.ts";
 
 /** A program that logs as containerd has it: what it is given goes to files in the directory `dir`. */
@@ -49,6 +50,11 @@ Deno.test("containerd shim io: a program logs what a container and its execs wri
   await client.delete("t");
   assert.equal(of(tty.dir, "out"), "tty\r\n");
 
+  await until("its output", () => {
+    const files = [`${init.dir}/out`, `${init.dir}/err`];
+    return files.every(existsSync) && files.map((path) => Deno.readTextFileSync(path)).join("") ===
+        "out\nerr\n";
+  });
   await client.kill(9);
   await client.wait();
   await client.delete();
