@@ -248,6 +248,9 @@ Deno.test("events carry their container's labels, by which they can be chosen", 
   await client.call("container.create", { id: "labelled", spec, labels });
   await client.call("container.start", { id: "labelled" });
   await daemon.life("plain");
+  // Their connections end with the daemon.
+  await all.wait({ type: "delete", id: "plain" });
+  await shop.wait({ type: "start", id: "labelled" });
   await daemon.restart();
   await daemon.client.call("container.delete", { id: "labelled", force: true });
   const { events } = await daemon.client.call("events.read", {});
@@ -258,6 +261,5 @@ Deno.test("events carry their container's labels, by which they can be chosen", 
   assert(plain.length === 4 && plain.every((event) => event.labels === undefined));
   const read = await daemon.client.call("events.read", { labels: { tier: "web" } });
   assert.deepEqual(read.events, labelled);
-  await all.wait({ type: "delete", id: "plain" });
   assert(shop.events.every(({ id }) => id === "labelled") && shop.events.length === 2);
 });
