@@ -7,11 +7,10 @@ import { failureLogs } from "./failure_logs.ts";
 import { keepsFiles } from "./keep_files.ts";
 import { stateCgroupName } from "../../src/runtime/state_dir.ts";
 import { until, within } from "./poll.ts";
-import { cgroupsOf } from "./traces.ts";
 import { spec } from "./rootfs.ts";
 import type { JsonObject } from "./rootfs.ts";
 import { program, runCgroup, runDir, uniqueName } from "./run.ts";
-import { sweep } from "./sweep.ts";
+import { removeCgroups, sweep } from "./sweep.ts";
 
 /** How a {@linkcode TestDaemon} is set up. */
 export interface TestDaemonOptions {
@@ -253,7 +252,7 @@ export class TestDaemon implements AsyncDisposable {
     const own = this.#ownCgroup();
     await sweep({ dir: this.dir, cgroup: this.cgroup, keepFiles: keepsFiles() });
     // The daemon removes it when it stops, which it was not given the time for.
-    for (const path of own === undefined ? [] : cgroupsOf(own)) Deno.removeSync(path);
+    if (own !== undefined) await removeCgroups(own);
   }
 
   /** The cgroup of containers that named none; undefined where the daemon never had its state. */

@@ -35,10 +35,7 @@ export async function sweep(options: SweepOptions): Promise<string[]> {
     return pids.size === 0;
   });
   for (const path of mountsOf(marker)) await unmount(path);
-  await until(`removal of the cgroups ${cgroup}`, () => {
-    for (const path of cgroupsOf(cgroup)) removeCgroup(path);
-    return cgroupsOf(cgroup).length === 0;
-  });
+  await removeCgroups(cgroup);
   if (options.keepFiles) return [...ended.values()];
   try {
     await Deno.remove(dir, { recursive: true });
@@ -46,6 +43,14 @@ export async function sweep(options: SweepOptions): Promise<string[]> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return [...ended.values()];
+}
+
+/** Removes the cgroups below each hierarchy's `name`, which are empty or about to be, and itself. */
+export async function removeCgroups(name: string): Promise<void> {
+  await until(`removal of the cgroups ${name}`, () => {
+    for (const path of cgroupsOf(name)) removeCgroup(path);
+    return cgroupsOf(name).length === 0;
+  });
 }
 
 function kill(pid: number): void {
