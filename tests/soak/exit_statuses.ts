@@ -10,7 +10,7 @@ const KILLED = 128 + SIGKILL;
 const TAKES_ALONG = 5_000;
 
 /** How long after a start init may take to execute its program, in milliseconds. */
-const EXECUTES = 1_000;
+const EXECUTES = 5_000;
 
 /** What was done, and when first, in milliseconds: what comes after an exit has not caused it. */
 type Done = Map<number | "start" | "delete" | "lose shim", number>;
