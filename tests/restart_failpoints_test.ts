@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { SIGTERM } from "../src/linux/process/signals.ts";
 import { NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
 import { until } from "./harness/poll.ts";
+import { hasTrap } from "./harness/processes.ts";
 import { createService } from "./harness/service.ts";
 
 /** Waits until it is told to, takes note that it ran, and fails. */
@@ -79,6 +81,8 @@ Deno.test({
       const script = "trap 'exit 0' TERM; while :; do sleep 0.05; done";
       await createService(daemon, id, script, restart === undefined ? {} : { restart });
       const { pid } = await daemon.client.call("container.start", { id });
+      // Without its trap it would ignore the signal, and be waited for without end.
+      await until("its trap", () => hasTrap(pid, SIGTERM));
       failpoints.arm(`${step}=crash`);
       await assert.rejects(daemon.client.call("container.restart", { id, timeout }));
       await daemon.exited();
@@ -89,7 +93,10 @@ Deno.test({
         const isThere = now.status === "running" && now.pid !== pid;
         return isThere && now.restartingAt === undefined && now;
       });
-      const { events } = await daemon.client.call("events.read", { ids: [id], types: ["start"] });
+      const events = await until(`the second start after ${step}`, async () => {
+        const read = await daemon.client.call("events.read", { ids: [id], types: ["start"] });
+        return read.events.length > 1 && read.events;
+      });
       assert.equal(events.length, 2, step);
       // A policy is as it was, and there is no definition without one.
       assert.equal(existsSync(`${daemon.root}/containers/${id}`), restart !== undefined, step);
@@ -119,6 +126,7 @@ Deno.test({
       failpoints.disarm();
       await daemon.start();
       try {
+        await daemon.connected(id);
         const { status, restart } = await daemon.client.call("container.state", { id });
         assert.deepEqual([status, restart], ["stopped", undefined], step);
         await daemon.client.call("container.delete", { id });
