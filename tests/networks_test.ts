@@ -93,7 +93,6 @@ networkTest(
     await until(
       "a UDP echo",
       async () => (await network.onNeighbor("bash", "-c", echo)).includes("hello"),
-      { timeoutMs: 20_000 },
     );
     udp.kill("SIGKILL");
     await udp.status;
