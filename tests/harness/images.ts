@@ -23,6 +23,8 @@ export interface ImageParts {
   readonly os?: string;
   /** By its name in images; default: this machine's. */
   readonly architecture?: string;
+  /** How it was made, as the config has it. */
+  readonly history?: readonly Readonly<Record<string, unknown>>[];
   /** Digests that the config names in place of the layers' own. */
   readonly diffIds?: readonly string[];
 }
@@ -106,7 +108,7 @@ function addJson(layout: string, value: unknown): Descriptor {
 
 /** Adds an image's layers, config and manifest to a layout. */
 async function addManifest(layout: string, parts: ImageParts): Promise<Descriptor> {
-  const { layers, config, os, diffIds, architecture = ARCHITECTURE } = parts;
+  const { layers, config, os, history, diffIds, architecture = ARCHITECTURE } = parts;
   const tars: Descriptor[] = [];
   for (const layer of layers) {
     const packed = Deno.statSync(layer).isDirectory ? `${layer}.tar` : layer;
@@ -120,6 +122,7 @@ async function addManifest(layout: string, parts: ImageParts): Promise<Descripto
     os: os ?? "linux",
     config: config ?? {},
     rootfs: { type: "layers", diff_ids: diffIds ?? tars.map(({ digest }) => digest) },
+    ...(history && { history }),
   });
   const mediaType = `${OCI_TYPE}.manifest.v1+json`;
   const manifest = addJson(layout, {
