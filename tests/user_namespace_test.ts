@@ -4,7 +4,7 @@ import { FileLock } from "../src/linux/fd/file_lock.ts";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FifoReader, makeFifo } from "./harness/fifo.ts";
-import { within } from "./harness/poll.ts";
+import { until, within } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 
 /** Whom root of the containers is on the host. */
@@ -76,9 +76,10 @@ Deno.test("user namespace: root of a user namespace reaches its rootfs and its s
   await client.call("container.exec", { ...exec, stdout: `file://${daemon.dir}/exec` });
   assert.equal((await client.call("container.wait", { id, execId: "e" })).exitStatus, 0);
   assert.equal(Deno.readTextFileSync(`${daemon.dir}/exec`), "in\n");
-  const log = Deno.readTextFileSync(`${daemon.root}/logs/${id}/container.log`);
-  assert.match(log, /stdout F again\n/);
-  assert.match(log, /stderr F err\n/);
+  await until("what it wrote, in its log", () => {
+    const log = Deno.readTextFileSync(`${daemon.root}/logs/${id}/container.log`);
+    return /stdout F again\n/.test(log) && /stderr F err\n/.test(log);
+  });
   await client.call("container.delete", { id, force: true });
 });
 
