@@ -158,15 +158,18 @@ Deno.test("berth exec: a TMPDIR that is empty or relative is as good as any", as
 
 Deno.test("berth exec tells the status of a process whose shim is killed", async () => {
   await withContainer(async (daemon) => {
-    const exec = cli(daemon, ["exec", "c", "sh", "-c", "exec sleep 90"]);
-    await until("the process", async () => {
-      const { processes } = await daemon.client.call("container.state", { id: "c" });
-      return processes.some(({ status }) => status === "running");
-    });
-    // Asked and answered behind it, so that exec has its answer as well.
-    await daemon.client.call("container.closeStdin", { id: "c" });
+    const exec = cliCommand(daemon, ["exec", "c", "sh", "-c", "echo begun; exec sleep 90"], {
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const output = exec.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    // What it shows comes after its own wait for the process.
+    assert.equal((await output.read()).value, "begun\n");
     const { shimPid } = await daemon.client.call("container.state", { id: "c" });
     Deno.kill(shimPid, "SIGKILL");
-    assert.deepEqual(await exec, { code: 137, stdout: "", stderr: "" });
+    assert.equal((await within("the end of exec", exec.status)).code, 137);
+    assert.equal((await output.read()).done, true);
+    assert.equal(await new Response(exec.stderr).text(), "");
   });
 });

@@ -29,7 +29,7 @@ await container.start();
 const text = "0123456789abcdef".repeat(64 * 1024);
 const writer = container.stdin.getWriter();
 const written = writer.write(new TextEncoder().encode(text)).then(() => writer.close());
-const errors = new Response(container.stderr).text();
+const errors = container.stderr.pipeThrough(new TextDecoderStream()).getReader();
 const execs = [];
 for (let number = 0; number < 6; number++) {
   execs.push(
@@ -56,6 +56,9 @@ const reader = container.stdout.getReader();
 let length = 0;
 while (length < text.length) length += (await reader.read()).value.length;
 await written;
+// It has come that far before it is killed.
+let said = "";
+while (!said.includes("\n")) said += (await errors.read()).value;
 
 const timeout = container.wait({ signal: AbortSignal.timeout(50) });
 await assert.rejects(timeout, { name: "TimeoutError" });
@@ -73,7 +76,7 @@ for await (const { type, execId } of events) {
   if (type === "delete") break;
 }
 await client.close();
-const said = await errors;
+assert.equal((await errors.read()).done, true);
 // The FIFOs go once the ends of all streams were seen.
 const left = () => readdirSync(process.env.TMPDIR);
 for (const deadline = Date.now() + 60_000; left().length > 0 && Date.now() < deadline;) {
