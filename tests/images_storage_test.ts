@@ -61,7 +61,9 @@ async function killWhen(daemon: TestDaemon, args: string[], reached: () => boole
   let ended = false;
   const status = child.status.then(() => ended = true);
   const skopeos = () =>
-    processesOf(baseName(daemon.dir)).filter(({ command }) => /^(\S*\/)?skopeo /.test(command));
+    processesOf(baseName(daemon.dir)).filter(({ command }) =>
+      /^((\S*\/)?skopeo |storage-)/.test(command)
+    );
   await until("the moment", () => ended || (skopeos().length > 0 && reached()));
   if (!ended) killIfThere(child.pid);
   await status;
