@@ -8,6 +8,7 @@ import {
   makeImage,
   ok,
   run,
+  TestRegistry,
 } from "../../../tests/harness/images.ts";
 import { rootfsDir } from "../../../tests/harness/rootfs.ts";
 import type { Measure } from "../row.ts";
@@ -16,11 +17,12 @@ const NAME = "example.org/two:1";
 
 /**
  * What an image costs that is there: `berth run --rm` of `true` in a directory, in an overlay on it and
- * in an image of two layers, in turn, and the differences of each round. The network is the same: none. Then the pull of an image that has one layer more
- * than one that is there. Nothing where skopeo is missing.
+ * in an image of two layers, in turn, and the differences of each round. The network is the same: none.
+ * Then the pull of an image that has one layer more than one that is there, from a registry on the
+ * loopback interface. Nothing where skopeo or docker-registry is missing.
  */
 export const images: Measure = async (bench) => {
-  if (imagesMissing() !== undefined) return [];
+  if (imagesMissing("docker-registry") !== undefined) return [];
   await using daemon = await TestDaemon.start();
   const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { "etc/motd": "hello" })];
   const archive = `${daemon.dir}/two.tar`;
@@ -58,10 +60,15 @@ export const images: Measure = async (bench) => {
   const added = (kind: typeof image, what: "wall" | "cpu") =>
     kind[what].map((value, at) => value - (directory[what][at] ?? 0));
 
+  await using registry = await TestRegistry.start(daemon.dir);
+  await ok(daemon, "pull", await registry.push(source, "shared:0"));
   const pulls: number[] = [];
   for (let count = 0; count < bench.count(10, 1); count++) {
     const more = [...layers, layerOf(daemon.dir, { more: `${count}` })];
-    const next = await makeImage(daemon.dir, { layers: more });
+    const next = await registry.push(
+      await makeImage(daemon.dir, { layers: more }),
+      `shared:${count + 1}`,
+    );
     const start = performance.now();
     await ok(daemon, "pull", next);
     pulls.push(performance.now() - start);
