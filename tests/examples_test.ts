@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ROOT } from "../scripts/root.ts";
+import { SIGTERM } from "../src/linux/process/signals.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leak_audit.ts";
-import { within } from "./harness/poll.ts";
+import { until, within } from "./harness/poll.ts";
+import { hasTrap } from "./harness/processes.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
 
@@ -24,7 +26,7 @@ async function run(daemon: TestDaemon, argv: readonly string[]): Promise<Output>
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const { code, stdout, stderr } = await within(argv.join(" "), child.output(), 60_000);
+  const { code, stdout, stderr } = await within(argv.join(" "), child.output(), 300_000);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
@@ -130,9 +132,12 @@ Deno.test("examples: the supervisor starts what has died again, and stops all at
     stderr: "inherit",
   }).spawn();
   const output = new Response(child.stdout).text();
-  await events.wait({ type: "start", id: "worker-2" });
+  // Without their traps they would ignore the signal that ends them.
+  const second = await events.wait({ type: "start", id: "worker-2" });
+  await until("the trap of worker-2", () => hasTrap(second.pid, SIGTERM));
   await daemon.client.call("container.kill", { id: "worker-1", signal: "KILL" });
-  await events.wait({ type: "start", id: "worker-1" }, 2);
+  const again = await events.wait({ type: "start", id: "worker-1" }, 2);
+  await until("the trap of worker-1", () => hasTrap(again.pid, SIGTERM));
   child.kill("SIGTERM");
   const { code } = await within("the supervisor's end", child.status);
   const text = await output;
@@ -145,6 +150,10 @@ Deno.test("examples: the supervisor starts what has died again, and stops all at
 Deno.test("examples: the dashboard shows what containers use", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("web", ["sh", "-c", "while :; do :; done"]);
+  // The runtime's own process, with its threads, has yet to become the container's.
+  await until("a single thread", async () => {
+    return (await daemon.client.call("container.stats", { id: "web" })).pids?.current === 1;
+  });
   const { code, stdout, stderr } = await run(daemon, [...deno("dashboard.ts"), "2"]);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /^web +running +- % +\d+\.\d MiB +1$/m);
