@@ -15,6 +15,9 @@ const sh = (script: string) => ["--", "sh", "-c", script];
 /** How many lines the long outputs have: 18 MB of records, or 1 GB where that is asked for. */
 const LINES = Deno.env.get("BERTH_TEST_LONG") ? 20_000_000 : 400_000;
 
+/** How many of them are 5 MB of records, which is less than a log of three files of 4 MB holds. */
+const BLOCK = 100_000;
+
 function logFile(daemon: TestDaemon, id: string): string {
   return `${daemon.root}/logs/${id}/container.log`;
 }
@@ -63,8 +66,16 @@ async function following(daemon: TestDaemon, id: string, args: string): Promise<
 
 Deno.test("container log: a follower gets every byte in order across rotations, and a bounded log stays", async () => {
   await using daemon = await TestDaemon.start();
-  const create = ["create", "--name", "c", "--log-opt", "max-size=4m", ...rootfsArgs(daemon)];
-  assert.equal((await cli(daemon, [...create, ...sh(`seq 1 ${LINES}`)])).code, 0);
+  const read = `${daemon.dir}/read`;
+  Deno.mkdirSync(read);
+  const create = [
+    ...["create", "--name", "c", "--log-opt", "max-size=4m", "-v", `${read}:/mnt`],
+    ...rootfsArgs(daemon),
+  ];
+  // Goes on with the next block when the follower has read one: what it has not opened may be removed.
+  const script = `n=0; while [ $n -lt ${LINES} ]
+do seq $((n + 1)) $((n + ${BLOCK})); n=$((n + ${BLOCK})); until [ -e /mnt/$n ]; do sleep 0.01; done; done`;
+  assert.equal((await cli(daemon, [...create, ...sh(script)])).code, 0);
   const child = cliCommand(daemon, ["logs", "-f", "c"], {
     stdin: "null",
     stdout: "piped",
@@ -74,7 +85,14 @@ Deno.test("container log: a follower gets every byte in order across rotations, 
   await following(daemon, "c", "logs -f c");
   assert.equal((await cli(daemon, ["start", "c"])).code, 0);
   const hash = createHash("md5");
-  for await (const chunk of child.stdout) hash.update(chunk);
+  let lines = 0;
+  for await (const chunk of child.stdout) {
+    hash.update(chunk);
+    const before = Math.floor(lines / BLOCK);
+    for (const byte of chunk) if (byte === 10) lines++;
+    const blocks = Math.floor(lines / BLOCK);
+    if (blocks > before) Deno.writeTextFileSync(`${read}/${blocks * BLOCK}`, "");
+  }
   assert.equal(await errors, "");
   assert.equal(hash.digest("hex"), digestOfSeq(LINES));
   const files = Array.from(Deno.readDirSync(`${daemon.root}/logs/c`), ({ name }) => name);
@@ -228,13 +246,18 @@ Deno.test("container log: what a container wrote last is in its log, though its 
 
 Deno.test("container log: with no_shim the daemon writes the log, and the next one goes on with it", async () => {
   await using daemon = await TestDaemon.start({ config: "[runtime]\nno_shim = true" });
-  const script =
-    "trap 'echo end; exit' TERM; n=0; while :; do n=$((n+1)); echo $n; sleep 0.02; done";
-  const run = ["run", "-d", "--name", "c", ...rootfsArgs(daemon), ...sh(script)];
+  const go = `${daemon.dir}/go`;
+  Deno.mkdirSync(go);
+  // Is silent while its daemon is killed: what that has read and not yet written is lost.
+  const script = "trap 'echo end; exit' TERM; n=0; while :; do n=$((n+1)); echo $n; sleep 0.02; " +
+    "[ $n -ne 10 ] || until [ -e /mnt/on ]; do sleep 0.02; done; done";
+  const mount = ["-v", `${go}:/mnt`];
+  const run = ["run", "-d", "--name", "c", ...mount, ...rootfsArgs(daemon), ...sh(script)];
   assert.equal((await cli(daemon, run)).code, 0);
-  await until("output", () => contentOf(daemon, "c").includes("\n10\n"));
+  await until("output", () => contentOf(daemon, "c").endsWith("\n10\n"));
   daemon.signal("SIGKILL");
   await daemon.exited();
+  Deno.writeTextFileSync(`${go}/on`, "");
   await daemon.start();
   await daemon.connected("c");
   const lines = contentOf(daemon, "c").split("\n").length;
