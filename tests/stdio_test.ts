@@ -291,7 +291,8 @@ Deno.test("stdio: a background child that keeps the stdio open delays neither th
     await using reader = new FifoReader(stdout);
     const stream = reader.stream.getReader();
     const child = Number(await readUntil(stream, "\n"));
-    assert.equal(readProcess(child), undefined, "the child has ended");
+    // Whether its parent has reaped it is another matter.
+    assert.ok([undefined, "Z"].includes(readProcess(child)?.state), "the child has ended");
     await within("the delete", client.call("container.delete", { id: "c" }));
     await stream.cancel();
 
