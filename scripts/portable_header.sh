@@ -33,10 +33,19 @@ fail() {
   exit 125
 }
 
-# A root filesystem may have its tools only as parts of busybox.
+# stopped SIGNAL: removes what is not whole, and ends by the signal.
+stopped() {
+  trap - EXIT "$1"
+  rm -rf "$draft"
+  echo "berth: stopped by SIG$1 while it unpacked itself into $cache" >&2
+  kill -s "$1" $$
+}
+
+# A root filesystem may have its tools only as parts of busybox. `hash` writes nothing of one that is
+# there: `command -v` fails where it cannot write, and /dev/null may be missing.
 tools() {
   for tool; do
-    command -v $tool >&- 2>&- || eval "$tool() { busybox $tool \"\$@\"; }"
+    hash $tool 2>&- || eval "$tool() { busybox $tool \"\$@\"; }"
   done
 }
 
@@ -88,7 +97,7 @@ unpack() {
   [ "${actual%% *}" = "$sum" ] || fail "$file is damaged; copy it again"
   draft=$(mktemp -d "$cache/.draft.XXXXXX") || fail "cannot write in $cache"
   trap 'rm -rf "$draft"' EXIT
-  trap 'exit 125' HUP INT TERM
+  for signal in HUP INT TERM; do trap "stopped $signal" $signal; done
   problem=$({ packed | gzip -dc | tar -xf - -C "$draft"; } 2>&1) ||
     fail "cannot unpack @MEGABYTES@ MB into $cache: $problem"
   # Or a power cut may leave the new name with no content.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { within } from "../tests/harness/poll.ts";
+import { pathWithout } from "../tests/harness/run.ts";
 import { writePortable } from "./portable.ts";
 
 /** Stands in for Deno: tells what it was started with, and its own pid. */
@@ -285,6 +287,44 @@ Deno.test("writePortable: a full disk is a clear error that leaves nothing", asy
       await new Deno.Command("umount", { args: [disk] }).output();
     }
   }, noise(3_000_000));
+});
+
+Deno.test("writePortable: a portable file starts on a host without busybox", async () => {
+  await withPortable(async ({ dir, file, cache }) => {
+    const { code, stderr } = await new Deno.Command(file, {
+      env: { BERTH_CACHE: cache, PATH: pathWithout(dir, "busybox") },
+    }).output();
+    assert.equal(new TextDecoder().decode(stderr), "");
+    assert.equal(code, 7);
+  });
+});
+
+Deno.test("writePortable: a signal while it unpacks is told, ends it, and leaves nothing", async () => {
+  await withPortable(async ({ dir, file, cache }) => {
+    // Stands still in the middle, until it has been sent the signal.
+    await Deno.mkdir(`${dir}/bin`);
+    await new Deno.Command("mkfifo", { args: [`${dir}/here`, `${dir}/go`] }).output();
+    const script = `#!/bin/sh\necho here >${dir}/here\ncat ${dir}/go\nexit 1\n`;
+    await Deno.writeTextFile(`${dir}/bin/gzip`, script, { mode: 0o755 });
+    for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+      const child = new Deno.Command(file, {
+        env: { BERTH_CACHE: cache, PATH: `${dir}/bin:${Deno.env.get("PATH")}` },
+        stdin: "null",
+        stdout: "null",
+        stderr: "piped",
+      }).spawn();
+      await within("the unpacking", Deno.readTextFile(`${dir}/here`));
+      child.kill(signal);
+      await Deno.writeTextFile(`${dir}/go`, "");
+      const { signal: endedBy, stderr } = await child.output();
+      assert.equal(
+        new TextDecoder().decode(stderr),
+        `berth: stopped by ${signal} while it unpacked itself into ${cache}\n`,
+      );
+      assert.equal(endedBy, signal);
+      assert.deepEqual([...Deno.readDirSync(cache)], []);
+    }
+  });
 });
 
 Deno.test("writePortable: the same input gives the same file, byte for byte", async () => {
