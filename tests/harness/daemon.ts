@@ -93,7 +93,8 @@ export class TestDaemon implements AsyncDisposable {
   get log(): string {
     try {
       return Deno.readTextFileSync(`${this.dir}/daemon.log`);
-    } catch {
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
       // Not started yet.
       return "";
     }

@@ -15,12 +15,21 @@ export function print(line: string): void {
 
 /** The same for text that brings its ends of lines along: none for no text. */
 export function printRaw(text: string): void {
+  try {
+    writeAll(Deno.stdout, text);
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) exitUnread();
+    throw error;
+  }
+}
+
+/** Writes everything. Throws `BrokenPipe` if there is no reader any more. */
+function writeAll(file: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
   const bytes = new TextEncoder().encode(text);
   for (let done = 0; done < bytes.length;) {
     try {
-      done += Deno.stdout.writeSync(bytes.subarray(done));
+      done += file.writeSync(bytes.subarray(done));
     } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) exitUnread();
       // Another process that shares the pipe may have made it non-blocking: wait for its reader.
       if (!(error instanceof Deno.errors.WouldBlock)) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
@@ -38,15 +47,19 @@ export function printJson(value: unknown): void {
   print(stringifyJson(value));
 }
 
-/** Prints a line to standard error. */
+/** Prints a line to standard error; in vain where that cannot be written. */
 export function printStderr(line: string): void {
-  console.error(line);
+  try {
+    writeAll(Deno.stderr, `${line}\n`);
+  } catch {
+    // Nowhere is left to tell it. The exit status still says that something was wrong.
+  }
 }
 
 /** Prints an error to standard error in one line. */
 export function printError(error: unknown): void {
   const name = Deno.stderr.isTerminal() && !Deno.noColor ? "\x1b[31mberth:\x1b[0m" : "berth:";
-  console.error(`${name} ${errorLine(error)}`);
+  printStderr(`${name} ${errorLine(error)}`);
 }
 
 /** Returns the size of the screen that standard output is, undefined where it is none. */
