@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { backoff } from "../../linux/event_loop/backoff.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
 import { isNetworkFailure } from "../../network/errors.ts";
 import { setHosts } from "../../network/hosts_file.ts";
 import type { PluginHost } from "../../network/plugin.ts";
@@ -15,7 +16,12 @@ import type {
   NetworkState,
 } from "../../rpc/contract/network/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import { BerthError, FailedPreconditionError, NetworkError } from "../../rpc/errors.ts";
+import {
+  BerthError,
+  FailedPreconditionError,
+  NetworkError,
+  ResourceExhaustedError,
+} from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
 import { addressesByNetwork, addressesOf, networkState } from "./addresses.ts";
 import { Conflists } from "./conflists.ts";
@@ -103,7 +109,7 @@ export class Networks implements Disposable {
    * @throws {FailedPreconditionError} if a port of the host is taken, or a file of the caller's is
    *   unusable.
    * @throws {NetworkError} if a plugin fails.
-   * @throws {ResourceExhaustedError} if a network has no free address.
+   * @throws {ResourceExhaustedError} if a network has no free address, or the disk is full.
    * @throws {DeadlineExceededError} if a plugin does not end.
    */
   async setUp(plan: NetworkPlan): Promise<void> {
@@ -127,6 +133,12 @@ export class Networks implements Disposable {
     try {
       return await setUp(this.#host, paths, planned);
     } catch (error) {
+      if (isExhausted(error)) {
+        throw new ResourceExhaustedError(
+          `container ${id}: cannot make its network: ${messageOf(error)}`,
+          { cause: error, data: { id } },
+        );
+      }
       if (otherwise === undefined || !isNetworkFailure(error)) throw error;
       // Another container may have its addresses by now.
       await tearDown(this.#host, paths, readRecord(paths));
@@ -283,13 +295,15 @@ function addDns(
 /**
  * Writes into a file of the caller's.
  *
- * @throws {FailedPreconditionError} if that cannot be done.
+ * @throws {ResourceExhaustedError} if the disk is full.
+ * @throws {FailedPreconditionError} if it cannot be done for another reason.
  */
 function writeInto(id: string, what: string, write: () => void): void {
   try {
     write();
   } catch (error) {
-    throw new FailedPreconditionError(
+    const Failure = isExhausted(error) ? ResourceExhaustedError : FailedPreconditionError;
+    throw new Failure(
       `container ${id}: cannot write ${what}: ${messageOf(error)}`,
       { cause: error, data: { id } },
     );
