@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
 import { formatCommand } from "../text/format.ts";
-import { type ContainerOptions, labelEntry } from "../options/options.ts";
+import type { ContainerOptions } from "../options/options.ts";
+import { labelEntry } from "../options/pairs.ts";
 import { CliError } from "../common/exit_status.ts";
 import { COMMAND_LABEL } from "../container/container_dirs.ts";
 import { readLinesFile } from "../options/environment.ts";

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { UnavailableError } from "../../rpc/errors.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
-import { absolute } from "../options/options.ts";
+import { absolute } from "../options/mounts.ts";
 import { isConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { saveForRestore } from "../create/restore_record.ts";

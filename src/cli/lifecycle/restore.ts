@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { somePath, verb, withSocket } from "../common/command.ts";
-import { absolute } from "../options/options.ts";
+import { absolute } from "../options/mounts.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { createDetached } from "../create/create_container.ts";
 import { removeContainer } from "../container/remove.ts";

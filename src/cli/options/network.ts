@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { isIP } from "node:net";
 import { ID_PATTERN } from "../../rpc/contract/ids.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
+import { addAlias, collect, collectParsed } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 import { printStderr } from "../text/print.ts";
+import { collectHost, parseAddress } from "./etc_files.ts";
 import type { NetworkMode } from "./namespaces.ts";
 
 /** The ports of `container.create`. */
@@ -35,6 +37,42 @@ const DEFAULT_NETWORK = "bridge";
 
 /** The most ports that a range may have. */
 const MAX_RANGE = 1024;
+
+/** Adds the options of a container's network, and of its names. */
+export function withNetwork(command: Command): void {
+  const network = new Option(
+    "--network <network>",
+    "bridge, none, host, container:ID or a network; may be repeated",
+  ).argParser(collectNetwork);
+  const mac = new Option("--mac-address <mac>", "MAC address").argParser(parseMac);
+  command
+    .optionsGroup("Network:")
+    .addOption(network)
+    .option(
+      "-p, --publish <ports>",
+      "port of the host for one of the container: [IP:]HOST:CONTAINER[/udp]",
+      collectPorts,
+    )
+    .option("--ip <address>", "IPv4 address in the network", parseAddress)
+    .option("--ip6 <address>", "IPv6 address in the network", parseAddress)
+    .addOption(mac)
+    .option("--network-alias <name>", "further name of the container in /etc/hosts", collect)
+    .option("-h, --hostname <name>", "host name; default: the container's id", parseHostname)
+    .option("--add-host <name:ip>", "entry for /etc/hosts", collectHost)
+    .option("--dns <ip>", "DNS server", collectParsed(parseAddress))
+    .option("--dns-search <domain>", "DNS search domain; . for none", collect)
+    .option("--dns-option <option>", "option of resolv.conf", collect);
+  addAlias(command, "--net <network>", network);
+  addAlias(command, "--mac <mac>", mac);
+}
+
+/** Checks a host name: what sethostname(2) takes, 64 bytes, and no blanks. */
+function parseHostname(text: string): string {
+  if (!/^[\x21-\x7e]{1,64}$/.test(text)) {
+    throw new InvalidArgumentError("expected a name of 1 to 64 characters without blanks");
+  }
+  return text;
+}
 
 /** Collects `--network`: of names there may be several. Throws commander's `InvalidArgumentError`. */
 export function collectNetwork(text: string, previous: NetworkMode | undefined): NetworkMode {
@@ -104,7 +142,7 @@ function rangeOf(text: string): number[] {
 }
 
 /** Checks a MAC address. Throws commander's `InvalidArgumentError`. */
-export function parseMac(text: string): string {
+function parseMac(text: string): string {
   if (!/^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/.test(text)) {
     throw new InvalidArgumentError("expected a MAC address such as 02:42:ac:11:00:02");
   }

@@ -6,11 +6,12 @@ import { withRegistry } from "../image/registry_options.ts";
 import type { RootfsOptions } from "../image/rootfs.ts";
 import { collectDevices } from "./devices.ts";
 import { collectEnv } from "./environment.ts";
-import { collectHost, type HostEntry, parseAddress } from "./etc_files.ts";
+import type { HostEntry } from "./etc_files.ts";
 import type { LogDriver } from "../../oci/bundle_layout.ts";
 import { collectLogOption, type LogOptValues } from "./log_options.ts";
 import { type MountOption, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
-import { collectNetwork, collectPorts, type NetworkFlags, parseMac } from "./network.ts";
+import { type NetworkFlags, withNetwork } from "./network.ts";
+import { collectLabel, collectPair, type Pairs } from "./pairs.ts";
 import { parseNamespace, type SharedWith } from "./namespaces.ts";
 import { parseBytes, type ResourceOptions, withResources } from "./resources.ts";
 import { parseStopSignal, parseStopTimeout } from "./stop_signal.ts";
@@ -18,10 +19,6 @@ import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { parseRestart, RESTART_FLAG } from "./restart_policy.ts";
 import { parseUserNamespace, type UserNamespaceMode } from "./user_namespace.ts";
 import { parseUlimit } from "./ulimits.ts";
-
-export { absolute } from "./mounts.ts";
-
-type Pairs = Readonly<Record<string, string>>;
 
 /** What `run` and `create` take, after parsing. */
 export interface ContainerOptions extends ResourceOptions, RootfsOptions, NetworkFlags {
@@ -183,33 +180,6 @@ function withFiles(command: Command): void {
     .option("--read-only", "mount the root filesystem read-only");
 }
 
-function withNetwork(command: Command): void {
-  const network = new Option(
-    "--network <network>",
-    "bridge, none, host, container:ID or a network; may be repeated",
-  ).argParser(collectNetwork);
-  const mac = new Option("--mac-address <mac>", "MAC address").argParser(parseMac);
-  command
-    .optionsGroup("Network:")
-    .addOption(network)
-    .option(
-      "-p, --publish <ports>",
-      "port of the host for one of the container: [IP:]HOST:CONTAINER[/udp]",
-      collectPorts,
-    )
-    .option("--ip <address>", "IPv4 address in the network", parseAddress)
-    .option("--ip6 <address>", "IPv6 address in the network", parseAddress)
-    .addOption(mac)
-    .option("--network-alias <name>", "further name of the container in /etc/hosts", collect)
-    .option("-h, --hostname <name>", "host name; default: the container's id", parseHostname)
-    .option("--add-host <name:ip>", "entry for /etc/hosts", collectHost)
-    .option("--dns <ip>", "DNS server", collectParsed(parseAddress))
-    .option("--dns-search <domain>", "DNS search domain; . for none", collect)
-    .option("--dns-option <option>", "option of resolv.conf", collect);
-  addAlias(command, "--net <network>", network);
-  addAlias(command, "--mac <mac>", mac);
-}
-
 function withNamespaces(command: Command): void {
   command
     .optionsGroup("Namespaces:")
@@ -266,45 +236,4 @@ function parseShmSize(text: string): number {
   const bytes = parseBytes(text);
   if (bytes <= 0) throw new InvalidArgumentError("expected a size such as 256m");
   return bytes;
-}
-
-/** Checks a host name: what sethostname(2) takes, 64 bytes, and no blanks. */
-function parseHostname(text: string): string {
-  if (!/^[\x21-\x7e]{1,64}$/.test(text)) {
-    throw new InvalidArgumentError("expected a name of 1 to 64 characters without blanks");
-  }
-  return text;
-}
-
-/** Splits `k=v`. Throws commander's `InvalidArgumentError`. */
-function pairOf(text: string): [key: string, value: string] {
-  const at = text.indexOf("=");
-  if (at < 1) throw new InvalidArgumentError("expected key=value");
-  return [text.slice(0, at), text.slice(at + 1)];
-}
-
-function collectPair(text: string, previous: Pairs | undefined): Pairs {
-  const [key, value] = pairOf(text);
-  return { ...previous, [key]: value };
-}
-
-/** Returns a label as docker takes it: without `=` its value is empty. */
-function collectLabel(text: string, previous: Pairs | undefined): Pairs {
-  const [key, value] = labelEntry(text);
-  return { ...previous, [key]: value };
-}
-
-/** What the labels begin with by which berth knows its containers' images, files and commands. */
-const RESERVED = "berth.";
-
-/** Splits a label. Throws commander's `InvalidArgumentError` for one that cannot be kept. */
-export function labelEntry(text: string): [key: string, value: string] {
-  const [key, value] = text.includes("=") ? pairOf(text) : [text, ""];
-  if (key === "") {
-    throw new InvalidArgumentError(`a label cannot be called ${JSON.stringify(key)}`);
-  }
-  if (key.startsWith(RESERVED)) {
-    throw new InvalidArgumentError(`${key}: labels that begin with ${RESERVED} are berth's own`);
-  }
-  return [key, value];
 }
