@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
-import { SIGKILL } from "../../linux/process/signals.ts";
 import { readJson } from "../../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
@@ -9,7 +8,6 @@ import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import type { DeleteResult, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import { signalNumber } from "../../rpc/signal_param.ts";
 import type { Container } from "../container/container.ts";
 import type { ServiceState } from "../container/context.ts";
 import type { EventPublisher } from "../events/publisher.ts";
@@ -20,7 +18,7 @@ import { RestartManager } from "./restart_manager.ts";
 import type { RestartManagerOptions } from "./restart_manager.ts";
 import { NO_PROGRESS } from "./restart_policy.ts";
 import { readRestart, recordRestart, removeRestart } from "./restart_record.ts";
-import { stopContainer, stopSignalOf } from "./stop.ts";
+import { StopManager } from "./stop_manager.ts";
 import { updateResources } from "./update_resources.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 
@@ -38,13 +36,12 @@ export class Services implements Disposable {
   readonly #options: ServicesOptions;
   readonly #locks = new KeyedMutex();
   readonly #restarts: RestartManager;
+  readonly #stops: StopManager;
   readonly #autoRemover: AutoRemover;
   /** How many restarts of each id were asked for and are not done. */
   readonly #restarting = new Map<string, number>();
   /** Restarts that an earlier daemon has begun; a client that asks again waits for the same one. */
   readonly #finishing = new Map<string, Promise<{ pid: number }>>();
-  /** The last stop or kill of each container. */
-  readonly #stops = new WeakMap<Container, symbol>();
 
   constructor(options: ServicesOptions) {
     this.#options = options;
@@ -53,6 +50,7 @@ export class Services implements Disposable {
       locks: this.#locks,
       ended: (id) => this.#ended(id),
     });
+    this.#stops = new StopManager({ ...options, locks: this.#locks, restarts: this.#restarts });
     this.#autoRemover = new AutoRemover({
       runsAgain: (id) => this.#restarting.has(id) || this.#service(id)?.next !== undefined,
       remove: (id, instance) => this.delete(id, false, instance),
@@ -192,7 +190,7 @@ export class Services implements Disposable {
     try {
       dir = await this.#recordRestart(id, how);
       if (dir !== undefined) {
-        await this.#stop(id, how, stopping);
+        await this.#stops.stop(id, how, stopping);
         failpoint("restart.stopped");
       }
       return await this.start(id);
@@ -221,9 +219,8 @@ export class Services implements Disposable {
   }
 
   /**
-   * Stops a container for good, or until the machine is up again, and returns how it ended; see
-   * {@linkcode stopContainer}. A restart that is to come is taken back. `gone` aborts the wait alone: the
-   * stop goes on.
+   * Stops a container and returns how it ended; see {@linkcode StopManager.stop}. A restart by hand that
+   * an earlier daemon has begun is taken back.
    */
   async stop(
     id: string,
@@ -231,91 +228,14 @@ export class Services implements Disposable {
     gone: AbortSignal,
   ): Promise<ExitStatus> {
     removeRestart(this.#options.containers.get(id).bundle.paths.dir);
-    return await this.#stop(id, how, gone);
+    return await this.#stops.stop(id, how, gone);
   }
 
-  async #stop(id: string, how: ContainerStopOptions, gone: AbortSignal): Promise<ExitStatus> {
-    const { containers, stopping } = this.#options;
-    const { shutdown } = how;
-    let container: Container;
-    let undo: () => void;
-    {
-      using _lock = await this.#locks.acquire(id);
-      container = containers.get(id);
-      // What is no signal takes no restart back.
-      if (how.signal !== undefined) signalNumber(how.signal);
-      this.#restarts.cancel(id);
-      const stopper = shutdown ? this.#service(id)?.stopper ?? "shutdown" : "user";
-      undo = this.#recordStopper(container, { stopper, next: undefined });
-    }
-    try {
-      await stopContainer(container, how, stopping);
-    } catch (error) {
-      undo();
-      throw error;
-    }
-    const exit = await container.wait(undefined, gone);
-    if (shutdown) await this.#letShimGo(id);
-    return exit;
-  }
-
-  /**
-   * Records who stops a container. Returns what takes this back when the stop has failed, for a container
-   * that lives on with its policy; a later stop, which may yet succeed, is not touched.
-   */
-  #recordStopper(
-    container: Container,
-    change: Pick<ServiceRecord, "stopper"> & Partial<Pick<ServiceRecord, "next">>,
-  ): () => void {
-    const { definitions } = this.#options;
-    const { id, bundle: { record } } = container;
-    const before = this.#service(id);
-    const stop = Symbol();
-    this.#stops.set(container, stop);
-    definitions.update(id, change);
-    return () => {
-      const isAlive = container.status === "running" || container.status === "paused";
-      if (before === undefined || !isAlive || this.#stops.get(container) !== stop) return;
-      const { stopper, next } = before;
-      // A run that is alive is not to come any more.
-      const isToCome = next !== undefined && next.instance !== record.instance;
-      definitions.update(id, { stopper, ...(isToCome ? { next } : {}) });
-    };
-  }
-
-  async #letShimGo(id: string): Promise<void> {
-    const { containers, definitions } = this.#options;
-    using _lock = await this.#locks.acquire(id);
-    const container = containers.find(id);
-    if (container === undefined || container.life.phase === "resting") return;
-    if (definitions.keeps(id) && container.status === "stopped") await container.delete(false);
-  }
-
-  /** Signals a process. As in docker, a signal that ends the container counts as a stop. */
+  /** Signals a process; see {@linkcode StopManager.kill}. */
   async kill(
-    { id, signal, execId, all }: ParsedParamsOf<DaemonContract, "container.kill">,
+    params: ParsedParamsOf<DaemonContract, "container.kill">,
   ): Promise<Record<string, never>> {
-    const { containers, definitions } = this.#options;
-    const container = containers.get(id);
-    const number = signalNumber(signal);
-    const { status } = container;
-    let undo = () => {};
-    if (
-      execId === undefined && definitions.has(id) && (status === "running" || status === "paused")
-    ) {
-      const ends = number === SIGKILL || number === stopSignalOf(container);
-      if (ends) undo = this.#recordStopper(container, { stopper: "user" });
-    }
-    try {
-      await container.kill({
-        signal: number,
-        ...(execId === undefined ? {} : { execId }),
-        ...(all === undefined ? {} : { all }),
-      });
-    } catch (error) {
-      undo();
-      throw error;
-    }
+    await this.#stops.kill(params);
     return {};
   }
 

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+import { SIGKILL } from "../../linux/process/signals.ts";
+import type { DaemonContract } from "../../rpc/contract/daemon.ts";
+import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
+import type { ExitStatus } from "../../rpc/contract/schemas.ts";
+import { signalNumber } from "../../rpc/signal_param.ts";
+import type { Container } from "../container/container.ts";
+import type { KeyedMutex } from "../util/keyed_mutex.ts";
+import type { Definitions, ServiceRecord } from "./definitions.ts";
+import type { RestartManager } from "./restart_manager.ts";
+import type { Containers } from "./run_again.ts";
+import type { ContainerStopOptions } from "./stop.ts";
+import { stopContainer, stopSignalOf } from "./stop.ts";
+
+/** What {@linkcode StopManager} needs. */
+export interface StopManagerOptions {
+  readonly containers: Containers;
+  readonly definitions: Definitions;
+  /** The locks of ids: held by each start, stop or delete of a container as a whole. */
+  readonly locks: KeyedMutex;
+  readonly restarts: Pick<RestartManager, "cancel">;
+  /** Aborted when the daemon stops. */
+  readonly stopping: AbortSignal;
+}
+
+/**
+ * Stops and kills containers. Who stops a container is recorded first, so that its restart policy does
+ * not run it again.
+ */
+export class StopManager {
+  readonly #options: StopManagerOptions;
+  /** The last stop or kill of each container. */
+  readonly #latest = new WeakMap<Container, symbol>();
+
+  constructor(options: StopManagerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Stops a container for good, or until the machine is up again, and returns how it ended; see
+   * {@linkcode stopContainer}. A restart that is to come is taken back. `gone` aborts the wait alone: the
+   * stop goes on.
+   */
+  async stop(id: string, how: ContainerStopOptions, gone: AbortSignal): Promise<ExitStatus> {
+    const { containers, definitions, locks, restarts, stopping } = this.#options;
+    const { shutdown } = how;
+    let container: Container;
+    let undo: () => void;
+    {
+      using _lock = await locks.acquire(id);
+      container = containers.get(id);
+      // What is no signal takes no restart back.
+      if (how.signal !== undefined) signalNumber(how.signal);
+      restarts.cancel(id);
+      const stopper = shutdown ? definitions.service(id)?.stopper ?? "shutdown" : "user";
+      undo = this.#recordStopper(container, { stopper, next: undefined });
+    }
+    try {
+      await stopContainer(container, how, stopping);
+    } catch (error) {
+      undo();
+      throw error;
+    }
+    const exit = await container.wait(undefined, gone);
+    if (shutdown) await this.#letShimGo(id);
+    return exit;
+  }
+
+  /**
+   * Records who stops a container. Returns what takes this back when the stop has failed, for a container
+   * that lives on with its policy; a later stop, which may yet succeed, is not touched.
+   */
+  #recordStopper(
+    container: Container,
+    change: Pick<ServiceRecord, "stopper"> & Partial<Pick<ServiceRecord, "next">>,
+  ): () => void {
+    const { definitions } = this.#options;
+    const { id, bundle: { record } } = container;
+    const before = definitions.service(id);
+    const stop = Symbol();
+    this.#latest.set(container, stop);
+    definitions.update(id, change);
+    return () => {
+      const isAlive = container.status === "running" || container.status === "paused";
+      if (before === undefined || !isAlive || this.#latest.get(container) !== stop) return;
+      const { stopper, next } = before;
+      // A run that is alive is not to come any more.
+      const isToCome = next !== undefined && next.instance !== record.instance;
+      definitions.update(id, { stopper, ...(isToCome ? { next } : {}) });
+    };
+  }
+
+  async #letShimGo(id: string): Promise<void> {
+    const { containers, definitions, locks } = this.#options;
+    using _lock = await locks.acquire(id);
+    const container = containers.find(id);
+    if (container === undefined || container.life.phase === "resting") return;
+    if (definitions.keeps(id) && container.status === "stopped") await container.delete(false);
+  }
+
+  /** Signals a process. As in docker, a signal that ends the container counts as a stop. */
+  async kill(
+    { id, signal, execId, all }: ParsedParamsOf<DaemonContract, "container.kill">,
+  ): Promise<void> {
+    const { containers, definitions } = this.#options;
+    const container = containers.get(id);
+    const number = signalNumber(signal);
+    const { status } = container;
+    let undo = () => {};
+    if (
+      execId === undefined && definitions.has(id) && (status === "running" || status === "paused")
+    ) {
+      const ends = number === SIGKILL || number === stopSignalOf(container);
+      if (ends) undo = this.#recordStopper(container, { stopper: "user" });
+    }
+    try {
+      await container.kill({
+        signal: number,
+        ...(execId === undefined ? {} : { execId }),
+        ...(all === undefined ? {} : { all }),
+      });
+    } catch (error) {
+      undo();
+      throw error;
+    }
+  }
+}
