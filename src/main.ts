@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+//
+// The program: chooses the role that argv asks for (daemon, shim, containerd shim, command line).
 import type { DaemonProgram } from "./cli/common/daemon_program.ts";
 import { parseInvocation } from "./invocation.ts";
 
@@ -46,7 +48,7 @@ function hasAlteredArgument(): boolean {
 }
 
 /**
- * Runs what argv asks for and answers the exit status; a shim answers none, but ends itself when it
+ * Runs the role that argv asks for and returns the exit status. A shim returns none: it exits when it
  * has nothing left to serve. Each role is loaded by itself: a shim is started per container and must
  * not pay for the command line.
  */

@@ -128,7 +128,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
   return program.helpCommand(false);
 }
 
-/** Runs the command line and answers the exit status. Errors are told in one line. */
+/** Runs the command line and returns the exit status. Errors are told in one line. */
 export async function runCli(args: readonly string[], daemon: DaemonProgram): Promise<number> {
   // As a shell has it: set to nothing is not set.
   if (Deno.env.get("BERTH_SOCKET") === "") Deno.env.delete("BERTH_SOCKET");

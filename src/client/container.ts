@@ -70,7 +70,7 @@ export class Container extends ContainerProcess {
   }
 
   /**
-   * Starts the process of the created container, or runs a stopped one again; answers its pid. Where
+   * Starts the process of the created container, or runs a stopped one again; returns its pid. Where
    * the daemon is restarted meanwhile, waits for it, up to a minute, and sees to it that the process is
    * started once.
    */
@@ -79,7 +79,7 @@ export class Container extends ContainerProcess {
     return await this.#startBy(start, options);
   }
 
-  /** Stops the container as {@linkcode stop} does, and runs it again; answers its pid. */
+  /** Stops the container as {@linkcode stop} does, and runs it again; returns its pid. */
   async restart(options: StopOptions = {}): Promise<number> {
     const { stopSignal, graceMs, ...rest } = options;
     const params = this.#stopParams(stopSignal, graceMs);

@@ -10,16 +10,16 @@ import { IN_DENO, NodeConnection } from "./connection.ts";
 
 /** One end of a FIFO. */
 export interface ByteStream {
-  /** Fills a beginning of `bytes` and answers its length; null at the end. */
+  /** Fills a beginning of `bytes` and returns its length; null at the end. */
   read(bytes: Uint8Array): Promise<number | null>;
-  /** Writes a beginning of `bytes` and answers its length. */
+  /** Writes a beginning of `bytes` and returns its length. */
   write(bytes: Uint8Array): Promise<number>;
   /** Closes this end. Does nothing when it is closed. */
   close(): void;
 }
 
 /**
- * Makes FIFOs of these names in a new directory that only this user may enter; answers its path.
+ * Makes FIFOs of these names in a new directory that only this user may enter; returns its path.
  * By mkfifo(1): neither Deno nor Node has a call for it that needs no further permission.
  */
 export async function makeFifos(names: readonly string[]): Promise<string> {

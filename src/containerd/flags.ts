@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** What containerd says on the command line of a shim. */
+/** The command line that containerd gives to a shim. */
 export interface ShimFlags {
   /** The first argument that is no flag: `start`, `delete`, or `serve`, which `start` runs. */
   readonly action: string;

@@ -15,7 +15,7 @@ import { ServiceManager } from "./process/service_manager.ts";
 import { systemdUnit } from "./process/systemd_unit.ts";
 import { Spans, telemetryEnabled } from "./observability/telemetry.ts";
 
-/** Runs `berth daemon` with the arguments after `daemon`; answers its exit status. */
+/** Runs `berth daemon` with the arguments after `daemon`, and returns its exit status. */
 export async function runDaemon(argv: string[]): Promise<number> {
   let status = 0;
   const command = daemonRoleCommand(async (flags) => {

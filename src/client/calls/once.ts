@@ -47,7 +47,7 @@ export interface BeforeStart {
 }
 
 /**
- * Starts a container once, or restarts it; answers its pid. `before`: what is known of it, where the
+ * Starts a container once, or restarts it; returns its pid. `before`: what is known of it, where the
  * caller has just created it; else the daemon is asked.
  */
 export async function startOnce(

@@ -55,7 +55,7 @@ export class FileLock implements Disposable {
   }
 
   /**
-   * The same, once those that hold it in the way have let it go.
+   * Waits until no other holder is in the way, and returns the lock on `path`.
    *
    * @throws LinuxError when the file cannot be opened; ENOLCK; the signal's reason
    */

@@ -52,22 +52,22 @@ export class Container {
     return this.bundle.id;
   }
 
-  /** Its directory. */
+  /** The container's directory, with its records. */
   get bundle(): Bundle {
     return this.#parts.bundle;
   }
 
-  /** What is known of its processes. */
+  /** What is known of the container's processes. */
   get processes(): ProcessTable {
     return this.#parts.processes;
   }
 
-  /** Where it is in its life. */
+  /** The phase of the container's life. */
   get life(): ContainerLife {
     return this.#parts.life;
   }
 
-  /** How the daemon stands with its shim. */
+  /** Whether the daemon has a connection to the shim. */
   get shimStatus(): ShimStatus {
     const status = this.life.shimStatus;
     return status === "connected" && this.#parts.context.noShim ? "none" : status;
@@ -88,7 +88,7 @@ export class Container {
   }
 
   /**
-   * Finds its shim again after a daemon restart; see {@linkcode ContainerRecovery.reconnect}. Never
+   * Finds the container's shim again after a restart of the daemon; see {@linkcode ContainerRecovery.reconnect}. Never
    * rejects.
    */
   async reconnect(): Promise<void> {
@@ -97,7 +97,7 @@ export class Container {
   }
 
   /**
-   * Removes it; see {@linkcode deleteContainer}.
+   * Removes the container; see {@linkcode deleteContainer}.
    *
    * @throws {FailedPreconditionError} if it runs and `force` is not given.
    */
@@ -144,7 +144,7 @@ export class Container {
     });
   }
 
-  /** Calls the shim; errors name the container. */
+  /** Calls a method of the shim. Its errors name the container. */
   call<N extends ShimMethod>(
     name: N,
     params: ParamsOf<ShimContract, N>,
@@ -153,7 +153,7 @@ export class Container {
     return this.#withShim((shim) => shim.call(name, params, options));
   }
 
-  /** While the daemon looks for the shim (again) this waits a while for what comes of that. */
+  /** Runs `work` with the shim; waits up to {@linkcode CONNECT_PATIENCE} for one that is being connected. */
   async #withShim<T>(work: (shim: ShimClient) => Promise<T>): Promise<T> {
     const { life } = this.#parts;
     await life.settled(CONNECT_PATIENCE);
@@ -197,7 +197,7 @@ export class Container {
     return this.#parts.cgroup.pids();
   }
 
-  /** Everything about the container, from what the daemon knows. */
+  /** Returns the state of the container, as the daemon knows it. */
   state(): ContainerState {
     const { record, paths } = this.bundle;
     const { exit, pid, startedAt } = this.processes;
@@ -228,7 +228,7 @@ export class Container {
     };
   }
 
-  /** The status, with a pause or resume made behind berth's back. */
+  /** The status; a pause or resume by another program counts. */
   get status(): ContainerStatus {
     const { status } = this.processes;
     if (status !== "running" && status !== "paused") return status;

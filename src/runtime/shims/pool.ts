@@ -102,7 +102,7 @@ export class ShimPool implements AsyncDisposable {
   }
 
   /**
-   * Lets an idle shim serve `bundle`, starting one if none is idle; answers its pid once
+   * Lets an idle shim serve `bundle`, starting one if none is idle; returns its pid once
    * the bundle's socket is bound.
    *
    * @throws {UnavailableError} if a shim cannot be started.
