@@ -39,6 +39,14 @@ function* sourceFiles(dir: string): Generator<string> {
   }
 }
 
+function* foldersIn(dir: string): Generator<string> {
+  for (const entry of Deno.readDirSync(`${ROOT}/${dir}`)) {
+    if (!entry.isDirectory) continue;
+    yield `${dir}/${entry.name}`;
+    yield* foldersIn(`${dir}/${entry.name}`);
+  }
+}
+
 function readGraph(): Graph {
   const graph = new Map<string, Set<string>>();
   for (const file of ["mod.ts", ...sourceFiles("src")]) {
@@ -141,6 +149,18 @@ Deno.test("imports that break a rule or close a circle are found", () => {
     "./a.ts",
     "./b.ts",
   ]);
+});
+
+Deno.test("imports: CONTRIBUTING.md lists the folders of each room, and no other", () => {
+  const text = Deno.readTextFileSync(`${ROOT}/CONTRIBUTING.md`);
+  const listed = [...text.matchAll(/^- `(src\/\w+)`:((?:.|\n {2})*)/gm)].flatMap(([, room, rest]) =>
+    [...rest!.matchAll(/`([^`]+)`/g)].map((match) => `${room}/${match[1]}`)
+  );
+  // Folders within the folders of a room are listed beside these.
+  const named = [...foldersIn("src")].map((path) => path.split("/"))
+    .filter((parts) => parts.length > 2)
+    .map((parts) => [...parts.slice(0, 2), parts.at(-1)].join("/"));
+  assert.deepEqual(listed.sort(), named.sort());
 });
 
 Deno.test("imports: folders of src hold a dozen or so source files each", () => {
