@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { UnavailableError } from "../../rpc/errors.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { IllegalTransitionError } from "../../illegal_transition.ts";
-import type { Action, Phase } from "../states/life_states.ts";
+import type { Action, BeginPhase, Phase } from "../states/life_states.ts";
 import { ContainerLife } from "./life.ts";
 
 /** The model: by action, which phases it may come in, and where it leads. */
@@ -16,7 +16,12 @@ const MODEL: Readonly<Record<Action, { readonly [from in Phase]?: Phase }>> = {
   reconnect: { connecting: "connecting", unresponsive: "connecting" },
   "take-over": { connecting: "live" },
   "give-up": { connecting: "unresponsive", live: "unresponsive", unresponsive: "unresponsive" },
-  delete: { creating: "deleting", connecting: "deleting", live: "deleting" },
+  delete: {
+    creating: "deleting",
+    connecting: "deleting",
+    live: "deleting",
+    resting: "deleting",
+  },
   detach: { deleting: "deleting" },
   destroy: {
     creating: "cleaning-up",
@@ -46,7 +51,7 @@ class FakeClient {
   }
 }
 
-function begin(phase: "creating" | "connecting") {
+function begin(phase: BeginPhase) {
   const stop = new AbortController();
   const life = new ContainerLife({ id: "c", begin: phase, shimPid: 0, stopping: stop.signal });
   return { life, stop };
@@ -55,13 +60,32 @@ function begin(phase: "creating" | "connecting") {
 const ACTIONS = Object.keys(MODEL) as Action[];
 const RESULT = { pid: 7, exitStatus: 3, exitedAt: "2026-01-01T00:00:00.000Z" };
 
+/** A way to each phase: where it begins, and what happens then. */
+const WAYS: readonly (readonly [BeginPhase, readonly Action[]])[] = [
+  ["creating", []],
+  ["creating", ["connect"]],
+  ["connecting", []],
+  ["connecting", ["connect"]],
+  ["creating", ["connect", "finish-create"]],
+  ["connecting", ["give-up"]],
+  ["creating", ["delete"]],
+  ["creating", ["destroy"]],
+  ["creating", ["destroy", "release"]],
+  ["resting", []],
+];
+
+/** Each action in each phase. */
+const EXAMPLES = WAYS.flatMap(([first, way]) =>
+  ACTIONS.map((action): [BeginPhase, Action[]] => [first, [...way, action]])
+);
+
 /** Lets promises settle that are settled by what was just done. */
 const turn = () => new Promise((resolve) => setTimeout(resolve));
 
 Deno.test("ContainerLife: whatever happens, it goes as the model says, and nothing else is done", async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.constantFrom("creating" as const, "connecting" as const),
+      fc.constantFrom<BeginPhase[]>("creating", "connecting", "resting"),
       fc.array(fc.constantFrom(...ACTIONS), { maxLength: 25 }),
       async (first, actions) => {
         const { life } = begin(first);
@@ -138,7 +162,7 @@ Deno.test("ContainerLife: whatever happens, it goes as the model says, and nothi
         assert.equal(lost, expectedLost);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 300 + EXAMPLES.length, examples: EXAMPLES },
   );
 });
 
