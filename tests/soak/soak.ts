@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
+import { messageOf } from "../../src/rpc/error_text.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { FailpointFile } from "../harness/failpoints.ts";
@@ -95,7 +96,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
       counts: new Map([...session.counts, ...chaos.counts]),
     };
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const kept = keepEvidence(session, message);
     throw new Error(`soak with seed ${seed}: ${message}\n${kept}`, { cause: error });
   }

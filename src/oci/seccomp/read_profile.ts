@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { messageOf } from "../../rpc/error_text.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ConditionalRule, SeccompProfile } from "./profile.ts";
@@ -19,7 +20,7 @@ export function readSeccompProfile(path: string): SeccompProfile {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw invalid(`${path}:${lineOf(text, message)}`, message, error);
   }
   checkProfile(path, text, value);
