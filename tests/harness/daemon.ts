@@ -160,7 +160,7 @@ export class TestDaemon implements AsyncDisposable {
         return undefined;
       }
     }, { timeoutMs });
-    await this.client.call("daemon.info", {}, { timeoutMs: 30_000 });
+    await this.client.call("daemon.info", {}, { timeoutMs: 60_000 });
   }
 
   /** Waits until the process has ended; answers how. */
