@@ -133,7 +133,7 @@ export class Networks implements Disposable {
     try {
       return await setUp(this.#host, paths, planned);
     } catch (error) {
-      if (isExhausted(error)) {
+      if (!(error instanceof BerthError) && isExhausted(error)) {
         throw new ResourceExhaustedError(
           `container ${id}: cannot make its network: ${messageOf(error)}`,
           { cause: error, data: { id } },
