@@ -12,8 +12,9 @@ import {
   ok,
   run,
 } from "./harness/images.ts";
+import { PtyProcess } from "./harness/pty.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
-import { pathWithout } from "./harness/run.ts";
+import { pathWithout, program } from "./harness/run.ts";
 
 const COPY = ["skopeo", "--insecure-policy", "copy", "-q"];
 
@@ -153,6 +154,22 @@ test("images archives: an OCI archive names its images as buildkit does, and wha
     ] as const
   ) {
     assert.deepEqual(await cli(daemon, args), { code: 125, stdout: "", stderr: `berth: ${why}\n` });
+  }
+  // As of a pipe whose writer failed.
+  const empty = await cli(daemon, ["import", "-", "x"], { stdin: "" });
+  assert.deepEqual(empty, { code: 125, stdout: "", stderr: "berth: the archive is empty\n" });
+  for (
+    const [args, instead] of [
+      [["load"], "--input FILE"],
+      [["import", "-", "x"], "FILE in place of -"],
+    ] as const
+  ) {
+    await using terminal = new PtyProcess([...program(), ...args], {
+      env: { BERTH_SOCKET: daemon.socket, PATH: Deno.env.get("PATH") ?? "" },
+      cwd: dir,
+    });
+    await terminal.shows(`say which archive: ${instead}`);
+    assert.equal(await terminal.exited(), 125);
   }
   await load(undefined, undefined);
   const several = await cli(daemon, ["pull", `oci-archive:${archive}`]);

@@ -218,6 +218,8 @@ export interface ImportOptions extends PullOptions {
 /**
  * Makes an image of one layer from a tar archive of a root filesystem, which may be compressed as
  * {@linkcode uncompressed} has it. The caller holds the store's {@linkcode ImageStore.use}.
+ *
+ * @throws {ImageError} if there is nothing in it, or no image can be made of it.
  */
 export async function importTar(
   store: ImageStore,
@@ -229,6 +231,8 @@ export async function importTar(
   try {
     const layout = new OciLayout(dir);
     const layer = await layout.add(await uncompressed(tar, options.signal), options.signal);
+    // As from a pipe whose writer failed.
+    if (layer.size === 0) throw new ImageError("the archive is empty");
     await layout.finish([layer], {
       created: new Date().toISOString(),
       ...(options.cmd !== undefined && { config: { Cmd: options.cmd } }),

@@ -21,7 +21,7 @@ export function loadCommand(): Command {
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store) => {
         const source = options.input === undefined
-          ? { name: "standard input", content: stdinOf() }
+          ? { name: "standard input", content: stdinOf("--input FILE") }
           : archiveAt(options.input);
         const loaded = await interruptible((signal) =>
           whileUsing(store, () => loadArchive(store, source, { signal }), signal)
@@ -63,9 +63,9 @@ function archiveAt(path: string): ArchiveSource {
 }
 
 /** Returns what standard input brings, which must not be a person. */
-function stdinOf(): ReadableStream<Uint8Array<ArrayBuffer>> {
+function stdinOf(instead: string): ReadableStream<Uint8Array<ArrayBuffer>> {
   if (!Deno.stdin.isTerminal()) return Deno.stdin.readable;
-  throw new CliError("say which archive to load: --input FILE, or pass it on standard input");
+  throw new CliError(`say which archive: ${instead}, or pass it on standard input`);
 }
 
 /** `berth image import` and `berth import` */
@@ -82,7 +82,7 @@ export function importCommand(): Command {
     .action(
       async (file: string, image: string, options: { cmd?: string }, command: Command) => {
         await withStore(command, async (store) => {
-          const tar = file === "-" ? Deno.stdin.readable : openFile(file);
+          const tar = file === "-" ? stdinOf("FILE in place of -") : openFile(file);
           const cmd = options.cmd?.split(/\s+/).filter((word) => word !== "");
           const made = await interruptible((signal) =>
             whileUsing(
