@@ -53,3 +53,17 @@ Deno.test("container.start runs a stopped container again, as a new instance, wi
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], []);
   await assert.rejects(client.call("container.state", { id }), { kind: "NotFound" });
 });
+
+Deno.test("container.start of a container that was killed before its start knows how that ended", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const id = "c";
+  await client.call("container.create", { id, spec: daemon.spec(["sleep", "1000"]) });
+  await client.call("container.kill", { id, signal: "KILL" });
+  const exit = await client.call("container.wait", { id });
+  assert.equal(exit.exitStatus, 137);
+  await client.call("container.start", { id });
+  const after = await client.call("container.state", { id });
+  assert.deepEqual([after.status, after.lastExit], ["running", exit]);
+  await client.call("container.delete", { id, force: true });
+});

@@ -81,7 +81,8 @@ export class ProcessTable {
 
   /** Records the exit of init or of an exec, and resolves the pending waits. */
   recordExit(execId: string | undefined, exit: KnownExit, pid?: number): void {
-    this.#state.recordExit(execId, exit, pid);
+    // A record of an exit has more members, which are not for those that ask how it ended.
+    this.#state.recordExit(execId, exitResult(exit), pid);
     this.#wake(execId);
   }
 
@@ -157,6 +158,6 @@ export class ProcessTable {
   }
 }
 
-function exitResult({ exitStatus, exitedAt, exitStatusUnknown }: KnownExit): ExitStatus {
+function exitResult({ exitStatus, exitedAt, exitStatusUnknown }: KnownExit): KnownExit {
   return { exitStatus, exitedAt, ...(exitStatusUnknown ? { exitStatusUnknown } : {}) };
 }

@@ -166,12 +166,14 @@ export class Services implements Disposable {
   /** Defines a container, as it is, where it is not defined yet; `change` holds in any case. */
   #define(container: Container, change: Partial<ServiceRecord>): void {
     const { definitions } = this.#options;
-    const { id, bundle: { record, paths } } = container;
+    const { id, bundle: { record, paths }, processes: { exit, pid } } = container;
     if (definitions.has(id)) return definitions.update(id, change);
     const spec = readJson<Record<string, unknown>>(paths.config);
     if (spec === undefined) throw new Error(`${paths.config} is gone`);
     const service = { policy: NO_POLICY, started: true, progress: NO_PROGRESS, ...change };
     definitions.write({ spec, record, service });
+    // The bundle, which has it too, goes before the next run is there.
+    if (exit !== undefined) definitions.setExit(record, exit, pid);
   }
 
   /**
