@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { busyboxLayer, cgroupArgs, imageTest, makeImage, ok } from "./harness/images.ts";
+import {
+  busyboxLayer,
+  cgroupArgs,
+  imagesMissing,
+  imageTest,
+  makeImage,
+  ok,
+} from "./harness/images.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
 
 const CONFIG = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
@@ -66,6 +73,19 @@ networkTest("berth run -p, port, ps, network ls: ports and names, as docker has 
   await berth("rm", "-f", "web");
   await audit.assertClean("berth run");
 });
+
+networkTest("berth run: an image has the network bridge where the plugins are there", async () => {
+  await using network = await TestNetwork.make();
+  await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
+  const layout = await makeImage(daemon.dir, {
+    layers: [await busyboxLayer(daemon.dir)],
+    config: { Cmd: ["ip", "-o", "addr", "show", "dev", "eth0"] },
+  });
+  await ok(daemon, "pull", layout);
+  const id = (await ok(daemon, "images", "-q")).trim();
+  const inside = await ok(daemon, "run", "--rm", ...cgroupArgs(daemon), id);
+  assert.match(inside, /eth0 +inet 10\.87\.0\.2\/24/);
+}, { ignore: imagesMissing() !== undefined });
 
 imageTest(
   "berth run: without plugins an image has no network, and one line says what to install",
