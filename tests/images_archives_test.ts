@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { ROOT } from "../scripts/root.ts";
 import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import {
@@ -174,4 +175,19 @@ test("images archives: an OCI archive names its images as buildkit does, and wha
   await load(undefined, undefined);
   const several = await cli(daemon, ["pull", `oci-archive:${archive}`]);
   assert.match(several.stderr, /it holds several images: say which one, as oci:DIR:TAG/);
+});
+
+test("images archives: the two lines of docs/images.md make a root filesystem, which runs and can be imported", async () => {
+  await using daemon = await TestDaemon.start();
+  const [, recipe = ""] = /```sh\n(mkdir -p rootfs\/bin [^`]*)```/.exec(
+    Deno.readTextFileSync(`${ROOT}/docs/images.md`),
+  ) ?? [];
+  assert.equal(recipe.trim().split("\n").length, 2);
+  await run(["sh", "-ec", `cd ${daemon.dir}\n${recipe}`]);
+  const rootfs = `${daemon.dir}/rootfs`;
+  const hello = ["run", "--rm", ...cgroup(daemon)];
+  assert.equal(await ok(daemon, ...hello, "--rootfs", rootfs, "--", "echo", "hello"), "hello\n");
+  await run(["tar", "-C", rootfs, "-cf", `${daemon.dir}/rootfs.tar`, "."]);
+  await ok(daemon, "import", "--cmd", "echo imported", `${daemon.dir}/rootfs.tar`, "my/base");
+  assert.equal(await ok(daemon, ...hello, "my/base"), "imported\n");
 });
