@@ -83,6 +83,10 @@ networkTest(
       points.disarm();
       await revive(daemon, point);
       await audit.assertClean(point);
+      // Its network goes before its id is free.
+      await until("the id to be free", async () => {
+        return (await daemon.client.call("container.list", {})).containers.length === 0;
+      });
     }
     await create(daemon, "c");
     await deleteUntilGone(daemon, "c");
