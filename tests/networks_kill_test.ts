@@ -50,6 +50,13 @@ async function revive(daemon: TestDaemon, point: string): Promise<void> {
   await daemon.start();
 }
 
+/** Waits until no container is there: its network goes before its id is free. */
+async function idsAreFree(daemon: TestDaemon): Promise<void> {
+  await until("the ids to be free", async () => {
+    return (await daemon.client.call("container.list", {})).containers.length === 0;
+  });
+}
+
 /** Deletes a container by force, until it is gone. */
 async function deleteUntilGone(daemon: TestDaemon, id: string): Promise<void> {
   await until(`${id} is gone`, async () => {
@@ -83,10 +90,7 @@ networkTest(
       points.disarm();
       await revive(daemon, point);
       await audit.assertClean(point);
-      // Its network goes before its id is free.
-      await until("the id to be free", async () => {
-        return (await daemon.client.call("container.list", {})).containers.length === 0;
-      });
+      await idsAreFree(daemon);
     }
     await create(daemon, "c");
     await deleteUntilGone(daemon, "c");
@@ -127,6 +131,7 @@ networkTest("network: a shim or a whole bundle that is gone takes the network al
   await create(daemon, "c");
   Deno.kill((await daemon.client.call("container.state", { id: "c" })).shimPid, "SIGKILL");
   await audit.assertClean("a killed shim");
+  await idsAreFree(daemon);
   // Shim and daemon.
   await create(daemon, "c");
   const { shimPid } = await daemon.client.call("container.state", { id: "c" });
@@ -134,6 +139,7 @@ networkTest("network: a shim or a whole bundle that is gone takes the network al
   Deno.kill(shimPid, "SIGKILL");
   await daemon.start();
   await audit.assertClean("a killed shim and daemon");
+  await idsAreFree(daemon);
   // A bundle that was removed while no daemon ran: its shim ends, its record remains.
   await create(daemon, "c");
   await daemon.kill9();
