@@ -142,7 +142,9 @@ export class TestNetwork implements AsyncDisposable {
         .map((line) => `${name}: ${plain(line)}`);
     return [
       ...links.split("\n").map((line) => `link: ${line.split(": ")[1] ?? ""}`),
-      ...addresses.split("\n").map((line) => `address: ${line.split(/\s+/).slice(1, 4).join(" ")}`),
+      // The kernel gives a link its link-local address some time after it has come up.
+      ...addresses.split("\n").map((line) => `address: ${line.split(/\s+/).slice(1, 4).join(" ")}`)
+        .filter((line) => !line.includes(" fe80:")),
       ...lines("iptables", v4),
       ...lines("ip6tables", v6),
       ...lines("nft", nft),
