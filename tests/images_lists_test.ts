@@ -96,10 +96,23 @@ test(
       `none of its images is for linux/mips64le; skopeo inspect --raw lists them`,
       ...["pull", ...of("mips64le"), image],
     );
-    const single = await makeImage(daemon.dir, partsFor(ARCHITECTURE));
+    const images = await ok(daemon, "images", "-q");
+    const single = await makeImage(daemon.dir, {
+      ...partsFor(ARCHITECTURE),
+      config: { Cmd: ["true"] },
+    });
     await fails(
       `it is for linux/${ARCHITECTURE}, not linux/s390x`,
       ...["pull", ...of("s390x"), single],
+    );
+    assert.equal(await ok(daemon, "images", "-q"), images, "nothing of it was stored");
+    await fails(
+      `the image of that name here is for linux/${ARCHITECTURE}, not for what --platform says`,
+      ...run(...of("mips64le")),
+    );
+    await fails(
+      `here is for linux/${ARCHITECTURE}, not for what --platform says`,
+      ...["run", "--rm", ...of("s390x"), images.split("\n")[0] ?? ""],
     );
     const { code, stderr } = await cli(daemon, ["pull", "--platform", "windows/amd64", image]);
     assert.equal(code, 125);

@@ -14,22 +14,38 @@ export interface Platform {
   readonly variant?: string;
 }
 
+/** Names of architectures that images have by another one, as containerd reads them. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x86_64: "amd64", aarch64: "arm64" };
+
 /**
- * Reads docker's `OS/ARCHITECTURE[/VARIANT]`, whose system is Linux.
+ * Reads docker's `OS/ARCHITECTURE[/VARIANT]`, whose system is Linux. As in containerd `linux/arm` is
+ * `linux/arm/v7`.
  *
  * @throws {ImageError} if it is none, or of another system.
  */
 export function parsePlatform(text: string): Platform {
-  const [, os, architecture = "", variant] = /^(\w+)\/(\w+)(?:\/([\w.]+))?$/.exec(text) ?? [];
+  const [, os, machine = "", given] = /^(\w+)\/(\w+)(?:\/([\w.]+))?$/.exec(text) ?? [];
   if (os === undefined) throw new ImageError("expected linux/ARCHITECTURE, such as linux/arm64");
   if (os !== "linux") throw new ImageError(`images for ${os} cannot run here, those for linux can`);
+  const architecture = ARCHITECTURES[machine] ?? machine;
+  const variant = given ?? (architecture === "arm" ? "v7" : undefined);
   return { architecture, ...(variant !== undefined && { variant }) };
 }
 
-/** Returns whether an image is for such a machine; one that does not name its variant is for any. */
+/** Returns a platform, or that of an image, as {@linkcode parsePlatform} reads it. */
+export function platformText({ architecture, variant }: Platform): string {
+  return `linux/${architecture}${variant ? `/${variant}` : ""}`;
+}
+
+/**
+ * Returns whether an image is for such a machine. One that does not name its variant is for any; a
+ * machine also runs what is for a variant before its own, as skopeo takes it of a list.
+ */
 export function isFor(config: ImageConfig, { architecture, variant }: Platform): boolean {
-  return config.architecture === architecture &&
-    (variant === undefined || config.variant === "" || config.variant === variant);
+  if (config.architecture !== architecture) return false;
+  if (variant === undefined || config.variant === "" || config.variant === variant) return true;
+  const version = (text: string) => Number(/^v(\d+)$/.exec(text)?.[1] ?? NaN);
+  return version(config.variant) < version(variant);
 }
 
 /** What an image's config says of running it (image-spec, config.md), with absent values empty. */

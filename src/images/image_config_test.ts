@@ -49,7 +49,11 @@ Deno.test("commandOf puts entrypoint and command together as docker does", () =>
 
 Deno.test("parsePlatform: a machine with Linux, and isFor which images run on it", () => {
   assert.deepEqual(parsePlatform("linux/amd64"), { architecture: "amd64" });
-  assert.deepEqual(parsePlatform("linux/arm/v7"), { architecture: "arm", variant: "v7" });
+  assert.deepEqual(parsePlatform("linux/x86_64"), { architecture: "amd64" });
+  assert.deepEqual(parsePlatform("linux/aarch64"), { architecture: "arm64" });
+  for (const text of ["linux/arm/v7", "linux/arm"]) {
+    assert.deepEqual(parsePlatform(text), { architecture: "arm", variant: "v7" });
+  }
   for (const text of ["", "linux", "arm64", "linux/", "linux/a/b/c", "linux/a-b", "/amd64"]) {
     assert.throws(() => parsePlatform(text), /expected linux\/ARCHITECTURE/, text);
   }
@@ -62,6 +66,9 @@ Deno.test("parsePlatform: a machine with Linux, and isFor which images run on it
   assert.equal(matches("arm", "v7", "linux/arm"), true);
   assert.equal(matches("arm", "v7", "linux/arm/v7"), true);
   assert.equal(matches("arm", undefined, "linux/arm/v7"), true);
-  assert.equal(matches("arm", "v6", "linux/arm/v7"), false);
+  assert.equal(matches("arm", "v6", "linux/arm/v7"), true, "it runs there");
+  assert.equal(matches("arm", "v7", "linux/arm/v6"), false);
+  assert.equal(matches("amd64", "v2", "linux/amd64"), true);
+  assert.equal(matches("riscv64", "b", "linux/riscv64/a"), false);
   assert.equal(matches("arm64", undefined, "linux/arm"), false);
 });

@@ -2,7 +2,8 @@
 import { exists } from "../linux/fs/exists.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { ImageError, ImageNotFoundError } from "./errors.ts";
-import { parseImageConfig, type Platform } from "./image_config.ts";
+import { isFor, parseImageConfig, platformText } from "./image_config.ts";
+import type { Platform } from "./image_config.ts";
 import { isLoopback, type Reference } from "./reference.ts";
 import { runSkopeo } from "./skopeo.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
@@ -58,29 +59,26 @@ export async function pull(
   };
   try {
     const name = await storeName(reference.name);
-    await runSkopeo([
-      ...[
-        "--policy",
-        options.acceptAnything ? ownPolicy(store) : hostPolicy() ?? ownPolicy(store),
-        ...platformFlags(options.platform),
-        "--tmpdir",
-        temporary,
-        "copy",
-      ],
-      ...sourceFlags(reference, options, temporary),
-      reference.source,
-      store.location(name),
-    ], {
-      // Layers are unpacked below the store; nothing goes to /var/tmp.
-      env: { TMPDIR: temporary },
-      signal: AbortSignal.any(stops),
-      onProgress,
-    });
+    const skopeo = [
+      "--policy",
+      options.acceptAnything ? ownPolicy(store) : hostPolicy() ?? ownPolicy(store),
+      ...platformFlags(options.platform),
+      "--tmpdir",
+      temporary,
+    ];
+    // Layers are unpacked below the store; nothing goes to /var/tmp.
+    const run = { env: { TMPDIR: temporary }, signal: AbortSignal.any(stops) };
+    const access = accessFlags(reference, options, temporary);
+    if (options.platform !== undefined) {
+      const inspect = ["inspect", "--config", ...access.inspect, reference.source];
+      checkPlatform(await runSkopeo([...skopeo, ...inspect], run), options.platform);
+    }
+    const copy = ["copy", ...access.copy, reference.source, store.location(name)];
+    await runSkopeo([...skopeo, ...copy], { ...run, onProgress });
     const image = store.images().find(({ names }) => names.includes(name));
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
     // What cannot run here is told now rather than by a container that does not start.
     checkImage(store, image);
-    checkPlatform(store, image, options.platform);
     await store.names.set([reference.name], image.id);
     return image;
   } catch (error) {
@@ -107,33 +105,27 @@ function platformFlags(platform: Platform | undefined): string[] {
 }
 
 /** Refuses what is no list, and so for one kind of machine, which skopeo takes for any. */
-function checkPlatform(
-  store: ImageStore,
-  image: StoredImage,
-  platform: Platform | undefined,
-): void {
-  if (platform === undefined) return;
-  const config = parseImageConfig(store.configText(image));
-  // Of variants skopeo also takes those that the one that was asked for can run.
-  if (config.architecture === platform.architecture) return;
-  throw new ImageError(
-    `it is for linux/${config.architecture}, not linux/${platform.architecture}`,
-  );
+function checkPlatform(configText: string, platform: Platform): void {
+  const config = parseImageConfig(configText);
+  if (isFor(config, platform)) return;
+  throw new ImageError(`it is for ${platformText(config)}, not ${platformText(platform)}`);
 }
 
-function sourceFlags(
+/** Options of skopeo's commands with which they read the source. */
+function accessFlags(
   { name, local }: Reference,
   { tlsVerify = !isLoopback(name), creds, authfile }: PullOptions,
   temporary: string,
-): string[] {
-  if (local) return [];
+): { readonly inspect: readonly string[]; readonly copy: readonly string[] } {
+  if (local) return { inspect: [], copy: [] };
   const file = creds === undefined
     ? authfile
     : writeAuthFile(`${temporary}/auth.json`, name, creds);
-  return [
-    ...(tlsVerify ? [] : ["--src-tls-verify=false"]),
-    ...(file === undefined ? [] : ["--authfile", file]),
-  ];
+  const auth = file === undefined ? [] : ["--authfile", file];
+  return {
+    inspect: [...(tlsVerify ? [] : ["--tls-verify=false"]), ...auth],
+    copy: [...(tlsVerify ? [] : ["--src-tls-verify=false"]), ...auth],
+  };
 }
 
 /**

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
-import { ImageError } from "../../images/errors.ts";
 import { findImage } from "../../images/find.ts";
 import { ImageStore } from "../../images/store.ts";
 import { ID_PATTERN } from "../../rpc/contract/ids.ts";
@@ -49,16 +48,16 @@ export async function hintAtImage(
   );
 }
 
-/** Returns whether there is such an image; false for a user who may not look. */
+/** Returns whether there is such an image; false where that cannot be found out. */
 async function hasImage(daemon: DaemonConnection, name: string): Promise<boolean> {
-  const { root } = await daemon.call("daemon.info", {});
   try {
+    const { root } = await daemon.call("daemon.info", {});
     // Opening a store makes it.
     if (!exists(`${root}/images`)) return false;
     findImage(ImageStore.open(root), name);
     return true;
-  } catch (error) {
-    if (error instanceof ImageError || error instanceof Deno.errors.PermissionDenied) return false;
-    throw error;
+  } catch {
+    // It is for a hint alone, which must not take the place of the error that it goes with.
+    return false;
   }
 }

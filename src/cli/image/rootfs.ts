@@ -4,7 +4,13 @@ import { fdPath } from "../../linux/fd/fd.ts";
 import { openView } from "../../linux/mount/view.ts";
 import { ImageError, ImageNotFoundError } from "../../images/errors.ts";
 import { findImage } from "../../images/find.ts";
-import { commandOf, type ImageConfig, isFor, parseImageConfig } from "../../images/image_config.ts";
+import {
+  commandOf,
+  type ImageConfig,
+  isFor,
+  parseImageConfig,
+  platformText,
+} from "../../images/image_config.ts";
 import type { NoteOptions } from "../../images/image_notes.ts";
 import { parseReference } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
@@ -143,10 +149,17 @@ async function obtain(
   signal: AbortSignal,
 ): Promise<StoredImage> {
   const { pull = "missing" } = options;
+  /** Why the image of that name that is here will not do. */
+  let other = "";
   if (pull !== "always") {
     try {
       const { image, name: found } = findImage(store, name);
-      checkPlatform(store, image, name, options);
+      other = otherPlatform(store, image, options);
+      if (other !== "") {
+        const message = `image ${name} here ${other}`;
+        if (found === undefined) throw new ImageError(message);
+        throw new ImageNotFoundError(message);
+      }
       // What lies on this machine may have changed, and costs little to look at.
       if (pull === "never" || found === undefined || !parseReference(name).local) return image;
     } catch (error) {
@@ -157,6 +170,11 @@ async function obtain(
     const access = { ...registryAccess(options), signal };
     return await pullForPerson(store, parseReference(name), access, options.notes);
   } catch (error) {
+    if (error instanceof ImageError && other !== "") {
+      throw new CliError(`${error.message}; the image of that name here ${other}`, {
+        cause: error,
+      });
+    }
     if (!(error instanceof ImageError) || name.includes(":") || !exists(name)) throw error;
     throw new CliError(`${error.message}; to run in the directory ${name}, say --rootfs ${name}`, {
       cause: error,
@@ -164,23 +182,16 @@ async function obtain(
   }
 }
 
-/**
- * Refuses an image that is for another kind of machine than the one that was asked for.
- *
- * @throws {ImageNotFoundError} as if it were not here: another one may be pulled.
- */
-function checkPlatform(
+/** Returns what to say of an image for another machine than was asked for; empty for none such. */
+function otherPlatform(
   store: ImageStore,
   image: StoredImage,
-  name: string,
   { platform }: RootfsOptions,
-): void {
-  if (platform === undefined) return;
+): string {
+  if (platform === undefined) return "";
   const config = parseImageConfig(store.configText(image));
-  if (isFor(config, platform)) return;
-  throw new ImageNotFoundError(
-    `image ${name} here is for linux/${config.architecture}, not for what --platform says`,
-  );
+  if (isFor(config, platform)) return "";
+  return `is for ${platformText(config)}, not for what --platform says`;
 }
 
 /** Returns the directory without links; a {@linkcode CliError} where it is none. */
