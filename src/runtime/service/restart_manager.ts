@@ -77,7 +77,10 @@ export class RestartManager implements Disposable {
     const { id, bundle: { record: { instance } } } = container;
     const service = definitions.service(id);
     if (service === undefined) return;
-    const progress = nextRestart(service.policy, service.progress, run);
+    // As in docker a policy is for what has been started.
+    const progress = service.started
+      ? nextRestart(service.policy, service.progress, run)
+      : undefined;
     if (progress === undefined) {
       definitions.update(id, { decided: instance, next: undefined });
       return;
