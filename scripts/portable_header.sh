@@ -39,6 +39,8 @@ stopped() {
   rm -rf "$draft"
   echo "berth: stopped by SIG$1 while it unpacked itself into $cache" >&2
   kill -s "$1" $$
+  # As the first process of a pid namespace it is not ended by that.
+  exit 125
 }
 
 # A root filesystem may have its tools only as parts of busybox. `hash` writes nothing of one that is
