@@ -6,7 +6,7 @@ import { withDaemon } from "../common/daemon.ts";
 import { explainFormat, type Format, withRowFormat } from "../common/format_option.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { parseWhole } from "../options/resources.ts";
-import { print, printJson, screenWidth } from "../text/print.ts";
+import { print, printJson, printStderr, screenWidth } from "../text/print.ts";
 import { CONTAINER_FIELDS } from "./container_fields.ts";
 import { type ContainerFilter, parseFilter, passes } from "./container_filter.ts";
 import { containerLines } from "./container_table.ts";
@@ -85,7 +85,7 @@ async function mentionOrphans(
   }
   if (count === 0) return;
   const what = count === 1 ? "a file or directory is" : `${count} files or directories are`;
-  console.error(
+  printStderr(
     `berth: ${what} left of containers that are gone; \`berth prune\` shows and removes them`,
   );
 }

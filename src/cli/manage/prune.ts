@@ -6,7 +6,7 @@ import { CliError } from "../common/exit_status.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { removePaths } from "../container/container_dirs.ts";
 import { findOrphans } from "../container/orphans.ts";
-import { print } from "../text/print.ts";
+import { print, printStderr } from "../text/print.ts";
 
 /** `berth prune` */
 export function pruneCommand(): Command {
@@ -25,7 +25,7 @@ export function pruneCommand(): Command {
           () => listAllContainers((params) => daemon.call("container.list", params)),
         );
         for (const path of young) {
-          console.error(`berth: left alone, since it was changed in the last 10 minutes: ${path}`);
+          printStderr(`berth: left alone, since it was changed in the last 10 minutes: ${path}`);
         }
         if (orphans.length === 0) return;
         orphans.forEach(print);

@@ -67,7 +67,7 @@ export class Container {
     return this.#parts.life;
   }
 
-  /** Whether the daemon has a connection to the shim. */
+  /** The state of the daemon's connection to the shim. */
   get shimStatus(): ShimStatus {
     const status = this.life.shimStatus;
     return status === "connected" && this.#parts.context.noShim ? "none" : status;
