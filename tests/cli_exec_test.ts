@@ -165,11 +165,11 @@ Deno.test("berth exec tells the status of a process whose shim is killed", async
     }).spawn();
     const output = exec.stdout.pipeThrough(new TextDecoderStream()).getReader();
     // What it shows comes after its own wait for the process.
-    assert.equal((await output.read()).value, "begun\n");
+    assert.equal((await within("what it shows", output.read())).value, "begun\n");
     const { shimPid } = await daemon.client.call("container.state", { id: "c" });
     Deno.kill(shimPid, "SIGKILL");
     assert.equal((await within("the end of exec", exec.status)).code, 137);
-    assert.equal((await output.read()).done, true);
+    assert.equal((await within("its output's end", output.read())).done, true);
     assert.equal(await new Response(exec.stderr).text(), "");
   });
 });

@@ -7,10 +7,10 @@ import { until } from "./harness/poll.ts";
 
 Deno.test("berth: wait and logs -f see a service to its end, and ps says that it is restarting", async () => {
   await using daemon = await TestDaemon.start();
-  const run = ["run", "-d", "--name", "web", "--restart", "on-failure:6", ...rootfsArgs(daemon)];
+  const run = ["run", "-d", "--name", "web", "--restart", "on-failure:7", ...rootfsArgs(daemon)];
   const { code, stderr } = await cli(daemon, [...run, "--", "sh", "-c", "echo ran; exit 3"]);
   assert.equal(code, 0, stderr);
-  // Before the last of its restarts it rests for more than three seconds, in which a ps must fall.
+  // Before the last of its restarts it rests for more than six seconds, in which a ps must fall.
   const [waited, logged, status] = await Promise.all([
     cli(daemon, ["wait", "web"]),
     cli(daemon, ["logs", "-f", "web"]),
@@ -21,9 +21,9 @@ Deno.test("berth: wait and logs -f see a service to its end, and ps says that it
   ]);
   assert.match(status, /^restarting Restarting \(3\) .*ago/);
   assert.deepEqual(waited, { code: 0, stdout: "3\n", stderr: "" });
-  assert.deepEqual(logged, { code: 0, stdout: "ran\n".repeat(7), stderr: "" });
+  assert.deepEqual(logged, { code: 0, stdout: "ran\n".repeat(8), stderr: "" });
   const inspected = JSON.parse((await cli(daemon, ["inspect", "web"])).stdout);
-  assert.deepEqual([inspected.restartCount, inspected.restart.policy], [6, "on-failure"]);
+  assert.deepEqual([inspected.restartCount, inspected.restart.policy], [7, "on-failure"]);
 
   assert.equal((await cli(daemon, ["update", "--restart", "no", "web"])).stdout, "web\n");
   assert.deepEqual(await cli(daemon, ["restart", "web"]), { code: 0, stdout: "web\n", stderr: "" });

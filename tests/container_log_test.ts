@@ -86,7 +86,10 @@ do seq $((n + 1)) $((n + ${BLOCK})); n=$((n + ${BLOCK})); until [ -e /mnt/$n ]; 
   assert.equal((await cli(daemon, ["start", "c"])).code, 0);
   const hash = createHash("md5");
   let lines = 0;
-  for await (const chunk of child.stdout) {
+  const output = child.stdout.getReader();
+  for (;;) {
+    const { value: chunk, done } = await within("the next lines", output.read());
+    if (done) break;
     hash.update(chunk);
     const before = Math.floor(lines / BLOCK);
     for (const byte of chunk) if (byte === 10) lines++;

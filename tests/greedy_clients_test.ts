@@ -35,10 +35,10 @@ async function connectAll(path: string, count: number, bytes: Uint8Array): Promi
 
 /** The most that process `pid` holds while another client makes 50 calls, bytes. */
 async function peakDuring(pid: number, socket: string, method: string): Promise<number> {
-  using peer = await dial(socket, { onError: console.error, timeoutMs: 30_000 });
+  using peer = await dial(socket, { onError: console.error, timeoutMs: 60_000 });
   let peak = 0;
   for (let i = 0; i < 50; i++) {
-    await peer.call(method, {}, { timeoutMs: 30_000 });
+    await peer.call(method, {}, { timeoutMs: 60_000 });
     peak = Math.max(peak, anonymousMemory(pid));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

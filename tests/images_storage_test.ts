@@ -14,7 +14,7 @@ import {
   run,
 } from "./harness/images.ts";
 import { until } from "./harness/poll.ts";
-import { processesOf } from "./harness/processes.ts";
+import { killIfThere, processesOf } from "./harness/processes.ts";
 import { baseName } from "./harness/run.ts";
 import { namesIn } from "./harness/traces.ts";
 
@@ -46,15 +46,6 @@ function layersOf(daemon: TestDaemon): number {
   }
 }
 
-function killIfThere(pid: number): void {
-  try {
-    Deno.kill(pid, "SIGKILL");
-  } catch (error) {
-    // It has ended by itself meanwhile.
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
 /** Starts a command and kills it, with the skopeo that it runs, once `reached`. */
 async function killWhen(daemon: TestDaemon, args: string[], reached: () => boolean) {
   const child = cliCommand(daemon, args, { stdout: "null", stderr: "null" }).spawn();
@@ -68,7 +59,7 @@ async function killWhen(daemon: TestDaemon, args: string[], reached: () => boole
   if (!ended) killIfThere(child.pid);
   await status;
   await until("the end of skopeo", () => {
-    for (const { pid } of skopeos()) killIfThere(pid);
+    killIfThere(...skopeos().map(({ pid }) => pid));
     return skopeos().length === 0;
   });
 }

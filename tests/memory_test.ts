@@ -18,11 +18,11 @@ const MOST_ROUNDS = 8;
 async function round(socket: string, method: string): Promise<void> {
   for (let done = 0; done < CONNECTIONS; done += 50) {
     await Promise.all(Array.from({ length: 50 }, async () => {
-      using peer = await dial(socket, { onError: console.error, timeoutMs: 30_000 });
+      using peer = await dial(socket, { onError: console.error, timeoutMs: 60_000 });
       await peer.call(method, {});
     }));
   }
-  using peer = await dial(socket, { onError: console.error, timeoutMs: 30_000 });
+  using peer = await dial(socket, { onError: console.error, timeoutMs: 60_000 });
   for (let done = 0; done < CALLS; done += PIPELINED) {
     await Promise.all(Array.from({ length: PIPELINED }, () => peer.call(method, {})));
   }

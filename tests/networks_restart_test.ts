@@ -137,7 +137,7 @@ const LOAD = `
   const ask = async () => {
     do {
       try {
-        const text = await (await fetch(url, { signal: AbortSignal.timeout(20_000) })).text();
+        const text = await (await fetch(url, { signal: AbortSignal.timeout(60_000) })).text();
         if (text === "web") answered++;
         else failed.push(text);
       } catch (error) {

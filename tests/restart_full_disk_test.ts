@@ -77,7 +77,7 @@ Deno.test({
     const waiting = await until("a pending restart", async () => {
       const now = await client.call("container.state", { id });
       const due = Date.parse(now.restartingAt ?? "") - Date.now();
-      return now.status === "stopped" && (now.restartCount ?? 0) >= 4 && due > 1_200 && now;
+      return now.status === "stopped" && (now.restartCount ?? 0) >= 4 && due > 5_000 && now;
     });
     Deno.writeTextFileSync(`${mnt}/stay`, "");
     failpoints.arm("delete.shim=1*fail:EIO");

@@ -82,7 +82,7 @@ Deno.test({
     const mnt = await createService(daemon, id, SCRIPT);
     Deno.writeTextFileSync(`${mnt}/stay`, "");
     await client.call("container.start", { id });
-    failpoints.arm("restart.rested=1*delay:1500");
+    failpoints.arm("restart.rested=1*delay:5000");
     const restart = () => client.call("container.restart", { id, timeout: 0 });
     const first = restart();
     await untilState(daemon, id, ({ shim }) => shim === "none");

@@ -8,7 +8,7 @@ Deno.test("runProgram: what a program writes is bounded, and what it starts has 
   const dir = Deno.makeTempDirSync();
   using reaper = Reaper.start({ reapAll: false });
   const runs = { containerId: `berth-${crypto.randomUUID()}`, lock: `${dir}/lock` };
-  const run = (script: string, input = "", timeoutMs = 30_000) =>
+  const run = (script: string, input = "", timeoutMs = 60_000) =>
     runProgram(["sh", "-c", script], {
       spawn: (argv, options) => reaper.spawn(argv, options),
       runs,

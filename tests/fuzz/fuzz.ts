@@ -46,7 +46,7 @@ const SHIM_EVERY = 5;
 /** The heap breathes, bytes. */
 const MEMORY_SLACK = 100 * 1024 * 1024;
 /** What another client may have to wait, milliseconds. */
-const MOST_MS = 30_000;
+const MOST_MS = 60_000;
 /** Complaints that are kept. */
 const MOST_COMPLAINTS = 50;
 

@@ -113,7 +113,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** One more connection; close it with `using`. */
   connect(): Promise<Peer> {
-    return dial(this.socket, { onError: console.error, timeoutMs: 30_000 });
+    return dial(this.socket, { onError: console.error, timeoutMs: 60_000 });
   }
 
   /** Starts the process without waiting for anything; its exit status is {@linkcode exited}. */

@@ -33,7 +33,7 @@ export class EventCollector implements Disposable {
     socket: string,
     params: ParamsOf<DaemonContract, "events.subscribe"> = {},
   ): Promise<EventCollector> {
-    const peer = await dial(socket, { onError: console.error, timeoutMs: 30_000 });
+    const peer = await dial(socket, { onError: console.error, timeoutMs: 60_000 });
     const events: Event[] = [];
     // Before the call: the first events may come right behind its answer.
     peer.onNotification(eventNotification.name, (value) => {

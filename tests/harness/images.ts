@@ -219,7 +219,8 @@ export class TestRegistry implements AsyncDisposable {
       const listens = await until("the registry", async () => {
         if (ended) return "ended";
         try {
-          await (await fetch(`http://127.0.0.1:${port}/v2/`)).body?.cancel();
+          const signal = AbortSignal.timeout(5_000);
+          await (await fetch(`http://127.0.0.1:${port}/v2/`, { signal })).body?.cancel();
           return "listens";
         } catch {
           // It does not listen yet.

@@ -41,6 +41,16 @@ export function readProcess(pid: number): ProcessInfo | undefined {
   };
 }
 
+/** `PF_EXITING` of a process's flags (include/linux/sched.h): it ends, and runs no more of its program. */
+const EXITING = 0x4;
+
+/** Whether a process has ended, be it reaped or not; what is killed is soon "exiting", then a zombie. */
+export function hasEnded(pid: number): boolean {
+  const stat = readProc(pid, "stat");
+  const [state = "X", ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return ["", "X", "Z"].includes(state) || (Number(fields[5]) & EXITING) !== 0;
+}
+
 /** Kills processes, which may have ended by themselves. */
 export function killIfThere(...pids: readonly number[]): void {
   for (const pid of pids) {

@@ -58,7 +58,11 @@ while (length < text.length) length += (await reader.read()).value.length;
 await written;
 // It has come that far before it is killed.
 let said = "";
-while (!said.includes("\n")) said += (await errors.read()).value;
+while (!said.includes("\n")) {
+  const { value, done } = await errors.read();
+  assert.equal(done, false);
+  said += value;
+}
 
 const timeout = container.wait({ signal: AbortSignal.timeout(50) });
 await assert.rejects(timeout, { name: "TimeoutError" });
