@@ -133,16 +133,15 @@ Deno.test("restart policy: a stop, a kill by hand and a delete end it, and a dae
 
 Deno.test("restart policy: a container that was killed before its start is not started", async () => {
   await using daemon = await TestDaemon.start();
-  const { client } = daemon;
   await createService(daemon, "c", "sleep 1000", { restart: { policy: "always" } });
-  await client.call("container.kill", { id: "c", signal: "KILL" });
-  assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 137);
+  await daemon.client.call("container.kill", { id: "c", signal: "KILL" });
+  assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 137);
   assert.equal(isOver(await state(daemon, "c")), true);
   await daemon.restart();
   assert.equal(isOver(await state(daemon, "c")), true);
-  const { events } = await client.call("events.read", { ids: ["c"] });
+  const { events } = await daemon.client.call("events.read", { ids: ["c"] });
   assert.deepEqual(events.map(({ type }) => type), ["create", "exit"]);
-  await client.call("container.start", { id: "c" });
+  await daemon.client.call("container.start", { id: "c" });
   await untilState(daemon, "c", isRunning);
   await deleteAll(daemon, ["c"]);
 });
