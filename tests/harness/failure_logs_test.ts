@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { KEEP_VARIABLE } from "./keep_files.ts";
-import { RUN_VARIABLE, runDir, uniqueName } from "./run.ts";
+import { baseName, RUN_VARIABLE, runDir, uniqueName } from "./run.ts";
+import { removeCgroups } from "./sweep.ts";
 
 /** Runs a test file of its own that starts a daemon and then fails if it is told to. */
 async function runTest(body: string, env: Readonly<Record<string, string>> = {}): Promise<string> {
@@ -25,6 +26,7 @@ Deno.test("one", async () => {
     env: { NO_COLOR: "1", [RUN_VARIABLE]: dir, ...env },
     stdin: "null",
   }).output();
+  await removeCgroups(baseName(dir));
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return `${text(stdout)}${text(stderr)}`;
 }
