@@ -471,6 +471,11 @@ const IMAGE_ROWS: Readonly<Record<string, ImageCheck>> = {
     await person.sees(`load -i ${person.archive}`);
     const id = (await person.sees(`images -q ${NAME}`)).trim();
     await person.sees(`create --name user ${cgroupArgs(person.daemon).join(" ")} ${NAME}`);
+    assert.equal(await person.sees("ps -l --format {{.Image}}"), `${NAME}\n`);
+    for (const image of [NAME, id]) {
+      assert.equal(await person.sees(`ps -q --filter ancestor=${image}`), "user\n", image);
+    }
+    assert.equal(await person.sees("ps -q --filter ancestor=example.org/app:2"), "");
     await person.isRefused(`rmi ${NAME}`, /used by user/);
     assert.equal(await person.sees(`rmi -f ${NAME}`), `Untagged: ${NAME}\n`);
     assert.equal(await person.sees("image prune"), "");

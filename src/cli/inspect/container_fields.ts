@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { shortName } from "../../images/reference.ts";
 import { COMMAND_LABEL } from "../container/container_dirs.ts";
+import { IMAGE_LABEL } from "../image/labels.ts";
 import { portsText } from "../network/port_text.ts";
 import { formatCommand, formatSpan } from "../text/format.ts";
 import type { Fields } from "../text/rows.ts";
@@ -10,6 +12,7 @@ import type { Fields } from "../text/rows.ts";
 export const CONTAINER_FIELDS: Fields<ContainerState> = {
   ID: { header: "ID", value: ({ id }) => id },
   Names: { header: "NAMES", value: ({ id }) => id },
+  Image: { header: "IMAGE", value: ({ labels }) => shortName(labels[IMAGE_LABEL] ?? "") },
   Status: { header: "STATUS", kind: "short", value: statusOf },
   State: { header: "STATE", kind: "short", value: stateWord },
   RunningFor: {

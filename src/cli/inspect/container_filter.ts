@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
+import { shortName } from "../../images/reference.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
 import { stateWord } from "./container_fields.ts";
 
 type Test = (container: ContainerState, value: string) => boolean;
@@ -12,6 +14,12 @@ const TESTS: Readonly<Record<string, Test>> = {
   name: ({ id }, value) => id.includes(value.replace(/^\//, "")),
   status: (container, value) => stateWord(container) === value || container.status === value,
   exited: ({ status, exitStatus }, value) => status === "stopped" && String(exitStatus) === value,
+  // docker: an image's name, whose tag may be left out, or its id
+  ancestor: ({ labels }, value) => {
+    const name = shortName(labels[IMAGE_LABEL] ?? "");
+    return value !== "" && ([name, name.replace(/:latest$/, "")].includes(shortName(value)) ||
+      (labels[IMAGE_ID_LABEL] ?? "").startsWith(value));
+  },
   label: ({ labels }, value) => {
     const at = value.indexOf("=");
     if (at < 0) return Object.hasOwn(labels, value);

@@ -46,7 +46,7 @@ export function psCommand(): Command {
     )
     .option(
       "-f, --filter <key=value>",
-      "filter by id, name, status, exited or label; may be repeated",
+      "filter by id, name, status, exited, ancestor or label; may be repeated",
       collectParsed(parseFilter),
     )
     .option("--no-trunc", "do not cut columns to the width of the screen")
