@@ -131,6 +131,14 @@ test("images archives: an OCI archive names its images as buildkit does, and wha
     "",
   ]);
   assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), "again:1"), "one");
+  // A tag alone is no name: the next image of that tag would take it over.
+  const tagged = await load({ [ref]: "latest" });
+  assert.match(
+    tagged.stdout,
+    /^Loaded image: localhost\/loaded-[0-9a-f]{12}:latest\n$/,
+    tagged.stderr,
+  );
+  await ok(daemon, "image", "prune", "--all");
   // Skopeo takes one name, which docker would not.
   const odd = await load({ [ref]: "Upper" });
   assert.match(odd.stdout, /^Loaded image: localhost\/loaded-[0-9a-f]{12}:latest\n$/, odd.stderr);

@@ -132,7 +132,9 @@ async function ociImages(archive: Archive): Promise<ArchivedImage[] | undefined>
   });
   // buildkit writes an entry for each name of one image.
   const images = Array.from(Map.groupBy(entries, ({ digest }) => digest), ([digest, same]) => {
-    const names = same.map(({ ref, name }) => readName(name) ?? readName(ref));
+    const names = same.map(({ ref, name }) =>
+      readName(name) ?? (isTag(ref) ? undefined : readName(ref))
+    );
     const [first = nameFor(digest), ...others] = new Set(
       names.filter((name) => name !== undefined),
     );
@@ -156,6 +158,11 @@ async function ociImages(archive: Archive): Promise<ArchivedImage[] | undefined>
 const REF_NAME = "org.opencontainers.image.ref.name";
 /** The annotation in which containerd and buildkit write the whole name. */
 const CONTAINERD_NAME = "io.containerd.image.name";
+
+/** Returns whether a reference of an index says only which of an image's versions this is. */
+function isTag(ref: unknown): boolean {
+  return typeof ref === "string" && !/[/:]/.test(ref);
+}
 
 /** Returns the name of an image; undefined where docker takes none of that kind. */
 function readName(text: unknown): string | undefined {
