@@ -14,17 +14,25 @@ import {
   TestRegistry,
 } from "./harness/images.ts";
 
+/**
+ * Returns what makes the image of an architecture, which tells it. It has this machine's programs in any
+ * case, so that each of them runs here.
+ */
+async function imagesOfMachines(dir: string) {
+  const base = await busyboxLayer(dir);
+  return (architecture: string) => ({
+    architecture,
+    layers: [base, layerOf(dir, { machine: architecture })],
+    config: { Cmd: ["cat", "/machine"] },
+  });
+}
+
 test(
   "images lists: of a list of several architectures this machine's image is taken, from a registry and a layout",
   async () => {
     await using daemon = await TestDaemon.start();
     await using registry = await TestRegistry.start(daemon.dir);
-    const base = await busyboxLayer(daemon.dir);
-    const partsFor = (architecture: string) => ({
-      architecture,
-      layers: [base, layerOf(daemon.dir, { machine: architecture })],
-      config: { Cmd: ["cat", "/machine"] },
-    });
+    const partsFor = await imagesOfMachines(daemon.dir);
     // Neither the first nor the last one.
     const several = ["s390x", ARCHITECTURE, "riscv64"].map(partsFor);
     const layout = await makeImageList(daemon.dir, several);
@@ -59,13 +67,7 @@ test(
   async () => {
     await using daemon = await TestDaemon.start();
     await using registry = await TestRegistry.start(daemon.dir);
-    const base = await busyboxLayer(daemon.dir);
-    // The layer has this machine's programs in any case, so that each of them runs here.
-    const partsFor = (architecture: string) => ({
-      architecture,
-      layers: [base, layerOf(daemon.dir, { machine: architecture })],
-      config: { Cmd: ["cat", "/machine"] },
-    });
+    const partsFor = await imagesOfMachines(daemon.dir);
     const list = await makeImageList(daemon.dir, [ARCHITECTURE, "s390x", "riscv64"].map(partsFor));
     const image = await registry.push(list, "several:1");
     const fails = async (why: string, ...args: string[]) => {
