@@ -23,6 +23,8 @@ export interface ExecState {
   readonly exitStatus?: number | undefined;
   /** Time of the exit, in RFC 3339 format, UTC, with milliseconds. */
   readonly exitedAt?: string | undefined;
+  /** True if the exit status could not be observed; exitStatus is then 137. */
+  readonly exitStatusUnknown?: boolean | undefined;
 }
 
 /** Log format. cri: records with time and stream, rotated; raw: the output unchanged; none: the output is discarded. */

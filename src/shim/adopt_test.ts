@@ -226,7 +226,15 @@ Deno.test("adopt: what died unseen is told as unknown, execs before init", async
   assert.equal(await served.wait(), 137);
   const state = await served.state();
   assert.deepEqual([state.status, state.exitStatusUnknown], ["stopped", true]);
-  await served.call("shim.delete");
+  assert.deepEqual(state.processes.map((exec) => exec.exitStatusUnknown), [true]);
+  for (const params of [{}, { execId: "e" }]) {
+    const exit = await served.call("shim.wait", params) as { exitStatusUnknown?: boolean };
+    assert.equal(exit.exitStatusUnknown, true);
+  }
+  for (const params of [{ execId: "e" }, {}]) {
+    const exit = await served.call("shim.delete", params) as { exitStatusUnknown?: boolean };
+    assert.equal(exit.exitStatusUnknown, true);
+  }
   assert.equal(
     served.story,
     "1 create, 2 start, 3 exec-added:e, 4 exec-started:e, 5 exit:e, 6 exit",

@@ -15,6 +15,7 @@ import type { KillTarget, ProcessRequests, ProcessTarget } from "./container/pro
 import type { ShimCgroup } from "./container/shim_cgroup.ts";
 import type { EventBuffer, EventListener } from "./event_buffer.ts";
 import { onExit } from "./exit/exit_watch.ts";
+import { exitOf } from "./exit/process_exit.ts";
 import type { ExecRequest } from "./exec/exec_process.ts";
 import type { Execs } from "./exec/execs.ts";
 import type { InitExitHandler } from "./init/init_exit.ts";
@@ -209,14 +210,14 @@ export class ShimService {
       this.#init.check("delete");
       const { state } = this.#init;
       if (state.name === "created") this.#killCreated(state.pid);
-      const { exitStatus, exitedAt } = await this.#initExit.exit.wait();
+      const exit = exitOf(await this.#initExit.exit.wait());
       if (this.#init.state.name !== "deleted") {
         await this.#killer.end();
         await this.#init.delete();
         failpoint("shim.delete.execs");
         await this.#execs.release();
       }
-      return { pid: this.#init.pid, exitStatus, exitedAt };
+      return { pid: this.#init.pid, ...exit };
     });
   }
 

@@ -77,7 +77,9 @@ function eventLine(event: Event): string {
     event.id,
     event.execId !== undefined ? `exec=${event.execId}` : undefined,
     `pid=${event.pid}`,
-    event.exitStatus !== undefined ? `status=${event.exitStatus}` : undefined,
+    event.exitStatus !== undefined
+      ? `status=${event.exitStatus}${event.exitStatusUnknown ? "?" : ""}`
+      : undefined,
     event.synthetic ? "synthetic" : undefined,
     event.oom ? `kills=${event.oom.kills} cgroup=${event.oom.cgroup}` : undefined,
     event.path !== undefined ? `path=${event.path}` : undefined,

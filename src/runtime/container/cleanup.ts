@@ -169,6 +169,7 @@ export class ContainerCleanup {
       pid,
       exitStatus: exit?.exitStatus ?? 128 + SIGKILL,
       exitedAt: exit?.exitedAt ?? new Date().toISOString(),
+      ...(exit?.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
     };
   }
 }

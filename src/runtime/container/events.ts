@@ -148,7 +148,8 @@ export class ContainerEvents {
     for (const [execId, pid] of this.#published.running()) this.#exit(pid, killed, execId);
   }
 
-  #exit(pid: number, { exitStatus, exitedAt }: ExitStatus, execId: string | undefined): void {
+  #exit(pid: number, exit: ExitStatus, execId: string | undefined): void {
+    const { exitStatus, exitedAt, exitStatusUnknown } = exit;
     const draft: EventDraft = {
       timestamp: new Date().toISOString(),
       type: "exit",
@@ -157,6 +158,7 @@ export class ContainerEvents {
       ...(execId === undefined ? {} : { execId }),
       exitStatus,
       exitedAt,
+      ...(exitStatusUnknown ? { exitStatusUnknown } : {}),
       synthetic: true,
     };
     this.publish(draft);

@@ -65,10 +65,16 @@ export class ProcessTable {
     for (const execId of known.execs.keys()) {
       if (!listed.has(execId)) known.execs.delete(execId);
     }
-    for (const { execId, pid, status, exitStatus, exitedAt } of state.processes) {
+    for (
+      const { execId, pid, status, exitStatus, exitedAt, exitStatusUnknown } of state.processes
+    ) {
       if (known.execs.get(execId)?.exit === undefined) known.execs.set(execId, { pid, status });
       if (exitStatus !== undefined && exitedAt !== undefined) {
-        this.recordExit(execId, { exitStatus, exitedAt });
+        this.recordExit(execId, {
+          exitStatus,
+          exitedAt,
+          ...(exitStatusUnknown ? { exitStatusUnknown } : {}),
+        });
       }
     }
   }
@@ -120,7 +126,7 @@ export class ProcessTable {
       execId,
       pid,
       status,
-      ...(exit ? { exitStatus: exit.exitStatus, exitedAt: exit.exitedAt } : {}),
+      ...(exit ? exitResult(exit) : {}),
     }));
   }
 

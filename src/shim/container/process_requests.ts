@@ -4,6 +4,7 @@ import type { ShimState } from "../../rpc/contract/shim.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { signalNumber } from "../../rpc/signal_param.ts";
 import type { ExitFuture } from "../exit/exit_future.ts";
+import { exitOf } from "../exit/process_exit.ts";
 import { hasExited, nameOf, targetData } from "../process/errors.ts";
 import type { Exec } from "../exec/exec_process.ts";
 import type { Execs } from "../exec/execs.ts";
@@ -67,8 +68,7 @@ export class ProcessRequests {
   /** Waits for a process to exit and returns how. Returns at once if it has exited. */
   async wait({ execId }: ProcessTarget, signal?: AbortSignal): Promise<ExitStatus> {
     const exit = execId === undefined ? this.#options.exit : this.#options.execs.get(execId).exit;
-    const { exitStatus, exitedAt } = await exit.wait(signal);
-    return { exitStatus, exitedAt };
+    return exitOf(await exit.wait(signal));
   }
 
   /**

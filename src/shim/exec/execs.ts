@@ -17,7 +17,7 @@ import { killUnlessExited, unlessReaped } from "../process/signal.ts";
 import type { ProcessHandle } from "../process/signal.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 import { onExit } from "../exit/exit_watch.ts";
-import { notBefore, unseenExit } from "../exit/process_exit.ts";
+import { exitOf, notBefore, unseenExit } from "../exit/process_exit.ts";
 import { startTimeOf } from "../exit/start_time.ts";
 
 /** Options of {@linkcode Execs}. */
@@ -210,7 +210,7 @@ export class Execs {
   /** Deletes an exec that has exited, or was never started. */
   async delete(execId: string): Promise<DeleteResult> {
     const exec = this.get(execId);
-    const { pid, exitStatus, exitedAt } = exec.delete();
+    const { pid, ...exit } = exec.delete();
     this.#execs.delete(execId);
     this.#announced.delete(exec);
     this.#records.delete(execId);
@@ -221,7 +221,7 @@ export class Execs {
     } catch (error) {
       log(`deleting exec ${execId}: ${error}`);
     }
-    return { pid, exitStatus, exitedAt };
+    return { pid, ...exitOf(exit) };
   }
 
   /** Kills every running exec. */
@@ -249,10 +249,8 @@ function describeExec({ execId, state }: Exec): ExecState[] {
   switch (state.name) {
     case "running":
       return [{ execId, pid: state.pid, status: "running" }];
-    case "stopped": {
-      const { exitStatus, exitedAt } = state.exit;
-      return [{ execId, pid: state.pid, status: "stopped", exitStatus, exitedAt }];
-    }
+    case "stopped":
+      return [{ execId, pid: state.pid, status: "stopped", ...exitOf(state.exit) }];
     case "created":
     case "starting":
     case "deleted":

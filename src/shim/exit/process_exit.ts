@@ -20,6 +20,11 @@ export function unseenExit(): ProcessExit {
   };
 }
 
+/** Returns what is told of an exit, whatever else its record says. */
+export function exitOf({ exitStatus, exitedAt, exitStatusUnknown }: ProcessExit): ProcessExit {
+  return { exitStatus, exitedAt, ...(exitStatusUnknown ? { exitStatusUnknown } : {}) };
+}
+
 /** Returns the time of an exit: the machine's clock may have been set back since the start. */
 export function notBefore(startedAt: string | undefined, exitedAt: string): string {
   return startedAt !== undefined && startedAt > exitedAt ? startedAt : exitedAt;

@@ -50,6 +50,7 @@ export const execState = z.object({
     description: "Exit code, or 128 + signal number; set once the process has exited",
   }),
   exitedAt: time("Time of the exit").optional(),
+  exitStatusUnknown,
 }).meta({ description: "State of an exec process" });
 
 /** A process in the cgroup of a container. */
