@@ -71,6 +71,27 @@ Deno.test("restart under way: a clock that was set back delays neither a restart
   assert.equal(exitStatus, 137);
 });
 
+Deno.test("container.stop of a container that is being restarted is not overtaken by the start", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const id = "c";
+  const script = 'trap "" TERM; touch /mnt/on; while :; do sleep 0.05; done';
+  const mnt = await createService(daemon, id, script);
+  await client.call("container.start", { id });
+  await until("the script", () => [...Deno.readDirSync(mnt)].length > 0);
+  const restart = client.call("container.restart", { id, timeout: 5 });
+  const refused = assert.rejects(restart, { kind: "FailedPrecondition", message: /was stopped/ });
+  await untilState(daemon, id, ({ restartingAt }) => restartingAt !== undefined);
+  const { exitStatus } = await client.call("container.stop", { id, timeout: 600 });
+  assert.equal(exitStatus, 137);
+  await refused;
+  const { status, restartingAt } = await client.call("container.state", { id });
+  assert.deepEqual([status, restartingAt], ["stopped", undefined]);
+  // The next one does what it says.
+  await client.call("container.restart", { id, timeout: 0 });
+  assert.equal((await client.call("container.state", { id })).status, "running");
+});
+
 Deno.test({
   name: "container.restart waits for a restart that is under way, then restarts",
   ignore: NO_FAILPOINTS,

@@ -199,7 +199,8 @@ export const daemonContract = {
     startResult,
     {
       ...asksRuntime,
-      FailedPrecondition: "the container has not been restored yet, or its cgroup is in use",
+      FailedPrecondition:
+        "the container has not been restored yet, its cgroup is in use, or it was stopped meanwhile",
       InvalidParams: "a FIFO that the container was created with is gone",
     },
   ),

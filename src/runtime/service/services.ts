@@ -22,6 +22,12 @@ import { StopManager } from "./stop_manager.ts";
 import { updateResources } from "./update_resources.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 
+/** A restart by hand that is under way. */
+interface Restart {
+  /** Whether somebody has stopped the container since. */
+  stopped: boolean;
+}
+
 /** What {@linkcode Services} needs. */
 export interface ServicesOptions extends Omit<RestartManagerOptions, "locks" | "ended"> {
   readonly events: EventPublisher;
@@ -38,8 +44,8 @@ export class Services implements Disposable {
   readonly #restarts: RestartManager;
   readonly #stops: StopManager;
   readonly #autoRemover: AutoRemover;
-  /** How many restarts of each id were asked for and are not done. */
-  readonly #restarting = new Map<string, number>();
+  /** The restarts of each id that were asked for and are not done. */
+  readonly #restarting = new Map<string, Set<Restart>>();
   /** Restarts that an earlier daemon has begun; a client that asks again waits for the same one. */
   readonly #finishing = new Map<string, Promise<{ pid: number }>>();
 
@@ -119,11 +125,22 @@ export class Services implements Disposable {
    * @throws {FailedPreconditionError} if it is paused.
    */
   async start(id: string): Promise<{ pid: number }> {
+    return await this.#start(id);
+  }
+
+  /** Starts a container, for a restart only if nobody has stopped the container meanwhile. */
+  async #start(id: string, restart?: Restart): Promise<{ pid: number }> {
     const { containers, definitions } = this.#options;
     let container: Container;
     {
       using _lock = await this.#locks.acquire(id);
       container = containers.get(id);
+      if (restart?.stopped) {
+        throw new FailedPreconditionError(
+          `container ${id} was stopped while it was being restarted`,
+          { data: { id } },
+        );
+      }
       const { status, processes: { pid } } = container;
       if (status === "stopped") return await this.#runAgain(container);
       if (status === "running") return { pid };
@@ -188,22 +205,23 @@ export class Services implements Disposable {
     const { containers, stopping } = this.#options;
     containers.get(id);
     let dir: string | undefined;
-    this.#restarting.set(id, (this.#restarting.get(id) ?? 0) + 1);
+    const restart: Restart = { stopped: false };
+    const restarts = this.#restarting.get(id) ?? new Set();
+    this.#restarting.set(id, restarts.add(restart));
     try {
       dir = await this.#recordRestart(id, how);
       if (dir !== undefined) {
         await this.#stops.stop(id, how, stopping);
         failpoint("restart.stopped");
       }
-      return await this.start(id);
+      return await this.#start(id, restart);
     } catch (error) {
       // The next daemon finishes what this one leaves undone as it stops.
       if (dir !== undefined && !stopping.aborted) removeRestart(dir);
       throw error;
     } finally {
-      const others = (this.#restarting.get(id) ?? 1) - 1;
-      if (others > 0) this.#restarting.set(id, others);
-      else this.#restarting.delete(id);
+      restarts.delete(restart);
+      if (restarts.size === 0) this.#restarting.delete(id);
       this.#ended(id);
     }
   }
@@ -222,7 +240,7 @@ export class Services implements Disposable {
 
   /**
    * Stops a container and returns how it ended; see {@linkcode StopManager.stop}. A restart by hand that
-   * an earlier daemon has begun is taken back.
+   * is under way, or that an earlier daemon has begun, does not start it again.
    */
   async stop(
     id: string,
@@ -230,6 +248,7 @@ export class Services implements Disposable {
     gone: AbortSignal,
   ): Promise<ExitStatus> {
     removeRestart(this.#options.containers.get(id).bundle.paths.dir);
+    for (const restart of this.#restarting.get(id) ?? []) restart.stopped = true;
     return await this.#stops.stop(id, how, gone);
   }
 
