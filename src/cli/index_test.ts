@@ -82,7 +82,7 @@ Deno.test("berthProgram: the completion script offers verbs, options, their choi
     [["kill", "-s", "ter"], ""],
     [["kill", "-s", "TER"], "TERM"],
     [["kill", "--signal", "=", "WIN"], "WINCH"],
-    [["start", ""], "ID--filter status=created"],
+    [["start", ""], "ID--filter status=created --filter status=exited"],
     [["events", "--type", "check"], "checkpointed"],
     [["events", "--type", "=", "check"], "checkpointed"],
     [["run", "--net", ""], "bridge none host"],

@@ -67,7 +67,15 @@ export function optionWords(option: Option): string[] {
     case "--log-level":
       return ["debug", "info", "warning", "error", "fatal"];
     case "--filter":
-      return ["status=created", "status=running", "status=paused", "status=exited", "label="];
+      return [
+        ...["created", "running", "paused", "restarting", "exited"].map((state) =>
+          `status=${state}`
+        ),
+        "ancestor=",
+        "label=",
+      ];
+    case "--restart":
+      return ["no", "on-failure", "always", "unless-stopped"];
     default:
       return [];
   }

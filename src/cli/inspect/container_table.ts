@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { IMAGE_LABEL } from "../image/labels.ts";
 import { colored } from "../text/print.ts";
 import { columns, formatRows } from "../text/rows.ts";
 import type { Template } from "../text/template.ts";
 import { CONTAINER_FIELDS, hasFailed } from "./container_fields.ts";
 
-/** Returns the columns of `berth ps` for these containers: with their ports where there are any. */
+/** Returns the columns of `berth ps` for these containers: with images and ports where there are any. */
 function defaultColumns(containers: readonly ContainerState[]): Template {
   const anyPorts = containers.some(({ network }) => (network?.ports ?? []).length > 0);
   const ports = anyPorts ? ["Ports"] : [];
-  return columns(CONTAINER_FIELDS, ["ID", "Status", "RunningFor", "Pid", ...ports, "Command"]);
+  const images = containers.some(({ labels }) => IMAGE_LABEL in labels) ? ["Image"] : [];
+  const names = ["ID", ...images, "Status", "RunningFor", "Pid", ...ports, "Command"];
+  return columns(CONTAINER_FIELDS, names);
 }
 
 /**

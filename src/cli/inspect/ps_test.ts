@@ -57,6 +57,20 @@ Deno.test("ps: containers are listed oldest first with what a person wants to kn
   ]);
 });
 
+Deno.test("ps: there is a column of images where a container has one", () => {
+  const labels = { ...base.labels, "berth.image": "docker.io/library/nginx:1" };
+  const lines = containerLines(
+    [base, { ...base, id: "of", labels }],
+    Date.parse("2026-01-01T00:00:20Z"),
+    undefined,
+  );
+  assert.deepEqual(lines, [
+    "ID    IMAGE     STATUS         CREATED          PID   COMMAND",
+    "web             Up 9 seconds   10 seconds ago    42   httpd -f",
+    "of    nginx:1   Up 9 seconds   10 seconds ago    42   httpd -f",
+  ]);
+});
+
 Deno.test("ps: a long id is cut on a narrow screen, and what is beside it stays", () => {
   const long = { ...base, id: "x".repeat(76) };
   const now = Date.parse("2026-01-01T03:00:20Z");
