@@ -107,6 +107,7 @@ for (const point of DELETE) {
       using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
       const deleted = await events.wait({ type: "delete", id: "c" });
       assert.equal(deleted.exitStatus, 7);
+      events[Symbol.dispose]();
       await audit.assertClean();
     },
   });
