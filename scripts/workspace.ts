@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { baseName, RUN_VARIABLE, uniqueName } from "../tests/harness/run.ts";
 import { KEEP_VARIABLE, keepsFiles } from "../tests/harness/keep_files.ts";
-import { sweep } from "../tests/harness/sweep.ts";
+import { sweep } from "../tests/harness/leaks/sweep.ts";
 import { StopSignals } from "./stop_signals.ts";
 
 /**

@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
-import { FifoReader, makeFifo } from "./harness/fifo.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
+import { FifoReader, makeFifo } from "./harness/io/fifo.ts";
 import { assertHistory } from "./harness/history.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 

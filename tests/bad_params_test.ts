@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { BerthError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { within } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import type { JsonObject } from "./harness/rootfs.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { connect } from "../src/client/mod.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { anonymousMemory } from "./harness/memory.ts";
-import { RawClient } from "./harness/raw_client.ts";
+import { RawClient } from "./harness/io/raw_client.ts";
 
 /** Waits to abandon. A larger run: `BERTH_CANCEL_CALLS=1000000 deno task test tests/cancel_test.ts`. */
 const CALLS = Number(Deno.env.get("BERTH_CANCEL_CALLS") ?? 100_000);

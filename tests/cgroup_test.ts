@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { FailedPreconditionError, RuntimeError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { until } from "./harness/poll.ts";
 import { uniqueName } from "./harness/run.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 import { cgroupHierarchies } from "../src/linux/cgroup/cgroup.ts";
-import { cgroupsOf } from "./harness/traces.ts";
+import { cgroupsOf } from "./harness/leaks/traces.ts";
 
 Deno.test("container.create into the cgroup of another container is refused, and touches it not", async () => {
   await using daemon = await TestDaemon.start();

@@ -5,8 +5,8 @@ import { RuntimeError } from "../src/rpc/errors.ts";
 import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
-import { sweep } from "./harness/sweep.ts";
-import { cgroupsOf } from "./harness/traces.ts";
+import { sweep } from "./harness/leaks/sweep.ts";
+import { cgroupsOf } from "./harness/leaks/traces.ts";
 
 const FOREVER = ["sleep", "1000"];
 

@@ -6,12 +6,15 @@ import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import type { TestDaemonOptions } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FifoReader, makeFifo } from "./harness/fifo.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { FifoReader, makeFifo } from "./harness/io/fifo.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
-import { assertNetworkIsRestored, RESTORED_NETWORK_CONFIG } from "./harness/restored_network.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
-import { networkTest, TestNetwork } from "./harness/test_network.ts";
+import {
+  assertNetworkIsRestored,
+  RESTORED_NETWORK_CONFIG,
+} from "./harness/network/restored_network.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
+import { networkTest, TestNetwork } from "./harness/network/test_network.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
 
 // CRIU does not run on every kernel, so what follows a success is tested with a stand-in for the

@@ -5,7 +5,7 @@ import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { within } from "./harness/poll.ts";
 import { program } from "./harness/run.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
 Deno.test("berth: input that ends when nobody reads it any more is no error", async () => {
   await using daemon = await TestDaemon.start();

@@ -5,9 +5,9 @@ import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until, within } from "./harness/poll.ts";
 import { hasTrap, readProcess } from "./harness/processes.ts";
-import { PtyProcess } from "./harness/pty.ts";
+import { PtyProcess } from "./harness/io/pty.ts";
 import { program } from "./harness/run.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
 async function runDetached(daemon: TestDaemon, name: string, ...args: string[]): Promise<void> {
   const run = ["run", "-d", "--name", name, ...rootfsArgs(daemon), "--", ...args];

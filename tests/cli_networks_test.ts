@@ -9,8 +9,8 @@ import {
   imageTest,
   makeImage,
   ok,
-} from "./harness/images.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
+} from "./harness/images/images.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "./harness/network/test_network.ts";
 
 const CONFIG = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
 

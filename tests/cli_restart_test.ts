@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { until } from "./harness/poll.ts";
 
 Deno.test("berth: wait and logs -f see a service to its end, and ps says that it is restarting", async () => {

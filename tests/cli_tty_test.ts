@@ -5,7 +5,7 @@ import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
-import { PtyProcess } from "./harness/pty.ts";
+import { PtyProcess } from "./harness/io/pty.ts";
 import { baseName, program } from "./harness/run.ts";
 
 /** `berth` at a terminal. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { AlreadyExistsError, BerthError, connect, NotFoundError, RunTimeoutError } from "../mod.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { rootfsDir } from "./harness/rootfs.ts";

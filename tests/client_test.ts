@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { AlreadyExistsError, connect, NotFoundError, UnavailableError } from "../mod.ts";
 import type { Client, StreamedEvent } from "../mod.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { readProcess } from "./harness/processes.ts";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { ARCHITECTURE } from "../src/images/image_config.ts";
 import { cli, type CliResult, rootfsArgs } from "./harness/cli.ts";
-import { docsRows } from "./harness/docs_rows.ts";
+import { docsRows } from "./harness/docs/docs_rows.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import {
   busyboxLayer,
@@ -11,12 +11,12 @@ import {
   makeImage,
   run,
   TestRegistry,
-} from "./harness/images.ts";
+} from "./harness/images/images.ts";
 import { until } from "./harness/poll.ts";
-import { PtyProcess } from "./harness/pty.ts";
+import { PtyProcess } from "./harness/io/pty.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { program } from "./harness/run.ts";
-import { networkTest, TestNetwork } from "./harness/test_network.ts";
+import { networkTest, TestNetwork } from "./harness/network/test_network.ts";
 
 /** A person at a shell whose berth is the one under test. */
 class Person {

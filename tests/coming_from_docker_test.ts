@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { berthProgram } from "../src/cli/index.ts";
 import { daemonProgram } from "../src/main.ts";
-import { docsRows } from "./harness/docs_rows.ts";
+import { docsRows } from "./harness/docs/docs_rows.ts";
 
 /** A row of the page's tables: the words of docker in its first cell, and what the second one says. */
 interface Row {

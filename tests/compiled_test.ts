@@ -3,7 +3,7 @@
 // What only the compiled form may get wrong.
 import assert from "node:assert/strict";
 import { VERSION } from "../src/version.ts";
-import { testCompiled } from "./harness/compiled.ts";
+import { testCompiled } from "./harness/program/compiled.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { within } from "./harness/poll.ts";
 import { baseName } from "./harness/run.ts";

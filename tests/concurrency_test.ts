@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { AlreadyExistsError, FailedPreconditionError, NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 
 Deno.test("concurrency: of 20 creates of one id at once one wins; the others touch nothing", async () => {
   await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });

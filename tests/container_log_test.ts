@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { makeFifo } from "./harness/fifo.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { makeFifo } from "./harness/io/fifo.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { openFiles, processesOf, readProcess } from "./harness/processes.ts";
-import { PtyProcess } from "./harness/pty.ts";
+import { PtyProcess } from "./harness/io/pty.ts";
 import { baseName, program } from "./harness/run.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];

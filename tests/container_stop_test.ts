@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { until, within } from "./harness/poll.ts";
 
 /** Ends with 3 at SIGTERM, 4 at SIGINT; says when it listens. */

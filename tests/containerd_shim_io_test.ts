@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { CloseIoRequest, ResizeRequest, STATUS } from "../src/containerd/messages/task.ts";
 import { Empty } from "../src/containerd/messages/types.ts";
-import { FifoReader, FifoWriter, makeFifo } from "./harness/fifo.ts";
+import { FifoReader, FifoWriter, makeFifo } from "./harness/io/fifo.ts";
 import { until, within } from "./harness/poll.ts";
-import { StubContainerd } from "./harness/stub_containerd.ts";
+import { StubContainerd } from "./harness/containerd/stub_containerd.ts";
 
 /** A program that logs as containerd has it: what it is given goes to files in the directory `dir`. */
 const LOGGER = `#!/bin/sh

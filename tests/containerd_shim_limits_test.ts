@@ -9,9 +9,9 @@ import { decode } from "../src/containerd/protobuf/codec.ts";
 import { encodeFrame, FRAME, MAX_DATA } from "../src/containerd/ttrpc/frame.ts";
 import { CODE } from "../src/containerd/ttrpc/messages.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
-import { crun } from "./harness/crun.ts";
+import { crun } from "./harness/runtime/crun.ts";
 import { until, within } from "./harness/poll.ts";
-import { StubContainerd, type TaskClient } from "./harness/stub_containerd.ts";
+import { StubContainerd, type TaskClient } from "./harness/containerd/stub_containerd.ts";
 
 const LIMIT = 32 * 1024 * 1024;
 /** Wants ten times the limit, all at once. */

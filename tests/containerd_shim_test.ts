@@ -6,13 +6,13 @@ import { ProcessDetails, STATUS } from "../src/containerd/messages/task.ts";
 import { decode } from "../src/containerd/protobuf/codec.ts";
 import { CODE } from "../src/containerd/ttrpc/messages.ts";
 import { existsSync } from "node:fs";
-import { FifoReader, makeFifo } from "./harness/fifo.ts";
+import { FifoReader, makeFifo } from "./harness/io/fifo.ts";
 import { until } from "./harness/poll.ts";
 import { hasEnded } from "./harness/processes.ts";
-import { mountsOf } from "./harness/traces.ts";
+import { mountsOf } from "./harness/leaks/traces.ts";
 import { baseName } from "./harness/run.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
-import { addressIn, installShim, StubContainerd } from "./harness/stub_containerd.ts";
+import { addressIn, installShim, StubContainerd } from "./harness/containerd/stub_containerd.ts";
 
 /** Waits until so many shims run. What one starts looks like it for a moment. */
 async function shims(containerd: StubContainerd, count: number): Promise<number[]> {

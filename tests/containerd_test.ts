@@ -9,9 +9,9 @@ import { hasEnded, processesOf, readProcess } from "./harness/processes.ts";
 import { until, within } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { baseName, runCgroup, runDir, uniqueName } from "./harness/run.ts";
-import { installShim } from "./harness/stub_containerd.ts";
-import { sweep } from "./harness/sweep.ts";
-import { mountsOf } from "./harness/traces.ts";
+import { installShim } from "./harness/containerd/stub_containerd.ts";
+import { sweep } from "./harness/leaks/sweep.ts";
+import { mountsOf } from "./harness/leaks/traces.ts";
 
 /** A containerd that finds berth's shim in its PATH. */
 class TestContainerd implements AsyncDisposable {

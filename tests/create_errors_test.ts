@@ -11,8 +11,8 @@ import {
 import type { ErrorKind } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { makeFifo } from "./harness/fifo.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { makeFifo } from "./harness/io/fifo.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import type { JsonObject } from "./harness/rootfs.ts";
 import { program } from "./harness/run.ts";

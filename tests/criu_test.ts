@@ -2,10 +2,13 @@
 import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FifoReader, makeFifo } from "./harness/fifo.ts";
+import { FifoReader, makeFifo } from "./harness/io/fifo.ts";
 import { until, within } from "./harness/poll.ts";
-import { assertNetworkIsRestored, RESTORED_NETWORK_CONFIG } from "./harness/restored_network.ts";
-import { MISSING_FOR_NETWORKS, TestNetwork } from "./harness/test_network.ts";
+import {
+  assertNetworkIsRestored,
+  RESTORED_NETWORK_CONFIG,
+} from "./harness/network/restored_network.ts";
+import { MISSING_FOR_NETWORKS, TestNetwork } from "./harness/network/test_network.ts";
 import { findCommand } from "../scripts/system_packages.ts";
 
 // What only the real CRIU can show. Debian's of today works on kernels of its time; `criu check` says so.

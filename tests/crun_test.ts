@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { RuntimeError } from "../src/rpc/errors.ts";
 import { cli, rootfsArgs } from "./harness/cli.ts";
-import { crun } from "./harness/crun.ts";
+import { crun } from "./harness/runtime/crun.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FifoReader, makeFifo } from "./harness/fifo.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { FifoReader, makeFifo } from "./harness/io/fifo.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { within } from "./harness/poll.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
 

@@ -7,7 +7,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 import { program } from "./harness/run.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
 function mode(path: string): string {
   return ((Deno.lstatSync(path).mode ?? 0) & 0o7777).toString(8);

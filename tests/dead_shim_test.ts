@@ -4,13 +4,13 @@ import { NotFoundError } from "../src/rpc/errors.ts";
 import type { Event } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FifoWriter, makeFifo } from "./harness/fifo.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { FifoWriter, makeFifo } from "./harness/io/fifo.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
-import { mountsOf } from "./harness/traces.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
+import { mountsOf } from "./harness/leaks/traces.ts";
 
 /** Kills the shim of a container with SIGKILL; answers its pid. */
 async function killShim(daemon: TestDaemon, id: string): Promise<number> {

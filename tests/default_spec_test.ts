@@ -4,7 +4,7 @@ import { InvalidParamsError } from "../src/rpc/errors.ts";
 import { isRecord } from "../src/rpc/is_record.ts";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { makeFifo } from "./harness/fifo.ts";
+import { makeFifo } from "./harness/io/fifo.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 
 /** The files that `berth run` mounts of its own. */

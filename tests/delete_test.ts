@@ -5,13 +5,13 @@ import { FailedPreconditionError, NotFoundError, RuntimeError } from "../src/rpc
 import type { ShimContract } from "../src/rpc/contract/shim.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import type { JsonObject } from "./harness/rootfs.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
-import { mountsOf } from "./harness/traces.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
+import { mountsOf } from "./harness/leaks/traces.ts";
 
 /** Runs a container whose init ends with status 7; answers how it ended. */
 async function exited(daemon: TestDaemon, id: string, params: JsonObject = {}) {

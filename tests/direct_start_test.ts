@@ -6,7 +6,7 @@ import { zombieStatus } from "../src/linux/process/process.ts";
 import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { BerthError, FailedPreconditionError, NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
 /** A daemon whose runtime is a wrapper, and which keeps no shims that an audit would see. */
 async function prepare(): Promise<{ daemon: TestDaemon; wrapper: RuntimeWrapper }> {

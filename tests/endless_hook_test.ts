@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { testNeeding } from "../scripts/test_needing.ts";
 import { DeadlineExceededError, NotFoundError } from "../src/rpc/errors.ts";
-import { crun } from "./harness/crun.ts";
+import { crun } from "./harness/runtime/crun.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { assertHistory } from "./harness/history.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 

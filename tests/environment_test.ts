@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { TestDaemon } from "./harness/daemon.ts";
 import { program } from "./harness/run.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
 /** Names of the variables of a process. */
 function variables(pid: number): string[] {

@@ -4,9 +4,9 @@ import type { Event } from "../src/rpc/contract/schemas.ts";
 import { NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
-import { RawClient } from "./harness/raw_client.ts";
+import { RawClient } from "./harness/io/raw_client.ts";
 
 const LIFE = ["create", "start", "exit", "delete"];
 

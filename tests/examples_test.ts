@@ -4,7 +4,7 @@ import { ROOT } from "../scripts/root.ts";
 import { SIGTERM } from "../src/linux/process/signals.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { hasTrap } from "./harness/processes.ts";
 import { rootfsDir } from "./harness/rootfs.ts";

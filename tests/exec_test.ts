@@ -12,12 +12,12 @@ import {
 } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FifoReader, FifoWriter, makeFifo } from "./harness/fifo.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { FifoReader, FifoWriter, makeFifo } from "./harness/io/fifo.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 import type { JsonObject } from "./harness/rootfs.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
 /** An OCI process in part, for an exec. */
 type Process = JsonObject & { args: string[] };

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { assertHistory } from "./harness/history.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 
 const CREATE = [

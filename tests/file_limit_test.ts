@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { BerthError, ResourceExhaustedError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 import { program } from "./harness/run.ts";

@@ -4,7 +4,7 @@ import { BerthError, NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { assertHistory } from "./harness/history.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { hasTrap } from "./harness/processes.ts";
 import { SIGTERM } from "../src/linux/process/signals.ts";

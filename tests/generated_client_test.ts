@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { generateTypings } from "./harness/openrpc_typings.ts";
+import { generateTypings } from "./harness/docs/openrpc_typings.ts";
 import { ROOT } from "../scripts/root.ts";
 import { isRecord } from "../src/rpc/is_record.ts";
 import { runDir, uniqueName } from "./harness/run.ts";

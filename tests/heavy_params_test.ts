@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { TestDaemon } from "./harness/daemon.ts";
 import { anonymousMemory, cpuSeconds } from "./harness/memory.ts";
-import { RawClient } from "./harness/raw_client.ts";
+import { RawClient } from "./harness/io/raw_client.ts";
 
 const MIB = 1024 * 1024;
 

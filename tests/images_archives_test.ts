@@ -12,8 +12,8 @@ import {
   makeImage,
   ok,
   run,
-} from "./harness/images.ts";
-import { PtyProcess } from "./harness/pty.ts";
+} from "./harness/images/images.ts";
+import { PtyProcess } from "./harness/io/pty.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { pathWithout, program } from "./harness/run.ts";
 

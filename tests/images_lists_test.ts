@@ -12,7 +12,7 @@ import {
   makeImageList,
   ok,
   TestRegistry,
-} from "./harness/images.ts";
+} from "./harness/images/images.ts";
 
 /**
  * Returns what makes the image of an architecture, which tells it. It has this machine's programs in any

@@ -10,7 +10,7 @@ import {
   makeImage,
   ok,
   run,
-} from "./harness/images.ts";
+} from "./harness/images/images.ts";
 
 test("images process: what of a config has no effect is said by pull, run and load, once", async () => {
   await using daemon = await TestDaemon.start();

@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { cliCommand } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { cgroupArgs as cgroup, imageTest as test, ok } from "./harness/images.ts";
+import { cgroupArgs as cgroup, imageTest as test, ok } from "./harness/images/images.ts";
 import { until, within } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
-import { PtyProcess } from "./harness/pty.ts";
+import { PtyProcess } from "./harness/io/pty.ts";
 import { baseName, program } from "./harness/run.ts";
-import { namesIn } from "./harness/traces.ts";
+import { namesIn } from "./harness/leaks/traces.ts";
 
 /** A registry on the loopback interface that takes connections and never answers. */
 class SilentRegistry implements Disposable {

@@ -11,10 +11,10 @@ import {
   ok,
   run,
   TestRegistry,
-} from "./harness/images.ts";
-import { PtyProcess } from "./harness/pty.ts";
+} from "./harness/images/images.ts";
+import { PtyProcess } from "./harness/io/pty.ts";
 import { program } from "./harness/run.ts";
-import { makeCertificate, TokenServer } from "./harness/token_server.ts";
+import { makeCertificate, TokenServer } from "./harness/images/token_server.ts";
 
 const COPY = ["skopeo", "--insecure-policy", "copy", "-q"];
 

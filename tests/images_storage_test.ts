@@ -12,11 +12,11 @@ import {
   makeImage,
   ok,
   run,
-} from "./harness/images.ts";
+} from "./harness/images/images.ts";
 import { until } from "./harness/poll.ts";
 import { killIfThere, processesOf } from "./harness/processes.ts";
 import { baseName } from "./harness/run.ts";
-import { namesIn } from "./harness/traces.ts";
+import { namesIn } from "./harness/leaks/traces.ts";
 
 /**
  * What the store holds beside whole images: files of pulls, layers, links to them. A pull that was

@@ -12,7 +12,7 @@ import {
   ok,
   run,
   TestRegistry,
-} from "./harness/images.ts";
+} from "./harness/images/images.ts";
 import { pathWithout } from "./harness/run.ts";
 
 /** A text that a compressor makes little of. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { FailedPreconditionError, NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 
 Deno.test("lifecycle: a container is created, started, waited for and deleted; nothing is left", async () => {
   await using daemon = await TestDaemon.start();

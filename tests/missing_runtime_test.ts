@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { TestDaemon } from "./harness/daemon.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 
 // The runtime is not run before the start of a restore, so that this is not found before.
 Deno.test("missing runtime: a container to be restored by a runtime that is not there can be deleted", async () => {

@@ -14,7 +14,7 @@ import { testNeeding } from "../scripts/test_needing.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { listProcesses } from "./harness/processes.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "./harness/network/test_network.ts";
 
 /** Plugins and networks of a test's own, besides the system's plugins. */
 class TestPlugins implements Disposable {

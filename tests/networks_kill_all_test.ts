@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { BerthError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { until } from "./harness/poll.ts";
 import { killIfThere, readProcess } from "./harness/processes.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
-import { namesIn } from "./harness/traces.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "./harness/network/test_network.ts";
+import { namesIn } from "./harness/leaks/traces.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
 

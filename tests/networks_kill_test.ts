@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { BerthError, NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { until } from "./harness/poll.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "./harness/network/test_network.ts";
 import { soakNetworks } from "./soak/networks.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;

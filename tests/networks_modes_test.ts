@@ -4,7 +4,7 @@ import { BerthError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
 import { killIfThere } from "./harness/processes.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "./harness/network/test_network.ts";
 
 const NETWORK = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
 

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { TestDaemon } from "./harness/daemon.ts";
 import { shutDown } from "./harness/reboot.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "./harness/test_network.ts";
-import { namesIn } from "./harness/traces.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "./harness/network/test_network.ts";
+import { namesIn } from "./harness/leaks/traces.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
 

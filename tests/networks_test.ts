@@ -6,7 +6,7 @@ import { FailedPreconditionError, InvalidParamsError } from "../src/rpc/errors.t
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { until } from "./harness/poll.ts";
-import { httpGet, networkTest, TestNetwork } from "./harness/test_network.ts";
+import { httpGet, networkTest, TestNetwork } from "./harness/network/test_network.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24", "fd87::/64"]\n`;
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { SIGTERM } from "../src/linux/process/signals.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { hasTrap, readProcess } from "./harness/processes.ts";
 

@@ -4,8 +4,8 @@ import { FailedPreconditionError, NotFoundError, RuntimeError } from "../src/rpc
 import { TestDaemon } from "./harness/daemon.ts";
 import type { TestDaemonOptions } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FifoReader, makeFifo } from "./harness/fifo.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { FifoReader, makeFifo } from "./harness/io/fifo.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { within } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
 import { baseName } from "./harness/run.ts";

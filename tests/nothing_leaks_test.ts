@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { crun } from "./harness/crun.ts";
+import { crun } from "./harness/runtime/crun.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FifoReader, makeFifo } from "./harness/fifo.ts";
+import { FifoReader, makeFifo } from "./harness/io/fifo.ts";
 import { until } from "./harness/poll.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
 

@@ -5,8 +5,8 @@ import { isAlive, startTime } from "../src/linux/process/process.ts";
 import type { Event } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FifoWriter, makeFifo } from "./harness/fifo.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { FifoWriter, makeFifo } from "./harness/io/fifo.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 
 /** Enough for the OCI runtime's own start, bytes. */

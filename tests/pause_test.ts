@@ -4,7 +4,7 @@ import { SIGHUP } from "../src/linux/process/signals.ts";
 import { FailedPreconditionError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { hasTrap } from "./harness/processes.ts";
 

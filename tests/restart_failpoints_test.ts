@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { SIGTERM } from "../src/linux/process/signals.ts";
 import { NotFoundError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { until } from "./harness/poll.ts";
 import { hasTrap } from "./harness/processes.ts";
 import { createService } from "./harness/service.ts";

@@ -11,13 +11,13 @@ import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { Server } from "../src/rpc/transport/server.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FifoReader, FifoWriter, makeFifo } from "./harness/fifo.ts";
+import { FifoReader, FifoWriter, makeFifo } from "./harness/io/fifo.ts";
 import { assertHistory } from "./harness/history.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { processesOf, readProcess } from "./harness/processes.ts";
 import { baseName, runDir } from "./harness/run.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
 async function stateOf(daemon: TestDaemon, id: string): Promise<ContainerState> {
   return await daemon.client.call("container.state", { id });

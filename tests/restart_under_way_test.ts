@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { until } from "./harness/poll.ts";
 import { createService } from "./harness/service.ts";
 

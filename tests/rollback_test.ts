@@ -10,12 +10,12 @@ import { BerthError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { assertHistory } from "./harness/history.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
 import { baseName, runDir, uniqueName } from "./harness/run.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
-import { filesIn } from "./harness/traces.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
+import { filesIn } from "./harness/leaks/traces.ts";
 
 /** A limit for a runtime that hangs, in seconds: what does not hang has to keep to it too. */
 const SHORT = 5;

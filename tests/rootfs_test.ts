@@ -4,11 +4,11 @@ import { FailedPreconditionError, RuntimeError } from "../src/rpc/errors.ts";
 import type { RootfsMount } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import type { JsonObject } from "./harness/rootfs.ts";
 import { baseName } from "./harness/run.ts";
-import { mountsOf } from "./harness/traces.ts";
+import { mountsOf } from "./harness/leaks/traces.ts";
 
 const BASE: RootfsMount = { type: "bind", source: rootfsDir(), options: ["rbind", "ro"] };
 

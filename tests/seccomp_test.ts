@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cli } from "./harness/cli.ts";
-import { crun } from "./harness/crun.ts";
+import { crun } from "./harness/runtime/crun.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
 

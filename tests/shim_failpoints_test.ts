@@ -4,8 +4,8 @@ import { BerthError, NotFoundError, ResourceExhaustedError } from "../src/rpc/er
 import type { Event } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FailpointFile, NO_FAILPOINTS } from "./harness/failpoints.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 

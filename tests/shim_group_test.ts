@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
 

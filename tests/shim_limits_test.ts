@@ -4,7 +4,7 @@ import { readExitRecord } from "../src/oci/exit_record.ts";
 import { BerthError, ResourceExhaustedError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { hasTrap, listProcesses, readProcess } from "./harness/processes.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { UnavailableError } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { killIfThere, openFiles, processesOf, readProcess } from "./harness/processes.ts";
 import { baseName } from "./harness/run.ts";

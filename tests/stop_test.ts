@@ -6,7 +6,7 @@ import { EventCollector } from "./harness/events.ts";
 import { until, within } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
 import { baseName } from "./harness/run.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
 /** Shims of this daemon's state directory that are alive. */
 function shims(daemon: TestDaemon): number {

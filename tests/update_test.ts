@@ -4,7 +4,7 @@ import { RuntimeError } from "../src/rpc/errors.ts";
 import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { FifoWriter, makeFifo } from "./harness/fifo.ts";
+import { FifoWriter, makeFifo } from "./harness/io/fifo.ts";
 import { until } from "./harness/poll.ts";
 
 const MIB = 1024 * 1024;

@@ -6,7 +6,7 @@ import { SIGTERM } from "../src/linux/process/signals.ts";
 import { VERSION } from "../src/version.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
-import { buildPortable } from "./harness/portable.ts";
+import { buildPortable } from "./harness/program/portable.ts";
 import { hasTrap, processesOf } from "./harness/processes.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { baseName } from "./harness/run.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { FileLock } from "../src/linux/fd/file_lock.ts";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { FifoReader, makeFifo } from "./harness/fifo.ts";
+import { FifoReader, makeFifo } from "./harness/io/fifo.ts";
 import { until, within } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 

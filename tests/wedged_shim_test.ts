@@ -5,7 +5,7 @@ import { BerthError, NotFoundError } from "../src/rpc/errors.ts";
 import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { hasTrap, openFiles } from "./harness/processes.ts";
 

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { daemonContract } from "../src/rpc/contract/daemon.ts";
 import { ERROR_CODES } from "../src/rpc/errors.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { LeakAudit } from "./harness/leak_audit.ts";
+import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { openFiles } from "./harness/processes.ts";
-import { RawClient } from "./harness/raw_client.ts";
+import { RawClient } from "./harness/io/raw_client.ts";
 import type { JsonObject } from "./harness/rootfs.ts";
-import { RuntimeWrapper } from "./harness/runtime_wrapper.ts";
+import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
 /** Without shims that wait for a container: what is left of one is gone at once. */
 const COLD = "[shim]\nwarm = 0\nkeep = 0";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { TestDaemon } from "../../tests/harness/daemon.ts";
-import { makeFifo } from "../../tests/harness/fifo.ts";
+import { makeFifo } from "../../tests/harness/io/fifo.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { rootfsDir } from "../../tests/harness/rootfs.ts";
 import { isRecord } from "../../src/rpc/is_record.ts";

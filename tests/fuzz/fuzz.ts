@@ -5,7 +5,7 @@ import { NotFoundError } from "../../src/rpc/errors.ts";
 import { messageOf, stackOf } from "../../src/rpc/error_text.ts";
 import { shimContract } from "../../src/rpc/contract/shim.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { LeakAudit } from "../harness/leak_audit.ts";
+import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { anonymousMemory } from "../harness/memory.ts";
 import { SLOWNESS, within } from "../harness/poll.ts";
 import { openFiles } from "../harness/processes.ts";

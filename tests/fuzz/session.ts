@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isRecord } from "../../src/rpc/is_record.ts";
-import { RawClient } from "../harness/raw_client.ts";
+import { RawClient } from "../harness/io/raw_client.ts";
 import type { Random } from "../soak/random.ts";
 import type { FuzzLine } from "./messages.ts";
 

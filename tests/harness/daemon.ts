@@ -10,7 +10,7 @@ import { until, within } from "./poll.ts";
 import { spec } from "./rootfs.ts";
 import type { JsonObject } from "./rootfs.ts";
 import { program, runCgroup, runDir, uniqueName } from "./run.ts";
-import { removeCgroups, sweep } from "./sweep.ts";
+import { removeCgroups, sweep } from "./leaks/sweep.ts";
 
 /** How a {@linkcode TestDaemon} is set up. */
 export interface TestDaemonOptions {

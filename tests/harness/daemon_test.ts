@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { TestDaemon } from "./daemon.ts";
 import { EventCollector } from "./events.ts";
-import { FifoReader, FifoWriter, makeFifo } from "./fifo.ts";
-import { LeakAudit } from "./leak_audit.ts";
+import { FifoReader, FifoWriter, makeFifo } from "./io/fifo.ts";
+import { LeakAudit } from "./leaks/leak_audit.ts";
 import { until } from "./poll.ts";
 import { processesOf } from "./processes.ts";
 import { baseName } from "./run.ts";

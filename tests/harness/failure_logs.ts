@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { filesIn } from "./traces.ts";
+import { filesIn } from "./leaks/traces.ts";
 
 /** The most of a log that is shown, characters. */
 const TAIL = 4096;

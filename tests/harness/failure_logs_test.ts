@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { KEEP_VARIABLE } from "./keep_files.ts";
 import { baseName, RUN_VARIABLE, runDir, uniqueName } from "./run.ts";
-import { removeCgroups } from "./sweep.ts";
+import { removeCgroups } from "./leaks/sweep.ts";
 
 /** Runs a test file of its own that starts a daemon and then fails if it is told to. */
 async function runTest(body: string, env: Readonly<Record<string, string>> = {}): Promise<string> {

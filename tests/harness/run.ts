@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from "node:fs";
 import { keepsFiles } from "./keep_files.ts";
-import { cgroupsOf } from "./traces.ts";
+import { cgroupsOf } from "./leaks/traces.ts";
 
 /**
  * The environment variable that names the directory of one run of the tests. Everything that a test

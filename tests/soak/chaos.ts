@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { BerthError } from "../../src/rpc/errors.ts";
-import type { FailpointFile } from "../harness/failpoints.ts";
+import type { FailpointFile } from "../harness/program/failpoints.ts";
 import { processesOf } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
-import type { RuntimeWrapper } from "../harness/runtime_wrapper.ts";
+import type { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import type { Killer } from "./killer.ts";
 import type { Random } from "./random.ts";
 import type { Session } from "./session.ts";

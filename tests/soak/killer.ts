@@ -4,7 +4,7 @@ import { startTime } from "../../src/linux/process/process.ts";
 import type { BundleRecord, ShimRecord } from "../../src/oci/bundle_layout.ts";
 import { bundlePaths, readJson } from "../../src/oci/bundle_layout.ts";
 import type { TestDaemon } from "../harness/daemon.ts";
-import type { RuntimeWrapper } from "../harness/runtime_wrapper.ts";
+import type { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import type { ExitStatuses } from "./exit_statuses.ts";
 
 /** Kills, and has it noted whose exit status that may be. */

@@ -2,7 +2,7 @@
 import { BerthError, NotFoundError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
-import { NetworkAudit, TestNetwork } from "../harness/test_network.ts";
+import { NetworkAudit, TestNetwork } from "../harness/network/test_network.ts";
 import { Random } from "./random.ts";
 
 /** What {@linkcode soakNetworks} does. */

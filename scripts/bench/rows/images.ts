@@ -9,7 +9,7 @@ import {
   ok,
   run,
   TestRegistry,
-} from "../../../tests/harness/images.ts";
+} from "../../../tests/harness/images/images.ts";
 import { rootfsDir } from "../../../tests/harness/rootfs.ts";
 import type { Measure } from "../row.ts";
 

@@ -3,7 +3,7 @@ import { bridgeConflist } from "../../../src/network/bridge.ts";
 import type { NetworkParams } from "../../../src/rpc/contract/network/schemas.ts";
 import { TestDaemon } from "../../../tests/harness/daemon.ts";
 import type { JsonObject } from "../../../tests/harness/rootfs.ts";
-import { MISSING_FOR_NETWORKS, TestNetwork } from "../../../tests/harness/test_network.ts";
+import { MISSING_FOR_NETWORKS, TestNetwork } from "../../../tests/harness/network/test_network.ts";
 import { BareNetwork } from "../bare_network.ts";
 import { life } from "../engine.ts";
 import { inTurn, timed } from "../row.ts";

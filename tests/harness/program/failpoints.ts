@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { runDir, uniqueName } from "./run.ts";
+import { runDir, uniqueName } from "../run.ts";
 
 /** Whether the program under test lacks failpoints, as what ships does: `ignore` for such tests. */
 export const NO_FAILPOINTS = Deno.env.has("BERTH_TEST_BUILT");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { findCommand } from "../../scripts/system_packages.ts";
-import { until } from "./poll.ts";
-import { uniqueName } from "./run.ts";
+import { findCommand } from "../../../scripts/system_packages.ts";
+import { until } from "../poll.ts";
+import { uniqueName } from "../run.ts";
 
 /** One recorded call of the runtime. */
 export interface RuntimeCall {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from "node:fs";
-import { findCommand } from "../../scripts/system_packages.ts";
-import { until } from "./poll.ts";
-import type { TestDaemon } from "./daemon.ts";
-import { baseName, program, uniqueName } from "./run.ts";
-import { mountsOf, namesIn } from "./traces.ts";
+import { findCommand } from "../../../scripts/system_packages.ts";
+import { until } from "../poll.ts";
+import type { TestDaemon } from "../daemon.ts";
+import { baseName, program, uniqueName } from "../run.ts";
+import { mountsOf, namesIn } from "../leaks/traces.ts";
 
 /** What tests of networks need of the system, and is not here. */
 export const MISSING_FOR_NETWORKS = [

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: MIT
-import { mkfifo } from "../../src/linux/fd/fifo.ts";
+import { mkfifo } from "../../../src/linux/fd/fifo.ts";
 import {
   ForwardRequest,
   TaskCreate,
   TaskDelete,
   TaskExecStarted,
   TaskExit,
-} from "../../src/containerd/messages/events.ts";
-import { BootstrapParams } from "../../src/containerd/messages/bootstrap.ts";
-import { RuncOptions } from "../../src/containerd/messages/options.ts";
-import * as task from "../../src/containerd/messages/task.ts";
-import { Empty } from "../../src/containerd/messages/types.ts";
-import { decode, encode } from "../../src/containerd/protobuf/codec.ts";
-import type { Decoded, Encodable, MessageType } from "../../src/containerd/protobuf/fields.ts";
-import { TtrpcClient } from "../../src/containerd/ttrpc/client.ts";
-import { serveConnection } from "../../src/containerd/ttrpc/server.ts";
-import { until } from "./poll.ts";
-import { processesOf } from "./processes.ts";
-import { baseName, program, runCgroup, runDir, uniqueName } from "./run.ts";
-import type { JsonObject } from "./rootfs.ts";
-import { spec } from "./rootfs.ts";
-import { sweep } from "./sweep.ts";
+} from "../../../src/containerd/messages/events.ts";
+import { BootstrapParams } from "../../../src/containerd/messages/bootstrap.ts";
+import { RuncOptions } from "../../../src/containerd/messages/options.ts";
+import * as task from "../../../src/containerd/messages/task.ts";
+import { Empty } from "../../../src/containerd/messages/types.ts";
+import { decode, encode } from "../../../src/containerd/protobuf/codec.ts";
+import type { Decoded, Encodable, MessageType } from "../../../src/containerd/protobuf/fields.ts";
+import { TtrpcClient } from "../../../src/containerd/ttrpc/client.ts";
+import { serveConnection } from "../../../src/containerd/ttrpc/server.ts";
+import { until } from "../poll.ts";
+import { processesOf } from "../processes.ts";
+import { baseName, program, runCgroup, runDir, uniqueName } from "../run.ts";
+import type { JsonObject } from "../rootfs.ts";
+import { spec } from "../rootfs.ts";
+import { sweep } from "../leaks/sweep.ts";
 
 /** What containerd calls the program. */
 const SHIM_NAME = "containerd-shim-berth-v2";

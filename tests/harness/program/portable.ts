@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { bundle } from "../../scripts/bundle.ts";
-import { writePortable } from "../../scripts/portable.ts";
-import { VERSION } from "../../src/version.ts";
+import { bundle } from "../../../scripts/bundle.ts";
+import { writePortable } from "../../../scripts/portable.ts";
+import { VERSION } from "../../../src/version.ts";
 
 /**
  * Builds the portable form of berth at `out`, as `deno task build --portable` does, one that says it

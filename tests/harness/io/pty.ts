@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { close, read, setNonblocking, write } from "../../src/linux/fd/fd.ts";
-import { setWinsize } from "../../src/linux/fd/pty.ts";
-import { openPty } from "../../src/linux/fd/pty_testing.ts";
-import { LinuxError } from "../../src/linux/libc/errno.ts";
-import { Poller } from "../../src/linux/fd/poller.ts";
-import { until, within } from "./poll.ts";
+import { close, read, setNonblocking, write } from "../../../src/linux/fd/fd.ts";
+import { setWinsize } from "../../../src/linux/fd/pty.ts";
+import { openPty } from "../../../src/linux/fd/pty_testing.ts";
+import { LinuxError } from "../../../src/linux/libc/errno.ts";
+import { Poller } from "../../../src/linux/fd/poller.ts";
+import { until, within } from "../poll.ts";
 
 /** A process that has a terminal, which the test is at. */
 export class PtyProcess implements AsyncDisposable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import typings from "@open-rpc/typings";
-import { isRecord } from "../../src/rpc/is_record.ts";
+import { isRecord } from "../../../src/rpc/is_record.ts";
 
 const PREFIX = "#/components/schemas/";
 

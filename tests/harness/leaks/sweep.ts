@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { until } from "./poll.ts";
-import { processesOf } from "./processes.ts";
-import { baseName } from "./run.ts";
+import { until } from "../poll.ts";
+import { processesOf } from "../processes.ts";
+import { baseName } from "../run.ts";
 import { cgroupPids, cgroupsOf, mountsOf } from "./traces.ts";
 
 /** What {@linkcode sweep} removes. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
-import { findCommand } from "../../scripts/system_packages.ts";
-import { ARCHITECTURE } from "../../src/images/image_config.ts";
-import { cli } from "./cli.ts";
-import type { TestDaemon } from "./daemon.ts";
-import { until } from "./poll.ts";
-import { rootfsDir } from "./rootfs.ts";
-import { uniqueName } from "./run.ts";
+import { findCommand } from "../../../scripts/system_packages.ts";
+import { ARCHITECTURE } from "../../../src/images/image_config.ts";
+import { cli } from "../cli.ts";
+import type { TestDaemon } from "../daemon.ts";
+import { until } from "../poll.ts";
+import { rootfsDir } from "../rootfs.ts";
+import { uniqueName } from "../run.ts";
 
 /** Why tests of images cannot run here; undefined where they can. */
 export function imagesMissing(...more: string[]): string | undefined {

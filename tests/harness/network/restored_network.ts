@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cli, rootfsArgs } from "./cli.ts";
-import type { TestDaemon } from "./daemon.ts";
+import { cli, rootfsArgs } from "../cli.ts";
+import type { TestDaemon } from "../daemon.ts";
 import { NetworkAudit } from "./test_network.ts";
 import type { TestNetwork } from "./test_network.ts";
 

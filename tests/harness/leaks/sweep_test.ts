@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { until, within } from "./poll.ts";
-import { processesOf } from "./processes.ts";
-import { runCgroup, runDir, uniqueName } from "./run.ts";
+import { until, within } from "../poll.ts";
+import { processesOf } from "../processes.ts";
+import { runCgroup, runDir, uniqueName } from "../run.ts";
 import { sweep } from "./sweep.ts";
 import { cgroupsOf, mountsOf } from "./traces.ts";
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { runDir } from "./run.ts";
+import { runDir } from "../run.ts";
 import { RuntimeWrapper } from "./runtime_wrapper.ts";
 
 async function call(wrapper: RuntimeWrapper, ...args: string[]) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { ROOT } from "../../scripts/root.ts";
+import { ROOT } from "../../../scripts/root.ts";
 
 /** Returns the first two cells of each row of a table of the page for docker users. */
 export function docsRows(heading: string): (readonly [first: string, second: string])[] {

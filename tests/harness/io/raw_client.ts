@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { withSocketPath } from "../../src/linux/fd/unix_path.ts";
-import { within } from "./poll.ts";
+import { withSocketPath } from "../../../src/linux/fd/unix_path.ts";
+import { within } from "../poll.ts";
 
 /**
  * A connection of which a test writes every byte: what a client in another language, a broken one or

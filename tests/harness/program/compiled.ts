@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { program } from "./run.ts";
+import { program } from "../run.ts";
 
 /** The compiled berth that is under test; undefined where berth is tested in another form. */
 function compiledFile(): string | undefined {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { openFiles, processesOf } from "./processes.ts";
-import type { TestDaemon } from "./daemon.ts";
-import { baseName } from "./run.ts";
+import { openFiles, processesOf } from "../processes.ts";
+import type { TestDaemon } from "../daemon.ts";
+import { baseName } from "../run.ts";
 import { cgroupsOf, filesIn, mountsOf, unixSocketsOf } from "./traces.ts";
 
 /** What a daemon and its containers take up, each as names that a failed test can print. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { mkfifo } from "../../src/linux/fd/fifo.ts";
-import { uniqueName } from "./run.ts";
+import { mkfifo } from "../../../src/linux/fd/fifo.ts";
+import { uniqueName } from "../run.ts";
 
 /** Makes a FIFO with a name of its own in `dir`; answers its path. */
 export function makeFifo(dir: string): string {
