@@ -182,6 +182,26 @@ Deno.test("containerd shim: events are kept while containerd is away, and told o
   assert.equal(exit?.exitStatus, 137);
 });
 
+Deno.test("containerd shim: a shim without containers stays until its events are told, told to end or not", async () => {
+  await using containerd = new StubContainerd();
+  {
+    using client = await containerd.create("c", ["sleep", "1000"]);
+    await client.start();
+    await containerd.told("c", "start");
+    containerd.goAway();
+    await client.kill(9);
+    await client.wait();
+    await client.delete();
+    for (const pid of await shims(containerd, 1)) Deno.kill(pid, "SIGTERM");
+    // It has heard the signal.
+    await until("no socket", () => [...Deno.readDirSync(containerd.socketDir)].length === 0);
+    await client.shutdown();
+  }
+  containerd.comeBack();
+  assert.deepEqual(await containerd.told("c", "delete"), ["create", "start", "exit", "delete"]);
+  await shims(containerd, 0);
+});
+
 Deno.test("containerd shim: delete cleans up after a shim that was killed, and says how init ended", async () => {
   await using containerd = new StubContainerd();
   using running = await containerd.create("running", ["sleep", "1000"]);

@@ -86,11 +86,7 @@ function run(socket: ShimSocket, bundle: string, flags: ShimFlags, given?: strin
   const onDone = () => Deno.exit(0);
   const shim = new ContainerdShim({ namespace, socket, reaper, deliver, log, onDone });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => {
-      if (shim.busy) return;
-      socket.close();
-      Deno.exit(0);
-    });
+    Deno.addSignalListener(signal, () => shim.endBySignal());
   }
 }
 

@@ -15,8 +15,11 @@ import { serveConnection } from "./ttrpc/server.ts";
 /** How long a shim stays with neither a container nor a connection, in milliseconds. */
 const IDLE_MS = 60_000;
 
-/** How long the last events may take at a shutdown, in milliseconds: containerd waits 3 s. */
-const FLUSH_MS = 2500;
+/** How long a shim without containers stays for events that containerd has not taken: 15 minutes. */
+const KEEP_MS = 900_000;
+
+/** The same where it is told to end by a signal, as at the end of the machine. */
+const SIGNAL_MS = 30_000;
 
 /** Delay before accepting is tried again where no fd is left, in milliseconds. */
 const ACCEPT_RETRY_MS = 100;
@@ -40,6 +43,7 @@ export class ContainerdShim {
   #connections = 0;
   #idle: Disposable | undefined;
   #ending = false;
+  #done = false;
 
   constructor(options: ContainerdShimOptions) {
     const { namespace, reaper, deliver, log } = options;
@@ -56,15 +60,15 @@ export class ContainerdShim {
       reserve: new FdReserve(),
       log: (level, message, fields) => log.write(level, message, fields),
       publish: (event) => this.#forwarder.push(event),
-      onShutdown: () => void this.#end(),
+      onShutdown: () => void this.#end(KEEP_MS),
     });
     void this.#accept();
     this.#watchIdle();
   }
 
-  /** Whether it has containers, which a signal must not take it away from. */
-  get busy(): boolean {
-    return this.#tasks.busy;
+  /** Ends as a signal asks for, unless it has containers. */
+  endBySignal(): void {
+    void this.#end(SIGNAL_MS);
   }
 
   async #accept(): Promise<void> {
@@ -97,17 +101,23 @@ export class ContainerdShim {
   #watchIdle(): void {
     this.#idle?.[Symbol.dispose]();
     if (this.#connections > 0 || this.#tasks.busy) return;
-    this.#idle = after(IDLE_MS, () => void this.#end());
+    this.#idle = after(IDLE_MS, () => void this.#end(KEEP_MS));
   }
 
-  /** Ends, once the events are told; not if a container has come meanwhile. */
-  async #end(): Promise<void> {
-    if (this.#ending || this.#tasks.busy) return;
-    this.#ending = true;
-    this.#options.socket.close();
-    if (!await this.#forwarder.flush(FLUSH_MS)) {
-      this.#options.log.write("error", `${this.#forwarder.pending} events could not be told`);
+  /**
+   * Ends, once the events are told, which may take `within` milliseconds; what is left then is
+   * dropped. A second call can only shorten that. Does nothing where there is a container.
+   */
+  async #end(within: number): Promise<void> {
+    if (this.#tasks.busy) return;
+    if (!this.#ending) {
+      this.#ending = true;
+      this.#options.socket.close();
     }
+    await this.#forwarder.flush(within);
+    // A container may have come meanwhile over a connection that was there.
+    if (this.#done || this.#tasks.busy) return;
+    this.#done = true;
     this.#forwarder.stop();
     // The answer to the shutdown has been on its way for that long.
     await yieldToEventLoop();

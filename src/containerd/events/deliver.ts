@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
 import { UnavailableError } from "../../rpc/errors.ts";
 import { withSocketPath } from "../../linux/fd/unix_path.ts";
 import { ForwardRequest } from "../messages/events.ts";
@@ -52,14 +53,21 @@ export interface PublishOptions {
   readonly spawn: Spawn;
 }
 
-/** Delivers events by containerd's own program, where it has no ttrpc socket. */
+/**
+ * Delivers events by containerd's own program, where it has no ttrpc socket. The program is killed
+ * when it takes longer than an event may.
+ */
 export function byProgram({ binary, address, namespace, spawn }: PublishOptions): Deliver {
-  return async ({ topic, type, value }: QueuedEvent) => {
+  return async ({ topic, type, value }: QueuedEvent, signal) => {
     using input = new OwnedFd(memfd("event"));
     write(input.fd, encode(Any, { type_url: type, value }));
     using stdin = OwnedFd.open(`/proc/self/fd/${input.fd}`, 0);
     const argv = [binary, "-address", address, "publish", "-topic", topic, "-namespace", namespace];
-    const { status } = await spawn(argv, { stdin: stdin.fd }).exited;
+    const child = spawn(argv, { stdin: stdin.fd });
+    const kill = () => child.kill(SIGKILL);
+    signal.addEventListener("abort", kill, { once: true });
+    const { status } = await child.exited;
+    signal.removeEventListener("abort", kill);
     if (status !== 0) throw new UnavailableError(`${binary} publish ended with ${status}`);
   };
 }

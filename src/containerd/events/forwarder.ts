@@ -20,6 +20,9 @@ export type Deliver = (event: QueuedEvent, signal: AbortSignal) => Promise<void>
 /** What is kept while containerd is away; beyond it the oldest that is no exit is dropped. */
 const MAX_KEPT = 2048;
 
+/** What is kept where all that waits are exits; beyond it the oldest of them is dropped. */
+const MAX_EXITS = 16_384;
+
 /** How long containerd may take to take one event, in milliseconds. */
 const TRY_MS = 5000;
 
@@ -29,7 +32,10 @@ const FIRST_DELAY = 20, MOST_DELAY = 1000;
 /** How often an event is tried that containerd refuses, rather than being away. */
 const MAX_REFUSALS = 5;
 
-/** The topic of the events that docker and Kubernetes live by, of which none is dropped. */
+/** The same of an exit: with the delays between the tries more than a minute. */
+const MAX_EXIT_REFUSALS = 70;
+
+/** The topic of the events that docker and Kubernetes live by, which are the last to be dropped. */
 const EXIT_TOPIC = "/tasks/exit";
 
 /** Options of a {@linkcode Forwarder}. */
@@ -59,8 +65,8 @@ export class Forwarder {
 
   /** Adds an event behind those before it. */
   push(event: QueuedEvent): void {
-    if (this.#queue.length >= MAX_KEPT) this.#dropOne();
     this.#queue.push(event);
+    if (this.#queue.length > MAX_KEPT) this.#dropOne();
     this.#running ??= this.#run().finally(() => this.#running = undefined);
   }
 
@@ -74,12 +80,17 @@ export class Forwarder {
 
   /** Drops the events that are not sent yet. */
   stop(): void {
+    if (this.#stop.signal.aborted) return;
     this.#stop.abort();
+    for (const { topic } of this.#queue) {
+      this.#options.log("error", `an event is dropped, the shim ends: ${topic}`);
+    }
   }
 
   #dropOne(): void {
     // The first may be on its way.
     const at = this.#queue.findIndex(({ topic }, index) => index > 0 && topic !== EXIT_TOPIC);
+    if (at < 0 && this.#queue.length <= MAX_EXITS) return;
     const [dropped] = this.#queue.splice(at < 0 ? 1 : at, 1);
     this.#options.log("error", `an event is dropped, too many wait: ${dropped?.topic}`);
   }
@@ -94,14 +105,18 @@ export class Forwarder {
   /** Tries until the event is taken. Returns false if this is to stop. */
   async #forward(event: QueuedEvent): Promise<boolean> {
     let refusals = 0;
+    const most = event.topic === EXIT_TOPIC ? MAX_EXIT_REFUSALS : MAX_REFUSALS;
     for (let delay = FIRST_DELAY;; delay = Math.min(2 * delay, MOST_DELAY)) {
       try {
         await this.#options.deliver(event, AbortSignal.any([this.#stop.signal, timeout()]));
         return true;
       } catch (error) {
         if (this.#stop.signal.aborted) return false;
-        if (isRefusal(error) && ++refusals >= MAX_REFUSALS) {
-          this.#options.log("error", `${event.topic} was refused: ${messageOf(error)}`);
+        if (isRefusal(error) && ++refusals >= most) {
+          this.#options.log(
+            "error",
+            `an event is dropped, containerd refuses it: ${event.topic}: ${messageOf(error)}`,
+          );
           return true;
         }
         this.#options.log("debug", `${event.topic} is tried again: ${messageOf(error)}`);

@@ -47,6 +47,35 @@ Deno.test("Forwarder keeps events while containerd is away, exits above all", as
   assert.match(log.join("\n"), /too many wait/);
 });
 
+Deno.test("Forwarder drops no exit for other events, and of very many exits the oldest, each with a line", async () => {
+  let away = true;
+  const { made, taken, log } = forwarder(() => {
+    if (away) throw gone();
+  });
+  made.push(event("first"));
+  for (let n = 0; n < 3000; n++) made.push(event("/tasks/exit"));
+  made.push(event("/tasks/paused"));
+  assert.equal(made.pending, 3001);
+  assert.deepEqual(log.filter((line) => /exit/.test(line)), []);
+  assert.equal(log.filter((line) => /too many wait: \/tasks\/paused/.test(line)).length, 1);
+  for (let n = 3001; n < 16_394; n++) made.push(event("/tasks/exit"));
+  assert.equal(made.pending, 16_384);
+  assert.equal(log.filter((line) => /too many wait: \/tasks\/exit/.test(line)).length, 10);
+  away = false;
+  assert.ok(await made.flush(20_000));
+  assert.equal(taken.length, 16_384);
+});
+
+Deno.test("Forwarder tries an exit that is refused for longer than other events", async () => {
+  let tries = 0;
+  const { made, taken } = forwarder(() => {
+    if (++tries <= 6) throw new TtrpcError(CODE.unknown, "not now");
+  });
+  made.push(event("/tasks/exit"));
+  assert.ok(await made.flush(20_000));
+  assert.deepEqual([taken, tries], [["/tasks/exit"], 7]);
+});
+
 Deno.test("Forwarder gives up an event that is refused, not those behind it", async () => {
   const { made, taken } = forwarder((topic) => {
     if (topic === "bad") throw new TtrpcError(CODE.invalidArgument, "no");
@@ -57,11 +86,12 @@ Deno.test("Forwarder gives up an event that is refused, not those behind it", as
 });
 
 Deno.test("Forwarder.stop ends the tries", async () => {
-  const { made } = forwarder(() => {
+  const { made, log } = forwarder(() => {
     throw gone();
   });
   made.push(event("a"));
   made.stop();
   await made.flush(5000);
   assert.equal(made.pending, 1);
+  assert.deepEqual(log, ["error an event is dropped, the shim ends: a"]);
 });

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { Reaper } from "../../linux/process/reaper.ts";
+import { byProgram } from "./deliver.ts";
+
+const event = { topic: "/tasks/exit", type: "t", value: Uint8Array.of(1, 2), time: "" };
+
+/** Has a shell script publish the event, for as long as `signal` allows. */
+async function publish(script: string, signal: AbortSignal): Promise<void> {
+  const dir = Deno.makeTempDirSync();
+  using reaper = Reaper.start({ reapAll: false });
+  try {
+    const binary = `${dir}/containerd`;
+    Deno.writeTextFileSync(binary, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    const deliver = byProgram({
+      binary,
+      address: "/a",
+      namespace: "n",
+      spawn: (argv, options) => reaper.spawn(argv, options),
+    });
+    await deliver(event, signal);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+Deno.test("byProgram runs containerd's program, and tells that it failed", async () => {
+  const args = "-address /a publish -topic /tasks/exit -namespace n";
+  const { signal } = new AbortController();
+  await publish(`[ "$*" = "${args}" ] && [ "$(wc -c)" -gt 2 ]`, signal);
+  await assert.rejects(publish("exit 3", signal), /publish ended with 3/);
+});
+
+Deno.test("byProgram kills a program that hangs when its time is over", async () => {
+  await assert.rejects(publish("exec sleep 1000", AbortSignal.timeout(200)), /publish ended with/);
+});
