@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
@@ -90,6 +91,26 @@ Deno.test("container.stop of a container that is being restarted is not overtake
   // The next one does what it says.
   await client.call("container.restart", { id, timeout: 0 });
   assert.equal((await client.call("container.state", { id })).status, "running");
+});
+
+Deno.test("container.stop with what is no signal takes no restart back", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const id = "c";
+  const script = 'trap "touch /mnt/asked" TERM; touch /mnt/on; ' +
+    "until test -e /mnt/go; do sleep 0.05; done";
+  const mnt = await createService(daemon, id, script);
+  const { pid } = await client.call("container.start", { id });
+  await until("the script", () => existsSync(`${mnt}/on`));
+  const restart = client.call("container.restart", { id, timeout: 600 });
+  await until("its signal", () => existsSync(`${mnt}/asked`));
+  const nonsense = { kind: "InvalidParams" };
+  await assert.rejects(client.call("container.stop", { id, signal: "NOPE" }), nonsense);
+  await assert.rejects(client.call("container.restart", { id, signal: "NOPE" }), nonsense);
+  assert.ok(existsSync(`${daemon.state}/linux/${id}/restart.json`));
+  Deno.writeTextFileSync(`${mnt}/go`, "");
+  const next = await restart;
+  assert.notEqual(next.pid, pid);
 });
 
 Deno.test({

@@ -8,6 +8,7 @@ import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import type { DeleteResult, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { signalNumber } from "../../rpc/signal_param.ts";
 import type { Container } from "../container/container.ts";
 import type { ServiceState } from "../container/context.ts";
 import type { EventPublisher } from "../events/publisher.ts";
@@ -198,6 +199,7 @@ export class Services implements Disposable {
    * restart that is under way comes to its end first.
    */
   async restart(id: string, how: ContainerStopOptions): Promise<{ pid: number }> {
+    checkSignal(how);
     return await (this.#finishing.get(id) ?? this.#restart(id, how));
   }
 
@@ -241,12 +243,15 @@ export class Services implements Disposable {
   /**
    * Stops a container and returns how it ended; see {@linkcode StopManager.stop}. A restart by hand that
    * is under way, or that an earlier daemon has begun, does not start it again.
+   *
+   * @throws {InvalidParamsError} if the signal is none; then nothing is changed.
    */
   async stop(
     id: string,
     how: ContainerStopOptions,
     gone: AbortSignal,
   ): Promise<ExitStatus> {
+    checkSignal(how);
     removeRestart(this.#options.containers.get(id).bundle.paths.dir);
     for (const restart of this.#restarting.get(id) ?? []) restart.stopped = true;
     return await this.#stops.stop(id, how, gone);
@@ -322,6 +327,11 @@ export class Services implements Disposable {
   [Symbol.dispose](): void {
     this.#restarts[Symbol.dispose]();
   }
+}
+
+/** Refuses what is no signal before anything is changed. */
+function checkSignal({ signal }: ContainerStopOptions): void {
+  if (signal !== undefined) signalNumber(signal);
 }
 
 const NO_POLICY: RestartPolicy = { policy: "no" };

@@ -49,8 +49,6 @@ export class StopManager {
     {
       using _lock = await locks.acquire(id);
       container = containers.get(id);
-      // What is no signal takes no restart back.
-      if (how.signal !== undefined) signalNumber(how.signal);
       restarts.cancel(id);
       const stopper = shutdown ? definitions.service(id)?.stopper ?? "shutdown" : "user";
       undo = this.#recordStopper(container, { stopper, next: undefined });
