@@ -271,3 +271,33 @@ Deno.test("delete: a signal that is still being sent does not reach the next con
   assert.ok(await late instanceof NotFoundError);
   assert.equal((await client.call("container.state", { id: "again" })).status, "running");
 });
+
+Deno.test("delete: a delete that is asked for while a start makes the next instance is of that one", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const id = "again";
+  const spec = daemon.spec(["sleep", "1000"]);
+  await client.call("container.create", { id, spec, runtime: wrapper.path });
+  const { instance } = await client.call("container.state", { id });
+  await client.call("container.kill", { id, signal: "KILL" });
+  await client.call("container.wait", { id });
+  const release = wrapper.hang("create", { once: true });
+  const start = client.call("container.start", { id });
+  await wrapper.called("create", 2);
+  // Each waits for the start that is under way, and then finds another container than it was.
+  const deletes = [{ id }, { id, instance, force: true }, { id, force: true }].map((params) =>
+    client.call("container.delete", params).then(({ exitStatus }) => exitStatus, ({ kind }) => kind)
+  );
+  await client.call("daemon.info", {});
+  release();
+  const { pid } = await start;
+  assert.deepEqual(await Promise.all(deletes), ["FailedPrecondition", "NotFound", 137]);
+  const { events } = await client.call("events.read", { ids: [id] });
+  assert.deepEqual(events.slice(-4).map(({ type, pid }) => [type, pid]), [
+    ["create", pid],
+    ["start", pid],
+    ["exit", pid],
+    ["delete", pid],
+  ]);
+});

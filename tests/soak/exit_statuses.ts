@@ -12,64 +12,88 @@ const TAKES_ALONG = 5_000;
 /** How long after a start init may take to execute its program, in milliseconds. */
 const EXECUTES = 5_000;
 
-/** What was done, and when first, in milliseconds: what comes after an exit has not caused it. */
-type Done = Map<number | "start" | "delete" | "lose shim", number>;
+/** What can be done to a container that its exit status may come of. */
+type What = number | "start" | "delete" | "delete what never ran" | "lose shim";
 
-/** What is known of a container, by its instance. */
-interface Known {
-  readonly execs: Map<string, KnownExec>;
-  readonly done: Done;
-  /** Signals to all of its processes, which are in {@linkcode done} too. */
-  readonly toAll: Done;
-  command?: Command;
+/** Something that was done to a container: from when to when, in milliseconds. */
+interface Act {
+  readonly what: What;
+  readonly from: number;
+  /** When its answer came; infinity until then. */
+  until: number;
+  /** The exec that it was for; undefined if for init. */
+  readonly execId?: string | undefined;
+  /** Whether it was for every process. */
+  readonly all?: boolean;
 }
 
-interface KnownExec {
-  readonly command: Command;
-  readonly done: Done;
+/** What an instance is known to have gone through. */
+interface Life {
+  /** What was done to it, as far as it can have caused this exit. */
+  readonly acts: readonly Act[];
+  readonly start: Event | undefined;
+  readonly init: Event | undefined;
 }
 
-/** What was done to containers, and so which exit statuses they and their execs may have. */
+/**
+ * What was done to containers, and so which exit statuses they and their execs may have. A call names
+ * an id, so it can reach each instance that has the id while the call is under way: also one that the
+ * caller has not seen yet, as a start, or the next daemon, may make one in the place of another.
+ */
 export class ExitStatuses {
-  readonly #known = new Map<string, Known>();
+  readonly #commands = new Map<string, Command>();
+  readonly #execs = new Map<string, Command>();
+  /** What was done, by id. */
+  readonly #acts = new Map<string, Act[]>();
+  /** What was done to one instance alone. */
+  readonly #ofInstance = new Map<string, Act[]>();
   readonly #killed = new Set<number>();
+  readonly #now: () => number;
 
-  /** A container is there; what was not seen was never started either. */
-  seen(instance: string, command: Command | undefined): void {
-    if (command !== undefined) this.#of(instance).command = command;
+  /** @param now the time, in milliseconds. */
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
   }
 
-  /** It is about to be started. */
-  starting(instance: string): void {
-    note(this.#of(instance).done, "start");
+  /** A container is there. */
+  seen(instance: string, command: Command | undefined): void {
+    if (command !== undefined) this.#commands.set(instance, command);
+  }
+
+  /** A start of it is under way until what is returned is disposed of, as with each of these. */
+  starting(id: string): Disposable {
+    return this.#begin(id, { what: "start" });
   }
 
   /** An exec is about to be started. */
-  executing(instance: string, execId: string, command: Command): void {
-    this.#of(instance).execs.set(execId, { command, done: new Map() });
+  executing(id: string, execId: string, command: Command): void {
+    this.#execs.set(`${id} ${execId}`, command);
   }
 
   /** An exec is about to get a signal. */
-  signalingExec(instance: string, execId: string, signal: number): void {
-    const exec = this.#of(instance).execs.get(execId);
-    if (exec !== undefined) note(exec.done, signal);
+  signalingExec(id: string, execId: string, signal: number): Disposable {
+    return this.#begin(id, { what: signal, execId });
   }
 
   /** Init, or with `all` every process, is about to get a signal. */
-  signaling(instance: string, signal: number, all: boolean): void {
-    const known = this.#of(instance);
-    note(known.done, signal);
-    if (all) note(known.toAll, signal);
+  signaling(id: string, signal: number, all: boolean): Disposable {
+    return this.#begin(id, { what: signal, all });
   }
 
-  /** It is about to be deleted in a way that kills it if it lives. */
-  deleting(instance: string): void {
-    note(this.#of(instance).done, "delete");
+  /** It is about to be deleted: only with `force` in a way that kills what runs. */
+  deleting(id: string, force: boolean): Disposable {
+    return this.#begin(id, { what: force ? "delete" : "delete what never ran" });
   }
 
-  /** What looks after it was killed, at `at` milliseconds. */
-  lostShim(instance: string, at = Date.now()): void {
-    note(this.#of(instance).done, "lose shim", at);
+  /** What looks after this instance was killed, at `at` milliseconds. */
+  lostShim(instance: string, at = this.#now()): void {
+    listIn(this.#ofInstance, instance).push({ what: "lose shim", from: at, until: Infinity });
+  }
+
+  #begin(id: string, begun: Pick<Act, "what" | "execId" | "all">): Disposable {
+    const act = { ...begun, from: this.#now(), until: Infinity };
+    listIn(this.#acts, id).push(act);
+    return { [Symbol.dispose]: () => void (act.until = this.#now()) };
   }
 
   /** This process was killed. */
@@ -86,22 +110,25 @@ export class ExitStatuses {
     if (created?.replaces !== undefined) this.#startedAgain(created, created.replaces);
     const start = events.find(({ type }) => type === "start");
     const init = events.find(({ type, execId }) => type === "exit" && execId === undefined);
+    const acts = created === undefined ? [] : this.#reaching(created);
+    const text = acts.map(textOf).join(", ");
     for (const event of events) {
-      const { type, instance, execId, exitStatus, exitedAt, synthetic } = event;
+      const { type, execId, exitStatus, exitedAt, synthetic } = event;
       if (type === "delete" && (exitStatus !== init?.exitStatus || exitedAt !== init?.exitedAt)) {
         yield describe(events, event, "is another one than that of its exit");
       }
       if (type !== "exit") continue;
-      const known = this.#of(instance);
-      const { done } = known;
-      const text = Array.from(done, ([what, at]) => `${what} at ${new Date(at).toISOString()}`)
-        .join(", ");
-      if (synthetic && !done.has("lose shim") && !done.has("delete")) {
+      if (synthetic && !acts.some(({ what }) => what === "lose shim") && !isDeleted(acts, start)) {
         yield describe(events, event, `is synthetic after no more than ${text}`);
       }
+      const life = {
+        acts: acts.filter(({ from }) => from <= Date.parse(exitedAt ?? "")),
+        start,
+        init,
+      };
       const [command, possible] = execId === undefined
-        ? [known.command, this.#ofInit(known, event, start)]
-        : [known.execs.get(execId)?.command, this.#ofExec(known, event, init)];
+        ? this.#ofInit(life, event)
+        : this.#ofExec(life, event, execId);
       if (exitStatus !== undefined && possible.has(exitStatus)) continue;
       const ran = command?.args.join(" ") ?? "a command that nobody saw";
       const numbers = [...possible].join(" or ") || "nothing";
@@ -109,49 +136,71 @@ export class ExitStatuses {
     }
   }
 
-  /**
-   * A start found its container stopped, which it ran when it was asked for: it made a new instance,
-   * which runs the same program, and which nobody has noted as started.
-   */
-  #startedAgain({ instance, timestamp }: Event, replaced: string): void {
-    this.seen(instance, this.#of(replaced).command);
-    note(this.#of(instance).done, "start", Date.parse(timestamp));
+  /** Returns what was done to an instance: what ended before it was created was of another one. */
+  #reaching({ id, instance, timestamp }: Event): Act[] {
+    const since = Date.parse(timestamp);
+    const ofId = this.#acts.get(id)?.filter(({ until }) => until >= since) ?? [];
+    return [...ofId, ...this.#ofInstance.get(instance) ?? []];
   }
 
-  #ofInit(known: Known, exit: Event, start: Event | undefined): Set<number> {
-    const done = before(exit, known.done);
-    const possible = new Set(statusesOf(done));
-    if (done.has("start")) { for (const own of known.command?.own ?? []) possible.add(own); }
-    if (done.has("delete") || this.#killed.has(exit.pid)) possible.add(KILLED);
+  /**
+   * A start found its container stopped, which it ran when it was asked for: it made a new instance,
+   * which runs the same program, maybe when the call that asked for it is long over.
+   */
+  #startedAgain({ instance, timestamp }: Event, replaced: string): void {
+    this.seen(instance, this.#commands.get(replaced));
+    const from = Date.parse(timestamp);
+    listIn(this.#ofInstance, instance).push({ what: "start", from, until: from });
+  }
+
+  #ofInit({ acts, start }: Life, exit: Event): [Command | undefined, Set<number>] {
+    const command = this.#commands.get(exit.instance);
+    const own = acts.filter(({ execId }) => execId === undefined);
+    const did = (asked: What) => own.some(({ what }) => what === asked);
+    const possible = new Set(own.flatMap(statusOf));
+    if (did("start")) { for (const status of command?.own ?? []) possible.add(status); }
+    if (isDeleted(acts, start) || this.#killed.has(exit.pid)) possible.add(KILLED);
     // What is told to have started has come through the FIFO; runc's init fails with 1 where whoever
     // opened that is killed before it has written.
-    if (done.has("start") && start === undefined) possible.add(1);
+    if (did("start") && start === undefined) possible.add(1);
     // runc's init ends so where the signal does nothing, to the init of a pid namespace. It may be
     // that still when `runc start` has ended: on its way from the FIFO to the program.
     const early = start === undefined || apart(start.timestamp, exit.exitedAt) < EXECUTES;
-    if (done.has(SIGTERM) && early) possible.add(2);
-    return possible;
+    if (did(SIGTERM) && early) possible.add(2);
+    return [command, possible];
   }
 
-  #ofExec(known: Known, exit: Event, init: Event | undefined): Set<number> {
-    const exec = known.execs.get(exit.execId ?? "");
-    const possible = new Set([
-      ...exec?.command.own ?? [],
-      ...statusesOf(before(exit, exec?.done ?? new Map())),
-      ...statusesOf(before(exit, known.toAll)),
-    ]);
+  #ofExec(
+    { acts, init }: Life,
+    exit: Event,
+    execId: string,
+  ): [Command | undefined, Set<number>] {
+    const command = this.#execs.get(`${exit.id} ${execId}`);
+    const own = acts.filter((act) => act.all || act.execId === execId || act.what === "lose shim");
+    const possible = new Set([...command?.own ?? [], ...own.flatMap(statusOf)]);
     const along = apart(exit.exitedAt, init?.exitedAt) < TAKES_ALONG;
-    const lost = before(exit, known.done).has("lose shim");
-    if (lost || this.#killed.has(exit.pid) || along) possible.add(KILLED);
-    return possible;
+    if (along || this.#killed.has(exit.pid)) possible.add(KILLED);
+    return [command, possible];
   }
+}
 
-  #of(instance: string): Known {
-    const known = this.#known.get(instance) ??
-      { execs: new Map(), done: new Map(), toAll: new Map() };
-    this.#known.set(instance, known);
-    return known;
-  }
+function listIn(lists: Map<string, Act[]>, name: string): Act[] {
+  const list = lists.get(name) ?? [];
+  lists.set(name, list);
+  return list;
+}
+
+/** Returns whether a delete may have killed it: one without force kills only what was never started. */
+function isDeleted(acts: readonly Act[], start: Event | undefined): boolean {
+  return acts.some(({ what }) =>
+    what === "delete" || (what === "delete what never ran" && start === undefined)
+  );
+}
+
+function textOf({ what, from, until, execId, all }: Act): string {
+  const to = until === Infinity ? "" : ` to ${new Date(until).toISOString()}`;
+  const whom = all ? " of all" : execId === undefined ? "" : ` of ${execId}`;
+  return `${what}${whom} at ${new Date(from).toISOString()}${to}`;
 }
 
 function describe(
@@ -172,19 +221,8 @@ function apart(one = "", other = ""): number {
   return Math.abs(Date.parse(one) - Date.parse(other));
 }
 
-function note(done: Done, what: number | "start" | "delete" | "lose shim", at = Date.now()): void {
-  done.set(what, Math.min(at, done.get(what) ?? at));
-}
-
-/** What of it was done before this exit. */
-function before({ exitedAt = "" }: Event, done: Done): Done {
-  return new Map([...done].filter(([, at]) => at <= Date.parse(exitedAt)));
-}
-
-/** The statuses of what signals, and the death of a shim, have ended. */
-function statusesOf(done: Done): number[] {
-  return [...done.keys()].flatMap((what) => {
-    if (what === "lose shim") return KILLED;
-    return typeof what === "number" ? 128 + what : [];
-  });
+/** The status of what a signal, or the death of a shim, has ended; none for all else. */
+function statusOf({ what }: Act): number[] {
+  if (what === "lose shim") return [KILLED];
+  return typeof what === "number" ? [128 + what] : [];
 }

@@ -119,8 +119,8 @@ async function deleteAll(session: Session, statuses: ExitStatuses): Promise<void
   await until("every container to be deleted", async () => {
     const list = await session.call("container.list", {});
     if (list === undefined) return false;
-    await Promise.all(list.containers.map(async ({ id, instance }) => {
-      statuses.deleting(instance);
+    await Promise.all(list.containers.map(async ({ id }) => {
+      using _act = statuses.deleting(id, true);
       const deleted = await session.call("container.delete", { id, force: true });
       if (deleted === undefined) return;
       const { exitStatus, exitedAt } = deleted;

@@ -60,20 +60,20 @@ export class Worker {
       case "created":
         await this.#random.pick([
           [12, () => this.#start(state)],
-          [2, () => this.#kill(state)],
-          [1, () => this.#delete(state, true)],
-          [1, () => this.#delete(state, false)],
-          [1, () => this.#exec(state)],
+          [2, () => this.#kill()],
+          [1, () => this.#delete(true)],
+          [1, () => this.#delete(false)],
+          [1, () => this.#exec()],
         ])();
         break;
       case "running":
         await this.#random.pick([
-          [10, () => this.#exec(state)],
+          [10, () => this.#exec()],
           [3, () => this.#wait(state)],
           [2, () => this.#pause()],
-          [3, () => this.#kill(state)],
-          [2, () => this.#delete(state, true)],
-          [1, () => this.#delete(state, false)],
+          [3, () => this.#kill()],
+          [2, () => this.#delete(true)],
+          [1, () => this.#delete(false)],
           [1, () => this.#start(state)],
           [2, () => this.#look()],
           [2, () => this.#forgetExecs(state)],
@@ -82,18 +82,18 @@ export class Worker {
       case "paused":
         await this.#random.pick([
           [6, () => this.#resume()],
-          [1, () => this.#kill(state)],
-          [1, () => this.#delete(state, true)],
+          [1, () => this.#kill()],
+          [1, () => this.#delete(true)],
           [1, () => this.#look()],
         ])();
         break;
       case "stopped":
         await this.#random.pick([
-          [6, () => this.#delete(state, false)],
-          [2, () => this.#delete(state, true)],
+          [6, () => this.#delete(false)],
+          [2, () => this.#delete(true)],
           [2, () => this.#wait(state)],
-          [1, () => this.#kill(state)],
-          [1, () => this.#exec(state)],
+          [1, () => this.#kill()],
+          [1, () => this.#exec()],
         ])();
         break;
     }
@@ -120,18 +120,18 @@ export class Worker {
     });
   }
 
-  async #start({ instance, shimPid }: ContainerState): Promise<void> {
-    this.#statuses.starting(instance);
+  async #start({ shimPid }: ContainerState): Promise<void> {
+    using _act = this.#statuses.starting(this.#id);
     this.#session.starting(shimPid);
     await this.#session.call("container.start", { id: this.#id });
   }
 
-  async #exec({ instance }: ContainerState): Promise<void> {
+  async #exec(): Promise<void> {
     const execId = `exec-${this.#execs++}`;
     const command = this.#random.pick(
       EXEC_COMMANDS.map((command) => [command.weight, command] as const),
     );
-    this.#statuses.executing(instance, execId, command);
+    this.#statuses.executing(this.#id, execId, command);
     const started = await this.#session.call("container.exec", {
       id: this.#id,
       execId,
@@ -141,7 +141,7 @@ export class Worker {
     await this.#random.pick([
       [3, () => this.#waitFor(execId)],
       [1, async () => {
-        this.#statuses.signalingExec(instance, execId, parseSignal("KILL"));
+        using _act = this.#statuses.signalingExec(this.#id, execId, parseSignal("KILL"));
         await this.#session.call("container.kill", { id: this.#id, execId, signal: "KILL" });
       }],
       [2, async () => {}],
@@ -174,16 +174,16 @@ export class Worker {
     await this.#session.call("container.resume", { id: this.#id });
   }
 
-  async #kill({ instance }: ContainerState): Promise<void> {
+  async #kill(): Promise<void> {
     const signal = this.#random.pick([[2, "KILL"], [2, "TERM"], [1, "USR1"]]);
     const all = this.#random.next() < 0.3;
-    this.#statuses.signaling(instance, parseSignal(signal), all);
+    using _act = this.#statuses.signaling(this.#id, parseSignal(signal), all);
     await this.#session.call("container.kill", { id: this.#id, signal, all });
   }
 
-  async #delete({ instance, status }: ContainerState, force: boolean): Promise<void> {
+  async #delete(force: boolean): Promise<void> {
     const id = this.#id;
-    if (force || status === "created") this.#statuses.deleting(instance);
+    using _act = this.#statuses.deleting(id, force);
     const deleted = await this.#session.call("container.delete", { id, force });
     if (deleted === undefined) return;
     const { exitStatus, exitedAt } = deleted;
