@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { SIGTERM } from "../src/linux/process/signals.ts";
+import { cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leaks/leak_audit.ts";
@@ -83,3 +84,32 @@ for (const how of ["stop", "kill9"] as const) {
     });
   });
 }
+
+Deno.test("no shim restart: run and exec say that nobody saw how what they wait for ended", async () => {
+  await using daemon = await TestDaemon.start(NO_SHIM);
+  const start = (...args: string[]) =>
+    cliCommand(daemon, args, { stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
+  const { client } = daemon;
+  const run = start("run", "--name", "c", ...rootfsArgs(daemon), "sleep", "1000");
+  const { pid } = await until("the container", async () => {
+    const { containers } = await client.call("container.list", {});
+    return containers.find(({ status }) => status === "running");
+  });
+  const exec = start("exec", "--exec-id", "e", "c", "sleep", "1000");
+  await until("the exec", async () => {
+    const { processes } = await client.call("container.state", { id: "c" });
+    return processes.some(({ status }) => status === "running");
+  });
+  await daemon.kill9();
+  Deno.kill(pid, "SIGKILL");
+  await until("its end", () => [undefined, "Z"].includes(readProcess(pid)?.state));
+  await daemon.start();
+  for (const [name, child] of [["c", run], ["e", exec]] as const) {
+    const { code, stderr } = await within(`the end of ${name}`, child.output());
+    assert.equal(code, 137);
+    assert.equal(
+      new TextDecoder().decode(stderr),
+      `berth: ${name} has exited, but nobody could see its exit status\n`,
+    );
+  }
+});

@@ -2,6 +2,7 @@
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { CallOptions } from "../../rpc/peer/peer.ts";
 import type { ContainerState, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
+import { printStderr } from "../text/print.ts";
 import type { DaemonConnection } from "./daemon.ts";
 
 /**
@@ -34,6 +35,16 @@ export async function waitForExit(
     const exit = await lastExit(daemon, target.id);
     if (exit === undefined) throw error;
     return exit;
+  }
+}
+
+/** Prints that the exit status of a process is a guess, where it is one. */
+export function reportUnknownStatus(
+  name: string,
+  { exitStatusUnknown }: Pick<ExitStatus, "exitStatusUnknown">,
+): void {
+  if (exitStatusUnknown) {
+    printStderr(`berth: ${name} has exited, but nobody could see its exit status`);
   }
 }
 

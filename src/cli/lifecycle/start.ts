@@ -49,7 +49,7 @@ export function startCommand(): Command {
           detachKeys,
           start: () => start(id),
         });
-        exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+        exitAfter(end, { id });
       });
     });
 }

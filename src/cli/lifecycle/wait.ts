@@ -2,9 +2,9 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { waitForExit, waitForGood } from "../common/exit.ts";
+import { reportUnknownStatus, waitForExit, waitForGood } from "../common/exit.ts";
 import { forEachId } from "../common/each.ts";
-import { print, printStderr } from "../text/print.ts";
+import { print } from "../text/print.ts";
 
 /** `berth wait` */
 export function waitCommand(): Command {
@@ -24,9 +24,7 @@ export function waitCommand(): Command {
             ? await waitForGood(daemon, id)
             : await waitForExit(daemon, { id, execId });
           print(String(exit.exitStatus));
-          if (exit.exitStatusUnknown) {
-            printStderr(`berth: ${id} has exited, but nobody could see its exit status`);
-          }
+          reportUnknownStatus(execId ?? id, exit);
         });
       });
     });

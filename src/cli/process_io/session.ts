@@ -2,7 +2,7 @@
 import { parseSignal } from "../../linux/process/signals.ts";
 import { BerthError } from "../../rpc/errors.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
-import { waitForExit } from "../common/exit.ts";
+import { reportUnknownStatus, waitForExit, type WaitTarget } from "../common/exit.ts";
 import { CliError } from "../common/exit_status.ts";
 import { printStderr } from "../text/print.ts";
 import type { DetachKeys } from "./detach_keys.ts";
@@ -38,7 +38,7 @@ export interface SessionTarget {
 
 /** How a session ended. */
 export type SessionEnd =
-  | { readonly how: "exited"; readonly status: number }
+  | { readonly how: "exited"; readonly status: number; readonly exitStatusUnknown?: boolean }
   /** The caller typed the keys to detach; the process goes on. */
   | { readonly how: "detached" }
   /** The caller was told to leave by a signal; the process goes on. */
@@ -113,7 +113,11 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   let end;
   try {
     end = await Promise.race([
-      exited.then(({ exitStatus: status }): SessionEnd => ({ how: "exited", status })),
+      exited.then(({ exitStatus: status, exitStatusUnknown }): SessionEnd => ({
+        how: "exited",
+        status,
+        ...(exitStatusUnknown && { exitStatusUnknown }),
+      })),
       left.promise,
     ]);
   } finally {
@@ -210,8 +214,15 @@ function isGone(error: unknown): boolean {
     (error.kind === "NotFound" || error.kind === "FailedPrecondition");
 }
 
-/** Sets the exit status of this command, and prints how to return to a process that was left. */
-export function exitAfter(end: SessionEnd, hint: string): void {
+/**
+ * Sets the exit status of this command, and prints how to return to a process that was left, or that
+ * the exit status of one that has exited is a guess.
+ */
+export function exitAfter(end: SessionEnd, { id, execId }: WaitTarget): void {
+  const hint = execId === undefined
+    ? `${id} goes on; come back with "berth attach ${id}"`
+    : `${execId} goes on in ${id}`;
+  if (end.how === "exited") reportUnknownStatus(execId ?? id, end);
   if (end.how === "detached") printStderr(`\nberth: ${hint}`);
   else Deno.exitCode = end.status;
   if (end.how === "left") printStderr(`\nberth: told to leave: ${hint}`);

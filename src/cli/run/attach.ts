@@ -28,7 +28,7 @@ export function attachCommand(): Command {
         const { root } = await daemon.call("daemon.info", {});
         const state = await daemon.call("container.state", { id });
         const end = await attach(daemon, root, state, { stdin: options.stdin, detachKeys });
-        exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+        exitAfter(end, { id });
       });
     });
 }

@@ -85,7 +85,7 @@ export function execCommand(): Command {
             start,
           });
           if (end.how === "exited") await forget(daemon, id, execId);
-          exitAfter(end, `${execId} goes on in ${id}`);
+          exitAfter(end, { id, execId });
         } finally {
           // Both sides have the FIFOs open, which outlive their names.
           await Deno.remove(dir, { recursive: true });

@@ -71,7 +71,7 @@ export function runCommand(): Command {
           throw error;
         }
         if (toRemove !== undefined) await removeAfter(end, daemon, root, toRemove);
-        exitAfter(end, `${id} goes on; come back with "berth attach ${id}"`);
+        exitAfter(end, { id });
       });
     });
 }

@@ -165,12 +165,13 @@ export class ContainerCleanup {
   /** How the container ended, as far as is known without its shim. */
   result(): DeleteResult {
     const { exit, pid } = this.#options.processes;
-    return {
-      pid,
-      exitStatus: exit?.exitStatus ?? 128 + SIGKILL,
-      exitedAt: exit?.exitedAt ?? new Date().toISOString(),
-      ...(exit?.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
+    const unseen = {
+      exitStatus: 128 + SIGKILL,
+      exitedAt: new Date().toISOString(),
+      exitStatusUnknown: true,
     };
+    const { exitStatus, exitedAt, exitStatusUnknown } = exit ?? unseen;
+    return { pid, exitStatus, exitedAt, ...(exitStatusUnknown ? { exitStatusUnknown } : {}) };
   }
 }
 
