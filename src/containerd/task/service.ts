@@ -112,10 +112,13 @@ export class TaskService {
         Empty,
         ({ id, resources }) => this.#get(id).service.update(jsonOf("resources", resources)),
       ),
-      Wait: handler(ProcessRequest, WaitResponse, async ({ id, exec_id }, signal) => {
-        const { exitStatus, exitedAt } = await this.#get(id).service.wait(target(exec_id), signal);
-        return { exit_status: exitStatus, exited_at: timestampOf(exitedAt) };
-      }),
+      Wait: waiting(
+        handler(ProcessRequest, WaitResponse, async ({ id, exec_id }, signal) => {
+          const { service } = this.#get(id);
+          const { exitStatus, exitedAt } = await service.wait(target(exec_id), signal);
+          return { exit_status: exitStatus, exited_at: timestampOf(exitedAt) };
+        }),
+      ),
       Stats: handler(ContainerRequest, StatsResponse, ({ id }) => ({
         stats: readMetrics(this.#get(id).cgroup),
       })),
@@ -215,6 +218,11 @@ function handler<Q extends MessageType, R extends MessageType>(
       throw toTtrpcError(error);
     }
   };
+}
+
+/** Marks the handler of a method that may take as long as a container lives. */
+function waiting(handler: TtrpcHandler): TtrpcHandler {
+  return Object.assign(handler, { waits: true });
 }
 
 function target(execId: string): { readonly execId: string | undefined } {

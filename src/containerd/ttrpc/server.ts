@@ -11,13 +11,19 @@ import { messageOf } from "../../rpc/error_text.ts";
  * when the client has gone or its time-out is over. A {@linkcode TtrpcError} gives its code; any
  * other error is told as "unknown".
  */
-export type TtrpcHandler = (payload: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
+export interface TtrpcHandler {
+  (payload: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  /** Whether it may take as long as a container lives; such calls hold up no others. */
+  readonly waits?: boolean;
+}
 
 /** Finds the handler of `service` and `method`; undefined where there is none. */
 export type TtrpcRouter = (service: string, method: string) => TtrpcHandler | undefined;
 
 /** The most calls of one connection that are under way at a time; more have to wait. */
 const MAX_CALLS = 1024;
+/** The most calls of one connection that wait for something; more are refused. */
+const MAX_WAITS = 4096;
 /** No more is read while a client leaves this many bytes of answers unread. */
 const MAX_QUEUED = 16 * 1024 * 1024;
 
@@ -38,6 +44,8 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
   const writer = new FrameWriter((bytes) => conn.write(bytes));
   const frames = new FrameReader((buffer) => conn.read(buffer));
   const calls = new Set<Promise<void>>();
+  let waits = 0;
+  let settledOne = Promise.withResolvers<void>();
   let latest = 0;
   const answer = (stream: number, response: Parameters<typeof encode<typeof Response>>[1]) =>
     writer.write({ stream, type: FRAME.response, data: encode(Response, response) });
@@ -62,7 +70,20 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
       return await refuse(stream, CODE.unimplemented, "no method streams");
     }
     try {
-      const payload = await call(decode(Request, data), router, gone.signal);
+      const request = decode(Request, data);
+      const handler = handlerOf(request, router);
+      const waiting = handler.waits === true;
+      if (waiting && waits >= MAX_WAITS) {
+        const text = `${waits} calls of this connection wait already`;
+        return await refuse(stream, CODE.resourceExhausted, text);
+      }
+      if (waiting) waits++;
+      let payload: Uint8Array;
+      try {
+        payload = await call(request, handler, gone.signal);
+      } finally {
+        if (waiting) waits--;
+      }
       await answer(stream, { payload });
     } catch (error) {
       if (gone.signal.aborted) return;
@@ -75,12 +96,14 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
       const taken = take(frame);
       // A write that fails ends the reading, too: the connection is gone.
-      const settled: Promise<void> = taken.catch(() => conn.close()).finally(() =>
-        calls.delete(settled)
-      );
+      const settled: Promise<void> = taken.catch(() => conn.close()).finally(() => {
+        calls.delete(settled);
+        settledOne.resolve();
+        settledOne = Promise.withResolvers();
+      });
       calls.add(settled);
-      while (calls.size >= MAX_CALLS || writer.queuedBytes > MAX_QUEUED) {
-        await Promise.race(calls);
+      while (calls.size - waits >= MAX_CALLS || writer.queuedBytes > MAX_QUEUED) {
+        await settledOne.promise;
       }
     }
   } catch (error) {
@@ -92,16 +115,20 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
   }
 }
 
-async function call(
-  request: Decoded<typeof Request>,
+function handlerOf(
+  { service, method }: Decoded<typeof Request>,
   router: TtrpcRouter,
+): TtrpcHandler {
+  const handler = router(service, method);
+  if (handler !== undefined) return handler;
+  throw new TtrpcError(CODE.unimplemented, `no method ${service}/${method}`);
+}
+
+async function call(
+  { method, payload, timeout_nano }: Decoded<typeof Request>,
+  handler: TtrpcHandler,
   gone: AbortSignal,
 ): Promise<Uint8Array> {
-  const { service, method, payload, timeout_nano } = request;
-  const handler = router(service, method);
-  if (handler === undefined) {
-    throw new TtrpcError(CODE.unimplemented, `no method ${service}/${method}`);
-  }
   if (timeout_nano <= 0n) return await handler(payload, gone);
   const late = new AbortController();
   const error = new TtrpcError(CODE.deadlineExceeded, `${method} took longer than it was given`);

@@ -41,6 +41,9 @@ function pair(piece = 4096): [TtrpcConn, TtrpcConn] {
   return [end(there.readable, back.writable), end(back.readable, there.writable)];
 }
 
+const hang = (_payload: Uint8Array, signal: AbortSignal): Promise<Uint8Array> =>
+  new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+
 const router: TtrpcRouter = (service, method) => {
   if (service !== "test") return undefined;
   switch (method) {
@@ -51,8 +54,9 @@ const router: TtrpcRouter = (service, method) => {
     case "broken":
       return () => Promise.reject(new Error("broken"));
     case "hang":
-      return (_payload, signal) =>
-        new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      return hang;
+    case "wait":
+      return Object.assign(hang.bind(undefined), { waits: true });
   }
   return undefined;
 };
@@ -99,6 +103,18 @@ Deno.test("serveConnection answers concurrent calls as they end", async () => {
     client[Symbol.dispose]();
     await assert.rejects(hanging, { code: CODE.unavailable });
   }, 3);
+});
+
+Deno.test("serveConnection answers other calls beside very many that wait, and refuses more of these", async () => {
+  await withClient(async (client) => {
+    const wait = () => call(client, "wait");
+    const waits = Array.from({ length: 4096 }, () => assert.rejects(wait(), { code: 14 }));
+    assert.deepEqual(await call(client, "echo", Uint8Array.of(1)), Uint8Array.of(1));
+    await assert.rejects(wait(), { code: CODE.resourceExhausted });
+    assert.deepEqual(await call(client, "echo", Uint8Array.of(2)), Uint8Array.of(2));
+    client[Symbol.dispose]();
+    await Promise.all(waits);
+  }, 65_536);
 });
 
 Deno.test("serveConnection carries 4 MiB less a header and no more", async () => {
