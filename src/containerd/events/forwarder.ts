@@ -21,7 +21,7 @@ export type Deliver = (event: QueuedEvent, signal: AbortSignal) => Promise<void>
 const MAX_KEPT = 2048;
 
 /** What is kept where all that waits are exits; beyond it the oldest of them is dropped. */
-const MAX_EXITS = 16_384;
+const MAX_EXITS = 8192;
 
 /** How long containerd may take to take one event, in milliseconds. */
 const TRY_MS = 5000;

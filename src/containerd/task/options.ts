@@ -20,7 +20,6 @@ export interface TaskOptions {
   readonly shimCgroup: string;
   /** The owner of the FIFOs. */
   readonly io: HostUser;
-  readonly criuImagePath: string;
   readonly criuWorkPath: string;
 }
 
@@ -69,7 +68,6 @@ export async function readOptions(options: Decoded<typeof Any> | undefined): Pro
     systemdCgroup: values.systemd_cgroup ?? false,
     shimCgroup: values.shim_cgroup ?? "",
     io: { uid: values.io_uid ?? 0, gid: values.io_gid ?? 0 },
-    criuImagePath: values.criu_image_path ?? "",
     criuWorkPath: values.criu_work_path ?? "",
   };
 }
@@ -84,7 +82,6 @@ const TOML_KEYS: Readonly<Record<string, keyof RuncValues>> = {
   BinaryName: "binary_name",
   Root: "root",
   SystemdCgroup: "systemd_cgroup",
-  CriuImagePath: "criu_image_path",
   CriuWorkPath: "criu_work_path",
 };
 

@@ -27,11 +27,15 @@ export interface RecordParts {
 /**
  * Returns the record of a container that containerd creates.
  *
- * @throws {InvalidParamsError} if a mount has an option that only containerd itself understands.
+ * @throws {InvalidParamsError} if a mount has an option that only containerd itself understands, or
+ *   one that maps ids, and if there is a parent checkpoint.
  */
 export function makeRecord(
   { request, options, stdio, spec, namespace }: RecordParts,
 ): BundleRecord {
+  if (request.parent_checkpoint !== "") {
+    throw refusal("parent_checkpoint", "a checkpoint with a parent cannot be restored");
+  }
   const { io } = options;
   const owner = io.uid === 0 && io.gid === 0 ? undefined : io;
   const root0 = mappedRoot(spec);
@@ -60,10 +64,18 @@ export function makeRecord(
 }
 
 function rootfsMount({ type, source, target, options }: RecordParts["request"]["rootfs"][number]) {
-  const foreign = options.find((option) => /^X-containerd\./.test(option));
-  if (foreign !== undefined) {
-    const message = `${foreign} is for containerd, not for a shim`;
-    throw new InvalidParamsError(`rootfs: ${message}`, [{ path: "rootfs", message }]);
+  for (const option of options) {
+    if (option.startsWith("X-containerd.")) {
+      throw refusal("rootfs", `${option} is for containerd, not for a shim`);
+    }
+    // The kernel would only say that it does not know the option.
+    if (/^[ug]idmap=/.test(option)) {
+      throw refusal("rootfs", `mounts with mapped ids are not supported: ${option}`);
+    }
   }
   return { type, source, options, ...(target === "" ? {} : { target }) };
+}
+
+function refusal(path: string, message: string): InvalidParamsError {
+  return new InvalidParamsError(`${path}: ${message}`, [{ path, message }]);
 }
