@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { InvalidArgumentError } from "commander";
-import { chooseNetwork, collectNetwork, collectPorts, couldPublish } from "./network.ts";
+import { Command, InvalidArgumentError } from "commander";
+import {
+  chooseNetwork,
+  collectNetwork,
+  collectPorts,
+  couldPublish,
+  withNetwork,
+} from "./network.ts";
 
 Deno.test("collectPorts: ports, addresses, protocols and ranges, as docker takes them", () => {
   const tcp = { protocol: "tcp" } as const;
@@ -85,4 +91,16 @@ Deno.test("couldPublish: only where the container has a network of its own and n
   assert.equal(couldPublish({ network: "none" }), false);
   assert.equal(couldPublish({ network: { container: "web" } }), false);
   assert.equal(couldPublish({ publish: collectPorts("80:80", undefined) }), false);
+});
+
+Deno.test("withNetwork: --net and --mac are short for --network and --mac-address", () => {
+  const mac = "02:42:0a:57:00:4d";
+  for (
+    const flags of [["--net", "host", "--mac", mac], ["--network=host", `--mac-address=${mac}`]]
+  ) {
+    const command = new Command();
+    withNetwork(command);
+    command.parse(flags, { from: "user" });
+    assert.deepEqual(command.opts(), { network: "host", macAddress: mac });
+  }
 });
