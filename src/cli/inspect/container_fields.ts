@@ -32,7 +32,7 @@ export const CONTAINER_FIELDS: Fields<ContainerState> = {
     value: ({ exitStatus }) => String(exitStatus ?? ""),
   },
   Command: { header: "COMMAND", value: commandOf },
-  Ports: { header: "PORTS", value: ({ network }) => portsText(network?.ports ?? []) },
+  Ports: { header: "PORTS", value: ({ network }) => portsText(network) },
   Networks: {
     header: "NETWORKS",
     value: ({ network }) => (network?.interfaces ?? []).map((each) => each.network).join(),

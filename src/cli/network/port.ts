@@ -5,7 +5,7 @@ import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { print, printJson } from "../text/print.ts";
-import { hostOf } from "./port_text.ts";
+import { hostsOf } from "./port_text.ts";
 
 /** `berth port` */
 export function portCommand(): Command {
@@ -26,9 +26,10 @@ export function portCommand(): Command {
           throw new CliError(`no port of the host leads to port ${port} of ${id}`);
         }
         if (json) return ports.forEach(printJson);
+        if (network === undefined) return;
         for (const each of ports) {
-          const name = `${each.containerPort}/${each.protocol}`;
-          print(port === undefined ? `${name} -> ${hostOf(each)}` : hostOf(each));
+          const name = port === undefined ? `${each.containerPort}/${each.protocol} -> ` : "";
+          hostsOf(each, network).forEach((host) => print(`${name}${host}`));
         }
       });
     });

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: MIT
-import type { PortState } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkState, PortState } from "../../rpc/contract/network/schemas.ts";
 
-/** Returns the host's side of a port, as docker writes it: `0.0.0.0:8080`, `[::1]:8080`. */
-export function hostOf({ hostIp = "0.0.0.0", hostPort }: PortState): string {
-  return `${hostIp.includes(":") ? `[${hostIp}]` : hostIp}:${hostPort}`;
+/**
+ * Returns the host's sides of a port, as docker writes them: `0.0.0.0:8080`, `[::]:8080`. A port of
+ * every address has one for each family of the container's addresses: `portmap` maps no other.
+ */
+export function hostsOf({ hostIp, hostPort }: PortState, { interfaces }: NetworkState): string[] {
+  if (hostIp !== undefined) {
+    return [`${hostIp.includes(":") ? `[${hostIp}]` : hostIp}:${hostPort}`];
+  }
+  const addresses = interfaces[0]?.addresses ?? [];
+  const v6 = addresses.some((address) => address.includes(":"));
+  const v4 = !v6 || addresses.some((address) => !address.includes(":"));
+  return [...v4 ? [`0.0.0.0:${hostPort}`] : [], ...v6 ? [`[::]:${hostPort}`] : []];
 }
 
 /** Returns the ports of a container in one line, as docker writes them: `0.0.0.0:8080->80/tcp`. */
-export function portsText(ports: readonly PortState[]): string {
-  return ports.map((port) => `${hostOf(port)}->${port.containerPort}/${port.protocol}`).join(", ");
+export function portsText(network: NetworkState | undefined): string {
+  if (network === undefined) return "";
+  return network.ports.flatMap((port) =>
+    hostsOf(port, network).map((host) => `${host}->${port.containerPort}/${port.protocol}`)
+  ).join(", ");
 }
