@@ -10,6 +10,8 @@ import {
   NotFoundError,
   ResourceExhaustedError,
 } from "../src/rpc/errors.ts";
+import { mount } from "../src/linux/mount/mount.ts";
+import { unmount } from "../src/linux/mount/unmount.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
@@ -228,6 +230,44 @@ networkTest("network: a plugin that fails to remove is tried again until it succ
   });
   await remove(daemon, "c");
 });
+
+networkTest(
+  "network: a removal on a full disk says so, and goes on once there is room",
+  async () => {
+    await using network = await TestNetwork.make();
+    using plugins = new TestPlugins();
+    plugins.network("front", "10.88.0.0/24");
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: plugins.config(),
+    });
+    const disk = `${daemon.state}/network`;
+    Deno.mkdirSync(disk, { recursive: true });
+    mount({ type: "tmpfs", source: "tmpfs", target: disk, options: ["size=64k"] });
+    try {
+      await create(daemon, "warm-up", { name: "front" });
+      await remove(daemon, "warm-up");
+      const audit = await NetworkAudit.take(network, daemon, `${plugins.dir}/leases`);
+      await create(daemon, "c", { name: "front" });
+      using filler = Deno.openSync(`${disk}/filler`, { write: true, createNew: true });
+      assert.throws(() => {
+        for (;;) filler.writeSync(new Uint8Array(4096));
+      }, { code: "ENOSPC" });
+      await assert.rejects(remove(daemon, "c"), (error: unknown) => {
+        assert.ok(error instanceof ResourceExhaustedError, String(error));
+        assert.match(
+          error.message,
+          /container c: its network cannot be removed yet: No space left/,
+        );
+        return true;
+      });
+      filler.truncateSync(0);
+      await audit.assertClean("a disk that has room again");
+    } finally {
+      unmount(disk, { detach: true });
+    }
+  },
+);
 
 networkTest(
   "network: iptables that fails is no host without rules, and tried again by itself",

@@ -153,8 +153,8 @@ export class Networks implements Disposable {
   /**
    * Removes the network of an instance, if there is anything of one, however it was left.
    *
-   * @throws {BerthError} as {@linkcode setUp}, {@linkcode NetworkError} for what else is in the way;
-   *   it may be tried again.
+   * @throws {BerthError} as {@linkcode setUp}, {@linkcode NetworkError} for what else is in the way.
+   * @throws {ResourceExhaustedError} if the disk is full. Whatever is thrown, it may be tried again.
    */
   async remove(owner: NetworkOwner): Promise<void> {
     const { instance, id = instance } = owner;
@@ -165,7 +165,8 @@ export class Networks implements Disposable {
       await tearDown(this.#host, this.#records.paths(instance), record);
     } catch (error) {
       if (error instanceof BerthError) throw error;
-      throw new NetworkError(
+      const Failure = isExhausted(error) ? ResourceExhaustedError : NetworkError;
+      throw new Failure(
         `container ${id}: its network cannot be removed yet: ${messageOf(error)}`,
         { cause: error, data: { id } },
       );
