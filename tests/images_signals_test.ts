@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cliCommand } from "./harness/cli.ts";
+import { cli, cliCommand } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { cgroupArgs as cgroup, imageTest as test, ok } from "./harness/images/images.ts";
+import {
+  busyboxLayer,
+  cgroupArgs as cgroup,
+  imageTest as test,
+  layerOf,
+  makeImage,
+  ok,
+} from "./harness/images/images.ts";
 import { until, within } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
 import { PtyProcess } from "./harness/io/pty.ts";
@@ -131,4 +138,57 @@ test("images signals: a second Ctrl-C ends a pull whose skopeo does not heed the
     }
   }
   assert.equal(await ok(daemon, "ps", "-aq"), "");
+});
+
+test("images signals: a pull whose registry hangs keeps no rmi and no prune waiting, and the layers go with its end", async () => {
+  await using daemon = await TestDaemon.start();
+  using registry = new SilentRegistry();
+  const base = await busyboxLayer(daemon.dir);
+  const makeNext = async (text: string) => {
+    const layers = [base, layerOf(daemon.dir, { f: text })];
+    const image = await makeImage(daemon.dir, { layers });
+    await ok(daemon, "pull", image);
+    const [{ id }] = JSON.parse(`[${await ok(daemon, "image", "inspect", "--json", image)}]`);
+    return { image, id: String(id) };
+  };
+  const removed = await makeNext("removed");
+  const pruned = await makeNext("pruned");
+  const again = await makeNext("again");
+  const layers = () =>
+    namesIn(`${daemon.root}/images/storage/overlay`).filter((name) => name.length === 64).length;
+  assert.equal(layers(), 4);
+  const waits = (id: string) =>
+    `The layers of ${
+      id.slice(0, 12)
+    } are removed when the pull or the run that is under way has ended.\n`;
+  const pull = cliCommand(daemon, ["pull", registry.image], { stdout: "null", stderr: "null" })
+    .spawn();
+  try {
+    await until("the pull", () => registry.connections > 0);
+    const first = await within("rmi", cli(daemon, ["rmi", removed.image]));
+    assert.deepEqual(first, {
+      code: 0,
+      stdout: `Untagged: ${removed.image}\n`,
+      stderr: waits(removed.id),
+    });
+    await ok(daemon, "rmi", again.image);
+    // Whoever wants one again has it, with the layers that are still there.
+    await ok(daemon, "pull", again.image);
+    await ok(daemon, "create", ...cgroup(daemon), "--name", "user", again.image, "true");
+    const second = await within("prune", cli(daemon, ["image", "prune", "--all"]));
+    assert.equal(second.code, 0, second.stderr);
+    assert.equal(second.stdout, `Untagged: ${pruned.image}\n`);
+    assert.ok(second.stderr.includes(pruned.id.slice(0, 12)), second.stderr);
+    assert.equal(layers(), 4, "a pull may be about to use them");
+  } finally {
+    pull.kill("SIGTERM");
+    await pull.status;
+  }
+  assert.equal(await ok(daemon, "images", "-q", "--no-trunc"), `${again.id}\n`);
+  assert.equal(layers(), 2);
+  assert.deepEqual(namesIn(`${daemon.root}/images/removed`), []);
+  assert.equal(await ok(daemon, "start", "--attach", "user"), "");
+  await ok(daemon, "rm", "--force", "user");
+  await ok(daemon, "image", "prune", "--all");
+  assert.equal(layers(), 0);
 });

@@ -80,6 +80,7 @@ export async function pull(
     // What cannot run here is told now rather than by a container that does not start.
     checkImage(store, image);
     await store.names.set([reference.name], image.id);
+    store.unmark(image.id);
     return image;
   } catch (error) {
     if (error instanceof ImageNotFoundError) {

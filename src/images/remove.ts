@@ -6,7 +6,7 @@ import { OciLayout } from "./oci_layout.ts";
 import { checkImage, ownPolicy } from "./pull.ts";
 import { shortName } from "./reference.ts";
 import { runSkopeo } from "./skopeo.ts";
-import type { ImageStore, StoredImage, StoredLayer } from "./store.ts";
+import type { ImageStore, StoredImage, StoredLayer, StoreLock } from "./store.ts";
 
 /** The containers of each image, by the image's id. */
 export type UsedImages = ReadonlyMap<string, readonly string[]>;
@@ -17,6 +17,8 @@ export interface Removed {
   readonly names: readonly string[];
   /** Ids of images whose layers were removed. */
   readonly ids: readonly string[];
+  /** Ids of images that {@linkcode removeMarked} removes. */
+  readonly later: readonly string[];
 }
 
 /** Options of {@linkcode removeImage}. */
@@ -28,7 +30,7 @@ export interface RemoveOptions {
 
 /**
  * Removes a name of an image, and the image with its last name. Given an id, removes all its names.
- * The caller holds the store's {@linkcode ImageStore.useAlone}.
+ * The layers stay for {@linkcode removeMarked} where the caller does not hold the store alone.
  *
  * @throws {ImageNotFoundError} if there is no such image.
  * @throws {ImageInUseError} if a container uses the image, and there is no `force` or no name to take.
@@ -36,6 +38,7 @@ export interface RemoveOptions {
  */
 export async function removeImage(
   store: ImageStore,
+  { alone }: Pick<StoreLock, "alone">,
   text: string,
   used: UsedImages,
   { force = false, signal }: RemoveOptions = {},
@@ -44,7 +47,7 @@ export async function removeImage(
   const names = store.names.list().filter(({ id }) => id === image.id).map(({ name }) => name);
   if (name !== undefined && names.length > 1) {
     await removeNames(store, [name]);
-    return { names: [name], ids: [] };
+    return { names: [name], ids: [], later: [] };
   }
   const users = used.get(image.id);
   if (users !== undefined) {
@@ -53,10 +56,9 @@ export async function removeImage(
       throw inUse(name ?? image.id.slice(0, SHORT_ID), users, names);
     }
     await removeNames(store, names);
-    return { names, ids: [] };
+    return { names, ids: [], later: [] };
   }
-  await removeNamed(store, names, [image], signal);
-  return { names, ids: [image.id] };
+  return await removeNamed(store, { alone, ...signal && { signal } }, names, [image]);
 }
 
 /** The digits of an id that people see. */
@@ -84,12 +86,14 @@ export interface PruneOptions {
 
 /**
  * Removes the images that have no name any more and that no container uses; with `all` also those
- * with a name. The caller holds the store's {@linkcode ImageStore.useAlone}.
+ * with a name. The layers stay for {@linkcode removeMarked} where the caller does not hold the store
+ * alone.
  *
  * @throws the signal's reason.
  */
 export async function pruneImages(
   store: ImageStore,
+  { alone }: Pick<StoreLock, "alone">,
   used: UsedImages,
   { all = false, signal }: PruneOptions = {},
 ): Promise<Removed> {
@@ -98,18 +102,57 @@ export async function pruneImages(
     !used.has(id) && (all || !names.some((name) => name.id === id))
   );
   const lost = names.filter(({ id }) => gone.some((image) => image.id === id));
-  await removeNamed(store, lost.map(({ name }) => name), gone, signal);
-  await removeOrphanLayers(store, signal);
-  return { names: lost.map(({ name }) => name), ids: gone.map(({ id }) => id) };
+  const how = { alone, ...signal && { signal } };
+  const removed = await removeNamed(store, how, lost.map(({ name }) => name), gone);
+  if (alone) await removeOrphanLayers(store, signal);
+  return removed;
 }
 
 /**
- * Removes what pulls have left that were killed, that failed or whose image cannot be run, unless
- * the store is in use; then a later call does it.
+ * Removes the images that are marked and have no name any more, unless a container uses them or the
+ * store is in use; then a later call does it. Returns their ids.
  */
-export async function removeUnusable(store: ImageStore): Promise<void> {
+export async function removeMarked(
+  store: ImageStore,
+  used: () => Promise<UsedImages>,
+): Promise<string[]> {
+  if (store.marked().length === 0) return [];
+  using alone = store.tryUseAlone();
+  return alone === undefined ? [] : await removeMarkedAlone(store, used);
+}
+
+async function removeMarkedAlone(
+  store: ImageStore,
+  used: () => Promise<UsedImages>,
+): Promise<string[]> {
+  const marked = store.marked();
+  if (marked.length === 0) return [];
+  const users = await used();
+  const names = store.names.list();
+  const removed: string[] = [];
+  for (const id of marked) {
+    const image = store.image(id);
+    const kept = users.has(id) || names.some((name) => name.id === id);
+    if (image !== undefined && !kept) {
+      await removeFromStore(store, image);
+      removed.push(id);
+    }
+    store.unmark(id);
+  }
+  return removed;
+}
+
+/**
+ * Removes what pulls have left that were killed, that failed or whose image cannot be run, and what
+ * is marked, unless the store is in use; then a later call does it.
+ */
+export async function removeUnusable(
+  store: ImageStore,
+  used: () => Promise<UsedImages>,
+): Promise<void> {
   using alone = store.tryUseAlone();
   if (alone === undefined) return;
+  await removeMarkedAlone(store, used);
   const names = store.names.list();
   for (const image of store.images()) {
     if (!names.some(({ id }) => id === image.id) && !canRun(store, image)) {
@@ -168,13 +211,22 @@ async function removeLayers(
   }
 }
 
-/** Removes images and all their names. */
+/** Removes images and all their names, or marks them where others use the store. */
 async function removeNamed(
   store: ImageStore,
+  { alone, signal }: { readonly alone: boolean; readonly signal?: AbortSignal },
   names: readonly string[],
   images: readonly StoredImage[],
-  signal?: AbortSignal,
-): Promise<void> {
+): Promise<Removed> {
+  const ids = images.map(({ id }) => id);
+  if (!alone) {
+    // The mark first: an image with a name is not removed for it.
+    for (const image of images) {
+      await withRoom(store, () => store.markRemoved(image));
+    }
+    await removeNames(store, names);
+    return { names, ids: [], later: ids };
+  }
   let full = false;
   try {
     // The name first: an image without one is removed by the next prune, a name without one is not.
@@ -186,6 +238,7 @@ async function removeNamed(
   for (const image of images) await removeFromStore(store, image, signal);
   // The layers have made room.
   if (full) await removeNames(store, names);
+  return { names, ids, later: [] };
 }
 
 async function removeFromStore(
@@ -202,7 +255,7 @@ async function removeNames(store: ImageStore, names: readonly string[]): Promise
 }
 
 /** Runs a step of a removal, which writes lists anew; on a full disk again, in the store's reserve. */
-async function withRoom<T>(store: ImageStore, step: () => Promise<T>): Promise<T> {
+async function withRoom<T>(store: ImageStore, step: () => T | Promise<T>): Promise<T> {
   try {
     return await step();
   } catch (error) {

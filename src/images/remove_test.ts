@@ -34,8 +34,8 @@ Deno.test("removeImage: without room for the list of names, the image goes first
     Deno.env.set("PATH", `${dir}:${path}`);
     store.spendReserve();
     fill(`${dir}/layer`);
-    const removed = await removeImage(store, "a", new Map());
-    assert.deepEqual(removed, { names: ["docker.io/library/a:latest"], ids: [id] });
+    const removed = await removeImage(store, { alone: true }, "a", new Map());
+    assert.deepEqual(removed, { names: ["docker.io/library/a:latest"], ids: [id], later: [] });
     assert.deepEqual(store.names.list(), []);
   } finally {
     Deno.env.set("PATH", path);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sleep } from "../linux/event_loop/timer.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { exists } from "../linux/fs/exists.ts";
 import { removeFile } from "../linux/fs/remove_file.ts";
@@ -20,6 +21,17 @@ const RESERVE = 1024 * 1024;
  * options of overlays, which it does not escape.
  */
 const NO_PATH = /[,:\\+@[\]\n]/;
+
+/** How long one who removes images waits for those who use some, in milliseconds: a run takes less. */
+const PATIENCE_MS = 1_000;
+/** How long it waits between two tries. */
+const RETRY_MS = 20;
+
+/** A lock on the store. */
+export interface StoreLock extends Disposable {
+  /** Whether nobody else uses the store. */
+  readonly alone: boolean;
+}
 
 /** An image in the store. */
 export interface StoredImage {
@@ -47,7 +59,9 @@ export interface StoredLayer {
 /**
  * The directory of images: a graph of containers-storage that skopeo writes, whose files are read
  * here. Two locks keep it whole: `lock` is held by several who use images, or alone by one who
- * removes some; the one of {@linkcode ImageNames} while names change.
+ * removes layers; the one of {@linkcode ImageNames} while names change. What is to be removed while
+ * others use the store is marked ({@linkcode markRemoved}) and loses its names: whoever lets go of the
+ * store last removes its layers.
  */
 export class ImageStore {
   /** Holds everything. */
@@ -132,20 +146,55 @@ export class ImageStore {
     return FileLock.lock(this.#lock, { shared: true, ...(signal && { signal }) });
   }
 
-  /** The same as {@linkcode useAlone}, where the store is not in use; else undefined. */
+  /** Keeps others out until it is disposed of, where the store is not in use; else undefined. */
   tryUseAlone(): Disposable | undefined {
     return FileLock.tryLock(this.#lock);
   }
 
   /**
-   * Waits until the store is not in use, and keeps others out until it is disposed of. Calls `onWait`
-   * if it has to wait.
+   * Keeps others out until it is disposed of, if nobody uses the store or all let go of it within a
+   * second; else only keeps images from being removed meanwhile. Calls `onWait` before it waits for one
+   * who removes some.
+   *
+   * @throws the signal's reason.
    */
-  async useAlone(onWait: () => void, signal: AbortSignal): Promise<Disposable> {
-    const lock = this.tryUseAlone();
-    if (lock !== undefined) return lock;
+  async useAloneIfFree(onWait: () => void, signal: AbortSignal): Promise<StoreLock> {
+    const held = (lock: Disposable, alone: boolean) => ({
+      alone,
+      [Symbol.dispose]: () => lock[Symbol.dispose](),
+    });
+    for (const deadline = performance.now() + PATIENCE_MS;;) {
+      const lock = this.tryUseAlone();
+      if (lock !== undefined) return held(lock, true);
+      if (performance.now() > deadline) break;
+      await sleep(RETRY_MS);
+      signal.throwIfAborted();
+    }
+    const shared = FileLock.tryLock(this.#lock, { shared: true });
+    if (shared !== undefined) return held(shared, false);
     onWait();
-    return await FileLock.lock(this.#lock, { signal });
+    return held(await this.use(signal), false);
+  }
+
+  get #marks(): string {
+    return `${this.dir}/removed`;
+  }
+
+  /** Marks an image to be removed when the store is not in use, unless it has a name by then. */
+  markRemoved({ id }: StoredImage): void {
+    Deno.mkdirSync(this.#marks, { recursive: true, mode: 0o700 });
+    Deno.writeTextFileSync(`${this.#marks}/${hexName(id)}`, "", { mode: 0o600 });
+  }
+
+  /** Takes the mark off an image that is gone, or that stays. */
+  unmark(id: string): void {
+    removeFile(`${this.#marks}/${hexName(id)}`);
+  }
+
+  /** Returns the ids of the images that are marked. */
+  marked(): string[] {
+    if (!exists(this.#marks)) return [];
+    return Array.from(Deno.readDirSync(this.#marks), ({ name }) => name);
   }
 
   /** Returns how skopeo writes of an image of the store, by a name in it or `@` and an id. */

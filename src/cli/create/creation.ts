@@ -64,9 +64,8 @@ export class Creation implements Disposable {
       UserNamespaces.find(list, options, { root, remap: defaults.usernsRemap }),
     );
     const cidFile = held.use(new CidFile(options.cidfile));
-    const rootfs = held.use(
-      await openRootfs({ ...options, notes: { ports: couldPublish(options) } }, args, root),
-    );
+    const wanted = { ...options, notes: { ports: couldPublish(options) } };
+    const rootfs = held.use(await openRootfs(wanted, args, { daemon, root }));
     const input = { options, rootfs, root, namespaces, defaults, userNamespaces };
     return new Creation(daemon, input, cidFile, held.move());
   }
@@ -104,6 +103,7 @@ export class Creation implements Disposable {
     this.#cidFile.write(made.id);
     // The container keeps its image itself from now on.
     this.#held[Symbol.dispose]();
+    await rootfs.finishRemovals();
     return made;
   }
 

@@ -19,12 +19,12 @@ export function loadCommand(): Command {
   ))
     .option("-i, --input <file>", "archive; default: standard input", somePath)
     .action(async (options: { input?: string }, command: Command) => {
-      await withStore(command, async (store) => {
+      await withStore(command, async (store, daemon) => {
         const source = options.input === undefined
           ? { name: "standard input", content: stdinOf("--input FILE") }
           : archiveAt(options.input);
         const loaded = await interruptible((signal) =>
-          whileUsing(store, () => loadArchive(store, source, { signal }), signal)
+          whileUsing({ store, daemon }, () => loadArchive(store, source, { signal }), signal)
         );
         for (const { names, image } of loaded) {
           for (const name of names) print(`Loaded image: ${shortName(name)}`);
@@ -81,12 +81,12 @@ export function importCommand(): Command {
     .argument("<image>", "name of the image", parseName)
     .action(
       async (file: string, image: string, options: { cmd?: string }, command: Command) => {
-        await withStore(command, async (store) => {
+        await withStore(command, async (store, daemon) => {
           const tar = file === "-" ? stdinOf("FILE in place of -") : openFile(file);
           const cmd = options.cmd?.split(/\s+/).filter((word) => word !== "");
           const made = await interruptible((signal) =>
             whileUsing(
-              store,
+              { store, daemon },
               () =>
                 importTar(store, tar, parseReference(image), {
                   signal,

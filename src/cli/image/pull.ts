@@ -22,14 +22,17 @@ export function pullCommand(): Command {
     .action(async (images: string[], options: RegistryOptions, command: Command) => {
       const references = images.map(parseReference);
       const access = registryAccess(options);
-      await withStore(command, (store) =>
-        interruptible((signal) =>
-          whileUsing(store, async () => {
-            for (const reference of references) {
-              const image = await pullForPerson(store, reference, { ...access, signal });
-              print(image.id);
-            }
-          }, signal)
-        ));
+      await withStore(
+        command,
+        (store, daemon) =>
+          interruptible((signal) =>
+            whileUsing({ store, daemon }, async () => {
+              for (const reference of references) {
+                const image = await pullForPerson(store, reference, { ...access, signal });
+                print(image.id);
+              }
+            }, signal)
+          ),
+      );
     });
 }

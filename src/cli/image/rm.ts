@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { type Removed, removeImage } from "../../images/remove.ts";
-import { pruneImages } from "../../images/remove.ts";
+import {
+  pruneImages,
+  type Removed,
+  removeImage,
+  removeMarked,
+  type UsedImages,
+} from "../../images/remove.ts";
 import { shortName } from "../../images/reference.ts";
+import type { ImageStore, StoreLock } from "../../images/store.ts";
+import type { DaemonConnection } from "../common/daemon.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { exitStatusOf } from "../common/exit_status.ts";
 import { ImageNotFoundError } from "../../images/errors.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
 import { usedImages, withStore } from "./store.ts";
+
+/** The digits of an id that people see. */
+const SHORT_ID = 12;
 
 /** `berth image rm` and `berth rmi` */
 export function rmiCommand(name: "rm" | "rmi"): Command {
@@ -25,14 +35,15 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
           for (const image of images) {
             signal.throwIfAborted();
             try {
-              using _alone = await store.useAlone(sayWait, signal);
-              const used = await usedImages(daemon);
-              show(await removeImage(store, image, used, { ...force && { force }, signal }));
+              await removing(store, daemon, signal, (lock, used) =>
+                removeImage(store, lock, image, used, { ...force && { force }, signal }));
             } catch (error) {
               signal.throwIfAborted();
               printError(error);
               // As docker has it: with --force it only had to be gone.
-              if (force && error instanceof ImageNotFoundError) continue;
+              if (force && error instanceof ImageNotFoundError) {
+                continue;
+              }
               Deno.exitCode = exitStatusOf(error);
             }
           }
@@ -52,17 +63,40 @@ export function pruneImagesCommand(): Command {
     .action(async (options: { all?: true }, command: Command) => {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
-          using _alone = await store.useAlone(sayWait, signal);
-          show(await pruneImages(store, await usedImages(daemon), { ...options, signal }));
+          await removing(store, daemon, signal, (lock, used) =>
+            pruneImages(store, lock, used, { ...options, signal }));
         }));
     });
 }
 
-function sayWait(): void {
-  printStderr("Waiting for a pull or a run to let go of the images.");
+/** Runs `remove`, removes what is left of it once the store is not in use, and shows what is gone. */
+async function removing(
+  store: ImageStore,
+  daemon: DaemonConnection,
+  signal: AbortSignal,
+  remove: (lock: StoreLock, used: UsedImages) => Promise<Removed>,
+): Promise<void> {
+  const used = () => usedImages(daemon);
+  const { names, ids, later } = await removeLocked();
+  for (const name of names) print(`Untagged: ${shortName(name)}`);
+  // Those who used the store may have let go of it.
+  const gone = await removeMarked(store, used);
+  for (const id of [...ids, ...gone]) print(`Deleted: ${id}`);
+  const waiting = later.filter((id) => store.marked().includes(id));
+  if (waiting.length > 0) printStderr(waitsFor(waiting));
+
+  async function removeLocked(): Promise<Removed> {
+    using lock = await store.useAloneIfFree(sayWait, signal);
+    return await remove(lock, await used());
+  }
 }
 
-function show({ names, ids }: Removed): void {
-  for (const name of names) print(`Untagged: ${shortName(name)}`);
-  for (const id of ids) print(`Deleted: ${id}`);
+/** Says when layers go that others might use. */
+function waitsFor(ids: readonly string[]): string {
+  const images = ids.map((id) => id.slice(0, SHORT_ID)).join(", ");
+  return `The layers of ${images} are removed when the pull or the run that is under way has ended.`;
+}
+
+function sayWait(): void {
+  printStderr("Waiting for another command that removes images.");
 }

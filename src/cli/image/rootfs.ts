@@ -14,13 +14,14 @@ import {
 import type { NoteOptions } from "../../images/image_notes.ts";
 import { parseReference } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
-import { removeUnusable } from "../../images/remove.ts";
+import { removeMarked, removeUnusable } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { printError } from "../text/print.ts";
 import { pullForPerson } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions } from "./registry_options.ts";
+import { type DaemonRoot, usedImages } from "./store.ts";
 
 /** The image of a container. */
 export interface ContainerImage {
@@ -50,6 +51,8 @@ export interface Rootfs extends Disposable {
   /** The command and its arguments. */
   readonly args: readonly string[];
   readonly image: ContainerImage | undefined;
+  /** Once it is disposed of, removes the images that were to be removed while it was held. */
+  finishRemovals(): Promise<void>;
 }
 
 /**
@@ -63,9 +66,9 @@ export interface Rootfs extends Disposable {
 export async function openRootfs(
   options: RootfsOptions,
   args: readonly string[],
-  root: string,
+  { daemon, root }: DaemonRoot,
 ): Promise<Rootfs> {
-  const held = { [Symbol.dispose]() {} };
+  const held = { [Symbol.dispose]() {}, finishRemovals: () => Promise.resolve() };
   if (options.bundle !== undefined) {
     return { ...held, path: "", lowers: [], args, image: undefined };
   }
@@ -85,22 +88,29 @@ export async function openRootfs(
     );
   }
   // Signals to the container wait for it; until the image is there they end this command.
-  return await interruptible((signal) => openImage(options, name, command, root, signal));
+  return await interruptible((signal) =>
+    openImage(options, name, command, { daemon, root }, signal)
+  );
 }
 
 async function openImage(
   options: RootfsOptions,
   name: string,
   command: readonly string[],
-  root: string,
+  { daemon, root }: DaemonRoot,
   signal: AbortSignal,
 ): Promise<Rootfs> {
   const store = ImageStore.open(root);
+  const used = () => usedImages(daemon);
   try {
-    return await holdImage(store, options, name, command, signal);
+    const held = await holdImage(store, options, name, command, signal);
+    const finishRemovals = async () => {
+      await removeMarked(store, used).catch(printError);
+    };
+    return { ...held, finishRemovals };
   } catch (error) {
     // A pull that failed may never be tried again.
-    await removeUnusable(store).catch(printError);
+    await removeUnusable(store, used).catch(printError);
     throw error;
   }
 }
@@ -111,7 +121,7 @@ async function holdImage(
   name: string,
   command: readonly string[],
   signal: AbortSignal,
-): Promise<Rootfs> {
+): Promise<Omit<Rootfs, "finishRemovals">> {
   // Until the container is there: from then on its labels say that it uses the image.
   using stack = new DisposableStack();
   stack.use(await store.use(signal));

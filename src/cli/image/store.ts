@@ -7,6 +7,12 @@ import { listAllContainers } from "../common/list_containers.ts";
 import { printError } from "../text/print.ts";
 import { IMAGE_ID_LABEL } from "./labels.ts";
 
+/** A daemon, and the root directory below which its images are. */
+export interface DaemonRoot {
+  readonly daemon: DaemonConnection;
+  readonly root: string;
+}
+
 /** Runs `use` with the image store of the daemon that the command line names. */
 export async function withStore(
   command: Command,
@@ -19,11 +25,11 @@ export async function withStore(
 }
 
 /**
- * Runs `use` while no image is removed, and removes afterwards what pulls have left that did not end
- * well.
+ * Runs `use` while no layer is removed, and removes afterwards what pulls have left that did not end
+ * well, and what was to be removed meanwhile.
  */
 export async function whileUsing<T>(
-  store: ImageStore,
+  { store, daemon }: { readonly store: ImageStore; readonly daemon: DaemonConnection },
   use: () => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
@@ -31,7 +37,7 @@ export async function whileUsing<T>(
     using _used = await store.use(signal);
     return await use();
   } finally {
-    await removeUnusable(store).catch(printError);
+    await removeUnusable(store, () => usedImages(daemon)).catch(printError);
   }
 }
 
