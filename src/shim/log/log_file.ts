@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { failpoint } from "../../failpoint.ts";
 import { OwnedFd, write } from "../../linux/fd/fd.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { rotatedNumbers } from "../../oci/log_layout.ts";
@@ -58,12 +59,16 @@ export class LogFile implements Disposable {
     if (this.#size === 0 || this.#size + length <= maxSize) return;
     const rotated = rotatedNumbers(path);
     const number = (rotated.at(-1) ?? 0) + 1;
+    failpoint("log.rotate");
     this.#rename(`${path}.${number}`);
+    failpoint("log.renamed");
     this[Symbol.dispose]();
     for (const old of [...rotated, number].slice(0, -(maxFile - 1) || undefined)) {
       removeFile(`${path}.${old}`);
     }
+    failpoint("log.removed");
     this.open();
+    failpoint("log.begun");
   }
 
   #rename(to: string): void {

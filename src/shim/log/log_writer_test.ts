@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import type { LogRecord } from "../../oci/bundle_layout.ts";
 import { rotatedNumbers } from "../../oci/log_layout.ts";
 import { LogWriter } from "./log_writer.ts";
@@ -26,7 +27,9 @@ function report(message: string): void {
 /** The output that the files of a log contain, the oldest first. */
 function contents(path: string): string {
   const files = [...rotatedNumbers(path).map((number) => `${path}.${number}`), path];
-  return files.map((file) => Deno.readTextFileSync(file)).join("").split("\n").slice(0, -1)
+  // Between two steps of a rotation there is no current file.
+  return files.filter((file) => existsSync(file))
+    .map((file) => Deno.readTextFileSync(file)).join("").split("\n").slice(0, -1)
     .map((record) => record.replace(/^\S+ std... (P |F )/, "") + (/ P /.test(record) ? "" : "\n"))
     .join("");
 }
@@ -91,6 +94,54 @@ Deno.test("LogWriter: a writer goes on after one that was killed in the middle o
     writer.write("stdout", bytes("last\n"));
     assert.match(Deno.readTextFileSync(path), /^\S+ stdout F last\n$/);
   });
+});
+
+/**
+ * Writes `seq from to` in a process of its own, with failpoints armed, a line at a time. Returns the
+ * signal that has ended the process.
+ */
+async function writeElsewhere(log: LogRecord, from: number, to: number, failpoints: string) {
+  const { signal, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      `import { LogWriter } from ${JSON.stringify(new URL("log_writer.ts", import.meta.url))};
+      const log = ${JSON.stringify(log)};
+      const report = (text) => { throw new Error(text); };
+      using writer = new LogWriter({ log, report });
+      for (let n = ${from}; n <= ${to}; n++) {
+        writer.write("stdout", new TextEncoder().encode(n + "\\n"));
+      }`,
+    ],
+    env: { BERTH_FAILPOINTS: failpoints },
+  }).output();
+  assert.equal(new TextDecoder().decode(stderr), "", failpoints);
+  return signal;
+}
+
+Deno.test("LogWriter: killed at any step of a rotation it has lost nothing that it had written", async () => {
+  for (const point of ["log.rotate", "log.renamed", "log.removed", "log.begun"]) {
+    for (const [maxFile, kept] of [[1, 1], [3, 3]] as const) {
+      await withLog(async (log) => {
+        // The third rotation, which is the first that has an old file to remove.
+        const failpoints = `${point}=2*off->crash`;
+        assert.equal(await writeElsewhere(log, 1, 10_000, failpoints), "SIGKILL", point);
+        const before = contents(log.path).split("\n").slice(0, -1).map(Number);
+        const last = before.at(-1) ?? 0;
+        // With a single file the one that is full may be gone before the next is there.
+        if (maxFile > 1) assert.ok(last > 3000, `${point}: ${last}`);
+        const next = last === 0 ? 10_001 : last + 1;
+        assert.equal(await writeElsewhere(log, next, next + 1999, ""), null, point);
+        const after = contents(log.path).split("\n").slice(0, -1).map(Number);
+        assert.equal(after.at(-1), next + 1999, point);
+        for (const [at, number] of after.entries()) {
+          assert.equal(number, (after[0] ?? 0) + at, `${point}: lost or there twice`);
+        }
+        // Three files hold more than was written behind the kill.
+        if (maxFile > 1) assert.ok((after[0] ?? 0) < last, point);
+        assert.equal(rotatedNumbers(log.path).length + 1, kept, point);
+      }, { maxFile });
+    }
+  }
 });
 
 Deno.test("LogWriter: while the disk is full a write waits, says so once, and is complete in the end", async () => {
