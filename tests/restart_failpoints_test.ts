@@ -15,6 +15,7 @@ const SCRIPT = "until test -e /mnt/go; do sleep 0.05; done; echo ran >> /mnt/run
 /** Every step between the exit of a container and the end of its restart. */
 const STEPS = [
   "restart.decide",
+  "definition.write",
   "restart.decided",
   "restart.begin",
   "delete.shim",
@@ -67,6 +68,57 @@ Deno.test({
       await daemon.client.call("container.delete", { id });
     }
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
+  },
+});
+
+Deno.test({
+  name: "container.create: a definition that its daemon does not live to write leaves nothing half",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    const definitions = () => Array.from(Deno.readDirSync(`${daemon.root}/containers`));
+    const dies = async (point: string, call: () => Promise<unknown>) => {
+      failpoints.arm(`${point}=crash`);
+      await assert.rejects(call());
+      await daemon.exited();
+      failpoints.disarm();
+      await daemon.start();
+    };
+    const id = "c";
+    const create = () =>
+      createService(daemon, id, "echo ran >> /mnt/runs", { restart: { policy: "on-failure" } });
+    const start = () => daemon.client.call("container.start", { id });
+    const stopped = () =>
+      until("its end", async () => {
+        const { status } = await daemon.client.call("container.state", { id });
+        return status === "stopped";
+      });
+
+    await dies("definition.record", create);
+    assert.deepEqual(definitions(), []);
+    const { containers } = await daemon.client.call("container.list", {});
+    assert.deepEqual(containers, []);
+    const mnt = await create();
+    await dies("definition.write", start);
+    const { status } = await daemon.client.call("container.state", { id });
+    assert.equal(status, "created");
+    await start();
+    await stopped();
+    await daemon.client.call("container.delete", { id });
+
+    // Without a policy it is defined when it is started again.
+    await createService(daemon, id, "echo ran >> /mnt/runs");
+    await start();
+    await stopped();
+    await dies("definition.record", start);
+    assert.deepEqual(definitions(), []);
+    await stopped();
+    await start();
+    await stopped();
+    assert.equal(Deno.readTextFileSync(`${mnt}/runs`), "ran\n".repeat(3));
+    await daemon.client.call("container.delete", { id });
+    assert.deepEqual(definitions(), []);
   },
 });
 
