@@ -32,8 +32,9 @@ async function types(daemon: TestDaemon, line: string): Promise<CliResult> {
 }
 
 /** Starts a command of the page that stays, and reads what it prints. */
-function follow(daemon: TestDaemon, line: string) {
-  const child = cliCommand(daemon, wordsOf(daemon, line), {
+function follow(daemon: TestDaemon, line: string | readonly string[]) {
+  const words = typeof line === "string" ? wordsOf(daemon, line) : [...line];
+  const child = cliCommand(daemon, words, {
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",
@@ -95,17 +96,37 @@ Deno.test("services page: each command of a service with berth alone does what t
   assert.equal(await logs.ended(), 0);
 });
 
+/** Returns a command of the page's unit for systemd. */
+function unitCommand(key: string): string {
+  const [, unit = ""] = /```ini\n(.*?)```/s.exec(PAGE) ?? [];
+  const [, found = ""] = new RegExp(`^${key}=-?/usr/local/bin/(.*)$`, "m").exec(unit) ?? [];
+  assert.notEqual(found, "", key);
+  return found;
+}
+
+Deno.test("services page: the stop of the unit for systemd ends what ignores SIGTERM, too", async () => {
+  await using daemon = await TestDaemon.start();
+  // What the minus sign of the unit is for.
+  assert.match((await types(daemon, unitCommand("ExecStop"))).stderr, /web/);
+  const stubborn = SCRIPT.replace(/trap ".*?"/, 'trap ""');
+  assert.notEqual(stubborn, SCRIPT);
+  const flags = wordsOf(daemon, unitCommand("ExecStart")).slice(0, -1);
+  const service = follow(daemon, [...flags.toSpliced(1, 0, "--stop-timeout", "0.5"), stubborn]);
+  await service.shows("serving\n");
+  service.terminate();
+  assert.deepEqual(await types(daemon, unitCommand("ExecStop")), {
+    code: 0,
+    stdout: "web\n",
+    stderr: "",
+  });
+  assert.equal(await service.ended(), 137);
+});
+
 Deno.test("services page: the commands of the unit for systemd run, stop and leave nothing", async () => {
   await using daemon = await TestDaemon.start();
-  const [, unit = ""] = /```ini\n(.*?)```/s.exec(PAGE) ?? [];
-  const command = (key: string) => {
-    const [, found = ""] = new RegExp(`^${key}=-?/usr/local/bin/(.*)$`, "m").exec(unit) ?? [];
-    assert.notEqual(found, "", key);
-    return found;
-  };
   // The minus sign of the unit: there is none yet.
-  assert.match((await types(daemon, command("ExecStartPre"))).stderr, /web/);
-  const service = follow(daemon, command("ExecStart"));
+  assert.match((await types(daemon, unitCommand("ExecStartPre"))).stderr, /web/);
+  const service = follow(daemon, unitCommand("ExecStart"));
   await service.shows("serving\n");
   // The daemon is restarted: the command waits for it to be back.
   await daemon.restart();
