@@ -7,6 +7,7 @@ import { until } from "./harness/poll.ts";
 import { uniqueName } from "./harness/run.ts";
 import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 import { cgroupHierarchies } from "../src/linux/cgroup/cgroup.ts";
+import { removeCgroups } from "./harness/leaks/sweep.ts";
 import { cgroupsOf } from "./harness/leaks/traces.ts";
 
 Deno.test("container.create into the cgroup of another container is refused, and touches it not", async () => {
@@ -124,8 +125,9 @@ Deno.test({
 });
 
 Deno.test("cgroup: containers whose specs name no cgroup get one that is their daemon's alone", async () => {
-  await using one = await TestDaemon.start();
-  await using other = await TestDaemon.start();
+  const config = 'runtime.cgroup_driver = "cgroupfs"';
+  await using one = await TestDaemon.start({ config });
+  await using other = await TestDaemon.start({ config });
   const paths: string[] = [];
   const parents: string[] = [];
   try {
@@ -148,15 +150,7 @@ Deno.test("cgroup: containers whose specs name no cgroup get one that is their d
     for (const daemon of [one, other]) {
       await daemon.client.call("container.delete", { id: "c", force: true });
     }
-    for (const parent of parents) {
-      for (const { name } of Deno.readDirSync("/sys/fs/cgroup")) {
-        try {
-          Deno.removeSync(`/sys/fs/cgroup/${name}${parent}`);
-        } catch {
-          // Not a hierarchy of its own, or another name of one.
-        }
-      }
-    }
+    for (const parent of parents) await removeCgroups(parent.slice(1));
   }
 });
 

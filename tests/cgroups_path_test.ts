@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { RuntimeError } from "../src/rpc/errors.ts";
 import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { until } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { sweep } from "./harness/leaks/sweep.ts";
 import { cgroupsOf } from "./harness/leaks/traces.ts";
@@ -75,6 +76,37 @@ Deno.test({
     }, 'runtime.cgroup_driver = "systemd"');
   },
 });
+
+Deno.test({
+  name: "cgroups path: with systemd a container is a scope, whose limits survive a daemon-reload",
+  ignore: !existsSync("/run/systemd/system"),
+  fn: async () => {
+    const units = () =>
+      run("systemctl", "list-units", "--all", "--plain", "--no-legend", "berth-*-web.scope");
+    await using daemon = await TestDaemon.start({ config: 'runtime.cgroup_driver = "systemd"' });
+    const [path = "", ...more] = await runWithout(daemon, "web");
+    assert.deepEqual(more, []);
+    const [, unit = ""] = /^\/system\.slice\/(berth-[0-9a-f]{12}-web\.scope)$/.exec(path) ?? [];
+    assert.ok(unit, path);
+    assert.match(await units(), new RegExp(`^${unit} `, "m"));
+    const limit = 64 * 1024 * 1024;
+    const resources = { memory: { limit }, pids: { limit: 9 } };
+    await daemon.client.call("container.update", { id: "web", resources });
+    await run("systemctl", "daemon-reload");
+    const { memory, pids } = await daemon.client.call("container.stats", { id: "web" });
+    assert.deepEqual([memory?.limitBytes, pids?.limit], [limit, 9]);
+    await daemon.client.call("container.delete", { id: "web", force: true });
+    assert.deepEqual(cgroupsOf(path.slice(1)), []);
+    await until("the end of the unit", async () => !(await units()).includes(unit));
+  },
+});
+
+/** Runs a program and returns what it printed. */
+async function run(command: string, ...args: string[]): Promise<string> {
+  const { stdout, success } = await new Deno.Command(command, { args }).output();
+  assert.ok(success, command);
+  return new TextDecoder().decode(stdout);
+}
 
 Deno.test("cgroups path: a container of run sees its own cgroup as the root, read-only, and no other", async () => {
   await using daemon = await TestDaemon.start();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { cgroupHierarchies } from "../src/linux/cgroup/cgroup.ts";
 import { NotFoundError } from "../src/rpc/errors.ts";
 import type { Event } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
@@ -334,7 +335,7 @@ Deno.test("dead shim: the cgroup of a container whose create was killed half-way
   // no program knows, takes its time to end because of that.
   wrapper.rule(
     "create",
-    `sleep 2 & for dir in /sys/fs/cgroup/*/; do
+    `sleep 2 & for dir in ${cgroupHierarchies().map(({ mountPoint }) => mountPoint).join(" ")}; do
 mkdir -p "$dir/${cgroup}" && echo $! >"$dir/${cgroup}/cgroup.procs" || :; done; kill -9 $$`,
   );
   for (let round = 0; round < 2; round++) {

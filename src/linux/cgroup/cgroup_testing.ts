@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { type Cgroup, findCgroup } from "./find.ts";
+import { type Cgroup, cgroupHierarchies, findCgroup } from "./find.ts";
 import { killUntilEmpty, remove } from "./processes.ts";
+
+/** Options of a test for which this machine must have hierarchies of v1. */
+export const ON_V1: Pick<Deno.TestDefinition, "ignore"> = {
+  ignore: !cgroupHierarchies().some(({ names }) => !names.includes("unified")),
+};
 
 /** For tests: a real cgroup in every hierarchy of this machine, with one shell in it. */
 export class TestCgroup implements AsyncDisposable {
@@ -17,8 +22,8 @@ export class TestCgroup implements AsyncDisposable {
   }
 
   /**
-   * Makes it below this process's own cgroup in each hierarchy, as runc does, and has a shell wait
-   * there for {@linkcode run}.
+   * Makes it below this process's own cgroup in each hierarchy, as runc does, or below the root where
+   * v2 is alone, and has a shell wait there for {@linkcode run}.
    */
   static start(): TestCgroup {
     const name = `berth-test-${crypto.randomUUID()}`;
@@ -47,10 +52,16 @@ export class TestCgroup implements AsyncDisposable {
     await this.#stdin.close();
   }
 
+  /** Returns the directory of a controller, which with v2 alone is that of all. */
+  dir(controller: string): string {
+    const dir = this.cgroup.paths[controller] ?? this.cgroup.paths.unified;
+    if (dir === undefined) throw new Error(`no cgroup of ${controller}`);
+    return dir;
+  }
+
   /** Sets a file of one of the controllers. */
   set(controller: string, file: string, value: string): void {
-    const path = `${this.cgroup.paths[controller]}/${file}`;
-    Deno.writeTextFileSync(path, value, { create: false });
+    Deno.writeTextFileSync(`${this.dir(controller)}/${file}`, value, { create: false });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -64,6 +75,9 @@ export class TestCgroup implements AsyncDisposable {
 
 /** Mount point and this process's cgroup of each hierarchy; cpuset needs more than a directory. */
 function ownCgroups(): [mountPoint: string, path: string][] {
+  const unified = cgroupHierarchies().find(({ names }) => names.includes("unified"))?.mountPoint;
+  // A cgroup that has processes hands no controller down (cgroup-v2.rst, "No Internal Processes").
+  if (ON_V1.ignore && unified !== undefined) return [[unified, "/"]];
   return Deno.readTextFileSync("/proc/self/cgroup").trim().split("\n").flatMap((line) => {
     const [, controllers = "", path = ""] = line.split(":");
     if (controllers === "cpuset") return [];

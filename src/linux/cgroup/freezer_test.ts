@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { FileTree, TestCgroup, until } from "./cgroup_testing.ts";
+import { FileTree, ON_V1, TestCgroup, until } from "./cgroup_testing.ts";
 import { freeze, freezerState, thaw } from "./freezer.ts";
 
-Deno.test("freezerState: v1: a real cgroup freezes and thaws", async () => {
+Deno.test("freezerState: v1: a real cgroup freezes and thaws", ON_V1, async () => {
   await using test = TestCgroup.start();
   assert.equal(freezerState(test.cgroup), "thawed");
   freeze(test.cgroup);
@@ -12,7 +12,7 @@ Deno.test("freezerState: v1: a real cgroup freezes and thaws", async () => {
   assert.equal(freezerState(test.cgroup), "thawed");
 });
 
-Deno.test("thaw: v1: a cgroup below that was frozen on its own is thawed too", async () => {
+Deno.test("thaw: v1: a cgroup below that was frozen on its own is thawed too", ON_V1, async () => {
   await using test = TestCgroup.start();
   const inner = `${test.cgroup.paths.freezer}/inner/most`;
   Deno.mkdirSync(inner, { recursive: true });

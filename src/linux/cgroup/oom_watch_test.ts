@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { FileTree, TestCgroup, until } from "./cgroup_testing.ts";
+import { FileTree, ON_V1, TestCgroup, until } from "./cgroup_testing.ts";
 import { type OomKill, OomWatch } from "./oom_watch.ts";
 import { Poller } from "../fd/poller.ts";
 
@@ -14,19 +14,23 @@ function limited(): TestCgroup {
   return test;
 }
 
-Deno.test("OomWatch: v1: an OOM kill of a child is reported while its parent lives on", async () => {
-  await using test = limited();
-  await using poller = new Poller();
-  const seen: OomKill[] = [];
-  using _watch = OomWatch.open(test.cgroup, { poller, onOom: (kill) => seen.push(kill) });
-  await test.begin(`${HOG}; sleep 60`);
-  await until("a kill", () => seen.length === 1);
-  const { usage = 0, ...kill } = seen[0]!;
-  assert.deepEqual(kill, { cgroup: test.cgroup.paths.memory, limit: LIMIT, kills: 1 });
-  assert.ok(usage > LIMIT / 2 && usage <= LIMIT);
-});
+Deno.test(
+  "OomWatch: v1: an OOM kill of a child is reported while its parent lives on",
+  ON_V1,
+  async () => {
+    await using test = limited();
+    await using poller = new Poller();
+    const seen: OomKill[] = [];
+    using _watch = OomWatch.open(test.cgroup, { poller, onOom: (kill) => seen.push(kill) });
+    await test.begin(`${HOG}; sleep 60`);
+    await until("a kill", () => seen.length === 1);
+    const { usage = 0, ...kill } = seen[0]!;
+    assert.deepEqual(kill, { cgroup: test.cgroup.paths.memory, limit: LIMIT, kills: 1 });
+    assert.ok(usage > LIMIT / 2 && usage <= LIMIT);
+  },
+);
 
-Deno.test("OomWatch: v1: every kill is reported, in order", async () => {
+Deno.test("OomWatch: v1: every kill is reported, in order", ON_V1, async () => {
   await using test = limited();
   await using poller = new Poller();
   const seen: number[] = [];
@@ -37,47 +41,59 @@ Deno.test("OomWatch: v1: every kill is reported, in order", async () => {
   assert.equal(watch?.kills, 3);
 });
 
-Deno.test("OomWatch: v1: check after an exit finds the kill that caused it, without any notification", async () => {
-  await using test = limited();
-  const seen: number[] = [];
-  using watch = OomWatch.open(test.cgroup, { onOom: ({ kills }) => seen.push(kills) });
-  assert.equal(await test.run(`exec ${HOG}`), 128 + 9);
-  assert.deepEqual(seen, []);
-  watch?.check();
-  assert.deepEqual(seen, [1]);
-  watch?.check();
-  assert.deepEqual(seen, [1]);
-});
+Deno.test(
+  "OomWatch: v1: check after an exit finds the kill that caused it, without any notification",
+  ON_V1,
+  async () => {
+    await using test = limited();
+    const seen: number[] = [];
+    using watch = OomWatch.open(test.cgroup, { onOom: ({ kills }) => seen.push(kills) });
+    assert.equal(await test.run(`exec ${HOG}`), 128 + 9);
+    assert.deepEqual(seen, []);
+    watch?.check();
+    assert.deepEqual(seen, [1]);
+    watch?.check();
+    assert.deepEqual(seen, [1]);
+  },
+);
 
-Deno.test("OomWatch: v1: a watch that comes later reports only what has not been reported", async () => {
-  await using test = limited();
-  assert.equal(await test.run(`${HOG}; ${HOG}; exit 0`), 0);
-  const seen: OomKill[] = [];
-  using _watch = OomWatch.open(test.cgroup, { kills: 1, onOom: (kill) => seen.push(kill) });
-  assert.deepEqual(seen.map(({ kills, cgroup }) => [kills, cgroup]), [
-    [2, test.cgroup.paths.memory],
-  ]);
-});
+Deno.test(
+  "OomWatch: v1: a watch that comes later reports only what has not been reported",
+  ON_V1,
+  async () => {
+    await using test = limited();
+    assert.equal(await test.run(`${HOG}; ${HOG}; exit 0`), 0);
+    const seen: OomKill[] = [];
+    using _watch = OomWatch.open(test.cgroup, { kills: 1, onOom: (kill) => seen.push(kill) });
+    assert.deepEqual(seen.map(({ kills, cgroup }) => [kills, cgroup]), [
+      [2, test.cgroup.paths.memory],
+    ]);
+  },
+);
 
-Deno.test("OomWatch: v1: the limit that was hit may be that of a cgroup below or above", async () => {
-  await using test = TestCgroup.start();
-  const memory = test.cgroup.paths.memory!;
-  const [middle, below] = [`${memory}/middle`, `${memory}/middle/below`];
-  Deno.mkdirSync(below, { recursive: true });
-  const seen: OomKill[] = [];
-  const onOom = (kill: OomKill) => seen.push(kill);
-  using parent = OomWatch.open(test.cgroup, { onOom });
-  using child = OomWatch.open({ version: 1, paths: { memory: below } }, { onOom });
-  Deno.writeTextFileSync(`${middle}/memory.limit_in_bytes`, String(LIMIT), { create: false });
-  Deno.writeTextFileSync(`${below}/cgroup.procs`, String(test.pid), { create: false });
-  await test.run(`${HOG}; exit 0`);
-  parent?.check();
-  child?.check();
-  assert.deepEqual(seen.map(({ cgroup, limit }) => [cgroup, limit]), [
-    [middle, LIMIT],
-    [middle, LIMIT],
-  ]);
-});
+Deno.test(
+  "OomWatch: v1: the limit that was hit may be that of a cgroup below or above",
+  ON_V1,
+  async () => {
+    await using test = TestCgroup.start();
+    const memory = test.cgroup.paths.memory!;
+    const [middle, below] = [`${memory}/middle`, `${memory}/middle/below`];
+    Deno.mkdirSync(below, { recursive: true });
+    const seen: OomKill[] = [];
+    const onOom = (kill: OomKill) => seen.push(kill);
+    using parent = OomWatch.open(test.cgroup, { onOom });
+    using child = OomWatch.open({ version: 1, paths: { memory: below } }, { onOom });
+    Deno.writeTextFileSync(`${middle}/memory.limit_in_bytes`, String(LIMIT), { create: false });
+    Deno.writeTextFileSync(`${below}/cgroup.procs`, String(test.pid), { create: false });
+    await test.run(`${HOG}; exit 0`);
+    parent?.check();
+    child?.check();
+    assert.deepEqual(seen.map(({ cgroup, limit }) => [cgroup, limit]), [
+      [middle, LIMIT],
+      [middle, LIMIT],
+    ]);
+  },
+);
 
 /** `memory.oom_control` of a cgroup that has counted so many kills. */
 function control(kills: number): string {
@@ -117,7 +133,7 @@ Deno.test("OomWatch: v1: a kill is reported though a cgroup below has taken othe
   assert.deepEqual(seen.slice(7), [8]);
 });
 
-Deno.test("OomWatch: v1: the cgroup may go while it is watched", async () => {
+Deno.test("OomWatch: v1: the cgroup may go while it is watched", ON_V1, async () => {
   await using poller = new Poller();
   const seen: number[] = [];
   const test = limited();
