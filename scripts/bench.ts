@@ -6,7 +6,7 @@
 import { parseArgs } from "node:util";
 import { mount } from "../src/linux/mount/mount.ts";
 import { baseName } from "../tests/harness/run.ts";
-import { bundle } from "./bundle.ts";
+import { bundle } from "./build/bundle.ts";
 import { ROOT } from "./root.ts";
 import { BareRunc } from "./bench/bare_runc.ts";
 import { Berth } from "./bench/berth.ts";
@@ -29,7 +29,7 @@ import { networks } from "./bench/rows/networks.ts";
 import { logs } from "./bench/rows/logs.ts";
 import { output } from "./bench/rows/output.ts";
 import { restart } from "./bench/rows/restart.ts";
-import { writeLauncher } from "./launcher.ts";
+import { writeLauncher } from "./build/launcher.ts";
 import { ensurePackages, findCommand } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 

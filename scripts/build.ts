@@ -2,9 +2,9 @@
 //
 // `deno task build [--out FILE] [--target TRIPLE] [--compile-only | --portable] [--deno FILE]`:
 // makes one executable file of berth; see `usage` below.
-import { bundle } from "./bundle.ts";
-import { compile, CompileError } from "./compile.ts";
-import { sha256, writePortable } from "./portable.ts";
+import { bundle } from "./build/bundle.ts";
+import { compile, CompileError } from "./build/compile.ts";
+import { sha256, writePortable } from "./build/portable.ts";
 import { ROOT } from "./root.ts";
 import { StoppedError, StopSignals } from "./stop_signals.ts";
 import { runTool } from "./tool.ts";

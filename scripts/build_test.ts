@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { bundle } from "./bundle.ts";
-import { sha256 } from "./portable.ts";
+import { bundle } from "./build/bundle.ts";
+import { sha256 } from "./build/portable.ts";
 import { ROOT } from "./root.ts";
-import { cacheWithout, copySources, withTempDir } from "./sources_testing.ts";
+import { cacheWithout, copySources, withTempDir } from "./build/sources_testing.ts";
 
 /** A target that is not this machine's, so that what is made for it is not started. */
 const OTHER_TARGET = Deno.build.arch === "x86_64"

@@ -7,8 +7,8 @@ import { EventCollector } from "../tests/harness/events.ts";
 import { until } from "../tests/harness/poll.ts";
 import type { ParamsOf, ResultOf } from "../src/rpc/contract/method.ts";
 import type { DaemonContract } from "../src/rpc/contract/daemon.ts";
-import { bundle } from "./bundle.ts";
-import { writeLauncher } from "./launcher.ts";
+import { bundle } from "./build/bundle.ts";
+import { writeLauncher } from "./build/launcher.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 

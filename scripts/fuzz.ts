@@ -4,8 +4,8 @@
 // its shims, and checks what no message may do.
 import { numberOption } from "./number_option.ts";
 import { fuzz } from "../tests/fuzz/fuzz.ts";
-import { bundle } from "./bundle.ts";
-import { writeLauncher } from "./launcher.ts";
+import { bundle } from "./build/bundle.ts";
+import { writeLauncher } from "./build/launcher.ts";
 import { StoppedError } from "./stop_signals.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";

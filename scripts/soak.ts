@@ -4,8 +4,8 @@
 // while the daemon, its shims and their processes are killed at random, and checks that nothing was lost.
 import { numberOption } from "./number_option.ts";
 import { soak } from "../tests/soak/soak.ts";
-import { bundle } from "./bundle.ts";
-import { writeLauncher } from "./launcher.ts";
+import { bundle } from "./build/bundle.ts";
+import { writeLauncher } from "./build/launcher.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 

@@ -3,9 +3,9 @@
 // `deno task soak:networks`: kills daemon, shims and CNI plugins while networks are made and removed,
 // and looks for what is left. Options: --rounds N (200), --seed S (random).
 import { soakNetworks } from "../tests/soak/networks.ts";
-import { bundle } from "./bundle.ts";
+import { bundle } from "./build/bundle.ts";
 import { ensurePackages } from "./system_packages.ts";
-import { writeLauncher } from "./launcher.ts";
+import { writeLauncher } from "./build/launcher.ts";
 import { Workspace } from "./workspace.ts";
 
 const option = (name: string) => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { isStaticExecutable } from "./elf.ts";
+import { isStaticExecutable } from "./build/elf.ts";
 
 /** What a script may need from the system: the command, and the Debian package that has it. */
 const PACKAGES = {

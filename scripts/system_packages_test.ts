@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { isStaticExecutable } from "./elf.ts";
+import { isStaticExecutable } from "./build/elf.ts";
 import { ensurePackages, findCommand } from "./system_packages.ts";
 import type { System } from "./system_packages.ts";
 

@@ -6,9 +6,9 @@
 // `deno task test:binary [--file FILE] …`: the tests that drive a daemon, with the one file that
 // `deno task build` makes, or with FILE, and with no deno in PATH.
 import { existsSync } from "node:fs";
-import { bundle } from "./bundle.ts";
+import { bundle } from "./build/bundle.ts";
 import { ROOT } from "./root.ts";
-import { writeLauncher } from "./launcher.ts";
+import { writeLauncher } from "./build/launcher.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { runTests, splitArgs } from "./test_run.ts";
 import { SLOWNESS } from "../tests/harness/poll.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { runBundler, withoutPaths } from "../bundler.ts";
+import { runBundler, withoutPaths } from "../build/bundler.ts";
 import { ROOT } from "../root.ts";
 import { writeDeclarations } from "./declarations.ts";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { RUN_FLAGS } from "../../launcher.ts";
+import { RUN_FLAGS } from "../../build/launcher.ts";
 import type { EngineName } from "../engine.ts";
 import { dismiss, launch } from "../fleet.ts";
 import { cpuMsOfAll, memoryOf } from "../proc.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { bundle } from "../../../scripts/bundle.ts";
-import { writePortable } from "../../../scripts/portable.ts";
+import { bundle } from "../../../scripts/build/bundle.ts";
+import { writePortable } from "../../../scripts/build/portable.ts";
 import { VERSION } from "../../../src/version.ts";
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { denoDir } from "./bundler.ts";
-import { ROOT } from "./root.ts";
+import { ROOT } from "../root.ts";
 
 /** Has `body` work in a directory of its own, which is removed after. */
 export async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {

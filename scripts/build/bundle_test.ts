@@ -62,7 +62,7 @@ Deno.test("bundle: the same sources in another place make the same minified bund
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         "eval",
-        `import { bundle } from "file://${dir}/another/place/scripts/bundle.ts";
+        `import { bundle } from "file://${dir}/another/place/scripts/build/bundle.ts";
 await bundle(${options});`,
       ],
     }).output();
@@ -81,7 +81,7 @@ Deno.test("bundle: only a bundle for tests has failpoints", async () => {
     await Deno.writeTextFile(
       `${dir}/uses.ts`,
       `import { failpoint, failpointAsync } from "${new URL(
-        "../src/failpoint.ts",
+        "../../src/failpoint.ts",
         import.meta.url,
       )}";
        failpoint("some.point");
@@ -102,7 +102,7 @@ Deno.test("bundle: only a bundle for tests has failpoints", async () => {
 
 Deno.test("bundle: a bundler's failure is reported with what it said", async () => {
   await withTempDir(async (dir) => {
-    await Deno.writeTextFile(`${dir}/bad.ts`, 'import "./not_there.ts";\n');
+    await Deno.writeTextFile(`${dir}/bad.ts`, 'import "../not_there.ts";\n');
     await assert.rejects(
       bundle({ outDir: `${dir}/out`, entry: `${dir}/bad.ts` }),
       /not_there\.ts/,

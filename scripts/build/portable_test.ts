@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { within } from "../tests/harness/poll.ts";
-import { pathWithout } from "../tests/harness/run.ts";
+import { within } from "../../tests/harness/poll.ts";
+import { pathWithout } from "../../tests/harness/run.ts";
 import { writePortable } from "./portable.ts";
 
 /** Stands in for Deno: tells what it was started with, and its own pid. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { ROOT } from "./root.ts";
+import { ROOT } from "../root.ts";
 import { cacheWithout, withTempDir } from "./sources_testing.ts";
 
 Deno.test("bundler: bundlers that start at the same moment, with none installed yet, all work", async () => {
@@ -11,7 +11,7 @@ Deno.test("bundler: bundlers that start at the same moment, with none installed 
       new Deno.Command(Deno.execPath(), {
         args: [
           "eval",
-          `import { runBundler } from "${ROOT}/scripts/bundler.ts";
+          `import { runBundler } from "${ROOT}/scripts/build/bundler.ts";
 console.log(await runBundler(["${dir}/entry.ts"]));`,
         ],
         env: { DENO_DIR, NO_COLOR: "1" },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { BUNDLE_FLAGS, V8_FLAGS } from "../src/runtime/process/self_command.ts";
-import { VERSION } from "../src/version.ts";
+import { BUNDLE_FLAGS, V8_FLAGS } from "../../src/runtime/process/self_command.ts";
+import { VERSION } from "../../src/version.ts";
 import { MTIME } from "./tar.ts";
-import { runTool } from "./tool.ts";
+import { runTool } from "../tool.ts";
 
 const COMPILE_FLAGS = [
   ...BUNDLE_FLAGS,

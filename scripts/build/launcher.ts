@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { BUNDLE_FLAGS, V8_FLAGS } from "../src/runtime/process/self_command.ts";
+import { BUNDLE_FLAGS, V8_FLAGS } from "../../src/runtime/process/self_command.ts";
 
 /** The flags that Deno runs berth's bundle with, as daemon or command. */
 export const RUN_FLAGS: readonly string[] = ["run", ...BUNDLE_FLAGS, V8_FLAGS];

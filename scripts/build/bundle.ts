@@ -3,7 +3,7 @@ import { runBundler, withoutPaths } from "./bundler.ts";
 import { nameByContent } from "./chunk_names.ts";
 import { readBundle } from "./chunks.ts";
 import { minify } from "./minify.ts";
-import { ROOT } from "./root.ts";
+import { ROOT } from "../root.ts";
 
 /** Where and how {@linkcode bundle} writes. */
 export interface BundleOptions {
@@ -58,7 +58,7 @@ export async function bundle(options: BundleOptions): Promise<string> {
 /** The imports of `deno.json`, and in place of the failpoints functions that do nothing. */
 async function withoutFailpoints(): Promise<string> {
   const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-  const module = (name: string) => new URL(`../src/${name}.ts`, import.meta.url).href;
+  const module = (name: string) => new URL(`../../src/${name}.ts`, import.meta.url).href;
   const map = { imports: { ...imports, [module("failpoint")]: module("failpoint_off") } };
   return `data:application/json,${encodeURIComponent(JSON.stringify(map))}`;
 }

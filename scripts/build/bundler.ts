@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { ROOT } from "./root.ts";
+import { ROOT } from "../root.ts";
 
 /** How often a process looks whether the bundler is free, milliseconds. */
 const POLL_MS = 20;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { PRINT_DELETED } from "../src/runtime/process/print_deleted.ts";
-import { VERSION } from "../src/version.ts";
+import { PRINT_DELETED } from "../../src/runtime/process/print_deleted.ts";
+import { VERSION } from "../../src/version.ts";
 import { RUN_FLAGS } from "./launcher.ts";
 import { tar } from "./tar.ts";
 import type { TarFile } from "./tar.ts";
