@@ -3,6 +3,7 @@ import { errnoNameOf } from "../linux/libc/errno.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../rpc/json.ts";
+import type { ProcessExit } from "./process_exit.ts";
 
 /** Version of the layout of a bundle's own files; a bundle of another version is not touched. */
 export const BUNDLE_FORMAT = 1;
@@ -121,14 +122,9 @@ export interface ShimRecord {
 }
 
 /** What `exit.json` says: how init ended; written before the exit event is published. */
-export interface ExitRecord {
+export interface ExitRecord extends ProcessExit {
   readonly instance: string;
   readonly pid: number;
-  readonly exitStatus: number;
-  /** RFC 3339. */
-  readonly exitedAt: string;
-  /** Its end was not observed; exitStatus is a guess. */
-  readonly exitStatusUnknown?: boolean;
 }
 
 /** Name of the file in a bundle that tells CRIU what runc has no options for. */

@@ -4,7 +4,7 @@ import type { ExecRecord } from "./exec/exec_record.ts";
 import { readExecRecords } from "./exec/exec_record.ts";
 import type { Execs } from "./exec/execs.ts";
 import type { InitProcess } from "./init/init_process.ts";
-import type { ProcessExit } from "./exit/process_exit.ts";
+import type { ProcessExit } from "../oci/process_exit.ts";
 import type { ProcessHandle } from "./process/signal.ts";
 import type { ProcessContext } from "./process/process_context.ts";
 

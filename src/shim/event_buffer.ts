@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { RuntimeCall, ShimEvent } from "../rpc/contract/shim.ts";
-import type { ProcessExit } from "./exit/process_exit.ts";
+import type { ProcessExit } from "../oci/process_exit.ts";
 
 /** An event before it has its number. Its time is that of its publication where it has none. */
 export type ShimEventDraft = Omit<ShimEvent, "seq" | "timestamp"> & {

@@ -15,7 +15,7 @@ import type { KillTarget, ProcessRequests, ProcessTarget } from "./container/pro
 import type { ShimCgroup } from "./container/shim_cgroup.ts";
 import type { EventBuffer, EventListener } from "./event_buffer.ts";
 import { onExit } from "./exit/exit_watch.ts";
-import { exitOf } from "./exit/process_exit.ts";
+import { exitOf } from "../oci/process_exit.ts";
 import type { ExecRequest } from "./exec/exec_process.ts";
 import type { Execs } from "./exec/execs.ts";
 import type { InitExitHandler } from "./init/init_exit.ts";

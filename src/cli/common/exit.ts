@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { exitOf } from "../../oci/process_exit.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { CallOptions } from "../../rpc/peer/peer.ts";
 import type { ContainerState, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
@@ -61,9 +62,7 @@ async function lastExit(daemon: DaemonConnection, id: string): Promise<ExitStatu
     if (page.next <= after || page.next >= page.latest) break;
     after = page.next;
   }
-  if (last?.exitStatus === undefined || last.exitedAt === undefined) return undefined;
-  const { exitStatus, exitedAt, exitStatusUnknown } = last;
-  return { exitStatus, exitedAt, ...(exitStatusUnknown && { exitStatusUnknown }) };
+  return last && exitOf(last);
 }
 
 /** Waits until a container has exited and will not be restarted, or is gone. Returns its last exit. */

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { exitOf } from "../../oci/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerStatus, ExecState, ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import { InstanceState } from "../events/instance_state.ts";
-import type { InstanceEvent, KnownExit } from "../events/instance_state.ts";
+import type { InstanceEvent } from "../events/instance_state.ts";
 
 /**
  * What the daemon knows of one container's processes: the last `shim.state` and every event since.
@@ -27,7 +29,7 @@ export class ProcessTable {
   }
 
   /** How init ended. */
-  get exit(): KnownExit | undefined {
+  get exit(): ProcessExit | undefined {
     return this.#state.exit;
   }
 
@@ -54,28 +56,16 @@ export class ProcessTable {
     if (state.pid > 0) known.pid = state.pid;
     // The event's time is what was answered so far; the shim noted its own a moment before.
     known.startedAt ??= state.startedAt;
-    if (state.exitStatus !== undefined && state.exitedAt !== undefined) {
-      this.recordExit(undefined, {
-        exitStatus: state.exitStatus,
-        exitedAt: state.exitedAt,
-        ...(state.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
-      });
-    }
+    const exit = exitOf(state);
+    if (exit !== undefined) this.recordExit(undefined, exit);
     const listed = new Set(state.processes.map((process) => process.execId));
     for (const execId of known.execs.keys()) {
       if (!listed.has(execId)) known.execs.delete(execId);
     }
-    for (
-      const { execId, pid, status, exitStatus, exitedAt, exitStatusUnknown } of state.processes
-    ) {
+    for (const { execId, pid, status, ...exited } of state.processes) {
       if (known.execs.get(execId)?.exit === undefined) known.execs.set(execId, { pid, status });
-      if (exitStatus !== undefined && exitedAt !== undefined) {
-        this.recordExit(execId, {
-          exitStatus,
-          exitedAt,
-          ...(exitStatusUnknown ? { exitStatusUnknown } : {}),
-        });
-      }
+      const exit = exitOf(exited);
+      if (exit !== undefined) this.recordExit(execId, exit);
     }
   }
 
@@ -86,13 +76,13 @@ export class ProcessTable {
   }
 
   /** Records the exit of init or of an exec, and resolves the pending waits. */
-  recordExit(execId: string | undefined, exit: KnownExit, pid?: number): void {
+  recordExit(execId: string | undefined, exit: ProcessExit, pid?: number): void {
     // A record of an exit has more members, which are not for those that ask how it ended.
-    this.#state.recordExit(execId, exitResult(exit), pid);
+    this.#state.recordExit(execId, exitOf(exit), pid);
     this.#wake(execId);
   }
 
-  #exitOf(execId: string | undefined): KnownExit | undefined {
+  #exitOf(execId: string | undefined): ProcessExit | undefined {
     return execId === undefined ? this.#state.exit : this.#state.execs.get(execId)?.exit;
   }
 
@@ -102,7 +92,7 @@ export class ProcessTable {
     const key = execId ?? "";
     const waiters = this.#waiters.get(key);
     this.#waiters.delete(key);
-    for (const resolve of waiters ?? []) resolve(exitResult(exit));
+    for (const resolve of waiters ?? []) resolve(exitOf(exit));
   }
 
   /** Forgets an exec. */
@@ -126,7 +116,7 @@ export class ProcessTable {
       execId,
       pid,
       status,
-      ...(exit ? exitResult(exit) : {}),
+      ...(exit ? exitOf(exit) : {}),
     }));
   }
 
@@ -140,7 +130,7 @@ export class ProcessTable {
       throw new NotFoundError(`container ${id} has no exec ${execId}`, { data: { id, execId } });
     }
     const exit = this.#exitOf(execId);
-    if (exit !== undefined) return Promise.resolve(exitResult(exit));
+    if (exit !== undefined) return Promise.resolve(exitOf(exit));
     return this.#waitForExit(execId, signal);
   }
 
@@ -162,8 +152,4 @@ export class ProcessTable {
       if (waiters.size === 0 && this.#waiters.get(key) === waiters) this.#waiters.delete(key);
     }
   }
-}
-
-function exitResult({ exitStatus, exitedAt, exitStatusUnknown }: KnownExit): KnownExit {
-  return { exitStatus, exitedAt, ...(exitStatusUnknown ? { exitStatusUnknown } : {}) };
 }

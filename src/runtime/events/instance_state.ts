@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: MIT
-import type { ContainerStatus, Event, ExecState, ExitStatus } from "../../rpc/contract/schemas.ts";
-
-/** How a process ended, and whether its end was observed. */
-export interface KnownExit extends ExitStatus {
-  readonly exitStatusUnknown?: boolean;
-}
+import { exitOf } from "../../oci/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
+import type { ContainerStatus, Event, ExecState } from "../../rpc/contract/schemas.ts";
 
 /** An exec process. */
 export interface KnownExec {
   readonly pid: number;
   readonly status: ExecState["status"];
-  readonly exit?: KnownExit;
+  readonly exit?: ProcessExit;
 }
 
 /** An event, from the journal, on its way there, or from a shim. */
@@ -41,7 +38,7 @@ export class InstanceState {
   /** Whether init's exit was among the events. */
   initExited = false;
   /** How init ended, where that is known. */
-  exit: KnownExit | undefined;
+  exit: ProcessExit | undefined;
   /** How many OOM kills there were. */
   oomKills = 0;
   /** Highest sequence number of the shim's own; 0 if none. */
@@ -130,7 +127,7 @@ export class InstanceState {
   }
 
   /** Records that init, or an exec, has ended; what was recorded first stays. */
-  recordExit(execId: string | undefined, exit: KnownExit | undefined, pid?: number): void {
+  recordExit(execId: string | undefined, exit: ProcessExit | undefined, pid?: number): void {
     if (execId === undefined) {
       if (this.initExited) return;
       this.initExited = true;
@@ -145,9 +142,4 @@ export class InstanceState {
       this.execs.set(execId, { pid: pid ?? exec?.pid ?? 0, status: "stopped", exit });
     }
   }
-}
-
-function exitOf({ exitStatus, exitedAt, exitStatusUnknown }: InstanceEvent): KnownExit | undefined {
-  if (exitStatus === undefined || exitedAt === undefined) return undefined;
-  return { exitStatus, exitedAt, ...(exitStatusUnknown ? { exitStatusUnknown } : {}) };
 }

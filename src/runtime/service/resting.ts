@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { SIGKILL } from "../../linux/process/signals.ts";
+import { unseenExit } from "../../oci/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { Container } from "../container/container.ts";
 import type { ContainerContext } from "../container/context.ts";
 import type { ProcessTable } from "../container/process_table.ts";
-import type { KnownExit } from "../events/instance_state.ts";
 import type { Definitions } from "./definitions.ts";
 
 /** Makes containers of definitions: stopped ones without a bundle of their own. */
@@ -29,7 +29,7 @@ export class RestingContainers {
     }
     // A run that was never begun changes nothing.
     if (processes.startedAt === undefined) return this.load(id);
-    const exit = processes.exit ?? unknownExit();
+    const exit = processes.exit ?? unseenExit();
     this.#definitions.setExit(bundle.record, exit, processes.pid);
     return this.load(id, processes);
   }
@@ -49,15 +49,9 @@ export class RestingContainers {
   }
 
   /** Records when it was first known that the container had ended, so that this stays the same. */
-  #recordUnknownExit({ bundle, processes }: Container): KnownExit {
-    const exit = unknownExit();
+  #recordUnknownExit({ bundle, processes }: Container): ProcessExit {
+    const exit = unseenExit();
     this.#definitions.setExit(bundle.record, exit, processes.pid);
     return exit;
   }
-}
-
-/** Returns the exit of a container that went down with the machine and was not observed. */
-function unknownExit(): KnownExit {
-  const exitedAt = new Date().toISOString();
-  return { exitStatus: 128 + SIGKILL, exitedAt, exitStatusUnknown: true };
 }

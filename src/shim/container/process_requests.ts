@@ -4,7 +4,7 @@ import type { ShimState } from "../../rpc/contract/shim.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { signalNumber } from "../../rpc/signal_param.ts";
 import type { ExitFuture } from "../exit/exit_future.ts";
-import { exitOf } from "../exit/process_exit.ts";
+import { exitOf } from "../../oci/process_exit.ts";
 import { hasExited, nameOf, targetData } from "../process/errors.ts";
 import type { Exec } from "../exec/exec_process.ts";
 import type { Execs } from "../exec/execs.ts";

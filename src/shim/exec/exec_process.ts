@@ -7,7 +7,7 @@ import { mergeProcess } from "../../oci/spec/process_spec.ts";
 import type { AdoptedProcess } from "../process/adopted_process.ts";
 import type { ExecRecord } from "./exec_record.ts";
 import { ExitFuture } from "../exit/exit_future.ts";
-import type { ProcessExit } from "../exit/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { adoptStdio, openStdio } from "../open_stdio.ts";
 import { killUnlessExited } from "../process/signal.ts";
 import type { ProcessHandle } from "../process/signal.ts";

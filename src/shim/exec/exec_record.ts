@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import type { ProcessExit } from "../exit/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 
 /** What an adopting shim has to know of an exec. Each exec has one file until it is deleted. */

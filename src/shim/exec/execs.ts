@@ -11,13 +11,13 @@ import type { ExecRecord } from "./exec_record.ts";
 import { removeExecRecord, writeExecRecord } from "./exec_record.ts";
 import type { ExitBarrier } from "../exit/exit_barrier.ts";
 import type { InitProcess } from "../init/init_process.ts";
-import type { ProcessExit } from "../exit/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { wrongState } from "../states/init_states.ts";
 import { killUnlessExited, unlessReaped } from "../process/signal.ts";
 import type { ProcessHandle } from "../process/signal.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 import { onExit } from "../exit/exit_watch.ts";
-import { exitOf, notBefore, unseenExit } from "../exit/process_exit.ts";
+import { exitOf, notBefore, unseenExit } from "../../oci/process_exit.ts";
 import { startTimeOf } from "../exit/start_time.ts";
 
 /** Options of {@linkcode Execs}. */

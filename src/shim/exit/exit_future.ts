@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { ProcessExit } from "./process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 
 /** The published exit of one process, which callers can wait for. */
 export class ExitFuture {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Exit } from "../../linux/process/reaper.ts";
-import type { ProcessExit } from "./process_exit.ts";
-import { unseenExit } from "./process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
+import { unseenExit } from "../../oci/process_exit.ts";
 
 /** Calls `then` once when the process has exited; with {@linkcode unseenExit} if that was missed. */
 export function onExit(

@@ -6,8 +6,8 @@ import type { EventBuffer } from "../event_buffer.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
 import { ExitBarrier } from "../exit/exit_barrier.ts";
 import { ExitFuture } from "../exit/exit_future.ts";
-import type { ProcessExit } from "../exit/process_exit.ts";
-import { notBefore } from "../exit/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
+import { notBefore } from "../../oci/process_exit.ts";
 import type { InitProcess } from "./init_process.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 

@@ -7,7 +7,7 @@ import type { OciCheckpointOptions } from "../../oci/driver/oci_runtime.ts";
 import { neverRan } from "../../oci/driver/runtime_state.ts";
 import { reserveExitRecord } from "../../oci/exit_record.ts";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
-import type { ProcessExit } from "../exit/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { adoptStdio, openStdio } from "../open_stdio.ts";
 import type { AdoptedProcess } from "../process/adopted_process.ts";
 import type { ProcessContext } from "../process/process_context.ts";

@@ -4,11 +4,11 @@ import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
 import { AdoptedProcess } from "../process/adopted_process.ts";
 import { readExitRecord } from "../../oci/exit_record.ts";
-import type { ProcessExit } from "../exit/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { tryReadPidFile } from "../../oci/pid_file.ts";
 import type { ProcessContext } from "../process/process_context.ts";
-import { unseenExit } from "../exit/process_exit.ts";
+import { unseenExit } from "../../oci/process_exit.ts";
 
 /** Delays between checks of an init that is about to execute its program: 1.8 s in all. */
 const PASSAGE = { first: 1, most: 800, attempts: 11 };

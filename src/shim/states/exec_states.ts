@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import type { ProcessExit } from "../exit/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import type { Lifecycle } from "./state_machine.ts";
 import { known } from "./state_machine.ts";
 
