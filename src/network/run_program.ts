@@ -54,8 +54,8 @@ export async function runProgram(
   options: ProgramOptions,
 ): Promise<ProgramEnd> {
   const { timeoutMs, maxOutput } = options;
-  using stdout = new Output(maxOutput);
-  using stderr = new Output(maxOutput);
+  using stdout = new CapturedOutput(maxOutput);
+  using stderr = new CapturedOutput(maxOutput);
   const child = start(argv, options, stdout, stderr);
   let exit: Exit | undefined;
   const exited = child.exited.then((value) => {
@@ -83,8 +83,8 @@ export async function runProgram(
 function start(
   argv: readonly string[],
   { spawn, runs: { containerId, lock }, env, input = "" }: ProgramOptions,
-  stdout: Output,
-  stderr: Output,
+  stdout: CapturedOutput,
+  stderr: CapturedOutput,
 ) {
   using stdin = readable(input);
   // Once this is closed here the lock is the program's, and that of all that it starts.
@@ -114,7 +114,7 @@ async function within(ms: number, promise: Promise<void>): Promise<void> {
  * What a program writes, up to a bound. It is read as far as it is there: what the program has started
  * may hold the other end for long after it.
  */
-class Output implements Disposable {
+class CapturedOutput implements Disposable {
   readonly #reader: OwnedFd;
   readonly #writer: OwnedFd;
   readonly #max: number;

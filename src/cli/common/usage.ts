@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { formatBytes } from "../text/format.ts";
-import { columns, type Fields, formatRows } from "../text/rows.ts";
+import { columns, formatRows, type ListFields } from "../text/rows.ts";
 
 /** What a container uses right now; what its cgroup does not tell is absent. */
 export interface Usage {
@@ -48,7 +48,7 @@ const dash = (value: number | undefined, format: (value: number) => string) =>
   value === undefined ? "-" : format(value);
 
 /** What `stats` can show of a container, by docker's names and berth's own. */
-export const USAGE_FIELDS: Fields<Usage> = {
+export const USAGE_FIELDS: ListFields<Usage> = {
   ID: { header: "ID", value: ({ id }) => id },
   Name: { header: "NAME", value: ({ id }) => id },
   Container: { header: "CONTAINER", value: ({ id }) => id },

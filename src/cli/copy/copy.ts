@@ -7,7 +7,7 @@ import { readTar } from "./tar_reader.ts";
 import { unpack, type UnpackOptions } from "./unpack.ts";
 
 /** What is packed: an entry of a directory, under the name it gets. */
-interface Source {
+interface CopySource {
   readonly place: Place;
   readonly isDirectory: boolean;
   /** Whether the path ends with `/.`: the content of the directory is meant, not itself. */
@@ -20,7 +20,7 @@ interface Source {
  * @param follow Whether a symlink stands for what it leads to.
  * @throws {CliError} if nothing is there.
  */
-export function sourceAt(place: Place, follow: boolean): Source {
+export function sourceAt(place: Place, follow: boolean): CopySource {
   const contentOnly = /(?:^|\/)\.?$/.test(place.path);
   const found = follow || contentOnly ? place.resolveLink() : place;
   try {
@@ -35,7 +35,7 @@ export function sourceAt(place: Place, follow: boolean): Source {
 
 /** Packs a source as the entry `as`; `.` for its content alone. */
 export async function* packSource(
-  { place }: Source,
+  { place }: CopySource,
   as: string,
   onSkipped: OnSkipped,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
@@ -57,7 +57,7 @@ export interface Target {
  *
  * @throws {CliError} if the directory to copy into is not there, or a file is.
  */
-export function targetAt(source: Source, to: Place): Target {
+export function targetAt(source: CopySource, to: Place): Target {
   const there = to.stat();
   if (there?.isDirectory) {
     return { base: to, as: source.contentOnly ? "." : source.place.name || "." };
@@ -74,7 +74,7 @@ export function targetAt(source: Source, to: Place): Target {
 
 /** Copies a source to its target. */
 export async function copy(
-  source: Source,
+  source: CopySource,
   { base, as }: Target,
   options: Pick<UnpackOptions, "owner" | "onSkipped">,
 ): Promise<void> {

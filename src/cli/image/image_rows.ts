@@ -7,7 +7,7 @@ import { shortName } from "../../images/reference.ts";
 import type { ImageStore, StoredImage } from "../../images/store.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { formatAge, formatBytes } from "../text/format.ts";
-import type { Fields } from "../text/rows.ts";
+import type { ListFields } from "../text/rows.ts";
 
 /** A name of an image, or an image without a name, as lists show it. */
 export interface ImageRow {
@@ -68,7 +68,7 @@ function configOf(store: ImageStore, image: StoredImage): Pick<ImageRow, "create
 const SHORT_ID = 12;
 
 /** What `--format` and the table can show, by docker's names and berth's own. */
-export const IMAGE_FIELDS: Fields<ImageRow> = {
+export const IMAGE_FIELDS: ListFields<ImageRow> = {
   Image: { header: "IMAGE", value: ({ name }) => name === undefined ? NONE : shortName(name) },
   Repository: { header: "REPOSITORY", value: ({ name }) => splitName(name).repository },
   Tag: { header: "TAG", value: ({ name }) => splitName(name).tag },

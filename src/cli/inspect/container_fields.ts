@@ -6,10 +6,10 @@ import { COMMAND_LABEL } from "../container/container_dirs.ts";
 import { IMAGE_LABEL } from "../image/labels.ts";
 import { portsText } from "../network/port_text.ts";
 import { formatCommand, formatSpan } from "../text/format.ts";
-import type { Fields } from "../text/rows.ts";
+import type { ListFields } from "../text/rows.ts";
 
 /** What `ps` can show of a container, by docker's names. */
-export const CONTAINER_FIELDS: Fields<ContainerState> = {
+export const CONTAINER_FIELDS: ListFields<ContainerState> = {
   ID: { header: "ID", value: ({ id }) => id },
   Names: { header: "NAMES", value: ({ id }) => id },
   Image: { header: "IMAGE", value: ({ labels }) => shortName(labels[IMAGE_LABEL] ?? "") },

@@ -10,7 +10,7 @@ const TICKS = 100;
 const HEADERS = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
 
 /** What proc_pid_stat(5) tells of a process. */
-interface ProcessStat {
+interface ProcessFields {
   readonly name: string;
   readonly parent: number;
   /** The terminal's device number; 0: none. */
@@ -62,7 +62,7 @@ function rowOf(pid: number, uptime: number, now: number): string[][] {
 }
 
 /** Parses `/proc/PID/stat`, in which the name may hold anything, also parentheses. */
-function parseStat(text: string): ProcessStat {
+function parseStat(text: string): ProcessFields {
   const end = text.lastIndexOf(")");
   const rest = text.slice(end + 2).split(" ").map(Number);
   // The first of `rest` is field 3, the state.

@@ -4,7 +4,7 @@ import { addAlias } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /** The part of OCI `linux.resources` that the command line sets. */
-export interface Resources {
+export interface ResourceLimits {
   memory?: { limit?: number; swap?: number; reservation?: number };
   cpu?: { quota?: number; period?: number; shares?: number; cpus?: string; mems?: string };
   pids?: { limit: number };
@@ -110,7 +110,7 @@ function checkMemory({ memory, memorySwap, memoryReservation }: ResourceOptions)
 }
 
 /** Returns the OCI resources that the options ask for; empty if none was given. */
-export function resourcesFrom(options: ResourceOptions): Resources {
+export function resourcesFrom(options: ResourceOptions): ResourceLimits {
   checkMemory(options);
   const memory = {
     ...(options.memory !== undefined && { limit: options.memory }),

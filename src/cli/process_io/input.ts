@@ -14,13 +14,13 @@ export type InputEnd =
   | "unread";
 
 /** Where input comes from: standard input of this process. */
-export interface Source {
+export interface InputSource {
   read(buffer: Uint8Array): Promise<number | null>;
 }
 
 /** Copies the caller's input to the process until one side ends it, or the keys to detach come. */
 export async function copyInput(
-  from: Source,
+  from: InputSource,
   to: Sink,
   keys: DetachKeys | undefined,
 ): Promise<InputEnd> {
@@ -43,7 +43,7 @@ export async function copyInput(
   }
 }
 
-async function readInput(from: Source, buffer: Uint8Array): Promise<number | null> {
+async function readInput(from: InputSource, buffer: Uint8Array): Promise<number | null> {
   try {
     return await from.read(buffer);
   } catch (error) {

@@ -5,7 +5,7 @@ import { parseTemplate, type Template } from "./template.ts";
 import { renderTemplate } from "./template_render.ts";
 
 /** Something that a list can show of each of its rows. */
-export interface Field<Row> {
+export interface ListField<Row> {
   /** What stands above its column. */
   readonly header: string;
   /** `figure`: on the right; `short`: of few words. Neither is cut on a narrow screen. */
@@ -15,7 +15,7 @@ export interface Field<Row> {
 }
 
 /** The fields of a list, by the names that `--format` has for them, which are docker's. */
-export type Fields<Row> = Readonly<Record<string, Field<Row>>>;
+export type ListFields<Row> = Readonly<Record<string, ListField<Row>>>;
 
 /** How a list is laid out. */
 export interface RowsOptions<Row> {
@@ -30,7 +30,7 @@ export interface RowsOptions<Row> {
 }
 
 /** Returns the template of a table with these fields. */
-export function columns<Row>(fields: Fields<Row>, names: readonly string[]): Template {
+export function columns<Row>(fields: ListFields<Row>, names: readonly string[]): Template {
   return parseTemplate(names.join(), { fields: Object.keys(fields), columns: true });
 }
 
@@ -38,7 +38,7 @@ export function columns<Row>(fields: Fields<Row>, names: readonly string[]): Tem
 export function formatRows<Row>(
   rows: readonly Row[],
   template: Template,
-  fields: Fields<Row>,
+  fields: ListFields<Row>,
   { width, now = Date.now(), plain, style = (text) => text }: RowsOptions<Row> = {},
 ): string[] {
   if (!template.table) return rows.map((row) => renderTemplate(template, dataOf(row, fields, now)));
@@ -67,7 +67,7 @@ function cells(line: string): string[] {
 /** Returns a row as a template sees it: each field when it is asked for, and the whole as JSON. */
 function dataOf<Row>(
   row: Row,
-  fields: Fields<Row>,
+  fields: ListFields<Row>,
   now: number,
   clean = (text: string) => text,
 ): unknown {
@@ -77,7 +77,7 @@ function dataOf<Row>(
   return { ...Object.fromEntries(entries), toJSON: () => row };
 }
 
-function headersOf<Row>(fields: Fields<Row>): unknown {
+function headersOf<Row>(fields: ListFields<Row>): unknown {
   return Object.fromEntries(
     Object.entries(fields).map(([name, { header }]) =>
       [name, (argument?: string) => argument ?? header] as const
@@ -86,7 +86,7 @@ function headersOf<Row>(fields: Fields<Row>): unknown {
 }
 
 /** Returns which field each column of a table is; undefined for one of several or of none. */
-function columnFields<Row>({ nodes }: Template, fields: Fields<Row>): (string | undefined)[] {
+function columnFields<Row>({ nodes }: Template, fields: ListFields<Row>): (string | undefined)[] {
   const found: (string | undefined)[][] = [[]];
   for (const node of nodes) {
     if (node.kind === "text") {

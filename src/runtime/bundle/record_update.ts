@@ -6,7 +6,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Writes new limits of a container into the spec in its bundle, so that its readers see what is in
- * force; see {@linkcode withResources}.
+ * force; see {@linkcode mergeResources}.
  *
  * @param dir The bundle directory.
  * @param resources OCI `linux.resources`, as the runtime has taken them.
@@ -16,11 +16,11 @@ export function recordUpdate(dir: string, resources: Json): void {
   const spec = readJson<Json>(config);
   // The container was deleted meanwhile.
   if (spec === undefined) return;
-  writeJsonAtomic(config, withResources(spec, resources));
+  writeJsonAtomic(config, mergeResources(spec, resources));
 }
 
 /** Returns an OCI spec with new limits. Members that `resources` leaves out stay as they are. */
-export function withResources(spec: Json, resources: Json): Json {
+export function mergeResources(spec: Json, resources: Json): Json {
   const linux = isRecord(spec["linux"]) ? spec["linux"] : {};
   const before = isRecord(linux["resources"]) ? linux["resources"] : {};
   return { ...spec, linux: { ...linux, resources: merge(before, resources) } };

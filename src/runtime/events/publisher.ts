@@ -7,7 +7,7 @@ import { messageOf } from "../../rpc/error_text.ts";
 /** An event before the journal has given it its `seq`. */
 export type EventDraft = Omit<Event, "seq" | "runtime">;
 
-interface Pending {
+interface PendingEvent {
   readonly draft: EventDraft;
   readonly shimSeq: number | undefined;
   readonly written: ((event: Event) => void) | undefined;
@@ -23,7 +23,7 @@ const RETRY = 500;
 export class EventPublisher implements Disposable {
   readonly #journal: Journal;
   readonly #listeners: ((event: Event) => void)[] = [];
-  readonly #backlog: Pending[] = [];
+  readonly #backlog: PendingEvent[] = [];
   #flushing = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
 

@@ -13,7 +13,7 @@ import { parseJson, stringifyJson } from "../../rpc/json.ts";
 import { AutoRemoveRecords } from "./auto_remove_records.ts";
 import { logUnwritten, TolerantFiles } from "./tolerant_files.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
-import { withResources } from "../bundle/record_update.ts";
+import { mergeResources } from "../bundle/record_update.ts";
 import type { RestartProgress, Stopper } from "./restart_policy.ts";
 
 /** What the daemon is to do with a container, over restarts of the daemon and of the machine. */
@@ -195,11 +195,11 @@ export class Definitions {
     this.#files.write(id, bundlePaths(this.#path(id)).record, stringifyJson(record));
   }
 
-  /** Records new limits of the container; see {@linkcode withResources}. */
+  /** Records new limits of the container; see {@linkcode mergeResources}. */
   setResources(id: string, resources: Readonly<Record<string, unknown>>): void {
     const spec = this.#spec(id);
     if (spec === undefined || !this.has(id)) return;
-    const text = stringifyJson(withResources(spec, resources));
+    const text = stringifyJson(mergeResources(spec, resources));
     this.#files.write(id, bundlePaths(this.#path(id)).config, text);
   }
 

@@ -5,13 +5,13 @@ import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { isRecord } from "../../rpc/is_record.ts";
-import { recordUpdate, withResources } from "../bundle/record_update.ts";
+import { mergeResources, recordUpdate } from "../bundle/record_update.ts";
 import type { Container } from "../container/container.ts";
 import type { KeyedMutex } from "../util/keyed_mutex.ts";
 import type { Definitions } from "./definitions.ts";
 import type { Containers } from "./run_again.ts";
 
-type Resources = Readonly<Record<string, unknown>>;
+type LinuxResources = Readonly<Record<string, unknown>>;
 
 /** What {@linkcode updateResources} needs. */
 export interface UpdateResourcesOptions {
@@ -29,7 +29,7 @@ export interface UpdateResourcesOptions {
  */
 export async function updateResources(
   id: string,
-  resources: Resources,
+  resources: LinuxResources,
   options: UpdateResourcesOptions,
 ): Promise<void> {
   const { containers, definitions } = options;
@@ -53,7 +53,7 @@ export async function updateResources(
 /** Records the limits if the container has stopped; else returns it. */
 async function recordAlone(
   id: string,
-  resources: Resources,
+  resources: LinuxResources,
   { containers, definitions, locks }: UpdateResourcesOptions,
 ): Promise<Container | undefined> {
   using _lock = await locks.acquire(id);
@@ -67,7 +67,7 @@ async function recordAlone(
 }
 
 /** Records limits that hold already, whether the disk takes them or not. */
-function recordInForce({ id, bundle: { paths } }: Container, resources: Resources): void {
+function recordInForce({ id, bundle: { paths } }: Container, resources: LinuxResources): void {
   try {
     recordUpdate(paths.dir, resources);
   } catch (error) {
@@ -80,10 +80,10 @@ function recordInForce({ id, bundle: { paths } }: Container, resources: Resource
 }
 
 /** Checks limits that no runtime sees before the next start, as far as berth can. */
-function check(id: string, dir: string, resources: Resources): void {
+function check(id: string, dir: string, resources: LinuxResources): void {
   const spec = readJson<Record<string, unknown>>(bundlePaths(dir).config);
   if (spec === undefined) return;
-  const merged = withResources(spec, resources);
+  const merged = mergeResources(spec, resources);
   const issues = [...validateSpec(merged, { rootfsMounted: true }), ...swapIssues(merged)];
   if (issues.length === 0) return;
   const why = issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
@@ -91,7 +91,7 @@ function check(id: string, dir: string, resources: Resources): void {
 }
 
 /** The limit of memory and swap together is never below that of memory (OCI: memory.swap). */
-function swapIssues({ linux }: Resources) {
+function swapIssues({ linux }: LinuxResources) {
   const resources = isRecord(linux) ? linux["resources"] : undefined;
   const memory = isRecord(resources) ? resources["memory"] : undefined;
   const { limit, swap } = isRecord(memory) ? memory : {};

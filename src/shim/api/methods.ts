@@ -21,13 +21,12 @@ export interface EventPeer {
   readonly closed: Promise<void>;
 }
 
-type Contract = ShimContract;
-type Params<N extends keyof Contract> = ParsedParamsOf<Contract, N>;
-type Result<N extends keyof Contract> = ResultOf<Contract, N> | void;
+type Params<N extends keyof ShimContract> = ParsedParamsOf<ShimContract, N>;
+type Result<N extends keyof ShimContract> = ResultOf<ShimContract, N> | void;
 
 /** A function for some methods of the shim's contract. Returning nothing stands for `{}`. */
 type Methods = {
-  readonly [N in keyof Contract]?: (
+  readonly [N in keyof ShimContract]?: (
     params: Params<N>,
     context: HandlerContext,
   ) => Result<N> | Promise<Result<N>>;
@@ -69,7 +68,7 @@ export function checked(methods: Methods): Handlers {
       async (params: unknown, context: HandlerContext) =>
         // The schema of the same name vouches for the params, which is what the casts say.
         await (method as (params: unknown, context: HandlerContext) => unknown)(
-          checkParams(name, SHIM_PARAMS[name as keyof Contract], params),
+          checkParams(name, SHIM_PARAMS[name as keyof ShimContract], params),
           context,
         ) ?? {},
     ]),

@@ -21,7 +21,7 @@ export interface LogWriterOptions {
 }
 
 /** A write that has begun. */
-interface Pending {
+interface PendingWrite {
   readonly stream: LogStream;
   readonly input: Uint8Array<ArrayBuffer>;
   /** How much of the input is encoded. */
@@ -48,7 +48,7 @@ export class LogWriter implements Disposable {
   #buffer = new Uint8Array(0);
   /** Streams whose last record was partial. */
   readonly #midLine = new Set<LogStream>();
-  #pending: Pending | undefined;
+  #pending: PendingWrite | undefined;
   #retrying: Promise<void> | undefined;
 
   constructor({ log: { driver, path, maxSize, maxFile }, report }: LogWriterOptions) {
@@ -93,7 +93,7 @@ export class LogWriter implements Disposable {
   }
 
   /** Continues a write until it is complete or throws. */
-  #advance(file: LogFile, pending: Pending): void {
+  #advance(file: LogFile, pending: PendingWrite): void {
     for (;;) {
       const { output, written } = pending;
       if (written < output.length) {
@@ -110,7 +110,7 @@ export class LogWriter implements Disposable {
     }
   }
 
-  #encode(pending: Pending): void {
+  #encode(pending: PendingWrite): void {
     pending.written = 0;
     pending.roomAt = 0;
     if (this.#encoder === undefined) {
@@ -131,7 +131,7 @@ export class LogWriter implements Disposable {
   }
 
   /** Repeats a write until it succeeds or the log is closed; never rejects. */
-  async #retry(file: LogFile, pending: Pending, cause: unknown): Promise<void> {
+  async #retry(file: LogFile, pending: PendingWrite, cause: unknown): Promise<void> {
     const { signal } = this.#closed;
     // EAGAIN: what is written to is a terminal, or the like, that is full.
     const isError = !isErrno(cause, EAGAIN);

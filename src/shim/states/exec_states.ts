@@ -37,7 +37,7 @@ export const EXEC_LIFECYCLE: Lifecycle<ExecProcessState, ExecEvent> = {
 };
 
 /** What states and events can know. */
-interface Facts {
+interface ExecFacts {
   readonly type: string;
   readonly pid?: number;
   readonly exit?: ProcessExit;
@@ -48,7 +48,7 @@ function enter(
   previous: ExecProcessState,
   event: ExecEvent,
 ): ExecProcessState {
-  const { pid, exit }: Facts = { ...previous, ...event };
+  const { pid, exit }: ExecFacts = { ...previous, ...event };
   switch (name) {
     case "created":
     case "starting":

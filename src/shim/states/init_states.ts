@@ -84,7 +84,7 @@ export const INIT_LIFECYCLE: Lifecycle<InitState, InitEvent> = {
 };
 
 /** What states and events can know. */
-interface Facts {
+interface InitFacts {
   readonly type: string;
   readonly pid?: number;
   readonly startedAt?: string;
@@ -92,7 +92,7 @@ interface Facts {
 }
 
 function enter(name: InitStateName, previous: InitState, event: InitEvent): InitState {
-  const { pid, startedAt, exit }: Facts = { ...previous, ...event };
+  const { pid, startedAt, exit }: InitFacts = { ...previous, ...event };
   const started = startedAt === undefined ? {} : { startedAt };
   switch (name) {
     case "none":
