@@ -5,7 +5,7 @@ import { UnavailableError } from "../rpc/errors.ts";
 import type { Peer } from "../rpc/peer/peer.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { DaemonMethods, Event, EventNotification, EventType } from "./daemon_types.ts";
-import { pause } from "../rpc/transport/connect.ts";
+import { pause } from "../rpc/transport/pause.ts";
 import { dialDaemon } from "./link.ts";
 
 /** Which events, and from where. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { UnavailableError } from "../rpc/errors.ts";
 import { Peer } from "../rpc/peer/peer.ts";
-import { connectSocket, pause } from "../rpc/transport/connect.ts";
+import { connectSocket } from "../rpc/transport/connect.ts";
+import { pauseFor } from "../rpc/transport/pause.ts";
 import type { CallOptions } from "../rpc/peer/call_options.ts";
 import { openSocket } from "./connection.ts";
 import type { DaemonMethods } from "./daemon_types.ts";
@@ -59,7 +60,7 @@ export class DaemonLink {
     if (error.data.shim === "connecting" || error.data.errno !== undefined) return true;
     const peer = this.#peer;
     if (peer === undefined) return true;
-    await Promise.race([peer.closed, pause(STOPPING_MS)]);
+    await pauseFor(peer.closed, STOPPING_MS);
     return this.#peer !== peer;
   }
 

@@ -5,7 +5,7 @@ import {
   NotFoundError,
   UnavailableError,
 } from "../rpc/errors.ts";
-import { pause } from "../rpc/transport/connect.ts";
+import { pause } from "../rpc/transport/pause.ts";
 import type { CallOptions } from "../rpc/peer/call_options.ts";
 import type { DaemonMethods, DeleteResult, ExitStatus } from "./daemon_types.ts";
 import type { DaemonLink } from "./link.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { DeadlineExceededError } from "../rpc/errors.ts";
-import { pause } from "../rpc/transport/connect.ts";
+import { pauseFor } from "../rpc/transport/pause.ts";
 import type { CallOptions } from "../rpc/peer/call_options.ts";
 import type { Container } from "./container.ts";
 import type { DaemonMethods, ExitStatus } from "./daemon_types.ts";
@@ -84,7 +84,7 @@ export async function runContainer(
     new Collector(container.stderr, maxOutput),
   ] as const;
   const output = async (): Promise<RunOutput> => {
-    await Promise.race([Promise.all(collected.map(({ ended }) => ended)), pause(DRAIN_MS)]);
+    await pauseFor(Promise.all(collected.map(({ ended }) => ended)), DRAIN_MS);
     const [stdout, stderr] = collected;
     return {
       stdout: stdout.bytes(),

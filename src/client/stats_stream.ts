@@ -2,7 +2,7 @@
 import { deferred } from "../rpc/peer/deferred.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { UnavailableError } from "../rpc/errors.ts";
-import { pause } from "../rpc/transport/connect.ts";
+import { pause } from "../rpc/transport/pause.ts";
 import type { StatsNotification, StatsSample } from "./daemon_types.ts";
 import { abortable, dialDaemon } from "./link.ts";
 

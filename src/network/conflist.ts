@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { messageOf } from "../rpc/error_text.ts";
 import { isRecord } from "../rpc/is_record.ts";
 
 /** One plugin of a network: its type, and whatever its configuration says. */
@@ -95,7 +96,7 @@ export function readConflistDir(dir: string): ConflistDir {
       const conflist = parseConflist(JSON.parse(Deno.readTextFileSync(file)));
       if (!networks.has(conflist.name)) networks.set(conflist.name, { file, conflist });
     } catch (error) {
-      refused.set(file, error instanceof Error ? error.message : String(error));
+      refused.set(file, messageOf(error));
     }
   }
   return { networks, refused };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { sleep } from "../../linux/event_loop/timer.ts";
 import { exitOf } from "../../oci/process_exit.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { CallOptions } from "../../rpc/peer/peer.ts";
@@ -82,6 +83,6 @@ export async function waitForGood(daemon: DaemonConnection, id: string): Promise
     if (state.restartingAt === undefined) continue;
     const [least, most] = LOOK_MS;
     const left = Date.parse(state.restartingAt) - Date.now();
-    await new Promise((resolve) => setTimeout(resolve, Math.max(least, Math.min(left, most))));
+    await sleep(Math.max(least, Math.min(left, most)));
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
@@ -87,20 +88,17 @@ async function outcome(
   mark: string,
   failure: unknown,
 ): Promise<unknown> {
-  let timer;
-  const away = new Promise<never>((_, reject) => {
-    const error = new CliError(`the daemon went away while it created ${id}, which may be there`);
-    timer = setTimeout(() => reject(error), AWAY_MS);
-  });
+  const asked = daemon.callAcrossRestarts("container.state", { id });
   try {
-    const state = await Promise.race([daemon.callAcrossRestarts("container.state", { id }), away]);
+    if (!await withTimeout(asked, AWAY_MS)) {
+      throw new CliError(`the daemon went away while it created ${id}, which may be there`);
+    }
+    const state = await asked;
     if (state.labels[REQUEST_LABEL] === mark) return undefined;
     return new AlreadyExistsError(`container ${id} exists already`);
   } catch (error) {
     if (error instanceof NotFoundError) return failure;
     throw error;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

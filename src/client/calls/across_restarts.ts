@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { pause } from "../../rpc/transport/connect.ts";
+import { pause } from "../../rpc/transport/pause.ts";
 import type { CallOptions } from "../../rpc/peer/call_options.ts";
 import type { DaemonLink } from "../link.ts";
 

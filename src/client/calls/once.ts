@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
-import { pause } from "../../rpc/transport/connect.ts";
+import { pause } from "../../rpc/transport/pause.ts";
 import type { CallOptions } from "../../rpc/peer/call_options.ts";
 import type { DaemonMethods, DeleteResult } from "../daemon_types.ts";
 import type { DaemonLink } from "../link.ts";

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { DeadlineExceededError, ResourceExhaustedError, UnavailableError } from "../errors.ts";
+import { messageOf } from "../error_text.ts";
 import type { Connection } from "../peer/peer.ts";
+import { pause } from "./pause.ts";
 
 /** Options of {@linkcode connectSocket}. */
 export interface ConnectSocketOptions {
@@ -63,24 +65,7 @@ function unavailable(name: string, cause: unknown, code: unknown): UnavailableEr
     ? "no such socket"
     : code === "ECONNREFUSED"
     ? "nobody listens there"
-    : cause instanceof Error
-    ? cause.message
-    : String(cause);
+    : messageOf(cause);
   const data = typeof code === "string" ? { errno: code } : {};
   return new UnavailableError(`cannot connect to ${name}: ${why}`, { cause, data });
-}
-
-/** Resolves in `ms` milliseconds, or as soon as the signal is aborted. */
-export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      resolve();
-    };
-    // A timeout signal would not keep Node's event loop going.
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener("abort", end);
-    if (signal?.aborted) end();
-  });
 }
