@@ -207,6 +207,13 @@ Deno.test("berth: on a terminal a long id leaves the status of every container i
   assert.ok(!plain.includes("\x1b"));
   assert.match(plain, /^a+… +Up .* ago +\d+ +sleep/m);
   for (const line of plain.split("\r\n")) assert.ok([...line].length <= 80, line);
+  // What a low screen has no room for is told.
+  await using low = new PtyProcess([...program(), "stats"], {
+    env: { BERTH_SOCKET: daemon.socket },
+    cwd: daemon.dir,
+    ...{ width: 80, height: 2 },
+  });
+  await low.shows('… 2 more ("berth top" scrolls)');
 });
 
 Deno.test("berth inspect prints the state, and the spec on demand", async () => {

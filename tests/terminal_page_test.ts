@@ -48,3 +48,11 @@ for (const columns of [80, 120]) {
     assert.equal(keys(footer), keys(lines.findLast((line) => line !== "")));
   });
 }
+
+Deno.test("terminal_page: captures of a narrow terminal have the columns of the program", () => {
+  const [ps = [], top = []] = captures(40);
+  for (const line of [...ps, ...top]) assert([...line].length <= 40, line);
+  assert.match(ps[1] ?? "", /^ID +IMAGE +STAT… +CREA… +PID +PORTS +COMM…$/);
+  const words = (line = "") => line.trim().split(/ {2,}| (?!%)/);
+  assert.deepEqual(words(top[1]), words(usageTable(USAGES, 40)[0]));
+});

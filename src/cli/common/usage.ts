@@ -100,26 +100,32 @@ const COLUMNS = [
   "BlockWrite",
 ];
 
-/** Columns that go first when the screen is narrow. */
-const OPTIONAL = ["BlockWrite", "BlockRead", "MemPerc", "MemLimit", "Status", "PIDs"];
+/** Columns that go where a screen is too narrow for all figures, which cannot be cut. */
+const OPTIONAL = ["MemPerc", "MemLimit", "BlockWrite", "BlockRead", "PIDs", "Status"];
 
-/** An id is cut to so many characters before a column is left out. */
-const SHORT_ID = 12;
+/** An id is cut to so many characters before a column is left out, and so is a status. */
+const SHORT_TEXT = 8;
 
 /**
- * Returns the table of usages. On a narrow screen it cuts ids, then leaves columns out, the least
+ * Returns the table of usages. On a narrow screen it cuts ids, then leaves figures out, the least
  * telling first, until it fits.
  */
 export function usageTable(usages: readonly Usage[], width: number | undefined): string[] {
   const withStatus = usages.some(({ status }) => status !== undefined);
   let names = COLUMNS.filter((name) => name !== "Status" || withStatus);
-  const short = usages.map((usage) => ({ ...usage, id: usage.id.slice(0, SHORT_ID) }));
-  const least = () =>
-    formatRows(short, columns(USAGE_FIELDS, names), USAGE_FIELDS, { plain: true })
-      .reduce((most, line) => Math.max(most, line.length), 0);
   for (const optional of OPTIONAL) {
-    if (width === undefined || least() <= width) break;
+    if (width === undefined || leastWidth(usages, names) <= width) break;
     names = names.filter((name) => name !== optional);
   }
   return formatRows(usages, columns(USAGE_FIELDS, names), USAGE_FIELDS, { width });
+}
+
+/** Returns the width of a table with whole figures and short texts, one blank between them. */
+function leastWidth(usages: readonly Usage[], names: readonly string[]): number {
+  const widths = names.map((name) => {
+    const cells = formatRows(usages, columns(USAGE_FIELDS, [name]), USAGE_FIELDS, { plain: true });
+    const widest = cells.reduce((most, cell) => Math.max(most, [...cell].length), 0);
+    return USAGE_FIELDS[name]?.kind === "figure" ? widest : Math.min(SHORT_TEXT, widest);
+  });
+  return widths.reduce((total, value) => total + value + 1, -1);
 }

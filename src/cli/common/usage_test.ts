@@ -22,15 +22,21 @@ Deno.test("usageOf: what a cgroup does not tell is a dash, never a zero", () => 
   assert.match(usageTable([{ id: "a" }], undefined)[1] ?? "", /^a +- +- +- +- +- +- +-$/);
 });
 
-Deno.test("usageTable: the table fits the screen by leaving columns out", () => {
+Deno.test("usageTable: ids are cut on a narrow screen, and figures go where not all fit", () => {
   const usages = [usageOf("web", stats(0, 0), stats(1, 500_000))];
   assert.deepEqual(usageTable(usages, 80), [
     "ID    CPU %   MEMORY   LIMIT   MEM %   PIDS   READ   WRITTEN",
     "web    50.0     2MiB   64MiB     3.1   3/50      -         -",
   ]);
   assert.deepEqual(usageTable(usages, 40), [
-    "ID    CPU %   MEMORY   LIMIT   PIDS",
-    "web    50.0     2MiB   64MiB   3/50",
+    "ID  CPU % MEMORY LIMIT PIDS READ WRITTEN",
+    "web  50.0   2MiB 64MiB 3/50    -       -",
   ]);
+  const long = usages.map((usage) => ({ ...usage, id: "x".repeat(76), status: "running" }));
+  const [header = "", row = ""] = usageTable(long, 80);
+  assert.match(header, /^ID +STATUS +CPU % +MEMORY +LIMIT +MEM % +PIDS +READ +WRITTEN$/);
+  assert.match(row, /^x+… +running +50\.0 /);
+  assert.match(usageTable(long, 40)[1] ?? "", /^x+… +running +50\.0 +2MiB +3\/50/);
+  for (const line of usageTable(long, 40)) assert.ok([...line].length <= 40, line);
   assert.deepEqual(usageTable(usages, 12), ["ID    CPU %", "web    50.0"]);
 });

@@ -9,6 +9,7 @@ import { Sampler } from "../common/sampler.ts";
 import { type Usage, USAGE_FIELDS, usageTable } from "../common/usage.ts";
 import { printJson, printRaw, screenSize } from "../text/print.ts";
 import { formatRows } from "../text/rows.ts";
+import { fitRows } from "../text/table.ts";
 import type { Template } from "../text/template.ts";
 
 interface StatsOptions {
@@ -20,6 +21,9 @@ interface StatsOptions {
 
 /** How far apart the two samples of `--no-stream` are, ms: CPU use is a rate. */
 const ONCE_MS = 500;
+
+/** What is said of the containers that a low screen has no room for. */
+const MORE = '("berth top" scrolls)';
 
 /** `berth stats` */
 export function statsCommand(): Command {
@@ -54,7 +58,10 @@ export function statsCommand(): Command {
             const screen = screenSize();
             // The last row is the cursor's: a table that were higher could not be drawn over.
             const rows = options.stream && screen ? screen.rows - 1 : undefined;
-            const lines = linesOf(usages, format, screen?.columns).slice(0, rows);
+            const lines = fitRows(linesOf(usages, format, screen?.columns), MORE, {
+              ...(rows !== undefined && { rows }),
+              ...(screen && { columns: screen.columns }),
+            });
             // On a screen each table takes the place of the one before.
             const back = drawn > 0 && screen ? `\x1b[${drawn}A\x1b[J` : "";
             printRaw(back + lines.map((line) => `${line}\n`).join(""));

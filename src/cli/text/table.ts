@@ -35,6 +35,20 @@ export function fit(line: string, width: number | undefined): string {
 }
 
 /**
+ * Returns lines for a screen of `rows` rows, all of them where it is left out. Where lines have to go the
+ * last row tells how many, and `hint` what to do about it.
+ */
+export function fitRows(
+  lines: readonly string[],
+  hint: string,
+  { rows = Infinity, columns }: { readonly rows?: number; readonly columns?: number },
+): string[] {
+  if (lines.length <= rows) return [...lines];
+  const shown = lines.slice(0, Math.max(0, rows - 1));
+  return [...shown, fit(`… ${lines.length - shown.length} more ${hint}`, columns)];
+}
+
+/**
  * Lays rows out under headers, each column as wide as its widest cell; one string per line. On a
  * narrower screen the widest columns of text are cut, so that each row keeps all of its columns. Only
  * figures, which would be others when cut, may not fit.

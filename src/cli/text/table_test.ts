@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { fit, formatTable } from "./table.ts";
+import { fit, fitRows, formatTable } from "./table.ts";
 
 Deno.test("formatTable: columns are as wide as their widest cell and figures stand on the right", () => {
   assert.deepEqual(
@@ -69,4 +69,12 @@ Deno.test("formatTable: control characters of a container's command do not reach
 
 Deno.test("formatTable: a table without rows is its header", () => {
   assert.deepEqual(formatTable(["ID"], []), ["ID"]);
+});
+
+Deno.test("fitRows: what a low screen has no room for is told", () => {
+  const lines = ["ID", "a", "b", "c"];
+  assert.deepEqual(fitRows(lines, "here", {}), lines);
+  assert.deepEqual(fitRows(lines, "here", { rows: 4 }), lines);
+  assert.deepEqual(fitRows(lines, "here", { rows: 3 }), ["ID", "a", "… 2 more here"]);
+  assert.deepEqual(fitRows(lines, "here", { rows: 3, columns: 8 }), ["ID", "a", "… 2 mor…"]);
 });
