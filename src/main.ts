@@ -11,8 +11,8 @@ export const daemonProgram: DaemonProgram = {
     const { formatConfig, loadConfig } = await import("./runtime/config/config.ts");
     return formatConfig(loadConfig(flags));
   },
-  containerdLauncher: async () =>
-    (await import("./runtime/process/containerd_launcher.ts")).containerdLauncher(),
+  containerdLauncher: async (options) =>
+    await (await import("./runtime/process/containerd_launcher.ts")).containerdLauncher(options),
   selfCommand: async () => (await import("./runtime/process/self_command.ts")).selfCommand(),
 };
 

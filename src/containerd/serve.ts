@@ -1,106 +1,34 @@
 // SPDX-License-Identifier: MIT
-import { createCoreScheduling, setsid } from "../linux/process/session.ts";
-import { absolutePathEntries } from "../linux/process/environment.ts";
-import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
-import { setOomScoreAdj } from "../linux/process/oom_score.ts";
-import { prctlNotDumpable, setProcessName } from "../linux/process/process.ts";
-import { Reaper } from "../linux/process/reaper.ts";
-import { writeAtomic } from "../linux/fs/write_atomic.ts";
-import { readJson } from "../oci/bundle_layout.ts";
-import { messageOf, stackOf } from "../rpc/error_text.ts";
+import { setProcessName } from "../linux/process/process.ts";
+import { setsid } from "../linux/process/session.ts";
+import { messageOf } from "../rpc/error_text.ts";
 import { readInput, sendAnswer } from "./bootstrap/answer.ts";
-import { groupOf, readBootstrap } from "./bootstrap/params.ts";
-import { joinShimCgroup } from "./bootstrap/shim_cgroup.ts";
-import { ShimSocket, socketPath } from "./bootstrap/socket.ts";
-import { byProgram, overTtrpc } from "./events/deliver.ts";
-import { parseFlags, type ShimFlags } from "./flags.ts";
-import { ContainerdLog } from "./log.ts";
-import { ContainerdShim } from "./shim.ts";
-import { readOptions } from "./task/options.ts";
-
-/** OOM scores end here (proc_pid_oom_score_adj(5)). */
-const MAX_SCORE = 1000;
+import { stay } from "./stay.ts";
+import { wait } from "./waiting/wait.ts";
 
 /**
  * Is the process that stays: answers on stdout where the shim of the container's group listens, and
  * is that shim unless there is one. Reads what `start` was given on stdin.
  *
  * @param args the pid of containerd, whose OOM score the shim's is one above, then the arguments of
- *   `start`.
+ *   `start`; or `wait` and what {@linkcode wait} takes.
  */
 export async function serve(args: readonly string[]): Promise<void> {
-  const parent = Number(args[0]);
-  const flags = parseFlags(args.slice(1));
-  const { namespace, address, id } = flags;
+  const [first, ...rest] = args;
+  if (first === "wait") return await wait(rest[0] ?? "", Number(rest[1]));
   setProcessName("berth-shim");
   setsid();
   try {
-    const bundle = Deno.cwd();
-    const bootstrap = readBootstrap(readInput(), flags);
-    const group = groupOf(readJson(`${bundle}/config.json`), id);
-    const path = await socketPath({ dir: bootstrap.socketDir, address, namespace, group });
-    const socket = await ShimSocket.bind(path);
-    if (bootstrap.structured) linkSockets(bootstrap.socketDir, bundle);
-    writeAtomic(`${bundle}/address`, `unix://${path}`);
-    const text = bootstrap.structured
-      ? JSON.stringify({ version: 3, address: `unix://${path}`, protocol: "ttrpc" })
-      : `unix://${path}`;
-    if (socket !== undefined) {
-      prctlNotDumpable();
-      setOomScoreAdj("self", Math.min(scoreOf(parent) + 1, MAX_SCORE));
-      if (Deno.env.get("SCHED_CORE")) createCoreScheduling();
-      const { shimCgroup } = await readOptions(bootstrap.options);
-      if (shimCgroup !== "") joinShimCgroup(shimCgroup);
-      run(socket, bundle, flags, bootstrap.ttrpcAddress);
-    }
+    const call = { parent: Number(first), args: rest, bundle: Deno.cwd(), input: readInput() };
+    const { text, stays } = await stay(call);
     sendAnswer({ ok: text });
-    if (socket === undefined) Deno.exit(0);
+    if (!stays) Deno.exit(0);
     // The bundle goes away before this process does.
     Deno.chdir("/");
   } catch (error) {
     sendAnswer({ error: messageOf(error) });
     Deno.exit(1);
   }
-}
-
-function run(socket: ShimSocket, bundle: string, flags: ShimFlags, given?: string): void {
-  const { namespace, address, publishBinary: binary, debug } = flags;
-  Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
-  const log = new ContainerdLog(debug);
-  log.open(`${bundle}/log`);
-  // A bug in the shim must not kill its containers, so it keeps running.
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    log.write("error", `unhandled: ${stackOf(event.reason)}`);
-  });
-  globalThis.addEventListener("error", (event) => {
-    event.preventDefault();
-    log.write("error", `unhandled: ${stackOf(event.error)}`);
-  });
-  const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
-  const reaper = Reaper.start({ subreaper: true, childFileLimit });
-  const ttrpc = given ?? Deno.env.get("TTRPC_ADDRESS") ?? "";
-  const deliver = ttrpc === ""
-    ? byProgram({ binary, address, namespace, spawn: (argv, how) => reaper.spawn(argv, how) })
-    : overTtrpc(ttrpc, namespace);
-  const onDone = () => Deno.exit(0);
-  const shim = new ContainerdShim({ namespace, socket, reaper, deliver, log, onDone });
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => shim.endBySignal());
-  }
-}
-
-/** Whom containerd 2.3 asks to be told where the sockets are, by a link in the bundle. */
-function linkSockets(dir: string, bundle: string): void {
-  try {
-    Deno.symlinkSync(dir, `${bundle}/s`);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  }
-}
-
-function scoreOf(pid: number): number {
-  return Number(Deno.readTextFileSync(`/proc/${pid}/oom_score_adj`));
 }
 
 // As `start` runs it where it is a file of its own.

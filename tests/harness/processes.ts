@@ -126,6 +126,11 @@ function readProcLink(pid: number, file: string): string {
   }
 }
 
+/** The name of a process (proc_pid_comm(5)); empty once it is gone. */
+export function processName(pid: number): string {
+  return readProc(pid, "comm").trim();
+}
+
 /** What the descriptors of a process point at, such as `socket:[4711]`; empty once it is gone. */
 export function openFiles(pid: number): string[] {
   try {

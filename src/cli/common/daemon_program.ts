@@ -11,7 +11,7 @@ export interface DaemonProgram {
   /** Returns the config that a daemon with these flags would use, as TOML. */
   formatConfig(flags: ConfigFlags): Promise<string>;
   /** Returns the text of the file that containerd calls as its shim. */
-  containerdLauncher(): Promise<string>;
+  containerdLauncher(options: { readonly waiting: boolean }): Promise<string>;
   /** Returns the command that runs this very program; arguments are added to it. */
   selfCommand(): Promise<string[]>;
 }

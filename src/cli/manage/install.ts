@@ -17,6 +17,7 @@ interface InstallOptions {
   readonly name?: string;
   readonly prefix?: string;
   readonly remove?: true;
+  readonly waiting?: true;
 }
 
 /** `berth install` */
@@ -41,6 +42,10 @@ export function installCommand(daemon: DaemonProgram): Command {
         .argParser(somePath),
     )
     .option("--name <name>", `another name of the shim's file than ${SHIM_NAME}`)
+    .option(
+      "--waiting",
+      "keep a process that waits to be the next shim: a faster start (experimental)",
+    )
     .option("--remove", "remove what the same command without this option puts there")
     .action(async (what: string, options: InstallOptions, command: Command) => {
       const { parent } = command;
@@ -56,19 +61,26 @@ export function installCommand(daemon: DaemonProgram): Command {
     });
 }
 
-function docsFiles(program: Command, { dir, name, prefix }: InstallOptions): InstalledFile[] {
-  if (dir !== undefined || name !== undefined) {
-    throw new CliError("--dir and --name are for containerd-shim: docs take --prefix");
+function docsFiles(
+  program: Command,
+  { dir, name, prefix, waiting }: InstallOptions,
+): InstalledFile[] {
+  if (dir !== undefined || name !== undefined || waiting) {
+    throw new CliError("--dir, --name and --waiting are for containerd-shim: docs take --prefix");
   }
   return shellFiles(program, prefix ?? "/usr/local");
 }
 
 async function shimFiles(
   daemon: DaemonProgram,
-  { dir = "/usr/local/bin", name = SHIM_NAME, prefix }: InstallOptions,
+  { dir = "/usr/local/bin", name = SHIM_NAME, prefix, waiting }: InstallOptions,
 ): Promise<InstalledFile[]> {
   if (prefix !== undefined) throw new CliError("--prefix is for docs: containerd-shim takes --dir");
-  return [{ path: `${dir}/${name}`, text: await daemon.containerdLauncher(), mode: 0o755 }];
+  return [{
+    path: `${dir}/${name}`,
+    text: await daemon.containerdLauncher({ waiting: waiting === true }),
+    mode: 0o755,
+  }];
 }
 
 /** Returns the command that removes what the same one without `--remove` has put in place. */

@@ -14,12 +14,12 @@ export type Answer =
   | { readonly ok: string }
   | { readonly error: string };
 
-/** Reads this process's stdin to its end. */
-export function readInput(): Uint8Array {
+/** Reads what `start` is given, on this process's stdin or another fd, to its end. */
+export function readInput(fd = STDIN): Uint8Array {
   const parts: Uint8Array[] = [];
   const buffer = new Uint8Array(64 * 1024);
   for (let size = 0; size < MAX_INPUT;) {
-    const count = read(STDIN, buffer);
+    const count = read(fd, buffer);
     if (count === 0) break;
     parts.push(buffer.slice(0, count));
     size += count;

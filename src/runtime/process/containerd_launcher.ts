@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { VERSION } from "../../version.ts";
 import { PRINT_DELETED } from "./print_deleted.ts";
 import { installedCommand, selfContainerdShimCommand } from "./self_command.ts";
 
@@ -7,8 +8,9 @@ const SCRIPT = String.raw`#!/bin/sh
 # berth as a shim of containerd; "berth install containerd-shim" has made this file. It spares each
 # container the start of a process that would only start another, and most a last one that would find
 # nothing to do.
-berth() { exec @BERTH@ "$@"; }
-serve() { exec @SERVE@ "$@"; }
+berth() { prepare && exec @BERTH@ "$@"; }
+serve() { prepare && exec @SERVE@ "$@"; }
+prepare() { export BERTH_NOFILE="$(ulimit -Sn)" DENO_NO_UPDATE_CHECK=1; }
 
 # Whether berth is still the version that the command above is of.
 current() {
@@ -18,25 +20,80 @@ current() {
 @PRINT_DELETED@
 print_deleted "$@" && exit
 
+# A process that waits to be a shim of this very containerd is in this directory, as "slot"; none
+# where this is empty. See src/containerd/waiting.
+waiting=@{BERTH_SHIM_DIR-@WAITING@}
+slot=$waiting/@KEY@.$PPID
+
+# Starts the next process that waits, unless one waits or is being started.
+next() {
+  [ "$waiting" ] || return 0
+  { read -r pid <"$slot.next" && read -r name <"/proc/$pid/comm" && [ "$name" != berth-shim ]; } \
+    2>/dev/null && return
+  { [ ! -e "$slot/claim" ] && read -r pid name <"$slot/owner" && [ -e "/proc/$pid" ]; } \
+    2>/dev/null && return
+  serve serve wait "$slot" "$PPID" </dev/null >/dev/null 2>&1 &
+  { echo $! >"$slot.next"; } 2>/dev/null
+}
+
+# ask ARGUMENT...: has the process that waits be the shim of this start, which sees in /proc how it was
+# called, and reads its answer. Fails where berth has to be started: stdin was not read then.
+ask() {
+  [ "$waiting" ] && [ -O "$waiting" ] || return
+  set -C
+  { echo $$ >"$slot/claim"; } 2>/dev/null || { set +C; return 1; }
+  set +C
+  said= kind= answer=
+  {
+    # Without a writer of its own the shell sees the end of one that is killed.
+    exec 4<&-
+    echo "$$ $#" 1<>"$slot/ask" && read -r said <&5 && [ "$said" = "taken $$" ] &&
+      read -r kind pid answer <&5
+  } 3<&0 4<>"$slot/answer" 5<"$slot/answer" 2>/dev/null
+  [ "$said" = "taken $$" ]
+}
+
+# Prints the answer, or ends.
+tell() {
+  case $kind in
+    ok | had) printf %s "$answer" && return ;;
+    error) echo "$answer" >&2 ;;
+    *) echo "the shim has ended before it could be reached" >&2 ;;
+  esac
+  exit 1
+}
+
 action=
 for action; do :; done
-export BERTH_NOFILE="$(ulimit -Sn)" DENO_NO_UPDATE_CHECK=1
 case $action in
   start)
     if current; then
+      if ask "$@"; then
+        tell
+        [ "$kind" = had ] || next
+        exit 0
+      fi
       exec 3<&0
       answer=$(serve serve "$PPID" "$@" <&3 3<&- 2>/dev/null &)
-      case $answer in
-        "ok "*) printf %s "@{answer#ok }" && exit ;;
-        "error "*) echo "@{answer#error }" >&2 ;;
-        *) echo "the shim has ended before it could be reached" >&2 ;;
-      esac
-      exit 1
+      exec 3<&-
+      kind=@{answer%% *} answer=@{answer#* }
+      tell
+      next
+      exit 0
     fi
     ;;
 esac
 berth containerd-shim "$@"
 `;
+
+/** Where processes wait to be shims. */
+const WAITING_DIR = "/run/berth-shim";
+
+/** Options of {@linkcode containerdLauncher}. */
+export interface LauncherOptions {
+  /** Whether a process waits to be the next shim. */
+  readonly waiting?: boolean;
+}
 
 /**
  * Returns the text of the file that containerd calls as its shim, a shell script: it starts berth as
@@ -44,17 +101,27 @@ berth containerd-shim "$@"
  * all. It works on with the next version of berth, slower, until it is made anew: what it reads of a
  * shim's has another name where its form has changed.
  */
-export function containerdLauncher(): string {
+export async function containerdLauncher(
+  { waiting = false }: LauncherOptions = {},
+): Promise<string> {
   const values: Readonly<Record<string, string>> = {
     BERTH: words(installedCommand()),
     SERVE: words(selfContainerdShimCommand()),
     CURRENT: currentTest(),
     PRINT_DELETED,
+    KEY: await key(),
+    WAITING: waiting ? WAITING_DIR : "",
   };
   return SCRIPT.replaceAll("@{", "${").replace(
     /@([A-Z_]+)@/g,
     (_, name: string) => values[name] ?? "",
   );
+}
+
+/** Returns a name for the processes of this very program. */
+async function key(): Promise<string> {
+  const text = new TextEncoder().encode(`${VERSION} ${words(selfContainerdShimCommand())}`);
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", text)).toHex().slice(0, 16);
 }
 
 /** Returns the portable file says at its start which content it unpacks. */

@@ -16,7 +16,7 @@ import type { Decoded, Encodable, MessageType } from "../../../src/containerd/pr
 import { TtrpcClient } from "../../../src/containerd/ttrpc/client.ts";
 import { serveConnection } from "../../../src/containerd/ttrpc/server.ts";
 import { until } from "../poll.ts";
-import { processesOf } from "../processes.ts";
+import { processesOf, processName } from "../processes.ts";
 import { baseName, program, runCgroup, runDir, uniqueName } from "../run.ts";
 import type { JsonObject } from "../rootfs.ts";
 import { spec } from "../rootfs.ts";
@@ -76,6 +76,14 @@ function installLauncher(dir: string): string {
   return `${dir}/${SHIM_NAME}`;
 }
 
+/** Options of a {@linkcode StubContainerd}. */
+export interface StubOptions {
+  readonly useLink?: boolean;
+  readonly waiting?: boolean;
+  readonly shell?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Stands in for containerd: makes bundles, starts shims, takes their events. */
 export class StubContainerd implements AsyncDisposable {
   /** Holds everything; its last part occurs nowhere else on the machine. */
@@ -86,13 +94,29 @@ export class StubContainerd implements AsyncDisposable {
   #listener: Deno.UnixListener | undefined;
   readonly #conns = new Set<Deno.Conn>();
 
-  /** @param options.useLink whether the program is called by a link, not by the file made for it. */
-  constructor({ useLink = false }: { useLink?: boolean } = {}) {
+  readonly #env: Readonly<Record<string, string>>;
+
+  /**
+   * @param options.useLink whether the program is called by a link, not by the file made for it.
+   * @param options.waiting whether a process waits to be the next shim.
+   * @param options.shell the first line of the program, where it is another shell's than `/bin/sh`.
+   * @param options.env what the program's environment has beside.
+   */
+  constructor({ useLink = false, waiting = false, shell, env = {} }: StubOptions = {}) {
     const name = uniqueName("cd");
     this.dir = `${runDir()}/${name}`;
     this.#cgroup = `${runCgroup()}/${name}`;
     Deno.mkdirSync(`${this.dir}/bin`, { recursive: true });
+    this.#env = {
+      TTRPC_ADDRESS: this.#ttrpc,
+      BERTH_SHIM_DIR: waiting ? this.waitingDir : "",
+      ...env,
+    };
     this.#shim = useLink ? installShim(`${this.dir}/bin`) : installLauncher(`${this.dir}/bin`);
+    if (shell !== undefined) {
+      const text = Deno.readTextFileSync(this.#shim).replace(/^.*/, shell);
+      Deno.writeTextFileSync(this.#shim, text);
+    }
     this.comeBack();
   }
 
@@ -108,6 +132,16 @@ export class StubContainerd implements AsyncDisposable {
   /** Where sockets of shims are that were started with params. */
   get socketDir(): string {
     return `${this.dir}/s`;
+  }
+
+  /** The program. */
+  get shim(): string {
+    return this.#shim;
+  }
+
+  /** Where a process waits to be the next shim. */
+  get waitingDir(): string {
+    return `${this.dir}/waiting`;
   }
 
   /** Stops taking events, as a containerd that is killed. */
@@ -208,7 +242,7 @@ export class StubContainerd implements AsyncDisposable {
         action,
       ],
       cwd: this.bundleOf(id),
-      env: { TTRPC_ADDRESS: this.#ttrpc },
+      env: { ...this.#env },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -267,7 +301,15 @@ export class StubContainerd implements AsyncDisposable {
   /** The pids of its shims that live. */
   shimPids(): number[] {
     return processesOf(baseName(this.dir))
-      .filter(({ command, state }) => state !== "Z" && / serve \d+ /.test(command))
+      .filter(({ command, state }) => state !== "Z" && / serve (\d+|wait) /.test(command))
+      .map(({ pid }) => pid)
+      .filter((pid) => processName(pid) !== "berth-waiting");
+  }
+
+  /** The pids of the processes that wait to be shims. */
+  waitingPids(): number[] {
+    return processesOf(baseName(this.dir))
+      .filter(({ pid, state }) => state !== "Z" && processName(pid) === "berth-waiting")
       .map(({ pid }) => pid);
   }
 

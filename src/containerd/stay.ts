@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: MIT
+import { createCoreScheduling } from "../linux/process/session.ts";
+import { absolutePathEntries } from "../linux/process/environment.ts";
+import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
+import { setOomScoreAdj } from "../linux/process/oom_score.ts";
+import { prctlNotDumpable, setProcessName } from "../linux/process/process.ts";
+import { Reaper } from "../linux/process/reaper.ts";
+import { writeAtomic } from "../linux/fs/write_atomic.ts";
+import { readJson } from "../oci/bundle_layout.ts";
+import { stackOf } from "../rpc/error_text.ts";
+import { groupOf, readBootstrap } from "./bootstrap/params.ts";
+import { joinShimCgroup } from "./bootstrap/shim_cgroup.ts";
+import { ShimSocket, socketPath } from "./bootstrap/socket.ts";
+import { byProgram, overTtrpc } from "./events/deliver.ts";
+import { parseFlags, type ShimFlags } from "./flags.ts";
+import { ContainerdLog } from "./log.ts";
+import { ContainerdShim } from "./shim.ts";
+import { readOptions } from "./task/options.ts";
+
+/** OOM scores end here (proc_pid_oom_score_adj(5)). */
+const MAX_SCORE = 1000;
+
+/** A call of `start`. */
+export interface StartCall {
+  /** The pid of containerd, whose OOM score the shim's is one above. */
+  readonly parent: number;
+  readonly args: readonly string[];
+  /** The working directory. */
+  readonly bundle: string;
+  /** What stood on stdin. */
+  readonly input: Uint8Array;
+  /** What the environment is; this process's own where left out. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** What is answered to a `start`. */
+export interface Started {
+  /** What `start` prints. */
+  readonly text: string;
+  /** Whether this process is the shim of the container's group now; else the group has one. */
+  readonly stays: boolean;
+}
+
+/**
+ * Becomes the shim of a container's group, unless there is one: this process is then as it was
+ * before.
+ */
+export async function stay({ parent, args, bundle, input, env }: StartCall): Promise<Started> {
+  const flags = parseFlags(args);
+  const { namespace, address, id } = flags;
+  const bootstrap = readBootstrap(input, flags);
+  const group = groupOf(readJson(`${bundle}/config.json`), id);
+  const path = await socketPath({ dir: bootstrap.socketDir, address, namespace, group });
+  const socket = await ShimSocket.bind(path);
+  if (bootstrap.structured) linkSockets(bootstrap.socketDir, bundle);
+  writeAtomic(`${bundle}/address`, `unix://${path}`);
+  const text = bootstrap.structured
+    ? JSON.stringify({ version: 3, address: `unix://${path}`, protocol: "ttrpc" })
+    : `unix://${path}`;
+  if (socket === undefined) return { text, stays: false };
+  setProcessName("berth-shim");
+  if (env !== undefined) takeEnvironment(env);
+  prctlNotDumpable();
+  setOomScoreAdj("self", Math.min(scoreOf(parent) + 1, MAX_SCORE));
+  if (Deno.env.get("SCHED_CORE")) createCoreScheduling();
+  const { shimCgroup } = await readOptions(bootstrap.options);
+  if (shimCgroup !== "") joinShimCgroup(shimCgroup);
+  run(socket, bundle, flags, bootstrap.ttrpcAddress);
+  return { text, stays: true };
+}
+
+/** Puts `env` in the place of this process's whole environment. */
+function takeEnvironment(env: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(Deno.env.toObject())) Deno.env.delete(name);
+  for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
+}
+
+function run(socket: ShimSocket, bundle: string, flags: ShimFlags, given?: string): void {
+  const { namespace, address, publishBinary: binary, debug } = flags;
+  Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
+  const log = new ContainerdLog(debug);
+  log.open(`${bundle}/log`);
+  // A bug in the shim must not kill its containers, so it keeps running.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    log.write("error", `unhandled: ${stackOf(event.reason)}`);
+  });
+  globalThis.addEventListener("error", (event) => {
+    event.preventDefault();
+    log.write("error", `unhandled: ${stackOf(event.error)}`);
+  });
+  const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
+  const reaper = Reaper.start({ subreaper: true, childFileLimit });
+  const ttrpc = given ?? Deno.env.get("TTRPC_ADDRESS") ?? "";
+  const deliver = ttrpc === ""
+    ? byProgram({ binary, address, namespace, spawn: (argv, how) => reaper.spawn(argv, how) })
+    : overTtrpc(ttrpc, namespace);
+  const onDone = () => Deno.exit(0);
+  const shim = new ContainerdShim({ namespace, socket, reaper, deliver, log, onDone });
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => shim.endBySignal());
+  }
+}
+
+/** Whom containerd 2.3 asks to be told where the sockets are, by a link in the bundle. */
+function linkSockets(dir: string, bundle: string): void {
+  try {
+    Deno.symlinkSync(dir, `${bundle}/s`);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
+
+function scoreOf(pid: number): number {
+  return Number(Deno.readTextFileSync(`/proc/${pid}/oom_score_adj`));
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+
+/** Lines of proc_pid_status(5) about what a child inherits. */
+const INHERITED =
+  /^(?:Umask|Uid|Gid|Groups|Cap\w+|NoNewPrivs|Seccomp|Cpus_allowed_list|Mems_allowed_list):.*$/gm;
+
+const OPEN_FILES = /^Max open files +(\S+) +(\S+).*$/m;
+
+/**
+ * Describes where a process is and what its children inherit: namespaces, root directory, cgroups,
+ * limits, rights, priority. Two processes with the same description start the same child. The soft
+ * limit of open files, which Deno raises, is left out; see {@linkcode softFileLimit}.
+ *
+ * @throws what the file system throws; the process has ended, say
+ */
+export function placeOf(pid: number | "self"): string {
+  const dir = `/proc/${pid}`;
+  const namespaces = [...Deno.readDirSync(`${dir}/ns`)].map(({ name }) => name).sort()
+    .map((name) => Deno.readLinkSync(`${dir}/ns/${name}`));
+  const root = Deno.statSync(`${dir}/root/`);
+  const limits = limitsOf(pid).replace(OPEN_FILES, (_, _soft: string, hard: string) => hard);
+  return [
+    ...namespaces,
+    `${root.dev} ${root.ino}`,
+    Deno.readTextFileSync(`${dir}/cgroup`),
+    limits,
+    ...(Deno.readTextFileSync(`${dir}/status`).match(INHERITED) ?? []),
+    schedulingOf(pid),
+    labelOf(pid),
+  ].join("\n");
+}
+
+/** Returns the soft limit of open files of a process. */
+export function softFileLimit(pid: number): string | undefined {
+  return OPEN_FILES.exec(limitsOf(pid))?.[1];
+}
+
+function limitsOf(pid: number | "self"): string {
+  return Deno.readTextFileSync(`/proc/${pid}/limits`);
+}
+
+/** The nice value, the real-time priority and the policy: fields 19, 40 and 41 of proc_pid_stat(5). */
+function schedulingOf(pid: number | "self"): string {
+  const text = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // Index 0 is field 3: the name before may hold blanks.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return [16, 37, 38].map((index) => fields[index]).join(" ");
+}
+
+/** The label that AppArmor or SELinux gives it; a kernel with neither fails the read. */
+function labelOf(pid: number | "self"): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/attr/current`);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+import { sleep } from "../../linux/event_loop/timer.ts";
+import { O_NONBLOCK, O_RDWR, OwnedFd, write } from "../../linux/fd/fd.ts";
+import { mkfifo } from "../../linux/fd/fifo.ts";
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import { exists } from "../../linux/fs/exists.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { isAlive, killIfSame, startTime } from "../../linux/process/process.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
+
+/** How long a shell that has claimed a slot may take to ask, in milliseconds. */
+export const ASK_WITHIN = 5000;
+
+/** How long a claimed slot may stay in use, in milliseconds; then another process kills its owner. */
+const USED_WITHIN = 10_000;
+
+/** Delay between two looks at a slot that is in use, in milliseconds. */
+const LOOK_EVERY = 20;
+
+/** What directories are called that are not in place yet, or no more. */
+const DRAFT = ".";
+
+/** What the files are called that say which process is being started for a slot. */
+const NEXT = ".next";
+
+/** Who waits in a slot. */
+interface Owner {
+  readonly pid: number;
+  readonly startTime: number;
+}
+
+/**
+ * The place where one process waits for a `start`, a directory: the FIFO `ask`, to which a shell writes
+ * who it is; the FIFO `answer`; `owner`, the pid and start time of who waits; and `claim`, which is
+ * made once, by the shell that may ask, whose pid it holds, or by the owner that waits no longer.
+ */
+export class Slot implements Disposable {
+  readonly ask: OwnedFd;
+  readonly answer: OwnedFd;
+  readonly #path: string;
+  #removed = false;
+
+  private constructor(path: string, ask: OwnedFd, answer: OwnedFd) {
+    this.#path = path;
+    this.ask = ask;
+    this.answer = answer;
+  }
+
+  /**
+   * Takes the slot at `path`. Undefined where another process waits there. One whose slot is claimed
+   * and not given up in time is killed: it hangs.
+   *
+   * @throws what the file system throws
+   */
+  static async take(path: string): Promise<Slot | undefined> {
+    const root = path.slice(0, path.lastIndexOf("/"));
+    makeRoot(root);
+    try {
+      for (let waited = 0;; waited += LOOK_EVERY) {
+        {
+          using _lock = await FileLock.lock(root, { directory: true });
+          const owner = ownerOf(path);
+          if (owner === undefined || !isAlive(owner.pid, owner.startTime)) {
+            clean(root);
+            return Slot.#make(path, root);
+          }
+          if (!exists(`${path}/claim`)) return undefined;
+          if (waited >= USED_WITHIN) killIfSame(owner.pid, owner.startTime, SIGKILL);
+        }
+        await sleep(LOOK_EVERY);
+      }
+    } finally {
+      // The shells that would start one more look whether this is there.
+      removeFile(`${path}${NEXT}`);
+    }
+  }
+
+  static #make(path: string, root: string): Slot {
+    const draft = `${root}/${DRAFT}${Deno.pid}`;
+    Deno.mkdirSync(draft, { mode: 0o700 });
+    const open = (name: string) => {
+      mkfifo(`${draft}/${name}`);
+      return OwnedFd.open(`${draft}/${name}`, O_RDWR | O_NONBLOCK);
+    };
+    const slot = new Slot(path, open("ask"), open("answer"));
+    Deno.writeTextFileSync(`${draft}/owner`, `${Deno.pid} ${startTime(Deno.pid) ?? 0}\n`);
+    Deno.renameSync(draft, path);
+    return slot;
+  }
+
+  /** Claims the slot, so that no shell will ask. Returns whether none was faster. */
+  claim(): boolean {
+    try {
+      Deno.openSync(`${this.#path}/claim`, { write: true, createNew: true }).close();
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) return false;
+      // Someone has removed the directory.
+      if (error instanceof Deno.errors.NotFound) return true;
+      throw error;
+    }
+  }
+
+  /** Returns the pid of the shell that may ask; NaN if none may. */
+  claimant(): number {
+    return exists(`${this.#path}/claim`)
+      ? Number(Deno.readTextFileSync(`${this.#path}/claim`).trim() || NaN)
+      : NaN;
+  }
+
+  /** Says a line to the shell that asks, whose pid is in front so that no other takes it for its own. */
+  say(kind: string, pid: number, text = ""): void {
+    const line = `${kind} ${pid}${text && " "}${text.replaceAll("\n", " ")}\n`;
+    for (let rest = new TextEncoder().encode(line); rest.length > 0;) {
+      rest = rest.subarray(write(this.answer.fd, rest));
+    }
+  }
+
+  /** Makes room for another process; the shell that asks can be answered still. */
+  remove(): void {
+    if (this.#removed) return;
+    this.#removed = true;
+    // Where someone has removed the directory, another process may have the place.
+    if (ownerOf(this.#path)?.pid !== Deno.pid) return;
+    const gone = `${this.#path.slice(0, this.#path.lastIndexOf("/"))}/${DRAFT}${Deno.pid}`;
+    Deno.renameSync(this.#path, gone);
+    removeAll(gone);
+  }
+
+  [Symbol.dispose](): void {
+    this.remove();
+    this.ask[Symbol.dispose]();
+    this.answer[Symbol.dispose]();
+  }
+}
+
+function makeRoot(root: string): void {
+  Deno.mkdirSync(root, { recursive: true, mode: 0o700 });
+  const { isDirectory, uid, mode } = Deno.lstatSync(root);
+  if (!isDirectory || uid !== Deno.uid() || ((mode ?? 0) & 0o77) !== 0) {
+    throw new Error(`${root} can be used by others`);
+  }
+}
+
+/** Removes what killed processes have left; the lock keeps others away. */
+function clean(root: string): void {
+  for (const { name, isDirectory } of Array.from(Deno.readDirSync(root))) {
+    const path = `${root}/${name}`;
+    if (isDirectory) {
+      const owner = ownerOf(path);
+      const used = owner !== undefined && isAlive(owner.pid, owner.startTime);
+      if (!used) removeAll(path);
+    } else if (name.endsWith(NEXT)) {
+      const pid = Deno.readTextFileSync(path).trim();
+      if (pid !== "" && !exists(`/proc/${pid}`)) removeFile(path);
+    }
+  }
+}
+
+/** Its owner may be removing it at the same time. */
+function removeAll(dir: string): void {
+  try {
+    Deno.removeSync(dir, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+function ownerOf(path: string): Owner | undefined {
+  try {
+    const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(Deno.readTextFileSync(`${path}/owner`)) ?? [];
+    if (pid === undefined) return undefined;
+    return { pid: Number(pid), startTime: Number(startTime) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
