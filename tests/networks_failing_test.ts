@@ -243,7 +243,7 @@ networkTest(
     });
     const disk = `${daemon.state}/network`;
     Deno.mkdirSync(disk, { recursive: true });
-    mount({ type: "tmpfs", source: "tmpfs", target: disk, options: ["size=64k"] });
+    mount({ type: "tmpfs", source: "tmpfs", target: disk, options: ["size=1m"] });
     try {
       await create(daemon, "warm-up", { name: "front" });
       await remove(daemon, "warm-up");

@@ -31,7 +31,9 @@ Deno.test("Networks.setUp: a full disk is a resource that is exhausted, whatever
   const instance = "instance";
   try {
     Deno.mkdirSync(`${state}/network`);
-    mount({ type: "tmpfs", source: "tmpfs", target: `${state}/network`, options: ["size=64k"] });
+    mount({ type: "tmpfs", source: "tmpfs", target: `${state}/network`, options: ["size=1m"] });
+    const { blksize: page } = Deno.statSync(`${state}/network`);
+    assert.ok(page !== null && page > 0);
     using networks = new Networks({
       config: loadConfig({ config: "/dev/null", state }),
       spawn: () => assert.fail("no program is run"),
@@ -42,7 +44,7 @@ Deno.test("Networks.setUp: a full disk is a resource that is exhausted, whatever
     const fill = (left: number) => {
       using file = Deno.openSync(`${state}/network/filler`, { write: true, create: true });
       assert.throws(() => {
-        for (;;) file.writeSync(new Uint8Array(4096));
+        for (;;) file.writeSync(new Uint8Array(page));
       }, { code: "ENOSPC" });
       file.truncateSync(file.statSync().size - left);
     };
@@ -60,7 +62,7 @@ Deno.test("Networks.setUp: a full disk is a resource that is exhausted, whatever
     fill(0);
     await refused(/^container web: cannot make its network: /);
     // Room for the record alone, which is one page.
-    fill(4096);
+    fill(page);
     await refused(/^container web: cannot write its addresses into the hosts file: /);
   } finally {
     unmount(`${state}/network`);
