@@ -137,6 +137,16 @@ networkTest(
       InvalidParamsError,
       /network\.conflist.*cniVersion/,
     );
+    // What the plugin cannot read it can neither add nor remove.
+    const typo = { type: "bridge", bridge: "typo0", mtu: "big" };
+    await refused(
+      daemon,
+      { conflist: { cniVersion: "1.0.0", name: "typo", plugins: [typo] } },
+      NetworkError,
+      /network typo: plugin bridge: ADD failed: failed to load netconf/,
+      { network: "typo", plugin: "bridge" },
+    );
+    await audit.assertClean("a configuration that a plugin refuses");
     const names = { network: "front", plugin: "extra" };
     const front = { name: "front" };
     // The plugin says what is wrong, says nothing, hangs with a child of its own, is killed, is gone.

@@ -47,6 +47,10 @@ export function hangingPlugin(
   );
 }
 
+function failed(target: PluginTarget, command: string, message: string): string {
+  return `${subject(target)}: ${command} failed: ${message}`;
+}
+
 /** What a plugin has failed with: CNI specification, "Error". */
 export interface PluginFailure {
   readonly command: string;
@@ -64,11 +68,25 @@ export function pluginFailed(
   target: PluginTarget,
   { command, message, code }: PluginFailure,
 ): NetworkError | ResourceExhaustedError {
-  const text = `${subject(target)}: ${command} failed: ${message}`;
+  const text = failed(target, command, message);
   const data = { ...target, ...(code === undefined ? {} : { cniCode: code }) };
   return POOL_IS_FULL.test(message)
     ? new ResourceExhaustedError(text, { data })
     : new NetworkError(text, { data });
+}
+
+/**
+ * Returns what a plugin has said as an error of CNI; undefined for any other failure, such as that it
+ * was killed.
+ */
+export function saidByPlugin(
+  error: unknown,
+  target: PluginTarget,
+  command: string,
+): string | undefined {
+  const start = failed(target, command, "");
+  if (!(error instanceof NetworkError) || error.data["cniCode"] === undefined) return undefined;
+  return error.message.startsWith(start) ? error.message.slice(start.length) : undefined;
 }
 
 /** Returns whether an error is one of the above. */

@@ -33,6 +33,8 @@ export interface AttachmentRecord extends AttachmentPlan {
 /** One plugin's ADD. */
 export interface AttachmentStep {
   readonly done: boolean;
+  /** What it has said if it failed: CNI specification, "Error". */
+  readonly failure?: string;
   /** What it gave; undefined if it gave nothing, or has not ended. */
   readonly result?: CniResult | undefined;
 }

@@ -2,6 +2,7 @@
 import { failpointAsync } from "../failpoint.ts";
 import { pinNewNamespace } from "../linux/net/namespace.ts";
 import type { PluginConf } from "./conflist.ts";
+import { saidByPlugin } from "./errors.ts";
 import type { PluginHost } from "./plugin.ts";
 import { runPlugin } from "./plugin.ts";
 import type { AttachmentRecord, AttachmentStep, NetworkPaths, NetworkRecord } from "./record.ts";
@@ -38,17 +39,24 @@ export async function setUp(
       const attachment = record.attachments[index];
       if (attachment === undefined) break;
       await add({ done: false });
-      const result = await runPlugin(host, {
-        command: "ADD",
-        id: record.id,
-        network: conflist.name,
-        plugin: plugin.type,
-        runs: { containerId: record.containerId, lock: paths.lock },
-        netns: paths.namespace,
-        ifname: attachment.ifname,
-        config: pluginConfig(attachment, plugin, resultOf(attachment)),
-      });
-      await add({ done: true, result });
+      const target = { id: record.id, network: conflist.name, plugin: plugin.type };
+      try {
+        const result = await runPlugin(host, {
+          ...target,
+          command: "ADD",
+          runs: { containerId: record.containerId, lock: paths.lock },
+          netns: paths.namespace,
+          ifname: attachment.ifname,
+          config: pluginConfig(attachment, plugin, resultOf(attachment)),
+        });
+        await add({ done: true, result });
+      } catch (error) {
+        const failure = saidByPlugin(error, target, "ADD");
+        if (failure !== undefined) {
+          writeRecord(paths, withStep(record, index, { done: false, failure }));
+        }
+        throw error;
+      }
     }
   }
   return record;

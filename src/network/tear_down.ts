@@ -3,6 +3,7 @@ import { failpointAsync } from "../failpoint.ts";
 import { exists } from "../linux/fs/exists.ts";
 import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { unmount } from "../linux/mount/unmount.ts";
+import { saidByPlugin } from "./errors.ts";
 import { releaseLeases } from "./host_local.ts";
 import { removeRules } from "./iptables.ts";
 import type { PluginRuns } from "./plugin_runs.ts";
@@ -83,18 +84,25 @@ async function detach(
   const { conflist, ifname, steps } = attachment;
   // Before 0.4.0 a DEL has none: CNI specification 0.3.1, "Network Configuration".
   const result = conflist.cniVersion.startsWith("0.3.") ? undefined : resultOf(attachment);
-  for (const plugin of conflist.plugins.slice(0, steps.length).toReversed()) {
+  const begun = conflist.plugins.slice(0, steps.length);
+  for (const [index, plugin] of [...begun.entries()].toReversed()) {
     await failpointAsync("network.del");
-    await runPlugin(host, {
-      command: "DEL",
-      id,
-      network: conflist.name,
-      plugin: plugin.type,
-      runs,
-      netns,
-      ifname,
-      config: pluginConfig(attachment, plugin, result),
-    });
+    const target = { id, network: conflist.name, plugin: plugin.type };
+    try {
+      await runPlugin(host, {
+        ...target,
+        command: "DEL",
+        runs,
+        netns,
+        ifname,
+        config: pluginConfig(attachment, plugin, result),
+      });
+    } catch (error) {
+      const failure = saidByPlugin(error, target, "DEL");
+      // What refuses its configuration in the same words whenever it is run has made nothing, and never
+      // will remove anything. Leases and rules of an ADD that failed are looked for besides.
+      if (failure === undefined || failure !== steps[index]?.failure) throw error;
+    }
     await failpointAsync("network.deleted");
   }
 }
