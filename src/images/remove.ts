@@ -82,6 +82,8 @@ export interface PruneOptions {
   /** Whether images with a name are removed, too. */
   readonly all?: boolean;
   readonly signal?: AbortSignal;
+  /** Called before layers are removed that belong to no image. */
+  readonly onLayers?: (count: number) => void;
 }
 
 /**
@@ -95,7 +97,7 @@ export async function pruneImages(
   store: ImageStore,
   { alone }: Pick<StoreLock, "alone">,
   used: UsedImages,
-  { all = false, signal }: PruneOptions = {},
+  { all = false, signal, onLayers }: PruneOptions = {},
 ): Promise<Removed> {
   const names = store.names.list();
   const gone = store.images().filter(({ id }) =>
@@ -104,7 +106,7 @@ export async function pruneImages(
   const lost = names.filter(({ id }) => gone.some((image) => image.id === id));
   const how = { alone, ...signal && { signal } };
   const removed = await removeNamed(store, how, lost.map(({ name }) => name), gone);
-  if (alone) await removeOrphanLayers(store, signal);
+  if (alone) await removeOrphanLayers(store, { signal, onLayers });
   return removed;
 }
 
@@ -144,11 +146,13 @@ async function removeMarkedAlone(
 
 /**
  * Removes what pulls have left that were killed, that failed or whose image cannot be run, and what
- * is marked, unless the store is in use; then a later call does it.
+ * is marked, unless the store is in use; then a later call does it. Calls `onLayers` before it removes
+ * layers that belong to no image.
  */
 export async function removeUnusable(
   store: ImageStore,
   used: () => Promise<UsedImages>,
+  onLayers?: (count: number) => void,
 ): Promise<void> {
   using alone = store.tryUseAlone();
   if (alone === undefined) return;
@@ -159,7 +163,7 @@ export async function removeUnusable(
       await removeFromStore(store, image);
     }
   }
-  await removeOrphanLayers(store);
+  await removeOrphanLayers(store, { onLayers });
 }
 
 function canRun(store: ImageStore, image: StoredImage): boolean {
@@ -176,10 +180,17 @@ function canRun(store: ImageStore, image: StoredImage): boolean {
  * Removes the layers that belong to no image. skopeo removes only images: so they are made one first,
  * which it finds complete already. Layers that were not unpacked wholly it removes by itself then.
  */
-async function removeOrphanLayers(store: ImageStore, signal?: AbortSignal): Promise<void> {
+async function removeOrphanLayers(
+  store: ImageStore,
+  { signal, onLayers }: {
+    readonly signal?: AbortSignal | undefined;
+    readonly onLayers?: ((count: number) => void) | undefined;
+  },
+): Promise<void> {
   store.removeProbes();
   const orphans = new Map(store.orphanLayers().map((layer) => [layer.id, layer]));
   if (orphans.size === 0) return;
+  onLayers?.(orphans.size);
   const whole = [...orphans.values()].filter(({ digest }) => digest !== undefined);
   const parents = new Set(whole.map(({ parent }) => parent));
   const tops = whole.filter(({ id }) => !parents.has(id));

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { isExhausted } from "../linux/libc/errno.ts";
 import { mount } from "../linux/mount/mount.ts";
 import { unmount } from "../linux/mount/unmount.ts";
-import { removeImage } from "./remove.ts";
+import { removeImage, removeUnusable } from "./remove.ts";
 import { ImageStore } from "./store.ts";
 
 /** Fills the filesystem of a file to the last byte. */
@@ -41,5 +41,27 @@ Deno.test("removeImage: without room for the list of names, the image goes first
     Deno.env.set("PATH", path);
     unmount(dir, { detach: true });
     Deno.removeSync(dir);
+  }
+});
+
+Deno.test("removeUnusable: says how many layers it is about to remove, and nothing where there are none", async () => {
+  const dir = Deno.makeTempDirSync();
+  const path = Deno.env.get("PATH") ?? "";
+  try {
+    const store = ImageStore.open(dir);
+    const lists = `${store.dir}/storage/overlay-layers`;
+    Deno.mkdirSync(lists, { recursive: true });
+    const skopeo = `#!/bin/sh\necho "[]" >${lists}/layers.json\n`;
+    Deno.writeTextFileSync(`${dir}/skopeo`, skopeo, { mode: 0o755 });
+    Deno.env.set("PATH", `${dir}:${path}`);
+    const layers = [{ id: "aa", "diff-digest": "sha256:0" }, { id: "bb", parent: "aa" }];
+    Deno.writeTextFileSync(`${lists}/layers.json`, JSON.stringify(layers));
+    const told: number[] = [];
+    const nobody = () => Promise.resolve(new Map());
+    for (const _ of [1, 2]) await removeUnusable(store, nobody, (count) => told.push(count));
+    assert.deepEqual(told, [2]);
+  } finally {
+    Deno.env.set("PATH", path);
+    Deno.removeSync(dir, { recursive: true });
   }
 });

@@ -15,7 +15,7 @@ import { exitStatusOf } from "../common/exit_status.ts";
 import { ImageNotFoundError } from "../../images/errors.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
-import { usedImages, withStore } from "./store.ts";
+import { sayLayers, usedImages, withStore } from "./store.ts";
 
 /** The digits of an id that people see. */
 const SHORT_ID = 12;
@@ -64,7 +64,7 @@ export function pruneImagesCommand(): Command {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
           await removing(store, daemon, signal, (lock, used) =>
-            pruneImages(store, lock, used, { ...options, signal }));
+            pruneImages(store, lock, used, { ...options, signal, onLayers: sayLayers }));
         }));
     });
 }

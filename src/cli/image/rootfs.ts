@@ -14,14 +14,14 @@ import {
 import type { NoteOptions } from "../../images/image_notes.ts";
 import { parseReference } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
-import { removeMarked, removeUnusable } from "../../images/remove.ts";
+import { removeMarked } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { printError } from "../text/print.ts";
 import { pullForPerson } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions } from "./registry_options.ts";
-import { type DaemonRoot, usedImages } from "./store.ts";
+import { cleanUp, type DaemonRoot, usedImages } from "./store.ts";
 
 /** The image of a container. */
 export interface ContainerImage {
@@ -101,16 +101,15 @@ async function openImage(
   signal: AbortSignal,
 ): Promise<Rootfs> {
   const store = ImageStore.open(root);
-  const used = () => usedImages(daemon);
   try {
     const held = await holdImage(store, options, name, command, signal);
     const finishRemovals = async () => {
-      await removeMarked(store, used).catch(printError);
+      await removeMarked(store, () => usedImages(daemon)).catch(printError);
     };
     return { ...held, finishRemovals };
   } catch (error) {
     // A pull that failed may never be tried again.
-    await removeUnusable(store, used).catch(printError);
+    await cleanUp(store, daemon);
     throw error;
   }
 }

@@ -4,7 +4,7 @@ import { removeUnusable, type UsedImages } from "../../images/remove.ts";
 import { ImageStore } from "../../images/store.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { listAllContainers } from "../common/list_containers.ts";
-import { printError } from "../text/print.ts";
+import { printError, printStderr } from "../text/print.ts";
 import { IMAGE_ID_LABEL } from "./labels.ts";
 
 /** A daemon, and the root directory below which its images are. */
@@ -37,8 +37,25 @@ export async function whileUsing<T>(
     using _used = await store.use(signal);
     return await use();
   } finally {
-    await removeUnusable(store, () => usedImages(daemon)).catch(printError);
+    await cleanUp(store, daemon);
   }
+}
+
+/**
+ * Removes what pulls have left that did not end well, and what was to be removed while the store was in
+ * use. An error is printed: what it leaves, the next command removes.
+ */
+export async function cleanUp(store: ImageStore, daemon: DaemonConnection): Promise<void> {
+  await removeUnusable(store, () => usedImages(daemon), sayLayers).catch(printError);
+}
+
+/** So many layers take a while to be removed, which is told. */
+const MANY_LAYERS = 20;
+
+/** Says why a command does not end yet, where it removes many layers. */
+export function sayLayers(count: number): void {
+  if (count < MANY_LAYERS) return;
+  printStderr(`Removing ${count} layers of images that were not pulled to the end.`);
 }
 
 /** Returns the containers of each image, by the image's id. */
