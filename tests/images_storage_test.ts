@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { FileLock } from "../src/linux/fd/file_lock.ts";
 import { mount } from "../src/linux/mount/mount.ts";
 import { unmount } from "../src/linux/mount/unmount.ts";
 import { cli, cliCommand } from "./harness/cli.ts";
@@ -111,8 +112,23 @@ test("images storage: an image that is refused after it was stored leaves nothin
   const honest = await makeImage(daemon.dir, { layers: [...layers, good] });
   const claims = await digests([...layers, good]);
   const liar = await makeImage(daemon.dir, { layers: [...layers, evil], diffIds: claims });
-  await refused(liar, /its layers are not those that its config names/);
-  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), honest, "cat", "/f"), "good");
+  const why = /its layers are not those that its config names/;
+  await refused(liar, why);
+  const prints = ["run", "--rm", ...cgroup(daemon), honest, "cat", "/f"];
+  assert.equal(await ok(daemon, ...prints), "good");
+  // While others use the store nothing can be removed; its config is that of the honest one.
+  for (const next of [prints, ["pull", honest]]) {
+    await ok(daemon, "image", "prune", "--all");
+    const used = FileLock.tryLock(`${daemon.root}/images/lock`, { shared: true });
+    const { code, stderr } = await cli(daemon, ["pull", liar]);
+    assert.equal(code, 125);
+    assert.match(stderr, why);
+    const clash = await cli(daemon, next);
+    assert.equal(clash.code, 125);
+    assert.match(clash.stderr, /an image of the same config that has other layers is here: /);
+    used?.[Symbol.dispose]();
+    await ok(daemon, ...next);
+  }
 });
 
 /** Digests of layers that {@linkcode makeImage} has packed. */

@@ -10,6 +10,11 @@ export class ImageNotFoundError extends ImageError {
   override name = "ImageNotFoundError";
 }
 
+/** The store has an image of the same config with other layers. */
+export class ImageClashError extends ImageError {
+  override name = "ImageClashError";
+}
+
 /** The disk is full. */
 export class DiskFullError extends ImageError {
   override name = "DiskFullError";

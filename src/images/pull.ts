@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../linux/fs/exists.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
-import { ImageError, ImageNotFoundError } from "./errors.ts";
+import { ImageClashError, ImageError, ImageNotFoundError } from "./errors.ts";
 import { isFor, parseImageConfig, platformText } from "./image_config.ts";
 import type { Platform } from "./image_config.ts";
 import { isLoopback, type Reference } from "./reference.ts";
@@ -38,6 +38,7 @@ const ANYTHING = { default: [{ type: "insecureAcceptAnything" }] };
  * skopeo checks every digest. The caller holds the store's {@linkcode ImageStore.use}.
  *
  * @throws {ImageNotFoundError} if there is no such image.
+ * @throws {ImageClashError} if the store has one of the same config with other layers.
  * @throws {ImageError} with skopeo's message for whatever else goes wrong; nothing half-made is left
  *   that any machine could run.
  */
@@ -89,7 +90,8 @@ export async function pull(
       });
     }
     if (!(error instanceof ImageError)) throw error;
-    throw new ImageError(`cannot pull ${reference.name}: ${error.message}`, { cause: error });
+    const Kind = error instanceof ImageClashError ? ImageClashError : ImageError;
+    throw new Kind(`cannot pull ${reference.name}: ${error.message}`, { cause: error });
   } finally {
     Deno.removeSync(temporary, { recursive: true });
   }

@@ -157,13 +157,28 @@ export async function removeUnusable(
   using alone = store.tryUseAlone();
   if (alone === undefined) return;
   await removeMarkedAlone(store, used);
+  await removeRefusedAlone(store);
+  await removeOrphanLayers(store, { onLayers });
+}
+
+/**
+ * Removes the images that cannot be run and were left by pulls, unless the store is in use: skopeo
+ * stores no other one of the same config beside them. Returns whether the store was not in use.
+ */
+export async function removeRefused(store: ImageStore): Promise<boolean> {
+  using alone = store.tryUseAlone();
+  if (alone === undefined) return false;
+  await removeRefusedAlone(store);
+  return true;
+}
+
+async function removeRefusedAlone(store: ImageStore): Promise<void> {
   const names = store.names.list();
   for (const image of store.images()) {
     if (!names.some(({ id }) => id === image.id) && !canRun(store, image)) {
       await removeFromStore(store, image);
     }
   }
-  await removeOrphanLayers(store, { onLayers });
 }
 
 function canRun(store: ImageStore, image: StoredImage): boolean {

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { DiskFullError, ImageError, ImageNotFoundError, SkopeoMissingError } from "./errors.ts";
+import {
+  DiskFullError,
+  ImageClashError,
+  ImageError,
+  ImageNotFoundError,
+  SkopeoMissingError,
+} from "./errors.ts";
 
 /** Options of {@linkcode runSkopeo}. */
 export interface SkopeoOptions {
@@ -150,6 +156,13 @@ export function failure(stderr: string): ImageError {
   if (NOT_FOUND.some((pattern) => pattern.test(message))) return new ImageNotFoundError(message);
   if (/no space left on device|disk quota exceeded/.test(message)) {
     return new DiskFullError(`the disk is full: ${message}`);
+  }
+  if (/image with ID \S+ already exists, but uses a different top layer/.test(message)) {
+    return new ImageClashError(
+      "an image of the same config that has other layers is here: remove that one first, or, if it " +
+        "was refused, try again when no other pull is under way",
+      { cause: new Error(message) },
+    );
   }
   const hint = HINTS.find(([pattern]) => pattern.test(message))?.[1];
   return new ImageError(`${message || "skopeo failed"}${hint === undefined ? "" : `; ${hint}`}`);

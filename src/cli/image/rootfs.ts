@@ -2,7 +2,7 @@
 import { exists } from "../../linux/fs/exists.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
 import { openView } from "../../linux/mount/view.ts";
-import { ImageError, ImageNotFoundError } from "../../images/errors.ts";
+import { ImageClashError, ImageError, ImageNotFoundError } from "../../images/errors.ts";
 import { findImage } from "../../images/find.ts";
 import {
   commandOf,
@@ -14,7 +14,7 @@ import {
 import type { NoteOptions } from "../../images/image_notes.ts";
 import { parseReference } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
-import { removeMarked } from "../../images/remove.ts";
+import { removeMarked, removeRefused } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
@@ -101,8 +101,13 @@ async function openImage(
   signal: AbortSignal,
 ): Promise<Rootfs> {
   const store = ImageStore.open(root);
+  const hold = () => holdImage(store, options, name, command, signal);
   try {
-    const held = await holdImage(store, options, name, command, signal);
+    const held = await hold().catch(async (error: unknown) => {
+      // What an earlier pull was refused may be in the way.
+      if (!(error instanceof ImageClashError) || !await removeRefused(store)) throw error;
+      return await hold();
+    });
     const finishRemovals = async () => {
       await removeMarked(store, () => usedImages(daemon)).catch(printError);
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { removeUnusable, type UsedImages } from "../../images/remove.ts";
+import { removeRefused, removeUnusable, type UsedImages } from "../../images/remove.ts";
 import { ImageStore } from "../../images/store.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { listAllContainers } from "../common/list_containers.ts";
@@ -33,6 +33,7 @@ export async function whileUsing<T>(
   use: () => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
+  await removeRefused(store).catch(printError);
   try {
     using _used = await store.use(signal);
     return await use();
