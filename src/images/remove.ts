@@ -5,7 +5,7 @@ import { findImage } from "./find.ts";
 import { OciLayout } from "./oci_layout.ts";
 import { checkImage, ownPolicy } from "./pull.ts";
 import { shortName } from "./reference.ts";
-import { runSkopeo } from "./skopeo.ts";
+import { checkSkopeo, runSkopeo } from "./skopeo.ts";
 import type { ImageStore, StoredImage, StoredLayer, StoreLock } from "./store.ts";
 
 /** The containers of each image, by the image's id. */
@@ -33,6 +33,7 @@ export interface RemoveOptions {
  * The layers stay for {@linkcode removeMarked} where the caller does not hold the store alone.
  *
  * @throws {ImageNotFoundError} if there is no such image.
+ * @throws {SkopeoMissingError} if it takes skopeo; the names stay.
  * @throws {ImageInUseError} if a container uses the image, and there is no `force` or no name to take.
  * @throws the signal's reason.
  */
@@ -245,6 +246,7 @@ async function removeNamed(
   images: readonly StoredImage[],
 ): Promise<Removed> {
   const ids = images.map(({ id }) => id);
+  if (ids.length > 0) checkSkopeo();
   if (!alone) {
     // The mark first: an image with a name is not removed for it.
     for (const image of images) {

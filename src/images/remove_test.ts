@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { isExhausted } from "../linux/libc/errno.ts";
 import { mount } from "../linux/mount/mount.ts";
 import { unmount } from "../linux/mount/unmount.ts";
+import { SkopeoMissingError } from "./errors.ts";
 import { removeImage, removeUnusable } from "./remove.ts";
 import { ImageStore } from "./store.ts";
 
@@ -60,6 +61,28 @@ Deno.test("removeUnusable: says how many layers it is about to remove, and nothi
     const nobody = () => Promise.resolve(new Map());
     for (const _ of [1, 2]) await removeUnusable(store, nobody, (count) => told.push(count));
     assert.deepEqual(told, [2]);
+  } finally {
+    Deno.env.set("PATH", path);
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
+Deno.test("removeImage: without skopeo the image keeps its name", async () => {
+  const dir = Deno.makeTempDirSync();
+  const path = Deno.env.get("PATH") ?? "";
+  try {
+    const store = ImageStore.open(dir);
+    const id = "ab".repeat(32);
+    const lists = `${store.dir}/storage/overlay-images`;
+    Deno.mkdirSync(lists, { recursive: true });
+    Deno.writeTextFileSync(`${lists}/images.json`, JSON.stringify([{ id, digest: "sha256:0" }]));
+    await store.names.set(["docker.io/library/a:latest"], id);
+    Deno.env.set("PATH", dir);
+    for (const alone of [true, false]) {
+      await assert.rejects(removeImage(store, { alone }, "a", new Map()), SkopeoMissingError);
+    }
+    assert.equal(store.names.list().length, 1);
+    assert.deepEqual(store.marked(), []);
   } finally {
     Deno.env.set("PATH", path);
     Deno.removeSync(dir, { recursive: true });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { findExecutable } from "../oci/driver/executable.ts";
 import {
   DiskFullError,
   ImageClashError,
@@ -45,10 +46,7 @@ export async function runSkopeo(
     }).spawn();
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new SkopeoMissingError(
-      "skopeo is not in PATH, which pulls and unpacks images: install the package skopeo",
-      { cause: error },
-    );
+    throw missing(error);
   }
   const stop = () => end(child);
   signal?.addEventListener("abort", stop);
@@ -62,6 +60,22 @@ export async function runSkopeo(
   if (success) return stdout;
   signal?.throwIfAborted();
   throw failure(stderr);
+}
+
+/**
+ * Checks that there is skopeo, before what cannot be undone.
+ *
+ * @throws {SkopeoMissingError} if it is not in PATH.
+ */
+export function checkSkopeo(): void {
+  if (!findExecutable("skopeo").includes("/")) throw missing();
+}
+
+function missing(cause?: unknown): SkopeoMissingError {
+  return new SkopeoMissingError(
+    "skopeo is not in PATH, which pulls, unpacks and removes images: install the package skopeo",
+    { cause },
+  );
 }
 
 /** Asks a process to end. */
