@@ -84,7 +84,10 @@ test(
     const [{ config }] = JSON.parse(`[${await ok(daemon, "image", "inspect", "--json", image)}]`);
     assert.equal(config.architecture, "s390x");
     // As with docker, the name is the last one's that was pulled.
-    assert.equal(await ok(daemon, ...run()), "s390x");
+    const plain = await cli(daemon, run());
+    assert.deepEqual(plain, { code: 0, stdout: "s390x", stderr: `${image} is for s390x\n` });
+    const asked = await cli(daemon, run(...of("s390x")));
+    assert.deepEqual(asked, { code: 0, stdout: "s390x", stderr: "" });
     await fails(
       `image ${image} here is for linux/s390x, not for what --platform says`,
       ...run("--pull=never", ...of("riscv64")),

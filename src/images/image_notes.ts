@@ -12,7 +12,6 @@ export interface NoteOptions {
 
 /** Returns what of an image's config has no effect here, each to be read after the image's name. */
 export function imageNotes(config: ImageConfig, options: NoteOptions = {}): string[] {
-  const { architecture } = config;
   // What is no port is not repeated: the text is the image's.
   const ports = config.exposedPorts.filter((port) => /^\d+(-\d+)?(\/(tcp|udp|sctp))?$/.test(port));
   const more = ports.length > MAX_PORTS ? " and more" : "";
@@ -21,8 +20,12 @@ export function imageNotes(config: ImageConfig, options: NoteOptions = {}): stri
     ...options.ports !== false && ports.length > 0
       ? [`exposes ${ports.slice(0, MAX_PORTS).join(", ")}${more}, which only -p publishes`]
       : [],
-    ...architecture === ARCHITECTURE
-      ? []
-      : [`is for ${/^\w+$/.test(architecture) ? architecture : "another machine"}`],
+    ...machineNotes(config),
   ];
+}
+
+/** Returns the one of {@linkcode imageNotes} that tells of another machine; none for this one. */
+export function machineNotes({ architecture }: ImageConfig): string[] {
+  if (architecture === ARCHITECTURE) return [];
+  return [`is for ${/^\w+$/.test(architecture) ? architecture : "another machine"}`];
 }

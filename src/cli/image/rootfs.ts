@@ -11,14 +11,14 @@ import {
   parseImageConfig,
   platformText,
 } from "../../images/image_config.ts";
-import type { NoteOptions } from "../../images/image_notes.ts";
-import { parseReference } from "../../images/reference.ts";
+import { machineNotes, type NoteOptions } from "../../images/image_notes.ts";
+import { parseReference, shortName } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import { removeMarked, removeRefused } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
-import { printError } from "../text/print.ts";
+import { printError, printStderr } from "../text/print.ts";
 import { pullForPerson } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions } from "./registry_options.ts";
 import { cleanUp, type DaemonRoot, usedImages } from "./store.ts";
@@ -175,7 +175,10 @@ async function obtain(
         throw new ImageNotFoundError(message);
       }
       // What lies on this machine may have changed, and costs little to look at.
-      if (pull === "never" || found === undefined || !parseReference(name).local) return image;
+      if (pull === "never" || found === undefined || !parseReference(name).local) {
+        if (options.platform === undefined) warnOfMachine(store, found ?? name, image);
+        return image;
+      }
     } catch (error) {
       if (!(error instanceof ImageNotFoundError) || pull === "never") throw error;
     }
@@ -193,6 +196,13 @@ async function obtain(
     throw new CliError(`${error.message}; to run in the directory ${name}, say --rootfs ${name}`, {
       cause: error,
     });
+  }
+}
+
+/** As docker does, says each time that an image is for another machine which nobody asked for. */
+function warnOfMachine(store: ImageStore, name: string, image: StoredImage): void {
+  for (const note of machineNotes(parseImageConfig(store.configText(image)))) {
+    printStderr(`${shortName(name)} ${note}`);
   }
 }
 
