@@ -58,6 +58,9 @@ test("images archives: load takes gzip, a colon in the name, names with ./, and 
   const { code, stderr } = await cli(daemon, ["load"], { stdin: "no archive at all" });
   assert.equal(code, 125);
   assert.match(stderr, /^berth: standard input is no archive of images: \S*tar: /);
+  const bad = await cli(daemon, ["import", "-", "my/bad"], { stdin: "no archive at all" });
+  assert.equal(bad.code, 125);
+  assert.match(bad.stderr, /^berth: cannot import docker\.io\/my\/bad:latest: /);
   const piped = await cli(daemon, ["load"], { stdin: Deno.readFileSync(`${docker}.gz`) });
   assert.deepEqual(piped.stdout, "Loaded image: example.org/docker:1\n", piped.stderr);
 

@@ -41,7 +41,7 @@ export async function loadArchive(
     const loaded: LoadedImage[] = [];
     for (const { names, source } of images) {
       const [name, ...others] = names;
-      const image = await pull(store, { name, source, local: true }, options);
+      const image = await pull(store, { name, source, local: true }, { ...options, verb: "load" });
       if (others.length > 0) await store.names.set(others, image.id);
       loaded.push({ names, image });
     }
@@ -246,7 +246,7 @@ export async function importTar(
     });
     const source = { ...reference, source: layout.source, local: true };
     // What root makes of a file of this machine is no business of the policy for signatures.
-    return await pull(store, source, { ...options, acceptAnything: true });
+    return await pull(store, source, { ...options, acceptAnything: true, verb: "import" });
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }

@@ -20,6 +20,8 @@ export interface PullOptions {
   readonly platform?: Platform;
   /** Takes the image whatever the host's policy for signatures says. */
   readonly acceptAnything?: boolean;
+  /** What the person asked for, for errors. Default: pull. */
+  readonly verb?: "pull" | "load" | "import";
   readonly signal?: AbortSignal;
   /** Called with each line of skopeo's progress. */
   readonly onProgress?: (line: string) => void;
@@ -91,7 +93,9 @@ export async function pull(
     }
     if (!(error instanceof ImageError)) throw error;
     const Kind = error instanceof ImageClashError ? ImageClashError : ImageError;
-    throw new Kind(`cannot pull ${reference.name}: ${error.message}`, { cause: error });
+    throw new Kind(`cannot ${options.verb ?? "pull"} ${reference.name}: ${error.message}`, {
+      cause: error,
+    });
   } finally {
     Deno.removeSync(temporary, { recursive: true });
   }
