@@ -122,11 +122,12 @@ const NOT_FOUND = [
 ];
 
 /** What a person can do about some of skopeo's messages, by their pattern and its groups. */
-const ADVICE: readonly (readonly [RegExp, (...groups: string[]) => string])[] = [
+const ADVICE: readonly (readonly [RegExp, (...groups: (string | undefined)[]) => string])[] = [
   [
-    /no image found in .* for architecture "?(\w+)"?,.* OS "?(\w+)"?/,
-    (architecture, os) =>
-      `none of its images is for ${os}/${architecture}; skopeo inspect --raw lists them`,
+    /no image found in .* for architecture "?(\w+)"?,(?:.*variant "?(\w+)"?)?.* OS "?(\w+)"?/,
+    (architecture = "", variant, os = "") =>
+      `none of its images is for ${os}/${architecture}${variantText(architecture, variant)}; ` +
+      "skopeo inspect --raw lists them",
   ],
   [
     /more than one image in oci, choose an image/,
@@ -138,6 +139,11 @@ const ADVICE: readonly (readonly [RegExp, (...groups: string[]) => string])[] = 
       "it holds several images: say which one, as docker-archive:FILE:NAME, or berth load them all",
   ],
 ];
+
+/** All of arm64 that images are for is v8, which nobody says. */
+function variantText(architecture: string, variant: string | undefined): string {
+  return variant === undefined || architecture === "arm64" ? "" : `/${variant}`;
+}
 
 /** What is said after some of skopeo's messages. */
 const HINTS: readonly (readonly [RegExp, string])[] = [

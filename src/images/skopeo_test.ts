@@ -64,6 +64,10 @@ Deno.test("failure: skopeo's messages of what a person can mend say how, in thos
         /^none of its images is for linux\/arm64; /,
       ],
       [
+        `${none}manifest list for architecture arm, variant "v5", OS linux`,
+        /^none of its images is for linux\/arm\/v5; /,
+      ],
+      [
         "initializing source oci:/a:: more than one image in oci, choose an image",
         /several images: say which one, as oci:DIR:TAG/,
       ],
