@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { NotFoundError } from "../../rpc/errors.ts";
+import { Peer } from "../../rpc/peer/peer.ts";
+import { memoryPair, until } from "../../rpc/peer/peer_testing.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import { ProcessTable } from "./process_table.ts";
 
@@ -104,4 +106,63 @@ Deno.test("ProcessTable: a state of a moment before an exit brings nothing back 
   });
   assert.equal(processes.status, "stopped");
   assert.deepEqual(processes.execs(), [{ execId: "e", pid: 8, status: "stopped", ...ended }]);
+});
+
+/** Counts the listeners of signals, until it is disposed of. */
+class ListenerCount implements Disposable {
+  readonly #counts = new Map<EventTarget, number>();
+  readonly #undo = new DisposableStack();
+  /** The listeners that each call has found at its signal, in all: the steps that it took. */
+  found = 0;
+
+  constructor() {
+    const counts = this.#counts;
+    const count = (target: EventTarget, type: string, by: number) => {
+      if (type !== "abort") return;
+      const before = counts.get(target) ?? 0;
+      this.found += before;
+      counts.set(target, before + by);
+    };
+    const { addEventListener, removeEventListener } = EventTarget.prototype;
+    EventTarget.prototype.addEventListener = function (...args) {
+      count(this, args[0], 1);
+      return addEventListener.apply(this, args);
+    };
+    EventTarget.prototype.removeEventListener = function (...args) {
+      count(this, args[0], -1);
+      return removeEventListener.apply(this, args);
+    };
+    this.#undo.defer(() =>
+      Object.assign(EventTarget.prototype, { addEventListener, removeEventListener })
+    );
+  }
+
+  /** The listeners that are left. */
+  get left(): number {
+    return this.#counts.values().reduce((sum, count) => sum + count, 0);
+  }
+
+  [Symbol.dispose](): void {
+    this.#undo.dispose();
+  }
+}
+
+Deno.test("ProcessTable.wait: of many waits on a connection none looks at the others", async () => {
+  const [near, far] = memoryPair();
+  const processes = new ProcessTable();
+  processes.apply(event("start"));
+  using server = new Peer(far, {
+    onError: (error) => assert.fail(String(error)),
+    handlers: { wait: (_, { signal }) => processes.wait("c", undefined, signal) },
+  });
+  using client = new Peer(near, { onError: (error) => assert.fail(String(error)) });
+  // An event target looks through its listeners for each that is added or removed: with a signal that
+  // all waits of a connection share, these would take a step for each pair of them.
+  using listeners = new ListenerCount();
+  const waits = Array.from({ length: 1000 }, () => client.call("wait", {}));
+  await until(() => server.inFlight === waits.length);
+  processes.apply(event("exit", { exitStatus: 3, exitedAt: at }));
+  for (const answer of await Promise.all(waits)) assert.equal(Object(answer).exitStatus, 3);
+  assert.equal(listeners.left, 0);
+  assert.equal(listeners.found, waits.length, "each is removed from a signal of its own");
 });
