@@ -54,3 +54,17 @@ Deno.test("log: a value in the message of a JSON line is quoted once, as JSON", 
   assert.equal(record.properties.socket, daemon.socket);
   Deno.removeSync(path);
 });
+
+Deno.test("log: a daemon that may not lower the OOM score of its shims says so in one line", async () => {
+  await using daemon = await TestDaemon.start({
+    program: ["setpriv", "--bounding-set", "-sys_resource", ...program()],
+  });
+  const lines = await until("the line in the log", () => {
+    const lines = daemon.log.split("\n");
+    const index = lines.findIndex((line) => line.includes("CAP_SYS_RESOURCE"));
+    return index >= 0 && lines.length > index + 2 && lines.slice(index, index + 2);
+  });
+  assert.match(lines[0] ?? "", /\[inf\] berth\.shim: without CAP_SYS_RESOURCE shims keep /);
+  // Another message, no stack.
+  assert.match(lines[1] ?? "", /^\S+Z \[/);
+});

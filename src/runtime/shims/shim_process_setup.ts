@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { cgroupHierarchies } from "../../linux/cgroup/cgroup.ts";
 import { joinCgroup } from "../../linux/cgroup/join.ts";
+import { EACCES, isErrno } from "../../linux/libc/errno.ts";
 import { pickEnvironment } from "../../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE } from "../../linux/process/file_limit.ts";
 import { setOomScoreAdj } from "../../linux/process/oom_score.ts";
@@ -54,6 +55,12 @@ export function shimPlacement(
       // It will be so for each one.
       if (told.has(what)) return;
       told.add(what);
+      if (what === "OOM score" && isErrno(error, EACCES)) {
+        getLogger(["berth", "shim"]).info(
+          "without CAP_SYS_RESOURCE shims keep the daemon's OOM score: the config's is lower",
+        );
+        return;
+      }
       getLogger(["berth", "shim"]).warn("cannot set the {what} of shim {pid}: {reason}", {
         what,
         pid,
