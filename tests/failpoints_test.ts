@@ -26,6 +26,7 @@ const DELETE = [
   "journal.append",
   "journal.appended",
   "bundle.remove",
+  "bundle.removing",
 ];
 const CLEANUP = [
   "cleanup.shim-killed",

@@ -23,6 +23,7 @@ const STEPS = [
   "delete.detached",
   "delete.publish",
   "bundle.remove",
+  "bundle.removing",
   "restart.rested",
   "bundle.record",
   "create.attach",
@@ -168,7 +169,9 @@ Deno.test({
   fn: async () => {
     using failpoints = new FailpointFile();
     await using daemon = await TestDaemon.start({ env: failpoints.env });
-    for (const step of ["delete.shim", "delete.shim-deleted", "delete.publish"]) {
+    for (
+      const step of ["delete.shim", "delete.shim-deleted", "delete.publish", "bundle.removing"]
+    ) {
       const id = step.replace(".", "-");
       await createService(daemon, id, "sleep 1000", { restart: { policy: "always" } });
       await daemon.client.call("container.start", { id });

@@ -21,6 +21,7 @@ const POINTS = [
   "delete.unmounted",
   "delete.publish",
   "bundle.remove",
+  "bundle.removing",
   "cleanup.shim-killed",
   "cleanup.runtime-deleted",
   "journal.append",

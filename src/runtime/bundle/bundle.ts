@@ -12,6 +12,7 @@ import type {
 import { readExitRecord, writeExitRecord } from "../../oci/exit_record.ts";
 import { tryReadPidFile } from "../../oci/pid_file.ts";
 import { exists } from "../../linux/fs/exists.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
@@ -145,9 +146,13 @@ export class Bundle {
     Deno.removeSync(this.paths.rootfs, { recursive: true });
   }
 
-  /** Removes the directory; see {@linkcode removeBundleDir}. */
+  /** Removes the directory, `berth.json` first; see {@linkcode removeBundleDir}. */
   remove(): void {
     failpoint("bundle.remove");
+    // What is removed in part only is no bundle: without its `exit.json` the next daemon would take how
+    // the container ended for unknown.
+    removeFile(this.paths.record);
+    failpoint("bundle.removing");
     removeBundleDir(this.paths.dir);
   }
 }
