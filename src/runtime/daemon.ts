@@ -33,6 +33,9 @@ const STOP_GRACE = 10_000;
 /** How long it waits for clients to read the last answers, in milliseconds. */
 const SEND_GRACE = 1_000;
 
+/** How long a shim has to read the exit status of a process that it took over, in milliseconds. */
+const ADOPTED_ZOMBIE_MS = 1_000;
+
 /** What {@linkcode Daemon.start} needs. */
 export interface DaemonOptions {
   readonly config: Config;
@@ -101,7 +104,12 @@ export class Daemon implements AsyncDisposable {
     await using opened = new AsyncDisposableStack();
     Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
     const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
-    const reaper = opened.use(Reaper.start({ subreaper: true, childFileLimit }));
+    const reaper = opened.use(Reaper.start({
+      subreaper: true,
+      childFileLimit,
+      // Before Linux 6.15 that is the only way in which a shim that took one over learns its status.
+      ...(config.shim.on_death === "adopt" && { orphanGraceMs: ADOPTED_ZOMBIE_MS }),
+    }));
     const oom = opened.use(new OomMonitor());
     const fds = new FdBudget();
     const runtime = opened.use(

@@ -21,7 +21,7 @@ const libc = lazyLibc({
 });
 
 // include/uapi/linux/wait.h
-const P_ALL = 0, P_PID = 1, WNOHANG = 1, WEXITED = 4;
+const P_ALL = 0, P_PID = 1, WNOHANG = 1, WEXITED = 4, WNOWAIT = 0x0100_0000;
 // include/uapi/asm-generic/siginfo.h: offsets in siginfo_t on 64 bits, and the si_code of exit(2)
 const SIGINFO_SIZE = 128, SI_CODE = 8, SI_PID = 16, SI_STATUS = 24, CLD_EXITED = 1;
 
@@ -60,6 +60,11 @@ export interface ReaperOptions {
    * its children's exits, but orphans then stay zombies.
    */
   readonly reapAll?: boolean;
+  /**
+   * How long an orphan that nobody watches stays a zombie, in milliseconds; 0 by default. Until then
+   * another process can read its exit status (proc_pid_stat(5)).
+   */
+  readonly orphanGraceMs?: number;
   /** Soft limit of open files of every child that is started; this process's own when left out. */
   readonly childFileLimit?: bigint;
 }
@@ -89,6 +94,8 @@ export class Reaper implements Disposable {
   readonly #view = new DataView(this.#siginfo.buffer);
   readonly #onSigchld = () => this.#reap();
   #hold: Disposable | undefined;
+  /** Runs while an orphan is left a zombie. */
+  #orphanTimer: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(options: ReaperOptions) {
     this.#options = options;
@@ -191,6 +198,7 @@ export class Reaper implements Disposable {
     if (this.#options.subreaper === true) prctlSubreaper(false);
     for (const pid of this.#entries.keys()) this.#remove(pid);
     this.#buffers.clear();
+    clearTimeout(this.#orphanTimer);
   }
 
   #add(pid: number): PromiseWithResolvers<Exit> {
@@ -211,20 +219,43 @@ export class Reaper implements Disposable {
   /** Takes every exit there is: signals coalesce, so one SIGCHLD may stand for many. */
   #reap(): void {
     if (this.#options.reapAll === false) {
-      for (const pid of this.#entries.keys()) this.#waitid(P_PID, pid);
-    } else {
-      while (this.#waitid(P_ALL, 0));
+      for (const pid of this.#entries.keys()) this.#reapOne(P_PID, pid);
+    } else if (!this.#leavesOrphans()) {
+      while (this.#reapOne(P_ALL, 0));
     }
   }
 
-  /** Reaps one process; false when none is there to be. */
-  #waitid(type: number, id: number): boolean {
+  /** Reaps what is watched alone if there is an orphan that stays for a while; false if none does. */
+  #leavesOrphans(): boolean {
+    const { orphanGraceMs = 0 } = this.#options;
+    // Where exits are kept for who asks later, they are kept at once.
+    if (orphanGraceMs === 0 || this.#buffers.size > 0) return false;
+    let pid: number;
+    while (this.#entries.has(pid = this.#waitid(P_ALL, 0, WNOWAIT))) this.#reapOne(P_PID, pid);
+    if (pid === 0) return true;
+    // The kernel would name the same one again and again.
+    for (const watched of this.#entries.keys()) this.#reapOne(P_PID, watched);
+    this.#orphanTimer ??= setTimeout(() => {
+      this.#orphanTimer = undefined;
+      while (this.#reapOne(P_ALL, 0));
+    }, orphanGraceMs);
+    Deno.unrefTimer(this.#orphanTimer);
+    return true;
+  }
+
+  /** Finds a process that has exited; 0 when there is none. */
+  #waitid(type: number, id: number, flags = 0): number {
     // With WNOHANG and nothing to report, si_pid is 0 (waitid(2)).
     this.#view.setInt32(SI_PID, 0, true);
-    const result = attempt(() => libc().waitid(type, id, this.#siginfo, WEXITED | WNOHANG));
-    if (result === -ECHILD) return false;
+    const result = attempt(() => libc().waitid(type, id, this.#siginfo, WEXITED | WNOHANG | flags));
+    if (result === -ECHILD) return 0;
     if (result < 0) throw new LinuxError(-result, "waitid");
-    const pid = this.#view.getInt32(SI_PID, true);
+    return this.#view.getInt32(SI_PID, true);
+  }
+
+  /** Reaps one process; false when none is there to be. */
+  #reapOne(type: number, id: number): boolean {
+    const pid = this.#waitid(type, id);
     if (pid === 0) return false;
     const value = this.#view.getInt32(SI_STATUS, true);
     const at = new Date().toISOString();

@@ -114,6 +114,27 @@ Deno.test("reaper: an orphan is adopted and its exit is told", async () => {
   assert.equal(output, "9 0");
 });
 
+Deno.test("reaper: an orphan stays a zombie for as long as is said, and children are reaped meanwhile", async () => {
+  const output = await inOwnProcess(`
+    import { zombieStatus } from ${JSON.stringify(import.meta.resolve("./process.ts"))};
+    const until = async (holds) => {
+      while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+    };
+    const start = (orphanGraceMs) => Reaper.start({ subreaper: true, orphanGraceMs });
+    let pid;
+    {
+      using reaper = start(600_000);
+      pid = await (async () => { ${orphan("exit 9")} end(); return pid; })();
+      await until(() => zombieStatus(pid) === 9);
+      for (const code of [3, 4]) console.log((await reaper.spawn(["sh", "-c", "exit " + code]).exited).status);
+      console.log(zombieStatus(pid));
+    }
+    using reaper = start(1);
+    console.log((await reaper.spawn(["sh", "-c", "exit 5"]).exited).status);
+    await until(() => zombieStatus(pid) === undefined);`);
+  assert.deepEqual(output.split("\n"), ["3", "4", "9", "5"]);
+});
+
 Deno.test("reaper: bufferUnclaimedExits: an exit that nobody watched is kept for who held it then", async () => {
   const output = await inOwnProcess(`
     using reaper = Reaper.start({ subreaper: true });
