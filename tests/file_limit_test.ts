@@ -5,7 +5,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
 import { readProcess } from "./harness/processes.ts";
-import { program } from "./harness/run.ts";
+import { program, runDir, uniqueName } from "./harness/run.ts";
 
 /** Runs `work`; returns what it throws of ResourceExhausted, or undefined where it succeeds. */
 async function exhaustedOr(what: string, work: () => Promise<unknown>) {
@@ -80,58 +80,69 @@ Deno.test("file limit: at the limit of open files each call succeeds or ends in 
   await audit.assertClean();
 });
 
-Deno.test("file limit: who opens connections to the metrics until it is reached ends and wedges nothing", async () => {
-  await using daemon = await TestDaemon.start({
-    program: ["prlimit", "--nofile=90:90", ...program()],
-    config: '[metrics]\naddress = "127.0.0.1:0"\n',
-  });
-  const { client } = daemon;
-  const address = await until(
-    "the address of the metrics",
-    () => /metrics at (http:\S+)\n/.exec(daemon.log)?.[1],
-  );
-  const { hostname, port } = new URL(address);
-  const quick = { timeoutMs: 60_000 };
-  // As many containers as there is room for, so that the reserve is all that is left.
-  const created: string[] = [];
-  for (let refused = false; !refused;) {
-    const id = `c${created.length}`;
-    const spec = daemon.spec(["sleep", "1000"]);
-    refused = await exhaustedOr(
-      `create of ${id}`,
-      () => client.call("container.create", { id, spec }, quick),
-    ) !== undefined;
-    if (!refused) created.push(id);
-  }
-  const connections = await Promise.allSettled(
-    Array.from({ length: 200 }, () => Deno.connect({ hostname, port: Number(port) })),
-  );
-  try {
-    assert.equal((await client.call("daemon.info", {}, quick)).containers, created.length);
-    for (const id of created) {
-      await client.call("container.start", { id }, quick);
-      const waiting = client.call("container.wait", { id }, quick);
-      await client.call("container.kill", { id, signal: "KILL" }, quick);
-      assert.equal((await waiting).exitStatus, 137, id);
-      assert.equal((await client.call("container.delete", { id }, quick)).exitStatus, 137, id);
+for (const transport of ["tcp", "unix"] as const) {
+  Deno.test(`file limit: who opens connections to the metrics by ${transport} until it is reached ends and wedges nothing`, async () => {
+    const path = `${runDir()}/${uniqueName("metrics")}`;
+    await using daemon = await TestDaemon.start({
+      program: ["prlimit", "--nofile=90:90", ...program()],
+      config: `[metrics]\naddress = "${transport === "tcp" ? "127.0.0.1:0" : `unix:${path}`}"\n`,
+    });
+    const { client } = daemon;
+    const address = await until(
+      "the address of the metrics",
+      () => /metrics at ((?:http|unix):\S+)\n/.exec(daemon.log)?.[1],
+    );
+    const { hostname, port } = new URL(address);
+    const connect = (): Promise<Deno.Conn> =>
+      transport === "tcp"
+        ? Deno.connect({ hostname, port: Number(port) })
+        : Deno.connect({ transport, path });
+    const quick = { timeoutMs: 60_000 };
+    // As many containers as there is room for, so that the reserve is all that is left.
+    const created: string[] = [];
+    for (let refused = false; !refused;) {
+      const id = `c${created.length}`;
+      const spec = daemon.spec(["sleep", "1000"]);
+      refused = await exhaustedOr(
+        `create of ${id}`,
+        () => client.call("container.create", { id, spec }, quick),
+      ) !== undefined;
+      if (!refused) created.push(id);
     }
-  } finally {
-    for (const result of connections) {
-      if (result.status === "fulfilled") result.value.close();
-    }
-  }
-  await daemon.life("after");
-  await until("a scrape", async () => {
+    const connections = await Promise.allSettled(
+      Array.from({ length: 200 }, connect),
+    );
     try {
-      const response = await fetch(address);
-      await response.text();
-      return response.status === 200 || undefined;
-    } catch {
-      // Refused while the connections before are still being closed.
-      return undefined;
+      assert.equal((await client.call("daemon.info", {}, quick)).containers, created.length);
+      for (const id of created) {
+        await client.call("container.start", { id }, quick);
+        const waiting = client.call("container.wait", { id }, quick);
+        await client.call("container.kill", { id, signal: "KILL" }, quick);
+        assert.equal((await waiting).exitStatus, 137, id);
+        assert.equal((await client.call("container.delete", { id }, quick)).exitStatus, 137, id);
+      }
+    } finally {
+      for (const result of connections) {
+        if (result.status === "fulfilled") result.value.close();
+      }
     }
+    await daemon.life("after");
+    await until("a scrape", async () => {
+      try {
+        using client = transport === "tcp" ? undefined : Deno.createHttpClient({
+          proxy: { transport, path },
+        });
+        const url = transport === "tcp" ? address : "http://localhost/metrics";
+        const response = await fetch(url, client === undefined ? {} : { client });
+        await response.text();
+        return response.status === 200 || undefined;
+      } catch {
+        // Refused while the connections before are still being closed.
+        return undefined;
+      }
+    });
   });
-});
+}
 
 Deno.test("file limit: a daemon that starts again with too few files loses no container", async () => {
   await using daemon = TestDaemon.prepare({
