@@ -29,8 +29,7 @@ async function killShim(daemon: TestDaemon): Promise<void> {
 
 async function gone(daemon: TestDaemon): Promise<void> {
   await until("the end of the container", async () => {
-    const { containers } = await daemon.client.call("container.list", {});
-    return containers.length === 0;
+    return (await daemon.containerIds()).length === 0;
   });
 }
 

@@ -77,8 +77,7 @@ Deno.test("berth: a container with --rm that nobody stays with is removed when i
   await daemon.connected(id);
   assert.equal((await cli(daemon, ["attach", id], { stdin: "\n" })).code, 0);
   await until("its removal", async () => {
-    const { containers } = await daemon.client.call("container.list", {});
-    return containers.length === 0;
+    return (await daemon.containerIds()).length === 0;
   });
   for (const kind of ["logs", "io"]) {
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${kind}`)], [], kind);

@@ -164,7 +164,7 @@ Deno.test("berth run: values that mean nothing are refused before anything is ma
     assert.match(stderr, /^berth: [^\n]+\n$/);
     assert.match(stderr, message);
   }
-  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
+  assert.deepEqual(await daemon.containerIds(), []);
   const dashes = await cli(daemon, ["run", ...rootfsArgs(daemon), "--", "--", "x"]);
   assert.equal(dashes.code, 127);
 });

@@ -63,8 +63,7 @@ Deno.test({
       stdout: "web\n",
       stderr: "",
     });
-    const { containers } = await daemon.client.call("container.list", {});
-    assert.deepEqual(containers, []);
+    assert.deepEqual(await daemon.containerIds(), []);
     for (const dir of ["containers", "overlay", "etc"]) {
       assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${dir}`)], [], dir);
     }

@@ -18,11 +18,6 @@ function rootEntries(daemon: TestDaemon): string[] {
   return walk(daemon.root).filter((name) => name !== "root.lock");
 }
 
-async function ids(daemon: TestDaemon): Promise<string[]> {
-  const { containers } = await daemon.client.call("container.list", {});
-  return containers.map(({ id }) => id);
-}
-
 Deno.test("berth run passes output, error output, input and exit status through, and --rm leaves nothing", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--rm", ...rootfsArgs(daemon)];
@@ -44,7 +39,7 @@ Deno.test("berth run passes output, error output, input and exit status through,
   assert.equal(counted.stdout.trim(), "300000");
   assert.equal((await cli(daemon, [...run, "--", "cat"], { stdin: "not passed on" })).stdout, "");
 
-  assert.deepEqual(await ids(daemon), []);
+  assert.deepEqual(await daemon.containerIds(), []);
   assert.deepEqual(rootEntries(daemon), []);
   await audit.assertClean();
 });
@@ -76,7 +71,7 @@ Deno.test("berth run says by its exit status what went wrong, and leaves nothing
     assert.match(result.stderr, /^berth: [^\n]+\n$/, "one clear line");
     assert.equal(result.stdout, "");
   }
-  assert.deepEqual(await ids(daemon), []);
+  assert.deepEqual(await daemon.containerIds(), []);
   assert.deepEqual(rootEntries(daemon), []);
 });
 
@@ -304,7 +299,7 @@ Deno.test("berth run: a reader of the output that leaves ends the command, and t
   const { code } = await within("the end of the command", child.status);
   assert.equal(code, 128 + 13);
   assert.equal(await new Response(child.stderr).text(), "");
-  assert.deepEqual(await ids(daemon), []);
+  assert.deepEqual(await daemon.containerIds(), []);
 });
 
 Deno.test("berth run stays with its container while the daemon is killed and comes back", async () => {
@@ -327,5 +322,5 @@ Deno.test("berth run stays with its container while the daemon is killed and com
   assert.equal(await new Response(child.stderr).text(), "");
   assert.equal(code, 5);
   assert.equal((await output.read()).done, true);
-  assert.deepEqual(await ids(daemon), []);
+  assert.deepEqual(await daemon.containerIds(), []);
 });

@@ -74,7 +74,7 @@ Deno.test("berth -t: a shell in a container is used as a person would", async ()
   terminal.type("exit 5\r");
   assert.equal(await terminal.exited(), 5);
   await assertRestored(terminal);
-  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
+  assert.deepEqual(await daemon.containerIds(), []);
 });
 
 Deno.test("berth -t: Ctrl-P Ctrl-Q leaves the container running, and attach comes back to it", async () => {

@@ -56,7 +56,7 @@ async function withNothingLeft(
     await events.wait({ type: "delete", id: "after" });
     assert.equal(events.types(), `${options.events ?? ""}create start exit delete`);
   }
-  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
+  assert.deepEqual(await daemon.containerIds(), []);
   await audit.assertClean();
 }
 

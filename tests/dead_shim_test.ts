@@ -101,8 +101,7 @@ Deno.test("dead shim: a killed shim takes its container along: processes, mounts
     assert.deepEqual(mountsOf(bundle), []);
     // The delete is told before the bundle's last files go.
     await until("the id to be free", async () => {
-      const { containers } = await client.call("container.list", {});
-      return containers.length === 0;
+      return (await daemon.containerIds()).length === 0;
     });
     assert.throws(() => Deno.statSync(bundle), Deno.errors.NotFound);
     assert.equal(await daemon.life("dead"), 0);
@@ -166,7 +165,7 @@ Deno.test("dead shim: the true status of an exit that only the bundle knows is t
   assert.deepEqual(describe(others), ["create", "start", "exit 137 synthetic", "delete 137"]);
   assert.equal(others[2]?.pid, other);
   await until("both to be gone", async () => {
-    return (await daemon.client.call("container.list", {})).containers.length === 0;
+    return (await daemon.containerIds()).length === 0;
   });
 });
 
@@ -225,7 +224,7 @@ Deno.test("dead shim: cleanup goes on while the runtime fails, across a restart,
     "delete 137",
   ]);
   await until("the container to be gone", async () => {
-    return (await daemon.client.call("container.list", {})).containers.length === 0;
+    return (await daemon.containerIds()).length === 0;
   });
   await audit.assertClean();
 });

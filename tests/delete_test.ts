@@ -33,8 +33,7 @@ async function told(daemon: TestDaemon, id: string): Promise<string> {
 
 async function untilGone(daemon: TestDaemon, id: string): Promise<void> {
   await until(`${id} to be gone`, async () => {
-    const { containers } = await daemon.client.call("container.list", {});
-    return containers.every((each) => each.id !== id);
+    return !(await daemon.containerIds()).includes(id);
   });
 }
 

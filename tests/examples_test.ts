@@ -144,7 +144,7 @@ Deno.test("examples: the supervisor starts what has died again, and stops all at
   assert.equal(code, 0, text);
   assert.match(text, /worker-1: exit 137\n/);
   assert.match(text, /worker-2: ended, 0\n/);
-  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
+  assert.deepEqual(await daemon.containerIds(), []);
 });
 
 Deno.test("examples: the dashboard shows what containers use", async () => {

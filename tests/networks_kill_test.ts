@@ -53,7 +53,7 @@ async function revive(daemon: TestDaemon, point: string): Promise<void> {
 /** Waits until no container is there: its network goes before its id is free. */
 async function idsAreFree(daemon: TestDaemon): Promise<void> {
   await until("the ids to be free", async () => {
-    return (await daemon.client.call("container.list", {})).containers.length === 0;
+    return (await daemon.containerIds()).length === 0;
   });
 }
 

@@ -98,7 +98,7 @@ networkTest("network: a namespace that is not pinned any more is no obstacle", a
   await audit.assertClean("a namespace that is not pinned");
   // Its network goes before its id is free.
   await until("the id to be free", async () => {
-    return (await daemon.client.call("container.list", {})).containers.length === 0;
+    return (await daemon.containerIds()).length === 0;
   });
   await create(daemon, "web");
   await remove(daemon, "web");

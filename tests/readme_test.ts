@@ -53,7 +53,7 @@ testNeeding(["socat"], "every shell command of the README works", async () => {
   const said = await run(daemon, ["sh", "-e", "-c"], everyday);
   assert.match(said, /^hello$/m);
   assert.match(said, /^web\b.*\bUp\b/m);
-  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
+  assert.deepEqual(await daemon.containerIds(), []);
   assert.match(await run(daemon, ["sh", "-e", "-c"], socket), /"name":"berth"/);
   removeDefaultCgroup();
 });

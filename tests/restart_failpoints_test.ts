@@ -98,8 +98,7 @@ Deno.test({
 
     await dies("definition.record", create);
     assert.deepEqual(definitions(), []);
-    const { containers } = await daemon.client.call("container.list", {});
-    assert.deepEqual(containers, []);
+    assert.deepEqual(await daemon.containerIds(), []);
     const mnt = await create();
     await dies("definition.write", start);
     const { status } = await daemon.client.call("container.state", { id });
@@ -214,8 +213,7 @@ Deno.test({
       failpoints.disarm();
       await daemon.start();
       await until(`the removal after ${step}`, async () => {
-        const { containers } = await daemon.client.call("container.list", {});
-        return containers.length === 0;
+        return (await daemon.containerIds()).length === 0;
       });
       assert.deepEqual([...Deno.readDirSync(`${daemon.root}/overlay`)], [], step);
       assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], [], step);

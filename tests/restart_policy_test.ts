@@ -149,8 +149,7 @@ Deno.test("restart policy: a container that was killed before its start is not s
 async function deleteAll(daemon: TestDaemon, ids: readonly string[]): Promise<void> {
   for (const id of ids) await daemon.client.call("container.delete", { id, force: true });
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
-  const { containers } = await daemon.client.call("container.list", {});
-  assert.deepEqual(containers, []);
+  assert.deepEqual(await daemon.containerIds(), []);
 }
 
 Deno.test("restart policy: what ends while no daemon runs is restarted by the next one", async () => {

@@ -276,7 +276,7 @@ Deno.test("restart: a journal with a torn line, a stale socket, half a bundle: t
     daemon.client.call("container.create", { id: "damaged", spec: daemon.spec(["true"]) }),
     FailedPreconditionError,
   );
-  assert.equal((await daemon.client.call("container.list", {})).containers.length, 0);
+  assert.deepEqual(await daemon.containerIds(), []);
 });
 
 Deno.test("restart: a bundle whose exit record is damaged does not keep the daemon from starting", async () => {
@@ -397,7 +397,7 @@ Deno.test("restart: a daemon that is killed while it removes the last files of a
   await Deno.rename(keep, `${daemon.state}/linux/twice`);
   await daemon.start();
   await until("its removal", async () => {
-    return (await daemon.client.call("container.list", {})).containers.length === 0;
+    return (await daemon.containerIds()).length === 0;
   });
   using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
   await daemon.life("after");
@@ -430,7 +430,7 @@ Deno.test("restart: a bundle that cannot be removed yet does not keep the daemon
     await holder.status;
   }
   await until("its removal", async () => {
-    return (await daemon.client.call("container.list", {})).containers.length === 0;
+    return (await daemon.containerIds()).length === 0;
   });
   await within("its end", daemon.stop());
   await assert.rejects(Deno.stat(dir), Deno.errors.NotFound);

@@ -155,8 +155,7 @@ Deno.test({
     };
     const gone = async (what: string) => {
       await until(`the removal of ${what}`, async () => {
-        const { containers } = await daemon.client.call("container.list", {});
-        return containers.length === 0;
+        return (await daemon.containerIds()).length === 0;
       });
       for (const dir of ["containers", "logs"]) {
         assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${dir}`)], [], what);

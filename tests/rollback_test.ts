@@ -271,7 +271,7 @@ Deno.test("rollback: a client that goes away in the middle leaves a usable conta
   release();
   wrapper.clear();
   await until("the container", async () => {
-    return (await daemon.client.call("container.list", {})).containers.length === 1;
+    return (await daemon.containerIds()).length === 1;
   });
   await assertUsable(daemon, "left");
   await audit.assertClean();

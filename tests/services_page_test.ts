@@ -133,7 +133,6 @@ Deno.test("services page: the commands of the unit for systemd run, stop and lea
   service.terminate();
   assert.equal(await service.ended(), 0);
   await until("the removal", async () => {
-    const { containers } = await daemon.client.call("container.list", {});
-    return containers.length === 0;
+    return (await daemon.containerIds()).length === 0;
   });
 });

@@ -137,5 +137,5 @@ Deno.test("berth create: --userns auto tells that it waits for another create, a
   const said = await within("the end of create", read());
   assert.match(said, /^Waiting for another command .*\nberth: ended by SIGINT\n$/);
   assert.equal((await child.status).code, 130);
-  assert.deepEqual((await daemon.client.call("container.list", {})).containers, []);
+  assert.deepEqual(await daemon.containerIds(), []);
 });

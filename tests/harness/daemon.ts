@@ -111,6 +111,12 @@ export class TestDaemon implements AsyncDisposable {
     return this.#peer;
   }
 
+  /** The ids of its containers, in the order that `container.list` gives; `[]`: none is left. */
+  async containerIds(): Promise<string[]> {
+    const { containers } = await this.client.call("container.list", {});
+    return containers.map(({ id }) => id);
+  }
+
   /** One more connection; close it with `using`. */
   connect(): Promise<Peer> {
     return dial(this.socket, { onError: console.error, timeoutMs: 60_000 });
