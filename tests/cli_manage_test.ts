@@ -4,7 +4,7 @@ import { SIGHUP } from "../src/linux/process/signals.ts";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until, within } from "./harness/poll.ts";
-import { hasTrap, readProcess } from "./harness/processes.ts";
+import { hasTrap, untilRuns } from "./harness/processes.ts";
 import { PtyProcess } from "./harness/io/pty.ts";
 import { program } from "./harness/run.ts";
 import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
@@ -169,7 +169,7 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
   ) assert.match((await cli(daemon, args)).stdout, expected);
   // Started is not yet running: the runtime's own process becomes the container's.
   const { pid } = await daemon.client.call("container.state", { id: "one" });
-  await until("its program", () => readProcess(pid)?.command === "sleep 1000");
+  await untilRuns(pid, "sleep 1000");
   assert.match(
     (await cli(daemon, ["top", "one"])).stdout,
     /^ *UID +PID +PPID +C +STIME +TTY +TIME +CMD\n *0 +\d+ +\d+ +\d+ .*sleep 1000\n$/,

@@ -5,7 +5,7 @@ import type { Client, StreamedEvent } from "../mod.ts";
 import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
 import { TestDaemon } from "./harness/daemon.ts";
-import { readProcess } from "./harness/processes.ts";
+import { readProcess, untilRuns } from "./harness/processes.ts";
 import { runDir, uniqueName } from "./harness/run.ts";
 
 /** A temporary directory that only clients of this test use, for their FIFOs. */
@@ -152,7 +152,7 @@ Deno.test("client: wait and events go on over a daemon that is killed and starte
   const container = await client.create({ id: "lives", spec: daemon.spec(["sleep", "600"]) });
   const pid = await container.start();
   // The runtime's init, which it is at first, would die of SIGTERM.
-  await until("the process that sleeps", () => readProcess(pid)?.command === "sleep 600");
+  await untilRuns(pid, "sleep 600");
   const exit = container.wait();
   await daemon.kill9();
   await daemon.start();

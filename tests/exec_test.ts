@@ -15,7 +15,7 @@ import { EventCollector } from "./harness/events.ts";
 import { FifoReader, FifoWriter, makeFifo } from "./harness/io/fifo.ts";
 import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
-import { readProcess } from "./harness/processes.ts";
+import { readProcess, untilRuns } from "./harness/processes.ts";
 import type { JsonObject } from "./harness/rootfs.ts";
 import { RuntimeWrapper } from "./harness/runtime/runtime_wrapper.ts";
 
@@ -74,7 +74,7 @@ Deno.test("exec: a life of an exec: ids, state, pids, events, wait, delete", asy
       process: { args: ["sleep", "1001"] },
     });
     assert.equal(started.execId, "my.exec-1");
-    await until("its command", () => readProcess(started.pid)?.command === "sleep 1001");
+    await untilRuns(started.pid, "sleep 1001");
     assert.deepEqual(await processes(daemon), [
       { execId: "my.exec-1", pid: started.pid, status: "running" },
     ]);

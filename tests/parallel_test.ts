@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leaks/leak_audit.ts";
-import { until } from "./harness/poll.ts";
-import { readProcess } from "./harness/processes.ts";
+import { untilRuns } from "./harness/processes.ts";
 
 const LIVES = 20;
 
@@ -84,7 +83,7 @@ Deno.test("parallel: two calls on one container at once come in some order and n
     const [pid = 0, ...others] = new Set(starts.map(({ pid }) => pid));
     assert.deepEqual(others, []);
     // Before its program is there it is the runtime's process, which ends by SIGTERM.
-    await until("its program", () => readProcess(pid)?.command === "sleep 1000");
+    await untilRuns(pid, "sleep 1000");
     await Promise.allSettled([
       client.call("container.pause", { id }),
       client.call("container.resume", { id }),

@@ -4,7 +4,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { EventCollector } from "./harness/events.ts";
 import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until } from "./harness/poll.ts";
-import { readProcess } from "./harness/processes.ts";
+import { untilRuns } from "./harness/processes.ts";
 
 const POD = "io.kubernetes.cri.sandbox-id";
 
@@ -123,7 +123,7 @@ Deno.test("shim group: a create that fails in a group's shim leaves the others a
   const shim = await runInGroup(daemon, "good", "shared");
   const { pid } = await client.call("container.state", { id: "good" });
   // Started is not yet running: the runtime's own process becomes the container's.
-  await until("its process", () => readProcess(pid)?.command === "sleep 1000");
+  await untilRuns(pid, "sleep 1000");
   const audit = LeakAudit.take(daemon);
   const spec = daemon.spec(["/does/not/exist"]);
   await assert.rejects(client.call("container.create", { id: "bad", spec, group: "shared" }));

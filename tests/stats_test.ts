@@ -11,7 +11,7 @@ import type { Family } from "../src/runtime/observability/exposition_testing.ts"
 import { cli } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
 import { until } from "./harness/poll.ts";
-import { readProcess } from "./harness/processes.ts";
+import { untilRuns } from "./harness/processes.ts";
 
 const MIB = 1024 * 1024;
 
@@ -119,7 +119,7 @@ Deno.test("container.pids tells which process is which exec", async () => {
     execId: "two",
     process: { args: ["sleep", "1000"] },
   });
-  await until("its program", () => readProcess(exec.pid)?.command === "sleep 1000");
+  await untilRuns(exec.pid, "sleep 1000");
   const list = async () => (await daemon.client.call("container.pids", { id: "one" })).processes;
   const processes = await until("the child", async () => {
     const all = await list();

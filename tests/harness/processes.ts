@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { until } from "./poll.ts";
 
 /** A process as /proc shows it (proc(5)). */
 export interface ProcessInfo {
@@ -43,6 +44,14 @@ export function readProcess(pid: number): ProcessInfo | undefined {
 
 /** `PF_EXITING` of a process's flags (include/linux/sched.h): it ends, and runs no more of its program. */
 const EXITING = 0x4;
+
+/**
+ * Waits until a process has become this program: the runtime answers a start before its init has
+ * executed it.
+ */
+export async function untilRuns(pid: number, command: string): Promise<void> {
+  await until(`process ${pid} to be ${command}`, () => readProcess(pid)?.command === command);
+}
 
 /** Whether a process has ended, be it reaped or not; what is killed is soon "exiting", then a zombie. */
 export function hasEnded(pid: number): boolean {
