@@ -78,7 +78,7 @@ test("images archives: load takes gzip, a colon in the name, names with ./, and 
   await run(["tar", "-C", plain, "-cf", `${dir}/many.tar`, "."]);
   const names = (await ok(daemon, "load", "-i", `${dir}/many.tar`)).trim().split("\n");
   assert.deepEqual(names.slice(0, -1), tags.map((tag) => `Loaded image: ${tag}`));
-  assert.match(names.at(-1) ?? "", /^Loaded image: localhost\/loaded-[0-9a-f]{12}:latest$/);
+  assert.match(names.at(-1) ?? "", /^Loaded image ID: sha256:[0-9a-f]{64}$/);
   const list = await ok(daemon, "images", "-q", "example.org/many");
   assert.equal(list.trim().split("\n").length, 1);
 
@@ -138,13 +138,17 @@ test("images archives: an OCI archive names its images as buildkit does, and wha
   const tagged = await load({ [ref]: "latest" });
   assert.match(
     tagged.stdout,
-    /^Loaded image: localhost\/loaded-[0-9a-f]{12}:latest\n$/,
+    /^Loaded image ID: sha256:[0-9a-f]{64}\n$/,
     tagged.stderr,
   );
   await ok(daemon, "image", "prune", "--all");
   // Skopeo takes one name, which docker would not.
   const odd = await load({ [ref]: "Upper" });
-  assert.match(odd.stdout, /^Loaded image: localhost\/loaded-[0-9a-f]{12}:latest\n$/, odd.stderr);
+  assert.match(odd.stdout, /^Loaded image ID: sha256:[0-9a-f]{64}\n$/, odd.stderr);
+  const id = odd.stdout.trim().replace(/^.*sha256:/, "");
+  const listed = await ok(daemon, "images", "--format", "{{.Repository}} {{.ID}}");
+  assert.equal(listed, `<none> ${id.slice(0, 12)}\n`);
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), id), "one");
   await ok(daemon, "image", "prune", "--all");
   for (
     const [annotations, pattern] of [

@@ -17,13 +17,14 @@ export interface ArchiveSource {
 
 /** An image that was loaded. */
 export interface LoadedImage {
-  readonly names: readonly [string, ...string[]];
+  /** None where it has none in the archive. */
+  readonly names: readonly string[];
   readonly image: StoredImage;
 }
 
 /**
  * Loads every image of an archive that `docker save` or `podman save` wrote, under the names that it
- * has there, or one made of its digest. The archive may be compressed as {@linkcode uncompressed} has
+ * has there, if any. The archive may be compressed as {@linkcode uncompressed} has
  * it. The caller holds the store's {@linkcode ImageStore.use}.
  *
  * @throws {ImageError} if it is no such archive.
@@ -39,9 +40,11 @@ export async function loadArchive(
     await placeArchive(file, source.content, options.signal);
     const images = await imagesOf(file, source.name, options.signal);
     const loaded: LoadedImage[] = [];
-    for (const { names, source } of images) {
+    for (const { names, source: place } of images) {
       const [name, ...others] = names;
-      const image = await pull(store, { name, source, local: true }, { ...options, verb: "load" });
+      const reference = { name: name ?? source.name, source: place, local: true };
+      const nameless = name === undefined;
+      const image = await pull(store, reference, { ...options, verb: "load", nameless });
       if (others.length > 0) await store.names.set(others, image.id);
       loaded.push({ names, image });
     }
@@ -103,7 +106,7 @@ interface Archive {
 
 /** An image of an archive. */
 interface ArchivedImage {
-  readonly names: readonly [string, ...string[]];
+  readonly names: readonly string[];
   /** How skopeo reads it. */
   readonly source: string;
 }
@@ -114,10 +117,8 @@ async function dockerImages(archive: Archive): Promise<ArchivedImage[] | undefin
   if (!Array.isArray(list)) return undefined;
   return list.filter(isRecord).map((entry, index) => {
     const tags = Array.isArray(entry["RepoTags"]) ? entry["RepoTags"].map(String) : [];
-    const id = String(entry["Config"]).replace(/^.*\//, "");
     const names = [...new Set(tags)].map(readName).filter((name) => name !== undefined);
-    const [first = nameFor(id), ...others] = names;
-    return { names: [first, ...others], source: `docker-archive:${archive.file}:@${index}` };
+    return { names, source: `docker-archive:${archive.file}:@${index}` };
   });
 }
 
@@ -131,15 +132,12 @@ async function ociImages(archive: Archive): Promise<ArchivedImage[] | undefined>
     return { ref: given[REF_NAME], name: given[CONTAINERD_NAME], digest: String(digest) };
   });
   // buildkit writes an entry for each name of one image.
-  const images = Array.from(Map.groupBy(entries, ({ digest }) => digest), ([digest, same]) => {
+  const images = Array.from(Map.groupBy(entries, ({ digest }) => digest), ([, same]) => {
     const names = same.map(({ ref, name }) =>
       readName(name) ?? (isTag(ref) ? undefined : readName(ref))
     );
-    const [first = nameFor(digest), ...others] = new Set(
-      names.filter((name) => name !== undefined),
-    );
     const ref = same.map(({ ref }) => ref).find((ref) => typeof ref === "string");
-    return { names: [first, ...others] as const, ref };
+    return { names: [...new Set(names.filter((name) => name !== undefined))], ref };
   });
   const refs = new Set(images.map(({ ref }) => ref).filter((ref) => ref !== undefined));
   if (entries.length > 1 && refs.size < images.length) {
@@ -174,11 +172,6 @@ function readName(text: unknown): string | undefined {
     if (error instanceof ImageError) return undefined;
     throw error;
   }
-}
-
-/** Returns a name for an image that has none, of the first digits of a digest. */
-function nameFor(digest: string): string {
-  return parseReference(`localhost/loaded-${digest.replace(/^sha256:/, "").slice(0, 12)}`).name;
 }
 
 /** Reads a file at the top of an archive as JSON; undefined where it is not there or is no JSON. */

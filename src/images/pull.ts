@@ -20,6 +20,8 @@ export interface PullOptions {
   readonly platform?: Platform;
   /** Takes the image whatever the host's policy for signatures says. */
   readonly acceptAnything?: boolean;
+  /** Whether the image gets no name: then that of the reference is for errors alone. */
+  readonly nameless?: boolean;
   /** What the person asked for, for errors. Default: pull. */
   readonly verb?: "pull" | "load" | "import";
   readonly signal?: AbortSignal;
@@ -82,7 +84,7 @@ export async function pull(
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
     // What cannot run here is told now rather than by a container that does not start.
     checkImage(store, image);
-    await store.names.set([reference.name], image.id);
+    if (!options.nameless) await store.names.set([reference.name], image.id);
     store.unmark(image.id);
     return image;
   } catch (error) {

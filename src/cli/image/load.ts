@@ -28,7 +28,8 @@ export function loadCommand(): Command {
         );
         for (const { names, image } of loaded) {
           for (const name of names) print(`Loaded image: ${shortName(name)}`);
-          notesOf(store, names[0], image).forEach(printStderr);
+          if (names.length === 0) print(`Loaded image ID: sha256:${image.id}`);
+          notesOf(store, names[0] ?? image.id, image).forEach(printStderr);
         }
       });
     });
