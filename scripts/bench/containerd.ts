@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { processesOf } from "../../tests/harness/processes.ts";
+import { processesOf, processName } from "../../tests/harness/processes.ts";
 import type { JsonObject } from "../../tests/harness/rootfs.ts";
 import { baseName } from "../../tests/harness/run.ts";
 import { ContainerdDaemon } from "./containerd_daemon.ts";
@@ -156,6 +156,7 @@ export class Containerd implements DaemonEngine, AsyncDisposable {
     return Promise.resolve(
       processesOf(baseName(this.#daemon.dir))
         .filter(({ command, state }) => state !== "Z" && this.#runtime.shim.test(command))
+        .filter(({ pid }) => processName(pid) !== "berth-waiting")
         .map(({ pid }) => pid),
     );
   }

@@ -6,6 +6,7 @@ import { Containerd } from "../containerd.ts";
 import type { DaemonEngine } from "../engine.ts";
 import { dismiss, launch } from "../fleet.ts";
 import { memoryOf } from "../proc.ts";
+import { programs } from "./containerd_shim_program.ts";
 import { type Bench, inTurn, type Measure, type Row, timed } from "../row.ts";
 
 const NOTE = "both shims under the same containerd, over its API";
@@ -21,23 +22,26 @@ export const containerdShim: Measure = async (bench) => {
   const dir = `${runDir()}/${uniqueName("shims")}`;
   await Deno.mkdir(`${dir}/bin`, { recursive: true });
   const [file = "", ...args] = program();
-  const install = [...args, "install", "containerd-shim", "--dir", `${dir}/bin`];
+  const install = [...args, "install", "containerd-shim", "--waiting", "--dir", `${dir}/bin`];
   const { success, stderr } = await runTool(file, { args: install });
   if (!success) throw new Error(`berth install: ${stderr}`);
+  const waiting = `${dir}/waiting`;
   const PATH = `${dir}/bin:${Deno.env.get("PATH")}`;
   await using reference = await Containerd.start(
     `${dir}/${baseName(dir)}`,
     `${dir}/state`,
     runc,
-    { PATH },
+    { PATH, BERTH_SHIM_DIR: waiting },
   );
   await using berth = reference.with({
     engine: "berth",
     runtime: "io.containerd.berth.v2",
-    shim: / serve \d+ /,
+    shim: / serve (\d+|wait) /,
   });
   const engines = [berth, reference];
+  const path = `${dir}/bin/containerd-shim-berth-v2`;
   return [
+    ...await programs(bench, `${dir}/alone-${baseName(dir)}`, { path, waiting }),
     ...await phases(bench, engines),
     await execs(bench, engines),
     ...await memory(bench, engines),
