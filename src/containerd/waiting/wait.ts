@@ -6,10 +6,16 @@ import { tryStat } from "../../linux/fs/try_stat.ts";
 import { Pidfd } from "../../linux/process/pidfd.ts";
 import { setProcessName } from "../../linux/process/process.ts";
 import { setsid } from "../../linux/process/session.ts";
+import { processStat } from "../../linux/process/stat.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { readInput } from "../bootstrap/answer.ts";
+import { groupOf, readBootstrap } from "../bootstrap/params.ts";
+import { isServed, socketPath } from "../bootstrap/socket.ts";
+import { parseFlags } from "../flags.ts";
 import { stay } from "../stay.ts";
 import { type Caller, readCaller } from "./caller.ts";
+import { readOptions } from "../task/options.ts";
+import { placeOf } from "./place.ts";
 import { ASK_WITHIN, Slot } from "./slot.ts";
 
 /** The environment variable that says for how many seconds a process waits for a `start`. */
@@ -34,6 +40,7 @@ export async function wait(path: string, containerd: number): Promise<void> {
   setsid();
   Deno.chdir("/");
   const files = filesOf();
+  await rehearse();
   {
     using parent = Pidfd.open(containerd);
     await using poller = new Poller();
@@ -57,6 +64,17 @@ export async function wait(path: string, containerd: number): Promise<void> {
       stays = await answer(slot, asked.pid, caller);
     }
   }
+}
+
+/** Does what takes longest at its first time, without an effect, while no `start` waits for it. */
+async function rehearse(): Promise<void> {
+  placeOf("self");
+  processStat("self");
+  const { id, namespace, address } = parseFlags([]);
+  const { socketDir: dir } = readBootstrap(new Uint8Array(), { id, namespace });
+  const group = groupOf(undefined, id);
+  await isServed(await socketPath({ dir, namespace, address, group }));
+  await readOptions(undefined);
 }
 
 /** Answers as the shim of the container's group. Returns whether this process is that now. */
