@@ -22,6 +22,7 @@ const PACKAGES = {
   "iptables": { command: "iptables", static: false },
   // From the folders of programs to that of the plugins, which are no commands.
   "containernetworking-plugins": { command: "../lib/cni/portmap", static: false },
+  "catatonit": { command: "catatonit", static: false },
   "openssh-client": { command: "ssh", static: false },
 } as const;
 

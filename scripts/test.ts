@@ -27,7 +27,7 @@ const file = binary && rest[0] === "--file" ? rest.splice(0, 2)[1] : undefined;
 const { paths, flags } = splitArgs(rest, existsSync);
 await ensurePackages([
   ...["runc", "crun", "criu", "busybox-static", "socat", "python3", "systemd"] as const,
-  ...["skopeo", "docker-registry", "apache2-utils", "openssl", "containerd"] as const,
+  ...["skopeo", "docker-registry", "apache2-utils", "openssl", "containerd", "catatonit"] as const,
   ...["containernetworking-plugins", "iptables", "iproute2"] as const,
 ]);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { testNeeding } from "../scripts/test_needing.ts";
 import { cli, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { until } from "./harness/poll.ts";
 import { pathWithout } from "./harness/run.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 
@@ -187,6 +189,20 @@ Deno.test("berth run: --init runs an init program, or says which package has one
   assert.deepEqual(spec.process.args.slice(0, 3), ["/dev/init", "--", "sh"]);
   const mount = spec.mounts.find((one: { destination: string }) => one.destination === "/dev/init");
   assert.equal(mount.source, `${bin}/catatonit`);
+});
+
+testNeeding(["catatonit"], "berth run: --init reaps orphans and passes signals on", async () => {
+  await using daemon = await TestDaemon.start();
+  // A process that has ended is in /proc until it is reaped.
+  const script = `trap 'exit 5' TERM; orphan=$(sh -c 'sleep 0.1 >/dev/null & echo $!')
+while test -e /proc/$orphan; do sleep 0.05; done; cat /proc/1/comm; while :; do sleep 0.05; done`;
+  const run = ["run", "-d", "--init", "--name", "c", ...rootfsArgs(daemon), ...sh(script)];
+  const { code, stderr } = await cli(daemon, run);
+  assert.equal(code, 0, stderr);
+  const log = `${daemon.root}/logs/c/container.log`;
+  await until("the orphan to be reaped", () => Deno.readTextFileSync(log).includes(" init\n"));
+  const { exitStatus } = await daemon.client.call("container.stop", { id: "c", timeout: 60 });
+  assert.equal(exitStatus, 5);
 });
 
 Deno.test("berth run: -h of run is --hostname, and --help is help", async () => {
