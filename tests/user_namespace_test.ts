@@ -6,6 +6,7 @@ import { TestDaemon } from "./harness/daemon.ts";
 import { FifoReader, makeFifo } from "./harness/io/fifo.ts";
 import { until, within } from "./harness/poll.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
+import { program } from "./harness/run.ts";
 
 /** Whom root of the containers is on the host. */
 const MAPPED = 231_072;
@@ -110,6 +111,50 @@ Deno.test("berth run --userns maps the container's users, and refuses what belon
   assert.match(refused.stderr, /leave out --privileged, --pid, or give --userns host/);
   const wrong = await run(daemon, ["--userns", "0:1"], "true");
   assert.match(wrong.stderr, /expected host, auto, or CONTAINER:HOST:SIZE/);
+});
+
+/** Runs `berth` in a mount namespace whose subuid(5) and subgid(5) say this alone. */
+async function withSubordinates(daemon: TestDaemon, ids: string, args: readonly string[]) {
+  const file = `${daemon.dir}/subordinates`;
+  Deno.writeTextFileSync(file, `${ids}\n`);
+  const script = 'for f in subuid subgid; do mount --bind "$0" /etc/$f || exit 99; done; exec "$@"';
+  const command = new Deno.Command("unshare", {
+    args: [
+      ...["--mount", "--propagation", "private", "sh", "-c", script, file],
+      ...[...program(), ...args],
+    ],
+    cwd: daemon.dir,
+    env: { BERTH_SOCKET: daemon.socket },
+    stdin: "null",
+  });
+  const { stdout, stderr } = await within("the end of berth", command.output(), 120_000);
+  return [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+}
+
+Deno.test("berth run: --userns auto gives each container ids of its own, and userns_remap those of its user", async () => {
+  const config = '[runtime]\nuserns_remap = "remapped"';
+  await using daemon = await TestDaemon.start({ config });
+  openAbove(daemon);
+  const options = ["--overlay", ...rootfsArgs(daemon)];
+  const ids = "containers:300000:131072\nremapped:500000:65536";
+  const firsts: number[] = [];
+  for (const id of ["a", "b"]) {
+    const args = ["run", "-d", "--name", id, "--userns", "auto", ...options, "sleep", "1000"];
+    assert.deepEqual(await withSubordinates(daemon, ids, args), [`${id}\n`, ""]);
+    const { pid } = await daemon.client.call("container.state", { id });
+    for (const file of ["uid_map", "gid_map"]) {
+      const map = Deno.readTextFileSync(`/proc/${pid}/${file}`).trim().split(/ +/).map(Number);
+      firsts.push(map[1] ?? NaN);
+      assert.deepEqual([map[0], map[2]], [0, 65_536]);
+    }
+  }
+  assert.deepEqual(firsts.sort(), [300_000, 300_000, 365_536, 365_536]);
+  const [stdout, stderr] = await withSubordinates(daemon, ids, [
+    ...["run", "--rm", ...options, "sh", "-c", WHO],
+  ]);
+  assert.equal(stderr, "");
+  const [uids, gids] = (stdout ?? "").split("\n");
+  assert.deepEqual([uids, gids], ["0 500000 65536", "0 500000 65536"]);
 });
 
 Deno.test("berth run: userns_remap of the config is for containers that say nothing else", async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { testNeeding } from "../../../scripts/test_needing.ts";
 import { APPARMOR_PROFILE } from "./default_profile.ts";
 import { loadDefaultProfile } from "./load_profile.ts";
 
@@ -56,3 +57,28 @@ Deno.test("loadDefaultProfile warns of a parser that fails or is missing (stand-
       `${standIn.parser} is missing: install the package apparmor`,
     ]);
   }));
+
+testNeeding(
+  ["apparmor_parser"],
+  "loadDefaultProfile: the real parser compiles the profile, and refuses what is none",
+  async () => {
+    const compile = async (profile: string) => {
+      // apparmor_parser(8): -Q hands nothing to the kernel, which need not have AppArmor on.
+      const child = new Deno.Command("apparmor_parser", {
+        args: ["-Q", "-K"],
+        stdin: "piped",
+        stdout: "null",
+        stderr: "piped",
+      }).spawn();
+      const writer = child.stdin.getWriter();
+      await writer.write(new TextEncoder().encode(profile));
+      await writer.close();
+      const { code, stderr } = await child.output();
+      return { code, stderr: new TextDecoder().decode(stderr) };
+    };
+    const { code, stderr } = await compile(APPARMOR_PROFILE);
+    assert.equal(code, 0, stderr);
+    const broken = await compile(APPARMOR_PROFILE.replace("deny mount,", "deny mount"));
+    assert.notEqual(broken.code, 0);
+  },
+);
