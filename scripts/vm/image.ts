@@ -10,7 +10,7 @@ const SUITE = "trixie";
 const PACKAGES = [
   ...["linux-image-amd64", "systemd", "systemd-sysv", "dbus", "udev", "kmod", "iproute2"],
   ...["openssh-server", "ca-certificates", "runc", "crun", "criu", "iptables", "busybox-static"],
-  ...["socat", "python3", "procps", "psmisc", "strace", "xz-utils", "git"],
+  ...["socat", "python3", "procps", "psmisc", "strace", "xz-utils", "git", "apparmor"],
 ];
 
 /** Where Deno and its cache lie in the machine. */

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../src/linux/fs/exists.ts";
+import { messageOf } from "../../src/rpc/error_text.ts";
 import { run } from "./command.ts";
 import type { Image } from "./image.ts";
 
-/** How long the machine may take to boot, in milliseconds: without KVM it is slow. */
-const BOOT_WITHIN = 600_000;
+/** How the machine's instructions are run: by the processor, or translated. */
+type Accelerator = "kvm" | "tcg";
+
+/** How long the machine may take to boot, in milliseconds. */
+const BOOT_WITHIN: Readonly<Record<Accelerator, number>> = { kvm: 60_000, tcg: 600_000 };
 
 /** A running virtual machine, reached by ssh as root. Disposal powers it off. */
 export class Machine implements AsyncDisposable {
@@ -20,15 +24,27 @@ export class Machine implements AsyncDisposable {
 
   /**
    * Boots the image on a disk of its own, whose writes are thrown away, and waits until it can be
-   * logged in to. The machine's network reaches nothing outside.
+   * logged in to. The machine's network reaches nothing outside. It is run by KVM where that boots it,
+   * and else translated; BERTH_VM_ACCEL chooses.
    *
    * @param dir Where the console's log goes.
    * @throws {Error} if it does not answer in time.
    */
   static async boot(image: Image, dir: string): Promise<Machine> {
+    const chosen = Deno.env.get("BERTH_VM_ACCEL");
+    if (chosen === "kvm" || chosen === "tcg") return await this.#boot(image, dir, chosen);
+    if (!exists("/dev/kvm")) return await this.#boot(image, dir, "tcg");
+    try {
+      return await this.#boot(image, dir, "kvm");
+    } catch (error) {
+      // A /dev/kvm may be of a kind that runs no stock kernel.
+      console.error(`KVM does not boot it, so it is translated: ${messageOf(error)}`);
+      return await this.#boot(image, dir, "tcg");
+    }
+  }
+
+  static async #boot(image: Image, dir: string, accel: Accelerator): Promise<Machine> {
     const port = freePort();
-    // Elsewhere /dev/kvm may be of a kind that runs no stock kernel: then set BERTH_VM_ACCEL=tcg.
-    const accel = Deno.env.get("BERTH_VM_ACCEL") ?? (exists("/dev/kvm") ? "kvm" : "tcg");
     const cpu = accel === "kvm" ? "host" : "max,-la57";
     const process = new Deno.Command("qemu-system-x86_64", {
       args: [
@@ -57,7 +73,7 @@ export class Machine implements AsyncDisposable {
     const ssh = ["ssh", "-i", image.key, "-p", String(port), ...options, "root@127.0.0.1"];
     const machine = new Machine(process, ssh);
     try {
-      await machine.#answering(`${dir}/console.log`);
+      await machine.#answering(`${dir}/console.log`, BOOT_WITHIN[accel]);
     } catch (error) {
       await machine[Symbol.asyncDispose]();
       throw error;
@@ -65,8 +81,8 @@ export class Machine implements AsyncDisposable {
     return machine;
   }
 
-  async #answering(console: string): Promise<void> {
-    for (const end = Date.now() + BOOT_WITHIN; Date.now() < end && !this.#ended;) {
+  async #answering(console: string, withinMs: number): Promise<void> {
+    for (const end = Date.now() + withinMs; Date.now() < end && !this.#ended;) {
       const answer = await run([...this.#ssh, "true"]).catch(() => undefined);
       if (answer !== undefined) return;
       await new Promise((resolve) => setTimeout(resolve, 2000));
