@@ -147,7 +147,9 @@ Deno.test("berth run: values that mean nothing are refused before anything is ma
     const [options, message] of [
       [["-v", "name:/x"], /no named volumes/],
       [["-v", "/nonesuch:/x"], /\/nonesuch: it does not exist/],
-      [["--mount", "type=volume,src=x,dst=/x"], /no volumes/],
+      [["--mount", "type=volume,src=x,dst=/x"], /no named volumes/],
+      [["-v", "/proc"], /the volume \/proc would hide files of the kernel/],
+      [["-v", "/bin/busybox"], /the volume \/bin\/busybox is no directory; mount a file/],
       [["--mount", "src=/,dst=/x,ro=perhaps"], /true or false/],
       [["-e", ""], /NAME=value/],
       [["--memory", "99999999999g"], /8192 TiB/],

@@ -116,6 +116,24 @@ const RUN_ROWS: Readonly<Record<string, Check>> = {
     assert.match(stderr, /Read-only/);
     await person.isRefused(`run --rm -v ${dir}/none:/mnt ROOTFS -- true`, /none/);
   },
+  "`-v /dst`, `--mount type=volume,dst=/dst`": async (person) => {
+    // As in docker, a volume begins with what is at its place, and another mount there goes before it.
+    await person.sees(
+      "create --name kept --overlay -v /bin -v /data -v /tmp --tmpfs /tmp " +
+        "--mount type=volume,target=/fixed,ro ROOTFS -- sh -c",
+      "echo run >>/data/own; cat /data/own; touch /fixed/x || grep -c volumes /proc/self/mountinfo",
+    );
+    for (const round of [1, 2]) {
+      await person.sees("start kept");
+      assert.equal(await person.sees("wait kept"), "0\n");
+      const lines = (await person.sees("logs --stream stdout kept")).split("\n");
+      assert.deepEqual(lines.slice(-2 - round), [...Array(round).fill("run"), "3", ""]);
+    }
+    const dir = `${person.daemon.root}/volumes/kept`;
+    assert.equal([...Deno.readDirSync(dir)].length, 1);
+    await person.sees("rm -v kept");
+    assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
+  },
   "`-v name:/dst`, `volume …`": async (person) => {
     await person.isRefused("run --rm -v name:/mnt ROOTFS -- true", /name/);
     await unknown("volume ls")(person);

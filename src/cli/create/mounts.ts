@@ -4,26 +4,26 @@ import { hostRoot, type UserNamespace } from "../../oci/user_namespace/id_mappin
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import type { Rootfs } from "../image/rootfs.ts";
-import { makeVolumes } from "../image/volumes.ts";
+import { makeVolumes, type Volume } from "../image/volumes.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import { CliError } from "../common/exit_status.ts";
 import { createDir, ETC_LABEL, VOLUMES_LABEL } from "../container/container_dirs.ts";
 import { canMountOn, etcTexts, writeEtcFiles } from "../options/etc_files.ts";
-import { type MountOption, shmMount } from "../options/mounts.ts";
+import { type MountOption, shmMount, VOLUME } from "../options/mounts.ts";
 import type { Namespaces } from "../options/namespaces.ts";
 import { userOf } from "./create_input.ts";
 import type { CreateInput } from "./create_input.ts";
 
 /**
- * Returns the mounts that the options ask for. Throws a {@linkcode CliError} for a source that is
- * not there.
+ * Returns the mounts that the options ask for, less anonymous volumes. Throws a {@linkcode CliError}
+ * for a source that is not there.
  */
 export function mountsOf(options: ContainerOptions, namespaces: Namespaces): MountOption[] {
   const mounts = [
     ...options.mount ?? [],
     ...options.volume ?? [],
     ...options.tmpfs ?? [],
-  ];
+  ].filter(({ type }) => type !== VOLUME);
   for (const { type, source } of mounts) if (type === "bind") checkSource(source);
   if (options.shmSize !== undefined) {
     if (namespaces.ipc !== undefined) {
@@ -58,7 +58,7 @@ function checkSource(source: string): void {
 }
 
 /** Returns whether the mount is at the path, however the two are written. */
-function isAt({ destination }: MountOption, path: string): boolean {
+function isAt({ destination }: Pick<MountOption, "destination">, path: string): boolean {
   return pathNames(destination).join("/") === pathNames(path).join("/");
 }
 
@@ -100,23 +100,34 @@ export function etcMounts(
   return writeEtcFiles(dirs[ETC_LABEL], texts);
 }
 
-/** Returns the volumes that the image asks for, but where something is mounted already. */
+/**
+ * Returns the anonymous volumes that the options and the image ask for, but where something is mounted
+ * already.
+ */
 export async function volumeMounts(
   id: string,
   mounts: readonly MountOption[],
   request: CreateInput,
   dirs: Record<string, string>,
 ): Promise<MountOption[]> {
-  const { rootfs: { image, path }, root } = request;
-  const paths = (image?.config.volumes ?? []).filter((volume) =>
-    !mounts.some((mount) => isAt(mount, volume))
-  );
-  if (paths.length === 0) return [];
+  const { options, rootfs: { image, path }, root } = request;
+  const asked = [...options.mount ?? [], ...options.volume ?? []]
+    .filter(({ type }) => type === VOLUME);
+  const imageVolumes = (image?.config.volumes ?? []).map((destination): Volume => ({
+    destination,
+    ofImage: true,
+  }));
+  const volumes: Volume[] = [];
+  for (const volume of [...asked, ...imageVolumes]) {
+    const taken = [...mounts, ...volumes].some((other) => isAt(other, volume.destination));
+    if (!taken) volumes.push(volume);
+  }
+  if (volumes.length === 0) return [];
   const dir = dirs[VOLUMES_LABEL] = createDir(root, "volumes", id);
   // The container's users go through it to their volumes' mounts.
   const user = userOf(request);
   const owner = user === undefined ? { uid: 0, gid: 0 } : resolveUser(path, user);
-  return await makeVolumes(dir, path, paths, owner);
+  return await makeVolumes(dir, path, volumes, owner);
 }
 
 /** The overlay of the container's own layer, in `dir`, on what is below it. */

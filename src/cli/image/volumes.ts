@@ -6,6 +6,16 @@ import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { ImageError } from "../../images/errors.ts";
 import { CliError } from "../common/exit_status.ts";
 
+/** An anonymous volume that is to be made. */
+export interface Volume {
+  /** Where it is in the container. */
+  readonly destination: string;
+  /** Options of its mount besides `rprivate`; `rbind` if left out. */
+  readonly options?: readonly string[];
+  /** Whether the image asks for it, and not the user. */
+  readonly ofImage?: boolean;
+}
+
 /** The bind mount of a volume. */
 export interface VolumeMount {
   readonly type: string;
@@ -21,27 +31,29 @@ export interface VolumeOwner {
 }
 
 /**
- * Makes the volumes that an image asks for below `dir`, and returns their mounts. As docker does it,
- * a volume begins with what the image has at its place; where the image has nothing, it is an empty
- * directory of the container's user.
+ * Makes anonymous volumes below `dir`, and returns their mounts. As docker does it, a volume begins
+ * with what the root filesystem has at its place; where that has nothing, it is an empty directory of
+ * the container's user.
  *
- * @throws {ImageError} for a volume that is a file of the image, all of it, or hides the kernel's files.
+ * @throws {ImageError} for a volume of the image that is a file, all of it, or hides the kernel's files.
+ * @throws {CliError} for such a volume of the user's.
  */
 export async function makeVolumes(
   dir: string,
   rootfs: string,
-  paths: readonly string[],
+  volumes: readonly Volume[],
   owner: VolumeOwner,
 ): Promise<VolumeMount[]> {
   const mounts: VolumeMount[] = [];
-  for (const [index, destination] of paths.entries()) {
-    checkPlace(destination);
+  for (const [index, volume] of volumes.entries()) {
+    const { destination, options = ["rbind"] } = volume;
+    checkPlace(volume);
     const source = `${dir}/${index}`;
     Deno.mkdirSync(source, { mode: 0o755 });
-    if (!await copyContent(rootfs, destination, source)) {
+    if (!await copyContent(rootfs, volume, source)) {
       Deno.chownSync(source, owner.uid, owner.gid);
     }
-    mounts.push({ type: "bind", source, destination, options: ["rbind", "rprivate"] });
+    mounts.push({ type: "bind", source, destination, options: [...options, "rprivate"] });
   }
   return mounts;
 }
@@ -49,19 +61,27 @@ export async function makeVolumes(
 /** Where the kernel's own files are, and the devices: without them nothing runs. */
 const KERNEL_DIRS = ["proc", "sys", "dev"];
 
-function checkPlace(destination: string): void {
+/** Returns the error that refuses a volume. */
+function refusal({ destination, ofImage }: Volume, why: string): Error {
+  if (ofImage) return new ImageError(`its volume ${destination} ${why}`);
+  return new CliError(`the volume ${destination} ${why}`);
+}
+
+function checkPlace(volume: Volume): void {
+  const { destination } = volume;
   const [first, ...others] = pathNames(destination);
   if (first === undefined) {
-    throw new ImageError("its volume / would hide all of it; nothing can run in it");
+    throw refusal({ ...volume, destination: "/" }, "would hide all of it; nothing can run in it");
   }
   // Below /proc runtimes let nothing be mounted.
   if (KERNEL_DIRS.includes(first) && (first === "proc" || others.length === 0)) {
-    throw new ImageError(`its volume ${destination} would hide files of the kernel`);
+    throw refusal(volume, "would hide files of the kernel");
   }
 }
 
-/** Copies a directory of the image with owners, times and attributes; false where it has none. */
-async function copyContent(rootfs: string, path: string, target: string): Promise<boolean> {
+/** Copies the directory that is at a volume's place, all of it; false where there is none. */
+async function copyContent(rootfs: string, volume: Volume, target: string): Promise<boolean> {
+  const path = volume.destination;
   let place;
   try {
     place = openInRoot(rootfs, path);
@@ -72,9 +92,8 @@ async function copyContent(rootfs: string, path: string, target: string): Promis
   using held = place;
   const here = fdPath(held.fd).replace("/self/", `/${Deno.pid}/`);
   if (!Deno.statSync(here).isDirectory) {
-    throw new ImageError(
-      `its volume ${path} is no directory in it; mount a file there: -v FILE:${path}`,
-    );
+    const where = volume.ofImage ? " in it" : "";
+    throw refusal(volume, `is no directory${where}; mount a file there: -v FILE:${path}`);
   }
   const { success, stderr } = await new Deno.Command("cp", {
     args: ["-a", "--", `${here}/.`, target],

@@ -23,6 +23,7 @@ export function rmCommand(): Command {
     "berth rm -f web db",
   ))
     .option("-f, --force", "remove running containers too, after killing them")
+    .option("-v, --volumes", "remove anonymous volumes too (always on)")
     .option("--after-exit", "wait until each container has exited, also while the daemon is away")
     .argument("<id...>", "containers")
     .action(async (ids: string[], options: RmOptions, command: Command) => {

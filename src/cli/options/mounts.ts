@@ -17,15 +17,17 @@ const TMPFS_FLAGS = ["nosuid", "nodev", "noexec"] as const;
 /** Values of docker's `bind-propagation` (mount_namespaces(7)). */
 const PROPAGATIONS = ["rprivate", "private", "rshared", "shared", "rslave", "slave"];
 
+/** The type of an anonymous volume, of which {@linkcode MountOption} has no source yet. */
+export const VOLUME = "volume";
+
 /** Keys of docker's `--mount` that berth does not have, and what to do instead. */
 const NO_SUCH_KEY: Readonly<Record<string, string>> = {
-  "volume-": "berth has no volumes; use type=bind with a directory",
+  "volume-": "berth has no volumes but anonymous ones without options; use type=bind",
   "image-": "berth does not mount images; use type=bind with a directory",
 };
 
 /** Types of docker's `--mount` that are no file system. */
 const NO_SUCH_TYPE: Readonly<Record<string, string>> = {
-  volume: "berth has no volumes; use type=bind with a directory",
   image: "berth does not mount images; use type=bind with a directory",
   npipe: "named pipes exist on Windows only",
   cluster: "berth has no cluster volumes",
@@ -64,6 +66,10 @@ export function parseMount(text: string): MountOption {
   const destination = keys.destination ?? "";
   if (!destination.startsWith("/")) {
     throw new InvalidArgumentError("dst must be an absolute path in the container");
+  }
+  if (type === VOLUME) {
+    if (keys.source) throw noNamedVolumes(keys.source);
+    return anonymousVolume(destination, keys.options);
   }
   const source = keys.source ?? (type === "bind" ? "" : type);
   if (type === "bind") {
@@ -164,24 +170,37 @@ function modeOf(key: string, value: string): string {
   throw new InvalidArgumentError(`${key} must be an octal mode, such as 1777`);
 }
 
-/** Parses docker's `SRC:DST[:OPTIONS]`. Throws commander's `InvalidArgumentError`. */
+/**
+ * Parses docker's `SRC:DST[:OPTIONS]`, and `DST` alone, which is an anonymous volume. Throws
+ * commander's `InvalidArgumentError`.
+ */
 export function parseVolume(text: string): MountOption {
   const [source, destination, options = "", ...rest] = text.split(":");
+  if (source?.startsWith("/") && destination === undefined) return anonymousVolume(source, []);
   if (!source || !destination?.startsWith("/") || rest.length > 0) {
-    throw new InvalidArgumentError("expected /source:/destination or /source:/destination:ro");
-  }
-  // To docker a name is a volume, never a path.
-  if (!/^(?:\/|\.\.?(?:\/|$))/.test(source)) {
     throw new InvalidArgumentError(
-      `berth has no named volumes: give ${source} as a path, such as ./${source} or /srv/${source}`,
+      "expected /source:/destination, /source:/destination:ro or /destination",
     );
   }
+  // To docker a name is a volume, never a path.
+  if (!/^(?:\/|\.\.?(?:\/|$))/.test(source)) throw noNamedVolumes(source);
   return {
     type: "bind",
     source: absolute(source),
     destination,
     options: bindOptions(options.split(",").filter((option) => option !== "" && option !== "rw")),
   };
+}
+
+/** Returns a volume that is made for the container and goes with it. */
+function anonymousVolume(destination: string, options: readonly string[]): MountOption {
+  return { type: VOLUME, source: "", destination, options: bindOptions(options) };
+}
+
+function noNamedVolumes(name: string): InvalidArgumentError {
+  return new InvalidArgumentError(
+    `berth has no named volumes: bind a path in place of ${name}, such as ./${name} or /srv/${name}`,
+  );
 }
 
 /** Parses docker's `--tmpfs DST[:OPTIONS]`. Throws commander's `InvalidArgumentError`. */

@@ -38,8 +38,8 @@ Deno.test("parseMount: values of a mount's keys are read as docker reads them", 
 Deno.test("parseMount: what docker's mounts have and berth does not is refused with what to do", () => {
   for (
     const [text, message] of [
-      ["type=volume,src=data,dst=/b", /has no volumes/],
-      ["type=bind,src=/a,dst=/b,volume-nocopy", /has no volumes/],
+      ["type=volume,src=data,dst=/b", /no named volumes.*\.\/data/],
+      ["type=bind,src=/a,dst=/b,volume-nocopy", /no volumes but anonymous/],
       ["type=bind,src=/a,dst=/b,tmpfs-size=1m", /goes with type=tmpfs/],
       ["type=tmpfs,dst=/b,bind-propagation=slave", /goes with type=bind/],
       ["type=bind,src=/a,dst=/b,ro=maybe", /must be true or false/],
@@ -80,7 +80,19 @@ Deno.test("parseVolume: a volume is a bind mount", () => {
     options,
   });
   assert.deepEqual(parseVolume("/a:/b").options, ["rbind"]);
-  for (const bad of ["/a", "/a:b", ":/b", "/a:/b:ro:x"]) assert.throws(() => parseVolume(bad), bad);
+  for (const bad of ["a", "/a:b", "/a:ro", ":/b", "/a:/b:ro:x"]) {
+    assert.throws(() => parseVolume(bad), bad);
+  }
+});
+
+Deno.test("parseVolume: a path alone is an anonymous volume, as is type=volume without a source", () => {
+  const volume = { type: "volume", source: "", destination: "/data", options: ["rbind"] };
+  assert.deepEqual(parseVolume("/data"), volume);
+  assert.deepEqual(parseMount("type=volume,target=/data"), volume);
+  assert.deepEqual(parseMount("type=volume,src=,dst=/data,ro"), {
+    ...volume,
+    options: ["rbind", "ro"],
+  });
 });
 
 Deno.test("absolute: paths are taken from the working directory on", () => {

@@ -172,7 +172,11 @@ function withProcess(command: Command): void {
 function withFiles(command: Command): void {
   command
     .optionsGroup("Files:")
-    .option("-v, --volume <src:dst[:ro]>", "bind mount", collectParsed(parseVolume))
+    .option(
+      "-v, --volume <[src:]dst[:ro]>",
+      "bind mount, or anonymous volume",
+      collectParsed(parseVolume),
+    )
     .option("--mount <spec>", "mount, such as type=bind,src=…,dst=…,ro", collectParsed(parseMount))
     .option("--tmpfs <dst[:options]>", "mount an empty tmpfs", collectParsed(parseTmpfs))
     .option("--shm-size <bytes>", "size of /dev/shm (64m by default)", parseShmSize)
