@@ -275,13 +275,55 @@ const RUN_ROWS: Readonly<Record<string, Check>> = {
     );
     await person.sees("rm -f again");
   },
+  "`--detach-keys` `--sig-proxy=false`": async (person) => {
+    await using terminal = person.sits(
+      "run -it --name keys --detach-keys ctrl-x,x -e PS1=ready ROOTFS -- sh",
+    );
+    await terminal.shows("ready");
+    terminal.type("\x18x");
+    assert.equal(await terminal.exited(), 0);
+    assert.equal(await person.sees("inspect -f {{.status}} keys"), "running\n");
+    await person.sees("rm -f keys");
+
+    const script = "trap 'exit 7' INT; while :; do echo up; sleep 0.1; done";
+    const run = "run --sig-proxy=false --name quiet ROOTFS -- sh -c";
+    for (const words of [[run, script], ["attach --sig-proxy=false quiet"]] as const) {
+      const [line, ...more] = words;
+      await using left = person.sits(line, ...more);
+      await left.shows("up");
+      left.type("\x03");
+      assert.equal(await left.exited(), 130, line);
+      assert.equal(await person.sees("inspect -f {{.status}} quiet"), "running\n");
+    }
+    await person.sees("rm -f quiet");
+  },
+  "`-a stdout`": unknown("run -a stdout ROOTFS -- true"),
+  "`--volumes-from` `--expose`": unknown(
+    ...["run --volumes-from web ROOTFS -- true", "run --expose 80 ROOTFS -- true"],
+  ),
+  "`--cgroup-parent` `--runtime`": async (person) => {
+    // The tests' own arguments have a parent.
+    const [, parent = ""] = cgroupArgs(person.daemon);
+    const pid = (await person.sees("inspect -f {{.pid}} web")).trim();
+    assert(Deno.readTextFileSync(`/proc/${pid}/cgroup`).includes(`${parent}/`));
+    await person.sees("create --name engine --runtime runc ROOTFS -- true");
+    assert.match(await person.sees("inspect -f {{.runtime}} engine"), /\brunc\n$/);
+    await person.sees("rm -f engine");
+    await person.isRefused("run --runtime nosuch ROOTFS -- true", /nosuch/);
+  },
+  "`--cgroupns`": async (person) => {
+    await unknown("run --cgroupns host ROOTFS -- true")(person);
+    const own = await person.sees("run --rm ROOTFS -- readlink /proc/self/ns/cgroup");
+    assert.notEqual(own.trim(), Deno.readLinkSync("/proc/self/ns/cgroup"));
+  },
   "`--health-*`": unknown("run --health-cmd x ROOTFS -- true"),
   "`--userns`": async (person) => {
     const map = (flag: string) => person.sees(`run --rm ${flag} ROOTFS -- cat /proc/self/uid_map`);
     assert.match(await map("--userns host"), /^ +0 +0 /);
     await person.isRefused("run --userns nobody ROOTFS -- true", /host, auto/);
   },
-  "`--gpus` `--blkio-*` `--oom-*`": unknown(
+  "`--gpus` `--blkio-*` `--oom-*` `--memory-swappiness`": unknown(
+    "run --memory-swappiness 0 ROOTFS -- true",
     ...["run --gpus all ROOTFS -- true", "run --blkio-weight 1 ROOTFS -- true"],
     "run --oom-kill-disable ROOTFS -- true",
   ),
@@ -304,6 +346,26 @@ const LOOK_ROWS: Readonly<Record<string, Check>> = {
       assert.equal(await person.sees(`ps -q --filter ${filter}`), "over\n", filter);
     }
     assert.equal(await person.sees("ps -q --filter label=for=test"), "web\n");
+  },
+  "`ps --no-trunc`": async (person) => {
+    const words = Array.from({ length: 40 }, (_, index) => `word${index}`);
+    await person.sees("create --name wide ROOTFS -- echo", ...words);
+    const lineOf = async (...flags: string[]) => {
+      await using terminal = person.sits("ps --filter name=wide", ...flags);
+      assert.equal(await terminal.exited(), 0);
+      return terminal.output.split("\r\n").find((line) => line.startsWith("wide"));
+    };
+    const cut = await lineOf() ?? "";
+    assert(cut !== "" && cut.length <= 80 && !cut.includes("word39"), cut);
+    assert.match(await lineOf("--no-trunc") ?? "", /word0 word1 .* word39/);
+    await person.sees("rm wide");
+  },
+  "`ps -s`": async (person) => {
+    await unknown("ps -s")(person);
+    await person.sees("run --name sized --overlay ROOTFS -- sh -c", "echo text >/file");
+    const [own] = Deno.readDirSync(`${person.daemon.root}/overlay/sized`);
+    Deno.statSync(`${person.daemon.root}/overlay/sized/${own?.name}/upper/file`);
+    await person.sees("rm sized");
   },
   "`start` `stop` `kill` `rm` `wait` `pause` `unpause`": async (person) => {
     await person.sees("pause web");
@@ -347,6 +409,39 @@ const LOOK_ROWS: Readonly<Record<string, Check>> = {
     assert.equal(await again.exited(), 0);
     assert.match(await person.sees("logs -n 5 tty"), /back42/);
     await person.sees("rm tty");
+  },
+  "`exec --privileged`": async (person) => {
+    const effective = async (...flags: string[]) => {
+      const status = await person.sees(["exec", ...flags, "web cat /proc/self/status"].join(" "));
+      return BigInt(`0x${/^CapEff:\s+(\w+)$/m.exec(status)?.[1]}`);
+    };
+    // capability(7): CAP_SYS_ADMIN is 21.
+    assert.equal(await effective() >> 21n & 1n, 0n);
+    const here = /^CapBnd:\s+(\w+)$/m.exec(Deno.readTextFileSync("/proc/self/status"));
+    assert.equal(await effective("--privileged"), BigInt(`0x${here?.[1]}`));
+  },
+  "`container prune`": async (person) => {
+    await person.sees("create --name made ROOTFS -- true");
+    for (const name of ["over1", "over2", "other"]) {
+      await person.sees(`run --name ${name} --label kind=${name.slice(0, 4)} ROOTFS -- true`);
+    }
+    await person.isRefused("container prune", /without a terminal/);
+    assert.equal(await person.sees("container prune -f --filter label=kind=othe"), "other\n");
+    await using terminal = person.sits("container prune");
+    await terminal.shows(/over1\r\nover2\r\n[\s\S]*these 2 for good/);
+    terminal.type("n\r");
+    assert.equal(await terminal.exited(), 0);
+    assert.equal(await person.sees("container prune -f"), "over1\nover2\n");
+    assert.equal(await person.sees("container prune"), "");
+    assert.equal(await person.sees("ps -q"), "web\nmade\n");
+    await person.sees("rm -f made");
+  },
+  "`container ls`, `container rm` …": unknown("container ls", "container rm web"),
+  "`system prune` `system df`": unknown("system prune", "system df"),
+  "`-H` `context`": async (person) => {
+    await unknown("-H ssh://host ps", "context ls")(person);
+    assert.equal(await person.sees(`ps -q --socket ${person.daemon.socket}`), "web\n");
+    await person.isRefused("ps --socket /nonesuch", /nonesuch/);
   },
   "`cp`": async (person) => {
     const { dir } = person.daemon;
@@ -484,6 +579,13 @@ const IMAGE_ROWS: Readonly<Record<string, ImageCheck>> = {
     assert.match(await person.sees(`rmi ${NAME}`), /^Untagged: .*\n$/);
     await person.sees(`load -i ${person.archive}`);
     assert.match(await person.sees(`rmi ${id}`), /^Untagged: .*\nUntagged: .*\nDeleted: .*\n$/);
+  },
+  "`images --digests`": async (person) => {
+    await person.sees(`load -i ${person.archive}`);
+    const seen = await person.sees(`images --digests --no-trunc ${NAME}`);
+    assert.match(seen, /^IMAGE +DIGEST +ID /);
+    assert.match(seen, /^\S+ +sha256:[0-9a-f]{64} +/m);
+    await person.sees(`rmi ${NAME}`);
   },
   "`rmi -f`": async (person) => {
     await person.sees(`load -i ${person.archive}`);

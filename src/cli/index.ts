@@ -7,6 +7,7 @@ import { callCommand } from "./manage/call.ts";
 import { checkpointCommand } from "./lifecycle/checkpoint.ts";
 import { somePath } from "./common/command.ts";
 import { exitStatusOf } from "./common/exit_status.ts";
+import { containerCommand } from "./lifecycle/container.ts";
 import { completionCommand } from "./manage/completion.ts";
 import { configCommand } from "./manage/config.ts";
 import { cpCommand } from "./run/cp.ts";
@@ -85,6 +86,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
       updateCommand(),
       checkpointCommand(),
       restoreCommand(),
+      containerCommand(),
     ],
     "Images:": [
       pullCommand(),

@@ -16,6 +16,8 @@ export interface AttachOptions {
   /** Whether standard input goes to the container, if that takes any. */
   readonly stdin: boolean;
   readonly detachKeys: DetachKeys;
+  /** As in a session's target. */
+  readonly sigProxy?: boolean;
   /** Makes the container run; its output is then shown from its beginning. */
   readonly start?: () => Promise<void>;
 }
@@ -55,6 +57,7 @@ export async function attach(
     streams,
     signals,
     detachKeys: options.detachKeys,
+    ...(options.sigProxy !== undefined && { sigProxy: options.sigProxy }),
     ...(output && { output }),
     ...(options.start && { start: options.start }),
   });

@@ -18,6 +18,7 @@ import { usedImages, withStore } from "./store.ts";
 interface LsOptions {
   readonly json?: true;
   readonly quiet?: true;
+  readonly digests?: true;
   readonly filter?: readonly ImageFilter[];
   readonly format?: Format;
   readonly trunc: boolean;
@@ -25,6 +26,7 @@ interface LsOptions {
 
 /** The columns of the table. */
 const COLUMNS = ["Image", "ID", "CreatedSince", "Size", "UsedBy"];
+const WITH_DIGESTS = COLUMNS.toSpliced(1, 0, "Digest");
 
 /** `berth image ls` and `berth images` */
 export function imagesCommand(name: "ls" | "images"): Command {
@@ -46,6 +48,7 @@ export function imagesCommand(name: "ls" | "images"): Command {
       "by reference, dangling or label; may be repeated",
       collectParsed(parseImageFilter),
     )
+    .option("--digests", "show the digests of their manifests")
     .option("--no-trunc", "do not cut columns to the width of the screen")
     .argument("[name]", "only images of this name, * for any part of it")
     .action(async (wanted: string | undefined, options: LsOptions, command: Command) => {
@@ -59,7 +62,7 @@ export function imagesCommand(name: "ls" | "images"): Command {
         if (options.quiet) return [...new Set(rows.map(({ id }) => id))].forEach(print);
         if (options.json || format === "json") return rows.forEach(printJson);
         const width = options.trunc ? screenWidth() : undefined;
-        const template = format ?? columns(IMAGE_FIELDS, COLUMNS);
+        const template = format ?? columns(IMAGE_FIELDS, options.digests ? WITH_DIGESTS : COLUMNS);
         explainFormat(() => formatRows(rows, template, IMAGE_FIELDS, { width })).forEach(print);
       });
     });

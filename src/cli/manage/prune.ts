@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { CliError } from "../common/exit_status.ts";
 import { listAllContainers } from "../common/list_containers.ts";
+import { confirmed } from "../container/confirm.ts";
 import { removePaths } from "../container/container_dirs.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { print, printStderr } from "../text/print.ts";
@@ -33,12 +33,4 @@ export function pruneCommand(): Command {
         removePaths(orphans);
       });
     });
-}
-
-/** Asks for confirmation at the terminal. Without a terminal there is no confirmation. */
-function confirmed(count: number): boolean {
-  if (!Deno.stdin.isTerminal()) {
-    throw new CliError("cannot ask for confirmation without a terminal; --force removes them");
-  }
-  return confirm(`Remove ${count === 1 ? "this" : `these ${count}`} for good?`);
 }

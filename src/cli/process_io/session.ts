@@ -32,6 +32,8 @@ export interface SessionTarget {
   readonly signals: SignalForwarder;
   /** The keys to detach; looked for only where the process has a terminal. */
   readonly detachKeys: DetachKeys;
+  /** Whether signals go on to the process. Else each makes the caller leave. Default: true. */
+  readonly sigProxy?: boolean;
   /** Makes the process run; left out where it runs already. */
   readonly start?: () => Promise<void>;
 }
@@ -92,7 +94,7 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   let interrupts = 0;
   signals.deliver((signal) => {
     const impatient = (signal === "SIGINT" || signal === "SIGTERM") && ++interrupts > PATIENCE;
-    if (impatient || (interactive && LEAVING.includes(signal))) {
+    if (impatient || target.sigProxy === false || (interactive && LEAVING.includes(signal))) {
       left.resolve({ how: "left", status: statusOf(signal) });
       return;
     }

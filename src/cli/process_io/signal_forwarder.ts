@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { type Command, Option } from "commander";
 
 /** The signals that go on to the process when no terminal makes them itself. */
 const FORWARDED: readonly Deno.Signal[] = [
@@ -38,4 +39,12 @@ export class SignalForwarder implements Disposable {
   [Symbol.dispose](): void {
     for (const [signal, listener] of this.#listeners) Deno.removeSignalListener(signal, listener);
   }
+}
+
+/** Adds docker's option that says whether signals go on to the process: `true` or `false`. */
+export function withSigProxy(command: Command): Command {
+  return command.addOption(
+    new Option("--sig-proxy <bool>", "pass signals on to the process; false: leave it running")
+      .choices(["true", "false"]).default("true"),
+  );
 }

@@ -5,20 +5,22 @@ import { withDaemon } from "../common/daemon.ts";
 import { attach } from "../container/attach.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter } from "../process_io/session.ts";
+import { withSigProxy } from "../process_io/signal_forwarder.ts";
 
 interface AttachCommandOptions {
   readonly socket: string;
   readonly stdin: boolean;
   readonly detachKeys?: string;
+  readonly sigProxy: "true" | "false";
 }
 
 /** `berth attach` */
 export function attachCommand(): Command {
-  return withDetachKeys(withSocket(verb(
+  return withSigProxy(withDetachKeys(withSocket(verb(
     "attach",
     "Attach standard input and output to a running container",
     "berth attach web",
-  )))
+  ))))
     .option("--no-stdin", "do not pass standard input on")
     .argument("<id>", "container")
     .action(async (id: string, _options: unknown, command: Command) => {
@@ -27,7 +29,11 @@ export function attachCommand(): Command {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
         const state = await daemon.call("container.state", { id });
-        const end = await attach(daemon, root, state, { stdin: options.stdin, detachKeys });
+        const end = await attach(daemon, root, state, {
+          stdin: options.stdin,
+          detachKeys,
+          sigProxy: options.sigProxy === "true",
+        });
         exitAfter(end, { id });
       });
     });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Command, Option } from "commander";
 import { readJson } from "../../oci/bundle_layout.ts";
+import { knownCapabilities } from "../../oci/spec/capabilities.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import type { OciProcess } from "../../rpc/contract/schemas.ts";
 import {
@@ -30,6 +31,7 @@ interface ExecOptions {
   readonly workdir?: string;
   readonly envFile?: readonly string[];
   readonly user?: string;
+  readonly privileged?: true;
   readonly execId?: string;
   readonly detachKeys?: string;
 }
@@ -51,6 +53,7 @@ export function execCommand(): Command {
     .option("--env-file <file>", "file of environment variables", collect)
     .addOption(workdir)
     .option("-u, --user <user>", "user[:group], names or numbers")
+    .option("--privileged", "give all capabilities, and let programs gain privileges")
     .option("--exec-id <id>", "id of the process; default: a random one")
     .argument("<id>", "container")
     .argument("<command...>", "what to run")
@@ -118,7 +121,17 @@ async function processOf(
     ...(env.length > 0 && { env: env.flatMap(environmentEntry) }),
     ...(options.workdir !== undefined && { cwd: options.workdir }),
     ...(user !== undefined && { user: await userOf(daemon, id, user) }),
+    ...(options.privileged && privileges()),
     ...(options.tty && Deno.stdout.isTerminal() && { consoleSize: consoleSize() }),
+  };
+}
+
+/** What `--privileged` lifts; the seccomp filter and the AppArmor profile are the container's. */
+function privileges() {
+  const all = knownCapabilities();
+  return {
+    capabilities: { bounding: all, effective: all, permitted: all },
+    noNewPrivileges: false,
   };
 }
 

@@ -8,7 +8,7 @@ import { Creation } from "../create/creation.ts";
 import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
-import { SignalForwarder } from "../process_io/signal_forwarder.ts";
+import { SignalForwarder, withSigProxy } from "../process_io/signal_forwarder.ts";
 import { print, printError } from "../text/print.ts";
 
 interface RunOptions extends ContainerOptions {
@@ -16,18 +16,19 @@ interface RunOptions extends ContainerOptions {
   readonly detach?: true;
   readonly log?: true;
   readonly detachKeys?: string;
+  readonly sigProxy: "true" | "false";
 }
 
 /** `berth run` */
 export function runCommand(): Command {
-  return withDetachKeys(withContainer(withSocket(verb(
+  return withSigProxy(withDetachKeys(withContainer(withSocket(verb(
     "run",
     "Create a container and start it",
     "berth run --rm -it alpine sh",
     "berth run -d --name web --memory 64m nginx",
     "berth run --rm -it --rootfs ./rootfs -- sh",
     "berth run --rm --bundle ./bundle",
-  ))))
+  )))))
     .passThroughOptions()
     .option("-d, --detach", "run in the background: print the id, write output to the log")
     .option("--log", "keep a log of the output, as with -d and -t")
@@ -59,6 +60,7 @@ export function runCommand(): Command {
             streams,
             signals,
             detachKeys: keys,
+            sigProxy: options.sigProxy === "true",
             start: async () => {
               await start(daemon, root, id);
               started = true;

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+import { Command } from "commander";
+import { NotFoundError } from "../../rpc/errors.ts";
+import { collectParsed, verb, withSocket } from "../common/command.ts";
+import { withDaemon } from "../common/daemon.ts";
+import { forEachId } from "../common/each.ts";
+import { listAllContainers } from "../common/list_containers.ts";
+import { confirmed } from "../container/confirm.ts";
+import { removeContainer } from "../container/remove.ts";
+import { stateWord } from "../inspect/container_fields.ts";
+import { type ContainerFilter, parseFilter, passes } from "../inspect/container_filter.ts";
+import { print } from "../text/print.ts";
+
+/** `berth container` and its verb. */
+export function containerCommand(): Command {
+  return new Command("container")
+    .summary("Remove all containers that have exited")
+    .description("Manages many containers; each verb of one stands alone, such as berth rm")
+    .addHelpText("after", "\nExample:\n  berth container prune")
+    .helpCommand(false)
+    .addCommand(pruneContainersCommand());
+}
+
+interface PruneOptions {
+  readonly force?: true;
+  readonly filter?: readonly ContainerFilter[];
+}
+
+/** `berth container prune` */
+function pruneContainersCommand(): Command {
+  return withSocket(verb(
+    "prune",
+    "Remove all containers that have exited, with their logs",
+    "berth container prune",
+    "berth container prune --force --filter label=tier=test",
+  ))
+    .option("-f, --force", "do not ask for confirmation")
+    .option(
+      "--filter <key=value>",
+      "only those of this id, name, exited, ancestor or label; may be repeated",
+      collectParsed(parseFilter),
+    )
+    .action(async (options: PruneOptions, command: Command) => {
+      await withDaemon(command, async (daemon) => {
+        const all = await listAllContainers((params) => daemon.call("container.list", params));
+        // What is being restarted is not over, and what was only created may be about to start.
+        const ids = all.filter((container) =>
+          stateWord(container) === "exited" && passes(container, options.filter ?? [])
+        ).map(({ id }) => id);
+        if (ids.length === 0) return;
+        if (!options.force) {
+          ids.forEach(print);
+          if (!confirmed(ids.length)) return;
+        }
+        const { root } = await daemon.call("daemon.info", {});
+        await forEachId(ids, async (id) => {
+          try {
+            await removeContainer(daemon, root, id, false);
+          } catch (error) {
+            // Another client was faster.
+            if (!(error instanceof NotFoundError)) throw error;
+          }
+          if (options.force) print(id);
+        });
+      });
+    });
+}
