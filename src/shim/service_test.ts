@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { findCgroup } from "../linux/cgroup/cgroup.ts";
+import { untilFrozen } from "../linux/cgroup/cgroup_testing.ts";
 import { kill } from "../linux/process/process.ts";
 import {
   AlreadyExistsError,
@@ -304,11 +305,7 @@ Deno.test("service: SIGKILL reaches a process in a frozen v1 cgroup below the co
     const inner = `${freezer}/inner`;
     Deno.mkdirSync(inner);
     Deno.writeTextFileSync(`${inner}/cgroup.procs`, String(exec.pid), { create: false });
-    Deno.writeTextFileSync(`${inner}/freezer.state`, "FROZEN", { create: false });
-    await until(
-      "it is frozen",
-      () => Deno.readTextFileSync(`${inner}/freezer.state`) === "FROZEN\n",
-    );
+    await untilFrozen({ version: 1, paths: { freezer: inner } });
     await test.service.kill({ signal: 9 });
     assert.equal((await test.service.wait({})).exitStatus, 137);
     await until("it can be removed", () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type Cgroup, cgroupHierarchies, findCgroup } from "./find.ts";
+import { freeze, freezerState } from "./freezer.ts";
 import { killUntilEmpty, remove } from "./processes.ts";
 
 /** Options of a test for which this machine must have hierarchies of v1. */
@@ -93,6 +94,17 @@ export async function until(what: string, holds: () => boolean): Promise<void> {
     if (performance.now() > end) throw new Error(`not within a minute: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/**
+ * Freezes a cgroup, and returns once all of it is frozen. It asks again and again, as runc does: in v1
+ * a process that is about to execute its program, or that forks, can miss being asked once.
+ */
+export async function untilFrozen(cgroup: Cgroup): Promise<void> {
+  await until("frozen", () => {
+    freeze(cgroup);
+    return freezerState(cgroup) === "frozen";
+  });
 }
 
 /** For tests: writes files, `{"a/b": "text"}`, in a new directory that goes at the end of scope. */

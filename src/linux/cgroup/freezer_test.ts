@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { FileTree, ON_V1, TestCgroup, until } from "./cgroup_testing.ts";
+import { FileTree, ON_V1, TestCgroup, until, untilFrozen } from "./cgroup_testing.ts";
 import { freeze, freezerState, thaw } from "./freezer.ts";
 
 Deno.test("freezerState: v1: a real cgroup freezes and thaws", ON_V1, async () => {
   await using test = TestCgroup.start();
   assert.equal(freezerState(test.cgroup), "thawed");
-  freeze(test.cgroup);
-  await until("frozen", () => freezerState(test.cgroup) === "frozen");
+  await untilFrozen(test.cgroup);
   thaw(test.cgroup);
   assert.equal(freezerState(test.cgroup), "thawed");
 });
@@ -18,8 +17,7 @@ Deno.test("thaw: v1: a cgroup below that was frozen on its own is thawed too", O
   Deno.mkdirSync(inner, { recursive: true });
   Deno.writeTextFileSync(`${inner}/cgroup.procs`, String(test.pid), { create: false });
   const cgroup = { version: 1 as const, paths: { freezer: inner } };
-  freeze(cgroup);
-  await until("frozen", () => freezerState(cgroup) === "frozen");
+  await untilFrozen(cgroup);
   assert.equal(freezerState(test.cgroup), "thawed");
   thaw(test.cgroup);
   assert.equal(freezerState(cgroup), "thawed");
@@ -30,8 +28,7 @@ Deno.test("freezerState: v2: a real cgroup freezes and thaws", async () => {
   const { unified } = test.cgroup.paths;
   const cgroup = { version: 2 as const, paths: { unified: unified! } };
   assert.equal(freezerState(cgroup), "thawed");
-  freeze(cgroup);
-  await until("frozen", () => freezerState(cgroup) === "frozen");
+  await untilFrozen(cgroup);
   thaw(cgroup);
   await until("thawed", () => freezerState(cgroup) === "thawed");
 });
