@@ -287,7 +287,7 @@ exit 0`;
 
 testNeeding(
   ["criu"],
-  "with the real criu: a checkpoint that fails says why, and the container goes on",
+  "checkpoint: with the real criu, one that fails says why, and the container goes on",
   async () => {
     await using daemon = await TestDaemon.start();
     using events = await EventCollector.subscribe(daemon.socket);

@@ -10,7 +10,7 @@ import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { within } from "./harness/poll.ts";
 import { testNeeding } from "../scripts/test_needing.ts";
 
-testNeeding(["crun"], "a life with crun for one container, beside another with runc", async () => {
+testNeeding(["crun"], "crun: a life beside another with runc", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const runtime = await crun(daemon);
@@ -105,7 +105,7 @@ testNeeding(["crun"], "crun fails in its own words, kills with all, has a termin
   await audit.assertClean();
 });
 
-testNeeding(["crun"], "what crun cannot execute is 126 and what is not there 127", async () => {
+testNeeding(["crun"], "crun: what it cannot execute is 126 and what is not there 127", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--runtime", await crun(daemon), ...rootfsArgs(daemon), "--"];
   for (

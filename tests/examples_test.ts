@@ -43,7 +43,7 @@ const EXAMPLES = [
 for (const { name, needed, argv } of EXAMPLES) {
   testNeeding(
     [needed],
-    `the ${name} example runs a container, shows its output and leaves nothing`,
+    `examples: the ${name} example runs a container, shows its output and leaves nothing`,
     async () => {
       await using daemon = await TestDaemon.start();
       await daemon.life("first");
@@ -68,16 +68,20 @@ for (const { name, needed, argv } of EXAMPLES) {
     },
   );
 
-  testNeeding([needed], `the ${name} example says what was wrong, and leaves nothing`, async () => {
-    await using daemon = await TestDaemon.start();
-    await daemon.life("first");
-    const audit = LeakAudit.take(daemon);
-    const { code, stderr } = await run(daemon, [...argv, rootfsDir(), "no-such-program"]);
-    assert.notEqual(code, 0);
-    assert.match(stderr, /RuntimeError/);
-    assert.match(stderr, /no-such-program/);
-    await audit.assertClean();
-  });
+  testNeeding(
+    [needed],
+    `examples: the ${name} example says what was wrong, and leaves nothing`,
+    async () => {
+      await using daemon = await TestDaemon.start();
+      await daemon.life("first");
+      const audit = LeakAudit.take(daemon);
+      const { code, stderr } = await run(daemon, [...argv, rootfsDir(), "no-such-program"]);
+      assert.notEqual(code, 0);
+      assert.match(stderr, /RuntimeError/);
+      assert.match(stderr, /no-such-program/);
+      await audit.assertClean();
+    },
+  );
 }
 
 const TYPESCRIPT = `${ROOT}/examples/typescript`;

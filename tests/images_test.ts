@@ -20,28 +20,32 @@ function randomText(): string {
   return Array.from({ length: 10_000 }, () => crypto.randomUUID()).join("\n");
 }
 
-test("run pulls an image that is not there, and runs it without skopeo the next time", async () => {
-  await using daemon = await TestDaemon.start();
-  await using registry = await TestRegistry.start(daemon.dir);
-  const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { "etc/motd": "hello" })];
-  const config = { Cmd: ["cat", "/etc/motd"], Env: ["PATH=/bin", "FROM_IMAGE=1"] };
-  const image = await registry.push(await makeImage(daemon.dir, { layers, config }), "a/b:1");
+test(
+  "berth run: pulls an image that is not there, and runs it without skopeo the next time",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    await using registry = await TestRegistry.start(daemon.dir);
+    const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { "etc/motd": "hello" })];
+    const config = { Cmd: ["cat", "/etc/motd"], Env: ["PATH=/bin", "FROM_IMAGE=1"] };
+    const image = await registry.push(await makeImage(daemon.dir, { layers, config }), "a/b:1");
 
-  const first = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image]);
-  assert.deepEqual(first, { code: 0, stdout: "hello", stderr: `Pulling ${image}\n` });
-  // A PATH without skopeo: what is there is not looked up again.
-  const env = { PATH: pathWithout(daemon.dir, "skopeo") };
-  const second = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image, "env"], { env });
-  assert.equal(second.code, 0, second.stderr);
-  assert.match(second.stdout, /^FROM_IMAGE=1$/m);
-  const missing = await cli(daemon, ["pull", image], { env });
-  assert.equal(missing.code, 125);
-  assert.match(missing.stderr, /install the package skopeo/);
-  assert.equal(
-    readMountInfo().filter(({ mountPoint }) => mountPoint.startsWith(daemon.dir)).length,
-    0,
-  );
-}, "docker-registry");
+    const first = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image]);
+    assert.deepEqual(first, { code: 0, stdout: "hello", stderr: `Pulling ${image}\n` });
+    // A PATH without skopeo: what is there is not looked up again.
+    const env = { PATH: pathWithout(daemon.dir, "skopeo") };
+    const second = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image, "env"], { env });
+    assert.equal(second.code, 0, second.stderr);
+    assert.match(second.stdout, /^FROM_IMAGE=1$/m);
+    const missing = await cli(daemon, ["pull", image], { env });
+    assert.equal(missing.code, 125);
+    assert.match(missing.stderr, /install the package skopeo/);
+    assert.equal(
+      readMountInfo().filter(({ mountPoint }) => mountPoint.startsWith(daemon.dir)).length,
+      0,
+    );
+  },
+  "docker-registry",
+);
 
 test(
   "run --pull always takes what a tag means now, never takes what is there or fails",
@@ -111,7 +115,7 @@ test(
   "htpasswd",
 );
 
-test("run takes command, user, directory, environment, stop signal and labels of the image", async () => {
+test("berth run: takes command, user, directory, environment, stop signal and labels of the image", async () => {
   await using daemon = await TestDaemon.start();
   const passwd = "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n";
   const layers = [

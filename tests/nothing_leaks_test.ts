@@ -46,7 +46,7 @@ async function assertClean(pid: number, init: number, what: string): Promise<voi
 for (const name of ["runc", "crun"]) {
   testNeeding(
     [name],
-    `nothing of berth is seen in a container of ${name}, nor in an exec`,
+    `nothing leaks: nothing of berth is seen in a container of ${name}, nor in an exec`,
     async () => {
       await using daemon = await TestDaemon.start({ env: { SECRET_OF_THE_DAEMON: "1" } });
       const { client } = daemon;

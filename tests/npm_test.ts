@@ -42,7 +42,7 @@ export async function use(spec: Record<string, unknown>): Promise<number> {
 }
 `;
 
-testNeeding(["node"], "the npm package drives a container from Node", async () => {
+testNeeding(["node"], "npm: the package drives a container from Node", async () => {
   await using daemon = await TestDaemon.start();
   const packageDir = `${daemon.dir}/package`;
   await buildNpm(packageDir);

@@ -46,7 +46,7 @@ async function prepare(): Promise<TestDaemon> {
   return daemon;
 }
 
-testNeeding(["socat"], "every shell command of the README works", async () => {
+testNeeding(["socat"], "readme: every shell command works", async () => {
   await using daemon = await prepare();
   const [everyday = "", socket = "", ...more] = blocks("sh");
   assert.deepEqual(more, []);
@@ -58,7 +58,7 @@ testNeeding(["socat"], "every shell command of the README works", async () => {
   removeDefaultCgroup();
 });
 
-testNeeding(["python3"], "the Python of the README works", async () => {
+testNeeding(["python3"], "readme: the Python works", async () => {
   await using daemon = await prepare();
   await daemon.run("seen", ["sleep", "1000"]);
   const [python = "", ...more] = blocks("python");

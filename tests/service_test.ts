@@ -35,7 +35,7 @@ Deno.test("service: the unit that is printed starts the daemon with the flags th
   );
 });
 
-testNeeding(["systemd-analyze"], "systemd finds nothing wrong with the unit", async () => {
+testNeeding(["systemd-analyze"], "service: systemd finds nothing wrong with the unit", async () => {
   const dir = await Deno.makeTempDir();
   try {
     // It checks that the program is there, which the tests do not install.
@@ -50,7 +50,7 @@ testNeeding(["systemd-analyze"], "systemd finds nothing wrong with the unit", as
 
 testNeeding(
   ["socat"],
-  "the daemon says READY with its pid once its socket answers, and STOPPING",
+  "service: the daemon says READY with its pid once its socket answers, and STOPPING",
   async () => {
     await using daemon = TestDaemon.prepare();
     const path = `${daemon.dir}/n`;

@@ -48,8 +48,8 @@ const plugin: Deno.lint.Plugin = {
       create(context) {
         if (!context.filename.endsWith("_test.ts")) return {};
         let imported: Set<string> = new Set();
-        const check = (node: Deno.lint.CallExpression) => {
-          const title = titleOf(node.arguments[0]);
+        const check = (node: Deno.lint.CallExpression, at = 0) => {
+          const title = titleOf(node.arguments[at]);
           if (title === undefined) return;
           const [name = ""] = title.match(/^[\w$]+/) ?? [];
           if (imported.has(name) || beginsWithCommand(title)) return;
@@ -66,8 +66,12 @@ const plugin: Deno.lint.Plugin = {
             imported = importedNames(node);
           },
           // A wrapper of a test file's own takes the title and the test.
-          'CallExpression[callee.name="test"][arguments.length>1]': check,
-          'CallExpression[callee.object.name="Deno"][callee.property.name="test"]': check,
+          'CallExpression[callee.name="test"][arguments.length>1]': (node) => check(node),
+          'CallExpression[callee.object.name="Deno"][callee.property.name="test"]': (node) =>
+            check(node),
+          'CallExpression[callee.name="testCompiled"]': (node) => check(node),
+          // Its first argument is what the test needs.
+          'CallExpression[callee.name="testNeeding"]': (node) => check(node, 1),
         };
       },
     },

@@ -29,6 +29,10 @@ Deno.test("test titles: whatever else comes first is refused, in each form of a 
   assert.equal(refused('Deno.test({ name: "a line", fn() {} }); test("a line", () => {});'), 2);
   assert.equal(refused('const command = test("a line");'), 0);
   assert.equal(refused('import assert from "node:assert"; Deno.test("assert: it", () => {});'), 1);
+  assert.equal(refused('testNeeding("crun", "a line", () => {});'), 1);
+  assert.equal(refused('testNeeding("crun", "dead shim: a line", () => {});'), 0);
+  assert.equal(refused('testNeeding("crun", { name: "a line" }, () => {});'), 1);
+  assert.equal(refused('testCompiled("a line", () => {});'), 1);
   assert.equal(refused('Deno.test("dead shims: they are noticed", () => {});'), 1);
 });
 

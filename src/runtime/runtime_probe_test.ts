@@ -53,7 +53,7 @@ Deno.test("RuntimeProbe: runc is known as runc once it has told its version, by 
 
 testNeeding(
   ["crun"],
-  "another runtime, or a script around runc, is not runc",
+  "RuntimeProbe: another runtime, or a script around runc, is not runc",
   () =>
     withRuntimes(async (runtimes, dir) => {
       await versionOf(runtimes, "crun");

@@ -46,7 +46,7 @@ function crunHere(area: TestArea): string {
   return path;
 }
 
-testNeeding(["crun"], "crun runs a container as runc does", async () => {
+testNeeding(["crun"], "runtime: crun runs a container as runc does", async () => {
   await using area = new TestArea();
   const test = area.service({ record: { runtime: crunHere(area) } });
   const { service } = test;
@@ -74,7 +74,7 @@ testNeeding(["crun"], "crun runs a container as runc does", async () => {
 for (const name of ["runc", "crun"]) {
   testNeeding(
     [name],
-    `neither a container nor an exec of ${name} inherits the shim's OOM score`,
+    `runtime: neither a container nor an exec of ${name} inherits the shim's OOM score`,
     async () => {
       await using area = new TestArea();
       using _score = borrowOomScoreAdj(500);

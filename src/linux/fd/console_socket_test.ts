@@ -55,7 +55,7 @@ const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
 for (const [runtime, command] of Object.entries(RUNTIMES)) {
   testNeeding(
     [runtime],
-    `${runtime} has sent the master by the time that it returns`,
+    `console socket: ${runtime} has sent the master by the time that it returns`,
     inTempDir(async (directory) => {
       makeBundle(directory);
       const id = `berth-console-${crypto.randomUUID()}`;

@@ -34,7 +34,7 @@ async function receive(
 
 testNeeding(
   ["socat"],
-  "the message arrives on a socket file, also behind a long path",
+  "notifyServiceManager: the message arrives on a socket file, also behind a long path",
   async () => {
     const dir = Deno.makeTempDirSync();
     try {
@@ -55,16 +55,20 @@ testNeeding(
   },
 );
 
-testNeeding(["socat"], "the message arrives on an abstract socket", async () => {
-  const name = `berth-test-${Deno.pid}`;
-  const text = await receive({
-    address: `ABSTRACT-RECV:${name}`,
-    cwd: "/",
-    listens: () => Deno.readTextFileSync("/proc/net/unix").includes(`@${name}`),
-    send: () => notifyServiceManager(`@${name}`, ["READY=1"]),
-  });
-  assert.equal(text, "READY=1");
-});
+testNeeding(
+  ["socat"],
+  "notifyServiceManager: the message arrives on an abstract socket",
+  async () => {
+    const name = `berth-test-${Deno.pid}`;
+    const text = await receive({
+      address: `ABSTRACT-RECV:${name}`,
+      cwd: "/",
+      listens: () => Deno.readTextFileSync("/proc/net/unix").includes(`@${name}`),
+      send: () => notifyServiceManager(`@${name}`, ["READY=1"]),
+    });
+    assert.equal(text, "READY=1");
+  },
+);
 
 Deno.test("notifyServiceManager: nobody there is an error", () => {
   assert.throws(

@@ -149,7 +149,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 testNeeding(
   ["python3"],
-  "an older kernel takes some 140 layers, and more are an error that names its successor",
+  "long overlay: an older kernel takes some 140 layers, and more are an error that names its successor",
   () => {
     const mountAs = (layers: Layers) => {
       const spec = { type: "overlay", target: layers.target, options: layers.options };

@@ -34,7 +34,7 @@ async function failure(call: Promise<unknown>): Promise<RuntimeError> {
 for (const runtime of ["runc", "crun"]) {
   testNeeding(
     [runtime],
-    `${runtime}: a whole life, with exec, ps, pause, resume and state`,
+    `oci runtime: a whole life with ${runtime}, with exec, ps, pause, resume and state`,
     async () => {
       await using box = new TestContainers();
       const runc: OciRuntime = box.runc(runtime === "crun" ? crunHere(box) : "runc");
