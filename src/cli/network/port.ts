@@ -17,22 +17,24 @@ export function portCommand(): Command {
   )))
     .argument("<id>", "container")
     .argument("[port]", "only this port of the container: 80, or 53/udp")
-    .action(async (id: string, port: string | undefined, options, command: Command) => {
-      const { json } = options as { json?: true };
-      await withDaemon(command, async (daemon) => {
-        const { network } = await daemon.call("container.state", { id });
-        const ports = (network?.ports ?? []).filter((each) => isPort(each, port));
-        if (port !== undefined && ports.length === 0) {
-          throw new CliError(`no port of the host leads to port ${port} of ${id}`);
-        }
-        if (json) return ports.forEach(printJson);
-        if (network === undefined) return;
-        for (const each of ports) {
-          const name = port === undefined ? `${each.containerPort}/${each.protocol} -> ` : "";
-          hostsOf(each, network).forEach((host) => print(`${name}${host}`));
-        }
-      });
-    });
+    .action(
+      async (id: string, port: string | undefined, options: { json?: true }, command: Command) => {
+        const { json } = options;
+        await withDaemon(command, async (daemon) => {
+          const { network } = await daemon.call("container.state", { id });
+          const ports = (network?.ports ?? []).filter((each) => isPort(each, port));
+          if (port !== undefined && ports.length === 0) {
+            throw new CliError(`no port of the host leads to port ${port} of ${id}`);
+          }
+          if (json) return ports.forEach(printJson);
+          if (network === undefined) return;
+          for (const each of ports) {
+            const name = port === undefined ? `${each.containerPort}/${each.protocol} -> ` : "";
+            hostsOf(each, network).forEach((host) => print(`${name}${host}`));
+          }
+        });
+      },
+    );
 }
 
 function isPort({ containerPort, protocol }: PortState, wanted: string | undefined): boolean {

@@ -189,7 +189,7 @@ export class ContainerLife {
   }
 
   /** Returns the error of a call that needs the shim while there is no connection. */
-  unreachable(): UnavailableError | DeadlineExceededError {
+  unreachable(): FailedPreconditionError | UnavailableError | DeadlineExceededError {
     const state = this.#state;
     if (state.phase === "resting") {
       return new FailedPreconditionError(`container ${this.#id} is stopped: start it first`, {
