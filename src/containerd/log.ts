@@ -48,6 +48,7 @@ function openFifo(path: string): number {
       close(both);
     }
   } catch {
+    // No bundle, or no FIFO there.
     return open("/dev/null", O_WRONLY);
   }
 }

@@ -49,7 +49,7 @@ export interface DaemonOptions {
   readonly beforeListen?: (daemon: Daemon) => Promise<void>;
 }
 
-/** The daemon: the runtime behind its socket. */
+/** The daemon: the container manager behind its socket. */
 export class Daemon implements AsyncDisposable {
   readonly runtime: ContainerManager;
   readonly subscribers: SubscriptionRegistry;

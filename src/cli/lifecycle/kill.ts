@@ -65,6 +65,7 @@ function isSignal(text: string): boolean {
     parseSignal(text);
     return true;
   } catch {
+    // It is no signal.
     return false;
   }
 }

@@ -72,7 +72,7 @@ function hostInfo() {
     architecture: Deno.build.arch,
     cpus: navigator.hardwareConcurrency,
     memoryBytes: Deno.systemMemoryInfo().total,
-    // Documentation/admin-guide/cgroup-v2.rst: only the root of that has this file.
+    // On v1 and hybrid hosts /sys/fs/cgroup is a tmpfs without this file.
     cgroups: exists("/sys/fs/cgroup/cgroup.controllers") ? "v2" : "v1",
   };
 }

@@ -52,6 +52,7 @@ function labelOf(pid: number | "self"): string {
   try {
     return Deno.readTextFileSync(`/proc/${pid}/attr/current`);
   } catch {
+    // Neither is on.
     return "";
   }
 }

@@ -57,7 +57,10 @@ function parseLine(line: string): MountInfo {
   };
 }
 
-/** Returns the kernel writes space, tab, newline, backslash and `#` in these fields as `\ooo`. */
+/**
+ * Undoes the kernel's escapes: it writes space, tab, newline, backslash and `#` in these fields as
+ * `\ooo`.
+ */
 function unescape(field: string): string {
   if (!field.includes("\\")) return field;
   return field.replace(

@@ -3,8 +3,8 @@ import { O_RDWR, O_WRONLY, OwnedFd, read, write } from "../fd/fd.ts";
 import { EACCES, isErrno } from "../libc/errno.ts";
 
 /**
- * How readily the OOM killer takes a process: -1000 never, 1000 first (proc_pid_oom_score_adj(5)).
- * Children inherit it.
+ * Sets how readily the OOM killer takes a process: -1000 never, 1000 first
+ * (proc_pid_oom_score_adj(5)). Children inherit it.
  *
  * @throws LinuxError EACCES when lowered without CAP_SYS_RESOURCE; ENOENT; EINVAL
  */

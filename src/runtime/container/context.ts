@@ -12,7 +12,7 @@ import type { ShimManager } from "../shims/shim_manager.ts";
 /** The part of a container's state that outlives its instances. */
 export type ServiceState = Pick<ContainerState, "restart" | "restartCount" | "restartingAt">;
 
-/** Finds containers by their ids. */
+/** What a container asks of, and reports to, the registry that holds it. */
 export interface ContainerOwner {
   /** Returns whether a container that has no bundle any more is still there, because it is defined. */
   keeps(id: string): boolean;

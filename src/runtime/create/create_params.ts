@@ -159,7 +159,7 @@ export function describe(issues: readonly ParamIssue[]): string {
   );
 }
 
-/** Filesystem types whose source is a path on this host. */
+/** Returns an issue if a bind mount's source does not exist. */
 function sourceIssues(
   mount: RootfsMountRecord,
   path: string,

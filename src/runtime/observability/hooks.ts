@@ -2,7 +2,7 @@
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
-/** Is told what the runtime does; the metrics count it. */
+/** Receives what happens in the daemon, for log, metrics and traces. */
 export interface DaemonHooks {
   /** An event was published. */
   event(event: Event): void;
@@ -16,7 +16,7 @@ export interface DaemonHooks {
   rpc(method: string, durationMs: number, failed: boolean): void;
 }
 
-/** Returns hooks that call those of each observer in turn. */
+/** Returns hooks that call each of `all` in turn. */
 export function combineHooks(all: readonly DaemonHooks[]): DaemonHooks {
   const [first, ...others] = all;
   if (first === undefined) return NO_HOOKS;
