@@ -11,8 +11,10 @@ import {
   layerOf,
   makeImage,
   ok,
+  PausedSkopeo,
   run,
 } from "./harness/images/images.ts";
+import { until } from "./harness/poll.ts";
 import { PtyProcess } from "./harness/io/pty.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { pathWithout, program } from "./harness/run.ts";
@@ -87,6 +89,39 @@ test("images archives: load takes gzip, a colon in the name, names with ./, and 
   assert.equal(missing.code, 125);
   assert.match(missing.stderr, /install the package skopeo/);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+});
+
+test("images archives: images without a name that are loaded at once are not taken for each other", async () => {
+  await using daemon = await TestDaemon.start();
+  const { dir } = daemon;
+  const nameless = async (text: string) => {
+    const layers = [await busyboxLayer(dir)];
+    const source = await makeImage(dir, { layers, config: { Cmd: ["echo", text] } });
+    const [archive, plain] = [`${dir}/${text}.tar`, `${dir}/${text}`];
+    await run([...COPY, source, `docker-archive:${archive}`]);
+    Deno.mkdirSync(plain);
+    await run(["tar", "-C", plain, "-xf", archive]);
+    // Nothing says that its name is its digest.
+    const [manifest] = JSON.parse(Deno.readTextFileSync(`${plain}/manifest.json`));
+    Deno.renameSync(`${plain}/${manifest.Config}`, `${plain}/config.json`);
+    const renamed = [{ ...manifest, Config: "config.json" }];
+    Deno.writeTextFileSync(`${plain}/manifest.json`, JSON.stringify(renamed));
+    await run(["tar", "-C", plain, "-cf", archive, "."]);
+    return Deno.readFileSync(archive);
+  };
+  const [one, two] = [await nameless("one"), await nameless("two")];
+  using paused = new PausedSkopeo(dir);
+  const first = cli(daemon, ["load"], { stdin: one, env: paused.env });
+  await until("the first", () => paused.waits);
+  const second = await cli(daemon, ["load"], { stdin: two });
+  paused.release();
+  const loaded = [await first, second].map(({ stdout, stderr }) =>
+    /^Loaded image ID: sha256:([0-9a-f]{64})\n$/.exec(stdout)?.[1] ?? stderr
+  );
+  for (const [index, id] of loaded.entries()) {
+    const said = await ok(daemon, "run", "--rm", ...cgroup(daemon), id);
+    assert.equal(said, ["one\n", "two\n"][index]);
+  }
 });
 
 test("images archives: an OCI archive names its images as buildkit does, and what cannot be told apart is refused whole", async () => {

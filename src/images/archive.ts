@@ -24,8 +24,8 @@ export interface LoadedImage {
 
 /**
  * Loads every image of an archive that `docker save` or `podman save` wrote, under the names that it
- * has there, if any. The archive may be compressed as {@linkcode uncompressed} has
- * it. The caller holds the store's {@linkcode ImageStore.use}.
+ * has there, if any. The archive may be compressed as {@linkcode uncompressed} has it. The caller holds
+ * the store's {@linkcode ImageStore.use}.
  *
  * @throws {ImageError} if it is no such archive.
  */
@@ -40,11 +40,11 @@ export async function loadArchive(
     await placeArchive(file, source.content, options.signal);
     const images = await imagesOf(file, source.name, options.signal);
     const loaded: LoadedImage[] = [];
-    for (const { names, source: place } of images) {
+    for (const { names, key, source: place } of images) {
       const [name, ...others] = names;
       const reference = { name: name ?? source.name, source: place, local: true };
-      const nameless = name === undefined;
-      const image = await pull(store, reference, { ...options, verb: "load", nameless });
+      const how = { ...options, verb: "load", ...name === undefined && { nameless: key } } as const;
+      const image = await pull(store, reference, how);
       if (others.length > 0) await store.names.set(others, image.id);
       loaded.push({ names, image });
     }
@@ -107,6 +107,8 @@ interface Archive {
 /** An image of an archive. */
 interface ArchivedImage {
   readonly names: readonly string[];
+  /** Tells it from other images, of other archives, too. */
+  readonly key: string;
   /** How skopeo reads it. */
   readonly source: string;
 }
@@ -115,11 +117,16 @@ interface ArchivedImage {
 async function dockerImages(archive: Archive): Promise<ArchivedImage[] | undefined> {
   const list = await readMember(archive, "manifest.json");
   if (!Array.isArray(list)) return undefined;
-  return list.filter(isRecord).map((entry, index) => {
+  const images: ArchivedImage[] = [];
+  for (const [index, entry] of list.filter(isRecord).entries()) {
     const tags = Array.isArray(entry["RepoTags"]) ? entry["RepoTags"].map(String) : [];
     const names = [...new Set(tags)].map(readName).filter((name) => name !== undefined);
-    return { names, source: `docker-archive:${archive.file}:@${index}` };
-  });
+    const source = `docker-archive:${archive.file}:@${index}`;
+    // What the config is called need not be its digest.
+    const config = names.length > 0 ? "" : await readText(archive, String(entry["Config"]));
+    images.push({ names, key: config || source, source });
+  }
+  return images;
 }
 
 /** Returns the images of an OCI archive (image-spec, image-layout.md); undefined where it is none. */
@@ -132,12 +139,12 @@ async function ociImages(archive: Archive): Promise<ArchivedImage[] | undefined>
     return { ref: given[REF_NAME], name: given[CONTAINERD_NAME], digest: String(digest) };
   });
   // buildkit writes an entry for each name of one image.
-  const images = Array.from(Map.groupBy(entries, ({ digest }) => digest), ([, same]) => {
+  const images = Array.from(Map.groupBy(entries, ({ digest }) => digest), ([key, same]) => {
     const names = same.map(({ ref, name }) =>
       readName(name) ?? (isTag(ref) ? undefined : readName(ref))
     );
     const ref = same.map(({ ref }) => ref).find((ref) => typeof ref === "string");
-    return { names: [...new Set(names.filter((name) => name !== undefined))], ref };
+    return { names: [...new Set(names.filter((name) => name !== undefined))], key, ref };
   });
   const refs = new Set(images.map(({ ref }) => ref).filter((ref) => ref !== undefined));
   if (entries.length > 1 && refs.size < images.length) {
@@ -146,8 +153,9 @@ async function ociImages(archive: Archive): Promise<ArchivedImage[] | undefined>
         `own (${REF_NAME} in index.json): name them, or save each in an archive of its own`,
     );
   }
-  return images.map(({ names, ref }) => ({
+  return images.map(({ names, key, ref }) => ({
     names,
+    key,
     source: `oci-archive:${file}${ref === undefined ? "" : `:${ref}`}`,
   }));
 }
@@ -174,12 +182,21 @@ function readName(text: unknown): string | undefined {
   }
 }
 
-/** Reads a file at the top of an archive as JSON; undefined where it is not there or is no JSON. */
-async function readMember({ file, members, signal }: Archive, name: string): Promise<unknown> {
+/** Reads a file of an archive; undefined where it is not there. */
+async function readText(
+  { file, members, signal }: Archive,
+  name: string,
+): Promise<string | undefined> {
   const member = members.find((path) => path === name || path === `./${name}`);
-  if (member === undefined) return undefined;
+  return member === undefined ? undefined : await tar(["-xOf", file, member], signal);
+}
+
+/** Reads a file at the top of an archive as JSON; undefined where it is not there or is no JSON. */
+async function readMember(archive: Archive, name: string): Promise<unknown> {
+  const content = await readText(archive, name);
+  if (content === undefined) return undefined;
   try {
-    return JSON.parse(await tar(["-xOf", file, member], signal));
+    return JSON.parse(content);
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

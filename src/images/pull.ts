@@ -20,8 +20,11 @@ export interface PullOptions {
   readonly platform?: Platform;
   /** Takes the image whatever the host's policy for signatures says. */
   readonly acceptAnything?: boolean;
-  /** Whether the image gets no name: then that of the reference is for errors alone. */
-  readonly nameless?: boolean;
+  /**
+   * What tells the image from others where it gets no name: then that of the reference is for errors
+   * alone.
+   */
+  readonly nameless?: string;
   /** What the person asked for, for errors. Default: pull. */
   readonly verb?: "pull" | "load" | "import";
   readonly signal?: AbortSignal;
@@ -63,7 +66,8 @@ export async function pull(
     options.onProgress?.(line);
   };
   try {
-    const name = await storeName(reference.name);
+    const { nameless } = options;
+    const name = await storeName(nameless ?? reference.name);
     const skopeo = [
       "--policy",
       options.acceptAnything ? ownPolicy(store) : hostPolicy() ?? ownPolicy(store),
@@ -84,7 +88,7 @@ export async function pull(
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
     // What cannot run here is told now rather than by a container that does not start.
     checkImage(store, image);
-    if (!options.nameless) await store.names.set([reference.name], image.id);
+    if (nameless === undefined) await store.names.set([reference.name], image.id);
     store.unmark(image.id);
     return image;
   } catch (error) {

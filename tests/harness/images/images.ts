@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { findCommand } from "../../../scripts/system_packages.ts";
 import { ARCHITECTURE } from "../../../src/images/image_config.ts";
+import { exists } from "../../../src/linux/fs/exists.ts";
 import { cli } from "../cli.ts";
 import type { TestDaemon } from "../daemon.ts";
 import { until } from "../poll.ts";
@@ -168,6 +169,46 @@ export async function ok(daemon: TestDaemon, ...args: string[]): Promise<string>
 /** Arguments that keep the containers in the test's cgroup. */
 export function cgroupArgs(daemon: TestDaemon): string[] {
   return ["--cgroup-parent", daemon.cgroup];
+}
+
+/**
+ * A skopeo that waits after one of its commands until it is released, or disposed of. What is to run it is
+ * given {@linkcode env}.
+ */
+export class PausedSkopeo implements Disposable {
+  /** What finds it. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly #dir: string;
+
+  /**
+   * @param dir Where to make it.
+   * @param command skopeo's.
+   */
+  constructor(dir: string, command: "copy" | "delete" = "copy") {
+    this.#dir = Deno.makeTempDirSync({ dir, prefix: "paused-" });
+    const [real, waits, go] = [findCommand("skopeo"), `${this.#dir}/waits`, `${this.#dir}/go`];
+    Deno.writeTextFileSync(
+      `${this.#dir}/skopeo`,
+      `#!/bin/sh\n"${real}" "$@" || exit\ncase " $* " in *" ${command} "*) : >"${waits}"\n` +
+        `while [ ! -e "${go}" ]; do sleep 0.02; done;; esac\n`,
+      { mode: 0o755 },
+    );
+    this.env = { PATH: `${this.#dir}:${Deno.env.get("PATH")}` };
+  }
+
+  /** Whether the command has been run. */
+  get waits(): boolean {
+    return exists(`${this.#dir}/waits`);
+  }
+
+  /** Lets it go on. */
+  release(): void {
+    Deno.writeTextFileSync(`${this.#dir}/go`, "");
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
 }
 
 /** A registry of images on the loopback interface, which serves until it is disposed of. */
