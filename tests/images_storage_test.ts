@@ -12,6 +12,7 @@ import {
   layerOf,
   makeImage,
   ok,
+  PausedSkopeo,
   run,
 } from "./harness/images/images.ts";
 import { until } from "./harness/poll.ts";
@@ -249,6 +250,50 @@ test("images storage: runs beside rm and prune keep their layers, and no layer i
   }
   await ok(daemon, "image", "prune", "--all");
   assert.deepEqual(leftIn(daemon), NOTHING);
+});
+
+test("images storage: what rmi leaves to a run or a create goes with its end, and no start waits for it", async () => {
+  await using daemon = await TestDaemon.start();
+  const { dir } = daemon;
+  const base = await busyboxLayer(dir);
+  const layers = [base, layerOf(dir, { f: "gone" })];
+  const gone = await makeImage(dir, { layers });
+  const image = await makeImage(dir, { layers: [base] });
+  const marked = () => namesIn(`${daemon.root}/images/removed`).length;
+  await ok(daemon, "create", ...cgroup(daemon), "--name", "taken", image, "true");
+  {
+    await ok(daemon, "pull", gone);
+    using paused = new PausedSkopeo(dir);
+    const create = ["create", ...cgroup(daemon), "--name", "taken", image, "true"];
+    const creating = cli(daemon, create, { env: paused.env });
+    await until("the pull", () => paused.waits);
+    assert.equal(await ok(daemon, "rmi", gone), `Untagged: ${gone}\n`);
+    assert.equal(marked(), 1);
+    paused.release();
+    const created = await creating;
+    assert.equal(created.code, 125, created.stderr);
+    assert.deepEqual([marked(), layersOf(daemon)], [0, 1]);
+  }
+  for (const detach of [["-d"], []]) {
+    await ok(daemon, "pull", gone);
+    {
+      using used = FileLock.tryLock(`${daemon.root}/images/lock`, { shared: true });
+      assert.ok(used);
+      await ok(daemon, "rmi", gone);
+    }
+    using paused = new PausedSkopeo(dir, "delete");
+    const name = `run${detach.join("")}`;
+    const command = ["run", ...detach, ...cgroup(daemon), "--name", name, image, "sleep", "1000"];
+    const running = cli(daemon, command, { env: paused.env });
+    await until("the removal", () => paused.waits);
+    const { status } = await daemon.client.call("container.state", { id: name });
+    paused.release();
+    await until("its end", () => marked() === 0);
+    await ok(daemon, "rm", "--force", name);
+    await running;
+    assert.equal(status, "running", name);
+    assert.equal(layersOf(daemon), 1);
+  }
 });
 
 test("images storage: an image of more layers than the kernel mounts is refused while it comes", async () => {

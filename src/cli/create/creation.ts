@@ -25,13 +25,15 @@ type Create<T> = (
 
 /**
  * The container that `berth run` or `berth create` is to make: holds its image, its range of user ids
- * and its `--cidfile` until it is there.
+ * and its `--cidfile` until it is there. Whatever came of it, the images are removed afterwards that were
+ * to be removed meanwhile ({@linkcode finishRemovals}).
  */
-export class Creation implements Disposable {
+export class Creation implements AsyncDisposable {
   readonly #daemon: DaemonConnection;
   readonly #input: Omit<CreateInput, "network">;
   readonly #cidFile: CidFile;
   readonly #held: Disposable;
+  #removals: Promise<void> | undefined;
 
   private constructor(
     daemon: DaemonConnection,
@@ -103,12 +105,20 @@ export class Creation implements Disposable {
     this.#cidFile.write(made.id);
     // The container keeps its image itself from now on.
     this.#held[Symbol.dispose]();
-    await rootfs.finishRemovals();
     return made;
   }
 
-  /** Lets go of all that is held. */
-  [Symbol.dispose](): void {
+  /**
+   * Lets go of all that is held, and removes the images that were to be removed meanwhile. For when the
+   * container runs, which need not wait for it.
+   */
+  async finishRemovals(): Promise<void> {
     this.#held[Symbol.dispose]();
+    this.#removals ??= this.#input.rootfs.finishRemovals();
+    await this.#removals;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.finishRemovals();
   }
 }

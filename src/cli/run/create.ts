@@ -20,7 +20,7 @@ export function createCommand(): Command {
     .action(async (args: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ContainerOptions & { socket: string }>();
       await withDaemon(command, async (daemon) => {
-        using creation = await Creation.open(daemon, options, args);
+        await using creation = await Creation.open(daemon, options, args);
         print(await creation.detached());
       });
     });

@@ -37,7 +37,7 @@ export function runCommand(): Command {
       const options = command.optsWithGlobals<RunOptions>();
       const keys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
-        using creation = await Creation.open(daemon, options, args);
+        await using creation = await Creation.open(daemon, options, args);
         const { root } = creation;
         // From here on, so that an early signal is not lost on a container that is being made. No
         // sooner: a pull has to be ended by its second signal at the latest.
@@ -64,6 +64,8 @@ export function runCommand(): Command {
             start: async () => {
               await start(daemon, root, id);
               started = true;
+              // Its errors are printed by itself.
+              void creation.finishRemovals();
             },
           });
         } catch (error) {
