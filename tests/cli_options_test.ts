@@ -73,6 +73,15 @@ Deno.test("berth run: names resolve: the container's own, given ones, and with t
     await out(daemon, dns, "cat /etc/resolv.conf"),
     "nameserver 192.0.2.7\nsearch example.org\noptions ndots:2",
   );
+  // Its own name resolves, given or not, on the network of the host too.
+  const address = (...options: string[]) =>
+    out(daemon, options, "ping -c 1 -w 5 $(hostname) | head -n 1");
+  assert.match(await address("-h", "boat.example"), /^PING boat\.example \(127\.0\.1\.1\)/);
+  assert.match(await address("--name", "skiff"), /^PING skiff \(127\.0\.1\.1\)/);
+  assert.match(
+    await address("--name", "raft", "--network", "host"),
+    /^PING raft \(127\.0\.1\.1\)/,
+  );
   const host = await out(daemon, ["--network", "host"], "cat /etc/hosts /etc/resolv.conf");
   for (const line of Deno.readTextFileSync("/etc/hosts").trim().split("\n")) {
     assert.ok(host.includes(line), line);

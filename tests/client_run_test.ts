@@ -74,6 +74,10 @@ Deno.test("Container.stop asks before it kills, and a handle can delete its cont
     await container.start();
     // The type says that the stream is there.
     await container.stdout.getReader().read();
+    // @ts-expect-error and that nothing else is: stdin was not asked for.
+    assert.throws(() => container.stdin.getWriter(), TypeError);
+    // @ts-expect-error nor was stderr.
+    assert.throws(() => container.stderr.getReader(), TypeError);
     assert.equal((await container.stop({ graceMs: 60_000 })).exitStatus, 5);
     assert.equal((await container.stop()).exitStatus, 5);
     const before = await container.state();
@@ -94,7 +98,7 @@ Deno.test("Container.stop asks before it kills, and a handle can delete its cont
   }
 });
 
-Deno.test("Client.create, start and delete find no daemon, and wait for the next one", async () => {
+Deno.test("Client.create, start, restart, stop and delete find no daemon, and wait for the next one", async () => {
   await using daemon = await TestDaemon.start();
   await using client = await connect({ socket: daemon.socket });
   const spec = daemon.spec(["sleep", "1000"]);
@@ -111,16 +115,30 @@ Deno.test("Client.create, start and delete find no daemon, and wait for the next
   assert.equal((await container.state()).pid, pid);
 
   await daemon.kill9();
+  const restarted = container.restart({ graceMs: 0 });
+  await daemon.start();
+  const next = await within("the restart", restarted);
+  assert.notEqual(next, pid);
+  assert.equal((await container.state()).pid, next);
+
+  await daemon.kill9();
+  const stopped = container.stop({ graceMs: 0 });
+  await daemon.start();
+  assert.equal((await within("the stop", stopped)).exitStatus, 137);
+  assert.equal((await container.state()).status, "stopped");
+
+  await daemon.kill9();
   const deleted = container.delete({ force: true });
   await daemon.start();
-  assert.equal((await within("the delete", deleted)).pid, pid);
+  assert.equal((await within("the delete", deleted)).pid, next);
   await daemon.kill9();
   await assert.rejects(client.create({ id: "never", spec }, { timeoutMs: 300 }), BerthError);
   await daemon.start();
 });
 
 Deno.test({
-  name: "Client.create, start and delete are done once, whenever the daemon is killed under them",
+  name:
+    "Client.create, start, restart, stop and delete are done once, whenever the daemon is killed under them",
   ignore: NO_FAILPOINTS,
   fn: async () => {
     using failpoints = new FailpointFile();
@@ -151,6 +169,23 @@ Deno.test({
       assert.equal((await killedAt(point, () => container.delete())).exitStatus, 7);
     }
     assert.deepEqual(await client.list(), []);
+
+    // What runs is stopped, and restarted, once.
+    const web = await client.create({ id: "web", spec: daemon.spec(["sleep", "1000"]) });
+    await web.start();
+    for (const point of ["stop.record", "restart.stopped", "restart.made"]) {
+      const { instance } = await web.state();
+      const pid = await killedAt(point, () => web.restart({ graceMs: 0 }));
+      const now = await web.state();
+      assert.deepEqual([now.status, now.pid, now.lastExit?.exitStatus], ["running", pid, 137]);
+      assert.notEqual(now.instance, instance, point);
+    }
+    for (const point of ["stop.record", "stop.signal"]) {
+      const ended = await killedAt(point, () => web.stop({ graceMs: 0 }));
+      assert.equal(ended.exitStatus, 137, point);
+      await web.start();
+    }
+    assert.equal((await web.delete({ force: true })).exitStatus, 137);
     const { events } = await daemon.client.call("events.read", {});
     for (const id of ids) {
       const types = events.filter((event) => event.id === id).map(({ type }) => type);

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cli, cliCommand, rootfsArgs } from "./harness/cli.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { makeFifo } from "./harness/io/fifo.ts";
 import { LeakAudit } from "./harness/leaks/leak_audit.ts";
 import { until, within } from "./harness/poll.ts";
@@ -169,6 +170,54 @@ Deno.test("container log: times, streams and several containers are told apart",
     stdout: "",
     stderr: `berth: the log of a is gone: there is no ${logFile(daemon, "a")}\n`,
   });
+});
+
+Deno.test("container log: several containers are followed at once, each to its end", async () => {
+  await using daemon = await TestDaemon.start();
+  const mnt = `${daemon.dir}/mnt`;
+  Deno.mkdirSync(mnt);
+  for (const id of ["a", "long"]) {
+    const script = `echo ${id}1; until test -e /mnt/go-${id}; do sleep 0.05; done; echo ${id}2`;
+    const run = ["run", "-d", "--name", id, "-v", `${mnt}:/mnt`, ...rootfsArgs(daemon)];
+    assert.equal((await cli(daemon, [...run, ...sh(script)])).code, 0);
+  }
+  const followed = cli(daemon, ["logs", "-f", "a", "long"]);
+  for (const id of ["a", "long"]) await following(daemon, id, "logs -f");
+  // One that ends does not end the others.
+  Deno.writeTextFileSync(`${mnt}/go-a`, "");
+  assert.equal((await cli(daemon, ["wait", "a"])).code, 0);
+  Deno.writeTextFileSync(`${mnt}/go-long`, "");
+  const { code, stdout, stderr } = await within("the end of both", followed);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const lines = stdout.split("\n").sort();
+  assert.deepEqual(lines, ["", "a    | a1", "a    | a2", "long | long1", "long | long2"]);
+});
+
+Deno.test({
+  name: "container log: a container waits for a log that is written slowly, and loses nothing",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    // Each turn of the files takes long, in which nothing else is read either.
+    const ROTATIONS = 8;
+    const MS = 150;
+    const env = { BERTH_FAILPOINTS: `log.rotate=${ROTATIONS}*delay:${MS}` };
+    await using daemon = await TestDaemon.start({ env });
+    const mnt = `${daemon.dir}/mnt`;
+    Deno.mkdirSync(mnt);
+    const lines = 300_000;
+    // By its own clock, from before its first write to after its last one.
+    const now = "cut -d ' ' -f 1 /proc/uptime >> /mnt/times";
+    const run = ["run", "-d", "--name", "fast", "-v", `${mnt}:/mnt`, ...rootfsArgs(daemon)];
+    const options = ["--log-opt", "max-size=128k", "--log-opt", "max-file=200"];
+    const script = sh(`${now}; seq 1 ${lines}; ${now}`);
+    assert.equal((await cli(daemon, [...run, ...options, ...script])).code, 0);
+    assert.equal((await cli(daemon, ["wait", "fast"])).stdout, "0\n");
+    const [from = 0, to = 0] = Deno.readTextFileSync(`${mnt}/times`).split("\n").map(Number);
+    // These are 2 MB, of which a pipe holds 1 MB at most; the clock counts hundredths of a second.
+    assert.ok((to - from) * 1000 >= ROTATIONS * MS - 20, `${from} to ${to}`);
+    const { stdout } = await cli(daemon, ["logs", "fast"]);
+    assert.equal(createHash("md5").update(stdout).digest("hex"), digestOfSeq(lines));
+  },
 });
 
 Deno.test("container log: a log loses nothing to the death of a daemon, and one read at most to that of a shim", async () => {

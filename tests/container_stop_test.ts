@@ -115,6 +115,27 @@ Deno.test("berth stop stops several, and the kill comes although its daemon was 
   assert.equal(exitStatus, 137);
 });
 
+Deno.test("berth stop and restart send the signal that -s names", async () => {
+  await using daemon = await TestDaemon.start();
+  await started(daemon, "web", POLITE);
+  const statusOf = async (...args: string[]) => {
+    const on = `${daemon.dir}/tmp-web/on`;
+    await until("the script", () => existsSync(on));
+    Deno.removeSync(on);
+    assert.deepEqual(await cli(daemon, args), { code: 0, stdout: "web\n", stderr: "" });
+    const { status, exitStatus, lastExit } = await daemon.client.call("container.state", {
+      id: "web",
+    });
+    return [status, status === "stopped" ? exitStatus : lastExit?.exitStatus];
+  };
+  assert.deepEqual(await statusOf("restart", "-s", "INT", "web"), ["running", 4]);
+  // By its number, too.
+  assert.deepEqual(await statusOf("restart", "--signal", "2", "web"), ["running", 4]);
+  assert.deepEqual(await statusOf("restart", "web"), ["running", 3]);
+  assert.deepEqual(await statusOf("stop", "-s", "SIGINT", "web"), ["stopped", 4]);
+  assert.equal((await cli(daemon, ["stop", "-s", "NOPE", "web"])).code, 125);
+});
+
 for (const point of ["stop.record", "stop.signal"]) {
   Deno.test({
     name: `container.stop is finished by the next daemon when its own dies at ${point}`,

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import type { ContainerState } from "../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "./harness/daemon.ts";
+import { FailpointFile, NO_FAILPOINTS } from "./harness/program/failpoints.ts";
 import { until } from "./harness/poll.ts";
 import { processesOf } from "./harness/processes.ts";
 import { shutDown } from "./harness/reboot.ts";
@@ -233,6 +234,33 @@ Deno.test("restart policy: after a reboot always and unless-stopped come back, w
     "created",
     "none",
   ]);
+});
+
+Deno.test({
+  name: "restart policy: after a reboot no more than eight containers are started at a time",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    const ids = Array.from({ length: 10 }, (_, index) => `web${index}`);
+    for (const id of ids) {
+      await createService(daemon, id, "exec sleep 1000", { restart: { policy: "always" } });
+      await daemon.client.call("container.start", { id });
+    }
+    await shutDown(daemon);
+    // The first eight are held up, and the others wait for one of them.
+    const HELD_MS = 3000;
+    failpoints.arm(`restart.begin=8*delay:${HELD_MS}->off`);
+    await daemon.start();
+    for (const id of ids) await untilState(daemon, id, isRunning);
+    const { events } = await daemon.client.call("events.read", {});
+    const firstOf = (type: string) =>
+      Date.parse(events.find((event) => event.type === type)?.timestamp ?? "");
+    const held = firstOf("start") - firstOf("restarting");
+    // Two clocks are read.
+    assert.ok(held >= HELD_MS - 100, `the first was started after ${held} ms`);
+    await deleteAll(daemon, ids);
+  },
 });
 
 Deno.test("restart policy: a reboot leaves nothing of a container with autoRemove", async () => {
