@@ -119,7 +119,9 @@ Deno.test("services page: the stop of the unit for systemd ends what ignores SIG
     stdout: "web\n",
     stderr: "",
   });
+  // The page says what systemd makes of it.
   assert.equal(await service.ended(), 137);
+  assert.match(PAGE, /SuccessExitStatus=143\n[\s\S]*ends the unit with 137/);
 });
 
 Deno.test("services page: the commands of the unit for systemd run, stop and leave nothing", async () => {
