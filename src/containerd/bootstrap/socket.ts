@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { withSocketPath } from "../../linux/fd/unix_path.ts";
-import { BIND_PREFIX, bindSocket, removeSocket } from "../../rpc/transport/socket_file.ts";
+import { BIND_PREFIX, bindSocket, isServed, removeSocket } from "../../rpc/transport/socket_file.ts";
 
 /** What the path of a shim's socket is made of. */
 export interface SocketPlace {
@@ -31,24 +30,6 @@ function cleanPath(path: string): string {
     else if (!rooted) names.push(name);
   }
   return `${rooted ? "/" : ""}${names.join("/")}`;
-}
-
-/** Returns whether a process accepts connections at `path`. */
-export async function isServed(path: string): Promise<boolean> {
-  try {
-    const conn = await withSocketPath(
-      path,
-      (short) => Deno.connect({ transport: "unix", path: short }),
-    );
-    conn.close();
-    return true;
-  } catch (error) {
-    // EAGAIN: a shim that is too busy to accept is still a shim.
-    if (error instanceof Deno.errors.WouldBlock) return true;
-    if (error instanceof Deno.errors.ConnectionRefused) return false;
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** The socket of a shim. */

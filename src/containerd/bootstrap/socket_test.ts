@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { isServed, removeDeadSocket, ShimSocket, socketPath } from "./socket.ts";
+import { isServed } from "../../rpc/transport/socket_file.ts";
+import { removeDeadSocket, ShimSocket, socketPath } from "./socket.ts";
 
 async function withDir(use: (dir: string) => Promise<void>) {
   const dir = Deno.makeTempDirSync({ prefix: "berth-socket-" });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { withSocketPath } from "../../linux/fd/unix_path.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
 import { FailedPreconditionError } from "../errors.ts";
 
 /** How the directory is called in which a socket is bound before it is moved to its place. */
@@ -36,19 +37,27 @@ export async function refuseIfTaken(path: string): Promise<void> {
   if (!isSocket) {
     throw new FailedPreconditionError(`cannot listen on ${path}: it is there and is no socket`);
   }
+  if (await isServed(path)) {
+    throw new FailedPreconditionError(`cannot listen on ${path}: another process answers there`);
+  }
+}
+
+/** Returns whether a process accepts connections at `path`. */
+export async function isServed(path: string): Promise<boolean> {
   try {
     const conn = await withSocketPath(
       path,
       (short) => Deno.connect({ transport: "unix", path: short }),
     );
     conn.close();
+    return true;
   } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused) return;
-    if (error instanceof Deno.errors.NotFound) return;
     // EAGAIN: a listener that is too busy to accept is still a listener.
-    if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+    if (error instanceof Deno.errors.WouldBlock) return true;
+    if (error instanceof Deno.errors.ConnectionRefused) return false;
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
-  throw new FailedPreconditionError(`cannot listen on ${path}: another process answers there`);
 }
 
 /**
@@ -83,7 +92,7 @@ export function bindSocket<T extends { close(): void } | { shutdown(): Promise<v
     throw error;
   } finally {
     // Not recursively, which takes file descriptors: those may all be in use.
-    removeIfThere(temporary);
+    removeFile(temporary);
     Deno.removeSync(dir);
   }
 }
@@ -92,14 +101,6 @@ export function bindSocket<T extends { close(): void } | { shutdown(): Promise<v
 export function removeSocket(path: string, inode: number | null): void {
   try {
     if (Deno.lstatSync(path).ino === inode) Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-}
-
-function removeIfThere(path: string): void {
-  try {
-    Deno.removeSync(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
