@@ -11,7 +11,7 @@ import {
   write,
 } from "../linux/fd/fd.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
-import { after } from "../linux/event_loop/timer.ts";
+import { withTimeout } from "../linux/event_loop/with_timeout.ts";
 import { absolutePathEntries, DEFAULT_PATH } from "../linux/process/environment.ts";
 import type { Exit, Spawn } from "../oci/driver/spawn.ts";
 import type { PluginRuns } from "./plugin_runs.ts";
@@ -63,7 +63,7 @@ export async function runProgram(
   });
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    await within(READ_INTERVAL, exited);
+    await withTimeout(exited, READ_INTERVAL);
     const ended = exit !== undefined;
     stdout.read();
     stderr.read();
@@ -101,13 +101,6 @@ function start(
   stdout.started();
   stderr.started();
   return child;
-}
-
-/** Waits for `promise`, at most this long. */
-async function within(ms: number, promise: Promise<void>): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  using _timer = after(ms, late.resolve);
-  await Promise.race([promise, late.promise]);
 }
 
 /**

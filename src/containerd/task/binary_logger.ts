@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { after } from "../../linux/event_loop/timer.ts";
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import {
   O_NONBLOCK,
   O_RDONLY,
@@ -141,18 +142,12 @@ export class BinaryLogger {
   async end(): Promise<void> {
     this.#ending.abort();
     this.started();
-    if (!await this.#endsWithin(END_WITHIN)) {
+    if (!await withTimeout(this.#child.exited, END_WITHIN)) {
       this.#signal(SIGTERM);
-      if (!await this.#endsWithin(KILL_AFTER)) this.#signal(SIGKILL);
+      if (!await withTimeout(this.#child.exited, KILL_AFTER)) this.#signal(SIGKILL);
     }
     await this.#child.exited;
     this.#removeFifos();
-  }
-
-  async #endsWithin(ms: number): Promise<boolean> {
-    const late = Promise.withResolvers<false>();
-    using _timer = after(ms, () => late.resolve(false));
-    return await Promise.race([this.#child.exited.then(() => true), late.promise]);
   }
 
   #signal(signal: number): void {

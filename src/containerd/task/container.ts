@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
-import { after } from "../../linux/event_loop/timer.ts";
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
@@ -196,9 +196,7 @@ export class TaskContainer {
 
   async #outputCopied(target: { execId: string | undefined }): Promise<void> {
     if (!this.#hasExited(target.execId)) return;
-    const late = Promise.withResolvers<void>();
-    using _timer = after(COPY_WITHIN, late.resolve);
-    await Promise.race([this.service.outputCopied(target), late.promise]);
+    await withTimeout(this.service.outputCopied(target), COPY_WITHIN);
   }
 
   #hasExited(execId: string | undefined): boolean {
