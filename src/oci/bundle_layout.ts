@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { errnoNameOf } from "../linux/libc/errno.ts";
+import { leadsNowhere } from "../linux/libc/errno.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../rpc/json.ts";
@@ -176,9 +176,6 @@ export function writeJsonAtomic(path: string, value: unknown): void {
   writeAtomic(path, stringifyJson(value));
 }
 
-/** What open(2) says of a path where there is no file, or can be none. */
-const MISSING: ReadonlySet<unknown> = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"]);
-
 /**
  * Reads one of a bundle's own JSON files, which only berth writes. Undefined where the file is
  * missing; an object that is not JSON, or no object, throws a `SyntaxError`.
@@ -188,7 +185,7 @@ export function readJson<T extends object>(path: string): T | undefined {
   try {
     text = Deno.readTextFileSync(path);
   } catch (error) {
-    if (MISSING.has(errnoNameOf(error))) return undefined;
+    if (leadsNowhere(error)) return undefined;
     throw error;
   }
   const value = parseJson(text);

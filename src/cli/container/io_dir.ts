@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../../linux/fd/file_lock.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { CliError } from "../common/exit_status.ts";
 import { createDir, isContainerDir } from "./container_dirs.ts";
@@ -95,6 +96,5 @@ export function lockIoDir(id: string, dir: string): FileLock {
  */
 export function isRefused(error: unknown): boolean {
   if (error instanceof Deno.errors.PermissionDenied) return true;
-  return error instanceof Error && "code" in error &&
-    (error.code === "EACCES" || error.code === "EPERM");
+  return ["EACCES", "EPERM"].includes(errnoNameOf(error) ?? "");
 }

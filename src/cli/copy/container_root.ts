@@ -5,6 +5,7 @@ import { isRecord } from "../../rpc/is_record.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
+import { isRefused } from "../container/io_dir.ts";
 
 /** The root directory of a container, held open. */
 export class ContainerRoot implements Disposable {
@@ -37,7 +38,7 @@ export class ContainerRoot implements Disposable {
       root[Symbol.dispose]();
       return await ContainerRoot.open(daemon, id);
     } catch (error) {
-      if (!(error instanceof Deno.errors.PermissionDenied) && !isDenied(error)) throw error;
+      if (!isRefused(error)) throw error;
       throw new CliError(`only root may copy from or to ${id}`, { cause: error });
     }
   }
@@ -73,9 +74,4 @@ function mappedRoot(pid: number, kind: "uid" | "gid"): number {
   const map = Deno.readTextFileSync(`/proc/${pid}/${kind}_map`);
   const [, outside = "0"] = /^\s*0\s+(\d+)\s/m.exec(map) ?? [];
   return Number(outside);
-}
-
-function isDenied(error: unknown): boolean {
-  return error instanceof Error && "code" in error &&
-    (error.code === "EACCES" || error.code === "EPERM");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { fdPath } from "../../linux/fd/fd.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { CliError } from "../common/exit_status.ts";
 import { type OnSkipped, pack } from "./pack.ts";
 import type { Place } from "./place.ts";
@@ -102,7 +103,7 @@ export async function extract(
 
 function notFound(place: Place, error: unknown): unknown {
   const isMissing = error instanceof Deno.errors.NotFound ||
-    (error instanceof Error && "code" in error && error.code === "ENOENT");
+    errnoNameOf(error) === "ENOENT";
   return isMissing
     ? new CliError(`${place.path}: no such file or directory`, { cause: error })
     : error;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { ContainerRoot } from "./container_root.ts";
@@ -56,8 +57,7 @@ export class Place {
     } catch (error) {
       const nothing = error instanceof Deno.errors.NotFound ||
         error instanceof Deno.errors.NotADirectory ||
-        (error instanceof Error && "code" in error &&
-          (error.code === "ENOENT" || error.code === "ENOTDIR"));
+        ["ENOENT", "ENOTDIR"].includes(errnoNameOf(error) ?? "");
       if (nothing) return undefined;
       throw error;
     }

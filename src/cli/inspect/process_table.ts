@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { boldHeader, print, screenWidth } from "../text/print.ts";
 import { formatTable } from "../text/table.ts";
@@ -56,7 +57,7 @@ function rowOf(pid: number, uptime: number, now: number): string[][] {
   } catch (error) {
     // ESRCH is what a read of a file of an ended process gets.
     if (error instanceof Deno.errors.NotFound) return [];
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return [];
+    if (errnoNameOf(error) === "ESRCH") return [];
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { errnoNameOf } from "../libc/errno.ts";
 import { cgroupHierarchies } from "./find.ts";
 import type { Hierarchy } from "./find.ts";
 import { isGone } from "./files.ts";
@@ -22,8 +23,7 @@ export function joinCgroup(
     try {
       Deno.writeTextFileSync(`${dir}/cgroup.procs`, String(pid));
     } catch (error) {
-      const ended = error instanceof Error && "code" in error && error.code === "ESRCH";
-      if (!ended && !isGone(error)) throw error;
+      if (errnoNameOf(error) !== "ESRCH" && !isGone(error)) throw error;
     }
   }
 }

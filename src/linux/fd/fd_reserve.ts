@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { EMFILE, ENFILE, LinuxError } from "../libc/errno.ts";
+import { errnoNameOf } from "../libc/errno.ts";
 import { O_RDONLY, OwnedFd } from "./fd.ts";
 
 /**
@@ -55,7 +55,6 @@ function reserve(): OwnedFd | undefined {
 
 /** Of berth's own calls or of Deno's. */
 function lacksFd(error: unknown): boolean {
-  if (error instanceof LinuxError) return error.errno === EMFILE || error.errno === ENFILE;
-  return error instanceof Error && "code" in error &&
-    (error.code === "EMFILE" || error.code === "ENFILE");
+  const name = errnoNameOf(error);
+  return name === "EMFILE" || name === "ENFILE";
 }

@@ -226,6 +226,14 @@ export function errnoNameOf(error: unknown): string | undefined {
   return errno === undefined ? undefined : errnoName(Number(errno));
 }
 
+/** What open(2) says of a path where there is no file, or can be none. */
+const MISSING: ReadonlySet<unknown> = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"]);
+
+/** Returns whether `error` says that there is nothing at a path, or can be nothing. */
+export function leadsNowhere(error: unknown): boolean {
+  return MISSING.has(errnoNameOf(error));
+}
+
 /** Names of the errnos that mean that the machine has run out of something, whatever was done. */
 const EXHAUSTED: ReadonlySet<unknown> = new Set([
   "ENOSPC",

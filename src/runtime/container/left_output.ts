@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { Poller } from "../../linux/fd/poller.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import type { Bundle } from "../bundle/bundle.ts";
@@ -34,9 +35,7 @@ export async function copyLeftOutput({ id, record, paths }: Bundle): Promise<Asy
       resources.defer(() => io.close());
     } catch (error) {
       // A create that did not come so far has no FIFOs.
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) {
-        report(messageOf(error));
-      }
+      if (errnoNameOf(error) !== "ENOENT") report(messageOf(error));
     }
   }
   return resources.move();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { leadsNowhere } from "../../linux/libc/errno.ts";
 import { bundlePaths, CRIU_CONFIG, FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
@@ -174,12 +175,6 @@ function sourceIssues(
     // Others, EACCES of a FUSE filesystem say, need not keep it from being mounted.
   }
   return [];
-}
-
-/** Returns whether a path that could not be looked at is the path of nothing. */
-function leadsNowhere(error: unknown): boolean {
-  return error instanceof Error && "code" in error && typeof error.code === "string" &&
-    ["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"].includes(error.code);
 }
 
 function checkpointIssues(checkpoint: string | undefined): ParamIssue[] {
