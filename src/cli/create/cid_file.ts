@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { messageOf } from "../../rpc/error_text.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /** The file that `--cidfile` names: reserved first, so that an id never overwrites another one. */
@@ -15,9 +16,7 @@ export class CidFile implements Disposable {
     } catch (error) {
       const why = error instanceof Deno.errors.AlreadyExists
         ? "it exists already: remove it, or name another file"
-        : error instanceof Error
-        ? error.message
-        : String(error);
+        : messageOf(error);
       throw new CliError(`cannot write --cidfile ${path}: ${why}`, { cause: error });
     }
   }

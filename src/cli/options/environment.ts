@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
+import { messageOf } from "../../rpc/error_text.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /**
@@ -46,9 +47,7 @@ function readText(path: string): string {
       ? "no such file"
       : error instanceof TypeError
       ? "it is not UTF-8"
-      : error instanceof Error
-      ? error.message
-      : String(error);
+      : messageOf(error);
     throw new CliError(`cannot read ${path}: ${why}`, { cause: error });
   }
 }

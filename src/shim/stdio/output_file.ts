@@ -2,6 +2,7 @@
 import { close, O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY, open } from "../../linux/fd/fd.ts";
 import { isFifo } from "../../linux/fd/fifo.ts";
 import { FILE_PREFIX } from "../../oci/bundle_layout.ts";
+import { messageOf } from "../../rpc/error_text.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 
 /**
@@ -30,7 +31,7 @@ export function openTargetFile<T>(name: string, openFile: () => T): T {
   try {
     return openFile();
   } catch (error) {
-    const message = `cannot be opened: ${error instanceof Error ? error.message : error}`;
+    const message = `cannot be opened: ${messageOf(error)}`;
     throw new InvalidParamsError(`${name}: ${message}`, [{ path: name, message }], {
       cause: error,
     });
