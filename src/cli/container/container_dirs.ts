@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { logDir } from "../../oci/log_layout.ts";
 import { exists } from "../../linux/fs/exists.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { removeTree } from "../../linux/fs/remove_tree.ts";
 
 /** The label that keeps a container's command line, for `ps`. */
 export const COMMAND_LABEL = "berth.command";
@@ -43,7 +45,7 @@ export function createDir(
 
 /** Removes what {@linkcode createDir} made, and its parent when nothing else is in it. */
 export function removeDir(dir: string): void {
-  removeIfThere(dir, true);
+  removeTree(dir);
   try {
     Deno.removeSync(dir.slice(0, dir.lastIndexOf("/")));
   } catch {
@@ -53,8 +55,8 @@ export function removeDir(dir: string): void {
 
 /** Removes the log of a container, if it is there. */
 export function removeContainerLog(root: string, id: string): void {
-  removeIfThere(logDir(root, id), true);
-  removeIfThere(logPath(root, id), false);
+  removeTree(logDir(root, id));
+  removeFile(logPath(root, id));
 }
 
 /**
@@ -107,14 +109,14 @@ export function orphansBelow(root: string): OwnedPath[] {
 
 /** Removes these paths, as far as they are still there. */
 export function removePaths(paths: readonly string[]): void {
-  for (const path of paths) removeIfThere(path, true);
+  for (const path of paths) removeTree(path);
 }
 
 /** Removes these. Answers whether there was any. */
 export function removeOrphans(root: string, id: string): boolean {
   return orphanPaths(root, id).filter((path) => {
     try {
-      return removeIfThere(path, true);
+      return removeTree(path);
     } catch (error) {
       if (error instanceof Deno.errors.PermissionDenied) return false;
       throw error;
@@ -150,18 +152,4 @@ export function removeOwnDirs(
 /** Returns whether the path is below what {@linkcode createDir} makes for this container. */
 export function isContainerDir(root: string, kind: string, id: string, path: string): boolean {
   return path.startsWith(`${root}/${kind}/${id}/`) && !path.split("/").includes("..");
-}
-
-/**
- * Returns whether there was anything. Throws `Deno.errors.PermissionDenied` where this user may
- * not.
- */
-function removeIfThere(path: string, recursive: boolean): boolean {
-  try {
-    Deno.removeSync(path, { recursive });
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

@@ -13,6 +13,7 @@ import { readExitRecord, writeExitRecord } from "../../oci/exit_record.ts";
 import { tryReadPidFile } from "../../oci/pid_file.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
+import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
@@ -166,11 +167,7 @@ export class Bundle {
 export function removeBundleDir(dir: string): void {
   if (removeFlat(dir)) return;
   unmountAll(dir);
-  try {
-    Deno.removeSync(dir, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  removeTree(dir);
 }
 
 /**

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { removeTree } from "../../linux/fs/remove_tree.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 
 /** Removes what a container has of its own, and the directory of its id above when that is empty. */
@@ -7,11 +8,7 @@ export function removeRecordedDirs(
 ): void {
   if (!autoRemove) return;
   for (const dir of removeDirs) {
-    try {
-      Deno.removeSync(dir, { recursive: true });
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    removeTree(dir);
     try {
       Deno.removeSync(dir.slice(0, dir.lastIndexOf("/")));
     } catch {
