@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { pathNames } from "../linux/fs/path_names.ts";
+import { cleanPath } from "../linux/fs/path_names.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import { ImageError } from "./errors.ts";
 
@@ -131,16 +131,6 @@ export function commandOf(
 function wantsHealthcheck(value: unknown): boolean {
   const test = isRecord(value) ? value["Test"] : undefined;
   return Array.isArray(test) && test.length > 0 && test[0] !== "NONE";
-}
-
-/** Returns an absolute path without `.`, `..` and doubled slashes, as docker has it for volumes. */
-function cleanPath(path: string): string {
-  const names: string[] = [];
-  for (const name of pathNames(path)) {
-    if (name === "..") names.pop();
-    else names.push(name);
-  }
-  return `/${names.join("/")}`;
 }
 
 /** As docker has it: a path without a slash at its beginning is one below the root directory. */

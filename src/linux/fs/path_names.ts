@@ -4,3 +4,13 @@
 export function pathNames(path: string): string[] {
   return path.split("/").filter((name) => name !== "" && name !== ".");
 }
+
+/** Returns an absolute path without double slashes, `.` and `..`. Does not look at symlinks. */
+export function cleanPath(path: string): string {
+  const names: string[] = [];
+  for (const name of pathNames(path)) {
+    if (name === "..") names.pop();
+    else names.push(name);
+  }
+  return `/${names.join("/")}`;
+}

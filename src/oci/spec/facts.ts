@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { cleanPath } from "../../linux/fs/path_names.ts";
 import type { HostUser } from "../bundle_layout.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { cgroupOfPath, isSystemdPath } from "./cgroups_path.ts";
@@ -36,16 +37,6 @@ export function cgroupsPathOf(spec: unknown): string | undefined {
   if (absolute === undefined) return undefined;
   const cleaned = cleanPath(absolute);
   return cleaned === "/" ? undefined : cleaned;
-}
-
-/** Returns the absolute path as a runtime takes it: without double slashes, `.` and `..`. */
-function cleanPath(path: string): string {
-  const names: string[] = [];
-  for (const name of path.split("/")) {
-    if (name === "..") names.pop();
-    else if (name !== "" && name !== ".") names.push(name);
-  }
-  return `/${names.join("/")}`;
 }
 
 /** Returns whether systemd is to make the cgroup of a container with this spec. */
