@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { cleanPath } from "../../linux/fs/path_names.ts";
 import type { HostUser } from "../bundle_layout.ts";
-import { isRecord } from "../../rpc/is_record.ts";
+import { asRecord } from "../../rpc/is_record.ts";
 import { cgroupOfPath, isSystemdPath } from "./cgroups_path.ts";
 
 /** A spec of which nothing is known but that it is a JSON object. */
@@ -9,15 +9,15 @@ type AnySpec = Readonly<Record<string, unknown>>;
 
 /** Returns whether the spec has hooks of this kind (OCI runtime spec, "POSIX-platform Hooks"). */
 export function hasHooks(spec: AnySpec, kind: "poststart"): boolean {
-  const hooks = asObject(spec["hooks"])?.[kind];
+  const hooks = asRecord(spec["hooks"])?.[kind];
   return Array.isArray(hooks) && hooks.length > 0;
 }
 
 /** Returns whether init's end takes every process of the container along (pid_namespaces(7)). */
 export function hasOwnPidNamespace(spec: AnySpec): boolean {
-  const namespaces = asObject(spec["linux"])?.["namespaces"];
+  const namespaces = asRecord(spec["linux"])?.["namespaces"];
   return Array.isArray(namespaces) && namespaces.some((namespace: unknown) => {
-    const { type, path } = asObject(namespace) ?? {};
+    const { type, path } = asRecord(namespace) ?? {};
     // A path names the namespace of other processes.
     return type === "pid" && !path;
   });
@@ -41,7 +41,7 @@ export function cgroupsPathOf(spec: unknown): string | undefined {
 
 /** Returns whether systemd is to make the cgroup of a container with this spec. */
 export function hasSystemdCgroup(spec: AnySpec): boolean {
-  const path = asObject(spec["linux"])?.["cgroupsPath"];
+  const path = asRecord(spec["linux"])?.["cgroupsPath"];
   return typeof path === "string" && isSystemdPath(path);
 }
 
@@ -67,15 +67,11 @@ function hostIdOfRoot(mappings: unknown): number | undefined {
   return undefined;
 }
 
-function asObject(value: unknown): Record<string, unknown> | undefined {
-  return isRecord(value) ? value : undefined;
-}
-
 /** Returns the path of the network namespace that the spec names; undefined where it names none. */
 export function networkNamespaceOf(spec: AnySpec): string | undefined {
-  const namespaces = asObject(spec["linux"])?.["namespaces"];
+  const namespaces = asRecord(spec["linux"])?.["namespaces"];
   if (!Array.isArray(namespaces)) return undefined;
-  const network = namespaces.map(asObject).find((each) => each?.["type"] === "network");
+  const network = namespaces.map(asRecord).find((each) => each?.["type"] === "network");
   const path = network?.["path"];
   return typeof path === "string" && path !== "" ? path : undefined;
 }

@@ -7,7 +7,7 @@ import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";
 import { cgroupsPathOf, hasSystemdCgroup, mappedRoot } from "../../oci/spec/facts.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
-import { isRecord } from "../../rpc/is_record.ts";
+import { asRecord } from "../../rpc/is_record.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 import { logIssues, resolveLog } from "./log.ts";
 import { serviceIssues } from "./service_params.ts";
@@ -194,8 +194,8 @@ function withRootAndTerminal(
   terminal: boolean,
 ): CheckedSpec {
   const changed: CheckedSpec = { ...spec };
-  if (mounted) changed["root"] = { ...asObject(spec["root"]), path: `${bundleDir}/rootfs` };
-  const process = asObject(spec["process"]);
+  if (mounted) changed["root"] = { ...asRecord(spec["root"]), path: `${bundleDir}/rootfs` };
+  const process = asRecord(spec["process"]);
   if (process !== undefined) {
     // 0 is what a process has by default; the shim's own is not to be inherited.
     changed["process"] = { ...process, oomScoreAdj: process["oomScoreAdj"] ?? 0, terminal };
@@ -209,7 +209,7 @@ function withRootAndTerminal(
  * made.
  */
 function withCgroup(spec: CheckedSpec, cgroupsPath: string, parent: string): CheckedSpec {
-  const linux = asObject(spec["linux"]);
+  const linux = asRecord(spec["linux"]);
   const named = linux?.["cgroupsPath"];
   if (typeof named !== "string" || named === "") {
     return { ...spec, linux: { ...linux, cgroupsPath } };
@@ -220,10 +220,10 @@ function withCgroup(spec: CheckedSpec, cgroupsPath: string, parent: string): Che
 
 /** Returns what is wrong with a spec whose container gets a network: it has one by itself. */
 function namedNetworkNamespace(spec: CheckedSpec): ParamIssue[] {
-  const namespaces = asObject(spec["linux"])?.["namespaces"];
+  const namespaces = asRecord(spec["linux"])?.["namespaces"];
   if (!Array.isArray(namespaces)) return [];
   return namespaces.flatMap((namespace: unknown, index) => {
-    const { type, path } = asObject(namespace) ?? {};
+    const { type, path } = asRecord(namespace) ?? {};
     return type === "network" && path
       ? [{
         path: `spec.linux.namespaces.${index}.path`,
@@ -235,10 +235,10 @@ function namedNetworkNamespace(spec: CheckedSpec): ParamIssue[] {
 
 /** Puts the container into the network namespace at `path`. */
 export function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSpec {
-  const linux = asObject(spec["linux"]);
+  const linux = asRecord(spec["linux"]);
   const given = linux?.["namespaces"];
   const namespaces = Array.isArray(given) ? given : [];
-  const others = namespaces.filter((namespace) => asObject(namespace)?.["type"] !== "network");
+  const others = namespaces.filter((namespace) => asRecord(namespace)?.["type"] !== "network");
   return { ...spec, linux: { ...linux, namespaces: [...others, { type: "network", path }] } };
 }
 
@@ -260,7 +260,7 @@ function needsCriuConfig(
  * unless the spec names one or says that there is none. The bundle of a checkpoint was another.
  */
 function withCriuConfig(spec: CheckedSpec, path: string): CheckedSpec {
-  const annotations = asObject(spec["annotations"] ?? {});
+  const annotations = asRecord(spec["annotations"] ?? {});
   // What is wrong with it is told later.
   if (annotations === undefined) return spec;
   const named = annotations[CRIU_CONFIG_ANNOTATION];
@@ -270,12 +270,8 @@ function withCriuConfig(spec: CheckedSpec, path: string): CheckedSpec {
 }
 
 function podOf(spec: CheckedSpec): string | undefined {
-  const pod = asObject(spec["annotations"])?.[POD_ANNOTATION];
+  const pod = asRecord(spec["annotations"])?.[POD_ANNOTATION];
   return typeof pod === "string" && pod !== "" ? pod : undefined;
-}
-
-function asObject(value: unknown): Record<string, unknown> | undefined {
-  return isRecord(value) ? value : undefined;
 }
 
 function join(prefix: string, path: string): string {
