@@ -4,7 +4,7 @@ import { ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { sleep } from "../linux/event_loop/timer.ts";
 import { killIfSame } from "../linux/process/process.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
-import { processStat } from "../linux/process/stat.ts";
+import { type LiveProcess, liveProcesses } from "../linux/process/stat.ts";
 
 /** The runs of plugins, and of what they start, for one container. */
 export interface PluginRuns {
@@ -12,12 +12,6 @@ export interface PluginRuns {
   readonly containerId: string;
   /** Path of the file that each of them has locked; in a directory that may be gone. */
   readonly lock: string;
-}
-
-/** A process by pid and start time, which together name it for good. */
-interface ProcessRef {
-  readonly pid: number;
-  readonly startTime: number;
 }
 
 /** How long killed processes are waited for, in milliseconds. */
@@ -64,16 +58,8 @@ function isLocked(path: string): boolean {
   }
 }
 
-function processesWhere(matches: (pid: number) => boolean): ProcessRef[] {
-  const found: ProcessRef[] = [];
-  for (const { name } of Deno.readDirSync("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid) || pid === Deno.pid || !matches(pid)) continue;
-    const stat = processStat(pid);
-    if (stat === undefined || stat.state === "Z" || stat.state === "X") continue;
-    found.push({ pid, startTime: stat.startTime });
-  }
-  return found;
+function processesWhere(matches: (pid: number) => boolean): LiveProcess[] {
+  return liveProcesses((pid) => pid !== Deno.pid && matches(pid));
 }
 
 /** Returns whether a process has `CNI_CONTAINERID` as a plugin gets it, and passes it on. */

@@ -46,3 +46,25 @@ export function processStat(pid: number | "self"): ProcessStat | undefined {
     waitStatus: Number(fields[49]),
   };
 }
+
+/** A process by pid and start time, which together name it for good. */
+export interface LiveProcess {
+  readonly pid: number;
+  /** Pid of the parent. */
+  readonly parent: number;
+  /** When it started, clock ticks after boot. */
+  readonly startTime: number;
+}
+
+/** Returns the processes whose pid `matches`, without those that have ended and are zombies. */
+export function liveProcesses(matches: (pid: number) => boolean = () => true): LiveProcess[] {
+  const found: LiveProcess[] = [];
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const pid = Number(name);
+    if (!Number.isInteger(pid) || !matches(pid)) continue;
+    const stat = processStat(pid);
+    if (stat === undefined || stat.state === "Z" || stat.state === "X") continue;
+    found.push({ pid, parent: stat.parent, startTime: stat.startTime });
+  }
+  return found;
+}

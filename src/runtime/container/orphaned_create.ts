@@ -2,18 +2,11 @@
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { killIfSame } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { processStat } from "../../linux/process/stat.ts";
+import { type LiveProcess, liveProcesses } from "../../linux/process/stat.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { cgroupOf } from "../bundle/cgroup_record.ts";
-
-/** A process by pid and start time, which together name it for good. */
-interface Process {
-  readonly pid: number;
-  readonly parent: number;
-  readonly startTime: number;
-}
 
 /** How long killed calls are waited for, in milliseconds. */
 const KILL_BOUND = 5_000;
@@ -51,17 +44,17 @@ export async function reapOrphanedCreate(
 }
 
 /** Returns the processes whose command line is that of a create in this bundle. */
-function createsOf(bundle: Bundle): Process[] {
+function createsOf(bundle: Bundle): LiveProcess[] {
   const pidFile = bundle.paths.initPid;
-  return processes().filter(({ pid }) => {
+  return liveProcesses().filter(({ pid }) => {
     const argv = readProc(pid, "cmdline").split("\0");
     return argv[argv.indexOf("--pid-file") + 1] === pidFile;
   });
 }
 
 /** Returns the calls, then all that descends from them. */
-function withDescendants(calls: readonly Process[]): Process[] {
-  const all = processes();
+function withDescendants(calls: readonly LiveProcess[]): LiveProcess[] {
+  const all = liveProcesses();
   const found = [...calls];
   for (const { pid } of found) found.push(...all.filter(({ parent }) => parent === pid));
   return found;
@@ -70,7 +63,7 @@ function withDescendants(calls: readonly Process[]): Process[] {
 /**
  * Returns the cgroup of a descendant that is in another one than the call itself: the container's.
  */
-function cgroupBelow(calls: readonly Process[]): Cgroup | undefined {
+function cgroupBelow(calls: readonly LiveProcess[]): Cgroup | undefined {
   const cgroups = (pid: number) => readProc(pid, "cgroup");
   const [call] = calls;
   if (call === undefined) return undefined;
@@ -80,18 +73,6 @@ function cgroupBelow(calls: readonly Process[]): Cgroup | undefined {
     if (other !== "" && other !== own) return cgroupOf(pid);
   }
   return undefined;
-}
-
-function processes(): Process[] {
-  const found: Process[] = [];
-  for (const { name } of Deno.readDirSync("/proc")) {
-    const pid = Number(name);
-    if (!Number.isInteger(pid)) continue;
-    const stat = processStat(pid);
-    if (stat === undefined || stat.state === "Z" || stat.state === "X") continue;
-    found.push({ pid, parent: stat.parent, startTime: stat.startTime });
-  }
-  return found;
 }
 
 function readProc(pid: number, file: string): string {
