@@ -17,16 +17,22 @@ export interface DaemonFlags extends ConfigFlags {
   readonly printUnit?: boolean;
 }
 
-/** Returns the `daemon` command, for its flags, its help and the command line reference. */
-export function daemonRoleCommand(run: (flags: DaemonFlags) => Promise<void>): Command {
-  return new Command("berth daemon")
-    .summary("run the daemon")
-    .description("Runs the berth daemon in the foreground until SIGTERM or SIGINT.")
+/** Adds the flags of {@linkcode ConfigFlags} to a command. */
+export function withConfigFlags(command: Command): Command {
+  return command
     .option("--config <file>", "config file (default: /etc/berth/config.toml if it is there)")
     .option("--state <dir>", "state directory")
     .option("--root <dir>", "directory of logs and checkpoints")
     .option("--socket <path>", "socket to listen on")
-    .option("--log-level <level>", "debug, info, warning, error or fatal")
+    .option("--log-level <level>", "debug, info, warning, error or fatal");
+}
+
+/** Returns the `daemon` command, for its flags, its help and the command line reference. */
+export function daemonRoleCommand(run: (flags: DaemonFlags) => Promise<void>): Command {
+  const command = new Command("berth daemon")
+    .summary("run the daemon")
+    .description("Runs the berth daemon in the foreground until SIGTERM or SIGINT.");
+  return withConfigFlags(command)
     .option("--print-unit", "print a systemd unit for this daemon and exit")
     .addHelpText("after", "\nExample:\n  berth daemon --config /etc/berth/config.toml\n")
     .action(async (flags: DaemonFlags) => await run(flags));
