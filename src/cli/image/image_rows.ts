@@ -8,6 +8,7 @@ import type { ImageStore, StoredImage } from "../../images/store.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { formatAge, formatBytes } from "../text/format.ts";
 import type { ListFields } from "../text/rows.ts";
+import { hasLabel } from "./labels.ts";
 
 /** A name of an image, or an image without a name, as lists show it. */
 export interface ImageRow {
@@ -108,11 +109,7 @@ type Test = (row: ImageRow, value: string) => boolean;
 const TESTS: Readonly<Record<string, Test>> = {
   reference: ({ name }, value) => name !== undefined && matchesReference(shortName(name), value),
   dangling: ({ name }, value) => (name === undefined) === (value === "true"),
-  label: ({ labels }, value) => {
-    const at = value.indexOf("=");
-    if (at < 0) return Object.hasOwn(labels, value);
-    return labels[value.slice(0, at)] === value.slice(at + 1);
-  },
+  label: ({ labels }, value) => hasLabel(labels, value),
 };
 
 /** One `--filter`. */

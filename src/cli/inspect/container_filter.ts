@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import { shortName } from "../../images/reference.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
+import { hasLabel, IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
 import { stateWord } from "./container_fields.ts";
 
 type Test = (container: ContainerState, value: string) => boolean;
@@ -20,11 +20,7 @@ const TESTS: Readonly<Record<string, Test>> = {
     return value !== "" && ([name, name.replace(/:latest$/, "")].includes(shortName(value)) ||
       (labels[IMAGE_ID_LABEL] ?? "").startsWith(value));
   },
-  label: ({ labels }, value) => {
-    const at = value.indexOf("=");
-    if (at < 0) return Object.hasOwn(labels, value);
-    return labels[value.slice(0, at)] === value.slice(at + 1);
-  },
+  label: ({ labels }, value) => hasLabel(labels, value),
 };
 
 const STATES = ["created", "running", "paused", "restarting", "exited", "stopped"];
