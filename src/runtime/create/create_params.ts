@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { tryStat } from "../../linux/fs/try_stat.ts";
 import { leadsNowhere } from "../../linux/libc/errno.ts";
 import { bundlePaths, CRIU_CONFIG, FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
@@ -128,7 +129,7 @@ export function stdioIssues(
     const file = filePath(target);
     const path = file ?? target;
     if (!path.startsWith("/")) continue;
-    const fifo = lookAtFifo(path);
+    const fifo = tryStat(path)?.isFifo;
     if (file !== undefined && fifo === true) {
       issues.push({ path: name, message: `${path} is a FIFO: name it without ${FILE_PREFIX}` });
     } else if (file === undefined && fifo !== true) {
@@ -139,18 +140,6 @@ export function stdioIssues(
     }
   }
   return issues;
-}
-
-/**
- * Returns whether a path is a FIFO; undefined where it leads to nothing, whatever is wrong with it.
- */
-function lookAtFifo(path: string): boolean | undefined {
-  try {
-    return Deno.statSync(path).isFifo === true;
-  } catch {
-    // Nothing there, a file on the way, a name that is too long: no FIFO can be opened by it.
-    return undefined;
-  }
 }
 
 /** Returns the parts of a message that name what does not fit. */
