@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { concat } from "../concat.ts";
 import { DeadlineExceededError } from "../rpc/errors.ts";
 import { pauseFor } from "../rpc/transport/pause.ts";
 import type { CallOptions } from "../rpc/peer/call_options.ts";
@@ -146,13 +147,7 @@ class Collector {
 
   /** What is kept so far. */
   bytes(): Uint8Array<ArrayBuffer> {
-    const all = new Uint8Array(this.#size);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      all.set(chunk, at);
-      at += chunk.length;
-    }
-    return all;
+    return concat(this.#chunks);
   }
 
   async #read(stream: ReadableStream<Uint8Array>): Promise<void> {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { concat } from "../../concat.ts";
 
 /** What an entry of an archive is. */
 export type EntryType =
@@ -182,14 +183,4 @@ function numberAt(block: Uint8Array<ArrayBuffer>, at: number, length: number): n
     return block.subarray(at + 1, at + length).reduce((value, byte) => value * 256 + byte, 0);
   }
   return Number.parseInt(textAt(block, at, length).trim() || "0", 8);
-}
-
-function concat(parts: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

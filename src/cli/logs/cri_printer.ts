@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { concat } from "../../concat.ts";
 
 /** Which records are printed, and how. */
 export interface PrintOptions {
@@ -83,7 +84,7 @@ export class CriPrinter {
 
   /** Prints the records in `bytes`; one that is incomplete waits for the rest. */
   async feed(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const input = this.#rest.length === 0 ? bytes : concat(this.#rest, bytes);
+    const input = this.#rest.length === 0 ? bytes : concat([this.#rest, bytes]);
     let at = 0;
     for (let end = input.indexOf(NEWLINE); end >= 0; end = input.indexOf(NEWLINE, at)) {
       if (this.#length + (end - at) + this.#prefix.length + MAX_TIME > this.#out.length) {
@@ -108,7 +109,7 @@ export class CriPrinter {
     for (const stream of ["stdout", "stderr"] as const) {
       const line = this.#lines[stream];
       this.#lines[stream] = new Uint8Array(0);
-      if (line.length > 0) await this.#print(stream, concat(line, Uint8Array.of(NEWLINE)));
+      if (line.length > 0) await this.#print(stream, concat([line, Uint8Array.of(NEWLINE)]));
     }
   }
 
@@ -173,16 +174,9 @@ export class CriPrinter {
     const stream = this.#stream;
     this.#length = 0;
     if (!this.#whole) return await this.#print(stream, bytes);
-    const all = concat(this.#lines[stream], bytes);
+    const all = concat([this.#lines[stream], bytes]);
     const end = all.length < MAX_LINE ? all.lastIndexOf(NEWLINE) + 1 : all.length;
     this.#lines[stream] = all.slice(end);
     if (end > 0) await this.#print(stream, all.subarray(0, end));
   }
-}
-
-function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const both = new Uint8Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { concat } from "../../concat.ts";
 
 /** The head of an HTTP request, as far as an endpoint that only serves one text needs it. */
 export interface RequestHead {
@@ -127,10 +128,7 @@ function encode({ status, body, headers = {} }: TextResponse): Uint8Array {
   const start = new TextEncoder().encode(
     `HTTP/1.1 ${status} ${REASONS[status] ?? ""}\r\n${head.join("")}\r\n`,
   );
-  const all = new Uint8Array(start.length + bytes.length);
-  all.set(start);
-  all.set(bytes, start.length);
-  return all;
+  return concat([start, bytes]);
 }
 
 async function writeAll(connection: HttpConnection, bytes: Uint8Array): Promise<void> {
