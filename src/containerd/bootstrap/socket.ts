@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { BIND_PREFIX, bindSocket, isServed, removeSocket } from "../../rpc/transport/socket_file.ts";
+import {
+  BIND_PREFIX,
+  bindSocket,
+  isServed,
+  removeSocket,
+} from "../../rpc/transport/socket_file.ts";
 
 /** What the path of a shim's socket is made of. */
 export interface SocketPlace {
