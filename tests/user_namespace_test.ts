@@ -104,6 +104,11 @@ Deno.test("berth run --userns maps the container's users, and refuses what belon
   const [uids, gids, made = ""] = mapped.stdout.trim().split("\n");
   assert.deepEqual([uids, gids], Array(2).fill(`0 ${MAPPED} 65536`));
   assert.match(made, /^-\S+ +1 0 +0 /, "its own to itself");
+  const volumes = ["--userns", map, "-v", "/srv", "-v", "/bin", "-u", "7:8"];
+  const written = await run(daemon, volumes, "touch /srv/made; ls -lnd /srv /bin");
+  assert.equal(written.stderr, "");
+  assert.match(written.stdout, /^d\S+ +2 7 +8 .* \/srv$/m);
+  assert.match(written.stdout, /^d\S+ +2 0 +0 .* \/bin$/m);
   const host = await run(daemon, ["--userns", "host"], "cat /proc/self/uid_map | tr -s ' '");
   assert.equal(host.stdout, Deno.readTextFileSync("/proc/self/uid_map").replaceAll(/ +/g, " "));
   const refused = await run(daemon, ["--userns", map, "--privileged", "--pid", "host"], "true");

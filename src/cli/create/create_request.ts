@@ -8,6 +8,7 @@ import { ImageError } from "../../images/errors.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
 import type { ContainerImage } from "../image/rootfs.ts";
 import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
+import { mapVolumes } from "../image/volumes.ts";
 import { createDir, OVERLAY_LABEL, removeOwnDirs } from "../container/container_dirs.ts";
 import { environmentEntry, readLinesFile } from "../options/environment.ts";
 import type { MountOption } from "../options/mounts.ts";
@@ -41,6 +42,7 @@ export async function createRequest(
     const volumes = await volumeMounts(id, given, request, dirs);
     // Last of what takes long: meanwhile nobody else can choose.
     const userNamespace = await request.userNamespaces.choose(id);
+    if (userNamespace !== undefined) mapVolumes(volumes, userNamespace);
     // As docker has it: what is mounted below another mount comes after it.
     const mounts = [...given, ...volumes].toSorted((one, other) =>
       pathNames(one.destination).length - pathNames(other.destination).length

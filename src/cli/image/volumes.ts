@@ -3,6 +3,7 @@ import { fdPath } from "../../linux/fd/fd.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
+import { hostId, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { ImageError } from "../../images/errors.ts";
 import { CliError } from "../common/exit_status.ts";
 
@@ -56,6 +57,24 @@ export async function makeVolumes(
     mounts.push({ type: "bind", source, destination, options: [...options, "rprivate"] });
   }
   return mounts;
+}
+
+/**
+ * Gives the volumes' directories to whom their owners are on the host, so that these can write to them
+ * in the user namespace. What a volume was filled with keeps its owners, as a root filesystem does.
+ */
+export function mapVolumes(
+  volumes: readonly VolumeMount[],
+  { uidMappings, gidMappings }: UserNamespace,
+): void {
+  for (const { source } of volumes) {
+    const { uid, gid } = Deno.lstatSync(source);
+    Deno.chownSync(
+      source,
+      hostId(uidMappings, uid ?? 0) ?? uid,
+      hostId(gidMappings, gid ?? 0) ?? gid,
+    );
+  }
 }
 
 /** Where the kernel's own files are, and the devices: without them nothing runs. */

@@ -41,11 +41,18 @@ export function parseIdMappings(text: string): IdMapping[] | undefined {
   return overlaps ? undefined : mappings;
 }
 
+/** Returns the id on the host of an id of the user namespace; undefined where it has none. */
+export function hostId(mappings: readonly IdMapping[], id: number): number | undefined {
+  const mapping = mappings.find(({ containerID, size }) =>
+    id >= containerID && id < containerID + size
+  );
+  return mapping && mapping.hostID + id - mapping.containerID;
+}
+
 /** Whom root of the user namespace is on the host. */
 export function hostRoot(
   { uidMappings, gidMappings }: UserNamespace,
 ): { uid: number; gid: number } {
-  const of = (mappings: readonly IdMapping[]) =>
-    mappings.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
+  const of = (mappings: readonly IdMapping[]) => hostId(mappings, 0) ?? 0;
   return { uid: of(uidMappings), gid: of(gidMappings) };
 }
