@@ -157,21 +157,18 @@ test("images signals: a pull whose registry hangs keeps no rmi and no prune wait
   const layers = () =>
     namesIn(`${daemon.root}/images/storage/overlay`).filter((name) => name.length === 64).length;
   assert.equal(layers(), 4);
-  const waits = (id: string) =>
-    `The layers of ${
-      id.slice(0, 12)
-    } are removed when the pull or the run that is under way has ended.\n`;
+  const both = [removed, again].map(({ id }) => id.slice(0, 12)).join(", ");
   const pull = cliCommand(daemon, ["pull", registry.image], { stdout: "null", stderr: "null" })
     .spawn();
   try {
     await until("the pull", () => registry.connections > 0);
-    const first = await within("rmi", cli(daemon, ["rmi", removed.image]));
+    const first = await within("rmi", cli(daemon, ["rmi", removed.image, again.image]));
     assert.deepEqual(first, {
       code: 0,
-      stdout: `Untagged: ${removed.image}\n`,
-      stderr: waits(removed.id),
+      stdout: `Untagged: ${removed.image}\nUntagged: ${again.image}\n`,
+      stderr:
+        `The layers of ${both} are removed when the pull or the run that is under way has ended.\n`,
     });
-    await ok(daemon, "rmi", again.image);
     // Whoever wants one again has it, with the layers that are still there.
     await ok(daemon, "pull", again.image);
     await ok(daemon, "create", ...cgroup(daemon), "--name", "user", again.image, "true");
@@ -181,7 +178,11 @@ test("images signals: a pull whose registry hangs keeps no rmi and no prune wait
     assert.ok(second.stderr.includes(pruned.id.slice(0, 12)), second.stderr);
     assert.equal(layers(), 4, "a pull may be about to use them");
   } finally {
-    pull.kill("SIGTERM");
+    try {
+      pull.kill("SIGTERM");
+    } catch {
+      // The pull has ended by itself: the test has failed already.
+    }
     await pull.status;
   }
   assert.equal(await ok(daemon, "images", "-q", "--no-trunc"), `${again.id}\n`);

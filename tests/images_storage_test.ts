@@ -95,7 +95,19 @@ test("images storage: a pull and a rm that are killed at any step leave nothing 
     await ok(daemon, "image", "prune", "--all");
     assert.deepEqual(leftIn(daemon), NOTHING, `killed with ${count} layers`);
   }
-  await killWhen(daemon, ["pull", image], () => layersOf(daemon) >= 3);
+  {
+    using _stop = await stopAt(image, layers[3] ?? "");
+    await killWhen(daemon, ["pull", image], () => layersOf(daemon) >= 3);
+    using used = FileLock.tryLock(`${daemon.root}/images/lock`, { shared: true });
+    assert.ok(used);
+    // They might be those of a pull.
+    assert.deepEqual(await cli(daemon, ["image", "prune"]), {
+      code: 0,
+      stdout: "",
+      stderr:
+        "Layers that belong to no image stay while a pull or a run is under way: prune again when it has ended.\n",
+    });
+  }
   // The next pull needs no prune.
   const whole = () => ok(daemon, "run", "--rm", ...cgroup(daemon), image);
   assert.equal(await whole(), "15");
@@ -138,14 +150,16 @@ test("images storage: an image that is refused after it was stored leaves nothin
   // While others use the store nothing can be removed; its config is that of the honest one.
   for (const next of [prints, ["pull", honest]]) {
     await ok(daemon, "image", "prune", "--all");
-    const used = FileLock.tryLock(`${daemon.root}/images/lock`, { shared: true });
-    const { code, stderr } = await cli(daemon, ["pull", liar]);
-    assert.equal(code, 125);
-    assert.match(stderr, why);
-    const clash = await cli(daemon, next);
-    assert.equal(clash.code, 125);
-    assert.match(clash.stderr, /an image of the same config that has other layers is here: /);
-    used?.[Symbol.dispose]();
+    {
+      using used = FileLock.tryLock(`${daemon.root}/images/lock`, { shared: true });
+      assert.ok(used);
+      const { code, stderr } = await cli(daemon, ["pull", liar]);
+      assert.equal(code, 125);
+      assert.match(stderr, why);
+      const clash = await cli(daemon, next);
+      assert.equal(clash.code, 125);
+      assert.match(clash.stderr, /an image of the same config that has other layers is here: /);
+    }
     await ok(daemon, ...next);
   }
 });
@@ -274,13 +288,14 @@ test("images storage: what rmi leaves to a run or a create goes with its end, an
     assert.equal(created.code, 125, created.stderr);
     assert.deepEqual([marked(), layersOf(daemon)], [0, 1]);
   }
-  for (const detach of [["-d"], []]) {
+  const markGone = async () => {
     await ok(daemon, "pull", gone);
-    {
-      using used = FileLock.tryLock(`${daemon.root}/images/lock`, { shared: true });
-      assert.ok(used);
-      await ok(daemon, "rmi", gone);
-    }
+    using used = FileLock.tryLock(`${daemon.root}/images/lock`, { shared: true });
+    assert.ok(used);
+    await ok(daemon, "rmi", gone);
+  };
+  for (const detach of [["-d"], []]) {
+    await markGone();
     using paused = new PausedSkopeo(dir, "delete");
     const name = `run${detach.join("")}`;
     const command = ["run", ...detach, ...cgroup(daemon), "--name", name, image, "sleep", "1000"];
@@ -294,6 +309,15 @@ test("images storage: what rmi leaves to a run or a create goes with its end, an
     assert.equal(status, "running", name);
     assert.equal(layersOf(daemon), 1);
   }
+  // What cannot be removed of others hides nothing that a removal has done.
+  await markGone();
+  const bin = `${dir}/bin`;
+  Deno.mkdirSync(bin);
+  Deno.writeTextFileSync(`${bin}/skopeo`, "#!/bin/sh\necho broken >&2\nexit 1\n", { mode: 0o755 });
+  const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
+  const untagged = await cli(daemon, ["rmi", "--force", image], { env });
+  assert.deepEqual([untagged.code, untagged.stdout], [0, `Untagged: ${image}\n`]);
+  assert.match(untagged.stderr, /broken/);
 });
 
 test("images storage: an image of more layers than the kernel mounts is refused while it comes", async () => {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { FileLock } from "../linux/fd/file_lock.ts";
 import { isExhausted } from "../linux/libc/errno.ts";
 import { mount } from "../linux/mount/mount.ts";
 import { unmount } from "../linux/mount/unmount.ts";
 import { SkopeoMissingError } from "./errors.ts";
-import { removeImage, removeUnusable } from "./remove.ts";
+import { removeImage, removeMarked, removeRefused, removeUnusable } from "./remove.ts";
 import { ImageStore } from "./store.ts";
 
 /** Fills the filesystem of a file to the last byte. */
@@ -58,8 +59,8 @@ Deno.test("removeUnusable: says how many layers it is about to remove, and nothi
     const layers = [{ id: "aa", "diff-digest": "sha256:0" }, { id: "bb", parent: "aa" }];
     Deno.writeTextFileSync(`${lists}/layers.json`, JSON.stringify(layers));
     const told: number[] = [];
-    const nobody = () => Promise.resolve(new Map());
-    for (const _ of [1, 2]) await removeUnusable(store, nobody, (count) => told.push(count));
+    const options = { onLayers: (count: number) => told.push(count) };
+    for (const _ of [1, 2]) assert.ok(await removeUnusable(store, nobody, options));
     assert.deepEqual(told, [2]);
   } finally {
     Deno.env.set("PATH", path);
@@ -88,3 +89,76 @@ Deno.test("removeImage: without skopeo the image keeps its name", async () => {
     Deno.removeSync(dir, { recursive: true });
   }
 });
+
+/** Runs `use` with a store of two marked images, of which skopeo cannot remove the first. */
+async function withMarked(
+  use: (store: ImageStore, ids: readonly [string, string]) => Promise<void>,
+): Promise<void> {
+  const dir = Deno.makeTempDirSync();
+  const path = Deno.env.get("PATH") ?? "";
+  try {
+    const store = ImageStore.open(dir);
+    const ids = ["ab".repeat(32), "cd".repeat(32)] as const;
+    const lists = `${store.dir}/storage/overlay-images`;
+    Deno.mkdirSync(lists, { recursive: true });
+    const images = ids.map((id) => ({ id, digest: "sha256:0" }));
+    Deno.writeTextFileSync(`${lists}/images.json`, JSON.stringify(images));
+    const skopeo = `#!/bin/sh\ncase "$*" in *${ids[0]}*) echo broken >&2; exit 1;; esac\n`;
+    Deno.writeTextFileSync(`${dir}/skopeo`, skopeo, { mode: 0o755 });
+    Deno.env.set("PATH", `${dir}:${path}`);
+    for (const image of store.images()) store.markRemoved(image);
+    await use(store, ids);
+  } finally {
+    Deno.env.set("PATH", path);
+    Deno.removeSync(dir, { recursive: true });
+  }
+}
+
+const nobody = () => Promise.resolve(new Map());
+
+Deno.test("removeMarked: an image that cannot be removed stays marked, and keeps no other one", () =>
+  withMarked(async (store, [bad, good]) => {
+    const gone: string[] = [];
+    await assert.rejects(removeMarked(store, nobody, (id) => gone.push(id)), /broken/);
+    assert.deepEqual(gone, [good]);
+    assert.deepEqual(store.marked(), [bad]);
+  }));
+
+Deno.test("removeMarked: waits a moment for those who only look at images", () =>
+  withMarked(async (store, [bad, good]) => {
+    store.unmark(bad);
+    const look = FileLock.tryLock(`${store.dir}/lock`, { shared: true });
+    assert.ok(look);
+    // It has tried once when it returns its promise.
+    const removed = removeMarked(store, nobody);
+    look[Symbol.dispose]();
+    await removed;
+    assert.deepEqual(store.marked(), [], good);
+  }));
+
+Deno.test("removeRefused: says whether an image was removed", () =>
+  withMarked(async (store, [bad]) => {
+    // Both lack their configs, which makes them such as cannot be run.
+    await assert.rejects(removeRefused(store), /broken/);
+    const path = `${store.dir}/storage/overlay-images/images.json`;
+    const others = JSON.parse(Deno.readTextFileSync(path))
+      .filter(({ id }: { id: string }) => id !== bad);
+    Deno.writeTextFileSync(path, JSON.stringify(others));
+    assert.equal(await removeRefused(store), true);
+    Deno.writeTextFileSync(path, "[]");
+    assert.equal(await removeRefused(store), false);
+  }));
+
+Deno.test("removeUnusable: what is left of pulls goes first, and no failure keeps the marked ones", () =>
+  withMarked(async (store, [, good]) => {
+    const gone: string[] = [], told: number[] = [];
+    const layers = `${store.dir}/storage/overlay-layers`;
+    Deno.mkdirSync(layers);
+    Deno.writeTextFileSync(`${layers}/layers.json`, JSON.stringify([{ id: "aa" }]));
+    const options = {
+      onLayers: (count: number) => told.push(count),
+      onRemoved: (id: string) => gone.push(id),
+    };
+    await assert.rejects(removeUnusable(store, nobody, options), /broken/);
+    assert.deepEqual([told, gone], [[1], [good]]);
+  }));

@@ -22,8 +22,13 @@ const RESERVE = 1024 * 1024;
  */
 const NO_PATH = /[,:\\+@[\]\n]/;
 
-/** How long one who removes images waits for those who use some, in milliseconds: a run takes less. */
+/**
+ * How long one who removes images waits for those who use some, in milliseconds: a run whose image is
+ * there takes less.
+ */
 const PATIENCE_MS = 1_000;
+/** How long one waits who removes only what is left, in milliseconds: longer than a look at images. */
+const SHORT_PATIENCE_MS = 300;
 /** How long it waits between two tries. */
 const RETRY_MS = 20;
 
@@ -93,8 +98,7 @@ export class ImageStore {
       for (const dir of [store.dir, store.temporary]) {
         Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
       }
-      using alone = FileLock.tryLock(store.#lock);
-      if (alone !== undefined) store.#removeTemporary();
+      store.#removeLeftTemporary();
       store.#keepReserve();
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
@@ -141,19 +145,31 @@ export class ImageStore {
     return `${this.dir}/storage`;
   }
 
-  /** Keeps images from being removed until it is disposed of. */
+  /** Keeps layers from being removed until it is disposed of. Names are no layers. */
   use(signal?: AbortSignal): Promise<Disposable> {
     return FileLock.lock(this.#lock, { shared: true, ...(signal && { signal }) });
   }
 
-  /** Keeps others out until it is disposed of, where the store is not in use; else undefined. */
-  tryUseAlone(): Disposable | undefined {
-    return FileLock.tryLock(this.#lock);
+  /**
+   * Keeps others out until it is disposed of, where the store is not in use or is only looked at; else
+   * undefined.
+   */
+  tryUseAlone(): Promise<Disposable | undefined> {
+    return this.#aloneWithin(SHORT_PATIENCE_MS);
+  }
+
+  async #aloneWithin(patience: number, signal?: AbortSignal): Promise<Disposable | undefined> {
+    for (const deadline = performance.now() + patience;;) {
+      const lock = FileLock.tryLock(this.#lock);
+      if (lock !== undefined || performance.now() > deadline) return lock;
+      await sleep(RETRY_MS);
+      signal?.throwIfAborted();
+    }
   }
 
   /**
    * Keeps others out until it is disposed of, if nobody uses the store or all let go of it within a
-   * second; else only keeps images from being removed meanwhile. Calls `onWait` before it waits for one
+   * second; else only keeps layers from being removed meanwhile. Calls `onWait` before it waits for one
    * who removes some.
    *
    * @throws the signal's reason.
@@ -163,17 +179,15 @@ export class ImageStore {
       alone,
       [Symbol.dispose]: () => lock[Symbol.dispose](),
     });
-    for (const deadline = performance.now() + PATIENCE_MS;;) {
-      const lock = this.tryUseAlone();
-      if (lock !== undefined) return held(lock, true);
-      if (performance.now() > deadline) break;
-      await sleep(RETRY_MS);
-      signal.throwIfAborted();
+    let patience = PATIENCE_MS;
+    for (let told = false;; told = true) {
+      const alone = await this.#aloneWithin(patience, signal);
+      if (alone !== undefined) return held(alone, true);
+      const shared = FileLock.tryLock(this.#lock, { shared: true });
+      if (shared !== undefined) return held(shared, false);
+      if (!told) onWait();
+      patience = 0;
     }
-    const shared = FileLock.tryLock(this.#lock, { shared: true });
-    if (shared !== undefined) return held(shared, false);
-    onWait();
-    return held(await this.use(signal), false);
   }
 
   get #marks(): string {
@@ -333,7 +347,11 @@ export class ImageStore {
     }
   }
 
-  #removeTemporary(): void {
+  #removeLeftTemporary(): void {
+    // Where there is nothing, those who want the lock alone are not in each other's way.
+    if ([...Deno.readDirSync(this.temporary)].length === 0) return;
+    using alone = FileLock.tryLock(this.#lock);
+    if (alone === undefined) return;
     for (const { name } of Deno.readDirSync(this.temporary)) {
       const path = `${this.temporary}/${name}`;
       // What was killed may have left layers mounted there, through which nothing must be removed.

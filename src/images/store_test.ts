@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { FileLock } from "../linux/fd/file_lock.ts";
 import { exists } from "../linux/fs/exists.ts";
 import { mount } from "../linux/mount/mount.ts";
 import { unmount } from "../linux/mount/unmount.ts";
@@ -27,5 +28,40 @@ Deno.test("ImageStore.open: the reserve is there whole or not at all", () => {
   } finally {
     unmount(root, { detach: true });
     Deno.removeSync(root);
+  }
+});
+
+Deno.test("ImageStore.open: takes the lock alone only where files of a killed command are left", () => {
+  const root = Deno.makeTempDirSync();
+  try {
+    const { dir, temporary } = ImageStore.open(root);
+    assert.equal(exists(`${dir}/lock`), false);
+    Deno.writeTextFileSync(`${temporary}/left`, "");
+    {
+      using used = FileLock.tryLock(`${dir}/lock`, { shared: true });
+      assert.ok(used);
+      ImageStore.open(root);
+      assert.ok(exists(`${temporary}/left`));
+    }
+    ImageStore.open(root);
+    assert.equal(exists(`${temporary}/left`), false);
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+});
+
+Deno.test("ImageStore.useAloneIfFree: has the store alone after one who had it alone", async () => {
+  const root = Deno.makeTempDirSync();
+  try {
+    const store = ImageStore.open(root);
+    const other = FileLock.tryLock(`${store.dir}/lock`);
+    assert.ok(other);
+    using lock = await store.useAloneIfFree(
+      () => other[Symbol.dispose](),
+      new AbortController().signal,
+    );
+    assert.equal(lock.alone, true);
+  } finally {
+    Deno.removeSync(root, { recursive: true });
   }
 });

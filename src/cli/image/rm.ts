@@ -5,6 +5,7 @@ import {
   type Removed,
   removeImage,
   removeMarked,
+  removeUnusable,
   type UsedImages,
 } from "../../images/remove.ts";
 import { shortName } from "../../images/reference.ts";
@@ -32,21 +33,30 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
     .action(async (images: string[], { force }: { force?: true }, command: Command) => {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
-          for (const image of images) {
-            signal.throwIfAborted();
-            try {
-              await removing(store, daemon, signal, (lock, used) =>
-                removeImage(store, lock, image, used, { ...force && { force }, signal }));
-            } catch (error) {
+          const later = await lockedBy(store, daemon, signal, async (lock, used) => {
+            const later: string[] = [];
+            for (const image of images) {
               signal.throwIfAborted();
-              printError(error);
-              // As docker has it: with --force it only had to be gone.
-              if (force && error instanceof ImageNotFoundError) {
-                continue;
+              try {
+                const how = { ...force && { force }, signal };
+                const removed = await removeImage(store, lock, image, used, how);
+                show(removed);
+                later.push(...removed.later);
+              } catch (error) {
+                signal.throwIfAborted();
+                printError(error);
+                // As docker has it: with --force it only had to be gone.
+                if (!force || !(error instanceof ImageNotFoundError)) {
+                  Deno.exitCode = exitStatusOf(error);
+                }
               }
-              Deno.exitCode = exitStatusOf(error);
             }
-          }
+            return later;
+          });
+          // Those who used the store may have let go of it. What others have left is no failure of this.
+          const used = () => usedImages(daemon);
+          await removeMarked(store, used, showDeleted).catch(printError);
+          sayLater(store, later);
         }));
     });
 }
@@ -63,32 +73,50 @@ export function pruneImagesCommand(): Command {
     .action(async (options: { all?: true }, command: Command) => {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
-          await removing(store, daemon, signal, (lock, used) =>
-            pruneImages(store, lock, used, { ...options, signal, onLayers: sayLayers }));
+          const how = { ...options, signal, onLayers: sayLayers };
+          const removed = await lockedBy(store, daemon, signal, (lock, used) =>
+            pruneImages(store, lock, used, how));
+          show(removed);
+          const used = () =>
+            usedImages(daemon);
+          const rest = { onLayers: sayLayers, onRemoved: showDeleted };
+          const free = await removeUnusable(store, used, rest);
+          sayLater(store, removed.later);
+          if (!free && store.orphanLayers().length > 0) {
+            printStderr(LAYERS_STAY);
+          }
         }));
     });
 }
 
-/** Runs `remove`, removes what is left of it once the store is not in use, and shows what is gone. */
-async function removing(
+/** Said by a prune that cannot know which layers of no image a pull is about to use. */
+const LAYERS_STAY =
+  "Layers that belong to no image stay while a pull or a run is under way: prune again when it has ended.";
+
+/** Runs `remove` with the store to itself, or beside those who use it, if they go on. */
+async function lockedBy<T>(
   store: ImageStore,
   daemon: DaemonConnection,
   signal: AbortSignal,
-  remove: (lock: StoreLock, used: UsedImages) => Promise<Removed>,
-): Promise<void> {
-  const used = () => usedImages(daemon);
-  const { names, ids, later } = await removeLocked();
+  remove: (lock: StoreLock, used: UsedImages) => Promise<T>,
+): Promise<T> {
+  using lock = await store.useAloneIfFree(sayWait, signal);
+  return await remove(lock, await usedImages(daemon));
+}
+
+function show({ names, ids }: Removed): void {
   for (const name of names) print(`Untagged: ${shortName(name)}`);
-  // Those who used the store may have let go of it.
-  const gone = await removeMarked(store, used);
-  for (const id of [...ids, ...gone]) print(`Deleted: ${id}`);
+  ids.forEach(showDeleted);
+}
+
+function showDeleted(id: string): void {
+  print(`Deleted: ${id}`);
+}
+
+/** Says which of the images that were marked still wait. */
+function sayLater(store: ImageStore, later: readonly string[]): void {
   const waiting = later.filter((id) => store.marked().includes(id));
   if (waiting.length > 0) printStderr(waitsFor(waiting));
-
-  async function removeLocked(): Promise<Removed> {
-    using lock = await store.useAloneIfFree(sayWait, signal);
-    return await remove(lock, await used());
-  }
 }
 
 /** Says when layers go that others might use. */

@@ -47,7 +47,7 @@ export async function whileUsing<T>(
  * use. An error is printed: what it leaves, the next command removes.
  */
 export async function cleanUp(store: ImageStore, daemon: DaemonConnection): Promise<void> {
-  await removeUnusable(store, () => usedImages(daemon), sayLayers).catch(printError);
+  await removeUnusable(store, () => usedImages(daemon), { onLayers: sayLayers }).catch(printError);
 }
 
 /** So many layers take a while to be removed, which is told. */
