@@ -213,7 +213,7 @@ Deno.test("berth: on a terminal a long id leaves the status of every container i
     cwd: daemon.dir,
     ...{ width: 80, height: 2 },
   });
-  await low.shows('… 2 more ("berth top" scrolls)');
+  await low.shows('… 1 more ("berth top" scrolls)');
 });
 
 Deno.test("berth inspect prints the state, and the spec on demand", async () => {

@@ -61,6 +61,7 @@ export function statsCommand(): Command {
             const lines = fitRows(linesOf(usages, format, screen?.columns), MORE, {
               ...(rows !== undefined && { rows }),
               ...(screen && { columns: screen.columns }),
+              headers: format === undefined || format.table ? 1 : 0,
             });
             // On a screen each table takes the place of the one before.
             const back = drawn > 0 && screen ? `\x1b[${drawn}A\x1b[J` : "";

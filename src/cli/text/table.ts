@@ -34,6 +34,15 @@ export function fit(line: string, width: number | undefined): string {
   return width < 1 ? "" : chars.slice(0, width - 1).join("") + "…";
 }
 
+/** A screen, and what is shown on it. */
+export interface FitOptions {
+  /** Left out: as many as are needed. */
+  readonly rows?: number;
+  readonly columns?: number;
+  /** How many of the lines are headers, which are not counted. Default: one. */
+  readonly headers?: number;
+}
+
 /**
  * Returns lines for a screen of `rows` rows, all of them where it is left out. Where lines have to go the
  * last row tells how many, and `hint` what to do about it.
@@ -41,11 +50,12 @@ export function fit(line: string, width: number | undefined): string {
 export function fitRows(
   lines: readonly string[],
   hint: string,
-  { rows = Infinity, columns }: { readonly rows?: number; readonly columns?: number },
+  { rows = Infinity, columns, headers = 1 }: FitOptions,
 ): string[] {
   if (lines.length <= rows) return [...lines];
   const shown = lines.slice(0, Math.max(0, rows - 1));
-  return [...shown, fit(`… ${lines.length - shown.length} more ${hint}`, columns)];
+  const left = lines.length - Math.max(shown.length, headers);
+  return [...shown, fit(`… ${left} more ${hint}`, columns)];
 }
 
 /**

@@ -76,5 +76,9 @@ Deno.test("fitRows: what a low screen has no room for is told", () => {
   assert.deepEqual(fitRows(lines, "here", {}), lines);
   assert.deepEqual(fitRows(lines, "here", { rows: 4 }), lines);
   assert.deepEqual(fitRows(lines, "here", { rows: 3 }), ["ID", "a", "… 2 more here"]);
+  // The header is no row that is left out.
+  assert.deepEqual(fitRows(lines, "here", { rows: 1 }), ["… 3 more here"]);
+  assert.deepEqual(fitRows(lines, "here", { rows: 1, headers: 0 }), ["… 4 more here"]);
+  assert.deepEqual(fitRows(lines, "here", { rows: 2 }), ["ID", "… 3 more here"]);
   assert.deepEqual(fitRows(lines, "here", { rows: 3, columns: 8 }), ["ID", "a", "… 2 mor…"]);
 });
