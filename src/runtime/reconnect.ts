@@ -75,8 +75,8 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
 }
 
 /**
- * Loads the container of a bundle. Removes the directory of a bundle that was never finished, which has
- * none; one that cannot be read is left alone.
+ * Loads the container of a bundle. Removes the directory of a bundle whose create or whose removal was
+ * cut short, which has none; one that cannot be read is left alone.
  */
 function load(dir: string, context: ContainerContext): Container | "unreadable" | undefined {
   try {

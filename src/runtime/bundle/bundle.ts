@@ -76,7 +76,7 @@ export class Bundle {
 
   /**
    * Reads the bundle in `dir`. Undefined where `berth.json` is missing: the daemon died before any
-   * shim could know of the bundle, so that nothing but the directory exists.
+   * shim could know of the bundle, or within its removal, so that nothing but the directory exists.
    *
    * @throws {SyntaxError} if `berth.json` is damaged.
    * @throws {FailedPreconditionError} if another berth wrote it in a format unknown here.

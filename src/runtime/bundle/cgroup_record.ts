@@ -82,8 +82,8 @@ export async function removePlannedCgroup(
 }
 
 /**
- * Removes the cgroup that a daemon made for a bundle which it did not live to record, unless
- * it is in use. `config` is the path of its `config.json`.
+ * Removes the cgroup that a daemon made for a bundle which it did not live to record, or to
+ * remove, unless it is in use. `config` is the path of its `config.json`.
  */
 export function removeClaimedCgroup(config: string): void {
   let path: string | undefined;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { failpointAsync } from "../../failpoint.ts";
-import { SIGKILL } from "../../linux/process/signals.ts";
 import { neverRan } from "../../oci/driver/runtime_state.ts";
+import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import { DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
@@ -165,13 +165,7 @@ export class ContainerCleanup {
   /** How the container ended, as far as is known without its shim. */
   result(): DeleteResult {
     const { exit, pid } = this.#options.processes;
-    const unseen = {
-      exitStatus: 128 + SIGKILL,
-      exitedAt: new Date().toISOString(),
-      exitStatusUnknown: true,
-    };
-    const { exitStatus, exitedAt, exitStatusUnknown } = exit ?? unseen;
-    return { pid, exitStatus, exitedAt, ...(exitStatusUnknown ? { exitStatusUnknown } : {}) };
+    return { pid, ...exitOf(exit ?? unseenExit()) };
   }
 }
 
