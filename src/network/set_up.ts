@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../failpoint.ts";
 import { pinNewNamespace } from "../linux/net/namespace.ts";
+import { messageOf } from "../rpc/error_text.ts";
 import type { PluginConf } from "./conflist.ts";
 import { saidByPlugin } from "./errors.ts";
 import type { PluginHost } from "./plugin.ts";
@@ -53,13 +55,28 @@ export async function setUp(
       } catch (error) {
         const failure = saidByPlugin(error, target, "ADD");
         if (failure !== undefined) {
-          writeRecord(paths, withStep(record, index, { done: false, failure }));
+          writeFailure(paths, withStep(record, index, { done: false, failure }));
         }
         throw error;
       }
     }
   }
   return record;
+}
+
+/** Records what a plugin has failed with. Where that fails, what the plugin has said is still the reason. */
+function writeFailure(paths: NetworkPaths, record: NetworkRecord): void {
+  try {
+    writeRecord(paths, record);
+  } catch (error) {
+    getLogger(["berth", "network"]).warn(
+      "{id}: cannot record what a plugin has failed with: {error}",
+      {
+        id: record.id,
+        error: messageOf(error),
+      },
+    );
+  }
 }
 
 /** Replaces the last step of an attachment if that was not done, else adds one. */

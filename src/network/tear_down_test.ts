@@ -53,7 +53,14 @@ Deno.test("tearDown: what a plugin says of its removal is no reason to go on, un
       await remove();
       assert.ok(!exists(paths.dir));
     }
+    // As on a full disk.
+    plugin(`rm ${paths.record}; mkdir ${paths.record}; ${fails("no such key")}`, "true");
+    await assert.rejects(setUp(host, paths, planned()), /ADD failed: no such key/);
+    Deno.removeSync(paths.record);
+    await tearDown(host, paths, planned());
+    assert.ok(!exists(paths.dir));
   } finally {
+    plugin("true", "true");
     await remove();
     Deno.removeSync(dir, { recursive: true });
   }
