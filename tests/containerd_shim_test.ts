@@ -14,14 +14,6 @@ import { baseName } from "./harness/run.ts";
 import { rootfsDir } from "./harness/rootfs.ts";
 import { addressIn, installShim, StubContainerd } from "./harness/containerd/stub_containerd.ts";
 
-/** Waits until so many shims run. What one starts looks like it for a moment. */
-async function shims(containerd: StubContainerd, count: number): Promise<number[]> {
-  return await until(`${count} shims`, () => {
-    const found = containerd.shimPids();
-    return found.length === count && found;
-  });
-}
-
 Deno.test("containerd shim: a shim of containerd serves a life, tells it in order, and leaves nothing", async () => {
   await using containerd = new StubContainerd();
   {
@@ -83,7 +75,7 @@ Deno.test("containerd shim: start answers each containerd in its form, and the g
     Deno.readTextFileSync(`${containerd.bundleOf("one")}/address`),
     `unix://${addressIn(first.stdout)}`,
   );
-  const [shim = 0] = await shims(containerd, 1);
+  const [shim = 0] = await containerd.shims(1);
   const score = (pid: number | string) =>
     Number(Deno.readTextFileSync(`/proc/${pid}/oom_score_adj`));
   assert.equal(score(shim), score("self") + 1);
@@ -94,9 +86,9 @@ Deno.test("containerd shim: start answers each containerd in its form, and the g
   const text = new TextDecoder().decode(old.stdout);
   try {
     assert.match(text, /^unix:\/\/\/run\/containerd\/s\/[0-9a-f]{64}$/);
-    await shims(containerd, 2);
+    await containerd.shims(2);
   } finally {
-    for (const pid of await shims(containerd, 2)) Deno.kill(pid, "SIGTERM");
+    for (const pid of await containerd.shims(2)) Deno.kill(pid, "SIGTERM");
   }
   // Without a container they end by a signal, and take their sockets with them.
   await until("the end of the shims", () => containerd.shimPids().length === 0);
@@ -197,14 +189,14 @@ Deno.test("containerd shim: a shim without containers stays until its events are
     await client.kill(9);
     await client.wait();
     await client.delete();
-    for (const pid of await shims(containerd, 1)) Deno.kill(pid, "SIGTERM");
+    for (const pid of await containerd.shims(1)) Deno.kill(pid, "SIGTERM");
     // It has heard the signal.
     await until("no socket", () => [...Deno.readDirSync(containerd.socketDir)].length === 0);
     await client.shutdown();
   }
   containerd.comeBack();
   assert.deepEqual(await containerd.told("c", "delete"), ["create", "start", "exit", "delete"]);
-  await shims(containerd, 0);
+  await containerd.shims(0);
 });
 
 Deno.test("containerd shim: delete cleans up after a shim that was killed, and says how init ended", async () => {
@@ -219,7 +211,7 @@ Deno.test("containerd shim: delete cleans up after a shim that was killed, and s
   await deleted.start();
   await deleted.wait();
   await deleted.delete();
-  for (const shim of await shims(containerd, 3)) Deno.kill(shim, "SIGKILL");
+  for (const shim of await containerd.shims(3)) Deno.kill(shim, "SIGKILL");
   await until("the end of the shims", () => containerd.shimPids().length === 0);
   const sockets = () => [...Deno.readDirSync(containerd.socketDir)].length;
   assert.equal(sockets(), 3);
@@ -241,7 +233,7 @@ Deno.test("containerd shim: a pod's containers share a shim, which ends with the
   using pod = await containerd.create("pod", ["sleep", "1000"], { override });
   using one = await containerd.create("one", ["sleep", "1000"], { override });
   await Promise.all([pod.start(), one.start()]);
-  await shims(containerd, 1);
+  await containerd.shims(1);
   await assert.rejects(one.create(), { code: CODE.alreadyExists });
   await one.kill(9);
   await one.wait();

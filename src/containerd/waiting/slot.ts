@@ -23,7 +23,7 @@ const DRAFT = ".";
 /** What the files are called that say which process is being started for a slot. */
 const NEXT = ".next";
 
-/** Who waits in a slot. */
+/** A process for good: who waits in a slot, or is being started for it. */
 interface Owner {
   readonly pid: number;
   readonly startTime: number;
@@ -35,7 +35,9 @@ interface Owner {
  * made once, by the shell that may ask, whose pid it holds, or by the owner that waits no longer.
  */
 export class Slot implements Disposable {
+  /** The FIFO from which the line of the shell that asks is read. */
   readonly ask: OwnedFd;
+  /** The FIFO to which {@linkcode say} writes, and which that shell holds open too. */
   readonly answer: OwnedFd;
   readonly #path: string;
   #removed = false;
@@ -151,8 +153,8 @@ function clean(root: string): void {
       const used = owner !== undefined && isAlive(owner.pid, owner.startTime);
       if (!used) removeAll(path);
     } else if (name.endsWith(NEXT)) {
-      const pid = Deno.readTextFileSync(path).trim();
-      if (pid !== "" && !exists(`/proc/${pid}`)) removeFile(path);
+      const next = readOwner(path);
+      if (next !== undefined && !isAlive(next.pid, next.startTime)) removeFile(path);
     }
   }
 }
@@ -167,8 +169,13 @@ function removeAll(dir: string): void {
 }
 
 function ownerOf(path: string): Owner | undefined {
+  return readOwner(`${path}/owner`);
+}
+
+/** Reads a pid and a start time; undefined where they are not there, or not whole yet. */
+function readOwner(path: string): Owner | undefined {
   try {
-    const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(Deno.readTextFileSync(`${path}/owner`)) ?? [];
+    const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(Deno.readTextFileSync(path)) ?? [];
     if (pid === undefined) return undefined;
     return { pid: Number(pid), startTime: Number(startTime) };
   } catch (error) {

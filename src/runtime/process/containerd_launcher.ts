@@ -25,21 +25,27 @@ print_deleted "$@" && exit
 waiting=@{BERTH_SHIM_DIR-@WAITING@}
 slot=$waiting/@KEY@.$PPID
 
+# Whether the process lives that a file names by its pid and start time (field 22 of proc_pid_stat(5)).
+lives() {
+  read -r pid since <"$1" && read -r stat <"/proc/$pid/stat" && set -- @{stat##*) } &&
+    [ "@{20}" = "$since" ] && [ "$1" != Z ]
+} 2>/dev/null
+
 # Starts the next process that waits, unless one waits or is being started.
 next() {
   [ "$waiting" ] || return 0
-  { read -r pid <"$slot.next" && read -r name <"/proc/$pid/comm" && [ "$name" != berth-shim ]; } \
-    2>/dev/null && return
-  { [ ! -e "$slot/claim" ] && read -r pid name <"$slot/owner" && [ -e "/proc/$pid" ]; } \
-    2>/dev/null && return
+  lives "$slot.next" && return
+  [ ! -e "$slot/claim" ] && lives "$slot/owner" && return
   serve serve wait "$slot" "$PPID" </dev/null >/dev/null 2>&1 &
-  { echo $! >"$slot.next"; } 2>/dev/null
-}
+  # No link is followed and nothing overwritten, should others have a hand in the directory.
+  [ -O "$waiting" ] && read -r stat <"/proc/$!/stat" && set -- @{stat##*) } && set -C &&
+    echo "$! @{20}" >"$slot.next"
+} 2>/dev/null
 
 # ask ARGUMENT...: has the process that waits be the shim of this start, which sees in /proc how it was
 # called, and reads its answer. Fails where berth has to be started: stdin was not read then.
 ask() {
-  [ "$waiting" ] && [ -O "$waiting" ] || return
+  [ "$waiting" ] && [ -O "$waiting" ] && [ -O "$slot" ] && [ -O "$slot/answer" ] || return
   set -C
   { echo $$ >"$slot/claim"; } 2>/dev/null || { set +C; return 1; }
   set +C
@@ -47,10 +53,23 @@ ask() {
   {
     # Without a writer of its own the shell sees the end of one that is killed.
     exec 4<&-
-    echo "$$ $#" 1<>"$slot/ask" && read -r said <&5 && [ "$said" = "taken $$" ] &&
-      read -r kind pid answer <&5
+    if read -r owner _ <"$slot/owner" && echo "$$ $#" 1<>"$slot/ask"; then
+      kill_late "$owner" </dev/null >/dev/null 3<&- 5<&- &
+      read -r said <&5
+      # The wait leaves neither the process nor a word of the shell about its end.
+      kill $!
+      wait $!
+      [ "$said" = "taken $$" ] && read -r kind pid answer <&5
+    fi
   } 3<&0 4<>"$slot/answer" 5<"$slot/answer" 2>/dev/null
   [ "$said" = "taken $$" ]
+}
+
+# Kills a process that has not said for long whether it takes the start: it hangs, or is stopped.
+kill_late() {
+  trap 'kill $!; exit' TERM
+  sleep 10 &
+  wait $! && kill -9 "$1"
 }
 
 # Prints the answer, or ends.

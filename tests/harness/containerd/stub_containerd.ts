@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { existsSync } from "node:fs";
 import { mkfifo } from "../../../src/linux/fd/fifo.ts";
 import {
   ForwardRequest,
@@ -78,9 +79,13 @@ function installLauncher(dir: string): string {
 
 /** Options of a {@linkcode StubContainerd}. */
 export interface StubOptions {
+  /** Whether the program is called by a link, not by the file made for it. */
   readonly useLink?: boolean;
+  /** Whether a process waits to be the next shim. */
   readonly waiting?: boolean;
+  /** The first line of the program, where it is another shell's than `/bin/sh`. */
   readonly shell?: string;
+  /** What the program's environment has beside. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -96,12 +101,6 @@ export class StubContainerd implements AsyncDisposable {
 
   readonly #env: Readonly<Record<string, string>>;
 
-  /**
-   * @param options.useLink whether the program is called by a link, not by the file made for it.
-   * @param options.waiting whether a process waits to be the next shim.
-   * @param options.shell the first line of the program, where it is another shell's than `/bin/sh`.
-   * @param options.env what the program's environment has beside.
-   */
   constructor({ useLink = false, waiting = false, shell, env = {} }: StubOptions = {}) {
     const name = uniqueName("cd");
     this.dir = `${runDir()}/${name}`;
@@ -313,9 +312,45 @@ export class StubContainerd implements AsyncDisposable {
       .map(({ pid }) => pid);
   }
 
+  /** Waits until so many shims run; their pids. What is being started looks like one for a moment. */
+  async shims(count: number): Promise<number[]> {
+    return await until(`${count} shims`, () => {
+      const found = this.shimPids();
+      return found.length === count && found;
+    });
+  }
+
+  /** The directory in which the process that waits can be asked; undefined where there is none. */
+  slot(): string | undefined {
+    if (!existsSync(this.waitingDir)) return undefined;
+    const slot = [...Deno.readDirSync(this.waitingDir)]
+      .find(({ name, isDirectory }) => isDirectory && !name.startsWith("."));
+    return slot && `${this.waitingDir}/${slot.name}`;
+  }
+
+  /** Waits until a process waits that can be asked and is none of `others`; its pid. */
+  async waits(...others: number[]): Promise<number> {
+    return await until("a process that waits", () => {
+      const slot = this.slot();
+      if (slot === undefined || existsSync(`${slot}/claim`)) return false;
+      const pid = Number(readIfThere(`${slot}/owner`).split(" ")[0]);
+      return this.waitingPids().includes(pid) && !others.includes(pid) && pid;
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#listener !== undefined) this.goAway();
     await sweep({ dir: this.dir, cgroup: this.#cgroup });
+  }
+}
+
+/** Reads a file that its owner may be removing: empty then. */
+function readIfThere(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return "";
   }
 }
 
