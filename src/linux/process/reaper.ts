@@ -25,6 +25,9 @@ const P_ALL = 0, P_PID = 1, WNOHANG = 1, WEXITED = 4, WNOWAIT = 0x0100_0000;
 // include/uapi/asm-generic/siginfo.h: offsets in siginfo_t on 64 bits, and the si_code of exit(2)
 const SIGINFO_SIZE = 128, SI_CODE = 8, SI_PID = 16, SI_STATUS = 24, CLD_EXITED = 1;
 
+/** How many times its grace an orphan stays a zombie at most. */
+const MOST_GRACES = 5;
+
 /** How a process ended. */
 export interface Exit {
   readonly pid: number;
@@ -61,8 +64,10 @@ export interface ReaperOptions {
    */
   readonly reapAll?: boolean;
   /**
-   * How long an orphan that nobody watches stays a zombie, in milliseconds; 0 by default. Until then
-   * another process can read its exit status (proc_pid_stat(5)).
+   * How long an orphan that nobody watches stays a zombie at least, in milliseconds; 0 by default.
+   * Until then another process can read its exit status (proc_pid_stat(5)). Where exits follow each
+   * other without end, the first orphan stays for {@linkcode MOST_GRACES} times as long, and the last
+   * maybe shorter.
    */
   readonly orphanGraceMs?: number;
   /** Soft limit of open files of every child that is started; this process's own when left out. */
@@ -94,8 +99,10 @@ export class Reaper implements Disposable {
   readonly #view = new DataView(this.#siginfo.buffer);
   readonly #onSigchld = () => this.#reap();
   #hold: Disposable | undefined;
-  /** Runs while an orphan is left a zombie. */
+  /** Runs while orphans are left zombies. */
   #orphanTimer: ReturnType<typeof setTimeout> | undefined;
+  /** When the first of them was seen. */
+  #orphansSince: number | undefined;
 
   private constructor(options: ReaperOptions) {
     this.#options = options;
@@ -235,10 +242,14 @@ export class Reaper implements Disposable {
     if (pid === 0) return true;
     // The kernel would name the same one again and again.
     for (const watched of this.#entries.keys()) this.#reapOne(P_PID, watched);
-    this.#orphanTimer ??= setTimeout(() => {
-      this.#orphanTimer = undefined;
+    // This signal may be of one more orphan, which has its time too.
+    const now = performance.now();
+    this.#orphansSince ??= now;
+    clearTimeout(this.#orphanTimer);
+    this.#orphanTimer = setTimeout(() => {
+      this.#orphansSince = undefined;
       while (this.#reapOne(P_ALL, 0));
-    }, orphanGraceMs);
+    }, Math.min(orphanGraceMs, this.#orphansSince + MOST_GRACES * orphanGraceMs - now));
     Deno.unrefTimer(this.#orphanTimer);
     return true;
   }

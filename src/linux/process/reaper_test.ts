@@ -114,12 +114,20 @@ Deno.test("reaper: an orphan is adopted and its exit is told", async () => {
   assert.equal(output, "9 0");
 });
 
+// Asks again and again until it holds, or fails after a minute.
+const UNTIL = `
+  const until = async (holds) => {
+    const end = Date.now() + 60_000;
+    while (!await holds()) {
+      if (Date.now() > end) throw new Error("not within a minute: " + holds);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  };`;
+
 Deno.test("reaper: an orphan stays a zombie for as long as is said, and children are reaped meanwhile", async () => {
   const output = await inOwnProcess(`
     import { zombieStatus } from ${JSON.stringify(import.meta.resolve("./process.ts"))};
-    const until = async (holds) => {
-      while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-    };
+    ${UNTIL}
     const start = (orphanGraceMs) => Reaper.start({ subreaper: true, orphanGraceMs });
     let pid;
     {
@@ -135,15 +143,42 @@ Deno.test("reaper: an orphan stays a zombie for as long as is said, and children
   assert.deepEqual(output.split("\n"), ["3", "4", "9", "5"]);
 });
 
+Deno.test("reaper: the last of several orphans stays a zombie for as long as the first, but not for ever", async () => {
+  const output = await inOwnProcess(`
+    import { zombieStatus } from ${JSON.stringify(import.meta.resolve("./process.ts"))};
+    ${UNTIL}
+    const gone = (pid) => {
+      try { Deno.statSync("/proc/" + pid); return false; } catch { return true; }
+    };
+    const graceMs = 1500;
+    using reaper = Reaper.start({ subreaper: true, orphanGraceMs: graceMs });
+    const made = async () => { ${orphan("exit 9")} return { pid, end }; };
+    const first = await made(), second = await made();
+    first.end();
+    await until(() => zombieStatus(first.pid) === 9 || gone(first.pid));
+    const seen = performance.now();
+    await until(() => performance.now() - seen > graceMs / 2);
+    const ended = performance.now();
+    second.end();
+    await until(() => gone(second.pid));
+    // A timer may fire in the millisecond before.
+    console.log(performance.now() - ended >= graceMs - 1);
+    const third = await made();
+    third.end();
+    await until(async () => {
+      await reaper.spawn(["true"]).exited;
+      return gone(third.pid);
+    });`);
+  assert.equal(output, "true");
+});
+
 Deno.test("reaper: bufferUnclaimedExits: an exit that nobody watched is kept for who held it then", async () => {
   const output = await inOwnProcess(`
     using reaper = Reaper.start({ subreaper: true });
-    const gone = async (pid) => {
-      while (true) {
-        try { Deno.statSync("/proc/" + pid); } catch { return; }
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-    };
+    ${UNTIL}
+    const gone = (pid) => until(() => {
+      try { Deno.statSync("/proc/" + pid); return false; } catch { return true; }
+    });
     const said = (watched) => watched.then(({ status }) => console.log(status), ({ code }) => console.log(code));
     const first = reaper.bufferUnclaimedExits();
     const second = reaper.bufferUnclaimedExits();
