@@ -3,6 +3,7 @@ import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { UnavailableError } from "../../rpc/errors.ts";
+import { isServed } from "../bootstrap/socket.ts";
 import { withSocketPath } from "../../linux/fd/unix_path.ts";
 import { ForwardRequest } from "../messages/events.ts";
 import { Any } from "../messages/types.ts";
@@ -55,7 +56,8 @@ export interface PublishOptions {
 
 /**
  * Delivers events by containerd's own program, where it has no ttrpc socket. The program is killed
- * when it takes longer than an event may.
+ * when it takes longer than an event may. Where it fails although a process accepts connections at
+ * containerd's socket, that is a refusal, of which the tries are bounded.
  */
 export function byProgram({ binary, address, namespace, spawn }: PublishOptions): Deliver {
   return async ({ topic, type, value }: QueuedEvent, signal) => {
@@ -66,8 +68,11 @@ export function byProgram({ binary, address, namespace, spawn }: PublishOptions)
     const child = spawn(argv, { stdin: stdin.fd });
     const kill = () => child.kill(SIGKILL);
     signal.addEventListener("abort", kill, { once: true });
-    const { status } = await child.exited;
+    const { status, signal: killed } = await child.exited;
     signal.removeEventListener("abort", kill);
-    if (status !== 0) throw new UnavailableError(`${binary} publish ended with ${status}`);
+    if (status === 0) return;
+    const message = `${binary} publish ended with ${status}`;
+    const refused = killed === undefined && await isServed(address.replace(/^unix:\/\//, ""));
+    throw refused ? new TtrpcError(CODE.unknown, message) : new UnavailableError(message);
   };
 }

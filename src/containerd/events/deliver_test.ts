@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Reaper } from "../../linux/process/reaper.ts";
+import { UnavailableError } from "../../rpc/errors.ts";
+import { CODE, TtrpcError } from "../ttrpc/messages.ts";
 import { byProgram } from "./deliver.ts";
 
 const event = { topic: "/tasks/exit", type: "t", value: Uint8Array.of(1, 2), time: "" };
 
 /** Has a shell script publish the event, for as long as `signal` allows. */
-async function publish(script: string, signal: AbortSignal): Promise<void> {
+async function publish(script: string, signal: AbortSignal, address = "/a"): Promise<void> {
   const dir = Deno.makeTempDirSync();
   using reaper = Reaper.start({ reapAll: false });
   try {
@@ -14,7 +16,7 @@ async function publish(script: string, signal: AbortSignal): Promise<void> {
     Deno.writeTextFileSync(binary, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     const deliver = byProgram({
       binary,
-      address: "/a",
+      address,
       namespace: "n",
       spawn: (argv, options) => reaper.spawn(argv, options),
     });
@@ -33,4 +35,21 @@ Deno.test("byProgram runs containerd's program, and tells that it failed", async
 
 Deno.test("byProgram kills a program that hangs when its time is over", async () => {
   await assert.rejects(publish("exec sleep 1000", AbortSignal.timeout(200)), /publish ended with/);
+});
+
+Deno.test("byProgram takes a failure for containerd's refusal where containerd is there", async () => {
+  const dir = Deno.makeTempDirSync();
+  const address = `${dir}/containerd.sock`;
+  const { signal } = new AbortController();
+  try {
+    using _listener = Deno.listen({ transport: "unix", path: address });
+    await assert.rejects(
+      publish("exit 3", signal, address),
+      (error) => error instanceof TtrpcError && error.code === CODE.unknown,
+    );
+    await assert.rejects(publish("kill -9 $$", signal, address), UnavailableError);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+  await assert.rejects(publish("exit 3", signal, address), UnavailableError);
 });

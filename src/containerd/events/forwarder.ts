@@ -32,7 +32,7 @@ const FIRST_DELAY = 20, MOST_DELAY = 1000;
 /** How often an event is tried that containerd refuses, rather than being away. */
 const MAX_REFUSALS = 5;
 
-/** The same of an exit: with the delays between the tries more than a minute. */
+/** The same of an exit that may be taken later: with the delays between the tries more than a minute. */
 const MAX_EXIT_REFUSALS = 70;
 
 /** The topic of the events that docker and Kubernetes live by, which are the last to be dropped. */
@@ -42,6 +42,8 @@ const EXIT_TOPIC = "/tasks/exit";
 export interface ForwarderOptions {
   readonly deliver: Deliver;
   readonly log: (level: LogLevel, message: string) => void;
+  /** How many events are kept where all that waits are exits; 8,192 by default. */
+  readonly maxExits?: number;
 }
 
 /**
@@ -90,7 +92,7 @@ export class Forwarder {
   #dropOne(): void {
     // The first may be on its way.
     const at = this.#queue.findIndex(({ topic }, index) => index > 0 && topic !== EXIT_TOPIC);
-    if (at < 0 && this.#queue.length <= MAX_EXITS) return;
+    if (at < 0 && this.#queue.length <= (this.#options.maxExits ?? MAX_EXITS)) return;
     const [dropped] = this.#queue.splice(at < 0 ? 1 : at, 1);
     this.#options.log("error", `an event is dropped, too many wait: ${dropped?.topic}`);
   }
@@ -105,14 +107,13 @@ export class Forwarder {
   /** Tries until the event is taken. Returns false if this is to stop. */
   async #forward(event: QueuedEvent): Promise<boolean> {
     let refusals = 0;
-    const most = event.topic === EXIT_TOPIC ? MAX_EXIT_REFUSALS : MAX_REFUSALS;
     for (let delay = FIRST_DELAY;; delay = Math.min(2 * delay, MOST_DELAY)) {
       try {
         await this.#options.deliver(event, AbortSignal.any([this.#stop.signal, timeout()]));
         return true;
       } catch (error) {
         if (this.#stop.signal.aborted) return false;
-        if (isRefusal(error) && ++refusals >= most) {
+        if (isRefusal(error) && ++refusals >= mostRefusals(event, error)) {
           this.#options.log(
             "error",
             `an event is dropped, containerd refuses it: ${event.topic}: ${messageOf(error)}`,
@@ -135,6 +136,12 @@ function timeout(): AbortSignal {
 }
 
 /** Returns whether containerd has answered that it does not want the event. */
-function isRefusal(error: unknown): boolean {
+function isRefusal(error: unknown): error is TtrpcError {
   return error instanceof TtrpcError && error.code !== CODE.unavailable;
+}
+
+/** Returns how often an event is tried: what can never be taken must not hold up those behind it. */
+function mostRefusals({ topic }: QueuedEvent, { code }: TtrpcError): number {
+  const forGood = code === CODE.invalidArgument || code === CODE.unimplemented;
+  return topic === EXIT_TOPIC && !forGood ? MAX_EXIT_REFUSALS : MAX_REFUSALS;
 }

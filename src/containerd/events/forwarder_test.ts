@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { CODE, TtrpcError } from "../ttrpc/messages.ts";
-import { Forwarder } from "./forwarder.ts";
+import { Forwarder, type ForwarderOptions } from "./forwarder.ts";
 
 const event = (topic: string) => ({ topic, type: "t", value: new Uint8Array(), time: "" });
 const gone = () => new TtrpcError(CODE.unavailable, "gone");
 
 /** A forwarder to a containerd that answers as `answer` says. */
-function forwarder(answer: (topic: string) => void | Promise<void>) {
+function forwarder(
+  answer: (topic: string) => void | Promise<void>,
+  options: Pick<ForwarderOptions, "maxExits"> = {},
+) {
   const taken: string[] = [];
   const log: string[] = [];
   const made = new Forwarder({
+    ...options,
     deliver: async ({ topic }) => {
       await answer(topic);
       taken.push(topic);
@@ -51,19 +55,19 @@ Deno.test("Forwarder drops no exit for other events, and of very many exits the 
   let away = true;
   const { made, taken, log } = forwarder(() => {
     if (away) throw gone();
-  });
+  }, { maxExits: 2100 });
   made.push(event("first"));
-  for (let n = 0; n < 3000; n++) made.push(event("/tasks/exit"));
+  for (let n = 0; n < 2060; n++) made.push(event("/tasks/exit"));
   made.push(event("/tasks/paused"));
-  assert.equal(made.pending, 3001);
+  assert.equal(made.pending, 2061);
   assert.deepEqual(log.filter((line) => /exit/.test(line)), []);
   assert.equal(log.filter((line) => /too many wait: \/tasks\/paused/.test(line)).length, 1);
-  for (let n = 3001; n < 8202; n++) made.push(event("/tasks/exit"));
-  assert.equal(made.pending, 8192);
+  for (let n = 2061; n < 2110; n++) made.push(event("/tasks/exit"));
+  assert.equal(made.pending, 2100);
   assert.equal(log.filter((line) => /too many wait: \/tasks\/exit/.test(line)).length, 10);
   away = false;
   assert.ok(await made.flush(20_000));
-  assert.equal(taken.length, 8192);
+  assert.equal(taken.length, 2100);
 });
 
 Deno.test("Forwarder tries an exit that is refused for longer than other events", async () => {
@@ -83,6 +87,21 @@ Deno.test("Forwarder gives up an event that is refused, not those behind it", as
   for (const topic of ["bad", "good"]) made.push(event(topic));
   assert.ok(await made.flush(10_000));
   assert.deepEqual(taken, ["good"]);
+});
+
+Deno.test("Forwarder gives up an exit soon that can never be taken, not those behind it", async () => {
+  let tries = 0;
+  let code = CODE.invalidArgument;
+  const { made, taken } = forwarder(() => {
+    if (tries++ < 5) throw new TtrpcError(code, "no");
+  });
+  for (code of [CODE.invalidArgument, CODE.unimplemented]) {
+    tries = 0;
+    for (let n = 0; n < 2; n++) made.push(event("/tasks/exit"));
+    assert.ok(await made.flush(20_000));
+    assert.equal(tries, 6);
+  }
+  assert.equal(taken.length, 2);
 });
 
 Deno.test("Forwarder.stop ends the tries", async () => {
