@@ -192,6 +192,8 @@ Deno.test("containerd shim: a shim without containers stays until its events are
     for (const pid of await containerd.shims(1)) Deno.kill(pid, "SIGTERM");
     // It has heard the signal.
     await until("no socket", () => [...Deno.readDirSync(containerd.socketDir)].length === 0);
+    // A restarted containerd could not reach it.
+    await assert.rejects(client.create(), { code: CODE.unavailable });
     await client.shutdown();
   }
   containerd.comeBack();

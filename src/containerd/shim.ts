@@ -113,10 +113,11 @@ export class ContainerdShim {
     if (!this.#ending) {
       this.#ending = true;
       this.#options.socket.close();
+      // One that comes over a connection that is there could not be reached after that connection.
+      this.#tasks.refuse();
     }
     await this.#forwarder.flush(within);
-    // A container may have come meanwhile over a connection that was there.
-    if (this.#done || this.#tasks.busy) return;
+    if (this.#done) return;
     this.#done = true;
     this.#forwarder.stop();
     // The answer to the shutdown has been on its way for that long.

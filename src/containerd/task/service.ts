@@ -2,7 +2,7 @@
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { parseJson } from "../../rpc/json.ts";
 import { isRecord } from "../../rpc/is_record.ts";
-import { AlreadyExistsError, InvalidParamsError } from "../../rpc/errors.ts";
+import { AlreadyExistsError, InvalidParamsError, UnavailableError } from "../../rpc/errors.ts";
 import { CheckpointOptions } from "../messages/options.ts";
 import {
   CheckpointTaskRequest,
@@ -56,6 +56,7 @@ export class TaskService {
   readonly #containers = new Map<string, TaskContainer>();
   /** Ids of containers that are being created. */
   readonly #creating = new Set<string>();
+  #refusing = false;
   readonly #methods: ReadonlyMap<string, TtrpcHandler>;
 
   constructor(options: TaskServiceOptions) {
@@ -66,6 +67,11 @@ export class TaskService {
   /** Whether it has a container, or is about to. */
   get busy(): boolean {
     return this.#containers.size > 0 || this.#creating.size > 0;
+  }
+
+  /** Refuses new containers from now on: nobody could reach a shim whose socket is gone. */
+  refuse(): void {
+    this.#refusing = true;
   }
 
   /** Finds the handler of a method, by both names of the service. */
@@ -137,6 +143,7 @@ export class TaskService {
     if (this.#containers.has(id) || this.#creating.has(id)) {
       throw new AlreadyExistsError(`container ${id} exists already`, { data: { id } });
     }
+    if (this.#refusing) throw new UnavailableError("the shim ends and takes no more containers");
     this.#creating.add(id);
     try {
       const { container, pid } = await TaskContainer.create(this.#options, request);
