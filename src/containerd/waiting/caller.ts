@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { O_NONBLOCK, O_RDONLY, OwnedFd, setNonblocking } from "../../linux/fd/fd.ts";
+import { O_NOCTTY, O_NONBLOCK, O_RDONLY, OwnedFd, setNonblocking } from "../../linux/fd/fd.ts";
 import { FILE_LIMIT_VARIABLE } from "../../linux/process/file_limit.ts";
 import { processStat } from "../../linux/process/stat.ts";
 import type { StartCall } from "../stay.ts";
@@ -23,25 +23,28 @@ export interface Caller extends Omit<StartCall, "input"> {
 export interface Asked {
   readonly pid: number;
   readonly count: number;
+  /** The process that must have started it: containerd. */
+  readonly parent: number;
   /** The FIFO on which it waits, which tells the process from one of another pid namespace. */
   readonly answer: Deno.FileInfo;
 }
 
 /**
- * Reads from /proc how a shell was called; nothing is taken from it. Undefined where a child of the
- * shell would be in another place than this process (see {@linkcode placeOf}).
+ * Reads from /proc how a shell was called; nothing is taken from it. Undefined where it has another
+ * parent, or a child of the shell would be in another place than this process (see
+ * {@linkcode placeOf}).
  *
  * @throws what the file system throws; TypeError if an argument or variable is not UTF-8
  */
-export function readCaller({ pid, count, answer }: Asked): Caller | undefined {
+export function readCaller({ pid, count, parent, answer }: Asked): Caller | undefined {
   const dir = `/proc/${pid}`;
+  if (processStat(pid)?.parent !== parent) return undefined;
   const held = Deno.statSync(`${dir}/fd/${ANSWER}`);
   if (held.dev !== answer.dev || held.ino !== answer.ino) return undefined;
   if (placeOf(pid) !== placeOf("self")) return undefined;
   const words = readWords(`${dir}/cmdline`);
-  const parent = processStat(pid)?.parent;
   const limit = softFileLimit(pid);
-  if (words.length < count || parent === undefined || limit === undefined) return undefined;
+  if (words.length < count || limit === undefined) return undefined;
   const variables = readWords(`${dir}/environ`).map((word) => /^([^=]+)=([^]*)$/.exec(word));
   const env = Object.fromEntries(variables.flatMap((match) => match ? [[match[1], match[2]]] : []));
   return {
@@ -54,9 +57,12 @@ export function readCaller({ pid, count, answer }: Asked): Caller | undefined {
   };
 }
 
-/** The writers of a pipe may have gone already: to open it would then wait for others (fifo(7)). */
+/**
+ * The writers of a pipe may have gone already: to open it would then wait for others (fifo(7)). A
+ * terminal would become that of this session.
+ */
 function openStdin(pid: number): OwnedFd {
-  const stdin = OwnedFd.open(`/proc/${pid}/fd/${INPUT}`, O_RDONLY | O_NONBLOCK);
+  const stdin = OwnedFd.open(`/proc/${pid}/fd/${INPUT}`, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   setNonblocking(stdin.fd, false);
   return stdin;
 }

@@ -8,8 +8,9 @@ const OPEN_FILES = /^Max open files +(\S+) +(\S+).*$/m;
 
 /**
  * Describes where a process is and what its children inherit: namespaces, root directory, cgroups,
- * limits, rights, priority. Two processes with the same description start the same child. The soft
- * limit of open files, which Deno raises, is left out; see {@linkcode softFileLimit}.
+ * limits, rights, priority. Two processes with the same description start the same child, as far as
+ * /proc tells. The soft limit of open files, which Deno raises, is left out; see
+ * {@linkcode softFileLimit}.
  *
  * @throws what the file system throws; the process has ended, say
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { after } from "../../linux/event_loop/timer.ts";
+import { after, MAX_TIMER_MS } from "../../linux/event_loop/timer.ts";
 import { readAvailable } from "../../linux/fd/fd.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
@@ -41,11 +41,13 @@ export async function wait(path: string, containerd: number): Promise<void> {
   setsid();
   Deno.chdir("/");
   const files = filesOf();
-  await rehearse();
+  await rehearse().catch(() => {
+    // What is wrong will be so of a start, which says it.
+  });
   {
     using parent = Pidfd.open(containerd);
     await using poller = new Poller();
-    const idle = 1000 * (Number(Deno.env.get(IDLE_VARIABLE)) || IDLE_SECONDS);
+    const idle = idleMs(Deno.env.get(IDLE_VARIABLE));
     for (let stays = false; !stays;) {
       using slot = await Slot.take(path);
       const asked = slot && await nextAsked(slot, { poller, parent, idle });
@@ -53,11 +55,10 @@ export async function wait(path: string, containerd: number): Promise<void> {
         slot?.[Symbol.dispose]();
         Deno.exit(0);
       }
-      const caller = files === filesOf() ? tryReadCaller(asked, slot) : undefined;
+      const caller = files === filesOf() ? tryReadCaller(asked, containerd, slot) : undefined;
       // Nothing of this process is in the way of the next any more.
       slot.remove();
-      if (caller?.parent !== containerd) {
-        caller?.stdin[Symbol.dispose]();
+      if (caller === undefined) {
         slot.say("no", asked.pid);
         Deno.exit(0);
       }
@@ -65,6 +66,11 @@ export async function wait(path: string, containerd: number): Promise<void> {
       stays = await answer(slot, asked.pid, caller);
     }
   }
+}
+
+/** Returns for how many milliseconds a process waits, where the variable is `seconds`. */
+function idleMs(seconds: string | undefined): number {
+  return Math.min(1000 * (Math.max(0, Number(seconds)) || IDLE_SECONDS), MAX_TIMER_MS);
 }
 
 /** Does what takes longest at its first time, without an effect, while no `start` waits for it. */
@@ -140,9 +146,10 @@ async function nextAsked(
   return found?.pid === slot.claimant() ? found : undefined;
 }
 
-function tryReadCaller({ pid, count }: Line, slot: Slot): Caller | undefined {
+function tryReadCaller(line: Line, parent: number, slot: Slot): Caller | undefined {
   try {
-    return readCaller({ pid, count, answer: Deno.statSync(`/proc/self/fd/${slot.answer.fd}`) });
+    const answer = Deno.statSync(`/proc/self/fd/${slot.answer.fd}`);
+    return readCaller({ ...line, parent, answer });
   } catch {
     // Whatever it is that cannot be read: the shell then starts a shim.
     return undefined;
