@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { type Cgroup, cgroupHierarchies, findCgroup } from "./find.ts";
+import { type Cgroup, cgroupHierarchies, findCgroup, isController } from "./find.ts";
 import { freeze, freezerState } from "./freezer.ts";
 import { killUntilEmpty, remove } from "./processes.ts";
 
-/** Options of a test for which this machine must have hierarchies of v1. */
+/** Options of a test for which this machine must have controllers of v1 (proc_pid_cgroup(5)). */
 export const ON_V1: Pick<Deno.TestDefinition, "ignore"> = {
-  ignore: !cgroupHierarchies().some(({ names }) => !names.includes("unified")),
+  ignore: ![...Deno.readTextFileSync("/proc/self/cgroup").matchAll(/^\d+:([^:\n]*):/gm)]
+    .some(([, names = ""]) => isController(names)),
 };
 
 /** For tests: a real cgroup in every hierarchy of this machine, with one shell in it. */

@@ -90,8 +90,12 @@ export function cgroupAt(
   return Object.keys(paths).length === 0 ? undefined : { version: versionOf(paths), paths };
 }
 
+/** Returns whether the name of a v1 hierarchy's part is that of a controller. */
+export function isController(name: string): boolean {
+  return name !== "" && name !== "unified" && !name.startsWith("name=");
+}
+
 function versionOf(paths: Readonly<Record<string, string>>): 1 | 2 {
-  const isController = (name: string) => name !== "unified" && !name.startsWith("name=");
   return Object.keys(paths).some(isController) ? 1 : 2;
 }
 
