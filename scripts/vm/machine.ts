@@ -8,7 +8,7 @@ import type { Image } from "./image.ts";
 type Accelerator = "kvm" | "tcg";
 
 /** How long the machine may take to boot, in milliseconds. */
-const BOOT_WITHIN: Readonly<Record<Accelerator, number>> = { kvm: 60_000, tcg: 600_000 };
+const BOOT_WITHIN: Readonly<Record<Accelerator, number>> = { kvm: 180_000, tcg: 600_000 };
 
 /** A running virtual machine, reached by ssh as root. Disposal powers it off. */
 export class Machine implements AsyncDisposable {
@@ -28,11 +28,12 @@ export class Machine implements AsyncDisposable {
    * and else translated; BERTH_VM_ACCEL chooses.
    *
    * @param dir Where the console's log goes.
-   * @throws {Error} if it does not answer in time.
+   * @throws {Error} if it does not answer in time, or the variable is something else.
    */
   static async boot(image: Image, dir: string): Promise<Machine> {
     const chosen = Deno.env.get("BERTH_VM_ACCEL");
     if (chosen === "kvm" || chosen === "tcg") return await this.#boot(image, dir, chosen);
+    if (chosen) throw new Error(`BERTH_VM_ACCEL is kvm or tcg, not ${chosen}`);
     if (!exists("/dev/kvm")) return await this.#boot(image, dir, "tcg");
     try {
       return await this.#boot(image, dir, "kvm");
