@@ -606,3 +606,25 @@ Deno.test("berth install prints the command that removes it again, also from a d
   assert.equal(new TextDecoder().decode(removed.stdout), `removed ${file}\n`);
   assert.deepEqual([...Deno.readDirSync(`${daemon.dir}/a bin`)], []);
 });
+
+Deno.test("berth install containerd-shim has a process wait only where it is asked for", async () => {
+  await using daemon = TestDaemon.prepare();
+  const dir = `${daemon.dir}/bin`;
+  const installed = async (...args: string[]) => {
+    const { code, stderr } = await cli(daemon, [
+      "install",
+      "containerd-shim",
+      ...args,
+      "--dir",
+      dir,
+    ]);
+    assert.equal(code, 0, stderr);
+    return Deno.readTextFileSync(`${dir}/containerd-shim-berth-v2`).match(/^waiting=.*$/m)?.[0];
+  };
+  assert.equal(await installed(), "waiting=${BERTH_SHIM_DIR-}");
+  assert.equal(await installed("--waiting"), "waiting=${BERTH_SHIM_DIR-/run/berth-shim}");
+  assert.equal(await installed(), "waiting=${BERTH_SHIM_DIR-}");
+  const refused = await cli(daemon, ["install", "docs", "--waiting", "--prefix", daemon.dir]);
+  assert.equal(refused.code, 125);
+  assert.match(refused.stderr, /--waiting are for containerd-shim/);
+});
