@@ -10,7 +10,7 @@ import { readJson } from "../oci/bundle_layout.ts";
 import { stackOf } from "../rpc/error_text.ts";
 import { groupOf, readBootstrap } from "./bootstrap/params.ts";
 import { joinShimCgroup } from "./bootstrap/shim_cgroup.ts";
-import { isServed, ShimSocket, socketPath } from "./bootstrap/socket.ts";
+import { ShimSocket, socketPath } from "./bootstrap/socket.ts";
 import { byProgram, overTtrpc } from "./events/deliver.ts";
 import { parseFlags, type ShimFlags } from "./flags.ts";
 import { ContainerdLog } from "./log.ts";
@@ -93,13 +93,7 @@ function run(socket: ShimSocket, bundle: string, flags: ShimFlags, given?: strin
   const reaper = Reaper.start({ subreaper: true, childFileLimit });
   const ttrpc = given ?? Deno.env.get("TTRPC_ADDRESS") ?? "";
   const deliver = ttrpc === ""
-    ? byProgram({
-      binary,
-      address,
-      namespace,
-      isServed,
-      spawn: (argv, how) => reaper.spawn(argv, how),
-    })
+    ? byProgram({ binary, address, namespace, spawn: (argv, how) => reaper.spawn(argv, how) })
     : overTtrpc(ttrpc, namespace);
   const onDone = () => Deno.exit(0);
   const shim = new ContainerdShim({ namespace, socket, reaper, deliver, log, onDone });

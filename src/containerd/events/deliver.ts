@@ -3,6 +3,7 @@ import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { UnavailableError } from "../../rpc/errors.ts";
+import { isServed } from "../../rpc/transport/socket_file.ts";
 import { withSocketPath } from "../../linux/fd/unix_path.ts";
 import { ForwardRequest } from "../messages/events.ts";
 import { Any } from "../messages/types.ts";
@@ -51,8 +52,6 @@ export interface PublishOptions {
   readonly address: string;
   readonly namespace: string;
   readonly spawn: Spawn;
-  /** Whether a process accepts connections at a socket. */
-  readonly isServed: (path: string) => Promise<boolean>;
 }
 
 /**
@@ -60,8 +59,7 @@ export interface PublishOptions {
  * when it takes longer than an event may. Where it fails although a process accepts connections at
  * containerd's socket, that is a refusal, of which the tries are bounded.
  */
-export function byProgram(options: PublishOptions): Deliver {
-  const { binary, address, namespace, spawn, isServed } = options;
+export function byProgram({ binary, address, namespace, spawn }: PublishOptions): Deliver {
   return async ({ topic, type, value }: QueuedEvent, signal) => {
     using input = new OwnedFd(memfd("event"));
     write(input.fd, encode(Any, { type_url: type, value }));

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { UnavailableError } from "../../rpc/errors.ts";
 import { CODE, TtrpcError } from "../ttrpc/messages.ts";
-import { isServed } from "../bootstrap/socket.ts";
 import { byProgram } from "./deliver.ts";
 
 const event = { topic: "/tasks/exit", type: "t", value: Uint8Array.of(1, 2), time: "" };
@@ -19,7 +18,6 @@ async function publish(script: string, signal: AbortSignal, address = "/a"): Pro
       binary,
       address,
       namespace: "n",
-      isServed,
       spawn: (argv, options) => reaper.spawn(argv, options),
     });
     await deliver(event, signal);
