@@ -51,7 +51,7 @@ export interface DaemonOptions {
 
 /** The daemon: the container manager behind its socket. */
 export class Daemon implements AsyncDisposable {
-  readonly runtime: ContainerManager;
+  readonly manager: ContainerManager;
   readonly subscribers: SubscriptionRegistry;
   readonly #statsSubscribers: StatsSubscribers;
   readonly #reaper: Reaper;
@@ -65,7 +65,7 @@ export class Daemon implements AsyncDisposable {
 
   private constructor(
     parts: {
-      runtime: ContainerManager;
+      manager: ContainerManager;
       subscribers: SubscriptionRegistry;
       reaper: Reaper;
       oom: OomMonitor;
@@ -73,8 +73,8 @@ export class Daemon implements AsyncDisposable {
       fds: FdBudget;
     },
   ) {
-    this.runtime = parts.runtime;
-    this.#statsSubscribers = new StatsSubscribers(() => this.runtime.containers());
+    this.manager = parts.manager;
+    this.#statsSubscribers = new StatsSubscribers(() => this.manager.containers());
     this.subscribers = parts.subscribers;
     this.#reaper = parts.reaper;
     this.#oom = parts.oom;
@@ -112,7 +112,7 @@ export class Daemon implements AsyncDisposable {
     }));
     const oom = opened.use(new OomMonitor());
     const fds = new FdBudget();
-    const runtime = opened.use(
+    const manager = opened.use(
       await ContainerManager.open({
         config,
         reaper,
@@ -122,12 +122,12 @@ export class Daemon implements AsyncDisposable {
         monitor: combineMonitors([oom, ...monitors]),
       }),
     );
-    const subscribers = new SubscriptionRegistry(runtime.events.journal);
-    runtime.events.addListener(() => subscribers.wake());
-    const daemon = new Daemon({ runtime, subscribers, reaper, oom, observer, fds });
+    const subscribers = new SubscriptionRegistry(manager.events.journal);
+    manager.events.addListener(() => subscribers.wake());
+    const daemon = new Daemon({ manager, subscribers, reaper, oom, observer, fds });
     await options.beforeListen?.(daemon);
     const methods = daemonMethods({
-      runtime,
+      manager,
       subscribers,
       statsSubscribers: daemon.#statsSubscribers,
       info: () => ({
@@ -138,7 +138,7 @@ export class Daemon implements AsyncDisposable {
         instance,
         state: config.state,
         root: config.root,
-        runtime: { path: config.runtime.runtime, version: runtime.defaultRuntimeVersion },
+        runtime: { path: config.runtime.runtime, version: manager.defaultRuntimeVersion },
         defaults: {
           seccomp: config.runtime.seccomp,
           ...(apparmor !== undefined && { apparmor }),
@@ -147,7 +147,7 @@ export class Daemon implements AsyncDisposable {
           }),
         },
         startedAt,
-        containers: runtime.size,
+        containers: manager.size,
       }),
     });
     let document: OpenRpcDocument | undefined;
@@ -231,7 +231,7 @@ export class Daemon implements AsyncDisposable {
     this.#statsSubscribers[Symbol.dispose]();
     await this.#sendAnswers();
     await this.#server?.[Symbol.asyncDispose]();
-    await this.runtime[Symbol.asyncDispose]();
+    await this.manager[Symbol.asyncDispose]();
     this.#oom[Symbol.dispose]();
     this.#reaper[Symbol.dispose]();
   }

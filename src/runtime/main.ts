@@ -99,7 +99,7 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
   const log = getLogger(["berth"]);
   log.info("listening on {socket} with {containers} containers", {
     socket: config.socket.path,
-    containers: daemon.runtime.size,
+    containers: daemon.manager.size,
   });
   warnOfClosedSocket(config);
   manager.ready(`listening on ${config.socket.path}`);

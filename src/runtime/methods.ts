@@ -16,7 +16,7 @@ import type { StatsSubscribers } from "./stats/stats_subscribers.ts";
 
 /** What the methods work on. */
 export interface MethodsContext {
-  readonly runtime: ContainerManager;
+  readonly manager: ContainerManager;
   readonly subscribers: SubscriptionRegistry;
   readonly statsSubscribers: StatsSubscribers;
   readonly info: () => DaemonInfo;
@@ -24,29 +24,29 @@ export interface MethodsContext {
 
 /** Returns the daemon's methods: each finds its container and calls it. */
 export function daemonMethods(
-  { runtime, subscribers, statsSubscribers, info }: MethodsContext,
+  { manager, subscribers, statsSubscribers, info }: MethodsContext,
 ): Implementation<DaemonContract> {
-  const { services } = runtime;
+  const { services } = manager;
   return {
     "daemon.info": info,
     // Not for every daemon: the seccomp profile alone is 20 KB.
     "spec.default": async (params) =>
       (await import("./create/default_spec.ts")).defaultSpecOf(params, info().defaults),
     "container.create": async (params) => {
-      const container = await runtime.create(params);
+      const container = await manager.create(params);
       return { id: container.id, pid: container.processes.pid, bundle: container.bundle.paths.dir };
     },
     "container.start": ({ id }) => services.start(id),
     "container.restart": ({ id, ...how }) => services.restart(id, how),
-    "container.state": ({ id }) => runtime.get(id).state(),
-    "container.list": (params) => listContainers(runtime.containers(), params),
-    "container.wait": ({ id, execId }, { signal }) => runtime.get(id).wait(execId, signal),
+    "container.state": ({ id }) => manager.get(id).state(),
+    "container.list": (params) => listContainers(manager.containers(), params),
+    "container.wait": ({ id, execId }, { signal }) => manager.get(id).wait(execId, signal),
     "container.kill": (params) => services.kill(params),
     "container.stop": ({ id, ...how }, { signal }) => services.stop(id, how, signal),
-    "container.pause": ({ id }) => runtime.get(id).call("shim.pause", {}),
-    "container.resume": ({ id }) => runtime.get(id).call("shim.resume", {}),
+    "container.pause": ({ id }) => manager.get(id).call("shim.pause", {}),
+    "container.resume": ({ id }) => manager.get(id).call("shim.resume", {}),
     "container.exec": async ({ id, execId, ...rest }) => {
-      const container = runtime.get(id);
+      const container = manager.get(id);
       if (container.processes.execCount >= MAX_EXECS) {
         throw new ResourceExhaustedError(
           `container ${id} has ${MAX_EXECS} exec processes: delete those that have exited`,
@@ -73,16 +73,16 @@ export function daemonMethods(
       });
     },
     "container.deleteProcess": async ({ id, execId }) => {
-      const container = runtime.get(id);
+      const container = manager.get(id);
       const result = await container.call("shim.delete", { execId });
       container.processes.forget(execId);
       return result;
     },
-    "container.resizePty": ({ id, ...rest }) => runtime.get(id).call("shim.resizePty", rest),
-    "container.closeStdin": ({ id, ...rest }) => runtime.get(id).call("shim.closeStdin", rest),
-    "container.pids": ({ id }) => ({ processes: runtime.get(id).pids() }),
-    "container.stats": ({ id }) => runtime.get(id).stats(),
-    "container.listStats": (params) => listStats(runtime.containers(), params),
+    "container.resizePty": ({ id, ...rest }) => manager.get(id).call("shim.resizePty", rest),
+    "container.closeStdin": ({ id, ...rest }) => manager.get(id).call("shim.closeStdin", rest),
+    "container.pids": ({ id }) => ({ processes: manager.get(id).pids() }),
+    "container.stats": ({ id }) => manager.get(id).stats(),
+    "container.listStats": (params) => listStats(manager.containers(), params),
     "stats.subscribe": (params, { peer }) => statsSubscribers.subscribe(peer, params),
     "stats.unsubscribe": ({ subscription }, { peer }) =>
       statsSubscribers.unsubscribe(peer, subscription),
@@ -92,11 +92,11 @@ export function daemonMethods(
       if (restart !== undefined) await services.setPolicy(id, restart);
       return {};
     },
-    "container.checkpoint": ({ id, ...rest }) => runtime.get(id).call("shim.checkpoint", rest),
+    "container.checkpoint": ({ id, ...rest }) => manager.get(id).call("shim.checkpoint", rest),
     "container.delete": ({ id, force, instance }) => services.delete(id, force ?? false, instance),
-    "network.list": () => ({ networks: runtime.networks.list() }),
+    "network.list": () => ({ networks: manager.networks.list() }),
     "events.subscribe": (params, { peer }) => subscribers.subscribe(peer, params),
-    "events.read": (params) => readEvents(runtime.events.journal, params),
+    "events.read": (params) => readEvents(manager.events.journal, params),
     "events.unsubscribe": ({ subscription }, { peer }) =>
       subscribers.unsubscribe(peer, subscription),
   };

@@ -10,7 +10,7 @@ import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
 /** What {@linkcode DaemonMetrics.collect} looks at; a `Daemon` is one. */
 export interface MetricsSource {
-  readonly runtime: {
+  readonly manager: {
     containers(): readonly {
       readonly status: ContainerStatus;
       readonly shimStatus: ShimStatus;
@@ -140,13 +140,13 @@ export class DaemonMetrics implements DaemonHooks {
   }
 
   /** Looks at what is not counted; lets other work go on after each container. */
-  async collect({ runtime, subscribers }: MetricsSource): Promise<void> {
+  async collect({ manager, subscribers }: MetricsSource): Promise<void> {
     this.#subscribers.set(subscribers.size);
     this.#lag.set(subscribers.lag);
     const byStatus = new Map(containerStatus.options.map((status) => [status, 0]));
     const serving = new Set<number>();
     const unavailable = new Set<number>();
-    for (const { status, shimStatus, life } of runtime.containers()) {
+    for (const { status, shimStatus, life } of manager.containers()) {
       byStatus.set(status, (byStatus.get(status) ?? 0) + 1);
       if (shimStatus === "connected") serving.add(life.shimPid);
       if (shimStatus === "unavailable") unavailable.add(life.shimPid);
@@ -155,6 +155,6 @@ export class DaemonMetrics implements DaemonHooks {
     for (const [status, count] of byStatus) this.#containers.set({ status }, count);
     this.#shims.set({ state: "serving" }, serving.size);
     this.#shims.set({ state: "unavailable" }, unavailable.size);
-    this.#shims.set({ state: "idle" }, runtime.idleShims);
+    this.#shims.set({ state: "idle" }, manager.idleShims);
   }
 }

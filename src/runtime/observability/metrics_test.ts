@@ -34,9 +34,9 @@ function monitored(id: string, dir: string): Monitored {
   };
 }
 
-function source(containers: ReturnType<MetricsSource["runtime"]["containers"]> = []) {
+function source(containers: ReturnType<MetricsSource["manager"]["containers"]> = []) {
   return {
-    runtime: { containers: () => containers, idleShims: 2 },
+    manager: { containers: () => containers, idleShims: 2 },
     subscribers: { size: 3, lag: 4 },
   } satisfies MetricsSource;
 }
