@@ -42,7 +42,7 @@ export interface DaemonOptions {
   /** Command that runs this berth. */
   readonly self: () => readonly string[];
   /** Counts what happens; the metrics endpoint serves it. */
-  readonly observer: DaemonHooks;
+  readonly hooks: DaemonHooks;
   /** Watch every container, beside the daemon's own monitor of OOM kills. */
   readonly monitors: readonly Monitor[];
   /** Done once the state directory is this daemon's, and before a client can connect. */
@@ -56,7 +56,7 @@ export class Daemon implements AsyncDisposable {
   readonly #statsSubscribers: StatsSubscribers;
   readonly #reaper: Reaper;
   readonly #oom: OomMonitor;
-  readonly #observer: DaemonHooks;
+  readonly #hooks: DaemonHooks;
   readonly #fds: FdBudget;
   #server: Server | undefined;
   #stopping = false;
@@ -69,7 +69,7 @@ export class Daemon implements AsyncDisposable {
       subscribers: SubscriptionRegistry;
       reaper: Reaper;
       oom: OomMonitor;
-      observer: DaemonHooks;
+      hooks: DaemonHooks;
       fds: FdBudget;
     },
   ) {
@@ -78,7 +78,7 @@ export class Daemon implements AsyncDisposable {
     this.subscribers = parts.subscribers;
     this.#reaper = parts.reaper;
     this.#oom = parts.oom;
-    this.#observer = parts.observer;
+    this.#hooks = parts.hooks;
     this.#fds = parts.fds;
   }
 
@@ -93,7 +93,7 @@ export class Daemon implements AsyncDisposable {
    * @throws {FailedPreconditionError} if another daemon has the state directory.
    */
   static async start(options: DaemonOptions): Promise<Daemon> {
-    const { config, self, observer, monitors } = options;
+    const { config, self, hooks, monitors } = options;
     const startedAt = new Date().toISOString();
     const instance = crypto.randomUUID();
     const apparmor = await loadDefaultProfile({
@@ -118,13 +118,13 @@ export class Daemon implements AsyncDisposable {
         reaper,
         self,
         fds,
-        hooks: combineHooks([LOG_HOOKS, observer]),
+        hooks: combineHooks([LOG_HOOKS, hooks]),
         monitor: combineMonitors([oom, ...monitors]),
       }),
     );
     const subscribers = new SubscriptionRegistry(manager.events.journal);
     manager.events.addListener(() => subscribers.wake());
-    const daemon = new Daemon({ manager, subscribers, reaper, oom, observer, fds });
+    const daemon = new Daemon({ manager, subscribers, reaper, oom, hooks, fds });
     await options.beforeListen?.(daemon);
     const methods = daemonMethods({
       manager,
@@ -182,7 +182,7 @@ export class Daemon implements AsyncDisposable {
         if (this.#stopping) throw new UnavailableError("the daemon is stopping");
         const begun = performance.now();
         const ended = (failed: boolean) =>
-          this.#observer.rpc(method, performance.now() - begun, failed);
+          this.#hooks.rpc(method, performance.now() - begun, failed);
         let result: unknown;
         try {
           result = handle(params, context);

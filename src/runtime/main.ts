@@ -85,7 +85,7 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
   await using daemon = await Daemon.start({
     config,
     self: selfShimCommand,
-    observer: combineHooks([
+    hooks: combineHooks([
       ...(metrics === undefined ? [] : [metrics]),
       ...(telemetryEnabled() ? [new Spans()] : []),
     ]),
