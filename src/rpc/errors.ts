@@ -124,7 +124,7 @@ export class UnavailableError extends KindError {}
 /** The OCI runtime failed (-32005). `data` has `command`, `exitCode` and `runtimeMessage`. */
 export class RuntimeError extends KindError {}
 
-/** The other side did not answer in time (-32006). It may be wedged, which does not mean dead. */
+/** The other side did not answer in time (-32006). It may be unresponsive, which does not mean dead. */
 export class DeadlineExceededError extends KindError {}
 
 /** The system ran out of a resource, such as disk space or file descriptors (-32007). */

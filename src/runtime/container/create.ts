@@ -11,7 +11,7 @@ import {
 } from "../../rpc/errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
-import { answered, isWedged } from "../shims/errors.ts";
+import { isShimResponse, isShimTimeout } from "../shims/errors.ts";
 import type { NetworkPlan } from "../network/plan.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { ContainerParts } from "./parts.ts";
@@ -106,8 +106,8 @@ async function rollBack(
 /** Returns whether the shim is well and has undone of a failed create what it could. */
 async function undoneByShim(parts: ContainerParts, cause: unknown): Promise<boolean> {
   const { client } = parts.life;
-  if (client === undefined || isWedged(cause) || !(cause instanceof BerthError)) return false;
-  if (answered(cause)) return true;
+  if (client === undefined || isShimTimeout(cause) || !(cause instanceof BerthError)) return false;
+  if (isShimResponse(cause)) return true;
   if (cause instanceof UnavailableError) return false;
   // It was the runtime that took too long. Other containers may depend on this shim.
   try {
@@ -129,7 +129,7 @@ export interface CreateWait {
 /**
  * Waits until the shim is not creating the container any more, and returns the shim's state.
  *
- * @throws {DeadlineExceededError} if the create does not end even so, or the shim is wedged.
+ * @throws {DeadlineExceededError} if the create does not end even so, or the shim is unresponsive.
  * @throws {UnavailableError} if the shim is gone, or its callers have given up.
  */
 export async function waitUntilCreated(

@@ -7,9 +7,9 @@ import type { ContainerParts } from "./parts.ts";
 import type { ContainerRecovery } from "./recovery.ts";
 import type { ContainerDeletion } from "./deletion.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
-import { answered } from "../shims/errors.ts";
+import { isShimResponse } from "../shims/errors.ts";
 
-/** How long a forced delete waits for the shim to show that it is not wedged, in milliseconds. */
+/** How long a forced delete waits for the shim to show that it answers, in milliseconds. */
 const FORCE_AFTER = 2_000;
 
 /**
@@ -77,7 +77,7 @@ async function remove(
     await failpointAsync("delete.shim-deleted");
     life.delete(result);
   } catch (error) {
-    if (force && !answered(error)) return await deletion.removeByForce();
+    if (force && !isShimResponse(error)) return await deletion.removeByForce();
     if (processes.exit === undefined) cgroup.startMonitors();
     throw recovery.translateShimError(client, error);
   }

@@ -146,8 +146,8 @@ export class ContainerLife {
   giveUp(error: unknown): void {
     const reason = messageOf(error);
     const { client } = this;
-    const wedged = error instanceof DeadlineExceededError;
-    this.#to("give-up", { phase: "unresponsive", reason, wedged });
+    const timedOut = error instanceof DeadlineExceededError;
+    this.#to("give-up", { phase: "unresponsive", reason, timedOut });
     client?.close();
     if (reason === this.#reported) return;
     this.#reported = reason;
@@ -203,7 +203,7 @@ export class ContainerLife {
       : "its shim is not connected yet; try again in a moment";
     const options = { data: { id: this.#id, shim: this.shimStatus } };
     const message = `container ${this.#id}: ${why}`;
-    return state.phase === "unresponsive" && state.wedged
+    return state.phase === "unresponsive" && state.timedOut
       ? new DeadlineExceededError(message, options)
       : new UnavailableError(message, options);
   }

@@ -9,7 +9,7 @@ import type { InstanceEvent } from "../events/instance_state.ts";
 
 /**
  * What the daemon knows of one container's processes: the last `shim.state` and every event since.
- * It answers state, list and wait without asking the shim, so that a wedged one slows no client.
+ * It answers state, list and wait without asking the shim, so that an unresponsive one slows no client.
  */
 export class ProcessTable {
   readonly #state = new InstanceState("all");

@@ -5,7 +5,7 @@ import {
   ResourceExhaustedError,
   UnavailableError,
 } from "../../rpc/errors.ts";
-import { isWedged } from "../shims/errors.ts";
+import { isShimTimeout } from "../shims/errors.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
@@ -90,7 +90,7 @@ export class ContainerRecovery {
    */
   translateShimError(client: ShimClient | undefined, error: unknown): unknown {
     const { life } = this.#parts;
-    if (isWedged(error) && client !== undefined && life.client === client) {
+    if (isShimTimeout(error) && client !== undefined && life.client === client) {
       life.giveUp(error);
       void this.#retryUnresponsive();
     }
@@ -99,7 +99,7 @@ export class ContainerRecovery {
   }
 
   /**
-   * A wedged shim may come to itself again, or die. Waits for that without the lock, which a forced
+   * An unresponsive shim may answer again, or die. Waits for that without the lock, which a forced
    * delete needs.
    */
   async #retryUnresponsive(first = 100): Promise<void> {
@@ -118,7 +118,10 @@ export class ContainerRecovery {
     this.#retrying = false;
   }
 
-  /** A refused connection, or no socket, means a dead shim; anything else that it may be wedged. */
+  /**
+   * Dials the shim again. A refused connection, or no socket, means a dead shim; any other failure,
+   * one that may not answer.
+   */
   async #dialAgain(): Promise<void> {
     const { context, life } = this.#parts;
     try {

@@ -5,7 +5,7 @@ import { BerthError, DeadlineExceededError, UnavailableError } from "../../rpc/e
  * Returns the error of a call of `method` to which a shim gave no answer where a healthy one does
  * at once.
  */
-export function wedged(method: string, cause: unknown): DeadlineExceededError {
+export function shimTimeout(method: string, cause: unknown): DeadlineExceededError {
   return new DeadlineExceededError(`the shim does not answer (asked for ${method})`, {
     cause,
     data: { shim: "unavailable" },
@@ -16,12 +16,12 @@ export function wedged(method: string, cause: unknown): DeadlineExceededError {
  * Returns whether a shim gave no answer where a healthy one does at once, rather than a slow
  * runtime.
  */
-export function isWedged(error: unknown): boolean {
+export function isShimTimeout(error: unknown): boolean {
   return error instanceof DeadlineExceededError && error.data["shim"] === "unavailable";
 }
 
 /** Returns whether the shim has said this, so that it is there and knows what it does. */
-export function answered(error: unknown): boolean {
+export function isShimResponse(error: unknown): boolean {
   return error instanceof BerthError && !(error instanceof DeadlineExceededError) &&
     !(error instanceof UnavailableError);
 }

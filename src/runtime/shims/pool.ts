@@ -120,7 +120,7 @@ export class ShimPool implements AsyncDisposable {
       } catch (error) {
         // It may have died while idle; that says nothing about the next one.
         if (error instanceof UnavailableError && !this.#closed && others > 0) continue;
-        // It may be wedged and would stay so for ever; nothing but this bundle depends on it.
+        // It may be unresponsive and would stay so forever; nothing but this bundle depends on it.
         shim.peer.close();
         this.#children.get(shim.pid)?.kill(SIGKILL);
         throw error;

@@ -10,7 +10,7 @@ import type {
   ShimNotifications,
 } from "../../rpc/contract/shim.ts";
 import { logRpcError } from "../observability/log_rpc_error.ts";
-import { wedged } from "./errors.ts";
+import { shimTimeout } from "./errors.ts";
 
 /** Name of a shim method. */
 export type ShimMethod = keyof ShimContract & string;
@@ -23,7 +23,7 @@ export interface ShimCallOptions {
 
 /** How long calls on a shim may take, in milliseconds. */
 export interface ShimTimeouts {
-  /** For what a healthy shim answers at once; longer means that it is wedged. */
+  /** For what a healthy shim answers at once; longer means that it is unresponsive. */
   readonly answer: number;
   /** For what runs the OCI runtime. */
   readonly runtime: number;
@@ -58,7 +58,7 @@ const ACK_EVERY = 32;
 
 /**
  * The daemon's connection to one container's shim, over the bundle's `shim.sock`. Calls reject with
- * {@linkcode DeadlineExceededError} when a wedged shim does not answer and with `UnavailableError`
+ * {@linkcode DeadlineExceededError} when a shim does not answer and with `UnavailableError`
  * when it is gone.
  */
 export class ShimClient implements Disposable {
@@ -75,7 +75,7 @@ export class ShimClient implements Disposable {
    * Dials the shim socket at `path`.
    *
    * @throws {UnavailableError} if no process listens there: the shim is dead.
-   * @throws {DeadlineExceededError} if the connection is not taken in time: it may be wedged.
+   * @throws {DeadlineExceededError} if the connection is not taken in time: it may be unresponsive.
    */
   static async dial(
     path: string,
@@ -127,12 +127,12 @@ export class ShimClient implements Disposable {
       return await this.#peer.call(name, params, { ...options, timeoutMs: this.#timeouts.answer });
     } catch (error) {
       if (!(error instanceof DeadlineExceededError)) throw error;
-      throw wedged(name, error);
+      throw shimTimeout(name, error);
     }
   }
 
   /**
-   * A slow runtime is told from a wedged shim: once the answer is late the shim is asked a question
+   * A slow runtime is told from an unresponsive shim: once the answer is late the shim is asked a question
    * that it can answer at once, and only if that stays unanswered too is the call given up early.
    */
   async #callRuntime(
@@ -151,7 +151,7 @@ export class ShimClient implements Disposable {
         await this.#peer.call("shim.connect", {}, { timeoutMs: this.#timeouts.answer });
         timer = setTimeout(ask, this.#timeouts.answer);
       } catch (error) {
-        giveUp.abort(wedged(name, error));
+        giveUp.abort(shimTimeout(name, error));
       }
     };
     timer = setTimeout(ask, this.#timeouts.answer);

@@ -26,7 +26,7 @@ export type LifeState =
   /** Its shim is connected. */
   | { readonly phase: "live"; readonly client: ShimClient }
   /** Its shim does not answer, or answers with an error; it is dialled again later (`recovery.ts`). */
-  | { readonly phase: "unresponsive"; readonly reason: string; readonly wedged: boolean }
+  | { readonly phase: "unresponsive"; readonly reason: string; readonly timedOut: boolean }
   /** The shim has deleted the container; the shim and the bundle remain (`deletion.ts`). */
   | {
     readonly phase: "deleting";
