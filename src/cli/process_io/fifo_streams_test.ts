@@ -117,7 +117,7 @@ Deno.test("FifoStreams: a process that does not read its input ends the copying"
     streams.release();
     assert.ok(streams.stdin);
     const endless = { read: () => Promise.resolve(8) };
-    assert.equal(await copyInput(endless, streams.stdin, undefined), "unread");
+    assert.equal(await copyInput(endless, streams.stdin, undefined), "process-stopped-reading");
   });
 });
 

@@ -11,7 +11,7 @@ export type InputEnd =
   /** The keys to detach were typed. */
   | "detached"
   /** The process does not read any more. */
-  | "unread";
+  | "process-stopped-reading";
 
 /** Where input comes from: standard input of this process. */
 export interface InputSource {
@@ -38,7 +38,7 @@ export async function copyInput(
       if (typed?.detached) return "detached";
     }
   } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) return "unread";
+    if (error instanceof Deno.errors.BrokenPipe) return "process-stopped-reading";
     throw error;
   }
 }

@@ -44,9 +44,9 @@ export type SessionEnd =
   /** The caller typed the keys to detach; the process goes on. */
   | { readonly how: "detached" }
   /** The caller was told to leave by a signal; the process goes on. */
-  | { readonly how: "left"; readonly status: number }
+  | { readonly how: "signaled"; readonly status: number }
   /** The output has no reader any more. The process keeps running until its pipe is full. */
-  | { readonly how: "unread"; readonly status: number };
+  | { readonly how: "broken-pipe"; readonly status: number };
 
 /** In raw mode these can only be meant for this command: the terminal's own signals are keys. */
 const LEAVING: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
@@ -86,7 +86,7 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   ].filter((output) => output !== undefined);
   for (const output of outputs) {
     output.ended.then(
-      (end) => end === "unwritable" && left.resolve({ how: "unread", status: statusOf("SIGPIPE") }),
+      (end) => end === "unwritable" && left.resolve({ how: "broken-pipe", status: statusOf("SIGPIPE") }),
       left.reject,
     );
   }
@@ -95,7 +95,7 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   signals.deliver((signal) => {
     const impatient = (signal === "SIGINT" || signal === "SIGTERM") && ++interrupts > PATIENCE;
     if (impatient || target.sigProxy === false || (interactive && LEAVING.includes(signal))) {
-      left.resolve({ how: "left", status: statusOf(signal) });
+      left.resolve({ how: "signaled", status: statusOf(signal) });
       return;
     }
     daemon.callAcrossRestarts("container.kill", { ...named, signal }).catch((error) => {
@@ -143,10 +143,10 @@ async function passInput(
     leave({ how: "detached" });
     return;
   }
-  if (end === "unread") return;
+  if (end === "process-stopped-reading") return;
   if (terminal && Deno.stdin.isTerminal()) {
     // In raw mode nothing that is typed ends the input: the terminal has been hung up.
-    leave({ how: "left", status: statusOf("SIGHUP") });
+    leave({ how: "signaled", status: statusOf("SIGHUP") });
     return;
   }
   if (terminal && !await stillReads(stdin, input.end())) return;
@@ -227,5 +227,5 @@ export function exitAfter(end: SessionEnd, { id, execId }: WaitTarget): void {
   if (end.how === "exited") reportUnknownStatus(execId ?? id, end);
   if (end.how === "detached") printStderr(`\nberth: ${hint}`);
   else Deno.exitCode = end.status;
-  if (end.how === "left") printStderr(`\nberth: told to leave: ${hint}`);
+  if (end.how === "signaled") printStderr(`\nberth: told to leave: ${hint}`);
 }

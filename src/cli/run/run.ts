@@ -100,7 +100,7 @@ async function removeAfter(
   made: ContainerRef,
 ): Promise<void> {
   // The daemon removes it when it has exited.
-  if (end.how === "detached" || end.how === "left") return;
+  if (end.how === "detached" || end.how === "signaled") return;
   // What the container goes on to write has no reader any more: it would wait for ever.
-  await removeMade(daemon, root, made, end.how === "unread");
+  await removeMade(daemon, root, made, end.how === "broken-pipe");
 }
