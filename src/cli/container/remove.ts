@@ -50,7 +50,7 @@ export async function refOf(daemon: DaemonConnection, id: string): Promise<Conta
  * The same for `--rm`, of the one container that was made: the daemon may have deleted it already,
  * because its shim died, and another one that has its id by now stays.
  */
-export async function removeMade(
+export async function removeInstance(
   daemon: DaemonConnection,
   root: string,
   made: ContainerRef,

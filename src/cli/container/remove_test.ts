@@ -5,7 +5,7 @@ import { isRecord } from "../../rpc/is_record.ts";
 import { Server } from "../../rpc/transport/server.ts";
 import { DaemonConnection } from "../common/daemon.ts";
 import { logPath } from "./container_dirs.ts";
-import { removeMade } from "./remove.ts";
+import { removeInstance } from "./remove.ts";
 
 /** A container as a daemon tells it, as far as removing looks at it. */
 function state(root: string, instance: string) {
@@ -13,7 +13,7 @@ function state(root: string, instance: string) {
   return { id: "web", instance, createdAt: `when ${instance}`, stdin: "", stdout, labels: {} };
 }
 
-Deno.test("removeMade: --rm spares a container that got the id after its instance was looked at", async () => {
+Deno.test("removeInstance: --rm spares a container that got the id after its instance was looked at", async () => {
   const root = await Deno.makeTempDir({ prefix: "berth-remove-" });
   try {
     await Deno.mkdir(`${root}/logs`);
@@ -31,7 +31,7 @@ Deno.test("removeMade: --rm spares a container that got the id after its instanc
       },
     });
     using daemon = await DaemonConnection.connect(`${root}/s`);
-    await removeMade(daemon, root, state(root, "old"), false);
+    await removeInstance(daemon, root, state(root, "old"), false);
     assert.deepEqual(deletes, [{ id: "web", instance: "old" }]);
     assert.equal(await Deno.readTextFile(logPath(root, "web")), "the new one's");
   } finally {

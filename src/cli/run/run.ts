@@ -5,7 +5,7 @@ import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { Creation } from "../create/creation.ts";
-import { type ContainerRef, refOf, removeContainer, removeMade } from "../container/remove.ts";
+import { type ContainerRef, refOf, removeContainer, removeInstance } from "../container/remove.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
 import { SignalForwarder, withSigProxy } from "../process_io/signal_forwarder.ts";
@@ -70,7 +70,7 @@ export function runCommand(): Command {
           });
         } catch (error) {
           if (toRemove !== undefined && started) {
-            await removeMade(daemon, root, toRemove, true).catch(printError);
+            await removeInstance(daemon, root, toRemove, true).catch(printError);
           }
           throw error;
         }
@@ -102,5 +102,5 @@ async function removeAfter(
   // The daemon removes it when it has exited.
   if (end.how === "detached" || end.how === "signaled") return;
   // What the container goes on to write has no reader any more: it would wait for ever.
-  await removeMade(daemon, root, made, end.how === "broken-pipe");
+  await removeInstance(daemon, root, made, end.how === "broken-pipe");
 }
