@@ -25,7 +25,7 @@ const OWN_DIRS = {
 export const REQUEST_LABEL = "berth.request";
 
 /** Where berth before 0.2 put the output of a detached container. */
-export function logPath(root: string, id: string): string {
+export function formerLogPath(root: string, id: string): string {
   return `${root}/logs/${id}.log`;
 }
 
@@ -56,7 +56,7 @@ export function removeDir(dir: string): void {
 /** Removes the log of a container, if it is there. */
 export function removeContainerLog(root: string, id: string): void {
   removeTree(logDir(root, id));
-  removeFile(logPath(root, id));
+  removeFile(formerLogPath(root, id));
 }
 
 /**
@@ -65,7 +65,7 @@ export function removeContainerLog(root: string, id: string): void {
  */
 function orphanPaths(root: string, id: string): string[] {
   const kinds = ["io", ...Object.values(OWN_DIRS)];
-  return [logDir(root, id), logPath(root, id), ...kinds.map((kind) => `${root}/${kind}/${id}`)];
+  return [logDir(root, id), formerLogPath(root, id), ...kinds.map((kind) => `${root}/${kind}/${id}`)];
 }
 
 /** Returns every log, FIFO and overlay that is there of an id, as far as this user may see it. */

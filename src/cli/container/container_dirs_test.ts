@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { createDir, logPath, OVERLAY_LABEL, removeDir, removeOrphans } from "./container_dirs.ts";
+import { createDir, formerLogPath, OVERLAY_LABEL, removeDir, removeOrphans } from "./container_dirs.ts";
 import { removeLeftovers } from "./remove.ts";
 
 async function withRoot(use: (root: string) => void) {
@@ -53,12 +53,12 @@ Deno.test("createDir: log, FIFOs and overlay go with the container, and nothing 
     const overlay = createDir(root, "overlay", "a");
     const other = createDir(root, "overlay", "b");
     Deno.mkdirSync(`${root}/logs`);
-    Deno.writeTextFileSync(logPath(root, "a"), "x");
+    Deno.writeTextFileSync(formerLogPath(root, "a"), "x");
     removeLeftovers(
       root,
       state("a", {
         stdin: `${io}/stdin`,
-        stdout: `file://${logPath(root, "a")}`,
+        stdout: `file://${formerLogPath(root, "a")}`,
         labels: { [OVERLAY_LABEL]: overlay },
       }),
     );

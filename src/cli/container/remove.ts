@@ -7,7 +7,7 @@ import type { DaemonConnection } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
 import {
   isContainerDir,
-  logPath,
+  formerLogPath,
   ownDirLabels,
   removeContainerLog,
   removeDir,
@@ -119,7 +119,7 @@ export function removeLeftovers(
 
 /** Returns whether berth has chosen the path of the log, which goes with its container then. */
 function isOwnLog(root: string, id: string, path: string): boolean {
-  return path === logPath(root, id) || isContainerDir(root, "logs", id, path);
+  return path === formerLogPath(root, id) || isContainerDir(root, "logs", id, path);
 }
 
 function unlessRefused(path: string, remove: () => void): void {

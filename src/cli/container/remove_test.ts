@@ -4,12 +4,12 @@ import { NotFoundError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { Server } from "../../rpc/transport/server.ts";
 import { DaemonConnection } from "../common/daemon.ts";
-import { logPath } from "./container_dirs.ts";
+import { formerLogPath } from "./container_dirs.ts";
 import { removeInstance } from "./remove.ts";
 
 /** A container as a daemon tells it, as far as removing looks at it. */
 function state(root: string, instance: string) {
-  const stdout = `file://${logPath(root, "web")}`;
+  const stdout = `file://${formerLogPath(root, "web")}`;
   return { id: "web", instance, createdAt: `when ${instance}`, stdin: "", stdout, labels: {} };
 }
 
@@ -17,7 +17,7 @@ Deno.test("removeInstance: --rm spares a container that got the id after its ins
   const root = await Deno.makeTempDir({ prefix: "berth-remove-" });
   try {
     await Deno.mkdir(`${root}/logs`);
-    await Deno.writeTextFile(logPath(root, "web"), "the new one's");
+    await Deno.writeTextFile(formerLogPath(root, "web"), "the new one's");
     const deletes: unknown[] = [];
     await using _server = await Server.listen(`${root}/s`, {
       onError: console.error,
@@ -33,7 +33,7 @@ Deno.test("removeInstance: --rm spares a container that got the id after its ins
     using daemon = await DaemonConnection.connect(`${root}/s`);
     await removeInstance(daemon, root, state(root, "old"), false);
     assert.deepEqual(deletes, [{ id: "web", instance: "old" }]);
-    assert.equal(await Deno.readTextFile(logPath(root, "web")), "the new one's");
+    assert.equal(await Deno.readTextFile(formerLogPath(root, "web")), "the new one's");
   } finally {
     await Deno.remove(root, { recursive: true });
   }
