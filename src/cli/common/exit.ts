@@ -11,7 +11,7 @@ import type { DaemonConnection } from "./daemon.ts";
  * How often a container that is being restarted is looked at, in milliseconds: at least and at
  * most.
  */
-const LOOK_MS = [50, 1000] as const;
+const POLL_MS = [50, 1000] as const;
 
 /** A process to wait for. */
 export interface WaitTarget {
@@ -81,7 +81,7 @@ export async function waitForGood(daemon: DaemonConnection, id: string): Promise
     }
     if (state.status === "stopped" && state.restartingAt === undefined) return exit;
     if (state.restartingAt === undefined) continue;
-    const [least, most] = LOOK_MS;
+    const [least, most] = POLL_MS;
     const left = Date.parse(state.restartingAt) - Date.now();
     await sleep(Math.max(least, Math.min(left, most)));
   }

@@ -68,7 +68,7 @@ export class OomWatch implements Disposable {
       const { fd } = armed.use(new OwnedFd(memory.arm()));
       armed.use(poller.add(fd, () => {
         drain(fd);
-        this.#look(0);
+        this.#checkAgain(0);
       }));
     }
     // What the limits of the container's own cgroups did before is the cause of the kills that
@@ -113,13 +113,13 @@ export class OomWatch implements Disposable {
   }
 
   /** v1 notifies before it kills, so the counter may be late. */
-  #look(round: number): void {
+  #checkAgain(round: number): void {
     clearTimeout(this.#timer);
     const before = this.#kills;
     this.check();
     const late = this.#memory.early && this.#kills === before;
     const delay = late ? LOOKS[round] : undefined;
-    if (delay !== undefined) this.#timer = setTimeout(() => this.#look(round + 1), delay);
+    if (delay !== undefined) this.#timer = setTimeout(() => this.#checkAgain(round + 1), delay);
   }
 
   /** Returns the nearest cgroup of which the limit has stood in the way since the last look. */

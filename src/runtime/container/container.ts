@@ -39,7 +39,7 @@ export class Container {
   readonly #deletion: ContainerDeletion;
   readonly #recovery: ContainerRecovery;
   /** The shim was asked to look at the freezer and has not answered. */
-  #looking = false;
+  #refreshing = false;
 
   /** For a bundle that is new, one that was found, or a definition in the place of one. */
   constructor(bundle: Bundle, context: ContainerContext, begin: BeginPhase) {
@@ -241,10 +241,10 @@ export class Container {
 
   /** Makes the shim notice the pause or resume, which publishes it. */
   #refreshFreezerState(): void {
-    if (this.#looking) return;
-    this.#looking = true;
+    if (this.#refreshing) return;
+    this.#refreshing = true;
     // What fails now is noticed at the next look.
-    this.life.client?.call("shim.state", {}).catch(() => {}).finally(() => this.#looking = false);
+    this.life.client?.call("shim.state", {}).catch(() => {}).finally(() => this.#refreshing = false);
   }
 
   /** Publishes an event of this instance that no shim can tell of. */
