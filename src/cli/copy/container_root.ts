@@ -30,7 +30,7 @@ export class ContainerRoot implements Disposable {
       if (state.status === "stopped") return ContainerRoot.#ofFilesystem(state);
       const path = `/proc/${state.pid}/root`;
       const fd = new OwnedFd(open(path, O_PATH | O_DIRECTORY));
-      const owner = { uid: mappedRoot(state.pid, "uid"), gid: mappedRoot(state.pid, "gid") };
+      const owner = { uid: hostIdOfRoot(state.pid, "uid"), gid: hostIdOfRoot(state.pid, "gid") };
       const root = new ContainerRoot(fd, owner);
       // A pid alone proves nothing: had init exited before it was used, it could be another's.
       const now = await daemon.call("container.state", { id });
@@ -70,7 +70,7 @@ function rootfsOf({ bundle }: ContainerState): string {
 }
 
 /** Returns the host's id of the container's root (user_namespaces(7)). */
-function mappedRoot(pid: number, kind: "uid" | "gid"): number {
+function hostIdOfRoot(pid: number, kind: "uid" | "gid"): number {
   const map = Deno.readTextFileSync(`/proc/${pid}/${kind}_map`);
   const [, outside = "0"] = /^\s*0\s+(\d+)\s/m.exec(map) ?? [];
   return Number(outside);

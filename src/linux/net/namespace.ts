@@ -47,7 +47,7 @@ export function pinNewNamespace(path: string): void {
     check(() => libc().unshare(CLONE_NEWNET), "unshare", "network");
     return [stack.use(OwnedFd.open(OWN, O_RDONLY)), stack.use(openSocket())];
   });
-  raiseLoopback(socket.fd);
+  setLoUp(socket.fd);
   mount({ type: "bind", source: fdPath(made.fd), target: path });
 }
 
@@ -63,7 +63,7 @@ export function setLoopbackUp(path: string): void {
     check(() => libc().setns(namespace.fd, CLONE_NEWNET), "setns", path);
     return openSocket();
   });
-  raiseLoopback(socket.fd);
+  setLoUp(socket.fd);
 }
 
 /**
@@ -87,7 +87,7 @@ function openSocket(): OwnedFd {
 }
 
 /** netdevice(7): sets IFF_UP of `lo` in the namespace of a socket. */
-function raiseLoopback(socket: number): void {
+function setLoUp(socket: number): void {
   const ifreq = new Uint8Array(IFREQ_SIZE);
   ifreq.set(cstring("lo"));
   check(() => libc().ioctl(socket, SIOCGIFFLAGS, ifreq), "ioctl", "SIOCGIFFLAGS of lo");

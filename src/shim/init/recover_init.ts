@@ -45,10 +45,10 @@ export async function recoverInit(context: ProcessContext): Promise<RecoveredIni
   // Before the runtime reports a process alive it compares the start time.
   const lives = async () => {
     status = (await runtime.state(record.id))?.status ?? "";
-    return isAlive(status);
+    return isAliveStatus(status);
   };
   const process = await AdoptedProcess.open(pid, context, lives);
-  if (process !== undefined && isAlive(status)) {
+  if (process !== undefined && isAliveStatus(status)) {
     const name = status === "created" && await finishStart(record, pid) ? "running" : status;
     return { name, pid, process };
   }
@@ -79,6 +79,6 @@ async function finishStart(
   return true;
 }
 
-function isAlive(status: string): status is "created" | "running" | "paused" {
+function isAliveStatus(status: string): status is "created" | "running" | "paused" {
   return status === "created" || status === "running" || status === "paused";
 }
