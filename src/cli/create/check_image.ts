@@ -14,7 +14,7 @@ import type { CreateInput } from "./create_input.ts";
  *
  * @throws {ImageError} with what to do instead.
  */
-export function checkImage({ options, rootfs: { image, path } }: CreateInput): void {
+export function checkImageConfig({ options, rootfs: { image, path } }: CreateInput): void {
   const { user = "", stopSignal, workingDir = "/" } = image?.config ?? {};
   try {
     if (user !== "" && options.user === undefined) resolveUser(path, user);

@@ -14,7 +14,7 @@ import { environmentEntry, readLinesFile } from "../options/environment.ts";
 import type { MountOption } from "../options/mounts.ts";
 import { resourcesFrom } from "../options/resources.ts";
 import { bundleRequest } from "./bundle_request.ts";
-import { checkImage } from "./check_image.ts";
+import { checkImageConfig } from "./check_image.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
 import { userOf } from "./create_input.ts";
 import type { ContainerCreateParams, CreateInput } from "./create_input.ts";
@@ -38,7 +38,7 @@ export async function createRequest(
   const given = mountsOf(options, request.namespaces);
   const dirs: Record<string, string> = {};
   try {
-    checkImage(request);
+    checkImageConfig(request);
     const volumes = await volumeMounts(id, given, request, dirs);
     // Last of what takes long: meanwhile nobody else can choose.
     const userNamespace = await request.userNamespaces.choose(id);

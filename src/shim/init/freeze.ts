@@ -6,7 +6,7 @@ import type { ProcessContext } from "../process/process_context.ts";
 const MAX_PAUSE_ATTEMPTS = 10;
 
 /** Makes the OCI runtime freeze every process of the container, which may take several attempts. */
-export async function freeze({ runtime, record }: ProcessContext): Promise<void> {
+export async function pauseByRuntime({ runtime, record }: ProcessContext): Promise<void> {
   for (let attempt = 1;; attempt++) {
     try {
       return await runtime.pause(record.id);

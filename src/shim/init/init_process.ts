@@ -17,7 +17,7 @@ import type { InitEvent, InitRequest, InitState } from "../states/init_states.ts
 import { accepts, INIT_LIFECYCLE, wrongState } from "../states/init_states.ts";
 import { StateMachine } from "../states/state_machine.ts";
 import type { OpenStdioOptions, Stdio } from "../stdio/stdio.ts";
-import { freeze } from "./freeze.ts";
+import { pauseByRuntime } from "./freeze.ts";
 import { makeInit, restoreInit } from "./make_init.ts";
 import { recoverInit } from "./recover_init.ts";
 import { rollbackCreate } from "./rollback_create.ts";
@@ -226,7 +226,7 @@ export class InitProcess {
   /** Freezes every process of the container; the caller records that with {@linkcode setFrozen}. */
   async pause(): Promise<void> {
     this.check("pause");
-    await freeze(this.#context);
+    await pauseByRuntime(this.#context);
   }
 
   /** Thaws the container; the caller records that with {@linkcode setFrozen}. */
