@@ -124,8 +124,8 @@ export class DaemonConnection implements Disposable {
   }
 
   /** Connects anew in the place of a connection that was lost; once for all calls that lost it. */
-  async #redial(lost: Peer): Promise<void> {
-    if (this.#peer !== lost) return;
+  async #redial(old: Peer): Promise<void> {
+    if (this.#peer !== old) return;
     this.#redialing ??= DaemonConnection.#dialUntilAnswered(this.#socket).then((peer) => {
       this.#client = this.#use(peer);
       this.#redialing = undefined;

@@ -113,7 +113,7 @@ export class ContainerCgroup {
   }
 
   /**
-   * Returns the cgroup figures.
+   * Returns the cgroup statistics.
    *
    * @throws {FailedPreconditionError} if the container has no cgroup (any more).
    */
@@ -125,13 +125,13 @@ export class ContainerCgroup {
         { data: { id } },
       );
     }
-    return this.#figures(this.#cgroup);
+    return this.#readStats(this.#cgroup);
   }
 
   /**
-   * Returns the figures of `cgroup`; v1 forgets the OOM kills of a cgroup below that is removed.
+   * Returns the statistics of `cgroup`; v1 forgets the OOM kills of a cgroup below that is removed.
    */
-  #figures(cgroup: Cgroup): CgroupStats {
+  #readStats(cgroup: Cgroup): CgroupStats {
     this.pollMonitors();
     const stats = readStats(cgroup);
     const { memory } = stats;
@@ -177,7 +177,7 @@ export class ContainerCgroup {
       pid: processes.pid,
       oomKills: events().oomKills,
       stats: () =>
-        cgroup === undefined ? { timestamp: new Date().toISOString() } : this.#figures(cgroup),
+        cgroup === undefined ? { timestamp: new Date().toISOString() } : this.#readStats(cgroup),
       publish: (draft) => events().publish(draft),
     };
   }

@@ -184,7 +184,7 @@ export class Container {
   }
 
   /**
-   * Returns the cgroup figures.
+   * Returns the cgroup statistics.
    *
    * @throws {FailedPreconditionError} if the container has no cgroup (any more).
    */

@@ -119,8 +119,8 @@ export class ContainerEvents {
   publish(draft: EventDraft, shimSeq?: number): void {
     this.#published.apply(draft, shimSeq);
     const { labels } = this.#options.bundle.record;
-    const labelled = Object.keys(labels).length === 0 ? draft : { ...draft, labels };
-    this.#options.log.publish(labelled, shimSeq, () => {
+    const labeled = Object.keys(labels).length === 0 ? draft : { ...draft, labels };
+    this.#options.log.publish(labeled, shimSeq, () => {
       if (shimSeq !== undefined) this.#options.ack(shimSeq);
     });
   }

@@ -95,7 +95,7 @@ export function checkCreate(
   }
   const group = params.group ?? podOf(spec);
   const planned = cgroupsPathOf(spec);
-  const root0 = mappedRoot(spec);
+  const mapped = mappedRoot(spec);
   return {
     spec,
     record: {
@@ -105,7 +105,7 @@ export function checkCreate(
       stdio,
       ...(params.log === undefined ? {} : { log: resolveLog(id, params.log, logs, root) }),
       rootfs,
-      ...(root0 === undefined ? {} : { mappedRoot: root0 }),
+      ...(mapped === undefined ? {} : { mappedRoot: mapped }),
       noPivot: params.noPivot ?? false,
       systemdCgroup: hasSystemdCgroup(spec),
       labels: params.labels ?? {},

@@ -10,7 +10,7 @@ import type { ProcessHandle } from "./signal.ts";
 type AdoptionContext = Pick<ProcessContext, "poller" | "reserve">;
 
 /** Delays between attempts to read the exit status: 0.2 s in all. */
-const STATUS = { first: 1, most: 100, attempts: 8 };
+const STATUS_RETRY = { first: 1, most: 100, attempts: 8 };
 
 /**
  * A process of a dead shim. It is the child of another process, so this one holds and signals it by a
@@ -63,7 +63,7 @@ export class AdoptedProcess implements ProcessHandle, Disposable {
     try {
       await poller.wait(this.#pidfd.fd, "readable", { signal });
       const at = new Date().toISOString();
-      for (const delay of backoff(STATUS)) {
+      for (const delay of backoff(STATUS_RETRY)) {
         // Reaped or a zombie: between the two questions it may become the former.
         const status = reserve.run(() => zombieStatus(pid)) ?? this.#pidfd.exitStatus();
         if (status !== undefined) return { pid, status, at };
