@@ -131,7 +131,7 @@ Deno.test("shim pool: a waiting shim that is killed is replaced before it is nee
   for (let round = 0; round < 2; round++) {
     await untilOneWaits(daemon);
     const [waiting = 0] = await untilShims(daemon, 1);
-    // One that dies right after its start is not: it might be started and die for ever.
+    // One that dies right after its start is not: it might be started and die forever.
     await until("the shim to have lived for a while", () => age(waiting) > 2);
     Deno.kill(waiting, "SIGKILL");
     await until("another shim", () => {

@@ -300,7 +300,7 @@ Deno.test("terminal: a terminal without stdin, and one without anything, work", 
     assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 3);
     await client.call("container.delete", { id: "c" });
 
-    // Its output is taken although it has no reader, or it would wait for ever.
+    // Its output is taken although it has no reader, or it would wait forever.
     await create(daemon, "c", ["sh", "-c", "seq 100000; exit 4"], {});
     await client.call("container.start", { id: "c" });
     const { exitStatus } = await within("its exit", client.call("container.wait", { id: "c" }));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Shows what every container uses, again and again; READINGS: how often, for ever if not given:
+// Shows what every container uses, again and again; READINGS: how often, forever if not given:
 //
 //     deno run -A dashboard.ts [READINGS]
 import { connect, type StatsReading } from "../../mod.ts";

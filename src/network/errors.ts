@@ -24,7 +24,7 @@ function subject({ id, network, plugin }: PluginTarget): string {
   return `container ${id}: network ${network}: plugin ${plugin}`;
 }
 
-/** The plugin's program is in none of the directories. */
+/** Returns the error for a plugin whose program is in none of the directories. */
 export function missingPlugin(
   target: PluginTarget,
   dirs: readonly string[],
@@ -35,7 +35,7 @@ export function missingPlugin(
   );
 }
 
-/** The plugin did not end in time and was killed. */
+/** Returns the error for a plugin that did not end in time and was killed. */
 export function hangingPlugin(
   target: PluginTarget,
   command: string,
@@ -63,7 +63,7 @@ export interface PluginFailure {
 /** What host-local says when every address is taken. */
 const POOL_IS_FULL = /no IP addresses available/;
 
-/** The plugin has failed. A full pool is a resource that is exhausted. */
+/** Returns the error for a plugin that failed. A full pool is a resource that is exhausted. */
 export function pluginFailed(
   target: PluginTarget,
   { command, message, code }: PluginFailure,

@@ -147,7 +147,7 @@ export class DaemonConnection implements Disposable {
 
   /**
    * Gives `listener` each event after `after` (none: from now on), without gap or repetition, and
-   * goes on where it was when the daemon comes back; for ever, unless an error ends it. `onGap` is
+   * goes on where it was when the daemon comes back; forever, unless an error ends it. `onGap` is
    * told when events that were asked for are no longer kept, or when there is none yet that `after`
    * names, as where the state was removed meanwhile: then all that are kept come. Rejects with what
    * `listener` throws, which then gets no more events.

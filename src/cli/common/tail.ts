@@ -55,8 +55,8 @@ export interface FollowOptions {
 }
 
 /**
- * Everything from the file's position on, and then what is appended to it, as it comes. A file that
- * gets shorter is read again from its beginning.
+ * Yields the rest of the file from its position, then what is appended. A file that gets shorter is
+ * read again from its beginning.
  */
 export async function* follow(
   file: Deno.FsFile,

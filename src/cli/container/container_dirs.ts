@@ -112,7 +112,7 @@ export function removePaths(paths: readonly string[]): void {
   for (const path of paths) removeTree(path);
 }
 
-/** Removes these. Answers whether there was any. */
+/** Removes what {@linkcode orphansOf} lists. Returns whether there was anything. */
 export function removeOrphans(root: string, id: string): boolean {
   return orphanPaths(root, id).filter((path) => {
     try {

@@ -133,7 +133,7 @@ export function parseImageFilter(text: string): ImageFilter {
   return { key, value };
 }
 
-/** Whether a row passes: of filters with one key, one is enough; each key has to be met. */
+/** Returns whether a row passes: of filters with one key, one is enough; each key has to be met. */
 export function passesFilters(row: ImageRow, filters: readonly ImageFilter[]): boolean {
   const keys = new Set(filters.map(({ key }) => key));
   return [...keys].every((wanted) =>
@@ -141,7 +141,7 @@ export function passesFilters(row: ImageRow, filters: readonly ImageFilter[]): b
   );
 }
 
-/** Whether a name is the pattern's, with or without its tag; `*` stands for all but a slash. */
+/** Returns whether a name is the pattern's, with or without its tag; `*` stands for all but a slash. */
 export function matchesReference(name: string, pattern: string): boolean {
   const escaped = pattern.replaceAll(/[.+^${}()|[\]\\]/g, "\\$&");
   const source = escaped.replaceAll("*", "[^/]*").replaceAll("?", "[^/]");

@@ -101,6 +101,6 @@ async function removeAfter(
 ): Promise<void> {
   // The daemon removes it when it has exited.
   if (end.how === "detached" || end.how === "signaled") return;
-  // What the container goes on to write has no reader any more: it would wait for ever.
+  // What the container goes on to write has no reader any more: it would wait forever.
   await removeInstance(daemon, root, made, end.how === "broken-pipe");
 }

@@ -13,7 +13,7 @@ export function print(line: string): void {
   printRaw(`${line}\n`);
 }
 
-/** The same for text that brings its ends of lines along: none for no text. */
+/** Prints text without adding a newline. */
 export function printRaw(text: string): void {
   try {
     writeAll(Deno.stdout, text);

@@ -16,7 +16,7 @@ import type { Deliver, QueuedEvent } from "./forwarder.ts";
 /** containerd's service that takes events. */
 const SERVICE = "containerd.services.events.ttrpc.v1.Events";
 
-/** Delivers events over containerd's ttrpc socket at `path`, dialling anew where that ended. */
+/** Delivers events over containerd's ttrpc socket at `path`, dialing anew where that ended. */
 export function overTtrpc(path: string, namespace: string): Deliver {
   let client: TtrpcClient | undefined;
   return async ({ topic, type, value, time }, signal) => {

@@ -39,7 +39,7 @@ export interface LoggerOptions extends LoggerTarget {
 /**
  * A client's program that logs the output of one process, `binary://`. It reads FIFOs that the
  * process writes to, and so outlives this shim. Where it ends too early, the rest of the output is
- * discarded, or the process would wait for ever.
+ * discarded, or the process would wait forever.
  */
 export class BinaryLogger {
   readonly #fifos: readonly string[];

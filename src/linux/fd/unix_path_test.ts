@@ -10,7 +10,7 @@ Deno.test("withSocketPath: a path that fits is used as it is", () => {
   assert.equal(withSocketPath(path, (short) => short), path);
 });
 
-Deno.test("withSocketPath: a socket deep in the tree can be bound and dialled", async () => {
+Deno.test("withSocketPath: a socket deep in the tree can be bound and dialed", async () => {
   const top = Deno.makeTempDirSync();
   try {
     const deep = `${top}/${"d".repeat(100)}/${"ü".repeat(50)}`;
@@ -18,9 +18,9 @@ Deno.test("withSocketPath: a socket deep in the tree can be bound and dialled", 
     const path = `${deep}/shim.sock`;
     const before = openFds();
     using listener = withSocketPath(path, (path) => Deno.listen({ transport: "unix", path }));
-    const dialled = withSocketPath(path, (path) => Deno.connect({ transport: "unix", path }));
+    const dialed = withSocketPath(path, (path) => Deno.connect({ transport: "unix", path }));
     using _server = await listener.accept();
-    using _client = await dialled;
+    using _client = await dialed;
     assert.equal(openFds(), before + 3, "the directory is closed again");
     assert.ok(Deno.statSync(path).isSocket);
   } finally {

@@ -156,7 +156,7 @@ function openOrMake(
   kind: "directory" | "file" | undefined,
   what: string,
 ): OwnedFd {
-  // Somebody may make or remove it between two of these steps; nobody wins that for ever by luck.
+  // Somebody may make or remove it between two of these steps; nobody wins that forever by luck.
   for (let attempt = 0;; attempt++) {
     try {
       return openEntry(dirfd, name, what);

@@ -99,7 +99,7 @@ function fields(text: string): string[][] {
 /**
  * Reads a file of the rootfs; empty if it is not there. Symlinks and `..` stay inside, so that the
  * host's own file is never taken for the container's. What the container has put there may be
- * anything: a FIFO, which to open would wait for ever, or a device. Only a regular file is read, and
+ * anything: a FIFO, which to open would wait forever, or a device. Only a regular file is read, and
  * no more of it than such a file holds.
  */
 function readInside(rootfs: string, path: string): string {

@@ -16,7 +16,7 @@ export function isLonger(text: string, max: number): boolean {
 
 /**
  * Returns the line for a response. A result that is no JSON (a cycle) or makes a line of more than
- * `max` bytes becomes an error response, so that the caller does not wait for ever. Never throws.
+ * `max` bytes becomes an error response, so that the caller does not wait forever. Never throws.
  */
 export function responseText(response: JSONRPCResponse, max: number = MAX_LINE): string {
   let text: string;

@@ -54,8 +54,8 @@ export function recordedCgroup(bundle: Bundle): Cgroup | undefined {
 }
 
 /**
- * What is there of the cgroup that the bundle's record names. That stands on disk before a shim, and
- * so the runtime, knows of the container: whatever is killed when, the cgroup is known.
+ * Returns what exists of the cgroup that the bundle's record names. The record is written before a
+ * shim, and so the runtime, knows the container: so the cgroup is known whatever was killed.
  */
 export function plannedCgroup(
   { record, paths }: Bundle,

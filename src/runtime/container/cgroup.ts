@@ -82,7 +82,10 @@ export class ContainerCgroup {
     if (this.#soon !== undefined) this.resolve();
   }
 
-  /** {@linkcode resolve}, once the answer that waits to be sent is out; before anything needs it. */
+  /**
+   * Schedules {@linkcode resolve} for the next turn of the event loop, so that the response of the
+   * create is sent first.
+   */
   resolveLater(): void {
     this.#soon = setTimeout(() => this.resolve(), 0);
   }

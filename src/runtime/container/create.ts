@@ -73,8 +73,8 @@ function explained({ bundle: { id, record } }: ContainerParts, error: unknown): 
 }
 
 /**
- * Never throws: where something cannot be undone now, the id stays taken by a container that is
- * being cleaned up until it is.
+ * Rolls a failed create back. Never throws: where something cannot be undone now, the id stays taken
+ * by a container that is being cleaned up until it is.
  */
 async function rollBack(
   parts: ContainerParts,

@@ -47,7 +47,7 @@ export type CheckedSpec = Record<string, unknown>;
 
 /**
  * Checks what the schema of `container.create` cannot: the OCI spec, the stdio paths, the rootfs
- * sources, the checkpoint. Answers the spec to write and the bundle's record.
+ * sources, the checkpoint. Returns the spec to write and the bundle's record.
  *
  * @throws {InvalidParamsError} naming each path that does not fit; nothing was touched.
  */

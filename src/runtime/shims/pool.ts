@@ -47,7 +47,7 @@ const IDLE_KEEP = 10_000;
  */
 const MOST_SERVED = 32;
 
-/** A shim process that serves no container, reached over the connection that it dialled. */
+/** A shim process that serves no container, reached over the connection that it dialed. */
 interface IdleShim {
   readonly pid: number;
   readonly peer: Peer;
@@ -68,11 +68,11 @@ export class ShimPool implements AsyncDisposable {
   #server: Server | undefined;
   readonly #idle: IdleShim[] = [];
   readonly #waiters: Waiter[] = [];
-  /** Shims that were started and have not dialled in. */
+  /** Shims that were started and have not dialed in. */
   readonly #starting = new Map<number, Child>();
   /** Every shim that this daemon started and that has not ended, by its pid. */
   readonly #children = new Map<number, Child>();
-  /** The connection each live shim of this daemon dialled, by the shim's pid. */
+  /** The connection each live shim of this daemon dialed, by the shim's pid. */
   readonly #peers = new Map<number, Peer>();
   /** How many bundles were given to each of these. */
   readonly #served = new Map<number, number>();
@@ -221,7 +221,7 @@ export class ShimPool implements AsyncDisposable {
       this.#served.delete(child.pid);
       if (this.#closed) return;
       if (!this.#starting.delete(child.pid)) {
-        // One that was killed while idle is replaced, one that cannot live is not started for ever.
+        // One that was killed while idle is replaced, one that cannot live is not started forever.
         this.#forgetIdle((shim) => shim.pid === child.pid);
         if (performance.now() - begun > REPLACE_AFTER) this.#fill();
         return;

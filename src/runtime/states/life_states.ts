@@ -14,8 +14,8 @@ export type LifeState =
   /** Its create is under way (`create.ts`); `client` is set once it has a shim. */
   | { readonly phase: "creating"; readonly client?: ShimClient | undefined }
   /**
-   * Its shim is dialled and asked for its state (`recovery.ts`); `client` is set once it is
-   * dialled.
+   * Its shim is dialed and asked for its state (`recovery.ts`); `client` is set once it is
+   * dialed.
    */
   | {
     readonly phase: "connecting";
@@ -25,7 +25,7 @@ export type LifeState =
   }
   /** Its shim is connected. */
   | { readonly phase: "live"; readonly client: ShimClient }
-  /** Its shim does not answer, or answers with an error; it is dialled again later (`recovery.ts`). */
+  /** Its shim does not answer, or answers with an error; it is dialed again later (`recovery.ts`). */
   | { readonly phase: "unresponsive"; readonly reason: string; readonly timedOut: boolean }
   /** The shim has deleted the container; the shim and the bundle remain (`deletion.ts`). */
   | {
@@ -79,7 +79,7 @@ export const TRANSITIONS: {
     destroy: ["cleaning-up"],
   },
   connecting: {
-    // The shim was dialled; its state is not known yet.
+    // The shim was dialed; its state is not known yet.
     connect: ["connecting"],
     lose: ["connecting"],
     // The next attempt, or a new shim that takes over from a dead one.

@@ -106,7 +106,7 @@ export class CopiedStdio implements Stdio {
   }
 
   copied(): Promise<void> {
-    // What the process wrote is copied when it has exited; others may write on for ever.
+    // What the process wrote is copied when it has exited; others may write on forever.
     return Promise.resolve();
   }
 

@@ -25,6 +25,7 @@ export const execStatus = z.enum(["created", "running", "stopped"]).meta({
   description: "Status of an exec process",
 });
 
+/** Whether an exit status is a guess. */
 export const exitStatusUnknown = z.boolean().optional().meta({
   description: "True if the exit status could not be observed; exitStatus is then 137",
 });
