@@ -23,7 +23,7 @@ export function withRegistry(command: Command): Command {
     .option("--tls-verify <bool>", "false: accept HTTP and any certificate", parseBoolean)
     .option(
       "--platform <os/arch[/variant]>",
-      "machine whose image is taken of a list, such as linux/arm64",
+      "platform to take of a multi-platform image, such as linux/arm64",
       parsePlatformOption,
     );
 }

@@ -28,7 +28,10 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
     "Remove names of images, and images that no container uses",
     `berth ${name === "rm" ? "image rm" : name} alpine`,
   ))
-    .option("-f, --force", "take the name of an image that a container uses; ignore missing ones")
+    .option(
+      "-f, --force",
+      "remove the name even if a container uses the image; ignore missing images",
+    )
     .argument("<image...>", "names, or the beginnings of ids")
     .action(async (images: string[], { force }: { force?: true }, command: Command) => {
       await withStore(command, (store, daemon) =>

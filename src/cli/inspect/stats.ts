@@ -39,7 +39,7 @@ export function statsCommand(): Command {
   )
     .option("--no-stream", "print one table and exit")
     .option("--interval <seconds>", "time between two tables", parseSeconds, 1)
-    .argument("[id...]", "containers; none: all that run")
+    .argument("[id...]", "containers; default: all running ones")
     .action(async (ids: string[], options: StatsOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const sampler = new Sampler(daemon, ids);

@@ -25,12 +25,12 @@ export function withStopOptions(command: Command): Command {
   return withSocket(command)
     .option(
       "-t, --time <seconds>",
-      "seconds until SIGKILL, -1: never; default: its own, 10",
+      "seconds until SIGKILL, -1: never; default: the container's, or 10",
       parseStopTimeout,
     )
     .option(
       "-s, --signal <signal>",
-      "signal that asks the container to end; default: its own",
+      "signal that asks the container to end; default: the container's stop signal",
       parseStopSignal,
     )
     .argument("<id...>", "containers");

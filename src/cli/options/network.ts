@@ -50,7 +50,7 @@ export function withNetwork(command: Command): void {
     .addOption(network)
     .option(
       "-p, --publish <ports>",
-      "port of the host for one of the container: [IP:]HOST:CONTAINER[/udp]",
+      "publish a container port on the host: [IP:]HOST:CONTAINER[/udp]",
       collectPorts,
     )
     .option("--ip <address>", "IPv4 address in the network", parseAddress)

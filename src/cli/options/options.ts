@@ -152,7 +152,11 @@ function withProcess(command: Command): void {
     .option("-i, --interactive", "keep standard input open and pass it on")
     .option("-t, --tty", "give the process a terminal")
     .optionsGroup("Process:")
-    .option("-e, --env <k=v>", "environment variable; K alone: its value here", collectEnv)
+    .option(
+      "-e, --env <k=v>",
+      "environment variable; a name alone takes its value from this shell",
+      collectEnv,
+    )
     .option("--env-file <file>", "file of environment variables", collect)
     .addOption(workdir)
     .option("-u, --user <user>", "user[:group], names or numbers")
@@ -163,7 +167,7 @@ function withProcess(command: Command): void {
     .option("--stop-signal <signal>", "signal that asks the process to end", parseStopSignal)
     .option(
       "--stop-timeout <seconds>",
-      "seconds that stop waits, -1: for ever (shutdown: 100); default: 10",
+      "seconds that stop waits before SIGKILL, -1: forever (shutdown: 100); default: 10",
       parseStopTimeout,
     );
   addAlias(command, "--cwd <dir>", workdir);

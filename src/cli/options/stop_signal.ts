@@ -13,12 +13,12 @@ export function parseStopSignal(text: string): string {
   }
 }
 
-/** Reads a number of seconds, up to a year, or -1 for ever. Throws commander's `InvalidArgumentError`. */
+/** Reads a number of seconds, up to a year, or -1: forever. Throws commander's `InvalidArgumentError`. */
 export function parseStopTimeout(text: string): number {
   const seconds = Number(text);
   const isLegal = seconds === -1 || (seconds >= 0 && seconds <= 365 * 86_400);
   if (text.trim() === "" || !isLegal) {
-    throw new InvalidArgumentError("expected a number of seconds, such as 10, or -1 for ever");
+    throw new InvalidArgumentError("expected a number of seconds, such as 10, or -1: forever");
   }
   return seconds;
 }

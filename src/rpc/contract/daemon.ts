@@ -58,7 +58,7 @@ const processTarget = z.strictObject({
   execId: execId.optional().meta({ description: "Exec process id; defaults to the init process" }),
 });
 const ids = z.array(z.string().max(MAX_NAME)).max(MAX_FILTER);
-/** Seconds, at most a year; below 0 is for ever. */
+/** Seconds, at most a year; below 0 is forever. */
 const stopTimeout = z.number().min(-1).max(365 * 86_400);
 /** How a container is stopped. */
 const stopParams = {
@@ -149,7 +149,7 @@ export const daemonContract = {
           "that has lost the response knows its container again; generated if not given",
       }),
       stopTimeout: stopTimeout.optional().meta({
-        description: "Seconds that `container.stop` waits before SIGKILL, -1: for ever, but 100 " +
+        description: "Seconds that `container.stop` waits before SIGKILL, -1: forever, but 100 " +
           "when the machine goes down; defaults to 10",
       }),
       restart: restartPolicy.optional(),
@@ -255,8 +255,9 @@ export const daemonContract = {
   ),
   "container.stop": method(
     "container.stop",
-    "Stops a container: sends its stop signal, then SIGKILL when the time is over. Returns how it " +
-      "ended; at once if it had. The stop goes on if the caller leaves or the daemon is restarted.",
+    "Stops a container: sends its stop signal, and SIGKILL when the time is over. Returns how it " +
+      "ended, immediately if it had ended. The stop continues if the caller leaves or the daemon " +
+      "is restarted.",
     z.strictObject({
       id: containerId,
       ...stopParams,

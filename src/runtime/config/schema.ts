@@ -33,7 +33,7 @@ const log = z.strictObject({
 const logs = z.strictObject({
   driver: z.enum(["cri", "raw", "none"]).default("cri").meta({
     description:
-      "How the output of a container is logged that says nothing else: cri: records with time and stream, rotated; raw: the bytes as they are, never rotated; none: it is discarded.",
+      "Log driver of containers that name none: `cri`: records with time and stream, rotated; `raw`: the bytes unchanged, never rotated; `none`: no log.",
   }),
   max_size: z.int().min(65_536, "at least 65536").max(2 ** 40, "at most 1099511627776")
     .default(10 * 1024 * 1024).meta({
@@ -50,7 +50,7 @@ const runtime = z.strictObject({
   }),
   cgroup_driver: z.enum(["cgroupfs", "systemd"]).optional().meta({
     description:
-      "Who makes the cgroups of containers whose spec names none: `cgroupfs`, the OCI runtime, as `/berth-…/ID`; `systemd`, as scopes `berth-…-ID.scope` in `system.slice`, with a part that tells state directories apart. Default: `systemd` where it is the init system and cgroups are v2, else `cgroupfs`.",
+      "What makes the cgroups of containers whose spec names none: `cgroupfs`, the OCI runtime, as `/berth-…/ID`; `systemd`, as scopes `berth-…-ID.scope` in `system.slice`, with a part that tells state directories apart. Default: `systemd` where it is the init system and cgroups are v2, else `cgroupfs`.",
   }),
   no_shim: z.boolean().default(false).meta({
     description:
@@ -70,7 +70,7 @@ const runtime = z.strictObject({
   userns_remap: z.string().regex(/^[^:\s]+$/, "a user of /etc/subuid and /etc/subgid").optional()
     .meta({
       description:
-        "User whose subordinate ids (`/etc/subuid`, `/etc/subgid`) are those of each container that says nothing else: a user namespace by default, as docker's `userns-remap`. Default: the host's user namespace.",
+        "User whose subordinate ids (`/etc/subuid`, `/etc/subgid`) make the user namespace of each container that names none, as docker's `userns-remap`. Default: the host's user namespace.",
     }),
   timeout: seconds.default(120).meta({
     description: "Timeout for calls of the OCI runtime, in seconds.",
