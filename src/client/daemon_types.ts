@@ -710,7 +710,7 @@ export interface DaemonMethods {
       readonly stopSignal?: string | undefined;
       /** Give all capabilities and devices, and lift the restrictions. */
       readonly privileged?: boolean | undefined;
-      /** The host's user namespace; defaults to what the config's userns_remap says. */
+      /** The host's user namespace; defaults to the one that `userns_remap` of the config names. */
       readonly userns?: "host" | undefined;
       /** Capabilities to add, or ALL. */
       readonly capAdd?: readonly string[] | undefined;
@@ -752,7 +752,7 @@ export interface DaemonMethods {
       readonly labels?: Readonly<Record<string, string>> | undefined;
       /** Unique id of this creation, in the form of a container id, by which a caller that has lost the response knows its container again; generated if not given. */
       readonly instance?: string | undefined;
-      /** Seconds that `container.stop` waits before SIGKILL, -1: for ever, but 100 when the machine goes down; defaults to 10. */
+      /** Seconds that `container.stop` waits before SIGKILL, -1: forever, but 100 when the machine goes down; defaults to 10. */
       readonly stopTimeout?: number | undefined;
       /** When the daemon starts a container again that has exited. The delay is 100 ms at first and doubles up to a minute; it begins again after a run of 10 seconds. A container that was stopped by a call is not restarted until it is started again. */
       readonly restart?: {
@@ -853,7 +853,7 @@ export interface DaemonMethods {
     /** Result. */
     readonly result: Readonly<Record<string, never>>;
   };
-  /** Stops a container: sends its stop signal, then SIGKILL when the time is over. Returns how it ended; at once if it had. The stop goes on if the caller leaves or the daemon is restarted. */
+  /** Stops a container: sends its stop signal, and SIGKILL when the time is over. Returns how it ended, immediately if it had ended. The stop continues if the caller leaves or the daemon is restarted. */
   readonly "container.stop": {
     /** Params, passed by name. */
     readonly params: {
