@@ -65,7 +65,11 @@ export function removeContainerLog(root: string, id: string): void {
  */
 function orphanPaths(root: string, id: string): string[] {
   const kinds = ["io", ...Object.values(OWN_DIRS)];
-  return [logDir(root, id), formerLogPath(root, id), ...kinds.map((kind) => `${root}/${kind}/${id}`)];
+  return [
+    logDir(root, id),
+    formerLogPath(root, id),
+    ...kinds.map((kind) => `${root}/${kind}/${id}`),
+  ];
 }
 
 /** Returns every log, FIFO and overlay that is there of an id, as far as this user may see it. */

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { createDir, formerLogPath, OVERLAY_LABEL, removeDir, removeOrphans } from "./container_dirs.ts";
+import {
+  createDir,
+  formerLogPath,
+  OVERLAY_LABEL,
+  removeDir,
+  removeOrphans,
+} from "./container_dirs.ts";
 import { removeLeftovers } from "./remove.ts";
 
 async function withRoot(use: (root: string) => void) {

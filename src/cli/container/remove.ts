@@ -6,8 +6,8 @@ import { printStderr } from "../text/print.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
 import {
-  isContainerDir,
   formerLogPath,
+  isContainerDir,
   ownDirLabels,
   removeContainerLog,
   removeDir,

@@ -86,7 +86,8 @@ export async function runSession(target: SessionTarget): Promise<SessionEnd> {
   ].filter((output) => output !== undefined);
   for (const output of outputs) {
     output.ended.then(
-      (end) => end === "unwritable" && left.resolve({ how: "broken-pipe", status: statusOf("SIGPIPE") }),
+      (end) =>
+        end === "unwritable" && left.resolve({ how: "broken-pipe", status: statusOf("SIGPIPE") }),
       left.reject,
     );
   }

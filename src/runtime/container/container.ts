@@ -244,7 +244,9 @@ export class Container {
     if (this.#refreshing) return;
     this.#refreshing = true;
     // What fails now is noticed at the next look.
-    this.life.client?.call("shim.state", {}).catch(() => {}).finally(() => this.#refreshing = false);
+    this.life.client?.call("shim.state", {}).catch(() => {}).finally(() =>
+      this.#refreshing = false
+    );
   }
 
   /** Publishes an event of this instance that no shim can tell of. */

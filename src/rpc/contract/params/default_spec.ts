@@ -98,7 +98,8 @@ export const defaultSpecParams = z.strictObject({
     description: "Give all capabilities and devices, and lift the restrictions",
   }),
   userns: z.enum(["host"]).optional().meta({
-    description: "The host's user namespace; defaults to the one that `userns_remap` of the config " +
+    description:
+      "The host's user namespace; defaults to the one that `userns_remap` of the config " +
       "names",
   }),
   capAdd: texts.optional().meta({ description: "Capabilities to add, or ALL" }),
