@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../src/linux/fs/exists.ts";
 import { messageOf } from "../../src/rpc/error_text.ts";
+import { freePort } from "../../tests/harness/free_port.ts";
 import { run } from "./command.ts";
 import type { Image } from "./image.ts";
 
@@ -121,9 +122,4 @@ export class Machine implements AsyncDisposable {
     this.#process.kill("SIGKILL");
     await this.#process.status;
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

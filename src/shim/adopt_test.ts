@@ -10,6 +10,7 @@ import { dial } from "../rpc/transport/dial.ts";
 import { NotFoundError } from "../rpc/errors.ts";
 import type { Peer } from "../rpc/peer/peer.ts";
 import type { ShimEvent, ShimState } from "../rpc/contract/shim.ts";
+import { hasTrap } from "../../tests/harness/processes.ts";
 import { readExecRecords } from "./exec/exec_record.ts";
 import { ShimService } from "./service.ts";
 import type { TestContainer } from "./testing/bundle_testing.ts";
@@ -100,14 +101,6 @@ async function kill(pid: number): Promise<void> {
   await until(`process ${pid} is gone`, () => !alive(pid));
 }
 
-/** Whether a shell has set its trap for SIGTERM. The runtime, which it was before, handles it too. */
-function hasTrap(pid: number): boolean {
-  if (!Deno.readTextFileSync(`/proc/${pid}/cmdline`).startsWith("/bin/sh\0")) return false;
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  const [, caught = "0"] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(status) ?? [];
-  return (BigInt(`0x${caught}`) >> BigInt(SIGTERM - 1) & 1n) === 1n;
-}
-
 Deno.test("adopt: an adopted container that has just ended can be deleted, though nobody was told yet", async () => {
   await using served = new Served();
   await served.serve(false);
@@ -141,7 +134,7 @@ Deno.test("adopt: a running container is adopted with its exec and does all it d
     execId: "old",
     process: { args: ["/bin/sh", "-c", "trap 'exit 6' TERM; while :; do sleep 0.05; done"] },
   }) as { pid: number };
-  await until("its trap is set", () => hasTrap(exec.pid));
+  await until("its trap is set", () => hasTrap(exec.pid, SIGTERM));
   await served.adopt();
   const state = await served.state();
   assert.deepEqual([state.status, state.pid], ["running", pid]);

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { EADDRINUSE, EADDRNOTAVAIL, EINVAL, isErrno } from "../libc/errno.ts";
+import { freePort } from "../../../tests/harness/free_port.ts";
 import { takePort } from "./host_port.ts";
 
 const inUse = (error: unknown) => isErrno(error, EADDRINUSE);
-
-/** A port that is free now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 Deno.test("takePort: nobody else can have it, neither by takePort nor as a server, until it is let go", () => {
   for (const protocol of ["tcp", "udp"] as const) {

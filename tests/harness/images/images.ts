@@ -5,6 +5,7 @@ import { ARCHITECTURE } from "../../../src/images/image_config.ts";
 import { exists } from "../../../src/linux/fs/exists.ts";
 import { cli } from "../cli.ts";
 import type { TestDaemon } from "../daemon.ts";
+import { freePort } from "../free_port.ts";
 import { until } from "../poll.ts";
 import { rootfsDir } from "../rootfs.ts";
 import { uniqueName } from "../run.ts";
@@ -296,9 +297,4 @@ export class TestRegistry implements AsyncDisposable {
     this.#process.kill("SIGKILL");
     await this.#process.status;
   }
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
