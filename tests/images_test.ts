@@ -282,6 +282,13 @@ test("images: volumes of an image begin with what the image has, and its user ca
   assert.equal(Deno.readTextFileSync(`${dir}/${name}/1/new`), "y\n");
   await ok(daemon, "rm", "v");
   assert.throws(() => Deno.statSync(dir), Deno.errors.NotFound);
+  // One that the user asks for at the same place is the same volume, read-only if that is wanted.
+  const readOnly = ["--mount", "type=volume,dst=/data/.,ro", "-v", "/data", image];
+  const both = ["run", "--rm", ...cgroup(daemon), ...readOnly];
+  const look = "cat /data/file; grep -c ' /data ' /proc/self/mountinfo; touch /data/x";
+  const { code, stdout, stderr } = await cli(daemon, [...both, "sh", "-c", look]);
+  assert.deepEqual([code, stdout], [1, "from image1\n"]);
+  assert.match(stderr, /Read-only/);
 });
 
 test("berth load and import take archives from files and standard input", async () => {
