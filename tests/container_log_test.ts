@@ -446,6 +446,14 @@ Deno.test("container log: a raw log has the bytes, over a restart too, and none 
   // Follows and watches over a restart, until the container is gone for good.
   const piped = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
   const follower = cliCommand(daemon, ["logs", "-f", "raw"], piped).spawn();
+  using stack = new DisposableStack();
+  stack.defer(() => {
+    try {
+      follower.kill("SIGKILL");
+    } catch {
+      // It has ended, as it should.
+    }
+  });
   const followed = follower.output();
   const opened = (args: string) =>
     until(

@@ -101,6 +101,7 @@ Deno.test({
     assert.deepEqual(await daemon.containerIds(), []);
     const mnt = await create();
     await dies("definition.write", start);
+    await daemon.connected(id);
     const { status } = await daemon.client.call("container.state", { id });
     assert.equal(status, "created");
     await start();
@@ -113,6 +114,7 @@ Deno.test({
     await stopped();
     await dies("definition.record", start);
     assert.deepEqual(definitions(), []);
+    await daemon.connected(id);
     await stopped();
     await start();
     await stopped();
@@ -201,7 +203,9 @@ Deno.test({
   fn: async () => {
     using failpoints = new FailpointFile();
     await using daemon = await TestDaemon.start({ env: failpoints.env });
-    for (const step of ["autoremove.begin", "delete.shim-deleted", "delete.publish"]) {
+    for (
+      const step of ["autoremove.begin", "delete.shim-deleted", "delete.publish", "bundle.removing"]
+    ) {
       const id = step.replace(".", "-");
       const dir = `${daemon.root}/overlay/${id}/own`;
       Deno.mkdirSync(`${dir}/upper`, { recursive: true });
