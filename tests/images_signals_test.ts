@@ -11,7 +11,7 @@ import {
   ok,
 } from "./harness/images/images.ts";
 import { until, within } from "./harness/poll.ts";
-import { processesOf } from "./harness/processes.ts";
+import { listProcesses, processesOf } from "./harness/processes.ts";
 import { PtyProcess } from "./harness/io/pty.ts";
 import { baseName, program } from "./harness/run.ts";
 import { namesIn } from "./harness/leaks/traces.ts";
@@ -192,4 +192,17 @@ test("images signals: a pull whose registry hangs keeps no rmi and no prune wait
   await ok(daemon, "rm", "--force", "user");
   await ok(daemon, "image", "prune", "--all");
   assert.equal(layers(), 0);
+});
+
+test("images signals: skopeo dies with a pull that is killed", async () => {
+  await using daemon = await TestDaemon.start();
+  using registry = new SilentRegistry();
+  const pull = cliCommand(daemon, ["pull", registry.image], { stdout: "null", stderr: "null" })
+    .spawn();
+  await until("the pull", () => registry.connections > 0);
+  const skopeo = () => listProcesses().filter(({ command }) => command.includes(registry.image));
+  assert.ok(skopeo().some(({ command }) => command.startsWith("skopeo")), "skopeo is known by it");
+  pull.kill("SIGKILL");
+  await pull.status;
+  await until("all of it is gone", () => skopeo().length === 0);
 });

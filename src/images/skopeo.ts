@@ -32,22 +32,18 @@ export async function runSkopeo(
   { env, signal, onProgress }: SkopeoOptions = {},
 ): Promise<string> {
   signal?.throwIfAborted();
-  let child;
-  try {
-    child = new Deno.Command("skopeo", {
-      args: [...args],
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-      // Ctrl-C on a terminal is for berth, which then ends it and knows why it has ended. Without a
-      // signal only the terminal can end it: it must not outlive berth and the lock that berth holds.
-      detached: signal !== undefined,
-      ...(env && { env }),
-    }).spawn();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw missing(error);
-  }
+  checkSkopeo();
+  const [program, ...first] = dyingWithBerth("skopeo");
+  const child = new Deno.Command(program, {
+    args: [...first, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+    // Ctrl-C on a terminal is for berth, which then ends it and knows why it has ended. Without a
+    // signal only the terminal can end it: it must not outlive berth and the lock that berth holds.
+    detached: signal !== undefined,
+    ...(env && { env }),
+  }).spawn();
   const stop = () => end(child);
   signal?.addEventListener("abort", stop);
   // Its output may be open for longer, in a process that it has started.
@@ -68,14 +64,20 @@ export async function runSkopeo(
  * @throws {SkopeoMissingError} if it is not in PATH.
  */
 export function checkSkopeo(): void {
-  if (!findExecutable("skopeo").includes("/")) throw missing();
+  if (findExecutable("skopeo").includes("/")) return;
+  throw new SkopeoMissingError(
+    "skopeo is not in PATH, which pulls, unpacks and removes images: install the package skopeo",
+  );
 }
 
-function missing(cause?: unknown): SkopeoMissingError {
-  return new SkopeoMissingError(
-    "skopeo is not in PATH, which pulls, unpacks and removes images: install the package skopeo",
-    { cause },
-  );
+/**
+ * Returns the command that runs a program so that it is killed when berth dies (PR_SET_PDEATHSIG): it
+ * must not go on without the lock that berth held. Where there is no setpriv(1), which is util-linux's,
+ * it is run as it is.
+ */
+function dyingWithBerth(program: string): [string, ...string[]] {
+  const setpriv = findExecutable("setpriv");
+  return setpriv.includes("/") ? [setpriv, "--pdeathsig", "KILL", program] : [program];
 }
 
 /** Asks a process to end. */
