@@ -12,6 +12,7 @@ import {
   platformText,
 } from "../../images/image_config.ts";
 import { machineNotes, type NoteOptions } from "../../images/image_notes.ts";
+import { checkImage } from "../../images/pull.ts";
 import { parseReference, shortName } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import { removeMarked, removeRefused } from "../../images/remove.ts";
@@ -131,6 +132,8 @@ async function holdImage(
   stack.use(await store.use(signal));
   const image = await obtain(store, name, options, signal);
   signal.throwIfAborted();
+  // One that a pull has refused may still be there.
+  checkImage(store, image);
   const config = parseImageConfig(store.configText(image));
   const lowers = store.layerDirs(image);
   if (lowers.length === 0) {
