@@ -164,6 +164,31 @@ test("images storage: an image that is refused after it was stored leaves nothin
   }
 });
 
+test("images storage: an image that is refused cannot be run by its id while it is still there", async () => {
+  await using daemon = await TestDaemon.start();
+  const base = await busyboxLayer(daemon.dir);
+  const good = layerOf(daemon.dir, { f: "good" });
+  const evil = layerOf(daemon.dir, { f: "evil" });
+  const honest = await makeImage(daemon.dir, { layers: [base, good] });
+  const claims = await digests([base, good]);
+  const liar = await makeImage(daemon.dir, { layers: [base, evil], diffIds: claims });
+  await ok(daemon, "pull", honest);
+  const id = (await ok(daemon, "images", "-q", "--no-trunc")).trim();
+  await ok(daemon, "rmi", id);
+  {
+    using used = FileLock.tryLock(`${daemon.root}/images/lock`, { shared: true });
+    assert.ok(used);
+    assert.equal((await cli(daemon, ["pull", liar])).code, 125);
+    const { code, stdout, stderr } = await cli(daemon, [
+      ...["run", "--rm", "--pull", "never", ...cgroup(daemon)],
+      ...[id, "cat", "/f"],
+    ]);
+    assert.deepEqual([code, stdout], [125, ""], stderr);
+    assert.match(stderr, /its layers are not those that its config names/);
+  }
+  await ok(daemon, "image", "prune");
+});
+
 /** Digests of layers that {@linkcode makeImage} has packed. */
 async function digests(layers: readonly string[]): Promise<string[]> {
   return await Promise.all(layers.map(async (layer) => {
@@ -418,7 +443,7 @@ if what == "bomb":
   const shapes: readonly (readonly [string, Record<string, unknown>?])[] = [
     ...[["dotdot"], ["absolute"], ["symlink"], ["symlink-up"], ["symlink-file"], ["hardlink"]],
     ...[["whiteout"], ["opaque"], ["whiteout-up"], ["wh-dots"], ["root-link"], ["device"]],
-    ...[["redirect"], ["many"], ["bomb"], ["fifo-passwd", { User: "sys" }], ["link-hardlink"]],
+    ...[["redirect"], ["many"], ["bomb"], ["fifo-passwd"], ["link-hardlink"]],
     ...[["across-file"], ["across-whiteout"], ["across-opaque"], ["across-hardlink"], ["etc"]],
     ["volume", { Volumes: { "/d": {}, "/d/deeper": {} } }],
     ["workdir", { WorkingDir: "/d/made" }],
@@ -437,6 +462,7 @@ if what == "bomb":
         ...["run", "--rm", ...cgroup(daemon), image],
         ...["sh", "-c", script],
       ]);
+      if (shape === "fifo-passwd") assert.match(`${code} ${stderr}`, /^125 .*is a FIFO/s);
       // The names of users are the image's own.
       if ("User" in config) assert.match(`${code} ${stderr}`, /^125 .*no user/s, shape);
     }

@@ -17,6 +17,7 @@ import { parseReference, shortName } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
 import { removeMarked, removeRefused } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
+import { checkUserFiles } from "../../oci/spec/passwd.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { printError, printStderr } from "../text/print.ts";
@@ -144,6 +145,7 @@ async function holdImage(
   // An overlay needs two directories, or an upper one.
   const view = lowers.length > 1 ? overlayMount(lowers) : bindOf(lowers.join());
   const path = fdPath(stack.use(openView(view, place)).fd);
+  checkUserFiles(path);
   const run = commandOf(config, command, options.entrypoint);
   const held = stack.move();
   return {

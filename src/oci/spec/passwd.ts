@@ -60,6 +60,20 @@ export function resolveUser(rootfs: string, text: string): OciUser {
 }
 
 /**
+ * Checks that no FIFO stands in the place of the rootfs's `/etc/passwd` or `/etc/group`: the runtime
+ * opens both for each process, and would wait for a writer for good.
+ *
+ * @throws {InvalidParamsError} if one does.
+ */
+export function checkUserFiles(rootfs: string): void {
+  for (const path of ["etc/passwd", "etc/group"]) {
+    if (!isFifo(rootfs, path)) continue;
+    const message = `/${path} of the root filesystem is a FIFO, which the runtime would wait for`;
+    throw new InvalidParamsError(message, [{ path: "rootfs", message }]);
+  }
+}
+
+/**
  * Returns the ids of groups given by name or number, by the rootfs's own `/etc/group`.
  *
  * @throws {InvalidParamsError} if a name is unknown there or a number is none.
@@ -103,13 +117,24 @@ function fields(text: string): string[][] {
  * no more of it than such a file holds.
  */
 function readInside(rootfs: string, path: string): string {
+  return atInside(rootfs, path, (file) => {
+    const { isFile, size } = Deno.statSync(file);
+    return isFile && size <= MAX_SIZE ? Deno.readTextFileSync(file) : "";
+  }) ?? "";
+}
+
+function isFifo(rootfs: string, path: string): boolean {
+  return atInside(rootfs, path, (file) => Deno.statSync(file).isFifo) ?? false;
+}
+
+/** Returns what `read` makes of a path of the rootfs; undefined if it leads nowhere. */
+function atInside<T>(rootfs: string, path: string, read: (file: string) => T): T | undefined {
   try {
     using found = openInRoot(rootfs, path);
-    const { isFile, size } = Deno.statSync(fdPath(found.fd));
-    return isFile && size <= MAX_SIZE ? Deno.readTextFileSync(fdPath(found.fd)) : "";
+    return read(fdPath(found.fd));
   } catch (error) {
     // A path through something that is no directory leads nowhere, just as a missing one.
-    if (isErrno(error, ENOENT, ENOTDIR, ELOOP)) return "";
+    if (isErrno(error, ENOENT, ENOTDIR, ELOOP)) return undefined;
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
-import { resolveUser } from "./passwd.ts";
+import { checkUserFiles, resolveUser } from "./passwd.ts";
 
 function inRootfs(test: (rootfs: string) => void): void {
   const rootfs = Deno.makeTempDirSync();
@@ -61,4 +61,14 @@ Deno.test("resolveUser: a symlink in the rootfs does not lead to the host's pass
     Deno.writeTextFileSync(`${rootfs}/usr/users`, PASSWD);
     Deno.symlinkSync("/../usr/users", `${rootfs}/etc/passwd`);
     assert.equal(resolveUser(rootfs, "ann").uid, 1000);
+  }));
+
+Deno.test("checkUserFiles: a FIFO that the runtime would wait for is refused, also behind a link", () =>
+  inRootfs((rootfs) => {
+    checkUserFiles(rootfs);
+    Deno.writeTextFileSync(`${rootfs}/etc/passwd`, PASSWD);
+    checkUserFiles(rootfs);
+    mkfifo(`${rootfs}/pipe`, 0o600);
+    Deno.symlinkSync("/pipe", `${rootfs}/etc/group`);
+    assert.throws(() => checkUserFiles(rootfs), /\/etc\/group of the root filesystem is a FIFO/);
   }));
