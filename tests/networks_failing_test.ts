@@ -318,7 +318,7 @@ networkTest(
 );
 
 networkTest(
-  "network: a record that is damaged is told, and its network goes all the same",
+  "network: a record that is damaged or missing is told, and its network goes all the same",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
@@ -339,6 +339,13 @@ networkTest(
     damage("{");
     await remove(daemon, "c");
     await audit.assertClean("a damaged record");
+    await create(daemon, "c", { name: "bridge", ports });
+    const records = `${daemon.state}/network/containers`;
+    for (const { name } of Deno.readDirSync(records)) {
+      Deno.removeSync(`${records}/${name}/network.json`);
+    }
+    await remove(daemon, "c");
+    await audit.assertClean("a record that is missing");
     // Over a restart, with its ports.
     await create(daemon, "c", { name: "bridge", ports });
     damage(`{"format":1}`);

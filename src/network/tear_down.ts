@@ -67,7 +67,7 @@ async function detachAll(
  * Returns whether the namespace is pinned: a mount is of another device than the directory that it
  * is in.
  */
-function isPinned({ dir, namespace }: NetworkPaths): boolean {
+export function isPinned({ dir, namespace }: NetworkPaths): boolean {
   try {
     return Deno.statSync(namespace).dev !== Deno.statSync(dir).dev;
   } catch (error) {

@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
 import { networkPaths, readRecord } from "../../network/record.ts";
+import { isPinned } from "../../network/tear_down.ts";
 import { networkParams } from "../../rpc/contract/network/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import type { Conflists, KnownNetwork } from "./conflists.ts";
@@ -92,7 +93,10 @@ export class NetworkRecords {
     const { instance, id = instance } = owner;
     const paths = this.paths(instance);
     try {
-      return readRecord(paths);
+      const record = readRecord(paths);
+      // The record is written before the namespace is pinned, and goes after it.
+      if (record !== undefined || !isPinned(paths)) return record;
+      throw new Error(`${paths.record} is missing`);
     } catch (error) {
       logError(
         "{id}: cannot read the record of its network, going by what else is known: {reason}",
