@@ -45,10 +45,14 @@ export interface DnsOptions {
 /** Where systemd-resolved keeps the servers that its stub on 127.0.0.53 asks (resolved.conf(5)). */
 export const RESOLVED_FILE = "/run/systemd/resolve/resolv.conf";
 
+/** The servers that docker and podman give where the host has none that a container reaches. */
+const PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"];
+
 /**
  * Returns the text of a container's `/etc/resolv.conf`, made of the host's by docker's rules: in a
  * network of its own a container does not reach a server on the host's loopback, so that these are
- * left out, and where systemd-resolved listens there the servers that it asks are used instead.
+ * left out, and where systemd-resolved listens there the servers that it asks are used instead. Where
+ * none is left, it is given public ones.
  *
  * @param host The text of the host's file.
  * @param upstream The text of {@linkcode RESOLVED_FILE}, if there is one.
@@ -63,8 +67,10 @@ export function resolvConf(
   const own = wordsOf(host, "nameserver");
   const stub = own.length > 0 && own.every((server) => server === "127.0.0.53");
   const source = !hostNetwork && stub && upstream !== undefined ? upstream : host;
-  const servers = dns.servers ??
-    wordsOf(source, "nameserver").filter((server) => hostNetwork || !isLoopback(server));
+  const reached = wordsOf(source, "nameserver").filter((server) =>
+    hostNetwork || !isLoopback(server)
+  );
+  const servers = dns.servers ?? (hostNetwork || reached.length > 0 ? reached : PUBLIC_SERVERS);
   // Of several lines the last one counts, resolv.conf(5).
   const search = dns.search ?? lastOf(source, "search") ?? lastOf(source, "domain") ?? [];
   const options = dns.options ?? wordsOf(source, "options");

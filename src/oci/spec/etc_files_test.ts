@@ -31,7 +31,21 @@ Deno.test("resolvConf: behind systemd-resolved's stub its own servers are used, 
     "nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch lan\n",
   );
   assert.match(resolvConf(stub, upstream, true), /127\.0\.0\.53/);
-  assert.doesNotMatch(resolvConf(stub, undefined, false), /nameserver/);
+  assert.match(resolvConf(stub, undefined, false), /^nameserver 8\.8\.8\.8\n/);
+});
+
+Deno.test("resolvConf: where no server is left, public ones are given, but not with the host's network", () => {
+  const publicOnes = "nameserver 8.8.8.8\nnameserver 8.8.4.4\n";
+  assert.equal(resolvConf("", undefined, false), publicOnes);
+  assert.equal(
+    resolvConf("nameserver ::1\nsearch lan\n", undefined, false),
+    `${publicOnes}search lan\n`,
+  );
+  assert.equal(resolvConf("search lan\n", undefined, true), "search lan\n");
+  assert.equal(
+    resolvConf("", undefined, false, { servers: ["192.0.2.7"] }),
+    "nameserver 192.0.2.7\n",
+  );
 });
 
 Deno.test("resolvConf: what is given replaces the host's settings, one by one", () => {
