@@ -135,6 +135,27 @@ Deno.test("berth run: namespaces are shared with the host and with another conta
   }
   const ghost = ["run", ...rootfsArgs(daemon), "--pid", "container:ghost", "--", "true"];
   assert.match((await cli(daemon, ghost)).stderr, /ghost/);
+
+  // Those that are the first one's when the second is started again.
+  const shares = ["--network", "container:first", "--uts", "container:first"];
+  const second = ["run", "-d", "--name", "second", ...rootfsArgs(daemon), ...shares];
+  assert.equal((await cli(daemon, [...second, "--", "sleep", "1000"])).code, 0);
+  for (const id of ["first", "second"]) {
+    assert.equal((await cli(daemon, ["restart", "-t", "0", id])).code, 0, id);
+  }
+  const [one, two] = await Promise.all(["first", "second"].map(async (id) => {
+    const state = await daemon.client.call("container.state", { id });
+    return ["net", "uts", "ipc"].map((name) => Deno.readLinkSync(`/proc/${state.pid}/ns/${name}`));
+  }));
+  assert.deepEqual(two?.slice(0, 2), one?.slice(0, 2));
+  assert.notEqual(two?.[2], one?.[2], "what is not shared");
+  assert.equal((await cli(daemon, ["stop", "-t", "0", "first"])).code, 0);
+  const { code, stderr } = await cli(daemon, ["restart", "-t", "0", "second"]);
+  assert.equal(code, 125);
+  assert.match(
+    stderr,
+    /container first, whose \w+ namespace it shares, does not run: start it first/,
+  );
 });
 
 Deno.test("berth run: --cidfile holds the id, and only that of a container that was made", async () => {

@@ -77,6 +77,42 @@ networkTest(
   },
 );
 
+networkTest("network: who shares a container's network joins the one that it has now", async () => {
+  await using network = await TestNetwork.make();
+  await using daemon = await TestDaemon.start({
+    program: network.program,
+    config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}`,
+  });
+  const { client } = daemon;
+  await create(daemon, "owner");
+  await client.call("container.start", { id: "owner" });
+  const { network: first } = await client.call("container.state", { id: "owner" });
+  const spec = daemon.spec(["sleep", "1000"]);
+  const own = Object(spec["linux"]);
+  const namespaces = Array.isArray(own.namespaces) ? own.namespaces : [];
+  await client.call("container.create", {
+    id: "guest",
+    spec: {
+      ...spec,
+      linux: {
+        ...own,
+        namespaces: [
+          ...namespaces.filter((one: unknown) => Object(one).type !== "network"),
+          { type: "network", path: first?.namespace },
+        ],
+      },
+    },
+  });
+  await client.call("container.start", { id: "guest" });
+  for (const id of ["owner", "guest"]) await client.call("container.restart", { id, timeout: 0 });
+  const [owner, guest] = await Promise.all(["owner", "guest"].map(async (id) => {
+    const { pid } = await client.call("container.state", { id });
+    return Deno.readLinkSync(`/proc/${pid}/ns/net`);
+  }));
+  assert.equal(guest, owner);
+  for (const id of ["guest", "owner"]) await remove(daemon, id);
+});
+
 networkTest("network: a namespace that is not pinned any more is no obstacle", async () => {
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({

@@ -81,6 +81,8 @@ export interface BundleRecord {
   readonly directStart?: boolean;
   /** Whether init's end leaves its other processes alive: it has no pid namespace of its own. */
   readonly sharedPidNamespace?: boolean;
+  /** Whose namespaces the container is in, where its spec names their paths. */
+  readonly sharedNamespaces?: readonly SharedNamespaceRecord[];
   /** Whether systemd makes the container's cgroup; see `cgroups_path.ts`. */
   readonly systemdCgroup?: boolean;
   readonly labels: Readonly<Record<string, string>>;
@@ -111,6 +113,14 @@ export interface BundleRecord {
   /** RFC 3339. */
   readonly createdAt: string;
 }
+
+/**
+ * Whose namespace of a type (OCI runtime spec, "Namespaces") a container is in: another container's, or
+ * that of a process, which its start time tells from a later one of its pid.
+ */
+export type SharedNamespaceRecord =
+  | { readonly type: string; readonly container: string }
+  | { readonly type: string; readonly pid: number; readonly startTime: number };
 
 /** What `shim.json` says: who serves the bundle. A pid alone proves nothing, hence the start time. */
 export interface ShimRecord {

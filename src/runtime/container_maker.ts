@@ -11,6 +11,7 @@ import type { ContainerRegistry } from "./container_registry.ts";
 import { claimCgroup } from "./create/cgroup_claim.ts";
 import { withNetworkNamespace } from "./create/create_params.ts";
 import type { CheckedSpec } from "./create/create_params.ts";
+import { joinAgain, type NamespaceOwner, sharedNamespaces } from "./create/shared_namespaces.ts";
 import type { FdBudget } from "./fd_budget.ts";
 import { raiseLoopback } from "./network/loopback.ts";
 import type { NetworkPlan } from "./network/plan.ts";
@@ -56,6 +57,7 @@ export class ContainerMaker {
       ...record,
       directStart: this.#startsDirectly(record, spec),
       sharedPidNamespace: !hasOwnPidNamespace(spec),
+      sharedNamespaces: sharedNamespaces(spec, () => this.#owners()),
       runtimeTimeoutMs: context.timeouts.runtime,
     };
     using claims = new DisposableStack();
@@ -77,10 +79,17 @@ export class ContainerMaker {
     return container;
   }
 
-  /** Makes the container of a definition in the place of the one that has the id. */
-  async remake(record: BundleRecord, spec: CheckedSpec): Promise<Container> {
+  /**
+   * Makes the container of a definition in the place of the one that has the id.
+   *
+   * @throws {FailedPreconditionError} if it shares a namespace with what does not run any more.
+   */
+  async remake(record: BundleRecord, definition: CheckedSpec): Promise<Container> {
     const { config, containers, context: { networks }, fds } = this.#options;
-    const { id, instance } = record;
+    const { id, instance, sharedNamespaces: shared = [] } = record;
+    const spec = joinAgain(id, definition, shared, (owner) => {
+      return this.#owners().find((each) => each.id === owner);
+    });
     const network = record.network === undefined
       ? undefined
       : networks.planAgain(networkParams.parse(record.network), {
@@ -98,6 +107,16 @@ export class ContainerMaker {
       id,
       async (begun) => await this.make(ownRecord, ownSpec, { begun, network }),
     );
+  }
+
+  /** Returns the containers as those whose namespaces others may share. */
+  #owners(): NamespaceOwner[] {
+    const { containers, context: { networks } } = this.#options;
+    return [...containers].map(({ id, status, processes: { pid }, bundle: { record } }) => ({
+      id,
+      pid: status === "stopped" ? 0 : pid,
+      networkNamespace: networks.namespaceOf(record.instance),
+    }));
   }
 
   /** runc runs hooks of `poststart` in create; another version might not (OCI spec: after start). */
