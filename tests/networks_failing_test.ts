@@ -161,6 +161,9 @@ networkTest(
     await audit.assertClean("a failing plugin");
     plugins.plugin("extra", "[ $CNI_COMMAND = DEL ] || { echo oops >&2; exit 3; }");
     await refused(daemon, front, NetworkError, /ADD failed: oops/, names);
+    plugins.plugin("extra", "[ $CNI_COMMAND = DEL ] || echo '{garbage'");
+    await refused(daemon, front, NetworkError, /printed no result of CNI: {garbage/, names);
+    await audit.assertClean("a plugin that prints no result");
     // How long its child sleeps is its name.
     const child = `sleep 1001.${Math.floor(Math.random() * 1e9)}`;
     plugins.plugin("extra", `[ $CNI_COMMAND = DEL ] || ${child}`);

@@ -70,7 +70,12 @@ export async function runPlugin(
     throw pluginFailed(target, { command, message });
   }
   if (exit === undefined) throw hangingPlugin(target, command, host.timeoutMs);
-  if (exit.status === 0) return parseOutput(stdout);
+  if (exit.status === 0) {
+    const result = parseOutput(stdout);
+    if (command !== "ADD" || result !== undefined || stdout.trim() === "") return result;
+    const message = `it printed no result of CNI: ${cut(stdout.trim())}`;
+    throw pluginFailed(target, { command, message });
+  }
   throw pluginFailed(target, { command, ...failureOf(exit, stdout, stderr) });
 }
 
