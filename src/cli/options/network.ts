@@ -101,8 +101,9 @@ function parseNetwork(text: string, previous: NetworkMode | undefined): NetworkM
  * length. Throws commander's `InvalidArgumentError`.
  */
 export function collectPorts(text: string, previous: Ports | undefined): Ports {
-  const [, address, host, container = "", protocol = "tcp"] =
+  const [, address, host, container = "", protocolText = "tcp"] =
     /^(?:(?:(\[[^\]]+\]|[^:[\]]*):)?([\d-]*):)?([\d-]+)(?:\/(\w+))?$/.exec(text) ?? [];
+  const protocol = protocolText.toLowerCase();
   const hostIp = address?.replace(/^\[(.*)\]$/, "$1") || undefined;
   if (hostIp !== undefined && isIP(hostIp) === 0) {
     throw new InvalidArgumentError(`${hostIp} is no IP address`);

@@ -14,6 +14,7 @@ Deno.test("collectPorts: ports, addresses, protocols and ranges, as docker takes
   const cases = {
     "8080:80": [{ hostPort: 8080, containerPort: 80, ...tcp }],
     "5353:53/udp": [{ hostPort: 5353, containerPort: 53, protocol: "udp" as const }],
+    "5354:53/UDP": [{ hostPort: 5354, containerPort: 53, protocol: "udp" as const }],
     "127.0.0.1:8080:80": [{ hostIp: "127.0.0.1", hostPort: 8080, containerPort: 80, ...tcp }],
     "[::1]:8080:80/tcp": [{ hostIp: "::1", hostPort: 8080, containerPort: 80, ...tcp }],
     "8000-8001:80-81": [
