@@ -152,7 +152,7 @@ export class ImageStore {
 
   /**
    * Keeps others out until it is disposed of, where the store is not in use or is only looked at; else
-   * undefined.
+   * undefined, after a short while.
    */
   tryUseAlone(): Promise<Disposable | undefined> {
     return this.#aloneWithin(SHORT_PATIENCE_MS);
@@ -186,7 +186,7 @@ export class ImageStore {
       const shared = FileLock.tryLock(this.#lock, { shared: true });
       if (shared !== undefined) return held(shared, false);
       if (!told) onWait();
-      patience = 0;
+      patience = RETRY_MS;
     }
   }
 

@@ -65,3 +65,20 @@ Deno.test("ImageStore.useAloneIfFree: has the store alone after one who had it a
     Deno.removeSync(root, { recursive: true });
   }
 });
+
+Deno.test("ImageStore.useAloneIfFree: the wait for one who has it alone is ended by the signal", async () => {
+  const root = Deno.makeTempDirSync();
+  try {
+    const store = ImageStore.open(root);
+    using other = FileLock.tryLock(`${store.dir}/lock`);
+    assert.ok(other);
+    const gone = new AbortController();
+    const wait = store.useAloneIfFree(
+      () => setTimeout(() => gone.abort(new Error("gone")), 50),
+      gone.signal,
+    );
+    await assert.rejects(wait, /gone/);
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+});
