@@ -33,7 +33,8 @@ export async function runSkopeo(
 ): Promise<string> {
   signal?.throwIfAborted();
   checkSkopeo();
-  const [program, ...first] = dyingWithBerth("skopeo");
+  const [program, ...first] = await dyingWithBerth("skopeo");
+  signal?.throwIfAborted();
   const child = new Deno.Command(program, {
     args: [...first, ...args],
     stdin: "null",
@@ -72,12 +73,21 @@ export function checkSkopeo(): void {
 
 /**
  * Returns the command that runs a program so that it is killed when berth dies (PR_SET_PDEATHSIG): it
- * must not go on without the lock that berth held. Where there is no setpriv(1), which is util-linux's,
- * it is run as it is.
+ * must not go on without the lock that berth held. Where setpriv(1) of util-linux is not there, or is
+ * one that cannot do it (before 2.33, or busybox's), the program is run as it is.
  */
-function dyingWithBerth(program: string): [string, ...string[]] {
+async function dyingWithBerth(program: string): Promise<[string, ...string[]]> {
   const setpriv = findExecutable("setpriv");
-  return setpriv.includes("/") ? [setpriv, "--pdeathsig", "KILL", program] : [program];
+  if (!setpriv.includes("/")) return [program];
+  const args = ["--pdeathsig", "KILL"];
+  const probe = new Deno.Command(setpriv, {
+    args: [...args, "true"],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  });
+  const { success } = await probe.output();
+  return success ? [setpriv, ...args, program] : [program];
 }
 
 /** Asks a process to end. */
