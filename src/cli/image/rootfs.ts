@@ -18,6 +18,7 @@ import { overlayMount } from "../../images/rootfs.ts";
 import { removeMarked, removeRefused } from "../../images/remove.ts";
 import { ImageStore, type StoredImage } from "../../images/store.ts";
 import { checkUserFiles } from "../../oci/spec/passwd.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { printError, printStderr } from "../text/print.ts";
@@ -134,7 +135,7 @@ async function holdImage(
   const image = await obtain(store, name, options, signal);
   signal.throwIfAborted();
   // One that a pull has refused may still be there.
-  checkImage(store, image);
+  asImage(name, () => checkImage(store, image));
   const config = parseImageConfig(store.configText(image));
   const lowers = store.layerDirs(image);
   if (lowers.length === 0) {
@@ -145,7 +146,7 @@ async function holdImage(
   // An overlay needs two directories, or an upper one.
   const view = lowers.length > 1 ? overlayMount(lowers) : bindOf(lowers.join());
   const path = fdPath(stack.use(openView(view, place)).fd);
-  checkUserFiles(path);
+  asImage(name, () => checkUserFiles(path));
   const run = commandOf(config, command, options.entrypoint);
   const held = stack.move();
   return {
@@ -155,6 +156,16 @@ async function holdImage(
     image: { name, id: image.id, config },
     [Symbol.dispose]: () => held.dispose(),
   };
+}
+
+/** Runs a check of an image, whose error then names it. */
+function asImage(name: string, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof ImageError || error instanceof InvalidParamsError)) throw error;
+    throw new ImageError(`cannot run image ${name}: ${error.message}`, { cause: error });
+  }
 }
 
 function bindOf(source: string) {
