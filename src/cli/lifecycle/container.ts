@@ -6,7 +6,7 @@ import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { confirmed } from "../container/confirm.ts";
-import { removeContainer } from "../container/remove.ts";
+import { removeInstance } from "../container/remove.ts";
 import { stateWord } from "../inspect/container_fields.ts";
 import { type ContainerFilter, parseFilter, passes } from "../inspect/container_filter.ts";
 import { print } from "../text/print.ts";
@@ -44,9 +44,12 @@ function pruneContainersCommand(): Command {
       await withDaemon(command, async (daemon) => {
         const all = await listAllContainers((params) => daemon.call("container.list", params));
         // What is being restarted is not over, and what was only created may be about to start.
-        const ids = all.filter((container) =>
-          stateWord(container) === "exited" && passes(container, options.filter ?? [])
-        ).map(({ id }) => id);
+        const exited = new Map(
+          all.filter((container) =>
+            stateWord(container) === "exited" && passes(container, options.filter ?? [])
+          ).map((container) => [container.id, container]),
+        );
+        const ids = [...exited.keys()];
         if (ids.length === 0) return;
         if (!options.force) {
           ids.forEach(print);
@@ -54,8 +57,11 @@ function pruneContainersCommand(): Command {
         }
         const { root } = await daemon.call("daemon.info", {});
         await forEachId(ids, async (id) => {
+          const found = exited.get(id);
+          if (found === undefined) return;
           try {
-            await removeContainer(daemon, root, id, false);
+            // One that has its id by now, or runs again, is not what was asked about.
+            await removeInstance(daemon, root, found, false);
           } catch (error) {
             // Another client was faster.
             if (!(error instanceof NotFoundError)) throw error;
