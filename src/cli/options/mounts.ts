@@ -198,9 +198,10 @@ function anonymousVolume(destination: string, options: readonly string[]): Mount
 }
 
 function noNamedVolumes(name: string): InvalidArgumentError {
-  return new InvalidArgumentError(
-    `berth has no named volumes: bind a path in place of ${name}, such as ./${name} or /srv/${name}`,
-  );
+  const advice = name.startsWith("/")
+    ? "use type=bind for a path"
+    : `bind a path in place of ${name}, such as ./${name} or /srv/${name}`;
+  return new InvalidArgumentError(`berth has no named volumes: ${advice}`);
 }
 
 /** Parses docker's `--tmpfs DST[:OPTIONS]`. Throws commander's `InvalidArgumentError`. */
