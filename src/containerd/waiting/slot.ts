@@ -4,6 +4,7 @@ import { O_NONBLOCK, O_RDWR, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { exists } from "../../linux/fs/exists.ts";
+import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { isAlive, killIfSame, startTime } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
@@ -122,11 +123,13 @@ export class Slot implements Disposable {
   remove(): void {
     if (this.#removed) return;
     this.#removed = true;
+    // A slow shell may have written it when this process had long waited.
+    if (readOwner(`${this.#path}${NEXT}`)?.pid === Deno.pid) removeFile(`${this.#path}${NEXT}`);
     // Where someone has removed the directory, another process may have the place.
     if (ownerOf(this.#path)?.pid !== Deno.pid) return;
     const gone = `${this.#path.slice(0, this.#path.lastIndexOf("/"))}/${DRAFT}${Deno.pid}`;
     Deno.renameSync(this.#path, gone);
-    removeAll(gone);
+    removeTree(gone);
   }
 
   [Symbol.dispose](): void {
@@ -151,20 +154,11 @@ function clean(root: string): void {
     if (isDirectory) {
       const owner = ownerOf(path);
       const used = owner !== undefined && isAlive(owner.pid, owner.startTime);
-      if (!used) removeAll(path);
+      if (!used) removeTree(path);
     } else if (name.endsWith(NEXT)) {
       const next = readOwner(path);
       if (next !== undefined && !isAlive(next.pid, next.startTime)) removeFile(path);
     }
-  }
-}
-
-/** Its owner may be removing it at the same time. */
-function removeAll(dir: string): void {
-  try {
-    Deno.removeSync(dir, { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 

@@ -65,11 +65,12 @@ ask() {
   [ "$said" = "taken $$" ]
 }
 
-# Kills a process that has not said for long whether it takes the start: it hangs, or is stopped.
+# Kills the process that waits if it has not said for long whether it takes the start: it hangs, or is
+# stopped. One that has taken it does not wait there any more.
 kill_late() {
   trap 'kill $!; exit' TERM
   sleep 10 &
-  wait $! && kill -9 "$1"
+  wait $! && lives "$slot/owner" && [ "$pid" = "$1" ] && kill -9 "$1"
 }
 
 # Prints the answer, or ends.
