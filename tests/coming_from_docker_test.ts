@@ -35,7 +35,7 @@ Deno.test("coming_from_docker: run has every option that the page says it has, a
     for (const word of words) {
       // With an argument, an option that is there may still be refused.
       if (!word.startsWith("-") || (none && word.includes(" "))) continue;
-      const [flag = ""] = word.split(" ");
+      const [flag = ""] = word.split(/[ =]/);
       const known = flag.endsWith("*")
         ? [...flags].some((name) => name?.startsWith(flag.slice(0, -1)))
         : flags.has(flag);
