@@ -41,6 +41,29 @@ Deno.test("daemon.info says which daemon this is and how it is set up", async ()
   await daemon.client.call("container.delete", { id: "c", force: true });
 });
 
+Deno.test("daemon: what is made for mounts is open to a container's users, whatever umask it was started with", async () => {
+  const [command = "", ...args] = program();
+  await using daemon = await TestDaemon.start({
+    program: ["sh", "-c", 'umask 077; exec "$@"', "sh", command, ...args],
+  });
+  const source = `${daemon.dir}/shared`;
+  Deno.mkdirSync(source);
+  Deno.chmodSync(source, 0o755);
+  const spec = daemon.spec(["ls", "/tmp/for/it"], { process: { user: { uid: 1000, gid: 1000 } } });
+  const mounts = Array.isArray(spec["mounts"]) ? spec["mounts"] : [];
+  const more = [
+    { destination: "/tmp", type: "tmpfs", source: "tmpfs", options: ["mode=755"] },
+    { destination: "/tmp/for/it", type: "bind", source, options: ["bind"] },
+  ];
+  const { client } = daemon;
+  await client.call("container.create", {
+    id: "c",
+    spec: { ...spec, mounts: [...mounts, ...more] },
+  });
+  await client.call("container.start", { id: "c" });
+  assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 0);
+});
+
 Deno.test("daemon: the state directory is laid out as documented, for root's eyes only", async () => {
   // Whatever umask it was started with.
   const [command = "", ...args] = program();

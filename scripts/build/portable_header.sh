@@ -83,6 +83,7 @@ EOF
 packed() { tail -n +@LINE@ "$file"; }
 
 unpack() {
+  umask=$(umask)
   umask 077
   tools gzip mkdir mktemp mv rm sha256sum sync tail tar
   there=$cache
@@ -114,6 +115,7 @@ unpack() {
   fi || fail "cannot put $dir in place"
   rm -rf "$draft" "$dir/${draft##*/}"
   trap - EXIT HUP INT TERM
+  umask "$umask"
 }
 
 # By name and size: reading them would take too long.

@@ -6,7 +6,7 @@ import { writePortable } from "./portable.ts";
 
 /** Stands in for Deno: tells what it was started with, and its own pid. */
 const FAKE_DENO = `#!/bin/sh
-echo "pid=$$ name=$BERTH_ARGV0 file=$BERTH_FILE self=$0 quiet=$DENO_NO_UPDATE_CHECK"
+echo "pid=$$ name=$BERTH_ARGV0 file=$BERTH_FILE self=$0 quiet=$DENO_NO_UPDATE_CHECK umask=$(umask)"
 for last; do :; done
 echo "last=$last count=$#"
 exit 7
@@ -71,7 +71,9 @@ Deno.test("writePortable: a portable file unpacks once, then becomes what it car
     assert.ok(first.stdout.includes(`pid=${first.pid} `), "by exec: no process in between");
     assert.ok(first.stdout.includes(`name=${dir}/berthd file=${dir}/berthd `));
     assert.match(first.stdout, /last=--state=\/x y /);
-    assert.match(first.stdout, / quiet=1$/m);
+    assert.match(first.stdout, / quiet=1 /);
+    const umask = Deno.umask().toString(8).padStart(4, "0");
+    assert.ok(first.stdout.includes(` umask=${umask}\n`), "as before it was unpacked");
 
     const [entry] = [...Deno.readDirSync(cache)];
     assert.ok(entry !== undefined);

@@ -36,6 +36,9 @@ async function start(flags: DaemonFlags): Promise<number> {
     console.log(systemdUnit(programPath(), unitArguments(flags)).trimEnd());
     return 0;
   }
+  // What shims and runtimes make inherits it: directories for mounts must be open to the users of a
+  // container, whoever started the daemon.
+  Deno.umask(0o022);
   try {
     const config = loadConfig(flags);
     await using log = new DaemonLog();
