@@ -3,7 +3,7 @@ import { exists } from "../linux/fs/exists.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { ImageClashError, ImageError, ImageNotFoundError } from "./errors.ts";
 import { isFor, parseImageConfig, platformText } from "./image_config.ts";
-import type { Platform } from "./image_config.ts";
+import type { ImageConfig, Platform } from "./image_config.ts";
 import { isLoopback, type Reference } from "./reference.ts";
 import { runSkopeo } from "./skopeo.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
@@ -156,17 +156,19 @@ function writeAuthFile(path: string, name: string, creds: string): string {
 /**
  * Holds an image that was stored against what is needed to run it: a config for Linux, and the layers
  * that the config names. skopeo checks the digests of blobs; that the layers in them have the digests
- * of the config (`diff_ids`) is checked here, by those that it computed while it unpacked.
+ * of the config (`diff_ids`) is checked here, by those that it computed while it unpacked. Returns the
+ * config.
  *
  * @throws {ImageError} if it cannot be run.
  */
-export function checkImage(store: ImageStore, image: StoredImage): void {
-  const { diffIds } = parseImageConfig(store.configText(image));
+export function checkImage(store: ImageStore, image: StoredImage): ImageConfig {
+  const config = parseImageConfig(store.configText(image));
+  const { diffIds } = config;
   const layers = store.layersOf(image).map(({ digest }) => digest).reverse();
   if (layers.length > MAX_LAYERS) throw new ImageError(TOO_MANY_LAYERS);
-  if (diffIds === undefined) return;
+  if (diffIds === undefined) return config;
   if (layers.length === diffIds.length && layers.every((digest, at) => digest === diffIds[at])) {
-    return;
+    return config;
   }
   throw new ImageError("its layers are not those that its config names");
 }

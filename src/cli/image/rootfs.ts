@@ -132,11 +132,11 @@ async function holdImage(
   // Until the container is there: from then on its labels say that it uses the image.
   using stack = new DisposableStack();
   stack.use(await store.use(signal));
-  const image = await obtain(store, name, options, signal);
+  const { image, here } = await obtain(store, name, options, signal);
   signal.throwIfAborted();
   // One that a pull has refused may still be there.
-  asImage(name, () => checkImage(store, image));
-  const config = parseImageConfig(store.configText(image));
+  const config = asImage(name, () => checkImage(store, image));
+  if (here !== undefined && options.platform === undefined) warnOfMachine(here, config);
   const lowers = store.layerDirs(image);
   if (lowers.length === 0) {
     throw new ImageError(`image ${name} has no layers: nothing can run in it`);
@@ -159,9 +159,9 @@ async function holdImage(
 }
 
 /** Runs a check of an image, whose error then names it. */
-function asImage(name: string, check: () => void): void {
+function asImage<T>(name: string, check: () => T): T {
   try {
-    check();
+    return check();
   } catch (error) {
     if (!(error instanceof ImageError || error instanceof InvalidParamsError)) throw error;
     throw new ImageError(`cannot run image ${name}: ${error.message}`, { cause: error });
@@ -172,12 +172,13 @@ function bindOf(source: string) {
   return { type: "bind", source, options: ["ro"] };
 }
 
+/** Returns an image; `here` is the name of one that was not pulled for this. */
 async function obtain(
   store: ImageStore,
   name: string,
   options: RootfsOptions,
   signal: AbortSignal,
-): Promise<StoredImage> {
+): Promise<{ readonly image: StoredImage; readonly here?: string }> {
   const { pull = "missing" } = options;
   /** Why the image of that name that is here will not do. */
   let other = "";
@@ -192,8 +193,7 @@ async function obtain(
       }
       // What lies on this machine may have changed, and costs little to look at.
       if (pull === "never" || found === undefined || !parseReference(name).local) {
-        if (options.platform === undefined) warnOfMachine(store, found ?? name, image);
-        return image;
+        return { image, here: found ?? name };
       }
     } catch (error) {
       if (!(error instanceof ImageNotFoundError) || pull === "never") throw error;
@@ -201,7 +201,7 @@ async function obtain(
   }
   try {
     const access = { ...registryAccess(options), signal };
-    return await pullForPerson(store, parseReference(name), access, options.notes);
+    return { image: await pullForPerson(store, parseReference(name), access, options.notes) };
   } catch (error) {
     if (error instanceof ImageError && other !== "") {
       throw new CliError(`${error.message}; the image of that name here ${other}`, {
@@ -216,10 +216,8 @@ async function obtain(
 }
 
 /** As docker does, says each time that an image is for another machine which nobody asked for. */
-function warnOfMachine(store: ImageStore, name: string, image: StoredImage): void {
-  for (const note of machineNotes(parseImageConfig(store.configText(image)))) {
-    printStderr(`${shortName(name)} ${note}`);
-  }
+function warnOfMachine(name: string, config: ImageConfig): void {
+  for (const note of machineNotes(config)) printStderr(`${shortName(name)} ${note}`);
 }
 
 /** Returns what to say of an image for another machine than was asked for; empty for none such. */
