@@ -19,6 +19,14 @@ function fill(path: string): void {
   }
 }
 
+/** Puts images without layers into the list of containers-storage. */
+function putImages(store: ImageStore, ids: readonly string[]): void {
+  const lists = `${store.dir}/storage/overlay-images`;
+  Deno.mkdirSync(lists, { recursive: true });
+  const images = ids.map((id) => ({ id, digest: "sha256:0" }));
+  Deno.writeTextFileSync(`${lists}/images.json`, JSON.stringify(images));
+}
+
 Deno.test("removeImage: without room for the list of names, the image goes first and makes some", async () => {
   const dir = Deno.makeTempDirSync();
   const path = Deno.env.get("PATH") ?? "";
@@ -26,9 +34,7 @@ Deno.test("removeImage: without room for the list of names, the image goes first
   try {
     const store = ImageStore.open(dir);
     const id = "ab".repeat(32);
-    const lists = `${store.dir}/storage/overlay-images`;
-    Deno.mkdirSync(lists, { recursive: true });
-    Deno.writeTextFileSync(`${lists}/images.json`, JSON.stringify([{ id, digest: "sha256:0" }]));
+    putImages(store, [id]);
     await store.names.set(["docker.io/library/a:latest"], id);
     // It removes the layers.
     const skopeo = `#!/bin/sh\n[ "$1" = delete ] && rm ${dir}/layer\n`;
@@ -74,9 +80,7 @@ Deno.test("removeImage: without skopeo the image keeps its name", async () => {
   try {
     const store = ImageStore.open(dir);
     const id = "ab".repeat(32);
-    const lists = `${store.dir}/storage/overlay-images`;
-    Deno.mkdirSync(lists, { recursive: true });
-    Deno.writeTextFileSync(`${lists}/images.json`, JSON.stringify([{ id, digest: "sha256:0" }]));
+    putImages(store, [id]);
     await store.names.set(["docker.io/library/a:latest"], id);
     Deno.env.set("PATH", dir);
     for (const alone of [true, false]) {
@@ -99,10 +103,7 @@ async function withMarked(
   try {
     const store = ImageStore.open(dir);
     const ids = ["ab".repeat(32), "cd".repeat(32)] as const;
-    const lists = `${store.dir}/storage/overlay-images`;
-    Deno.mkdirSync(lists, { recursive: true });
-    const images = ids.map((id) => ({ id, digest: "sha256:0" }));
-    Deno.writeTextFileSync(`${lists}/images.json`, JSON.stringify(images));
+    putImages(store, ids);
     const skopeo = `#!/bin/sh\ncase "$*" in *${ids[0]}*) echo broken >&2; exit 1;; esac\n`;
     Deno.writeTextFileSync(`${dir}/skopeo`, skopeo, { mode: 0o755 });
     Deno.env.set("PATH", `${dir}:${path}`);
