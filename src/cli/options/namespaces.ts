@@ -2,19 +2,12 @@
 import { InvalidArgumentError } from "commander";
 import { ID_PATTERN } from "../../rpc/contract/ids.ts";
 import type { SharedNamespace } from "../../oci/spec/default_spec.ts";
+import { namespaceFile } from "../../oci/spec/facts.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /** Whom a container shares a namespace with: a word such as `host`, or another container. */
 export type SharedWith = string | { readonly container: string };
-
-/** Names of namespaces below `/proc/PID/ns` (namespaces(7)). */
-const FILES: Readonly<Record<SharedNamespace, string>> = {
-  network: "net",
-  pid: "pid",
-  ipc: "ipc",
-  uts: "uts",
-};
 
 /** Returns a parser of one of `words`, or of `container:ID`. */
 export function parseNamespace(words: readonly string[]): (text: string) => SharedWith {
@@ -70,5 +63,5 @@ async function pathOf(
   if (status === "stopped") throw new CliError(`cannot share the ${type} of ${id}: it has exited`);
   // Pinned: unlike the pid it cannot become another's.
   if (type === "network" && network !== undefined) return network.namespace;
-  return `/proc/${pid}/ns/${FILES[type]}`;
+  return namespaceFile(pid, type);
 }

@@ -13,14 +13,22 @@ export function hasHooks(spec: AnySpec, kind: "poststart"): boolean {
   return Array.isArray(hooks) && hooks.length > 0;
 }
 
+/**
+ * Returns the namespaces that the spec lists (OCI runtime spec, "Namespaces"), each with the path of the
+ * one to join, which is empty for a new one.
+ */
+export function namespacesOf(spec: AnySpec): { readonly type: unknown; readonly path: string }[] {
+  const namespaces = asRecord(spec["linux"])?.["namespaces"];
+  return (Array.isArray(namespaces) ? namespaces : []).map((namespace: unknown) => {
+    const { type, path } = asRecord(namespace) ?? {};
+    return { type, path: typeof path === "string" ? path : "" };
+  });
+}
+
 /** Returns whether init's end takes every process of the container along (pid_namespaces(7)). */
 export function hasOwnPidNamespace(spec: AnySpec): boolean {
-  const namespaces = asRecord(spec["linux"])?.["namespaces"];
-  return Array.isArray(namespaces) && namespaces.some((namespace: unknown) => {
-    const { type, path } = asRecord(namespace) ?? {};
-    // A path names the namespace of other processes.
-    return type === "pid" && !path;
-  });
+  // A path names the namespace of other processes.
+  return namespacesOf(spec).some(({ type, path }) => type === "pid" && path === "");
 }
 
 /**
@@ -67,13 +75,17 @@ function hostIdOfRoot(mappings: unknown): number | undefined {
   return undefined;
 }
 
+/** Names below `/proc/<pid>/ns` (namespaces(7)), where they are not the OCI runtime spec's types. */
+const NAMESPACE_FILES: Readonly<Record<string, string>> = { network: "net", mount: "mnt" };
+
+/** Returns the path of a process's namespace of one of the OCI runtime spec's types. */
+export function namespaceFile(pid: number, type: string): string {
+  return `/proc/${pid}/ns/${NAMESPACE_FILES[type] ?? type}`;
+}
+
 /** Returns the path of the network namespace that the spec names; undefined where it names none. */
 export function networkNamespaceOf(spec: AnySpec): string | undefined {
-  const namespaces = asRecord(spec["linux"])?.["namespaces"];
-  if (!Array.isArray(namespaces)) return undefined;
-  const network = namespaces.map(asRecord).find((each) => each?.["type"] === "network");
-  const path = network?.["path"];
-  return typeof path === "string" && path !== "" ? path : undefined;
+  return namespacesOf(spec).find(({ type }) => type === "network")?.path || undefined;
 }
 
 /** Returns the host name of the spec, or else the container's id, as far as a host name may be long. */

@@ -5,7 +5,7 @@ import { bundlePaths, CRIU_CONFIG, FILE_PREFIX, filePath } from "../../oci/bundl
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
 import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";
-import { cgroupsPathOf, hasSystemdCgroup, mappedRoot } from "../../oci/spec/facts.ts";
+import { cgroupsPathOf, hasSystemdCgroup, mappedRoot, namespacesOf } from "../../oci/spec/facts.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { asRecord } from "../../rpc/is_record.ts";
@@ -209,17 +209,14 @@ function withCgroup(spec: CheckedSpec, cgroupsPath: string, parent: string): Che
 
 /** Returns what is wrong with a spec whose container gets a network: it has one by itself. */
 function namedNetworkNamespace(spec: CheckedSpec): ParamIssue[] {
-  const namespaces = asRecord(spec["linux"])?.["namespaces"];
-  if (!Array.isArray(namespaces)) return [];
-  return namespaces.flatMap((namespace: unknown, index) => {
-    const { type, path } = asRecord(namespace) ?? {};
-    return type === "network" && path
+  return namespacesOf(spec).flatMap(({ type, path }, index) =>
+    type === "network" && path !== ""
       ? [{
         path: `spec.linux.namespaces.${index}.path`,
         message: "cannot be given together with `network`, which makes the namespace",
       }]
-      : [];
-  });
+      : []
+  );
 }
 
 /** Puts the container into the network namespace at `path`. */

@@ -2,6 +2,7 @@
 import { exists } from "../../linux/fs/exists.ts";
 import { processStat } from "../../linux/process/stat.ts";
 import type { SharedNamespaceRecord } from "../../oci/bundle_layout.ts";
+import { namespaceFile, namespacesOf } from "../../oci/spec/facts.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { CheckedSpec } from "./create_params.ts";
@@ -15,9 +16,6 @@ export interface NamespaceOwner {
   readonly networkNamespace: string;
 }
 
-/** Names in /proc/<pid>/ns by the types of the OCI runtime spec ("Namespaces"), where they differ. */
-const FILES: Readonly<Record<string, string>> = { network: "net", mount: "mnt" };
-
 /**
  * Returns what a spec's namespaces belong to, as far as its paths name those of other containers or
  * processes: a path alone may lead to another process, or nowhere, once they have ended.
@@ -27,6 +25,7 @@ export function sharedNamespaces(
   owners: () => readonly NamespaceOwner[],
 ): SharedNamespaceRecord[] {
   return namespacesOf(spec).flatMap(({ type, path }): SharedNamespaceRecord[] => {
+    if (typeof type !== "string" || path === "") return [];
     const pid = Number(/^\/proc\/(\d+)\/ns\/\w+$/.exec(path)?.[1] ?? 0);
     const owner = owners().find((each) =>
       pid > 0 ? each.pid === pid : type === "network" && each.networkNamespace === path
@@ -78,7 +77,7 @@ function pathOf(
     }
     // Pinned: unlike the pid it cannot become another's.
     if (type === "network" && exists(owner.networkNamespace)) return owner.networkNamespace;
-    return `/proc/${owner.pid}/ns/${FILES[type] ?? type}`;
+    return namespaceFile(owner.pid, type);
   }
   if (processStat(shared.pid)?.startTime !== shared.startTime) {
     throw new FailedPreconditionError(
@@ -87,15 +86,5 @@ function pathOf(
       { data: { id } },
     );
   }
-  return `/proc/${shared.pid}/ns/${FILES[type] ?? type}`;
-}
-
-function namespacesOf(spec: CheckedSpec): { type: string; path: string }[] {
-  const namespaces = asRecord(spec["linux"])?.["namespaces"];
-  return (Array.isArray(namespaces) ? namespaces : []).flatMap((namespace: unknown) => {
-    const { type, path } = asRecord(namespace) ?? {};
-    return typeof type === "string" && typeof path === "string" && path !== ""
-      ? [{ type, path }]
-      : [];
-  });
+  return namespaceFile(shared.pid, type);
 }
