@@ -31,7 +31,9 @@ export function unseenExit(): ProcessExit {
 }
 
 /** Returns the members of an exit alone, without what else is recorded beside them. */
-export function exitOf(exit: ProcessExit): ProcessExit;
+export function exitOf(
+  exit: Omit<ProcessExit, "exitStatusUnknown"> & Pick<MaybeExited, "exitStatusUnknown">,
+): ProcessExit;
 /** Returns the exit that an event or a state tells; undefined if it tells none. */
 export function exitOf(exited: MaybeExited): ProcessExit | undefined;
 export function exitOf(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { BerthError, NotFoundError } from "../../rpc/errors.ts";
+import { exitOf } from "../../oci/process_exit.ts";
 import { describeLog } from "../create/log.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type {
@@ -214,8 +215,7 @@ export class Container {
       labels: { ...record.labels },
       createdAt: record.createdAt,
       ...(startedAt === undefined ? {} : { startedAt }),
-      ...(exit ? { exitStatus: exit.exitStatus, exitedAt: exit.exitedAt } : {}),
-      ...(exit?.exitStatusUnknown ? { exitStatusUnknown: true } : {}),
+      ...(exit && exitOf(exit)),
       ...this.#parts.context.owner.service(record.id),
       ...(record.lastExit === undefined ? {} : { lastExit: record.lastExit }),
       ...(record.autoRemove ? { autoRemove: true } : {}),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { SIGKILL } from "../../linux/process/signals.ts";
+import { exitOf } from "../../oci/process_exit.ts";
 import type { DeleteResult, ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { NetworkState } from "../../rpc/contract/network/schemas.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
@@ -149,16 +150,13 @@ export class ContainerEvents {
   }
 
   #exit(pid: number, exit: ExitStatus, execId: string | undefined): void {
-    const { exitStatus, exitedAt, exitStatusUnknown } = exit;
     const draft: EventDraft = {
       timestamp: new Date().toISOString(),
       type: "exit",
       ...this.#names,
       pid,
       ...(execId === undefined ? {} : { execId }),
-      exitStatus,
-      exitedAt,
-      ...(exitStatusUnknown ? { exitStatusUnknown } : {}),
+      ...exitOf(exit),
       synthetic: true,
     };
     this.publish(draft);

@@ -6,9 +6,10 @@ import { writeDurably } from "../../linux/fs/write_atomic.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, LastExit } from "../../oci/bundle_layout.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
+import { exitOf } from "../../oci/process_exit.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import { isRecord } from "../../rpc/is_record.ts";
+import { asRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
 import { AutoRemoveRecords } from "./auto_remove_records.ts";
 import { logUnwritten, TolerantFiles } from "./tolerant_files.ts";
@@ -163,8 +164,7 @@ export class Definitions {
     const { config } = bundlePaths(this.#path(id));
     const unwritten = this.#files.unwritten(id, config);
     if (unwritten === undefined) return readJson<Record<string, unknown>>(config);
-    const spec = parseJson(unwritten);
-    return isRecord(spec) ? spec : undefined;
+    return asRecord(parseJson(unwritten));
   }
 
   /** Writes a definition, in the place of one that is there. */
@@ -204,20 +204,14 @@ export class Definitions {
   }
 
   /** Records how the last instance, of which nothing else is left, has ended. */
-  setExit(
-    record: BundleRecord,
-    { exitStatus, exitedAt, exitStatusUnknown }: LastExit,
-    pid: number,
-  ) {
+  setExit(record: BundleRecord, exit: LastExit, pid: number) {
     const { id, instance } = record;
     try {
       if (this.bundle(id).record.instance !== instance) this.setRecord(record);
       writeExitRecord(bundlePaths(this.#path(id)).exitRecord, {
         instance,
         pid,
-        exitStatus,
-        exitedAt,
-        ...(exitStatusUnknown ? { exitStatusUnknown } : {}),
+        ...exitOf(exit),
       });
     } catch (error) {
       logUnwritten(id, error);
