@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { EACCES, ENOENT, ENOEXEC, isErrno } from "../linux/libc/errno.ts";
 import type { Exit, Spawn } from "../oci/driver/spawn.ts";
-import { isRecord } from "../rpc/is_record.ts";
+import { asRecord, isRecord } from "../rpc/is_record.ts";
 import type { PluginTarget } from "./errors.ts";
 import { hangingPlugin, missingPlugin, pluginFailed } from "./errors.ts";
 import type { PluginRuns } from "./plugin_runs.ts";
@@ -114,8 +114,7 @@ function environment(dirs: readonly string[], call: PluginCall): Record<string, 
 
 function parseOutput(output: string): CniResult | undefined {
   if (output.trim() === "") return undefined;
-  const result: unknown = tryParse(output);
-  return isRecord(result) ? result : undefined;
+  return asRecord(tryParse(output));
 }
 
 function failureOf(

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { removeTree } from "../../linux/fs/remove_tree.ts";
 import type { LogDriver, LogRecord } from "../../oci/bundle_layout.ts";
 import { logDir } from "../../oci/log_layout.ts";
 import type { LogParams, LogState } from "../../rpc/contract/schemas.ts";
@@ -62,12 +63,7 @@ export function prepareLog(log: LogRecord | undefined): void {
 
 /** Removes a log that berth has chosen the directory of. */
 export function removeLog(log: LogRecord | undefined): void {
-  if (!log?.own) return;
-  try {
-    Deno.removeSync(dirOf(log), { recursive: true });
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  if (log?.own) removeTree(dirOf(log));
 }
 
 /** What a container's state says of its log. */
