@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 import { bridgeConflist } from "../../../src/network/bridge.ts";
 import type { NetworkParams } from "../../../src/rpc/contract/network/schemas.ts";
+import { findExecutable } from "../../../src/oci/driver/executable.ts";
+import { cli, rootfsArgs } from "../../../tests/harness/cli.ts";
 import { TestDaemon } from "../../../tests/harness/daemon.ts";
 import type { JsonObject } from "../../../tests/harness/rootfs.ts";
 import { MISSING_FOR_NETWORKS, TestNetwork } from "../../../tests/harness/network/test_network.ts";
 import { BareNetwork } from "../bare_network.ts";
 import { life } from "../engine.ts";
+import { Podman } from "../podman.ts";
 import { inTurn, timed } from "../row.ts";
-import type { Bench, Measure, Samples } from "../row.ts";
+import type { Bench, Measure, Row, Samples } from "../row.ts";
 
 const NOTE =
   "CNI plugins of the system, in a network namespace of the benchmark's own; bare: the " +
@@ -42,8 +45,32 @@ export const networks: Measure = async (bench) => {
   const berth = (params?: NetworkParams) => () => berthLife(daemon, bench.id(), params);
   const bareLife = (ports: boolean) => () =>
     bare(ports).life(bench.id(), (path) => containerSpec(daemon, path));
+  const podman = await Podman.find({
+    dir: `${daemon.dir}/podman`,
+    runc: findExecutable("runc"),
+    onHost: network.hostCommand,
+    plugins: "/usr/lib/cni",
+    conflist: bridgeConflist({
+      bridge: "bench1",
+      subnets: ["10.212.0.0/16", "fd00:be12::/64"],
+      leases: `${daemon.dir}/podman-leases`,
+      ports: false,
+      has: () => true,
+      ipv6: true,
+    }),
+  });
   const row = { unit: "ms", better: "lower" } as const;
+  const commands: Row[] = podman === undefined ? [] : [{
+    ...row,
+    title: "`run --rm --net` of a network, as a command",
+    note: `the other: ${podman.version} with its networks by the same plugins, by its command`,
+    samples: await measure(bench, {
+      berth: () => berthCommand(daemon),
+      bare: () => podman.life(),
+    }),
+  }];
   return [
+    ...commands,
     {
       ...row,
       title: "life with loopback alone",
@@ -80,6 +107,12 @@ async function measure(
     { count: bench.count(30, 2), warmUp: bench.count(5, 1) },
     ({ name }) => timed(lives[name]),
   );
+}
+
+async function berthCommand(daemon: TestDaemon): Promise<void> {
+  const args = ["run", "--rm", "--net", "bridge", ...rootfsArgs(daemon), "--", "true"];
+  const { code, stderr } = await cli(daemon, args);
+  if (code !== 0) throw new Error(stderr);
 }
 
 async function berthLife(daemon: TestDaemon, id: string, network?: NetworkParams): Promise<void> {
