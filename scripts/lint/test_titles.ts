@@ -3,10 +3,12 @@
 // A rule for `deno lint`: the title of a test begins with what the test is about, so that
 // `--filter` and a list of failures find it.
 
-/** Returns whether `title` begins with the name of the file that it is in, however spelled. */
+/** Returns whether `title` begins with the name of its file or folder, however spelled. */
 function beginsWithFile(title: string, filename: string): boolean {
-  const words = filename.match(/([^/]+)_test\.ts$/)?.[1]?.split("_") ?? [];
-  return new RegExp(`^${words.join("[ _]?")}\\b`, "i").test(title);
+  const [, folder = "", file = ""] = filename.match(/(?:([^/]+)\/)?([^/]+)_test\.ts$/) ?? [];
+  return [folder, file].some((name) =>
+    name !== "" && new RegExp(`^${name.replaceAll("_", "[ _]?")}\\b`, "i").test(title)
+  );
 }
 
 /** Returns whether `title` begins with a command, a method or a member, such as `Journal.append`. */
@@ -58,7 +60,7 @@ const plugin: Deno.lint.Plugin = {
             node,
             message: "The title of a test begins with what the test is about",
             hint: "Begin with a name that the file imports, `berth` and a verb, a method such as " +
-              '`container.create`, or the name of the file: "journal: a torn line is cut off"',
+              '`container.create`, or the name of the file or folder: "journal: a torn line is cut off"',
           });
         };
         return {

@@ -3,17 +3,18 @@ import assert from "node:assert/strict";
 import plugin from "./test_titles.ts";
 
 /** Returns how many titles of a file are refused. */
-function refused(source: string, file = "dead_shim_test.ts"): number {
+function refused(source: string, file = "tests/shim/dead_shim_test.ts"): number {
   return Deno.lint.runPlugin(plugin, file, source).length;
 }
 
-Deno.test("test titles: a name, a command, a method or the file's name comes first", () => {
+Deno.test("test titles: a name, a command, a method, a file or a folder comes first", () => {
   for (
     const title of [
       "Journal cuts off a torn line",
       "Journal.append: a torn line is cut off",
       "dead shim: it is noticed",
       "DeadShim: it is noticed",
+      "shim: a dead one is noticed",
       "container.create: a second one of an id is refused",
       "berth run: a name that is taken is refused",
     ]
@@ -34,6 +35,7 @@ Deno.test("test titles: whatever else comes first is refused, in each form of a 
   assert.equal(refused('testNeeding("crun", { name: "a line" }, () => {});'), 1);
   assert.equal(refused('testCompiled("a line", () => {});'), 1);
   assert.equal(refused('Deno.test("dead shims: they are noticed", () => {});'), 1);
+  assert.equal(refused('Deno.test("tests: a line", () => {});'), 1);
 });
 
 Deno.test("test titles: files without tests, and titles that are not written out, pass", () => {

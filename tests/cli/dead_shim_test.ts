@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { until } from "../harness/poll.ts";
+
+/** What the command line has made for containers: logs, FIFOs, overlays. */
+function made(daemon: TestDaemon): string[] {
+  return ["logs", "io", "overlay", "etc"].flatMap((kind) => {
+    try {
+      return [...Deno.readDirSync(`${daemon.root}/${kind}`)].map(({ name }) => `${kind}/${name}`);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }).sort();
+}
+
+/** Arguments for a container with all of these that says so and goes on. */
+function longRun(daemon: TestDaemon, ...options: string[]): string[] {
+  const image = ["--overlay", ...rootfsArgs(daemon)];
+  return ["run", ...options, "-i", "--name", "c", ...image, "--", "sh", "-c", "echo begun; cat"];
+}
+
+async function killShim(daemon: TestDaemon): Promise<void> {
+  const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+  Deno.kill(shimPid, "SIGKILL");
+}
+
+async function gone(daemon: TestDaemon): Promise<void> {
+  await until("the end of the container", async () => {
+    return (await daemon.containerIds()).length === 0;
+  });
+}
+
+Deno.test("berth: with --rm nothing stays of a container whose shim was killed", async () => {
+  await using daemon = await TestDaemon.start();
+  assert.equal((await cli(daemon, longRun(daemon, "-d", "--rm"))).code, 0);
+  assert.deepEqual(made(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
+  await killShim(daemon);
+  await gone(daemon);
+  assert.deepEqual(made(daemon), []);
+});
+
+Deno.test("berth: with --rm nothing stays of it where somebody stays with it, too", async () => {
+  await using daemon = await TestDaemon.start();
+  const run = cliCommand(daemon, longRun(daemon, "--rm"), {
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const output = run.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  assert.equal((await output.read()).value, "begun\n");
+  await killShim(daemon);
+  assert.equal((await run.status).code, 137);
+  await output.cancel();
+  await run.stdin.close();
+  await gone(daemon);
+  assert.deepEqual(made(daemon), []);
+});
+
+Deno.test("berth: without --rm what it wrote stays, says rm, and goes with rm -f", async () => {
+  await using daemon = await TestDaemon.start();
+  assert.equal((await cli(daemon, longRun(daemon, "-d"))).code, 0);
+  await until(
+    "its output",
+    () => Deno.readTextFileSync(`${daemon.root}/logs/c/container.log`) !== "",
+  );
+  await killShim(daemon);
+  await gone(daemon);
+  assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
+  assert.deepEqual(made(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
+  assert.deepEqual(await cli(daemon, ["rm", "c"]), {
+    code: 125,
+    stdout: "",
+    stderr: "berth: no container c; rm --force removes what is left of one: " +
+      ["logs/c", "io/c", "overlay/c", "etc/c"].map((path) => `${daemon.root}/${path}`).join(", ") +
+      "\n",
+  });
+  assert.equal((await cli(daemon, ["rm", "-f", "c"])).code, 0);
+  assert.deepEqual(made(daemon), []);
+});

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { FailedPreconditionError, NotFoundError } from "../../src/rpc/errors.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { EventCollector } from "../harness/events.ts";
+import { LeakAudit } from "../harness/leaks/leak_audit.ts";
+
+Deno.test("lifecycle: a container is created, started, waited for and deleted; nothing is left", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  using events = await EventCollector.subscribe(daemon.socket);
+
+  const created = await client.call("container.create", {
+    id: "life",
+    spec: daemon.spec(["sh", "-c", "exit 7"]),
+  });
+  assert.equal((await client.call("container.state", { id: "life" })).status, "created");
+  const started = await client.call("container.start", { id: "life" });
+  assert.equal(started.pid, created.pid);
+  const { exitStatus } = await client.call("container.wait", { id: "life" });
+  assert.equal(exitStatus, 7);
+  const state = await client.call("container.state", { id: "life" });
+  assert.equal(state.status, "stopped");
+  assert.equal(state.exitStatus, 7);
+  const deleted = await client.call("container.delete", { id: "life" });
+  assert.equal(deleted.exitStatus, 7);
+  assert.equal(deleted.pid, created.pid);
+  await events.wait({ type: "delete", id: "life" });
+  assert.deepEqual(events.matching({ id: "life" }).map((event) => event.type), [
+    "create",
+    "start",
+    "exit",
+    "delete",
+  ]);
+  await assert.rejects(client.call("container.state", { id: "life" }), NotFoundError);
+  events[Symbol.dispose]();
+  await audit.assertClean();
+});
+
+Deno.test("lifecycle: a running container is not deleted unless by force", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  await client.call("container.create", { id: "busy", spec: daemon.spec(["sleep", "1000"]) });
+  await client.call("container.start", { id: "busy" });
+  await assert.rejects(client.call("container.delete", { id: "busy" }), FailedPreconditionError);
+  const { status, pid } = await client.call("container.state", { id: "busy" });
+  assert.equal(status, "running");
+  assert.deepEqual(await client.call("container.start", { id: "busy" }), { pid });
+  const { exitStatus } = await client.call("container.delete", { id: "busy", force: true });
+  assert.equal(exitStatus, 137);
+  await audit.assertClean();
+});

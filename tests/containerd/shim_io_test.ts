@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { CloseIoRequest, ResizeRequest, STATUS } from "../../src/containerd/messages/task.ts";
+import { Empty } from "../../src/containerd/messages/types.ts";
+import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
+import { until, within } from "../harness/poll.ts";
+import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
+
+/** A program that logs as containerd has it: what it is given goes to files in the directory `dir`. */
+const LOGGER = `#!/bin/sh
+echo "$*" >"$2/args"
+echo "$CONTAINER_ID $CONTAINER_NAMESPACE \${HOME-none}" >"$2/env"
+exec 5>&-
+cat <&4 >"$2/err" &
+cat <&3 >"$2/out"
+wait
+`;
+
+Deno.test("containerd shim io: a program logs what a container and its execs write", async () => {
+  await using containerd = new StubContainerd();
+  const logger = `${containerd.dir}/logger`;
+  Deno.writeTextFileSync(logger, LOGGER, { mode: 0o755 });
+  const target = (name: string) => {
+    const dir = `${containerd.dir}/${name}`;
+    Deno.mkdirSync(dir);
+    return { dir, uri: `binary://${logger}?dir=${encodeURIComponent(dir)}&k=v` };
+  };
+  const of = (dir: string, name: string) => Deno.readTextFileSync(`${dir}/${name}`);
+  const init = target("init");
+  using client = await containerd.create("c", ["sh", "-c", "echo out; echo err >&2; sleep 1000"], {
+    stdout: init.uri,
+    stderr: "ignored",
+  });
+  assert.equal((await client.state()).stdout, init.uri);
+  await client.start();
+  const exec = target("exec");
+  await client.exec("e", ["sh", "-c", "echo exec"], { stdout: exec.uri });
+  const ended = client.wait("e");
+  await client.start("e");
+  await ended;
+  await client.delete("e");
+  assert.equal(of(exec.dir, "out"), "exec\n");
+  // Through a terminal there is one stream.
+  const tty = target("tty");
+  await client.exec("t", ["sh", "-c", "echo tty"], { stdout: tty.uri, terminal: true });
+  const over = client.wait("t");
+  await client.start("t");
+  await over;
+  await client.delete("t");
+  assert.equal(of(tty.dir, "out"), "tty\r\n");
+
+  await until("its output", () => {
+    const files = [`${init.dir}/out`, `${init.dir}/err`];
+    return files.every(existsSync) && files.map((path) => Deno.readTextFileSync(path)).join("") ===
+        "out\nerr\n";
+  });
+  await client.kill(9);
+  await client.wait();
+  await client.delete();
+  assert.deepEqual([of(init.dir, "out"), of(init.dir, "err")], ["out\n", "err\n"]);
+  assert.equal(of(init.dir, "args"), `dir ${init.dir} k v\n`);
+  assert.equal(of(init.dir, "env"), "c test none\n");
+});
+
+Deno.test("containerd shim io: a logger that cannot be had fails the create, which leaves nothing", async () => {
+  await using containerd = new StubContainerd();
+  const logger = `${containerd.dir}/logger`;
+  Deno.writeTextFileSync(logger, "#!/bin/sh\nexit 3\n", { mode: 0o755 });
+  containerd.makeBundle("c", ["true"]);
+  using client = await containerd.start("c");
+  await assert.rejects(client.create({ stdout: "binary:///none" }), /logger \/none/);
+  // The first version says nothing of whether it is ready.
+  await assert.rejects(client.create({ stdout: `binary-v2://${logger}` }), /before it was ready/);
+  const left = [...Deno.readDirSync(containerd.bundleOf("c"))].filter(({ isFile }) => !isFile);
+  assert.deepEqual(left.map(({ name }) => name).sort(), ["log", "rootfs", "s"]);
+  await client.create();
+  await client.delete();
+});
+
+Deno.test("containerd shim io: a logger that dies does not stop its container", async () => {
+  await using containerd = new StubContainerd();
+  const logger = `${containerd.dir}/logger`;
+  const text = '#!/bin/sh\nexec 5>&-\nread -r line <&3\necho "$line" >"$2"\n';
+  Deno.writeTextFileSync(logger, text, { mode: 0o755 });
+  const log = `${containerd.dir}/log`;
+  // More than a FIFO holds, of each.
+  const script =
+    "echo first; for fd in 1 2; do dd if=/dev/zero bs=1k count=300 >&$fd; done; exit 7";
+  using client = await containerd.create("c", ["sh", "-c", script], {
+    stdout: `binary://${logger}?log=${encodeURIComponent(log)}`,
+  });
+  await client.start();
+  assert.equal((await within("the exit", client.wait())).exit_status, 7);
+  await client.delete();
+  assert.equal(Deno.readTextFileSync(log), "first\n");
+});
+
+Deno.test("containerd shim io: a terminal is sized, written to and read", async () => {
+  await using containerd = new StubContainerd();
+  const stdin = makeFifo(containerd.dir), stdout = makeFifo(containerd.dir);
+  await using reader = new FifoReader(stdout);
+  await using writer = new FifoWriter(stdin);
+  using client = await containerd.create("c", ["sh", "-c", "read x; stty size; echo got $x"], {
+    stdin,
+    stdout,
+    terminal: true,
+    override: { process: { terminal: true } },
+  });
+  await client.call("ResizePty", ResizeRequest, Empty, { width: 91, height: 17 });
+  await client.start();
+  await writer.write("word\n");
+  const text = await reader.text();
+  assert.match(text, /17 91\r\ngot word\r\n$/);
+  await client.wait();
+  // Neither a process without a terminal nor one that has ended makes this an error.
+  await client.delete();
+});
+
+Deno.test("containerd shim io: CloseIO ends stdin, once its writers are gone", async () => {
+  await using containerd = new StubContainerd();
+  const stdin = makeFifo(containerd.dir), stdout = makeFifo(containerd.dir);
+  await using reader = new FifoReader(stdout);
+  using client = await containerd.create("c", ["cat"], { stdin, stdout });
+  await client.start();
+  {
+    await using first = new FifoWriter(stdin);
+    await first.write("one\n");
+    await first.close();
+  }
+  await using second = new FifoWriter(stdin);
+  await second.write("two\n");
+  assert.equal((await client.state()).status, STATUS.running);
+  await client.call("CloseIO", CloseIoRequest, Empty, { stdin: true });
+  await client.call("CloseIO", CloseIoRequest, Empty, { stdin: true });
+  await second.close();
+  assert.equal((await client.wait()).exit_status, 0);
+  assert.equal(await reader.text(), "one\ntwo\n");
+  await client.call("ResizePty", ResizeRequest, Empty, { width: 1, height: 1 });
+  await client.delete();
+});

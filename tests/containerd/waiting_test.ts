@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+//
+// Processes that wait to be shims of containerd, with each shell that may run the file it calls.
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { findCommand } from "../../scripts/system_packages.ts";
+import { until } from "../harness/poll.ts";
+import { hasEnded, killIfThere } from "../harness/processes.ts";
+import { addressIn, StubContainerd } from "../harness/containerd/stub_containerd.ts";
+
+/** Starts a shim, and checks that it is one which can be reached; its address. */
+async function start(containerd: StubContainerd, id: string): Promise<string> {
+  containerd.makeBundle(id, ["true"]);
+  const said = await containerd.call(id, "start", containerd.params(id));
+  assert.deepEqual([said.code, said.stderr], [0, ""]);
+  const address = addressIn(said.stdout);
+  (await Deno.connect({ transport: "unix", path: address })).close();
+  return address;
+}
+
+const SHELLS = ["#!/bin/sh", `#!${findCommand("busybox")} sh`];
+
+Deno.test("containerd waiting: a process that waits is the next shim, and another waits then", async () => {
+  for (const shell of SHELLS) {
+    await using containerd = new StubContainerd({ waiting: true, shell });
+    await start(containerd, "first");
+    const waiting = await containerd.waits();
+    containerd.makeBundle("c", ["sh", "-c", "exit 7"]);
+    {
+      using client = await containerd.start("c");
+      assert.ok(containerd.shimPids().includes(waiting), "the process that waited is the shim");
+      await client.create();
+      const waited = client.wait();
+      await client.start();
+      assert.equal((await waited).exit_status, 7);
+      await client.delete();
+      await client.shutdown();
+    }
+    assert.deepEqual(await containerd.told("c", "delete"), ["create", "start", "exit", "delete"]);
+    assert.equal((await containerd.delete("c")).exit_status, 7);
+    await until("the end of the shim", () => !containerd.shimPids().includes(waiting));
+    const next = await containerd.waits(waiting);
+    // What it will have to do with is not known yet.
+    assert.equal(Deno.readLinkSync(`/proc/${next}/cwd`), "/");
+    assert.deepEqual(containerd.waitingPids(), [next]);
+  }
+});
+
+Deno.test("containerd waiting: a further container of a group leaves the process that waits alone", async () => {
+  await using containerd = new StubContainerd({ waiting: true });
+  const pod = { annotations: { "io.kubernetes.cri.sandbox-id": "pod" } };
+  for (const id of ["pod", "one", "two"]) containerd.makeBundle(id, ["true"], pod);
+  const first = await containerd.call("pod", "start", containerd.params("pod"));
+  const waiting = await containerd.waits();
+  for (const id of ["one", "two"]) {
+    const said = await containerd.call(id, "start", containerd.params(id));
+    assert.deepEqual([said.stdout, said.stderr], [first.stdout, ""]);
+    assert.equal(await containerd.waits(), waiting);
+  }
+  await containerd.shims(1);
+});
+
+Deno.test("containerd waiting: of starts at a time one has the process that waits, each its own answer", async () => {
+  for (const shell of SHELLS) {
+    await using containerd = new StubContainerd({ waiting: true, shell });
+    await start(containerd, "first");
+    await containerd.waits();
+    const ids = ["a", "b", "c"];
+    const addresses = await Promise.all(ids.map((id) => start(containerd, id)));
+    assert.equal(new Set(addresses).size, ids.length);
+    for (const [index, id] of ids.entries()) {
+      const written = Deno.readTextFileSync(`${containerd.bundleOf(id)}/address`);
+      assert.equal(written, `unix://${addresses[index]}`);
+    }
+    await containerd.waits();
+    await until("one that waits", () => containerd.waitingPids().length === 1);
+    await containerd.shims(1 + ids.length);
+  }
+});
+
+Deno.test("containerd waiting: one that is killed before or while it is asked costs a start of berth", async () => {
+  for (const shell of SHELLS) {
+    await using containerd = new StubContainerd({ waiting: true, shell });
+    await start(containerd, "first");
+    const dead = await containerd.waits();
+    killIfThere(dead);
+    await start(containerd, "second");
+    const stuck = await containerd.waits(dead);
+    Deno.kill(stuck, "SIGSTOP");
+    const slot = containerd.slot();
+    const third = start(containerd, "third");
+    await until("a claim", () => existsSync(`${slot}/claim`));
+    killIfThere(stuck);
+    await third;
+    await containerd.waits(dead, stuck);
+    await containerd.shims(3);
+  }
+});
+
+Deno.test("containerd waiting: a start from another place, and a shell that is gone, are refused", async () => {
+  await using containerd = new StubContainerd({ waiting: true });
+  await start(containerd, "first");
+  const waiting = await containerd.waits();
+  // What the shim makes would have another mode.
+  const other = `${containerd.dir}/other`;
+  const text = `#!/bin/sh\numask 077\nexec ${containerd.shim} "$@"\n`;
+  Deno.writeTextFileSync(other, text, { mode: 0o755 });
+  containerd.makeBundle("other", ["true"]);
+  const said = await containerd.call("other", "start", containerd.params("other"), other);
+  assert.deepEqual([said.code, said.stderr], [0, ""]);
+  assert.ok(!containerd.shimPids().includes(waiting));
+  const next = await containerd.waits(waiting);
+  // As a shell would that was killed after it had asked.
+  const shell = new Deno.Command("true").spawn();
+  await shell.status;
+  const gone = shell.pid;
+  const slot = containerd.slot();
+  Deno.writeTextFileSync(`${slot}/claim`, `${gone}\n`, { createNew: true });
+  Deno.writeTextFileSync(`${slot}/ask`, `${gone} 3\n`);
+  await until("the end of what was asked", () => !containerd.waitingPids().includes(next));
+  assert.equal(containerd.slot(), undefined);
+  await start(containerd, "last");
+});
+
+Deno.test("containerd waiting: it ends when it was idle for long, and with its containerd", async () => {
+  await using containerd = new StubContainerd({ waiting: true, env: { BERTH_SHIM_IDLE: "1" } });
+  await start(containerd, "first");
+  // What waits makes it, and it stays.
+  await until("a process that waits", () => existsSync(containerd.waitingDir));
+  await until("its end", () => containerd.waitingPids().length === 0);
+  assert.equal(containerd.slot(), undefined);
+  await using other = new StubContainerd({ waiting: true });
+  // The shell is what the process takes for containerd.
+  const caller = `${other.dir}/caller`;
+  const text = `#!/bin/sh\n${other.shim} "$@"\nread -r _ <${other.dir}/fifo\n`;
+  Deno.writeTextFileSync(caller, text, { mode: 0o755 });
+  await new Deno.Command("mkfifo", { args: [`${other.dir}/fifo`] }).output();
+  other.makeBundle("c", ["true"]);
+  const said = other.call("c", "start", other.params("c"), caller);
+  await other.waits();
+  Deno.writeTextFileSync(`${other.dir}/fifo`, "\n");
+  assert.equal((await said).code, 0);
+  await until("the end with it", () => other.waitingPids().length === 0);
+  assert.equal(other.slot(), undefined);
+  await other.shims(1);
+});
+
+Deno.test("containerd waiting: one that is stopped after it was claimed is killed, and the container starts", async () => {
+  await Promise.all(SHELLS.map(async (shell) => {
+    await using containerd = new StubContainerd({ waiting: true, shell });
+    await start(containerd, "first");
+    const stuck = await containerd.waits();
+    Deno.kill(stuck, "SIGSTOP");
+    await start(containerd, "second");
+    assert.ok(hasEnded(stuck));
+    await containerd.waits(stuck);
+    await containerd.shims(2);
+  }));
+});
+
+Deno.test("containerd waiting: what another process left, whose pid is used again, keeps none from waiting", async () => {
+  await using containerd = new StubContainerd({ waiting: true });
+  await start(containerd, "first");
+  const dead = await containerd.waits();
+  // Nothing else has the shell start another one.
+  killIfThere(dead);
+  await until("its end", () => hasEnded(dead));
+  // This process lives, but has not started when that one did.
+  Deno.writeTextFileSync(`${containerd.slot()}.next`, `${Deno.pid} 1\n`);
+  await start(containerd, "second");
+  await containerd.waits(dead);
+});
+
+Deno.test("containerd waiting: a slot that belongs to another user is not asked, nor a link written through", async () => {
+  await using containerd = new StubContainerd({ waiting: true });
+  await start(containerd, "first");
+  const waiting = await containerd.waits();
+  const slot = containerd.slot() ?? "";
+  Deno.chownSync(`${slot}/answer`, 1234, 1234);
+  await start(containerd, "second");
+  assert.ok(!existsSync(`${slot}/claim`));
+  assert.deepEqual(containerd.waitingPids(), [waiting]);
+  killIfThere(waiting);
+  await until("its end", () => hasEnded(waiting));
+  const target = `${containerd.dir}/target`;
+  Deno.symlinkSync(target, `${slot}.next`);
+  await start(containerd, "third");
+  await containerd.waits(waiting);
+  assert.ok(!existsSync(target));
+});

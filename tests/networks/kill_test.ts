@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { BerthError, NotFoundError } from "../../src/rpc/errors.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
+import { until } from "../harness/poll.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
+import { soakNetworks } from "../soak/networks.ts";
+
+const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
+
+/** The n-th hit of a point crashes. */
+const nth = (point: string, n: number) => `${point}=${n === 1 ? "" : `${n - 1}*off->`}crash`;
+
+/** With `bridge`, `portmap` and `firewall`. */
+const PLUGINS = [1, 2, 3];
+
+const CREATE = [
+  nth("network.record", 1),
+  nth("network.namespace", 1),
+  nth("network.pinned", 1),
+  ...PLUGINS.flatMap((n) => [nth("network.add", n), nth("network.added", n)]),
+  nth("create.attach", 1),
+  nth("create.attached", 1),
+  nth("shim.create.runtime", 1),
+  nth("shim.create.created", 1),
+];
+
+const DELETE = [
+  nth("delete.shim-deleted", 1),
+  nth("network.removing", 1),
+  ...PLUGINS.flatMap((n) => [nth("network.del", n), nth("network.deleted", n)]),
+  nth("network.unpin", 1),
+  nth("network.unpinned", 1),
+  nth("delete.publish", 1),
+];
+
+function create(daemon: TestDaemon, id: string) {
+  return daemon.client.call("container.create", {
+    id,
+    spec: daemon.spec(["sleep", "1000"]),
+    network: { name: "bridge", ports: [{ hostPort: 8080, containerPort: 80 }] },
+  });
+}
+
+/** Starts a daemon again that a failpoint has killed; a shim's failpoint leaves it alone. */
+async function revive(daemon: TestDaemon, point: string): Promise<void> {
+  if (point.startsWith("shim.")) return;
+  await daemon.exited();
+  await daemon.start();
+}
+
+/** Waits until no container is there: its network goes before its id is free. */
+async function idsAreFree(daemon: TestDaemon): Promise<void> {
+  await until("the ids to be free", async () => {
+    return (await daemon.containerIds()).length === 0;
+  });
+}
+
+/** Deletes a container by force, until it is gone. */
+async function deleteUntilGone(daemon: TestDaemon, id: string): Promise<void> {
+  await until(`${id} is gone`, async () => {
+    try {
+      await daemon.client.call("container.delete", { id, force: true });
+      return true;
+    } catch (error) {
+      if (error instanceof NotFoundError) return true;
+      if (error instanceof BerthError) return false;
+      throw error;
+    }
+  });
+}
+
+networkTest(
+  "network: a daemon or a shim that is killed at any step of a create leaves nothing",
+  async () => {
+    await using network = await TestNetwork.make();
+    using points = new FailpointFile();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: CONFIG,
+      env: points.env,
+    });
+    await create(daemon, "warm-up");
+    await deleteUntilGone(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon);
+    for (const point of CREATE) {
+      points.arm(point);
+      await assert.rejects(create(daemon, "c"), point);
+      points.disarm();
+      await revive(daemon, point);
+      await audit.assertClean(point);
+      await idsAreFree(daemon);
+    }
+    await create(daemon, "c");
+    await deleteUntilGone(daemon, "c");
+    await audit.assertClean("the end");
+  },
+  { ignore: NO_FAILPOINTS },
+);
+
+networkTest("network: a daemon that is killed at any step of a delete leaves nothing", async () => {
+  await using network = await TestNetwork.make();
+  using points = new FailpointFile();
+  await using daemon = await TestDaemon.start({
+    program: network.program,
+    config: CONFIG,
+    env: points.env,
+  });
+  await create(daemon, "warm-up");
+  await deleteUntilGone(daemon, "warm-up");
+  const audit = await NetworkAudit.take(network, daemon);
+  for (const point of DELETE) {
+    await create(daemon, "c");
+    points.arm(point);
+    await assert.rejects(daemon.client.call("container.delete", { id: "c" }), point);
+    points.disarm();
+    await revive(daemon, point);
+    await deleteUntilGone(daemon, "c");
+    await audit.assertClean(point);
+  }
+}, { ignore: NO_FAILPOINTS });
+
+networkTest("network: a shim or a whole bundle that is gone takes the network along", async () => {
+  await using network = await TestNetwork.make();
+  await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
+  await create(daemon, "warm-up");
+  await deleteUntilGone(daemon, "warm-up");
+  const audit = await NetworkAudit.take(network, daemon);
+  // The shim, while the daemon looks on.
+  await create(daemon, "c");
+  Deno.kill((await daemon.client.call("container.state", { id: "c" })).shimPid, "SIGKILL");
+  await audit.assertClean("a killed shim");
+  await idsAreFree(daemon);
+  // Shim and daemon.
+  await create(daemon, "c");
+  const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+  await daemon.kill9();
+  Deno.kill(shimPid, "SIGKILL");
+  await daemon.start();
+  await audit.assertClean("a killed shim and daemon");
+  await idsAreFree(daemon);
+  // A bundle that was removed while no daemon ran: its shim ends, its record remains.
+  await create(daemon, "c");
+  await daemon.kill9();
+  Deno.removeSync(`${daemon.state}/linux/c`, { recursive: true });
+  await daemon.start();
+  await audit.assertClean("a removed bundle");
+});
+
+networkTest("soakNetworks: some rounds of the kills at random leave nothing", async () => {
+  await soakNetworks({ rounds: 4, seed: 4, say: () => {} });
+});

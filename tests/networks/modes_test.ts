@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { BerthError } from "../../src/rpc/errors.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { until } from "../harness/poll.ts";
+import { killIfThere } from "../harness/processes.ts";
+import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
+
+const NETWORK = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
+
+/** A command that serves HTTP on port 8000. */
+const SERVER = ["sh", "-c", "echo -n web > /tmp/index.html; exec httpd -f -p 8000 -h /tmp"];
+
+function create(daemon: TestDaemon, id: string) {
+  return daemon.client.call("container.create", {
+    id,
+    spec: daemon.spec(SERVER),
+    network: { name: "bridge", ports: [{ hostPort: 8080, containerPort: 8000 }] },
+  });
+}
+
+async function remove(daemon: TestDaemon, id: string): Promise<void> {
+  await daemon.client.call("container.delete", { id, force: true });
+}
+
+networkTest("network: with no_shim a container is reached, and leaves nothing", async () => {
+  await using network = await TestNetwork.make();
+  await using daemon = await TestDaemon.start({
+    program: network.program,
+    config: `[runtime]\nno_shim = true\n${NETWORK}`,
+  });
+  await create(daemon, "warm-up");
+  await remove(daemon, "warm-up");
+  const audit = await NetworkAudit.take(network, daemon);
+  await create(daemon, "web");
+  await daemon.client.call("container.start", { id: "web" });
+  assert.equal(await network.getUntilThere("http://192.0.2.1:8080/", "neighbor"), "web");
+  await remove(daemon, "web");
+  await audit.assertClean("a container without a shim");
+  await create(daemon, "web");
+  await daemon.kill9();
+  await daemon.start();
+  await remove(daemon, "web");
+  await audit.assertClean("a killed daemon without shims");
+});
+
+networkTest(
+  "network: it stays with a container that another shim adopts, and goes with it",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `[shim]\nwarm = 0\nkeep = 0\non_death = "adopt"\n${NETWORK}`,
+    });
+    await create(daemon, "warm-up");
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon);
+    await create(daemon, "web");
+    await daemon.client.call("container.start", { id: "web" });
+    let state = await daemon.client.call("container.state", { id: "web" });
+    const { network: given, pid } = state;
+    for (const withDaemon of [false, true]) {
+      const { shimPid } = state;
+      if (withDaemon) await daemon.kill9();
+      killIfThere(shimPid);
+      if (withDaemon) await daemon.start();
+      state = await until("another shim", async () => {
+        const now = await daemon.client.call("container.state", { id: "web" });
+        return now.shim === "connected" && now.shimPid !== shimPid && now;
+      });
+      assert.equal(state.pid, pid);
+      assert.deepEqual(state.network, given);
+      assert.equal(await network.getUntilThere("http://192.0.2.1:8080/", "neighbor"), "web");
+    }
+    await remove(daemon, "web");
+    await audit.assertClean("an adopted container");
+  },
+);
+
+networkTest("network: who shares a container's network joins the one that it has now", async () => {
+  await using network = await TestNetwork.make();
+  await using daemon = await TestDaemon.start({
+    program: network.program,
+    config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}`,
+  });
+  const { client } = daemon;
+  await create(daemon, "owner");
+  await client.call("container.start", { id: "owner" });
+  const { network: first } = await client.call("container.state", { id: "owner" });
+  const spec = daemon.spec(["sleep", "1000"]);
+  const own = Object(spec["linux"]);
+  const namespaces = Array.isArray(own.namespaces) ? own.namespaces : [];
+  await client.call("container.create", {
+    id: "guest",
+    spec: {
+      ...spec,
+      linux: {
+        ...own,
+        namespaces: [
+          ...namespaces.filter((one: unknown) => Object(one).type !== "network"),
+          { type: "network", path: first?.namespace },
+        ],
+      },
+    },
+  });
+  await client.call("container.start", { id: "guest" });
+  for (const id of ["owner", "guest"]) await client.call("container.restart", { id, timeout: 0 });
+  const [owner, guest] = await Promise.all(["owner", "guest"].map(async (id) => {
+    const { pid } = await client.call("container.state", { id });
+    return Deno.readLinkSync(`/proc/${pid}/ns/net`);
+  }));
+  assert.equal(guest, owner);
+  for (const id of ["guest", "owner"]) await remove(daemon, id);
+});
+
+networkTest("network: a namespace that is not pinned any more is no obstacle", async () => {
+  await using network = await TestNetwork.make();
+  await using daemon = await TestDaemon.start({
+    program: network.program,
+    config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}`,
+  });
+  await create(daemon, "warm-up");
+  await remove(daemon, "warm-up");
+  const audit = await NetworkAudit.take(network, daemon);
+  await create(daemon, "web");
+  const { pid, shimPid, network: state } = await daemon.client.call("container.state", {
+    id: "web",
+  });
+  // As after a reboot with the state directory on a disk.
+  await daemon.kill9();
+  killIfThere(shimPid, pid);
+  await network.onHost("umount", state?.namespace ?? "");
+  await daemon.start();
+  await audit.assertClean("a namespace that is not pinned");
+  // Its network goes before its id is free.
+  await until("the id to be free", async () => {
+    return (await daemon.containerIds()).length === 0;
+  });
+  await create(daemon, "web");
+  await remove(daemon, "web");
+  await audit.assertClean("the next one");
+});
+
+networkTest("network: daemon, shim and plugin that are killed at once leave nothing", async () => {
+  await using network = await TestNetwork.make();
+  const dir = Deno.makeTempDirSync({ prefix: "berth-cni-" });
+  try {
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}` +
+        `plugin_dirs = ["${dir}", "/usr/lib/cni"]\n`,
+    });
+    await create(daemon, "warm-up");
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon);
+    const there = (path: string) =>
+      until(`${path} is there`, () => {
+        try {
+          return Deno.statSync(path).isFile;
+        } catch {
+          // Not yet.
+          return false;
+        }
+      });
+    for (const plugin of ["bridge", "portmap", "firewall"]) {
+      for (const command of ["ADD", "DEL"]) {
+        if (command === "DEL") await create(daemon, "web");
+        // Stops before or after its work, with its own work done by a child.
+        const began = `${dir}/began`;
+        const real = `/usr/lib/cni/${plugin}`;
+        const script = `#!/bin/sh\n[ $CNI_COMMAND = ${command} ] || exec ${real}\n` +
+          `${real} > ${dir}/out\necho > ${began}\nsleep 1000\n`;
+        Deno.writeTextFileSync(`${dir}/${plugin}`, script, { mode: 0o755 });
+        const call = command === "ADD" ? create(daemon, "web") : remove(daemon, "web");
+        const ended = call.then(() => "done", (error: unknown) => {
+          assert.ok(error instanceof BerthError, String(error));
+          return error.kind;
+        });
+        await there(began);
+        killIfThere(
+          daemon.pid,
+          ...await network.pidsOf(/^(berth-shim|sleep|sh|bridge|portmap|firewall)/),
+        );
+        await daemon.exited();
+        assert.notEqual(await ended, "done");
+        Deno.removeSync(`${dir}/${plugin}`);
+        Deno.removeSync(began);
+        await daemon.start();
+        await until("web is gone", async () => {
+          try {
+            await remove(daemon, "web");
+            return true;
+          } catch (error) {
+            if (!(error instanceof BerthError)) throw error;
+            return error.kind === "NotFound";
+          }
+        });
+        await audit.assertClean(`all killed in ${command} of ${plugin}`);
+      }
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});

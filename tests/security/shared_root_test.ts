@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import type { RootfsMount } from "../../src/rpc/contract/schemas.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { until } from "../harness/poll.ts";
+import { rootfsDir } from "../harness/rootfs.ts";
+import { baseName, program } from "../harness/run.ts";
+
+// systemd makes `/` a shared mount; a container runtime's own machine may have it private. So these
+// daemons live in a mount namespace of their own, whose `/` is shared.
+
+const BASE: RootfsMount = { type: "bind", source: rootfsDir(), options: ["rbind"] };
+
+function sharedDaemon(): Promise<TestDaemon> {
+  const shared = ["unshare", "--mount", "--propagation", "shared", "--"];
+  return TestDaemon.start({ program: [...shared, ...program()] });
+}
+
+/** The mount points that the daemon sees below its own directory and the test's rootfs. */
+function hostMounts(daemon: TestDaemon): string[] {
+  return mountPoints(daemon.pid).filter((path) =>
+    path.includes(baseName(daemon.dir)) || path.startsWith(rootfsDir())
+  ).sort();
+}
+
+/** The mount points that a process sees. */
+function mountPoints(pid: number): string[] {
+  return Deno.readTextFileSync(`/proc/${pid}/mountinfo`).split("\n").filter(Boolean)
+    .map((line) => line.split(" ")[4] ?? "");
+}
+
+/** Has a namespace of its own that gets what is mounted on the host, as a container with rslave. */
+async function inSlave(daemon: TestDaemon): Promise<AsyncDisposable & { readonly pid: number }> {
+  const child = new Deno.Command("nsenter", {
+    args: [
+      ...["--mount", "--target", String(daemon.pid), "unshare", "--mount"],
+      ...["--propagation", "slave", "sh", "-c", "echo up; exec sleep 1000"],
+    ],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  return {
+    pid: child.pid,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await reader.cancel();
+      await child.status;
+    },
+  };
+}
+
+async function create(
+  daemon: TestDaemon,
+  id: string,
+  rootfs: readonly RootfsMount[],
+): Promise<number> {
+  await daemon.client.call("container.create", {
+    id,
+    spec: daemon.spec(["sleep", "1000"], { root: undefined }),
+    rootfs: [...rootfs],
+  });
+  return (await daemon.client.call("container.start", { id })).pid;
+}
+
+function volume(daemon: TestDaemon, name: string, target = "/data"): RootfsMount {
+  const source = `${daemon.dir}/${name}`;
+  Deno.mkdirSync(source, { recursive: true });
+  Deno.writeTextFileSync(`${source}/name`, name);
+  return { type: "bind", source, target, options: ["rbind"] };
+}
+
+function nameIn(pid: number): string | undefined {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/root/data/name`);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+Deno.test("shared root: rootfs mounts on a shared / show up neither on the host nor in another container", async () => {
+  await using daemon = await sharedDaemon();
+  await using slave = await inSlave(daemon);
+  const before = hostMounts(daemon);
+  // Others mount and unmount on this machine, too.
+  const inSlaveNow = () =>
+    mountPoints(slave.pid).filter((path) =>
+      path.includes(baseName(daemon.dir)) || path.startsWith(rootfsDir())
+    );
+  const seen = inSlaveNow();
+
+  const a = await create(daemon, "a", [BASE, volume(daemon, "a-volume")]);
+  const bundle = (id: string) => `${daemon.state}/linux/${id}/rootfs`;
+  assert.deepEqual(hostMounts(daemon), [...before, bundle("a"), `${bundle("a")}/data`].sort());
+  const inA = mountPoints(a);
+
+  const b = await create(daemon, "b", [BASE, volume(daemon, "b-volume")]);
+  const c = await create(daemon, "c", [BASE]);
+  assert.deepEqual([a, b, c].map(nameIn), ["a-volume", "b-volume", undefined]);
+  assert.deepEqual(mountPoints(a), inA, "the first is as it was");
+  assert.deepEqual([...Deno.readDirSync(`${rootfsDir()}/data`)], [], "and so is the host");
+  assert.ok(!mountPoints(slave.pid).some((path) => path.endsWith("/rootfs/data")));
+
+  await daemon.client.call("container.delete", { id: "b", force: true });
+  assert.deepEqual([a, c].map(nameIn), ["a-volume", undefined], "deleting one spares the others");
+  await daemon.client.call("container.delete", { id: "a", force: true });
+  await daemon.client.call("container.delete", { id: "c", force: true });
+  assert.deepEqual(hostMounts(daemon), before);
+  assert.deepEqual(inSlaveNow(), seen);
+});
+
+Deno.test("shared root: mounts below a volume stay out of the volume's source on a shared /", async () => {
+  await using daemon = await sharedDaemon();
+  const before = hostMounts(daemon);
+  const outer = volume(daemon, "outer");
+  Deno.mkdirSync(`${outer.source}/inner`);
+  await create(daemon, "a", [
+    // No mount is the rootfs itself: the bundle's own directory is.
+    { ...BASE, source: `${rootfsDir()}/bin`, target: "/bin" },
+    { type: "tmpfs", source: "tmpfs", target: "/tmp" },
+    outer,
+    volume(daemon, "below", "/data/inner"),
+  ]);
+  assert.deepEqual([...Deno.readDirSync(`${outer.source}/inner`)], []);
+  assert.ok(
+    hostMounts(daemon).every((path) =>
+      before.includes(path) || path.startsWith(`${daemon.state}/linux/a/rootfs`)
+    ),
+  );
+  await daemon.client.call("container.delete", { id: "a", force: true });
+  assert.deepEqual(hostMounts(daemon), before);
+});
+
+Deno.test("shared root: a create that fails on a shared / leaves no mount", async () => {
+  await using daemon = await sharedDaemon();
+  const before = hostMounts(daemon);
+  const bad = { type: "no-such-fs", source: "none", target: "/mnt" };
+  await assert.rejects(create(daemon, "a", [BASE, volume(daemon, "volume"), bad]), /ENODEV/);
+  assert.deepEqual(hostMounts(daemon), before);
+});
+
+Deno.test("shared root: what a killed shim had mounted on a shared / goes with its container", async () => {
+  await using daemon = await sharedDaemon();
+  const before = hostMounts(daemon);
+  await create(daemon, "a", [BASE, volume(daemon, "volume")]);
+  const { shimPid } = await daemon.client.call("container.state", { id: "a" });
+  Deno.kill(shimPid, "SIGKILL");
+  await until("the end of the bundle's mounts", () => hostMounts(daemon).length === before.length);
+  assert.deepEqual(hostMounts(daemon), before);
+});

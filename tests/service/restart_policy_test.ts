@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
+import { until } from "../harness/poll.ts";
+import { processesOf } from "../harness/processes.ts";
+import { shutDown } from "../harness/reboot.ts";
+import { baseName } from "../harness/run.ts";
+import { createService, logLines } from "../harness/service.ts";
+
+const state = (daemon: TestDaemon, id: string) => daemon.client.call("container.state", { id });
+
+/** Waits until the container's state passes. */
+function untilState(
+  daemon: TestDaemon,
+  id: string,
+  passes: (state: ContainerState) => boolean,
+): Promise<ContainerState> {
+  return until(`a state of ${id}`, async () => {
+    const now = await state(daemon, id);
+    return passes(now) && now;
+  });
+}
+
+const isRunning = ({ status }: ContainerState) => status === "running";
+const isOver = (now: ContainerState) => now.status === "stopped" && now.restartingAt === undefined;
+
+/**
+ * Starts a container of a policy that runs until it is stopped, or told to end by a file, whose status
+ * it has then whichever comes first; waits until it listens.
+ */
+async function service(daemon: TestDaemon, id: string, restart: ContainerState["restart"]) {
+  const script = "trap 'exit $(cat /mnt/end 2>/dev/null || echo 0)' TERM; echo ran; " +
+    "while ! test -s /mnt/end; do sleep 0.05; done; exit $(cat /mnt/end)";
+  const mnt = await createService(daemon, id, script, restart === undefined ? {} : { restart });
+  await daemon.client.call("container.start", { id });
+  await until(`${id} to listen`, () => logLines(daemon, id).includes("ran"));
+  return mnt;
+}
+
+/** Ends all that runs and removes what a reboot does not leave. */
+async function reboot(daemon: TestDaemon): Promise<void> {
+  await shutDown(daemon);
+  setBootId(daemon, crypto.randomUUID());
+  await daemon.start();
+}
+
+/** Changes the boot in which containers with `autoRemove` were created, as far as berth knows. */
+function setBootId(daemon: TestDaemon, bootId: string): void {
+  const dir = `${daemon.root}/autoremove`;
+  if (!existsSync(dir)) return;
+  for (const { name } of Deno.readDirSync(dir)) {
+    const record = JSON.parse(Deno.readTextFileSync(`${dir}/${name}`));
+    Deno.writeTextFileSync(`${dir}/${name}`, JSON.stringify({ ...record, bootId }));
+  }
+}
+
+Deno.test("restart policy: on-failure restarts what fails, so often, later each time", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await createService(daemon, "fails", "echo ran; exit 3", {
+    restart: { policy: "on-failure", maxRetries: 3 },
+  });
+  await createService(daemon, "works", "exit 0", { restart: { policy: "on-failure" } });
+  for (const id of ["fails", "works"]) await client.call("container.start", { id });
+  const failed = await untilState(daemon, "fails", isOver);
+  assert.deepEqual([failed.exitStatus, failed.restartCount], [3, 3]);
+  assert.deepEqual(failed.restart, { policy: "on-failure", maxRetries: 3 });
+  assert.deepEqual(logLines(daemon, "fails"), ["ran", "ran", "ran", "ran"]);
+  const { events } = await client.call("events.read", { ids: ["fails"] });
+  const types = events.map(({ type }) => type).join(" ");
+  assert.equal(
+    types,
+    "create start exit" + " restarting create start exit".repeat(3),
+  );
+  const delays = events.filter(({ type }) => type === "restarting").map(({ timestamp, restart }) =>
+    Date.parse(restart?.at ?? "") - Date.parse(timestamp)
+  );
+  // Two clocks that are read one after the other.
+  for (const [index, delay] of delays.entries()) {
+    assert.ok(Math.abs(delay - 100 * 2 ** index) < 50, `${delays}`);
+  }
+  const worked = await untilState(daemon, "works", isOver);
+  assert.deepEqual([worked.exitStatus, worked.restartCount], [0, 0]);
+
+  // A start by hand begins to count anew.
+  await client.call("container.start", { id: "fails" });
+  await untilState(daemon, "fails", (now) => isOver(now) && now.restartCount === 3);
+  assert.equal(logLines(daemon, "fails").length, 8);
+  await client.call("container.update", { id: "fails", restart: { policy: "no" } });
+  assert.equal((await state(daemon, "fails")).restart, undefined);
+  for (const id of ["fails", "works"]) await client.call("container.delete", { id });
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
+});
+
+Deno.test("restart policy: a stop, a kill by hand and a delete end it, and a daemon knows them", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const always = { policy: "always" } as const;
+  const unless = { policy: "unless-stopped" } as const;
+  await service(daemon, "stopped", unless);
+  await service(daemon, "killed", unless);
+  await service(daemon, "always", always);
+  const mnt = await service(daemon, "waiting", always);
+  await client.call("container.stop", { id: "stopped" });
+  await client.call("container.stop", { id: "always" });
+  await client.call("container.kill", { id: "killed", signal: "SIGKILL" });
+  await client.call("container.wait", { id: "killed" });
+  // One that fails again and again, stopped while it waits.
+  Deno.writeTextFileSync(`${mnt}/end`, "5");
+  await untilState(
+    daemon,
+    "waiting",
+    ({ restartCount = 0, restartingAt = "", status }) =>
+      restartCount >= 3 && status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,
+  );
+  const exit = await client.call("container.stop", { id: "waiting" });
+  assert.equal(exit.exitStatus, 5);
+  for (const id of ["stopped", "killed", "waiting", "always"]) {
+    assert.equal(isOver(await state(daemon, id)), true, id);
+  }
+  Deno.removeSync(`${mnt}/end`);
+  // As in docker: always comes back with the daemon.
+  await daemon.restart();
+  await untilState(daemon, "always", isRunning);
+  await untilState(daemon, "waiting", isRunning);
+  for (const id of ["stopped", "killed"]) {
+    assert.equal(isOver(await state(daemon, id)), true, id);
+  }
+  await deleteAll(daemon, ["stopped", "killed", "waiting", "always"]);
+});
+
+Deno.test("restart policy: a container that was killed before its start is not started", async () => {
+  await using daemon = await TestDaemon.start();
+  await createService(daemon, "c", "sleep 1000", { restart: { policy: "always" } });
+  await daemon.client.call("container.kill", { id: "c", signal: "KILL" });
+  assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 137);
+  assert.equal(isOver(await state(daemon, "c")), true);
+  await daemon.restart();
+  assert.equal(isOver(await state(daemon, "c")), true);
+  const { events } = await daemon.client.call("events.read", { ids: ["c"] });
+  assert.deepEqual(events.map(({ type }) => type), ["create", "exit"]);
+  await daemon.client.call("container.start", { id: "c" });
+  await untilState(daemon, "c", isRunning);
+  await deleteAll(daemon, ["c"]);
+});
+
+async function deleteAll(daemon: TestDaemon, ids: readonly string[]): Promise<void> {
+  for (const id of ids) await daemon.client.call("container.delete", { id, force: true });
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
+  assert.deepEqual(await daemon.containerIds(), []);
+}
+
+Deno.test("restart policy: what ends while no daemon runs is restarted by the next one", async () => {
+  await using daemon = await TestDaemon.start();
+  const fails = await service(daemon, "fails", { policy: "on-failure" });
+  const works = await service(daemon, "works", { policy: "on-failure" });
+  const before = await state(daemon, "fails");
+  await daemon.kill9();
+  Deno.writeTextFileSync(`${works}/end`, "0");
+  Deno.writeTextFileSync(`${fails}/end`, "9");
+  const alive = () =>
+    processesOf(baseName(daemon.dir)).filter(({ command }) => command.startsWith("sh -c"));
+  await until("their end", () => alive().length === 0);
+  Deno.removeSync(`${fails}/end`);
+  await daemon.start();
+  // Until its shim has answered, the one before passes for running.
+  const after = await untilState(
+    daemon,
+    "fails",
+    (now) => isRunning(now) && now.instance !== before.instance,
+  );
+  assert.equal(after.lastExit?.exitStatus, 9);
+  assert.equal(after.restartCount, 1);
+  assert.equal((await untilState(daemon, "works", isOver)).exitStatus, 0);
+  await deleteAll(daemon, ["fails", "works"]);
+});
+
+Deno.test("restart policy: after a reboot always and unless-stopped come back, with their data", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await service(daemon, "always", { policy: "always" });
+  await service(daemon, "unless", { policy: "unless-stopped" });
+  await service(daemon, "stopped", { policy: "unless-stopped" });
+  await service(daemon, "failure", { policy: "on-failure" });
+  await service(daemon, "none", undefined);
+  await createService(daemon, "created", "true", { restart: { policy: "always" } });
+  await client.call("container.stop", { id: "stopped" });
+  await client.call("container.update", {
+    id: "always",
+    resources: { pids: { limit: 99 } },
+  });
+  assert.equal(logLines(daemon, "unless").length, 1);
+  await reboot(daemon);
+  await untilState(daemon, "always", isRunning);
+  await untilState(daemon, "unless", isRunning);
+  await until("their logs", () => logLines(daemon, "unless").length === 2);
+  const { bundle } = await state(daemon, "always");
+  const spec = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
+  assert.equal(spec.linux.resources.pids.limit, 99);
+  const { containers } = await daemon.client.call("container.list", {});
+  assert.deepEqual(containers.map(({ id, status }) => `${id} ${status}`), [
+    "always running",
+    "failure stopped",
+    "stopped stopped",
+    "unless running",
+  ]);
+  const failure = await state(daemon, "failure");
+  assert.deepEqual([failure.exitStatus, failure.exitStatusUnknown, failure.shim], [
+    137,
+    true,
+    "none",
+  ]);
+  // What has neither bundle nor shim is as any other that is stopped.
+  await assert.rejects(
+    daemon.client.call("container.kill", { id: "stopped", signal: "TERM" }),
+    { kind: "NotFound" },
+  );
+  await assert.rejects(
+    daemon.client.call("container.pause", { id: "stopped" }),
+    { kind: "FailedPrecondition" },
+  );
+  assert.equal((await daemon.client.call("container.wait", { id: "stopped" })).exitStatus, 0);
+  await daemon.client.call("container.start", { id: "stopped" });
+  await untilState(daemon, "stopped", isRunning);
+  // When it was first known stays.
+  await daemon.restart();
+  const later = await state(daemon, "failure");
+  assert.deepEqual([later.exitedAt, later.exitStatusUnknown], [failure.exitedAt, true]);
+  await deleteAll(daemon, ["always", "failure", "stopped", "unless"]);
+  assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)].map(({ name }) => name).sort(), [
+    "created",
+    "none",
+  ]);
+});
+
+Deno.test({
+  name: "restart policy: after a reboot no more than eight containers are started at a time",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    const ids = Array.from({ length: 10 }, (_, index) => `web${index}`);
+    for (const id of ids) {
+      await createService(daemon, id, "exec sleep 1000", { restart: { policy: "always" } });
+      await daemon.client.call("container.start", { id });
+    }
+    await shutDown(daemon);
+    // The first eight are held up, and the others wait for one of them.
+    const HELD_MS = 3000;
+    failpoints.arm(`restart.begin=8*delay:${HELD_MS}->off`);
+    await daemon.start();
+    for (const id of ids) await untilState(daemon, id, isRunning);
+    const { events } = await daemon.client.call("events.read", {});
+    const firstOf = (type: string) =>
+      Date.parse(events.find((event) => event.type === type)?.timestamp ?? "");
+    const held = firstOf("start") - firstOf("restarting");
+    // Two clocks are read.
+    assert.ok(held >= HELD_MS - 100, `the first was started after ${held} ms`);
+    await deleteAll(daemon, ids);
+  },
+});
+
+Deno.test("restart policy: a reboot leaves nothing of a container with autoRemove", async () => {
+  await using daemon = await TestDaemon.start();
+  const dir = `${daemon.root}/overlay/once/own`;
+  Deno.mkdirSync(`${dir}/upper`, { recursive: true });
+  const more = { autoRemove: true, removeDirs: [dir] };
+  await createService(daemon, "once", "echo ran; sleep 1000", more);
+  await daemon.client.call("container.start", { id: "once" });
+  await daemon.restart();
+  assert.equal((await state(daemon, "once")).status, "running");
+  await reboot(daemon);
+  for (const kind of ["overlay", "logs", "autoremove"]) {
+    assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${kind}`)], [], kind);
+  }
+  assert.match(daemon.log, /once: removed what it has left/);
+});
+
+Deno.test("restart policy: a container that cannot be started again is tried later and later", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const mnt = await service(daemon, "c", { policy: "always" });
+  Deno.renameSync(mnt, `${mnt}-away`);
+  Deno.writeTextFileSync(`${mnt}-away/end`, "1");
+  const reason = await until("a failed restart", async () => {
+    const { events } = await client.call("events.read", { ids: ["c"], types: ["restart-failed"] });
+    return events.length >= 3 && events[0]?.error;
+  });
+  assert.match(reason, /mnt/);
+  const waiting = await state(daemon, "c");
+  assert.equal(waiting.status, "stopped");
+  assert.equal(waiting.shim, "none");
+  // All that is logged of it.
+  const tries = daemon.log.split("\n").filter((line) => line.includes("cannot start it again"));
+  assert.ok(tries.length < 10, tries.join("\n"));
+  Deno.removeSync(`${mnt}-away/end`);
+  Deno.renameSync(`${mnt}-away`, mnt);
+  await untilState(daemon, "c", isRunning);
+  await deleteAll(daemon, ["c"]);
+});
+
+Deno.test("restart policy: params that do not fit are refused", async () => {
+  await using daemon = await TestDaemon.start();
+  const create = (more: Parameters<typeof createService>[3]) =>
+    createService(daemon, "c", "true", more);
+  await assert.rejects(create({ restart: { policy: "always", maxRetries: 3 } }), {
+    kind: "InvalidParams",
+  });
+  await assert.rejects(create({ restart: { policy: "always" }, autoRemove: true }), {
+    kind: "InvalidParams",
+  });
+  for (const dir of ["/etc", `${daemon.root}/overlay/d/x`, `${daemon.root}/overlay/c/../d`]) {
+    await assert.rejects(create({ autoRemove: true, removeDirs: [dir] }), {
+      kind: "InvalidParams",
+    });
+  }
+  await create({ autoRemove: true });
+  await assert.rejects(
+    daemon.client.call("container.update", { id: "c", restart: { policy: "always" } }),
+    { kind: "FailedPrecondition" },
+  );
+});

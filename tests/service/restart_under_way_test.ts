@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
+import { until } from "../harness/poll.ts";
+import { createService } from "../harness/service.ts";
+
+/** Ends with 3, unless it is told to stay by a file. */
+const SCRIPT = "test -e /mnt/stay && sleep 1000; exit 3";
+
+function untilState(
+  daemon: TestDaemon,
+  id: string,
+  passes: (state: ContainerState) => boolean,
+): Promise<ContainerState> {
+  return until(`a state of ${id}`, async () => {
+    const now = await daemon.client.call("container.state", { id });
+    return passes(now) && now;
+  });
+}
+
+/** Sets a time in a file of a daemon that does not run a day ahead. */
+function postpone(path: string, member: "at" | "killAt"): void {
+  const text = Deno.readTextFileSync(path);
+  const later = text.replace(
+    new RegExp(`("${member}":\\s*)"([^"]+)"`),
+    (_, name, at) => `${name}"${new Date(Date.parse(at) + 86_400_000).toISOString()}"`,
+  );
+  assert.notEqual(later, text);
+  Deno.writeTextFileSync(path, later);
+}
+
+Deno.test("restart under way: a clock that was set back delays neither a restart nor a SIGKILL", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const mnt = await createService(daemon, "late", SCRIPT, { restart: { policy: "always" } });
+  const tmp = await createService(
+    daemon,
+    "stubborn",
+    'trap "" TERM; touch /mnt/on; while :; do sleep 0.05; done',
+  );
+  for (const id of ["late", "stubborn"]) await client.call("container.start", { id });
+  await until("the script", () => [...Deno.readDirSync(tmp)].length > 0);
+  const stopping = client.call("container.stop", { id: "stubborn", timeout: 60 });
+  const lost = assert.rejects(stopping);
+  // Later each time, so that there is time for what follows.
+  await untilState(
+    daemon,
+    "late",
+    ({ status, restartingAt = "" }) =>
+      status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,
+  );
+  // Limits of a container that waits are those of its next start.
+  await client.call("container.update", { id: "late", resources: { pids: { limit: 55 } } });
+  await daemon.kill9();
+  await lost;
+  const record = `${daemon.state}/linux/stubborn/stop.json`;
+  Deno.writeTextFileSync(
+    record,
+    Deno.readTextFileSync(record).replace(/"timeout":\s*60/, '"timeout": 1'),
+  );
+  postpone(record, "killAt");
+  postpone(`${daemon.root}/containers/late/service.json`, "at");
+  Deno.writeTextFileSync(`${mnt}/stay`, "");
+  await daemon.start();
+  const { bundle } = await untilState(daemon, "late", ({ status }) => status === "running");
+  const spec = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
+  assert.equal(spec.linux.resources.pids.limit, 55);
+  const { exitStatus } = await daemon.client.call("container.wait", { id: "stubborn" });
+  assert.equal(exitStatus, 137);
+});
+
+Deno.test("container.stop of a container that is being restarted is not overtaken by the start", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const id = "c";
+  const script = 'trap "" TERM; touch /mnt/on; while :; do sleep 0.05; done';
+  const mnt = await createService(daemon, id, script);
+  await client.call("container.start", { id });
+  await until("the script", () => [...Deno.readDirSync(mnt)].length > 0);
+  const restart = client.call("container.restart", { id, timeout: 5 });
+  const refused = assert.rejects(restart, { kind: "FailedPrecondition", message: /was stopped/ });
+  await untilState(daemon, id, ({ restartingAt }) => restartingAt !== undefined);
+  const { exitStatus } = await client.call("container.stop", { id, timeout: 600 });
+  assert.equal(exitStatus, 137);
+  await refused;
+  const { status, restartingAt } = await client.call("container.state", { id });
+  assert.deepEqual([status, restartingAt], ["stopped", undefined]);
+  // The next one does what it says.
+  await client.call("container.restart", { id, timeout: 0 });
+  assert.equal((await client.call("container.state", { id })).status, "running");
+});
+
+Deno.test("container.stop with what is no signal takes no restart back", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const id = "c";
+  const script = 'trap "touch /mnt/asked" TERM; touch /mnt/on; ' +
+    "until test -e /mnt/go; do sleep 0.05; done";
+  const mnt = await createService(daemon, id, script);
+  const { pid } = await client.call("container.start", { id });
+  await until("the script", () => existsSync(`${mnt}/on`));
+  const restart = client.call("container.restart", { id, timeout: 600 });
+  restart.catch(() => {
+    // Awaited below, unless the test has failed before.
+  });
+  await until("its signal", () => existsSync(`${mnt}/asked`));
+  const nonsense = { kind: "InvalidParams" };
+  await assert.rejects(client.call("container.stop", { id, signal: "NOPE" }), nonsense);
+  await assert.rejects(client.call("container.restart", { id, signal: "NOPE" }), nonsense);
+  assert.ok(existsSync(`${daemon.state}/linux/${id}/restart.json`));
+  Deno.writeTextFileSync(`${mnt}/go`, "");
+  const next = await restart;
+  assert.notEqual(next.pid, pid);
+});
+
+Deno.test({
+  name: "container.restart waits for a restart that is under way, then restarts",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    const { client } = daemon;
+    const id = "c";
+    const mnt = await createService(daemon, id, SCRIPT);
+    Deno.writeTextFileSync(`${mnt}/stay`, "");
+    await client.call("container.start", { id });
+    failpoints.arm("restart.rested=1*delay:5000");
+    const restart = () => client.call("container.restart", { id, timeout: 0 });
+    const first = restart();
+    await untilState(daemon, id, ({ shim }) => shim === "none");
+    const [one, two] = await Promise.all([first, restart()]);
+    const after = await client.call("container.state", { id });
+    assert.deepEqual([after.status, after.pid], ["running", two.pid]);
+    assert.notEqual(one.pid, two.pid);
+    const { events } = await client.call("events.read", { ids: [id], types: ["start"] });
+    assert.equal(events.length, 3);
+    // As in docker.
+    assert.deepEqual(await client.call("container.start", { id }), { pid: two.pid });
+    await client.call("container.pause", { id });
+    await assert.rejects(client.call("container.start", { id }), { kind: "FailedPrecondition" });
+  },
+});
+
+Deno.test({
+  name: "container.restart leaves nothing of an autoRemove container that does not run",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    const running = async (id: string) => {
+      const mnt = await createService(daemon, id, SCRIPT, { autoRemove: true });
+      Deno.writeTextFileSync(`${mnt}/stay`, "");
+      await daemon.client.call("container.start", { id });
+      return mnt;
+    };
+    const gone = async (what: string) => {
+      await until(`the removal of ${what}`, async () => {
+        return (await daemon.containerIds()).length === 0;
+      });
+      for (const dir of ["containers", "logs"]) {
+        assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${dir}`)], [], what);
+      }
+    };
+    const restart = (id: string) => daemon.client.call("container.restart", { id, timeout: 0 });
+
+    const failing = await running("failing");
+    Deno.removeSync(failing, { recursive: true });
+    await assert.rejects(restart("failing"), /mnt/);
+    await gone("one that cannot be started");
+
+    const quick = await running("quick");
+    Deno.removeSync(`${quick}/stay`);
+    failpoints.arm("restart.started=delay:500");
+    await restart("quick");
+    await gone("one that ends while it is being started");
+
+    const left = await running("left");
+    failpoints.arm("restart.rested=crash");
+    await assert.rejects(restart("left"));
+    await daemon.exited();
+    failpoints.disarm();
+    Deno.removeSync(left, { recursive: true });
+    await daemon.start();
+    await gone("one that the next daemon cannot start");
+  },
+});

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { SIGTERM } from "../../src/linux/process/signals.ts";
+import { cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { EventCollector } from "../harness/events.ts";
+import { LeakAudit } from "../harness/leaks/leak_audit.ts";
+import { until, within } from "../harness/poll.ts";
+import { hasTrap, readProcess } from "../harness/processes.ts";
+
+const NO_SHIM = { config: "[runtime]\nno_shim = true" };
+
+/** Has `work` done with a daemon that needs no shims, and checks that nothing is left. */
+async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<void> {
+  await using daemon = await TestDaemon.start(NO_SHIM);
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  await work(daemon);
+  await audit.assertClean({ ignoreFiles: /^fifo-/ });
+}
+
+for (const how of ["stop", "kill9"] as const) {
+  Deno.test(`no shim restart: with no_shim a container goes on through a ${how} of the daemon and is used after it`, async () => {
+    await audited(async (daemon) => {
+      const pid = await daemon.run("c", ["sleep", "1000"]);
+      await daemon[how]();
+      await daemon.start();
+      const { client } = daemon;
+      using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
+      const state = await until("its state to be known", async () => {
+        const now = await client.call("container.state", { id: "c" });
+        return now.shim === "none" && now;
+      });
+      assert.equal(state.status, "running");
+      assert.equal(state.pid, pid);
+      const process = { args: ["sh", "-c", "exit 3"] };
+      const { execId } = await client.call("container.exec", { id: "c", process });
+      assert.equal((await client.call("container.wait", { id: "c", execId })).exitStatus, 3);
+      await client.call("container.kill", { id: "c", signal: "KILL" });
+      await within("its exit", client.call("container.wait", { id: "c" }));
+      const ended = await client.call("container.state", { id: "c" });
+      assert.equal(ended.status, "stopped");
+      // No child of a process that the daemon could ask: either it knows, or it says that it does not.
+      if (ended.exitStatusUnknown !== true) assert.equal(ended.exitStatus, 137);
+      await client.call("container.delete", { id: "c" });
+      await events.wait({ type: "delete" });
+      assert.equal(events.matching({ type: "exit", execId: undefined }).length, 1);
+      assert.match(
+        events.types(),
+        /^create start exec-added\S+ exec-started\S+ exit:\S+ exit delete$/,
+      );
+    });
+  });
+
+  Deno.test(`no shim restart: with no_shim an exit during a ${how} of the daemon is told, its status as unknown`, async () => {
+    await audited(async (daemon) => {
+      const pid = await daemon.run("c", [
+        "sh",
+        "-c",
+        "trap 'exit 7' TERM; while :; do sleep 0.05; done",
+      ]);
+      await until("its trap", () => hasTrap(pid, SIGTERM));
+      await daemon[how]();
+      Deno.kill(pid, "SIGTERM");
+      // The process that has become its parent may or may not reap it.
+      await until("its end", () => [undefined, "Z"].includes(readProcess(pid)?.state));
+      await daemon.start();
+      const { client } = daemon;
+      const exit = await within("its exit", client.call("container.wait", { id: "c" }));
+      const state = await client.call("container.state", { id: "c" });
+      assert.equal(state.status, "stopped");
+      assert.equal(state.pid, pid);
+      assert.equal(state.exitStatusUnknown, true, "nobody was there to see it");
+      assert.equal(state.exitStatus, exit.exitStatus);
+      assert.equal(exit.exitStatusUnknown, true, "wait says so, too");
+      await daemon.connected("c");
+      using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
+      const deleted = await client.call("container.delete", { id: "c" });
+      assert.equal(deleted.exitStatus, exit.exitStatus);
+      await events.wait({ type: "delete" });
+      const exited = events.events.find(({ type }) => type === "exit");
+      assert.equal(exited?.exitStatusUnknown, true, "and so does the event");
+      assert.equal(events.types(), "create start exit delete");
+    });
+  });
+}
+
+Deno.test("no shim restart: run and exec say that nobody saw how what they wait for ended", async () => {
+  await using daemon = await TestDaemon.start(NO_SHIM);
+  const start = (...args: string[]) =>
+    cliCommand(daemon, args, { stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
+  const { client } = daemon;
+  const run = start("run", "--name", "c", ...rootfsArgs(daemon), "sleep", "1000");
+  const { pid } = await until("the container", async () => {
+    const { containers } = await client.call("container.list", {});
+    return containers.find(({ status }) => status === "running");
+  });
+  const exec = start("exec", "--exec-id", "e", "c", "sleep", "1000");
+  await until("the exec", async () => {
+    const { processes } = await client.call("container.state", { id: "c" });
+    return processes.some(({ status }) => status === "running");
+  });
+  await daemon.kill9();
+  Deno.kill(pid, "SIGKILL");
+  await until("its end", () => [undefined, "Z"].includes(readProcess(pid)?.state));
+  await daemon.start();
+  for (const [name, child] of [["c", run], ["e", exec]] as const) {
+    const { code, stderr } = await within(`the end of ${name}`, child.output());
+    assert.equal(code, 137);
+    assert.equal(
+      new TextDecoder().decode(stderr),
+      `berth: ${name} has exited, but nobody could see its exit status\n`,
+    );
+  }
+});
