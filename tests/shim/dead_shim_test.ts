@@ -30,6 +30,12 @@ async function assertDead(pids: readonly { pid: number; startTime: number }[]): 
   }
 }
 
+/** Returns whether a process has ended, though its parent may not have asked yet how. */
+function isGone(pid: number): boolean {
+  const now = readProcess(pid);
+  return now === undefined || now.state === "Z";
+}
+
 /** Every event from the journal, once the container's delete is in it. */
 async function history(daemon: TestDaemon, id: string): Promise<Event[]> {
   using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: [id] });
@@ -94,6 +100,8 @@ Deno.test("dead shim: a killed shim takes its container along: processes, mounts
       [exec.pid, 137, true],
     );
     assert.deepEqual([init?.pid, init?.exitStatus, init?.synthetic], [pid, 137, true]);
+    // berth itself has killed it; init may have ended before, with its stdin.
+    assert.equal(worker?.exitStatusUnknown, undefined);
     const { exitStatus, exitedAt } = await waiting;
     assert.deepEqual([exitStatus, exitedAt], [init?.exitStatus, init?.exitedAt]);
     assert.deepEqual([deleted.pid, deleted.exitStatus], [pid, 137]);
@@ -110,6 +118,26 @@ Deno.test("dead shim: a killed shim takes its container along: processes, mounts
   await audit.assertClean();
 });
 
+Deno.test("dead shim: how a container ended that had ended before berth could kill it is unknown", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await client.call("container.create", { id: "gone", spec: daemon.spec(["sleep", "1000"]) });
+  const { pid, shimPid } = await client.call("container.start", { id: "gone" })
+    .then(() => client.call("container.state", { id: "gone" }));
+  await daemon.kill9();
+  Deno.kill(shimPid, "SIGKILL");
+  await until("the end of the shim", () => isGone(shimPid));
+  Deno.kill(pid, "SIGKILL");
+  await until("the end of the container", () => isGone(pid));
+  await daemon.start();
+  const events = await history(daemon, "gone");
+  const ends = events.filter(({ type }) => type === "exit" || type === "delete");
+  assert.deepEqual(
+    ends.map(({ type, exitStatusUnknown }) => [type, exitStatusUnknown]),
+    [["exit", true], ["delete", true]],
+  );
+});
+
 Deno.test("dead shim: a created container whose shim is killed exits and is deleted like any other", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
@@ -123,6 +151,7 @@ Deno.test("dead shim: a created container whose shim is killed exits and is dele
   assert.equal(events.types("created"), "create exit delete");
   const [exit] = events.matching({ type: "exit", id: "created" });
   assert.deepEqual([exit?.pid, exit?.exitStatus, exit?.synthetic], [pid, 137, true]);
+  assert.equal(exit?.exitStatusUnknown, undefined);
 });
 
 Deno.test("dead shim: a paused container whose shim is killed is dead too", async () => {

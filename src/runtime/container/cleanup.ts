@@ -35,6 +35,8 @@ export interface ContainerCleanupOptions {
 /** Removes what a container leaves. Each step may be repeated until it works. */
 export class ContainerCleanup {
   readonly #options: ContainerCleanupOptions;
+  /** Pids of what was alive when it was to be killed, over all attempts. */
+  readonly #killed = new Set<number>();
 
   constructor(options: ContainerCleanupOptions) {
     this.#options = options;
@@ -74,7 +76,7 @@ export class ContainerCleanup {
       await this.#destroyByRuntime();
     } catch (error) {
       if (!neverRan(error, bundle.record, bundle.paths)) throw error;
-      events.publishSyntheticExits();
+      events.publishSyntheticExits(this.#killed);
     }
     cgroup.stopMonitors();
     // Of a create that was cut short no process may be left to find it by.
@@ -87,12 +89,17 @@ export class ContainerCleanup {
     const { bundle, cgroup, context, events } = this.#options;
     const runtime = context.runtimeOf(bundle);
     const bound = this.#runtimeBound;
-    await cgroup.findByPid(() => initPidByRuntime(bundle, runtime, bound));
+    await cgroup.findByPid(async () => {
+      const pid = await initPidByRuntime(bundle, runtime, bound);
+      if (pid !== undefined) this.#killed.add(pid);
+      return pid;
+    });
+    for (const { pid } of cgroup.pids()) this.#killed.add(pid);
     // Who waits for the processes does not wait for the runtime too, which may be out of order.
-    if (await cgroup.kill()) events.publishSyntheticExits();
+    if (await cgroup.kill()) events.publishSyntheticExits(this.#killed);
     await deleteFromRuntime(bundle, runtime, bound);
     await failpointAsync("cleanup.runtime-deleted");
-    events.publishSyntheticExits();
+    events.publishSyntheticExits(this.#killed);
   }
 
   /** Removes a container that its shim could not roll back from the runtime. */

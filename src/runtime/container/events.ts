@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { exitOf } from "../../oci/process_exit.ts";
+import { exitOf, unseenExit } from "../../oci/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import type { DeleteResult, ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { NetworkState } from "../../rpc/contract/network/schemas.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
@@ -126,27 +127,31 @@ export class ContainerEvents {
     });
   }
 
-  /** Publishes the exits that a dead shim cannot tell any more, init's last, each only once. */
-  publishSyntheticExits(): void {
+  /**
+   * Publishes the exits that a dead shim cannot tell any more, init's last, each only once. Those in
+   * `killed`, by pid, were alive until they were killed; how the others ended nobody knows.
+   */
+  publishSyntheticExits(killed: ReadonlySet<number> = new Set()): void {
     const { bundle, processes } = this.#options;
     if (!this.createPublished || this.#published.initExited) return;
     const recorded = bundle.exitRecord();
-    const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
     this.#beforeExit();
-    this.#execExits();
+    this.#execExits(killed);
     const pid = recorded?.pid ?? processes.pid;
+    const exit = recorded ?? untoldExit(pid, killed);
     // For the next daemon, which publishes the delete if this one does not come to that.
-    if (recorded === undefined) bundle.recordExit({ pid, ...killed });
-    this.#exit(pid, recorded ?? killed, undefined);
+    if (recorded === undefined) bundle.recordExit({ pid, ...exit });
+    this.#exit(pid, exit, undefined);
   }
 
   /**
    * Publishes the exits of execs that are not published yet when init's is to be published: an exec of
    * which a shim that took over knows nothing, or that outlived init. One told later was published.
    */
-  #execExits(): void {
-    const killed = { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
-    for (const [execId, pid] of this.#published.running()) this.#exit(pid, killed, execId);
+  #execExits(killed: ReadonlySet<number> = new Set()): void {
+    for (const [execId, pid] of this.#published.running()) {
+      this.#exit(pid, untoldExit(pid, killed), execId);
+    }
   }
 
   #exit(pid: number, exit: ExitStatus, execId: string | undefined): void {
@@ -183,4 +188,10 @@ export class ContainerEvents {
     const { id, instance } = this.#options.bundle.record;
     return { id, instance };
   }
+}
+
+/** Returns how a process ended that no shim tells of: known only of one in `killed`. */
+function untoldExit(pid: number, killed: ReadonlySet<number>): ProcessExit {
+  if (!killed.has(pid)) return unseenExit();
+  return { exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
 }

@@ -41,7 +41,7 @@ function setUp(dir: string, beforeExit: () => void = () => {}) {
     log[Symbol.dispose]();
     journal[Symbol.dispose]();
   };
-  return { events, processes, acks, log, types, [Symbol.dispose]: close };
+  return { events, processes, acks, log, journal, types, [Symbol.dispose]: close };
 }
 
 function event(seq: number, type: ShimEvent["type"], more: Partial<ShimEvent> = {}): ShimEvent {
@@ -93,4 +93,18 @@ Deno.test("ContainerEvents: what was taken over, and an exit that was published,
     set.events.ingest(event(4, "exit", { exitStatus: 0, exitedAt: at }));
     assert.deepEqual(set.types(), ["create", "exec-started", "exit", "exit"]);
     assert.equal(set.events.shimSeq, 4);
+  }));
+
+Deno.test("ContainerEvents.publishSyntheticExits: a status is certain only of what was killed", () =>
+  withDir((dir) => {
+    using set = setUp(dir);
+    set.events.ingest(event(1, "create"));
+    set.events.ingest(event(2, "exec-started", { execId: "alive", pid: 8 }));
+    set.events.ingest(event(3, "exec-started", { execId: "gone", pid: 9 }));
+    set.events.publishSyntheticExits(new Set([8]));
+    const exits = set.journal.read(0, 100).filter(({ type }) => type === "exit");
+    assert.deepEqual(
+      exits.map(({ execId, exitStatusUnknown }) => [execId, exitStatusUnknown]),
+      [["alive", undefined], ["gone", true], [undefined, true]],
+    );
   }));

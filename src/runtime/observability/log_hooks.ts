@@ -9,10 +9,10 @@ import type { DaemonHooks } from "./hooks.ts";
 export const LOG_HOOKS: DaemonHooks = {
   ...NO_HOOKS,
 
-  event({ type, id, pid, execId, exitStatus, synthetic }: Event): void {
+  event({ type, id, pid, execId, exitStatus, exitStatusUnknown, synthetic }: Event): void {
     getLogger(["berth", "container"]).info(
       `{id}: ${type}${execId === undefined ? "" : " {execId}"} pid {pid}` +
-        (exitStatus === undefined ? "" : " status {exitStatus}") +
+        (exitStatus === undefined ? "" : ` status {exitStatus}${exitStatusUnknown ? "?" : ""}`) +
         (synthetic ? " (its shim was gone)" : ""),
       { id, pid, execId, exitStatus, type },
     );
