@@ -30,6 +30,7 @@ import { logs } from "./bench/rows/logs.ts";
 import { output } from "./bench/rows/output.ts";
 import { restart } from "./bench/rows/restart.ts";
 import { writeLauncher } from "./build/launcher.ts";
+import { runScript } from "./run_script.ts";
 import { ensurePackages, findCommand } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -63,44 +64,43 @@ if (unknown.length > 0) {
 
 await ensurePackages(["runc", "busybox-static", "containerd"]);
 const machine = machineInfo();
-const { versions, results } = await measureAll().catch((error: unknown) => {
-  console.error(error);
-  Deno.exit(1);
+await runScript(async (signal) => {
+  const { versions, results } = await measureAll(signal);
+  const date = new Date().toISOString();
+  const report = { date, quick: values.quick, machine, versions, results };
+  await Deno.mkdir(values.out.slice(0, values.out.lastIndexOf("/")) || ".", { recursive: true });
+  await Deno.writeTextFile(values.out, `${JSON.stringify(report, null, 2)}\n`);
+
+  console.log(`\n${table(results)}\n`);
+  for (const { title, note } of results) if (note !== undefined) console.log(`${title}: ${note}`);
+  console.log(
+    `\nMedians, ${date.slice(0, 10)}: ${machine.cpus} × ${machine.cpu}, Linux ${machine.kernel}, ` +
+      `cgroup ${machine.cgroups}, load before ${machine.load[0]?.toFixed(1)}; ` +
+      `${versions.join(", ")}, Deno ${machine.deno}.\nAll figures: ${values.out}`,
+  );
+  return 0;
 });
-const date = new Date().toISOString();
-const report = { date, quick: values.quick, machine, versions, results };
-await Deno.mkdir(values.out.slice(0, values.out.lastIndexOf("/")) || ".", { recursive: true });
-await Deno.writeTextFile(values.out, `${JSON.stringify(report, null, 2)}\n`);
 
-console.log(`\n${table(results)}\n`);
-for (const { title, note } of results) if (note !== undefined) console.log(`${title}: ${note}`);
-console.log(
-  `\nMedians, ${date.slice(0, 10)}: ${machine.cpus} × ${machine.cpu}, Linux ${machine.kernel}, ` +
-    `cgroup ${machine.cgroups}, load before ${machine.load[0]?.toFixed(1)}; ` +
-    `${versions.join(", ")}, Deno ${machine.deno}.\nAll figures: ${values.out}`,
-);
-Deno.exit(0);
-
-async function measureAll() {
+async function measureAll(signal: AbortSignal) {
   await using workspace = await Workspace.open("berth-bench");
   // Disposed of before the workspace, also when a signal ends the run in the middle of a row.
   await using engines = new AsyncDisposableStack();
   const { promise: stopped, reject } = Promise.withResolvers<never>();
-  workspace.signal.addEventListener("abort", () => reject(workspace.signal.reason));
+  signal.addEventListener("abort", () => reject(signal.reason));
   // Where one call fails, those that run beside it do too, with nobody left to wait for them; that
   // must not end this process before it has cleaned up.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     reject(event.reason);
   });
-  return await Promise.race([measure(workspace.dir, engines), stopped]);
+  return await Promise.race([measure(workspace.dir, engines, signal), stopped]);
 }
 
-async function measure(dir: string, engines: AsyncDisposableStack) {
+async function measure(dir: string, engines: AsyncDisposableStack, signal: AbortSignal) {
   const runc = findCommand("runc");
   if (runc === undefined) throw new Error("runc is not in PATH");
   const program = Deno.env.get("BERTH_PROGRAM") ??
-    await writeLauncher(await bundle({ outDir: `${dir}/program`, minify: true }));
+    await writeLauncher(await bundle({ outDir: `${dir}/program`, minify: true, signal }));
   Deno.env.set("BERTH_PROGRAM", program);
   const run = `${dir}/run`;
   // As /run is on most machines, and where all three have their state by default.

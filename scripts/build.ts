@@ -3,10 +3,10 @@
 // `deno task build [--out FILE] [--target TRIPLE] [--compile-only | --portable] [--deno FILE]`:
 // makes one executable file of berth; see `usage` below.
 import { bundle } from "./build/bundle.ts";
-import { compile, CompileError } from "./build/compile.ts";
+import { compile } from "./build/compile.ts";
 import { sha256, writePortable } from "./build/portable.ts";
 import { ROOT } from "./root.ts";
-import { StoppedError, StopSignals } from "./stop_signals.ts";
+import { runScript, ScriptError } from "./run_script.ts";
 import { runTool } from "./tool.ts";
 
 const usage = `usage: deno task build [options]
@@ -24,38 +24,23 @@ interface Options {
   deno: string | undefined;
 }
 
-/** What ends the build, said in full by its message. */
-class BuildError extends Error {}
-
-const stop = new StopSignals();
-try {
-  await make(parse(Deno.args));
-} catch (error) {
-  const { message } = knownError(error);
-  console.error(message);
-  Deno.exitCode = 1;
-}
-stop[Symbol.dispose]();
-
-/** Throws what no user can act on; the message of the others says all. */
-function knownError(error: unknown): Error {
-  if (error instanceof BuildError || error instanceof CompileError) return error;
-  if (error instanceof StoppedError) return error;
-  throw error;
-}
+await runScript(async (signal) => {
+  await make(parse(Deno.args), signal);
+  return 0;
+});
 
 /** Builds in a directory of its own beside the file to write, so that nothing else is touched. */
-async function make(options: Options): Promise<void> {
+async function make(options: Options, signal: AbortSignal): Promise<void> {
   const { out } = options;
-  await checkTypes();
+  await checkTypes(signal);
   const outDir = out.slice(0, out.lastIndexOf("/")) || "/";
   await Deno.mkdir(outDir, { recursive: true });
   const work = await Deno.makeTempDir({ dir: outDir, prefix: ".berth-build-" });
   try {
-    const main = await bundle({ outDir: `${work}/bundle`, minify: true, signal: stop.signal });
+    const main = await bundle({ outDir: `${work}/bundle`, minify: true, signal });
     const draft = `${work}/berth`;
-    const form = await build(options, draft, main);
-    stop.signal.throwIfAborted();
+    const form = await build(options, draft, main, signal);
+    signal.throwIfAborted();
     await Deno.rename(draft, out);
     const bytes = await Deno.readFile(out);
     console.log(`${out}: ${form} form, ${(bytes.length / 1e6).toFixed(1)} MB`);
@@ -66,21 +51,26 @@ async function make(options: Options): Promise<void> {
 }
 
 /** The bundler and `deno compile` look at no type. */
-async function checkTypes(): Promise<void> {
+async function checkTypes(signal: AbortSignal): Promise<void> {
   const args = ["check", "--quiet", "src/main.ts", "mod.ts"];
   const { success, stderr } = await runTool(Deno.execPath(), {
     args,
     cwd: ROOT,
-    signal: stop.signal,
+    signal,
   });
   if (!success) fail(`deno check failed:\n${stderr}`);
 }
 
 /** Writes the executable file `draft`; answers its form. */
-async function build(options: Options, draft: string, main: string): Promise<string> {
+async function build(
+  options: Options,
+  draft: string,
+  main: string,
+  signal: AbortSignal,
+): Promise<string> {
   const { form, target, deno } = options;
   if (form !== "portable") {
-    const unreachable = await compile({ target, main, out: draft, signal: stop.signal });
+    const unreachable = await compile({ target, main, out: draft, signal });
     if (unreachable === undefined) return "compiled";
     if (form === "compiled") throw unreachable;
     console.log(`deno compile cannot fetch its runtime here: making the portable form instead.`);
@@ -92,7 +82,7 @@ async function build(options: Options, draft: string, main: string): Promise<str
     deno: deno ?? Deno.execPath(),
     bundleDir: main.slice(0, main.lastIndexOf("/")),
     out: draft,
-    signal: stop.signal,
+    signal,
   });
   return "portable";
 }
@@ -135,5 +125,5 @@ function absolute(path: string): string {
 }
 
 function fail(message: string): never {
-  throw new BuildError(message);
+  throw new ScriptError(message);
 }

@@ -2,6 +2,7 @@
 //
 // `deno task demo`: a daemon in a directory of its own, a container run through its socket, and the
 // daemon killed under it. Everything shown is what really went over the socket.
+import { abortable } from "../src/client/link.ts";
 import { TestDaemon } from "../tests/harness/daemon.ts";
 import { EventCollector } from "../tests/harness/events.ts";
 import { until } from "../tests/harness/poll.ts";
@@ -9,6 +10,7 @@ import type { ParamsOf, ResultOf } from "../src/rpc/contract/method.ts";
 import type { DaemonContract } from "../src/rpc/contract/daemon.ts";
 import { bundle } from "./build/bundle.ts";
 import { writeLauncher } from "./build/launcher.ts";
+import { runScript } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -18,15 +20,17 @@ type Name = keyof DaemonContract & string;
 const TICKER = 'for i in $(seq 10); do echo "tick $i from pid $$"; sleep 0.3; done; exit 7';
 
 await ensurePackages(["runc", "busybox-static"]);
-{
-  await using workspace = await Workspace.open("berth-demo");
-  const program = await writeLauncher(await bundle({ outDir: `${workspace.dir}/program` }));
-  const { promise: stopped, reject } = Promise.withResolvers<never>();
-  workspace.signal.addEventListener("abort", () => reject(workspace.signal.reason));
-  await Promise.race([demo(program), stopped]);
-}
-step("Everything is gone again: processes, mounts, cgroups, files. That was berth.");
-Deno.exit(0);
+await runScript(async (signal) => {
+  {
+    await using workspace = await Workspace.open("berth-demo");
+    const program = await writeLauncher(
+      await bundle({ outDir: `${workspace.dir}/program`, signal }),
+    );
+    await abortable(demo(program), signal);
+  }
+  step("Everything is gone again: processes, mounts, cgroups, files. That was berth.");
+  return 0;
+});
 
 async function demo(program: string): Promise<void> {
   step("Starting a daemon. Its whole state is in one directory.");

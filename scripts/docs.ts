@@ -5,16 +5,23 @@
 // `deno task docs --release`: also keeps the contracts in docs/contract, for later versions to be
 // compared with. Part of a release.
 // `deno task docs --record`: runs the examples anew first, with real containers, as root.
-import { ROOT } from "./root.ts";
+import { abortable } from "../src/client/link.ts";
 import { EXAMPLES_FILE, readExamples } from "./docs/examples.ts";
 import { format, generatedFiles, staleFiles } from "./docs/pages.ts";
+import { ROOT } from "./root.ts";
+import { runScript } from "./run_script.ts";
+import { Workspace } from "./workspace.ts";
 
 const [option] = Deno.args;
 if (option === "--record") {
-  const { recordExamples } = await import("./docs/record.ts");
-  const text = JSON.stringify(await recordExamples());
-  await Deno.mkdir(`${ROOT}/docs/reference`, { recursive: true });
-  await Deno.writeTextFile(EXAMPLES_FILE, await format(EXAMPLES_FILE, text));
+  await runScript(async (signal) => {
+    await using _workspace = await Workspace.open("berth-docs");
+    const { recordExamples } = await import("./docs/record.ts");
+    const text = JSON.stringify(await abortable(recordExamples(), signal));
+    await Deno.mkdir(`${ROOT}/docs/reference`, { recursive: true });
+    await Deno.writeTextFile(EXAMPLES_FILE, await format(EXAMPLES_FILE, text));
+    return await renew();
+  });
 } else if (option === "--release") {
   const { goldens } = await import("./docs/goldens.ts");
   await Deno.mkdir(`${ROOT}/docs/contract`, { recursive: true });
@@ -26,15 +33,19 @@ if (option === "--record") {
   console.error("usage: deno task docs [--check | --record | --release]");
   Deno.exit(2);
 }
-const files = await generatedFiles(await readExamples());
-const stale = await staleFiles(files);
-if (option === "--check") {
-  for (const path of stale) console.error(`${path} is stale: run deno task docs`);
-  Deno.exit(stale.length === 0 ? 0 : 1);
+await runScript(renew);
+
+/** Writes the files that are stale, or with --check only names them; returns the exit status. */
+async function renew(): Promise<number> {
+  const files = await generatedFiles(await readExamples());
+  const stale = await staleFiles(files);
+  if (option === "--check") {
+    for (const path of stale) console.error(`${path} is stale: run deno task docs`);
+    return stale.length === 0 ? 0 : 1;
+  }
+  for (const path of stale) {
+    await Deno.writeTextFile(`${ROOT}/${path}`, files.get(path) ?? "");
+    console.log(`made ${path}`);
+  }
+  return 0;
 }
-for (const path of stale) {
-  await Deno.writeTextFile(`${ROOT}/${path}`, files.get(path) ?? "");
-  console.log(`made ${path}`);
-}
-// What the tests' harness has started holds nothing open; end in any case.
-Deno.exit(0);

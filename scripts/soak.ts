@@ -6,6 +6,7 @@ import { numberOption } from "./number_option.ts";
 import { soak } from "../tests/soak/soak.ts";
 import { bundle } from "./build/bundle.ts";
 import { writeLauncher } from "./build/launcher.ts";
+import { runScript } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -16,11 +17,10 @@ const onDeath = Deno.args.includes("--adopt") ? "adopt" : "kill";
 const noShim = Deno.args.includes("--no-shim");
 
 await ensurePackages(["runc", "busybox-static"]);
-let status = 0;
-{
+await runScript(async (signal) => {
   await using workspace = await Workspace.open("berth-soak");
   const program = await writeLauncher(
-    await bundle({ outDir: `${workspace.dir}/program`, failpoints: true }),
+    await bundle({ outDir: `${workspace.dir}/program`, failpoints: true, signal }),
   );
   Deno.env.set("BERTH_PROGRAM", program);
   console.log(
@@ -28,15 +28,9 @@ let status = 0;
       noShim ? ", no_shim" : ""
     }`,
   );
-  try {
-    const { signal } = workspace;
-    const durationMs = minutes * 60_000;
-    const report = await soak({ seed, durationMs, containers, onDeath, noShim, signal });
-    console.log(`${report.events} events of ${report.instances} containers; nothing lost`);
-    for (const [name, count] of [...report.counts].sort()) console.log(`${count}\t${name}`);
-  } catch (error) {
-    console.error(error);
-    status = 1;
-  }
-}
-Deno.exit(status);
+  const durationMs = minutes * 60_000;
+  const report = await soak({ seed, durationMs, containers, onDeath, noShim, signal });
+  console.log(`${report.events} events of ${report.instances} containers; nothing lost`);
+  for (const [name, count] of [...report.counts].sort()) console.log(`${count}\t${name}`);
+  return 0;
+});

@@ -5,6 +5,7 @@
 import { soakNetworks } from "../tests/soak/networks.ts";
 import { bundle } from "./build/bundle.ts";
 import { ensurePackages } from "./system_packages.ts";
+import { runScript } from "./run_script.ts";
 import { writeLauncher } from "./build/launcher.ts";
 import { Workspace } from "./workspace.ts";
 
@@ -21,21 +22,14 @@ if (!Number.isInteger(rounds) || !Number.isInteger(seed)) {
 await ensurePackages([
   ...["runc", "busybox-static", "containernetworking-plugins", "iptables", "iproute2"] as const,
 ]);
-let failure: unknown;
-{
-  await using workspace = await Workspace.open("berth-soak");
-  const program = await bundle({ outDir: `${workspace.dir}/program` });
-  Deno.env.set("BERTH_PROGRAM", await writeLauncher(program));
-  console.log(`${rounds} rounds with seed ${seed}`);
-  try {
-    await soakNetworks({ rounds, seed, say: console.log, signal: workspace.signal });
-  } catch (error) {
-    failure = error;
+await runScript(async (signal) => {
+  {
+    await using workspace = await Workspace.open("berth-soak");
+    const program = await bundle({ outDir: `${workspace.dir}/program`, signal });
+    Deno.env.set("BERTH_PROGRAM", await writeLauncher(program));
+    console.log(`${rounds} rounds with seed ${seed}`);
+    await soakNetworks({ rounds, seed, say: console.log, signal });
   }
-}
-if (failure !== undefined) {
-  console.error(failure);
-  Deno.exit(1);
-}
-console.log(`${rounds} rounds with seed ${seed}: nothing is left`);
-Deno.exit(0);
+  console.log(`${rounds} rounds with seed ${seed}: nothing is left`);
+  return 0;
+});

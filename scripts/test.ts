@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import { bundle } from "./build/bundle.ts";
 import { ROOT } from "./root.ts";
 import { writeLauncher } from "./build/launcher.ts";
+import { runScript, ScriptError } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { runTests, splitArgs } from "./test_run.ts";
 import { SLOWNESS } from "../tests/harness/poll.ts";
@@ -31,41 +32,45 @@ await ensurePackages([
   ...["containernetworking-plugins", "iptables", "iproute2"] as const,
 ]);
 
-let passed = 0;
-let failed = 0;
-{
-  await using workspace = await Workspace.open("berth-test");
-  const dir = `${workspace.dir}/program`;
-  const env = binary
-    ? {
-      BERTH_PROGRAM: await builtFile(dir),
-      // Tests that need failpoints are ignored: what ships has none.
-      BERTH_TEST_BUILT: "1",
-      BERTH_CACHE: `${dir}/cache`,
-      PATH: pathWithoutDeno(),
+await runScript(async (signal) => {
+  let passed = 0;
+  let failed = 0;
+  {
+    await using workspace = await Workspace.open("berth-test");
+    const dir = `${workspace.dir}/program`;
+    const env = binary
+      ? {
+        BERTH_PROGRAM: await builtFile(dir, signal),
+        // Tests that need failpoints are ignored: what ships has none.
+        BERTH_TEST_BUILT: "1",
+        BERTH_CACHE: `${dir}/cache`,
+        PATH: pathWithoutDeno(),
+      }
+      : {
+        BERTH_PROGRAM: await writeLauncher(await bundle({ outDir: dir, failpoints: true, signal })),
+      };
+    const groups = binary ? GROUPS.slice(1) : GROUPS;
+    for (const group of paths.length > 0 ? [paths] : groups) {
+      const args = [...flags, ...group];
+      const counts = await runTests(workspace, { args, env, signal, timeoutMs: TIMEOUT_MS });
+      passed += counts.passed;
+      failed += counts.failed;
     }
-    : { BERTH_PROGRAM: await writeLauncher(await bundle({ outDir: dir, failpoints: true })) };
-  const groups = binary ? GROUPS.slice(1) : GROUPS;
-  for (const group of paths.length > 0 ? [paths] : groups) {
-    const args = [...flags, ...group];
-    const counts = await runTests(workspace, { args, env, timeoutMs: TIMEOUT_MS });
-    passed += counts.passed;
-    failed += counts.failed;
   }
-  if (workspace.signal.aborted) console.error(String(workspace.signal.reason));
-}
-console.log(`${passed} passed, ${failed} failed`);
-Deno.exit(failed === 0 ? 0 : 1);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
+});
 
 /** Returns the path of the file to test: the one that was named, or one that it builds in `dir`. */
-async function builtFile(dir: string): Promise<string> {
+async function builtFile(dir: string, signal: AbortSignal): Promise<string> {
   if (file !== undefined) return await Deno.realPath(file);
   const out = `${dir}/berth`;
   const { success } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", `${ROOT}/scripts/build.ts`, "--out", out],
     stdin: "null",
+    signal,
   }).spawn().status;
-  if (!success) throw new Error("deno task build failed");
+  if (!success) throw new ScriptError("deno task build failed");
   return out;
 }
 

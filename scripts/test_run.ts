@@ -35,6 +35,8 @@ export interface TestRunOptions {
   readonly args: readonly string[];
   /** Environment beside this process's own. */
   readonly env: Readonly<Record<string, string>>;
+  /** Ends it. */
+  readonly signal: AbortSignal;
   /** The longest that it may take, milliseconds; a hung test must not hang its host. */
   readonly timeoutMs: number;
 }
@@ -44,8 +46,8 @@ export interface TestRunOptions {
  * one failed test, so that no such run looks like a good one.
  */
 export async function runTests(workspace: Workspace, options: TestRunOptions): Promise<Counts> {
-  const { args, env, timeoutMs } = options;
-  if (workspace.signal.aborted) return { passed: 0, failed: 1 };
+  const { args, env, signal, timeoutMs } = options;
+  if (signal.aborted) return { passed: 0, failed: 1 };
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "--allow-all", "--no-check", ...args],
     env: { ...env, TMPDIR: workspace.dir },
@@ -58,7 +60,7 @@ export async function runTests(workspace: Workspace, options: TestRunOptions): P
     console.error(`The tests took longer than ${timeoutMs / 60_000} minutes: stopped.`);
     stop();
   }, timeoutMs);
-  workspace.signal.addEventListener("abort", stop);
+  signal.addEventListener("abort", stop);
   try {
     const output = await show(child.stdout);
     const { success } = await child.status;
@@ -66,7 +68,7 @@ export async function runTests(workspace: Workspace, options: TestRunOptions): P
     return { passed, failed: success ? failed : Math.max(failed, 1) };
   } finally {
     clearTimeout(timer);
-    workspace.signal.removeEventListener("abort", stop);
+    signal.removeEventListener("abort", stop);
   }
 }
 

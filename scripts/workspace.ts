@@ -2,7 +2,6 @@
 import { baseName, RUN_VARIABLE, uniqueName } from "../tests/harness/run.ts";
 import { KEEP_VARIABLE, keepsFiles } from "../tests/harness/keep_files.ts";
 import { sweep } from "../tests/harness/leaks/sweep.ts";
-import { StopSignals } from "./stop_signals.ts";
 
 /**
  * A directory for all that a script starts, with what has to go when it ends, however it ends: on
@@ -11,15 +10,9 @@ import { StopSignals } from "./stop_signals.ts";
 export class Workspace implements AsyncDisposable {
   /** The directory, below /tmp so that paths of sockets in it stay short. */
   readonly dir: string;
-  readonly #stop = new StopSignals();
 
   private constructor(dir: string) {
     this.dir = dir;
-  }
-
-  /** Aborted when the script is told by a signal to stop; the reason names the signal. */
-  get signal(): AbortSignal {
-    return this.#stop.signal;
   }
 
   /**
@@ -36,6 +29,5 @@ export class Workspace implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await sweep({ dir: this.dir, cgroup: baseName(this.dir), keepFiles: keepsFiles() });
     if (keepsFiles()) console.error(`${KEEP_VARIABLE}: what was made is in ${this.dir}`);
-    this.#stop[Symbol.dispose]();
   }
 }

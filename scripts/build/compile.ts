@@ -2,6 +2,7 @@
 import { BUNDLE_FLAGS, V8_FLAGS } from "../../src/runtime/process/self_command.ts";
 import { VERSION } from "../../src/version.ts";
 import { MTIME } from "./tar.ts";
+import { ScriptError } from "../run_script.ts";
 import { runTool } from "../tool.ts";
 
 const COMPILE_FLAGS = [
@@ -25,7 +26,7 @@ export interface CompileOptions {
 }
 
 /** Why `deno compile` has made nothing that works; its message says all. */
-export class CompileError extends Error {}
+export class CompileError extends ScriptError {}
 
 /**
  * Writes a bundle as one executable with `deno compile`. Returns the error if only the runtime, which
