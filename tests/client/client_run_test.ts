@@ -9,7 +9,7 @@ import {
 } from "../../mod.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
-import { until, within } from "../harness/poll.ts";
+import { CALL_TIMEOUT_MS, until, within } from "../harness/poll.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 
@@ -206,7 +206,7 @@ Deno.test("Client.watchStats yields readings with CPU usage, across a restart", 
   await using daemon = await TestDaemon.start();
   await daemon.run("busy", ["sh", "-c", "while :; do :; done"]);
   await using client = await connect({ socket: daemon.socket });
-  const signal = AbortSignal.timeout(120_000);
+  const signal = AbortSignal.timeout(2 * CALL_TIMEOUT_MS);
   let busy = 0;
   for await (const { containers } of client.watchStats({ intervalMs: 200, signal })) {
     if ((containers[0]?.cpuPercent ?? 0) === 0) continue;

@@ -6,6 +6,7 @@ import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
+import { CALL_TIMEOUT_MS } from "../harness/poll.ts";
 
 /** The files that `berth run` mounts of its own. */
 const ETC_FILES = ["/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
@@ -105,7 +106,7 @@ Deno.test("spec.default names what does not fit, and never waits for a file", as
     ["mounts.0.destination", { ...good, mounts: [{ destination: "relative" }] }],
   ];
   function call(params: Parameters<typeof daemon.client.call<"spec.default">>[1]) {
-    return daemon.client.call("spec.default", params, { timeoutMs: 60_000 });
+    return daemon.client.call("spec.default", params, { timeoutMs: CALL_TIMEOUT_MS });
   }
   for (const [path, params] of bad) {
     await assert.rejects(call(params), (error) => {

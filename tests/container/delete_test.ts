@@ -6,7 +6,7 @@ import type { ShimContract } from "../../src/rpc/contract/shim.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
-import { until } from "../harness/poll.ts";
+import { CALL_TIMEOUT_MS, until } from "../harness/poll.ts";
 import { readProcess } from "../harness/processes.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
@@ -40,10 +40,13 @@ async function untilGone(daemon: TestDaemon, id: string): Promise<void> {
 /** Has the shim of a container delete it behind the daemon's back. */
 async function deleteInShim(daemon: TestDaemon, id: string, leave: boolean): Promise<void> {
   const { bundle } = await daemon.client.call("container.state", { id });
-  using peer = await dial(`${bundle}/shim.sock`, { onError: console.error, timeoutMs: 60_000 });
+  using peer = await dial(`${bundle}/shim.sock`, {
+    onError: console.error,
+    timeoutMs: CALL_TIMEOUT_MS,
+  });
   const shim = typedClient<ShimContract>(peer);
-  await shim.call("shim.delete", {}, { timeoutMs: 60_000 });
-  if (leave) await shim.call("shim.exit", {}, { timeoutMs: 60_000 });
+  await shim.call("shim.delete", {}, { timeoutMs: CALL_TIMEOUT_MS });
+  if (leave) await shim.call("shim.exit", {}, { timeoutMs: CALL_TIMEOUT_MS });
 }
 
 Deno.test("delete: a delete that the runtime failed is made again, with the same answer and one event", async () => {

@@ -5,6 +5,7 @@ import { parseJson, stringifyJson } from "../../src/rpc/json.ts";
 import { cli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
+import { CALL_TIMEOUT_MS } from "../harness/poll.ts";
 
 const UNLIMITED = 2n ** 64n - 1n;
 const ODD = 2n ** 53n + 1n;
@@ -29,11 +30,11 @@ Deno.test("integers above 2^53 reach the runtime as they are, through create, ex
 
   const test = (limit: string) => ["sh", "-c", `test "$(ulimit -c)" = ${limit}`];
   const inherits = await container.exec({ process: { args: test("unlimited") } });
-  assert.equal((await inherits.wait({ timeoutMs: 60_000 })).exitStatus, 0);
+  assert.equal((await inherits.wait({ timeoutMs: CALL_TIMEOUT_MS })).exitStatus, 0);
   // In blocks of 512 bytes.
   const limited = coreLimit((ODD - 1n) * 512n);
   const own = await container.exec({ process: { args: test(`${ODD - 1n}`), rlimits: limited } });
-  assert.equal((await own.wait({ timeoutMs: 60_000 })).exitStatus, 0);
+  assert.equal((await own.wait({ timeoutMs: CALL_TIMEOUT_MS })).exitStatus, 0);
 
   await container.update({ memory: { limit: 2n ** 63n - 1n } });
   const { stdout } = await cli(daemon, ["inspect", "--spec", "a"]);

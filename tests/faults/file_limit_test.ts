@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { BerthError, ResourceExhaustedError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
-import { until } from "../harness/poll.ts";
+import { CALL_TIMEOUT_MS, until } from "../harness/poll.ts";
 import { readProcess } from "../harness/processes.ts";
 import { program, runDir, uniqueName } from "../harness/run.ts";
 
@@ -28,7 +28,7 @@ Deno.test("file limit: at the limit of open files each call succeeds or ends in 
   await daemon.life("before");
   const audit = LeakAudit.take(daemon);
   const { client } = daemon;
-  const quick = { timeoutMs: 60_000 };
+  const quick = { timeoutMs: CALL_TIMEOUT_MS };
   const created: string[] = [];
   let refused = 0;
   for (let n = 0; refused < 3 && n < 60; n++) {
@@ -97,7 +97,7 @@ for (const transport of ["tcp", "unix"] as const) {
       transport === "tcp"
         ? Deno.connect({ hostname, port: Number(port) })
         : Deno.connect({ transport, path });
-    const quick = { timeoutMs: 60_000 };
+    const quick = { timeoutMs: CALL_TIMEOUT_MS };
     // As many containers as there is room for, so that the reserve is all that is left.
     const created: string[] = [];
     for (let refused = false; !refused;) {
@@ -160,7 +160,9 @@ Deno.test("file limit: a daemon that starts again with too few files loses no co
     const refusal = await daemon.start().then(() => undefined, (error: Error) => error.message);
     if (refusal === undefined) {
       assert.equal(most, 100, `15 containers, and answers, with ${most} files`);
-      const { containers } = await daemon.client.call("container.list", {}, { timeoutMs: 60_000 });
+      const { containers } = await daemon.client.call("container.list", {}, {
+        timeoutMs: CALL_TIMEOUT_MS,
+      });
       assert.deepEqual(
         containers.map(({ id, pid, status }) => [id, pid, status]),
         [...pids].sort().map(([id, pid]) => [id, pid, "running"]),

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { dial } from "../../src/rpc/transport/dial.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { anonymousMemory } from "../harness/memory.ts";
+import { CALL_TIMEOUT_MS } from "../harness/poll.ts";
 
 /** What each round does. A larger run: `BERTH_MEMORY_SCALE=50 deno task test tests/faults/memory_test.ts`. */
 const SCALE = Number(Deno.env.get("BERTH_MEMORY_SCALE") ?? 1);
@@ -18,11 +19,11 @@ const MOST_ROUNDS = 8;
 async function round(socket: string, method: string): Promise<void> {
   for (let done = 0; done < CONNECTIONS; done += 50) {
     await Promise.all(Array.from({ length: 50 }, async () => {
-      using peer = await dial(socket, { onError: console.error, timeoutMs: 60_000 });
+      using peer = await dial(socket, { onError: console.error, timeoutMs: CALL_TIMEOUT_MS });
       await peer.call(method, {});
     }));
   }
-  using peer = await dial(socket, { onError: console.error, timeoutMs: 60_000 });
+  using peer = await dial(socket, { onError: console.error, timeoutMs: CALL_TIMEOUT_MS });
   for (let done = 0; done < CALLS; done += PIPELINED) {
     await Promise.all(Array.from({ length: PIPELINED }, () => peer.call(method, {})));
   }

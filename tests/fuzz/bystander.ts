@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { connect } from "../../src/client/mod.ts";
+import { CALL_TIMEOUT_MS } from "../harness/poll.ts";
 
 /** A client that minds its own business while others attack, and takes the time of each answer. */
 export class Bystander implements AsyncDisposable {
@@ -37,9 +38,9 @@ export class Bystander implements AsyncDisposable {
     await using client = await connect({ socket: this.#socket });
     while (!this.#stopped) {
       const started = performance.now();
-      await client.info({ timeoutMs: 60_000 });
+      await client.info({ timeoutMs: CALL_TIMEOUT_MS });
       await using other = await connect({ socket: this.#socket });
-      await other.info({ timeoutMs: 60_000 });
+      await other.info({ timeoutMs: CALL_TIMEOUT_MS });
       this.#slowest = Math.max(this.#slowest, performance.now() - started);
       this.#calls++;
       await new Promise((resolve) => setTimeout(resolve, 100));

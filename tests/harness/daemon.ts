@@ -6,7 +6,7 @@ import type { Peer } from "../../src/rpc/peer/peer.ts";
 import { failureLogs } from "./failure_logs.ts";
 import { keepsFiles } from "./keep_files.ts";
 import { stateCgroupName } from "../../src/runtime/state_dir.ts";
-import { until, within } from "./poll.ts";
+import { CALL_TIMEOUT_MS, until, within } from "./poll.ts";
 import { spec } from "./rootfs.ts";
 import type { JsonObject } from "./rootfs.ts";
 import { program, runCgroup, runDir, uniqueName } from "./run.ts";
@@ -119,7 +119,7 @@ export class TestDaemon implements AsyncDisposable {
 
   /** One more connection; close it with `using`. */
   connect(): Promise<Peer> {
-    return dial(this.socket, { onError: console.error, timeoutMs: 60_000 });
+    return dial(this.socket, { onError: console.error, timeoutMs: CALL_TIMEOUT_MS });
   }
 
   /** Starts the process without waiting for anything; its exit status is {@linkcode exited}. */
@@ -166,7 +166,7 @@ export class TestDaemon implements AsyncDisposable {
         return undefined;
       }
     }, { timeoutMs });
-    await this.client.call("daemon.info", {}, { timeoutMs: 60_000 });
+    await this.client.call("daemon.info", {}, { timeoutMs: CALL_TIMEOUT_MS });
   }
 
   /** Waits until the process has ended; answers how. */

@@ -5,7 +5,7 @@ import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
 import type { ParamsOf, ResultOf } from "../../src/rpc/contract/method.ts";
 import type { Peer } from "../../src/rpc/peer/peer.ts";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
-import { until } from "./poll.ts";
+import { CALL_TIMEOUT_MS, until } from "./poll.ts";
 
 /** What an event has to have; every member given must be equal. */
 export type EventMatch = Partial<Event>;
@@ -33,7 +33,7 @@ export class EventCollector implements Disposable {
     socket: string,
     params: ParamsOf<DaemonContract, "events.subscribe"> = {},
   ): Promise<EventCollector> {
-    const peer = await dial(socket, { onError: console.error, timeoutMs: 60_000 });
+    const peer = await dial(socket, { onError: console.error, timeoutMs: CALL_TIMEOUT_MS });
     const events: Event[] = [];
     // Before the call: the first events may come right behind its answer.
     peer.onNotification(eventNotification.name, (value) => {

@@ -6,6 +6,9 @@
  */
 export const SLOWNESS = Number(Deno.env.get("BERTH_TEST_SLOWNESS") ?? "1");
 
+/** How long a connection or a call may take that a test does not expect to fail, in milliseconds. */
+export const CALL_TIMEOUT_MS = 60_000 * SLOWNESS;
+
 /** Bound of a wait. */
 export interface PollOptions {
   /** Milliseconds until it is given up; 60 000 if left out, far above what a slow machine needs. */

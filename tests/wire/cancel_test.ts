@@ -4,6 +4,7 @@ import { connect } from "../../src/client/mod.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { anonymousMemory } from "../harness/memory.ts";
 import { RawClient } from "../harness/io/raw_client.ts";
+import { CALL_TIMEOUT_MS } from "../harness/poll.ts";
 
 /** Waits to abandon. A larger run: `BERTH_CANCEL_CALLS=1000000 deno task test tests/wire/cancel_test.ts`. */
 const CALLS = Number(Deno.env.get("BERTH_CANCEL_CALLS") ?? 100_000);
@@ -50,7 +51,7 @@ Deno.test("cancel: waits that a client gives up leave nothing in the daemon", as
     memory.push(anonymousMemory(daemon.pid));
   }
   await daemon.client.call("container.kill", { id: "a", signal: "KILL" });
-  assert.equal((await client.container("a").wait({ timeoutMs: 60_000 })).exitStatus, 137);
+  assert.equal((await client.container("a").wait({ timeoutMs: CALL_TIMEOUT_MS })).exitStatus, 137);
   const third = Math.floor(memory.length / 3);
   const growth = Math.min(...memory.slice(-third)) - Math.max(...memory.slice(0, third));
   const told = memory.filter((_, index) => index % Math.ceil(memory.length / 20) === 0)

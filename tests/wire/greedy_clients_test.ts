@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { dial } from "../../src/rpc/transport/dial.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { anonymousMemory } from "../harness/memory.ts";
-import { until } from "../harness/poll.ts";
+import { CALL_TIMEOUT_MS, until } from "../harness/poll.ts";
 
 const MIB = 1024 * 1024;
 
@@ -35,10 +35,10 @@ async function connectAll(path: string, count: number, bytes: Uint8Array): Promi
 
 /** The most that process `pid` holds while another client makes 50 calls, bytes. */
 async function peakDuring(pid: number, socket: string, method: string): Promise<number> {
-  using peer = await dial(socket, { onError: console.error, timeoutMs: 60_000 });
+  using peer = await dial(socket, { onError: console.error, timeoutMs: CALL_TIMEOUT_MS });
   let peak = 0;
   for (let i = 0; i < 50; i++) {
-    await peer.call(method, {}, { timeoutMs: 60_000 });
+    await peer.call(method, {}, { timeoutMs: CALL_TIMEOUT_MS });
     peak = Math.max(peak, anonymousMemory(pid));
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
