@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-import { exists } from "../linux/fs/exists.ts";
-import { writeAtomic } from "../linux/fs/write_atomic.ts";
+import { checkImage, MAX_LAYERS, TOO_MANY_LAYERS } from "./check_image.ts";
 import { ImageClashError, ImageError, ImageNotFoundError } from "./errors.ts";
 import { isFor, parseImageConfig, platformText } from "./image_config.ts";
-import type { ImageConfig, Platform } from "./image_config.ts";
+import type { Platform } from "./image_config.ts";
+import { hostPolicy, ownPolicy } from "./policy.ts";
 import { isLoopback, type Reference } from "./reference.ts";
 import { runSkopeo } from "./skopeo.ts";
-import type { ImageStore, StoredImage } from "./store.ts";
+import type { StoredImage } from "./store/graph.ts";
+import type { ImageStore } from "./store/image_store.ts";
 
 /** Options of {@linkcode pull}. */
 export interface PullOptions {
@@ -32,17 +33,9 @@ export interface PullOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-/** How many directories the kernel mounts as one overlay (OVL_MAX_STACK, fs/overlayfs/params.h). */
-const MAX_LAYERS = 500;
-
-const TOO_MANY_LAYERS = `it has more than ${MAX_LAYERS} layers, which is the kernel's limit`;
-
-/** Without one every image is taken whose digests are right. */
-const ANYTHING = { default: [{ type: "insecureAcceptAnything" }] };
-
 /**
  * Pulls an image into the store under the name of its reference, which another image may have had.
- * skopeo checks every digest. The caller holds the store's {@linkcode ImageStore.use}.
+ * skopeo checks every digest. The caller holds the store's {@linkcode ImageStore.lock}.
  *
  * @throws {ImageNotFoundError} if there is no such image.
  * @throws {ImageClashError} if the store has one of the same config with other layers.
@@ -82,14 +75,14 @@ export async function pull(
       const inspect = ["inspect", "--config", ...access.inspect, reference.source];
       checkPlatform(await runSkopeo([...skopeo, ...inspect], run), options.platform);
     }
-    const copy = ["copy", ...access.copy, reference.source, store.location(name)];
+    const copy = ["copy", ...access.copy, reference.source, store.graph.location(name)];
     await runSkopeo([...skopeo, ...copy], { ...run, onProgress });
-    const image = store.images().find(({ names }) => names.includes(name));
+    const image = store.graph.images().find(({ names }) => names.includes(name));
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
     // What cannot run here is told now rather than by a container that does not start.
     checkImage(store, image);
     if (nameless === undefined) await store.names.set([reference.name], image.id);
-    store.unmark(image.id);
+    store.marks.remove(image.id);
     return image;
   } catch (error) {
     if (error instanceof ImageNotFoundError) {
@@ -150,40 +143,6 @@ function writeAuthFile(path: string, name: string, creds: string): string {
   const [registry = ""] = name.split("/");
   const text = JSON.stringify({ auths: { [registry]: { auth } } });
   Deno.writeTextFileSync(path, text, { mode: 0o600, createNew: true });
-  return path;
-}
-
-/**
- * Holds an image that was stored against what is needed to run it: a config for Linux, and the layers
- * that the config names. skopeo checks the digests of blobs; that the layers in them have the digests
- * of the config (`diff_ids`) is checked here, by those that it computed while it unpacked. Returns the
- * config.
- *
- * @throws {ImageError} if it cannot be run.
- */
-export function checkImage(store: ImageStore, image: StoredImage): ImageConfig {
-  const config = parseImageConfig(store.configText(image));
-  const { diffIds } = config;
-  const layers = store.layersOf(image).map(({ digest }) => digest).reverse();
-  if (layers.length > MAX_LAYERS) throw new ImageError(TOO_MANY_LAYERS);
-  if (diffIds === undefined) return config;
-  if (layers.length === diffIds.length && layers.every((digest, at) => digest === diffIds[at])) {
-    return config;
-  }
-  throw new ImageError("its layers are not those that its config names");
-}
-
-/** Where the host's own policy for signatures stands (containers-policy.json(5)). */
-function hostPolicy(): string | undefined {
-  const home = Deno.env.get("HOME");
-  const own = home ? [`${home}/.config/containers/policy.json`] : [];
-  return [...own, "/etc/containers/policy.json"].find(exists);
-}
-
-/** Returns the policy that takes any image. */
-export function ownPolicy(store: ImageStore): string {
-  const path = `${store.dir}/policy.json`;
-  if (!exists(path)) writeAtomic(path, JSON.stringify(ANYTHING));
   return path;
 }
 

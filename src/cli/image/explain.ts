@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
-import { findImage } from "../../images/find.ts";
-import { ImageStore } from "../../images/store.ts";
+import { findImage } from "../../images/store/find.ts";
+import { ImageStore } from "../../images/store/image_store.ts";
 import { ID_PATTERN } from "../../rpc/contract/ids.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { NotFoundError } from "../../rpc/errors.ts";

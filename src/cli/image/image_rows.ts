@@ -2,9 +2,10 @@
 import { InvalidArgumentError } from "commander";
 import { parseImageConfig } from "../../images/image_config.ts";
 import { ImageError } from "../../images/errors.ts";
-import type { UsedImages } from "../../images/remove.ts";
+import type { UsedImages } from "../../images/remove/remove.ts";
 import { shortName } from "../../images/reference.ts";
-import type { ImageStore, StoredImage } from "../../images/store.ts";
+import type { StoredImage } from "../../images/store/graph.ts";
+import type { ImageStore } from "../../images/store/image_store.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { formatAge, formatBytes } from "../text/format.ts";
 import type { ListFields } from "../text/rows.ts";
@@ -27,8 +28,8 @@ export interface ImageRow {
 
 /** Returns a row for each name of each image, in the order of names; those without a name are last. */
 export function imageRows(store: ImageStore, used: UsedImages): ImageRow[] {
-  const images = store.images();
-  const sizes = store.sizes(images);
+  const images = store.graph.images();
+  const sizes = store.graph.sizes(images);
   const names = store.names.list();
   return images.flatMap((image) => {
     const own = names.filter(({ id }) => id === image.id).map(({ name }) => name);
@@ -51,7 +52,7 @@ function compareNames(a: string | undefined, b: string | undefined): number {
 
 function configOf(store: ImageStore, image: StoredImage): Pick<ImageRow, "created" | "labels"> {
   try {
-    const text = store.configText(image);
+    const text = store.graph.configText(image);
     const config: unknown = JSON.parse(text);
     const given = isRecord(config) ? config["created"] : undefined;
     const dated = typeof given === "string" && !Number.isNaN(Date.parse(given));

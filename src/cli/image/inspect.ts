@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { findImage } from "../../images/find.ts";
+import { findImage } from "../../images/store/find.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { print, printJson } from "../text/print.ts";
@@ -22,7 +22,7 @@ export function inspectImageCommand(): Command {
     .action(
       async (images: string[], options: { json?: true; format?: Format }, command: Command) => {
         await withStore(command, async (store) => {
-          using _used = await store.use();
+          using _used = await store.lock.use();
           for (const text of images) {
             const { image } = findImage(store, text);
             const names = store.names.list().filter(({ id }) => id === image.id);
@@ -31,9 +31,9 @@ export function inspectImageCommand(): Command {
               digest: image.digest,
               names: names.map(({ name }) => name),
               pulledAt: names.map(({ pulledAt }) => pulledAt).sort().at(-1) ?? null,
-              size: store.sizes([image]).get(image.id),
-              layers: store.layerDirs(image),
-              config: JSON.parse(store.configText(image)),
+              size: store.graph.sizes([image]).get(image.id),
+              layers: store.graph.layerDirs(image),
+              config: JSON.parse(store.graph.configText(image)),
             };
             if (options.format) printFormatted(options.format, whole);
             else if (options.json) printJson(whole);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError } from "commander";
-import { type ArchiveSource, importTar, loadArchive } from "../../images/archive.ts";
+import { importTar } from "../../images/archive/import.ts";
+import { type ArchiveSource, loadArchive } from "../../images/archive/load.ts";
 import { parseReference, shortName } from "../../images/reference.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";

@@ -3,7 +3,8 @@ import { parseImageConfig } from "../../images/image_config.ts";
 import { imageNotes, type NoteOptions } from "../../images/image_notes.ts";
 import { pull, type PullOptions } from "../../images/pull.ts";
 import { type Reference, shortName } from "../../images/reference.ts";
-import type { ImageStore, StoredImage } from "../../images/store.ts";
+import type { StoredImage } from "../../images/store/graph.ts";
+import type { ImageStore } from "../../images/store/image_store.ts";
 import { printStderr } from "../text/print.ts";
 
 /** Clears the line that the cursor is on (ECMA-48). */
@@ -53,6 +54,6 @@ export function notesOf(
   image: StoredImage,
   options: NoteOptions = {},
 ): string[] {
-  const config = parseImageConfig(store.configText(image));
+  const config = parseImageConfig(store.graph.configText(image));
   return imageNotes(config, options).map((note) => `${shortName(name)} ${note}`);
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
+import { removeMarked, removeUnusable } from "../../images/remove/leftovers.ts";
 import {
   pruneImages,
   type Removed,
   removeImage,
-  removeMarked,
-  removeUnusable,
   type UsedImages,
-} from "../../images/remove.ts";
+} from "../../images/remove/remove.ts";
 import { shortName } from "../../images/reference.ts";
-import type { ImageStore, StoreLock } from "../../images/store.ts";
+import type { ImageStore } from "../../images/store/image_store.ts";
+import type { StoreLock } from "../../images/store/layer_lock.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { exitStatusOf } from "../common/exit_status.ts";
@@ -85,7 +85,7 @@ export function pruneImagesCommand(): Command {
           const rest = { onLayers: sayLayers, onRemoved: showDeleted };
           const free = await removeUnusable(store, used, rest);
           sayLater(store, removed.later);
-          if (!free && store.orphanLayers().length > 0) {
+          if (!free && store.graph.orphanLayers().length > 0) {
             printStderr(LAYERS_STAY);
           }
         }));
@@ -103,7 +103,7 @@ async function lockedBy<T>(
   signal: AbortSignal,
   remove: (lock: StoreLock, used: UsedImages) => Promise<T>,
 ): Promise<T> {
-  using lock = await store.useAloneIfFree(sayWait, signal);
+  using lock = await store.lock.aloneIfFree(sayWait, signal);
   return await remove(lock, await usedImages(daemon));
 }
 
@@ -118,7 +118,7 @@ function showDeleted(id: string): void {
 
 /** Says which of the images that were marked still wait. */
 function sayLater(store: ImageStore, later: readonly string[]): void {
-  const waiting = later.filter((id) => store.marked().includes(id));
+  const waiting = later.filter((id) => store.marks.list().includes(id));
   if (waiting.length > 0) printStderr(waitsFor(waiting));
 }
 

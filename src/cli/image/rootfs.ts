@@ -3,7 +3,7 @@ import { exists } from "../../linux/fs/exists.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
 import { openView } from "../../linux/mount/view.ts";
 import { ImageClashError, ImageError, ImageNotFoundError } from "../../images/errors.ts";
-import { findImage } from "../../images/find.ts";
+import { findImage } from "../../images/store/find.ts";
 import {
   commandOf,
   type ImageConfig,
@@ -12,11 +12,12 @@ import {
   platformText,
 } from "../../images/image_config.ts";
 import { machineNotes, type NoteOptions } from "../../images/image_notes.ts";
-import { checkImage } from "../../images/pull.ts";
+import { checkImage } from "../../images/check_image.ts";
 import { parseReference, shortName } from "../../images/reference.ts";
 import { overlayMount } from "../../images/rootfs.ts";
-import { removeMarked, removeRefused } from "../../images/remove.ts";
-import { ImageStore, type StoredImage } from "../../images/store.ts";
+import { removeMarked, removeRefused } from "../../images/remove/leftovers.ts";
+import type { StoredImage } from "../../images/store/graph.ts";
+import { ImageStore } from "../../images/store/image_store.ts";
 import { checkUserFiles } from "../../oci/spec/passwd.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -131,13 +132,13 @@ async function holdImage(
 ): Promise<Omit<Rootfs, "finishRemovals">> {
   // Until the container is there: from then on its labels say that it uses the image.
   using stack = new DisposableStack();
-  stack.use(await store.use(signal));
+  stack.use(await store.lock.use(signal));
   const { image, here } = await obtain(store, name, options, signal);
   signal.throwIfAborted();
   // One that a pull has refused may still be there.
   const config = asImage(name, () => checkImage(store, image));
   if (here !== undefined && options.platform === undefined) warnOfMachine(here, config);
-  const lowers = store.layerDirs(image);
+  const lowers = store.graph.layerDirs(image);
   if (lowers.length === 0) {
     throw new ImageError(`image ${name} has no layers: nothing can run in it`);
   }
@@ -227,7 +228,7 @@ function otherPlatform(
   { platform }: RootfsOptions,
 ): string {
   if (platform === undefined) return "";
-  const config = parseImageConfig(store.configText(image));
+  const config = parseImageConfig(store.graph.configText(image));
   if (isFor(config, platform)) return "";
   return `is for ${platformText(config)}, not for what --platform says`;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { removeRefused, removeUnusable, type UsedImages } from "../../images/remove.ts";
-import { ImageStore } from "../../images/store.ts";
+import { removeRefused, removeUnusable } from "../../images/remove/leftovers.ts";
+import type { UsedImages } from "../../images/remove/remove.ts";
+import { ImageStore } from "../../images/store/image_store.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { printError, printStderr } from "../text/print.ts";
@@ -35,7 +36,7 @@ export async function whileUsing<T>(
 ): Promise<T> {
   await removeRefused(store).catch(printError);
   try {
-    using _used = await store.use(signal);
+    using _used = await store.lock.use(signal);
     return await use();
   } finally {
     await cleanUp(store, daemon);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { ImageError } from "./errors.ts";
+import { ImageError } from "../errors.ts";
 
 /** How files are compressed. */
 type Compression = "gzip" | ProgramName;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { testNeeding } from "../../scripts/test_needing.ts";
+import { testNeeding } from "../../../scripts/test_needing.ts";
 import { uncompressed } from "./compression.ts";
 
 /** A stream that brings these pieces one by one. */

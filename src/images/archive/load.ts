@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { isRecord } from "../rpc/is_record.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import { ImageError } from "../errors.ts";
+import { pull, type PullOptions } from "../pull.ts";
+import { parseReference } from "../reference.ts";
+import type { StoredImage } from "../store/graph.ts";
+import type { ImageStore } from "../store/image_store.ts";
 import { isCompressed, uncompressed } from "./compression.ts";
-import { ImageError } from "./errors.ts";
-import { OciLayout } from "./oci_layout.ts";
-import { pull, type PullOptions } from "./pull.ts";
-import { parseReference, type Reference } from "./reference.ts";
-import type { ImageStore, StoredImage } from "./store.ts";
+import { type Archive, readMember, readText, tar, TarError } from "./tar.ts";
 
 /** An archive to load. */
 export interface ArchiveSource {
@@ -25,7 +26,7 @@ export interface LoadedImage {
 /**
  * Loads every image of an archive that `docker save` or `podman save` wrote, under the names that it
  * has there, if any. The archive may be compressed as {@linkcode uncompressed} has it. The caller holds
- * the store's {@linkcode ImageStore.use}.
+ * the store's {@linkcode ImageStore.lock}.
  *
  * @throws {ImageError} if it is no such archive.
  */
@@ -91,17 +92,6 @@ async function imagesOf(
     throw new ImageError(`${none}: ${error.message}`, { cause: error });
   }
   throw new ImageError(none);
-}
-
-/** A tar archive. */
-interface Archive {
-  /** What people call it. */
-  readonly name: string;
-  readonly file: string;
-  /** The paths in it as tar(1) lists them. */
-  readonly members: readonly string[];
-  /** Ends what reads it. */
-  readonly signal: AbortSignal | undefined;
 }
 
 /** An image of an archive. */
@@ -179,85 +169,5 @@ function readName(text: unknown): string | undefined {
   } catch (error) {
     if (error instanceof ImageError) return undefined;
     throw error;
-  }
-}
-
-/** Reads a file of an archive; undefined where it is not there. */
-async function readText(
-  { file, members, signal }: Archive,
-  name: string,
-): Promise<string | undefined> {
-  const member = members.find((path) => path === name || path === `./${name}`);
-  return member === undefined ? undefined : await tar(["-xOf", file, member], signal);
-}
-
-/** Reads a file at the top of an archive as JSON; undefined where it is not there or is no JSON. */
-async function readMember(archive: Archive, name: string): Promise<unknown> {
-  const content = await readText(archive, name);
-  if (content === undefined) return undefined;
-  try {
-    return JSON.parse(content);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-/** What tar(1) says of an archive that it cannot read. */
-class TarError extends Error {
-  override name = "TarError";
-}
-
-/**
- * Runs tar(1), with what GNU's and busybox's have in common, and returns what it printed.
- *
- * @throws {TarError} if it fails; the signal's reason.
- */
-async function tar(args: readonly string[], signal?: AbortSignal): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command("tar", {
-    args: [...args],
-    stdin: "null",
-    // Ctrl-C on a terminal is for berth, which then ends it by the signal.
-    detached: signal !== undefined,
-    ...(signal && { signal }),
-  }).output();
-  signal?.throwIfAborted();
-  if (success) return new TextDecoder().decode(stdout);
-  throw new TarError(new TextDecoder().decode(stderr).trim().split("\n")[0]);
-}
-
-/** What {@linkcode importTar} makes beside the files. */
-export interface ImportOptions extends PullOptions {
-  /** The command of containers that are given none. */
-  readonly cmd?: readonly string[];
-}
-
-/**
- * Makes an image of one layer from a tar archive of a root filesystem, which may be compressed as
- * {@linkcode uncompressed} has it. The caller holds the store's {@linkcode ImageStore.use}.
- *
- * @throws {ImageError} if there is nothing in it, or no image can be made of it.
- */
-export async function importTar(
-  store: ImageStore,
-  tar: ReadableStream<Uint8Array<ArrayBuffer>>,
-  reference: Reference,
-  options: ImportOptions = {},
-): Promise<StoredImage> {
-  const dir = Deno.makeTempDirSync({ dir: store.temporary });
-  try {
-    const layout = new OciLayout(dir);
-    const layer = await layout.add(await uncompressed(tar, options.signal), options.signal);
-    // As from a pipe whose writer failed.
-    if (layer.size === 0) throw new ImageError("the archive is empty");
-    await layout.finish([layer], {
-      created: new Date().toISOString(),
-      ...(options.cmd !== undefined && { config: { Cmd: options.cmd } }),
-    });
-    const source = { ...reference, source: layout.source, local: true };
-    // What root makes of a file of this machine is no business of the policy for signatures.
-    return await pull(store, source, { ...options, acceptAnything: true, verb: "import" });
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
   }
 }

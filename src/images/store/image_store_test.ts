@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { FileLock } from "../linux/fd/file_lock.ts";
-import { exists } from "../linux/fs/exists.ts";
-import { mount } from "../linux/mount/mount.ts";
-import { unmount } from "../linux/mount/unmount.ts";
-import { ImageStore } from "./store.ts";
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import { exists } from "../../linux/fs/exists.ts";
+import { mount } from "../../linux/mount/mount.ts";
+import { unmount } from "../../linux/mount/unmount.ts";
+import { ImageStore } from "./image_store.ts";
 
 Deno.test("ImageStore.open: the reserve is there whole or not at all", () => {
   const root = Deno.makeTempDirSync();
@@ -21,9 +21,9 @@ Deno.test("ImageStore.open: the reserve is there whole or not at all", () => {
     Deno.writeFileSync(filler, new Uint8Array(1536 * 1024));
     const store = ImageStore.open(root);
     assert.equal(exists(reserve), false);
-    assert.equal(store.spendReserve(), false);
+    assert.equal(store.reserve.spend(), false);
     Deno.removeSync(filler);
-    assert.equal(ImageStore.open(root).spendReserve(), true);
+    assert.equal(ImageStore.open(root).reserve.spend(), true);
     assert.equal(exists(reserve), false);
   } finally {
     unmount(root, { detach: true });
@@ -45,39 +45,6 @@ Deno.test("ImageStore.open: takes the lock alone only where files of a killed co
     }
     ImageStore.open(root);
     assert.equal(exists(`${temporary}/left`), false);
-  } finally {
-    Deno.removeSync(root, { recursive: true });
-  }
-});
-
-Deno.test("ImageStore.useAloneIfFree: has the store alone after one who had it alone", async () => {
-  const root = Deno.makeTempDirSync();
-  try {
-    const store = ImageStore.open(root);
-    const other = FileLock.tryLock(`${store.dir}/lock`);
-    assert.ok(other);
-    using lock = await store.useAloneIfFree(
-      () => other[Symbol.dispose](),
-      new AbortController().signal,
-    );
-    assert.equal(lock.alone, true);
-  } finally {
-    Deno.removeSync(root, { recursive: true });
-  }
-});
-
-Deno.test("ImageStore.useAloneIfFree: the wait for one who has it alone is ended by the signal", async () => {
-  const root = Deno.makeTempDirSync();
-  try {
-    const store = ImageStore.open(root);
-    using other = FileLock.tryLock(`${store.dir}/lock`);
-    assert.ok(other);
-    const gone = new AbortController();
-    const wait = store.useAloneIfFree(
-      () => setTimeout(() => gone.abort(new Error("gone")), 50),
-      gone.signal,
-    );
-    await assert.rejects(wait, /gone/);
   } finally {
     Deno.removeSync(root, { recursive: true });
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { ImageError, ImageNotFoundError } from "./errors.ts";
-import { parseReference } from "./reference.ts";
-import type { ImageStore, StoredImage } from "./store.ts";
+import { ImageError, ImageNotFoundError } from "../errors.ts";
+import { parseReference } from "../reference.ts";
+import type { StoredImage } from "./graph.ts";
+import type { ImageStore } from "./image_store.ts";
 
 /** An image that was found, and what it was found by. */
 export interface FoundImage {
@@ -21,7 +22,7 @@ const MIN_ID = 4;
  * @throws {ImageError} if several ids begin like this.
  */
 export function findImage(store: ImageStore, text: string): FoundImage {
-  const images = store.images();
+  const images = store.graph.images();
   const named = nameOf(store, text);
   const byName = images.find(({ id }) => id === named?.id);
   if (named !== undefined && byName !== undefined) return { image: byName, name: named.name };

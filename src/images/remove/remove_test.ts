@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { FileLock } from "../linux/fd/file_lock.ts";
-import { isExhausted } from "../linux/libc/errno.ts";
-import { mount } from "../linux/mount/mount.ts";
-import { unmount } from "../linux/mount/unmount.ts";
-import { SkopeoMissingError } from "./errors.ts";
-import { removeImage, removeMarked, removeRefused, removeUnusable } from "./remove.ts";
-import { ImageStore } from "./store.ts";
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
+import { mount } from "../../linux/mount/mount.ts";
+import { unmount } from "../../linux/mount/unmount.ts";
+import { SkopeoMissingError } from "../errors.ts";
+import { removeMarked, removeRefused, removeUnusable } from "./leftovers.ts";
+import { removeImage } from "./remove.ts";
+import { ImageStore } from "../store/image_store.ts";
 
 /** Fills the filesystem of a file to the last byte. */
 function fill(path: string): void {
@@ -40,7 +41,7 @@ Deno.test("removeImage: without room for the list of names, the image goes first
     const skopeo = `#!/bin/sh\n[ "$1" = delete ] && rm ${dir}/layer\n`;
     Deno.writeTextFileSync(`${dir}/skopeo`, skopeo, { mode: 0o755 });
     Deno.env.set("PATH", `${dir}:${path}`);
-    store.spendReserve();
+    store.reserve.spend();
     fill(`${dir}/layer`);
     const removed = await removeImage(store, { alone: true }, "a", new Map());
     assert.deepEqual(removed, { names: ["docker.io/library/a:latest"], ids: [id], later: [] });
@@ -87,7 +88,7 @@ Deno.test("removeImage: without skopeo the image keeps its name", async () => {
       await assert.rejects(removeImage(store, { alone }, "a", new Map()), SkopeoMissingError);
     }
     assert.equal(store.names.list().length, 1);
-    assert.deepEqual(store.marked(), []);
+    assert.deepEqual(store.marks.list(), []);
   } finally {
     Deno.env.set("PATH", path);
     Deno.removeSync(dir, { recursive: true });
@@ -107,7 +108,7 @@ async function withMarked(
     const skopeo = `#!/bin/sh\ncase "$*" in *${ids[0]}*) echo broken >&2; exit 1;; esac\n`;
     Deno.writeTextFileSync(`${dir}/skopeo`, skopeo, { mode: 0o755 });
     Deno.env.set("PATH", `${dir}:${path}`);
-    for (const image of store.images()) store.markRemoved(image);
+    for (const image of store.graph.images()) store.marks.add(image.id);
     await use(store, ids);
   } finally {
     Deno.env.set("PATH", path);
@@ -122,19 +123,19 @@ Deno.test("removeMarked: an image that cannot be removed stays marked, and keeps
     const gone: string[] = [];
     await assert.rejects(removeMarked(store, nobody, (id) => gone.push(id)), /broken/);
     assert.deepEqual(gone, [good]);
-    assert.deepEqual(store.marked(), [bad]);
+    assert.deepEqual(store.marks.list(), [bad]);
   }));
 
 Deno.test("removeMarked: waits a moment for those who only look at images", () =>
   withMarked(async (store, [bad, good]) => {
-    store.unmark(bad);
+    store.marks.remove(bad);
     const look = FileLock.tryLock(`${store.dir}/lock`, { shared: true });
     assert.ok(look);
     // It has tried once when it returns its promise.
     const removed = removeMarked(store, nobody);
     look[Symbol.dispose]();
     await removed;
-    assert.deepEqual(store.marked(), [], good);
+    assert.deepEqual(store.marks.list(), [], good);
   }));
 
 Deno.test("removeRefused: says whether an image was removed", () =>

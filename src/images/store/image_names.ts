@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { FileLock } from "../linux/fd/file_lock.ts";
-import { exists } from "../linux/fs/exists.ts";
-import { writeAtomic } from "../linux/fs/write_atomic.ts";
-import { isRecord } from "../rpc/is_record.ts";
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import { exists } from "../../linux/fs/exists.ts";
+import { writeAtomic } from "../../linux/fs/write_atomic.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 
 /** What a name stands for. */
 export interface NamedImage {

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+import { ImageError } from "../errors.ts";
+import { OciLayout } from "../oci_layout.ts";
+import { pull, type PullOptions } from "../pull.ts";
+import type { Reference } from "../reference.ts";
+import type { StoredImage } from "../store/graph.ts";
+import type { ImageStore } from "../store/image_store.ts";
+import { uncompressed } from "./compression.ts";
+
+/** What {@linkcode importTar} makes beside the files. */
+export interface ImportOptions extends PullOptions {
+  /** The command of containers that are given none. */
+  readonly cmd?: readonly string[];
+}
+
+/**
+ * Makes an image of one layer from a tar archive of a root filesystem, which may be compressed as
+ * {@linkcode uncompressed} has it. The caller holds the store's {@linkcode ImageStore.lock}.
+ *
+ * @throws {ImageError} if there is nothing in it, or no image can be made of it.
+ */
+export async function importTar(
+  store: ImageStore,
+  tar: ReadableStream<Uint8Array<ArrayBuffer>>,
+  reference: Reference,
+  options: ImportOptions = {},
+): Promise<StoredImage> {
+  const dir = Deno.makeTempDirSync({ dir: store.temporary });
+  try {
+    const layout = new OciLayout(dir);
+    const layer = await layout.add(await uncompressed(tar, options.signal), options.signal);
+    // As from a pipe whose writer failed.
+    if (layer.size === 0) throw new ImageError("the archive is empty");
+    await layout.finish([layer], {
+      created: new Date().toISOString(),
+      ...(options.cmd !== undefined && { config: { Cmd: options.cmd } }),
+    });
+    const source = { ...reference, source: layout.source, local: true };
+    // What root makes of a file of this machine is no business of the policy for signatures.
+    return await pull(store, source, { ...options, acceptAnything: true, verb: "import" });
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+
+/** A tar archive. */
+export interface Archive {
+  /** What people call it. */
+  readonly name: string;
+  readonly file: string;
+  /** The paths in it as tar(1) lists them. */
+  readonly members: readonly string[];
+  /** Ends what reads it. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Reads a file of an archive; undefined where it is not there. */
+export async function readText(
+  { file, members, signal }: Archive,
+  name: string,
+): Promise<string | undefined> {
+  const member = members.find((path) => path === name || path === `./${name}`);
+  return member === undefined ? undefined : await tar(["-xOf", file, member], signal);
+}
+
+/** Reads a file at the top of an archive as JSON; undefined where it is not there or is no JSON. */
+export async function readMember(archive: Archive, name: string): Promise<unknown> {
+  const content = await readText(archive, name);
+  if (content === undefined) return undefined;
+  try {
+    return JSON.parse(content);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** What tar(1) says of an archive that it cannot read. */
+export class TarError extends Error {
+  override name = "TarError";
+}
+
+/**
+ * Runs tar(1), with what GNU's and busybox's have in common, and returns what it printed.
+ *
+ * @throws {TarError} if it fails; the signal's reason.
+ */
+export async function tar(args: readonly string[], signal?: AbortSignal): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command("tar", {
+    args: [...args],
+    stdin: "null",
+    // Ctrl-C on a terminal is for berth, which then ends it by the signal.
+    detached: signal !== undefined,
+    ...(signal && { signal }),
+  }).output();
+  signal?.throwIfAborted();
+  if (success) return new TextDecoder().decode(stdout);
+  throw new TarError(new TextDecoder().decode(stderr).trim().split("\n")[0]);
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+import { ImageError } from "./errors.ts";
+import { type ImageConfig, parseImageConfig } from "./image_config.ts";
+import type { StoredImage } from "./store/graph.ts";
+import type { ImageStore } from "./store/image_store.ts";
+
+/** How many directories the kernel mounts as one overlay (OVL_MAX_STACK, fs/overlayfs/params.h). */
+export const MAX_LAYERS = 500;
+
+/** What is said of an image with more. */
+export const TOO_MANY_LAYERS = `it has more than ${MAX_LAYERS} layers, which is the kernel's limit`;
+
+/**
+ * Holds an image that was stored against what is needed to run it: a config for Linux, and the layers
+ * that the config names. skopeo checks the digests of blobs; that the layers in them have the digests
+ * of the config (`diff_ids`) is checked here, by those that it computed while it unpacked. Returns the
+ * config.
+ *
+ * @throws {ImageError} if it cannot be run.
+ */
+export function checkImage(store: ImageStore, image: StoredImage): ImageConfig {
+  const config = parseImageConfig(store.graph.configText(image));
+  const { diffIds } = config;
+  const layers = store.graph.layersOf(image).map(({ digest }) => digest).reverse();
+  if (layers.length > MAX_LAYERS) throw new ImageError(TOO_MANY_LAYERS);
+  if (diffIds === undefined) return config;
+  if (layers.length === diffIds.length && layers.every((digest, at) => digest === diffIds[at])) {
+    return config;
+  }
+  throw new ImageError("its layers are not those that its config names");
+}
