@@ -181,7 +181,7 @@ export interface RootfsMount {
   readonly source: string;
   /** Mount point relative to the rootfs; defaults to the rootfs itself. */
   readonly target?: string | undefined;
-  /** Mount options, as for mount(8) -o. */
+  /** Mount options, as for mount(8) -o; uidmap=FILE:HOST:SIZE and gidmap=… map ids. */
   readonly options?: readonly string[] | undefined;
 }
 

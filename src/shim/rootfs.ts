@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { EBUSY, EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
+import { takeIdMaps } from "../linux/mount/idmapped.ts";
 import { mountInRoot, mountPrivate } from "../linux/mount/mount_in_root.ts";
 import { unmount, unmountAll, UnmountError } from "../linux/mount/unmount.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";
+import type { Reaper } from "../linux/process/reaper.ts";
+import { openUserNamespace } from "../linux/process/user_namespace.ts";
 import type { RootfsMountRecord } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { messageOf } from "../rpc/error_text.ts";
@@ -17,6 +20,7 @@ const BUSY = { first: 1, most: 400, attempts: 10 };
  * Mounts the parts of a rootfs at `rootfs`, in order. If one fails, unmounts the others. `rootfs`
  * is private, recursively, before anything is mounted on it: where `/` is shared, as systemd has it,
  * a mount with a target would else appear on the host and in every container with the same source.
+ * The options `uidmap` and `gidmap` of a mount map the ids of its files: see `takeIdMaps`.
  *
  * @throws {FailedPreconditionError} naming the mount and why it failed.
  */
@@ -24,16 +28,21 @@ export async function mountRootfs(
   id: string,
   rootfs: string,
   mounts: readonly RootfsMountRecord[],
+  reaper: Reaper,
 ): Promise<void> {
-  for (const [index, { type, source, target, options = [] }] of mounts.entries()) {
+  for (const [index, { type, source, target, ...mount }] of mounts.entries()) {
     try {
+      const { options, maps } = takeIdMaps(mount.options ?? []);
+      using namespace = maps === undefined ? undefined : await openUserNamespace(reaper, maps);
+      const userNamespace = namespace?.fd;
       if (target === undefined) {
-        mountPrivate({ type, source, target: rootfs, options });
+        mountPrivate({ type, source, target: rootfs, options, userNamespace });
         continue;
       }
       // A directory of the state directory's own mount has no propagation to set: so it becomes one.
       if (index === 0) mountPrivate({ type: "bind", source: rootfs, target: rootfs });
-      mountInRoot(rootfs, { type, source, target, options }, `${rootfs}.staging`);
+      const spec = { type, source, target, options, userNamespace };
+      mountInRoot(rootfs, spec, `${rootfs}.staging`);
     } catch (error) {
       await unmountRootfs(id, rootfs, mounts);
       const message = messageOf(error);

@@ -84,6 +84,40 @@ Deno.test("user namespace: root of a user namespace reaches its rootfs and its s
   await client.call("container.delete", { id, force: true });
 });
 
+Deno.test("user namespace: the layers of a rootfs with mapped ids belong to root of the namespace", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  openAbove(daemon);
+  for (const name of ["upper", "work"]) {
+    Deno.mkdirSync(`${daemon.dir}/${name}`);
+    Deno.chownSync(`${daemon.dir}/${name}`, MAPPED, MAPPED);
+  }
+  const layers = `lowerdir=${rootfsDir()},upperdir=${daemon.dir}/upper,workdir=${daemon.dir}/work`;
+  const map = `0:${MAPPED}:65536`;
+  const options = [layers, `uidmap=${map}`, `gidmap=${map}`];
+  const rootfs = [{ type: "overlay", source: "overlay", options }];
+  const script = "stat -c %u:%g /bin/busybox /etc; echo changed >/etc/passwd; ls -ln /etc/passwd";
+  const id = "c";
+  const { root: _, ...config } = spec(daemon, script);
+  const writable = { ...config, root: { path: "rootfs", readonly: false } };
+  const stdout = `file://${daemon.dir}/out`;
+  await client.call("container.create", { id, spec: writable, rootfs, stdout });
+  await client.call("container.start", { id });
+  assert.equal((await client.call("container.wait", { id })).exitStatus, 0);
+  await client.call("container.delete", { id });
+  const said = Deno.readTextFileSync(`${daemon.dir}/out`);
+  assert.match(said, /^0:0\n0:0\n-rw-r--r-- +1 0 +0 +8 /);
+  const { uid, gid } = Deno.statSync(`${daemon.dir}/upper/etc/passwd`);
+  assert.deepEqual([uid, gid], [MAPPED, MAPPED]);
+  assert.match(Deno.readTextFileSync(`${rootfsDir()}/etc/passwd`), /^root:/);
+
+  // What fails says why, and leaves nothing.
+  const half = [{ ...rootfs[0], options: [layers, `uidmap=${map}`] }];
+  const create = client.call("container.create", { id, spec: writable, rootfs: half });
+  await assert.rejects(create, /cannot mount .*uidmap: uidmap and gidmap go together/);
+  assert.deepEqual(await client.call("container.list", {}), { containers: [] });
+});
+
 /** Runs a script with `berth run` and these options. */
 async function run(daemon: TestDaemon, options: readonly string[], script: string) {
   return await cli(daemon, [

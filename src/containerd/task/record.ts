@@ -27,8 +27,8 @@ export interface RecordParts {
 /**
  * Returns the record of a container that containerd creates.
  *
- * @throws {InvalidParamsError} if a mount has an option that only containerd itself understands, or
- *   one that maps ids, and if there is a parent checkpoint.
+ * @throws {InvalidParamsError} if a mount has an option that only containerd itself understands, and
+ *   if there is a parent checkpoint.
  */
 export function makeRecord(
   { request, options, stdio, spec, namespace }: RecordParts,
@@ -67,10 +67,6 @@ function rootfsMount({ type, source, target, options }: RecordParts["request"]["
   for (const option of options) {
     if (option.startsWith("X-containerd.")) {
       throw refusal("rootfs", `${option} is for containerd, not for a shim`);
-    }
-    // The kernel would only say that it does not know the option.
-    if (/^[ug]idmap=/.test(option)) {
-      throw refusal("rootfs", `mounts with mapped ids are not supported: ${option}`);
     }
   }
   return { type, source, options, ...(target === "" ? {} : { target }) };

@@ -173,7 +173,8 @@ export const EPERM = 1,
   EOPNOTSUPP = 95,
   EAFNOSUPPORT = 97,
   EADDRINUSE = 98,
-  EADDRNOTAVAIL = 99;
+  EADDRNOTAVAIL = 99,
+  ETIMEDOUT = 110;
 
 /** Symbolic name of an errno, `ENOENT` for 2; `E<number>` for one that is not known. */
 export function errnoName(errno: number): string {

@@ -1,31 +1,19 @@
 // SPDX-License-Identifier: MIT
-import { fdPath, O_CLOEXEC, OwnedFd } from "../fd/fd.ts";
+import { fdPath, type OwnedFd } from "../fd/fd.ts";
 import { EISDIR, ENOTDIR, LinuxError } from "../libc/errno.ts";
-import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { mountIdmapped } from "./idmapped.ts";
 import { changesMount, mount, type MountSpec } from "./mount.ts";
 import { attachMount } from "./move_mount.ts";
 import { openInRoot } from "./open_in_root.ts";
+import { cloneTree } from "./open_tree.ts";
 import { hasPropagation } from "./options.ts";
 import { unmount } from "./unmount.ts";
 
-// By number: glibc names it only since 2.36. From 424 on, numbers are the same on every architecture
-// (include/uapi/asm-generic/unistd.h). It is there since Linux 5.2.
-const libc = lazyLibc({
-  open_tree: {
-    name: "syscall",
-    parameters: [
-      /* long number */ "i32",
-      /* int dirfd */ "i32",
-      /* const char *path */ "buffer",
-      /* unsigned int flags */ "u32",
-    ],
-    result: "i32",
-  },
-});
-
-const SYS_open_tree = 428, AT_FDCWD = -100;
-// include/uapi/linux/mount.h and fcntl.h
-const OPEN_TREE_CLONE = 1, AT_RECURSIVE = 0x8000;
+/** What to mount where, and whose ids its files have. */
+export interface RootMountSpec extends MountSpec {
+  /** An fd of the user namespace that maps the ids of its files; see {@linkcode mountIdmapped}. */
+  readonly userNamespace?: number | undefined;
+}
 
 /**
  * Makes a mount whose propagation is private, recursively, unless its options say another: nothing
@@ -34,8 +22,10 @@ const OPEN_TREE_CLONE = 1, AT_RECURSIVE = 0x8000;
  *
  * @throws LinuxError as {@linkcode mount}
  */
-export function mountPrivate(spec: MountSpec): void {
-  mount(spec);
+export function mountPrivate(spec: RootMountSpec): void {
+  const { userNamespace } = spec;
+  if (userNamespace === undefined) mount(spec);
+  else mountIdmapped(spec, userNamespace);
   if (changesMount(spec) || hasPropagation(spec.options ?? [])) return;
   try {
     mount({ target: spec.target, options: ["rprivate"] });
@@ -54,11 +44,11 @@ export function mountPrivate(spec: MountSpec): void {
  *
  * @throws LinuxError as {@linkcode mount} and {@linkcode openInRoot}
  */
-export function mountInRoot(root: string, spec: MountSpec, staging: string): void {
+export function mountInRoot(root: string, spec: RootMountSpec, staging: string): void {
   const file = !changesMount(spec) && isFile(spec.source);
   using place = openInRoot(root, spec.target, { create: file ? "file" : "directory" });
   if (changesMount(spec)) {
-    mount({ ...spec, target: fdPath(place.fd) });
+    mountPrivate({ ...spec, target: fdPath(place.fd) });
     return;
   }
   const what = `${spec.source ?? spec.type} on ${spec.target} in ${root}`;
@@ -82,16 +72,13 @@ function isFile(source: string | undefined): boolean {
 }
 
 /** Makes a mount that is attached nowhere; it is gone with its fd. */
-function stage(spec: MountSpec, staging: string, file: boolean): OwnedFd {
+function stage(spec: RootMountSpec, staging: string, file: boolean): OwnedFd {
   if (file) Deno.writeTextFileSync(staging, "", { mode: 0o600 });
   else Deno.mkdirSync(staging, { mode: 0o700 });
   try {
     mountPrivate({ ...spec, target: staging });
     try {
-      const path = cstring(staging);
-      const flags = OPEN_TREE_CLONE | AT_RECURSIVE | O_CLOEXEC;
-      const openTree = () => libc().open_tree(SYS_open_tree, AT_FDCWD, path, flags);
-      return new OwnedFd(check(openTree, "open_tree", staging));
+      return cloneTree(staging, { recursive: true });
     } finally {
       unmount(staging, { detach: true });
     }

@@ -121,6 +121,7 @@ export function isMountOption(option: string): boolean {
     USERSPACE.test(option);
 }
 
-function splitOptions(options: string): string[] {
+/** Splits options at the commas that separate them; see {@linkcode parseMountOptions}. */
+export function splitOptions(options: string): string[] {
   return options.match(/(?:\\.|"[^"]*"|[^,])+/gs) ?? [];
 }

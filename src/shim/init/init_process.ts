@@ -87,7 +87,7 @@ export class InitProcess {
       failpoint("shim.create.reserve");
       reserveExitRecord(paths.exitRecord);
       failpoint("shim.create.mount");
-      await mountRootfs(record.id, paths.rootfs, record.rootfs);
+      await mountRootfs(record.id, paths.rootfs, record.rootfs, this.#context.reaper);
       failpoint("shim.create.stdio");
       this.#io = await openStdio(this.#stdioOptions);
       if (record.checkpoint !== undefined) {

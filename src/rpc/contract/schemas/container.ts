@@ -17,7 +17,7 @@ export const rootfsMount = z.strictObject({
     description: "Mount point relative to the rootfs; defaults to the rootfs itself",
   }),
   options: z.array(kernelText(MAX_TEXT)).max(MAX_MOUNT_OPTIONS).optional().meta({
-    description: "Mount options, as for mount(8) -o",
+    description: "Mount options, as for mount(8) -o; uidmap=FILE:HOST:SIZE and gidmap=… map ids",
   }),
 }).meta({ description: "One of the mounts that make up the rootfs" });
 
