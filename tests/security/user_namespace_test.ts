@@ -112,7 +112,7 @@ Deno.test("user namespace: the layers of a rootfs with mapped ids belong to root
   assert.match(Deno.readTextFileSync(`${rootfsDir()}/etc/passwd`), /^root:/);
 
   // What fails says why, and leaves nothing.
-  const half = [{ ...rootfs[0], options: [layers, `uidmap=${map}`] }];
+  const half = rootfs.map((mount) => ({ ...mount, options: [layers, `uidmap=${map}`] }));
   const create = client.call("container.create", { id, spec: writable, rootfs: half });
   await assert.rejects(create, /cannot mount .*uidmap: uidmap and gidmap go together/);
   assert.deepEqual(await client.call("container.list", {}), { containers: [] });

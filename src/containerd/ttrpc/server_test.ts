@@ -117,6 +117,77 @@ Deno.test("serveConnection answers other calls beside very many that wait, and r
   }, 65_536);
 });
 
+/** Writes frames as fast as they are taken; resolves when the last one is. */
+async function sendAll(conn: TtrpcConn, frames: Iterable<Uint8Array>): Promise<void> {
+  for (const frame of frames) {
+    for (let rest = frame; rest.length > 0;) rest = rest.subarray(await conn.write(rest));
+  }
+}
+
+/** Requests of a method `count` times, on streams 1, 3, 5, … */
+function* requests(count: number, payload = new Uint8Array()) {
+  const data = encode(Request, { service: "test", method: "count", payload });
+  for (let n = 0; n < count; n++) {
+    yield encodeFrame({ stream: 2 * n + 1, type: FRAME.request, data });
+  }
+}
+
+/** Waits until `counted` has stayed the same for many turns of the event loop. */
+async function settled(counted: () => number): Promise<number> {
+  for (let last = -1, same = 0; same < 50; same++) {
+    if (counted() !== last) [last, same] = [counted(), 0];
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return counted();
+}
+
+Deno.test("serveConnection reads no more while a client leaves 16 MiB of answers unread", async () => {
+  const [server, conn] = pair(65_536);
+  const calls = 40, size = 1024 * 1024;
+  let taken = 0;
+  const served = serveConnection(server, () => (payload) => {
+    taken++;
+    return Promise.resolve(payload);
+  });
+  const sent = sendAll(conn, requests(calls, new Uint8Array(size)));
+  // One answer is being written, and one call more may have been read.
+  const before = await settled(() => taken);
+  assert.ok(before >= 16 && before <= 18, `${before} calls`);
+  const frames = new FrameReader((buffer) => conn.read(buffer));
+  for (let n = 0; n < calls; n++) {
+    const { stream, data } = await frames.next() ?? {};
+    assert.equal(stream, 2 * n + 1);
+    assert.equal(decode(Response, data ?? new Uint8Array()).payload.length, size);
+  }
+  assert.equal(taken, calls);
+  await sent;
+  conn.close();
+  await served;
+});
+
+Deno.test("serveConnection has 1,024 calls of a connection under way, and reads more as they end", async () => {
+  const [server, conn] = pair(65_536);
+  const running: (() => void)[] = [];
+  let started = 0;
+  const served = serveConnection(server, () => () => {
+    started++;
+    const { promise, resolve } = Promise.withResolvers<Uint8Array>();
+    running.push(() => resolve(new Uint8Array()));
+    return promise;
+  });
+  const sent = sendAll(conn, requests(1030));
+  assert.equal(await settled(() => started), 1024);
+  const frames = new FrameReader((buffer) => conn.read(buffer));
+  for (let ended = 1; ended <= 1030; ended++) {
+    running.shift()?.();
+    assert.equal((await frames.next())?.stream, 2 * ended - 1);
+    if (ended <= 6) assert.equal(await settled(() => started), 1024 + ended);
+  }
+  await sent;
+  conn.close();
+  await served;
+});
+
 Deno.test("serveConnection carries 4 MiB less a header and no more", async () => {
   await withClient(async (client) => {
     const large = new Uint8Array(MAX_DATA - 100).fill(5);

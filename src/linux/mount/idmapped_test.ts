@@ -158,7 +158,7 @@ Deno.test("mountIdmapped says why it cannot, and leaves nothing", async () => {
       assert.match(error.message, message);
       return true;
     });
-    assert.equal(place.mounts(target), 0, spec.options?.join());
+    assert.equal(place.mounts(target), 0, `${spec.options}`);
   }
 });
 
