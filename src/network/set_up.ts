@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../failpoint.ts";
+import { announceAddresses } from "../linux/net/announce.ts";
 import { pinNewNamespace } from "../linux/net/namespace.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import type { PluginConf } from "./conflist.ts";
@@ -61,7 +62,31 @@ export async function setUp(
       }
     }
   }
+  announce(paths, record);
   return record;
+}
+
+/**
+ * Announces the addresses: another container may have had them a moment ago, and `bridge` of 1.0 and
+ * later tells nobody (containernetworking/plugins#858). Where an interface does not take it,
+ * neighbors find out by themselves, later.
+ */
+function announce({ namespace }: NetworkPaths, { id, attachments }: NetworkRecord): void {
+  for (const { ifname } of attachments) {
+    try {
+      announceAddresses(namespace, ifname);
+    } catch (error) {
+      getLogger(["berth", "network"]).debug(
+        "{id}: cannot announce the addresses of {ifname}: {reason}",
+        {
+          id,
+          ifname,
+          reason: messageOf(error),
+          error,
+        },
+      );
+    }
+  }
 }
 
 /** Records what a plugin has failed with. Where that fails, what the plugin has said is still the reason. */

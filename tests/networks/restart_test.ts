@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { TestDaemon } from "../harness/daemon.ts";
 import { shutDown } from "../harness/reboot.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
+import { until } from "../harness/poll.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
@@ -76,6 +77,43 @@ networkTest(
     await daemon.client.call("container.delete", { id: "web", force: true });
     Deno.removeSync(lease);
     await audit.assertClean("a restarted container");
+  },
+);
+
+networkTest(
+  "network: neighbors know at once who has an address now, of IPv4 and of IPv6",
+  async () => {
+    await using network = await TestNetwork.make();
+    const subnets = ["10.87.0.0/24", "fd87::/64"];
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `[network]\nsubnets = ${JSON.stringify(subnets)}\n`,
+    });
+    const { client } = daemon;
+    const run = async (id: string, ips: string[]) => {
+      const spec = daemon.spec(["sleep", "1000"]);
+      await client.call("container.create", { id, spec, network: { name: "bridge", ips } });
+      await client.call("container.start", { id });
+    };
+    // It keeps the bridge up, and with it what the host knows.
+    await run("other", []);
+    const ips = ["10.87.0.9", "fd87::9"];
+    await run("first", ips);
+    for (const ip of ips) await network.onHost("busybox", "ping", "-c", "1", "-W", "5", ip);
+    await client.call("container.delete", { id: "first", force: true });
+    await run("second", ips);
+    const { network: state } = await client.call("container.state", { id: "second" });
+    const mac = state?.interfaces[0]?.mac ?? "";
+    assert.match(mac, /^[0-9a-f:]{17}$/);
+    // Nothing is sent meanwhile, so that the kernel has no reason to ask.
+    for (const ip of ips) {
+      await until(`${mac} at ${ip}`, async () => {
+        return (await network.onHost("ip", "neigh", "show", ip)).includes(mac);
+      }, { timeoutMs: 10_000 });
+    }
+    for (const id of ["other", "second"]) {
+      await client.call("container.delete", { id, force: true });
+    }
   },
 );
 

@@ -58,12 +58,22 @@ export function pinNewNamespace(path: string): void {
  * @throws {LinuxError} ENOENT if there is nothing; EINVAL if it is no network namespace; EPERM.
  */
 export function setLoopbackUp(path: string): void {
-  using namespace = openNamespace(path);
-  using socket = elsewhere(() => {
-    check(() => libc().setns(namespace.fd, CLONE_NEWNET), "setns", path);
-    return openSocket();
-  });
+  using socket = inNamespace(path, openSocket);
   setLoUp(socket.fd);
+}
+
+/**
+ * Runs `work` in the network namespace that `path` leads to. `work` must be short and synchronous, and
+ * must not start a thread or a process: those would stay there.
+ *
+ * @throws {LinuxError} as {@linkcode setLoopbackUp}, and whatever `work` throws.
+ */
+export function inNamespace<T>(path: string, work: () => T): T {
+  using namespace = openNamespace(path);
+  return elsewhere(() => {
+    check(() => libc().setns(namespace.fd, CLONE_NEWNET), "setns", path);
+    return work();
+  });
 }
 
 /**
@@ -79,8 +89,8 @@ function openNamespace(path: string): OwnedFd {
   return OwnedFd.open(target, O_RDONLY);
 }
 
-/** A socket keeps to the namespace that it was made in. */
-function openSocket(): OwnedFd {
+/** Opens a socket for netdevice(7). It keeps to the namespace that it was made in. */
+export function openSocket(): OwnedFd {
   return new OwnedFd(
     check(() => libc().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "AF_INET"),
   );

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+import { exists } from "../fs/exists.ts";
+import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { inNamespace, openSocket } from "./namespace.ts";
+
+const libc = lazyLibc({
+  ioctl: {
+    parameters: [/* int fd */ "i32", /* unsigned long op */ "u64", /* struct ifreq * */ "buffer"],
+    result: "i32",
+  },
+});
+
+// include/uapi/linux/sockios.h, include/uapi/linux/if.h
+const SIOCGIFHWADDR = 0x8927n, SIOCSIFHWADDR = 0x8924n, IFREQ_SIZE = 40;
+
+/** Documentation/networking/ip-sysctl.rst: who is told when the hardware address changes. */
+const NOTIFIES = ["ipv4/conf/%/arp_notify", "ipv6/conf/%/ndisc_notify"] as const;
+
+/**
+ * Tells the neighbors of an interface which hardware address its addresses have now: a gratuitous ARP
+ * and an unsolicited neighbor advertisement for each address. Whoever knew another holder of an
+ * address would otherwise send to that one for up to a minute. The kernel sends both when the hardware
+ * address is set, also to what it is (inetdev_event, ndisc_netdev_event).
+ *
+ * @param path of the network namespace that the interface is in.
+ * @throws {LinuxError} EOPNOTSUPP or EBUSY if the interface's hardware address cannot be set; ENODEV
+ *   if it is not there. Else as {@linkcode inNamespace}.
+ */
+export function announceAddresses(path: string, ifname: string): void {
+  inNamespace(path, () => {
+    using socket = openSocket();
+    const ifreq = new Uint8Array(IFREQ_SIZE);
+    ifreq.set(cstring(ifname).subarray(0, 16));
+    check(
+      () => libc().ioctl(socket.fd, SIOCGIFHWADDR, ifreq),
+      "ioctl",
+      `SIOCGIFHWADDR of ${ifname}`,
+    );
+    using _notifying = withNotifies(ifname);
+    check(
+      () => libc().ioctl(socket.fd, SIOCSIFHWADDR, ifreq),
+      "ioctl",
+      `SIOCSIFHWADDR of ${ifname}`,
+    );
+  });
+}
+
+/** Has changes told until it is disposed of. Without IPv6 there is nothing to set for it. */
+function withNotifies(ifname: string): Disposable {
+  using stack = new DisposableStack();
+  for (const name of NOTIFIES) {
+    const file = `/proc/sys/net/${name.replace("%", () => ifname)}`;
+    if (!exists(file)) continue;
+    const before = Deno.readTextFileSync(file);
+    if (before.trim() === "1") continue;
+    Deno.writeTextFileSync(file, "1", { create: false });
+    stack.defer(() => Deno.writeTextFileSync(file, before, { create: false }));
+  }
+  return stack.move();
+}
