@@ -58,6 +58,8 @@ export interface PluginFailure {
   readonly message: string;
   /** CNI's code; undefined if the plugin gave no error of CNI. */
   readonly code?: number | undefined;
+  /** Why the plugin could not be started. */
+  readonly cause?: Error;
 }
 
 /** What host-local says when every address is taken. */
@@ -66,13 +68,13 @@ const POOL_IS_FULL = /no IP addresses available/;
 /** Returns the error for a plugin that failed. A full pool is a resource that is exhausted. */
 export function pluginFailed(
   target: PluginTarget,
-  { command, message, code }: PluginFailure,
+  { command, message, code, cause }: PluginFailure,
 ): NetworkError | ResourceExhaustedError {
   const text = failed(target, command, message);
   const data = { ...target, ...(code === undefined ? {} : { cniCode: code }) };
   return POOL_IS_FULL.test(message)
     ? new ResourceExhaustedError(text, { data })
-    : new NetworkError(text, { data });
+    : new NetworkError(text, { cause, data });
 }
 
 /**

@@ -2,6 +2,7 @@
 import { EACCES, ENOENT, ENOEXEC, isErrno } from "../linux/libc/errno.ts";
 import type { Exit, Spawn } from "../oci/driver/spawn.ts";
 import { asRecord, isRecord } from "../rpc/is_record.ts";
+import { NetworkError } from "../rpc/errors.ts";
 import type { PluginTarget } from "./errors.ts";
 import { hangingPlugin, missingPlugin, pluginFailed } from "./errors.ts";
 import type { PluginRuns } from "./plugin_runs.ts";
@@ -35,11 +36,20 @@ const MAX_OUTPUT = 1 << 20;
 /** How much of what a failed plugin has written goes into the message, in UTF-16 units. */
 const MAX_MESSAGE = 2048;
 
-/** Returns the path of a plugin's program; undefined if there is none. */
+/** Why a program may not be started at all: gone since it was found, or of another machine. */
+const NOT_STARTED = [ENOENT, EACCES, ENOEXEC];
+
+/** Returns whether a plugin failed that could not be started, and so has done nothing. */
+export function neverStarted(error: unknown): boolean {
+  return error instanceof NetworkError && isErrno(error.cause, ...NOT_STARTED);
+}
+
+/** Returns the path of a plugin's program; undefined if there is none that may be executed. */
 export function findPlugin(type: string, dirs: readonly string[]): string | undefined {
   return dirs.map((dir) => `${dir}/${type}`).find((path) => {
     try {
-      return Deno.statSync(path).isFile;
+      const { isFile, mode } = Deno.statSync(path);
+      return isFile && ((mode ?? 0) & 0o111) !== 0;
     } catch {
       // Not there, or not to be seen.
       return false;
@@ -95,8 +105,8 @@ async function start(
       maxOutput: MAX_OUTPUT,
     });
   } catch (error) {
-    if (!isErrno(error, ENOENT, EACCES, ENOEXEC)) throw error;
-    throw pluginFailed({ id, network, plugin }, { command, message: error.message });
+    if (!isErrno(error, ...NOT_STARTED)) throw error;
+    throw pluginFailed({ id, network, plugin }, { command, message: error.message, cause: error });
   }
 }
 

@@ -25,8 +25,8 @@ export function readResult(result: CniResult | undefined, ifname: string): Inter
   );
   return {
     ...(typeof mac === "string" && mac !== "" ? { mac } : {}),
-    addresses: texts(ips.map(({ address }) => address)),
-    gateways: texts(ips.map(({ gateway }) => gateway)),
+    addresses: addressesIn(ips.map(({ address }) => address)),
+    gateways: addressesIn(ips.map(({ gateway }) => gateway)),
   };
 }
 
@@ -34,6 +34,11 @@ function records(value: unknown): Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.filter(isRecord) : [];
 }
 
-function texts(values: readonly unknown[]): string[] {
-  return [...new Set(values.filter((value) => typeof value === "string"))];
+/**
+ * Returns what may be addresses, each once. What else a plugin gives is left out: the addresses become
+ * lines of the hosts file.
+ */
+function addressesIn(values: readonly unknown[]): string[] {
+  const texts = values.filter((value) => typeof value === "string");
+  return [...new Set(texts.filter((text) => /^[0-9a-f.:]+(\/\d{1,3})?$/i.test(text)))];
 }

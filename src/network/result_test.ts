@@ -14,6 +14,7 @@ Deno.test("readResult: the container's own interface of what a plugin says", () 
       { interface: 0, address: "10.1.0.1/16" },
       { interface: 7, address: "10.1.0.3/16" },
       { nonsense: true },
+      { address: "10.1.0.4\n192.0.2.6 example.com", gateway: "10.1.0.1 x" },
     ],
   };
   assert.deepEqual(readResult(result, "eth0"), {

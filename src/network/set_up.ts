@@ -7,7 +7,7 @@ import { messageOf } from "../rpc/error_text.ts";
 import type { PluginConf } from "./conflist.ts";
 import { saidByPlugin } from "./errors.ts";
 import type { PluginHost } from "./plugin.ts";
-import { runPlugin } from "./plugin.ts";
+import { neverStarted, runPlugin } from "./plugin.ts";
 import type { AttachmentRecord, AttachmentStep, NetworkPaths, NetworkRecord } from "./record.ts";
 import { resultOf, writeRecord } from "./record.ts";
 import type { CniResult } from "./result.ts";
@@ -57,7 +57,7 @@ export async function setUp(
         const failure = saidByPlugin(error, target, "ADD");
         if (failure !== undefined) {
           writeFailure(paths, withStep(record, index, { done: false, failure }));
-        }
+        } else if (neverStarted(error)) writeFailure(paths, withStep(record, index));
         throw error;
       }
     }
@@ -104,13 +104,20 @@ function writeFailure(paths: NetworkPaths, record: NetworkRecord): void {
   }
 }
 
-/** Replaces the last step of an attachment if that was not done, else adds one. */
-function withStep(record: NetworkRecord, index: number, step: AttachmentStep): NetworkRecord {
+/**
+ * Replaces the last step of an attachment if that was not done, else adds one. Without a step the one
+ * that was not done is taken back.
+ */
+function withStep(
+  record: NetworkRecord,
+  index: number,
+  ...step: readonly AttachmentStep[]
+): NetworkRecord {
   return {
     ...record,
     attachments: record.attachments.map((attachment, at) => {
       if (at !== index) return attachment;
-      return { ...attachment, steps: [...attachment.steps.filter(({ done }) => done), step] };
+      return { ...attachment, steps: [...attachment.steps.filter(({ done }) => done), ...step] };
     }),
   };
 }

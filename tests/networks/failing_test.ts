@@ -182,14 +182,15 @@ networkTest(
     plugins.plugin("extra", "[ $CNI_COMMAND = DEL ] || kill -9 $$");
     await refused(daemon, front, NetworkError, /ADD failed: it was killed by signal 9/, names);
     await audit.assertClean("a killed plugin");
+    // A program of another machine: it never runs, so that nobody waits for its DEL.
+    Deno.writeTextFileSync(`${plugins.dir}/bin/extra`, "\x7fELF of another machine");
+    await refused(daemon, front, NetworkError, /ADD failed: .*ENOEXEC/, names);
+    await audit.assertClean("a plugin that cannot be executed");
+    const missing = /the plugin extra is not in .*: install containernetworking-plugins/;
+    Deno.chmodSync(`${plugins.dir}/bin/extra`, 0o644);
+    await refused(daemon, front, FailedPreconditionError, missing, names);
     plugins.removePlugin("extra");
-    await refused(
-      daemon,
-      front,
-      FailedPreconditionError,
-      /the plugin extra is not in .*: install containernetworking-plugins/,
-      names,
-    );
+    await refused(daemon, front, FailedPreconditionError, missing, names);
     const { networks } = await daemon.client.call("network.list", {});
     assert.deepEqual(networks.map(({ name, missing }) => [name, missing]), [
       ["bridge", []],
