@@ -88,14 +88,20 @@ export class EventBuffer {
     for (const listener of this.#listeners) listener.runtimeCall?.(call);
   }
 
-  /** Passes every kept event after `after` to `listener` at once, then each new one. */
-  subscribe(after: number, listener: EventListener): Disposable {
+  /**
+   * Passes every kept event after `after` to `listener` at once, then each new one. Returns the number
+   * of the last event, and ends it when disposed of.
+   */
+  subscribe(after: number, listener: EventListener): { latest: number } & Disposable {
     this.#release(after);
     for (const event of this.#kept) {
       if (event.seq > after) listener.event(event);
     }
     this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+    return {
+      latest: this.latest,
+      [Symbol.dispose]: () => void this.#listeners.delete(listener),
+    };
   }
 
   #release(after: number): void {

@@ -25,13 +25,13 @@ Deno.test("runtime: every one of many who wait is answered, before and after the
   await using area = new TestArea();
   const { service } = area.service({ args: ["/bin/sh", "-c", "exit 8"] });
   await service.create();
-  const waiting = Array.from({ length: 1000 }, () => service.wait({}));
+  const waiting = Array.from({ length: 1000 }, () => service.processes.wait({}));
   const abort = new AbortController();
-  const given = Array.from({ length: 100 }, () => service.wait({}, abort.signal));
+  const given = Array.from({ length: 100 }, () => service.processes.wait({}, abort.signal));
   abort.abort(new Error("enough"));
   for (const wait of given) await assert.rejects(wait, /enough/);
   await service.start();
-  const exits = await Promise.all([...waiting, service.wait({})]);
+  const exits = await Promise.all([...waiting, service.processes.wait({})]);
   assert.ok(exits.every(({ exitStatus }) => exitStatus === 8));
   assert.equal(new Set(exits.map(({ exitedAt }) => exitedAt)).size, 1);
 });
@@ -57,9 +57,9 @@ testNeeding(["crun"], "runtime: crun runs a container as runc does", async () =>
     process: { args: ["/bin/sh", "-c", "exit 2"] },
     stdio: NO_STDIO,
   });
-  assert.equal((await service.wait({ execId: "e" })).exitStatus, 2);
-  await service.kill({ signal: 9 });
-  assert.equal((await service.wait({})).exitStatus, 137);
+  assert.equal((await service.processes.wait({ execId: "e" })).exitStatus, 2);
+  await service.processes.kill({ signal: 9 });
+  assert.equal((await service.processes.wait({})).exitStatus, 137);
   await service.delete({});
   assert.deepEqual(test.story, [
     "create",
@@ -96,12 +96,12 @@ for (const name of ["runc", "crun"]) {
           },
           stdio,
         });
-        assert.equal((await service.wait({ execId })).exitStatus, 0);
+        assert.equal((await service.processes.wait({ execId })).exitStatus, 0);
       }
       assert.equal(Deno.readTextFileSync(out), "0\n0\n77\n600\n", runtime);
       Deno.removeSync(out);
-      await service.kill({ signal: 9 });
-      await service.wait({});
+      await service.processes.kill({ signal: 9 });
+      await service.processes.wait({});
       await service.delete({});
     },
   );

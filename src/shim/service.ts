@@ -3,15 +3,15 @@ import { failpoint } from "../failpoint.ts";
 import type { Cgroup } from "../linux/cgroup/cgroup.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
 import type { BundleRecord, StdioPaths } from "../oci/bundle_layout.ts";
-import type { DeleteResult, ExitStatus } from "../rpc/contract/schemas.ts";
+import type { DeleteResult } from "../rpc/contract/schemas.ts";
 import type { ShimState } from "../rpc/contract/shim.ts";
-import { FailedPreconditionError } from "../rpc/errors.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import { adoptBundle } from "./adopt.ts";
 import type { ContainerKiller } from "./container/container_killer.ts";
 import type { ShimServiceOptions } from "./container/parts.ts";
 import { makeServiceParts } from "./container/parts.ts";
-import type { KillTarget, ProcessRequests, ProcessTarget } from "./container/process_requests.ts";
+import type { ProcessRequests, ProcessTarget } from "./container/process_requests.ts";
+import type { Requests } from "./container/requests.ts";
 import type { ShimCgroup } from "./container/shim_cgroup.ts";
 import type { EventBuffer, EventListener } from "./event_buffer.ts";
 import { onExit } from "./exit/exit_watch.ts";
@@ -22,9 +22,7 @@ import type { InitExitHandler } from "./init/init_exit.ts";
 import type { InitProcess } from "./init/init_process.ts";
 import type { ProcessContext } from "./process/process_context.ts";
 import type { ProcessHandle } from "./process/signal.ts";
-import { RwLock } from "./rwlock.ts";
 import type { ExecProcessState } from "./states/exec_states.ts";
-import type { InitRequest } from "./states/init_states.ts";
 import { accepts } from "./states/init_states.ts";
 
 /** A request to write a checkpoint. */
@@ -44,11 +42,9 @@ export interface CheckpointRequest {
  * process, or inside the daemon.
  *
  * Methods that change the container take its lock: execs share it, the others hold it exclusively.
- * Methods that must work while another one hangs (state, wait, kill, closeStdin, resizePty) take no
- * lock and complete without waiting in between.
+ * Those of {@linkcode processes} take no lock, for they must work while another one hangs.
  */
 export class ShimService {
-  readonly #lock = new RwLock();
   readonly #context: ProcessContext;
   readonly #events: EventBuffer;
   readonly #init: InitProcess;
@@ -56,7 +52,9 @@ export class ShimService {
   readonly #execs: Execs;
   readonly #cgroup: ShimCgroup;
   readonly #killer: ContainerKiller;
-  readonly #processes: ProcessRequests;
+  readonly #requests: Requests;
+  /** The methods that take no lock. */
+  readonly processes: ProcessRequests;
 
   /**
    * @throws {FailedPreconditionError} if `berth.json` is missing or of another format.
@@ -70,7 +68,8 @@ export class ShimService {
     this.#execs = parts.execs;
     this.#cgroup = parts.cgroup;
     this.#killer = parts.killer;
-    this.#processes = parts.processes;
+    this.#requests = parts.requests;
+    this.processes = parts.processes;
   }
 
   /** The content of the bundle's `berth.json`. */
@@ -99,7 +98,7 @@ export class ShimService {
    * {@linkcode subscribe}, which gives the number of the last event that the daemon has.
    */
   async adopt(): Promise<void> {
-    await this.#lock.exclusive(() =>
+    await this.#requests.lock.exclusive(() =>
       adoptBundle({
         context: this.#context,
         init: this.#init,
@@ -113,7 +112,7 @@ export class ShimService {
 
   /** Mounts the rootfs and creates the container of the bundle. On failure nothing is left. */
   async create(): Promise<{ pid: number }> {
-    return await this.#lock.exclusive(async () => {
+    return await this.#requests.lock.exclusive(async () => {
       const watched = await this.#init.create();
       failpoint("shim.create.publish");
       this.#events.publish({ type: "create", pid: this.#init.pid });
@@ -124,42 +123,36 @@ export class ShimService {
 
   /** Starts the container's process. `signal` gives up; see {@linkcode InitProcess.start}. */
   async start(signal?: AbortSignal): Promise<{ pid: number }> {
-    return await this.#lock.exclusive(() =>
-      this.#runRequest("start", async () => {
-        using _exit = this.#initExit.barrier.block("event");
-        const watched = await this.#init.start(signal);
-        failpoint("shim.start.publish");
-        const { pid, startedAt } = this.#init;
-        this.#events.publish({ type: "start", pid, timestamp: startedAt });
-        if (watched !== undefined) this.#watchInit(watched);
-        return { pid: this.#init.pid };
-      })
-    );
+    return await this.#requests.exclusive("start", async () => {
+      using _exit = this.#initExit.barrier.block("event");
+      const watched = await this.#init.start(signal);
+      failpoint("shim.start.publish");
+      const { pid, startedAt } = this.#init;
+      this.#events.publish({ type: "start", pid, timestamp: startedAt });
+      if (watched !== undefined) this.#watchInit(watched);
+      return { pid: this.#init.pid };
+    });
   }
 
   /** Freezes every process of the container. */
   async pause(): Promise<void> {
-    await this.#lock.exclusive(() =>
-      this.#runRequest("pause", async () => {
-        await this.#init.pause();
-        // In one turn of the event loop: the exit may be handled in the next.
-        if (this.#init.setFrozen(true)) {
-          this.#events.publish({ type: "paused", pid: this.#init.pid });
-        }
-      })
-    );
+    await this.#requests.exclusive("pause", async () => {
+      await this.#init.pause();
+      // In one turn of the event loop: the exit may be handled in the next.
+      if (this.#init.setFrozen(true)) {
+        this.#events.publish({ type: "paused", pid: this.#init.pid });
+      }
+    });
   }
 
   /** Thaws the container. Shares the lock, for an exec may wait for just this. */
   async resume(): Promise<void> {
-    await this.#lock.shared(() =>
-      this.#runRequest("resume", async () => {
-        await this.#init.resume();
-        if (this.#init.setFrozen(false)) {
-          this.#events.publish({ type: "resumed", pid: this.#init.pid });
-        }
-      })
-    );
+    await this.#requests.shared("resume", async () => {
+      await this.#init.resume();
+      if (this.#init.setFrozen(false)) {
+        this.#events.publish({ type: "resumed", pid: this.#init.pid });
+      }
+    });
   }
 
   /** Runs another process in the container. */
@@ -168,7 +161,7 @@ export class ShimService {
     this.#init.check("exec");
     const exec = this.#execs.add(request);
     try {
-      return await this.#lock.shared(() => this.#runRequest("exec", () => this.#execs.start(exec)));
+      return await this.#requests.shared("exec", () => this.#execs.start(exec));
     } catch (error) {
       this.#execs.drop(exec);
       throw error;
@@ -196,9 +189,7 @@ export class ShimService {
    */
   async startExec(execId: string): Promise<{ pid: number }> {
     const exec = this.#execs.get(execId);
-    const { pid } = await this.#lock.shared(() =>
-      this.#runRequest("exec", () => this.#execs.start(exec))
-    );
+    const { pid } = await this.#requests.shared("exec", () => this.#execs.start(exec));
     return { pid };
   }
 
@@ -206,7 +197,7 @@ export class ShimService {
   async delete({ execId }: ProcessTarget): Promise<DeleteResult> {
     if (execId !== undefined) return await this.#execs.delete(execId);
     this.#init.check("delete");
-    return await this.#lock.exclusive(async () => {
+    return await this.#requests.lock.exclusive(async () => {
       this.#init.check("delete");
       const { state } = this.#init;
       if (state.name === "created") this.#killCreated(state.pid);
@@ -230,7 +221,7 @@ export class ShimService {
 
   /** Returns the state of the container. */
   state(): ShimState {
-    return this.#processes.state();
+    return this.processes.state();
   }
 
   /** Whether the exit of init was published: nothing of the container runs. */
@@ -248,85 +239,42 @@ export class ShimService {
     return { state, stdio };
   }
 
-  /** Resolves when all output of a process was copied to where it goes. */
-  async outputCopied(target: ProcessTarget): Promise<void> {
-    await this.#processes.outputCopied(target);
-  }
-
-  /** Waits for a process to exit and returns how. Returns at once if it has exited. */
-  async wait(target: ProcessTarget, signal?: AbortSignal): Promise<ExitStatus> {
-    return await this.#processes.wait(target, signal);
-  }
-
-  /**
-   * Sends a signal to a process, or to all in the container. SIGKILL also reaches a paused
-   * container, which is thawed so that it can die.
-   *
-   * @throws {NotFoundError} if the process has exited.
-   */
-  async kill(request: KillTarget): Promise<void> {
-    await this.#processes.kill(request);
-  }
-
-  /** Sets the size of a process's terminal, in characters. */
-  resizePty(request: ProcessTarget & { width: number; height: number }): void {
-    this.#processes.resizePty(request);
-  }
-
-  /** Closes the shim's end of a process's stdin. */
-  closeStdin(target: ProcessTarget): void {
-    this.#processes.closeStdin(target);
-  }
-
   /** Returns the container's cgroup: while init lives, and later if it was asked for before. */
   cgroup(): Cgroup | undefined {
     return this.#cgroup.find();
   }
 
-  /** Lists every process in the container's cgroup. */
-  pids(): { processes: { pid: number; execId?: string }[] } {
-    return this.#processes.pids();
-  }
-
   /** Changes the container's resource limits (OCI linux.resources). */
   async update(resources: Readonly<Record<string, unknown>>): Promise<void> {
-    await this.#lock.exclusive(() =>
-      this.#runRequest("update", async () => {
-        await this.#cgroup.suppressFreezeEvents(() =>
-          this.#context.runtime.update(this.record.id, resources)
-        );
-      })
-    );
+    await this.#requests.exclusive("update", async () => {
+      await this.#cgroup.suppressFreezeEvents(() =>
+        this.#context.runtime.update(this.record.id, resources)
+      );
+    });
   }
 
   /** Writes a checkpoint of the container to `path`; with `exit` it ends by that. */
   async checkpoint(
     { path, exit, workPath, flags }: CheckpointRequest,
   ): Promise<void> {
-    await this.#lock.exclusive(() =>
-      this.#runRequest("checkpoint", async () => {
-        using _exit = this.#initExit.barrier.block("event");
-        const pids = this.#cgroup.pids() ?? [];
-        await this.#cgroup.suppressFreezeEvents(() =>
-          this.#init.checkpoint(pids, {
-            imagePath: path,
-            leaveRunning: !exit,
-            ...(workPath === undefined ? {} : { workPath }),
-            ...(flags === undefined ? {} : { flags }),
-          })
-        );
-        this.#events.publish({ type: "checkpointed", pid: this.#init.pid, path });
-      })
-    );
+    await this.#requests.exclusive("checkpoint", async () => {
+      using _exit = this.#initExit.barrier.block("event");
+      const pids = this.#cgroup.pids() ?? [];
+      await this.#cgroup.suppressFreezeEvents(() =>
+        this.#init.checkpoint(pids, {
+          imagePath: path,
+          leaveRunning: !exit,
+          ...(workPath === undefined ? {} : { workPath }),
+          ...(flags === undefined ? {} : { flags }),
+        })
+      );
+      this.#events.publish({ type: "checkpointed", pid: this.#init.pid, path });
+    });
   }
 
   /** Passes every kept event after `after` to `listener`, then each new one. */
   subscribe(after: number, listener: EventListener): { latest: number } & Disposable {
-    const subscription = this.#events.subscribe(after, listener);
-    return {
-      latest: this.#events.latest,
-      [Symbol.dispose]: () => subscription[Symbol.dispose](),
-    };
+    return this.#events.subscribe(after, listener);
   }
 
   /** Forgets the events up to and including `seq`. */
@@ -349,22 +297,6 @@ export class ShimService {
   async release(): Promise<void> {
     this.#initExit.release();
     await Promise.all([this.#init.release(), this.#execs.release()]);
-  }
-
-  /** A request that failed because the container died meanwhile fails with that as its reason. */
-  async #runRequest<T>(request: InitRequest, work: () => Promise<T>): Promise<T> {
-    this.#cgroup.syncFreezerState();
-    this.#init.check(request);
-    try {
-      return await work();
-    } catch (error) {
-      const { name } = this.#init.state;
-      if (name !== "stopped" || error instanceof FailedPreconditionError) throw error;
-      throw new FailedPreconditionError(
-        `cannot ${request} container ${this.record.id}: it has stopped meanwhile`,
-        { cause: error, data: { id: this.record.id, status: name } },
-      );
-    }
   }
 
   #watchInit(watched: ProcessHandle): void {

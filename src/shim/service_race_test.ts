@@ -86,7 +86,7 @@ Deno.test("service race: an exit at any moment in which a resume ends is told af
     reapNow(area);
     await microtasks(count);
     endNow(area, pid);
-    await Promise.allSettled([resuming, service.wait({})]);
+    await Promise.allSettled([resuming, service.processes.wait({})]);
     assert.ok(
       ["exit", "resumed,exit"].includes(test.story.slice(3).join()),
       `${count}: ${test.story}`,
@@ -113,7 +113,7 @@ Deno.test("service race: an exit that overtakes its start is recorded at once an
   assert.deepEqual(test.story, ["create"]);
   slow.open();
   await starting;
-  assert.equal((await service.wait({})).exitStatus, 6);
+  assert.equal((await service.processes.wait({})).exitStatus, 6);
   assert.deepEqual(test.story, ["create", "start", "exit"]);
   assert.ok(service.state().startedAt);
 });
@@ -125,7 +125,7 @@ Deno.test("ShimService.start: no process ends before it was started, by its time
       const test = area.service({ args: ["/bin/true"], record: { directStart } });
       await test.service.create();
       await test.service.start();
-      const { exitedAt } = await test.service.wait({});
+      const { exitedAt } = await test.service.processes.wait({});
       const { startedAt = "never" } = test.service.state();
       assert.ok(startedAt <= exitedAt, `started at ${startedAt}, exited at ${exitedAt}`);
       assert.deepEqual(test.story, ["create", "start", "exit"]);
@@ -143,11 +143,11 @@ Deno.test("service race: a container killed before its start has no start, but a
   });
   await test.service.create();
   const starting = test.service.start();
-  await test.service.kill({ signal: 9 });
+  await test.service.processes.kill({ signal: 9 });
   await until("it is stopped", () => test.service.state().status === "stopped");
   slow.open();
   await assert.rejects(starting, FailedPreconditionError);
-  assert.equal((await test.service.wait({})).exitStatus, 137);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 137);
   assert.deepEqual(test.story, ["create", "exit"]);
   await test.service.delete({});
 });
@@ -203,14 +203,14 @@ Deno.test("service race: an exec that ends before the runtime returns is told in
       return false; // not written yet
     }
   });
-  await test.service.kill({ signal: 9 });
+  await test.service.processes.kill({ signal: 9 });
   await until("init is stopped", () => test.service.state().status === "stopped");
   assert.deepEqual(test.story, ["create", "start"], "init's exit waits for the exec");
   slow.open();
   await executing;
-  await test.service.wait({});
+  await test.service.processes.wait({});
   assert.deepEqual(test.story.slice(2), ["exec-added:e", "exec-started:e", "exit:e", "exit"]);
-  assert.ok([4, 137].includes((await test.service.wait({ execId: "e" })).exitStatus));
+  assert.ok([4, 137].includes((await test.service.processes.wait({ execId: "e" })).exitStatus));
 });
 
 Deno.test("service race: an exec that cannot be made for its container died is not left", async () => {
@@ -222,11 +222,11 @@ Deno.test("service race: an exec that cannot be made for its container died is n
   await test.service.create();
   await test.service.start();
   const executing = test.service.exec(request("e", "/bin/true"));
-  await test.service.kill({ signal: 9 });
+  await test.service.processes.kill({ signal: 9 });
   await until("init is stopped", () => test.service.state().status === "stopped");
   slow.open();
   await assert.rejects(executing, FailedPreconditionError);
-  assert.equal((await test.service.wait({})).exitStatus, 137);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 137);
   assert.deepEqual(test.story, ["create", "start", "exit"]);
   assert.deepEqual(test.service.state().processes, []);
   await test.service.delete({});
@@ -243,7 +243,7 @@ Deno.test("service race: delete can be repeated when the runtime fails, with the
   });
   await test.service.create();
   await test.service.start();
-  const exit = await test.service.wait({});
+  const exit = await test.service.processes.wait({});
   await assert.rejects(test.service.delete({}), RuntimeError);
   assert.equal(test.service.state().status, "stopped");
   Deno.removeSync(flag);
@@ -263,7 +263,7 @@ Deno.test("service race: a busy rootfs is not removed through, and delete goes o
   });
   await test.service.create();
   await test.service.start();
-  await test.service.wait({});
+  await test.service.processes.wait({});
   const user = area.reaper.spawn(["sleep", "1000"], { cwd: test.paths.rootfs });
   await assert.rejects(test.service.delete({}), /busy/);
   kill(user.pid, 9);

@@ -25,7 +25,7 @@ Deno.test("service: a container lives from create to delete with its events in o
   assert.ok(pid > 0);
   assert.equal(service.state().status, "created");
   await service.start();
-  const exit = await service.wait({});
+  const exit = await service.processes.wait({});
   assert.equal(exit.exitStatus, 7);
   assert.equal(service.state().status, "stopped");
   assert.equal(readExitRecord(paths.exitRecord, service.record.instance)?.exitStatus, 7);
@@ -46,10 +46,10 @@ Deno.test("service: the wrong state is refused and said", async () => {
   await assert.rejects(service.start(), /cannot start container .*: it is running/);
   await assert.rejects(service.delete({}), /cannot delete container .*: it is running/);
   await assert.rejects(service.resume(), FailedPreconditionError);
-  await assert.rejects(service.kill({ signal: "NOSUCH" }), InvalidParamsError);
-  await service.kill({ signal: "KILL" });
-  assert.equal((await service.wait({})).exitStatus, 137);
-  await assert.rejects(service.kill({ signal: 9 }), NotFoundError);
+  await assert.rejects(service.processes.kill({ signal: "NOSUCH" }), InvalidParamsError);
+  await service.processes.kill({ signal: "KILL" });
+  assert.equal((await service.processes.wait({})).exitStatus, 137);
+  await assert.rejects(service.processes.kill({ signal: 9 }), NotFoundError);
   await assert.rejects(service.exec(request("e", "/bin/true")), FailedPreconditionError);
   await service.delete({});
   await assert.rejects(service.start(), FailedPreconditionError);
@@ -95,7 +95,7 @@ Deno.test("service: rootfs mounts are made in order and undone", async () => {
   });
   await test.service.create();
   await test.service.start();
-  assert.equal((await test.service.wait({})).exitStatus, 3);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 3);
   await test.service.delete({});
   assert.deepEqual(Array.from(Deno.readDirSync(test.paths.rootfs)), []);
 });
@@ -128,18 +128,18 @@ Deno.test("service: execs run, exit before init, and are forgotten by delete", a
   await service.create();
   await service.start();
   await service.exec(request("one", "/bin/sh", "-c", 'test "$FROM" = spec && exit 5'));
-  assert.equal((await service.wait({ execId: "one" })).exitStatus, 5);
+  assert.equal((await service.processes.wait({ execId: "one" })).exitStatus, 5);
   await assert.rejects(service.exec(request("one", "/bin/true")), AlreadyExistsError);
-  await assert.rejects(service.kill({ execId: "one", signal: 15 }), NotFoundError);
+  await assert.rejects(service.processes.kill({ execId: "one", signal: 15 }), NotFoundError);
   const running = await service.exec(request("two", "/bin/sleep", "100"));
   await assert.rejects(service.delete({ execId: "two" }), FailedPreconditionError);
   assert.deepEqual(
-    service.pids().processes.find(({ pid }) => pid === running.pid)?.execId,
+    service.processes.pids().processes.find(({ pid }) => pid === running.pid)?.execId,
     "two",
   );
-  await service.kill({ signal: 9 });
-  await service.wait({});
-  assert.equal((await service.wait({ execId: "two" })).exitStatus, 137);
+  await service.processes.kill({ signal: 9 });
+  await service.processes.wait({});
+  assert.equal((await service.processes.wait({ execId: "two" })).exitStatus, 137);
   assert.deepEqual(test.story, [
     "create",
     "start",
@@ -164,16 +164,19 @@ Deno.test("service: an exec is added and started in two steps; one that fails ca
   await service.start();
   service.addExec(request("one", "/bin/sh", "-c", "exit 5"));
   assert.equal(service.execState("one").state.name, "created");
-  await assert.rejects(service.kill({ execId: "one", signal: 9 }), FailedPreconditionError);
+  await assert.rejects(
+    service.processes.kill({ execId: "one", signal: 9 }),
+    FailedPreconditionError,
+  );
   assert.throws(() => service.addExec(request("one", "/bin/true")), AlreadyExistsError);
-  const waited = service.wait({ execId: "one" });
+  const waited = service.processes.wait({ execId: "one" });
   const { pid } = await service.startExec("one");
   assert.ok(pid > 0);
   assert.equal((await waited).exitStatus, 5);
   await assert.rejects(service.startExec("one"), FailedPreconditionError);
 
   service.addExec(request("none", "/bin/none"));
-  const deleted = service.wait({ execId: "none" });
+  const deleted = service.processes.wait({ execId: "none" });
   await assert.rejects(service.startExec("none"), RuntimeError);
   assert.equal(service.execState("none").state.name, "created");
   const { exitStatus, pid: none } = await service.delete({ execId: "none" });
@@ -221,7 +224,7 @@ Deno.test("service: execs in parallel, one id wins once", async () => {
     ...Array(2).fill("rejected"),
   ]);
   for (const id of ["a", "b", "c", "d"]) {
-    assert.equal((await test.service.wait({ execId: id })).exitStatus, 0);
+    assert.equal((await test.service.processes.wait({ execId: id })).exitStatus, 0);
   }
 });
 
@@ -232,8 +235,8 @@ Deno.test("service: with the host's pid namespace execs still exit before init",
   await service.create();
   await service.start();
   await service.exec(request("e", "/bin/sleep", "100"));
-  await service.kill({ signal: 9 });
-  await service.wait({});
+  await service.processes.kill({ signal: 9 });
+  await service.processes.wait({});
   assert.deepEqual(test.story.slice(-2), ["exit:e", "exit"]);
   await service.delete({});
 });
@@ -258,10 +261,10 @@ Deno.test("service: without a pid namespace of its own nothing of a container ou
   const test = area.service({ hostPid: true, args: ["/bin/sh", "-c", script] });
   await test.service.create();
   await test.service.start();
-  assert.equal((await test.service.wait({})).exitStatus, 3);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 3);
   assert.deepEqual(sleepers(mark), []);
   assert.deepEqual(test.story, ["create", "start", "exit"]);
-  await assert.rejects(test.service.kill({ signal: 9, all: true }), NotFoundError);
+  await assert.rejects(test.service.processes.kill({ signal: 9, all: true }), NotFoundError);
   await test.service.delete({});
 });
 
@@ -283,12 +286,12 @@ Deno.test("ShimService.kill: all reaches what has outlived init", async () => {
   });
   await test.service.create();
   await test.service.start();
-  assert.equal((await test.service.wait({})).exitStatus, 3);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 3);
   await until("what has outlived init", () => sleepers(mark).length === 1);
   assert.match(test.log.join(), /cannot kill what has outlived/);
   Deno.removeSync(refuse);
-  await assert.rejects(test.service.kill({ signal: 9 }), NotFoundError);
-  await test.service.kill({ signal: 9, all: true });
+  await assert.rejects(test.service.processes.kill({ signal: 9 }), NotFoundError);
+  await test.service.processes.kill({ signal: 9, all: true });
   await until("it is gone", () => sleepers(mark).length === 0);
   await test.service.delete({});
 });
@@ -306,8 +309,8 @@ Deno.test("service: SIGKILL reaches a process in a frozen v1 cgroup below the co
     Deno.mkdirSync(inner);
     Deno.writeTextFileSync(`${inner}/cgroup.procs`, String(exec.pid), { create: false });
     await untilFrozen({ version: 1, paths: { freezer: inner } });
-    await test.service.kill({ signal: 9 });
-    assert.equal((await test.service.wait({})).exitStatus, 137);
+    await test.service.processes.kill({ signal: 9 });
+    assert.equal((await test.service.processes.wait({})).exitStatus, 137);
     await until("it can be removed", () => {
       try {
         Deno.removeSync(inner);
@@ -334,8 +337,8 @@ Deno.test("service: a paused container is thawed by SIGKILL", async () => {
   await service.resume();
   assert.equal(service.state().status, "running");
   await service.pause();
-  await service.kill({ signal: "SIGKILL" });
-  assert.equal((await service.wait({})).exitStatus, 137);
+  await service.processes.kill({ signal: "SIGKILL" });
+  assert.equal((await service.processes.wait({})).exitStatus, 137);
   assert.deepEqual(test.story, ["create", "start", "paused", "resumed", "paused", "exit"]);
   await service.delete({});
 });
@@ -345,9 +348,12 @@ Deno.test("kill all reaches every process", async () => {
   const { service } = area.service({ args: ["/bin/sh", "-c", "sleep 100 & sleep 100 & wait"] });
   await service.create();
   await service.start();
-  await until("the container has three processes", () => service.pids().processes.length === 3);
-  await service.kill({ signal: "KILL", all: true });
-  assert.equal((await service.wait({})).exitStatus, 137);
+  await until(
+    "the container has three processes",
+    () => service.processes.pids().processes.length === 3,
+  );
+  await service.processes.kill({ signal: "KILL", all: true });
+  assert.equal((await service.processes.wait({})).exitStatus, 137);
 });
 
 Deno.test("service: init killed while it is created ends in an error or in one exit", async () => {
@@ -364,7 +370,7 @@ Deno.test("service: init killed while it is created ends in an error or in one e
   kill(Number(Deno.readTextFileSync(test.paths.initPid)), 9);
   const [result] = await Promise.allSettled([creating]);
   if (result?.status === "fulfilled") {
-    assert.equal((await test.service.wait({})).exitStatus, 137);
+    assert.equal((await test.service.processes.wait({})).exitStatus, 137);
     assert.deepEqual(test.story, ["create", "exit"]);
     await test.service.delete({});
   } else {
@@ -379,10 +385,10 @@ Deno.test("service: an aborted wait is given up, another goes on", async () => {
   const { service } = area.service();
   await service.create();
   const abort = new AbortController();
-  const given = service.wait({}, abort.signal);
+  const given = service.processes.wait({}, abort.signal);
   abort.abort(new Error("enough"));
   await assert.rejects(given, /enough/);
-  const wait = service.wait({});
-  await service.kill({ signal: 9 });
+  const wait = service.processes.wait({});
+  await service.processes.kill({ signal: 9 });
   assert.equal((await wait).exitStatus, 137);
 });

@@ -196,7 +196,7 @@ export class TaskContainer {
 
   async #outputCopied(target: { execId: string | undefined }): Promise<void> {
     if (!this.#hasExited(target.execId)) return;
-    await withTimeout(this.service.outputCopied(target), COPY_WITHIN);
+    await withTimeout(this.service.processes.outputCopied(target), COPY_WITHIN);
   }
 
   #hasExited(execId: string | undefined): boolean {

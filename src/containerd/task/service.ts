@@ -111,7 +111,7 @@ export class TaskService {
       Exec: handler(ExecProcessRequest, Empty, (request) => this.#exec(request)),
       ResizePty: handler(ResizeRequest, Empty, (request) => this.#resize(request)),
       CloseIO: handler(CloseIoRequest, Empty, ({ id, exec_id, stdin }) => {
-        if (stdin) this.#get(id).service.closeStdin(target(exec_id));
+        if (stdin) this.#get(id).service.processes.closeStdin(target(exec_id));
       }),
       Update: handler(
         UpdateRequest,
@@ -121,7 +121,7 @@ export class TaskService {
       Wait: waiting(
         handler(ProcessRequest, WaitResponse, async ({ id, exec_id }, signal) => {
           const { service } = this.#get(id);
-          const { exitStatus, exitedAt } = await service.wait(target(exec_id), signal);
+          const { exitStatus, exitedAt } = await service.processes.wait(target(exec_id), signal);
           return { exit_status: exitStatus, exited_at: timestampOf(exitedAt) };
         }),
       ),
@@ -174,11 +174,11 @@ export class TaskService {
     // Signal 0 only asks whether the process is there (kill(2)).
     if (signal === 0 && stateOf(container, exec_id).status !== STATUS.stopped) return;
     const number = signal === 0 ? SIGKILL : signal;
-    await container.service.kill({ ...target(exec_id), signal: number, all });
+    await container.service.processes.kill({ ...target(exec_id), signal: number, all });
   }
 
   #pids(id: string): Encodable<typeof PidsResponse> {
-    const { processes } = this.#get(id).service.pids();
+    const { processes } = this.#get(id).service.processes.pids();
     return {
       processes: processes.map(({ pid, execId }) => {
         if (execId === undefined) return { pid };
@@ -203,7 +203,7 @@ export class TaskService {
     const container = this.#get(id);
     if (exec_id !== "") container.service.execState(exec_id);
     if (container.io(exec_id).terminal) {
-      container.service.resizePty({ ...target(exec_id), width, height });
+      container.service.processes.resizePty({ ...target(exec_id), width, height });
     }
   }
 }

@@ -42,14 +42,15 @@ export function shimHandlers(service: ShimService, host: ShimProcessMethods): Ha
     "shim.exec": ({ execId, process, ...stdio }) =>
       service.exec({ execId, process, stdio: stdioOf(stdio) }),
     "shim.state": () => service.state(),
-    "shim.wait": (params, { signal }) => service.wait(target(params), signal),
-    "shim.kill": ({ signal, all, ...params }) => service.kill({ ...target(params), signal, all }),
+    "shim.wait": (params, { signal }) => service.processes.wait(target(params), signal),
+    "shim.kill": ({ signal, all, ...params }) =>
+      service.processes.kill({ ...target(params), signal, all }),
     "shim.pause": () => service.pause(),
     "shim.resume": () => service.resume(),
     "shim.resizePty": ({ width, height, ...params }) =>
-      service.resizePty({ ...target(params), width, height }),
-    "shim.closeStdin": (params) => service.closeStdin(target(params)),
-    "shim.pids": () => service.pids(),
+      service.processes.resizePty({ ...target(params), width, height }),
+    "shim.closeStdin": (params) => service.processes.closeStdin(target(params)),
+    "shim.pids": () => service.processes.pids(),
     "shim.update": ({ resources }) => service.update(resources),
     "shim.checkpoint": ({ path, exit }) => service.checkpoint({ path, exit }),
     "shim.events": ({ after }, { peer }) => subscribe(service, peer, after),

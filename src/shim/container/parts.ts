@@ -13,6 +13,7 @@ import { InitProcess } from "../init/init_process.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 import { ContainerKiller } from "./container_killer.ts";
 import { ProcessRequests } from "./process_requests.ts";
+import { Requests } from "./requests.ts";
 import { ShimCgroup } from "./shim_cgroup.ts";
 
 /** What a shim needs to manage the container of a bundle. */
@@ -38,6 +39,7 @@ export interface ServiceParts {
   readonly execs: Execs;
   readonly cgroup: ShimCgroup;
   readonly killer: ContainerKiller;
+  readonly requests: Requests;
   readonly processes: ProcessRequests;
 }
 
@@ -77,5 +79,6 @@ export function makeServiceParts(options: ShimServiceOptions): ServiceParts {
   });
   const { id } = record;
   const processes = new ProcessRequests({ id, init, execs, cgroup, killer, exit: initExit.exit });
-  return { context, events, init, initExit, execs, cgroup, killer, processes };
+  const requests = new Requests(id, init, cgroup);
+  return { context, events, init, initExit, execs, cgroup, killer, requests, processes };
 }

@@ -72,7 +72,8 @@ export class ProcessRequests {
   }
 
   /**
-   * Sends a signal to a process, or to all in the container.
+   * Sends a signal to a process, or to all in the container. SIGKILL also reaches a paused container,
+   * which is thawed so that it can die.
    *
    * @throws {NotFoundError} if the process has exited.
    */

@@ -45,5 +45,5 @@ Deno.test("recover init: an init that a dead shim has let through the FIFO is ru
   assert.equal(service.state().status, "running");
   assert.equal(exists(fifo), false);
   init.kill(SIGKILL);
-  await service.wait({});
+  await service.processes.wait({});
 });

@@ -22,7 +22,7 @@ const bytes = (value: string) => new TextEncoder().encode(value);
 async function run(test: TestService): Promise<number> {
   await test.service.create();
   await test.service.start();
-  return (await test.service.wait({})).exitStatus;
+  return (await test.service.processes.wait({})).exitStatus;
 }
 
 /** Everything a reader gets until the end of the FIFO; it must have come to its end already. */
@@ -100,7 +100,7 @@ Deno.test("fd stdio: output without any reader does not end the process", async 
   const stdin = open(`${area.dir}/in`, O_WRONLY | O_NONBLOCK);
   write(stdin, bytes("go\n"));
   close(stdin);
-  assert.equal((await test.service.wait({})).exitStatus, 4);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 4);
   assert.equal(await Deno.readTextFile(stdout), "two\n");
 });
 
@@ -123,8 +123,8 @@ Deno.test("fd stdio: stdin outlives its writers and ends with closeStdin", async
   const later = open(stdin, O_WRONLY | O_NONBLOCK);
   write(later, bytes("later\n"));
   close(later);
-  test.service.closeStdin({});
-  assert.equal((await test.service.wait({})).exitStatus, 0);
+  test.service.processes.closeStdin({});
+  assert.equal((await test.service.processes.wait({})).exitStatus, 0);
   assert.equal(Deno.readTextFileSync(file), "before\nearly\nlater\n");
   await test.service.delete({});
 });
@@ -133,9 +133,9 @@ Deno.test("fd stdio: closeStdin before the start gives the end at once", async (
   await using area = new TestArea();
   const test = area.service({ args: ["/bin/cat"], stdio: { stdin: area.fifo("in") } });
   await test.service.create();
-  test.service.closeStdin({});
+  test.service.processes.closeStdin({});
   await test.service.start();
-  assert.equal((await test.service.wait({})).exitStatus, 0);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 0);
 });
 
 Deno.test("fd stdio: a child that keeps the stdio open delays neither exit nor delete", async () => {
@@ -150,7 +150,7 @@ Deno.test("fd stdio: a child that keeps the stdio open delays neither exit nor d
     process: { args: ["/bin/sh", "-c", "sleep 1000 & exit 6"] },
     stdio: { ...NO_STDIO, stdout },
   });
-  assert.equal((await test.service.wait({ execId: "e" })).exitStatus, 6);
+  assert.equal((await test.service.processes.wait({ execId: "e" })).exitStatus, 6);
   assert.equal((await test.service.delete({ execId: "e" })).exitStatus, 6);
   close(reader);
 });

@@ -55,13 +55,13 @@ Deno.test("terminal stdio: a terminal's output is copied to its end, a size set 
     stdio: { terminal: true, stdout },
   });
   await test.service.create();
-  test.service.resizePty({ width: 101, height: 37 });
+  test.service.processes.resizePty({ width: 101, height: 37 });
   await test.service.start();
-  assert.equal((await test.service.wait({})).exitStatus, 3);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 3);
   await output.done;
   assert.equal(output.text, "37 101\r\n");
   assert.throws(
-    () => test.service.resizePty({ width: 1, height: 1 }),
+    () => test.service.processes.resizePty({ width: 1, height: 1 }),
     FailedPreconditionError,
   );
   await test.service.delete({});
@@ -75,7 +75,7 @@ Deno.test("terminal stdio: what a terminal wrote last waits for a reader", async
     stdio: { terminal: true, stdout },
   });
   await start(test);
-  await test.service.wait({});
+  await test.service.processes.wait({});
   assert.equal(await cat(stdout), "last words\r\n");
   await test.service.delete({});
 });
@@ -98,11 +98,11 @@ Deno.test("terminal stdio: input reaches a terminal, and Ctrl-C and Ctrl-D do wh
   write(writer, bytes("x\nhello\n"));
   await until("it is echoed by cat", () => output.text.split("hello").length === 3);
   close(writer);
-  test.service.resizePty({ width: 90, height: 20 });
+  test.service.processes.resizePty({ width: 90, height: 20 });
   const again = open(stdin, O_WRONLY | O_NONBLOCK);
   write(again, bytes("\x04"));
   close(again);
-  assert.equal((await test.service.wait({})).exitStatus, 9);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 9);
   await output.done;
   await test.service.delete({});
 });
@@ -118,7 +118,7 @@ Deno.test("terminal stdio: 10 MB through a terminal are complete and in order", 
     stdio: { terminal: true, stdout },
   });
   await start(test);
-  assert.equal((await test.service.wait({})).exitStatus, 0);
+  assert.equal((await test.service.processes.wait({})).exitStatus, 0);
   await output.done;
   const got = output.text.split("\n");
   assert.equal(got.length, lines + 1);
@@ -139,8 +139,8 @@ Deno.test("terminal stdio: a terminal that nobody reads stops its process, not t
   assert.equal(test.service.state().status, "running");
   const reader = open(stdout, O_RDONLY | O_NONBLOCK);
   close(reader);
-  await test.service.kill({ signal: 9 });
-  assert.equal((await test.service.wait({})).exitStatus, 137);
+  await test.service.processes.kill({ signal: 9 });
+  assert.equal((await test.service.processes.wait({})).exitStatus, 137);
   await test.service.delete({});
   await area.poller[Symbol.asyncDispose]();
   assert.ok(openFds() <= before, "no fd is left");
@@ -157,7 +157,7 @@ Deno.test("terminal stdio: an exec has its own terminal, which closes with it", 
     stdio: { ...NO_STDIO, terminal: true, stdout: `file://${stdout}` },
   });
   const target = { execId: "x".repeat(76) };
-  assert.equal((await test.service.wait(target)).exitStatus, 2);
+  assert.equal((await test.service.processes.wait(target)).exitStatus, 2);
   await until("the output is copied", () => Deno.readTextFileSync(stdout) === "mine\r\n");
   await test.service.delete(target);
   assert.deepEqual(
@@ -178,6 +178,6 @@ Deno.test("terminal stdio: a background child that keeps the terminal delays nei
     process: { args: ["/bin/sh", "-c", "trap '' HUP; sleep 1000 & exit 6"] },
     stdio: { ...NO_STDIO, terminal: true, stdout },
   });
-  assert.equal((await test.service.wait({ execId: "e" })).exitStatus, 6);
+  assert.equal((await test.service.processes.wait({ execId: "e" })).exitStatus, 6);
   assert.equal((await test.service.delete({ execId: "e" })).exitStatus, 6);
 });
