@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { exists } from "../src/linux/fs/exists.ts";
+import { until } from "../tests/harness/poll.ts";
 import { bundle } from "./build/bundle.ts";
 import { sha256 } from "./build/portable.ts";
 import { ROOT } from "./root.ts";
@@ -73,19 +75,6 @@ Deno.test("build: a build touches only the file it makes, named from the working
   });
 });
 
-/** Resolves once `found`; the directory that is looked at may be gone again by then. */
-async function until(what: string, found: () => boolean): Promise<void> {
-  for (const end = Date.now() + 120_000; Date.now() < end;) {
-    try {
-      if (found()) return;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`waited in vain for ${what}`);
-}
-
 Deno.test("build: a build that is stopped leaves nothing", async () => {
   await withTempDir(async (dir) => {
     // As large as a real one, to be stopped while it is packed.
@@ -113,8 +102,9 @@ Deno.test("build: a build that is stopped leaves nothing", async () => {
         () =>
           names(dir).some((name) =>
             name.startsWith(".berth-build-") &&
-            Deno.statSync(`${dir}/${name}/${made}`) !== undefined
+            exists(`${dir}/${name}/${made}`)
           ),
+        { everyMs: 5, timeoutMs: 120_000 },
       );
       // A terminal sends it to all processes of a group: the bundler then ends before this can end it.
       if (signal === "SIGINT") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../tests/harness/poll.ts";
 import { FdReserve } from "../linux/fd/fd_reserve.ts";
 import { Poller } from "../linux/fd/poller.ts";
 import { startTime } from "../linux/process/process.ts";
@@ -14,7 +15,7 @@ import { hasTrap } from "../../tests/harness/processes.ts";
 import { readExecRecords } from "./exec/exec_record.ts";
 import { ShimService } from "./service.ts";
 import type { TestContainer } from "./testing/bundle_testing.ts";
-import { TestArea, until } from "./testing/bundle_testing.ts";
+import { TestArea } from "./testing/bundle_testing.ts";
 import { TestShim } from "./testing/shim_testing.ts";
 
 /** A container that is served by one shim after the other, and what each has told of it. */

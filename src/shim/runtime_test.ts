@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../tests/harness/poll.ts";
 import { findCgroup, memoryLimit } from "../linux/cgroup/cgroup.ts";
 import { borrowOomScoreAdj } from "../linux/process/oom_score.ts";
 import { RuntimeError } from "../rpc/errors.ts";
-import { NO_STDIO, TestArea, until } from "./testing/bundle_testing.ts";
+import { NO_STDIO, TestArea } from "./testing/bundle_testing.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
 Deno.test("runtime: an update holds at once; one that the runtime refuses changes nothing", async () => {

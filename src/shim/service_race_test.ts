@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../tests/harness/poll.ts";
 import { kill, zombieStatus } from "../linux/process/process.ts";
 import { FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
 import { readExitRecord } from "../oci/exit_record.ts";
-import { NO_STDIO, TestArea, until } from "./testing/bundle_testing.ts";
+import { NO_STDIO, TestArea } from "./testing/bundle_testing.ts";
 
 /** A runtime that does `before` and `after` (shell) around each call of `subcommand` of runc. */
 function wrapper(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../tests/harness/poll.ts";
 import { findCgroup } from "../linux/cgroup/cgroup.ts";
 import { untilFrozen } from "../linux/cgroup/cgroup_testing.ts";
 import { kill } from "../linux/process/process.ts";
@@ -11,7 +12,7 @@ import {
   RuntimeError,
 } from "../rpc/errors.ts";
 import { readExitRecord } from "../oci/exit_record.ts";
-import { NO_STDIO, TestArea, until } from "./testing/bundle_testing.ts";
+import { NO_STDIO, TestArea } from "./testing/bundle_testing.ts";
 
 function request(execId: string, ...args: string[]) {
   return { execId, process: { args }, stdio: NO_STDIO };

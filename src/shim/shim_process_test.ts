@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../tests/harness/poll.ts";
 import { dial } from "../rpc/transport/dial.ts";
 import { FailedPreconditionError, InvalidParamsError } from "../rpc/errors.ts";
 import type { ShimEvent } from "../rpc/contract/shim.ts";
 import { PROTOCOL } from "../version.ts";
-import { TestArea, until } from "./testing/bundle_testing.ts";
+import { TestArea } from "./testing/bundle_testing.ts";
 import { TestShim } from "./testing/shim_testing.ts";
 
 /** The processes are the shim's, so this process must not reap: areas without a reaper. */

@@ -1,18 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { O_NONBLOCK, O_WRONLY, OwnedFd, setNonblocking } from "../../linux/fd/fd.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { processStat } from "../../linux/process/stat.ts";
 import { BinaryLogger } from "./binary_logger.ts";
-
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!condition()) {
-    assert.ok(performance.now() < deadline, what);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 /**
  * Runs a script as a logger and writes output to it, when so many warnings were logged. Returns what

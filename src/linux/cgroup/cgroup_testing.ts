@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { until } from "../../../tests/harness/poll.ts";
 import { type Cgroup, cgroupHierarchies, findCgroup, isController } from "./find.ts";
 import { freeze, freezerState } from "./freezer.ts";
 import { killUntilEmpty, remove } from "./processes.ts";
@@ -86,15 +87,6 @@ function ownCgroups(): [mountPoint: string, path: string][] {
     const name = controllers === "" ? "unified" : controllers.replace("name=", "");
     return [[`/sys/fs/cgroup/${name}`, path]];
   });
-}
-
-/** Asks again and again until it holds, or fails after a minute. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  const end = performance.now() + 60_000;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`not within a minute: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { FileTree, ON_V1, TestCgroup, until, untilFrozen } from "./cgroup_testing.ts";
+import { until } from "../../../tests/harness/poll.ts";
+import { FileTree, ON_V1, TestCgroup, untilFrozen } from "./cgroup_testing.ts";
 import { freeze, freezerState, thaw } from "./freezer.ts";
 
 Deno.test("freezerState: v1: a real cgroup freezes and thaws", ON_V1, async () => {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { type Cgroup, cgroupHierarchies, findCgroup } from "./find.ts";
 import { killUntilEmpty, pids, remove } from "./processes.ts";
 import { readStats } from "./stats.ts";
-import { until } from "./cgroup_testing.ts";
 import { exists } from "../fs/exists.ts";
 import { freeze, freezerState, thaw } from "./freezer.ts";
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { EMFILE, isErrno } from "../../linux/libc/errno.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, open, OwnedFd, write } from "../../linux/fd/fd.ts";
@@ -9,7 +10,6 @@ import { kill, zombieStatus } from "../../linux/process/process.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { until } from "../../linux/cgroup/cgroup_testing.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { borrowFileLimit } from "../../linux/process/file_limit.ts";

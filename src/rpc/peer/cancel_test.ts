@@ -1,16 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import type { Handlers } from "./handler.ts";
 import { Peer } from "./peer.ts";
-import {
-  exchange,
-  heapInUse,
-  ignore,
-  memoryPair,
-  readMessages,
-  until,
-  writeAll,
-} from "./peer_testing.ts";
+import { exchange, heapInUse, ignore, memoryPair, readMessages, writeAll } from "./peer_testing.ts";
 
 /** A handler that waits until its signal is aborted, and what such handlers were aborted with. */
 function waiting(): { handlers: Handlers; reasons: unknown[] } {
@@ -64,7 +57,7 @@ Deno.test("cancel: $/cancelRequest answers at once for a handler that does not l
     line({ method: CANCEL, params: { id: 1 } }),
   ];
   await writeAll(near, new TextEncoder().encode(lines.join("\n") + "\n"));
-  await until(() => peer.queuedBytes === 0 && peer.inFlight === 1);
+  await until("both cancels are handled", () => peer.queuedBytes === 0 && peer.inFlight === 1);
   gate.resolve("late");
   near.closeWrite();
   const [only, ...more] = await answers;
@@ -107,13 +100,13 @@ Deno.test("cancel: a call that is aborted or late is cancelled at the other end"
   using server = new Peer(b, { onError: ignore, handlers });
   using peer = new Peer(a, { onError: ignore });
   await assert.rejects(peer.call("wait", {}, { timeoutMs: 1 }), { kind: "DeadlineExceeded" });
-  await until(() => reasons.length === 1);
+  await until("the late call is aborted", () => reasons.length === 1);
   const controller = new AbortController();
   const aborted = peer.call("wait", {}, { signal: controller.signal });
-  await until(() => server.inFlight === 1);
+  await until("a call is in flight", () => server.inFlight === 1);
   controller.abort(new Error("enough"));
   await assert.rejects(aborted, { message: "enough" });
-  await until(() => reasons.length === 2 && server.inFlight === 0);
+  await until("the call is aborted", () => reasons.length === 2 && server.inFlight === 0);
 });
 
 Deno.test("cancel: a connection that ends aborts every call on it, also those of one id", async () => {
@@ -122,7 +115,7 @@ Deno.test("cancel: a connection that ends aborts every call on it, also those of
   const peer = new Peer(far, { onError: ignore, handlers });
   const request = line({ id: 1, method: "wait" }) + "\n";
   await writeAll(near, new TextEncoder().encode(request.repeat(3)));
-  await until(() => peer.inFlight === 3);
+  await until("three calls are in flight", () => peer.inFlight === 3);
   peer.close();
   assert.deepEqual(reasons.map((reason) => Object(reason).kind), Array(3).fill("Unavailable"));
 });
@@ -152,7 +145,10 @@ Deno.test("cancel: a connection works on after 20,000 abandoned waits, which lea
     });
     controller.abort(new Error("enough"));
     await Promise.allSettled(calls);
-    await until(() => aborted === (round + 1) * 1000 && server.inFlight === 0);
+    await until(
+      "every call is aborted",
+      () => aborted === (round + 1) * 1000 && server.inFlight === 0,
+    );
     if (round === 2) heap = heapInUse();
   }
   assert.equal(await peer.call("echo", "on"), "on");

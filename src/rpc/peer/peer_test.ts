@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { BerthError, NotFoundError } from "../errors.ts";
 import { MAX_LINE } from "../protocol/line_reader.ts";
 import { Peer } from "./peer.ts";
 import type { Handlers } from "./handler.ts";
-import { exchange, ignore, memoryPair, readMessages, until, writeAll } from "./peer_testing.ts";
+import { exchange, ignore, memoryPair, readMessages, writeAll } from "./peer_testing.ts";
 
 const echo: Handlers = { echo: (params) => params };
 
@@ -164,7 +165,7 @@ Deno.test("Peer: a connection that closes rejects calls, aborts the other end's 
   });
   const peer = new Peer(a, { onError: ignore });
   const call = peer.call("wait");
-  await until(() => signal !== undefined);
+  await until("the call has begun", () => signal !== undefined);
   assert.equal(signal?.aborted, false);
   peer.close();
   await assert.rejects(call, { kind: "Unavailable" });
@@ -309,7 +310,7 @@ Deno.test("Peer: requests beyond maxInFlight get ResourceExhausted, those that r
     near,
     new TextEncoder().encode([1, 2, 3].map((id) => request(id, "wait") + "\n").join("")),
   );
-  await until(() => peer.inFlight === 2);
+  await until("two calls are in flight", () => peer.inFlight === 2);
   near.closeWrite();
   gate.resolve();
   const kinds = (await answers).map((answer) => errorOf(answer).kind);
@@ -323,7 +324,7 @@ Deno.test("Peer: requests of an end that does not read its answers are left unre
   using peer = new Peer(far, { onError: ignore, handlers });
   const lines = Array.from({ length: 400 }, (_, i) => request(i, "big")).join("\n");
   const done = writeAll(near, new TextEncoder().encode(lines + "\n"));
-  await until(() => peer.queuedBytes > 1024 * 1024);
+  await until("a MiB of answers is queued", () => peer.queuedBytes > 1024 * 1024);
   for (let i = 0; i < 50; i++) await new Promise((resolve) => setTimeout(resolve, 1));
   assert(calls < 100, `${calls} requests were begun`);
   assert(peer.queuedBytes < 8 * 1024 * 1024);
@@ -378,7 +379,7 @@ Deno.test("Peer: an end that only stops sending still gets its answers; then the
   const gate = Promise.withResolvers<string>();
   const peer = new Peer(far, { onError: ignore, handlers: { wait: () => gate.promise } });
   const answers = exchange(near, request(1, "wait"));
-  await until(() => peer.inFlight === 1);
+  await until("a call is in flight", () => peer.inFlight === 1);
   gate.resolve("done");
   assert.deepEqual(await answers, [{ jsonrpc: "2.0", id: 1, result: "done" }]);
   await peer.closed;

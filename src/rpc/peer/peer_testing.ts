@@ -111,15 +111,6 @@ export async function exchange(
   return await answers;
 }
 
-/** Waits until `condition` holds; throws after a minute. */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 60_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never came: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
 /** An {@linkcode ErrorListener} for ends whose handlers fail on purpose. */
 export const ignore: ErrorListener = () => {};
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { dial } from "./dial.ts";
 import type { Handlers } from "../peer/handler.ts";
-import { ignore, until, writeAll } from "../peer/peer_testing.ts";
+import { ignore, writeAll } from "../peer/peer_testing.ts";
 import { Server } from "./server.ts";
 
 const MIB = 1024 * 1024;
@@ -60,7 +61,7 @@ Deno.test("held bytes: a server closes the worst of those that do not read, and 
   await withServer(async (server, complaints) => {
     const request = '{"jsonrpc":"2.0","id":1,"method":"big"}\n';
     using _stalled = await stalled(server.path, 40, request.repeat(50));
-    await until(() => complaints.length > 10);
+    await until("connections are closed", () => complaints.length > 10);
     await assertServes(server);
     assert(server.heldBytes <= 16 * MIB, `${server.heldBytes}`);
     assert.match(complaints[0] ?? "", /a connection.*closed for what it holds/);
@@ -70,7 +71,7 @@ Deno.test("held bytes: a server closes the worst of those that do not read, and 
 Deno.test("held bytes: a server closes the worst of those whose lines do not end, and serves the others", async () => {
   await withServer(async (server, complaints) => {
     using _stalled = await stalled(server.path, 12, `"${"x".repeat(3 * MIB)}`);
-    await until(() => complaints.length > 4);
+    await until("connections are closed", () => complaints.length > 4);
     await assertServes(server);
     assert(server.heldBytes <= 16 * MIB, `${server.heldBytes}`);
   });
@@ -81,7 +82,7 @@ Deno.test("held bytes: answers that wait for the rest of their batch count as he
     const batch =
       '[{"jsonrpc":"2.0","id":1,"method":"big"},{"jsonrpc":"2.0","id":2,"method":"wait"}]\n';
     using _stalled = await stalled(server.path, 1, batch.repeat(40));
-    await until(() => complaints.length > 0);
+    await until("the connection is closed", () => complaints.length > 0);
     assert.equal(server.heldBytes, 0);
     await assertServes(server);
   });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { ResourceExhaustedError, UnavailableError } from "../errors.ts";
 import { dial, typedClient } from "./dial.ts";
 import { method } from "../contract/method.ts";
@@ -8,7 +9,7 @@ import type { Handlers } from "../peer/handler.ts";
 import type { Peer } from "../peer/peer.ts";
 import { Server } from "./server.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
-import { ignore, readMessages, until, writeAll } from "../peer/peer_testing.ts";
+import { ignore, readMessages, writeAll } from "../peer/peer_testing.ts";
 import { z } from "zod";
 
 const handlers: Handlers = {
@@ -130,10 +131,10 @@ Deno.test("Server: a client that disconnects in mid-request aborts it and is tol
   });
   const conn = await Deno.connect({ transport: "unix", path: `${dir.path}/s` });
   await writeAll(conn, new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"wait"}\n'));
-  await until(() => connected[0]?.inFlight === 1);
+  await until("the call is in flight", () => connected[0]?.inFlight === 1);
   assert.equal(server.peers.size, 1);
   conn.close();
-  await until(() => aborted && disconnected.length === 1);
+  await until("the call is aborted", () => aborted && disconnected.length === 1);
   assert.equal(disconnected[0], connected[0]);
   assert.equal(server.peers.size, 0);
 });
@@ -150,7 +151,7 @@ Deno.test("Server: a client that shuts down its sending side gets its answer", a
   await writeAll(conn, new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"wait"}\n'));
   await conn.closeWrite();
   const answers = readMessages(conn);
-  await until(() => calls === 1);
+  await until("the call has begun", () => calls === 1);
   gate.resolve("late");
   assert.deepEqual(await answers, [{ jsonrpc: "2.0", id: 1, result: "late" }]);
 });
@@ -160,7 +161,7 @@ Deno.test("Server: disposing a server ends its connections and the calls on them
   const server = await Server.listen(`${dir.path}/s`, { onError: ignore, handlers });
   using peer = await dial(`${dir.path}/s`, { onError: ignore });
   const call = assert.rejects(peer.call("wait"), { kind: "Unavailable" });
-  await until(() => [...server.peers][0]?.inFlight === 1);
+  await until("the call is in flight", () => [...server.peers][0]?.inFlight === 1);
   await server[Symbol.asyncDispose]();
   await call;
   await peer.closed;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { Peer } from "../../rpc/peer/peer.ts";
-import { memoryPair, until } from "../../rpc/peer/peer_testing.ts";
+import { memoryPair } from "../../rpc/peer/peer_testing.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import { ProcessTable } from "./process_table.ts";
 
@@ -160,7 +161,7 @@ Deno.test("ProcessTable.wait: of many waits on a connection none looks at the ot
   // all waits of a connection share, these would take a step for each pair of them.
   using listeners = new ListenerCount();
   const waits = Array.from({ length: 1000 }, () => client.call("wait", {}));
-  await until(() => server.inFlight === waits.length);
+  await until("every wait is in flight", () => server.inFlight === waits.length);
   processes.apply(event("exit", { exitStatus: 3, exitedAt: at }));
   for (const answer of await Promise.all(waits)) assert.equal(Object(answer).exitStatus, 3);
   assert.equal(listeners.left, 0);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import type { EventType } from "../../rpc/contract/schemas.ts";
 import { Journal } from "./journal.ts";
 import type { JournalOptions } from "./journal.ts";
@@ -91,14 +92,6 @@ class Box implements Disposable {
 
 const turn = () => new Promise((resolve) => setTimeout(resolve));
 
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, "waited in vain");
-    await turn();
-  }
-}
-
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
@@ -108,7 +101,7 @@ Deno.test("Subscription: a subscriber gets what is to come, after the answer", a
   assert.deepEqual(box.subscribe(), { subscription: "s", oldest: 1, latest: 5, gap: false });
   box.append(2);
   assert.deepEqual(box.peer.seqs, []);
-  await until(() => box.peer.got.length >= 2);
+  await until("two events are sent", () => box.peer.got.length >= 2);
   box.append(1);
   assert.deepEqual(box.peer.seqs, [6, 7, 8], "once it runs, an event is sent in the same turn");
   assert.equal(box.peer.got[0]?.subscription, "s");
@@ -123,7 +116,7 @@ Deno.test("Subscription: a subscriber resumes after a seq without gap or duplica
     box.append(1);
     await turn();
   }
-  await until(() => box.subscription?.lag === 0);
+  await until("every event is sent", () => box.subscription?.lag === 0);
   assert.deepEqual(box.peer.seqs, range(101, 3050));
 });
 
@@ -134,7 +127,7 @@ Deno.test("Subscription: only the events that were asked for are sent", async ()
   box.append(1, "exit", "a");
   box.append(1, "exit", "b");
   box.subscribe({ after: 0, ids: ["a", "c"], types: ["exit"] });
-  await until(() => box.subscription?.lag === 0);
+  await until("every event is sent", () => box.subscription?.lag === 0);
   assert.deepEqual(box.peer.seqs, [302]);
 });
 
@@ -148,7 +141,7 @@ Deno.test("Subscription: a subscriber that does not read is sent a bounded amoun
   }
   assert.ok(box.peer.peak < 300_000, String(box.peer.peak));
   assert.ok(box.peer.got.length < 3000);
-  await until(() => {
+  await until("every event is sent", () => {
     box.peer.read();
     return box.subscription?.lag === 0;
   });
@@ -167,7 +160,7 @@ Deno.test("Subscription: what has rotated away is told as a gap, and the oldest 
     latest: 500,
     gap: true,
   });
-  await until(() => box.subscription?.lag === 0);
+  await until("every event is sent", () => box.subscription?.lag === 0);
   assert.deepEqual(box.peer.seqs, range(oldest, 500));
   for (const [after, gap] of [[oldest - 2, true], [oldest - 1, false], [500, false]] as const) {
     using subscription = new Subscription("t", new FakePeer(), box.journal, { after });
@@ -179,14 +172,14 @@ Deno.test("Subscription: a subscriber that falls behind what is kept is told of 
   using box = new Box({ segment_bytes: 4096, segments: 2 });
   box.append(1);
   box.subscribe({ after: 0 });
-  await until(() => box.peer.got.length === 1);
+  await until("the event is sent", () => box.peer.got.length === 1);
   box.peer.stalled = true;
   box.peer.queuedBytes = 1_000_000;
   box.append(3000);
   const { oldest } = box.journal;
   box.peer.stalled = false;
   box.peer.read();
-  await until(() => box.subscription?.lag === 0);
+  await until("every event is sent", () => box.subscription?.lag === 0);
   assert.deepEqual(box.peer.seqs, [1, ...range(oldest, 3001)]);
   assert.deepEqual(box.peer.got.filter(({ gap }) => gap).map(({ event }) => event.seq), [oldest]);
 });
@@ -195,7 +188,7 @@ Deno.test("Subscription: a seq from before the state was wiped is a gap", async 
   using box = new Box();
   box.append(2);
   assert.equal(box.subscribe({ after: 99 }).gap, true);
-  await until(() => box.subscription?.lag === 0);
+  await until("every event is sent", () => box.subscription?.lag === 0);
   assert.deepEqual(box.peer.seqs, [1, 2]);
 });
 
@@ -222,6 +215,6 @@ Deno.test("Subscription: a subscriber is cut off rather than left without an eve
   box.append(5000);
   box.subscribe({ after: 0 });
   for (const { name } of Deno.readDirSync(box.dir)) Deno.removeSync(`${box.dir}/${name}`);
-  await until(() => box.peer.isClosed);
+  await until("the peer is cut off", () => box.peer.isClosed);
   assert.deepEqual(box.peer.seqs, []);
 });

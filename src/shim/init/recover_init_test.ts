@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { O_NONBLOCK, O_RDONLY, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { execFifoPath, fifoPassage } from "../../oci/driver/exec_fifo.ts";
 import type { RuntimeCall } from "../../rpc/contract/shim.ts";
-import { TestArea, until } from "../testing/bundle_testing.ts";
+import { TestArea } from "../testing/bundle_testing.ts";
 
 Deno.test("recover init: an init that a dead shim has let through the FIFO is running once it runs its program", async () => {
   await using area = new TestArea();

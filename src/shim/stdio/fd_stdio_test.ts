@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import {
   close,
   O_NONBLOCK,
@@ -13,7 +14,7 @@ import {
 } from "../../linux/fd/fd.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { FdStdio } from "./fd_stdio.ts";
-import { NO_STDIO, TestArea, until } from "../testing/bundle_testing.ts";
+import { NO_STDIO, TestArea } from "../testing/bundle_testing.ts";
 import type { TestService } from "../testing/bundle_testing.ts";
 
 const text = new TextDecoder();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { close, O_NONBLOCK, O_RDONLY, O_WRONLY, open, write } from "../../linux/fd/fd.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import { NO_STDIO, TestArea, until } from "../testing/bundle_testing.ts";
+import { NO_STDIO, TestArea } from "../testing/bundle_testing.ts";
 import type { TestService } from "../testing/bundle_testing.ts";
 
 const bytes = (value: string) => new TextEncoder().encode(value);

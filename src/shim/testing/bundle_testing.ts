@@ -147,15 +147,6 @@ export class TestService {
   }
 }
 
-/** Waits until `condition` holds. */
-export async function until(what: string, condition: () => boolean, ms = 60_000): Promise<void> {
-  const deadline = Date.now() + ms;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`timed out waiting until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 function spec(container: TestContainer, stdio: StdioPaths, rootPath: string): unknown {
   const namespaces = ["pid", "ipc", "uts", "mount"].filter((type) =>
     type !== "pid" || !container.hostPid
