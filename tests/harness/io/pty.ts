@@ -34,7 +34,8 @@ export class PtyProcess implements AsyncDisposable {
       stdin: "null",
       stdout: "null",
       stderr: "null",
-      ...(options.env && { env: options.env }),
+      // Whoever runs the tests may want no colors; what they test are the usual ones.
+      env: { NO_COLOR: "", ...options.env },
       ...(options.cwd !== undefined && { cwd: options.cwd }),
     }).spawn();
     this.#reading = this.#read();
