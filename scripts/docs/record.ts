@@ -99,7 +99,9 @@ async function recordDaemon(
   await recorder.call("network.list", {});
   await recorder.call("container.stop", { id, timeout: 0 });
   await recorder.call("container.restart", { id, timeout: 0 });
-  await recorder.call("container.delete", { id, force: true });
+  await recorder.call("container.stop", { id, timeout: 0 });
+  await recorder.call("container.rename", { id, newId: "web-old" });
+  await recorder.call("container.delete", { id: "web-old" });
   const subscription = isRecord(subscribed) ? subscribed.subscription : undefined;
   await recorder.call("events.unsubscribe", { subscription });
   await recorder.call("events.read", { after: 0, ids: [id], limit: 2 });

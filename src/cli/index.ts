@@ -33,6 +33,7 @@ import { portCommand } from "./network/port.ts";
 import { pauseCommand } from "./lifecycle/pause.ts";
 import { pruneCommand } from "./manage/prune.ts";
 import { psCommand } from "./inspect/ps.ts";
+import { renameCommand } from "./lifecycle/rename.ts";
 import { restartCommand } from "./lifecycle/restart.ts";
 import { restoreCommand } from "./lifecycle/restore.ts";
 import { resumeCommand } from "./lifecycle/resume.ts";
@@ -81,6 +82,7 @@ export function berthProgram(daemon: DaemonProgram): Command {
       cpCommand(),
       waitCommand(),
       restartCommand(),
+      renameCommand(),
       pauseCommand(),
       resumeCommand(),
       updateCommand(),

@@ -83,6 +83,7 @@ Deno.test("berthProgram: the completion script offers verbs, options, their choi
     [["kill", "-s", "TER"], "TERM"],
     [["kill", "--signal", "=", "WIN"], "WINCH"],
     [["start", ""], "ID--filter status=created --filter status=exited"],
+    [["rename", ""], "ID--filter status=exited"],
     [["events", "--type", "check"], "checkpointed"],
     [["events", "--type", "=", "check"], "checkpointed"],
     [["run", "--net", ""], "bridge none host"],

@@ -9,7 +9,7 @@ import type {
 } from "./daemon_types.ts";
 import type { DaemonLink } from "./link.ts";
 import { NotFoundError } from "../rpc/errors.ts";
-import { deleteOnce, startOnce } from "./calls/once.ts";
+import { deleteOnce, renameOnce, startOnce } from "./calls/once.ts";
 import { ContainerProcess, ExecProcess } from "./process.ts";
 import { acrossRestarts } from "./calls/across_restarts.ts";
 import { PipedStdio, type PipedStreams } from "./stdio.ts";
@@ -113,6 +113,17 @@ export class Container extends ContainerProcess {
 
   #stopParams(signal: number | string | undefined, graceMs: number | undefined) {
     return { id: this.id, signal, timeout: graceMs === undefined ? undefined : graceMs / 1000 };
+  }
+
+  /**
+   * Gives the stopped container another id, and returns a handle by that; this one is of no container
+   * any more. Where the daemon is restarted meanwhile, waits for it, up to a minute.
+   */
+  async rename(newId: string, options: CallOptions = {}): Promise<Container> {
+    await renameOnce(this.#link, { id: this.id, newId }, options);
+    const renamed = new Container(this.#link, newId, { deleteOnDispose: this.#deleteOnDispose });
+    this.#deleted = true;
+    return renamed;
   }
 
   /** Everything about the container. */

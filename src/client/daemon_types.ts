@@ -350,6 +350,7 @@ export type EventType =
   | "paused"
   | "resumed"
   | "checkpointed"
+  | "renamed"
   | "delete";
 
 /** Details of an oom event. */
@@ -400,6 +401,8 @@ export interface Event {
   readonly network?: ContainerNetwork | undefined;
   /** Instance that this one takes the place of; only for create events of a restart. */
   readonly replaces?: string | undefined;
+  /** Id that the container has from now on, where `id` is the one it had; only for renamed events. */
+  readonly newId?: string | undefined;
   /** Only for restarting events. */
   readonly restart?: {
     /** Number of restarts since the container was last started by a call. */
@@ -796,6 +799,20 @@ export interface DaemonMethods {
     };
     /** Result. */
     readonly result: StartResult;
+  };
+  /** Gives a stopped container another id; its files, its log, its labels, its restart policy and its instance stay. Its network and its mounts are gone until the next start. */
+  readonly "container.rename": {
+    /** Params, passed by name. */
+    readonly params: {
+      /** Container id. */
+      readonly id: string;
+      /** Id that the container gets. */
+      readonly newId: string;
+      /** Rename the container only if it is still this instance. */
+      readonly instance?: string | undefined;
+    };
+    /** Result. */
+    readonly result: Readonly<Record<string, never>>;
   };
   /** Returns the full state of a container. */
   readonly "container.state": {

@@ -48,6 +48,7 @@ const METHODS: SameMethods = {
   "container.kill": true,
   "container.stop": true,
   "container.restart": true,
+  "container.rename": true,
   "container.pause": true,
   "container.resume": true,
   "container.exec": true,

@@ -32,6 +32,9 @@ import { reconnectContainers } from "./reconnect.ts";
 import { bundlesDir, runtimeStateDir, stateCgroupName, takeStateDir } from "./state_dir.ts";
 import { raiseLoopback } from "./network/loopback.ts";
 import { RestingContainers } from "./service/resting.ts";
+import type { RenamePlan } from "./rename/plan.ts";
+import { RenameRecords } from "./rename/records.ts";
+import { Renamer } from "./rename/renamer.ts";
 
 /** What {@linkcode ContainerManager.open} needs. */
 export interface ContainerManagerOptions {
@@ -64,6 +67,8 @@ export class ContainerManager implements AsyncDisposable {
   readonly #definitions: Definitions;
   readonly #resting: RestingContainers;
   readonly #cgroupDriver: CgroupDriver;
+  /** Gives containers other ids. */
+  readonly renamer: Renamer;
 
   private constructor(
     parts: {
@@ -75,6 +80,7 @@ export class ContainerManager implements AsyncDisposable {
       timeouts: ShimTimeouts;
       events: EventPublisher;
       definitions: Definitions;
+      renames: RenameRecords;
       opened: AsyncDisposableStack;
     },
   ) {
@@ -130,6 +136,17 @@ export class ContainerManager implements AsyncDisposable {
       stopping: stop.signal,
       remake: (record, spec) => this.#maker.remake(record, spec),
     });
+    this.renamer = new Renamer({
+      root: config.root,
+      bundles: bundlesDir(config.state),
+      records: parts.renames,
+      containers,
+      definitions,
+      resting: this.#resting,
+      services: this.services,
+      networks,
+      events: this.events,
+    });
   }
 
   /**
@@ -172,6 +189,9 @@ export class ContainerManager implements AsyncDisposable {
         stopping: stop.signal,
       }),
     );
+    const renames = new RenameRecords(root);
+    // Before definitions are read: each is under one id then.
+    const finished: RenamePlan[] = renames.finishAll();
     const manager = new ContainerManager({
       options,
       containers,
@@ -181,9 +201,11 @@ export class ContainerManager implements AsyncDisposable {
       timeouts,
       events,
       definitions: Definitions.open(root),
+      renames,
       opened: opened.move(),
     });
     try {
+      for (const plan of finished) manager.renamer.finish(plan);
       await reconnectContainers({
         dir: bundlesDir(state),
         containers,

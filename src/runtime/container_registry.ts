@@ -59,6 +59,28 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
     throw new AlreadyExistsError(`container ${id} exists already`, { data: { id } });
   }
 
+  /**
+   * Keeps an id taken until the result is disposed.
+   *
+   * @throws {AlreadyExistsError} if the id is taken.
+   */
+  reserve(id: string): Disposable {
+    this.checkFree(id);
+    this.#creating.set(id, undefined);
+    return { [Symbol.dispose]: () => void this.#creating.delete(id) };
+  }
+
+  /** Puts a container under its new id in the place of the one that has the old id. */
+  rename(from: string, renamed: Container): void {
+    this.#containers.delete(from);
+    this.add(renamed);
+  }
+
+  /** Returns whether the instance is that of a container, whatever its id is. */
+  hasInstance(instance: string): boolean {
+    return [...this].some(({ bundle: { record } }) => record.instance === instance);
+  }
+
   /** Keeps the id taken while `create` makes its container, which gives it to `begun` before that. */
   async create(
     id: string,

@@ -38,6 +38,10 @@ export function daemonMethods(
     },
     "container.start": ({ id }) => services.start(id),
     "container.restart": ({ id, ...how }) => services.restart(id, how),
+    "container.rename": async (params) => {
+      await manager.renamer.rename(params);
+      return {};
+    },
     "container.state": ({ id }) => manager.get(id).state(),
     "container.list": (params) => listContainers(manager.containers(), params),
     "container.wait": ({ id, execId }, { signal }) => manager.get(id).wait(execId, signal),

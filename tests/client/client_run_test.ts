@@ -144,7 +144,7 @@ Deno.test("Client.create, start, restart, stop and delete find no daemon, and wa
 
 Deno.test({
   name:
-    "Client.create, start, restart, stop and delete are done once, whenever the daemon is killed under them",
+    "Client.create, start, restart, stop, rename and delete are done once, whenever the daemon is killed under them",
   ignore: NO_FAILPOINTS,
   fn: async () => {
     using failpoints = new FailpointFile();
@@ -191,7 +191,15 @@ Deno.test({
       assert.equal(ended.exitStatus, 137, point);
       await web.start();
     }
-    assert.equal((await web.delete({ force: true })).exitStatus, 137);
+    await web.stop({ graceMs: 0 });
+    let renamed = client.container(web.id);
+    for (const point of ["delete.shim-deleted", "rename.recorded", "rename.published"]) {
+      const { instance } = await renamed.state();
+      renamed = await killedAt(point, () => renamed.rename(`web-${point}`));
+      assert.equal((await renamed.state()).instance, instance, point);
+    }
+    assert.deepEqual((await client.list()).map(({ id }) => id), [renamed.id]);
+    assert.equal((await renamed.delete()).exitStatus, 137);
     const { events } = await daemon.client.call("events.read", {});
     for (const id of ids) {
       const types = events.filter((event) => event.id === id).map(({ type }) => type);

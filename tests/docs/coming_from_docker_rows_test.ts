@@ -490,7 +490,15 @@ const LOOK_ROWS: Readonly<Record<string, Check>> = {
     assert.match(await person.sees("info"), /^Containers: +1 \(running 1/m);
     assert.match(await person.sees("version"), /^berth .*\ndaemon /);
   },
-  "`rename` `diff` `export`": unknown("rename web x", "diff web", "export web"),
+  "`rename`": async (person) => {
+    await person.isRefused("rename web x", /web is running: stop it first/);
+    await person.sees("run --name before ROOTFS -- echo hello");
+    assert.equal(await person.sees("rename before after"), "");
+    assert.equal(await person.sees("logs after"), "hello\n");
+    await person.sees("start -a after");
+    await person.sees("rm after");
+  },
+  "`diff` `export`": unknown("diff web", "export web"),
   "`checkpoint`": async (person) => {
     assert.match(await person.sees("checkpoint --help"), /^Usage: berth checkpoint/);
     assert.match(await person.sees("restore --help"), /^Usage: berth restore/);

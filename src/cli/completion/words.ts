@@ -22,6 +22,7 @@ export function verbsOf(program: Command): Verb[] {
 /** The states of the containers that a verb can do something with; those not named take any. */
 const STATES: Readonly<Record<string, readonly string[]>> = {
   start: ["created", "exited"],
+  rename: ["exited"],
   exec: ["running"],
   attach: ["running"],
   kill: ["running", "paused"],

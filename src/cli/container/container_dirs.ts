@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { logDir } from "../../oci/log_layout.ts";
+import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
@@ -35,7 +36,7 @@ export function formerLogPath(root: string, id: string): string {
  */
 export function createDir(
   root: string,
-  kind: "io" | (typeof OWN_DIRS)[keyof typeof OWN_DIRS],
+  kind: typeof OWN_DIR_KINDS[number],
   id: string,
 ): string {
   const parent = `${root}/${kind}/${id}`;
@@ -64,11 +65,10 @@ export function removeContainerLog(root: string, id: string): void {
  * deleted by the daemon, which does not know of these.
  */
 function orphanPaths(root: string, id: string): string[] {
-  const kinds = ["io", ...Object.values(OWN_DIRS)];
   return [
     logDir(root, id),
     formerLogPath(root, id),
-    ...kinds.map((kind) => `${root}/${kind}/${id}`),
+    ...OWN_DIR_KINDS.map((kind) => `${root}/${kind}/${id}`),
   ];
 }
 
@@ -98,7 +98,7 @@ export interface OwnedPath {
  * @throws {Deno.errors.PermissionDenied} where this user may not look.
  */
 export function orphansBelow(root: string): OwnedPath[] {
-  const kinds = ["logs", "io", ...Object.values(OWN_DIRS)];
+  const kinds = ["logs", ...OWN_DIR_KINDS];
   return kinds.flatMap((kind) => {
     const parent = `${root}/${kind}`;
     const names = exists(parent) ? [...Deno.readDirSync(parent)].map(({ name }) => name) : [];

@@ -74,7 +74,7 @@ function eventLine(event: Event): string {
     `${event.timestamp}  ${String(event.seq).padStart(5)}  ${
       colored(event.type.padEnd(12), "bold")
     }`,
-    event.id,
+    event.newId === undefined ? event.id : `${event.id} now=${event.newId}`,
     event.execId !== undefined ? `exec=${event.execId}` : undefined,
     `pid=${event.pid}`,
     event.exitStatus !== undefined

@@ -118,6 +118,30 @@ export async function deleteOnce(
   });
 }
 
+/**
+ * Gives a container another id once; where the answer was lost, the instance tells whether the container
+ * that has the new id is the one.
+ */
+export async function renameOnce(
+  link: DaemonLink,
+  params: DaemonMethods["container.rename"]["params"],
+  options: CallOptions,
+): Promise<void> {
+  const { id, newId } = params;
+  let known = params.instance;
+  await acrossRestarts(link, options, async (again, rest) => {
+    const instance = known ??= (await link.call("container.state", { id }, rest)).instance;
+    const isDone = async () => again && await instanceOf(link, newId, rest) === instance;
+    if (await isDone()) return;
+    try {
+      await link.call("container.rename", { ...params, instance }, rest);
+    } catch (error) {
+      // The next daemon has finished it meanwhile.
+      if (!(error instanceof NotFoundError) || !await isDone()) throw error;
+    }
+  });
+}
+
 /** Which deletion {@linkcode deletedSince} looks for. */
 interface Deletion {
   readonly id: string;

@@ -204,6 +204,27 @@ export const daemonContract = {
       InvalidParams: "a FIFO that the container was created with is gone",
     },
   ),
+  "container.rename": method(
+    "container.rename",
+    "Gives a stopped container another id; its files, its log, its labels, its restart policy and " +
+      "its instance stay. Its network and its mounts are gone until the next start.",
+    target.extend({
+      newId: containerId.meta({ description: "Id that the container gets" }),
+      instance: z.string().max(MAX_NAME).optional().meta({
+        description: "Rename the container only if it is still this instance",
+      }),
+    }),
+    done,
+    {
+      ...asksRuntime,
+      NotFound: "no such container, or the container is another instance",
+      AlreadyExists: "the new id is taken",
+      FailedPrecondition: "the container is not stopped, is being restarted, is removed when it " +
+        "has exited, or shares its namespaces with another container; or one of its mounts is busy",
+      NetworkError: "a CNI plugin failed to remove the container from its network; it is tried " +
+        "again in the background",
+    },
+  ),
   "container.state": method(
     "container.state",
     "Returns the full state of a container.",

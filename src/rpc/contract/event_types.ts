@@ -13,5 +13,6 @@ export const EVENT_TYPES = [
   "paused",
   "resumed",
   "checkpointed",
+  "renamed",
   "delete",
 ] as const;

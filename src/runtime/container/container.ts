@@ -145,6 +145,11 @@ export class Container {
     });
   }
 
+  /** Waits up to {@linkcode CONNECT_PATIENCE} for a shim that is being connected. */
+  async settled(): Promise<void> {
+    await this.life.settled(CONNECT_PATIENCE);
+  }
+
   /** Calls a method of the shim. Its errors name the container. */
   call<N extends ShimMethod>(
     name: N,
@@ -157,7 +162,7 @@ export class Container {
   /** Runs `work` with the shim; waits up to {@linkcode CONNECT_PATIENCE} for one that is being connected. */
   async #withShim<T>(work: (shim: ShimClient) => Promise<T>): Promise<T> {
     const { life } = this.#parts;
-    await life.settled(CONNECT_PATIENCE);
+    await this.settled();
     const { client } = life;
     try {
       if (client === undefined) throw life.unreachable();
@@ -177,7 +182,7 @@ export class Container {
     const { life, processes } = this.#parts;
     if (execId !== undefined && !processes.hasExec(execId)) {
       // Only the shim can tell of an exec that was started under an earlier daemon.
-      await life.settled(CONNECT_PATIENCE);
+      await this.settled();
       const isUnknown = life.phase === "connecting" || life.phase === "unresponsive";
       if (isUnknown && !processes.hasExec(execId)) throw life.unreachable();
     }

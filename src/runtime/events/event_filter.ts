@@ -4,7 +4,7 @@ import { hasLabels } from "../labels.ts";
 
 /** Which events a reader wants; as in `events.subscribe`. */
 export interface EventFilter {
-  /** Only events of these containers. */
+  /** Only events of these containers; a rename is one of both ids. */
   readonly ids?: readonly string[] | undefined;
   /** Only events of these types. */
   readonly types?: readonly EventType[] | undefined;
@@ -17,7 +17,11 @@ export function eventFilter(filter: EventFilter): (event: Event) => boolean {
   const ids = filter.ids && new Set(filter.ids);
   const types = filter.types && new Set(filter.types);
   const wanted = filter.labels;
-  return ({ id, type, labels = {} }) =>
-    (ids?.has(id) ?? true) && (types?.has(type) ?? true) &&
-    (wanted === undefined || hasLabels(labels, wanted));
+  const concerns = ({ id, newId }: Event) =>
+    ids === undefined || ids.has(id) || (newId !== undefined && ids.has(newId));
+  return (event) => {
+    const { type, labels = {} } = event;
+    return concerns(event) && (types?.has(type) ?? true) &&
+      (wanted === undefined || hasLabels(labels, wanted));
+  };
 }

@@ -12,7 +12,10 @@ export interface KnownExec {
 
 /** An event, from the journal, on its way there, or from a shim. */
 export type InstanceEvent =
-  & Pick<Event, "type" | "timestamp" | "pid" | "execId" | "exitStatus" | "exitedAt" | "oom">
+  & Pick<
+    Event,
+    "type" | "timestamp" | "pid" | "execId" | "exitStatus" | "exitedAt" | "oom" | "newId"
+  >
   & { readonly exitStatusUnknown?: boolean | undefined };
 
 /** {@linkcode InstanceState} as the journal stores it. */
@@ -23,6 +26,7 @@ export interface StoredInstance {
   running: [execId: string, pid: number][];
   initExited: boolean;
   deleted: boolean;
+  renamedTo?: string;
 }
 
 /**
@@ -44,6 +48,8 @@ export class InstanceState {
   /** Highest sequence number of the shim's own; 0 if none. */
   shimSeq = 0;
   deleted = false;
+  /** The id that the container has got last, by a rename. */
+  renamedTo: string | undefined;
   /** The execs, by id. */
   readonly execs = new Map<string, KnownExec>();
   readonly #keep: "running" | "all";
@@ -64,7 +70,7 @@ export class InstanceState {
 
   /** What the journal keeps of it. */
   store(): StoredInstance {
-    const { shimSeq, startedAt, oomKills, initExited, deleted } = this;
+    const { shimSeq, startedAt, oomKills, initExited, deleted, renamedTo } = this;
     return {
       shimSeq,
       ...(startedAt === undefined ? {} : { startedAt }),
@@ -72,6 +78,7 @@ export class InstanceState {
       running: this.running(),
       initExited,
       deleted,
+      ...(renamedTo === undefined ? {} : { renamedTo }),
     };
   }
 
@@ -118,6 +125,9 @@ export class InstanceState {
         break;
       case "delete":
         this.deleted = true;
+        break;
+      case "renamed":
+        this.renamedTo = event.newId;
         break;
       case "checkpointed":
       case "restarting":

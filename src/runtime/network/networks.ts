@@ -186,11 +186,19 @@ export class Networks implements Disposable {
       const addresses = record === undefined ? undefined : addressesByNetwork(record);
       if (addresses !== undefined) this.#lastAddresses.set(id, addresses);
     } catch (error) {
-      logError("{id}: cannot write which addresses it had: {reason}", {
-        id,
-        reason: messageOf(error),
-        error,
-      });
+      logUnkept(id, error);
+    }
+  }
+
+  /** Takes over that a stopped container has got another id: it keeps its addresses. */
+  renamed(from: string, to: string): void {
+    try {
+      const addresses = this.#lastAddresses.get(from);
+      if (addresses === undefined) return;
+      this.#lastAddresses.set(to, addresses);
+      this.#lastAddresses.delete(from);
+    } catch (error) {
+      logUnkept(to, error);
     }
   }
 
@@ -278,6 +286,14 @@ export class Networks implements Disposable {
   [Symbol.dispose](): void {
     this.#ports[Symbol.dispose]();
   }
+}
+
+function logUnkept(id: string, error: unknown): void {
+  logError("{id}: cannot write which addresses it had: {reason}", {
+    id,
+    reason: messageOf(error),
+    error,
+  });
 }
 
 /** Sets the DNS settings that plugins gave, but those that the params give. */

@@ -4,7 +4,7 @@ import { failpoint } from "../../failpoint.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { writeDurably } from "../../linux/fs/write_atomic.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson } from "../../oci/bundle_layout.ts";
-import type { BundleRecord, LastExit } from "../../oci/bundle_layout.ts";
+import type { BundleRecord, ExitRecord, LastExit } from "../../oci/bundle_layout.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
 import { exitOf } from "../../oci/process_exit.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
@@ -47,6 +47,38 @@ export interface Definition {
   readonly service: ServiceRecord;
 }
 
+function definitionsDir(root: string): string {
+  return `${root}/containers`;
+}
+
+/** Returns the directory of a container's definition below the root directory. */
+export function definitionDir(root: string, id: string): string {
+  return `${definitionsDir(root)}/${id}`;
+}
+
+function servicePath(dir: string): string {
+  return `${dir}/service.json`;
+}
+
+/**
+ * Writes the files of a definition, the one last without which there is none.
+ *
+ * @param exit how the last instance has ended, of which nothing else is left.
+ */
+export function writeDefinition(
+  dir: string,
+  { spec, record, service }: Definition,
+  exit?: ExitRecord,
+): void {
+  Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const paths = bundlePaths(dir);
+  writeDurably(paths.config, stringifyJson(spec));
+  writeDurably(servicePath(dir), stringifyJson(service));
+  if (exit !== undefined) writeDurably(paths.exitRecord, stringifyJson(exit));
+  failpoint("definition.record");
+  writeDurably(paths.record, stringifyJson({ ...record, format: BUNDLE_FORMAT }));
+}
+
 /**
  * The definitions of containers, `<root>/containers/<id>/`, which outlive a reboot. Each is a bundle
  * that no shim serves: `config.json` and `berth.json` of the last instance, `exit.json` if the
@@ -68,7 +100,7 @@ export class Definitions {
   readonly #files = new TolerantFiles();
 
   private constructor(root: string) {
-    this.#dir = `${root}/containers`;
+    this.#dir = definitionsDir(root);
     this.autoRemove = new AutoRemoveRecords(root);
   }
 
@@ -84,12 +116,7 @@ export class Definitions {
     for (const { name, isDirectory } of Deno.readDirSync(this.#dir)) {
       if (!isDirectory) continue;
       try {
-        const service = readJson<ServiceRecord>(this.#servicePath(name));
-        if (Bundle.read(this.#path(name)) === undefined || service === undefined) {
-          removeBundleDir(this.#path(name));
-        } else {
-          (service.withdrawn ? this.#withdrawn : this.#services).set(name, service);
-        }
+        this.#loadOne(name);
       } catch (error) {
         getLogger(["berth", "container"]).error(
           "cannot read the definition {dir}, left alone: {reason}",
@@ -99,12 +126,25 @@ export class Definitions {
     }
   }
 
-  #path(id: string): string {
-    return `${this.#dir}/${id}`;
+  #loadOne(id: string): void {
+    const service = readJson<ServiceRecord>(servicePath(this.#path(id)));
+    if (Bundle.read(this.#path(id)) === undefined || service === undefined) {
+      removeBundleDir(this.#path(id));
+    } else {
+      (service.withdrawn ? this.#withdrawn : this.#services).set(id, service);
+    }
   }
 
-  #servicePath(id: string): string {
-    return `${this.#path(id)}/service.json`;
+  /** Takes over that the files of a definition have been moved to another id. */
+  renamed(from: string, to: string): void {
+    this.#services.delete(from);
+    this.#records.delete(from);
+    this.#files.forget(from);
+    this.#loadOne(to);
+  }
+
+  #path(id: string): string {
+    return `${this.#dir}/${id}`;
   }
 
   /** Returns the containers that are defined. */
@@ -168,15 +208,10 @@ export class Definitions {
   }
 
   /** Writes a definition, in the place of one that is there. */
-  write({ spec, record, service }: Definition): void {
-    const { id } = record;
+  write(definition: Definition): void {
+    const { record: { id }, service } = definition;
     try {
-      Deno.mkdirSync(this.#path(id), { recursive: true, mode: 0o700 });
-      const paths = bundlePaths(this.#path(id));
-      writeDurably(paths.config, stringifyJson(spec));
-      writeDurably(this.#servicePath(id), stringifyJson(service));
-      failpoint("definition.record");
-      writeDurably(paths.record, stringifyJson({ ...record, format: BUNDLE_FORMAT }));
+      writeDefinition(this.#path(id), definition);
     } catch (error) {
       this.remove(id);
       throw error;
@@ -226,7 +261,7 @@ export class Definitions {
     const text = stringifyJson(service);
     if (text === stringifyJson(before)) return;
     this.#services.set(id, service);
-    this.#files.write(id, this.#servicePath(id), text);
+    this.#files.write(id, servicePath(this.#path(id)), text);
   }
 
   /** Returns the containers whose removal has begun. */
@@ -240,7 +275,11 @@ export class Definitions {
     if (service === undefined) return;
     this.#services.delete(id);
     this.#withdrawn.set(id, service);
-    this.#files.write(id, this.#servicePath(id), stringifyJson({ ...service, withdrawn: true }));
+    this.#files.write(
+      id,
+      servicePath(this.#path(id)),
+      stringifyJson({ ...service, withdrawn: true }),
+    );
   }
 
   /** Takes {@linkcode withdraw} back. */
@@ -250,7 +289,7 @@ export class Definitions {
     this.#withdrawn.delete(id);
     const restored = { ...service, withdrawn: undefined };
     this.#services.set(id, restored);
-    this.#files.write(id, this.#servicePath(id), stringifyJson(restored));
+    this.#files.write(id, servicePath(this.#path(id)), stringifyJson(restored));
   }
 
   /** Removes a definition, if it is there. */

@@ -15,6 +15,8 @@ export interface Containers {
   get(id: string, instance?: string): Container;
   /** Finds a container, if there is one of this id. */
   find(id: string): Container | undefined;
+  /** Returns whether the instance is that of a container, whatever its id is. */
+  hasInstance(instance: string): boolean;
 }
 
 /** What {@linkcode runAgain} needs. */

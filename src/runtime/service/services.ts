@@ -29,6 +29,13 @@ interface Restart {
   stopped: boolean;
 }
 
+/** The ids of a container that is to be left alone, and whose instance it is. */
+export interface RenameIds {
+  readonly id: string;
+  readonly newId: string;
+  readonly instance?: string | undefined;
+}
+
 /** What {@linkcode Services} needs. */
 export interface ServicesOptions extends Omit<RestartManagerOptions, "locks" | "ended"> {
   readonly events: EventPublisher;
@@ -275,8 +282,10 @@ export class Services implements Disposable {
     const asked = containers.get(id, instance);
     if (force) asked.life.cancelConnect();
     using _lock = await this.#locks.acquire(id);
-    // It may have gone meanwhile, which it then tells itself.
-    const container = containers.find(id) === undefined ? asked : containers.get(id, instance);
+    // It may have gone meanwhile, which it then tells itself, unless it only has another id now.
+    const isGone = containers.find(id) === undefined &&
+      !containers.hasInstance(asked.bundle.record.instance);
+    const container = isGone ? asked : containers.get(id, instance);
     const alive = container.status === "running" || container.status === "paused";
     if (!definitions.has(id) || (alive && !force)) return await container.delete(force);
     this.#restarts.cancel(id);
@@ -291,6 +300,49 @@ export class Services implements Disposable {
       this.#restarts.goOn(container);
       throw error;
     }
+  }
+
+  /**
+   * Leaves nothing of a stopped container but its definition, and does `work` with it. Nothing else is
+   * done with either of two ids meanwhile.
+   *
+   * @throws {FailedPreconditionError} if it is not stopped, or about to run again or to be removed.
+   */
+  async atRest(
+    { id, newId, instance }: RenameIds,
+    work: (container: Container) => void,
+  ): Promise<void> {
+    const { containers, definitions } = this.#options;
+    const [first, second] = id < newId ? [id, newId] : [newId, id];
+    using _first = await this.#locks.acquire(first);
+    using _second = await this.#locks.acquire(second);
+    // Before that its status is not known for sure.
+    await containers.get(id, instance).settled();
+    const container = containers.get(id, instance);
+    const why = this.#notAtRest(container);
+    if (why !== undefined) {
+      throw new FailedPreconditionError(`container ${id} ${why}`, { data: { id } });
+    }
+    // It is being removed, and not to be kept.
+    if (container.life.isEnding && !definitions.has(id)) throw container.life.unreachable();
+    if (container.life.phase !== "resting") {
+      this.#define(container, { decided: container.bundle.record.instance });
+      try {
+        await container.delete(false);
+      } catch (error) {
+        if (!container.life.isEnding) this.#restarts.tidy(container);
+        throw error;
+      }
+    }
+    work(containers.get(id));
+  }
+
+  /** Returns what keeps a container from being left alone; undefined if nothing does. */
+  #notAtRest({ id, status, bundle: { record } }: Container): string | undefined {
+    if (status !== "stopped") return `is ${status}: stop it first`;
+    if (record.autoRemove) return "is removed when it has exited";
+    const runsAgain = this.#restarting.has(id) || this.#service(id)?.next !== undefined;
+    return runsAgain ? "is being restarted: stop it first" : undefined;
   }
 
   /** Changes the limits of a container; see {@linkcode updateResources}. */

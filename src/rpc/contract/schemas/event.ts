@@ -50,6 +50,10 @@ export const event = z.object({
   replaces: z.string().optional().meta({
     description: "Instance that this one takes the place of; only for create events of a restart",
   }),
+  newId: z.string().optional().meta({
+    description: "Id that the container has from now on, where `id` is the one it had; only for " +
+      "renamed events",
+  }),
   restart: restartDetails.optional().meta({ description: "Only for restarting events" }),
   error: z.string().optional().meta({
     description: "Why the container could not be started; only for restart-failed events",

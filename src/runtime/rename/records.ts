@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
+import { failpoint } from "../../failpoint.ts";
+import { exists } from "../../linux/fs/exists.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { removeTree } from "../../linux/fs/remove_tree.ts";
+import { writeDurably } from "../../linux/fs/write_atomic.ts";
+import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
+import { logDir } from "../../oci/log_layout.ts";
+import { ResourceExhaustedError } from "../../rpc/errors.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import { stringifyJson } from "../../rpc/json.ts";
+import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
+import { definitionDir, writeDefinition } from "../service/definitions.ts";
+import type { Move } from "./moved_paths.ts";
+import type { RenamePlan } from "./plan.ts";
+
+/**
+ * The renames that are under way, `<root>/renames/<new id>.json`. A plan is on the disk before anything
+ * is moved, and goes when all is done: a daemon that finds one finishes the rename before it reads its
+ * definitions, and so before anything can use one of the two ids.
+ */
+export class RenameRecords {
+  readonly #root: string;
+  readonly #dir: string;
+
+  /** The records below the root directory. */
+  constructor(root: string) {
+    this.#root = root;
+    this.#dir = `${root}/renames`;
+  }
+
+  /**
+   * Does what a plan says. When this throws the container has its old id as before.
+   *
+   * @throws {ResourceExhaustedError} if the disk has not taken the definition yet.
+   * @throws what the file system throws.
+   * @throws {AggregateError} if it can neither be done nor taken back now: the next daemon finishes it.
+   */
+  begin(plan: RenamePlan): void {
+    if (!this.#isUnder(plan.from, plan)) {
+      throw new ResourceExhaustedError(
+        `container ${plan.from}: the disk has not taken its definition yet`,
+        { data: { id: plan.from } },
+      );
+    }
+    Deno.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    // An earlier container's, as for one that is created.
+    removeTree(logDir(this.#root, plan.to));
+    writeDurably(this.#path(plan), stringifyJson(plan));
+    try {
+      failpoint("rename.recorded");
+      this.#apply(plan);
+    } catch (error) {
+      this.#takeBack(plan, error);
+      throw error;
+    }
+  }
+
+  /** Finishes what an earlier daemon has begun; returns the plans, which {@linkcode end} is to follow. */
+  finishAll(): RenamePlan[] {
+    return this.#paths().flatMap((path) => {
+      try {
+        const plan = readJson<RenamePlan>(path);
+        if (plan === undefined) return [];
+        this.#apply(plan);
+        if (this.#isUnder(plan.to, plan)) return [plan];
+        this.end(plan);
+        return [];
+      } catch (error) {
+        getLogger(["berth", "container"]).error("cannot finish the rename {path}: {reason}", {
+          path,
+          reason: messageOf(error),
+          error,
+        });
+        return [];
+      }
+    });
+  }
+
+  /** Forgets a plan, of which all is done. */
+  end(plan: RenamePlan): void {
+    removeFile(this.#path(plan));
+  }
+
+  /** Each step may be repeated; the definition under the old id goes last. */
+  #apply(plan: RenamePlan): void {
+    if (!this.#isUnder(plan.from, plan)) return;
+    for (const move of plan.moves) {
+      moveDir(move);
+      failpoint("rename.moved");
+    }
+    writeDefinition(definitionDir(this.#root, plan.to), plan.definition, plan.exit);
+    failpoint("rename.defined");
+    const dir = definitionDir(this.#root, plan.from);
+    removeFile(bundlePaths(dir).record);
+    failpoint("rename.forgotten");
+    try {
+      removeBundleDir(dir);
+    } catch (error) {
+      // Without its record it is no definition; the next daemon removes it.
+      getLogger(["berth", "container"]).warn("cannot remove {dir} yet: {reason}", {
+        dir,
+        reason: messageOf(error),
+        error,
+      });
+    }
+  }
+
+  /** Returns whether the container is defined under an id, which may be another's by now. */
+  #isUnder(id: string, { definition: { record } }: RenamePlan): boolean {
+    return Bundle.read(definitionDir(this.#root, id))?.record.instance === record.instance;
+  }
+
+  #takeBack(plan: RenamePlan, cause: unknown): void {
+    try {
+      const dir = definitionDir(this.#root, plan.to);
+      removeFile(bundlePaths(dir).record);
+      if (exists(dir)) removeBundleDir(dir);
+      for (const { from, to } of plan.moves.toReversed()) moveDir({ from: to, to: from });
+      this.end(plan);
+    } catch (error) {
+      throw new AggregateError(
+        [cause, error],
+        `container ${plan.from}: its rename to ${plan.to} has failed (${messageOf(cause)}) and ` +
+          `cannot be taken back (${messageOf(error)}): the next daemon finishes it`,
+      );
+    }
+  }
+
+  #path({ to }: RenamePlan): string {
+    return `${this.#dir}/${to}.json`;
+  }
+
+  #paths(): string[] {
+    try {
+      return [...Deno.readDirSync(this.#dir)].map(({ name }) => name)
+        .filter((name) => name.endsWith(".json")).map((name) => `${this.#dir}/${name}`);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }
+}
+
+/** Moves a directory, unless that was done; the one above it goes when it is empty. */
+function moveDir({ from, to }: Move): void {
+  if (!exists(from) || exists(to)) return;
+  const [above, aboveTo] = [parentOf(from), parentOf(to)];
+  if (!exists(aboveTo)) {
+    const { mode, uid, gid } = Deno.statSync(above);
+    Deno.mkdirSync(aboveTo, { mode: 0o700 });
+    Deno.chownSync(aboveTo, uid, gid);
+    if (mode !== null) Deno.chmodSync(aboveTo, mode & 0o7777);
+  }
+  Deno.renameSync(from, to);
+  try {
+    Deno.removeSync(above);
+  } catch {
+    // Other logs, or what a create has made whose id is taken, are in it.
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

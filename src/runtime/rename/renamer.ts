@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+import { failpoint } from "../../failpoint.ts";
+import { exists } from "../../linux/fs/exists.ts";
+import { isExhausted } from "../../linux/libc/errno.ts";
+import { bundlePaths } from "../../oci/bundle_layout.ts";
+import { exitOf, unseenExit } from "../../oci/process_exit.ts";
+import {
+  AlreadyExistsError,
+  BerthError,
+  FailedPreconditionError,
+  InvalidParamsError,
+  ResourceExhaustedError,
+} from "../../rpc/errors.ts";
+import { messageOf } from "../../rpc/error_text.ts";
+import type { Container } from "../container/container.ts";
+import type { EventPublisher } from "../events/publisher.ts";
+import type { Networks } from "../network/networks.ts";
+import type { Definitions } from "../service/definitions.ts";
+import type { RestingContainers } from "../service/resting.ts";
+import type { Services } from "../service/services.ts";
+import { planRename, type RenamePlan } from "./plan.ts";
+import type { RenameRecords } from "./records.ts";
+
+/** The containers, as a rename changes them. */
+export interface RenamableContainers extends Iterable<Container> {
+  /**
+   * Finds a container.
+   *
+   * @throws {NotFoundError} if there is none of this id, or another one than that of `instance`.
+   */
+  get(id: string, instance?: string): Container;
+  /**
+   * Keeps an id taken until the result is disposed.
+   *
+   * @throws {AlreadyExistsError} if the id is taken.
+   */
+  reserve(id: string): Disposable;
+  /** Puts a container under its new id in the place of the one that has the old id. */
+  rename(from: string, renamed: Container): void;
+}
+
+/** What {@linkcode Renamer} needs. */
+export interface RenamerOptions {
+  /** The root directory. */
+  readonly root: string;
+  /** The directory of the bundles. */
+  readonly bundles: string;
+  readonly records: RenameRecords;
+  readonly containers: RenamableContainers;
+  readonly definitions: Definitions;
+  readonly resting: RestingContainers;
+  readonly services: Services;
+  readonly networks: Networks;
+  readonly events: EventPublisher;
+}
+
+/** What {@linkcode Renamer.rename} takes. */
+export interface RenameParams {
+  readonly id: string;
+  readonly newId: string;
+  /** Rename it only if it is still this instance. */
+  readonly instance?: string | undefined;
+}
+
+/**
+ * Gives stopped containers other ids. A container is first left with nothing but its definition: its
+ * shim, its network and its bundle know it by its old id, and the next start makes others. What is left
+ * is files below the root directory; {@linkcode RenameRecords} has them moved, whatever is killed.
+ */
+export class Renamer {
+  readonly #options: RenamerOptions;
+
+  constructor(options: RenamerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Gives a stopped container another id.
+   *
+   * @throws {AlreadyExistsError} if the new id is taken.
+   * @throws {FailedPreconditionError} if the container is not stopped, is about to run again or to be
+   * removed, or shares its namespaces with another one.
+   */
+  async rename({ id, newId, instance }: RenameParams): Promise<void> {
+    const { bundles, containers, services } = this.#options;
+    containers.get(id, instance);
+    if (id === newId) {
+      throw new InvalidParamsError(
+        `cannot rename container ${id}: the new id is the old one`,
+        [{ path: "newId", message: "is the id that the container has" }],
+        { data: { id } },
+      );
+    }
+    using _taken = containers.reserve(newId);
+    if (exists(bundlePaths(`${bundles}/${newId}`).record)) {
+      throw new AlreadyExistsError(
+        `container ${newId}: its bundle ${bundles}/${newId} is still there and cannot be read`,
+        { data: { id: newId } },
+      );
+    }
+    this.#checkSharers(id);
+    await services.atRest({ id, newId, instance }, (container) => {
+      // One that was created meanwhile.
+      this.#checkSharers(id);
+      this.#rename(container, newId);
+    });
+  }
+
+  /** The records of these name the container by its id. */
+  #checkSharers(id: string): void {
+    for (const { id: other, bundle: { record } } of this.#options.containers) {
+      const shares = record.sharedNamespaces?.some((one) =>
+        "container" in one && one.container === id
+      );
+      if (!shares) continue;
+      throw new FailedPreconditionError(
+        `container ${id} cannot be renamed: container ${other} shares its namespaces`,
+        { data: { id } },
+      );
+    }
+  }
+
+  /** Without a pause: nothing else sees the container between its two ids. */
+  #rename(container: Container, to: string): void {
+    const { bundles, containers, definitions, records, resting, root } = this.#options;
+    const { id, bundle: { record }, processes } = container;
+    failpoint("rename.rested");
+    // What a full disk has not taken so far.
+    definitions.setRecord(record);
+    const plan = planRename(definitions.read(id), {
+      root,
+      bundles,
+      to,
+      exit: {
+        instance: record.instance,
+        pid: processes.pid,
+        ...exitOf(processes.exit ?? unseenExit()),
+      },
+    });
+    try {
+      records.begin(plan);
+    } catch (error) {
+      throw renameError(id, error);
+    }
+    definitions.renamed(id, to);
+    containers.rename(id, resting.load(to, processes));
+    this.finish(plan);
+  }
+
+  /** Does what is left when the files are where they belong: tells the event, once. */
+  finish(plan: RenamePlan): void {
+    const { events, networks, records } = this.#options;
+    const { from, to, definition: { record }, exit } = plan;
+    networks.renamed(from, to);
+    failpoint("rename.publish");
+    if (events.journal.facts(record.instance).renamedTo !== to) {
+      events.publish({
+        type: "renamed",
+        timestamp: new Date().toISOString(),
+        id: from,
+        newId: to,
+        instance: record.instance,
+        pid: exit.pid,
+        ...(Object.keys(record.labels).length === 0 ? {} : { labels: record.labels }),
+      });
+    }
+    failpoint("rename.published");
+    records.end(plan);
+  }
+}
+
+function renameError(id: string, error: unknown): unknown {
+  if (error instanceof BerthError || !isExhausted(error)) return error;
+  return new ResourceExhaustedError(`container ${id}: cannot rename it: ${messageOf(error)}`, {
+    cause: error,
+    data: { id },
+  });
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { processStat } from "../../src/linux/process/stat.ts";
+import { FailedPreconditionError } from "../../src/rpc/errors.ts";
+import { cli, rootfsArgs } from "../harness/cli.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { EventCollector } from "../harness/events.ts";
+import { until } from "../harness/poll.ts";
+import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
+import { shutDown } from "../harness/reboot.ts";
+import { createService, logLines } from "../harness/service.ts";
+
+/** Every step of a rename at which its daemon may die, once its container has nothing but files. */
+const STEPS = [
+  "rename.recorded",
+  "rename.moved",
+  "1*off->rename.moved",
+  "definition.record",
+  "rename.defined",
+  "rename.forgotten",
+  "rename.publish",
+  "rename.published",
+];
+
+/** Runs `berth` and returns what it prints; it has to succeed. */
+async function berth(daemon: TestDaemon, ...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli(daemon, args);
+  assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+/** Returns what is below the root directory that belongs to containers, by kind and id. */
+function ownFiles(daemon: TestDaemon): string[] {
+  const kinds = ["containers", "etc", "io", "logs", "overlay", "renames", "volumes"];
+  return kinds.flatMap((kind) => {
+    try {
+      return [...Deno.readDirSync(`${daemon.root}/${kind}`)].map(({ name }) => `${kind}/${name}`);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  }).sort();
+}
+
+/** Returns what a container of {@linkcode makeStopped} has written when it has run so many times. */
+function output(runs: number): string {
+  return Array.from({ length: runs }, (_, run) => `${run + 1}\n`).join("");
+}
+
+/** Waits until a container has run so many times, and can be stopped. */
+async function hasRun(daemon: TestDaemon, id: string, runs: number): Promise<void> {
+  await until(`run ${runs} of ${id}`, async () => await berth(daemon, "logs", id) === output(runs));
+}
+
+/** Starts a container with all that a command line makes, and stops it when it has run. */
+async function makeStopped(daemon: TestDaemon, id: string): Promise<void> {
+  const script = "trap 'exit 3' TERM; echo x >>/runs; wc -l </runs; while :; do sleep 0.05; done";
+  await berth(
+    daemon,
+    ...["run", "-d", "-i", "--name", id, "--overlay", "-v", "/data"],
+    ...["--restart", "unless-stopped", "--label", "app=shop", ...rootfsArgs(daemon)],
+    ...["--", "sh", "-c", script],
+  );
+  await hasRun(daemon, id, 1);
+  await berth(daemon, "exec", id, "sh", "-c", "echo kept >/data/file");
+  await berth(daemon, "stop", id);
+}
+
+/** Shows that the container goes on under its new id with all that it had, and leaves nothing. */
+async function assertWhole(daemon: TestDaemon, id: string, runs: number): Promise<void> {
+  await berth(daemon, "start", id);
+  await hasRun(daemon, id, runs);
+  assert.equal(await berth(daemon, "exec", id, "cat", "/data/file"), "kept\n");
+  assert.match(await berth(daemon, "exec", id, "cat", "/etc/hosts"), /web/);
+}
+
+Deno.test("berth rename: the container keeps its files, log, policy and exit; the old id is free", async () => {
+  await using daemon = await TestDaemon.start();
+  await makeStopped(daemon, "web");
+  const before = await daemon.client.call("container.state", { id: "web" });
+  using watcher = await EventCollector.subscribe(daemon.socket, { ids: ["web-old"] });
+  await berth(daemon, "rename", "web", "web-old");
+  const after = await daemon.client.call("container.state", { id: "web-old" });
+  assert.deepEqual(
+    [after.instance, after.createdAt, after.status, after.exitStatus, after.exitedAt],
+    [before.instance, before.createdAt, "stopped", 3, before.exitedAt],
+  );
+  assert.deepEqual([after.restart, after.labels["app"]], [before.restart, "shop"]);
+  await assert.rejects(daemon.client.call("container.state", { id: "web" }), { kind: "NotFound" });
+  const renamed = await watcher.wait({ type: "renamed" });
+  assert.deepEqual(
+    [renamed.id, renamed.newId, renamed.instance, renamed.labels?.["app"]],
+    ["web", "web-old", before.instance, "shop"],
+  );
+  assert.deepEqual(ownFiles(daemon).filter((path) => !path.endsWith("/web-old")), []);
+  // What is about containers that are gone is not about this.
+  assert.doesNotMatch(await berth(daemon, "prune", "--force"), /web/);
+
+  // Another container has the id by now, and its own of everything.
+  await makeStopped(daemon, "web");
+  await assertWhole(daemon, "web-old", 2);
+  await daemon.restart();
+  assert.equal(
+    (await berth(daemon, "ps", "-a", "-q")).split("\n").sort().join(" "),
+    " web web-old",
+  );
+  await berth(daemon, "stop", "web-old");
+  await berth(daemon, "rm", "web-old");
+  assert.equal(await berth(daemon, "logs", "web"), output(1));
+  await assertWhole(daemon, "web", 2);
+  await berth(daemon, "rm", "-f", "web");
+  assert.deepEqual(ownFiles(daemon), []);
+});
+
+Deno.test("container.rename of a container without a policy: it runs, is renamed back and is deleted", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await createService(daemon, "a", "echo ran; exit 7");
+  await client.call("container.start", { id: "a" });
+  await client.call("container.wait", { id: "a" });
+  const { instance } = await client.call("container.state", { id: "a" });
+  await client.call("container.rename", { id: "a", newId: "b", instance });
+  assert.equal((await client.call("container.wait", { id: "b" })).exitStatus, 7);
+  await client.call("container.rename", { id: "b", newId: "a" });
+  await client.call("container.start", { id: "a" });
+  await client.call("container.wait", { id: "a" });
+  await client.call("container.rename", { id: "a", newId: "b" });
+  assert.deepEqual(logLines(daemon, "b"), ["ran", "ran"]);
+  assert.equal((await client.call("container.delete", { id: "b" })).exitStatus, 7);
+  const { events } = await client.call("events.read", { ids: ["a", "b"] });
+  assert.deepEqual(events.map(({ type, id, newId }) => [type, id, newId].join(" ").trim()), [
+    ...["create a", "start a", "exit a", "renamed a b", "renamed b a"],
+    ...["create a", "start a", "exit a", "renamed a b", "delete b"],
+  ]);
+  assert.deepEqual(ownFiles(daemon), []);
+});
+
+Deno.test("container.rename is refused for what runs, is created, goes by itself, or would lose its id", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const refused = async (id: string, newId: string, kind: string, message: RegExp) => {
+    await assert.rejects(client.call("container.rename", { id, newId }), { kind, message });
+  };
+  await refused("none", "b", "NotFound", /no container none/);
+  const mnt = await createService(
+    daemon,
+    "a",
+    "until test -e /mnt/go; do sleep 0.05; done; exit 3",
+    {
+      restart: { policy: "on-failure" },
+    },
+  );
+  await refused("a", "b", "FailedPrecondition", /is created: stop it first/);
+  await client.call("container.start", { id: "a" });
+  await refused("a", "b", "FailedPrecondition", /is running: stop it first/);
+  await refused("a", "a", "InvalidParams", /the new id is the old one/);
+  await refused("a", "../b", "InvalidParams", /newId/);
+  await createService(daemon, "taken", "true");
+  await refused("a", "taken", "AlreadyExists", /container taken exists already/);
+  // A run that fails at once, and waits longer and longer for its next run.
+  Deno.writeTextFileSync(`${mnt}/go`, "");
+  await until("a refusal while it waits for its next run", async () => {
+    try {
+      await client.call("container.rename", { id: "a", newId: "b" });
+    } catch (error) {
+      assert(error instanceof FailedPreconditionError);
+      return error.message.endsWith("a is being restarted: stop it first");
+    }
+    throw new Error("a container that is being restarted was renamed");
+  });
+  await client.call("container.stop", { id: "a" });
+  await assert.rejects(
+    client.call("container.rename", { id: "a", newId: "b", instance: "another" }),
+    { kind: "NotFound" },
+  );
+  await client.call("container.rename", { id: "a", newId: "b" });
+  await client.call("container.delete", { id: "b" });
+  await client.call("container.delete", { id: "taken" });
+
+  const { code, stderr } = await cli(daemon, ["rename", "none", "b"]);
+  assert.deepEqual([code, stderr], [125, "berth: no container none\n"]);
+  assert.deepEqual(ownFiles(daemon), []);
+});
+
+Deno.test("container.rename is refused while another container shares its namespaces", async () => {
+  await using daemon = await TestDaemon.start();
+  for (const [id, more] of [["owner", []], ["guest", ["--ipc", "container:owner"]]] as const) {
+    await berth(daemon, "run", "-d", "--name", id, ...more, ...rootfsArgs(daemon), "sleep", "1000");
+  }
+  await berth(daemon, "stop", "-t", "0", "owner");
+  await assert.rejects(daemon.client.call("container.rename", { id: "owner", newId: "x" }), {
+    kind: "FailedPrecondition",
+    message: /container guest shares its namespaces/,
+  });
+  await berth(daemon, "rm", "-f", "guest");
+  await berth(daemon, "rename", "owner", "x");
+  await berth(daemon, "rm", "x");
+});
+
+Deno.test({
+  name: "container.rename: a delete, a start and a create that come meanwhile know one id or none",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    const { client } = daemon;
+    const mnt = await createService(daemon, "a", "echo ran >>/mnt/runs");
+    await client.call("container.start", { id: "a" });
+    await client.call("container.wait", { id: "a" });
+    failpoints.arm("delete.shim=delay:1500");
+    const renamed = client.call("container.rename", { id: "a", newId: "b" });
+    const meanwhile = await Promise.allSettled([
+      client.call("container.delete", { id: "a" }),
+      client.call("container.delete", { id: "a", force: true }),
+      client.call("container.start", { id: "a" }),
+      client.call("container.rename", { id: "a", newId: "c" }),
+      client.call("container.create", { id: "b", spec: daemon.spec(["true"]) }),
+    ]);
+    await renamed;
+    assert.deepEqual(
+      meanwhile.map((one) => one.status === "rejected" ? one.reason.kind : one.value),
+      ["NotFound", "NotFound", "NotFound", "NotFound", "AlreadyExists"],
+    );
+    failpoints.disarm();
+    assert.deepEqual(await daemon.containerIds(), ["b"]);
+    await client.call("container.start", { id: "b" });
+    await client.call("container.wait", { id: "b" });
+    assert.equal(Deno.readTextFileSync(`${mnt}/runs`), "ran\nran\n");
+    await client.call("container.delete", { id: "b" });
+  },
+});
+
+Deno.test({
+  name:
+    "container.rename: a daemon that dies at any step leaves it to the next, which tells it once",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    await makeStopped(daemon, "web");
+    let [from, to] = ["web", "web-old"];
+    let runs = 1;
+    // Before there is a record it is still the old id's.
+    for (const step of ["delete.shim-deleted", "bundle.removing", "rename.rested"]) {
+      failpoints.arm(`${step}=crash`);
+      const lost = daemon.client.call("container.rename", { id: from, newId: to });
+      await Promise.all([assert.rejects(lost), daemon.exited()]);
+      failpoints.disarm();
+      await daemon.start();
+      await until("the stopped container", async () => {
+        return (await daemon.client.call("container.state", { id: from })).status === "stopped";
+      });
+      assert.deepEqual(await daemon.containerIds(), [from], step);
+      // With a shim and a bundle again.
+      await daemon.client.call("container.start", { id: from });
+      await hasRun(daemon, from, ++runs);
+      await daemon.client.call("container.stop", { id: from, timeout: 60 });
+    }
+    const { instance } = await daemon.client.call("container.state", { id: from });
+    for (const step of STEPS) {
+      const [first, point] = step.includes("->") ? step.split("->") : ["", step];
+      failpoints.arm(`${point}=${first === "" ? "" : `${first}->`}crash`);
+      const lost = daemon.client.call("container.rename", { id: from, newId: to });
+      await Promise.all([assert.rejects(lost), daemon.exited()]);
+      failpoints.disarm();
+      await daemon.start();
+      assert.deepEqual(await daemon.containerIds(), [to], step);
+      const after = await daemon.client.call("container.state", { id: to });
+      assert.deepEqual([after.status, after.instance, after.exitStatus], ["stopped", instance, 3]);
+      const files = ownFiles(daemon);
+      assert.deepEqual(files.filter((path) => !path.endsWith(`/${to}`)), [], step);
+      assert.equal(files.length, 6, step);
+      const { events } = await daemon.client.call("events.read", { types: ["renamed"] });
+      assert.equal(events.filter(({ newId, id }) => newId === to && id === from).length, 1, step);
+      [from, to] = [to, `${to.replace(/-\d+$/, "")}-${STEPS.indexOf(step)}`];
+    }
+    await assertWhole(daemon, from, runs + 1);
+    await berth(daemon, "rm", "-f", from);
+    assert.deepEqual(ownFiles(daemon), []);
+  },
+});
+
+Deno.test({
+  name:
+    "container.rename: what cannot be written is taken back, and a reboot in its middle loses nothing",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    await makeStopped(daemon, "web");
+    let files: string[] | undefined;
+    for (
+      const point of ["rename.recorded", "rename.moved", "definition.record", "rename.defined"]
+    ) {
+      failpoints.arm(`${point}=fail:ENOSPC`);
+      await assert.rejects(daemon.client.call("container.rename", { id: "web", newId: "x" }), {
+        kind: "ResourceExhausted",
+      }, point);
+      failpoints.disarm();
+      files ??= ownFiles(daemon);
+      assert.deepEqual(ownFiles(daemon), files, point);
+      assert.deepEqual(files.filter((path) => !path.endsWith("/web")), [], point);
+      assert.deepEqual(await daemon.containerIds(), ["web"], point);
+    }
+    await daemon.restart();
+    assert.deepEqual(await daemon.containerIds(), ["web"]);
+
+    failpoints.arm("rename.moved=1*off->stop");
+    const lost = daemon.client.call("container.rename", { id: "web", newId: "x" });
+    await until("the middle of the rename", () => processStat(daemon.pid)?.state === "T");
+    failpoints.disarm();
+    await Promise.all([assert.rejects(lost), shutDown(daemon)]);
+    await daemon.start();
+    assert.deepEqual(await daemon.containerIds(), ["x"]);
+    await assertWhole(daemon, "x", 2);
+    await berth(daemon, "rm", "-f", "x");
+    assert.deepEqual(ownFiles(daemon), []);
+  },
+});
