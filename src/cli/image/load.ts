@@ -10,6 +10,9 @@ import { print, printStderr } from "../text/print.ts";
 import { notesOf } from "./pull_progress.ts";
 import { whileUsing, withStore } from "./store.ts";
 
+/** What messages call standard input. */
+const STDIN_NAME = "standard input";
+
 /** `berth image load` and `berth load` */
 export function loadCommand(): Command {
   return withSocket(verb(
@@ -22,7 +25,7 @@ export function loadCommand(): Command {
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store, daemon) => {
         const source = options.input === undefined
-          ? { name: "standard input", content: stdinOf("--input FILE") }
+          ? { name: STDIN_NAME, content: stdinOf("--input FILE") }
           : archiveAt(options.input);
         const loaded = await interruptible((signal) =>
           whileUsing({ store, daemon }, () => loadArchive(store, source, { signal }), signal)
@@ -84,7 +87,9 @@ export function importCommand(): Command {
     .action(
       async (file: string, image: string, options: { cmd?: string }, command: Command) => {
         await withStore(command, async (store, daemon) => {
-          const tar = file === "-" ? stdinOf("FILE in place of -") : openFile(file);
+          const tar = file === "-"
+            ? { name: STDIN_NAME, content: stdinOf("FILE in place of -") }
+            : { name: file, content: openFile(file) };
           const cmd = options.cmd?.split(/\s+/).filter((word) => word !== "");
           const made = await interruptible((signal) =>
             whileUsing(

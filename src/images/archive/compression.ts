@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { ImageError } from "../errors.ts";
 
-/** How files are compressed. */
-type Compression = "gzip" | ProgramName;
-
-/** What undoes a compression with `-dc`, by the name of both. */
-type ProgramName = keyof typeof PACKAGES;
+/** How files are compressed, and the program that undoes it with `-dc`: both have one name. */
+type Compression = keyof typeof PACKAGES;
 
 /** Debian's packages of the programs. */
-const PACKAGES = { xz: "xz-utils", zstd: "zstd", bzip2: "bzip2" } as const;
+const PACKAGES = { gzip: "gzip", xz: "xz-utils", zstd: "zstd", bzip2: "bzip2" } as const;
 
 /** The first bytes of compressed files (for gzip: RFC 1952). */
 const MAGIC: readonly (readonly [Compression, readonly number[]])[] = [
@@ -34,13 +31,16 @@ export function isCompressed(path: string): boolean {
 }
 
 /**
- * Returns the content of a stream that may be compressed. A stream of gzip is undone here, of xz, zstd
- * or bzip2 by the program of that name; skopeo itself takes archives with some of these, by version.
+ * Returns the content of a stream that may be compressed. A stream of gzip, xz, zstd or bzip2 is undone
+ * by the program of that name, which takes whatever its format allows, such as several members;
+ * skopeo itself takes archives with some of these, by version.
  *
+ * @param name What people call the archive.
  * @throws {ImageError} if the program is not in PATH; the signal's reason. Reading throws one if the
  *   program fails.
  */
 export async function uncompressed(
+  name: string,
   stream: ReadableStream<Uint8Array<ArrayBuffer>>,
   signal?: AbortSignal,
 ): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
@@ -57,9 +57,8 @@ export async function uncompressed(
   });
   const compression = compressionOf(head);
   if (compression === undefined) return content;
-  if (compression === "gzip") return content.pipeThrough(new DecompressionStream("gzip"));
   try {
-    return throughProgram(compression, content, signal);
+    return throughProgram(compression, name, content, signal);
   } catch (error) {
     await content.cancel();
     throw error;
@@ -68,13 +67,14 @@ export async function uncompressed(
 
 /** Returns what a program makes of a stream. The signal ends the program. */
 function throughProgram(
-  name: ProgramName,
+  program: Compression,
+  name: string,
   content: ReadableStream<Uint8Array<ArrayBuffer>>,
   signal?: AbortSignal,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let child: Deno.ChildProcess;
   try {
-    child = new Deno.Command(name, {
+    child = new Deno.Command(program, {
       args: ["-dc"],
       stdin: "piped",
       stdout: "piped",
@@ -86,8 +86,8 @@ function throughProgram(
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new ImageError(
-      `the archive is compressed, and ${name} is not in PATH: install the package ${
-        PACKAGES[name]
+      `${name} is compressed, and ${program} is not in PATH: install the package ${
+        PACKAGES[program]
       }`,
       { cause: error },
     );
@@ -103,7 +103,7 @@ function throughProgram(
       async flush() {
         const { success } = await child.status;
         signal?.throwIfAborted();
-        if (!success) throw new ImageError(`the archive cannot be read: ${(await stderr).trim()}`);
+        if (!success) throw new ImageError(`${name} cannot be read: ${(await stderr).trim()}`);
       },
     }),
   );

@@ -7,6 +7,13 @@ import type { StoredImage } from "../store/graph.ts";
 import type { ImageStore } from "../store/image_store.ts";
 import { uncompressed } from "./compression.ts";
 
+/** A tar archive to import. */
+export interface TarSource {
+  /** What people call it. */
+  readonly name: string;
+  readonly content: ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
 /** What {@linkcode importTar} makes beside the files. */
 export interface ImportOptions extends PullOptions {
   /** The command of containers that are given none. */
@@ -21,14 +28,15 @@ export interface ImportOptions extends PullOptions {
  */
 export async function importTar(
   store: ImageStore,
-  tar: ReadableStream<Uint8Array<ArrayBuffer>>,
+  { name, content }: TarSource,
   reference: Reference,
   options: ImportOptions = {},
 ): Promise<StoredImage> {
   const dir = Deno.makeTempDirSync({ dir: store.temporary });
   try {
     const layout = new OciLayout(dir);
-    const layer = await layout.add(await uncompressed(tar, options.signal), options.signal);
+    const tar = await uncompressed(name, content, options.signal);
+    const layer = await layout.add(tar, options.signal);
     // As from a pipe whose writer failed.
     if (layer.size === 0) throw new ImageError("the archive is empty");
     await layout.finish([layer], {

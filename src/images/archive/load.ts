@@ -38,7 +38,7 @@ export async function loadArchive(
   const dir = Deno.makeTempDirSync({ dir: store.temporary });
   try {
     const file = `${dir}/archive`;
-    await placeArchive(file, source.content, options.signal);
+    await placeArchive(file, source, options.signal);
     const images = await imagesOf(file, source.name, options.signal);
     const loaded: LoadedImage[] = [];
     for (const { names, key, source: place } of images) {
@@ -58,14 +58,14 @@ export async function loadArchive(
 /** Puts an archive where skopeo can read it: under a name without a colon, and not compressed. */
 async function placeArchive(
   file: string,
-  content: ArchiveSource["content"],
+  { name, content }: ArchiveSource,
   signal?: AbortSignal,
 ): Promise<void> {
   if (typeof content === "string" && !isCompressed(content)) {
     return Deno.symlinkSync(content, file);
   }
   const stream = typeof content === "string" ? Deno.openSync(content).readable : content;
-  const plain = await uncompressed(stream, signal);
+  const plain = await uncompressed(name, stream, signal);
   const target = Deno.openSync(file, { write: true, createNew: true });
   await plain.pipeTo(target.writable, { ...(signal && { signal }) });
 }
