@@ -10,7 +10,7 @@ export type LogLevel = "debug" | "info" | "warning" | "error";
  * Writes lines for a person to the FIFO `log` of a bundle, which containerd copies to its own log.
  * While containerd is away, or does not read, lines are dropped: nothing waits for it.
  */
-export class ContainerdLog {
+export class ContainerdLog implements Disposable {
   readonly #debug: boolean;
   #fd = -1;
 
@@ -23,6 +23,16 @@ export class ContainerdLog {
   open(path: string): void {
     this.#fd = openFifo(path);
     dup2(this.#fd, STDERR);
+  }
+
+  /** Puts /dev/null in the place of the FIFO. */
+  [Symbol.dispose](): void {
+    if (this.#fd < 0) return;
+    const nothing = open("/dev/null", O_WRONLY);
+    dup2(nothing, STDERR);
+    close(nothing);
+    close(this.#fd);
+    this.#fd = -1;
   }
 
   /** Writes one line, in the form that containerd's own log has. */

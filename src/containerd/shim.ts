@@ -31,7 +31,10 @@ export interface ContainerdShimOptions {
   readonly reaper: Reaper;
   readonly deliver: Deliver;
   readonly log: ContainerdLog;
-  /** Called once, when this process has nothing to do any more. */
+  /**
+   * Called once, when this process has nothing to do any more, and holds nothing but what these options
+   * have given.
+   */
   readonly onDone: () => void;
 }
 
@@ -40,7 +43,9 @@ export class ContainerdShim {
   readonly #options: ContainerdShimOptions;
   readonly #forwarder: Forwarder;
   readonly #tasks: TaskService;
-  #connections = 0;
+  readonly #poller = new Poller();
+  readonly #reserve = new FdReserve();
+  readonly #connections = new Set<Deno.Conn>();
   #idle: Disposable | undefined;
   #ending = false;
   #done = false;
@@ -56,8 +61,8 @@ export class ContainerdShim {
       namespace,
       socket: options.socket.path,
       reaper,
-      poller: new Poller(),
-      reserve: new FdReserve(),
+      poller: this.#poller,
+      reserve: this.#reserve,
       log: (level, message, fields) => log.write(level, message, fields),
       publish: (event) => this.#forwarder.push(event),
       onShutdown: () => void this.#end(KEEP_MS),
@@ -85,7 +90,7 @@ export class ContainerdShim {
   }
 
   async #serve(conn: Deno.Conn): Promise<void> {
-    this.#connections++;
+    this.#connections.add(conn);
     this.#watchIdle();
     try {
       await serveConnection(conn, this.#tasks.router);
@@ -93,14 +98,14 @@ export class ContainerdShim {
       this.#options.log.write("error", `serving a connection: ${stackOf(error)}`);
     }
     close(conn);
-    this.#connections--;
+    this.#connections.delete(conn);
     this.#watchIdle();
   }
 
   /** containerd may die between the start of a shim and its first container. */
   #watchIdle(): void {
     this.#idle?.[Symbol.dispose]();
-    if (this.#connections > 0 || this.#tasks.busy) return;
+    if (this.#done || this.#connections.size > 0 || this.#tasks.busy) return;
     this.#idle = after(IDLE_MS, () => void this.#end(KEEP_MS));
   }
 
@@ -122,6 +127,10 @@ export class ContainerdShim {
     this.#forwarder.stop();
     // The answer to the shutdown has been on its way for that long.
     await yieldToEventLoop();
+    this.#idle?.[Symbol.dispose]();
+    for (const conn of this.#connections) close(conn);
+    this.#reserve[Symbol.dispose]();
+    await this.#poller[Symbol.asyncDispose]();
     this.#options.onDone();
   }
 }

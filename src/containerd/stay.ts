@@ -31,6 +31,11 @@ export interface StartCall {
   readonly input: Uint8Array;
   /** What the environment is; this process's own where left out. */
   readonly env?: Readonly<Record<string, string>>;
+  /**
+   * Called when this process is no shim any more, and holds nothing of what it was; `clean` is false
+   * where it is not known to be as it was before. The process ends where this is left out.
+   */
+  readonly onDone?: (clean: boolean) => void;
 }
 
 /** What is answered to a `start`. */
@@ -45,7 +50,8 @@ export interface Started {
  * Becomes the shim of a container's group, unless there is one: this process is then as it was
  * before.
  */
-export async function stay({ parent, args, bundle, input, env }: StartCall): Promise<Started> {
+export async function stay(call: StartCall): Promise<Started> {
+  const { parent, args, bundle, input, env, onDone } = call;
   const flags = parseFlags(args);
   const { namespace, address, id } = flags;
   const bootstrap = readBootstrap(input, flags);
@@ -62,10 +68,15 @@ export async function stay({ parent, args, bundle, input, env }: StartCall): Pro
   if (env !== undefined) takeEnvironment(env);
   prctlNotDumpable();
   setOomScoreAdj("self", Math.min(scoreOf(parent) + 1, MAX_SCORE));
-  if (Deno.env.get("SCHED_CORE")) createCoreScheduling();
+  const ownCores = Boolean(Deno.env.get("SCHED_CORE"));
+  if (ownCores) createCoreScheduling();
   const { shimCgroup } = await readOptions(bootstrap.options);
   if (shimCgroup !== "") joinShimCgroup(shimCgroup);
-  run(socket, bundle, flags, bootstrap.ttrpcAddress);
+  const ttrpc = bootstrap.ttrpcAddress ?? Deno.env.get("TTRPC_ADDRESS") ?? "";
+  run({ socket, bundle, flags, ttrpc }, (clean) => {
+    if (onDone === undefined) Deno.exit(0);
+    onDone(clean && !ownCores && shimCgroup === "");
+  });
   return { text, stays: true };
 }
 
@@ -75,31 +86,55 @@ function takeEnvironment(env: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(env)) Deno.env.set(name, value);
 }
 
-function run(socket: ShimSocket, bundle: string, flags: ShimFlags, given?: string): void {
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+interface Place {
+  readonly socket: ShimSocket;
+  readonly bundle: string;
+  readonly flags: ShimFlags;
+  /** containerd's ttrpc socket; empty where there is none. */
+  readonly ttrpc: string;
+}
+
+function run({ socket, bundle, flags, ttrpc }: Place, onDone: (clean: boolean) => void): void {
   const { namespace, address, publishBinary: binary, debug } = flags;
+  const over = new AbortController();
+  const listening = { signal: over.signal };
+  let clean = true;
   Deno.env.set("PATH", absolutePathEntries(Deno.env.get("PATH")));
   const log = new ContainerdLog(debug);
   log.open(`${bundle}/log`);
   // A bug in the shim must not kill its containers, so it keeps running.
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
+    clean = false;
     log.write("error", `unhandled: ${stackOf(event.reason)}`);
-  });
+  }, listening);
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
+    clean = false;
     log.write("error", `unhandled: ${stackOf(event.error)}`);
-  });
+  }, listening);
   const childFileLimit = raiseFileLimit(Deno.env.get(FILE_LIMIT_VARIABLE));
   const reaper = Reaper.start({ subreaper: true, childFileLimit });
-  const ttrpc = given ?? Deno.env.get("TTRPC_ADDRESS") ?? "";
-  const deliver = ttrpc === ""
-    ? byProgram({ binary, address, namespace, spawn: (argv, how) => reaper.spawn(argv, how) })
-    : overTtrpc(ttrpc, namespace);
-  const onDone = () => Deno.exit(0);
-  const shim = new ContainerdShim({ namespace, socket, reaper, deliver, log, onDone });
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, () => shim.endBySignal());
-  }
+  const connected = ttrpc === "" ? undefined : overTtrpc(ttrpc, namespace);
+  const deliver = connected ??
+    byProgram({ binary, address, namespace, spawn: (argv, how) => reaper.spawn(argv, how) });
+  const endBySignal = () => {
+    clean = false;
+    shim.endBySignal();
+  };
+  const end = () => {
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, endBySignal);
+    over.abort();
+    const childless = !reaper.hasChildren;
+    reaper[Symbol.dispose]();
+    connected?.[Symbol.dispose]();
+    log[Symbol.dispose]();
+    onDone(clean && childless);
+  };
+  const shim = new ContainerdShim({ namespace, socket, reaper, deliver, log, onDone: end });
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, endBySignal);
 }
 
 /** Whom containerd 2.3 asks to be told where the sockets are, by a link in the bundle. */

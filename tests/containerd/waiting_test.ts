@@ -42,8 +42,63 @@ Deno.test("containerd waiting: a process that waits is the next shim, and anothe
     const next = await containerd.waits(waiting);
     // What it will have to do with is not known yet.
     assert.equal(Deno.readLinkSync(`/proc/${next}/cwd`), "/");
-    assert.deepEqual(containerd.waitingPids(), [next]);
   }
+});
+
+/** A whole life of a container that is started by a process that waits; the shim's pid. */
+async function live(containerd: StubContainerd, id: string, status: number): Promise<number> {
+  containerd.makeBundle(id, ["sh", "-c", `exit ${status}`]);
+  const before = containerd.waitingPids();
+  using client = await containerd.start(id);
+  const shim = containerd.shimPids().find((pid) => before.includes(pid));
+  assert.ok(shim, "a process that waited is the shim");
+  await client.create();
+  const waited = client.wait();
+  await client.start();
+  assert.equal((await waited).exit_status, status);
+  await client.delete();
+  await client.shutdown();
+  assert.deepEqual(await containerd.told(id, "delete"), ["create", "start", "exit", "delete"]);
+  assert.equal((await containerd.delete(id)).exit_status, status);
+  return shim;
+}
+
+Deno.test("containerd waiting: who was a shim waits again, with nothing of its container", async () => {
+  for (const shell of SHELLS) {
+    await using containerd = new StubContainerd({ waiting: true, shell });
+    await start(containerd, "first");
+    await containerd.waits();
+    const used = await live(containerd, "a", 3);
+    await until("two that wait", () => containerd.waitingPids().length === 2);
+    await until("its slot", () => containerd.slots().length === 2);
+    assert.ok(containerd.waitingPids().includes(used));
+    for (const { name } of Deno.readDirSync(`/proc/${used}/fd`)) {
+      const file = Deno.readLinkSync(`/proc/${used}/fd/${name}`);
+      assert.ok(!file.startsWith(containerd.bundleOf("")), file);
+    }
+    // Nothing is started where another one waits.
+    const pids = containerd.waitingPids().toSorted();
+    for (const [index, id] of ["b", "c"].entries()) {
+      await live(containerd, id, index);
+      await until("two that wait", () => containerd.waitingPids().length === 2);
+      await until("its slot", () => containerd.slots().length === 2);
+      assert.deepEqual(containerd.waitingPids().toSorted(), pids);
+    }
+  }
+});
+
+Deno.test("containerd waiting: who was told to end by a signal does not wait again", async () => {
+  await using containerd = new StubContainerd({ waiting: true });
+  await start(containerd, "first");
+  const waiting = await containerd.waits();
+  await start(containerd, "second");
+  await containerd.waits(waiting);
+  Deno.kill(waiting, "SIGTERM");
+  await until("its end", () => hasEnded(waiting));
+  assert.equal(containerd.slots().length, 1);
+  const next = await containerd.waits(waiting);
+  Deno.kill(next, "SIGTERM");
+  await until("its end", () => hasEnded(next));
 });
 
 Deno.test("containerd waiting: a further container of a group leaves the process that waits alone", async () => {

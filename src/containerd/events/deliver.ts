@@ -17,9 +17,9 @@ import type { Deliver, QueuedEvent } from "./forwarder.ts";
 const SERVICE = "containerd.services.events.ttrpc.v1.Events";
 
 /** Delivers events over containerd's ttrpc socket at `path`, dialing anew where that ended. */
-export function overTtrpc(path: string, namespace: string): Deliver {
+export function overTtrpc(path: string, namespace: string): Deliver & Disposable {
   let client: TtrpcClient | undefined;
-  return async ({ topic, type, value, time }, signal) => {
+  const deliver: Deliver = async ({ topic, type, value, time }, signal) => {
     client ??= new TtrpcClient(await connect(path));
     const event = { type_url: type, value };
     const envelope = { timestamp: timestampOf(time), namespace, topic, event };
@@ -35,6 +35,7 @@ export function overTtrpc(path: string, namespace: string): Deliver {
       throw error;
     }
   };
+  return Object.assign(deliver, { [Symbol.dispose]: () => client?.[Symbol.dispose]() });
 }
 
 async function connect(path: string): Promise<Deno.UnixConn> {

@@ -24,6 +24,15 @@ const DRAFT = ".";
 /** What the files are called that say which process is being started for a slot. */
 const NEXT = ".next";
 
+/** Options of {@linkcode Slot.take}. */
+export interface TakeOptions {
+  /**
+   * Whether the process has been a shim, and was not started to wait: then it does not wait for a slot
+   * that is in use, and says nothing of one that is being started.
+   */
+  readonly again?: boolean;
+}
+
 /** A process for good: who waits in a slot, or is being started for it. */
 interface Owner {
   readonly pid: number;
@@ -55,7 +64,7 @@ export class Slot implements Disposable {
    *
    * @throws what the file system throws
    */
-  static async take(path: string): Promise<Slot | undefined> {
+  static async take(path: string, { again = false }: TakeOptions = {}): Promise<Slot | undefined> {
     const root = path.slice(0, path.lastIndexOf("/"));
     makeRoot(root);
     try {
@@ -67,14 +76,14 @@ export class Slot implements Disposable {
             clean(root);
             return Slot.#make(path, root);
           }
-          if (!exists(`${path}/claim`)) return undefined;
+          if (again || !exists(`${path}/claim`)) return undefined;
           if (waited >= USED_WITHIN) killIfSame(owner.pid, owner.startTime, SIGKILL);
         }
         await sleep(LOOK_EVERY);
       }
     } finally {
       // The shells that would start one more look whether this is there.
-      removeFile(`${path}${NEXT}`);
+      if (!again) removeFile(`${path}${NEXT}`);
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { after, MAX_TIMER_MS } from "../../linux/event_loop/timer.ts";
+import { after, MAX_TIMER_MS, sleep } from "../../linux/event_loop/timer.ts";
 import { readAvailable } from "../../linux/fd/fd.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
@@ -17,7 +17,7 @@ import { stay } from "../stay.ts";
 import { type Caller, readCaller } from "./caller.ts";
 import { readOptions } from "../task/options.ts";
 import { placeOf } from "./place.ts";
-import { ASK_WITHIN, Slot } from "./slot.ts";
+import { ASK_WITHIN, Slot, type TakeOptions } from "./slot.ts";
 
 /** The environment variable that says for how many seconds a process waits for a `start`. */
 const IDLE_VARIABLE = "BERTH_SHIM_IDLE";
@@ -25,10 +25,28 @@ const IDLE_VARIABLE = "BERTH_SHIM_IDLE";
 /** For how many seconds a process waits where the variable is not set. */
 const IDLE_SECONDS = 300;
 
+/** What is added to the path of a slot for that of the second one. */
+const SECOND = "-2";
+
+/** For how long a process waits in the second slot at most, in milliseconds: while there is a rush. */
+const SECOND_MS = 60_000;
+
+/**
+ * How many shims a process is one after the other: with each it holds some more memory, which the last
+ * one, that may stay, should not pay for.
+ */
+const MOST_LIVES = 32;
+
+/** How often it is looked whether what a shim had open is closed, and the delay between, in milliseconds. */
+const CLOSE_TRIES = 200, CLOSE_DELAY = 5;
+
+const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
 /**
  * Waits in the slot at `path` for a shell that containerd calls as `start`, and is then the shim that
- * the shell would have started. One process waits for each containerd; it ends with containerd, and
- * when no `start` has come for some minutes.
+ * the shell would have started. When that has ended it waits again, which spares the next container the
+ * start of a process. One process waits for each containerd, two while containers come and go; they
+ * end with containerd, and when no `start` has come for some minutes.
  *
  * The shell writes its pid and the number of its arguments. It reads `no` where it has to start a
  * shim after all; else `taken`, from where on its stdin is being read, and the answer: `ok`; `had`,
@@ -37,35 +55,112 @@ const IDLE_SECONDS = 300;
  * @param containerd the pid of containerd; a `start` of another process is not taken.
  */
 export async function wait(path: string, containerd: number): Promise<void> {
-  setProcessName("berth-waiting");
   setsid();
   Deno.chdir("/");
-  const files = filesOf();
+  let lives: Promise<boolean> | undefined;
+  // Without a listener from the beginning the signals would be lost between two lives.
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => lives ?? Deno.exit(0));
+  const waiting: Waiting = {
+    path,
+    containerd,
+    parent: Pidfd.open(containerd),
+    files: filesOf(),
+    idle: idleMs(Deno.env.get(IDLE_VARIABLE)),
+  };
   await rehearse().catch(() => {
     // What is wrong will be so of a start, which says it.
   });
-  {
-    using parent = Pidfd.open(containerd);
-    await using poller = new Poller();
-    const idle = idleMs(Deno.env.get(IDLE_VARIABLE));
-    for (let stays = false; !stays;) {
-      using slot = await Slot.take(path);
-      const asked = slot && await nextAsked(slot, { poller, parent, idle });
-      if (slot === undefined || asked === undefined) {
-        slot?.[Symbol.dispose]();
-        Deno.exit(0);
-      }
-      const caller = files === filesOf() ? tryReadCaller(asked, containerd, slot) : undefined;
-      // Nothing of this process is in the way of the next any more.
-      slot.remove();
-      if (caller === undefined) {
-        slot.say("no", asked.pid);
-        Deno.exit(0);
-      }
-      slot.say("taken", asked.pid);
-      stays = await answer(slot, asked.pid, caller);
-    }
+  const fds = new Set(openFiles());
+  for (let count = 0, clean = true; clean && count < MOST_LIVES; count++) {
+    setProcessName("berth-waiting");
+    lives = (await becomeShim(waiting, { again: count > 0 })).ended;
+    clean = await lives && await holdsOnly(fds);
+    lives = undefined;
   }
+  Deno.exit(0);
+}
+
+/** What a process knows that waits. */
+interface Waiting {
+  /** Where the first slot is. */
+  readonly path: string;
+  readonly containerd: number;
+  /** containerd. */
+  readonly parent: Pidfd;
+  /** What {@linkcode filesOf} has said at first. */
+  readonly files: string;
+  /** For how long no shell may ask, in milliseconds. */
+  readonly idle: number;
+}
+
+/** The time for which this process is a shim. */
+interface Life {
+  /** Resolves when it is none any more; with whether it can be another one. */
+  readonly ended: Promise<boolean>;
+}
+
+/** Waits until this process is a shim; ends it where it waits for nothing. */
+async function becomeShim(waiting: Waiting, how: TakeOptions): Promise<Life> {
+  await using poller = new Poller();
+  for (;;) {
+    using taken = await takeSlot(waiting, how);
+    const asked = taken && await nextAsked(taken.slot, { ...waiting, idle: taken.idle, poller });
+    if (taken === undefined || asked === undefined) {
+      taken?.[Symbol.dispose]();
+      Deno.exit(0);
+    }
+    const { slot } = taken;
+    const caller = waiting.files === filesOf()
+      ? tryReadCaller(asked, waiting.containerd, slot)
+      : undefined;
+    // Nothing of this process is in the way of the next any more.
+    slot.remove();
+    if (caller === undefined) {
+      slot.say("no", asked.pid);
+      Deno.exit(0);
+    }
+    slot.say("taken", asked.pid);
+    const life = await answer(slot, asked.pid, caller);
+    if (life !== undefined) return life;
+  }
+}
+
+interface Taken extends Disposable {
+  readonly slot: Slot;
+  readonly idle: number;
+}
+
+/** Takes one of the slots; undefined where a process waits in each. */
+async function takeSlot({ path, idle }: Waiting, how: TakeOptions): Promise<Taken | undefined> {
+  const places = [[path, idle], [`${path}${SECOND}`, Math.min(idle, SECOND_MS)]] as const;
+  for (const [place, idle] of places) {
+    const slot = await Slot.take(place, how);
+    if (slot !== undefined) return { slot, idle, [Symbol.dispose]: () => slot[Symbol.dispose]() };
+  }
+  return undefined;
+}
+
+/** Waits until this process has nothing open but `files`. False where that is not soon the case. */
+async function holdsOnly(files: ReadonlySet<string>): Promise<boolean> {
+  // Deno closes a connection some turns of its event loop after it was told to.
+  for (let tries = 0; tries < CLOSE_TRIES; tries++) {
+    if (openFiles().every((file) => files.has(file))) return true;
+    await sleep(CLOSE_DELAY);
+  }
+  return false;
+}
+
+/** What the fds of this process are open on; of a shim that is none any more there is nothing. */
+function openFiles(): string[] {
+  return Array.from(Deno.readDirSync("/proc/self/fd")).flatMap(({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`);
+    } catch (error) {
+      // That by which the directory was read.
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  });
 }
 
 /** Returns for how many milliseconds a process waits, where the variable is `seconds`. */
@@ -84,8 +179,8 @@ async function rehearse(): Promise<void> {
   await readOptions(undefined);
 }
 
-/** Answers as the shim of the container's group. Returns whether this process is that now. */
-async function answer(slot: Slot, pid: number, caller: Caller): Promise<boolean> {
+/** Answers as the shim of the container's group. Undefined where the group has another. */
+async function answer(slot: Slot, pid: number, caller: Caller): Promise<Life | undefined> {
   try {
     const { stdin, ...call } = caller;
     let input: Uint8Array;
@@ -93,9 +188,10 @@ async function answer(slot: Slot, pid: number, caller: Caller): Promise<boolean>
       using _closed = stdin;
       input = readInput(stdin.fd);
     }
-    const { text, stays } = await stay({ ...call, input });
+    const { promise: ended, resolve: onDone } = Promise.withResolvers<boolean>();
+    const { text, stays } = await stay({ ...call, input, onDone });
     slot.say(stays ? "ok" : "had", pid, text);
-    return stays;
+    return stays ? { ended } : undefined;
   } catch (error) {
     slot.say("error", pid, messageOf(error));
     Deno.exit(1);

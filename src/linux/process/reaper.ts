@@ -194,6 +194,13 @@ export class Reaper implements Disposable {
     return this.#options.childFileLimit;
   }
 
+  /** Whether this process has any child that has not exited. */
+  get hasChildren(): boolean {
+    this.#reap();
+    const how = WEXITED | WNOHANG | WNOWAIT;
+    return attempt(() => libc().waitid(P_ALL, 0, this.#siginfo, how)) !== -ECHILD;
+  }
+
   /** Returns how many processes are alive that were spawned or are watched. */
   children(): number {
     return this.#entries.size;

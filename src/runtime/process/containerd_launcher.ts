@@ -20,10 +20,11 @@ current() {
 @PRINT_DELETED@
 print_deleted "$@" && exit
 
-# A process that waits to be a shim of this very containerd is in this directory, as "slot"; none
-# where this is empty. See src/containerd/waiting.
+# Processes that wait to be a shim of this very containerd are in this directory, in a first and a
+# second place; none where this is empty. See src/containerd/waiting.
 waiting=@{BERTH_SHIM_DIR-@WAITING@}
-slot=$waiting/@KEY@.$PPID
+first=$waiting/@KEY@.$PPID
+second=$first-2
 
 # Whether the process lives that a file names by its pid and start time (field 22 of proc_pid_stat(5)).
 lives() {
@@ -31,24 +32,34 @@ lives() {
     [ "@{20}" = "$since" ] && [ "$1" != Z ]
 } 2>/dev/null
 
+# Whether a process waits in a place that no other start has.
+waits() { [ ! -e "$1/claim" ] && lives "$1/owner"; }
+
 # Starts the next process that waits, unless one waits or is being started.
 next() {
   [ "$waiting" ] || return 0
-  lives "$slot.next" && return
-  [ ! -e "$slot/claim" ] && lives "$slot/owner" && return
-  serve serve wait "$slot" "$PPID" </dev/null >/dev/null 2>&1 &
+  if lives "$first.next" || waits "$first" || waits "$second"; then return; fi
+  serve serve wait "$first" "$PPID" </dev/null >/dev/null 2>&1 &
   # No link is followed and nothing overwritten, should others have a hand in the directory.
   [ -O "$waiting" ] && read -r stat <"/proc/$!/stat" && set -- @{stat##*) } && set -C &&
-    echo "$! @{20}" >"$slot.next"
+    echo "$! @{20}" >"$first.next"
 } 2>/dev/null
+
+# claim SLOT: has the place for this start alone, if a process waits there.
+claim() {
+  slot=$1
+  [ -O "$slot" ] && [ -O "$slot/answer" ] || return
+  set -C
+  { echo $$ >"$slot/claim"; } 2>/dev/null || { set +C; return 1; }
+  set +C
+}
 
 # ask ARGUMENT...: has the process that waits be the shim of this start, which sees in /proc how it was
 # called, and reads its answer. Fails where berth has to be started: stdin was not read then.
 ask() {
-  [ "$waiting" ] && [ -O "$waiting" ] && [ -O "$slot" ] && [ -O "$slot/answer" ] || return
-  set -C
-  { echo $$ >"$slot/claim"; } 2>/dev/null || { set +C; return 1; }
-  set +C
+  [ "$waiting" ] && [ -O "$waiting" ] || return
+  # Who waits in the second has been a shim, and does not wait there for long.
+  claim "$second" || claim "$first" || return
   said= kind= answer=
   {
     # Without a writer of its own the shell sees the end of one that is killed.

@@ -322,19 +322,24 @@ export class StubContainerd implements AsyncDisposable {
 
   /** The directory in which the process that waits can be asked; undefined where there is none. */
   slot(): string | undefined {
-    if (!existsSync(this.waitingDir)) return undefined;
-    const slot = [...Deno.readDirSync(this.waitingDir)]
-      .find(({ name, isDirectory }) => isDirectory && !name.startsWith("."));
-    return slot && `${this.waitingDir}/${slot.name}`;
+    return this.slots()[0];
+  }
+
+  /** The directories in which processes that wait can be asked. */
+  slots(): string[] {
+    if (!existsSync(this.waitingDir)) return [];
+    return [...Deno.readDirSync(this.waitingDir)]
+      .filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."))
+      .map(({ name }) => `${this.waitingDir}/${name}`);
   }
 
   /** Waits until a process waits that can be asked and is none of `others`; its pid. */
   async waits(...others: number[]): Promise<number> {
     return await until("a process that waits", () => {
-      const slot = this.slot();
-      if (slot === undefined || existsSync(`${slot}/claim`)) return false;
-      const pid = Number(readIfThere(`${slot}/owner`).split(" ")[0]);
-      return this.waitingPids().includes(pid) && !others.includes(pid) && pid;
+      const pids = this.slots().filter((slot) => !existsSync(`${slot}/claim`))
+        .map((slot) => Number(readIfThere(`${slot}/owner`).split(" ")[0]));
+      const waiting = this.waitingPids();
+      return pids.find((pid) => waiting.includes(pid) && !others.includes(pid)) ?? false;
     });
   }
 
