@@ -9,7 +9,7 @@ Deno.test("fifo: the path is absolute, whatever TMPDIR is", async () => {
     for (const [TMPDIR, parent] of [["", "/tmp"], [".", cwd], [cwd, cwd]] as const) {
       const program = `import { makeFifos, removeFifos } from "${MODULE}";
 const dir = await makeFifos(["stdout"]);
-console.log(dir, Deno.statSync(dir + "/stdout").isFifo);
+console.log(dir, String(Deno.statSync(dir + "/stdout").isFifo));
 await removeFifos(dir);`;
       const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["eval", "--quiet", program],
