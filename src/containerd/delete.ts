@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { cgroupAt, killUntilEmpty } from "../linux/cgroup/cgroup.ts";
+import { ifThere } from "../linux/fs/if_there.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
 import { unmountAll } from "../linux/mount/unmount.ts";
 import { Reaper } from "../linux/process/reaper.ts";
@@ -81,12 +82,7 @@ async function attempt(what: string, step: () => void | Promise<void>): Promise<
 }
 
 async function removeSocketOf(bundle: string): Promise<void> {
-  let address: string;
-  try {
-    address = Deno.readTextFileSync(`${bundle}/address`);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
+  const address = ifThere(() => Deno.readTextFileSync(`${bundle}/address`));
+  if (address === undefined) return;
   await removeDeadSocket(address.replace(/^unix:\/\//, ""));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../linux/fd/file_lock.ts";
+import { ifThere } from "../linux/fs/if_there.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { Conflist, PluginConf } from "./conflist.ts";
 
@@ -55,10 +56,5 @@ function leaseDirs({ name, plugins }: Conflist): string[] {
 }
 
 function isDirectory(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return ifThere(() => Deno.statSync(path).isDirectory) ?? false;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { failpointAsync } from "../failpoint.ts";
 import { exists } from "../linux/fs/exists.ts";
+import { ifThere } from "../linux/fs/if_there.ts";
 import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { unmount } from "../linux/mount/unmount.ts";
 import { saidByPlugin } from "./errors.ts";
@@ -68,12 +69,7 @@ async function detachAll(
  * is in.
  */
 export function isPinned({ dir, namespace }: NetworkPaths): boolean {
-  try {
-    return Deno.statSync(namespace).dev !== Deno.statSync(dir).dev;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return ifThere(() => Deno.statSync(namespace).dev !== Deno.statSync(dir).dev) ?? false;
 }
 
 async function detach(

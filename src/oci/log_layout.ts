@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../linux/fs/if_there.ts";
 
 /**
  * Returns the directory of a container's log below the root directory, unless a client chooses
@@ -15,14 +16,7 @@ export function logDir(root: string, id: string): string {
 export function rotatedNumbers(path: string): number[] {
   const at = path.lastIndexOf("/");
   const prefix = `${path.slice(at + 1)}.`;
-  const numbers: number[] = [];
-  try {
-    for (const { name } of Deno.readDirSync(path.slice(0, at) || "/")) {
-      const rest = name.startsWith(prefix) ? name.slice(prefix.length) : "";
-      if (/^[1-9]\d{0,14}$/.test(rest)) numbers.push(Number(rest));
-    }
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
-  return numbers.sort((a, b) => a - b);
+  const files = ifThere(() => [...Deno.readDirSync(path.slice(0, at) || "/")]) ?? [];
+  return files.map(({ name }) => name.startsWith(prefix) ? name.slice(prefix.length) : "")
+    .filter((rest) => /^[1-9]\d{0,14}$/.test(rest)).map(Number).sort((a, b) => a - b);
 }

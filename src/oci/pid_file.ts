@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../linux/fs/if_there.ts";
 import { RuntimeError } from "../rpc/errors.ts";
 
 /**
@@ -18,12 +19,6 @@ export function readPidFile(id: string, path: string): number {
 
 /** As {@linkcode readPidFile}; undefined if there is no such file, or something but a pid in it. */
 export function tryReadPidFile(path: string): number | undefined {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const text = ifThere(() => Deno.readTextFileSync(path)) ?? "";
   return /^[1-9][0-9]{0,9}$/.test(text.trim()) ? Number(text) : undefined;
 }

@@ -3,6 +3,7 @@ import type { FdReserve } from "../linux/fd/fd_reserve.ts";
 import type { Poller } from "../linux/fd/poller.ts";
 import { startTime } from "../linux/process/process.ts";
 import { after } from "../linux/event_loop/timer.ts";
+import { ifThere } from "../linux/fs/if_there.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import type { BundlePaths, ShimRecord } from "../oci/bundle_layout.ts";
 import { bundlePaths, writeJsonAtomic } from "../oci/bundle_layout.ts";
@@ -102,12 +103,7 @@ export class BundleServer {
   }
 
   #exists(): boolean {
-    try {
-      return Deno.statSync(this.paths.dir).ino === this.#inode;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
+    return ifThere(() => Deno.statSync(this.paths.dir).ino) === this.#inode;
   }
 
   /** Without its bundle the container cannot be managed any more, so it is not left running. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { rotatedNumbers } from "../../oci/log_layout.ts";
 
 /** One file of a log, open for reading. */
@@ -93,20 +94,10 @@ export class LogFiles implements Disposable {
 }
 
 function openFile(path: string, number: number | undefined): OpenLogFile[] {
-  try {
-    const file = Deno.openSync(path, { read: true });
-    return [{ file, inode: file.statSync().ino, number }];
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  const file = ifThere(() => Deno.openSync(path, { read: true }));
+  return file === undefined ? [] : [{ file, inode: file.statSync().ino, number }];
 }
 
 function inodeOf(path: string): number | null | undefined {
-  try {
-    return Deno.statSync(path).ino;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return ifThere(() => Deno.statSync(path).ino);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { exists } from "../../linux/fs/exists.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { VERSION } from "../../version.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
@@ -79,11 +80,6 @@ function hostInfo() {
 
 /** Returns the name of the distribution, os-release(5). */
 function osName(): string {
-  try {
-    const text = Deno.readTextFileSync("/etc/os-release");
-    return /^PRETTY_NAME="?([^"\n]*)/m.exec(text)?.[1] ?? "Linux";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "Linux";
-    throw error;
-  }
+  const text = ifThere(() => Deno.readTextFileSync("/etc/os-release")) ?? "";
+  return /^PRETTY_NAME="?([^"\n]*)/m.exec(text)?.[1] ?? "Linux";
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
 import { isIP } from "node:net";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { hostsFile, resolvConf, RESOLVED_FILE } from "../../oci/spec/etc_files.ts";
 import type { MountOption } from "./mounts.ts";
 
@@ -95,10 +96,5 @@ export function canMountOn(rootfs: string, path: string, mayMake: boolean): bool
 }
 
 function read(path: string): string | undefined {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return ifThere(() => Deno.readTextFileSync(path));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { close, dup2, O_RDWR, open, read, write } from "../../linux/fd/fd.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 
 const STDIN = 0, STDOUT = 1;
 
@@ -52,12 +53,7 @@ function letGo(): void {
 
 /** What an fd is open on; nothing where it is closed. */
 function targetOf(fd: number): string {
-  try {
-    return Deno.readLinkSync(`/proc/self/fd/${fd}`);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
+  return ifThere(() => Deno.readLinkSync(`/proc/self/fd/${fd}`)) ?? "";
 }
 
 /** Reads the answer of a process that was started with `fd` as its stdout. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../../linux/fd/file_lock.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import {
   BIND_PREFIX,
@@ -87,12 +88,7 @@ function removeDrafts(dir: string): void {
 /** Removes the socket at `path` if its shim is dead. */
 export async function removeDeadSocket(path: string): Promise<void> {
   const dir = path.slice(0, path.lastIndexOf("/"));
-  try {
-    if (!Deno.lstatSync(path).isSocket) return;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
+  if (!ifThere(() => Deno.lstatSync(path).isSocket)) return;
   using _lock = await FileLock.lock(dir, { directory: true });
   if (!await isServed(path)) removeFile(path);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readText } from "../../linux/cgroup/files.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 
 /** What stands for "max" in a message of cgroup v2. */
 export const NO_LIMIT = 2n ** 64n - 1n;
@@ -28,10 +29,6 @@ export function toCount(text: string | undefined): bigint | undefined {
 
 /** Returns the names of the files in a directory that have a name of this form. */
 export function filesLike(dir: string, form: RegExp): string[] {
-  try {
-    return Array.from(Deno.readDirSync(dir), ({ name }) => name).filter((name) => form.test(name));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  const files = ifThere(() => [...Deno.readDirSync(dir)]) ?? [];
+  return files.map(({ name }) => name).filter((name) => form.test(name));
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import { processStat } from "../../linux/process/stat.ts";
@@ -54,13 +55,7 @@ export function removeDeleted(bundle: string): void {
  * has not, or where the shim was killed since and has left its socket.
  */
 export function readDeleted(bundle: string): Uint8Array | undefined {
-  let text: string;
-  try {
-    text = Deno.readTextFileSync(recordOf(bundle));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const text = ifThere(() => Deno.readTextFileSync(recordOf(bundle))) ?? "";
   const [, pid, octal = "", socket = ""] = /^(\d+) ((?:\\[0-7]{3})+) (.*)\n$/.exec(text) ?? [];
   if (pid === undefined || (exists(socket) && isDead(Number(pid)))) return undefined;
   return Uint8Array.from(octal.split("\\").slice(1), (digits) => parseInt(digits, 8));

@@ -4,6 +4,7 @@ import { O_NONBLOCK, O_RDWR, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { exists } from "../../linux/fs/exists.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { isAlive, killIfSame, startTime } from "../../linux/process/process.ts";
@@ -177,12 +178,7 @@ function ownerOf(path: string): Owner | undefined {
 
 /** Reads a pid and a start time; undefined where they are not there, or not whole yet. */
 function readOwner(path: string): Owner | undefined {
-  try {
-    const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(Deno.readTextFileSync(path)) ?? [];
-    if (pid === undefined) return undefined;
-    return { pid: Number(pid), startTime: Number(startTime) };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const text = ifThere(() => Deno.readTextFileSync(path)) ?? "";
+  const [, pid, startTime] = /^(\d+) (\d+)\n$/.exec(text) ?? [];
+  return pid === undefined ? undefined : { pid: Number(pid), startTime: Number(startTime) };
 }

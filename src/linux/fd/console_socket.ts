@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { removeFile } from "../fs/remove_file.ts";
 import { EBADMSG, LinuxError } from "../libc/errno.ts";
 import { OwnedFd, setNonblocking } from "./fd.ts";
 import { addressOf, check, cstring, keepAlive, lazyLibc } from "../libc/libc.ts";
@@ -116,11 +117,7 @@ export class ConsoleSocket implements Disposable {
 
   [Symbol.dispose](): void {
     this.#socket[Symbol.dispose]();
-    try {
-      Deno.removeSync(this.path);
-    } catch (error) {
-      // Its directory may have been removed before.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    // Its directory may have been removed before.
+    removeFile(this.path);
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "./if_there.ts";
 
 /**
  * Returns whether `path` leads to anything. For where `node:fs` is not to be loaded, as in a shim.
@@ -6,11 +7,5 @@
  * @throws what else is wrong with the path (`Deno.errors.PermissionDenied`, …)
  */
 export function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  return ifThere(() => Deno.statSync(path)) !== undefined;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "./if_there.ts";
 
 /**
  * Removes a file that may be gone already.
@@ -6,9 +7,5 @@
  * @throws what else is wrong with the path
  */
 export function removeFile(path: string): void {
-  try {
-    Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  ifThere(() => Deno.removeSync(path));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "./if_there.ts";
 
 /**
  * Returns how many bytes a file holds; 0 where there is none.
@@ -6,10 +7,5 @@
  * @throws {Deno.errors.PermissionDenied} and the like, if that cannot be told.
  */
 export function sizeOf(path: string): number {
-  try {
-    return Deno.statSync(path).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
-    throw error;
-  }
+  return ifThere(() => Deno.statSync(path).size) ?? 0;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { sizeOf } from "../../linux/fs/size_of.ts";
 import { isRecord } from "../../rpc/is_record.ts";
@@ -103,14 +104,8 @@ function errorOf(line: string): string | undefined {
 
 /** What stands in the file from `offset` on, at most the last {@linkcode TAIL} bytes of it. */
 function readFrom(path: string, offset: number): string {
-  let file: Deno.FsFile;
-  try {
-    file = Deno.openSync(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return "";
-    throw error;
-  }
-  using opened = file;
+  using opened = ifThere(() => Deno.openSync(path));
+  if (opened === undefined) return "";
   const size = opened.statSync().size;
   // The runtime appends, but its log may have been rotated away under it.
   const start = Math.max(offset <= size ? offset : 0, size - TAIL);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import type { IdMapping, UserNamespace } from "./id_mapping.ts";
 
@@ -65,12 +66,7 @@ function rangesOf(
 }
 
 function read(file: string, user: string): Range[] {
-  let text = "";
-  try {
-    text = Deno.readTextFileSync(file);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  const text = ifThere(() => Deno.readTextFileSync(file)) ?? "";
   const ranges = text.split("\n").flatMap((line): Range[] => {
     const [name, start, count] = line.split(":");
     const isRange = name === user && /^\d+$/.test(start ?? "") && /^\d+$/.test(count ?? "");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { withSocketPath } from "../../linux/fd/unix_path.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { FailedPreconditionError } from "../errors.ts";
 
@@ -27,14 +28,9 @@ export interface Bound<T> {
  * no process listens on; `Deno.errors.*` where the system refuses.
  */
 export async function refuseIfTaken(path: string): Promise<void> {
-  let isSocket: boolean | null;
-  try {
-    isSocket = Deno.lstatSync(path).isSocket;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw error;
-  }
-  if (!isSocket) {
+  const there = ifThere(() => Deno.lstatSync(path));
+  if (there === undefined) return;
+  if (!there.isSocket) {
     throw new FailedPreconditionError(`cannot listen on ${path}: it is there and is no socket`);
   }
   if (await isServed(path)) {
@@ -99,9 +95,5 @@ export function bindSocket<T extends { close(): void } | { shutdown(): Promise<v
 
 /** Removes the socket file only if it still is the one that was bound, not a successor's. */
 export function removeSocket(path: string, inode: number | null): void {
-  try {
-    if (Deno.lstatSync(path).ino === inode) Deno.removeSync(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  if (ifThere(() => Deno.lstatSync(path).ino) === inode) removeFile(path);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../failpoint.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
@@ -194,12 +195,7 @@ function factsPath({ path }: { readonly path: string }): string {
 }
 
 function readFacts(path: string): InstanceSnapshots | undefined {
-  try {
-    return InstanceSnapshots.parse(Deno.readTextFileSync(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return ifThere(() => InstanceSnapshots.parse(Deno.readTextFileSync(path)));
 }
 
 /** Applies every event of a segment. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
 import { networkPaths, readRecord } from "../../network/record.ts";
 import { isPinned } from "../../network/tear_down.ts";
@@ -63,12 +64,8 @@ export class NetworkRecords {
 
   /** Lists the instances that have something of a network on disk. */
   instances(): string[] {
-    try {
-      return [...Deno.readDirSync(this.#dir)].map(({ name }) => name);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
-    }
+    const files = ifThere(() => [...Deno.readDirSync(this.#dir)]) ?? [];
+    return files.map(({ name }) => name);
   }
 
   /** Returns every network that containers can be attached to, or are, by its name. */

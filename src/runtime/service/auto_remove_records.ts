@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import { bootId } from "../../linux/process/boot_id.ts";
@@ -86,13 +87,9 @@ export class AutoRemoveRecords {
   }
 
   #ids(): string[] {
-    try {
-      return [...Deno.readDirSync(this.#dir)].map(({ name }) => name)
-        .filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length));
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
-    }
+    const files = ifThere(() => [...Deno.readDirSync(this.#dir)]) ?? [];
+    return files.map(({ name }) => name)
+      .filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length));
   }
 
   #path(id: string): string {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../failpoint.ts";
 import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { kill } from "../../linux/process/process.ts";
 import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
 import type { OciCheckpointOptions } from "../../oci/driver/oci_runtime.ts";
@@ -298,11 +299,6 @@ export class InitProcess {
 
 /** Returns whether this process is its parent, and will reap it. */
 function isChild(pid: number): boolean {
-  try {
-    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    return new RegExp(`^PPid:\\s+${Deno.pid}$`, "m").test(status);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+  const status = ifThere(() => Deno.readTextFileSync(`/proc/${pid}/status`)) ?? "";
+  return new RegExp(`^PPid:\\s+${Deno.pid}$`, "m").test(status);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../failpoint.ts";
 import { OwnedFd, write } from "../../linux/fd/fd.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { rotatedNumbers } from "../../oci/log_layout.ts";
 import { openOutputFile } from "../stdio/output_file.ts";
@@ -72,12 +73,8 @@ export class LogFile implements Disposable {
   }
 
   #rename(to: string): void {
-    try {
-      Deno.renameSync(this.#options.path, to);
-    } catch (error) {
-      // The file was removed: what follows begins a file of its own.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+    // Where the file was removed, what follows begins a file of its own.
+    ifThere(() => Deno.renameSync(this.#options.path, to));
   }
 
   /**
