@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { BerthError, NotFoundError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { deleteUntilGone } from "../harness/delete_until_gone.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
@@ -54,20 +54,6 @@ async function revive(daemon: TestDaemon, point: string): Promise<void> {
 async function idsAreFree(daemon: TestDaemon): Promise<void> {
   await until("the ids to be free", async () => {
     return (await daemon.containerIds()).length === 0;
-  });
-}
-
-/** Deletes a container by force, until it is gone. */
-async function deleteUntilGone(daemon: TestDaemon, id: string): Promise<void> {
-  await until(`${id} is gone`, async () => {
-    try {
-      await daemon.client.call("container.delete", { id, force: true });
-      return true;
-    } catch (error) {
-      if (error instanceof NotFoundError) return true;
-      if (error instanceof BerthError) return false;
-      throw error;
-    }
   });
 }
 

@@ -4,20 +4,11 @@ import { SIGTERM } from "../../src/linux/process/signals.ts";
 import { cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
-import { LeakAudit } from "../harness/leaks/leak_audit.ts";
+import { audited } from "../harness/leaks/audited.ts";
 import { until, within } from "../harness/poll.ts";
 import { hasTrap, readProcess } from "../harness/processes.ts";
 
 const NO_SHIM = { config: "[runtime]\nno_shim = true" };
-
-/** Has `work` done with a daemon that needs no shims, and checks that nothing is left. */
-async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<void> {
-  await using daemon = await TestDaemon.start(NO_SHIM);
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
-  await work(daemon);
-  await audit.assertClean({ ignoreFiles: /^fifo-/ });
-}
 
 for (const how of ["stop", "kill9"] as const) {
   Deno.test(`no shim restart: with no_shim a container goes on through a ${how} of the daemon and is used after it`, async () => {
@@ -49,7 +40,7 @@ for (const how of ["stop", "kill9"] as const) {
         events.types(),
         /^create start exec-added\S+ exec-started\S+ exit:\S+ exit delete$/,
       );
-    });
+    }, NO_SHIM);
   });
 
   Deno.test(`no shim restart: with no_shim an exit during a ${how} of the daemon is told, its status as unknown`, async () => {
@@ -81,7 +72,7 @@ for (const how of ["stop", "kill9"] as const) {
       const exited = events.events.find(({ type }) => type === "exit");
       assert.equal(exited?.exitStatusUnknown, true, "and so does the event");
       assert.equal(events.types(), "create start exit delete");
-    });
+    }, NO_SHIM);
   });
 }
 

@@ -1,25 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { FailedPreconditionError, NotFoundError, RuntimeError } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
 import type { TestDaemonOptions } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { FifoReader, makeFifo } from "../harness/io/fifo.ts";
-import { LeakAudit } from "../harness/leaks/leak_audit.ts";
+import { audited } from "../harness/leaks/audited.ts";
 import { within } from "../harness/poll.ts";
 import { processesOf } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
 
 const NO_SHIM: TestDaemonOptions = { config: "[runtime]\nno_shim = true" };
-
-/** Has `work` done with a daemon that needs no shims, and checks that nothing is left. */
-async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<void> {
-  await using daemon = await TestDaemon.start(NO_SHIM);
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
-  await work(daemon);
-  await audit.assertClean({ ignoreFiles: /^fifo-/ });
-}
 
 Deno.test("no shim: with no_shim a container lives in the daemon: create, start, exec, kill, delete, events", async () => {
   await audited(async (daemon) => {
@@ -74,7 +64,7 @@ Deno.test("no shim: with no_shim a container lives in the daemon: create, start,
       events.types(),
       "create start exec-added:e exec-started:e exit:e paused resumed exit delete",
     );
-  });
+  }, NO_SHIM);
 });
 
 Deno.test("no shim: with no_shim a failed create leaves nothing, and many live at once", async () => {
@@ -91,7 +81,7 @@ Deno.test("no shim: with no_shim a failed create leaves nothing, and many live a
     assert.equal((await client.call("container.delete", { id: "c" })).exitStatus, 137);
     await daemon.run("c", ["sleep", "1000"]);
     assert.equal((await client.call("container.delete", { id: "c", force: true })).exitStatus, 137);
-  });
+  }, NO_SHIM);
 });
 
 Deno.test("no shim: with no_shim a terminal works", async () => {
@@ -110,5 +100,5 @@ Deno.test("no shim: with no_shim a terminal works", async () => {
     assert.equal(await within("the end", reader.text()), "15 90\r\n");
     assert.equal((await client.call("container.wait", { id: "c" })).exitStatus, 2);
     await client.call("container.delete", { id: "c" });
-  });
+  }, NO_SHIM);
 });

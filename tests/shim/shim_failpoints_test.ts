@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { BerthError, NotFoundError, ResourceExhaustedError } from "../../src/rpc/errors.ts";
+import { BerthError, ResourceExhaustedError } from "../../src/rpc/errors.ts";
 import type { Event } from "../../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { deleteUntilGone } from "../harness/delete_until_gone.ts";
 import { EventCollector } from "../harness/events.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
@@ -47,21 +48,6 @@ function create(daemon: TestDaemon, id: string, args: string[]) {
     spec: daemon.spec(args),
     rootfs: [{ type: "bind", source: rootfsDir(), options: ["bind", "ro"] }],
   });
-}
-
-/** Deletes a container, again for as long as that fails; returns how it ended. */
-async function deleteUntilGone(daemon: TestDaemon, id: string): Promise<number | undefined> {
-  return await until(`${id} is deleted`, async () => {
-    try {
-      const { exitStatus } = await daemon.client.call("container.delete", { id, force: true });
-      return { exitStatus };
-    } catch (error) {
-      // The daemon has removed it by itself.
-      if (error instanceof NotFoundError) return { exitStatus: undefined };
-      if (error instanceof BerthError) return undefined;
-      throw error;
-    }
-  }).then(({ exitStatus }) => exitStatus);
 }
 
 /** Every event of a container up to its delete. */

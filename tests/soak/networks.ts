@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { BerthError, NotFoundError } from "../../src/rpc/errors.ts";
+import { BerthError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import { until } from "../harness/poll.ts";
+import { deleteUntilGone } from "../harness/delete_until_gone.ts";
 import { NetworkAudit, TestNetwork } from "../harness/network/test_network.ts";
 import { Random } from "./random.ts";
 
@@ -107,17 +107,3 @@ async function kill(
 
 /** Names of processes: the plugins, and what they start. */
 const PLUGINS = /^(bridge|host-local|portmap|firewall|x?tables.*|ip6?tables.*)$/;
-
-/** Deletes a container by force, until it is gone. */
-async function deleteUntilGone(daemon: TestDaemon, id: string): Promise<void> {
-  await until(`${id} is gone`, async () => {
-    try {
-      await daemon.client.call("container.delete", { id, force: true });
-      return true;
-    } catch (error) {
-      if (error instanceof NotFoundError) return true;
-      if (error instanceof BerthError) return false;
-      throw error;
-    }
-  });
-}

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { TestDaemon } from "../harness/daemon.ts";
 import type { TestDaemonOptions } from "../harness/daemon.ts";
 import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
-import { LeakAudit } from "../harness/leaks/leak_audit.ts";
+import { audited } from "../harness/leaks/audited.ts";
 import { until, within } from "../harness/poll.ts";
 import { hasEnded, readProcess } from "../harness/processes.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
@@ -49,18 +49,6 @@ async function readUntil(
     all += decoder.decode(value, { stream: true });
   }
   return all;
-}
-
-/** Has `work` done with a daemon, and checks that nothing but FIFOs and files of the test is left. */
-async function audited(
-  work: (daemon: TestDaemon) => Promise<void>,
-  options: TestDaemonOptions = {},
-): Promise<void> {
-  await using daemon = await TestDaemon.start(options);
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
-  await work(daemon);
-  await audit.assertClean({ ignoreFiles: /^(fifo-|file)/ });
 }
 
 Deno.test("stdio: a reader gets every byte and then the end, though the process exits at once", async () => {
@@ -192,7 +180,7 @@ Deno.test("stdio: stdout and stderr may be one FIFO or one file: both in the ord
     const { mode, uid } = await Deno.stat(file);
     assert.equal((mode ?? 0) & 0o007, 0, "not for everybody");
     assert.equal(uid, 0);
-  });
+  }, { ignoreFiles: /^(fifo-|file)/ });
 });
 
 Deno.test("stdio: no stdio given: stdin is at its end, output is gone", async () => {
