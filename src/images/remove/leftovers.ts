@@ -63,9 +63,9 @@ export interface UnusableOptions {
 }
 
 /**
- * Removes what pulls have left that were killed, that failed or whose image cannot be run, and what
- * is marked, unless the store is in use; then a later call does it. Returns whether the store was not in
- * use.
+ * Removes the leftovers of pulls that were killed, that failed or whose image cannot be run, and the
+ * images that are marked. Does nothing while the store is in use; then a later call does it. Returns
+ * whether the store was not in use.
  *
  * @throws what the first failure of a removal was, when all have been tried.
  */

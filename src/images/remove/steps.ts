@@ -20,7 +20,7 @@ export async function removeNames(store: ImageStore, names: readonly string[]): 
   await withRoom(store, () => store.names.remove(names));
 }
 
-/** Runs a step of a removal, which writes lists anew; on a full disk again, in the store's reserve. */
+/** Runs a step of a removal, which writes lists anew. On a full disk repeats it in the store's reserve. */
 export async function withRoom<T>(store: ImageStore, step: () => T | Promise<T>): Promise<T> {
   try {
     return await step();

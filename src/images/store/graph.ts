@@ -5,7 +5,7 @@ import { isRecord } from "../../rpc/is_record.ts";
 import { ImageError } from "../errors.ts";
 import { hexName } from "./hex_name.ts";
 
-/** Names such as `metacopy-check348747840` and `compat2953465`, of what is no layer. */
+/** Names of directories that are no layers, such as `metacopy-check348747840` and `compat2953465`. */
 const PROBE = /(?:check|compat)\d+$/;
 
 /** An image in the store. */
@@ -27,7 +27,7 @@ export interface StoredLayer {
   readonly parent: string | undefined;
   /** Digest of it as a tar archive; undefined where it was not unpacked wholly. */
   readonly digest: string | undefined;
-  /** Size of what is unpacked, in bytes. */
+  /** Size of the unpacked files, in bytes. */
   readonly size: number;
 }
 
@@ -110,14 +110,14 @@ export class Graph {
     return this.#chain(top, this.#readLayers());
   }
 
-  /** Returns the layers that belong to no image: what pulls have left that did not end well. */
+  /** Returns the layers that belong to no image: pulls that did not end well have left them. */
   orphanLayers(): StoredLayer[] {
     const all = this.#readLayers();
     const used = this.images().flatMap(({ layer }) => this.#chain(layer, all));
     return [...all.values()].filter((layer) => !used.includes(layer));
   }
 
-  /** Returns for each image what its layers hold, in bytes; shared layers count for each. */
+  /** Returns the size of each image's layers, in bytes, by its id; a shared layer counts for each. */
   sizes(images: readonly StoredImage[]): Map<string, number> {
     const all = this.#readLayers();
     return new Map(images.map((image) => [

@@ -8,18 +8,18 @@ import { RemovalMarks } from "./marks.ts";
 import { Reserve } from "./reserve.ts";
 
 /**
- * What a path must not have that containers-storage takes: it splits its own names at these, and
- * options of overlays, which it does not escape.
+ * Characters that the path of a store must not have: containers-storage splits its own names at these,
+ * and the options of overlays, in which it does not escape them.
  */
 const NO_PATH = /[,:\\+@[\]\n]/;
 
 /**
  * The directory of images. Two locks keep it whole: {@linkcode lock}, and the one of
- * {@linkcode ImageNames} while names change. What is to be removed while others use the store is marked
- * and loses its names: whoever lets go of the store last removes its layers.
+ * {@linkcode ImageNames} while names change. An image that is to be removed while others use the store
+ * is marked and loses its names; the last command to release the lock removes its layers.
  */
 export class ImageStore {
-  /** Holds everything. */
+  /** The directory, which holds everything else. */
   readonly dir: string;
   /** The images and their layers, as skopeo has stored them. */
   readonly graph: Graph;
@@ -27,7 +27,7 @@ export class ImageStore {
   readonly names: ImageNames;
   /** The images that are to be removed. */
   readonly marks: RemovalMarks;
-  /** Keeps layers, or keeps others out. */
+  /** Held by each command that uses or removes layers. */
   readonly lock: LayerLock;
   /** Room on the disk for the removal of images. */
   readonly reserve: Reserve;
@@ -42,8 +42,8 @@ export class ImageStore {
   }
 
   /**
-   * Opens the store below the daemon's root directory and makes it if it is not there. What a pull
-   * that was killed has left is removed, unless the store is in use.
+   * Opens the store below the daemon's root directory and makes it if it is not there. Removes the
+   * files that a killed pull has left, unless the store is in use.
    *
    * @throws {ImageError} for a user who may not write there, and for a root directory with characters
    *   that containers-storage does not take.

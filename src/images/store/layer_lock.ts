@@ -3,13 +3,13 @@ import { sleep } from "../../linux/event_loop/timer.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 
 /**
- * How long one who removes images waits for those who use some, in milliseconds: a run whose image is
- * there takes less.
+ * How long a removal of images waits for the commands that use some, in milliseconds: a run whose image
+ * is there takes less.
  */
 const PATIENCE_MS = 1_000;
-/** How long one waits who removes only what is left, in milliseconds: longer than a look at images. */
+/** How long a removal of leftovers waits, in milliseconds: longer than a list of images takes. */
 const SHORT_PATIENCE_MS = 300;
-/** How long it waits between two tries. */
+/** The pause between two tries, in milliseconds. */
 const RETRY_MS = 20;
 
 /** A {@linkcode LayerLock} that is held, until it is disposed of. */
@@ -18,7 +18,10 @@ export interface StoreLock extends Disposable {
   readonly alone: boolean;
 }
 
-/** The lock that several hold who use images, or one alone who removes layers. Names are no layers. */
+/**
+ * The lock on the layers of a store: shared by the commands that use images, held alone by the one that
+ * removes layers. Changes of names do not need it.
+ */
 export class LayerLock {
   readonly #path: string;
 
@@ -26,20 +29,17 @@ export class LayerLock {
     this.#path = path;
   }
 
-  /** Keeps layers from being removed until it is disposed of. */
+  /** Shares the lock: no layer is removed until the returned hold is disposed of. */
   use(signal?: AbortSignal): Promise<Disposable> {
     return FileLock.lock(this.#path, { shared: true, ...(signal && { signal }) });
   }
 
-  /** Keeps others out until it is disposed of; undefined where somebody uses the store. */
+  /** Takes the lock alone; returns undefined where the store is in use. */
   tryAloneAtOnce(): Disposable | undefined {
     return FileLock.tryLock(this.#path);
   }
 
-  /**
-   * Keeps others out until it is disposed of, where the store is not in use or is only looked at; else
-   * undefined, after a short while.
-   */
+  /** Takes the lock alone; returns undefined where the store is still in use after a short while. */
   tryAlone(): Promise<Disposable | undefined> {
     return this.#aloneWithin(SHORT_PATIENCE_MS);
   }
@@ -54,9 +54,8 @@ export class LayerLock {
   }
 
   /**
-   * Keeps others out until it is disposed of, if nobody uses the store or all let go of it within a
-   * second; else only keeps layers from being removed meanwhile. Calls `onWait` before it waits for one
-   * who removes some.
+   * Takes the lock alone if nobody holds it, or all release it within a second; else shares it. Calls
+   * `onWait` before it waits for a command that removes layers.
    *
    * @throws the signal's reason.
    */
