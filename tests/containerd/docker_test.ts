@@ -7,6 +7,7 @@
 //   apt-get download docker.io && dpkg -x docker.io_*.deb docker
 //   PATH=$PWD/docker/usr/sbin:$PWD/docker/usr/bin:$PATH deno task test tests/containerd/docker_test.ts
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { ContainerdDaemon } from "../../scripts/bench/containerd_daemon.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 import { installShim } from "../harness/containerd/stub_containerd.ts";
@@ -18,6 +19,9 @@ import { rootfsDir } from "../harness/rootfs.ts";
 import { baseName, runCgroup, runDir, uniqueName } from "../harness/run.ts";
 
 const IMAGE = "test";
+
+/** What dockerd makes outside of its directories, whatever these are. */
+const OUTSIDE = ["/run/docker", "/etc/docker/key.json", "/etc/docker"];
 
 /** What a command has written, and its exit status. */
 interface Said {
@@ -31,6 +35,7 @@ class TestDocker implements AsyncDisposable {
   readonly dir: string;
   readonly #cgroup: string;
   readonly #containerd: ContainerdDaemon;
+  readonly #outside = OUTSIDE.filter((path) => !existsSync(path));
   #dockerd: Deno.ChildProcess | undefined;
 
   private constructor(dir: string, cgroup: string, containerd: ContainerdDaemon) {
@@ -131,6 +136,9 @@ class TestDocker implements AsyncDisposable {
     await this.#dockerd?.status;
     await this.#containerd[Symbol.asyncDispose]();
     await sweep({ dir: this.dir, cgroup: this.#cgroup });
+    for (const path of this.#outside) {
+      if (existsSync(path)) Deno.removeSync(path, { recursive: true });
+    }
   }
 }
 
