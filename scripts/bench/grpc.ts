@@ -21,7 +21,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   Version: "containerd.services.version.v1",
 };
 
-/** The containerd namespace that the benchmark works in. */
+/** The containerd namespace of all that is made here. */
 const NAMESPACE = "bench";
 
 /** One gRPC connection to a containerd. */
