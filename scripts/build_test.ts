@@ -5,7 +5,8 @@ import { until } from "../tests/harness/poll.ts";
 import { bundle } from "./build/bundle.ts";
 import { sha256 } from "./build/portable.ts";
 import { ROOT } from "./root.ts";
-import { cacheWithout, copySources, withTempDir } from "./build/sources_testing.ts";
+import { withTempDir } from "../tests/harness/temp_dir.ts";
+import { cacheWithout, copySources } from "./build/sources_testing.ts";
 
 /** A target that is not this machine's, so that what is made for it is not started. */
 const OTHER_TARGET = Deno.build.arch === "x86_64"

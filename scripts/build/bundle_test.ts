@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import ts from "typescript";
 import { bundle } from "./bundle.ts";
 import { loadedWith, readBundle } from "./chunks.ts";
-import { copySources, withTempDir } from "./sources_testing.ts";
+import { withTempDir } from "../../tests/harness/temp_dir.ts";
+import { copySources } from "./sources_testing.ts";
 
 /** Where the module of the shim's role starts, in a bundle that is not minified. */
 const SHIM_ROLE = "\n// src/shim/main.ts\n";

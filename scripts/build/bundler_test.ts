@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { ROOT } from "../root.ts";
-import { cacheWithout, withTempDir } from "./sources_testing.ts";
+import { withTempDir } from "../../tests/harness/temp_dir.ts";
+import { cacheWithout } from "./sources_testing.ts";
 
 Deno.test("bundler: bundlers that start at the same moment, with none installed yet, all work", async () => {
   await withTempDir(async (dir) => {

@@ -3,16 +3,6 @@ import assert from "node:assert/strict";
 import { denoDir } from "./bundler.ts";
 import { ROOT } from "../root.ts";
 
-/** Has `body` work in a directory of its own, which is removed after. */
-export async function withTempDir(body: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "berth-build-" });
-  try {
-    await body(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
-
 /** Copies to `dir`, which it makes, the files that berth is built from. */
 export async function copySources(dir: string): Promise<void> {
   await Deno.mkdir(dir, { recursive: true });

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { withTempDir } from "../../../tests/harness/temp_dir.ts";
 import { FifoStreams } from "./fifo_streams.ts";
 import { copyInput } from "./input.ts";
 import { PipeOutput } from "./output.ts";
 import { DetachKeys } from "./detach_keys.ts";
-
-async function withDir(use: (dir: string) => Promise<void>) {
-  const dir = await Deno.makeTempDir({ prefix: "berth-fifo-" });
-  try {
-    await use(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-}
 
 /** A sink that remembers. */
 function memory() {
@@ -29,7 +21,7 @@ function memory() {
 }
 
 Deno.test("FifoStreams: output that was written before anybody waited for it is copied whole", async () => {
-  await withDir(async (dir) => {
+  await withTempDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: false, terminal: false });
     assert.equal(streams.params.stdin, "");
     const text = "0123456789".repeat(5000);
@@ -45,7 +37,7 @@ Deno.test("FifoStreams: output that was written before anybody waited for it is 
 });
 
 Deno.test("FifoStreams: output does not end before the shim has opened its end", async () => {
-  await withDir(async (dir) => {
+  await withTempDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
     assert.ok(streams.stdout);
     const sink = memory();
@@ -60,7 +52,7 @@ Deno.test("FifoStreams: output does not end before the shim has opened its end",
 });
 
 Deno.test("FifoStreams: a drain gives up output that another process holds open", async () => {
-  await withDir(async (dir) => {
+  await withTempDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
     assert.ok(streams.stdout);
     const sink = memory();
@@ -76,7 +68,7 @@ Deno.test("FifoStreams: a drain gives up output that another process holds open"
 });
 
 Deno.test("FifoStreams: output that nobody takes any more says so", async () => {
-  await withDir(async (dir) => {
+  await withTempDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
     assert.ok(streams.stdout);
     const broken = { write: () => Promise.reject(new Deno.errors.BrokenPipe("gone")) };
@@ -112,7 +104,7 @@ Deno.test("fifo streams: input is copied until it ends, or the keys to detach ar
 });
 
 Deno.test("FifoStreams: a process that does not read its input ends the copying", async () => {
-  await withDir(async (dir) => {
+  await withTempDir(async (dir) => {
     using streams = FifoStreams.make(dir, { stdin: true, terminal: true });
     streams.release();
     assert.ok(streams.stdin);

@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { withTempDir } from "../../../tests/harness/temp_dir.ts";
 import { isServed } from "../../rpc/transport/socket_file.ts";
 import { removeDeadSocket, ShimSocket, socketPath } from "./socket.ts";
-
-async function withDir(use: (dir: string) => Promise<void>) {
-  const dir = Deno.makeTempDirSync({ prefix: "berth-socket-" });
-  try {
-    await use(dir);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
-}
 
 Deno.test("socketPath is the SHA-256 of the cleaned address, namespace and group", async () => {
   const place = { dir: "/s", address: "/run/containerd//containerd.sock", namespace: "n" };
@@ -22,7 +14,7 @@ Deno.test("socketPath is the SHA-256 of the cleaned address, namespace and group
 });
 
 Deno.test("ShimSocket.bind: of several at a time one listens; a dead one's place is taken", async () => {
-  await withDir(async (dir) => {
+  await withTempDir(async (dir) => {
     const path = `${dir}/s/x`;
     const bound = await Promise.all([1, 2, 3, 4].map(() => ShimSocket.bind(path)));
     const [socket, ...more] = bound.filter((each) => each !== undefined);
@@ -43,7 +35,7 @@ Deno.test("ShimSocket.bind: of several at a time one listens; a dead one's place
 });
 
 Deno.test("removeDeadSocket removes what nobody accepts on, and nothing else", async () => {
-  await withDir(async (dir) => {
+  await withTempDir(async (dir) => {
     const path = `${dir}/x`;
     await removeDeadSocket(path);
     Deno.writeTextFileSync(path, "");

@@ -1,20 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { inTempDir } from "../../../tests/harness/temp_dir.ts";
 import { ConsoleSocket } from "./console_socket.ts";
 import { EADDRINUSE, EAGAIN, EBADMSG, isErrno } from "../libc/errno.ts";
 import { OwnedFd, read } from "./fd.ts";
 import { getWinsize } from "./pty_testing.ts";
 import { Reaper } from "../process/reaper.ts";
 import { testNeeding } from "../../../scripts/test_needing.ts";
-
-const inTempDir = (test: (directory: string) => void | Promise<void>) => async () => {
-  const directory = Deno.makeTempDirSync();
-  try {
-    await test(directory);
-  } finally {
-    Deno.removeSync(directory, { recursive: true });
-  }
-};
 
 const openFds = () => [...Deno.readDirSync("/proc/self/fd")].length;
 

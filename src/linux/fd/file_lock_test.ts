@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { inTempDir } from "../../../tests/harness/temp_dir.ts";
 import { FileLock } from "./file_lock.ts";
 import { ENOENT, isErrno } from "../libc/errno.ts";
-
-const inTempDir = (test: (directory: string) => void | Promise<void>) => async () => {
-  const directory = Deno.makeTempDirSync();
-  try {
-    await test(directory);
-  } finally {
-    Deno.removeSync(directory, { recursive: true });
-  }
-};
 
 Deno.test(
   "FileLock: a lock is had once, and again when it was released",

@@ -1,15 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { withTempDir } from "../../../tests/harness/temp_dir.ts";
 import { CallLog, WarningReader } from "./runtime_log.ts";
-
-function inTempDir(test: (dir: string) => void): void {
-  const dir = Deno.makeTempDirSync();
-  try {
-    test(dir);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
-}
 
 function append(path: string, ...lines: string[]): void {
   Deno.writeTextFileSync(path, lines.map((line) => line + "\n").join(""), { append: true });
@@ -18,7 +10,7 @@ function append(path: string, ...lines: string[]): void {
 const entry = (level: string, msg: string) => JSON.stringify({ level, msg, time: "t" });
 
 Deno.test("CallLog: the last error of a call is found, not one of an earlier call", () =>
-  inTempDir((dir) => {
+  withTempDir((dir) => {
     const path = `${dir}/log.json`;
     append(path, entry("error", "old"));
     using log = CallLog.take(path, new Set());
@@ -29,7 +21,7 @@ Deno.test("CallLog: the last error of a call is found, not one of an earlier cal
   }));
 
 Deno.test("CallLog: calls at the same time have a log each, and only the first one's stays", () =>
-  inTempDir((dir) => {
+  withTempDir((dir) => {
     const path = `${dir}/log.json`;
     const inUse = new Set<string>();
     {
@@ -48,7 +40,7 @@ Deno.test("CallLog: calls at the same time have a log each, and only the first o
   }));
 
 Deno.test("CallLog: only the end of a huge log is read", () =>
-  inTempDir((dir) => {
+  withTempDir((dir) => {
     const path = `${dir}/log.json`;
     using log = CallLog.take(path, new Set());
     append(path, ...Array.from({ length: 20_000 }, (_, n) => entry("error", `error ${n}`)));
@@ -56,7 +48,7 @@ Deno.test("CallLog: only the end of a huge log is read", () =>
   }));
 
 Deno.test("WarningReader: reads what was warned of since, and only that", () =>
-  inTempDir((dir) => {
+  withTempDir((dir) => {
     const path = `${dir}/log.json`;
     assert.deepEqual(new WarningReader(path).read(), []);
     append(path, entry("warning", "old"));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { withTempDir } from "../../../tests/harness/temp_dir.ts";
 import { mount } from "../../linux/mount/mount.ts";
 import { unmount } from "../../linux/mount/unmount.ts";
 import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
@@ -20,18 +21,8 @@ const record: BundleRecord = {
   createdAt: "2026-01-01T00:00:00.000Z",
 };
 
-/** Runs `test` in a directory that is removed after. */
-function inTemp(test: (dir: string) => void): void {
-  const dir = Deno.makeTempDirSync();
-  try {
-    test(dir);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
-}
-
-Deno.test("Bundle: a bundle is read back as it was made, private to root", () => {
-  inTemp((dir) => {
+Deno.test("Bundle: a bundle is read back as it was made, private to root", async () => {
+  await withTempDir((dir) => {
     const made = Bundle.create(`${dir}/c`, record, { ociVersion: "1.0.2" });
     assert.deepEqual(Bundle.read(`${dir}/c`)?.record, record);
     assert.equal((Deno.statSync(`${dir}/c`).mode ?? 0) & 0o777, 0o700);
@@ -41,8 +32,8 @@ Deno.test("Bundle: a bundle is read back as it was made, private to root", () =>
   });
 });
 
-Deno.test("Bundle: a bundle that is there already is refused and left alone", () => {
-  inTemp((dir) => {
+Deno.test("Bundle: a bundle that is there already is refused and left alone", async () => {
+  await withTempDir((dir) => {
     Bundle.create(`${dir}/c`, record, {});
     Deno.writeTextFileSync(`${dir}/c/more`, "");
     assert.throws(() => Bundle.create(`${dir}/c`, record, {}), FailedPreconditionError);
@@ -50,8 +41,8 @@ Deno.test("Bundle: a bundle that is there already is refused and left alone", ()
   });
 });
 
-Deno.test("Bundle: a directory that never became a bundle, and could not be removed, is made anew", () => {
-  inTemp((dir) => {
+Deno.test("Bundle: a directory that never became a bundle, and could not be removed, is made anew", async () => {
+  await withTempDir((dir) => {
     Deno.mkdirSync(`${dir}/c/rootfs`, { recursive: true });
     Deno.writeTextFileSync(`${dir}/c/config.json`, "{");
     Bundle.create(`${dir}/c`, record, { ociVersion: "1.0.2" });
@@ -60,15 +51,15 @@ Deno.test("Bundle: a directory that never became a bundle, and could not be remo
   });
 });
 
-Deno.test("Bundle: a bundle of another format is refused", () => {
-  inTemp((dir) => {
+Deno.test("Bundle: a bundle of another format is refused", async () => {
+  await withTempDir((dir) => {
     Bundle.create(`${dir}/c`, { ...record, format: 99 }, {});
     assert.throws(() => Bundle.read(`${dir}/c`), FailedPreconditionError);
   });
 });
 
-Deno.test("Bundle: an exit record of an earlier container of the same id does not count", () => {
-  inTemp((dir) => {
+Deno.test("Bundle: an exit record of an earlier container of the same id does not count", async () => {
+  await withTempDir((dir) => {
     const bundle = Bundle.create(`${dir}/c`, record, {});
     const exit = { instance: "other", pid: 1, exitStatus: 0, exitedAt: record.createdAt };
     Deno.writeTextFileSync(bundle.paths.exitRecord, JSON.stringify(exit));
@@ -76,8 +67,8 @@ Deno.test("Bundle: an exit record of an earlier container of the same id does no
   });
 });
 
-Deno.test("removeBundleDir: a bundle is never removed through a mount: it is unmounted first, or kept if busy", () => {
-  inTemp((dir) => {
+Deno.test("removeBundleDir: a bundle is never removed through a mount: it is unmounted first, or kept if busy", async () => {
+  await withTempDir((dir) => {
     const source = `${dir}/source`;
     Deno.mkdirSync(source);
     Deno.writeTextFileSync(`${source}/precious`, "kept");

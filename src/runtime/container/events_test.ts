@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { withTempDir } from "../../../tests/harness/temp_dir.ts";
 import { Bundle } from "../bundle/bundle.ts";
 import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
@@ -48,17 +49,8 @@ function event(seq: number, type: ShimEvent["type"], more: Partial<ShimEvent> = 
   return { seq, timestamp: at, type, pid: 7, ...more };
 }
 
-async function withDir(test: (dir: string) => void | Promise<void>): Promise<void> {
-  const dir = Deno.makeTempDirSync({ prefix: "berth-events-" });
-  try {
-    await test(dir);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
-}
-
 Deno.test("ContainerEvents: an exit is published though a monitor fails before it", () =>
-  withDir(async (dir) => {
+  withTempDir(async (dir) => {
     using set = setUp(dir, () => {
       throw new Error("too many open files");
     });
@@ -72,7 +64,7 @@ Deno.test("ContainerEvents: an exit is published though a monitor fails before i
   }));
 
 Deno.test("ContainerEvents: a failing listener stops neither the exit nor who waits for it", () =>
-  withDir(async (dir) => {
+  withTempDir(async (dir) => {
     using set = setUp(dir);
     set.log.addListener(() => {
       throw new Error("no");
@@ -84,7 +76,7 @@ Deno.test("ContainerEvents: a failing listener stops neither the exit nor who wa
   }));
 
 Deno.test("ContainerEvents: what was taken over, and an exit that was published, is passed over", () =>
-  withDir((dir) => {
+  withTempDir((dir) => {
     using set = setUp(dir);
     for (const seq of [1, 1]) set.events.ingest(event(seq, "create"));
     set.events.ingest(event(2, "exec-started", { execId: "e", pid: 8 }));
@@ -96,7 +88,7 @@ Deno.test("ContainerEvents: what was taken over, and an exit that was published,
   }));
 
 Deno.test("ContainerEvents.publishSyntheticExits: a status is certain only of what was killed", () =>
-  withDir((dir) => {
+  withTempDir((dir) => {
     using set = setUp(dir);
     set.events.ingest(event(1, "create"));
     set.events.ingest(event(2, "exec-started", { execId: "alive", pid: 8 }));

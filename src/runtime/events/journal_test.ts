@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { inTempDir } from "../../../tests/harness/temp_dir.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import { mount } from "../../linux/mount/mount.ts";
 import { unmount } from "../../linux/mount/unmount.ts";
@@ -17,17 +18,6 @@ function record(type: EventRecord["type"], more: Partial<EventRecord> = {}): Eve
     instance: "i",
     pid: 7,
     ...more,
-  };
-}
-
-function withDir(test: (dir: string) => void): () => void {
-  return () => {
-    const dir = Deno.makeTempDirSync({ prefix: "berth-journal-" });
-    try {
-      test(dir);
-    } finally {
-      Deno.removeSync(dir, { recursive: true });
-    }
   };
 }
 
@@ -52,7 +42,7 @@ const range = (from: number, to: number) =>
 
 Deno.test(
   "Journal: a new journal is empty, and seqs begin at 1",
-  withDir((dir) => {
+  inTempDir((dir) => {
     using journal = Journal.open(`${dir}/events`, OPTIONS);
     assert.deepEqual([journal.oldest, journal.latest, journal.read(0, 9)], [0, 0, []]);
     const event = journal.append(record("create"));
@@ -63,7 +53,7 @@ Deno.test(
 
 Deno.test(
   "Journal: an event is in the file before append returns, and a restart finds it",
-  withDir((dir) => {
+  inTempDir((dir) => {
     using first = Journal.open(dir, OPTIONS);
     const events = [first.append(record("create")), first.append(record("start"))];
     // As after kill -9: never closed.
@@ -75,7 +65,7 @@ Deno.test(
 
 Deno.test(
   "Journal: every event that is kept is read in order, from memory and from files",
-  withDir((dir) => {
+  inTempDir((dir) => {
     const options = { segment_bytes: 64 * 1024, segments: 50 };
     {
       using journal = Journal.open(dir, options);
@@ -96,7 +86,7 @@ Deno.test(
 
 Deno.test(
   "Journal: the oldest file goes when there are enough, and nothing but segments and facts is left",
-  withDir((dir) => {
+  inTempDir((dir) => {
     using journal = Journal.open(dir, OPTIONS);
     for (let n = 0; n < 1000; n++) journal.append(record("start"));
     assert.equal(segments(dir).length, OPTIONS.segments);
@@ -112,7 +102,7 @@ Deno.test(
 
 Deno.test(
   "Journal: seqs go on when all that is left is the empty newest file",
-  withDir((dir) => {
+  inTempDir((dir) => {
     {
       using journal = Journal.open(dir, OPTIONS);
       for (let n = 0; n < 100; n++) journal.append(record("start"));
@@ -132,7 +122,7 @@ Deno.test(
 
 Deno.test(
   "Journal: a torn last line is cut off wherever it is torn",
-  withDir((dir) => {
+  inTempDir((dir) => {
     {
       using journal = Journal.open(dir, OPTIONS);
       journal.append(record("create"));
@@ -158,7 +148,7 @@ Deno.test(
 
 Deno.test(
   "Journal: damage in the middle costs only the event that it hit",
-  withDir((dir) => {
+  inTempDir((dir) => {
     {
       using journal = Journal.open(dir, OPTIONS);
       for (let n = 0; n < 10; n++) journal.append(record("start"));
@@ -175,7 +165,7 @@ Deno.test(
 
 Deno.test(
   "Journal: what is known of an instance outlives rotation and restarts",
-  withDir((dir) => {
+  inTempDir((dir) => {
     {
       using journal = Journal.open(dir, OPTIONS);
       journal.append(record("create"), 1);
@@ -211,7 +201,7 @@ Deno.test(
 
 Deno.test(
   "Journal: without its facts file the facts come from the events that are kept",
-  withDir((dir) => {
+  inTempDir((dir) => {
     {
       using journal = Journal.open(dir, { segment_bytes: 4096, segments: 100 });
       journal.append(record("start"), 9);
@@ -228,7 +218,7 @@ Deno.test(
 
 Deno.test(
   "Journal: an exec id that is used again has an exit to come",
-  withDir((dir) => {
+  inTempDir((dir) => {
     using journal = Journal.open(dir, OPTIONS);
     const started = record("exec-started", { execId: "e" });
     const exit = record("exit", { execId: "e" });
@@ -239,7 +229,7 @@ Deno.test(
 
 Deno.test(
   "Journal: deleted instances are forgotten in the end",
-  withDir((dir) => {
+  inTempDir((dir) => {
     using journal = Journal.open(dir, OPTIONS);
     for (let n = 0; n < 300; n++) journal.append(record("delete", { instance: `i${n}` }));
     assert.equal(journal.facts("i0").deleted, false);
@@ -249,7 +239,7 @@ Deno.test(
 
 Deno.test(
   "Journal: a full disk makes append fail, and the same record can be tried again",
-  withDir((dir) => {
+  inTempDir((dir) => {
     mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=32k"] });
     try {
       const options = { segment_bytes: 1_000_000, segments: 2 };
@@ -277,7 +267,7 @@ Deno.test(
 
 Deno.test(
   "Journal: on a full disk a new file is begun by giving up the oldest",
-  withDir((dir) => {
+  inTempDir((dir) => {
     mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=64k"] });
     try {
       using journal = Journal.open(dir, { segment_bytes: 16_000, segments: 3 });

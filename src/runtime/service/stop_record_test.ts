@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { withTempDir } from "../../../tests/harness/temp_dir.ts";
 import { readStop, recordStop } from "./stop_record.ts";
 
-function withDir(use: (dir: string) => void): void {
-  const dir = Deno.makeTempDirSync({ prefix: "berth-stop-" });
-  try {
-    use(dir);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
-}
-
-Deno.test("recordStop: the earliest kill wins, and only its own stop takes it back", () => {
-  withDir((dir) => {
+Deno.test("recordStop: the earliest kill wins, and only its own stop takes it back", async () => {
+  await withTempDir((dir) => {
     const takeLateBack = recordStop(dir, 100);
     assert.equal(readStop(dir)?.timeout, 100);
     const takeEarlyBack = recordStop(dir, 50);
@@ -25,8 +17,8 @@ Deno.test("recordStop: the earliest kill wins, and only its own stop takes it ba
   });
 });
 
-Deno.test("recordStop: taking it back never throws", () => {
-  withDir((dir) => {
+Deno.test("recordStop: taking it back never throws", async () => {
+  await withTempDir((dir) => {
     const gone = `${dir}/gone`;
     Deno.mkdirSync(gone);
     const takeBack = recordStop(gone, 1);
