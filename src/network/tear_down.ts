@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../failpoint.ts";
 import { exists } from "../linux/fs/exists.ts";
 import { ifThere } from "../linux/fs/if_there.ts";
 import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
+import { hasInterface } from "../linux/net/interface.ts";
 import { unmount } from "../linux/mount/unmount.ts";
+import { messageOf } from "../rpc/error_text.ts";
 import { saidByPlugin } from "./errors.ts";
 import { releaseLeases } from "./host_local.ts";
 import { removeRules } from "./iptables.ts";
@@ -54,10 +57,11 @@ async function detachAll(
   if (uncertain) await endPluginRuns(runs, ORPHAN_GRACE);
   writeRecord(paths, { ...record, removing: "begun" });
   await failpointAsync("network.removing");
+  let gone = false;
   for (const attachment of attachments.toReversed()) {
-    await detach(host, { id: record.id, runs, netns }, attachment);
+    if (await detach(host, { id: record.id, runs, netns }, attachment)) gone = true;
   }
-  if (uncertain) {
+  if (uncertain || gone) {
     await removeRules(host, runs, attachments.map(({ conflist }) => conflist.name));
     for (const { conflist } of attachments) await releaseLeases(conflist, containerId);
   }
@@ -72,12 +76,17 @@ export function isPinned({ dir, namespace }: NetworkPaths): boolean {
   return ifThere(() => Deno.statSync(namespace).dev !== Deno.statSync(dir).dev) ?? false;
 }
 
+/**
+ * Runs an attachment's plugins, the last one first. Returns whether one failed whose interface was not
+ * there: what else it made is to be looked for.
+ */
 async function detach(
   host: PluginHost,
   { id, runs, netns }: { readonly id: string; readonly runs: PluginRuns; readonly netns: string },
   attachment: AttachmentRecord,
-): Promise<void> {
+): Promise<boolean> {
   const { conflist, ifname, steps } = attachment;
+  let gone = false;
   // Before 0.4.0 a DEL has none: CNI specification 0.3.1, "Network Configuration".
   const result = conflist.cniVersion.startsWith("0.3.") ? undefined : resultOf(attachment);
   const begun = conflist.plugins.slice(0, steps.length);
@@ -95,12 +104,23 @@ async function detach(
       });
     } catch (error) {
       const failure = saidByPlugin(error, target, "DEL");
+      if (failure === undefined) throw error;
       // What refuses its configuration in the same words whenever it is run has made nothing, and never
       // will remove anything. Leases and rules of an ADD that failed are looked for besides.
-      if (failure === undefined || failure !== steps[index]?.failure) throw error;
+      if (failure !== steps[index]?.failure) {
+        // `host-device` and `sbr` fail without the interface, also where an earlier DEL has removed it.
+        if (netns !== "" && hasInterface(netns, ifname)) throw error;
+        gone = true;
+        getLogger(["berth", "network"]).warn("{reason}; {ifname} is not there, going on", {
+          id,
+          ifname,
+          reason: messageOf(error),
+        });
+      }
     }
     await failpointAsync("network.deleted");
   }
+  return gone;
 }
 
 async function removeFiles(paths: NetworkPaths): Promise<void> {

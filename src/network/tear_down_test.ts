@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { exists } from "../linux/fs/exists.ts";
+import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
+import { unmount } from "../linux/mount/unmount.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { NetworkError } from "../rpc/errors.ts";
 import type { PluginHost } from "./plugin.ts";
+import type { NetworkRecord } from "./record.ts";
 import { networkPaths, newRecord, readRecord } from "./record.ts";
 import { setUp } from "./set_up.ts";
 import { tearDown } from "./tear_down.ts";
@@ -11,57 +14,111 @@ import { tearDown } from "./tear_down.ts";
 /** A script that fails as plugins do. */
 const fails = (message: string) => `echo '{"code":100,"msg":"${message}"}'; exit 1`;
 
-Deno.test("tearDown: what a plugin says of its removal is no reason to go on, unless it said so when it failed to add", async () => {
-  const dir = Deno.makeTempDirSync();
-  using reaper = Reaper.start({ reapAll: false });
-  const host: PluginHost = {
-    spawn: (argv, options) => reaper.spawn(argv, options),
-    dirs: [dir],
+/** A plugin of a script, and a network of it. */
+class TestPlugin implements Disposable {
+  readonly dir = Deno.makeTempDirSync();
+  readonly #reaper = Reaper.start({ reapAll: false });
+  readonly paths = networkPaths(`${this.dir}/network`);
+  readonly leases = `${this.dir}/leases`;
+  readonly host: PluginHost = {
+    spawn: (argv, options) => this.#reaper.spawn(argv, options),
+    dirs: [this.dir],
     timeoutMs: 60_000,
   };
-  const paths = networkPaths(`${dir}/network`);
-  const plugin = (add: string, del: string) => {
+
+  /** Sets what the plugin does. */
+  does(add: string, del: string): void {
     const script = `#!/bin/sh\nif [ $CNI_COMMAND = ADD ]; then ${add}; else ${del}; fi\n`;
-    Deno.writeTextFileSync(`${dir}/test`, script, { mode: 0o755 });
-  };
-  const conflist = { cniVersion: "1.0.0", name: "net", plugins: [{ type: "test" }] };
-  const planned = () =>
-    newRecord({ id: "web", instance: crypto.randomUUID() }, [
-      { conflist, ifname: "eth0", runtimeConfig: {} },
-    ], []);
-  const remove = () => tearDown(host, paths, readRecord(paths));
-  try {
-    plugin(fails("no such key"), fails("no such key"));
-    await assert.rejects(setUp(host, paths, planned()), /ADD failed: no such key/);
-    await remove();
-    assert.ok(!exists(paths.dir));
-    for (
-      const [add, del] of [
-        [fails("no address"), fails("busy")],
-        ["kill -9 $$", "kill -9 $$"],
-        ["echo busy >&2; exit 1", "echo busy >&2; exit 1"],
-        ["true", fails("no such key")],
-      ] as const
-    ) {
-      plugin(add, del);
-      await setUp(host, paths, planned()).catch((error: unknown) => {
-        assert.ok(error instanceof NetworkError, String(error));
-      });
-      // Also the second time: what is recorded of a removal says nothing else.
-      for (let time = 0; time < 2; time++) await assert.rejects(remove(), /DEL failed/, add);
-      plugin("true", "true");
-      await remove();
-      assert.ok(!exists(paths.dir));
-    }
-    // As on a full disk.
-    plugin(`rm ${paths.record}; mkdir ${paths.record}; ${fails("no such key")}`, "true");
-    await assert.rejects(setUp(host, paths, planned()), /ADD failed: no such key/);
-    Deno.removeSync(paths.record);
-    await tearDown(host, paths, planned());
-    assert.ok(!exists(paths.dir));
-  } finally {
-    plugin("true", "true");
-    await remove();
-    Deno.removeSync(dir, { recursive: true });
+    Deno.writeTextFileSync(`${this.dir}/test`, script, { mode: 0o755 });
   }
+
+  /** A network whose interface has this name. */
+  planned(ifname: string): NetworkRecord {
+    const ipam = { type: "host-local", dataDir: this.leases };
+    const conflist = { cniVersion: "1.0.0", name: "net", plugins: [{ type: "test", ipam }] };
+    return newRecord({ id: "web", instance: crypto.randomUUID() }, [
+      { conflist, ifname, runtimeConfig: {} },
+    ], []);
+  }
+
+  remove(): Promise<void> {
+    return tearDown(this.host, this.paths, readRecord(this.paths));
+  }
+
+  [Symbol.dispose](): void {
+    this.#reaper[Symbol.dispose]();
+    try {
+      for (;;) unmount(this.paths.namespace);
+    } catch (error) {
+      if (!isErrno(error, EINVAL, ENOENT)) throw error;
+    }
+    Deno.removeSync(this.dir, { recursive: true });
+  }
+}
+
+Deno.test("tearDown: what a plugin says of its removal is no reason to go on, unless it said so when it failed to add", async () => {
+  using test = new TestPlugin();
+  const { paths, host } = test;
+  // An interface that is there whatever the plugin does.
+  const planned = () => test.planned("lo");
+  test.does(fails("no such key"), fails("no such key"));
+  await assert.rejects(setUp(host, paths, planned()), /ADD failed: no such key/);
+  await test.remove();
+  assert.ok(!exists(paths.dir));
+  for (
+    const [add, del] of [
+      [fails("no address"), fails("busy")],
+      ["kill -9 $$", "kill -9 $$"],
+      ["echo busy >&2; exit 1", "echo busy >&2; exit 1"],
+      ["true", fails("no such key")],
+    ] as const
+  ) {
+    test.does(add, del);
+    await setUp(host, paths, planned()).catch((error: unknown) => {
+      assert.ok(error instanceof NetworkError, String(error));
+    });
+    // Also the second time: what is recorded of a removal says nothing else.
+    for (let time = 0; time < 2; time++) await assert.rejects(test.remove(), /DEL failed/, add);
+    test.does("true", "true");
+    await test.remove();
+    assert.ok(!exists(paths.dir));
+  }
+  // As on a full disk.
+  test.does(`rm ${paths.record}; mkdir ${paths.record}; ${fails("no such key")}`, "true");
+  await assert.rejects(setUp(host, paths, planned()), /ADD failed: no such key/);
+  Deno.removeSync(paths.record);
+  await tearDown(host, paths, planned());
+  assert.ok(!exists(paths.dir));
+});
+
+Deno.test("tearDown: a plugin that fails where its interface is not any more has nothing left to remove", async () => {
+  using test = new TestPlugin();
+  const lease = `${test.leases}/net/10.1.0.2`;
+  for (
+    const [add, del] of [
+      // As `host-device` and `sbr` say it, of what is not there and of what was removed before.
+      [fails("no device"), fails("failed to find eth0")],
+      ["true", fails("failed to find eth0")],
+    ] as const
+  ) {
+    test.does(add, del);
+    const planned = test.planned("eth0");
+    await setUp(test.host, test.paths, planned).catch((error: unknown) => {
+      assert.ok(error instanceof NetworkError, String(error));
+    });
+    Deno.mkdirSync(`${test.leases}/net`, { recursive: true });
+    Deno.writeTextFileSync(lease, planned.containerId);
+    await test.remove();
+    assert.ok(!exists(test.paths.dir), add);
+    assert.ok(!exists(lease), "what a plugin does not remove, berth does");
+  }
+  // What is no error of CNI says nothing of what is left.
+  test.does("true", "echo busy >&2; exit 1");
+  await setUp(test.host, test.paths, test.planned("eth0"));
+  await assert.rejects(test.remove(), /DEL failed: busy/);
+  // Nor does what is in the namespace, once that is gone.
+  test.does("true", fails("failed to find eth0"));
+  unmount(test.paths.namespace);
+  await test.remove();
+  assert.ok(!exists(test.paths.dir));
 });

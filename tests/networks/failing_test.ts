@@ -147,6 +147,17 @@ networkTest(
       { network: "typo", plugin: "bridge" },
     );
     await audit.assertClean("a configuration that a plugin refuses");
+    // Both fail to remove in other words than to add.
+    for (
+      const [plugin, message] of [
+        [{ type: "host-device", device: "eht1" }, /plugin host-device: ADD failed: .*not found/i],
+        [{ type: "sbr" }, /plugin sbr: ADD failed: .*must be called as chained plugin/],
+      ] as const
+    ) {
+      const conflist = { cniVersion: "1.0.0", name: "typo", plugins: [plugin] };
+      await refused(daemon, { conflist }, NetworkError, message, { plugin: plugin.type });
+      await audit.assertClean(plugin.type);
+    }
     const names = { network: "front", plugin: "extra" };
     const front = { name: "front" };
     // The plugin says what is wrong, says nothing, hangs with a child of its own, is killed, is gone.

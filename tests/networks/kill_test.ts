@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { exists } from "../../src/linux/fs/exists.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { deleteUntilGone } from "../harness/delete_until_gone.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
@@ -106,6 +107,41 @@ networkTest("network: a daemon that is killed at any step of a delete leaves not
     await audit.assertClean(point);
   }
 }, { ignore: NO_FAILPOINTS });
+
+networkTest(
+  "network: a daemon that is killed after a DEL of host-device removes the rest",
+  async () => {
+    await using network = await TestNetwork.make();
+    const plugins = Deno.makeTempDirSync({ prefix: "berth-cni-" });
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => Deno.removeSync(plugins, { recursive: true }));
+    const removed = `${plugins}/removed`;
+    const hanging = `[ $CNI_COMMAND = DEL ] && /usr/lib/cni/host-device && ` +
+      `echo >${removed} && exec sleep 1000; exec /usr/lib/cni/host-device`;
+    Deno.writeTextFileSync(`${plugins}/host-device`, `#!/bin/sh\n${hanging}\n`, { mode: 0o755 });
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `${CONFIG}plugin_dirs = ["${plugins}", "/usr/lib/cni"]\n`,
+    });
+    await network.onHost("ip", "link", "add", "nic0", "type", "veth", "peer", "name", "nic1");
+    const audit = await NetworkAudit.take(network, daemon);
+    const device = { type: "host-device", device: "nic0" };
+    await daemon.client.call("container.create", {
+      id: "c",
+      spec: daemon.spec(["sleep", "1000"]),
+      network: { conflist: { cniVersion: "1.0.0", name: "nic", plugins: [device] } },
+    });
+    const [removal] = await Promise.allSettled([
+      daemon.client.call("container.delete", { id: "c", force: true }),
+      until("the device is back on the host", () => exists(removed)).then(() => daemon.kill9()),
+    ]);
+    assert.equal(removal.status, "rejected");
+    Deno.removeSync(`${plugins}/host-device`);
+    await daemon.start();
+    await deleteUntilGone(daemon, "c");
+    await audit.assertClean("a repeated DEL");
+  },
+);
 
 networkTest("network: a shim or a whole bundle that is gone takes the network along", async () => {
   await using network = await TestNetwork.make();
