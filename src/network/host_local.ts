@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { ifThere } from "../linux/fs/if_there.ts";
+import { leadsNowhere } from "../linux/libc/errno.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { Conflist, PluginConf } from "./conflist.ts";
 
@@ -20,11 +21,11 @@ const LOCK_BOUND = 10_000;
  */
 export async function releaseLeases(conflist: Conflist, containerId: string): Promise<void> {
   for (const dir of leaseDirs(conflist)) {
-    if (!isDirectory(dir)) continue;
+    const isLeft = ({ owner }: Lease) => owner === "" || owner === containerId;
+    // Without a lease the lock may not be to be had: on a read-only disk, say.
+    if (!isDirectory(dir) || !leasesIn(dir).some(isLeft)) continue;
     using _lock = await FileLock.lock(`${dir}/lock`, { signal: AbortSignal.timeout(LOCK_BOUND) });
-    for (const { path, owner } of leasesIn(dir)) {
-      if (owner === "" || owner === containerId) Deno.removeSync(path);
-    }
+    for (const { path } of leasesIn(dir).filter(isLeft)) Deno.removeSync(path);
   }
 }
 
@@ -35,14 +36,25 @@ export function leasesOf(conflist: Conflist, containerId: string): string[] {
   );
 }
 
-function leasesIn(dir: string): { address: string; path: string; owner: string }[] {
+/** One lease. */
+interface Lease {
+  readonly address: string;
+  readonly path: string;
+  /** The container's id; empty where the plugin has not written it. */
+  readonly owner: string;
+}
+
+function leasesIn(dir: string): Lease[] {
   // An address, IPv4 or IPv6; not "lock" or "last_reserved_ip.0".
   return [...Deno.readDirSync(dir)]
     .filter(({ name, isFile }) => isFile && /^[0-9a-f.:]+$/i.test(name))
-    .map(({ name }) => {
+    .flatMap(({ name }) => {
       const path = `${dir}/${name}`;
-      const [owner = ""] = Deno.readTextFileSync(path).split(/[\r\n]/, 1);
-      return { address: name, path, owner: owner.trim() };
+      // It may have gone since it was listed.
+      const text = ifThere(() => Deno.readTextFileSync(path));
+      if (text === undefined) return [];
+      const [owner = ""] = text.split(/[\r\n]/, 1);
+      return [{ address: name, path, owner: owner.trim() }];
     });
 }
 
@@ -56,5 +68,11 @@ function leaseDirs({ name, plugins }: Conflist): string[] {
 }
 
 function isDirectory(path: string): boolean {
-  return ifThere(() => Deno.statSync(path).isDirectory) ?? false;
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    // What a configuration names may also lead through a file, in a circle, or be no path at all.
+    if (leadsNowhere(error) || path.includes("\0")) return false;
+    throw error;
+  }
 }

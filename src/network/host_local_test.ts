@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { FileLock } from "../linux/fd/file_lock.ts";
-import { releaseLeases } from "./host_local.ts";
+import { leasesOf, releaseLeases } from "./host_local.ts";
 
 Deno.test("releaseLeases: the container's leases and empty ones go, others' stay, under the plugin's lock", async () => {
   const dataDir = Deno.makeTempDirSync();
@@ -39,5 +39,25 @@ Deno.test("releaseLeases: the container's leases and empty ones go, others' stay
     ]);
   } finally {
     Deno.removeSync(dataDir, { recursive: true });
+  }
+});
+
+Deno.test("releaseLeases: where host-local cannot keep a lease there is none", async () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    Deno.writeTextFileSync(`${dir}/file`, "");
+    Deno.symlinkSync("loop", `${dir}/loop`);
+    // Where no lease is the container's, its lock is not needed, which cannot be had on every disk.
+    Deno.mkdirSync(`${dir}/locked/net/lock`, { recursive: true });
+    Deno.writeTextFileSync(`${dir}/locked/net/10.1.0.3`, "other");
+    const dirs = ["none", "file", "loop", "long".repeat(100), "nul\0", "locked"];
+    for (const dataDir of dirs.map((name) => `${dir}/${name}`)) {
+      const ipam = { type: "host-local", dataDir };
+      const conflist = { cniVersion: "1.0.0", name: "net", plugins: [{ type: "bridge", ipam }] };
+      assert.deepEqual(leasesOf(conflist, "mine"), [], dataDir);
+      await releaseLeases(conflist, "mine");
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
   }
 });
