@@ -98,10 +98,9 @@ async function recordDaemon(
   await recorder.call("container.checkpoint", { id, path: `${daemon.root}/checkpoints/web` });
   await recorder.call("network.list", {});
   await recorder.call("container.stop", { id, timeout: 0 });
-  await recorder.call("container.restart", { id, timeout: 0 });
-  await recorder.call("container.stop", { id, timeout: 0 });
   await recorder.call("container.rename", { id, newId: "web-old" });
-  await recorder.call("container.delete", { id: "web-old" });
+  await recorder.call("container.restart", { id: "web-old", timeout: 0 });
+  await recorder.call("container.delete", { id: "web-old", force: true });
   const subscription = isRecord(subscribed) ? subscribed.subscription : undefined;
   await recorder.call("events.unsubscribe", { subscription });
   await recorder.call("events.read", { after: 0, ids: [id], limit: 2 });
