@@ -111,7 +111,8 @@ export class ExitStatuses {
     const start = events.find(({ type }) => type === "start");
     const init = events.find(({ type, execId }) => type === "exit" && execId === undefined);
     const acts = created === undefined ? [] : this.#reaching(created);
-    const text = acts.map(textOf).join(", ");
+    // Thousands of them in a long soak, of which only a fault is told.
+    const text = () => acts.map(textOf).join(", ");
     for (const event of events) {
       const { type, execId, exitStatus, exitedAt, synthetic } = event;
       if (type === "delete" && (exitStatus !== init?.exitStatus || exitedAt !== init?.exitedAt)) {
@@ -119,7 +120,7 @@ export class ExitStatuses {
       }
       if (type !== "exit") continue;
       if (synthetic && !acts.some(({ what }) => what === "lose shim") && !isDeleted(acts, start)) {
-        yield describe(events, event, `is synthetic after no more than ${text}`);
+        yield describe(events, event, `is synthetic after no more than ${text()}`);
       }
       const life = {
         acts: acts.filter(({ from }) => from <= Date.parse(exitedAt ?? "")),
@@ -132,7 +133,7 @@ export class ExitStatuses {
       if (exitStatus !== undefined && possible.has(exitStatus)) continue;
       const ran = command?.args.join(" ") ?? "a command that nobody saw";
       const numbers = [...possible].join(" or ") || "nothing";
-      yield describe(events, event, `cannot be of ${ran} after ${text}; only ${numbers}`);
+      yield describe(events, event, `cannot be of ${ran} after ${text()}; only ${numbers}`);
     }
   }
 

@@ -3,7 +3,7 @@ import { exists } from "../../linux/fs/exists.ts";
 
 /**
  * V8 would let 50 MB more of garbage gather before it looks, and is no faster for it. Not
- * `--optimize-for-size` too: it leaves a daemon with 6 to 16 MB less after 20,000 calls, 500 at a
+ * `--optimize-for-size` too: it leaves a daemon with 6 to 17 MB less after 20,000 calls, 500 at a
  * time, but takes 3 to 6 % more CPU for a call on one connection, and 10 to 22 % on 64.
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
