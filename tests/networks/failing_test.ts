@@ -392,6 +392,14 @@ networkTest(
     await create(daemon, "warm-up", bridge);
     await remove(daemon, "warm-up");
     const audit = await NetworkAudit.take(network, daemon);
+    // It would answer nowhere: the container has no IPv6 address.
+    await refused(
+      daemon,
+      { name: "bridge", ports: [...ports, { hostIp: "::1", hostPort: 8081, containerPort: 80 }] },
+      FailedPreconditionError,
+      /port \[::1\]:8081\/tcp of the host leads nowhere: .* no IPv6 address/,
+    );
+    await audit.assertClean("a port that leads nowhere");
     const once = `${plugins.dir}/once`;
     const real = (name: string) => `exec /usr/lib/cni/${name}`;
     for (const command of ["ADD", "DEL"]) {

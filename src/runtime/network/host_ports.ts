@@ -69,6 +69,28 @@ export class HostPorts implements Disposable {
   }
 }
 
+/**
+ * Checks that each port leads to an address of its family: `portmap` leaves one out that does not, and
+ * nothing would answer there. Of a container whose addresses are not known nothing is said.
+ *
+ * @param addresses those of the container in the network that the ports lead through.
+ * @throws {FailedPreconditionError} naming the port.
+ */
+export function requireFamilies(
+  id: string,
+  ports: readonly PortMapping[],
+  addresses: readonly string[],
+): void {
+  if (addresses.length === 0) return;
+  const isV6 = (address: string) => address.includes(":");
+  const port = ports.find(({ hostIp }) =>
+    hostIp !== undefined && addresses.every((address) => isV6(address) !== isV6(hostIp))
+  );
+  if (port === undefined) return;
+  const family = isV6(port.hostIp ?? "") ? "IPv6" : "IPv4";
+  throw refused(id, port, `leads nowhere: its network gives the container no ${family} address`);
+}
+
 /** Takes a port from the host. */
 function bind(id: string, port: PortMapping): Disposable {
   try {

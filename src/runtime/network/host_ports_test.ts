@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { HostPorts } from "./host_ports.ts";
+import { HostPorts, requireFamilies } from "./host_ports.ts";
 
 /** Ports that are free now. */
 function freePorts(count: number): number[] {
@@ -40,4 +40,24 @@ Deno.test("HostPorts.take: takes all of the ports or none", () => {
   );
   process.close();
   ports.take("i2", "other", [mapping(free), mapping(taken)]);
+});
+
+Deno.test("requireFamilies: a port of an address leads to one of its family", () => {
+  const at = (hostIp?: string) =>
+    [
+      { ...mapping(80), hostIp: "127.0.0.1" },
+      { hostPort: 81, containerPort: 80, protocol: "udp", ...(hostIp !== undefined && { hostIp }) },
+    ] as const;
+  const [v4, v6] = ["10.0.0.2/16", "fd00::2/64"];
+  assert.throws(
+    () => requireFamilies("web", at("::1"), [v4]),
+    /^FailedPreconditionError: container web: port \[::1\]:81\/udp of the host .* no IPv6 address$/,
+  );
+  assert.throws(
+    () => requireFamilies("web", at(), [v6]),
+    /127\.0\.0\.1:80\/tcp .* no IPv4 address/,
+  );
+  requireFamilies("web", at("::1"), [v4, v6]);
+  requireFamilies("web", at(), [v4]);
+  requireFamilies("web", at("::1"), []);
 });

@@ -25,7 +25,7 @@ import {
 import type { Config } from "../config/config.ts";
 import { addressesByNetwork, addressesOf, networkState } from "./addresses.ts";
 import { Conflists } from "./conflists.ts";
-import { HostPorts } from "./host_ports.ts";
+import { HostPorts, requireFamilies } from "./host_ports.ts";
 import { LastAddresses } from "./last_addresses.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { planNetwork, preferAddresses } from "./plan.ts";
@@ -106,8 +106,8 @@ export class Networks implements Disposable {
   /**
    * Makes a planned network. What there is of it when this fails, {@linkcode remove} removes.
    *
-   * @throws {FailedPreconditionError} if a port of the host is taken, or a file of the caller's is
-   *   unusable.
+   * @throws {FailedPreconditionError} if a port of the host is taken or leads nowhere, or a file of the
+   *   caller's is unusable.
    * @throws {NetworkError} if a plugin fails.
    * @throws {ResourceExhaustedError} if a network has no free address, or the disk is full.
    * @throws {DeadlineExceededError} if a plugin does not end.
@@ -116,6 +116,12 @@ export class Networks implements Disposable {
     const { id, instance, ports, hosts, resolv } = plan;
     this.#ports.take(instance, id, ports);
     const record = await this.#setUpPlan(plan);
+    // Ports lead through the first network.
+    requireFamilies(
+      id,
+      ports,
+      addressesOf({ ...record, attachments: record.attachments.slice(0, 1) }),
+    );
     if (hosts !== undefined) {
       writeInto(id, "its addresses into the hosts file", () => {
         setHosts(hosts.path, hosts.names, addressesOf(record));

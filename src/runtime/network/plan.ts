@@ -53,7 +53,7 @@ export function planNetwork(params: NetworkParams, options: PlanOptions): Networ
     containerPort: port.containerPort,
     protocol: port.protocol ?? "tcp",
   }));
-  const issues: ParamIssue[] = duplicatePorts(ports);
+  const issues: ParamIssue[] = [...multicastPorts(ports), ...duplicatePorts(ports)];
   const preferred = new Map<string, readonly string[]>();
   const attachments = [params, ...params.additional ?? []].flatMap((one, index) => {
     const path = index === 0 ? "network" : `network.additional.${index - 1}`;
@@ -173,6 +173,17 @@ function unsupported(
       path: `${path}.${param}`,
       message: `no plugin of the network ${conflist.name} has the capability ${capability}`,
     }]
+  );
+}
+
+/** Addresses of groups: RFC 1112, section 4; RFC 919, section 7; RFC 4291, section 2.7. */
+const MULTICAST = /^(22[4-9]|23\d)\.|^255\.255\.255\.255$|^ff[0-9a-f]{2}:/i;
+
+function multicastPorts(ports: readonly PortMapping[]): ParamIssue[] {
+  return ports.flatMap(({ hostIp }, index) =>
+    hostIp !== undefined && MULTICAST.test(hostIp)
+      ? [{ path: `network.ports.${index}.hostIp`, message: `${hostIp} is no address of one host` }]
+      : []
   );
 }
 

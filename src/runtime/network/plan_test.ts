@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import { InvalidParamsError } from "../../rpc/errors.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { overlap, planNetwork, preferAddresses } from "./plan.ts";
 
@@ -59,4 +60,24 @@ Deno.test("planNetwork: addresses that are preferred, where the network can give
   assert.deepEqual(ipsOf(again), [["10.0.0.9"], undefined, ["10.0.2.3"]]);
   assert.deepEqual(again.otherwise, plan.otherwise);
   assert.equal(planOf({ name: "front" }).otherwise, undefined);
+});
+
+Deno.test("planNetwork: a port of an address that is no host's is refused", () => {
+  const find = (name: string) => {
+    const plugins = [{ type: "portmap", capabilities: { portMappings: true } }];
+    return { cniVersion: "1.0.0", name, plugins };
+  };
+  const plan = (hostIp: string) =>
+    planNetwork(
+      { name: "front", ports: [{ hostIp, hostPort: 80, containerPort: 80 }] },
+      { id: "c", instance: "i", hostname: "c", find },
+    );
+  for (const hostIp of ["224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1"]) {
+    assert.throws(() => plan(hostIp), (error) => {
+      assert.ok(error instanceof InvalidParamsError, String(error));
+      assert.match(error.message, /network\.ports\.0\.hostIp: .* is no address of one host/);
+      return true;
+    });
+  }
+  for (const hostIp of ["223.0.0.1", "0.0.0.0", "::", "fd00::1"]) plan(hostIp);
 });
