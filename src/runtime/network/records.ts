@@ -62,10 +62,17 @@ export class NetworkRecords {
     return this.#made.values();
   }
 
-  /** Lists the instances that have something of a network on disk. */
+  /** Lists the instances that have something of a network on disk. What else is there is logged. */
   instances(): string[] {
     const files = ifThere(() => [...Deno.readDirSync(this.#dir)]) ?? [];
-    return files.map(({ name }) => name);
+    const strays = files.filter(({ isDirectory }) => !isDirectory).map(({ name }) => name);
+    if (strays.length > 0) {
+      logError("{dir} has files that are no network of a container: {strays}", {
+        dir: this.#dir,
+        strays: strays.join(", "),
+      });
+    }
+    return files.filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
   }
 
   /** Returns every network that containers can be attached to, or are, by its name. */

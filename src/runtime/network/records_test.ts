@@ -59,6 +59,9 @@ Deno.test("NetworkRecords.instances: those on disk, none before the first", () =
   assert.deepEqual(records.instances(), []);
   area.write("1", recordOf("web", "1", "front"));
   area.write("2", "{");
+  // Not of berth.
+  Deno.writeTextFileSync(`${area.dir}/containers/notes`, "");
+  Deno.symlinkSync("1", `${area.dir}/containers/link`);
   assert.deepEqual(records.instances().sort(), ["1", "2"]);
   assert.deepEqual(["1", "2", "3"].map((instance) => records.idOf(instance)), [
     "web",
