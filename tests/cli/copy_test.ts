@@ -110,6 +110,42 @@ Deno.test("berth cp works on containers that do not run, through mounts of those
   assert.equal(await ok(daemon, ["start", "-a", "new"]), "content");
 });
 
+Deno.test("berth cp never replaces a mount point", async () => {
+  await using daemon = await TestDaemon.start();
+  const conf = `${daemon.dir}/conf`;
+  const file = `${daemon.dir}/file`;
+  const dir = `${daemon.dir}/tree`;
+  Deno.writeTextFileSync(conf, "mounted");
+  Deno.writeTextFileSync(file, "copied");
+  Deno.mkdirSync(`${dir}/tmp`, { recursive: true });
+  Deno.symlinkSync("elsewhere", `${dir}/tmp/conf`);
+  await run(daemon, "c", "-v", `${conf}:/conf`, "-v", `${conf}:/tmp/conf:ro`);
+  for (
+    const [from, to, named] of [
+      [file, "c:/conf", "conf"],
+      [file, "c:/tmp/conf", "conf"],
+      [file, "c:/etc/hosts", "hosts"],
+      [`${dir}/.`, "c:/", "tmp/conf"],
+    ] as const
+  ) {
+    const { code, stderr } = await cli(daemon, ["cp", from, to]);
+    assert.equal(code, 125, to);
+    assert.match(stderr, new RegExp(`cannot copy ${named}: in its place is a mount point`));
+  }
+  assert.equal(await sh(daemon, "c", "cat /conf /tmp/conf"), "mountedmounted");
+  assert.equal(
+    await sh(daemon, "c", "grep -c ' /etc/hosts \\| /conf \\| /tmp/conf ' /proc/self/mountinfo"),
+    "3\n",
+  );
+  // Without its processes a container has no mounts: its next start covers what was copied.
+  await ok(daemon, ["kill", "c"]);
+  await daemon.client.call("container.wait", { id: "c" });
+  await ok(daemon, ["cp", file, "c:/conf"]);
+  await ok(daemon, ["start", "c"]);
+  assert.equal(await sh(daemon, "c", "cat /conf"), "mounted");
+  assert.equal(Deno.readTextFileSync(conf), "mounted");
+});
+
 Deno.test("berth cp: a symlink in a container never leads cp out of it", async () => {
   await using daemon = await TestDaemon.start();
   await run(daemon, "c");

@@ -14,6 +14,7 @@ import {
 } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
+import { isMountPoint } from "../../linux/mount/mount_id.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { OnSkipped } from "./pack.ts";
 import type { TarEntry } from "./tar_header.ts";
@@ -37,7 +38,7 @@ export interface UnpackOptions {
  * process changes the tree meanwhile: each entry is made by its name alone in a directory that is
  * held open.
  *
- * @throws {CliError} for an entry that leads outside, or takes the place of a directory.
+ * @throws {CliError} for an entry that leads outside, or takes the place of a directory or a mount.
  */
 export async function unpack(
   items: AsyncIterable<TarItem>,
@@ -71,7 +72,7 @@ function makeDirectory(dir: number, name: string, path: string): void {
   if (there !== undefined && !there.isSymlink) {
     throw new CliError(`cannot copy the directory ${path}: there is a file in its place`);
   }
-  if (there !== undefined) Deno.removeSync(place);
+  if (there !== undefined) removeEntry(dir, name, path);
   Deno.mkdirSync(place, { mode: 0o700 });
 }
 
@@ -90,7 +91,7 @@ async function makeEntry(
   if (there?.isDirectory) {
     throw new CliError(`cannot copy ${entry.path}: there is a directory in its place`);
   }
-  if (there !== undefined) Deno.removeSync(place);
+  if (there !== undefined) removeEntry(dir, name, entry.path);
   switch (entry.type) {
     case "symlink":
       Deno.symlinkSync(entry.target, place);
@@ -123,6 +124,14 @@ async function makeEntry(
       finish(fdPath(fd.fd), entry, options);
     }
   }
+}
+
+/** Removes what is no directory; a mount of the container would be detached by that. */
+function removeEntry(dir: number, name: string, path: string): void {
+  if (isMountPoint(dir, name)) {
+    throw new CliError(`cannot copy ${path}: in its place is a mount point, which stays (busy)`);
+  }
+  Deno.removeSync(`${fdPath(dir)}/${name}`);
 }
 
 /** Sets owner, mode and time: the mode after the owner, whose change clears set-user-ID. */
