@@ -48,6 +48,8 @@ export interface RunResult extends ExitStatus, RunOutput {
 
 /** A container of `Client.run` was not over in time, and is deleted. */
 export class RunTimeoutError extends DeadlineExceededError {
+  /** The name of the class. */
+  override name = "RunTimeoutError";
   /** What it had written. */
   readonly output: RunOutput;
 

@@ -152,7 +152,10 @@ export const ERROR_CLASSES: ReadonlyMap<ErrorKind, ErrorClass> = new Map<ErrorKi
   ["Cancelled", CancelledError],
 ]);
 
-function kindOf(target: unknown): ErrorKind {
-  for (const [kind, each] of ERROR_CLASSES) if (each === target) return kind;
+/** `target`: one of the classes, or a class that extends one of them. */
+function kindOf(target: { readonly prototype: unknown }): ErrorKind {
+  for (const [kind, each] of ERROR_CLASSES) {
+    if (each === target || target.prototype instanceof each) return kind;
+  }
   return "Internal";
 }

@@ -36,3 +36,9 @@ Deno.test("errors: each class stands for its kind and code, and keeps its cause 
     for (const [Other] of cases) assert.equal(error instanceof Other, Other === Class);
   }
 });
+
+Deno.test("errors: a class that extends one of a kind is of that kind", () => {
+  class SlowError extends DeadlineExceededError {}
+  const { kind, code, name } = new SlowError("what");
+  assert.deepEqual([kind, code, name], ["DeadlineExceeded", -32006, "DeadlineExceededError"]);
+});

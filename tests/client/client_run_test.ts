@@ -46,6 +46,7 @@ Deno.test("Client.run collects what a container writes and leaves nothing", asyn
         }),
         (error) => {
           assert.ok(error instanceof RunTimeoutError, String(error));
+          assert.deepEqual([error.name, error.kind], ["RunTimeoutError", "DeadlineExceeded"]);
           begun = text(error.output.stdout);
           return begun === "begun\n" || (begun === "" && timeoutMs < 60_000);
         },
