@@ -128,7 +128,7 @@ function setKey(keys: MountKeys, key: string, value: string | undefined): void {
       return;
     case "tmpfs-size":
       keys.own.push([key, "tmpfs"]);
-      keys.options.push(`size=${bytesOf(key, some())}`);
+      keys.options.push(`size=${parseBytes(some())}`);
       return;
     case "tmpfs-mode":
       keys.own.push([key, "tmpfs"]);
@@ -157,12 +157,6 @@ function parseBoolean(key: string, value: string | undefined): boolean {
 function oneOf(key: string, value: string, values: readonly string[]): string {
   if (values.includes(value)) return value;
   throw new InvalidArgumentError(`${key} must be one of ${values.join(", ")}`);
-}
-
-function bytesOf(key: string, value: string): number {
-  const bytes = parseBytes(value);
-  if (bytes < 0) throw new InvalidArgumentError(`${key} must not be negative`);
-  return bytes;
 }
 
 function modeOf(key: string, value: string): string {

@@ -45,7 +45,7 @@ Deno.test("parseMount: what docker's mounts have and berth does not is refused w
       ["type=bind,src=/a,dst=/b,ro=maybe", /must be true or false/],
       ["type=bind,src=/a,dst=/b,bind-propagation=x", /must be one of/],
       ["type=bind,src,dst=/b", /needs a value/],
-      ["type=tmpfs,dst=/b,tmpfs-size=-1", /not be negative/],
+      ["type=tmpfs,dst=/b,tmpfs-size=-1", /expected bytes/],
       ["type=tmpfs,dst=/b,tmpfs-mode=9", /octal/],
     ] as const
   ) assert.throws(() => parseMount(text), message, text);

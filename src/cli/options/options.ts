@@ -242,6 +242,6 @@ function withManagement(command: Command): Command {
 
 function parseShmSize(text: string): number {
   const bytes = parseBytes(text);
-  if (bytes <= 0) throw new InvalidArgumentError("expected a size such as 256m");
+  if (bytes === 0) throw new InvalidArgumentError("expected a size such as 256m");
   return bytes;
 }

@@ -39,17 +39,26 @@ const MAX_SECONDS = 86_400;
 
 const BINARY_UNITS: Readonly<Record<string, number>> = { b: 0, k: 1, m: 2, g: 3, t: 4 };
 
-/** Bytes from `64m`, `1.5GiB`, `4096`; `-1` is no limit. Throws commander's `InvalidArgumentError`. */
+/** Bytes from `64m`, `1.5GiB`, `4096`. Throws commander's `InvalidArgumentError`. */
 export function parseBytes(text: string): number {
-  if (text === "-1") return -1;
+  return bytesFrom(text, "");
+}
+
+/** Bytes as {@linkcode parseBytes} takes them, or -1, which is no limit. Throws as it does. */
+export function parseBytesLimit(text: string): number {
+  return text === "-1" ? -1 : bytesFrom(text, ", or -1 for no limit");
+}
+
+/** `besides`: what else the option takes. */
+function bytesFrom(text: string, besides: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([bkmgt])?(?:i?b)?$/i.exec(text);
   const value = Number(match?.[1]);
   if (!match || !Number.isFinite(value)) {
-    throw new InvalidArgumentError("expected bytes such as 64m or 1.5g, or -1 for no limit");
+    throw new InvalidArgumentError(`expected bytes such as 64m or 1.5g${besides}`);
   }
   const bytes = Math.round(value * 1024 ** (BINARY_UNITS[(match[2] ?? "b").toLowerCase()] ?? 0));
   if (bytes > Number.MAX_SAFE_INTEGER) {
-    throw new InvalidArgumentError("expected less than 8192 TiB, or -1 for no limit");
+    throw new InvalidArgumentError(`expected less than 8192 TiB${besides}`);
   }
   return bytes;
 }
@@ -87,9 +96,9 @@ export function withResources(command: Command): Command {
   const pids = new Option("--pids-limit <number>", "limit of processes and threads; -1: none")
     .argParser(parseWhole(-1, MAX_PIDS));
   command
-    .option("-m, --memory <bytes>", "memory limit, such as 64m; -1: none", parseBytes)
-    .option("--memory-swap <bytes>", "limit of memory and swap together; -1: none", parseBytes)
-    .option("--memory-reservation <bytes>", "memory soft limit", parseBytes)
+    .option("-m, --memory <bytes>", "memory limit, such as 64m; -1: none", parseBytesLimit)
+    .option("--memory-swap <bytes>", "limit of memory and swap together; -1: none", parseBytesLimit)
+    .option("--memory-reservation <bytes>", "memory soft limit", parseBytesLimit)
     .option("--cpus <number>", "CPU limit as a number of CPUs, such as 0.5", parseCpus)
     .option("--cpu-shares <weight>", "relative CPU weight", parseWhole(...CPU_SHARES))
     .option("--cpuset-cpus <list>", "CPUs to run on, such as 0-2,4")

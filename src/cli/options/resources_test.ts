@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Command } from "commander";
+import { collectLogOption } from "./log_options.ts";
 import {
   parseBytes,
+  parseBytesLimit,
   parseCpus,
   parseSeconds,
   parseWhole,
@@ -17,8 +19,18 @@ Deno.test("parseBytes: bytes are taken with and without a unit", () => {
   assert.equal(parseBytes("64MiB"), 64 * 1024 ** 2);
   assert.equal(parseBytes("1.5G"), 1.5 * 1024 ** 3);
   assert.equal(parseBytes("10kb"), 10 * 1024);
-  assert.equal(parseBytes("-1"), -1);
   for (const bad of ["", "m", "-2", "64x", "1e3"]) assert.throws(() => parseBytes(bad), bad);
+});
+
+Deno.test("parseBytes: only where -1 is taken is it offered", () => {
+  assert.equal(parseBytesLimit("-1"), -1);
+  assert.equal(parseBytesLimit("64m"), 64 * 1024 ** 2);
+  assert.throws(() => parseBytesLimit("abc"), /or -1 for no limit/);
+  for (const bad of ["-1", "abc", "9999999t"]) {
+    const withoutLimit = (error: Error) => !error.message.includes("-1 for");
+    assert.throws(() => parseBytes(bad), withoutLimit, bad);
+    assert.throws(() => collectLogOption(`max-size=${bad}`), withoutLimit, bad);
+  }
 });
 
 Deno.test("parseCpus: CPUs and counts are checked", () => {
