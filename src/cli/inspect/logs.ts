@@ -18,7 +18,7 @@ import { exitUnread, printStderr } from "../text/print.ts";
 interface LogsOptions {
   readonly socket: string;
   readonly follow?: true;
-  readonly tail?: number;
+  readonly tail?: number | "all";
   readonly timestamps?: true;
   readonly since?: number;
   readonly until?: number;
@@ -35,7 +35,7 @@ export function logsCommand(): Command {
     "berth logs -t --since 10m --stream stderr web db",
   ))
     .option("-f, --follow", "follow the output until the containers exit for good")
-    .option("-n, --tail <lines>", "only the last lines", parseWhole(0))
+    .option("-n, --tail <lines>", "only the last lines", parseTail)
     .option("-t, --timestamps", "put the time before each line")
     .option("--since <time>", "only since this time: RFC 3339, or how long ago: 10m", parseTime)
     .option("--until <time>", "only until this time", parseTime)
@@ -56,6 +56,11 @@ export function logsCommand(): Command {
       if (options.follow) await Promise.all(states.map(show));
       else for (const state of states) await show(state);
     });
+}
+
+/** A number of lines, or docker's `all`. Throws commander's `InvalidArgumentError`. */
+export function parseTail(text: string): number | "all" {
+  return text === "all" ? text : parseWhole(0)(text);
 }
 
 async function showLog(
@@ -117,7 +122,7 @@ function openCriLog(
   };
   const onGap = () =>
     printStderr(`berth: ${id}: some output was rotated away before it could be read`);
-  return new LogOutput(path, { ...what, ...(tail !== undefined && { tail }), onGap });
+  return new LogOutput(path, { ...what, ...(typeof tail === "number" && { tail }), onGap });
 }
 
 /** Returns the bytes as the container has written them, which have neither times nor streams. */
@@ -136,7 +141,7 @@ async function openRawLog(
     );
   }
   const file = await Deno.open(path, { read: true });
-  if (options.tail !== undefined) {
+  if (typeof options.tail === "number") {
     await file.seek(await tailOffset(file, options.tail), Deno.SeekMode.Start);
   }
   const linger = state.terminal && state.status !== "stopped" ? PTY_LINGER_MS : 0;
