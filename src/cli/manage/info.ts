@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { exists } from "../../linux/fs/exists.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { VERSION } from "../../version.ts";
+import { onlineCpus } from "../../linux/process/online_cpus.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
@@ -71,7 +72,7 @@ function hostInfo() {
     os: osName(),
     kernel: Deno.osRelease(),
     architecture: Deno.build.arch,
-    cpus: navigator.hardwareConcurrency,
+    cpus: onlineCpus() ?? navigator.hardwareConcurrency,
     memoryBytes: Deno.systemMemoryInfo().total,
     // On v1 and hybrid hosts /sys/fs/cgroup is a tmpfs without this file.
     cgroups: exists("/sys/fs/cgroup/cgroup.controllers") ? "v2" : "v1",

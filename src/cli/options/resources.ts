@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { onlineCpus } from "../../linux/process/online_cpus.ts";
 import { addAlias } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 
@@ -63,14 +64,19 @@ function bytesFrom(text: string, besides: string): number {
   return bytes;
 }
 
-/** CPUs from `0.5` or `2`. Throws commander's `InvalidArgumentError`. */
+/**
+ * CPUs from `0.5` or `2`, at most as many as there are. Throws commander's `InvalidArgumentError`.
+ */
 export function parseCpus(text: string): number {
   const value = Number(text);
   // The kernel takes no quota below 1 ms (sched/core.c min_cfs_quota_period).
   if (text.trim() === "" || !Number.isFinite(value) || value * CPU_PERIOD < 1000) {
     throw new InvalidArgumentError("expected a number of CPUs of at least 0.01, such as 0.5");
   }
-  if (value > MAX_CPUS) throw new InvalidArgumentError(`expected at most ${MAX_CPUS} CPUs`);
+  const most = onlineCpus() ?? MAX_CPUS;
+  if (value > most) {
+    throw new InvalidArgumentError(`expected at most ${most}, the number of CPUs here`);
+  }
   return value;
 }
 

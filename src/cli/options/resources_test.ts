@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { Command } from "commander";
+import { onlineCpus } from "../../linux/process/online_cpus.ts";
 import { collectLogOption } from "./log_options.ts";
 import {
   parseBytes,
@@ -36,6 +37,9 @@ Deno.test("parseBytes: only where -1 is taken is it offered", () => {
 Deno.test("parseCpus: CPUs and counts are checked", () => {
   assert.equal(parseCpus("0.5"), 0.5);
   for (const bad of ["", "0", "0.001", "-1", "x"]) assert.throws(() => parseCpus(bad), bad);
+  const most = onlineCpus() ?? 1;
+  assert.equal(parseCpus(`${most}`), most);
+  assert.throws(() => parseCpus(`${most + 0.01}`), new RegExp(`expected at most ${most},`));
   assert.equal(parseWhole(0)("0"), 0);
   for (const bad of ["", "-1", "1.5", "x"]) assert.throws(() => parseWhole(0)(bad), bad);
 });
