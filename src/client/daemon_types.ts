@@ -308,6 +308,15 @@ export interface Network {
 export interface Networks {
   /** Networks, ordered by name. */
   readonly networks: readonly Network[];
+  /** Configuration files that cannot be used; absent if there are none. */
+  readonly unusable?:
+    | readonly {
+      /** Path of the file. */
+      readonly file: string;
+      /** Reason why the file cannot be used. */
+      readonly reason: string;
+    }[]
+    | undefined;
 }
 
 /** OCI process of an exec. Members that are not given are taken from the container's spec. */

@@ -98,7 +98,10 @@ export function daemonMethods(
     },
     "container.checkpoint": ({ id, ...rest }) => manager.get(id).call("shim.checkpoint", rest),
     "container.delete": ({ id, force, instance }) => services.delete(id, force ?? false, instance),
-    "network.list": () => ({ networks: manager.networks.list() }),
+    "network.list": () => {
+      const unusable = manager.networks.unusable();
+      return { networks: manager.networks.list(), ...(unusable.length > 0 && { unusable }) };
+    },
     "events.subscribe": (params, { peer }) => subscribers.subscribe(peer, params),
     "events.read": (params) => readEvents(manager.events.journal, params),
     "events.unsubscribe": ({ subscription }, { peer }) =>

@@ -13,6 +13,7 @@ import {
 import { mount } from "../../src/linux/mount/mount.ts";
 import { unmount } from "../../src/linux/mount/unmount.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
+import { cli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { listProcesses } from "../harness/processes.ts";
@@ -472,6 +473,13 @@ networkTest("network: a container in two networks, and one by a conflist of its 
   await create(daemon, "c", { conflist });
   const { networks } = await daemon.client.call("network.list", {});
   assert.deepEqual(networks.map(({ name }) => name), ["back", "bridge", "front", "own"]);
+  const bad = `${plugins.dir}/net.d/20-bad.conflist`;
+  Deno.writeTextFileSync(bad, "{}");
+  const { unusable } = await daemon.client.call("network.list", {});
+  assert.deepEqual(unusable, [{ file: bad, reason: "has no valid `name`" }]);
+  const { stdout, stderr } = await cli(daemon, ["network", "ls", "-q"]);
+  assert.equal(stderr, `berth: ${bad} cannot be used: has no valid \`name\`\n`);
+  assert.equal(stdout, "back\nbridge\nfront\nown\n");
   await remove(daemon, "c");
   await audit.assertClean("a conflist");
 });

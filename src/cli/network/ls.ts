@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { boldHeader, print, printJson, screenWidth } from "../text/print.ts";
+import { boldHeader, print, printJson, printStderr, screenWidth } from "../text/print.ts";
 import { formatTable } from "../text/table.ts";
 
 /** `berth network ls` */
@@ -13,7 +13,10 @@ export function listNetworksCommand(): Command {
     .option("-q, --quiet", "only names")
     .action(async (options: { json?: true; quiet?: true }, command: Command) => {
       await withDaemon(command, async (daemon) => {
-        const { networks } = await daemon.call("network.list", {});
+        const { networks, unusable = [] } = await daemon.call("network.list", {});
+        for (const { file, reason } of unusable) {
+          printStderr(`berth: ${file} cannot be used: ${reason}`);
+        }
         if (options.quiet) return networks.forEach(({ name }) => print(name));
         if (options.json) return networks.forEach(printJson);
         const rows = networks.map(({ name, plugins, missing, containers, file }) => [

@@ -53,6 +53,12 @@ export class Conflists {
     return known;
   }
 
+  /** Returns the files of the configured directory that cannot be used, with the reasons. */
+  unusable(): { file: string; reason: string }[] {
+    const { refused } = readConflistDir(this.#config.network.config_dir);
+    return [...refused].map(([file, reason]) => ({ file, reason }));
+  }
+
   /** Returns the network that berth brings. */
   #bridge(ports: boolean): Conflist {
     const { network, state } = this.#config;

@@ -67,6 +67,18 @@ Deno.test("Conflists.all: those of the directory come before others of the same 
   assert.equal(known.get("bridge")?.file, undefined);
 });
 
+Deno.test("Conflists.unusable: the files that are no configuration, with the reasons", () => {
+  const front = network("front", { type: "macvlan" });
+  using area = new TestConflists({
+    "10-front.conflist": front,
+    "20-bad.conflist": { name: "bad" },
+  });
+  const [bad, ...more] = area.conflists.unusable();
+  assert.equal(bad?.file, `${area.dir}/net.d/20-bad.conflist`);
+  assert.match(bad.reason, /cniVersion/);
+  assert.deepEqual(more, []);
+});
+
 Deno.test("Conflists.requirePlugins: each plugin has to be there, that of the addresses too", () => {
   using area = new TestConflists({}, ["bridge", "host-local"]);
   const { conflists } = area;

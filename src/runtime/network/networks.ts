@@ -279,6 +279,11 @@ export class Networks implements Disposable {
     );
   }
 
+  /** Returns the configuration files that cannot be used, with the reasons. */
+  unusable(): { file: string; reason: string }[] {
+    return this.#conflists.unusable();
+  }
+
   #membersOf(network: string): NetworkInfo["containers"] {
     const members = [...this.#records.all()].flatMap(({ id, instance }) =>
       (this.state(instance)?.interfaces ?? [])

@@ -155,6 +155,12 @@ export const networkInfo = z.object({
 /** Result of `network.list`. */
 export const networkList = z.object({
   networks: z.array(networkInfo).meta({ description: "Networks, ordered by name" }),
+  unusable: z.array(z.object({
+    file: z.string().meta({ description: "Path of the file" }),
+    reason: z.string().meta({ description: "Reason why the file cannot be used" }),
+  })).optional().meta({
+    description: "Configuration files that cannot be used; absent if there are none",
+  }),
 }).meta({ description: "The networks that containers can be attached to" });
 
 /** The network of a container, as create takes it. */
