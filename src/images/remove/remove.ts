@@ -72,7 +72,8 @@ function inUse(
   names: readonly string[],
 ): ImageInUseError {
   const containers = users.length === 1 ? "the container" : "the containers";
-  const only = names.length === 0 ? "" : "; --force removes only its name";
+  const its = names.length === 1 ? "its name" : "its names";
+  const only = names.length === 0 ? "" : `; --force removes only ${its}`;
   return new ImageInUseError(
     `cannot remove image ${shortName(name)}: used by ${users.join(", ")}; ` +
       `remove ${containers} first, as by berth rm ${users.join(" ")}${only}`,

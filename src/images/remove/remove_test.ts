@@ -95,6 +95,23 @@ Deno.test("removeImage: without skopeo the image keeps its name", async () => {
   }
 });
 
+Deno.test("removeImage: what force would remove of an image in use is told, one name or several", async () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    const store = ImageStore.open(dir);
+    const id = "ab".repeat(32);
+    putImages(store, [id]);
+    const used = new Map([[id, ["web"]]]);
+    for (const [name, told] of [["a", "its name"], ["b", "its names"]]) {
+      await store.names.set([`docker.io/library/${name}:latest`], id);
+      const removed = removeImage(store, { alone: true }, id, used);
+      await assert.rejects(removed, new RegExp(`; --force removes only ${told}$`));
+    }
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
+
 /** Runs `use` with a store of two marked images, of which skopeo cannot remove the first. */
 async function withMarked(
   use: (store: ImageStore, ids: readonly [string, string]) => Promise<void>,
