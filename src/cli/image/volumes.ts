@@ -114,11 +114,21 @@ async function copyContent(rootfs: string, volume: Volume, target: string): Prom
     const where = volume.ofImage ? " in it" : "";
     throw refusal(volume, `is no directory${where}; mount a file there: -v FILE:${path}`);
   }
-  const { success, stderr } = await new Deno.Command("cp", {
-    args: ["-a", "--", `${here}/.`, target],
-    stdin: "null",
-  }).output();
+  const { success, stderr } = await copyTree(`${here}/.`, target);
   if (success) return true;
   const why = new TextDecoder().decode(stderr).trim().split("\n").at(-1);
   throw new CliError(`cannot fill the volume at ${path}: ${why}`);
+}
+
+/** Copies a directory tree with all that its files have. */
+async function copyTree(source: string, target: string): Promise<Deno.CommandOutput> {
+  try {
+    return await new Deno.Command("cp", { args: ["-a", "--", source, target], stdin: "null" })
+      .output();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new CliError("cp is not in PATH, which fills volumes: install the package coreutils", {
+      cause: error,
+    });
+  }
 }

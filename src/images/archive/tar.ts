@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ImageError } from "../errors.ts";
 
 /** A tar archive. */
 export interface Archive {
@@ -40,17 +41,31 @@ export class TarError extends Error {
 /**
  * Runs tar(1), with what GNU's and busybox's have in common, and returns what it printed.
  *
- * @throws {TarError} if it fails; the signal's reason.
+ * @throws {TarError} if it fails; {@linkcode ImageError} if it is not in PATH; the signal's reason.
  */
 export async function tar(args: readonly string[], signal?: AbortSignal): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command("tar", {
-    args: [...args],
-    stdin: "null",
-    // Ctrl-C on a terminal is for berth, which then ends it by the signal.
-    detached: signal !== undefined,
-    ...(signal && { signal }),
-  }).output();
+  const { success, stdout, stderr } = await runTar(args, signal);
   signal?.throwIfAborted();
   if (success) return new TextDecoder().decode(stdout);
   throw new TarError(new TextDecoder().decode(stderr).trim().split("\n")[0]);
+}
+
+async function runTar(
+  args: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<Deno.CommandOutput> {
+  try {
+    return await new Deno.Command("tar", {
+      args: [...args],
+      stdin: "null",
+      // Ctrl-C on a terminal is for berth, which then ends it by the signal.
+      detached: signal !== undefined,
+      ...(signal && { signal }),
+    }).output();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new ImageError("tar is not in PATH, which reads archives: install the package tar", {
+      cause: error,
+    });
+  }
 }
