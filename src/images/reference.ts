@@ -65,9 +65,24 @@ function localReference(transport: string, text: string): Reference {
   if (path === "" || path.startsWith(":")) {
     throw new ImageError(`${text}: say which file or directory, as ${transport}:PATH`);
   }
-  const absolute = path.startsWith("/") ? path : `${Deno.cwd()}/${path.replace(/^(\.\/)+/, "")}`;
-  const name = `${transport}:${absolute}`;
+  const colon = path.indexOf(":");
+  const [place] = splitOnce(path, colon);
+  const name = `${transport}:${absolutePath(place)}${colon < 0 ? "" : path.slice(colon)}`;
   return { name, source: name, local: true };
+}
+
+/**
+ * Returns the absolute path, one for each way to write it, so that an image has one name. `..` within
+ * it stays: before it may be a link.
+ */
+function absolutePath(path: string): string {
+  const names = path.split("/").filter((name) => name !== "" && name !== ".");
+  const above = path.startsWith("/") ? [] : Deno.cwd().split("/").filter((name) => name !== "");
+  while (names[0] === "..") {
+    names.shift();
+    above.pop();
+  }
+  return `/${[...above, ...names].join("/")}`;
 }
 
 /**

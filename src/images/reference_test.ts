@@ -36,6 +36,19 @@ Deno.test("parseReference takes what skopeo reads from this machine", () => {
   assert.equal(parseReference("docker-archive:./x.tar").source, relative);
   assert.equal(parseReference("docker-archive:x.tar").source, relative);
   assert.throws(() => parseReference("oci:"), ImageError);
+  const parent = Deno.cwd().replace(/\/[^/]*$/, "");
+  for (
+    const [text, path] of [
+      ["oci:../img", `${parent}/img`],
+      ["oci:./../img/:v1", `${parent}/img:v1`],
+      ["oci:/../srv//./img", "/srv/img"],
+      ["oci:img/../other", `${Deno.cwd()}/img/../other`],
+      ["oci:..", parent],
+      ["docker-archive:x.tar:a/./b", `${Deno.cwd()}/x.tar:a/./b`],
+    ] as const
+  ) {
+    assert.equal(parseReference(text).name, text.replace(/:.*/, `:${path}`));
+  }
 });
 
 Deno.test("parseReference refuses what docker refuses", () => {
