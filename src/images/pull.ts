@@ -3,6 +3,7 @@ import { checkImage, MAX_LAYERS, TOO_MANY_LAYERS } from "./check_image.ts";
 import { ImageClashError, ImageError, ImageNotFoundError } from "./errors.ts";
 import { isFor, parseImageConfig, platformText } from "./image_config.ts";
 import type { Platform } from "./image_config.ts";
+import { withoutColon } from "./local_source.ts";
 import { hostPolicy, ownPolicy } from "./policy.ts";
 import { isLoopback, type Reference } from "./reference.ts";
 import { runSkopeo } from "./skopeo.ts";
@@ -71,11 +72,12 @@ export async function pull(
     // Layers are unpacked below the store; nothing goes to /var/tmp.
     const run = { env: { TMPDIR: temporary }, signal: AbortSignal.any(stops) };
     const access = accessFlags(reference, options, temporary);
+    const source = reference.local ? withoutColon(reference.source, temporary) : reference.source;
     if (options.platform !== undefined) {
-      const inspect = ["inspect", "--config", ...access.inspect, reference.source];
+      const inspect = ["inspect", "--config", ...access.inspect, source];
       checkPlatform(await runSkopeo([...skopeo, ...inspect], run), options.platform);
     }
-    const copy = ["copy", ...access.copy, reference.source, store.graph.location(name)];
+    const copy = ["copy", ...access.copy, source, store.graph.location(name)];
     await runSkopeo([...skopeo, ...copy], { ...run, onProgress });
     const image = store.graph.images().find(({ names }) => names.includes(name));
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
