@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { checkImage, MAX_LAYERS, TOO_MANY_LAYERS } from "./check_image.ts";
+import { tellingFullDisk } from "./disk_full.ts";
 import { ImageClashError, ImageError, ImageNotFoundError } from "./errors.ts";
 import { isFor, parseImageConfig, platformText } from "./image_config.ts";
 import type { Platform } from "./image_config.ts";
@@ -47,6 +48,15 @@ export async function pull(
   store: ImageStore,
   reference: Reference,
   options: PullOptions = {},
+): Promise<StoredImage> {
+  const what = `${options.verb ?? "pull"} ${reference.name}`;
+  return await tellingFullDisk(what, () => copyImage(store, reference, options));
+}
+
+async function copyImage(
+  store: ImageStore,
+  reference: Reference,
+  options: PullOptions,
 ): Promise<StoredImage> {
   const temporary = Deno.makeTempDirSync({ dir: store.temporary });
   // Skopeo names each layer as it begins to copy it.

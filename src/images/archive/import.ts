@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { tellingFullDisk } from "../disk_full.ts";
 import { ImageError } from "../errors.ts";
 import { OciLayout } from "../oci_layout.ts";
 import { pull, type PullOptions } from "../pull.ts";
@@ -24,13 +25,24 @@ export interface ImportOptions extends PullOptions {
  * Makes an image of one layer from a tar archive of a root filesystem, which may be compressed as
  * {@linkcode uncompressed} has it. The caller holds the store's {@linkcode ImageStore.lock}.
  *
+ * @throws {DiskFullError} if the disk is full.
  * @throws {ImageError} if there is nothing in it, or no image can be made of it.
  */
 export async function importTar(
   store: ImageStore,
-  { name, content }: TarSource,
+  tar: TarSource,
   reference: Reference,
   options: ImportOptions = {},
+): Promise<StoredImage> {
+  const what = `import ${reference.name}`;
+  return await tellingFullDisk(what, () => makeImage(store, tar, reference, options));
+}
+
+async function makeImage(
+  store: ImageStore,
+  { name, content }: TarSource,
+  reference: Reference,
+  options: ImportOptions,
 ): Promise<StoredImage> {
   const dir = Deno.makeTempDirSync({ dir: store.temporary });
   try {

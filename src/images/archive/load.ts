@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isRecord } from "../../rpc/is_record.ts";
+import { tellingFullDisk } from "../disk_full.ts";
 import { ImageError } from "../errors.ts";
 import { pull, type PullOptions } from "../pull.ts";
 import { parseReference } from "../reference.ts";
@@ -28,12 +29,21 @@ export interface LoadedImage {
  * has there, if any. The archive may be compressed as {@linkcode uncompressed} has it. The caller holds
  * the store's {@linkcode ImageStore.lock}.
  *
+ * @throws {DiskFullError} if the disk is full.
  * @throws {ImageError} if it is no such archive.
  */
 export async function loadArchive(
   store: ImageStore,
   source: ArchiveSource,
   options: PullOptions = {},
+): Promise<LoadedImage[]> {
+  return await tellingFullDisk(`load ${source.name}`, () => loadImages(store, source, options));
+}
+
+async function loadImages(
+  store: ImageStore,
+  source: ArchiveSource,
+  options: PullOptions,
 ): Promise<LoadedImage[]> {
   const dir = Deno.makeTempDirSync({ dir: store.temporary });
   try {
