@@ -58,10 +58,16 @@ export const USAGE_FIELDS: ListFields<Usage> = {
     kind: "figure",
     value: (usage) => dash(usage.cpuPercent, (value) => value.toFixed(1)),
   },
-  MemUsage: {
+  Memory: {
     header: "MEMORY",
     kind: "figure",
     value: (usage) => dash(usage.memoryBytes, formatBytes),
+  },
+  MemUsage: {
+    header: "MEM USAGE / LIMIT",
+    kind: "figure",
+    value: (usage) =>
+      `${dash(usage.memoryBytes, formatBytes)} / ${dash(usage.memoryLimitBytes, formatBytes)}`,
   },
   MemLimit: {
     header: "LIMIT",
@@ -82,6 +88,12 @@ export const USAGE_FIELDS: ListFields<Usage> = {
     value: ({ pids, pidsLimit }) =>
       dash(pids, String) + (pidsLimit === undefined ? "" : `/${pidsLimit}`),
   },
+  BlockIO: {
+    header: "BLOCK I/O",
+    kind: "figure",
+    value: (usage) =>
+      `${dash(usage.readBytes, formatBytes)} / ${dash(usage.writeBytes, formatBytes)}`,
+  },
   BlockRead: {
     header: "READ",
     kind: "figure",
@@ -96,7 +108,7 @@ export const USAGE_FIELDS: ListFields<Usage> = {
 
 /** The columns of the table; a status where one was asked for. */
 const COLUMNS = [
-  ...["ID", "Status", "CPUPerc", "MemUsage", "MemLimit", "MemPerc", "PIDs", "BlockRead"],
+  ...["ID", "Status", "CPUPerc", "Memory", "MemLimit", "MemPerc", "PIDs", "BlockRead"],
   "BlockWrite",
 ];
 

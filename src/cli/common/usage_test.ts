@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
-import { cpuPercent, usageOf, usageTable } from "./usage.ts";
+import { columns, formatRows } from "../text/rows.ts";
+import { cpuPercent, USAGE_FIELDS, usageOf, usageTable } from "./usage.ts";
 
 const stats = (second: number, usageUsec: number): Stats => ({
   timestamp: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
@@ -39,4 +40,15 @@ Deno.test("usageTable: ids are cut on a narrow screen, and figures go where not 
   assert.match(usageTable(long, 40)[1] ?? "", /^x+… +running +50\.0 +2MiB +3\/50/);
   for (const line of usageTable(long, 40)) assert.ok([...line].length <= 40, line);
   assert.deepEqual(usageTable(usages, 12), ["ID    CPU %", "web    50.0"]);
+});
+
+Deno.test("USAGE_FIELDS: pairs of figures are written as docker writes them", () => {
+  const io = { readBytes: 1 << 20, writeBytes: 0, reads: 1, writes: 0, devices: [] };
+  const rows = [usageOf("a", undefined, { ...stats(0, 0), io }), { id: "b" }];
+  const template = columns(USAGE_FIELDS, ["MemUsage", "BlockIO"]);
+  assert.deepEqual(formatRows(rows, template, USAGE_FIELDS, { plain: true }), [
+    "MEM USAGE / LIMIT   BLOCK I/O",
+    "     2MiB / 64MiB   1MiB / 0B",
+    "            - / -       - / -",
+  ]);
 });

@@ -48,7 +48,9 @@ export function statsCommand(): Command {
         let drawn = 0;
         while (true) {
           await sleep(pause);
-          const usages = await sampler.sample();
+          const sampled = await sampler.sample();
+          // One that was named is shown, however it is.
+          const usages = sampled.filter(({ id }) => sampler.states.get(id) !== "created");
           if (options.stream && ids.length > 0 && usages.length === 0) return;
           const { format } = options;
           if (options.json || format === "json") {
