@@ -55,6 +55,25 @@ export async function mountRootfs(
 }
 
 /**
+ * Checks that the rootfs's `/dev` is no symlink: runc makes and removes files in there by a path that
+ * it has not resolved inside (setupPtmx, setupDevSymlinks of 1.1), and so on the host.
+ *
+ * @throws {FailedPreconditionError} if it is one.
+ */
+export function checkDev(id: string, rootfs: string): void {
+  try {
+    if (!Deno.lstatSync(`${rootfs}/dev`).isSymlink) return;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw error;
+  }
+  throw new FailedPreconditionError(
+    `cannot create container ${id}: /dev of its root filesystem is a symbolic link`,
+    { data: { id } },
+  );
+}
+
+/**
  * Unmounts the rootfs that was made of `mounts`, and whatever else is mounted under it.
  *
  * @throws {FailedPreconditionError} naming a mount that stays busy; nothing is forced.

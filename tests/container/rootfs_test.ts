@@ -137,6 +137,28 @@ Deno.test("rootfs: several mounts are made in order, each at its place, with its
   });
 });
 
+Deno.test("rootfs: one whose /dev is a link is refused, before the runtime follows it to the host", async () => {
+  await audited(async (daemon) => {
+    const dir = `${daemon.dir}/linked`;
+    const outside = `${daemon.dir}/outside`;
+    await Deno.mkdir(dir);
+    await Deno.mkdir(outside);
+    await Deno.writeTextFile(`${outside}/ptmx`, "kept");
+    await Deno.symlink(outside, `${dir}/dev`);
+    const bind = { type: "bind", source: dir, options: ["rbind"] };
+    const create = (path: string | undefined, rootfs: RootfsMount[]) => {
+      const spec = daemon.spec(["true"], { root: { path } });
+      return daemon.client.call("container.create", { id: "c", spec, rootfs });
+    };
+    const refused = { message: /\/dev .*is a symbolic link/ };
+    await assert.rejects(create(undefined, [bind]), refused);
+    await assert.rejects(create(dir, []), refused);
+    assert.deepEqual([...Deno.readDirSync(outside)].map(({ name }) => name), ["ptmx"]);
+    assert.equal(await Deno.readTextFile(`${outside}/ptmx`), "kept");
+    for (const path of [dir, outside]) await Deno.remove(path, { recursive: true });
+  });
+});
+
 Deno.test("rootfs: a target cannot lead out of the rootfs, neither by .. nor by a link", async () => {
   await audited(async (daemon) => {
     const root = `${daemon.dir}/image`;

@@ -410,6 +410,7 @@ with tarfile.open(out, "w") as t:
     if what == "opaque": add(t, "d", S, where); add(t, "d/.wh..wh..opq", data=b"")
     if what == "whiteout-up": add(t, where + "/.wh.kept", data=b"")
     if what == "wh-dots": add(t, ".wh...", data=b"")
+    if what == "dev": add(t, "dev", S, where)
     if what == "root-link": add(t, ".", S, where); add(t, "./evil")
     if what == "device":
         i = tarfile.TarInfo("sda"); i.type = tarfile.BLKTYPE; i.devmajor = 8; t.addfile(i)
@@ -443,7 +444,7 @@ if what == "bomb":
   const shapes: readonly (readonly [string, Record<string, unknown>?])[] = [
     ...[["dotdot"], ["absolute"], ["symlink"], ["symlink-up"], ["symlink-file"], ["hardlink"]],
     ...[["whiteout"], ["opaque"], ["whiteout-up"], ["wh-dots"], ["root-link"], ["device"]],
-    ...[["redirect"], ["many"], ["bomb"], ["fifo-passwd"], ["link-hardlink"]],
+    ...[["redirect"], ["many"], ["bomb"], ["fifo-passwd"], ["link-hardlink"], ["dev"]],
     ...[["across-file"], ["across-whiteout"], ["across-opaque"], ["across-hardlink"], ["etc"]],
     ["volume", { Volumes: { "/d": {}, "/d/deeper": {} } }],
     ["workdir", { WorkingDir: "/d/made" }],
@@ -463,6 +464,7 @@ if what == "bomb":
         ...["sh", "-c", script],
       ]);
       if (shape === "fifo-passwd") assert.match(`${code} ${stderr}`, /^125 .*is a FIFO/s);
+      if (shape === "dev") assert.match(`${code} ${stderr}`, /^125 .*\/dev .*symbolic link/s);
       // The names of users are the image's own.
       if ("User" in config) assert.match(`${code} ${stderr}`, /^125 .*no user/s, shape);
     }

@@ -13,7 +13,7 @@ import { adoptStdio, openStdio } from "../open_stdio.ts";
 import type { AdoptedProcess } from "../process/adopted_process.ts";
 import type { ProcessContext } from "../process/process_context.ts";
 import type { ProcessHandle } from "../process/signal.ts";
-import { mountRootfs, unmountRootfs } from "../rootfs.ts";
+import { checkDev, mountRootfs, unmountRootfs } from "../rootfs.ts";
 import type { InitEvent, InitRequest, InitState } from "../states/init_states.ts";
 import { accepts, INIT_LIFECYCLE, wrongState } from "../states/init_states.ts";
 import { StateMachine } from "../states/state_machine.ts";
@@ -89,6 +89,7 @@ export class InitProcess {
       reserveExitRecord(paths.exitRecord);
       failpoint("shim.create.mount");
       await mountRootfs(record.id, paths.rootfs, record.rootfs, this.#context.reaper);
+      checkDev(record.id, paths.rootfs);
       failpoint("shim.create.stdio");
       this.#io = await openStdio(this.#stdioOptions);
       if (record.checkpoint !== undefined) {
