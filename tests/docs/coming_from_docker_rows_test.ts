@@ -492,10 +492,12 @@ const LOOK_ROWS: Readonly<Record<string, Check>> = {
   },
   "`rename`": async (person) => {
     await person.isRefused("rename web x", /web is running: stop it first/);
-    await person.sees("run --name before ROOTFS -- echo hello");
+    await person.sees("run -d --name before ROOTFS -- echo hello");
+    await person.sees("wait before");
     assert.equal(await person.sees("rename before after"), "");
     assert.equal(await person.sees("logs after"), "hello\n");
-    await person.sees("start -a after");
+    await person.sees("start after");
+    await person.sees("wait after");
     await person.sees("rm after");
   },
   "`diff` `export`": unknown("diff web", "export web"),
