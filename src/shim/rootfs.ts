@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-import { EBUSY, EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
+import { EBUSY, EINVAL, ENOENT, isErrno, leadsNowhere } from "../linux/libc/errno.ts";
 import { takeIdMaps } from "../linux/mount/idmapped.ts";
 import { mountInRoot, mountPrivate } from "../linux/mount/mount_in_root.ts";
 import { unmount, unmountAll, UnmountError } from "../linux/mount/unmount.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { openUserNamespace } from "../linux/process/user_namespace.ts";
-import type { RootfsMountRecord } from "../oci/bundle_layout.ts";
+import { readJson } from "../oci/bundle_layout.ts";
+import type { BundlePaths, BundleRecord, RootfsMountRecord } from "../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { messageOf } from "../rpc/error_text.ts";
+import { asRecord } from "../rpc/is_record.ts";
 
 /**
  * Delays between attempts to unmount a busy mount, 0.9 s in all: the kernel can release the files of a
@@ -55,22 +57,32 @@ export async function mountRootfs(
 }
 
 /**
- * Checks that the rootfs's `/dev` is no symlink: runc makes and removes files in there by a path that
- * it has not resolved inside (setupPtmx, setupDevSymlinks of 1.1), and so on the host.
+ * Checks that `/dev` of the container's root filesystem, once that is mounted, is no symlink: runc makes
+ * and removes files in there by a path that it has not resolved inside (setupPtmx, setupDevSymlinks of
+ * 1.1), and so on the host.
  *
  * @throws {FailedPreconditionError} if it is one.
  */
-export function checkDev(id: string, rootfs: string): void {
+export function checkDev({ id, rootfs: mounts }: BundleRecord, paths: BundlePaths): void {
+  const rootfs = mounts.length > 0 ? paths.rootfs : rootOf(paths);
   try {
     if (!Deno.lstatSync(`${rootfs}/dev`).isSymlink) return;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
+    // Of a root filesystem that is none the runtime says what is wrong.
+    if (leadsNowhere(error)) return;
     throw error;
   }
   throw new FailedPreconditionError(
     `cannot create container ${id}: /dev of its root filesystem is a symbolic link`,
     { data: { id } },
   );
+}
+
+/** Returns the root filesystem that the spec names: relative to the bundle, or anywhere on the host. */
+function rootOf({ config, dir, rootfs }: BundlePaths): string {
+  const path = asRecord(readJson<Record<string, unknown>>(config)?.["root"])?.["path"];
+  if (typeof path !== "string") return rootfs;
+  return path.startsWith("/") ? path : `${dir}/${path}`;
 }
 
 /**

@@ -84,7 +84,6 @@ export function checkCreate(
     ...stdioIssues(stdio),
     ...logIssues(params.log, stdio),
     ...rootfs.flatMap((mount, index) => sourceIssues(mount, `rootfs.${index}.source`)),
-    ...(rootfs.length > 0 ? [] : devIssues(spec)),
     ...checkpointIssues(params.checkpoint),
     ...networkIssues,
     ...serviceIssues(params, root),
@@ -165,22 +164,6 @@ function sourceIssues(
     // Others, EACCES of a FUSE filesystem say, need not keep it from being mounted.
   }
   return [];
-}
-
-/** Returns an issue for what the shim refuses of a rootfs that it mounts: see `checkDev` there. */
-function devIssues(spec: CheckedSpec): ParamIssue[] {
-  const path = asRecord(spec["root"])?.["path"];
-  if (typeof path !== "string" || !isSymlink(`${path}/dev`)) return [];
-  return [{ path: "spec.root.path", message: `${path}/dev is a symbolic link` }];
-}
-
-function isSymlink(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isSymlink;
-  } catch (error) {
-    if (leadsNowhere(error)) return false;
-    throw error;
-  }
 }
 
 function checkpointIssues(checkpoint: string | undefined): ParamIssue[] {

@@ -89,7 +89,7 @@ export class InitProcess {
       reserveExitRecord(paths.exitRecord);
       failpoint("shim.create.mount");
       await mountRootfs(record.id, paths.rootfs, record.rootfs, this.#context.reaper);
-      checkDev(record.id, paths.rootfs);
+      checkDev(record, paths);
       failpoint("shim.create.stdio");
       this.#io = await openStdio(this.#stdioOptions);
       if (record.checkpoint !== undefined) {
