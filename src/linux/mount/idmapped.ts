@@ -124,7 +124,16 @@ export function mountIdmapped(spec: MountSpec, userNamespace: number): void {
 /** Runs `call`, which tells of each mount that it makes at `target`, and takes these away again. */
 function stacked<T>(target: string, call: (mounted: () => void) => T): T {
   using mounts = new DisposableStack();
-  return call(() => mounts.defer(() => unmount(target, { detach: true })));
+  return call(() => mounts.defer(() => unmountIfMounted(target)));
+}
+
+/** Unmounts what is on top at a target. That it was unmounted meanwhile by another is no error. */
+function unmountIfMounted(target: string): void {
+  try {
+    unmount(target, { detach: true });
+  } catch (error) {
+    if (!isErrno(error, EINVAL)) throw error;
+  }
 }
 
 /** Returns options whose lower directories are the paths that `map` has for them. */
