@@ -74,8 +74,10 @@ export async function wait(path: string, containerd: number): Promise<void> {
   for (let count = 0, clean = true; clean && count < MOST_LIVES; count++) {
     setProcessName("berth-waiting");
     lives = (await becomeShim(waiting, { again: count > 0 })).ended;
-    clean = await lives && await holdsOnly(fds);
+    clean = await lives;
+    // From here on no shim is there that would hear a signal.
     lives = undefined;
+    clean &&= await holdsOnly(fds);
   }
   Deno.exit(0);
 }
