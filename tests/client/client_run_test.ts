@@ -186,6 +186,9 @@ Deno.test({
       const now = await web.state();
       assert.deepEqual([now.status, now.pid, now.lastExit?.exitStatus], ["running", pid, 137]);
       assert.notEqual(now.instance, instance, point);
+      // The next daemon may still be about to say that it has finished the restart, and a restart by
+      // then would be the same one. A start waits for that.
+      assert.equal(await web.start(), pid);
     }
     for (const point of ["stop.record", "stop.signal"]) {
       const ended = await killedAt(point, () => web.stop({ graceMs: 0 }));
