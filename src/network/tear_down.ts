@@ -77,8 +77,9 @@ export function isPinned({ dir, namespace }: NetworkPaths): boolean {
 }
 
 /**
- * Runs an attachment's plugins, the last one first. Returns whether one failed whose interface was not
- * there: what else it made is to be looked for.
+ * Runs an attachment's plugins, the last one first; one that has never added and fails to remove is run
+ * once more after the others. Returns whether one failed whose interface was not there: what else it
+ * made is to be looked for.
  */
 async function detach(
   host: PluginHost,
@@ -90,7 +91,8 @@ async function detach(
   // Before 0.4.0 a DEL has none: CNI specification 0.3.1, "Network Configuration".
   const result = conflist.cniVersion.startsWith("0.3.") ? undefined : resultOf(attachment);
   const begun = conflist.plugins.slice(0, steps.length);
-  for (const [index, plugin] of [...begun.entries()].toReversed()) {
+  const left = begun.map((plugin, index) => ({ plugin, index, again: false })).toReversed();
+  for (const { plugin, index, again } of left) {
     await failpointAsync("network.del");
     const target = { id, network: conflist.name, plugin: plugin.type };
     try {
@@ -105,17 +107,23 @@ async function detach(
     } catch (error) {
       const failure = saidByPlugin(error, target, "DEL");
       if (failure === undefined) throw error;
+      const failedToAdd = steps[index]?.failure;
       // What refuses its configuration in the same words whenever it is run has made nothing, and never
       // will remove anything. Leases and rules of an ADD that failed are looked for besides.
-      if (failure !== steps[index]?.failure) {
+      if (failure !== failedToAdd) {
+        const there = netns !== "" && hasInterface(netns, ifname);
+        // One that has added something is tried until it succeeds, before the others are run. One that
+        // has failed to add waits for them: they remove the interface.
+        if (there && (failedToAdd === undefined || index === 0 || again)) throw error;
+        if (there) left.push({ plugin, index, again: true });
         // `host-device` and `sbr` fail without the interface, also where an earlier DEL has removed it.
-        if (netns !== "" && hasInterface(netns, ifname)) throw error;
-        gone = true;
-        getLogger(["berth", "network"]).warn("{reason}; {ifname} is not there, going on", {
-          id,
-          ifname,
-          reason: messageOf(error),
-        });
+        else gone = true;
+        getLogger(["berth", "network"]).warn(
+          there
+            ? "{reason}; {ifname} is removed first, going on"
+            : "{reason}; {ifname} is not there, going on",
+          { id, ifname, reason: messageOf(error) },
+        );
       }
     }
     await failpointAsync("network.deleted");

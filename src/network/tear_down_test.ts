@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { testNeeding } from "../../scripts/test_needing.ts";
 import { exists } from "../linux/fs/exists.ts";
 import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
 import { unmount } from "../linux/mount/unmount.ts";
@@ -27,15 +28,16 @@ class TestPlugin implements Disposable {
   };
 
   /** Sets what the plugin does. */
-  does(add: string, del: string): void {
+  does(add: string, del: string, plugin = "test"): void {
     const script = `#!/bin/sh\nif [ $CNI_COMMAND = ADD ]; then ${add}; else ${del}; fi\n`;
-    Deno.writeTextFileSync(`${this.dir}/test`, script, { mode: 0o755 });
+    Deno.writeTextFileSync(`${this.dir}/${plugin}`, script, { mode: 0o755 });
   }
 
-  /** A network whose interface has this name. */
-  planned(ifname: string): NetworkRecord {
+  /** A network whose interface has this name, of plugins that run before this one, and this one. */
+  planned(ifname: string, ...before: readonly string[]): NetworkRecord {
     const ipam = { type: "host-local", dataDir: this.leases };
-    const conflist = { cniVersion: "1.0.0", name: "net", plugins: [{ type: "test", ipam }] };
+    const plugins = [...before.map((type) => ({ type })), { type: "test", ipam }];
+    const conflist = { cniVersion: "1.0.0", name: "net", plugins };
     return newRecord({ id: "web", instance: crypto.randomUUID() }, [
       { conflist, ifname, runtimeConfig: {} },
     ], []);
@@ -122,3 +124,74 @@ Deno.test("tearDown: a plugin that fails where its interface is not any more has
   await test.remove();
   assert.ok(!exists(test.paths.dir));
 });
+
+testNeeding(
+  ["ip", "nsenter"],
+  "tearDown: a plugin that never added, and fails while its interface is there, is run again after those before it",
+  async () => {
+    using test = new TestPlugin();
+    const { paths, host } = test;
+    const link = (command: string) => `nsenter --net=$CNI_NETNS ip link ${command}`;
+    const ran = (name: string) => `echo ${name} >>${test.dir}/ran`;
+    const removals = () => {
+      const names = Deno.readTextFileSync(`${test.dir}/ran`).trim().split("\n");
+      Deno.removeSync(`${test.dir}/ran`);
+      return names;
+    };
+    const add = link("add eth0 type veth peer name other >&2");
+    const del = `${ran("main")}; ${link("del eth0 2>/dev/null")} || true`;
+    const last = (how: string) => `${ran("last")}; ${how}`;
+    const setUpOne = async () => {
+      const planned = test.planned("eth0", "main");
+      await setUp(host, paths, planned).catch((error: unknown) => {
+        assert.match(String(error), /plugin test: ADD failed: no luck/);
+      });
+      return planned;
+    };
+    test.does(add, del, "main");
+    test.does(fails("no luck"), last(fails("no routes")));
+    const { containerId } = await setUpOne();
+    const lease = `${test.leases}/net/10.1.0.2`;
+    Deno.mkdirSync(`${test.leases}/net`, { recursive: true });
+    Deno.writeTextFileSync(lease, containerId);
+    await test.remove();
+    assert.deepEqual(removals(), ["last", "main", "last"]);
+    assert.ok(!exists(paths.dir));
+    assert.ok(!exists(lease), "what the plugin does not remove, berth does");
+
+    // It succeeds once the others have: nothing is left to be said.
+    test.does(
+      fails("no luck"),
+      last(`[ -e ${test.dir}/once ] || { >${test.dir}/once; ${fails("no")}; }`),
+    );
+    await setUpOne();
+    await test.remove();
+    assert.deepEqual(removals(), ["last", "main", "last"]);
+
+    // Where the interface stays it is no matter of order.
+    test.does(add, ran("main"), "main");
+    test.does(fails("no luck"), last(fails("busy")));
+    await setUpOne();
+    await assert.rejects(test.remove(), /plugin test: DEL failed: busy/);
+    assert.deepEqual(removals(), ["last", "main", "last"]);
+    test.does(add, del, "main");
+    // What is no error of CNI says nothing of what is left, the second time either.
+    test.does(fails("no luck"), last(`${link("show eth0 >&2")} || exit 1; ${fails("busy")}`));
+    await assert.rejects(test.remove(), /plugin test: DEL failed: .*eth0/);
+    assert.deepEqual(removals(), ["last", "main", "last"]);
+    test.does("true", last("true"));
+    await test.remove();
+    assert.deepEqual(removals(), ["last", "main"]);
+
+    // What it added goes first: the others wait until it works.
+    test.does("true", last(fails("busy")));
+    await setUpOne();
+    for (let time = 0; time < 2; time++) {
+      await assert.rejects(test.remove(), /plugin test: DEL failed: busy/);
+      assert.deepEqual(removals(), ["last"]);
+    }
+    test.does("true", last("true"));
+    await test.remove();
+    assert.ok(!exists(paths.dir));
+  },
+);

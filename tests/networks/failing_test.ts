@@ -171,6 +171,13 @@ networkTest(
       cniCode: 7,
     });
     await audit.assertClean("a failing plugin");
+    // Neither adds nor removes, whatever is there, and says so in other words.
+    plugins.plugin("extra", `echo '{"code":7,"msg":"no luck in '$CNI_COMMAND'"}'; exit 1`);
+    await refused(daemon, front, NetworkError, /extra: ADD failed: no luck in ADD/, names);
+    await audit.assertClean("a plugin that never works");
+    for (const where of ["removed first", "not there"]) {
+      assert.ok(daemon.log.includes(`no luck in DEL"; eth0 is ${where}, going on`), daemon.log);
+    }
     plugins.plugin("extra", "[ $CNI_COMMAND = DEL ] || { echo oops >&2; exit 3; }");
     await refused(daemon, front, NetworkError, /ADD failed: oops/, names);
     plugins.plugin("extra", "[ $CNI_COMMAND = DEL ] || echo '{garbage'");
