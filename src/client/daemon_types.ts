@@ -229,7 +229,7 @@ export interface NetworkOptions {
   } | undefined;
   /** Hosts file of the container, to which its addresses are added. The file is the caller's, who mounts it at /etc/hosts. */
   readonly hostsFile?: string | undefined;
-  /** resolv.conf(5) of the container, in which the DNS settings that plugins give take the places of others, but not of what `dns` says. The file is the caller's, who mounts it at /etc/resolv.conf. */
+  /** resolv.conf(5) of the container, in which the DNS settings that plugins give take the places of others, but not of what `dns` says. Where neither gives servers, and the container's addresses are all IPv4, those of IPv6 are removed from it, and where none is left, 8.8.8.8 and 8.8.4.4 are added. The file is the caller's, who mounts it at /etc/resolv.conf. */
   readonly resolvFile?: string | undefined;
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+import { ifThere } from "../linux/fs/if_there.ts";
 import { readSmallFile } from "../linux/fs/read_small_file.ts";
+import { PUBLIC_SERVERS } from "../oci/spec/etc_files.ts";
 import type { CniResult } from "./result.ts";
 import { isRecord } from "../rpc/is_record.ts";
 
@@ -51,7 +53,7 @@ export function setDns(path: string, { servers, searches, options }: DnsSettings
   if (replaced.length === 0) return;
   const before = readSmallFile(path);
   const kept = before.split("\n").filter((line) => {
-    const [keyword = ""] = line.trim().split(/\s+/, 1);
+    const [keyword = ""] = wordsOf(line);
     return line !== "" && !replaced.includes(keyword);
   });
   const lines = [
@@ -63,4 +65,23 @@ export function setDns(path: string, { servers, searches, options }: DnsSettings
   const text = lines.map((line) => `${line}\n`).join("");
   // Writing empties the file first, which a full disk would leave so.
   if (text !== before) Deno.writeTextFileSync(path, text, { create: false });
+}
+
+/**
+ * Returns the servers of a resolv.conf(5) for a container without an IPv6 address, by docker's rules:
+ * those of IPv4, or public ones where it has none of these. Returns none where it has none of IPv6, or
+ * the file is not there: nothing is to be set.
+ *
+ * @throws {Error} as {@linkcode setDns}.
+ */
+export function serversWithoutIpv6(path: string): readonly string[] {
+  const servers = (ifThere(() => readSmallFile(path)) ?? "").split("\n").map(wordsOf)
+    .flatMap(([keyword, server]) => keyword === "nameserver" ? server ?? [] : []);
+  const left = servers.filter((server) => !server.includes(":"));
+  if (left.length === servers.length) return [];
+  return left.length > 0 ? left : PUBLIC_SERVERS;
+}
+
+function wordsOf(line: string): string[] {
+  return line.trim().split(/\s+/);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { readDns, setDns } from "./resolv_file.ts";
+import { readDns, serversWithoutIpv6, setDns } from "./resolv_file.ts";
 
 Deno.test("readDns: what results say, taken together, and nothing that is no word", () => {
   const dns = readDns([
@@ -42,4 +42,25 @@ Deno.test("setDns: the lines of what is given are replaced, again and again", ()
   } finally {
     Deno.removeSync(path);
   }
+});
+
+Deno.test("serversWithoutIpv6: those of IPv4, or public ones; none if there are none of IPv6", () => {
+  const path = Deno.makeTempFileSync();
+  try {
+    const cases: readonly (readonly [string, readonly string[]])[] = [
+      ["nameserver 192.0.2.1\nnameserver\t2001:db8::53\nsearch a:b\n", ["192.0.2.1"]],
+      [" nameserver fe80::1%eth0\n# nameserver 192.0.2.1\n", ["8.8.8.8", "8.8.4.4"]],
+      ["nameserver 192.0.2.1\n# nameserver ::1\n", []],
+      ["nameserver\nsearch lan\n", []],
+      ["", []],
+    ];
+    for (const [text, servers] of cases) {
+      Deno.writeTextFileSync(path, text);
+      assert.deepEqual(serversWithoutIpv6(path), servers, text);
+    }
+    assert.throws(() => serversWithoutIpv6("/dev/null"), /regular/);
+  } finally {
+    Deno.removeSync(path);
+  }
+  assert.deepEqual(serversWithoutIpv6(path), []);
 });

@@ -46,7 +46,7 @@ export interface DnsOptions {
 export const RESOLVED_FILE = "/run/systemd/resolve/resolv.conf";
 
 /** The servers that docker and podman give where the host has none that a container reaches. */
-const PUBLIC_SERVERS = ["8.8.8.8", "8.8.4.4"];
+export const PUBLIC_SERVERS: readonly string[] = ["8.8.8.8", "8.8.4.4"];
 
 /**
  * Returns the text of a container's `/etc/resolv.conf`, made of the host's by docker's rules: in a

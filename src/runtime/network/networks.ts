@@ -6,7 +6,7 @@ import { setHosts } from "../../network/hosts_file.ts";
 import type { PluginHost } from "../../network/plugin.ts";
 import type { NetworkRecord } from "../../network/record.ts";
 import { newRecord, readRecord, resultOf } from "../../network/record.ts";
-import { readDns, setDns } from "../../network/resolv_file.ts";
+import { readDns, serversWithoutIpv6, setDns } from "../../network/resolv_file.ts";
 import { setUp } from "../../network/set_up.ts";
 import { tearDown } from "../../network/tear_down.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
@@ -307,17 +307,27 @@ function logUnkept(id: string, error: unknown): void {
   });
 }
 
-/** Sets the DNS settings that plugins gave, but those that the params give. */
+/**
+ * Sets the DNS settings that plugins gave, but those that the params give. Where neither gives servers,
+ * those are left out that the container does not reach.
+ */
 function addDns(
   { path, given }: NonNullable<NetworkPlan["resolv"]>,
-  { attachments }: NetworkRecord,
+  record: NetworkRecord,
 ): void {
-  const { servers, searches, options } = readDns(attachments.map(resultOf));
+  const { servers, searches, options } = readDns(record.attachments.map(resultOf));
+  const reached = servers.length === 0 && hasOnlyIpv4(record) ? serversWithoutIpv6 : () => servers;
   setDns(path, {
-    servers: given.servers === undefined ? servers : [],
+    servers: given.servers === undefined ? reached(path) : [],
     searches: given.searches === undefined ? searches : [],
     options: given.options === undefined ? options : [],
   });
+}
+
+/** Returns whether it has addresses, none of IPv6. One without any may get some by itself. */
+function hasOnlyIpv4(record: NetworkRecord): boolean {
+  const addresses = addressesOf(record);
+  return addresses.length > 0 && !addresses.some((address) => address.includes(":"));
 }
 
 /**

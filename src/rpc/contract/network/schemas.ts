@@ -94,7 +94,9 @@ export const networkParams = z.strictObject({
   resolvFile: matching(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT).optional().meta({
     description:
       "resolv.conf(5) of the container, in which the DNS settings that plugins give take " +
-      "the places of others, but not of what `dns` says. The file is the caller's, who mounts it at " +
+      "the places of others, but not of what `dns` says. Where neither gives servers, and the " +
+      "container's addresses are all IPv4, those of IPv6 are removed from it, and where none is " +
+      "left, 8.8.8.8 and 8.8.4.4 are added. The file is the caller's, who mounts it at " +
       "/etc/resolv.conf",
   }),
 }).meta({ description: "The network of a container, made by CNI plugins" });
