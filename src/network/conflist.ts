@@ -81,12 +81,16 @@ export interface ConflistFile {
 export interface ConflistDir {
   /** The networks by name. Of two files with one name the first counts, in the order of file names. */
   readonly networks: ReadonlyMap<string, ConflistFile>;
-  /** Files that cannot be used, with the reason. */
+  /** Files that cannot be used, with the reason: also a second one of a name. */
   readonly refused: ReadonlyMap<string, string>;
 }
 
-/** Reads the `.conflist`, `.conf` and `.json` files of a directory, which need not be there. */
-export function readConflistDir(dir: string): ConflistDir {
+/**
+ * Reads the `.conflist`, `.conf` and `.json` files of a directory, which need not be there.
+ *
+ * @param own the name of a network that no file can have.
+ */
+export function readConflistDir(dir: string, own?: string): ConflistDir {
   const networks = new Map<string, ConflistFile>();
   const refused = new Map<string, string>();
   for (const file of filesIn(dir)) {
@@ -94,7 +98,13 @@ export function readConflistDir(dir: string): ConflistDir {
       // To open a FIFO would stop this process until another writes into it.
       if (!Deno.statSync(file).isFile) throw new ConflistError("is no regular file");
       const conflist = parseConflist(JSON.parse(Deno.readTextFileSync(file)));
-      if (!networks.has(conflist.name)) networks.set(conflist.name, { file, conflist });
+      const { name } = conflist;
+      const first = networks.get(name);
+      if (name === own) throw new ConflistError(`has the \`name\` ${name}, which is berth's own`);
+      if (first !== undefined) {
+        throw new ConflistError(`has the same \`name\` as ${first.file}, which comes first`);
+      }
+      networks.set(name, { file, conflist });
     } catch (error) {
       refused.set(file, messageOf(error));
     }

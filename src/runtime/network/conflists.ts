@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
 import { BRIDGE_NETWORK, bridgeConflist } from "../../network/bridge.ts";
-import type { Conflist } from "../../network/conflist.ts";
+import type { Conflist, ConflistDir } from "../../network/conflist.ts";
 import { programsOf, readConflistDir } from "../../network/conflist.ts";
 import { PLUGINS_PACKAGE } from "../../network/errors.ts";
 import { findPlugin } from "../../network/plugin.ts";
@@ -31,20 +31,20 @@ export class Conflists {
    */
   find(name: string, ports: boolean, id: string): Conflist {
     if (name === BRIDGE_NETWORK) return this.#bridge(ports);
-    const { config_dir } = this.#config.network;
-    const { networks, refused } = readConflistDir(config_dir);
+    const { networks, refused } = this.#configured();
     const found = networks.get(name);
     if (found !== undefined) return found.conflist;
     const unusable = [...refused].map(([file, why]) => `; ${file} cannot be used: ${why}`);
     throw new NotFoundError(
-      `cannot create container ${id}: no network ${name} in ${config_dir}${unusable.join("")}`,
+      `cannot create container ${id}: no network ${name} in ${this.#config.network.config_dir}` +
+        unusable.join(""),
       { data: { id, network: name } },
     );
   }
 
   /** Returns every network by its name, with those of `others` that are not configured (any more). */
   all(others: Iterable<Conflist>): Map<string, KnownNetwork> {
-    const { networks } = readConflistDir(this.#config.network.config_dir);
+    const { networks } = this.#configured();
     const known = new Map<string, KnownNetwork>(networks);
     for (const conflist of others) {
       if (!known.has(conflist.name)) known.set(conflist.name, { conflist });
@@ -55,8 +55,12 @@ export class Conflists {
 
   /** Returns the files of the configured directory that cannot be used, with the reasons. */
   unusable(): { file: string; reason: string }[] {
-    const { refused } = readConflistDir(this.#config.network.config_dir);
+    const { refused } = this.#configured();
     return [...refused].map(([file, reason]) => ({ file, reason }));
+  }
+
+  #configured(): ConflistDir {
+    return readConflistDir(this.#config.network.config_dir, BRIDGE_NETWORK);
   }
 
   /** Returns the network that berth brings. */

@@ -67,16 +67,29 @@ Deno.test("Conflists.all: those of the directory come before others of the same 
   assert.equal(known.get("bridge")?.file, undefined);
 });
 
-Deno.test("Conflists.unusable: the files that are no configuration, with the reasons", () => {
+Deno.test("Conflists.unusable: the files that are no configuration, or of a name that is taken, with the reasons", () => {
   const front = network("front", { type: "macvlan" });
   using area = new TestConflists({
     "10-front.conflist": front,
     "20-bad.conflist": { name: "bad" },
+    "30-bridge.conflist": network("bridge", { type: "macvlan" }),
+    "40-front.conflist": network("front", { type: "ptp" }),
   });
   const [bad, ...more] = area.conflists.unusable();
   assert.equal(bad?.file, `${area.dir}/net.d/20-bad.conflist`);
   assert.match(bad.reason, /cniVersion/);
-  assert.deepEqual(more, []);
+  assert.deepEqual(more, [
+    {
+      file: `${area.dir}/net.d/30-bridge.conflist`,
+      reason: "has the `name` bridge, which is berth's own",
+    },
+    {
+      file: `${area.dir}/net.d/40-front.conflist`,
+      reason: `has the same \`name\` as ${area.dir}/net.d/10-front.conflist, which comes first`,
+    },
+  ]);
+  assert.deepEqual(area.conflists.find("front", false, "web"), front);
+  assert.equal(area.conflists.all([]).get("bridge")?.file, undefined);
 });
 
 Deno.test("Conflists.requirePlugins: each plugin has to be there, that of the addresses too", () => {
