@@ -58,8 +58,9 @@ async function detachAll(
   writeRecord(paths, { ...record, removing: "begun" });
   await failpointAsync("network.removing");
   let gone = false;
+  const isRepeated = record.removing !== undefined;
   for (const attachment of attachments.toReversed()) {
-    if (await detach(host, { id: record.id, runs, netns }, attachment)) gone = true;
+    if (await detach(host, { id: record.id, runs, netns, isRepeated }, attachment)) gone = true;
   }
   if (uncertain || gone) {
     await removeRules(host, runs, attachments.map(({ conflist }) => conflist.name));
@@ -76,6 +77,17 @@ export function isPinned({ dir, namespace }: NetworkPaths): boolean {
   return ifThere(() => Deno.statSync(namespace).dev !== Deno.statSync(dir).dev) ?? false;
 }
 
+/** The network that {@linkcode detach} takes part of away. */
+interface Detaching {
+  /** The container's id. */
+  readonly id: string;
+  readonly runs: PluginRuns;
+  /** Path of the namespace; empty where it is gone. */
+  readonly netns: string;
+  /** Whether the removal was tried before. */
+  readonly isRepeated: boolean;
+}
+
 /**
  * Runs an attachment's plugins, the last one first; one that has never added and fails to remove is run
  * once more after the others. Returns whether one failed whose interface was not there: what else it
@@ -83,7 +95,7 @@ export function isPinned({ dir, namespace }: NetworkPaths): boolean {
  */
 async function detach(
   host: PluginHost,
-  { id, runs, netns }: { readonly id: string; readonly runs: PluginRuns; readonly netns: string },
+  { id, runs, netns, isRepeated }: Detaching,
   attachment: AttachmentRecord,
 ): Promise<boolean> {
   const { conflist, ifname, steps } = attachment;
@@ -112,6 +124,8 @@ async function detach(
       // will remove anything. Leases and rules of an ADD that failed are looked for besides.
       if (failure !== failedToAdd) {
         const there = netns !== "" && hasInterface(netns, ifname);
+        // It may fail for a reason that passes, such as a service that is asked for addresses.
+        if (!there && !isRepeated && !again) throw error;
         // One that has added something is tried until it succeeds, before the others are run. One that
         // has failed to add waits for them: they remove the interface.
         if (there && (failedToAdd === undefined || index === 0 || again)) throw error;
