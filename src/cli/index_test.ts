@@ -40,7 +40,10 @@ Deno.test("berthProgram: what stands behind the container's command is not berth
 });
 
 /** What bash would offer for the last of each list of words; `berth ps -q` says `ID`. */
-async function completions(lines: readonly (readonly string[])[]): Promise<string[]> {
+async function completions(
+  lines: readonly (readonly string[])[],
+  cwd?: string,
+): Promise<string[]> {
   const calls = lines.map((words) =>
     `COMP_WORDS=(berth ${words.map((word) => `'${word}'`).join(" ")})
 COMP_CWORD=${words.length}; _berth; echo "\${COMPREPLY[*]}"`
@@ -52,6 +55,7 @@ COMP_CWORD=${words.length}; _berth; echo "\${COMPREPLY[*]}"`
   ];
   const { stdout, stderr, success } = await new Deno.Command("bash", {
     args: ["-u", "-c", script.join("\n")],
+    ...(cwd === undefined ? {} : { cwd }),
   }).output();
   assert.ok(success, new TextDecoder().decode(stderr));
   return new TextDecoder().decode(stdout).split("\n").slice(0, -1);
@@ -92,6 +96,33 @@ Deno.test("berthProgram: the completion script offers verbs, options, their choi
     [["exec", "web", "--us"], ""],
     [["run", "ls", "--ro"], ""],
     [["restore", ""], ""],
+    // Verbs of a verb, with their options.
+    [["image", ""], "pull ls rm inspect prune load import"],
+    [["image", "p"], "pull prune"],
+    [["network", ""], "ls"],
+    [["container", ""], "prune"],
+    [["install", ""], "docs containerd-shim"],
+    [["--socket", "/x", "image", "l"], "ls load"],
+    [["image", "other", ""], ""],
+    [["image", "rm", "--fo"], "--force"],
+    [["image", "ls", "--filter", "d"], "dangling=true dangling=false"],
+    [["container", "prune", "--fi"], "--filter"],
+    // What has a colon or an equals sign is several words for bash.
+    [["ps", "--filter", "status", "=", "ru"], "running"],
+    [["ps", "--filter", "status", "="], "created running paused restarting exited"],
+    [["ps", "--filter", "status", "=", "exited", "--no-t"], "--no-trunc"],
+    [["run", "-p", "127.0.0.1", ":", "80", ":", "80", "--restart", "al"], "always"],
+    [["run", "-e", "A", "=", "--restart", "al"], "always"],
+    [["run", "-e", "A", "=", "b", "--rest"], "--restart"],
+    // Sides of a copy.
+    [["cp", "I"], "ID:"],
+    [["cp", "web", ":", "/etc/hosts", "I"], "ID:"],
+    [["cp", "./a", "I"], "ID:"],
+    [["cp", "--socket", "/x", "I"], "ID--socket:"],
+    [["cp", "./"], ""],
+    [["cp", "web", ":"], ""],
+    [["cp", "web", ":", "I"], ""],
+    [["cp", "web", ":", "/etc/hosts", "./a", "I"], ""],
   ];
   assert.deepEqual(
     await completions(cases.map(([words]) => words)),
@@ -109,6 +140,22 @@ Deno.test("berthProgram: completion knows every verb and every option that help 
     const names = Array.from(shown, ([, name = ""]) => name);
     const known = options[index]?.split(" ") ?? [];
     assert.deepEqual(names.filter((name) => !known.includes(name)), [], command.name());
+  }
+});
+
+Deno.test("berthProgram: files of the directory are offered beside the containers of a copy", async () => {
+  const dir = await Deno.makeTempDir({ prefix: "berth-completion-" });
+  try {
+    await Deno.mkdir(`${dir}/site`);
+    await Deno.writeTextFile(`${dir}/a b`, "");
+    await Deno.writeTextFile(`${dir}/IDs`, "");
+    const [all = "", some, none] = await completions([["cp", ""], ["cp", "I"], ["cp", "s"]], dir);
+    for (const word of ["ID:", "IDs", "a\\ b", "site/"]) assert.ok(all.includes(word), all);
+    assert.equal(some, "ID: IDs");
+    // No id begins like that: the shell itself offers files.
+    assert.equal(none, "");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
   }
 });
 
@@ -155,6 +202,12 @@ Deno.test({
       assert.deepEqual(await offered("berth --socket /x rm "), ["web-4", ""]);
       assert.ok(!(await offered("berth checkpoint web ")).some((word) => word.startsWith("web-")));
       assert.ok((await offered("berth completion ")).includes("fish"));
+      assert.deepEqual(await offered("berth image l"), ["load", "ls", ""]);
+      assert.deepEqual(await offered("berth --socket /x container "), ["prune", ""]);
+      assert.deepEqual(await offered("berth image rm "), [""]);
+      assert.ok((await offered("berth image rm --fo")).includes("--force"));
+      assert.ok((await offered("berth cp ")).includes("web-2:"));
+      assert.ok((await offered("berth cp web:/x /e")).includes("/etc/"));
     }),
 });
 
@@ -182,5 +235,7 @@ Deno.test({
       assert.ok((await offered("kill", "-s", "TER")).includes("TERM"));
       assert.deepEqual(await offered("logs", ""), ["web-2"]);
       assert.deepEqual(await offered("exec", ""), ["web-4"]);
+      assert.ok((await offered("image", "")).includes("prune"));
+      assert.ok((await offered("cp", "")).includes("web-2:"));
     }),
 });

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import {
+  allVerbsOf,
   firstWords,
   idCount,
   idFilters,
   optionsOf,
   optionWords,
+  sideCount,
   spellings,
+  subverbsOf,
   takesCommand,
   takesValue,
   type Verb,
@@ -15,34 +18,50 @@ import {
 
 /** Returns a script for bash that completes verbs, options and their values, and container ids. */
 export function bashCompletion(program: Command): string {
-  const verbs = verbsOf(program);
-  const names = verbs.map(({ name }) => name).join(" ");
+  const names = verbsOf(program).map(({ name }) => name).join(" ");
+  const all = allVerbsOf(program);
   return `# bash completion for berth
 _berth_verb() {
   case "$1" in
-${verbs.map((verb) => `    ${verb.name}) ${verbCase(verb, program)} ;;`).join("\n")}
+${all.map((verb) => `    "${verb.name}") ${verbCase(verb, program)} ;;`).join("\n")}
   esac
 }
 _berth() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}" verb= option= socket= at=0 i word
+  local cur="\${COMP_WORDS[COMP_CWORD]}" end=$COMP_CWORD verb= option= socket= at=0 i word
   local words="${spellings(optionsOf(program)).join(" ")}" values="${valueOptions(program)}"
-  local ids=0 first= rest= filters=
-  [ "$cur" = "=" ] && cur=
+  local ids=0 first= rest= filters= more= sides=0 before= last= joined= prefix=
   COMPREPLY=()
-  for ((i = 1; i < COMP_CWORD; i++)); do
+  case "$cur" in [=:] | [=:][=:]) cur= end=$((end + 1)) ;; esac
+  for ((i = 1; i < end; i++)); do
     word="\${COMP_WORDS[i]}"
-    # Bash makes --option=value three words.
-    if [ "$word" = "=" ]; then
+    # Bash makes --option=value three words, and so it does of A=B and A:B.
+    case "$word" in
+      [=:] | [=:][=:])
+        if [ -z "$option" ]; then
+          option="$last"
+          prefix="$prefix$before$word"
+          joined=1
+        fi
+        continue ;;
+    esac
+    if [ -n "$joined" ] && [[ "$word" == -* ]]; then
+      option= joined= prefix=
+    fi
+    if [ -n "$option" ]; then
+      [ "$option" = --socket ] && socket="$prefix$word"
+      last="$option" before="$word" option= joined=
       continue
-    elif [ -n "$option" ]; then
-      [ "$option" = --socket ] && socket="$word"
-      option=
-    elif [ "$word" = -- ]; then
+    elif [ -n "$joined" ]; then
+      before="$word" joined=
+      continue
+    fi
+    last= before="$word" prefix=
+    if [ "$word" = -- ]; then
       [ -n "$rest" ] && return
     elif [[ "$word" == -* ]]; then
       [[ " $values " == *" $word "* ]] && option="$word"
-    elif [ -z "$verb" ]; then
-      verb="$word"
+    elif [ -z "$verb" ] || [ -n "$more" ]; then
+      verb="\${verb:+$verb }$word" more= first=
       _berth_verb "$verb"
     else
       # The rest is the command in the container, with its options.
@@ -50,23 +69,46 @@ _berth() {
       at=$((at + 1))
     fi
   done
+  if [ -z "$joined" ]; then
+    prefix=
+  elif [[ "$cur" == -* ]]; then
+    option= prefix=
+  elif [ -z "$option" ]; then
+    return
+  fi
   if [ -n "$option" ]; then
     case "$verb $option" in
-${valueCases(verbs)}
+${valueCases(all)}
       "events --id") _berth_ids ;;
     esac
+    [ -n "$prefix" ] && COMPREPLY=("\${COMPREPLY[@]#"$prefix"}")
   elif [[ "$cur" == -* ]]; then
     COMPREPLY=($(compgen -W "$words" -- "$cur"))
   elif [ -z "$verb" ]; then
     COMPREPLY=($(compgen -W "${names}" -- "$cur"))
   elif [ "$at" -lt "$ids" ]; then
     _berth_ids
+  elif [ "$at" -lt "$sides" ]; then
+    _berth_sides
   elif [ "$at" -eq 0 ]; then
     COMPREPLY=($(compgen -W "$first" -- "$cur"))
   fi
 }
 _berth_ids() {
-  COMPREPLY=($(compgen -W "$(berth ps -q $filters \${socket:+--socket "$socket"} 2>/dev/null)" -- "$cur"))
+  COMPREPLY=($(compgen "$@" -W "$(berth ps -q $filters \${socket:+--socket "$socket"} 2>/dev/null)" -- "$cur"))
+}
+# Offers what a copy is from or to: ids, and files beside them. Where no id fits, the shell offers files.
+_berth_sides() {
+  local word
+  _berth_ids -S :
+  [ "\${#COMPREPLY[@]}" -eq 0 ] && return
+  while IFS= read -r word; do
+    [ -z "$word" ] && continue
+    [ -d "$word" ] && word="$word/"
+    COMPREPLY+=("$(printf %q "$word")")
+  done <<< "$(compgen -f -- "$cur")"
+  # A path follows. In zsh there is no compopt.
+  [ -n "\${BASH_VERSION-}" ] && compopt -o nospace 2>/dev/null
 }
 complete -o default -F _berth berth`;
 }
@@ -78,6 +120,8 @@ function verbCase(verb: Verb, program: Command): string {
     `words="${spellings(optionsOf(verb.command)).join(" ")}"`,
     `values="${valueOptions(verb.command)}"`,
     `ids=${count}`,
+    `more=${subverbsOf(verb).length > 0 ? 1 : ""}`,
+    `sides=${sideCount(verb)}`,
     `first="${firstWords(verb, program).join(" ")}"`,
     `rest=${takesCommand(verb) ? 1 : ""}`,
     `filters="${idFilters(verb.name).join(" ")}"`,
@@ -90,13 +134,15 @@ function valueOptions(command: Command): string {
 }
 
 function valueCases(verbs: readonly Verb[]): string {
-  return verbs.flatMap(({ name, command }) =>
-    command.options.flatMap((option) => {
-      const words = optionWords(option);
+  return verbs.flatMap((verb) =>
+    verb.command.options.flatMap((option) => {
+      const words = optionWords(option, verb);
       if (words.length === 0) return [];
-      const patterns = spellings([option]).map((spelling) => `"${name} ${spelling}"`).join(" | ");
+      const patterns = spellings([option]).map((spelling) => `"${verb.name} ${spelling}"`).join(
+        " | ",
+      );
       return [
-        `      ${patterns}) COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$cur")) ;;`,
+        `      ${patterns}) COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$prefix$cur")) ;;`,
       ];
     })
   ).join("\n");

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { Command, Option } from "commander";
 import {
+  allVerbsOf,
   firstWords,
   idCount,
   idFilters,
   optionsOf,
   optionWords,
+  sideCount,
+  subverbsOf,
   takesCommand,
   takesValue,
   type Verb,
@@ -23,7 +26,7 @@ export function fishCompletion(program: Command): string {
     ...verbs.map(({ name, command }) =>
       `complete -c berth -n __fish_use_subcommand -a ${name} -d ${quote(command.summary())}`
     ),
-    ...verbs.flatMap((verb) => verbLines(verb, program)),
+    ...allVerbsOf(program).flatMap((verb) => verbLines(verb, program)),
   ].join("\n");
 }
 
@@ -36,12 +39,28 @@ const HELPERS = `function __berth_ids
     end
     command berth ps -q $argv $socket 2>/dev/null
 end
-# Whether the verb is the word, and fewer arguments follow it than the number.
+# Lists ids as a copy has them, before a path.
+function __berth_sides
+    for id in (__berth_ids)
+        echo "$id:"
+    end
+end
+# Whether the line begins with the verb, and fewer arguments follow it than the number.
 function __berth_in
     set -l words (commandline -opc)
-    set -l at (contains -i -- $argv[1] $words); or return 1
+    set -e words[1]
+    while string match -q -- '-*' "$words[1]"
+        if test "$words[1]" = --socket; and set -q words[2]
+            set -e words[1]
+        end
+        set -e words[1]
+    end
+    for word in (string split -- ' ' $argv[1])
+        test "$words[1]" = "$word"; or return 1
+        set -e words[1]
+    end
     set -l given 0
-    for word in $words[(math $at + 1)..-1]
+    for word in $words
         string match -q -- '-*' $word; or set given (math $given + 1)
     end
     test $given -lt $argv[2]
@@ -54,27 +73,31 @@ function verbLines(verb: Verb, program: Command): string[] {
   const { name, command } = verb;
   const ids = { none: 0, one: 1, many: MANY }[idCount(verb)];
   // Behind the container's command options are that command's.
-  const within = takesCommand(verb) ? ids + 1 : MANY;
+  const subverbs = subverbsOf(verb);
+  const within = subverbs.length > 0 ? 1 : takesCommand(verb) ? ids + 1 : MANY;
   const filters = idFilters(name).join(" ");
-  const first = firstWords(verb, program);
+  const first = subverbs.length > 0 ? [] : firstWords(verb, program);
+  const sides = sideCount(verb);
+  const line = (fewer: number) => `complete -c berth -n ${condition(verb, fewer)}`;
   return [
-    ...optionsOf(command).map((option) =>
-      optionLine(quote(`__berth_in ${name} ${within}`), option)
+    ...optionsOf(command).map((option) => optionLine(condition(verb, within), option, verb)),
+    ...ids === 0 ? [] : [`${line(ids)} -a ${quote(`(__berth_ids ${filters})`)}`],
+    ...first.length === 0 ? [] : [`${line(1)} -a ${quote(first.join(" "))}`],
+    ...subverbs.map(({ command: each }) =>
+      `${line(1)} -a ${each.name()} -d ${quote(each.summary())}`
     ),
-    ...ids === 0 ? [] : [
-      `complete -c berth -n ${quote(`__berth_in ${name} ${ids}`)} -a ${
-        quote(`(__berth_ids ${filters})`)
-      }`,
-    ],
-    ...first.length === 0
-      ? []
-      : [`complete -c berth -n ${quote(`__berth_in ${name} 1`)} -a ${quote(first.join(" "))}`],
-    ...name === "cp" ? [`complete -c berth -n ${quote(`__berth_in ${name} ${MANY}`)} -F`] : [],
+    ...sides === 0 ? [] : [`${line(sides)} -a '(__berth_sides)'`, `${line(MANY)} -F`],
   ];
 }
 
-function optionLine(condition: string, option: Option): string {
-  const words = optionWords(option);
+/** Returns fish's condition for what can stand behind a verb with fewer arguments than that. */
+function condition({ name }: Verb, fewer: number): string {
+  const word = name.includes(" ") ? `"${name}"` : name;
+  return quote(`__berth_in ${word} ${fewer}`);
+}
+
+function optionLine(condition: string, option: Option, verb?: Verb): string {
+  const words = optionWords(option, verb);
   return [
     `complete -c berth -n ${condition}`,
     ...option.short === undefined ? [] : [`-s ${option.short.slice(1)}`],

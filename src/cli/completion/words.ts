@@ -19,6 +19,16 @@ export function verbsOf(program: Command): Verb[] {
   }));
 }
 
+/** Returns the verbs of a verb that has its own, as `image ls`; none of any other. */
+export function subverbsOf({ name, command }: Verb): Verb[] {
+  return command.commands.map((each) => ({ name: `${name} ${each.name()}`, command: each }));
+}
+
+/** Returns the verbs of the program, each with its own behind it. */
+export function allVerbsOf(program: Command): Verb[] {
+  return verbsOf(program).flatMap((verb) => [verb, ...subverbsOf(verb)]);
+}
+
 /** The states of the containers that a verb can do something with; those not named take any. */
 const STATES: Readonly<Record<string, readonly string[]>> = {
   start: ["created", "exited"],
@@ -44,6 +54,13 @@ export function idCount({ command }: Verb): "none" | "one" | "many" {
   return ids.some(({ variadic }) => variadic) ? "many" : "one";
 }
 
+/** Returns how many of the verb's arguments are a path of the host, or `ID:PATH`. */
+export function sideCount({ command }: Verb): number {
+  return command.registeredArguments.filter((argument) =>
+    argument.description.startsWith("ID:PATH")
+  ).length;
+}
+
 /** Returns whether what follows the verb's own arguments is a command in the container. */
 export function takesCommand({ command }: Verb): boolean {
   return command.registeredArguments.some((argument) => /\bcommand$/.test(argument.name()));
@@ -52,11 +69,12 @@ export function takesCommand({ command }: Verb): boolean {
 /** Returns the words that the verb's first argument can be. */
 export function firstWords({ name, command }: Verb, program: Command): string[] {
   if (name === "help") return program.commands.map((other) => other.name());
+  if (command.commands.length > 0) return command.commands.map((other) => other.name());
   return command.registeredArguments[0]?.argChoices?.slice() ?? [];
 }
 
-/** Returns the words that an option takes, of those that are known beforehand. */
-export function optionWords(option: Option): string[] {
+/** Returns the words that an option of a verb takes, of those that are known beforehand. */
+export function optionWords(option: Option, verb?: Verb): string[] {
   if (option.argChoices) return option.argChoices.slice();
   switch (option.long) {
     case "--signal":
@@ -68,6 +86,9 @@ export function optionWords(option: Option): string[] {
     case "--log-level":
       return ["debug", "info", "warning", "error", "fatal"];
     case "--filter":
+      if (/^images?\b/.test(verb?.name ?? "")) {
+        return ["reference=", "dangling=true", "dangling=false", "label="];
+      }
       return [
         ...["created", "running", "paused", "restarting", "exited"].map((state) =>
           `status=${state}`
