@@ -52,7 +52,7 @@ export const USAGE_FIELDS: ListFields<Usage> = {
   ID: { header: "ID", value: ({ id }) => id },
   Name: { header: "NAME", value: ({ id }) => id },
   Container: { header: "CONTAINER", value: ({ id }) => id },
-  Status: { header: "STATUS", kind: "short", value: ({ status }) => status ?? "" },
+  Status: { header: "STATUS", value: ({ status }) => status ?? "" },
   CPUPerc: {
     header: "CPU %",
     kind: "figure",

@@ -13,14 +13,13 @@ export const CONTAINER_FIELDS: ListFields<ContainerState> = {
   ID: { header: "ID", value: ({ id }) => id },
   Names: { header: "NAMES", value: ({ id }) => id },
   Image: { header: "IMAGE", value: ({ labels }) => shortName(labels[IMAGE_LABEL] ?? "") },
-  Status: { header: "STATUS", kind: "short", value: statusOf },
-  State: { header: "STATE", kind: "short", value: stateWord },
+  Status: { header: "STATUS", value: statusOf },
+  State: { header: "STATE", value: stateWord },
   RunningFor: {
     header: "CREATED",
-    kind: "short",
     value: ({ createdAt }, now) => `${formatSpan(now - Date.parse(createdAt))} ago`,
   },
-  CreatedAt: { header: "CREATED AT", kind: "short", value: ({ createdAt }) => createdAt },
+  CreatedAt: { header: "CREATED AT", value: ({ createdAt }) => createdAt },
   Pid: {
     header: "PID",
     kind: "figure",

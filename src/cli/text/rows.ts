@@ -8,8 +8,8 @@ import { renderTemplate } from "./template_render.ts";
 export interface ListField<Row> {
   /** What stands above its column. */
   readonly header: string;
-  /** `figure`: on the right; `short`: of few words. Neither is cut on a narrow screen. */
-  readonly kind?: "figure" | "short";
+  /** `figure`: on the right, and not cut on a narrow screen. */
+  readonly kind?: "figure";
   /** `now` in ms since the epoch; `argument` is what a template gives, as in `{{.Label "key"}}`. */
   value(row: Row, now: number, argument?: string): string;
 }
@@ -51,7 +51,6 @@ export function formatRows<Row>(
   return formatTable(headers, body, {
     width,
     right: [...kinds.keys()].filter((at) => kinds[at] === "figure"),
-    whole: [...kinds.keys()].filter((at) => kinds[at] === "short"),
     style: (text, at, column) => {
       const row = rows[at];
       if (row === undefined) return plain ? text : boldHeader(text, at);

@@ -6,20 +6,25 @@ export interface TableOptions {
   readonly width?: number | undefined;
   /** Indexes of the columns whose cells are figures, aligned on the right and never cut. */
   readonly right?: readonly number[];
-  /** Indexes of the columns of few words, which are cut where cutting all others is not enough. */
-  readonly whole?: readonly number[];
   /** Returns a cell with what makes it bold or colored; `row` is -1 for the header. */
   readonly style?: (text: string, row: number, column: number) => string;
 }
 
-/** Blanks between two columns, unless the screen is too narrow for them. */
-const GAP = 3;
+/**
+ * Blanks between two columns, and the fewest characters that the first column, which names the row,
+ * and the other columns of text are cut to. Each takes more away than the one before.
+ */
+const WAYS = [
+  { gap: 3, first: 20, others: 14 },
+  { gap: 2, first: 20, others: 12 },
+  { gap: 1, first: 16, others: 9 },
+  { gap: 1, first: 12, others: 8 },
+  { gap: 1, first: 8, others: 8 },
+  { gap: 1, first: 4, others: 4 },
+] as const;
 
-/** The fewest characters that a column of text is cut to. */
+/** A column that is cut to fewer characters than this may be narrower than its header. */
 const LEAST = 8;
-
-/** The fewest where even that does not fit. */
-const LEAST_OF_ALL = 4;
 
 /** Returns the cell without what would move the cursor or break the line. */
 function clean(cell: string): string {
@@ -68,9 +73,9 @@ export function formatTable(
   rows: readonly (readonly string[])[],
   options: TableOptions = {},
 ): string[] {
-  const { width, right = [], whole = [], style = (text) => text } = options;
+  const { width, right = [], style = (text) => text } = options;
   const all = [headers, ...rows.map((row) => row.map(clean))];
-  const { widths, gap } = layOut(headers, all, { width, right, whole });
+  const { widths, gap } = layOut(headers, all, { width, right });
   return all.map((row, index) => {
     let left = width;
     const cells: string[] = [];
@@ -94,28 +99,26 @@ export function formatTable(
 function layOut(
   headers: readonly string[],
   all: readonly (readonly string[])[],
-  { width, right, whole }: {
-    readonly width: number | undefined;
-    readonly right: readonly number[];
-    readonly whole: readonly number[];
-  },
+  { width, right }: { readonly width: number | undefined; readonly right: readonly number[] },
 ): { widths: number[]; gap: string } {
   const widths = headers.map((_, column) =>
     all.reduce((widest, row) => Math.max(widest, [...(row[column] ?? "")].length), 0)
   );
-  const least = headers.map((header, column) =>
-    [...right, ...whole].includes(column) ? Infinity : Math.max(LEAST, [...header].length)
-  );
-  const leastOfShort = least.map((value, column) => whole.includes(column) ? LEAST : value);
-  const leastOfAll = headers.map((_, column) => right.includes(column) ? Infinity : LEAST_OF_ALL);
-  // Each takes more away than the one before.
-  const ways = [[GAP, least], [2, least], [1, least], [1, leastOfShort], [1, leastOfAll]] as const;
-  const room = (blanks: number) => (width ?? Infinity) - blanks * (headers.length - 1);
-  for (const [blanks, fewest] of ways) {
-    const cut = cutWidest(widths, room(blanks), fewest);
-    if (sum(cut) <= room(blanks)) return { widths: cut, gap: " ".repeat(blanks) };
+  const cut = ({ gap, first, others }: (typeof WAYS)[number]) => {
+    const least = headers.map((header, column) => {
+      if (right.includes(column)) return Infinity;
+      const fewest = column === 0 ? first : others;
+      return fewest < LEAST ? fewest : Math.max(fewest, [...header].length);
+    });
+    const room = (width ?? Infinity) - gap * (headers.length - 1);
+    const fitted = cutWidest(widths, room, least);
+    return { widths: fitted, gap: " ".repeat(gap), fits: sum(fitted) <= room };
+  };
+  for (const way of WAYS) {
+    const found = cut(way);
+    if (found.fits) return found;
   }
-  return { widths: cutWidest(widths, room(GAP), least), gap: " ".repeat(GAP) };
+  return cut(WAYS[0]);
 }
 
 /**

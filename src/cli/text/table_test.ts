@@ -23,13 +23,32 @@ Deno.test("formatTable: on a narrow screen the widest column is cut and the last
   assert.match(lines[2] ?? "", /^b {30,}stopped {7}- {3}sh$/);
 });
 
+Deno.test("formatTable: the widest columns are cut first, and a usual id stays whole", () => {
+  const rows = [
+    [
+      ...["backup-database-2026", "Exited (137) 10 seconds ago", "About a minute ago", "-"],
+      "sh -c 'exit 3; sleep 1000; exit 5'",
+    ],
+    [
+      ...["postgres-main-1", "Up About a minute (Paused)", "11 seconds ago", "1234567"],
+      "docker-entrypoint.sh postgres",
+    ],
+  ];
+  const headers = ["ID", "STATUS", "CREATED", "PID", "COMMAND"];
+  assert.deepEqual(formatTable(headers, rows, { width: 80, right: [3] }), [
+    "ID                    STATUS           CREATED              PID  COMMAND",
+    "backup-database-2026  Exited (137) 1…  About a minute…        -  sh -c 'exit 3;…",
+    "postgres-main-1       Up About a min…  11 seconds ago   1234567  docker-entrypo…",
+  ]);
+});
+
 Deno.test("formatTable: on a very narrow screen no column goes, and figures stay whole", () => {
   const rows = [
     ["webserver", "Exited (3) 10 seconds ago", "11 seconds ago", "123456", "sh -c 'exit 3'"],
     ["b", "Up 2 minutes", "2 minutes ago", "7", "sleep 1000"],
   ];
   const headers = ["ID", "STATUS", "CREATED", "PID", "COMMAND"];
-  const table = (width: number) => formatTable(headers, rows, { width, right: [3], whole: [1, 2] });
+  const table = (width: number) => formatTable(headers, rows, { width, right: [3] });
   for (const width of [26, 40, 60, 72]) {
     for (const line of table(width)) {
       assert.ok([...line].length <= width, `${width}: ${line}`);
@@ -37,9 +56,9 @@ Deno.test("formatTable: on a very narrow screen no column goes, and figures stay
     }
   }
   assert.deepEqual(table(72), [
-    "ID         STATUS                     CREATED            PID  COMMAND",
-    "webserver  Exited (3) 10 seconds ago  11 seconds ago  123456  sh -c 'ex…",
-    "b          Up 2 minutes               2 minutes ago        7  sleep 1000",
+    "ID          STATUS              CREATED             PID   COMMAND",
+    "webserver   Exited (3) 10 se…   11 seconds ago   123456   sh -c 'exit 3'",
+    "b           Up 2 minutes        2 minutes ago         7   sleep 1000",
   ]);
   assert.deepEqual(table(40), [
     "ID      STATUS  CREATED     PID COMMAND",
