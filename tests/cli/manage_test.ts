@@ -145,6 +145,7 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
   const inspect = async (...args: string[]) => await cli(daemon, ["inspect", ...args]);
   const format = "{{.Id}} {{.status}} {{.exitStatus}} {{.none}}{{range .processes}}{{.pid}}{{end}}";
   assert.equal((await inspect("-f", format, "two")).stdout, "two stopped 3 <no value>\n");
+  assert.equal((await inspect("-f", "{{.RestartCount}}", "two")).stdout, "0\n");
   assert.equal((await inspect("--format", "json", "two")).stdout.split("\n").length, 2);
   assert.deepEqual(await inspect("-f", "{{.id.nope}}", "two"), {
     code: 125,

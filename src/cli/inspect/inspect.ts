@@ -38,8 +38,11 @@ export function inspectCommand(): Command {
           const whole = options.spec
             ? { ...state, spec: parseJson(await Deno.readTextFile(config)) }
             : { ...state, ...resourcesIn(config) };
-          if (options.format) printFormatted(options.format, whole);
-          else if (options.json) printJson(whole);
+          const { format } = options;
+          if (format && format !== "json") {
+            // As in docker: a count also of one that is never restarted.
+            printFormatted(format, { ...whole, restartCount: state.restartCount ?? 0 });
+          } else if (format || options.json) printJson(whole);
           else print(stringifyJson(whole, 2));
         }, (error, id) => hintAtImage(daemon, id, error));
       });
