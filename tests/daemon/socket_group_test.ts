@@ -59,7 +59,9 @@ Deno.test("socket group: who may use the socket and not the daemon's root runs, 
     assert.deepEqual(once, { code: 3, stdout: "out\n", stderr: "err\n" });
     assert.equal(temporary(id).length, place === "" ? 1 : 0);
     assert.equal(existsSync(`${runtimeDir}/berth/io/${id}`), place !== "");
-    assert.equal((await as(daemon, ["rm", id], place)).code, 0);
+    // Under another id the container has them still.
+    assert.equal((await as(daemon, ["rename", id, `${id}-old`], place)).code, 0);
+    assert.equal((await as(daemon, ["rm", `${id}-old`], place)).code, 0);
     assert.deepEqual(temporary(id), []);
     assert.equal(existsSync(`${runtimeDir}/berth/io/${id}`), false);
 

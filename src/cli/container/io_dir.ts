@@ -40,7 +40,7 @@ export function ioDir(
 ): string | undefined {
   const { id } = state;
   const fifo = [state.stdin, state.stdout].find((path) =>
-    isContainerDir(root, "io", id, path) || isOutside(id, path)
+    isContainerDir(root, "io", id, path) || isOutside(root, path)
   );
   return fifo?.slice(0, fifo.lastIndexOf("/"));
 }
@@ -62,14 +62,15 @@ export function isOwnIoDir(root: string, dir: string): boolean {
 }
 
 /**
- * Returns whether the path is that of a FIFO which {@linkcode createIoDir} put outside of the root.
+ * Returns whether the path is that of a FIFO which {@linkcode createIoDir} put outside of the root. The
+ * id in it is the container's first one: a rename moves nothing there.
  */
-function isOutside(id: string, path: string): boolean {
+function isOutside(root: string, path: string): boolean {
   const parts = path.split("/");
-  if (parts.includes("..")) return false;
-  if (path.startsWith(TEMPORARY)) return parts.length === 5 && parts[3] === id;
+  if (parts.includes("..") || path.startsWith(`${root}/`)) return false;
+  if (path.startsWith(TEMPORARY)) return parts.length === 5;
   // <XDG_RUNTIME_DIR>/berth/io/<id>/<random>/<name>
-  return parts.slice(-5, -2).join("/") === `berth/io/${id}`;
+  return parts.slice(-5, -3).join("/") === "berth/io";
 }
 
 /**
