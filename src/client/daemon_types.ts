@@ -323,7 +323,7 @@ export interface Networks {
 export interface OciProcess {
   /** Program to run and its arguments. */
   readonly args: readonly string[];
-  /** Environment, each entry as NAME=value. */
+  /** Environment, each entry as NAME=value; NAME alone removes the container's. */
   readonly env?: readonly string[] | null | undefined;
   /** Working directory. */
   readonly cwd?: string | null | undefined;
@@ -661,7 +661,7 @@ export interface DaemonMethods {
       readonly rootfs: string;
       /** Container id, which is the host name unless another is given. */
       readonly id?: string | undefined;
-      /** Environment, each entry as NAME=value; added to PATH, HOSTNAME and TERM. */
+      /** Environment, as NAME=value; added to PATH, HOSTNAME and TERM, of which NAME alone removes one. */
       readonly env?: readonly string[] | undefined;
       /** Working directory; defaults to /. */
       readonly cwd?: string | undefined;

@@ -34,6 +34,7 @@ Deno.test("berth exec takes over what it is not told, and changes what it is", a
     const out = async (...args: string[]) => (await cli(daemon, ["exec", ...args])).stdout.trim();
     assert.equal(await out("c", "sh", "-c", "echo $A; pwd; id -u"), "own\n/tmp\n0");
     assert.equal(await out("-e", "A=new", "-e", "B=2", "c", "sh", "-c", "echo $A $B"), "new 2");
+    assert.equal(await out("-e", "A", "c", "sh", "-c", "echo ${A-none}"), "none", "not set here");
     assert.equal(
       await out("-u", "12:34", "-w", "/etc", "c", "sh", "-c", "id -u; id -g; pwd"),
       "12\n34\n/etc",

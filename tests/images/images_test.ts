@@ -36,6 +36,13 @@ test(
     const second = await cli(daemon, ["run", "--rm", ...cgroup(daemon), image, "env"], { env });
     assert.equal(second.code, 0, second.stderr);
     assert.match(second.stdout, /^FROM_IMAGE=1$/m);
+    // A name that is not set here takes the image's variable away.
+    const less = await ok(
+      daemon,
+      ...["run", "--rm", "-e", "FROM_IMAGE", "-e", "NONE", ...cgroup(daemon), image, "env"],
+    );
+    assert.match(less, /^PATH=\/bin$/m);
+    assert.doesNotMatch(less, /FROM_IMAGE|NONE/);
     const missing = await cli(daemon, ["pull", image], { env });
     assert.equal(missing.code, 125);
     assert.match(missing.stderr, /install the package skopeo/);

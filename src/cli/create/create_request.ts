@@ -2,6 +2,7 @@
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
+import { mergeEnv } from "../../oci/spec/process_spec.ts";
 import type { UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { USERNS_LABEL } from "../options/user_namespace.ts";
 import { ImageError } from "../../images/errors.ts";
@@ -10,7 +11,7 @@ import type { ContainerImage } from "../image/rootfs.ts";
 import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
 import { mapVolumes } from "../image/volumes.ts";
 import { createDir, OVERLAY_LABEL, removeOwnDirs } from "../container/container_dirs.ts";
-import { environmentEntry, readLinesFile } from "../options/environment.ts";
+import { environmentOf } from "../options/environment.ts";
 import type { MountOption } from "../options/mounts.ts";
 import { resourcesFrom } from "../options/resources.ts";
 import { bundleRequest } from "./bundle_request.ts";
@@ -94,17 +95,15 @@ function specOf(
   const stopSignal = options.stopSignal ?? image?.config.stopSignal;
   const workdir = options.workdir ?? image?.config.workingDir;
   const user = userOf(request);
-  const env = [
-    ...image?.config.env ?? [],
-    ...(options.envFile ?? []).flatMap(readLinesFile),
-    ...options.env ?? [],
-  ];
+  const given = environmentOf(options);
+  // Once more, since names alone also remove what every container has.
+  const env = [...mergeEnv(image?.config.env ?? [], given), ...given];
   return {
     ...defaultSpec({
       id,
       rootfs,
       args,
-      env: env.flatMap(environmentEntry),
+      env,
       mounts,
       resources: { ...resourcesFrom(options) },
       terminal: options.tty ?? false,

@@ -14,11 +14,26 @@ export function collectEnv(text: string, previous: readonly string[] | undefined
   return [...previous ?? [], text];
 }
 
-/** Returns the entries for the container; a name that is not set here is left out. */
-export function environmentEntry(text: string): string[] {
-  if (text.includes("=")) return [text];
-  const value = Deno.env.get(text);
-  return value === undefined ? [] : [`${text}=${value}`];
+/** Options with variables. */
+export interface EnvironmentOptions {
+  readonly env?: readonly string[] | undefined;
+  readonly envFile?: readonly string[] | undefined;
+}
+
+/**
+ * Returns the entries for the container, as `mergeEnv` adds them: a name alone has the value that it
+ * has here. As docker has it, a name of a file that is not set here is left out; one of `-e` stays
+ * alone, which removes the variable of an image or a container. Throws as {@linkcode readLinesFile}.
+ */
+export function environmentOf({ env = [], envFile = [] }: EnvironmentOptions): string[] {
+  const ofFiles = envFile.flatMap(readLinesFile).map(withValue);
+  return [...ofFiles.filter((entry) => entry.includes("=")), ...env.map(withValue)];
+}
+
+function withValue(entry: string): string {
+  if (entry.includes("=")) return entry;
+  const value = Deno.env.get(entry);
+  return value === undefined ? entry : `${entry}=${value}`;
 }
 
 /**

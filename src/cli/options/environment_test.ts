@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { collectEnv, environmentEntry, readLinesFile } from "./environment.ts";
+import { collectEnv, environmentOf, readLinesFile } from "./environment.ts";
 
-Deno.test("environmentEntry: an environment variable without a value is passed on, if it is set", () => {
-  assert.deepEqual(environmentEntry("A=b=c"), ["A=b=c"]);
-  assert.deepEqual(environmentEntry("PATH"), [`PATH=${Deno.env.get("PATH")}`]);
-  assert.deepEqual(environmentEntry("BERTH_TEST_NOT_SET"), []);
+Deno.test("environmentOf: a variable without a value is passed on; one that is not set stays alone, not a file's", async () => {
+  const path = `PATH=${Deno.env.get("PATH")}`;
+  const none = "BERTH_TEST_NOT_SET";
+  assert.deepEqual(environmentOf({}), []);
+  assert.deepEqual(environmentOf({ env: ["A=b=c", "PATH", none] }), ["A=b=c", path, none]);
+  const file = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(file, `A=1\nPATH\n${none}\n`);
+    assert.deepEqual(environmentOf({ env: ["A=2"], envFile: [file] }), ["A=1", path, "A=2"]);
+  } finally {
+    await Deno.remove(file);
+  }
 });
 
 Deno.test("collectEnv: an environment variable has a name", () => {

@@ -12,7 +12,7 @@ import {
   verb,
   withSocket,
 } from "../common/command.ts";
-import { collectEnv, environmentEntry, readLinesFile } from "../options/environment.ts";
+import { collectEnv, environmentOf } from "../options/environment.ts";
 import { absolute } from "../options/mounts.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -115,10 +115,10 @@ async function processOf(
 ): Promise<OciProcess> {
   if (args.length === 0) throw new CliError("say which command to run");
   const { user } = options;
-  const env = [...(options.envFile ?? []).flatMap(readLinesFile), ...options.env ?? []];
+  const env = environmentOf(options);
   return {
     args: [...args],
-    ...(env.length > 0 && { env: env.flatMap(environmentEntry) }),
+    ...(env.length > 0 && { env }),
     ...(options.workdir !== undefined && { cwd: options.workdir }),
     ...(user !== undefined && { user: await userOf(daemon, id, user) }),
     ...(options.privileged && privileges()),

@@ -18,9 +18,9 @@ const INHERITED = [
 
 /**
  * Returns the OCI process of an exec: what `part` gives, the rest from the container's own process.
- * The environment is the container's with the caller's added, by name; with a terminal TERM is
- * xterm unless one of them says otherwise. What belongs to init alone (its args, its terminal, its
- * console size) is not inherited.
+ * The environment is the container's with the caller's added as {@linkcode mergeEnv} does; with a
+ * terminal TERM is xterm unless one of them says otherwise. What belongs to init alone (its args, its
+ * terminal, its console size) is not inherited.
  */
 export function mergeProcess(
   containerProcess: OciProcessPart,
@@ -35,21 +35,23 @@ export function mergeProcess(
   // Both are required by the OCI spec.
   merged["cwd"] ??= "/";
   merged["user"] ??= { uid: 0, gid: 0 };
-  const env = mergeEnv(terminal ? ["TERM=xterm"] : [], [
-    ...stringsOf(containerProcess["env"]),
-    ...stringsOf(part["env"]),
-  ]);
+  const base = [...terminal ? ["TERM=xterm"] : [], ...stringsOf(containerProcess["env"])];
+  const env = mergeEnv(base, stringsOf(part["env"]));
   if (env.length > 0) merged["env"] = env;
+  else delete merged["env"];
   return merged;
 }
 
-/** `base` with each `NAME=value` of `added` in the place of the one of its name, or at the end. */
+/**
+ * Returns `base` with each `NAME=value` of `added` in the place of the one of its name, or at the
+ * end. A `NAME` alone in `added` takes the one of `base` away, as docker has it.
+ */
 export function mergeEnv(base: readonly string[], added: readonly string[]): string[] {
   const byName = new Map<string, string>();
-  for (const entry of [...base, ...added]) {
-    const [name = entry] = entry.split("=", 1);
-    byName.set(name, entry);
-  }
+  const set = (entry: string) => byName.set(entry.split("=", 1).join(), entry);
+  base.forEach(set);
+  for (const entry of added) if (!entry.includes("=")) byName.delete(entry);
+  added.filter((entry) => entry.includes("=")).forEach(set);
   return [...byName.values()];
 }
 

@@ -52,13 +52,17 @@ Deno.test("mergeProcess: what an exec gives wins over the container's", () => {
 });
 
 Deno.test("mergeEnv: an exec's environment is added to the container's by name", () => {
-  assert.deepEqual(mergeEnv(["PATH=/bin", "A=1", "B=2"], ["A=3", "C=x=y", "D"]), [
+  assert.deepEqual(mergeEnv(["PATH=/bin", "A=1", "B=2"], ["A=3", "C=x=y"]), [
     "PATH=/bin",
     "A=3",
     "B=2",
     "C=x=y",
-    "D",
   ]);
+});
+
+Deno.test("mergeEnv: a name alone takes away what was there, not what is given beside it", () => {
+  assert.deepEqual(mergeEnv(["A=1", "B=2"], ["A", "NONE"]), ["B=2"]);
+  assert.deepEqual(mergeEnv(["A=1", "B=2"], ["A=3", "A", "B", "B=4"]), ["A=3", "B=4"]);
 });
 
 Deno.test("mergeProcess: an exec in a container without a process gets what OCI requires", () => {
@@ -67,4 +71,5 @@ Deno.test("mergeProcess: an exec in a container without a process gets what OCI 
     cwd: "/",
     user: { uid: 0, gid: 0 },
   });
+  assert.equal("env" in mergeProcess({}, { args: ["ls"], env: ["A"] }), false);
 });

@@ -58,7 +58,8 @@ export const defaultSpecParams = z.strictObject({
     description: "Container id, which is the host name unless another is given",
   }),
   env: z.array(argument).max(MAX_ARGS).optional().meta({
-    description: "Environment, each entry as NAME=value; added to PATH, HOSTNAME and TERM",
+    description:
+      "Environment, as NAME=value; added to PATH, HOSTNAME and TERM, of which NAME alone removes one",
   }),
   cwd: kernelText(MAX_TEXT).optional().meta({ description: "Working directory; defaults to /" }),
   user: kernelText(MAX_TEXT).optional().meta({

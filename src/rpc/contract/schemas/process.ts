@@ -12,7 +12,7 @@ export const ociProcess = z.looseObject({
     description: "Program to run and its arguments",
   }),
   env: z.array(z.string().max(MAX_ARG_LENGTH)).max(MAX_ARGS).nullable().optional().meta({
-    description: "Environment, each entry as NAME=value",
+    description: "Environment, each entry as NAME=value; NAME alone removes the container's",
   }),
   cwd: z.string().max(MAX_TEXT).nullable().optional().meta({ description: "Working directory" }),
 }).meta({
