@@ -21,18 +21,17 @@ const MAX_ID = 0xffff_fffe;
 /**
  * Returns the user that `user[:group]` names, each a name or a number, by the rootfs's own
  * `/etc/passwd` and `/etc/group`. Numbers need not be listed there; without a group it is the
- * user's own, or 0, and then the user's further groups come along.
+ * user's own, or 0, and then the user's further groups come along. As docker has it, an empty part is
+ * left out: `root:` is `root`, and `:staff` is user 0 with that group.
  *
  * @throws {InvalidParamsError} if a name is unknown there or a number is none.
  */
 export function resolveUser(rootfs: string, text: string): OciUser {
-  const [userText = "", groupText, ...rest] = text.split(":");
-  if (userText === "" || groupText === "" || rest.length > 0) {
-    throw invalid(text, "expected user or user:group");
-  }
+  const [userText = "", groupText = "", ...rest] = text.split(":");
+  if (text === "" || rest.length > 0) throw invalid(text, "expected user or user:group");
   const users = fields(readInside(rootfs, "etc/passwd"));
   const groups = fields(readInside(rootfs, "etc/group"));
-  const number = idOf(text, userText);
+  const number = userText === "" ? 0 : idOf(text, userText);
   // passwd(5): name, password, uid, gid, …
   const entry = users.find(([name, , uid]) =>
     number === undefined ? name === userText : Number(uid) === number
@@ -41,7 +40,7 @@ export function resolveUser(rootfs: string, text: string): OciUser {
   if (uid === undefined) {
     throw invalid(text, `no user ${userText} in /etc/passwd of the root filesystem`);
   }
-  if (groupText === undefined) {
+  if (groupText === "") {
     const gid = idOf(text, entry?.[3]) ?? 0;
     const name = entry?.[0];
     // group(5): name, password, gid, members

@@ -31,7 +31,7 @@ Deno.test("resolveUser: users and groups are found by name and number in the roo
     assert.deepEqual(resolveUser(rootfs, "ann:7"), { uid: 1000, gid: 7 });
     assert.deepEqual(resolveUser(rootfs, "root"), { uid: 0, gid: 0 });
     assert.deepEqual(resolveUser(rootfs, "4242"), { uid: 4242, gid: 0 });
-    const unknown = ["bob", "ann:nobody", "", ":1", "ann:", "a:b:c", "4294967295", "-1"];
+    const unknown = ["bob", "ann:nobody", "", ":nobody", "a:b:c", "::", "4294967295", "-1"];
     for (const text of unknown) {
       assert.throws(() => resolveUser(rootfs, text), InvalidParamsError, text);
     }
@@ -40,7 +40,20 @@ Deno.test("resolveUser: users and groups are found by name and number in the roo
 Deno.test("resolveUser: numbers need no passwd file", () =>
   inRootfs((rootfs) => {
     assert.deepEqual(resolveUser(rootfs, "5:6"), { uid: 5, gid: 6 });
+    assert.deepEqual(resolveUser(rootfs, ":6"), { uid: 0, gid: 6 });
     assert.throws(() => resolveUser(rootfs, "root"), InvalidParamsError);
+  }));
+
+Deno.test("resolveUser: an empty part is left out, as in docker: user 0, or the user's own group", () =>
+  inRootfs((rootfs) => {
+    Deno.writeTextFileSync(`${rootfs}/etc/passwd`, PASSWD);
+    Deno.writeTextFileSync(`${rootfs}/etc/group`, `${GROUP}log:x:4:root\n`);
+    assert.deepEqual(resolveUser(rootfs, "root:"), { uid: 0, gid: 0, additionalGids: [4] });
+    assert.deepEqual(resolveUser(rootfs, ":"), resolveUser(rootfs, "root"));
+    assert.deepEqual(resolveUser(rootfs, "ann:"), resolveUser(rootfs, "ann"));
+    assert.deepEqual(resolveUser(rootfs, "7:"), { uid: 7, gid: 0 });
+    assert.deepEqual(resolveUser(rootfs, ":users"), { uid: 0, gid: 100 });
+    assert.deepEqual(resolveUser(rootfs, ":7"), { uid: 0, gid: 7 });
   }));
 
 Deno.test("resolveUser: a passwd file that is none is not waited for", () =>
