@@ -59,17 +59,34 @@ export function resolveUser(rootfs: string, text: string): OciUser {
 }
 
 /**
- * Checks that no FIFO stands in the place of the rootfs's `/etc/passwd` or `/etc/group`: the runtime
- * opens both for each process, and would wait for a writer for good.
+ * Checks that no FIFO, device or directory stands in the place of the rootfs's `/etc/passwd` or
+ * `/etc/group`: the runtime reads both for each process. At a FIFO it would wait for a writer for
+ * good; of the devices only `/dev/null` has an end.
  *
  * @throws {InvalidParamsError} if one does.
  */
 export function checkUserFiles(rootfs: string): void {
   for (const path of ["etc/passwd", "etc/group"]) {
-    if (!isFifo(rootfs, path)) continue;
-    const message = `/${path} of the root filesystem is a FIFO, which the runtime would wait for`;
+    const kind = atInside(rootfs, path, (file) => kindOfNoFile(Deno.statSync(file)));
+    if (kind === undefined) continue;
+    const message = `/${path} of the root filesystem is ${kind}`;
     throw new InvalidParamsError(message, [{ path: "rootfs", message }]);
   }
+}
+
+/** The device number of `/dev/null`, 1:3 (the kernel's admin-guide/devices.txt). */
+const NULL_DEVICE = 0x103;
+
+/** That of the mark that a layer has in the place of a file it removes, 0:0 (overlayfs.rst). */
+const WHITEOUT = 0;
+
+/** Returns what is not to be read as a file; undefined for what may be. */
+function kindOfNoFile(info: Deno.FileInfo): string | undefined {
+  if (info.isFifo) return "a FIFO, which the runtime would wait for";
+  if (info.isDirectory) return "a directory, not a file";
+  if (info.isBlockDevice) return "a device, not a file";
+  if (!info.isCharDevice || info.rdev === NULL_DEVICE || info.rdev === WHITEOUT) return undefined;
+  return "a device, not a file";
 }
 
 /**
@@ -120,10 +137,6 @@ function readInside(rootfs: string, path: string): string {
     const { isFile, size } = Deno.statSync(file);
     return isFile && size <= MAX_SIZE ? Deno.readTextFileSync(file) : "";
   }) ?? "";
-}
-
-function isFifo(rootfs: string, path: string): boolean {
-  return atInside(rootfs, path, (file) => Deno.statSync(file).isFifo) ?? false;
 }
 
 /** Returns what `read` makes of a path of the rootfs; undefined if it leads nowhere. */

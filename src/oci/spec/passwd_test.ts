@@ -85,3 +85,30 @@ Deno.test("checkUserFiles: a FIFO that the runtime would wait for is refused, al
     Deno.symlinkSync("/pipe", `${rootfs}/etc/group`);
     assert.throws(() => checkUserFiles(rootfs), /\/etc\/group of the root filesystem is a FIFO/);
   }));
+
+Deno.test("checkUserFiles: a directory and a device are refused, but not /dev/null nor what a layer removes", () =>
+  inRootfs((rootfs) => {
+    const passwd = `${rootfs}/etc/passwd`;
+    Deno.mkdirSync(passwd);
+    assert.throws(() => checkUserFiles(rootfs), /\/etc\/passwd of the root .* is a directory/);
+    Deno.removeSync(passwd);
+    Deno.mkdirSync(`${rootfs}/dev`);
+    Deno.symlinkSync("/dev/users", passwd);
+    checkUserFiles(rootfs);
+    for (const device of ["c 1 5", "c 5 0", "b 7 0"]) {
+      makeNode(`${rootfs}/dev/users`, device);
+      assert.throws(() => checkUserFiles(rootfs), /is a device/, device);
+    }
+    for (const device of ["c 1 3", "c 0 0"]) {
+      makeNode(`${rootfs}/dev/users`, device);
+      checkUserFiles(rootfs);
+    }
+  }));
+
+/** Makes a device node in the place of what is there. */
+function makeNode(path: string, device: string): void {
+  const args = [path, ...device.split(" ")];
+  new Deno.Command("rm", { args: ["-f", path] }).outputSync();
+  const { success, stderr } = new Deno.Command("mknod", { args }).outputSync();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
