@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
 import { isIP } from "node:net";
+import { fdPath } from "../../linux/fd/fd.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
+import { ELOOP, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
+import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { hostsFile, resolvConf, RESOLVED_FILE } from "../../oci/spec/etc_files.ts";
 import type { MountOption } from "./mounts.ts";
 
@@ -80,19 +83,18 @@ export function writeEtcFile(dir: string, path: string, text: string): string {
 }
 
 /**
- * Returns whether a file may be mounted there. The runtime makes a missing one in the root
- * filesystem, which it must not where that is read-only; where a link leads in there is not looked
- * up.
+ * Returns whether a file may be mounted at a path of the root filesystem, where links stay inside. The
+ * runtime makes a missing one, which it must not where that is read-only. What is no file, or a link
+ * that leads to none or in a circle, stays as it is.
  */
 export function canMountOn(rootfs: string, path: string, mayMake: boolean): boolean {
-  let there;
   try {
-    there = Deno.lstatSync(`${rootfs}${path}`);
-  } catch {
+    using there = openInRoot(rootfs, path);
+    return Deno.statSync(fdPath(there.fd)).isFile;
+  } catch (error) {
     // Not there, or not for this user to see.
-    return mayMake;
+    return mayMake && !isErrno(error, ELOOP, ENOTDIR);
   }
-  return there.isFile || (there.isSymlink && mayMake);
 }
 
 function read(path: string): string | undefined {
