@@ -377,6 +377,7 @@ test(
 test("images: what a config asks for and cannot have names the image and what to do", async () => {
   await using daemon = await TestDaemon.start();
   const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { file: "text" })];
+  Deno.symlinkSync("/not-there", `${layers[1]}/link`);
   const inImage = async (config: Record<string, unknown>, ...args: string[]) => {
     const image = await makeImage(daemon.dir, {
       layers,
@@ -400,6 +401,7 @@ test("images: what a config asks for and cannot have names the image and what to
       [{ User: "0:no-group" }, 125, /no group no-group in .*; say another with --user/],
       [{ StopSignal: "SIGNONE" }, 125, /no such signal.*; say another with --stop-signal/],
       [{ WorkingDir: "/file" }, 125, /\/file is a file in it; say another with --workdir/],
+      [{ WorkingDir: "/link/x" }, 125, /\/link\/x leads through the link \/link, .* --workdir$/m],
       [{ Cmd: ["nothing-there"] }, 127, /no such program: it was to run nothing-there, give/],
       [{ Entrypoint: ["/file"] }, 126, /cannot execute it here: .* --entrypoint$/m],
     ] as const

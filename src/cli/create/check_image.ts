@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { fdPath } from "../../linux/fd/fd.ts";
-import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
-import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import { ImageError } from "../../images/errors.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { parseStopSignal } from "../options/stop_signal.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import type { CreateInput } from "./create_input.ts";
+import { workingDirFault } from "./working_dir.ts";
 
 /**
  * Checks what the image's config asks for and the options do not.
@@ -15,7 +13,7 @@ import type { CreateInput } from "./create_input.ts";
  * @throws {ImageError} with what to do instead.
  */
 export function checkImageConfig({ options, rootfs: { image, path } }: CreateInput): void {
-  const { user = "", stopSignal, workingDir = "/" } = image?.config ?? {};
+  const { user = "", stopSignal, workingDir = "/", volumes = [] } = image?.config ?? {};
   try {
     if (user !== "" && options.user === undefined) resolveUser(path, user);
   } catch (error) {
@@ -28,20 +26,13 @@ export function checkImageConfig({ options, rootfs: { image, path } }: CreateInp
     const why = `its stop signal: ${messageOf(error)}; say another with --stop-signal`;
     throw new ImageError(why, { cause: error });
   }
-  if (options.workdir === undefined && isFile(path, workingDir)) {
+  if (options.workdir !== undefined) return;
+  const mounts = [...options.mount ?? [], ...options.volume ?? [], ...options.tmpfs ?? []]
+    .map(({ destination }) => destination);
+  const fault = workingDirFault(path, workingDir, [...mounts, ...volumes]);
+  if (fault !== undefined) {
     throw new ImageError(
-      `its working directory ${workingDir} is a file in it; say another with --workdir`,
+      `its working directory ${workingDir} ${fault}; say another with --workdir`,
     );
-  }
-}
-
-/** Returns whether a path in the root filesystem leads to a file; not where nothing is there. */
-function isFile(rootfs: string, path: string): boolean {
-  try {
-    using found = openInRoot(rootfs, path);
-    return Deno.statSync(fdPath(found.fd)).isFile;
-  } catch (error) {
-    if (isErrno(error, ENOENT, ENOTDIR, ELOOP)) return false;
-    throw error;
   }
 }

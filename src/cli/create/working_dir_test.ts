@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { workingDirFault } from "./working_dir.ts";
+
+Deno.test("workingDirFault: a file or a link that leads nowhere is in the way, unless a mount may be there", () => {
+  const rootfs = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${rootfs}/srv/app`, { recursive: true });
+    Deno.mkdirSync(`${rootfs}/etc`);
+    for (const file of ["srv/file", "etc/file"]) Deno.writeTextFileSync(`${rootfs}/${file}`, "");
+    for (
+      const [link, target] of [
+        ["inside", "/srv"],
+        ["missing", "/data/app"],
+        ["near", "not-there"],
+        ["up", "../../data"],
+        ["loop", "loop"],
+        ["file", "/srv/file"],
+        ["through", "srv/file/x"],
+        ["shm", "/dev/shm"],
+        ["again", "missing"],
+        ["etc/link", "/data"],
+      ] as const
+    ) {
+      Deno.symlinkSync(target, `${rootfs}/${link}`);
+    }
+    const fault = (path: string, ...mounts: string[]) => workingDirFault(rootfs, path, mounts);
+    const fine = [
+      "/",
+      "/srv",
+      "/srv/app/new",
+      "/new/er",
+      "/inside",
+      "/inside/new",
+      "/shm/x",
+      "/shm",
+    ];
+    for (const path of fine) assert.equal(fault(path), undefined, path);
+    assert.equal(fault("/srv/file"), "is a file in it");
+    assert.equal(fault("/file"), "is a file in it");
+    assert.equal(fault("/etc/file"), "is a file in it");
+    assert.equal(fault("/srv/file/x"), "is below /srv/file, a file in it");
+    for (const link of ["missing", "near", "up", "loop", "through", "again", "etc/link"]) {
+      const why = `leads through the link /${link}, which leads nowhere in it`;
+      assert.equal(fault(`/${link}`), why);
+      assert.equal(fault(`/${link}/new/er`), why);
+      assert.equal(fault(`/srv/../${link}`, "/other"), why);
+    }
+    for (const path of ["/missing/x", "/up", "/again"]) {
+      assert.equal(fault(path, "/data/"), undefined, path);
+      assert.equal(fault(path, "/./data/app/deeper"), undefined, path);
+    }
+    assert.equal(fault("/srv/file/x", "/srv"), undefined);
+  } finally {
+    Deno.removeSync(rootfs, { recursive: true });
+  }
+});
