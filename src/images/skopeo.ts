@@ -142,6 +142,10 @@ const ADVICE: readonly (readonly [RegExp, (...groups: (string | undefined)[]) =>
       "skopeo inspect --raw lists them",
   ],
   [
+    /docker:\/\/\[.*invalid reference format/,
+    () => "this skopeo knows no IPv6 address of a registry: use a name, or an IPv4 address",
+  ],
+  [
     /more than one image in oci, choose an image/,
     () => "it holds several images: say which one, as oci:DIR:TAG or oci-archive:FILE:TAG",
   ],

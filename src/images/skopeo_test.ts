@@ -68,6 +68,14 @@ Deno.test("failure: skopeo's messages of what a person can mend say how, in thos
         /^none of its images is for linux\/arm\/v5; /,
       ],
       [
+        "Invalid source name docker://[::1]:5000/base:latest: invalid reference format",
+        /IPv6 address of a registry: use a name, or an IPv4 address$/,
+      ],
+      [
+        'Error parsing image name "docker://[::1]:5000/base:latest": invalid reference format',
+        /IPv6 address of a registry: use a name, or an IPv4 address$/,
+      ],
+      [
         "initializing source oci:/a:: more than one image in oci, choose an image",
         /several images: say which one, as oci:DIR:TAG/,
       ],
