@@ -153,9 +153,22 @@ Deno.test("rootfs: one whose /dev is a link is refused, before the runtime follo
     const refused = { message: /\/dev .*is a symbolic link/ };
     await assert.rejects(create(undefined, [bind]), refused);
     await assert.rejects(create(dir, []), refused);
+    // As the runtime takes it: relative to the bundle, `<dir>/state/linux/c`.
+    await assert.rejects(create("../../../linked", []), refused);
+    // The link may come later, too.
+    const plain = `${daemon.dir}/plain`;
+    await Deno.mkdir(`${plain}/bin`, { recursive: true });
+    await Deno.copyFile(`${rootfsDir()}/bin/busybox`, `${plain}/bin/true`);
+    await create(plain, []);
+    await daemon.client.call("container.start", { id: "c" });
+    await daemon.client.call("container.wait", { id: "c" });
+    await Deno.remove(`${plain}/dev`, { recursive: true });
+    await Deno.symlink(outside, `${plain}/dev`);
+    await assert.rejects(daemon.client.call("container.start", { id: "c" }), refused);
+    await daemon.client.call("container.delete", { id: "c" });
     assert.deepEqual([...Deno.readDirSync(outside)].map(({ name }) => name), ["ptmx"]);
     assert.equal(await Deno.readTextFile(`${outside}/ptmx`), "kept");
-    for (const path of [dir, outside]) await Deno.remove(path, { recursive: true });
+    for (const path of [dir, outside, plain]) await Deno.remove(path, { recursive: true });
   });
 });
 
