@@ -17,7 +17,7 @@ export async function removeOrphanLayers(
     readonly onLayers?: ((count: number) => void) | undefined;
   },
 ): Promise<void> {
-  store.graph.removeProbes();
+  store.graph.removeTemporaries();
   const orphans = new Map(store.graph.orphanLayers().map((layer) => [layer.id, layer]));
   if (orphans.size === 0) return;
   onLayers?.(orphans.size);

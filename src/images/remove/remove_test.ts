@@ -65,10 +65,13 @@ Deno.test("removeUnusable: says how many layers it is about to remove, and nothi
     Deno.env.set("PATH", `${dir}:${path}`);
     const layers = [{ id: "aa", "diff-digest": "sha256:0" }, { id: "bb", parent: "aa" }];
     Deno.writeTextFileSync(`${lists}/layers.json`, JSON.stringify(layers));
+    // As a kill leaves it.
+    Deno.writeTextFileSync(`${lists}/.tmp-layers.json123`, "[");
     const told: number[] = [];
     const options = { onLayers: (count: number) => told.push(count) };
     for (const _ of [1, 2]) assert.ok(await removeUnusable(store, nobody, options));
     assert.deepEqual(told, [2]);
+    assert.deepEqual([...Deno.readDirSync(lists)].map(({ name }) => name), ["layers.json"]);
   } finally {
     Deno.env.set("PATH", path);
     Deno.removeSync(dir, { recursive: true });

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { ifThere } from "../../linux/fs/if_there.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { ImageError } from "../errors.ts";
@@ -7,6 +9,9 @@ import { hexName } from "./hex_name.ts";
 
 /** Names of directories that are no layers, such as `metacopy-check348747840` and `compat2953465`. */
 const PROBE = /(?:check|compat)\d+$/;
+
+/** The directories of its lists, which it writes to a file beside them first. */
+const LISTS = ["overlay-layers", "overlay-images"];
 
 /** An image in the store. */
 export interface StoredImage {
@@ -166,17 +171,25 @@ export class Graph {
   }
 
   /**
-   * Removes the directories in which containers-storage tries what the kernel can do, and which a kill
-   * at its first start leaves.
+   * Removes what a kill leaves of containers-storage and nothing reads: the directories in which it
+   * tries what the kernel can do, and the lists that it was writing.
    */
-  removeProbes(): void {
-    const parent = `${this.#dir}/overlay`;
-    if (!exists(parent)) return;
-    for (const { name } of [...Deno.readDirSync(parent)].filter(({ name }) => PROBE.test(name))) {
-      unmountAll(`${parent}/${name}`);
-      Deno.removeSync(`${parent}/${name}`, { recursive: true });
+  removeTemporaries(): void {
+    const overlay = `${this.#dir}/overlay`;
+    for (const name of namesIn(overlay).filter((name) => PROBE.test(name))) {
+      unmountAll(`${overlay}/${name}`);
+      Deno.removeSync(`${overlay}/${name}`, { recursive: true });
+    }
+    for (
+      const dir of [this.#dir, this.#run].flatMap((top) => LISTS.map((name) => `${top}/${name}`))
+    ) {
+      for (const name of namesIn(dir)) if (name.startsWith(".tmp-")) removeFile(`${dir}/${name}`);
     }
   }
+}
+
+function namesIn(dir: string): string[] {
+  return ifThere(() => [...Deno.readDirSync(dir)].map(({ name }) => name)) ?? [];
 }
 
 function text(value: unknown): string {
