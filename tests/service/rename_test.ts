@@ -150,7 +150,7 @@ Deno.test("container.rename is refused for what runs, is created, goes by itself
       restart: { policy: "on-failure" },
     },
   );
-  await refused("a", "b", "FailedPrecondition", /is created: stop it first/);
+  await refused("a", "b", "FailedPrecondition", /is created: it can be renamed once it has run/);
   await client.call("container.start", { id: "a" });
   await refused("a", "b", "FailedPrecondition", /is running: stop it first/);
   await refused("a", "a", "InvalidParams", /the new id is the old one/);
@@ -180,6 +180,24 @@ Deno.test("container.rename is refused for what runs, is created, goes by itself
   const { code, stderr } = await cli(daemon, ["rename", "none", "b"]);
   assert.deepEqual([code, stderr], [125, "berth: no container none\n"]);
   assert.deepEqual(ownFiles(daemon), []);
+});
+
+Deno.test("container.rename is refused for a container with a policy that was never started, which stays", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await createService(daemon, "a", "exit 3", { restart: { policy: "always" } });
+  const { instance } = await client.call("container.state", { id: "a" });
+  await client.call("container.stop", { id: "a" });
+  await assert.rejects(client.call("container.rename", { id: "a", newId: "b" }), {
+    kind: "FailedPrecondition",
+    message: /container a was never started: it can be renamed once it has run/,
+  });
+  const after = await client.call("container.state", { id: "a" });
+  assert.deepEqual([after.instance, after.restart], [instance, { policy: "always" }]);
+  await client.call("container.start", { id: "a" });
+  await client.call("container.stop", { id: "a" });
+  await client.call("container.rename", { id: "a", newId: "b" });
+  await client.call("container.delete", { id: "b" });
 });
 
 Deno.test("container.rename is refused while another container shares its namespaces", async () => {

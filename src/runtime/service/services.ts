@@ -339,7 +339,13 @@ export class Services implements Disposable {
 
   /** Returns what keeps a container from being left alone; undefined if nothing does. */
   #notAtRest({ id, status, bundle: { record } }: Container): string | undefined {
+    const { definitions } = this.#options;
+    if (status === "created") return "is created: it can be renamed once it has run";
     if (status !== "stopped") return `is ${status}: stop it first`;
+    // It would go with its bundle.
+    if (definitions.has(id) && !definitions.keeps(id)) {
+      return "was never started: it can be renamed once it has run";
+    }
     if (record.autoRemove) return "is removed when it has exited";
     const runsAgain = this.#restarting.has(id) || this.#service(id)?.next !== undefined;
     return runsAgain ? "is being restarted: stop it first" : undefined;
