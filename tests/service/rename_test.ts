@@ -200,6 +200,43 @@ Deno.test("container.rename is refused for a container with a policy that was ne
   await client.call("container.delete", { id: "b" });
 });
 
+Deno.test({
+  name: "container.rename is refused until the restart policy was applied to the last exit",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    const { client } = daemon;
+    const mnt = await createService(
+      daemon,
+      "a",
+      "echo >>/mnt/runs; until test -e /mnt/go; do sleep 0.05; done; exit 3",
+      { restart: { policy: "on-failure", maxRetries: 1 } },
+    );
+    await client.call("container.start", { id: "a" });
+    // The exit is acted on when it is in the journal.
+    failpoints.arm("journal.append=fail:ENOSPC");
+    Deno.writeTextFileSync(`${mnt}/go`, "");
+    await client.call("container.wait", { id: "a" });
+    await assert.rejects(client.call("container.rename", { id: "a", newId: "b" }), {
+      kind: "FailedPrecondition",
+      message: /its restart policy has not been applied yet: try again/,
+    });
+    failpoints.disarm();
+    await until("its second run", () => Deno.readTextFileSync(`${mnt}/runs`) === "\n\n");
+    await until("a rename after that", async () => {
+      try {
+        await client.call("container.rename", { id: "a", newId: "b" });
+      } catch (error) {
+        assert(error instanceof FailedPreconditionError);
+        return false;
+      }
+      return true;
+    });
+    await client.call("container.delete", { id: "b" });
+  },
+});
+
 Deno.test("container.rename is refused while another container shares its namespaces", async () => {
   await using daemon = await TestDaemon.start();
   for (const [id, more] of [["owner", []], ["guest", ["--ipc", "container:owner"]]] as const) {

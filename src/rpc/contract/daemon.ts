@@ -220,8 +220,8 @@ export const daemonContract = {
       NotFound: "no such container, or the container is another instance",
       AlreadyExists: "the new id is taken",
       FailedPrecondition: "the container is not stopped, has a policy and was never started, is " +
-        "being restarted, is removed when it has exited, or shares its namespaces with another " +
-        "container; or one of its mounts is busy",
+        "being restarted, or may be in a moment, is removed when it has exited, or shares its " +
+        "namespaces with another container; or one of its mounts is busy",
       NetworkError: "a CNI plugin failed to remove the container from its network; it is tried " +
         "again in the background",
     },

@@ -319,14 +319,13 @@ export class Services implements Disposable {
     // Before that its status is not known for sure.
     await containers.get(id, instance).settled();
     const container = containers.get(id, instance);
-    const why = this.#notAtRest(container);
-    if (why !== undefined) {
-      throw new FailedPreconditionError(`container ${id} ${why}`, { data: { id } });
-    }
+    this.#checkAtRest(container);
     // It is being removed, and not to be kept.
     if (container.life.isEnding && !definitions.has(id)) throw container.life.unreachable();
     if (container.life.phase !== "resting") {
-      this.#define(container, { decided: container.bundle.record.instance });
+      if (!definitions.has(id)) {
+        this.#define(container, { decided: container.bundle.record.instance });
+      }
       try {
         await container.delete(false);
       } catch (error) {
@@ -334,7 +333,19 @@ export class Services implements Disposable {
         throw error;
       }
     }
-    work(containers.get(id));
+    const rested = containers.get(id);
+    // A daemon that has just started may have decided meanwhile that it runs again.
+    this.#checkAtRest(rested);
+    work(rested);
+  }
+
+  /** @throws {FailedPreconditionError} if something keeps the container from being left alone. */
+  #checkAtRest(container: Container): void {
+    const { id } = container;
+    const why = this.#notAtRest(container);
+    if (why !== undefined) {
+      throw new FailedPreconditionError(`container ${id} ${why}`, { data: { id } });
+    }
   }
 
   /** Returns what keeps a container from being left alone; undefined if nothing does. */
@@ -347,8 +358,12 @@ export class Services implements Disposable {
       return "was never started: it can be renamed once it has run";
     }
     if (record.autoRemove) return "is removed when it has exited";
-    const runsAgain = this.#restarting.has(id) || this.#service(id)?.next !== undefined;
-    return runsAgain ? "is being restarted: stop it first" : undefined;
+    const service = this.#service(id);
+    const runsAgain = this.#restarting.has(id) || service?.next !== undefined;
+    if (runsAgain) return "is being restarted: stop it first";
+    return service === undefined || service.decided === record.instance
+      ? undefined
+      : "has exited, and its restart policy has not been applied yet: try again in a moment";
   }
 
   /** Changes the limits of a container; see {@linkcode updateResources}. */
