@@ -67,6 +67,7 @@ export class ContainerManager implements AsyncDisposable {
   readonly #definitions: Definitions;
   readonly #resting: RestingContainers;
   readonly #cgroupDriver: CgroupDriver;
+  readonly #renames: RenameRecords;
   /** Gives containers other ids. */
   readonly renamer: Renamer;
 
@@ -88,6 +89,7 @@ export class ContainerManager implements AsyncDisposable {
     const { config, hooks, monitor, reaper } = options;
     this.#options = options;
     this.#containers = parts.containers;
+    this.#renames = parts.renames;
     this.#opened = parts.opened;
     this.events = parts.events;
     this.#cgroupName = stateCgroupName(config.state);
@@ -134,6 +136,7 @@ export class ContainerManager implements AsyncDisposable {
       definitions,
       events: this.events,
       stopping: stop.signal,
+      checkUsable: (id) => parts.renames.checkUsable(id),
       remake: (record, spec) => this.#maker.remake(record, spec),
     });
     this.renamer = new Renamer({
@@ -200,7 +203,7 @@ export class ContainerManager implements AsyncDisposable {
       networks,
       timeouts,
       events,
-      definitions: Definitions.open(root),
+      definitions: Definitions.open(root, (id) => renames.isPartial(id)),
       renames,
       opened: opened.move(),
     });
@@ -265,10 +268,12 @@ export class ContainerManager implements AsyncDisposable {
    * Creates a container; see `container.create`.
    *
    * @throws {AlreadyExistsError} if the id is taken; nothing was touched.
+   * @throws {FailedPreconditionError} if the id is that of a rename that is not done.
    */
   async create(params: ParsedParamsOf<DaemonContract, "container.create">): Promise<Container> {
     const { id } = params;
     this.#containers.checkFree(id);
+    this.#renames.checkUsable(id);
     const { config } = this.#options;
     const { networks } = this.#context;
     const instance = params.instance ?? crypto.randomUUID();

@@ -372,3 +372,38 @@ Deno.test({
     assert.deepEqual(ownFiles(daemon), []);
   },
 });
+
+Deno.test({
+  name:
+    "container.rename: what is neither done nor taken back is left alone until a daemon finishes it",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    await makeStopped(daemon, "web");
+    const left = { kind: "FailedPrecondition", message: /web: its rename to x has failed/ };
+    failpoints.arm("rename.defined=fail:ENOSPC,rename.take-back=fail:EIO");
+    await assert.rejects(daemon.client.call("container.rename", { id: "web", newId: "x" }), left);
+    const assertLeftAlone = async () => {
+      const { client } = daemon;
+      assert.deepEqual(await daemon.containerIds(), ["web"]);
+      await assert.rejects(client.call("container.start", { id: "web" }), left);
+      await assert.rejects(client.call("container.delete", { id: "web", force: true }), left);
+      await assert.rejects(client.call("container.rename", { id: "web", newId: "x" }), left);
+      await assert.rejects(client.call("container.rename", { id: "web", newId: "y" }), left);
+      const spec = daemon.spec(["true"]);
+      await assert.rejects(client.call("container.create", { id: "x", spec }), left);
+      const { code, stderr } = await cli(daemon, ["rm", "--force", "x"]);
+      assert.deepEqual([code, stderr], [125, "berth: no container x\n"]);
+    };
+    await assertLeftAlone();
+    await daemon.restart();
+    await assertLeftAlone();
+    failpoints.disarm();
+    await daemon.restart();
+    assert.deepEqual(await daemon.containerIds(), ["x"]);
+    await assertWhole(daemon, "x", 2);
+    await berth(daemon, "rm", "-f", "x");
+    assert.deepEqual(ownFiles(daemon), []);
+  },
+});

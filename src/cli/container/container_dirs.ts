@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { logDir } from "../../oci/log_layout.ts";
+import { idsBeingRenamed } from "../../oci/renames_layout.ts";
 import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
@@ -65,11 +66,22 @@ export function removeContainerLog(root: string, id: string): void {
  * deleted by the daemon, which does not know of these.
  */
 function orphanPaths(root: string, id: string): string[] {
-  return [
+  return isBeingRenamed(root, id) ? [] : [
     logDir(root, id),
     formerLogPath(root, id),
     ...OWN_DIR_KINDS.map((kind) => `${root}/${kind}/${id}`),
   ];
+}
+
+/** A container of which the daemon knows by another id has files below this one. */
+function isBeingRenamed(root: string, id: string): boolean {
+  try {
+    return idsBeingRenamed(root).has(id);
+  } catch (error) {
+    // Who may not look may not remove anything either.
+    if (error instanceof Deno.errors.PermissionDenied) return false;
+    throw error;
+  }
 }
 
 /** Returns every log, FIFO and overlay that is there of an id, as far as this user may see it. */

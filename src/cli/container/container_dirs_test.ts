@@ -88,3 +88,12 @@ Deno.test("removeOrphans: what a container left that is gone is found by its id"
     assert.equal(removeOrphans(root, "a"), false);
   });
 });
+
+Deno.test("removeOrphans: what is below an id whose rename is not done stays", async () => {
+  await withRoot((root) => {
+    for (const id of ["web", "x"]) createDir(root, "overlay", id);
+    Deno.mkdirSync(`${root}/renames`);
+    Deno.writeTextFileSync(`${root}/renames/x.json`, JSON.stringify({ from: "web", to: "x" }));
+    for (const id of ["web", "x"]) assert.equal(removeOrphans(root, id), false);
+  });
+});

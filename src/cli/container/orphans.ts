@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import { idsBeingRenamed } from "../../oci/renames_layout.ts";
 import { orphansBelow, type OwnedPath } from "./container_dirs.ts";
 
 /** What containers that are gone have left. */
@@ -17,7 +18,8 @@ export interface Orphans {
 const MIN_AGE = 10 * 60_000;
 
 /**
- * Returns the paths below the daemon's root that containers have left which are gone. A clock that was
+ * Returns the paths below the daemon's root that containers have left which are gone; those below an id
+ * whose rename is under way, or could not be finished, are not among them. A clock that was
  * set back since makes what is new look as if from the future: by less than the minimal age, that is
  * young. What a clock has made that was further ahead counts as old, lest it stay for years.
  *
@@ -32,7 +34,8 @@ export async function findOrphans(
   const found = orphansBelow(root);
   if (found.length === 0) return { old: [], young: [] };
   const ids = new Set((await list()).map(({ id }) => id));
-  const orphans = found.filter(({ id }) => !ids.has(id));
+  const renamed = idsBeingRenamed(root);
+  const orphans = found.filter(({ id }) => !ids.has(id) && !renamed.has(id));
   const now = Date.now();
   const isYoung = ({ changedAt }: OwnedPath) => Math.abs(now - changedAt) < MIN_AGE;
   return {

@@ -22,3 +22,20 @@ Deno.test("findOrphans: what was just made is young, also by a clock that was se
     await Deno.remove(root, { recursive: true });
   }
 });
+
+Deno.test("findOrphans: what is below an id whose rename is not done is no orphan", async () => {
+  const root = await Deno.makeTempDir();
+  try {
+    const time = new Date(Date.now() - 15 * 60_000);
+    for (const id of ["web", "x", "gone"]) {
+      await Deno.mkdir(`${root}/overlay/${id}`, { recursive: true });
+      await Deno.utime(`${root}/overlay/${id}`, time, time);
+    }
+    await Deno.mkdir(`${root}/renames`);
+    await Deno.writeTextFile(`${root}/renames/x.json`, JSON.stringify({ from: "web", to: "x" }));
+    const { old } = await findOrphans(root, () => Promise.resolve([]));
+    assert.deepEqual(old, [`${root}/overlay/gone`]);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});

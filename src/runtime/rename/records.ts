@@ -7,7 +7,8 @@ import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { writeDurably } from "../../linux/fs/write_atomic.ts";
 import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
 import { logDir } from "../../oci/log_layout.ts";
-import { ResourceExhaustedError } from "../../rpc/errors.ts";
+import { renamesDir, renamesUnderWay } from "../../oci/renames_layout.ts";
+import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
@@ -18,16 +19,36 @@ import type { RenamePlan } from "./plan.ts";
 /**
  * The renames that are under way, `<root>/renames/<new id>.json`. A plan is on the disk before anything
  * is moved, and goes when all is done: a daemon that finds one finishes the rename before it reads its
- * definitions, and so before anything can use one of the two ids.
+ * definitions, and so before anything can use one of the two ids. Where it can neither finish a rename
+ * nor take it back, files of the container are below both ids, and both are left alone.
  */
 export class RenameRecords {
   readonly #root: string;
   readonly #dir: string;
+  /** Why an id is left alone, and whether the id is a new one. */
+  readonly #unfinished = new Map<string, { readonly why: string; readonly isNew: boolean }>();
 
   /** The records below the root directory. */
   constructor(root: string) {
     this.#root = root;
-    this.#dir = `${root}/renames`;
+    this.#dir = renamesDir(root);
+  }
+
+  /**
+   * Refuses an id of a rename that is neither done nor taken back.
+   *
+   * @throws {FailedPreconditionError} which says why.
+   */
+  checkUsable(id: string): void {
+    const unfinished = this.#unfinished.get(id);
+    if (unfinished !== undefined) {
+      throw new FailedPreconditionError(unfinished.why, { data: { id } });
+    }
+  }
+
+  /** Returns whether what is defined under the id is part of a rename that is not done. */
+  isPartial(id: string): boolean {
+    return this.#unfinished.get(id)?.isNew ?? false;
   }
 
   /**
@@ -35,9 +56,11 @@ export class RenameRecords {
    *
    * @throws {ResourceExhaustedError} if the disk has not taken the definition yet.
    * @throws what the file system throws.
-   * @throws {AggregateError} if it can neither be done nor taken back now: the next daemon finishes it.
+   * @throws {FailedPreconditionError} if it can neither be done nor taken back now, or one before cannot:
+   * the next daemon finishes it.
    */
   begin(plan: RenamePlan): void {
+    for (const id of [plan.from, plan.to]) this.checkUsable(id);
     if (!this.#isUnder(plan.from, plan)) {
       throw new ResourceExhaustedError(
         `container ${plan.from}: the disk has not taken its definition yet`,
@@ -47,7 +70,7 @@ export class RenameRecords {
     Deno.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     // An earlier container's, as for one that is created.
     removeTree(logDir(this.#root, plan.to));
-    writeDurably(this.#path(plan), stringifyJson(plan));
+    writeDurably(this.#path(plan.to), stringifyJson(plan));
     try {
       failpoint("rename.recorded");
       this.#apply(plan);
@@ -59,14 +82,11 @@ export class RenameRecords {
 
   /** Finishes what an earlier daemon has begun; returns the plans, which {@linkcode end} is to follow. */
   finishAll(): RenamePlan[] {
-    return this.#paths().flatMap((path) => {
+    return renamesUnderWay(this.#root).flatMap((to) => {
+      const path = this.#path(to);
       try {
         const plan = readJson<RenamePlan>(path);
-        if (plan === undefined) return [];
-        this.#apply(plan);
-        if (this.#isUnder(plan.to, plan)) return [plan];
-        this.end(plan);
-        return [];
+        return plan === undefined ? [] : this.#finish(plan);
       } catch (error) {
         getLogger(["berth", "container"]).error("cannot finish the rename {path}: {reason}", {
           path,
@@ -78,14 +98,31 @@ export class RenameRecords {
     });
   }
 
+  #finish(plan: RenamePlan): RenamePlan[] {
+    try {
+      this.#apply(plan);
+    } catch (error) {
+      this.#takeBack(plan, error);
+      getLogger(["berth", "container"]).error(
+        "{from}: its rename to {to} has failed, and was taken back: {reason}",
+        { from: plan.from, to: plan.to, reason: messageOf(error), error },
+      );
+      return [];
+    }
+    if (this.#isUnder(plan.to, plan)) return [plan];
+    this.end(plan);
+    return [];
+  }
+
   /** Forgets a plan, of which all is done. */
   end(plan: RenamePlan): void {
-    removeFile(this.#path(plan));
+    removeFile(this.#path(plan.to));
   }
 
   /** Each step may be repeated; the definition under the old id goes last. */
   #apply(plan: RenamePlan): void {
     if (!this.#isUnder(plan.from, plan)) return;
+    if (this.#isAnothers(plan)) throw new Error(`${plan.to} is another container by now`);
     for (const move of plan.moves) {
       moveDir(move);
       failpoint("rename.moved");
@@ -112,34 +149,45 @@ export class RenameRecords {
     return Bundle.read(definitionDir(this.#root, id))?.record.instance === record.instance;
   }
 
+  /** Returns whether another container is defined under the new id. */
+  #isAnothers({ to, definition: { record } }: RenamePlan): boolean {
+    const there = Bundle.read(definitionDir(this.#root, to))?.record.instance;
+    return there !== undefined && there !== record.instance;
+  }
+
+  /**
+   * Takes back what was done of a plan.
+   *
+   * @throws {FailedPreconditionError} if that cannot be done; then both ids are left alone.
+   */
   #takeBack(plan: RenamePlan, cause: unknown): void {
+    let isAnothers = false;
     try {
+      isAnothers = this.#isAnothers(plan);
+      if (isAnothers || !this.#isUnder(plan.from, plan)) throw new Error("it is too late");
+      failpoint("rename.take-back");
       const dir = definitionDir(this.#root, plan.to);
       removeFile(bundlePaths(dir).record);
       if (exists(dir)) removeBundleDir(dir);
       for (const { from, to } of plan.moves.toReversed()) moveDir({ from: to, to: from });
       this.end(plan);
     } catch (error) {
-      throw new AggregateError(
-        [cause, error],
-        `container ${plan.from}: its rename to ${plan.to} has failed (${messageOf(cause)}) and ` +
-          `cannot be taken back (${messageOf(error)}): the next daemon finishes it`,
-      );
+      const { from, to } = plan;
+      const why =
+        `container ${from}: its rename to ${to} has failed (${messageOf(cause)}) and cannot be ` +
+        `taken back (${messageOf(error)}): nothing is done with either id until a restart of the ` +
+        "daemon finishes it";
+      this.#unfinished.set(from, { why, isNew: false });
+      if (!isAnothers) this.#unfinished.set(to, { why, isNew: true });
+      throw new FailedPreconditionError(why, {
+        cause: new AggregateError([cause, error], why),
+        data: { id: from },
+      });
     }
   }
 
-  #path({ to }: RenamePlan): string {
+  #path(to: string): string {
     return `${this.#dir}/${to}.json`;
-  }
-
-  #paths(): string[] {
-    try {
-      return [...Deno.readDirSync(this.#dir)].map(({ name }) => name)
-        .filter((name) => name.endsWith(".json")).map((name) => `${this.#dir}/${name}`);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
-    }
   }
 }
 

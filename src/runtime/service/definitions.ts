@@ -104,17 +104,17 @@ export class Definitions {
     this.autoRemove = new AutoRemoveRecords(root);
   }
 
-  /** Reads what is there below the root directory. */
-  static open(root: string): Definitions {
+  /** Reads what is there below the root directory, but for ids of which `isPartial` says so. */
+  static open(root: string, isPartial: (id: string) => boolean = () => false): Definitions {
     const definitions = new Definitions(root);
-    definitions.#load();
+    definitions.#load(isPartial);
     return definitions;
   }
 
-  #load(): void {
+  #load(isPartial: (id: string) => boolean): void {
     Deno.mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     for (const { name, isDirectory } of Deno.readDirSync(this.#dir)) {
-      if (!isDirectory) continue;
+      if (!isDirectory || isPartial(name)) continue;
       try {
         this.#loadOne(name);
       } catch (error) {

@@ -39,6 +39,8 @@ export interface RenameIds {
 /** What {@linkcode Services} needs. */
 export interface ServicesOptions extends Omit<RestartManagerOptions, "locks" | "ended"> {
   readonly events: EventPublisher;
+  /** Throws {@linkcode FailedPreconditionError} if nothing may be done with the container of the id. */
+  readonly checkUsable: (id: string) => void;
 }
 
 /**
@@ -94,6 +96,7 @@ export class Services implements Disposable {
   settle(id: string): void {
     const container = this.#options.containers.find(id);
     if (container === undefined) return;
+    this.#options.checkUsable(id);
     this.#restarts.settle(container);
     this.#finishRestart(container);
     this.#ended(id);
@@ -143,6 +146,7 @@ export class Services implements Disposable {
     {
       using _lock = await this.#locks.acquire(id);
       container = containers.get(id);
+      this.#options.checkUsable(id);
       if (restart?.stopped) {
         throw new FailedPreconditionError(
           `container ${id} was stopped while it was being restarted`,
@@ -286,6 +290,7 @@ export class Services implements Disposable {
     const isGone = containers.find(id) === undefined &&
       !containers.hasInstance(asked.bundle.record.instance);
     const container = isGone ? asked : containers.get(id, instance);
+    this.#options.checkUsable(id);
     const alive = container.status === "running" || container.status === "paused";
     if (!definitions.has(id) || (alive && !force)) return await container.delete(force);
     this.#restarts.cancel(id);
@@ -368,6 +373,7 @@ export class Services implements Disposable {
 
   /** Changes the limits of a container; see {@linkcode updateResources}. */
   async update(id: string, resources: Readonly<Record<string, unknown>>): Promise<void> {
+    this.#options.checkUsable(id);
     await updateResources(id, resources, { ...this.#options, locks: this.#locks });
   }
 
@@ -375,6 +381,7 @@ export class Services implements Disposable {
   async setPolicy(id: string, policy: RestartPolicy): Promise<void> {
     using _lock = await this.#locks.acquire(id);
     const container = this.#options.containers.get(id);
+    this.#options.checkUsable(id);
     const { record } = container.bundle;
     if (record.autoRemove && policy.policy !== "no") {
       throw new FailedPreconditionError(

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+import { ifThere } from "../linux/fs/if_there.ts";
+import { readJson } from "./bundle_layout.ts";
+
+/** Returns the directory of the renames that are under way, each of which is `<new id>.json`. */
+export function renamesDir(root: string): string {
+  return `${root}/renames`;
+}
+
+/** Returns the new ids of the renames that are under way. */
+export function renamesUnderWay(root: string): string[] {
+  const files = ifThere(() => [...Deno.readDirSync(renamesDir(root))]) ?? [];
+  return files.map(({ name }) => name).filter((name) => name.endsWith(".json"))
+    .map((name) => name.slice(0, -".json".length));
+}
+
+/**
+ * Returns both ids of each rename that is under way: files of one container may be below either.
+ *
+ * @throws {Deno.errors.PermissionDenied} if this user may not look.
+ */
+export function idsBeingRenamed(root: string): Set<string> {
+  return new Set(renamesUnderWay(root).flatMap((to) => [to, ...fromOf(root, to)]));
+}
+
+function fromOf(root: string, to: string): string[] {
+  try {
+    const from = readJson<{ from?: unknown }>(`${renamesDir(root)}/${to}.json`)?.from;
+    return typeof from === "string" ? [from] : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}

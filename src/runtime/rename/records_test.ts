@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { definitionDir, Definitions, writeDefinition } from "../service/definitions.ts";
+import type { Definition } from "../service/definitions.ts";
+import { NO_PROGRESS } from "../service/restart_policy.ts";
+import type { RenamePlan } from "./plan.ts";
+import { RenameRecords } from "./records.ts";
+
+function definitionOf(id: string, instance: string): Definition {
+  const record: BundleRecord = {
+    format: BUNDLE_FORMAT,
+    id,
+    instance,
+    runtime: "runc",
+    runtimeRoot: "/run/runc",
+    stdio: { stdin: "/dev/null", stdout: "/dev/null", stderr: "/dev/null", terminal: false },
+    rootfs: [],
+    noPivot: false,
+    labels: {},
+    createdAt: "2026-01-01T00:00:00.000Z",
+  };
+  const service = { policy: { policy: "no" }, started: true, progress: NO_PROGRESS } as const;
+  return { spec: { hostname: "web" }, record, service };
+}
+
+/** Defines a container web with an overlay, and records its rename to x as one that was just begun. */
+async function withRename(work: (root: string, plan: RenamePlan) => void): Promise<void> {
+  const root = await Deno.makeTempDir();
+  try {
+    writeDefinition(definitionDir(root, "web"), definitionOf("web", "i"));
+    Deno.mkdirSync(`${root}/overlay/web/a`, { recursive: true });
+    const plan: RenamePlan = {
+      from: "web",
+      to: "x",
+      moves: [{ from: `${root}/overlay/web/a`, to: `${root}/overlay/x/a` }],
+      definition: definitionOf("x", "i"),
+      exit: { instance: "i", pid: 7, exitStatus: 0, exitedAt: "2026-01-01T00:00:00.000Z" },
+    };
+    Deno.mkdirSync(`${root}/renames`);
+    Deno.writeTextFileSync(`${root}/renames/x.json`, JSON.stringify(plan));
+    work(root, plan);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+/** Returns what is in a directory below the root; nothing where there is none. */
+function names(root: string, dir: string): string[] {
+  try {
+    return [...Deno.readDirSync(`${root}/${dir}`)].map(({ name }) => name).sort();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+}
+
+Deno.test("RenameRecords.finishAll: what was begun is finished", async () => {
+  await withRename((root, plan) => {
+    const records = new RenameRecords(root);
+    assert.deepEqual(records.finishAll(), [plan]);
+    assert.deepEqual([names(root, "containers"), names(root, "overlay")], [["x"], ["x"]]);
+    records.checkUsable("web");
+    records.checkUsable("x");
+  });
+});
+
+Deno.test("RenameRecords.finishAll: what cannot be finished is taken back", async () => {
+  await withRename((root) => {
+    // No file can be written in the place of a directory.
+    Deno.mkdirSync(`${definitionDir(root, "x")}/config.json`, { recursive: true });
+    const records = new RenameRecords(root);
+    assert.deepEqual(records.finishAll(), []);
+    assert.deepEqual(
+      [names(root, "containers"), names(root, "overlay"), names(root, "renames")],
+      [["web"], ["web"], []],
+    );
+    records.checkUsable("web");
+    records.checkUsable("x");
+  });
+});
+
+Deno.test("RenameRecords.finishAll: what can neither be finished nor taken back is left alone until it is", async () => {
+  await withRename((root, plan) => {
+    const record = `${definitionDir(root, "x")}/berth.json`;
+    Deno.mkdirSync(record, { recursive: true });
+    const records = new RenameRecords(root);
+    assert.deepEqual(records.finishAll(), []);
+    for (const id of ["web", "x"]) {
+      assert.throws(() => records.checkUsable(id), FailedPreconditionError);
+    }
+    records.checkUsable("y");
+    assert.throws(
+      () => records.begin({ ...plan, to: "y", definition: definitionOf("y", "i") }),
+      FailedPreconditionError,
+    );
+    const definitions = Definitions.open(root, (id) => records.isPartial(id));
+    assert.deepEqual(definitions.ids(), ["web"]);
+
+    Deno.removeSync(record);
+    const next = new RenameRecords(root);
+    assert.deepEqual(next.finishAll(), [plan]);
+    next.checkUsable("x");
+    assert.deepEqual([names(root, "containers"), names(root, "overlay")], [["x"], ["x"]]);
+  });
+});
+
+Deno.test("RenameRecords.finishAll: the definition of another container that has the new id stays", async () => {
+  await withRename((root) => {
+    writeDefinition(definitionDir(root, "x"), definitionOf("x", "another"));
+    const records = new RenameRecords(root);
+    assert.deepEqual(records.finishAll(), []);
+    assert.throws(() => records.checkUsable("web"), /x is another container by now/);
+    records.checkUsable("x");
+    const definitions = Definitions.open(root, (id) => records.isPartial(id));
+    assert.equal(definitions.read("x").record.instance, "another");
+    assert.equal(definitions.read("web").record.instance, "i");
+    assert.deepEqual(names(root, "overlay"), ["web"]);
+  });
+});
