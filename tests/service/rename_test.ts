@@ -407,3 +407,33 @@ Deno.test({
     assert.deepEqual(ownFiles(daemon), []);
   },
 });
+
+Deno.test({
+  name: "container.rename: a daemon tells what the journal of the one before has not taken",
+  ignore: NO_FAILPOINTS,
+  fn: async () => {
+    using failpoints = new FailpointFile();
+    await using daemon = await TestDaemon.start({ env: failpoints.env });
+    await createService(daemon, "a", "true");
+    await daemon.client.call("container.start", { id: "a" });
+    await daemon.client.call("container.wait", { id: "a" });
+    failpoints.arm("journal.append=fail:ENOSPC");
+    await daemon.client.call("container.rename", { id: "a", newId: "b" });
+    // Its plan would be taken for this one's.
+    for (const newId of ["a", "c"]) {
+      await assert.rejects(daemon.client.call("container.rename", { id: "b", newId }), {
+        kind: "ResourceExhausted",
+        message: /the journal has not taken yet that a container was renamed to b/,
+      });
+    }
+    await daemon.kill9();
+    failpoints.disarm();
+    await daemon.start();
+    const { client } = daemon;
+    await client.call("container.rename", { id: "b", newId: "c" });
+    const { events } = await client.call("events.read", { types: ["renamed"] });
+    assert.deepEqual(events.map(({ id, newId }) => [id, newId]), [["a", "b"], ["b", "c"]]);
+    await client.call("container.delete", { id: "c" });
+    assert.deepEqual(ownFiles(daemon), []);
+  },
+});

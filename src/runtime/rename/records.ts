@@ -54,13 +54,21 @@ export class RenameRecords {
   /**
    * Does what a plan says. When this throws the container has its old id as before.
    *
-   * @throws {ResourceExhaustedError} if the disk has not taken the definition yet.
+   * @throws {ResourceExhaustedError} if the disk has not taken the definition yet, or the journal not the
+   * event of a rename before.
    * @throws what the file system throws.
    * @throws {FailedPreconditionError} if it can neither be done nor taken back now, or one before cannot:
    * the next daemon finishes it.
    */
   begin(plan: RenamePlan): void {
-    for (const id of [plan.from, plan.to]) this.checkUsable(id);
+    for (const id of [plan.from, plan.to]) {
+      this.checkUsable(id);
+      if (!exists(this.#path(id))) continue;
+      throw new ResourceExhaustedError(
+        `container ${plan.from}: the journal has not taken yet that a container was renamed to ${id}`,
+        { data: { id: plan.from } },
+      );
+    }
     if (!this.#isUnder(plan.from, plan)) {
       throw new ResourceExhaustedError(
         `container ${plan.from}: the disk has not taken its definition yet`,

@@ -147,25 +147,30 @@ export class Renamer {
     this.finish(plan);
   }
 
-  /** Does what is left when the files are where they belong: tells the event, once. */
+  /**
+   * Does what is left when the files are where they belong: tells the event, once. The plan stays for the
+   * next daemon until the journal has taken the event.
+   */
   finish(plan: RenamePlan): void {
     const { events, networks, records } = this.#options;
     const { from, to, definition: { record }, exit } = plan;
     networks.renamed(from, to);
     failpoint("rename.publish");
-    if (events.journal.facts(record.instance).renamedTo !== to) {
-      events.publish({
-        type: "renamed",
-        timestamp: new Date().toISOString(),
-        id: from,
-        newId: to,
-        instance: record.instance,
-        pid: exit.pid,
-        ...(Object.keys(record.labels).length === 0 ? {} : { labels: record.labels }),
-      });
-    }
-    failpoint("rename.published");
-    records.end(plan);
+    const end = () => {
+      failpoint("rename.published");
+      records.end(plan);
+    };
+    if (events.journal.facts(record.instance).renamedTo === to) return end();
+    const event = {
+      type: "renamed",
+      timestamp: new Date().toISOString(),
+      id: from,
+      newId: to,
+      instance: record.instance,
+      pid: exit.pid,
+      ...(Object.keys(record.labels).length === 0 ? {} : { labels: record.labels }),
+    } as const;
+    events.publish(event, undefined, end);
   }
 }
 
