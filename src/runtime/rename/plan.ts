@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { splitOptions } from "../../linux/mount/options.ts";
 import type { BundleRecord, ExitRecord } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
@@ -71,7 +72,9 @@ function movedRecord(record: BundleRecord, to: string, paths: MovedPaths): Bundl
     rootfs: rootfs.map((mount) => ({
       ...mount,
       source: paths.path(mount.source),
-      ...(mount.options && { options: mount.options.map((one) => paths.mountOption(one)) }),
+      ...(mount.options && {
+        options: mount.options.flatMap(splitOptions).map((one) => paths.mountOption(one)),
+      }),
     })),
     // Some of them name directories, which their client removes with the container.
     labels: mapTexts(labels, (value) => paths.path(value)),

@@ -126,17 +126,22 @@ Deno.test("planRename: a scope of systemd follows, a cgroup and paths of the use
   assert.deepEqual([stays.definition.spec, stays.moves], [mine, []]);
 });
 
-Deno.test("planRename: a root directory whose path overlayfs has to be told escaped", () => {
+Deno.test("planRename: overlays whose options are several in one, with a root directory to be escaped", () => {
   const root = "/a:b";
   const overlay = {
     type: "overlay",
     source: "overlay",
-    options: ["upperdir=/a\\:b/overlay/web/x/u"],
+    options: ["ro,upperdir=/a\\:b/overlay/web/x/u,workdir=/a\\:b/overlay/web/x/w", "noatime"],
   };
   const { definition } = planRename({
     spec: {},
     record: { ...RECORD, rootfs: [overlay] },
     service: { policy: { policy: "no" }, started: true, progress: NO_PROGRESS },
   }, { root, bundles: BUNDLES, to: "old", exit: EXIT });
-  assert.deepEqual(definition.record.rootfs[0]?.options, ["upperdir=/a\\:b/overlay/old/x/u"]);
+  assert.deepEqual(definition.record.rootfs[0]?.options, [
+    "ro",
+    "upperdir=/a\\:b/overlay/old/x/u",
+    "workdir=/a\\:b/overlay/old/x/w",
+    "noatime",
+  ]);
 });
