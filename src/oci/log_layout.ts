@@ -9,6 +9,11 @@ export function logDir(root: string, id: string): string {
   return `${root}/logs/${id}`;
 }
 
+/** Where berth before 0.2 put the output of a detached container. */
+export function formerLogPath(root: string, id: string): string {
+  return `${root}/logs/${id}.log`;
+}
+
 /**
  * Returns the numbers of the rotated files of the log at `path`, ascending: `<path>.1` is the
  * oldest. Numbers grow by one with each rotation, so a gap says that a file is missing.

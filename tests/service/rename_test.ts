@@ -157,6 +157,11 @@ Deno.test("container.rename is refused for what runs, is created, goes by itself
   await refused("a", "../b", "InvalidParams", /newId/);
   await createService(daemon, "taken", "true");
   await refused("a", "taken", "AlreadyExists", /container taken exists already/);
+  const former = `${daemon.root}/logs/former.log`;
+  const spec = daemon.spec(["true"]);
+  await client.call("container.create", { id: "former", spec, stdout: `file://${former}` });
+  await refused("former", "b", "FailedPrecondition", /its log .* is that of a berth before 0\.2/);
+  await client.call("container.delete", { id: "former" });
   // A run that fails at once, and waits longer and longer for its next run.
   Deno.writeTextFileSync(`${mnt}/go`, "");
   await until("a refusal while it waits for its next run", async () => {
@@ -179,6 +184,7 @@ Deno.test("container.rename is refused for what runs, is created, goes by itself
 
   const { code, stderr } = await cli(daemon, ["rename", "none", "b"]);
   assert.deepEqual([code, stderr], [125, "berth: no container none\n"]);
+  Deno.removeSync(former);
   assert.deepEqual(ownFiles(daemon), []);
 });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { logDir } from "../../oci/log_layout.ts";
+import { formerLogPath, logDir } from "../../oci/log_layout.ts";
 import { idsBeingRenamed } from "../../oci/renames_layout.ts";
 import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
 import { exists } from "../../linux/fs/exists.ts";
@@ -25,11 +25,6 @@ const OWN_DIRS = {
 
 /** The label that tells which command has created a container: a random word of its own. */
 export const REQUEST_LABEL = "berth.request";
-
-/** Where berth before 0.2 put the output of a detached container. */
-export function formerLogPath(root: string, id: string): string {
-  return `${root}/logs/${id}.log`;
-}
 
 /**
  * Makes a directory for one container under `<root>/<kind>/<id>/`. Its last part is random: of two

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { formerLogPath } from "../../oci/log_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import {
-  createDir,
-  formerLogPath,
-  OVERLAY_LABEL,
-  removeDir,
-  removeOrphans,
-} from "./container_dirs.ts";
+import { createDir, OVERLAY_LABEL, removeDir, removeOrphans } from "./container_dirs.ts";
 import { removeLeftovers } from "./remove.ts";
 
 async function withRoot(use: (root: string) => void) {

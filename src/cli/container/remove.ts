@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { filePath } from "../../oci/bundle_layout.ts";
+import { formerLogPath } from "../../oci/log_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
 import {
-  formerLogPath,
   isContainerDir,
   ownDirLabels,
   removeContainerLog,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { formerLogPath } from "../../oci/log_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { Server } from "../../rpc/transport/server.ts";
 import { DaemonConnection } from "../common/daemon.ts";
-import { formerLogPath } from "./container_dirs.ts";
 import { removeInstance } from "./remove.ts";
 
 /** A container as a daemon tells it, as far as removing looks at it. */

@@ -220,9 +220,10 @@ export const daemonContract = {
       NotFound: "no such container, or the container is another instance",
       AlreadyExists: "the new id is taken",
       FailedPrecondition: "the container is not stopped, has a policy and was never started, is " +
-        "being restarted, or may be in a moment, is removed when it has exited, or shares its " +
-        "namespaces with another container; one of its mounts is busy; or the rename, or one before, " +
-        "could be neither done nor taken back, which the next daemon does",
+        "being restarted, or may be in a moment, is removed when it has exited, has a log of " +
+        "a berth before 0.2, or shares its namespaces with another container; one of its mounts " +
+        "is busy; or the rename, or one before, could be neither done nor taken back, which the " +
+        "next daemon does",
       NetworkError: "a CNI plugin failed to remove the container from its network; it is tried " +
         "again in the background",
     },

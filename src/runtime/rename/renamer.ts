@@ -2,7 +2,8 @@
 import { failpoint } from "../../failpoint.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
-import { bundlePaths } from "../../oci/bundle_layout.ts";
+import { bundlePaths, filePath } from "../../oci/bundle_layout.ts";
+import { formerLogPath } from "../../oci/log_layout.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import {
   AlreadyExistsError,
@@ -79,15 +80,22 @@ export class Renamer {
    *
    * @throws {AlreadyExistsError} if the new id is taken.
    * @throws {FailedPreconditionError} if the container is not stopped, is about to run again or to be
-   * removed, or shares its namespaces with another one.
+   * removed, shares its namespaces with another one, or writes where berth before 0.2 put logs.
    */
   async rename({ id, newId, instance }: RenameParams): Promise<void> {
-    const { bundles, containers, services } = this.#options;
-    containers.get(id, instance);
+    const { bundles, containers, root, services } = this.#options;
+    const { bundle: { record: { stdio } } } = containers.get(id, instance);
     if (id === newId) {
       throw new InvalidParamsError(
         `cannot rename container ${id}: the new id is the old one`,
         [{ path: "newId", message: "is the id that the container has" }],
+        { data: { id } },
+      );
+    }
+    const former = formerLogPath(root, id);
+    if ([stdio.stdout, stdio.stderr].some((target) => filePath(target) === former)) {
+      throw new FailedPreconditionError(
+        `container ${id} cannot be renamed: its log ${former} is that of a berth before 0.2`,
         { data: { id } },
       );
     }
