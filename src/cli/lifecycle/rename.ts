@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
+import { sleep } from "../../linux/event_loop/timer.ts";
 import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { verb, withSocket } from "../common/command.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { checkId } from "../common/ids.ts";
+
+/** A rename that goes on in the daemon is asked for this often, milliseconds. */
+const POLL_MS = 100;
 
 /** `berth rename` */
 export function renameCommand(): Command {
@@ -18,28 +22,40 @@ export function renameCommand(): Command {
     .action(async (id: string, newId: string, _options: unknown, command: Command) => {
       checkId(id);
       checkId(newId);
-      await withDaemon(command, async (daemon) => {
-        const { instance } = await daemon.callAcrossRestarts("container.state", { id });
-        try {
-          await daemon.callAcrossRestarts("container.rename", { id, newId, instance });
-        } catch (error) {
-          // The daemon may have gone away when it had done it.
-          const isUnsure = error instanceof NotFoundError || error instanceof AlreadyExistsError;
-          if (!isUnsure || !await isInstance(daemon, newId, instance)) throw error;
-        }
-      });
+      await withDaemon(command, (daemon) => renameContainer(daemon, id, newId));
     });
 }
 
-async function isInstance(
+/** Gives a container another id once, be the connection or the daemon lost meanwhile. */
+export async function renameContainer(
   daemon: DaemonConnection,
   id: string,
-  instance: string,
-): Promise<boolean> {
+  newId: string,
+): Promise<void> {
+  const { instance } = await daemon.callAcrossRestarts("container.state", { id });
+  for (;;) {
+    try {
+      await daemon.callAcrossRestarts("container.rename", { id, newId, instance });
+      return;
+    } catch (error) {
+      const isTaken = error instanceof AlreadyExistsError;
+      if (!isTaken && !(error instanceof NotFoundError)) throw error;
+      const there = await instanceOf(daemon, newId);
+      // The daemon has gone away when it had done it.
+      if (there === instance) return;
+      // A call before may still be under way: until it has ended the new id is taken, and not there.
+      if (!isTaken || there !== undefined) throw error;
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** Returns the instance of the container of this id; undefined where there is none. */
+async function instanceOf(daemon: DaemonConnection, id: string): Promise<string | undefined> {
   try {
-    return (await daemon.callAcrossRestarts("container.state", { id })).instance === instance;
+    return (await daemon.callAcrossRestarts("container.state", { id })).instance;
   } catch (error) {
-    if (error instanceof NotFoundError) return false;
+    if (error instanceof NotFoundError) return undefined;
     throw error;
   }
 }

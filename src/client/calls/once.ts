@@ -8,7 +8,7 @@ import { acrossRestarts } from "./across_restarts.ts";
 
 type CreateParams = DaemonMethods["container.create"]["params"];
 
-/** A create that goes on in the daemon is asked for this often, milliseconds. */
+/** A create or rename that goes on in the daemon is asked for this often, milliseconds. */
 const POLL_MS = 100;
 
 /**
@@ -131,13 +131,22 @@ export async function renameOnce(
   let known = params.instance;
   await acrossRestarts(link, options, async (again, rest) => {
     const instance = known ??= (await link.call("container.state", { id }, rest)).instance;
-    const isDone = async () => again && await instanceOf(link, newId, rest) === instance;
-    if (await isDone()) return;
-    try {
-      await link.call("container.rename", { ...params, instance }, rest);
-    } catch (error) {
-      // The next daemon has finished it meanwhile.
-      if (!(error instanceof NotFoundError) || !await isDone()) throw error;
+    for (;;) {
+      if (again && await instanceOf(link, newId, rest) === instance) return;
+      try {
+        await link.call("container.rename", { ...params, instance }, rest);
+        return;
+      } catch (error) {
+        const isTaken = error instanceof AlreadyExistsError;
+        if (!again || !(isTaken || error instanceof NotFoundError)) throw error;
+        const there = await instanceOf(link, newId, rest);
+        // The next daemon has finished it meanwhile.
+        if (there === instance) return;
+        // The one before may still be under way: until it has ended the new id is taken, and not there.
+        if (!isTaken || there !== undefined) throw error;
+      }
+      await pause(POLL_MS, rest.signal);
+      rest.signal?.throwIfAborted();
     }
   });
 }

@@ -6,7 +6,6 @@ import { bundlePaths, filePath } from "../../oci/bundle_layout.ts";
 import { formerLogPath } from "../../oci/log_layout.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import {
-  AlreadyExistsError,
   BerthError,
   FailedPreconditionError,
   InvalidParamsError,
@@ -101,7 +100,8 @@ export class Renamer {
     }
     using _taken = containers.reserve(newId);
     if (exists(bundlePaths(`${bundles}/${newId}`).record)) {
-      throw new AlreadyExistsError(
+      // Not that it exists already: a client would wait for it to be there.
+      throw new FailedPreconditionError(
         `container ${newId}: its bundle ${bundles}/${newId} is still there and cannot be read`,
         { data: { id: newId } },
       );
