@@ -1,17 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../fs/exists.ts";
-import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { ifreqOf, requestInterface } from "./ifreq.ts";
 import { inNamespace, openSocket } from "./namespace.ts";
-
-const libc = lazyLibc({
-  ioctl: {
-    parameters: [/* int fd */ "i32", /* unsigned long op */ "u64", /* struct ifreq * */ "buffer"],
-    result: "i32",
-  },
-});
-
-// include/uapi/linux/sockios.h, include/uapi/linux/if.h
-const SIOCGIFHWADDR = 0x8927n, SIOCSIFHWADDR = 0x8924n, IFREQ_SIZE = 40;
 
 /** Documentation/networking/ip-sysctl.rst: who is told when the hardware address changes. */
 const NOTIFIES = ["ipv4/conf/%/arp_notify", "ipv6/conf/%/ndisc_notify"] as const;
@@ -29,19 +19,10 @@ const NOTIFIES = ["ipv4/conf/%/arp_notify", "ipv6/conf/%/ndisc_notify"] as const
 export function announceAddresses(path: string, ifname: string): void {
   inNamespace(path, () => {
     using socket = openSocket();
-    const ifreq = new Uint8Array(IFREQ_SIZE);
-    ifreq.set(cstring(ifname).subarray(0, 16));
-    check(
-      () => libc().ioctl(socket.fd, SIOCGIFHWADDR, ifreq),
-      "ioctl",
-      `SIOCGIFHWADDR of ${ifname}`,
-    );
+    const ifreq = ifreqOf(ifname);
+    requestInterface(socket.fd, "SIOCGIFHWADDR", ifreq);
     using _notifying = withNotifies(ifname);
-    check(
-      () => libc().ioctl(socket.fd, SIOCSIFHWADDR, ifreq),
-      "ioctl",
-      `SIOCSIFHWADDR of ${ifname}`,
-    );
+    requestInterface(socket.fd, "SIOCSIFHWADDR", ifreq);
   });
 }
 

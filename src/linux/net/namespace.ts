@@ -3,16 +3,13 @@ import { fdPath, O_PATH, O_RDONLY, OwnedFd } from "../fd/fd.ts";
 import { EINVAL, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc, retry } from "../libc/libc.ts";
 import { mount } from "../mount/mount.ts";
+import { ifreqOf, requestInterface } from "./ifreq.ts";
 
 const libc = lazyLibc({
   unshare: { parameters: [/* int flags */ "i32"], result: "i32" },
   setns: { parameters: [/* int fd */ "i32", /* int nstype */ "i32"], result: "i32" },
   socket: {
     parameters: [/* int domain */ "i32", /* int type */ "i32", /* int protocol */ "i32"],
-    result: "i32",
-  },
-  ioctl: {
-    parameters: [/* int fd */ "i32", /* unsigned long op */ "u64", /* struct ifreq * */ "buffer"],
     result: "i32",
   },
   statfs: {
@@ -25,8 +22,8 @@ const libc = lazyLibc({
 const CLONE_NEWNET = 0x4000_0000;
 // include/linux/socket.h, include/linux/net.h
 const AF_INET = 2, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0o2000000;
-// include/uapi/linux/sockios.h, include/uapi/linux/if.h
-const SIOCGIFFLAGS = 0x8913n, SIOCSIFFLAGS = 0x8914n, IFF_UP = 1, IFREQ_SIZE = 40, IFR_FLAGS = 16;
+// include/uapi/linux/if.h
+const IFF_UP = 1, IFR_FLAGS = 16;
 
 // include/uapi/linux/magic.h; struct statfs begins with f_type, its size is that of 64 bits.
 const NSFS_MAGIC = 0x6e73_6673n, STATFS_SIZE = 120;
@@ -98,14 +95,13 @@ export function openSocket(): OwnedFd {
 
 /** netdevice(7): sets IFF_UP of `lo` in the namespace of a socket. */
 function setLoUp(socket: number): void {
-  const ifreq = new Uint8Array(IFREQ_SIZE);
-  ifreq.set(cstring("lo"));
-  check(() => libc().ioctl(socket, SIOCGIFFLAGS, ifreq), "ioctl", "SIOCGIFFLAGS of lo");
+  const ifreq = ifreqOf("lo");
+  requestInterface(socket, "SIOCGIFFLAGS", ifreq);
   const flags = new DataView(ifreq.buffer);
   const now = flags.getInt16(IFR_FLAGS, true);
   if ((now & IFF_UP) !== 0) return;
   flags.setInt16(IFR_FLAGS, now | IFF_UP, true);
-  check(() => libc().ioctl(socket, SIOCSIFFLAGS, ifreq), "ioctl", "SIOCSIFFLAGS of lo");
+  requestInterface(socket, "SIOCSIFFLAGS", ifreq);
 }
 
 /**
