@@ -43,6 +43,26 @@ for (const how of ["stop", "kill9"] as const) {
     }, NO_SHIM);
   });
 
+  Deno.test(`no shim restart: with no_shim a logged container goes on through a ${how} of the daemon, and its log`, async () => {
+    await audited(async (daemon) => {
+      const path = `${daemon.dir}/c.log`;
+      const script = "trap 'echo two' TERM; echo one; while :; do sleep 0.1; done";
+      const spec = daemon.spec(["sh", "-c", script]);
+      await daemon.client.call("container.create", { id: "c", spec, log: { path } });
+      await daemon.client.call("container.start", { id: "c" });
+      const logged = (line: string) =>
+        until(`${line} in the log`, () => Deno.readTextFileSync(path).includes(`F ${line}\n`));
+      await logged("one");
+      await daemon[how]();
+      await daemon.start();
+      await daemon.connected("c");
+      await daemon.client.call("container.kill", { id: "c", signal: "TERM" });
+      await logged("two");
+      await daemon.client.call("container.delete", { id: "c", force: true });
+      Deno.removeSync(path);
+    }, NO_SHIM);
+  });
+
   Deno.test(`no shim restart: with no_shim an exit during a ${how} of the daemon is told, its status as unknown`, async () => {
     await audited(async (daemon) => {
       const pid = await daemon.run("c", [
