@@ -57,10 +57,13 @@ function names(root: string, dir: string): string[] {
   }
 }
 
-Deno.test("RenameRecords.finishAll: what was begun is finished", async () => {
+Deno.test("RenameRecords.finishAll: what was begun is finished, and what was not goes", async () => {
   await withRename((root, plan) => {
+    // A daemon was killed while it wrote this one.
+    Deno.writeTextFileSync(`${root}/renames/y.json.tmp`, "{");
     const records = new RenameRecords(root);
     assert.deepEqual(records.finishAll(), [plan]);
+    assert.deepEqual(names(root, "renames"), ["x.json"]);
     assert.deepEqual([names(root, "containers"), names(root, "overlay")], [["x"], ["x"]]);
     records.checkUsable("web");
     records.checkUsable("x");
