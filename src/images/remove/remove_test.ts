@@ -67,11 +67,18 @@ Deno.test("removeUnusable: says how many layers it is about to remove, and nothi
     Deno.writeTextFileSync(`${lists}/layers.json`, JSON.stringify(layers));
     // As a kill leaves it.
     Deno.writeTextFileSync(`${lists}/.tmp-layers.json123`, "[");
+    const [there, gone] = ["ab".repeat(32), "cd".repeat(32)];
+    putImages(store, [there]);
+    await store.names.set(["docker.io/library/a:latest"], there);
+    const images = `${store.dir}/storage/overlay-images`;
+    for (const id of [there, gone]) Deno.mkdirSync(`${images}/${id}`);
     const told: number[] = [];
     const options = { onLayers: (count: number) => told.push(count) };
     for (const _ of [1, 2]) assert.ok(await removeUnusable(store, nobody, options));
     assert.deepEqual(told, [2]);
     assert.deepEqual([...Deno.readDirSync(lists)].map(({ name }) => name), ["layers.json"]);
+    const left = [...Deno.readDirSync(images)].map(({ name }) => name).sort();
+    assert.deepEqual(left, [there, "images.json"]);
   } finally {
     Deno.env.set("PATH", path);
     Deno.removeSync(dir, { recursive: true });

@@ -2,6 +2,7 @@
 import { exists } from "../../linux/fs/exists.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
+import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { ImageError } from "../errors.ts";
@@ -12,6 +13,9 @@ const PROBE = /(?:check|compat)\d+$/;
 
 /** The directories of its lists, which it writes to a file beside them first. */
 const LISTS = ["overlay-layers", "overlay-images"];
+
+/** Name of the directory of an image's files. */
+const HEX_NAME = /^[0-9a-f]{64}$/;
 
 /** An image in the store. */
 export interface StoredImage {
@@ -172,7 +176,8 @@ export class Graph {
 
   /**
    * Removes what a kill leaves of containers-storage and nothing reads: the directories in which it
-   * tries what the kernel can do, and the lists that it was writing.
+   * tries what the kernel can do, the lists that it was writing, and the files of images that are in no
+   * list. Only for one who has the store alone.
    */
   removeTemporaries(): void {
     const overlay = `${this.#dir}/overlay`;
@@ -184,6 +189,11 @@ export class Graph {
       const dir of [this.#dir, this.#run].flatMap((top) => LISTS.map((name) => `${top}/${name}`))
     ) {
       for (const name of namesIn(dir)) if (name.startsWith(".tmp-")) removeFile(`${dir}/${name}`);
+    }
+    const images = `${this.#dir}/overlay-images`;
+    const known = new Set(readList(`${images}/images.json`).map(({ id }) => id));
+    for (const name of namesIn(images)) {
+      if (HEX_NAME.test(name) && !known.has(name)) removeTree(`${images}/${name}`);
     }
   }
 }
