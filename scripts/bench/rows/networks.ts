@@ -24,20 +24,22 @@ export const networks: Measure = async (bench) => {
   if (MISSING_FOR_NETWORKS.length > 0) return [];
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({ program: network.program });
+  // As berth's own, beside it.
+  const bridge = (name: string, subnets: readonly string[], ports: boolean) =>
+    bridgeConflist({
+      bridge: name,
+      subnets,
+      leases: `${daemon.dir}/${name}-leases`,
+      ports,
+      has: () => true,
+      ipv6: true,
+    });
   const bare = (ports: boolean) =>
     new BareNetwork({
       runc: bench.bare,
       onHost: network.hostCommand,
       plugins: "/usr/lib/cni",
-      // As berth's own, beside it.
-      conflist: bridgeConflist({
-        bridge: "bench0",
-        subnets: ["10.211.0.0/16", "fd00:be11::/64"],
-        leases: `${daemon.dir}/bare-leases`,
-        ports,
-        has: () => true,
-        ipv6: true,
-      }),
+      conflist: bridge("bench0", ["10.211.0.0/16", "fd00:be11::/64"], ports),
       runtimeConfig: ports
         ? { portMappings: PORTS.map((port) => ({ ...port, protocol: "tcp" })) }
         : {},
@@ -50,14 +52,7 @@ export const networks: Measure = async (bench) => {
     runc: findExecutable("runc"),
     onHost: network.hostCommand,
     plugins: "/usr/lib/cni",
-    conflist: bridgeConflist({
-      bridge: "bench1",
-      subnets: ["10.212.0.0/16", "fd00:be12::/64"],
-      leases: `${daemon.dir}/podman-leases`,
-      ports: false,
-      has: () => true,
-      ipv6: true,
-    }),
+    conflist: bridge("bench1", ["10.212.0.0/16", "fd00:be12::/64"], false),
   });
   const row = { unit: "ms", better: "lower" } as const;
   const commands: Row[] = podman === undefined ? [] : [{
