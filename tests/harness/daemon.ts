@@ -2,6 +2,7 @@
 import { dial, typedClient } from "../../src/rpc/transport/dial.ts";
 import type { TypedClient } from "../../src/rpc/transport/dial.ts";
 import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
+import { UnavailableError } from "../../src/rpc/errors.ts";
 import type { Peer } from "../../src/rpc/peer/peer.ts";
 import { failureLogs } from "./failure_logs.ts";
 import { keepsFiles } from "./keep_files.ts";
@@ -159,14 +160,26 @@ export class TestDaemon implements AsyncDisposable {
         this.#process = undefined;
         throw new Error(`the daemon ended with ${status.code} at its start:\n${this.log}`);
       }
-      try {
-        return await dial(this.socket, { onError: console.error });
-      } catch {
-        // Not listening yet.
-        return undefined;
-      }
+      return await this.#answering();
     }, { timeoutMs });
-    await this.client.call("daemon.info", {}, { timeoutMs: CALL_TIMEOUT_MS });
+  }
+
+  /**
+   * A connection on which the daemon has answered; undefined if it does not yet. After a kill that may
+   * be for what the killed daemon has just forked, which has its socket until it becomes another program.
+   */
+  async #answering(): Promise<Peer | undefined> {
+    let peer: Peer | undefined;
+    try {
+      peer = await dial(this.socket, { onError: console.error });
+      await peer.call("daemon.info", {}, { timeoutMs: CALL_TIMEOUT_MS });
+      return peer;
+    } catch (error) {
+      peer?.close();
+      if (peer !== undefined && !(error instanceof UnavailableError)) throw error;
+      // Not listening yet.
+      return undefined;
+    }
   }
 
   /** Waits until the process has ended; answers how. */
