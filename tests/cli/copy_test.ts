@@ -110,6 +110,58 @@ Deno.test("berth cp works on containers that do not run, through mounts of those
   assert.equal(await ok(daemon, ["start", "-a", "new"]), "content");
 });
 
+Deno.test("berth cp follows a symlink in the place of a copy, as docker does", async () => {
+  await using daemon = await TestDaemon.start();
+  await run(daemon, "c");
+  const here = `${daemon.dir}/here`;
+  Deno.mkdirSync(`${here}/dir`, { recursive: true });
+  Deno.writeTextFileSync(`${here}/new`, "new");
+  Deno.writeTextFileSync(`${here}/real`, "old");
+  Deno.symlinkSync("real", `${here}/link`);
+  Deno.symlinkSync("link", `${here}/link-2`);
+  Deno.symlinkSync("dir/later", `${here}/dangling`);
+  Deno.symlinkSync("dir", `${here}/into`);
+  Deno.symlinkSync("circle", `${here}/circle`);
+  await sh(
+    daemon,
+    "c",
+    "mkdir -p /tmp/d /tmp/e; echo old > /tmp/d/real; ln -s /tmp/d/real /tmp/e/link;" +
+      "ln -s ../d/later /tmp/e/dangling; ln -s ../../tmp/d /tmp/e/into; echo new > /tmp/new",
+  );
+  for (const name of ["link", "dangling", "into"]) {
+    await ok(daemon, ["cp", `${here}/new`, `c:/tmp/e/${name}`]);
+  }
+  assert.equal(
+    await sh(daemon, "c", "cat /tmp/d/real /tmp/d/later /tmp/d/new; readlink /tmp/e/link"),
+    "newnewnew/tmp/d/real\n",
+  );
+  for (const name of ["link-2", "dangling", "into"]) {
+    await ok(daemon, ["cp", "c:/tmp/new", `${here}/${name}`]);
+  }
+  const read = (name: string) => Deno.readTextFileSync(`${here}/${name}`);
+  assert.deepEqual(["real", "dir/later", "dir/new"].map(read), ["new\n", "new\n", "new\n"]);
+  assert.equal(Deno.readLinkSync(`${here}/link-2`), "link");
+  const { code, stderr } = await cli(daemon, ["cp", "c:/tmp/new", `${here}/circle`]);
+  assert.deepEqual([code, stderr], [125, `berth: ${here}/circle: too many symlinks\n`]);
+  // What a directory is copied to has to be none.
+  const refused = await cli(daemon, ["cp", `${here}/dir`, "c:/tmp/e/link"]);
+  assert.match(refused.stderr, /cannot copy a directory to \/tmp\/e\/link: it is a file/);
+});
+
+Deno.test("berth cp says that a renamed container has no files before its next start", async () => {
+  await using daemon = await TestDaemon.start();
+  await run(daemon, "c");
+  await ok(daemon, ["stop", "-t", "0", "c"]);
+  await ok(daemon, ["rename", "c", "d"]);
+  const { code, stderr } = await cli(daemon, ["cp", "d:/etc", daemon.dir]);
+  assert.deepEqual(
+    [code, stderr],
+    [125, "berth: d has no root filesystem before its next start: berth start d\n"],
+  );
+  await ok(daemon, ["start", "d"]);
+  await ok(daemon, ["cp", "d:/etc", daemon.dir]);
+});
+
 Deno.test("berth cp never replaces a mount point", async () => {
   await using daemon = await TestDaemon.start();
   const conf = `${daemon.dir}/conf`;

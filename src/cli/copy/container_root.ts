@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { bundlePaths, type BundleRecord, readJson } from "../../oci/bundle_layout.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
@@ -44,8 +45,17 @@ export class ContainerRoot implements Disposable {
   }
 
   static #ofFilesystem(state: ContainerState): ContainerRoot {
-    const fd = new OwnedFd(open(rootfsOf(state), O_PATH | O_DIRECTORY));
-    return new ContainerRoot(fd, { uid: 0, gid: 0 });
+    try {
+      const fd = new OwnedFd(open(rootfsOf(state), O_PATH | O_DIRECTORY));
+      return new ContainerRoot(fd, { uid: 0, gid: 0 });
+    } catch (error) {
+      if (errnoNameOf(error) !== "ENOENT") throw error;
+      // After a rename or a reboot nothing of it is mounted.
+      throw new CliError(
+        `${state.id} has no root filesystem before its next start: berth start ${state.id}`,
+        { cause: error },
+      );
+    }
   }
 
   /** A path of the directory, as long as this is open. */

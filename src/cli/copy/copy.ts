@@ -54,20 +54,21 @@ export interface Target {
 
 /**
  * Decides where a copy goes, as `docker cp` does: into a directory that is there, in the place of a
- * file, or under the new name.
+ * file, or under the new name. A symlink stands for what it leads to, which need not be there.
  *
  * @throws {CliError} if the directory to copy into is not there, or a file is.
  */
-export function targetAt(source: CopySource, to: Place): Target {
+export function targetAt(source: CopySource, place: Place): Target {
+  const to = place.resolveLink();
   const there = to.stat();
   if (there?.isDirectory) {
     return { base: to, as: source.contentOnly ? "." : source.place.name || "." };
   }
   if (there !== undefined && source.isDirectory) {
-    throw new CliError(`cannot copy a directory to ${to.path}: it is a file`);
+    throw new CliError(`cannot copy a directory to ${place.path}: it is a file`);
   }
-  if (to.path.endsWith("/") && !(there === undefined && source.isDirectory)) {
-    throw new CliError(`${to.path}: no such directory`);
+  if (place.path.endsWith("/") && !(there === undefined && source.isDirectory)) {
+    throw new CliError(`${place.path}: no such directory`);
   }
   if (!to.parent.stat()?.isDirectory) throw new CliError(`${to.parent.path}: no such directory`);
   return { base: to.parent, as: to.name };

@@ -55,25 +55,41 @@ export class Place {
       using fd = openInRoot(this.#root.path, this.path);
       return Deno.statSync(fdPath(fd.fd));
     } catch (error) {
-      const nothing = error instanceof Deno.errors.NotFound ||
-        error instanceof Deno.errors.NotADirectory ||
-        ["ENOENT", "ENOTDIR"].includes(errnoNameOf(error) ?? "");
-      if (nothing) return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
   }
 
-  /** Returns the place that a symlink here leads to, however many; this one if it is none. */
+  /**
+   * Returns the place that a symlink here leads to, however many; this one if it is none, or if nothing
+   * is here.
+   *
+   * @throws {CliError} if the symlinks lead in a circle.
+   */
   resolveLink(): Place {
     let place = new Place(this.path, this.#root);
     for (let links = 0;; links++) {
-      using dir = place.parent.openDirectory();
-      const here = `${fdPath(dir.fd)}/${place.name || "."}`;
-      if (!Deno.lstatSync(here).isSymlink) return place;
+      const target = place.#linkTarget();
+      if (target === undefined) return place;
       if (links === MAX_LINKS) throw new CliError(`${this.path}: too many symlinks`);
-      const target = Deno.readLinkSync(here);
       const path = target.startsWith("/") ? target : `${place.parent.path}/${target}`;
       place = new Place(path, this.#root);
     }
   }
+
+  #linkTarget(): string | undefined {
+    try {
+      using dir = this.parent.openDirectory();
+      const here = `${fdPath(dir.fd)}/${this.name || "."}`;
+      return Deno.lstatSync(here).isSymlink ? Deno.readLinkSync(here) : undefined;
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw error;
+    }
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory ||
+    ["ENOENT", "ENOTDIR"].includes(errnoNameOf(error) ?? "");
 }
