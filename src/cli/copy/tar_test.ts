@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { O_DIRECTORY, O_RDONLY, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { pack } from "./pack.ts";
 import { readTar } from "./tar_reader.ts";
-import { openBelow, unpack } from "./unpack.ts";
+import { openBelow, unpack, type UnpackOptions } from "./unpack.ts";
 import { encodeHeader } from "./tar_header.ts";
 
 const LONG = "long".repeat(40);
@@ -48,8 +48,8 @@ function picture(dir: string): string[] {
 function unpackInto(
   to: string,
   chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  owner: UnpackOptions["owner"] = { uid: Deno.uid() ?? 0, gid: Deno.gid() ?? 0 },
 ): Promise<void> {
-  const owner = { uid: Deno.uid() ?? 0, gid: Deno.gid() ?? 0 };
   const openDirectory = (path: string) => {
     using base = new OwnedFd(open(to, O_RDONLY | O_DIRECTORY));
     return openBelow(base.fd, path);
@@ -114,6 +114,27 @@ Deno.test("tar: an archive writes nothing outside, and through no symlink of its
     );
     assert.deepEqual([...Deno.readDirSync(outside)], []);
     assert.ok(Deno.lstatSync(`${to}/link/file`).isFile);
+  });
+});
+
+Deno.test("tar: a symlink gets the owner and the time that are asked for, its target neither", async () => {
+  await withDirs(async (_from, to) => {
+    const rest = { mode: 0o777, uid: 12, gid: 13, mtime: 1_000_000, size: 0 };
+    const link = { ...rest, path: "link", type: "symlink", target: "file" } as const;
+    const dangling = { ...link, path: "dangling", target: "nowhere" };
+    Deno.writeTextFileSync(`${to}/file`, "");
+    const before = Deno.statSync(`${to}/file`);
+    await unpackInto(
+      to,
+      chunksOf(ReadableStream.from([link, dangling].map(encodeHeader))),
+      "archive",
+    );
+    for (const name of ["link", "dangling"]) {
+      const { uid, gid, mtime } = Deno.lstatSync(`${to}/${name}`);
+      assert.deepEqual([uid, gid, mtime?.getTime()], [12, 13, 1_000_000_000], name);
+    }
+    const { uid, mtime } = Deno.statSync(`${to}/file`);
+    assert.deepEqual([uid, mtime], [before.uid, before.mtime]);
   });
 });
 

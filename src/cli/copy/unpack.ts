@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { lchownSync, lutimesSync } from "node:fs";
 import {
   fdPath,
   O_CREAT,
@@ -93,12 +92,13 @@ async function makeEntry(
   }
   if (there !== undefined) removeEntry(dir, name, entry.path);
   switch (entry.type) {
-    case "symlink":
+    case "symlink": {
       Deno.symlinkSync(entry.target, place);
-      if (options.owner === "archive") lchownSync(place, entry.uid, entry.gid);
-      else lchownSync(place, options.owner.uid, options.owner.gid);
-      lutimesSync(place, entry.mtime, entry.mtime);
+      using fd = new OwnedFd(open(place, O_PATH | O_NOFOLLOW));
+      // The path of a held symlink leads to the symlink itself, not to its target (proc(5)).
+      if (Deno.statSync(fdPath(fd.fd)).isSymlink) setOwnerAndTime(fdPath(fd.fd), entry, options);
       return;
+    }
     case "link": {
       const names = pathNames(entry.target);
       const last = names.pop();
@@ -134,11 +134,15 @@ function removeEntry(dir: number, name: string, path: string): void {
   Deno.removeSync(`${fdPath(dir)}/${name}`);
 }
 
-/** Sets owner, mode and time: the mode after the owner, whose change clears set-user-ID. */
-function finish(place: string, entry: TarEntry, { owner }: UnpackOptions): void {
+/** Sets owner, time and mode: the mode after the owner, whose change clears set-user-ID. */
+function finish(place: string, entry: TarEntry, options: UnpackOptions): void {
+  setOwnerAndTime(place, entry, options);
+  Deno.chmodSync(place, entry.mode);
+}
+
+function setOwnerAndTime(place: string, entry: TarEntry, { owner }: UnpackOptions): void {
   const { uid, gid } = owner === "archive" ? entry : owner;
   Deno.chownSync(place, uid, gid);
-  Deno.chmodSync(place, entry.mode);
   Deno.utimeSync(place, entry.mtime, entry.mtime);
 }
 
