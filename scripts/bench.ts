@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// `deno task bench [--quick] [--out FILE] [ROW…]`: berth beside a containerd of its own and bare
-// runc, in turn in one run, on the same runc, root file system and spec. Prints a table and writes
-// all figures as JSON. `--quick` only shows that it works.
-import { parseArgs } from "node:util";
+// `deno task bench`: berth beside a containerd of its own and bare runc, in turn in one run, on the same
+// runc, root file system and spec. Prints a table and writes all figures as JSON.
 import { mount } from "../src/linux/mount/mount.ts";
 import { baseName } from "../tests/harness/run.ts";
 import { bundle } from "./build/bundle.ts";
@@ -30,8 +28,9 @@ import { logs } from "./bench/rows/logs.ts";
 import { output } from "./bench/rows/output.ts";
 import { restart } from "./bench/rows/restart.ts";
 import { writeLauncher } from "./build/launcher.ts";
+import { misused, parseOptions } from "./options.ts";
 import { runScript } from "./run_script.ts";
-import { ensurePackages, findCommand } from "./system_packages.ts";
+import { ensurePackages, findCommand, type PackageName } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 
 const ROWS: Readonly<Record<string, Measure>> = {
@@ -49,8 +48,18 @@ const ROWS: Readonly<Record<string, Measure>> = {
   logs: logs(undefined),
 };
 
-const { values, positionals } = parseArgs({
-  args: Deno.args,
+/** What a row needs besides what all need. */
+const PACKAGES: Readonly<Record<string, readonly PackageName[]>> = {
+  networks: ["containernetworking-plugins", "iptables", "iproute2", "socat"],
+  images: ["skopeo", "docker-registry"],
+};
+
+const USAGE = `usage: deno task bench [options] [ROW...]
+  --quick      only show that it works
+  --out FILE   where to write all figures; default dist/bench.json
+The rows are ${Object.keys(ROWS).join(", ")}; all, where none is given.`;
+
+const { values, positionals } = parseOptions(USAGE, {
   options: {
     quick: { type: "boolean", default: false },
     out: { type: "string", default: `${ROOT}/dist/bench.json` },
@@ -58,11 +67,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 });
 const unknown = positionals.filter((name) => !(name in ROWS));
-if (unknown.length > 0) {
-  throw new RangeError(`no row ${unknown.join(", ")}; there are ${Object.keys(ROWS).join(", ")}`);
-}
+if (unknown.length > 0) misused(USAGE, `no row ${unknown.join(", ")}`);
+const chosen = positionals.length > 0 ? positionals : Object.keys(ROWS);
 
-await ensurePackages(["runc", "busybox-static", "containerd"]);
+await ensurePackages([
+  ...["runc", "busybox-static", "containerd"] as const,
+  ...chosen.flatMap((name) => PACKAGES[name] ?? []),
+]);
 const machine = machineInfo();
 await runScript(async (signal) => {
   const { versions, results } = await measureAll(signal);
@@ -121,7 +132,7 @@ async function measure(dir: string, engines: AsyncDisposableStack, signal: Abort
   const rows = { ...ROWS, logs: logs(await Conmon.find(`${run}/conmon`, runc)) };
   const results: Result[] = [];
   for (const [name, measureRows] of Object.entries(rows)) {
-    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    if (!chosen.includes(name)) continue;
     const start = performance.now();
     results.push(...(await measureRows(bench)).map(resultOfRow));
     console.error(`${name}: ${((performance.now() - start) / 1000).toFixed(1)} s`);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// `deno task build [--out FILE] [--target TRIPLE] [--compile-only | --portable] [--deno FILE]`:
-// makes one executable file of berth; see `usage` below.
+// `deno task build`: makes one executable file of berth.
 import { bundle } from "./build/bundle.ts";
 import { compile } from "./build/compile.ts";
 import { sha256, writePortable } from "./build/portable.ts";
+import { parseOptions } from "./options.ts";
 import { ROOT } from "./root.ts";
 import { runScript, ScriptError } from "./run_script.ts";
 import { runTool } from "./tool.ts";
 
-const usage = `usage: deno task build [options]
+const USAGE = `usage: deno task build [options]
   --out FILE        what to write; default dist/berth
   --target TRIPLE   such as aarch64-unknown-linux-gnu; default: this machine's
   --compile-only    only by deno compile: an error where that cannot fetch its runtime
@@ -18,14 +18,14 @@ const usage = `usage: deno task build [options]
 DENORT_BIN names a local copy of the runtime that deno compile would fetch.`;
 
 interface Options {
-  out: string;
-  target: string;
-  form: "any" | "compiled" | "portable";
-  deno: string | undefined;
+  readonly out: string;
+  readonly target: string;
+  readonly form: "any" | "compiled" | "portable";
+  readonly deno: string | undefined;
 }
 
 await runScript(async (signal) => {
-  await make(parse(Deno.args), signal);
+  await make(parse(), signal);
   return 0;
 });
 
@@ -87,37 +87,19 @@ async function build(
   return "portable";
 }
 
-function parse(args: readonly string[]): Options {
-  const parsed: Options = {
-    out: `${ROOT}/dist/berth`,
-    target: Deno.build.target,
-    form: "any",
-    deno: undefined,
-  };
-  for (const queue = [...args]; queue.length > 0;) {
-    const name = queue.shift();
-    const value = () => queue.shift() ?? fail(`${name} needs a value\n${usage}`);
-    switch (name) {
-      case "--out":
-        parsed.out = absolute(value());
-        break;
-      case "--target":
-        parsed.target = value();
-        break;
-      case "--deno":
-        parsed.deno = value();
-        break;
-      case "--compile-only":
-        parsed.form = "compiled";
-        break;
-      case "--portable":
-        parsed.form = "portable";
-        break;
-      default:
-        fail(`unknown option ${name}\n${usage}`);
-    }
-  }
-  return parsed;
+function parse(): Options {
+  const { values } = parseOptions(USAGE, {
+    options: {
+      out: { type: "string", default: `${ROOT}/dist/berth` },
+      target: { type: "string", default: Deno.build.target },
+      deno: { type: "string" },
+      "compile-only": { type: "boolean", default: false },
+      portable: { type: "boolean", default: false },
+    },
+  });
+  const { out, target, deno, portable } = values;
+  const form = values["compile-only"] ? "compiled" : portable ? "portable" : "any";
+  return { out: absolute(out), target, deno, form };
 }
 
 function absolute(path: string): string {

@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
-// `deno task fuzz [--messages N] [--seed S]`: sends messages from a seed to the sockets of a daemon and
-// its shims, and checks what no message may do.
-import { numberOption } from "./number_option.ts";
+// `deno task fuzz`: sends messages from a seed to the sockets of a daemon and its shims, and checks what
+// no message may do.
 import { fuzz } from "../tests/fuzz/fuzz.ts";
 import { bundle } from "./build/bundle.ts";
 import { writeLauncher } from "./build/launcher.ts";
+import { numberOption, parseOptions } from "./options.ts";
 import { runScript } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 
-const messages = numberOption("messages", 50_000);
-const seed = numberOption("seed", Math.floor(Math.random() * 2 ** 32));
+const USAGE = `usage: deno task fuzz [options]
+  --messages N   how many; default 50000
+  --seed S       of the messages; default random`;
+
+const { values } = parseOptions(USAGE, {
+  options: { messages: { type: "string" }, seed: { type: "string" } },
+});
+const messages = numberOption(USAGE, values.messages, 50_000);
+const seed = numberOption(USAGE, values.seed, Math.floor(Math.random() * 2 ** 32));
 
 await ensurePackages(["runc", "busybox-static"]);
 await runScript(async (signal) => {

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// `deno task seccomp --repository DIR [--release TAG]`: takes docker's seccomp profile over from a
+// `deno task seccomp`: takes docker's seccomp profile over from a
 // clone of moby/profiles at a release, the newest by default, with its licence; says which it was.
 import { ROOT } from "./root.ts";
-import { parseArgs } from "node:util";
+import { misused, parseOptions } from "./options.ts";
 
-const { values } = parseArgs({
+const USAGE = `usage: deno task seccomp --repository DIR [options]
+  --repository DIR   a clone of github.com/moby/profiles
+  --release TAG      which of its releases; default the newest`;
+
+const { values } = parseOptions(USAGE, {
   options: { repository: { type: "string" }, release: { type: "string" } },
 });
-if (values.repository === undefined) {
-  console.error("say where: --repository DIR, a clone of github.com/moby/profiles");
-  Deno.exit(1);
-}
+if (values.repository === undefined) misused(USAGE, "--repository is missing");
 const repository = values.repository;
 const release = values.release ??
   (await git("tag", "--list", "seccomp/v*", "--sort=-v:refname")).split("\n")[0] ?? "";

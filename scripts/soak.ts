@@ -1,20 +1,36 @@
 // SPDX-License-Identifier: MIT
 //
-// `deno task soak --minutes N [--seed S] [--containers N] [--adopt] [--no-shim]`: uses containers at random
-// while the daemon, its shims and their processes are killed at random, and checks that nothing was lost.
-import { numberOption } from "./number_option.ts";
+// `deno task soak`: uses containers at random while the daemon, its shims and their processes are killed
+// at random, and checks that nothing was lost.
 import { soak } from "../tests/soak/soak.ts";
 import { bundle } from "./build/bundle.ts";
 import { writeLauncher } from "./build/launcher.ts";
+import { numberOption, parseOptions } from "./options.ts";
 import { runScript } from "./run_script.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { Workspace } from "./workspace.ts";
 
-const minutes = numberOption("minutes", 5);
-const seed = numberOption("seed", Math.floor(Math.random() * 2 ** 32));
-const containers = numberOption("containers", 20);
-const onDeath = Deno.args.includes("--adopt") ? "adopt" : "kill";
-const noShim = Deno.args.includes("--no-shim");
+const USAGE = `usage: deno task soak [options]
+  --minutes N      how long; default 5
+  --seed S         of the random choices; default random
+  --containers N   how many at a time; default 20
+  --adopt          with on_death = "adopt"
+  --no-shim        with no_shim`;
+
+const { values } = parseOptions(USAGE, {
+  options: {
+    minutes: { type: "string" },
+    seed: { type: "string" },
+    containers: { type: "string" },
+    adopt: { type: "boolean", default: false },
+    "no-shim": { type: "boolean", default: false },
+  },
+});
+const minutes = numberOption(USAGE, values.minutes, 5);
+const seed = numberOption(USAGE, values.seed, Math.floor(Math.random() * 2 ** 32));
+const containers = numberOption(USAGE, values.containers, 20);
+const onDeath = values.adopt ? "adopt" : "kill";
+const noShim = values["no-shim"];
 
 await ensurePackages(["runc", "busybox-static"]);
 await runScript(async (signal) => {

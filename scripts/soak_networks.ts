@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: MIT
 //
 // `deno task soak:networks`: kills daemon, shims and CNI plugins while networks are made and removed,
-// and looks for what is left. Options: --rounds N (200), --seed S (random).
+// and looks for what is left.
 import { soakNetworks } from "../tests/soak/networks.ts";
 import { bundle } from "./build/bundle.ts";
+import { numberOption, parseOptions } from "./options.ts";
 import { ensurePackages } from "./system_packages.ts";
 import { runScript } from "./run_script.ts";
 import { writeLauncher } from "./build/launcher.ts";
 import { Workspace } from "./workspace.ts";
 
-const option = (name: string) => {
-  const at = Deno.args.indexOf(`--${name}`);
-  return at === -1 ? undefined : Number(Deno.args[at + 1]);
-};
-const rounds = option("rounds") ?? 200;
-const seed = option("seed") ?? Math.floor(Math.random() * 2 ** 32);
-if (!Number.isInteger(rounds) || !Number.isInteger(seed)) {
-  console.error("usage: deno task soak:networks [--rounds N] [--seed S]");
-  Deno.exit(2);
-}
+const USAGE = `usage: deno task soak:networks [options]
+  --rounds N   how many; default 200
+  --seed S     of the random choices; default random`;
+
+const { values } = parseOptions(USAGE, {
+  options: { rounds: { type: "string" }, seed: { type: "string" } },
+});
+const rounds = numberOption(USAGE, values.rounds, 200);
+const seed = numberOption(USAGE, values.seed, Math.floor(Math.random() * 2 ** 32));
+
 await ensurePackages([
   ...["runc", "busybox-static", "containernetworking-plugins", "iptables", "iproute2"] as const,
 ]);

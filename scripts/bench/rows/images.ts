@@ -3,7 +3,6 @@ import { cliCommand } from "../../../tests/harness/cli.ts";
 import { TestDaemon } from "../../../tests/harness/daemon.ts";
 import {
   busyboxLayer,
-  imagesMissing,
   layerOf,
   makeImage,
   ok,
@@ -19,10 +18,9 @@ const NAME = "example.org/two:1";
  * What an image costs that is there: `berth run --rm` of `true` in a directory, in an overlay on it and
  * in an image of two layers, in turn, and the differences of each round. The network is the same: none.
  * Then the pull of an image that has one layer more than one that is there, from a registry on the
- * loopback interface. Nothing where skopeo or docker-registry is missing.
+ * loopback interface.
  */
 export const images: Measure = async (bench) => {
-  if (imagesMissing("docker-registry") !== undefined) return [];
   await using daemon = await TestDaemon.start();
   const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { "etc/motd": "hello" })];
   const archive = `${daemon.dir}/two.tar`;

@@ -5,7 +5,7 @@ import { findExecutable } from "../../../src/oci/driver/executable.ts";
 import { cli, rootfsArgs } from "../../../tests/harness/cli.ts";
 import { TestDaemon } from "../../../tests/harness/daemon.ts";
 import type { JsonObject } from "../../../tests/harness/rootfs.ts";
-import { MISSING_FOR_NETWORKS, TestNetwork } from "../../../tests/harness/network/test_network.ts";
+import { TestNetwork } from "../../../tests/harness/network/test_network.ts";
 import { BareNetwork } from "../bare_network.ts";
 import { life } from "../engine.ts";
 import { Podman } from "../podman.ts";
@@ -19,9 +19,8 @@ const NOTE =
 /** The port of the last row. */
 const PORTS = [{ hostPort: 8080, containerPort: 80 }];
 
-/** A life with a network of its own, by what the network is. Nothing where plugins are missing. */
+/** A life with a network of its own, by what the network is. */
 export const networks: Measure = async (bench) => {
-  if (MISSING_FOR_NETWORKS.length > 0) return [];
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({ program: network.program });
   // As berth's own, beside it.
