@@ -9,8 +9,8 @@ import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import type { ContainerRegistry } from "./container_registry.ts";
 import type { FdBudget } from "./fd_budget.ts";
-import type { Definitions } from "./service/definitions.ts";
-import type { RestingContainers } from "./service/resting.ts";
+import type { Definitions } from "./definitions/definitions.ts";
+import type { RestingContainers } from "./definitions/resting.ts";
 import type { Services } from "./service/services.ts";
 import { resumeStop } from "./service/stop.ts";
 

@@ -4,7 +4,7 @@ import type { BundleRecord, ExitRecord } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 import { asRecord } from "../../rpc/is_record.ts";
-import type { Definition } from "../service/definitions.ts";
+import type { Definition } from "../definitions/definition_files.ts";
 import { type Move, MovedPaths } from "./moved_paths.ts";
 
 /** All that a rename does: what a daemon has to know to finish one that another has begun. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
-import { NO_PROGRESS } from "../service/restart_policy.ts";
+import { NO_PROGRESS } from "../definitions/service_record.ts";
 import { planRename } from "./plan.ts";
 
 const ROOT = "/var/lib/berth";

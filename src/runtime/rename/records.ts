@@ -13,7 +13,7 @@ import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/error
 import { messageOf } from "../../rpc/error_text.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
-import { definitionDir, writeDefinition } from "../service/definitions.ts";
+import { definitionDir, writeDefinition } from "../definitions/definition_files.ts";
 import type { Move } from "./moved_paths.ts";
 import type { RenamePlan } from "./plan.ts";
 

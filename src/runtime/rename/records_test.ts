@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import { definitionDir, Definitions, writeDefinition } from "../service/definitions.ts";
-import type { Definition } from "../service/definitions.ts";
-import { NO_PROGRESS } from "../service/restart_policy.ts";
+import { definitionDir, writeDefinition } from "../definitions/definition_files.ts";
+import type { Definition } from "../definitions/definition_files.ts";
+import { Definitions } from "../definitions/definitions.ts";
+import { NO_PROGRESS } from "../definitions/service_record.ts";
 import type { RenamePlan } from "./plan.ts";
 import { RenameRecords } from "./records.ts";
 

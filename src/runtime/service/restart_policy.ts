@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
+import type { RestartProgress, Stopper } from "../definitions/service_record.ts";
 
 /** The first delay before a restart, in milliseconds, as in docker. */
 const FIRST_DELAY = 100;
@@ -7,20 +8,6 @@ const FIRST_DELAY = 100;
 const LONGEST_DELAY = 60_000;
 /** A run of this many milliseconds begins with the first delay again, as in docker. */
 const GOOD_RUN = 10_000;
-
-/** Who has stopped a container: a user, or the machine or daemon that goes down. */
-export type Stopper = "user" | "shutdown";
-
-/** What a policy has done since the container was last started by hand. */
-export interface RestartProgress {
-  /** Number of restarts. */
-  readonly count: number;
-  /** The delay before the last of them, in milliseconds; 0 if there was none. */
-  readonly delay: number;
-}
-
-/** The progress of a container that was started by hand. */
-export const NO_PROGRESS: RestartProgress = { count: 0, delay: 0 };
 
 /** How a run of a container came to its end. */
 export interface EndedRun {

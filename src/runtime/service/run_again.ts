@@ -3,7 +3,7 @@ import { failpointAsync } from "../../failpoint.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { Container } from "../container/container.ts";
-import type { Definitions } from "./definitions.ts";
+import type { Definitions } from "../definitions/definitions.ts";
 
 /** The containers by their ids. */
 export interface Containers {

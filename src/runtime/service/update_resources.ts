@@ -8,7 +8,7 @@ import { isRecord } from "../../rpc/is_record.ts";
 import { mergeResources, recordUpdate } from "../bundle/record_update.ts";
 import type { Container } from "../container/container.ts";
 import type { KeyedMutex } from "../util/keyed_mutex.ts";
-import type { Definitions } from "./definitions.ts";
+import type { Definitions } from "../definitions/definitions.ts";
 import type { Containers } from "./run_again.ts";
 
 type LinuxResources = Readonly<Record<string, unknown>>;

@@ -1,83 +1,20 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { failpoint } from "../../failpoint.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
-import { writeDurably } from "../../linux/fs/write_atomic.ts";
-import { BUNDLE_FORMAT, bundlePaths, readJson } from "../../oci/bundle_layout.ts";
-import type { BundleRecord, ExitRecord, LastExit } from "../../oci/bundle_layout.ts";
+import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
+import type { BundleRecord, LastExit } from "../../oci/bundle_layout.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
 import { exitOf } from "../../oci/process_exit.ts";
-import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
-import { AutoRemoveRecords } from "./auto_remove_records.ts";
-import { logUnwritten, TolerantFiles } from "./tolerant_files.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
 import { mergeResources } from "../bundle/record_update.ts";
-import type { RestartProgress, Stopper } from "./restart_policy.ts";
-
-/** What the daemon is to do with a container, over restarts of the daemon and of the machine. */
-export interface ServiceRecord {
-  readonly policy: RestartPolicy;
-  /** Whether it was ever started. */
-  readonly started: boolean;
-  /** Who has stopped it since it was last started. */
-  readonly stopper?: Stopper | undefined;
-  readonly progress: RestartProgress;
-  /** The instance whose exit has been acted on. */
-  readonly decided?: string | undefined;
-  /** The run that is to come, or under way until its process is started. */
-  readonly next?: {
-    /** The instance that it will be. */
-    readonly instance: string;
-    /** When it is due, RFC 3339. */
-    readonly at: string;
-  } | undefined;
-  /** Its removal has begun. */
-  readonly withdrawn?: true | undefined;
-}
-
-/** All that it takes to run a container again. */
-export interface Definition {
-  /** The OCI spec, with its limits as updated. */
-  readonly spec: Record<string, unknown>;
-  /** The record of the last instance. */
-  readonly record: BundleRecord;
-  readonly service: ServiceRecord;
-}
-
-function definitionsDir(root: string): string {
-  return `${root}/containers`;
-}
-
-/** Returns the directory of a container's definition below the root directory. */
-export function definitionDir(root: string, id: string): string {
-  return `${definitionsDir(root)}/${id}`;
-}
-
-function servicePath(dir: string): string {
-  return `${dir}/service.json`;
-}
-
-/**
- * Writes the files of a definition, the one last without which there is none.
- *
- * @param exit how the last instance has ended, of which nothing else is left.
- */
-export function writeDefinition(
-  dir: string,
-  { spec, record, service }: Definition,
-  exit?: ExitRecord,
-): void {
-  Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const paths = bundlePaths(dir);
-  writeDurably(paths.config, stringifyJson(spec));
-  writeDurably(servicePath(dir), stringifyJson(service));
-  if (exit !== undefined) writeDurably(paths.exitRecord, stringifyJson(exit));
-  failpoint("definition.record");
-  writeDurably(paths.record, stringifyJson({ ...record, format: BUNDLE_FORMAT }));
-}
+import { AutoRemoveRecords } from "./auto_remove_records.ts";
+import { definitionsDir, servicePath, writeDefinition } from "./definition_files.ts";
+import type { Definition } from "./definition_files.ts";
+import type { ServiceRecord } from "./service_record.ts";
+import { logUnwritten, TolerantFiles } from "./tolerant_files.ts";
 
 /**
  * The definitions of containers, `<root>/containers/<id>/`, which outlive a reboot. Each is a bundle

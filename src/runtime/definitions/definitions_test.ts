@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
-import type { Definition } from "./definitions.ts";
+import type { Definition } from "./definition_files.ts";
 import { Definitions } from "./definitions.ts";
-import { NO_PROGRESS } from "./restart_policy.ts";
+import { NO_PROGRESS } from "./service_record.ts";
 
 function recordOf(instance: string): BundleRecord {
   return {
