@@ -3,7 +3,7 @@ import { AlreadyExistsError, NotFoundError } from "../rpc/errors.ts";
 import type { Bundle } from "./bundle/bundle.ts";
 import type { ConnectedShim } from "./shims/shim_manager.ts";
 import type { Container } from "./container/container.ts";
-import type { Containers } from "./service/run_again.ts";
+import type { Containers } from "./service/containers.ts";
 
 /** The containers of one state directory, by id. */
 export class ContainerRegistry implements Containers, Iterable<Container> {

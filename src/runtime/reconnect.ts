@@ -12,7 +12,7 @@ import type { FdBudget } from "./fd_budget.ts";
 import type { Definitions } from "./definitions/definitions.ts";
 import type { RestingContainers } from "./definitions/resting.ts";
 import type { Services } from "./service/services.ts";
-import { resumeStop } from "./service/stop.ts";
+import { resumeStop } from "./service/stop/stop.ts";
 
 /** How long the first answer of a restarted daemon waits for shims that are slow, in milliseconds. */
 const RECONNECT_GRACE = 1_000;

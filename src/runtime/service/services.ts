@@ -16,12 +16,12 @@ import { KeyedMutex } from "../util/keyed_mutex.ts";
 import { AutoRemover } from "./auto_remover.ts";
 import { NO_PROGRESS } from "../definitions/service_record.ts";
 import type { ServiceRecord } from "../definitions/service_record.ts";
-import { RestartManager } from "./restart_manager.ts";
-import type { RestartManagerOptions } from "./restart_manager.ts";
-import { readRestart, recordRestart, removeRestart } from "./restart_record.ts";
-import { StopManager } from "./stop_manager.ts";
+import { RestartManager } from "./restart/restart_manager.ts";
+import type { RestartManagerOptions } from "./restart/restart_manager.ts";
+import { readRestart, recordRestart, removeRestart } from "./restart/restart_record.ts";
+import { StopManager } from "./stop/stop_manager.ts";
 import { updateResources } from "./update_resources.ts";
-import type { ContainerStopOptions } from "./stop.ts";
+import type { ContainerStopOptions } from "./stop/stop.ts";
 
 /** A restart by hand that is under way. */
 interface Restart {
@@ -66,7 +66,11 @@ export class Services implements Disposable {
       locks: this.#locks,
       ended: (id) => this.#ended(id),
     });
-    this.#stops = new StopManager({ ...options, locks: this.#locks, restarts: this.#restarts });
+    this.#stops = new StopManager({
+      ...options,
+      locks: this.#locks,
+      cancelRestart: (id) => this.#restarts.cancel(id),
+    });
     this.#autoRemover = new AutoRemover({
       runsAgain: (id) => this.#restarting.has(id) || this.#service(id)?.next !== undefined,
       remove: (id, instance) => this.delete(id, false, instance),

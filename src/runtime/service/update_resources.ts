@@ -9,7 +9,7 @@ import { mergeResources, recordUpdate } from "../bundle/record_update.ts";
 import type { Container } from "../container/container.ts";
 import type { KeyedMutex } from "../util/keyed_mutex.ts";
 import type { Definitions } from "../definitions/definitions.ts";
-import type { Containers } from "./run_again.ts";
+import type { Containers } from "./containers.ts";
 
 type LinuxResources = Readonly<Record<string, unknown>>;
 

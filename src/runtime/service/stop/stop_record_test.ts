@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { withTempDir } from "../../../tests/harness/temp_dir.ts";
+import { withTempDir } from "../../../../tests/harness/temp_dir.ts";
 import { readStop, recordStop } from "./stop_record.ts";
 
 Deno.test("recordStop: the earliest kill wins, and only its own stop takes it back", async () => {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
-import { NO_PROGRESS } from "../definitions/service_record.ts";
-import type { RestartProgress } from "../definitions/service_record.ts";
+import type { RestartPolicy } from "../../../rpc/contract/schemas.ts";
+import { NO_PROGRESS } from "../../definitions/service_record.ts";
+import type { RestartProgress } from "../../definitions/service_record.ts";
 import { comesBack, delayLeft, nextRestart } from "./restart_policy.ts";
 import type { EndedRun } from "./restart_policy.ts";
 

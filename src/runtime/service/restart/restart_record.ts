@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { removeFile } from "../../linux/fs/remove_file.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import type { ContainerStopOptions } from "./stop.ts";
+import { removeFile } from "../../../linux/fs/remove_file.ts";
+import { readJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
+import type { ContainerStopOptions } from "../stop/stop.ts";
 
 /**
  * Records in the bundle in `dir` that its container is being stopped to be run again, and how, so that

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
-import type { RestartProgress, Stopper } from "../definitions/service_record.ts";
+import type { RestartPolicy } from "../../../rpc/contract/schemas.ts";
+import type { RestartProgress, Stopper } from "../../definitions/service_record.ts";
 
 /** The first delay before a restart, in milliseconds, as in docker. */
 const FIRST_DELAY = 100;

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { SIGKILL } from "../../linux/process/signals.ts";
-import type { DaemonContract } from "../../rpc/contract/daemon.ts";
-import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
-import type { ExitStatus } from "../../rpc/contract/schemas.ts";
-import { signalNumber } from "../../rpc/signal_param.ts";
-import type { Container } from "../container/container.ts";
-import type { KeyedMutex } from "../util/keyed_mutex.ts";
-import type { Definitions } from "../definitions/definitions.ts";
-import type { ServiceRecord } from "../definitions/service_record.ts";
-import type { RestartManager } from "./restart_manager.ts";
-import type { Containers } from "./run_again.ts";
+import { SIGKILL } from "../../../linux/process/signals.ts";
+import type { DaemonContract } from "../../../rpc/contract/daemon.ts";
+import type { ParsedParamsOf } from "../../../rpc/contract/method.ts";
+import type { ExitStatus } from "../../../rpc/contract/schemas.ts";
+import { signalNumber } from "../../../rpc/signal_param.ts";
+import type { Container } from "../../container/container.ts";
+import type { KeyedMutex } from "../../util/keyed_mutex.ts";
+import type { Definitions } from "../../definitions/definitions.ts";
+import type { ServiceRecord } from "../../definitions/service_record.ts";
+import type { Containers } from "../containers.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 import { stopContainer, stopSignalOf } from "./stop.ts";
 
@@ -19,7 +18,8 @@ export interface StopManagerOptions {
   readonly definitions: Definitions;
   /** The locks of ids: held by each start, stop or delete of a container as a whole. */
   readonly locks: KeyedMutex;
-  readonly restarts: Pick<RestartManager, "cancel">;
+  /** Cancels the timer of a pending restart. */
+  readonly cancelRestart: (id: string) => void;
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal;
 }
@@ -43,14 +43,14 @@ export class StopManager {
    * stop goes on.
    */
   async stop(id: string, how: ContainerStopOptions, gone: AbortSignal): Promise<ExitStatus> {
-    const { containers, definitions, locks, restarts, stopping } = this.#options;
+    const { containers, definitions, locks, cancelRestart, stopping } = this.#options;
     const { shutdown } = how;
     let container: Container;
     let undo: () => void;
     {
       using _lock = await locks.acquire(id);
       container = containers.get(id);
-      restarts.cancel(id);
+      cancelRestart(id);
       const stopper = shutdown ? definitions.service(id)?.stopper ?? "shutdown" : "user";
       undo = this.#recordStopper(container, { stopper, next: undefined });
     }

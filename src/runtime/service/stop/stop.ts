@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { failpoint } from "../../failpoint.ts";
-import { SIGKILL, SIGTERM } from "../../linux/process/signals.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
-import { STOP_SIGNAL_ANNOTATION } from "../../oci/spec/annotations.ts";
-import { messageOf } from "../../rpc/error_text.ts";
-import { NotFoundError } from "../../rpc/errors.ts";
-import { isRecord } from "../../rpc/is_record.ts";
-import { parseJson } from "../../rpc/json.ts";
-import { signalNumber } from "../../rpc/signal_param.ts";
-import type { Container } from "../container/container.ts";
-import { backoff } from "../../linux/event_loop/backoff.ts";
+import { failpoint } from "../../../failpoint.ts";
+import { SIGKILL, SIGTERM } from "../../../linux/process/signals.ts";
+import type { BundleRecord } from "../../../oci/bundle_layout.ts";
+import { STOP_SIGNAL_ANNOTATION } from "../../../oci/spec/annotations.ts";
+import { messageOf } from "../../../rpc/error_text.ts";
+import { NotFoundError } from "../../../rpc/errors.ts";
+import { isRecord } from "../../../rpc/is_record.ts";
+import { parseJson } from "../../../rpc/json.ts";
+import { signalNumber } from "../../../rpc/signal_param.ts";
+import type { Container } from "../../container/container.ts";
+import { backoff } from "../../../linux/event_loop/backoff.ts";
 import { readStop, recordStop } from "./stop_record.ts";
 
 /** Default time between the signal and SIGKILL, in seconds, as in docker. */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { failpoint } from "../../failpoint.ts";
-import type { Event } from "../../rpc/contract/schemas.ts";
-import { messageOf } from "../../rpc/error_text.ts";
-import type { Container } from "../container/container.ts";
-import { NO_PROGRESS } from "../definitions/service_record.ts";
-import type { RestartProgress } from "../definitions/service_record.ts";
-import type { KeyedMutex } from "../util/keyed_mutex.ts";
-import { Semaphore } from "../util/semaphore.ts";
+import { failpoint } from "../../../failpoint.ts";
+import type { Event } from "../../../rpc/contract/schemas.ts";
+import { messageOf } from "../../../rpc/error_text.ts";
+import type { Container } from "../../container/container.ts";
+import { NO_PROGRESS } from "../../definitions/service_record.ts";
+import type { RestartProgress } from "../../definitions/service_record.ts";
+import type { KeyedMutex } from "../../util/keyed_mutex.ts";
+import { Semaphore } from "../../util/semaphore.ts";
 import { comesBack, delayLeft, nextRestart } from "./restart_policy.ts";
 import type { EndedRun } from "./restart_policy.ts";
 import { runAgain } from "./run_again.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { removeFile } from "../../linux/fs/remove_file.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { removeFile } from "../../../linux/fs/remove_file.ts";
+import { readJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
+import { messageOf } from "../../../rpc/error_text.ts";
 
 /** What `stop.json` in the bundle says, so that the next daemon finishes the stop. */
 export interface StopRecord {

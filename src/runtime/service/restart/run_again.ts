@@ -1,23 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { failpointAsync } from "../../failpoint.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
-import { NotFoundError } from "../../rpc/errors.ts";
-import type { Container } from "../container/container.ts";
-import type { Definitions } from "../definitions/definitions.ts";
-
-/** The containers by their ids. */
-export interface Containers {
-  /**
-   * Finds a container.
-   *
-   * @throws {NotFoundError} if there is none of this id, or another one than that of `instance`.
-   */
-  get(id: string, instance?: string): Container;
-  /** Finds a container, if there is one of this id. */
-  find(id: string): Container | undefined;
-  /** Returns whether the instance is that of a container, whatever its id is. */
-  hasInstance(instance: string): boolean;
-}
+import { failpointAsync } from "../../../failpoint.ts";
+import type { BundleRecord } from "../../../oci/bundle_layout.ts";
+import { NotFoundError } from "../../../rpc/errors.ts";
+import type { Container } from "../../container/container.ts";
+import type { Definitions } from "../../definitions/definitions.ts";
+import type { Containers } from "../containers.ts";
 
 /** What {@linkcode runAgain} needs. */
 export interface RunAgainOptions {
