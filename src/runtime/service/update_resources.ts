@@ -7,18 +7,9 @@ import { messageOf } from "../../rpc/error_text.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { mergeResources, recordUpdate } from "../bundle/record_update.ts";
 import type { Container } from "../container/container.ts";
-import type { KeyedMutex } from "../util/keyed_mutex.ts";
-import type { Definitions } from "../definitions/definitions.ts";
-import type { Containers } from "./containers.ts";
+import type { ServiceContext } from "./context.ts";
 
 type LinuxResources = Readonly<Record<string, unknown>>;
-
-/** What {@linkcode updateResources} needs. */
-export interface UpdateResourcesOptions {
-  readonly containers: Containers;
-  readonly definitions: Definitions;
-  readonly locks: KeyedMutex;
-}
 
 /**
  * Changes the limits of a container, and records them for its later runs. Those of a container that has
@@ -30,11 +21,12 @@ export interface UpdateResourcesOptions {
 export async function updateResources(
   id: string,
   resources: LinuxResources,
-  options: UpdateResourcesOptions,
+  context: ServiceContext,
 ): Promise<void> {
-  const { containers, definitions } = options;
+  const { checkUsable, containers, definitions } = context;
+  checkUsable(id);
   for (;;) {
-    const container = await recordAlone(id, resources, options);
+    const container = await recordAlone(id, resources, context);
     if (container === undefined) return;
     try {
       await container.call("shim.update", { resources });
@@ -54,7 +46,7 @@ export async function updateResources(
 async function recordAlone(
   id: string,
   resources: LinuxResources,
-  { containers, definitions, locks }: UpdateResourcesOptions,
+  { containers, definitions, locks }: ServiceContext,
 ): Promise<Container | undefined> {
   using _lock = await locks.acquire(id);
   const container = containers.get(id);

@@ -6,8 +6,8 @@ import { messageOf } from "../../../rpc/error_text.ts";
 import type { Container } from "../../container/container.ts";
 import { NO_PROGRESS } from "../../definitions/service_record.ts";
 import type { RestartProgress } from "../../definitions/service_record.ts";
-import type { KeyedMutex } from "../../util/keyed_mutex.ts";
 import { Semaphore } from "../../util/semaphore.ts";
+import type { ServiceContext } from "../context.ts";
 import { comesBack, delayLeft, nextRestart } from "./restart_policy.ts";
 import type { EndedRun } from "./restart_policy.ts";
 import { runAgain } from "./run_again.ts";
@@ -17,14 +17,7 @@ import type { RunAgainOptions } from "./run_again.ts";
 const MOST_AT_ONCE = 8;
 
 /** What {@linkcode RestartManager} needs. */
-export interface RestartManagerOptions extends RunAgainOptions {
-  /** The locks of ids: held by each start, stop or delete of a container as a whole. */
-  readonly locks: KeyedMutex;
-  /** Called when an attempt to start a container again is over, however it ended. */
-  readonly ended: (id: string) => void;
-  /** Aborted when the daemon stops. */
-  readonly stopping: AbortSignal;
-}
+export type RestartManagerOptions = ServiceContext & RunAgainOptions;
 
 /**
  * Starts containers again as their restart policies say. Each decision is recorded before anything is

@@ -3,13 +3,10 @@ import { failpointAsync } from "../../../failpoint.ts";
 import type { BundleRecord } from "../../../oci/bundle_layout.ts";
 import { NotFoundError } from "../../../rpc/errors.ts";
 import type { Container } from "../../container/container.ts";
-import type { Definitions } from "../../definitions/definitions.ts";
-import type { Containers } from "../containers.ts";
+import type { ServiceContext } from "../context.ts";
 
 /** What {@linkcode runAgain} needs. */
-export interface RunAgainOptions {
-  readonly containers: Containers;
-  readonly definitions: Definitions;
+export interface RunAgainOptions extends Pick<ServiceContext, "containers" | "definitions"> {
   /** Creates the container of a record and a spec in the place of the one that has the id. */
   readonly remake: (record: BundleRecord, spec: Record<string, unknown>) => Promise<Container>;
 }

@@ -32,6 +32,15 @@ export interface ContainerStopOptions {
 }
 
 /**
+ * Refuses what is no signal before anything is changed.
+ *
+ * @throws {InvalidParamsError}
+ */
+export function checkSignal({ signal }: ContainerStopOptions): void {
+  if (signal !== undefined) signalNumber(signal);
+}
+
+/**
  * Stops a container: sends the stop signal and returns; SIGKILL follows when the time is over, also over
  * a restart of the daemon. A container that has ended already is no error; one that has not been
  * started is killed at once, since its process takes no signals yet.

@@ -5,23 +5,15 @@ import type { ParsedParamsOf } from "../../../rpc/contract/method.ts";
 import type { ExitStatus } from "../../../rpc/contract/schemas.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
 import type { Container } from "../../container/container.ts";
-import type { KeyedMutex } from "../../util/keyed_mutex.ts";
-import type { Definitions } from "../../definitions/definitions.ts";
 import type { ServiceRecord } from "../../definitions/service_record.ts";
-import type { Containers } from "../containers.ts";
+import type { ServiceContext } from "../context.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 import { stopContainer, stopSignalOf } from "./stop.ts";
 
 /** What {@linkcode StopManager} needs. */
-export interface StopManagerOptions {
-  readonly containers: Containers;
-  readonly definitions: Definitions;
-  /** The locks of ids: held by each start, stop or delete of a container as a whole. */
-  readonly locks: KeyedMutex;
+export interface StopManagerOptions extends ServiceContext {
   /** Cancels the timer of a pending restart. */
   readonly cancelRestart: (id: string) => void;
-  /** Aborted when the daemon stops. */
-  readonly stopping: AbortSignal;
 }
 
 /**

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+import { readJson } from "../../oci/bundle_layout.ts";
+import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
+import type { Container } from "../container/container.ts";
+import type { Definitions } from "./definitions.ts";
+import { NO_PROGRESS } from "./service_record.ts";
+import type { ServiceRecord } from "./service_record.ts";
+
+const NO_POLICY: RestartPolicy = { policy: "no" };
+
+/** Defines a container, as it is, where it is not defined yet; `change` holds in any case. */
+export function defineContainer(
+  definitions: Definitions,
+  container: Container,
+  change: Partial<ServiceRecord>,
+): void {
+  const { id, bundle: { record, paths }, processes: { exit, pid } } = container;
+  if (definitions.has(id)) return definitions.update(id, change);
+  const spec = readJson<Record<string, unknown>>(paths.config);
+  if (spec === undefined) throw new Error(`${paths.config} is gone`);
+  const service = { policy: NO_POLICY, started: true, progress: NO_PROGRESS, ...change };
+  definitions.write({ spec, record, service });
+  // The bundle, which has it too, goes before the next run is there.
+  if (exit !== undefined) definitions.setExit(record, exit, pid);
+}

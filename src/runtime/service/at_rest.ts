@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import type { Container } from "../container/container.ts";
+import { defineContainer } from "../definitions/define.ts";
+import type { ServiceContext } from "./context.ts";
+import type { RestartManager } from "./restart/restart_manager.ts";
+
+/** The ids of a container that is to be left alone, and whose instance it is. */
+export interface RenameIds {
+  readonly id: string;
+  readonly newId: string;
+  readonly instance?: string | undefined;
+}
+
+/** What {@linkcode atRest} needs. */
+export interface AtRestOptions extends ServiceContext {
+  readonly restarts: Pick<RestartManager, "tidy">;
+  /** Returns whether a container that is stopped is about to run again. */
+  readonly runsAgain: (id: string) => boolean;
+}
+
+/**
+ * Leaves nothing of a stopped container but its definition, and does `work` with it. Nothing else is
+ * done with either of two ids meanwhile.
+ *
+ * @throws {FailedPreconditionError} if it is not stopped, or about to run again or to be removed.
+ */
+export async function atRest(
+  { id, newId, instance }: RenameIds,
+  work: (container: Container) => void,
+  options: AtRestOptions,
+): Promise<void> {
+  const { containers, definitions, locks, restarts } = options;
+  const [first, second] = id < newId ? [id, newId] : [newId, id];
+  using _first = await locks.acquire(first);
+  using _second = await locks.acquire(second);
+  // Before that its status is not known for sure.
+  await containers.get(id, instance).settled();
+  const container = containers.get(id, instance);
+  check(container, options);
+  // It is being removed, and not to be kept.
+  if (container.life.isEnding && !definitions.has(id)) throw container.life.unreachable();
+  if (container.life.phase !== "resting") {
+    if (!definitions.has(id)) {
+      defineContainer(definitions, container, { decided: container.bundle.record.instance });
+    }
+    try {
+      await container.delete(false);
+    } catch (error) {
+      if (!container.life.isEnding) restarts.tidy(container);
+      throw error;
+    }
+  }
+  const rested = containers.get(id);
+  // A daemon that has just started may have decided meanwhile that it runs again.
+  check(rested, options);
+  work(rested);
+}
+
+/** @throws {FailedPreconditionError} if something keeps the container from being left alone. */
+function check(container: Container, options: AtRestOptions): void {
+  const { id } = container;
+  const why = obstacle(container, options);
+  if (why !== undefined) {
+    throw new FailedPreconditionError(`container ${id} ${why}`, { data: { id } });
+  }
+}
+
+/** Returns what keeps a container from being left alone; undefined if nothing does. */
+function obstacle(
+  { id, status, bundle: { record } }: Container,
+  { definitions, runsAgain }: AtRestOptions,
+): string | undefined {
+  if (status === "created") return "is created: it can be renamed once it has run";
+  if (status !== "stopped") return `is ${status}: stop it first`;
+  // It would go with its bundle.
+  if (definitions.has(id) && !definitions.keeps(id)) {
+    return "was never started: it can be renamed once it has run";
+  }
+  if (record.autoRemove) return "is removed when it has exited";
+  if (runsAgain(id)) return "is being restarted: stop it first";
+  const service = definitions.service(id);
+  return service === undefined || service.decided === record.instance
+    ? undefined
+    : "has exited, and its restart policy has not been applied yet: try again in a moment";
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT
+import type { Definitions } from "../definitions/definitions.ts";
+import type { KeyedMutex } from "../util/keyed_mutex.ts";
+import type { Containers } from "./containers.ts";
+
+/** What each part of the service of containers works with. */
+export interface ServiceContext {
+  readonly containers: Containers;
+  readonly definitions: Definitions;
+  /** The locks of ids: held by each start, stop or delete of a container as a whole. */
+  readonly locks: KeyedMutex;
+  /** Throws {@linkcode FailedPreconditionError} if nothing may be done with the container of the id. */
+  readonly checkUsable: (id: string) => void;
+  /** Called when an attempt to start a container again is over, however it ended. */
+  readonly ended: (id: string) => void;
+  /** Aborted when the daemon stops. */
+  readonly stopping: AbortSignal;
+}

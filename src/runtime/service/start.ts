@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+import { FailedPreconditionError } from "../../rpc/errors.ts";
+import type { Container } from "../container/container.ts";
+import { defineContainer } from "../definitions/define.ts";
+import { NO_PROGRESS } from "../definitions/service_record.ts";
+import type { ServiceRecord } from "../definitions/service_record.ts";
+import type { ServiceContext } from "./context.ts";
+import type { ManualRestart } from "./restart/manual_restarts.ts";
+import type { RestartManager } from "./restart/restart_manager.ts";
+
+/** What {@linkcode startContainer} needs. */
+export interface StartOptions extends ServiceContext {
+  readonly restarts: Pick<RestartManager, "cancel" | "run">;
+}
+
+/**
+ * Starts a container that is created, or runs one again that is stopped. One that runs is left alone.
+ *
+ * @param restart the restart that it is started for, if nobody has stopped the container meanwhile.
+ * @throws {FailedPreconditionError} if it is paused.
+ */
+export async function startContainer(
+  id: string,
+  options: StartOptions,
+  restart?: ManualRestart,
+): Promise<{ pid: number }> {
+  const { checkUsable, containers, definitions, locks, restarts } = options;
+  let container: Container;
+  {
+    using _lock = await locks.acquire(id);
+    container = containers.get(id);
+    checkUsable(id);
+    if (restart?.stopped) {
+      throw new FailedPreconditionError(
+        `container ${id} was stopped while it was being restarted`,
+        { data: { id } },
+      );
+    }
+    const { status, processes: { pid } } = container;
+    if (status === "stopped") return await runStopped(container, options);
+    if (status === "running") return { pid };
+    if (status === "created") {
+      restarts.cancel(id);
+      definitions.update(id, STARTED);
+    }
+  }
+  try {
+    return await container.start();
+  } catch (error) {
+    const { status, processes: { pid, startedAt } } = container;
+    const wasStarted = error instanceof FailedPreconditionError && startedAt !== undefined;
+    // By another call, meanwhile.
+    if (wasStarted && status !== "paused") return { pid };
+    throw error;
+  }
+}
+
+async function runStopped(
+  container: Container,
+  { definitions, ended, restarts, stopping }: StartOptions,
+): Promise<{ pid: number }> {
+  const { id, bundle: { record } } = container;
+  const next = { instance: crypto.randomUUID(), at: new Date().toISOString() };
+  restarts.cancel(id);
+  defineContainer(definitions, container, { ...STARTED, decided: record.instance, next });
+  try {
+    const { processes: { pid } } = await restarts.run(id, next.instance);
+    return { pid };
+  } catch (error) {
+    // As in docker the policy does not try what has failed for a user.
+    if (!stopping.aborted) definitions.update(id, { next: undefined });
+    throw error;
+  } finally {
+    // Its exit, or none at all, may have come while it was said to run again.
+    ended(id);
+  }
+}
+
+/** What a start by hand changes. */
+const STARTED: Partial<ServiceRecord> = {
+  started: true,
+  stopper: undefined,
+  progress: NO_PROGRESS,
+  next: undefined,
+};
