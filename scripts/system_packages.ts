@@ -23,6 +23,8 @@ const PACKAGES = {
   // From the folders of programs to that of the plugins, which are no commands.
   "containernetworking-plugins": { command: "../lib/cni/portmap", static: false },
   "catatonit": { command: "catatonit", static: false },
+  "fish": { command: "fish", static: false },
+  "zsh": { command: "zsh", static: false },
   "openssh-client": { command: "ssh", static: false },
 } as const;
 

@@ -29,7 +29,7 @@ const { paths, flags } = splitArgs(rest, existsSync);
 await ensurePackages([
   ...["runc", "crun", "criu", "busybox-static", "socat", "python3", "systemd"] as const,
   ...["skopeo", "docker-registry", "apache2-utils", "openssl", "containerd", "catatonit"] as const,
-  ...["containernetworking-plugins", "iptables", "iproute2"] as const,
+  ...["containernetworking-plugins", "iptables", "iproute2", "fish", "zsh"] as const,
 ]);
 
 await runScript(async (signal) => {

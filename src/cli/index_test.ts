@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { bashCompletion } from "./completion/bash.ts";
 import { fishCompletion } from "./completion/fish.ts";
-import { zshCompletion } from "./completion/zsh.ts";
 import { berthProgram } from "./index.ts";
 import { daemonProgram } from "../main.ts";
 
@@ -199,6 +198,10 @@ Deno.test({
       assert.deepEqual(await offered("berth kill -s TER"), ["TERM", ""]);
       assert.deepEqual(await offered("berth logs "), ["web-2", ""]);
       assert.deepEqual(await offered("berth exec "), ["web-4", ""]);
+      assert.deepEqual(await offered("berth exec -e A=B --user me "), ["web-4", ""]);
+      assert.deepEqual(await offered("berth exec web --us"), [""]);
+      assert.deepEqual(await offered("berth --socket=/x logs "), ["web-3", ""]);
+      assert.deepEqual(await offered("berth events --id "), ["web-2", ""]);
       assert.deepEqual(await offered("berth --socket /x rm "), ["web-4", ""]);
       assert.ok(!(await offered("berth checkpoint web ")).some((word) => word.startsWith("web-")));
       assert.ok((await offered("berth completion ")).includes("fish"));
@@ -208,34 +211,5 @@ Deno.test({
       assert.ok((await offered("berth image rm --fo")).includes("--force"));
       assert.ok((await offered("berth cp ")).includes("web-2:"));
       assert.ok((await offered("berth cp web:/x /e")).includes("/etc/"));
-    }),
-});
-
-Deno.test({
-  name: "berthProgram: zsh runs the script for bash",
-  ignore: missing("zsh"),
-  fn: () =>
-    withStub(async (dir) => {
-      const script = `${dir}/_berth`;
-      await Deno.writeTextFile(script, zshCompletion(berthProgram(daemonProgram)));
-      // What the completion system calls, with what it sets, in the emulation that it sets.
-      const offered = async (...words: string[]) => {
-        const call = "source $0; f() { emulate -L sh; setopt kshglob noshglob braceexpand; " +
-          'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _berth; echo "${COMPREPLY[*]}"; }; f "$@"';
-        const { stdout, stderr } = await new Deno.Command("zsh", {
-          args: ["-f", "-c", call, script, "berth", ...words],
-          env: { PATH: `${dir}:${Deno.env.get("PATH")}`, HOME: dir },
-        }).output();
-        assert.equal(new TextDecoder().decode(stderr), "");
-        return new TextDecoder().decode(stdout).trim().split(" ");
-      };
-      // Its compgen leaves it to the completion system to choose by what has been typed.
-      assert.ok((await offered("ru")).includes("run"));
-      assert.ok((await offered("logs", "--ta")).includes("--tail"));
-      assert.ok((await offered("kill", "-s", "TER")).includes("TERM"));
-      assert.deepEqual(await offered("logs", ""), ["web-2"]);
-      assert.deepEqual(await offered("exec", ""), ["web-4"]);
-      assert.ok((await offered("image", "")).includes("prune"));
-      assert.ok((await offered("cp", "")).includes("web-2:"));
     }),
 });

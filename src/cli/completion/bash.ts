@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import {
   allVerbsOf,
   firstWords,
@@ -11,6 +11,7 @@ import {
   spellings,
   subverbsOf,
   takesCommand,
+  takesIds,
   takesValue,
   type Verb,
   verbsOf,
@@ -79,9 +80,11 @@ _berth() {
   if [ -n "$option" ]; then
     case "$verb $option" in
 ${valueCases(all)}
-      "events --id") _berth_ids ;;
+${idCases(all)}
     esac
     [ -n "$prefix" ] && COMPREPLY=("\${COMPREPLY[@]#"$prefix"}")
+    # More follows a word such as label=.
+    [ "\${#COMPREPLY[@]}" -eq 1 ] && [[ "\${COMPREPLY[0]}" == *= ]] && compopt -o nospace 2>/dev/null
   elif [[ "$cur" == -* ]]; then
     COMPREPLY=($(compgen -W "$words" -- "$cur"))
   elif [ -z "$verb" ]; then
@@ -107,8 +110,8 @@ _berth_sides() {
     [ -d "$word" ] && word="$word/"
     COMPREPLY+=("$(printf %q "$word")")
   done <<< "$(compgen -f -- "$cur")"
-  # A path follows. In zsh there is no compopt.
-  [ -n "\${BASH_VERSION-}" ] && compopt -o nospace 2>/dev/null
+  # A path follows.
+  compopt -o nospace 2>/dev/null
 }
 complete -o default -F _berth berth`;
 }
@@ -133,17 +136,29 @@ function valueOptions(command: Command): string {
   return spellings(command.options.filter(takesValue)).join(" ");
 }
 
+function idCases(verbs: readonly Verb[]): string {
+  return verbs.flatMap((verb) =>
+    verb.command.options.filter((option) => takesIds(option, verb)).map((option) =>
+      `      ${optionPatterns(verb, option)}) _berth_ids ;;`
+    )
+  ).join("\n");
+}
+
 function valueCases(verbs: readonly Verb[]): string {
   return verbs.flatMap((verb) =>
     verb.command.options.flatMap((option) => {
       const words = optionWords(option, verb);
       if (words.length === 0) return [];
-      const patterns = spellings([option]).map((spelling) => `"${verb.name} ${spelling}"`).join(
-        " | ",
-      );
       return [
-        `      ${patterns}) COMPREPLY=($(compgen -W "${words.join(" ")}" -- "$prefix$cur")) ;;`,
+        `      ${optionPatterns(verb, option)}) COMPREPLY=($(compgen -W "${
+          words.join(" ")
+        }" -- "$prefix$cur")) ;;`,
       ];
     })
   ).join("\n");
+}
+
+/** Returns a pattern of `case` for the verb with one of the option's spellings. */
+function optionPatterns(verb: Verb, option: Option): string {
+  return spellings([option]).map((spelling) => `"${verb.name} ${spelling}"`).join(" | ");
 }

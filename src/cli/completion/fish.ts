@@ -8,8 +8,10 @@ import {
   optionsOf,
   optionWords,
   sideCount,
+  spellings,
   subverbsOf,
   takesCommand,
+  takesIds,
   takesValue,
   type Verb,
   verbsOf,
@@ -21,6 +23,7 @@ export function fishCompletion(program: Command): string {
   return [
     "# fish completion for berth",
     HELPERS,
+    valueOptionsFunction(allVerbsOf(program)),
     "complete -c berth -f",
     ...optionsOf(program).map((option) => optionLine("__fish_use_subcommand", option)),
     ...verbs.map(({ name, command }) =>
@@ -34,8 +37,13 @@ export function fishCompletion(program: Command): string {
 const HELPERS = `function __berth_ids
     set -l words (commandline -opc)
     set -l socket
-    if set -l at (contains -i -- --socket $words)
-        set socket --socket $words[(math $at + 1)]
+    for at in (seq (count $words))
+        switch $words[$at]
+            case --socket
+                set socket $words[$at..(math $at + 1)]
+            case '--socket=*'
+                set socket $words[$at]
+        end
     end
     command berth ps -q $argv $socket 2>/dev/null
 end
@@ -60,8 +68,16 @@ function __berth_in
         set -e words[1]
     end
     set -l given 0
+    set -l options (__berth_value_options $argv[1])
+    set -l option
     for word in $words
-        string match -q -- '-*' $word; or set given (math $given + 1)
+        if set -q option[1]
+            set option
+        else if contains -- $word $options
+            set option $word
+        else if not string match -q -- '-*' $word
+            set given (math $given + 1)
+        end
     end
     test $given -lt $argv[2]
 end`;
@@ -74,7 +90,7 @@ function verbLines(verb: Verb, program: Command): string[] {
   const ids = { none: 0, one: 1, many: MANY }[idCount(verb)];
   // Behind the container's command options are that command's.
   const subverbs = subverbsOf(verb);
-  const within = subverbs.length > 0 ? 1 : takesCommand(verb) ? ids + 1 : MANY;
+  const within = subverbs.length > 0 || takesCommand(verb) ? 1 : MANY;
   const filters = idFilters(name).join(" ");
   const first = subverbs.length > 0 ? [] : firstWords(verb, program);
   const sides = sideCount(verb);
@@ -96,16 +112,32 @@ function condition({ name }: Verb, fewer: number): string {
   return quote(`__berth_in ${word} ${fewer}`);
 }
 
+/** Returns the function that lists the options of a verb that a value follows, hidden ones too. */
+function valueOptionsFunction(verbs: readonly Verb[]): string {
+  const cases = verbs.flatMap(({ name, command }) => {
+    const options = spellings(command.options.filter(takesValue));
+    return options.length === 0
+      ? []
+      : [`        case ${quote(name)}`, `            string join \\n -- ${options.join(" ")}`];
+  });
+  return ["function __berth_value_options", "    switch $argv[1]", ...cases, "    end", "end"]
+    .join("\n");
+}
+
 function optionLine(condition: string, option: Option, verb?: Verb): string {
-  const words = optionWords(option, verb);
+  const words = takesIds(option, verb) ? ["(__berth_ids)"] : optionWords(option, verb);
   return [
     `complete -c berth -n ${condition}`,
     ...option.short === undefined ? [] : [`-s ${option.short.slice(1)}`],
     ...option.long === undefined ? [] : [`-l ${option.long.slice(2)}`],
-    // Where the words are not known a file may be meant.
-    ...takesValue(option) ? [words.length > 0 ? `-xa ${quote(words.join(" "))}` : "-r -F"] : [],
+    ...takesValue(option) ? [valueFlags(words)] : [],
     `-d ${quote(option.description)}`,
   ].join(" ");
+}
+
+function valueFlags(words: readonly string[]): string {
+  // Where the words are not known a file may be meant.
+  return words.length > 0 ? `-xa ${quote(words.join(" "))}` : "-r -F";
 }
 
 /** Quotes for fish, in whose single quotes only `\\` and `'` are special. */

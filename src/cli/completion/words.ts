@@ -24,9 +24,12 @@ export function subverbsOf({ name, command }: Verb): Verb[] {
   return command.commands.map((each) => ({ name: `${name} ${each.name()}`, command: each }));
 }
 
-/** Returns the verbs of the program, each with its own behind it. */
+/** Returns the verbs of the program, each under its aliases too, with its own behind it. */
 export function allVerbsOf(program: Command): Verb[] {
-  return verbsOf(program).flatMap((verb) => [verb, ...subverbsOf(verb)]);
+  return verbsOf(program).flatMap(({ name, command }) =>
+    [name, ...command.aliases()].map((each) => ({ name: each, command }))
+      .flatMap((verb) => [verb, ...subverbsOf(verb)])
+  );
 }
 
 /** The states of the containers that a verb can do something with; those not named take any. */
@@ -38,6 +41,7 @@ const STATES: Readonly<Record<string, readonly string[]>> = {
   kill: ["running", "paused"],
   pause: ["running"],
   resume: ["paused"],
+  unpause: ["paused"],
   top: ["running", "paused"],
   checkpoint: ["running"],
 };
@@ -101,6 +105,11 @@ export function optionWords(option: Option, verb?: Verb): string[] {
     default:
       return [];
   }
+}
+
+/** Returns whether the option's value is the id of a container. */
+export function takesIds({ long }: Option, verb?: Verb): boolean {
+  return verb?.name === "events" && long === "--id";
 }
 
 /** Returns whether a value follows the option. */

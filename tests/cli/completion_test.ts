@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { testNeeding } from "../../scripts/test_needing.ts";
+import { cli, rootfsArgs } from "../harness/cli.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { PtyProcess } from "../harness/io/pty.ts";
+import { until } from "../harness/poll.ts";
+import { program } from "../harness/run.ts";
+
+/** What makes each shell plain, and how it loads what `berth install docs` has put below `share`. */
+const SHELLS = {
+  bash: {
+    argv: ["bash", "--norc", "-i"],
+    setUp: "PS1='REA''DY> '; source share/bash-completion/completions/berth",
+  },
+  zsh: {
+    argv: ["zsh", "-f", "-i"],
+    setUp: "PS1='REA''DY> '; fpath=($PWD/share/zsh/site-functions $fpath); " +
+      "autoload -Uz compinit && compinit -D -u; unsetopt prompt_cr prompt_sp",
+  },
+  fish: {
+    argv: ["fish", "--no-config", "-i"],
+    setUp: "function fish_prompt; echo -n 'REA''DY> '; end; " +
+      "source share/fish/vendor_completions.d/berth.fish",
+  },
+} as const;
+
+/** What is typed before the tab key, and what is then on the line. */
+const COMPLETED: readonly (readonly [typed: string, line: string])[] = [
+  ["berth renam", "berth rename "],
+  ["berth rename ", "berth rename gone "],
+  ["berth exec ", "berth exec web "],
+  ["berth exec -e A=B ", "berth exec -e A=B web "],
+  ["berth logs web g", "berth logs web gone "],
+  ["berth events --id we", "berth events --id web "],
+  ["berth kill -s TER", "berth kill -s TERM "],
+  ["berth kill --signal=TER", "berth kill --signal=TERM "],
+  ["berth ps --filter status=ex", "berth ps --filter status=exited "],
+  ["berth ps --filter=status=ex", "berth ps --filter=status=exited "],
+  ["berth cp we", "berth cp web:"],
+  ["berth cp web:/etc/hosts ./si", "berth cp web:/etc/hosts ./site/"],
+  ["berth unpause ", "berth unpause held "],
+  ["berth image rm --forc", "berth image rm --force "],
+];
+
+for (const shell of ["bash", "zsh", "fish"] as const) {
+  testNeeding([shell], `berth completion: ${shell} completes what is typed`, async () => {
+    await using daemon = await TestDaemon.start();
+    const { dir } = daemon;
+    const run = ["run", "-d", ...rootfsArgs(daemon)];
+    for (
+      const args of [
+        [...run, "--name", "web", "--", "sleep", "1000"],
+        [...run, "--name", "held", "--", "sleep", "1000"],
+        ["pause", "held"],
+        [...run, "--name", "gone", "--", "true"],
+        ["wait", "gone"],
+        ["install", "docs", "--prefix", dir],
+      ]
+    ) assert.equal((await cli(daemon, args)).code, 0, args.join(" "));
+    await Deno.mkdir(`${dir}/site`);
+    const { argv, setUp } = SHELLS[shell];
+    await using terminal = new PtyProcess(argv, {
+      cwd: dir,
+      width: 120,
+      env: {
+        BERTH_SOCKET: daemon.socket,
+        HOME: dir,
+        PATH: `${await recorder(dir)}:${Deno.env.get("PATH")}`,
+        TERM: "xterm",
+        LANG: "C.UTF-8",
+      },
+    });
+    terminal.type(`${setUp}\r`);
+    await terminal.shows("READY> ");
+    for (const [typed, line] of COMPLETED) {
+      // The last letter shows whether a space has been put behind the word.
+      terminal.type(`${typed}\tx\r`);
+      const ran = await until(`the command after ${typed}`, () => takeRecord(dir))
+        .catch((error) => {
+          throw new Error(`${error.message}; ${JSON.stringify(terminal.output)}`);
+        });
+      assert.equal(ran, `${line}x`);
+    }
+  });
+}
+
+/**
+ * Makes a `berth` that lists ids as berth does, and writes down any other command instead of running
+ * it. Answers its directory.
+ */
+async function recorder(dir: string): Promise<string> {
+  await Deno.mkdir(`${dir}/bin`);
+  const berth = program().map((word) => `'${word}'`).join(" ");
+  const script = `#!/bin/sh
+case "$1 $2" in "ps -q") exec ${berth} "$@" ;; esac
+echo "berth $*" >'${dir}/new-record'
+mv '${dir}/new-record' '${dir}/record'
+`;
+  await Deno.writeTextFile(`${dir}/bin/berth`, script, { mode: 0o755 });
+  return `${dir}/bin`;
+}
+
+/** Returns the command that has been written down, undefined where none has. */
+async function takeRecord(dir: string): Promise<string | undefined> {
+  try {
+    const record = await Deno.readTextFile(`${dir}/record`);
+    await Deno.remove(`${dir}/record`);
+    return record.trimEnd();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
