@@ -2,11 +2,9 @@
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { isNetworkFailure } from "../../network/errors.ts";
-import { setHosts } from "../../network/hosts_file.ts";
 import type { PluginHost } from "../../network/plugin.ts";
 import type { NetworkRecord } from "../../network/record.ts";
-import { newRecord, readRecord, resultOf } from "../../network/record.ts";
-import { readDns, serversWithoutIpv6, setDns } from "../../network/resolv_file.ts";
+import { newRecord, readRecord } from "../../network/record.ts";
 import { setUp } from "../../network/set_up.ts";
 import { tearDown } from "../../network/tear_down.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
@@ -16,17 +14,13 @@ import type {
   NetworkState,
 } from "../../rpc/contract/network/schemas.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import {
-  BerthError,
-  FailedPreconditionError,
-  NetworkError,
-  ResourceExhaustedError,
-} from "../../rpc/errors.ts";
+import { BerthError, NetworkError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
 import { addressesByNetwork, addressesOf, networkState } from "./addresses.ts";
 import { Conflists } from "./conflists.ts";
 import { HostPorts, requireFamilies } from "./host_ports.ts";
 import { LastAddresses } from "./last_addresses.ts";
+import { writeNameFiles } from "./name_files.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { planNetwork, preferAddresses } from "./plan.ts";
 import type { NetworkOwner } from "./records.ts";
@@ -113,7 +107,7 @@ export class Networks implements Disposable {
    * @throws {DeadlineExceededError} if a plugin does not end.
    */
   async setUp(plan: NetworkPlan): Promise<void> {
-    const { id, instance, ports, hosts, resolv } = plan;
+    const { id, instance, ports } = plan;
     this.#ports.take(instance, id, ports);
     const record = await this.#setUpPlan(plan);
     // Ports lead through the first network.
@@ -122,14 +116,7 @@ export class Networks implements Disposable {
       ports,
       addressesOf({ ...record, attachments: record.attachments.slice(0, 1) }),
     );
-    if (hosts !== undefined) {
-      writeInto(id, "its addresses into the hosts file", () => {
-        setHosts(hosts.path, hosts.names, addressesOf(record));
-      });
-    }
-    if (resolv !== undefined) {
-      writeInto(id, "its DNS settings into resolv.conf", () => addDns(resolv, record));
-    }
+    writeNameFiles(plan, record);
     this.#records.add(record);
   }
 
@@ -305,45 +292,4 @@ function logUnkept(id: string, error: unknown): void {
     reason: messageOf(error),
     error,
   });
-}
-
-/**
- * Sets the DNS settings that plugins gave, but those that the params give. Where neither gives servers,
- * those are left out that the container does not reach.
- */
-function addDns(
-  { path, given }: NonNullable<NetworkPlan["resolv"]>,
-  record: NetworkRecord,
-): void {
-  const { servers, searches, options } = readDns(record.attachments.map(resultOf));
-  const reached = servers.length === 0 && hasOnlyIpv4(record) ? serversWithoutIpv6 : () => servers;
-  setDns(path, {
-    servers: given.servers === undefined ? reached(path) : [],
-    searches: given.searches === undefined ? searches : [],
-    options: given.options === undefined ? options : [],
-  });
-}
-
-/** Returns whether it has addresses, none of IPv6. One without any may get some by itself. */
-function hasOnlyIpv4(record: NetworkRecord): boolean {
-  const addresses = addressesOf(record);
-  return addresses.length > 0 && !addresses.some((address) => address.includes(":"));
-}
-
-/**
- * Writes into a file of the caller's.
- *
- * @throws {ResourceExhaustedError} if the disk is full.
- * @throws {FailedPreconditionError} if it cannot be done for another reason.
- */
-function writeInto(id: string, what: string, write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    const Failure = isExhausted(error) ? ResourceExhaustedError : FailedPreconditionError;
-    throw new Failure(
-      `container ${id}: cannot write ${what}: ${messageOf(error)}`,
-      { cause: error, data: { id } },
-    );
-  }
 }
