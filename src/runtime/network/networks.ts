@@ -20,6 +20,7 @@ import { addressesByNetwork, addressesOf, networkState } from "./addresses.ts";
 import { Conflists } from "./conflists.ts";
 import { HostPorts, requireFamilies } from "./host_ports.ts";
 import { LastAddresses } from "./last_addresses.ts";
+import { listNetworks } from "./list_networks.ts";
 import { writeNameFiles } from "./name_files.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { planNetwork, preferAddresses } from "./plan.ts";
@@ -247,37 +248,14 @@ export class Networks implements Disposable {
     }
   }
 
-  /**
-   * Returns the networks that containers can be attached to, ordered by name, with their containers.
-   */
+  /** Returns the networks that containers can be attached to, ordered by name, with their containers. */
   list(): NetworkInfo[] {
-    return [...this.#records.networks()].sort(([a], [b]) => a < b ? -1 : 1).map(
-      ([name, { conflist, file }]) => {
-        const missing = this.#conflists.missing(conflist);
-        return {
-          name,
-          ...(file === undefined ? {} : { file }),
-          plugins: conflist.plugins.map(({ type }) => type),
-          missing,
-          ...(missing.length === 0 ? {} : { reason: this.#conflists.describeMissing(missing) }),
-          containers: this.#membersOf(name),
-        };
-      },
-    );
+    return listNetworks(this.#records, this.#conflists);
   }
 
   /** Returns the configuration files that cannot be used, with the reasons. */
   unusable(): { file: string; reason: string }[] {
     return this.#conflists.unusable();
-  }
-
-  #membersOf(network: string): NetworkInfo["containers"] {
-    const members = [...this.#records.all()].flatMap(({ id, instance }) =>
-      (this.state(instance)?.interfaces ?? [])
-        .filter((one) => one.network === network)
-        .map(({ interface: name, addresses }) => ({ id, interface: name, addresses }))
-    );
-    return members.sort((a, b) => a.id < b.id ? -1 : 1);
   }
 
   /** Releases the ports. The networks remain. */
