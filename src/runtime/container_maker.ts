@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { cgroupHierarchies } from "../linux/cgroup/cgroup.ts";
+import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
+import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";
+import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
 import { hasHooks, hasOwnPidNamespace, hostnameOf, networkNamespaceOf } from "../oci/spec/facts.ts";
+import type { DaemonContract } from "../rpc/contract/daemon.ts";
+import type { ParsedParamsOf } from "../rpc/contract/method.ts";
 import { networkParams } from "../rpc/contract/network/schemas.ts";
 import { Bundle } from "./bundle/bundle.ts";
 import type { Config } from "./config/config.ts";
@@ -9,27 +14,33 @@ import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import type { ContainerRegistry } from "./container_registry.ts";
 import { claimCgroup } from "./create/cgroup_claim.ts";
-import { withNetworkNamespace } from "./create/create_params.ts";
+import { checkCreate, withNetworkNamespace } from "./create/create_params.ts";
 import type { CheckedSpec } from "./create/create_params.ts";
+import { prepareLog } from "./create/log.ts";
 import { joinAgain, type NamespaceOwner, sharedNamespaces } from "./create/shared_namespaces.ts";
+import type { Definitions } from "./definitions/definitions.ts";
+import { NO_PROGRESS } from "./definitions/service_record.ts";
 import type { FdBudget } from "./fd_budget.ts";
 import { raiseLoopback } from "./network/loopback.ts";
 import type { NetworkPlan } from "./network/plan.ts";
 import type { RuntimeProbe } from "./runtime_probe.ts";
-import { bundlesDir, runtimeStateDir } from "./state_dir.ts";
+import { bundlesDir, runtimeStateDir, stateCgroupName } from "./state_dir.ts";
 
 /** What {@linkcode ContainerMaker} needs. */
 export interface ContainerMakerOptions {
   readonly config: Config;
   readonly containers: ContainerRegistry;
+  readonly definitions: Definitions;
   readonly context: ContainerContext;
   /** What creates take of the fds. */
   readonly fds: FdBudget;
   readonly runtimes: RuntimeProbe;
+  /** Throws {@linkcode FailedPreconditionError} if nothing may be done with the container of the id. */
+  readonly checkUsable: (id: string) => void;
 }
 
-/** How {@linkcode ContainerMaker.make} makes a container. */
-export interface MakeOptions {
+/** What making a container takes beyond its record and its spec. */
+interface MakeOptions {
   readonly network: NetworkPlan | undefined;
   /** Called with the container before its shim is. */
   readonly begun: (container: Container) => void;
@@ -41,13 +52,69 @@ export interface MakeOptions {
 export class ContainerMaker {
   readonly #options: ContainerMakerOptions;
   readonly #hierarchies = cgroupHierarchies();
+  readonly #cgroupDriver: CgroupDriver;
+  readonly #cgroupName: string;
 
   constructor(options: ContainerMakerOptions) {
     this.#options = options;
+    this.#cgroupDriver = options.config.runtime.cgroup_driver ?? detectCgroupDriver();
+    this.#cgroupName = stateCgroupName(options.config.state);
+  }
+
+  /**
+   * Creates a container; see `container.create`.
+   *
+   * @throws {AlreadyExistsError} if the id is taken; nothing was touched.
+   * @throws {FailedPreconditionError} if the id is that of a rename that is not done.
+   */
+  async create(params: ParsedParamsOf<DaemonContract, "container.create">): Promise<Container> {
+    const { checkUsable, config, containers, definitions, fds } = this.#options;
+    const { networks } = this.#options.context;
+    const { id } = params;
+    containers.checkFree(id);
+    checkUsable(id);
+    const instance = params.instance ?? crypto.randomUUID();
+    const { spec, record } = checkCreate(params, {
+      format: BUNDLE_FORMAT,
+      instance,
+      runtime: config.runtime.runtime,
+      runtimeRoot: runtimeStateDir(config.state),
+      createdAt: new Date().toISOString(),
+      root: config.root,
+      logs: config.logs,
+    }, {
+      bundleDir: `${bundlesDir(config.state)}/${id}`,
+      cgroupsPath: defaultCgroupsPath(this.#cgroupDriver, this.#cgroupName, id),
+      cgroupParent: `/${this.#cgroupName}`,
+      networkNamespace: networks.namespaceOf(instance),
+    });
+    const network = params.network === undefined
+      ? undefined
+      : networks.plan(params.network, { id, instance, hostname: hostnameOf(spec, id) });
+    if (network === undefined) raiseLoopback(id, networkNamespaceOf(spec));
+    using _fds = fds.reserveCreate(id);
+    return await containers.create(id, async (begun) => {
+      try {
+        if (params.restart !== undefined && params.restart.policy !== "no") {
+          const service = { policy: params.restart, started: false, progress: NO_PROGRESS };
+          definitions.write({ spec, record, service });
+        }
+        definitions.autoRemove.add(record);
+        return await this.#make(record, spec, {
+          begun,
+          network,
+          prepare: () => prepareLog(record.log),
+        });
+      } catch (error) {
+        definitions.remove(id);
+        definitions.autoRemove.remove(id);
+        throw error;
+      }
+    });
   }
 
   /** Makes the container of a record and a spec. */
-  async make(
+  async #make(
     record: BundleRecord,
     spec: CheckedSpec,
     { network, begun, prepare }: MakeOptions,
@@ -105,7 +172,7 @@ export class ContainerMaker {
     using _fds = fds.reserveCreate(id);
     return await containers.recreate(
       id,
-      async (begun) => await this.make(ownRecord, ownSpec, { begun, network }),
+      async (begun) => await this.#make(ownRecord, ownSpec, { begun, network }),
     );
   }
 

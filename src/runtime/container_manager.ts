@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: MIT
-import { type CgroupDriver, detectCgroupDriver } from "../linux/cgroup/driver.ts";
-import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
-import { BUNDLE_FORMAT } from "../oci/bundle_layout.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
 import { UnavailableError } from "../rpc/errors.ts";
-import type { ParsedParamsOf } from "../rpc/contract/method.ts";
-import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { Networks } from "./network/networks.ts";
 import type { Config } from "./config/config.ts";
-import { Container } from "./container/container.ts";
+import type { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import { ContainerRegistry } from "./container_registry.ts";
-import { prepareLog } from "./create/log.ts";
-import { hostnameOf, networkNamespaceOf } from "../oci/spec/facts.ts";
-import { checkCreate } from "./create/create_params.ts";
 import { EventPublisher } from "./events/publisher.ts";
 import type { FdBudget } from "./fd_budget.ts";
 import { Journal } from "./events/journal.ts";
 import { Definitions } from "./definitions/definitions.ts";
-import { NO_PROGRESS } from "./definitions/service_record.ts";
 import { Services } from "./service/services.ts";
 import { RuntimeProbe } from "./runtime_probe.ts";
 import type { Monitor } from "./monitors/monitor.ts";
@@ -29,8 +20,7 @@ import type { ShimTimeouts } from "./shims/shim_client.ts";
 import type { ShimManager } from "./shims/shim_manager.ts";
 import { ContainerMaker } from "./container_maker.ts";
 import { reconnectContainers } from "./reconnect.ts";
-import { bundlesDir, runtimeStateDir, stateCgroupName, takeStateDir } from "./state_dir.ts";
-import { raiseLoopback } from "./network/loopback.ts";
+import { bundlesDir, takeStateDir } from "./state_dir.ts";
 import { RestingContainers } from "./definitions/resting.ts";
 import type { RenamePlan } from "./rename/plan.ts";
 import { RenameRecords } from "./rename/records.ts";
@@ -56,18 +46,16 @@ export class ContainerManager implements AsyncDisposable {
   readonly #containers: ContainerRegistry;
   readonly #context: ContainerContext;
   readonly #runtimes: RuntimeProbe;
-  readonly #maker: ContainerMaker;
-  readonly #cgroupName: string;
   /** Closes what was opened. */
   readonly #opened: AsyncDisposableStack;
   /** The journal and what is on its way into it. */
   readonly events: EventPublisher;
+  /** Makes containers. */
+  readonly maker: ContainerMaker;
   /** What is done with containers that are stopped and started again. */
   readonly services: Services;
   readonly #definitions: Definitions;
   readonly #resting: RestingContainers;
-  readonly #cgroupDriver: CgroupDriver;
-  readonly #renames: RenameRecords;
   /** Gives containers other ids. */
   readonly renamer: Renamer;
 
@@ -89,14 +77,11 @@ export class ContainerManager implements AsyncDisposable {
     const { config, hooks, monitor, reaper } = options;
     this.#options = options;
     this.#containers = parts.containers;
-    this.#renames = parts.renames;
     this.#opened = parts.opened;
     this.events = parts.events;
-    this.#cgroupName = stateCgroupName(config.state);
     this.#runtimes = new RuntimeProbe((argv, spawnOptions) => reaper.spawn(argv, spawnOptions));
     // So that clients are told its version, and that one that cannot be run is logged at once.
     this.#runtimes.probe(config.runtime.runtime);
-    this.#cgroupDriver = config.runtime.cgroup_driver ?? detectCgroupDriver();
     this.#context = {
       owner: {
         keeps: (id) => definitions.keeps(id),
@@ -124,20 +109,23 @@ export class ContainerManager implements AsyncDisposable {
     };
     this.#definitions = definitions;
     this.#resting = new RestingContainers(definitions, this.#context);
-    this.#maker = new ContainerMaker({
+    const checkUsable = (id: string) => parts.renames.checkUsable(id);
+    this.maker = new ContainerMaker({
       config,
       containers,
+      definitions,
       context: this.#context,
       fds: options.fds,
       runtimes: this.#runtimes,
+      checkUsable,
     });
     this.services = new Services({
       containers,
       definitions,
       events: this.events,
       stopping: stop.signal,
-      checkUsable: (id) => parts.renames.checkUsable(id),
-      remake: (record, spec) => this.#maker.remake(record, spec),
+      checkUsable,
+      remake: (record, spec) => this.maker.remake(record, spec),
     });
     this.renamer = new Renamer({
       root: config.root,
@@ -262,58 +250,6 @@ export class ContainerManager implements AsyncDisposable {
    */
   get(id: string, instance?: string): Container {
     return this.#containers.get(id, instance);
-  }
-
-  /**
-   * Creates a container; see `container.create`.
-   *
-   * @throws {AlreadyExistsError} if the id is taken; nothing was touched.
-   * @throws {FailedPreconditionError} if the id is that of a rename that is not done.
-   */
-  async create(params: ParsedParamsOf<DaemonContract, "container.create">): Promise<Container> {
-    const { id } = params;
-    this.#containers.checkFree(id);
-    this.#renames.checkUsable(id);
-    const { config } = this.#options;
-    const { networks } = this.#context;
-    const instance = params.instance ?? crypto.randomUUID();
-    const { spec, record } = checkCreate(params, {
-      format: BUNDLE_FORMAT,
-      instance,
-      runtime: this.defaultRuntime,
-      runtimeRoot: runtimeStateDir(config.state),
-      createdAt: new Date().toISOString(),
-      root: config.root,
-      logs: config.logs,
-    }, {
-      bundleDir: `${bundlesDir(config.state)}/${id}`,
-      cgroupsPath: defaultCgroupsPath(this.#cgroupDriver, this.#cgroupName, id),
-      cgroupParent: `/${this.#cgroupName}`,
-      networkNamespace: networks.namespaceOf(instance),
-    });
-    const network = params.network === undefined
-      ? undefined
-      : networks.plan(params.network, { id, instance, hostname: hostnameOf(spec, id) });
-    if (network === undefined) raiseLoopback(id, networkNamespaceOf(spec));
-    using _fds = this.#options.fds.reserveCreate(id);
-    return await this.#containers.create(id, async (begun) => {
-      try {
-        if (params.restart !== undefined && params.restart.policy !== "no") {
-          const service = { policy: params.restart, started: false, progress: NO_PROGRESS };
-          this.#definitions.write({ spec, record, service });
-        }
-        this.#definitions.autoRemove.add(record);
-        return await this.#maker.make(record, spec, {
-          begun,
-          network,
-          prepare: () => prepareLog(record.log),
-        });
-      } catch (error) {
-        this.#definitions.remove(id);
-        this.#definitions.autoRemove.remove(id);
-        throw error;
-      }
-    });
   }
 
   /** Disconnects from every container, which keeps running, and closes the journal. */

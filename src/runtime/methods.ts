@@ -33,7 +33,7 @@ export function daemonMethods(
     "spec.default": async (params) =>
       (await import("./create/default_spec.ts")).defaultSpecOf(params, info().defaults),
     "container.create": async (params) => {
-      const container = await manager.create(params);
+      const container = await manager.maker.create(params);
       return { id: container.id, pid: container.processes.pid, bundle: container.bundle.paths.dir };
     },
     "container.start": ({ id }) => services.start(id),
