@@ -1,36 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { close, O_APPEND, O_CREAT, O_WRONLY, open } from "../../linux/fd/fd.ts";
-import type { Child, Reaper } from "../../linux/process/reaper.ts";
-import { SIGKILL } from "../../linux/process/signals.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { ResourceExhaustedError, UnavailableError } from "../../rpc/errors.ts";
 import type { Peer } from "../../rpc/peer/peer.ts";
-import { typedClient } from "../../rpc/transport/dial.ts";
-import type { ShimContract } from "../../rpc/contract/shim.ts";
-import { logRpcError } from "../observability/log_rpc_error.ts";
-import { PROTOCOL } from "../../version.ts";
-import { Server } from "../../rpc/transport/server.ts";
+import { ShimStarter, START_TIMEOUT } from "./shim_starter.ts";
+import type { IdleShim, ShimStartOptions } from "./shim_starter.ts";
 
 /** How a {@linkcode ShimPool} is set up. */
-export interface ShimPoolOptions {
-  /** The daemon's state directory; the shims dial `shims.sock` in it. */
-  readonly state: string;
-  /** Command that runs this berth, to which `shim serve …` is added. */
-  readonly self: () => readonly string[];
-  /** Environment of the shims. */
-  readonly env: Readonly<Record<string, string>>;
+export interface ShimPoolOptions extends ShimStartOptions {
   /** How many started shims to keep waiting for a container. */
   readonly warm: number;
   /** How many used shims to keep for the next container, `warm` included. */
   readonly keep: number;
-  readonly reaper: Reaper;
-  /** Called with the pid of each shim that was started. */
-  readonly onStarted?: (pid: number) => void;
 }
-
-/** How long a started shim may take to dial in, in milliseconds. */
-const START_TIMEOUT = 30_000;
 
 /** How many shims in a row may turn out to be dead when a bundle is given to them. */
 const MAX_IDLE_DEATHS = 3;
@@ -47,12 +29,6 @@ const IDLE_KEEP = 10_000;
  */
 const MOST_SERVED = 32;
 
-/** A shim process that serves no container, reached over the connection that it dialed. */
-interface IdleShim {
-  readonly pid: number;
-  readonly peer: Peer;
-}
-
 interface Waiter {
   resolve(shim: IdleShim): void;
   reject(reason: Error): void;
@@ -65,13 +41,9 @@ interface Waiter {
  */
 export class ShimPool implements AsyncDisposable {
   readonly #options: ShimPoolOptions;
-  #server: Server | undefined;
+  #starter: ShimStarter | undefined;
   readonly #idle: IdleShim[] = [];
   readonly #waiters: Waiter[] = [];
-  /** Shims that were started and have not dialed in. */
-  readonly #starting = new Map<number, Child>();
-  /** Every shim that this daemon started and that has not ended, by its pid. */
-  readonly #children = new Map<number, Child>();
   /** The connection each live shim of this daemon dialed, by the shim's pid. */
   readonly #peers = new Map<number, Peer>();
   /** How many bundles were given to each of these. */
@@ -86,19 +58,13 @@ export class ShimPool implements AsyncDisposable {
   /** Listens for shims and starts the first ones. */
   static async open(options: ShimPoolOptions): Promise<ShimPool> {
     const pool = new ShimPool(options);
-    pool.#server = await Server.listen(ShimPool.socketPath(options.state), {
-      mode: 0o600,
-      handlers: {},
-      onError: logRpcError,
-      onConnect: (peer) => void pool.#arrived(peer),
+    pool.#starter = await ShimStarter.open(options, {
+      ready: (shim) => pool.#ready(shim),
+      failed: (message) => pool.#fail(message),
+      ended: (pid, livedFor) => pool.#ended(pid, livedFor),
     });
     pool.#fill();
     return pool;
-  }
-
-  /** Where shims dial in. */
-  static socketPath(state: string): string {
-    return `${state}/shims.sock`;
   }
 
   /**
@@ -122,7 +88,7 @@ export class ShimPool implements AsyncDisposable {
         if (error instanceof UnavailableError && !this.#closed && others > 0) continue;
         // It may be unresponsive and would stay so forever; nothing but this bundle depends on it.
         shim.peer.close();
-        this.#children.get(shim.pid)?.kill(SIGKILL);
+        this.#starter?.kill(shim.pid);
         throw error;
       }
     }
@@ -178,11 +144,12 @@ export class ShimPool implements AsyncDisposable {
 
   /** Starts the shims that are missing for the waiters and for `warm` idle ones. */
   #fill(): void {
-    if (this.#closed) return;
+    const starter = this.#starter;
+    if (this.#closed || starter === undefined) return;
     const wanted = this.#waiters.length + this.#options.warm;
-    while (this.#idle.length + this.#starting.size < wanted) {
+    while (this.#idle.length + starter.starting < wanted) {
       try {
-        this.#start();
+        starter.start();
       } catch (error) {
         const cause = error instanceof Error ? error : new Error(String(error));
         const waited = this.#waiters.length;
@@ -194,42 +161,13 @@ export class ShimPool implements AsyncDisposable {
     }
   }
 
-  #start(): void {
-    const { self, state, reaper, env } = this.#options;
-    const stderr = open(`${state}/shims.log`, O_WRONLY | O_CREAT | O_APPEND, 0o600);
-    let child: Child;
-    try {
-      child = reaper.spawn(
-        [...self(), "shim", "serve", "--control", ShimPool.socketPath(state)],
-        { setsid: true, stderr, cwd: "/", env },
-      );
-    } finally {
-      close(stderr);
-    }
-    this.#starting.set(child.pid, child);
-    this.#children.set(child.pid, child);
-    this.#options.onStarted?.(child.pid);
-    const begun = performance.now();
-    const timer = setTimeout(() => {
-      if (this.#starting.has(child.pid)) child.kill(SIGKILL);
-    }, START_TIMEOUT);
-    Deno.unrefTimer(timer);
-    child.exited.then((exit) => {
-      clearTimeout(timer);
-      this.#peers.delete(child.pid);
-      this.#children.delete(child.pid);
-      this.#served.delete(child.pid);
-      if (this.#closed) return;
-      if (!this.#starting.delete(child.pid)) {
-        // One that was killed while idle is replaced, one that cannot live is not started forever.
-        this.#forgetIdle((shim) => shim.pid === child.pid);
-        if (performance.now() - begun > REPLACE_AFTER) this.#fill();
-        return;
-      }
-      this.#fail(
-        `a shim ended with status ${exit.status} before it was ready; see ${state}/shims.log`,
-      );
-    });
+  #ended(pid: number, livedFor: number): void {
+    this.#peers.delete(pid);
+    this.#served.delete(pid);
+    if (this.#closed) return;
+    // One that was killed while idle is replaced, one that cannot live is not started forever.
+    this.#forgetIdle((shim) => shim.pid === pid);
+    if (livedFor > REPLACE_AFTER) this.#fill();
   }
 
   /**
@@ -246,31 +184,7 @@ export class ShimPool implements AsyncDisposable {
     );
   }
 
-  async #arrived(peer: Peer): Promise<void> {
-    let pid: number;
-    try {
-      const { call } = typedClient<ShimContract>(peer);
-      const hello = await call("shim.connect", {}, { timeoutMs: START_TIMEOUT });
-      pid = hello.pid;
-      // The file that this daemon runs from may have been replaced by one of another protocol.
-      if (hello.protocol !== PROTOCOL) {
-        this.#fail(
-          `a shim of berth ${hello.version} speaks protocol ${hello.protocol}, this daemon ` +
-            `${PROTOCOL}: restart the daemon`,
-        );
-        peer.close();
-        return;
-      }
-    } catch {
-      // It went away or is no shim; if it was one, its exit is what its waiter is told.
-      peer.close();
-      return;
-    }
-    this.#starting.delete(pid);
-    if (this.#closed) {
-      peer.close();
-      return;
-    }
+  #ready({ pid, peer }: IdleShim): void {
     this.#peers.set(pid, peer);
     peer.closed.then(() => {
       if (this.#peers.get(pid) === peer) this.#peers.delete(pid);
@@ -292,8 +206,7 @@ export class ShimPool implements AsyncDisposable {
       waiter.reject(new UnavailableError("the daemon is stopping"));
     }
     const leaving = this.#idle.splice(0);
-    for (const child of this.#starting.values()) child.kill(SIGKILL);
     for (const shim of leaving) shim.peer.close();
-    await this.#server?.[Symbol.asyncDispose]();
+    await this.#starter?.[Symbol.asyncDispose]();
   }
 }

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+import { close, O_APPEND, O_CREAT, O_WRONLY, open } from "../../linux/fd/fd.ts";
+import type { Child, Reaper } from "../../linux/process/reaper.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
+import type { ShimContract } from "../../rpc/contract/shim.ts";
+import type { Peer } from "../../rpc/peer/peer.ts";
+import { typedClient } from "../../rpc/transport/dial.ts";
+import { Server } from "../../rpc/transport/server.ts";
+import { PROTOCOL } from "../../version.ts";
+import { logRpcError } from "../observability/log_rpc_error.ts";
+
+/** How shims are started. */
+export interface ShimStartOptions {
+  /** The daemon's state directory; the shims dial `shims.sock` in it. */
+  readonly state: string;
+  /** Command that runs this berth, to which `shim serve …` is added. */
+  readonly self: () => readonly string[];
+  /** Environment of the shims. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly reaper: Reaper;
+  /** Called with the pid of each shim that was started. */
+  readonly onStarted?: (pid: number) => void;
+}
+
+/** A shim process that serves no container, reached over the connection that it dialed. */
+export interface IdleShim {
+  readonly pid: number;
+  readonly peer: Peer;
+}
+
+/** Who is told what becomes of the shims that {@linkcode ShimStarter} starts. */
+export interface ShimStartListener {
+  /** A shim has dialed in. */
+  ready(shim: IdleShim): void;
+  /** A shim could not be started, ended before it was ready, or cannot be used. */
+  failed(message: string): void;
+  /** A shim that was ready has ended, so many milliseconds after its start. */
+  ended(pid: number, livedFor: number): void;
+}
+
+/** How long a started shim may take to dial in, or to answer then, in milliseconds. */
+export const START_TIMEOUT = 30_000;
+
+/** Starts shim processes, which dial the daemon once they are ready. */
+export class ShimStarter implements AsyncDisposable {
+  readonly #options: ShimStartOptions;
+  readonly #listener: ShimStartListener;
+  #server: Server | undefined;
+  /** Shims that were started and have not dialed in. */
+  readonly #starting = new Map<number, Child>();
+  /** Every shim that this daemon started and that has not ended, by its pid. */
+  readonly #children = new Map<number, Child>();
+  #closed = false;
+
+  private constructor(options: ShimStartOptions, listener: ShimStartListener) {
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  /** Listens for shims. */
+  static async open(options: ShimStartOptions, listener: ShimStartListener): Promise<ShimStarter> {
+    const starter = new ShimStarter(options, listener);
+    starter.#server = await Server.listen(socketPath(options.state), {
+      mode: 0o600,
+      handlers: {},
+      onError: logRpcError,
+      onConnect: (peer) => void starter.#arrived(peer),
+    });
+    return starter;
+  }
+
+  /** How many shims were started and have not dialed in. */
+  get starting(): number {
+    return this.#starting.size;
+  }
+
+  /** Starts a shim. The listener is told what becomes of it. */
+  start(): void {
+    const { self, state, reaper, env } = this.#options;
+    const stderr = open(`${state}/shims.log`, O_WRONLY | O_CREAT | O_APPEND, 0o600);
+    let child: Child;
+    try {
+      child = reaper.spawn(
+        [...self(), "shim", "serve", "--control", socketPath(state)],
+        { setsid: true, stderr, cwd: "/", env },
+      );
+    } finally {
+      close(stderr);
+    }
+    this.#starting.set(child.pid, child);
+    this.#children.set(child.pid, child);
+    this.#options.onStarted?.(child.pid);
+    const begun = performance.now();
+    const timer = setTimeout(() => {
+      if (this.#starting.has(child.pid)) child.kill(SIGKILL);
+    }, START_TIMEOUT);
+    Deno.unrefTimer(timer);
+    child.exited.then((exit) => {
+      clearTimeout(timer);
+      this.#children.delete(child.pid);
+      if (!this.#starting.delete(child.pid)) {
+        this.#listener.ended(child.pid, performance.now() - begun);
+      } else if (!this.#closed) {
+        this.#listener.failed(
+          `a shim ended with status ${exit.status} before it was ready; see ${state}/shims.log`,
+        );
+      }
+    });
+  }
+
+  /** Kills a shim that this daemon has started. */
+  kill(pid: number): void {
+    this.#children.get(pid)?.kill(SIGKILL);
+  }
+
+  async #arrived(peer: Peer): Promise<void> {
+    let pid: number;
+    try {
+      const { call } = typedClient<ShimContract>(peer);
+      const hello = await call("shim.connect", {}, { timeoutMs: START_TIMEOUT });
+      pid = hello.pid;
+      // The file that this daemon runs from may have been replaced by one of another protocol.
+      if (hello.protocol !== PROTOCOL) {
+        this.#listener.failed(
+          `a shim of berth ${hello.version} speaks protocol ${hello.protocol}, this daemon ` +
+            `${PROTOCOL}: restart the daemon`,
+        );
+        peer.close();
+        return;
+      }
+    } catch {
+      // It went away or is no shim; if it was one, its exit is what its waiter is told.
+      peer.close();
+      return;
+    }
+    this.#starting.delete(pid);
+    if (this.#closed) {
+      peer.close();
+      return;
+    }
+    this.#listener.ready({ pid, peer });
+  }
+
+  /** Ends the shims that have not dialed in, and listens no longer. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const child of this.#starting.values()) child.kill(SIGKILL);
+    await this.#server?.[Symbol.asyncDispose]();
+  }
+}
+
+/** Where shims dial in. */
+function socketPath(state: string): string {
+  return `${state}/shims.sock`;
+}
