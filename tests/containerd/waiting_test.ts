@@ -3,22 +3,10 @@
 // Processes that wait to be shims of containerd, with each shell that may run the file it calls.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { findCommand } from "../../scripts/system_packages.ts";
 import { until } from "../harness/poll.ts";
 import { hasEnded, killIfThere } from "../harness/processes.ts";
-import { addressIn, StubContainerd } from "../harness/containerd/stub_containerd.ts";
-
-/** Starts a shim, and checks that it is one which can be reached; its address. */
-async function start(containerd: StubContainerd, id: string): Promise<string> {
-  containerd.makeBundle(id, ["true"]);
-  const said = await containerd.call(id, "start", containerd.params(id));
-  assert.deepEqual([said.code, said.stderr], [0, ""]);
-  const address = addressIn(said.stdout);
-  (await Deno.connect({ transport: "unix", path: address })).close();
-  return address;
-}
-
-const SHELLS = ["#!/bin/sh", `#!${findCommand("busybox")} sh`];
+import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
+import { live, SHELLS, start } from "./waiting_testing.ts";
 
 Deno.test("containerd waiting: a process that waits is the next shim, and another waits then", async () => {
   for (const shell of SHELLS) {
@@ -44,24 +32,6 @@ Deno.test("containerd waiting: a process that waits is the next shim, and anothe
     assert.equal(Deno.readLinkSync(`/proc/${next}/cwd`), "/");
   }
 });
-
-/** A whole life of a container that is started by a process that waits; the shim's pid. */
-async function live(containerd: StubContainerd, id: string, status: number): Promise<number> {
-  containerd.makeBundle(id, ["sh", "-c", `exit ${status}`]);
-  const before = containerd.waitingPids();
-  using client = await containerd.start(id);
-  const shim = containerd.shimPids().find((pid) => before.includes(pid));
-  assert.ok(shim, "a process that waited is the shim");
-  await client.create();
-  const waited = client.wait();
-  await client.start();
-  assert.equal((await waited).exit_status, status);
-  await client.delete();
-  await client.shutdown();
-  assert.deepEqual(await containerd.told(id, "delete"), ["create", "start", "exit", "delete"]);
-  assert.equal((await containerd.delete(id)).exit_status, status);
-  return shim;
-}
 
 Deno.test("containerd waiting: who was a shim waits again, with nothing of its container", async () => {
   for (const shell of SHELLS) {
