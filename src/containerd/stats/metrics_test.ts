@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { until } from "../../../tests/harness/poll.ts";
+import { readText } from "../../linux/cgroup/files.ts";
+import { cgroupHierarchies } from "../../linux/cgroup/find.ts";
+import { killUntilEmpty, remove } from "../../linux/cgroup/processes.ts";
 import { decode } from "../protobuf/codec.ts";
 import { CODE } from "../ttrpc/messages.ts";
 import { MetricsV1 } from "./messages_v1.ts";
@@ -87,6 +92,56 @@ Deno.test("readMetrics reads a cgroup v2", () => {
       NO_LIMIT,
     ]]);
   });
+});
+
+/** Where this machine has v2, with controllers or, in a hybrid, mostly without. */
+const UNIFIED = cgroupHierarchies().find(({ names }) => names.includes("unified"))?.mountPoint;
+
+Deno.test({
+  name: "readMetrics reads the files of this machine's own cgroup v2",
+  ignore: UNIFIED === undefined,
+  async fn() {
+    const dir = `${UNIFIED}/berth-test-${crypto.randomUUID()}`;
+    const cgroup = { version: 2, paths: { unified: dir } } as const;
+    Deno.mkdirSync(dir);
+    const shell = new Deno.Command("busybox", {
+      args: ["sh", "-c", 'echo $$ >"$0/cgroup.procs"; while :; do :; done', dir],
+      stdin: "null",
+    }).spawn();
+    try {
+      const read = () => {
+        const { type_url, value = new Uint8Array() } = readMetrics(cgroup);
+        assert.equal(type_url, "io.containerd.cgroups.v2.Metrics");
+        return decode(MetricsV2, value);
+      };
+      await until("CPU time", () => (read().cpu?.usage_usec ?? 0n) > 10_000n);
+      const { cpu, memory, io, pids, hugetlb } = read();
+      const parts = (cpu?.user_usec ?? 0n) + (cpu?.system_usec ?? 0n);
+      // Read from one file, but the kernel rounds each part.
+      assert.ok((cpu?.usage_usec ?? 0n) - parts <= 2n, `${cpu?.usage_usec} ${parts}`);
+      for (const [name, psi] of Object.entries({ cpu, memory, io })) {
+        assert.equal(psi?.psi !== undefined, existsSync(`${dir}/${name}.pressure`), name);
+      }
+      const total = /^some .* total=(\d+)$/m.exec(readText(`${dir}/cpu.pressure`) ?? "")?.[1];
+      if (total !== undefined) assert.ok((cpu?.psi?.some?.total ?? -1n) <= BigInt(total));
+      // Figures of what the machine hands down are its own; of all else there is nothing.
+      const has = Deno.readTextFileSync(`${dir}/cgroup.controllers`).trim().split(" ");
+      assert.equal(memory?.usage_limit, has.includes("memory") ? NO_LIMIT : 0n);
+      assert.equal((memory?.usage ?? 0n) > 0n, has.includes("memory"));
+      assert.deepEqual(
+        pids,
+        has.includes("pids") ? { current: 1n, limit: NO_LIMIT } : {
+          current: 0n,
+          limit: 0n,
+        },
+      );
+      assert.equal(hugetlb.length > 0, has.includes("hugetlb"));
+    } finally {
+      await killUntilEmpty(cgroup, { timeoutMs: 60_000 });
+      await shell.status;
+      await remove(cgroup, { timeoutMs: 60_000 });
+    }
+  },
 });
 
 Deno.test("readMetrics of a cgroup that is gone is not found", () => {
