@@ -3,7 +3,7 @@ import { createCoreScheduling } from "../linux/process/session.ts";
 import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { setOomScoreAdj } from "../linux/process/oom_score.ts";
-import { prctlNotDumpable, setProcessName } from "../linux/process/process.ts";
+import { prctlNotDumpable } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { readJson } from "../oci/bundle_layout.ts";
@@ -64,7 +64,6 @@ export async function stay(call: StartCall): Promise<Started> {
     ? JSON.stringify({ version: 3, address: `unix://${path}`, protocol: "ttrpc" })
     : `unix://${path}`;
   if (socket === undefined) return { text, stays: false };
-  setProcessName("berth-shim");
   if (env !== undefined) takeEnvironment(env);
   prctlNotDumpable();
   setOomScoreAdj("self", Math.min(scoreOf(parent) + 1, MAX_SCORE));

@@ -66,7 +66,7 @@ export class Slot implements Disposable {
    * @throws what the file system throws
    */
   static async take(path: string, { again = false }: TakeOptions = {}): Promise<Slot | undefined> {
-    const root = path.slice(0, path.lastIndexOf("/"));
+    const root = rootOf(path);
     makeRoot(root);
     try {
       for (let waited = 0;; waited += LOOK_EVERY) {
@@ -89,14 +89,12 @@ export class Slot implements Disposable {
   }
 
   static #make(path: string, root: string): Slot {
-    const draft = `${root}/${DRAFT}${Deno.pid}`;
-    Deno.mkdirSync(draft, { mode: 0o700 });
+    const draft = makeDraft(root);
     const open = (name: string) => {
       mkfifo(`${draft}/${name}`);
       return OwnedFd.open(`${draft}/${name}`, O_RDWR | O_NONBLOCK);
     };
     const slot = new Slot(path, open("ask"), open("answer"));
-    Deno.writeTextFileSync(`${draft}/owner`, `${Deno.pid} ${startTime(Deno.pid) ?? 0}\n`);
     Deno.renameSync(draft, path);
     return slot;
   }
@@ -137,7 +135,7 @@ export class Slot implements Disposable {
     if (readOwner(`${this.#path}${NEXT}`)?.pid === Deno.pid) removeFile(`${this.#path}${NEXT}`);
     // Where someone has removed the directory, another process may have the place.
     if (ownerOf(this.#path)?.pid !== Deno.pid) return;
-    const gone = `${this.#path.slice(0, this.#path.lastIndexOf("/"))}/${DRAFT}${Deno.pid}`;
+    const gone = draftIn(rootOf(this.#path));
     Deno.renameSync(this.#path, gone);
     removeTree(gone);
   }
@@ -147,6 +145,43 @@ export class Slot implements Disposable {
     this.ask[Symbol.dispose]();
     this.answer[Symbol.dispose]();
   }
+}
+
+/**
+ * Makes a directory of this process's own beside the slot at `path`, calls `use` with it, and removes
+ * it. Where this process is killed, another one removes it.
+ *
+ * @throws what the file system throws
+ */
+export async function withDraft<T>(path: string, use: (dir: string) => Promise<T>): Promise<T> {
+  const root = rootOf(path);
+  makeRoot(root);
+  let dir: string;
+  {
+    using _lock = await FileLock.lock(root, { directory: true });
+    dir = makeDraft(root);
+  }
+  try {
+    return await use(dir);
+  } finally {
+    removeTree(dir);
+  }
+}
+
+/** Makes the directory that becomes a slot. The lock is held, or {@linkcode clean} might see a part. */
+function makeDraft(root: string): string {
+  const dir = draftIn(root);
+  Deno.mkdirSync(dir, { mode: 0o700 });
+  Deno.writeTextFileSync(`${dir}/owner`, `${Deno.pid} ${startTime(Deno.pid) ?? 0}\n`);
+  return dir;
+}
+
+function draftIn(root: string): string {
+  return `${root}/${DRAFT}${Deno.pid}`;
+}
+
+function rootOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function makeRoot(root: string): void {

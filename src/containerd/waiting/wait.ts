@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: MIT
-import { after, MAX_TIMER_MS, sleep } from "../../linux/event_loop/timer.ts";
-import { readAvailable } from "../../linux/fd/fd.ts";
+import { failpoint, failpointAsync } from "../../failpoint.ts";
+import { MAX_TIMER_MS, sleep } from "../../linux/event_loop/timer.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { Pidfd } from "../../linux/process/pidfd.ts";
 import { setProcessName } from "../../linux/process/process.ts";
 import { setsid } from "../../linux/process/session.ts";
-import { processStat } from "../../linux/process/stat.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { readInput } from "../bootstrap/answer.ts";
-import { groupOf, readBootstrap } from "../bootstrap/params.ts";
-import { isServed } from "../../rpc/transport/socket_file.ts";
-import { socketPath } from "../bootstrap/socket.ts";
-import { parseFlags } from "../flags.ts";
 import { stay } from "../stay.ts";
+import { type Line, nextAsked } from "./asked.ts";
 import { type Caller, readCaller } from "./caller.ts";
-import { readOptions } from "../task/options.ts";
-import { placeOf } from "./place.ts";
-import { ASK_WITHIN, Slot, type TakeOptions } from "./slot.ts";
+import { rehearse } from "./rehearse.ts";
+import { Slot, type TakeOptions } from "./slot.ts";
 
 /** The environment variable that says for how many seconds a process waits for a `start`. */
 const IDLE_VARIABLE = "BERTH_SHIM_IDLE";
@@ -57,26 +52,26 @@ const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 export async function wait(path: string, containerd: number): Promise<void> {
   setsid();
   Deno.chdir("/");
-  let lives: Promise<boolean> | undefined;
+  let isShim = false;
   // Without a listener from the beginning the signals would be lost between two lives.
-  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => lives ?? Deno.exit(0));
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, () => isShim || Deno.exit(0));
   const waiting: Waiting = {
     path,
     containerd,
     parent: Pidfd.open(containerd),
     files: filesOf(),
     idle: idleMs(Deno.env.get(IDLE_VARIABLE)),
+    onShim: () => isShim = true,
   };
-  await rehearse().catch(() => {
-    // What is wrong will be so of a start, which says it.
-  });
+  setProcessName("berth-waiting");
+  if (!await rehearse(path, containerd)) Deno.exit(0);
   const fds = new Set(openFiles());
   for (let count = 0, clean = true; clean && count < MOST_LIVES; count++) {
     setProcessName("berth-waiting");
-    lives = (await becomeShim(waiting, { again: count > 0 })).ended;
-    clean = await lives;
+    const { ended } = await becomeShim(waiting, { again: count > 0 });
+    clean = await ended;
     // From here on no shim is there that would hear a signal.
-    lives = undefined;
+    isShim = false;
     clean &&= await holdsOnly(fds);
   }
   Deno.exit(0);
@@ -93,6 +88,8 @@ interface Waiting {
   readonly files: string;
   /** For how long no shell may ask, in milliseconds. */
   readonly idle: number;
+  /** Called when this process is a shim, before the shell is told. */
+  readonly onShim: () => void;
 }
 
 /** The time for which this process is a shim. */
@@ -112,17 +109,17 @@ async function becomeShim(waiting: Waiting, how: TakeOptions): Promise<Life> {
       Deno.exit(0);
     }
     const { slot } = taken;
+    failpoint("waiting.asked");
     const caller = waiting.files === filesOf()
       ? tryReadCaller(asked, waiting.containerd, slot)
       : undefined;
+    // Until then the shell has this process killed should it hang, which takes the slot's owner.
+    slot.say(caller === undefined ? "no" : "taken", asked.pid);
+    failpoint("waiting.said");
     // Nothing of this process is in the way of the next any more.
     slot.remove();
-    if (caller === undefined) {
-      slot.say("no", asked.pid);
-      Deno.exit(0);
-    }
-    slot.say("taken", asked.pid);
-    const life = await answer(slot, asked.pid, caller);
+    if (caller === undefined) Deno.exit(0);
+    const life = await answer(waiting, { slot, pid: asked.pid, caller });
     if (life !== undefined) return life;
   }
 }
@@ -170,19 +167,18 @@ function idleMs(seconds: string | undefined): number {
   return Math.min(1000 * (Math.max(0, Number(seconds)) || IDLE_SECONDS), MAX_TIMER_MS);
 }
 
-/** Does what takes longest at its first time, without an effect, while no `start` waits for it. */
-async function rehearse(): Promise<void> {
-  placeOf("self");
-  processStat("self");
-  const { id, namespace, address } = parseFlags([]);
-  const { socketDir: dir } = readBootstrap(new Uint8Array(), { id, namespace });
-  const group = groupOf(undefined, id);
-  await isServed(await socketPath({ dir, namespace, address, group }));
-  await readOptions(undefined);
+/** A shell that this process has said to that it takes the start. */
+interface Start {
+  readonly slot: Slot;
+  readonly pid: number;
+  readonly caller: Caller;
 }
 
 /** Answers as the shim of the container's group. Undefined where the group has another. */
-async function answer(slot: Slot, pid: number, caller: Caller): Promise<Life | undefined> {
+async function answer(
+  { onShim }: Waiting,
+  { slot, pid, caller }: Start,
+): Promise<Life | undefined> {
   try {
     const { stdin, ...call } = caller;
     let input: Uint8Array;
@@ -192,56 +188,18 @@ async function answer(slot: Slot, pid: number, caller: Caller): Promise<Life | u
     }
     const { promise: ended, resolve: onDone } = Promise.withResolvers<boolean>();
     const { text, stays } = await stay({ ...call, input, onDone });
+    failpoint("waiting.stays");
+    if (stays) {
+      setProcessName("berth-shim");
+      onShim();
+    }
     slot.say(stays ? "ok" : "had", pid, text);
+    await failpointAsync("waiting.answered");
     return stays ? { ended } : undefined;
   } catch (error) {
     slot.say("error", pid, messageOf(error));
     Deno.exit(1);
   }
-}
-
-/** What a shell that asks says of itself. */
-interface Line {
-  readonly pid: number;
-  readonly count: number;
-}
-
-interface WaitOptions {
-  readonly poller: Poller;
-  /** containerd. */
-  readonly parent: Pidfd;
-  /** For how long no shell may ask, in milliseconds. */
-  readonly idle: number;
-}
-
-/** Waits until the shell that has claimed the slot asks; undefined if none does, or not as it should. */
-async function nextAsked(
-  slot: Slot,
-  { poller, parent, idle }: WaitOptions,
-): Promise<Line | undefined> {
-  const buffer = new Uint8Array(256);
-  const line = async (ms: number): Promise<Line | undefined> => {
-    const over = new AbortController();
-    const { signal } = over;
-    using _timer = after(ms, () => over.abort());
-    using _ended = poller.add(parent.fd, () => over.abort());
-    for (;;) {
-      const count = readAvailable(slot.ask.fd, buffer);
-      if (count !== undefined) {
-        const text = new TextDecoder().decode(buffer.subarray(0, count));
-        const [, pid, words] = /^(\d+) (\d+)\n$/.exec(text) ?? [];
-        return { pid: Number(pid), count: Number(words) };
-      }
-      try {
-        await poller.wait(slot.ask.fd, "readable", { signal });
-      } catch (error) {
-        if (!signal.aborted) throw error;
-        return undefined;
-      }
-    }
-  };
-  const found = await line(idle) ?? (slot.claim() ? undefined : await line(ASK_WITHIN));
-  return found?.pid === slot.claimant() ? found : undefined;
 }
 
 function tryReadCaller(line: Line, parent: number, slot: Slot): Caller | undefined {

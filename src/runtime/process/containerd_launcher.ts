@@ -39,11 +39,18 @@ waits() { [ ! -e "$1/claim" ] && lives "$1/owner"; }
 next() {
   [ "$waiting" ] || return 0
   if lives "$first.next" || waits "$first" || waits "$second"; then return; fi
-  serve serve wait "$first" "$PPID" </dev/null >/dev/null 2>&1 &
-  # No link is followed and nothing overwritten, should others have a hand in the directory.
-  [ -O "$waiting" ] && read -r stat <"/proc/$!/stat" && set -- @{stat##*) } && set -C &&
-    echo "$! @{20}" >"$first.next"
-} 2>/dev/null
+  become_next </dev/null >/dev/null 2>&1 &
+}
+
+# Becomes that process, unless another start is faster. No link is followed and nothing overwritten,
+# should others have a hand in the directory.
+become_next() {
+  if [ -O "$waiting" ] && read -r stat </proc/self/stat && set -- @{stat##*) }; then
+    set -C
+    echo "@{stat%% *} @{20}" >"$first.next" || ! lives "$first.next" || exit
+  fi
+  serve serve wait "$first" "$PPID"
+}
 
 # claim SLOT: has the place for this start alone, if a process waits there.
 claim() {

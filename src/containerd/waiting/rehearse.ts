@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+import { failpoint } from "../../failpoint.ts";
+import { mkfifo } from "../../linux/fd/fifo.ts";
+import { withSocketPath } from "../../linux/fd/unix_path.ts";
+import { processStat } from "../../linux/process/stat.ts";
+import { BootstrapParams } from "../messages/bootstrap.ts";
+import { ShutdownRequest } from "../messages/task.ts";
+import { encode } from "../protobuf/codec.ts";
+import { stay } from "../stay.ts";
+import { TtrpcClient } from "../ttrpc/client.ts";
+import { placeOf } from "./place.ts";
+import { withDraft } from "./slot.ts";
+
+/** What the container is called that is never created. */
+const NAME = "rehearsal";
+
+/**
+ * Is a shim once that nobody hears of, until it is shut down, before this process waits in the slot at
+ * `path`: what takes longest at its first time is done while no `start` waits for it. Returns whether
+ * this process is as it was before.
+ *
+ * @param containerd the pid of containerd.
+ * @throws what keeps this process from being a shim
+ */
+export async function rehearse(path: string, containerd: number): Promise<boolean> {
+  placeOf("self");
+  processStat("self");
+  return await withDraft(path, async (dir) => {
+    Deno.writeTextFileSync(`${dir}/config.json`, "{}");
+    mkfifo(`${dir}/log`);
+    const { promise: ended, resolve: onDone } = Promise.withResolvers<boolean>();
+    const params = { instance_id: NAME, namespace: NAME, socket_dir: `${dir}/s` };
+    // A core-scheduling group cannot be left again.
+    const { SCHED_CORE: _, ...env } = Deno.env.toObject();
+    await stay({
+      parent: containerd,
+      args: ["-namespace", NAME, "-address", dir, "-id", NAME, "start"],
+      bundle: dir,
+      input: encode(BootstrapParams, params),
+      env,
+      onDone,
+    });
+    await shutDown(Deno.readTextFileSync(`${dir}/address`).replace("unix://", ""));
+    failpoint("waiting.rehearsed");
+    return await ended;
+  });
+}
+
+/** Tells the shim at `address` that its last container is deleted, as containerd does. */
+async function shutDown(address: string): Promise<void> {
+  const connect = (path: string) => Deno.connect({ transport: "unix", path });
+  using client = new TtrpcClient(await withSocketPath(address, connect));
+  await client.call({
+    service: "containerd.task.v2.Task",
+    method: "Shutdown",
+    payload: encode(ShutdownRequest, { id: NAME }),
+  });
+}
