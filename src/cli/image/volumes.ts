@@ -5,6 +5,7 @@ import { ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { hostId, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { ImageError } from "../../images/errors.ts";
+import { spawnProgram } from "../../images/spawn_program.ts";
 import { CliError } from "../common/exit_status.ts";
 
 /** An anonymous volume that is to be made. */
@@ -114,21 +115,17 @@ async function copyContent(rootfs: string, volume: Volume, target: string): Prom
     const where = volume.ofImage ? " in it" : "";
     throw refusal(volume, `is no directory${where}; mount a file there: -v FILE:${path}`);
   }
-  const { success, stderr } = await copyTree(`${here}/.`, target);
+  const child = spawnProgram(
+    "cp",
+    { args: ["-a", "--", `${here}/.`, target], stdin: "null" },
+    (options) =>
+      new CliError(
+        "cp is not in PATH, which fills volumes: install the package coreutils",
+        options,
+      ),
+  );
+  const { success, stderr } = await child.output();
   if (success) return true;
   const why = new TextDecoder().decode(stderr).trim().split("\n").at(-1);
   throw new CliError(`cannot fill the volume at ${path}: ${why}`);
-}
-
-/** Copies a directory tree with all that its files have. */
-async function copyTree(source: string, target: string): Promise<Deno.CommandOutput> {
-  try {
-    return await new Deno.Command("cp", { args: ["-a", "--", source, target], stdin: "null" })
-      .output();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new CliError("cp is not in PATH, which fills volumes: install the package coreutils", {
-      cause: error,
-    });
-  }
 }

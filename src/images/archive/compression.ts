@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ImageError } from "../errors.ts";
+import { spawnProgram } from "../spawn_program.ts";
 
 /** How files are compressed, and the program that undoes it with `-dc`: both have one name. */
 type Compression = keyof typeof PACKAGES;
@@ -72,26 +73,17 @@ function throughProgram(
   content: ReadableStream<Uint8Array<ArrayBuffer>>,
   signal?: AbortSignal,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let child: Deno.ChildProcess;
-  try {
-    child = new Deno.Command(program, {
-      args: ["-dc"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-      // Ctrl-C on a terminal is for berth, which then ends it by the signal.
-      detached: signal !== undefined,
-      ...(signal && { signal }),
-    }).spawn();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new ImageError(
-      `${name} is compressed, and ${program} is not in PATH: install the package ${
-        PACKAGES[program]
-      }`,
-      { cause: error },
-    );
-  }
+  const child = spawnProgram(
+    program,
+    { args: ["-dc"], stdin: "piped", signal },
+    (options) =>
+      new ImageError(
+        `${name} is compressed, and ${program} is not in PATH: install the package ${
+          PACKAGES[program]
+        }`,
+        options,
+      ),
+  );
   const stderr = child.stderr.text();
   const ended = new AbortController();
   void child.status.finally(() => ended.abort());

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ImageError } from "../errors.ts";
+import { spawnProgram } from "../spawn_program.ts";
 
 /** A tar archive. */
 export interface Archive {
@@ -44,28 +45,14 @@ export class TarError extends Error {
  * @throws {TarError} if it fails; {@linkcode ImageError} if it is not in PATH; the signal's reason.
  */
 export async function tar(args: readonly string[], signal?: AbortSignal): Promise<string> {
-  const { success, stdout, stderr } = await runTar(args, signal);
+  const child = spawnProgram(
+    "tar",
+    { args: [...args], stdin: "null", signal },
+    (options) =>
+      new ImageError("tar is not in PATH, which reads archives: install the package tar", options),
+  );
+  const { success, stdout, stderr } = await child.output();
   signal?.throwIfAborted();
   if (success) return new TextDecoder().decode(stdout);
   throw new TarError(new TextDecoder().decode(stderr).trim().split("\n")[0]);
-}
-
-async function runTar(
-  args: readonly string[],
-  signal: AbortSignal | undefined,
-): Promise<Deno.CommandOutput> {
-  try {
-    return await new Deno.Command("tar", {
-      args: [...args],
-      stdin: "null",
-      // Ctrl-C on a terminal is for berth, which then ends it by the signal.
-      detached: signal !== undefined,
-      ...(signal && { signal }),
-    }).output();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new ImageError("tar is not in PATH, which reads archives: install the package tar", {
-      cause: error,
-    });
-  }
 }
