@@ -4,8 +4,7 @@ import { EINVAL, ENOSYS, isErrno, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
 import { parseLongOverlay } from "./long_overlay.ts";
 import { changesMount, mount, type MountSpec } from "./mount.ts";
-import { attachMount } from "./move_mount.ts";
-import { cloneTree } from "./open_tree.ts";
+import { attachMount, cloneTree } from "./detached.ts";
 import { MS_PRIVATE, splitOptions } from "./options.ts";
 import { unmount } from "./unmount.ts";
 

@@ -2,7 +2,7 @@
 import { fdPath, O_PATH, OwnedFd, readAvailable } from "../fd/fd.ts";
 import { E2BIG, EINVAL, ENOSYS, isErrno, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
-import { attachMount } from "./move_mount.ts";
+import { attachMount } from "./detached.ts";
 import * as ms from "./options.ts";
 
 // By number, as move_mount(2); they are there since Linux 5.2.

@@ -3,9 +3,8 @@ import { fdPath, type OwnedFd } from "../fd/fd.ts";
 import { EISDIR, ENOTDIR, LinuxError } from "../libc/errno.ts";
 import { mountIdmapped } from "./idmapped.ts";
 import { changesMount, mount, type MountSpec } from "./mount.ts";
-import { attachMount } from "./move_mount.ts";
+import { attachMount, cloneTree } from "./detached.ts";
 import { openInRoot } from "./open_in_root.ts";
-import { cloneTree } from "./open_tree.ts";
 import { hasPropagation } from "./options.ts";
 import { unmount } from "./unmount.ts";
 
