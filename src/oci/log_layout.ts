@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { ifThere } from "../linux/fs/if_there.ts";
+import { dirEntries } from "../linux/fs/dir_entries.ts";
 
 /**
  * Returns the directory of a container's log below the root directory, unless a client chooses
@@ -21,7 +21,7 @@ export function formerLogPath(root: string, id: string): string {
 export function rotatedNumbers(path: string): number[] {
   const at = path.lastIndexOf("/");
   const prefix = `${path.slice(at + 1)}.`;
-  const files = ifThere(() => [...Deno.readDirSync(path.slice(0, at) || "/")]) ?? [];
-  return files.map(({ name }) => name.startsWith(prefix) ? name.slice(prefix.length) : "")
+  return dirEntries(path.slice(0, at) || "/")
+    .map(({ name }) => name.startsWith(prefix) ? name.slice(prefix.length) : "")
     .filter((rest) => /^[1-9]\d{0,14}$/.test(rest)).map(Number).sort((a, b) => a - b);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { ifThere } from "../linux/fs/if_there.ts";
+import { namesEnding } from "../linux/fs/dir_entries.ts";
 import { readJson } from "./bundle_layout.ts";
 
 /** Returns the directory of the renames that are under way, each of which is `<new id>.json`. */
@@ -9,9 +9,7 @@ export function renamesDir(root: string): string {
 
 /** Returns the new ids of the renames that are under way. */
 export function renamesUnderWay(root: string): string[] {
-  const files = ifThere(() => [...Deno.readDirSync(renamesDir(root))]) ?? [];
-  return files.map(({ name }) => name).filter((name) => name.endsWith(".json"))
-    .map((name) => name.slice(0, -".json".length));
+  return namesEnding(renamesDir(root), ".json");
 }
 
 /**

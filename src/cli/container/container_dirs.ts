@@ -2,6 +2,7 @@
 import { formerLogPath, logDir } from "../../oci/log_layout.ts";
 import { idsBeingRenamed } from "../../oci/renames_layout.ts";
 import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
+import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
@@ -108,8 +109,7 @@ export function orphansBelow(root: string): OwnedPath[] {
   const kinds = ["logs", ...OWN_DIR_KINDS];
   return kinds.flatMap((kind) => {
     const parent = `${root}/${kind}`;
-    const names = exists(parent) ? [...Deno.readDirSync(parent)].map(({ name }) => name) : [];
-    return names.sort().flatMap((name): OwnedPath[] => {
+    return dirEntries(parent).map(({ name }) => name).sort().flatMap((name): OwnedPath[] => {
       const path = `${parent}/${name}`;
       const { isDirectory, mtime } = Deno.lstatSync(path);
       const id = isDirectory ? name : name.replace(/\.log$/, "");

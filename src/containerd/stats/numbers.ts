@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { readText } from "../../linux/cgroup/files.ts";
-import { ifThere } from "../../linux/fs/if_there.ts";
+import { dirEntries } from "../../linux/fs/dir_entries.ts";
 
 /** What stands for "max" in a message of cgroup v2. */
 export const NO_LIMIT = 2n ** 64n - 1n;
@@ -29,6 +29,5 @@ export function toCount(text: string | undefined): bigint | undefined {
 
 /** Returns the names of the files in a directory that have a name of this form. */
 export function filesLike(dir: string, form: RegExp): string[] {
-  const files = ifThere(() => [...Deno.readDirSync(dir)]) ?? [];
-  return files.map(({ name }) => name).filter((name) => form.test(name));
+  return dirEntries(dir).map(({ name }) => name).filter((name) => form.test(name));
 }

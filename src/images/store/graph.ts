@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
-import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
@@ -199,7 +199,7 @@ export class Graph {
 }
 
 function namesIn(dir: string): string[] {
-  return ifThere(() => [...Deno.readDirSync(dir)].map(({ name }) => name)) ?? [];
+  return dirEntries(dir).map(({ name }) => name);
 }
 
 function text(value: unknown): string {

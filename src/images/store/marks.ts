@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { exists } from "../../linux/fs/exists.ts";
+import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { hexName } from "./hex_name.ts";
 
@@ -25,7 +25,6 @@ export class RemovalMarks {
 
   /** Returns the ids of the images that are marked. */
   list(): string[] {
-    if (!exists(this.#dir)) return [];
-    return Array.from(Deno.readDirSync(this.#dir), ({ name }) => name);
+    return dirEntries(this.#dir).map(({ name }) => name);
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { couldNotStart } from "./runtime_call.ts";
 import type { BundlePaths, BundleRecord } from "../bundle_layout.ts";
@@ -11,9 +12,7 @@ export function hasRuntimeState(
   { id, runtimeRoot }: Pick<BundleRecord, "id" | "runtimeRoot">,
   { initPid }: Pick<BundlePaths, "initPid">,
 ): boolean {
-  if (exists(initPid)) return true;
-  return exists(runtimeRoot) &&
-    Array.from(Deno.readDirSync(runtimeRoot)).some(({ name }) => name.startsWith(id));
+  return exists(initPid) || dirEntries(runtimeRoot).some(({ name }) => name.startsWith(id));
 }
 
 /**

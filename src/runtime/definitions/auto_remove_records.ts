@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { ifThere } from "../../linux/fs/if_there.ts";
+import { namesEnding } from "../../linux/fs/dir_entries.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import { bootId } from "../../linux/process/boot_id.ts";
@@ -65,7 +65,7 @@ export class AutoRemoveRecords {
    * alive although it is not there: its bundle is in another state directory, or was removed by hand.
    */
   removeLeft(isThere: (id: string) => boolean): void {
-    for (const id of this.#ids()) {
+    for (const id of namesEnding(this.#dir, ".json")) {
       if (isThere(id)) continue;
       try {
         const record = readJson<AutoRemoveRecord>(this.#path(id));
@@ -84,12 +84,6 @@ export class AutoRemoveRecords {
         });
       }
     }
-  }
-
-  #ids(): string[] {
-    const files = ifThere(() => [...Deno.readDirSync(this.#dir)]) ?? [];
-    return files.map(({ name }) => name)
-      .filter((name) => name.endsWith(".json")).map((name) => name.slice(0, -".json".length));
   }
 
   #path(id: string): string {

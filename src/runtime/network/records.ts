@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
-import { ifThere } from "../../linux/fs/if_there.ts";
+import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
 import { networkPaths, readRecord } from "../../network/record.ts";
 import { isPinned } from "../../network/tear_down.ts";
@@ -64,7 +64,7 @@ export class NetworkRecords {
 
   /** Lists the instances that have something of a network on disk. What else is there is logged. */
   instances(): string[] {
-    const files = ifThere(() => [...Deno.readDirSync(this.#dir)]) ?? [];
+    const files = dirEntries(this.#dir);
     const strays = files.filter(({ isDirectory }) => !isDirectory).map(({ name }) => name);
     if (strays.length > 0) {
       logError("{dir} has files that are no network of a container: {strays}", {

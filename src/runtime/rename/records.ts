@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
+import { namesEnding } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
-import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { writeDurably } from "../../linux/fs/write_atomic.ts";
@@ -92,9 +92,7 @@ export class RenameRecords {
   /** Finishes what an earlier daemon has begun; returns the plans, which {@linkcode end} is to follow. */
   finishAll(): RenamePlan[] {
     // Of plans that were being written, nothing of which was done.
-    for (const { name } of ifThere(() => [...Deno.readDirSync(this.#dir)]) ?? []) {
-      if (name.endsWith(".tmp")) removeFile(`${this.#dir}/${name}`);
-    }
+    for (const name of namesEnding(this.#dir, ".tmp")) removeFile(`${this.#dir}/${name}.tmp`);
     return renamesUnderWay(this.#root).flatMap((to) => {
       const path = this.#path(to);
       try {
