@@ -4,7 +4,7 @@ import { cgroupAt, removeIfEmpty } from "../linux/cgroup/cgroup.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
-import { BIND_PREFIX } from "../rpc/transport/socket_file.ts";
+import { removeHalfBound } from "../rpc/transport/socket_file.ts";
 import type { Config } from "./config/config.ts";
 
 /** Returns the directory in which the bundles of a state directory are. */
@@ -48,7 +48,7 @@ export async function takeStateDir(
   taken.use(await takeLock(`${state}/berth.lock`, `is running on ${state}`));
   // Containers of one id would share logs and checkpoints. The name lets it be the same directory.
   taken.use(await takeLock(`${root}/root.lock`, `has ${root}, choose another --root`));
-  removeHalfMadeSockets(state);
+  removeHalfBound(state);
   // Where containers were that named no cgroup: they have gone, or are still in it.
   taken.defer(() => {
     const cgroup = cgroupAt(`/${stateCgroupName(state)}`);
@@ -75,13 +75,6 @@ function checkOwnDirectory(path: string): void {
     `the directory ${path} ${why}: a user who can write there is as good as root; ` +
       "remove it if it is not berth's, or give it to root with mode 0700",
   );
-}
-
-/** What a daemon has left that was killed while it bound a socket. */
-function removeHalfMadeSockets(state: string): void {
-  for (const { name } of Deno.readDirSync(state)) {
-    if (name.startsWith(BIND_PREFIX)) Deno.removeSync(`${state}/${name}`, { recursive: true });
-  }
 }
 
 /**

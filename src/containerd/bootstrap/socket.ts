@@ -3,9 +3,9 @@ import { FileLock } from "../../linux/fd/file_lock.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import {
-  BIND_PREFIX,
   bindSocket,
   isServed,
+  removeHalfBound,
   removeSocket,
 } from "../../rpc/transport/socket_file.ts";
 
@@ -62,7 +62,8 @@ export class ShimSocket {
     Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
     using _lock = await FileLock.lock(dir, { directory: true });
     if (await isServed(path)) return undefined;
-    removeDrafts(dir);
+    // The lock keeps others away.
+    removeHalfBound(dir);
     const { served, inode } = bindSocket(
       path,
       { mode: 0o600 },
@@ -75,13 +76,6 @@ export class ShimSocket {
   close(): void {
     removeSocket(this.path, this.#inode);
     this.listener.close();
-  }
-}
-
-/** Removes what shims have left that were killed while they bound; the lock keeps others away. */
-function removeDrafts(dir: string): void {
-  for (const { name } of Deno.readDirSync(dir)) {
-    if (name.startsWith(BIND_PREFIX)) Deno.removeSync(`${dir}/${name}`, { recursive: true });
   }
 }
 

@@ -5,7 +5,7 @@ import { removeFile } from "../../linux/fs/remove_file.ts";
 import { FailedPreconditionError } from "../errors.ts";
 
 /** How the directory is called in which a socket is bound before it is moved to its place. */
-export const BIND_PREFIX = ".bind-";
+const BIND_PREFIX = ".bind-";
 
 /** Whose a socket file is. */
 export interface SocketFileOptions {
@@ -90,6 +90,16 @@ export function bindSocket<T extends { close(): void } | { shutdown(): Promise<v
     // Not recursively, which takes file descriptors: those may all be in use.
     removeFile(temporary);
     Deno.removeSync(dir);
+  }
+}
+
+/**
+ * Removes what processes have left in a directory that were killed while they bound a socket there. The
+ * caller keeps others from binding one meanwhile.
+ */
+export function removeHalfBound(dir: string): void {
+  for (const { name } of Deno.readDirSync(dir)) {
+    if (name.startsWith(BIND_PREFIX)) Deno.removeSync(`${dir}/${name}`, { recursive: true });
   }
 }
 
