@@ -4,6 +4,3 @@ import type { SeccompProfile } from "./profile.ts";
 
 /** The profile that docker gives its containers; licence: `LICENSE` in this directory. */
 export const SECCOMP_PROFILE: SeccompProfile = data.profile;
-
-/** Which release it is of. */
-export const SECCOMP_PROFILE_RELEASE: string = data.release;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { DEFAULT_CAPABILITIES } from "../spec/capabilities.ts";
-import { SECCOMP_PROFILE, SECCOMP_PROFILE_RELEASE } from "./default_profile.ts";
+import data from "./default_profile.json" with { type: "json" };
+import { SECCOMP_PROFILE } from "./default_profile.ts";
 import { convertProfile, type SeccompTarget } from "./profile.ts";
 
 const target: SeccompTarget = {
@@ -20,7 +21,7 @@ function actionOf(name: string, change: Partial<SeccompTarget> = {}): string | u
 }
 
 Deno.test("convertProfile: the profile says which release it is of, and refuses with EPERM what it does not name", () => {
-  assert.match(SECCOMP_PROFILE_RELEASE, /^moby\/profiles seccomp\/v\d+\.\d+\.\d+$/);
+  assert.match(data.release, /^moby\/profiles seccomp\/v\d+\.\d+\.\d+$/);
   const { defaultAction, defaultErrnoRet, architectures } = convertProfile(SECCOMP_PROFILE, target);
   assert.deepEqual({ defaultAction, defaultErrnoRet, architectures }, {
     defaultAction: "SCMP_ACT_ERRNO",
