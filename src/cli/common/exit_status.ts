@@ -34,6 +34,8 @@ const CANNOT_EXECUTE = [
   /the path `.*` (is not a regular file|exists but it is not executable)/i,
   /exec format error/i,
 ];
+// runc says the same of criu, which is no command of a container's.
+const CRIU = /\bexec: "criu"/;
 
 /**
  * Returns the exit status that says what went wrong, as docker users know it: 127 when the
@@ -46,6 +48,7 @@ export function exitStatusOf(error: unknown): number {
     const text = typeof error.data["runtimeMessage"] === "string"
       ? error.data["runtimeMessage"]
       : error.message;
+    if (CRIU.test(text)) return EXIT_BERTH;
     if (CANNOT_EXECUTE.some((pattern) => pattern.test(text))) return EXIT_CANNOT_EXECUTE;
     if (NOT_FOUND.some((pattern) => pattern.test(text))) return EXIT_NOT_FOUND;
   }

@@ -43,6 +43,7 @@ Deno.test("exitStatusOf: any other failure is 125", () => {
       'runc create failed: unable to start container process: chdir to cwd ("/no") set in config.json failed: no such file or directory',
       "mount `/no/src` to `mnt`: No such file or directory",
       'runc create failed: unable to start container process: error during container init: error mounting "/etc/passwd" to rootfs at "/tmp": not a directory',
+      'runc checkpoint failed: CRIU version check failed: exec: "criu": executable file not found in $PATH',
     ]
   ) assert.equal(exitStatusOf(runtimeError(text)), 125, text);
   assert.equal(exitStatusOf(new NotFoundError("no container x")), 125);
