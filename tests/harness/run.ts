@@ -50,7 +50,8 @@ export function program(): string[] {
   const given = Deno.env.get("BERTH_PROGRAM");
   if (given !== undefined) return [given];
   const main = new URL("../../src/main.ts", import.meta.url).pathname;
-  return [Deno.execPath(), "run", "-A", main];
+  // Without --quiet Deno draws its progress on a terminal where a start is slow.
+  return [Deno.execPath(), "run", "--quiet", "-A", main];
 }
 
 /**
