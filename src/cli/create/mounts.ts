@@ -16,14 +16,16 @@ import type { CreateInput } from "./create_input.ts";
 
 /**
  * Returns the mounts that the options ask for, less anonymous volumes. Throws a {@linkcode CliError}
- * for a source that is not there.
+ * for a source that is not there, and for two mounts at one place.
  */
 export function mountsOf(options: ContainerOptions, namespaces: Namespaces): MountOption[] {
-  const mounts = [
-    ...options.mount ?? [],
-    ...options.volume ?? [],
-    ...options.tmpfs ?? [],
-  ].filter(({ type }) => type !== VOLUME);
+  const all = [...options.mount ?? [], ...options.volume ?? [], ...options.tmpfs ?? []];
+  for (const [at, { destination }] of all.entries()) {
+    if (all.slice(0, at).some((other) => isAt(other, destination))) {
+      throw new CliError(`two mounts at ${destination}: give one of them another place`);
+    }
+  }
+  const mounts = all.filter(({ type }) => type !== VOLUME);
   for (const { type, source } of mounts) if (type === "bind") checkSource(source);
   if (options.shmSize !== undefined) {
     if (namespaces.ipc !== undefined) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
+import { cleanPath } from "../../linux/fs/path_names.ts";
 import { isMountOption } from "../../linux/mount/options.ts";
 import { parseBytes } from "./resources.ts";
 
@@ -16,6 +17,12 @@ const TMPFS_FLAGS = ["nosuid", "nodev", "noexec"] as const;
 
 /** Values of docker's `bind-propagation` (mount_namespaces(7)). */
 const PROPAGATIONS = ["rprivate", "private", "rshared", "shared", "rslave", "slave"];
+
+/**
+ * Options of docker's `-v` that change nothing here: containers have no label of SELinux, and the files
+ * of another machine are not mounted.
+ */
+const IDLE_OPTIONS = ["", "rw", "z", "Z", "consistent", "cached", "delegated"];
 
 /** The type of an anonymous volume, of which {@linkcode MountOption} has no source yet. */
 export const VOLUME = "volume";
@@ -55,7 +62,8 @@ export function parseMount(text: string): MountOption {
     const key = (at < 0 ? part : part.slice(0, at)).toLowerCase();
     setKey(keys, key, at < 0 ? undefined : part.slice(at + 1));
   }
-  const type = keys.type ?? "bind";
+  // docker's type is volume where none is given; a path is no name of one.
+  const type = keys.type ?? (isPath(keys.source ?? "") ? "bind" : VOLUME);
   const unsupported = NO_SUCH_TYPE[type];
   if (unsupported !== undefined) throw new InvalidArgumentError(`type=${type}: ${unsupported}`);
   for (const [key, wanted] of keys.own) {
@@ -67,6 +75,7 @@ export function parseMount(text: string): MountOption {
   if (!destination.startsWith("/")) {
     throw new InvalidArgumentError("dst must be an absolute path in the container");
   }
+  refuseRoot(destination);
   if (type === VOLUME) {
     if (keys.source) throw noNamedVolumes(keys.source);
     return anonymousVolume(destination, keys.options);
@@ -170,20 +179,32 @@ function modeOf(key: string, value: string): string {
  */
 export function parseVolume(text: string): MountOption {
   const [source, destination, options = "", ...rest] = text.split(":");
+  refuseRoot(destination ?? source ?? "");
   if (source?.startsWith("/") && destination === undefined) return anonymousVolume(source, []);
   if (!source || !destination?.startsWith("/") || rest.length > 0) {
     throw new InvalidArgumentError(
       "expected /source:/destination, /source:/destination:ro or /destination",
     );
   }
-  // To docker a name is a volume, never a path.
-  if (!/^(?:\/|\.\.?(?:\/|$))/.test(source)) throw noNamedVolumes(source);
+  if (!isPath(source)) throw noNamedVolumes(source);
   return {
     type: "bind",
     source: absolute(source),
     destination,
-    options: bindOptions(options.split(",").filter((option) => option !== "" && option !== "rw")),
+    options: bindOptions(options.split(",").filter((option) => !IDLE_OPTIONS.includes(option))),
   };
+}
+
+/** Returns whether docker takes a source for a path, and not for the name of a volume. */
+function isPath(source: string): boolean {
+  return /^(?:\/|\.\.?(?:\/|$))/.test(source);
+}
+
+/** Refuses to mount on the root, as docker does. Throws commander's `InvalidArgumentError`. */
+function refuseRoot(destination: string): void {
+  if (destination.startsWith("/") && cleanPath(destination) === "/") {
+    throw new InvalidArgumentError("the root of the container cannot be mounted on");
+  }
 }
 
 /** Returns a volume that is made for the container and goes with it. */
@@ -204,6 +225,7 @@ export function parseTmpfs(text: string): MountOption {
   if (!destination.startsWith("/") || rest.length > 0) {
     throw new InvalidArgumentError("expected /destination or /destination:size=64m,mode=1777");
   }
+  refuseRoot(destination);
   const given = options.split(",").filter((option) => option !== "");
   const unknown = given.find((option) =>
     !isMountOption(option) && !/^(?:size|mode|uid|gid|nr_inodes|nr_blocks|mpol)=/.test(option)

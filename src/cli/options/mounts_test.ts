@@ -51,6 +51,28 @@ Deno.test("parseMount: what docker's mounts have and berth does not is refused w
   ) assert.throws(() => parseMount(text), message, text);
 });
 
+Deno.test("parseMount: what has no type is what docker takes it for, or a path", () => {
+  assert.equal(parseMount("dst=/b").type, "volume");
+  assert.equal(parseMount("src=./a,dst=/b").type, "bind");
+  assert.throws(() => parseMount("src=data,dst=/b"), /no named volumes.*\.\/data/);
+});
+
+Deno.test("parseVolume: docker's options without a meaning here are taken", () => {
+  for (const options of ["z", "rw,Z", "cached", "delegated,z", "consistent"]) {
+    assert.deepEqual(parseVolume(`/a:/b:${options}`).options, ["rbind"], options);
+  }
+  assert.deepEqual(parseVolume("/a:/b:ro,z").options, ["rbind", "ro"]);
+});
+
+Deno.test("mounts: nothing is mounted on the root of the container", () => {
+  for (const root of ["/", "//", "/.", "/a/.."]) {
+    assert.throws(() => parseVolume(`/a:${root}`), /root of the container/, root);
+    assert.throws(() => parseVolume(root), /root of the container/, root);
+    assert.throws(() => parseTmpfs(root), /root of the container/, root);
+    assert.throws(() => parseMount(`type=tmpfs,dst=${root}`), /root of the container/, root);
+  }
+});
+
 Deno.test("parseTmpfs: a tmpfs has docker's flags unless they are taken back", () => {
   assert.deepEqual(parseTmpfs("/run").options, ["nosuid", "nodev", "noexec"]);
   assert.deepEqual(parseTmpfs("/run:exec,size=1m").options, ["nosuid", "nodev", "exec", "size=1m"]);
