@@ -18,12 +18,19 @@ export function withRowFormat(command: Command, fields: readonly string[]): Comm
   );
 }
 
-/** Adds `--format` for objects; `flags` may have a short form. */
-export function withFormat(command: Command, flags = "--format <format>"): Command {
+/**
+ * Adds `--format` for objects; `flags` may have a short form. Names in `instead` are refused, with what
+ * to take in place of each.
+ */
+export function withFormat(
+  command: Command,
+  flags = "--format <format>",
+  instead: Readonly<Record<string, string>> = {},
+): Command {
   return command.option(
     flags,
     "Go template such as {{.id}}, or json",
-    (text: string) => parseFormat(text),
+    (text: string) => parseFormat(text, { instead }),
   );
 }
 

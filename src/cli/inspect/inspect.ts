@@ -15,6 +15,21 @@ interface InspectOptions {
   readonly format?: Format;
 }
 
+/** What docker has in members that berth has not: a script must not take nothing for an answer. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  Name: "take .id",
+  State: "take .status, .pid, .exitStatus, .startedAt and .exitedAt",
+  Created: "take .createdAt",
+  Image: 'take index .labels "berth.image"',
+  Config: "take .labels, and with --spec .spec.process",
+  HostConfig: "take .resources and .restart, and with --spec .spec",
+  NetworkSettings: "take .network",
+  Mounts: "take .spec.mounts, with --spec",
+  Path: "take .spec.process.args, with --spec",
+  Args: "take .spec.process.args, with --spec",
+  LogPath: "take .log.path",
+};
+
 /** `berth inspect` */
 export function inspectCommand(): Command {
   return withFormat(
@@ -26,6 +41,7 @@ export function inspectCommand(): Command {
       "berth inspect -f '{{.status}} {{.pid}}' web",
     )),
     "-f, --format <format>",
+    INSTEAD,
   )
     .option("--spec", "include the OCI spec of the container")
     .option("--json", "one line a container")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type Expression, parseExpression } from "./template_expression.ts";
+import { type Expression, type NameRules, parseExpression } from "./template_expression.ts";
 
 /** A part of a template. */
 export type Node =
@@ -21,9 +21,7 @@ export interface Template {
 }
 
 /** What {@linkcode parseTemplate} may find at the top of the data. */
-export interface TemplateRules {
-  /** The names of the members at the top; left out: any. */
-  readonly fields?: readonly string[];
+export interface TemplateRules extends NameRules {
   /** Whether names with commas between them make a table of these. Needs `fields`. */
   readonly columns?: boolean;
 }
@@ -85,10 +83,10 @@ class Parser {
       }
       const [, word, rest = ""] = WORDS.exec(piece.action) ?? [];
       if (word === "else" || word === "end") return { nodes, end: piece.action };
-      const fields = atTop ? this.#rules.fields : undefined;
+      const rules = atTop ? this.#rules : undefined;
       if (word === "if" || word === "range" || word === "with") {
-        nodes.push(this.#block(word, parseExpression(rest, fields), atTop));
-      } else nodes.push({ kind: "print", value: parseExpression(piece.action, fields) });
+        nodes.push(this.#block(word, parseExpression(rest, rules), atTop));
+      } else nodes.push({ kind: "print", value: parseExpression(piece.action, rules) });
     }
     return { nodes };
   }
@@ -100,10 +98,10 @@ class Parser {
     const [, condition] = /^else\s+if\b(.*)$/s.exec(end ?? "") ?? [];
     if (condition !== undefined) {
       // One `end` closes the whole chain.
-      const fields = atTop ? this.#rules.fields : undefined;
+      const rules = atTop ? this.#rules : undefined;
       return {
         ...{ kind, value, body: first.nodes },
-        otherwise: [this.#block("if", parseExpression(condition.trim(), fields), atTop)],
+        otherwise: [this.#block("if", parseExpression(condition.trim(), rules), atTop)],
       };
     }
     if (end === "else") ({ nodes: otherwise, end } = this.#nodes(atTop));

@@ -16,6 +16,14 @@ export type Expression =
     readonly args: readonly Expression[];
   };
 
+/** Which names stand at the top of a template. */
+export interface NameRules {
+  /** The names of the members at the top; left out: any. */
+  readonly fields?: readonly string[];
+  /** Names of docker's that are not at the top, and what to take in place of each. */
+  readonly instead?: Readonly<Record<string, string>>;
+}
+
 /** The functions of a template, with the fewest arguments that each takes. */
 const FUNCTIONS = {
   json: 1,
@@ -40,11 +48,11 @@ const TOKEN = /\s*("(?:[^"\\]|\\.)*"|`[^`]*`|\.[\w.]*|-?\d+(?:\.\d+)?|\w+|[|()])
 /**
  * Parses a pipeline: `.a.b`, `func arg…`, `(…)`, with `|` between them.
  *
- * @throws {SyntaxError} for anything else, or a name at the top that is not in `fields`
+ * @throws {SyntaxError} for anything else, or a name that the rules refuse
  */
-export function parseExpression(text: string, fields?: readonly string[]): Expression {
+export function parseExpression(text: string, rules?: NameRules): Expression {
   const tokens = tokensOf(text);
-  const parser = new ExpressionParser(text, tokens, fields);
+  const parser = new ExpressionParser(text, tokens, rules);
   const expression = parser.pipeline();
   if (!parser.done) throw parser.unreadable();
   return expression;
@@ -74,13 +82,13 @@ function isFunction(name: string): name is TemplateFunction {
 class ExpressionParser {
   readonly #text: string;
   readonly #tokens: readonly string[];
-  readonly #fields: readonly string[] | undefined;
+  readonly #rules: NameRules | undefined;
   #at = 0;
 
-  constructor(text: string, tokens: readonly string[], fields: readonly string[] | undefined) {
+  constructor(text: string, tokens: readonly string[], rules: NameRules | undefined) {
     this.#text = text;
     this.#tokens = tokens;
-    this.#fields = fields;
+    this.#rules = rules;
   }
 
   get done(): boolean {
@@ -150,7 +158,12 @@ class ExpressionParser {
     if (token === ".") return [];
     const names = memberNames(token, this.#text);
     const [first = ""] = names;
-    const fields = this.#fields;
+    const { fields, instead = {} } = this.#rules ?? {};
+    if (Object.hasOwn(instead, first)) {
+      throw new SyntaxError(
+        `no field ${JSON.stringify(first)} as docker has it: ${instead[first]}`,
+      );
+    }
     if (fields && !fields.some((field) => field.toLowerCase() === first.toLowerCase())) {
       throw new SyntaxError(`no field ${JSON.stringify(first)}: expected ${fields.join(", ")}`);
     }

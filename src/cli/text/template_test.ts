@@ -95,6 +95,18 @@ Deno.test("parseTemplate: a block has at most one else, and ends with end alone"
   }
 });
 
+Deno.test("parseTemplate: a name of docker's says what to take in place of it", () => {
+  const named = { instead: { State: "take .status" } };
+  for (const text of ["{{.State.Running}}", "{{json .State}}", "{{if .id}}{{.State}}{{end}}"]) {
+    assert.throws(
+      () => parseTemplate(text, named),
+      /"State" as docker has it: take \.status/,
+      text,
+    );
+  }
+  parseTemplate("{{.status}}{{with .network}}{{.State}}{{end}}", named);
+});
+
 Deno.test("parseTemplate: what is no template says so", () => {
   for (
     const bad of ["{{.Nope}}", "{{for .ID}}", "{{}}", "nope", '{{.ID | printf "x"}}', "id,,id"]
