@@ -10,8 +10,8 @@ type Test = (container: ContainerState, value: string) => boolean;
 /** docker's filters of `ps` that berth has something for. */
 const TESTS: Readonly<Record<string, Test>> = {
   id: ({ id }, value) => id.startsWith(value),
-  // docker: any part of the name
-  name: ({ id }, value) => id.includes(value.replace(/^\//, "")),
+  // docker: a regular expression for any part of the name, which may begin with a slash
+  name: ({ id }, value) => [id, `/${id}`].some((name) => new RegExp(value).test(name)),
   status: (container, value) => stateWord(container) === value || container.status === value,
   exited: ({ status, exitStatus }, value) => status === "stopped" && String(exitStatus) === value,
   // docker: an image's name, whose tag may be left out, or its id
@@ -43,7 +43,22 @@ export function parseFilter(text: string): ContainerFilter {
   if (key === "status" && !STATES.includes(value)) {
     throw new InvalidArgumentError(`status is one of ${STATES.join(", ")}`);
   }
+  if (key === "exited" && !/^\d+$/.test(value)) {
+    throw new InvalidArgumentError("exited is an exit status, such as 0");
+  }
+  if (key === "name" && !isPattern(value)) {
+    throw new InvalidArgumentError("name is a part of the name, or a regular expression for one");
+  }
   return { key, value };
+}
+
+function isPattern(text: string): boolean {
+  try {
+    return new RegExp(text) !== undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
 }
 
 /**

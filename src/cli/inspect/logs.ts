@@ -58,9 +58,9 @@ export function logsCommand(): Command {
     });
 }
 
-/** A number of lines, or docker's `all`. Throws commander's `InvalidArgumentError`. */
+/** A number of lines, or docker's `all`, for which a negative number stands. Throws commander's `InvalidArgumentError`. */
 export function parseTail(text: string): number | "all" {
-  return text === "all" ? text : parseWhole(0)(text);
+  return /^(?:all|-\d+)$/.test(text) ? "all" : parseWhole(0)(text);
 }
 
 async function showLog(

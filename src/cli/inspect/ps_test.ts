@@ -91,7 +91,12 @@ Deno.test("ps: filters with one key are alternatives, and all keys have to be me
   assert.deepEqual(of("exited=3", "name=web"), []);
   assert.deepEqual(of("label=berth.command=httpd -f", "id=we"), ["web"]);
   assert.deepEqual(of("label=nope"), []);
-  for (const bad of ["", "status", "status=up", "color=red", "=x"]) {
+  // docker: a regular expression, for the name with a slash before it, too
+  assert.deepEqual(of("name=^w"), ["web"]);
+  assert.deepEqual(of("name=^/?web$"), ["web"]);
+  assert.deepEqual(of("name=/db"), ["db"]);
+  assert.deepEqual(of("name=^e"), []);
+  for (const bad of ["", "exited=x", "name=(", "status", "status=up", "color=red", "=x"]) {
     assert.throws(() => parseFilter(bad), bad);
   }
 });

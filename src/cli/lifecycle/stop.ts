@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
@@ -9,13 +9,14 @@ import { print } from "../text/print.ts";
 /** How `stop` and `restart` stop a container. */
 export interface StopFlags {
   readonly time?: number;
+  readonly timeout?: number;
   readonly signal?: string;
 }
 
 /** Returns the params of `container.stop` that the options ask for. */
-export function stopParams({ time, signal }: StopFlags) {
+export function stopParams({ time, timeout = time, signal }: StopFlags) {
   return {
-    ...(time !== undefined && { timeout: time }),
+    ...(timeout !== undefined && { timeout }),
     ...(signal !== undefined && { signal: /^\d+$/.test(signal) ? Number(signal) : signal }),
   };
 }
@@ -27,6 +28,10 @@ export function withStopOptions(command: Command): Command {
       "-t, --time <seconds>",
       "seconds until SIGKILL, -1: never; default: the container's, or 10",
       parseStopTimeout,
+    )
+    // docker's word for --time since version 28
+    .addOption(
+      new Option("--timeout <seconds>", "--time").argParser(parseStopTimeout).hideHelp(),
     )
     .option(
       "-s, --signal <signal>",

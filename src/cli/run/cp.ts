@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -26,6 +26,8 @@ export function cpCommand(): Command {
   ))
     .option("-a, --archive", "keep the owners of the files")
     .option("-L, --follow-link", "copy what a symlink leads to")
+    // docker's word: nothing is said here in any case.
+    .addOption(new Option("-q, --quiet", "say nothing of success").hideHelp())
     .argument("<source>", "ID:PATH, a path of the host, or - for a tar archive on standard input")
     .argument("<target>", "ID:PATH, a path of the host, or - for a tar archive on standard output")
     .action(async (from: string, to: string, options: CpOptions, command: Command) => {
