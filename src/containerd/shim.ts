@@ -65,6 +65,7 @@ export class ContainerdShim {
       reserve: this.#reserve,
       log: (level, message, fields) => log.write(level, message, fields),
       publish: (event) => this.#forwarder.push(event),
+      isQueued: (event) => this.#forwarder.holds(event),
       onShutdown: () => void this.#end(KEEP_MS),
     });
     void this.#accept();

@@ -65,6 +65,11 @@ export class Forwarder {
     return this.#queue.length;
   }
 
+  /** Returns whether an event was not taken yet. */
+  holds(event: QueuedEvent): boolean {
+    return this.#queue.includes(event);
+  }
+
   /** Adds an event behind those before it. */
   push(event: QueuedEvent): void {
     this.#queue.push(event);

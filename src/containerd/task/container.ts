@@ -8,6 +8,7 @@ import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { ShimService } from "../../shim/service.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
+import type { QueuedEvent } from "../events/forwarder.ts";
 import { deleteEvent, oomEvent, translateEvent } from "../events/translate.ts";
 import type { CreateRequest, ExecProcessRequest } from "../messages/task.ts";
 import type { Decoded } from "../protobuf/fields.ts";
@@ -45,6 +46,9 @@ export class TaskContainer {
   #oom: OomWatch | undefined;
   /** Its cgroup, once it was created; known also when init has exited. */
   #cgroup: Cgroup | undefined;
+
+  /** The event of init's exit. */
+  #exit: QueuedEvent | undefined;
 
   private constructor(context: TaskContext, request: Request) {
     this.#context = context;
@@ -140,6 +144,11 @@ export class TaskContainer {
     }
   }
 
+  /** Whether init has exited and containerd, which is away, say, was not told yet. */
+  get exitIsQueued(): boolean {
+    return this.#exit !== undefined && this.#context.isQueued(this.#exit);
+  }
+
   /** Its cgroup; undefined where it has none of its own. */
   get cgroup(): Cgroup | undefined {
     return this.#cgroup ??= this.service.cgroup();
@@ -177,6 +186,7 @@ export class TaskContainer {
     const { rootfs, checkpoint } = this.#request;
     const translated = translateEvent(event, { id, bundle, rootfs, stdio, checkpoint });
     if (translated !== undefined) publish(translated);
+    if (event.type === "exit" && event.execId === undefined) this.#exit = translated;
     this.service.ack(event.seq);
   }
 

@@ -16,4 +16,6 @@ export interface TaskContext {
   readonly log: (level: LogLevel, message: string, fields?: Record<string, string>) => void;
   /** Queues an event for containerd. */
   readonly publish: (event: QueuedEvent) => void;
+  /** Returns whether containerd has not taken an event yet. */
+  readonly isQueued: (event: QueuedEvent) => boolean;
 }

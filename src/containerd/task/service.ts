@@ -178,7 +178,10 @@ export class TaskService {
   }
 
   #pids(id: string): Encodable<typeof PidsResponse> {
-    const { processes } = this.#get(id).service.processes.pids();
+    const container = this.#get(id);
+    // containerd 1.7 to 2.2 asks when it is back, and deletes a task without a process unheard.
+    if (container.exitIsQueued) return { processes: [{ pid: container.service.state().pid }] };
+    const { processes } = container.service.processes.pids();
     return {
       processes: processes.map(({ pid, execId }) => {
         if (execId === undefined) return { pid };
