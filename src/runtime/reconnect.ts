@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
 import { bundlePaths } from "../oci/bundle_layout.ts";
-import { messageOf } from "../rpc/error_text.ts";
 import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
 import { removeClaimedCgroup } from "./bundle/cgroup_record.ts";
 import { Container } from "./container/container.ts";
@@ -13,6 +11,7 @@ import type { Definitions } from "./definitions/definitions.ts";
 import type { RestingContainers } from "./definitions/resting.ts";
 import type { Services } from "./service/services.ts";
 import { resumeStop } from "./service/stop/stop.ts";
+import { logFailure } from "./util/log_failure.ts";
 
 /** How long the first answer of a restarted daemon waits for shims that are slow, in milliseconds. */
 const RECONNECT_GRACE = 1_000;
@@ -88,10 +87,8 @@ function load(dir: string, context: ContainerContext): Container | "unreadable" 
     }
     return new Container(bundle, context, "connecting");
   } catch (error) {
-    getLogger(["berth", "container"]).error("cannot read the bundle {dir}, left alone: {reason}", {
+    logFailure("error", "container", "cannot read the bundle {dir}, left alone: {reason}", error, {
       dir,
-      reason: messageOf(error),
-      error,
     });
     return "unreadable";
   }
@@ -130,9 +127,5 @@ function goOn(id: string, action: () => void): void {
 }
 
 function logTrouble(id: string, error: unknown): void {
-  getLogger(["berth", "container"]).error("{id}: cannot go on with it: {reason}", {
-    id,
-    reason: messageOf(error),
-    error,
-  });
+  logFailure("error", "container", "{id}: cannot go on with it: {reason}", error, { id });
 }

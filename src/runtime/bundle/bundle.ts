@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type {
@@ -17,8 +16,8 @@ import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 import { stringifyJson } from "../../rpc/json.ts";
+import { logFailure } from "../util/log_failure.ts";
 
 /** One bundle directory, as the daemon makes, reads and removes it. */
 export class Bundle {
@@ -121,10 +120,8 @@ export class Bundle {
     try {
       writeExitRecord(this.paths.exitRecord, { instance: this.record.instance, ...exit });
     } catch (error) {
-      getLogger(["berth", "container"]).warn("{id}: cannot record its exit: {reason}", {
+      logFailure("warn", "container", "{id}: cannot record its exit: {reason}", error, {
         id: this.id,
-        reason: messageOf(error),
-        error,
       });
     }
   }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
 import {
@@ -12,8 +11,8 @@ import {
 import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { Bundle } from "./bundle.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 
 /** Where a bundle keeps the cgroup of its container: it must be found when no process is left. */
 function path(bundle: Bundle): string {
@@ -40,10 +39,8 @@ export function recordCgroup(bundle: Bundle, cgroup: Cgroup): void {
     failpoint("cgroup.record");
     writeJsonAtomic(path(bundle), cgroup);
   } catch (error) {
-    getLogger(["berth", "container"]).warn("{id}: cannot record its cgroup: {reason}", {
+    logFailure("warn", "container", "{id}: cannot record its cgroup: {reason}", error, {
       id: bundle.id,
-      reason: messageOf(error),
-      error,
     });
   }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import type { Cgroup, CgroupStats } from "../../linux/cgroup/cgroup.ts";
 import {
   freezerState,
@@ -12,11 +11,11 @@ import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { cgroupOf, recordCgroup, recordedCgroup } from "../bundle/cgroup_record.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { ContainerContext } from "./context.ts";
 import type { ContainerEvents } from "./events.ts";
 import type { ProcessTable } from "./process_table.ts";
 import type { Monitored } from "../monitors/monitor.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 
 /** The part of a container that a {@linkcode ContainerCgroup} uses. */
 export interface ContainerCgroupOptions {
@@ -69,10 +68,8 @@ export class ContainerCgroup {
       }
       this.startMonitors();
     } catch (error) {
-      getLogger(["berth", "container"]).error("{id}: its cgroup is not watched: {reason}", {
+      logFailure("error", "container", "{id}: its cgroup is not watched: {reason}", error, {
         id: bundle.id,
-        reason: messageOf(error),
-        error,
       });
     }
   }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { occupiedAncestor } from "../../linux/cgroup/cgroup.ts";
 import { failpointAsync } from "../../failpoint.ts";
 import {
@@ -14,11 +13,11 @@ import type { ShimClient } from "../shims/shim_client.ts";
 import { isShimResponse, isShimTimeout } from "../shims/errors.ts";
 import type { NetworkPlan } from "../network/plan.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { ContainerParts } from "./parts.ts";
 import { shimListener } from "./parts.ts";
 import type { ContainerDeletion } from "./deletion.ts";
 import { reapOrphanedCreate } from "./orphaned_create.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 
 /**
  * Makes the container's network, gives the bundle a shim and creates the container in it. Rolls
@@ -94,9 +93,12 @@ async function rollBack(
       await deletion.removeWithoutShim();
     }
   } catch (error) {
-    getLogger(["berth", "container"]).error(
+    logFailure(
+      "error",
+      "container",
       "{id}: its create has failed and cannot be undone yet: {reason}",
-      { id: bundle.id, reason: messageOf(error), error },
+      error,
+      { id: bundle.id },
     );
     context.owner.cleanupPending(bundle);
     deletion.removeInBackground();

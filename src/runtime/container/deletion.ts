@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../../failpoint.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { removeLog } from "../create/log.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { ContainerParts } from "./parts.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 
 /**
  * The ways in which a container goes, with and without its shim's help. Callers hold the container's
@@ -120,10 +119,8 @@ export class ContainerDeletion {
           await this.removeAll();
           return;
         } catch (error) {
-          getLogger(["berth", "container"]).error("{id}: cleanup failed, will retry: {reason}", {
+          logFailure("error", "container", "{id}: cleanup failed, will retry: {reason}", error, {
             id: bundle.id,
-            reason: messageOf(error),
-            error,
           });
         }
       }

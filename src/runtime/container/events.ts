@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
 import type { DeleteResult, ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { NetworkState } from "../../rpc/contract/network/schemas.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { InstanceState } from "../events/instance_state.ts";
 import type { EventDraft, EventPublisher } from "../events/publisher.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { ProcessTable } from "./process_table.ts";
 
 /** How {@linkcode ContainerEvents} is set up. */
@@ -109,11 +108,7 @@ export class ContainerEvents {
       this.#options.beforeExit();
     } catch (error) {
       const { id } = this.#options.bundle;
-      getLogger(["berth", "oom"]).warn("{id}: an OOM kill may go unnoticed: {reason}", {
-        id,
-        reason: messageOf(error),
-        error,
-      });
+      logFailure("warn", "oom", "{id}: an OOM kill may go unnoticed: {reason}", error, { id });
     }
   }
 

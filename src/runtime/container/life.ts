@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import {
   DeadlineExceededError,
   FailedPreconditionError,
@@ -13,6 +12,7 @@ import type { ShimClient } from "../shims/shim_client.ts";
 import type { ConnectedShim } from "../shims/shim_manager.ts";
 import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { logFailure } from "../util/log_failure.ts";
 
 /** Options of a {@linkcode ContainerLife}. */
 export interface ContainerLifeOptions {
@@ -151,11 +151,7 @@ export class ContainerLife {
     client?.close();
     if (reason === this.#reported) return;
     this.#reported = reason;
-    getLogger(["berth", "shim"]).warn("{id}: its shim does not answer: {reason}", {
-      id: this.#id,
-      reason,
-      error,
-    });
+    logFailure("warn", "shim", "{id}: its shim does not answer: {reason}", error, { id: this.#id });
   }
 
   /** Records that the shim has deleted the container; `result` is what a delete returns. */

@@ -10,6 +10,7 @@ import type { ShimState } from "../../rpc/contract/shim.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { errnoNameOf, isExhausted } from "../../linux/libc/errno.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { ContainerParts } from "./parts.ts";
 import { shimListener } from "./parts.ts";
 import { waitUntilCreated } from "./create.ts";
@@ -54,10 +55,8 @@ export class ContainerRecovery {
     try {
       this.#presume();
     } catch (error) {
-      getLogger(["berth", "container"]).error("{id}: not all of its bundle is usable: {reason}", {
+      logFailure("error", "container", "{id}: not all of its bundle is usable: {reason}", error, {
         id: bundle.id,
-        reason: messageOf(error),
-        error,
       });
     }
     if (!events.deletePublished) return await this.#dialAgain();
@@ -195,10 +194,8 @@ export class ContainerRecovery {
     try {
       await this.#deletion.finish();
     } catch (error) {
-      getLogger(["berth", "container"]).error("{id}: cannot remove its bundle yet: {reason}", {
+      logFailure("error", "container", "{id}: cannot remove its bundle yet: {reason}", error, {
         id: this.#parts.bundle.id,
-        reason: messageOf(error),
-        error,
       });
       this.#deletion.removeInBackground();
     }

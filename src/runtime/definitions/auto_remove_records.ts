@@ -6,10 +6,10 @@ import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import { bootId } from "../../linux/process/boot_id.ts";
 import { readJson } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 import { removeLog } from "../create/log.ts";
 import { removeRecordedDirs } from "../create/own_dirs.ts";
+import { logFailure } from "../util/log_failure.ts";
 import { logUnwritten } from "./tolerant_files.ts";
 
 /** What a container with `autoRemove` has below the root directory. */
@@ -77,10 +77,8 @@ export class AutoRemoveRecords {
           id,
         });
       } catch (error) {
-        getLogger(["berth", "container"]).warn("{id}: cannot remove what it has left: {reason}", {
+        logFailure("warn", "container", "{id}: cannot remove what it has left: {reason}", error, {
           id,
-          reason: messageOf(error),
-          error,
         });
       }
     }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, LastExit } from "../../oci/bundle_layout.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
 import { exitOf } from "../../oci/process_exit.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
 import { mergeResources } from "../bundle/record_update.ts";
+import { logFailure } from "../util/log_failure.ts";
 import { AutoRemoveRecords } from "./auto_remove_records.ts";
 import { definitionsDir, servicePath, writeDefinition } from "./definition_files.ts";
 import type { Definition } from "./definition_files.ts";
@@ -55,9 +54,12 @@ export class Definitions {
       try {
         this.#loadOne(name);
       } catch (error) {
-        getLogger(["berth", "container"]).error(
+        logFailure(
+          "error",
+          "container",
           "cannot read the definition {dir}, left alone: {reason}",
-          { dir: this.#path(name), reason: messageOf(error), error },
+          error,
+          { dir: this.#path(name) },
         );
       }
     }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
 import { writeDurably } from "../../linux/fs/write_atomic.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { logFailure } from "../util/log_failure.ts";
 
 /**
  * Writes the files of definitions, of each id its own. What the disk does not take is logged once and
@@ -43,9 +42,5 @@ export class TolerantFiles {
 
 /** Logs that the disk does not take what is known of a container. */
 export function logUnwritten(id: string, error: unknown): void {
-  getLogger(["berth", "container"]).error("{id}: cannot write its definition: {reason}", {
-    id,
-    reason: messageOf(error),
-    error,
-  });
+  logFailure("error", "container", "{id}: cannot write its definition: {reason}", error, { id });
 }

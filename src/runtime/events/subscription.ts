@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import type { DaemonNotifications } from "../../rpc/contract/daemon.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
+import { logFailure } from "../util/log_failure.ts";
 import { type EventFilter, eventFilter } from "./event_filter.ts";
 import type { Journal } from "./journal.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 
 /** The part of a `Peer` through which a {@linkcode Subscription} reaches its subscriber. */
 export interface SubscriberPeer {
@@ -103,11 +102,7 @@ export class Subscription implements Disposable {
       else this.#state = "idle";
     } catch (error) {
       // It must not miss an event without knowing: it can connect anew and go on from where it is.
-      getLogger(["berth", "events"]).error("subscription {id} ends: {reason}", {
-        id: this.id,
-        reason: messageOf(error),
-        error,
-      });
+      logFailure("error", "events", "subscription {id} ends: {reason}", error, { id: this.id });
       this[Symbol.dispose]();
       this.#peer.close();
     }

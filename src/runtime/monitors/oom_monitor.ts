@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { EMFILE, ENODEV, ENOENT, ENOSPC, isErrno } from "../../linux/libc/errno.ts";
 import { OomWatch } from "../../linux/cgroup/oom_watch.ts";
 import type { OomWatchOptions } from "../../linux/cgroup/oom_watch.ts";
 import { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import { Poller } from "../../linux/fd/poller.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { Monitor, Monitored } from "./monitor.ts";
 
 /**
@@ -63,10 +63,8 @@ function openUnlessGone(cgroup: Cgroup, options: OomWatchOptions): OomWatch | un
     // Of inotify there is little, 128 for a user by default: without it a kill is told at the next
     // exit of the container's, which is better than no container.
     if (!isErrno(error, EMFILE, ENOSPC) || options.poller === undefined) throw error;
-    getLogger(["berth", "oom"]).warn("no notification of OOM kills in {cgroup}: {reason}", {
+    logFailure("warn", "oom", "no notification of OOM kills in {cgroup}: {reason}", error, {
       cgroup: cgroup.paths["memory"] ?? cgroup.paths["unified"],
-      reason: error.message,
-      error,
     });
     const { poller: _, ...rest } = options;
     return openUnlessGone(cgroup, rest);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { EINVAL, isErrno } from "../../linux/libc/errno.ts";
 import { setLoopbackUp } from "../../linux/net/namespace.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
+import { logFailure } from "../util/log_failure.ts";
 
 /**
  * Sets the loopback up of a network namespace that a spec names by its path, so that 127.0.0.1 can be
@@ -24,11 +23,9 @@ export function raiseLoopback(id: string, path: string | undefined): void {
       );
     }
     // Of a path that leads nowhere the runtime says what is wrong.
-    getLogger(["berth", "network"]).debug("{id}: cannot set the loopback up in {path}: {reason}", {
+    logFailure("debug", "network", "{id}: cannot set the loopback up in {path}: {reason}", error, {
       id,
       path,
-      reason: messageOf(error),
-      error,
     });
   }
 }

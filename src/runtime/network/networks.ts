@@ -16,6 +16,7 @@ import type {
 import { messageOf } from "../../rpc/error_text.ts";
 import { BerthError, NetworkError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
+import { logFailure } from "../util/log_failure.ts";
 import { addressesByNetwork, addressesOf, networkState } from "./addresses.ts";
 import { Conflists } from "./conflists.ts";
 import { HostPorts, requireFamilies } from "./host_ports.ts";
@@ -25,7 +26,7 @@ import { writeNameFiles } from "./name_files.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { planNetwork, preferAddresses } from "./plan.ts";
 import type { NetworkOwner } from "./records.ts";
-import { logError, NetworkRecords } from "./records.ts";
+import { NetworkRecords } from "./records.ts";
 
 /** Options of {@linkcode Networks}. */
 export interface NetworksOptions {
@@ -227,7 +228,7 @@ export class Networks implements Disposable {
     this.#records.add(record);
     // While no daemon ran another process took it; the container has it all the same.
     for (const error of this.#ports.adopt(instance, id, ports)) {
-      logError("{id}: {reason}", { id, reason: messageOf(error), error });
+      logFailure("error", "network", "{id}: {reason}", error, { id });
     }
   }
 
@@ -238,11 +239,13 @@ export class Networks implements Disposable {
         await this.remove(owner);
         return;
       } catch (error) {
-        logError("cannot remove the network of instance {instance}, trying again: {reason}", {
-          instance: owner.instance,
-          reason: messageOf(error),
+        logFailure(
+          "error",
+          "network",
+          "cannot remove the network of instance {instance}, trying again: {reason}",
           error,
-        });
+          { instance: owner.instance },
+        );
       }
       if (!await delay(this.#options.stopping)) return;
     }
@@ -265,9 +268,7 @@ export class Networks implements Disposable {
 }
 
 function logUnkept(id: string, error: unknown): void {
-  logError("{id}: cannot write which addresses it had: {reason}", {
+  logFailure("error", "network", "{id}: cannot write which addresses it had: {reason}", error, {
     id,
-    reason: messageOf(error),
-    error,
   });
 }

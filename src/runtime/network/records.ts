@@ -5,7 +5,7 @@ import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
 import { networkPaths, readRecord } from "../../network/record.ts";
 import { isPinned } from "../../network/tear_down.ts";
 import { networkParams } from "../../rpc/contract/network/schemas.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { Conflists, KnownNetwork } from "./conflists.ts";
 import { recordOfLost } from "./lost_record.ts";
 import type { NetworkPlan } from "./plan.ts";
@@ -67,10 +67,13 @@ export class NetworkRecords {
     const files = dirEntries(this.#dir);
     const strays = files.filter(({ isDirectory }) => !isDirectory).map(({ name }) => name);
     if (strays.length > 0) {
-      logError("{dir} has files that are no network of a container: {strays}", {
-        dir: this.#dir,
-        strays: strays.join(", "),
-      });
+      getLogger(["berth", "network"]).error(
+        "{dir} has files that are no network of a container: {strays}",
+        {
+          dir: this.#dir,
+          strays: strays.join(", "),
+        },
+      );
     }
     return files.filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
   }
@@ -102,13 +105,12 @@ export class NetworkRecords {
       if (record !== undefined || !isPinned(paths)) return record;
       throw new Error(`${paths.record} is missing`);
     } catch (error) {
-      logError(
+      logFailure(
+        "error",
+        "network",
         "{id}: cannot read the record of its network, going by what else is known: {reason}",
-        {
-          id,
-          reason: messageOf(error),
-          error,
-        },
+        error,
+        { id },
       );
     }
     return recordOfLost({
@@ -131,17 +133,14 @@ export class NetworkRecords {
         find: (name, ports) => this.#conflists.find(name, ports, id),
       });
     } catch (error) {
-      logError("{id}: cannot tell its network from its parameters: {reason}", {
-        id,
-        reason: messageOf(error),
+      logFailure(
+        "error",
+        "network",
+        "{id}: cannot tell its network from its parameters: {reason}",
         error,
-      });
+        { id },
+      );
       return undefined;
     }
   }
-}
-
-/** Logs an error about networks. */
-export function logError(message: string, properties: Record<string, unknown>): void {
-  getLogger(["berth", "network"]).error(message, properties);
 }

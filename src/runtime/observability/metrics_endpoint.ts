@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
 import { bindSocket, refuseIfTaken, removeSocket } from "../../rpc/transport/socket_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { logFailure } from "../util/log_failure.ts";
 import { serveHttpConnection } from "./http_connection.ts";
 import type { RequestHead, TextResponse } from "./http_connection.ts";
 
@@ -110,10 +110,7 @@ export class MetricsEndpoint implements AsyncDisposable {
       const body = await this.#text.render();
       return { status: 200, body, headers: { "content-type": this.#text.contentType } };
     } catch (error) {
-      getLogger(["berth", "metrics"]).error("a scrape has failed: {reason}", {
-        reason: messageOf(error),
-        error,
-      });
+      logFailure("error", "metrics", "a scrape has failed: {reason}", error);
       return { status: 500, body: "the metrics cannot be read; see the daemon's log\n" };
     }
   }

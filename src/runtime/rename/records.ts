@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../failpoint.ts";
 import { namesEnding } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
@@ -14,6 +13,7 @@ import { messageOf } from "../../rpc/error_text.ts";
 import { stringifyJson } from "../../rpc/json.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
 import { definitionDir, writeDefinition } from "../definitions/definition_files.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { Move } from "./moved_paths.ts";
 import type { RenamePlan } from "./plan.ts";
 
@@ -99,10 +99,8 @@ export class RenameRecords {
         const plan = readJson<RenamePlan>(path);
         return plan === undefined ? [] : this.#finish(plan);
       } catch (error) {
-        getLogger(["berth", "container"]).error("cannot finish the rename {path}: {reason}", {
+        logFailure("error", "container", "cannot finish the rename {path}: {reason}", error, {
           path,
-          reason: messageOf(error),
-          error,
         });
         return [];
       }
@@ -114,9 +112,12 @@ export class RenameRecords {
       this.#apply(plan);
     } catch (error) {
       this.#takeBack(plan, error);
-      getLogger(["berth", "container"]).error(
+      logFailure(
+        "error",
+        "container",
         "{from}: its rename to {to} has failed, and was taken back: {reason}",
-        { from: plan.from, to: plan.to, reason: messageOf(error), error },
+        error,
+        { from: plan.from, to: plan.to },
       );
       return [];
     }
@@ -147,11 +148,7 @@ export class RenameRecords {
       removeBundleDir(dir);
     } catch (error) {
       // Without its record it is no definition; the next daemon removes it.
-      getLogger(["berth", "container"]).warn("cannot remove {dir} yet: {reason}", {
-        dir,
-        reason: messageOf(error),
-        error,
-      });
+      logFailure("warn", "container", "cannot remove {dir} yet: {reason}", error, { dir });
     }
   }
 

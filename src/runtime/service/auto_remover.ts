@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../../failpoint.ts";
 import { isFifoRead } from "../../linux/fd/fifo.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 import type { Container } from "../container/container.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
+import { logFailure } from "../util/log_failure.ts";
 
 /** What {@linkcode AutoRemover} needs. */
 export interface AutoRemoverOptions {
@@ -44,11 +43,7 @@ export class AutoRemover {
         return;
       } catch (error) {
         if (error instanceof NotFoundError) return;
-        getLogger(["berth", "container"]).warn("{id}: cannot remove it yet: {reason}", {
-          id,
-          reason: messageOf(error),
-          error,
-        });
+        logFailure("warn", "container", "{id}: cannot remove it yet: {reason}", error, { id });
       }
       if (!await delay(stopping)) return;
     }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { mergeResources, recordUpdate } from "../bundle/record_update.ts";
 import type { Container } from "../container/container.ts";
+import { logFailure } from "../util/log_failure.ts";
 import type { ServiceContext } from "./context.ts";
 
 type LinuxResources = Readonly<Record<string, unknown>>;
@@ -63,11 +62,7 @@ function recordInForce({ id, bundle: { paths } }: Container, resources: LinuxRes
   try {
     recordUpdate(paths.dir, resources);
   } catch (error) {
-    getLogger(["berth", "container"]).error("{id}: cannot record its new limits: {reason}", {
-      id,
-      reason: messageOf(error),
-      error,
-    });
+    logFailure("error", "container", "{id}: cannot record its new limits: {reason}", error, { id });
   }
 }
 

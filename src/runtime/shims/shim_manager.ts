@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { failpointAsync } from "../../failpoint.ts";
-import { getLogger } from "@logtape/logtape";
 import { BerthError, DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { ShimContract } from "../../rpc/contract/shim.ts";
 import { PROTOCOL } from "../../version.ts";
 import type { Bundle } from "../bundle/bundle.ts";
+import { logFailure } from "../util/log_failure.ts";
 import { ShimClient } from "./shim_client.ts";
 import type { ShimListener, ShimTimeouts } from "./shim_client.ts";
 
@@ -145,10 +145,8 @@ export abstract class ShimManager implements AsyncDisposable {
       await this.leave(client, pid);
     } catch (error) {
       if (!(error instanceof BerthError)) throw error;
-      getLogger(["berth", "shim"]).warn("{id}: its shim would not leave, killing it: {reason}", {
+      logFailure("warn", "shim", "{id}: its shim would not leave, killing it: {reason}", error, {
         id: bundle.id,
-        reason: error.message,
-        error,
       });
       await this.kill(bundle);
     }

@@ -9,7 +9,7 @@ import { setOomScoreAdj } from "../../linux/process/oom_score.ts";
 import { RUNTIME_VARIABLES } from "../../oci/driver/runtime_environment.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
 import type { Config } from "../config/config.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { logFailure } from "../util/log_failure.ts";
 import { ShimScope } from "./shim_scope.ts";
 
 /**
@@ -61,11 +61,9 @@ export function shimPlacement(
         );
         return;
       }
-      getLogger(["berth", "shim"]).warn("cannot set the {what} of shim {pid}: {reason}", {
+      logFailure("warn", "shim", "cannot set the {what} of shim {pid}: {reason}", error, {
         what,
         pid,
-        reason: messageOf(error),
-        error,
       });
     }
   };

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { isGone, readText } from "../../linux/cgroup/files.ts";
 import { detectCgroupDriver } from "../../linux/cgroup/driver.ts";
 import { cgroupHierarchies, type Hierarchy } from "../../linux/cgroup/find.ts";
@@ -11,7 +10,7 @@ import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { runtimeEnvironment } from "../../oci/driver/runtime_environment.ts";
 import type { Spawn } from "../../oci/driver/spawn.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { logFailure } from "../util/log_failure.ts";
 
 /** The unit in which shims are, and the slice that it is in. */
 const SCOPE = "berth-shims.scope";
@@ -154,10 +153,6 @@ export class ShimScope {
     this.#pausedUntil = performance.now() + this.#pause;
     if (this.#complained) return;
     this.#complained = true;
-    getLogger(["berth", "shim"]).warn("cannot move shims to {scope}: {reason}", {
-      scope: SCOPE,
-      reason: messageOf(error),
-      error,
-    });
+    logFailure("warn", "shim", "cannot move shims to {scope}: {reason}", error, { scope: SCOPE });
   }
 }

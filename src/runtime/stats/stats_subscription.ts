@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import type { DaemonNotifications } from "../../rpc/contract/daemon.ts";
 import { MAX_PAGE_TEXT } from "../../rpc/contract/limits.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import { messageOf } from "../../rpc/error_text.ts";
 import type { Listed } from "../container_list.ts";
 import { hasLabels } from "../labels.ts";
+import { logFailure } from "../util/log_failure.ts";
 
 /** What a {@linkcode StatsSubscription} needs of the connection to its subscriber; a `Peer` is one. */
 export interface StatsPeer {
@@ -71,11 +70,7 @@ export class StatsSubscription implements Disposable {
     try {
       if (this.#peer.queuedBytes <= QUEUE_HIGH) this.#send(this.#read());
     } catch (error) {
-      getLogger(["berth", "stats"]).error("a reading for {id} failed: {reason}", {
-        id: this.id,
-        reason: messageOf(error),
-        error,
-      });
+      logFailure("error", "stats", "a reading for {id} failed: {reason}", error, { id: this.id });
     }
     const took = performance.now() - begun;
     const delay = Math.max(this.#intervalMs - took, took * REST);

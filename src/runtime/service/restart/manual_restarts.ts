@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../../failpoint.ts";
-import { messageOf } from "../../../rpc/error_text.ts";
 import type { Container } from "../../container/container.ts";
 import type { ServiceContext } from "../context.ts";
 import { checkSignal } from "../stop/stop.ts";
 import type { ContainerStopOptions } from "../stop/stop.ts";
+import { logFailure } from "../../util/log_failure.ts";
 import { readRestart, recordRestart, removeRestart } from "./restart_record.ts";
 
 /** A restart by hand that is under way. */
@@ -61,11 +60,7 @@ export class ManualRestarts {
     this.#finishing.set(id, restart);
     restart.catch((error) => {
       if (this.#options.stopping.aborted) return;
-      getLogger(["berth", "container"]).error("{id}: cannot finish its restart: {reason}", {
-        id,
-        reason: messageOf(error),
-        error,
-      });
+      logFailure("error", "container", "{id}: cannot finish its restart: {reason}", error, { id });
     }).finally(() => this.#finishing.delete(id));
   }
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../../failpoint.ts";
 import type { Event } from "../../../rpc/contract/schemas.ts";
 import { messageOf } from "../../../rpc/error_text.ts";
@@ -8,6 +7,7 @@ import { NO_PROGRESS } from "../../definitions/service_record.ts";
 import type { RestartProgress } from "../../definitions/service_record.ts";
 import { Semaphore } from "../../util/semaphore.ts";
 import type { ServiceContext } from "../context.ts";
+import { logFailure } from "../../util/log_failure.ts";
 import { comesBack, delayLeft, nextRestart } from "./restart_policy.ts";
 import type { EndedRun } from "./restart_policy.ts";
 import { runAgain } from "./run_again.ts";
@@ -150,10 +150,8 @@ export class RestartManager implements Disposable {
   /** A start that fails counts as a run that has failed at once. */
   #failed(container: Container, error: unknown): void {
     const reason = messageOf(error);
-    getLogger(["berth", "container"]).error("{id}: cannot start it again: {reason}", {
+    logFailure("error", "container", "{id}: cannot start it again: {reason}", error, {
       id: container.id,
-      reason,
-      error,
     });
     const timestamp = new Date().toISOString();
     container.publish({ type: "restart-failed", timestamp, error: reason });

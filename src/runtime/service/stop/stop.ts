@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { failpoint } from "../../../failpoint.ts";
 import { SIGKILL, SIGTERM } from "../../../linux/process/signals.ts";
 import type { BundleRecord } from "../../../oci/bundle_layout.ts";
 import { STOP_SIGNAL_ANNOTATION } from "../../../oci/spec/annotations.ts";
-import { messageOf } from "../../../rpc/error_text.ts";
 import { NotFoundError } from "../../../rpc/errors.ts";
 import { isRecord } from "../../../rpc/is_record.ts";
 import { parseJson } from "../../../rpc/json.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
 import type { Container } from "../../container/container.ts";
 import { backoff } from "../../../linux/event_loop/backoff.ts";
+import { logFailure } from "../../util/log_failure.ts";
 import { readStop, recordStop } from "./stop_record.ts";
 
 /** Default time between the signal and SIGKILL, in seconds, as in docker. */
@@ -123,10 +122,8 @@ async function killLater(
       await container.kill({ signal: SIGKILL });
     } catch (error) {
       if (error instanceof NotFoundError) return;
-      getLogger(["berth", "container"]).warn("{id}: cannot kill it to stop it: {reason}", {
+      logFailure("warn", "container", "{id}: cannot kill it to stop it: {reason}", error, {
         id: container.id,
-        reason: messageOf(error),
-        error,
       });
     }
     await delay(over);

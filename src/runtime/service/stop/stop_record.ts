@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { getLogger } from "@logtape/logtape";
 import { removeFile } from "../../../linux/fs/remove_file.ts";
 import { readJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
-import { messageOf } from "../../../rpc/error_text.ts";
+import { logFailure } from "../../util/log_failure.ts";
 
 /** What `stop.json` in the bundle says, so that the next daemon finishes the stop. */
 export interface StopRecord {
@@ -37,10 +36,8 @@ function withdraw(dir: string, killAt: string): void {
     if (readStop(dir)?.killAt === killAt) removeFile(pathIn(dir));
   } catch (error) {
     // What the stop has failed with is what its caller has to know.
-    getLogger(["berth", "container"]).error("{path}: cannot take the stop back: {reason}", {
+    logFailure("error", "container", "{path}: cannot take the stop back: {reason}", error, {
       path: pathIn(dir),
-      reason: messageOf(error),
-      error,
     });
   }
 }
