@@ -13,10 +13,10 @@ import { tryReadPidFile } from "../../oci/pid_file.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
-import { isExhausted } from "../../linux/libc/errno.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
-import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
+import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { stringifyJson } from "../../rpc/json.ts";
+import { exhaustedOr } from "../util/exhausted_or.ts";
 import { logFailure } from "../util/log_failure.ts";
 
 /** One bundle directory, as the daemon makes, reads and removes it. */
@@ -52,7 +52,9 @@ export class Bundle {
     try {
       makeDir(dir, paths);
     } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw diskError(record.id, error);
+      if (!(error instanceof Deno.errors.AlreadyExists)) {
+        throw exhaustedOr(error, record.id, "cannot write its bundle");
+      }
       throw new FailedPreconditionError(
         `container ${record.id}: its bundle ${dir} is still there and not yet cleaned up`,
         { cause: error, data: { id: record.id } },
@@ -69,7 +71,7 @@ export class Bundle {
     } catch (error) {
       // What cannot be removed now is no bundle, and is when the id is used again.
       removeFlat(dir);
-      throw diskError(record.id, error);
+      throw exhaustedOr(error, record.id, "cannot write its bundle");
     }
   }
 
@@ -207,13 +209,4 @@ function openTo({ gid }: HostUser, dir: string): void {
   }
   Deno.chownSync(dir, null, gid);
   Deno.chmodSync(dir, 0o710);
-}
-
-/** Returns a `ResourceExhaustedError` for a full disk, and any other error as it is. */
-function diskError(id: string, error: unknown): unknown {
-  if (!isExhausted(error)) return error;
-  return new ResourceExhaustedError(
-    `container ${id}: cannot write its bundle: ${error.message}`,
-    { cause: error, data: { id } },
-  );
 }

@@ -16,6 +16,7 @@ import type {
 import { messageOf } from "../../rpc/error_text.ts";
 import { BerthError, NetworkError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
+import { exhaustedOr } from "../util/exhausted_or.ts";
 import { logFailure } from "../util/log_failure.ts";
 import { addressesByNetwork, addressesOf, networkState } from "./addresses.ts";
 import { Conflists } from "./conflists.ts";
@@ -128,13 +129,9 @@ export class Networks implements Disposable {
     try {
       return await setUp(this.#host, paths, planned);
     } catch (error) {
-      if (!(error instanceof BerthError) && isExhausted(error)) {
-        throw new ResourceExhaustedError(
-          `container ${id}: cannot make its network: ${messageOf(error)}`,
-          { cause: error, data: { id } },
-        );
+      if (otherwise === undefined || !isNetworkFailure(error)) {
+        throw exhaustedOr(error, id, "cannot make its network");
       }
-      if (otherwise === undefined || !isNetworkFailure(error)) throw error;
       // Another container may have its addresses by now.
       await tearDown(this.#host, paths, readRecord(paths));
       return await setUp(

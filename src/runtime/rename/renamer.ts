@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../failpoint.ts";
 import { exists } from "../../linux/fs/exists.ts";
-import { isExhausted } from "../../linux/libc/errno.ts";
 import { bundlePaths, filePath } from "../../oci/bundle_layout.ts";
 import { formerLogPath } from "../../oci/log_layout.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
-import {
-  BerthError,
-  FailedPreconditionError,
-  InvalidParamsError,
-  ResourceExhaustedError,
-} from "../../rpc/errors.ts";
-import { messageOf } from "../../rpc/error_text.ts";
+import { FailedPreconditionError, InvalidParamsError } from "../../rpc/errors.ts";
 import type { Container } from "../container/container.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Definitions } from "../definitions/definitions.ts";
 import type { RestingContainers } from "../definitions/resting.ts";
 import type { Services } from "../service/services.ts";
+import { exhaustedOr } from "../util/exhausted_or.ts";
 import { planRename, type RenamePlan } from "./plan.ts";
 import type { RenameRecords } from "./records.ts";
 
@@ -148,7 +142,7 @@ export class Renamer {
     try {
       records.begin(plan);
     } catch (error) {
-      throw renameError(id, error);
+      throw exhaustedOr(error, id, "cannot rename it");
     }
     definitions.renamed(id, to);
     containers.rename(id, resting.load(to, processes));
@@ -180,12 +174,4 @@ export class Renamer {
     } as const;
     events.publish(event, undefined, end);
   }
-}
-
-function renameError(id: string, error: unknown): unknown {
-  if (error instanceof BerthError || !isExhausted(error)) return error;
-  return new ResourceExhaustedError(`container ${id}: cannot rename it: ${messageOf(error)}`, {
-    cause: error,
-    data: { id },
-  });
 }
