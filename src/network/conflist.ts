@@ -23,7 +23,7 @@ export class ConflistError extends Error {
 }
 
 /** The versions of the specification that plugins can be chained by and whose results are known. */
-const VERSIONS = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+export const VERSIONS = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
 /** CNI specification, "Section 1: Network configuration format", `name`. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;

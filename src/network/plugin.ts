@@ -7,6 +7,7 @@ import type { PluginTarget } from "./errors.ts";
 import { hangingPlugin, missingPlugin, pluginFailed } from "./errors.ts";
 import type { PluginRuns } from "./plugin_runs.ts";
 import type { CniResult } from "./result.ts";
+import { resultFault } from "./result.ts";
 import { pluginPath, type ProgramEnd, runProgram } from "./run_program.ts";
 
 /** How plugins are run. */
@@ -59,7 +60,8 @@ export function findPlugin(type: string, dirs: readonly string[]): string | unde
 
 /**
  * Runs a plugin and returns its result; undefined where it gave none. One that does not end in time, or
- * does not stop writing, is killed, with what it has started.
+ * does not stop writing, is killed, with what it has started. The result of an ADD is one that other
+ * plugins can read.
  *
  * @throws {FailedPreconditionError} if it is not installed.
  * @throws {DeadlineExceededError} if it was killed for taking too long.
@@ -82,9 +84,10 @@ export async function runPlugin(
   if (exit === undefined) throw hangingPlugin(target, command, host.timeoutMs);
   if (exit.status === 0) {
     const result = parseOutput(stdout);
-    if (command !== "ADD" || result !== undefined || stdout.trim() === "") return result;
-    const message = `it printed no result of CNI: ${cut(stdout.trim())}`;
-    throw pluginFailed(target, { command, message });
+    if (command === "DEL" || stdout.trim() === "") return result;
+    const fault = result === undefined ? cut(stdout.trim()) : resultFault(result);
+    if (fault === undefined) return result;
+    throw pluginFailed(target, { command, message: `it printed no result of CNI: ${fault}` });
   }
   throw pluginFailed(target, { command, ...failureOf(exit, stdout, stderr) });
 }

@@ -3,6 +3,7 @@ import { readJson, writeJsonAtomic } from "../oci/bundle_layout.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { Conflist } from "./conflist.ts";
 import type { CniResult } from "./result.ts";
+import { resultAs, resultFault } from "./result.ts";
 
 /** Version of the layout of a record. */
 const FORMAT = 1;
@@ -123,7 +124,12 @@ export function isUncertain({ attachments, removing }: NetworkRecord): boolean {
   return removing !== undefined || attachments.some(({ steps }) => steps.some(({ done }) => !done));
 }
 
-/** Returns the last result that an attachment's plugins gave. */
-export function resultOf({ steps }: AttachmentRecord): CniResult | undefined {
-  return steps.findLast(({ result }) => result !== undefined)?.result;
+/**
+ * Returns the last result of an attachment's plugins that plugins can read. A record of an earlier berth
+ * may have others: a plugin that got one could not remove anything.
+ */
+export function resultOf({ conflist, steps }: AttachmentRecord): CniResult | undefined {
+  const result = steps.map((step) => step.result)
+    .findLast((one) => one !== undefined && isRecord(one) && resultFault(one) === undefined);
+  return result === undefined ? undefined : resultAs(conflist.cniVersion, result);
 }

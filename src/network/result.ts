@@ -1,8 +1,116 @@
 // SPDX-License-Identifier: MIT
 import { isRecord } from "../rpc/is_record.ts";
+import { VERSIONS } from "./conflist.ts";
 
-/** The result of a plugin, as it gave it: the next one gets it unchanged. */
+/** The result of a plugin, as it gave it. */
 export type CniResult = Readonly<Record<string, unknown>>;
+
+/** Returns what is wrong with a value that stands at `path` of a result; undefined if nothing is. */
+type Check = (value: unknown, path: string) => string | undefined;
+
+/** Returns the check for a value that is not missing or null. */
+function expected(what: string, fits: (value: unknown) => boolean): Check {
+  return (value, path) => {
+    if (fits(value)) return undefined;
+    const text = JSON.stringify(value) ?? "missing";
+    return `\`${path}\` is ${
+      text.length > 100 ? `${text.slice(0, 100)}…` : text
+    }: expected ${what}`;
+  };
+}
+
+const text = expected("a string", (value) => typeof value === "string");
+const integer = expected("a whole number", Number.isSafeInteger);
+const prefix = expected(
+  "an address and its prefix length",
+  (value) => typeof value === "string" && isPrefix(value),
+);
+// Plugins in Go write an address that is not there as "".
+const address = expected(
+  "an address",
+  (value) => typeof value === "string" && (value === "" || isAddress(value)),
+);
+const version = expected(
+  `one of ${VERSIONS.join(", ")}`,
+  (value) => value === "" || VERSIONS.some((known) => known === value),
+);
+
+/** Returns whether a text is an address as Go reads it: no zone, no leading zeros. */
+function isAddress(text: string): boolean {
+  if (text.includes(":")) return /^[\da-f:.]+$/i.test(text) && URL.canParse(`http://[${text}]`);
+  const parts = text.split(".");
+  return parts.length === 4 &&
+    parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
+}
+
+function isPrefix(text: string): boolean {
+  const [address = "", length = "", ...rest] = text.split("/");
+  return rest.length === 0 && isAddress(address) && /^\d{1,3}$/.test(length) &&
+    Number(length) <= (address.includes(":") ? 128 : 32);
+}
+
+function list(element: Check): Check {
+  const isList = expected("a list", Array.isArray);
+  return (value, path) =>
+    Array.isArray(value)
+      ? value.map((one: unknown, index) => element(one, `${path}.${index}`))
+        .find((fault) => fault !== undefined)
+      : isList(value, path);
+}
+
+/** Returns the check for an object. Members may be null or missing, except `required`; others may be there. */
+function object(members: Readonly<Record<string, Check>>, required?: string): Check {
+  const isObject = expected("an object", isRecord);
+  return (value, path) => {
+    if (!isRecord(value)) return isObject(value, path);
+    const start = path === "" ? "" : `${path}.`;
+    return Object.entries(members).map(([name, check]) => {
+      const member = value[name] ?? undefined;
+      return member === undefined && name !== required ? undefined : check(member, start + name);
+    }).find((fault) => fault !== undefined);
+  };
+}
+
+/** CNI specification, "ADD Success", of all versions of it: plugins read them by the same code. */
+const RESULT = object({
+  cniVersion: version,
+  interfaces: list(object({
+    ...{ name: text, mac: text, sandbox: text, mtu: integer, socketPath: text, pciID: text },
+  })),
+  ips: list(
+    object({ version: text, interface: integer, address: prefix, gateway: address }, "address"),
+  ),
+  routes: list(object({
+    ...{ dst: prefix, gw: address, mtu: integer, advmss: integer },
+    ...{ priority: integer, table: integer, scope: integer },
+  }, "dst")),
+  dns: object({
+    ...{ nameservers: list(text), domain: text, search: list(text), options: list(text) },
+  }),
+});
+
+/**
+ * Returns what is wrong with a result; undefined if nothing is. A plugin that gets such a result as the
+ * previous one cannot read it, and so neither adds nor removes anything.
+ */
+export function resultFault(result: CniResult): string | undefined {
+  return RESULT(result, "");
+}
+
+/**
+ * Returns a result as plugins read it whose network is of this version: they refuse that of another one.
+ * The members are the same in all that have no {@linkcode resultFault}, but that those before 1.0.0 say
+ * the family of each address.
+ */
+export function resultAs(cniVersion: string, result: CniResult): CniResult {
+  if (result["cniVersion"] === cniVersion) return result;
+  if (!cniVersion.startsWith("0.")) return { ...result, cniVersion };
+  const ips = records(result["ips"]).map((ip) => ({
+    ...ip,
+    version: String(ip["address"]).includes(":") ? "6" : "4",
+  }));
+  return { ...result, cniVersion, ips };
+}
 
 /** What a container's interface has got. */
 export interface InterfaceState {

@@ -197,3 +197,41 @@ testNeeding(
     assert.ok(!exists(paths.dir));
   },
 );
+
+Deno.test("tearDown: plugins get the last result that they can read, in their network's version", async () => {
+  using test = new TestPlugin();
+  const { paths, host } = test;
+  const good = { cniVersion: "0.4.0", ips: [{ version: "4", address: "10.1.0.2/16" }], own: 1 };
+  const bad = { cniVersion: "0.4.0", ips: "x", interfaces: 5, dns: 7 };
+  const prints = (result: unknown) => `echo '${JSON.stringify(result)}'`;
+  const reads = (name: string) => `cat >${test.dir}/${name}.read`;
+  const read = (name: string) => {
+    const config = JSON.parse(Deno.readTextFileSync(`${test.dir}/${name}.read`));
+    Deno.removeSync(`${test.dir}/${name}.read`);
+    return config.prevResult;
+  };
+  test.does(prints(good), reads("main"), "main");
+  test.does(`${reads("added")}; ${prints(bad)}`, reads("last"));
+  await assert.rejects(
+    setUp(host, paths, test.planned("eth0", "main")),
+    /NetworkError: container web: .* plugin test: ADD failed: it printed no result of CNI: `interfaces` is 5/,
+  );
+  await test.remove();
+  const converted = { ...good, cniVersion: "1.0.0" };
+  for (const name of ["added", "last", "main"]) assert.deepEqual(read(name), converted, name);
+  assert.ok(!exists(paths.dir));
+
+  // As it was recorded before results were checked, and by a disk that damages.
+  test.does("true", reads("last"));
+  for (const result of [bad, 5]) {
+    const record = await setUp(host, paths, test.planned("eth0", "main"));
+    const damaged = JSON.stringify(
+      record,
+      (key, value) => key === "steps" ? [value[0], { done: true, result }] : value,
+    );
+    Deno.writeTextFileSync(paths.record, damaged);
+    await test.remove();
+    for (const name of ["last", "main"]) assert.deepEqual(read(name), converted, name);
+    assert.ok(!exists(paths.dir));
+  }
+});

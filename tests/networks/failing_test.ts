@@ -183,6 +183,27 @@ networkTest(
     plugins.plugin("extra", "[ $CNI_COMMAND = DEL ] || echo '{garbage'");
     await refused(daemon, front, NetworkError, /printed no result of CNI: {garbage/, names);
     await audit.assertClean("a plugin that prints no result");
+    // The plugins before it could not remove anything if they were given that.
+    for (
+      const [result, fault] of [
+        [`{"cniVersion":"1.0.0","ips":"x","interfaces":5,"dns":7}`, /`interfaces` is 5: expected/],
+        [
+          `{"cniVersion":"1.0.0","ips":[{"address":"10.88.0.300/24"}]}`,
+          /`ips.0.address` is "10.88/,
+        ],
+        [`{"cniVersion":"0.2.0"}`, /`cniVersion` is "0.2.0"/],
+      ] as const
+    ) {
+      plugins.plugin("extra", `[ $CNI_COMMAND = DEL ] || echo '${result}'`);
+      await refused(daemon, front, NetworkError, fault, names);
+      await audit.assertClean(result);
+    }
+    // Of another version of the same it is passed on as of the network's.
+    const older = `{"cniVersion":"0.4.0","ips":[{"version":"4","address":"10.88.0.9/24"}]}`;
+    plugins.plugin("extra", `[ $CNI_COMMAND = DEL ] || echo '${older}'`);
+    await create(daemon, "c", front);
+    await remove(daemon, "c");
+    await audit.assertClean("a result of another version");
     // How long its child sleeps is its name.
     const child = `sleep 1001.${Math.floor(Math.random() * 1e9)}`;
     plugins.plugin("extra", `[ $CNI_COMMAND = DEL ] || ${child}`);
