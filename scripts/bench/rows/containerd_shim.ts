@@ -9,8 +9,7 @@ import { memoryOf } from "../proc.ts";
 import { programs } from "./containerd_shim_program.ts";
 import { type Bench, inTurn, type Measure, type Row, timed } from "../row.ts";
 
-const NOTE =
-  "both shims under the same containerd, over its API; berth's with the experimental --waiting";
+const NOTE = "both shims under the same containerd, over its API; berth's with --waiting";
 const SETTLE_MS = 3000;
 
 /**

@@ -17,7 +17,7 @@ import { type Bench, inTurn, type Row, timed } from "../row.ts";
 const NOTE = "the program by itself, called as containerd calls it";
 
 /** What is measured with a process that waits says so. */
-const WAITING_NOTE = `${NOTE}; berth's with the experimental --waiting`;
+const WAITING_NOTE = `${NOTE}; berth's with --waiting`;
 
 /** A program that containerd calls as its shim. */
 interface Program {

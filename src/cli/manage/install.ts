@@ -42,10 +42,7 @@ export function installCommand(daemon: DaemonProgram): Command {
         .argParser(somePath),
     )
     .option("--name <name>", `another name of the shim's file than ${SHIM_NAME}`)
-    .option(
-      "--waiting",
-      "keep a process that waits to be the next shim: a faster start (experimental)",
-    )
+    .option("--waiting", "keep a process that waits to be the next shim: a faster start")
     .option("--remove", "remove what the same command without this option puts there")
     .action(async (what: string, options: InstallOptions, command: Command) => {
       const { parent } = command;
