@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TestDaemon } from "../harness/daemon.ts";
-import { program } from "../harness/run.ts";
+import { FROM_SOURCE, program } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** Names of the variables of a process. */
@@ -58,8 +58,6 @@ Deno.test("environment: neither shims nor runtimes inherit the daemon's environm
 });
 
 // `deno run` raises its limit before berth can see what was meant; the launcher of a built berth tells.
-const FROM_SOURCE = !Deno.env.has("BERTH_PROGRAM");
-
 Deno.test({
   name:
     "environment: daemon and shims may open as many files as they can, runtimes what was meant" +

@@ -45,6 +45,9 @@ export function runCgroup(): string {
   return baseName(runDir());
 }
 
+/** Whether berth runs from its sources, as it does where a test file was started by itself. */
+export const FROM_SOURCE = !Deno.env.has("BERTH_PROGRAM");
+
 /** Command that starts berth: what `deno task test` bundled or built, else the sources. */
 export function program(): string[] {
   const given = Deno.env.get("BERTH_PROGRAM");

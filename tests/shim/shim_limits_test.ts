@@ -6,6 +6,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
+import { FROM_SOURCE } from "../harness/run.ts";
 import { hasTrap, listProcesses, readProcess } from "../harness/processes.ts";
 
 /** How many fds are left at most; no operation needs as many at once. */
@@ -57,61 +58,68 @@ function idleShim(daemon: TestDaemon): Promise<number> {
   });
 }
 
-Deno.test("shim limits: a shim without fds refuses or succeeds, and the state says which", async () => {
-  await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 1\nkeep = 1\n" });
-  const { client } = daemon;
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
-  const failed = new Set<string>();
-  for (let free = 0; free <= MOST; free++) {
-    const id = `c${free}`;
-    let shim = await idleShim(daemon);
-    const status = async () => {
-      const { containers } = await client.call("container.list", { ids: [id] });
-      return containers[0]?.status ?? "none";
-    };
-    const step = async (
-      name: string,
-      call: () => Promise<unknown>,
-      was: string,
-      becomes: string,
-    ) => {
-      const what = `${name} with ${free} fds`;
-      await leaveFree(shim, free);
-      const [result] = await Promise.allSettled([call()]);
-      await leaveAll(shim);
-      assert.equal(await status(), result?.status === "fulfilled" ? becomes : was, what);
-      if (result?.status === "fulfilled") return;
-      const { reason } = result ?? {};
-      assert.ok(reason instanceof ResourceExhaustedError, `${what}: ${reason}`);
-      failed.add(name);
-      await call();
-      assert.equal(await status(), becomes, what);
-    };
-    using events = await EventCollector.subscribe(daemon.socket, { ids: [id] });
-    const spec = daemon.spec(["sleep", "1000"]);
-    await step("create", () => client.call("container.create", { id, spec }), "none", "created");
-    shim = (await client.call("container.state", { id })).shimPid;
-    await step("start", () => client.call("container.start", { id }), "created", "running");
-    await step("pause", () => client.call("container.pause", { id }), "running", "paused");
-    await step("resume", () => client.call("container.resume", { id }), "paused", "running");
-    const exec = { id, execId: "e", process: { args: ["sh", "-c", "exit 4"] } };
-    await step("exec", () => client.call("container.exec", exec), "running", "running");
-    const { exitStatus } = await client.call("container.wait", { id, execId: "e" });
-    assert.equal(exitStatus, 4);
-    await client.call("container.kill", { id, signal: 9 });
-    await client.call("container.wait", { id });
-    await step("delete", () => client.call("container.delete", { id }), "stopped", "none");
-    await events.wait({ type: "delete" });
-    assert.equal(
-      events.types(id),
-      "create start paused resumed exec-added:e exec-started:e exit:e exit delete",
-      `with ${free} fds`,
-    );
-  }
-  // Or the test has shown nothing.
-  for (const name of ["create", "exec", "delete"]) assert.ok(failed.has(name), name);
-  await audit.assertClean();
+// For the stack of an error in a TypeScript file Deno opens what it has made of that file, and where
+// that cannot be opened it makes it again, for which it needs a descriptor, and panics.
+Deno.test({
+  name: "shim limits: a shim without fds refuses or succeeds, and the state says which" +
+    (FROM_SOURCE ? " (not from sources)" : ""),
+  ignore: FROM_SOURCE,
+  fn: async () => {
+    await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 1\nkeep = 1\n" });
+    const { client } = daemon;
+    await daemon.life("warm-up");
+    const audit = LeakAudit.take(daemon);
+    const failed = new Set<string>();
+    for (let free = 0; free <= MOST; free++) {
+      const id = `c${free}`;
+      let shim = await idleShim(daemon);
+      const status = async () => {
+        const { containers } = await client.call("container.list", { ids: [id] });
+        return containers[0]?.status ?? "none";
+      };
+      const step = async (
+        name: string,
+        call: () => Promise<unknown>,
+        was: string,
+        becomes: string,
+      ) => {
+        const what = `${name} with ${free} fds`;
+        await leaveFree(shim, free);
+        const [result] = await Promise.allSettled([call()]);
+        await leaveAll(shim);
+        assert.equal(await status(), result?.status === "fulfilled" ? becomes : was, what);
+        if (result?.status === "fulfilled") return;
+        const { reason } = result ?? {};
+        assert.ok(reason instanceof ResourceExhaustedError, `${what}: ${reason}`);
+        failed.add(name);
+        await call();
+        assert.equal(await status(), becomes, what);
+      };
+      using events = await EventCollector.subscribe(daemon.socket, { ids: [id] });
+      const spec = daemon.spec(["sleep", "1000"]);
+      await step("create", () => client.call("container.create", { id, spec }), "none", "created");
+      shim = (await client.call("container.state", { id })).shimPid;
+      await step("start", () => client.call("container.start", { id }), "created", "running");
+      await step("pause", () => client.call("container.pause", { id }), "running", "paused");
+      await step("resume", () => client.call("container.resume", { id }), "paused", "running");
+      const exec = { id, execId: "e", process: { args: ["sh", "-c", "exit 4"] } };
+      await step("exec", () => client.call("container.exec", exec), "running", "running");
+      const { exitStatus } = await client.call("container.wait", { id, execId: "e" });
+      assert.equal(exitStatus, 4);
+      await client.call("container.kill", { id, signal: 9 });
+      await client.call("container.wait", { id });
+      await step("delete", () => client.call("container.delete", { id }), "stopped", "none");
+      await events.wait({ type: "delete" });
+      assert.equal(
+        events.types(id),
+        "create start paused resumed exec-added:e exec-started:e exit:e exit delete",
+        `with ${free} fds`,
+      );
+    }
+    // Or the test has shown nothing.
+    for (const name of ["create", "exec", "delete"]) assert.ok(failed.has(name), name);
+    await audit.assertClean();
+  },
 });
 
 /** Runs a container and an exec, which exit with 9 once the function returned for each is called. */
