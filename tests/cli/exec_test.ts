@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { testNotCompiled } from "../harness/program/compiled.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until, within } from "../harness/poll.ts";
 
@@ -142,20 +143,24 @@ Deno.test("berth exec leaves no FIFOs behind", async () => {
   });
 });
 
-Deno.test("berth exec: a TMPDIR that is empty or relative is as good as any", async () => {
-  await withContainer(async (daemon) => {
-    const cwd = `${daemon.dir}/cwd`;
-    await Deno.mkdir(cwd);
-    for (const TMPDIR of ["", "."]) {
-      assert.deepEqual(await cli(daemon, ["exec", "c", "echo", "hi"], { cwd, env: { TMPDIR } }), {
-        code: 0,
-        stdout: "hi\n",
-        stderr: "",
-      });
-    }
-    assert.deepEqual([...Deno.readDirSync(cwd)], []);
-  });
-});
+testNotCompiled(
+  "berth exec: a TMPDIR that is empty or relative is as good as any",
+  "Deno starts no compiled program so",
+  async () => {
+    await withContainer(async (daemon) => {
+      const cwd = `${daemon.dir}/cwd`;
+      await Deno.mkdir(cwd);
+      for (const TMPDIR of ["", "."]) {
+        assert.deepEqual(await cli(daemon, ["exec", "c", "echo", "hi"], { cwd, env: { TMPDIR } }), {
+          code: 0,
+          stdout: "hi\n",
+          stderr: "",
+        });
+      }
+      assert.deepEqual([...Deno.readDirSync(cwd)], []);
+    });
+  },
+);
 
 Deno.test("berth exec tells the status of a process whose shim is killed", async () => {
   await withContainer(async (daemon) => {

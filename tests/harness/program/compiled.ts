@@ -31,3 +31,9 @@ export function testCompiled(
     },
   });
 }
+
+/** Registers a test that fails in the compiled form, in which it is ignored; its name says why. */
+export function testNotCompiled(name: string, why: string, body: () => Promise<void>): void {
+  const ignore = compiledFile() !== undefined;
+  Deno.test({ name: ignore ? `${name} (${why})` : name, ignore, fn: body });
+}
