@@ -213,10 +213,12 @@ Deno.test("berth exec gives a terminal too", async () => {
   await assertRestored(detached);
 });
 
-Deno.test("berth -t: input that is no terminal can still be given to one", async () => {
+Deno.test("berth -t: input that is no terminal can still be given to one, its last line unfinished too", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-it", "--rm", ...rootfsArgs(daemon), "--", "sh", "-c", "stty -echo; cat"];
-  const { code, stdout } = await cli(daemon, run, { stdin: "line\n" });
-  assert.equal(code, 0);
-  assert.match(stdout, /line\r\n$/);
+  for (const [stdin, expected] of [["line\n", /line\r\n$/], ["a\nb", /b$/]] as const) {
+    const { code, stdout } = await cli(daemon, run, { stdin });
+    assert.equal(code, 0);
+    assert.match(stdout, expected);
+  }
 });
