@@ -5,52 +5,27 @@ import type { Poller } from "../../linux/fd/poller.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import { FifoKeepalive } from "./fifo_keepalive.ts";
-import { HeldFifos } from "./held_fifos.ts";
-import type { Stdio } from "./stdio.ts";
+import { HeldStdio } from "./held_stdio.ts";
 
 /**
  * Stdio of a process that lost its shim: it has its FIFOs and files itself and only their holds are
  * taken again. What went through the shim, a terminal, is lost.
  */
-export class AdoptedStdio implements Stdio {
-  readonly fds = undefined;
-  readonly consoleSocket = undefined;
-  readonly #held = new HeldFifos();
+export class AdoptedStdio extends HeldStdio {
+  override readonly fds = undefined;
 
   /** @param alive whether the process runs; else there is nothing to be held. */
   constructor(stdio: StdioPaths, alive: boolean, poller: Poller) {
+    super();
     if (!alive || stdio.terminal) return;
     if (stdio.stdin !== "") {
-      this.#held.stdin = ifThere(() => open(stdio.stdin, O_WRONLY | O_NONBLOCK));
+      this.held.stdin = ifThere(() => open(stdio.stdin, O_WRONLY | O_NONBLOCK));
     }
     for (const target of new Set([stdio.stdout, stdio.stderr])) {
       if (target === "" || filePath(target) !== undefined) continue;
       const output = ifThere(() => FifoKeepalive.open(target, poller));
-      if (output !== undefined) this.#held.outputs.set(target, output);
+      if (output !== undefined) this.held.outputs.set(target, output);
     }
-  }
-
-  started(): void {}
-
-  exited(): void {
-    this.#held.exited();
-  }
-
-  closeStdin(): void {
-    this.#held.closeStdin();
-  }
-
-  resize(): boolean {
-    return false;
-  }
-
-  copied(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  close(): Promise<void> {
-    this.#held.close();
-    return Promise.resolve();
   }
 }
 

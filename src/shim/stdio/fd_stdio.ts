@@ -14,9 +14,9 @@ import { filePath } from "../../oci/bundle_layout.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { FifoKeepalive } from "./fifo_keepalive.ts";
-import { HeldFifos } from "./held_fifos.ts";
+import { HeldStdio } from "./held_stdio.ts";
 import { openOutputFile, openTargetFile } from "./output_file.ts";
-import type { Stdio, StdioFds } from "./stdio.ts";
+import type { StdioFds } from "./stdio.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
 /**
@@ -27,15 +27,14 @@ import { messageOf } from "../../rpc/error_text.ts";
  * a process never gets SIGPIPE, even when shim and client are both gone. What it wrote last stays
  * in the FIFO after it has exited because the shim has the writing end open as well.
  */
-export class FdStdio implements Stdio {
-  readonly fds: StdioFds;
-  readonly consoleSocket = undefined;
+export class FdStdio extends HeldStdio {
+  override readonly fds: StdioFds;
   readonly #poller: Poller;
   /** What is only open to be given away. */
   #given: number[] = [];
-  readonly #held = new HeldFifos();
 
   private constructor(stdio: StdioPaths, poller: Poller) {
+    super();
     this.#poller = poller;
     try {
       const stdin = this.#openStdin(stdio.stdin);
@@ -46,7 +45,7 @@ export class FdStdio implements Stdio {
       this.fds = { stdin, stdout, stderr };
     } catch (error) {
       this.#closeGiven();
-      this.#held.close();
+      this.held.close();
       throw error;
     }
   }
@@ -60,30 +59,13 @@ export class FdStdio implements Stdio {
     return new FdStdio(stdio, poller);
   }
 
-  started(): void {
+  override started(): void {
     this.#closeGiven();
   }
 
-  exited(): void {
-    this.#held.exited();
-  }
-
-  closeStdin(): void {
-    this.#held.closeStdin();
-  }
-
-  resize(): boolean {
-    return false;
-  }
-
-  copied(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#closeGiven();
-    this.#held.close();
-    return Promise.resolve();
+    await super.close();
   }
 
   #closeGiven(): void {
@@ -99,7 +81,7 @@ export class FdStdio implements Stdio {
   #openStdin(path: string): number {
     if (path === "") return this.#give(open("/dev/null", O_RDONLY));
     const { reading, writing } = openStdinFifo(path, 0);
-    this.#held.stdin = writing;
+    this.held.stdin = writing;
     return this.#give(reading);
   }
 
@@ -109,7 +91,7 @@ export class FdStdio implements Stdio {
     if (file !== undefined) return this.#give(openBlocking(name, file));
     checkFifo(name, target);
     const fd = this.#give(open(target, O_RDWR));
-    this.#held.outputs.set(target, FifoKeepalive.open(target, this.#poller));
+    this.held.outputs.set(target, FifoKeepalive.open(target, this.#poller));
     return fd;
   }
 }
