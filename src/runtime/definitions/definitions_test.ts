@@ -1,30 +1,14 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import type { Definition } from "./definition_files.ts";
+import { plainRecord } from "./definition_testing.ts";
 import { Definitions } from "./definitions.ts";
 import { NO_PROGRESS } from "./service_record.ts";
-
-function recordOf(instance: string): BundleRecord {
-  return {
-    format: BUNDLE_FORMAT,
-    id: "web",
-    instance,
-    runtime: "runc",
-    runtimeRoot: "/run/runc",
-    stdio: { stdin: "/dev/null", stdout: "/dev/null", stderr: "/dev/null", terminal: false },
-    rootfs: [],
-    noPivot: false,
-    labels: {},
-    createdAt: "2026-01-01T00:00:00.000Z",
-  };
-}
 
 function definitionOf(instance: string): Definition {
   return {
     spec: { hostname: instance },
-    record: recordOf(instance),
+    record: plainRecord("web", instance),
     service: { policy: { policy: "always" }, started: true, progress: NO_PROGRESS },
   };
 }
@@ -38,7 +22,7 @@ Deno.test("Definitions.write: what the disk has not taken of the definition befo
     // No file can be written in the place of a directory.
     Deno.removeSync(path);
     Deno.mkdirSync(path);
-    definitions.setRecord(recordOf("second"));
+    definitions.setRecord(plainRecord("web", "second"));
     definitions.setResources("web", { pids: { limit: 7 } });
     assert.equal(definitions.read("web").record.instance, "second");
     assert.ok("linux" in definitions.read("web").spec);

@@ -1,30 +1,17 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { definitionDir, writeDefinition } from "../definitions/definition_files.ts";
 import type { Definition } from "../definitions/definition_files.ts";
+import { plainRecord } from "../definitions/definition_testing.ts";
 import { Definitions } from "../definitions/definitions.ts";
 import { NO_PROGRESS } from "../definitions/service_record.ts";
 import type { RenamePlan } from "./plan.ts";
 import { RenameRecords } from "./records.ts";
 
 function definitionOf(id: string, instance: string): Definition {
-  const record: BundleRecord = {
-    format: BUNDLE_FORMAT,
-    id,
-    instance,
-    runtime: "runc",
-    runtimeRoot: "/run/runc",
-    stdio: { stdin: "/dev/null", stdout: "/dev/null", stderr: "/dev/null", terminal: false },
-    rootfs: [],
-    noPivot: false,
-    labels: {},
-    createdAt: "2026-01-01T00:00:00.000Z",
-  };
   const service = { policy: { policy: "no" }, started: true, progress: NO_PROGRESS } as const;
-  return { spec: { hostname: "web" }, record, service };
+  return { spec: { hostname: "web" }, record: plainRecord(id, instance), service };
 }
 
 /** Defines a container web with an overlay, and records its rename to x as one that was just begun. */
