@@ -101,11 +101,6 @@ export class OciRuntime {
     this.#context = { command, root, spawn, debug, logsInUse: new Set() };
   }
 
-  /** The name or path of the runtime. */
-  get command(): string {
-    return this.#context.command;
-  }
-
   /** Creates a container from its bundle; its process waits for {@linkcode start}. */
   async create(options: OciCreateOptions): Promise<void> {
     const args = [
