@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { removeFile } from "../../src/linux/fs/remove_file.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
@@ -162,6 +163,25 @@ Deno.test("berth run: an overlay keeps the directory as it is, and goes with the
   assert.equal((await cli(daemon, [...run, "--rm", ...sh("echo gone > /gone")])).code, 0);
   assert.equal((await cli(daemon, [...run, "--", "nosuch"])).code, 127);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/overlay`)], []);
+});
+
+Deno.test("berth run: a resolv.conf that leads to /dev/null or /proc is left so, and output arrives", async () => {
+  await using daemon = await TestDaemon.start();
+  for (const target of ["/dev/null", "/proc/1/environ"]) {
+    const rootfs = `${daemon.dir}/rootfs${target.replaceAll("/", "-")}`;
+    await new Deno.Command("cp", { args: ["-a", rootfsDir(), rootfs] }).output();
+    // Containers in that directory have left an empty one.
+    removeFile(`${rootfs}/etc/resolv.conf`);
+    Deno.symlinkSync(target, `${rootfs}/etc/resolv.conf`);
+    const args = ["run", "--rm", "--rootfs", rootfs, "--cgroup-parent", daemon.cgroup];
+    const result = await cli(daemon, [
+      ...args,
+      "-w",
+      "",
+      ...sh("readlink /etc/resolv.conf; exit 3"),
+    ]);
+    assert.deepEqual(result, { code: 3, stdout: `${target}\n`, stderr: "" });
+  }
 });
 
 Deno.test("berth run: --bundle uses a bundle's config as it is, with its relative root", async () => {

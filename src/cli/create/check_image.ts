@@ -15,7 +15,7 @@ import { workingDirFault } from "./working_dir.ts";
 export function checkImageConfig({ options, rootfs: { image, path } }: CreateInput): void {
   const { user = "", stopSignal, workingDir = "/", volumes = [] } = image?.config ?? {};
   try {
-    if (user !== "" && options.user === undefined) resolveUser(path, user);
+    if (user !== "" && !options.user) resolveUser(path, user);
   } catch (error) {
     if (!(error instanceof InvalidParamsError)) throw error;
     throw new ImageError(`its ${error.message}; say another with --user`, { cause: error });
@@ -26,10 +26,10 @@ export function checkImageConfig({ options, rootfs: { image, path } }: CreateInp
     const why = `its stop signal: ${messageOf(error)}; say another with --stop-signal`;
     throw new ImageError(why, { cause: error });
   }
-  if (options.workdir !== undefined) return;
+  if (options.workdir) return;
   const mounts = [...options.mount ?? [], ...options.volume ?? [], ...options.tmpfs ?? []]
     .map(({ destination }) => destination);
-  const fault = workingDirFault(path, workingDir, [...mounts, ...volumes]);
+  const fault = workingDirFault(path, workingDir, mounts, volumes);
   if (fault !== undefined) {
     throw new ImageError(
       `its working directory ${workingDir} ${fault}; say another with --workdir`,

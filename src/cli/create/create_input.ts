@@ -28,7 +28,7 @@ export interface CreateInput {
   readonly userNamespaces: UserNamespaces;
 }
 
-/** Returns the user that the container runs as: the option's, or the image's. */
+/** Returns the user that the container runs as: the option's, where that is not empty, or the image's. */
 export function userOf({ options, rootfs: { image } }: CreateInput): string | undefined {
-  return options.user ?? (image?.config.user || undefined);
+  return options.user || image?.config.user || undefined;
 }

@@ -2,13 +2,11 @@
 import { fdPath } from "../../linux/fd/fd.ts";
 import { cleanPath, pathNames } from "../../linux/fs/path_names.ts";
 import { leadsNowhere } from "../../linux/libc/errno.ts";
+import { endInRoot, linkTargetInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 
 /** Directories at the root that each container has, whatever is in its root filesystem. */
 const MADE = ["dev", "etc", "proc", "sys"];
-
-/** As many links as the kernel follows in one path. */
-const MAX_LINKS = 40;
 
 /** Names of a path that is looked at; a deeper one takes too long, as each is looked up from the root. */
 const MAX_DEPTH = 100;
@@ -16,12 +14,14 @@ const MAX_DEPTH = 100;
 /**
  * Returns why a runtime cannot make a working directory in a root filesystem: a file or a link that
  * leads nowhere is in the way. Undefined if it can, and where that depends on what is mounted:
- * `mountPoints` are the paths of mounts.
+ * `mountPoints` are the paths of mounts. In a volume is what the image has at its path, and the runtime
+ * follows no link there to make a directory.
  */
 export function workingDirFault(
   rootfs: string,
   path: string,
   mountPoints: readonly string[],
+  volumes: readonly string[] = [],
 ): string | undefined {
   const mounted = new Set(mountPoints.map(firstName));
   let parent = "";
@@ -33,8 +33,13 @@ export function workingDirFault(
       continue;
     }
     if (kind === undefined) return undefined;
-    const end = firstName(endOf(rootfs, place));
+    const target = endInRoot(rootfs, place);
+    const end = firstName(target);
     if (mounted.has(firstName(place)) || mounted.has(end)) return undefined;
+    // The directory of a volume is made, with those above it.
+    if (volumes.some((volume) => `${cleanPath(volume)}/`.startsWith(`${target}/`))) {
+      return undefined;
+    }
     if (kind === "file") {
       return place === cleanPath(path) ? "is a file in it" : `is below ${place}, a file in it`;
     }
@@ -61,41 +66,7 @@ function kindOf(
     return isFile ? "file" : undefined;
   } catch (error) {
     if (!leadsNowhere(error)) throw error;
-    return linkTarget(rootfs, parent, name) === undefined ? undefined : "link";
-  }
-}
-
-/** Returns where a path leads, without links, there or not; itself if that is in a circle. */
-function endOf(rootfs: string, path: string): string {
-  const pending = pathNames(path).reverse();
-  let inside: string[] = [];
-  let links = 0;
-  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    if (name === "..") {
-      inside.pop();
-      continue;
-    }
-    const target = linkTarget(rootfs, inside.join("/"), name);
-    if (target === undefined) {
-      inside.push(name);
-      continue;
-    }
-    if (++links > MAX_LINKS) return path;
-    if (target.startsWith("/")) inside = [];
-    pending.push(...pathNames(target).reverse());
-  }
-  return `/${inside.join("/")}`;
-}
-
-/** Returns the target of a link in a directory of the root filesystem; undefined if it is none. */
-function linkTarget(rootfs: string, parent: string, name: string): string | undefined {
-  try {
-    using dir = openInRoot(rootfs, parent);
-    const place = `${fdPath(dir.fd)}/${name}`;
-    return Deno.lstatSync(place).isSymlink ? Deno.readLinkSync(place) : undefined;
-  } catch (error) {
-    if (leadsNowhere(error)) return undefined;
-    throw error;
+    return linkTargetInRoot(rootfs, parent, name) === undefined ? undefined : "link";
   }
 }
 

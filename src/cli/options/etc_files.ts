@@ -4,6 +4,8 @@ import { isIP } from "node:net";
 import { fdPath } from "../../linux/fd/fd.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { ELOOP, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
+import { pathNames } from "../../linux/fs/path_names.ts";
+import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { hostsFile, resolvConf, RESOLVED_FILE } from "../../oci/spec/etc_files.ts";
 import type { MountOption } from "./mounts.ts";
@@ -26,6 +28,9 @@ export function parseAddress(text: string): string {
   if (isIP(text) === 0) throw new InvalidArgumentError("expected an IP address such as 10.0.0.1");
   return text;
 }
+
+/** Directories at the root of a container that the runtime mounts over. */
+const MOUNTED = ["dev", "proc", "sys"];
 
 /** What the generated files say. */
 export interface EtcFiles {
@@ -85,10 +90,12 @@ export function writeEtcFile(dir: string, path: string, text: string): string {
 /**
  * Returns whether a file may be mounted at a path of the root filesystem, where links stay inside. The
  * runtime makes a missing one, which it must not where that is read-only. What is no file, or a link
- * that leads to none or in a circle, stays as it is.
+ * that leads to none, in a circle or to where the runtime mounts, stays as it is: the container's
+ * `/dev/null` must not become the file.
  */
 export function canMountOn(rootfs: string, path: string, mayMake: boolean): boolean {
   try {
+    if (MOUNTED.includes(pathNames(endInRoot(rootfs, path))[0] ?? "")) return false;
     using there = openInRoot(rootfs, path);
     return Deno.statSync(fdPath(there.fd)).isFile;
   } catch (error) {

@@ -15,6 +15,9 @@ export interface OciUser {
 /** A file that is larger, in bytes, is taken for none. */
 const MAX_SIZE = 16 * 1024 * 1024;
 
+/** The most groups of a process besides its own, NGROUPS_MAX of setgroups(2). */
+const MAX_GROUPS = 65_536;
+
 /** The highest uid and gid; 2^32-1 means "leave as it is" to chown(2) and setresuid(2). */
 const MAX_ID = 0xffff_fffe;
 
@@ -24,7 +27,8 @@ const MAX_ID = 0xffff_fffe;
  * user's own, or 0, and then the user's further groups come along. As docker has it, an empty part is
  * left out: `root:` is `root`, and `:staff` is user 0 with that group.
  *
- * @throws {InvalidParamsError} if a name is unknown there or a number is none.
+ * @throws {InvalidParamsError} if a name is unknown there, a number is none, or the user is in more groups
+ * than a process can have.
  */
 export function resolveUser(rootfs: string, text: string): OciUser {
   const [userText = "", groupText = "", ...rest] = text.split(":");
@@ -38,7 +42,7 @@ export function resolveUser(rootfs: string, text: string): OciUser {
   );
   const uid = number ?? idOf(text, entry?.[2]);
   if (uid === undefined) {
-    throw invalid(text, `no user ${userText} in /etc/passwd of the root filesystem`);
+    throw invalid(text, notIn(rootfs, "etc/passwd", `user ${userText}`));
   }
   if (groupText === "") {
     const gid = idOf(text, entry?.[3]) ?? 0;
@@ -48,12 +52,16 @@ export function resolveUser(rootfs: string, text: string): OciUser {
       .filter(([, , , members]) => name !== undefined && members?.split(",").includes(name))
       .flatMap(([, , id]) => idOf(text, id) ?? [])
       .filter((id) => id !== gid);
+    if (additionalGids.length > MAX_GROUPS) {
+      const count = `${additionalGids.length} groups of /etc/group of the root filesystem`;
+      throw invalid(text, `the user is in ${count}; a process has at most ${MAX_GROUPS}`);
+    }
     return { uid, gid, ...(additionalGids.length > 0 ? { additionalGids } : {}) };
   }
   const gid = idOf(text, groupText) ??
     idOf(text, groups.find(([name]) => name === groupText)?.[2]);
   if (gid === undefined) {
-    throw invalid(text, `no group ${groupText} in /etc/group of the root filesystem`);
+    throw invalid(text, notIn(rootfs, "etc/group", `group ${groupText}`));
   }
   return { uid, gid };
 }
@@ -100,7 +108,8 @@ export function resolveGroups(rootfs: string, groups: readonly string[]): number
   return groups.map((text) => {
     const gid = idOf(text, text) ?? idOf(text, ids.get(text));
     if (text === "" || gid === undefined) {
-      throw invalid(text, `no group ${text} in ${rootfs}/etc/group`);
+      const message = notIn(rootfs, "etc/group", `group ${text}`);
+      throw new InvalidParamsError(message, [{ path: "groups", message }]);
     }
     return gid;
   });
@@ -120,6 +129,13 @@ function invalid(text: string, message: string): InvalidParamsError {
   return new InvalidParamsError(`user ${JSON.stringify(text)}: ${message}`, [
     { path: "user", message },
   ]);
+}
+
+/** Returns that nothing of the name is in a file of the rootfs, and where it is so, that none is read. */
+function notIn(rootfs: string, path: string, what: string): string {
+  const large = atInside(rootfs, path, (file) => Deno.statSync(file).size > MAX_SIZE);
+  const why = large ? `, which is not read: it is larger than ${MAX_SIZE} bytes` : "";
+  return `no ${what} in /${path} of the root filesystem${why}`;
 }
 
 function fields(text: string): string[][] {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
-import { checkUserFiles, resolveUser } from "./passwd.ts";
+import { checkUserFiles, resolveGroups, resolveUser } from "./passwd.ts";
 
 function inRootfs(test: (rootfs: string) => void): void {
   const rootfs = Deno.makeTempDirSync();
@@ -54,6 +54,30 @@ Deno.test("resolveUser: an empty part is left out, as in docker: user 0, or the 
     assert.deepEqual(resolveUser(rootfs, "7:"), { uid: 7, gid: 0 });
     assert.deepEqual(resolveUser(rootfs, ":users"), { uid: 0, gid: 100 });
     assert.deepEqual(resolveUser(rootfs, ":7"), { uid: 0, gid: 7 });
+  }));
+
+Deno.test("resolveUser: a user in more groups than a process can have is refused", () =>
+  inRootfs((rootfs) => {
+    Deno.writeTextFileSync(`${rootfs}/etc/passwd`, PASSWD);
+    const groups = Array.from(
+      { length: 65_537 },
+      (_, index) => `g${index}:x:${index + 1000}:ann\n`,
+    );
+    Deno.writeTextFileSync(`${rootfs}/etc/group`, groups.slice(1).join(""));
+    assert.equal(resolveUser(rootfs, "ann").additionalGids?.length, 65_536);
+    Deno.writeTextFileSync(`${rootfs}/etc/group`, groups.join(""));
+    assert.throws(() => resolveUser(rootfs, "ann"), /in 65537 groups .* at most 65536/);
+    assert.deepEqual(resolveUser(rootfs, "ann:5"), { uid: 1000, gid: 5 });
+  }));
+
+Deno.test("resolveUser: a file that is too large to be read is named, not said to lack a name", () =>
+  inRootfs((rootfs) => {
+    Deno.writeTextFileSync(`${rootfs}/etc/passwd`, PASSWD + "x".repeat(17 << 20));
+    assert.throws(() => resolveUser(rootfs, "root"), /etc\/passwd .* not read: it is larger than/);
+    assert.throws(
+      () => resolveGroups(rootfs, ["nope"]),
+      { message: "no group nope in /etc/group of the root filesystem" },
+    );
   }));
 
 Deno.test("resolveUser: a passwd file that is none is not waited for", () =>
