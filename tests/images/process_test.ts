@@ -57,6 +57,21 @@ test("images process: what of a config has no effect is said by pull, run and lo
   }
 });
 
+test("berth pull and run --quiet: print nothing of the pull, as docker does", async () => {
+  await using daemon = await TestDaemon.start();
+  const passwd = "root:x:0:0::/:/bin/sh\nann:x:7:8::/:/bin/sh\n";
+  const image = await makeImage(daemon.dir, {
+    layers: [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { "etc/passwd": passwd })],
+    config: { Cmd: ["id", "-u"], User: "ann", Healthcheck: { Test: ["CMD", "true"] } },
+  });
+  const pulled = await cli(daemon, ["pull", "-q", image]);
+  assert.deepEqual([pulled.code, pulled.stderr], [0, ""]);
+  assert.match(pulled.stdout, /^[0-9a-f]{64}\n$/);
+  // An empty user is none that was given.
+  const args = ["run", "--rm", "-q", "--pull", "always", "--user", "", ...cgroup(daemon), image];
+  assert.deepEqual(await cli(daemon, args), { code: 0, stdout: "7\n", stderr: "" });
+});
+
 test("images process: no-new-privileges is on, unless a security option turns it off", async () => {
   await using daemon = await TestDaemon.start();
   const image = await makeImage(daemon.dir, { layers: [await busyboxLayer(daemon.dir)] });

@@ -93,7 +93,7 @@ function specOf(
 ): Spec {
   const { options, namespaces, defaults, rootfs: { path: rootfs, args, image } } = request;
   const stopSignal = options.stopSignal ?? image?.config.stopSignal;
-  const workdir = options.workdir ?? image?.config.workingDir;
+  const workdir = options.workdir || image?.config.workingDir;
   const user = userOf(request);
   const given = environmentOf(options);
   // Once more, since names alone also remove what every container has.
@@ -123,7 +123,7 @@ function specOf(
       ...(options.annotation && { annotations: options.annotation }),
       ...(options.init && { init: true }),
       ...(stopSignal !== undefined && { stopSignal }),
-      ...(workdir !== undefined && { cwd: workdir }),
+      ...(workdir && { cwd: workdir }),
       ...(user !== undefined && { user }),
       ...(options.hostname !== undefined && { hostname: options.hostname }),
       ...(options.cgroupParent !== undefined && {

@@ -15,8 +15,8 @@ export function imageCommand(): Command {
     .helpCommand(false);
   const verbs = [
     pullCommand(),
-    imagesCommand("ls"),
-    rmiCommand("rm"),
+    imagesCommand("ls").alias("list"),
+    rmiCommand("rm").alias("remove"),
     inspectImageCommand(),
     pruneImagesCommand(),
     loadCommand(),

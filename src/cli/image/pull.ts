@@ -4,9 +4,11 @@ import { parseReference } from "../../images/reference.ts";
 import { verb, withSocket } from "../common/command.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { print } from "../text/print.ts";
-import { pullForPerson } from "./pull_progress.ts";
+import { pullForPerson, type QuietOption } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions, withRegistry } from "./registry_options.ts";
 import { whileUsing, withStore } from "./store.ts";
+
+interface PullFlags extends RegistryOptions, QuietOption {}
 
 /** `berth image pull` and `berth pull` */
 export function pullCommand(): Command {
@@ -18,17 +20,19 @@ export function pullCommand(): Command {
     "berth pull --tls-verify=false 10.0.0.5:5000/app",
     "berth pull oci-archive:app.tar",
   )))
+    .option("-q, --quiet", "print only the ids")
     .argument("<image...>", "images to pull")
-    .action(async (images: string[], options: RegistryOptions, command: Command) => {
+    .action(async (images: string[], options: PullFlags, command: Command) => {
       const references = images.map(parseReference);
       const access = registryAccess(options);
+      const { quiet } = options;
       await withStore(
         command,
         (store, daemon) =>
           interruptible((signal) =>
             whileUsing({ store, daemon }, async () => {
               for (const reference of references) {
-                const image = await pullForPerson(store, reference, { ...access, signal });
+                const image = await pullForPerson(store, reference, { ...access, quiet, signal });
                 print(image.id);
               }
             }, signal)

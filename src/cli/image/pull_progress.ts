@@ -10,16 +10,22 @@ import { printStderr } from "../text/print.ts";
 /** Clears the line that the cursor is on (ECMA-48). */
 const CLEAR_LINE = "\r\x1b[K";
 
+/** Whether a pull shows nothing. */
+export interface QuietOption {
+  readonly quiet?: boolean | undefined;
+}
+
 /**
  * Pulls an image, and shows on standard error how far it is: one line that changes on a terminal, one
- * line in all elsewhere. Ctrl-C ends it.
+ * line in all elsewhere, none where it is to be quiet. Ctrl-C ends it.
  */
 export async function pullForPerson(
   store: ImageStore,
   reference: Reference,
-  options: Omit<PullOptions, "onProgress"> = {},
+  options: Omit<PullOptions, "onProgress"> & QuietOption = {},
   noteOptions: NoteOptions = {},
 ): Promise<StoredImage> {
+  if (options.quiet) return await pull(store, reference, options);
   const name = shortName(reference.name);
   const terminal = Deno.stderr.isTerminal();
   const show = (text: string) =>

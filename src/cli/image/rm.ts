@@ -73,6 +73,7 @@ export function pruneImagesCommand(): Command {
     "berth image prune --all",
   ))
     .option("-a, --all", "also those with a name, if no container uses them")
+    .option("-f, --force", "do not ask for confirmation (it never does)")
     .action(async (options: { all?: true }, command: Command) => {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {

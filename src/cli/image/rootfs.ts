@@ -23,7 +23,7 @@ import { InvalidParamsError } from "../../rpc/errors.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { printError, printStderr } from "../text/print.ts";
-import { pullForPerson } from "./pull_progress.ts";
+import { pullForPerson, type QuietOption } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions } from "./registry_options.ts";
 import { cleanUp, type DaemonRoot, usedImages } from "./store.ts";
 
@@ -36,7 +36,7 @@ export interface ContainerImage {
 }
 
 /** The options that say what a container is made from. */
-export interface RootfsOptions extends RegistryOptions {
+export interface RootfsOptions extends RegistryOptions, QuietOption {
   readonly rootfs?: string;
   readonly overlay?: true;
   readonly bundle?: string;
@@ -201,7 +201,7 @@ async function obtain(
     }
   }
   try {
-    const access = { ...registryAccess(options), signal };
+    const access = { ...registryAccess(options), quiet: options.quiet, signal };
     return { image: await pullForPerson(store, parseReference(name), access, options.notes) };
   } catch (error) {
     if (error instanceof ImageError && other !== "") {

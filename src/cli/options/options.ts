@@ -134,7 +134,7 @@ export function withContainer(command: Command): Command {
 }
 
 function withProcess(command: Command): void {
-  const workdir = new Option("-w, --workdir <dir>", "working directory").argParser(somePath);
+  const workdir = new Option("-w, --workdir <dir>", "working directory");
   command
     .option("--rm", "remove the container when it has exited")
     .option("--name <id>", "the container's id; default: a random one")
@@ -149,6 +149,7 @@ function withProcess(command: Command): void {
       ]),
     );
   withRegistry(command)
+    .option("-q, --quiet", "do not show how a pull goes on")
     .option("-i, --interactive", "keep standard input open and pass it on")
     .option("-t, --tty", "give the process a terminal")
     .optionsGroup("Process:")

@@ -4,14 +4,7 @@ import { readJson } from "../../oci/bundle_layout.ts";
 import { knownCapabilities } from "../../oci/spec/capabilities.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import type { OciProcess } from "../../rpc/contract/schemas.ts";
-import {
-  addAlias,
-  afterSeparator,
-  collect,
-  somePath,
-  verb,
-  withSocket,
-} from "../common/command.ts";
+import { addAlias, afterSeparator, collect, verb, withSocket } from "../common/command.ts";
 import { collectEnv, environmentOf } from "../options/environment.ts";
 import { absolute } from "../options/mounts.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
@@ -38,7 +31,7 @@ interface ExecOptions {
 
 /** `berth exec` */
 export function execCommand(): Command {
-  const workdir = new Option("-w, --workdir <dir>", "working directory").argParser(somePath);
+  const workdir = new Option("-w, --workdir <dir>", "working directory");
   const command = withDetachKeys(withSocket(verb(
     "exec",
     "Run another process in a running container",
@@ -119,8 +112,8 @@ async function processOf(
   return {
     args: [...args],
     ...(env.length > 0 && { env }),
-    ...(options.workdir !== undefined && { cwd: options.workdir }),
-    ...(user !== undefined && { user: await userOf(daemon, id, user) }),
+    ...(options.workdir && { cwd: options.workdir }),
+    ...(user && { user: await userOf(daemon, id, user) }),
     ...(options.privileged && privileges()),
     ...(options.tty && Deno.stdout.isTerminal() && { consoleSize: consoleSize() }),
   };
