@@ -74,7 +74,7 @@ export class ContainerMaker {
     containers.checkFree(id);
     checkUsable(id);
     const instance = params.instance ?? crypto.randomUUID();
-    const { spec, record } = checkCreate(params, {
+    const { spec, record: asked } = checkCreate(params, {
       format: BUNDLE_FORMAT,
       instance,
       runtime: config.runtime.runtime,
@@ -88,6 +88,7 @@ export class ContainerMaker {
       cgroupParent: `/${this.#cgroupName}`,
       networkNamespace: networks.namespaceOf(instance),
     });
+    const record = this.#recordOf(asked, spec);
     const network = params.network === undefined
       ? undefined
       : networks.plan(params.network, { id, instance, hostname: hostnameOf(spec, id) });
@@ -113,6 +114,17 @@ export class ContainerMaker {
     });
   }
 
+  /** Returns a record with what berth itself finds out about the spec. */
+  #recordOf(record: BundleRecord, spec: CheckedSpec): BundleRecord {
+    return {
+      ...record,
+      directStart: this.#startsDirectly(record, spec),
+      sharedPidNamespace: !hasOwnPidNamespace(spec),
+      sharedNamespaces: sharedNamespaces(spec, () => this.#owners()),
+      runtimeTimeoutMs: this.#options.context.timeouts.runtime,
+    };
+  }
+
   /** Makes the container of a record and a spec. */
   async #make(
     record: BundleRecord,
@@ -120,17 +132,10 @@ export class ContainerMaker {
     { network, begun, prepare }: MakeOptions,
   ): Promise<Container> {
     const { config, context } = this.#options;
-    const ownRecord: BundleRecord = {
-      ...record,
-      directStart: this.#startsDirectly(record, spec),
-      sharedPidNamespace: !hasOwnPidNamespace(spec),
-      sharedNamespaces: sharedNamespaces(spec, () => this.#owners()),
-      runtimeTimeoutMs: context.timeouts.runtime,
-    };
     using claims = new DisposableStack();
     const bundle = Bundle.create(
       `${bundlesDir(config.state)}/${record.id}`,
-      ownRecord,
+      record,
       spec,
       () => claims.use(this.#claimCgroup(record)),
     );
@@ -168,7 +173,10 @@ export class ContainerMaker {
     const ownSpec = network === undefined
       ? spec
       : withNetworkNamespace(spec, networks.namespaceOf(instance));
-    const ownRecord = { ...record, runtimeRoot: runtimeStateDir(config.state) };
+    const ownRecord = this.#recordOf(
+      { ...record, runtimeRoot: runtimeStateDir(config.state) },
+      ownSpec,
+    );
     using _fds = fds.reserveCreate(id);
     return await containers.recreate(
       id,

@@ -136,19 +136,23 @@ Deno.test("berth run: namespaces are shared with the host and with another conta
   const ghost = ["run", ...rootfsArgs(daemon), "--pid", "container:ghost", "--", "true"];
   assert.match((await cli(daemon, ghost)).stderr, /ghost/);
 
-  // Those that are the first one's when the second is started again.
+  // Those that are the first one's when the others are started again.
   const shares = ["--network", "container:first", "--uts", "container:first"];
-  const second = ["run", "-d", "--name", "second", ...rootfsArgs(daemon), ...shares];
-  assert.equal((await cli(daemon, [...second, "--", "sleep", "1000"])).code, 0);
-  for (const id of ["first", "second"]) {
+  for (const [id, ...restart] of [["second"], ["third", "--restart", "always"]] as const) {
+    const run = ["run", "-d", "--name", id, ...rootfsArgs(daemon), ...shares, ...restart];
+    assert.equal((await cli(daemon, [...run, "--", "sleep", "1000"])).code, 0);
+  }
+  for (const id of ["first", "second", "third"]) {
     assert.equal((await cli(daemon, ["restart", "-t", "0", id])).code, 0, id);
   }
-  const [one, two] = await Promise.all(["first", "second"].map(async (id) => {
+  const [one, ...others] = await Promise.all(["first", "second", "third"].map(async (id) => {
     const state = await daemon.client.call("container.state", { id });
     return ["net", "uts", "ipc"].map((name) => Deno.readLinkSync(`/proc/${state.pid}/ns/${name}`));
   }));
-  assert.deepEqual(two?.slice(0, 2), one?.slice(0, 2));
-  assert.notEqual(two?.[2], one?.[2], "what is not shared");
+  for (const other of others) {
+    assert.deepEqual(other.slice(0, 2), one?.slice(0, 2));
+    assert.notEqual(other[2], one?.[2], "what is not shared");
+  }
   assert.equal((await cli(daemon, ["stop", "-t", "0", "first"])).code, 0);
   const { code, stderr } = await cli(daemon, ["restart", "-t", "0", "second"]);
   assert.equal(code, 125);
