@@ -159,6 +159,10 @@ export class ContainerMaker {
   async remake(record: BundleRecord, definition: CheckedSpec): Promise<Container> {
     const { config, containers, context: { networks }, fds } = this.#options;
     const { id, instance, sharedNamespaces: shared = [] } = record;
+    // Of one that is still being connected to it is not known whether it runs.
+    for (const each of shared) {
+      if ("container" in each) await containers.find(each.container)?.settled();
+    }
     const spec = joinAgain(id, definition, shared, (owner) => {
       return this.#owners().find((each) => each.id === owner);
     });
