@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { resolve } from "node:path";
 import { EXIT_BERTH, reportUsageErrors, usageStatus } from "../command_line.ts";
+import { messageOf } from "../rpc/error_text.ts";
 import { BerthError } from "../rpc/errors.ts";
 import { daemonRoleCommand } from "../daemon_command.ts";
 import type { DaemonFlags } from "../daemon_command.ts";
@@ -31,10 +32,19 @@ export async function runDaemon(argv: string[]): Promise<number> {
   }
 }
 
-async function start(flags: DaemonFlags): Promise<number> {
-  if (flags.printUnit) {
+function printUnit(flags: DaemonFlags): number {
+  try {
     console.log(systemdUnit(programPath(), unitArguments(flags)).trimEnd());
     return 0;
+  } catch (error) {
+    console.error(`berth: cannot write standard output: ${messageOf(error)}`);
+    return EXIT_BERTH;
+  }
+}
+
+async function start(flags: DaemonFlags): Promise<number> {
+  if (flags.printUnit) {
+    return printUnit(flags);
   }
   // What shims and runtimes make inherits it: directories for mounts must be open to the users of a
   // container, whoever started the daemon.

@@ -13,6 +13,7 @@ import {
 } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
+import { errnoMessage, LinuxError } from "../../linux/libc/errno.ts";
 import { isMountPoint } from "../../linux/mount/mount_id.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { OnSkipped } from "./pack.ts";
@@ -118,11 +119,19 @@ async function makeEntry(
     }
     case "file": {
       using fd = new OwnedFd(open(place, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY));
-      for await (const chunk of content) {
-        for (let done = 0; done < chunk.length;) done += write(fd.fd, chunk.subarray(done));
-      }
+      for await (const chunk of content) writeChunk(fd.fd, chunk, entry.path);
       finish(fdPath(fd.fd), entry, options);
     }
+  }
+}
+
+function writeChunk(fd: number, chunk: Uint8Array<ArrayBuffer>, path: string): void {
+  try {
+    for (let done = 0; done < chunk.length;) done += write(fd, chunk.subarray(done));
+  } catch (error) {
+    if (!(error instanceof LinuxError)) throw error;
+    const why = `${errnoMessage(error.errno)}: what is copied of it is not whole`;
+    throw new CliError(`cannot write ${path}: ${why}`, { cause: error });
   }
 }
 

@@ -23,7 +23,11 @@ export class CidFile implements Disposable {
 
   /** Writes the id of the container, which has been created. */
   write(id: string): void {
-    if (this.#path !== undefined) Deno.writeTextFileSync(this.#path, id);
+    try {
+      if (this.#path !== undefined) Deno.writeTextFileSync(this.#path, id);
+    } catch (error) {
+      throw new CliError(`--cidfile: ${messageOf(error)}`, { cause: error });
+    }
     this.#written = true;
   }
 

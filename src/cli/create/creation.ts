@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { DaemonConnection } from "../common/daemon.ts";
 import { listAllContainers } from "../common/list_containers.ts";
+import { removeContainer } from "../container/remove.ts";
 import { explainFailure } from "../image/explain.ts";
 import { openRootfs } from "../image/rootfs.ts";
 import { findNamespaces } from "../options/namespaces.ts";
@@ -102,7 +103,13 @@ export class Creation implements AsyncDisposable {
     ).catch((error: unknown) => {
       throw explainFailure(error, rootfs);
     });
-    this.#cidFile.write(made.id);
+    try {
+      this.#cidFile.write(made.id);
+    } catch (error) {
+      // Nobody would know of it.
+      await removeContainer(this.#daemon, root, made.id, true);
+      throw error;
+    }
     // The container keeps its image itself from now on.
     this.#held[Symbol.dispose]();
     return made;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { removeFile } from "../../linux/fs/remove_file.ts";
 
 /** A file that `berth install` puts in place. */
 export interface InstalledFile {
@@ -11,8 +12,13 @@ export interface InstalledFile {
 export function installFile({ path, text, mode }: InstalledFile): void {
   Deno.mkdirSync(path.slice(0, path.lastIndexOf("/") + 1) || ".", { recursive: true });
   const draft = `${path}.draft`;
-  Deno.writeTextFileSync(draft, text);
-  // Whatever the umask.
-  Deno.chmodSync(draft, mode);
-  Deno.renameSync(draft, path);
+  try {
+    Deno.writeTextFileSync(draft, text);
+    // Whatever the umask.
+    Deno.chmodSync(draft, mode);
+    Deno.renameSync(draft, path);
+  } catch (error) {
+    removeFile(draft);
+    throw error;
+  }
 }

@@ -7,7 +7,7 @@ import { checkId } from "../common/ids.ts";
 import { ContainerRoot } from "../copy/container_root.ts";
 import { copy, extract, packSource, sourceAt, targetAt } from "../copy/copy.ts";
 import { Place } from "../copy/place.ts";
-import { writeAll } from "../process_io/output.ts";
+import { unwritable, writeAll } from "../process_io/output.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
 
 interface CpOptions {
@@ -87,8 +87,7 @@ async function writeOutput(chunk: Uint8Array): Promise<void> {
   try {
     await writeAll(Deno.stdout, chunk);
   } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) exitUnread();
-    throw error;
+    if (unwritable(Deno.stdout, error) === "unwritable") exitUnread();
   }
 }
 

@@ -69,12 +69,28 @@ export function formatCommand(args: readonly string[]): string {
     .join(" ");
 }
 
+// What Deno says, here or in the daemon, where a disk or a process has no room for more.
+const EXHAUSTED =
+  /(No space left on device|Disk quota exceeded|Too many open files(?: in system)?) \(os error \d+\)(?:: (\w+) '(.*)')?$/;
+
+/** Returns what could not be done, if Deno tells, why, and what to do. */
+function explain(_all: string, why: string, call?: string, path?: string): string {
+  const files = why.startsWith("Too many");
+  const advice = files
+    ? "raise its limit (ulimit -n, or LimitNOFILE of a unit)"
+    : path === undefined
+    ? "make room on that disk"
+    : "make room on its disk";
+  const done = /^write/.test(call ?? "") ? "write" : call;
+  return `${path === undefined ? "" : `cannot ${done} ${path}: `}${why}: ${advice}`;
+}
+
 /**
  * Returns the message of an error in one line. Control characters are escaped: it may quote what an
  * image, a registry or a container says, which must not reach a terminal as its commands.
  */
 export function errorLine(error: unknown): string {
-  const line = messageOf(error).trim().replaceAll(/\s*\n\s*/g, "; ");
+  const line = messageOf(error).trim().replaceAll(/\s*\n\s*/g, "; ").replace(EXHAUSTED, explain);
   return line.replaceAll(/\p{Cc}/gu, (character) => {
     const code = character.charCodeAt(0).toString(16).padStart(2, "0");
     return character === "\t" ? " " : `\\x${code}`;

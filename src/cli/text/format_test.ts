@@ -41,6 +41,19 @@ Deno.test("formatCommand: a command is told so that a shell would take it", () =
 Deno.test("errorLine: an error is told in one line", () => {
   assert.equal(errorLine(new Error("one\n  two\n")), "one; two");
   assert.equal(errorLine("plain"), "plain");
+  const full = "No space left on device (os error 28)";
+  assert.equal(
+    errorLine(`${full}: writefile '/a b/it's'`),
+    "cannot write /a b/it's: No space left on device: make room on its disk",
+  );
+  assert.equal(
+    errorLine(`cannot write standard output: ${full}`),
+    "cannot write standard output: No space left on device: make room on that disk",
+  );
+  assert.match(
+    errorLine("Too many open files (os error 24): open '/x'"),
+    /^cannot open \/x: Too many open files: raise its limit/,
+  );
   assert.equal(
     errorLine("for \x1b[2Jplan\u009b9\r\n\tnow\tthen"),
     "for \\x1b[2Jplan\\x9b9; now then",

@@ -19,7 +19,7 @@ export function printRaw(text: string): void {
     writeAll(Deno.stdout, text);
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) exitUnread();
-    throw error;
+    throw new Error(`cannot write standard output: ${errorLine(error)}`, { cause: error });
   }
 }
 

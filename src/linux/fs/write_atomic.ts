@@ -27,11 +27,22 @@ export function writeDurably(path: string, text: string): void {
       truncate: true,
       mode: 0o600,
     });
-    const bytes = new TextEncoder().encode(text);
-    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
-    file.syncSync();
+    writeText(file, temporary, text);
   }
   Deno.renameSync(temporary, path);
   using dir = Deno.openSync(path.slice(0, path.lastIndexOf("/")) || "/");
   dir.syncSync();
+}
+
+/** Writes all of the text to an open file and to the disk. What fails names the file's path. */
+function writeText(file: Deno.FsFile, path: string, text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  try {
+    for (let at = 0; at < bytes.length;) at += file.writeSync(bytes.subarray(at));
+    file.syncSync();
+  } catch (error) {
+    // As Deno does where it is given the path.
+    if (error instanceof Error) error.message += `: write '${path}'`;
+    throw error;
+  }
 }

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { cliCommand, type CliResult, rootfsArgs } from "../harness/cli.ts";
+import { TestDaemon } from "../harness/daemon.ts";
+import { program } from "../harness/run.ts";
+
+/** A file system of 1 MiB, mounted at `dir` until it is disposed. */
+class SmallDisk implements Disposable {
+  readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+    Deno.mkdirSync(dir, { mode: 0o700 });
+    mount("mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", dir);
+  }
+
+  fill(): void {
+    assert.throws(() => Deno.writeFileSync(`${this.dir}/filler`, new Uint8Array(2 << 20)));
+  }
+
+  [Symbol.dispose](): void {
+    mount("umount", "--lazy", this.dir);
+  }
+}
+
+function mount(command: string, ...args: string[]): void {
+  const { success, stderr } = new Deno.Command(command, { args }).outputSync();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
+
+/** Runs `berth` with its output at the end of a shell's redirection. */
+async function shell(daemon: TestDaemon, redirection: string, args: readonly string[]) {
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", `exec "$@" ${redirection}`, "sh", ...program(), ...args],
+    env: { BERTH_SOCKET: daemon.socket },
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
+
+function assertSays({ code, stderr }: Pick<CliResult, "code" | "stderr">, pattern: RegExp): void {
+  assert.match(stderr, /^berth: [^\n]+\n$/, `one line: ${stderr}`);
+  assert.match(stderr, pattern);
+  assert.match(stderr, /no space left on device/i);
+  assert.equal(code, 125);
+}
+
+async function berth(daemon: TestDaemon, args: readonly string[]) {
+  const { code, stderr } = await cliCommand(daemon, args, { stdin: "null", stderr: "piped" })
+    .output();
+  return { code, stderr: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("berth: a full disk is told with the file that has no room there", async () => {
+  await using daemon = await TestDaemon.start();
+  using disk = new SmallDisk(`${daemon.dir}/disk`);
+  const { dir } = disk;
+  const run = ["run", ...rootfsArgs(daemon)];
+  const web = ["-d", "--name", "web", "--tmpfs", "/small:size=16k", "--", "sleep", "1000"];
+  assert.equal((await berth(daemon, [...run, ...web])).code, 0);
+  disk.fill();
+  const cid = ["--rm", "--cidfile", `${dir}/cid`, "--", "true"];
+  for (
+    const [args, pattern] of [
+      [["cp", "web:/bin/busybox", dir], /cannot write busybox: .*not whole/],
+      [["cp", "/bin/busybox", "web:/small/b"], /cannot write b: .*not whole/],
+      [
+        ["install", "docs", "--prefix", `${dir}/usr`],
+        /cannot write \S+\/berth\.1\.draft: .*make room/,
+      ],
+      [["install", "containerd-shim", "--dir", dir], /cannot write \S+\.draft: .*make room/],
+      [[...run, ...cid], /--cidfile: cannot write \S+\/cid: .*make room/],
+    ] as const
+  ) assertSays(await berth(daemon, args), pattern);
+  const left = Array.from(Deno.readDirSync(dir), ({ name }) => name);
+  assert.deepEqual(left.filter((name) => /draft|cid/.test(name)), []);
+  assert.deepEqual(await daemon.containerIds(), ["web"]);
+});
+
+Deno.test("berth: standard output that has no room is named", async () => {
+  await using daemon = await TestDaemon.start();
+  const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await berth(daemon, run)).code, 0);
+  for (
+    const args of [
+      ["ps"],
+      ["inspect", "web"],
+      ["completion", "zsh"],
+      ["cp", "web:/bin", "-"],
+      ["daemon", "--print-unit"],
+    ]
+  ) assertSays(await shell(daemon, ">/dev/full", args), /cannot write standard output: /);
+});
+
+Deno.test("berth: a full root of the daemon is told with the file that has no room there", async () => {
+  await using daemon = TestDaemon.prepare({ config: "[shim]\nwarm = 0\nkeep = 0" });
+  using disk = new SmallDisk(daemon.root);
+  await daemon.start();
+  const run = ["run", "-d", ...rootfsArgs(daemon)];
+  assert.equal((await berth(daemon, [...run, "--name", "web", "--", "sleep", "1000"])).code, 0);
+  disk.fill();
+  const path = new RegExp(`cannot write ${daemon.root}/\\S+: .*make room`);
+  assertSays(await berth(daemon, [...run, "--name", "new", "--", "true"]), path);
+  assertSays(await berth(daemon, ["update", "--restart", "always", "web"]), path);
+  Deno.removeSync(`${daemon.root}/filler`);
+  assert.equal((await berth(daemon, ["rm", "-f", "web"])).code, 0);
+  await daemon.stop();
+});
