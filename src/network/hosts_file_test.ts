@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { hostsFile } from "../oci/spec/etc_files.ts";
 import { hostNames, setHosts } from "./hosts_file.ts";
 
 Deno.test("setHosts: lines of these names are replaced, others kept, and the file stays the same one", () => {
@@ -16,6 +17,26 @@ Deno.test("setHosts: lines of these names are replaced, others kept, and the fil
       "127.0.0.1\tlocalhost\n\n# a comment\n10.0.0.9\tdb\n10.87.0.3\tweb.example web www\n",
     );
     assert.equal(Deno.statSync(path).ino, ino);
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("setHosts: names of the host get the gateway, and no address where there is none", () => {
+  const path = Deno.makeTempFileSync();
+  try {
+    const extra = [["host.docker.internal", "host-gateway"], ["db", "10.0.0.9"]] as const;
+    Deno.writeTextFileSync(path, hostsFile({ hostname: "web", address: null, extra, base: "" }));
+    const lines = (gateways: readonly string[]) => {
+      setHosts(path, ["web"], ["10.87.0.2/16"], gateways);
+      return Deno.readTextFileSync(path).split("\n").slice(0, 3);
+    };
+    const rest = ["10.0.0.9\tdb", "10.87.0.2\tweb"];
+    const host = (address: string) => `${address}\thost.docker.internal\t# host-gateway`;
+    assert.deepEqual(lines([]), [host("#"), ...rest]);
+    assert.deepEqual(lines(["fd87::1", "10.87.0.1"]), [host("10.87.0.1"), ...rest]);
+    assert.deepEqual(lines(["fd87::1"]), [host("fd87::1"), ...rest]);
+    assert.deepEqual(lines([]), [host("#"), ...rest]);
   } finally {
     Deno.removeSync(path);
   }

@@ -33,10 +33,12 @@ networkTest("berth run -p, port, ps, network ls: ports and names, as docker has 
   await run(
     ...["--name", "web", "-p", "8080-8081:8000-8001", "-p", "127.0.0.1:5353:53/udp"],
     ...["--ip", "10.87.0.77", "--mac-address", "02:42:0a:57:00:4d", "--network-alias", "www"],
+    ...["--add-host", "host.docker.internal:host-gateway"],
     ...SERVER,
   );
   const hosts = await network.getUntilThere("http://192.0.2.1:8080/hosts", "neighbor");
   assert.match(hosts, /^10\.87\.0\.77\tweb www$/m);
+  assert.match(hosts, /^10\.87\.0\.1\thost\.docker\.internal\t/m);
   assert.doesNotMatch(hosts, /127\.0\.1\.1/);
   assert.equal(
     await berth("port", "web"),
@@ -59,9 +61,12 @@ networkTest("berth run -p, port, ps, network ls: ports and names, as docker has 
     /10\.87\.0\.77/,
   );
   assert.equal(await berth(...inside, "--", "ls", "/sys/class/net"), "lo");
+  const host = ["--net", "host", "--add-host", "me:host-gateway"];
+  assert.match(await berth(...inside, ...host, "--", "cat", "/etc/hosts"), /^127\.0\.0\.1\tme$/m);
   for (
     const [args, message] of [
       [["--net", "host", "-p", "80:80"], /-p needs a network of the container's own, not host/],
+      [["--add-host", "me:host-gateway"], /me:host-gateway needs a network of the container's/],
       [["--net", "nowhere"], /no network nowhere in \/etc\/cni\/net\.d/],
       [["-p", "8080:80"], /port 8080\/tcp of the host is taken by container web/],
     ] as const

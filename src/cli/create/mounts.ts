@@ -8,7 +8,8 @@ import { makeVolumes, type Volume } from "../image/volumes.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import { CliError } from "../common/exit_status.ts";
 import { createDir, ETC_LABEL, VOLUMES_LABEL } from "../container/container_dirs.ts";
-import { canMountOn, etcTexts, writeEtcFiles } from "../options/etc_files.ts";
+import { HOST_GATEWAY } from "../../oci/spec/etc_files.ts";
+import { canMountOn, etcTexts, type HostEntry, writeEtcFiles } from "../options/etc_files.ts";
 import { type MountOption, shmMount, VOLUME } from "../options/mounts.ts";
 import type { Namespaces } from "../options/namespaces.ts";
 import { userOf } from "./create_input.ts";
@@ -76,11 +77,12 @@ export function etcMounts(
   dirs: Record<string, string>,
   userNamespace: UserNamespace | undefined,
 ): MountOption[] {
+  const hostNetwork = namespaces.network === "host";
   const texts = etcTexts({
     hostname: namespaces.uts === undefined ? options.hostname ?? id.slice(0, 64) : Deno.hostname(),
-    hostNetwork: namespaces.network === "host",
+    hostNetwork,
     addressed: network !== undefined,
-    addHost: options.addHost,
+    addHost: hostEntries(options.addHost ?? [], hostNetwork, network !== undefined),
     dns: options.dns,
     dnsSearch: options.dnsSearch,
     dnsOption: options.dnsOption,
@@ -100,6 +102,22 @@ export function etcMounts(
     throw error;
   }
   return writeEtcFiles(dirs[ETC_LABEL], texts);
+}
+
+/**
+ * Returns the entries of `--add-host`, with the loopback for the host where the network is the host's.
+ * The daemon knows the gateway of any other. Throws a {@linkcode CliError} where there can be none.
+ */
+function hostEntries(
+  entries: readonly HostEntry[],
+  hostNetwork: boolean,
+  addressed: boolean,
+): HostEntry[] {
+  return entries.map(([name, address]) => {
+    if (address !== HOST_GATEWAY || addressed) return [name, address];
+    if (hostNetwork) return [name, "127.0.0.1"];
+    throw new CliError(`--add-host ${name}:${HOST_GATEWAY} needs a network of the container's own`);
+  });
 }
 
 /**

@@ -7,7 +7,7 @@ import { ELOOP, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
-import { hostsFile, resolvConf, RESOLVED_FILE } from "../../oci/spec/etc_files.ts";
+import { HOST_GATEWAY, hostsFile, resolvConf, RESOLVED_FILE } from "../../oci/spec/etc_files.ts";
 import type { MountOption } from "./mounts.ts";
 
 /** An entry of `--add-host`: a name and its address. */
@@ -17,8 +17,10 @@ export type HostEntry = readonly [name: string, address: string];
 export function collectHost(text: string, previous: readonly HostEntry[] | undefined): HostEntry[] {
   const [, name = "", given = ""] = /^([^\s:=]+)[:=](.+)$/.exec(text) ?? [];
   const address = given.replace(/^\[(.*)\]$/, "$1");
-  if (isIP(address) === 0) {
-    throw new InvalidArgumentError("expected NAME:ADDRESS, the address an IP such as 10.0.0.2");
+  if (isIP(address) === 0 && address !== HOST_GATEWAY) {
+    throw new InvalidArgumentError(
+      "expected NAME:ADDRESS, the address an IP such as 10.0.0.2, or host-gateway",
+    );
   }
   return [...previous ?? [], [name, address]];
 }

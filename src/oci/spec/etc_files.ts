@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 
+/** docker's word for the address under which a container reaches its host. */
+export const HOST_GATEWAY = "host-gateway";
+
 /** What {@linkcode hostsFile} takes. */
 export interface HostsFileOptions {
   /** The container's host name; it resolves to `address`. */
@@ -9,7 +12,7 @@ export interface HostsFileOptions {
    * yet, so that no line names the host.
    */
   readonly address?: string | null;
-  /** Further names: `[name, address]`. */
+  /** Further names: `[name, address]`. One of {@linkcode HOST_GATEWAY} is no more than a comment. */
   readonly extra?: readonly (readonly [name: string, address: string])[];
   /** The host's own file, for a container in the host's network. */
   readonly base?: string;
@@ -29,10 +32,23 @@ export function hostsFile(options: HostsFileOptions): string {
   const { hostname, address = "127.0.1.1", extra = [], base = LOCALHOST } = options;
   const [short = ""] = hostname.split(".", 1);
   const names = short === hostname ? hostname : `${hostname} ${short}`;
-  const lines = extra.map(([name, to]) => `${to}\t${name}`);
+  const lines = extra.map(([name, to]) =>
+    to === HOST_GATEWAY ? gatewayLine(name, undefined) : `${to}\t${name}`
+  );
   const start = base === "" || base.endsWith("\n") ? base : `${base}\n`;
   const own = address === null ? [] : [`${address}\t${names}`];
   return `${start}${[...lines, ...own].map((line) => `${line}\n`).join("")}`;
+}
+
+/** Returns a line for the host, which is a comment as long as its address is not known. */
+function gatewayLine(name: string, address: string | undefined): string {
+  return `${address ?? "#"}\t${name}\t# ${HOST_GATEWAY}`;
+}
+
+/** Returns a line of a hosts file with the address of the host, if the line is one for the host. */
+export function withGateway(line: string, address: string | undefined): string {
+  const [, name] = /^\S+\t(\S+)\t# host-gateway$/.exec(line) ?? [];
+  return name === undefined ? line : gatewayLine(name, address);
 }
 
 /** Settings of resolv.conf(5) that replace the host's. */

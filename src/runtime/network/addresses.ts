@@ -39,6 +39,13 @@ export function addressesByNetwork(record: NetworkRecord): NetworkAddresses | un
   ]));
 }
 
+/** Returns the gateways of all networks of a container. */
+export function gatewaysOf({ attachments }: NetworkRecord): string[] {
+  return attachments.flatMap((attachment) =>
+    readResult(resultOf(attachment), attachment.ifname).gateways
+  );
+}
+
 /** Returns the addresses that a container has in all its networks, with their prefix lengths. */
 export function addressesOf({ attachments }: NetworkRecord): string[] {
   return attachments.flatMap((attachment) =>

@@ -6,7 +6,7 @@ import { resultOf } from "../../network/record.ts";
 import { readDns, serversWithoutIpv6, setDns } from "../../network/resolv_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { FailedPreconditionError, ResourceExhaustedError } from "../../rpc/errors.ts";
-import { addressesOf } from "./addresses.ts";
+import { addressesOf, gatewaysOf } from "./addresses.ts";
 import type { NetworkPlan } from "./plan.ts";
 
 /**
@@ -19,7 +19,7 @@ import type { NetworkPlan } from "./plan.ts";
 export function writeNameFiles({ id, hosts, resolv }: NetworkPlan, record: NetworkRecord): void {
   if (hosts !== undefined) {
     writeInto(id, "its addresses into the hosts file", () => {
-      setHosts(hosts.path, hosts.names, addressesOf(record));
+      setHosts(hosts.path, hosts.names, addressesOf(record), gatewaysOf(record));
     });
   }
   if (resolv !== undefined) {
