@@ -4,6 +4,7 @@ import { bashCompletion } from "./completion/bash.ts";
 import { fishCompletion } from "./completion/fish.ts";
 import { berthProgram } from "./index.ts";
 import { daemonProgram } from "../main.ts";
+import { testNeeding } from "../../scripts/test_needing.ts";
 
 Deno.test("berthProgram: every verb says what it does and gives an example", () => {
   for (const command of berthProgram(daemonProgram).commands) {
@@ -169,19 +170,10 @@ async function withStub(use: (dir: string) => Promise<void>): Promise<void> {
   }
 }
 
-function missing(shell: string): boolean {
-  try {
-    return !new Deno.Command(shell, { args: ["-c", "true"] }).outputSync().success;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return true;
-    throw error;
-  }
-}
-
-Deno.test({
-  name: "berthProgram: fish offers verbs, options, their values and ids",
-  ignore: missing("fish"),
-  fn: () =>
+testNeeding(
+  ["fish"],
+  "berthProgram: fish offers verbs, options, their values and ids",
+  () =>
     withStub(async (dir) => {
       const script = `${dir}/berth.fish`;
       await Deno.writeTextFile(script, fishCompletion(berthProgram(daemonProgram)));
@@ -212,4 +204,4 @@ Deno.test({
       assert.ok((await offered("berth cp ")).includes("web-2:"));
       assert.ok((await offered("berth cp web:/x /e")).includes("/etc/"));
     }),
-});
+);

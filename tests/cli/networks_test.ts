@@ -2,14 +2,7 @@
 import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
-import {
-  busyboxLayer,
-  cgroupArgs,
-  imagesMissing,
-  imageTest,
-  makeImage,
-  ok,
-} from "../harness/images/images.ts";
+import { busyboxLayer, cgroupArgs, imageTest, makeImage, ok } from "../harness/images/images.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 
 const CONFIG = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
@@ -90,7 +83,7 @@ networkTest("berth run: an image has the network bridge where the plugins are th
   const id = (await ok(daemon, "images", "-q")).trim();
   const inside = await ok(daemon, "run", "--rm", ...cgroupArgs(daemon), id);
   assert.match(inside, /eth0 +inet 10\.87\.0\.2\/24/);
-}, { ignore: imagesMissing() !== undefined });
+}, { needs: ["skopeo"] });
 
 imageTest(
   "berth run: without plugins an image has no network, and one line says what to install",

@@ -13,15 +13,22 @@ export const MISSING_FOR_NETWORKS = [
     .filter((path) => !existsSync(path)),
 ];
 
-/** Registers a test that needs CNI plugins; where they are not installed it is ignored, with the reason. */
+/**
+ * Registers a test that needs CNI plugins, and commands that are named; where one is not installed it
+ * is ignored, with the reason.
+ */
 export function networkTest(
   name: string,
   fn: () => Promise<void>,
-  options: { readonly ignore?: boolean } = {},
+  options: { readonly ignore?: boolean; readonly needs?: readonly string[] } = {},
 ): void {
-  const missing = MISSING_FOR_NETWORKS.length > 0;
-  const reason = missing ? ` (not found here: ${MISSING_FOR_NETWORKS.join(", ")})` : "";
-  Deno.test({ name: `${name}${reason}`, ignore: missing || options.ignore === true, fn });
+  const { ignore = false, needs = [] } = options;
+  const missing = [
+    ...MISSING_FOR_NETWORKS,
+    ...needs.filter((command) => findCommand(command) === undefined),
+  ];
+  const reason = missing.length > 0 ? ` (not found here: ${missing.join(", ")})` : "";
+  Deno.test({ name: `${name}${reason}`, ignore: ignore || missing.length > 0, fn });
 }
 
 /**
