@@ -424,9 +424,12 @@ networkTest(
     // It would answer nowhere: the container has no IPv6 address.
     await refused(
       daemon,
-      { name: "bridge", ports: [...ports, { hostIp: "::1", hostPort: 8081, containerPort: 80 }] },
+      {
+        name: "bridge",
+        ports: [...ports, { hostIp: "2001:db8::1", hostPort: 8081, containerPort: 80 }],
+      },
       FailedPreconditionError,
-      /port \[::1\]:8081\/tcp of the host leads nowhere: .* no IPv6 address/,
+      /port \[2001:db8::1\]:8081\/tcp of the host leads nowhere: .* no IPv6 address/,
     );
     await audit.assertClean("a port that leads nowhere");
     const once = `${plugins.dir}/once`;

@@ -3,7 +3,7 @@ import { EADDRINUSE, EADDRNOTAVAIL, EINVAL, isErrno } from "../../linux/libc/err
 import { takePort } from "../../linux/net/host_port.ts";
 import type { PortMapping } from "../../network/record.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import { describePort, overlap } from "./plan.ts";
+import { describePort, overlap, shortAddress } from "./plan.ts";
 
 /** Whose ports they are. */
 interface Holder {
@@ -22,13 +22,20 @@ export class HostPorts implements Disposable {
   /**
    * Takes the ports for a container that is to be made: all of them, or none.
    *
-   * @throws {FailedPreconditionError} naming the port, and its holder.
+   * @throws {FailedPreconditionError} naming the port, and its holder, or why it leads nowhere.
    */
   take(instance: string, id: string, ports: readonly PortMapping[]): void {
     using taken = new DisposableStack();
     for (const port of ports) {
       const holder = this.#holderOf(port);
       if (holder !== undefined) throw refused(id, port, `is taken by container ${holder.id}`);
+      if (isLoopbackV6(port)) {
+        throw refused(
+          id,
+          port,
+          "leads nowhere: the kernel forwards no packet of the IPv6 loopback",
+        );
+      }
       taken.use(bind(id, port));
     }
     this.#holders.set(instance, { id, ports, taken: taken.move() });
@@ -89,6 +96,11 @@ export function requireFamilies(
   if (port === undefined) return;
   const family = isV6(port.hostIp ?? "") ? "IPv6" : "IPv4";
   throw refused(id, port, `leads nowhere: its network gives the container no ${family} address`);
+}
+
+/** Unlike `127.0.0.1`, for which there is `route_localnet`: Documentation/networking/ip-sysctl.rst. */
+function isLoopbackV6({ hostIp }: PortMapping): boolean {
+  return hostIp?.includes(":") === true && shortAddress(hostIp) === "::1";
 }
 
 /** Takes a port from the host. */

@@ -42,6 +42,20 @@ Deno.test("HostPorts.take: takes all of the ports or none", () => {
   ports.take("i2", "other", [mapping(free), mapping(taken)]);
 });
 
+Deno.test("HostPorts.take: a port of the IPv6 loopback leads nowhere", () => {
+  const [port = 0] = freePorts(1);
+  using ports = new HostPorts();
+  for (const hostIp of ["::1", "0:0:0:0:0:0:0:1"]) {
+    assert.throws(
+      () => ports.take("i1", "web", [{ ...mapping(port), hostIp }]),
+      /^FailedPreconditionError: container web: port \[[0:]+1\]:\d+\/tcp of the host leads nowhere: /,
+    );
+  }
+  ports.take("i1", "web", [{ ...mapping(port), hostIp: "::" }]);
+  // As a container has it that an earlier berth made.
+  assert.deepEqual(ports.adopt("i2", "old", [{ ...mapping(port), hostIp: "0.0.0.0" }]), []);
+});
+
 Deno.test("requireFamilies: a port of an address leads to one of its family", () => {
   const at = (hostIp?: string) =>
     [

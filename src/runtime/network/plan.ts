@@ -229,7 +229,7 @@ function placesOf(hostIp: string | undefined): Place[] {
 }
 
 /** Returns an IPv6 address in its shortest form; what is no address as it is. */
-function shortAddress(address: string): string {
+export function shortAddress(address: string): string {
   return URL.parse(`http://[${address}]`)?.hostname.slice(1, -1) ?? address;
 }
 
