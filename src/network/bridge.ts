@@ -4,6 +4,9 @@ import type { Conflist } from "./conflist.ts";
 /** The name of the network that berth brings. */
 export const BRIDGE_NETWORK = "bridge";
 
+/** The names that mean another network than one of a file, wherever a network is named. */
+export const OWN_NETWORKS: readonly string[] = [BRIDGE_NETWORK, "none", "host"];
+
 /** What {@linkcode bridgeConflist} takes. */
 export interface BridgeOptions {
   /** Name of the interface on the host. */

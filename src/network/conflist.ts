@@ -88,9 +88,9 @@ export interface ConflistDir {
 /**
  * Reads the `.conflist`, `.conf` and `.json` files of a directory, which need not be there.
  *
- * @param own the name of a network that no file can have.
+ * @param own names of networks that no file can have.
  */
-export function readConflistDir(dir: string, own?: string): ConflistDir {
+export function readConflistDir(dir: string, own: readonly string[]): ConflistDir {
   const networks = new Map<string, ConflistFile>();
   const refused = new Map<string, string>();
   for (const file of filesIn(dir)) {
@@ -100,7 +100,9 @@ export function readConflistDir(dir: string, own?: string): ConflistDir {
       const conflist = parseConflist(JSON.parse(Deno.readTextFileSync(file)));
       const { name } = conflist;
       const first = networks.get(name);
-      if (name === own) throw new ConflistError(`has the \`name\` ${name}, which is berth's own`);
+      if (own.includes(name)) {
+        throw new ConflistError(`has the \`name\` ${name}, which is berth's own`);
+      }
       if (first !== undefined) {
         throw new ConflistError(`has the same \`name\` as ${first.file}, which comes first`);
       }

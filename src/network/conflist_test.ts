@@ -33,7 +33,7 @@ Deno.test("programsOf: every program once, those for addresses too", () => {
 });
 
 Deno.test("readConflistDir: the first file of a name counts, and what cannot be used is told", async () => {
-  assert.equal(readConflistDir("/nowhere").networks.size, 0);
+  assert.equal(readConflistDir("/nowhere", []).networks.size, 0);
   const dir = Deno.makeTempDirSync();
   try {
     const write = (name: string, value: unknown) =>
@@ -47,7 +47,7 @@ Deno.test("readConflistDir: the first file of a name counts, and what cannot be 
     Deno.writeTextFileSync(`${dir}/README`, "no network");
     // Not waited for.
     await new Deno.Command("mkfifo", { args: [`${dir}/60-f.conf`] }).output();
-    const { networks, refused } = readConflistDir(dir, "own");
+    const { networks, refused } = readConflistDir(dir, ["own"]);
     assert.deepEqual([...networks.keys()], ["net", "one"]);
     assert.equal(networks.get("net")?.file, `${dir}/10-a.conflist`);
     assert.deepEqual([...refused.keys()], [
@@ -65,7 +65,7 @@ Deno.test("readConflistDir: the first file of a name counts, and what cannot be 
       refused.get(`${dir}/45-own.conflist`),
       "has the `name` own, which is berth's own",
     );
-    assert.deepEqual([...readConflistDir(dir).networks.keys()], ["net", "one", "own"]);
+    assert.deepEqual([...readConflistDir(dir, []).networks.keys()], ["net", "one", "own"]);
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
-import { BRIDGE_NETWORK, bridgeConflist } from "../../network/bridge.ts";
+import { BRIDGE_NETWORK, bridgeConflist, OWN_NETWORKS } from "../../network/bridge.ts";
 import type { Conflist, ConflistDir } from "../../network/conflist.ts";
 import { programsOf, readConflistDir } from "../../network/conflist.ts";
 import { PLUGINS_PACKAGE } from "../../network/errors.ts";
@@ -60,7 +60,7 @@ export class Conflists {
   }
 
   #configured(): ConflistDir {
-    return readConflistDir(this.#config.network.config_dir, BRIDGE_NETWORK);
+    return readConflistDir(this.#config.network.config_dir, OWN_NETWORKS);
   }
 
   /** Returns the network that berth brings. */

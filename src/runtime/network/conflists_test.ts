@@ -74,6 +74,8 @@ Deno.test("Conflists.unusable: the files that are no configuration, or of a name
     "20-bad.conflist": { name: "bad" },
     "30-bridge.conflist": network("bridge", { type: "macvlan" }),
     "40-front.conflist": network("front", { type: "ptp" }),
+    "50-host.conflist": network("host", { type: "ptp" }),
+    "60-none.conflist": network("none", { type: "ptp" }),
   });
   const [bad, ...more] = area.conflists.unusable();
   assert.equal(bad?.file, `${area.dir}/net.d/20-bad.conflist`);
@@ -87,6 +89,10 @@ Deno.test("Conflists.unusable: the files that are no configuration, or of a name
       file: `${area.dir}/net.d/40-front.conflist`,
       reason: `has the same \`name\` as ${area.dir}/net.d/10-front.conflist, which comes first`,
     },
+    ...["50-host", "60-none"].map((name) => ({
+      file: `${area.dir}/net.d/${name}.conflist`,
+      reason: `has the \`name\` ${name.slice(3)}, which is berth's own`,
+    })),
   ]);
   assert.deepEqual(area.conflists.find("front", false, "web"), front);
   assert.equal(area.conflists.all([]).get("bridge")?.file, undefined);
