@@ -4,7 +4,7 @@ import { failpointAsync } from "../failpoint.ts";
 import { exists } from "../linux/fs/exists.ts";
 import { ifThere } from "../linux/fs/if_there.ts";
 import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
-import { hasInterface } from "../linux/net/interface.ts";
+import { hasInterface, interfaceAddresses } from "../linux/net/interface.ts";
 import { unmount } from "../linux/mount/unmount.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import { saidByPlugin } from "./errors.ts";
@@ -16,6 +16,7 @@ import type { PluginHost } from "./plugin.ts";
 import { runPlugin } from "./plugin.ts";
 import type { AttachmentRecord, NetworkPaths, NetworkRecord } from "./record.ts";
 import { isUncertain, resultOf, writeRecord } from "./record.ts";
+import { readResult } from "./result.ts";
 import { pluginConfig } from "./set_up.ts";
 
 /** How long a plugin may go on that a dead process has started, in milliseconds. */
@@ -55,6 +56,8 @@ async function detachAll(
   const uncertain = isUncertain(record) || netns === "";
   const runs = { containerId, lock: paths.lock };
   if (uncertain) await endPluginRuns(runs, ORPHAN_GRACE);
+  // A container may be allowed to change its own interfaces.
+  const changed = netns !== "" && !attachments.every((one) => hasAddresses(netns, one));
   writeRecord(paths, { ...record, removing: "begun" });
   await failpointAsync("network.removing");
   let gone = false;
@@ -62,7 +65,7 @@ async function detachAll(
   for (const attachment of attachments.toReversed()) {
     if (await detach(host, { id: record.id, runs, netns, isRepeated }, attachment)) gone = true;
   }
-  if (uncertain || gone) {
+  if (uncertain || changed || gone) {
     await removeRules(host, runs, attachments.map(({ conflist }) => conflist.name));
     for (const { conflist } of attachments) await releaseLeases(conflist, containerId);
   }
@@ -75,6 +78,17 @@ async function detachAll(
  */
 export function isPinned({ dir, namespace }: NetworkPaths): boolean {
   return ifThere(() => Deno.statSync(namespace).dev !== Deno.statSync(dir).dev) ?? false;
+}
+
+/**
+ * Returns whether an interface has the addresses that were recorded: `bridge` finds by them which rules to
+ * remove (containernetworking/plugins#810).
+ */
+function hasAddresses(netns: string, attachment: AttachmentRecord): boolean {
+  const { ifname } = attachment;
+  const there = interfaceAddresses(netns, ifname);
+  return readResult(resultOf(attachment), ifname).addresses
+    .every((address) => there.includes(address.split("/", 1)[0]?.toLowerCase() ?? ""));
 }
 
 /** The network that {@linkcode detach} takes part of away. */

@@ -463,6 +463,40 @@ networkTest(
   },
 );
 
+networkTest(
+  "network: no rule is left of a container that has changed its interface",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24", "fd87::/64"]\n`,
+    });
+    const bridge: NetworkParams = {
+      name: "bridge",
+      ports: [{ hostPort: 8080, containerPort: 80 }],
+    };
+    await create(daemon, "warm-up", bridge);
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon);
+    for (
+      const change of [
+        "addr flush dev eth0",
+        "-6 addr flush dev eth0",
+        "link set eth0 down",
+        "link set eth0 down name foo",
+        "link del eth0",
+      ]
+    ) {
+      await create(daemon, "c", bridge);
+      const { pid } = await daemon.client.call("container.state", { id: "c" });
+      const args = change.split(" ");
+      await network.onHost("nsenter", "-t", String(pid), "-n", "ip", ...args);
+      await remove(daemon, "c");
+      await audit.assertClean(change);
+    }
+  },
+);
+
 networkTest("network: a container in two networks, and one by a conflist of its own", async () => {
   await using network = await TestNetwork.make();
   using plugins = new TestPlugins();
