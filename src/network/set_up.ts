@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../failpoint.ts";
 import { announceAddresses } from "../linux/net/announce.ts";
+import { preferFirstDefaultRoute } from "../linux/net/default_route.ts";
 import { pinNewNamespace } from "../linux/net/namespace.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import type { PluginConf } from "./conflist.ts";
@@ -62,8 +63,25 @@ export async function setUp(
       }
     }
   }
+  preferFirst(paths, record);
   announce(paths, record);
   return record;
+}
+
+/**
+ * Has the container answer by the default route of its first network that gives one, through which its
+ * ports lead. Of two of one metric `bridge` leaves the last one first.
+ */
+function preferFirst({ namespace }: NetworkPaths, { id, attachments }: NetworkRecord): void {
+  if (attachments.length < 2) return;
+  try {
+    preferFirstDefaultRoute(namespace, attachments.map(({ ifname }) => ifname));
+  } catch (error) {
+    getLogger(["berth", "network"]).warn(
+      "{id}: cannot remove the default routes of its further networks: {reason}",
+      { id, reason: messageOf(error), error },
+    );
+  }
 }
 
 /**

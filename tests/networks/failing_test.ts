@@ -524,6 +524,11 @@ networkTest("network: a container in two networks, and one by a conflist of its 
   const inside = await network.onHost("nsenter", "-t", String(pid), "-n", "ip", "-o", "addr");
   assert.match(inside, /eth0 +inet 10\.88\.0\.\d+\/24/);
   assert.match(inside, /eth1 +inet 10\.88\.1\.77\/24/);
+  // Both networks give one.
+  const routes = await network.onHost(
+    ...["nsenter", "-t", String(pid), "-n", "ip", "route", "show", "default"],
+  );
+  assert.equal(routes.trim(), "default via 10.88.0.1 dev eth0");
   await remove(daemon, "both");
   await refusedTwice(daemon);
   await audit.assertClean("two networks");

@@ -21,7 +21,11 @@ const libc = lazyLibc({
 // include/uapi/linux/sched.h
 const CLONE_NEWNET = 0x4000_0000;
 // include/linux/socket.h, include/linux/net.h
-const AF_INET = 2, SOCK_DGRAM = 2, SOCK_CLOEXEC = 0o2000000;
+/** The family of IPv4. */
+export const AF_INET = 2;
+/** The family of IPv6. */
+export const AF_INET6 = 10;
+const SOCK_DGRAM = 2, SOCK_CLOEXEC = 0o2000000;
 // include/uapi/linux/if.h
 const IFF_UP = 1, IFR_FLAGS = 16;
 
@@ -55,7 +59,7 @@ export function pinNewNamespace(path: string): void {
  * @throws {LinuxError} ENOENT if there is nothing; EINVAL if it is no network namespace; EPERM.
  */
 export function setLoopbackUp(path: string): void {
-  using socket = inNamespace(path, openSocket);
+  using socket = inNamespace(path, () => openSocket());
   setLoUp(socket.fd);
 }
 
@@ -87,9 +91,9 @@ function openNamespace(path: string): OwnedFd {
 }
 
 /** Opens a socket for netdevice(7). It keeps to the namespace that it was made in. */
-export function openSocket(): OwnedFd {
+export function openSocket(family = AF_INET): OwnedFd {
   return new OwnedFd(
-    check(() => libc().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", "AF_INET"),
+    check(() => libc().socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", `family ${family}`),
   );
 }
 
