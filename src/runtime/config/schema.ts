@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
+import { isSubnet } from "./subnet.ts";
 
 // Every key has a description: the reference page of the config is generated from this schema.
 
@@ -121,7 +122,7 @@ const network = z.strictObject({
         "Interface of the network `bridge`. Two daemons on a host need two, and different `subnets`.",
     }),
   subnets: z.array(
-    z.string().regex(/^[0-9A-Fa-f:.]+\/\d{1,3}$/, "a subnet such as 10.87.0.0/16"),
+    z.string().refine(isSubnet, "a subnet such as 10.87.0.0/16, without host bits"),
   ).min(1, "at least one").max(8, "at most 8").default(["10.87.0.0/16"]).meta({
     description:
       "Subnets of the network `bridge`. With one of IPv6 the host forwards IPv6, and then takes no route from router advertisements unless `accept_ra` is 2.",
