@@ -138,7 +138,11 @@ test("berth run: takes command, user, directory, environment, stop signal and la
       User: "app",
       WorkingDir: "/srv/work",
       StopSignal: "SIGINT",
-      Labels: { "io.kubernetes.cri.sandbox-id": "not-a-group", maker: "me" },
+      Labels: {
+        "io.kubernetes.cri.sandbox-id": "not-a-group",
+        big: "x".repeat(20_000),
+        maker: "me",
+      },
     },
   });
   const inImage = (...args: string[]) => cli(daemon, ["run", "--rm", ...cgroup(daemon), ...args]);
@@ -154,6 +158,7 @@ test("berth run: takes command, user, directory, environment, stop signal and la
   await ok(daemon, "create", "--name", "c", ...cgroup(daemon), image);
   const state = JSON.parse(await ok(daemon, "inspect", "--spec", "c"));
   assert.equal(state.labels["image.maker"], "me");
+  assert.equal(state.labels["image.big"], undefined, "there is no room for it");
   assert.equal(state.labels["berth.image"], image);
   // The daemon adds the one for checkpoints; none comes from a label.
   const { "org.criu.config": _, ...annotations } = state.spec.annotations;

@@ -136,14 +136,18 @@ function specOf(
 /** The most that an image's labels may have together, in characters; the user's have room beside. */
 const MAX_IMAGE_LABELS = 16 * 1024;
 
-/** Returns the image's own labels. */
+/** Returns the image's own labels, but those for which there is no room: the image is not refused. */
 function imageLabels({ config }: ContainerImage): Record<string, string> {
+  const labels: Record<string, string> = {};
   let room = MAX_IMAGE_LABELS;
-  const own = Object.entries(config.labels)
-    .map(([label, value]) => [`image.${label}`, value] as const)
-    // What the daemon does not take of an image's labels is left out, not the image refused.
-    .filter(([label, value]) => (room -= label.length + value.length) >= 0);
-  return Object.fromEntries(own);
+  for (const [label, value] of Object.entries(config.labels)) {
+    const name = `image.${label}`;
+    const size = name.length + value.length;
+    if (size > room) continue;
+    room -= size;
+    labels[name] = value;
+  }
+  return labels;
 }
 
 function usernsLabel({ uidMappings }: UserNamespace): Record<string, string> {

@@ -22,6 +22,7 @@ export function loadCommand(): Command {
     "docker save app | berth load",
   ))
     .option("-i, --input <file>", "archive; default: standard input", somePath)
+    .option("-q, --quiet", "show no progress (there is none)")
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store, daemon) => {
         const source = options.input === undefined
