@@ -25,8 +25,9 @@ export interface BridgeOptions {
 
 /**
  * Returns the network that berth brings: a bridge whose containers reach each other, the host and,
- * masqueraded, what the host reaches. `firewall` lets their packets pass where the host forwards
- * nothing by default, as with docker on it. `tuning` is left out: `bridge` sets the MAC address itself.
+ * masqueraded, what the host reaches. `firewall` lets their own connections pass where the host forwards
+ * nothing by default, as with docker on it, but none from another machine to a port. `tuning` is left
+ * out: `bridge` sets the MAC address itself.
  */
 export function bridgeConflist(options: BridgeOptions): Conflist {
   const { bridge, leases, ports, has, ipv6 } = options;
