@@ -58,6 +58,8 @@ async function detachAll(
   if (uncertain) await endPluginRuns(runs, ORPHAN_GRACE);
   // A container may be allowed to change its own interfaces.
   const changed = netns !== "" && !attachments.every((one) => hasAddresses(netns, one));
+  // Of a record that was lost nothing may be there.
+  Deno.mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
   writeRecord(paths, { ...record, removing: "begun" });
   await failpointAsync("network.removing");
   let gone = false;

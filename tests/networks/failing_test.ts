@@ -390,6 +390,13 @@ networkTest(
     }
     await remove(daemon, "c");
     await audit.assertClean("a record that is missing");
+    await create(daemon, "c", { name: "bridge", ports });
+    for (const { name } of Deno.readDirSync(records)) {
+      unmount(`${records}/${name}/netns`, { detach: true });
+      Deno.removeSync(`${records}/${name}`, { recursive: true });
+    }
+    await remove(daemon, "c");
+    await audit.assertClean("a network whose files are all missing");
     // Over a restart, with its ports.
     await create(daemon, "c", { name: "bridge", ports });
     damage(`{"format":1}`);

@@ -102,7 +102,8 @@ export class NetworkRecords {
     try {
       const record = readRecord(paths);
       // The record is written before the namespace is pinned, and goes after it.
-      if (record !== undefined || !isPinned(paths)) return record;
+      const isMissing = record === undefined && (isPinned(paths) || this.#made.has(instance));
+      if (!isMissing) return record;
       throw new Error(`${paths.record} is missing`);
     } catch (error) {
       logFailure(
@@ -113,6 +114,8 @@ export class NetworkRecords {
         { id },
       );
     }
+    const made = this.#made.get(instance);
+    if (made !== undefined) return { ...made, removing: "begun" };
     return recordOfLost({
       id,
       instance,
