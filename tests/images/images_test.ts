@@ -13,7 +13,8 @@ import {
   run,
   TestRegistry,
 } from "../harness/images/images.ts";
-import { pathWithout } from "../harness/run.ts";
+import { pathWithout, program } from "../harness/run.ts";
+import { FSOPEN, withoutCall } from "../../src/linux/mount/without_call_testing.ts";
 
 /** A text that a compressor makes little of. */
 function randomText(): string {
@@ -347,6 +348,28 @@ test("images: an image of 120 layers runs, and one of 160, which mount(2) has no
     assert.equal(output, `${count - 1}\nmine\n`);
   }
 });
+
+test(
+  "images: an image of 160 layers is refused by its name on a kernel without fsopen(2), a stand-in",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    const layers = [await busyboxLayer(daemon.dir)];
+    for (let n = 1; n < 160; n++) layers.push(layerOf(daemon.dir, { [`layers/${n}`]: "" }));
+    const image = await makeImage(daemon.dir, { layers });
+    const run = [...program(), "run", "--rm", ...cgroup(daemon), image, "true"];
+    const { code, stderr } = await new Deno.Command("python3", {
+      args: withoutCall(FSOPEN, run),
+      env: { BERTH_SOCKET: daemon.socket },
+      stdin: "null",
+    }).output();
+    assert.equal(code, 125);
+    const refused = /cannot run image .*: that many take Linux 6\.8 or later, and this is \d+\.\d+/;
+    assert.match(new TextDecoder().decode(stderr), refused);
+    assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+    assert.deepEqual(await daemon.containerIds(), []);
+  },
+  "python3",
+);
 
 test(
   "images: what an image cannot be run for is said: another system, no command, a tampered layer",

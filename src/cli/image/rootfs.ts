@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
+import { E2BIG, isErrno } from "../../linux/libc/errno.ts";
 import { openView } from "../../linux/mount/view.ts";
 import { ImageClashError, ImageError, ImageNotFoundError } from "../../images/errors.ts";
 import { findImage } from "../../images/store/find.ts";
@@ -146,7 +147,7 @@ async function holdImage(
   stack.defer(() => Deno.removeSync(place));
   // An overlay needs two directories, or an upper one.
   const view = lowers.length > 1 ? overlayMount(lowers) : bindOf(lowers.join());
-  const path = fdPath(stack.use(openView(view, place)).fd);
+  const path = fdPath(stack.use(asImage(name, () => openView(view, place))).fd);
   asImage(name, () => checkUserFiles(path));
   const run = commandOf(config, command, options.entrypoint);
   const held = stack.move();
@@ -159,12 +160,14 @@ async function holdImage(
   };
 }
 
-/** Runs a check of an image, whose error then names it. */
+/** Does with an image what it may not be fit for; the error then names it. */
 function asImage<T>(name: string, check: () => T): T {
   try {
     return check();
   } catch (error) {
-    if (!(error instanceof ImageError || error instanceof InvalidParamsError)) throw error;
+    const isUnfit = error instanceof ImageError || error instanceof InvalidParamsError ||
+      isErrno(error, E2BIG);
+    if (!isUnfit) throw error;
     throw new ImageError(`cannot run image ${name}: ${error.message}`, { cause: error });
   }
 }

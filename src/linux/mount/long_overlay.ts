@@ -157,9 +157,8 @@ export function explainOldKernel(error: unknown, what: string): unknown {
   const old = isErrno(error, ENOSYS) ||
     (isErrno(error, EINVAL) && UNKNOWN_OPTION.test(error.message));
   if (!old) return error;
-  return new LinuxError(E2BIG, "mount", `${what}: that many take Linux 6.8 or later`, {
-    cause: error,
-  });
+  const needed = `that many take Linux 6.8 or later, and this is ${Deno.osRelease()}`;
+  return new LinuxError(E2BIG, "mount", `${what}: ${needed}`, { cause: error });
 }
 
 function configure(fd: number, what: string, key: string, value: string | undefined): void {
