@@ -12,8 +12,11 @@ export interface OciUser {
   readonly additionalGids?: readonly number[];
 }
 
-/** A file that is larger, in bytes, is taken for none. */
+/** A file that is larger, in bytes, is not read. */
 const MAX_SIZE = 16 * 1024 * 1024;
+
+/** What such a file is, for messages. */
+const TOO_LARGE = `larger than ${MAX_SIZE} bytes, and not read`;
 
 /** The most groups of a process besides its own, NGROUPS_MAX of setgroups(2). */
 const MAX_GROUPS = 65_536;
@@ -33,16 +36,24 @@ const MAX_ID = 0xffff_fffe;
 export function resolveUser(rootfs: string, text: string): OciUser {
   const [userText = "", groupText = "", ...rest] = text.split(":");
   if (text === "" || rest.length > 0) throw invalid(text, "expected user or user:group");
-  const users = fields(readInside(rootfs, "etc/passwd"));
-  const groups = fields(readInside(rootfs, "etc/group"));
   const number = userText === "" ? 0 : idOf(text, userText);
+  const groupNumber = idOf(text, groupText);
+  if (number !== undefined && groupNumber !== undefined) return { uid: number, gid: groupNumber };
+  const read = (path: string) => {
+    if (isTooLarge(rootfs, path)) {
+      throw invalid(text, `/${path} of the root filesystem is ${TOO_LARGE}`);
+    }
+    return fields(readInside(rootfs, path));
+  };
+  const users = number === undefined || groupText === "" ? read("etc/passwd") : [];
+  const groups = groupNumber === undefined ? read("etc/group") : [];
   // passwd(5): name, password, uid, gid, …
   const entry = users.find(([name, , uid]) =>
     number === undefined ? name === userText : Number(uid) === number
   );
   const uid = number ?? idOf(text, entry?.[2]);
   if (uid === undefined) {
-    throw invalid(text, notIn(rootfs, "etc/passwd", `user ${userText}`));
+    throw invalid(text, `no user ${userText} in /etc/passwd of the root filesystem`);
   }
   if (groupText === "") {
     const gid = idOf(text, entry?.[3]) ?? 0;
@@ -58,10 +69,10 @@ export function resolveUser(rootfs: string, text: string): OciUser {
     }
     return { uid, gid, ...(additionalGids.length > 0 ? { additionalGids } : {}) };
   }
-  const gid = idOf(text, groupText) ??
+  const gid = groupNumber ??
     idOf(text, groups.find(([name]) => name === groupText)?.[2]);
   if (gid === undefined) {
-    throw invalid(text, notIn(rootfs, "etc/group", `group ${groupText}`));
+    throw invalid(text, `no group ${groupText} in /etc/group of the root filesystem`);
   }
   return { uid, gid };
 }
@@ -108,7 +119,10 @@ export function resolveGroups(rootfs: string, groups: readonly string[]): number
   return groups.map((text) => {
     const gid = idOf(text, text) ?? idOf(text, ids.get(text));
     if (text === "" || gid === undefined) {
-      const message = notIn(rootfs, "etc/group", `group ${text}`);
+      const where = "/etc/group of the root filesystem";
+      const message = isTooLarge(rootfs, "etc/group")
+        ? `group ${text}: ${where} is ${TOO_LARGE}`
+        : `no group ${text} in ${where}`;
       throw new InvalidParamsError(message, [{ path: "groups", message }]);
     }
     return gid;
@@ -131,11 +145,12 @@ function invalid(text: string, message: string): InvalidParamsError {
   ]);
 }
 
-/** Returns that nothing of the name is in a file of the rootfs, and where it is so, that none is read. */
-function notIn(rootfs: string, path: string, what: string): string {
-  const large = atInside(rootfs, path, (file) => Deno.statSync(file).size > MAX_SIZE);
-  const why = large ? `, which is not read: it is larger than ${MAX_SIZE} bytes` : "";
-  return `no ${what} in /${path} of the root filesystem${why}`;
+/** Returns whether a file of the rootfs is larger than berth reads. */
+function isTooLarge(rootfs: string, path: string): boolean {
+  return atInside(rootfs, path, (file) => {
+    const { isFile, size } = Deno.statSync(file);
+    return isFile && size > MAX_SIZE;
+  }) ?? false;
 }
 
 function fields(text: string): string[][] {

@@ -70,14 +70,27 @@ Deno.test("resolveUser: a user in more groups than a process can have is refused
     assert.deepEqual(resolveUser(rootfs, "ann:5"), { uid: 1000, gid: 5 });
   }));
 
-Deno.test("resolveUser: a file that is too large to be read is named, not said to lack a name", () =>
+Deno.test("resolveUser: a file that is too large to be read is named where it is needed", () =>
   inRootfs((rootfs) => {
-    Deno.writeTextFileSync(`${rootfs}/etc/passwd`, PASSWD + "x".repeat(17 << 20));
-    assert.throws(() => resolveUser(rootfs, "root"), /etc\/passwd .* not read: it is larger than/);
+    const large = "x".repeat(17 << 20);
+    Deno.writeTextFileSync(`${rootfs}/etc/passwd`, PASSWD + large);
+    Deno.writeTextFileSync(`${rootfs}/etc/group`, GROUP);
+    for (const text of ["root", "1000", "ann:7"]) {
+      assert.throws(() => resolveUser(rootfs, text), /etc\/passwd .* is larger than .* not read/);
+    }
+    assert.deepEqual(resolveUser(rootfs, "5:docker"), { uid: 5, gid: 999 });
     assert.throws(
       () => resolveGroups(rootfs, ["nope"]),
       { message: "no group nope in /etc/group of the root filesystem" },
     );
+    Deno.writeTextFileSync(`${rootfs}/etc/passwd`, PASSWD);
+    Deno.writeTextFileSync(`${rootfs}/etc/group`, GROUP + large);
+    for (const text of ["ann", "1000", "5:docker"]) {
+      assert.throws(() => resolveUser(rootfs, text), /etc\/group .* is larger than .* not read/);
+    }
+    assert.throws(() => resolveGroups(rootfs, ["nope"]), /is larger than/);
+    assert.deepEqual(resolveUser(rootfs, "ann:7"), { uid: 1000, gid: 7 });
+    assert.deepEqual(resolveUser(rootfs, "5:6"), { uid: 5, gid: 6 });
   }));
 
 Deno.test("resolveUser: a passwd file that is none is not waited for", () =>
