@@ -35,7 +35,7 @@ const CANNOT_EXECUTE = [
   /exec format error/i,
 ];
 // runc says the same of criu, which is no command of a container's.
-const CRIU = /\bexec: "criu"/;
+const CRIU = /\b(?:checkpoint|restore) failed: .*\bexec: "criu"/;
 
 /**
  * Returns the exit status that says what went wrong, as docker users know it: 127 when the
