@@ -8,6 +8,7 @@ import { findNamespaces } from "../options/namespaces.ts";
 import { chooseNetwork, couldPublish } from "../options/network.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import { UserNamespaces } from "../options/user_namespace.ts";
+import { printError } from "../text/print.ts";
 import type { FifoStreams } from "../process_io/fifo_streams.ts";
 import { CidFile } from "./cid_file.ts";
 import type { RequestFor } from "./create_container.ts";
@@ -107,7 +108,7 @@ export class Creation implements AsyncDisposable {
       this.#cidFile.write(made.id);
     } catch (error) {
       // Nobody would know of it.
-      await removeContainer(this.#daemon, root, made.id, true);
+      await removeContainer(this.#daemon, root, made.id, true).catch(printError);
       throw error;
     }
     // The container keeps its image itself from now on.
