@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { check, cstring, lazyLibc } from "../libc/libc.ts";
+import { addressOf, check, cstring, keepAlive, lazyLibc } from "../libc/libc.ts";
 import { ifThere } from "../fs/if_there.ts";
 import { ifreqOf, requestInterface } from "./ifreq.ts";
 import { AF_INET, AF_INET6, inNamespace, openSocket } from "./namespace.ts";
@@ -90,8 +90,9 @@ function removeRoute({ ifname, gateway, flags, metric }: DefaultRoute): void {
   view.setUint16(56, flags & (RTF_UP | RTF_GATEWAY), true);
   view.setInt16(80, metric + 1, true);
   const device = cstring(ifname);
-  view.setBigUint64(88, Deno.UnsafePointer.value(Deno.UnsafePointer.of(device)), true);
+  view.setBigUint64(88, addressOf(device), true);
   check(() => libc().ioctl(socket.fd, SIOCDELRT, rtentry), "ioctl", `SIOCDELRT ${ifname}`);
+  keepAlive(device);
 }
 
 function removeRouteV6({ ifname, gateway, flags, metric }: DefaultRoute): void {
