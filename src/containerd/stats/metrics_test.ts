@@ -105,7 +105,8 @@ Deno.test({
     const cgroup = { version: 2, paths: { unified: dir } } as const;
     Deno.mkdirSync(dir);
     const shell = new Deno.Command("busybox", {
-      args: ["sh", "-c", 'echo $$ >"$0/cgroup.procs"; while :; do :; done', dir],
+      // What it maps once it is there is charged to the cgroup.
+      args: ["sh", "-c", `echo $$ >"$0/cgroup.procs"; exec sh -c 'while :; do :; done'`, dir],
       stdin: "null",
     }).spawn();
     try {
