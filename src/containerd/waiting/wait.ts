@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { failpoint, failpointAsync } from "../../failpoint.ts";
-import { MAX_TIMER_MS, sleep } from "../../linux/event_loop/timer.ts";
+import { after, MAX_TIMER_MS, sleep } from "../../linux/event_loop/timer.ts";
 import { Poller } from "../../linux/fd/poller.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { Pidfd } from "../../linux/process/pidfd.ts";
@@ -35,6 +35,9 @@ const MOST_LIVES = 32;
 /** How often it is looked whether what a shim had open is closed, and the delay between, in milliseconds. */
 const CLOSE_TRIES = 200, CLOSE_DELAY = 5;
 
+/** How long the rehearsal may take, in milliseconds. */
+const REHEARSAL_MS = 30_000;
+
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /**
@@ -64,7 +67,11 @@ export async function wait(path: string, containerd: number): Promise<void> {
     onShim: () => isShim = true,
   };
   setProcessName("berth-waiting");
-  if (!await rehearse(path, containerd)) Deno.exit(0);
+  {
+    // A start of containerd's does without it meanwhile.
+    using _late = after(REHEARSAL_MS, () => Deno.exit(0));
+    if (!await rehearse(path, containerd)) Deno.exit(0);
+  }
   const fds = new Set(openFiles());
   for (let count = 0, clean = true; clean && count < MOST_LIVES; count++) {
     setProcessName("berth-waiting");
