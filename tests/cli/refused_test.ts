@@ -59,9 +59,7 @@ Deno.test("berth: an empty path and an unknown mount option are refused", async 
       ["ps", "--socket", ""],
       ["--socket", "", "ps"],
       ["shim", "state", "--bundle", ""],
-      ["run", ...rootfsArgs(daemon), "--cwd", "", "--", "true"],
       ["run", ...rootfsArgs(daemon), "--cgroup-parent", "", "--", "true"],
-      ["exec", "--cwd", "", "x", "true"],
       ["run", ...rootfsArgs(daemon), "-v", "/tmp:/mnt:readonly", "--", "true"],
     ]
   ) {
