@@ -33,8 +33,9 @@ export async function runDaemon(argv: string[]): Promise<number> {
 }
 
 function printUnit(flags: DaemonFlags): number {
+  const unit = systemdUnit(programPath(), unitArguments(flags)).trimEnd();
   try {
-    console.log(systemdUnit(programPath(), unitArguments(flags)).trimEnd());
+    console.log(unit);
     return 0;
   } catch (error) {
     console.error(`berth: cannot write standard output: ${messageOf(error)}`);
