@@ -160,9 +160,8 @@ export class ContainerMaker {
     const { config, containers, context: { networks }, fds } = this.#options;
     const { id, instance, sharedNamespaces: shared = [] } = record;
     // Of one that is still being connected to it is not known whether it runs.
-    for (const each of shared) {
-      if ("container" in each) await containers.find(each.container)?.settled();
-    }
+    const owners = new Set(shared.flatMap((one) => "container" in one ? [one.container] : []));
+    for (const owner of owners) await containers.find(owner)?.settled();
     const spec = joinAgain(id, definition, shared, (owner) => {
       return this.#owners().find((each) => each.id === owner);
     });
