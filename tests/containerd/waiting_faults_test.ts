@@ -132,7 +132,7 @@ Deno.test({
     link(Deno.execPath(), `${program}.new`);
     Deno.renameSync(`${program}.new`, program);
     await start(containerd, "second");
-    assert.ok(hasEnded(old));
+    await until("its end", () => hasEnded(old));
     const next = await containerd.waits(old);
     await start(containerd, "third");
     assert.ok(containerd.shimPids().includes(next));
