@@ -96,7 +96,7 @@ Deno.test("spec.default names what does not fit, and never waits for a file", as
     ["rootfs", { ...good, rootfs: `${daemon.dir}/none` }],
     ["rootfs", { ...good, rootfs: fifo }],
     ["user", { ...good, user: "nobody-of-this-name" }],
-    ["user", { ...good, groupAdd: ["no-such-group"] }],
+    ["groupAdd", { ...good, groupAdd: ["no-such-group"] }],
     ["hostname", { ...good, hostname: "a b" }],
     ["signal", { ...good, stopSignal: "NONE" }],
     ["namespaces.network", { ...good, namespaces: { network: "none" } }],

@@ -123,7 +123,7 @@ export function resolveGroups(rootfs: string, groups: readonly string[]): number
       const message = isTooLarge(rootfs, "etc/group")
         ? `group ${text}: ${where} is ${TOO_LARGE}`
         : `no group ${text} in ${where}`;
-      throw new InvalidParamsError(message, [{ path: "groups", message }]);
+      throw new InvalidParamsError(message, [{ path: "groupAdd", message }]);
     }
     return gid;
   });
