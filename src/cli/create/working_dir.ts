@@ -37,9 +37,8 @@ export function workingDirFault(
     const end = firstName(target);
     if (mounted.has(firstName(place)) || mounted.has(end)) return undefined;
     // The directory of a volume is made, with those above it.
-    if (volumes.some((volume) => `${cleanPath(volume)}/`.startsWith(`${target}/`))) {
-      return undefined;
-    }
+    const ends = volumes.map((volume) => endInRoot(rootfs, cleanPath(volume)));
+    if (ends.some((at) => `${at}/`.startsWith(`${target}/`))) return undefined;
     if (kind === "file") {
       return place === cleanPath(path) ? "is a file in it" : `is below ${place}, a file in it`;
     }

@@ -52,7 +52,9 @@ Deno.test("workingDirFault: a file or a link that leads nowhere is in the way, u
     }
     assert.equal(fault("/srv/file/x", "/srv"), undefined);
     const volume = (at: string) => workingDirFault(rootfs, "/missing", [], [at]);
-    for (const at of ["/data/app", "/data/app/deeper/"]) assert.equal(volume(at), undefined, at);
+    for (const at of ["/data/app", "/data/app/deeper/", "/missing", "/missing/deeper", "/again"]) {
+      assert.equal(volume(at), undefined, at);
+    }
     assert.match(volume("/data") ?? "", /^leads through the link \/missing/);
   } finally {
     Deno.removeSync(rootfs, { recursive: true });
