@@ -181,6 +181,11 @@ Deno.test("berth run: a resolv.conf that leads to /dev/null or /proc is left so,
       ...sh("readlink /etc/resolv.conf; exit 3"),
     ]);
     assert.deepEqual(result, { code: 3, stdout: `${target}\n`, stderr: "" });
+    const asked = await cli(daemon, [...args, "--dns", "192.0.2.1", "--", "true"]);
+    assert.equal(
+      asked.stderr,
+      "/etc/resolv.conf of the root filesystem cannot be replaced: --dns is left out\n",
+    );
   }
 });
 

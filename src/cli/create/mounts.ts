@@ -14,6 +14,7 @@ import { type MountOption, shmMount, VOLUME } from "../options/mounts.ts";
 import type { Namespaces } from "../options/namespaces.ts";
 import { userOf } from "./create_input.ts";
 import type { CreateInput } from "./create_input.ts";
+import { printStderr } from "../text/print.ts";
 
 /**
  * Returns the mounts that the options ask for, less anonymous volumes. Throws a {@linkcode CliError}
@@ -92,7 +93,12 @@ export function etcMounts(
   for (const path of texts.keys()) {
     const replaced = given.some((mount) => isAt(mount, "/etc")) ||
       [...given, ...volumes].some((mount) => isAt(mount, path));
-    if (replaced || !canMountOn(rootfs, path, mayMake)) texts.delete(path);
+    if (!replaced && canMountOn(rootfs, path, mayMake)) continue;
+    texts.delete(path);
+    const asked = OPTIONS_OF[path]?.filter((name) => options[name] !== undefined) ?? [];
+    if (!replaced && asked.length > 0) {
+      printStderr(`${path} of the root filesystem cannot be replaced: ${flags(asked)} is left out`);
+    }
   }
   if (texts.size === 0) return [];
   try {
@@ -102,6 +108,20 @@ export function etcMounts(
     throw error;
   }
   return writeEtcFiles(dirs[ETC_LABEL], texts);
+}
+
+/** The options that say what stands in a file. */
+const OPTIONS_OF: Readonly<
+  Record<string, readonly ("addHost" | "dns" | "dnsSearch" | "dnsOption")[]>
+> = {
+  "/etc/hosts": ["addHost"],
+  "/etc/resolv.conf": ["dns", "dnsSearch", "dnsOption"],
+};
+
+/** Returns options as they are typed. */
+function flags(names: readonly string[]): string {
+  return names.map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`)
+    .join(", ");
 }
 
 /**
