@@ -58,15 +58,21 @@ function list(element: Check): Check {
       : isList(value, path);
 }
 
-/** Returns the check for an object. Members may be null or missing, except `required`; others may be there. */
+/**
+ * Returns the check for an object. Members may be null or missing, except `required`; others may be there.
+ * Plugins in Go read a member whatever the case of its name.
+ */
 function object(members: Readonly<Record<string, Check>>, required?: string): Check {
   const isObject = expected("an object", isRecord);
   return (value, path) => {
     if (!isRecord(value)) return isObject(value, path);
     const start = path === "" ? "" : `${path}.`;
-    return Object.entries(members).map(([name, check]) => {
-      const member = value[name] ?? undefined;
-      return member === undefined && name !== required ? undefined : check(member, start + name);
+    return Object.entries(members).flatMap(([name, check]) => {
+      const given = Object.entries(value).filter(([key, member]) =>
+        key.toLowerCase() === name.toLowerCase() && (member ?? undefined) !== undefined
+      );
+      if (given.length === 0 && name === required) return [check(undefined, start + name)];
+      return given.map(([key, member]) => check(member, start + key));
     }).find((fault) => fault !== undefined);
   };
 }
