@@ -25,7 +25,7 @@ const CHAIN_PREFIXES = ["CNI-", "CNI-DN-", "CNI-SN-"];
 
 /**
  * Removes the rules whose comment names the container, and the chains that are its own. They are what a
- * plugin leaves that is killed in its DEL: `bridge` removes the interface first, and then, and only by
+ * plugin leaves that is killed in its DEL, or whose interface the container has changed: `bridge` removes the interface first, and then, and only by
  * the addresses that the interface had, its masquerade rules, which no later DEL finds (plugins#810).
  *
  * @param networks names of the container's networks.
@@ -40,12 +40,13 @@ export async function removeRules(
   const chains = new Set(
     (await Promise.all(networks.map((name) => chainsOf(name, containerId)))).flat(),
   );
-  for (const family of ["iptables", "ip6tables"]) {
+  await Promise.all(["iptables", "ip6tables"].map(async (family) => {
     const saved = await save(host, runs, `${family}-save`);
     const script = removalScript(saved, containerId, chains);
-    if (script === "") continue;
-    await run(host, runs, [`${family}-restore`, "--noflush", "-w", "10"], script);
-  }
+    if (script !== "") {
+      await run(host, runs, [`${family}-restore`, "--noflush", "-w", "10"], script);
+    }
+  }));
 }
 
 /**

@@ -4,7 +4,7 @@ import { failpointAsync } from "../failpoint.ts";
 import { exists } from "../linux/fs/exists.ts";
 import { ifThere } from "../linux/fs/if_there.ts";
 import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
-import { hasInterface, interfaceAddresses } from "../linux/net/interface.ts";
+import { hasInterface } from "../linux/net/interface.ts";
 import { unmount } from "../linux/mount/unmount.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import { saidByPlugin } from "./errors.ts";
@@ -16,8 +16,10 @@ import type { PluginHost } from "./plugin.ts";
 import { runPlugin } from "./plugin.ts";
 import type { AttachmentRecord, NetworkPaths, NetworkRecord } from "./record.ts";
 import { isUncertain, resultOf, writeRecord } from "./record.ts";
-import { readResult } from "./result.ts";
 import { pluginConfig } from "./set_up.ts";
+
+/** The plugins of containernetworking/plugins that make rules of iptables. */
+const RULE_MAKERS = ["bridge", "ptp", "portmap", "firewall"];
 
 /** How long a plugin may go on that a dead process has started, in milliseconds. */
 const ORPHAN_GRACE = 5_000;
@@ -56,8 +58,6 @@ async function detachAll(
   const uncertain = isUncertain(record) || netns === "";
   const runs = { containerId, lock: paths.lock };
   if (uncertain) await endPluginRuns(runs, ORPHAN_GRACE);
-  // A container may be allowed to change its own interfaces.
-  const changed = netns !== "" && !attachments.every((one) => hasAddresses(netns, one));
   // Of a record that was lost nothing may be there.
   Deno.mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
   writeRecord(paths, { ...record, removing: "begun" });
@@ -67,8 +67,11 @@ async function detachAll(
   for (const attachment of attachments.toReversed()) {
     if (await detach(host, { id: record.id, runs, netns, isRepeated }, attachment)) gone = true;
   }
-  if (uncertain || changed || gone) {
+  const isInDoubt = uncertain || gone;
+  if (isInDoubt || attachments.some(makesRules)) {
     await removeRules(host, runs, attachments.map(({ conflist }) => conflist.name));
+  }
+  if (isInDoubt) {
     for (const { conflist } of attachments) await releaseLeases(conflist, containerId);
   }
   writeRecord(paths, { ...record, removing: "detached" });
@@ -83,14 +86,12 @@ export function isPinned({ dir, namespace }: NetworkPaths): boolean {
 }
 
 /**
- * Returns whether an interface has the addresses that were recorded: `bridge` finds by them which rules to
- * remove (containernetworking/plugins#810).
+ * Returns whether a plugin of the network makes rules of iptables. `bridge` and `ptp` remove only those
+ * of the addresses that they find on the interface (containernetworking/plugins#810), and a container
+ * may be allowed to change these, up to the moment in which the plugin looks.
  */
-function hasAddresses(netns: string, attachment: AttachmentRecord): boolean {
-  const { ifname } = attachment;
-  const there = interfaceAddresses(netns, ifname);
-  return readResult(resultOf(attachment), ifname).addresses
-    .every((address) => there.includes(address.split("/", 1)[0]?.toLowerCase() ?? ""));
+function makesRules({ conflist }: AttachmentRecord): boolean {
+  return conflist.plugins.some(({ type }) => RULE_MAKERS.includes(type));
 }
 
 /** The network that {@linkcode detach} takes part of away. */

@@ -487,17 +487,20 @@ networkTest(
     const audit = await NetworkAudit.take(network, daemon);
     for (
       const change of [
-        "addr flush dev eth0",
-        "-6 addr flush dev eth0",
-        "link set eth0 down",
-        "link set eth0 down name foo",
-        "link del eth0",
+        "ip addr flush dev eth0",
+        "ip -6 addr flush dev eth0",
+        "ip link set eth0 down",
+        "ip link set eth0 down name foo",
+        "ip link del eth0",
+        // Its address on another interface, under the label of the first.
+        "address=$(ip -4 -o addr show dev eth0 | awk '{ print $4 }'); ip -4 addr flush dev eth0;" +
+        "ip link add eth type veth peer name other; ip addr add $address dev eth label eth0;" +
+        "ip link set eth up; ip link set other up",
       ]
     ) {
       await create(daemon, "c", bridge);
       const { pid } = await daemon.client.call("container.state", { id: "c" });
-      const args = change.split(" ");
-      await network.onHost("nsenter", "-t", String(pid), "-n", "ip", ...args);
+      await network.onHost("nsenter", "-t", String(pid), "-n", "sh", "-c", change);
       await remove(daemon, "c");
       await audit.assertClean(change);
     }

@@ -21,13 +21,3 @@ export function hasInterface(path: string, ifname: string): boolean {
     }
   });
 }
-
-/**
- * Returns the addresses that an interface has which is up, in the network namespace that `path` leads to.
- *
- * @throws {LinuxError} as {@linkcode inNamespace}.
- */
-export function interfaceAddresses(path: string, ifname: string): string[] {
-  return inNamespace(path, () => Deno.networkInterfaces())
-    .filter(({ name }) => name === ifname).map(({ address }) => address);
-}
