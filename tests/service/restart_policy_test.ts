@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
+import { BerthError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
@@ -104,21 +105,31 @@ Deno.test("restart policy: a stop, a kill by hand and a delete end it, and a dae
   await service(daemon, "killed", unless);
   await service(daemon, "always", always);
   const mnt = await service(daemon, "waiting", always);
+  const killed = await service(daemon, "killed-late", unless);
   await client.call("container.stop", { id: "stopped" });
   await client.call("container.stop", { id: "always" });
   await client.call("container.kill", { id: "killed", signal: "SIGKILL" });
   await client.call("container.wait", { id: "killed" });
   // One that fails again and again, stopped while it waits.
-  Deno.writeTextFileSync(`${mnt}/end`, "5");
-  await untilState(
-    daemon,
-    "waiting",
-    ({ restartCount = 0, restartingAt = "", status }) =>
-      restartCount >= 3 && status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,
-  );
+  for (const dir of [mnt, killed]) Deno.writeTextFileSync(`${dir}/end`, "5");
+  for (const id of ["waiting", "killed-late"]) {
+    await untilState(
+      daemon,
+      id,
+      ({ restartCount = 0, restartingAt = "", status }) =>
+        restartCount >= 3 && status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,
+    );
+    // One that fails for a user goes on waiting.
+    Deno.renameSync(id === "waiting" ? mnt : killed, `${daemon.dir}/away`);
+    await assert.rejects(client.call("container.start", { id }), BerthError);
+    Deno.renameSync(`${daemon.dir}/away`, id === "waiting" ? mnt : killed);
+    assert.notEqual((await state(daemon, id)).restartingAt, undefined);
+  }
   const exit = await client.call("container.stop", { id: "waiting" });
   assert.equal(exit.exitStatus, 5);
-  for (const id of ["stopped", "killed", "waiting", "always"]) {
+  await client.call("container.kill", { id: "killed-late", signal: "KILL" });
+  const ended = ["stopped", "killed", "killed-late"];
+  for (const id of [...ended, "waiting", "always"]) {
     assert.equal(isOver(await state(daemon, id)), true, id);
   }
   Deno.removeSync(`${mnt}/end`);
@@ -126,10 +137,8 @@ Deno.test("restart policy: a stop, a kill by hand and a delete end it, and a dae
   await daemon.restart();
   await untilState(daemon, "always", isRunning);
   await untilState(daemon, "waiting", isRunning);
-  for (const id of ["stopped", "killed"]) {
-    assert.equal(isOver(await state(daemon, id)), true, id);
-  }
-  await deleteAll(daemon, ["stopped", "killed", "waiting", "always"]);
+  for (const id of ended) assert.equal(isOver(await state(daemon, id)), true, id);
+  await deleteAll(daemon, [...ended, "waiting", "always"]);
 });
 
 Deno.test("restart policy: a container that was killed before its start is not started", async () => {

@@ -10,7 +10,7 @@ import type { RestartManager } from "./restart/restart_manager.ts";
 
 /** What {@linkcode startContainer} needs. */
 export interface StartOptions extends ServiceContext {
-  readonly restarts: Pick<RestartManager, "cancel" | "run">;
+  readonly restarts: Pick<RestartManager, "cancel" | "goOn" | "run">;
 }
 
 /**
@@ -57,9 +57,10 @@ export async function startContainer(
 
 async function runStopped(
   container: Container,
-  { definitions, ended, restarts, stopping }: StartOptions,
+  { containers, definitions, ended, restarts, stopping }: StartOptions,
 ): Promise<{ pid: number }> {
   const { id, bundle: { record } } = container;
+  const before = definitions.service(id);
   const next = { instance: crypto.randomUUID(), at: new Date().toISOString() };
   restarts.cancel(id);
   defineContainer(definitions, container, { ...STARTED, decided: record.instance, next });
@@ -67,8 +68,11 @@ async function runStopped(
     const { processes: { pid } } = await restarts.run(id, next.instance);
     return { pid };
   } catch (error) {
-    // As in docker the policy does not try what has failed for a user.
-    if (!stopping.aborted) definitions.update(id, { next: undefined });
+    // As in docker the policy does not try what has failed for a user, but what it was to try already.
+    if (!stopping.aborted) {
+      definitions.update(id, before?.next === undefined ? { next: undefined } : before);
+      if (before?.next !== undefined) restarts.goOn(containers.get(id));
+    }
     throw error;
   } finally {
     // Its exit, or none at all, may have come while it was said to run again.

@@ -89,20 +89,39 @@ export class StopManager {
     if (definitions.keeps(id) && container.status === "stopped") await container.delete(false);
   }
 
-  /** Signals a process. As in docker, a signal that ends the container counts as a stop. */
+  /**
+   * Takes back the restart that a stopped container waits for, once one that is under way is done.
+   * Returns whether it waited for one.
+   */
+  async #takeBackRestart(id: string): Promise<boolean> {
+    const { containers, definitions, locks, cancelRestart } = this.#options;
+    const isToCome = () => definitions.service(id)?.next !== undefined;
+    if (!isToCome()) return false;
+    using _lock = await locks.acquire(id);
+    const container = containers.get(id);
+    if (container.status !== "stopped" || !isToCome()) return false;
+    cancelRestart(id);
+    this.#recordStopper(container, { stopper: "user", next: undefined });
+    return true;
+  }
+
+  /**
+   * Signals a process. As in docker, a signal that ends the container counts as a stop, also of one that
+   * waits to be restarted.
+   */
   async kill(
     { id, signal, execId, all }: ParsedParamsOf<DaemonContract, "container.kill">,
   ): Promise<void> {
     const { containers, definitions } = this.#options;
-    const container = containers.get(id);
     const number = signalNumber(signal);
+    const ends = execId === undefined &&
+      (number === SIGKILL || number === stopSignalOf(containers.get(id)));
+    if (ends && await this.#takeBackRestart(id)) return;
+    const container = containers.get(id);
     const { status } = container;
     let undo = () => {};
-    if (
-      execId === undefined && definitions.has(id) && (status === "running" || status === "paused")
-    ) {
-      const ends = number === SIGKILL || number === stopSignalOf(container);
-      if (ends) undo = this.#recordStopper(container, { stopper: "user" });
+    if (ends && definitions.has(id) && (status === "running" || status === "paused")) {
+      undo = this.#recordStopper(container, { stopper: "user" });
     }
     try {
       await container.kill({
