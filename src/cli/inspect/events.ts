@@ -69,7 +69,7 @@ function collectType(text: string, previous: EventType[] | undefined): EventType
 }
 
 /** Returns an event in one line for people. */
-function eventLine(event: Event): string {
+export function eventLine(event: Event): string {
   const parts = [
     `${event.timestamp}  ${String(event.seq).padStart(5)}  ${
       colored(event.type.padEnd(12), "bold")
@@ -83,6 +83,8 @@ function eventLine(event: Event): string {
     event.synthetic ? "synthetic" : undefined,
     event.oom ? `kills=${event.oom.kills} cgroup=${event.oom.cgroup}` : undefined,
     event.path !== undefined ? `path=${event.path}` : undefined,
+    event.restart ? `count=${event.restart.count} at=${event.restart.at}` : undefined,
+    event.error !== undefined ? `error=${JSON.stringify(event.error)}` : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(" ");
 }
