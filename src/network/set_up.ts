@@ -4,6 +4,7 @@ import { failpointAsync } from "../failpoint.ts";
 import { announceAddresses } from "../linux/net/announce.ts";
 import { preferFirstDefaultRoute } from "../linux/net/default_route.ts";
 import { pinNewNamespace } from "../linux/net/namespace.ts";
+import { letUsersBindAndPing } from "../linux/net/user_rights.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import type { PluginConf } from "./conflist.ts";
 import { saidByPlugin } from "./errors.ts";
@@ -31,6 +32,7 @@ export async function setUp(
   writeRecord(paths, planned);
   await failpointAsync("network.namespace");
   pinNewNamespace(paths.namespace);
+  letUsersBindAndPing(paths.namespace);
   await failpointAsync("network.pinned");
   let record = planned;
   for (const [index, { conflist }] of planned.attachments.entries()) {

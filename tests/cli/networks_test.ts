@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxLayer, cgroupArgs, imageTest, makeImage, ok } from "../harness/images/images.ts";
+import { openAbove } from "../harness/open_above.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 
 const CONFIG = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
@@ -71,6 +72,35 @@ networkTest("berth run -p, port, ps, network ls: ports and names, as docker has 
   await berth("rm", "-f", "web");
   await audit.assertClean("berth run");
 });
+
+networkTest(
+  "berth run: users in a network bind low ports and may ping, also root of a user namespace",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
+    openAbove(daemon);
+    for (const options of [["--user", "1000:1000"], ["--overlay", "--userns", "0:200000:65536"]]) {
+      const run = [
+        "run",
+        "-d",
+        "--name",
+        "web",
+        ...rootfsArgs(daemon),
+        ...options,
+        "-p",
+        "8080:80",
+      ];
+      await ok(daemon, ...run, "--", "httpd", "-f", "-p", "80", "-h", "/proc/sys/net/ipv4");
+      const url = "http://192.0.2.1:8080";
+      const start = await network.getUntilThere(`${url}/ip_unprivileged_port_start`, "neighbor");
+      assert.equal(start, "0\n");
+      // Those of the host, for which there is no name in a user namespace.
+      const groups = await network.getUntilThere(`${url}/ping_group_range`, "neighbor");
+      if (options.includes("--user")) assert.equal(groups, "0\t2147483647\n");
+      await ok(daemon, "rm", "-f", "web");
+    }
+  },
+);
 
 networkTest("berth run: an image has the network bridge where the plugins are there", async () => {
   await using network = await TestNetwork.make();

@@ -4,19 +4,13 @@ import { FileLock } from "../../src/linux/fd/file_lock.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FifoReader, makeFifo } from "../harness/io/fifo.ts";
+import { openAbove } from "../harness/open_above.ts";
 import { until, within } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { program } from "../harness/run.ts";
 
 /** Whom root of the containers is on the host. */
 const MAPPED = 231_072;
-
-/** Lets others through what is above the state directory, which is not berth's. */
-function openAbove(daemon: TestDaemon): void {
-  for (let dir = daemon.state; dir !== "/tmp"; dir = dir.slice(0, dir.lastIndexOf("/"))) {
-    if (dir !== daemon.state) Deno.chmodSync(dir, 0o711);
-  }
-}
 
 /** A spec with a user namespace of its own. */
 function spec(daemon: TestDaemon, script: string) {
