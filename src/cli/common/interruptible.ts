@@ -21,8 +21,9 @@ export async function interruptible<T>(use: (signal: AbortSignal) => Promise<T>)
   using stack = new DisposableStack();
   for (const name of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
     const number = ENDING[name];
-    if ((ignored >> BigInt(number - 1) & 1n) === 1n) continue;
-    const listener = () => {
+    // Once it listens for one of them Deno hears them all, and dies of those that nobody listens for.
+    const isIgnored = (ignored >> BigInt(number - 1) & 1n) === 1n;
+    const listener = isIgnored ? () => {} : () => {
       stack.dispose();
       controller.abort(
         new CliError(`ended by ${name}`, { status: ENDED_BY_SIGNAL + number }),

@@ -7,7 +7,7 @@ Deno.test("eventLine: says when a restart is due, and why one has failed", () =>
   const event = { timestamp, runtime: "linux", seq: 7, id: "web", instance: "i", pid: 42 } as const;
   assert.match(
     eventLine({ ...event, type: "restarting", restart: { count: 3, at: timestamp } }),
-    /  7  restarting +web pid=42 count=3 at=2026-01-02T03:04:05\.678Z$/,
+    / 7 {2}restarting +web pid=42 count=3 at=2026-01-02T03:04:05\.678Z$/,
   );
   assert.match(
     eventLine({ ...event, type: "restart-failed", error: "no\nmount" }),
