@@ -22,12 +22,13 @@ import { printStderr } from "../text/print.ts";
  */
 export function mountsOf(options: ContainerOptions, namespaces: Namespaces): MountOption[] {
   const all = [...options.mount ?? [], ...options.volume ?? [], ...options.tmpfs ?? []];
-  for (const [at, { destination }] of all.entries()) {
-    if (all.slice(0, at).some((other) => isAt(other, destination))) {
+  // An anonymous volume gives way to another mount.
+  const mounts = all.filter(({ type }) => type !== VOLUME);
+  for (const [at, { destination }] of mounts.entries()) {
+    if (mounts.slice(0, at).some((other) => isAt(other, destination))) {
       throw new CliError(`two mounts at ${destination}: give one of them another place`);
     }
   }
-  const mounts = all.filter(({ type }) => type !== VOLUME);
   for (const { type, source } of mounts) if (type === "bind") checkSource(source);
   if (options.shmSize !== undefined) {
     if (namespaces.ipc !== undefined) {
