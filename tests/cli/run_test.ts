@@ -185,6 +185,10 @@ Deno.test("berth run: a resolv.conf that leads to /dev/null or /proc is left so,
       asked.stderr,
       "/etc/resolv.conf of the root filesystem cannot be replaced: --dns is left out\n",
     );
+    removeFile(`${rootfs}/etc/resolv.conf`);
+    Deno.symlinkSync("/dev/shm/resolv", `${rootfs}/etc/resolv.conf`);
+    const dns = [...args, "--dns", "192.0.2.1", "--", "cat", "/etc/resolv.conf"];
+    assert.match((await cli(daemon, dns)).stdout, /^nameserver 192\.0\.2\.1$/m);
   }
 });
 

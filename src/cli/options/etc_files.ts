@@ -31,8 +31,11 @@ export function parseAddress(text: string): string {
   return text;
 }
 
-/** Directories at the root of a container that the runtime mounts over. */
-const MOUNTED = ["dev", "proc", "sys"];
+/** Returns whether a path is in what the runtime mounts, where no file can be made: not in `/dev/shm`. */
+function isMountedOver(path: string): boolean {
+  const [first = "", second] = pathNames(path);
+  return ["proc", "sys"].includes(first) || (first === "dev" && second !== "shm");
+}
 
 /** What the generated files say. */
 export interface EtcFiles {
@@ -97,7 +100,7 @@ export function writeEtcFile(dir: string, path: string, text: string): string {
  */
 export function canMountOn(rootfs: string, path: string, mayMake: boolean): boolean {
   try {
-    if (MOUNTED.includes(pathNames(endInRoot(rootfs, path))[0] ?? "")) return false;
+    if (isMountedOver(endInRoot(rootfs, path))) return false;
     using there = openInRoot(rootfs, path);
     return Deno.statSync(fdPath(there.fd)).isFile;
   } catch (error) {
