@@ -96,6 +96,14 @@ Deno.test("berth create, start and attach give what run gives", async () => {
   assert.match((await cli(daemon, ["attach", "a"])).stderr, /a: it has exited/);
   const again = await cli(daemon, ["start", "-ai", "a"], { stdin: "more\n" });
   assert.deepEqual(again, { code: 4, stdout: "begun\nmore\n", stderr: "" });
+  // Of one that runs, what comes from now on.
+  assert.equal((await cli(daemon, ["start", "a"])).code, 0);
+  await until("its first line", async () => {
+    const { stdout } = await cli(daemon, ["logs", "a"]);
+    return stdout.split("begun\n").length === 4;
+  });
+  const running = await cli(daemon, ["start", "-ai", "a"], { stdin: "third\n" });
+  assert.deepEqual(running, { code: 4, stdout: "third\n", stderr: "" });
 
   assert.equal((await cli(daemon, [...create, "--name", "b", ...sh("exit 6")])).code, 0);
   assert.deepEqual(await cli(daemon, ["start", "b"]), { code: 0, stdout: "b\n", stderr: "" });

@@ -18,7 +18,7 @@ export interface AttachOptions {
   readonly detachKeys: DetachKeys;
   /** As in a session's target. */
   readonly sigProxy?: boolean;
-  /** Makes the container run; its output is then shown from its beginning. */
+  /** Makes the container run, if it does not; the output of this run is then shown from its beginning. */
   readonly start?: () => Promise<void>;
 }
 
@@ -71,8 +71,8 @@ function openLogOutput(state: ContainerState, options: AttachOptions): Output | 
   const { id, log, status, terminal } = state;
   const path = log?.path || filePath(state.stdout);
   if (path === undefined) return undefined;
-  // What earlier runs wrote was shown then.
-  const fromNow = !options.start || status === "stopped";
+  // What was written before was for others to see.
+  const fromNow = !options.start || status !== "created";
   try {
     if (log?.driver === "cri") return new LogOutput(path, { fromNow });
     const file = Deno.openSync(path, { read: true });
