@@ -132,8 +132,9 @@ export class ContainerCgroup {
    * Returns the statistics of `cgroup`; v1 forgets the OOM kills of a cgroup below that is removed.
    */
   #readStats(cgroup: Cgroup): CgroupStats {
-    this.pollMonitors();
     const stats = readStats(cgroup);
+    // After them: a kill that they count is published, too.
+    this.pollMonitors();
     const { memory } = stats;
     if (memory?.oomKills !== undefined) {
       memory.oomKills = Math.max(memory.oomKills, this.#options.events().oomKills);
@@ -156,7 +157,7 @@ export class ContainerCgroup {
     this.#options.context.monitor.start(this.#monitored());
   }
 
-  /** Polls the monitors: before an exit is published, and before statistics are read. */
+  /** Polls the monitors: before an exit is published, and when statistics are read. */
   pollMonitors(): void {
     this.#options.context.monitor.poll?.(this.#monitored());
   }
