@@ -2,6 +2,7 @@
 import { fdPath } from "../../linux/fd/fd.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
+import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { hostId, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { ImageError } from "../../images/errors.ts";
@@ -49,7 +50,7 @@ export async function makeVolumes(
   const mounts: VolumeMount[] = [];
   for (const [index, volume] of volumes.entries()) {
     const { destination, options = ["rbind"] } = volume;
-    checkPlace(volume);
+    checkPlace(rootfs, volume);
     const source = `${dir}/${index}`;
     Deno.mkdirSync(source, { mode: 0o755 });
     if (!await copyContent(rootfs, volume, source)) {
@@ -87,11 +88,15 @@ function refusal({ destination, ofImage }: Volume, why: string): Error {
   return new CliError(`the volume ${destination} ${why}`);
 }
 
-function checkPlace(volume: Volume): void {
+function checkPlace(rootfs: string, volume: Volume): void {
   const { destination } = volume;
-  const [first, ...others] = pathNames(destination);
+  const [first, ...others] = pathNames(endInRoot(rootfs, destination));
   if (first === undefined) {
-    throw refusal({ ...volume, destination: "/" }, "would hide all of it; nothing can run in it");
+    const place = pathNames(destination).length === 0 ? "/" : destination;
+    throw refusal(
+      { ...volume, destination: place },
+      "would hide all of it; nothing can run in it",
+    );
   }
   // Below /proc runtimes let nothing be mounted.
   if (KERNEL_DIRS.includes(first) && (first === "proc" || others.length === 0)) {

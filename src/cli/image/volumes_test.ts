@@ -19,3 +19,25 @@ Deno.test("makeVolumes: says which package is missing that fills a volume", asyn
     Deno.removeSync(dir, { recursive: true });
   }
 });
+
+Deno.test("makeVolumes: refuses a volume that would hide all, or the kernel's files, also through a link", async () => {
+  const dir = Deno.makeTempDirSync();
+  try {
+    for (const name of ["rootfs", "volumes"]) Deno.mkdirSync(`${dir}/${name}`);
+    for (const target of ["/", "/proc", "../sys", "/dev"]) {
+      Deno.symlinkSync(target, `${dir}/rootfs/to-${target.replace(/\W/g, "")}`);
+    }
+    Deno.symlinkSync("/srv", `${dir}/rootfs/other`);
+    const make = (destination: string) =>
+      makeVolumes(`${dir}/volumes`, `${dir}/rootfs`, [{ destination }], { uid: 0, gid: 0 });
+    for (const destination of ["/", "/to-"]) {
+      await assert.rejects(make(destination), /would hide all of it/, destination);
+    }
+    for (const destination of ["/dev", "/to-proc", "/to-sys", "/to-dev", "/to-proc/x"]) {
+      await assert.rejects(make(destination), /would hide files of the kernel/, destination);
+    }
+    assert.deepEqual((await make("/other")).map(({ destination }) => destination), ["/other"]);
+  } finally {
+    Deno.removeSync(dir, { recursive: true });
+  }
+});
