@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { fdPath } from "../../linux/fd/fd.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
-import { ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
+import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { hostId, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
@@ -112,6 +112,7 @@ async function copyContent(rootfs: string, volume: Volume, target: string): Prom
     place = openInRoot(rootfs, path);
   } catch (error) {
     if (isErrno(error, ENOENT, ENOTDIR)) return false;
+    if (isErrno(error, ELOOP)) throw refusal(volume, "leads through links in a circle");
     throw error;
   }
   using held = place;

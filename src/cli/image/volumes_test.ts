@@ -28,14 +28,18 @@ Deno.test("makeVolumes: refuses a volume that would hide all, or the kernel's fi
       Deno.symlinkSync(target, `${dir}/rootfs/to-${target.replace(/\W/g, "")}`);
     }
     Deno.symlinkSync("/srv", `${dir}/rootfs/other`);
-    const make = (destination: string) =>
-      makeVolumes(`${dir}/volumes`, `${dir}/rootfs`, [{ destination }], { uid: 0, gid: 0 });
+    Deno.symlinkSync("circle", `${dir}/rootfs/circle`);
+    const make = (destination: string) => {
+      const volumes = Deno.makeTempDirSync({ dir: `${dir}/volumes` });
+      return makeVolumes(volumes, `${dir}/rootfs`, [{ destination }], { uid: 0, gid: 0 });
+    };
     for (const destination of ["/", "/to-"]) {
       await assert.rejects(make(destination), /would hide all of it/, destination);
     }
     for (const destination of ["/dev", "/to-proc", "/to-sys", "/to-dev", "/to-proc/x"]) {
       await assert.rejects(make(destination), /would hide files of the kernel/, destination);
     }
+    await assert.rejects(make("/circle"), /the volume \/circle leads through links in a circle/);
     assert.deepEqual((await make("/other")).map(({ destination }) => destination), ["/other"]);
   } finally {
     Deno.removeSync(dir, { recursive: true });
