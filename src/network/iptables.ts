@@ -40,13 +40,14 @@ export async function removeRules(
   const chains = new Set(
     (await Promise.all(networks.map((name) => chainsOf(name, containerId)))).flat(),
   );
-  await Promise.all(["iptables", "ip6tables"].map(async (family) => {
+  // One after the other: where one hangs, all that runs for the container is killed.
+  for (const family of ["iptables", "ip6tables"]) {
     const saved = await save(host, runs, `${family}-save`);
     const script = removalScript(saved, containerId, chains);
     if (script !== "") {
       await run(host, runs, [`${family}-restore`, "--noflush", "-w", "10"], script);
     }
-  }));
+  }
 }
 
 /**
