@@ -183,7 +183,7 @@ Deno.test("berth run: a resolv.conf that leads to /dev/null or /proc is left so,
     const asked = await cli(daemon, [...args, "--dns", "192.0.2.1", "--", "true"]);
     assert.equal(
       asked.stderr,
-      "/etc/resolv.conf of the root filesystem cannot be replaced: --dns is left out\n",
+      "/etc/resolv.conf of the root filesystem cannot be replaced, so this is left out: --dns\n",
     );
     removeFile(`${rootfs}/etc/resolv.conf`);
     Deno.symlinkSync("/dev/shm/resolv", `${rootfs}/etc/resolv.conf`);

@@ -98,7 +98,9 @@ export function etcMounts(
     texts.delete(path);
     const asked = OPTIONS_OF[path]?.filter((name) => options[name] !== undefined) ?? [];
     if (!replaced && asked.length > 0) {
-      printStderr(`${path} of the root filesystem cannot be replaced: ${flags(asked)} is left out`);
+      printStderr(
+        `${path} of the root filesystem cannot be replaced, so this is left out: ${flags(asked)}`,
+      );
     }
   }
   if (texts.size === 0) return [];
