@@ -32,7 +32,7 @@ export async function setUp(
   writeRecord(paths, planned);
   await failpointAsync("network.namespace");
   pinNewNamespace(paths.namespace);
-  letUsersBindAndPing(paths.namespace);
+  letUsers(paths, planned);
   await failpointAsync("network.pinned");
   let record = planned;
   for (const [index, { conflist }] of planned.attachments.entries()) {
@@ -81,6 +81,18 @@ function preferFirst({ namespace }: NetworkPaths, { id, attachments }: NetworkRe
   } catch (error) {
     getLogger(["berth", "network"]).warn(
       "{id}: cannot remove the default routes of its further networks: {reason}",
+      { id, reason: messageOf(error), error },
+    );
+  }
+}
+
+/** What the daemon may not change, as where its `/proc/sys` is read-only, stays as the kernel has it. */
+function letUsers({ namespace }: NetworkPaths, { id }: NetworkRecord): void {
+  try {
+    letUsersBindAndPing(namespace);
+  } catch (error) {
+    getLogger(["berth", "network"]).debug(
+      "{id}: cannot let its users bind low ports and ping: {reason}",
       { id, reason: messageOf(error), error },
     );
   }

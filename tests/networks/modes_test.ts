@@ -202,3 +202,27 @@ networkTest("network: daemon, shim and plugin that are killed at once leave noth
     Deno.removeSync(dir, { recursive: true });
   }
 });
+
+networkTest(
+  "network: a daemon whose /proc/sys is read-only makes networks all the same",
+  async () => {
+    await using network = await TestNetwork.make();
+    const readOnly = "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys";
+    const shell = ["unshare", "-m", "sh", "-c", `${readOnly}; exec "$@"`, "sh"];
+    await using daemon = await TestDaemon.start({
+      program: [...shell, ...network.program],
+      config: NETWORK,
+    });
+    // Without ports, for which `portmap` would change something there.
+    await daemon.client.call("container.create", {
+      id: "web",
+      spec: daemon.spec(SERVER),
+      network: { name: "bridge" },
+    });
+    await daemon.client.call("container.start", { id: "web" });
+    const state = await daemon.client.call("container.state", { id: "web" });
+    const [address = ""] = state.network?.interfaces[0]?.addresses ?? [];
+    assert.equal(await network.getUntilThere(`http://${address.split("/", 1)[0]}:8000/`), "web");
+    await remove(daemon, "web");
+  },
+);
