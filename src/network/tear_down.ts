@@ -18,8 +18,8 @@ import type { AttachmentRecord, NetworkPaths, NetworkRecord } from "./record.ts"
 import { isUncertain, resultOf, writeRecord } from "./record.ts";
 import { pluginConfig } from "./set_up.ts";
 
-/** The plugins of containernetworking/plugins that make rules of iptables. */
-const RULE_MAKERS = ["bridge", "ptp", "portmap", "firewall"];
+/** The plugins that make rules of iptables in any case; `bridge` and `ptp` do with `ipMasq`. */
+const RULE_MAKERS = ["portmap", "firewall"];
 
 /** How long a plugin may go on that a dead process has started, in milliseconds. */
 const ORPHAN_GRACE = 5_000;
@@ -91,7 +91,7 @@ export function isPinned({ dir, namespace }: NetworkPaths): boolean {
  * may be allowed to change these, up to the moment in which the plugin looks.
  */
 function makesRules({ conflist }: AttachmentRecord): boolean {
-  return conflist.plugins.some(({ type }) => RULE_MAKERS.includes(type));
+  return conflist.plugins.some(({ type, ipMasq }) => ipMasq === true || RULE_MAKERS.includes(type));
 }
 
 /** The network that {@linkcode detach} takes part of away. */
