@@ -206,3 +206,34 @@ test("images signals: skopeo dies with a pull that is killed", async () => {
   await pull.status;
   await until("all of it is gone", () => skopeo().length === 0);
 });
+
+test("images signals: what was started to ignore SIGHUP, as by nohup, ends as if there was none", async () => {
+  await using daemon = await TestDaemon.start();
+  const image = await makeImage(daemon.dir, {
+    layers: [await busyboxLayer(daemon.dir)],
+    config: { Cmd: ["true"] },
+  });
+  for (
+    const args of [["pull", image], ["create", "--pull", "always", ...cgroup(daemon), image]]
+  ) {
+    const child = new Deno.Command("sh", {
+      args: ["-c", 'trap "" HUP; exec "$@"', "sh", ...program(), ...args],
+      env: { BERTH_SOCKET: daemon.socket },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    const output = child.output();
+    let ended = false;
+    output.finally(() => ended = true);
+    const ignores = /^SigIgn:\s*[0-9a-f]*[13579bdf]$/m;
+    await until("the trap", () => ignores.test(Deno.readTextFileSync(`/proc/${child.pid}/status`)));
+    await until("its end", () => {
+      if (!ended) child.kill("SIGHUP");
+      return ended;
+    });
+    const { code, stderr } = await output;
+    assert.equal(code, 0, `${args[0]}: ${new TextDecoder().decode(stderr)}`);
+    assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
+  }
+});

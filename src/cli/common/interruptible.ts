@@ -21,9 +21,13 @@ export async function interruptible<T>(use: (signal: AbortSignal) => Promise<T>)
   using stack = new DisposableStack();
   for (const name of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
     const number = ENDING[name];
-    // Once it listens for one of them Deno hears them all, and dies of those that nobody listens for.
-    const isIgnored = (ignored >> BigInt(number - 1) & 1n) === 1n;
-    const listener = isIgnored ? () => {} : () => {
+    if ((ignored >> BigInt(number - 1) & 1n) === 1n) {
+      // For good: once it has listened for one of them Deno hears them all, and dies of those that nobody
+      // listens for.
+      Deno.addSignalListener(name, () => {});
+      continue;
+    }
+    const listener = () => {
       stack.dispose();
       controller.abort(
         new CliError(`ended by ${name}`, { status: ENDED_BY_SIGNAL + number }),
