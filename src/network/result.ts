@@ -59,6 +59,15 @@ function list(element: Check): Check {
 }
 
 /**
+ * Returns whether plugins in Go read a member as the one of a name: whatever the case is, `ſ` and the
+ * Kelvin sign included (encoding/json, foldName).
+ */
+export function isMember(key: string, name: string): boolean {
+  const fold = (text: string) => text.toLowerCase().toUpperCase();
+  return fold(key) === fold(name);
+}
+
+/**
  * Returns the check for an object. Members may be null or missing, except `required`; others may be there.
  * Plugins in Go read a member whatever the case of its name.
  */
@@ -69,7 +78,7 @@ function object(members: Readonly<Record<string, Check>>, required?: string): Ch
     const start = path === "" ? "" : `${path}.`;
     return Object.entries(members).flatMap(([name, check]) => {
       const given = Object.entries(value).filter(([key, member]) =>
-        key.toLowerCase() === name.toLowerCase() && (member ?? undefined) !== undefined
+        isMember(key, name) && (member ?? undefined) !== undefined
       );
       if (given.length === 0 && name === required) return [check(undefined, start + name)];
       return given.map(([key, member]) => check(member, start + key));

@@ -32,6 +32,7 @@ Deno.test("resultFault: what plugins could not read is named, and what real ones
       [{ cniVersion: 1 }, /^`cniVersion` is 1: /],
       [{ ips: "x" }, /^`ips` is "x": expected a list$/],
       [{ ips: [], IPs: "x" }, /^`IPs` is "x": expected a list$/],
+      [{ "ip\u017f": "x" }, /^`ip\u017f` is "x": expected a list$/],
       [{ ips: [null] }, /^`ips\.0` is null: expected an object$/],
       [{ ips: [{}] }, /^`ips\.0\.address` is missing: expected an address and its prefix length$/],
       [{ ips: [{ address: "10.1.0.2" }] }, /^`ips\.0\.address` is "10\.1\.0\.2": /],

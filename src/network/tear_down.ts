@@ -16,6 +16,7 @@ import type { PluginHost } from "./plugin.ts";
 import { runPlugin } from "./plugin.ts";
 import type { AttachmentRecord, NetworkPaths, NetworkRecord } from "./record.ts";
 import { isUncertain, resultOf, writeRecord } from "./record.ts";
+import { isMember } from "./result.ts";
 import { pluginConfig } from "./set_up.ts";
 
 /** The plugins that make rules of iptables in any case; `bridge` and `ptp` do with `ipMasq`. */
@@ -91,7 +92,10 @@ export function isPinned({ dir, namespace }: NetworkPaths): boolean {
  * may be allowed to change these, up to the moment in which the plugin looks.
  */
 function makesRules({ conflist }: AttachmentRecord): boolean {
-  return conflist.plugins.some(({ type, ipMasq }) => ipMasq === true || RULE_MAKERS.includes(type));
+  return conflist.plugins.some((plugin) =>
+    RULE_MAKERS.includes(plugin.type) ||
+    Object.entries(plugin).some(([key, value]) => value === true && isMember(key, "ipMasq"))
+  );
 }
 
 /** The network that {@linkcode detach} takes part of away. */

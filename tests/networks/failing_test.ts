@@ -471,6 +471,28 @@ networkTest(
 );
 
 networkTest(
+  "network: no rule is left by a plugin that reads its members in any case",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({ program: network.program });
+    const ranges = [[{ subnet: "10.89.0.0/24" }]];
+    const ipam = { type: "host-local", dataDir: `${daemon.dir}/leases`, ranges };
+    const plugin = { type: "bridge", bridge: "odd0", isGateway: true, IPMASQ: true, ipam };
+    const odd = { conflist: { cniVersion: "0.4.0", name: "odd", plugins: [plugin] } };
+    await create(daemon, "warm-up", odd);
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon, ipam.dataDir);
+    await create(daemon, "c", odd);
+    assert.match(await network.onHost("iptables-save"), /-j MASQUERADE/);
+    const { pid } = await daemon.client.call("container.state", { id: "c" });
+    const inside = ["nsenter", "-t", String(pid), "-n"] as const;
+    await network.onHost(...inside, "ip", "addr", "flush", "dev", "eth0");
+    await remove(daemon, "c");
+    await audit.assertClean("an address that was taken away");
+  },
+);
+
+networkTest(
   "network: no rule is left of a container that has changed its interface",
   async () => {
     await using network = await TestNetwork.make();
