@@ -33,8 +33,9 @@ export function parseAddress(text: string): string {
 
 /** Returns whether a path is in what the runtime mounts, where no file can be made: not in `/dev/shm`. */
 function isMountedOver(path: string): boolean {
-  const [first = "", second] = pathNames(path);
-  return ["proc", "sys"].includes(first) || (first === "dev" && second !== "shm");
+  const [first = "", ...below] = pathNames(path);
+  const isShared = below.length > 1 && below[0] === "shm";
+  return ["proc", "sys"].includes(first) || (first === "dev" && !isShared);
 }
 
 /** What the generated files say. */
