@@ -96,7 +96,7 @@ async function run(
     ? `wrote more than ${MAX_RULES} bytes and was killed`
     : killed === "late"
     ? `did not end within ${timeoutMs} ms and was killed`
-    : `failed: ${stderr.trim().slice(0, MAX_MESSAGE)}`;
+    : `failed: ${stderr.trim().slice(0, MAX_MESSAGE) || `it ended with ${exit?.status}`}`;
   throw new ProgramError(`${argv[0]} ${why}`);
 }
 
