@@ -25,8 +25,9 @@ const CHAIN_PREFIXES = ["CNI-", "CNI-DN-", "CNI-SN-"];
 
 /**
  * Removes the rules whose comment names the container, and the chains that are its own. They are what a
- * plugin leaves that is killed in its DEL, or whose interface the container has changed: `bridge` removes the interface first, and then, and only by
- * the addresses that the interface had, its masquerade rules, which no later DEL finds (plugins#810).
+ * plugin leaves that is killed in its DEL, or whose interface the container has changed: `bridge` removes
+ * the interface first, and then, and only by the addresses that the interface had, its masquerade rules,
+ * which no later DEL finds (plugins#810).
  *
  * @param networks names of the container's networks.
  * @throws {Error} with what `iptables-save` or `iptables-restore` says, if one fails or hangs.
@@ -44,9 +45,8 @@ export async function removeRules(
   for (const family of ["iptables", "ip6tables"]) {
     const saved = await save(host, runs, `${family}-save`);
     const script = removalScript(saved, containerId, chains);
-    if (script !== "") {
-      await run(host, runs, [`${family}-restore`, "--noflush", "-w", "10"], script);
-    }
+    if (script === "") continue;
+    await run(host, runs, [`${family}-restore`, "--noflush", "-w", "10"], script);
   }
 }
 

@@ -102,7 +102,18 @@ export function readRecord({ record: path }: NetworkPaths): NetworkRecord | unde
     throw new SyntaxError(`${path} is of format ${record.format}, this berth reads ${FORMAT}`);
   }
   if (!isWhole(record)) throw new SyntaxError(`${path} is damaged`);
-  return record;
+  return { ...record, attachments: record.attachments.map(withoutFaults) };
+}
+
+/**
+ * Leaves out results that plugins cannot read, as an earlier berth recorded them: a plugin that got one
+ * could not remove anything.
+ */
+function withoutFaults(attachment: AttachmentRecord): AttachmentRecord {
+  const steps = attachment.steps.map(({ result, ...step }) =>
+    isRecord(result) && resultFault(result) === undefined ? { ...step, result } : step
+  );
+  return { ...attachment, steps };
 }
 
 function isWhole({ id, instance, containerId, attachments, ports }: NetworkRecord): boolean {
@@ -124,12 +135,8 @@ export function isUncertain({ attachments, removing }: NetworkRecord): boolean {
   return removing !== undefined || attachments.some(({ steps }) => steps.some(({ done }) => !done));
 }
 
-/**
- * Returns the last result of an attachment's plugins that plugins can read. A record of an earlier berth
- * may have others: a plugin that got one could not remove anything.
- */
+/** Returns the last result that an attachment's plugins gave, as they read it. */
 export function resultOf({ conflist, steps }: AttachmentRecord): CniResult | undefined {
-  const result = steps.map((step) => step.result)
-    .findLast((one) => one !== undefined && isRecord(one) && resultFault(one) === undefined);
+  const result = steps.findLast((step) => step.result !== undefined)?.result;
   return result === undefined ? undefined : resultAs(conflist.cniVersion, result);
 }
