@@ -40,10 +40,9 @@ export function resolveUser(rootfs: string, text: string): OciUser {
   const groupNumber = idOf(text, groupText);
   if (number !== undefined && groupNumber !== undefined) return { uid: number, gid: groupNumber };
   const read = (path: string) => {
-    if (isTooLarge(rootfs, path)) {
-      throw invalid(text, `/${path} of the root filesystem is ${TOO_LARGE}`);
-    }
-    return fields(readInside(rootfs, path));
+    const found = readInside(rootfs, path);
+    if (found !== undefined) return fields(found);
+    throw invalid(text, `/${path} of the root filesystem is ${TOO_LARGE}`);
   };
   const users = number === undefined || groupText === "" ? read("etc/passwd") : [];
   const groups = groupNumber === undefined ? read("etc/group") : [];
@@ -115,12 +114,13 @@ function kindOfNoFile(info: Deno.FileInfo): string | undefined {
  */
 export function resolveGroups(rootfs: string, groups: readonly string[]): number[] {
   if (groups.length === 0) return [];
-  const ids = new Map(fields(readInside(rootfs, "etc/group")).map(([name, , id]) => [name, id]));
+  const found = readInside(rootfs, "etc/group");
+  const ids = new Map(fields(found ?? "").map(([name, , id]) => [name, id]));
   return groups.map((text) => {
     const gid = idOf(text, text) ?? idOf(text, ids.get(text));
     if (text === "" || gid === undefined) {
       const where = "/etc/group of the root filesystem";
-      const message = isTooLarge(rootfs, "etc/group")
+      const message = found === undefined
         ? `group ${text}: ${where} is ${TOO_LARGE}`
         : `no group ${text} in ${where}`;
       throw new InvalidParamsError(message, [{ path: "groupAdd", message }]);
@@ -145,29 +145,23 @@ function invalid(text: string, message: string): InvalidParamsError {
   ]);
 }
 
-/** Returns whether a file of the rootfs is larger than berth reads. */
-function isTooLarge(rootfs: string, path: string): boolean {
-  return atInside(rootfs, path, (file) => {
-    const { isFile, size } = Deno.statSync(file);
-    return isFile && size > MAX_SIZE;
-  }) ?? false;
-}
-
 function fields(text: string): string[][] {
   return text.split("\n").filter((line) => line !== "").map((line) => line.split(":"));
 }
 
 /**
- * Reads a file of the rootfs; empty if it is not there. Symlinks and `..` stay inside, so that the
- * host's own file is never taken for the container's. What the container has put there may be
+ * Reads a file of the rootfs; empty if it is not there, undefined if it is too large. Symlinks and `..`
+ * stay inside, so that the host's own file is never taken for the container's. What the container has put there may be
  * anything: a FIFO, which to open would wait forever, or a device. Only a regular file is read, and
  * no more of it than such a file holds.
  */
-function readInside(rootfs: string, path: string): string {
-  return atInside(rootfs, path, (file) => {
+function readInside(rootfs: string, path: string): string | undefined {
+  const found = atInside(rootfs, path, (file) => {
     const { isFile, size } = Deno.statSync(file);
-    return isFile && size <= MAX_SIZE ? Deno.readTextFileSync(file) : "";
-  }) ?? "";
+    if (!isFile) return { text: "" };
+    return { text: size <= MAX_SIZE ? Deno.readTextFileSync(file) : undefined };
+  });
+  return found === undefined ? "" : found.text;
 }
 
 /** Returns what `read` makes of a path of the rootfs; undefined if it leads nowhere. */
