@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { cgroupAt, killUntilEmpty } from "../linux/cgroup/cgroup.ts";
-import { ifThere } from "../linux/fs/if_there.ts";
 import { SIGKILL } from "../linux/process/signals.ts";
 import { unmountAll } from "../linux/mount/unmount.ts";
 import { Reaper } from "../linux/process/reaper.ts";
@@ -11,7 +10,7 @@ import { readExitRecord } from "../oci/exit_record.ts";
 import { tryReadPidFile } from "../oci/pid_file.ts";
 import { messageOf } from "../rpc/error_text.ts";
 import { readDeleted } from "./task/deleted.ts";
-import { removeDeadSocket } from "./bootstrap/socket.ts";
+import { removeSocketOf } from "./bootstrap/socket.ts";
 import type { ShimFlags } from "./flags.ts";
 import { DeleteResponse } from "./messages/task.ts";
 import { encode } from "./protobuf/codec.ts";
@@ -79,10 +78,4 @@ async function attempt(what: string, step: () => void | Promise<void>): Promise<
   } catch (error) {
     console.error(`${what}: ${messageOf(error)}`);
   }
-}
-
-async function removeSocketOf(bundle: string): Promise<void> {
-  const address = ifThere(() => Deno.readTextFileSync(`${bundle}/address`));
-  if (address === undefined) return;
-  await removeDeadSocket(address.replace(/^unix:\/\//, ""));
 }

@@ -3,6 +3,7 @@ import { OwnedFd, pipe2 } from "../linux/fd/fd.ts";
 import { spawnProcess } from "../linux/process/spawn.ts";
 import { processStat } from "../linux/process/stat.ts";
 import { readAnswer } from "./bootstrap/answer.ts";
+import { removeSocketOf } from "./bootstrap/socket.ts";
 
 const STDIN = 0;
 
@@ -13,7 +14,10 @@ const STDIN = 0;
  * @param command runs this berth as that process, with the arguments that follow it.
  * @param args those that containerd has given.
  */
-export function start(command: readonly string[], args: readonly string[]): number {
+export async function start(
+  command: readonly string[],
+  args: readonly string[],
+): Promise<number> {
   const parent = processStat("self")?.parent ?? 0;
   const pipe = pipe2();
   using reading = new OwnedFd(pipe.read);
@@ -26,10 +30,21 @@ export function start(command: readonly string[], args: readonly string[]): numb
     });
   }
   const answer = readAnswer(reading.fd);
+  if (answer === undefined) return await startFailed();
   if ("error" in answer) {
     console.error(answer.error);
     return 1;
   }
   Deno.stdout.writeSync(new TextEncoder().encode(answer.ok));
   return 0;
+}
+
+/**
+ * Says that the shim that was started for the bundle in the working directory has ended without an
+ * answer, and removes its socket: containerd does not call `delete` then. Returns the exit status.
+ */
+export async function startFailed(): Promise<number> {
+  console.error("the shim has ended before it could be reached");
+  await removeSocketOf(Deno.cwd());
+  return 1;
 }

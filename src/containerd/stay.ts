@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
+import { failpoint } from "../failpoint.ts";
 import { createCoreScheduling } from "../linux/process/session.ts";
 import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { setOomScoreAdj } from "../linux/process/oom_score.ts";
 import { prctlNotDumpable } from "../linux/process/process.ts";
 import { Reaper } from "../linux/process/reaper.ts";
-import { writeAtomic } from "../linux/fs/write_atomic.ts";
 import { readJson } from "../oci/bundle_layout.ts";
 import { stackOf } from "../rpc/error_text.ts";
-import { groupOf, readBootstrap } from "./bootstrap/params.ts";
+import { type Bootstrap, groupOf, readBootstrap } from "./bootstrap/params.ts";
 import { joinShimCgroup } from "./bootstrap/shim_cgroup.ts";
-import { ShimSocket, socketPath } from "./bootstrap/socket.ts";
+import { ShimSocket, socketPath, writeAddress } from "./bootstrap/socket.ts";
 import { byProgram, overTtrpc } from "./events/deliver.ts";
 import { parseFlags, type ShimFlags } from "./flags.ts";
 import { ContainerdLog } from "./log.ts";
@@ -51,19 +51,39 @@ export interface Started {
  * before.
  */
 export async function stay(call: StartCall): Promise<Started> {
-  const { parent, args, bundle, input, env, onDone } = call;
+  const { args, bundle, input } = call;
   const flags = parseFlags(args);
   const { namespace, address, id } = flags;
   const bootstrap = readBootstrap(input, flags);
   const group = groupOf(readJson(`${bundle}/config.json`), id);
   const path = await socketPath({ dir: bootstrap.socketDir, address, namespace, group });
-  const socket = await ShimSocket.bind(path);
-  if (bootstrap.structured) linkSockets(bootstrap.socketDir, bundle);
-  writeAtomic(`${bundle}/address`, `unix://${path}`);
+  // Before there is a socket, which is found by it where this process is killed.
+  writeAddress(bundle, path);
   const text = bootstrap.structured
     ? JSON.stringify({ version: 3, address: `unix://${path}`, protocol: "ttrpc" })
     : `unix://${path}`;
-  if (socket === undefined) return { text, stays: false };
+  const socket = await ShimSocket.bind(path);
+  try {
+    failpoint(socket === undefined ? "shim.joins" : "shim.bound");
+    if (bootstrap.structured) linkSockets(bootstrap.socketDir, bundle);
+    if (socket === undefined) return { text, stays: false };
+    await becomeShim(call, { flags, bootstrap, socket });
+  } catch (error) {
+    socket?.close();
+    throw error;
+  }
+  return { text, stays: true };
+}
+
+interface Role {
+  readonly flags: ShimFlags;
+  readonly bootstrap: Bootstrap;
+  readonly socket: ShimSocket;
+}
+
+/** Makes this process the shim that is reached by `socket`. */
+async function becomeShim(call: StartCall, { flags, bootstrap, socket }: Role): Promise<void> {
+  const { parent, bundle, env, onDone } = call;
   if (env !== undefined) takeEnvironment(env);
   prctlNotDumpable();
   setOomScoreAdj("self", Math.min(scoreOf(parent) + 1, MAX_SCORE));
@@ -76,7 +96,6 @@ export async function stay(call: StartCall): Promise<Started> {
     if (onDone === undefined) Deno.exit(0);
     onDone(clean && !ownCores && shimCgroup === "");
   });
-  return { text, stays: true };
 }
 
 /** Puts `env` in the place of this process's whole environment. */

@@ -56,8 +56,11 @@ function targetOf(fd: number): string {
   return ifThere(() => Deno.readLinkSync(`/proc/self/fd/${fd}`)) ?? "";
 }
 
-/** Reads the answer of a process that was started with `fd` as its stdout. */
-export function readAnswer(fd: number): Answer {
+/**
+ * Reads the answer of a process that was started with `fd` as its stdout; undefined where it has ended
+ * without one.
+ */
+export function readAnswer(fd: number): Answer | undefined {
   let text = "";
   const buffer = new Uint8Array(4096);
   while (!text.includes("\n") && text.length < MAX_ANSWER) {
@@ -66,6 +69,6 @@ export function readAnswer(fd: number): Answer {
     text += new TextDecoder().decode(buffer.subarray(0, count));
   }
   const [, kind, said = ""] = /^(ok|error) (.*)\n$/.exec(text) ?? [];
-  if (kind === undefined) return { error: "the shim has ended before it could be reached" };
+  if (kind === undefined) return undefined;
   return kind === "ok" ? { ok: said } : { error: said };
 }

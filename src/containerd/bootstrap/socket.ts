@@ -2,12 +2,16 @@
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
+import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import {
   bindSocket,
   isServed,
   removeHalfBound,
   removeSocket,
 } from "../../rpc/transport/socket_file.ts";
+
+/** What an address begins with that is a path. */
+const SCHEME = "unix://";
 
 /** What the path of a shim's socket is made of. */
 export interface SocketPlace {
@@ -79,8 +83,24 @@ export class ShimSocket {
   }
 }
 
-/** Removes the socket at `path` if its shim is dead. */
-export async function removeDeadSocket(path: string): Promise<void> {
+/** The file of a bundle that says where the shim of its container listens, or is about to. */
+function addressFile(bundle: string): string {
+  return `${bundle}/address`;
+}
+
+/** Records in a bundle that the shim of its container listens at `path`. */
+export function writeAddress(bundle: string, path: string): void {
+  writeAtomic(addressFile(bundle), `${SCHEME}${path}`);
+}
+
+/** Removes the socket of the shim of a bundle's container if that shim is dead. */
+export async function removeSocketOf(bundle: string): Promise<void> {
+  const address = ifThere(() => Deno.readTextFileSync(addressFile(bundle)));
+  if (address?.startsWith(SCHEME)) await removeDeadSocket(address.slice(SCHEME.length));
+}
+
+/** Removes the socket at `path` if no process serves there. */
+async function removeDeadSocket(path: string): Promise<void> {
   const dir = path.slice(0, path.lastIndexOf("/"));
   if (!ifThere(() => Deno.lstatSync(path).isSocket)) return;
   using _lock = await FileLock.lock(dir, { directory: true });

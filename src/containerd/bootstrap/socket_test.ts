@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { withTempDir } from "../../../tests/harness/temp_dir.ts";
 import { isServed } from "../../rpc/transport/socket_file.ts";
-import { removeDeadSocket, ShimSocket, socketPath } from "./socket.ts";
+import { removeSocketOf, ShimSocket, socketPath, writeAddress } from "./socket.ts";
 
 Deno.test("socketPath is the SHA-256 of the cleaned address, namespace and group", async () => {
   const place = { dir: "/s", address: "/run/containerd//containerd.sock", namespace: "n" };
@@ -21,7 +21,8 @@ Deno.test("ShimSocket.bind: of several at a time one listens; a dead one's place
     assert.ok(socket && more.length === 0);
     assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
     assert.equal((Deno.statSync(`${dir}/s`).mode ?? 0) & 0o777, 0o700);
-    await removeDeadSocket(path);
+    writeAddress(dir, path);
+    await removeSocketOf(dir);
     assert.ok(await isServed(path));
     // As a killed shim leaves it.
     socket.listener.close();
@@ -34,16 +35,18 @@ Deno.test("ShimSocket.bind: of several at a time one listens; a dead one's place
   });
 });
 
-Deno.test("removeDeadSocket removes what nobody accepts on, and nothing else", async () => {
+Deno.test("removeSocketOf removes what nobody accepts on, and nothing else", async () => {
   await withTempDir(async (dir) => {
     const path = `${dir}/x`;
-    await removeDeadSocket(path);
+    await removeSocketOf(dir);
+    writeAddress(dir, path);
+    await removeSocketOf(dir);
     Deno.writeTextFileSync(path, "");
-    await removeDeadSocket(path);
+    await removeSocketOf(dir);
     Deno.removeSync(path);
     const socket = await ShimSocket.bind(path);
     socket?.listener.close();
-    await removeDeadSocket(path);
-    assert.deepEqual([...Deno.readDirSync(dir)], []);
+    await removeSocketOf(dir);
+    assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["address"]);
   });
 });

@@ -96,7 +96,8 @@ tell() {
   case $kind in
     ok | had) printf %s "$answer" && return ;;
     error) echo "$answer" >&2 ;;
-    *) echo "the shim has ended before it could be reached" >&2 ;;
+    # The shim has ended, and may have left its socket.
+    *) berth containerd-shim start-failed ;;
   esac
   exit 1
 }
