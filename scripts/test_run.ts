@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { signalChild } from "../tests/harness/processes.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** How many tests ended how. */
@@ -55,7 +56,7 @@ export async function runTests(workspace: Workspace, options: TestRunOptions): P
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  const stop = () => child.kill("SIGKILL");
+  const stop = () => signalChild(child, "SIGKILL");
   const timer = setTimeout(() => {
     console.error(`The tests took longer than ${timeoutMs / 60_000} minutes: stopped.`);
     stop();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from "node:fs";
 import { until } from "../../tests/harness/poll.ts";
+import { signalChild } from "../../tests/harness/processes.ts";
 
 /** Where every containerd shim of 1.6 has its socket, whatever the state directory is. */
 const SHIM_SOCKETS = "/run/containerd/s";
@@ -114,7 +115,7 @@ disabled_plugins = ${text(NOT_NEEDED)}
     const process = this.#process;
     if (process === undefined) return;
     this.#process = undefined;
-    process.kill(signal);
+    signalChild(process, signal);
     await process.status;
   }
 

@@ -2,6 +2,7 @@
 import { exists } from "../../src/linux/fs/exists.ts";
 import { messageOf } from "../../src/rpc/error_text.ts";
 import { freePort } from "../../tests/harness/free_port.ts";
+import { signalChild } from "../../tests/harness/processes.ts";
 import { run } from "./command.ts";
 import type { Image } from "./image.ts";
 
@@ -117,9 +118,8 @@ export class Machine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#ended) return;
     // Its disk is thrown away: there is nothing to write back.
-    this.#process.kill("SIGKILL");
+    signalChild(this.#process, "SIGKILL");
     await this.#process.status;
   }
 }

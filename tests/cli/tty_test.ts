@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
-import { processesOf } from "../harness/processes.ts";
+import { processesOf, signalIfThere } from "../harness/processes.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { baseName, program } from "../harness/run.ts";
 
@@ -153,7 +153,7 @@ Deno.test("berth -t: a signal to the command puts the terminal back and leaves t
       command.includes(`--name ${id} `) && !command.startsWith("setsid ")
     );
     assert.notEqual(commands.length, 0);
-    for (const { pid } of commands) Deno.kill(pid, `SIG${signal}`);
+    for (const { pid } of commands) signalIfThere(pid, `SIG${signal}`);
     assert.equal(await terminal.exited(), status);
     await assertRestored(terminal);
     const state = await daemon.client.call("container.state", { id });

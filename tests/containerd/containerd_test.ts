@@ -5,7 +5,13 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { ContainerdDaemon } from "../../scripts/bench/containerd_daemon.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
-import { hasEnded, processesOf, readProcess } from "../harness/processes.ts";
+import {
+  hasEnded,
+  killIfThere,
+  processesOf,
+  readProcess,
+  signalChild,
+} from "../harness/processes.ts";
 import { until, within } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { baseName, runCgroup, runDir, uniqueName } from "../harness/run.ts";
@@ -108,7 +114,7 @@ class TestContainerd implements AsyncDisposable {
           .filter((line) => line.includes(`"container_id":"${id}"`))
           .map((line) => /\/tasks\/([\w-]+)/.exec(line)?.[1] ?? ""),
       [Symbol.asyncDispose]: async () => {
-        child.kill();
+        signalChild(child, "SIGTERM");
         await child.status;
       },
     };
@@ -190,7 +196,7 @@ needed("a shim that is killed takes its container along, which is told", async (
   await containerd.runOk("c", ["sleep", "1000"]);
   const [, pid] = /^c\s+(\d+)/m.exec(await containerd.ok("task", "ls")) ?? [];
   await using events = await containerd.events("c");
-  for (const shim of containerd.shims()) Deno.kill(shim.pid, "SIGKILL");
+  killIfThere(...containerd.shims().map(({ pid }) => pid));
   await until("the last event", () => events.topics().at(-1) === "delete");
   assert.deepEqual(events.topics(), ["exit", "delete"]);
   assert.ok(hasEnded(Number(pid)));

@@ -14,7 +14,7 @@ import { installShim } from "../harness/containerd/stub_containerd.ts";
 import { sweep } from "../harness/leaks/sweep.ts";
 import { mountsOf } from "../harness/leaks/traces.ts";
 import { until, within } from "../harness/poll.ts";
-import { processesOf } from "../harness/processes.ts";
+import { processesOf, signalChild } from "../harness/processes.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { baseName, runCgroup, runDir, uniqueName } from "../harness/run.ts";
 
@@ -132,7 +132,7 @@ class TestDocker implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#dockerd?.kill("SIGTERM");
+    if (this.#dockerd !== undefined) signalChild(this.#dockerd, "SIGTERM");
     await this.#dockerd?.status;
     await this.#containerd[Symbol.asyncDispose]();
     await sweep({ dir: this.dir, cgroup: this.#cgroup });

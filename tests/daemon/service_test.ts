@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
+import { signalChild } from "../harness/processes.ts";
 import { program } from "../harness/run.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
@@ -70,7 +71,7 @@ testNeeding(
       await notified.stop();
       await until("STOPPING", () => said().includes("STOPPING=1"));
     } finally {
-      receiver.kill();
+      signalChild(receiver, "SIGKILL");
       await receiver.status;
     }
   },

@@ -8,6 +8,7 @@ import { failureLogs } from "./failure_logs.ts";
 import { keepsFiles } from "./keep_files.ts";
 import { stateCgroupName } from "../../src/runtime/state_dir.ts";
 import { CALL_TIMEOUT_MS, until, within } from "./poll.ts";
+import { signalChild } from "./processes.ts";
 import { spec } from "./rootfs.ts";
 import type { JsonObject } from "./rootfs.ts";
 import { program, runCgroup, runDir, uniqueName } from "./run.ts";
@@ -260,11 +261,7 @@ export class TestDaemon implements AsyncDisposable {
     this.#peer?.close();
     this.#peer = undefined;
     if (this.#process !== undefined) {
-      try {
-        this.#process.kill("SIGKILL");
-      } catch {
-        // It has ended by itself.
-      }
+      signalChild(this.#process, "SIGKILL");
       await this.#process.status;
       this.#process = undefined;
     }

@@ -62,12 +62,28 @@ export function hasEnded(pid: number): boolean {
 
 /** Kills processes, which may have ended by themselves. */
 export function killIfThere(...pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      Deno.kill(pid, "SIGKILL");
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
+  for (const pid of pids) signalIfThere(pid, "SIGKILL");
+}
+
+/** Sends a signal to a process, which may have ended by itself. */
+export function signalIfThere(pid: number, signal: Deno.Signal): void {
+  try {
+    Deno.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/**
+ * Sends a signal to a child, which may have ended by itself. No flag that its `status` sets can tell
+ * that before: the promise settles some turns of the event loop after the child has been reaped.
+ */
+export function signalChild(child: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    child.kill(signal);
+  } catch (error) {
+    // What Deno throws once it knows of the end, and until then.
+    if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
   }
 }
 
@@ -77,7 +93,7 @@ export function killIfThere(...pids: readonly number[]): void {
  */
 export function hasTrap(pid: number, signal: number): boolean {
   if (!/^(\/bin\/)?sh /.test(readProcess(pid)?.command ?? "")) return false;
-  const [, caught = "0"] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(readProc(pid, "status")) ?? [];
+  const [, caught = "0"] = /^SigCgt:\s+([0-9a-f]+)$/m.exec(processStatus(pid)) ?? [];
   return (BigInt(`0x${caught}`) >> BigInt(signal - 1) & 1n) === 1n;
 }
 
@@ -138,6 +154,11 @@ function readProcLink(pid: number, file: string): string {
 /** The name of a process (proc_pid_comm(5)); empty once it is gone. */
 export function processName(pid: number): string {
   return readProc(pid, "comm").trim();
+}
+
+/** What the kernel says of a process (proc_pid_status(5)); empty once it is gone. */
+export function processStatus(pid: number): string {
+  return readProc(pid, "status");
 }
 
 /** What the descriptors of a process point at, such as `socket:[4711]`; empty once it is gone. */

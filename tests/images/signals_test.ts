@@ -11,7 +11,13 @@ import {
   ok,
 } from "../harness/images/images.ts";
 import { until, within } from "../harness/poll.ts";
-import { listProcesses, processesOf } from "../harness/processes.ts";
+import {
+  killIfThere,
+  listProcesses,
+  processesOf,
+  processStatus,
+  signalChild,
+} from "../harness/processes.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { baseName, program } from "../harness/run.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
@@ -134,7 +140,7 @@ test("images signals: a second Ctrl-C ends a pull whose skopeo does not heed the
       assert.equal(await ok(daemon, "images", "-q"), "");
       assert.deepEqual(namesIn(temporary), [], "after the next command");
     } finally {
-      for (const { pid } of stuck()) Deno.kill(pid, "SIGKILL");
+      killIfThere(...stuck().map(({ pid }) => pid));
     }
   }
   assert.equal(await ok(daemon, "ps", "-aq"), "");
@@ -178,11 +184,8 @@ test("images signals: a pull whose registry hangs keeps no rmi and no prune wait
     assert.ok(second.stderr.includes(pruned.id.slice(0, 12)), second.stderr);
     assert.equal(layers(), 4, "a pull may be about to use them");
   } finally {
-    try {
-      pull.kill("SIGTERM");
-    } catch {
-      // The pull has ended by itself: the test has failed already.
-    }
+    // Where it has ended by itself, the test has failed already.
+    signalChild(pull, "SIGTERM");
     await pull.status;
   }
   assert.equal(await ok(daemon, "images", "-q", "--no-trunc"), `${again.id}\n`);
@@ -227,9 +230,9 @@ test("images signals: what was started to ignore SIGHUP, as by nohup, ends as if
     let ended = false;
     output.finally(() => ended = true);
     const ignores = /^SigIgn:\s*[0-9a-f]*[13579bdf]$/m;
-    await until("the trap", () => ignores.test(Deno.readTextFileSync(`/proc/${child.pid}/status`)));
+    await until("the trap", () => ended || ignores.test(processStatus(child.pid)));
     await until("its end", () => {
-      if (!ended) child.kill("SIGHUP");
+      signalChild(child, "SIGHUP");
       return ended;
     });
     const { code, stderr } = await output;

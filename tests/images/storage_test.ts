@@ -16,7 +16,7 @@ import {
   run,
 } from "../harness/images/images.ts";
 import { until } from "../harness/poll.ts";
-import { killIfThere, processesOf } from "../harness/processes.ts";
+import { killIfThere, processesOf, signalChild } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
 
@@ -62,7 +62,7 @@ async function killWhen(daemon: TestDaemon, args: string[], reached: () => boole
     );
   await until("the moment", () => ended || (skopeos().length > 0 && reached()));
   const killed = !ended;
-  if (killed) killIfThere(child.pid);
+  signalChild(child, "SIGKILL");
   await status;
   await until("the end of skopeo", () => {
     killIfThere(...skopeos().map(({ pid }) => pid));

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { TestDaemon } from "../harness/daemon.ts";
 import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { until } from "../harness/poll.ts";
+import { signalChild } from "../harness/processes.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
 
@@ -64,7 +65,7 @@ networkTest(
       assert.ok(!isThere("after"));
       assert.equal(await network.getUntilThere("http://127.0.0.1:8080/"), "web");
     } finally {
-      listener.kill();
+      signalChild(listener, "SIGKILL");
       await listener.status;
     }
     await daemon.client.call("container.delete", { id: "web", force: true });

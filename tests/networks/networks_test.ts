@@ -6,6 +6,7 @@ import { FailedPreconditionError, InvalidParamsError } from "../../src/rpc/error
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { until } from "../harness/poll.ts";
+import { signalChild } from "../harness/processes.ts";
 import { httpGet, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24", "fd87::/64"]\n`;
@@ -94,7 +95,7 @@ networkTest(
       "a UDP echo",
       async () => (await network.onNeighbor("bash", "-c", echo)).includes("hello"),
     );
-    udp.kill("SIGKILL");
+    signalChild(udp, "SIGKILL");
     await udp.status;
 
     // Containers: each other, the outside, and their own port of the host.
@@ -163,7 +164,7 @@ networkTest(
       [{ ...port, hostPort: 8083 }],
       /port 8083\/tcp of the host is taken by a process/,
     );
-    process.kill("SIGKILL");
+    signalChild(process, "SIGKILL");
     await process.status;
     // The same port of each family, as docker has it.
     const both = [{ ...port, hostPort: 8084, hostIp: "0.0.0.0" }, {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { RootfsMount } from "../../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
+import { signalChild } from "../harness/processes.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { baseName, program } from "../harness/run.ts";
 
@@ -44,7 +45,7 @@ async function inSlave(daemon: TestDaemon): Promise<AsyncDisposable & { readonly
   return {
     pid: child.pid,
     async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
+      signalChild(child, "SIGKILL");
       await reader.cancel();
       await child.status;
     },

@@ -7,7 +7,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
-import { hasTrap, openFiles } from "../harness/processes.ts";
+import { hasTrap, openFiles, signalIfThere } from "../harness/processes.ts";
 
 /** Seconds until a shim counts as wedged: few, though a busy machine must not seem so. */
 const TIMEOUT = 5;
@@ -17,13 +17,7 @@ async function wedge(daemon: TestDaemon, id: string): Promise<Disposable> {
   const { shimPid } = await daemon.client.call("container.state", { id });
   Deno.kill(shimPid, "SIGSTOP");
   return {
-    [Symbol.dispose]: () => {
-      try {
-        Deno.kill(shimPid, "SIGCONT");
-      } catch {
-        // It was killed meanwhile.
-      }
-    },
+    [Symbol.dispose]: () => signalIfThere(shimPid, "SIGCONT"),
   };
 }
 

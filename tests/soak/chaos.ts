@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { BerthError } from "../../src/rpc/errors.ts";
 import type { FailpointFile } from "../harness/program/failpoints.ts";
-import { processesOf } from "../harness/processes.ts";
+import { processesOf, signalIfThere } from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
 import type { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import type { Killer } from "./killer.ts";
@@ -175,9 +175,9 @@ export class Chaos {
   async #freezeShim(): Promise<void> {
     const pid = this.#shim();
     if (pid === undefined) return;
-    kill(pid, "SIGSTOP");
+    signalIfThere(pid, "SIGSTOP");
     await pause(this.#random.between(10, 1500));
-    kill(pid, "SIGCONT");
+    signalIfThere(pid, "SIGCONT");
   }
 
   /** A container's process, or the OCI runtime at its work. */
@@ -212,14 +212,6 @@ export class Chaos {
 
   #processes() {
     return processesOf(baseName(this.#session.daemon.dir)).filter(({ state }) => state !== "Z");
-  }
-}
-
-function kill(pid: number, signal: Deno.Signal): void {
-  try {
-    Deno.kill(pid, signal);
-  } catch {
-    // It has ended since we looked.
   }
 }
 

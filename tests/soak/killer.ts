@@ -4,6 +4,7 @@ import { startTime } from "../../src/linux/process/process.ts";
 import type { BundleRecord, ShimRecord } from "../../src/oci/bundle_layout.ts";
 import { bundlePaths, readJson } from "../../src/oci/bundle_layout.ts";
 import type { TestDaemon } from "../harness/daemon.ts";
+import { signalIfThere } from "../harness/processes.ts";
 import type { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import type { ExitStatuses } from "./exit_statuses.ts";
 
@@ -20,9 +21,9 @@ export class Killer {
   /** Kills a shim, whatever it is doing. */
   shim(pid: number): void {
     // It takes no other container between the look and its end.
-    signal(pid, "SIGSTOP");
+    signalIfThere(pid, "SIGSTOP");
     this.#lost((shim) => shim?.pid === pid);
-    signal(pid, "SIGKILL");
+    signalIfThere(pid, "SIGKILL");
   }
 
   /** Kills a shim if this pid is still that of one that serves a container. */
@@ -38,7 +39,7 @@ export class Killer {
   /** Kills a process of a container, or of the runtime. */
   process(pid: number): void {
     this.#statuses.killed(pid);
-    signal(pid, "SIGKILL");
+    signalIfThere(pid, "SIGKILL");
   }
 
   /** The daemon is gone, and was what looks after every container (`no_shim`). */
@@ -98,11 +99,3 @@ const killShim = (state: string, log: string) =>
   kill -9 "$PPID"
   ;;
 esac`;
-
-function signal(pid: number, name: Deno.Signal): void {
-  try {
-    Deno.kill(pid, name);
-  } catch {
-    // It has ended since we looked.
-  }
-}

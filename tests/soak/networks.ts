@@ -3,6 +3,7 @@ import { BerthError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { deleteUntilGone } from "../harness/delete_until_gone.ts";
 import { NetworkAudit, TestNetwork } from "../harness/network/test_network.ts";
+import { killIfThere } from "../harness/processes.ts";
 import { Random } from "./random.ts";
 
 /** What {@linkcode soakNetworks} does. */
@@ -95,14 +96,7 @@ async function kill(
     ...victim === "shim" || victim === "all" ? await network.pidsOf(/berth-shim/) : [],
     ...victim === "plugin" || victim === "all" ? await network.pidsOf(PLUGINS) : [],
   ];
-  for (const pid of pids) {
-    try {
-      Deno.kill(pid, "SIGKILL");
-    } catch (error) {
-      // It has just ended by itself.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
+  killIfThere(...pids);
 }
 
 /** Names of processes: the plugins, and what they start. */

@@ -8,7 +8,7 @@ import { NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
-import { openFiles, processesOf, readProcess } from "../harness/processes.ts";
+import { openFiles, processesOf, readProcess, signalChild } from "../harness/processes.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { baseName, program } from "../harness/run.ts";
 
@@ -447,13 +447,7 @@ Deno.test("container log: a raw log has the bytes, over a restart too, and none 
   const piped = { stdin: "null", stdout: "piped", stderr: "piped" } as const;
   const follower = cliCommand(daemon, ["logs", "-f", "raw"], piped).spawn();
   using stack = new DisposableStack();
-  stack.defer(() => {
-    try {
-      follower.kill("SIGKILL");
-    } catch {
-      // It has ended, as it should.
-    }
-  });
+  stack.defer(() => signalChild(follower, "SIGKILL"));
   const followed = follower.output();
   const opened = (args: string) =>
     until(

@@ -26,8 +26,9 @@ async function receive(
     const { value } = await reader.read();
     return new TextDecoder().decode(value);
   } finally {
+    // Before it loses its output, which may end it.
+    receiver.kill("SIGKILL");
     await reader.cancel();
-    receiver.kill();
     await receiver.status;
   }
 }

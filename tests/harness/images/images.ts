@@ -7,6 +7,7 @@ import { cli } from "../cli.ts";
 import type { TestDaemon } from "../daemon.ts";
 import { freePort } from "../free_port.ts";
 import { until } from "../poll.ts";
+import { signalChild } from "../processes.ts";
 import { rootfsDir } from "../rootfs.ts";
 import { uniqueName } from "../run.ts";
 
@@ -294,7 +295,7 @@ export class TestRegistry implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.kill("SIGKILL");
+    signalChild(this.#process, "SIGKILL");
     await this.#process.status;
   }
 }

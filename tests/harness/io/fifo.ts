@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { mkfifo } from "../../../src/linux/fd/fifo.ts";
+import { signalChild } from "../processes.ts";
 import { uniqueName } from "../run.ts";
 
 /** Makes a FIFO with a name of its own in `dir`; answers its path. */
@@ -38,11 +39,7 @@ export class FifoReader implements AsyncDisposable {
 
   /** Ends the reading process as a crash would. */
   async kill(): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
+    signalChild(this.#child, "SIGKILL");
     await this.#child.status;
   }
 
@@ -79,11 +76,7 @@ export class FifoWriter implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
+    signalChild(this.#child, "SIGKILL");
     await this.#child.status;
     try {
       await this.#input.abort();

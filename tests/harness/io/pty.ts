@@ -5,6 +5,7 @@ import { openPty } from "../../../src/linux/fd/pty_testing.ts";
 import { LinuxError } from "../../../src/linux/libc/errno.ts";
 import { Poller } from "../../../src/linux/fd/poller.ts";
 import { until, within } from "../poll.ts";
+import { signalChild } from "../processes.ts";
 
 /** A process that has a terminal, which the test is at. */
 export class PtyProcess implements AsyncDisposable {
@@ -123,11 +124,7 @@ export class PtyProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#child.kill("SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
+    signalChild(this.#child, "SIGKILL");
     await this.#child.status;
     await this.#reading;
     this.#poller[Symbol.dispose]();
