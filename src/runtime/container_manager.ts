@@ -238,6 +238,12 @@ export class ContainerManager implements AsyncDisposable {
     return this.#containers.size;
   }
 
+  /** How many containers have processes. */
+  get running(): number {
+    const alive = ["running", "paused"];
+    return this.containers().filter(({ processes }) => alive.includes(processes.status)).length;
+  }
+
   /** How many shims wait for a container. */
   get idleShims(): number {
     return this.#context.shims.idle;

@@ -117,9 +117,14 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
   });
   warnOfClosedSocket(config);
   manager.ready(`listening on ${config.socket.path}`);
-  log.info("received {signal}, shutting down; containers keep running", {
-    signal: await stop.promise,
-  });
+  const signal = await stop.promise;
+  const { running } = daemon.manager;
+  log.info(
+    running === 0
+      ? "received {signal}, shutting down"
+      : "received {signal}, shutting down; {running} containers keep running",
+    { signal, running },
+  );
   manager.stopping();
 }
 

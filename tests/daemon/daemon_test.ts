@@ -153,7 +153,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     assert.equal(status.signal, null);
     await subscriber.closed;
     await assert.rejects(Deno.lstat(daemon.socket), Deno.errors.NotFound);
-    assert.match(daemon.log, new RegExp(`${signal}, shutting down`));
+    assert.match(daemon.log, new RegExp(`${signal}, shutting down; 1 containers keep running`));
     // Not before it sleeps: it may be still on its way there.
     await until("the sleeping process", () => readProcess(pid)?.state === "S");
 

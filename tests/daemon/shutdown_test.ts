@@ -35,4 +35,6 @@ Deno.test("berth shutdown stops every container with its own signal, and their s
   await until("the end of the shims", () => shims(daemon).length === 0);
   const { events } = await daemon.client.call("events.read", { types: ["exit"], ids: ["a", "b"] });
   assert.deepEqual(events.map(({ exitStatus }) => exitStatus), [0, 0]);
+  await daemon.stop();
+  assert.doesNotMatch(daemon.log, /keep running/);
 });
