@@ -11,6 +11,12 @@ const TAIL = 64 * 1024;
 const MAX_WARNINGS = 20, MAX_WARNING = 1000;
 
 /**
+ * What runc 1.1.5 and 1.1.6 warn of at each create with systemd's cgroups where the kernel has no
+ * `tun`: a device that runc itself puts on every list of allowed ones (devices/systemd.go).
+ */
+const MISSING_TUN = "skipping device /dev/char/10:200 for systemd: ";
+
+/**
  * The log file of one call of the OCI runtime. Calls append to the same file, so each remembers
  * where it began; only one at a time has a file to itself, as lines do not say whose they are.
  */
@@ -61,14 +67,14 @@ export class WarningReader {
     this.#offset = sizeOf(path);
   }
 
-  /** Returns the warnings since; those of calls that ran at the same time are among them. */
+  /** Returns the warnings since that say something of a container; those of calls that ran at the same time are among them. */
   read(): string[] {
     if (sizeOf(this.#path) === this.#offset) return [];
     const lines = readFrom(this.#path, this.#offset).split("\n").slice(-MAX_WARNINGS);
     return lines.flatMap((line) => {
       const entry = parseEntry(line);
       const message = entry?.level === "warning" ? entry.msg.trim().slice(0, MAX_WARNING) : "";
-      return message === "" ? [] : [message];
+      return message === "" || message.startsWith(MISSING_TUN) ? [] : [message];
     });
   }
 }

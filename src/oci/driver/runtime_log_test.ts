@@ -63,3 +63,14 @@ Deno.test("WarningReader: reads what was warned of since, and only that", () =>
     );
     assert.deepEqual(reader.read(), ["one", "two"]);
   }));
+
+Deno.test("WarningReader: of devices that runc skips, its own tun is not worth a warning", () =>
+  withTempDir((dir) => {
+    const path = `${dir}/log.json`;
+    const reader = new WarningReader(path);
+    const skipped = (device: string) =>
+      `skipping device /dev/char/${device} for systemd: stat /sys/dev/char/${device}: ` +
+      "no such file or directory";
+    append(path, entry("warning", skipped("10:200")), entry("warning", skipped("195:0")));
+    assert.deepEqual(reader.read(), [skipped("195:0")]);
+  }));
