@@ -71,20 +71,52 @@ Deno.test("security defaults: paths are masked or read-only, and devices are few
   );
 });
 
+/** docker's masked and read-only paths, as far as a kernel has them. */
+const MASKED = "/proc/acpi /proc/asound /proc/interrupts /proc/kcore /proc/keys " +
+  "/proc/latency_stats /proc/sched_debug /proc/scsi /proc/timer_list /proc/timer_stats " +
+  "/sys/devices/virtual/powercap /sys/firmware";
+const READ_ONLY = "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger /sys";
+
+Deno.test("security defaults: docker's masked paths are empty, and its read-only ones are mounted so", async () => {
+  await using daemon = await TestDaemon.start();
+  const script = `for path in ${MASKED}; do [ ! -e $path ] || ` +
+    '[ -z "$([ -d $path ] && ls -A $path || head -c 1 $path)" ] || echo shown $path; done; ' +
+    `for path in ${READ_ONLY}; do [ ! -e $path ] || ` +
+    'grep -q " $path [a-z0-9]* ro," /proc/self/mounts || echo writable $path; done; ' +
+    // Under v1 the directory of the hierarchies is a tmpfs of the runtime's, which may be writable.
+    "grep -E '^[a-z0-9]+ /sys/fs/cgroup[^ ]* cgroup2? rw' /proc/self/mounts; true";
+  assert.equal(await run(daemon, [], script), "");
+  // The check finds what is open.
+  const open = (await run(daemon, ["--security-opt", "systempaths=unconfined"], script)).split(
+    "\n",
+  );
+  assert.ok(open.includes("shown /proc/interrupts"), open.join());
+  assert.ok(open.includes("writable /proc/sys"), open.join());
+});
+
+Deno.test("security defaults: processes are not limited, and no other LSM's label than berth's is given", async () => {
+  await using daemon = await TestDaemon.start();
+  const limit = "cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null";
+  assert.equal(await run(daemon, [], limit), "max\n");
+  assert.equal(await run(daemon, ["--pids", "9"], limit), "9\n");
+  const { defaults: { apparmor } } = await daemon.client.call("daemon.info", {});
+  const label = await run(daemon, [], "cat /proc/self/attr/current 2>/dev/null");
+  if (apparmor === undefined) assert.doesNotMatch(label, /berth/);
+  else assert.equal(label, `${apparmor} (enforce)\n`);
+});
+
 Deno.test("security defaults: each namespace but the user namespace is the container's own", async () => {
   await using daemon = await TestDaemon.start();
   const kinds = ["pid", "mnt", "ipc", "uts", "net", "cgroup", "user"];
-  const output = await run(
-    daemon,
-    [],
-    kinds.map((kind) => `readlink /proc/self/ns/${kind}`).join("; "),
-  );
-  const own = output.trim().split("\n");
-  const shared = kinds.filter((kind, index) =>
-    own[index] === Deno.readLinkSync(`/proc/self/ns/${kind}`)
-  );
-  assert.equal(own.length, kinds.length);
-  assert.deepEqual(shared, ["user"]);
+  const script = kinds.map((kind) => `readlink /proc/self/ns/${kind}`).join("; ");
+  for (const options of [[], ["--privileged"]]) {
+    const own = (await run(daemon, options, script)).trim().split("\n");
+    const shared = kinds.filter((kind, index) =>
+      own[index] === Deno.readLinkSync(`/proc/self/ns/${kind}`)
+    );
+    assert.equal(own.length, kinds.length);
+    assert.deepEqual(shared, ["user"]);
+  }
   assert.match(await run(daemon, [], "ls /sys/class/net"), /^lo\n$/);
 });
 
