@@ -3,6 +3,7 @@ import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/log
 import type { LogRecord, TextFormatter } from "@logtape/logtape";
 import { NonblockingWriter } from "../../linux/fd/nonblocking_writer.ts";
 import { stackOf } from "../../rpc/error_text.ts";
+import { isToldFailure } from "./told_failure.ts";
 import type { Config } from "../config/config.ts";
 import { LogQueue } from "./log_queue.ts";
 import { exportedConsole, exportLine } from "./telemetry.ts";
@@ -102,11 +103,15 @@ function renderValue(value: unknown, inspect: (value: unknown) => string): strin
   return typeof value === "string" && /^[\x21-\x7e]+$/.test(value) ? value : inspect(value);
 }
 
-/** Adds the stack of a record's `error`, indented: only what stands at the margin is a new record. */
+/**
+ * Adds the stack of a record's `error`, indented: only what stands at the margin is a new record. A
+ * failure whose reason is in the line, and that is no fault of berth's, is that one line.
+ */
 export function withStack(format: TextFormatter): TextFormatter {
   return (record) => {
-    const { error } = record.properties;
+    const { error, reason } = record.properties;
     if (error === undefined) return format(record);
+    if (reason !== undefined && isToldFailure(error)) return format(record);
     return `${format(record)}    ${stackOf(error).replaceAll(/\s*[\n\r]+\s*/g, "\n      ")}\n`;
   };
 }

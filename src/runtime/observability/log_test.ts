@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { getJsonLinesFormatter } from "@logtape/logtape";
 import type { LogRecord } from "@logtape/logtape";
+import { ENOENT, LinuxError } from "../../linux/libc/errno.ts";
+import { BerthError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
 import { goesToJournal, withStack } from "./log.ts";
 
 function record(properties: Record<string, unknown>): LogRecord {
@@ -26,6 +28,23 @@ Deno.test("withStack: a record with an error has its stack below it, and no line
   assert(lines.some((line) => line.includes("log_test.ts")), lines.join("\n"));
   assert(lines.some((line) => line.includes("caused by TypeError: second")));
   assert(lines.every((line) => line.startsWith("    ")), lines.join("\n"));
+});
+
+Deno.test("withStack: a failure that is told is one line, unless its cause is a fault of berth's", () => {
+  const format = withStack(() => "it failed\n");
+  const lines = (error: Error) =>
+    format(record({ error, reason: error.message })).split("\n").length;
+  const told = new RuntimeError("container c: runc create failed: no such mount");
+  assert.equal(lines(told), 2);
+  const missing = new LinuxError(ENOENT, "open", "/x");
+  assert.equal(lines(new FailedPreconditionError("not yet", { cause: missing })), 2);
+  assert.equal(lines(new FailedPreconditionError("not yet", { cause: told })), 2);
+  const fault = new TypeError("undefined is not a function");
+  assert.ok(lines(fault) > 2);
+  assert.ok(lines(new FailedPreconditionError("not yet", { cause: fault })) > 2);
+  assert.ok(lines(new BerthError("Internal", "a bug")) > 2);
+  // Nothing else tells why.
+  assert.ok(format(record({ error: told })).includes("runc create failed"));
 });
 
 Deno.test("log: a record in JSON has the stack of its error", () => {
