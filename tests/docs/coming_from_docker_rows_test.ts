@@ -246,6 +246,10 @@ const RUN_ROWS: Readonly<Record<string, Check>> = {
     assert.doesNotMatch(kept, /^1\n/);
     await person.sees("rm -f logs");
     await person.isRefused("run --log-driver journald ROOTFS -- true", /cri.*raw.*none/);
+    await person.isRefused(
+      "run --log-driver raw --log-opt max-size=1m ROOTFS -- true",
+      /--log-opt max-size: the log driver raw has no such option/,
+    );
   },
   "`--label` `--label-file` `--annotation` `--cidfile`": async (person) => {
     Deno.writeTextFileSync(`${person.daemon.dir}/labels`, "tier=front\n");

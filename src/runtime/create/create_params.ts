@@ -82,7 +82,7 @@ export function checkCreate(
       path: join("spec", issue.path),
     })),
     ...stdioIssues(stdio),
-    ...logIssues(params.log, stdio),
+    ...logIssues(params.log, stdio, logs),
     ...rootfs.flatMap((mount, index) => sourceIssues(mount, `rootfs.${index}.source`)),
     ...checkpointIssues(params.checkpoint),
     ...networkIssues,

@@ -37,13 +37,22 @@ export function resolveLog(
   };
 }
 
-/** Checks what the schema cannot: a log takes the output, so it cannot go to a file as well. */
+/**
+ * Checks what the schema cannot: a log takes the output, so it cannot go to a file as well, and not
+ * every driver rotates files.
+ */
 export function logIssues(
   log: LogParams | undefined,
   stdio: { readonly stdout: string; readonly stderr: string },
+  defaults: Pick<LogDefaults, "driver">,
 ): ParamIssue[] {
   if (log === undefined) return [];
   const issues: ParamIssue[] = [];
+  const driver = log.driver ?? defaults.driver;
+  for (const name of ["maxSize", "maxFile"] as const) {
+    if (log[name] === undefined || driver === "cri") continue;
+    issues.push({ path: `log.${name}`, message: `the log driver ${driver} has no such option` });
+  }
   for (const name of ["stdout", "stderr"] as const) {
     if (!stdio[name].startsWith("file:")) continue;
     issues.push({ path: name, message: "must be empty or a FIFO where there is a log" });
