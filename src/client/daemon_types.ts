@@ -90,6 +90,10 @@ export interface ContainerState {
   readonly exitedAt?: string | undefined;
   /** True if the exit status could not be observed; exitStatus is then 137. */
   readonly exitStatusUnknown?: boolean | undefined;
+  /** Signal that asks the container to end, as its spec names it; absent for SIGTERM. */
+  readonly stopSignal?: string | undefined;
+  /** Seconds between that signal and SIGKILL, -1: forever; as given to create. */
+  readonly stopTimeout?: number | undefined;
   /** When the daemon starts the container again; absent for never. */
   readonly restart?: {
     /** no: never; on-failure: after an exit status other than 0; always: after every exit, and when the daemon starts; unless-stopped: like always, but not when the daemon starts and the container was stopped before. */
@@ -101,6 +105,8 @@ export interface ContainerState {
   readonly restartCount?: number | undefined;
   /** Time at which the daemon will start the container again, in RFC 3339 format, UTC, with milliseconds. */
   readonly restartingAt?: string | undefined;
+  /** Why the container could not be started again the last time; absent once it could. */
+  readonly error?: string | undefined;
   /** How the run before this one ended; set for a container that was started again. */
   readonly lastExit?: ExitStatus | undefined;
   /** True if the daemon removes the container when it has exited. */

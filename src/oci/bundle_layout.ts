@@ -91,6 +91,8 @@ export interface BundleRecord {
   /** The absolute cgroup path of the spec: known before the runtime makes the cgroup. */
   readonly cgroupsPath?: string;
   readonly group?: string;
+  /** The stop signal that the spec names. */
+  readonly stopSignal?: string;
   /** Seconds between the stop signal and SIGKILL. */
   readonly stopTimeout?: number;
   /**
@@ -100,6 +102,8 @@ export interface BundleRecord {
   readonly runtimeTimeoutMs?: number;
   /** The instance that this one takes the place of. */
   readonly replaces?: string;
+  /** Number of restarts by the daemon since the container was last started by a call. */
+  readonly restartCount?: number;
   /** How the run before this one ended. */
   readonly lastExit?: LastExit;
   /** Whether the daemon removes the container when it has exited. */

@@ -233,6 +233,10 @@ const RUN_ROWS: Readonly<Record<string, Check>> = {
     await until("the trap", async () => (await person.sees("logs stops")).includes("ready"));
     await person.sees("stop stops");
     assert.equal(await person.sees("inspect -f {{.exitStatus}} stops"), "9\n");
+    assert.equal(
+      await person.sees("inspect -f", "{{.stopSignal}} {{.stopTimeout}}", "stops"),
+      "USR1 60\n",
+    );
     await person.sees("rm stops");
   },
   "`--log-driver` `--log-opt max-size` `max-file`": async (person) => {

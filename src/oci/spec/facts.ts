@@ -2,6 +2,7 @@
 import { cleanPath } from "../../linux/fs/path_names.ts";
 import type { HostUser } from "../bundle_layout.ts";
 import { asRecord } from "../../rpc/is_record.ts";
+import { STOP_SIGNAL_ANNOTATION } from "./annotations.ts";
 import { cgroupOfPath, isSystemdPath } from "./cgroups_path.ts";
 
 /** A spec of which nothing is known but that it is a JSON object. */
@@ -23,6 +24,12 @@ export function namespacesOf(spec: AnySpec): { readonly type: unknown; readonly 
     const { type, path } = asRecord(namespace) ?? {};
     return { type, path: typeof path === "string" ? path : "" };
   });
+}
+
+/** Returns the stop signal that the spec names, as it is written; undefined if it names none. */
+export function stopSignalIn(spec: AnySpec): string | undefined {
+  const given = asRecord(spec["annotations"])?.[STOP_SIGNAL_ANNOTATION];
+  return typeof given === "string" && given !== "" ? given : undefined;
 }
 
 /** Returns whether init's end takes every process of the container along (pid_namespaces(7)). */

@@ -10,7 +10,10 @@ import type { ShimTimeouts } from "../shims/shim_client.ts";
 import type { ShimManager } from "../shims/shim_manager.ts";
 
 /** The part of a container's state that outlives its instances. */
-export type ServiceState = Pick<ContainerState, "restart" | "restartCount" | "restartingAt">;
+export type ServiceState = Pick<
+  ContainerState,
+  "restart" | "restartCount" | "restartingAt" | "error"
+>;
 
 /** What a container asks of, and reports to, the registry that holds it. */
 export interface ContainerOwner {

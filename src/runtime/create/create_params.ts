@@ -5,7 +5,13 @@ import { bundlePaths, CRIU_CONFIG, FILE_PREFIX, filePath } from "../../oci/bundl
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
 import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";
-import { cgroupsPathOf, hasSystemdCgroup, mappedRoot, namespacesOf } from "../../oci/spec/facts.ts";
+import {
+  cgroupsPathOf,
+  hasSystemdCgroup,
+  mappedRoot,
+  namespacesOf,
+  stopSignalIn,
+} from "../../oci/spec/facts.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { asRecord } from "../../rpc/is_record.ts";
@@ -96,6 +102,7 @@ export function checkCreate(
   const group = params.group ?? podOf(spec);
   const planned = cgroupsPathOf(spec);
   const mapped = mappedRoot(spec);
+  const stopSignal = stopSignalIn(spec);
   return {
     spec,
     record: {
@@ -112,6 +119,7 @@ export function checkCreate(
       ...(params.network === undefined ? {} : { network: params.network }),
       ...(planned === undefined ? {} : { cgroupsPath: planned }),
       ...(group === undefined ? {} : { group }),
+      ...(stopSignal === undefined ? {} : { stopSignal }),
       ...(params.stopTimeout === undefined ? {} : { stopTimeout: params.stopTimeout }),
       ...(params.autoRemove ? { autoRemove: true, removeDirs: params.removeDirs ?? [] } : {}),
       ...(params.checkpoint === undefined ? {} : { checkpoint: params.checkpoint }),

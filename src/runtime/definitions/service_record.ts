@@ -32,6 +32,8 @@ export interface ServiceRecord {
     /** When it is due, RFC 3339. */
     readonly at: string;
   } | undefined;
+  /** Why it could not be started again the last time. */
+  readonly error?: string | undefined;
   /** Its removal has begun. */
   readonly withdrawn?: true | undefined;
 }

@@ -96,9 +96,13 @@ export class Services implements Disposable {
     const restartingAt = service?.next?.at ??
       (this.#manualRestarts.isUnderWay(id) ? new Date().toISOString() : undefined);
     const hasPolicy = service !== undefined && service.policy.policy !== "no";
+    // As in docker the count stays when the policy goes.
+    const isCounted = service !== undefined && (hasPolicy || service.progress.count > 0);
     return {
-      ...(hasPolicy ? { restart: service.policy, restartCount: service.progress.count } : {}),
+      ...(hasPolicy ? { restart: service.policy } : {}),
+      ...(isCounted ? { restartCount: service.progress.count } : {}),
       ...(restartingAt === undefined ? {} : { restartingAt }),
+      ...(service?.error === undefined ? {} : { error: service.error }),
     };
   }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { messageOf } from "../../rpc/error_text.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { Container } from "../container/container.ts";
 import { defineContainer } from "../definitions/define.ts";
@@ -70,7 +71,8 @@ async function runStopped(
   } catch (error) {
     // As in docker the policy does not try what has failed for a user, but what it was to try already.
     if (!stopping.aborted) {
-      definitions.update(id, before?.next === undefined ? { next: undefined } : before);
+      const undo = before?.next === undefined ? { next: undefined } : before;
+      definitions.update(id, { ...undo, error: messageOf(error) });
       if (before?.next !== undefined) restarts.goOn(containers.get(id));
     }
     throw error;

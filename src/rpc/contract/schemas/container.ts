@@ -61,6 +61,12 @@ export const containerState = z.object({
   }),
   exitedAt: time("Time of the exit").optional(),
   exitStatusUnknown,
+  stopSignal: z.string().optional().meta({
+    description: "Signal that asks the container to end, as its spec names it; absent for SIGTERM",
+  }),
+  stopTimeout: z.number().optional().meta({
+    description: "Seconds between that signal and SIGKILL, -1: forever; as given to create",
+  }),
   restart: restartState.optional().meta({
     description: "When the daemon starts the container again; absent for never",
   }),
@@ -68,6 +74,9 @@ export const containerState = z.object({
     description: "Number of restarts by the daemon since the container was last started by a call",
   }),
   restartingAt: time("Time at which the daemon will start the container again").optional(),
+  error: z.string().optional().meta({
+    description: "Why the container could not be started again the last time; absent once it could",
+  }),
   lastExit: exitStatus.optional().meta({
     description: "How the run before this one ended; set for a container that was started again",
   }),

@@ -155,6 +155,7 @@ export class RestartManager implements Disposable {
     });
     const timestamp = new Date().toISOString();
     container.publish({ type: "restart-failed", timestamp, error: reason });
+    this.#options.definitions.update(container.id, { error: reason });
     const stopper = this.#options.definitions.service(container.id)?.stopper;
     this.#next(container, { exitStatus: 1, ranFor: 0, stopper });
   }
@@ -173,7 +174,7 @@ export class RestartManager implements Disposable {
   #running(container: Container): void {
     const { definitions } = this.#options;
     const { id, processes: { exit } } = container;
-    definitions.update(id, { next: undefined });
+    definitions.update(id, { next: undefined, error: undefined });
     // Before its start was recorded, so that its exit was not decided on.
     if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
     this.tidy(container);

@@ -2,6 +2,7 @@
 import type { RestartPolicy } from "../../../rpc/contract/schemas.ts";
 import { FailedPreconditionError } from "../../../rpc/errors.ts";
 import { defineContainer } from "../../definitions/define.ts";
+import { NO_PROGRESS } from "../../definitions/service_record.ts";
 import type { ServiceContext } from "../context.ts";
 import type { RestartManager } from "./restart_manager.ts";
 
@@ -35,6 +36,7 @@ export async function setPolicy(
     policy,
     ...(definitions.has(id) ? {} : {
       started: processes.startedAt !== undefined,
+      progress: { ...NO_PROGRESS, count: record.restartCount ?? 0 },
       ...(status === "stopped" ? { decided: record.instance } : {}),
     }),
   });

@@ -2,7 +2,7 @@
 import { failpoint } from "../../../failpoint.ts";
 import { SIGKILL, SIGTERM } from "../../../linux/process/signals.ts";
 import type { BundleRecord } from "../../../oci/bundle_layout.ts";
-import { STOP_SIGNAL_ANNOTATION } from "../../../oci/spec/annotations.ts";
+import { stopSignalIn } from "../../../oci/spec/facts.ts";
 import { NotFoundError } from "../../../rpc/errors.ts";
 import { isRecord } from "../../../rpc/is_record.ts";
 import { parseJson } from "../../../rpc/json.ts";
@@ -133,8 +133,7 @@ async function killLater(
 /** Returns the stop signal that the container's spec names; SIGTERM if it names none. */
 export function stopSignalOf(container: Container): number {
   const spec = parseJson(Deno.readTextFileSync(container.bundle.paths.config));
-  const annotations = isRecord(spec) ? spec["annotations"] : undefined;
-  const given = isRecord(annotations) ? annotations[STOP_SIGNAL_ANNOTATION] : undefined;
-  if (typeof given !== "string" || given === "") return SIGTERM;
+  const given = isRecord(spec) ? stopSignalIn(spec) : undefined;
+  if (given === undefined) return SIGTERM;
   return signalNumber(/^\d+$/.test(given) ? Number(given) : given);
 }
