@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { BerthError } from "../../src/rpc/errors.ts";
+import { cli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
@@ -302,14 +303,99 @@ Deno.test("restart policy: a container that cannot be started again is tried lat
   const waiting = await state(daemon, "c");
   assert.equal(waiting.status, "stopped");
   assert.equal(waiting.shim, "none");
-  // All that is logged of it.
-  const tries = daemon.log.split("\n").filter((line) => line.includes("cannot start it again"));
+  assert.equal(waiting.error, reason);
+  // All that is logged of it: a line each, without a stack.
+  const lines = daemon.log.split("\n");
+  const tries = lines.filter((line) => line.includes("cannot start it again"));
   assert.ok(tries.length < 10, tries.join("\n"));
+  assert.deepEqual(lines.filter((line) => line.startsWith("    ")), []);
   Deno.removeSync(`${mnt}-away/end`);
   Deno.renameSync(`${mnt}-away`, mnt);
-  await untilState(daemon, "c", isRunning);
+  assert.equal((await untilState(daemon, "c", isRunning)).error, undefined);
   await deleteAll(daemon, ["c"]);
 });
+
+Deno.test("restart policy: a start by hand that fails is told in the state, until one does not", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const id = "c";
+  const mnt = await createService(daemon, id, "exit 3");
+  await client.call("container.start", { id });
+  await client.call("container.wait", { id });
+  Deno.renameSync(mnt, `${mnt}-away`);
+  await assert.rejects(client.call("container.start", { id }), /mnt/);
+  assert.match((await state(daemon, id)).error ?? "", /mnt/);
+  await daemon.restart();
+  assert.match((await state(daemon, id)).error ?? "", /mnt/);
+  Deno.renameSync(`${mnt}-away`, mnt);
+  await daemon.client.call("container.start", { id });
+  assert.equal((await state(daemon, id)).error, undefined);
+  await daemon.client.call("container.wait", { id });
+  await deleteAll(daemon, [id]);
+});
+
+Deno.test("restart policy: a container that waits for its restart says so to who wants it to run", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const id = "c";
+  await createService(daemon, id, "exit 3", { restart: { policy: "always" } });
+  await client.call("container.start", { id });
+  const isWaiting = ({ status, restartingAt = "" }: ContainerState) =>
+    status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000;
+  await untilState(daemon, id, isWaiting);
+  const process = { args: ["true"], cwd: "/" };
+  const message = `container ${id} is being restarted: wait until it runs, or stop it first`;
+  const calls = {
+    pause: () => client.call("container.pause", { id }),
+    resume: () => client.call("container.resume", { id }),
+    exec: () => client.call("container.exec", { id, process }),
+    checkpoint: () => client.call("container.checkpoint", { id, path: `${daemon.dir}/checkpoint` }),
+    stats: () => client.call("container.stats", { id }),
+  };
+  for (const call of Object.values(calls)) {
+    await assert.rejects(call(), { kind: "FailedPrecondition", message });
+  }
+  assert.deepEqual(await cli(daemon, ["top", id]), {
+    code: 125,
+    stdout: "",
+    stderr: `berth: ${message}\n`,
+  });
+  await client.call("container.stop", { id });
+  await assert.rejects(client.call("container.pause", { id }), /is stopped/);
+  assert.match((await cli(daemon, ["top", id])).stderr, /is stopped: start it first/);
+  await deleteAll(daemon, [id]);
+});
+
+Deno.test("restart policy: the number of restarts stays when the policy goes", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const id = "c";
+  const mnt = await createService(
+    daemon,
+    id,
+    "echo >>/mnt/runs; [ $(wc -l </mnt/runs) -lt 4 ] || sleep 1000; exit 3",
+    { restart: { policy: "always" } },
+  );
+  await client.call("container.start", { id });
+  await untilState(daemon, id, (now) => isRunning(now) && now.restartCount === 3);
+  await until("its last run", () => linesIn(`${mnt}/runs`) === 4);
+  await client.call("container.update", { id, restart: { policy: "no" } });
+  assert.equal((await state(daemon, id)).restartCount, 3);
+  await daemon.restart();
+  assert.equal((await state(daemon, id)).restartCount, 3);
+  await daemon.client.call("container.update", { id, restart: { policy: "always" } });
+  assert.equal((await state(daemon, id)).restartCount, 3);
+  // A start by hand counts anew.
+  await daemon.client.call("container.stop", { id, timeout: 0 });
+  await daemon.client.call("container.start", { id });
+  assert.equal((await state(daemon, id)).restartCount, 0);
+  await deleteAll(daemon, [id]);
+});
+
+/** Returns the number of lines in a file. */
+function linesIn(path: string): number {
+  return Deno.readTextFileSync(path).split("\n").length - 1;
+}
 
 Deno.test("restart policy: params that do not fit are refused", async () => {
   await using daemon = await TestDaemon.start();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
+import { CliError } from "../common/exit_status.ts";
 import { boldHeader, print, screenWidth } from "../text/print.ts";
 import { formatTable } from "../text/table.ts";
 import { processCommand } from "./processes.ts";
@@ -25,6 +26,7 @@ interface ProcessFields {
 /** Prints the processes of a container as `ps -ef` and docker do. */
 export async function printProcessTable(daemon: DaemonConnection, id: string): Promise<void> {
   const { processes } = await daemon.call("container.pids", { id });
+  if (processes.length === 0) await checkRuns(daemon, id);
   const uptime = Number(Deno.readTextFileSync("/proc/uptime").split(" ", 1)[0]);
   const rows = processes.flatMap(({ pid }) => rowOf(pid, uptime, Date.now()));
   const lines = formatTable(HEADERS, rows, {
@@ -33,6 +35,17 @@ export async function printProcessTable(daemon: DaemonConnection, id: string): P
     style: boldHeader,
   });
   for (const line of lines) print(line);
+}
+
+/** Throws a {@linkcode CliError} that says why there is no process, unless one may be there by now. */
+async function checkRuns(daemon: DaemonConnection, id: string): Promise<void> {
+  const { status, restartingAt } = await daemon.call("container.state", { id });
+  if (status !== "stopped") return;
+  throw new CliError(
+    restartingAt === undefined
+      ? `container ${id} is stopped: start it first`
+      : `container ${id} is being restarted: wait until it runs, or stop it first`,
+  );
 }
 
 /**

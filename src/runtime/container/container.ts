@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { BerthError, NotFoundError } from "../../rpc/errors.ts";
+import { BerthError, FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
 import { exitOf } from "../../oci/process_exit.ts";
 import { describeLog } from "../create/log.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
@@ -151,12 +151,16 @@ export class Container {
   }
 
   /** Calls a method of the shim. Its errors name the container. */
-  call<N extends ShimMethod>(
+  async call<N extends ShimMethod>(
     name: N,
     params: ParamsOf<ShimContract, N>,
     options?: ShimCallOptions,
   ): Promise<ResultOf<ShimContract, N>> {
-    return this.#withShim((shim) => shim.call(name, params, options));
+    try {
+      return await this.#withShim((shim) => shim.call(name, params, options));
+    } catch (error) {
+      throw this.#explained(error);
+    }
   }
 
   /** Runs `work` with the shim; waits up to {@linkcode CONNECT_PATIENCE} for one that is being connected. */
@@ -170,6 +174,16 @@ export class Container {
     } catch (error) {
       throw this.#withContainerId(this.#recovery.translateShimError(client, error));
     }
+  }
+
+  /** Says of one that has stopped only to run again that it does so, and what can be done. */
+  #explained(error: unknown): unknown {
+    if (!(error instanceof FailedPreconditionError) || this.status !== "stopped") return error;
+    if (this.#parts.context.owner.service(this.id).restartingAt === undefined) return error;
+    return new FailedPreconditionError(
+      `container ${this.id} is being restarted: wait until it runs, or stop it first`,
+      { cause: error, data: { ...error.data, id: this.id } },
+    );
   }
 
   /**
@@ -195,7 +209,11 @@ export class Container {
    * @throws {FailedPreconditionError} if the container has no cgroup (any more).
    */
   stats(): Stats {
-    return this.#parts.cgroup.stats();
+    try {
+      return this.#parts.cgroup.stats();
+    } catch (error) {
+      throw this.#explained(error);
+    }
   }
 
   /** Returns every process in the cgroup, with the exec that it is where that is known. */
