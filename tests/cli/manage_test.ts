@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { SIGHUP } from "../../src/linux/process/signals.ts";
+import { parseSignal } from "../../src/linux/process/signals.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until, within } from "../harness/poll.ts";
@@ -245,7 +245,7 @@ Deno.test("berth kill, pause, resume, wait and rm do what they say, to several a
   assert.equal((await cli(daemon, ["kill", "a"])).stdout, "a\n");
   const waiting = cli(daemon, ["wait", "a", "b"]);
   const { pid } = await daemon.client.call("container.state", { id: "b" });
-  await until("the trap", () => hasTrap(pid, SIGHUP));
+  await until("the trap", () => hasTrap(pid, parseSignal("HUP")));
   assert.equal((await cli(daemon, ["kill", "-s", "HUP", "b"])).stdout, "b\n");
   assert.equal((await waiting).stdout, "137\n4\n");
   assert.equal((await cli(daemon, ["rm", "a"])).stdout, "a\n");

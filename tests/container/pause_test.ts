@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { SIGHUP } from "../../src/linux/process/signals.ts";
+import { parseSignal } from "../../src/linux/process/signals.ts";
 import { FailedPreconditionError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
@@ -99,7 +99,7 @@ Deno.test("pause: a paused container dies of SIGKILL, and of any other signal on
   for (const id of ["killed", "killed-all", "hung-up"]) {
     const script = "trap 'exit 3' HUP; while :; do sleep 0.05; done";
     const pid = await daemon.run(id, ["sh", "-c", script]);
-    await until("its trap", () => hasTrap(pid, SIGHUP));
+    await until("its trap", () => hasTrap(pid, parseSignal("HUP")));
     await daemon.client.call("container.exec", { id, execId: "x", process: { args: BUSY } });
     await daemon.client.call("container.pause", { id });
   }
@@ -182,7 +182,7 @@ Deno.test("pause: signals to all processes are no pause, whoever looks meanwhile
   await using daemon = await TestDaemon.start();
   using events = await EventCollector.subscribe(daemon.socket);
   const pid = await daemon.run("one", ["sh", "-c", "trap : HUP; while :; do sleep 0.05; done"]);
-  await until("its trap", () => hasTrap(pid, SIGHUP));
+  await until("its trap", () => hasTrap(pid, parseSignal("HUP")));
   // The runtime freezes the container while it signals.
   for (let n = 0; n < 10; n++) {
     let done = false;

@@ -38,17 +38,8 @@ export const SIGNALS: Readonly<Record<string, number>> = {
 // Other names in use for some of them (signal(7)).
 const ALIASES: Readonly<Record<string, number>> = { SIGIOT: 6, SIGCLD: 17, SIGPOLL: 29 };
 
-/** Numbers of the signals that berth itself sends or handles. */
-export const SIGHUP = 1,
-  SIGINT = 2,
-  SIGQUIT = 3,
-  SIGKILL = 9,
-  SIGUSR1 = 10,
-  SIGTERM = 15,
-  SIGCHLD = 17,
-  SIGCONT = 18,
-  SIGSTOP = 19,
-  SIGWINCH = 28;
+/** Numbers of the signals that berth itself sends. */
+export const SIGKILL = 9, SIGTERM = 15;
 
 /** First and last real-time signal as glibc numbers them (signal(7)): it keeps 32 and 33. */
 const SIGRTMIN = 34, SIGRTMAX = 64;
