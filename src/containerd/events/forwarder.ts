@@ -60,11 +60,6 @@ export class Forwarder {
     this.#options = options;
   }
 
-  /** Number of events that were not taken yet. */
-  get pending(): number {
-    return this.#queue.length;
-  }
-
   /** Returns whether an event was not taken yet. */
   holds(event: QueuedEvent): boolean {
     return this.#queue.includes(event);
