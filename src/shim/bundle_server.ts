@@ -8,6 +8,7 @@ import type { Reaper } from "../linux/process/reaper.ts";
 import type { BundlePaths, ShimRecord } from "../oci/bundle_layout.ts";
 import { bundlePaths, writeJsonAtomic } from "../oci/bundle_layout.ts";
 import { stackOf } from "../rpc/error_text.ts";
+import { ByteBudget } from "../rpc/protocol/byte_budget.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import type { ShimProcessMethods } from "./api/methods.ts";
@@ -72,7 +73,7 @@ export class BundleServer {
     if (adopt) await this.service.adopt();
     this.#server = await Server.listen(this.paths.shimSocket, {
       mode: 0o600,
-      maxHeldBytes: MAX_HELD_BYTES,
+      budget: new ByteBudget(MAX_HELD_BYTES),
       handlers: shimHandlers(this.service, this.#options.shimProcess),
       onDisconnect: () => this.checkDirectory(),
       onError: (message, error) => this.#log(`${message} ${stackOf(error)}`),

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { until } from "../../../tests/harness/poll.ts";
-import { dial } from "./dial.ts";
 import type { Handlers } from "../peer/handler.ts";
 import { ignore, writeAll } from "../peer/peer_testing.ts";
+import { ByteBudget } from "../protocol/byte_budget.ts";
+import { dial } from "./dial.ts";
 import { Server } from "./server.ts";
 
 const MIB = 1024 * 1024;
@@ -14,19 +15,20 @@ const handlers: Handlers = {
   wait: () => new Promise(() => {}),
 };
 
-/** Serves with room for 16 MiB and calls `use` with the socket and what the server complains of. */
+/** Serves with room for 16 MiB and calls `use` with its budget and what the server complains of. */
 async function withServer(
-  use: (server: Server, complaints: string[]) => Promise<void>,
+  use: (server: Server, complaints: string[], budget: ByteBudget) => Promise<void>,
 ): Promise<void> {
   const dir = Deno.makeTempDirSync({ prefix: "berth-rpc-" });
   const complaints: string[] = [];
+  const budget = new ByteBudget(16 * MIB);
   try {
     await using server = await Server.listen(`${dir}/s`, {
       handlers,
-      maxHeldBytes: 16 * MIB,
+      budget,
       onError: (message, error) => complaints.push(`${message}: ${error}`),
     });
-    await use(server, complaints);
+    await use(server, complaints, budget);
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }
@@ -58,32 +60,32 @@ async function assertServes(server: Server): Promise<void> {
 }
 
 Deno.test("held bytes: a server closes the worst of those that do not read, and serves the others", async () => {
-  await withServer(async (server, complaints) => {
+  await withServer(async (server, complaints, budget) => {
     const request = '{"jsonrpc":"2.0","id":1,"method":"big"}\n';
     using _stalled = await stalled(server.path, 40, request.repeat(50));
     await until("connections are closed", () => complaints.length > 10);
     await assertServes(server);
-    assert(server.heldBytes <= 16 * MIB, `${server.heldBytes}`);
+    assert(budget.used <= 16 * MIB, `${budget.used}`);
     assert.match(complaints[0] ?? "", /a connection.*closed for what it holds/);
   });
 });
 
 Deno.test("held bytes: a server closes the worst of those whose lines do not end, and serves the others", async () => {
-  await withServer(async (server, complaints) => {
+  await withServer(async (server, complaints, budget) => {
     using _stalled = await stalled(server.path, 12, `"${"x".repeat(3 * MIB)}`);
     await until("connections are closed", () => complaints.length > 4);
     await assertServes(server);
-    assert(server.heldBytes <= 16 * MIB, `${server.heldBytes}`);
+    assert(budget.used <= 16 * MIB, `${budget.used}`);
   });
 });
 
 Deno.test("held bytes: answers that wait for the rest of their batch count as held", async () => {
-  await withServer(async (server, complaints) => {
+  await withServer(async (server, complaints, budget) => {
     const batch =
       '[{"jsonrpc":"2.0","id":1,"method":"big"},{"jsonrpc":"2.0","id":2,"method":"wait"}]\n';
     using _stalled = await stalled(server.path, 1, batch.repeat(40));
     await until("the connection is closed", () => complaints.length > 0);
-    assert.equal(server.heldBytes, 0);
+    assert.equal(budget.used, 0);
     await assertServes(server);
   });
 });

@@ -27,11 +27,11 @@ export interface ServerOptions {
   readonly onDisconnect?: (peer: Peer) => void;
   /** Receives errors that no caller can act on: they belong in a log, with their stack. */
   readonly onError: ErrorListener;
-  /** Bytes that all connections may hold in all before the worst is closed. Default: 128 MiB. */
-  readonly maxHeldBytes?: number;
+  /** Bounds what all connections hold: the worst is closed. Default: one of 128 MiB. */
+  readonly budget?: ByteBudget;
 }
 
-/** Default of `maxHeldBytes`: each of a few clients may send or be sent the longest line. */
+/** Bytes of the default `budget`: each of a few clients may send or be sent the longest line. */
 const MAX_HELD_BYTES = 128 * 1024 * 1024;
 
 /** How long to wait before accepting again after that failed (out of files), milliseconds. */
@@ -68,7 +68,7 @@ export class Server implements AsyncDisposable {
     this.path = path;
     this.#options = options;
     this.#dispatcher = new Dispatcher(options.handlers, options.onError);
-    this.#budget = new ByteBudget(options.maxHeldBytes ?? MAX_HELD_BYTES);
+    this.#budget = options.budget ?? new ByteBudget(MAX_HELD_BYTES);
     const { served, inode } = bindSocket(
       path,
       options,
@@ -82,11 +82,6 @@ export class Server implements AsyncDisposable {
   /** The connections of the moment. */
   get peers(): ReadonlySet<Peer> {
     return this.#peers;
-  }
-
-  /** Bytes that all connections hold: output that is not read, unfinished lines, running requests. */
-  get heldBytes(): number {
-    return this.#budget.used;
   }
 
   /** Accepts no more connections and removes the socket file; those that are there go on. */
