@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { parseJson } from "../../rpc/json.ts";
-import { isRecord } from "../../rpc/is_record.ts";
 import { AlreadyExistsError, InvalidParamsError, UnavailableError } from "../../rpc/errors.ts";
 import { CheckpointOptions } from "../messages/options.ts";
 import {
@@ -25,16 +23,16 @@ import {
   UpdateRequest,
   WaitResponse,
 } from "../messages/task.ts";
-import type { Any } from "../messages/types.ts";
 import { Empty } from "../messages/types.ts";
 import { decode, encode } from "../protobuf/codec.ts";
-import type { Decoded, Encodable, MessageType } from "../protobuf/fields.ts";
+import type { Decoded, Encodable } from "../protobuf/fields.ts";
 import { readMetrics } from "../stats/metrics.ts";
 import type { TtrpcHandler, TtrpcRouter } from "../ttrpc/server.ts";
 import { checkpoint } from "./checkpoint.ts";
 import { TaskContainer } from "./container.ts";
 import type { TaskContext } from "./context.ts";
-import { notCreated, toTtrpcError } from "./errors.ts";
+import { notCreated } from "./errors.ts";
+import { handler, jsonOf, valueOf, waiting } from "./handler.ts";
 import { stateOf } from "./state.ts";
 import { timestampOf } from "../messages/time.ts";
 
@@ -211,51 +209,6 @@ export class TaskService {
   }
 }
 
-/** Makes the handler of a method whose messages are `request` and `response`. */
-function handler<Q extends MessageType, R extends MessageType>(
-  request: Q,
-  response: R,
-  run: (
-    request: Decoded<Q>,
-    signal: AbortSignal,
-  ) => Encodable<R> | Promise<Encodable<R>> | void | Promise<void>,
-): TtrpcHandler {
-  return async (payload, signal) => {
-    try {
-      const answer = await run(decode(request, payload), signal);
-      return encode(response, answer ?? {});
-    } catch (error) {
-      throw toTtrpcError(error);
-    }
-  };
-}
-
-/** Marks the handler of a method that may take as long as a container lives. */
-function waiting(handler: TtrpcHandler): TtrpcHandler {
-  return Object.assign(handler, { waits: true });
-}
-
 function target(execId: string): { readonly execId: string | undefined } {
   return { execId: execId === "" ? undefined : execId };
-}
-
-function valueOf(any: Decoded<typeof Any> | undefined): Uint8Array {
-  return any?.value ?? new Uint8Array();
-}
-
-/** Returns the JSON object that the field of a request holds. */
-function jsonOf(name: string, any: Decoded<typeof Any> | undefined): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(valueOf(any)));
-  } catch (error) {
-    throw notJson(name, error);
-  }
-  if (!isRecord(value)) throw notJson(name);
-  return value;
-}
-
-function notJson(name: string, cause?: unknown): InvalidParamsError {
-  const message = "holds no JSON object";
-  return new InvalidParamsError(`${name} ${message}`, [{ path: name, message }], { cause });
 }
