@@ -3,6 +3,13 @@ import { exists } from "../../linux/fs/exists.ts";
 import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
 import { withCriuLog } from "./criu_log.ts";
+import type {
+  ExecOptions,
+  OciCheckpointOptions,
+  OciCreateOptions,
+  ProcessStdio,
+  RestoreOptions,
+} from "./call_options.ts";
 import { couldNotStart, runCall } from "./runtime_call.ts";
 import type { CallContext, CallReport, RuncCall, RuntimeCallOptions } from "./runtime_call.ts";
 import { parseState, parseVersion } from "./runtime_output.ts";
@@ -24,66 +31,6 @@ export interface OciRuntimeOptions {
   readonly spawn: Spawn;
   /** Told of each call that has ended. */
   readonly debug?: (report: CallReport) => void;
-}
-
-/** What create, exec and restore give to the new process; /dev/null where left out. */
-export interface ProcessStdio {
-  /** fd of its stdin. */
-  readonly stdin?: number;
-  /** fd of its stdout. */
-  readonly stdout?: number;
-  /** fd of its stderr. */
-  readonly stderr?: number;
-  /** Unix socket that is sent the master of its terminal, if it has one. */
-  readonly consoleSocket?: string;
-}
-
-/** What {@linkcode OciRuntime.create} takes. */
-export interface OciCreateOptions extends RuntimeCallOptions, ProcessStdio {
-  readonly id: string;
-  /** Directory with `config.json`; the log is its `log.json` unless another is given. */
-  readonly bundle: string;
-  /** File that init's pid is written to. */
-  readonly pidFile: string;
-  /** No pivot_root(2), for a rootfs on a ramdisk. */
-  readonly noPivot?: boolean;
-  /** Whether the spec's cgroupsPath is one for systemd, which then makes the cgroup. */
-  readonly systemdCgroup?: boolean;
-  /** Whether its processes share this process's session keyring. */
-  readonly noNewKeyring?: boolean;
-}
-
-/** What {@linkcode OciRuntime.exec} takes. */
-export interface ExecOptions extends RuntimeCallOptions, ProcessStdio {
-  readonly id: string;
-  /** File with the OCI process as JSON. */
-  readonly processFile: string;
-  /** File that the process's pid is written to. */
-  readonly pidFile: string;
-  /** Whether the call ends when the process has started, not when it has ended. Default: true. */
-  readonly detach?: boolean;
-  /** OOM score of the process, which not every runtime takes from `processFile`. Default: 0. */
-  readonly oomScoreAdj?: number;
-}
-
-/** What {@linkcode OciRuntime.checkpoint} takes. */
-export interface OciCheckpointOptions extends RuntimeCallOptions {
-  readonly id: string;
-  /** Directory for CRIU's images; its log goes there too unless `workPath` is given. */
-  readonly imagePath: string;
-  readonly workPath?: string;
-  /** Whether the container goes on running. Default: false. */
-  readonly leaveRunning?: boolean;
-  /** Further flags of `checkpoint`, as runc has them: `--tcp-established`, … */
-  readonly flags?: readonly string[];
-}
-
-/** What {@linkcode OciRuntime.restore} takes. */
-export interface RestoreOptions extends OciCreateOptions {
-  /** Directory with CRIU's images. */
-  readonly imagePath: string;
-  /** Directory for CRIU's log. Default: the bundle. */
-  readonly workPath?: string;
 }
 
 /**

@@ -4,7 +4,7 @@ import { yieldToEventLoop } from "../../linux/event_loop/yield.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { kill } from "../../linux/process/process.ts";
 import { execFifoPath, releaseExecFifo } from "../../oci/driver/exec_fifo.ts";
-import type { OciCheckpointOptions } from "../../oci/driver/oci_runtime.ts";
+import type { OciCheckpointOptions } from "../../oci/driver/call_options.ts";
 import { neverRan } from "../../oci/driver/runtime_state.ts";
 import { reserveExitRecord } from "../../oci/exit_record.ts";
 import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
