@@ -5,7 +5,7 @@ import type { SharedNamespaceRecord } from "../../oci/bundle_layout.ts";
 import { namespaceFile, namespacesOf } from "../../oci/spec/facts.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import type { CheckedSpec } from "./create_params.ts";
+import type { CheckedSpec } from "./spec_changes.ts";
 
 /** A container that others may share namespaces of. */
 export interface NamespaceOwner {

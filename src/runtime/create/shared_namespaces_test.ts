@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { processStat } from "../../linux/process/stat.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
-import type { CheckedSpec } from "./create_params.ts";
+import type { CheckedSpec } from "./spec_changes.ts";
 import { joinAgain, sharedNamespaces } from "./shared_namespaces.ts";
 
 function specOf(namespaces: unknown): CheckedSpec {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// What the daemon changes in the OCI spec that a client gives.
+import { CRIU_CONFIG } from "../../oci/bundle_layout.ts";
+import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
+import { isSystemdPath } from "../../oci/spec/cgroups_path.ts";
+import { asRecord } from "../../rpc/is_record.ts";
+
+/** An OCI spec that was validated as far as berth relies on it. */
+export type CheckedSpec = Record<string, unknown>;
+
+/** Sets the rootfs that the shim mounts, and what of the process the daemon decides. */
+export function withRootAndTerminal(
+  spec: CheckedSpec,
+  mounted: boolean,
+  bundleDir: string,
+  terminal: boolean,
+): CheckedSpec {
+  const changed: CheckedSpec = { ...spec };
+  if (mounted) changed["root"] = { ...asRecord(spec["root"]), path: `${bundleDir}/rootfs` };
+  const process = asRecord(spec["process"]);
+  if (process !== undefined) {
+    // 0 is what a process has by default; the shim's own is not to be inherited.
+    changed["process"] = { ...process, oomScoreAdj: process["oomScoreAdj"] ?? 0, terminal };
+  }
+  return changed;
+}
+
+/**
+ * Names the cgroup where the spec leaves it to the runtime, which would take one by the id alone;
+ * or by a relative path, which each runtime takes to be somewhere else. So it is known before it is
+ * made.
+ */
+export function withCgroup(spec: CheckedSpec, cgroupsPath: string, parent: string): CheckedSpec {
+  const linux = asRecord(spec["linux"]);
+  const named = linux?.["cgroupsPath"];
+  if (typeof named !== "string" || named === "") {
+    return { ...spec, linux: { ...linux, cgroupsPath } };
+  }
+  if (named.startsWith("/") || isSystemdPath(named)) return spec;
+  return { ...spec, linux: { ...linux, cgroupsPath: `${parent}/${named}` } };
+}
+
+/** Puts the container into the network namespace at `path`. */
+export function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSpec {
+  const linux = asRecord(spec["linux"]);
+  const given = linux?.["namespaces"];
+  const namespaces = Array.isArray(given) ? given : [];
+  const others = namespaces.filter((namespace) => asRecord(namespace)?.["type"] !== "network");
+  return { ...spec, linux: { ...linux, namespaces: [...others, { type: "network", path }] } };
+}
+
+/**
+ * Has the runtime hand CRIU a config file of the bundle's, in which the shim names the stdio,
+ * unless the spec names one or says that there is none. The bundle of a checkpoint was another.
+ */
+export function withCriuConfig(spec: CheckedSpec, path: string): CheckedSpec {
+  const annotations = asRecord(spec["annotations"] ?? {});
+  // What is wrong with it is told later.
+  if (annotations === undefined) return spec;
+  const named = annotations[CRIU_CONFIG_ANNOTATION];
+  const isOwn = typeof named === "string" && named.endsWith(`/${CRIU_CONFIG}`);
+  if (named !== undefined && !isOwn) return spec;
+  return { ...spec, annotations: { ...annotations, [CRIU_CONFIG_ANNOTATION]: path } };
+}
