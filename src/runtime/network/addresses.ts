@@ -3,7 +3,9 @@ import type { NetworkRecord } from "../../network/record.ts";
 import { isUncertain, resultOf } from "../../network/record.ts";
 import { readResult } from "../../network/result.ts";
 import type { NetworkState } from "../../rpc/contract/network/schemas.ts";
-import type { NetworkAddresses } from "./last_addresses.ts";
+
+/** Addresses by network. */
+export type NetworkAddresses = ReadonlyMap<string, readonly string[]>;
 
 /** Returns a container's network as the contract describes it. */
 export function networkState(record: NetworkRecord, namespace: string): NetworkState {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { isRecord } from "../../rpc/is_record.ts";
+import type { NetworkRecord } from "../../network/record.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { isRecord } from "../../rpc/is_record.ts";
+import { logFailure } from "../util/log_failure.ts";
+import { addressesByNetwork } from "./addresses.ts";
+import type { NetworkAddresses } from "./addresses.ts";
+import type { NetworkOwner } from "./records.ts";
 
 /** Of so many containers the addresses are kept. */
 const MAX_CONTAINERS = 1000;
-
-/** Addresses by network. */
-export type NetworkAddresses = ReadonlyMap<string, readonly string[]>;
 
 /**
  * The addresses that stopped containers had last, by id, in a file: a container that is run again gets
@@ -43,6 +45,29 @@ export class LastAddresses {
     if (byId.delete(id)) this.#write(byId);
   }
 
+  /**
+   * Keeps the addresses of a container that may be run again, and forgets those of another. That they
+   * cannot be written is logged only: the container may get others.
+   */
+  keep(owner: NetworkOwner, record: NetworkRecord | undefined): void {
+    const { instance, id = instance } = owner;
+    orLog(id, () => {
+      if (owner.again !== true) return this.delete(id);
+      const addresses = record === undefined ? undefined : addressesByNetwork(record);
+      if (addresses !== undefined) this.set(id, addresses);
+    });
+  }
+
+  /** Takes over that a stopped container has got another id. A failure is logged only. */
+  rename(from: string, to: string): void {
+    orLog(to, () => {
+      const addresses = this.get(from);
+      if (addresses === undefined) return;
+      this.set(to, addresses);
+      this.delete(from);
+    });
+  }
+
   #write(byId: ReadonlyMap<string, NetworkAddresses>): void {
     // Pairs: an object does not keep the order of keys that look like integers.
     const containers = [...byId].map(([id, addresses]) => [id, Object.fromEntries(addresses)]);
@@ -52,6 +77,15 @@ export class LastAddresses {
   #load(): Map<string, NetworkAddresses> {
     this.#byId ??= read(this.#path);
     return this.#byId;
+  }
+}
+
+function orLog(id: string, change: () => void): void {
+  try {
+    change();
+  } catch (error) {
+    const message = "{id}: cannot write which addresses it had: {reason}";
+    logFailure("error", "network", message, error, { id });
   }
 }
 

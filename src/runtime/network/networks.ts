@@ -18,7 +18,7 @@ import { BerthError, NetworkError, ResourceExhaustedError } from "../../rpc/erro
 import type { Config } from "../config/config.ts";
 import { exhaustedOr } from "../util/exhausted_or.ts";
 import { logFailure } from "../util/log_failure.ts";
-import { addressesByNetwork, addressesOf, networkState } from "./addresses.ts";
+import { addressesOf, networkState } from "./addresses.ts";
 import { Conflists } from "./conflists.ts";
 import { HostPorts, requireFamilies } from "./host_ports.ts";
 import { LastAddresses } from "./last_addresses.ts";
@@ -153,7 +153,7 @@ export class Networks implements Disposable {
     try {
       const record = this.#records.read(owner);
       // First: the record of a removal that was interrupted does not tell them any more.
-      this.#keepAddresses(owner, record);
+      this.#lastAddresses.keep(owner, record);
       await tearDown(this.#host, this.#records.paths(instance), record);
     } catch (error) {
       if (error instanceof BerthError) throw error;
@@ -167,31 +167,9 @@ export class Networks implements Disposable {
     this.#ports.release(instance);
   }
 
-  /**
-   * Keeps the addresses of a container that may be run again, and forgets those of another. That they
-   * cannot be written does not keep the network: the container may get others.
-   */
-  #keepAddresses(owner: NetworkOwner, record: NetworkRecord | undefined): void {
-    const { instance, id = instance } = owner;
-    try {
-      if (owner.again !== true) return this.#lastAddresses.delete(id);
-      const addresses = record === undefined ? undefined : addressesByNetwork(record);
-      if (addresses !== undefined) this.#lastAddresses.set(id, addresses);
-    } catch (error) {
-      logUnkept(id, error);
-    }
-  }
-
   /** Takes over that a stopped container has got another id: it keeps its addresses. */
   renamed(from: string, to: string): void {
-    try {
-      const addresses = this.#lastAddresses.get(from);
-      if (addresses === undefined) return;
-      this.#lastAddresses.set(to, addresses);
-      this.#lastAddresses.delete(from);
-    } catch (error) {
-      logUnkept(to, error);
-    }
+    this.#lastAddresses.rename(from, to);
   }
 
   /** Returns the network of an instance as it is; undefined if it has none. */
@@ -262,10 +240,4 @@ export class Networks implements Disposable {
   [Symbol.dispose](): void {
     this.#ports[Symbol.dispose]();
   }
-}
-
-function logUnkept(id: string, error: unknown): void {
-  logFailure("error", "network", "{id}: cannot write which addresses it had: {reason}", error, {
-    id,
-  });
 }
