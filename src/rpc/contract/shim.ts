@@ -5,60 +5,23 @@ import type { Contract, ErrorCases } from "./method.ts";
 import {
   absolutePath,
   cgroupProcess,
-  containerStatus,
   deleteResult,
-  eventType,
   execId,
-  execState,
   exitStatus,
   jsonObject,
   ociProcess,
   signal,
   stdioParams,
-  time,
 } from "./schemas.ts";
+import { runtimeCall, shimEvent, shimState } from "./schemas/shim.ts";
+import type { RuntimeCall, ShimEvent } from "./schemas/shim.ts";
+
+export type { RuntimeCall, ShimEvent, ShimState } from "./schemas/shim.ts";
 
 const none = z.strictObject({});
 const done = z.object({});
 const processTarget = z.strictObject({
   execId: execId.optional().meta({ description: "Exec process id; defaults to the init process" }),
-});
-
-/** An event as the shim keeps it until it is acknowledged. The shim numbers the events itself. */
-const shimEvent = z.object({
-  seq: z.int().meta({
-    description: "Sequence number of the shim; increases by one per event of the bundle",
-  }),
-  timestamp: time("Time of the event"),
-  type: eventType.meta({ description: "Type of the event" }),
-  pid: z.int().meta({ description: "Pid of the process that the event is about" }),
-  execId: z.string().optional().meta({
-    description: "Exec process that the event is about; absent for the init process",
-  }),
-  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
-  exitedAt: time("Time of the exit").optional(),
-  exitStatusUnknown: z.boolean().optional().meta({
-    description: "True if the exit status could not be observed; exitStatus is then 137",
-  }),
-  path: z.string().optional().meta({
-    description: "Checkpoint directory; only for checkpointed events",
-  }),
-});
-
-/** State of a container in its shim. */
-const shimState = z.object({
-  status: z.enum(["none", "creating", ...containerStatus.options, "deleted"]).meta({
-    description:
-      "Status of the container. none: not created yet; creating: the create is in progress; deleted: the shim may exit",
-  }),
-  pid: z.int().meta({ description: "Pid of the init process; 0 if there is none yet" }),
-  startedAt: time("Time of the start").optional(),
-  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
-  exitedAt: time("Time of the exit").optional(),
-  exitStatusUnknown: z.boolean().optional().meta({
-    description: "True if the exit status could not be observed; exitStatus is then 137",
-  }),
-  processes: z.array(execState).meta({ description: "Exec processes that have not been deleted" }),
 });
 
 /** Errors that every method of a shim can return. */
@@ -283,27 +246,6 @@ export const shimContract = {
 
 /** Type of the shim's contract, for typed clients and handlers. */
 export type ShimContract = typeof shimContract;
-/** An event as the shim keeps it. */
-export type ShimEvent = z.output<typeof shimEvent>;
-/** State of a container in its shim. */
-export type ShimState = z.output<typeof shimState>;
-
-/** A call of the OCI runtime, as a shim reports it when the call has ended. */
-const runtimeCall = z.object({
-  subcommand: z.string().meta({ description: "Subcommand of the runtime, such as create" }),
-  id: z.string().meta({ description: "Container id" }),
-  durationMs: z.number().meta({ description: "Duration of the call, in milliseconds" }),
-  exitCode: z.int().meta({
-    description: "Exit code, or 128 + signal number; -1 if the runtime could not be started or " +
-      "did not exit",
-  }),
-  warnings: z.array(z.string()).optional().meta({
-    description: "What the runtime logged at level warning",
-  }),
-});
-
-/** A call of the OCI runtime, as a shim reports it. */
-export type RuntimeCall = z.output<typeof runtimeCall>;
 
 /** The notification that carries an event of a shim. */
 export const shimEventNotification = {
