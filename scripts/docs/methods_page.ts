@@ -3,6 +3,7 @@ import { ERROR_CODES } from "../../src/rpc/errors.ts";
 import { contractSchemas } from "../../src/rpc/contract/json_schema.ts";
 import type { ContractSchemas } from "../../src/rpc/contract/json_schema.ts";
 import type { Contract, ErrorCases, Method } from "../../src/rpc/contract/method.ts";
+import type { ErrorMembers } from "../../src/rpc/contract/schemas/error_data.ts";
 import type { z } from "zod";
 import type { Example } from "./examples.ts";
 import { memberTable, typeText } from "./schema_table.ts";
@@ -120,17 +121,20 @@ function typesUsedIn(text: string, named: ContractSchemas["named"]): string {
   return `## Types\n\nA \`?\` marks members that may be absent.\n\n${ordered.join("\n\n")}`;
 }
 
-/** Returns the section on the errors that every method can return, and the code of every kind. */
-export function errorsSection(any: ErrorCases): string {
+/**
+ * Returns the section on the errors that every method can return, what their `data` can hold, and the
+ * code of every kind.
+ */
+export function errorsSection(any: ErrorCases, data: ErrorMembers): string {
   const codes = Object.entries(ERROR_CODES).map(([kind, code]) => `| \`${kind}\` | ${code} |`);
+  const members = Object.entries(data).map(([name, what]) => `| \`${name}\` | ${what} |`);
   return [
     "## Errors",
     "`data.kind` is the condition, for programs to match. `message` describes the error for people. " +
-    "`data.id` and `data.execId` name the container and the exec process, if there is one. Every " +
-    "method can return:",
+    "Every method can return:",
     errorList(any),
-    "A `RuntimeError` also has `data.command`, `data.exitCode` and `data.runtimeMessage`, the error " +
-    "message of the OCI runtime.",
+    "Members of `data`; all but `kind` may be absent:",
+    `| member | what it is |\n| --- | --- |\n${members.join("\n")}`,
     `| kind | code |\n| --- | --- |\n${codes.join("\n")}`,
   ].join("\n\n");
 }

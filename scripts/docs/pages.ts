@@ -14,6 +14,7 @@ import {
   shimErrors,
   shimEventNotification,
 } from "../../src/rpc/contract/shim.ts";
+import { daemonErrorData, shimErrorData } from "../../src/rpc/contract/schemas/error_data.ts";
 import { VERSION } from "../../src/version.ts";
 import { ROOT } from "../root.ts";
 import { cliManPage, cliPage } from "./cli_page.ts";
@@ -60,7 +61,7 @@ export function openrpc(): OpenRpcDocument {
 export async function generatedFiles(examples: Examples): Promise<Map<string, string>> {
   const files: Readonly<Record<string, string>> = {
     "docs/reference/methods.md": methodsPage({
-      intro: `${METHODS_INTRO}\n\n${errorsSection(daemonErrors)}\n\n## Methods`,
+      intro: `${METHODS_INTRO}\n\n${errorsSection(daemonErrors, daemonErrorData)}\n\n## Methods`,
       contract: daemonContract,
       examples: examples.daemon,
       notifications: [
@@ -69,7 +70,7 @@ export async function generatedFiles(examples: Examples): Promise<Map<string, st
       ],
     }),
     "docs/reference/shim.md": methodsPage({
-      intro: `${SHIM_INTRO}\n\n${errorsSection(shimErrors)}\n\n## Methods`,
+      intro: `${SHIM_INTRO}\n\n${errorsSection(shimErrors, shimErrorData)}\n\n## Methods`,
       contract: shimContract,
       examples: examples.shim,
       notifications: [

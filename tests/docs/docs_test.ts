@@ -15,6 +15,8 @@ import {
   statsNotification,
 } from "../../src/rpc/contract/daemon.ts";
 import type { Contract, ErrorCases } from "../../src/rpc/contract/method.ts";
+import { daemonErrorData, shimErrorData } from "../../src/rpc/contract/schemas/error_data.ts";
+import type { ErrorMembers } from "../../src/rpc/contract/schemas/error_data.ts";
 import { isRecord } from "../../src/rpc/is_record.ts";
 import {
   runtimeCallNotification,
@@ -25,14 +27,18 @@ import {
 import { TestDaemon } from "../harness/daemon.ts";
 
 const CONTRACTS = {
-  daemon: { methods: daemonContract, errors: daemonErrors },
-  shim: { methods: shimContract, errors: shimErrors },
+  daemon: { methods: daemonContract, errors: daemonErrors, data: daemonErrorData },
+  shim: { methods: shimContract, errors: shimErrors, data: shimErrorData },
 } as const;
 
 /** Asserts that examples are what their contract says; answers how each ended. */
 function checkExamples(
   examples: readonly Example[],
-  contract: { readonly methods: Contract; readonly errors: ErrorCases },
+  contract: {
+    readonly methods: Contract;
+    readonly errors: ErrorCases;
+    readonly data: ErrorMembers;
+  },
 ): Map<string, string> {
   return new Map(examples.map(({ method: name, params, result, error }) => {
     const method = contract.methods[name];
@@ -41,6 +47,8 @@ function checkExamples(
     if (error !== undefined) {
       const { kind } = error.data;
       assert(kind in method.errors || kind in contract.errors, `${name} says nothing of ${kind}`);
+      const other = Object.keys(error.data).filter((member) => !(member in contract.data));
+      assert.deepEqual(other, [], `${name}: data of ${kind}`);
       return [name, kind];
     }
     assertNothingElse(method.result, result);

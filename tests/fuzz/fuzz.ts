@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { daemonContract } from "../../src/rpc/contract/daemon.ts";
 import { paramSchemas } from "../../src/rpc/contract/json_schema.ts";
+import { daemonErrorData, shimErrorData } from "../../src/rpc/contract/schemas/error_data.ts";
 import { NotFoundError } from "../../src/rpc/errors.ts";
 import { messageOf, stackOf } from "../../src/rpc/error_text.ts";
 import { shimContract } from "../../src/rpc/contract/shim.ts";
@@ -64,7 +65,7 @@ const IDS = ["a", "b", "c", "ghost"];
 
 /**
  * Sends messages from a seed to a daemon and its shims. Complains of each answer of the kind Internal,
- * of stack traces, of connections that end, of memory and descriptors that stay, of what another
+ * of stack traces, of data that no contract has, of connections that end, of memory and descriptors that stay, of what another
  * client has to wait, and of what is left over at the end.
  */
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
@@ -108,9 +109,11 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
     const tell = isShim
       ? (what: string) => /^(the connection ended|writing failed)/.test(what) || complain(what)
       : complain;
-    const ping = isShim ? "shim.connect" : "daemon.info";
+    const [ping, errorData] = isShim
+      ? ["shim.connect", shimErrorData] as const
+      : ["daemon.info", daemonErrorData] as const;
     try {
-      await fuzzSession({ socket, random, lines, ping, complain: tell });
+      await fuzzSession({ socket, random, lines, ping, errorData, complain: tell });
     } catch (error) {
       if (!isShim) complain(`a connection failed: ${stackOf(error)}`);
     }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { ErrorMembers } from "../../src/rpc/contract/schemas/error_data.ts";
 import { isRecord } from "../../src/rpc/is_record.ts";
 import { RawClient } from "../harness/io/raw_client.ts";
 import type { Random } from "../soak/random.ts";
@@ -11,6 +12,8 @@ export interface SessionOptions {
   readonly lines: readonly FuzzLine[];
   /** A method that is always answered. */
   readonly ping: string;
+  /** What `data` of an error may hold. */
+  readonly errorData: ErrorMembers;
   readonly complain: (what: string) => void;
 }
 
@@ -21,7 +24,7 @@ const PING = "the last request of this connection";
  * answered. Some connections are closed before that, in the middle of a line too.
  */
 export async function fuzzSession(options: SessionOptions): Promise<void> {
-  const { socket, random, lines, ping, complain } = options;
+  const { socket, random, lines, ping, errorData, complain } = options;
   using client = await RawClient.connect(socket);
   const last = JSON.stringify({ jsonrpc: "2.0", id: PING, method: ping, params: {} });
   const parts = lines.flatMap(({ bytes }) => [bytes, new Uint8Array([0x0a])]);
@@ -44,7 +47,7 @@ export async function fuzzSession(options: SessionOptions): Promise<void> {
     const answer = await client.next();
     if (answer === undefined) return complain(`the connection ended after:\n${sample(lines)}`);
     for (const one of Array.isArray(answer) ? answer : [answer]) {
-      const fault = faultOf(one);
+      const fault = faultOf(one, errorData);
       if (fault !== undefined) complain(`${fault}\n${requestOf(one, lines)}`);
     }
     if (isRecord(answer) && answer.id === PING) break;
@@ -57,12 +60,16 @@ function own(part: Uint8Array | string): BlobPart {
 }
 
 /** Returns what is wrong with an answer; undefined for one that may be. */
-function faultOf(answer: unknown): string | undefined {
+function faultOf(answer: unknown, errorData: ErrorMembers): string | undefined {
   const error = isRecord(answer) ? answer.error : undefined;
   if (!isRecord(error)) return undefined;
   const text = JSON.stringify(error);
   if (isRecord(error.data) && error.data.kind === "Internal") return `Internal: ${text}`;
-  return /\\n\s+at /.test(text) ? `a stack trace: ${text}` : undefined;
+  if (/\\n\s+at /.test(text)) return `a stack trace: ${text}`;
+  const members = isRecord(error.data) ? Object.keys(error.data) : [];
+  return members.every((name) => Object.hasOwn(errorData, name))
+    ? undefined
+    : `data that no contract has: ${text}`;
 }
 
 function requestOf(answer: unknown, lines: readonly FuzzLine[]): string {

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+
+/** Descriptions of members of an error's `data`, by their names. */
+export type ErrorMembers = Readonly<Record<string, string>>;
+
+/** What `data` of an error of the daemon can hold. */
+export const daemonErrorData: ErrorMembers = {
+  kind: "Condition, for programs to match; always present",
+  id: "Container that the error is about",
+  execId: "Exec process that the error is about",
+  issues: "`InvalidParams`: each param that is not accepted, as `{path, message}`",
+  detail: "`ParseError`, `InvalidRequest` and `MethodNotFound`: the fault",
+  status: "Status of the container or the exec process, which does not allow the call",
+  command: "`RuntimeError`: command line of the OCI runtime",
+  exitCode: "`RuntimeError`: exit code of the OCI runtime; -1 if it could not be started",
+  runtimeMessage: "`RuntimeError`: error message of the OCI runtime",
+  criuLog: "`RuntimeError` of a checkpoint or restore: last lines of CRIU's log",
+  network: "Network that the error is about",
+  plugin: "CNI plugin that failed or is missing",
+  cniCode: "`NetworkError`: code of the CNI plugin's error",
+  port: "Port of the host that cannot be opened",
+  protocol:
+    "Protocol of that port, `tcp` or `udp`; of a shim, the version of its protocol, which this " +
+    "daemon does not speak",
+  source: "Source of the mount of the rootfs that failed",
+  type: "Filesystem type of the mount of the rootfs that failed",
+  target: "Mount point that is busy",
+  shim: "Status of the container's shim, which cannot be asked",
+  errno: "`Unavailable`: name of the system's error, such as ECONNREFUSED",
+};
+
+/** What `data` of an error of a shim can hold. */
+export const shimErrorData: ErrorMembers = {
+  ...daemonErrorData,
+  undone: "Of `shim.create`: false if something of the failed create is still there",
+};
