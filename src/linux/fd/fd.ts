@@ -81,6 +81,7 @@ export function open(path: string, flags: number, mode = 0o600): number {
  * @throws LinuxError EBADF, which is a bug of the caller: another owner's fd was nearly closed
  */
 export function close(fd: number): void {
+  // deno-lint-ignore berth-ffi/errno -- the call cannot be made again
   if (libc().close(fd) === -1) throw new LinuxError(errno(), "close", `fd ${fd}`);
 }
 
