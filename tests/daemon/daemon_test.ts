@@ -236,6 +236,26 @@ Deno.test("daemon: at info the runtime's calls are not logged; as JSON each line
   );
 });
 
+Deno.test("daemon: as JSON, a value stands in the message as it is, quoted by nobody", async () => {
+  await using daemon = await TestDaemon.start({ config: '[log]\nformat = "json"' });
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const warning = 'a "quoted" word, a back\\slash and\ta tab';
+  const line = JSON.stringify({ level: "warning", msg: warning });
+  wrapper.rule("create", `printf '%s\\n' '${line}' >>"$log"`);
+  const { client } = daemon;
+  await client.call("container.create", {
+    id: "c",
+    spec: daemon.spec(["true"]),
+    runtime: wrapper.path,
+  });
+  await client.call("container.delete", { id: "c" });
+  await daemon.stop();
+  const records = daemon.log.trim().split("\n").map((record) => JSON.parse(record));
+  const [logged] = records.filter((record) => record.properties?.warning !== undefined);
+  assert.equal(logged?.message, `c: create: ${warning}`);
+  assert.equal(logged.properties.warning, warning);
+});
+
 Deno.test("daemon: the runtime may be a path, for the daemon or for one container", async () => {
   const runc = findCommand("runc");
   assert.ok(runc);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { openrpc } from "../../scripts/docs/pages.ts";
 import { daemonContract } from "../../src/rpc/contract/daemon.ts";
 import { ERROR_CODES } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
+import { cpuSeconds } from "../harness/memory.ts";
 import { until } from "../harness/poll.ts";
 import { openFiles } from "../harness/processes.ts";
 import { RawClient } from "../harness/io/raw_client.ts";
@@ -321,6 +323,20 @@ Deno.test("wire: 64 clients at once each get what they asked for", async () => {
   }));
   await daemon.client.call("container.delete", { id: "shared", force: true });
   await audit.assertClean();
+});
+
+Deno.test("rpc.discover: the document is made for the first client that asks, not for each", async () => {
+  const times = 20;
+  const making = cpuSeconds(Deno.pid);
+  for (let i = 0; i < times; i++) openrpc();
+  const made = cpuSeconds(Deno.pid) - making;
+  await using daemon = await TestDaemon.start();
+  const discover = () => daemon.peer.call("rpc.discover", {});
+  await discover();
+  const answering = cpuSeconds(daemon.pid);
+  for (let i = 0; i < times; i++) await discover();
+  const answered = cpuSeconds(daemon.pid) - answering;
+  assert(answered < made / 2, `${answered} s to answer what takes ${made} s to make`);
 });
 
 Deno.test("rpc.discover is a valid OpenRPC document of every method", async () => {
