@@ -69,6 +69,17 @@ Deno.test("berth cp copies files and directories both ways, as docker does", asy
   }
 });
 
+Deno.test("berth cp: the name of what is not copied does not reach the terminal as commands", async () => {
+  await using daemon = await TestDaemon.start();
+  const volume = `${daemon.dir}/v`;
+  Deno.mkdirSync(volume);
+  await run(daemon, "c", "-v", `${volume}:/mnt`);
+  using _socket = Deno.listen({ transport: "unix", path: `${volume}/a\x1b[2J\nberth: all well` });
+  const { code, stderr } = await cli(daemon, ["cp", "c:/mnt/.", `${daemon.dir}/copy`]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^berth: \S*a\\x1b\[2J\\x0aberth: all well is not copied: it is a socket$/m);
+});
+
 Deno.test("berth cp reads and writes tar archives", async () => {
   await using daemon = await TestDaemon.start();
   await run(daemon, "c");

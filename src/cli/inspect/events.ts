@@ -6,6 +6,7 @@ import { collect, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { parseWhole } from "../options/resources.ts";
+import { visible } from "../text/format.ts";
 import { colored, print, printJson, printStderr } from "../text/print.ts";
 
 interface EventsOptions {
@@ -81,10 +82,11 @@ export function eventLine(event: Event): string {
       ? `status=${event.exitStatus}${event.exitStatusUnknown ? "?" : ""}`
       : undefined,
     event.synthetic ? "synthetic" : undefined,
-    event.oom ? `kills=${event.oom.kills} cgroup=${event.oom.cgroup}` : undefined,
+    // A container that may make cgroups names them.
+    event.oom ? `kills=${event.oom.kills} cgroup=${visible(event.oom.cgroup)}` : undefined,
     event.path !== undefined ? `path=${event.path}` : undefined,
     event.restart ? `count=${event.restart.count} at=${event.restart.at}` : undefined,
-    event.error !== undefined ? `error=${JSON.stringify(event.error)}` : undefined,
+    event.error !== undefined ? `error=${visible(JSON.stringify(event.error))}` : undefined,
   ];
   return parts.filter((part) => part !== undefined).join(" ");
 }

@@ -14,3 +14,12 @@ Deno.test("eventLine: says when a restart is due, and why one has failed", () =>
     /restart-failed +web pid=42 error="no\\nmount"$/,
   );
 });
+
+Deno.test("eventLine: what a container has named a cgroup does not reach the terminal as commands", () => {
+  const timestamp = "2026-01-02T03:04:05.678Z";
+  const event = { timestamp, runtime: "linux", seq: 7, id: "web", instance: "i", pid: 42 } as const;
+  assert.match(
+    eventLine({ ...event, type: "oom", oom: { cgroup: "/web/a\u001b[2J\u009b1A", kills: 1 } }),
+    / cgroup=\/web\/a\\x1b\[2J\\x9b1A$/,
+  );
+});

@@ -8,6 +8,7 @@ import { ContainerRoot } from "../copy/container_root.ts";
 import { copy, extract, packSource, sourceAt, targetAt } from "../copy/copy.ts";
 import { Place } from "../copy/place.ts";
 import { unwritable, writeAll } from "../process_io/output.ts";
+import { visible } from "../text/format.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
 
 interface CpOptions {
@@ -66,7 +67,7 @@ async function run(
 ): Promise<void> {
   using root = await ContainerRoot.open(daemon, from.id ?? to.id ?? "");
   const onSkipped = (path: string, reason: string) =>
-    printStderr(`berth: ${path} is not copied: ${reason}`);
+    printStderr(`berth: ${visible(path)} is not copied: ${reason}`);
   const place = ({ id, path }: Side) => new Place(path, id === undefined ? undefined : root);
   if (from.id === undefined && from.path === "-") {
     // The owners of an archive are those that it names.

@@ -85,13 +85,19 @@ function explain(_all: string, why: string, call?: string, path?: string): strin
   return `${path === undefined ? "" : `cannot ${done} ${path}: `}${why}: ${advice}`;
 }
 
-/**
- * Returns the message of an error in one line. Control characters are escaped: it may quote what an
- * image, a registry or a container says, which must not reach a terminal as its commands.
- */
+/** Returns the message of an error in one line, as {@linkcode visible} has it. */
 export function errorLine(error: unknown): string {
-  const line = messageOf(error).trim().replaceAll(/\s*\n\s*/g, "; ").replace(EXHAUSTED, explain);
-  return line.replaceAll(/\p{Cc}/gu, (character) => {
+  return visible(
+    messageOf(error).trim().replaceAll(/\s*\n\s*/g, "; ").replace(EXHAUSTED, explain),
+  );
+}
+
+/**
+ * Returns text with its control characters escaped: what an image, a registry or a container says, or
+ * has named, must not reach a terminal as its commands.
+ */
+export function visible(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) => {
     const code = character.charCodeAt(0).toString(16).padStart(2, "0");
     return character === "\t" ? " " : `\\x${code}`;
   });
