@@ -119,6 +119,16 @@ Deno.test("ConfigError: a value that does not fit is named by its key, with what
     [`[shim]\nwarm = -1`, "shim.warm: expected at least 0, found -1"],
     [`state = 2020-01-01`, "state: expected a string, found a date"],
     [`state = ["/a"]`, "state: expected a string, found an array"],
+    [
+      `[network]\nsubnets = ["10.0.0.0/8", "ff02::/64"]`,
+      "network.subnets.1: expected a subnet of addresses that an interface can have, " +
+      'found "ff02::/64"',
+    ],
+    [
+      `[network]\nsubnets = ["10.0.0.0/8", "10.0.0.0/8"]`,
+      "network.subnets.1: expected one subnet of IPv4, and of IPv6 such that do not overlap, " +
+      'found "10.0.0.0/8"',
+    ],
   ] as const;
   for (const [toml, expected] of cases) assert.equal(complaint(toml), `FILE: ${expected}`);
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
-import { isSubnet } from "./subnet.ts";
+import { firstInTheWay, isSubnet, isUsable } from "./subnet.ts";
 
 // Every key has a description: the reference page of the config is generated from this schema.
 
@@ -122,10 +122,21 @@ const network = z.strictObject({
         "Interface of the network `bridge`. Two daemons on a host need two, and different `subnets`.",
     }),
   subnets: z.array(
-    z.string().refine(isSubnet, "a subnet such as 10.87.0.0/16, without host bits"),
-  ).min(1, "at least one").max(8, "at most 8").default(["10.87.0.0/16"]).meta({
+    z.string()
+      .refine(isSubnet, { error: "a subnet such as 10.87.0.0/16, without host bits", abort: true })
+      .refine(isUsable, "a subnet of addresses that an interface can have"),
+  ).min(1, "at least one").max(8, "at most 8").superRefine((subnets, context) => {
+    const index = firstInTheWay(subnets);
+    if (index === undefined) return;
+    context.addIssue({
+      code: "custom",
+      path: [index],
+      message: "one subnet of IPv4, and of IPv6 such that do not overlap",
+      input: subnets[index],
+    });
+  }).default(["10.87.0.0/16"]).meta({
     description:
-      "Subnets of the network `bridge`. With one of IPv6 the host forwards IPv6, and then takes no route from router advertisements unless `accept_ra` is 2.",
+      "Subnets of the network `bridge`: at most one of IPv4; those of IPv6 must not overlap. With one of IPv6 the host forwards IPv6, and then takes no route from router advertisements unless `accept_ra` is 2.",
   }),
 });
 
