@@ -32,12 +32,19 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 const TYPE = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 /**
+ * How many levels JSON may have that plugins read: what the CNI specification describes has less than ten.
+ * Plugins in Go read 10,000 (encoding/json), and what is nested so deep cannot be written here.
+ */
+export const MAX_LEVELS = 100;
+
+/**
  * Returns what a configuration says: a list, or one plugin by itself, which is a list of one.
  *
  * @throws {ConflistError} naming what does not fit.
  */
 export function parseConflist(value: unknown): Conflist {
   if (!isRecord(value)) throw new ConflistError("is no JSON object");
+  if (isTooDeep(value)) throw new ConflistError(`has more than ${MAX_LEVELS} levels`);
   const { cniVersion, name } = value;
   const plugins = "plugins" in value ? value["plugins"] : [value];
   if (typeof name !== "string" || !NAME.test(name) || name.length > 255) {
@@ -60,6 +67,19 @@ function parsePlugin(plugin: unknown, index: number): PluginConf {
     throw new ConflistError(`has no valid \`type\` in plugins.${index}`);
   }
   return { ...plugin, type };
+}
+
+/** Returns whether a value has more levels than {@linkcode MAX_LEVELS}. */
+export function isTooDeep(value: unknown): boolean {
+  // No recursion: the depth is up to whoever wrote it.
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_LEVELS) return true;
+    level = level.flatMap((one): unknown[] =>
+      typeof one === "object" && one !== null ? Object.values(one) : []
+    );
+  }
+  return false;
 }
 
 /** Returns the names of the programs that a network needs, those for its addresses too. */

@@ -18,6 +18,7 @@ Deno.test("parseConflist: a list, or one plugin as a list of one; what does not 
     [{ ...LIST, cniVersion: "0.2.0" }, /`cniVersion` "0\.2\.0"/],
     [{ ...LIST, plugins: [] }, /`plugins`/],
     [{ ...LIST, plugins: [{ type: "../../bin/sh" }] }, /`type` in plugins\.0/],
+    [{ ...LIST, own: JSON.parse("[".repeat(20_000) + "]".repeat(20_000)) }, /100 levels/],
   ];
   for (const [value, message] of cases) {
     assert.throws(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { isRecord } from "../rpc/is_record.ts";
-import { VERSIONS } from "./conflist.ts";
+import { isTooDeep, MAX_LEVELS, VERSIONS } from "./conflist.ts";
 
 /** The result of a plugin, as it gave it. */
 export type CniResult = Readonly<Record<string, unknown>>;
@@ -109,7 +109,7 @@ const RESULT = object({
  * previous one cannot read it, and so neither adds nor removes anything.
  */
 export function resultFault(result: CniResult): string | undefined {
-  return RESULT(result, "");
+  return isTooDeep(result) ? `it has more than ${MAX_LEVELS} levels` : RESULT(result, "");
 }
 
 /**

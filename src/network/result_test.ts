@@ -2,6 +2,10 @@
 import assert from "node:assert/strict";
 import { readResult, resultAs, resultFault } from "./result.ts";
 
+function nested(levels: number): unknown {
+  return JSON.parse("[".repeat(levels) + "]".repeat(levels));
+}
+
 Deno.test("readResult: the container's own interface of what a plugin says", () => {
   const result = {
     interfaces: [
@@ -51,6 +55,9 @@ Deno.test("resultFault: what plugins could not read is named, and what real ones
       [{ dns: 7 }, /^`dns` is 7: expected an object$/],
       [{ dns: { search: ["lan", 1] } }, /^`dns\.search\.1` is 1: /],
       [{ dns: { domain: "x".repeat(1000) + "1", options: "x".repeat(1000) } }, /"x{99}…: /],
+      [{ own: nested(200) }, /^it has more than 100 levels$/],
+      // Deeper than what can be written.
+      [{ own: nested(100_000) }, /^it has more than 100 levels$/],
     ] as const
   ) {
     assert.match(resultFault(result) ?? "none", fault);
@@ -68,7 +75,7 @@ Deno.test("resultFault: what plugins could not read is named, and what real ones
         ],
         routes: [{ dst: "0.0.0.0/0", gw: null, priority: 7 }, { dst: "::/0" }],
         dns: { nameservers: null, search: [] },
-        own: "member",
+        own: nested(90),
       },
     ]
   ) assert.equal(resultFault(result), undefined);

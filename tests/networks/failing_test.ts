@@ -192,6 +192,7 @@ networkTest(
           /`ips.0.address` is "10.88/,
         ],
         [`{"cniVersion":"0.2.0"}`, /`cniVersion` is "0.2.0"/],
+        [`{"x":${"[".repeat(12_000)}${"]".repeat(12_000)}}`, /it has more than 100 levels/],
       ] as const
     ) {
       plugins.plugin("extra", `[ $CNI_COMMAND = DEL ] || echo '${result}'`);
