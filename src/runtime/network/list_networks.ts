@@ -6,6 +6,7 @@ import type { NetworkRecords } from "./records.ts";
 
 /** Returns the networks that containers can be attached to, ordered by name, with their containers. */
 export function listNetworks(records: NetworkRecords, conflists: Conflists): NetworkInfo[] {
+  const members = membersByNetwork(records);
   return [...records.networks()].sort(([a], [b]) => a < b ? -1 : 1).map(
     ([name, { conflist, file }]) => {
       const missing = conflists.missing(conflist);
@@ -15,19 +16,24 @@ export function listNetworks(records: NetworkRecords, conflists: Conflists): Net
         plugins: conflist.plugins.map(({ type }) => type),
         missing,
         ...(missing.length === 0 ? {} : { reason: conflists.describeMissing(missing) }),
-        containers: membersOf(name, records),
+        containers: members.get(name) ?? [],
       };
     },
   );
 }
 
-/** Returns the containers in a network, ordered by id. */
-function membersOf(network: string, records: NetworkRecords): NetworkInfo["containers"] {
+/** Returns the containers in each network, by its name and ordered by id. */
+function membersByNetwork(records: NetworkRecords): Map<string, NetworkInfo["containers"]> {
   const members = [...records.all()].flatMap((record) => {
     const { id, instance } = record;
     return networkState(record, records.paths(instance).namespace).interfaces
-      .filter((one) => one.network === network)
-      .map(({ interface: name, addresses }) => ({ id, interface: name, addresses }));
-  });
-  return members.sort((a, b) => a.id < b.id ? -1 : 1);
+      .map(({ network, interface: name, addresses }) => ({
+        network,
+        member: { id, interface: name, addresses },
+      }));
+  }).sort((a, b) => a.member.id < b.member.id ? -1 : 1);
+  const groups = Map.groupBy(members, ({ network }) => network);
+  return new Map(
+    [...groups].map(([network, group]) => [network, group.map(({ member }) => member)]),
+  );
 }
