@@ -158,6 +158,8 @@ export interface BundlePaths {
   readonly shimLog: string;
   /** What CRIU is told beside runc's options. */
   readonly criuConfig: string;
+  /** There once a removal that a client has asked for goes on after the call has failed. */
+  readonly removal: string;
 }
 
 /** Names the files of the bundle in `dir`. */
@@ -174,6 +176,7 @@ export function bundlePaths(dir: string): BundlePaths {
     exitRecord: `${dir}/exit.json`,
     shimLog: `${dir}/shim.log`,
     criuConfig: `${dir}/${CRIU_CONFIG}`,
+    removal: `${dir}/removal`,
   };
 }
 

@@ -83,6 +83,7 @@ export class ContainerManager implements AsyncDisposable {
     // So that clients are told its version, and that one that cannot be run is logged at once.
     this.#runtimes.probe(config.runtime.runtime);
     this.#context = {
+      root: config.root,
       owner: {
         keeps: (id) => definitions.keeps(id),
         service: (id) => this.services.describe(id),

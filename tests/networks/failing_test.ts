@@ -10,10 +10,11 @@ import {
   NotFoundError,
   ResourceExhaustedError,
 } from "../../src/rpc/errors.ts";
+import { exists } from "../../src/linux/fs/exists.ts";
 import { mount } from "../../src/linux/mount/mount.ts";
 import { unmount } from "../../src/linux/mount/unmount.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
-import { cli } from "../harness/cli.ts";
+import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { listProcesses } from "../harness/processes.ts";
@@ -285,6 +286,43 @@ networkTest("network: a plugin that fails to remove is tried again until it succ
   });
   await remove(daemon, "c");
 });
+
+networkTest(
+  "network: a removal that is finished later, by another daemon, leaves nothing of the container either",
+  async () => {
+    await using network = await TestNetwork.make();
+    using plugins = new TestPlugins();
+    plugins.network("front", "10.88.0.0/24", [{ type: "extra" }]);
+    plugins.plugin("extra", "exec /usr/lib/cni/tuning");
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: plugins.config(),
+    });
+    const own = () =>
+      ["io", "overlay", "etc", "volumes", "logs"]
+        .filter((kind) => exists(`${daemon.root}/${kind}/c`));
+    for (const restarts of [false, true]) {
+      const made = await cli(daemon, [
+        ...["run", "-di", "--name", "c", ...rootfsArgs(daemon), "--overlay", "-v", "/data"],
+        ...["--net", "front", "--", "sleep", "1000"],
+      ]);
+      assert.equal(made.code, 0, made.stderr);
+      assert.deepEqual(own(), ["io", "overlay", "etc", "volumes", "logs"]);
+      plugins.plugin("extra", "[ $CNI_COMMAND = ADD ] || { echo stuck >&2; exit 1; }");
+      const removed = await cli(daemon, ["rm", "-f", "c"]);
+      assert.equal(removed.code, 125);
+      assert.match(removed.stderr, /plugin extra: DEL failed: stuck/);
+      assert.ok(own().includes("overlay"));
+      if (restarts) await daemon.restart();
+      plugins.plugin("extra", "exec /usr/lib/cni/tuning");
+      await until("the container is gone", async () => {
+        const { containers } = await daemon.client.call("container.list", {});
+        return containers.length === 0 || undefined;
+      });
+      assert.deepEqual(own(), []);
+    }
+  },
+);
 
 networkTest(
   "network: a removal on a full disk says so, and goes on once there is room",

@@ -23,6 +23,7 @@ import { logFailure } from "../util/log_failure.ts";
 export class Bundle {
   readonly paths: BundlePaths;
   readonly record: BundleRecord;
+  #hasRemoval = false;
 
   private constructor(paths: BundlePaths, record: BundleRecord) {
     this.paths = paths;
@@ -126,6 +127,26 @@ export class Bundle {
         id: this.id,
       });
     }
+  }
+
+  /**
+   * Records that a removal which a client has asked for goes on after the call has failed. A full disk
+   * does not keep the container from being removed: then only this daemon knows.
+   */
+  recordRemoval(): void {
+    this.#hasRemoval = true;
+    try {
+      Deno.writeTextFileSync(this.paths.removal, "");
+    } catch (error) {
+      logFailure("warn", "container", "{id}: cannot record that it is removed: {reason}", error, {
+        id: this.id,
+      });
+    }
+  }
+
+  /** Returns whether {@linkcode Bundle.recordRemoval} was called, by whichever daemon. */
+  hasRemoval(): boolean {
+    return this.#hasRemoval || exists(this.paths.removal);
   }
 
   /**

@@ -13,9 +13,10 @@ import type { ContainerEvents } from "./events.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { copyLeftOutput } from "./left_output.ts";
-import { removeRecordedDirs } from "../create/own_dirs.ts";
+import { removeOwnDirs, removeRecordedDirs } from "../create/own_dirs.ts";
 import { reapOrphanedCreate } from "./orphaned_create.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { logFailure } from "../util/log_failure.ts";
 
 /** How long one call of the runtime may take while a dead shim's container is removed, in ms. */
 const MOST_PER_RUNTIME_CALL = 30_000;
@@ -112,9 +113,10 @@ export class ContainerCleanup {
    * The delete is told when nothing but plain files is left, and before these are gone: a daemon
    * that is killed in between finds the bundle and tells it, or finds that it was told.
    *
+   * @param isLate whether no client removes what was made for the container beside it.
    * @throws {FailedPreconditionError} if the bundle or the cgroup cannot be removed yet.
    */
-  async removeBundle(result: DeleteResult): Promise<void> {
+  async removeBundle(result: DeleteResult, isLate: boolean): Promise<void> {
     const { bundle, context, events } = this.#options;
     await this.removeNetwork();
     let last: unknown;
@@ -126,6 +128,7 @@ export class ContainerCleanup {
         await failpointAsync("delete.publish");
         if (!context.owner.keeps(bundle.id)) {
           removeRecordedDirs(bundle.record);
+          if (isLate) this.#removeOwnDirs();
           events.publishDelete(result);
         }
         bundle.remove();
@@ -143,6 +146,18 @@ export class ContainerCleanup {
         "delete it again once that is no longer so",
       { cause: last, data: { id: bundle.id } },
     );
+  }
+
+  /** What cannot be removed does not keep the container. */
+  #removeOwnDirs(): void {
+    const { bundle: { id, record }, context: { root } } = this.#options;
+    try {
+      removeOwnDirs(record, root);
+    } catch (error) {
+      logFailure("warn", "container", "{id}: cannot remove what it has left: {reason}", error, {
+        id,
+      });
+    }
   }
 
   /**

@@ -29,6 +29,8 @@ export interface ContainerOwner {
 
 /** What the daemon gives each of its containers. */
 export interface ContainerContext {
+  /** The root directory. */
+  readonly root: string;
   readonly owner: ContainerOwner;
   readonly shims: ShimManager;
   readonly events: EventPublisher;

@@ -43,10 +43,10 @@ export class ContainerDeletion {
       await cleanup.removeNetwork();
     } catch (error) {
       // No client may ever ask again, and what is left of a network is in others' way.
-      this.removeInBackground();
+      this.#goOnInBackground();
       throw error;
     }
-    await cleanup.removeBundle(result);
+    await cleanup.removeBundle(result, this.#parts.bundle.hasRemoval());
     this.#release(known);
     return events.createPublished ? result : undefined;
   }
@@ -72,9 +72,10 @@ export class ContainerDeletion {
     life.destroy();
     await cleanup.destroy();
     // What a container wrote whose shim has died may be wanted; one that never was wrote nothing.
-    if (!events.createPublished || bundle.record.autoRemove) this.#removeLog();
+    const isLate = bundle.hasRemoval();
+    if (!events.createPublished || bundle.record.autoRemove || isLate) this.#removeLog();
     const result = cleanup.result();
-    await cleanup.removeBundle(result);
+    await cleanup.removeBundle(result, isLate);
     const told = events.createPublished ? result : undefined;
     this.#release(told);
     return told;
@@ -90,7 +91,7 @@ export class ContainerDeletion {
       this.#removeLog();
       return result;
     } catch (error) {
-      this.removeInBackground();
+      this.#goOnInBackground();
       throw error;
     }
   }
@@ -99,6 +100,15 @@ export class ContainerDeletion {
   #removeLog(): void {
     const { bundle, context } = this.#parts;
     if (!context.owner.keeps(bundle.id)) removeLog(bundle.record.log);
+  }
+
+  /**
+   * Goes on with a removal that was asked for, and has failed: whoever has asked removes nothing of what
+   * was made for the container any more.
+   */
+  #goOnInBackground(): void {
+    this.#parts.bundle.recordRemoval();
+    this.removeInBackground();
   }
 
   /** Treats the shim as dead and removes everything, with retries until it is gone. */
