@@ -2,6 +2,7 @@
 import { readJson, writeJsonAtomic } from "../oci/bundle_layout.ts";
 import { isRecord } from "../rpc/is_record.ts";
 import type { Conflist } from "./conflist.ts";
+import { ConflistError, parseConflist } from "./conflist.ts";
 import type { CniResult } from "./result.ts";
 import { resultAs, resultFault } from "./result.ts";
 
@@ -118,11 +119,25 @@ function withoutFaults(attachment: AttachmentRecord): AttachmentRecord {
 
 function isWhole({ id, instance, containerId, attachments, ports }: NetworkRecord): boolean {
   return [id, instance, containerId].every((one: unknown) => typeof one === "string") &&
-    Array.isArray(ports) && Array.isArray(attachments) &&
-    attachments.every((attachment) =>
-      isRecord(attachment) && isRecord(attachment.conflist) &&
-      Array.isArray(attachment.conflist.plugins) && Array.isArray(attachment.steps)
-    );
+    Array.isArray(ports) && ports.every(isRecord) &&
+    Array.isArray(attachments) && attachments.every(isAttachment);
+}
+
+function isAttachment(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const { conflist, ifname, runtimeConfig, steps } = value;
+  return typeof ifname === "string" && isRecord(runtimeConfig) && isConflist(conflist) &&
+    Array.isArray(steps) && steps.every(isRecord);
+}
+
+function isConflist(value: unknown): boolean {
+  try {
+    parseConflist(value);
+    return true;
+  } catch (error) {
+    if (error instanceof ConflistError) return false;
+    throw error;
+  }
 }
 
 /** Writes a record; a reader sees the old one or the new one. */

@@ -93,3 +93,28 @@ Deno.test("NetworkRecords.read: a record as it is, none, and in place of a damag
     assert.deepEqual(unknown?.attachments.flatMap(({ steps }) => steps), []);
   }
 });
+
+Deno.test("NetworkRecords.read: a record with parts that are none is a damaged one", () => {
+  using area = new TestRecords();
+  const { records } = area;
+  const owner = { id: "web", instance: "1", network: { name: "bridge" } };
+  const whole = recordOf("web", "1", "front");
+  const [attachment] = whole.attachments;
+  const parts = [
+    null,
+    { ...attachment, ifname: 1 },
+    { ...attachment, runtimeConfig: null },
+    { ...attachment, steps: [null] },
+    { ...attachment, conflist: { ...attachment?.conflist, plugins: [null] } },
+  ];
+  const damaged = [
+    ...parts.map((part) => ({ ...whole, attachments: [part] })),
+    { ...whole, ports: [null] },
+  ];
+  for (const record of damaged) {
+    const text = JSON.stringify(record);
+    area.write("1", text);
+    const [told] = records.read(owner)?.attachments ?? [];
+    assert.equal(told?.conflist.name, "bridge", text);
+  }
+});
