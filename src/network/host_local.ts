@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../linux/fd/file_lock.ts";
+import { dirEntries } from "../linux/fs/dir_entries.ts";
 import { ifThere } from "../linux/fs/if_there.ts";
 import { leadsNowhere } from "../linux/libc/errno.ts";
 import { isRecord } from "../rpc/is_record.ts";
@@ -34,6 +35,13 @@ export function leasesOf(conflist: Conflist, containerId: string): string[] {
   return leaseDirs(conflist).filter(isDirectory).flatMap((dir) =>
     leasesIn(dir).filter(({ owner }) => owner === containerId).map(({ address }) => address)
   );
+}
+
+/** Returns the ids of the containers that have an address below a `dataDir`, in whichever network. */
+export function ownersBelow(dataDir: string): string[] {
+  const owners = dirEntries(dataDir).filter(({ isDirectory }) => isDirectory)
+    .flatMap(({ name }) => leasesIn(`${dataDir}/${name}`)).map(({ owner }) => owner);
+  return [...new Set(owners)];
 }
 
 /** One lease. */

@@ -74,6 +74,22 @@ export function networkPaths(dir: string): NetworkPaths {
   return { dir, record: `${dir}/network.json`, namespace: `${dir}/netns`, lock: `${dir}/lock` };
 }
 
+/** What the plugins' id of a container begins with. */
+const ID_PREFIX = "berth-";
+
+/**
+ * Returns the id of a container as plugins know it. Unlike its own it is never used again, so that no
+ * late plugin meets another container's network.
+ */
+export function containerIdOf(instance: string): string {
+  return ID_PREFIX + instance;
+}
+
+/** Returns the instance that {@linkcode containerIdOf} has made an id of; undefined if that is none. */
+export function instanceOf(containerId: string): string | undefined {
+  return containerId.startsWith(ID_PREFIX) ? containerId.slice(ID_PREFIX.length) : undefined;
+}
+
 /** Returns the record of a network that is about to be made. */
 export function newRecord(
   { id, instance }: { readonly id: string; readonly instance: string },
@@ -84,8 +100,7 @@ export function newRecord(
     format: FORMAT,
     id,
     instance,
-    // Unlike the id it is never used again, so that no late plugin meets another container's network.
-    containerId: `berth-${instance}`,
+    containerId: containerIdOf(instance),
     attachments: plans.map((plan) => ({ ...plan, steps: [] })),
     ports,
   };

@@ -52,10 +52,12 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
   }
   // Before a container is reconnected, which may be its end and that of its network.
   const records = new Map(loaded.map(({ bundle: { record } }) => [record.instance, record]));
-  context.networks.adopt(({ id, instance }) =>
-    // A bundle that could not be read is left alone, and so is its network.
-    records.get(instance) ??
-      (unread.size > 0 && (id === undefined || unread.has(id)) ? { id, instance } : undefined)
+  context.networks.adopt(
+    records.values(),
+    ({ id, instance }) =>
+      // A bundle that could not be read is left alone, and so is its network.
+      records.get(instance) ??
+        (unread.size > 0 && (id === undefined || unread.has(id)) ? { id, instance } : undefined),
   );
   const found = loaded.map((container) =>
     container.reconnect().then(() =>

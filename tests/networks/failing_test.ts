@@ -418,22 +418,25 @@ networkTest(
         Deno.writeTextFileSync(`${dir}/${name}/network.json`, text);
       }
     };
+    const records = `${daemon.state}/network/containers`;
+    const wipe = () => {
+      for (const { name } of Deno.readDirSync(records)) {
+        unmount(`${records}/${name}/netns`, { detach: true });
+        Deno.removeSync(`${records}/${name}`, { recursive: true });
+      }
+    };
     await create(daemon, "c", { name: "bridge", ports });
     damage("{");
     await remove(daemon, "c");
     await audit.assertClean("a damaged record");
     await create(daemon, "c", { name: "bridge", ports });
-    const records = `${daemon.state}/network/containers`;
     for (const { name } of Deno.readDirSync(records)) {
       Deno.removeSync(`${records}/${name}/network.json`);
     }
     await remove(daemon, "c");
     await audit.assertClean("a record that is missing");
     await create(daemon, "c", { name: "bridge", ports });
-    for (const { name } of Deno.readDirSync(records)) {
-      unmount(`${records}/${name}/netns`, { detach: true });
-      Deno.removeSync(`${records}/${name}`, { recursive: true });
-    }
+    wipe();
     await remove(daemon, "c");
     await audit.assertClean("a network whose files are all missing");
     // Over a restart, with its ports.
@@ -443,6 +446,23 @@ networkTest(
     await assert.rejects(create(daemon, "d", { name: "bridge", ports }), /taken by container c/);
     await remove(daemon, "c");
     await audit.assertClean("a damaged record and a restart");
+    await create(daemon, "c", { name: "bridge", ports });
+    wipe();
+    await daemon.restart();
+    await assert.rejects(create(daemon, "d", { name: "bridge", ports }), /taken by container c/);
+    await remove(daemon, "c");
+    await audit.assertClean("a network whose files are all missing, and a restart");
+    const killAll = async (id: string) => {
+      const { pid, shimPid } = await daemon.client.call("container.state", { id });
+      await daemon.kill9();
+      // The end of the shim may be that of the container.
+      await network.onHost("sh", "-c", `kill -9 ${shimPid}; kill -9 ${pid}; true`);
+    };
+    await create(daemon, "c", { name: "bridge", ports });
+    await killAll("c");
+    wipe();
+    await daemon.start();
+    await audit.assertClean("a network whose files are all missing, and no shim");
     // Of a container whose bundle is gone, too.
     await create(daemon, "c", { name: "bridge", ports });
     await daemon.kill9();
@@ -450,6 +470,12 @@ networkTest(
     Deno.removeSync(`${daemon.state}/linux/c`, { recursive: true });
     await daemon.start();
     await audit.assertClean("a damaged record and no bundle");
+    await create(daemon, "d", { name: "bridge", ports });
+    await killAll("d");
+    wipe();
+    Deno.removeSync(`${daemon.state}/linux/d`, { recursive: true });
+    await daemon.start();
+    await audit.assertClean("no record and no bundle");
   },
 );
 

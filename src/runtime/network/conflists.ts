@@ -63,13 +63,18 @@ export class Conflists {
     return readConflistDir(this.#config.network.config_dir, OWN_NETWORKS);
   }
 
+  /** Directory of the addresses of the network that berth brings, which are this daemon's alone. */
+  get leases(): string {
+    return `${this.#config.state}/network/leases`;
+  }
+
   /** Returns the network that berth brings. */
   #bridge(ports: boolean): Conflist {
-    const { network, state } = this.#config;
+    const { network } = this.#config;
     return bridgeConflist({
       bridge: network.bridge,
       subnets: network.subnets,
-      leases: `${state}/network/leases`,
+      leases: this.leases,
       ports,
       has: (plugin) => findPlugin(plugin, network.plugin_dirs) !== undefined,
       ipv6: exists("/proc/net/if_inet6"),

@@ -182,12 +182,15 @@ export class Networks implements Disposable {
    * Takes over the networks that were left by the daemon before: those of containers that are there,
    * with their ports. The others are removed in the background.
    *
+   * @param owners the containers that there are.
    * @param ownerOf returns the container of an instance, or what may be one; its id is not known where
    *   the network's record cannot be read.
    */
   adopt(
+    owners: Iterable<NetworkOwner>,
     ownerOf: (ref: Pick<NetworkOwner, "id" | "instance">) => NetworkOwner | undefined,
   ): void {
+    this.#records.findLost(owners);
     for (const instance of this.#records.instances()) {
       const id = this.#records.idOf(instance);
       const owner = ownerOf({ id, instance });

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
+import { exists } from "../../linux/fs/exists.ts";
+import { leasesOf, ownersBelow } from "../../network/host_local.ts";
 import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
-import { networkPaths, readRecord } from "../../network/record.ts";
+import { containerIdOf, instanceOf, networkPaths, readRecord } from "../../network/record.ts";
 import { isPinned } from "../../network/tear_down.ts";
 import { networkParams } from "../../rpc/contract/network/schemas.ts";
 import { logFailure } from "../util/log_failure.ts";
@@ -31,6 +33,8 @@ export class NetworkRecords {
   readonly #conflists: Conflists;
   /** The networks that are there, by the container's instance. */
   readonly #made = new Map<string, NetworkRecord>();
+  /** Instances without a record that had an address when the daemon started. */
+  readonly #lost = new Set<string>();
 
   constructor(dir: string, conflists: Conflists) {
     this.#dir = dir;
@@ -50,6 +54,26 @@ export class NetworkRecords {
   /** Forgets the network of an instance. */
   delete(instance: string): void {
     this.#made.delete(instance);
+    this.#lost.delete(instance);
+  }
+
+  /**
+   * Finds networks whose record is gone by the addresses that `host-local` keeps: those of the containers
+   * that are there, and in the network that berth brings those of any.
+   */
+  findLost(owners: Iterable<NetworkOwner>): void {
+    const isLost = (instance: string) => !exists(this.paths(instance).record);
+    for (const owner of owners) {
+      const { instance, network } = owner;
+      if (network === undefined || !isLost(instance)) continue;
+      const id = containerIdOf(instance);
+      const plans = this.#planOf(owner)?.attachments ?? [];
+      if (plans.some(({ conflist }) => leasesOf(conflist, id).length > 0)) this.#lost.add(instance);
+    }
+    for (const id of ownersBelow(this.#conflists.leases)) {
+      const instance = instanceOf(id);
+      if (instance !== undefined && isLost(instance)) this.#lost.add(instance);
+    }
   }
 
   /** Returns the record of the network that an instance has; undefined if it has none. */
@@ -62,7 +86,10 @@ export class NetworkRecords {
     return this.#made.values();
   }
 
-  /** Lists the instances that have something of a network on disk. What else is there is logged. */
+  /**
+   * Lists the instances that have something of a network on disk, or {@linkcode findLost} has found. What
+   * else is there is logged.
+   */
   instances(): string[] {
     const files = dirEntries(this.#dir);
     const strays = files.filter(({ isDirectory }) => !isDirectory).map(({ name }) => name);
@@ -75,7 +102,8 @@ export class NetworkRecords {
         },
       );
     }
-    return files.filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
+    const names = files.filter(({ isDirectory }) => isDirectory).map(({ name }) => name);
+    return [...new Set([...names, ...this.#lost])];
   }
 
   /** Returns every network that containers can be attached to, or are, by its name. */
@@ -102,7 +130,8 @@ export class NetworkRecords {
     try {
       const record = readRecord(paths);
       // The record is written before the namespace is pinned, and goes after it.
-      const isMissing = record === undefined && (isPinned(paths) || this.#made.has(instance));
+      const isMissing = record === undefined &&
+        (isPinned(paths) || this.#made.has(instance) || this.#lost.has(instance));
       if (!isMissing) return record;
       throw new Error(`${paths.record} is missing`);
     } catch (error) {

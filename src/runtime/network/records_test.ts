@@ -118,3 +118,39 @@ Deno.test("NetworkRecords.read: a record with parts that are none is a damaged o
     assert.equal(told?.conflist.name, "bridge", text);
   }
 });
+
+Deno.test("NetworkRecords.findLost: networks without a record, by the addresses that are kept", () => {
+  using area = new TestRecords();
+  const { dir, records } = area;
+  records.findLost([{ id: "web", instance: "1", network: { name: "bridge" } }]);
+  assert.deepEqual(records.instances(), []);
+  const lease = (network: string, address: string, owner: string) => {
+    Deno.mkdirSync(`${dir}/network/leases/${network}`, { recursive: true });
+    Deno.writeTextFileSync(`${dir}/network/leases/${network}/${address}`, owner);
+  };
+  lease("bridge", "10.87.0.2", "berth-1\r\neth0");
+  lease("bridge", "10.87.0.3", "berth-2\r\neth0");
+  lease("bridge", "10.87.0.4", "");
+  lease("bridge", "10.87.0.5", "of others");
+  lease("bridge", "10.87.0.6", "berth-3");
+  area.write("3", recordOf("db", "3", "bridge"));
+  const ipam = { type: "host-local", dataDir: `${dir}/elsewhere` };
+  const conflist = { cniVersion: "1.0.0", name: "own", plugins: [{ type: "ptp", ipam }] };
+  Deno.mkdirSync(`${dir}/elsewhere/own`, { recursive: true });
+  // What is kept elsewhere may be another daemon's.
+  for (const [address, id] of [["10.1.0.2", "4"], ["10.1.0.3", "5"]]) {
+    Deno.writeTextFileSync(`${dir}/elsewhere/own/${address}`, `berth-${id}`);
+  }
+  const owner = { id: "api", instance: "4", network: { conflist } };
+  records.findLost([owner, { id: "none", instance: "6" }]);
+  assert.deepEqual(records.instances().sort(), ["1", "2", "3", "4"]);
+  const found = (instance: string, network?: unknown) =>
+    records.read({ instance, network })?.attachments.flatMap(({ conflist: { name }, steps }) =>
+      steps.length > 0 ? [name] : []
+    );
+  assert.deepEqual([found("1", { name: "bridge" }), found("2")], [["bridge"], ["bridge"]]);
+  assert.deepEqual(found("4", owner.network), ["own"]);
+  records.delete("2");
+  assert.deepEqual(records.instances().sort(), ["1", "3", "4"]);
+  assert.equal(records.read({ instance: "2" }), undefined);
+});
