@@ -19,8 +19,11 @@ import { isUncertain, resultOf, writeRecord } from "./record.ts";
 import { isMember } from "./result.ts";
 import { pluginConfig } from "./set_up.ts";
 
-/** The plugins that make rules of iptables in any case; `bridge` and `ptp` do with `ipMasq`. */
-const RULE_MAKERS = ["portmap", "firewall"];
+/** Plugins that make no rule of iptables; `bridge` and `ptp` do with `ipMasq`. */
+const NO_RULE_MAKERS = [
+  ...["bandwidth", "bridge", "dummy", "host-device", "ipvlan", "loopback", "macvlan", "ptp", "sbr"],
+  ...["tap", "tuning", "vlan", "vrf"],
+];
 
 /** How long a plugin may go on that a dead process has started, in milliseconds. */
 const ORPHAN_GRACE = 5_000;
@@ -69,7 +72,7 @@ async function detachAll(
     if (await detach(host, { id: record.id, runs, netns, isRepeated }, attachment)) gone = true;
   }
   const isInDoubt = uncertain || gone;
-  if (isInDoubt || attachments.some(makesRules)) {
+  if (isInDoubt || attachments.some(mayMakeRules)) {
     await removeRules(host, runs, attachments.map(({ conflist }) => conflist.name));
   }
   if (isInDoubt) {
@@ -87,13 +90,14 @@ export function isPinned({ dir, namespace }: NetworkPaths): boolean {
 }
 
 /**
- * Returns whether a plugin of the network makes rules of iptables. `bridge` and `ptp` remove only those
- * of the addresses that they find on the interface (containernetworking/plugins#810), and a container
- * may be allowed to change these, up to the moment in which the plugin looks.
+ * Returns whether a plugin of the network may make rules of iptables. `bridge` and `ptp` remove only
+ * those of the addresses that they find on the interface (containernetworking/plugins#810), and a
+ * container may be allowed to change these, up to the moment in which the plugin looks. A plugin that is
+ * not known here may run `bridge` with a configuration of its own making, as `flannel` does.
  */
-function makesRules({ conflist }: AttachmentRecord): boolean {
+function mayMakeRules({ conflist }: AttachmentRecord): boolean {
   return conflist.plugins.some((plugin) =>
-    RULE_MAKERS.includes(plugin.type) ||
+    !NO_RULE_MAKERS.includes(plugin.type) ||
     Object.entries(plugin).some(([key, value]) => value === true && isMember(key, "ipMasq"))
   );
 }

@@ -558,6 +558,32 @@ networkTest(
 );
 
 networkTest(
+  "network: no rule is left by a plugin that runs another with a configuration of its own",
+  async () => {
+    await using network = await TestNetwork.make();
+    using plugins = new TestPlugins();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: plugins.config(),
+    });
+    plugins.plugin("fannel", `sed 's/"own":1/"ipMasq":true/' | /usr/lib/cni/bridge`);
+    const ranges = [[{ subnet: "10.89.0.0/24" }]];
+    const ipam = { type: "host-local", dataDir: `${daemon.dir}/leases`, ranges };
+    const plugin = { type: "fannel", bridge: "odd0", isGateway: true, own: 1, ipam };
+    const odd = { conflist: { cniVersion: "0.4.0", name: "odd", plugins: [plugin] } };
+    await create(daemon, "warm-up", odd);
+    await remove(daemon, "warm-up");
+    const audit = await NetworkAudit.take(network, daemon, ipam.dataDir);
+    await create(daemon, "c", odd);
+    assert.match(await network.onHost("iptables-save"), /-j MASQUERADE/);
+    const { pid } = await daemon.client.call("container.state", { id: "c" });
+    await network.onHost("nsenter", "-t", String(pid), "-n", "ip", "link", "del", "eth0");
+    await remove(daemon, "c");
+    await audit.assertClean("an interface that was taken away");
+  },
+);
+
+networkTest(
   "network: no rule is left of a container that has changed its interface",
   async () => {
     await using network = await TestNetwork.make();
