@@ -428,7 +428,7 @@ test("images: what a config asks for and cannot have names the image and what to
       [{ User: "nobody-knows" }, 125, /no user nobody-knows in .*; say another with --user/],
       [{ User: "0:no-group" }, 125, /no group no-group in .*; say another with --user/],
       [{ StopSignal: "SIGNONE" }, 125, /no such signal.*; say another with --stop-signal/],
-      [{ WorkingDir: "/file" }, 125, /\/file is a file in it; say another with --workdir/],
+      [{ WorkingDir: "/file" }, 125, /\/file is a file; say another with --workdir/],
       [{ WorkingDir: "/link/x" }, 125, /\/link\/x leads through the link \/link, .* --workdir$/m],
       [{ Cmd: ["nothing-there"] }, 127, /no such program: it was to run nothing-there, give/],
       [{ Entrypoint: ["/file"] }, 126, /cannot execute it here: .* --entrypoint$/m],

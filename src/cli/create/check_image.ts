@@ -4,11 +4,12 @@ import { ImageError } from "../../images/errors.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { parseStopSignal } from "../options/stop_signal.ts";
 import { messageOf } from "../../rpc/error_text.ts";
+import { isRefused } from "../container/io_dir.ts";
 import type { CreateInput } from "./create_input.ts";
 import { workingDirFault } from "./working_dir.ts";
 
 /**
- * Checks what the image's config asks for and the options do not.
+ * Checks what the image's config asks for and the options do not, and the working directory of either.
  *
  * @throws {ImageError} with what to do instead.
  */
@@ -26,13 +27,28 @@ export function checkImageConfig({ options, rootfs: { image, path } }: CreateInp
     const why = `its stop signal: ${messageOf(error)}; say another with --stop-signal`;
     throw new ImageError(why, { cause: error });
   }
-  if (options.workdir) return;
-  const mounts = [...options.mount ?? [], ...options.volume ?? [], ...options.tmpfs ?? []]
-    .map(({ destination }) => destination);
-  const fault = workingDirFault(path, workingDir, mounts, volumes);
-  if (fault !== undefined) {
-    throw new ImageError(
-      `its working directory ${workingDir} ${fault}; say another with --workdir`,
-    );
+  checkWorkingDir(options, path, workingDir, volumes);
+}
+
+/** Checks the working directory of the options or else of the image, whose `volumes` are made. */
+function checkWorkingDir(
+  { workdir, mount = [], volume = [], tmpfs = [] }: CreateInput["options"],
+  rootfs: string,
+  imageDir: string,
+  volumes: readonly string[],
+): void {
+  const mounts = [...mount, ...volume, ...tmpfs].map(({ destination }) => destination);
+  let fault;
+  try {
+    fault = workingDirFault(rootfs, workdir || imageDir, mounts, volumes);
+  } catch (error) {
+    // What this user may not see the runtime will.
+    if (!isRefused(error)) throw error;
   }
+  if (fault === undefined) return;
+  throw new ImageError(
+    workdir
+      ? `the working directory ${workdir} ${fault}`
+      : `its working directory ${imageDir} ${fault}; say another with --workdir`,
+  );
 }

@@ -8,14 +8,20 @@ import { openInRoot } from "../../linux/mount/open_in_root.ts";
 /** Directories at the root that each container has, whatever is in its root filesystem. */
 const MADE = ["dev", "etc", "proc", "sys"];
 
+/** Those of them that are mounted over what is there. */
+const HIDDEN = ["dev", "proc", "sys"];
+
 /** Names of a path that is looked at; a deeper one takes too long, as each is looked up from the root. */
 const MAX_DEPTH = 100;
 
+/** The longest name in a directory, NAME_MAX of include/uapi/linux/limits.h, in bytes. */
+const NAME_MAX = 255;
+
 /**
  * Returns why a runtime cannot make a working directory in a root filesystem: a file or a link that
- * leads nowhere is in the way. Undefined if it can, and where that depends on what is mounted:
- * `mountPoints` are the paths of mounts. In a volume is what the image has at its path, and the runtime
- * follows no link there to make a directory.
+ * leads nowhere is in the way, or a name is too long. Undefined if it can, and where that depends on what
+ * is mounted: `mountPoints` are the paths of mounts. In a volume is what the image has at its path, and
+ * the runtime follows no link there to make a directory.
  */
 export function workingDirFault(
   rootfs: string,
@@ -23,9 +29,13 @@ export function workingDirFault(
   mountPoints: readonly string[],
   volumes: readonly string[] = [],
 ): string | undefined {
+  const names = pathNames(cleanPath(path));
+  if (names.some((name) => new TextEncoder().encode(name).length > NAME_MAX)) {
+    return `has a name of more than ${NAME_MAX} bytes`;
+  }
   const mounted = new Set(mountPoints.map(firstName));
   let parent = "";
-  for (const name of pathNames(cleanPath(path)).slice(0, MAX_DEPTH)) {
+  for (const name of names.slice(0, MAX_DEPTH)) {
     const place = `${parent}/${name}`;
     const kind = kindOf(rootfs, parent, name);
     if (kind === "directory") {
@@ -39,30 +49,35 @@ export function workingDirFault(
     // The directory of a volume is made, with those above it.
     const ends = volumes.map((volume) => endInRoot(rootfs, cleanPath(volume)));
     if (ends.some((at) => `${at}/`.startsWith(`${target}/`))) return undefined;
-    if (kind === "file") {
-      return place === cleanPath(path) ? "is a file in it" : `is below ${place}, a file in it`;
+    if (kind !== "link") {
+      if (HIDDEN.includes(firstName(place))) return undefined;
+      const what = kind === "file" ? "is a file" : "is no directory";
+      return place === cleanPath(path) ? what : `is below ${place}, which ${what}`;
     }
     if (MADE.includes(end)) return undefined;
-    return `leads through the link ${place}, which leads nowhere in it`;
+    return `leads through the link ${place}, which leads nowhere`;
   }
   return undefined;
 }
 
+/** The device number of the mark that a layer has in the place of a file it removes (overlayfs.rst). */
+const WHITEOUT = 0;
+
 /**
- * Returns what a name in a directory of the root filesystem leads to; `link` for one that leads
- * nowhere, and undefined where nothing is.
+ * Returns what a name in a directory of the root filesystem leads to; `other` for a FIFO, a socket or a
+ * device, `link` for one that leads nowhere, and undefined where nothing is.
  */
 function kindOf(
   rootfs: string,
   parent: string,
   name: string,
-): "directory" | "file" | "link" | undefined {
+): "directory" | "file" | "other" | "link" | undefined {
   try {
     using found = openInRoot(rootfs, `${parent}/${name}`);
-    const { isDirectory, isFile } = Deno.statSync(fdPath(found.fd));
+    const { isDirectory, isFile, isCharDevice, rdev } = Deno.statSync(fdPath(found.fd));
     if (isDirectory) return "directory";
-    // Else it may be the mark of a file that the layer removes.
-    return isFile ? "file" : undefined;
+    if (isFile) return "file";
+    return isCharDevice && rdev === WHITEOUT ? undefined : "other";
   } catch (error) {
     if (!leadsNowhere(error)) throw error;
     return linkTargetInRoot(rootfs, parent, name) === undefined ? undefined : "link";
