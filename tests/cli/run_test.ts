@@ -6,6 +6,7 @@ import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
+import { openAbove } from "../harness/open_above.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];
@@ -166,6 +167,7 @@ Deno.test("berth run: an overlay keeps the directory as it is, and goes with the
 
 Deno.test("berth run: a resolv.conf that leads to /dev/null or /proc is left so, and output arrives", async () => {
   await using daemon = await TestDaemon.start();
+  openAbove(daemon);
   for (const target of ["/dev/null", "/proc/1/environ"]) {
     const rootfs = `${daemon.dir}/rootfs${target.replaceAll("/", "-")}`;
     await new Deno.Command("cp", { args: ["-a", rootfsDir(), rootfs] }).output();
@@ -187,9 +189,45 @@ Deno.test("berth run: a resolv.conf that leads to /dev/null or /proc is left so,
     );
     removeFile(`${rootfs}/etc/resolv.conf`);
     Deno.symlinkSync("/dev/shm/resolv", `${rootfs}/etc/resolv.conf`);
-    const dns = [...args, "--dns", "192.0.2.1", "--", "cat", "/etc/resolv.conf"];
-    assert.match((await cli(daemon, dns)).stdout, /^nameserver 192\.0\.2\.1$/m);
+    const dns = ["--dns", "192.0.2.1", "--", "cat", "/etc/resolv.conf"];
+    // Root of a user namespace may make nothing in the root filesystem, but in its own /dev/shm.
+    for (const more of [[], ["--overlay", "--userns", "0:200000:65536"]]) {
+      const { stdout, stderr } = await cli(daemon, [...args, ...more, ...dns]);
+      assert.match(stdout, /^nameserver 192\.0\.2\.1$/m, stderr);
+    }
   }
+});
+
+Deno.test("berth run: a mount that would take the place of /dev/null is refused, and no output goes into it", async () => {
+  await using daemon = await TestDaemon.start();
+  const rootfs = `${daemon.dir}/rootfs`;
+  await new Deno.Command("cp", { args: ["-a", rootfsDir(), rootfs] }).output();
+  Deno.symlinkSync("/dev/null", `${rootfs}/link`);
+  Deno.symlinkSync("/not-there", `${rootfs}/lost`);
+  const file = `${daemon.dir}/file`;
+  Deno.writeTextFileSync(file, "precious");
+  const run = (...options: string[]) =>
+    cli(daemon, [
+      ...["run", "--rm", "--rootfs", rootfs, "--cgroup-parent", daemon.cgroup, ...options],
+      ...sh("echo out; echo gone > /dev/null"),
+    ]);
+  for (const place of ["/dev/null", "/link"]) {
+    const { code, stderr } = await run("-v", `${file}:${place}`);
+    assert.equal(code, 125, stderr);
+    assert.match(
+      stderr,
+      new RegExp(`cannot mount ${file} at ${place}: .* has to be the null device`),
+    );
+    assert.equal((await run("-v", `/dev/null:${place}`)).stdout, "out\n");
+  }
+  assert.equal((await run("-v", `${file}:/dev/shm/file`)).stdout, "out\n");
+  assert.equal(Deno.readTextFileSync(file), "precious");
+  assert.deepEqual(await run("-w", "/lost/x"), {
+    code: 125,
+    stdout: "",
+    stderr:
+      "berth: the working directory /lost/x leads through the link /lost, which leads nowhere\n",
+  });
 });
 
 Deno.test("berth run: --bundle uses a bundle's config as it is, with its relative root", async () => {

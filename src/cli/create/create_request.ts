@@ -16,6 +16,7 @@ import type { MountOption } from "../options/mounts.ts";
 import { resourcesFrom } from "../options/resources.ts";
 import { bundleRequest } from "./bundle_request.ts";
 import { checkImageConfig } from "./check_image.ts";
+import { checkMounts } from "./check_mounts.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
 import { userOf } from "./create_input.ts";
 import type { ContainerCreateParams, CreateInput } from "./create_input.ts";
@@ -39,6 +40,7 @@ export async function createRequest(
   const given = mountsOf(options, request.namespaces);
   const dirs: Record<string, string> = {};
   try {
+    checkMounts(rootfs.path, given);
     checkImageConfig(request);
     const volumes = await volumeMounts(id, given, request, dirs);
     // Last of what takes long: meanwhile nobody else can choose.

@@ -98,8 +98,9 @@ function checkPlace(rootfs: string, volume: Volume): void {
       "would hide all of it; nothing can run in it",
     );
   }
-  // Below /proc runtimes let nothing be mounted.
-  if (KERNEL_DIRS.includes(first) && (first === "proc" || others.length === 0)) {
+  // Below /proc runtimes let nothing be mounted, and each opens /dev/null.
+  const isKernels = first === "proc" || others.length === 0 || others.join("/") === "null";
+  if (KERNEL_DIRS.includes(first) && isKernels) {
     throw refusal(volume, "would hide files of the kernel");
   }
 }

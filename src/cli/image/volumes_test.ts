@@ -24,7 +24,7 @@ Deno.test("makeVolumes: refuses a volume that would hide all, or the kernel's fi
   const dir = Deno.makeTempDirSync();
   try {
     for (const name of ["rootfs", "volumes"]) Deno.mkdirSync(`${dir}/${name}`);
-    for (const target of ["/", "/proc", "../sys", "/dev"]) {
+    for (const target of ["/", "/proc", "../sys", "/dev", "/dev/null"]) {
       Deno.symlinkSync(target, `${dir}/rootfs/to-${target.replace(/\W/g, "")}`);
     }
     Deno.symlinkSync("/srv", `${dir}/rootfs/other`);
@@ -36,7 +36,9 @@ Deno.test("makeVolumes: refuses a volume that would hide all, or the kernel's fi
     for (const destination of ["/", "/to-"]) {
       await assert.rejects(make(destination), /would hide all of it/, destination);
     }
-    for (const destination of ["/dev", "/to-proc", "/to-sys", "/to-dev", "/to-proc/x"]) {
+    for (
+      const destination of ["/dev", "/to-proc", "/to-sys", "/to-dev", "/to-devnull", "/to-proc/x"]
+    ) {
       await assert.rejects(make(destination), /would hide files of the kernel/, destination);
     }
     await assert.rejects(make("/circle"), /the volume \/circle leads through links in a circle/);
