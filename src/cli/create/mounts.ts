@@ -89,8 +89,13 @@ export function etcMounts(
     dnsSearch: options.dnsSearch,
     dnsOption: options.dnsOption,
   });
-  // Root of a user namespace is not the owner of what is there, and makes nothing in it.
-  const mayMake = userNamespace === undefined && (lowers.length > 0 || options.readOnly !== true);
+  const mayMake = {
+    // Root of a user namespace is not the owner of what is there, and makes nothing in it.
+    inRoot: userNamespace === undefined && (lowers.length > 0 || options.readOnly !== true),
+    // The container's own is its root's; what is bound there may be anybody's.
+    inShm: userNamespace === undefined ||
+      !given.some((mount) => mount.type === "bind" && isAt(mount, "/dev/shm")),
+  };
   for (const path of texts.keys()) {
     const replaced = given.some((mount) => isAt(mount, "/etc")) ||
       [...given, ...volumes].some((mount) => isAt(mount, path));

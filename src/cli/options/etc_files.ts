@@ -98,15 +98,24 @@ export function writeEtcFile(dir: string, path: string, text: string): string {
  * runtime makes a missing one, which it must not where that is read-only. What is no file, or a link
  * that leads to none, in a circle or to where the runtime mounts, stays as it is: the container's
  * `/dev/null` must not become the file.
+ *
+ * @param mayMake whether the runtime may make a missing file in the root filesystem, and in `/dev/shm`.
  */
-export function canMountOn(rootfs: string, path: string, mayMake: boolean): boolean {
+export function canMountOn(
+  rootfs: string,
+  path: string,
+  mayMake: { readonly inRoot: boolean; readonly inShm: boolean },
+): boolean {
+  let end = path;
   try {
-    if (isMountedOver(endInRoot(rootfs, path))) return false;
+    end = endInRoot(rootfs, path);
+    if (isMountedOver(end)) return false;
     using there = openInRoot(rootfs, path);
     return Deno.statSync(fdPath(there.fd)).isFile;
   } catch (error) {
     // Not there, or not for this user to see.
-    return mayMake && !isErrno(error, ELOOP, ENOTDIR);
+    const may = end.startsWith("/dev/") ? mayMake.inShm : mayMake.inRoot;
+    return may && !isErrno(error, ELOOP, ENOTDIR);
   }
 }
 

@@ -7,7 +7,8 @@ function mountable(make: (rootfs: string) => void): [boolean, boolean] {
   const rootfs = Deno.makeTempDirSync();
   try {
     make(rootfs);
-    return [canMountOn(rootfs, "/etc/f", true), canMountOn(rootfs, "/etc/f", false)];
+    const at = (may: boolean) => canMountOn(rootfs, "/etc/f", { inRoot: may, inShm: may });
+    return [at(true), at(false)];
   } finally {
     Deno.removeSync(rootfs, { recursive: true });
   }
@@ -51,6 +52,20 @@ Deno.test("canMountOn: a link that leads to a file or nowhere, not one in a circ
     ]
   ) {
     assert.deepEqual(link(target), [false, false], target);
+  }
+});
+
+Deno.test("canMountOn: what is missing in /dev/shm is made there, not in the root filesystem", () => {
+  const rootfs = Deno.makeTempDirSync();
+  try {
+    Deno.mkdirSync(`${rootfs}/etc`);
+    Deno.symlinkSync("/dev/shm/f", `${rootfs}/etc/shm`);
+    Deno.symlinkSync("/run/f", `${rootfs}/etc/run`);
+    const inShm = { inRoot: false, inShm: true }, inRoot = { inRoot: true, inShm: false };
+    assert.ok(canMountOn(rootfs, "/etc/shm", inShm) && canMountOn(rootfs, "/etc/run", inRoot));
+    assert.ok(!canMountOn(rootfs, "/etc/shm", inRoot) && !canMountOn(rootfs, "/etc/run", inShm));
+  } finally {
+    Deno.removeSync(rootfs, { recursive: true });
   }
 });
 
