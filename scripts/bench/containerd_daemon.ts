@@ -6,8 +6,8 @@ import { signalChild } from "../../tests/harness/processes.ts";
 /** Where every containerd shim of 1.6 has its socket, whatever the state directory is. */
 const SHIM_SOCKETS = "/run/containerd/s";
 
-/** Plugins that containers without images, CRI and file system snapshots can do without. */
-const NOT_NEEDED = [
+/** Plugins that CRI needs, and containers without images do not. */
+const OF_CRI = [
   "io.containerd.grpc.v1.cri",
   "io.containerd.grpc.v1.images",
   "io.containerd.grpc.v1.diff",
@@ -15,6 +15,11 @@ const NOT_NEEDED = [
   "io.containerd.service.v1.images-service",
   "io.containerd.service.v1.diff-service",
   "io.containerd.differ.v1.walking",
+  "io.containerd.snapshotter.v1.overlayfs",
+];
+
+/** Plugins that all containers here can do without. */
+const NOT_NEEDED = [
   "io.containerd.internal.v1.opt",
   "io.containerd.internal.v1.restart",
   "io.containerd.internal.v1.tracing",
@@ -23,7 +28,6 @@ const NOT_NEEDED = [
   "io.containerd.snapshotter.v1.aufs",
   "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper",
-  "io.containerd.snapshotter.v1.overlayfs",
   "io.containerd.snapshotter.v1.zfs",
 ];
 
@@ -47,11 +51,13 @@ export class ContainerdDaemon implements AsyncDisposable {
    * socket takes connections.
    *
    * @param env what its environment has beside this process's own.
+   * @param cri the sections of the config for the CRI plugin, which is off where this is left out.
    */
   static async start(
     dir: string,
     state: string,
     env: Readonly<Record<string, string>> = {},
+    cri?: string,
   ): Promise<ContainerdDaemon> {
     const daemon = new ContainerdDaemon(dir, env);
     await Deno.mkdir(dir);
@@ -61,10 +67,10 @@ export class ContainerdDaemon implements AsyncDisposable {
       `version = 2
 root = ${text(`${dir}/root`)}
 state = ${text(state)}
-disabled_plugins = ${text(NOT_NEEDED)}
+disabled_plugins = ${text(cri === undefined ? [...OF_CRI, ...NOT_NEEDED] : NOT_NEEDED)}
 [grpc]
   address = ${text(daemon.socket)}
-`,
+${cri ?? ""}`,
     );
     await daemon.spawn();
     return daemon;

@@ -3,34 +3,51 @@ import { Buffer } from "node:buffer";
 import { Client, credentials, Metadata } from "@grpc/grpc-js";
 import type { ClientReadableStream } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import type { AnyDefinition, MessageTypeDefinition } from "@grpc/proto-loader";
+import type { AnyDefinition, MessageTypeDefinition, PackageDefinition } from "@grpc/proto-loader";
 
 /** A message as protobufjs reads and writes it: field names as in the .proto file. */
 export type Message = Readonly<Record<string, unknown>>;
 
-const definitions = loadSync(new URL("./proto/containerd.proto", import.meta.url).pathname, {
-  keepCase: true,
-  defaults: true,
-});
+/** Services that a .proto file defines. */
+export interface GrpcApi {
+  readonly definitions: PackageDefinition;
+  /** The package that the file has them in. */
+  readonly scope: string;
+  /** The packages that the server has them in. */
+  readonly packages: Readonly<Record<string, string>>;
+}
 
-/** The packages that containerd has its services in. */
-const PACKAGES: Readonly<Record<string, string>> = {
-  Containers: "containerd.services.containers.v1",
-  Tasks: "containerd.services.tasks.v1",
-  Events: "containerd.services.events.v1",
-  Version: "containerd.services.version.v1",
-};
+/** Reads the .proto file at `path`. 64-bit integers are numbers in what is decoded by it. */
+export function loadApi(path: string, options: Omit<GrpcApi, "definitions">): GrpcApi {
+  return {
+    definitions: loadSync(path, { keepCase: true, defaults: true, longs: Number }),
+    ...options,
+  };
+}
+
+/** What the benchmark uses of containerd. */
+const CONTAINERD = loadApi(new URL("./proto/containerd.proto", import.meta.url).pathname, {
+  scope: "bench",
+  packages: {
+    Containers: "containerd.services.containers.v1",
+    Tasks: "containerd.services.tasks.v1",
+    Events: "containerd.services.events.v1",
+    Version: "containerd.services.version.v1",
+  },
+});
 
 /** The containerd namespace of all that is made here. */
 const NAMESPACE = "bench";
 
 /** One gRPC connection to a containerd. */
 export class GrpcConnection implements Disposable {
+  readonly #api: GrpcApi;
   readonly #client: Client;
   readonly #metadata = new Metadata();
 
   /** Connects at the first call; an error then tells that no process listens. */
-  constructor(socket: string) {
+  constructor(socket: string, api: GrpcApi = CONTAINERD) {
+    this.#api = api;
     this.#client = new Client(`unix://${socket}`, credentials.createInsecure(), {
       // A connection of its own: by default clients of one address share one.
       "grpc.use_local_subchannel_pool": 1,
@@ -41,7 +58,7 @@ export class GrpcConnection implements Disposable {
 
   /** Calls `service.method`; rejects with the server's status. */
   call(service: string, method: string, request: Message): Promise<Message> {
-    const { path, requestSerialize, responseDeserialize } = lookUp(service, method);
+    const { path, requestSerialize, responseDeserialize } = lookUp(this.#api, service, method);
     return new Promise((resolve, reject) => {
       this.#client.makeUnaryRequest<Message, object>(
         path,
@@ -64,7 +81,7 @@ export class GrpcConnection implements Disposable {
     request: Message,
     onMessage: (message: Message) => void,
   ): Disposable {
-    const { path, requestSerialize, responseDeserialize } = lookUp(service, method);
+    const { path, requestSerialize, responseDeserialize } = lookUp(this.#api, service, method);
     const stream: ClientReadableStream<object> = this.#client.makeServerStreamRequest<
       Message,
       object
@@ -91,7 +108,7 @@ export function decode(name: string, bytes: Uint8Array): Message {
 }
 
 function messageType(name: string) {
-  const type = definitions[`bench.${name}`];
+  const type = CONTAINERD.definitions[`${CONTAINERD.scope}.${name}`];
   if (type === undefined || !isMessageType(type)) throw new RangeError(`no message ${name}`);
   return type;
 }
@@ -100,14 +117,14 @@ function isMessageType(type: AnyDefinition): type is MessageTypeDefinition<objec
   return typeof type["format"] === "string";
 }
 
-function lookUp(service: string, method: string) {
-  const found = definitions[`bench.${service}`];
+function lookUp({ definitions, scope, packages }: GrpcApi, service: string, method: string) {
+  const found = definitions[`${scope}.${service}`];
   if (found === undefined || "format" in found) throw new RangeError(`no service ${service}`);
   const definition = found[method];
   if (definition === undefined) throw new RangeError(`no method ${service}.${method}`);
   const { requestSerialize, responseDeserialize } = definition;
   return {
-    path: `/${PACKAGES[service]}.${service}/${method}`,
+    path: `/${packages[service]}.${service}/${method}`,
     requestSerialize,
     responseDeserialize,
   };
