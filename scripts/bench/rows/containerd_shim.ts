@@ -5,12 +5,12 @@ import { runTool } from "../../tool.ts";
 import { Containerd } from "../containerd.ts";
 import type { DaemonEngine } from "../engine.ts";
 import { dismiss, launch } from "../fleet.ts";
-import { memoryOf } from "../proc.ts";
+import { memory } from "./containerd_shim_memory.ts";
 import { programs } from "./containerd_shim_program.ts";
-import { type Bench, inTurn, type Measure, type Row, timed } from "../row.ts";
+import { type Bench, inTurn, type Measure, type Row, type Target, timed } from "../row.ts";
 
-const NOTE = "both shims under the same containerd, over its API; berth's with --waiting";
-const SETTLE_MS = 3000;
+const NOTE = "over the API of containerd; berth's shim with --waiting, under the same containerd";
+const PLAIN_NOTE = "over the API of containerd; berth's shim without --waiting, under another";
 
 /**
  * berth as containerd's shim beside containerd-shim-runc-v2, under the same containerd. Left out of
@@ -36,20 +36,43 @@ export const containerdShim: Measure = async (bench) => {
   await using berth = reference.with({
     engine: "berth",
     runtime: "io.containerd.berth.v2",
-    shim: / serve (\d+|wait) /,
+    shim: new RegExp(` serve (wait |\\d+ .*-address ${dir}/)`),
   });
-  const engines = [berth, reference];
+  // Where no directory is named, none waits.
+  const alone = `${runDir()}/${uniqueName("plain")}`;
+  await using daemon = await Containerd.start(alone, `${alone}/state`, runc, {
+    PATH,
+    BERTH_SHIM_DIR: "",
+  });
+  const plain = daemon.with({
+    engine: "berth",
+    runtime: "io.containerd.berth.v2",
+    shim: / serve \d+ /,
+  });
   const path = `${dir}/bin/containerd-shim-berth-v2`;
   return [
     ...await programs(bench, `${dir}/alone-${baseName(dir)}`, { path, waiting }),
-    ...await phases(bench, engines),
-    await execs(bench, engines),
-    ...await memory(bench, engines),
+    ...await phases(bench, [berth, reference], { what: "", note: NOTE, target: { containerd: 1 } }),
+    ...await phases(bench, [plain, reference], { what: ", none waits", note: PLAIN_NOTE }),
+    await execs(bench, [berth, reference]),
+    ...await memory(bench, { waiting: berth, plain, reference }),
   ];
 };
 
+/** What rows are about, and what their first one has to be. */
+interface Kind {
+  /** What is added to their titles. */
+  readonly what: string;
+  readonly note: string;
+  readonly target?: Target;
+}
+
 /** A life, and those parts of it in which containerd starts the shim's program. */
-async function phases(bench: Bench, engines: readonly DaemonEngine[]): Promise<Row[]> {
+async function phases(
+  bench: Bench,
+  engines: readonly DaemonEngine[],
+  { what, note, target = {} }: Kind,
+): Promise<Row[]> {
   const created: Record<string, number[]> = {}, deleted: Record<string, number[]> = {};
   const warmUp = 3;
   const whole = await inTurn(engines, { count: 30, warmUp }, async (engine) => {
@@ -67,11 +90,11 @@ async function phases(bench: Bench, engines: readonly DaemonEngine[]): Promise<R
   });
   const counted = (all: Record<string, number[]>) =>
     Object.fromEntries(Object.entries(all).map(([name, list]) => [name, list.slice(warmUp)]));
-  const row = { unit: "ms", better: "lower", note: NOTE } as const;
+  const row = { unit: "ms", better: "lower", note } as const;
   return [
-    { ...row, title: "shim: a life of `true`", target: { containerd: 1 }, samples: whole },
-    { ...row, title: "shim: start and create", samples: counted(created) },
-    { ...row, title: "shim: delete", samples: counted(deleted) },
+    { ...row, title: `shim: a life of \`true\`${what}`, target, samples: whole },
+    { ...row, title: `shim: start and create${what}`, samples: counted(created) },
+    { ...row, title: `shim: delete${what}`, samples: counted(deleted) },
   ];
 }
 
@@ -98,26 +121,4 @@ async function execs(bench: Bench, engines: readonly DaemonEngine[]): Promise<Ro
     samples,
     note: NOTE,
   };
-}
-
-/**
- * Anonymous memory of a shim: of one container, and of a pod of three. Private memory would count the
- * pages of a program that runs but once.
- */
-async function memory(bench: Bench, engines: readonly DaemonEngine[]): Promise<Row[]> {
-  const measure = async (size: number, group?: string) => {
-    const samples: Record<string, number[]> = {};
-    for (const engine of engines) {
-      const fleet = await launch(bench, engine, size, group);
-      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-      samples[engine.name] = (await engine.shimPids()).map((pid) => memoryOf(pid).anonymous);
-      await dismiss(fleet);
-    }
-    return samples;
-  };
-  const row = { unit: "MB", better: "lower", note: NOTE } as const;
-  return [
-    { ...row, title: "shim: anonymous memory, one container", samples: await measure(1) },
-    { ...row, title: "shim: anonymous memory, a pod of three", samples: await measure(3, "pod") },
-  ];
 }
