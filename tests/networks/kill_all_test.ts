@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { BerthError } from "../../src/rpc/errors.ts";
-import { TestDaemon } from "../harness/daemon.ts";
-import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
+import type { TestDaemon } from "../harness/daemon.ts";
+import { auditedNetwork, createPublished } from "../harness/network/audited_network.ts";
+import { networkTest } from "../harness/network/test_network.ts";
+import { NO_FAILPOINTS, onHit } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
 import { killIfThere, readProcess } from "../harness/processes.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
 
-const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
-
 /** The n-th hit of a point stops. */
-const nth = (point: string, n: number) => `${point}=${n === 1 ? "" : `${n - 1}*off->`}stop`;
+const nth = (point: string, n: number) => onHit(n, point, "stop");
 
 /** The first and the last of `bridge`, `portmap` and `firewall`. */
 const PLUGINS = [1, 3];
@@ -59,26 +58,18 @@ networkTest(
   "network: daemon, shim and plugins that are killed at once, at any point of a create or a delete, " +
     "leave nothing",
   async () => {
-    await using network = await TestNetwork.make();
-    using points = new FailpointFile();
-    await using daemon = await TestDaemon.start({
-      program: network.program,
-      config: CONFIG,
-      env: points.env,
-    });
-    await create(daemon, "warm-up", 1);
-    await daemon.client.call("container.delete", { id: "warm-up" });
-    const audit = await NetworkAudit.take(network, daemon);
+    await using audited = await auditedNetwork();
+    const { network, daemon, points, audit } = audited;
     const rounds = [
       ...CREATE.map((point) => ({ point, step: "create" })),
       ...DELETE.map((point) => ({ point, step: "delete" })),
     ];
     for (const [index, { point, step }] of rounds.entries()) {
       const id = `c${index}`;
-      if (step === "delete") await create(daemon, id, index);
+      if (step === "delete") await createPublished(daemon, id, 8000 + index);
       points.arm(point);
       const call = step === "create"
-        ? create(daemon, id, index)
+        ? createPublished(daemon, id, 8000 + index)
         : daemon.client.call("container.delete", { id });
       const ended = call.then(() => "done", (error: unknown) => {
         if (error instanceof BerthError) return error.kind;
@@ -104,14 +95,6 @@ networkTest(
   },
   { ignore: NO_FAILPOINTS },
 );
-
-function create(daemon: TestDaemon, id: string, index: number) {
-  return daemon.client.call("container.create", {
-    id,
-    spec: daemon.spec(["sleep", "1000"]),
-    network: { name: "bridge", ports: [{ hostPort: 8000 + index, containerPort: 80 }] },
-  });
-}
 
 /** The pid of the shim that serves a bundle, if there is one. */
 function shimPid(daemon: TestDaemon, id: string): number | undefined {

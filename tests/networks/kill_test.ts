@@ -3,15 +3,18 @@ import assert from "node:assert/strict";
 import { exists } from "../../src/linux/fs/exists.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { deleteUntilGone } from "../harness/delete_until_gone.ts";
-import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
+import {
+  AUDITED_CONFIG,
+  auditedNetwork,
+  createPublished,
+} from "../harness/network/audited_network.ts";
+import { NO_FAILPOINTS, onHit } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
 import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { soakNetworks } from "../soak/networks.ts";
 
-const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
-
 /** The n-th hit of a point crashes. */
-const nth = (point: string, n: number) => `${point}=${n === 1 ? "" : `${n - 1}*off->`}crash`;
+const nth = (point: string, n: number) => onHit(n, point, "crash");
 
 /** With `bridge`, `portmap` and `firewall`. */
 const PLUGINS = [1, 2, 3];
@@ -36,14 +39,6 @@ const DELETE = [
   nth("delete.publish", 1),
 ];
 
-function create(daemon: TestDaemon, id: string) {
-  return daemon.client.call("container.create", {
-    id,
-    spec: daemon.spec(["sleep", "1000"]),
-    network: { name: "bridge", ports: [{ hostPort: 8080, containerPort: 80 }] },
-  });
-}
-
 /** Starts a daemon again that a failpoint has killed; a shim's failpoint leaves it alone. */
 async function revive(daemon: TestDaemon, point: string): Promise<void> {
   if (point.startsWith("shim.")) return;
@@ -61,25 +56,17 @@ async function idsAreFree(daemon: TestDaemon): Promise<void> {
 networkTest(
   "network: a daemon or a shim that is killed at any step of a create leaves nothing",
   async () => {
-    await using network = await TestNetwork.make();
-    using points = new FailpointFile();
-    await using daemon = await TestDaemon.start({
-      program: network.program,
-      config: CONFIG,
-      env: points.env,
-    });
-    await create(daemon, "warm-up");
-    await deleteUntilGone(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon);
+    await using audited = await auditedNetwork();
+    const { daemon, points, audit } = audited;
     for (const point of CREATE) {
       points.arm(point);
-      await assert.rejects(create(daemon, "c"), point);
+      await assert.rejects(createPublished(daemon, "c"), point);
       points.disarm();
       await revive(daemon, point);
       await audit.assertClean(point);
       await idsAreFree(daemon);
     }
-    await create(daemon, "c");
+    await createPublished(daemon, "c");
     await deleteUntilGone(daemon, "c");
     await audit.assertClean("the end");
   },
@@ -87,18 +74,10 @@ networkTest(
 );
 
 networkTest("network: a daemon that is killed at any step of a delete leaves nothing", async () => {
-  await using network = await TestNetwork.make();
-  using points = new FailpointFile();
-  await using daemon = await TestDaemon.start({
-    program: network.program,
-    config: CONFIG,
-    env: points.env,
-  });
-  await create(daemon, "warm-up");
-  await deleteUntilGone(daemon, "warm-up");
-  const audit = await NetworkAudit.take(network, daemon);
+  await using audited = await auditedNetwork();
+  const { daemon, points, audit } = audited;
   for (const point of DELETE) {
-    await create(daemon, "c");
+    await createPublished(daemon, "c");
     points.arm(point);
     await assert.rejects(daemon.client.call("container.delete", { id: "c" }), point);
     points.disarm();
@@ -121,7 +100,7 @@ networkTest(
     Deno.writeTextFileSync(`${plugins}/host-device`, `#!/bin/sh\n${hanging}\n`, { mode: 0o755 });
     await using daemon = await TestDaemon.start({
       program: network.program,
-      config: `${CONFIG}plugin_dirs = ["${plugins}", "/usr/lib/cni"]\n`,
+      config: `${AUDITED_CONFIG}plugin_dirs = ["${plugins}", "/usr/lib/cni"]\n`,
     });
     await network.onHost("ip", "link", "add", "nic0", "type", "veth", "peer", "name", "nic1");
     const audit = await NetworkAudit.take(network, daemon);
@@ -144,18 +123,15 @@ networkTest(
 );
 
 networkTest("network: a shim or a whole bundle that is gone takes the network along", async () => {
-  await using network = await TestNetwork.make();
-  await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
-  await create(daemon, "warm-up");
-  await deleteUntilGone(daemon, "warm-up");
-  const audit = await NetworkAudit.take(network, daemon);
+  await using audited = await auditedNetwork();
+  const { daemon, audit } = audited;
   // The shim, while the daemon looks on.
-  await create(daemon, "c");
+  await createPublished(daemon, "c");
   Deno.kill((await daemon.client.call("container.state", { id: "c" })).shimPid, "SIGKILL");
   await audit.assertClean("a killed shim");
   await idsAreFree(daemon);
   // Shim and daemon.
-  await create(daemon, "c");
+  await createPublished(daemon, "c");
   const { shimPid } = await daemon.client.call("container.state", { id: "c" });
   await daemon.kill9();
   Deno.kill(shimPid, "SIGKILL");
@@ -163,7 +139,7 @@ networkTest("network: a shim or a whole bundle that is gone takes the network al
   await audit.assertClean("a killed shim and daemon");
   await idsAreFree(daemon);
   // A bundle that was removed while no daemon ran: its shim ends, its record remains.
-  await create(daemon, "c");
+  await createPublished(daemon, "c");
   await daemon.kill9();
   Deno.removeSync(`${daemon.state}/linux/c`, { recursive: true });
   await daemon.start();

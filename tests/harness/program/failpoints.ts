@@ -4,6 +4,11 @@ import { runDir, uniqueName } from "../run.ts";
 /** Whether the program under test lacks failpoints, as what ships does: `ignore` for such tests. */
 export const NO_FAILPOINTS = Deno.env.has("BERTH_TEST_BUILT");
 
+/** Returns the list that arms a point to do something at its `n`-th hit, from 1 on. */
+export function onHit(n: number, point: string, action: "crash" | "stop"): string {
+  return `${point}=${n === 1 ? "" : `${n - 1}*off->`}${action}`;
+}
+
 /**
  * Arms the failpoints of a daemon and its shims while they run; see `src/failpoint.ts` for the
  * grammar. The daemon is to be started with {@linkcode env}.

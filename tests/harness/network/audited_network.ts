@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+import { TestDaemon } from "../daemon.ts";
+import { deleteUntilGone } from "../delete_until_gone.ts";
+import { FailpointFile } from "../program/failpoints.ts";
+import { NetworkAudit, TestNetwork } from "./test_network.ts";
+
+/** Config of a daemon that keeps no shim and has a network that {@linkcode createPublished} uses. */
+export const AUDITED_CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
+
+/** Creates a container in the network `bridge` that publishes a port. */
+export function createPublished(
+  daemon: TestDaemon,
+  id: string,
+  hostPort = 8080,
+): Promise<{ readonly pid: number }> {
+  return daemon.client.call("container.create", {
+    id,
+    spec: daemon.spec(["sleep", "1000"]),
+    network: { name: "bridge", ports: [{ hostPort, containerPort: 80 }] },
+  });
+}
+
+/** A host's network, a daemon there whose failpoints can be armed, and what there was at the start. */
+export interface AuditedNetwork extends AsyncDisposable {
+  readonly network: TestNetwork;
+  readonly points: FailpointFile;
+  readonly daemon: TestDaemon;
+  /** Taken after a first container has come and gone. */
+  readonly audit: NetworkAudit;
+}
+
+/** Makes an {@linkcode AuditedNetwork} with {@linkcode AUDITED_CONFIG}. */
+export async function auditedNetwork(): Promise<AuditedNetwork> {
+  await using stack = new AsyncDisposableStack();
+  const network = stack.use(await TestNetwork.make());
+  const points = stack.use(new FailpointFile());
+  const daemon = stack.use(
+    await TestDaemon.start({ program: network.program, config: AUDITED_CONFIG, env: points.env }),
+  );
+  await createPublished(daemon, "warm-up");
+  await deleteUntilGone(daemon, "warm-up");
+  const audit = await NetworkAudit.take(network, daemon);
+  const all = stack.move();
+  return { network, points, daemon, audit, [Symbol.asyncDispose]: () => all.disposeAsync() };
+}
