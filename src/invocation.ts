@@ -20,7 +20,7 @@ export function parseInvocation(name: string, args: readonly string[]): Invocati
   if (args[0] === "shim" && args[1] === "serve") return { role: "shim", args: args.slice(1) };
   if (args[0] === "containerd-shim") return { role: "containerd-shim", args: args.slice(1) };
   const base = name.slice(name.lastIndexOf("/") + 1);
-  // containerd makes the name of the runtime's: `io.containerd.berth.v2`, say.
+  // containerd derives this name from the runtime's, such as `io.containerd.berth.v2`.
   if (/^containerd-shim-.+-v\d+$/.test(base)) return { role: "containerd-shim", args: [...args] };
   switch (base) {
     case "berthd":

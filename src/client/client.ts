@@ -71,7 +71,7 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
 }
 
 /**
- * A berth daemon. A connection that was lost, because the daemon was restarted, say, is made anew by
+ * A berth daemon. A connection that was lost, for instance by a restart of the daemon, is made anew by
  * the next call; calls under way when it was lost reject with `UnavailableError`.
  */
 export class Client implements AsyncDisposable {

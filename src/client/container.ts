@@ -183,9 +183,9 @@ export class Container extends ContainerProcess {
   }
 
   /**
-   * Removes the stopped or created container, with `force` also a running one. Where the daemon is
-   * restarted meanwhile, waits for it, up to a minute; another container that has got this id since is
-   * left alone.
+   * Removes the stopped or created container, with `force` also a running one. If the daemon is
+   * restarted meanwhile, waits for it, up to a minute. Leaves another container alone that was given
+   * this id in the meantime.
    */
   async delete(options: DeleteOptions = {}): Promise<DeleteResult> {
     const { force, instance, ...rest } = options;

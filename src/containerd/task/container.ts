@@ -144,7 +144,7 @@ export class TaskContainer {
     }
   }
 
-  /** Whether init has exited and containerd, which is away, say, was not told yet. */
+  /** Whether init has exited and containerd does not know yet, for instance because it is away. */
   get exitIsQueued(): boolean {
     return this.#exit !== undefined && this.#context.isQueued(this.#exit);
   }

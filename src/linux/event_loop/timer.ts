@@ -42,8 +42,8 @@ export async function sleep(
 }
 
 /**
- * Keeps the event loop going until disposed of, for what Deno does not count as pending: a signal
- * listener, say.
+ * Keeps the event loop running until disposed of, for work that Deno does not count as pending, such as
+ * a signal listener.
  */
 export function holdEventLoop(): Disposable {
   let timer: Disposable;

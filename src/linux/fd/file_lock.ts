@@ -36,8 +36,8 @@ export class FileLock implements Disposable {
   }
 
   /**
-   * Returns the lock on `path`, which is made (0600) when missing; `undefined` when another holds
-   * it, be it in this process.
+   * Returns the lock on `path`, which is made (0600) when missing; `undefined` when the lock is held
+   * already, also by this process.
    *
    * @throws LinuxError when the file cannot be opened; ENOLCK
    */
@@ -68,7 +68,7 @@ export class FileLock implements Disposable {
     }
   }
 
-  /** The locked file, for writing the holder's pid into it, say. */
+  /** The locked file, for example to write the holder's pid into it. */
   get fd(): number {
     return this.#file.fd;
   }

@@ -10,8 +10,8 @@ const byteLength = (text: string) => new TextEncoder().encode(text).length;
 /**
  * Calls `use` with a path of at most 107 bytes that leads to `path`, to bind or connect a Unix
  * socket: `path` itself where it fits, else through /proc/self/fd of its directory, which
- * is open until `use` returns or its promise settles. Do not keep the short path: a listener's
- * address, say, is no way to unlink the socket later.
+ * is open until `use` returns or its promise settles. The short path is not to be kept: a listener's
+ * address cannot be used to unlink the socket later.
  *
  * @throws LinuxError when the directory cannot be opened; ENAMETOOLONG when the last name alone is
  *   too long; whatever `use` throws

@@ -126,7 +126,7 @@ function stacked<T>(target: string, call: (mounted: () => void) => T): T {
   return call(() => mounts.defer(() => unmountIfMounted(target)));
 }
 
-/** Unmounts what is on top at a target. That it was unmounted meanwhile by another is no error. */
+/** Unmounts the topmost mount at a target; no error if another process has unmounted it. */
 function unmountIfMounted(target: string): void {
   try {
     unmount(target, { detach: true });

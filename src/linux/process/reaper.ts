@@ -148,8 +148,8 @@ export class Reaper implements Disposable {
   }
 
   /**
-   * Resolves with the exit of a process that is, or will be once its parent is gone, a child of
-   * this one: of a container's init, say. A process that another process reaps never resolves.
+   * Resolves with the exit of a process that is a child of this one, or becomes one when its parent is
+   * gone, such as a container's init. Never resolves for a process that another one reaps.
    *
    * @throws LinuxError ESRCH (as a rejection) when there is no such process
    */

@@ -240,7 +240,7 @@ async function exitWithin(
   throw failure?.error;
 }
 
-/** What the call has done is done, also where its warnings cannot be read: for want of an fd, say. */
+/** Returns the warnings. A failure to read them, such as a lack of fds, does not fail the call. */
 function tryRead(reader: WarningReader): string[] {
   try {
     return reader.read();

@@ -18,7 +18,7 @@ export interface ContainerEventsOptions {
   readonly log: EventPublisher;
   /** Returns the container's network, if it has one. */
   readonly network: () => NetworkState | undefined;
-  /** Whether it is only defined: its create was published, be it before a reboot. */
+  /** Whether the container is only defined: its create was published, perhaps before a reboot. */
   readonly isResting: boolean;
   /** Called before an exit is published. */
   readonly beforeExit: () => void;
@@ -89,7 +89,7 @@ export class ContainerEvents {
 
   /**
    * Returns whether the exit was published, or the exec's start never was. A shim that took over
-   * knows from exit.json how init ended, but not who was told.
+   * knows from exit.json how init ended, but not whether the exit was published.
    */
   #hasExited(execId: string | undefined): boolean {
     const { initExited, execs } = this.#published;
@@ -123,8 +123,8 @@ export class ContainerEvents {
   }
 
   /**
-   * Publishes the exits that a dead shim cannot tell any more, init's last, each only once. Those in
-   * `killed`, by pid, were alive until they were killed; how the others ended nobody knows.
+   * Publishes the exits that a dead shim cannot publish any more, init's last, each only once. Processes
+   * whose pid is in `killed` were alive until they were killed; the status of the others is unknown.
    */
   publishSyntheticExits(killed: ReadonlySet<number> = new Set()): void {
     const { bundle, processes } = this.#options;

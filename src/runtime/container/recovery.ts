@@ -31,7 +31,7 @@ const MOST_STATES = 20;
 
 /**
  * Finds the shim of a container again: after a daemon restart, after a broken connection, and after
- * it gave no answer. What happens by itself, in the background, takes the container's lock.
+ * it gave no answer. Work in the background takes the container's lock itself.
  */
 export class ContainerRecovery {
   readonly #parts: ContainerParts;

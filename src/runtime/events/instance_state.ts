@@ -48,7 +48,7 @@ export class InstanceState {
   /** Highest sequence number of the shim's own; 0 if none. */
   shimSeq = 0;
   deleted = false;
-  /** The id that the container has got last, by a rename. */
+  /** The id that the last rename gave to the container; undefined if there was none. */
   renamedTo: string | undefined;
   /** The execs, by id. */
   readonly execs = new Map<string, KnownExec>();

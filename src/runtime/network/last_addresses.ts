@@ -46,8 +46,8 @@ export class LastAddresses {
   }
 
   /**
-   * Keeps the addresses of a container that may be run again, and forgets those of another. That they
-   * cannot be written is logged only: the container may get others.
+   * Keeps the addresses of a container that may be run again, and forgets those of any other. A failure
+   * to write them is logged only: the container gets other addresses then.
    */
   keep(owner: NetworkOwner, record: NetworkRecord | undefined): void {
     const { instance, id = instance } = owner;
@@ -58,7 +58,7 @@ export class LastAddresses {
     });
   }
 
-  /** Takes over that a stopped container has got another id. A failure is logged only. */
+  /** Moves the addresses of a stopped container to its new id. A failure is logged only. */
   rename(from: string, to: string): void {
     orLog(to, () => {
       const addresses = this.get(from);

@@ -101,7 +101,7 @@ export class Networks implements Disposable {
   }
 
   /**
-   * Makes a planned network. What there is of it when this fails, {@linkcode remove} removes.
+   * Makes a planned network. After a failure {@linkcode remove} removes what was made of it.
    *
    * @throws {FailedPreconditionError} if a port of the host is taken or leads nowhere, or a file of the
    *   caller's is unusable.
@@ -146,7 +146,8 @@ export class Networks implements Disposable {
    * Removes the network of an instance, if there is anything of one, however it was left.
    *
    * @throws {BerthError} as {@linkcode setUp}, {@linkcode NetworkError} for what else is in the way.
-   * @throws {ResourceExhaustedError} if the disk is full. Whatever is thrown, it may be tried again.
+   * @throws {ResourceExhaustedError} if the disk is full. After any error the removal can be
+   *   tried again.
    */
   async remove(owner: NetworkOwner): Promise<void> {
     const { instance, id = instance } = owner;
@@ -167,7 +168,7 @@ export class Networks implements Disposable {
     this.#ports.release(instance);
   }
 
-  /** Takes over that a stopped container has got another id: it keeps its addresses. */
+  /** Keeps the addresses of a stopped container under its new id. */
   renamed(from: string, to: string): void {
     this.#lastAddresses.rename(from, to);
   }

@@ -11,8 +11,8 @@ import type { ServiceContext } from "./context.ts";
 type LinuxResources = Readonly<Record<string, unknown>>;
 
 /**
- * Changes the limits of a container, and records them for its later runs. Those of a container that has
- * stopped, be it for the moment only, are recorded alone, so that its next start has them.
+ * Changes the limits of a container, and records them for its later runs. For a container that has
+ * stopped, or waits for its restart, they are recorded only: its next start applies them.
  *
  * @throws {RuntimeError} if the runtime refuses the limits.
  * @throws {InvalidParamsError} if limits that are only recorded cannot be those of a container.

@@ -3,8 +3,8 @@ import { getLogger } from "@logtape/logtape";
 import { messageOf } from "../../rpc/error_text.ts";
 
 /**
- * Logs a failure that does not keep the daemon from going on. In the message `{reason}` stands for what
- * the error says.
+ * Logs a failure after which the daemon goes on. `{reason}` in the message is replaced by the message of
+ * the error.
  *
  * @param category The part of the daemon that it is about.
  * @param properties What else the message names.

@@ -171,7 +171,7 @@ export class InitProcess {
    */
   signal(signal: number): void {
     if (this.#adopted !== undefined) this.#adopted.signal(signal);
-    // The kernel cannot give this pid to another process: it is our child, and not reaped yet.
+    // The kernel cannot give this pid to another process: it is a child of this one, not reaped yet.
     else kill(this.pid, signal);
   }
 
