@@ -52,7 +52,6 @@ export function isFor(config: ImageConfig, { architecture, variant }: Platform):
 export interface ImageConfig {
   readonly architecture: string;
   readonly variant: string;
-  readonly os: string;
   readonly env: readonly string[];
   readonly entrypoint: readonly string[];
   readonly cmd: readonly string[];
@@ -88,7 +87,6 @@ export function parseImageConfig(json: string): ImageConfig {
   return {
     architecture: string(image, "architecture"),
     variant: string(image, "variant"),
-    os,
     env: strings(config, "Env").filter((entry) => entry.includes("=") && !entry.startsWith("=")),
     entrypoint: strings(config, "Entrypoint"),
     cmd: strings(config, "Cmd"),
