@@ -3,6 +3,7 @@
 // Holds the imports of `src` and `mod.ts` against the table in CONTRIBUTING.md, which is the only
 // place where the rules stand.
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -170,4 +171,16 @@ Deno.test("imports: folders of src hold a dozen or so source files each", () => 
   const counts = Map.groupBy(graph.keys(), (file) => dirname(file));
   const full = [...counts].filter(([, files]) => files.length > MAX_FILES);
   assert.deepEqual(full.map(([folder, files]) => `${folder}: ${files.length}`), []);
+});
+
+Deno.test("imports: the files of src that documents name are there", () => {
+  const docs = ["", "docs", "docs/decisions"].flatMap((dir) =>
+    [...Deno.readDirSync(`${ROOT}/${dir}`)].map(({ name }) => `${dir}/${name}`)
+  ).filter((path) => path.endsWith(".md") && !path.endsWith("/CHANGELOG.md"));
+  const missing = docs.flatMap((doc) =>
+    [...Deno.readTextFileSync(`${ROOT}/${doc}`).matchAll(/`(src\/[\w./]+)`/g)]
+      .filter(([, path]) => !existsSync(`${ROOT}/${path}`))
+      .map(([, path]) => `${doc}: ${path}`)
+  );
+  assert.deepEqual(missing, []);
 });
