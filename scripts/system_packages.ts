@@ -17,6 +17,7 @@ const PACKAGES = {
   "openssl": { command: "openssl", static: false },
   "debootstrap": { command: "debootstrap", static: false },
   "qemu-system-x86": { command: "qemu-system-x86_64", static: false },
+  "user-mode-linux": { command: "linux.uml", static: false },
   "e2fsprogs": { command: "mkfs.ext4", static: false },
   "iproute2": { command: "ip", static: false },
   "iptables": { command: "iptables", static: false },

@@ -4,13 +4,23 @@ import { BUNDLE_FLAGS, V8_FLAGS } from "../../src/runtime/process/self_command.t
 /** The flags that Deno runs berth's bundle with, as daemon or command. */
 export const RUN_FLAGS: readonly string[] = ["run", ...BUNDLE_FLAGS, V8_FLAGS];
 
+/** Where the program will be run, if that is another machine. */
+export interface LauncherPlace {
+  /** Path of Deno there. */
+  readonly deno: string;
+  /** Where the bundle's directory will be there. */
+  readonly dir: string;
+}
+
 /**
  * Writes an executable file `berth` beside the bundle's `main.js` that runs it with this Deno, for
  * tests and the demo. Answers its path. What is shipped is made by `build.ts`.
  */
-export async function writeLauncher(main: string): Promise<string> {
-  const path = `${main.slice(0, main.lastIndexOf("/"))}/berth`;
-  const argv = [Deno.execPath(), ...RUN_FLAGS, main];
+export async function writeLauncher(main: string, place?: LauncherPlace): Promise<string> {
+  const dir = main.slice(0, main.lastIndexOf("/"));
+  const path = `${dir}/berth`;
+  const deno = place?.deno ?? Deno.execPath();
+  const argv = [deno, ...RUN_FLAGS, `${place?.dir ?? dir}${main.slice(dir.length)}`];
   const text = `#!/bin/sh
 case \${0##*/}:\${1:-} in
   *:daemon | containerd-shim-*) export BERTH_NOFILE="$(ulimit -Sn)" ;;

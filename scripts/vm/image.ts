@@ -3,15 +3,47 @@ import { exists } from "../../src/linux/fs/exists.ts";
 import { findCommand } from "../system_packages.ts";
 import { run } from "./command.ts";
 
-/** The Debian release in the machine: systemd is PID 1, and cgroup v2 the only hierarchy. */
-const SUITE = "trixie";
+/** The address of a machine of User-mode Linux, of those for documentation, and its host's. */
+export const UML_ADDRESS = "198.51.100.2";
+export const UML_HOST_ADDRESS = "198.51.100.1";
+
+/** A Debian as it is in a machine: systemd is PID 1, and cgroup v2 the only hierarchy. */
+interface Guest {
+  /** The name of the release. */
+  readonly suite: string;
+  /** Packages beside {@linkcode PACKAGES}. */
+  readonly packages: readonly string[];
+  /** The device with the root filesystem. */
+  readonly disk: string;
+  /** What systemd-networkd does with the network device. */
+  readonly network: string;
+}
+
+/** What QEMU boots: Debian 13 with its own kernel. */
+const STOCK: Guest = {
+  suite: "trixie",
+  packages: ["linux-image-amd64"],
+  disk: "/dev/vda",
+  network: "[Match]\nType=ether\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n",
+};
+
+/** What User-mode Linux boots: Debian 12, which has the kernel that Debian 12 has as a program. */
+const USER_MODE: Guest = {
+  suite: "bookworm",
+  packages: ["skopeo", "containernetworking-plugins"],
+  disk: "/dev/ubda",
+  network: `[Match]\nName=vec0\n[Network]\nAddress=${UML_ADDRESS}/30\n`,
+};
 
 /** What the tests use in the machine, and what makes it one. */
 const PACKAGES = [
-  ...["linux-image-amd64", "systemd", "systemd-sysv", "dbus", "udev", "kmod", "iproute2"],
-  ...["openssh-server", "ca-certificates", "runc", "crun", "criu", "iptables", "busybox-static"],
-  ...["socat", "python3", "procps", "psmisc", "strace", "xz-utils", "git", "apparmor"],
+  ...["systemd", "systemd-sysv", "dbus", "udev", "kmod", "iproute2", "openssh-server"],
+  ...["ca-certificates", "runc", "crun", "criu", "iptables", "busybox-static", "socat"],
+  ...["python3", "procps", "psmisc", "strace", "xz-utils", "git", "apparmor"],
 ];
+
+/** Where the package user-mode-linux keeps the modules of its kernel. */
+const UML_MODULES = "/usr/lib/uml/modules";
 
 /** Where Deno and its cache lie in the machine. */
 export const GUEST_DENO = "/opt/deno/deno";
@@ -57,7 +89,7 @@ async function write(path: string, text: string, mode = 0o644): Promise<void> {
 }
 
 /** Installs the packages; a policy keeps them from starting services in the chroot. */
-async function installPackages(root: string): Promise<void> {
+async function installPackages(root: string, packages: readonly string[]): Promise<void> {
   const policy = `${root}/usr/sbin/policy-rc.d`;
   await write(policy, "#!/bin/sh\nexit 101\n", 0o755);
   await Deno.copyFile("/etc/resolv.conf", `${root}/etc/resolv.conf`);
@@ -66,7 +98,7 @@ async function installPackages(root: string): Promise<void> {
     const apt = ["chroot", root, "apt-get", "-q"];
     const env = { DEBIAN_FRONTEND: "noninteractive" };
     await run([...apt, "update"], { env });
-    await run([...apt, "install", "-y", "--no-install-recommends", ...PACKAGES], { env });
+    await run([...apt, "install", "-y", "--no-install-recommends", ...packages], { env });
     await run([...apt, "clean"], { env });
   } finally {
     await run(["umount", `${root}/proc`]);
@@ -75,14 +107,11 @@ async function installPackages(root: string): Promise<void> {
 }
 
 /** Sets up name, network, login and disk, and puts in Deno with what it has cached. */
-async function configure(root: string, key: string): Promise<void> {
+async function configure(root: string, key: string, guest: Guest): Promise<void> {
   await write(`${root}/etc/hostname`, "vm\n");
   await write(`${root}/etc/hosts`, "127.0.0.1 localhost vm\n::1 localhost\n");
-  await write(`${root}/etc/fstab`, "/dev/vda / ext4 defaults,noatime 0 1\n");
-  await write(
-    `${root}/etc/systemd/network/e.network`,
-    "[Match]\nType=ether\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n",
-  );
+  await write(`${root}/etc/fstab`, `${guest.disk} / ext4 defaults,noatime 0 1\n`);
+  await write(`${root}/etc/systemd/network/e.network`, guest.network);
   await write(`${root}/etc/machine-id`, "");
   await Deno.mkdir(`${root}/var/log/journal`, { recursive: true });
   await Deno.mkdir(`${root}/root/.ssh`, { recursive: true, mode: 0o700 });
@@ -101,25 +130,42 @@ async function configure(root: string, key: string): Promise<void> {
   }
 }
 
+/** Puts the kernel beside the image, or where it is a program of this machine, its modules into it. */
+async function takeKernel(root: string, guest: Guest, image: Image): Promise<void> {
+  if (guest !== USER_MODE) {
+    await Deno.copyFile(`${root}/vmlinuz`, image.kernel);
+    await Deno.copyFile(`${root}/initrd.img`, image.initrd);
+    return;
+  }
+  await Deno.mkdir(`${root}/usr/lib/modules`, { recursive: true });
+  for await (const { name } of Deno.readDir(UML_MODULES)) {
+    await run(["cp", "-a", `${UML_MODULES}/${name}`, `${root}/usr/lib/modules/`]);
+    await run(["chroot", root, "depmod", name]);
+  }
+  // Its kernel has no nf_tables.
+  const legacy = ["--set", "iptables", "/usr/sbin/iptables-legacy"];
+  await run(["chroot", root, "update-alternatives", ...legacy]);
+}
+
 /**
  * Builds the image in `dir` from Debian's packages, unless it is there: some ten minutes and 2 GB.
  * It needs root, debootstrap, e2fsprogs, ssh-keygen and Debian's mirror, but no loop device.
  */
-export async function ensureImage(dir: string): Promise<Image> {
+export async function ensureImage(dir: string, kind: "stock" | "uml"): Promise<Image> {
   const image = imageIn(dir);
+  const guest = kind === "uml" ? USER_MODE : STOCK;
   if (exists(image.disk)) return image;
   await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
   const root = `${dir}/root`;
   await run(["rm", "-rf", "--one-file-system", root]);
   const debootstrap = findCommand("debootstrap") ?? "debootstrap";
-  await run([debootstrap, "--variant=minbase", SUITE, root, await mirror()]);
-  await installPackages(root);
+  await run([debootstrap, "--variant=minbase", guest.suite, root, await mirror()]);
+  await installPackages(root, [...PACKAGES, ...guest.packages]);
   if (!exists(image.key)) {
     await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", image.key]);
   }
-  await configure(root, image.key);
-  await Deno.copyFile(`${root}/vmlinuz`, image.kernel);
-  await Deno.copyFile(`${root}/initrd.img`, image.initrd);
+  await configure(root, image.key, guest);
+  await takeKernel(root, guest, image);
   // Under another name until it is whole: a build that was stopped leaves no image.
   const partial = `${image.disk}.partial`;
   await run(["rm", "-f", partial]);

@@ -21,6 +21,7 @@ import {
 import { PtyProcess } from "../harness/io/pty.ts";
 import { baseName, program } from "../harness/run.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
+import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 /** A registry on the loopback interface that takes connections and never answers. */
 class SilentRegistry implements Disposable {
@@ -84,6 +85,30 @@ test("images signals: SIGTERM, SIGINT and SIGHUP end a pull, whichever command p
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
   }
   assert.equal(await ok(daemon, "ps", "-aq"), "");
+});
+
+test("images signals: a signal to run -d that makes its container leaves nothing of it, nor of the image's view", async () => {
+  await using daemon = await TestDaemon.start();
+  const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { f: "second" })];
+  const name = await makeImage(daemon.dir, { layers, config: { Cmd: ["sleep", "1000"] } });
+  const image = (await ok(daemon, "pull", "-q", name)).trim();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const args = ["run", "-d", "--network", "none", "--runtime", wrapper.path, ...cgroup(daemon)];
+  for (const subcommand of ["create", "start"]) {
+    const calls = wrapper.calls(subcommand).length;
+    const release = wrapper.hang(subcommand);
+    const child = cliCommand(daemon, [...args, image], { stdin: "null", stderr: "piped" }).spawn();
+    await wrapper.called(subcommand, calls + 1);
+    child.kill("SIGTERM");
+    release();
+    wrapper.clear();
+    const { code, stderr } = await within("its end", child.output());
+    assert.deepEqual([code, new TextDecoder().decode(stderr)], [143, "berth: ended by SIGTERM\n"]);
+    assert.deepEqual(await daemon.containerIds(), []);
+    for (const dir of ["images/tmp", "overlay", "etc", "logs"]) {
+      assert.deepEqual(namesIn(`${daemon.root}/${dir}`), [], dir);
+    }
+  }
 });
 
 test("images signals: a load and an import that wait for their input end by a signal", async () => {

@@ -8,35 +8,57 @@ const ENDING = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 const ENDED_BY_SIGNAL = 128;
 
 /**
- * Runs `use` with a signal that aborts when this process is asked to end. So a command can end what it
- * has started, and remove what is half-made. The second such signal ends the process at once, unless
- * something else listens for it. Signals that the process was started to ignore, as by nohup(1), stay
- * ignored.
+ * Listens for the signals that ask this process to end, until it is disposed of. So a command can end
+ * what it has started, and remove what is half-made. The second such signal ends the process at once,
+ * unless something else listens for it. Signals that the process was started to ignore, as by nohup(1),
+ * stay ignored.
+ */
+export class Interruption implements Disposable {
+  readonly #controller = new AbortController();
+  readonly #listeners = new DisposableStack();
+
+  constructor() {
+    const ignored = ignoredSignals();
+    for (const name of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
+      const number = ENDING[name];
+      if ((ignored >> BigInt(number - 1) & 1n) === 1n) {
+        // For good: once it has listened for one of them Deno hears them all, and dies of those that
+        // nobody listens for.
+        Deno.addSignalListener(name, () => {});
+        continue;
+      }
+      const listener = () => {
+        this.#listeners.dispose();
+        this.#controller.abort(
+          new CliError(`ended by ${name}`, { status: ENDED_BY_SIGNAL + number }),
+        );
+      };
+      Deno.addSignalListener(name, listener);
+      this.#listeners.defer(() => Deno.removeSignalListener(name, listener));
+    }
+  }
+
+  /**
+   * Aborts when a signal comes. Its reason is a {@linkcode CliError} with the exit status of a process that
+   * the signal has ended.
+   */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  [Symbol.dispose](): void {
+    this.#listeners.dispose();
+  }
+}
+
+/**
+ * Runs `use` with the signal of an {@linkcode Interruption}.
  *
  * @throws {CliError} with the exit status of a process that the signal has ended, if `use` heeds it.
  */
 export async function interruptible<T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController();
-  const ignored = ignoredSignals();
-  using stack = new DisposableStack();
-  for (const name of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
-    const number = ENDING[name];
-    if ((ignored >> BigInt(number - 1) & 1n) === 1n) {
-      // For good: once it has listened for one of them Deno hears them all, and dies of those that nobody
-      // listens for.
-      Deno.addSignalListener(name, () => {});
-      continue;
-    }
-    const listener = () => {
-      stack.dispose();
-      controller.abort(
-        new CliError(`ended by ${name}`, { status: ENDED_BY_SIGNAL + number }),
-      );
-    };
-    Deno.addSignalListener(name, listener);
-    stack.defer(() => Deno.removeSignalListener(name, listener));
-  }
-  return await use(controller.signal);
+  using interruption = new Interruption();
+  return await use(interruption.signal);
 }
 
 /** Returns the mask of signals that this process ignores (SigIgn, proc_pid_status(5)). */

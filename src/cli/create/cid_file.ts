@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { removeFile } from "../../linux/fs/remove_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { CliError } from "../common/exit_status.ts";
 
@@ -31,8 +32,14 @@ export class CidFile implements Disposable {
     this.#written = true;
   }
 
+  /** Takes the id back: its container was removed again. */
+  takeBack(): void {
+    this.#written = false;
+    this[Symbol.dispose]();
+  }
+
   /** Removes the file where no container was created. */
   [Symbol.dispose](): void {
-    if (this.#path !== undefined && !this.#written) Deno.removeSync(this.#path);
+    if (this.#path !== undefined && !this.#written) removeFile(this.#path);
   }
 }

@@ -35,6 +35,7 @@ export class Creation implements AsyncDisposable {
   readonly #input: Omit<CreateInput, "network">;
   readonly #cidFile: CidFile;
   readonly #held: Disposable;
+  readonly #signal: AbortSignal;
   #removals: Promise<void> | undefined;
 
   private constructor(
@@ -42,23 +43,27 @@ export class Creation implements AsyncDisposable {
     input: Omit<CreateInput, "network">,
     cidFile: CidFile,
     held: Disposable,
+    signal: AbortSignal,
   ) {
     this.#daemon = daemon;
     this.#input = input;
     this.#cidFile = cidFile;
     this.#held = held;
+    this.#signal = signal;
   }
 
   /**
-   * Opens what the options and the arguments name, for which an image may be pulled.
+   * Opens what the options and the arguments name, for which an image may be pulled. The signal ends that,
+   * and a create too, of which then nothing is left.
    *
    * @throws {CliError} if the options do not go together, or nothing is named.
-   * @throws {ImageError} if there is no such image.
+   * @throws {ImageError} if there is no such image; the signal's reason.
    */
   static async open(
     daemon: DaemonConnection,
     options: ContainerOptions,
     args: readonly string[],
+    signal: AbortSignal,
   ): Promise<Creation> {
     const { root, defaults } = await daemon.call("daemon.info", {});
     const namespaces = await findNamespaces(daemon, options);
@@ -69,9 +74,14 @@ export class Creation implements AsyncDisposable {
     );
     const cidFile = held.use(new CidFile(options.cidfile));
     const wanted = { ...options, notes: { ports: couldPublish(options) } };
-    const rootfs = held.use(await openRootfs(wanted, args, { daemon, root }));
+    const rootfs = held.use(await openRootfs(wanted, args, { daemon, root }, signal));
     const input = { options, rootfs, root, namespaces, defaults, userNamespaces };
-    return new Creation(daemon, input, cidFile, held.move());
+    return new Creation(daemon, input, cidFile, held.move(), signal);
+  }
+
+  /** Takes the id in the `--cidfile` back: its container could not be started, and was removed again. */
+  takeBackId(): void {
+    this.#cidFile.takeBack();
   }
 
   /** The daemon's root directory. */
@@ -94,7 +104,10 @@ export class Creation implements AsyncDisposable {
     const { options, root, rootfs } = this.#input;
     const network = await chooseNetwork(this.#daemon, options, rootfs.image !== undefined);
     const input = { ...this.#input, network };
-    const requestFor = (id: string) => createRequest(id, input);
+    const requestFor = (id: string) => {
+      this.#signal.throwIfAborted();
+      return createRequest(id, input);
+    };
     const made = await create(
       this.#daemon,
       root,
@@ -105,9 +118,10 @@ export class Creation implements AsyncDisposable {
       throw explainFailure(error, rootfs);
     });
     try {
+      this.#signal.throwIfAborted();
       this.#cidFile.write(made.id);
     } catch (error) {
-      // Nobody would know of it.
+      // Nobody would know of it, or nobody wants it any more.
       await removeContainer(this.#daemon, root, made.id, true).catch(printError);
       throw error;
     }

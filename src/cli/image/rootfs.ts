@@ -22,7 +22,6 @@ import { ImageStore } from "../../images/store/image_store.ts";
 import { checkUserFiles } from "../../oci/spec/passwd.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { CliError } from "../common/exit_status.ts";
-import { interruptible } from "../common/interruptible.ts";
 import { printError, printStderr } from "../text/print.ts";
 import { pullForPerson, type QuietOption } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions } from "./registry_options.ts";
@@ -66,12 +65,13 @@ export interface Rootfs extends Disposable {
  * itself.
  *
  * @throws {CliError} if nothing was named, or no command.
- * @throws {ImageError} if there is no such image.
+ * @throws {ImageError} if there is no such image; the signal's reason.
  */
 export async function openRootfs(
   options: RootfsOptions,
   args: readonly string[],
   { daemon, root }: DaemonRoot,
+  signal: AbortSignal,
 ): Promise<Rootfs> {
   const held = { [Symbol.dispose]() {}, finishRemovals: () => Promise.resolve() };
   if (options.bundle !== undefined) {
@@ -92,10 +92,7 @@ export async function openRootfs(
         "filesystem of two lines",
     );
   }
-  // Signals to the container wait for it; until the image is there they end this command.
-  return await interruptible((signal) =>
-    openImage(options, name, command, { daemon, root }, signal)
-  );
+  return await openImage(options, name, command, { daemon, root }, signal);
 }
 
 async function openImage(

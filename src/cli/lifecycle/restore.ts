@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { absolute } from "../options/mounts.ts";
 import { withDaemon } from "../common/daemon.ts";
+import { Interruption } from "../common/interruptible.ts";
 import { createDetached } from "../create/create_container.ts";
 import { removeContainer } from "../container/remove.ts";
 import { readForRestore, restoreParams } from "../create/restore_record.ts";
@@ -33,13 +34,16 @@ export function restoreCommand(): Command {
         const { root } = await daemon.call("daemon.info", {});
         const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
         const record = readForRestore(path);
-        await createDetached(daemon, root, id, options.interactive ?? false, (id) => ({
-          id,
-          ...restoreParams(root, id, record),
-          checkpoint: path,
-        }));
+        using interruption = new Interruption();
+        const { signal } = interruption;
+        await createDetached(daemon, root, id, options.interactive ?? false, (id) => {
+          signal.throwIfAborted();
+          return { id, ...restoreParams(root, id, record), checkpoint: path };
+        });
         try {
+          signal.throwIfAborted();
           await daemon.call("container.start", { id });
+          signal.throwIfAborted();
         } catch (error) {
           await removeContainer(daemon, root, id, true);
           throw error;

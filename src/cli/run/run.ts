@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
+import { Interruption } from "../common/interruptible.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { Creation } from "../create/creation.ts";
 import { type ContainerRef, refOf, removeContainer, removeInstance } from "../container/remove.ts";
@@ -37,16 +38,20 @@ export function runCommand(): Command {
       const options = command.optsWithGlobals<RunOptions>();
       const keys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
-        await using creation = await Creation.open(daemon, options, args);
+        // Signals to the container wait for it; until there is one they end this command.
+        using interruption = new Interruption();
+        const { signal } = interruption;
+        await using creation = await Creation.open(daemon, options, args, signal);
         const { root } = creation;
-        // From here on, so that an early signal is not lost on a container that is being made. No
-        // sooner: a pull has to be ended by its second signal at the latest.
-        using signals = options.detach ? undefined : new SignalForwarder();
-        if (!signals) {
+        if (options.detach) {
           const id = await creation.detached();
-          await start(daemon, root, id);
+          await start(daemon, creation, id, signal);
           return print(id);
         }
+        // From here on, so that an early signal is not lost on a container that is being made. No
+        // sooner: a pull has to be ended by its second signal at the latest.
+        using signals = new SignalForwarder();
+        interruption[Symbol.dispose]();
         const { id, ...made } = await creation.foreground();
         using streams = made.streams;
         using _lock = made.lock;
@@ -62,7 +67,7 @@ export function runCommand(): Command {
             detachKeys: keys,
             sigProxy: options.sigProxy === "true",
             start: async () => {
-              await start(daemon, root, id);
+              await start(daemon, creation, id, signal);
               started = true;
               // Its errors are printed by itself.
               void creation.finishRemovals();
@@ -80,15 +85,23 @@ export function runCommand(): Command {
     });
 }
 
-/** Starts a container; one that cannot be started is removed. */
-async function start(daemon: DaemonConnection, root: string, id: string): Promise<void> {
+/** Starts a container; one that cannot be started, or is not wanted any more, is removed. */
+async function start(
+  daemon: DaemonConnection,
+  creation: Creation,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
   try {
+    signal.throwIfAborted();
     await daemon.call("container.start", { id });
+    signal.throwIfAborted();
   } catch (error) {
-    await removeContainer(daemon, root, id, true).catch((failure) => {
+    await removeContainer(daemon, creation.root, id, true).catch((failure) => {
       // With --rm the daemon may have been faster.
       if (!(failure instanceof NotFoundError)) throw failure;
     });
+    creation.takeBackId();
     throw error;
   }
 }
