@@ -10,6 +10,7 @@ import {
   imagesMissing,
   makeImage,
   run,
+  startForImages,
   TestRegistry,
 } from "../harness/images/images.ts";
 import { until } from "../harness/poll.ts";
@@ -699,7 +700,7 @@ Deno.test({
   }`,
   ignore: missing !== undefined,
   fn: async (test) => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     const { dir } = daemon;
     const config = { Entrypoint: ["echo"], Cmd: ["hello"] };
     const history = [{ created: "2026-01-01T00:00:00Z", created_by: "by hand" }];

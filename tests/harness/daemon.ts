@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../../src/linux/fs/exists.ts";
 import { dial, typedClient } from "../../src/rpc/transport/dial.ts";
 import type { TypedClient } from "../../src/rpc/transport/dial.ts";
 import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
@@ -26,6 +27,11 @@ export interface TestDaemonOptions {
   readonly program?: readonly string[];
   /** State directory in place of `<dir>/state`. */
   readonly state?: string;
+  /**
+   * Whether each start is in a network namespace of its own, which goes with the daemon and its shims,
+   * and with it all rules and interfaces of its containers' networks.
+   */
+  readonly ownNetwork?: boolean;
 }
 
 /**
@@ -44,6 +50,7 @@ export class TestDaemon implements AsyncDisposable {
   readonly #options: TestDaemonOptions;
   #process: Deno.ChildProcess | undefined;
   #peer: Peer | undefined;
+  #onMachine = false;
 
   private constructor(options: TestDaemonOptions) {
     const name = uniqueName("d");
@@ -128,6 +135,7 @@ export class TestDaemon implements AsyncDisposable {
   spawn(): void {
     if (this.#process !== undefined) throw new Error("the daemon runs already");
     const argv = [
+      ...(this.#options.ownNetwork ? ["unshare", "--net"] : []),
       ...(this.#options.program ?? program()),
       ...["daemon", "--config", this.configFile],
       ...(this.#options.args ?? []),
@@ -163,6 +171,7 @@ export class TestDaemon implements AsyncDisposable {
       }
       return await this.#answering();
     }, { timeoutMs });
+    this.#onMachine ||= networkOf(this.pid) === networkOf("self");
   }
 
   /**
@@ -267,9 +276,12 @@ export class TestDaemon implements AsyncDisposable {
     }
     failureLogs.take(this.dir);
     const own = this.#ownCgroup();
+    const left = this.#onMachine && exists(`${this.state}/network/containers`);
     await sweep({ dir: this.dir, cgroup: this.cgroup, keepFiles: keepsFiles() });
     // The daemon removes it when it stops, which it was not given the time for.
     if (own !== undefined) await removeCgroups(own);
+    // Its bridge, and the rules of containers that it had no time to remove.
+    if (left) throw new Error(`${this.dir} has made networks on the machine: give it its own`);
   }
 
   /** The cgroup of containers that named none; undefined where the daemon never had its state. */
@@ -281,4 +293,9 @@ export class TestDaemon implements AsyncDisposable {
       throw error;
     }
   }
+}
+
+/** The network namespace of a process. */
+function networkOf(pid: number | "self"): string {
+  return Deno.readLinkSync(`/proc/${pid}/ns/net`);
 }

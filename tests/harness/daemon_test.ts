@@ -59,3 +59,15 @@ Deno.test("daemon: disposing of a daemon leaves nothing of it, whatever it has s
 Deno.test("daemon: a daemon that does not start says why in the error", async () => {
   await assert.rejects(TestDaemon.start({ config: "nonsense = 1" }), /nonsense/);
 });
+
+Deno.test("daemon: one that has made networks on the machine is told of, which none has that has its own", async () => {
+  const networkOf = (pid: number | "self") => Deno.readLinkSync(`/proc/${pid}/ns/net`);
+  const networks = (daemon: TestDaemon) =>
+    Deno.mkdirSync(`${daemon.state}/network/containers`, { recursive: true });
+  const daemon = await TestDaemon.start();
+  networks(daemon);
+  await assert.rejects(daemon[Symbol.asyncDispose](), /has made networks on the machine/);
+  await using own = await TestDaemon.start({ ownNetwork: true });
+  assert.notEqual(networkOf(own.pid), networkOf("self"));
+  networks(own);
+});

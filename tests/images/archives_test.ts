@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { ROOT } from "../../scripts/root.ts";
 import { cli } from "../harness/cli.ts";
-import { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -13,6 +12,7 @@ import {
   ok,
   PausedSkopeo,
   run,
+  startForImages,
 } from "../harness/images/images.ts";
 import { until } from "../harness/poll.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
@@ -22,7 +22,7 @@ import { pathWithout, program } from "../harness/run.ts";
 const COPY = ["skopeo", "--insecure-policy", "copy", "-q"];
 
 test("images archives: load takes gzip, a colon in the name, names with ./, and many tags at once", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const { dir } = daemon;
   const config = { Cmd: ["echo", "hi"] };
   const source = await makeImage(dir, { layers: [await busyboxLayer(dir)], config });
@@ -92,7 +92,7 @@ test("images archives: load takes gzip, a colon in the name, names with ./, and 
 });
 
 test("images archives: images without a name that are loaded at once are not taken for each other", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const { dir } = daemon;
   const nameless = async (text: string) => {
     const layers = [await busyboxLayer(dir)];
@@ -125,7 +125,7 @@ test("images archives: images without a name that are loaded at once are not tak
 });
 
 test("images archives: an OCI archive names its images as buildkit does, and what cannot be told apart is refused whole", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const { dir } = daemon;
   const base = await busyboxLayer(dir);
   const layouts = [];
@@ -228,7 +228,7 @@ test("images archives: an OCI archive names its images as buildkit does, and wha
 });
 
 test("images archives: the two lines of docs/images.md make a root filesystem, which runs and can be imported", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const [, recipe = ""] = /```sh\n(mkdir -p rootfs\/bin [^`]*)```/.exec(
     Deno.readTextFileSync(`${ROOT}/docs/images.md`),
   ) ?? [];

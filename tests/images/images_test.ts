@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { readMountInfo } from "../../src/linux/mount/mountinfo.ts";
 import { cli } from "../harness/cli.ts";
-import { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -11,6 +10,7 @@ import {
   makeImage,
   ok,
   run,
+  startForImages,
   TestRegistry,
 } from "../harness/images/images.ts";
 import { pathWithout, program } from "../harness/run.ts";
@@ -24,7 +24,7 @@ function randomText(): string {
 test(
   "berth run: pulls an image that is not there, and runs it without skopeo the next time",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     await using registry = await TestRegistry.start(daemon.dir);
     const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { "etc/motd": "hello" })];
     const config = { Cmd: ["cat", "/etc/motd"], Env: ["PATH=/bin", "FROM_IMAGE=1"] };
@@ -58,7 +58,7 @@ test(
 test(
   "run --pull always takes what a tag means now, never takes what is there or fails",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     await using registry = await TestRegistry.start(daemon.dir);
     const base = await busyboxLayer(daemon.dir);
     const push = async (text: string) => {
@@ -90,7 +90,7 @@ test(
 test(
   "berth pull with a password, and what it says of a wrong one, a missing image, no registry",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     await using registry = await TestRegistry.start(daemon.dir, "secret");
     const source = await makeImage(daemon.dir, { layers: [await busyboxLayer(daemon.dir)] });
     const image = await registry.push(source, "private", "secret");
@@ -124,7 +124,7 @@ test(
 );
 
 test("berth run: takes command, user, directory, environment, stop signal and labels of the image", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const passwd = "root:x:0:0::/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n";
   const layers = [
     await busyboxLayer(daemon.dir),
@@ -175,7 +175,7 @@ test("berth run: takes command, user, directory, environment, stop signal and la
 });
 
 test("images: a container writes to a layer of its own, kept until rm; the image's layers are shared", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const base = await busyboxLayer(daemon.dir);
   const one = await makeImage(daemon.dir, { layers: [base, layerOf(daemon.dir, { f: "one" })] });
   await ok(daemon, "pull", one);
@@ -197,7 +197,7 @@ test("images: a container writes to a layer of its own, kept until rm; the image
 });
 
 test("berth image rm removes one name of several, and nothing that a container uses", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   await using registry = await TestRegistry.start(daemon.dir);
   const source = await makeImage(daemon.dir, { layers: [await busyboxLayer(daemon.dir)] });
   const a = await registry.push(source, "a");
@@ -226,7 +226,7 @@ test("berth image rm removes one name of several, and nothing that a container u
 }, "docker-registry");
 
 test("berth rmi --force takes the name of an image that a container uses, whose files stay", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { motd: "kept" })];
   const image = await makeImage(daemon.dir, { layers, config: { Cmd: ["cat", "/motd"] } });
   for (const name of ["one", "two"]) {
@@ -256,7 +256,7 @@ test("berth rmi --force takes the name of an image that a container uses, whose 
 });
 
 test("berth inspect names the command for an image that is called so, and none for what is neither", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layer = await busyboxLayer(daemon.dir);
   const none = await cli(daemon, ["inspect", "base"]);
   assert.deepEqual(none, { code: 125, stdout: "", stderr: "berth: no container base\n" });
@@ -277,7 +277,7 @@ test("berth inspect names the command for an image that is called so, and none f
 });
 
 test("images: volumes of an image begin with what the image has, and its user can write to them", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const content = layerOf(daemon.dir, {
     "data/file": "from image",
     "etc/passwd": "app:x:9:9:::\n",
@@ -305,7 +305,7 @@ test("images: volumes of an image begin with what the image has, and its user ca
 });
 
 test("berth load and import take archives from files and standard input", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layer = await busyboxLayer(daemon.dir);
   const source = await makeImage(daemon.dir, { layers: [layer], config: { Cmd: ["echo", "hi"] } });
   const archive = `${daemon.dir}/app.tar`;
@@ -338,7 +338,7 @@ test("berth load and import take archives from files and standard input", async 
 });
 
 test("images: an image of 120 layers runs, and one of 160, which mount(2) has no room for", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layers = [await busyboxLayer(daemon.dir)];
   for (let n = 1; n < 160; n++) layers.push(layerOf(daemon.dir, { [`layers/${n}`]: "" }));
   for (const count of [120, 160]) {
@@ -352,7 +352,7 @@ test("images: an image of 120 layers runs, and one of 160, which mount(2) has no
 test(
   "images: an image of 160 layers is refused by its name on a kernel without fsopen(2), a stand-in",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     const layers = [await busyboxLayer(daemon.dir)];
     for (let n = 1; n < 160; n++) layers.push(layerOf(daemon.dir, { [`layers/${n}`]: "" }));
     const image = await makeImage(daemon.dir, { layers });
@@ -374,7 +374,7 @@ test(
 test(
   "images: what an image cannot be run for is said: another system, no command, a tampered layer",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     await using registry = await TestRegistry.start(daemon.dir);
     const layers = [await busyboxLayer(daemon.dir)];
     const fails = async (image: string, pattern: RegExp) => {
@@ -403,7 +403,7 @@ test(
 );
 
 test("images: what a config asks for and cannot have names the image and what to do", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { file: "text" })];
   Deno.symlinkSync("/not-there", `${layers[1]}/link`);
   const inImage = async (config: Record<string, unknown>, ...args: string[]) => {
@@ -448,7 +448,7 @@ test("images: what a config asks for and cannot have names the image and what to
 });
 
 test("images: mounts below a volume of the image are seen, and /etc as a volume has the container's names", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const content = layerOf(daemon.dir, { "data/file": "of the image", "etc/own": "kept" });
   const image = await makeImage(daemon.dir, {
     layers: [await busyboxLayer(daemon.dir), content],
@@ -470,7 +470,7 @@ test("images: mounts below a volume of the image are seen, and /etc as a volume 
 });
 
 test("images: a container keeps its layer, volumes and names when it is started again, until rm", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const image = await makeImage(daemon.dir, {
     layers: [await busyboxLayer(daemon.dir)],
     config: {

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { ARCHITECTURE } from "../../src/images/image_config.ts";
 import { cli } from "../harness/cli.ts";
-import { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -11,6 +10,7 @@ import {
   makeImage,
   makeImageList,
   ok,
+  startForImages,
   TestRegistry,
 } from "../harness/images/images.ts";
 
@@ -30,7 +30,7 @@ async function imagesOfMachines(dir: string) {
 test(
   "images lists: of a list of several architectures this machine's image is taken, from a registry and a layout",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     await using registry = await TestRegistry.start(daemon.dir);
     const partsFor = await imagesOfMachines(daemon.dir);
     // Neither the first nor the last one.
@@ -65,7 +65,7 @@ test(
 test(
   "images lists: --platform takes another machine's image of a list, and pulls again where the one here is for another",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     await using registry = await TestRegistry.start(daemon.dir);
     const partsFor = await imagesOfMachines(daemon.dir);
     const list = await makeImageList(daemon.dir, [ARCHITECTURE, "s390x", "riscv64"].map(partsFor));

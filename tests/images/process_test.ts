@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cli } from "../harness/cli.ts";
-import { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -10,10 +9,11 @@ import {
   makeImage,
   ok,
   run,
+  startForImages,
 } from "../harness/images/images.ts";
 
 test("images process: what of a config has no effect is said by pull, run and load, once", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const image = await makeImage(daemon.dir, {
     layers: [await busyboxLayer(daemon.dir)],
     config: {
@@ -58,7 +58,7 @@ test("images process: what of a config has no effect is said by pull, run and lo
 });
 
 test("berth pull and run --quiet: print nothing of the pull, as docker does", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const passwd = "root:x:0:0::/:/bin/sh\nann:x:7:8::/:/bin/sh\n";
   const image = await makeImage(daemon.dir, {
     layers: [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { "etc/passwd": passwd })],
@@ -73,7 +73,7 @@ test("berth pull and run --quiet: print nothing of the pull, as docker does", as
 });
 
 test("images process: no-new-privileges is on, unless a security option turns it off", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const image = await makeImage(daemon.dir, { layers: [await busyboxLayer(daemon.dir)] });
   const args = ["run", "--rm", ...cgroup(daemon)];
   const command = [image, "grep", "NoNewPrivs", "/proc/self/status"];
@@ -91,7 +91,7 @@ test("images process: no-new-privileges is on, unless a security option turns it
 });
 
 test("images process: a user who is not root writes to /dev/stdout and its like, and the log has all", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layer = layerOf(daemon.dir, {
     "etc/passwd": "app:x:1000:1000::/:\n",
     "var/log/x/keep": "",

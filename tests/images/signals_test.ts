@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cli, cliCommand } from "../harness/cli.ts";
-import { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -9,6 +8,7 @@ import {
   layerOf,
   makeImage,
   ok,
+  startForImages,
 } from "../harness/images/images.ts";
 import { until, within } from "../harness/poll.ts";
 import {
@@ -48,7 +48,7 @@ class SilentRegistry implements Disposable {
 }
 
 test("images signals: SIGTERM, SIGINT and SIGHUP end a pull, whichever command pulls, and its skopeo", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   using registry = new SilentRegistry();
   const { image } = registry;
   const skopeos = () =>
@@ -112,7 +112,7 @@ test("images signals: a signal to run -d that makes its container leaves nothing
 });
 
 test("images signals: a load and an import that wait for their input end by a signal", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   for (const args of [["load"], ["import", "-", "name"]]) {
     const child = cliCommand(daemon, args, { stdin: "piped", stdout: "null", stderr: "piped" })
       .spawn();
@@ -134,7 +134,7 @@ test("images signals: a load and an import that wait for their input end by a si
 });
 
 test("images signals: a second Ctrl-C ends a pull whose skopeo does not heed the first, and the next command cleans up", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const bin = `${daemon.dir}/bin`;
   Deno.mkdirSync(bin);
   Deno.writeTextFileSync(
@@ -172,7 +172,7 @@ test("images signals: a second Ctrl-C ends a pull whose skopeo does not heed the
 });
 
 test("images signals: a pull whose registry hangs keeps no rmi and no prune waiting, and the layers go with its end", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   using registry = new SilentRegistry();
   const base = await busyboxLayer(daemon.dir);
   const makeNext = async (text: string) => {
@@ -223,7 +223,7 @@ test("images signals: a pull whose registry hangs keeps no rmi and no prune wait
 });
 
 test("images signals: skopeo dies with a pull that is killed", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   using registry = new SilentRegistry();
   const pull = cliCommand(daemon, ["pull", registry.image], { stdout: "null", stderr: "null" })
     .spawn();
@@ -236,7 +236,7 @@ test("images signals: skopeo dies with a pull that is killed", async () => {
 });
 
 test("images signals: what was started to ignore SIGHUP, as by nohup, ends as if there was none", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const image = await makeImage(daemon.dir, {
     layers: [await busyboxLayer(daemon.dir)],
     config: { Cmd: ["true"] },

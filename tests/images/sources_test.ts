@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cli } from "../harness/cli.ts";
-import { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
@@ -10,6 +9,7 @@ import {
   makeImage,
   ok,
   run,
+  startForImages,
   TestRegistry,
 } from "../harness/images/images.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
@@ -19,7 +19,7 @@ import { makeCertificate, TokenServer } from "../harness/images/token_server.ts"
 const COPY = ["skopeo", "--insecure-policy", "copy", "-q"];
 
 test("images sources: each of skopeo's kinds of files runs, and an archive of several is loaded", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const base = await busyboxLayer(daemon.dir);
   const source = await makeImage(daemon.dir, { layers: [base], config: { Cmd: ["echo", "hi"] } });
   const { dir } = daemon;
@@ -74,7 +74,7 @@ test("images sources: each of skopeo's kinds of files runs, and an archive of se
 test(
   "images sources: run and create log in to a registry, by a file of skopeo login, through a mirror",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     await using registry = await TestRegistry.start(daemon.dir, "secret");
     const config = { Cmd: ["echo", "private"] };
     const source = await makeImage(daemon.dir, {
@@ -128,7 +128,7 @@ test(
 test(
   "images sources: a registry with tokens gives them by password, by file, and to anybody what is public",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     const tls = await makeCertificate(daemon.dir);
     await using tokens = await TokenServer.start(tls, "secret");
     await using registry = await TestRegistry.start(daemon.dir, undefined, {
@@ -174,7 +174,7 @@ test(
 test(
   "images sources: files keep owners, modes, times, links, attributes and capabilities",
   async () => {
-    await using daemon = await TestDaemon.start();
+    await using daemon = await startForImages();
     const script = `
 import io, struct, sys, tarfile
 with tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT) as t:
@@ -220,7 +220,7 @@ for a in sorted(os.listxattr(sys.argv[1])): print(a, os.getxattr(sys.argv[1], a)
 );
 
 test("images sources: a pull tells on a terminal how far it is, in one line that goes", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { f: "more" })];
   const image = await makeImage(daemon.dir, { layers });
   await using terminal = new PtyProcess([...program(), "pull", image], {

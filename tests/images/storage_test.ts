@@ -14,6 +14,7 @@ import {
   ok,
   PausedSkopeo,
   run,
+  startForImages,
 } from "../harness/images/images.ts";
 import { until } from "../harness/poll.ts";
 import { killIfThere, processesOf, signalChild } from "../harness/processes.ts";
@@ -81,7 +82,7 @@ async function stopAt(image: string, layer: string): Promise<Disposable> {
 }
 
 test("images storage: a pull and a rm that are killed at any step leave nothing after a prune, and can be done again", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layers = [await busyboxLayer(daemon.dir)];
   for (let n = 1; n < 6; n++) layers.push(layerOf(daemon.dir, { [`f${n}`]: `${n}` }));
   const config = { Cmd: ["sh", "-c", "cat /f1 /f5"] };
@@ -122,7 +123,7 @@ test("images storage: a pull and a rm that are killed at any step leave nothing 
 });
 
 test("images storage: an image that is refused after it was stored leaves nothing, nor does its lie a layer", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layers = [await busyboxLayer(daemon.dir)];
   const refused = async (image: string, pattern: RegExp) => {
     for (const args of [["pull", image], ["run", "--rm", ...cgroup(daemon), image, "true"]]) {
@@ -165,7 +166,7 @@ test("images storage: an image that is refused after it was stored leaves nothin
 });
 
 test("images storage: an image that is refused cannot be run by its id while it is still there", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const base = await busyboxLayer(daemon.dir);
   const good = layerOf(daemon.dir, { f: "good" });
   const evil = layerOf(daemon.dir, { f: "evil" });
@@ -198,7 +199,7 @@ async function digests(layers: readonly string[]): Promise<string[]> {
 }
 
 test("images storage: a full disk ends a pull, a load and an import with an error, and nothing is half-made", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const base = await busyboxLayer(daemon.dir);
   const small = await makeImage(daemon.dir, { layers: [base], config: { Cmd: ["echo", "fits"] } });
   const fat = layerOf(daemon.dir, { zeros: "0".repeat(20_000_000) });
@@ -240,7 +241,7 @@ test("images storage: a full disk ends a pull, a load and an import with an erro
 });
 
 test("images storage: pulls of several at once, and a pull that is killed, leave a store that works", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const base = await busyboxLayer(daemon.dir);
   const images = await Promise.all(
     ["1", "2", "3", "4"].map((text) =>
@@ -266,7 +267,7 @@ test("images storage: pulls of several at once, and a pull that is killed, leave
 });
 
 test("images storage: runs beside rm and prune keep their layers, and no layer is left", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { f: "kept" })];
   const image = await makeImage(daemon.dir, { layers });
   const runOne = () => cli(daemon, ["run", "--rm", ...cgroup(daemon), image, "cat", "/f"]);
@@ -292,7 +293,7 @@ test("images storage: runs beside rm and prune keep their layers, and no layer i
 });
 
 test("images storage: what rmi leaves to a run or a create goes with its end, and no start waits for it", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const { dir } = daemon;
   const base = await busyboxLayer(dir);
   const layers = [base, layerOf(dir, { f: "gone" })];
@@ -346,7 +347,7 @@ test("images storage: what rmi leaves to a run or a create goes with its end, an
 });
 
 test("images storage: an image of more layers than the kernel mounts is refused while it comes", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const bin = `${daemon.dir}/bin`;
   Deno.mkdirSync(bin);
   // 501 layers take a real one long.
@@ -367,7 +368,7 @@ test("images storage: the daemon's root directory may have blanks and quotes, an
   for (const [name, works] of [[`it's "a" root`, true], ["a:b", false], ["a,b", false]] as const) {
     await using daemon = TestDaemon.prepare();
     const root = `${daemon.dir}/${name}`;
-    await using own = await TestDaemon.start({ args: ["--root", root] });
+    await using own = await startForImages({ args: ["--root", root] });
     const image = await makeImage(own.dir, { layers: [await busyboxLayer(own.dir)] });
     const args = ["run", "--rm", ...cgroup(own), image, "echo", "runs"];
     const { code, stdout, stderr } = await cli(own, args);
@@ -385,7 +386,7 @@ test("images storage: the daemon's root directory may have blanks and quotes, an
 const KEPT = "kept:x:0:0:::\n";
 
 test("images storage: a hostile image leaves nothing outside of its layers", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   const outside = `${daemon.dir}/outside`;
   Deno.mkdirSync(outside);
   Deno.writeTextFileSync(`${outside}/kept`, KEPT);
@@ -476,7 +477,7 @@ if what == "bomb":
 }, "python3");
 
 test("images storage: what a killed command has left mounted is unmounted, not removed through", async () => {
-  await using daemon = await TestDaemon.start();
+  await using daemon = await startForImages();
   await ok(daemon, "images");
   const layer = `${daemon.dir}/layer`;
   const view = `${daemon.root}/images/tmp/left/view`;

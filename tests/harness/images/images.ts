@@ -4,7 +4,7 @@ import { findCommand } from "../../../scripts/system_packages.ts";
 import { ARCHITECTURE } from "../../../src/images/image_config.ts";
 import { exists } from "../../../src/linux/fs/exists.ts";
 import { cli } from "../cli.ts";
-import type { TestDaemon } from "../daemon.ts";
+import { TestDaemon, type TestDaemonOptions } from "../daemon.ts";
 import { freePort } from "../free_port.ts";
 import { until } from "../poll.ts";
 import { signalChild } from "../processes.ts";
@@ -142,6 +142,11 @@ function finishLayout(layout: string, image: Descriptor): void {
   const index = { schemaVersion: 2, manifests: [{ ...image, annotations }] };
   Deno.writeTextFileSync(`${layout}/index.json`, JSON.stringify(index));
   Deno.writeTextFileSync(`${layout}/oci-layout`, JSON.stringify({ imageLayoutVersion: "1.0.0" }));
+}
+
+/** Starts a daemon for containers of images, which are on a network unless they say another thing. */
+export function startForImages(options: TestDaemonOptions = {}): Promise<TestDaemon> {
+  return TestDaemon.start({ ...options, ownNetwork: true });
 }
 
 /** Registers a test that needs skopeo, and the programs that are named. */
