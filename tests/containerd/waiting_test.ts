@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { until } from "../harness/poll.ts";
-import { hasEnded, killIfThere } from "../harness/processes.ts";
+import { hasEnded, killIfThere, openFiles } from "../harness/processes.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import { live, SHELLS, start } from "./waiting_testing.ts";
 
@@ -42,8 +42,7 @@ Deno.test("containerd waiting: who was a shim waits again, with nothing of its c
     await until("two that wait", () => containerd.waitingPids().length === 2);
     await until("its slot", () => containerd.slots().length === 2);
     assert.ok(containerd.waitingPids().includes(used));
-    for (const { name } of Deno.readDirSync(`/proc/${used}/fd`)) {
-      const file = Deno.readLinkSync(`/proc/${used}/fd/${name}`);
+    for (const file of openFiles(used)) {
       assert.ok(!file.startsWith(containerd.bundleOf("")), file);
     }
     // Nothing is started where another one waits.

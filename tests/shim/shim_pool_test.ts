@@ -5,7 +5,13 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
-import { killIfThere, openFiles, processesOf, readProcess } from "../harness/processes.ts";
+import {
+  killIfThere,
+  openFiles,
+  processesOf,
+  processStatus,
+  readProcess,
+} from "../harness/processes.ts";
 import { baseName } from "../harness/run.ts";
 
 /** The live shims of a daemon, which may be dead itself. */
@@ -41,11 +47,14 @@ async function shimOf(daemon: TestDaemon, id: string): Promise<number> {
   return (await daemon.client.call("container.state", { id })).shimPid;
 }
 
-/** Anonymous memory of these processes in bytes (RssAnon of proc_pid_status(5)). */
+/**
+ * Anonymous memory of these processes in bytes (RssAnon of proc_pid_status(5)): none of a shim that has
+ * waited so long for the next container that it has ended.
+ */
 function memory(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {
-    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    return sum + Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+    const [, kib = "0"] = /^RssAnon:\s+(\d+) kB$/m.exec(processStatus(pid)) ?? [];
+    return sum + Number(kib) * 1024;
   }, 0);
 }
 
