@@ -168,7 +168,7 @@ testNeeding(
     const script =
       "trap 'echo bye; exit 3' TERM; echo ready; while read line; do echo got $line; done";
     await docker.ok(...RUN, "-d", "-i", "--name", "box", IMAGE, "sh", "-c", script);
-    assert.equal(docker.shims().length, 1);
+    await until("one shim", () => docker.shims().length === 1);
     await until(
       "its first line",
       async () => (await docker.docker("logs", "box")).stdout === "ready\n",

@@ -121,7 +121,7 @@ Deno.test("containerd shim limits: frames of any kind harm no other client", asy
   await using containerd = new StubContainerd();
   using client = await containerd.create("c", ["sleep", "1000"]);
   await client.start();
-  const [shim] = containerd.shimPids();
+  const [shim] = await containerd.shims(1);
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), fc.nat(3), async (bytes, kind) => {
       using conn = await Deno.connect({ transport: "unix", path: client.address });
@@ -155,7 +155,7 @@ Deno.test("containerd shim limits: frames of any kind harm no other client", asy
     waiting.wait().catch(() => {});
   }
   assert.equal((await within("a state", client.state())).status, task.STATUS.running);
-  assert.deepEqual(containerd.shimPids(), [shim]);
+  assert.deepEqual(await containerd.shims(1), [shim]);
   await client.kill(9);
   assert.equal((await client.wait()).exit_status, 137);
   await client.delete();
