@@ -75,12 +75,15 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
     await terminal.shows("READY> ");
     for (const [typed, line] of COMPLETED) {
       // The last letter shows whether a space has been put behind the word.
+      const from = terminal.output.length;
       terminal.type(`${typed}\tx\r`);
       const ran = await until(`the command after ${typed}`, () => takeRecord(dir))
         .catch((error) => {
           throw new Error(`${error.message}; ${JSON.stringify(terminal.output)}`);
         });
       assert.equal(ran, `${line}x`);
+      // What is typed before a shell is at its prompt is not completed by each.
+      await terminal.shows(/recorded[^]*READY> /, from);
     }
   });
 }
@@ -96,6 +99,7 @@ async function recorder(dir: string): Promise<string> {
 case "$1 $2" in "ps -q") exec ${berth} "$@" ;; esac
 echo "berth $*" >'${dir}/new-record'
 mv '${dir}/new-record' '${dir}/record'
+echo recorded
 `;
   await Deno.writeTextFile(`${dir}/bin/berth`, script, { mode: 0o755 });
   return `${dir}/bin`;
