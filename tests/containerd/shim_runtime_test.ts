@@ -9,7 +9,7 @@ import { Any, Empty } from "../../src/containerd/messages/types.ts";
 import { decode, encode } from "../../src/containerd/protobuf/codec.ts";
 import { TtrpcError } from "../../src/containerd/ttrpc/messages.ts";
 import { VERSION } from "../../src/version.ts";
-import { installShim, StubContainerd } from "../harness/containerd/stub_containerd.ts";
+import { feed, installShim, StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
 import { removeCgroups } from "../harness/leaks/sweep.ts";
 import { until } from "../harness/poll.ts";
@@ -28,9 +28,7 @@ async function ask(shim: string, flag: string, input: Uint8Array = new Uint8Arra
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const writer = child.stdin.getWriter();
-  await writer.write(new Uint8Array(input));
-  await writer.close();
+  await feed(child, input);
   const { code, stdout, stderr } = await child.output();
   return { code, stdout, stderr: new TextDecoder().decode(stderr) };
 }

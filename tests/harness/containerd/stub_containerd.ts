@@ -247,9 +247,7 @@ export class StubContainerd implements AsyncDisposable {
       stderr: "piped",
     });
     const child = command.spawn();
-    const writer = child.stdin.getWriter();
-    await writer.write(new Uint8Array(input));
-    await writer.close();
+    await feed(child, input);
     const { code, stdout, stderr } = await child.output();
     return { code, stdout, stderr: new TextDecoder().decode(stderr) };
   }
@@ -346,6 +344,17 @@ export class StubContainerd implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#listener !== undefined) this.goAway();
     await sweep({ dir: this.dir, cgroup: this.#cgroup });
+  }
+}
+
+/** Writes all of its stdin to a child, which may have ended before without reading it. */
+export async function feed(child: Deno.ChildProcess, input: Uint8Array): Promise<void> {
+  const writer = child.stdin.getWriter();
+  try {
+    await writer.write(new Uint8Array(input));
+    await writer.close();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
 }
 
