@@ -62,11 +62,13 @@ Deno.test("heavy params: no request costs more than a second of CPU or 200 MB", 
   };
   for (const [name, text] of requests) {
     const what = `${name}, ${text.length} bytes`;
-    // What the daemon does besides counts, too, and a crowded processor: what a request costs, it costs
-    // each time.
+    // What the daemon does besides counts, too, a crowded processor, and when the heap is collected: what
+    // a request costs, it costs each time.
     let { seconds, grown } = await cost(what, text);
-    for (let again = 0; again < 2 && seconds >= 1; again++) {
-      ({ seconds } = await cost(what, text));
+    for (let again = 0; again < 2 && (seconds >= 1 || grown >= 200e6); again++) {
+      const next = await cost(what, text);
+      seconds = Math.min(seconds, next.seconds);
+      grown = Math.min(grown, next.grown);
     }
     assert(seconds < 1, `${what} cost ${seconds} s of CPU`);
     assert(grown < 200e6, `${what} cost ${grown} bytes`);
