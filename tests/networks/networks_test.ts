@@ -189,7 +189,7 @@ networkTest(
       );
       await refused([port], /is taken by container web/);
     }
-    assert.equal(await network.get("http://127.0.0.1:8080/"), "web");
+    assert.equal(await network.getUntilThere("http://127.0.0.1:8080/"), "web");
     await remove(daemon, "web");
     await serve(daemon, "second", { ports: [port] });
     assert.equal(await network.getUntilThere("http://127.0.0.1:8080/"), "second");
