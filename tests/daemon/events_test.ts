@@ -6,6 +6,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
+import { untilRuns } from "../harness/processes.ts";
 import { RawClient } from "../harness/io/raw_client.ts";
 
 const LIFE = ["create", "start", "exit", "delete"];
@@ -28,6 +29,8 @@ Deno.test("events: each event says who, when and how, in the order in which thin
     spec: daemon.spec(["sleep", "1000"]),
   });
   await client.call("container.start", { id: "c" });
+  // The runtime's init, which it is at first, would die of SIGTERM.
+  await untilRuns(created.pid, "sleep 1000");
   const exec = await client.call("container.exec", {
     id: "c",
     execId: "e",
