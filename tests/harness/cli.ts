@@ -56,7 +56,7 @@ export async function cli(
       // A command that does not read its input has ended before it was written.
     });
   }
-  const { code, stdout, stderr } = await within(`berth ${args.join(" ")}`, child.output(), 120_000);
+  const { code, stdout, stderr } = await within(`berth ${args.join(" ")}`, child.output(), 300_000);
   const decoder = new TextDecoder();
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
