@@ -8,6 +8,12 @@ const ENDING = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 const ENDED_BY_SIGNAL = 128;
 
 /**
+ * The mask of signals that this process was started to ignore. Read before anything listens for signals:
+ * afterwards the process ignores none of those that Deno hears.
+ */
+const IGNORED = ignoredSignals();
+
+/**
  * Listens for the signals that ask this process to end, until it is disposed of. So a command can end
  * what it has started, and remove what is half-made. The second such signal ends the process at once,
  * unless something else listens for it. Signals that the process was started to ignore, as by nohup(1),
@@ -18,10 +24,9 @@ export class Interruption implements Disposable {
   readonly #listeners = new DisposableStack();
 
   constructor() {
-    const ignored = ignoredSignals();
     for (const name of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
       const number = ENDING[name];
-      if ((ignored >> BigInt(number - 1) & 1n) === 1n) {
+      if ((IGNORED >> BigInt(number - 1) & 1n) === 1n) {
         // For good: once it has listened for one of them Deno hears them all, and dies of those that
         // nobody listens for.
         Deno.addSignalListener(name, () => {});
