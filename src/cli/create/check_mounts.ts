@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { cleanPath, pathNames } from "../../linux/fs/path_names.ts";
-import { ELOOP, isErrno, leadsNowhere } from "../../linux/libc/errno.ts";
-import { endInRoot } from "../../linux/mount/end_in_root.ts";
-import { openInRoot } from "../../linux/mount/open_in_root.ts";
+import { followLinks, linkTargetInRoot } from "../../linux/mount/end_in_root.ts";
 import { CliError } from "../common/exit_status.ts";
 import { isRefused } from "../container/io_dir.ts";
 import type { MountOption } from "../options/mounts.ts";
@@ -14,17 +12,14 @@ const NULL_DEVICE = 0x103;
 const KERNEL_DIRS = ["proc", "sys", "dev"];
 
 /**
- * Checks that mounts which the user asks for lead to where they can be mounted. Of a place below another
- * mount nothing is known, nor of one that this user may not see.
+ * Checks that mounts which the user asks for lead to where they can be mounted.
  *
  * @throws {CliError} naming the mount.
  */
 export function checkMounts(rootfs: string, mounts: readonly MountOption[]): void {
-  const places = mounts.map(({ destination }) => cleanPath(destination));
-  for (const [index, mount] of mounts.entries()) {
-    const path = places[index] ?? "";
-    const isBelow = places.some((other) => path.startsWith(`${other}/`));
-    const fault = faultOf(mount, path, isBelow ? path : endOf(rootfs, path));
+  for (const mount of mounts) {
+    const path = cleanPath(mount.destination);
+    const fault = faultOf(mount, path, endInContainer(rootfs, mounts, path));
     if (fault === undefined) continue;
     const what = mount.type === "bind" ? mount.source : `a ${mount.type}`;
     throw new CliError(`cannot mount ${what} at ${mount.destination}: ${fault}`);
@@ -46,22 +41,34 @@ function faultOf(mount: MountOption, path: string, end: string | undefined): str
   return isKernels ? `it leads through a link to ${end}, where nothing can be mounted` : undefined;
 }
 
-/** Returns where a path leads in a root; undefined where that is in a circle. */
-function endOf(rootfs: string, path: string): string | undefined {
-  const [first = ""] = pathNames(path);
-  // Of these the root filesystem says nothing.
-  if (KERNEL_DIRS.includes(first)) return path;
-  try {
-    const end = endInRoot(rootfs, path);
-    using _there = openInRoot(rootfs, path);
-    return end;
-  } catch (error) {
-    if (isErrno(error, ELOOP)) return undefined;
-    if (leadsNowhere(error)) return endInRoot(rootfs, path);
-    // It is not for this user to see.
-    if (isRefused(error)) return path;
-    throw error;
-  }
+/**
+ * Returns where a path leads in a container that has these mounts; undefined where that is in a circle.
+ * What this user may not see is taken for no link.
+ */
+export function endInContainer(
+  rootfs: string,
+  mounts: readonly MountOption[],
+  path: string,
+): string | undefined {
+  const roots = [
+    { place: "", source: rootfs },
+    // Of these the root filesystem says nothing.
+    ...KERNEL_DIRS.map((name) => ({ place: `/${name}`, source: undefined })),
+    ...mounts.map(({ type, source, destination }) => ({
+      place: cleanPath(destination),
+      source: type === "bind" ? source : undefined,
+    })),
+  ].toSorted((one, other) => one.place.length - other.place.length);
+  return followLinks(path, (parent, name) => {
+    const root = roots.findLast(({ place }) => `${parent}/`.startsWith(`${place}/`));
+    if (root?.source === undefined) return undefined;
+    try {
+      return linkTargetInRoot(root.source, parent.slice(root.place.length), name);
+    } catch (error) {
+      if (isRefused(error)) return undefined;
+      throw error;
+    }
+  });
 }
 
 function isNullDevice({ type, source }: MountOption): boolean {

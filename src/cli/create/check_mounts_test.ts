@@ -50,8 +50,15 @@ Deno.test("checkMounts: what would hide the kernel's files, also through a link,
       checkMounts(rootfs, [bind(destination)]);
     }
     checkMounts(rootfs, [bind("/dev/null", "/dev/null"), bind("/null", "/dev/null")]);
-    // What is mounted there is not looked at.
-    checkMounts(rootfs, [bind("/etc", "/srv"), bind("/etc/resolv.conf")]);
+    // What is mounted there counts, not what it hides.
+    checkMounts(rootfs, [bind("/etc", `${rootfs}/srv`), bind("/etc/resolv.conf")]);
+    Deno.symlinkSync("/a/null", `${rootfs}/srv/link`);
+    const through = [bind("/a", rootfs), bind("/b", `${rootfs}/srv`), bind("/b/link")];
+    assert.throws(
+      () => checkMounts(rootfs, through),
+      /at \/b\/link: it leads to \/dev\/null, which/,
+    );
+    checkMounts(rootfs, [...through.slice(1), { ...tmpfs, destination: "/a" }]);
   } finally {
     Deno.removeSync(rootfs, { recursive: true });
   }

@@ -12,6 +12,7 @@ import { HOST_GATEWAY } from "../../oci/spec/etc_files.ts";
 import { canMountOn, etcTexts, type HostEntry, writeEtcFiles } from "../options/etc_files.ts";
 import { type MountOption, shmMount, VOLUME } from "../options/mounts.ts";
 import type { Namespaces } from "../options/namespaces.ts";
+import { endInContainer } from "./check_mounts.ts";
 import { userOf } from "./create_input.ts";
 import type { CreateInput } from "./create_input.ts";
 import { printStderr } from "../text/print.ts";
@@ -99,7 +100,9 @@ export function etcMounts(
   for (const path of texts.keys()) {
     const replaced = given.some((mount) => isAt(mount, "/etc")) ||
       [...given, ...volumes].some((mount) => isAt(mount, path));
-    if (!replaced && canMountOn(rootfs, path, mayMake)) continue;
+    // A link in what is mounted leads elsewhere than in the root filesystem.
+    const isNull = endInContainer(rootfs, given, path) === "/dev/null";
+    if (!replaced && !isNull && canMountOn(rootfs, path, mayMake)) continue;
     texts.delete(path);
     const asked = OPTIONS_OF[path]?.filter((name) => options[name] !== undefined) ?? [];
     if (!replaced && asked.length > 0) {

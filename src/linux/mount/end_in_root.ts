@@ -9,6 +9,18 @@ const MAX_LINKS = 40;
 
 /** Returns where a path leads in a root, without links, there or not; itself if that is in a circle. */
 export function endInRoot(root: string, path: string): string {
+  return followLinks(path, (parent, name) => linkTargetInRoot(root, parent, name)) ?? path;
+}
+
+/**
+ * Returns where a path leads, without links, there or not; undefined if that is in a circle.
+ *
+ * @param linkTarget returns the target of a link in a directory; undefined if it is none.
+ */
+export function followLinks(
+  path: string,
+  linkTarget: (parent: string, name: string) => string | undefined,
+): string | undefined {
   const pending = pathNames(path).reverse();
   let inside: string[] = [];
   let links = 0;
@@ -17,12 +29,12 @@ export function endInRoot(root: string, path: string): string {
       inside.pop();
       continue;
     }
-    const target = linkTargetInRoot(root, inside.join("/"), name);
+    const target = linkTarget(`/${inside.join("/")}`, name);
     if (target === undefined) {
       inside.push(name);
       continue;
     }
-    if (++links > MAX_LINKS) return path;
+    if (++links > MAX_LINKS) return undefined;
     if (target.startsWith("/")) inside = [];
     pending.push(...pathNames(target).reverse());
   }
