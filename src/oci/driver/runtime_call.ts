@@ -7,18 +7,16 @@ import {
   ENOEXEC,
   ENOTDIR,
   EPERM,
-  ESRCH,
   ETXTBSY,
   isErrno,
 } from "../../linux/libc/errno.ts";
 import { memfd, OwnedFd, preadAll } from "../../linux/fd/fd.ts";
-import { SIGKILL } from "../../linux/process/signals.ts";
-import { after } from "../../linux/event_loop/timer.ts";
-import { BerthError, DeadlineExceededError, RuntimeError } from "../../rpc/errors.ts";
+import { RuntimeError } from "../../rpc/errors.ts";
 import type { ErrorData } from "../../rpc/errors.ts";
+import { exitWithin } from "./exit_within.ts";
 import { runtimeEnvironment } from "./runtime_environment.ts";
 import { CallLog, WarningReader } from "./runtime_log.ts";
-import type { Child, Exit, Spawn } from "./spawn.ts";
+import type { Child, Spawn } from "./spawn.ts";
 
 /** Options that every call of the OCI runtime takes. */
 export interface RuntimeCallOptions {
@@ -99,9 +97,6 @@ const UNFIT = [
   ETXTBSY,
 ] as const;
 
-/** How long a killed runtime is waited for: one stuck in the kernel does not die, milliseconds. */
-const KILL_GRACE = 1000;
-
 /**
  * Runs the OCI runtime once. Returns its stdout, if the call captures that.
  *
@@ -134,9 +129,11 @@ export async function runCall(
       stdout: stdout?.fd ?? call.stdout,
       stderr: stderr?.fd ?? call.stderr,
     });
-    const exit = options.timeoutMs === undefined && options.signal === undefined
-      ? await child.exited
-      : await exitWithin(child, context, call, options);
+    const exit = await exitWithin(child, {
+      what: `${subject(call)}${nameOf(context.command)} ${call.subcommand}`,
+      data: dataOf(call, {}),
+      ...options,
+    });
     exitCode = exit.status;
     if (exitCode === 0) return stdout === undefined ? "" : textOf(stdout);
     const message = (stderr && textOf(stderr).trim().slice(-MAX_MESSAGE)) || log?.lastError() ||
@@ -190,54 +187,6 @@ function spawnRuntime(
       }),
     });
   }
-}
-
-/**
- * Returns the exit of `child`; kills it and throws when its time is up or the signal is aborted.
- */
-async function exitWithin(
-  child: Child,
-  context: CallContext,
-  call: RuncCall,
-  { timeoutMs, signal }: RuntimeCallOptions,
-): Promise<Exit> {
-  const who = `${subject(call)}${nameOf(context.command)} ${call.subcommand}`;
-  const data = dataOf(call, {});
-  const grace = Promise.withResolvers<undefined>();
-  const timers: Disposable[] = [];
-  let failure: { readonly error: unknown } | undefined;
-  const giveUp = (error: unknown) => {
-    failure ??= { error };
-    try {
-      // With the hooks that it runs. Containers lead sessions of their own.
-      child.kill(SIGKILL, { group: true });
-    } catch (killError) {
-      if (!isErrno(killError, ESRCH)) throw killError;
-      // It has just ended by itself.
-    }
-    timers.push(after(KILL_GRACE, () => grace.resolve(undefined)));
-  };
-  if (timeoutMs !== undefined) {
-    const message = `${who} did not end within ${timeoutMs} ms and was killed`;
-    timers.push(after(timeoutMs, () => giveUp(new DeadlineExceededError(message, { data }))));
-  }
-  const onAbort = () => {
-    const reason: unknown = signal?.reason;
-    const message = `${who} was given up and killed`;
-    giveUp(
-      reason instanceof BerthError
-        ? reason
-        : new DeadlineExceededError(message, { cause: reason, data }),
-    );
-  };
-  if (signal?.aborted) onAbort();
-  else signal?.addEventListener("abort", onAbort, { once: true });
-  // What undoes this call should not meet a runtime that still works at it, so its end is awaited.
-  const exit = await Promise.race([child.exited, grace.promise]);
-  for (const timer of timers) timer[Symbol.dispose]();
-  signal?.removeEventListener("abort", onAbort);
-  if (exit !== undefined && (failure === undefined || exit.signal !== SIGKILL)) return exit;
-  throw failure?.error;
 }
 
 /** Returns the warnings. A failure to read them, such as a lack of fds, does not fail the call. */
