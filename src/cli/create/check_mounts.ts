@@ -3,7 +3,7 @@ import { cleanPath, pathNames } from "../../linux/fs/path_names.ts";
 import { followLinks, linkTargetInRoot } from "../../linux/mount/end_in_root.ts";
 import { CliError } from "../common/exit_status.ts";
 import { isRefused } from "../container/io_dir.ts";
-import type { MountOption } from "../options/mounts.ts";
+import type { MountOption } from "../options/mounts/mount_option.ts";
 
 /** The device number of `/dev/null`, 1:3 (the kernel's admin-guide/devices.txt). */
 const NULL_DEVICE = 0x103;

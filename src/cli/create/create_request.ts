@@ -12,7 +12,7 @@ import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
 import { mapVolumes } from "../image/volumes.ts";
 import { createDir, OVERLAY_LABEL, removeOwnDirs } from "../container/container_dirs.ts";
 import { environmentOf } from "../options/environment.ts";
-import type { MountOption } from "../options/mounts.ts";
+import type { MountOption } from "../options/mounts/mount_option.ts";
 import { resourcesFrom } from "../options/resources.ts";
 import { bundleRequest } from "./bundle_request.ts";
 import { checkImageConfig } from "./check_image.ts";

@@ -10,7 +10,7 @@ import { CliError } from "../common/exit_status.ts";
 import { createDir, ETC_LABEL, VOLUMES_LABEL } from "../container/container_dirs.ts";
 import { HOST_GATEWAY } from "../../oci/spec/etc_files.ts";
 import { canMountOn, etcTexts, type HostEntry, writeEtcFiles } from "../options/etc_files.ts";
-import { type MountOption, shmMount, VOLUME } from "../options/mounts.ts";
+import { type MountOption, shmMount, VOLUME } from "../options/mounts/mount_option.ts";
 import type { Namespaces } from "../options/namespaces.ts";
 import { endInContainer } from "./check_mounts.ts";
 import { userOf } from "./create_input.ts";

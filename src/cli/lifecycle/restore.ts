@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { somePath, verb, withSocket } from "../common/command.ts";
-import { absolute } from "../options/mounts.ts";
+import { absolutePath } from "../../linux/fs/path_names.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { Interruption } from "../common/interruptible.ts";
 import { createDetached } from "../create/create_container.ts";
@@ -32,7 +32,7 @@ export function restoreCommand(): Command {
     .action(async (id: string, options: RestoreOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
-        const path = absolute(options.path ?? `${root}/checkpoints/${id}`);
+        const path = absolutePath(options.path ?? `${root}/checkpoints/${id}`);
         const record = readForRestore(path);
         using interruption = new Interruption();
         const { signal } = interruption;

@@ -8,7 +8,7 @@ import { pathNames } from "../../linux/fs/path_names.ts";
 import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { HOST_GATEWAY, hostsFile, resolvConf, RESOLVED_FILE } from "../../oci/spec/etc_files.ts";
-import type { MountOption } from "./mounts.ts";
+import type { MountOption } from "./mounts/mount_option.ts";
 
 /** An entry of `--add-host`: a name and its address. */
 export type HostEntry = readonly [name: string, address: string];

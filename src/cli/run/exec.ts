@@ -6,7 +6,7 @@ import { resolveUser } from "../../oci/spec/passwd.ts";
 import type { OciProcess } from "../../rpc/contract/schemas.ts";
 import { addAlias, afterSeparator, collect, verb, withSocket } from "../common/command.ts";
 import { collectEnv, environmentOf } from "../options/environment.ts";
-import { absolute } from "../options/mounts.ts";
+import { absolutePath } from "../../linux/fs/path_names.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
@@ -163,5 +163,5 @@ function consoleSize(): { height: number; width: number } {
 
 /** Returns the directory for temporary files, absolute since the daemon opens files there, too. */
 function temporaryDir(): string {
-  return absolute(Deno.env.get("TMPDIR") || "/tmp");
+  return absolutePath(Deno.env.get("TMPDIR") || "/tmp");
 }

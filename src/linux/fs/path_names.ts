@@ -14,3 +14,9 @@ export function cleanPath(path: string): string {
   }
   return `/${names.join("/")}`;
 }
+
+/** Returns `path`, taken from this process's working directory where it is relative. */
+export function absolutePath(path: string): string {
+  if (path.startsWith("/")) return path;
+  return `${Deno.cwd()}/${path}`.replace(/(\/\.)+(?=\/|$)/g, "");
+}

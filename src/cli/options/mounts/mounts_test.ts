@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { absolute, parseMount, parseTmpfs, parseVolume } from "./mounts.ts";
+import { parseMount } from "./mount_keys.ts";
+import { parseTmpfs, parseVolume } from "./volume.ts";
 
 Deno.test("parseMount: a mount is taken in berth's and in docker's words", () => {
   const mount = {
@@ -115,12 +116,6 @@ Deno.test("parseVolume: a path alone is an anonymous volume, as is type=volume w
     ...volume,
     options: ["rbind", "ro"],
   });
-});
-
-Deno.test("absolute: paths are taken from the working directory on", () => {
-  assert.equal(absolute("/x/."), "/x/.");
-  assert.equal(absolute("./x"), `${Deno.cwd()}/x`);
-  assert.equal(absolute("."), Deno.cwd());
 });
 
 Deno.test("parseMount: an option that no mount knows is refused, not ignored", () => {

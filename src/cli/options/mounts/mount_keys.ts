@@ -1,31 +1,21 @@
 // SPDX-License-Identifier: MIT
+// `--mount`: a mount by its keys.
 import { InvalidArgumentError } from "commander";
-import { cleanPath } from "../../linux/fs/path_names.ts";
-import { isMountOption } from "../../linux/mount/options.ts";
-import { parseBytes } from "./resources.ts";
-
-/** A mount as the command line gives it: OCI's members. */
-export interface MountOption {
-  readonly type: string;
-  readonly source: string;
-  readonly destination: string;
-  readonly options: string[];
-}
-
-/** Flags that docker gives to a tmpfs; each yields to its opposite. */
-const TMPFS_FLAGS = ["nosuid", "nodev", "noexec"] as const;
+import { absolutePath } from "../../../linux/fs/path_names.ts";
+import { parseBytes } from "../resources.ts";
+import {
+  anonymousVolume,
+  bindOptions,
+  isPath,
+  type MountOption,
+  noNamedVolumes,
+  refuseRoot,
+  tmpfsOptions,
+  VOLUME,
+} from "./mount_option.ts";
 
 /** Values of docker's `bind-propagation` (mount_namespaces(7)). */
 const PROPAGATIONS = ["rprivate", "private", "rshared", "shared", "rslave", "slave"];
-
-/**
- * Options of docker's `-v` that change nothing here: containers have no label of SELinux, and the files
- * of another machine are not mounted.
- */
-const IDLE_OPTIONS = ["", "rw", "z", "Z", "consistent", "cached", "delegated"];
-
-/** The type of an anonymous volume, of which {@linkcode MountOption} has no source yet. */
-export const VOLUME = "volume";
 
 /** Keys of docker's `--mount` that berth does not have, and what to do instead. */
 const NO_SUCH_KEY: Readonly<Record<string, string>> = {
@@ -84,7 +74,7 @@ export function parseMount(text: string): MountOption {
   if (type === "bind") {
     if (source === "") throw new InvalidArgumentError("a bind mount needs src");
     const options = bindOptions(keys.options, keys.recursive);
-    return { type, source: absolute(source), destination, options };
+    return { type, source: absolutePath(source), destination, options };
   }
   if (type === "tmpfs") {
     return { type, source: "tmpfs", destination, options: tmpfsOptions(keys.options) };
@@ -171,100 +161,4 @@ function oneOf(key: string, value: string, values: readonly string[]): string {
 function modeOf(key: string, value: string): string {
   if (/^[0-7]{1,5}$/.test(value)) return value;
   throw new InvalidArgumentError(`${key} must be an octal mode, such as 1777`);
-}
-
-/**
- * Parses docker's `SRC:DST[:OPTIONS]`, and `DST` alone, which is an anonymous volume. Throws
- * commander's `InvalidArgumentError`.
- */
-export function parseVolume(text: string): MountOption {
-  const [source, destination, options = "", ...rest] = text.split(":");
-  refuseRoot(destination ?? source ?? "");
-  if (source?.startsWith("/") && destination === undefined) return anonymousVolume(source, []);
-  if (!source || !destination?.startsWith("/") || rest.length > 0) {
-    throw new InvalidArgumentError(
-      "expected /source:/destination, /source:/destination:ro or /destination",
-    );
-  }
-  if (!isPath(source)) throw noNamedVolumes(source);
-  return {
-    type: "bind",
-    source: absolute(source),
-    destination,
-    options: bindOptions(options.split(",").filter((option) => !IDLE_OPTIONS.includes(option))),
-  };
-}
-
-/** Returns whether docker takes a source for a path, and not for the name of a volume. */
-function isPath(source: string): boolean {
-  return /^(?:\/|\.\.?(?:\/|$))/.test(source);
-}
-
-/** Refuses to mount on the root, as docker does. Throws commander's `InvalidArgumentError`. */
-function refuseRoot(destination: string): void {
-  if (destination.startsWith("/") && cleanPath(destination) === "/") {
-    throw new InvalidArgumentError("the root of the container cannot be mounted on");
-  }
-}
-
-/** Returns a volume that is made for the container and goes with it. */
-function anonymousVolume(destination: string, options: readonly string[]): MountOption {
-  return { type: VOLUME, source: "", destination, options: bindOptions(options) };
-}
-
-function noNamedVolumes(name: string): InvalidArgumentError {
-  const advice = name.startsWith("/")
-    ? "use type=bind for a path"
-    : `bind a path in place of ${name}, such as ./${name} or /srv/${name}`;
-  return new InvalidArgumentError(`berth has no named volumes: ${advice}`);
-}
-
-/** Parses docker's `--tmpfs DST[:OPTIONS]`. Throws commander's `InvalidArgumentError`. */
-export function parseTmpfs(text: string): MountOption {
-  const [destination = "", options = "", ...rest] = text.split(":");
-  if (!destination.startsWith("/") || rest.length > 0) {
-    throw new InvalidArgumentError("expected /destination or /destination:size=64m,mode=1777");
-  }
-  refuseRoot(destination);
-  const given = options.split(",").filter((option) => option !== "");
-  const unknown = given.find((option) =>
-    !isMountOption(option) && !/^(?:size|mode|uid|gid|nr_inodes|nr_blocks|mpol)=/.test(option)
-  );
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError(`unknown tmpfs option ${JSON.stringify(unknown)}`);
-  }
-  return { type: "tmpfs", source: "tmpfs", destination, options: tmpfsOptions(given) };
-}
-
-/** Returns the mount of `/dev/shm` with this size in bytes, otherwise as docker has it. */
-export function shmMount(bytes: number): MountOption {
-  return {
-    type: "tmpfs",
-    source: "shm",
-    destination: "/dev/shm",
-    options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${bytes}`],
-  };
-}
-
-/** `path`, from this process's working directory on where it is relative. */
-export function absolute(path: string): string {
-  if (path.startsWith("/")) return path;
-  return `${Deno.cwd()}/${path}`.replace(/(\/\.)+(?=\/|$)/g, "");
-}
-
-function tmpfsOptions(given: readonly string[]): string[] {
-  return [...TMPFS_FLAGS.filter((flag) => !given.includes(flag.slice("no".length))), ...given];
-}
-
-// What OCI runtimes know besides mount(8): attributes of the mounts below, and mapped ids.
-const OCI_OPTION =
-  /^r(?:ro|rw|(?:no)?(?:suid|dev|exec|atime|diratime|relatime|strictatime|symfollow))$|^r?idmap$/;
-
-function bindOptions(options: readonly string[], recursive = true): string[] {
-  const unknown = options.find((option) => !isMountOption(option) && !OCI_OPTION.test(option));
-  if (unknown !== undefined) {
-    throw new InvalidArgumentError(`unknown mount option ${JSON.stringify(unknown)}`);
-  }
-  const bound = options.some((option) => option === "bind" || option === "rbind");
-  return bound ? [...options] : [recursive ? "rbind" : "bind", ...options];
 }
