@@ -1,43 +1,16 @@
 // SPDX-License-Identifier: MIT
-import { ECHILD, ESRCH, LinuxError } from "../libc/errno.ts";
+import { ESRCH, LinuxError } from "../libc/errno.ts";
 import { closeOnExecAll } from "../fd/fd.ts";
 import { holdEventLoop } from "../event_loop/timer.ts";
-import { attempt, lazyLibc } from "../libc/libc.ts";
 import { kill, killGroup, prctlSubreaper } from "./process.ts";
 import { type SpawnOptions, spawnProcess } from "./spawn.ts";
+import { type Exit, ExitedChildren } from "./waitid.ts";
 
 export type { SpawnOptions } from "./spawn.ts";
-
-const libc = lazyLibc({
-  waitid: {
-    parameters: [
-      /* idtype_t idtype */ "i32",
-      /* id_t id */ "u32",
-      /* siginfo_t *infop */ "buffer",
-      /* int options */ "i32",
-    ],
-    result: "i32",
-  },
-});
-
-// include/uapi/linux/wait.h
-const P_ALL = 0, P_PID = 1, WNOHANG = 1, WEXITED = 4, WNOWAIT = 0x0100_0000;
-// include/uapi/asm-generic/siginfo.h: offsets in siginfo_t on 64 bits, and the si_code of exit(2)
-const SIGINFO_SIZE = 128, SI_CODE = 8, SI_PID = 16, SI_STATUS = 24, CLD_EXITED = 1;
+export type { Exit } from "./waitid.ts";
 
 /** How many times its grace an orphan stays a zombie at most. */
 const MOST_GRACES = 5;
-
-/** How a process ended. */
-export interface Exit {
-  readonly pid: number;
-  /** Its exit code, or 128 + the signal that ended it. */
-  readonly status: number;
-  /** The signal that ended it, if one did. */
-  readonly signal?: number;
-  /** When it was reaped, RFC 3339 with milliseconds. */
-  readonly at: string;
-}
 
 /** A process that was started by {@linkcode Reaper.spawn}. */
 export interface Child {
@@ -95,8 +68,7 @@ export class Reaper implements Disposable {
   readonly #entries = new Map<number, PromiseWithResolvers<Exit>>();
   /** What each holder of {@linkcode bufferUnclaimedExits} has kept, by pid. */
   readonly #buffers = new Set<Map<number, Exit>>();
-  readonly #siginfo = new Uint8Array(SIGINFO_SIZE);
-  readonly #view = new DataView(this.#siginfo.buffer);
+  readonly #exited = new ExitedChildren();
   readonly #onSigchld = () => this.#reap();
   #hold: Disposable | undefined;
   /** Runs while orphans are left zombies. */
@@ -197,8 +169,7 @@ export class Reaper implements Disposable {
   /** Whether this process has any child that has not exited. */
   get hasChildren(): boolean {
     this.#reap();
-    const how = WEXITED | WNOHANG | WNOWAIT;
-    return attempt(() => libc().waitid(P_ALL, 0, this.#siginfo, how)) !== -ECHILD;
+    return this.#exited.hasAny;
   }
 
   /** Returns how many processes are alive that were spawned or are watched. */
@@ -233,9 +204,9 @@ export class Reaper implements Disposable {
   /** Takes every exit there is: signals coalesce, so one SIGCHLD may stand for many. */
   #reap(): void {
     if (this.#options.reapAll === false) {
-      for (const pid of this.#entries.keys()) this.#reapOne(P_PID, pid);
+      for (const pid of this.#entries.keys()) this.#reapOne(pid);
     } else if (!this.#leavesOrphans()) {
-      while (this.#reapOne(P_ALL, 0));
+      while (this.#reapOne());
     }
   }
 
@@ -245,44 +216,27 @@ export class Reaper implements Disposable {
     // Where exits are kept for who asks later, they are kept at once.
     if (orphanGraceMs === 0 || this.#buffers.size > 0) return false;
     let pid: number;
-    while (this.#entries.has(pid = this.#waitid(P_ALL, 0, WNOWAIT))) this.#reapOne(P_PID, pid);
+    while (this.#entries.has(pid = this.#exited.peek())) this.#reapOne(pid);
     if (pid === 0) return true;
     // The kernel would name the same one again and again.
-    for (const watched of this.#entries.keys()) this.#reapOne(P_PID, watched);
+    for (const watched of this.#entries.keys()) this.#reapOne(watched);
     // This signal may be of one more orphan, which has its time too.
     const now = performance.now();
     this.#orphansSince ??= now;
     clearTimeout(this.#orphanTimer);
     this.#orphanTimer = setTimeout(() => {
       this.#orphansSince = undefined;
-      while (this.#reapOne(P_ALL, 0));
+      while (this.#reapOne());
     }, Math.min(orphanGraceMs, this.#orphansSince + MOST_GRACES * orphanGraceMs - now));
     Deno.unrefTimer(this.#orphanTimer);
     return true;
   }
 
-  /** Finds a process that has exited; 0 when there is none. */
-  #waitid(type: number, id: number, flags = 0): number {
-    // With WNOHANG and nothing to report, si_pid is 0 (waitid(2)).
-    this.#view.setInt32(SI_PID, 0, true);
-    const result = attempt(() => libc().waitid(type, id, this.#siginfo, WEXITED | WNOHANG | flags));
-    if (result === -ECHILD) return 0;
-    if (result < 0) throw new LinuxError(-result, "waitid");
-    return this.#view.getInt32(SI_PID, true);
-  }
-
-  /** Reaps one process; false when none is there to be. */
-  #reapOne(type: number, id: number): boolean {
-    const pid = this.#waitid(type, id);
-    if (pid === 0) return false;
-    const value = this.#view.getInt32(SI_STATUS, true);
-    const at = new Date().toISOString();
-    this.#settle(
-      this.#view.getInt32(SI_CODE, true) === CLD_EXITED
-        ? { pid, status: value, at }
-        : { pid, status: 128 + value, signal: value, at },
-    );
-    return true;
+  /** Reaps the process, or any where it is left out; false when none is there to be. */
+  #reapOne(pid?: number): boolean {
+    const exit = this.#exited.reap(pid);
+    if (exit !== undefined) this.#settle(exit);
+    return exit !== undefined;
   }
 
   #settle(exit: Exit): void {
