@@ -1074,13 +1074,13 @@ export interface DaemonMethods {
     /** Result. */
     readonly result: Readonly<Record<string, never>>;
   };
-  /** Deletes a stopped or created container and returns its exit status; with force also a running one. */
+  /** Deletes a stopped or created container and returns its exit status; with force also a running one, or one that is being created, whose create then fails. */
   readonly "container.delete": {
     /** Params, passed by name. */
     readonly params: {
       /** Container id. */
       readonly id: string;
-      /** Kill the container first if it is running. */
+      /** Kill the container first if it is running, and the OCI runtime if it hangs in creating it. */
       readonly force?: boolean | undefined;
       /** Delete the container only if it is still this instance. */
       readonly instance?: string | undefined;

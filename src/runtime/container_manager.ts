@@ -123,6 +123,7 @@ export class ContainerManager implements AsyncDisposable {
     this.services = new Services({
       containers,
       definitions,
+      root: config.root,
       events: this.events,
       stopping: stop.signal,
       checkUsable,

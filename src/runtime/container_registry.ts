@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
-import { AlreadyExistsError, NotFoundError } from "../rpc/errors.ts";
+import { AlreadyExistsError, type BerthError, NotFoundError } from "../rpc/errors.ts";
 import type { Bundle } from "./bundle/bundle.ts";
 import type { ConnectedShim } from "./shims/shim_manager.ts";
 import type { Container } from "./container/container.ts";
 import type { Containers } from "./service/containers.ts";
 
+/** A create that is under way, or what else keeps an id taken. */
+interface UnderWay {
+  /** Its container, once that has begun. */
+  container?: Container;
+  /** Resolved when the create has ended, however it did. */
+  readonly ended: PromiseWithResolvers<void>;
+}
+
 /** The containers of one state directory, by id. */
 export class ContainerRegistry implements Containers, Iterable<Container> {
   readonly #containers = new Map<string, Container>();
   /** Ids whose create is under way: taken, but not there yet. */
-  readonly #creating = new Map<string, Container | undefined>();
+  readonly #creating = new Map<string, UnderWay>();
 
   /** How many containers there are. */
   get size(): number {
@@ -55,7 +63,7 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
    * @throws {AlreadyExistsError}
    */
   checkFree(id: string): void {
-    if (!this.#containers.has(id) && !this.#creating.has(id)) return;
+    if (!this.isTaken(id)) return;
     throw new AlreadyExistsError(`container ${id} exists already`, { data: { id } });
   }
 
@@ -66,8 +74,7 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
    */
   reserve(id: string): Disposable {
     this.checkFree(id);
-    this.#creating.set(id, undefined);
-    return { [Symbol.dispose]: () => void this.#creating.delete(id) };
+    return this.#take(id);
   }
 
   /** Puts a container under its new id in the place of the one that has the old id. */
@@ -87,7 +94,6 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
     create: (begun: (container: Container) => void) => Promise<Container>,
   ): Promise<Container> {
     this.checkFree(id);
-    this.#creating.set(id, undefined);
     return await this.recreate(id, create);
   }
 
@@ -96,23 +102,48 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
     id: string,
     create: (begun: (container: Container) => void) => Promise<Container>,
   ): Promise<Container> {
-    try {
-      const container = await create((begun) => this.#creating.set(id, begun));
-      this.add(container);
-      return container;
-    } finally {
-      this.#creating.delete(id);
-    }
+    using taken = this.#take(id);
+    const container = await create((begun) => taken.container = begun);
+    this.add(container);
+    return container;
+  }
+
+  /** Keeps an id taken until the result is disposed. */
+  #take(id: string): UnderWay & Disposable {
+    const taken: UnderWay & Disposable = {
+      ended: Promise.withResolvers<void>(),
+      [Symbol.dispose]: () => {
+        this.#creating.delete(id);
+        taken.ended.resolve();
+      },
+    };
+    this.#creating.set(id, taken);
+    return taken;
+  }
+
+  /** Returns whether the id is that of a container, or of one whose create is under way. */
+  isTaken(id: string): boolean {
+    return this.#containers.has(id) || this.#creating.has(id);
+  }
+
+  /**
+   * Cancels the create of a container of this id, if one is under way, and returns what settles when that
+   * has ended; undefined if none is, or that of another instance.
+   */
+  cancelCreate(id: string, reason: BerthError, instance?: string): Promise<void> | undefined {
+    const { container, ended } = this.#creating.get(id) ?? {};
+    if (container === undefined) return undefined;
+    if (instance !== undefined && container.bundle.record.instance !== instance) return undefined;
+    container.cancelCreate(reason);
+    return ended?.promise;
   }
 
   /** Returns the connected shim of a container of this group, if there is one. */
   shimOfGroup(group: string): ConnectedShim | undefined {
-    for (const containers of [this.#containers, this.#creating]) {
-      for (const container of containers.values()) {
-        if (container?.bundle.record.group !== group) continue;
-        const { client, shimPid } = container.life;
-        if (client !== undefined) return { client, pid: shimPid };
-      }
+    for (const container of this.#all()) {
+      if (container.bundle.record.group !== group) continue;
+      const { client, shimPid } = container.life;
+      if (client !== undefined) return { client, pid: shimPid };
     }
     return undefined;
   }
@@ -121,18 +152,24 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
    * Returns the container, there or under way, whose cgroup is at this path, above it or below it.
    */
   inCgroup(cgroupsPath: string): Container | undefined {
-    for (const containers of [this.#containers, this.#creating]) {
-      for (const container of containers.values()) {
-        const other = container?.bundle.record.cgroupsPath;
-        if (other !== undefined && overlap(other, cgroupsPath)) return container;
-      }
+    for (const container of this.#all()) {
+      const other = container.bundle.record.cgroupsPath;
+      if (other !== undefined && overlap(other, cgroupsPath)) return container;
     }
     return undefined;
   }
 
+  /** Returns every container, then those whose create is under way. */
+  *#all(): Generator<Container> {
+    yield* this;
+    for (const { container } of this.#creating.values()) {
+      if (container !== undefined) yield container;
+    }
+  }
+
   /** A failed create has left something that is still being removed; the id is not free yet. */
   cleanupPending({ id }: Bundle): void {
-    const container = this.#creating.get(id);
+    const container = this.#creating.get(id)?.container;
     if (container !== undefined) this.#containers.set(id, container);
   }
 

@@ -337,6 +337,36 @@ Deno.test("rollback: a runtime that hangs in create is ended in time; its shim a
   await audit.assertClean();
 });
 
+Deno.test("rollback: a forced delete ends a create whose runtime hangs; its shim's others live on", async () => {
+  const { daemon, wrapper, audit } = await setUp();
+  await using _ = daemon;
+  const { client } = daemon;
+  const group = { group: "pod" };
+  await create(daemon, "neighbour", { ...group, spec: daemon.spec(["sleep", "1000"]) });
+  await client.call("container.start", { id: "neighbour" });
+  const before = await client.call("container.state", { id: "neighbour" });
+  const calls = wrapper.calls("create").length;
+  const release = wrapper.hang("create", { id: "hung" });
+  const canceled = assert.rejects(create(daemon, "hung", group), {
+    kind: "FailedPrecondition",
+    message: "container hung was removed while it was being created",
+  });
+  await wrapper.called("create", calls + 1);
+  // It is no container yet, and another instance is another container.
+  for (const params of [{ id: "hung" }, { id: "hung", instance: "other", force: true }]) {
+    await assert.rejects(client.call("container.delete", params), NotFoundError);
+  }
+  const { pid, exitStatus } = await client.call("container.delete", { id: "hung", force: true });
+  assert.deepEqual([pid, exitStatus], [0, 137]);
+  await canceled;
+  wrapper.clear();
+  release();
+  await assertNothing(daemon, "hung");
+  assert.deepEqual(await client.call("container.state", { id: "neighbour" }), before);
+  await client.call("container.delete", { id: "neighbour", force: true });
+  await audit.assertClean();
+});
+
 Deno.test("rollback: a runtime that hangs whatever it is asked keeps the id until it answers again", async () => {
   const { daemon, wrapper, audit } = await setUp({ runtime: SHORT, shim: SHORT });
   await using _ = daemon;

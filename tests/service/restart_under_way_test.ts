@@ -5,6 +5,7 @@ import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
+import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { createService } from "../harness/service.ts";
 
 /** Ends with 3, unless it is told to stay by a file. */
@@ -186,4 +187,48 @@ Deno.test({
     await daemon.start();
     await gone("one that the next daemon cannot start");
   },
+});
+
+Deno.test("container.stop, kill and a forced delete end a restart whose runtime hangs", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const end = {
+    stop: (id: string) => client.call("container.stop", { id }),
+    kill: (id: string) => client.call("container.kill", { id, signal: "KILL" }),
+    delete: (id: string) => client.call("container.delete", { id, force: true }),
+  };
+  for (const id of ["stop", "kill", "delete"] as const) {
+    const restart = { policy: "always" } as const;
+    await createService(daemon, id, "exit 3", { runtime: wrapper.path, restart });
+    const calls = wrapper.calls("create").length;
+    const release = wrapper.hang("create", { id });
+    await client.call("container.start", { id });
+    await wrapper.called("create", calls + 1);
+    await end[id](id);
+    const [now] = (await client.call("container.list", { ids: [id] })).containers;
+    if (id === "delete") assert.equal(now, undefined);
+    else {
+      assert.deepEqual([now?.status, now?.exitStatus], ["stopped", 3]);
+      assert.deepEqual([now?.restartingAt, now?.error], [undefined, undefined]);
+    }
+    const { events } = await client.call("events.read", { ids: [id], types: ["restart-failed"] });
+    assert.deepEqual(events, []);
+    assert.equal(wrapper.calls("create").length, calls + 1);
+    wrapper.clear();
+    release();
+  }
+  // What was stopped so can be started; a start by hand is ended in the same way.
+  const calls = wrapper.calls("create").length;
+  const release = wrapper.hang("create", { id: "stop", once: true });
+  const start = assert.rejects(client.call("container.start", { id: "stop" }), {
+    kind: "FailedPrecondition",
+    message: "container stop was stopped while it was being created",
+  });
+  await wrapper.called("create", calls + 1);
+  await end.stop("stop");
+  await start;
+  release();
+  await client.call("container.start", { id: "stop" });
+  for (const id of ["stop", "kill"]) await end.delete(id);
 });

@@ -172,7 +172,8 @@ export const daemonContract = {
       AlreadyExists: "the id is taken",
       NotFound: "no such network",
       FailedPrecondition: "mounting the rootfs failed, a previous container with this id has not " +
-        "been cleaned up, a port of the host is taken, or a CNI plugin is not installed",
+        "been cleaned up, a port of the host is taken, a CNI plugin is not installed, or the " +
+        "container was removed while it was being created",
       NetworkError: "a CNI plugin failed; the container has been removed",
       Unavailable: "the shim could not be started or has died, or the daemon is stopping",
       RuntimeError: "the OCI runtime failed; the container has been removed",
@@ -188,7 +189,8 @@ export const daemonContract = {
     startResult,
     {
       ...asksRuntime,
-      FailedPrecondition: "the container is paused, or its cgroup is in use",
+      FailedPrecondition: "the container is paused, its cgroup is in use, or it was stopped or " +
+        "removed meanwhile",
       InvalidParams: "a FIFO that the container was created with is gone",
     },
   ),
@@ -443,10 +445,13 @@ export const daemonContract = {
   ),
   "container.delete": method(
     "container.delete",
-    "Deletes a stopped or created container and returns its exit status; with force also a running one.",
+    "Deletes a stopped or created container and returns its exit status; with force also a running " +
+      "one, or one that is being created, whose create then fails.",
     target.extend({
       force: z.boolean().optional().meta({
-        description: "Kill the container first if it is running",
+        description:
+          "Kill the container first if it is running, and the OCI runtime if it hangs in " +
+          "creating it",
       }),
       instance: z.string().max(MAX_NAME).optional().meta({
         description: "Delete the container only if it is still this instance",

@@ -89,6 +89,14 @@ export class Container {
   }
 
   /**
+   * Ends a create that is under way, and the OCI runtime with it. The create then rolls everything back
+   * and throws `reason`, unless it is done just then.
+   */
+  cancelCreate(reason: BerthError): void {
+    this.#parts.creation.abort(reason);
+  }
+
+  /**
    * Finds the container's shim again after a restart of the daemon; see {@linkcode ContainerRecovery.reconnect}. Never
    * rejects.
    */

@@ -24,22 +24,24 @@ import { reapOrphanedCreate } from "./orphaned_create.ts";
  * everything back when it throws: no shim, no runtime state, no mount, no network, no directory.
  * The caller holds the container's lock.
  *
- * @throws {BerthError} what a CNI plugin, the shim or the runtime has failed with.
+ * @throws {BerthError} what a CNI plugin, the shim or the runtime has failed with, or what the create
+ *   was canceled for.
  */
 export async function createContainer(
   parts: ContainerParts,
   deletion: ContainerDeletion,
   network: NetworkPlan | undefined,
 ): Promise<void> {
-  const { bundle, cgroup, context, life } = parts;
+  const { bundle, cgroup, context, creation: { signal }, life } = parts;
   try {
     if (network !== undefined) await context.networks.setUp(network);
     await failpointAsync("create.attach");
+    signal.throwIfAborted();
     const client = await context.shims.attach(bundle, shimListener(parts));
     await failpointAsync("create.attached");
     await Promise.all([
       client.call("shim.events", { after: 0 }),
-      client.call("shim.create", {}),
+      client.call("shim.create", {}, { signal }),
     ]);
     await failpointAsync("create.created");
     life.finishCreate();
@@ -107,13 +109,17 @@ async function rollBack(
 
 /** Returns whether the shim is well and has undone of a failed create what it could. */
 async function undoneByShim(parts: ContainerParts, cause: unknown): Promise<boolean> {
-  const { client } = parts.life;
+  const { creation: { signal }, life: { client } } = parts;
   if (client === undefined || isShimTimeout(cause) || !(cause instanceof BerthError)) return false;
-  if (isShimResponse(cause)) return true;
+  if (!signal.aborted && isShimResponse(cause)) return true;
   if (cause instanceof UnavailableError) return false;
-  // It was the runtime that took too long. Other containers may depend on this shim.
+  // It was the runtime that took too long, for itself or for who has canceled the create. Other
+  // containers may depend on this shim.
   try {
-    return (await waitUntilCreated(parts, client, { boundMs: 0 })).status === "none";
+    const { status } = await waitUntilCreated(parts, client, { boundMs: 0 });
+    // It was done just then.
+    if (status === "created") await client.call("shim.delete", {});
+    return status === "none" || status === "created";
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
     return false;
@@ -141,13 +147,12 @@ export async function waitUntilCreated(
 ): Promise<ShimState> {
   const { answer } = context.timeouts;
   const begun = performance.now();
-  let ended = false;
   for (const delay of backoff({ first: 10, most: 200 })) {
     const now = await client.call("shim.state", {}, signal === undefined ? {} : { signal });
     if (now.status !== "creating") return now;
     const waited = performance.now() - begun;
-    if (waited >= boundMs && !ended) await reapOrphanedCreate(bundle, 0);
-    ended ||= waited >= boundMs;
+    // Each time: the shim may call it only now.
+    if (waited >= boundMs) await reapOrphanedCreate(bundle, 0);
     if (waited >= boundMs + answer || !await delay(signal)) break;
   }
   throw new DeadlineExceededError(`container ${bundle.id}: its create does not end`, {

@@ -19,6 +19,8 @@ export interface ContainerParts {
   readonly cgroup: ContainerCgroup;
   readonly events: ContainerEvents;
   readonly cleanup: ContainerCleanup;
+  /** Aborted to end a create that is under way, with what its caller is told. */
+  readonly creation: AbortController;
   /** Held by what changes the container's life as a whole: create, reconnect, cleanup, delete. */
   readonly lock: Mutex;
 }
@@ -47,7 +49,17 @@ export function makeParts(
     ack: (seq) => life.client?.ack(seq),
   });
   const cleanup = new ContainerCleanup({ bundle, processes, cgroup, context, events });
-  return { bundle, context, life, processes, cgroup, events, cleanup, lock: new Mutex() };
+  return {
+    bundle,
+    context,
+    life,
+    processes,
+    cgroup,
+    events,
+    cleanup,
+    creation: new AbortController(),
+    lock: new Mutex(),
+  };
 }
 
 /** Hears what the shim of a container says. */

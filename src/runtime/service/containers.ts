@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { BerthError } from "../../rpc/errors.ts";
 import type { Container } from "../container/container.ts";
 
 /** The containers by their ids. */
@@ -11,6 +12,13 @@ export interface Containers {
   get(id: string, instance?: string): Container;
   /** Finds a container, if there is one of this id. */
   find(id: string): Container | undefined;
+  /** Returns whether the id is that of a container, or of one whose create is under way. */
+  isTaken(id: string): boolean;
+  /**
+   * Cancels the create of a container of this id, if one is under way, and returns what settles when that
+   * has ended; undefined if none is, or that of another instance than `instance`.
+   */
+  cancelCreate(id: string, reason: BerthError, instance?: string): Promise<void> | undefined;
   /** Returns whether the instance is that of a container, whatever its id is. */
   hasInstance(instance: string): boolean;
 }

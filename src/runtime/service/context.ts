@@ -7,6 +7,8 @@ import type { Containers } from "./containers.ts";
 export interface ServiceContext {
   readonly containers: Containers;
   readonly definitions: Definitions;
+  /** The root directory. */
+  readonly root: string;
   /** The locks of ids: held by each start, stop or delete of a container as a whole. */
   readonly locks: KeyedMutex;
   /** Throws {@linkcode FailedPreconditionError} if nothing may be done with the container of the id. */

@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { removeTree } from "../../linux/fs/remove_tree.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { logDir } from "../../oci/log_layout.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
+import { NotFoundError } from "../../rpc/errors.ts";
+import { logFailure } from "../util/log_failure.ts";
+import { createCanceled, lockToEnd } from "./cancel_create.ts";
 import type { ServiceContext } from "./context.ts";
 import type { RestartManager } from "./restart/restart_manager.ts";
 
@@ -18,17 +24,55 @@ export interface RemoveTarget {
 }
 
 /**
- * Removes a container with its definition, so that it never comes back.
+ * Removes a container with its definition, so that it never comes back. With `force` one that is being
+ * created, too: its create is canceled.
  *
  * @throws {FailedPreconditionError} if it runs and `force` is not given.
  */
 export async function removeContainer(
-  { id, force, instance }: RemoveTarget,
-  { checkUsable, containers, definitions, locks, restarts }: RemoveOptions,
+  target: RemoveTarget,
+  options: RemoveOptions,
 ): Promise<DeleteResult> {
+  const { id, force, instance } = target;
+  const log = options.containers.find(id)?.bundle.record.log;
+  // One whose path a client has chosen stays.
+  if (log?.own === false) return await remove(target, options);
+  try {
+    const result = await cancelFirstCreate(target, options) ?? await remove(target, options);
+    removeLeftLog(id, options);
+    return result;
+  } catch (error) {
+    // A client that names the instance has seen the container, which has gone meanwhile.
+    const isAsked = force || instance !== undefined;
+    if (isAsked && error instanceof NotFoundError) removeLeftLog(id, options);
+    throw error;
+  }
+}
+
+/**
+ * Cancels the create of a container that has never been there before. Returns how that ended; undefined
+ * if there is no such create, or the container is there by now.
+ */
+async function cancelFirstCreate(
+  { id, force, instance }: RemoveTarget,
+  { containers }: RemoveOptions,
+): Promise<DeleteResult | undefined> {
+  if (!force || containers.find(id) !== undefined) return undefined;
+  const ended = containers.cancelCreate(id, createCanceled(id, "removed"), instance);
+  if (ended === undefined) return undefined;
+  await ended;
+  if (containers.find(id) !== undefined) return undefined;
+  return { pid: 0, exitStatus: 128 + SIGKILL, exitedAt: new Date().toISOString() };
+}
+
+async function remove(
+  { id, force, instance }: RemoveTarget,
+  options: RemoveOptions,
+): Promise<DeleteResult> {
+  const { checkUsable, containers, definitions, locks, restarts } = options;
   const asked = containers.get(id, instance);
   if (force) asked.life.cancelConnect();
-  using _lock = await locks.acquire(id);
+  using _lock = await (force ? lockToEnd(id, "removed", options) : locks.acquire(id));
   // It may have gone meanwhile, which it then tells itself, unless it only has another id now.
   const isGone = containers.find(id) === undefined &&
     !containers.hasInstance(asked.bundle.record.instance);
@@ -47,5 +91,19 @@ export async function removeContainer(
     if (alive) definitions.update(id, { stopper: "user" });
     restarts.goOn(container);
     throw error;
+  }
+}
+
+/**
+ * Removes the log that a container has left whose shim died: the daemon keeps it until somebody asks for
+ * the removal. What has the id by now keeps its own.
+ */
+function removeLeftLog(id: string, { checkUsable, containers, root }: RemoveOptions): void {
+  if (containers.isTaken(id)) return;
+  checkUsable(id);
+  try {
+    removeTree(logDir(root, id));
+  } catch (error) {
+    logFailure("warn", "container", "{id}: cannot remove its log: {reason}", error, { id });
   }
 }

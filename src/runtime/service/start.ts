@@ -5,6 +5,7 @@ import type { Container } from "../container/container.ts";
 import { defineContainer } from "../definitions/define.ts";
 import { NO_PROGRESS } from "../definitions/service_record.ts";
 import type { ServiceRecord } from "../definitions/service_record.ts";
+import { isCreateCanceled } from "./cancel_create.ts";
 import type { ServiceContext } from "./context.ts";
 import type { ManualRestart } from "./restart/manual_restarts.ts";
 import type { RestartManager } from "./restart/restart_manager.ts";
@@ -72,7 +73,10 @@ async function runStopped(
     // As in docker the policy does not try what has failed for a user, but what it was to try already.
     if (!stopping.aborted) {
       const undo = before?.next === undefined ? { next: undefined } : before;
-      definitions.update(id, { ...undo, error: messageOf(error) });
+      definitions.update(id, {
+        ...undo,
+        ...(isCreateCanceled(error) ? {} : { error: messageOf(error) }),
+      });
       if (before?.next !== undefined) restarts.goOn(containers.get(id));
     }
     throw error;

@@ -6,6 +6,7 @@ import type { Container } from "../../container/container.ts";
 import { NO_PROGRESS } from "../../definitions/service_record.ts";
 import type { RestartProgress } from "../../definitions/service_record.ts";
 import { Semaphore } from "../../util/semaphore.ts";
+import { isCreateCanceled } from "../cancel_create.ts";
 import type { ServiceContext } from "../context.ts";
 import { logFailure } from "../../util/log_failure.ts";
 import { comesBack, delayLeft, nextRestart } from "./restart_policy.ts";
@@ -139,8 +140,8 @@ export class RestartManager implements Disposable {
     try {
       await this.run(id, next.instance);
     } catch (error) {
-      // The next daemon goes on with it.
-      if (stopping.aborted) return;
+      // The next daemon goes on with it, or who has canceled it decides what is to come.
+      if (stopping.aborted || isCreateCanceled(error)) return;
       const container = containers.find(id);
       if (container !== undefined) this.#failed(container, error);
     }

@@ -6,6 +6,7 @@ import type { ExitStatus } from "../../../rpc/contract/schemas.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
 import type { Container } from "../../container/container.ts";
 import type { ServiceRecord } from "../../definitions/service_record.ts";
+import { lockToEnd } from "../cancel_create.ts";
 import type { ServiceContext } from "../context.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 import { stopContainer, stopSignalOf } from "./stop.ts";
@@ -31,16 +32,17 @@ export class StopManager {
 
   /**
    * Stops a container for good, or until the machine is up again, and returns how it ended; see
-   * {@linkcode stopContainer}. A restart that is to come is taken back. `gone` aborts the wait alone: the
+   * {@linkcode stopContainer}. A restart that is to come is taken back; see {@linkcode lockToEnd} for one
+   * that hangs. `gone` aborts the wait alone: the
    * stop goes on.
    */
   async stop(id: string, how: ContainerStopOptions, gone: AbortSignal): Promise<ExitStatus> {
-    const { containers, definitions, locks, cancelRestart, stopping } = this.#options;
+    const { containers, definitions, cancelRestart, stopping } = this.#options;
     const { shutdown } = how;
     let container: Container;
     let undo: () => void;
     {
-      using _lock = await locks.acquire(id);
+      using _lock = await lockToEnd(id, "stopped", this.#options);
       container = containers.get(id);
       cancelRestart(id);
       const stopper = shutdown ? definitions.service(id)?.stopper ?? "shutdown" : "user";
@@ -94,10 +96,10 @@ export class StopManager {
    * Returns whether it waited for one.
    */
   async #takeBackRestart(id: string): Promise<boolean> {
-    const { containers, definitions, locks, cancelRestart } = this.#options;
+    const { containers, definitions, cancelRestart } = this.#options;
     const isToCome = () => definitions.service(id)?.next !== undefined;
     if (!isToCome()) return false;
-    using _lock = await locks.acquire(id);
+    using _lock = await lockToEnd(id, "stopped", this.#options);
     const container = containers.get(id);
     if (container.status !== "stopped" || !isToCome()) return false;
     cancelRestart(id);

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
+import { BerthError, FailedPreconditionError } from "../../rpc/errors.ts";
+import type { ServiceContext } from "./context.ts";
+
+/** How long a create may go on once its container is to be stopped or removed, in milliseconds. */
+const PATIENCE = 3_000;
+
+/** What becomes of a container whose create is canceled. */
+export type CancelReason = "stopped" | "removed";
+
+/** Returns the error of a create that is canceled, since its container is to be stopped or removed. */
+export function createCanceled(id: string, reason: CancelReason): FailedPreconditionError {
+  return new FailedPreconditionError(
+    `container ${id} was ${reason} while it was being created`,
+    { data: { id, canceled: true } },
+  );
+}
+
+/** Returns whether a create has failed because it was canceled. */
+export function isCreateCanceled(error: unknown): boolean {
+  return error instanceof BerthError && error.data["canceled"] === true;
+}
+
+/**
+ * Acquires the lock of an id to stop or remove its container. A start that holds the lock is waited for;
+ * a create in it that takes long, since the OCI runtime hangs, is canceled.
+ */
+export async function lockToEnd(
+  id: string,
+  reason: CancelReason,
+  { containers, locks }: Pick<ServiceContext, "containers" | "locks">,
+): Promise<Disposable> {
+  const lock = locks.acquire(id);
+  while (!await withTimeout(lock, PATIENCE)) {
+    containers.cancelCreate(id, createCanceled(id, reason));
+  }
+  return await lock;
+}
