@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { HoldingProxy } from "../harness/io/holding_proxy.ts";
+import { filesIn } from "../harness/leaks/traces.ts";
 import { within } from "../harness/poll.ts";
 import { program } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
@@ -132,4 +134,40 @@ Deno.test("berth: a create that dies with its daemon and its shim leaves nothing
   for (const kind of ["logs", "io", "overlay"]) {
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${kind}`)], [], kind);
   }
+});
+
+Deno.test("berth rm -f of what is being created takes it back", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const options = ["--overlay", "--runtime", wrapper.path, "-v", "/data", ...rootfsArgs(daemon)];
+  const release = wrapper.hang("create");
+  const running = cli(daemon, ["run", "--name", "c", "-i", ...options, "--", "true"]);
+  await wrapper.called("create");
+  assert.deepEqual(await cli(daemon, ["rm", "-f", "c"]), { code: 0, stdout: "c\n", stderr: "" });
+  assert.deepEqual(await running, {
+    code: 125,
+    stdout: "",
+    stderr: "berth: container c was removed while it was being created\n",
+  });
+  for (const kind of ["io", "overlay", "etc", "volumes"]) {
+    assert.deepEqual(filesIn(`${daemon.root}/${kind}`), [], kind);
+  }
+  release();
+});
+
+Deno.test("berth rm -f spares what a command makes of an id that the daemon knows nothing of yet", async () => {
+  await using daemon = await TestDaemon.start();
+  const options = ["--overlay", "-v", "/data", ...rootfsArgs(daemon)];
+  const held = `${daemon.dir}/held.sock`;
+  using proxy = HoldingProxy.listen(held, daemon.socket, "container.create");
+  const later = cli(daemon, ["run", "--rm", "--name", "c", ...options, "--", "cat", "/etc/hosts"], {
+    env: { BERTH_SOCKET: held },
+  });
+  await within("the create", proxy.held);
+  const { code, stderr } = await cli(daemon, ["rm", "-f", "c"]);
+  assert.deepEqual([code, stderr], [125, "berth: no container c\n"]);
+  proxy.release();
+  const { stdout, ...rest } = await later;
+  assert.deepEqual(rest, { code: 0, stderr: "" });
+  assert.match(stdout, /localhost/);
 });

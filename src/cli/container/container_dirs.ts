@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { formerLogPath, logDir } from "../../oci/log_layout.ts";
 import { idsBeingRenamed } from "../../oci/renames_layout.ts";
 import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
-import { removeFile } from "../../linux/fs/remove_file.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 
 /** The label that keeps a container's command line, for `ps`. */
@@ -30,31 +31,46 @@ export const REQUEST_LABEL = "berth.request";
 /**
  * Makes a directory for one container under `<root>/<kind>/<id>/`. Its last part is random: of two
  * commands that want one id at once, the one that loses must not touch what the other has made.
+ * `held` gets its lock, which tells who removes what containers have left that this one is to come; see
+ * {@linkcode OrphanRemoval}. It is disposed when the daemon knows of the container.
  */
 export function createDir(
   root: string,
   kind: typeof OWN_DIR_KINDS[number],
   id: string,
+  held: DisposableStack,
 ): string {
   const parent = `${root}/${kind}/${id}`;
-  Deno.mkdirSync(parent, { recursive: true, mode: 0o700 });
-  return Deno.makeTempDirSync({ dir: parent });
+  while (true) {
+    Deno.mkdirSync(parent, { recursive: true, mode: 0o700 });
+    try {
+      const dir = Deno.makeTempDirSync({ dir: parent });
+      const lock = FileLock.tryLock(dir, { directory: true });
+      if (lock === undefined) removeTree(dir);
+      else if (exists(dir)) {
+        held.use(lock);
+        return dir;
+      } else lock[Symbol.dispose]();
+    } catch (error) {
+      // Another command removes what is left of a container of this id, and has taken it along.
+      if (errnoNameOf(error) !== "ENOENT") throw error;
+    }
+  }
 }
 
 /** Removes what {@linkcode createDir} made, and its parent when nothing else is in it. */
 export function removeDir(dir: string): void {
   removeTree(dir);
-  try {
-    Deno.removeSync(dir.slice(0, dir.lastIndexOf("/")));
-  } catch {
-    // Another container of this id has its own there, or the parent is gone already.
-  }
+  removeIfEmpty(dir.slice(0, dir.lastIndexOf("/")));
 }
 
-/** Removes the log of a container, if it is there. */
-export function removeContainerLog(root: string, id: string): void {
-  removeTree(logDir(root, id));
-  removeFile(formerLogPath(root, id));
+/** Removes a directory unless something is in it, such as what another container of the id has. */
+export function removeIfEmpty(dir: string): void {
+  try {
+    Deno.removeSync(dir);
+  } catch {
+    // Another container of this id has its own there, or the directory is gone already.
+  }
 }
 
 /**
@@ -116,23 +132,6 @@ export function orphansBelow(root: string): OwnedPath[] {
       return [{ path, id, changedAt: mtime?.getTime() ?? 0 }];
     });
   });
-}
-
-/** Removes these paths, as far as they are still there. */
-export function removePaths(paths: readonly string[]): void {
-  for (const path of paths) removeTree(path);
-}
-
-/** Removes what {@linkcode orphansOf} lists. Returns whether there was anything. */
-export function removeOrphans(root: string, id: string): boolean {
-  return orphanPaths(root, id).filter((path) => {
-    try {
-      return removeTree(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.PermissionDenied) return false;
-      throw error;
-    }
-  }).length > 0;
 }
 
 /** Returns the labels that say where a container has something of its own. */

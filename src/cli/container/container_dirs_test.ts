@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { formerLogPath } from "../../oci/log_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { createDir, OVERLAY_LABEL, removeDir, removeOrphans } from "./container_dirs.ts";
+import { createDir, orphansOf, OVERLAY_LABEL, removeDir } from "./container_dirs.ts";
+import { OrphanRemoval } from "./orphan_removal.ts";
 import { removeLeftovers } from "./remove.ts";
 
-async function withRoot(use: (root: string) => void) {
+async function withRoot(use: (root: string, held: DisposableStack) => void) {
   const root = await Deno.makeTempDir({ prefix: "berth-places-" });
+  using held = new DisposableStack();
   try {
-    use(root);
+    use(root, held);
   } finally {
     await Deno.remove(root, { recursive: true });
   }
@@ -38,9 +40,9 @@ function state(id: string, over: Partial<ContainerState>): ContainerState {
 const children = (dir: string) => [...Deno.readDirSync(dir)].map(({ name }) => name);
 
 Deno.test("createDir: two commands that want one id have places of their own", async () => {
-  await withRoot((root) => {
-    const mine = createDir(root, "io", "a");
-    const theirs = createDir(root, "io", "a");
+  await withRoot((root, held) => {
+    const mine = createDir(root, "io", "a", held);
+    const theirs = createDir(root, "io", "a", held);
     removeDir(mine);
     assert.ok(Deno.statSync(theirs).isDirectory);
     removeDir(theirs);
@@ -49,10 +51,10 @@ Deno.test("createDir: two commands that want one id have places of their own", a
 });
 
 Deno.test("createDir: log, FIFOs and overlay go with the container, and nothing else does", async () => {
-  await withRoot((root) => {
-    const io = createDir(root, "io", "a");
-    const overlay = createDir(root, "overlay", "a");
-    const other = createDir(root, "overlay", "b");
+  await withRoot((root, held) => {
+    const io = createDir(root, "io", "a", held);
+    const overlay = createDir(root, "overlay", "a", held);
+    const other = createDir(root, "overlay", "b", held);
     Deno.mkdirSync(`${root}/logs`);
     Deno.writeTextFileSync(formerLogPath(root, "a"), "x");
     removeLeftovers(
@@ -76,19 +78,51 @@ Deno.test("createDir: log, FIFOs and overlay go with the container, and nothing 
   });
 });
 
-Deno.test("removeOrphans: what a container left that is gone is found by its id", async () => {
-  await withRoot((root) => {
-    createDir(root, "overlay", "a");
-    assert.equal(removeOrphans(root, "a"), true);
-    assert.equal(removeOrphans(root, "a"), false);
+Deno.test("OrphanRemoval: what a container left that is gone goes, what is for one to come stays", async () => {
+  await withRoot((root, held) => {
+    const removeAll = () => {
+      const paths = orphansOf(root, "a");
+      using removal = new OrphanRemoval(paths);
+      for (const path of paths) removal.remove(path);
+      return orphansOf(root, "a");
+    };
+    const left = new DisposableStack();
+    const old = createDir(root, "etc", "a", left);
+    Deno.writeTextFileSync(`${old}/hosts`, "");
+    createDir(root, "overlay", "a", left);
+    left.dispose();
+    const young = createDir(root, "etc", "a", held);
+    Deno.writeTextFileSync(`${young}/hosts`, "");
+    assert.deepEqual(removeAll(), [`${root}/etc/a`]);
+    assert.deepEqual(children(`${root}/etc/a`), [young.slice(young.lastIndexOf("/") + 1)]);
+    assert.deepEqual(children(young), ["hosts"]);
+    assert.deepEqual(children(`${root}/overlay`), []);
+    // The daemon knows of the container, or there is none.
+    held.dispose();
+    assert.deepEqual(removeAll(), []);
+    assert.deepEqual(children(`${root}/etc`), []);
   });
 });
 
-Deno.test("removeOrphans: what is below an id whose rename is not done stays", async () => {
-  await withRoot((root) => {
-    for (const id of ["web", "x"]) createDir(root, "overlay", id);
+Deno.test("createDir: a directory that is just being removed is not taken", async () => {
+  await withRoot((root, held) => {
+    const left = new DisposableStack();
+    const old = createDir(root, "etc", "a", left);
+    left.dispose();
+    using removal = new OrphanRemoval([`${root}/etc/a`]);
+    const young = createDir(root, "etc", "a", held);
+    removal.remove(`${root}/etc/a`);
+    const name = young.slice(young.lastIndexOf("/") + 1);
+    assert.deepEqual(children(`${root}/etc/a`), [name]);
+    assert.notEqual(young, old);
+  });
+});
+
+Deno.test("orphansOf: what is below an id whose rename is not done stays", async () => {
+  await withRoot((root, held) => {
+    for (const id of ["web", "x"]) createDir(root, "overlay", id, held);
     Deno.mkdirSync(`${root}/renames`);
     Deno.writeTextFileSync(`${root}/renames/x.json`, JSON.stringify({ from: "web", to: "x" }));
-    for (const id of ["web", "x"]) assert.equal(removeOrphans(root, id), false);
+    for (const id of ["web", "x"]) assert.deepEqual(orphansOf(root, id), []);
   });
 });

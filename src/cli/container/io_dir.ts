@@ -10,13 +10,13 @@ const TEMPORARY = "/tmp/berth-io-";
 
 /**
  * Makes a directory for the FIFOs of one container: below `root`, or, for users that may not write
- * there, in a directory of their own.
+ * there, in a directory of their own. `held` is that of {@linkcode createDir}.
  */
-export function createIoDir(root: string, id: string): string {
+export function createIoDir(root: string, id: string, held: DisposableStack): string {
   const runtimeDir = Deno.env.get("XDG_RUNTIME_DIR");
   for (const parent of [root, ...(runtimeDir?.startsWith("/") ? [`${runtimeDir}/berth`] : [])]) {
     try {
-      return createDir(parent, "io", id);
+      return createDir(parent, "io", id, held);
     } catch (error) {
       if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
     }

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { filePath } from "../../oci/bundle_layout.ts";
-import { formerLogPath } from "../../oci/log_layout.ts";
+import { removeFile } from "../../linux/fs/remove_file.ts";
+import { formerLogPath, logDir } from "../../oci/log_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
-import {
-  isContainerDir,
-  ownDirLabels,
-  removeContainerLog,
-  removeDir,
-  removeOwnDirs,
-} from "./container_dirs.ts";
+import { orphansOf, ownDirLabels, removeDir, removeOwnDirs } from "./container_dirs.ts";
+import { OrphanRemoval } from "./orphan_removal.ts";
 
 /** Deletes a container and what the command line has made beside it: log, FIFOs, overlay. */
 export async function removeContainer(
@@ -28,22 +24,14 @@ export async function removeContainer(
 /** What `--rm` has to know of a container from its beginning, for it may be gone at its end. */
 export type ContainerRef = Pick<
   ContainerState,
-  "id" | "instance" | "createdAt" | "stdin" | "stdout" | "log" | "labels"
+  "id" | "instance" | "createdAt" | "stdin" | "stdout" | "labels"
 >;
 
 /** What there is to know of a container that was just made. */
 export async function refOf(daemon: DaemonConnection, id: string): Promise<ContainerRef> {
   const state = await daemon.callAcrossRestarts("container.state", { id });
-  const { instance, createdAt, stdin, stdout, log, labels } = state;
-  return {
-    id,
-    instance,
-    createdAt,
-    stdin,
-    stdout,
-    labels: ownDirLabels(labels),
-    ...(log && { log }),
-  };
+  const { instance, createdAt, stdin, stdout, labels } = state;
+  return { id, instance, createdAt, stdin, stdout, labels: ownDirLabels(labels) };
 }
 
 /**
@@ -97,10 +85,11 @@ async function removeState(
 }
 
 /**
- * Removes what the command line made beside a container: its FIFOs, its overlay and its log, but not
- * that where another container has its id by now, and so the log. `state` is the container's as it was
- * before the delete. Nothing outside `root` is touched, whatever a label says, but for FIFOs of this
- * user's own. What this user may not remove is told and stays.
+ * Removes what the command line made beside a container: its FIFOs, its overlay, and its log if that is
+ * of berth before 0.2, but not where another container has its id by now. The daemon removes its
+ * other logs. `state` is the container's as it was before the delete. Nothing outside `root` is touched,
+ * whatever a label says, but for FIFOs of this user's own. What this user may not remove is told and
+ * stays.
  */
 export function removeLeftovers(
   root: string,
@@ -108,18 +97,33 @@ export function removeLeftovers(
   what: { readonly log: boolean } = { log: true },
 ): void {
   const { id } = state;
-  const log = state.log?.path || filePath(state.stdout);
-  if (what.log && log !== undefined && isOwnLog(root, id, log)) {
-    unlessRefused(log, () => removeContainerLog(root, id));
-  }
+  const log = formerLogPath(root, id);
+  if (what.log && filePath(state.stdout) === log) unlessRefused(log, () => removeFile(log));
   const io = ioDir(root, state);
   if (io !== undefined && isOwnIoDir(root, io)) unlessRefused(io, () => removeDir(io));
   removeOwnDirs(root, id, state.labels, (dir) => unlessRefused(dir, () => removeDir(dir)));
 }
 
-/** Returns whether berth has chosen the path of the log, which goes with its container then. */
-function isOwnLog(root: string, id: string, path: string): boolean {
-  return path === formerLogPath(root, id) || isContainerDir(root, "logs", id, path);
+/**
+ * Removes what is there of an id that is no container's: one that is being created, whose files its
+ * command then removes, and what one has left that is gone. Returns whether there was anything.
+ */
+export async function removeLeft(
+  daemon: DaemonConnection,
+  root: string,
+  id: string,
+): Promise<boolean> {
+  const before = orphansOf(root, id);
+  using removal = new OrphanRemoval(before.filter((path) => path !== logDir(root, id)));
+  try {
+    await daemon.callAcrossRestarts("container.delete", { id, force: true });
+    return true;
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+  }
+  for (const path of before) unlessRefused(path, () => removal.remove(path));
+  const left = orphansOf(root, id);
+  return before.some((path) => !left.includes(path));
 }
 
 function unlessRefused(path: string, remove: () => void): void {

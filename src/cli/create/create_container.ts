@@ -22,8 +22,14 @@ const NAMES = 3;
 /** A daemon that went away during a create is given so long to come back, ms. */
 const AWAY_MS = 60_000;
 
-/** What a container of this id is to be made from, without its stdio. */
-export type RequestFor = (id: string) => ContainerCreateParams | Promise<ContainerCreateParams>;
+/**
+ * What a container of this id is to be made from, without its stdio. `held` gets the locks of what was
+ * made for it.
+ */
+export type RequestFor = (
+  id: string,
+  held: DisposableStack,
+) => ContainerCreateParams | Promise<ContainerCreateParams>;
 
 /** Stdio that was made for a container, and how to take it back when that is not created. */
 interface PreparedStdio {
@@ -39,18 +45,19 @@ async function create(
   root: string,
   name: string | undefined,
   requestFor: RequestFor,
-  prepare: (id: string, request: ContainerCreateParams) => PreparedStdio,
+  prepare: (id: string, request: ContainerCreateParams, held: DisposableStack) => PreparedStdio,
 ): Promise<string> {
   if (name !== undefined) checkId(name);
   for (let attempt = 1;; attempt++) {
     const id = name ?? randomName();
-    const wanted = await requestFor(id);
+    using held = new DisposableStack();
+    const wanted = await requestFor(id, held);
     const mark = crypto.randomUUID();
     const request = { ...wanted, labels: { ...wanted.labels, [REQUEST_LABEL]: mark } };
     const undo = () => removeOwnDirs(root, id, wanted.labels ?? {});
     let stdio;
     try {
-      stdio = prepare(id, request);
+      stdio = prepare(id, request, held);
     } catch (error) {
       undo();
       throw error;
@@ -119,10 +126,10 @@ export async function createForeground(
     root,
     name,
     requestFor,
-    (id, { terminal = false, log, restart }) => {
+    (id, { terminal = false, log, restart }, held) => {
       // It may have no reader when it runs again.
       const keepsLog = terminal || (restart !== undefined && restart.policy !== "no");
-      const dir = createIoDir(root, id);
+      const dir = createIoDir(root, id, held);
       const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
       const lock = lockIoDir(id, dir);
       made = { streams, lock };
@@ -152,16 +159,22 @@ export async function createDetached(
   interactive: boolean,
   requestFor: RequestFor,
 ): Promise<{ id: string }> {
-  const id = await create(daemon, root, name, requestFor, (id, { terminal = false, log = {} }) => {
-    const io = interactive ? createIoDir(root, id) : undefined;
-    if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
-    return {
-      dir: io,
-      params: { stdin: io === undefined ? "" : `${io}/stdin`, terminal, log },
-      undo: () => {
-        if (io !== undefined) removeDir(io);
-      },
-    };
-  });
+  const id = await create(
+    daemon,
+    root,
+    name,
+    requestFor,
+    (id, { terminal = false, log = {} }, held) => {
+      const io = interactive ? createIoDir(root, id, held) : undefined;
+      if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
+      return {
+        dir: io,
+        params: { stdin: io === undefined ? "" : `${io}/stdin`, terminal, log },
+        undo: () => {
+          if (io !== undefined) removeDir(io);
+        },
+      };
+    },
+  );
   return { id };
 }

@@ -20,7 +20,7 @@ import { checkMounts } from "./check_mounts.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
 import { userOf } from "./create_input.ts";
 import type { ContainerCreateParams, CreateInput } from "./create_input.ts";
-import { etcMounts, mountsOf, overlayOn, volumeMounts } from "./mounts.ts";
+import { etcMounts, mountsOf, overlayOn, type OwnDirs, volumeMounts } from "./mounts.ts";
 
 /** A spec as JSON. */
 type Spec = Record<string, unknown>;
@@ -28,17 +28,18 @@ type Spec = Record<string, unknown>;
 /**
  * Returns the params of `container.create` that the options ask for, without stdio. Makes directories
  * of the container's own under `root`, which its labels name; the caller removes them when the create
- * fails.
+ * fails. `held` gets their locks; see {@linkcode createDir}.
  */
 export async function createRequest(
   id: string,
   request: CreateInput,
+  held: DisposableStack,
 ): Promise<ContainerCreateParams> {
   const { options, root, rootfs } = request;
   const { args, lowers, image } = rootfs;
   if (options.bundle !== undefined) return bundleRequest(id, options.bundle, options, args);
   const given = mountsOf(options, request.namespaces);
-  const dirs: Record<string, string> = {};
+  const dirs: OwnDirs = { labels: {}, held };
   try {
     checkMounts(rootfs.path, given);
     checkImageConfig(request);
@@ -52,8 +53,8 @@ export async function createRequest(
     );
     const etc = etcMounts(id, { given, volumes }, request, dirs, userNamespace);
     const spec = specOf(id, [...mounts, ...etc], request, userNamespace);
-    const overlay = lowers.length > 0 ? createDir(root, "overlay", id) : undefined;
-    if (overlay !== undefined) dirs[OVERLAY_LABEL] = overlay;
+    const overlay = lowers.length > 0 ? createDir(root, "overlay", id, held) : undefined;
+    if (overlay !== undefined) dirs.labels[OVERLAY_LABEL] = overlay;
     return {
       id,
       spec,
@@ -63,13 +64,13 @@ export async function createRequest(
         ...labelsOf(options, args),
         ...image && { [IMAGE_LABEL]: image.name, [IMAGE_ID_LABEL]: image.id },
         ...options.userns === "auto" && userNamespace && usernsLabel(userNamespace),
-        ...dirs,
+        ...dirs.labels,
       },
       ...(request.network !== undefined && { network: networkOf(request.network, etc) }),
       ...commonParams(options),
     };
   } catch (error) {
-    removeOwnDirs(root, id, dirs);
+    removeOwnDirs(root, id, dirs.labels);
     if (image === undefined || !(error instanceof ImageError)) throw error;
     throw new ImageError(`image ${image.name}: ${error.message}`, { cause: error });
   }

@@ -104,9 +104,9 @@ export class Creation implements AsyncDisposable {
     const { options, root, rootfs } = this.#input;
     const network = await chooseNetwork(this.#daemon, options, rootfs.image !== undefined);
     const input = { ...this.#input, network };
-    const requestFor = (id: string) => {
+    const requestFor: RequestFor = (id, held) => {
       this.#signal.throwIfAborted();
-      return createRequest(id, input);
+      return createRequest(id, input, held);
     };
     const made = await create(
       this.#daemon,

@@ -17,6 +17,14 @@ import { userOf } from "./create_input.ts";
 import type { CreateInput } from "./create_input.ts";
 import { printStderr } from "../text/print.ts";
 
+/** What was made for a container that is being created. */
+export interface OwnDirs {
+  /** The labels that name its directories. */
+  readonly labels: Record<string, string>;
+  /** Their locks; see {@linkcode createDir}. */
+  readonly held: DisposableStack;
+}
+
 /**
  * Returns the mounts that the options ask for, less anonymous volumes. Throws a {@linkcode CliError}
  * for a source that is not there, and for two mounts at one place.
@@ -77,7 +85,7 @@ export function etcMounts(
   id: string,
   { given, volumes }: Readonly<Record<"given" | "volumes", readonly MountOption[]>>,
   { options, root, namespaces, network, rootfs: { path: rootfs, lowers } }: CreateInput,
-  dirs: Record<string, string>,
+  dirs: OwnDirs,
   userNamespace: UserNamespace | undefined,
 ): MountOption[] {
   const hostNetwork = namespaces.network === "host";
@@ -112,13 +120,15 @@ export function etcMounts(
     }
   }
   if (texts.size === 0) return [];
+  let dir;
   try {
-    dirs[ETC_LABEL] = createDir(root, "etc", id);
+    dir = createDir(root, "etc", id, dirs.held);
   } catch (error) {
     if (error instanceof Deno.errors.PermissionDenied) return [];
     throw error;
   }
-  return writeEtcFiles(dirs[ETC_LABEL], texts);
+  dirs.labels[ETC_LABEL] = dir;
+  return writeEtcFiles(dir, texts);
 }
 
 /** The options that say what stands in a file. */
@@ -159,7 +169,7 @@ export async function volumeMounts(
   id: string,
   mounts: readonly MountOption[],
   request: CreateInput,
-  dirs: Record<string, string>,
+  dirs: OwnDirs,
 ): Promise<MountOption[]> {
   const { options, rootfs: { image, path }, root } = request;
   const asked = [...options.mount ?? [], ...options.volume ?? []]
@@ -174,7 +184,7 @@ export async function volumeMounts(
     if (!taken) volumes.push(volume);
   }
   if (volumes.length === 0) return [];
-  const dir = dirs[VOLUMES_LABEL] = createDir(root, "volumes", id);
+  const dir = dirs.labels[VOLUMES_LABEL] = createDir(root, "volumes", id, dirs.held);
   // The container's users go through it to their volumes' mounts.
   const user = userOf(request);
   const owner = user === undefined ? { uid: 0, gid: 0 } : resolveUser(path, user);

@@ -89,14 +89,20 @@ export function readForRestore(path: string): RestoreRecord {
 
 /**
  * Returns the params of the container `id` that the record describes. The generated files, which went
- * with the container that was checkpointed, are written anew, and the spec's mounts lead to them.
+ * with the container that was checkpointed, are written anew, and the spec's mounts lead to them. `held`
+ * is that of {@linkcode createDir}.
  */
-export function restoreParams(root: string, id: string, record: RestoreRecord): RestoreParams {
+export function restoreParams(
+  root: string,
+  id: string,
+  record: RestoreRecord,
+  held: DisposableStack,
+): RestoreParams {
   const { etc = {}, id: formerId, ...given } = record;
   const params = { ...given, spec: withOwnCgroup(given.spec, formerId, id) };
   const { [ETC_LABEL]: former, ...labels } = params.labels ?? {};
   if (former === undefined || Object.keys(etc).length === 0) return { ...params, labels };
-  const dir = createDir(root, "etc", id);
+  const dir = createDir(root, "etc", id, held);
   for (const [path, text] of Object.entries(etc)) writeEtcFile(dir, path, text);
   const movedPath = (path: string) => Object.hasOwn(etc, path) ? `${dir}/${baseName(path)}` : path;
   const mounts: unknown = params.spec["mounts"];

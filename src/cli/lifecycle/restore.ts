@@ -36,9 +36,9 @@ export function restoreCommand(): Command {
         const record = readForRestore(path);
         using interruption = new Interruption();
         const { signal } = interruption;
-        await createDetached(daemon, root, id, options.interactive ?? false, (id) => {
+        await createDetached(daemon, root, id, options.interactive ?? false, (id, held) => {
           signal.throwIfAborted();
-          return { id, ...restoreParams(root, id, record), checkpoint: path };
+          return { id, ...restoreParams(root, id, record, held), checkpoint: path };
         });
         try {
           signal.throwIfAborted();

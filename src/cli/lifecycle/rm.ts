@@ -5,8 +5,8 @@ import { verb, withSocket } from "../common/command.ts";
 import { DaemonConnection } from "../common/daemon.ts";
 import { forEachId } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
-import { orphansOf, removeOrphans } from "../container/container_dirs.ts";
-import { removeContainer } from "../container/remove.ts";
+import { orphansOf } from "../container/container_dirs.ts";
+import { removeContainer, removeLeft } from "../container/remove.ts";
 import { print } from "../text/print.ts";
 
 interface RmOptions {
@@ -42,7 +42,7 @@ export function rmCommand(): Command {
           }
           if (!(error instanceof NotFoundError)) throw error;
           if (!options.force) throw withOrphans(error, orphansOf(root, id));
-          if (!removeOrphans(root, id)) throw error;
+          if (!await removeLeft(daemon, root, id)) throw error;
         }
         print(id);
       });

@@ -4,7 +4,7 @@ import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { confirmed } from "../container/confirm.ts";
-import { removePaths } from "../container/container_dirs.ts";
+import { OrphanRemoval } from "../container/orphan_removal.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { print, printStderr } from "../text/print.ts";
 
@@ -20,17 +20,22 @@ export function pruneCommand(): Command {
     .action(async (options: { force?: true }, command: Command) => {
       await withDaemon(command, async (daemon) => {
         const { root } = await daemon.call("daemon.info", {});
-        const { old: orphans, young } = await findOrphans(
-          root,
-          () => listAllContainers((params) => daemon.call("container.list", params)),
-        );
+        const find = () =>
+          findOrphans(
+            root,
+            () => listAllContainers((params) => daemon.call("container.list", params)),
+          );
+        const { old: orphans, young } = await find();
         for (const path of young) {
           printStderr(`berth: left alone, since it was changed in the last 10 minutes: ${path}`);
         }
         if (orphans.length === 0) return;
         orphans.forEach(print);
         if (!options.force && !confirmed(orphans.length)) return;
-        removePaths(orphans);
+        // A container may have been created of such an id since that was asked.
+        using removal = new OrphanRemoval(orphans);
+        const { old: still } = await find();
+        for (const path of orphans) if (still.includes(path)) removal.remove(path);
       });
     });
 }

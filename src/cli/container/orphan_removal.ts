@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+import { FileLock } from "../../linux/fd/file_lock.ts";
+import { dirEntries } from "../../linux/fs/dir_entries.ts";
+import { removeTree } from "../../linux/fs/remove_tree.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
+import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
+import { removeIfEmpty } from "./container_dirs.ts";
+import { isRefused } from "./io_dir.ts";
+
+/**
+ * The removal of what containers have left. What a command has made for a container that it creates
+ * is locked until the daemon knows of that container, and stays. The rest is locked here from the
+ * beginning, so that who then asks the daemon knows of each path whose it is.
+ */
+export class OrphanRemoval implements Disposable {
+  readonly #locks = new DisposableStack();
+  /** What to remove, by the path that was given. */
+  readonly #parts = new Map<string, readonly string[]>();
+
+  /** Locks what is at these paths. */
+  constructor(paths: readonly string[]) {
+    for (const path of paths) this.#parts.set(path, this.#lock(path));
+  }
+
+  /** Returns what can be removed of a path: of the directories of an id those that nobody has locked. */
+  #lock(path: string): string[] {
+    const [kind] = path.split("/").slice(-2);
+    if (!OWN_DIR_KINDS.some((one) => one === kind)) return [path];
+    return entriesOf(path).filter(({ name, isDirectory }) => {
+      return !isDirectory || this.#tryLock(`${path}/${name}`);
+    }).map(({ name }) => `${path}/${name}`);
+  }
+
+  #tryLock(dir: string): boolean {
+    try {
+      const lock = FileLock.tryLock(dir, { directory: true });
+      if (lock !== undefined) this.#locks.use(lock);
+      return lock !== undefined;
+    } catch (error) {
+      // Somebody has removed it, or this user may not.
+      if (errnoNameOf(error) === "ENOENT" || isRefused(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Removes what is left at a path, and the directory of its id above when that is empty. */
+  remove(path: string): void {
+    const parts = this.#parts.get(path) ?? [];
+    for (const part of parts) removeTree(part);
+    if (!parts.includes(path)) removeIfEmpty(path);
+  }
+
+  [Symbol.dispose](): void {
+    this.#locks[Symbol.dispose]();
+  }
+}
+
+/** Returns what is in a directory, as far as this user may look. */
+function entriesOf(dir: string): Deno.DirEntry[] {
+  try {
+    return dirEntries(dir);
+  } catch (error) {
+    if (isRefused(error)) return [];
+    throw error;
+  }
+}
