@@ -18,7 +18,7 @@ const IDLE_MS = 60_000;
 /** How long a shim without containers stays for events that containerd has not taken: 15 minutes. */
 const KEEP_MS = 900_000;
 
-/** The same where it is told to end by a signal, as at the end of the machine. */
+/** The same where a signal ends it, as at the shutdown of the machine. */
 const SIGNAL_MS = 30_000;
 
 /** Delay before accepting is tried again where no fd is left, in milliseconds. */
@@ -111,7 +111,7 @@ export class ContainerdShim {
   }
 
   /**
-   * Ends, once the events are told, which may take `within` milliseconds; what is left then is
+   * Ends once the events are published, which may take `within` milliseconds; what is left then is
    * dropped. A second call can only shorten that. Does nothing where there is a container.
    */
   async #end(within: number): Promise<void> {

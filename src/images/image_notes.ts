@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ARCHITECTURE, type ImageConfig } from "./image_config.ts";
 
-/** So many ports are told. */
+/** How many ports a note names at most. */
 const MAX_PORTS = 8;
 
 /** Options of {@linkcode imageNotes}. */

@@ -91,7 +91,7 @@ async function copyImage(
     await runSkopeo([...skopeo, ...copy], { ...run, onProgress });
     const image = store.graph.images().find(({ names }) => names.includes(name));
     if (image === undefined) throw new ImageError(`skopeo did not store ${reference.name}`);
-    // What cannot run here is told now rather than by a container that does not start.
+    // What cannot run here is reported now rather than by a container that does not start.
     checkImage(store, image);
     if (nameless === undefined) await store.names.set([reference.name], image.id);
     store.marks.remove(image.id);

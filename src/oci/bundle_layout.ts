@@ -156,7 +156,7 @@ export interface BundlePaths {
   readonly log: string;
   readonly exitRecord: string;
   readonly shimLog: string;
-  /** What CRIU is told beside runc's options. */
+  /** The file with the settings of CRIU for which runc has no options. */
   readonly criuConfig: string;
   /** There once a removal that a client has asked for goes on after the call has failed. */
   readonly removal: string;

@@ -80,7 +80,7 @@ export class ContainerManager implements AsyncDisposable {
     this.#opened = parts.opened;
     this.events = parts.events;
     this.#runtimes = new RuntimeProbe((argv, spawnOptions) => reaper.spawn(argv, spawnOptions));
-    // So that clients are told its version, and that one that cannot be run is logged at once.
+    // So that clients see its version, and a runtime that cannot be run is logged at once.
     this.#runtimes.probe(config.runtime.runtime);
     this.#context = {
       root: config.root,

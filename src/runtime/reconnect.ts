@@ -40,7 +40,7 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
   const loaded: Container[] = [];
   const unread = new Set<string>();
   const bundles = [...Deno.readDirSync(dir)].filter(({ isDirectory }) => isDirectory);
-  // Before a bundle is read: for want of fds it would be taken for a damaged one.
+  // Before a bundle is read: for lack of fds it would be taken for a damaged one.
   fds.requireReconnect(bundles.length);
   for (const entry of bundles) {
     const container = load(`${dir}/${entry.name}`, context);

@@ -9,7 +9,7 @@ import { messageOf } from "../../rpc/error_text.ts";
 /**
  * Answers one call: takes the request's payload and returns the response's. The signal is aborted
  * when the client has gone or its time-out is over. A {@linkcode TtrpcError} gives its code; any
- * other error is told as "unknown".
+ * other error is sent as "unknown".
  */
 export interface TtrpcHandler {
   (payload: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;

@@ -95,7 +95,7 @@ interface Waiting {
   readonly files: string;
   /** For how long no shell may ask, in milliseconds. */
   readonly idle: number;
-  /** Called when this process is a shim, before the shell is told. */
+  /** Called when this process is a shim, before the shell gets its answer. */
   readonly onShim: () => void;
 }
 

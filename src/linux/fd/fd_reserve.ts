@@ -3,7 +3,7 @@ import { errnoNameOf } from "../libc/errno.ts";
 import { O_RDONLY, OwnedFd } from "./fd.ts";
 
 /**
- * An fd that is kept for what must not fail for want of one: how a process has ended has to be
+ * An fd that is kept for what must not fail for lack of one: how a process has ended has to be
  * recorded also where this process, or the machine, has as many files open as it may.
  */
 export class FdReserve implements Disposable {

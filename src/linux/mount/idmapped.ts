@@ -85,7 +85,7 @@ function refusal(option: string, why: string): LinuxError {
  * Everything is mounted at the target first, so that who unmounts that finds what a crash has left.
  *
  * @param userNamespace An fd of the namespace.
- * @throws LinuxError as `mount`; which says so of a kernel or a file system that cannot do it.
+ * @throws LinuxError as `mount`, also where the kernel or the file system cannot do it.
  */
 export function mountIdmapped(spec: MountSpec, userNamespace: number): void {
   const { source = "", target, type } = spec;

@@ -64,7 +64,7 @@ function isFile(source: string | undefined): boolean {
   try {
     return source?.startsWith("/") === true && !Deno.statSync(source).isDirectory;
   } catch (error) {
-    // What is mounted there need not be a path at all; if it has to be, mount(2) says so.
+    // What is mounted there need not be a path at all; if it has to be, mount(2) fails.
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }

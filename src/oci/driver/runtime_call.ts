@@ -50,7 +50,7 @@ export interface RuncCall {
   readonly oomScoreAdj?: number;
 }
 
-/** What is told of a call that has ended. */
+/** The report on a call that has ended. */
 export interface CallReport {
   readonly subcommand: string;
   readonly id: string;

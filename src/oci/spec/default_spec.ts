@@ -103,7 +103,7 @@ export interface DefaultSpecOptions {
 /** The longest host name that the kernel takes, __NEW_UTS_LEN of include/uapi/linux/utsname.h. */
 const MAX_HOSTNAME = 64;
 
-/** What LimitNOFILE=infinity of dockerd's unit comes to (fs.nr_open of the kernel). */
+/** The effect of LimitNOFILE=infinity in dockerd's unit (fs.nr_open of the kernel). */
 const MAX_OPEN_FILES = 1_048_576;
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

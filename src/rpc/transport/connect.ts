@@ -23,7 +23,7 @@ const RETRY_MS = 20;
  * Rejects with {@linkcode UnavailableError} when no process listens (no such file, connection refused):
  * `data.errno` is then "ENOENT" or "ECONNREFUSED". Rejects with {@linkcode DeadlineExceededError} when
  * a process listens but does not accept within `timeoutMs`, and with {@linkcode ResourceExhaustedError}
- * when this process cannot connect for want of files or memory, which says nothing of the other end.
+ * when this process cannot connect for lack of files or memory, which says nothing of the other end.
  */
 export async function connectSocket(
   name: string,

@@ -54,7 +54,7 @@ export class ContainerCgroup {
   }
 
   /**
-   * Finds it by init, records it and has the monitors watch it. Where that cannot be done, for want of
+   * Finds it by init, records it and has the monitors watch it. Where that cannot be done, for lack of
    * fds say, it is logged and done the next time: what was asked for has been done all the same.
    */
   resolve(): void {

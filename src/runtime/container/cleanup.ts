@@ -51,7 +51,7 @@ export class ContainerCleanup {
   /**
    * Kills the shim and leaves nothing of the container but its bundle, without the shim's help.
    *
-   * @throws {RuntimeError} if the runtime fails, and whatever else stands in the way.
+   * @throws {RuntimeError} if the runtime fails, and other errors that prevent it.
    */
   async destroy(): Promise<void> {
     const { bundle, context } = this.#options;
@@ -110,7 +110,7 @@ export class ContainerCleanup {
   }
 
   /**
-   * The delete is told when nothing but plain files is left, and before these are gone: a daemon
+   * The delete is published when nothing but plain files is left, and before these are gone: a daemon
    * that is killed in between finds the bundle and tells it, or finds that it was told.
    *
    * @param isLate whether no client removes what was made for the container beside it.

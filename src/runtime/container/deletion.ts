@@ -55,7 +55,7 @@ export class ContainerDeletion {
    * Removes everything after the shim has died, or so that it dies. Each step may be repeated. Returns
    * what {@linkcode finish} does.
    *
-   * @throws {BerthError} if the runtime fails, and whatever else stands in the way.
+   * @throws {BerthError} if the runtime fails, and other errors that prevent it.
    */
   async removeAll(): Promise<DeleteResult | undefined> {
     const result = await this.removeWithoutShim();

@@ -71,7 +71,7 @@ export class ContainerRecovery {
     const exit = bundle.exitRecord();
     processes.presume(exit?.pid ?? bundle.initPid() ?? 0, events.startedAt);
     if (exit !== undefined) processes.recordExit(undefined, exit);
-    // Before the shim's events come in: an OOM kill is told before the exit that it caused.
+    // Before the shim's events come in: an OOM kill is published before the exit that it caused.
     cgroup.load();
   }
 

@@ -148,8 +148,8 @@ function namedNetworkNamespace(spec: CheckedSpec): ParamIssue[] {
 }
 
 /**
- * Returns whether a checkpoint or a restore of the container has to be told what runc has no
- * options for.
+ * Returns whether a checkpoint or a restore of the container needs settings for which runc has no
+ * options.
  */
 function needsCriuConfig(
   { log, stdin = "", stdout = "", stderr = "", checkpoint }: ParsedParamsOf<

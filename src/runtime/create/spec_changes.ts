@@ -55,7 +55,7 @@ export function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSp
  */
 export function withCriuConfig(spec: CheckedSpec, path: string): CheckedSpec {
   const annotations = asRecord(spec["annotations"] ?? {});
-  // What is wrong with it is told later.
+  // A later check reports what is wrong with it.
   if (annotations === undefined) return spec;
   const named = annotations[CRIU_CONFIG_ANNOTATION];
   const isOwn = typeof named === "string" && named.endsWith(`/${CRIU_CONFIG}`);

@@ -37,7 +37,7 @@ export class OomMonitor implements Monitor, Disposable {
   }
 
   poll({ instance }: Monitored): void {
-    // It comes before an exit, which may not be told first for want of an fd to read the counters by.
+    // It comes before an exit, which must not be published first for lack of an fd to read the counters.
     this.#reserve.run(() => this.#watches.get(instance)?.check());
   }
 

@@ -10,7 +10,7 @@ import type { RequestHead, TextResponse } from "./http_connection.ts";
 /** How many connections are served at once; others are closed. Each holds an fd of the daemon's. */
 const MAX_CONNECTIONS = 16;
 
-/** How long to wait before accepting again where that failed for want of fds, in milliseconds. */
+/** How long to wait before accepting again after a failure for lack of fds, in milliseconds. */
 const ACCEPT_RETRY = 100;
 
 /** Where an endpoint listens. */

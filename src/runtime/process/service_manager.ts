@@ -4,7 +4,7 @@ import { notifyServiceManager } from "../../linux/fd/notify_socket.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 
 /**
- * The service manager that started the daemon, if one did and wants to be told (sd_notify(3)). It is
+ * The service manager that started the daemon, if one did and expects messages (sd_notify(3)). It is
  * taken out of the environment: shims and containers have nothing to tell it.
  */
 export class ServiceManager {

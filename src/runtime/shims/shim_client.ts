@@ -132,8 +132,8 @@ export class ShimClient implements Disposable {
   }
 
   /**
-   * A slow runtime is told from an unresponsive shim: once the answer is late the shim is asked a question
-   * that it can answer at once, and only if that stays unanswered too is the call given up early.
+   * Distinguishes a slow runtime from an unresponsive shim: once the answer is late the shim is asked
+   * something that it can answer at once. Only if that stays unanswered too is the call given up early.
    */
   async #callRuntime(
     name: ShimMethod,

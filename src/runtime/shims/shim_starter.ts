@@ -28,7 +28,7 @@ export interface IdleShim {
   readonly peer: Peer;
 }
 
-/** Who is told what becomes of the shims that {@linkcode ShimStarter} starts. */
+/** Hears what becomes of the shims that {@linkcode ShimStarter} starts. */
 export interface ShimStartListener {
   /** A shim has dialed in. */
   ready(shim: IdleShim): void;
@@ -74,7 +74,7 @@ export class ShimStarter implements AsyncDisposable {
     return this.#starting.size;
   }
 
-  /** Starts a shim. The listener is told what becomes of it. */
+  /** Starts a shim. The listener hears what becomes of it. */
   start(): void {
     const { self, state, reaper, env } = this.#options;
     const stderr = open(`${state}/shims.log`, O_WRONLY | O_CREAT | O_APPEND, 0o600);
@@ -129,7 +129,7 @@ export class ShimStarter implements AsyncDisposable {
         return;
       }
     } catch {
-      // It went away or is no shim; if it was one, its exit is what its waiter is told.
+      // It went away or is no shim; if it was one, its waiter hears of its exit.
       peer.close();
       return;
     }

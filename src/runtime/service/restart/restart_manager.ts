@@ -109,7 +109,7 @@ export class RestartManager implements Disposable {
     const now = Date.now();
     const delay = delayLeft(Date.parse(service.next.at), now, service.progress);
     const at = new Date(now + delay).toISOString();
-    // Clients are told when it really is due.
+    // Clients see when it really is due.
     if (at < service.next.at) definitions.update(id, { next: { ...service.next, at } });
     this.#schedule(id, delay);
   }
