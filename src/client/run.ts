@@ -21,7 +21,7 @@ export interface RunOptions extends CallOptions {
   readonly id?: string;
   /** What the process reads from its stdin. Default: nothing. */
   readonly stdin?: string | Uint8Array;
-  /** So many bytes of stdout, and as many of stderr, are kept. Default: 1 MiB. */
+  /** How many bytes are kept of stdout, and of stderr. Default: 1 MiB. */
   readonly maxOutput?: number;
   /** Other params of `container.create`, such as labels. */
   readonly create?: Omit<

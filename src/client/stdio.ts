@@ -11,7 +11,7 @@ export interface StdioParams {
   readonly stdin?: string | undefined;
   /** FIFO or `file:///path` to write to, `"piped"`, or none. */
   readonly stdout?: string | undefined;
-  /** As stdout; with a terminal there is none. */
+  /** FIFO or `file:///path` to write to, `"piped"`, or none; with a terminal none. */
   readonly stderr?: string | undefined;
   /** Whether the process gets a terminal. */
   readonly terminal?: boolean | undefined;

@@ -155,7 +155,7 @@ function run({ socket, bundle, flags, ttrpc }: Place, onDone: (clean: boolean) =
   for (const signal of SIGNALS) Deno.addSignalListener(signal, endBySignal);
 }
 
-/** Whom containerd 2.3 asks to be told where the sockets are, by a link in the bundle. */
+/** Links the directory of the sockets into the bundle, where containerd 2.3 looks for it. */
 function linkSockets(dir: string, bundle: string): void {
   try {
     Deno.symlinkSync(dir, `${bundle}/s`);

@@ -70,7 +70,7 @@ export interface BundleRecord {
   /** Set where the output is logged. */
   readonly log?: LogRecord;
   readonly rootfs: readonly RootfsMountRecord[];
-  /** Whom root of the container's user namespace is on the host; unset where it has none of its own. */
+  /** The host's user that is root in the container's user namespace; unset if it has none of its own. */
   readonly mappedRoot?: HostUser;
   /** To whom the FIFOs of its stdio are given; unset: to root of its user namespace, if it has one. */
   readonly stdioOwner?: HostUser;
@@ -81,7 +81,7 @@ export interface BundleRecord {
   readonly directStart?: boolean;
   /** Whether init's end leaves its other processes alive: it has no pid namespace of its own. */
   readonly sharedPidNamespace?: boolean;
-  /** Whose namespaces the container is in, where its spec names their paths. */
+  /** The containers whose namespaces this one is in, where its spec names their paths. */
   readonly sharedNamespaces?: readonly SharedNamespaceRecord[];
   /** Whether systemd makes the container's cgroup; see `cgroups_path.ts`. */
   readonly systemdCgroup?: boolean;

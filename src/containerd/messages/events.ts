@@ -47,7 +47,7 @@ export const TaskDelete = message({
   exited_at: [4, Timestamp],
 });
 
-/** Of TaskOOM, TaskPaused and TaskResumed. */
+/** The message of TaskOOM, TaskPaused and TaskResumed. */
 export const TaskNotice = message({ container_id: [1, "string"] });
 
 export const TaskExecAdded = message({ container_id: [1, "string"], exec_id: [2, "string"] });

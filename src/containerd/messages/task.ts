@@ -7,10 +7,10 @@ import { Any, Mount, Timestamp } from "./types.ts";
 /** States of a process (containerd.v1.types.Status). */
 export const STATUS = { unknown: 0, created: 1, running: 2, stopped: 3, paused: 4, pausing: 5 };
 
-/** Of many methods: a container, and its exec; without `exec_id` its init. */
+/** The request of many methods: names a process; the container's init where there is no `exec_id`. */
 export const ProcessRequest = message({ id: [1, "string"], exec_id: [2, "string"] });
 
-/** Of methods that are about the whole container. */
+/** The request of methods that are about the whole container. */
 export const ContainerRequest = message({ id: [1, "string"] });
 
 export const StateResponse = message({
@@ -40,7 +40,7 @@ export const CreateRequest = message({
   options: [10, Any],
 });
 
-/** Of Create and Start. */
+/** The response of Create and Start. */
 export const PidResponse = message({ pid: [1, "uint32"] });
 
 export const DeleteResponse = message({

@@ -16,7 +16,7 @@ const MAGIC: readonly (readonly [Compression, readonly number[]])[] = [
   ["bzip2", [0x42, 0x5a, 0x68]],
 ];
 
-/** So many bytes tell how a file is compressed. */
+/** How many bytes at its beginning show how a file is compressed. */
 const MAGIC_BYTES = 3;
 
 /** Returns how the file that begins like this is compressed; undefined where it is not. */

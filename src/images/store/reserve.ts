@@ -4,7 +4,7 @@ import { removeFile } from "../../linux/fs/remove_file.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 
-/** So many bytes are kept for the removal of images on a full disk: each list is written anew. */
+/** Bytes kept for the removal of images on a full disk, which writes each list anew. */
 const RESERVE = 1024 * 1024;
 
 /** A file that keeps room on the disk for the removal of images. */

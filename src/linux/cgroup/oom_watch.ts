@@ -15,11 +15,11 @@ export interface OomKill {
    * it was the machine's memory that ran out.
    */
   readonly cgroup: string;
-  /** That cgroup's limit, bytes. */
+  /** Memory limit of the cgroup, in bytes. */
   readonly limit?: number;
   /**
-   * The most that it has had in use, bytes: what was in use at the kill is freed before a reader can
-   * read it. Its present usage where the kernel does not keep the peak (v2 before Linux 5.19).
+   * Peak usage of the cgroup, in bytes: what was in use at the kill is freed before it can be read. Its
+   * present usage where the kernel does not keep the peak (v2 before Linux 5.19).
    */
   readonly usage?: number;
   /** OOM kills in the container so far, this one included. */

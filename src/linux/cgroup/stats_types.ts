@@ -2,15 +2,15 @@
 
 /** CPU time. */
 export interface CpuStats {
-  /** Microseconds. */
+  /** CPU time in all, microseconds. */
   usageUsec: number;
-  /** Of it in user mode, microseconds. */
+  /** CPU time in user mode, microseconds. */
   userUsec?: number;
-  /** Of it in the kernel, microseconds. */
+  /** CPU time in the kernel, microseconds. */
   systemUsec?: number;
   /** Periods of the CPU limit that elapsed. */
   periods?: number;
-  /** Of them, those in which the limit was hit. */
+  /** Periods in which the limit was hit. */
   throttledPeriods?: number;
   /** Time kept waiting by the limit, microseconds, summed over CPUs. */
   throttledUsec?: number;

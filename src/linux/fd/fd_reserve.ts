@@ -53,7 +53,7 @@ function reserve(): OwnedFd | undefined {
   }
 }
 
-/** Of berth's own calls or of Deno's. */
+/** Returns whether a call of berth or of Deno failed because there was no free fd. */
 function lacksFd(error: unknown): boolean {
   const name = errnoNameOf(error);
   return name === "EMFILE" || name === "ENFILE";

@@ -151,7 +151,7 @@ export class Poller implements Disposable, AsyncDisposable {
     else this.#interrupt();
   }
 
-  /** As `Symbol.dispose`, and waits for the thread to be done. */
+  /** Stops as `Symbol.dispose` does, and waits until the thread has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this[Symbol.dispose]();
     await this.#loop;

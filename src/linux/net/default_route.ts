@@ -26,7 +26,7 @@ interface DefaultRoute {
   readonly ifname: string;
   readonly metric: number;
   readonly flags: number;
-  /** As the kernel lists it. */
+  /** The gateway's address, in the kernel's own notation. */
   readonly gateway: string;
 }
 

@@ -79,7 +79,7 @@ export interface SpawnOptions {
   readonly stdout?: number;
   /** The fd that becomes fd 2; /dev/null when left out. */
   readonly stderr?: number;
-  /** Those that become fds 3, 4, …; without them it has none above 2. */
+  /** The fds that become fds 3, 4, …; when left out the process has none above 2. */
   readonly fds?: readonly number[];
   /** Where it starts; a relative program path counts from there. */
   readonly cwd?: string;

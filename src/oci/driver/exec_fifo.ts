@@ -23,13 +23,13 @@ export function execFifoPath(runtimeRoot: string, id: string): string {
 
 /** How far the init process of a container has come with its FIFO. */
 export type InitProgress =
-  /** It waits, or will come to that. */
+  /** Init waits, or is about to wait. */
   | "waiting"
-  /** It was let through, and is about to execute its program, or to fail. */
+  /** Init was let through, and is about to execute its program, or to fail. */
   | "passing"
-  /** It has executed its program. */
+  /** Init has executed its program. */
   | "passed"
-  /** It has ended, or the FIFO was removed. */
+  /** Init has ended, or the FIFO was removed. */
   | "over";
 
 /** What {@linkcode releaseExecFifo} takes. */

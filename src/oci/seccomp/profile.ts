@@ -62,9 +62,9 @@ export interface SeccompProfile {
 export interface SeccompTarget {
   /** The container's bounding set. */
   readonly capabilities: readonly string[];
-  /** As `Deno.build.arch` calls it. */
+  /** The machine's architecture, as `Deno.build.arch` names it. */
   readonly arch: "x86_64" | "aarch64";
-  /** As uname(2) calls it, `6.12.3-1-amd64`. */
+  /** The kernel's release, as uname(2) names it: `6.12.3-1-amd64`. */
   readonly kernel: string;
   /**
    * Whether programs of the architectures that the machine can run too (32 bits, x32) get a filter of

@@ -95,7 +95,7 @@ export function checkUserFiles(rootfs: string): void {
 /** The device number of `/dev/null`, 1:3 (the kernel's admin-guide/devices.txt). */
 const NULL_DEVICE = 0x103;
 
-/** That of the mark that a layer has in the place of a file it removes, 0:0 (overlayfs.rst). */
+/** The device number of a whiteout, by which a layer removes a file, 0:0 (overlayfs.rst). */
 const WHITEOUT = 0;
 
 /** Returns what is not to be read as a file; undefined for what may be. */

@@ -7,7 +7,7 @@ export interface IdMapping {
   readonly size: number;
 }
 
-/** Whom the users and groups of a user namespace are on the host. */
+/** Which ids of the host the users and groups of a user namespace have. */
 export interface UserNamespace {
   readonly uidMappings: readonly IdMapping[];
   readonly gidMappings: readonly IdMapping[];
@@ -49,7 +49,7 @@ export function hostId(mappings: readonly IdMapping[], id: number): number | und
   return mapping && mapping.hostID + id - mapping.containerID;
 }
 
-/** Whom root of the user namespace is on the host. */
+/** Returns the ids that root of the user namespace has on the host. */
 export function hostRoot(
   { uidMappings, gidMappings }: UserNamespace,
 ): { uid: number; gid: number } {

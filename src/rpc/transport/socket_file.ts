@@ -7,9 +7,9 @@ import { FailedPreconditionError } from "../errors.ts";
 /** How the directory is called in which a socket is bound before it is moved to its place. */
 const BIND_PREFIX = ".bind-";
 
-/** Whose a socket file is. */
+/** Permissions and group of a socket file. */
 export interface SocketFileOptions {
-  /** Permissions. Default: 0600. */
+  /** Default: 0600. */
   readonly mode?: number;
   /** Group that owns it. Default: the process's own. */
   readonly gid?: number;
@@ -19,7 +19,7 @@ export interface SocketFileOptions {
 export interface Bound<T> {
   /** What listens on it. */
   readonly served: T;
-  /** Of the file, for {@linkcode removeSocket}. */
+  /** Inode of the file, for {@linkcode removeSocket}. */
   readonly inode: number | null;
 }
 

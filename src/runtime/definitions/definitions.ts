@@ -29,7 +29,7 @@ export class Definitions {
   /** What is known of containers that are to leave nothing. */
   readonly autoRemove: AutoRemoveRecords;
   readonly #services = new Map<string, ServiceRecord>();
-  /** Those whose removal has begun: nothing is to be done with these containers any more. */
+  /** Services whose removal has begun: nothing is done with their containers any more. */
   readonly #withdrawn = new Map<string, ServiceRecord>();
   /** Records of last instances that this daemon has written, whether the disk has taken them or not. */
   readonly #records = new Map<string, BundleRecord>();

@@ -5,7 +5,7 @@ import type { PortMapping } from "../../network/record.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { describePort, overlap, shortAddress } from "./plan.ts";
 
-/** Whose ports they are. */
+/** A container and the ports of the host that it holds. */
 interface Holder {
   readonly id: string;
   readonly ports: readonly PortMapping[];

@@ -7,7 +7,7 @@ import { addressesByNetwork } from "./addresses.ts";
 import type { NetworkAddresses } from "./addresses.ts";
 import type { NetworkOwner } from "./records.ts";
 
-/** Of so many containers the addresses are kept. */
+/** Of how many containers the addresses are kept. */
 const MAX_CONTAINERS = 1000;
 
 /**
