@@ -1,10 +1,81 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { cliCommand, rootfsArgs } from "../harness/cli.ts";
+import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
+import { makeFifo } from "../harness/io/fifo.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
-import { within } from "../harness/poll.ts";
+import { until, within } from "../harness/poll.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
+
+/** Returns whether a thread of a process waits for the other end of a FIFO (proc_pid_wchan(5)). */
+function opensFifo(pid: number): boolean {
+  return namesIn(`/proc/${pid}/task`).some((thread) => {
+    try {
+      const place = Deno.readTextFileSync(`/proc/${pid}/task/${thread}/wchan`);
+      return /^(wait_for_partner|fifo_open)$/.test(place);
+    } catch {
+      // The thread has just ended.
+      return false;
+    }
+  });
+}
+
+Deno.test("berth: a FIFO without a writer in the place of a file is left by a signal", async () => {
+  await using daemon = await TestDaemon.start();
+  const fifo = makeFifo(daemon.dir);
+  const running = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await cli(daemon, running)).code, 0);
+  const container = [...rootfsArgs(daemon), "--", "true"];
+  for (
+    const [args, signal, code] of [
+      [["run", "--rm", "--env-file", fifo, ...container], "SIGINT", 130],
+      [["run", "-d", "--label-file", fifo, ...container], "SIGTERM", 143],
+      [["create", "--security-opt", `seccomp=${fifo}`, ...container], "SIGHUP", 129],
+      [["exec", "--env-file", fifo, "web", "true"], "SIGINT", 130],
+      [["load", "-i", fifo], "SIGTERM", 143],
+      [["import", fifo, "base"], "SIGINT", 130],
+    ] as const
+  ) {
+    const child = cliCommand(daemon, args, { stdin: "null", stdout: "piped", stderr: "piped" })
+      .spawn();
+    try {
+      await until("the wait for a writer", () => opensFifo(child.pid));
+      child.kill(signal);
+      const output = await within(`the end of ${args[0]}`, child.output());
+      const stderr = new TextDecoder().decode(output.stderr);
+      assert.deepEqual([output.code, stderr], [code, `berth: ended by ${signal}\n`], args[0]);
+    } finally {
+      // Whatever still waits for it gets a writer.
+      new Deno.Command("timeout", { args: ["1", "sh", "-c", `: >${fifo}`] }).outputSync();
+    }
+  }
+  assert.deepEqual(await daemon.containerIds(), ["web"]);
+});
+
+Deno.test("berth run: a file of variables may be a pipe, and is told when it cannot be read", async () => {
+  await using daemon = await TestDaemon.start();
+  const run = (...options: string[]) => [
+    ...["run", "--rm", ...options, ...rootfsArgs(daemon), "--"],
+    ...["sh", "-c", 'echo "$A"'],
+  ];
+  const piped = await cli(daemon, run("--env-file", "/dev/stdin"), { stdin: "A=1\n" });
+  assert.deepEqual(piped, { code: 0, stdout: "1\n", stderr: "" });
+  const profile = JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW" });
+  const filtered = run("-e", "A=2", "--security-opt", "seccomp=/dev/stdin");
+  const allowed = await cli(daemon, filtered, { stdin: profile });
+  assert.deepEqual(allowed, { code: 0, stdout: "2\n", stderr: "" });
+  for (
+    const [options, why] of [
+      [["--env-file", "/dev/zero"], "cannot read /dev/zero: it has more than 16 MiB"],
+      [["--label-file", "/tmp"], "cannot read /tmp: it is a directory"],
+      [["--env-file", "/no/file"], "cannot read /no/file: no such file"],
+      [["--security-opt", "seccomp=/tmp"], "seccomp profile /tmp: it is a directory"],
+    ] as const
+  ) {
+    const { code, stderr } = await cli(daemon, run(...options));
+    assert.deepEqual([code, stderr], [125, `berth: ${why}\n`]);
+  }
+});
 
 Deno.test("berth run -d, create: a signal leaves nothing, however far they have come", async () => {
   await using daemon = await TestDaemon.start();

@@ -1,22 +1,32 @@
 // SPDX-License-Identifier: MIT
+import { readSmallFile } from "../../linux/fs/read_small_file.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { realDirectory } from "../image/rootfs.ts";
 import { type ContainerOptions, SPEC_OPTIONS } from "../options/options.ts";
+import type { Pairs } from "../options/pairs.ts";
 import { CliError } from "../common/exit_status.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
 
-/**
- * Returns the params of `container.create` for the bundle in `dir`, without stdio. `args` are the words
- * after the options.
- */
+/** The most bytes that the config.json of a bundle may have: more than a request may. */
+const MOST_CONFIG = 16 * 1024 * 1024;
+
+/** What `--bundle` comes with. */
+export interface BundleInput {
+  readonly options: ContainerOptions;
+  /** The words after the options. */
+  readonly args: readonly string[];
+  /** The labels of `--label-file`. */
+  readonly labels: Pairs;
+}
+
+/** Returns the params of `container.create` for the bundle in `dir`, without stdio. */
 export function bundleRequest(
   id: string,
   dir: string,
-  options: ContainerOptions,
-  args: readonly string[],
+  { options, args, labels }: BundleInput,
 ): ContainerCreateParams {
   const refused = SPEC_OPTIONS.find((name) => options[name] !== undefined);
   if (refused !== undefined || args.length > 0) {
@@ -29,7 +39,7 @@ export function bundleRequest(
   const path = `${bundle}/config.json`;
   let spec: Record<string, unknown>;
   try {
-    const value = parseJson(Deno.readTextFileSync(path));
+    const value = parseJson(readSmallFile(path, MOST_CONFIG));
     if (!isRecord(value)) throw new SyntaxError("it does not hold a JSON object");
     spec = value;
   } catch (error) {
@@ -46,7 +56,7 @@ export function bundleRequest(
     id,
     spec,
     ...(process["terminal"] === true && { terminal: true }),
-    labels: labelsOf(options, command),
+    labels: labelsOf(labels, options, command),
     ...commonParams(options),
   };
 }

@@ -7,6 +7,7 @@ import type { Rootfs } from "../image/rootfs.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import type { Namespaces } from "../options/namespaces.ts";
 import type { UserNamespaces } from "../options/user_namespace.ts";
+import type { OptionFiles } from "./option_files.ts";
 
 /** Params of `container.create`. */
 export type ContainerCreateParams = ParamsOf<DaemonContract, "container.create">;
@@ -14,6 +15,8 @@ export type ContainerCreateParams = ParamsOf<DaemonContract, "container.create">
 /** What a container is to be made from. */
 export interface CreateInput {
   readonly options: ContainerOptions;
+  /** What the files hold that the options name. */
+  readonly files: OptionFiles;
   /** The root filesystem, with the command that runs in it. */
   readonly rootfs: Rootfs;
   /** The daemon's root directory. */

@@ -35,9 +35,11 @@ export async function createRequest(
   request: CreateInput,
   held: DisposableStack,
 ): Promise<ContainerCreateParams> {
-  const { options, root, rootfs } = request;
+  const { options, root, rootfs, files } = request;
   const { args, lowers, image } = rootfs;
-  if (options.bundle !== undefined) return bundleRequest(id, options.bundle, options, args);
+  if (options.bundle !== undefined) {
+    return bundleRequest(id, options.bundle, { options, args, labels: files.labels });
+  }
   const given = mountsOf(options, request.namespaces);
   const dirs: OwnDirs = { labels: {}, held };
   try {
@@ -61,7 +63,7 @@ export async function createRequest(
       ...(overlay !== undefined && { rootfs: [overlayOn(rootfs, overlay, userNamespace)] }),
       labels: {
         ...image && imageLabels(image),
-        ...labelsOf(options, args),
+        ...labelsOf(files.labels, options, args),
         ...image && { [IMAGE_LABEL]: image.name, [IMAGE_ID_LABEL]: image.id },
         ...options.userns === "auto" && userNamespace && usernsLabel(userNamespace),
         ...dirs.labels,
@@ -94,11 +96,11 @@ function specOf(
   request: CreateInput,
   userNamespace: UserNamespace | undefined,
 ): Spec {
-  const { options, namespaces, defaults, rootfs: { path: rootfs, args, image } } = request;
+  const { options, files, namespaces, defaults, rootfs: { path: rootfs, args, image } } = request;
   const stopSignal = options.stopSignal ?? image?.config.stopSignal;
   const workdir = options.workdir || image?.config.workingDir;
   const user = userOf(request);
-  const given = environmentOf(options);
+  const given = environmentOf({ env: options.env, ofFiles: files.env });
   // Once more, since names alone also remove what every container has.
   const env = [...mergeEnv(image?.config.env ?? [], given), ...given];
   return {
@@ -120,6 +122,7 @@ function specOf(
         privileged: options.privileged ?? false,
         capabilities: { add: options.capAdd ?? [], drop: options.capDrop ?? [] },
         securityOpts: options.securityOpt ?? [],
+        profiles: files.seccomp,
         defaults,
       },
       ...(options.sysctl && { sysctl: options.sysctl }),

@@ -15,6 +15,7 @@ import type { RequestFor } from "./create_container.ts";
 import { createDetached, createForeground } from "./create_container.ts";
 import type { CreateInput } from "./create_input.ts";
 import { createRequest } from "./create_request.ts";
+import { readOptionFiles } from "./option_files.ts";
 
 /** {@linkcode createDetached} or {@linkcode createForeground}. */
 type Create<T> = (
@@ -65,6 +66,7 @@ export class Creation implements AsyncDisposable {
     args: readonly string[],
     signal: AbortSignal,
   ): Promise<Creation> {
+    const files = await readOptionFiles(options, signal);
     const { root, defaults } = await daemon.call("daemon.info", {});
     const namespaces = await findNamespaces(daemon, options);
     const list = () => listAllContainers((params) => daemon.call("container.list", params));
@@ -75,7 +77,7 @@ export class Creation implements AsyncDisposable {
     const cidFile = held.use(new CidFile(options.cidfile));
     const wanted = { ...options, notes: { ports: couldPublish(options) } };
     const rootfs = held.use(await openRootfs(wanted, args, { daemon, root }, signal));
-    const input = { options, rootfs, root, namespaces, defaults, userNamespaces };
+    const input = { options, files, rootfs, root, namespaces, defaults, userNamespaces };
     return new Creation(daemon, input, cidFile, held.move(), signal);
   }
 

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { importTar } from "../../images/archive/import.ts";
 import { type ArchiveSource, loadArchive } from "../../images/archive/load.ts";
 import { parseReference, shortName } from "../../images/reference.ts";
+import { openNamedFile } from "../../linux/fs/read_named_file.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 import { interruptible } from "../common/interruptible.ts";
@@ -25,12 +26,13 @@ export function loadCommand(): Command {
     .option("-q, --quiet", "show no progress (there is none)")
     .action(async (options: { input?: string }, command: Command) => {
       await withStore(command, async (store, daemon) => {
-        const source = options.input === undefined
-          ? { name: STDIN_NAME, content: stdinOf("--input FILE") }
-          : archiveAt(options.input);
-        const loaded = await interruptible((signal) =>
-          whileUsing({ store, daemon }, () => loadArchive(store, source, { signal }), signal)
-        );
+        const loaded = await interruptible(async (signal) => {
+          const source = options.input === undefined
+            ? { name: STDIN_NAME, content: stdinOf("--input FILE") }
+            : await archiveAt(options.input, signal);
+          const load = () => loadArchive(store, source, { signal });
+          return await whileUsing({ store, daemon }, load, signal);
+        });
         for (const { names, image } of loaded) {
           for (const name of names) print(`Loaded image: ${shortName(name)}`);
           if (names.length === 0) print(`Loaded image ID: sha256:${image.id}`);
@@ -56,16 +58,19 @@ function statFile(path: string): Deno.FileInfo {
   throw new CliError(`${path} is a directory, not an archive`);
 }
 
-/** Opens a file or a pipe to be read. */
-function openFile(path: string): ReadableStream<Uint8Array<ArrayBuffer>> {
+/** Opens a file or a pipe to be read; a FIFO without a writer is waited for until the signal aborts. */
+async function openFile(
+  path: string,
+  signal: AbortSignal,
+): Promise<ReadableStream<Uint8Array<ArrayBuffer>>> {
   statFile(path);
-  return Deno.openSync(path).readable;
+  return (await openNamedFile(path, signal)).readable;
 }
 
 /** Returns the archive at a path: where it is, or the content of a pipe. */
-function archiveAt(path: string): ArchiveSource {
+async function archiveAt(path: string, signal: AbortSignal): Promise<ArchiveSource> {
   const name = statFile(path).isFile ? Deno.realPathSync(path) : undefined;
-  return { name: name ?? path, content: name ?? openFile(path) };
+  return { name: name ?? path, content: name ?? await openFile(path, signal) };
 }
 
 /** Returns what standard input brings, which must not be a person. */
@@ -88,21 +93,15 @@ export function importCommand(): Command {
     .action(
       async (file: string, image: string, options: { cmd?: string }, command: Command) => {
         await withStore(command, async (store, daemon) => {
-          const tar = file === "-"
-            ? { name: STDIN_NAME, content: stdinOf("FILE in place of -") }
-            : { name: file, content: openFile(file) };
           const cmd = options.cmd?.split(/\s+/).filter((word) => word !== "");
-          const made = await interruptible((signal) =>
-            whileUsing(
-              { store, daemon },
-              () =>
-                importTar(store, tar, parseReference(image), {
-                  signal,
-                  ...(cmd !== undefined && { cmd }),
-                }),
-              signal,
-            )
-          );
+          const made = await interruptible(async (signal) => {
+            const tar = file === "-"
+              ? { name: STDIN_NAME, content: stdinOf("FILE in place of -") }
+              : { name: file, content: await openFile(file, signal) };
+            const how = { signal, ...(cmd !== undefined && { cmd }) };
+            const make = () => importTar(store, tar, parseReference(image), how);
+            return await whileUsing({ store, daemon }, make, signal);
+          });
           print(made.id);
         });
       },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { InvalidArgumentError } from "commander";
+import { readNamedFile } from "../../linux/fs/read_named_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { CliError } from "../common/exit_status.ts";
 
@@ -14,20 +15,22 @@ export function collectEnv(text: string, previous: readonly string[] | undefined
   return [...previous ?? [], text];
 }
 
-/** Options with variables. */
-export interface EnvironmentOptions {
+/** Variables that were asked for. */
+export interface GivenEnvironment {
+  /** Those of `-e`. */
   readonly env?: readonly string[] | undefined;
-  readonly envFile?: readonly string[] | undefined;
+  /** Those of `--env-file`, as {@linkcode readLinesFile} returns them. */
+  readonly ofFiles?: readonly string[] | undefined;
 }
 
 /**
  * Returns the entries for the container, as `mergeEnv` adds them: a name alone has the value that it
  * has here. As docker has it, a name of a file that is not set here is left out; one of `-e` stays
- * alone, which removes the variable of an image or a container. Throws as {@linkcode readLinesFile}.
+ * alone, which removes the variable of an image or a container.
  */
-export function environmentOf({ env = [], envFile = [] }: EnvironmentOptions): string[] {
-  const ofFiles = envFile.flatMap(readLinesFile).map(withValue);
-  return [...ofFiles.filter((entry) => entry.includes("=")), ...env.map(withValue)];
+export function environmentOf({ env = [], ofFiles = [] }: GivenEnvironment): string[] {
+  const known = ofFiles.map(withValue).filter((entry) => entry.includes("="));
+  return [...known, ...env.map(withValue)];
 }
 
 function withValue(entry: string): string {
@@ -38,11 +41,12 @@ function withValue(entry: string): string {
 
 /**
  * Reads a file of `K=V` or `K` lines as docker's `--env-file` and `--label-file` do: blank lines and
- * lines that begin with `#` are skipped, nothing is unquoted. Throws a {@linkcode CliError} if it
- * cannot be read or a name contains a blank.
+ * lines that begin with `#` are skipped, nothing is unquoted.
+ *
+ * @throws {CliError} if it cannot be read or a name contains a blank; the signal's reason.
  */
-export function readLinesFile(path: string): string[] {
-  const lines = readText(path).replace(/^\uFEFF/, "").split("\n");
+export async function readLinesFile(path: string, signal?: AbortSignal): Promise<string[]> {
+  const lines = (await readText(path, signal)).replace(/^\uFEFF/, "").split("\n");
   return lines.flatMap((raw, index) => {
     const line = raw.replace(/\r$/, "").trimStart();
     if (line === "" || line.startsWith("#")) return [];
@@ -54,15 +58,11 @@ export function readLinesFile(path: string): string[] {
   });
 }
 
-function readText(path: string): string {
+async function readText(path: string, signal?: AbortSignal): Promise<string> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Deno.readFileSync(path));
+    return await readNamedFile(path, { ...signal && { signal } });
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound
-      ? "no such file"
-      : error instanceof TypeError
-      ? "it is not UTF-8"
-      : messageOf(error);
-    throw new CliError(`cannot read ${path}: ${why}`, { cause: error });
+    signal?.throwIfAborted();
+    throw new CliError(`cannot read ${path}: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -5,10 +5,12 @@ import { knownCapabilities } from "../../oci/spec/capabilities.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import type { OciProcess } from "../../rpc/contract/schemas.ts";
 import { addAlias, afterSeparator, collect, verb, withSocket } from "../common/command.ts";
+import { readOptionFiles } from "../create/option_files.ts";
 import { collectEnv, environmentOf } from "../options/environment.ts";
 import { absolutePath } from "../../linux/fs/path_names.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
+import { interruptible } from "../common/interruptible.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
 import { exitAfter, runSession } from "../process_io/session.ts";
@@ -53,10 +55,12 @@ export function execCommand(): Command {
     .action(async (id: string, args: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ExecOptions>();
       const detachKeys = detachKeysOf(options.detachKeys);
+      // Until the files are read, which may be pipes, a signal is for this command.
+      const { env: ofFiles } = await interruptible((signal) => readOptionFiles(options, signal));
       using signals = options.detach ? undefined : new SignalForwarder();
       await withDaemon(command, async (daemon) => {
         const execId = options.execId ?? `exec-${crypto.randomUUID().slice(0, 8)}`;
-        const process = await processOf(daemon, id, afterSeparator(args), options);
+        const process = await processOf(daemon, id, afterSeparator(args), { ...options, ofFiles });
         if (!signals) {
           const terminal = options.tty ?? false;
           await daemon.call("container.exec", { id, execId, process, terminal });
@@ -104,7 +108,7 @@ async function processOf(
   daemon: DaemonConnection,
   id: string,
   args: readonly string[],
-  options: ExecOptions,
+  options: ExecOptions & { readonly ofFiles: readonly string[] },
 ): Promise<OciProcess> {
   if (args.length === 0) throw new CliError("say which command to run");
   const { user } = options;

@@ -1,21 +1,36 @@
 // SPDX-License-Identifier: MIT
+import { readSmallFile } from "../../linux/fs/read_small_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ConditionalRule, SeccompProfile } from "./profile.ts";
 
+/** The most bytes that a profile may have. */
+const MOST = 16 * 1024 * 1024;
+
 /**
- * Reads a seccomp profile, in docker's format or as `linux.seccomp` of the OCI spec.
+ * Reads a seccomp profile from a regular file; see {@linkcode parseSeccompProfile}.
  *
  * @throws {InvalidParamsError} naming the file, and the line or the member that does not fit.
  */
 export function readSeccompProfile(path: string): SeccompProfile {
   let text: string;
   try {
-    text = Deno.readTextFileSync(path);
+    text = readSmallFile(path, MOST);
   } catch (error) {
-    throw invalid(path, error instanceof Deno.errors.NotFound ? "no such file" : `${error}`, error);
+    const why = error instanceof Deno.errors.NotFound ? "no such file" : messageOf(error);
+    throw invalid(path, why, error);
   }
+  return parseSeccompProfile(path, text);
+}
+
+/**
+ * Parses a seccomp profile, in docker's format or as `linux.seccomp` of the OCI spec; `path` is where it
+ * comes from.
+ *
+ * @throws {InvalidParamsError} naming the file, and the line or the member that does not fit.
+ */
+export function parseSeccompProfile(path: string, text: string): SeccompProfile {
   let value: unknown;
   try {
     value = JSON.parse(text);

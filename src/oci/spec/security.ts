@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { SECCOMP_PROFILE } from "../seccomp/default_profile.ts";
-import { convertProfile, type OciSeccomp } from "../seccomp/profile.ts";
-import { readSeccompProfile } from "../seccomp/read_profile.ts";
+import { convertProfile, type OciSeccomp, type SeccompProfile } from "../seccomp/profile.ts";
+import { parseSeccompProfile, readSeccompProfile } from "../seccomp/read_profile.ts";
 import { type CapabilityChanges, changeCapabilities, knownCapabilities } from "./capabilities.ts";
 import { MASKED_PATHS, READONLY_PATHS } from "./default_isolation.ts";
 
@@ -21,6 +21,8 @@ export interface SecurityOptions {
   readonly capabilities?: CapabilityChanges;
   /** Values of `--security-opt`, in order; the later wins. */
   readonly securityOpts?: readonly string[];
+  /** The texts of seccomp profiles that have been read already, by their paths. */
+  readonly profiles?: Readonly<Record<string, string>>;
   readonly defaults?: SecurityDefaults;
 }
 
@@ -56,7 +58,7 @@ interface Parsed {
  * @throws {InvalidParamsError} naming the option that does not fit.
  */
 export function resolveSecurity(options: SecurityOptions = {}): Security {
-  const { privileged = false, defaults = {} } = options;
+  const { privileged = false, profiles = {}, defaults = {} } = options;
   const parsed = parseSecurityOpts(options.securityOpts ?? []);
   const capabilities = privileged
     ? knownCapabilities()
@@ -68,6 +70,7 @@ export function resolveSecurity(options: SecurityOptions = {}): Security {
   const seccomp = seccompOf(
     parsed.seccomp ?? (privileged ? UNCONFINED : defaults.seccomp),
     capabilities,
+    profiles,
   );
   const apparmor = parsed.apparmor ?? (privileged ? undefined : defaults.apparmor);
   return {
@@ -82,6 +85,18 @@ export function resolveSecurity(options: SecurityOptions = {}): Security {
   };
 }
 
+/**
+ * Returns the file of the seccomp profile that values of `--security-opt` name; undefined where they name
+ * none.
+ *
+ * @throws {InvalidParamsError} naming the option that does not fit.
+ */
+export function seccompFileOf(securityOpts: readonly string[]): string | undefined {
+  const { seccomp } = parseSecurityOpts(securityOpts);
+  const isWord = seccomp === undefined || [UNCONFINED, NATIVE_DEFAULT, BUILTIN].includes(seccomp);
+  return isWord ? undefined : seccomp;
+}
+
 const EVERYTHING = "ALL";
 
 /** No profile at all, of seccomp or AppArmor. */
@@ -89,6 +104,9 @@ const UNCONFINED = "unconfined";
 
 /** docker's seccomp profile for the machine's own architecture alone. */
 const NATIVE_DEFAULT = "default";
+
+/** docker's seccomp profile as it is. */
+const BUILTIN = "builtin";
 
 function parseSecurityOpts(opts: readonly string[]): Parsed {
   const parsed: Parsed = { label: {}, mask: [], unmask: [] };
@@ -140,17 +158,23 @@ function selinuxLabel({ label, labelDisabled }: Parsed): string | undefined {
 function seccompOf(
   choice = NATIVE_DEFAULT,
   capabilities: readonly string[],
+  profiles: Readonly<Record<string, string>>,
 ): OciSeccomp | undefined {
   if (choice === UNCONFINED) return undefined;
   const isDefault = choice === NATIVE_DEFAULT;
-  const profile = isDefault || choice === "builtin" ? SECCOMP_PROFILE : readSeccompProfile(choice);
-  return convertProfile(profile, {
+  const isOwn = isDefault || choice === BUILTIN;
+  return convertProfile(isOwn ? SECCOMP_PROFILE : profileAt(choice, profiles), {
     capabilities,
     arch: Deno.build.arch,
     kernel: Deno.osRelease(),
     // Who names a profile wants it as docker reads it.
     subArchitectures: !isDefault,
   });
+}
+
+function profileAt(path: string, profiles: Readonly<Record<string, string>>): SeccompProfile {
+  const text = Object.hasOwn(profiles, path) ? profiles[path] : undefined;
+  return text === undefined ? readSeccompProfile(path) : parseSeccompProfile(path, text);
 }
 
 function invalid(text: string): InvalidParamsError {
