@@ -173,6 +173,35 @@ Deno.test("berth cp says that a renamed container has no files before its next s
   await ok(daemon, ["cp", "d:/etc", daemon.dir]);
 });
 
+Deno.test("berth cp names the path that was given when it cannot write there", async () => {
+  await using daemon = await TestDaemon.start();
+  const dir = `${daemon.dir}/tree`;
+  Deno.mkdirSync(`${dir}/sub`, { recursive: true });
+  Deno.writeTextFileSync(`${dir}/sub/f`, "file");
+  await run(daemon, "c", "--tmpfs", "/ro:ro", "-v", `${dir}:/kept:ro`);
+  const file = `${dir}/sub/f`;
+  const refused = "read-only file system";
+  for (
+    const [from, to, message] of [
+      [file, "c:/ro/new", `cannot write c:/ro/new: ${refused}`],
+      [file, "c:/ro", `cannot write c:/ro/f: ${refused}`],
+      [dir, "c:/ro", `cannot write c:/ro/tree: ${refused}`],
+      [`${dir}/.`, "c:/ro", `cannot write c:/ro/sub: ${refused}`],
+      [`${dir}/.`, "c:/kept", `cannot write c:/kept/sub/f: ${refused}`],
+      [file, "c:/proc/new", "cannot write c:/proc/new: no such file or directory"],
+      ["c:/etc/hosts", "/proc/new", "cannot write /proc/new: no such file or directory"],
+      [
+        `${dir}/${"n".repeat(300)}`,
+        "c:/tmp",
+        `cannot read ${dir}/${"n".repeat(300)}: file name too long`,
+      ],
+    ] as const
+  ) {
+    const { code, stderr } = await cli(daemon, ["cp", from, to]);
+    assert.deepEqual([code, stderr], [125, `berth: ${message}\n`], `${from} ${to}`);
+  }
+});
+
 Deno.test("berth cp never replaces a mount point", async () => {
   await using daemon = await TestDaemon.start();
   const conf = `${daemon.dir}/conf`;

@@ -418,6 +418,9 @@ with tarfile.open(out, "w") as t:
     if what == "redirect":
         i = tarfile.TarInfo("r"); i.type = tarfile.DIRTYPE
         i.pax_headers = {"SCHILY.xattr.trusted.overlay.redirect": "/" + where}; t.addfile(i)
+    if what == "redirect-etc":
+        i = tarfile.TarInfo("etc"); i.type = tarfile.DIRTYPE
+        i.pax_headers = {"SCHILY.xattr.trusted.overlay.redirect": "/" + where}; t.addfile(i)
     if what == "many":
         for n in range(10000): add(t, "many/%d" % n, data=b"")
     if what == "fifo-passwd":
@@ -445,7 +448,9 @@ if what == "bomb":
   const shapes: readonly (readonly [string, Record<string, unknown>?])[] = [
     ...[["dotdot"], ["absolute"], ["symlink"], ["symlink-up"], ["symlink-file"], ["hardlink"]],
     ...[["whiteout"], ["opaque"], ["whiteout-up"], ["wh-dots"], ["root-link"], ["device"]],
-    ...[["redirect"], ["many"], ["bomb"], ["fifo-passwd"], ["link-hardlink"], ["dev"]],
+    ...[["redirect"], ["redirect-etc"], ["many"], ["bomb"], ["fifo-passwd"], ["link-hardlink"], [
+      "dev",
+    ]],
     ...[["across-file"], ["across-whiteout"], ["across-opaque"], ["across-hardlink"], ["etc"]],
     ["volume", { Volumes: { "/d": {}, "/d/deeper": {} } }],
     ["workdir", { WorkingDir: "/d/made" }],
@@ -464,6 +469,7 @@ if what == "bomb":
         ...["run", "--rm", ...cgroup(daemon), image],
         ...["sh", "-c", script],
       ]);
+      assert.doesNotMatch(stderr, /\/proc\/self\/fd/, shape);
       if (shape === "fifo-passwd") assert.match(`${code} ${stderr}`, /^125 .*is a FIFO/s);
       if (shape === "dev") assert.match(`${code} ${stderr}`, /^125 .*\/dev .*symbolic link/s);
       // The names of users are the image's own.

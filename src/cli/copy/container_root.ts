@@ -11,10 +11,13 @@ import { isRefused } from "../container/io_dir.ts";
 /** The root directory of a container, held open. */
 export class ContainerRoot implements Disposable {
   readonly #fd: OwnedFd;
+  /** The container's. */
+  readonly id: string;
   /** Whom the container's root user is on the host. */
   readonly owner: { readonly uid: number; readonly gid: number };
 
-  private constructor(fd: OwnedFd, owner: { uid: number; gid: number }) {
+  private constructor(id: string, fd: OwnedFd, owner: { uid: number; gid: number }) {
+    this.id = id;
     this.#fd = fd;
     this.owner = owner;
   }
@@ -32,7 +35,7 @@ export class ContainerRoot implements Disposable {
       const path = `/proc/${state.pid}/root`;
       const fd = new OwnedFd(open(path, O_PATH | O_DIRECTORY));
       const owner = { uid: hostIdOfRoot(state.pid, "uid"), gid: hostIdOfRoot(state.pid, "gid") };
-      const root = new ContainerRoot(fd, owner);
+      const root = new ContainerRoot(id, fd, owner);
       // A pid alone proves nothing: had init exited before it was used, it could be another's.
       const now = await daemon.call("container.state", { id });
       if (now.instance === state.instance && now.status !== "stopped") return root;
@@ -47,7 +50,7 @@ export class ContainerRoot implements Disposable {
   static #ofFilesystem(state: ContainerState): ContainerRoot {
     try {
       const fd = new OwnedFd(open(rootfsOf(state), O_PATH | O_DIRECTORY));
-      return new ContainerRoot(fd, { uid: 0, gid: 0 });
+      return new ContainerRoot(state.id, fd, { uid: 0, gid: 0 });
     } catch (error) {
       if (errnoNameOf(error) !== "ENOENT") throw error;
       // After a rename or a reboot nothing of it is mounted.

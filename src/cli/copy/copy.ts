@@ -5,6 +5,7 @@ import { CliError } from "../common/exit_status.ts";
 import { type OnSkipped, pack } from "./pack.ts";
 import type { Place } from "./place.ts";
 import { readTar } from "./tar_reader.ts";
+import { toldOf } from "./told_of.ts";
 import { unpack, type UnpackOptions } from "./unpack.ts";
 
 /** What is packed: an entry of a directory, under the name it gets. */
@@ -43,7 +44,8 @@ export async function* packSource(
   // What `/` and `x/..` hold has no name in a parent.
   const isNamed = place.name !== "" && place.name !== "." && place.name !== "..";
   using dir = isNamed ? place.parent.openDirectory() : place.openDirectory();
-  yield* pack(dir.fd, isNamed ? place.name : ".", as, onSkipped);
+  const name = isNamed ? place.name : ".";
+  yield* pack(dir.fd, name, as, { shown: place.shown, onSkipped });
 }
 
 /** Where a copy goes: into a directory, under a name. */
@@ -95,7 +97,11 @@ export async function extract(
 ): Promise<void> {
   if (!base.stat()?.isDirectory) throw new CliError(`${base.path}: no such directory`);
   try {
-    await unpack(readTar(archive), { ...options, openDirectory: (path) => base.openBelow(path) });
+    await unpack(readTar(archive), {
+      ...options,
+      openDirectory: (path) => base.openBelow(path),
+      shown: (path) => `${base.shown.replace(/\/$/, "")}/${path}`,
+    });
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new CliError(`cannot unpack the archive: ${error.message}`, { cause: error });
@@ -107,5 +113,5 @@ function notFound(place: Place, error: unknown): unknown {
     errnoNameOf(error) === "ENOENT";
   return isMissing
     ? new CliError(`${place.path}: no such file or directory`, { cause: error })
-    : error;
+    : toldOf(place.shown, "read", error);
 }

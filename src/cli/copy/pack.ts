@@ -10,12 +10,21 @@ import {
   read,
 } from "../../linux/fd/fd.ts";
 import { BLOCK, encodeHeader, type EntryType, padding } from "./tar_header.ts";
+import { toldOf } from "./told_of.ts";
 
 /** Bytes read at a time. */
 const CHUNK = 256 * 1024;
 
 /** Something that is not copied, and why. */
 export type OnSkipped = (path: string, reason: string) => void;
+
+/** Options of {@linkcode pack}. */
+export interface PackOptions {
+  /** The path of what is packed, as the user knows it. */
+  readonly shown: string;
+  /** Is told what is left out. */
+  readonly onSkipped: OnSkipped;
+}
 
 /**
  * Packs what `name` is in a directory, and all below it, as the entry `as` of a tar archive.
@@ -24,15 +33,15 @@ export type OnSkipped = (path: string, reason: string) => void;
  * directory that is held open, and no symlink is followed, so that nothing outside is ever read.
  *
  * @param dir The directory, an fd that may be O_PATH.
- * @throws Deno.errors.NotFound, LinuxError if it cannot be read.
+ * @throws {CliError} if it cannot be read.
  */
 export async function* pack(
   dir: number,
   name: string,
   as: string,
-  onSkipped: OnSkipped,
+  options: PackOptions,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  yield* packEntry(dir, name, as, onSkipped);
+  yield* packEntry(dir, name, as, options);
   yield new Uint8Array(2 * BLOCK);
 }
 
@@ -40,7 +49,20 @@ async function* packEntry(
   dir: number,
   name: string,
   as: string,
-  onSkipped: OnSkipped,
+  options: PackOptions,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  try {
+    yield* readEntry(dir, name, as, options);
+  } catch (error) {
+    throw toldOf(options.shown, "read", error);
+  }
+}
+
+async function* readEntry(
+  dir: number,
+  name: string,
+  as: string,
+  { shown, onSkipped }: PackOptions,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const path = `${fdPath(dir)}/${name}`;
   const found = Deno.lstatSync(path);
@@ -56,7 +78,7 @@ async function* packEntry(
         fd.fd,
         child.name,
         as === "." ? child.name : `${as}/${child.name}`,
-        onSkipped,
+        { shown: `${shown.replace(/\/$/, "")}/${child.name}`, onSkipped },
       );
     }
     return;

@@ -4,6 +4,7 @@ import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { CliError } from "../common/exit_status.ts";
 import type { ContainerRoot } from "./container_root.ts";
+import { toldOf } from "./told_of.ts";
 import { openBelow } from "./unpack.ts";
 
 /** As many symlinks are followed as the kernel does in one path. */
@@ -18,6 +19,11 @@ export class Place {
   constructor(path: string, root: ContainerRoot | undefined) {
     this.path = path;
     this.#root = root;
+  }
+
+  /** The path as people write it, with the container that it is in. */
+  get shown(): string {
+    return this.#root === undefined ? this.path : `${this.#root.id}:${this.path}`;
   }
 
   /** The last name of the path; empty for the root. */
@@ -56,7 +62,7 @@ export class Place {
       return Deno.statSync(fdPath(fd.fd));
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw error;
+      throw toldOf(this.shown, "reach", error);
     }
   }
 
@@ -84,7 +90,7 @@ export class Place {
       return Deno.lstatSync(here).isSymlink ? Deno.readLinkSync(here) : undefined;
     } catch (error) {
       if (isMissing(error)) return undefined;
-      throw error;
+      throw toldOf(this.shown, "reach", error);
     }
   }
 }

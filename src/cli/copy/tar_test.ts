@@ -54,7 +54,12 @@ function unpackInto(
     using base = new OwnedFd(open(to, O_RDONLY | O_DIRECTORY));
     return openBelow(base.fd, path);
   };
-  return unpack(readTar(chunks), { owner, onSkipped: skipped, openDirectory });
+  return unpack(readTar(chunks), {
+    owner,
+    onSkipped: skipped,
+    openDirectory,
+    shown: (path) => path,
+  });
 }
 
 async function* chunksOf(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
@@ -65,12 +70,13 @@ Deno.test("tar: a tree that is packed and unpacked is the same, and tar(1) reads
   await withDirs(async (from, to) => {
     makeTree(from);
     using dir = new OwnedFd(open(from, O_RDONLY | O_DIRECTORY));
-    await unpackInto(to, pack(dir.fd, "tree", "tree", skipped));
+    await unpackInto(to, pack(dir.fd, "tree", "tree", { shown: "tree", onSkipped: skipped }));
     assert.deepEqual(picture(to), picture(from));
 
     await Deno.remove(`${to}/tree`, { recursive: true });
     const tar = new Deno.Command("tar", { args: ["-xp", "-C", to], stdin: "piped" }).spawn();
-    await ReadableStream.from(pack(dir.fd, "tree", "tree", skipped)).pipeTo(tar.stdin);
+    await ReadableStream.from(pack(dir.fd, "tree", "tree", { shown: "tree", onSkipped: skipped }))
+      .pipeTo(tar.stdin);
     assert.equal((await tar.status).code, 0);
     assert.deepEqual(picture(to), picture(from));
   });
@@ -146,7 +152,9 @@ Deno.test("tar: what is no archive, or only half of one, is an error", async () 
     using dir = new OwnedFd(open(from, O_RDONLY | O_DIRECTORY));
     const half = async function* () {
       let left = 4000;
-      for await (const chunk of pack(dir.fd, "tree/big", "big", skipped)) {
+      for await (
+        const chunk of pack(dir.fd, "tree/big", "big", { shown: "big", onSkipped: skipped })
+      ) {
         yield chunk.slice(0, left);
         left -= chunk.length;
         if (left <= 0) return;

@@ -19,6 +19,7 @@ import { CliError } from "../common/exit_status.ts";
 import type { OnSkipped } from "./pack.ts";
 import type { TarEntry } from "./tar_header.ts";
 import type { TarItem } from "./tar_reader.ts";
+import { toldOf } from "./told_of.ts";
 
 /** Options of {@linkcode unpack}. */
 export interface UnpackOptions {
@@ -28,6 +29,8 @@ export interface UnpackOptions {
   readonly onSkipped: OnSkipped;
   /** Opens the directory that an entry is in, by its path from the base; missing ones are made. */
   readonly openDirectory: (path: string) => OwnedFd;
+  /** Returns the path of an entry as the user knows it. */
+  readonly shown: (path: string) => string;
 }
 
 /**
@@ -38,7 +41,8 @@ export interface UnpackOptions {
  * process changes the tree meanwhile: each entry is made by its name alone in a directory that is
  * held open.
  *
- * @throws {CliError} for an entry that leads outside, or takes the place of a directory or a mount.
+ * @throws {CliError} for an entry that leads outside, takes the place of a directory or a mount, or
+ *   cannot be written.
  */
 export async function unpack(
   items: AsyncIterable<TarItem>,
@@ -50,18 +54,27 @@ export async function unpack(
     if (names.includes("..")) throw new CliError(`refused: ${entry.path} leads out of the archive`);
     const name = names.pop();
     if (name === undefined) continue;
-    using dir = options.openDirectory(names.join("/"));
-    if (entry.type === "directory") {
-      makeDirectory(dir.fd, name, entry.path);
-      directories.push({ path: [...names, name].join("/"), entry });
-    } else {
-      await makeEntry(dir.fd, name, entry, content, options);
+    const path = [...names, name].join("/");
+    try {
+      using dir = options.openDirectory(names.join("/"));
+      if (entry.type === "directory") {
+        makeDirectory(dir.fd, name, entry.path);
+        directories.push({ path, entry });
+      } else {
+        await makeEntry(dir.fd, name, entry, content, options);
+      }
+    } catch (error) {
+      throw toldOf(options.shown(path), "write", error);
     }
   }
   // Last, since each file in them has changed their time, and they may be read-only; deepest first.
   for (const { path, entry } of directories.reverse()) {
-    using dir = options.openDirectory(path);
-    finish(fdPath(dir.fd), entry, options);
+    try {
+      using dir = options.openDirectory(path);
+      finish(fdPath(dir.fd), entry, options);
+    } catch (error) {
+      throw toldOf(options.shown(path), "write", error);
+    }
   }
 }
 
@@ -119,7 +132,7 @@ async function makeEntry(
     }
     case "file": {
       using fd = new OwnedFd(open(place, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY));
-      for await (const chunk of content) writeChunk(fd.fd, chunk, entry.path);
+      for await (const chunk of content) writeChunk(fd.fd, chunk, options.shown(entry.path));
       finish(fdPath(fd.fd), entry, options);
     }
   }

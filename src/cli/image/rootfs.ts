@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
-import { E2BIG, isErrno } from "../../linux/libc/errno.ts";
+import { LinuxError } from "../../linux/libc/errno.ts";
 import { openView } from "../../linux/mount/view.ts";
 import { ImageClashError, ImageError, ImageNotFoundError } from "../../images/errors.ts";
 import { findImage } from "../../images/store/find.ts";
@@ -163,7 +163,7 @@ function asImage<T>(name: string, check: () => T): T {
     return check();
   } catch (error) {
     const isUnfit = error instanceof ImageError || error instanceof InvalidParamsError ||
-      isErrno(error, E2BIG);
+      error instanceof LinuxError;
     if (!isUnfit) throw error;
     throw new ImageError(`cannot run image ${name}: ${error.message}`, { cause: error });
   }

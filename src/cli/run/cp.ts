@@ -7,6 +7,7 @@ import { checkId } from "../common/ids.ts";
 import { ContainerRoot } from "../copy/container_root.ts";
 import { copy, extract, packSource, sourceAt, targetAt } from "../copy/copy.ts";
 import { Place } from "../copy/place.ts";
+import { toldOf } from "../copy/told_of.ts";
 import { unwritable, writeAll } from "../process_io/output.ts";
 import { visible } from "../text/format.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
@@ -94,7 +95,9 @@ async function writeOutput(chunk: Uint8Array): Promise<void> {
 
 async function* readInput() {
   const buffer = new Uint8Array(64 * 1024);
-  for (let length; (length = await Deno.stdin.read(buffer)) !== null;) {
-    yield buffer.slice(0, length);
-  }
+  const read = () =>
+    Deno.stdin.read(buffer).catch((error) => {
+      throw toldOf("standard input", "read", error);
+    });
+  for (let length; (length = await read()) !== null;) yield buffer.slice(0, length);
 }

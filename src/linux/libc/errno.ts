@@ -222,6 +222,17 @@ export function errnoNameOf(error: unknown): string | undefined {
   return errno === undefined ? undefined : errnoName(Number(errno));
 }
 
+/**
+ * Returns what the errno means of a {@linkcode LinuxError} or of a system's error of Deno, such as `read-only
+ * file system`. Undefined for an error that has none.
+ */
+export function errnoMessageOf(error: unknown): string | undefined {
+  if (error instanceof LinuxError) return errnoMessage(error.errno);
+  if (!(error instanceof Error)) return undefined;
+  const [, errno] = /\(os error (\d+)\)/.exec(error.message) ?? [];
+  return errno === undefined ? undefined : errnoMessage(Number(errno));
+}
+
 /** What open(2) says of a path where there is no file, or can be none. */
 const MISSING: ReadonlySet<unknown> = new Set(["ENOENT", "ENOTDIR", "ENAMETOOLONG", "ELOOP"]);
 

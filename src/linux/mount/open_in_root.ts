@@ -52,6 +52,9 @@ const MAX_LINKS = 40;
 /** The longest target of a symlink with its NUL, PATH_MAX of include/uapi/linux/limits.h. */
 const PATH_MAX = 4096;
 
+/** Where a root directory is that this process holds open: a path that says nothing to anybody. */
+const FD_DIR = "/proc/self/fd/";
+
 /** Options of {@linkcode openInRoot}. */
 export interface OpenInRootOptions {
   /**
@@ -80,7 +83,7 @@ export function openInRoot(
 ): OwnedFd {
   using way = new Way(OwnedFd.open(root, O_PATH | O_DIRECTORY));
   const pending = pathNames(path).reverse();
-  const what = `${path} in ${root}`;
+  const what = `${path} in ${root.startsWith(FD_DIR) ? "the root filesystem" : root}`;
   let links = 0;
   for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
     if (name === "..") {

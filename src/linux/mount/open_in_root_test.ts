@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { testNeeding } from "../../../scripts/test_needing.ts";
 import { LinuxError } from "../libc/errno.ts";
-import { fdPath } from "../fd/fd.ts";
+import { fdPath, O_DIRECTORY, O_PATH, OwnedFd } from "../fd/fd.ts";
 import { Swapper } from "./swapper_testing.ts";
 import { openInRoot, type OpenInRootOptions } from "./open_in_root.ts";
 
@@ -30,6 +30,16 @@ class Tree implements Disposable {
     Deno.removeSync(this.dir, { recursive: true });
   }
 }
+
+Deno.test("openInRoot: an error names no path of this process's own", () => {
+  using tree = new Tree();
+  assert.throws(() => openInRoot(tree.rootfs, "none"), { message: new RegExp(tree.rootfs) });
+  using held = OwnedFd.open(tree.rootfs, O_PATH | O_DIRECTORY);
+  assert.throws(
+    () => openInRoot(fdPath(held.fd), "none"),
+    /open none in the root filesystem: ENOENT/,
+  );
+});
 
 Deno.test("openInRoot: a path that is there stays as it is", () => {
   using tree = new Tree();
