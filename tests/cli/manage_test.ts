@@ -111,7 +111,7 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
   await daemon.client.call("container.wait", { id: "two" });
   await daemon.client.call("container.create", { id: "raw", spec: daemon.spec(["sleep", "7"]) });
   const { stdout } = await cli(daemon, ["ps"]);
-  const [, one = "", two = "", raw = ""] = stdout.split("\n");
+  const [, raw = "", two = "", one = ""] = stdout.split("\n");
   const span = "(0 seconds|About a minute|\\d+ seconds?)";
   assert.match(one, new RegExp(`^one +Up ${span} +${span} ago +\\d+ +sleep 1000$`));
   assert.match(
@@ -119,23 +119,26 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
     new RegExp(`^two +Exited \\(3\\) ${span} ago +${span} ago +- +sh -c 'exit 3'$`),
   );
   assert.match(raw, new RegExp(`^raw +Created +${span} ago +\\d+ +sleep 7$`));
+  // The newest is first, as in docker, but not for programs.
   const json = jsonLines((await cli(daemon, ["ps", "--json"])).stdout);
-  assert.deepEqual(json.map(({ id, status }) => [id, status]).sort(), [
+  assert.deepEqual(json.map(({ id, status }) => [id, status]), [
     ["one", "running"],
-    ["raw", "created"],
     ["two", "stopped"],
+    ["raw", "created"],
   ]);
-  const quiet = (await cli(daemon, ["ps", "-q"])).stdout.trim().split("\n").sort();
-  assert.deepEqual(quiet, ["one", "raw", "two"]);
+  const quiet = (await cli(daemon, ["ps", "-q"])).stdout.trim().split("\n");
+  assert.deepEqual(quiet, ["raw", "two", "one"]);
   const ps = async (...args: string[]) => (await cli(daemon, ["ps", ...args])).stdout;
   assert.equal(await ps("-aq", "-f", "status=exited"), "two\n");
   assert.equal(await ps("-lq"), "raw\n");
-  assert.equal(await ps("-n", "2", "-q"), "two\nraw\n");
+  assert.equal(await ps("-n", "2", "-q"), "raw\ntwo\n");
+  const titles = (table: string) => table.split("\n", 1)[0]?.split(/ {2,}/);
+  assert.deepEqual(titles(await ps("--format", "table")), titles(stdout));
   assert.equal(
     await ps("--format", "{{.ID}}\\t{{.State}}", "--filter", "name=tw"),
     "two\texited\n",
   );
-  assert.match(await ps("--format", "id,runtime"), /^ID +RUNTIME\none +runc\n/);
+  assert.match(await ps("--format", "id,runtime"), /^ID +RUNTIME\nraw +runc\ntwo /);
   assert.match(await ps("--format", "json", "-l"), /^\{"id":"raw"/);
   assert.equal((await cli(daemon, ["ps", "--format", "nope"])).code, 125);
   assert.equal(
@@ -143,7 +146,8 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
     "ID\ntwo   over\n",
   );
   const inspect = async (...args: string[]) => await cli(daemon, ["inspect", ...args]);
-  const format = "{{.Id}} {{.status}} {{.exitStatus}} {{.none}}{{range .processes}}{{.pid}}{{end}}";
+  const format =
+    "{{.Id}} {{.status}} {{.exitStatus}} {{.labels.none}}{{range .processes}}{{.pid}}{{end}}";
   assert.equal((await inspect("-f", format, "two")).stdout, "two stopped 3 <no value>\n");
   assert.equal((await inspect("-f", "{{.RestartCount}}", "two")).stdout, "0\n");
   assert.equal((await inspect("--format", "json", "two")).stdout.split("\n").length, 2);
@@ -153,6 +157,10 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
     stderr: "berth: --format: cannot find nope in two\n",
   });
   assert.match((await inspect("-f", "{{.id", "two")).stderr, /braces do not match/);
+  assert.match(
+    (await inspect("-f", "{{.restartingAt}} {{.network}}", "two")).stdout,
+    /^<no value>/,
+  );
   for (const args of [["ps", "-l"], ["stats", "--no-stream", "raw"], ["events", "--id", "raw"]]) {
     const after = args[0] === "events" ? ["--after", "0"] : [];
     assert.deepEqual(await cli(daemon, [...args, ...after, "--format", "{{.ID.x}}"]), {
@@ -164,6 +172,8 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
   for (
     const [args, expected] of [
       [["stats", "--no-stream", "--format", "{{.ID}} {{.PIDs}}", "one"], /^one \d+\n$/],
+      [["stats", "--no-stream", "--format", "{{.CPUPerc}}", "one"], /^\d+\.\d\d%\n$/],
+      [["stats", "--no-stream", "--format", "table", "one"], /^ID +CPU % /],
       [["info", "-f", "{{.containers.stopped}}"], /^1\n$/],
       [["version", "-f", "{{.daemon.protocol}}"], /^\d+\n$/],
     ] as const

@@ -9,12 +9,16 @@ import { messageOf } from "../../rpc/error_text.ts";
 /** What `--format` asks for. */
 export type Format = Template | "json";
 
+/** What `--format` of a list asks for; as docker has it, `table` is the usual table. */
+export type RowFormat = Format | "table";
+
 /** Adds `--format` for a list, whose fields have docker's names. */
 export function withRowFormat(command: Command, fields: readonly string[]): Command {
   return command.option(
     "--format <format>",
-    "Go template, column names with commas, or json",
-    (text: string) => parseFormat(text, { fields, columns: true }),
+    "Go template, column names with commas, table or json",
+    (text: string): RowFormat =>
+      text === "table" ? text : parseFormat(text, { fields, columns: true }),
   );
 }
 

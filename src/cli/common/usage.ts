@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { formatBytes } from "../text/format.ts";
-import { columns, formatRows, type ListFields } from "../text/rows.ts";
+import { columns, formatRows, type ListField, type ListFields } from "../text/rows.ts";
 
 /** What a container uses right now; what its cgroup does not tell is absent. */
 export interface Usage {
@@ -47,17 +47,29 @@ export function usageOf(id: string, before: Stats | undefined, after: Stats): Us
 const dash = (value: number | undefined, format: (value: number) => string) =>
   value === undefined ? "-" : format(value);
 
+/** Returns a field with a share in percent. */
+function percentField(
+  header: string,
+  of: (usage: Usage) => number | undefined,
+  format: (value: number) => string,
+): ListField<Usage> {
+  return { header, kind: "figure", value: (usage) => dash(of(usage), format) };
+}
+
+const cpuShare = ({ cpuPercent }: Usage) => cpuPercent;
+
+const memoryShare = ({ memoryBytes, memoryLimitBytes }: Usage) =>
+  memoryBytes === undefined || !memoryLimitBytes ? undefined : memoryBytes / memoryLimitBytes * 100;
+
+const asDocker = (value: number) => `${value.toFixed(2)}%`;
+
 /** What `stats` can show of a container, by docker's names and berth's own. */
 export const USAGE_FIELDS: ListFields<Usage> = {
   ID: { header: "ID", value: ({ id }) => id },
   Name: { header: "NAME", value: ({ id }) => id },
   Container: { header: "CONTAINER", value: ({ id }) => id },
   Status: { header: "STATUS", value: ({ status }) => status ?? "" },
-  CPUPerc: {
-    header: "CPU %",
-    kind: "figure",
-    value: (usage) => dash(usage.cpuPercent, (value) => value.toFixed(1)),
-  },
+  CPUPerc: percentField("CPU %", cpuShare, asDocker),
   Memory: {
     header: "MEMORY",
     kind: "figure",
@@ -74,14 +86,7 @@ export const USAGE_FIELDS: ListFields<Usage> = {
     kind: "figure",
     value: (usage) => dash(usage.memoryLimitBytes, formatBytes),
   },
-  MemPerc: {
-    header: "MEM %",
-    kind: "figure",
-    value: ({ memoryBytes, memoryLimitBytes }) =>
-      memoryBytes === undefined || !memoryLimitBytes
-        ? "-"
-        : (memoryBytes / memoryLimitBytes * 100).toFixed(1),
-  },
+  MemPerc: percentField("MEM %", memoryShare, asDocker),
   PIDs: {
     header: "PIDS",
     kind: "figure",
@@ -104,6 +109,15 @@ export const USAGE_FIELDS: ListFields<Usage> = {
     kind: "figure",
     value: (usage) => dash(usage.writeBytes, formatBytes),
   },
+};
+
+const short = (value: number) => value.toFixed(1);
+
+/** The fields of berth's own table, whose headers say what is in percent. */
+const TABLE_FIELDS: ListFields<Usage> = {
+  ...USAGE_FIELDS,
+  CPUPerc: percentField("CPU %", cpuShare, short),
+  MemPerc: percentField("MEM %", memoryShare, short),
 };
 
 /** The columns of the table; a status where one was asked for. */
@@ -129,15 +143,15 @@ export function usageTable(usages: readonly Usage[], width: number | undefined):
     if (width === undefined || leastWidth(usages, names) <= width) break;
     names = names.filter((name) => name !== optional);
   }
-  return formatRows(usages, columns(USAGE_FIELDS, names), USAGE_FIELDS, { width });
+  return formatRows(usages, columns(TABLE_FIELDS, names), TABLE_FIELDS, { width });
 }
 
 /** Returns the width of a table with whole figures and short texts, one blank between them. */
 function leastWidth(usages: readonly Usage[], names: readonly string[]): number {
   const widths = names.map((name) => {
-    const cells = formatRows(usages, columns(USAGE_FIELDS, [name]), USAGE_FIELDS, { plain: true });
+    const cells = formatRows(usages, columns(TABLE_FIELDS, [name]), TABLE_FIELDS, { plain: true });
     const widest = cells.reduce((most, cell) => Math.max(most, [...cell].length), 0);
-    return USAGE_FIELDS[name]?.kind === "figure" ? widest : Math.min(SHORT_TEXT, widest);
+    return TABLE_FIELDS[name]?.kind === "figure" ? widest : Math.min(SHORT_TEXT, widest);
   });
   return widths.reduce((total, value) => total + value + 1, -1);
 }

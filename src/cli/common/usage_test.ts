@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { columns, formatRows } from "../text/rows.ts";
+import { parseTemplate } from "../text/template.ts";
 import { cpuPercent, USAGE_FIELDS, usageOf, usageTable } from "./usage.ts";
 
 const stats = (second: number, usageUsec: number): Stats => ({
@@ -42,7 +43,7 @@ Deno.test("usageTable: ids are cut on a narrow screen, and figures go where not 
   assert.deepEqual(usageTable(usages, 12), ["ID    CPU %", "web    50.0"]);
 });
 
-Deno.test("USAGE_FIELDS: pairs of figures are written as docker writes them", () => {
+Deno.test("USAGE_FIELDS: shares and pairs of figures are written as docker writes them", () => {
   const io = { readBytes: 1 << 20, writeBytes: 0, reads: 1, writes: 0, devices: [] };
   const rows = [usageOf("a", undefined, { ...stats(0, 0), io }), { id: "b" }];
   const template = columns(USAGE_FIELDS, ["MemUsage", "BlockIO"]);
@@ -51,4 +52,7 @@ Deno.test("USAGE_FIELDS: pairs of figures are written as docker writes them", ()
     "     2MiB / 64MiB   1MiB / 0B",
     "            - / -       - / -",
   ]);
+  const shares = parseTemplate("{{.CPUPerc}} {{.MemPerc}}", { fields: Object.keys(USAGE_FIELDS) });
+  const used = [usageOf("a", stats(0, 0), stats(1, 5_000)), { id: "b" }];
+  assert.deepEqual(formatRows(used, shares, USAGE_FIELDS), ["0.50% 3.13%", "- -"]);
 });

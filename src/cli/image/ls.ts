@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import { explainFormat, type Format, withRowFormat } from "../common/format_option.ts";
+import { explainFormat, type RowFormat, withRowFormat } from "../common/format_option.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
 import { print, printJson, screenWidth } from "../text/print.ts";
 import { columns, formatRows } from "../text/rows.ts";
@@ -20,7 +20,7 @@ interface LsOptions {
   readonly quiet?: true;
   readonly digests?: true;
   readonly filter?: readonly ImageFilter[];
-  readonly format?: Format;
+  readonly format?: RowFormat;
   readonly trunc: boolean;
 }
 
@@ -62,7 +62,8 @@ export function imagesCommand(name: "ls" | "images"): Command {
         if (options.quiet) return [...new Set(rows.map(({ id }) => id))].forEach(print);
         if (options.json || format === "json") return rows.forEach(printJson);
         const width = options.trunc ? screenWidth() : undefined;
-        const template = format ?? columns(IMAGE_FIELDS, options.digests ? WITH_DIGESTS : COLUMNS);
+        const usual = columns(IMAGE_FIELDS, options.digests ? WITH_DIGESTS : COLUMNS);
+        const template = format === undefined || format === "table" ? usual : format;
         explainFormat(() => formatRows(rows, template, IMAGE_FIELDS, { width })).forEach(print);
       });
     });

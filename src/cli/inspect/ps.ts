@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { explainFormat, type Format, withRowFormat } from "../common/format_option.ts";
+import { explainFormat, type RowFormat, withRowFormat } from "../common/format_option.ts";
 import { listAllContainers } from "../common/list_containers.ts";
 import { parseWhole } from "../options/resources.ts";
 import { print, printJson, printStderr, screenWidth } from "../text/print.ts";
@@ -19,7 +19,7 @@ interface PsOptions {
   readonly latest?: true;
   readonly last?: number;
   readonly filter?: readonly ContainerFilter[];
-  readonly format?: Format;
+  readonly format?: RowFormat;
   readonly trunc: boolean;
 }
 
@@ -90,19 +90,20 @@ async function mentionOrphans(
   );
 }
 
-/** The containers that the options ask for, oldest first. */
+/** The containers that the options ask for; as docker has it, the newest first. */
 function chosen(containers: readonly ContainerState[], options: PsOptions): ContainerState[] {
-  const last = options.latest ? 1 : options.last;
   const found = containers
-    .toSorted((a, b) => a.createdAt.localeCompare(b.createdAt))
+    .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
     .filter((container) => passes(container, options.filter ?? []));
-  return last === undefined ? found : found.slice(Math.max(0, found.length - last));
+  return found.slice(0, options.latest ? 1 : options.last);
 }
 
 function printContainers(containers: readonly ContainerState[], options: PsOptions): void {
   const { format } = options;
   if (options.quiet) return containers.forEach((container) => print(container.id));
-  if (options.json || format === "json") return containers.forEach(printJson);
+  // For programs, which have always had the oldest first.
+  if (options.json || format === "json") return containers.toReversed().forEach(printJson);
   const width = options.trunc ? screenWidth() : undefined;
-  explainFormat(() => containerLines(containers, Date.now(), width, format)).forEach(print);
+  const template = format === "table" ? undefined : format;
+  explainFormat(() => containerLines(containers, Date.now(), width, template)).forEach(print);
 }

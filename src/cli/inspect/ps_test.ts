@@ -23,7 +23,7 @@ const base: ContainerState = {
   processes: [],
 };
 
-Deno.test("ps: containers are listed oldest first with what a person wants to know", () => {
+Deno.test("ps: containers are listed with what a person wants to know", () => {
   const stopped: ContainerState = {
     ...base,
     id: "old",

@@ -3,7 +3,7 @@ import { sleep } from "../../linux/event_loop/timer.ts";
 import type { Command } from "commander";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { explainFormat, type Format, withRowFormat } from "../common/format_option.ts";
+import { explainFormat, type RowFormat, withRowFormat } from "../common/format_option.ts";
 import { parseSeconds } from "../options/resources.ts";
 import { Sampler } from "../common/sampler.ts";
 import { type Usage, USAGE_FIELDS, usageTable } from "../common/usage.ts";
@@ -16,7 +16,7 @@ interface StatsOptions {
   readonly stream: boolean;
   readonly interval: number;
   readonly json?: true;
-  readonly format?: Format;
+  readonly format?: RowFormat;
 }
 
 /** How far apart the two samples of `--no-stream` are, ms: CPU use is a rate. */
@@ -53,6 +53,7 @@ export function statsCommand(): Command {
           const usages = sampled.filter(({ id }) => sampler.states.get(id) !== "created");
           if (options.stream && ids.length > 0 && usages.length === 0) return;
           const { format } = options;
+          const template = format === "table" || format === "json" ? undefined : format;
           if (options.json || format === "json") {
             const timestamp = new Date().toISOString();
             for (const usage of usages) if (!usage.stopped) printJson({ timestamp, ...usage });
@@ -60,10 +61,10 @@ export function statsCommand(): Command {
             const screen = screenSize();
             // The last row is the cursor's: a table that were higher could not be drawn over.
             const rows = options.stream && screen ? screen.rows - 1 : undefined;
-            const lines = fitRows(linesOf(usages, format, screen?.columns), MORE, {
+            const lines = fitRows(linesOf(usages, template, screen?.columns), MORE, {
               ...(rows !== undefined && { rows }),
               ...(screen && { columns: screen.columns }),
-              headers: format === undefined || format.table ? 1 : 0,
+              headers: template === undefined || template.table ? 1 : 0,
             });
             // On a screen each table takes the place of the one before.
             const back = drawn > 0 && screen ? `\x1b[${drawn}A\x1b[J` : "";
