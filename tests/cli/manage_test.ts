@@ -157,6 +157,9 @@ Deno.test("berth ps shows containers to people and to programs", async () => {
     stderr: "berth: --format: cannot find nope in two\n",
   });
   assert.match((await inspect("-f", "{{.id", "two")).stderr, /braces do not match/);
+  assert.match((await inspect("-f", "{{.nope}}", "two")).stderr, /no field "nope": expected id, /);
+  assert.match((await cli(daemon, ["info", "-f", "{{.NCPU}}"])).stderr, /take \.host\.cpus/);
+  assert.match((await cli(daemon, ["version", "-f", "{{.no}}"])).stderr, /expected client, daemon/);
   assert.match(
     (await inspect("-f", "{{.restartingAt}} {{.network}}", "two")).stdout,
     /^<no value>/,

@@ -23,27 +23,27 @@ export function withRowFormat(command: Command, fields: readonly string[]): Comm
 }
 
 /**
- * Adds `--format` for objects; `flags` may have a short form. Names in `instead` are refused, with what
- * to take in place of each.
+ * Adds `--format` for objects; `flags` may have a short form. Names that the rules do not know are refused:
+ * a script must not take nothing for an answer.
  */
 export function withFormat(
   command: Command,
-  flags = "--format <format>",
-  instead: Readonly<Record<string, string>> = {},
+  rules: TemplateRules,
+  flags = "-f, --format <format>",
 ): Command {
   return command.option(
     flags,
     "Go template such as {{.id}}, or json",
-    (text: string) => parseFormat(text, { instead }),
+    (text: string) => parseFormat(text, rules),
   );
 }
 
 /** Parses a `--format`. Throws commander's `InvalidArgumentError`. */
-function parseFormat(text: string, rules?: TemplateRules): Format {
+function parseFormat(text: string, rules: TemplateRules): Format {
   if (text === "json") return text;
   try {
     const template = parseTemplate(text, rules);
-    if (!template.table || rules?.columns) return template;
+    if (!template.table || rules.columns) return template;
   } catch (error) {
     if (error instanceof SyntaxError) throw new InvalidArgumentError(error.message);
     throw error;

@@ -6,6 +6,20 @@ import { type Format, printFormatted, withFormat } from "../common/format_option
 import { print, printJson } from "../text/print.ts";
 import { withStore } from "./store.ts";
 
+/** The members of what is shown. */
+const MEMBERS = ["id", "digest", "names", "pulledAt", "size", "layers", "config"];
+
+/** What docker has in members that berth has not. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  RepoTags: "take .names",
+  RepoDigests: "take .digest",
+  Created: "take .config.created",
+  Config: "take .config.config",
+  Architecture: "take .config.architecture",
+  Os: "take .config.os",
+  RootFS: "take .config.rootfs, and .layers for the directories",
+};
+
 /** `berth image inspect` */
 export function inspectImageCommand(): Command {
   return withFormat(
@@ -15,7 +29,7 @@ export function inspectImageCommand(): Command {
       "berth image inspect alpine",
       "berth image inspect -f '{{json .config.config.Env}}' alpine",
     )),
-    "-f, --format <format>",
+    { fields: MEMBERS, instead: INSTEAD },
   )
     .option("--json", "one line an image")
     .argument("<image...>", "names, or the beginnings of ids")

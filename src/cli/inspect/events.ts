@@ -17,15 +17,34 @@ interface EventsOptions {
   readonly format?: Format;
 }
 
+/** The members of an event. */
+const MEMBERS: Readonly<Record<keyof Event, true>> = {
+  ...{ seq: true, timestamp: true, runtime: true, type: true, id: true, instance: true },
+  ...{ labels: true, pid: true, execId: true, exitStatus: true, exitStatusUnknown: true },
+  ...{ exitedAt: true, synthetic: true, oom: true, path: true, network: true, replaces: true },
+  ...{ newId: true, restart: true, error: true },
+};
+
+/** What docker has in members that berth has not. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  Action: "take .type",
+  Actor: "take .id and .labels",
+  Status: "take .type",
+  Time: "take .timestamp",
+  TimeNano: "take .timestamp",
+};
+
 /** `berth events` */
 export function eventsCommand(): Command {
-  return withFormat(withJson(withSocket(verb(
+  const command = withJson(withSocket(verb(
     "events",
     "Print events as they happen",
     "berth events --id web --type exit",
     "berth events --after 0 --json",
     "berth events --type exit --format '{{.id}} {{.exitStatus}}'",
-  ))))
+  )));
+  const rules = { fields: Object.keys(MEMBERS), instead: INSTEAD };
+  return withFormat(command, rules, "--format <format>")
     .option(
       "--after <seq>",
       "start after this sequence number; 0: all that are kept",

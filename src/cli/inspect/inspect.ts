@@ -6,6 +6,7 @@ import { forEachId } from "../common/each.ts";
 import { type Format, printFormatted, withFormat } from "../common/format_option.ts";
 import { hintAtImage } from "../image/explain.ts";
 import { print, printJson } from "../text/print.ts";
+import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
 
@@ -15,7 +16,18 @@ interface InspectOptions {
   readonly format?: Format;
 }
 
-/** What docker has in members that berth has not: a script must not take nothing for an answer. */
+/** The members of what is shown. */
+const MEMBERS: Readonly<Record<keyof ContainerState | "spec" | "resources", true>> = {
+  ...{ id: true, instance: true, status: true, pid: true, bundle: true, runtime: true },
+  ...{ terminal: true, stdin: true, stdout: true, stderr: true, log: true, labels: true },
+  ...{ createdAt: true, startedAt: true, exitStatus: true, exitStatusUnknown: true },
+  ...{ exitedAt: true, restart: true, restartCount: true, restartingAt: true, lastExit: true },
+  ...{ autoRemove: true, oomKilled: true, group: true, network: true, shimPid: true, shim: true },
+  ...{ processes: true, resources: true, spec: true, error: true },
+  ...{ stopSignal: true, stopTimeout: true },
+};
+
+/** What docker has in members that berth has not. */
 const INSTEAD: Readonly<Record<string, string>> = {
   Name: "take .id",
   State: "take .status, .pid, .exitStatus, .startedAt and .exitedAt",
@@ -40,8 +52,7 @@ export function inspectCommand(): Command {
       "berth inspect --spec --json web | jq .spec.process",
       "berth inspect -f '{{.status}} {{.pid}}' web",
     )),
-    "-f, --format <format>",
-    INSTEAD,
+    { fields: Object.keys(MEMBERS), instead: INSTEAD },
   )
     .option("--spec", "include the OCI spec of the container")
     .option("--json", "one line a container")

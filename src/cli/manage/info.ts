@@ -16,6 +16,24 @@ interface InfoOptions {
   readonly format?: Format;
 }
 
+/** What docker has in members that berth has not. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  Containers: "take .containers.total",
+  ContainersRunning: "take .containers.running",
+  ContainersPaused: "take .containers.paused",
+  ContainersStopped: "take .containers.stopped",
+  ServerVersion: "take .daemon.version",
+  DockerRootDir: "take .daemon.root",
+  DefaultRuntime: "take .daemon.runtime.path",
+  Name: "take .host.name",
+  OperatingSystem: "take .host.os",
+  KernelVersion: "take .host.kernel",
+  Architecture: "take .host.architecture",
+  NCPU: "take .host.cpus",
+  MemTotal: "take .host.memoryBytes",
+  CgroupVersion: "take .host.cgroups",
+};
+
 /** `berth info` */
 export function infoCommand(): Command {
   return withFormat(
@@ -26,7 +44,7 @@ export function infoCommand(): Command {
       "berth info --json | jq .daemon.root",
       "berth info -f '{{.containers.running}}'",
     ))),
-    "-f, --format <format>",
+    { fields: ["client", "daemon", "containers", "host"], instead: INSTEAD },
   ).action(async (options: InfoOptions, command: Command) => {
     await withDaemon(command, async (daemon) => {
       const info = await daemon.call("daemon.info", {});

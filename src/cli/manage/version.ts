@@ -24,7 +24,7 @@ export function versionCommand(): Command {
         "berth version -f '{{.daemon.version}}'",
       )),
     ),
-    "-f, --format <format>",
+    { fields: ["client", "daemon"], instead: { Server: "take .daemon" } },
   ).action(async (options: VersionOptions, command: Command) => {
     const { socket } = command.optsWithGlobals<{ socket: string }>();
     const daemon = await daemonInfo(socket);
