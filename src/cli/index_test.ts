@@ -87,6 +87,15 @@ Deno.test("berthProgram: the completion script offers verbs, options, their choi
     [["kill", "-s", "TER"], "TERM"],
     [["kill", "--signal", "=", "WIN"], "WINCH"],
     [["start", ""], "ID--filter status=created --filter status=exited"],
+    [
+      ["stop", ""],
+      `ID${
+        ["running", "paused", "restarting"].map((state) => `--filter status=${state}`).join(" ")
+      }`,
+    ],
+    [["restart", ""], "ID"],
+    [["pause", ""], "ID--filter status=running"],
+    [["stats", ""], "ID--filter status=running --filter status=paused"],
     [["rename", ""], "ID--filter status=exited"],
     [["events", "--type", "check"], "checkpointed"],
     [["events", "--type", "=", "check"], "checkpointed"],
@@ -97,12 +106,14 @@ Deno.test("berthProgram: the completion script offers verbs, options, their choi
     [["run", "ls", "--ro"], ""],
     [["restore", ""], ""],
     // Verbs of a verb, with their options.
-    [["image", ""], "pull ls rm inspect prune load import"],
+    [["image", ""], "pull ls list rm remove inspect prune load import"],
     [["image", "p"], "pull prune"],
     [["network", ""], "ls"],
     [["container", ""], "prune"],
     [["install", ""], "docs containerd-shim"],
-    [["--socket", "/x", "image", "l"], "ls load"],
+    [["--socket", "/x", "image", "l"], "ls list load"],
+    [["image", "remove", "--fo"], "--force"],
+    [["image", "list", "--no-t"], "--no-trunc"],
     [["image", "other", ""], ""],
     [["image", "rm", "--fo"], "--force"],
     [["image", "ls", "--filter", "d"], "dangling=true dangling=false"],
@@ -197,7 +208,10 @@ testNeeding(
       assert.deepEqual(await offered("berth --socket /x rm "), ["web-4", ""]);
       assert.ok(!(await offered("berth checkpoint web ")).some((word) => word.startsWith("web-")));
       assert.ok((await offered("berth completion ")).includes("fish"));
-      assert.deepEqual(await offered("berth image l"), ["load", "ls", ""]);
+      assert.deepEqual(await offered("berth image l"), ["list", "load", "ls", ""]);
+      assert.ok((await offered("berth image remove --fo")).includes("--force"));
+      // The stub says how many words it was given: three filters of two words each.
+      assert.deepEqual(await offered("berth stop "), ["web-8", ""]);
       assert.deepEqual(await offered("berth --socket /x container "), ["prune", ""]);
       assert.deepEqual(await offered("berth image rm "), [""]);
       assert.ok((await offered("berth image rm --fo")).includes("--force"));

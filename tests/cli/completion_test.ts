@@ -40,6 +40,10 @@ const COMPLETED: readonly (readonly [typed: string, line: string])[] = [
   ["berth cp we", "berth cp web:"],
   ["berth cp web:/etc/hosts ./si", "berth cp web:/etc/hosts ./site/"],
   ["berth unpause ", "berth unpause held "],
+  ["berth pause ", "berth pause web "],
+  ["berth stop h", "berth stop held "],
+  ["berth image remo", "berth image remove "],
+  ["berth image list --no-tr", "berth image list --no-trunc "],
   ["berth image rm --forc", "berth image rm --force "],
 ];
 

@@ -5,6 +5,7 @@ import {
   firstWords,
   idCount,
   idFilters,
+  lastWord,
   optionsOf,
   optionWords,
   sideCount,
@@ -99,8 +100,8 @@ function verbLines(verb: Verb, program: Command): string[] {
     ...optionsOf(command).map((option) => optionLine(condition(verb, within), option, verb)),
     ...ids === 0 ? [] : [`${line(ids)} -a ${quote(`(__berth_ids ${filters})`)}`],
     ...first.length === 0 ? [] : [`${line(1)} -a ${quote(first.join(" "))}`],
-    ...subverbs.map(({ command: each }) =>
-      `${line(1)} -a ${each.name()} -d ${quote(each.summary())}`
+    ...subverbs.map((each) =>
+      `${line(1)} -a ${lastWord(each)} -d ${quote(each.command.summary())}`
     ),
     ...sides === 0 ? [] : [`${line(sides)} -a '(__berth_sides)'`, `${line(MANY)} -F`],
   ];

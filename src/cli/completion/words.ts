@@ -19,9 +19,16 @@ export function verbsOf(program: Command): Verb[] {
   }));
 }
 
-/** Returns the verbs of a verb that has its own, as `image ls`; none of any other. */
+/** Returns the verbs of a verb that has its own, as `image ls`, under every name; none of any other. */
 export function subverbsOf({ name, command }: Verb): Verb[] {
-  return command.commands.map((each) => ({ name: `${name} ${each.name()}`, command: each }));
+  return command.commands.flatMap((each) =>
+    [each.name(), ...each.aliases()].map((own) => ({ name: `${name} ${own}`, command: each }))
+  );
+}
+
+/** Returns the last word of a verb, such as `ls` of `image ls`. */
+export function lastWord({ name }: Verb): string {
+  return name.slice(name.lastIndexOf(" ") + 1);
 }
 
 /** Returns the verbs of the program, each under its aliases too, with its own behind it. */
@@ -38,7 +45,10 @@ const STATES: Readonly<Record<string, readonly string[]>> = {
   rename: ["exited"],
   exec: ["running"],
   attach: ["running"],
-  kill: ["running", "paused"],
+  stop: ["running", "paused", "restarting"],
+  kill: ["running", "paused", "restarting"],
+  wait: ["created", "running", "paused", "restarting"],
+  stats: ["running", "paused"],
   pause: ["running"],
   resume: ["paused"],
   unpause: ["paused"],
@@ -73,7 +83,7 @@ export function takesCommand({ command }: Verb): boolean {
 /** Returns the words that the verb's first argument can be. */
 export function firstWords({ name, command }: Verb, program: Command): string[] {
   if (name === "help") return program.commands.map((other) => other.name());
-  if (command.commands.length > 0) return command.commands.map((other) => other.name());
+  if (command.commands.length > 0) return subverbsOf({ name, command }).map(lastWord);
   return command.registeredArguments[0]?.argChoices?.slice() ?? [];
 }
 

@@ -5,6 +5,7 @@ import {
   firstWords,
   idCount,
   idFilters,
+  lastWord,
   optionsOf,
   optionWords,
   sideCount,
@@ -77,7 +78,7 @@ function verbFunction(verb: Verb, program: Command): string {
   const subverbs = subverbsOf(verb);
   const options = optionsOf(verb.command).map((option) => optionSpec(option, verb));
   if (subverbs.length > 0) {
-    const short = subverbs.map(({ command }) => ({ name: command.name(), command }));
+    const short = subverbs.map((verb) => ({ name: lastWord(verb), command: verb.command }));
     return `${name}() {
   local context state state_descr line curcontext="$curcontext"
 ${chooseVerb(name, short, options)}
