@@ -4,10 +4,15 @@ import { type Command, CommanderError } from "commander";
 /** Exit status of a failure of berth itself, as in docker and podman. */
 export const EXIT_BERTH = 125;
 
-/** Makes a command report usage errors as "berth: …" and throw instead of exiting. */
-export function reportUsageErrors(command: Command): Command {
+/**
+ * Makes a command report usage errors as "berth: …", or as `explain` has it, and throw instead of exiting.
+ */
+export function reportUsageErrors(
+  command: Command,
+  explain: (text: string) => string = (text) => text,
+): Command {
   return command.exitOverride().configureOutput({
-    outputError: (text, write) => write(text.replace(/^error: /, "berth: ")),
+    outputError: (text, write) => write(explain(text.replace(/^error: /, "berth: "))),
   });
 }
 

@@ -2,12 +2,13 @@
 import type { Command } from "commander";
 import { berthProgram } from "../../src/cli/index.ts";
 import { manPage } from "../../src/cli/text/man_page.ts";
+import { wholeHelp } from "../../src/cli/text/program_help.ts";
 import { daemonProgram } from "../../src/main.ts";
 import { daemonRoleCommand } from "../../src/daemon_command.ts";
 
 const INTRO = `# Command line
 
-The output of \`berth --help\` and \`berth VERB --help\`. \`berth run\` and \`berth exec\` exit with the exit
+The output of \`berth --help\`, \`berth help --all\` and \`berth VERB --help\`. \`berth run\` and \`berth exec\` exit with the exit
 status of the process, or with 125 for an error of berth itself.`;
 
 const WIDTH = 96;
@@ -20,7 +21,8 @@ export function cliPage(): string {
   const verbs = program.commands.map((command) =>
     `## berth ${command.name()}\n\n${fence(helpOf(command.name() === "daemon" ? daemon : command))}`
   );
-  return [INTRO, fence(helpOf(program)), ...verbs].join("\n\n");
+  const all = [fence(helpOf(program)), fence(wholeHelp(program, WIDTH))];
+  return [INTRO, ...all, ...verbs].join("\n\n");
 }
 
 /** Returns the man page of the command line, in the language of man(7). */

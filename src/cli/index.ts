@@ -44,7 +44,9 @@ import { shimCommand } from "./manage/shim.ts";
 import { startCommand } from "./lifecycle/start.ts";
 import { stopCommand } from "./lifecycle/stop.ts";
 import { statsCommand } from "./inspect/stats.ts";
+import { explainUnknown } from "./text/docker_words.ts";
 import { printError } from "./text/print.ts";
+import { shortHelp } from "./text/program_help.ts";
 import { topCommand } from "./inspect/top.ts";
 import { updateCommand } from "./lifecycle/update.ts";
 import { versionCommand } from "./manage/version.ts";
@@ -54,15 +56,17 @@ import { waitCommand } from "./lifecycle/wait.ts";
 export function berthProgram(daemon: DaemonProgram): Command {
   const program = new Command("berth")
     .description("Runs OCI containers that outlive their daemon.")
-    .version(VERSION, "-V, --version", "print the version")
+    .version(VERSION, "-v, --version", "print the version")
     .option("--socket <path>", "socket of the daemon", somePath)
     .enablePositionalOptions()
     // Names alone, so that a summary fits on the line of its command.
-    .configureHelp({ showGlobalOptions: false, subcommandTerm: (command) => command.name() })
-    .addHelpText(
-      "after",
-      '\n"berth help COMMAND" shows the options of a command.\n\nExample:\n  berth run --rm -it --rootfs ./rootfs -- sh',
-    );
+    .configureHelp({
+      showGlobalOptions: false,
+      subcommandTerm: (command) => command.name(),
+      formatHelp: shortHelp,
+    });
+  // What -v was before.
+  program.version(VERSION, "-V").options.at(-1)?.hideHelp();
   const groups: Readonly<Record<string, readonly Command[]>> = {
     "Common commands:": [
       runCommand(),
@@ -128,7 +132,9 @@ export function berthProgram(daemon: DaemonProgram): Command {
     }
   }
   const verbs = program.commands.flatMap((command) => [command, ...command.commands]);
-  for (const command of [program, ...verbs]) reportUsageErrors(command);
+  for (const command of [program, ...verbs]) {
+    reportUsageErrors(command, (text) => explainUnknown(command, text));
+  }
   return program.helpCommand(false);
 }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { bashCompletion } from "./completion/bash.ts";
 import { fishCompletion } from "./completion/fish.ts";
 import { berthProgram } from "./index.ts";
+import { wholeHelp } from "./text/program_help.ts";
 import { daemonProgram } from "../main.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
@@ -17,6 +18,31 @@ Deno.test("berthProgram: every verb says what it does and gives an example", () 
     command.outputHelp();
     assert.match(help, new RegExp(`Examples?:\n  .*berth ${command.name()}`), command.name());
   }
+});
+
+Deno.test("berthProgram: a screen of 24 rows has the help whole, with every command", () => {
+  const program = berthProgram(daemonProgram);
+  program.configureOutput({ getOutHelpWidth: () => 80, getOutHasColors: () => false });
+  const help = program.helpInformation();
+  const lines = help.trimEnd().split("\n");
+  // The last row is the prompt's.
+  assert.ok(lines.length <= 23, help);
+  assert.ok(lines.every((line) => line.length <= 80), help);
+  const words = new Set(help.split(/\s+/));
+  const names = program.commands.map((command) => command.name());
+  assert.deepEqual(names.filter((name) => !words.has(name)), []);
+  assert.match(help, /^ {2}run +Create a container and start it$/m);
+});
+
+Deno.test("wholeHelp: tells what each command does, and the options of the program", () => {
+  const program = berthProgram(daemonProgram);
+  const help = wholeHelp(program);
+  for (const command of program.commands) {
+    assert.ok(help.includes(`  ${command.name()} `) && help.includes(command.summary()), help);
+  }
+  assert.match(help, /^ {2}-v, --version /m);
+  assert.doesNotMatch(help, /^ {2}-V/m);
+  assert.match(help, /^ {2}--socket /m);
 });
 
 Deno.test("berthProgram: what stands behind the container's command is not berth's", async () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { cli, rootfsArgs } from "../harness/cli.ts";
+import { VERSION } from "../../src/version.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
@@ -74,6 +75,30 @@ Deno.test("berth: an empty BERTH_SOCKET is as good as none", async () => {
   const { code, stderr } = await cli(daemon, ["ps"], { env: { BERTH_SOCKET: "" } });
   // This machine may have a daemon there.
   if (code !== 0) assert.match(stderr, /^berth: no daemon listens on \/run\/berth\/berth\.sock: /);
+});
+
+Deno.test("berth: a command of docker's that berth has not says what there is in place of it", async () => {
+  await using daemon = TestDaemon.prepare();
+  for (
+    const [args, message] of [
+      [["volume", "ls"], /^berth: unknown command 'volume': there are no named volumes[^\n]+\n$/],
+      [["build", "."], /^berth: unknown command 'build': berth builds no images[^\n]+\n$/],
+      [["network", "create", "x"], /^berth: unknown command 'create': [^\n]+net\.d[^\n]+\n$/],
+      [["container", "ls"], /^berth: unknown command 'ls': [^\n]+: berth ps\n$/],
+      [["restrat", "web"], /^berth: unknown command 'restrat'\n\(Did you mean [^\n]*restart/],
+    ] as const
+  ) {
+    const { code, stderr } = await cli(daemon, args);
+    assert.equal(code, 125);
+    assert.match(stderr, message);
+  }
+});
+
+Deno.test("berth: -v and --version print the version, and -V as before", async () => {
+  await using daemon = TestDaemon.prepare();
+  for (const flag of ["-v", "--version", "-V"]) {
+    assert.deepEqual(await cli(daemon, [flag]), { code: 0, stdout: `${VERSION}\n`, stderr: "" });
+  }
 });
 
 Deno.test("berth: help of a verb that is none is an error", async () => {
