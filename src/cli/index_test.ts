@@ -140,6 +140,7 @@ Deno.test("berthProgram: the completion script offers verbs, options, their choi
     [["--socket", "/x", "image", "l"], "ls list load"],
     [["image", "remove", "--fo"], "--force"],
     [["image", "list", "--no-t"], "--no-trunc"],
+    [["image", "prune", "--filter", "u"], "until="],
     [["image", "other", ""], ""],
     [["image", "rm", "--fo"], "--force"],
     [["image", "ls", "--filter", "d"], "dangling=true dangling=false"],

@@ -55,6 +55,7 @@ Deno.test("berth: an empty path and an unknown mount option are refused", async 
     const args of [
       ["run", "--rootfs", "", "--", "true"],
       ["run", "--bundle", ""],
+      ["run", "--name", "", "--pull", "always", "example.org/nosuch"],
       ["restore", "--path", "", "x"],
       ["checkpoint", "--path", "", "x"],
       ["ps", "--socket", ""],

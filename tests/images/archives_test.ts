@@ -241,3 +241,34 @@ test("images archives: the two lines of docs/images.md make a root filesystem, w
   await ok(daemon, "import", "--cmd", "echo imported", `${daemon.dir}/rootfs.tar`, "my/base");
   assert.equal(await ok(daemon, ...hello, "my/base"), "imported\n");
 });
+
+test("berth import: without a name an image has its id alone, which prune removes as its filters say", async () => {
+  await using daemon = await startForImages();
+  const base = await busyboxLayer(daemon.dir);
+  const imported = async () => (await ok(daemon, "import", "--cmd", "echo nameless", base)).trim();
+  const [first, second] = [await imported(), await imported()];
+  assert.match(first, /^[0-9a-f]{64}$/);
+  assert.notEqual(first, second);
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), first), "nameless\n");
+  const layers = [base, layerOf(daemon.dir, { f: "labeled" })];
+  const labeled = await makeImage(daemon.dir, { layers, config: { Labels: { tier: "front" } } });
+  await ok(daemon, "pull", labeled);
+  const prune = (...filters: string[]) =>
+    ok(daemon, "image", "prune", "--all", ...filters.flatMap((filter) => ["--filter", filter]));
+  assert.equal(await prune("label=tier=back"), "");
+  // The labeled one does not say when it was made: it is older than anything.
+  assert.equal(await prune("until=1h", "label!=tier"), "");
+  assert.equal(await prune("label!=tier", "until=0"), "");
+  assert.match(await prune("until=1h"), new RegExp(`^Untagged: ${labeled}\nDeleted: \\w+\n$`));
+  assert.deepEqual((await ok(daemon, "images", "-q", "--no-trunc")).trim().split("\n").sort(), [
+    ...[first, second].sort(),
+  ]);
+  // docker's words that change nothing.
+  await ok(daemon, "rmi", "--no-prune", first);
+  assert.equal(await prune("label!=tier"), `Deleted: ${second}\n`);
+  for (const filter of ["until=", "until=soon", "dangling=true", "label", "label="]) {
+    const refused = await cli(daemon, ["image", "prune", "--filter", filter]);
+    assert.equal(refused.code, 125, filter);
+    assert.match(refused.stderr, /^berth: option '--filter [^\n]+ is invalid\. expected [^\n]+\n$/);
+  }
+});

@@ -100,6 +100,7 @@ export function optionWords(option: Option, verb?: Verb): string[] {
     case "--log-level":
       return ["debug", "info", "warning", "error", "fatal"];
     case "--filter":
+      if (verb?.name === "image prune") return ["until=", "label=", "label!="];
       if (/^images?\b/.test(verb?.name ?? "")) {
         return ["reference=", "dangling=true", "dangling=false", "label="];
       }

@@ -7,6 +7,7 @@ import { shortName } from "../../images/reference.ts";
 import type { StoredImage } from "../../images/store/graph.ts";
 import type { ImageStore } from "../../images/store/image_store.ts";
 import { isRecord } from "../../rpc/is_record.ts";
+import { parseTime } from "../logs/time_option.ts";
 import { formatAge, formatBytes } from "../text/format.ts";
 import type { ListFields } from "../text/rows.ts";
 import { hasLabel } from "./labels.ts";
@@ -140,6 +141,24 @@ export function passesFilters(row: ImageRow, filters: readonly ImageFilter[]): b
   return [...keys].every((wanted) =>
     filters.some(({ key, value }) => key === wanted && TESTS[key]?.(row, value))
   );
+}
+
+/** Returns whether an image passes one `--filter` of `image prune`. */
+export type PruneFilter = (store: ImageStore, image: StoredImage) => boolean;
+
+/** Parses docker's `KEY=VALUE`. Throws commander's `InvalidArgumentError`. */
+export function parsePruneFilter(text: string): PruneFilter {
+  const [, key, value = ""] = /^(until|label!?)=(.+)$/s.exec(text) ?? [];
+  if (key === undefined) {
+    throw new InvalidArgumentError("expected until=TIME, label=KEY[=VALUE] or label!=KEY[=VALUE]");
+  }
+  if (key === "until") {
+    const time = parseTime(value);
+    // What does not say when it was made is older than anything, as to docker.
+    return (store, image) => Date.parse(configOf(store, image).created ?? "1970-01-01") < time;
+  }
+  const has = key === "label";
+  return (store, image) => hasLabel(configOf(store, image).labels, value) === has;
 }
 
 /** Returns whether a name is the pattern's, with or without its tag; `*` stands for all but a slash. */

@@ -89,17 +89,23 @@ export function importCommand(): Command {
   ))
     .option("--cmd <command>", "default command of containers, split at blanks")
     .argument("<file>", "tar archive, also a compressed one; - for standard input", somePath)
-    .argument("<image>", "name of the image", parseName)
+    .argument("[image]", "name of the image; without one it has its id alone", parseName)
     .action(
-      async (file: string, image: string, options: { cmd?: string }, command: Command) => {
+      async (
+        file: string,
+        image: string | undefined,
+        options: { cmd?: string },
+        command: Command,
+      ) => {
         await withStore(command, async (store, daemon) => {
           const cmd = options.cmd?.split(/\s+/).filter((word) => word !== "");
           const made = await interruptible(async (signal) => {
             const tar = file === "-"
               ? { name: STDIN_NAME, content: stdinOf("FILE in place of -") }
               : { name: file, content: await openFile(file, signal) };
+            const reference = image === undefined ? undefined : parseReference(image);
             const how = { signal, ...(cmd !== undefined && { cmd }) };
-            const make = () => importTar(store, tar, parseReference(image), how);
+            const make = () => importTar(store, tar, reference, how);
             return await whileUsing({ store, daemon }, make, signal);
           });
           print(made.id);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { removeMarked, removeUnusable } from "../../images/remove/leftovers.ts";
 import {
   pruneImages,
@@ -8,14 +8,16 @@ import {
   type UsedImages,
 } from "../../images/remove/remove.ts";
 import { shortName } from "../../images/reference.ts";
+import type { StoredImage } from "../../images/store/graph.ts";
 import type { ImageStore } from "../../images/store/image_store.ts";
 import type { StoreLock } from "../../images/store/layer_lock.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
-import { verb, withSocket } from "../common/command.ts";
+import { collectParsed, verb, withSocket } from "../common/command.ts";
 import { exitStatusOf } from "../common/exit_status.ts";
 import { ImageNotFoundError } from "../../images/errors.ts";
 import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
+import { parsePruneFilter, type PruneFilter } from "./image_rows.ts";
 import { sayLayers, usedImages, withStore } from "./store.ts";
 
 /** The digits of an id that people see. */
@@ -32,6 +34,8 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
       "-f, --force",
       "remove the name even if a container uses the image; ignore missing images",
     )
+    // docker's word for layers without a name: there are none here that only one image has.
+    .addOption(new Option("--no-prune", "keep parents without a name").hideHelp())
     .argument("<image...>", "names, or the beginnings of ids")
     .action(async (images: string[], { force }: { force?: true }, command: Command) => {
       await withStore(command, (store, daemon) =>
@@ -64,20 +68,31 @@ export function rmiCommand(name: "rm" | "rmi"): Command {
     });
 }
 
+interface PruneFlags {
+  readonly all?: true;
+  readonly filter?: readonly PruneFilter[];
+}
+
 /** `berth image prune` */
 export function pruneImagesCommand(): Command {
   return withSocket(verb(
     "prune",
     "Remove images that have no name and no container",
     "berth image prune",
-    "berth image prune --all",
+    "berth image prune --all --filter until=24h",
   ))
     .option("-a, --all", "also those with a name, if no container uses them")
     .option("-f, --force", "do not ask for confirmation (it never does)")
-    .action(async (options: { all?: true }, command: Command) => {
+    .option(
+      "--filter <key=value>",
+      "only those made before until=TIME, or with label=KEY[=VALUE] or label!=…; may be repeated",
+      collectParsed(parsePruneFilter),
+    )
+    .action(async ({ all, filter = [] }: PruneFlags, command: Command) => {
       await withStore(command, (store, daemon) =>
         interruptible(async (signal) => {
-          const how = { ...options, signal, onLayers: sayLayers };
+          const wanted = (image: StoredImage) => filter.every((passes) => passes(store, image));
+          const how = { ...all && { all }, wanted, signal, onLayers: sayLayers };
           const removed = await lockedBy(store, daemon, signal, (lock, used) =>
             pruneImages(store, lock, used, how));
           show(removed);

@@ -139,7 +139,7 @@ function withProcess(command: Command): void {
   const workdir = new Option("-w, --workdir <dir>", "working directory");
   command
     .option("--rm", "remove the container when it has exited")
-    .option("--name <id>", "the container's id; default: a random one")
+    .option("--name <id>", "the container's id; default: a random one", someName)
     .option("--rootfs <dir>", "directory with the root filesystem", somePath)
     .option("--overlay", "write to a layer of the container instead of to --rootfs")
     .option("--bundle <dir>", "OCI bundle; its config.json is used as it is", somePath)
@@ -241,6 +241,12 @@ function withManagement(command: Command): Command {
     .option("--log-opt <k=v>", "rotation of the log: max-size=10m, max-file=3", collectLogOption)
     .option("--no-pivot", "do not use pivot_root, for a root filesystem on a ramdisk")
     .optionsGroup("Options:");
+}
+
+/** Refuses the empty name before an image is pulled for it; any other is looked at where it is used. */
+function someName(text: string): string {
+  if (text === "") throw new InvalidArgumentError("expected a name; without --name it is random");
+  return text;
 }
 
 function parseShmSize(text: string): number {

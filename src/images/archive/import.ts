@@ -25,23 +25,24 @@ export interface ImportOptions extends PullOptions {
  * Makes an image of one layer from a tar archive of a root filesystem, which may be compressed as
  * {@linkcode uncompressed} has it. The caller holds the store's {@linkcode ImageStore.lock}.
  *
+ * @param reference The name that the image gets; none where it is undefined.
  * @throws {DiskFullError} if the disk is full.
  * @throws {ImageError} if there is nothing in it, or no image can be made of it.
  */
 export async function importTar(
   store: ImageStore,
   tar: TarSource,
-  reference: Reference,
+  reference: Reference | undefined,
   options: ImportOptions = {},
 ): Promise<StoredImage> {
-  const what = `import ${reference.name}`;
+  const what = `import ${reference?.name ?? tar.name}`;
   return await tellingFullDisk(what, () => makeImage(store, tar, reference, options));
 }
 
 async function makeImage(
   store: ImageStore,
   { name, content }: TarSource,
-  reference: Reference,
+  reference: Reference | undefined,
   options: ImportOptions,
 ): Promise<StoredImage> {
   const dir = Deno.makeTempDirSync({ dir: store.temporary });
@@ -55,9 +56,14 @@ async function makeImage(
       created: new Date().toISOString(),
       ...(options.cmd !== undefined && { config: { Cmd: options.cmd } }),
     });
-    const source = { ...reference, source: layout.source, local: true };
-    // What root makes of a file of this machine is no business of the policy for signatures.
-    return await pull(store, source, { ...options, acceptAnything: true, verb: "import" });
+    const source = { name: reference?.name ?? name, source: layout.source, local: true };
+    return await pull(store, source, {
+      ...options,
+      // What root makes of a file of this machine is no business of the policy for signatures.
+      acceptAnything: true,
+      verb: "import",
+      ...reference === undefined && { nameless: crypto.randomUUID() },
+    });
   } finally {
     Deno.removeSync(dir, { recursive: true });
   }

@@ -84,6 +84,8 @@ function inUse(
 export interface PruneOptions {
   /** Whether images with a name are removed, too. */
   readonly all?: boolean;
+  /** Which of these images are removed. Default: each. */
+  readonly wanted?: (image: StoredImage) => boolean;
   readonly signal?: AbortSignal;
   /** Called before layers are removed that belong to no image. */
   readonly onLayers?: (count: number) => void;
@@ -100,11 +102,11 @@ export async function pruneImages(
   store: ImageStore,
   { alone }: Pick<StoreLock, "alone">,
   used: UsedImages,
-  { all = false, signal, onLayers }: PruneOptions = {},
+  { all = false, wanted = () => true, signal, onLayers }: PruneOptions = {},
 ): Promise<Removed> {
   const names = store.names.list();
-  const gone = store.graph.images().filter(({ id }) =>
-    !used.has(id) && (all || !names.some((name) => name.id === id))
+  const gone = store.graph.images().filter((image) =>
+    !used.has(image.id) && (all || !names.some(({ id }) => id === image.id)) && wanted(image)
   );
   const lost = names.filter(({ id }) => gone.some((image) => image.id === id));
   const how = { alone, ...signal && { signal } };
