@@ -109,3 +109,48 @@ Deno.test("berth run -d, create: a signal leaves nothing, however far they have 
     assert.ok(!namesIn(daemon.dir).includes("id"), "the --cidfile");
   }
 });
+
+Deno.test("berth run: a second interrupt takes back what a hanging runtime creates, a third leaves it", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const options = ["--name", "c", "--runtime", wrapper.path, "--overlay", ...rootfsArgs(daemon)];
+  const run = async () => {
+    const calls = wrapper.calls("create").length;
+    const child = cliCommand(daemon, ["run", ...options, "--", "true"], {
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    await wrapper.called("create", calls + 1);
+    // Two of one kind could be taken for one.
+    child.kill("SIGTERM");
+    child.kill("SIGINT");
+    return child;
+  };
+  const releases = [wrapper.hang("create")];
+  const taken = await within("the end of run", (await run()).output());
+  const signal = /^berth: ended by (SIGINT|SIGTERM)\n$/.exec(
+    new TextDecoder().decode(taken.stderr),
+  );
+  assert.equal(taken.code, signal?.[1] === "SIGINT" ? 130 : 143);
+  for (const kind of ["io", "overlay", "etc"]) {
+    assert.deepEqual(namesIn(`${daemon.root}/${kind}`), [], kind);
+  }
+  releases.push(wrapper.hang("delete"));
+  const left = await run();
+  const output = left.stderr.pipeThrough(new TextDecoderStream()).getReader();
+  assert.match(
+    (await within("a word", output.read())).value ?? "",
+    /once more to leave at once\n$/,
+  );
+  left.kill("SIGINT");
+  assert.equal((await within("the end of run", left.status)).code, 130);
+  assert.match((await output.read()).value ?? "", /told to leave/);
+  await output.cancel();
+  for (const release of releases) release();
+  wrapper.clear();
+  await until("the end of its create", async () => {
+    const { code } = await cli(daemon, ["create", ...options, "--", "true"]);
+    return code === 0;
+  });
+});

@@ -15,9 +15,13 @@ import {
   removeOwnDirs,
   REQUEST_LABEL,
 } from "../container/container_dirs.ts";
+import { printError, printStderr } from "../text/print.ts";
 
 /** So many random names are tried before one that is taken is an error. */
 const NAMES = 3;
+
+/** How long nothing is said while a create is taken back, in milliseconds. */
+const SOON_MS = 3_000;
 
 /** A daemon that went away during a create is given so long to come back, ms. */
 const AWAY_MS = 60_000;
@@ -31,6 +35,16 @@ export type RequestFor = (
   held: DisposableStack,
 ) => ContainerCreateParams | Promise<ContainerCreateParams>;
 
+/** How a container is to be created. */
+export interface CreateOptions {
+  /** Its id; left out: a random one. */
+  readonly name?: string | undefined;
+  /** Whether its stdin is kept open. */
+  readonly interactive: boolean;
+  /** Aborted to take the create back, with what is then thrown. */
+  readonly giveUp: AbortSignal;
+}
+
 /** Stdio that was made for a container, and how to take it back when that is not created. */
 interface PreparedStdio {
   /** The directory of its FIFOs, if there are any. */
@@ -43,7 +57,7 @@ interface PreparedStdio {
 async function create(
   daemon: DaemonConnection,
   root: string,
-  name: string | undefined,
+  { name, giveUp }: CreateOptions,
   requestFor: RequestFor,
   prepare: (id: string, request: ContainerCreateParams, held: DisposableStack) => PreparedStdio,
 ): Promise<string> {
@@ -53,7 +67,8 @@ async function create(
     using held = new DisposableStack();
     const wanted = await requestFor(id, held);
     const mark = crypto.randomUUID();
-    const request = { ...wanted, labels: { ...wanted.labels, [REQUEST_LABEL]: mark } };
+    const labels = { ...wanted.labels, [REQUEST_LABEL]: mark };
+    const request = { ...wanted, instance: mark, labels };
     const undo = () => removeOwnDirs(root, id, wanted.labels ?? {});
     let stdio;
     try {
@@ -63,7 +78,10 @@ async function create(
       throw error;
     }
     const peer = daemon.peer;
+    const onGiveUp = () => void takeBack(daemon, id, mark);
     try {
+      giveUp.throwIfAborted();
+      giveUp.addEventListener("abort", onGiveUp);
       const removeDirs = [...Object.values(ownDirLabels(wanted.labels ?? {})), stdio.dir ?? ""]
         // A user's own directory goes with that user's command.
         .filter((dir) => dir.startsWith(`${root}/`));
@@ -78,9 +96,25 @@ async function create(
       if (error === undefined) return id;
       stdio.undo();
       undo();
+      giveUp.throwIfAborted();
       const again = error instanceof AlreadyExistsError && name === undefined && attempt < NAMES;
       if (!again) throw error;
+    } finally {
+      giveUp.removeEventListener("abort", onGiveUp);
     }
+  }
+}
+
+/** Has the daemon take back a create that is under way, or what has just come of it. */
+async function takeBack(daemon: DaemonConnection, id: string, instance: string): Promise<void> {
+  const deleted = daemon.call("container.delete", { id, instance, force: true });
+  try {
+    if (await withTimeout(deleted, SOON_MS)) return;
+    printStderr(`berth: waiting for the daemon to take back ${id}; once more to leave at once`);
+    await deleted;
+  } catch (error) {
+    // The create has failed just then.
+    if (!(error instanceof NotFoundError)) printError(error);
   }
 }
 
@@ -116,21 +150,20 @@ async function outcome(
 export async function createForeground(
   daemon: DaemonConnection,
   root: string,
-  name: string | undefined,
-  interactive: boolean,
+  options: CreateOptions,
   requestFor: RequestFor,
 ): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
   let made: { streams: FifoStreams; lock: Disposable } | undefined;
   const id = await create(
     daemon,
     root,
-    name,
+    options,
     requestFor,
     (id, { terminal = false, log, restart }, held) => {
       // It may have no reader when it runs again.
       const keepsLog = terminal || (restart !== undefined && restart.policy !== "no");
       const dir = createIoDir(root, id, held);
-      const streams = FifoStreams.make(dir, { stdin: interactive, terminal });
+      const streams = FifoStreams.make(dir, { stdin: options.interactive, terminal });
       const lock = lockIoDir(id, dir);
       made = { streams, lock };
       return {
@@ -155,17 +188,16 @@ export async function createForeground(
 export async function createDetached(
   daemon: DaemonConnection,
   root: string,
-  name: string | undefined,
-  interactive: boolean,
+  options: CreateOptions,
   requestFor: RequestFor,
 ): Promise<{ id: string }> {
   const id = await create(
     daemon,
     root,
-    name,
+    options,
     requestFor,
     (id, { terminal = false, log = {} }, held) => {
-      const io = interactive ? createIoDir(root, id, held) : undefined;
+      const io = options.interactive ? createIoDir(root, id, held) : undefined;
       if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
       return {
         dir: io,

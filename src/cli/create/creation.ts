@@ -11,7 +11,7 @@ import { UserNamespaces } from "../options/user_namespace.ts";
 import { printError } from "../text/print.ts";
 import type { FifoStreams } from "../process_io/fifo_streams.ts";
 import { CidFile } from "./cid_file.ts";
-import type { RequestFor } from "./create_container.ts";
+import type { CreateOptions, RequestFor } from "./create_container.ts";
 import { createDetached, createForeground } from "./create_container.ts";
 import type { CreateInput } from "./create_input.ts";
 import { createRequest } from "./create_request.ts";
@@ -21,8 +21,7 @@ import { readOptionFiles } from "./option_files.ts";
 type Create<T> = (
   daemon: DaemonConnection,
   root: string,
-  name: string | undefined,
-  interactive: boolean,
+  options: CreateOptions,
   requestFor: RequestFor,
 ) => Promise<T>;
 
@@ -93,16 +92,21 @@ export class Creation implements AsyncDisposable {
 
   /** Creates the container without a client, and returns its id; see {@linkcode createDetached}. */
   async detached(): Promise<string> {
-    const { id } = await this.#create(createDetached);
+    const { id } = await this.#create(createDetached, this.#signal);
     return id;
   }
 
-  /** Creates the container with its stdio wired to this process; see {@linkcode createForeground}. */
-  async foreground(): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
-    return await this.#create(createForeground);
+  /**
+   * Creates the container with its stdio wired to this process; see {@linkcode createForeground}.
+   * `giveUp` takes the create back.
+   */
+  async foreground(
+    giveUp: AbortSignal,
+  ): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
+    return await this.#create(createForeground, giveUp);
   }
 
-  async #create<T extends { id: string }>(create: Create<T>): Promise<T> {
+  async #create<T extends { id: string }>(create: Create<T>, giveUp: AbortSignal): Promise<T> {
     const { options, root, rootfs } = this.#input;
     const network = await chooseNetwork(this.#daemon, options, rootfs.image !== undefined);
     const input = { ...this.#input, network };
@@ -113,8 +117,7 @@ export class Creation implements AsyncDisposable {
     const made = await create(
       this.#daemon,
       root,
-      options.name,
-      options.interactive ?? false,
+      { name: options.name, interactive: options.interactive ?? false, giveUp },
       requestFor,
     ).catch((error: unknown) => {
       throw explainFailure(error, rootfs);

@@ -36,7 +36,8 @@ export function restoreCommand(): Command {
         const record = readForRestore(path);
         using interruption = new Interruption();
         const { signal } = interruption;
-        await createDetached(daemon, root, id, options.interactive ?? false, (id, held) => {
+        const wanted = { name: id, interactive: options.interactive ?? false, giveUp: signal };
+        await createDetached(daemon, root, wanted, (id, held) => {
           signal.throwIfAborted();
           return { id, ...restoreParams(root, id, record, held), checkpoint: path };
         });

@@ -52,7 +52,7 @@ export type SessionEnd =
 const LEAVING: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
 /** Returns the exit status of a process that leaves because of a signal. */
-function statusOf(signal: Deno.Signal): number {
+export function statusOf(signal: Deno.Signal): number {
   return 128 + parseSignal(signal);
 }
 

@@ -17,17 +17,24 @@ const FORWARDED: readonly Deno.Signal[] = [
  */
 export class SignalForwarder implements Disposable {
   readonly #listeners: (readonly [Deno.Signal, () => void])[];
+  readonly #waits: ((signal: Deno.Signal, pending: readonly Deno.Signal[]) => void) | undefined;
   #pending: Deno.Signal[] = [];
   #deliver: ((signal: Deno.Signal) => void) | undefined;
 
-  constructor(signals: readonly Deno.Signal[] = FORWARDED) {
+  /** @param waits called with each signal that has to wait, and with all that wait. */
+  constructor(
+    signals: readonly Deno.Signal[] = FORWARDED,
+    waits?: (signal: Deno.Signal, pending: readonly Deno.Signal[]) => void,
+  ) {
+    this.#waits = waits;
     this.#listeners = signals.map((signal) => [signal, () => this.#caught(signal)] as const);
     for (const [signal, listener] of this.#listeners) Deno.addSignalListener(signal, listener);
   }
 
   #caught(signal: Deno.Signal): void {
-    if (this.#deliver) this.#deliver(signal);
-    else this.#pending.push(signal);
+    if (this.#deliver) return this.#deliver(signal);
+    this.#pending.push(signal);
+    this.#waits?.(signal, this.#pending);
   }
 
   /** From now on each signal is given to `deliver`, first those that have come already. */

@@ -4,13 +4,14 @@ import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
 import { Interruption } from "../common/interruptible.ts";
+import { CliError } from "../common/exit_status.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { Creation } from "../create/creation.ts";
 import { type ContainerRef, refOf, removeContainer, removeInstance } from "../container/remove.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
-import { exitAfter, runSession, type SessionEnd } from "../process_io/session.ts";
+import { exitAfter, runSession, type SessionEnd, statusOf } from "../process_io/session.ts";
 import { SignalForwarder, withSigProxy } from "../process_io/signal_forwarder.ts";
-import { print, printError } from "../text/print.ts";
+import { print, printError, printStderr } from "../text/print.ts";
 
 interface RunOptions extends ContainerOptions {
   readonly socket: string;
@@ -50,9 +51,12 @@ export function runCommand(): Command {
         }
         // From here on, so that an early signal is not lost on a container that is being made. No
         // sooner: a pull has to be ended by its second signal at the latest.
-        using signals = new SignalForwarder();
+        const giveUp = new AbortController();
+        using signals = new SignalForwarder(undefined, (signal, waiting) => {
+          leaveEarly(signal, waiting, giveUp);
+        });
         interruption[Symbol.dispose]();
-        const { id, ...made } = await creation.foreground();
+        const { id, ...made } = await creation.foreground(giveUp.signal);
         using streams = made.streams;
         using _lock = made.lock;
         const toRemove = options.rm && await refOf(daemon, id);
@@ -83,6 +87,24 @@ export function runCommand(): Command {
         exitAfter(end, { id });
       });
     });
+}
+
+/**
+ * Makes the caller leave who interrupts twice while there is no process yet that hears it: what is being
+ * created is taken back, or, with one interrupt more, left to the daemon.
+ */
+function leaveEarly(
+  signal: Deno.Signal,
+  waiting: readonly Deno.Signal[],
+  giveUp: AbortController,
+): void {
+  if (signal !== "SIGINT" && signal !== "SIGTERM") return;
+  const interrupts = waiting.filter((one) => one === "SIGINT" || one === "SIGTERM").length;
+  const status = statusOf(signal);
+  if (interrupts === 2) giveUp.abort(new CliError(`ended by ${signal}`, { status }));
+  if (interrupts <= 2) return;
+  printStderr("berth: told to leave: the container may still come to be, see berth ps -a");
+  Deno.exit(status);
 }
 
 /** Starts a container; one that cannot be started, or is not wanted any more, is removed. */
