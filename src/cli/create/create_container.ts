@@ -78,7 +78,8 @@ async function create(
       throw error;
     }
     const peer = daemon.peer;
-    const onGiveUp = () => void takeBack(daemon, id, mark);
+    let takenBack: Promise<void> | undefined;
+    const onGiveUp = () => takenBack = takeBack(daemon, id, mark);
     try {
       giveUp.throwIfAborted();
       giveUp.addEventListener("abort", onGiveUp);
@@ -90,10 +91,12 @@ async function create(
         ...stdio.params,
         ...(request.autoRemove && { removeDirs }),
       });
+      giveUp.throwIfAborted();
       return id;
     } catch (failure) {
       const error = await lost(peer, failure) ? await outcome(daemon, id, mark, failure) : failure;
       if (error === undefined) return id;
+      await takenBack;
       stdio.undo();
       undo();
       giveUp.throwIfAborted();
