@@ -132,3 +132,17 @@ Deno.test("berth: an argument that is not UTF-8 is refused rather than altered",
   const said = await cli(daemon, ["run", "--rm", ...rootfsArgs(daemon), "--", "echo", "caf\ufffd"]);
   assert.equal(said.stdout, "caf\ufffd\n", "that character itself is one like any other");
 });
+
+Deno.test("berth run: a root filesystem whose list of users is a FIFO is refused at once", async () => {
+  await using daemon = await TestDaemon.start();
+  const rootfs = `${daemon.dir}/rootfs`;
+  await new Deno.Command("cp", { args: ["-a", rootfsDir(), rootfs] }).output();
+  await new Deno.Command("rm", { args: ["-f", `${rootfs}/etc/passwd`] }).output();
+  await new Deno.Command("mkfifo", { args: [`${rootfs}/etc/passwd`] }).output();
+  assert.deepEqual(await cli(daemon, ["run", "--rootfs", rootfs, "-u", "1:1", "--", "true"]), {
+    code: 125,
+    stdout: "",
+    stderr:
+      "berth: /etc/passwd of the root filesystem is a FIFO, which the runtime would wait for\n",
+  });
+});

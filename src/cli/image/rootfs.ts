@@ -22,6 +22,7 @@ import { ImageStore } from "../../images/store/image_store.ts";
 import { checkUserFiles } from "../../oci/spec/passwd.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { CliError } from "../common/exit_status.ts";
+import { isRefused } from "../container/io_dir.ts";
 import { printError, printStderr } from "../text/print.ts";
 import { pullForPerson, type QuietOption } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions } from "./registry_options.ts";
@@ -79,6 +80,7 @@ export async function openRootfs(
   }
   if (options.rootfs !== undefined) {
     const path = realDirectory(options.rootfs);
+    checkVisibleUserFiles(path);
     const entrypoint = options.entrypoint ? [options.entrypoint] : [];
     const command = [...entrypoint, ...args];
     if (command.length === 0) throw new CliError("say which command to run, after the options");
@@ -155,6 +157,15 @@ async function holdImage(
     image: { name, id: image.id, config },
     [Symbol.dispose]: () => held.dispose(),
   };
+}
+
+/** {@linkcode checkUserFiles} of a directory that this user may not look into; the runtime may. */
+function checkVisibleUserFiles(rootfs: string): void {
+  try {
+    checkUserFiles(rootfs);
+  } catch (error) {
+    if (!isRefused(error)) throw error;
+  }
 }
 
 /** Does with an image what it may not be fit for; the error then names it. */
