@@ -18,7 +18,8 @@ import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { listProcesses } from "../harness/processes.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
+import { auditAfter, AUDITED_CONFIG } from "../harness/network/audited_network.ts";
+import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
 
 /** Plugins and networks of a test's own, besides the system's plugins. */
 class TestPlugins implements Disposable {
@@ -119,9 +120,7 @@ networkTest(
     });
     await create(daemon, "warm-up", { name: "front" });
     await remove(daemon, "warm-up");
-    await create(daemon, "warm-up", { name: "tiny" });
-    await remove(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon, `${plugins.dir}/leases`);
+    const audit = await auditAfter(network, daemon, { name: "tiny" }, `${plugins.dir}/leases`);
 
     await refused(daemon, { name: "none-such" }, NotFoundError, /no network none-such/, {
       network: "none-such",
@@ -261,9 +260,7 @@ networkTest("network: a plugin that fails to remove is tried again until it succ
     program: network.program,
     config: plugins.config(),
   });
-  await create(daemon, "warm-up", { name: "front" });
-  await remove(daemon, "warm-up");
-  const audit = await NetworkAudit.take(network, daemon, `${plugins.dir}/leases`);
+  const audit = await auditAfter(network, daemon, { name: "front" }, `${plugins.dir}/leases`);
   await create(daemon, "c", { name: "front" });
   plugins.plugin("extra", "[ $CNI_COMMAND = ADD ] || { echo stuck >&2; exit 1; }");
   await assert.rejects(remove(daemon, "c"), (error: unknown) => {
@@ -338,9 +335,7 @@ networkTest(
     Deno.mkdirSync(disk, { recursive: true });
     mount({ type: "tmpfs", source: "tmpfs", target: disk, options: ["size=1m"] });
     try {
-      await create(daemon, "warm-up", { name: "front" });
-      await remove(daemon, "warm-up");
-      const audit = await NetworkAudit.take(network, daemon, `${plugins.dir}/leases`);
+      const audit = await auditAfter(network, daemon, { name: "front" }, `${plugins.dir}/leases`);
       await create(daemon, "c", { name: "front" });
       using filler = Deno.openSync(`${disk}/filler`, { write: true, createNew: true });
       assert.throws(() => {
@@ -383,9 +378,7 @@ networkTest(
       config: plugins.config(),
       env: { PATH: `${plugins.dir}/bin:${Deno.env.get("PATH") ?? ""}` },
     });
-    await create(daemon, "warm-up", { name: "front" });
-    await remove(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon, `${plugins.dir}/leases`);
+    const audit = await auditAfter(network, daemon, { name: "front" }, `${plugins.dir}/leases`);
     await create(daemon, "c", { name: "front" });
     // The second try is one that looks for rules.
     Deno.writeTextFileSync(once, "");
@@ -406,12 +399,10 @@ networkTest(
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
       program: network.program,
-      config: `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`,
+      config: AUDITED_CONFIG,
     });
     const ports = [{ hostPort: 8080, containerPort: 80 }];
-    await create(daemon, "warm-up", { name: "bridge", ports });
-    await remove(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon);
+    const audit = await auditAfter(network, daemon, { name: "bridge", ports });
     const damage = (text: string) => {
       const dir = `${daemon.state}/network/containers`;
       for (const { name } of Deno.readDirSync(dir)) {
@@ -490,9 +481,7 @@ networkTest(
     });
     const ports = [{ hostPort: 8080, containerPort: 80 }];
     const bridge: NetworkParams = { name: "bridge", ports };
-    await create(daemon, "warm-up", bridge);
-    await remove(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon);
+    const audit = await auditAfter(network, daemon, bridge);
     // It would answer nowhere: the container has no IPv6 address.
     await refused(
       daemon,
@@ -544,9 +533,7 @@ networkTest(
     const ipam = { type: "host-local", dataDir: `${daemon.dir}/leases`, ranges };
     const plugin = { type: "bridge", bridge: "odd0", isGateway: true, IPMASQ: true, ipam };
     const odd = { conflist: { cniVersion: "0.4.0", name: "odd", plugins: [plugin] } };
-    await create(daemon, "warm-up", odd);
-    await remove(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon, ipam.dataDir);
+    const audit = await auditAfter(network, daemon, odd, ipam.dataDir);
     await create(daemon, "c", odd);
     assert.match(await network.onHost("iptables-save"), /-j MASQUERADE/);
     const { pid } = await daemon.client.call("container.state", { id: "c" });
@@ -571,9 +558,7 @@ networkTest(
     const ipam = { type: "host-local", dataDir: `${daemon.dir}/leases`, ranges };
     const plugin = { type: "fannel", bridge: "odd0", isGateway: true, own: 1, ipam };
     const odd = { conflist: { cniVersion: "0.4.0", name: "odd", plugins: [plugin] } };
-    await create(daemon, "warm-up", odd);
-    await remove(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon, ipam.dataDir);
+    const audit = await auditAfter(network, daemon, odd, ipam.dataDir);
     await create(daemon, "c", odd);
     assert.match(await network.onHost("iptables-save"), /-j MASQUERADE/);
     const { pid } = await daemon.client.call("container.state", { id: "c" });
@@ -595,9 +580,7 @@ networkTest(
       name: "bridge",
       ports: [{ hostPort: 8080, containerPort: 80 }],
     };
-    await create(daemon, "warm-up", bridge);
-    await remove(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon);
+    const audit = await auditAfter(network, daemon, bridge);
     for (
       const change of [
         "ip addr flush dev eth0",
@@ -633,9 +616,7 @@ networkTest("network: a container in two networks, and one by a conflist of its 
     name: "front",
     additional: [{ name: "back", ips: ["10.88.1.77"] }],
   };
-  await create(daemon, "warm-up", both);
-  await remove(daemon, "warm-up");
-  const audit = await NetworkAudit.take(network, daemon, `${plugins.dir}/leases`);
+  const audit = await auditAfter(network, daemon, both, `${plugins.dir}/leases`);
   await create(daemon, "both", both);
   const { network: state } = await daemon.client.call("container.state", { id: "both" });
   assert.deepEqual(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
+import type { NetworkParams } from "../../../src/rpc/contract/network/schemas.ts";
 import { TestDaemon } from "../daemon.ts";
-import { deleteUntilGone } from "../delete_until_gone.ts";
 import { FailpointFile } from "../program/failpoints.ts";
 import { NetworkAudit, TestNetwork } from "./test_network.ts";
 
@@ -13,11 +13,30 @@ export function createPublished(
   id: string,
   hostPort = 8080,
 ): Promise<{ readonly pid: number }> {
-  return daemon.client.call("container.create", {
-    id,
-    spec: daemon.spec(["sleep", "1000"]),
-    network: { name: "bridge", ports: [{ hostPort, containerPort: 80 }] },
-  });
+  const spec = daemon.spec(["sleep", "1000"]);
+  return daemon.client.call("container.create", { id, spec, network: published(hostPort) });
+}
+
+function published(hostPort: number): NetworkParams {
+  return { name: "bridge", ports: [{ hostPort, containerPort: 80 }] };
+}
+
+/**
+ * Returns what there is of networks once a first container of such a network has come and gone.
+ *
+ * @param leases directories of host-local besides that of berth's own network.
+ */
+export async function auditAfter(
+  network: TestNetwork,
+  daemon: TestDaemon,
+  params: NetworkParams,
+  ...leases: readonly string[]
+): Promise<NetworkAudit> {
+  const id = "warm-up";
+  const spec = daemon.spec(["sleep", "1000"]);
+  await daemon.client.call("container.create", { id, spec, network: params });
+  await daemon.client.call("container.delete", { id, force: true });
+  return await NetworkAudit.take(network, daemon, ...leases);
 }
 
 /** A host's network, a daemon there whose failpoints can be armed, and what there was at the start. */
@@ -37,9 +56,7 @@ export async function auditedNetwork(): Promise<AuditedNetwork> {
   const daemon = stack.use(
     await TestDaemon.start({ program: network.program, config: AUDITED_CONFIG, env: points.env }),
   );
-  await createPublished(daemon, "warm-up");
-  await deleteUntilGone(daemon, "warm-up");
-  const audit = await NetworkAudit.take(network, daemon);
+  const audit = await auditAfter(network, daemon, published(8080));
   const all = stack.move();
   return { network, points, daemon, audit, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
