@@ -442,7 +442,7 @@ const LOOK_ROWS: Readonly<Record<string, Check>> = {
     assert.equal(await terminal.exited(), 0);
     assert.equal(await person.sees("container prune -f"), "over1\nover2\n");
     assert.equal(await person.sees("container prune"), "");
-    assert.equal(await person.sees("ps -q"), "web\nmade\n");
+    assert.equal(await person.sees("ps -q"), "made\nweb\n");
     await person.sees("rm -f made");
   },
   "`container ls`, `container rm` …": unknown("container ls", "container rm web"),
