@@ -71,12 +71,17 @@ function lookAt(pid: number, fd: number) {
   return { mount, inode: ino ?? 0, dev };
 }
 
-/** Returns what `look` reads below /proc; undefined where the process or the fd is gone. */
+/**
+ * Returns what `look` reads below /proc; undefined where the process or the fd is gone. Of a process
+ * that has ended and is not reaped, the kernel refuses to open some files with EINVAL, such as
+ * `mountinfo`.
+ */
 export function readOrNothing<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {
-    if (isGone(error) || errnoNameOf(error) === "ESRCH") return undefined;
+    const name = errnoNameOf(error);
+    if (isGone(error) || name === "ESRCH" || name === "EINVAL") return undefined;
     throw error;
   }
 }

@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { once } from "node:events";
+import { until } from "../../../tests/harness/poll.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
+import { processStat } from "../../linux/process/stat.ts";
 import { findExternalFiles, readExternalFiles, writeExternalFiles } from "./external_files.ts";
 
 Deno.test("findExternalFiles finds files of a mount that a process does not see, whatever fd has them", async () => {
@@ -45,4 +47,21 @@ Deno.test("findExternalFiles finds files of a mount that a process does not see,
 
 Deno.test("findExternalFiles finds none of a process that is gone", () => {
   assert.deepEqual(findExternalFiles([2 ** 22 + 1], ["", "", ""]), new Map());
+});
+
+Deno.test("findExternalFiles: a process that has ended and is not reaped has none", async () => {
+  // Becomes a program that does not reap the child of the shell.
+  const script = "sleep 0 & echo $!; exec sleep 1000";
+  const child = new Deno.Command("sh", { args: ["-c", script], stdout: "piped" }).spawn();
+  const output = child.stdout.getReader();
+  try {
+    const { value } = await output.read();
+    const pid = Number(new TextDecoder().decode(value));
+    await until("a zombie", () => processStat(pid)?.state === "Z");
+    assert.deepEqual(findExternalFiles([pid], ["", "", ""]), new Map());
+  } finally {
+    child.kill("SIGKILL");
+    await output.cancel();
+    await child.status;
+  }
 });
