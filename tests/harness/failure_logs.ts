@@ -36,14 +36,43 @@ class FailureLogs {
   #watch(test: CallableFunction, place: string): (context: unknown) => Promise<void> {
     return async (context) => {
       this.#texts.length = 0;
+      using uncaught = new UncaughtErrors();
       try {
         await test(context);
+        uncaught.throwFirst();
       } catch (error) {
         console.error(`the test stands ${place}`);
         for (const text of this.#texts) console.error(text);
         throw error;
       }
     };
+  }
+}
+
+/**
+ * Takes the errors of promises that nobody waits for, which would end the whole file before it is told
+ * what failed: a test that fails leaves its calls alone that are under way.
+ */
+class UncaughtErrors implements Disposable {
+  readonly #errors: unknown[] = [];
+
+  constructor() {
+    globalThis.addEventListener("unhandledrejection", this.#take);
+  }
+
+  readonly #take = (event: PromiseRejectionEvent): void => {
+    event.preventDefault();
+    console.error("nobody waited for what failed:", event.reason);
+    this.#errors.push(event.reason);
+  };
+
+  /** Throws the first of them, if there is one. */
+  throwFirst(): void {
+    if (this.#errors.length > 0) throw this.#errors[0];
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.removeEventListener("unhandledrejection", this.#take);
   }
 }
 

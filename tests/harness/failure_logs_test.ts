@@ -44,6 +44,17 @@ Deno.test("failure logs: a test that fails shows the ends of its daemon's and it
   assert.doesNotMatch(passed, /----/);
 });
 
+Deno.test("failure logs: a failure is told whose test had a call under way, and an error nobody caught is one", async () => {
+  const wait = `daemon.client.call("container.wait", { id: "c" });`;
+  const failed = await runTest(`const waiting = ${wait}
+  if (Deno.pid > 0) throw new Error("as it was told");
+  await waiting;`);
+  assert.match(failed, /as it was told/);
+  assert.match(failed, /^---- \S+\/daemon\.log\n.*listening/ms);
+  assert.doesNotMatch(failed, /uncaught/i);
+  assert.match(await runTest(`void ${wait}`), /the connection was closed .*1 failed/s);
+});
+
 Deno.test("failure logs: what a test makes stays when it is asked for", async () => {
   const output = await runTest("console.log(daemon.dir);", { [KEEP_VARIABLE]: "1" });
   const dir = output.match(/^\/\S+\/d-[0-9a-f]+$/m)?.[0];
