@@ -100,8 +100,9 @@ async function remove(
  */
 function removeLeftLog(id: string, { checkUsable, containers, root }: RemoveOptions): void {
   if (containers.isTaken(id)) return;
-  checkUsable(id);
   try {
+    // One below an id whose rename is not done is that of a container with another id.
+    checkUsable(id);
     removeTree(logDir(root, id));
   } catch (error) {
     logFailure("warn", "container", "{id}: cannot remove its log: {reason}", error, { id });
