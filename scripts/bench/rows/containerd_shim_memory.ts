@@ -84,7 +84,11 @@ async function measure(
   const measured = new Map<DaemonEngine, number[]>(engines.map((engine) => [engine, []]));
   for (let round = 0; round < ROUNDS; round++) {
     const fleets = [];
-    for (const engine of engines) fleets.push(await launch(bench, engine, size, group));
+    for (const [index, engine] of engines.entries()) {
+      // Shims of one containerd that have a group's name in common have its socket in common, too.
+      const own = group === undefined ? undefined : `${group}-${index}`;
+      fleets.push(await launch(bench, engine, size, own));
+    }
     await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     for (const engine of engines) {
       const sizes = (await engine.shimPids()).map((pid) => memoryOf(pid).anonymous);
