@@ -32,6 +32,11 @@ export interface ServiceRecord {
     /** When it is due, RFC 3339. */
     readonly at: string;
   } | undefined;
+  /**
+   * The instance that was created after its last run and has ended before its process was started. The
+   * next one replaces it.
+   */
+  readonly unbegun?: string | undefined;
   /** Why it could not be started again the last time. */
   readonly error?: string | undefined;
   /** Its removal has begun. */

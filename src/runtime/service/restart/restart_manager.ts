@@ -45,8 +45,13 @@ export class RestartManager implements Disposable {
     const { instance } = container.bundle.record;
     const service = definitions.service(container.id);
     if (service === undefined || service.decided === instance) return;
-    // Its start is under way, which decides at its end.
-    if (service.next?.instance === instance) return;
+    if (service.next?.instance === instance) {
+      // Its start is under way, which decides at its end.
+      if (container.processes.startedAt !== undefined) return;
+      // It will not be started any more, and an instance is made once.
+      const next = { ...service.next, instance: crypto.randomUUID() };
+      return definitions.update(container.id, { unbegun: instance, next });
+    }
     failpoint("restart.decide");
     const { exit } = container.processes;
     // Known after a reboot, too.
@@ -175,7 +180,7 @@ export class RestartManager implements Disposable {
   #running(container: Container): void {
     const { definitions } = this.#options;
     const { id, processes: { exit } } = container;
-    definitions.update(id, { next: undefined, error: undefined });
+    definitions.update(id, { next: undefined, unbegun: undefined, error: undefined });
     // Before its start was recorded, so that its exit was not decided on.
     if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
     this.tidy(container);

@@ -50,14 +50,16 @@ async function makeAgain(
   // Leaves the definition, so that the container is there all the time.
   if (found.life.phase !== "resting") await removeInstance(found);
   await failpointAsync("restart.rested");
-  const { record, spec, service: { progress: { count } } } = definitions.read(found.id);
+  const { record, spec, service } = definitions.read(found.id);
+  const { next, progress: { count }, unbegun } = service;
   const { exit } = containers.get(found.id).processes;
   // It was restored from its checkpoint once.
   const { checkpoint: _, lastExit: __, restartCount: ___, ...same } = record;
   const made = await remake({
     ...same,
-    instance,
-    replaces: record.instance,
+    // Another one where the planned one has been created and has ended meanwhile.
+    instance: next?.instance ?? instance,
+    replaces: unbegun ?? record.instance,
     ...(exit === undefined ? {} : { lastExit: exit }),
     ...(count === 0 ? {} : { restartCount: count }),
   }, spec);
