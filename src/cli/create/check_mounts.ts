@@ -17,9 +17,10 @@ const KERNEL_DIRS = ["proc", "sys", "dev"];
  * @throws {CliError} naming the mount.
  */
 export function checkMounts(rootfs: string, mounts: readonly MountOption[]): void {
-  for (const mount of mounts) {
+  const ordered = inOrder(mounts);
+  for (const [at, mount] of ordered.entries()) {
     const path = cleanPath(mount.destination);
-    const fault = faultOf(mount, path, endInContainer(rootfs, mounts, path));
+    const fault = faultOf(mount, path, endInContainer(rootfs, ordered.slice(0, at), path));
     if (fault === undefined) continue;
     const what = mount.type === "bind" ? mount.source : `a ${mount.type}`;
     throw new CliError(`cannot mount ${what} at ${mount.destination}: ${fault}`);
@@ -50,17 +51,45 @@ export function endInContainer(
   mounts: readonly MountOption[],
   path: string,
 ): string | undefined {
-  const roots = [
+  // Of the kernel's own the root filesystem says nothing.
+  let roots: readonly MountedRoot[] = [
     { place: "", source: rootfs },
-    // Of these the root filesystem says nothing.
     ...KERNEL_DIRS.map((name) => ({ place: `/${name}`, source: undefined })),
-    ...mounts.map(({ type, source, destination }) => ({
-      place: cleanPath(destination),
+  ];
+  for (const { type, source, destination } of inOrder(mounts)) {
+    const place = endIn(roots, cleanPath(destination));
+    if (place === undefined) continue;
+    const root = {
+      place: place === "/" ? "" : place,
       source: type === "bind" ? source : undefined,
-    })),
-  ].toSorted((one, other) => one.place.length - other.place.length);
+    };
+    // Of two at one place the later is seen.
+    roots = [...roots.filter((other) => other.place !== root.place), root];
+  }
+  return endIn(roots, path);
+}
+
+/** Returns mounts in the order in which they are made: as docker has it, one below another comes after it. */
+export function inOrder<Mount extends Pick<MountOption, "destination">>(
+  mounts: readonly Mount[],
+): Mount[] {
+  return mounts.toSorted((one, other) =>
+    pathNames(one.destination).length - pathNames(other.destination).length
+  );
+}
+
+/** What is at a place in a container; of one without `source` nothing is known. */
+interface MountedRoot {
+  /** Where it is, without links; empty for the root. */
+  readonly place: string;
+  readonly source: string | undefined;
+}
+
+/** Returns where a path leads among these roots; undefined where that is in a circle. */
+function endIn(roots: readonly MountedRoot[], path: string): string | undefined {
   return followLinks(path, (parent, name) => {
-    const root = roots.findLast(({ place }) => `${parent}/`.startsWith(`${place}/`));
+    const around = roots.filter(({ place }) => `${parent}/`.startsWith(`${place}/`));
+    const root = around.toSorted((one, other) => other.place.length - one.place.length)[0];
     if (root?.source === undefined) return undefined;
     try {
       return linkTargetInRoot(root.source, parent.slice(root.place.length), name);

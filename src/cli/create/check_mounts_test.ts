@@ -59,6 +59,23 @@ Deno.test("checkMounts: what would hide the kernel's files, also through a link,
       /at \/b\/link: it leads to \/dev\/null, which/,
     );
     checkMounts(rootfs, [...through.slice(1), { ...tmpfs, destination: "/a" }]);
+    // A mount whose own place is a link is where that leads.
+    Deno.mkdirSync(`${rootfs}/given`);
+    Deno.symlinkSync("/dev/null", `${rootfs}/given/n`);
+    Deno.symlinkSync("/srv/new", `${rootfs}/lnew`);
+    Deno.symlinkSync("srv/../lnew", `${rootfs}/again`);
+    for (
+      const [dir, below] of [
+        ["/lnew", "/lnew/n"],
+        ["/lnew", "/srv/new/n"],
+        ["/srv/new", "/lnew/n"],
+        ["/again", "/lnew/n"],
+        ["/lnew", "/again/n"],
+      ] as const
+    ) {
+      const mounts = [bind(dir, `${rootfs}/given`), bind(below)];
+      assert.throws(() => checkMounts(rootfs, mounts), /it leads to \/dev\/null, which/, below);
+    }
   } finally {
     Deno.removeSync(rootfs, { recursive: true });
   }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { pathNames } from "../../linux/fs/path_names.ts";
 import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
 import { mergeEnv } from "../../oci/spec/process_spec.ts";
@@ -16,7 +15,7 @@ import type { MountOption } from "../options/mounts/mount_option.ts";
 import { resourcesFrom } from "../options/resources.ts";
 import { bundleRequest } from "./bundle_request.ts";
 import { checkImageConfig } from "./check_image.ts";
-import { checkMounts } from "./check_mounts.ts";
+import { checkMounts, inOrder } from "./check_mounts.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
 import { userOf } from "./create_input.ts";
 import type { ContainerCreateParams, CreateInput } from "./create_input.ts";
@@ -49,10 +48,7 @@ export async function createRequest(
     // Last of what takes long: meanwhile nobody else can choose.
     const userNamespace = await request.userNamespaces.choose(id);
     if (userNamespace !== undefined) mapVolumes(volumes, userNamespace);
-    // As docker has it: what is mounted below another mount comes after it.
-    const mounts = [...given, ...volumes].toSorted((one, other) =>
-      pathNames(one.destination).length - pathNames(other.destination).length
-    );
+    const mounts = inOrder([...given, ...volumes]);
     const etc = etcMounts(id, { given, volumes }, request, dirs, userNamespace);
     const spec = specOf(id, [...mounts, ...etc], request, userNamespace);
     const overlay = lowers.length > 0 ? createDir(root, "overlay", id, held) : undefined;
