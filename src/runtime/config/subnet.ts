@@ -7,9 +7,10 @@ const LEAST_BITS = 2;
 /**
  * Addresses that no interface can be given: this host (RFC 1122, section 3.2.1.3) and groups (RFC 1112,
  * section 4) of IPv4; those of IPv6 that are none, the loopback or stand for IPv4 (RFC 4291, sections
- * 2.5.2, 2.5.3 and 2.5.5), of each link (section 2.5.6), and groups (section 2.7).
+ * 2.5.2, 2.5.3 and 2.5.5), of each link (section 2.5.6), and groups (section 2.7). Of what begins with
+ * eight zero bits `host-local` 1.1 can give no other address either: it loses that byte.
  */
-const UNUSABLE = ["0.0.0.0/8", "224.0.0.0/4", "::/80", "fe80::/64", "ff00::/8"];
+const UNUSABLE = ["0.0.0.0/8", "224.0.0.0/4", "::/8", "fe80::/64", "ff00::/8"];
 
 /**
  * Returns whether a text is a subnet that `host-local` takes: an address of zeros behind the prefix, a
