@@ -85,9 +85,14 @@ export function containerIdOf(instance: string): string {
   return ID_PREFIX + instance;
 }
 
+/** What an instance looks like: it becomes the name of a directory. */
+const INSTANCE = /^[0-9a-z][0-9a-z-]{0,63}$/;
+
 /** Returns the instance that {@linkcode containerIdOf} has made an id of; undefined if that is none. */
 export function instanceOf(containerId: string): string | undefined {
-  return containerId.startsWith(ID_PREFIX) ? containerId.slice(ID_PREFIX.length) : undefined;
+  if (!containerId.startsWith(ID_PREFIX)) return undefined;
+  const instance = containerId.slice(ID_PREFIX.length);
+  return INSTANCE.test(instance) ? instance : undefined;
 }
 
 /** Returns the record of a network that is about to be made. */

@@ -133,6 +133,8 @@ Deno.test("NetworkRecords.findLost: networks without a record, by the addresses 
   lease("bridge", "10.87.0.4", "");
   lease("bridge", "10.87.0.5", "of others");
   lease("bridge", "10.87.0.6", "berth-3");
+  const noInstances = ["", ".", "..", "../../../x", "a\0b", "x".repeat(300)];
+  for (const [at, name] of noInstances.entries()) lease("bridge", `10.87.1.${at}`, `berth-${name}`);
   area.write("3", recordOf("db", "3", "bridge"));
   const ipam = { type: "host-local", dataDir: `${dir}/elsewhere` };
   const conflist = { cniVersion: "1.0.0", name: "own", plugins: [{ type: "ptp", ipam }] };
