@@ -11,8 +11,8 @@ import { berthProgram } from "./index.ts";
 
 /** Words that follow "berth" in sentences about the program, where no command is meant. */
 const PROSE: ReadonlySet<string> = new Set(
-  ("and as before brings chooses client containerd does has is itself makes or reads runs that")
-    .split(" "),
+  ("and as before brings builds chooses client containerd does has is itself knows makes or pushes " +
+    "reads runs saves that uses").split(" "),
 );
 
 /** What begins like a command and is none that people type. */

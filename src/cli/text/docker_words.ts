@@ -38,7 +38,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["tag", "an image has the names by which it was pulled, loaded or imported, and gets no others"],
   [
     "system",
-    "there are berth info, events, container prune, image prune and prune; images shows sizes",
+    "see berth info; berth prune; berth image prune; berth events; berth images shows sizes",
   ],
   [
     "volume",
