@@ -92,3 +92,24 @@ Deno.test("error data: what a shim has failed to undo of a create stays between 
   assert.equal(deletes.length, 2, "the shim's, which fails, then the daemon's");
   assert.deepEqual(await daemon.containerIds(), []);
 });
+
+Deno.test("error data: a create that was ended says so, and leaves nothing at the runtime", async () => {
+  const wrapper = RuntimeWrapper.create(runDir());
+  await using daemon = await TestDaemon.start({
+    config: `[runtime]\nruntime = ${JSON.stringify(wrapper.path)}`,
+  });
+  using client = await RawClient.connect(daemon.socket);
+  const release = wrapper.hang("create", { after: true });
+  wrapper.fail("delete", "not now", { once: true });
+  const data = errorData(
+    client,
+    call("container.create", { id: "a", spec: daemon.spec(["true"]) }),
+  );
+  await wrapper.called("create", 1);
+  await daemon.client.call("container.delete", { id: "a", force: true });
+  assert.deepEqual(await data, { kind: "FailedPrecondition", id: "a", canceled: true });
+  release();
+  const deletes = wrapper.calls("delete").filter(({ args }) => args.includes("a"));
+  assert.ok(deletes.length >= 2, "the shim's, which fails, then the daemon's");
+  assert.deepEqual(await daemon.containerIds(), []);
+});

@@ -82,14 +82,14 @@ async function rollBack(
   deletion: ContainerDeletion,
   cause: unknown,
 ): Promise<void> {
-  const { bundle, context, life, cleanup } = parts;
+  const { bundle, context, creation, life, cleanup } = parts;
   try {
     if (await undoneByShim(parts, cause)) {
       life.delete(undefined);
       await deletion.detachShim();
-      if (cause instanceof BerthError && cause.data["undone"] === false) {
-        await cleanup.deleteFromRuntime();
-      }
+      // What the shim has failed to undo of a canceled create is not told: nobody waits for its answer.
+      const isLeft = cause instanceof BerthError && cause.data["undone"] === false;
+      if (isLeft || creation.signal.aborted) await cleanup.deleteFromRuntime();
       await deletion.finish();
     } else {
       await deletion.removeWithoutShim();

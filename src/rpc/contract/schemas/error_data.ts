@@ -10,6 +10,8 @@ export const daemonErrorData: ErrorMembers = {
   execId: "Exec process that the error is about",
   issues: "`InvalidParams`: each param that is not accepted, as `{path, message}`",
   detail: "`ParseError`, `InvalidRequest` and `MethodNotFound`: the fault",
+  canceled:
+    "True of a create that was ended because its container was stopped or removed meanwhile",
   status: "Status of the container or the exec process, which does not allow the call",
   command: "`RuntimeError`: command line of the OCI runtime",
   exitCode: "`RuntimeError`: exit code of the OCI runtime; -1 if it could not be started",
