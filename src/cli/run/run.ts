@@ -71,7 +71,7 @@ export function runCommand(): Command {
             detachKeys: keys,
             sigProxy: options.sigProxy === "true",
             start: async () => {
-              await start(daemon, creation, id, signal);
+              await start(daemon, creation, id, giveUp.signal);
               started = true;
               // Its errors are printed by itself.
               void creation.finishRemovals();
