@@ -86,7 +86,7 @@ export function containerIdOf(instance: string): string {
 }
 
 /** What an instance looks like: it becomes the name of a directory. */
-const INSTANCE = /^[0-9a-z][0-9a-z-]{0,63}$/;
+const INSTANCE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,75}$/;
 
 /** Returns the instance that {@linkcode containerIdOf} has made an id of; undefined if that is none. */
 export function instanceOf(containerId: string): string | undefined {

@@ -62,17 +62,41 @@ export class NetworkRecords {
    * that are there, and in the network that berth brings those of any.
    */
   findLost(owners: Iterable<NetworkOwner>): void {
-    const isLost = (instance: string) => !exists(this.paths(instance).record);
+    // What cannot be read keeps no daemon from starting.
+    const find = (instance: string, hasLease: () => boolean) => {
+      try {
+        const isLost = !exists(this.paths(instance).record) && hasLease();
+        if (isLost) this.#lost.add(instance);
+      } catch (error) {
+        logFailure("error", "network", "{instance}: cannot look for its network: {reason}", error, {
+          instance,
+        });
+      }
+    };
     for (const owner of owners) {
       const { instance, network } = owner;
-      if (network === undefined || !isLost(instance)) continue;
+      if (network === undefined) continue;
       const id = containerIdOf(instance);
-      const plans = this.#planOf(owner)?.attachments ?? [];
-      if (plans.some(({ conflist }) => leasesOf(conflist, id).length > 0)) this.#lost.add(instance);
+      find(instance, () => {
+        const plans = this.#planOf(owner)?.attachments ?? [];
+        return plans.some(({ conflist }) => leasesOf(conflist, id).length > 0);
+      });
     }
-    for (const id of ownersBelow(this.#conflists.leases)) {
+    for (const id of this.#ownersOfBridge()) {
       const instance = instanceOf(id);
-      if (instance !== undefined && isLost(instance)) this.#lost.add(instance);
+      if (instance !== undefined) find(instance, () => true);
+    }
+  }
+
+  #ownersOfBridge(): string[] {
+    const dir = this.#conflists.leases;
+    try {
+      return ownersBelow(dir);
+    } catch (error) {
+      logFailure("error", "network", "{dir}: cannot look for lost networks: {reason}", error, {
+        dir,
+      });
+      return [];
     }
   }
 
