@@ -91,12 +91,15 @@ Deno.test("OrphanRemoval: what a container left that is gone goes, what is for o
     Deno.writeTextFileSync(`${old}/hosts`, "");
     createDir(root, "overlay", "a", left);
     left.dispose();
+    Deno.mkdirSync(`${root}/io`);
+    Deno.writeTextFileSync(`${root}/io/a`, "no directory");
     const young = createDir(root, "etc", "a", held);
     Deno.writeTextFileSync(`${young}/hosts`, "");
     assert.deepEqual(removeAll(), [`${root}/etc/a`]);
     assert.deepEqual(children(`${root}/etc/a`), [young.slice(young.lastIndexOf("/") + 1)]);
     assert.deepEqual(children(young), ["hosts"]);
     assert.deepEqual(children(`${root}/overlay`), []);
+    assert.deepEqual(children(`${root}/io`), []);
     // The daemon knows of the container, or there is none.
     held.dispose();
     assert.deepEqual(removeAll(), []);

@@ -26,9 +26,9 @@ export class OrphanRemoval implements Disposable {
   #lock(path: string): string[] {
     const [kind] = path.split("/").slice(-2);
     if (!OWN_DIR_KINDS.some((one) => one === kind)) return [path];
-    return entriesOf(path).filter(({ name, isDirectory }) => {
+    return entriesOf(path)?.filter(({ name, isDirectory }) => {
       return !isDirectory || this.#tryLock(`${path}/${name}`);
-    }).map(({ name }) => `${path}/${name}`);
+    }).map(({ name }) => `${path}/${name}`) ?? [path];
   }
 
   #tryLock(dir: string): boolean {
@@ -55,12 +55,13 @@ export class OrphanRemoval implements Disposable {
   }
 }
 
-/** Returns what is in a directory, as far as this user may look. */
-function entriesOf(dir: string): Deno.DirEntry[] {
+/** Returns what is in a directory, as far as this user may look; undefined if it is none. */
+function entriesOf(dir: string): Deno.DirEntry[] | undefined {
   try {
     return dirEntries(dir);
   } catch (error) {
     if (isRefused(error)) return [];
+    if (errnoNameOf(error) === "ENOTDIR") return undefined;
     throw error;
   }
 }
