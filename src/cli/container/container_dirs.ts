@@ -74,8 +74,8 @@ export function removeIfEmpty(dir: string): void {
 }
 
 /**
- * What may be there of an id of which there is no container any more: a container whose shim died is
- * deleted by the daemon, which does not know of these.
+ * What may be there of an id of which there is no container any more: the daemon, which deletes a
+ * container whose shim has died, may leave these.
  */
 function orphanPaths(root: string, id: string): string[] {
   return isBeingRenamed(root, id) ? [] : [

@@ -10,7 +10,7 @@ import { ioDir, isOwnIoDir } from "./io_dir.ts";
 import { orphansOf, ownDirLabels, removeDir, removeOwnDirs } from "./container_dirs.ts";
 import { OrphanRemoval } from "./orphan_removal.ts";
 
-/** Deletes a container and what the command line has made beside it: log, FIFOs, overlay. */
+/** Deletes a container and what the command line has made beside it: FIFOs, overlay, volumes. */
 export async function removeContainer(
   daemon: DaemonConnection,
   root: string,

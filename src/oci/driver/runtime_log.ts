@@ -67,7 +67,10 @@ export class WarningReader {
     this.#offset = sizeOf(path);
   }
 
-  /** Returns the warnings since that say something of a container; those of calls that ran at the same time are among them. */
+  /**
+   * Returns the warnings since that say something of a container; those of calls that ran at the same
+   * time are among them.
+   */
   read(): string[] {
     if (sizeOf(this.#path) === this.#offset) return [];
     const lines = readFrom(this.#path, this.#offset).split("\n").slice(-MAX_WARNINGS);

@@ -33,8 +33,7 @@ export class StopManager {
   /**
    * Stops a container for good, or until the machine is up again, and returns how it ended; see
    * {@linkcode stopContainer}. A restart that is to come is taken back; see {@linkcode lockToEnd} for one
-   * that hangs. `gone` aborts the wait alone: the
-   * stop goes on.
+   * that hangs. `gone` aborts the wait alone: the stop goes on.
    */
   async stop(id: string, how: ContainerStopOptions, gone: AbortSignal): Promise<ExitStatus> {
     const { containers, definitions, cancelRestart, stopping } = this.#options;
