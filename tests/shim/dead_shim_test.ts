@@ -375,3 +375,23 @@ mkdir -p "$dir/${cgroup}" && echo $! >"$dir/${cgroup}/cgroup.procs" || :; done; 
     await audit.assertClean();
   }
 });
+
+Deno.test("dead shim: a create that dies before the runtime has a state leaves nothing, and its id is free", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const params = { id: "c", spec: daemon.spec(["true"]), runtime: wrapper.path };
+  for (const left of ["", "exec.fifo"]) {
+    // As runc leaves it when it is killed between the two.
+    const dir = `${daemon.state}/oci/c`;
+    const leave = left === "" ? `mkdir -p '${dir}'` : `mkdir -p '${dir}'; mkfifo '${dir}/${left}'`;
+    wrapper.rule("create", `${leave}; kill -9 "$PPID" "$$"`, { once: true });
+    await assert.rejects(daemon.client.call("container.create", params));
+    await until("its id is free", async () => {
+      const { containers } = await daemon.client.call("container.list", {});
+      return containers.length === 0;
+    });
+    assert.deepEqual([...Deno.readDirSync(`${daemon.state}/oci`)], []);
+  }
+  await daemon.client.call("container.create", params);
+  await daemon.client.call("container.delete", { id: "c" });
+});

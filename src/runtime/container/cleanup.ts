@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { failpointAsync } from "../../failpoint.ts";
+import { couldNotStart } from "../../oci/driver/runtime_call.ts";
 import { neverRan } from "../../oci/driver/runtime_state.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
-import { DeadlineExceededError, FailedPreconditionError } from "../../rpc/errors.ts";
+import { DeadlineExceededError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { Bundle } from "../bundle/bundle.ts";
@@ -193,19 +194,26 @@ export class ContainerCleanup {
 
 /**
  * Init's pid, as the runtime vouches for it: it compares start times, which a pid file cannot.
- * Undefined if init has ended or the runtime does not know the container.
+ * Undefined if init has ended or the runtime does not know the container: of a create that was cut
+ * short it may have a directory and no state, for which it has an error, and which a forced delete
+ * removes.
  *
- * @throws {RuntimeError} if the runtime fails.
+ * @throws {RuntimeError} if the runtime could not be started.
  */
 async function initPidByRuntime(
   bundle: Bundle,
   runtime: OciRuntime,
   timeoutMs: number,
 ): Promise<number | undefined> {
-  const state = await runtime.state(bundle.id, { timeoutMs });
-  return state === undefined || state.status === "stopped" || state.pid <= 0
-    ? undefined
-    : state.pid;
+  try {
+    const state = await runtime.state(bundle.id, { timeoutMs });
+    return state === undefined || state.status === "stopped" || state.pid <= 0
+      ? undefined
+      : state.pid;
+  } catch (error) {
+    if (!(error instanceof RuntimeError) || couldNotStart(error)) throw error;
+    return undefined;
+  }
 }
 
 /**
