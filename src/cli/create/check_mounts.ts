@@ -17,10 +17,12 @@ const KERNEL_DIRS = ["proc", "sys", "dev"];
  * @throws {CliError} naming the mount.
  */
 export function checkMounts(rootfs: string, mounts: readonly MountOption[]): void {
-  const ordered = inOrder(mounts);
-  for (const [at, mount] of ordered.entries()) {
+  let roots = rootsBefore(rootfs);
+  for (const mount of inOrder(mounts)) {
     const path = cleanPath(mount.destination);
-    const fault = faultOf(mount, path, endInContainer(rootfs, ordered.slice(0, at), path));
+    const end = endIn(roots, path);
+    const fault = faultOf(mount, path, end);
+    roots = withMount(roots, mount, end);
     if (fault === undefined) continue;
     const what = mount.type === "bind" ? mount.source : `a ${mount.type}`;
     throw new CliError(`cannot mount ${what} at ${mount.destination}: ${fault}`);
@@ -51,20 +53,9 @@ export function endInContainer(
   mounts: readonly MountOption[],
   path: string,
 ): string | undefined {
-  // Of the kernel's own the root filesystem says nothing.
-  let roots: readonly MountedRoot[] = [
-    { place: "", source: rootfs },
-    ...KERNEL_DIRS.map((name) => ({ place: `/${name}`, source: undefined })),
-  ];
-  for (const { type, source, destination } of inOrder(mounts)) {
-    const place = endIn(roots, cleanPath(destination));
-    if (place === undefined) continue;
-    const root = {
-      place: place === "/" ? "" : place,
-      source: type === "bind" ? source : undefined,
-    };
-    // Of two at one place the later is seen.
-    roots = [...roots.filter((other) => other.place !== root.place), root];
+  let roots = rootsBefore(rootfs);
+  for (const mount of inOrder(mounts)) {
+    roots = withMount(roots, mount, endIn(roots, cleanPath(mount.destination)));
   }
   return endIn(roots, path);
 }
@@ -83,6 +74,28 @@ interface MountedRoot {
   /** Where it is, without links; empty for the root. */
   readonly place: string;
   readonly source: string | undefined;
+}
+
+/** Returns what is in a container before its mounts: of the kernel's own the root filesystem says nothing. */
+function rootsBefore(rootfs: string): readonly MountedRoot[] {
+  return [
+    { place: "", source: rootfs },
+    ...KERNEL_DIRS.map((name) => ({ place: `/${name}`, source: undefined })),
+  ];
+}
+
+/** Returns the roots with a mount that is made where its path leads; of two at one place the later is seen. */
+function withMount(
+  roots: readonly MountedRoot[],
+  { type, source }: MountOption,
+  end: string | undefined,
+): readonly MountedRoot[] {
+  if (end === undefined) return roots;
+  const place = end === "/" ? "" : end;
+  return [
+    ...roots.filter((other) => other.place !== place),
+    { place, source: type === "bind" ? source : undefined },
+  ];
 }
 
 /** Returns where a path leads among these roots; undefined where that is in a circle. */
