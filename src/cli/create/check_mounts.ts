@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { NULL_DEVICE } from "../../linux/fs/device_numbers.ts";
 import { cleanPath, pathNames } from "../../linux/fs/path_names.ts";
 import { followLinks, linkTargetInRoot } from "../../linux/mount/end_in_root.ts";
+import { KERNEL_DIRS } from "../../oci/kernel_dirs.ts";
 import { CliError } from "../common/exit_status.ts";
 import { isRefused } from "../container/io_dir.ts";
 import type { MountOption } from "../options/mounts/mount_option.ts";
-
-/** The device number of `/dev/null`, 1:3 (the kernel's admin-guide/devices.txt). */
-const NULL_DEVICE = 0x103;
-
-/** What each container has of the kernel's own, mounted over what is in its root filesystem. */
-const KERNEL_DIRS = ["proc", "sys", "dev"];
 
 /**
  * Checks that mounts which the user asks for lead to where they can be mounted.

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { fdPath } from "../../linux/fd/fd.ts";
+import { WHITEOUT } from "../../linux/fs/device_numbers.ts";
 import { cleanPath, pathNames } from "../../linux/fs/path_names.ts";
 import { leadsNowhere } from "../../linux/libc/errno.ts";
 import { endInRoot, linkTargetInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
+import { KERNEL_DIRS } from "../../oci/kernel_dirs.ts";
 
 /** Directories at the root that each container has, whatever is in its root filesystem. */
-const MADE = ["dev", "etc", "proc", "sys"];
-
-/** Those of them that are mounted over what is there. */
-const HIDDEN = ["dev", "proc", "sys"];
+const MADE = [...KERNEL_DIRS, "etc"];
 
 /** Names of a path that is looked at; a deeper one takes too long, as each is looked up from the root. */
 const MAX_DEPTH = 100;
@@ -50,7 +49,7 @@ export function workingDirFault(
     const ends = volumes.map((volume) => endInRoot(rootfs, cleanPath(volume)));
     if (ends.some((at) => `${at}/`.startsWith(`${target}/`))) return undefined;
     if (kind !== "link") {
-      if (HIDDEN.includes(firstName(place))) return undefined;
+      if (KERNEL_DIRS.includes(firstName(place))) return undefined;
       const what = kind === "file" ? "is a file" : "is no directory";
       return place === cleanPath(path) ? what : `is below ${place}, which ${what}`;
     }
@@ -59,9 +58,6 @@ export function workingDirFault(
   }
   return undefined;
 }
-
-/** The device number of the mark that a layer has in the place of a file it removes (overlayfs.rst). */
-const WHITEOUT = 0;
 
 /**
  * Returns what a name in a directory of the root filesystem leads to; `other` for a FIFO, a socket or a

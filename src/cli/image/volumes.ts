@@ -4,6 +4,7 @@ import { pathNames } from "../../linux/fs/path_names.ts";
 import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
+import { KERNEL_DIRS } from "../../oci/kernel_dirs.ts";
 import { hostId, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { ImageError } from "../../images/errors.ts";
 import { spawnProgram } from "../../images/spawn_program.ts";
@@ -78,9 +79,6 @@ export function mapVolumes(
     );
   }
 }
-
-/** Where the kernel's own files are, and the devices: without them nothing runs. */
-const KERNEL_DIRS = ["proc", "sys", "dev"];
 
 /** Returns the error that refuses a volume. */
 function refusal({ destination, ofImage }: Volume, why: string): Error {

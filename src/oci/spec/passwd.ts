@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ELOOP, ENOENT, ENOTDIR, isErrno } from "../../linux/libc/errno.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
+import { NULL_DEVICE, WHITEOUT } from "../../linux/fs/device_numbers.ts";
 import { openInRoot } from "../../linux/mount/open_in_root.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 
@@ -91,12 +92,6 @@ export function checkUserFiles(rootfs: string): void {
     throw new InvalidParamsError(message, [{ path: "rootfs", message }]);
   }
 }
-
-/** The device number of `/dev/null`, 1:3 (the kernel's admin-guide/devices.txt). */
-const NULL_DEVICE = 0x103;
-
-/** The device number of a whiteout, by which a layer removes a file, 0:0 (overlayfs.rst). */
-const WHITEOUT = 0;
 
 /** Returns what is not to be read as a file; undefined for what may be. */
 function kindOfNoFile(info: Deno.FileInfo): string | undefined {

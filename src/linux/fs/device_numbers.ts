@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+
+/** The device number of `/dev/null`, 1:3 (the kernel's admin-guide/devices.txt). */
+export const NULL_DEVICE = 0x103;
+
+/** The device number of a whiteout, by which a layer removes a file, 0:0 (overlayfs.rst). */
+export const WHITEOUT = 0;
