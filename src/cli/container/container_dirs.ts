@@ -3,7 +3,7 @@ import { FileLock } from "../../linux/fd/file_lock.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { formerLogPath, logDir } from "../../oci/log_layout.ts";
 import { idsBeingRenamed } from "../../oci/renames_layout.ts";
-import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
+import { OWN_DIR_KINDS, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
@@ -55,21 +55,6 @@ export function createDir(
       // Another command removes what is left of a container of this id, and has taken it along.
       if (errnoNameOf(error) !== "ENOENT") throw error;
     }
-  }
-}
-
-/** Removes what {@linkcode createDir} made, and its parent when nothing else is in it. */
-export function removeDir(dir: string): void {
-  removeTree(dir);
-  removeIfEmpty(dir.slice(0, dir.lastIndexOf("/")));
-}
-
-/** Removes a directory unless something is in it, such as what another container of the id has. */
-export function removeIfEmpty(dir: string): void {
-  try {
-    Deno.removeSync(dir);
-  } catch {
-    // Another container of this id has its own there, or the directory is gone already.
   }
 }
 
@@ -151,7 +136,7 @@ export function removeOwnDirs(
   root: string,
   id: string,
   labels: Readonly<Record<string, string>>,
-  remove: (dir: string) => void = removeDir,
+  remove: (dir: string) => void = removeOwnDir,
 ): void {
   for (const [label, kind] of Object.entries(OWN_DIRS)) {
     const dir = labels[label];

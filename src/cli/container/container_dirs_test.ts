@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { formerLogPath } from "../../oci/log_layout.ts";
+import { removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { createDir, orphansOf, OVERLAY_LABEL, removeDir } from "./container_dirs.ts";
+import { createDir, orphansOf, OVERLAY_LABEL } from "./container_dirs.ts";
 import { OrphanRemoval } from "./orphan_removal.ts";
 import { removeLeftovers } from "./remove.ts";
 
@@ -43,9 +44,9 @@ Deno.test("createDir: two commands that want one id have places of their own", a
   await withRoot((root, held) => {
     const mine = createDir(root, "io", "a", held);
     const theirs = createDir(root, "io", "a", held);
-    removeDir(mine);
+    removeOwnDir(mine);
     assert.ok(Deno.statSync(theirs).isDirectory);
-    removeDir(theirs);
+    removeOwnDir(theirs);
     assert.deepEqual(children(`${root}/io`), []);
   });
 });

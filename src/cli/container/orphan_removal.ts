@@ -3,8 +3,7 @@ import { FileLock } from "../../linux/fd/file_lock.ts";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
-import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
-import { removeIfEmpty } from "./container_dirs.ts";
+import { OWN_DIR_KINDS, removeIfEmpty } from "../../oci/own_dirs_layout.ts";
 import { isRefused } from "./io_dir.ts";
 
 /**

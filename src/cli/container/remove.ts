@@ -2,12 +2,13 @@
 import { filePath } from "../../oci/bundle_layout.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { formerLogPath, logDir } from "../../oci/log_layout.ts";
+import { removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
-import { orphansOf, ownDirLabels, removeDir, removeOwnDirs } from "./container_dirs.ts";
+import { orphansOf, ownDirLabels, removeOwnDirs } from "./container_dirs.ts";
 import { OrphanRemoval } from "./orphan_removal.ts";
 
 /** Deletes a container and what the command line has made beside it: FIFOs, overlay, volumes. */
@@ -100,8 +101,8 @@ export function removeLeftovers(
   const log = formerLogPath(root, id);
   if (what.log && filePath(state.stdout) === log) unlessRefused(log, () => removeFile(log));
   const io = ioDir(root, state);
-  if (io !== undefined && isOwnIoDir(root, io)) unlessRefused(io, () => removeDir(io));
-  removeOwnDirs(root, id, state.labels, (dir) => unlessRefused(dir, () => removeDir(dir)));
+  if (io !== undefined && isOwnIoDir(root, io)) unlessRefused(io, () => removeOwnDir(io));
+  removeOwnDirs(root, id, state.labels, (dir) => unlessRefused(dir, () => removeOwnDir(dir)));
 }
 
 /**

@@ -5,16 +5,12 @@ import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
 import { type DaemonConnection, lost } from "../common/daemon.ts";
+import { removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
 import { randomName } from "../container/names.ts";
 import { createIoDir, lockIoDir } from "../container/io_dir.ts";
-import {
-  ownDirLabels,
-  removeDir,
-  removeOwnDirs,
-  REQUEST_LABEL,
-} from "../container/container_dirs.ts";
+import { ownDirLabels, removeOwnDirs, REQUEST_LABEL } from "../container/container_dirs.ts";
 import { printError, printStderr } from "../text/print.ts";
 
 /** So many random names are tried before one that is taken is an error. */
@@ -175,7 +171,7 @@ export async function createForeground(
         undo: () => {
           lock[Symbol.dispose]();
           streams[Symbol.dispose]();
-          removeDir(dir);
+          removeOwnDir(dir);
         },
       };
     },
@@ -206,7 +202,7 @@ export async function createDetached(
         dir: io,
         params: { stdin: io === undefined ? "" : `${io}/stdin`, terminal, log },
         undo: () => {
-          if (io !== undefined) removeDir(io);
+          if (io !== undefined) removeOwnDir(io);
         },
       };
     },

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: MIT
-import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
-import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
+import { OWN_DIR_KINDS, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 
 /** Removes what a container has of its own, and the directory of its id above when that is empty. */
 export function removeRecordedDirs(
   { autoRemove, removeDirs = [] }: Pick<BundleRecord, "autoRemove" | "removeDirs">,
 ): void {
-  if (autoRemove) { for (const dir of removeDirs) removeDir(dir); }
+  if (autoRemove) { for (const dir of removeDirs) removeOwnDir(dir); }
 }
 
 /** Removes what a container has of its own below the root directory, but its log. */
 export function removeOwnDirs(record: BundleRecord, root: string): void {
-  for (const dir of ownDirs(record, root)) removeDir(dir);
+  for (const dir of ownDirs(record, root)) removeOwnDir(dir);
 }
 
 /**
@@ -34,13 +33,4 @@ export function ownDirs(
     });
   });
   return [...new Set(dirs)];
-}
-
-function removeDir(dir: string): void {
-  removeTree(dir);
-  try {
-    Deno.removeSync(dir.slice(0, dir.lastIndexOf("/")));
-  } catch {
-    // Another container of this id has its own there, or the directory is gone already.
-  }
 }
