@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { readSmallFile } from "../../linux/fs/read_small_file.ts";
+import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { realDirectory } from "../image/rootfs.ts";
 import { type ContainerOptions, SPEC_OPTIONS } from "../options/options.ts";
@@ -9,9 +9,6 @@ import { messageOf } from "../../rpc/error_text.ts";
 import { parseJson } from "../../rpc/json.ts";
 import { commonParams, labelsOf } from "./common_params.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
-
-/** The most bytes that the config.json of a bundle may have: more than a request may. */
-const MOST_CONFIG = 16 * 1024 * 1024;
 
 /** What `--bundle` comes with. */
 export interface BundleInput {
@@ -39,7 +36,7 @@ export function bundleRequest(
   const path = `${bundle}/config.json`;
   let spec: Record<string, unknown>;
   try {
-    const value = parseJson(readSmallFile(path, MOST_CONFIG));
+    const value = parseJson(readSmallFile(path, MOST_NAMED));
     if (!isRecord(value)) throw new SyntaxError("it does not hold a JSON object");
     spec = value;
   } catch (error) {

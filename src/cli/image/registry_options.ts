@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { ImageError } from "../../images/errors.ts";
 import { parsePlatform, type Platform } from "../../images/image_config.ts";
 import type { PullOptions } from "../../images/pull.ts";
-import { readSmallFile } from "../../linux/fs/read_small_file.ts";
+import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { somePath } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
@@ -45,9 +45,6 @@ function parseBoolean(text: string): boolean {
   return /^(true|1)$/i.test(text);
 }
 
-/** The most bytes that a file of credentials may have. */
-const MOST_CREDENTIALS = 16 * 1024 * 1024;
-
 /**
  * Returns what a pull takes of them.
  *
@@ -71,7 +68,7 @@ export function registryAccess(options: RegistryOptions): PullOptions {
 function checkAuthfile(path: string): void {
   try {
     // No pipe: skopeo reads it once more.
-    JSON.parse(readSmallFile(path, MOST_CREDENTIALS));
+    JSON.parse(readSmallFile(path, MOST_NAMED));
   } catch (error) {
     const why = error instanceof Deno.errors.NotFound ? "no such file" : messageOf(error);
     throw new CliError(`--authfile ${path}: ${why}`, { cause: error });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { untilAborted } from "../event_loop/until_aborted.ts";
+import { MOST_NAMED } from "./read_small_file.ts";
 
 /** Bytes read at a time. */
 const CHUNK = 64 * 1024;
@@ -10,7 +11,7 @@ const MIB = 1024 * 1024;
 export interface ReadNamedOptions {
   /** Ends the wait for a writer and for what it writes. */
   readonly signal?: AbortSignal;
-  /** The MiB that the file may have; 16 by default. */
+  /** The MiB that the file may have; as many as {@linkcode MOST_NAMED} has by default. */
   readonly mostMib?: number;
 }
 
@@ -22,7 +23,7 @@ export interface ReadNamedOptions {
  */
 export async function readNamedFile(
   path: string,
-  { signal, mostMib = 16 }: ReadNamedOptions = {},
+  { signal, mostMib = MOST_NAMED / MIB }: ReadNamedOptions = {},
 ): Promise<string> {
   const decoder = new TextDecoder("utf-8", { fatal: true });
   const buffer = new Uint8Array(CHUNK);

@@ -2,6 +2,9 @@
 
 const MIB = 1024 * 1024;
 
+/** The bytes that a file may have which a person has named, for options or as credentials, say. */
+export const MOST_NAMED = 16 * MIB;
+
 /**
  * Reads a text file that somebody else can write, such as one that a container has mounted: a FIFO
  * would stop this process until another writes into it, and a huge file would take its memory.

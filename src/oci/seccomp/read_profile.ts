@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { readSmallFile } from "../../linux/fs/read_small_file.ts";
+import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ConditionalRule, SeccompProfile } from "./profile.ts";
-
-/** The most bytes that a profile may have. */
-const MOST = 16 * 1024 * 1024;
 
 /**
  * Reads a seccomp profile from a regular file; see {@linkcode parseSeccompProfile}.
@@ -16,7 +13,7 @@ const MOST = 16 * 1024 * 1024;
 export function readSeccompProfile(path: string): SeccompProfile {
   let text: string;
   try {
-    text = readSmallFile(path, MOST);
+    text = readSmallFile(path, MOST_NAMED);
   } catch (error) {
     const why = error instanceof Deno.errors.NotFound ? "no such file" : messageOf(error);
     throw invalid(path, why, error);
