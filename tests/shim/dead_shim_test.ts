@@ -385,7 +385,10 @@ Deno.test("dead shim: a create that dies before the runtime has a state leaves n
     const dir = `${daemon.state}/oci/c`;
     const leave = left === "" ? `mkdir -p '${dir}'` : `mkdir -p '${dir}'; mkfifo '${dir}/${left}'`;
     wrapper.rule("create", `${leave}; kill -9 "$PPID" "$$"`, { once: true });
-    await assert.rejects(daemon.client.call("container.create", params));
+    await assert.rejects(
+      daemon.client.call("container.create", params),
+      { name: "UnavailableError", message: /the shim has ended/ },
+    );
     await until("its id is free", async () => {
       const { containers } = await daemon.client.call("container.list", {});
       return containers.length === 0;

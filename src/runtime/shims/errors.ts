@@ -13,6 +13,16 @@ export function shimTimeout(method: string, cause: unknown): DeadlineExceededErr
 }
 
 /**
+ * Returns the error of a call of `method` during which the shim has ended. Who calls the daemon has
+ * a connection to the daemon too, and is told which of the two is gone.
+ */
+export function shimEnded(method: string, cause: unknown): UnavailableError {
+  return new UnavailableError(`the shim has ended before it answered (asked for ${method})`, {
+    cause,
+  });
+}
+
+/**
  * Returns whether a shim gave no answer where a healthy one does at once, rather than a slow
  * runtime.
  */

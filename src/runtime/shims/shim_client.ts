@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { dial } from "../../rpc/transport/dial.ts";
-import { DeadlineExceededError } from "../../rpc/errors.ts";
+import { DeadlineExceededError, UnavailableError } from "../../rpc/errors.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type { Peer } from "../../rpc/peer/peer.ts";
 import type {
@@ -10,7 +10,7 @@ import type {
   ShimNotifications,
 } from "../../rpc/contract/shim.ts";
 import { logRpcError } from "../observability/log_rpc_error.ts";
-import { shimTimeout } from "./errors.ts";
+import { shimEnded, shimTimeout } from "./errors.ts";
 
 /** Name of a shim method. */
 export type ShimMethod = keyof ShimContract & string;
@@ -65,6 +65,7 @@ export class ShimClient implements Disposable {
   readonly #peer: Peer;
   readonly #timeouts: ShimTimeouts;
   #acknowledged = 0;
+  #closed = false;
 
   private constructor(peer: Peer, timeouts: ShimTimeouts) {
     this.#peer = peer;
@@ -115,10 +116,16 @@ export class ShimClient implements Disposable {
     params: ParamsOf<ShimContract, N>,
     options: ShimCallOptions = {},
   ): Promise<ResultOf<ShimContract, N>> {
-    if (!RUNS_RUNTIME.has(name)) {
-      return await this.#ask(name, params, options) as ResultOf<ShimContract, N>;
+    try {
+      const answer = RUNS_RUNTIME.has(name)
+        ? await this.#callRuntime(name, params, options)
+        : await this.#ask(name, params, options);
+      return answer as ResultOf<ShimContract, N>;
+    } catch (error) {
+      // With a cause it is the shim's own word.
+      const ended = error instanceof UnavailableError && error.cause === undefined;
+      throw ended && !this.#closed ? shimEnded(name, error) : error;
     }
-    return await this.#callRuntime(name, params, options) as ResultOf<ShimContract, N>;
   }
 
   /** Makes a call that a healthy shim answers immediately. */
@@ -164,6 +171,7 @@ export class ShimClient implements Disposable {
 
   /** Disconnects from the shim, which keeps running. */
   close(): void {
+    this.#closed = true;
     this.#peer.close();
   }
 
