@@ -30,7 +30,7 @@ const STOCK: Guest = {
 /** What User-mode Linux boots: Debian 12, which has the kernel that Debian 12 has as a program. */
 const USER_MODE: Guest = {
   suite: "bookworm",
-  packages: ["skopeo", "containernetworking-plugins"],
+  packages: [],
   disk: "/dev/ubda",
   network: `[Match]\nName=vec0\n[Network]\nAddress=${UML_ADDRESS}/30\n`,
 };
@@ -40,6 +40,7 @@ const PACKAGES = [
   ...["systemd", "systemd-sysv", "dbus", "udev", "kmod", "iproute2", "openssh-server"],
   ...["ca-certificates", "runc", "crun", "criu", "iptables", "busybox-static", "socat"],
   ...["python3", "procps", "psmisc", "strace", "xz-utils", "git", "apparmor"],
+  ...["skopeo", "containernetworking-plugins"],
 ];
 
 /** Where the package user-mode-linux keeps the modules of its kernel. */
