@@ -97,7 +97,7 @@ export function daemonMethods(
       if (restart !== undefined) await services.setPolicy(id, restart);
       return {};
     },
-    "container.checkpoint": ({ id, ...rest }) => manager.get(id).call("shim.checkpoint", rest),
+    "container.checkpoint": (params) => services.checkpoint(params),
     "container.delete": ({ id, force, instance }) => services.delete(id, force ?? false, instance),
     "network.list": () => {
       const unusable = manager.networks.unusable();

@@ -189,6 +189,54 @@ Deno.test("checkpoint: with a stand-in runtime: berth checkpoint and berth resto
   assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
 });
 
+Deno.test("checkpoint: with a stand-in runtime: what a restart policy keeps running stays stopped, and comes back with the policy", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  using events = await EventCollector.subscribe(daemon.socket);
+  const options = ["--restart", "on-failure:3", "--stop-timeout", "7", "--log-opt", "max-file=4"];
+  const run = ["run", "-d", "--name", "web", ...options, ...rootfsArgs(daemon), "--"];
+  assert.equal((await cli(daemon, [...run, "sleep", "1000"])).code, 0);
+  const before = await daemon.client.call("container.state", { id: "web" });
+
+  // One that fails is no stop.
+  runtime.rule("checkpoint", "exit 1");
+  assert.equal((await cli(daemon, ["checkpoint", "--exit", "web"])).code, 125);
+  Deno.kill(before.pid, "SIGKILL");
+  await events.wait({ type: "restarting", id: "web" });
+  await until("its next run", async () => {
+    return (await daemon.client.call("container.state", { id: "web" })).status === "running";
+  });
+
+  runtime.rule("checkpoint", CHECKPOINT);
+  assert.equal((await cli(daemon, ["checkpoint", "--exit", "web"])).stderr, "");
+  await daemon.client.call("container.wait", { id: "web" });
+  const { status, restartingAt } = await daemon.client.call("container.state", { id: "web" });
+  assert.deepEqual([status, restartingAt], ["stopped", undefined]);
+  assert.equal((await cli(daemon, ["rm", "web"])).code, 0);
+  assert.equal(events.matching({ type: "restarting", id: "web" }).length, 1);
+
+  assert.equal((await cli(daemon, ["restore", "web"])).stderr, "");
+  const after = await daemon.client.call("container.state", { id: "web" });
+  for (const name of ["restart", "stopTimeout", "log"] as const) {
+    assert.deepEqual(after[name], before[name]);
+  }
+});
+
+Deno.test("checkpoint: with a stand-in runtime: a container whose files go with it is refused, and keeps them", async () => {
+  await using stand = await withStandIn();
+  const { daemon } = stand;
+  const run = ["run", "-d", "--name", "web", "-v", "/data", ...rootfsArgs(daemon), "--"];
+  assert.equal((await cli(daemon, [...run, "sleep", "1000"])).code, 0);
+  assert.equal((await cli(daemon, ["exec", "web", "touch", "/data/kept"])).code, 0);
+  const { code, stderr } = await cli(daemon, ["checkpoint", "web"]);
+  assert.equal(code, 125);
+  assert.match(stderr, /cannot checkpoint web: its anonymous volumes are removed with it/);
+  assert.equal(existsSync(`${daemon.root}/checkpoints/web`), false);
+  // Nor does a restore that is refused take them along.
+  await cli(daemon, ["restore", "web"]);
+  assert.equal((await cli(daemon, ["exec", "web", "ls", "/data"])).stdout, "kept\n");
+});
+
 Deno.test("checkpoint: with a stand-in runtime: a checkpoint whose daemon is killed is kept, and is restored", async () => {
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;

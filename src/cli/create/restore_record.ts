@@ -1,20 +1,31 @@
 // SPDX-License-Identifier: MIT
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
-import type { ContainerState } from "../../rpc/contract/schemas.ts";
+import type { ContainerState, LogParams, LogState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
 import { CliError } from "../common/exit_status.ts";
-import { createDir, ETC_LABEL, OVERLAY_LABEL } from "../container/container_dirs.ts";
+import { createDir, ETC_LABEL, OVERLAY_LABEL, VOLUMES_LABEL } from "../container/container_dirs.ts";
 import { writeEtcFile } from "../options/etc_files.ts";
 
 /** The file beside a checkpoint that says how to make its container again. */
 const FILE = "berth-restore.json";
 
+/** What a container has that goes with it, by the label that names it. */
+const GOING = { [OVERLAY_LABEL]: "overlay is", [VOLUMES_LABEL]: "anonymous volumes are" };
+
 /** What has to be known to make the container again: create's params without id and stdio. */
 type RestoreParams = Pick<
   ContainerCreateParams,
-  "spec" | "rootfs" | "terminal" | "runtime" | "labels" | "network"
+  | "spec"
+  | "rootfs"
+  | "terminal"
+  | "runtime"
+  | "labels"
+  | "network"
+  | "log"
+  | "restart"
+  | "stopTimeout"
 >;
 
 /** What stands in the file. */
@@ -30,13 +41,15 @@ interface RestoreRecord extends RestoreParams {
  * container whose files would be gone at a restore.
  */
 export function saveForRestore(path: string, state: ContainerState): void {
-  if (state.labels[OVERLAY_LABEL] !== undefined) {
+  for (const [label, what] of Object.entries(GOING)) {
+    if (state.labels[label] === undefined) continue;
     throw new CliError(
-      `cannot checkpoint ${state.id}: its overlay is removed with it, and a restore needs its files`,
+      `cannot checkpoint ${state.id}: its ${what} removed with it, and a restore needs its files`,
     );
   }
   const spec = readJson<ContainerCreateParams["spec"]>(`${state.bundle}/config.json`) ?? {};
   const { rootfs = [], network } = readJson<RestoreParams>(`${state.bundle}/berth.json`) ?? {};
+  const { restart, stopTimeout } = state;
   const record: RestoreRecord = {
     id: state.id,
     spec: network === undefined ? spec : withoutNetworkNamespace(spec),
@@ -45,9 +58,17 @@ export function saveForRestore(path: string, state: ContainerState): void {
     runtime: state.runtime,
     labels: state.labels,
     ...(network !== undefined && { network: withAddresses(network, state) }),
+    ...(state.log !== undefined && { log: logParams(state.log) }),
+    ...(restart !== undefined && { restart }),
+    ...(stopTimeout !== undefined && { stopTimeout }),
     etc: readEtcFiles(state.labels[ETC_LABEL]),
   };
   writeJsonAtomic(`${path}/${FILE}`, record);
+}
+
+/** What asks for the same log, in the place that is the new container's. Only CRI records rotate. */
+function logParams({ driver, maxSize, maxFile }: LogState): LogParams {
+  return driver === "cri" ? { driver, maxSize, maxFile } : { driver };
 }
 
 /**

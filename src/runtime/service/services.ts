@@ -140,6 +140,13 @@ export class Services implements Disposable {
     return {};
   }
 
+  /** Writes a checkpoint of a container; see {@linkcode StopManager.checkpoint}. */
+  async checkpoint(
+    params: ParsedParamsOf<DaemonContract, "container.checkpoint">,
+  ): Promise<Record<string, never>> {
+    return await this.#stops.checkpoint(params);
+  }
+
   /** Removes a container with its definition; see {@linkcode removeContainer}. */
   async delete(id: string, force: boolean, instance?: string): Promise<DeleteResult> {
     return await removeContainer({ id, force, instance }, this.#context);

@@ -18,8 +18,8 @@ export interface StopManagerOptions extends ServiceContext {
 }
 
 /**
- * Stops and kills containers. Who stops a container is recorded first, so that its restart policy does
- * not run it again.
+ * Stops and kills containers, and writes checkpoints, which can be stops. Who stops a container is
+ * recorded first, so that its restart policy does not run it again.
  */
 export class StopManager {
   readonly #options: StopManagerOptions;
@@ -113,23 +113,40 @@ export class StopManager {
   async kill(
     { id, signal, execId, all }: ParsedParamsOf<DaemonContract, "container.kill">,
   ): Promise<void> {
-    const { containers, definitions } = this.#options;
+    const { containers } = this.#options;
     const number = signalNumber(signal);
     const ends = execId === undefined &&
       (number === SIGKILL || number === stopSignalOf(containers.get(id)));
     if (ends && await this.#takeBackRestart(id)) return;
     const container = containers.get(id);
-    const { status } = container;
-    let undo = () => {};
-    if (ends && definitions.has(id) && (status === "running" || status === "paused")) {
-      undo = this.#recordStopper(container, { stopper: "user" });
-    }
-    try {
-      await container.kill({
+    await this.#end(container, ends, () =>
+      container.kill({
         signal: number,
         ...(execId === undefined ? {} : { execId }),
         ...(all === undefined ? {} : { all }),
-      });
+      }));
+  }
+
+  /** Writes a checkpoint of a container. With `exit` that is a stop. */
+  async checkpoint(
+    { id, ...request }: ParsedParamsOf<DaemonContract, "container.checkpoint">,
+  ): Promise<Record<string, never>> {
+    const container = this.#options.containers.get(id);
+    return await this.#end(
+      container,
+      request.exit ?? false,
+      () => container.call("shim.checkpoint", request),
+    );
+  }
+
+  /** Does what, where `ends` says so, ends a container on purpose. One that fails is no stop. */
+  async #end<T>(container: Container, ends: boolean, work: () => Promise<T>): Promise<T> {
+    const { id, status } = container;
+    const isStop = ends && this.#options.definitions.has(id) &&
+      (status === "running" || status === "paused");
+    const undo = isStop ? this.#recordStopper(container, { stopper: "user" }) : () => {};
+    try {
+      return await work();
     } catch (error) {
       undo();
       throw error;
