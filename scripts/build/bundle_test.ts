@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import ts from "typescript";
 import { bundle } from "./bundle.ts";
 import { loadedWith, readBundle } from "./chunks.ts";
-import { withTempDir } from "../../tests/harness/temp_dir.ts";
+import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { copySources } from "./sources_testing.ts";
 
 /** Where the module of the shim's role starts, in a bundle that is not minified. */
@@ -33,103 +33,103 @@ function codeSize(text: string): number {
 }
 
 Deno.test("bundle: the shim loads no schema, log or command line library and no node: module", async () => {
-  await withTempDir(async (dir) => {
-    await bundle({ outDir: dir });
-    const chunks = await readBundle(dir);
-    const role = [...chunks.values()].find((chunk) =>
-      !chunk.name.endsWith("shim.js") && `\n${chunk.text}`.includes(SHIM_ROLE)
+  using temp = new TempDir();
+  const dir = temp.path;
+  await bundle({ outDir: dir });
+  const chunks = await readBundle(dir);
+  const role = [...chunks.values()].find((chunk) =>
+    !chunk.name.endsWith("shim.js") && `\n${chunk.text}`.includes(SHIM_ROLE)
+  );
+  assert.ok(role, "no chunk holds src/shim/main.ts");
+  const main = chunks.get("main.js");
+  assert.ok(main?.lazy.includes(role.name), "main.js loads the shim's role when asked for");
+  const alone = ["shim.js", "containerd_shim.js"];
+  const loaded = ["main.js", role.name, ...alone].flatMap((name) => loadedWith(chunks, name));
+  for (const { name, text } of new Set(loaded)) {
+    const modules = [...text.matchAll(/^\/\/ (\S+\.[cm]?[jt]s)$/gm)].map((match) => match[1]);
+    const unwanted = modules.filter((path) =>
+      /\/(zod|@logtape|commander|prom-client)\/|src\/(cli|runtime)\//.test(path ?? "")
     );
-    assert.ok(role, "no chunk holds src/shim/main.ts");
-    const main = chunks.get("main.js");
-    assert.ok(main?.lazy.includes(role.name), "main.js loads the shim's role when asked for");
-    const alone = ["shim.js", "containerd_shim.js"];
-    const loaded = ["main.js", role.name, ...alone].flatMap((name) => loadedWith(chunks, name));
-    for (const { name, text } of new Set(loaded)) {
-      const modules = [...text.matchAll(/^\/\/ (\S+\.[cm]?[jt]s)$/gm)].map((match) => match[1]);
-      const unwanted = modules.filter((path) =>
-        /\/(zod|@logtape|commander|prom-client)\/|src\/(cli|runtime)\//.test(path ?? "")
-      );
-      assert.deepEqual(unwanted, [], `${name} brings these into every shim`);
-      const builtin = [...text.matchAll(/from "(node:[^"]+)"/g)].map((match) => match[1]);
-      assert.deepEqual(builtin, [], `${name} loads these in every shim`);
-    }
-    for (
-      const [name, limit] of [["shim.js", SHIM_LIMIT], [
-        "containerd_shim.js",
-        CONTAINERD_SHIM_LIMIT,
-      ]] as const
-    ) {
-      const files = loadedWith(chunks, name);
-      assert.deepEqual(files.map(({ name, lazy }) => [name, lazy]), [[name, []]]);
-      assert.ok(!files[0]?.text.includes("node:module"), `${name} loads the Node layer`);
-      const size = files.reduce((sum, chunk) => sum + codeSize(chunk.text), 0);
-      assert.ok(size < limit, `${name} has ${size} bytes, more than ${limit}`);
-    }
-  });
+    assert.deepEqual(unwanted, [], `${name} brings these into every shim`);
+    const builtin = [...text.matchAll(/from "(node:[^"]+)"/g)].map((match) => match[1]);
+    assert.deepEqual(builtin, [], `${name} loads these in every shim`);
+  }
+  for (
+    const [name, limit] of [["shim.js", SHIM_LIMIT], [
+      "containerd_shim.js",
+      CONTAINERD_SHIM_LIMIT,
+    ]] as const
+  ) {
+    const files = loadedWith(chunks, name);
+    assert.deepEqual(files.map(({ name, lazy }) => [name, lazy]), [[name, []]]);
+    assert.ok(!files[0]?.text.includes("node:module"), `${name} loads the Node layer`);
+    const size = files.reduce((sum, chunk) => sum + codeSize(chunk.text), 0);
+    assert.ok(size < limit, `${name} has ${size} bytes, more than ${limit}`);
+  }
 });
 
 Deno.test("bundle: the same sources in another place make the same minified bundle, byte for byte", async () => {
-  await withTempDir(async (dir) => {
-    await bundle({ outDir: `${dir}/a`, minify: true });
-    await copySources(`${dir}/another/place`);
-    const options = JSON.stringify({ outDir: `${dir}/b`, minify: true });
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        "eval",
-        `import { bundle } from "file://${dir}/another/place/scripts/build/bundle.ts";
+  using temp = new TempDir();
+  const dir = temp.path;
+  await bundle({ outDir: `${dir}/a`, minify: true });
+  await copySources(`${dir}/another/place`);
+  const options = JSON.stringify({ outDir: `${dir}/b`, minify: true });
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      `import { bundle } from "file://${dir}/another/place/scripts/build/bundle.ts";
 await bundle(${options});`,
-      ],
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-    const [a, b] = [await readBundle(`${dir}/a`), await readBundle(`${dir}/b`)];
-    assert.deepEqual([...a.keys()].sort(), [...b.keys()].sort());
-    for (const [name, { text, imports, lazy }] of a) {
-      assert.equal(b.get(name)?.text, text, name);
-      for (const other of [...imports, ...lazy]) assert.ok(a.has(other), `${name}: ${other}`);
-    }
-  });
+    ],
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+  const [a, b] = [await readBundle(`${dir}/a`), await readBundle(`${dir}/b`)];
+  assert.deepEqual([...a.keys()].sort(), [...b.keys()].sort());
+  for (const [name, { text, imports, lazy }] of a) {
+    assert.equal(b.get(name)?.text, text, name);
+    for (const other of [...imports, ...lazy]) assert.ok(a.has(other), `${name}: ${other}`);
+  }
 });
 
 Deno.test("bundle: only a bundle for tests has failpoints", async () => {
-  await withTempDir(async (dir) => {
-    await Deno.writeTextFile(
-      `${dir}/uses.ts`,
-      `import { failpoint, failpointAsync } from "${new URL(
-        "../../src/failpoint.ts",
-        import.meta.url,
-      )}";
-       failpoint("some.point");
-       await failpointAsync("other.point");\n`,
+  using temp = new TempDir();
+  const dir = temp.path;
+  await Deno.writeTextFile(
+    `${dir}/uses.ts`,
+    `import { failpoint, failpointAsync } from "${new URL(
+      "../../src/failpoint.ts",
+      import.meta.url,
+    )}";
+     failpoint("some.point");
+     await failpointAsync("other.point");\n`,
+  );
+  const text = async (name: string, options: { minify?: boolean; failpoints?: boolean }) => {
+    await bundle({ outDir: `${dir}/${name}`, entry: `${dir}/uses.ts`, ...options });
+    const chunks = [...(await readBundle(`${dir}/${name}`)).values()];
+    return chunks.filter(({ name }) => !name.endsWith("shim.js")).map((chunk) => chunk.text).join(
+      "",
     );
-    const text = async (name: string, options: { minify?: boolean; failpoints?: boolean }) => {
-      await bundle({ outDir: `${dir}/${name}`, entry: `${dir}/uses.ts`, ...options });
-      const chunks = [...(await readBundle(`${dir}/${name}`)).values()];
-      return chunks.filter(({ name }) => !name.endsWith("shim.js")).map((chunk) => chunk.text).join(
-        "",
-      );
-    };
-    assert.match(await text("test", { failpoints: true }), /BERTH_FAILPOINTS/);
-    assert.doesNotMatch(await text("plain", {}), /BERTH_FAILPOINTS/);
-    assert.doesNotMatch(await text("minified", { minify: true }), /BERTH_FAILPOINTS|\.point/);
-  });
+  };
+  assert.match(await text("test", { failpoints: true }), /BERTH_FAILPOINTS/);
+  assert.doesNotMatch(await text("plain", {}), /BERTH_FAILPOINTS/);
+  assert.doesNotMatch(await text("minified", { minify: true }), /BERTH_FAILPOINTS|\.point/);
 });
 
 Deno.test("bundle: a bundler's failure is reported with what it said", async () => {
-  await withTempDir(async (dir) => {
-    await Deno.writeTextFile(`${dir}/bad.ts`, 'import "../not_there.ts";\n');
-    await assert.rejects(
-      bundle({ outDir: `${dir}/out`, entry: `${dir}/bad.ts` }),
-      /not_there\.ts/,
-    );
-  });
+  using temp = new TempDir();
+  const dir = temp.path;
+  await Deno.writeTextFile(`${dir}/bad.ts`, 'import "../not_there.ts";\n');
+  await assert.rejects(
+    bundle({ outDir: `${dir}/out`, entry: `${dir}/bad.ts` }),
+    /not_there\.ts/,
+  );
 });
 
 Deno.test("bundle: a directory with something in it is left as it is", async () => {
-  await withTempDir(async (dir) => {
-    await Deno.writeTextFile(`${dir}/notes`, "mine");
-    await assert.rejects(bundle({ outDir: dir }), /is not empty: it has notes/);
-    assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["notes"]);
-  });
+  using temp = new TempDir();
+  const dir = temp.path;
+  await Deno.writeTextFile(`${dir}/notes`, "mine");
+  await assert.rejects(bundle({ outDir: dir }), /is not empty: it has notes/);
+  assert.deepEqual([...Deno.readDirSync(dir)].map(({ name }) => name), ["notes"]);
 });
 
 /** How many variables declared by `using` the bundle in `dir` has. */
@@ -149,12 +149,12 @@ async function usings(dir: string): Promise<number> {
 }
 
 Deno.test("bundle: the minifier drops no using: what it declares would never be closed", async () => {
-  await withTempDir(async (dir) => {
-    await bundle({ outDir: `${dir}/plain` });
-    await bundle({ outDir: `${dir}/minified`, minify: true });
-    const count = await usings(`${dir}/plain`);
-    assert.ok(count > 0);
-    // Each has one more beside it: see keep_using.ts.
-    assert.equal(await usings(`${dir}/minified`), 2 * count);
-  });
+  using temp = new TempDir();
+  const dir = temp.path;
+  await bundle({ outDir: `${dir}/plain` });
+  await bundle({ outDir: `${dir}/minified`, minify: true });
+  const count = await usings(`${dir}/plain`);
+  assert.ok(count > 0);
+  // Each has one more beside it: see keep_using.ts.
+  assert.equal(await usings(`${dir}/minified`), 2 * count);
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { within } from "../../tests/harness/poll.ts";
 import { pathWithout } from "../../tests/harness/run.ts";
 import { writePortable } from "./portable.ts";
@@ -29,19 +30,16 @@ async function withPortable(
   test: (fixture: Fixture) => Promise<void>,
   deno: string | Uint8Array<ArrayBuffer> = FAKE_DENO,
 ): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "berth-portable-" });
-  try {
-    await Deno.mkdir(`${dir}/bundle`);
-    await Deno.writeTextFile(`${dir}/bundle/main.js`, "// main\n");
-    await Deno.writeTextFile(`${dir}/bundle/chunk-A.js`, "// chunk\n");
-    if (typeof deno === "string") await Deno.writeTextFile(`${dir}/deno`, deno);
-    else await Deno.writeFile(`${dir}/deno`, deno);
-    const file = `${dir}/berth`;
-    await writePortable({ deno: `${dir}/deno`, bundleDir: `${dir}/bundle`, out: file });
-    await test({ dir, file, cache: `${dir}/cache/berth` });
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  await Deno.mkdir(`${dir}/bundle`);
+  await Deno.writeTextFile(`${dir}/bundle/main.js`, "// main\n");
+  await Deno.writeTextFile(`${dir}/bundle/chunk-A.js`, "// chunk\n");
+  if (typeof deno === "string") await Deno.writeTextFile(`${dir}/deno`, deno);
+  else await Deno.writeFile(`${dir}/deno`, deno);
+  const file = `${dir}/berth`;
+  await writePortable({ deno: `${dir}/deno`, bundleDir: `${dir}/bundle`, out: file });
+  await test({ dir, file, cache: `${dir}/cache/berth` });
 }
 
 async function start(file: string, cache: string, ...args: string[]) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { bashCompletion } from "./completion/bash.ts";
 import { fishCompletion } from "./completion/fish.ts";
 import { berthProgram } from "./index.ts";
@@ -182,30 +183,24 @@ Deno.test("berthProgram: completion knows every verb and every option that help 
 });
 
 Deno.test("berthProgram: files of the directory are offered beside the containers of a copy", async () => {
-  const dir = await Deno.makeTempDir({ prefix: "berth-completion-" });
-  try {
-    await Deno.mkdir(`${dir}/site`);
-    await Deno.writeTextFile(`${dir}/a b`, "");
-    await Deno.writeTextFile(`${dir}/IDs`, "");
-    const [all = "", some, none] = await completions([["cp", ""], ["cp", "I"], ["cp", "s"]], dir);
-    for (const word of ["ID:", "IDs", "a\\ b", "site/"]) assert.ok(all.includes(word), all);
-    assert.equal(some, "ID: IDs");
-    // No id begins like that: the shell itself offers files.
-    assert.equal(none, "");
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  await Deno.mkdir(`${dir}/site`);
+  await Deno.writeTextFile(`${dir}/a b`, "");
+  await Deno.writeTextFile(`${dir}/IDs`, "");
+  const [all = "", some, none] = await completions([["cp", ""], ["cp", "I"], ["cp", "s"]], dir);
+  for (const word of ["ID:", "IDs", "a\\ b", "site/"]) assert.ok(all.includes(word), all);
+  assert.equal(some, "ID: IDs");
+  // No id begins like that: the shell itself offers files.
+  assert.equal(none, "");
 });
 
 /** A `berth` that lists these ids, in a directory for PATH. */
 async function withStub(use: (dir: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "berth-completion-" });
-  try {
-    await Deno.writeTextFile(`${dir}/berth`, '#!/bin/sh\necho "web-$#"\n', { mode: 0o755 });
-    await use(dir);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  await Deno.writeTextFile(`${dir}/berth`, '#!/bin/sh\necho "web-$#"\n', { mode: 0o755 });
+  await use(dir);
 }
 
 testNeeding(

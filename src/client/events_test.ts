@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../tests/harness/temp_dir.ts";
 import type { RemoteEnd } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { isRecord } from "../rpc/is_record.ts";
@@ -20,21 +21,18 @@ type Subscribe = (after: number | undefined, peer: RemoteEnd) => object;
 
 /** Listens as a daemon would that has nothing but events; calls `use` with its socket. */
 async function withDaemon(subscribe: Subscribe, use: (path: string) => Promise<void>) {
-  const dir = await Deno.makeTempDir({ prefix: "berth-events-" });
-  try {
-    await using _server = await Server.listen(`${dir}/s`, {
-      onError: console.error,
-      handlers: {
-        "events.subscribe": (params, { peer }) => {
-          const after = isRecord(params) ? params.after : undefined;
-          return subscribe(typeof after === "number" ? after : undefined, peer);
-        },
+  using temp = new TempDir();
+  const dir = temp.path;
+  await using _server = await Server.listen(`${dir}/s`, {
+    onError: console.error,
+    handlers: {
+      "events.subscribe": (params, { peer }) => {
+        const after = isRecord(params) ? params.after : undefined;
+        return subscribe(typeof after === "number" ? after : undefined, peer);
       },
-    });
-    await use(`${dir}/s`);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+    },
+  });
+  await use(`${dir}/s`);
 }
 
 /** Tells the events from `first` to `last`, right behind the answer. */

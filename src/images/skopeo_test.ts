@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { ImageNotFoundError } from "./errors.ts";
 import { failure, runSkopeo } from "./skopeo.ts";
 
 /** Runs `use` with a script in the place of skopeo, which is run in a directory of its own. */
 async function withSkopeo(script: string, use: (dir: string) => Promise<void>): Promise<void> {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   const path = Deno.env.get("PATH") ?? "";
   try {
     Deno.writeTextFileSync(`${dir}/skopeo`, `#!/bin/sh\n${script}`, { mode: 0o755 });
@@ -13,7 +15,6 @@ async function withSkopeo(script: string, use: (dir: string) => Promise<void>): 
     await use(dir);
   } finally {
     Deno.env.set("PATH", path);
-    Deno.removeSync(dir, { recursive: true });
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { ConflistError, parseConflist, programsOf, readConflistDir } from "./conflist.ts";
 
 const LIST = {
@@ -35,39 +36,36 @@ Deno.test("programsOf: every program once, those for addresses too", () => {
 
 Deno.test("readConflistDir: the first file of a name counts, and what cannot be used is told", async () => {
   assert.equal(readConflistDir("/nowhere", []).networks.size, 0);
-  const dir = Deno.makeTempDirSync();
-  try {
-    const write = (name: string, value: unknown) =>
-      Deno.writeTextFileSync(`${dir}/${name}`, JSON.stringify(value));
-    write("20-b.conflist", { ...LIST, plugins: [{ type: "second" }] });
-    write("10-a.conflist", LIST);
-    write("30-c.conf", { cniVersion: "0.4.0", name: "one", type: "ptp" });
-    write("40-d.conf", { name: "old", type: "ptp" });
-    write("45-own.conflist", { ...LIST, name: "own" });
-    Deno.writeTextFileSync(`${dir}/50-e.json`, "{");
-    Deno.writeTextFileSync(`${dir}/README`, "no network");
-    // Not waited for.
-    await new Deno.Command("mkfifo", { args: [`${dir}/60-f.conf`] }).output();
-    const { networks, refused } = readConflistDir(dir, ["own"]);
-    assert.deepEqual([...networks.keys()], ["net", "one"]);
-    assert.equal(networks.get("net")?.file, `${dir}/10-a.conflist`);
-    assert.deepEqual([...refused.keys()], [
-      `${dir}/20-b.conflist`,
-      `${dir}/40-d.conf`,
-      `${dir}/45-own.conflist`,
-      `${dir}/50-e.json`,
-      `${dir}/60-f.conf`,
-    ]);
-    assert.equal(
-      refused.get(`${dir}/20-b.conflist`),
-      `has the same \`name\` as ${dir}/10-a.conflist, which comes first`,
-    );
-    assert.equal(
-      refused.get(`${dir}/45-own.conflist`),
-      "has the `name` own, which is berth's own",
-    );
-    assert.deepEqual([...readConflistDir(dir, []).networks.keys()], ["net", "one", "own"]);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  const write = (name: string, value: unknown) =>
+    Deno.writeTextFileSync(`${dir}/${name}`, JSON.stringify(value));
+  write("20-b.conflist", { ...LIST, plugins: [{ type: "second" }] });
+  write("10-a.conflist", LIST);
+  write("30-c.conf", { cniVersion: "0.4.0", name: "one", type: "ptp" });
+  write("40-d.conf", { name: "old", type: "ptp" });
+  write("45-own.conflist", { ...LIST, name: "own" });
+  Deno.writeTextFileSync(`${dir}/50-e.json`, "{");
+  Deno.writeTextFileSync(`${dir}/README`, "no network");
+  // Not waited for.
+  await new Deno.Command("mkfifo", { args: [`${dir}/60-f.conf`] }).output();
+  const { networks, refused } = readConflistDir(dir, ["own"]);
+  assert.deepEqual([...networks.keys()], ["net", "one"]);
+  assert.equal(networks.get("net")?.file, `${dir}/10-a.conflist`);
+  assert.deepEqual([...refused.keys()], [
+    `${dir}/20-b.conflist`,
+    `${dir}/40-d.conf`,
+    `${dir}/45-own.conflist`,
+    `${dir}/50-e.json`,
+    `${dir}/60-f.conf`,
+  ]);
+  assert.equal(
+    refused.get(`${dir}/20-b.conflist`),
+    `has the same \`name\` as ${dir}/10-a.conflist, which comes first`,
+  );
+  assert.equal(
+    refused.get(`${dir}/45-own.conflist`),
+    "has the `name` own, which is berth's own",
+  );
+  assert.deepEqual([...readConflistDir(dir, []).networks.keys()], ["net", "one", "own"]);
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { endPluginRuns } from "./plugin_runs.ts";
 
@@ -12,29 +13,26 @@ async function sleeper(
 }
 
 Deno.test("endPluginRuns: waits for what holds the lock, whatever it is called, and kills it in the end", async () => {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   const runs = { containerId: `berth-${crypto.randomUUID()}`, lock: `${dir}/lock` };
-  try {
-    await endPluginRuns({ ...runs, lock: `${dir}/nowhere/lock` }, 0);
-    // As a child whose parent was killed before it was executed: without the name.
-    const orphan = sleeper(`exec 3>${runs.lock}; flock -s 3; exec sleep 60`);
-    const isHeld = () => {
-      using lock = FileLock.tryLock(runs.lock);
-      return lock === undefined;
-    };
-    while (!isHeld()) await new Promise((resolve) => setTimeout(resolve, 20));
-    await endPluginRuns(runs, 0);
-    assert.equal((await orphan).signal, "SIGKILL");
-    // As a child of a plugin that closes its files.
-    const named = sleeper("exec sleep 60", { CNI_CONTAINERID: runs.containerId });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await endPluginRuns(runs, 0);
-    assert.equal((await named).signal, "SIGKILL");
-    // One that ends by itself is not killed.
-    const late = sleeper("sleep 0.2", { CNI_CONTAINERID: runs.containerId });
-    await endPluginRuns(runs, 10_000);
-    assert.equal((await late).code, 0);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
+  await endPluginRuns({ ...runs, lock: `${dir}/nowhere/lock` }, 0);
+  // As a child whose parent was killed before it was executed: without the name.
+  const orphan = sleeper(`exec 3>${runs.lock}; flock -s 3; exec sleep 60`);
+  const isHeld = () => {
+    using lock = FileLock.tryLock(runs.lock);
+    return lock === undefined;
+  };
+  while (!isHeld()) await new Promise((resolve) => setTimeout(resolve, 20));
+  await endPluginRuns(runs, 0);
+  assert.equal((await orphan).signal, "SIGKILL");
+  // As a child of a plugin that closes its files.
+  const named = sleeper("exec sleep 60", { CNI_CONTAINERID: runs.containerId });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await endPluginRuns(runs, 0);
+  assert.equal((await named).signal, "SIGKILL");
+  // One that ends by itself is not killed.
+  const late = sleeper("sleep 0.2", { CNI_CONTAINERID: runs.containerId });
+  await endPluginRuns(runs, 10_000);
+  assert.equal((await late).code, 0);
 });

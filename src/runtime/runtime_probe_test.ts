@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { findCommand } from "../../scripts/system_packages.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { sleep } from "../linux/event_loop/timer.ts";
@@ -9,13 +10,10 @@ import { testNeeding } from "../../scripts/test_needing.ts";
 async function withRuntimes(
   test: (runtimes: RuntimeProbe, dir: string) => Promise<void>,
 ): Promise<void> {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   using reaper = Reaper.start({ reapAll: false });
-  try {
-    await test(new RuntimeProbe((argv, options) => reaper.spawn(argv, options)), dir);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
+  await test(new RuntimeProbe((argv, options) => reaper.spawn(argv, options)), dir);
 }
 
 async function versionOf(runtimes: RuntimeProbe, command: string): Promise<string> {

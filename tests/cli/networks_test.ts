@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../harness/temp_dir.ts";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { busyboxLayer, cgroupArgs, imageTest, makeImage, ok } from "../harness/images/images.ts";
@@ -148,42 +149,39 @@ networkTest(
   "berth run: DNS settings of a network reach resolv.conf, and those that are given win",
   async () => {
     await using network = await TestNetwork.make();
-    const dir = Deno.makeTempDirSync({ prefix: "berth-cni-" });
-    try {
-      const conflist = {
-        cniVersion: "1.0.0",
-        name: "named",
-        plugins: [{
-          type: "bridge",
-          bridge: "named0",
-          isGateway: true,
-          ipam: { type: "host-local", dataDir: `${dir}/leases`, subnet: "10.88.0.0/24" },
-          dns: { nameservers: ["10.88.0.53"], search: ["named.example"] },
-        }],
-      };
-      Deno.writeTextFileSync(`${dir}/named.conflist`, JSON.stringify(conflist));
-      await using daemon = await TestDaemon.start({
-        program: network.program,
-        config: `[network]\nconfig_dir = "${dir}"\n`,
-      });
-      const resolvConf = async (...args: string[]) => {
-        const run = ["run", "--rm", ...rootfsArgs(daemon), "--net", "named", ...args];
-        const { code, stdout, stderr } = await cli(daemon, [
-          ...run,
-          "--",
-          "cat",
-          "/etc/resolv.conf",
-        ]);
-        assert.equal(code, 0, stderr);
-        return stdout.split("\n").filter((line) => /^(nameserver|search|domain) /.test(line));
-      };
-      assert.deepEqual(await resolvConf(), ["nameserver 10.88.0.53", "search named.example"]);
-      assert.deepEqual(await resolvConf("--dns", "192.0.2.53"), [
-        "nameserver 192.0.2.53",
-        "search named.example",
+    using temp = new TempDir();
+    const dir = temp.path;
+    const conflist = {
+      cniVersion: "1.0.0",
+      name: "named",
+      plugins: [{
+        type: "bridge",
+        bridge: "named0",
+        isGateway: true,
+        ipam: { type: "host-local", dataDir: `${dir}/leases`, subnet: "10.88.0.0/24" },
+        dns: { nameservers: ["10.88.0.53"], search: ["named.example"] },
+      }],
+    };
+    Deno.writeTextFileSync(`${dir}/named.conflist`, JSON.stringify(conflist));
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `[network]\nconfig_dir = "${dir}"\n`,
+    });
+    const resolvConf = async (...args: string[]) => {
+      const run = ["run", "--rm", ...rootfsArgs(daemon), "--net", "named", ...args];
+      const { code, stdout, stderr } = await cli(daemon, [
+        ...run,
+        "--",
+        "cat",
+        "/etc/resolv.conf",
       ]);
-    } finally {
-      Deno.removeSync(dir, { recursive: true });
-    }
+      assert.equal(code, 0, stderr);
+      return stdout.split("\n").filter((line) => /^(nameserver|search|domain) /.test(line));
+    };
+    assert.deepEqual(await resolvConf(), ["nameserver 10.88.0.53", "search named.example"]);
+    assert.deepEqual(await resolvConf("--dns", "192.0.2.53"), [
+      "nameserver 192.0.2.53",
+      "search named.example",
+    ]);
   },
 );

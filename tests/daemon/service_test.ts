@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { TempDir } from "../harness/temp_dir.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { signalChild } from "../harness/processes.ts";
@@ -37,16 +38,13 @@ Deno.test("service: the unit that is printed starts the daemon with the flags th
 });
 
 testNeeding(["systemd-analyze"], "service: systemd finds nothing wrong with the unit", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    // It checks that the program is there, which the tests do not install.
-    const unit = (await Deno.readTextFile(UNIT)).replaceAll("/usr/local/bin/berth", "/bin/true");
-    await Deno.writeTextFile(`${dir}/berth.service`, unit);
-    const { code, text } = await run("systemd-analyze", ["verify", `${dir}/berth.service`]);
-    assert.deepEqual({ code, text }, { code: 0, text: "" });
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  // It checks that the program is there, which the tests do not install.
+  const unit = (await Deno.readTextFile(UNIT)).replaceAll("/usr/local/bin/berth", "/bin/true");
+  await Deno.writeTextFile(`${dir}/berth.service`, unit);
+  const { code, text } = await run("systemd-analyze", ["verify", `${dir}/berth.service`]);
+  assert.deepEqual({ code, text }, { code: 0, text: "" });
 });
 
 testNeeding(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../harness/temp_dir.ts";
 import metaSchemas from "@open-rpc/meta-schema";
 import { Ajv } from "ajv";
 import { z } from "zod";
@@ -183,22 +184,19 @@ Deno.test("docs: the programs on the page about embedding pass the type check", 
     code.replace(/^import .*\n/gm, "")
   );
   assert(blocks.length >= 6);
-  const dir = await Deno.makeTempDir();
-  try {
-    const file = `${dir}/embedding.ts`;
-    await Deno.writeTextFile(
-      file,
-      [
-        `import { connect, type OciSpec } from "${ROOT}/mod.ts";`,
-        "declare const spec: OciSpec;",
-        "export const client = await connect();",
-        ...blocks.map((code) => `{\n${code}}`),
-      ].join("\n"),
-    );
-    const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
-    await Deno.writeTextFile(`${dir}/deno.json`, JSON.stringify({ imports }));
-    await deno("check", "--config", `${dir}/deno.json`, file);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  const file = `${dir}/embedding.ts`;
+  await Deno.writeTextFile(
+    file,
+    [
+      `import { connect, type OciSpec } from "${ROOT}/mod.ts";`,
+      "declare const spec: OciSpec;",
+      "export const client = await connect();",
+      ...blocks.map((code) => `{\n${code}}`),
+    ].join("\n"),
+  );
+  const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
+  await Deno.writeTextFile(`${dir}/deno.json`, JSON.stringify({ imports }));
+  await deno("check", "--config", `${dir}/deno.json`, file);
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../harness/temp_dir.ts";
 import { BerthError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
@@ -143,63 +144,60 @@ networkTest("network: a namespace that is not pinned any more is no obstacle", a
 
 networkTest("network: daemon, shim and plugin that are killed at once leave nothing", async () => {
   await using network = await TestNetwork.make();
-  const dir = Deno.makeTempDirSync({ prefix: "berth-cni-" });
-  try {
-    await using daemon = await TestDaemon.start({
-      program: network.program,
-      config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}` +
-        `plugin_dirs = ["${dir}", "/usr/lib/cni"]\n`,
+  using temp = new TempDir();
+  const dir = temp.path;
+  await using daemon = await TestDaemon.start({
+    program: network.program,
+    config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}` +
+      `plugin_dirs = ["${dir}", "/usr/lib/cni"]\n`,
+  });
+  await create(daemon, "warm-up");
+  await remove(daemon, "warm-up");
+  const audit = await NetworkAudit.take(network, daemon);
+  const there = (path: string) =>
+    until(`${path} is there`, () => {
+      try {
+        return Deno.statSync(path).isFile;
+      } catch {
+        // Not yet.
+        return false;
+      }
     });
-    await create(daemon, "warm-up");
-    await remove(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon);
-    const there = (path: string) =>
-      until(`${path} is there`, () => {
+  for (const plugin of ["bridge", "portmap", "firewall"]) {
+    for (const command of ["ADD", "DEL"]) {
+      if (command === "DEL") await create(daemon, "web");
+      // Stops before or after its work, with its own work done by a child.
+      const began = `${dir}/began`;
+      const real = `/usr/lib/cni/${plugin}`;
+      const script = `#!/bin/sh\n[ $CNI_COMMAND = ${command} ] || exec ${real}\n` +
+        `${real} > ${dir}/out\necho > ${began}\nsleep 1000\n`;
+      Deno.writeTextFileSync(`${dir}/${plugin}`, script, { mode: 0o755 });
+      const call = command === "ADD" ? create(daemon, "web") : remove(daemon, "web");
+      const ended = call.then(() => "done", (error: unknown) => {
+        assert.ok(error instanceof BerthError, String(error));
+        return error.kind;
+      });
+      await there(began);
+      killIfThere(
+        daemon.pid,
+        ...await network.pidsOf(/^(berth-shim|sleep|sh|bridge|portmap|firewall)/),
+      );
+      await daemon.exited();
+      assert.notEqual(await ended, "done");
+      Deno.removeSync(`${dir}/${plugin}`);
+      Deno.removeSync(began);
+      await daemon.start();
+      await until("web is gone", async () => {
         try {
-          return Deno.statSync(path).isFile;
-        } catch {
-          // Not yet.
-          return false;
+          await remove(daemon, "web");
+          return true;
+        } catch (error) {
+          if (!(error instanceof BerthError)) throw error;
+          return error.kind === "NotFound";
         }
       });
-    for (const plugin of ["bridge", "portmap", "firewall"]) {
-      for (const command of ["ADD", "DEL"]) {
-        if (command === "DEL") await create(daemon, "web");
-        // Stops before or after its work, with its own work done by a child.
-        const began = `${dir}/began`;
-        const real = `/usr/lib/cni/${plugin}`;
-        const script = `#!/bin/sh\n[ $CNI_COMMAND = ${command} ] || exec ${real}\n` +
-          `${real} > ${dir}/out\necho > ${began}\nsleep 1000\n`;
-        Deno.writeTextFileSync(`${dir}/${plugin}`, script, { mode: 0o755 });
-        const call = command === "ADD" ? create(daemon, "web") : remove(daemon, "web");
-        const ended = call.then(() => "done", (error: unknown) => {
-          assert.ok(error instanceof BerthError, String(error));
-          return error.kind;
-        });
-        await there(began);
-        killIfThere(
-          daemon.pid,
-          ...await network.pidsOf(/^(berth-shim|sleep|sh|bridge|portmap|firewall)/),
-        );
-        await daemon.exited();
-        assert.notEqual(await ended, "done");
-        Deno.removeSync(`${dir}/${plugin}`);
-        Deno.removeSync(began);
-        await daemon.start();
-        await until("web is gone", async () => {
-          try {
-            await remove(daemon, "web");
-            return true;
-          } catch (error) {
-            if (!(error instanceof BerthError)) throw error;
-            return error.kind === "NotFound";
-          }
-        });
-        await audit.assertClean(`all killed in ${command} of ${plugin}`);
-      }
+      await audit.assertClean(`all killed in ${command} of ${plugin}`);
     }
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
   }
 });
 

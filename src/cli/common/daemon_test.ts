@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import type { RemoteEnd } from "../../rpc/peer/handler.ts";
 import { Server } from "../../rpc/transport/server.ts";
@@ -21,57 +22,51 @@ function subscribe(peer: RemoteEnd): object {
 }
 
 Deno.test("DaemonConnection.follow tells what was asked for, whatever comes with the answer", async () => {
-  const dir = await Deno.makeTempDir({ prefix: "berth-follow-" });
-  try {
-    const told: unknown[] = [];
-    const all = Promise.withResolvers<void>();
-    await using _server = await Server.listen(`${dir}/s`, {
-      onError: console.error,
-      handlers: { "events.subscribe": (_, { peer }) => subscribe(peer) },
-    });
-    using daemon = await DaemonConnection.connect(`${dir}/s`);
-    const listener = ({ seq }: Event) => {
-      told.push(seq);
-      if (seq === 3) all.resolve();
-    };
-    void daemon.follow({ after: 99 }, listener, (gap) => told.push(gap));
-    await all.promise;
-    assert.deepEqual(told, [{ after: 99, latest: 3 }, 1, 2, 3]);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  const told: unknown[] = [];
+  const all = Promise.withResolvers<void>();
+  await using _server = await Server.listen(`${dir}/s`, {
+    onError: console.error,
+    handlers: { "events.subscribe": (_, { peer }) => subscribe(peer) },
+  });
+  using daemon = await DaemonConnection.connect(`${dir}/s`);
+  const listener = ({ seq }: Event) => {
+    told.push(seq);
+    if (seq === 3) all.resolve();
+  };
+  void daemon.follow({ after: 99 }, listener, (gap) => told.push(gap));
+  await all.promise;
+  assert.deepEqual(told, [{ after: 99, latest: 3 }, 1, 2, 3]);
 });
 
 Deno.test("DaemonConnection.follow rejects with what the listener throws, early or late", async () => {
-  const dir = await Deno.makeTempDir({ prefix: "berth-follow-" });
-  try {
-    await using _server = await Server.listen(`${dir}/s`, {
-      onError: console.error,
-      handlers: {
-        "events.subscribe": (_, { peer }) => subscribe(peer),
-        "test.more": (_, { peer }) => {
-          for (const seq of [4, 5]) {
-            peer.notify("events.event", { subscription: "s1", event: event(seq) });
-          }
-          return {};
-        },
+  using temp = new TempDir();
+  const dir = temp.path;
+  await using _server = await Server.listen(`${dir}/s`, {
+    onError: console.error,
+    handlers: {
+      "events.subscribe": (_, { peer }) => subscribe(peer),
+      "test.more": (_, { peer }) => {
+        for (const seq of [4, 5]) {
+          peer.notify("events.event", { subscription: "s1", event: event(seq) });
+        }
+        return {};
       },
-    });
-    for (const last of [2, 4]) {
-      using daemon = await DaemonConnection.connect(`${dir}/s`);
-      const told: number[] = [];
-      let more: Promise<unknown> | undefined;
-      const listener = ({ seq }: Event) => {
-        told.push(seq);
-        if (seq === 3) more = daemon.peer.call("test.more", {});
-        if (seq === last) throw new TypeError(`no ${seq}`);
-      };
-      const following = daemon.follow({ after: 0 }, listener, () => {});
-      await assert.rejects(following, { name: "TypeError", message: `no ${last}` });
-      await more;
-      assert.equal(told.at(-1), last);
-    }
-  } finally {
-    await Deno.remove(dir, { recursive: true });
+    },
+  });
+  for (const last of [2, 4]) {
+    using daemon = await DaemonConnection.connect(`${dir}/s`);
+    const told: number[] = [];
+    let more: Promise<unknown> | undefined;
+    const listener = ({ seq }: Event) => {
+      told.push(seq);
+      if (seq === 3) more = daemon.peer.call("test.more", {});
+      if (seq === last) throw new TypeError(`no ${seq}`);
+    };
+    const following = daemon.follow({ after: 0 }, listener, () => {});
+    await assert.rejects(following, { name: "TypeError", message: `no ${last}` });
+    await more;
+    assert.equal(told.at(-1), last);
   }
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { formerLogPath } from "../../oci/log_layout.ts";
 import { removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
@@ -7,14 +8,11 @@ import { createDir, orphansOf, OVERLAY_LABEL } from "./container_dirs.ts";
 import { OrphanRemoval } from "./orphan_removal.ts";
 import { removeLeftovers } from "./remove.ts";
 
-async function withRoot(use: (root: string, held: DisposableStack) => void) {
-  const root = await Deno.makeTempDir({ prefix: "berth-places-" });
+function withRoot(use: (root: string, held: DisposableStack) => void) {
+  using temp = new TempDir();
+  const root = temp.path;
   using held = new DisposableStack();
-  try {
-    use(root, held);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+  use(root, held);
 }
 
 function state(id: string, over: Partial<ContainerState>): ContainerState {
@@ -40,8 +38,8 @@ function state(id: string, over: Partial<ContainerState>): ContainerState {
 
 const children = (dir: string) => [...Deno.readDirSync(dir)].map(({ name }) => name);
 
-Deno.test("createDir: two commands that want one id have places of their own", async () => {
-  await withRoot((root, held) => {
+Deno.test("createDir: two commands that want one id have places of their own", () => {
+  withRoot((root, held) => {
     const mine = createDir(root, "io", "a", held);
     const theirs = createDir(root, "io", "a", held);
     removeOwnDir(mine);
@@ -51,8 +49,8 @@ Deno.test("createDir: two commands that want one id have places of their own", a
   });
 });
 
-Deno.test("createDir: log, FIFOs and overlay go with the container, and nothing else does", async () => {
-  await withRoot((root, held) => {
+Deno.test("createDir: log, FIFOs and overlay go with the container, and nothing else does", () => {
+  withRoot((root, held) => {
     const io = createDir(root, "io", "a", held);
     const overlay = createDir(root, "overlay", "a", held);
     const other = createDir(root, "overlay", "b", held);
@@ -79,8 +77,8 @@ Deno.test("createDir: log, FIFOs and overlay go with the container, and nothing 
   });
 });
 
-Deno.test("OrphanRemoval: what a container left that is gone goes, what is for one to come stays", async () => {
-  await withRoot((root, held) => {
+Deno.test("OrphanRemoval: what a container left that is gone goes, what is for one to come stays", () => {
+  withRoot((root, held) => {
     const removeAll = () => {
       const paths = orphansOf(root, "a");
       using removal = new OrphanRemoval(paths);
@@ -108,8 +106,8 @@ Deno.test("OrphanRemoval: what a container left that is gone goes, what is for o
   });
 });
 
-Deno.test("createDir: a directory that is just being removed is not taken", async () => {
-  await withRoot((root, held) => {
+Deno.test("createDir: a directory that is just being removed is not taken", () => {
+  withRoot((root, held) => {
     const left = new DisposableStack();
     const old = createDir(root, "etc", "a", left);
     left.dispose();
@@ -122,8 +120,8 @@ Deno.test("createDir: a directory that is just being removed is not taken", asyn
   });
 });
 
-Deno.test("orphansOf: what is below an id whose rename is not done stays", async () => {
-  await withRoot((root, held) => {
+Deno.test("orphansOf: what is below an id whose rename is not done stays", () => {
+  withRoot((root, held) => {
     for (const id of ["web", "x"]) createDir(root, "overlay", id, held);
     Deno.mkdirSync(`${root}/renames`);
     Deno.writeTextFileSync(`${root}/renames/x.json`, JSON.stringify({ from: "web", to: "x" }));

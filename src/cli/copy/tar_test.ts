@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { O_DIRECTORY, O_RDONLY, open, OwnedFd } from "../../linux/fd/fd.ts";
 import { pack } from "./pack.ts";
 import { readTar } from "./tar_reader.ts";
@@ -10,13 +11,10 @@ const LONG = "long".repeat(40);
 const skipped = (path: string, reason: string) => assert.fail(`${path}: ${reason}`);
 
 async function withDirs(use: (from: string, to: string) => Promise<void>): Promise<void> {
-  const dir = await Deno.makeTempDir({ prefix: "berth-copy-" });
-  try {
-    for (const name of ["from", "to"]) Deno.mkdirSync(`${dir}/${name}`);
-    await use(`${dir}/from`, `${dir}/to`);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  for (const name of ["from", "to"]) Deno.mkdirSync(`${dir}/${name}`);
+  await use(`${dir}/from`, `${dir}/to`);
 }
 
 function makeTree(dir: string): void {

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { canMountOn } from "./etc_files.ts";
 
 /** Returns whether a file may be mounted at `/etc/f`, if what is missing may be made and if not. */
 function mountable(make: (rootfs: string) => void): [boolean, boolean] {
-  const rootfs = Deno.makeTempDirSync();
-  try {
-    make(rootfs);
-    const at = (may: boolean) => canMountOn(rootfs, "/etc/f", { inRoot: may, inShm: may });
-    return [at(true), at(false)];
-  } finally {
-    Deno.removeSync(rootfs, { recursive: true });
-  }
+  using temp = new TempDir();
+  const rootfs = temp.path;
+  make(rootfs);
+  const at = (may: boolean) => canMountOn(rootfs, "/etc/f", { inRoot: may, inShm: may });
+  return [at(true), at(false)];
 }
 
 /** As {@linkcode mountable} where `/etc` is a directory. */
@@ -56,17 +54,14 @@ Deno.test("canMountOn: a link that leads to a file or nowhere, not one in a circ
 });
 
 Deno.test("canMountOn: what is missing in /dev/shm is made there, not in the root filesystem", () => {
-  const rootfs = Deno.makeTempDirSync();
-  try {
-    Deno.mkdirSync(`${rootfs}/etc`);
-    Deno.symlinkSync("/dev/shm/f", `${rootfs}/etc/shm`);
-    Deno.symlinkSync("/run/f", `${rootfs}/etc/run`);
-    const inShm = { inRoot: false, inShm: true }, inRoot = { inRoot: true, inShm: false };
-    assert.ok(canMountOn(rootfs, "/etc/shm", inShm) && canMountOn(rootfs, "/etc/run", inRoot));
-    assert.ok(!canMountOn(rootfs, "/etc/shm", inRoot) && !canMountOn(rootfs, "/etc/run", inShm));
-  } finally {
-    Deno.removeSync(rootfs, { recursive: true });
-  }
+  using temp = new TempDir();
+  const rootfs = temp.path;
+  Deno.mkdirSync(`${rootfs}/etc`);
+  Deno.symlinkSync("/dev/shm/f", `${rootfs}/etc/shm`);
+  Deno.symlinkSync("/run/f", `${rootfs}/etc/run`);
+  const inShm = { inRoot: false, inShm: true }, inRoot = { inRoot: true, inShm: false };
+  assert.ok(canMountOn(rootfs, "/etc/shm", inShm) && canMountOn(rootfs, "/etc/run", inRoot));
+  assert.ok(!canMountOn(rootfs, "/etc/shm", inRoot) && !canMountOn(rootfs, "/etc/run", inShm));
 });
 
 Deno.test("canMountOn: not a directory, nor below what is none", () => {
@@ -78,17 +73,14 @@ Deno.test("canMountOn: not a directory, nor below what is none", () => {
 });
 
 Deno.test("canMountOn: an absolute link in the place of /etc is looked up inside, not on the host", () => {
-  const host = Deno.makeTempDirSync();
-  try {
-    Deno.writeTextFileSync(`${host}/f`, "the host's");
-    const [made, found] = mountable((rootfs) => Deno.symlinkSync(host, `${rootfs}/etc`));
-    assert.deepEqual([made, found], [true, false]);
-    const inside = mountable((rootfs) => {
-      Deno.mkdirSync(`${rootfs}/usr/etc/f`, { recursive: true });
-      Deno.symlinkSync("/usr/etc", `${rootfs}/etc`);
-    });
-    assert.deepEqual(inside, [false, false]);
-  } finally {
-    Deno.removeSync(host, { recursive: true });
-  }
+  using temp = new TempDir();
+  const host = temp.path;
+  Deno.writeTextFileSync(`${host}/f`, "the host's");
+  const [made, found] = mountable((rootfs) => Deno.symlinkSync(host, `${rootfs}/etc`));
+  assert.deepEqual([made, found], [true, false]);
+  const inside = mountable((rootfs) => {
+    Deno.mkdirSync(`${rootfs}/usr/etc/f`, { recursive: true });
+    Deno.symlinkSync("/usr/etc", `${rootfs}/etc`);
+  });
+  assert.deepEqual(inside, [false, false]);
 });

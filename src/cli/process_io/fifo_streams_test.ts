@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { withTempDir } from "../../../tests/harness/temp_dir.ts";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { FifoStreams } from "./fifo_streams.ts";
 import { copyInput } from "./input.ts";
 import { PipeOutput } from "./output.ts";
@@ -21,61 +21,61 @@ function memory() {
 }
 
 Deno.test("FifoStreams: output that was written before anybody waited for it is copied whole", async () => {
-  await withTempDir(async (dir) => {
-    using streams = FifoStreams.make(dir, { stdin: false, terminal: false });
-    assert.equal(streams.params.stdin, "");
-    const text = "0123456789".repeat(5000);
-    Deno.writeTextFileSync(streams.params.stdout, text);
-    Deno.openSync(streams.params.stderr, { write: true }).close();
-    streams.release();
-    assert.ok(streams.stdout && streams.stderr);
-    const sink = memory();
-    assert.equal(await new PipeOutput(streams.stdout, sink).ended, "eof");
-    assert.equal(await sink.text(), text);
-    assert.equal(await new PipeOutput(streams.stderr, memory()).ended, "eof");
-  });
+  using temp = new TempDir();
+  const dir = temp.path;
+  using streams = FifoStreams.make(dir, { stdin: false, terminal: false });
+  assert.equal(streams.params.stdin, "");
+  const text = "0123456789".repeat(5000);
+  Deno.writeTextFileSync(streams.params.stdout, text);
+  Deno.openSync(streams.params.stderr, { write: true }).close();
+  streams.release();
+  assert.ok(streams.stdout && streams.stderr);
+  const sink = memory();
+  assert.equal(await new PipeOutput(streams.stdout, sink).ended, "eof");
+  assert.equal(await sink.text(), text);
+  assert.equal(await new PipeOutput(streams.stderr, memory()).ended, "eof");
 });
 
 Deno.test("FifoStreams: output does not end before the shim has opened its end", async () => {
-  await withTempDir(async (dir) => {
-    using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
-    assert.ok(streams.stdout);
-    const sink = memory();
-    const output = new PipeOutput(streams.stdout, sink);
-    using writer = await Deno.open(streams.params.stdout, { write: true });
-    streams.release();
-    await writer.write(new TextEncoder().encode("late"));
-    writer[Symbol.dispose]();
-    assert.equal(await output.ended, "eof");
-    assert.equal(await sink.text(), "late");
-  });
+  using temp = new TempDir();
+  const dir = temp.path;
+  using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
+  assert.ok(streams.stdout);
+  const sink = memory();
+  const output = new PipeOutput(streams.stdout, sink);
+  using writer = await Deno.open(streams.params.stdout, { write: true });
+  streams.release();
+  await writer.write(new TextEncoder().encode("late"));
+  writer[Symbol.dispose]();
+  assert.equal(await output.ended, "eof");
+  assert.equal(await sink.text(), "late");
 });
 
 Deno.test("FifoStreams: a drain gives up output that another process holds open", async () => {
-  await withTempDir(async (dir) => {
-    using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
-    assert.ok(streams.stdout);
-    const sink = memory();
-    const output = new PipeOutput(streams.stdout, sink);
-    const writer = await Deno.open(streams.params.stdout, { write: true });
-    streams.release();
-    await writer.write(new TextEncoder().encode("before"));
-    await output.drain(50);
-    assert.equal(await sink.text(), "before");
-    writer.close();
-    await output.ended;
-  });
+  using temp = new TempDir();
+  const dir = temp.path;
+  using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
+  assert.ok(streams.stdout);
+  const sink = memory();
+  const output = new PipeOutput(streams.stdout, sink);
+  const writer = await Deno.open(streams.params.stdout, { write: true });
+  streams.release();
+  await writer.write(new TextEncoder().encode("before"));
+  await output.drain(50);
+  assert.equal(await sink.text(), "before");
+  writer.close();
+  await output.ended;
 });
 
 Deno.test("FifoStreams: output that nobody takes any more says so", async () => {
-  await withTempDir(async (dir) => {
-    using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
-    assert.ok(streams.stdout);
-    const broken = { write: () => Promise.reject(new Deno.errors.BrokenPipe("gone")) };
-    const output = new PipeOutput(streams.stdout, broken);
-    Deno.writeTextFileSync(streams.params.stdout, "x");
-    assert.equal(await output.ended, "unwritable");
-  });
+  using temp = new TempDir();
+  const dir = temp.path;
+  using streams = FifoStreams.make(dir, { stdin: false, terminal: true });
+  assert.ok(streams.stdout);
+  const broken = { write: () => Promise.reject(new Deno.errors.BrokenPipe("gone")) };
+  const output = new PipeOutput(streams.stdout, broken);
+  Deno.writeTextFileSync(streams.params.stdout, "x");
+  assert.equal(await output.ended, "unwritable");
 });
 
 Deno.test("fifo streams: input is copied until it ends, or the keys to detach are typed", async () => {
@@ -104,13 +104,13 @@ Deno.test("fifo streams: input is copied until it ends, or the keys to detach ar
 });
 
 Deno.test("FifoStreams: a process that does not read its input ends the copying", async () => {
-  await withTempDir(async (dir) => {
-    using streams = FifoStreams.make(dir, { stdin: true, terminal: true });
-    streams.release();
-    assert.ok(streams.stdin);
-    const endless = { read: () => Promise.resolve(8) };
-    assert.equal(await copyInput(endless, streams.stdin, undefined), "process-stopped-reading");
-  });
+  using temp = new TempDir();
+  const dir = temp.path;
+  using streams = FifoStreams.make(dir, { stdin: true, terminal: true });
+  streams.release();
+  assert.ok(streams.stdin);
+  const endless = { read: () => Promise.resolve(8) };
+  assert.equal(await copyInput(endless, streams.stdin, undefined), "process-stopped-reading");
 });
 
 Deno.test("FifoStreams: a FIFO that is not there is an error, and leaves nothing open", () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { UnavailableError } from "../../rpc/errors.ts";
 import { CODE, TtrpcError } from "../ttrpc/messages.ts";
@@ -9,21 +10,18 @@ const event = { topic: "/tasks/exit", type: "t", value: Uint8Array.of(1, 2), tim
 
 /** Has a shell script publish the event, for as long as `signal` allows. */
 async function publish(script: string, signal: AbortSignal, address = "/a"): Promise<void> {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   using reaper = Reaper.start({ reapAll: false });
-  try {
-    const binary = `${dir}/containerd`;
-    Deno.writeTextFileSync(binary, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
-    const deliver = byProgram({
-      binary,
-      address,
-      namespace: "n",
-      spawn: (argv, options) => reaper.spawn(argv, options),
-    });
-    await deliver(event, signal);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
+  const binary = `${dir}/containerd`;
+  Deno.writeTextFileSync(binary, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  const deliver = byProgram({
+    binary,
+    address,
+    namespace: "n",
+    spawn: (argv, options) => reaper.spawn(argv, options),
+  });
+  await deliver(event, signal);
 }
 
 Deno.test("byProgram runs containerd's program, and tells that it failed", async () => {
@@ -38,18 +36,16 @@ Deno.test("byProgram kills a program that hangs when its time is over", async ()
 });
 
 Deno.test("byProgram takes a failure for containerd's refusal where containerd is there", async () => {
-  const dir = Deno.makeTempDirSync();
-  const address = `${dir}/containerd.sock`;
+  using temp = new TempDir();
+  const address = `${temp.path}/containerd.sock`;
   const { signal } = new AbortController();
-  try {
+  {
     using _listener = Deno.listen({ transport: "unix", path: address });
     await assert.rejects(
       publish("exit 3", signal, address),
       (error) => error instanceof TtrpcError && error.code === CODE.unknown,
     );
     await assert.rejects(publish("kill -9 $$", signal, address), UnavailableError);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
   }
   await assert.rejects(publish("exit 3", signal, address), UnavailableError);
 });

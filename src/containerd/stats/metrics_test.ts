@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import { readText } from "../../linux/cgroup/files.ts";
 import { cgroupHierarchies } from "../../linux/cgroup/find.ts";
@@ -13,15 +14,12 @@ import { readMetrics } from "./metrics.ts";
 import { NO_LIMIT } from "./numbers.ts";
 
 function withFiles(files: Readonly<Record<string, string>>, use: (dir: string) => void) {
-  const dir = Deno.makeTempDirSync({ prefix: "berth-metrics-" });
-  try {
-    for (const [name, text] of Object.entries(files)) {
-      Deno.writeTextFileSync(`${dir}/${name}`, text);
-    }
-    use(dir);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
+  using temp = new TempDir();
+  const dir = temp.path;
+  for (const [name, text] of Object.entries(files)) {
+    Deno.writeTextFileSync(`${dir}/${name}`, text);
   }
+  use(dir);
 }
 
 Deno.test("readMetrics reads a cgroup v1 digit for digit", () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import { O_NONBLOCK, O_WRONLY, OwnedFd, setNonblocking } from "../../linux/fd/fd.ts";
 import { Poller } from "../../linux/fd/poller.ts";
@@ -16,7 +17,8 @@ async function logged(
   output: Uint8Array<ArrayBuffer>,
   warnings: number,
 ): Promise<string[]> {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   const [program, pid] = [`${dir}/logger`, `${dir}/pid`];
   Deno.writeTextFileSync(program, `#!/bin/sh\necho $$ >${pid}\n${script}`, { mode: 0o755 });
   const said: string[] = [];
@@ -45,7 +47,6 @@ async function logged(
   } finally {
     await poller[Symbol.asyncDispose]();
     reaper[Symbol.dispose]();
-    Deno.removeSync(dir, { recursive: true });
   }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { mount } from "../../linux/mount/mount.ts";
@@ -54,7 +55,8 @@ Deno.test("removeImage: without room for the list of names, the image goes first
 });
 
 Deno.test("removeUnusable: says how many layers it is about to remove, and nothing where there are none", async () => {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   const path = Deno.env.get("PATH") ?? "";
   try {
     const store = ImageStore.open(dir);
@@ -81,12 +83,12 @@ Deno.test("removeUnusable: says how many layers it is about to remove, and nothi
     assert.deepEqual(left, [there, "images.json"]);
   } finally {
     Deno.env.set("PATH", path);
-    Deno.removeSync(dir, { recursive: true });
   }
 });
 
 Deno.test("removeImage: without skopeo the image keeps its name", async () => {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   const path = Deno.env.get("PATH") ?? "";
   try {
     const store = ImageStore.open(dir);
@@ -101,24 +103,20 @@ Deno.test("removeImage: without skopeo the image keeps its name", async () => {
     assert.deepEqual(store.marks.list(), []);
   } finally {
     Deno.env.set("PATH", path);
-    Deno.removeSync(dir, { recursive: true });
   }
 });
 
 Deno.test("removeImage: what force would remove of an image in use is told, one name or several", async () => {
-  const dir = Deno.makeTempDirSync();
-  try {
-    const store = ImageStore.open(dir);
-    const id = "ab".repeat(32);
-    putImages(store, [id]);
-    const used = new Map([[id, ["web"]]]);
-    for (const [name, told] of [["a", "its name"], ["b", "its names"]]) {
-      await store.names.set([`docker.io/library/${name}:latest`], id);
-      const removed = removeImage(store, { alone: true }, id, used);
-      await assert.rejects(removed, new RegExp(`; --force removes only ${told}$`));
-    }
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
+  using temp = new TempDir();
+  const dir = temp.path;
+  const store = ImageStore.open(dir);
+  const id = "ab".repeat(32);
+  putImages(store, [id]);
+  const used = new Map([[id, ["web"]]]);
+  for (const [name, told] of [["a", "its name"], ["b", "its names"]]) {
+    await store.names.set([`docker.io/library/${name}:latest`], id);
+    const removed = removeImage(store, { alone: true }, id, used);
+    await assert.rejects(removed, new RegExp(`; --force removes only ${told}$`));
   }
 });
 
@@ -126,7 +124,8 @@ Deno.test("removeImage: what force would remove of an image in use is told, one 
 async function withMarked(
   use: (store: ImageStore, ids: readonly [string, string]) => Promise<void>,
 ): Promise<void> {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   const path = Deno.env.get("PATH") ?? "";
   try {
     const store = ImageStore.open(dir);
@@ -139,7 +138,6 @@ async function withMarked(
     await use(store, ids);
   } finally {
     Deno.env.set("PATH", path);
-    Deno.removeSync(dir, { recursive: true });
   }
 }
 

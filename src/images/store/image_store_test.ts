@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { mount } from "../../linux/mount/mount.ts";
@@ -32,20 +33,17 @@ Deno.test("ImageStore.open: the reserve is there whole or not at all", () => {
 });
 
 Deno.test("ImageStore.open: takes the lock alone only where files of a killed command are left", () => {
-  const root = Deno.makeTempDirSync();
-  try {
-    const { dir, temporary } = ImageStore.open(root);
-    assert.equal(exists(`${dir}/lock`), false);
-    Deno.writeTextFileSync(`${temporary}/left`, "");
-    {
-      using used = FileLock.tryLock(`${dir}/lock`, { shared: true });
-      assert.ok(used);
-      ImageStore.open(root);
-      assert.ok(exists(`${temporary}/left`));
-    }
+  using temp = new TempDir();
+  const root = temp.path;
+  const { dir, temporary } = ImageStore.open(root);
+  assert.equal(exists(`${dir}/lock`), false);
+  Deno.writeTextFileSync(`${temporary}/left`, "");
+  {
+    using used = FileLock.tryLock(`${dir}/lock`, { shared: true });
+    assert.ok(used);
     ImageStore.open(root);
-    assert.equal(exists(`${temporary}/left`), false);
-  } finally {
-    Deno.removeSync(root, { recursive: true });
+    assert.ok(exists(`${temporary}/left`));
   }
+  ImageStore.open(root);
+  assert.equal(exists(`${temporary}/left`), false);
 });

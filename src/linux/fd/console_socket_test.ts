@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { inTempDir } from "../../../tests/harness/temp_dir.ts";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ConsoleSocket } from "./console_socket.ts";
 import { EADDRINUSE, EAGAIN, EBADMSG, isErrno } from "../libc/errno.ts";
 import { OwnedFd, read } from "./fd.ts";
@@ -48,7 +48,9 @@ for (const [runtime, command] of Object.entries(RUNTIMES)) {
   testNeeding(
     [runtime],
     `console socket: ${runtime} has sent the master by the time that it returns`,
-    inTempDir(async (directory) => {
+    async () => {
+      using temp = new TempDir();
+      const directory = temp.path;
       makeBundle(directory);
       const id = `berth-console-${crypto.randomUUID()}`;
       using reaper = Reaper.start({ reapAll: false });
@@ -75,7 +77,7 @@ for (const [runtime, command] of Object.entries(RUNTIMES)) {
         }
       }
       assert.throws(() => Deno.statSync(path), Deno.errors.NotFound);
-    }),
+    },
   );
 }
 
@@ -96,25 +98,24 @@ async function readLine(fd: number): Promise<string> {
   throw new Error("nothing came from the terminal");
 }
 
-Deno.test(
-  "ConsoleSocket: no connection, no message and a message without an fd are told apart, and leak nothing",
-  inTempDir(async (directory) => {
-    const path = `${directory}/console.sock`;
-    const before = openFds();
-    {
-      using socket = ConsoleSocket.listen(path);
-      assert.throws(() => ConsoleSocket.listen(path), (error) => isErrno(error, EADDRINUSE));
-      assert.throws(() => socket.receiveMaster(), (error) => {
-        return isErrno(error, EAGAIN) && error.syscall === "accept";
-      });
-      using _silent = await Deno.connect({ transport: "unix", path });
-      assert.throws(() => socket.receiveMaster(), (error) => {
-        return isErrno(error, EAGAIN) && error.syscall === "recvmsg";
-      });
-      using wrong = await Deno.connect({ transport: "unix", path });
-      await wrong.write(new Uint8Array(8));
-      assert.throws(() => socket.receiveMaster(), (error) => isErrno(error, EBADMSG));
-    }
-    assert.equal(openFds(), before);
-  }),
-);
+Deno.test("ConsoleSocket: no connection, no message and a message without an fd are told apart, and leak nothing", async () => {
+  using temp = new TempDir();
+  const directory = temp.path;
+  const path = `${directory}/console.sock`;
+  const before = openFds();
+  {
+    using socket = ConsoleSocket.listen(path);
+    assert.throws(() => ConsoleSocket.listen(path), (error) => isErrno(error, EADDRINUSE));
+    assert.throws(() => socket.receiveMaster(), (error) => {
+      return isErrno(error, EAGAIN) && error.syscall === "accept";
+    });
+    using _silent = await Deno.connect({ transport: "unix", path });
+    assert.throws(() => socket.receiveMaster(), (error) => {
+      return isErrno(error, EAGAIN) && error.syscall === "recvmsg";
+    });
+    using wrong = await Deno.connect({ transport: "unix", path });
+    await wrong.write(new Uint8Array(8));
+    assert.throws(() => socket.receiveMaster(), (error) => isErrno(error, EBADMSG));
+  }
+  assert.equal(openFds(), before);
+});

@@ -1,30 +1,28 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { EEXIST, isErrno } from "../libc/errno.ts";
 import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OwnedFd } from "./fd.ts";
 import { hasReader, isFifo, mkfifo } from "./fifo.ts";
 
 Deno.test("isFifo: a FIFO is made, told from other files, and tells who reads", () => {
-  const directory = Deno.makeTempDirSync();
-  try {
-    const path = `${directory}/out`;
-    assert.ok(!isFifo(path));
-    mkfifo(path);
-    assert.ok(isFifo(path));
-    assert.ok(!isFifo(directory));
-    assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
-    assert.throws(() => mkfifo(path), (error) => isErrno(error, EEXIST));
+  using temp = new TempDir();
+  const directory = temp.path;
+  const path = `${directory}/out`;
+  assert.ok(!isFifo(path));
+  mkfifo(path);
+  assert.ok(isFifo(path));
+  assert.ok(!isFifo(directory));
+  assert.equal((Deno.statSync(path).mode ?? 0) & 0o777, 0o600);
+  assert.throws(() => mkfifo(path), (error) => isErrno(error, EEXIST));
 
-    using both = OwnedFd.open(path, O_RDWR | O_NONBLOCK);
-    using writer = OwnedFd.open(path, O_WRONLY | O_NONBLOCK);
-    assert.ok(hasReader(writer.fd), "an O_RDWR end counts");
-    both[Symbol.dispose]();
-    assert.ok(!hasReader(writer.fd));
-    using _reader = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
-    assert.ok(hasReader(writer.fd));
-  } finally {
-    Deno.removeSync(directory, { recursive: true });
-  }
+  using both = OwnedFd.open(path, O_RDWR | O_NONBLOCK);
+  using writer = OwnedFd.open(path, O_WRONLY | O_NONBLOCK);
+  assert.ok(hasReader(writer.fd), "an O_RDWR end counts");
+  both[Symbol.dispose]();
+  assert.ok(!hasReader(writer.fd));
+  using _reader = OwnedFd.open(path, O_RDONLY | O_NONBLOCK);
+  assert.ok(hasReader(writer.fd));
 });
 
 Deno.test("hasReader: is right while signals come in", async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { EPIPE, isErrno } from "../libc/errno.ts";
 import { O_CREAT, O_WRONLY, OwnedFd, pipe2, read } from "./fd.ts";
 import { check, lazyLibc } from "../libc/libc.ts";
@@ -64,15 +65,12 @@ Deno.test("NonblockingWriter: a full socket takes nothing, and stays blocking fo
 });
 
 Deno.test("NonblockingWriter: a file is written where its fd stands", async () => {
-  const dir = await Deno.makeTempDir({ prefix: "berth-writer-" });
-  try {
-    using file = OwnedFd.open(`${dir}/log`, O_WRONLY | O_CREAT);
-    using writer = new NonblockingWriter(file.fd);
-    const text = new TextEncoder();
-    assert.equal(writer.write(text.encode("one\n")), 4);
-    assert.equal(writer.write(text.encode("two\n")), 4);
-    assert.equal(await Deno.readTextFile(`${dir}/log`), "one\ntwo\n");
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  using file = OwnedFd.open(`${dir}/log`, O_WRONLY | O_CREAT);
+  using writer = new NonblockingWriter(file.fd);
+  const text = new TextEncoder();
+  assert.equal(writer.write(text.encode("one\n")), 4);
+  assert.equal(writer.write(text.encode("two\n")), 4);
+  assert.equal(await Deno.readTextFile(`${dir}/log`), "one\ntwo\n");
 });

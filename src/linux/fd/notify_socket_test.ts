@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ENOENT, isErrno, LinuxError } from "../libc/errno.ts";
 import { notifyServiceManager } from "./notify_socket.ts";
 import { testNeeding } from "../../../scripts/test_needing.ts";
@@ -37,21 +38,18 @@ testNeeding(
   ["socat"],
   "notifyServiceManager: the message arrives on a socket file, also behind a long path",
   async () => {
-    const dir = Deno.makeTempDirSync();
-    try {
-      for (const name of ["short", "deep".repeat(30)]) {
-        const sub = `${dir}/${name}`;
-        Deno.mkdirSync(sub);
-        const text = await receive({
-          address: "UNIX-RECV:s",
-          cwd: sub,
-          listens: () => Array.from(Deno.readDirSync(sub)).length > 0,
-          send: () => notifyServiceManager(`${sub}/s`, ["READY=1", "STATUS=fine"]),
-        });
-        assert.equal(text, "READY=1\nSTATUS=fine");
-      }
-    } finally {
-      Deno.removeSync(dir, { recursive: true });
+    using temp = new TempDir();
+    const dir = temp.path;
+    for (const name of ["short", "deep".repeat(30)]) {
+      const sub = `${dir}/${name}`;
+      Deno.mkdirSync(sub);
+      const text = await receive({
+        address: "UNIX-RECV:s",
+        cwd: sub,
+        listens: () => Array.from(Deno.readDirSync(sub)).length > 0,
+        send: () => notifyServiceManager(`${sub}/s`, ["READY=1", "STATUS=fine"]),
+      });
+      assert.equal(text, "READY=1\nSTATUS=fine");
     }
   },
 );

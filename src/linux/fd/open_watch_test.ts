@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { O_NONBLOCK, O_RDONLY, O_RDWR, O_WRONLY, OwnedFd } from "./fd.ts";
 import { hasReader, mkfifo } from "./fifo.ts";
 import { Poller } from "./poller.ts";
@@ -8,18 +9,15 @@ import { Poller } from "./poller.ts";
 async function withFifo(
   use: (writer: number, open: () => OwnedFd, poller: Poller) => Promise<void>,
 ): Promise<void> {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   await using poller = new Poller();
-  try {
-    const path = `${dir}/fifo`;
-    mkfifo(path);
-    using both = OwnedFd.open(path, O_RDWR | O_NONBLOCK);
-    using writer = OwnedFd.open(path, O_WRONLY | O_NONBLOCK);
-    both[Symbol.dispose]();
-    await use(writer.fd, () => OwnedFd.open(path, O_RDONLY | O_NONBLOCK), poller);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
+  const path = `${dir}/fifo`;
+  mkfifo(path);
+  using both = OwnedFd.open(path, O_RDWR | O_NONBLOCK);
+  using writer = OwnedFd.open(path, O_WRONLY | O_NONBLOCK);
+  both[Symbol.dispose]();
+  await use(writer.fd, () => OwnedFd.open(path, O_RDONLY | O_NONBLOCK), poller);
 }
 
 Deno.test("open watch: each watch of a file is told that it was opened, until it is disposed of", async () => {

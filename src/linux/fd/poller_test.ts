@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { EAGAIN, EEXIST, EIO, EPERM, isErrno } from "../libc/errno.ts";
 import { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR, OwnedFd, pipe2, read, write } from "./fd.ts";
 import { mkfifo } from "./fifo.ts";
@@ -42,24 +43,21 @@ Deno.test("Poller: a pty's output is waited for, then its end", async () => {
 });
 
 Deno.test("Poller: room in a full FIFO is waited for", async () => {
-  const directory = Deno.makeTempDirSync();
-  try {
-    mkfifo(`${directory}/fifo`);
-    await using poller = new Poller();
-    using both = OwnedFd.open(`${directory}/fifo`, O_RDWR | O_NONBLOCK);
-    const block = new Uint8Array(4096);
-    assert.throws(() => {
-      while (true) write(both.fd, block);
-    }, (error) => isErrno(error, EAGAIN));
-    // Readable and writable on one fd at once: the first must not consume the second.
-    await poller.wait(both.fd, "readable");
-    const room = poller.wait(both.fd, "writable");
-    read(both.fd, new Uint8Array(65536));
-    await room;
-    assert.equal(write(both.fd, block), block.length);
-  } finally {
-    Deno.removeSync(directory, { recursive: true });
-  }
+  using temp = new TempDir();
+  const directory = temp.path;
+  mkfifo(`${directory}/fifo`);
+  await using poller = new Poller();
+  using both = OwnedFd.open(`${directory}/fifo`, O_RDWR | O_NONBLOCK);
+  const block = new Uint8Array(4096);
+  assert.throws(() => {
+    while (true) write(both.fd, block);
+  }, (error) => isErrno(error, EAGAIN));
+  // Readable and writable on one fd at once: the first must not consume the second.
+  await poller.wait(both.fd, "readable");
+  const room = poller.wait(both.fd, "writable");
+  read(both.fd, new Uint8Array(65536));
+  await room;
+  assert.equal(write(both.fd, block), block.length);
 });
 
 Deno.test("Poller: several wait for one fd, and those of other fds are left alone", async () => {

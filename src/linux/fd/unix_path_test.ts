@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ENAMETOOLONG, ENOENT, isErrno } from "../libc/errno.ts";
 import { withSocketPath } from "./unix_path.ts";
 
@@ -11,21 +12,18 @@ Deno.test("withSocketPath: a path that fits is used as it is", () => {
 });
 
 Deno.test("withSocketPath: a socket deep in the tree can be bound and dialed", async () => {
-  const top = Deno.makeTempDirSync();
-  try {
-    const deep = `${top}/${"d".repeat(100)}/${"ü".repeat(50)}`;
-    Deno.mkdirSync(deep, { recursive: true });
-    const path = `${deep}/shim.sock`;
-    const before = openFds();
-    using listener = withSocketPath(path, (path) => Deno.listen({ transport: "unix", path }));
-    const dialed = withSocketPath(path, (path) => Deno.connect({ transport: "unix", path }));
-    using _server = await listener.accept();
-    using _client = await dialed;
-    assert.equal(openFds(), before + 3, "the directory is closed again");
-    assert.ok(Deno.statSync(path).isSocket);
-  } finally {
-    Deno.removeSync(top, { recursive: true });
-  }
+  using temp = new TempDir();
+  const top = temp.path;
+  const deep = `${top}/${"d".repeat(100)}/${"ü".repeat(50)}`;
+  Deno.mkdirSync(deep, { recursive: true });
+  const path = `${deep}/shim.sock`;
+  const before = openFds();
+  using listener = withSocketPath(path, (path) => Deno.listen({ transport: "unix", path }));
+  const dialed = withSocketPath(path, (path) => Deno.connect({ transport: "unix", path }));
+  using _server = await listener.accept();
+  using _client = await dialed;
+  assert.equal(openFds(), before + 3, "the directory is closed again");
+  assert.ok(Deno.statSync(path).isSocket);
 });
 
 Deno.test("withSocketPath: the directory is closed when binding fails, now or later", async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { testNeeding } from "../../../scripts/test_needing.ts";
 import { unmount } from "../mount/unmount.ts";
 import { preferFirstDefaultRoute } from "./default_route.ts";
@@ -9,7 +10,8 @@ testNeeding(
   ["ip", "nsenter"],
   "preferFirstDefaultRoute: of each family the first interface's are kept, and those of a greater metric",
   async () => {
-    const dir = Deno.makeTempDirSync();
+    using temp = new TempDir();
+    const dir = temp.path;
     const path = `${dir}/netns`;
     pinNewNamespace(path);
     const ip = async (command: string) => {
@@ -50,7 +52,6 @@ testNeeding(
       assert.deepEqual(await defaults("-4"), ["via 10.0.2.1 dev eth1", "metric 11"]);
     } finally {
       unmount(path);
-      Deno.removeSync(dir, { recursive: true });
     }
   },
 );

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { EINVAL, isErrno } from "../libc/errno.ts";
 import { unmount } from "../mount/unmount.ts";
 import { hasInterface } from "./interface.ts";
@@ -7,7 +8,8 @@ import { pinNewNamespace } from "./namespace.ts";
 
 Deno.test("hasInterface: looks into the namespace of the path, and returns to its own", () => {
   const own = () => Deno.readLinkSync("/proc/thread-self/ns/net");
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   const path = `${dir}/netns`;
   const before = own();
   pinNewNamespace(path);
@@ -18,6 +20,5 @@ Deno.test("hasInterface: looks into the namespace of the path, and returns to it
     assert.equal(own(), before);
   } finally {
     unmount(path);
-    Deno.removeSync(dir, { recursive: true });
   }
 });

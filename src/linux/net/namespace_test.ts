@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { EINVAL, ENOENT, isErrno } from "../libc/errno.ts";
 import { unmount } from "../mount/unmount.ts";
 import { pinNewNamespace, setLoopbackUp } from "./namespace.ts";
@@ -14,7 +15,8 @@ async function inside(path: string, ...args: string[]): Promise<string> {
 }
 
 Deno.test("pinNewNamespace: another namespace, loopback up, and this thread stays where it was", async () => {
-  const dir = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const dir = temp.path;
   const path = `${dir}/netns`;
   const before = own();
   pinNewNamespace(path);
@@ -25,7 +27,6 @@ Deno.test("pinNewNamespace: another namespace, loopback up, and this thread stay
     assert.match(await inside(path, "busybox", "ifconfig", "lo"), /UP LOOPBACK RUNNING/);
   } finally {
     unmount(path);
-    Deno.removeSync(dir, { recursive: true });
   }
 });
 

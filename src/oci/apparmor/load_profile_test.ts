@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { testNeeding } from "../../../scripts/test_needing.ts";
 import { APPARMOR_PROFILE } from "./default_profile.ts";
 import { loadDefaultProfile } from "./load_profile.ts";
@@ -16,17 +17,14 @@ interface StandIn {
 }
 
 async function withStandIn(script: string, body: (standIn: StandIn) => Promise<void>) {
-  const dir = await Deno.makeTempDir();
-  try {
-    const enabledFile = `${dir}/enabled`;
-    const parser = `${dir}/apparmor_parser`;
-    Deno.writeTextFileSync(enabledFile, "Y\n");
-    Deno.writeTextFileSync(parser, `#!/bin/sh\ncd '${dir}'\n${script}\n`, { mode: 0o755 });
-    const warnings: string[] = [];
-    await body({ dir, enabledFile, parser, warnings, warn: (text) => warnings.push(text) });
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  const enabledFile = `${dir}/enabled`;
+  const parser = `${dir}/apparmor_parser`;
+  Deno.writeTextFileSync(enabledFile, "Y\n");
+  Deno.writeTextFileSync(parser, `#!/bin/sh\ncd '${dir}'\n${script}\n`, { mode: 0o755 });
+  const warnings: string[] = [];
+  await body({ dir, enabledFile, parser, warnings, warn: (text) => warnings.push(text) });
 }
 
 Deno.test("loadDefaultProfile hands the profile to the parser (stand-in), replacing the former", () =>

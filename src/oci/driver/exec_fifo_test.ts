@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import { EMFILE, isErrno } from "../../linux/libc/errno.ts";
 import { exists } from "../../linux/fs/exists.ts";
@@ -27,17 +28,14 @@ const BYTE = new TextEncoder().encode("0");
 type TestOptions = Omit<ReleaseOptions, "ended" | "pid">;
 
 async function withFifo(test: (options: TestOptions) => Promise<void>): Promise<void> {
-  const dir = Deno.makeTempDirSync();
-  try {
-    Deno.mkdirSync(`${dir}/a`);
-    const path = execFifoPath(dir, "a");
-    mkfifo(path);
-    await using poller = new Poller();
-    using reserve = new FdReserve();
-    await test({ path, poller, reserve, log: assert.fail });
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  Deno.mkdirSync(`${dir}/a`);
+  const path = execFifoPath(dir, "a");
+  mkfifo(path);
+  await using poller = new Poller();
+  using reserve = new FdReserve();
+  await test({ path, poller, reserve, log: assert.fail });
 }
 
 Deno.test("exec fifo: who waits at the FIFO is let through, once", () =>

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { checkUserFiles, resolveGroups, resolveUser } from "./passwd.ts";
 
 function inRootfs(test: (rootfs: string) => void): void {
-  const rootfs = Deno.makeTempDirSync();
-  try {
-    Deno.mkdirSync(`${rootfs}/etc`);
-    test(rootfs);
-  } finally {
-    Deno.removeSync(rootfs, { recursive: true });
-  }
+  using temp = new TempDir();
+  const rootfs = temp.path;
+  Deno.mkdirSync(`${rootfs}/etc`);
+  test(rootfs);
 }
 
 const PASSWD = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:100::/home/ann:/bin/sh\n";

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { validateExecProcess, validateSpec } from "./spec.ts";
 
 const good = {
@@ -19,14 +20,11 @@ Deno.test("validateSpec: the least spec passes, and so do members that berth doe
 });
 
 Deno.test("validateSpec: the spec that runc itself makes passes", async () => {
-  const dir = Deno.makeTempDirSync();
-  try {
-    const { code } = await new Deno.Command("runc", { args: ["spec", "--bundle", dir] }).output();
-    assert.equal(code, 0);
-    assert.deepEqual(validateSpec(JSON.parse(Deno.readTextFileSync(`${dir}/config.json`))), []);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  const { code } = await new Deno.Command("runc", { args: ["spec", "--bundle", dir] }).output();
+  assert.equal(code, 0);
+  assert.deepEqual(validateSpec(JSON.parse(Deno.readTextFileSync(`${dir}/config.json`))), []);
 });
 
 Deno.test("validateSpec: null stands for an absent optional member, as Go writes it", () => {

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { hostRoot, parseIdMappings } from "./id_mapping.ts";
 import { freeUserNamespace, remapTo, type SubordinateFiles } from "./subordinate_ids.ts";
 
-async function withFiles(text: string, body: (files: SubordinateFiles) => void): Promise<void> {
-  const dir = await Deno.makeTempDir();
-  try {
-    const files = { subuid: `${dir}/subuid`, subgid: `${dir}/subgid` };
-    Deno.writeTextFileSync(files.subuid, text);
-    Deno.writeTextFileSync(files.subgid, text.replaceAll("100000", "200000"));
-    body(files);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+function withFiles(text: string, body: (files: SubordinateFiles) => void): void {
+  using temp = new TempDir();
+  const dir = temp.path;
+  const files = { subuid: `${dir}/subuid`, subgid: `${dir}/subgid` };
+  Deno.writeTextFileSync(files.subuid, text);
+  Deno.writeTextFileSync(files.subgid, text.replaceAll("100000", "200000"));
+  body(files);
 }
 
 Deno.test("remapTo puts a user's ranges in a row", () =>

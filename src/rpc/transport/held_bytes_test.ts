@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import type { Handlers } from "../peer/handler.ts";
 import { ignore, writeAll } from "../peer/peer_testing.ts";
@@ -19,19 +20,16 @@ const handlers: Handlers = {
 async function withServer(
   use: (server: Server, complaints: string[], budget: ByteBudget) => Promise<void>,
 ): Promise<void> {
-  const dir = Deno.makeTempDirSync({ prefix: "berth-rpc-" });
+  using temp = new TempDir();
+  const dir = temp.path;
   const complaints: string[] = [];
   const budget = new ByteBudget(16 * MIB);
-  try {
-    await using server = await Server.listen(`${dir}/s`, {
-      handlers,
-      budget,
-      onError: (message, error) => complaints.push(`${message}: ${error}`),
-    });
-    await use(server, complaints, budget);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
+  await using server = await Server.listen(`${dir}/s`, {
+    handlers,
+    budget,
+    onError: (message, error) => complaints.push(`${message}: ${error}`),
+  });
+  await use(server, complaints, budget);
 }
 
 /** Connects `count` times and writes `text` each time; reads nothing. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { withTempDir } from "../../../tests/harness/temp_dir.ts";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { Bundle } from "../bundle/bundle.ts";
 import { BUNDLE_FORMAT } from "../../oci/bundle_layout.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
@@ -49,54 +49,58 @@ function event(seq: number, type: ShimEvent["type"], more: Partial<ShimEvent> = 
   return { seq, timestamp: at, type, pid: 7, ...more };
 }
 
-Deno.test("ContainerEvents: an exit is published though a monitor fails before it", () =>
-  withTempDir(async (dir) => {
-    using set = setUp(dir, () => {
-      throw new Error("too many open files");
-    });
-    set.events.ingest(event(1, "create"));
-    set.events.ingest(event(2, "start"));
-    const waiting = set.processes.wait("c", undefined);
-    set.events.ingest(event(3, "exit", { exitStatus: 3, exitedAt: at }));
-    assert.deepEqual(await waiting, { exitStatus: 3, exitedAt: at });
-    assert.deepEqual(set.types(), ["create", "start", "exit"]);
-    assert.deepEqual(set.acks, [1, 2, 3]);
-  }));
+Deno.test("ContainerEvents: an exit is published though a monitor fails before it", async () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  using set = setUp(dir, () => {
+    throw new Error("too many open files");
+  });
+  set.events.ingest(event(1, "create"));
+  set.events.ingest(event(2, "start"));
+  const waiting = set.processes.wait("c", undefined);
+  set.events.ingest(event(3, "exit", { exitStatus: 3, exitedAt: at }));
+  assert.deepEqual(await waiting, { exitStatus: 3, exitedAt: at });
+  assert.deepEqual(set.types(), ["create", "start", "exit"]);
+  assert.deepEqual(set.acks, [1, 2, 3]);
+});
 
-Deno.test("ContainerEvents: a failing listener stops neither the exit nor who waits for it", () =>
-  withTempDir(async (dir) => {
-    using set = setUp(dir);
-    set.log.addListener(() => {
-      throw new Error("no");
-    });
-    set.events.ingest(event(1, "create"));
-    set.events.ingest(event(2, "exit", { exitStatus: 3, exitedAt: at }));
-    assert.deepEqual(await set.processes.wait("c", undefined), { exitStatus: 3, exitedAt: at });
-    assert.deepEqual(set.acks, [1, 2]);
-  }));
+Deno.test("ContainerEvents: a failing listener stops neither the exit nor who waits for it", async () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  using set = setUp(dir);
+  set.log.addListener(() => {
+    throw new Error("no");
+  });
+  set.events.ingest(event(1, "create"));
+  set.events.ingest(event(2, "exit", { exitStatus: 3, exitedAt: at }));
+  assert.deepEqual(await set.processes.wait("c", undefined), { exitStatus: 3, exitedAt: at });
+  assert.deepEqual(set.acks, [1, 2]);
+});
 
-Deno.test("ContainerEvents: what was taken over, and an exit that was published, is passed over", () =>
-  withTempDir((dir) => {
-    using set = setUp(dir);
-    for (const seq of [1, 1]) set.events.ingest(event(seq, "create"));
-    set.events.ingest(event(2, "exec-started", { execId: "e", pid: 8 }));
-    set.events.publishSyntheticExits();
-    set.events.ingest(event(3, "exit", { execId: "e", pid: 8, exitStatus: 0, exitedAt: at }));
-    set.events.ingest(event(4, "exit", { exitStatus: 0, exitedAt: at }));
-    assert.deepEqual(set.types(), ["create", "exec-started", "exit", "exit"]);
-    assert.equal(set.events.shimSeq, 4);
-  }));
+Deno.test("ContainerEvents: what was taken over, and an exit that was published, is passed over", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  using set = setUp(dir);
+  for (const seq of [1, 1]) set.events.ingest(event(seq, "create"));
+  set.events.ingest(event(2, "exec-started", { execId: "e", pid: 8 }));
+  set.events.publishSyntheticExits();
+  set.events.ingest(event(3, "exit", { execId: "e", pid: 8, exitStatus: 0, exitedAt: at }));
+  set.events.ingest(event(4, "exit", { exitStatus: 0, exitedAt: at }));
+  assert.deepEqual(set.types(), ["create", "exec-started", "exit", "exit"]);
+  assert.equal(set.events.shimSeq, 4);
+});
 
-Deno.test("ContainerEvents.publishSyntheticExits: a status is certain only of what was killed", () =>
-  withTempDir((dir) => {
-    using set = setUp(dir);
-    set.events.ingest(event(1, "create"));
-    set.events.ingest(event(2, "exec-started", { execId: "alive", pid: 8 }));
-    set.events.ingest(event(3, "exec-started", { execId: "gone", pid: 9 }));
-    set.events.publishSyntheticExits(new Set([8]));
-    const exits = set.journal.read(0, 100).filter(({ type }) => type === "exit");
-    assert.deepEqual(
-      exits.map(({ execId, exitStatusUnknown }) => [execId, exitStatusUnknown]),
-      [["alive", undefined], ["gone", true], [undefined, true]],
-    );
-  }));
+Deno.test("ContainerEvents.publishSyntheticExits: a status is certain only of what was killed", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  using set = setUp(dir);
+  set.events.ingest(event(1, "create"));
+  set.events.ingest(event(2, "exec-started", { execId: "alive", pid: 8 }));
+  set.events.ingest(event(3, "exec-started", { execId: "gone", pid: 9 }));
+  set.events.publishSyntheticExits(new Set([8]));
+  const exits = set.journal.read(0, 100).filter(({ type }) => type === "exit");
+  assert.deepEqual(
+    exits.map(({ execId, exitStatusUnknown }) => [execId, exitStatusUnknown]),
+    [["alive", undefined], ["gone", true], [undefined, true]],
+  );
+});

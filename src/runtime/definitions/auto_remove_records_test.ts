@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { AutoRemoveRecords } from "./auto_remove_records.ts";
 
@@ -7,16 +8,13 @@ import { AutoRemoveRecords } from "./auto_remove_records.ts";
 function withRecord(
   use: (records: AutoRemoveRecords, paths: { overlay: string; record: string }) => void,
 ): void {
-  const root = Deno.makeTempDirSync({ prefix: "berth-records-" });
-  try {
-    const records = new AutoRemoveRecords(root);
-    const overlay = `${root}/overlay/c/own`;
-    Deno.mkdirSync(overlay, { recursive: true });
-    records.add({ id: "c", autoRemove: true, removeDirs: [overlay] });
-    use(records, { overlay, record: `${root}/autoremove/c.json` });
-  } finally {
-    Deno.removeSync(root, { recursive: true });
-  }
+  using temp = new TempDir();
+  const root = temp.path;
+  const records = new AutoRemoveRecords(root);
+  const overlay = `${root}/overlay/c/own`;
+  Deno.mkdirSync(overlay, { recursive: true });
+  records.add({ id: "c", autoRemove: true, removeDirs: [overlay] });
+  use(records, { overlay, record: `${root}/autoremove/c.json` });
 }
 
 Deno.test("AutoRemoveRecords.removeLeft: only what an earlier boot has left is removed", () => {

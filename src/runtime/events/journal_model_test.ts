@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import fc from "fast-check";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import { InstanceState } from "./instance_state.ts";
@@ -99,7 +100,8 @@ const newest = (dir: string) =>
 Deno.test("Journal: appends, restarts, torn writes and cut rotations lose and change nothing", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const dir = Deno.makeTempDirSync({ prefix: "berth-journal-model-" });
+      using temp = new TempDir();
+      const dir = temp.path;
       let journal = Journal.open(dir, OPTIONS);
       const model = new Model();
       let shimSeq = 0;
@@ -138,7 +140,6 @@ Deno.test("Journal: appends, restarts, torn writes and cut rotations lose and ch
         }
       } finally {
         journal[Symbol.dispose]();
-        Deno.removeSync(dir, { recursive: true });
       }
     }),
     { numRuns: 100 },
@@ -156,36 +157,33 @@ function cutRotation(dir: string, first: number, steps: number): void {
 }
 
 Deno.test("Journal: cut at every byte of its last lines, it has every whole line", () => {
-  const dir = Deno.makeTempDirSync({ prefix: "berth-journal-cut-" });
-  try {
-    const model = new Model();
-    const options = { segment_bytes: 1_000_000, segments: 3 };
-    {
-      using journal = Journal.open(dir, options);
-      for (const [index, type] of (["create", "start", "exit"] as const).entries()) {
-        model.events.push(journal.append(record({ type, instance: "i", size: 40 }), index + 1));
-        model.shimSeqs.push(index + 1);
-      }
+  using temp = new TempDir();
+  const dir = temp.path;
+  const model = new Model();
+  const options = { segment_bytes: 1_000_000, segments: 3 };
+  {
+    using journal = Journal.open(dir, options);
+    for (const [index, type] of (["create", "start", "exit"] as const).entries()) {
+      model.events.push(journal.append(record({ type, instance: "i", size: 40 }), index + 1));
+      model.shimSeqs.push(index + 1);
     }
-    const path = newest(dir);
-    const bytes = Deno.readFileSync(path);
-    for (let length = 0; length <= bytes.length; length++) {
-      Deno.writeFileSync(path, bytes.subarray(0, length));
-      const whole = new Model();
-      const count = bytes.subarray(0, length).filter((byte) => byte === 10).length;
-      whole.events.push(...model.events.slice(0, count));
-      whole.shimSeqs.push(...model.shimSeqs.slice(0, count));
-      using journal = Journal.open(dir, options);
-      whole.check(journal);
-      // What was cut off is written anew, and nothing of it is left.
-      const again = journal.append(record({ type: "paused", instance: "j", size: 3 }), 9);
-      whole.events.push(again);
-      whole.shimSeqs.push(9);
-      journal[Symbol.dispose]();
-      using reopened = Journal.open(dir, options);
-      whole.check(reopened);
-    }
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
+  }
+  const path = newest(dir);
+  const bytes = Deno.readFileSync(path);
+  for (let length = 0; length <= bytes.length; length++) {
+    Deno.writeFileSync(path, bytes.subarray(0, length));
+    const whole = new Model();
+    const count = bytes.subarray(0, length).filter((byte) => byte === 10).length;
+    whole.events.push(...model.events.slice(0, count));
+    whole.shimSeqs.push(...model.shimSeqs.slice(0, count));
+    using journal = Journal.open(dir, options);
+    whole.check(journal);
+    // What was cut off is written anew, and nothing of it is left.
+    const again = journal.append(record({ type: "paused", instance: "j", size: 3 }), 9);
+    whole.events.push(again);
+    whole.shimSeqs.push(9);
+    journal[Symbol.dispose]();
+    using reopened = Journal.open(dir, options);
+    whole.check(reopened);
   }
 });

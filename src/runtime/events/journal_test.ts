@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { inTempDir } from "../../../tests/harness/temp_dir.ts";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import { mount } from "../../linux/mount/mount.ts";
 import { unmount } from "../../linux/mount/unmount.ts";
@@ -40,244 +40,231 @@ function readAll(journal: Journal, after: number, limit = 7): number[] {
 const range = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
-Deno.test(
-  "Journal: a new journal is empty, and seqs begin at 1",
-  inTempDir((dir) => {
-    using journal = Journal.open(`${dir}/events`, OPTIONS);
-    assert.deepEqual([journal.oldest, journal.latest, journal.read(0, 9)], [0, 0, []]);
-    const event = journal.append(record("create"));
-    assert.deepEqual(event, { seq: 1, ...record("create") });
-    assert.deepEqual([journal.oldest, journal.latest, journal.read(0, 9)], [1, 1, [event]]);
-  }),
-);
+Deno.test("Journal: a new journal is empty, and seqs begin at 1", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  using journal = Journal.open(`${dir}/events`, OPTIONS);
+  assert.deepEqual([journal.oldest, journal.latest, journal.read(0, 9)], [0, 0, []]);
+  const event = journal.append(record("create"));
+  assert.deepEqual(event, { seq: 1, ...record("create") });
+  assert.deepEqual([journal.oldest, journal.latest, journal.read(0, 9)], [1, 1, [event]]);
+});
 
-Deno.test(
-  "Journal: an event is in the file before append returns, and a restart finds it",
-  inTempDir((dir) => {
-    using first = Journal.open(dir, OPTIONS);
-    const events = [first.append(record("create")), first.append(record("start"))];
-    // As after kill -9: never closed.
-    using second = Journal.open(dir, OPTIONS);
-    assert.deepEqual(second.read(0, 9), events);
-    assert.equal(second.append(record("exit")).seq, 3);
-  }),
-);
+Deno.test("Journal: an event is in the file before append returns, and a restart finds it", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  using first = Journal.open(dir, OPTIONS);
+  const events = [first.append(record("create")), first.append(record("start"))];
+  // As after kill -9: never closed.
+  using second = Journal.open(dir, OPTIONS);
+  assert.deepEqual(second.read(0, 9), events);
+  assert.equal(second.append(record("exit")).seq, 3);
+});
 
-Deno.test(
-  "Journal: every event that is kept is read in order, from memory and from files",
-  inTempDir((dir) => {
-    const options = { segment_bytes: 64 * 1024, segments: 50 };
-    {
-      using journal = Journal.open(dir, options);
-      for (let n = 1; n <= 5000; n++) {
-        journal.append(record("start", { path: "x".repeat(n % 300) }));
-      }
-      assert.deepEqual(readAll(journal, 0, 100), range(1, 5000));
-      assert.deepEqual(readAll(journal, 4990), range(4991, 5000));
-      assert.equal(journal.read(2500, 1)[0]?.path?.length, 2501 % 300);
-    }
-    assert.ok(segments(dir).length > 5);
+Deno.test("Journal: every event that is kept is read in order, from memory and from files", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  const options = { segment_bytes: 64 * 1024, segments: 50 };
+  {
     using journal = Journal.open(dir, options);
-    for (const after of [0, 1, 63, 64, 65, 1234, 3975, 3976, 4999]) {
-      assert.deepEqual(readAll(journal, after, 100), range(after + 1, 5000));
+    for (let n = 1; n <= 5000; n++) {
+      journal.append(record("start", { path: "x".repeat(n % 300) }));
     }
-  }),
-);
+    assert.deepEqual(readAll(journal, 0, 100), range(1, 5000));
+    assert.deepEqual(readAll(journal, 4990), range(4991, 5000));
+    assert.equal(journal.read(2500, 1)[0]?.path?.length, 2501 % 300);
+  }
+  assert.ok(segments(dir).length > 5);
+  using journal = Journal.open(dir, options);
+  for (const after of [0, 1, 63, 64, 65, 1234, 3975, 3976, 4999]) {
+    assert.deepEqual(readAll(journal, after, 100), range(after + 1, 5000));
+  }
+});
 
-Deno.test(
-  "Journal: the oldest file goes when there are enough, and nothing but segments and facts is left",
-  inTempDir((dir) => {
+Deno.test("Journal: the oldest file goes when there are enough, and nothing but segments and facts is left", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  using journal = Journal.open(dir, OPTIONS);
+  for (let n = 0; n < 1000; n++) journal.append(record("start"));
+  assert.equal(segments(dir).length, OPTIONS.segments);
+  assert.equal(files(dir).length, OPTIONS.segments + 1);
+  assert.ok(journal.oldest > 800, String(journal.oldest));
+  assert.equal(journal.latest, 1000);
+  assert.deepEqual(readAll(journal, 0), range(journal.oldest, 1000));
+  using again = Journal.open(dir, OPTIONS);
+  assert.equal(again.oldest, journal.oldest);
+  assert.deepEqual(readAll(again, 0), range(journal.oldest, 1000));
+});
+
+Deno.test("Journal: seqs go on when all that is left is the empty newest file", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  {
     using journal = Journal.open(dir, OPTIONS);
-    for (let n = 0; n < 1000; n++) journal.append(record("start"));
-    assert.equal(segments(dir).length, OPTIONS.segments);
-    assert.equal(files(dir).length, OPTIONS.segments + 1);
-    assert.ok(journal.oldest > 800, String(journal.oldest));
-    assert.equal(journal.latest, 1000);
-    assert.deepEqual(readAll(journal, 0), range(journal.oldest, 1000));
-    using again = Journal.open(dir, OPTIONS);
-    assert.equal(again.oldest, journal.oldest);
-    assert.deepEqual(readAll(again, 0), range(journal.oldest, 1000));
-  }),
-);
+    for (let n = 0; n < 100; n++) journal.append(record("start"));
+  }
+  const kept = newest(dir);
+  const first = Number(/(\d+)\.jsonl$/.exec(kept)?.[1]);
+  for (const name of files(dir)) {
+    if (`${dir}/${name}` !== kept) Deno.removeSync(`${dir}/${name}`);
+  }
+  Deno.truncateSync(kept);
+  using journal = Journal.open(dir, OPTIONS);
+  assert.deepEqual([journal.oldest, journal.latest], [0, first - 1]);
+  assert.deepEqual(journal.read(0, 9), []);
+  assert.equal(journal.append(record("start")).seq, first);
+});
 
-Deno.test(
-  "Journal: seqs go on when all that is left is the empty newest file",
-  inTempDir((dir) => {
-    {
-      using journal = Journal.open(dir, OPTIONS);
-      for (let n = 0; n < 100; n++) journal.append(record("start"));
-    }
-    const kept = newest(dir);
-    const first = Number(/(\d+)\.jsonl$/.exec(kept)?.[1]);
-    for (const name of files(dir)) {
-      if (`${dir}/${name}` !== kept) Deno.removeSync(`${dir}/${name}`);
-    }
-    Deno.truncateSync(kept);
+Deno.test("Journal: a torn last line is cut off wherever it is torn", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  {
     using journal = Journal.open(dir, OPTIONS);
-    assert.deepEqual([journal.oldest, journal.latest], [0, first - 1]);
-    assert.deepEqual(journal.read(0, 9), []);
-    assert.equal(journal.append(record("start")).seq, first);
-  }),
-);
-
-Deno.test(
-  "Journal: a torn last line is cut off wherever it is torn",
-  inTempDir((dir) => {
-    {
-      using journal = Journal.open(dir, OPTIONS);
-      journal.append(record("create"));
-      journal.append(record("start"));
-    }
-    const path = newest(dir);
-    const whole = Deno.readTextFileSync(path);
-    const firstLine = whole.indexOf("\n") + 1;
-    for (let cut = firstLine; cut < whole.length; cut += 17) {
-      Deno.writeTextFileSync(path, whole.slice(0, cut));
-      using journal = Journal.open(dir, OPTIONS);
-      assert.equal(journal.latest, 1, `cut at ${cut}`);
-      assert.equal(Deno.statSync(path).size, firstLine);
-      assert.equal(journal.append(record("exit")).seq, 2);
-      assert.deepEqual(journal.read(0, 9).map(({ type }) => type), ["create", "exit"]);
-    }
-    Deno.writeTextFileSync(path, `${whole}\0\0\0\n`);
+    journal.append(record("create"));
+    journal.append(record("start"));
+  }
+  const path = newest(dir);
+  const whole = Deno.readTextFileSync(path);
+  const firstLine = whole.indexOf("\n") + 1;
+  for (let cut = firstLine; cut < whole.length; cut += 17) {
+    Deno.writeTextFileSync(path, whole.slice(0, cut));
     using journal = Journal.open(dir, OPTIONS);
-    assert.equal(journal.append(record("exit")).seq, 3);
-    assert.deepEqual(readAll(journal, 0), [1, 2, 3]);
-  }),
-);
+    assert.equal(journal.latest, 1, `cut at ${cut}`);
+    assert.equal(Deno.statSync(path).size, firstLine);
+    assert.equal(journal.append(record("exit")).seq, 2);
+    assert.deepEqual(journal.read(0, 9).map(({ type }) => type), ["create", "exit"]);
+  }
+  Deno.writeTextFileSync(path, `${whole}\0\0\0\n`);
+  using journal = Journal.open(dir, OPTIONS);
+  assert.equal(journal.append(record("exit")).seq, 3);
+  assert.deepEqual(readAll(journal, 0), [1, 2, 3]);
+});
 
-Deno.test(
-  "Journal: damage in the middle costs only the event that it hit",
-  inTempDir((dir) => {
-    {
-      using journal = Journal.open(dir, OPTIONS);
-      for (let n = 0; n < 10; n++) journal.append(record("start"));
-    }
-    const path = newest(dir);
-    const lines = Deno.readTextFileSync(path).split("\n");
-    lines[4] = "damaged";
-    Deno.writeTextFileSync(path, lines.join("\n"));
+Deno.test("Journal: damage in the middle costs only the event that it hit", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  {
     using journal = Journal.open(dir, OPTIONS);
-    assert.equal(journal.append(record("start")).seq, 11);
-    assert.deepEqual(readAll(journal, 0), [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
-  }),
-);
+    for (let n = 0; n < 10; n++) journal.append(record("start"));
+  }
+  const path = newest(dir);
+  const lines = Deno.readTextFileSync(path).split("\n");
+  lines[4] = "damaged";
+  Deno.writeTextFileSync(path, lines.join("\n"));
+  using journal = Journal.open(dir, OPTIONS);
+  assert.equal(journal.append(record("start")).seq, 11);
+  assert.deepEqual(readAll(journal, 0), [1, 2, 3, 4, 6, 7, 8, 9, 10, 11]);
+});
 
-Deno.test(
-  "Journal: what is known of an instance outlives rotation and restarts",
-  inTempDir((dir) => {
-    {
-      using journal = Journal.open(dir, OPTIONS);
-      journal.append(record("create"), 1);
-      journal.append(record("start"), 2);
-      journal.append(record("exec-started", { execId: "e", pid: 8 }), 4);
-      journal.append(record("exec-started", { execId: "f", pid: 9 }), 5);
-      journal.append(record("oom", { oom: { cgroup: "/c", kills: 2 } }));
-      journal.append(record("exit", { execId: "e", pid: 8, exitStatus: 0 }), 6);
-      journal.append(record("delete", { instance: "gone" }), 3);
-      const other = { id: "b", instance: "j" };
-      for (let n = 0; n < 1000; n++) journal.append(record("paused", other), n);
-      assert.ok(journal.oldest > 7);
-    }
-    for (let round = 0; round < 2; round++) {
-      using journal = Journal.open(dir, OPTIONS);
-      const facts = journal.facts("i");
-      assert.equal(facts.shimSeq, 6);
-      assert.equal(facts.startedAt, "2026-01-01T00:00:00.000Z");
-      assert.equal(facts.oomKills, 2);
-      assert.deepEqual(facts.running(), [["f", 9]]);
-      assert.equal(facts.initExited, false);
-      assert.equal(facts.deleted, false);
-      assert.equal(journal.facts("gone").deleted, true);
-      assert.equal(journal.facts("j").shimSeq, 999);
-      assert.equal(journal.facts("unknown").shimSeq, 0);
-      assert.equal(journal.facts("unknown").initExited, false);
-    }
+Deno.test("Journal: what is known of an instance outlives rotation and restarts", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  {
     using journal = Journal.open(dir, OPTIONS);
-    journal.append(record("exit", { exitStatus: 0 }), 7);
-    assert.equal(journal.facts("i").initExited, true);
-  }),
-);
-
-Deno.test(
-  "Journal: without its facts file the facts come from the events that are kept",
-  inTempDir((dir) => {
-    {
-      using journal = Journal.open(dir, { segment_bytes: 4096, segments: 100 });
-      journal.append(record("start"), 9);
-      for (let n = 0; n < 100; n++) journal.append(record("paused", { instance: "j" }), n);
-    }
-    for (const damage of [(path: string) => Deno.writeTextFileSync(path, "[[1"), Deno.removeSync]) {
-      for (const name of files(dir)) if (name.endsWith(".facts")) damage(`${dir}/${name}`);
-      using journal = Journal.open(dir, OPTIONS);
-      assert.equal(journal.facts("i").shimSeq, 9);
-      assert.equal(journal.facts("j").shimSeq, 99);
-    }
-  }),
-);
-
-Deno.test(
-  "Journal: an exec id that is used again has an exit to come",
-  inTempDir((dir) => {
+    journal.append(record("create"), 1);
+    journal.append(record("start"), 2);
+    journal.append(record("exec-started", { execId: "e", pid: 8 }), 4);
+    journal.append(record("exec-started", { execId: "f", pid: 9 }), 5);
+    journal.append(record("oom", { oom: { cgroup: "/c", kills: 2 } }));
+    journal.append(record("exit", { execId: "e", pid: 8, exitStatus: 0 }), 6);
+    journal.append(record("delete", { instance: "gone" }), 3);
+    const other = { id: "b", instance: "j" };
+    for (let n = 0; n < 1000; n++) journal.append(record("paused", other), n);
+    assert.ok(journal.oldest > 7);
+  }
+  for (let round = 0; round < 2; round++) {
     using journal = Journal.open(dir, OPTIONS);
-    const started = record("exec-started", { execId: "e" });
-    const exit = record("exit", { execId: "e" });
-    for (const event of [started, exit, started]) journal.append(event);
-    assert.equal(journal.facts("i").execs.has("e"), true);
-  }),
-);
+    const facts = journal.facts("i");
+    assert.equal(facts.shimSeq, 6);
+    assert.equal(facts.startedAt, "2026-01-01T00:00:00.000Z");
+    assert.equal(facts.oomKills, 2);
+    assert.deepEqual(facts.running(), [["f", 9]]);
+    assert.equal(facts.initExited, false);
+    assert.equal(facts.deleted, false);
+    assert.equal(journal.facts("gone").deleted, true);
+    assert.equal(journal.facts("j").shimSeq, 999);
+    assert.equal(journal.facts("unknown").shimSeq, 0);
+    assert.equal(journal.facts("unknown").initExited, false);
+  }
+  using journal = Journal.open(dir, OPTIONS);
+  journal.append(record("exit", { exitStatus: 0 }), 7);
+  assert.equal(journal.facts("i").initExited, true);
+});
 
-Deno.test(
-  "Journal: deleted instances are forgotten in the end",
-  inTempDir((dir) => {
+Deno.test("Journal: without its facts file the facts come from the events that are kept", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  {
+    using journal = Journal.open(dir, { segment_bytes: 4096, segments: 100 });
+    journal.append(record("start"), 9);
+    for (let n = 0; n < 100; n++) journal.append(record("paused", { instance: "j" }), n);
+  }
+  for (const damage of [(path: string) => Deno.writeTextFileSync(path, "[[1"), Deno.removeSync]) {
+    for (const name of files(dir)) if (name.endsWith(".facts")) damage(`${dir}/${name}`);
     using journal = Journal.open(dir, OPTIONS);
-    for (let n = 0; n < 300; n++) journal.append(record("delete", { instance: `i${n}` }));
-    assert.equal(journal.facts("i0").deleted, false);
-    assert.equal(journal.facts("i299").deleted, true);
-  }),
-);
+    assert.equal(journal.facts("i").shimSeq, 9);
+    assert.equal(journal.facts("j").shimSeq, 99);
+  }
+});
 
-Deno.test(
-  "Journal: a full disk makes append fail, and the same record can be tried again",
-  inTempDir((dir) => {
-    mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=32k"] });
-    try {
-      const options = { segment_bytes: 1_000_000, segments: 2 };
-      using journal = Journal.open(`${dir}/events`, options);
-      let written = 0;
-      assert.throws(() => {
-        for (;;) {
-          journal.append(record("start"));
-          written++;
-        }
-      }, ResourceExhaustedError);
-      assert.throws(() => journal.append(record("exit")), ResourceExhaustedError);
-      assert.equal(journal.latest, written);
-      assert.deepEqual(readAll(journal, 0, 50), range(1, written));
-      grow(dir);
-      assert.equal(journal.append(record("exit")).seq, written + 1);
-      using again = Journal.open(`${dir}/events`, options);
-      assert.deepEqual(readAll(again, 0, 50), range(1, written + 1));
-      assert.equal(again.read(written, 1)[0]?.type, "exit");
-    } finally {
-      unmount(dir, { detach: true });
-    }
-  }),
-);
+Deno.test("Journal: an exec id that is used again has an exit to come", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  using journal = Journal.open(dir, OPTIONS);
+  const started = record("exec-started", { execId: "e" });
+  const exit = record("exit", { execId: "e" });
+  for (const event of [started, exit, started]) journal.append(event);
+  assert.equal(journal.facts("i").execs.has("e"), true);
+});
 
-Deno.test(
-  "Journal: on a full disk a new file is begun by giving up the oldest",
-  inTempDir((dir) => {
-    mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=64k"] });
-    try {
-      using journal = Journal.open(dir, { segment_bytes: 16_000, segments: 3 });
-      for (let n = 0; n < 2000; n++) journal.append(record("start"));
-      assert.equal(journal.latest, 2000);
-    } finally {
-      unmount(dir, { detach: true });
-    }
-  }),
-);
+Deno.test("Journal: deleted instances are forgotten in the end", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  using journal = Journal.open(dir, OPTIONS);
+  for (let n = 0; n < 300; n++) journal.append(record("delete", { instance: `i${n}` }));
+  assert.equal(journal.facts("i0").deleted, false);
+  assert.equal(journal.facts("i299").deleted, true);
+});
+
+Deno.test("Journal: a full disk makes append fail, and the same record can be tried again", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=32k"] });
+  try {
+    const options = { segment_bytes: 1_000_000, segments: 2 };
+    using journal = Journal.open(`${dir}/events`, options);
+    let written = 0;
+    assert.throws(() => {
+      for (;;) {
+        journal.append(record("start"));
+        written++;
+      }
+    }, ResourceExhaustedError);
+    assert.throws(() => journal.append(record("exit")), ResourceExhaustedError);
+    assert.equal(journal.latest, written);
+    assert.deepEqual(readAll(journal, 0, 50), range(1, written));
+    grow(dir);
+    assert.equal(journal.append(record("exit")).seq, written + 1);
+    using again = Journal.open(`${dir}/events`, options);
+    assert.deepEqual(readAll(again, 0, 50), range(1, written + 1));
+    assert.equal(again.read(written, 1)[0]?.type, "exit");
+  } finally {
+    unmount(dir, { detach: true });
+  }
+});
+
+Deno.test("Journal: on a full disk a new file is begun by giving up the oldest", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=64k"] });
+  try {
+    using journal = Journal.open(dir, { segment_bytes: 16_000, segments: 3 });
+    for (let n = 0; n < 2000; n++) journal.append(record("start"));
+    assert.equal(journal.latest, 2000);
+  } finally {
+    unmount(dir, { detach: true });
+  }
+});
 
 function grow(dir: string): void {
   mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["remount", "size=256k"] });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { mount } from "../../linux/mount/mount.ts";
 import { unmount } from "../../linux/mount/unmount.ts";
@@ -9,26 +10,24 @@ import { loadConfig } from "../config/config.ts";
 import { Networks } from "./networks.ts";
 
 Deno.test("Networks.remove: that last addresses cannot be kept is in no network's way", async () => {
-  const state = Deno.makeTempDirSync();
-  try {
-    const dir = `${state}/network/containers/instance`;
-    Deno.mkdirSync(dir, { recursive: true });
-    // In the place of the file.
-    Deno.mkdirSync(`${state}/network/addresses.json`);
-    using networks = new Networks({
-      config: loadConfig({ config: "/dev/null", state }),
-      spawn: () => assert.fail("no program is run"),
-      stopping: new AbortController().signal,
-    });
-    await networks.remove({ id: "web", instance: "instance" });
-    assert.ok(!exists(dir));
-  } finally {
-    Deno.removeSync(state, { recursive: true });
-  }
+  using temp = new TempDir();
+  const state = temp.path;
+  const dir = `${state}/network/containers/instance`;
+  Deno.mkdirSync(dir, { recursive: true });
+  // In the place of the file.
+  Deno.mkdirSync(`${state}/network/addresses.json`);
+  using networks = new Networks({
+    config: loadConfig({ config: "/dev/null", state }),
+    spawn: () => assert.fail("no program is run"),
+    stopping: new AbortController().signal,
+  });
+  await networks.remove({ id: "web", instance: "instance" });
+  assert.ok(!exists(dir));
 });
 
 Deno.test("Networks.setUp: a full disk is a resource that is exhausted, whatever is being written", async () => {
-  const state = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const state = temp.path;
   const instance = "instance";
   try {
     Deno.mkdirSync(`${state}/network`);
@@ -67,61 +66,57 @@ Deno.test("Networks.setUp: a full disk is a resource that is exhausted, whatever
     await refused(/^container web: cannot write its addresses into the hosts file: /);
   } finally {
     unmount(`${state}/network`);
-    Deno.removeSync(state, { recursive: true });
   }
 });
 
 Deno.test("Networks.setUp: a container without an IPv6 address keeps no server of IPv6, unless that was given", async () => {
-  const state = Deno.makeTempDirSync();
+  using temp = new TempDir();
+  const state = temp.path;
   const path = `${state}/resolv.conf`;
-  try {
-    using reaper = Reaper.start({ reapAll: false });
-    const config = loadConfig({ config: "/dev/null", state });
-    using networks = new Networks({
-      config: { ...config, network: { ...config.network, plugin_dirs: [state] } },
-      spawn: (argv, options) => reaper.spawn(argv, options),
-      stopping: new AbortController().signal,
+  using reaper = Reaper.start({ reapAll: false });
+  const config = loadConfig({ config: "/dev/null", state });
+  using networks = new Networks({
+    config: { ...config, network: { ...config.network, plugin_dirs: [state] } },
+    spawn: (argv, options) => reaper.spawn(argv, options),
+    stopping: new AbortController().signal,
+  });
+  const both = "nameserver 192.0.2.53\nnameserver 2001:db8::53\n";
+  const v6 = "nameserver 2001:db8::53\nsearch lan\n";
+  const v4Address = { address: "10.1.0.2/24" }, v6Address = { address: "2001:db8::2/64" };
+  const publicOnes = "nameserver 8.8.8.8\nnameserver 8.8.4.4\nsearch lan\n";
+  const cases: readonly {
+    readonly text: string;
+    readonly ips: readonly { readonly address: string }[];
+    readonly servers?: readonly string[];
+    readonly given?: { servers: string[] };
+    readonly expected: string;
+  }[] = [
+    { text: both, ips: [v4Address], expected: "nameserver 192.0.2.53\n" },
+    { text: v6, ips: [v4Address], expected: publicOnes },
+    { text: both, ips: [v4Address, v6Address], expected: both },
+    // It may get one by itself.
+    { text: both, ips: [], expected: both },
+    {
+      text: v6,
+      ips: [v4Address],
+      servers: ["2001:db8::1"],
+      expected: "nameserver 2001:db8::1\nsearch lan\n",
+    },
+    { text: v6, ips: [v4Address], given: { servers: ["2001:db8::53"] }, expected: v6 },
+  ];
+  for (const { text, ips, servers = [], given = {}, expected } of cases) {
+    const result = JSON.stringify({ cniVersion: "1.0.0", ips, dns: { nameservers: servers } });
+    Deno.writeTextFileSync(`${state}/test`, `#!/bin/sh\necho '${result}'\n`, { mode: 0o755 });
+    Deno.writeTextFileSync(path, text);
+    const owner = { id: "web", instance: crypto.randomUUID() };
+    const conflist = { cniVersion: "1.0.0", name: "net", plugins: [{ type: "test" }] };
+    await networks.setUp({
+      ...owner,
+      attachments: [{ conflist, ifname: "eth0", runtimeConfig: {} }],
+      ports: [],
+      resolv: { path, given },
     });
-    const both = "nameserver 192.0.2.53\nnameserver 2001:db8::53\n";
-    const v6 = "nameserver 2001:db8::53\nsearch lan\n";
-    const v4Address = { address: "10.1.0.2/24" }, v6Address = { address: "2001:db8::2/64" };
-    const publicOnes = "nameserver 8.8.8.8\nnameserver 8.8.4.4\nsearch lan\n";
-    const cases: readonly {
-      readonly text: string;
-      readonly ips: readonly { readonly address: string }[];
-      readonly servers?: readonly string[];
-      readonly given?: { servers: string[] };
-      readonly expected: string;
-    }[] = [
-      { text: both, ips: [v4Address], expected: "nameserver 192.0.2.53\n" },
-      { text: v6, ips: [v4Address], expected: publicOnes },
-      { text: both, ips: [v4Address, v6Address], expected: both },
-      // It may get one by itself.
-      { text: both, ips: [], expected: both },
-      {
-        text: v6,
-        ips: [v4Address],
-        servers: ["2001:db8::1"],
-        expected: "nameserver 2001:db8::1\nsearch lan\n",
-      },
-      { text: v6, ips: [v4Address], given: { servers: ["2001:db8::53"] }, expected: v6 },
-    ];
-    for (const { text, ips, servers = [], given = {}, expected } of cases) {
-      const result = JSON.stringify({ cniVersion: "1.0.0", ips, dns: { nameservers: servers } });
-      Deno.writeTextFileSync(`${state}/test`, `#!/bin/sh\necho '${result}'\n`, { mode: 0o755 });
-      Deno.writeTextFileSync(path, text);
-      const owner = { id: "web", instance: crypto.randomUUID() };
-      const conflist = { cniVersion: "1.0.0", name: "net", plugins: [{ type: "test" }] };
-      await networks.setUp({
-        ...owner,
-        attachments: [{ conflist, ifname: "eth0", runtimeConfig: {} }],
-        ports: [],
-        resolv: { path, given },
-      });
-      await networks.remove(owner);
-      assert.equal(Deno.readTextFileSync(path), expected);
-    }
-  } finally {
-    Deno.removeSync(state, { recursive: true });
+    await networks.remove(owner);
+    assert.equal(Deno.readTextFileSync(path), expected);
   }
 });

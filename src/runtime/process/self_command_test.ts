@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 
 const MODULE = new URL("self_command.ts", import.meta.url).href;
 
@@ -24,18 +25,15 @@ console.log(JSON.stringify([selfCommand(), programPath()]));
 }
 
 Deno.test("self command: a portable file started by a link calls itself by its own name", async () => {
-  const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "berth-self-" }));
-  try {
-    const file = `${dir}/berth`;
-    await Deno.writeTextFile(file, "");
-    await Deno.symlink("berth", `${dir}/berthd`);
-    assert.deepEqual(await answersFor(dir, `${dir}/berthd`), [[file], file]);
-    assert.deepEqual(await answersFor(dir, file), [[file], file]);
-    const gone = `${dir}/gone`;
-    assert.deepEqual(await answersFor(dir, gone), [[gone], gone], "it may come back");
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = Deno.realPathSync(temp.path);
+  const file = `${dir}/berth`;
+  await Deno.writeTextFile(file, "");
+  await Deno.symlink("berth", `${dir}/berthd`);
+  assert.deepEqual(await answersFor(dir, `${dir}/berthd`), [[file], file]);
+  assert.deepEqual(await answersFor(dir, file), [[file], file]);
+  const gone = `${dir}/gone`;
+  assert.deepEqual(await answersFor(dir, gone), [[gone], gone], "it may come back");
 });
 
 /** Has a bundle below `dir` do `first`, then start itself twice; answers what these have said. */
@@ -64,24 +62,18 @@ if (Deno.args.length > 0) {
 }
 
 Deno.test("self command: with its executable replaced, a process starts what it was started from", async () => {
-  const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "berth-self-" }));
-  try {
-    const deno = `${dir}/deno`;
-    await Deno.copyFile(Deno.execPath(), deno);
-    const replace = `Deno.writeTextFileSync("${deno}.new", "not what was started");
-  Deno.renameSync("${deno}.new", "${deno}");`;
-    assert.equal(await startItself(dir, deno, replace), "started\nstarted\n");
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = Deno.realPathSync(temp.path);
+  const deno = `${dir}/deno`;
+  await Deno.copyFile(Deno.execPath(), deno);
+  const replace = `Deno.writeTextFileSync("${deno}.new", "not what was started");
+Deno.renameSync("${deno}.new", "${deno}");`;
+  assert.equal(await startItself(dir, deno, replace), "started\nstarted\n");
 });
 
 Deno.test("self command: a deno.json above a bundle is not obeyed", async () => {
-  const dir = await Deno.realPath(await Deno.makeTempDir({ prefix: "berth-self-" }));
-  try {
-    const plant = `Deno.writeTextFileSync("${dir}/deno.json", "not JSON");`;
-    assert.equal(await startItself(dir, Deno.execPath(), plant), "started\nstarted\n");
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = Deno.realPathSync(temp.path);
+  const plant = `Deno.writeTextFileSync("${dir}/deno.json", "not JSON");`;
+  assert.equal(await startItself(dir, Deno.execPath(), plant), "started\nstarted\n");
 });

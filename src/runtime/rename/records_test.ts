@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { definitionDir, writeDefinition } from "../definitions/definition_files.ts";
 import type { Definition } from "../definitions/definition_files.ts";
@@ -15,24 +16,21 @@ function definitionOf(id: string, instance: string): Definition {
 }
 
 /** Defines a container web with an overlay, and records its rename to x as one that was just begun. */
-async function withRename(work: (root: string, plan: RenamePlan) => void): Promise<void> {
-  const root = await Deno.makeTempDir();
-  try {
-    writeDefinition(definitionDir(root, "web"), definitionOf("web", "i"));
-    Deno.mkdirSync(`${root}/overlay/web/a`, { recursive: true });
-    const plan: RenamePlan = {
-      from: "web",
-      to: "x",
-      moves: [{ from: `${root}/overlay/web/a`, to: `${root}/overlay/x/a` }],
-      definition: definitionOf("x", "i"),
-      exit: { instance: "i", pid: 7, exitStatus: 0, exitedAt: "2026-01-01T00:00:00.000Z" },
-    };
-    Deno.mkdirSync(`${root}/renames`);
-    Deno.writeTextFileSync(`${root}/renames/x.json`, JSON.stringify(plan));
-    work(root, plan);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+function withRename(work: (root: string, plan: RenamePlan) => void): void {
+  using temp = new TempDir();
+  const root = temp.path;
+  writeDefinition(definitionDir(root, "web"), definitionOf("web", "i"));
+  Deno.mkdirSync(`${root}/overlay/web/a`, { recursive: true });
+  const plan: RenamePlan = {
+    from: "web",
+    to: "x",
+    moves: [{ from: `${root}/overlay/web/a`, to: `${root}/overlay/x/a` }],
+    definition: definitionOf("x", "i"),
+    exit: { instance: "i", pid: 7, exitStatus: 0, exitedAt: "2026-01-01T00:00:00.000Z" },
+  };
+  Deno.mkdirSync(`${root}/renames`);
+  Deno.writeTextFileSync(`${root}/renames/x.json`, JSON.stringify(plan));
+  work(root, plan);
 }
 
 /** Returns what is in a directory below the root; nothing where there is none. */
@@ -45,8 +43,8 @@ function names(root: string, dir: string): string[] {
   }
 }
 
-Deno.test("RenameRecords.finishAll: what was begun is finished, and what was not goes", async () => {
-  await withRename((root, plan) => {
+Deno.test("RenameRecords.finishAll: what was begun is finished, and what was not goes", () => {
+  withRename((root, plan) => {
     // A daemon was killed while it wrote this one.
     Deno.writeTextFileSync(`${root}/renames/y.json.tmp`, "{");
     const records = new RenameRecords(root);
@@ -58,8 +56,8 @@ Deno.test("RenameRecords.finishAll: what was begun is finished, and what was not
   });
 });
 
-Deno.test("RenameRecords.finishAll: what cannot be finished is taken back", async () => {
-  await withRename((root) => {
+Deno.test("RenameRecords.finishAll: what cannot be finished is taken back", () => {
+  withRename((root) => {
     // No file can be written in the place of a directory.
     Deno.mkdirSync(`${definitionDir(root, "x")}/config.json`, { recursive: true });
     const records = new RenameRecords(root);
@@ -73,8 +71,8 @@ Deno.test("RenameRecords.finishAll: what cannot be finished is taken back", asyn
   });
 });
 
-Deno.test("RenameRecords.finishAll: what can neither be finished nor taken back is left alone until it is", async () => {
-  await withRename((root, plan) => {
+Deno.test("RenameRecords.finishAll: what can neither be finished nor taken back is left alone until it is", () => {
+  withRename((root, plan) => {
     const record = `${definitionDir(root, "x")}/berth.json`;
     Deno.mkdirSync(record, { recursive: true });
     const records = new RenameRecords(root);
@@ -98,8 +96,8 @@ Deno.test("RenameRecords.finishAll: what can neither be finished nor taken back 
   });
 });
 
-Deno.test("RenameRecords.finishAll: the definition of another container that has the new id stays", async () => {
-  await withRename((root) => {
+Deno.test("RenameRecords.finishAll: the definition of another container that has the new id stays", () => {
+  withRename((root) => {
     writeDefinition(definitionDir(root, "x"), definitionOf("x", "another"));
     const records = new RenameRecords(root);
     assert.deepEqual(records.finishAll(), []);

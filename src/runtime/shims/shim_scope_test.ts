@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { cgroupHierarchies } from "../../linux/cgroup/find.ts";
 import { parseMountInfo } from "../../linux/mount/mountinfo.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
@@ -16,18 +17,15 @@ async function withScope(
   body: (scope: ShimScope, root: string) => Promise<void>,
   options: { pause?: number } = {},
 ): Promise<void> {
-  const root = await Deno.makeTempDir();
-  try {
-    const dir = `${root}/berth-shims.scope`;
-    await Deno.writeTextFile(`${root}/busctl`, `#!/bin/sh\ncd ${root}\n${script}\n`, {
-      mode: 0o755,
-    });
-    await using reaper = Reaper.start({ subreaper: true });
-    const spawn: Spawn = (argv, options) => reaper.spawn(argv, options);
-    await body(new ShimScope({ spawn, busctl: `${root}/busctl`, dir, ...options }), root);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+  using temp = new TempDir();
+  const root = temp.path;
+  const dir = `${root}/berth-shims.scope`;
+  await Deno.writeTextFile(`${root}/busctl`, `#!/bin/sh\ncd ${root}\n${script}\n`, {
+    mode: 0o755,
+  });
+  await using reaper = Reaper.start({ subreaper: true });
+  const spawn: Spawn = (argv, options) => reaper.spawn(argv, options);
+  await body(new ShimScope({ spawn, busctl: `${root}/busctl`, dir, ...options }), root);
 }
 
 Deno.test("ShimScope: systemd is asked once, and later shims join the scope that is there", () =>
@@ -85,19 +83,16 @@ Deno.test("ShimScope: a scope that is made late is waited for, and one that was 
     },
   ));
 
-Deno.test("ShimScope.find: only a service below a systemd with cgroup v2 alone has a scope", async () => {
-  const root = await Deno.makeTempDir();
-  try {
-    const spawn = () => assert.fail("nothing is started");
-    const find = (membership: string, hierarchies = V2, systemd = root) => {
-      Deno.writeTextFileSync(`${root}/cgroup`, `${membership}\n`);
-      return ShimScope.find(spawn, `${root}/cgroup`, hierarchies, systemd);
-    };
-    assert.ok(find("0::/system.slice/berth.service"));
-    assert.equal(find("0::/user.slice/user-0.slice/session-1.scope"), undefined);
-    assert.equal(find("0::/system.slice/berth.service", V2, `${root}/none`), undefined);
-    assert.equal(find("0::/system.slice/berth.service", []), undefined);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+Deno.test("ShimScope.find: only a service below a systemd with cgroup v2 alone has a scope", () => {
+  using temp = new TempDir();
+  const root = temp.path;
+  const spawn = () => assert.fail("nothing is started");
+  const find = (membership: string, hierarchies = V2, systemd = root) => {
+    Deno.writeTextFileSync(`${root}/cgroup`, `${membership}\n`);
+    return ShimScope.find(spawn, `${root}/cgroup`, hierarchies, systemd);
+  };
+  assert.ok(find("0::/system.slice/berth.service"));
+  assert.equal(find("0::/user.slice/user-0.slice/session-1.scope"), undefined);
+  assert.equal(find("0::/system.slice/berth.service", V2, `${root}/none`), undefined);
+  assert.equal(find("0::/system.slice/berth.service", []), undefined);
 });

@@ -3,13 +3,15 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { once } from "node:events";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
 import { processStat } from "../../linux/process/stat.ts";
 import { findExternalFiles, readExternalFiles, writeExternalFiles } from "./external_files.ts";
 
 Deno.test("findExternalFiles finds files of a mount that a process does not see, whatever fd has them", async () => {
-  const dir = await Deno.makeTempDir();
+  using temp = new TempDir();
+  const dir = temp.path;
   const fifo = `${dir}/out`;
   mkfifo(fifo);
   const out = openSync(fifo, "r+");
@@ -41,7 +43,6 @@ Deno.test("findExternalFiles finds files of a mount that a process does not see,
   } finally {
     child.kill("SIGKILL");
     await once(child, "exit");
-    await Deno.remove(dir, { recursive: true });
   }
 });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import type { LogRecord } from "../../oci/bundle_layout.ts";
 import { rotatedNumbers } from "../../oci/log_layout.ts";
 import { LogWriter } from "./log_writer.ts";
@@ -11,13 +12,10 @@ async function withLog(
   use: (log: LogRecord, dir: string) => Promise<void> | void,
   more: Partial<LogRecord> = {},
 ): Promise<void> {
-  const dir = Deno.makeTempDirSync({ prefix: "berth-log-" });
-  try {
-    const path = `${dir}/c/container.log`;
-    await use({ driver: "cri", path, maxSize: 65_536, maxFile: 3, own: true, ...more }, dir);
-  } finally {
-    Deno.removeSync(dir, { recursive: true });
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  const path = `${dir}/c/container.log`;
+  await use({ driver: "cri", path, maxSize: 65_536, maxFile: 3, own: true, ...more }, dir);
 }
 
 function report(message: string): void {
