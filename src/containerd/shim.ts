@@ -5,6 +5,7 @@ import { FdReserve } from "../linux/fd/fd_reserve.ts";
 import { Poller } from "../linux/fd/poller.ts";
 import type { Reaper } from "../linux/process/reaper.ts";
 import { messageOf, stackOf } from "../rpc/error_text.ts";
+import { MemoryTrim } from "../shim/memory_trim.ts";
 import type { ShimSocket } from "./bootstrap/socket.ts";
 import type { Deliver } from "./events/forwarder.ts";
 import { Forwarder } from "./events/forwarder.ts";
@@ -45,6 +46,7 @@ export class ContainerdShim {
   readonly #tasks: TaskService;
   readonly #poller = new Poller();
   readonly #reserve = new FdReserve();
+  readonly #trim = new MemoryTrim();
   readonly #connections = new Set<Deno.Conn>();
   #idle: Disposable | undefined;
   #ending = false;
@@ -66,6 +68,7 @@ export class ContainerdShim {
       log: (level, message, fields) => log.write(level, message, fields),
       publish: (event) => this.#forwarder.push(event),
       isQueued: (event) => this.#forwarder.holds(event),
+      onStarted: () => this.#trim.later(),
       onShutdown: () => void this.#end(KEEP_MS),
     });
     void this.#accept();
@@ -126,6 +129,7 @@ export class ContainerdShim {
     if (this.#done) return;
     this.#done = true;
     this.#forwarder.stop();
+    this.#trim[Symbol.dispose]();
     // The answer to the shutdown has been on its way for that long.
     await yieldToEventLoop();
     this.#idle?.[Symbol.dispose]();

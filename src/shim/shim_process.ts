@@ -8,6 +8,7 @@ import type { Peer } from "../rpc/peer/peer.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import { checked } from "./api/methods.ts";
 import { BundleServer } from "./bundle_server.ts";
+import { MemoryTrim } from "./memory_trim.ts";
 import type { ShimLog } from "./shim_log.ts";
 
 /** Options of a {@linkcode ShimProcess}. */
@@ -26,6 +27,7 @@ export class ShimProcess {
   readonly #options: ShimProcessOptions;
   readonly #poller = new Poller();
   readonly #reserve = new FdReserve();
+  readonly #trim = new MemoryTrim();
   readonly #bundles = new Map<string, BundleServer>();
   #control: Peer | undefined;
   #closing: Promise<unknown> = Promise.resolve();
@@ -81,6 +83,7 @@ export class ShimProcess {
       shimProcess: {
         exit: (reuse) => this.#exit(served, reuse),
         serve: (other, adoptOther) => this.serve(other, adoptOther),
+        started: () => this.#trim.later(),
       },
       onLeft: () => this.#left(served),
     });
@@ -114,7 +117,10 @@ export class ShimProcess {
   #left(served: BundleServer): void {
     this.#bundles.delete(served.paths.dir);
     this.#closing = Promise.all([this.#closing, served.closed]);
-    if (!this.serving) this.#options.log.restore();
+    if (!this.serving) {
+      this.#options.log.restore();
+      this.#trim[Symbol.dispose]();
+    }
     this.#leaveIfDone();
   }
 

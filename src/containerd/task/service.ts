@@ -44,6 +44,8 @@ const EXEC_ID = /^[A-Za-z0-9][\w.-]{0,127}$/;
 
 /** Options of a {@linkcode TaskService}. */
 export interface TaskServiceOptions extends TaskContext {
+  /** Called when a container was started. */
+  readonly onStarted: () => void;
   /** Called by a shutdown, when there is no container any more. */
   readonly onShutdown: () => void;
 }
@@ -157,6 +159,7 @@ export class TaskService {
     if (execId !== "") return await container.startExec(execId);
     const { pid } = await container.service.start();
     container.watchOom();
+    this.#options.onStarted();
     return { pid };
   }
 

@@ -8,6 +8,9 @@ import { exists } from "../../linux/fs/exists.ts";
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=4";
 
+/** The flag of V8 by which a shim can trim its memory. */
+export const EXPOSE_GC = "--expose-gc";
+
 /** The flags of `deno run` for the sources; what berth may do is what root may. */
 const SOURCE_FLAGS = [
   "--quiet",
@@ -35,7 +38,10 @@ export const BUNDLE_FLAGS: readonly string[] = [
  * four threads, 0.1 to 0.2 MB, V8 never gives a page back that it has freed, and a shim has 44 MB after
  * 3,000 execs in place of 22.
  */
-const SHIM_FLAGS = ["--v8-flags=--single-threaded-gc,--max-semi-space-size=1", "--no-code-cache"];
+const SHIM_FLAGS = [
+  `--v8-flags=--single-threaded-gc,--max-semi-space-size=1,${EXPOSE_GC}`,
+  "--no-code-cache",
+];
 
 /**
  * Returns the command that runs this very berth, to which arguments are added: the compiled

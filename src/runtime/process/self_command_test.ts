@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
+import { selfShimCommand } from "./self_command.ts";
 
 const MODULE = new URL("self_command.ts", import.meta.url).href;
 
@@ -76,4 +77,13 @@ Deno.test("self command: a deno.json above a bundle is not obeyed", async () => 
   const dir = Deno.realPathSync(temp.path);
   const plant = `Deno.writeTextFileSync("${dir}/deno.json", "not JSON");`;
   assert.equal(await startItself(dir, Deno.execPath(), plant), "started\nstarted\n");
+});
+
+Deno.test("selfShimCommand: V8 lets a shim have its garbage collected", async () => {
+  const flags = selfShimCommand().filter((word) => word.startsWith("--v8-flags="));
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--quiet", ...flags, "console.log(typeof gc)"],
+    stdin: "null",
+  }).output();
+  assert.equal(new TextDecoder().decode(stdout), "function\n");
 });

@@ -13,6 +13,8 @@ export interface ShimProcessMethods {
   exit(reuse: boolean): Promise<{ reused: boolean }>;
   /** `shim.serve`. */
   serve(bundle: string, adopt: boolean): Promise<{ pid: number }>;
+  /** Called when a container was started. */
+  started?(): void;
 }
 
 /** The notifications that a connection which asked for events gets. */
@@ -37,7 +39,11 @@ export function shimHandlers(service: ShimService, host: ShimProcessMethods): Ha
   const methods: Required<Methods> = {
     "shim.connect": () => service.connect(),
     "shim.create": () => service.create(),
-    "shim.start": (_, { signal }) => service.start(signal),
+    "shim.start": async (_, { signal }) => {
+      const started = await service.start(signal);
+      host.started?.();
+      return started;
+    },
     "shim.delete": (params) => service.delete(target(params)),
     "shim.exec": ({ execId, process, ...stdio }) =>
       service.exec({ execId, process, stdio: stdioOf(stdio) }),
