@@ -43,7 +43,9 @@ testNeeding(["systemd-analyze"], "service: systemd finds nothing wrong with the 
   // It checks that the program is there, which the tests do not install.
   const unit = (await Deno.readTextFile(UNIT)).replaceAll("/usr/local/bin/berth", "/bin/true");
   await Deno.writeTextFile(`${dir}/berth.service`, unit);
-  const { code, text } = await run("systemd-analyze", ["verify", `${dir}/berth.service`]);
+  // A machine may have no `man`, by which it would look for the pages of Documentation=.
+  const args = ["verify", "--man=no", `${dir}/berth.service`];
+  const { code, text } = await run("systemd-analyze", args);
   assert.deepEqual({ code, text }, { code: 0, text: "" });
 });
 
