@@ -8,7 +8,7 @@ import type { Peer } from "../../src/rpc/peer/peer.ts";
 import { failureLogs } from "./failure_logs.ts";
 import { keepsFiles } from "./keep_files.ts";
 import { stateCgroupName } from "../../src/runtime/state_dir.ts";
-import { CALL_TIMEOUT_MS, until, within } from "./poll.ts";
+import { CALL_TIMEOUT_MS, SLOWNESS, until, within } from "./poll.ts";
 import { signalChild } from "./processes.ts";
 import { spec } from "./rootfs.ts";
 import type { JsonObject } from "./rootfs.ts";
@@ -32,6 +32,21 @@ export interface TestDaemonOptions {
    * and with it all rules and interfaces of its containers' networks.
    */
   readonly ownNetwork?: boolean;
+}
+
+/**
+ * Lets a daemon wait longer for its shims, as all waits here are longer, unless its config says how
+ * long it waits.
+ */
+function giveShimsTime(configFile: string): void {
+  const config = Deno.readTextFileSync(configFile);
+  const [before = "", table = ""] = config.split("[shim]\n");
+  if (/^timeout =/m.test(table.split("\n[")[0] ?? "")) return;
+  const shim = `[shim]\ntimeout = ${10 * SLOWNESS}\n`;
+  Deno.writeTextFileSync(
+    configFile,
+    `${before}${before.endsWith("\n") ? "" : "\n"}${shim}${table}`,
+  );
 }
 
 /**
@@ -134,6 +149,7 @@ export class TestDaemon implements AsyncDisposable {
   /** Starts the process without waiting for anything; its exit status is {@linkcode exited}. */
   spawn(): void {
     if (this.#process !== undefined) throw new Error("the daemon runs already");
+    if (SLOWNESS > 1) giveShimsTime(this.configFile);
     const argv = [
       ...(this.#options.ownNetwork ? ["unshare", "--net"] : []),
       ...(this.#options.program ?? program()),
