@@ -158,6 +158,7 @@ export interface BundlePaths {
   readonly shimLog: string;
   /** The file with the settings of CRIU for which runc has no options. */
   readonly criuConfig: string;
+  readonly criuInherit: string;
   /** There once a removal that a client has asked for goes on after the call has failed. */
   readonly removal: string;
 }
@@ -176,6 +177,7 @@ export function bundlePaths(dir: string): BundlePaths {
     exitRecord: `${dir}/exit.json`,
     shimLog: `${dir}/shim.log`,
     criuConfig: `${dir}/${CRIU_CONFIG}`,
+    criuInherit: `${dir}/berth-criu-inherit.conf`,
     removal: `${dir}/removal`,
   };
 }

@@ -60,4 +60,6 @@ export interface RestoreOptions extends OciCreateOptions {
   readonly imagePath: string;
   /** Directory for CRIU's log. Default: the bundle. */
   readonly workPath?: string;
+  /** A config file of CRIU's beside that which the spec names. */
+  readonly criuConfig?: string;
 }

@@ -10,24 +10,37 @@ export const CRIU_CONFIG_ANNOTATION = "org.criu.config";
 /** The file that runc hands to CRIU for a container without the annotation. */
 const RUNC_CONFIG = "/etc/criu/runc.conf";
 
+/** The variable that names a config file of CRIU's, which it reads once. */
+export const CRIU_CONFIG_VARIABLE = "CRIU_CONFIG_FILE";
+
 /** What CRIU is to know that runc has no options for; criu(8) names each option. */
 export interface CriuConfig {
   /** Keys of open files that are not looked up in the container: `file[<mount>:<inode>]`. */
   readonly external?: readonly string[];
-  /** For such a key the fd of the restored file, as CRIU itself has it. */
-  readonly inherit?: ReadonlyMap<string, number>;
   /** The cgroup that takes the place of the one that was checkpointed, below each hierarchy. */
   readonly cgroupRoot?: string;
 }
 
 /** Writes a config file of CRIU's, with the lines of the host's own for runc. */
 export function writeCriuConfig(path: string, config: CriuConfig): void {
-  const { external = [], inherit = new Map(), cgroupRoot } = config;
+  const { external = [], cgroupRoot } = config;
   const lines = [
     ...exists(RUNC_CONFIG) ? [Deno.readTextFileSync(RUNC_CONFIG)] : [],
     ...external.map((key) => `external ${key}`),
-    ...Array.from(inherit, ([key, fd]) => `inherit-fd fd[${fd}]:${key}`),
     ...cgroupRoot === undefined ? [] : [`cgroup-root ${cgroupRoot}`],
   ];
+  writeLines(path, lines);
+}
+
+/**
+ * Writes a config file of CRIU's for {@linkcode CRIU_CONFIG_VARIABLE}: for the key of an open file the
+ * fd of the restored one, as CRIU itself has it. In the file of the annotation, which CRIU before 4.2
+ * reads twice, each fd would be passed on twice, and be closed the second time.
+ */
+export function writeInheritConfig(path: string, inherit: ReadonlyMap<string, number>): void {
+  writeLines(path, Array.from(inherit, ([key, fd]) => `inherit-fd fd[${fd}]:${key}`));
+}
+
+function writeLines(path: string, lines: readonly string[]): void {
   Deno.writeTextFileSync(path, lines.map((line) => `${line}\n`).join(""), { mode: 0o600 });
 }

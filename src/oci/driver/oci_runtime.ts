@@ -2,6 +2,7 @@
 import { exists } from "../../linux/fs/exists.ts";
 import { memfd, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
+import { CRIU_CONFIG_VARIABLE } from "./criu_config.ts";
 import { withCriuLog } from "./criu_log.ts";
 import type {
   ExecOptions,
@@ -136,7 +137,7 @@ export class OciRuntime {
 
   /** Creates a container from a checkpoint and lets its process run on. */
   async restore(options: RestoreOptions): Promise<void> {
-    const { bundle, pidFile, imagePath, workPath = bundle } = options;
+    const { bundle, pidFile, imagePath, workPath = bundle, criuConfig } = options;
     const args = options.systemdCgroup ? ["--systemd-cgroup"] : [];
     args.push("restore", "--detach", "--no-subreaper", "--bundle", bundle);
     args.push("--pid-file", pidFile, "--image-path", imagePath, "--work-path", workPath);
@@ -147,6 +148,7 @@ export class OciRuntime {
         this.#startProcess("restore", args, {
           ...options,
           log: options.log ?? `${bundle}/log.json`,
+          ...(criuConfig !== undefined && { env: { [CRIU_CONFIG_VARIABLE]: criuConfig } }),
         }),
     );
   }
@@ -204,9 +206,10 @@ export class OciRuntime {
     options: RuntimeCallOptions & ProcessStdio & {
       readonly id: string;
       readonly oomScoreAdj?: number;
+      readonly env?: Readonly<Record<string, string>>;
     },
   ): Promise<string> {
-    const { id, stdin, stdout, stderr, consoleSocket, oomScoreAdj } = options;
+    const { id, stdin, stdout, stderr, consoleSocket, oomScoreAdj, env } = options;
     const socket = consoleSocket === undefined ? [] : ["--console-socket", consoleSocket];
     return this.#call({
       subcommand,
@@ -217,6 +220,7 @@ export class OciRuntime {
       ...(stdout === undefined ? {} : { stdout }),
       ...(stderr === undefined ? {} : { stderr }),
       ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
+      ...(env === undefined ? {} : { env }),
     }, options);
   }
 

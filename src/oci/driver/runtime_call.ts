@@ -46,6 +46,8 @@ export interface RuncCall {
   readonly stdout?: number;
   /** fd 2 with `inherit`; /dev/null when left out. */
   readonly stderr?: number;
+  /** Variables of its environment beside the usual. */
+  readonly env?: Readonly<Record<string, string>>;
   /** OOM score of the runtime, which what it starts inherits. Default: 0. */
   readonly oomScoreAdj?: number;
 }
@@ -165,7 +167,7 @@ function spawnRuntime(
 ): Child {
   try {
     return context.spawn(argv, {
-      env: runtimeEnvironment(),
+      env: { ...runtimeEnvironment(), ...call.env },
       ownGroup: true,
       // Not the caller's: a shim is set to outlive its container.
       oomScoreAdj: call.oomScoreAdj ?? 0,

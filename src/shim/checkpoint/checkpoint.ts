@@ -2,7 +2,7 @@
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { readJson } from "../../oci/bundle_layout.ts";
 import type { BundlePaths, BundleRecord } from "../../oci/bundle_layout.ts";
-import { writeCriuConfig } from "../../oci/driver/criu_config.ts";
+import { writeCriuConfig, writeInheritConfig } from "../../oci/driver/criu_config.ts";
 import { cgroupOfPath } from "../../oci/spec/cgroups_path.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
@@ -41,10 +41,8 @@ export function prepareCheckpoint(
 /** Tells CRIU which files take the places of those of the checkpoint, and which is the cgroup. */
 export function prepareRestore({ paths }: Checkpointed, checkpoint: string): void {
   const cgroupRoot = ownCgroup(paths);
-  writeCriuConfig(paths.criuConfig, {
-    inherit: readExternalFiles(checkpoint),
-    ...(cgroupRoot !== undefined && { cgroupRoot }),
-  });
+  writeCriuConfig(paths.criuConfig, cgroupRoot === undefined ? {} : { cgroupRoot });
+  writeInheritConfig(paths.criuInherit, readExternalFiles(checkpoint));
 }
 
 /**

@@ -39,6 +39,7 @@ export async function makeInit(
     await runtime.restore({
       ...request,
       imagePath,
+      criuConfig: paths.criuInherit,
       ...(workPath === undefined ? {} : { workPath }),
     });
   }
