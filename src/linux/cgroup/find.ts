@@ -29,15 +29,21 @@ export interface Hierarchy {
   readonly mountPoint: string;
 }
 
-/** Returns the hierarchies that are mounted here. They hardly ever change: worth keeping. */
+/**
+ * Returns the hierarchies that are mounted here. They hardly ever change: worth keeping. They are
+ * copies: a part of a string keeps the whole one, here the text of all mounts, for as long as a
+ * container's cgroup is known.
+ */
 export function cgroupHierarchies(mounts: readonly MountInfo[] = readMountInfo()): Hierarchy[] {
-  return mounts.filter(({ fsType }) => fsType === "cgroup" || fsType === "cgroup2").map((
-    { fsType, superOptions, root, mountPoint },
-  ) => ({
-    names: fsType === "cgroup2" ? ["unified"] : superOptions.split(","),
-    root,
-    mountPoint,
-  }));
+  return structuredClone(
+    mounts.filter(({ fsType }) => fsType === "cgroup" || fsType === "cgroup2").map((
+      { fsType, superOptions, root, mountPoint },
+    ) => ({
+      names: fsType === "cgroup2" ? ["unified"] : superOptions.split(","),
+      root,
+      mountPoint,
+    })),
+  );
 }
 
 /** Options of {@linkcode findCgroup}. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { heapInUse } from "../../../tests/harness/memory.ts";
 import { cgroupHierarchies, findCgroup, type Hierarchy } from "./find.ts";
 import { FileTree, ON_V1, TestCgroup } from "./cgroup_testing.ts";
 import { parseMountInfo } from "../mount/mountinfo.ts";
@@ -109,4 +110,15 @@ Deno.test("find: the real cgroup of a process is found, and survives JSON", asyn
     assert.equal(procs.trim(), String(test.pid), name);
   }
   assert.equal(paths.cpuset, undefined);
+});
+
+Deno.test("cgroupHierarchies: who keeps what it returns does not keep the text of all mounts", () => {
+  const many = "30 23 0:26 / /var/lib/a/directory rw - overlay overlay rw\n".repeat(20_000);
+  const line = "31 30 0:27 / /sys/fs/cgroup/a-long-name rw - cgroup2 cgroup2 rw,nsdelegate";
+  const count = 40;
+  const before = heapInUse();
+  const kept = Array.from({ length: count }, (_, number) => hierarchies(`${number}${many}${line}`));
+  const each = (heapInUse() - before) / count;
+  assert.equal(kept[0]?.[0]?.mountPoint, "/sys/fs/cgroup/a-long-name");
+  assert.ok(each < many.length / 4, `${each} bytes each of a text of ${many.length}`);
 });

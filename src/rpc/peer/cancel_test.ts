@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { heapInUse } from "../../../tests/harness/memory.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import type { Handlers } from "./handler.ts";
 import { Peer } from "./peer.ts";
-import { exchange, heapInUse, ignore, memoryPair, readMessages, writeAll } from "./peer_testing.ts";
+import { exchange, ignore, memoryPair, readMessages, writeAll } from "./peer_testing.ts";
 
 /** A handler that waits until its signal is aborted, and what such handlers were aborted with. */
 function waiting(): { handlers: Handlers; reasons: unknown[] } {

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Connections for the tests of this folder.
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import type { ErrorListener } from "./handler.ts";
 import type { Connection } from "./peer.ts";
 
@@ -113,11 +111,3 @@ export async function exchange(
 
 /** An {@linkcode ErrorListener} for ends whose handlers fail on purpose. */
 export const ignore: ErrorListener = () => {};
-
-/** Collects all garbage; returns the size of the heap that is left, bytes. */
-export function heapInUse(): number {
-  setFlagsFromString("--expose-gc");
-  const collect: () => void = runInNewContext("gc");
-  collect();
-  return Deno.memoryUsage().heapUsed;
-}
