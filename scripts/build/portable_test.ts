@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { StandIn } from "../../tests/harness/stand_in.ts";
+import { SmallDisk } from "../../tests/harness/small_disk.ts";
 import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { within } from "../../tests/harness/poll.ts";
 import { pathWithout } from "../../tests/harness/run.ts";
@@ -272,20 +274,11 @@ Deno.test("writePortable: what is executed must be of the user that starts it", 
 
 Deno.test("writePortable: a full disk is a clear error that leaves nothing", async () => {
   await withPortable(async ({ dir, file }) => {
-    const disk = `${dir}/disk`;
-    await Deno.mkdir(disk);
-    const mount = new Deno.Command("mount", {
-      args: ["-t", "tmpfs", "-o", "size=1m,mode=0755", "tmpfs", disk],
-    });
-    assert.ok((await mount.output()).success, "mounts need root");
-    try {
-      const { code, stderr } = await start(file, `${disk}/berth`);
-      assert.equal(code, 125);
-      assert.match(stderr, /cannot unpack 4 MB into .*: .*No space left on device/s);
-      assert.deepEqual([...Deno.readDirSync(`${disk}/berth`)], []);
-    } finally {
-      await new Deno.Command("umount", { args: [disk] }).output();
-    }
+    using disk = new SmallDisk(`${dir}/disk`, "size=1m");
+    const { code, stderr } = await start(file, `${disk.dir}/berth`);
+    assert.equal(code, 125);
+    assert.match(stderr, /cannot unpack 4 MB into .*: .*No space left on device/s);
+    assert.deepEqual([...Deno.readDirSync(`${disk.dir}/berth`)], []);
   }, noise(3_000_000));
 });
 
@@ -302,13 +295,11 @@ Deno.test("writePortable: a portable file starts on a host without busybox", asy
 Deno.test("writePortable: a signal while it unpacks is told, ends it, and leaves nothing", async () => {
   await withPortable(async ({ dir, file, cache }) => {
     // Stands still in the middle, until it has been sent the signal.
-    await Deno.mkdir(`${dir}/bin`);
     await new Deno.Command("mkfifo", { args: [`${dir}/here`, `${dir}/go`] }).output();
-    const script = `#!/bin/sh\necho here >${dir}/here\ncat ${dir}/go\nexit 1\n`;
-    await Deno.writeTextFile(`${dir}/bin/gzip`, script, { mode: 0o755 });
+    using gzip = new StandIn("gzip", `echo here >${dir}/here\ncat ${dir}/go\nexit 1`);
     for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
       const child = new Deno.Command(file, {
-        env: { BERTH_CACHE: cache, PATH: `${dir}/bin:${Deno.env.get("PATH")}` },
+        env: { BERTH_CACHE: cache, ...gzip.env },
         stdin: "null",
         stdout: "null",
         stderr: "piped",

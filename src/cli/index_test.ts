@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { StandIn } from "../../tests/harness/stand_in.ts";
 import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { bashCompletion } from "./completion/bash.ts";
 import { fishCompletion } from "./completion/fish.ts";
@@ -195,49 +196,43 @@ Deno.test("berthProgram: files of the directory are offered beside the container
   assert.equal(none, "");
 });
 
-/** A `berth` that lists these ids, in a directory for PATH. */
-async function withStub(use: (dir: string) => Promise<void>): Promise<void> {
-  using temp = new TempDir();
-  const dir = temp.path;
-  await Deno.writeTextFile(`${dir}/berth`, '#!/bin/sh\necho "web-$#"\n', { mode: 0o755 });
-  await use(dir);
-}
-
 testNeeding(
   ["fish"],
   "berthProgram: fish offers verbs, options, their values and ids",
-  () =>
-    withStub(async (dir) => {
-      const script = `${dir}/berth.fish`;
-      await Deno.writeTextFile(script, fishCompletion(berthProgram(daemonProgram)));
-      const offered = async (line: string) => {
-        const { stdout, stderr } = await new Deno.Command("fish", {
-          args: ["-N", "-c", 'source $argv[1]; complete -C "$argv[2]"', script, line],
-          env: { PATH: `${dir}:${Deno.env.get("PATH")}`, HOME: dir },
-        }).output();
-        assert.equal(new TextDecoder().decode(stderr), "");
-        return new TextDecoder().decode(stdout).split("\n").map((row) => row.split("\t")[0] ?? "");
-      };
-      assert.ok((await offered("berth ru")).includes("run"));
-      assert.ok((await offered("berth logs --ta")).includes("--tail"));
-      assert.deepEqual(await offered("berth kill -s TER"), ["TERM", ""]);
-      assert.deepEqual(await offered("berth logs "), ["web-2", ""]);
-      assert.deepEqual(await offered("berth exec "), ["web-4", ""]);
-      assert.deepEqual(await offered("berth exec -e A=B --user me "), ["web-4", ""]);
-      assert.deepEqual(await offered("berth exec web --us"), [""]);
-      assert.deepEqual(await offered("berth --socket=/x logs "), ["web-3", ""]);
-      assert.deepEqual(await offered("berth events --id "), ["web-2", ""]);
-      assert.deepEqual(await offered("berth --socket /x rm "), ["web-4", ""]);
-      assert.ok(!(await offered("berth checkpoint web ")).some((word) => word.startsWith("web-")));
-      assert.ok((await offered("berth completion ")).includes("fish"));
-      assert.deepEqual(await offered("berth image l"), ["list", "load", "ls", ""]);
-      assert.ok((await offered("berth image remove --fo")).includes("--force"));
-      // The stub says how many words it was given: three filters of two words each.
-      assert.deepEqual(await offered("berth stop "), ["web-8", ""]);
-      assert.deepEqual(await offered("berth --socket /x container "), ["prune", ""]);
-      assert.deepEqual(await offered("berth image rm "), [""]);
-      assert.ok((await offered("berth image rm --fo")).includes("--force"));
-      assert.ok((await offered("berth cp ")).includes("web-2:"));
-      assert.ok((await offered("berth cp web:/x /e")).includes("/etc/"));
-    }),
+  async () => {
+    // It says how many words it was given.
+    using berth = new StandIn("berth", 'echo "web-$#"');
+    const { dir, env } = berth;
+    const script = `${dir}/berth.fish`;
+    await Deno.writeTextFile(script, fishCompletion(berthProgram(daemonProgram)));
+    const offered = async (line: string) => {
+      const { stdout, stderr } = await new Deno.Command("fish", {
+        args: ["-N", "-c", 'source $argv[1]; complete -C "$argv[2]"', script, line],
+        env: { ...env, HOME: dir },
+      }).output();
+      assert.equal(new TextDecoder().decode(stderr), "");
+      return new TextDecoder().decode(stdout).split("\n").map((row) => row.split("\t")[0] ?? "");
+    };
+    assert.ok((await offered("berth ru")).includes("run"));
+    assert.ok((await offered("berth logs --ta")).includes("--tail"));
+    assert.deepEqual(await offered("berth kill -s TER"), ["TERM", ""]);
+    assert.deepEqual(await offered("berth logs "), ["web-2", ""]);
+    assert.deepEqual(await offered("berth exec "), ["web-4", ""]);
+    assert.deepEqual(await offered("berth exec -e A=B --user me "), ["web-4", ""]);
+    assert.deepEqual(await offered("berth exec web --us"), [""]);
+    assert.deepEqual(await offered("berth --socket=/x logs "), ["web-3", ""]);
+    assert.deepEqual(await offered("berth events --id "), ["web-2", ""]);
+    assert.deepEqual(await offered("berth --socket /x rm "), ["web-4", ""]);
+    assert.ok(!(await offered("berth checkpoint web ")).some((word) => word.startsWith("web-")));
+    assert.ok((await offered("berth completion ")).includes("fish"));
+    assert.deepEqual(await offered("berth image l"), ["list", "load", "ls", ""]);
+    assert.ok((await offered("berth image remove --fo")).includes("--force"));
+    // Three filters of two words each.
+    assert.deepEqual(await offered("berth stop "), ["web-8", ""]);
+    assert.deepEqual(await offered("berth --socket /x container "), ["prune", ""]);
+    assert.deepEqual(await offered("berth image rm "), [""]);
+    assert.ok((await offered("berth image rm --fo")).includes("--force"));
+    assert.ok((await offered("berth cp ")).includes("web-2:"));
+    assert.ok((await offered("berth cp web:/x /e")).includes("/etc/"));
+  },
 );

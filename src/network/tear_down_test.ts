@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { writeScript } from "../../tests/harness/stand_in.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 import { exists } from "../linux/fs/exists.ts";
 import { EINVAL, ENOENT, isErrno } from "../linux/libc/errno.ts";
@@ -29,8 +30,8 @@ class TestPlugin implements Disposable {
 
   /** Sets what the plugin does. */
   does(add: string, del: string, plugin = "test"): void {
-    const script = `#!/bin/sh\nif [ $CNI_COMMAND = ADD ]; then ${add}; else ${del}; fi\n`;
-    Deno.writeTextFileSync(`${this.dir}/${plugin}`, script, { mode: 0o755 });
+    const script = `if [ $CNI_COMMAND = ADD ]; then ${add}; else ${del}; fi`;
+    writeScript(`${this.dir}/${plugin}`, script);
   }
 
   /** A network whose interface has this name, of plugins that run before this one, and this one. */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../tests/harness/poll.ts";
+import { writeScript } from "../../tests/harness/stand_in.ts";
 import { TempDir } from "../../tests/harness/temp_dir.ts";
 import { findCommand } from "../../scripts/system_packages.ts";
 import { Reaper } from "../linux/process/reaper.ts";
-import { sleep } from "../linux/event_loop/timer.ts";
 import { RuntimeProbe } from "./runtime_probe.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
@@ -17,13 +18,10 @@ async function withRuntimes(
 }
 
 async function versionOf(runtimes: RuntimeProbe, command: string): Promise<string> {
-  for (const end = performance.now() + 60_000; performance.now() < end;) {
+  return await until(`the version of ${command}`, () => {
     runtimes.probe(command);
-    const version = runtimes.version(command);
-    if (version !== undefined) return version;
-    await sleep(5);
-  }
-  throw new Error(`${command} has not told its version`);
+    return runtimes.version(command);
+  });
 }
 
 function runcPath(): string {
@@ -35,7 +33,6 @@ function runcPath(): string {
 /** Puts a file in the place of `path`, as an upgrade does. */
 function replace(path: string, write: (draft: string) => void): void {
   write(`${path}.draft`);
-  Deno.chmodSync(`${path}.draft`, 0o755);
   Deno.renameSync(`${path}.draft`, path);
 }
 
@@ -57,7 +54,7 @@ testNeeding(
       await versionOf(runtimes, "crun");
       assert.equal(runtimes.isRunc("crun"), false);
       const script = `${dir}/runc`;
-      replace(script, (path) => Deno.writeTextFileSync(path, '#!/bin/sh\nexec runc "$@"\n'));
+      replace(script, (draft) => writeScript(draft, 'exec runc "$@"'));
       assert.match(await versionOf(runtimes, script), /^\d+\.\d+/);
       assert.equal(runtimes.isRunc(script), false);
     }),
@@ -69,7 +66,7 @@ Deno.test("RuntimeProbe: a file that was replaced is asked again", () =>
     replace(path, (draft) => Deno.copyFileSync(runcPath(), draft));
     await versionOf(runtimes, path);
     assert.equal(runtimes.isRunc(path), true);
-    replace(path, (draft) => Deno.writeTextFileSync(draft, "#!/bin/sh\necho other version 7\n"));
+    replace(path, (draft) => writeScript(draft, "echo other version 7"));
     assert.equal(runtimes.isRunc(path), false);
     assert.equal(await versionOf(runtimes, path), "7");
     assert.equal(runtimes.isRunc(path), false);
@@ -80,6 +77,6 @@ Deno.test("RuntimeProbe: one that is not there is not known, until it is there",
     const path = `${dir}/runc`;
     assert.equal(runtimes.probe(path).version, undefined);
     assert.equal(runtimes.isRunc(path), false);
-    replace(path, (draft) => Deno.writeTextFileSync(draft, "#!/bin/sh\necho late version 1\n"));
+    replace(path, (draft) => writeScript(draft, "echo late version 1"));
     assert.equal(await versionOf(runtimes, path), "1");
   }));

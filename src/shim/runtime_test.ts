@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { writeScript } from "../../tests/harness/stand_in.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { findCgroup, memoryLimit } from "../linux/cgroup/cgroup.ts";
 import { borrowOomScoreAdj } from "../linux/process/oom_score.ts";
@@ -39,12 +40,9 @@ Deno.test("runtime: every one of many who wait is answered, before and after the
 
 /** crun refuses a machine where v2 has controllers beside v1's, so it does not get to see v2. */
 function crunHere(area: TestArea): string {
-  const path = `${area.dir}/crun`;
   const unified = "/sys/fs/cgroup/unified";
   const run = `mountpoint -q ${unified} && umount ${unified}; exec crun "$@"`;
-  Deno.writeTextFileSync(path, `#!/bin/sh\nexec unshare -m sh -c '${run}' crun "$@"\n`);
-  Deno.chmodSync(path, 0o755);
-  return path;
+  return writeScript(`${area.dir}/crun`, `exec unshare -m sh -c '${run}' crun "$@"`);
 }
 
 testNeeding(["crun"], "runtime: crun runs a container as runc does", async () => {

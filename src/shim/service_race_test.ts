@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { writeScript } from "../../tests/harness/stand_in.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { kill, zombieStatus } from "../linux/process/process.ts";
 import { FailedPreconditionError, RuntimeError } from "../rpc/errors.ts";
@@ -12,18 +13,13 @@ function wrapper(
   subcommand: string,
   { before = ":", after = ":" }: { before?: string; after?: string },
 ): string {
-  const path = `${area.dir}/runtime-${subcommand}`;
-  Deno.writeTextFileSync(
-    path,
-    `#!/bin/sh
-for arg; do
+  return writeScript(
+    `${area.dir}/runtime-${subcommand}`,
+    `for arg; do
   [ "$arg" = ${subcommand} ] && { ${before}; runc "$@"; status=$?; ${after}; exit $status; }
 done
-exec runc "$@"
-`,
+exec runc "$@"`,
   );
-  Deno.chmodSync(path, 0o755);
-  return path;
 }
 
 /** Shell that waits until the test makes the file \`name\`. */

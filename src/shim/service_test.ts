@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { writeScript } from "../../tests/harness/stand_in.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { findCgroup } from "../linux/cgroup/cgroup.ts";
 import { untilFrozen } from "../linux/cgroup/cgroup_testing.ts";
@@ -273,12 +274,10 @@ Deno.test("ShimService.kill: all reaches what has outlived init", async () => {
   await using area = new TestArea();
   const mark = String(800_000 + Deno.pid);
   const refuse = `${area.dir}/refuse`;
-  const runtime = `${area.dir}/runtime`;
   Deno.writeTextFileSync(refuse, "");
-  Deno.writeTextFileSync(
-    runtime,
-    `#!/bin/sh\n[ -e ${refuse} ] && case " $* " in *" kill "*) exit 1 ;; esac\nexec runc "$@"\n`,
-    { mode: 0o755 },
+  const runtime = writeScript(
+    `${area.dir}/runtime`,
+    `[ -e ${refuse} ] && case " $* " in *" kill "*) exit 1 ;; esac\nexec runc "$@"`,
   );
   const test = area.service({
     hostPid: true,

@@ -5,7 +5,8 @@ import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { until } from "../harness/poll.ts";
-import { program } from "../harness/run.ts";
+import { shellProgram } from "../harness/run.ts";
+import { StandIn } from "../harness/stand_in.ts";
 
 /** What makes each shell plain, and how it loads what `berth install docs` has put below `share`. */
 const SHELLS = {
@@ -64,13 +65,14 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
     ) assert.equal((await cli(daemon, args)).code, 0, args.join(" "));
     await Deno.mkdir(`${dir}/site`);
     const { argv, setUp } = SHELLS[shell];
+    using berth = recorder(dir);
     await using terminal = new PtyProcess(argv, {
       cwd: dir,
       width: 120,
       env: {
         BERTH_SOCKET: daemon.socket,
         HOME: dir,
-        PATH: `${await recorder(dir)}:${Deno.env.get("PATH")}`,
+        ...berth.env,
         TERM: "xterm",
         LANG: "C.UTF-8",
       },
@@ -92,21 +94,13 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
   });
 }
 
-/**
- * Makes a `berth` that lists ids as berth does, and writes down any other command instead of running
- * it. Answers its directory.
- */
-async function recorder(dir: string): Promise<string> {
-  await Deno.mkdir(`${dir}/bin`);
-  const berth = program().map((word) => `'${word}'`).join(" ");
-  const script = `#!/bin/sh
-case "$1 $2" in "ps -q") exec ${berth} "$@" ;; esac
+/** A `berth` that lists ids as berth does, and writes down any other command instead of running it. */
+function recorder(dir: string): StandIn {
+  const script = `case "$1 $2" in "ps -q") exec ${shellProgram()} "$@" ;; esac
 echo "berth $*" >'${dir}/new-record'
 mv '${dir}/new-record' '${dir}/record'
-echo recorded
-`;
-  await Deno.writeTextFile(`${dir}/bin/berth`, script, { mode: 0o755 });
-  return `${dir}/bin`;
+echo recorded`;
+  return new StandIn("berth", script);
 }
 
 /** Returns the command that has been written down, undefined where none has. */

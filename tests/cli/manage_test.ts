@@ -6,7 +6,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { until, within } from "../harness/poll.ts";
 import { hasTrap, untilRuns } from "../harness/processes.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
-import { program } from "../harness/run.ts";
+import { program, shellProgram } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 async function runDetached(daemon: TestDaemon, name: string, ...args: string[]): Promise<void> {
@@ -614,8 +614,7 @@ Deno.test("berth install prints the command that removes it again, also from a d
   const { code, stdout, stderr } = await cli(daemon, args);
   assert.deepEqual([code, stdout], [0, `${file}\n`], stderr);
   const removal = /^berth: "berth (.*)" removes this again\n$/.exec(stderr)?.[1];
-  const berth = program().map((word) => `'${word}'`).join(" ");
-  const command = new Deno.Command("sh", { args: ["-ec", `${berth} ${removal}`] });
+  const command = new Deno.Command("sh", { args: ["-ec", `${shellProgram()} ${removal}`] });
   const removed = await command.output();
   assert.equal(new TextDecoder().decode(removed.stdout), `removed ${file}\n`);
   assert.deepEqual([...Deno.readDirSync(`${daemon.dir}/a bin`)], []);

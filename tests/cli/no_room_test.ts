@@ -1,32 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SmallDisk } from "../harness/small_disk.ts";
 import { cliCommand, type CliResult, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { program } from "../harness/run.ts";
-
-/** A file system of 1 MiB, mounted at `dir` until it is disposed. */
-class SmallDisk implements Disposable {
-  readonly dir: string;
-
-  constructor(dir: string) {
-    this.dir = dir;
-    Deno.mkdirSync(dir, { mode: 0o700 });
-    mount("mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", dir);
-  }
-
-  fill(): void {
-    assert.throws(() => Deno.writeFileSync(`${this.dir}/filler`, new Uint8Array(2 << 20)));
-  }
-
-  [Symbol.dispose](): void {
-    mount("umount", "--lazy", this.dir);
-  }
-}
-
-function mount(command: string, ...args: string[]): void {
-  const { success, stderr } = new Deno.Command(command, { args }).outputSync();
-  assert.ok(success, new TextDecoder().decode(stderr));
-}
 
 /** Runs `berth` with its output at the end of a shell's redirection. */
 async function shell(daemon: TestDaemon, redirection: string, args: readonly string[]) {
@@ -55,7 +32,7 @@ async function berth(daemon: TestDaemon, args: readonly string[]) {
 
 Deno.test("berth: a full disk is told with the file that has no room there", async () => {
   await using daemon = await TestDaemon.start();
-  using disk = new SmallDisk(`${daemon.dir}/disk`);
+  using disk = new SmallDisk(`${daemon.dir}/disk`, "size=1m");
   const { dir } = disk;
   const run = ["run", ...rootfsArgs(daemon)];
   const web = ["-d", "--name", "web", "--tmpfs", "/small:size=16k", "--", "sleep", "1000"];

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../harness/temp_dir.ts";
+import { SmallDisk } from "../harness/small_disk.ts";
 import {
   DeadlineExceededError,
   NotFoundError,
@@ -382,54 +384,36 @@ Deno.test("rollback: a runtime that hangs whatever it is asked keeps the id unti
 });
 
 Deno.test("rollback: a full disk fails a create cleanly wherever it strikes, and holds events back", async () => {
-  const state = `${runDir()}/${uniqueName("tiny")}`;
-  const run = async (command: string, ...args: string[]) => {
-    const { success, stderr } = await new Deno.Command(command, { args }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-  };
-  await Deno.mkdir(state);
-  await run("mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", state);
-  try {
-    await using daemon = await TestDaemon.start({ state, config: "[shim]\nkeep = 1" });
-    await daemon.life("warm-up");
-    const before = filesIn(state).filter((name) => !/^events\/|\.log$/.test(name));
-    using events = await EventCollector.subscribe(daemon.socket);
-    let failures = 0;
-    let successes = 0;
-    for (const pages of [0, 1, 2, 3, 4, 5, 6, 8, 10, 16]) {
-      const filler = `${state}/filler`;
-      await new Deno.Command("dd", {
-        args: ["if=/dev/zero", `of=${filler}`, "bs=4096"],
-        stderr: "null",
-      }).output();
-      const { size } = await Deno.stat(filler);
-      await Deno.truncate(filler, Math.max(0, size - pages * 4096));
-      const id = `full-${pages}`;
-      try {
-        await create(daemon, id);
-        successes++;
-        await daemon.client.call("container.delete", { id });
-      } catch (error) {
-        failures++;
-        assert.ok(error instanceof BerthError, String(error));
-        await assert.rejects(daemon.client.call("container.state", { id }), NotFoundError);
-      } finally {
-        await Deno.remove(filler);
-      }
-      await until("nothing but what was there before", () => {
-        const left = filesIn(state).filter((name) => !/^events\/|\.log$/.test(name));
-        return left.every((name) => before.includes(name));
-      });
-      await daemon.life(`room-${pages}`);
-      await events.wait({ type: "delete", id: `room-${pages}` });
+  using temp = new TempDir();
+  const state = temp.path;
+  using disk = new SmallDisk(state, "size=4m");
+  await using daemon = await TestDaemon.start({ state, config: "[shim]\nkeep = 1" });
+  await daemon.life("warm-up");
+  const before = filesIn(state).filter((name) => !/^events\/|\.log$/.test(name));
+  using events = await EventCollector.subscribe(daemon.socket);
+  let failures = 0;
+  let successes = 0;
+  for (const pages of [0, 1, 2, 3, 4, 5, 6, 8, 10, 16]) {
+    disk.fill(pages * 4096);
+    const id = `full-${pages}`;
+    try {
+      await create(daemon, id);
+      successes++;
+      await daemon.client.call("container.delete", { id });
+    } catch (error) {
+      failures++;
+      assert.ok(error instanceof BerthError, String(error));
+      await assert.rejects(daemon.client.call("container.state", { id }), NotFoundError);
+    } finally {
+      disk.empty();
     }
-    assert.ok(failures > 0 && successes > 0, `${failures} failures, ${successes} successes`);
-    assertHistory(events.events);
-  } finally {
-    // A process whose first thread is dead may have others that are not, for a moment.
-    await until("the disk to be free", async () => {
-      return (await new Deno.Command("umount", { args: [state], stderr: "null" }).output()).success;
+    await until("nothing but what was there before", () => {
+      const left = filesIn(state).filter((name) => !/^events\/|\.log$/.test(name));
+      return left.every((name) => before.includes(name));
     });
-    await Deno.remove(state);
+    await daemon.life(`room-${pages}`);
+    await events.wait({ type: "delete", id: `room-${pages}` });
   }
+  assert.ok(failures > 0 && successes > 0, `${failures} failures, ${successes} successes`);
+  assertHistory(events.events);
 });

@@ -4,6 +4,7 @@
 // runs: what ctr has no command for.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { writeScript } from "../harness/stand_in.ts";
 import { ContainerdDaemon } from "../../scripts/bench/containerd_daemon.ts";
 import { encode, GrpcConnection, type Message } from "../../scripts/bench/grpc.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
@@ -202,8 +203,7 @@ testNeeding(
     for (const dir of lowers) Deno.mkdirSync(dir);
     const lowerdir = `lowerdir=${[...lowers, rootfsDir()].join(":")}`;
     assert.ok(lowerdir.length > 4096);
-    const logger = `${api.dir}/logger`;
-    Deno.writeTextFileSync(logger, '#!/bin/sh\nexec 5>&-\nexec cat <&3 >"$2"\n', { mode: 0o755 });
+    const logger = writeScript(`${api.dir}/logger`, 'exec 5>&-\nexec cat <&3 >"$2"');
     const log = `${api.dir}/log`;
     await api.create("layers", ["sh", "-c", "echo logged; exit 4"], {
       task: {
@@ -211,7 +211,7 @@ testNeeding(
         stdout: `binary://${logger}?log=${encodeURIComponent(log)}`,
       },
       override: { root: { path: "rootfs" } },
-      runtime: await crun(api),
+      runtime: crun(api),
     });
     const exited = api.wait("layers");
     await api.start("layers");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { writeScript } from "../harness/stand_in.ts";
 import { CloseIoRequest, ResizeRequest, STATUS } from "../../src/containerd/messages/task.ts";
 import { Empty } from "../../src/containerd/messages/types.ts";
 import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
@@ -8,19 +9,16 @@ import { until, within } from "../harness/poll.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 
 /** A program that logs as containerd has it: what it is given goes to files in the directory `dir`. */
-const LOGGER = `#!/bin/sh
-echo "$*" >"$2/args"
+const LOGGER = `echo "$*" >"$2/args"
 echo "$CONTAINER_ID $CONTAINER_NAMESPACE \${HOME-none}" >"$2/env"
 exec 5>&-
 cat <&4 >"$2/err" &
 cat <&3 >"$2/out"
-wait
-`;
+wait`;
 
 Deno.test("containerd shim io: a program logs what a container and its execs write", async () => {
   await using containerd = new StubContainerd();
-  const logger = `${containerd.dir}/logger`;
-  Deno.writeTextFileSync(logger, LOGGER, { mode: 0o755 });
+  const logger = writeScript(`${containerd.dir}/logger`, LOGGER);
   const target = (name: string) => {
     const dir = `${containerd.dir}/${name}`;
     Deno.mkdirSync(dir);
@@ -65,8 +63,7 @@ Deno.test("containerd shim io: a program logs what a container and its execs wri
 
 Deno.test("containerd shim io: a logger that cannot be had fails the create, which leaves nothing", async () => {
   await using containerd = new StubContainerd();
-  const logger = `${containerd.dir}/logger`;
-  Deno.writeTextFileSync(logger, "#!/bin/sh\nexit 3\n", { mode: 0o755 });
+  const logger = writeScript(`${containerd.dir}/logger`, "exit 3");
   containerd.makeBundle("c", ["true"]);
   using client = await containerd.start("c");
   await assert.rejects(client.create({ stdout: "binary:///none" }), /logger \/none/);
@@ -80,9 +77,8 @@ Deno.test("containerd shim io: a logger that cannot be had fails the create, whi
 
 Deno.test("containerd shim io: a logger that dies does not stop its container", async () => {
   await using containerd = new StubContainerd();
-  const logger = `${containerd.dir}/logger`;
-  const text = '#!/bin/sh\nexec 5>&-\nread -r line <&3\necho "$line" >"$2"\n';
-  Deno.writeTextFileSync(logger, text, { mode: 0o755 });
+  const text = 'exec 5>&-\nread -r line <&3\necho "$line" >"$2"';
+  const logger = writeScript(`${containerd.dir}/logger`, text);
   const log = `${containerd.dir}/log`;
   // More than a FIFO holds, of each.
   const script =

@@ -107,7 +107,7 @@ testNeeding(
   "containerd shim limits: crun by the name that the options have",
   async () => {
     await using containerd = new StubContainerd();
-    const binary_name = await crun(containerd);
+    const binary_name = crun(containerd);
     containerd.makeBundle("c", ["sh", "-c", "exit 4"]);
     using client = await containerd.start("c", { options: { binary_name } });
     await client.create();

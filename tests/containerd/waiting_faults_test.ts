@@ -7,7 +7,7 @@ import { until } from "../harness/poll.ts";
 import { hasEnded, killIfThere } from "../harness/processes.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { addressIn, StubContainerd } from "../harness/containerd/stub_containerd.ts";
-import { SHELLS, start } from "./waiting_testing.ts";
+import { SHELLS, start, startByShell } from "./waiting_testing.ts";
 
 /** With each shell, a containerd with a process that waits, whose failpoints can be armed. */
 async function forEachShell(
@@ -162,23 +162,15 @@ Deno.test("containerd waiting: many starts at a time all have their shims, and f
 Deno.test("containerd waiting: each of two containerds with one directory has its own process", async () => {
   await using one = new StubContainerd({ waiting: true });
   await using other = new StubContainerd({ env: { BERTH_SHIM_DIR: one.waitingDir } });
-  // The shell is what its process takes for containerd.
-  const caller = `${other.dir}/caller`;
-  const fifo = `${other.dir}/fifo`;
-  await new Deno.Command("mkfifo", { args: [fifo] }).output();
-  const text = `#!/bin/sh\n${other.shim} "$@"\nread -r _ <${fifo}\n`;
-  Deno.writeTextFileSync(caller, text, { mode: 0o755 });
   await start(one, "first");
   const own = await one.waits();
-  other.makeBundle("c", ["true"]);
-  const said = other.call("c", "start", other.params("c"), caller);
+  const caller = startByShell(other);
   const theirs = await one.waits(own);
   assert.deepEqual(one.waitingPids().toSorted(), [own, theirs].toSorted());
   await start(one, "second");
   assert.ok(one.shimPids().includes(own));
   assert.ok(!hasEnded(theirs));
-  Deno.writeTextFileSync(fifo, "\n");
-  assert.equal((await said).code, 0);
+  await caller.end();
   await until("its end with its containerd", () => hasEnded(theirs));
   await one.waits(own);
   killIfThere(...one.waitingPids());

@@ -3,10 +3,11 @@
 // Processes that wait to be shims of containerd, with each shell that may run the file it calls.
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { writeScript } from "../harness/stand_in.ts";
 import { until } from "../harness/poll.ts";
 import { hasEnded, killIfThere, openFiles } from "../harness/processes.ts";
 import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
-import { live, SHELLS, start } from "./waiting_testing.ts";
+import { live, SHELLS, start, startByShell } from "./waiting_testing.ts";
 
 Deno.test("containerd waiting: a process that waits is the next shim, and another waits then", async () => {
   for (const shell of SHELLS) {
@@ -126,9 +127,8 @@ Deno.test("containerd waiting: a start from another place, and a shell that is g
   await start(containerd, "first");
   const waiting = await containerd.waits();
   // What the shim makes would have another mode.
-  const other = `${containerd.dir}/other`;
-  const text = `#!/bin/sh\numask 077\nexec ${containerd.shim} "$@"\n`;
-  Deno.writeTextFileSync(other, text, { mode: 0o755 });
+  const text = `umask 077\nexec ${containerd.shim} "$@"`;
+  const other = writeScript(`${containerd.dir}/other`, text);
   containerd.makeBundle("other", ["true"]);
   const said = await containerd.call("other", "start", containerd.params("other"), other);
   assert.deepEqual([said.code, said.stderr], [0, ""]);
@@ -154,16 +154,9 @@ Deno.test("containerd waiting: it ends when it was idle for long, and with its c
   await until("its end", () => containerd.waitingPids().length === 0);
   assert.equal(containerd.slot(), undefined);
   await using other = new StubContainerd({ waiting: true });
-  // The shell is what the process takes for containerd.
-  const caller = `${other.dir}/caller`;
-  const text = `#!/bin/sh\n${other.shim} "$@"\nread -r _ <${other.dir}/fifo\n`;
-  Deno.writeTextFileSync(caller, text, { mode: 0o755 });
-  await new Deno.Command("mkfifo", { args: [`${other.dir}/fifo`] }).output();
-  other.makeBundle("c", ["true"]);
-  const said = other.call("c", "start", other.params("c"), caller);
+  const caller = startByShell(other);
   await other.waits();
-  Deno.writeTextFileSync(`${other.dir}/fifo`, "\n");
-  assert.equal((await said).code, 0);
+  await caller.end();
   await until("the end with it", () => other.waitingPids().length === 0);
   assert.equal(other.slot(), undefined);
   await other.shims(1);

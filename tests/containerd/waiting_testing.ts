@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { findCommand } from "../../scripts/system_packages.ts";
+import { makeFifo } from "../harness/io/fifo.ts";
+import { writeScript } from "../harness/stand_in.ts";
 import { addressIn, type StubContainerd } from "../harness/containerd/stub_containerd.ts";
 
 /** Starts a shim, and checks that it is one which can be reached; its address. */
@@ -36,4 +38,22 @@ export async function live(
   assert.deepEqual(await containerd.told(id, "delete"), ["create", "start", "exit", "delete"]);
   assert.equal((await containerd.delete(id)).exit_status, status);
   return shim;
+}
+
+/**
+ * Starts a shim from a shell of its own, which the process that then waits takes for containerd. The
+ * shell ends when it is told to.
+ */
+export function startByShell(containerd: StubContainerd): { end(): Promise<void> } {
+  const fifo = makeFifo(containerd.dir);
+  const text = `${containerd.shim} "$@"\nread -r _ <${fifo}`;
+  const caller = writeScript(`${containerd.dir}/caller`, text);
+  containerd.makeBundle("c", ["true"]);
+  const said = containerd.call("c", "start", containerd.params("c"), caller);
+  return {
+    async end() {
+      Deno.writeTextFileSync(fifo, "\n");
+      assert.equal((await said).code, 0);
+    },
+  };
 }

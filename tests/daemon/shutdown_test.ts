@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { StandIn } from "../harness/stand_in.ts";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
@@ -23,12 +24,11 @@ Deno.test("berth shutdown stops every container with its own signal, and their s
   await cli(daemon, ["create", "--name", "c", ...rootfsArgs(daemon), "--", "true"]);
 
   // This machine is not shutting down.
-  const nothing = await cli(daemon, ["shutdown", "--if-system-stopping"]);
+  const stop = ["shutdown", "--if-system-stopping"];
+  const nothing = await cli(daemon, stop);
   assert.deepEqual(nothing, { code: 0, stdout: "", stderr: "" });
-  const systemctl = `${daemon.dir}/systemctl`;
-  Deno.writeTextFileSync(systemctl, "#!/bin/sh\necho stopping\nexit 1\n", { mode: 0o755 });
-  const env = { PATH: `${daemon.dir}:${Deno.env.get("PATH")}` };
-  const { code, stdout, stderr } = await cli(daemon, ["shutdown", "--if-system-stopping"], { env });
+  using systemctl = new StandIn("systemctl", "echo stopping\nexit 1");
+  const { code, stdout, stderr } = await cli(daemon, stop, { env: systemctl.env });
   assert.deepEqual([code, stderr], [0, ""]);
   assert.deepEqual(stdout.trim().split("\n").sort(), ["a", "b", "c"]);
   assert.equal((await cli(daemon, ["ps", "-aq"])).stdout, "");

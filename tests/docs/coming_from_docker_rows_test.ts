@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { StandIn } from "../harness/stand_in.ts";
 import { ARCHITECTURE } from "../../src/images/image_config.ts";
 import { cli, type CliResult, rootfsArgs } from "../harness/cli.ts";
 import { docsRows } from "../harness/docs/docs_rows.ts";
@@ -16,7 +17,7 @@ import {
 import { until } from "../harness/poll.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
-import { program } from "../harness/run.ts";
+import { program, shellProgram } from "../harness/run.ts";
 import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
 
 /** A person at a shell whose berth is the one under test. */
@@ -537,12 +538,9 @@ const LOOK_ROWS: Readonly<Record<string, Check>> = {
 /** Presses Tab in a bash that has read the completion. */
 async function isCompleted(person: Person): Promise<void> {
   const { dir, socket } = person.daemon;
-  Deno.mkdirSync(`${dir}/bin`);
-  const command = program().map((word) => `'${word}'`).join(" ");
-  Deno.writeTextFileSync(`${dir}/bin/berth`, `#!/bin/sh\nexec ${command} "$@"\n`);
-  Deno.chmodSync(`${dir}/bin/berth`, 0o755);
+  using berth = new StandIn("berth", `exec ${shellProgram()} "$@"`);
   await using bash = new PtyProcess(["bash", "--norc", "--noprofile", "-i"], {
-    env: { BERTH_SOCKET: socket, PATH: `${dir}/bin:${Deno.env.get("PATH")}`, PS1: "ready " },
+    env: { BERTH_SOCKET: socket, ...berth.env, PS1: "ready " },
     cwd: dir,
   });
   await bash.shows("ready ");

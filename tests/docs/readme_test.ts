@@ -7,7 +7,8 @@ import { cgroupHierarchies } from "../../src/linux/cgroup/cgroup.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { within } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
-import { program } from "../harness/run.ts";
+import { shellProgram } from "../harness/run.ts";
+import { writeScript } from "../harness/stand_in.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
 const README = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
@@ -39,9 +40,7 @@ async function run(daemon: TestDaemon, interpreter: string[], code: string): Pro
 async function prepare(): Promise<TestDaemon> {
   const daemon = await TestDaemon.start();
   await Deno.mkdir(`${daemon.dir}/bin`);
-  const words = program().map((word) => `'${word}'`).join(" ");
-  await Deno.writeTextFile(`${daemon.dir}/bin/berth`, `#!/bin/sh\nexec ${words} "$@"\n`);
-  await Deno.chmod(`${daemon.dir}/bin/berth`, 0o755);
+  writeScript(`${daemon.dir}/bin/berth`, `exec ${shellProgram()} "$@"`);
   await Deno.symlink(rootfsDir(), `${daemon.dir}/rootfs`);
   return daemon;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SmallDisk } from "../harness/small_disk.ts";
 import { BerthError, NotFoundError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
@@ -8,11 +9,6 @@ import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until, within } from "../harness/poll.ts";
 import { hasTrap } from "../harness/processes.ts";
 import { SIGTERM } from "../../src/linux/process/signals.ts";
-
-async function run(command: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(command, { args }).output();
-  assert.ok(success, `${command} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
-}
 
 /** Fills a file system: `space` takes every block, `inodes` lets no file be made. */
 const FILL = {
@@ -47,8 +43,8 @@ class SmallDisks implements AsyncDisposable {
     const disks = new SmallDisks();
     try {
       for (const dir of disks.all) {
-        Deno.mkdirSync(dir);
-        await run("mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=400,mode=700", "tmpfs", dir);
+        // It goes with the daemon's directory.
+        new SmallDisk(dir, "size=2m", "nr_inodes=400");
       }
       await disks.daemon.start();
       await disks.daemon.life("warm-up");

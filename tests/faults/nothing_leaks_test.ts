@@ -50,7 +50,7 @@ for (const name of ["runc", "crun"]) {
     async () => {
       await using daemon = await TestDaemon.start({ env: { SECRET_OF_THE_DAEMON: "1" } });
       const { client } = daemon;
-      const runtime = name === "crun" ? await crun(daemon) : name;
+      const runtime = name === "crun" ? crun(daemon) : name;
       for (const terminal of [false, true]) {
         const id = `c-${terminal}`;
         const stdout = makeFifo(daemon.dir);

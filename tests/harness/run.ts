@@ -57,6 +57,11 @@ export function program(): string[] {
   return [Deno.execPath(), "run", "--quiet", "-A", main];
 }
 
+/** {@linkcode program} as words of a shell. */
+export function shellProgram(): string {
+  return program().map((word) => `'${word}'`).join(" ");
+}
+
 /**
  * A PATH with every command but these: a directory of links, which is made in `dir`. The file that
  * ships is a shell script at its start, and needs some.

@@ -110,7 +110,7 @@ test("images archives: images without a name that are loaded at once are not tak
     return Deno.readFileSync(archive);
   };
   const [one, two] = [await nameless("one"), await nameless("two")];
-  using paused = new PausedSkopeo(dir);
+  using paused = new PausedSkopeo();
   const first = cli(daemon, ["load"], { stdin: one, env: paused.env });
   await until("the first", () => paused.waits);
   const second = await cli(daemon, ["load"], { stdin: two });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { StandIn } from "../harness/stand_in.ts";
 import { FileLock } from "../../src/linux/fd/file_lock.ts";
 import { cli, cliCommand } from "../harness/cli.ts";
 import type { TestDaemon } from "../harness/daemon.ts";
@@ -131,14 +132,11 @@ test("images signals: a load and an import that wait for their input end by a si
 
 test("images signals: a second Ctrl-C ends a pull whose skopeo does not heed the first, and the next command cleans up", async () => {
   await using daemon = await startForImages();
-  const bin = `${daemon.dir}/bin`;
-  Deno.mkdirSync(bin);
-  Deno.writeTextFileSync(
-    `${bin}/skopeo`,
-    '#!/bin/sh\ntrap "" TERM\n: >"$TMPDIR/half"\necho Copying blob sha256:1\nexec sleep 1000\n',
-    { mode: 0o755 },
+  using skopeo = new StandIn(
+    "skopeo",
+    'trap "" TERM\n: >"$TMPDIR/half"\necho Copying blob sha256:1\nexec sleep 1000',
   );
-  const env = { BERTH_SOCKET: daemon.socket, PATH: `${bin}:${Deno.env.get("PATH")}` };
+  const env = { BERTH_SOCKET: daemon.socket, ...skopeo.env };
   const temporary = `${daemon.root}/images/tmp`;
   const stuck = () =>
     processesOf(baseName(daemon.dir)).filter(({ command }) => command === "sleep 1000");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SmallDisk } from "../harness/small_disk.ts";
+import { StandIn } from "../harness/stand_in.ts";
 import { FileLock } from "../../src/linux/fd/file_lock.ts";
 import { mount } from "../../src/linux/mount/mount.ts";
-import { unmount } from "../../src/linux/mount/unmount.ts";
 import { cli, cliCommand } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import {
@@ -207,36 +208,31 @@ test("images storage: a full disk ends a pull, a load and an import with an erro
   const archive = `${daemon.dir}/large.tar`;
   await run(["skopeo", "--insecure-policy", "copy", "-q", large, `docker-archive:${archive}:a:1`]);
   const dir = `${daemon.root}/images`;
-  Deno.mkdirSync(dir, { recursive: true });
-  mount({ type: "tmpfs", target: dir, options: ["size=12m", "mode=700"] });
-  try {
+  using disk = new SmallDisk(dir, "size=12m");
+  await ok(daemon, "pull", small);
+  const before = leftIn(daemon);
+  for (
+    const args of [
+      ["pull", large],
+      ["run", "--rm", ...cgroup(daemon), large, "true"],
+      ["load", "-i", archive],
+      ["import", `${fat}.tar`, "a"],
+    ]
+  ) {
+    const { code, stderr } = await cli(daemon, args);
+    assert.equal(code, 125, stderr);
+    assert.match(stderr, /^(Pulling.*\n)?berth: .*(disk is full|no space left)/i, args.join(" "));
+    assert.deepEqual(leftIn(daemon), before, args.join(" "));
+  }
+  assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), small), "fits\n");
+  // Where not one byte is left, what frees some has to go on.
+  for (const args of [["rmi", small], ["image", "prune", "--all"]]) {
     await ok(daemon, "pull", small);
-    const before = leftIn(daemon);
-    for (
-      const args of [
-        ["pull", large],
-        ["run", "--rm", ...cgroup(daemon), large, "true"],
-        ["load", "-i", archive],
-        ["import", `${fat}.tar`, "a"],
-      ]
-    ) {
-      const { code, stderr } = await cli(daemon, args);
-      assert.equal(code, 125, stderr);
-      assert.match(stderr, /^(Pulling.*\n)?berth: .*(disk is full|no space left)/i, args.join(" "));
-      assert.deepEqual(leftIn(daemon), before, args.join(" "));
-    }
-    assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), small), "fits\n");
-    // Where not one byte is left, what frees some has to go on.
-    for (const args of [["rmi", small], ["image", "prune", "--all"]]) {
-      await ok(daemon, "pull", small);
-      await run(["sh", "-c", `cat /dev/zero > ${dir}/filler || true`]);
-      await ok(daemon, ...args);
-      assert.deepEqual(leftIn(daemon), NOTHING, args.join(" "));
-      assert.equal(await ok(daemon, "images", "-q"), "");
-      Deno.removeSync(`${dir}/filler`);
-    }
-  } finally {
-    unmount(dir, { detach: true });
+    disk.fill();
+    await ok(daemon, ...args);
+    assert.deepEqual(leftIn(daemon), NOTHING, args.join(" "));
+    assert.equal(await ok(daemon, "images", "-q"), "");
+    disk.empty();
   }
 });
 
@@ -303,7 +299,7 @@ test("images storage: what rmi leaves to a run or a create goes with its end, an
   await ok(daemon, "create", ...cgroup(daemon), "--name", "taken", image, "true");
   {
     await ok(daemon, "pull", gone);
-    using paused = new PausedSkopeo(dir);
+    using paused = new PausedSkopeo();
     const create = ["create", ...cgroup(daemon), "--name", "taken", image, "true"];
     const creating = cli(daemon, create, { env: paused.env });
     await until("the pull", () => paused.waits);
@@ -322,7 +318,7 @@ test("images storage: what rmi leaves to a run or a create goes with its end, an
   };
   for (const detach of [["-d"], []]) {
     await markGone();
-    using paused = new PausedSkopeo(dir, "delete");
+    using paused = new PausedSkopeo("delete");
     const name = `run${detach.join("")}`;
     const command = ["run", ...detach, ...cgroup(daemon), "--name", name, image, "sleep", "1000"];
     const running = cli(daemon, command, { env: paused.env });
@@ -337,27 +333,20 @@ test("images storage: what rmi leaves to a run or a create goes with its end, an
   }
   // What cannot be removed of others hides nothing that a removal has done.
   await markGone();
-  const bin = `${dir}/bin`;
-  Deno.mkdirSync(bin);
-  Deno.writeTextFileSync(`${bin}/skopeo`, "#!/bin/sh\necho broken >&2\nexit 1\n", { mode: 0o755 });
-  const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
-  const untagged = await cli(daemon, ["rmi", "--force", image], { env });
+  using skopeo = new StandIn("skopeo", "echo broken >&2\nexit 1");
+  const untagged = await cli(daemon, ["rmi", "--force", image], { env: skopeo.env });
   assert.deepEqual([untagged.code, untagged.stdout], [0, `Untagged: ${image}\n`]);
   assert.match(untagged.stderr, /broken/);
 });
 
 test("images storage: an image of more layers than the kernel mounts is refused while it comes", async () => {
   await using daemon = await startForImages();
-  const bin = `${daemon.dir}/bin`;
-  Deno.mkdirSync(bin);
   // 501 layers take a real one long.
-  Deno.writeTextFileSync(
-    `${bin}/skopeo`,
-    "#!/bin/sh\nfor n in $(seq 501); do echo Copying blob sha256:$n; done\nexec sleep 1000\n",
-    { mode: 0o755 },
+  using skopeo = new StandIn(
+    "skopeo",
+    "for n in $(seq 501); do echo Copying blob sha256:$n; done\nexec sleep 1000",
   );
-  const env = { PATH: `${bin}:${Deno.env.get("PATH")}` };
-  const { code, stderr } = await cli(daemon, ["pull", "example.org/deep"], { env });
+  const { code, stderr } = await cli(daemon, ["pull", "example.org/deep"], { env: skopeo.env });
   assert.equal(code, 125);
   assert.match(stderr, /cannot pull example\.org\/deep:latest: it has more than 500 layers/);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { writeScript } from "../harness/stand_in.ts";
 import type { NetworkParams } from "../../src/rpc/contract/network/schemas.ts";
 import {
   BerthError,
@@ -11,8 +12,8 @@ import {
   ResourceExhaustedError,
 } from "../../src/rpc/errors.ts";
 import { exists } from "../../src/linux/fs/exists.ts";
-import { mount } from "../../src/linux/mount/mount.ts";
 import { unmount } from "../../src/linux/mount/unmount.ts";
+import { SmallDisk } from "../harness/small_disk.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -39,9 +40,7 @@ class TestPlugins implements Disposable {
 
   /** Writes a plugin: a shell script. */
   plugin(name: string, script: string): void {
-    const path = `${this.dir}/bin/${name}`;
-    Deno.writeTextFileSync(path, `#!/bin/sh\n${script}\n`);
-    Deno.chmodSync(path, 0o755);
+    writeScript(`${this.dir}/bin/${name}`, script);
   }
 
   removePlugin(name: string): void {
@@ -331,29 +330,20 @@ networkTest(
       program: network.program,
       config: plugins.config(),
     });
-    const disk = `${daemon.state}/network`;
-    Deno.mkdirSync(disk, { recursive: true });
-    mount({ type: "tmpfs", source: "tmpfs", target: disk, options: ["size=1m"] });
-    try {
-      const audit = await auditAfter(network, daemon, { name: "front" }, `${plugins.dir}/leases`);
-      await create(daemon, "c", { name: "front" });
-      using filler = Deno.openSync(`${disk}/filler`, { write: true, createNew: true });
-      assert.throws(() => {
-        for (;;) filler.writeSync(new Uint8Array(4096));
-      }, { code: "ENOSPC" });
-      await assert.rejects(remove(daemon, "c"), (error: unknown) => {
-        assert.ok(error instanceof ResourceExhaustedError, String(error));
-        assert.match(
-          error.message,
-          /container c: its network cannot be removed yet: No space left/,
-        );
-        return true;
-      });
-      filler.truncateSync(0);
-      await audit.assertClean("a disk that has room again");
-    } finally {
-      unmount(disk, { detach: true });
-    }
+    using disk = new SmallDisk(`${daemon.state}/network`, "size=1m");
+    const audit = await auditAfter(network, daemon, { name: "front" }, `${plugins.dir}/leases`);
+    await create(daemon, "c", { name: "front" });
+    disk.fill();
+    await assert.rejects(remove(daemon, "c"), (error: unknown) => {
+      assert.ok(error instanceof ResourceExhaustedError, String(error));
+      assert.match(
+        error.message,
+        /container c: its network cannot be removed yet: No space left/,
+      );
+      return true;
+    });
+    disk.empty();
+    await audit.assertClean("a disk that has room again");
   },
 );
 

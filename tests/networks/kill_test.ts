@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { TempDir } from "../harness/temp_dir.ts";
+import { writeScript } from "../harness/stand_in.ts";
 import { exists } from "../../src/linux/fs/exists.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { deleteUntilGone } from "../harness/delete_until_gone.ts";
@@ -91,13 +93,12 @@ networkTest(
   "network: a daemon that is killed after a DEL of host-device removes the rest",
   async () => {
     await using network = await TestNetwork.make();
-    const plugins = Deno.makeTempDirSync({ prefix: "berth-cni-" });
-    await using stack = new AsyncDisposableStack();
-    stack.defer(() => Deno.removeSync(plugins, { recursive: true }));
+    using temp = new TempDir();
+    const plugins = temp.path;
     const removed = `${plugins}/removed`;
     const hanging = `[ $CNI_COMMAND = DEL ] && /usr/lib/cni/host-device && ` +
       `echo >${removed} && exec sleep 1000; exec /usr/lib/cni/host-device`;
-    Deno.writeTextFileSync(`${plugins}/host-device`, `#!/bin/sh\n${hanging}\n`, { mode: 0o755 });
+    writeScript(`${plugins}/host-device`, hanging);
     await using daemon = await TestDaemon.start({
       program: network.program,
       config: `${AUDITED_CONFIG}plugin_dirs = ["${plugins}", "/usr/lib/cni"]\n`,

@@ -13,7 +13,7 @@ import { testNeeding } from "../../scripts/test_needing.ts";
 testNeeding(["crun"], "crun: a life beside another with runc", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  const runtime = await crun(daemon);
+  const runtime = crun(daemon);
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
   const stdout = makeFifo(daemon.dir);
@@ -67,7 +67,7 @@ testNeeding(["crun"], "crun: a life beside another with runc", async () => {
 testNeeding(["crun"], "crun fails in its own words, kills with all, has a terminal", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
-  const runtime = await crun(daemon);
+  const runtime = crun(daemon);
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
   const bad = client.call("container.create", {
@@ -107,7 +107,7 @@ testNeeding(["crun"], "crun fails in its own words, kills with all, has a termin
 
 testNeeding(["crun"], "crun: what it cannot execute is 126 and what is not there 127", async () => {
   await using daemon = await TestDaemon.start();
-  const run = ["run", "--runtime", await crun(daemon), ...rootfsArgs(daemon), "--"];
+  const run = ["run", "--runtime", crun(daemon), ...rootfsArgs(daemon), "--"];
   for (
     const [command, code] of [
       ["/etc/passwd", 126],

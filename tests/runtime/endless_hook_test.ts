@@ -56,7 +56,7 @@ testNeeding(
   async () => {
     await withDaemon(async (daemon, events) => {
       const { client } = daemon;
-      const runtime = await crun(daemon);
+      const runtime = crun(daemon);
       const start = async (id: string, args: string[]) => {
         const spec = specOf(daemon, args);
         const { pid } = await client.call("container.create", { id, spec, runtime });
@@ -102,7 +102,7 @@ testNeeding(
   "endless hook: a start by crun whose daemon has died ends at the time limit, too",
   async () => {
     await using daemon = await TestDaemon.start({ config: CONFIG });
-    const runtime = await crun(daemon);
+    const runtime = crun(daemon);
     const spec = specOf(daemon, ["sleep", "100000"]);
     const { pid } = await daemon.client.call("container.create", { id: "c", spec, runtime });
     // Whoever does not wait for the answer must not be told of a rejection.

@@ -125,7 +125,7 @@ testNeeding(
   async () => {
     await using daemon = await TestDaemon.start();
     pythonRootfs(daemon);
-    for (const runtime of ["runc", await crun(daemon)]) {
+    for (const runtime of ["runc", crun(daemon)]) {
       const filtered = await errnos(
         daemon,
         { ...REFUSED, ...ALLOWED, clone3: [435, 0, 0] },

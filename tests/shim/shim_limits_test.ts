@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SmallDisk } from "../harness/small_disk.ts";
 import { readExitRecord } from "../../src/oci/exit_record.ts";
 import { BerthError, ResourceExhaustedError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -159,46 +160,30 @@ Deno.test("shim limits: exits without a free fd are recorded and published with 
 
 Deno.test("shim limits: an exit on a full disk is known also when the shim is killed after it", async () => {
   await using daemon = TestDaemon.prepare();
-  Deno.mkdirSync(daemon.state);
-  const mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", daemon.state];
-  const run = async ([command = "", ...args]: string[]) => {
-    assert.ok((await new Deno.Command(command, { args }).output()).success, command);
-  };
-  await run(mount);
-  try {
-    await daemon.start();
-    const { client } = daemon;
-    const { endInit } = await runUntil(daemon, "c");
-    const { shimPid, instance, bundle } = await client.call("container.state", { id: "c" });
-    {
-      using filler = Deno.openSync(`${daemon.state}/filler`, { write: true, create: true });
-      assert.throws(() => {
-        for (;;) filler.writeSync(new Uint8Array(4096));
-      }, (error) => error instanceof Error && "code" in error && error.code === "ENOSPC");
-    }
-    await assert.rejects(
-      client.call("container.exec", { id: "c", execId: "f", process: { args: ["true"] } }),
-      ResourceExhaustedError,
-    );
-    endInit();
-    await until(
-      "the exit is recorded",
-      () => readExitRecord(`${bundle}/exit.json`, instance)?.exitStatus === 9 || undefined,
-    );
-    Deno.kill(shimPid, "SIGKILL");
-    Deno.removeSync(`${daemon.state}/filler`);
-    using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
-    await client.call("container.delete", { id: "c", force: true }).catch((error) => {
-      // The daemon removes it by itself.
-      if (!(error instanceof BerthError)) throw error;
-    });
-    await events.wait({ type: "delete" });
-    const exits = events.matching({ type: "exit", execId: undefined });
-    assert.deepEqual(exits.map(({ exitStatus }) => exitStatus), [9]);
-  } finally {
-    await daemon[Symbol.asyncDispose]();
-    await run(["umount", "-l", daemon.state]).catch(() => {
-      // Removed with the daemon's directory.
-    });
-  }
+  // It goes with the daemon's directory.
+  const disk = new SmallDisk(daemon.state, "size=1m");
+  await daemon.start();
+  const { client } = daemon;
+  const { endInit } = await runUntil(daemon, "c");
+  const { shimPid, instance, bundle } = await client.call("container.state", { id: "c" });
+  disk.fill();
+  await assert.rejects(
+    client.call("container.exec", { id: "c", execId: "f", process: { args: ["true"] } }),
+    ResourceExhaustedError,
+  );
+  endInit();
+  await until(
+    "the exit is recorded",
+    () => readExitRecord(`${bundle}/exit.json`, instance)?.exitStatus === 9 || undefined,
+  );
+  Deno.kill(shimPid, "SIGKILL");
+  disk.empty();
+  using events = await EventCollector.subscribe(daemon.socket, { after: 0, ids: ["c"] });
+  await client.call("container.delete", { id: "c", force: true }).catch((error) => {
+    // The daemon removes it by itself.
+    if (!(error instanceof BerthError)) throw error;
+  });
+  await events.wait({ type: "delete" });
+  const exits = events.matching({ type: "exit", execId: undefined });
+  assert.deepEqual(exits.map(({ exitStatus }) => exitStatus), [9]);
 });

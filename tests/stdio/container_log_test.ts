@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { SmallDisk } from "../harness/small_disk.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { NO_FAILPOINTS } from "../harness/program/failpoints.ts";
@@ -322,32 +323,26 @@ Deno.test("container log: with no_shim the daemon writes the log, and the next o
 
 Deno.test("container log: while the disk is full a container waits, and its log is complete when there is room", async () => {
   await using daemon = await TestDaemon.start();
-  const dir = `${daemon.dir}/full`;
-  Deno.mkdirSync(dir);
-  const mount = new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=1m", "t", dir] });
-  assert.ok((await mount.output()).success);
-  try {
-    Deno.writeFileSync(`${dir}/filler`, new Uint8Array(900 * 1024));
-    const path = `${dir}/log`;
-    const spec = daemon.spec(["sh", "-c", "seq 1 10000"]);
-    await daemon.client.call("container.create", { id: "c", spec, log: { path } });
-    await daemon.client.call("container.start", { id: "c" });
-    const shimLog = `${daemon.state}/linux/c/shim.log`;
-    await until(
-      "the warning",
-      () => Deno.readTextFileSync(shimLog).includes("the container waits"),
-    );
-    Deno.removeSync(`${dir}/filler`);
-    await within("the exit", daemon.client.call("container.wait", { id: "c" }));
-    await until("all of it", () => Deno.readTextFileSync(path).endsWith(" F 10000\n"));
-    const { stdout } = await cli(daemon, ["logs", "c"]);
-    assert.ok(stdout === Array.from({ length: 10_000 }, (_, n) => `${n + 1}\n`).join(""));
-    assert.equal(Deno.readTextFileSync(shimLog).match(/the container waits/g)?.length, 1);
-    await daemon.client.call("container.delete", { id: "c" });
-    assert.ok(Deno.statSync(path).isFile, "a log of the client's own stays");
-  } finally {
-    await new Deno.Command("umount", { args: [dir] }).output();
-  }
+  using disk = new SmallDisk(`${daemon.dir}/full`, "size=1m");
+  const { dir } = disk;
+  Deno.writeFileSync(`${dir}/filler`, new Uint8Array(900 * 1024));
+  const path = `${dir}/log`;
+  const spec = daemon.spec(["sh", "-c", "seq 1 10000"]);
+  await daemon.client.call("container.create", { id: "c", spec, log: { path } });
+  await daemon.client.call("container.start", { id: "c" });
+  const shimLog = `${daemon.state}/linux/c/shim.log`;
+  await until(
+    "the warning",
+    () => Deno.readTextFileSync(shimLog).includes("the container waits"),
+  );
+  Deno.removeSync(`${dir}/filler`);
+  await within("the exit", daemon.client.call("container.wait", { id: "c" }));
+  await until("all of it", () => Deno.readTextFileSync(path).endsWith(" F 10000\n"));
+  const { stdout } = await cli(daemon, ["logs", "c"]);
+  assert.ok(stdout === Array.from({ length: 10_000 }, (_, n) => `${n + 1}\n`).join(""));
+  assert.equal(Deno.readTextFileSync(shimLog).match(/the container waits/g)?.length, 1);
+  await daemon.client.call("container.delete", { id: "c" });
+  assert.ok(Deno.statSync(path).isFile, "a log of the client's own stays");
 });
 
 Deno.test("container log: what is left at a terminal goes on, and any number of watchers come back", async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { writeScript } from "../../../tests/harness/stand_in.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { UnavailableError } from "../../rpc/errors.ts";
@@ -11,12 +12,9 @@ const event = { topic: "/tasks/exit", type: "t", value: Uint8Array.of(1, 2), tim
 /** Has a shell script publish the event, for as long as `signal` allows. */
 async function publish(script: string, signal: AbortSignal, address = "/a"): Promise<void> {
   using temp = new TempDir();
-  const dir = temp.path;
   using reaper = Reaper.start({ reapAll: false });
-  const binary = `${dir}/containerd`;
-  Deno.writeTextFileSync(binary, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   const deliver = byProgram({
-    binary,
+    binary: writeScript(`${temp.path}/containerd`, script),
     address,
     namespace: "n",
     spawn: (argv, options) => reaper.spawn(argv, options),

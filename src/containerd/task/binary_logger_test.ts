@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { writeScript } from "../../../tests/harness/stand_in.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import { O_NONBLOCK, O_WRONLY, OwnedFd, setNonblocking } from "../../linux/fd/fd.ts";
@@ -20,7 +21,7 @@ async function logged(
   using temp = new TempDir();
   const dir = temp.path;
   const [program, pid] = [`${dir}/logger`, `${dir}/pid`];
-  Deno.writeTextFileSync(program, `#!/bin/sh\necho $$ >${pid}\n${script}`, { mode: 0o755 });
+  writeScript(program, `echo $$ >${pid}\n${script}`);
   const said: string[] = [];
   const reaper = Reaper.start({ reapAll: false });
   const poller = new Poller();

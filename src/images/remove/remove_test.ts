@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SmallDisk } from "../../../tests/harness/small_disk.ts";
+import { StandIn } from "../../../tests/harness/stand_in.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
-import { isExhausted } from "../../linux/libc/errno.ts";
-import { mount } from "../../linux/mount/mount.ts";
-import { unmount } from "../../linux/mount/unmount.ts";
 import { SkopeoMissingError } from "../errors.ts";
 import { removeMarked, removeRefused, removeUnusable } from "./leftovers.ts";
 import { removeImage } from "./remove.ts";
 import { ImageStore } from "../store/image_store.ts";
-
-/** Fills the filesystem of a file to the last byte. */
-function fill(path: string): void {
-  for (const size of [64 * 1024, 4096, 1]) {
-    try {
-      for (;;) Deno.writeFileSync(path, new Uint8Array(size), { append: true });
-    } catch (error) {
-      if (!isExhausted(error)) throw error;
-    }
-  }
-}
 
 /** Puts images without layers into the list of containers-storage. */
 function putImages(store: ImageStore, ids: readonly string[]): void {
@@ -30,60 +18,45 @@ function putImages(store: ImageStore, ids: readonly string[]): void {
 }
 
 Deno.test("removeImage: without room for the list of names, the image goes first and makes some", async () => {
-  const dir = Deno.makeTempDirSync();
-  const path = Deno.env.get("PATH") ?? "";
-  mount({ type: "tmpfs", target: dir, options: ["size=2m", "mode=755"] });
-  try {
-    const store = ImageStore.open(dir);
-    const id = "ab".repeat(32);
-    putImages(store, [id]);
-    await store.names.set(["docker.io/library/a:latest"], id);
-    // It removes the layers.
-    const skopeo = `#!/bin/sh\n[ "$1" = delete ] && rm ${dir}/layer\n`;
-    Deno.writeTextFileSync(`${dir}/skopeo`, skopeo, { mode: 0o755 });
-    Deno.env.set("PATH", `${dir}:${path}`);
-    store.reserve.spend();
-    fill(`${dir}/layer`);
-    const removed = await removeImage(store, { alone: true }, "a", new Map());
-    assert.deepEqual(removed, { names: ["docker.io/library/a:latest"], ids: [id], later: [] });
-    assert.deepEqual(store.names.list(), []);
-  } finally {
-    Deno.env.set("PATH", path);
-    unmount(dir, { detach: true });
-    Deno.removeSync(dir);
-  }
+  using temp = new TempDir();
+  const dir = temp.path;
+  using disk = new SmallDisk(dir, "size=2m");
+  const store = ImageStore.open(dir);
+  const id = "ab".repeat(32);
+  putImages(store, [id]);
+  await store.names.set(["docker.io/library/a:latest"], id);
+  // It removes the layers.
+  using _skopeo = StandIn.forThisProcess("skopeo", `[ "$1" = delete ] && rm ${dir}/layer`);
+  store.reserve.spend();
+  disk.fill(0, `${dir}/layer`);
+  const removed = await removeImage(store, { alone: true }, "a", new Map());
+  assert.deepEqual(removed, { names: ["docker.io/library/a:latest"], ids: [id], later: [] });
+  assert.deepEqual(store.names.list(), []);
 });
 
 Deno.test("removeUnusable: says how many layers it is about to remove, and nothing where there are none", async () => {
   using temp = new TempDir();
   const dir = temp.path;
-  const path = Deno.env.get("PATH") ?? "";
-  try {
-    const store = ImageStore.open(dir);
-    const lists = `${store.dir}/storage/overlay-layers`;
-    Deno.mkdirSync(lists, { recursive: true });
-    const skopeo = `#!/bin/sh\necho "[]" >${lists}/layers.json\n`;
-    Deno.writeTextFileSync(`${dir}/skopeo`, skopeo, { mode: 0o755 });
-    Deno.env.set("PATH", `${dir}:${path}`);
-    const layers = [{ id: "aa", "diff-digest": "sha256:0" }, { id: "bb", parent: "aa" }];
-    Deno.writeTextFileSync(`${lists}/layers.json`, JSON.stringify(layers));
-    // As a kill leaves it.
-    Deno.writeTextFileSync(`${lists}/.tmp-layers.json123`, "[");
-    const [there, gone] = ["ab".repeat(32), "cd".repeat(32)];
-    putImages(store, [there]);
-    await store.names.set(["docker.io/library/a:latest"], there);
-    const images = `${store.dir}/storage/overlay-images`;
-    for (const id of [there, gone]) Deno.mkdirSync(`${images}/${id}`);
-    const told: number[] = [];
-    const options = { onLayers: (count: number) => told.push(count) };
-    for (const _ of [1, 2]) assert.ok(await removeUnusable(store, nobody, options));
-    assert.deepEqual(told, [2]);
-    assert.deepEqual([...Deno.readDirSync(lists)].map(({ name }) => name), ["layers.json"]);
-    const left = [...Deno.readDirSync(images)].map(({ name }) => name).sort();
-    assert.deepEqual(left, [there, "images.json"]);
-  } finally {
-    Deno.env.set("PATH", path);
-  }
+  const store = ImageStore.open(dir);
+  const lists = `${store.dir}/storage/overlay-layers`;
+  Deno.mkdirSync(lists, { recursive: true });
+  using _skopeo = StandIn.forThisProcess("skopeo", `echo "[]" >${lists}/layers.json`);
+  const layers = [{ id: "aa", "diff-digest": "sha256:0" }, { id: "bb", parent: "aa" }];
+  Deno.writeTextFileSync(`${lists}/layers.json`, JSON.stringify(layers));
+  // As a kill leaves it.
+  Deno.writeTextFileSync(`${lists}/.tmp-layers.json123`, "[");
+  const [there, gone] = ["ab".repeat(32), "cd".repeat(32)];
+  putImages(store, [there]);
+  await store.names.set(["docker.io/library/a:latest"], there);
+  const images = `${store.dir}/storage/overlay-images`;
+  for (const id of [there, gone]) Deno.mkdirSync(`${images}/${id}`);
+  const told: number[] = [];
+  const options = { onLayers: (count: number) => told.push(count) };
+  for (const _ of [1, 2]) assert.ok(await removeUnusable(store, nobody, options));
+  assert.deepEqual(told, [2]);
+  assert.deepEqual([...Deno.readDirSync(lists)].map(({ name }) => name), ["layers.json"]);
+  const left = [...Deno.readDirSync(images)].map(({ name }) => name).sort();
+  assert.deepEqual(left, [there, "images.json"]);
 });
 
 Deno.test("removeImage: without skopeo the image keeps its name", async () => {
@@ -125,20 +98,13 @@ async function withMarked(
   use: (store: ImageStore, ids: readonly [string, string]) => Promise<void>,
 ): Promise<void> {
   using temp = new TempDir();
-  const dir = temp.path;
-  const path = Deno.env.get("PATH") ?? "";
-  try {
-    const store = ImageStore.open(dir);
-    const ids = ["ab".repeat(32), "cd".repeat(32)] as const;
-    putImages(store, ids);
-    const skopeo = `#!/bin/sh\ncase "$*" in *${ids[0]}*) echo broken >&2; exit 1;; esac\n`;
-    Deno.writeTextFileSync(`${dir}/skopeo`, skopeo, { mode: 0o755 });
-    Deno.env.set("PATH", `${dir}:${path}`);
-    for (const image of store.graph.images()) store.marks.add(image.id);
-    await use(store, ids);
-  } finally {
-    Deno.env.set("PATH", path);
-  }
+  const store = ImageStore.open(temp.path);
+  const ids = ["ab".repeat(32), "cd".repeat(32)] as const;
+  putImages(store, ids);
+  const script = `case "$*" in *${ids[0]}*) echo broken >&2; exit 1;; esac`;
+  using _skopeo = StandIn.forThisProcess("skopeo", script);
+  for (const image of store.graph.images()) store.marks.add(image.id);
+  await use(store, ids);
 }
 
 const nobody = () => Promise.resolve(new Map());

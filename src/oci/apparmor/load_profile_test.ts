@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { writeScript } from "../../../tests/harness/stand_in.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { testNeeding } from "../../../scripts/test_needing.ts";
 import { APPARMOR_PROFILE } from "./default_profile.ts";
@@ -20,9 +21,8 @@ async function withStandIn(script: string, body: (standIn: StandIn) => Promise<v
   using temp = new TempDir();
   const dir = temp.path;
   const enabledFile = `${dir}/enabled`;
-  const parser = `${dir}/apparmor_parser`;
   Deno.writeTextFileSync(enabledFile, "Y\n");
-  Deno.writeTextFileSync(parser, `#!/bin/sh\ncd '${dir}'\n${script}\n`, { mode: 0o755 });
+  const parser = writeScript(`${dir}/apparmor_parser`, `cd '${dir}'\n${script}`);
   const warnings: string[] = [];
   await body({ dir, enabledFile, parser, warnings, warn: (text) => warnings.push(text) });
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { writeScript } from "../../../tests/harness/stand_in.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { OciRuntime } from "./oci_runtime.ts";
 import type { CallReport } from "./oci_runtime.ts";
@@ -55,9 +56,7 @@ export class TestContainers implements AsyncDisposable {
 
   /** Writes an executable shell script and returns its path. */
   script(name: string, text: string): string {
-    const path = `${this.dir}/${name}`;
-    Deno.writeTextFileSync(path, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-    return path;
+    return writeScript(`${this.dir}/${name}`, text);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SmallDisk } from "../../../tests/harness/small_disk.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
-import { mount } from "../../linux/mount/mount.ts";
-import { unmount } from "../../linux/mount/unmount.ts";
 import { Journal } from "./journal.ts";
 import type { EventRecord, JournalOptions } from "./journal.ts";
 
@@ -229,43 +228,31 @@ Deno.test("Journal: deleted instances are forgotten in the end", () => {
 Deno.test("Journal: a full disk makes append fail, and the same record can be tried again", () => {
   using temp = new TempDir();
   const dir = temp.path;
-  mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=32k"] });
-  try {
-    const options = { segment_bytes: 1_000_000, segments: 2 };
-    using journal = Journal.open(`${dir}/events`, options);
-    let written = 0;
-    assert.throws(() => {
-      for (;;) {
-        journal.append(record("start"));
-        written++;
-      }
-    }, ResourceExhaustedError);
-    assert.throws(() => journal.append(record("exit")), ResourceExhaustedError);
-    assert.equal(journal.latest, written);
-    assert.deepEqual(readAll(journal, 0, 50), range(1, written));
-    grow(dir);
-    assert.equal(journal.append(record("exit")).seq, written + 1);
-    using again = Journal.open(`${dir}/events`, options);
-    assert.deepEqual(readAll(again, 0, 50), range(1, written + 1));
-    assert.equal(again.read(written, 1)[0]?.type, "exit");
-  } finally {
-    unmount(dir, { detach: true });
-  }
+  using disk = new SmallDisk(dir, "size=32k");
+  const options = { segment_bytes: 1_000_000, segments: 2 };
+  using journal = Journal.open(`${dir}/events`, options);
+  let written = 0;
+  assert.throws(() => {
+    for (;;) {
+      journal.append(record("start"));
+      written++;
+    }
+  }, ResourceExhaustedError);
+  assert.throws(() => journal.append(record("exit")), ResourceExhaustedError);
+  assert.equal(journal.latest, written);
+  assert.deepEqual(readAll(journal, 0, 50), range(1, written));
+  disk.resize("256k");
+  assert.equal(journal.append(record("exit")).seq, written + 1);
+  using again = Journal.open(`${dir}/events`, options);
+  assert.deepEqual(readAll(again, 0, 50), range(1, written + 1));
+  assert.equal(again.read(written, 1)[0]?.type, "exit");
 });
 
 Deno.test("Journal: on a full disk a new file is begun by giving up the oldest", () => {
   using temp = new TempDir();
   const dir = temp.path;
-  mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["size=64k"] });
-  try {
-    using journal = Journal.open(dir, { segment_bytes: 16_000, segments: 3 });
-    for (let n = 0; n < 2000; n++) journal.append(record("start"));
-    assert.equal(journal.latest, 2000);
-  } finally {
-    unmount(dir, { detach: true });
-  }
+  using _disk = new SmallDisk(dir, "size=64k");
+  using journal = Journal.open(dir, { segment_bytes: 16_000, segments: 3 });
+  for (let n = 0; n < 2000; n++) journal.append(record("start"));
+  assert.equal(journal.latest, 2000);
 });
-
-function grow(dir: string): void {
-  mount({ type: "tmpfs", source: "tmpfs", target: dir, options: ["remount", "size=256k"] });
-}

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { SmallDisk } from "../../../tests/harness/small_disk.ts";
+import { writeScript } from "../../../tests/harness/stand_in.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { exists } from "../../linux/fs/exists.ts";
-import { mount } from "../../linux/mount/mount.ts";
-import { unmount } from "../../linux/mount/unmount.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import { loadConfig } from "../config/config.ts";
@@ -29,44 +29,32 @@ Deno.test("Networks.setUp: a full disk is a resource that is exhausted, whatever
   using temp = new TempDir();
   const state = temp.path;
   const instance = "instance";
-  try {
-    Deno.mkdirSync(`${state}/network`);
-    mount({ type: "tmpfs", source: "tmpfs", target: `${state}/network`, options: ["size=1m"] });
-    const { blksize: page } = Deno.statSync(`${state}/network`);
-    assert.ok(page !== null && page > 0);
-    using networks = new Networks({
-      config: loadConfig({ config: "/dev/null", state }),
-      spawn: () => assert.fail("no program is run"),
-      stopping: new AbortController().signal,
+  using disk = new SmallDisk(`${state}/network`, "size=1m");
+  const { blksize: page } = Deno.statSync(`${state}/network`);
+  assert.ok(page !== null && page > 0);
+  using networks = new Networks({
+    config: loadConfig({ config: "/dev/null", state }),
+    spawn: () => assert.fail("no program is run"),
+    stopping: new AbortController().signal,
+  });
+  const hosts = { path: `${state}/network/hosts`, names: ["web"] };
+  Deno.writeTextFileSync(hosts.path, "");
+  const setUp = () => networks.setUp({ id: "web", instance, attachments: [], ports: [], hosts });
+  const refused = async (what: RegExp) => {
+    await assert.rejects(setUp(), (error) => {
+      assert.ok(error instanceof ResourceExhaustedError, String(error));
+      assert.match(error.message, what);
+      return true;
     });
-    const hosts = { path: `${state}/network/hosts`, names: ["web"] };
-    Deno.writeTextFileSync(hosts.path, "");
-    const fill = (left: number) => {
-      using file = Deno.openSync(`${state}/network/filler`, { write: true, create: true });
-      assert.throws(() => {
-        for (;;) file.writeSync(new Uint8Array(page));
-      }, { code: "ENOSPC" });
-      file.truncateSync(file.statSync().size - left);
-    };
-    const setUp = () => networks.setUp({ id: "web", instance, attachments: [], ports: [], hosts });
-    const refused = async (what: RegExp) => {
-      await assert.rejects(setUp(), (error) => {
-        assert.ok(error instanceof ResourceExhaustedError, String(error));
-        assert.match(error.message, what);
-        return true;
-      });
-      Deno.removeSync(`${state}/network/filler`);
-      await networks.remove({ id: "web", instance });
-      assert.ok(!exists(`${state}/network/containers/${instance}`));
-    };
-    fill(0);
-    await refused(/^container web: cannot make its network: /);
-    // Room for the record alone, which is one page.
-    fill(page);
-    await refused(/^container web: cannot write its addresses into the hosts file: /);
-  } finally {
-    unmount(`${state}/network`);
-  }
+    disk.empty();
+    await networks.remove({ id: "web", instance });
+    assert.ok(!exists(`${state}/network/containers/${instance}`));
+  };
+  disk.fill();
+  await refused(/^container web: cannot make its network: /);
+  // Room for the record alone, which is one page.
+  disk.fill(page);
+  await refused(/^container web: cannot write its addresses into the hosts file: /);
 });
 
 Deno.test("Networks.setUp: a container without an IPv6 address keeps no server of IPv6, unless that was given", async () => {
@@ -106,7 +94,7 @@ Deno.test("Networks.setUp: a container without an IPv6 address keeps no server o
   ];
   for (const { text, ips, servers = [], given = {}, expected } of cases) {
     const result = JSON.stringify({ cniVersion: "1.0.0", ips, dns: { nameservers: servers } });
-    Deno.writeTextFileSync(`${state}/test`, `#!/bin/sh\necho '${result}'\n`, { mode: 0o755 });
+    writeScript(`${state}/test`, `echo '${result}'`);
     Deno.writeTextFileSync(path, text);
     const owner = { id: "web", instance: crypto.randomUUID() };
     const conflist = { cniVersion: "1.0.0", name: "net", plugins: [{ type: "test" }] };

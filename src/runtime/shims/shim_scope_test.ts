@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { writeScript } from "../../../tests/harness/stand_in.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { cgroupHierarchies } from "../../linux/cgroup/find.ts";
 import { parseMountInfo } from "../../linux/mount/mountinfo.ts";
@@ -20,12 +21,10 @@ async function withScope(
   using temp = new TempDir();
   const root = temp.path;
   const dir = `${root}/berth-shims.scope`;
-  await Deno.writeTextFile(`${root}/busctl`, `#!/bin/sh\ncd ${root}\n${script}\n`, {
-    mode: 0o755,
-  });
+  const busctl = writeScript(`${root}/busctl`, `cd ${root}\n${script}`);
   await using reaper = Reaper.start({ subreaper: true });
   const spawn: Spawn = (argv, options) => reaper.spawn(argv, options);
-  await body(new ShimScope({ spawn, busctl: `${root}/busctl`, dir, ...options }), root);
+  await body(new ShimScope({ spawn, busctl, dir, ...options }), root);
 }
 
 Deno.test("ShimScope: systemd is asked once, and later shims join the scope that is there", () =>

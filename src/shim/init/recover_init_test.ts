@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { writeScript } from "../../../tests/harness/stand_in.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { O_NONBLOCK, O_RDONLY, open, OwnedFd } from "../../linux/fd/fd.ts";
@@ -13,7 +14,6 @@ Deno.test("recover init: an init that a dead shim has let through the FIFO is ru
   await using area = new TestArea();
   const id = "through";
   const go = `${area.dir}/go`;
-  const runtime = `${area.dir}/runtime`;
   const fifo = execFifoPath(area.runtimeRoot, id);
   Deno.mkdirSync(`${area.runtimeRoot}/${id}`, { recursive: true });
   mkfifo(fifo);
@@ -26,11 +26,8 @@ Deno.test("recover init: an init that a dead shim has let through the FIFO is ru
     ],
   ]);
   const state = JSON.stringify({ ociVersion: "1.0.2", id, pid: init.pid, status: "created" });
-  Deno.writeTextFileSync(
-    runtime,
-    `#!/bin/sh\ncase "$*" in *" state "*) echo '${state}' ;; esac\n`,
-    { mode: 0o755 },
-  );
+  const script = `case "$*" in *" state "*) echo '${state}' ;; esac`;
+  const runtime = writeScript(`${area.dir}/runtime`, script);
   const { service, paths } = area.service({ id, record: { runtime, directStart: true } });
   Deno.writeTextFileSync(paths.initPid, String(init.pid));
   {

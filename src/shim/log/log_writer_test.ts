@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { SmallDisk } from "../../../tests/harness/small_disk.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import type { LogRecord } from "../../oci/bundle_layout.ts";
 import { rotatedNumbers } from "../../oci/log_layout.ts";
@@ -144,30 +145,23 @@ Deno.test("LogWriter: killed at any step of a rotation it has lost nothing that 
 
 Deno.test("LogWriter: while the disk is full a write waits, says so once, and is complete in the end", async () => {
   await withLog(async (log, dir) => {
-    const mounted = await new Deno.Command("mount", {
-      args: ["-t", "tmpfs", "-o", "size=256k", "tmpfs", dir],
-    }).output();
-    assert.ok(mounted.success);
-    try {
-      const said: string[] = [];
-      using writer = new LogWriter({ log, report: (message) => said.push(message) });
-      const filler = `${dir}/filler`;
-      Deno.writeFileSync(filler, new Uint8Array(200 * 1024));
-      const text = Array.from({ length: 3000 }, (_, index) => `${index}\n`).join("");
-      const waiting = writer.write("stdout", bytes(text));
-      assert.ok(waiting !== undefined && writer.isStuck);
-      const second = writer.write("stderr", bytes("after it\n"));
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      assert.equal(said.length, 1);
-      assert.match(said[0]!, /^cannot write \S+, so the container waits: .*ENOSPC/);
-      Deno.removeSync(filler);
-      await waiting;
-      await second;
-      assert.match(said[1]!, / is written again$/);
-      assert.equal(said.length, 2);
-      assert.equal(contents(log.path), `${text}after it\n`);
-    } finally {
-      await new Deno.Command("umount", { args: [dir] }).output();
-    }
+    using _disk = new SmallDisk(dir, "size=256k");
+    const said: string[] = [];
+    using writer = new LogWriter({ log, report: (message) => said.push(message) });
+    const filler = `${dir}/filler`;
+    Deno.writeFileSync(filler, new Uint8Array(200 * 1024));
+    const text = Array.from({ length: 3000 }, (_, index) => `${index}\n`).join("");
+    const waiting = writer.write("stdout", bytes(text));
+    assert.ok(waiting !== undefined && writer.isStuck);
+    const second = writer.write("stderr", bytes("after it\n"));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(said.length, 1);
+    assert.match(said[0]!, /^cannot write \S+, so the container waits: .*ENOSPC/);
+    Deno.removeSync(filler);
+    await waiting;
+    await second;
+    assert.match(said[1]!, / is written again$/);
+    assert.equal(said.length, 2);
+    assert.equal(contents(log.path), `${text}after it\n`);
   }, { maxSize: 2 ** 20 });
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from "node:fs";
+import { writeScript } from "../stand_in.ts";
 import { mkfifo } from "../../../src/linux/fd/fifo.ts";
 import {
   ForwardRequest,
@@ -18,7 +19,7 @@ import { TtrpcClient } from "../../../src/containerd/ttrpc/client.ts";
 import { serveConnection } from "../../../src/containerd/ttrpc/server.ts";
 import { until } from "../poll.ts";
 import { processesOf, processName } from "../processes.ts";
-import { baseName, program, runCgroup, runDir, uniqueName } from "../run.ts";
+import { baseName, program, runCgroup, runDir, shellProgram, uniqueName } from "../run.ts";
 import type { JsonObject } from "../rootfs.ts";
 import { spec } from "../rootfs.ts";
 import { sweep } from "../leaks/sweep.ts";
@@ -61,10 +62,8 @@ export function installShim(dir: string, name = SHIM_NAME): string {
     Deno.symlinkSync(file, path);
     return path;
   }
-  const words = [file, ...args].map((word) => `'${word}'`).join(" ");
-  const text = `#!/bin/sh\nexport BERTH_ARGV0="$0" DENO_NO_UPDATE_CHECK=1\nexec ${words} "$@"\n`;
-  Deno.writeTextFileSync(path, text, { mode: 0o755 });
-  return path;
+  const text = `export BERTH_ARGV0="$0" DENO_NO_UPDATE_CHECK=1\nexec ${shellProgram()} "$@"`;
+  return writeScript(path, text);
 }
 
 /** Has berth make the file that containerd calls; its path. */

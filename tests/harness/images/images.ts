@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
+import { StandIn } from "../stand_in.ts";
 import { findCommand } from "../../../scripts/system_packages.ts";
 import { ARCHITECTURE } from "../../../src/images/image_config.ts";
 import { exists } from "../../../src/linux/fs/exists.ts";
@@ -185,36 +186,30 @@ export function cgroupArgs(daemon: TestDaemon): string[] {
 export class PausedSkopeo implements Disposable {
   /** What finds it. */
   readonly env: Readonly<Record<string, string>>;
-  readonly #dir: string;
+  readonly #skopeo: StandIn;
 
-  /**
-   * @param dir Where to make it.
-   * @param command skopeo's.
-   */
-  constructor(dir: string, command: "copy" | "delete" = "copy") {
-    this.#dir = Deno.makeTempDirSync({ dir, prefix: "paused-" });
-    const [real, waits, go] = [findCommand("skopeo"), `${this.#dir}/waits`, `${this.#dir}/go`];
-    Deno.writeTextFileSync(
-      `${this.#dir}/skopeo`,
-      `#!/bin/sh\n"${real}" "$@" || exit\ncase " $* " in *" ${command} "*) : >"${waits}"\n` +
-        `while [ ! -e "${go}" ]; do sleep 0.02; done;; esac\n`,
-      { mode: 0o755 },
+  constructor(command: "copy" | "delete" = "copy") {
+    this.#skopeo = new StandIn(
+      "skopeo",
+      `"${findCommand("skopeo")}" "$@" || exit
+case " $* " in *" ${command} "*) dir=\${0%/*}; : >"$dir/waits"
+while [ -e "$0" ] && [ ! -e "$dir/go" ]; do sleep 0.02; done;; esac`,
     );
-    this.env = { PATH: `${this.#dir}:${Deno.env.get("PATH")}` };
+    this.env = this.#skopeo.env;
   }
 
   /** Whether the command has been run. */
   get waits(): boolean {
-    return exists(`${this.#dir}/waits`);
+    return exists(`${this.#skopeo.dir}/waits`);
   }
 
   /** Lets it go on. */
   release(): void {
-    Deno.writeTextFileSync(`${this.#dir}/go`, "");
+    Deno.writeTextFileSync(`${this.#skopeo.dir}/go`, "");
   }
 
   [Symbol.dispose](): void {
-    this.release();
+    this.#skopeo[Symbol.dispose]();
   }
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { writeScript } from "../stand_in.ts";
+
 /** Where machines that are in between v1 and v2 have v2 mounted (systemd's hybrid layout). */
 const UNIFIED = "/sys/fs/cgroup/unified";
 
@@ -6,14 +8,10 @@ const UNIFIED = "/sys/fs/cgroup/unified";
  * Makes a command that is crun. Where cgroups are hybrid, crun refuses to run ("invalid file system
  * type"), so it does not get to see v2: a runtime only needs what is mounted while it runs.
  */
-export async function crun({ dir }: { readonly dir: string }): Promise<string> {
-  const path = `${dir}/runtime-crun`;
-  const script = `#!/bin/sh
-if mountpoint -q ${UNIFIED}; then
+export function crun({ dir }: { readonly dir: string }): string {
+  const script = `if mountpoint -q ${UNIFIED}; then
   exec unshare -m sh -c 'umount ${UNIFIED} && exec crun "$@"' crun "$@"
 fi
-exec crun "$@"
-`;
-  await Deno.writeTextFile(path, script, { mode: 0o755 });
-  return path;
+exec crun "$@"`;
+  return writeScript(`${dir}/runtime-crun`, script);
 }

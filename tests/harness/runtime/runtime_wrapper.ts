@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { writeScript } from "../stand_in.ts";
 import { findCommand } from "../../../scripts/system_packages.ts";
 import { until } from "../poll.ts";
 import { uniqueName } from "../run.ts";
@@ -44,7 +45,7 @@ export class RuntimeWrapper {
     const wrapper = new RuntimeWrapper(`${parent}/${uniqueName("runtime")}`);
     Deno.mkdirSync(wrapper.#dir, { recursive: true });
     Deno.writeTextFileSync(`${wrapper.#dir}/calls`, "");
-    Deno.writeTextFileSync(wrapper.path, script(wrapper.#dir, path), { mode: 0o755 });
+    writeScript(wrapper.path, script(wrapper.#dir, path));
     return wrapper;
   }
 
@@ -127,8 +128,7 @@ export class RuntimeWrapper {
  * change the rules.
  */
 function script(dir: string, real: string): string {
-  return `#!/bin/sh
-dir=${quote(dir)}
+  return `dir=${quote(dir)}
 real=${quote(real)}
 sub= log= option=
 for argument in "$@"; do
@@ -155,6 +155,5 @@ if [ ! -e "$dir/$sub.after" ]; then exec "$real" "$@"; fi
 "$real" "$@"
 status=$?
 if rule=$(cat "$dir/$sub.after" 2>/dev/null); then eval "$rule"; fi
-exit "$status"
-`;
+exit "$status"`;
 }
