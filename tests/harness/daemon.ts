@@ -3,6 +3,8 @@ import { exists } from "../../src/linux/fs/exists.ts";
 import { dial, typedClient } from "../../src/rpc/transport/dial.ts";
 import type { TypedClient } from "../../src/rpc/transport/dial.ts";
 import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
+import type { ResultOf } from "../../src/rpc/contract/method.ts";
+import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { UnavailableError } from "../../src/rpc/errors.ts";
 import type { Peer } from "../../src/rpc/peer/peer.ts";
 import { failureLogs } from "./failure_logs.ts";
@@ -141,6 +143,11 @@ export class TestDaemon implements AsyncDisposable {
     return containers.map(({ id }) => id);
   }
 
+  /** Waits until no container is there. */
+  async untilEmpty(): Promise<void> {
+    await until("no container is there", async () => (await this.containerIds()).length === 0);
+  }
+
   /** One more connection; close it with `using`. */
   connect(): Promise<Peer> {
     return dial(this.socket, { onError: console.error, timeoutMs: CALL_TIMEOUT_MS });
@@ -253,7 +260,7 @@ export class TestDaemon implements AsyncDisposable {
    */
   async connected(id: string): Promise<void> {
     await until(`a connection to the shim of ${id}`, async () => {
-      const { shim } = await this.client.call("container.state", { id });
+      const { shim } = await this.stateOf(id);
       return shim === "connected" || shim === "none";
     });
   }
@@ -273,6 +280,16 @@ export class TestDaemon implements AsyncDisposable {
     await this.client.call("container.create", { id, spec: this.spec(args, override) });
     const { pid } = await this.client.call("container.start", { id });
     return pid;
+  }
+
+  /** What the daemon says of a container. */
+  stateOf(id: string): Promise<ContainerState> {
+    return this.client.call("container.state", { id });
+  }
+
+  /** Deletes a container by force; answers how it has ended. */
+  remove(id: string): Promise<ResultOf<DaemonContract, "container.delete">> {
+    return this.client.call("container.delete", { id, force: true });
   }
 
   /** The whole life of a container that exits by itself; answers its exit status. */

@@ -2,11 +2,10 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { TestDaemon } from "../harness/daemon.ts";
-import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
+import { AUDITED_CONFIG, createIn } from "../harness/network/audited_network.ts";
+import { httpServer, networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { until } from "../harness/poll.ts";
 import { signalChild } from "../harness/processes.ts";
-
-const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
 
 /** Returns the rule that a document says to add. */
 function ruleOf(path: string): string[] {
@@ -23,14 +22,13 @@ networkTest(
   "network: with the rules that the docs name, ports are reached where nothing is forwarded, and the host's loopback is not",
   async () => {
     await using network = await TestNetwork.make();
-    await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
-    await network.onHost("iptables", "-P", "FORWARD", "DROP");
-    const script = "echo -n web > /tmp/index.html; exec httpd -f -p 8000 -h /tmp";
-    await daemon.client.call("container.create", {
-      id: "web",
-      spec: daemon.spec(["sh", "-c", script]),
-      network: { name: "bridge", ports: [{ hostPort: 8080, containerPort: 8000 }] },
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: AUDITED_CONFIG,
     });
+    await network.onHost("iptables", "-P", "FORWARD", "DROP");
+    const ports = [{ hostPort: 8080, containerPort: 8000 }];
+    await createIn(daemon, "web", { name: "bridge", ports }, httpServer("web"));
     const { pid } = await daemon.client.call("container.start", { id: "web" });
     assert.equal(await network.getUntilThere("http://127.0.0.1:8080/"), "web");
     const neighbor = "http://192.0.2.1:8080/";
@@ -68,6 +66,6 @@ networkTest(
       signalChild(listener, "SIGKILL");
       await listener.status;
     }
-    await daemon.client.call("container.delete", { id: "web", force: true });
+    await daemon.remove("web");
   },
 );

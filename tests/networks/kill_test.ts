@@ -48,13 +48,6 @@ async function revive(daemon: TestDaemon, point: string): Promise<void> {
   await daemon.start();
 }
 
-/** Waits until no container is there: its network goes before its id is free. */
-async function idsAreFree(daemon: TestDaemon): Promise<void> {
-  await until("the ids to be free", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
-}
-
 networkTest(
   "network: a daemon or a shim that is killed at any step of a create leaves nothing",
   async () => {
@@ -66,7 +59,7 @@ networkTest(
       points.disarm();
       await revive(daemon, point);
       await audit.assertClean(point);
-      await idsAreFree(daemon);
+      await daemon.untilEmpty();
     }
     await createPublished(daemon, "c");
     await deleteUntilGone(daemon, "c");
@@ -112,7 +105,7 @@ networkTest(
       network: { conflist: { cniVersion: "1.0.0", name: "nic", plugins: [device] } },
     });
     const [removal] = await Promise.allSettled([
-      daemon.client.call("container.delete", { id: "c", force: true }),
+      daemon.remove("c"),
       until("the device is back on the host", () => exists(removed)).then(() => daemon.kill9()),
     ]);
     assert.equal(removal.status, "rejected");
@@ -128,17 +121,17 @@ networkTest("network: a shim or a whole bundle that is gone takes the network al
   const { daemon, audit } = audited;
   // The shim, while the daemon looks on.
   await createPublished(daemon, "c");
-  Deno.kill((await daemon.client.call("container.state", { id: "c" })).shimPid, "SIGKILL");
+  Deno.kill((await daemon.stateOf("c")).shimPid, "SIGKILL");
   await audit.assertClean("a killed shim");
-  await idsAreFree(daemon);
+  await daemon.untilEmpty();
   // Shim and daemon.
   await createPublished(daemon, "c");
-  const { shimPid } = await daemon.client.call("container.state", { id: "c" });
+  const { shimPid } = await daemon.stateOf("c");
   await daemon.kill9();
   Deno.kill(shimPid, "SIGKILL");
   await daemon.start();
   await audit.assertClean("a killed shim and daemon");
-  await idsAreFree(daemon);
+  await daemon.untilEmpty();
   // A bundle that was removed while no daemon ran: its shim ends, its record remains.
   await createPublished(daemon, "c");
   await daemon.kill9();

@@ -5,23 +5,18 @@ import { BerthError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { killIfThere } from "../harness/processes.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
+import { auditAfter, createIn } from "../harness/network/audited_network.ts";
+import { httpServer, networkTest, TestNetwork } from "../harness/network/test_network.ts";
+import { writeScript } from "../harness/stand_in.ts";
+import { deleteUntilGone } from "../harness/delete_until_gone.ts";
+import { exists } from "../../src/linux/fs/exists.ts";
 
 const NETWORK = `[network]\nsubnets = ["10.87.0.0/24"]\n`;
 
-/** A command that serves HTTP on port 8000. */
-const SERVER = ["sh", "-c", "echo -n web > /tmp/index.html; exec httpd -f -p 8000 -h /tmp"];
+const PUBLISHED = { name: "bridge", ports: [{ hostPort: 8080, containerPort: 8000 }] };
 
 function create(daemon: TestDaemon, id: string) {
-  return daemon.client.call("container.create", {
-    id,
-    spec: daemon.spec(SERVER),
-    network: { name: "bridge", ports: [{ hostPort: 8080, containerPort: 8000 }] },
-  });
-}
-
-async function remove(daemon: TestDaemon, id: string): Promise<void> {
-  await daemon.client.call("container.delete", { id, force: true });
+  return createIn(daemon, id, PUBLISHED, httpServer("web"));
 }
 
 networkTest("network: with no_shim a container is reached, and leaves nothing", async () => {
@@ -30,18 +25,16 @@ networkTest("network: with no_shim a container is reached, and leaves nothing", 
     program: network.program,
     config: `[runtime]\nno_shim = true\n${NETWORK}`,
   });
-  await create(daemon, "warm-up");
-  await remove(daemon, "warm-up");
-  const audit = await NetworkAudit.take(network, daemon);
+  const audit = await auditAfter(network, daemon, PUBLISHED);
   await create(daemon, "web");
   await daemon.client.call("container.start", { id: "web" });
   assert.equal(await network.getUntilThere("http://192.0.2.1:8080/", "neighbor"), "web");
-  await remove(daemon, "web");
+  await daemon.remove("web");
   await audit.assertClean("a container without a shim");
   await create(daemon, "web");
   await daemon.kill9();
   await daemon.start();
-  await remove(daemon, "web");
+  await daemon.remove("web");
   await audit.assertClean("a killed daemon without shims");
 });
 
@@ -53,12 +46,10 @@ networkTest(
       program: network.program,
       config: `[shim]\nwarm = 0\nkeep = 0\non_death = "adopt"\n${NETWORK}`,
     });
-    await create(daemon, "warm-up");
-    await remove(daemon, "warm-up");
-    const audit = await NetworkAudit.take(network, daemon);
+    const audit = await auditAfter(network, daemon, PUBLISHED);
     await create(daemon, "web");
     await daemon.client.call("container.start", { id: "web" });
-    let state = await daemon.client.call("container.state", { id: "web" });
+    let state = await daemon.stateOf("web");
     const { network: given, pid } = state;
     for (const withDaemon of [false, true]) {
       const { shimPid } = state;
@@ -66,14 +57,14 @@ networkTest(
       killIfThere(shimPid);
       if (withDaemon) await daemon.start();
       state = await until("another shim", async () => {
-        const now = await daemon.client.call("container.state", { id: "web" });
+        const now = await daemon.stateOf("web");
         return now.shim === "connected" && now.shimPid !== shimPid && now;
       });
       assert.equal(state.pid, pid);
       assert.deepEqual(state.network, given);
       assert.equal(await network.getUntilThere("http://192.0.2.1:8080/", "neighbor"), "web");
     }
-    await remove(daemon, "web");
+    await daemon.remove("web");
     await audit.assertClean("an adopted container");
   },
 );
@@ -111,7 +102,7 @@ networkTest("network: who shares a container's network joins the one that it has
     return Deno.readLinkSync(`/proc/${pid}/ns/net`);
   }));
   assert.equal(guest, owner);
-  for (const id of ["guest", "owner"]) await remove(daemon, id);
+  for (const id of ["guest", "owner"]) await daemon.remove(id);
 });
 
 networkTest("network: a namespace that is not pinned any more is no obstacle", async () => {
@@ -120,9 +111,7 @@ networkTest("network: a namespace that is not pinned any more is no obstacle", a
     program: network.program,
     config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}`,
   });
-  await create(daemon, "warm-up");
-  await remove(daemon, "warm-up");
-  const audit = await NetworkAudit.take(network, daemon);
+  const audit = await auditAfter(network, daemon, PUBLISHED);
   await create(daemon, "web");
   const { pid, shimPid, network: state } = await daemon.client.call("container.state", {
     id: "web",
@@ -134,11 +123,9 @@ networkTest("network: a namespace that is not pinned any more is no obstacle", a
   await daemon.start();
   await audit.assertClean("a namespace that is not pinned");
   // Its network goes before its id is free.
-  await until("the id to be free", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
+  await daemon.untilEmpty();
   await create(daemon, "web");
-  await remove(daemon, "web");
+  await daemon.remove("web");
   await audit.assertClean("the next one");
 });
 
@@ -151,33 +138,22 @@ networkTest("network: daemon, shim and plugin that are killed at once leave noth
     config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}` +
       `plugin_dirs = ["${dir}", "/usr/lib/cni"]\n`,
   });
-  await create(daemon, "warm-up");
-  await remove(daemon, "warm-up");
-  const audit = await NetworkAudit.take(network, daemon);
-  const there = (path: string) =>
-    until(`${path} is there`, () => {
-      try {
-        return Deno.statSync(path).isFile;
-      } catch {
-        // Not yet.
-        return false;
-      }
-    });
+  const audit = await auditAfter(network, daemon, PUBLISHED);
   for (const plugin of ["bridge", "portmap", "firewall"]) {
     for (const command of ["ADD", "DEL"]) {
       if (command === "DEL") await create(daemon, "web");
       // Stops before or after its work, with its own work done by a child.
       const began = `${dir}/began`;
       const real = `/usr/lib/cni/${plugin}`;
-      const script = `#!/bin/sh\n[ $CNI_COMMAND = ${command} ] || exec ${real}\n` +
-        `${real} > ${dir}/out\necho > ${began}\nsleep 1000\n`;
-      Deno.writeTextFileSync(`${dir}/${plugin}`, script, { mode: 0o755 });
-      const call = command === "ADD" ? create(daemon, "web") : remove(daemon, "web");
+      const script = `[ $CNI_COMMAND = ${command} ] || exec ${real}\n` +
+        `${real} > ${dir}/out\necho > ${began}\nsleep 1000`;
+      writeScript(`${dir}/${plugin}`, script);
+      const call = command === "ADD" ? create(daemon, "web") : daemon.remove("web");
       const ended = call.then(() => "done", (error: unknown) => {
         assert.ok(error instanceof BerthError, String(error));
         return error.kind;
       });
-      await there(began);
+      await until(`${plugin} has done its work`, () => exists(began));
       killIfThere(
         daemon.pid,
         ...await network.pidsOf(/^(berth-shim|sleep|sh|bridge|portmap|firewall)/),
@@ -187,15 +163,7 @@ networkTest("network: daemon, shim and plugin that are killed at once leave noth
       Deno.removeSync(`${dir}/${plugin}`);
       Deno.removeSync(began);
       await daemon.start();
-      await until("web is gone", async () => {
-        try {
-          await remove(daemon, "web");
-          return true;
-        } catch (error) {
-          if (!(error instanceof BerthError)) throw error;
-          return error.kind === "NotFound";
-        }
-      });
+      await deleteUntilGone(daemon, "web");
       await audit.assertClean(`all killed in ${command} of ${plugin}`);
     }
   }
@@ -212,15 +180,11 @@ networkTest(
       config: NETWORK,
     });
     // Without ports, for which `portmap` would change something there.
-    await daemon.client.call("container.create", {
-      id: "web",
-      spec: daemon.spec(SERVER),
-      network: { name: "bridge" },
-    });
+    await createIn(daemon, "web", { name: "bridge" }, httpServer("web"));
     await daemon.client.call("container.start", { id: "web" });
-    const state = await daemon.client.call("container.state", { id: "web" });
+    const state = await daemon.stateOf("web");
     const [address = ""] = state.network?.interfaces[0]?.addresses ?? [];
     assert.equal(await network.getUntilThere(`http://${address.split("/", 1)[0]}:8000/`), "web");
-    await remove(daemon, "web");
+    await daemon.remove("web");
   },
 );

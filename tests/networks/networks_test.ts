@@ -2,20 +2,20 @@
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import type { NetworkParams } from "../../src/rpc/contract/network/schemas.ts";
-import { FailedPreconditionError, InvalidParamsError } from "../../src/rpc/errors.ts";
+import { InvalidParamsError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { until } from "../harness/poll.ts";
 import { signalChild } from "../harness/processes.ts";
-import { httpGet, networkTest, TestNetwork } from "../harness/network/test_network.ts";
+import {
+  httpGet,
+  httpServer,
+  networkTest,
+  takenAddresses,
+  TestNetwork,
+} from "../harness/network/test_network.ts";
 
 const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24", "fd87::/64"]\n`;
-
-/** A command that serves `name` over HTTP on port 8000. */
-function server(name: string): string[] {
-  const script = `echo -n ${name} > /tmp/index.html; exec httpd -f -p 8000 -h /tmp`;
-  return ["sh", "-c", script];
-}
 
 /** Creates and starts a server; returns its state. */
 async function serve(
@@ -25,11 +25,11 @@ async function serve(
 ): Promise<ContainerState> {
   await daemon.client.call("container.create", {
     id,
-    spec: daemon.spec(server(id), { hostname: id }),
+    spec: daemon.spec(httpServer(id), { hostname: id }),
     network: network.conflist === undefined ? { name: "bridge", ...network } : network,
   });
   await daemon.client.call("container.start", { id });
-  return await daemon.client.call("container.state", { id });
+  return await daemon.stateOf(id);
 }
 
 /** The addresses of a container without their prefixes, IPv4 first. */
@@ -38,17 +38,13 @@ function addressesOf({ network }: ContainerState): string[] {
     .map((address) => address.split("/")[0] ?? "");
 }
 
-async function remove(daemon: TestDaemon, ...ids: string[]): Promise<void> {
-  for (const id of ids) await daemon.client.call("container.delete", { id, force: true });
-}
-
 networkTest(
   "network: bridge, with ports over TCP and UDP, IPv4 and IPv6, hairpin, and nothing left",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
     await serve(daemon, "warm-up", { ports: [{ hostPort: 9000, containerPort: 8000 }] });
-    await remove(daemon, "warm-up");
+    await daemon.remove("warm-up");
     const before = await network.traces();
     const web = await serve(daemon, "web", {
       ports: [
@@ -100,8 +96,7 @@ networkTest(
 
     // Containers: each other, the outside, and their own port of the host.
     const inside = async (id: string, url: string) => {
-      const pid = (await daemon.client.call("container.state", { id })).pid;
-      const answer = await network.onHost("nsenter", "-t", String(pid), "-n", ...httpGet(url));
+      const answer = await network.inContainer(daemon, id, ...httpGet(url));
       return answer.split("\r\n\r\n")[1];
     };
     assert.equal(await inside("other", `http://${v4}:8000/`), "web");
@@ -118,18 +113,12 @@ networkTest(
     const created = await events.wait({ type: "create", id: "web" });
     assert.deepEqual(created.network, web.network);
 
-    await remove(daemon, "web", "other");
+    for (const id of ["web", "other"]) await daemon.remove(id);
     assert.deepEqual(await network.traces(), before);
     assert.deepEqual([...Deno.readDirSync(`${daemon.state}/network/containers`)], []);
-    assert.deepEqual(leases(daemon), []);
+    assert.deepEqual(takenAddresses(daemon), []);
   },
 );
-
-/** The addresses that are taken in the network that berth brings. */
-function leases(daemon: TestDaemon): string[] {
-  return [...Deno.readDirSync(`${daemon.state}/network/leases/bridge`)].map(({ name }) => name)
-    .filter((name) => !/^(lock|last_reserved_ip)/.test(name));
-}
 
 networkTest(
   "network: a port that a container or a process has is refused, and free afterwards",
@@ -139,11 +128,7 @@ networkTest(
     const port = { hostPort: 8080, containerPort: 8000 };
     await serve(daemon, "web", { ports: [port] });
     const refused = (ports: NetworkParams["ports"], message: RegExp) =>
-      assert.rejects(serve(daemon, "second", { ports }), (error: unknown) => {
-        assert.ok(error instanceof FailedPreconditionError, String(error));
-        assert.match(error.message, message);
-        return true;
-      });
+      assert.rejects(serve(daemon, "second", { ports }), { kind: "FailedPrecondition", message });
     await refused([port], /second.*port 8080\/tcp of the host is taken by container web/);
     await refused([{ ...port, hostIp: "127.0.0.1" }], /is taken by container web/);
     await refused([{ ...port, hostPort: 8082, hostIp: "203.0.113.9" }], /does not have/);
@@ -176,12 +161,10 @@ networkTest(
     assert.equal(await network.getUntilThere("http://192.0.2.1:8084/", "neighbor"), "both");
     assert.equal(await network.getUntilThere("http://[2001:db8::1]:8084/", "neighbor"), "both");
     await refused([{ ...port, hostPort: 8084, hostIp: "::1" }], /is taken by container both/);
-    await remove(daemon, "both");
+    await daemon.remove("both");
     // Neither by a process of the host, as long as the container has it; a restarted daemon sees to it.
     for (const restart of [false, true]) {
-      if (restart) {
-        await daemon.restart();
-      }
+      if (restart) await daemon.restart();
       const server = ["busybox", "httpd", "-f", "-p", "8080", "-h", "/tmp"];
       assert.equal(
         (await network.spawnOnHost("busybox", "timeout", "5", ...server).status).code,
@@ -190,10 +173,10 @@ networkTest(
       await refused([port], /is taken by container web/);
     }
     assert.equal(await network.getUntilThere("http://127.0.0.1:8080/"), "web");
-    await remove(daemon, "web");
+    await daemon.remove("web");
     await serve(daemon, "second", { ports: [port] });
     assert.equal(await network.getUntilThere("http://127.0.0.1:8080/"), "second");
-    await remove(daemon, "second");
-    assert.deepEqual(leases(daemon), []);
+    await daemon.remove("second");
+    assert.deepEqual(takenAddresses(daemon), []);
   },
 );

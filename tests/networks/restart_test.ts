@@ -2,11 +2,16 @@
 import assert from "node:assert/strict";
 import { TestDaemon } from "../harness/daemon.ts";
 import { shutDown } from "../harness/reboot.ts";
-import { NetworkAudit, networkTest, TestNetwork } from "../harness/network/test_network.ts";
+import { AUDITED_CONFIG, createIn } from "../harness/network/audited_network.ts";
+import {
+  httpServer,
+  NetworkAudit,
+  networkTest,
+  takenAddresses,
+  TestNetwork,
+} from "../harness/network/test_network.ts";
 import { until } from "../harness/poll.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
-
-const CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
 
 /** A command that serves what the container's hosts file says. */
 const SERVER = ["httpd", "-f", "-p", "8000", "-h", "/etc"];
@@ -15,7 +20,10 @@ networkTest(
   "network: stop, start and restart keep the ports, and the address where it is free",
   async () => {
     await using network = await TestNetwork.make();
-    await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: AUDITED_CONFIG,
+    });
     const { client } = daemon;
     const create = async (id: string, restart: boolean, ports: number[]) => {
       const hostsFile = `${daemon.dir}/hosts-${id}`;
@@ -66,7 +74,7 @@ networkTest(
     const lease = `${daemon.state}/network/leases/bridge/${first}`;
     Deno.writeTextFileSync(lease, "other\r\neth0", { create: false });
     await daemon.client.call("container.start", { id: "web" });
-    const state = await daemon.client.call("container.state", { id: "web" });
+    const state = await daemon.stateOf("web");
     const second = state.network?.interfaces[0]?.addresses[0]?.split("/")[0] ?? "";
     assert.match(second, /^10\.87\.0\.\d+$/);
     assert.notEqual(second, first);
@@ -74,7 +82,7 @@ networkTest(
       await network.getUntilThere(url, "neighbor"),
       `127.0.0.1\tlocalhost\n${second}\tweb www\n`,
     );
-    await daemon.client.call("container.delete", { id: "web", force: true });
+    await daemon.remove("web");
     Deno.removeSync(lease);
     await audit.assertClean("a restarted container");
   },
@@ -91,8 +99,7 @@ networkTest(
     });
     const { client } = daemon;
     const run = async (id: string, ips: string[]) => {
-      const spec = daemon.spec(["sleep", "1000"]);
-      await client.call("container.create", { id, spec, network: { name: "bridge", ips } });
+      await createIn(daemon, id, { name: "bridge", ips });
       await client.call("container.start", { id });
     };
     // It keeps the bridge up, and with it what the host knows.
@@ -111,9 +118,7 @@ networkTest(
         return (await network.onHost("ip", "neigh", "show", ip)).includes(mac);
       }, { timeoutMs: 10_000 });
     }
-    for (const id of ["other", "second"]) {
-      await client.call("container.delete", { id, force: true });
-    }
+    for (const id of ["other", "second"]) await daemon.remove(id);
   },
 );
 
@@ -123,16 +128,12 @@ networkTest(
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
       program: network.program,
-      config: CONFIG,
+      config: AUDITED_CONFIG,
     });
     const create = async (id: string, hostPort: number, policy: "always" | "no") => {
       await daemon.client.call("container.create", {
         id,
-        spec: daemon.spec([
-          "sh",
-          "-c",
-          `echo -n ${id} > /tmp/index.html; exec httpd -f -p 8000 -h /tmp`,
-        ]),
+        spec: daemon.spec(httpServer(id)),
         restart: { policy },
         network: {
           name: "bridge",
@@ -149,22 +150,15 @@ networkTest(
     await daemon.start();
     const url = (hostPort: number) => `http://192.0.2.1:${hostPort}/`;
     assert.equal(await network.getUntilThere(url(8010), "neighbor"), "kept");
-    assert.deepEqual(leases(daemon), ["10.87.0.10"]);
+    assert.deepEqual(takenAddresses(daemon), ["10.87.0.10"]);
     await create("gone", 8020, "no");
     assert.equal(await network.getUntilThere(url(8020), "neighbor"), "gone");
-    for (const id of ["kept", "gone"]) {
-      await daemon.client.call("container.delete", { id, force: true });
-    }
-    assert.deepEqual(leases(daemon), []);
+    for (const id of ["kept", "gone"]) await daemon.remove(id);
+    assert.deepEqual(takenAddresses(daemon), []);
     assert.deepEqual(namesIn(`${daemon.state}/network/containers`), []);
     assert.doesNotMatch((await network.traces()).join("\n"), /veth|10\.87\.0\.[12]0/);
   },
 );
-
-/** The addresses that are taken in the network that berth brings. */
-function leases(daemon: TestDaemon): string[] {
-  return namesIn(`${daemon.state}/network/leases/bridge`).filter((name) => /^\d/.test(name));
-}
 
 /** A program that asks a URL, four times at once, until there is a file. */
 const LOAD = `
@@ -191,16 +185,12 @@ networkTest(
   "network: the mapping goes on while no daemon runs, and no request fails over its restart",
   async () => {
     await using network = await TestNetwork.make();
-    await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
-    await daemon.client.call("container.create", {
-      id: "web",
-      spec: daemon.spec([
-        "sh",
-        "-c",
-        `echo -n web > /tmp/index.html; exec httpd -f -p 8000 -h /tmp`,
-      ]),
-      network: { name: "bridge", ports: [{ hostPort: 8080, containerPort: 8000 }] },
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: AUDITED_CONFIG,
     });
+    const ports = [{ hostPort: 8080, containerPort: 8000 }];
+    await createIn(daemon, "web", { name: "bridge", ports }, httpServer("web"));
     await daemon.client.call("container.start", { id: "web" });
     const url = "http://192.0.2.1:8080/";
     assert.equal(await network.getUntilThere(url, "neighbor"), "web");
@@ -214,6 +204,6 @@ networkTest(
     const { answered, failed } = JSON.parse(await requests);
     assert.deepEqual(failed, []);
     assert.ok(answered > 0);
-    await daemon.client.call("container.delete", { id: "web", force: true });
+    await daemon.remove("web");
   },
 );

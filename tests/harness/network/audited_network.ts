@@ -7,14 +7,19 @@ import { NetworkAudit, TestNetwork } from "./test_network.ts";
 /** Config of a daemon that keeps no shim and has a network that {@linkcode createPublished} uses. */
 export const AUDITED_CONFIG = `[shim]\nwarm = 0\nkeep = 0\n[network]\nsubnets = ["10.87.0.0/24"]\n`;
 
-/** Creates a container in the network `bridge` that publishes a port. */
-export function createPublished(
+/** Creates a container in a network; it sleeps if no other command is given. */
+export function createIn(
   daemon: TestDaemon,
   id: string,
-  hostPort = 8080,
+  network: NetworkParams,
+  command: readonly string[] = ["sleep", "1000"],
 ): Promise<{ readonly pid: number }> {
-  const spec = daemon.spec(["sleep", "1000"]);
-  return daemon.client.call("container.create", { id, spec, network: published(hostPort) });
+  return daemon.client.call("container.create", { id, spec: daemon.spec(command), network });
+}
+
+/** Creates a container in the network `bridge` that publishes a port. */
+export function createPublished(daemon: TestDaemon, id: string, hostPort = 8080) {
+  return createIn(daemon, id, published(hostPort));
 }
 
 function published(hostPort: number): NetworkParams {
@@ -32,10 +37,8 @@ export async function auditAfter(
   params: NetworkParams,
   ...leases: readonly string[]
 ): Promise<NetworkAudit> {
-  const id = "warm-up";
-  const spec = daemon.spec(["sleep", "1000"]);
-  await daemon.client.call("container.create", { id, spec, network: params });
-  await daemon.client.call("container.delete", { id, force: true });
+  await createIn(daemon, "warm-up", params);
+  await daemon.remove("warm-up");
   return await NetworkAudit.take(network, daemon, ...leases);
 }
 

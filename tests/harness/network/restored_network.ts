@@ -27,7 +27,7 @@ export async function assertNetworkIsRestored(
     return berth("run", ...options, "--", ...command);
   };
   const addressOf = async (id: string) => {
-    const state = await daemon.client.call("container.state", { id });
+    const state = await daemon.stateOf(id);
     return state.network?.interfaces[0]?.addresses[0]?.split("/")[0] ?? "";
   };
   await serve("warm-up", "-p", "8080:8000");

@@ -93,6 +93,12 @@ export class TestNetwork implements AsyncDisposable {
     return run("nsenter", `--net=/run/netns/${this.#name}-n`, ...argv);
   }
 
+  /** Runs a command in the network namespace of a container's first process. */
+  async inContainer(daemon: TestDaemon, id: string, ...argv: string[]): Promise<string> {
+    const { pid } = await daemon.stateOf(id);
+    return await this.onHost("nsenter", "-t", String(pid), "-n", ...argv);
+  }
+
   /** Starts a command in the host's namespace. */
   spawnOnHost(...argv: string[]): Deno.ChildProcess {
     return new Deno.Command("nsenter", {
@@ -244,6 +250,19 @@ export function httpGet(url: string): string[] {
   const script = `exec 3<>/dev/tcp/${address}/${port}; ` +
     `printf 'GET ${pathname} HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3`;
   return ["timeout", "5", "bash", "-c", script];
+}
+
+/** The command of a container that serves a text over HTTP on port 8000. */
+export function httpServer(text: string): string[] {
+  const script = `echo -n ${text} > /tmp/index.html; exec httpd -f -p 8000 -h /tmp`;
+  return ["sh", "-c", script];
+}
+
+/** The addresses that are taken in the network that berth brings. */
+export function takenAddresses(daemon: TestDaemon): string[] {
+  return namesIn(`${daemon.state}/network/leases/bridge`).filter((name) =>
+    /^[0-9a-f]+[.:]/.test(name)
+  );
 }
 
 /** A line of a rule set without its counters. */
