@@ -36,19 +36,19 @@ export interface TestDaemonOptions {
   readonly ownNetwork?: boolean;
 }
 
-/**
- * Lets a daemon wait longer for its shims, as all waits here are longer, unless its config says how
- * long it waits.
- */
-function giveShimsTime(configFile: string): void {
-  const config = Deno.readTextFileSync(configFile);
-  const [before = "", table = ""] = config.split("[shim]\n");
-  if (/^timeout =/m.test(table.split("\n[")[0] ?? "")) return;
-  const shim = `[shim]\ntimeout = ${10 * SLOWNESS}\n`;
-  Deno.writeTextFileSync(
-    configFile,
-    `${before}${before.endsWith("\n") ? "" : "\n"}${shim}${table}`,
-  );
+/** How long a daemon waits for each of these unless its config says so, in seconds. */
+const TIMEOUTS = { shim: 10, network: 30 };
+
+/** Lets a daemon wait longer too where all waits of tests are longer, unless its config says how long. */
+function scaleTimeouts(configFile: string): void {
+  let config = Deno.readTextFileSync(configFile);
+  for (const [name, seconds] of Object.entries(TIMEOUTS)) {
+    const [before = "", table = ""] = config.split(`[${name}]\n`);
+    if (/^timeout =/m.test(table.split("\n[")[0] ?? "")) continue;
+    const head = before.endsWith("\n") ? before : `${before}\n`;
+    config = `${head}[${name}]\ntimeout = ${seconds * SLOWNESS}\n${table}`;
+  }
+  Deno.writeTextFileSync(configFile, config);
 }
 
 /**
@@ -156,7 +156,7 @@ export class TestDaemon implements AsyncDisposable {
   /** Starts the process without waiting for anything; its exit status is {@linkcode exited}. */
   spawn(): void {
     if (this.#process !== undefined) throw new Error("the daemon runs already");
-    if (SLOWNESS > 1) giveShimsTime(this.configFile);
+    if (SLOWNESS > 1) scaleTimeouts(this.configFile);
     const argv = [
       ...(this.#options.ownNetwork ? ["unshare", "--net"] : []),
       ...(this.#options.program ?? program()),
