@@ -20,6 +20,8 @@ export interface ShimStartOptions {
   readonly reaper: Reaper;
   /** Called with the pid of each shim that was started. */
   readonly onStarted?: (pid: number) => void;
+  /** How long a shim may take until it dials in, in milliseconds; {@linkcode START_TIMEOUT} if left out. */
+  readonly withinMs?: number;
 }
 
 /** A shim process that serves no container, reached over the connection that it dialed. */
@@ -76,7 +78,7 @@ export class ShimStarter implements AsyncDisposable {
 
   /** Starts a shim. The listener hears what becomes of it. */
   start(): void {
-    const { self, state, reaper, env } = this.#options;
+    const { self, state, reaper, env, withinMs = START_TIMEOUT } = this.#options;
     const stderr = open(`${state}/shims.log`, O_WRONLY | O_CREAT | O_APPEND, 0o600);
     let child: Child;
     try {
@@ -91,9 +93,11 @@ export class ShimStarter implements AsyncDisposable {
     this.#children.set(child.pid, child);
     this.#options.onStarted?.(child.pid);
     const begun = performance.now();
+    let isLate = false;
     const timer = setTimeout(() => {
-      if (this.#starting.has(child.pid)) child.kill(SIGKILL);
-    }, START_TIMEOUT);
+      isLate = this.#starting.has(child.pid);
+      if (isLate) child.kill(SIGKILL);
+    }, withinMs);
     Deno.unrefTimer(timer);
     child.exited.then((exit) => {
       clearTimeout(timer);
@@ -101,9 +105,10 @@ export class ShimStarter implements AsyncDisposable {
       if (!this.#starting.delete(child.pid)) {
         this.#listener.ended(child.pid, performance.now() - begun);
       } else if (!this.#closed) {
-        this.#listener.failed(
-          `a shim ended with status ${exit.status} before it was ready; see ${state}/shims.log`,
-        );
+        const why = isLate
+          ? `was not ready within ${withinMs} ms and was killed`
+          : `ended with status ${exit.status} before it was ready`;
+        this.#listener.failed(`a shim ${why}; see ${state}/shims.log`);
       }
     });
   }
