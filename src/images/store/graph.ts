@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
-import { exists } from "../../linux/fs/exists.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { ImageError } from "../errors.ts";
 import { hexName } from "./hex_name.ts";
+import { readList } from "./read_list.ts";
 
 /** Names of directories that are no layers, such as `metacopy-check348747840` and `compat2953465`. */
 const PROBE = /(?:check|compat)\d+$/;
@@ -61,7 +61,7 @@ export class Graph {
   /** Returns every image. */
   images(): StoredImage[] {
     // One without a digest is just being stored.
-    const list = readList(`${this.#dir}/overlay-images/images.json`);
+    const list = this.#list("overlay-images/images.json");
     return list.filter((image) => typeof image["digest"] === "string").map((image) => ({
       id: text(image["id"]),
       digest: text(image["digest"]),
@@ -147,6 +147,13 @@ export class Graph {
     return layers;
   }
 
+  /** Reads one of the lists of containers-storage, which replaces them as a whole. */
+  #list(name: string): Record<string, unknown>[] {
+    return readList(`${this.#dir}/${name}`, `${this.#dir} while no container uses an image`).filter(
+      isRecord,
+    );
+  }
+
   #layerDir(id: string): string {
     const dir = `${this.#dir}/overlay/${hexName(id)}`;
     // By its short link, so that more of them fit into the options of a mount.
@@ -161,7 +168,7 @@ export class Graph {
 
   #readLayers(): Map<string, StoredLayer> {
     return new Map(
-      readList(`${this.#dir}/overlay-layers/layers.json`).map((layer) => {
+      this.#list("overlay-layers/layers.json").map((layer) => {
         const id = text(layer["id"]);
         const parent = layer["parent"] === undefined ? undefined : text(layer["parent"]);
         // The digest is there a moment before the layer counts as whole.
@@ -191,7 +198,7 @@ export class Graph {
       for (const name of namesIn(dir)) if (name.startsWith(".tmp-")) removeFile(`${dir}/${name}`);
     }
     const images = `${this.#dir}/overlay-images`;
-    const known = new Set(readList(`${images}/images.json`).map(({ id }) => id));
+    const known = new Set(this.#list("overlay-images/images.json").map(({ id }) => id));
     for (const name of namesIn(images)) {
       if (HEX_NAME.test(name) && !known.has(name)) removeTree(`${images}/${name}`);
     }
@@ -205,12 +212,4 @@ function namesIn(dir: string): string[] {
 function text(value: unknown): string {
   if (typeof value !== "string") throw new ImageError("the image store's lists cannot be read");
   return value;
-}
-
-/** Reads one of the lists of containers-storage, which replaces them as a whole. */
-function readList(path: string): Record<string, unknown>[] {
-  if (!exists(path)) return [];
-  const list: unknown = JSON.parse(Deno.readTextFileSync(path));
-  if (!Array.isArray(list)) throw new ImageError(`${path} holds no list`);
-  return list.filter(isRecord);
 }

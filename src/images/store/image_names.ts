@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { FileLock } from "../../linux/fd/file_lock.ts";
-import { exists } from "../../linux/fs/exists.ts";
-import { writeAtomic } from "../../linux/fs/write_atomic.ts";
+import { writeDurably } from "../../linux/fs/write_atomic.ts";
 import { isRecord } from "../../rpc/is_record.ts";
+import { readList } from "./read_list.ts";
 
 /** What a name stands for. */
 export interface NamedImage {
@@ -61,14 +61,12 @@ export class ImageNames {
     using _lock = await FileLock.lock(`${this.#path}.lock`);
     const names = this.#read();
     change(names);
-    writeAtomic(this.#path, JSON.stringify([...names], undefined, 2));
+    writeDurably(this.#path, JSON.stringify([...names], undefined, 2));
   }
 
   #read(): Map<string, { id: string; pulledAt: string }> {
     const names = new Map<string, { id: string; pulledAt: string }>();
-    if (!exists(this.#path)) return names;
-    const entries: unknown = JSON.parse(Deno.readTextFileSync(this.#path));
-    for (const [name, entry] of Array.isArray(entries) ? entries.filter(Array.isArray) : []) {
+    for (const [name, entry] of readList(this.#path).filter(Array.isArray)) {
       if (typeof name !== "string" || !isRecord(entry)) continue;
       names.set(name, { id: String(entry["id"]), pulledAt: String(entry["pulledAt"]) });
     }
