@@ -200,16 +200,23 @@ export function writeJsonAtomic(path: string, value: unknown): void {
  * missing; an object that is not JSON, or no object, throws a `SyntaxError`.
  */
 export function readJson<T extends object>(path: string): T | undefined {
-  let text: string;
+  let value: unknown;
   try {
-    text = Deno.readTextFileSync(path);
+    value = parseJson(Deno.readTextFileSync(path));
   } catch (error) {
     if (leadsNowhere(error)) return undefined;
-    throw error;
+    if (!(error instanceof SyntaxError)) throw error;
   }
-  const value = parseJson(text);
-  if (!isRecord(value)) {
-    throw new SyntaxError(`${path} does not hold a JSON object`);
+  if (isRecord(value)) return value as T;
+  throw new SyntaxError(`${path} is damaged: no JSON object`);
+}
+
+/** As {@linkcode readJson}; undefined also where the file is damaged, as a loss of power leaves one. */
+export function tryReadJson<T extends object>(path: string): T | undefined {
+  try {
+    return readJson<T>(path);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return undefined;
   }
-  return value as T;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { readJson } from "./bundle_layout.ts";
+import { tryReadJson } from "./bundle_layout.ts";
 import type { ExitRecord } from "./bundle_layout.ts";
 
 /** Size of exit.json in bytes, which a record never reaches: blanks fill the rest. */
@@ -43,8 +43,8 @@ function overwrite(path: string, text: string): void {
   while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
 }
 
-/** Reads exit.json; undefined where there is none or it belongs to another instance. */
+/** Reads exit.json; undefined where there is none, or a damaged one, or another instance's. */
 export function readExitRecord(path: string, instance: string): ExitRecord | undefined {
-  const record = readJson<ExitRecord>(path);
+  const record = tryReadJson<ExitRecord>(path);
   return record?.instance === instance ? record : undefined;
 }

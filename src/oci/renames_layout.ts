@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { namesEnding } from "../linux/fs/dir_entries.ts";
-import { readJson } from "./bundle_layout.ts";
+import { tryReadJson } from "./bundle_layout.ts";
 
 /** Returns the directory of the renames that are under way, each of which is `<new id>.json`. */
 export function renamesDir(root: string): string {
@@ -22,11 +22,6 @@ export function idsBeingRenamed(root: string): Set<string> {
 }
 
 function fromOf(root: string, to: string): string[] {
-  try {
-    const from = readJson<{ from?: unknown }>(`${renamesDir(root)}/${to}.json`)?.from;
-    return typeof from === "string" ? [from] : [];
-  } catch (error) {
-    if (error instanceof SyntaxError) return [];
-    throw error;
-  }
+  const from = tryReadJson<{ from?: unknown }>(`${renamesDir(root)}/${to}.json`)?.from;
+  return typeof from === "string" ? [from] : [];
 }

@@ -20,7 +20,7 @@ import type { ShimTimeouts } from "./shims/shim_client.ts";
 import type { ShimManager } from "./shims/shim_manager.ts";
 import { ContainerMaker } from "./container_maker.ts";
 import { reconnectContainers } from "./reconnect.ts";
-import { bundlesDir, takeStateDir } from "./state_dir.ts";
+import { bundlesDir, runtimeStateDir, takeStateDir } from "./state_dir.ts";
 import { RestingContainers } from "./definitions/resting.ts";
 import type { RenamePlan } from "./rename/plan.ts";
 import { RenameRecords } from "./rename/records.ts";
@@ -206,6 +206,7 @@ export class ContainerManager implements AsyncDisposable {
         definitions: manager.#definitions,
         fds: options.fds,
         resting: manager.#resting,
+        runtime: { runtime: config.runtime.runtime, runtimeRoot: runtimeStateDir(state) },
         services: manager.services,
       });
       return manager;

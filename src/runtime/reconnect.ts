@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 import { withTimeout } from "../linux/event_loop/with_timeout.ts";
 import { bundlePaths } from "../oci/bundle_layout.ts";
+import type { BundleRecord } from "../oci/bundle_layout.ts";
 import { Bundle, removeBundleDir } from "./bundle/bundle.ts";
+import { lostRecord } from "./bundle/lost_record.ts";
 import { removeClaimedCgroup } from "./bundle/cgroup_record.ts";
 import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
@@ -25,6 +27,8 @@ export interface ReconnectOptions {
   readonly definitions: Definitions;
   readonly fds: FdBudget;
   readonly resting: RestingContainers;
+  /** The OCI runtime of a container of which no other is known. */
+  readonly runtime: Pick<BundleRecord, "runtime" | "runtimeRoot">;
   readonly services: Services;
 }
 
@@ -43,7 +47,7 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
   // Before a bundle is read: for lack of fds it would be taken for a damaged one.
   fds.requireReconnect(bundles.length);
   for (const entry of bundles) {
-    const container = load(`${dir}/${entry.name}`, context);
+    const container = load(`${dir}/${entry.name}`, options);
     if (container === "unreadable") unread.add(entry.name);
     else if (container !== undefined) {
       containers.add(container);
@@ -79,9 +83,10 @@ export async function reconnectContainers(options: ReconnectOptions): Promise<vo
  * Loads the container of a bundle. Removes the directory of a bundle whose create or whose removal was
  * cut short, which has none; one that cannot be read is left alone.
  */
-function load(dir: string, context: ContainerContext): Container | "unreadable" | undefined {
+function load(dir: string, options: ReconnectOptions): Container | "unreadable" | undefined {
+  const { context } = options;
   try {
-    const bundle = Bundle.read(dir);
+    const bundle = readBundle(dir, options);
     if (bundle === undefined) {
       removeClaimedCgroup(bundlePaths(dir).config);
       removeBundleDir(dir);
@@ -93,6 +98,22 @@ function load(dir: string, context: ContainerContext): Container | "unreadable" 
       dir,
     });
     return "unreadable";
+  }
+}
+
+/**
+ * Reads a bundle. Where its record is damaged, what is known without it has to do: its container then
+ * lives on with its shim, or is removed.
+ */
+function readBundle(dir: string, { definitions, runtime }: ReconnectOptions): Bundle | undefined {
+  try {
+    return Bundle.read(dir);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    const record = lostRecord(dir, runtime);
+    const { id } = record;
+    logFailure("error", "container", "{id}: its record is lost: {reason}", error, { id });
+    return Bundle.of(dir, definitions.has(id) ? definitions.bundle(id).record : record);
   }
 }
 

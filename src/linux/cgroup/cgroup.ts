@@ -9,7 +9,6 @@ export {
   type Hierarchy,
 } from "./find.ts";
 export {
-  isThreaded,
   killAll,
   killUntilEmpty,
   occupiedAncestor,

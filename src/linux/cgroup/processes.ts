@@ -71,15 +71,6 @@ function threadedProcesses(dir: string): string[] {
 }
 
 /**
- * Returns whether a v2 cgroup lists no processes but threads only, and runtimes do not find what is in
- * it (cgroup-v2, Threads).
- */
-export function isThreaded({ version, paths: { unified } }: Cgroup): boolean {
-  if (version !== 2 || unified === undefined) return false;
-  return /^(threaded|domain invalid)\n/.test(readText(`${unified}/cgroup.type`) ?? "");
-}
-
-/**
  * Sends SIGKILL to every process in a cgroup and below, frozen or not. One that is being forked
  * meanwhile may be missed in v1 (v2 has cgroup.kill, since Linux 5.14): {@linkcode killUntilEmpty}.
  *

@@ -13,6 +13,7 @@ import type {
 } from "./call_options.ts";
 import { couldNotStart, runCall } from "./runtime_call.ts";
 import type { CallContext, CallReport, RuncCall, RuntimeCallOptions } from "./runtime_call.ts";
+import { damagedState } from "./runtime_state.ts";
 import { parseState, parseVersion } from "./runtime_output.ts";
 import type { OciState, RuntimeVersion } from "./runtime_output.ts";
 import type { Spawn } from "./spawn.ts";
@@ -85,13 +86,20 @@ export class OciRuntime {
 
   /**
    * Deletes a stopped container; with `force` also one that is created or running, and then one that
-   * does not exist is no error.
+   * does not exist is no error. Of one whose state is damaged, so that the runtime refuses it, `force`
+   * removes what the runtime keeps; its processes are the caller's to kill.
    */
   async delete(
     id: string,
     options: RuntimeCallOptions & { readonly force?: boolean } = {},
   ): Promise<void> {
-    await this.#control("delete", id, options.force ? ["--force"] : [], options);
+    try {
+      await this.#control("delete", id, options.force ? ["--force"] : [], options);
+    } catch (error) {
+      const { root } = this.#context;
+      if (!options.force || damagedState(root, id) === undefined) throw error;
+      Deno.removeSync(`${root}/${id}`, { recursive: true });
+    }
   }
 
   /** Freezes every process of the container. */

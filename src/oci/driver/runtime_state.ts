@@ -2,6 +2,7 @@
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { couldNotStart } from "./runtime_call.ts";
+import { tryReadJson } from "../bundle_layout.ts";
 import type { BundlePaths, BundleRecord } from "../bundle_layout.ts";
 
 /**
@@ -25,4 +26,14 @@ export function neverRan(
   paths: Pick<BundlePaths, "initPid">,
 ): boolean {
   return couldNotStart(error) && !hasRuntimeState(record, paths);
+}
+
+/**
+ * Returns the file below `root` with the state that runc or youki has of a container, if it holds no JSON
+ * object, as a loss of power leaves it: the runtime then refuses whatever it is asked for the container.
+ * (crun removes one without its state.)
+ */
+export function damagedState(root: string, id: string): string | undefined {
+  const path = `${root}/${id}/state.json`;
+  return tryReadJson(path) === undefined && exists(path) ? path : undefined;
 }

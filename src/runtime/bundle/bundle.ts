@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../failpoint.ts";
-import { BUNDLE_FORMAT, bundlePaths, readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import {
+  BUNDLE_FORMAT,
+  bundlePaths,
+  readJson,
+  tryReadJson,
+  writeJsonAtomic,
+} from "../../oci/bundle_layout.ts";
 import type {
   BundlePaths,
   BundleRecord,
@@ -100,9 +106,9 @@ export class Bundle {
     return new Bundle(bundlePaths(dir), record);
   }
 
-  /** Who serves the bundle, if a shim ever did. */
+  /** Who serves the bundle, if a shim ever did, and its record is whole. */
   shimRecord(): ShimRecord | undefined {
-    return readJson<ShimRecord>(this.paths.shimRecord);
+    return tryReadJson<ShimRecord>(this.paths.shimRecord);
   }
 
   /** Returns how init ended, if that was recorded for this instance. */

@@ -9,7 +9,7 @@ import {
   removeIfEmpty,
 } from "../../linux/cgroup/cgroup.ts";
 import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { tryReadJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 import { logFailure } from "../util/log_failure.ts";
 import type { Bundle } from "./bundle.ts";
@@ -47,7 +47,7 @@ export function recordCgroup(bundle: Bundle, cgroup: Cgroup): void {
 
 /** Returns the cgroup kept in the bundle, if it came that far. */
 export function recordedCgroup(bundle: Bundle): Cgroup | undefined {
-  return readJson<Cgroup>(path(bundle));
+  return tryReadJson<Cgroup>(path(bundle));
 }
 
 /**
@@ -59,7 +59,7 @@ export function plannedCgroup(
   hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
 ): Cgroup | undefined {
   // A bundle of an earlier berth has no such record.
-  const path = record.cgroupsPath ?? cgroupsPathOf(readJson(paths.config));
+  const path = record.cgroupsPath ?? cgroupsPathOf(tryReadJson(paths.config));
   return path === undefined ? undefined : cgroupAt(path, hierarchies);
 }
 
@@ -83,14 +83,8 @@ export async function removePlannedCgroup(
  * remove, unless it is in use. `config` is the path of its `config.json`.
  */
 export function removeClaimedCgroup(config: string): void {
-  let path: string | undefined;
-  try {
-    path = cgroupsPathOf(readJson(config));
-  } catch (error) {
-    // The daemon died while it wrote the file, and so before it made the cgroup.
-    if (error instanceof SyntaxError) return;
-    throw error;
-  }
+  // Where the daemon died while it wrote the file it had not made the cgroup.
+  const path = cgroupsPathOf(tryReadJson(config));
   const cgroup = path === undefined ? undefined : cgroupAt(path, cgroupHierarchies());
   if (cgroup !== undefined) removeIfEmpty(cgroup);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+import { getLogger } from "@logtape/logtape";
 import { failpointAsync } from "../../failpoint.ts";
 import { couldNotStart } from "../../oci/driver/runtime_call.ts";
-import { neverRan } from "../../oci/driver/runtime_state.ts";
+import { damagedState, neverRan } from "../../oci/driver/runtime_state.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import { DeadlineExceededError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
@@ -56,6 +57,7 @@ export class ContainerCleanup {
    */
   async destroy(): Promise<void> {
     const { bundle, context } = this.#options;
+    this.reportDamaged();
     await context.shims.kill(bundle);
     await failpointAsync("cleanup.shim-killed");
     // With no_shim the daemon itself has them open.
@@ -65,6 +67,15 @@ export class ContainerCleanup {
     } finally {
       await left?.[Symbol.asyncDispose]();
     }
+  }
+
+  /** Logs that the OCI runtime can do nothing more with the container, where its state is damaged. */
+  reportDamaged(): void {
+    const { bundle: { id, record } } = this.#options;
+    const path = damagedState(record.runtimeRoot, id);
+    if (path === undefined) return;
+    const message = "{id}: {path} is damaged, so it is removed without the OCI runtime";
+    getLogger(["berth", "container"]).warn(message, { id, path });
   }
 
   async #destroyProcesses(): Promise<void> {
@@ -81,8 +92,6 @@ export class ContainerCleanup {
       events.publishSyntheticExits(this.#killed);
     }
     cgroup.stopMonitors();
-    // Of a create that was cut short no process may be left to find it by.
-    await cgroup.find(() => Promise.resolve(plannedCgroup(bundle)));
     await cgroup.kill();
     await cgroup.remove();
   }
@@ -96,6 +105,8 @@ export class ContainerCleanup {
       if (pid !== undefined) this.#killed.add(pid);
       return pid;
     });
+    // Of a create that was cut short, or a damaged state, no pid is known to find it by.
+    await cgroup.find(() => Promise.resolve(plannedCgroup(bundle)));
     for (const { pid } of cgroup.pids()) this.#killed.add(pid);
     // Who waits for the processes does not wait for the runtime too, which may be out of order.
     if (await cgroup.kill()) events.publishSyntheticExits(this.#killed);

@@ -90,6 +90,7 @@ async function deleteByShim(
   client: ShimClient,
   force: boolean,
 ): Promise<DeleteResult> {
+  parts.cleanup.reportDamaged();
   try {
     return await client.call("shim.delete", {});
   } catch (error) {

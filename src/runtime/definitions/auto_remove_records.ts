@@ -80,6 +80,8 @@ export class AutoRemoveRecords {
         logFailure("warn", "container", "{id}: cannot remove what it has left: {reason}", error, {
           id,
         });
+        // What it has left is for `berth prune`.
+        if (error instanceof SyntaxError) this.remove(id);
       }
     }
   }

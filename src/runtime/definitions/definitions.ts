@@ -57,9 +57,9 @@ export class Definitions {
         logFailure(
           "error",
           "container",
-          "cannot read the definition {dir}, left alone: {reason}",
+          "cannot read the definition {dir}, left alone until a forced delete of {id}: {reason}",
           error,
-          { dir: this.#path(name) },
+          { dir: this.#path(name), id: name },
         );
       }
     }

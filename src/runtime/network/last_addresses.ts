@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { NetworkRecord } from "../../network/record.ts";
-import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
+import { tryReadJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { logFailure } from "../util/log_failure.ts";
 import { addressesByNetwork } from "./addresses.ts";
@@ -90,14 +90,8 @@ function orLog(id: string, change: () => void): void {
 }
 
 function read(path: string): Map<string, NetworkAddresses> {
-  let stored: { readonly containers?: unknown } | undefined;
-  try {
-    stored = readJson(path);
-  } catch (error) {
-    // Damaged: containers get other addresses.
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  const { containers } = stored ?? {};
+  // Where it is damaged containers get other addresses.
+  const { containers } = tryReadJson<{ readonly containers?: unknown }>(path) ?? {};
   const pairs: readonly unknown[] = Array.isArray(containers) ? containers : [];
   return new Map(pairs.filter(isPair).map(([id, networks]) => [id, addressesOf(networks)]));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../../linux/fs/exists.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { logDir } from "../../oci/log_layout.ts";
@@ -39,12 +40,12 @@ export async function removeContainer(
   if (log?.own === false) return await remove(target, options);
   try {
     const result = await cancelFirstCreate(target, options) ?? await remove(target, options);
-    removeLeftLog(id, options);
+    removeLeft(id, options);
     return result;
   } catch (error) {
     // A client that names the instance has seen the container, which has gone meanwhile.
     const isAsked = force || instance !== undefined;
-    if (isAsked && error instanceof NotFoundError) removeLeftLog(id, options);
+    if (isAsked && error instanceof NotFoundError) removeLeft(id, options);
     throw error;
   }
 }
@@ -95,16 +96,23 @@ async function remove(
 }
 
 /**
- * Removes the log that a container has left whose shim died: the daemon keeps it until somebody asks for
- * the removal. What has the id by now keeps its own.
+ * Removes what the daemon keeps of a container that is gone until somebody asks for the removal: the log
+ * of one whose shim died, a damaged definition. What has the id by now keeps its own.
  */
-function removeLeftLog(id: string, { checkUsable, containers, root }: RemoveOptions): void {
+function removeLeft(
+  id: string,
+  { checkUsable, containers, definitions, root }: RemoveOptions,
+): void {
   if (containers.isTaken(id)) return;
   try {
     // One below an id whose rename is not done is that of a container with another id.
     checkUsable(id);
     removeTree(logDir(root, id));
+    // One that could not be read.
+    if (exists(definitions.dir(id))) definitions.remove(id);
   } catch (error) {
-    logFailure("warn", "container", "{id}: cannot remove its log: {reason}", error, { id });
+    logFailure("warn", "container", "{id}: cannot remove what it has left: {reason}", error, {
+      id,
+    });
   }
 }

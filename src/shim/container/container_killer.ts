@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { isThreaded, killUntilEmpty } from "../../linux/cgroup/cgroup.ts";
+import { killUntilEmpty } from "../../linux/cgroup/cgroup.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { RuntimeError } from "../../rpc/errors.ts";
@@ -81,11 +81,10 @@ export class ContainerKiller {
       );
     } catch (error) {
       if (!(error instanceof RuntimeError) || signal !== SIGKILL) throw error;
-      // Of a threaded cgroup runc cannot read the processes.
+      // Of a threaded cgroup runc cannot read the processes, nor of any where its state is damaged.
       const cgroup = this.#cgroup.find();
-      if (cgroup === undefined || !isThreaded(cgroup)) throw error;
       await this.#cgroup.suppressFreezeEvents(async () => {
-        if (!await killUntilEmpty(cgroup)) throw error;
+        if (cgroup === undefined || !await killUntilEmpty(cgroup)) throw error;
       });
     }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { removeFile } from "../../../linux/fs/remove_file.ts";
-import { readJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
+import { tryReadJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
 import type { ContainerStopOptions } from "../stop/stop.ts";
 
 /**
@@ -14,7 +14,7 @@ export function recordRestart(dir: string, { signal, timeout }: ContainerStopOpt
 
 /** Reads how the container of the bundle in `dir` is being restarted; undefined if it is not. */
 export function readRestart(dir: string): ContainerStopOptions | undefined {
-  return readJson<ContainerStopOptions>(pathIn(dir));
+  return tryReadJson<ContainerStopOptions>(pathIn(dir));
 }
 
 /** Removes the record of a restart that has failed, or that a stop has taken back. */

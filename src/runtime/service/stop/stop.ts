@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../../failpoint.ts";
 import { SIGKILL, SIGTERM } from "../../../linux/process/signals.ts";
+import { tryReadJson } from "../../../oci/bundle_layout.ts";
 import type { BundleRecord } from "../../../oci/bundle_layout.ts";
 import { stopSignalIn } from "../../../oci/spec/facts.ts";
 import { NotFoundError } from "../../../rpc/errors.ts";
-import { isRecord } from "../../../rpc/is_record.ts";
-import { parseJson } from "../../../rpc/json.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
 import type { Container } from "../../container/container.ts";
 import { backoff } from "../../../linux/event_loop/backoff.ts";
@@ -132,8 +131,8 @@ async function killLater(
 
 /** Returns the stop signal that the container's spec names; SIGTERM if it names none. */
 export function stopSignalOf(container: Container): number {
-  const spec = parseJson(Deno.readTextFileSync(container.bundle.paths.config));
-  const given = isRecord(spec) ? stopSignalIn(spec) : undefined;
+  const spec = tryReadJson<Record<string, unknown>>(container.bundle.paths.config);
+  const given = spec === undefined ? undefined : stopSignalIn(spec);
   if (given === undefined) return SIGTERM;
   return signalNumber(/^\d+$/.test(given) ? Number(given) : given);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { removeFile } from "../../../linux/fs/remove_file.ts";
-import { readJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
+import { tryReadJson, writeJsonAtomic } from "../../../oci/bundle_layout.ts";
 import { logFailure } from "../../util/log_failure.ts";
 
 /** What `stop.json` in the bundle says, so that the next daemon finishes the stop. */
@@ -11,9 +11,9 @@ export interface StopRecord {
   readonly timeout?: number;
 }
 
-/** Reads the record of a stop in the bundle in `dir`; undefined where there is none. */
+/** Reads the record of a stop in the bundle in `dir`; undefined where there is none, or a damaged one. */
 export function readStop(dir: string): StopRecord | undefined {
-  return readJson<StopRecord>(pathIn(dir));
+  return tryReadJson<StopRecord>(pathIn(dir));
 }
 
 /**

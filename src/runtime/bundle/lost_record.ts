@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+import { BUNDLE_FORMAT, bundlePaths, tryReadJson } from "../../oci/bundle_layout.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import { cgroupsPathOf } from "../../oci/spec/facts.ts";
+
+/**
+ * Returns a record for the bundle in `dir` whose own is damaged, as a loss of power leaves it: what it
+ * takes to find what is left of the container, and to remove it.
+ */
+export function lostRecord(
+  dir: string,
+  runtime: Pick<BundleRecord, "runtime" | "runtimeRoot">,
+): BundleRecord {
+  const cgroupsPath = cgroupsPathOf(tryReadJson(bundlePaths(dir).config));
+  return {
+    ...runtime,
+    format: BUNDLE_FORMAT,
+    id: dir.slice(dir.lastIndexOf("/") + 1),
+    instance: crypto.randomUUID(),
+    stdio: { stdin: "", stdout: "", stderr: "", terminal: false },
+    rootfs: [],
+    noPivot: false,
+    labels: {},
+    ...(cgroupsPath === undefined ? {} : { cgroupsPath }),
+    createdAt: new Date().toISOString(),
+  };
+}
