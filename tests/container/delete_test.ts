@@ -116,6 +116,36 @@ Deno.test("delete: a forced delete takes along what starts meanwhile", async () 
   assert.equal(await told(daemon, "late"), "create start exit delete");
 });
 
+Deno.test("delete: a forced delete ends a start that hangs, also one that an earlier daemon has asked for", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  wrapper.rule("start", "exec sleep 1000");
+  for (const isRestarted of [false, true]) {
+    await daemon.client.call("container.create", {
+      id: "c",
+      spec: daemon.spec(["sleep", "1000"]),
+      runtime: wrapper.path,
+    });
+    const calls = wrapper.calls("start").length;
+    const cut = assert.rejects(
+      daemon.client.call("container.start", { id: "c" }),
+      isRestarted
+        ? { kind: "Unavailable" }
+        : { message: "container c was removed while it was being started" },
+    );
+    await wrapper.called("start", calls + 1);
+    if (isRestarted) {
+      await daemon.restart();
+      await daemon.connected("c");
+    }
+    const begun = performance.now();
+    await daemon.client.call("container.delete", { id: "c", force: true });
+    await cut;
+    // The runtime's own time is 120 s.
+    assert.ok(performance.now() - begun < 60_000);
+  }
+});
+
 Deno.test("delete: a busy rootfs is told and never removed through; the next delete works", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;

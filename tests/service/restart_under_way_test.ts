@@ -189,6 +189,53 @@ Deno.test({
   },
 });
 
+Deno.test("container.stop, kill and a forced delete end a restart whose runtime hangs in its start", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const end = {
+    stop: (id: string) => client.call("container.stop", { id }),
+    kill: (id: string) => client.call("container.kill", { id, signal: "KILL" }),
+    delete: (id: string) => client.call("container.delete", { id, force: true }),
+  };
+  for (const id of ["stop", "kill", "delete"] as const) {
+    const restart = { policy: "always" } as const;
+    await createService(daemon, id, "exit 3", { runtime: wrapper.path, restart });
+    const calls = wrapper.calls("start").length;
+    wrapper.rule("start", "exec sleep 1000", { id });
+    // The first start of all is waited for as well.
+    const first = client.call("container.start", { id });
+    const ended = assert.rejects(first, {
+      kind: "FailedPrecondition",
+      message: new RegExp(`container ${id} was (stopped|removed) while it was being started`),
+    });
+    await wrapper.called("start", calls + 1);
+    if (id === "kill") {
+      wrapper.clear();
+      await end.stop(id);
+    } else await end[id](id);
+    await ended;
+    if (id === "delete") {
+      await createService(daemon, id, "exit 3", { runtime: wrapper.path, restart });
+    }
+    wrapper.clear();
+    await client.call("container.start", { id });
+    await untilState(daemon, id, ({ restartCount = 0 }) => restartCount > 0);
+    const before = wrapper.calls("start").length;
+    wrapper.rule("start", "exec sleep 1000", { id });
+    await wrapper.called("start", before + 1);
+    await end[id](id);
+    const [now] = (await client.call("container.list", { ids: [id] })).containers;
+    if (id === "delete") assert.equal(now, undefined);
+    else {
+      assert.deepEqual([now?.status, now?.restartingAt], ["stopped", undefined]);
+      assert.equal(now?.error, undefined);
+    }
+    wrapper.clear();
+  }
+  for (const id of ["stop", "kill"]) await end.delete(id);
+});
+
 Deno.test("container.stop, kill and a forced delete end a restart whose runtime hangs", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;

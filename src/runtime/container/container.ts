@@ -39,6 +39,8 @@ export class Container {
   readonly #parts: ContainerParts;
   readonly #deletion: ContainerDeletion;
   readonly #recovery: ContainerRecovery;
+  /** Aborted to end the starts that are under way. */
+  #starting = new AbortController();
   /** The shim was asked to look at the freezer and has not answered. */
   #refreshing = false;
 
@@ -97,6 +99,15 @@ export class Container {
   }
 
   /**
+   * Ends a start that is under way, and the OCI runtime with it. The start then throws `reason`; what a
+   * runtime has started by then runs.
+   */
+  cancelStart(reason: BerthError): void {
+    this.#starting.abort(reason);
+    this.#starting = new AbortController();
+  }
+
+  /**
    * Finds the container's shim again after a restart of the daemon; see {@linkcode ContainerRecovery.reconnect}. Never
    * rejects.
    */
@@ -127,10 +138,11 @@ export class Container {
    */
   start(): Promise<ResultOf<ShimContract, "shim.start">> {
     const { cgroup } = this.#parts;
+    const { signal } = this.#starting;
     return this.#withShim(async (shim) => {
       // Before its process can run.
       cgroup.flushPending();
-      const result = await shim.call("shim.start", {});
+      const result = await shim.call("shim.start", {}, { signal });
       // A restore makes init only at start, so that its cgroup is not known before.
       if (!cgroup.known) cgroup.resolve();
       return result;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { failpointAsync } from "../../failpoint.ts";
+import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { DeadlineExceededError, FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
@@ -84,7 +85,7 @@ async function remove(
   return await deletion.finish();
 }
 
-/** With `force` also one that has started meanwhile. */
+/** With `force` also one that has started meanwhile, or whose start does not end. */
 async function deleteByShim(
   parts: ContainerParts,
   client: ShimClient,
@@ -92,11 +93,24 @@ async function deleteByShim(
 ): Promise<DeleteResult> {
   parts.cleanup.reportDamaged();
   try {
-    return await client.call("shim.delete", {});
+    const deleted = client.call("shim.delete", {});
+    // A start that an earlier daemon has asked for ends with its process.
+    if (force && !await withTimeout(deleted, FORCE_AFTER)) await killInit(client);
+    return await deleted;
   } catch (error) {
     if (!force || !(error instanceof FailedPreconditionError)) throw error;
     await killAll(parts, client);
     return await client.call("shim.delete", {});
+  }
+}
+
+/** Kills init, where there is one. */
+async function killInit(client: ShimClient): Promise<void> {
+  try {
+    await client.call("shim.kill", { signal: SIGKILL });
+  } catch (error) {
+    // It has ended, or was never restored.
+    if (!(error instanceof NotFoundError || error instanceof FailedPreconditionError)) throw error;
   }
 }
 

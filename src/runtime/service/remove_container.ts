@@ -6,7 +6,7 @@ import { logDir } from "../../oci/log_layout.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { logFailure } from "../util/log_failure.ts";
-import { createCanceled, lockToEnd } from "./cancel_create.ts";
+import { createCanceled, lockToEnd, startCanceled } from "./cancel_create.ts";
 import type { ServiceContext } from "./context.ts";
 import type { RestartManager } from "./restart/restart_manager.ts";
 
@@ -79,6 +79,7 @@ async function remove(
     !containers.hasInstance(asked.bundle.record.instance);
   const container = isGone ? asked : containers.get(id, instance);
   checkUsable(id);
+  if (force) container.cancelStart(startCanceled(id, "removed"));
   const alive = container.status === "running" || container.status === "paused";
   if (!definitions.has(id) || (alive && !force)) return await container.delete(force);
   restarts.cancel(id);

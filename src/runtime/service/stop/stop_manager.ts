@@ -6,7 +6,7 @@ import type { ExitStatus } from "../../../rpc/contract/schemas.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
 import type { Container } from "../../container/container.ts";
 import type { ServiceRecord } from "../../definitions/service_record.ts";
-import { lockToEnd } from "../cancel_create.ts";
+import { lockToEnd, startCanceled } from "../cancel_create.ts";
 import type { ServiceContext } from "../context.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 import { stopContainer, stopSignalOf } from "./stop.ts";
@@ -47,6 +47,8 @@ export class StopManager {
       const stopper = shutdown ? definitions.service(id)?.stopper ?? "shutdown" : "user";
       undo = this.#recordStopper(container, { stopper, next: undefined });
     }
+    // Its process is killed at once, for which the OCI runtime need not be waited for.
+    if (container.status === "created") container.cancelStart(startCanceled(id, "stopped"));
     try {
       await stopContainer(container, how, stopping);
     } catch (error) {
