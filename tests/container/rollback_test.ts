@@ -14,7 +14,7 @@ import { EventCollector } from "../harness/events.ts";
 import { assertHistory } from "../harness/history.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
-import { processesOf } from "../harness/processes.ts";
+import { hasEnded, processesOf } from "../harness/processes.ts";
 import { baseName, runDir, uniqueName } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { filesIn } from "../harness/leaks/traces.ts";
@@ -255,6 +255,25 @@ Deno.test("rollback: daemon and shim are killed while the runtime creates: nothi
     wrapper.clear();
     await assertNothing(daemon, id);
   }
+  await audit.assertClean();
+});
+
+Deno.test("rollback: a hanging runtime is ended though its command line does not show what it does", async () => {
+  const { daemon, wrapper, audit } = await setUp();
+  await using _ = daemon;
+  const pidFile = `${daemon.dir}/hidden`;
+  wrapper.rule("create", `echo $$ >'${pidFile}'; exec sleep 1000`, { id: "hidden" });
+  const spec = daemon.spec(["true"]);
+  const cut = assert.rejects(
+    daemon.client.call("container.create", { id: "hidden", spec, runtime: wrapper.path }),
+    { message: "container hidden was removed while it was being created" },
+  );
+  await wrapper.called("create", 2);
+  await daemon.client.call("container.delete", { id: "hidden", force: true });
+  await cut;
+  assert.ok(hasEnded(Number(Deno.readTextFileSync(pidFile))));
+  Deno.removeSync(pidFile);
+  wrapper.clear();
   await audit.assertClean();
 });
 

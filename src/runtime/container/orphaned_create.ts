@@ -43,13 +43,28 @@ export async function reapOrphanedCreate(
   );
 }
 
-/** Returns the processes whose command line is that of a create in this bundle. */
+/**
+ * Returns the processes whose command line is that of a create in this bundle, and those that its shim
+ * has started: a shim of one container that creates it has no others.
+ */
 function createsOf(bundle: Bundle): LiveProcess[] {
   const pidFile = bundle.paths.initPid;
-  return liveProcesses().filter(({ pid }) => {
+  const all = liveProcesses();
+  const shim = ownShim(bundle, all);
+  return all.filter(({ pid, parent }) => {
     const argv = readProc(pid, "cmdline").split("\0");
+    // With "delete" the shim undoes what it has created.
+    if (parent === shim?.pid && !argv.includes("delete")) return true;
     return argv[argv.indexOf("--pid-file") + 1] === pidFile;
   });
+}
+
+/** Returns the shim that has this container alone, if it lives. */
+function ownShim(bundle: Bundle, all: readonly LiveProcess[]): LiveProcess | undefined {
+  const shim = bundle.record.group === undefined ? bundle.shimRecord() : undefined;
+  // With no_shim the daemon has all of them.
+  if (shim === undefined || shim.pid === Deno.pid) return undefined;
+  return all.find(({ pid, startTime }) => pid === shim.pid && startTime === shim.startTime);
 }
 
 /** Returns the calls, then all that descends from them. */
