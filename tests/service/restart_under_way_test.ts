@@ -236,6 +236,26 @@ Deno.test("container.stop, kill and a forced delete end a restart whose runtime 
   for (const id of ["stop", "kill"]) await end.delete(id);
 });
 
+Deno.test("container.kill of a container that waits to be restarted says so, and what can be done", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await createService(daemon, "c", SCRIPT, { restart: { policy: "always" } });
+  await client.call("container.start", { id: "c" });
+  await untilState(
+    daemon,
+    "c",
+    ({ status, restartingAt = "" }) =>
+      status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,
+  );
+  await assert.rejects(client.call("container.kill", { id: "c", signal: "HUP" }), {
+    kind: "FailedPrecondition",
+    message: "container c is being restarted: wait until it runs, or stop it first",
+  });
+  await client.call("container.stop", { id: "c" });
+  const gone = { kind: "NotFound", message: /has exited/ };
+  await assert.rejects(client.call("container.kill", { id: "c", signal: "HUP" }), gone);
+});
+
 Deno.test("container.stop, kill and a forced delete end a restart whose runtime hangs", async () => {
   await using daemon = await TestDaemon.start();
   const { client } = daemon;

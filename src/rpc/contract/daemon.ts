@@ -276,7 +276,9 @@ export const daemonContract = {
     {
       ...asksRuntime,
       NotFound: "no such container or process, or the process has exited",
-      FailedPrecondition: "the container has not been restored yet and has no process",
+      FailedPrecondition:
+        "the container has no process: it has not been restored yet, or is being " +
+        "restarted",
     },
   ),
   "container.stop": method(

@@ -199,10 +199,15 @@ export class Container {
   /** Says of one that has stopped only to run again that it does so, and what can be done. */
   #explained(error: unknown): unknown {
     if (!(error instanceof FailedPreconditionError) || this.status !== "stopped") return error;
-    if (this.#parts.context.owner.service(this.id).restartingAt === undefined) return error;
+    return this.beingRestarted(error) ?? error;
+  }
+
+  /** Returns the error of what cannot be done while it is being restarted; undefined if it is not. */
+  beingRestarted(cause: BerthError): FailedPreconditionError | undefined {
+    if (this.#parts.context.owner.service(this.id).restartingAt === undefined) return undefined;
     return new FailedPreconditionError(
       `container ${this.id} is being restarted: wait until it runs, or stop it first`,
-      { cause: error, data: { ...error.data, id: this.id } },
+      { cause, data: { ...cause.data, id: this.id } },
     );
   }
 

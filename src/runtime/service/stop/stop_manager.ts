@@ -3,6 +3,7 @@ import { SIGKILL } from "../../../linux/process/signals.ts";
 import type { DaemonContract } from "../../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../../rpc/contract/method.ts";
 import type { ExitStatus } from "../../../rpc/contract/schemas.ts";
+import { NotFoundError } from "../../../rpc/errors.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
 import type { Container } from "../../container/container.ts";
 import type { ServiceRecord } from "../../definitions/service_record.ts";
@@ -121,12 +122,17 @@ export class StopManager {
       (number === SIGKILL || number === stopSignalOf(containers.get(id)));
     if (ends && await this.#takeBackRestart(id)) return;
     const container = containers.get(id);
-    await this.#end(container, ends, () =>
-      container.kill({
-        signal: number,
-        ...(execId === undefined ? {} : { execId }),
-        ...(all === undefined ? {} : { all }),
-      }));
+    try {
+      await this.#end(container, ends, () =>
+        container.kill({
+          signal: number,
+          ...(execId === undefined ? {} : { execId }),
+          ...(all === undefined ? {} : { all }),
+        }));
+    } catch (error) {
+      const hasEnded = execId === undefined && error instanceof NotFoundError;
+      throw hasEnded && container.beingRestarted(error) || error;
+    }
   }
 
   /** Writes a checkpoint of a container. With `exit` that is a stop. */
