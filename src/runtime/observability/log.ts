@@ -112,6 +112,17 @@ export function withStack(format: TextFormatter): TextFormatter {
     const { error, reason } = record.properties;
     if (error === undefined) return format(record);
     if (reason !== undefined && isToldFailure(error)) return format(record);
-    return `${format(record)}    ${stackOf(error).replaceAll(/\s*[\n\r]+\s*/g, "\n      ")}\n`;
+    return `${format(record)}    ${indented(stackOf(error))}\n`;
   };
+}
+
+/**
+ * Returns text for a log of lines: all but the first are indented, for what stands at the margin is a
+ * line of its own, and what would control a terminal is escaped.
+ */
+function indented(text: string): string {
+  return text.replaceAll(/\s*[\n\r]+\s*/g, "\n      ").replaceAll(
+    /[^\P{C}\n]|[\u2028\u2029]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  );
 }

@@ -30,6 +30,17 @@ Deno.test("withStack: a record with an error has its stack below it, and no line
   assert(lines.every((line) => line.startsWith("    ")), lines.join("\n"));
 });
 
+Deno.test("withStack: what would control a terminal, or part lines, is escaped in a stack", () => {
+  const format = withStack(() => "it failed\n");
+  const error = new Error("a\u001b[2Jb\u009b2Jc\u2028d\u0085e\u202ef\tg\vh é 漢");
+  const text = format(record({ error }));
+  assert.doesNotMatch(text, /[^\P{C}\n]|[\u2028\u2029]/u);
+  assert.ok(
+    text.includes("a\\u{1b}[2Jb\\u{9b}2Jc\\u{2028}d\\u{85}e\\u{202e}f\\u{9}g\\u{b}h é 漢"),
+    text,
+  );
+});
+
 Deno.test("withStack: a failure that is told is one line, unless its cause is a fault of berth's", () => {
   const format = withStack(() => "it failed\n");
   const lines = (error: Error) =>
