@@ -110,6 +110,44 @@ Deno.test("berth run -d, create: a signal leaves nothing, however far they have 
   }
 });
 
+Deno.test("berth run -d, create: a second signal is not silent, and leaves no empty --cidfile", async () => {
+  await using daemon = await TestDaemon.start();
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const idFile = `${daemon.dir}/id`;
+  for (
+    const [verb, subcommand, isCreated] of [
+      [["run", "-d"], "create", false],
+      [["run", "-d"], "start", true],
+      [["create"], "create", false],
+    ] as const
+  ) {
+    const calls = wrapper.calls(subcommand).length;
+    const releases = [wrapper.hang(subcommand), wrapper.hang("delete")];
+    const options = ["--name", "c", "--runtime", wrapper.path, ...rootfsArgs(daemon)];
+    const args = [...verb, "--cidfile", idFile, ...options, "--", "sleep", "1000"];
+    const child = cliCommand(daemon, args, { stdin: "null", stdout: "null", stderr: "piped" })
+      .spawn();
+    await wrapper.called(subcommand, calls + 1);
+    // Two of one kind could be taken for one.
+    child.kill("SIGTERM");
+    child.kill("SIGINT");
+    const { code, stderr } = await within("its end", child.output());
+    assert.match(new TextDecoder().decode(stderr), /told to leave: .* see berth ps -a\n$/);
+    assert.ok(code === 130 || code === 143, String(code));
+    assert.equal(namesIn(daemon.dir).includes("id"), isCreated, verb.join(" "));
+    if (isCreated) {
+      assert.notEqual(Deno.readTextFileSync(idFile), "");
+      Deno.removeSync(idFile);
+    }
+    for (const release of releases) release();
+    wrapper.clear();
+    await until("its end", async () => {
+      await cli(daemon, ["rm", "-f", "c"]);
+      return (await daemon.containerIds()).length === 0;
+    });
+  }
+});
+
 Deno.test("berth run: a second interrupt takes back what a hanging runtime creates, a third leaves it", async () => {
   await using daemon = await TestDaemon.start();
   const wrapper = RuntimeWrapper.create(daemon.dir);

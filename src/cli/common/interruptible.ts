@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { printStderr } from "../text/print.ts";
 import { CliError } from "./exit_status.ts";
 
 /** The signals that ask a command to end, and their numbers (signal(7), the same on every machine). */
@@ -16,14 +17,15 @@ const IGNORED = ignoredSignals();
 /**
  * Listens for the signals that ask this process to end, until it is disposed of. So a command can end
  * what it has started, and remove what is half-made. The second such signal ends the process at once,
- * unless something else listens for it. Signals that the process was started to ignore, as by nohup(1),
+ * unless something else listens for it, or is given to hear it. Signals that the process was started to ignore, as by nohup(1),
  * stay ignored.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
   readonly #listeners = new DisposableStack();
 
-  constructor() {
+  /** @param again called at the second signal, and each one after it, with the exit status of that. */
+  constructor(again?: (status: number) => void) {
     for (const name of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
       const number = ENDING[name];
       if ((IGNORED >> BigInt(number - 1) & 1n) === 1n) {
@@ -32,11 +34,11 @@ export class Interruption implements Disposable {
         Deno.addSignalListener(name, () => {});
         continue;
       }
+      const status = ENDED_BY_SIGNAL + number;
       const listener = () => {
-        this.#listeners.dispose();
-        this.#controller.abort(
-          new CliError(`ended by ${name}`, { status: ENDED_BY_SIGNAL + number }),
-        );
+        if (this.signal.aborted) return again?.(status);
+        if (again === undefined) this.#listeners.dispose();
+        this.#controller.abort(new CliError(`ended by ${name}`, { status }));
       };
       Deno.addSignalListener(name, listener);
       this.#listeners.defer(() => Deno.removeSignalListener(name, listener));
@@ -54,6 +56,12 @@ export class Interruption implements Disposable {
   [Symbol.dispose](): void {
     this.#listeners.dispose();
   }
+}
+
+/** Ends this process at once, where a container that it makes is taken back or finished without it. */
+export function leave(status: number): void {
+  printStderr("berth: told to leave: the container may still come to be, see berth ps -a");
+  Deno.exit(status);
 }
 
 /**

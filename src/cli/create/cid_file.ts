@@ -6,6 +6,7 @@ import { CliError } from "../common/exit_status.ts";
 /** The file that `--cidfile` names: reserved first, so that an id never overwrites another one. */
 export class CidFile implements Disposable {
   readonly #path: string | undefined;
+  /** Whether there is nothing to remove: the id is in it, or it was removed. */
   #written = false;
 
   /** Makes the file, if a path is given. Throws a {@linkcode CliError} if there is one already. */
@@ -20,6 +21,8 @@ export class CidFile implements Disposable {
         : messageOf(error);
       throw new CliError(`cannot write --cidfile ${path}: ${why}`, { cause: error });
     }
+    // Where the command is left at once nothing else removes it.
+    globalThis.addEventListener("unload", () => this[Symbol.dispose]());
   }
 
   /** Writes the id of the container, which has been created. */
@@ -40,6 +43,9 @@ export class CidFile implements Disposable {
 
   /** Removes the file where no container was created. */
   [Symbol.dispose](): void {
-    if (this.#path !== undefined && !this.#written) removeFile(this.#path);
+    if (this.#path === undefined || this.#written) return;
+    // Once: another command may take the name then.
+    this.#written = true;
+    removeFile(this.#path);
   }
 }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { somePath, verb, withSocket } from "../common/command.ts";
 import { absolutePath } from "../../linux/fs/path_names.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { Interruption } from "../common/interruptible.ts";
+import { Interruption, leave } from "../common/interruptible.ts";
 import { createDetached } from "../create/create_container.ts";
 import { removeContainer } from "../container/remove.ts";
 import { readForRestore, restoreParams } from "../create/restore_record.ts";
@@ -34,7 +34,7 @@ export function restoreCommand(): Command {
         const { root } = await daemon.call("daemon.info", {});
         const path = absolutePath(options.path ?? `${root}/checkpoints/${id}`);
         const record = readForRestore(path);
-        using interruption = new Interruption();
+        using interruption = new Interruption(leave);
         const { signal } = interruption;
         const wanted = { name: id, interactive: options.interactive ?? false, giveUp: signal };
         await createDetached(daemon, root, wanted, (id, held) => {

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
-import { Interruption } from "../common/interruptible.ts";
+import { Interruption, leave } from "../common/interruptible.ts";
 import { Creation } from "../create/creation.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { print } from "../text/print.ts";
@@ -21,7 +21,7 @@ export function createCommand(): Command {
     .action(async (args: string[], _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ContainerOptions & { socket: string }>();
       await withDaemon(command, async (daemon) => {
-        using interruption = new Interruption();
+        using interruption = new Interruption(leave);
         await using creation = await Creation.open(daemon, options, args, interruption.signal);
         print(await creation.detached());
       });

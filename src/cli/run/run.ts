@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
 import { type ContainerOptions, IMAGE_ARGUMENT, withContainer } from "../options/options.ts";
 import { type DaemonConnection, withDaemon } from "../common/daemon.ts";
-import { Interruption } from "../common/interruptible.ts";
+import { Interruption, leave } from "../common/interruptible.ts";
 import { CliError } from "../common/exit_status.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { Creation } from "../create/creation.ts";
@@ -11,7 +11,7 @@ import { type ContainerRef, refOf, removeContainer, removeInstance } from "../co
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd, statusOf } from "../process_io/session.ts";
 import { SignalForwarder, withSigProxy } from "../process_io/signal_forwarder.ts";
-import { print, printError, printStderr } from "../text/print.ts";
+import { print, printError } from "../text/print.ts";
 
 interface RunOptions extends ContainerOptions {
   readonly socket: string;
@@ -40,7 +40,7 @@ export function runCommand(): Command {
       const keys = detachKeysOf(options.detachKeys);
       await withDaemon(command, async (daemon) => {
         // Signals to the container wait for it; until there is one they end this command.
-        using interruption = new Interruption();
+        using interruption = new Interruption(options.detach && leave);
         const { signal } = interruption;
         await using creation = await Creation.open(daemon, options, args, signal);
         const { root } = creation;
@@ -102,9 +102,7 @@ function leaveEarly(
   const interrupts = waiting.filter((one) => one === "SIGINT" || one === "SIGTERM").length;
   const status = statusOf(signal);
   if (interrupts === 2) giveUp.abort(new CliError(`ended by ${signal}`, { status }));
-  if (interrupts <= 2) return;
-  printStderr("berth: told to leave: the container may still come to be, see berth ps -a");
-  Deno.exit(status);
+  if (interrupts > 2) leave(status);
 }
 
 /** Starts a container; one that cannot be started, or is not wanted any more, is removed. */
