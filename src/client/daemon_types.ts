@@ -619,6 +619,8 @@ export interface Daemon {
     readonly apparmor?: string | undefined;
     /** User whose subordinate ids are those of the container's user namespace. */
     readonly usernsRemap?: string | undefined;
+    /** Limit of open files, RLIMIT_NOFILE, soft and hard. */
+    readonly openFiles?: number | undefined;
   };
   /** Time of the start of the daemon, in RFC 3339 format, UTC, with milliseconds. */
   readonly startedAt: string;

@@ -4,6 +4,7 @@ import { absolutePathEntries } from "../linux/process/environment.ts";
 import { FILE_LIMIT_VARIABLE, raiseFileLimit } from "../linux/process/file_limit.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import { loadDefaultProfile } from "../oci/apparmor/load_profile.ts";
+import { defaultOpenFiles } from "../oci/spec/default_spec.ts";
 import { daemonContract, daemonErrors, daemonNotifications } from "../rpc/contract/daemon.ts";
 import { UnavailableError } from "../rpc/errors.ts";
 import { bindContract } from "../rpc/contract/bind.ts";
@@ -145,6 +146,7 @@ export class Daemon implements AsyncDisposable {
           ...(config.runtime.userns_remap !== undefined && {
             usernsRemap: config.runtime.userns_remap,
           }),
+          openFiles: defaultOpenFiles(),
         },
         startedAt,
         containers: manager.size,

@@ -4,7 +4,7 @@ import { testNeeding } from "../../scripts/test_needing.ts";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
-import { pathWithout } from "../harness/run.ts";
+import { pathWithout, program } from "../harness/run.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 
 const sh = (script: string) => ["--", "sh", "-c", script];
@@ -247,4 +247,14 @@ Deno.test("berth run: -h of run is --hostname, and --help is help", async () => 
   const help = await cli(daemon, ["run", "--help"]);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /-h, --hostname <name>/);
+});
+
+Deno.test("berth create: the default limit of open files is none above the daemon's own", async () => {
+  await using daemon = await TestDaemon.start({
+    program: ["prlimit", "--nofile=2048:2048", ...program()],
+  });
+  const args = ["create", "--name", "c", ...rootfsArgs(daemon), "--", "true"];
+  assert.equal((await cli(daemon, args)).code, 0);
+  const { spec } = JSON.parse((await cli(daemon, ["inspect", "--spec", "c"])).stdout);
+  assert.deepEqual(spec.process.rlimits, [{ type: "RLIMIT_NOFILE", soft: 2048, hard: 2048 }]);
 });

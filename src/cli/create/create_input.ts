@@ -26,7 +26,7 @@ export interface CreateInput {
   /** The network that CNI plugins make, if it gets one. */
   readonly network?: NetworkParams | undefined;
   /** What the daemon's config says of containers. */
-  readonly defaults: SecurityDefaults;
+  readonly defaults: SecurityDefaults & { readonly openFiles?: number | undefined };
   /** Choose the user namespace of the container. */
   readonly userNamespaces: UserNamespaces;
 }

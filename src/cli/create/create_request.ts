@@ -113,6 +113,7 @@ function specOf(
       ...(userNamespace && { userNamespace, ownNetwork: request.network === undefined }),
       groups: options.groupAdd ?? [],
       rlimits: options.ulimit ?? [],
+      openFiles: defaults.openFiles,
       devices: options.device ?? [],
       security: {
         privileged: options.privileged ?? false,

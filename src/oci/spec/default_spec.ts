@@ -86,6 +86,8 @@ export interface DefaultSpecOptions {
   readonly ownNetwork?: boolean | undefined;
   /** Resource limits besides the default one of open files, which they may replace. */
   readonly rlimits?: readonly OciRlimit[] | undefined;
+  /** The default limit of open files. Default: {@linkcode defaultOpenFiles} of this process. */
+  readonly openFiles?: number | undefined;
   /** Kernel parameters of the container's namespaces, such as `net.core.somaxconn`. */
   readonly sysctl?: Readonly<Record<string, string>> | undefined;
   /** Devices besides the usual ones. */
@@ -160,7 +162,7 @@ export function defaultSpec(options: DefaultSpecOptions): CheckedOciSpec {
       noNewPrivileges: security.noNewPrivileges,
       ...(security.apparmorProfile !== undefined && { apparmorProfile: security.apparmorProfile }),
       ...(security.selinuxLabel !== undefined && { selinuxLabel: security.selinuxLabel }),
-      rlimits: rlimits(options.rlimits ?? []).map((limit) => ({ ...limit })),
+      rlimits: rlimits(options).map((limit) => ({ ...limit })),
     },
     mounts: mergeMounts(usualMounts(security, boundSys(options)), mounts).map((mount) => ({
       ...mount,
@@ -241,9 +243,10 @@ function namespace(type: SharedNamespace, shared: string | undefined) {
   return [{ type, ...(shared !== undefined && { path: shared }) }];
 }
 
-function rlimits(given: readonly OciRlimit[]): OciRlimit[] {
-  const types = new Set(given.map(({ type }) => type));
-  return [...types.has("RLIMIT_NOFILE") ? [] : [openFiles()], ...given];
+function rlimits({ rlimits = [], openFiles }: DefaultSpecOptions): OciRlimit[] {
+  if (rlimits.some(({ type }) => type === "RLIMIT_NOFILE")) return [...rlimits];
+  const hard = openFiles ?? defaultOpenFiles();
+  return [{ type: "RLIMIT_NOFILE", soft: hard, hard }, ...rlimits];
 }
 
 /**
@@ -251,11 +254,10 @@ function rlimits(given: readonly OciRlimit[]): OciRlimit[] {
  * process's own hard one: where it is lower, the runtime may lack the right to raise it
  * (CAP_SYS_RESOURCE).
  */
-function openFiles(): OciRlimit {
+export function defaultOpenFiles(): number {
   // "Max open files   1024   524288   files", proc_pid_limits(5); no number: unlimited
   const limits = /^Max open files\s+\S+\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits"));
-  const hard = Math.min(MAX_OPEN_FILES, Number(limits?.[1] ?? Infinity));
-  return { type: "RLIMIT_NOFILE", soft: hard, hard };
+  return Math.min(MAX_OPEN_FILES, Number(limits?.[1] ?? Infinity));
 }
 
 function userOf(rootfs: string, text: string | undefined, groups: readonly number[]) {

@@ -27,6 +27,9 @@ const containerDefaults = z.object({
   usernsRemap: z.string().optional().meta({
     description: "User whose subordinate ids are those of the container's user namespace",
   }),
+  openFiles: z.int().optional().meta({
+    description: "Limit of open files, RLIMIT_NOFILE, soft and hard",
+  }),
 }).meta({ description: "Defaults of containers" });
 
 /** Result of `daemon.info`. */
