@@ -451,3 +451,26 @@ Deno.test("create errors: the typed errors of a client are the classes of the li
     RuntimeError,
   );
 });
+
+Deno.test("container.create: a file that would take the place of /dev/null is refused", async () => {
+  await withNothingLeft(async (daemon) => {
+    const rootfs = `${daemon.dir}/rootfs`;
+    await new Deno.Command("cp", { args: ["-a", rootfsDir(), rootfs] }).output();
+    Deno.symlinkSync("/dev/null", `${rootfs}/link`);
+    const file = `${daemon.dir}/file`;
+    Deno.writeTextFileSync(file, "precious");
+    const bind = [{ type: "bind", source: rootfs, options: ["bind"] }];
+    for (const destination of ["/dev/null", "/tmp/../dev//null", "/link"]) {
+      for (const made of [{ rootfs: bind }, { root: { path: rootfs } }]) {
+        const spec = daemon.spec(["true"], "root" in made ? made : {});
+        const given = Array.isArray(spec["mounts"]) ? spec["mounts"] : [];
+        spec["mounts"] = [...given, { destination, type: "none", source: file, options: ["bind"] }];
+        const more = "rootfs" in made ? made : {};
+        const path = `spec.mounts.${given.length}.destination`;
+        assert.deepEqual(await badPaths(daemon, { id: "c", spec, ...more }), [path]);
+      }
+    }
+    assert.equal(Deno.readTextFileSync(file), "precious");
+    for (const made of [rootfs, file]) Deno.removeSync(made, { recursive: true });
+  });
+});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { NULL_DEVICE } from "../../linux/fs/device_numbers.ts";
+import { isNullDevice } from "../../linux/fs/device_numbers.ts";
 import { cleanPath, pathNames } from "../../linux/fs/path_names.ts";
 import { followLinks, linkTargetInRoot } from "../../linux/mount/end_in_root.ts";
 import { KERNEL_DIRS } from "../../oci/kernel_dirs.ts";
@@ -30,7 +30,7 @@ function faultOf(mount: MountOption, path: string, end: string | undefined): str
   if (end === undefined) return "it leads through links in a circle";
   // runc 1.1 takes what is there for the null device, and pipes, whose device number a file has too, for
   // opened on it: it then writes the container's output into the file.
-  if (end === "/dev/null" && !isNullDevice(mount)) {
+  if (end === "/dev/null" && !bindsNullDevice(mount)) {
     return `${end === path ? "that" : `it leads to ${end}, which`} has to be the null device`;
   }
   if (end === path) return undefined;
@@ -109,11 +109,10 @@ function endIn(roots: readonly MountedRoot[], path: string): string | undefined 
   });
 }
 
-function isNullDevice({ type, source }: MountOption): boolean {
+function bindsNullDevice({ type, source }: MountOption): boolean {
   if (type !== "bind") return false;
   try {
-    const { isCharDevice, rdev } = Deno.statSync(source);
-    return isCharDevice === true && rdev === NULL_DEVICE;
+    return isNullDevice(Deno.statSync(source));
   } catch {
     // It has gone since it was looked for, or is not for this user to see.
     return false;

@@ -5,3 +5,8 @@ export const NULL_DEVICE = 0x103;
 
 /** The device number of a whiteout, by which a layer removes a file, 0:0 (overlayfs.rst). */
 export const WHITEOUT = 0;
+
+/** Returns whether a file is the null device. */
+export function isNullDevice({ isCharDevice, rdev }: Deno.FileInfo): boolean {
+  return isCharDevice === true && rdev === NULL_DEVICE;
+}

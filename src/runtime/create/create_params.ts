@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { bundlePaths } from "../../oci/bundle_layout.ts";
-import type { BundleRecord } from "../../oci/bundle_layout.ts";
+import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import {
   cgroupsPathOf,
   hasSystemdCgroup,
@@ -16,7 +16,7 @@ import type { ParamIssue } from "../../rpc/errors.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import { logIssues, resolveLog } from "./log.ts";
 import type { LogDefaults } from "./log.ts";
-import { checkpointIssues, sourceIssues, stdioIssues } from "./path_issues.ts";
+import { checkpointIssues, isBind, mountIssues, sourceIssues, stdioIssues } from "./path_issues.ts";
 import { serviceIssues } from "./service_params.ts";
 import type { CheckedSpec } from "./spec_changes.ts";
 import {
@@ -83,11 +83,11 @@ export function checkCreate(
   const spec = params.network === undefined || networkIssues.length > 0
     ? own
     : withNetworkNamespace(own, networkNamespace);
+  const specIssues = validateSpec(spec, { rootfsMounted: rootfs.length > 0 });
   const issues = [
-    ...validateSpec(spec, { rootfsMounted: rootfs.length > 0 }).map((issue) => ({
-      ...issue,
-      path: join("spec", issue.path),
-    })),
+    ...specIssues.map((issue) => ({ ...issue, path: join("spec", issue.path) })),
+    // Of a spec that is none it may not be asked where its mounts lead.
+    ...specIssues.length > 0 ? [] : mountIssues(spec["mounts"], rootDirectory(spec, rootfs)),
     ...stdioIssues(stdio),
     ...logIssues(params.log, stdio, logs),
     ...rootfs.flatMap((mount, index) => sourceIssues(mount, `rootfs.${index}.source`)),
@@ -126,6 +126,18 @@ export function checkCreate(
       ...(params.checkpoint === undefined ? {} : { checkpoint: params.checkpoint }),
     },
   };
+}
+
+/** Returns the directory of the root filesystem; undefined where mounts are to make it. */
+function rootDirectory(
+  spec: CheckedSpec,
+  [first, ...more]: readonly RootfsMountRecord[],
+): string | undefined {
+  if (first === undefined) {
+    const path = asRecord(spec["root"])?.["path"];
+    return typeof path === "string" && path.startsWith("/") ? path : undefined;
+  }
+  return more.length === 0 && isBind(first) ? first.source : undefined;
 }
 
 /** Returns the parts of a message that name what does not fit. */

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What is wrong with paths that a client gives: a check before anything is touched.
+import { isNullDevice } from "../../linux/fs/device_numbers.ts";
+import { cleanPath } from "../../linux/fs/path_names.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
 import { leadsNowhere } from "../../linux/libc/errno.ts";
+import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
+import { isRecord } from "../../rpc/is_record.ts";
 
 /** Checks the stdio of a create or an exec: each FIFO must be there and be one. */
 export function stdioIssues(
@@ -34,9 +38,7 @@ export function sourceIssues(
   mount: RootfsMountRecord,
   path: string,
 ): ParamIssue[] {
-  const bind = mount.type === "bind" || mount.type === "none" ||
-    mount.options?.some((option) => option === "bind" || option === "rbind");
-  if (!bind) return [];
+  if (!isBind(mount)) return [];
   try {
     Deno.statSync(mount.source);
   } catch (error) {
@@ -44,6 +46,35 @@ export function sourceIssues(
     // Others, EACCES of a FUSE filesystem say, need not keep it from being mounted.
   }
   return [];
+}
+
+/** Returns whether a mount is a bind mount. */
+export function isBind(
+  { type, options }: { readonly type?: unknown; readonly options?: unknown },
+): boolean {
+  return type === "bind" || type === "none" ||
+    Array.isArray(options) && options.some((option) => option === "bind" || option === "rbind");
+}
+
+/**
+ * Returns an issue for each file that is to be mounted at `/dev/null`: runc 1.1 takes what is there for
+ * the null device, and writes the container's output into the file.
+ *
+ * @param root the root filesystem, where that is a directory: links in it are followed.
+ */
+export function mountIssues(mounts: unknown, root: string | undefined): ParamIssue[] {
+  const list: readonly unknown[] = Array.isArray(mounts) ? mounts : [];
+  return list.flatMap((mount, index) => {
+    if (!isRecord(mount) || !isBind(mount)) return [];
+    const { source, destination } = mount;
+    if (typeof source !== "string" || typeof destination !== "string") return [];
+    const info = tryStat(source);
+    if (info === undefined || info.isDirectory || isNullDevice(info)) return [];
+    const end = root === undefined ? cleanPath(destination) : endInRoot(root, destination);
+    if (end !== "/dev/null") return [];
+    const message = `leads to ${end}, which has to be the null device`;
+    return [{ path: `spec.mounts.${index}.destination`, message }];
+  });
 }
 
 /** Returns an issue if there is no directory of the checkpoint to restore. */
