@@ -111,6 +111,39 @@ Deno.test("containerd shim runtime: options reach the runtime, the FIFOs and the
   await until("the end of the shim", () => containerd.shimPids().length === 0);
 });
 
+Deno.test("containerd shim runtime: each call is made in the bundle of its container, while that is there", async () => {
+  await using containerd = new StubContainerd();
+  const runtime = RuntimeWrapper.create(containerd.dir);
+  // As runtimes do that read what a container is from the directory that they are run in.
+  const seen = `${containerd.dir}/seen`;
+  for (const subcommand of ["create", "start", "exec", "delete"]) {
+    runtime.rule(subcommand, `[ -f config.json ] || exit 1; pwd >>${seen}`);
+  }
+  const options = { binary_name: runtime.path };
+  const annotations = { "io.containerd.runc.v2.group": "pod" };
+  for (const id of ["first", "second"]) {
+    const bundle = containerd.makeBundle(id, ["sleep", "1000"], { annotations });
+    using client = await containerd.start(id, { options });
+    await client.create();
+    await client.start();
+    await client.exec("e", ["true"]);
+    await client.start("e");
+    await client.wait("e");
+    await client.delete("e");
+
+    Deno.renameSync(bundle, `${bundle}.away`);
+    await client.call("Pause", task.ContainerRequest, Empty, {});
+    await client.call("Resume", task.ContainerRequest, Empty, {});
+    Deno.renameSync(`${bundle}.away`, bundle);
+    await client.kill(9);
+    await client.wait();
+    await client.delete();
+    const dirs = Deno.readTextFileSync(seen).trimEnd().split("\n");
+    assert.deepEqual(dirs, Array(4).fill(bundle));
+    Deno.removeSync(seen);
+  }
+});
+
 Deno.test("containerd shim runtime: a checkpoint is written, and restored by a create and a start", async () => {
   await using containerd = new StubContainerd();
   const runtime = RuntimeWrapper.create(containerd.dir);

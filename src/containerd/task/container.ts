@@ -58,6 +58,8 @@ export class TaskContainer {
     const { reaper, poller, reserve, log } = context;
     this.service = new ShimService({
       bundleDir: this.bundle,
+      // Where runc's shim runs it: some runtimes read the spec from there.
+      runtimeDir: this.bundle,
       reaper,
       poller,
       reserve,

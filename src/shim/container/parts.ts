@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { FdReserve } from "../../linux/fd/fd_reserve.ts";
 import type { Poller } from "../../linux/fd/poller.ts";
+import { exists } from "../../linux/fs/exists.ts";
 import type { Reaper } from "../../linux/process/reaper.ts";
 import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { BUNDLE_FORMAT, bundlePaths, readJson } from "../../oci/bundle_layout.ts";
@@ -26,6 +27,8 @@ export interface ShimServiceOptions {
   readonly reserve: FdReserve;
   /** Writes a line to the log. */
   readonly log: (message: string) => void;
+  /** Where the OCI runtime is run while that is there. Default: where this process is. */
+  readonly runtimeDir?: string;
   /** Called if the bundle directory is gone when init's exit is to be recorded. */
   readonly onBundleGone?: () => void;
 }
@@ -49,7 +52,7 @@ export interface ServiceParts {
  * @throws {FailedPreconditionError} if `berth.json` is missing or of another format.
  */
 export function makeServiceParts(options: ShimServiceOptions): ServiceParts {
-  const { bundleDir, reaper, poller, reserve, log, onBundleGone } = options;
+  const { bundleDir, runtimeDir, reaper, poller, reserve, log, onBundleGone } = options;
   const paths = bundlePaths(bundleDir);
   const record = readJson<BundleRecord>(paths.record);
   if (record?.format !== BUNDLE_FORMAT) {
@@ -61,7 +64,10 @@ export function makeServiceParts(options: ShimServiceOptions): ServiceParts {
   const runtime = new OciRuntime({
     command: record.runtime,
     root: record.runtimeRoot,
-    spawn: (argv, spawnOptions) => reaper.spawn(argv, spawnOptions),
+    spawn: (argv, spawnOptions) => {
+      const isThere = runtimeDir !== undefined && exists(runtimeDir);
+      return reaper.spawn(argv, { ...spawnOptions, ...(isThere && { cwd: runtimeDir }) });
+    },
     debug: (call) => events.runtimeCall(call),
   });
   const context = { record, paths, runtime, reaper, poller, reserve, log };
