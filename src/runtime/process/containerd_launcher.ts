@@ -163,13 +163,19 @@ async function key(): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", text)).toHex().slice(0, 16);
 }
 
-/** Returns the portable file says at its start which content it unpacks. */
+/**
+ * Returns the shell's test of whether the command that serves is of the berth that is installed. The
+ * portable file says at its start which content it unpacks; what was unpacked may have been removed,
+ * and the file then unpacks it again.
+ */
 function currentTest(): string {
   const [file = ""] = installedCommand();
   const sum = Deno.env.get("BERTH_FILE") === undefined ? undefined : sumOf(file);
   if (sum === undefined) return "true";
+  const unpacked = selfContainerdShimCommand().filter((word) => word.startsWith("/"));
   return [
-    "while read -r line; do",
+    `${unpacked.map((path) => `[ -e ${words([path])} ]`).join(" && ")} || return`,
+    "  while read -r line; do",
     `    case $line in sum=*) [ "$line" = ${words([sum])} ]; return ;; esac`,
     `  done <${words([file])}`,
     "  false",
