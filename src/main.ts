@@ -71,7 +71,7 @@ export async function main(): Promise<number | undefined> {
     case "containerd-shim": {
       const { runContainerdShim } = await import("./containerd/main.ts");
       const { selfContainerdShimCommand } = await import("./runtime/process/self_command.ts");
-      return await runContainerdShim({ name, args, serveCommand: selfContainerdShimCommand });
+      return await runContainerdShim({ args, serveCommand: selfContainerdShimCommand });
     }
     case "cli":
       return await (await import("./cli/index.ts")).runCli(args, daemonProgram);

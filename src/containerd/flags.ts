@@ -61,6 +61,15 @@ export function parseFlags(args: readonly string[]): ShimFlags {
   };
 }
 
+/**
+ * Checks that a call names containerd's namespace, without which no container is found.
+ *
+ * @throws {Error} if it does not.
+ */
+export function requireNamespace({ namespace }: Pick<ShimFlags, "namespace">): void {
+  if (namespace === "") throw new Error("a shim of containerd: -namespace is missing");
+}
+
 function isOneOf(names: readonly string[], name: string): boolean {
   return names.includes(name);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { parseFlags } from "./flags.ts";
+import { parseFlags, requireNamespace } from "./flags.ts";
 
 Deno.test("parseFlags takes the forms of Go's flags, and the first other argument for the action", () => {
   const flags = parseFlags([
@@ -27,4 +27,9 @@ Deno.test("parseFlags passes over flags that it does not know", () => {
   const args = ["-new", "value", "-other=1", "-switch", "-id", "a", "-last", "delete"];
   const { id, action } = parseFlags(args);
   assert.deepEqual([id, action], ["a", "delete"]);
+});
+
+Deno.test("requireNamespace refuses a call without a namespace", () => {
+  requireNamespace(parseFlags(["-namespace", "k8s.io", "start"]));
+  assert.throws(() => requireNamespace(parseFlags(["-id", "x", "start"])), /-namespace is missing/);
 });

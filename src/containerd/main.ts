@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { messageOf } from "../rpc/error_text.ts";
 import { VERSION } from "../version.ts";
-import { parseFlags } from "./flags.ts";
+import { parseFlags, requireNamespace } from "./flags.ts";
 
 /** How a shim of containerd is called. */
 export interface ContainerdShimCall {
-  /** The name that it was called by. */
-  readonly name: string;
   /** Its arguments. */
   readonly args: readonly string[];
   /** The command that runs this berth as the process that stays, with the arguments that follow. */
@@ -28,14 +26,11 @@ export async function runContainerdShim(call: ContainerdShimCall): Promise<numbe
     if (call.args[0] === "start-failed") return await (await import("./start.ts")).startFailed();
     // Each is loaded by itself: containerd waits for every one of them.
     if (flags.version) {
-      console.log(`${call.name}:\n  Version:  ${VERSION}\n  Revision: ${VERSION}\n`);
+      console.log(`containerd-shim-berth-v2:\n  Version:  ${VERSION}\n  Revision: ${VERSION}\n`);
       return 0;
     }
     if (flags.info) return await (await import("./info.ts")).printInfo();
-    if (flags.namespace === "") {
-      console.error("a shim of containerd: -namespace is missing");
-      return 1;
-    }
+    requireNamespace(flags);
     switch (flags.action) {
       case "start": {
         const { start } = await import("./start.ts");

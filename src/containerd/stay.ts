@@ -12,7 +12,7 @@ import { type Bootstrap, groupOf, readBootstrap } from "./bootstrap/params.ts";
 import { joinShimCgroup } from "./bootstrap/shim_cgroup.ts";
 import { ShimSocket, socketPath, writeAddress } from "./bootstrap/socket.ts";
 import { byProgram, overTtrpc } from "./events/deliver.ts";
-import { parseFlags, type ShimFlags } from "./flags.ts";
+import { parseFlags, requireNamespace, type ShimFlags } from "./flags.ts";
 import { ContainerdLog } from "./log.ts";
 import { ContainerdShim } from "./shim.ts";
 import { readOptions } from "./task/options.ts";
@@ -53,6 +53,7 @@ export interface Started {
 export async function stay(call: StartCall): Promise<Started> {
   const { args, bundle, input } = call;
   const flags = parseFlags(args);
+  requireNamespace(flags);
   const { namespace, address, id } = flags;
   const bootstrap = readBootstrap(input, flags);
   const group = groupOf(readJson(`${bundle}/config.json`), id);
