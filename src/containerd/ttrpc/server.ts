@@ -96,7 +96,7 @@ export async function serveConnection(conn: TtrpcConn, router: TtrpcRouter): Pro
     for (let frame = await frames.next(); frame !== undefined; frame = await frames.next()) {
       const taken = take(frame);
       // A write that fails ends the reading, too: the connection is gone.
-      const settled: Promise<void> = taken.catch(() => conn.close()).finally(() => {
+      const settled: Promise<void> = taken.catch(() => end(conn)).finally(() => {
         calls.delete(settled);
         settledOne.resolve();
         settledOne = Promise.withResolvers();
@@ -137,6 +137,15 @@ async function call(
   const { promise, reject } = Promise.withResolvers<never>();
   late.signal.addEventListener("abort", () => reject(error), { once: true });
   return await Promise.race([handler(payload, AbortSignal.any([gone, late.signal])), promise]);
+}
+
+/** Closes a connection, unless that was done already. */
+function end(conn: TtrpcConn): void {
+  try {
+    conn.close();
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
 }
 
 function isGone(error: unknown): boolean {

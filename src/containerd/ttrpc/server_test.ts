@@ -260,6 +260,26 @@ Deno.test("TtrpcClient stops waiting for a call that is aborted", async () => {
   });
 });
 
+Deno.test("serveConnection ends when calls cannot be answered and the connection is closed already", async () => {
+  const gone = () => Promise.reject(new Deno.errors.BrokenPipe("gone"));
+  const [server, conn] = pair();
+  let closed = 0;
+  const close = () => {
+    if (++closed > 1) throw new Deno.errors.BadResource("Bad resource ID");
+    server.close();
+  };
+  const served = serveConnection(
+    { read: (buffer) => server.read(buffer), write: gone, close },
+    router,
+  );
+  for (const stream of [1, 3, 5]) {
+    const data = encode(Request, { service: "test", method: "echo" });
+    await conn.write(encodeFrame({ stream, type: FRAME.request, data }));
+  }
+  await served;
+  assert.ok(closed > 1);
+});
+
 Deno.test("serveConnection survives any bytes", async () => {
   await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), async (bytes) => {
     const [server, conn] = pair();
