@@ -8,6 +8,8 @@ import * as task from "../../src/containerd/messages/task.ts";
 import { Any, Empty } from "../../src/containerd/messages/types.ts";
 import { decode, encode } from "../../src/containerd/protobuf/codec.ts";
 import { TtrpcError } from "../../src/containerd/ttrpc/messages.ts";
+import { cgroupHierarchies } from "../../src/linux/cgroup/find.ts";
+import { exists } from "../../src/linux/fs/exists.ts";
 import { VERSION } from "../../src/version.ts";
 import { feed, installShim, StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
@@ -72,7 +74,10 @@ Deno.test("containerd shim runtime: -info tells what the runtime of the options 
   for (const flag of ["-v", "-version"]) {
     const { code, stdout } = await ask(shim, flag);
     assert.equal(code, 0);
-    assert.match(text(stdout), new RegExp(`:\n  Version:  ${VERSION}\n  Revision: `));
+    assert.match(
+      text(stdout),
+      new RegExp(`^containerd-shim-berth-v2:\n  Version:  ${VERSION}\n  Revision: `),
+    );
   }
 });
 
@@ -86,6 +91,10 @@ Deno.test("containerd shim runtime: options reach the runtime, the FIFOs and the
   const cgroupsPath = "a.slice:cri:x";
   containerd.makeBundle("x", ["true"], { linux: { cgroupsPath } });
   const shim_cgroup = `/${cgroup}`;
+  const dirs = cgroupHierarchies().map(({ mountPoint }) => `${mountPoint}/${cgroup}`);
+  await assert.rejects(containerd.start("x", { options: { shim_cgroup } }), /there is no cgroup/);
+  assert.deepEqual(dirs.filter(exists), []);
+  for (const dir of dirs) Deno.mkdirSync(dir, { recursive: true });
   const options = {
     binary_name: runtime.path,
     no_new_keyring: true,
@@ -99,7 +108,7 @@ Deno.test("containerd shim runtime: options reach the runtime, the FIFOs and the
     const [shim = 0] = containerd.shimPids();
     assert.ok(Deno.readTextFileSync(`/proc/${shim}/cgroup`).includes(`${shim_cgroup}\n`));
     const stdout = makeFifo(containerd.dir);
-    await assert.rejects(client.create({ stdout }), /enough/);
+    await assert.rejects(client.create({ stdout }), /^\S+ OCI runtime create failed: .*enough/);
     const { uid, gid } = Deno.statSync(stdout);
     assert.deepEqual([uid, gid], [1234, 4321]);
     const args = argsOf(runtime, "create");

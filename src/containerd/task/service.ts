@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { SIGKILL } from "../../linux/process/signals.ts";
-import { AlreadyExistsError, InvalidParamsError, UnavailableError } from "../../rpc/errors.ts";
+import {
+  AlreadyExistsError,
+  InvalidParamsError,
+  RuntimeError,
+  UnavailableError,
+} from "../../rpc/errors.ts";
 import { CheckpointOptions } from "../messages/options.ts";
 import {
   CheckpointTaskRequest,
@@ -111,7 +116,8 @@ export class TaskService {
       Exec: handler(ExecProcessRequest, Empty, (request) => this.#exec(request)),
       ResizePty: handler(ResizeRequest, Empty, (request) => this.#resize(request)),
       CloseIO: handler(CloseIoRequest, Empty, ({ id, exec_id, stdin }) => {
-        if (stdin) this.#get(id).service.processes.closeStdin(target(exec_id));
+        const { service } = this.#get(id);
+        if (stdin) service.processes.closeStdin(target(exec_id));
       }),
       Update: handler(
         UpdateRequest,
@@ -146,7 +152,10 @@ export class TaskService {
     if (this.#refusing) throw new UnavailableError("the shim ends and takes no more containers");
     this.#creating.add(id);
     try {
-      const { container, pid } = await TaskContainer.create(this.#options, request);
+      const { container, pid } = await saying(
+        "create",
+        TaskContainer.create(this.#options, request),
+      );
       this.#containers.set(id, container);
       return { pid };
     } finally {
@@ -156,8 +165,8 @@ export class TaskService {
 
   async #start(id: string, execId: string): Promise<Encodable<typeof PidResponse>> {
     const container = this.#get(id);
-    if (execId !== "") return await container.startExec(execId);
-    const { pid } = await container.service.start();
+    if (execId !== "") return await saying("exec", container.startExec(execId));
+    const { pid } = await saying("start", container.service.start());
     container.watchOom();
     this.#options.onStarted();
     return { pid };
@@ -209,6 +218,16 @@ export class TaskService {
     if (container.io(exec_id).terminal) {
       container.service.processes.resizePty({ ...target(exec_id), width, height });
     }
+  }
+}
+
+/** Has an error of the runtime begin as with runc's shim, by which people and scripts find it. */
+async function saying<T>(what: "create" | "start" | "exec", call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    throw new RuntimeError(`OCI runtime ${what} failed: ${error.message}`, { cause: error });
   }
 }
 
