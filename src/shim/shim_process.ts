@@ -84,6 +84,7 @@ export class ShimProcess {
         exit: (reuse) => this.#exit(served, reuse),
         serve: (other, adoptOther) => this.serve(other, adoptOther),
         started: () => this.#trim.later(),
+        called: () => this.#trim.called(),
       },
       onLeft: () => this.#left(served),
     });

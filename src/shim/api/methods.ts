@@ -15,6 +15,8 @@ export interface ShimProcessMethods {
   serve(bundle: string, adopt: boolean): Promise<{ pid: number }>;
   /** Called when a container was started. */
   started?(): void;
+  /** Called at each call. */
+  called?(): void;
 }
 
 /** The notifications that a connection which asked for events gets. */
@@ -64,20 +66,26 @@ export function shimHandlers(service: ShimService, host: ShimProcessMethods): Ha
     "shim.exit": ({ reuse }) => host.exit(reuse === true),
     "shim.serve": ({ bundle, adopt }) => host.serve(bundle, adopt === true),
   };
-  return checked(methods);
+  return checked(methods, host.called);
 }
 
-/** Returns handlers that check the params of a call by the contract before the function is called. */
-export function checked(methods: Methods): Handlers {
+/**
+ * Returns handlers that check the params of a call by the contract before the function is called.
+ *
+ * @param called called at each call.
+ */
+export function checked(methods: Methods, called?: () => void): Handlers {
   return Object.fromEntries(
     Object.entries(methods).map(([name, method]) => [
       name,
-      async (params: unknown, context: HandlerContext) =>
+      async (params: unknown, context: HandlerContext) => {
+        called?.();
         // The schema of the same name vouches for the params, which is what the casts say.
-        await (method as (params: unknown, context: HandlerContext) => unknown)(
+        return await (method as (params: unknown, context: HandlerContext) => unknown)(
           checkParams(name, SHIM_PARAMS[name as keyof ShimContract], params),
           context,
-        ) ?? {},
+        ) ?? {};
+      },
     ]),
   );
 }
