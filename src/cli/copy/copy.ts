@@ -5,7 +5,7 @@ import { CliError } from "../common/exit_status.ts";
 import { type OnSkipped, pack } from "./pack.ts";
 import type { Place } from "./place.ts";
 import { readTar } from "./tar_reader.ts";
-import { toldOf } from "./told_of.ts";
+import { withPath } from "./with_path.ts";
 import { unpack, type UnpackOptions } from "./unpack.ts";
 
 /** What is packed: an entry of a directory, under the name it gets. */
@@ -113,5 +113,5 @@ function notFound(place: Place, error: unknown): unknown {
     errnoNameOf(error) === "ENOENT";
   return isMissing
     ? new CliError(`${place.path}: no such file or directory`, { cause: error })
-    : toldOf(place.shown, "read", error);
+    : withPath(place.shown, "read", error);
 }

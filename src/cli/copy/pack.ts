@@ -10,7 +10,7 @@ import {
   read,
 } from "../../linux/fd/fd.ts";
 import { BLOCK, encodeHeader, type EntryType, padding } from "./tar_header.ts";
-import { toldOf } from "./told_of.ts";
+import { withPath } from "./with_path.ts";
 
 /** Bytes read at a time. */
 const CHUNK = 256 * 1024;
@@ -54,7 +54,7 @@ async function* packEntry(
   try {
     yield* readEntry(dir, name, as, options);
   } catch (error) {
-    throw toldOf(options.shown, "read", error);
+    throw withPath(options.shown, "read", error);
   }
 }
 

@@ -19,7 +19,7 @@ import { CliError } from "../common/exit_status.ts";
 import type { OnSkipped } from "./pack.ts";
 import type { TarEntry } from "./tar_header.ts";
 import type { TarItem } from "./tar_reader.ts";
-import { toldOf } from "./told_of.ts";
+import { withPath } from "./with_path.ts";
 
 /** Options of {@linkcode unpack}. */
 export interface UnpackOptions {
@@ -64,7 +64,7 @@ export async function unpack(
         await makeEntry(dir.fd, name, entry, content, options);
       }
     } catch (error) {
-      throw toldOf(options.shown(path), "write", error);
+      throw withPath(options.shown(path), "write", error);
     }
   }
   // Last, since each file in them has changed their time, and they may be read-only; deepest first.
@@ -73,7 +73,7 @@ export async function unpack(
       using dir = options.openDirectory(path);
       finish(fdPath(dir.fd), entry, options);
     } catch (error) {
-      throw toldOf(options.shown(path), "write", error);
+      throw withPath(options.shown(path), "write", error);
     }
   }
 }

@@ -7,7 +7,7 @@ import { checkId } from "../common/ids.ts";
 import { ContainerRoot } from "../copy/container_root.ts";
 import { copy, extract, packSource, sourceAt, targetAt } from "../copy/copy.ts";
 import { Place } from "../copy/place.ts";
-import { toldOf } from "../copy/told_of.ts";
+import { withPath } from "../copy/with_path.ts";
 import { unwritable, writeAll } from "../process_io/output.ts";
 import { visible } from "../text/format.ts";
 import { exitUnread, printStderr } from "../text/print.ts";
@@ -97,7 +97,7 @@ async function* readInput() {
   const buffer = new Uint8Array(64 * 1024);
   const read = () =>
     Deno.stdin.read(buffer).catch((error) => {
-      throw toldOf("standard input", "read", error);
+      throw withPath("standard input", "read", error);
     });
   for (let length; (length = await read()) !== null;) yield buffer.slice(0, length);
 }

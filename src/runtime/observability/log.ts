@@ -3,7 +3,7 @@ import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/log
 import type { LogRecord, TextFormatter } from "@logtape/logtape";
 import { NonblockingWriter } from "../../linux/fd/nonblocking_writer.ts";
 import { stackOf } from "../../rpc/error_text.ts";
-import { isToldFailure } from "./told_failure.ts";
+import { isSelfExplanatory } from "./self_explanatory.ts";
 import type { Config } from "../config/config.ts";
 import { LogQueue } from "./log_queue.ts";
 import { exportedConsole, exportLine } from "./telemetry.ts";
@@ -111,7 +111,7 @@ export function withStack(format: TextFormatter): TextFormatter {
   return (record) => {
     const { error, reason } = record.properties;
     if (error === undefined) return format(record);
-    if (reason !== undefined && isToldFailure(error)) return format(record);
+    if (reason !== undefined && isSelfExplanatory(error)) return format(record);
     return `${format(record)}    ${indented(stackOf(error))}\n`;
   };
 }

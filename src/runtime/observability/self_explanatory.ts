@@ -7,8 +7,8 @@ import { BerthError } from "../../rpc/errors.ts";
  * outside of berth, such as an OCI runtime that refuses a container. A stack, of it or of its cause, is
  * of use only where the fault may be in berth.
  */
-export function isToldFailure(error: unknown): boolean {
+export function isSelfExplanatory(error: unknown): boolean {
   if (!(error instanceof BerthError) || error.kind === "Internal") return false;
   const { cause } = error;
-  return cause === undefined || errnoNameOf(cause) !== undefined || isToldFailure(cause);
+  return cause === undefined || errnoNameOf(cause) !== undefined || isSelfExplanatory(cause);
 }
