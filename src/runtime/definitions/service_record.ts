@@ -36,7 +36,7 @@ export interface ServiceRecord {
    * The instance that was created after its last run and has ended before its process was started. The
    * next one replaces it.
    */
-  readonly unbegun?: string | undefined;
+  readonly unstarted?: string | undefined;
   /** Why it could not be started again the last time. */
   readonly error?: string | undefined;
   /** Its removal has begun. */

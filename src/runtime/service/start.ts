@@ -73,10 +73,10 @@ async function runStopped(
     // As in docker the policy does not try what has failed for a user, but what it was to try already.
     if (!stopping.aborted) {
       const undo = before?.next === undefined ? { next: undefined } : before;
-      const { unbegun } = definitions.service(id) ?? {};
+      const { unstarted } = definitions.service(id) ?? {};
       definitions.update(id, {
         ...undo,
-        unbegun,
+        unstarted,
         ...(isCreateCanceled(error) ? {} : { error: messageOf(error) }),
       });
       if (before?.next !== undefined) restarts.goOn(containers.get(id));

@@ -50,7 +50,7 @@ export class RestartManager implements Disposable {
       if (container.processes.startedAt !== undefined) return;
       // It will not be started any more, and an instance is made once.
       const next = { ...service.next, instance: crypto.randomUUID() };
-      return definitions.update(container.id, { unbegun: instance, next });
+      return definitions.update(container.id, { unstarted: instance, next });
     }
     failpoint("restart.decide");
     const { exit } = container.processes;
@@ -180,7 +180,7 @@ export class RestartManager implements Disposable {
   #running(container: Container): void {
     const { definitions } = this.#options;
     const { id, processes: { exit } } = container;
-    definitions.update(id, { next: undefined, unbegun: undefined, error: undefined });
+    definitions.update(id, { next: undefined, unstarted: undefined, error: undefined });
     // Before its start was recorded, so that its exit was not decided on.
     if (exit !== undefined) this.#decide(container, exit.exitStatus, exit.exitedAt);
     this.tidy(container);

@@ -51,7 +51,7 @@ async function makeAgain(
   if (found.life.phase !== "resting") await removeInstance(found);
   await failpointAsync("restart.rested");
   const { record, spec, service } = definitions.read(found.id);
-  const { next, progress: { count }, unbegun } = service;
+  const { next, progress: { count }, unstarted } = service;
   const { exit } = containers.get(found.id).processes;
   // It was restored from its checkpoint once.
   const { checkpoint: _, lastExit: __, restartCount: ___, ...same } = record;
@@ -59,7 +59,7 @@ async function makeAgain(
     ...same,
     // Another one where the planned one has been created and has ended meanwhile.
     instance: next?.instance ?? instance,
-    replaces: unbegun ?? record.instance,
+    replaces: unstarted ?? record.instance,
     ...(exit === undefined ? {} : { lastExit: exit }),
     ...(count === 0 ? {} : { restartCount: count }),
   }, spec);
