@@ -3,7 +3,6 @@ import { AlreadyExistsError, type BerthError, NotFoundError } from "../rpc/error
 import type { Bundle } from "./bundle/bundle.ts";
 import type { ConnectedShim } from "./shims/shim_manager.ts";
 import type { Container } from "./container/container.ts";
-import type { Containers } from "./service/containers.ts";
 
 /** A create that is under way, or what else keeps an id taken. */
 interface UnderWay {
@@ -14,7 +13,7 @@ interface UnderWay {
 }
 
 /** The containers of one state directory, by id. */
-export class ContainerRegistry implements Containers, Iterable<Container> {
+export class ContainerRegistry implements Iterable<Container> {
   readonly #containers = new Map<string, Container>();
   /** Ids whose create is under way: taken, but not there yet. */
   readonly #creating = new Map<string, UnderWay>();
@@ -128,7 +127,7 @@ export class ContainerRegistry implements Containers, Iterable<Container> {
 
   /**
    * Cancels the create of a container of this id, if one is under way, and returns what settles when that
-   * has ended; undefined if none is, or that of another instance.
+   * has ended; undefined if none is, or that of another instance than `instance`.
    */
   cancelCreate(id: string, reason: BerthError, instance?: string): Promise<void> | undefined {
     const { container, ended } = this.#creating.get(id) ?? {};

@@ -4,12 +4,12 @@ import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { MAX_EXECS } from "../rpc/contract/limits.ts";
 import { InvalidParamsError, ResourceExhaustedError } from "../rpc/errors.ts";
 import type { Implementation } from "../rpc/contract/bind.ts";
+import type { ResultOf } from "../rpc/contract/method.ts";
 import type { RestartPolicy } from "../rpc/contract/schemas.ts";
 import { describe } from "./create/create_params.ts";
 import { stdioIssues } from "./create/path_issues.ts";
 import { restartIssues } from "./create/service_params.ts";
 import { listContainers, listStats } from "./container_list.ts";
-import type { DaemonInfo } from "./daemon_info.ts";
 import type { ContainerManager } from "./container_manager.ts";
 import { readEvents } from "./events/read_events.ts";
 import type { SubscriptionRegistry } from "./events/subscription_registry.ts";
@@ -20,7 +20,7 @@ export interface MethodsContext {
   readonly manager: ContainerManager;
   readonly subscribers: SubscriptionRegistry;
   readonly statsSubscribers: StatsSubscribers;
-  readonly info: () => DaemonInfo;
+  readonly info: () => ResultOf<DaemonContract, "daemon.info">;
 }
 
 /** Returns the daemon's methods: each finds its container and calls it. */

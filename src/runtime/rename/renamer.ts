@@ -6,6 +6,7 @@ import { formerLogPath } from "../../oci/log_layout.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import { FailedPreconditionError, InvalidParamsError } from "../../rpc/errors.ts";
 import type { Container } from "../container/container.ts";
+import type { ContainerRegistry } from "../container_registry.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Definitions } from "../definitions/definitions.ts";
@@ -15,24 +16,6 @@ import { exhaustedOr } from "../util/exhausted_or.ts";
 import { planRename, type RenamePlan } from "./plan.ts";
 import type { RenameRecords } from "./records.ts";
 
-/** The containers, as a rename changes them. */
-export interface RenamableContainers extends Iterable<Container> {
-  /**
-   * Finds a container.
-   *
-   * @throws {NotFoundError} if there is none of this id, or another one than that of `instance`.
-   */
-  get(id: string, instance?: string): Container;
-  /**
-   * Keeps an id taken until the result is disposed.
-   *
-   * @throws {AlreadyExistsError} if the id is taken.
-   */
-  reserve(id: string): Disposable;
-  /** Puts a container under its new id in the place of the one that has the old id. */
-  rename(from: string, renamed: Container): void;
-}
-
 /** What {@linkcode Renamer} needs. */
 export interface RenamerOptions {
   /** The root directory. */
@@ -40,7 +23,7 @@ export interface RenamerOptions {
   /** The directory of the bundles. */
   readonly bundles: string;
   readonly records: RenameRecords;
-  readonly containers: RenamableContainers;
+  readonly containers: ContainerRegistry;
   readonly definitions: Definitions;
   readonly resting: RestingContainers;
   readonly services: Services;

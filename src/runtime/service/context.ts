@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
+import type { ContainerRegistry } from "../container_registry.ts";
 import type { Definitions } from "../definitions/definitions.ts";
 import type { KeyedMutex } from "../util/keyed_mutex.ts";
-import type { Containers } from "./containers.ts";
 
 /** What each part of the service of containers works with. */
 export interface ServiceContext {
-  readonly containers: Containers;
+  readonly containers: Pick<
+    ContainerRegistry,
+    "get" | "find" | "isTaken" | "cancelCreate" | "hasInstance"
+  >;
   readonly definitions: Definitions;
   /** The root directory. */
   readonly root: string;
