@@ -73,8 +73,8 @@ export class EventBuffer {
   }
 
   /** Publishes the exit of a process. */
-  publishExit(pid: number, exit: ProcessExit, execId?: string, was?: number): void {
-    this.publish({ type: "exit", pid, ...(execId === undefined ? {} : { execId }), ...exit }, was);
+  publishExit(pid: number, exit: ProcessExit, execId?: string): void {
+    this.publish({ type: "exit", pid, ...(execId === undefined ? {} : { execId }), ...exit });
   }
 
   #add(event: Omit<ShimEvent, "seq">): void {

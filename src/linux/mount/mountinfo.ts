@@ -25,8 +25,8 @@ export interface MountInfo {
  * ascending age). The cost grows with the machine's mounts: not for a path that each container
  * takes.
  */
-export function readMountInfo(path = "/proc/self/mountinfo"): MountInfo[] {
-  return parseMountInfo(Deno.readTextFileSync(path));
+export function readMountInfo(): MountInfo[] {
+  return parseMountInfo(Deno.readTextFileSync("/proc/self/mountinfo"));
 }
 
 /** Parses proc_pid_mountinfo(5); a line that does not have its shape is an error. */

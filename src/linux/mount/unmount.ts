@@ -12,14 +12,12 @@ const libc = lazyLibc({
 });
 
 // umount2(2) flags, include/linux/fs.h.
-const MNT_FORCE = 1, MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
+const MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
 
 /** Options of {@linkcode unmount}. */
 export interface UnmountOptions {
   /** Takes the mount out of sight at once and ends it when nobody uses it (MNT_DETACH). */
   readonly detach?: boolean;
-  /** Aborts what waits for a dead server (MNT_FORCE; network file systems and FUSE). */
-  readonly force?: boolean;
 }
 
 /**
@@ -29,8 +27,7 @@ export interface UnmountOptions {
  * @throws LinuxError EBUSY while in use; EINVAL when nothing is mounted there; ENOENT
  */
 export function unmount(target: string, options: UnmountOptions = {}): void {
-  const flags = UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0) |
-    (options.force ? MNT_FORCE : 0);
+  const flags = UMOUNT_NOFOLLOW | (options.detach ? MNT_DETACH : 0);
   const name = cstring(target);
   check(() => libc().umount2(name, flags), "umount", target);
 }

@@ -36,8 +36,6 @@ export interface ExecOptions extends RuntimeCallOptions, ProcessStdio {
   readonly processFile: string;
   /** File that the process's pid is written to. */
   readonly pidFile: string;
-  /** Whether the call ends when the process has started, not when it has ended. Default: true. */
-  readonly detach?: boolean;
   /** OOM score of the process, which not every runtime takes from `processFile`. Default: 0. */
   readonly oomScoreAdj?: number;
 }

@@ -103,32 +103,28 @@ export class OciRuntime {
   }
 
   /** Freezes every process of the container. */
-  async pause(id: string, options: RuntimeCallOptions = {}): Promise<void> {
-    await this.#control("pause", id, [], options);
+  async pause(id: string): Promise<void> {
+    await this.#control("pause", id, []);
   }
 
   /** Thaws it. */
-  async resume(id: string, options: RuntimeCallOptions = {}): Promise<void> {
-    await this.#control("resume", id, [], options);
+  async resume(id: string): Promise<void> {
+    await this.#control("resume", id, []);
   }
 
   /** Runs another process in a running container. */
   async exec(options: ExecOptions): Promise<void> {
     const args = ["exec", "--process", options.processFile, "--pid-file", options.pidFile];
-    if (options.detach ?? true) args.push("--detach");
-    await this.#startProcess("exec", args, options);
+    await this.#startProcess("exec", [...args, "--detach"], options);
   }
 
   /** Changes resource limits: `resources` is the OCI spec's `linux.resources`, whole or in part. */
-  async update(id: string, resources: unknown, options: RuntimeCallOptions = {}): Promise<void> {
+  async update(id: string, resources: unknown): Promise<void> {
     using input = new OwnedFd(memfd("resources"));
     writeAll(input.fd, stringifyJson(resources));
     // Opened by its path it is read from the start, wherever the offset of the fd stands.
     const args = ["update", "--resources", "/proc/self/fd/0", id];
-    await this.#call(
-      { subcommand: "update", id, args, stdin: input.fd, output: "quiet" },
-      options,
-    );
+    await this.#call({ subcommand: "update", id, args, stdin: input.fd, output: "quiet" });
   }
 
   /** Writes a checkpoint of a running container; stops it unless `leaveRunning`. */
@@ -179,13 +175,12 @@ export class OciRuntime {
   }
 
   /** What the runtime can do, as JSON (OCI runtime spec, "Features"); not every runtime knows. */
-  async features(options: RuntimeCallOptions = {}): Promise<string> {
-    const call: RuncCall = { subcommand: "features", args: ["features"], output: "stdout" };
-    return await this.#call(call, options);
+  async features(): Promise<string> {
+    return await this.#call({ subcommand: "features", args: ["features"], output: "stdout" });
   }
 
   /** What the runtime says that it is. */
-  async version(options: RuntimeCallOptions = {}): Promise<RuntimeVersion> {
+  async version(options?: RuntimeCallOptions): Promise<RuntimeVersion> {
     const call: RuncCall = { subcommand: "--version", args: ["--version"], output: "stdout" };
     return parseVersion(await this.#call(call, options));
   }
@@ -202,7 +197,7 @@ export class OciRuntime {
     subcommand: string,
     id: string,
     flags: readonly string[],
-    options: RuntimeCallOptions,
+    options?: RuntimeCallOptions,
   ): Promise<string> {
     const args = [subcommand, ...flags, id];
     return this.#call({ subcommand, id, args, output: "quiet" }, options);
@@ -232,7 +227,7 @@ export class OciRuntime {
     }, options);
   }
 
-  #call(call: RuncCall, options: RuntimeCallOptions): Promise<string> {
+  #call(call: RuncCall, options: RuntimeCallOptions = {}): Promise<string> {
     return runCall(this.#context, call, options);
   }
 }

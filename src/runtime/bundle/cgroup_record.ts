@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { failpoint } from "../../failpoint.ts";
 import { ESRCH, isErrno } from "../../linux/libc/errno.ts";
-import {
-  cgroupAt,
-  cgroupHierarchies,
-  findCgroup,
-  remove,
-  removeIfEmpty,
-} from "../../linux/cgroup/cgroup.ts";
-import type { Cgroup, Hierarchy } from "../../linux/cgroup/cgroup.ts";
+import { cgroupAt, findCgroup, remove, removeIfEmpty } from "../../linux/cgroup/cgroup.ts";
+import type { Cgroup } from "../../linux/cgroup/cgroup.ts";
 import { tryReadJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 import { logFailure } from "../util/log_failure.ts";
@@ -54,13 +48,10 @@ export function recordedCgroup(bundle: Bundle): Cgroup | undefined {
  * Returns what exists of the cgroup that the bundle's record names. The record is written before a
  * shim, and so the runtime, knows the container: so the cgroup is known whatever was killed.
  */
-export function plannedCgroup(
-  { record, paths }: Bundle,
-  hierarchies: readonly Hierarchy[] = cgroupHierarchies(),
-): Cgroup | undefined {
+export function plannedCgroup({ record, paths }: Bundle): Cgroup | undefined {
   // A bundle of an earlier berth has no such record.
   const path = record.cgroupsPath ?? cgroupsPathOf(tryReadJson(paths.config));
-  return path === undefined ? undefined : cgroupAt(path, hierarchies);
+  return path === undefined ? undefined : cgroupAt(path);
 }
 
 /**
@@ -70,11 +61,8 @@ export function plannedCgroup(
  *
  * @throws {LinuxError} EBUSY if processes are in it that do not end.
  */
-export async function removePlannedCgroup(
-  bundle: Bundle,
-  hierarchies?: readonly Hierarchy[],
-): Promise<void> {
-  const cgroup = plannedCgroup(bundle, hierarchies);
+export async function removePlannedCgroup(bundle: Bundle): Promise<void> {
+  const cgroup = plannedCgroup(bundle);
   if (cgroup !== undefined) await remove(cgroup);
 }
 
@@ -85,6 +73,6 @@ export async function removePlannedCgroup(
 export function removeClaimedCgroup(config: string): void {
   // Where the daemon died while it wrote the file it had not made the cgroup.
   const path = cgroupsPathOf(tryReadJson(config));
-  const cgroup = path === undefined ? undefined : cgroupAt(path, cgroupHierarchies());
+  const cgroup = path === undefined ? undefined : cgroupAt(path);
   if (cgroup !== undefined) removeIfEmpty(cgroup);
 }

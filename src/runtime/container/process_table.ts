@@ -76,9 +76,9 @@ export class ProcessTable {
   }
 
   /** Records the exit of init or of an exec, and resolves the pending waits. */
-  recordExit(execId: string | undefined, exit: ProcessExit, pid?: number): void {
+  recordExit(execId: string | undefined, exit: ProcessExit): void {
     // A record of an exit has more members, which are not for those that ask how it ended.
-    this.#state.recordExit(execId, exitOf(exit), pid);
+    this.#state.recordExit(execId, exitOf(exit));
     this.#wake(execId);
   }
 

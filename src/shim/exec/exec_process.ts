@@ -138,7 +138,6 @@ export class Exec {
     await runtime.exec({
       id: record.id,
       ...how,
-      detach: true,
       log: paths.log,
       ...stdioOptions(io),
     });
