@@ -3,27 +3,13 @@ import { FileLock } from "../../linux/fd/file_lock.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { formerLogPath, logDir } from "../../oci/log_layout.ts";
 import { idsBeingRenamed } from "../../oci/renames_layout.ts";
-import { OWN_DIR_KINDS, removeOwnDir } from "../../oci/own_dirs_layout.ts";
+import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 
 /** The label that keeps a container's command line, for `ps`. */
 export const COMMAND_LABEL = "berth.command";
-/** The label that says where a container's overlay keeps its upper and work directories. */
-export const OVERLAY_LABEL = "berth.overlay";
-
-/** The label that says where a container's generated files are, which are mounted below its /etc. */
-export const ETC_LABEL = "berth.etc";
-
-/** The label that says where a container's anonymous volumes are. */
-export const VOLUMES_LABEL = "berth.volumes";
-/** What a container has of its own below the daemon's root: by the label that names it. */
-const OWN_DIRS = {
-  [OVERLAY_LABEL]: "overlay",
-  [ETC_LABEL]: "etc",
-  [VOLUMES_LABEL]: "volumes",
-} as const;
 
 /** The label that tells which command has created a container: a random word of its own. */
 export const REQUEST_LABEL = "berth.request";
@@ -117,34 +103,4 @@ export function orphansBelow(root: string): OwnedPath[] {
       return [{ path, id, changedAt: mtime?.getTime() ?? 0 }];
     });
   });
-}
-
-/** Returns the labels that say where a container has something of its own. */
-export function ownDirLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
-  const own = Object.keys(OWN_DIRS).flatMap((label) => {
-    const dir = labels[label];
-    return dir === undefined ? [] : [[label, dir]];
-  });
-  return Object.fromEntries(own);
-}
-
-/**
- * Removes what these labels name of a container, each by `remove`; whatever they say, nothing but what
- * {@linkcode createDir} has made for this container.
- */
-export function removeOwnDirs(
-  root: string,
-  id: string,
-  labels: Readonly<Record<string, string>>,
-  remove: (dir: string) => void = removeOwnDir,
-): void {
-  for (const [label, kind] of Object.entries(OWN_DIRS)) {
-    const dir = labels[label];
-    if (dir !== undefined && isContainerDir(root, kind, id, dir)) remove(dir);
-  }
-}
-
-/** Returns whether the path is below what {@linkcode createDir} makes for this container. */
-export function isContainerDir(root: string, kind: string, id: string, path: string): boolean {
-  return path.startsWith(`${root}/${kind}/${id}/`) && !path.split("/").includes("..");
 }

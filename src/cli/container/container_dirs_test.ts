@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { formerLogPath } from "../../oci/log_layout.ts";
-import { removeOwnDir } from "../../oci/own_dirs_layout.ts";
+import { OVERLAY_LABEL, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { createDir, orphansOf, OVERLAY_LABEL } from "./container_dirs.ts";
+import { createDir, orphansOf } from "./container_dirs.ts";
 import { OrphanRemoval } from "./orphan_removal.ts";
 import { removeLeftovers } from "./remove.ts";
 

@@ -3,7 +3,7 @@ import { FileLock } from "../../linux/fd/file_lock.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { CliError } from "../common/exit_status.ts";
-import { createDir, isContainerDir } from "./container_dirs.ts";
+import { createDir } from "./container_dirs.ts";
 
 /** How the directories in /tmp are called that hold FIFOs. */
 const TEMPORARY = "/tmp/berth-io-";
@@ -39,9 +39,9 @@ export function ioDir(
   state: Pick<ContainerState, "id" | "stdin" | "stdout">,
 ): string | undefined {
   const { id } = state;
-  const fifo = [state.stdin, state.stdout].find((path) =>
-    isContainerDir(root, "io", id, path) || isOutside(root, path)
-  );
+  const isBelow = (path: string) =>
+    path.startsWith(`${root}/io/${id}/`) && !path.split("/").includes("..");
+  const fifo = [state.stdin, state.stdout].find((path) => isBelow(path) || isOutside(root, path));
   return fifo?.slice(0, fifo.lastIndexOf("/"));
 }
 

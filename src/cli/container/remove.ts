@@ -2,13 +2,13 @@
 import { filePath } from "../../oci/bundle_layout.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { formerLogPath, logDir } from "../../oci/log_layout.ts";
-import { removeOwnDir } from "../../oci/own_dirs_layout.ts";
+import { ownDirs, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { ioDir, isOwnIoDir } from "./io_dir.ts";
-import { orphansOf, ownDirLabels, removeOwnDirs } from "./container_dirs.ts";
+import { orphansOf } from "./container_dirs.ts";
 import { OrphanRemoval } from "./orphan_removal.ts";
 
 /** Deletes a container and what the command line has made beside it: FIFOs, overlay, volumes. */
@@ -25,15 +25,8 @@ export async function removeContainer(
 /** What `--rm` has to know of a container from its beginning, for it may be gone at its end. */
 export type ContainerRef = Pick<
   ContainerState,
-  "id" | "instance" | "createdAt" | "stdin" | "stdout" | "labels"
+  "id" | "instance" | "createdAt" | "stdin" | "stdout" | "stderr" | "labels"
 >;
-
-/** What there is to know of a container that was just made. */
-export async function refOf(daemon: DaemonConnection, id: string): Promise<ContainerRef> {
-  const state = await daemon.callAcrossRestarts("container.state", { id });
-  const { instance, createdAt, stdin, stdout, labels } = state;
-  return { id, instance, createdAt, stdin, stdout, labels: ownDirLabels(labels) };
-}
 
 /**
  * The same for `--rm`, of the one container that was made: the daemon may have deleted it already,
@@ -101,8 +94,9 @@ export function removeLeftovers(
   const log = formerLogPath(root, id);
   if (what.log && filePath(state.stdout) === log) unlessRefused(log, () => removeFile(log));
   const io = ioDir(root, state);
-  if (io !== undefined && isOwnIoDir(root, io)) unlessRefused(io, () => removeOwnDir(io));
-  removeOwnDirs(root, id, state.labels, (dir) => unlessRefused(dir, () => removeOwnDir(dir)));
+  const dirs = new Set(ownDirs(root, state));
+  if (io !== undefined && isOwnIoDir(root, io)) dirs.add(io);
+  for (const dir of dirs) unlessRefused(dir, () => removeOwnDir(dir));
 }
 
 /**

@@ -11,7 +11,8 @@ import { removeInstance } from "./remove.ts";
 /** A container as a daemon tells it, as far as removing looks at it. */
 function state(root: string, instance: string) {
   const stdout = `file://${formerLogPath(root, "web")}`;
-  return { id: "web", instance, createdAt: `when ${instance}`, stdin: "", stdout, labels: {} };
+  const createdAt = `when ${instance}`;
+  return { id: "web", instance, createdAt, stdin: "", stdout, stderr: stdout, labels: {} };
 }
 
 Deno.test("removeInstance: --rm spares a container that got the id after its instance was looked at", async () => {

@@ -5,12 +5,12 @@ import { AlreadyExistsError, NotFoundError } from "../../rpc/errors.ts";
 import { FifoStreams } from "../process_io/fifo_streams.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
 import { type DaemonConnection, lost } from "../common/daemon.ts";
-import { removeOwnDir } from "../../oci/own_dirs_layout.ts";
+import { ownDirs, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { CliError } from "../common/exit_status.ts";
 import { checkId } from "../common/ids.ts";
 import { randomName } from "../container/names.ts";
 import { createIoDir, lockIoDir } from "../container/io_dir.ts";
-import { ownDirLabels, removeOwnDirs, REQUEST_LABEL } from "../container/container_dirs.ts";
+import { REQUEST_LABEL } from "../container/container_dirs.ts";
 import { printError, printStderr } from "../text/print.ts";
 
 /** So many random names are tried before one that is taken is an error. */
@@ -43,8 +43,6 @@ export interface CreateOptions {
 
 /** Stdio that was made for a container, and how to take it back when that is not created. */
 interface PreparedStdio {
-  /** The directory of its FIFOs, if there are any. */
-  readonly dir: string | undefined;
   readonly params: Pick<ContainerCreateParams, "stdin" | "stdout" | "stderr" | "terminal" | "log">;
   undo(): void;
 }
@@ -65,7 +63,7 @@ async function create(
     const mark = crypto.randomUUID();
     const labels = { ...wanted.labels, [REQUEST_LABEL]: mark };
     const request = { ...wanted, instance: mark, labels };
-    const undo = () => removeOwnDirs(root, id, wanted.labels ?? {});
+    const undo = () => ownDirs(root, wanted).forEach(removeOwnDir);
     let stdio;
     try {
       stdio = prepare(id, request, held);
@@ -79,13 +77,11 @@ async function create(
     try {
       giveUp.throwIfAborted();
       giveUp.addEventListener("abort", onGiveUp);
-      const removeDirs = [...Object.values(ownDirLabels(wanted.labels ?? {})), stdio.dir ?? ""]
-        // A user's own directory goes with that user's command.
-        .filter((dir) => dir.startsWith(`${root}/`));
+      const params = { ...request, ...stdio.params };
       await daemon.call("container.create", {
-        ...request,
-        ...stdio.params,
-        ...(request.autoRemove && { removeDirs }),
+        ...params,
+        // A user's own directory goes with that user's command.
+        ...(request.autoRemove && { removeDirs: ownDirs(root, params) }),
       });
       giveUp.throwIfAborted();
       return id;
@@ -166,7 +162,6 @@ export async function createForeground(
       const lock = lockIoDir(id, dir);
       made = { streams, lock };
       return {
-        dir,
         params: { ...streams.params, ...(keepsLog && log === undefined && { log: {} }) },
         undo: () => {
           lock[Symbol.dispose]();
@@ -199,7 +194,6 @@ export async function createDetached(
       const io = options.interactive ? createIoDir(root, id, held) : undefined;
       if (io !== undefined) mkfifo(`${io}/stdin`, 0o600);
       return {
-        dir: io,
         params: { stdin: io === undefined ? "" : `${io}/stdin`, terminal, log },
         undo: () => {
           if (io !== undefined) removeOwnDir(io);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { OVERLAY_LABEL, removeOwnDir } from "../../oci/own_dirs_layout.ts";
 import { cgroupsPathBelow } from "../../oci/spec/cgroups_path.ts";
 import { defaultSpec } from "../../oci/spec/default_spec.ts";
 import { mergeEnv } from "../../oci/spec/process_spec.ts";
@@ -9,7 +10,7 @@ import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
 import type { ContainerImage } from "../image/rootfs.ts";
 import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
 import { mapVolumes } from "../image/volumes.ts";
-import { createDir, OVERLAY_LABEL, removeOwnDirs } from "../container/container_dirs.ts";
+import { createDir } from "../container/container_dirs.ts";
 import { environmentOf } from "../options/environment.ts";
 import type { MountOption } from "../options/mounts/mount_option.ts";
 import { resourcesFrom } from "../options/resources.ts";
@@ -68,7 +69,7 @@ export async function createRequest(
       ...commonParams(options),
     };
   } catch (error) {
-    removeOwnDirs(root, id, dirs.labels);
+    for (const dir of Object.values(dirs.labels)) removeOwnDir(dir);
     if (image === undefined || !(error instanceof ImageError)) throw error;
     throw new ImageError(`image ${image.name}: ${error.message}`, { cause: error });
   }

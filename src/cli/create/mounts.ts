@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { ETC_LABEL, VOLUMES_LABEL } from "../../oci/own_dirs_layout.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { hostRoot, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
@@ -7,7 +8,7 @@ import type { Rootfs } from "../image/rootfs.ts";
 import { makeVolumes, type Volume } from "../image/volumes.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import { CliError } from "../common/exit_status.ts";
-import { createDir, ETC_LABEL, VOLUMES_LABEL } from "../container/container_dirs.ts";
+import { createDir } from "../container/container_dirs.ts";
 import { HOST_GATEWAY } from "../../oci/spec/etc_files.ts";
 import { canMountOn, etcTexts, type HostEntry, writeEtcFiles } from "../options/etc_files.ts";
 import { type MountOption, shmMount, VOLUME } from "../options/mounts/mount_option.ts";

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
+import { ETC_LABEL, OVERLAY_LABEL, VOLUMES_LABEL } from "../../oci/own_dirs_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
 import type { ContainerState, LogParams, LogState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ContainerCreateParams } from "./create_input.ts";
 import { CliError } from "../common/exit_status.ts";
-import { createDir, ETC_LABEL, OVERLAY_LABEL, VOLUMES_LABEL } from "../container/container_dirs.ts";
+import { createDir } from "../container/container_dirs.ts";
 import { writeEtcFile } from "../options/etc_files.ts";
 
 /** The file beside a checkpoint that says how to make its container again. */

@@ -7,7 +7,7 @@ import { Interruption, leave } from "../common/interruptible.ts";
 import { CliError } from "../common/exit_status.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { Creation } from "../create/creation.ts";
-import { type ContainerRef, refOf, removeContainer, removeInstance } from "../container/remove.ts";
+import { type ContainerRef, removeContainer, removeInstance } from "../container/remove.ts";
 import { detachKeysOf, withDetachKeys } from "../process_io/detach_keys.ts";
 import { exitAfter, runSession, type SessionEnd, statusOf } from "../process_io/session.ts";
 import { SignalForwarder, withSigProxy } from "../process_io/signal_forwarder.ts";
@@ -59,7 +59,8 @@ export function runCommand(): Command {
         const { id, ...made } = await creation.foreground(giveUp.signal);
         using streams = made.streams;
         using _lock = made.lock;
-        const toRemove = options.rm && await refOf(daemon, id);
+        const toRemove = options.rm &&
+          await daemon.callAcrossRestarts("container.state", { id });
         let started = false;
         let end;
         try {
