@@ -9,7 +9,6 @@ import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../rpc/contract/method.ts";
 import { networkParams } from "../rpc/contract/network/schemas.ts";
 import { Bundle } from "./bundle/bundle.ts";
-import type { Config } from "./config/config.ts";
 import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";
 import type { ContainerRegistry } from "./container_registry.ts";
@@ -29,7 +28,6 @@ import { bundlesDir, runtimeStateDir, stateCgroupName } from "./state_dir.ts";
 
 /** What {@linkcode ContainerMaker} needs. */
 export interface ContainerMakerOptions {
-  readonly config: Config;
   readonly containers: ContainerRegistry;
   readonly definitions: Definitions;
   readonly context: ContainerContext;
@@ -58,8 +56,9 @@ export class ContainerMaker {
 
   constructor(options: ContainerMakerOptions) {
     this.#options = options;
-    this.#cgroupDriver = options.config.runtime.cgroup_driver ?? detectCgroupDriver();
-    this.#cgroupName = stateCgroupName(options.config.state);
+    const { config } = options.context;
+    this.#cgroupDriver = config.runtime.cgroup_driver ?? detectCgroupDriver();
+    this.#cgroupName = stateCgroupName(config.state);
   }
 
   /**
@@ -69,8 +68,8 @@ export class ContainerMaker {
    * @throws {FailedPreconditionError} if the id is that of a rename that is not done.
    */
   async create(params: ParsedParamsOf<DaemonContract, "container.create">): Promise<Container> {
-    const { checkUsable, config, containers, definitions, fds } = this.#options;
-    const { networks } = this.#options.context;
+    const { checkUsable, containers, context, definitions, fds } = this.#options;
+    const { config, networks } = context;
     const { id } = params;
     containers.checkFree(id);
     checkUsable(id);
@@ -132,10 +131,10 @@ export class ContainerMaker {
     spec: CheckedSpec,
     { network, begun, prepare }: MakeOptions,
   ): Promise<Container> {
-    const { config, context } = this.#options;
+    const { context } = this.#options;
     using claims = new DisposableStack();
     const bundle = Bundle.create(
-      `${bundlesDir(config.state)}/${record.id}`,
+      `${bundlesDir(context.config.state)}/${record.id}`,
       record,
       spec,
       () => claims.use(this.#claimCgroup(record)),
@@ -158,7 +157,7 @@ export class ContainerMaker {
    * @throws {FailedPreconditionError} if it shares a namespace with what does not run any more.
    */
   async remake(record: BundleRecord, definition: CheckedSpec): Promise<Container> {
-    const { config, containers, context: { networks }, fds } = this.#options;
+    const { containers, context: { config, networks }, fds } = this.#options;
     const { id, instance, sharedNamespaces: shared = [] } = record;
     // Of one that is still being connected to it is not known whether it runs.
     const owners = new Set(shared.flatMap((one) => "container" in one ? [one.container] : []));
@@ -200,7 +199,7 @@ export class ContainerMaker {
 
   /** runc runs hooks of `poststart` in create; another version might not (OCI spec: after start). */
   #startsDirectly({ runtime }: BundleRecord, spec: CheckedSpec): boolean {
-    const { config: { runtime: { direct_start } }, runtimes } = this.#options;
+    const { context: { config: { runtime: { direct_start } } }, runtimes } = this.#options;
     return direct_start && !hasHooks(spec, "poststart") && runtimes.isRunc(runtime);
   }
 

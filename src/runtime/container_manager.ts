@@ -83,7 +83,7 @@ export class ContainerManager implements AsyncDisposable {
     // So that clients see its version, and a runtime that cannot be run is logged at once.
     this.#runtimes.probe(config.runtime.runtime);
     this.#context = {
-      root: config.root,
+      config,
       owner: {
         keeps: (id) => definitions.keeps(id),
         service: (id) => this.services.describe(id),
@@ -97,8 +97,6 @@ export class ContainerManager implements AsyncDisposable {
       monitor,
       hooks,
       timeouts,
-      noShim: config.runtime.no_shim,
-      onShimDeath: config.shim.on_death,
       stopping: stop.signal,
       runtimeOf: ({ record: { runtime, runtimeRoot } }) =>
         new OciRuntime({
@@ -112,7 +110,6 @@ export class ContainerManager implements AsyncDisposable {
     this.#resting = new RestingContainers(definitions, this.#context);
     const checkUsable = (id: string) => parts.renames.checkUsable(id);
     this.maker = new ContainerMaker({
-      config,
       containers,
       definitions,
       context: this.#context,
@@ -255,10 +252,10 @@ export class ContainerManager implements AsyncDisposable {
   /**
    * Finds a container.
    *
-   * @throws {NotFoundError} if there is none of this id, or another one than that of `instance`.
+   * @throws {NotFoundError} if there is none of this id.
    */
-  get(id: string, instance?: string): Container {
-    return this.#containers.get(id, instance);
+  get(id: string): Container {
+    return this.#containers.get(id);
   }
 
   /** Disconnects from every container, which keeps running, and closes the journal. */

@@ -61,7 +61,7 @@ export class ContainerCleanup {
     await context.shims.kill(bundle);
     await failpointAsync("cleanup.shim-killed");
     // With no_shim the daemon itself has them open.
-    const left = context.noShim ? undefined : await copyLeftOutput(bundle);
+    const left = context.config.runtime.no_shim ? undefined : await copyLeftOutput(bundle);
     try {
       await this.#destroyProcesses();
     } finally {
@@ -145,7 +145,7 @@ export class ContainerCleanup {
         }
         bundle.remove();
         // Without the bundle only this process has these events; what was removed has made room.
-        events.flush();
+        context.events.flush();
         return;
       } catch (error) {
         last = error;
@@ -162,9 +162,9 @@ export class ContainerCleanup {
 
   /** What cannot be removed does not keep the container. */
   #removeOwnDirs(): void {
-    const { bundle: { id, record }, context: { root } } = this.#options;
+    const { bundle: { id, record }, context } = this.#options;
     try {
-      removeOwnDirs(record, root);
+      removeOwnDirs(record, context.config.root);
     } catch (error) {
       logFailure("warn", "container", "{id}: cannot remove what it has left: {reason}", error, {
         id,

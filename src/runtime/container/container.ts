@@ -25,7 +25,7 @@ import { ContainerDeletion } from "./deletion.ts";
 import type { ProcessTable } from "./process_table.ts";
 import type { BeginPhase } from "../states/life_states.ts";
 import type { ContainerLife } from "./life.ts";
-import type { ShimCallOptions, ShimClient, ShimMethod } from "../shims/shim_client.ts";
+import type { ShimClient, ShimMethod } from "../shims/shim_client.ts";
 
 /** How long a call waits for a shim that is being connected, in milliseconds. */
 const CONNECT_PATIENCE = 5_000;
@@ -72,8 +72,8 @@ export class Container {
 
   /** The state of the daemon's connection to the shim. */
   get shimStatus(): ShimStatus {
-    const status = this.life.shimStatus;
-    return status === "connected" && this.#parts.context.noShim ? "none" : status;
+    const { context: { config }, life: { shimStatus } } = this.#parts;
+    return shimStatus === "connected" && config.runtime.no_shim ? "none" : shimStatus;
   }
 
   /**
@@ -174,10 +174,9 @@ export class Container {
   async call<N extends ShimMethod>(
     name: N,
     params: ParamsOf<ShimContract, N>,
-    options?: ShimCallOptions,
   ): Promise<ResultOf<ShimContract, N>> {
     try {
-      return await this.#withShim((shim) => shim.call(name, params, options));
+      return await this.#withShim((shim) => shim.call(name, params));
     } catch (error) {
       throw this.#explained(error);
     }

@@ -2,6 +2,7 @@
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { Bundle } from "../bundle/bundle.ts";
+import type { Config } from "../config/config.ts";
 import type { EventPublisher } from "../events/publisher.ts";
 import type { Networks } from "../network/networks.ts";
 import type { Monitor } from "../monitors/monitor.ts";
@@ -29,8 +30,7 @@ export interface ContainerOwner {
 
 /** What the daemon gives each of its containers. */
 export interface ContainerContext {
-  /** The root directory. */
-  readonly root: string;
+  readonly config: Config;
   readonly owner: ContainerOwner;
   readonly shims: ShimManager;
   readonly events: EventPublisher;
@@ -39,9 +39,6 @@ export interface ContainerContext {
   readonly monitor: Monitor;
   readonly hooks: DaemonHooks;
   readonly timeouts: ShimTimeouts;
-  /** The shim's service runs in the daemon. */
-  readonly noShim: boolean;
-  readonly onShimDeath: "kill" | "adopt";
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal;
   /** Returns the OCI runtime and root that the bundle was created with. */

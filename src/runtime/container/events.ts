@@ -174,11 +174,6 @@ export class ContainerEvents {
     });
   }
 
-  /** Has events written that a full disk has held back, now that there is more room. */
-  flush(): void {
-    this.#options.log.flush();
-  }
-
   get #names(): { id: string; instance: string } {
     const { id, instance } = this.#options.bundle.record;
     return { id, instance };

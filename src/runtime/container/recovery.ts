@@ -124,7 +124,7 @@ export class ContainerRecovery {
   async #dialAgain(): Promise<void> {
     const { context, life } = this.#parts;
     try {
-      await this.#takeOver(context.noShim ? "adopt" : "connect");
+      await this.#takeOver(context.config.runtime.no_shim ? "adopt" : "connect");
     } catch (error) {
       if (life.isEnding) return;
       if (error instanceof UnavailableError && NOBODY_LISTENS.has(error.data["errno"])) {
@@ -134,7 +134,7 @@ export class ContainerRecovery {
       life.giveUp(error);
       // A shim of another protocol answers, and will not change its mind. Without shims it is the daemon
       // that failed: each attempt reads the bundle anew, and there is no process to wait for.
-      const isSlow = context.noShim || error instanceof FailedPreconditionError;
+      const isSlow = context.config.runtime.no_shim || error instanceof FailedPreconditionError;
       void this.#retryUnresponsive(isSlow ? SLOW_RETRY_MS : 100);
     }
   }
@@ -238,8 +238,8 @@ export class ContainerRecovery {
 
   #mayAdopt(): boolean {
     const { bundle, context, processes } = this.#parts;
-    return context.onShimDeath === "adopt" && processes.pid !== 0 && processes.exit === undefined &&
-      !bundle.record.stdio.terminal;
+    return context.config.shim.on_death === "adopt" && processes.pid !== 0 &&
+      processes.exit === undefined && !bundle.record.stdio.terminal;
   }
 }
 
