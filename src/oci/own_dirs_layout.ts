@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../linux/fs/path_names.ts";
 import { removeTree } from "../linux/fs/remove_tree.ts";
 import { filePath } from "./bundle_layout.ts";
 
@@ -49,7 +50,7 @@ export function ownDirs(
 /** Removes such a directory, and that of its id above when nothing else is in it. */
 export function removeOwnDir(dir: string): void {
   removeTree(dir);
-  removeIfEmpty(dir.slice(0, dir.lastIndexOf("/")));
+  removeIfEmpty(parentDir(dir));
 }
 
 /** Removes a directory unless something is in it, such as what another container of the id has. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../../linux/fs/path_names.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { errnoNameOf } from "../../linux/libc/errno.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
@@ -42,7 +43,7 @@ export function ioDir(
   const isBelow = (path: string) =>
     path.startsWith(`${root}/io/${id}/`) && !path.split("/").includes("..");
   const fifo = [state.stdin, state.stdout].find((path) => isBelow(path) || isOutside(root, path));
-  return fifo?.slice(0, fifo.lastIndexOf("/"));
+  return fifo && parentDir(fifo);
 }
 
 /**

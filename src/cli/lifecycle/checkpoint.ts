@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { UnavailableError } from "../../rpc/errors.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
-import { absolutePath } from "../../linux/fs/path_names.ts";
+import { absolutePath, parentDir } from "../../linux/fs/path_names.ts";
 import { isConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { saveForRestore } from "../create/restore_record.ts";
@@ -65,7 +65,7 @@ function unknownEnd(id: string, path: string, error: Error): string {
 
 /** Makes the directory; false where it was there and holds anything but the log of a failure. */
 async function makeDirectory(path: string): Promise<boolean> {
-  await Deno.mkdir(path.slice(0, path.lastIndexOf("/")) || "/", { recursive: true, mode: 0o700 });
+  await Deno.mkdir(parentDir(path) || "/", { recursive: true, mode: 0o700 });
   try {
     await Deno.mkdir(path, { mode: 0o700 });
     return true;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../../linux/fs/path_names.ts";
 import { type Output, type OutputEnd, unwritable, writeAll } from "../process_io/output.ts";
 import { CriPrinter, type PrintOptions } from "./cri_printer.ts";
 import { LogFiles } from "./log_files.ts";
@@ -68,7 +69,7 @@ export class LogOutput implements Output {
 
   async #copy(): Promise<OutputEnd> {
     using files = this.#files;
-    using watcher = Deno.watchFs(this.#path.slice(0, this.#path.lastIndexOf("/")) || "/", {
+    using watcher = Deno.watchFs(parentDir(this.#path) || "/", {
       recursive: false,
     });
     this.#openOnChange(watcher);

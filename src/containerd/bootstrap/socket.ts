@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../../linux/fs/path_names.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { ifThere } from "../../linux/fs/if_there.ts";
 import { removeFile } from "../../linux/fs/remove_file.ts";
@@ -61,8 +62,8 @@ export class ShimSocket {
    * already. Of several that try at a time one listens.
    */
   static async bind(path: string): Promise<ShimSocket | undefined> {
-    const dir = path.slice(0, path.lastIndexOf("/"));
-    Deno.mkdirSync(dir.slice(0, dir.lastIndexOf("/")) || "/", { recursive: true, mode: 0o711 });
+    const dir = parentDir(path);
+    Deno.mkdirSync(parentDir(dir) || "/", { recursive: true, mode: 0o711 });
     Deno.mkdirSync(dir, { recursive: true, mode: 0o700 });
     using _lock = await FileLock.lock(dir, { directory: true });
     if (await isServed(path)) return undefined;
@@ -101,7 +102,7 @@ export async function removeSocketOf(bundle: string): Promise<void> {
 
 /** Removes the socket at `path` if no process serves there. */
 async function removeDeadSocket(path: string): Promise<void> {
-  const dir = path.slice(0, path.lastIndexOf("/"));
+  const dir = parentDir(path);
   if (!ifThere(() => Deno.lstatSync(path).isSocket)) return;
   using _lock = await FileLock.lock(dir, { directory: true });
   if (!await isServed(path)) removeFile(path);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../../linux/fs/path_names.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { StdioPaths } from "../../oci/bundle_layout.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
@@ -86,7 +87,7 @@ function uriArguments(uri: string): string[] {
 export function prepareTargets({ stdout }: StdioPaths): void {
   const path = filePath(stdout);
   if (path === undefined) return;
-  const parent = path.slice(0, path.lastIndexOf("/"));
+  const parent = parentDir(path);
   if (parent !== "") Deno.mkdirSync(parent, { recursive: true, mode: 0o755 });
   Deno.openSync(path, { append: true, create: true, mode: 0o644 }).close();
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../../linux/fs/path_names.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { O_NONBLOCK, O_RDWR, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
@@ -66,7 +67,7 @@ export class Slot implements Disposable {
    * @throws what the file system throws
    */
   static async take(path: string, { again = false }: TakeOptions = {}): Promise<Slot | undefined> {
-    const root = rootOf(path);
+    const root = parentDir(path);
     makeRoot(root);
     try {
       for (let waited = 0;; waited += LOOK_EVERY) {
@@ -135,7 +136,7 @@ export class Slot implements Disposable {
     if (readOwner(`${this.#path}${NEXT}`)?.pid === Deno.pid) removeFile(`${this.#path}${NEXT}`);
     // Where someone has removed the directory, another process may have the place.
     if (ownerOf(this.#path)?.pid !== Deno.pid) return;
-    const gone = draftIn(rootOf(this.#path));
+    const gone = draftIn(parentDir(this.#path));
     Deno.renameSync(this.#path, gone);
     removeTree(gone);
   }
@@ -154,7 +155,7 @@ export class Slot implements Disposable {
  * @throws what the file system throws
  */
 export async function withDraft<T>(path: string, use: (dir: string) => Promise<T>): Promise<T> {
-  const root = rootOf(path);
+  const root = parentDir(path);
   makeRoot(root);
   let dir: string;
   {
@@ -178,10 +179,6 @@ function makeDraft(root: string): string {
 
 function draftIn(root: string): string {
   return `${root}/${DRAFT}${Deno.pid}`;
-}
-
-function rootOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function makeRoot(root: string): void {

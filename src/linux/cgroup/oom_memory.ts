@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../fs/path_names.ts";
 import { isGone, subtree } from "./files.ts";
 import type { Cgroup } from "./find.ts";
 import * as v1 from "./v1.ts";
@@ -82,12 +83,8 @@ function memoryV2(path: string): OomMemory {
 /** Returns a cgroup, those below it, and those above as far up as they have `file`. */
 function family(path: string, file: string): string[] {
   const members = subtree(path);
-  for (let dir = parent(path); exists(`${dir}/${file}`); dir = parent(dir)) members.push(dir);
+  for (let dir = parentDir(path); exists(`${dir}/${file}`); dir = parentDir(dir)) members.push(dir);
   return members;
-}
-
-function parent(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function exists(path: string): boolean {

@@ -20,3 +20,8 @@ export function absolutePath(path: string): string {
   if (path.startsWith("/")) return path;
   return `${Deno.cwd()}/${path}`.replace(/(\/\.)+(?=\/|$)/g, "");
 }
+
+/** Returns the path of the directory above; empty where that is the root. */
+export function parentDir(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

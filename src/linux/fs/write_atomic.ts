@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "./path_names.ts";
 
 /**
  * Writes `text` to `path` so that a reader sees the old file or the whole new one, never a part
@@ -30,7 +31,7 @@ export function writeDurably(path: string, text: string): void {
     writeText(file, temporary, text);
   }
   Deno.renameSync(temporary, path);
-  using dir = Deno.openSync(path.slice(0, path.lastIndexOf("/")) || "/");
+  using dir = Deno.openSync(parentDir(path) || "/");
   dir.syncSync();
 }
 

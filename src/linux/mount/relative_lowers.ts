@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../fs/path_names.ts";
 import { lazyLibc, retry } from "../libc/libc.ts";
 import { O_DIRECTORY, O_PATH, OwnedFd } from "../fd/fd.ts";
 
@@ -36,7 +37,7 @@ function commonDirectory(paths: readonly string[]): string | undefined {
   const [first = "", ...others] = paths;
   let dir = first;
   do {
-    dir = dir.slice(0, dir.lastIndexOf("/"));
+    dir = parentDir(dir);
     if (!dir.startsWith("/") || others.length === 0) return undefined;
   } while (!paths.every((path) => path.startsWith(`${dir}/`) && path.length > dir.length + 1));
   return dir;

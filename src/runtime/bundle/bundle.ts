@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../../linux/fs/path_names.ts";
 import { failpoint } from "../../failpoint.ts";
 import {
   BUNDLE_FORMAT,
@@ -230,8 +231,8 @@ function makeDir(dir: string, { record }: BundlePaths): void {
  * a name in them, but not listed; what is in them has modes of its own that keep others out.
  */
 function openTo({ gid }: HostUser, dir: string): void {
-  const parent = dir.slice(0, dir.lastIndexOf("/"));
-  for (const above of [parent, parent.slice(0, parent.lastIndexOf("/"))]) {
+  const parent = parentDir(dir);
+  for (const above of [parent, parentDir(parent)]) {
     Deno.chmodSync(above, 0o711);
   }
   Deno.chownSync(dir, null, gid);

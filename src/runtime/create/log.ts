@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../../linux/fs/path_names.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import type { LogDriver, LogRecord } from "../../oci/bundle_layout.ts";
 import { logDir } from "../../oci/log_layout.ts";
@@ -67,19 +68,15 @@ export function logIssues(
 export function prepareLog(log: LogRecord | undefined): void {
   if (!log?.own) return;
   removeLog(log);
-  Deno.mkdirSync(dirOf(log), { recursive: true, mode: 0o700 });
+  Deno.mkdirSync(parentDir(log.path), { recursive: true, mode: 0o700 });
 }
 
 /** Removes a log that berth has chosen the directory of. */
 export function removeLog(log: LogRecord | undefined): void {
-  if (log?.own) removeTree(dirOf(log));
+  if (log?.own) removeTree(parentDir(log.path));
 }
 
 /** What a container's state says of its log. */
 export function describeLog({ driver, path, maxSize, maxFile }: LogRecord): LogState {
   return { driver, path, maxSize, maxFile };
-}
-
-function dirOf({ path }: LogRecord): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }

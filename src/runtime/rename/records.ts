@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../../linux/fs/path_names.ts";
 import { failpoint } from "../../failpoint.ts";
 import { namesEnding } from "../../linux/fs/dir_entries.ts";
 import { exists } from "../../linux/fs/exists.ts";
@@ -202,7 +203,7 @@ export class RenameRecords {
 /** Moves a directory, unless that was done; the one above it goes when it is empty. */
 function moveDir({ from, to }: Move): void {
   if (!exists(from) || exists(to)) return;
-  const [above, aboveTo] = [parentOf(from), parentOf(to)];
+  const [above, aboveTo] = [parentDir(from), parentDir(to)];
   if (!exists(aboveTo)) {
     const { mode, uid, gid } = Deno.statSync(above);
     Deno.mkdirSync(aboveTo, { mode: 0o700 });
@@ -215,8 +216,4 @@ function moveDir({ from, to }: Move): void {
   } catch {
     // Other logs, or what a create has made whose id is taken, are in it.
   }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { parentDir } from "../../linux/fs/path_names.ts";
 import { close, O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY, open } from "../../linux/fd/fd.ts";
 import { isFifo } from "../../linux/fd/fifo.ts";
 import { FILE_PREFIX } from "../../oci/bundle_layout.ts";
@@ -13,7 +14,7 @@ import { InvalidParamsError } from "../../rpc/errors.ts";
  * @throws {InvalidParamsError} if it is a FIFO.
  */
 export function openOutputFile(path: string): number {
-  const parent = path.slice(0, path.lastIndexOf("/"));
+  const parent = parentDir(path);
   if (parent !== "") Deno.mkdirSync(parent, { recursive: true, mode: 0o700 });
   const fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
   if (!isFifo(`/proc/self/fd/${fd}`)) return fd;
