@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
+import { isRefused } from "../../linux/libc/errno.ts";
 import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { ioDir, isRefused, lockIoDir } from "./io_dir.ts";
+import { ioDir, lockIoDir } from "./io_dir.ts";
 import type { DetachKeys } from "../process_io/detach_keys.ts";
 import { FifoStreams, isFifoTarget } from "../process_io/fifo_streams.ts";
 import { FileOutput, type Output, PTY_LINGER_MS } from "../process_io/output.ts";

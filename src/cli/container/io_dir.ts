@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { parentDir } from "../../linux/fs/path_names.ts";
 import { FileLock } from "../../linux/fd/file_lock.ts";
-import { errnoNameOf } from "../../linux/libc/errno.ts";
+import { isRefused } from "../../linux/libc/errno.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { CliError } from "../common/exit_status.ts";
 import { createDir } from "./container_dirs.ts";
@@ -91,12 +91,4 @@ export function lockIoDir(id: string, dir: string): FileLock {
   }
   if (!lock) throw new CliError(`cannot attach to ${id}: another command is attached to it`);
   return lock;
-}
-
-/**
- * Returns whether the system refuses it to this user, be that told by Deno or by berth's own calls.
- */
-export function isRefused(error: unknown): boolean {
-  if (error instanceof Deno.errors.PermissionDenied) return true;
-  return ["EACCES", "EPERM"].includes(errnoNameOf(error) ?? "");
 }

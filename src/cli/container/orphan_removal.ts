@@ -2,9 +2,8 @@
 import { FileLock } from "../../linux/fd/file_lock.ts";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
-import { errnoNameOf } from "../../linux/libc/errno.ts";
+import { errnoNameOf, isRefused } from "../../linux/libc/errno.ts";
 import { OWN_DIR_KINDS, removeIfEmpty } from "../../oci/own_dirs_layout.ts";
-import { isRefused } from "./io_dir.ts";
 
 /**
  * The removal of what containers have left. What a command has made for a container that it creates

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 import { fdPath, O_DIRECTORY, O_PATH, open, OwnedFd } from "../../linux/fd/fd.ts";
-import { errnoNameOf } from "../../linux/libc/errno.ts";
+import { errnoNameOf, isRefused } from "../../linux/libc/errno.ts";
 import { bundlePaths, type BundleRecord, readJson } from "../../oci/bundle_layout.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
-import { isRefused } from "../container/io_dir.ts";
 
 /** The root directory of a container, held open. */
 export class ContainerRoot implements Disposable {

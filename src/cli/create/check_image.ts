@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
+import { isRefused } from "../../linux/libc/errno.ts";
 import { resolveUser } from "../../oci/spec/passwd.ts";
 import { ImageError } from "../../images/errors.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { parseStopSignal } from "../options/stop_signal.ts";
 import { messageOf } from "../../rpc/error_text.ts";
-import { isRefused } from "../container/io_dir.ts";
 import type { CreateInput } from "./create_input.ts";
 import { workingDirFault } from "./working_dir.ts";
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
+import { isRefused } from "../../linux/libc/errno.ts";
 import { isNullDevice } from "../../linux/fs/device_numbers.ts";
 import { cleanPath, pathNames } from "../../linux/fs/path_names.ts";
 import { followLinks, linkTargetInRoot } from "../../linux/mount/end_in_root.ts";
 import { KERNEL_DIRS } from "../../oci/kernel_dirs.ts";
 import { CliError } from "../common/exit_status.ts";
-import { isRefused } from "../container/io_dir.ts";
 import type { MountOption } from "../options/mounts/mount_option.ts";
 
 /**

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
 import { fdPath } from "../../linux/fd/fd.ts";
-import { LinuxError } from "../../linux/libc/errno.ts";
+import { isRefused, LinuxError } from "../../linux/libc/errno.ts";
 import { openView } from "../../linux/mount/view.ts";
 import { ImageClashError, ImageError, ImageNotFoundError } from "../../images/errors.ts";
 import { findImage } from "../../images/store/find.ts";
@@ -22,7 +22,6 @@ import { ImageStore } from "../../images/store/image_store.ts";
 import { checkUserFiles } from "../../oci/spec/passwd.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import { CliError } from "../common/exit_status.ts";
-import { isRefused } from "../container/io_dir.ts";
 import { printError, printStderr } from "../text/print.ts";
 import { pullForPerson, type QuietOption } from "./pull_progress.ts";
 import { registryAccess, type RegistryOptions } from "./registry_options.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { isRefused } from "../../linux/libc/errno.ts";
 import { type Command, Option } from "commander";
 import { filePath } from "../../oci/bundle_layout.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
@@ -7,7 +8,6 @@ import { DaemonConnection } from "../common/daemon.ts";
 import { waitForGood } from "../common/exit.ts";
 import { CliError } from "../common/exit_status.ts";
 import { tailOffset } from "../common/tail.ts";
-import { isRefused } from "../container/io_dir.ts";
 import { parseWhole } from "../options/resources.ts";
 import type { PrintOptions } from "../logs/cri_printer.ts";
 import { LogOutput } from "../logs/log_output.ts";

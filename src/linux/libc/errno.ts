@@ -241,6 +241,12 @@ export function leadsNowhere(error: unknown): boolean {
   return MISSING.has(errnoNameOf(error));
 }
 
+/** Returns whether `error` says that this user may not do it. */
+export function isRefused(error: unknown): boolean {
+  if (error instanceof Deno.errors.PermissionDenied) return true;
+  return ["EACCES", "EPERM"].includes(errnoNameOf(error) ?? "");
+}
+
 /** Names of the errnos that mean that the machine has run out of something, whatever was done. */
 const EXHAUSTED: ReadonlySet<unknown> = new Set([
   "ENOSPC",
