@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
+import { cpuPercent } from "../../rpc/cpu_percent.ts";
 import { formatBytes } from "../text/format.ts";
 import { columns, formatRows, type ListField, type ListFields } from "../text/rows.ts";
 
@@ -18,14 +19,6 @@ export interface Usage {
   readonly pidsLimit?: number;
   readonly readBytes?: number;
   readonly writeBytes?: number;
-}
-
-/** Percent of one CPU used between two samples; undefined where they do not tell. */
-export function cpuPercent(before: Stats | undefined, after: Stats): number | undefined {
-  if (!before?.cpu || !after.cpu) return undefined;
-  const elapsedUsec = (Date.parse(after.timestamp) - Date.parse(before.timestamp)) * 1000;
-  const usedUsec = after.cpu.usageUsec - before.cpu.usageUsec;
-  return elapsedUsec > 0 && usedUsec >= 0 ? usedUsec / elapsedUsec * 100 : undefined;
 }
 
 /** What a container uses, from its latest sample and the one before. */

@@ -3,20 +3,13 @@ import assert from "node:assert/strict";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { columns, formatRows } from "../text/rows.ts";
 import { parseTemplate } from "../text/template.ts";
-import { cpuPercent, USAGE_FIELDS, usageOf, usageTable } from "./usage.ts";
+import { USAGE_FIELDS, usageOf, usageTable } from "./usage.ts";
 
 const stats = (second: number, usageUsec: number): Stats => ({
   timestamp: new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
   cpu: { usageUsec },
   memory: { usageBytes: 3 << 20, workingSetBytes: 2 << 20, limitBytes: 64 << 20 },
   pids: { current: 3, limit: 50 },
-});
-
-Deno.test("cpuPercent: CPU use is a share of one CPU between two samples", () => {
-  assert.equal(cpuPercent(stats(0, 0), stats(2, 1_000_000)), 50);
-  assert.equal(cpuPercent(stats(0, 0), stats(1, 2_000_000)), 200);
-  assert.equal(cpuPercent(undefined, stats(1, 2)), undefined);
-  assert.equal(cpuPercent(stats(1, 0), stats(1, 5)), undefined);
 });
 
 Deno.test("usageOf: what a cgroup does not tell is a dash, never a zero", () => {

@@ -2,6 +2,7 @@
 import type { DaemonNotifications } from "../../rpc/contract/daemon.ts";
 import { MAX_PAGE_TEXT } from "../../rpc/contract/limits.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
+import { cpuPercent } from "../../rpc/cpu_percent.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import type { Listed } from "../container_list.ts";
 import { hasLabels } from "../labels.ts";
@@ -87,12 +88,12 @@ export class StatsSubscription implements Disposable {
       const stats = statsOf(container);
       if (stats === undefined) continue;
       latest.set(instance, stats);
-      const cpuPercent = cpuPercentOf(before.get(instance), stats);
+      const percent = cpuPercent(before.get(instance), stats);
       samples.push({
         id,
         instance,
         status: container.state().status,
-        ...(cpuPercent === undefined ? {} : { cpuPercent }),
+        ...(percent === undefined ? {} : { cpuPercent: Math.round(percent * 100) / 100 }),
         stats,
       });
     }
@@ -132,13 +133,4 @@ function statsOf(container: Listed): Stats | undefined {
     if (error instanceof FailedPreconditionError) return undefined;
     throw error;
   }
-}
-
-/** CPU time used between two readings, in percent of one CPU; undefined where that is not known. */
-function cpuPercentOf(before: Stats | undefined, after: Stats): number | undefined {
-  if (before?.cpu === undefined || after.cpu === undefined) return undefined;
-  const elapsedMs = Date.parse(after.timestamp) - Date.parse(before.timestamp);
-  const usedMs = (after.cpu.usageUsec - before.cpu.usageUsec) / 1000;
-  if (elapsedMs <= 0 || usedMs < 0) return undefined;
-  return Math.round(usedMs / elapsedMs * 10_000) / 100;
 }
