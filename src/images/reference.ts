@@ -110,6 +110,11 @@ export function shortName(name: string): string {
   return name.replace(/^docker\.io\/library\//, "").replace(/^docker\.io\//, "");
 }
 
+/** Returns the part of an image's id that people see. */
+export function shortId(id: string): string {
+  return id.slice(0, 12);
+}
+
 /**
  * Returns whether a reference is to a registry of this machine, to which http is spoken as docker
  * does.

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { parseImageConfig } from "../../images/image_config.ts";
 import { ImageError } from "../../images/errors.ts";
 import type { UsedImages } from "../../images/remove/remove.ts";
-import { shortName } from "../../images/reference.ts";
+import { shortId, shortName } from "../../images/reference.ts";
 import type { StoredImage } from "../../images/store/graph.ts";
 import type { ImageStore } from "../../images/store/image_store.ts";
 import { isRecord } from "../../rpc/is_record.ts";
@@ -67,15 +67,12 @@ function configOf(store: ImageStore, image: StoredImage): Pick<ImageRow, "create
   }
 }
 
-/** The digits of an id that people see. */
-const SHORT_ID = 12;
-
 /** What `--format` and the table can show, by docker's names and berth's own. */
 export const IMAGE_FIELDS: ListFields<ImageRow> = {
   Image: { header: "IMAGE", value: ({ name }) => name === undefined ? NONE : shortName(name) },
   Repository: { header: "REPOSITORY", value: ({ name }) => splitName(name).repository },
   Tag: { header: "TAG", value: ({ name }) => splitName(name).tag },
-  ID: { header: "ID", value: ({ id }) => id.slice(0, SHORT_ID) },
+  ID: { header: "ID", value: ({ id }) => shortId(id) },
   Digest: { header: "DIGEST", value: ({ digest }) => digest },
   CreatedSince: {
     header: "AGE",

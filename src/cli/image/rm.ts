@@ -7,7 +7,7 @@ import {
   removeImage,
   type UsedImages,
 } from "../../images/remove/remove.ts";
-import { shortName } from "../../images/reference.ts";
+import { shortId, shortName } from "../../images/reference.ts";
 import type { StoredImage } from "../../images/store/graph.ts";
 import type { ImageStore } from "../../images/store/image_store.ts";
 import type { StoreLock } from "../../images/store/layer_lock.ts";
@@ -19,9 +19,6 @@ import { interruptible } from "../common/interruptible.ts";
 import { print, printError, printStderr } from "../text/print.ts";
 import { parsePruneFilter, type PruneFilter } from "./image_rows.ts";
 import { sayLayers, usedImages, withStore } from "./store.ts";
-
-/** The digits of an id that people see. */
-const SHORT_ID = 12;
 
 /** `berth image rm` and `berth rmi` */
 export function rmiCommand(name: "rm" | "rmi"): Command {
@@ -140,7 +137,7 @@ function sayLater(store: ImageStore, later: readonly string[]): void {
 
 /** Says when layers go that others might use. */
 function waitsFor(ids: readonly string[]): string {
-  const images = ids.map((id) => id.slice(0, SHORT_ID)).join(", ");
+  const images = ids.map(shortId).join(", ");
   return `The layers of ${images} are removed when the pull or the run that is under way has ended.`;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ImageInUseError } from "../errors.ts";
-import { shortName } from "../reference.ts";
+import { shortId, shortName } from "../reference.ts";
 import { checkSkopeo } from "../skopeo.ts";
 import { findImage } from "../store/find.ts";
 import type { StoredImage } from "../store/graph.ts";
@@ -55,16 +55,13 @@ export async function removeImage(
   if (users !== undefined) {
     // Its containers need the layers: force does not go so far.
     if (!force || names.length === 0) {
-      throw inUse(name ?? image.id.slice(0, SHORT_ID), users, names);
+      throw inUse(name ?? shortId(image.id), users, names);
     }
     await removeNames(store, names);
     return { names, ids: [], later: [] };
   }
   return await removeNamed(store, { alone, ...signal && { signal } }, names, [image]);
 }
-
-/** The digits of an id that people see. */
-const SHORT_ID = 12;
 
 function inUse(
   name: string,

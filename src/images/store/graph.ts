@@ -5,6 +5,7 @@ import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { unmountAll } from "../../linux/mount/unmount.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { ImageError } from "../errors.ts";
+import { shortId } from "../reference.ts";
 import { hexName } from "./hex_name.ts";
 import { readList } from "./read_list.ts";
 
@@ -86,7 +87,7 @@ export class Graph {
       return Deno.readTextFileSync(`${dir}/=${btoa(`sha256:${id}`)}`);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      throw new ImageError(`image ${id.slice(0, 12)} lacks its config: pull it again`, {
+      throw new ImageError(`image ${shortId(id)} lacks its config: pull it again`, {
         cause: error,
       });
     }
@@ -109,7 +110,7 @@ export class Graph {
   layersOf(image: StoredImage): StoredLayer[] {
     const layers = this.layersBelow(image.layer);
     if (image.layer !== undefined && (layers.length === 0 || layers.at(-1)?.parent !== undefined)) {
-      throw new ImageError(`image ${image.id.slice(0, 12)} lacks a layer: pull it again`);
+      throw new ImageError(`image ${shortId(image.id)} lacks a layer: pull it again`);
     }
     return layers;
   }
