@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { renamedCgroupsPath } from "../../oci/spec/cgroups_path.ts";
 import { ETC_LABEL, OVERLAY_LABEL, VOLUMES_LABEL } from "../../oci/own_dirs_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
@@ -154,8 +155,8 @@ function withFiles(
 }
 
 /**
- * Moves the spec's cgroup, which is named after the container that was checkpointed, to one named after
- * this. Any other stays; the daemon takes it where it is free.
+ * Moves the spec's cgroup, if it is named after the container that was checkpointed, to one named after
+ * this; see {@linkcode renamedCgroupsPath}. The daemon takes any other where it is free.
  */
 function withOwnCgroup(
   spec: ContainerCreateParams["spec"],
@@ -166,9 +167,7 @@ function withOwnCgroup(
   if (former === undefined || !isRecord(linux)) return spec;
   const path = linux["cgroupsPath"];
   if (typeof path !== "string") return spec;
-  const isNamedAfter = path.endsWith(`/${former}`) || path.endsWith(`:${former}`);
-  if (!isNamedAfter) return spec;
-  return { ...spec, linux: { ...linux, cgroupsPath: path.slice(0, -former.length) + id } };
+  return { ...spec, linux: { ...linux, cgroupsPath: renamedCgroupsPath(path, former, id) } };
 }
 
 function readEtcFiles(dir: string | undefined): Record<string, string> {

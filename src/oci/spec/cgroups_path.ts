@@ -18,6 +18,15 @@ export function cgroupsPathBelow(parent: string, id: string): string {
 }
 
 /**
+ * Returns the `linux.cgroupsPath` of a container that was called `from` and is called `to` now: one that
+ * is named after the container is so again, any other stays.
+ */
+export function renamedCgroupsPath(path: string, from: string, to: string): string {
+  const isNamedAfter = path.endsWith(`/${from}`) || path.endsWith(`:${from}`);
+  return isNamedAfter ? path.slice(0, -from.length) + to : path;
+}
+
+/**
  * Returns whether a `linux.cgroupsPath` is one for systemd, `slice:prefix:name` (runc's
  * docs/systemd.md).
  */

@@ -2,6 +2,7 @@
 import { splitOptions } from "../../linux/mount/options.ts";
 import type { BundleRecord, ExitRecord } from "../../oci/bundle_layout.ts";
 import { CRIU_CONFIG_ANNOTATION } from "../../oci/driver/criu_config.ts";
+import { renamedCgroupsPath } from "../../oci/spec/cgroups_path.ts";
 import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import type { Definition } from "../definitions/definition_files.ts";
@@ -112,15 +113,9 @@ function movedSpec(
       },
     }),
     ...(typeof cgroup === "string" && {
-      linux: { ...linux, cgroupsPath: movedCgroup(cgroup, from, to) },
+      linux: { ...linux, cgroupsPath: renamedCgroupsPath(cgroup, from, to) },
     }),
   };
-}
-
-/** A cgroup that is named after the container is so afterwards; any other stays. */
-function movedCgroup(path: string, from: string, to: string): string {
-  const isNamedAfter = path.endsWith(`/${from}`) || path.endsWith(`:${from}`);
-  return isNamedAfter ? path.slice(0, -from.length) + to : path;
 }
 
 /** Returns those of the members that are paths, as they are afterwards. */
