@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { escapeOverlayPath } from "../linux/mount/overlay_path.ts";
 
 /** An overlay mount, as `container.create` takes it for the rootfs. */
 export interface OverlayMount {
@@ -15,13 +16,12 @@ export function overlayMount(
   lowers: readonly string[],
   own?: { readonly upper: string; readonly work: string },
 ): OverlayMount {
-  const options = [`lowerdir=${lowers.map(escape).join(":")}`];
+  const options = [`lowerdir=${lowers.map(escapeOverlayPath).join(":")}`];
   if (own !== undefined) {
-    options.push(`upperdir=${escape(own.upper)}`, `workdir=${escape(own.work)}`);
+    options.push(
+      `upperdir=${escapeOverlayPath(own.upper)}`,
+      `workdir=${escapeOverlayPath(own.work)}`,
+    );
   }
   return { type: "overlay", source: "overlay", options };
-}
-
-function escape(path: string): string {
-  return path.replaceAll(/[\\,:]/g, (character) => `\\${character}`);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { unescapeOverlayPath } from "./overlay_path.ts";
 import { fdPath, O_PATH, OwnedFd, readAvailable } from "../fd/fd.ts";
 import { E2BIG, EINVAL, ENOSYS, isErrno, LinuxError } from "../libc/errno.ts";
 import { check, cstring, lazyLibc } from "../libc/libc.ts";
@@ -85,7 +86,7 @@ export function parseLongOverlay(data: string): LongOverlay | undefined {
   // Two colons in a row begin the layers of data alone, which are set otherwise.
   if (lowers.length === 0 || /(?<!\\)::/.test(lowerdir)) return undefined;
   return {
-    lowers: lowers.map(unescape),
+    lowers: lowers.map(unescapeOverlayPath),
     others: options.filter((option) => option !== lowerdir),
   };
 }
@@ -93,10 +94,6 @@ export function parseLongOverlay(data: string): LongOverlay | undefined {
 /** Splits where the separator is not escaped (Documentation/filesystems/overlayfs.rst). */
 function split(text: string, separator: "," | ":"): string[] {
   return text.match(separator === "," ? /(?:\\.|[^,])+/gs : /(?:\\.|[^:])+/gs) ?? [];
-}
-
-function unescape(path: string): string {
-  return path.replaceAll(/\\(.)/gs, "$1");
 }
 
 /**
@@ -124,7 +121,7 @@ export function mountLongOverlay(
     for (const option of others) {
       const at = option.indexOf("=");
       if (at < 0) set(option);
-      else setPath(set, option.slice(0, at), unescape(option.slice(at + 1)));
+      else setPath(set, option.slice(0, at), unescapeOverlayPath(option.slice(at + 1)));
     }
     for (const [flag, name] of FILE_SYSTEM_FLAGS) if ((flags & flag) !== 0) set(name);
     run(context.fd, what, FSCONFIG_CMD_CREATE, null, null);

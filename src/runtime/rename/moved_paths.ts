@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { escapeOverlayPath, unescapeOverlayPath } from "../../linux/mount/overlay_path.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import { logDir } from "../../oci/log_layout.ts";
 import { OWN_DIR_KINDS } from "../../oci/own_dirs_layout.ts";
@@ -65,10 +66,9 @@ export class MovedPaths {
   mountOption(option: string): string {
     const [, name, value = ""] = /^(upperdir|workdir)=(.*)$/s.exec(option) ?? [];
     if (name === undefined) return option;
-    // As in Documentation/filesystems/overlayfs.rst.
-    const path = value.replaceAll(/\\(.)/gs, "$1");
+    const path = unescapeOverlayPath(value);
     const moved = this.path(path);
-    return moved === path ? option : `${name}=${moved.replaceAll(/[\\,:]/g, "\\$&")}`;
+    return moved === path ? option : `${name}=${escapeOverlayPath(moved)}`;
   }
 }
 
