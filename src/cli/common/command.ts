@@ -59,3 +59,8 @@ export function somePath(value: string): string {
   if (value === "") throw new InvalidArgumentError("expected a path");
   return value;
 }
+
+/** Returns an option as it is typed, by the name of its member: `addHost` is `--add-host`. */
+export function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { flagOf } from "../common/command.ts";
 import { MOST_NAMED, readSmallFile } from "../../linux/fs/read_small_file.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { realDirectory } from "../image/rootfs.ts";
@@ -27,9 +28,7 @@ export function bundleRequest(
 ): ContainerCreateParams {
   const refused = SPEC_OPTIONS.find((name) => options[name] !== undefined);
   if (refused !== undefined || args.length > 0) {
-    const what = refused === undefined
-      ? "a command"
-      : `--${refused.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+    const what = refused === undefined ? "a command" : flagOf(refused);
     throw new CliError(`--bundle takes the bundle's config.json as it is: ${what} cannot be given`);
   }
   const bundle = realDirectory(dir);

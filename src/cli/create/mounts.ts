@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { flagOf } from "../common/command.ts";
 import { ETC_LABEL, VOLUMES_LABEL } from "../../oci/own_dirs_layout.ts";
 import { pathNames } from "../../linux/fs/path_names.ts";
 import { hostRoot, type UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
@@ -115,8 +116,9 @@ export function etcMounts(
     texts.delete(path);
     const asked = OPTIONS_OF[path]?.filter((name) => options[name] !== undefined) ?? [];
     if (!replaced && asked.length > 0) {
+      const flags = asked.map(flagOf).join(", ");
       printStderr(
-        `${path} of the root filesystem cannot be replaced, so this is left out: ${flags(asked)}`,
+        `${path} of the root filesystem cannot be replaced, so this is left out: ${flags}`,
       );
     }
   }
@@ -139,12 +141,6 @@ const OPTIONS_OF: Readonly<
   "/etc/hosts": ["addHost"],
   "/etc/resolv.conf": ["dns", "dnsSearch", "dnsOption"],
 };
-
-/** Returns options as they are typed. */
-function flags(names: readonly string[]): string {
-  return names.map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`)
-    .join(", ");
-}
 
 /**
  * Returns the entries of `--add-host`, with the loopback for the host where the network is the host's.
