@@ -6,7 +6,7 @@ import { InvalidParamsError, ResourceExhaustedError } from "../rpc/errors.ts";
 import type { Implementation } from "../rpc/contract/bind.ts";
 import type { ResultOf } from "../rpc/contract/method.ts";
 import type { RestartPolicy } from "../rpc/contract/schemas.ts";
-import { describe } from "./create/create_params.ts";
+import { describeIssues } from "./util/describe_issues.ts";
 import { stdioIssues } from "./create/path_issues.ts";
 import { restartIssues } from "./create/service_params.ts";
 import { listContainers, listStats } from "./container_list.ts";
@@ -67,7 +67,7 @@ export function daemonMethods(
       ];
       if (issues.length > 0) {
         throw new InvalidParamsError(
-          `cannot exec in container ${id}: ${describe(issues)}`,
+          `cannot exec in container ${id}: ${describeIssues(issues)}`,
           issues,
           { data: { id } },
         );
@@ -113,7 +113,7 @@ export function daemonMethods(
 function checkRestart(id: string, restart: RestartPolicy): void {
   const issues = restartIssues(restart);
   if (issues.length === 0) return;
-  throw new InvalidParamsError(`cannot update container ${id}: ${describe(issues)}`, issues, {
+  throw new InvalidParamsError(`cannot update container ${id}: ${describeIssues(issues)}`, issues, {
     data: { id },
   });
 }

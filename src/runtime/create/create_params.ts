@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { describeIssues } from "../util/describe_issues.ts";
 import { bundlePaths } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import {
@@ -96,9 +97,13 @@ export function checkCreate(
     ...serviceIssues(params, root),
   ];
   if (issues.length > 0) {
-    throw new InvalidParamsError(`cannot create container ${id}: ${describe(issues)}`, issues, {
-      data: { id },
-    });
+    throw new InvalidParamsError(
+      `cannot create container ${id}: ${describeIssues(issues)}`,
+      issues,
+      {
+        data: { id },
+      },
+    );
   }
   const group = params.group ?? podOf(spec);
   const planned = cgroupsPathOf(spec);
@@ -138,13 +143,6 @@ function rootDirectory(
     return typeof path === "string" && path.startsWith("/") ? path : undefined;
   }
   return more.length === 0 && isBind(first) ? first.source : undefined;
-}
-
-/** Returns the parts of a message that name what does not fit. */
-export function describe(issues: readonly ParamIssue[]): string {
-  return issues.map(({ path, message }) => path === "" ? message : `${path}: ${message}`).join(
-    "; ",
-  );
 }
 
 /** Returns what is wrong with a spec whose container gets a network: it has one by itself. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { describeIssues } from "../util/describe_issues.ts";
 import type { Conflist } from "../../network/conflist.ts";
 import { ConflistError, parseConflist } from "../../network/conflist.ts";
 import { hostNames } from "../../network/hosts_file.ts";
@@ -71,10 +72,11 @@ export function planNetwork(params: NetworkParams, options: PlanOptions): Networ
   });
   issues.push(...duplicateNetworks(attachments));
   if (issues.length > 0) {
-    const text = issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
-    throw new InvalidParamsError(`cannot create container ${id}: ${text}`, issues, {
-      data: { id },
-    });
+    throw new InvalidParamsError(
+      `cannot create container ${id}: ${describeIssues(issues)}`,
+      issues,
+      { data: { id } },
+    );
   }
   const { hostsFile, hostname = options.hostname, aliases = [], resolvFile, dns = {} } = params;
   const plan = {

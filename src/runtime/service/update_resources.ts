@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { describeIssues } from "../util/describe_issues.ts";
 import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
@@ -73,7 +74,7 @@ function check(id: string, dir: string, resources: LinuxResources): void {
   const merged = mergeResources(spec, resources);
   const issues = [...validateSpec(merged, { rootfsMounted: true }), ...swapIssues(merged)];
   if (issues.length === 0) return;
-  const why = issues.map(({ path, message }) => `${path}: ${message}`).join("; ");
+  const why = describeIssues(issues);
   throw new InvalidParamsError(`cannot update container ${id}: ${why}`, issues, { data: { id } });
 }
 
