@@ -7,15 +7,22 @@ import type { NetworkState } from "../../rpc/contract/network/schemas.ts";
 /** Addresses by network. */
 export type NetworkAddresses = ReadonlyMap<string, readonly string[]>;
 
+/** Returns what the plugins say of the container's interface in each of its networks. */
+function interfacesOf({ attachments }: NetworkRecord) {
+  return attachments.map((attachment) => ({
+    network: attachment.conflist.name,
+    interface: attachment.ifname,
+    ...readResult(resultOf(attachment), attachment.ifname),
+  }));
+}
+
 /** Returns a container's network as the contract describes it. */
-export function networkState(record: NetworkRecord, namespace: string): NetworkState {
+export function describeNetwork(record: NetworkRecord, namespace: string): NetworkState {
   return {
     namespace,
-    interfaces: record.attachments.map((attachment) => {
-      const { mac, addresses, gateways } = readResult(resultOf(attachment), attachment.ifname);
+    interfaces: interfacesOf(record).map(({ mac, addresses, gateways, ...names }) => {
       return {
-        network: attachment.conflist.name,
-        interface: attachment.ifname,
+        ...names,
         ...(mac === undefined ? {} : { mac }),
         addresses: [...addresses],
         gateways: [...gateways],
@@ -34,23 +41,20 @@ export function addressesByNetwork(record: NetworkRecord): NetworkAddresses | un
   const whole = !isUncertain(record) &&
     attachments.every(({ conflist, steps }) => steps.length === conflist.plugins.length);
   if (!whole) return undefined;
-  return new Map(attachments.map((attachment) => [
-    attachment.conflist.name,
-    readResult(resultOf(attachment), attachment.ifname).addresses
-      .map((address) => address.split("/", 1)[0] ?? ""),
-  ]));
+  return new Map(
+    interfacesOf(record).map(({ network, addresses }) => [
+      network,
+      addresses.map((address) => address.split("/", 1)[0] ?? ""),
+    ]),
+  );
 }
 
 /** Returns the gateways of all networks of a container. */
-export function gatewaysOf({ attachments }: NetworkRecord): string[] {
-  return attachments.flatMap((attachment) =>
-    readResult(resultOf(attachment), attachment.ifname).gateways
-  );
+export function gatewaysOf(record: NetworkRecord): string[] {
+  return interfacesOf(record).flatMap(({ gateways }) => gateways);
 }
 
 /** Returns the addresses that a container has in all its networks, with their prefix lengths. */
-export function addressesOf({ attachments }: NetworkRecord): string[] {
-  return attachments.flatMap((attachment) =>
-    readResult(resultOf(attachment), attachment.ifname).addresses
-  );
+export function addressesOf(record: NetworkRecord): string[] {
+  return interfacesOf(record).flatMap(({ addresses }) => addresses);
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import type { AttachmentStep, NetworkRecord } from "../../network/record.ts";
 import { newRecord } from "../../network/record.ts";
-import { addressesByNetwork, addressesOf, networkState } from "./addresses.ts";
+import { addressesByNetwork, addressesOf, describeNetwork } from "./addresses.ts";
 
 const added = {
   done: true,
@@ -34,9 +34,9 @@ function recordOf(steps: readonly AttachmentStep[]): NetworkRecord {
   };
 }
 
-Deno.test("networkState: what the last result says of the container's own interface", () => {
+Deno.test("describeNetwork: what the last result says of the container's own interface", () => {
   // The second plugin gave nothing.
-  const state = networkState(recordOf([added, { done: true }]), "/netns");
+  const state = describeNetwork(recordOf([added, { done: true }]), "/netns");
   assert.deepEqual(state, {
     namespace: "/netns",
     interfaces: [{
@@ -50,8 +50,8 @@ Deno.test("networkState: what the last result says of the container's own interf
   });
 });
 
-Deno.test("networkState: a network without a result has an interface without addresses", () => {
-  assert.deepEqual(networkState(recordOf([]), "/netns").interfaces, [
+Deno.test("describeNetwork: a network without a result has an interface without addresses", () => {
+  assert.deepEqual(describeNetwork(recordOf([]), "/netns").interfaces, [
     { network: "front", interface: "eth0", addresses: [], gateways: [] },
   ]);
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { NetworkInfo } from "../../rpc/contract/network/schemas.ts";
-import { networkState } from "./addresses.ts";
+import { describeNetwork } from "./addresses.ts";
 import type { Conflists } from "./conflists.ts";
 import type { NetworkRecords } from "./records.ts";
 
@@ -26,7 +26,7 @@ export function listNetworks(records: NetworkRecords, conflists: Conflists): Net
 function membersByNetwork(records: NetworkRecords): Map<string, NetworkInfo["containers"]> {
   const members = [...records.all()].flatMap((record) => {
     const { id, instance } = record;
-    return networkState(record, records.paths(instance).namespace).interfaces
+    return describeNetwork(record, records.paths(instance).namespace).interfaces
       .map(({ network, interface: name, addresses }) => ({
         network,
         member: { id, interface: name, addresses },

@@ -18,13 +18,13 @@ import { BerthError, NetworkError, ResourceExhaustedError } from "../../rpc/erro
 import type { Config } from "../config/config.ts";
 import { exhaustedOr } from "../util/exhausted_or.ts";
 import { logFailure } from "../util/log_failure.ts";
-import { addressesOf, networkState } from "./addresses.ts";
+import { addressesOf, describeNetwork } from "./addresses.ts";
 import { Conflists } from "./conflists.ts";
 import { HostPorts, requireFamilies } from "./host_ports.ts";
 import { LastAddresses } from "./last_addresses.ts";
 import { listNetworks } from "./list_networks.ts";
 import { writeNameFiles } from "./name_files.ts";
-import type { NetworkPlan } from "./plan.ts";
+import type { NetworkPlan, PlanTarget } from "./plan.ts";
 import { planNetwork, preferAddresses } from "./plan.ts";
 import type { NetworkOwner } from "./records.ts";
 import { NetworkRecords } from "./records.ts";
@@ -35,14 +35,6 @@ export interface NetworksOptions {
   readonly spawn: Spawn;
   /** Aborted when the daemon stops. */
   readonly stopping: AbortSignal;
-}
-
-/** The container that a network is planned for. */
-export interface PlanTarget {
-  readonly id: string;
-  readonly instance: string;
-  /** The host name of the spec. */
-  readonly hostname: string;
 }
 
 /**
@@ -176,7 +168,7 @@ export class Networks implements Disposable {
   /** Returns the network of an instance as it is; undefined if it has none. */
   state(instance: string): NetworkState | undefined {
     const record = this.#records.get(instance);
-    return record === undefined ? undefined : networkState(record, this.namespaceOf(instance));
+    return record === undefined ? undefined : describeNetwork(record, this.namespaceOf(instance));
   }
 
   /**

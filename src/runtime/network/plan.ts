@@ -23,12 +23,16 @@ export interface NetworkPlan {
   readonly otherwise?: NetworkPlan;
 }
 
-/** What {@linkcode planNetwork} takes. */
-export interface PlanOptions {
+/** The container that a network is planned for. */
+export interface PlanTarget {
   readonly id: string;
   readonly instance: string;
   /** The host name of the spec. */
   readonly hostname: string;
+}
+
+/** What {@linkcode planNetwork} takes. */
+export interface PlanOptions extends PlanTarget {
   /**
    * Returns the configuration of a network.
    *
