@@ -21,24 +21,20 @@ const RETRY = 500;
  * it does not lose them: they are kept here and by their shims, and written when there is room.
  */
 export class EventPublisher implements Disposable {
-  readonly #journal: Journal;
+  /** The journal behind it. */
+  readonly journal: Journal;
   readonly #listeners: ((event: Event) => void)[] = [];
   readonly #backlog: PendingEvent[] = [];
   #flushing = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(journal: Journal) {
-    this.#journal = journal;
+    this.journal = journal;
   }
 
   /** Has `listener` told of each event from now on, once it is in the journal. */
   addListener(listener: (event: Event) => void): void {
     this.#listeners.push(listener);
-  }
-
-  /** The journal behind it. */
-  get journal(): Journal {
-    return this.#journal;
   }
 
   /** Publishes one event; `written` is called when it is in the journal. */
@@ -67,7 +63,7 @@ export class EventPublisher implements Disposable {
     for (let next = this.#backlog[0]; next; next = this.#backlog[0]) {
       let event: Event;
       try {
-        event = this.#journal.append({ ...next.draft, runtime: "linux" }, next.shimSeq);
+        event = this.journal.append({ ...next.draft, runtime: "linux" }, next.shimSeq);
       } catch (error) {
         getLogger(["berth", "journal"]).error(
           "cannot write events, trying again: {message}",
