@@ -14,7 +14,7 @@ import { combineHooks } from "./observability/hooks.ts";
 import { programPath, selfShimCommand } from "./process/self_command.ts";
 import { ServiceManager } from "./process/service_manager.ts";
 import { systemdUnit } from "./process/systemd_unit.ts";
-import { Spans, telemetryEnabled } from "./observability/telemetry.ts";
+import { spanHooks, telemetryEnabled } from "./observability/telemetry.ts";
 
 /** Runs `berth daemon` with the arguments after `daemon`, and returns its exit status. */
 export async function runDaemon(argv: string[]): Promise<number> {
@@ -100,8 +100,8 @@ async function serve(config: Config, flags: DaemonFlags, output: DaemonLog): Pro
     config,
     self: selfShimCommand,
     hooks: combineHooks([
-      ...(metrics === undefined ? [] : [metrics]),
-      ...(telemetryEnabled() ? [new Spans()] : []),
+      ...(metrics === undefined ? [] : [metrics.daemon]),
+      ...(telemetryEnabled() ? [spanHooks()] : []),
     ]),
     monitors: metrics === undefined ? [] : [metrics.containers],
     beforeListen: async (opened) => {

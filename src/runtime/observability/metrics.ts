@@ -1,47 +1,25 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { Registry } from "prom-client";
-import type { Event } from "../../rpc/contract/schemas.ts";
 import { metricsTurn } from "./metrics_turn.ts";
 import { ContainerMetrics } from "./container_metrics.ts";
 import { DaemonMetrics } from "./daemon_metrics.ts";
 import type { MetricsSource } from "./daemon_metrics.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
-import type { DaemonHooks } from "./hooks.ts";
 import { ProcessMetrics } from "./process_metrics.ts";
-import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
 /**
  * Counts what happens in the daemon and serves it, with the figures of its containers, to
  * Prometheus. docs/metrics.md lists them all. Between scrapes it does nothing but count.
  */
-export class Metrics implements DaemonHooks {
+export class Metrics {
   readonly #registry = new Registry();
-  readonly #daemon = new DaemonMetrics(this.#registry);
+  /** The daemon must report to it what happens. */
+  readonly daemon = new DaemonMetrics(this.#registry);
   readonly #process = new ProcessMetrics(this.#registry);
   /** The containers must be reported to it; see `Monitor`. */
   readonly containers = new ContainerMetrics(this.#registry);
   #rendering: Promise<string> | undefined;
-
-  event(event: Event): void {
-    this.#daemon.event(event);
-  }
-
-  reconnect(): void {
-    this.#daemon.reconnect();
-  }
-
-  cleanup(): void {
-    this.#daemon.cleanup();
-  }
-
-  runtimeCall(call: CallReport): void {
-    this.#daemon.runtimeCall(call);
-  }
-
-  rpc(method: string, durationMs: number, failed: boolean): void {
-    this.#daemon.rpc(method, durationMs, failed);
-  }
 
   /**
    * Serves them at `address`, which is as in the config, until it is disposed of.
@@ -73,7 +51,7 @@ export class Metrics implements DaemonHooks {
 
   async #render(source: MetricsSource): Promise<string> {
     this.#process.collect();
-    await this.#daemon.collect(source);
+    await this.daemon.collect(source);
     await this.containers.collect();
     let text = "";
     // One metric after the other: hundreds of containers make long ones.

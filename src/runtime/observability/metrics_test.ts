@@ -45,12 +45,12 @@ function source(containers: ReturnType<MetricsSource["manager"]["containers"]> =
 async function filled(dir: string): Promise<string> {
   const metrics = new Metrics();
   metrics.containers.start(monitored("one", dir));
-  metrics.rpc("daemon.info", 1, false);
-  metrics.rpc("container.wait", 3_600_000, false);
-  metrics.rpc("container.start", 20, true);
-  metrics.runtimeCall({ id: "one", subcommand: "create", durationMs: 31, exitCode: 0 });
-  metrics.runtimeCall({ id: "one", subcommand: "create", durationMs: 12_000, exitCode: 1 });
-  metrics.event({
+  metrics.daemon.rpc("daemon.info", 1, false);
+  metrics.daemon.rpc("container.wait", 3_600_000, false);
+  metrics.daemon.rpc("container.start", 20, true);
+  metrics.daemon.runtimeCall({ id: "one", subcommand: "create", durationMs: 31, exitCode: 0 });
+  metrics.daemon.runtimeCall({ id: "one", subcommand: "create", durationMs: 12_000, exitCode: 1 });
+  metrics.daemon.event({
     seq: 1,
     timestamp: "2026-01-01T00:00:00.000Z",
     runtime: "linux",
@@ -59,8 +59,8 @@ async function filled(dir: string): Promise<string> {
     instance: "i",
     pid: 1,
   });
-  metrics.reconnect();
-  metrics.cleanup();
+  metrics.daemon.reconnect();
+  metrics.daemon.cleanup();
   return await metrics.render(source([
     { status: "running", shimStatus: "connected", life: { shimPid: 7 } },
     { status: "running", shimStatus: "connected", life: { shimPid: 7 } },

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { LogLevel } from "@logtape/logtape";
-import type { Event } from "../../rpc/contract/schemas.ts";
-import type { DaemonHooks } from "./hooks.ts";
-import type { CallReport } from "../../oci/driver/runtime_call.ts";
+import { type DaemonHooks, NO_HOOKS } from "./hooks.ts";
 
 // Deno exports OpenTelemetry by itself where OTEL_DENO is set: what is written to the console as
 // logs, and spans made with Deno.telemetry. docs/opentelemetry.md tells how to use it.
@@ -56,36 +54,28 @@ interface Tracer {
 /** SpanStatusCode.ERROR of OpenTelemetry. */
 const ERROR = 2;
 
-/** Makes a span of each RPC and of each call of the OCI runtime, when it has ended. */
-export class Spans implements DaemonHooks {
-  readonly #tracer: Tracer = Deno.telemetry.tracerProvider.getTracer("berth");
-
-  event(_event: Event): void {}
-
-  reconnect(): void {}
-
-  cleanup(): void {}
-
-  runtimeCall({ id, subcommand, durationMs, exitCode }: CallReport): void {
-    this.#span(`runtime ${subcommand}`, durationMs, exitCode !== 0, {
-      "container.id": id,
-      "process.exit.code": exitCode,
-    });
-  }
-
-  rpc(method: string, durationMs: number, failed: boolean): void {
-    this.#span(method, durationMs, failed, { "rpc.system": "jsonrpc", "rpc.method": method });
-  }
-
-  #span(
+/** Returns hooks that make a span of each RPC and of each call of the OCI runtime when it has ended. */
+export function spanHooks(): DaemonHooks {
+  const tracer: Tracer = Deno.telemetry.tracerProvider.getTracer("berth");
+  const end = (
     name: string,
     durationMs: number,
     failed: boolean,
     attributes: Record<string, string | number>,
-  ): void {
+  ) => {
     const now = Date.now();
-    const span = this.#tracer.startSpan(name, { startTime: now - durationMs, attributes });
+    const span = tracer.startSpan(name, { startTime: now - durationMs, attributes });
     if (failed) span.setStatus({ code: ERROR });
     span.end(now);
-  }
+  };
+  return {
+    ...NO_HOOKS,
+    runtimeCall: ({ id, subcommand, durationMs, exitCode }) =>
+      end(`runtime ${subcommand}`, durationMs, exitCode !== 0, {
+        "container.id": id,
+        "process.exit.code": exitCode,
+      }),
+    rpc: (method, durationMs, failed) =>
+      end(method, durationMs, failed, { "rpc.system": "jsonrpc", "rpc.method": method }),
+  };
 }
