@@ -50,11 +50,11 @@ export function ownDirs(
 /** Removes such a directory, and that of its id above when nothing else is in it. */
 export function removeOwnDir(dir: string): void {
   removeTree(dir);
-  removeIfEmpty(parentDir(dir));
+  removeEmptyDir(parentDir(dir));
 }
 
 /** Removes a directory unless something is in it, such as what another container of the id has. */
-export function removeIfEmpty(dir: string): void {
+export function removeEmptyDir(dir: string): void {
   try {
     Deno.removeSync(dir);
   } catch {

@@ -3,7 +3,7 @@ import { FileLock } from "../../linux/fd/file_lock.ts";
 import { dirEntries } from "../../linux/fs/dir_entries.ts";
 import { removeTree } from "../../linux/fs/remove_tree.ts";
 import { errnoNameOf, isRefused } from "../../linux/libc/errno.ts";
-import { OWN_DIR_KINDS, removeIfEmpty } from "../../oci/own_dirs_layout.ts";
+import { OWN_DIR_KINDS, removeEmptyDir } from "../../oci/own_dirs_layout.ts";
 
 /**
  * The removal of what containers have left. What a command has made for a container that it creates
@@ -45,7 +45,7 @@ export class OrphanRemoval implements Disposable {
   remove(path: string): void {
     const parts = this.#parts.get(path) ?? [];
     for (const part of parts) removeTree(part);
-    if (!parts.includes(path)) removeIfEmpty(path);
+    if (!parts.includes(path)) removeEmptyDir(path);
   }
 
   [Symbol.dispose](): void {

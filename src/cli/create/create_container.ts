@@ -32,7 +32,7 @@ export type RequestFor = (
 ) => ContainerCreateParams | Promise<ContainerCreateParams>;
 
 /** How a container is to be created. */
-export interface CreateOptions {
+export interface CreationOptions {
   /** Its id; left out: a random one. */
   readonly name?: string | undefined;
   /** Whether its stdin is kept open. */
@@ -51,7 +51,7 @@ interface PreparedStdio {
 async function create(
   daemon: DaemonConnection,
   root: string,
-  { name, giveUp }: CreateOptions,
+  { name, giveUp }: CreationOptions,
   requestFor: RequestFor,
   prepare: (id: string, request: ContainerCreateParams, held: DisposableStack) => PreparedStdio,
 ): Promise<string> {
@@ -145,7 +145,7 @@ async function outcome(
 export async function createForeground(
   daemon: DaemonConnection,
   root: string,
-  options: CreateOptions,
+  options: CreationOptions,
   requestFor: RequestFor,
 ): Promise<{ id: string; streams: FifoStreams; lock: Disposable }> {
   let made: { streams: FifoStreams; lock: Disposable } | undefined;
@@ -182,7 +182,7 @@ export async function createForeground(
 export async function createDetached(
   daemon: DaemonConnection,
   root: string,
-  options: CreateOptions,
+  options: CreationOptions,
   requestFor: RequestFor,
 ): Promise<{ id: string }> {
   const id = await create(

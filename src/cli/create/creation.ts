@@ -11,7 +11,7 @@ import { UserNamespaces } from "../options/user_namespace.ts";
 import { printError } from "../text/print.ts";
 import type { FifoStreams } from "../process_io/fifo_streams.ts";
 import { CidFile } from "./cid_file.ts";
-import type { CreateOptions, RequestFor } from "./create_container.ts";
+import type { CreationOptions, RequestFor } from "./create_container.ts";
 import { createDetached, createForeground } from "./create_container.ts";
 import type { CreateInput } from "./create_input.ts";
 import { createRequest } from "./create_request.ts";
@@ -21,7 +21,7 @@ import { readOptionFiles } from "./option_files.ts";
 type Create<T> = (
   daemon: DaemonConnection,
   root: string,
-  options: CreateOptions,
+  options: CreationOptions,
   requestFor: RequestFor,
 ) => Promise<T>;
 

@@ -7,7 +7,7 @@ import { parseReference } from "../reference.ts";
 import type { StoredImage } from "../store/graph.ts";
 import type { ImageStore } from "../store/image_store.ts";
 import { isCompressed, uncompressed } from "./compression.ts";
-import { type Archive, readMember, readText, tar, TarError } from "./tar.ts";
+import { type Archive, readJsonMember, readMember, tar, TarError } from "./tar.ts";
 
 /** An archive to load. */
 export interface ArchiveSource {
@@ -115,7 +115,7 @@ interface ArchivedImage {
 
 /** Returns the images of an archive of docker's (moby's image/spec/v1.2); undefined where it is none. */
 async function dockerImages(archive: Archive): Promise<ArchivedImage[] | undefined> {
-  const list = await readMember(archive, "manifest.json");
+  const list = await readJsonMember(archive, "manifest.json");
   if (!Array.isArray(list)) return undefined;
   const images: ArchivedImage[] = [];
   for (const [index, entry] of list.filter(isRecord).entries()) {
@@ -123,7 +123,7 @@ async function dockerImages(archive: Archive): Promise<ArchivedImage[] | undefin
     const names = [...new Set(tags)].map(readName).filter((name) => name !== undefined);
     const source = `docker-archive:${archive.file}:@${index}`;
     // What the config is called need not be its digest.
-    const config = names.length > 0 ? "" : await readText(archive, String(entry["Config"]));
+    const config = names.length > 0 ? "" : await readMember(archive, String(entry["Config"]));
     images.push({ names, key: config || source, source });
   }
   return images;
@@ -132,7 +132,7 @@ async function dockerImages(archive: Archive): Promise<ArchivedImage[] | undefin
 /** Returns the images of an OCI archive (image-spec, image-layout.md); undefined where it is none. */
 async function ociImages(archive: Archive): Promise<ArchivedImage[] | undefined> {
   const { file } = archive;
-  const index = await readMember(archive, "index.json");
+  const index = await readJsonMember(archive, "index.json");
   if (!isRecord(index) || !Array.isArray(index["manifests"])) return undefined;
   const entries = index["manifests"].filter(isRecord).map(({ annotations, digest }) => {
     const given = isRecord(annotations) ? annotations : {};

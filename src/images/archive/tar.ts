@@ -14,7 +14,7 @@ export interface Archive {
 }
 
 /** Reads a file of an archive; undefined where it is not there. */
-export async function readText(
+export async function readMember(
   { file, members, signal }: Archive,
   name: string,
 ): Promise<string | undefined> {
@@ -23,8 +23,8 @@ export async function readText(
 }
 
 /** Reads a file at the top of an archive as JSON; undefined where it is not there or is no JSON. */
-export async function readMember(archive: Archive, name: string): Promise<unknown> {
-  const content = await readText(archive, name);
+export async function readJsonMember(archive: Archive, name: string): Promise<unknown> {
+  const content = await readMember(archive, name);
   if (content === undefined) return undefined;
   try {
     return JSON.parse(content);

@@ -23,7 +23,7 @@ export interface Removed {
 }
 
 /** Options of {@linkcode removeImage}. */
-export interface RemoveOptions {
+export interface RemoveImageOptions {
   /** Whether an image that a container uses loses its names, too; its layers stay in any case. */
   readonly force?: boolean;
   readonly signal?: AbortSignal;
@@ -43,7 +43,7 @@ export async function removeImage(
   { alone }: Pick<StoreLock, "alone">,
   text: string,
   used: UsedImages,
-  { force = false, signal }: RemoveOptions = {},
+  { force = false, signal }: RemoveImageOptions = {},
 ): Promise<Removed> {
   const { image, name } = findImage(store, text);
   const names = store.names.list().filter(({ id }) => id === image.id).map(({ name }) => name);

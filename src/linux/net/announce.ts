@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../fs/exists.ts";
 import { ifreqOf, requestInterface } from "./ifreq.ts";
-import { inNamespace, openSocket } from "./namespace.ts";
+import { inNamespace, openIoctlSocket } from "./namespace.ts";
 
 /** Documentation/networking/ip-sysctl.rst: who is told when the hardware address changes. */
 const NOTIFIES = ["ipv4/conf/%/arp_notify", "ipv6/conf/%/ndisc_notify"] as const;
@@ -18,7 +18,7 @@ const NOTIFIES = ["ipv4/conf/%/arp_notify", "ipv6/conf/%/ndisc_notify"] as const
  */
 export function announceAddresses(path: string, ifname: string): void {
   inNamespace(path, () => {
-    using socket = openSocket();
+    using socket = openIoctlSocket();
     const ifreq = ifreqOf(ifname);
     requestInterface(socket.fd, "SIOCGIFHWADDR", ifreq);
     using _notifying = withNotifies(ifname);

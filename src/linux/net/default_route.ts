@@ -2,7 +2,7 @@
 import { addressOf, check, cstring, keepAlive, lazyLibc } from "../libc/libc.ts";
 import { ifThere } from "../fs/if_there.ts";
 import { ifreqOf, requestInterface } from "./ifreq.ts";
-import { AF_INET, AF_INET6, inNamespace, openSocket } from "./namespace.ts";
+import { AF_INET, AF_INET6, inNamespace, openIoctlSocket } from "./namespace.ts";
 
 const libc = lazyLibc({
   ioctl: {
@@ -80,7 +80,7 @@ function linesOf(file: string): string[][] {
 }
 
 function removeRoute({ ifname, gateway, flags, metric }: DefaultRoute): void {
-  using socket = openSocket(AF_INET);
+  using socket = openIoctlSocket(AF_INET);
   // struct rtentry of 64 bits: include/uapi/linux/route.h
   const rtentry = new Uint8Array(120);
   const view = new DataView(rtentry.buffer);
@@ -96,7 +96,7 @@ function removeRoute({ ifname, gateway, flags, metric }: DefaultRoute): void {
 }
 
 function removeRouteV6({ ifname, gateway, flags, metric }: DefaultRoute): void {
-  using socket = openSocket(AF_INET6);
+  using socket = openIoctlSocket(AF_INET6);
   const ifreq = ifreqOf(ifname);
   requestInterface(socket.fd, "SIOCGIFINDEX", ifreq);
   // struct in6_rtmsg of 64 bits: include/uapi/linux/ipv6_route.h

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ENODEV, isErrno } from "../libc/errno.ts";
 import { ifreqOf, requestInterface } from "./ifreq.ts";
-import { inNamespace, openSocket } from "./namespace.ts";
+import { inNamespace, openIoctlSocket } from "./namespace.ts";
 
 /**
  * Returns whether an interface of this name is in the network namespace that `path` leads to:
@@ -11,7 +11,7 @@ import { inNamespace, openSocket } from "./namespace.ts";
  */
 export function hasInterface(path: string, ifname: string): boolean {
   return inNamespace(path, () => {
-    using socket = openSocket();
+    using socket = openIoctlSocket();
     try {
       requestInterface(socket.fd, "SIOCGIFINDEX", ifreqOf(ifname));
       return true;

@@ -46,7 +46,7 @@ export function pinNewNamespace(path: string): void {
   using stack = new DisposableStack();
   const [made, socket] = elsewhere(() => {
     check(() => libc().unshare(CLONE_NEWNET), "unshare", "network");
-    return [stack.use(OwnedFd.open(OWN, O_RDONLY)), stack.use(openSocket())];
+    return [stack.use(OwnedFd.open(OWN, O_RDONLY)), stack.use(openIoctlSocket())];
   });
   setLoUp(socket.fd);
   mount({ type: "bind", source: fdPath(made.fd), target: path });
@@ -59,7 +59,7 @@ export function pinNewNamespace(path: string): void {
  * @throws {LinuxError} ENOENT if there is nothing; EINVAL if it is no network namespace; EPERM.
  */
 export function setLoopbackUp(path: string): void {
-  using socket = inNamespace(path, () => openSocket());
+  using socket = inNamespace(path, () => openIoctlSocket());
   setLoUp(socket.fd);
 }
 
@@ -91,7 +91,7 @@ function openNamespace(path: string): OwnedFd {
 }
 
 /** Opens a socket for netdevice(7). It keeps to the namespace that it was made in. */
-export function openSocket(family = AF_INET): OwnedFd {
+export function openIoctlSocket(family = AF_INET): OwnedFd {
   return new OwnedFd(
     check(() => libc().socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket", `family ${family}`),
   );
