@@ -9,12 +9,18 @@ import { CliError } from "../common/exit_status.ts";
 /** Whom a container shares a namespace with: a word such as `host`, or another container. */
 export type SharedWith = string | { readonly container: string };
 
+/** Reads `container:ID`; undefined for any other text. */
+export function parseContainer(text: string): { readonly container: string } | undefined {
+  const id = text.startsWith("container:") ? text.slice("container:".length) : "";
+  return ID_PATTERN.test(id) ? { container: id } : undefined;
+}
+
 /** Returns a parser of one of `words`, or of `container:ID`. */
 export function parseNamespace(words: readonly string[]): (text: string) => SharedWith {
   return (text) => {
     if (words.includes(text)) return text;
-    const [kind, id = "", ...rest] = text.split(":");
-    if (kind === "container" && rest.length === 0 && ID_PATTERN.test(id)) return { container: id };
+    const container = parseContainer(text);
+    if (container !== undefined) return container;
     throw new InvalidArgumentError(`expected ${[...words, "container:ID"].join(", ")}`);
   };
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isIP } from "node:net";
-import { ID_PATTERN } from "../../rpc/contract/ids.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
@@ -9,7 +8,7 @@ import { addAlias, collect, collectParsed } from "../common/command.ts";
 import { CliError } from "../common/exit_status.ts";
 import { printStderr } from "../text/print.ts";
 import { collectHost, parseAddress } from "./etc_files.ts";
-import type { NetworkMode } from "./namespaces.ts";
+import { type NetworkMode, parseContainer } from "./namespaces.ts";
 
 /** The ports of `container.create`. */
 type Ports = NonNullable<NetworkParams["ports"]>;
@@ -86,8 +85,8 @@ export function collectNetwork(text: string, previous: NetworkMode | undefined):
 }
 
 function parseNetwork(text: string, previous: NetworkMode | undefined): NetworkMode {
-  const [kind, id = "", ...rest] = text.split(":");
-  if (kind === "container" && rest.length === 0 && ID_PATTERN.test(id)) return { container: id };
+  const container = parseContainer(text);
+  if (container !== undefined) return container;
   if (text === "none" || text === "host") return text;
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(text)) {
     throw new InvalidArgumentError("expected bridge, none, host, container:ID or a network's name");
