@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { type Filter, type FilterTests, parseFilter, passesFilters } from "../text/filter.ts";
 import { InvalidArgumentError } from "commander";
 import { parseImageConfig } from "../../images/image_config.ts";
 import { ImageError } from "../../images/errors.ts";
@@ -102,42 +103,25 @@ function splitName(name: string | undefined): { repository: string; tag: string 
   return { repository: short.slice(0, colon), tag: short.slice(colon + 1) };
 }
 
-type Test = (row: ImageRow, value: string) => boolean;
-
 /** docker's filters of `images` that berth has something for. */
-const TESTS: Readonly<Record<string, Test>> = {
+const TESTS: FilterTests<ImageRow> = {
   reference: ({ name }, value) => name !== undefined && matchesReference(shortName(name), value),
   dangling: ({ name }, value) => (name === undefined) === (value === "true"),
   label: ({ labels }, value) => hasLabel(labels, value),
 };
 
-/** One `--filter`. */
-export interface ImageFilter {
-  readonly key: string;
-  readonly value: string;
-}
-
 /** Parses docker's `KEY=VALUE`. Throws commander's `InvalidArgumentError`. */
-export function parseImageFilter(text: string): ImageFilter {
-  const at = text.indexOf("=");
-  const [key, value] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
-  if (at < 1 || !Object.hasOwn(TESTS, key)) {
-    throw new InvalidArgumentError(
-      `expected KEY=VALUE, KEY one of ${Object.keys(TESTS).join(", ")}`,
-    );
-  }
+export function parseImageFilter(text: string): Filter {
+  const { key, value } = parseFilter(text, TESTS);
   if (key === "dangling" && !/^(true|false)$/.test(value)) {
     throw new InvalidArgumentError("dangling is true or false");
   }
   return { key, value };
 }
 
-/** Returns whether a row passes: of filters with one key, one is enough; each key has to be met. */
-export function passesFilters(row: ImageRow, filters: readonly ImageFilter[]): boolean {
-  const keys = new Set(filters.map(({ key }) => key));
-  return [...keys].every((wanted) =>
-    filters.some(({ key, value }) => key === wanted && TESTS[key]?.(row, value))
-  );
+/** Returns whether a row passes; see {@linkcode passesFilters}. */
+export function passes(row: ImageRow, filters: readonly Filter[]): boolean {
+  return passesFilters(row, filters, TESTS);
 }
 
 /** Returns whether an image passes one `--filter` of `image prune`. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Filter } from "../text/filter.ts";
 import type { Command } from "commander";
 import { explainFormat, type RowFormat, withRowFormat } from "../common/format_option.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
@@ -6,11 +7,10 @@ import { print, printJson, screenWidth } from "../text/print.ts";
 import { columns, formatRows } from "../text/rows.ts";
 import {
   IMAGE_FIELDS,
-  type ImageFilter,
   imageRows,
   matchesReference,
   parseImageFilter,
-  passesFilters,
+  passes,
 } from "./image_rows.ts";
 import { shortName } from "../../images/reference.ts";
 import { usedImages, withStore } from "./store.ts";
@@ -19,7 +19,7 @@ interface LsOptions {
   readonly json?: true;
   readonly quiet?: true;
   readonly digests?: true;
-  readonly filter?: readonly ImageFilter[];
+  readonly filter?: readonly Filter[];
   readonly format?: RowFormat;
   readonly trunc: boolean;
 }
@@ -54,7 +54,7 @@ export function imagesCommand(name: "ls" | "images"): Command {
     .action(async (wanted: string | undefined, options: LsOptions, command: Command) => {
       await withStore(command, async (store, daemon) => {
         const rows = imageRows(store, await usedImages(daemon)).filter((row) =>
-          passesFilters(row, options.filter ?? []) &&
+          passes(row, options.filter ?? []) &&
           (wanted === undefined ||
             (row.name !== undefined && matchesReference(shortName(row.name), wanted)))
         );

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
+import { type Filter, type FilterTests, parseFilter, passesFilters } from "../text/filter.ts";
 import { InvalidArgumentError } from "commander";
 import { shortName } from "../../images/reference.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { hasLabel, IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
 import { stateWord } from "./container_fields.ts";
 
-type Test = (container: ContainerState, value: string) => boolean;
-
 /** docker's filters of `ps` that berth has something for. */
-const TESTS: Readonly<Record<string, Test>> = {
+const TESTS: FilterTests<ContainerState> = {
   id: ({ id }, value) => id.startsWith(value),
   // docker: a regular expression for any part of the name, which may begin with a slash
   name: ({ id }, value) => [id, `/${id}`].some((name) => new RegExp(value).test(name)),
@@ -25,21 +24,9 @@ const TESTS: Readonly<Record<string, Test>> = {
 
 const STATES = ["created", "running", "paused", "restarting", "exited", "stopped"];
 
-/** One `--filter`. */
-export interface ContainerFilter {
-  readonly key: string;
-  readonly value: string;
-}
-
 /** Parses docker's `KEY=VALUE`. Throws commander's `InvalidArgumentError`. */
-export function parseFilter(text: string): ContainerFilter {
-  const at = text.indexOf("=");
-  const [key, value] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
-  if (at < 1 || !Object.hasOwn(TESTS, key)) {
-    throw new InvalidArgumentError(
-      `expected KEY=VALUE, KEY one of ${Object.keys(TESTS).join(", ")}`,
-    );
-  }
+export function parseContainerFilter(text: string): Filter {
+  const { key, value } = parseFilter(text, TESTS);
   if (key === "status" && !STATES.includes(value)) {
     throw new InvalidArgumentError(`status is one of ${STATES.join(", ")}`);
   }
@@ -61,13 +48,7 @@ function isPattern(text: string): boolean {
   }
 }
 
-/**
- * Returns whether a container passes: of filters with one key, one is enough; each key has to be
- * met.
- */
-export function passes(container: ContainerState, filters: readonly ContainerFilter[]): boolean {
-  const keys = new Set(filters.map(({ key }) => key));
-  return [...keys].every((wanted) =>
-    filters.some(({ key, value }) => key === wanted && TESTS[key]?.(container, value))
-  );
+/** Returns whether a container passes; see {@linkcode passesFilters}. */
+export function passes(container: ContainerState, filters: readonly Filter[]): boolean {
+  return passesFilters(container, filters, TESTS);
 }

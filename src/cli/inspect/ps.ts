@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Filter } from "../text/filter.ts";
 import type { Command } from "commander";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { collectParsed, verb, withJson, withSocket } from "../common/command.ts";
@@ -8,7 +9,7 @@ import { listAllContainers } from "../common/list_containers.ts";
 import { parseWhole } from "../options/resources.ts";
 import { print, printJson, printStderr, screenWidth } from "../text/print.ts";
 import { CONTAINER_FIELDS } from "./container_fields.ts";
-import { type ContainerFilter, parseFilter, passes } from "./container_filter.ts";
+import { parseContainerFilter, passes } from "./container_filter.ts";
 import { containerLines } from "./container_table.ts";
 import { findOrphans } from "../container/orphans.ts";
 import { printProcesses } from "./processes.ts";
@@ -18,7 +19,7 @@ interface PsOptions {
   readonly quiet?: true;
   readonly latest?: true;
   readonly last?: number;
-  readonly filter?: readonly ContainerFilter[];
+  readonly filter?: readonly Filter[];
   readonly format?: RowFormat;
   readonly trunc: boolean;
 }
@@ -47,7 +48,7 @@ export function psCommand(): Command {
     .option(
       "-f, --filter <key=value>",
       "filter by id, name, status, exited, ancestor or label; may be repeated",
-      collectParsed(parseFilter),
+      collectParsed(parseContainerFilter),
     )
     .option("--no-trunc", "do not cut columns to the width of the screen")
     .argument("[id]", "list the processes in this container")

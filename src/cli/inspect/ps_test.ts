@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
-import { parseFilter, passes } from "./container_filter.ts";
+import { parseContainerFilter, passes } from "./container_filter.ts";
 import { containerLines } from "./container_table.ts";
 
 const base: ContainerState = {
@@ -83,7 +83,7 @@ Deno.test("ps: a long id is cut on a narrow screen, and what is beside it stays"
 Deno.test("ps: filters with one key are alternatives, and all keys have to be met", () => {
   const failed: ContainerState = { ...base, id: "db", status: "stopped", exitStatus: 3 };
   const of = (...texts: string[]) =>
-    [base, failed].filter((container) => passes(container, texts.map(parseFilter)))
+    [base, failed].filter((container) => passes(container, texts.map(parseContainerFilter)))
       .map(({ id }) => id);
   assert.deepEqual(of("status=running"), ["web"]);
   assert.deepEqual(of("status=exited"), ["db"]);
@@ -97,6 +97,6 @@ Deno.test("ps: filters with one key are alternatives, and all keys have to be me
   assert.deepEqual(of("name=/db"), ["db"]);
   assert.deepEqual(of("name=^e"), []);
   for (const bad of ["", "exited=x", "name=(", "status", "status=up", "color=red", "=x"]) {
-    assert.throws(() => parseFilter(bad), bad);
+    assert.throws(() => parseContainerFilter(bad), bad);
   }
 });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import type { Filter } from "../text/filter.ts";
 import { Command } from "commander";
 import { NotFoundError } from "../../rpc/errors.ts";
 import { collectParsed, verb, withSocket } from "../common/command.ts";
@@ -8,7 +9,7 @@ import { listAllContainers } from "../common/list_containers.ts";
 import { confirmed } from "../container/confirm.ts";
 import { removeInstance } from "../container/remove.ts";
 import { stateWord } from "../inspect/container_fields.ts";
-import { type ContainerFilter, parseFilter, passes } from "../inspect/container_filter.ts";
+import { parseContainerFilter, passes } from "../inspect/container_filter.ts";
 import { print } from "../text/print.ts";
 
 /** `berth container` and its verb. */
@@ -23,7 +24,7 @@ export function containerCommand(): Command {
 
 interface PruneOptions {
   readonly force?: true;
-  readonly filter?: readonly ContainerFilter[];
+  readonly filter?: readonly Filter[];
 }
 
 /** `berth container prune` */
@@ -38,7 +39,7 @@ function pruneContainersCommand(): Command {
     .option(
       "--filter <key=value>",
       "only those of this id, name, exited, ancestor or label; may be repeated",
-      collectParsed(parseFilter),
+      collectParsed(parseContainerFilter),
     )
     .action(async (options: PruneOptions, command: Command) => {
       await withDaemon(command, async (daemon) => {
