@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: MIT
-import { errnoNameOf } from "../../linux/libc/errno.ts";
+import { processStat, USER_HZ } from "../../linux/process/stat.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { boldHeader, print, screenWidth } from "../text/print.ts";
 import { formatTable } from "../text/table.ts";
 import { processCommand } from "./processes.ts";
 
-/** Clock ticks per second in `/proc`: USER_HZ, 100 on every architecture that Deno runs on. */
-const TICKS = 100;
-
 const HEADERS = ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"];
-
-/** What proc_pid_stat(5) tells of a process. */
-interface ProcessFields {
-  readonly name: string;
-  readonly parent: number;
-  /** The terminal's device number; 0: none. */
-  readonly terminal: number;
-  /** CPU time used, in seconds. */
-  readonly cpuSeconds: number;
-  /** When it was started, in seconds since boot. */
-  readonly startedAt: number;
-}
 
 /** Prints the processes of a container as `ps -ef` and docker do. */
 export async function printProcessTable(daemon: DaemonConnection, id: string): Promise<void> {
@@ -53,10 +38,12 @@ async function checkRuns(daemon: DaemonConnection, id: string): Promise<void> {
  */
 function rowOf(pid: number, uptime: number, now: number): string[][] {
   try {
-    const stat = parseStat(Deno.readTextFileSync(`/proc/${pid}/stat`));
+    const stat = processStat(pid);
+    if (stat === undefined) return [];
     const { uid } = Deno.statSync(`/proc/${pid}`);
-    const age = Math.max(uptime - stat.startedAt, 0);
-    const percent = age === 0 ? 0 : Math.min(99, Math.floor(stat.cpuSeconds / age * 100));
+    const age = Math.max(uptime - stat.startTime / USER_HZ, 0);
+    const cpuSeconds = (stat.userTicks + stat.systemTicks) / USER_HZ;
+    const percent = age === 0 ? 0 : Math.min(99, Math.floor(cpuSeconds / age * 100));
     return [[
       String(uid ?? "?"),
       String(pid),
@@ -64,30 +51,13 @@ function rowOf(pid: number, uptime: number, now: number): string[][] {
       String(percent),
       startTime(now - age * 1000, now),
       terminalName(stat.terminal),
-      clock(stat.cpuSeconds),
+      clock(cpuSeconds),
       processCommand(pid) || `[${stat.name}]`,
     ]];
   } catch (error) {
-    // ESRCH is what a read of a file of an ended process gets.
     if (error instanceof Deno.errors.NotFound) return [];
-    if (errnoNameOf(error) === "ESRCH") return [];
     throw error;
   }
-}
-
-/** Parses `/proc/PID/stat`, in which the name may hold anything, also parentheses. */
-function parseStat(text: string): ProcessFields {
-  const end = text.lastIndexOf(")");
-  const rest = text.slice(end + 2).split(" ").map(Number);
-  // The first of `rest` is field 3, the state.
-  const field = (number: number) => rest[number - 3] ?? 0;
-  return {
-    name: text.slice(text.indexOf("(") + 1, end),
-    parent: field(4),
-    terminal: field(7),
-    cpuSeconds: (field(14) + field(15)) / TICKS,
-    startedAt: field(22) / TICKS,
-  };
 }
 
 /** Returns the time of the day of today, else the day, as ps(1) has it. */

@@ -2,12 +2,19 @@
 import { O_RDONLY, OwnedFd, read } from "../fd/fd.ts";
 import { ENOENT, ESRCH, isErrno } from "../libc/errno.ts";
 
+/** Clock ticks per second in /proc: USER_HZ, 100 wherever Deno runs (proc_pid_stat(5)). */
+export const USER_HZ = 100;
+
 /** What berth reads of proc_pid_stat(5). */
 export interface ProcessStat {
+  /** Name of the command, cut to 15 bytes. */
+  readonly name: string;
   /** `R`, `S`, `Z` (zombie), … */
   readonly state: string;
   /** Pid of the parent. */
   readonly parent: number;
+  /** Device number of the terminal; 0 if there is none. */
+  readonly terminal: number;
   /** CPU time in user mode, clock ticks. */
   readonly userTicks: number;
   /** CPU time in the kernel, clock ticks. */
@@ -36,10 +43,13 @@ export function processStat(pid: number | "self"): ProcessStat | undefined {
   }
   // The command's name, field 2, may hold blanks and parentheses itself: counted from its end, so
   // that index 0 is field 3.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const end = text.lastIndexOf(")");
+  const fields = text.slice(end + 2).split(" ");
   return {
+    name: text.slice(text.indexOf("(") + 1, end),
     state: fields[0] ?? "",
     parent: Number(fields[1]),
+    terminal: Number(fields[4]),
     userTicks: Number(fields[11]),
     systemTicks: Number(fields[12]),
     startTime: Number(fields[19]),

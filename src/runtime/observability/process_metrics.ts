@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "prom-client";
-import { processStat } from "../../linux/process/stat.ts";
-
-/** Clock ticks per second in /proc: USER_HZ, 100 wherever Deno runs (proc_pid_stat(5)). */
-const USER_HZ = 100;
+import { processStat, USER_HZ } from "../../linux/process/stat.ts";
 
 /** What the daemon's own process uses, under the names that Prometheus client libraries share. */
 export class ProcessMetrics {
