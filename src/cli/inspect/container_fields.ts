@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { RESERVED } from "../options/pairs.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import type { ContainerState } from "../../rpc/contract/schemas.ts";
 import { shortName } from "../../images/reference.ts";
@@ -45,7 +46,7 @@ export const CONTAINER_FIELDS: ListFields<ContainerState> = {
     header: "LABELS",
     value: ({ labels }) =>
       // Those of berth's own are no business of a person.
-      Object.entries(labels).filter(([key]) => !key.startsWith("berth."))
+      Object.entries(labels).filter(([key]) => !key.startsWith(RESERVED))
         .map(([key, value]) => `${key}=${value}`).join(),
   },
   Label: { header: "LABEL", value: ({ labels }, _now, key = "") => labels[key] ?? "" },

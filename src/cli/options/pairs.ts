@@ -24,7 +24,7 @@ export function collectLabel(text: string, previous: Pairs | undefined): Pairs {
 }
 
 /** What the labels begin with by which berth knows its containers' images, files and commands. */
-const RESERVED = "berth.";
+export const RESERVED = "berth.";
 
 /** Splits a label. Throws commander's `InvalidArgumentError` for one that cannot be kept. */
 export function labelEntry(text: string): [key: string, value: string] {
