@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { printError } from "../text/print.ts";
+import type { Command } from "commander";
+import { print, printError } from "../text/print.ts";
+import { type DaemonConnection, withDaemon } from "./daemon.ts";
 import { exitStatusOf } from "./exit_status.ts";
 import { checkId } from "./ids.ts";
 
@@ -30,4 +32,17 @@ export async function forEachId(
       Deno.exitCode = exitStatusOf(error);
     }
   }
+}
+
+/** Connects to the daemon, does something for each of several containers and prints the ids. */
+export async function actOnEach(
+  command: Command,
+  ids: readonly string[],
+  act: (daemon: DaemonConnection, id: string) => Promise<unknown>,
+): Promise<void> {
+  await withDaemon(command, (daemon) =>
+    forEachId(ids, async (id) => {
+      await act(daemon, id);
+      print(id);
+    }));
 }

@@ -2,10 +2,8 @@
 import type { Command } from "commander";
 import { parseSignal } from "../../linux/process/signals.ts";
 import { verb, withSocket } from "../common/command.ts";
-import { withDaemon } from "../common/daemon.ts";
-import { forEachId } from "../common/each.ts";
+import { actOnEach } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
-import { print } from "../text/print.ts";
 
 interface KillOptions {
   readonly signal?: string;
@@ -30,17 +28,13 @@ export function killCommand(): Command {
     .argument("<id...>", "containers")
     .action(async (args: string[], options: KillOptions, command: Command) => {
       const { ids, signal } = targetsOf(args, options.signal);
-      await withDaemon(command, async (daemon) => {
-        await forEachId(ids, async (id) => {
-          await daemon.call("container.kill", {
-            id,
-            signal,
-            ...(options.all && { all: true }),
-            ...(options.exec !== undefined && { execId: options.exec }),
-          });
-          print(id);
-        });
-      });
+      await actOnEach(command, ids, (daemon, id) =>
+        daemon.call("container.kill", {
+          id,
+          signal,
+          ...(options.all && { all: true }),
+          ...(options.exec !== undefined && { execId: options.exec }),
+        }));
     });
 }
 

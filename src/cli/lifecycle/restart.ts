@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb } from "../common/command.ts";
-import { withDaemon } from "../common/daemon.ts";
-import { forEachId } from "../common/each.ts";
-import { print } from "../text/print.ts";
+import { actOnEach } from "../common/each.ts";
 import { type StopFlags, stopParams, withStopOptions } from "./stop.ts";
 
 /** `berth restart` */
@@ -14,12 +12,12 @@ export function restartCommand(): Command {
     "berth restart web",
     "berth restart -t 30 db",
   ))
-    .action(async (ids: string[], options: StopFlags, command: Command) => {
-      await withDaemon(command, async (daemon) => {
-        await forEachId(ids, async (id) => {
-          await daemon.callAcrossRestarts("container.restart", { id, ...stopParams(options) });
-          print(id);
-        });
-      });
-    });
+    .action((ids: string[], options: StopFlags, command: Command) =>
+      actOnEach(
+        command,
+        ids,
+        (daemon, id) =>
+          daemon.callAcrossRestarts("container.restart", { id, ...stopParams(options) }),
+      )
+    );
 }

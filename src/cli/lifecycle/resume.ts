@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { withDaemon } from "../common/daemon.ts";
-import { forEachId } from "../common/each.ts";
-import { print } from "../text/print.ts";
+import { actOnEach } from "../common/each.ts";
 
 /** `berth resume` */
 export function resumeCommand(): Command {
@@ -12,12 +10,7 @@ export function resumeCommand(): Command {
   )
     .alias("unpause")
     .argument("<id...>", "containers")
-    .action(async (ids: string[], _options: unknown, command: Command) => {
-      await withDaemon(command, async (daemon) => {
-        await forEachId(ids, async (id) => {
-          await daemon.call("container.resume", { id });
-          print(id);
-        });
-      });
-    });
+    .action((ids: string[], _options: unknown, command: Command) =>
+      actOnEach(command, ids, (daemon, id) => daemon.call("container.resume", { id }))
+    );
 }

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { type Command, Option } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { withDaemon } from "../common/daemon.ts";
-import { forEachId } from "../common/each.ts";
+import { actOnEach } from "../common/each.ts";
 import { parseStopSignal, parseStopTimeout } from "../options/stop_signal.ts";
-import { print } from "../text/print.ts";
 
 /** How `stop` and `restart` stop a container. */
 export interface StopFlags {
@@ -49,12 +47,11 @@ export function stopCommand(): Command {
     "berth stop web",
     "berth stop -t 30 -s INT db",
   ))
-    .action(async (ids: string[], options: StopFlags, command: Command) => {
-      await withDaemon(command, async (daemon) => {
-        await forEachId(ids, async (id) => {
-          await daemon.callAcrossRestarts("container.stop", { id, ...stopParams(options) });
-          print(id);
-        });
-      });
-    });
+    .action((ids: string[], options: StopFlags, command: Command) =>
+      actOnEach(
+        command,
+        ids,
+        (daemon, id) => daemon.callAcrossRestarts("container.stop", { id, ...stopParams(options) }),
+      )
+    );
 }

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { verb, withSocket } from "../common/command.ts";
-import { withDaemon } from "../common/daemon.ts";
-import { forEachId } from "../common/each.ts";
+import { actOnEach } from "../common/each.ts";
 import { CliError } from "../common/exit_status.ts";
 import { parseRestart, RESTART_FLAG } from "../options/restart_policy.ts";
 import type { RestartPolicy } from "../../rpc/contract/schemas.ts";
 import { type ResourceOptions, resourcesFrom, withResources } from "../options/resources.ts";
-import { print } from "../text/print.ts";
 
 interface UpdateOptions extends ResourceOptions {
   readonly restart?: RestartPolicy;
@@ -30,15 +28,11 @@ export function updateCommand(): Command {
       if (!hasLimits && restart === undefined) {
         throw new CliError("nothing to update: give at least one limit, such as --memory 128m");
       }
-      await withDaemon(command, async (daemon) => {
-        await forEachId(ids, async (id) => {
-          await daemon.call("container.update", {
-            id,
-            ...(hasLimits && { resources: { ...resources } }),
-            ...(restart !== undefined && { restart }),
-          });
-          print(id);
-        });
-      });
+      await actOnEach(command, ids, (daemon, id) =>
+        daemon.call("container.update", {
+          id,
+          ...(hasLimits && { resources: { ...resources } }),
+          ...(restart !== undefined && { restart }),
+        }));
     });
 }
