@@ -46,7 +46,7 @@ export async function removeInstance(
 }
 
 /** Returns the state of the container that has the id; undefined when none has. */
-async function findState(
+export async function findState(
   daemon: DaemonConnection,
   id: string,
 ): Promise<ContainerState | undefined> {

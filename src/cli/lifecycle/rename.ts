@@ -6,6 +6,7 @@ import { verb, withSocket } from "../common/command.ts";
 import type { DaemonConnection } from "../common/daemon.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { checkId } from "../common/ids.ts";
+import { findState } from "../container/remove.ts";
 
 /** A rename that goes on in the daemon is asked for this often, milliseconds. */
 const POLL_MS = 100;
@@ -40,22 +41,12 @@ export async function renameContainer(
     } catch (error) {
       const isTaken = error instanceof AlreadyExistsError;
       if (!isTaken && !(error instanceof NotFoundError)) throw error;
-      const there = await instanceOf(daemon, newId);
+      const there = (await findState(daemon, newId))?.instance;
       // The daemon has gone away when it had done it.
       if (there === instance) return;
       // A call before may still be under way: until it has ended the new id is taken, and not there.
       if (!isTaken || there !== undefined) throw error;
     }
     await sleep(POLL_MS);
-  }
-}
-
-/** Returns the instance of the container of this id; undefined where there is none. */
-async function instanceOf(daemon: DaemonConnection, id: string): Promise<string | undefined> {
-  try {
-    return (await daemon.callAcrossRestarts("container.state", { id })).instance;
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined;
-    throw error;
   }
 }
