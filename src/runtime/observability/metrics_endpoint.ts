@@ -18,7 +18,7 @@ interface Listening {
   readonly listener: Deno.Listener;
   /** For a person to see: `unix:/path` or a URL. */
   readonly where: string;
-  /** Whether a request may be for this host: a name that a browser was made to resolve to us is not. */
+  /** Whether requests may name this host: not a name that a browser was made to resolve to it. */
   readonly isHost: (host: string) => boolean;
   /** Removes the socket file. */
   readonly unlink?: () => void;

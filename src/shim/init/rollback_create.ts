@@ -54,7 +54,7 @@ export async function rollbackCreate(
   return undone;
 }
 
-/** Fallback if the runtime could not kill init. Only signals a process known to be our child. */
+/** Kills init where the runtime could not. It signals no process but a child of this one. */
 async function killCreated({ paths, reaper }: ProcessContext): Promise<void> {
   const pid = tryReadPidFile(paths.initPid);
   if (pid === undefined) return;

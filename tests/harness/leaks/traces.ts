@@ -66,7 +66,7 @@ export function filesIn(dir: string): string[] {
     try {
       look();
     } catch (error) {
-      // It went while we looked. That must not hide what else there is.
+      // It went during the look. That must not hide what else there is.
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   };
