@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { type CommandResult, output, run } from "../tests/harness/command.ts";
 import { exists } from "../src/linux/fs/exists.ts";
 import { until } from "../tests/harness/poll.ts";
 import { bundle } from "./build/bundle.ts";
@@ -17,32 +18,25 @@ const OTHER_TARGET = Deno.build.arch === "x86_64"
 const NO_NETWORK = { HTTPS_PROXY: "http://127.0.0.1:1", NO_PROXY: "" };
 
 /** How a build went. */
-interface Built {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs build.ts in `cwd`, which gets a stand-in for Deno: a script that tells its last argument. */
 async function build(
   cwd: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   root: string = ROOT,
-): Promise<Built> {
+): Promise<CommandResult> {
   await Deno.writeTextFile(`${cwd}/deno`, '#!/bin/sh\nfor last; do :; done\necho "last=$last"\n');
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", `${root}/scripts/build.ts`, ...args],
-    cwd,
-    env: { NO_COLOR: "1", ...env },
-    stdin: "null",
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
+  const argv = [Deno.execPath(), "run", "-A", `${root}/scripts/build.ts`, ...args];
+  return await output(argv, { cwd, env: { NO_COLOR: "1", ...env } });
 }
 
 /** Fails unless build.ts has made the file `path`, and said so at its end; after `first`, if given. */
-async function assertMade(made: Built, path: string, form: string, first = ""): Promise<void> {
+async function assertMade(
+  made: CommandResult,
+  path: string,
+  form: string,
+  first = "",
+): Promise<void> {
   // Before the file is read: where the build has failed, what it said is what one wants to see.
   assert.deepEqual([made.code, made.stderr], [0, ""]);
   const bytes = await Deno.readFile(path);
@@ -67,11 +61,8 @@ Deno.test("build: a build touches only the file it makes, named from the working
   assert.deepEqual(names(dir), ["berth", "bundle", "deno"]);
   assert.deepEqual(names(`${dir}/bundle`), ["main.js"]);
   assert.equal(await Deno.readTextFile(`${dir}/bundle/main.js`), "mine");
-  const { stdout } = await new Deno.Command(`${dir}/berth`, {
-    args: ["x"],
-    env: { BERTH_CACHE: `${dir}/cache` },
-  }).output();
-  assert.equal(new TextDecoder().decode(stdout), "last=x\n");
+  const env = { BERTH_CACHE: `${dir}/cache` };
+  assert.equal(await run([`${dir}/berth`, "x"], { env }), "last=x\n");
   const [unpacked] = names(`${dir}/cache`);
   assert.ok(names(`${dir}/cache/${unpacked}`).includes("shim.js"));
 });

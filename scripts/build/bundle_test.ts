@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { run } from "../../tests/harness/command.ts";
 import ts from "typescript";
 import { bundle } from "./bundle.ts";
 import { loadedWith, readBundle } from "./chunks.ts";
@@ -75,14 +76,9 @@ Deno.test("bundle: the same sources in another place make the same minified bund
   await bundle({ outDir: `${dir}/a`, minify: true });
   await copySources(`${dir}/another/place`);
   const options = JSON.stringify({ outDir: `${dir}/b`, minify: true });
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "eval",
-      `import { bundle } from "file://${dir}/another/place/scripts/build/bundle.ts";
-await bundle(${options});`,
-    ],
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
+  const code = `import { bundle } from "file://${dir}/another/place/scripts/build/bundle.ts";
+await bundle(${options});`;
+  await run([Deno.execPath(), "eval", code]);
   const [a, b] = [await readBundle(`${dir}/a`), await readBundle(`${dir}/b`)];
   assert.deepEqual([...a.keys()].sort(), [...b.keys()].sort());
   for (const [name, { text, imports, lazy }] of a) {

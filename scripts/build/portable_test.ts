@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { output } from "../../tests/harness/command.ts";
 import { StandIn } from "../../tests/harness/stand_in.ts";
 import { SmallDisk } from "../../tests/harness/small_disk.ts";
 import { TempDir } from "../../tests/harness/temp_dir.ts";
@@ -284,10 +285,9 @@ Deno.test("writePortable: a full disk is a clear error that leaves nothing", asy
 
 Deno.test("writePortable: a portable file starts on a host without busybox", async () => {
   await withPortable(async ({ dir, file, cache }) => {
-    const { code, stderr } = await new Deno.Command(file, {
-      env: { BERTH_CACHE: cache, PATH: pathWithout(dir, "busybox") },
-    }).output();
-    assert.equal(new TextDecoder().decode(stderr), "");
+    const env = { BERTH_CACHE: cache, PATH: pathWithout(dir, "busybox") };
+    const { code, stderr } = await output([file], { env });
+    assert.equal(stderr, "");
     assert.equal(code, 7);
   });
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { run } from "../harness/command.ts";
 import { RuntimeError } from "../../src/rpc/errors.ts";
 import { cli } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -86,7 +87,7 @@ Deno.test({
   ignore: !SYSTEMD,
   fn: async () => {
     const units = () =>
-      run("systemctl", "list-units", "--all", "--plain", "--no-legend", "berth-*-web.scope");
+      run(["systemctl", "list-units", "--all", "--plain", "--no-legend", "berth-*-web.scope"]);
     await using daemon = await TestDaemon.start({ config: 'runtime.cgroup_driver = "systemd"' });
     const [path = "", ...more] = await runWithout(daemon, "web");
     assert.deepEqual(more, []);
@@ -96,7 +97,7 @@ Deno.test({
     const limit = 64 * 1024 * 1024;
     const resources = { memory: { limit }, pids: { limit: 9 } };
     await daemon.client.call("container.update", { id: "web", resources });
-    await run("systemctl", "daemon-reload");
+    await run(["systemctl", "daemon-reload"]);
     const { memory, pids } = await daemon.client.call("container.stats", { id: "web" });
     assert.deepEqual([memory?.limitBytes, pids?.limit], [limit, 9]);
     await daemon.client.call("container.delete", { id: "web", force: true });
@@ -106,12 +107,6 @@ Deno.test({
 });
 
 /** Runs a program and returns what it printed. */
-async function run(command: string, ...args: string[]): Promise<string> {
-  const { stdout, success } = await new Deno.Command(command, { args }).output();
-  assert.ok(success, command);
-  return new TextDecoder().decode(stdout);
-}
-
 Deno.test("cgroups path: a container of run sees its own cgroup as the root, read-only, and no other", async () => {
   await using daemon = await TestDaemon.start();
   const options = () =>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
+import { output } from "../harness/command.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { HoldingProxy } from "../harness/io/holding_proxy.ts";
@@ -33,22 +34,16 @@ Deno.test("berth: input that ends when nobody reads it any more is no error", as
 Deno.test("berth run says which of its streams failed, and --rm removes the container then too", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "--rm", ...rootfsArgs(daemon), "-i", "--"];
-  const [berth = "", ...first] = program();
   for (
     const [redirection, args, message] of [
       [">/dev/full", ["echo", "x"], /^berth: cannot write standard output: No space/],
       ["</tmp", ["cat"], /^berth: cannot read standard input: Is a directory/],
     ] as const
   ) {
-    const { code, stderr } = await new Deno.Command("sh", {
-      args: ["-c", `exec "$@" ${redirection}`, "sh", berth, ...first, ...run, ...args],
-      env: { BERTH_SOCKET: daemon.socket },
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
+    const argv = ["sh", "-c", `exec "$@" ${redirection}`, "sh", ...program(), ...run, ...args];
+    const { code, stderr } = await output(argv, { env: { BERTH_SOCKET: daemon.socket } });
     assert.equal(code, 125);
-    assert.match(new TextDecoder().decode(stderr), message);
+    assert.match(stderr, message);
     assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
   }
 });

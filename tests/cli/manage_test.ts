@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { output } from "../harness/command.ts";
 import { parseSignal } from "../../src/linux/process/signals.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -56,16 +57,12 @@ Deno.test("berth: someone who may not use the socket is told so", async () => {
   await using daemon = await TestDaemon.start();
   // Root without its right to pass by file modes is a user like any other.
   await Deno.chown(daemon.socket, 65534, 65534);
-  const [command = "", ...args] = program();
   const rights = "-dac_override,-dac_read_search";
-  const { code, stderr } = await new Deno.Command("setpriv", {
-    args: ["--bounding-set", rights, "--inh-caps", rights, command, ...args, "ps"],
-    env: { BERTH_SOCKET: daemon.socket },
-    stdin: "null",
-  }).output();
+  const without = ["setpriv", "--bounding-set", rights, "--inh-caps", rights];
+  const env = { BERTH_SOCKET: daemon.socket };
+  const { code, stderr } = await output([...without, ...program(), "ps"], { env });
   assert.equal(code, 125);
-  const text = new TextDecoder().decode(stderr);
-  assert.match(text, /^berth: permission denied on \S+berth\.sock: [^\n]+\n$/);
+  assert.match(stderr, /^berth: permission denied on \S+berth\.sock: [^\n]+\n$/);
 });
 
 Deno.test("berth: a container that is not there is one clear line and 125, whatever the verb", async () => {

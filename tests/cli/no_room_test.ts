@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { output } from "../harness/command.ts";
 import { SmallDisk } from "../harness/small_disk.ts";
-import { cliCommand, type CliResult, rootfsArgs } from "../harness/cli.ts";
+import { cli, type CliResult, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { program } from "../harness/run.ts";
 
 /** Runs `berth` with its output at the end of a shell's redirection. */
-async function shell(daemon: TestDaemon, redirection: string, args: readonly string[]) {
-  const { code, stderr } = await new Deno.Command("sh", {
-    args: ["-c", `exec "$@" ${redirection}`, "sh", ...program(), ...args],
-    env: { BERTH_SOCKET: daemon.socket },
-    stdin: "null",
-    stdout: "null",
-    stderr: "piped",
-  }).output();
-  return { code, stderr: new TextDecoder().decode(stderr) };
+function shell(daemon: TestDaemon, redirection: string, args: readonly string[]) {
+  const argv = ["sh", "-c", `exec "$@" ${redirection}`, "sh", ...program(), ...args];
+  return output(argv, { env: { BERTH_SOCKET: daemon.socket } });
 }
 
 function assertSays({ code, stderr }: Pick<CliResult, "code" | "stderr">, pattern: RegExp): void {
@@ -24,19 +19,13 @@ function assertSays({ code, stderr }: Pick<CliResult, "code" | "stderr">, patter
   assert.equal(code, 125);
 }
 
-async function berth(daemon: TestDaemon, args: readonly string[]) {
-  const { code, stderr } = await cliCommand(daemon, args, { stdin: "null", stderr: "piped" })
-    .output();
-  return { code, stderr: new TextDecoder().decode(stderr) };
-}
-
 Deno.test("berth: a full disk is told with the file that has no room there", async () => {
   await using daemon = await TestDaemon.start();
   using disk = new SmallDisk(`${daemon.dir}/disk`, "size=1m");
   const { dir } = disk;
   const run = ["run", ...rootfsArgs(daemon)];
   const web = ["-d", "--name", "web", "--tmpfs", "/small:size=16k", "--", "sleep", "1000"];
-  assert.equal((await berth(daemon, [...run, ...web])).code, 0);
+  assert.equal((await cli(daemon, [...run, ...web])).code, 0);
   disk.fill();
   const cid = ["--rm", "--cidfile", `${dir}/cid`, "--", "true"];
   for (
@@ -50,7 +39,7 @@ Deno.test("berth: a full disk is told with the file that has no room there", asy
       [["install", "containerd-shim", "--dir", dir], /cannot write \S+\.draft: .*make room/],
       [[...run, ...cid], /--cidfile: cannot write \S+\/cid: .*make room/],
     ] as const
-  ) assertSays(await berth(daemon, args), pattern);
+  ) assertSays(await cli(daemon, args), pattern);
   const left = Array.from(Deno.readDirSync(dir), ({ name }) => name);
   assert.deepEqual(left.filter((name) => /draft|cid/.test(name)), []);
   assert.deepEqual(await daemon.containerIds(), ["web"]);
@@ -59,7 +48,7 @@ Deno.test("berth: a full disk is told with the file that has no room there", asy
 Deno.test("berth: standard output that has no room is named", async () => {
   await using daemon = await TestDaemon.start();
   const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
-  assert.equal((await berth(daemon, run)).code, 0);
+  assert.equal((await cli(daemon, run)).code, 0);
   for (
     const args of [
       ["ps"],
@@ -76,12 +65,12 @@ Deno.test("berth: a full root of the daemon is told with the file that has no ro
   using disk = new SmallDisk(daemon.root);
   await daemon.start();
   const run = ["run", "-d", ...rootfsArgs(daemon)];
-  assert.equal((await berth(daemon, [...run, "--name", "web", "--", "sleep", "1000"])).code, 0);
+  assert.equal((await cli(daemon, [...run, "--name", "web", "--", "sleep", "1000"])).code, 0);
   disk.fill();
   const path = new RegExp(`cannot write ${daemon.root}/\\S+: .*make room`);
-  assertSays(await berth(daemon, [...run, "--name", "new", "--", "true"]), path);
-  assertSays(await berth(daemon, ["update", "--restart", "always", "web"]), path);
+  assertSays(await cli(daemon, [...run, "--name", "new", "--", "true"]), path);
+  assertSays(await cli(daemon, ["update", "--restart", "always", "web"]), path);
   Deno.removeSync(`${daemon.root}/filler`);
-  assert.equal((await berth(daemon, ["rm", "-f", "web"])).code, 0);
+  assert.equal((await cli(daemon, ["rm", "-f", "web"])).code, 0);
   await daemon.stop();
 });

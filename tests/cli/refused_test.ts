@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { output } from "../harness/command.ts";
 import { cli, rootfsArgs } from "../harness/cli.ts";
 import { VERSION } from "../../src/version.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -118,17 +119,14 @@ Deno.test("berth: an argument that is not UTF-8 is refused rather than altered",
   await using daemon = await TestDaemon.start();
   // `Deno.Command` cannot pass one.
   const script = 'exec "$@" "$(printf "caf\\351")"';
-  const { code, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", script, "sh", ...program(), "run", "--rm", ...rootfsArgs(daemon), "--", "echo"],
-    env: { BERTH_SOCKET: daemon.socket },
-    stdin: "null",
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assert.equal(text(stdout), "");
+  const run = [...program(), "run", "--rm", ...rootfsArgs(daemon), "--", "echo"];
+  const env = { BERTH_SOCKET: daemon.socket };
+  const { code, stdout, stderr } = await output(["sh", "-c", script, "sh", ...run], { env });
+  assert.equal(stdout, "");
   assert.notEqual(code, 0);
   // Deno's compiled form panics before berth begins.
-  if (code !== 125) assert.match(text(stderr), /panicked|caf/);
-  else assert.match(text(stderr), /^berth: an argument is not UTF-8, [^\n]+\n$/);
+  if (code !== 125) assert.match(stderr, /panicked|caf/);
+  else assert.match(stderr, /^berth: an argument is not UTF-8, [^\n]+\n$/);
   const said = await cli(daemon, ["run", "--rm", ...rootfsArgs(daemon), "--", "echo", "caf\ufffd"]);
   assert.equal(said.stdout, "caf\ufffd\n", "that character itself is one like any other");
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { deno } from "../harness/command.ts";
 import { ROOT } from "../../scripts/root.ts";
 import { runDir, uniqueName } from "../harness/run.ts";
 
@@ -37,16 +38,8 @@ class Project implements Disposable {
     }
   }
 
-  async deno(...args: string[]): Promise<string> {
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args,
-      cwd: this.dir,
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-    }).output();
-    const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-    assert(success, `deno ${args.join(" ")}:\n${text}`);
-    return text;
+  deno(...args: string[]): Promise<string> {
+    return deno(this.dir, ...args);
   }
 
   [Symbol.dispose](): void {

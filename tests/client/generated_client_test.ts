@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { run } from "../harness/command.ts";
 import { generateTypings } from "../harness/docs/openrpc_typings.ts";
 import { ROOT } from "../../scripts/root.ts";
 import { isRecord } from "../../src/rpc/is_record.ts";
@@ -45,13 +46,8 @@ Deno.test("generated client: openrpc.json: a public generator makes types from i
   try {
     await Deno.writeTextFile(`${dir}/types.ts`, generateTypings(JSON.parse(text)));
     await Deno.writeTextFile(`${dir}/program.ts`, PROGRAM);
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["check", "--no-config", "--no-lock", "types.ts", "program.ts"],
-      cwd: dir,
-      env: { NO_COLOR: "1" },
-      stdin: "null",
-    }).output();
-    assert(success, new TextDecoder().decode(stderr));
+    const argv = [Deno.execPath(), "check", "--no-config", "--no-lock", "types.ts", "program.ts"];
+    await run(argv, { cwd: dir, env: { NO_COLOR: "1" } });
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

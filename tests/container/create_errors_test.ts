@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { output } from "../harness/command.ts";
 import {
   AlreadyExistsError,
   BerthError,
@@ -315,15 +316,11 @@ Deno.test("create errors: a created container that was never started can be dele
 Deno.test("create errors: a second daemon on the same state directory fails and leaves the first alone", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("c", ["sleep", "1000"]);
-  const [command = "", ...args] = program();
-  const { code, stderr } = await new Deno.Command(command, {
-    args: [...args, "daemon", "--config", daemon.configFile],
-    stdin: "null",
-    cwd: daemon.dir,
-  }).output();
+  const argv = [...program(), "daemon", "--config", daemon.configFile];
+  const { code, stderr } = await output(argv, { cwd: daemon.dir });
   assert.equal(code, 125);
   assert.match(
-    new TextDecoder().decode(stderr),
+    stderr,
     /^berth: cannot start the daemon: another berth daemon is running on \S+state[^\n]*\n$/,
   );
   assert.equal((await daemon.client.call("container.state", { id: "c" })).status, "running");
@@ -364,19 +361,14 @@ Deno.test("create errors: the root directory may be the state directory", async 
 
 Deno.test("create errors: a state directory that cannot be made is one clear line", async () => {
   await using daemon = TestDaemon.prepare();
-  const [command = "", ...args] = program();
   const file = `${daemon.dir}/file`;
   await Deno.writeTextFile(file, "");
   for (const state of [`${file}/state`, "/proc/berth", file]) {
-    const { code, stderr } = await new Deno.Command(command, {
-      args: [...args, "daemon", "--state", state, "--root", `${daemon.dir}/root`],
-      stdin: "null",
-      cwd: daemon.dir,
-    }).output();
-    const text = new TextDecoder().decode(stderr);
-    assert.equal(code, 125, text);
-    assert.match(text, /^berth: cannot start the daemon: [^\n]+\n$/);
-    assert.ok(text.includes(state), text);
+    const argv = [...program(), "daemon", "--state", state, "--root", `${daemon.dir}/root`];
+    const { code, stderr } = await output(argv, { cwd: daemon.dir });
+    assert.equal(code, 125, stderr);
+    assert.match(stderr, /^berth: cannot start the daemon: [^\n]+\n$/);
+    assert.ok(stderr.includes(state), stderr);
   }
 });
 
@@ -386,20 +378,15 @@ Deno.test("create errors: a state directory of another user's, without the right
   // Root without its right to pass by file modes is a user like any other; so is its owner not.
   await Deno.chown(daemon.state, 65534, 65534);
   const rights = "-dac_override,-dac_read_search,-fowner";
-  const [command = "", ...args] = program();
-  const { code, stderr } = await new Deno.Command("setpriv", {
-    args: [
-      ...["--bounding-set", rights, "--inh-caps", rights],
-      ...[command, ...args, "daemon", "--config", daemon.configFile],
-    ],
-    stdin: "null",
-    cwd: daemon.dir,
-  }).output();
-  const text = new TextDecoder().decode(stderr);
-  assert.equal(code, 125, text);
-  assert.match(text, /^berth: cannot start the daemon: [^\n]+\n$/);
-  assert.ok(text.includes(daemon.state), text);
-  assert.match(text, /belongs to uid 65534/);
+  const argv = [
+    ...["setpriv", "--bounding-set", rights, "--inh-caps", rights],
+    ...[...program(), "daemon", "--config", daemon.configFile],
+  ];
+  const { code, stderr } = await output(argv, { cwd: daemon.dir });
+  assert.equal(code, 125, stderr);
+  assert.match(stderr, /^berth: cannot start the daemon: [^\n]+\n$/);
+  assert.ok(stderr.includes(daemon.state), stderr);
+  assert.match(stderr, /belongs to uid 65534/);
 });
 
 Deno.test("create errors: a full life in a very deep state directory, with the longest id", async () => {

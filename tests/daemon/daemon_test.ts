@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { output } from "../harness/command.ts";
 import { findCommand } from "../../scripts/system_packages.ts";
 import { PROTOCOL, VERSION } from "../../src/version.ts";
 import { cli, cliCommand } from "../harness/cli.ts";
@@ -313,7 +314,6 @@ Deno.test("daemon: the daemon listens on the socket that is given before the ver
 
 Deno.test("daemon: a config that does not fit stops the start with one line that says where", async () => {
   await using daemon = TestDaemon.prepare();
-  const [command = "", ...args] = program();
   const file = `${daemon.dir}/bad.toml`;
   for (
     const [text, words] of [
@@ -324,15 +324,11 @@ Deno.test("daemon: a config that does not fit stops the start with one line that
     ] as const
   ) {
     await Deno.writeTextFile(file, text);
-    const { code, stderr } = await new Deno.Command(command, {
-      args: [...args, "daemon", "--config", file, "--root", `${daemon.dir}/root`],
-      stdin: "null",
-      cwd: daemon.dir,
-    }).output();
-    const said = new TextDecoder().decode(stderr);
-    assert.equal(code, 125, said);
-    assert.match(said, words);
-    assert.doesNotMatch(said, /\n\s+at /);
+    const argv = [...program(), "daemon", "--config", file, "--root", `${daemon.dir}/root`];
+    const { code, stderr } = await output(argv, { cwd: daemon.dir });
+    assert.equal(code, 125, stderr);
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /\n\s+at /);
   }
 });
 

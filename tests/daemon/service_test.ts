@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { output, run } from "../harness/command.ts";
 import { TempDir } from "../harness/temp_dir.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
@@ -11,25 +12,15 @@ import { testNeeding } from "../../scripts/test_needing.ts";
 const UNIT = new URL("../../packaging/berth.service", import.meta.url);
 
 /** Runs a command to its end. */
-async function run(command: string, args: string[]): Promise<{ code: number; text: string }> {
-  const { code, stdout, stderr } = await new Deno.Command(command, { args, stdin: "null" })
-    .output();
-  const decoder = new TextDecoder();
-  return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
-}
-
 Deno.test("service: the unit that is printed is the one in the tree", async () => {
-  const [command = "", ...args] = program();
-  const { code, text } = await run(command, [...args, "daemon", "--print-unit"]);
-  assert.equal(code, 0, text);
+  const text = await run([...program(), "daemon", "--print-unit"]);
   const printed = text.replaceAll(/^(ExecSt\w+=)\S+/gm, "$1/usr/local/bin/berth");
   assert.equal(printed, await Deno.readTextFile(UNIT));
 });
 
 Deno.test("service: the unit that is printed starts the daemon with the flags that were given", async () => {
-  const [command = "", ...args] = program();
   const flags = ["--state", "/run/my state", "--config", "berth.toml", "--log-level", "debug"];
-  const { text } = await run(command, [...args, "daemon", "--print-unit", ...flags]);
+  const text = await run([...program(), "daemon", "--print-unit", ...flags]);
   const [, line] = /^ExecStart=\S+ (.*)$/m.exec(text) ?? [];
   assert.equal(
     line,
@@ -44,9 +35,9 @@ testNeeding(["systemd-analyze"], "service: systemd finds nothing wrong with the 
   const unit = (await Deno.readTextFile(UNIT)).replaceAll("/usr/local/bin/berth", "/bin/true");
   await Deno.writeTextFile(`${dir}/berth.service`, unit);
   // A machine may have no `man`, by which it would look for the pages of Documentation=.
-  const args = ["verify", "--man=no", `${dir}/berth.service`];
-  const { code, text } = await run("systemd-analyze", args);
-  assert.deepEqual({ code, text }, { code: 0, text: "" });
+  const argv = ["systemd-analyze", "verify", "--man=no", `${dir}/berth.service`];
+  const { code, stdout, stderr } = await output(argv);
+  assert.deepEqual([code, stdout + stderr], [0, ""]);
 });
 
 testNeeding(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { run } from "../harness/command.ts";
 import { StandIn } from "../harness/stand_in.ts";
 import { ARCHITECTURE } from "../../src/images/image_config.ts";
 import { cli, type CliResult, rootfsArgs } from "../harness/cli.ts";
@@ -8,9 +9,9 @@ import { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
   cgroupArgs,
+  copyImage,
   imagesMissing,
   makeImage,
-  run,
   startForImages,
   TestRegistry,
 } from "../harness/images/images.ts";
@@ -567,9 +568,6 @@ type ImageCheck = (person: ImagePerson) => Promise<void>;
 
 const NAME = "example.org/app:1";
 
-/** Arguments that let skopeo copy whatever the machine's policy for signatures says. */
-const COPY = ["skopeo", "--insecure-policy", "copy", "-q"];
-
 /** The rows are typed in the order of the page: the later ones take what the earlier ones left. */
 const IMAGE_ROWS: Readonly<Record<string, ImageCheck>> = {
   "`pull` `images` `load` `import`": async (person) => {
@@ -630,17 +628,17 @@ const IMAGE_ROWS: Readonly<Record<string, ImageCheck>> = {
     await unknown(`save ${NAME}`)(person);
     const { address } = person.registry;
     const [from, saved] = [`docker://${address}/app:1`, `${person.daemon.dir}/saved.tar`];
-    await run([...COPY, `docker-archive:${person.archive}`, `oci:${person.daemon.dir}/oci:1`]);
+    await copyImage(`docker-archive:${person.archive}`, `oci:${person.daemon.dir}/oci:1`);
     await person.registry.push(`oci:${person.daemon.dir}/oci:1`, "app:1", "secret");
     const creds = ["--src-creds", "user:secret", "--src-tls-verify=false"];
-    await run([...COPY, ...creds, from, `docker-archive:${saved}:${address}/app:1`]);
+    await copyImage(from, `docker-archive:${saved}:${address}/app:1`, ...creds);
     assert.equal(await person.sees(`load -i ${saved}`), `Loaded image: ${address}/app:1\n`);
   },
   "`push`": async (person) => {
     await unknown("push a")(person);
     const pushed = `${person.registry.address}/pushed:1`;
     const creds = ["--dest-creds", "user:secret", "--dest-tls-verify=false"];
-    await run([...COPY, ...creds, `docker-archive:${person.archive}`, `docker://${pushed}`]);
+    await copyImage(`docker-archive:${person.archive}`, `docker://${pushed}`, ...creds);
     await person.sees(`pull --creds user:secret ${pushed}`);
   },
   "`login` `logout`": async (person) => {
@@ -651,7 +649,7 @@ const IMAGE_ROWS: Readonly<Record<string, ImageCheck>> = {
     const login = ["skopeo", "login", "--tls-verify=false", "-u", "user", "-p", "secret", address];
     await run(login, env);
     assert.equal(await pull(), 0);
-    await run(["skopeo", "logout", address], env);
+    await run(["skopeo", "logout", address], { env });
     assert.equal(await pull(), 125);
   },
   "`search`": async (person) => {
@@ -704,7 +702,7 @@ Deno.test({
     const history = [{ created: "2026-01-01T00:00:00Z", created_by: "by hand" }];
     const layout = await makeImage(dir, { layers: [await busyboxLayer(dir)], config, history });
     const archive = `${dir}/archive.tar`;
-    await run([...COPY, layout, `docker-archive:${archive}:${NAME}`]);
+    await copyImage(layout, `docker-archive:${archive}:${NAME}`);
     await using registry = await TestRegistry.start(dir, "secret");
     const env = { XDG_RUNTIME_DIR: `${dir}/runtime`, HOME: `${dir}/home` };
     Deno.mkdirSync(env.XDG_RUNTIME_DIR);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { deno } from "../harness/command.ts";
 import { TempDir } from "../harness/temp_dir.ts";
 import metaSchemas from "@open-rpc/meta-schema";
 import { Ajv } from "ajv";
@@ -70,18 +71,6 @@ function assertNothingElse(schema: z.ZodType, value: unknown): void {
   assert(validate(value), `${ajv.errorsText(validate.errors)}: ${JSON.stringify(value)}`);
 }
 
-async function deno(...args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args,
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-    stdin: "null",
-  }).output();
-  const text = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
-  assert(success, `deno ${args.join(" ")}:\n${text}`);
-  return text;
-}
-
 Deno.test("docs: the reference and the client's types are what the sources make them", async () => {
   const stale = await staleFiles(await generatedFiles(await readExamples()));
   assert.deepEqual(stale, [], "run deno task docs");
@@ -132,9 +121,9 @@ Deno.test("rpc.discover answers docs/openrpc.json, which is OpenRPC by its meta-
 });
 
 Deno.test("docs: everything public is documented, and the package can be published", async () => {
-  await deno("doc", "--lint", "mod.ts");
+  await deno(ROOT, "doc", "--lint", "mod.ts");
   // Types are checked by `deno task check`.
-  const output = await deno("publish", "--dry-run", "--allow-dirty", "--no-check");
+  const output = await deno(ROOT, "publish", "--dry-run", "--allow-dirty", "--no-check");
   assert.match(output, /mod\.ts/);
   assert.doesNotMatch(
     output,
@@ -198,5 +187,5 @@ Deno.test("docs: the programs on the page about embedding pass the type check", 
   );
   const { imports } = JSON.parse(await Deno.readTextFile(`${ROOT}/deno.json`));
   await Deno.writeTextFile(`${dir}/deno.json`, JSON.stringify({ imports }));
-  await deno("check", "--config", `${dir}/deno.json`, file);
+  await deno(ROOT, "check", "--config", `${dir}/deno.json`, file);
 });

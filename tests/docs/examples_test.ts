@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { type CommandResult, output } from "../harness/command.ts";
 import { ROOT } from "../../scripts/root.ts";
 import { SIGTERM } from "../../src/linux/process/signals.ts";
 import { TestDaemon } from "../harness/daemon.ts";
@@ -10,25 +11,9 @@ import { hasTrap } from "../harness/processes.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 
-interface Output {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function run(daemon: TestDaemon, argv: readonly string[]): Promise<Output> {
-  const [command = "", ...args] = argv;
-  const child = new Deno.Command(command, {
-    args,
-    cwd: daemon.dir,
-    env: { BERTH_SOCKET: daemon.socket, BERTH_CGROUP_PARENT: `/${daemon.cgroup}` },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const { code, stdout, stderr } = await within(argv.join(" "), child.output(), 300_000);
-  const decoder = new TextDecoder();
-  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+async function run(daemon: TestDaemon, argv: readonly string[]): Promise<CommandResult> {
+  const env = { BERTH_SOCKET: daemon.socket, BERTH_CGROUP_PARENT: `/${daemon.cgroup}` };
+  return await within(argv.join(" "), output(argv, { cwd: daemon.dir, env }), 300_000);
 }
 
 const EXAMPLES = [

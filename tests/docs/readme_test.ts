@@ -3,6 +3,7 @@
 // The README's commands, run as they stand there: `sh` and `python` blocks, in order, with a daemon
 // of the test's own in place of the one at /run/berth.
 import assert from "node:assert/strict";
+import { output } from "../harness/command.ts";
 import { cgroupHierarchies } from "../../src/linux/cgroup/cgroup.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { within } from "../harness/poll.ts";
@@ -23,17 +24,13 @@ function blocks(language: string): string[] {
 
 /** Runs code from the README in a directory with `berth` in PATH; answers what it printed. */
 async function run(daemon: TestDaemon, interpreter: string[], code: string): Promise<string> {
-  const [command = "", ...args] = interpreter;
-  const { code: status, stdout, stderr } = await new Deno.Command(command, {
-    args: [...args, code.replaceAll("/run/berth/berth.sock", daemon.socket)],
+  const argv = [...interpreter, code.replaceAll("/run/berth/berth.sock", daemon.socket)];
+  const { code: status, stdout, stderr } = await output(argv, {
     cwd: daemon.dir,
     env: { PATH: `${daemon.dir}/bin:${Deno.env.get("PATH")}`, BERTH_SOCKET: daemon.socket },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  const text = decoder.decode(stdout);
-  assert.equal(status, 0, `${code}\n${text}${decoder.decode(stderr)}`);
-  return text;
+  });
+  assert.equal(status, 0, `${code}\n${stdout}${stderr}`);
+  return stdout;
 }
 
 /** A daemon, with the `berth` and the `rootfs` that the README speaks of beside it. */

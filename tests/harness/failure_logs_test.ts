@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { output } from "./command.ts";
 import { KEEP_VARIABLE } from "./keep_files.ts";
 import { baseName, RUN_VARIABLE, runDir, uniqueName } from "./run.ts";
 import { removeCgroups } from "./leaks/sweep.ts";
@@ -21,14 +22,12 @@ Deno.test("one", async () => {
 `,
   );
   const config = new URL("../../deno.json", import.meta.url).pathname;
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["test", "-A", "--no-check", "--config", config, file],
+  const argv = [Deno.execPath(), "test", "-A", "--no-check", "--config", config, file];
+  const { stdout, stderr } = await output(argv, {
     env: { NO_COLOR: "1", [RUN_VARIABLE]: dir, ...env },
-    stdin: "null",
-  }).output();
+  });
   await removeCgroups(baseName(dir));
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return `${text(stdout)}${text(stderr)}`;
+  return `${stdout}${stderr}`;
 }
 
 Deno.test("failure logs: a test that fails shows the ends of its daemon's and its shims' logs", async () => {

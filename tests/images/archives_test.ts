@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { run } from "../harness/command.ts";
 import { ROOT } from "../../scripts/root.ts";
 import { cli } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
+  copyImage,
   imageTest as test,
   layerOf,
   makeImage,
   ok,
   PausedSkopeo,
-  run,
   startForImages,
 } from "../harness/images/images.ts";
 import { until } from "../harness/poll.ts";
@@ -19,16 +20,14 @@ import { PtyProcess } from "../harness/io/pty.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { pathWithout, program } from "../harness/run.ts";
 
-const COPY = ["skopeo", "--insecure-policy", "copy", "-q"];
-
 test("images archives: load takes gzip, a colon in the name, names with ./, and many tags at once", async () => {
   await using daemon = await startForImages();
   const { dir } = daemon;
   const config = { Cmd: ["echo", "hi"] };
   const source = await makeImage(dir, { layers: [await busyboxLayer(dir)], config });
   const [docker, oci, plain] = [`${dir}/docker.tar`, `${dir}/oci.tar`, `${dir}/plain`];
-  await run([...COPY, source, `docker-archive:${docker}:example.org/docker:1`]);
-  await run([...COPY, source, `oci-archive:${oci}:example.org/oci:1`]);
+  await copyImage(source, `docker-archive:${docker}:example.org/docker:1`);
+  await copyImage(source, `oci-archive:${oci}:example.org/oci:1`);
   await run([
     ...["sh", "-c"],
     `set -e; cd ${dir}; cp docker.tar a:b.tar; gzip -k docker.tar oci.tar
@@ -98,7 +97,7 @@ test("images archives: images without a name that are loaded at once are not tak
     const layers = [await busyboxLayer(dir)];
     const source = await makeImage(dir, { layers, config: { Cmd: ["echo", text] } });
     const [archive, plain] = [`${dir}/${text}.tar`, `${dir}/${text}`];
-    await run([...COPY, source, `docker-archive:${archive}`]);
+    await copyImage(source, `docker-archive:${archive}`);
     Deno.mkdirSync(plain);
     await run(["tar", "-C", plain, "-xf", archive]);
     // Nothing says that its name is its digest.

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { output, run } from "../harness/command.ts";
 import { readMountInfo } from "../../src/linux/mount/mountinfo.ts";
 import { cli } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
+  copyImage,
   imageTest as test,
   layerOf,
   makeImage,
   ok,
-  run,
   startForImages,
   TestRegistry,
 } from "../harness/images/images.ts";
@@ -309,8 +310,7 @@ test("berth load and import take archives from files and standard input", async 
   const layer = await busyboxLayer(daemon.dir);
   const source = await makeImage(daemon.dir, { layers: [layer], config: { Cmd: ["echo", "hi"] } });
   const archive = `${daemon.dir}/app.tar`;
-  const copy = ["skopeo", "--insecure-policy", "copy", "-q"];
-  await run([...copy, source, `docker-archive:${archive}:example.org/app:1`]);
+  await copyImage(source, `docker-archive:${archive}:example.org/app:1`);
   assert.equal(await ok(daemon, "load", "-i", archive), "Loaded image: example.org/app:1\n");
   assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), "example.org/app:1"), "hi\n");
   await ok(daemon, "rmi", "example.org/app:1");
@@ -329,7 +329,7 @@ test("berth load and import take archives from files and standard input", async 
     /cannot be read: \S*xz: |xz is not in PATH: install the package xz-utils/,
   );
   const oci = `${daemon.dir}/oci.tar`;
-  await run([...copy, source, `oci-archive:${oci}:example.org/oci:7`]);
+  await copyImage(source, `oci-archive:${oci}:example.org/oci:7`);
   const loaded = await cli(daemon, ["load"], { stdin: Deno.readFileSync(oci) });
   assert.equal(loaded.stdout, "Loaded image: example.org/oci:7\n");
   const none = await cli(daemon, ["load"], { stdin: "no archive" });
@@ -357,14 +357,11 @@ test(
     for (let n = 1; n < 160; n++) layers.push(layerOf(daemon.dir, { [`layers/${n}`]: "" }));
     const image = await makeImage(daemon.dir, { layers });
     const run = [...program(), "run", "--rm", ...cgroup(daemon), image, "true"];
-    const { code, stderr } = await new Deno.Command("python3", {
-      args: withoutCall(FSOPEN, run),
-      env: { BERTH_SOCKET: daemon.socket },
-      stdin: "null",
-    }).output();
+    const env = { BERTH_SOCKET: daemon.socket };
+    const { code, stderr } = await output(["python3", ...withoutCall(FSOPEN, run)], { env });
     assert.equal(code, 125);
     const refused = /cannot run image .*: that many take Linux 6\.8 or later, and this is \d+\.\d+/;
-    assert.match(new TextDecoder().decode(stderr), refused);
+    assert.match(stderr, refused);
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/images/tmp`)], []);
     assert.deepEqual(await daemon.containerIds(), []);
   },

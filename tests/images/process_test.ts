@@ -4,11 +4,11 @@ import { cli } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
+  copyImage,
   imageTest as test,
   layerOf,
   makeImage,
   ok,
-  run,
   startForImages,
 } from "../harness/images/images.ts";
 
@@ -34,9 +34,7 @@ test("images process: what of a config has no effect is said by pull, run and lo
   });
   const archive = `${daemon.dir}/image.tar`;
   const name = "example.org/app:1";
-  await run([
-    ...["skopeo", "--insecure-policy", "copy", "-q", image, `docker-archive:${archive}:${name}`],
-  ]);
+  await copyImage(image, `docker-archive:${archive}:${name}`);
   const loaded = await cli(daemon, ["load", "-i", archive]);
   assert.deepEqual(loaded, {
     code: 0,

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { run } from "../harness/command.ts";
 import { cli } from "../harness/cli.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
+  copyImage,
   imageTest as test,
   layerOf,
   makeImage,
   ok,
-  run,
   startForImages,
   TestRegistry,
 } from "../harness/images/images.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { program } from "../harness/run.ts";
 import { makeCertificate, TokenServer } from "../harness/images/token_server.ts";
-
-const COPY = ["skopeo", "--insecure-policy", "copy", "-q"];
 
 test("images sources: each of skopeo's kinds of files runs, and an archive of several is loaded", async () => {
   await using daemon = await startForImages();
@@ -30,7 +29,7 @@ test("images sources: each of skopeo's kinds of files runs, and an archive of se
     `docker-archive:${dir}/docker.tar`,
     `dir:${dir}/plain`,
   ];
-  for (const place of places.slice(2)) await run([...COPY, source, place]);
+  for (const place of places.slice(2)) await copyImage(source, place);
   for (const place of places) {
     assert.equal(await ok(daemon, "run", "--rm", ...cgroup(daemon), place), "hi\n", place);
   }
@@ -39,8 +38,8 @@ test("images sources: each of skopeo's kinds of files runs, and an archive of se
     layers: [base, layerOf(dir, { f: "other" })],
     config: { Cmd: ["cat", "/f"], Labels: { tier: "front" } },
   });
-  await run([...COPY, source, `docker-archive:${dir}/a.tar:example.org/a:1`]);
-  await run([...COPY, other, `docker-archive:${dir}/b.tar:example.org/b:2`]);
+  await copyImage(source, `docker-archive:${dir}/a.tar:example.org/a:1`);
+  await copyImage(other, `docker-archive:${dir}/b.tar:example.org/b:2`);
   const script = `
     set -e; mkdir ${dir}/both; tar -C ${dir}/both -xf ${dir}/a.tar
     mv ${dir}/both/manifest.json ${dir}/1.json; tar -C ${dir}/both -xf ${dir}/b.tar

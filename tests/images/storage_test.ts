@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { run } from "../harness/command.ts";
 import { SmallDisk } from "../harness/small_disk.ts";
 import { StandIn } from "../harness/stand_in.ts";
 import { FileLock } from "../../src/linux/fd/file_lock.ts";
@@ -9,12 +10,12 @@ import { TestDaemon } from "../harness/daemon.ts";
 import {
   busyboxLayer,
   cgroupArgs as cgroup,
+  copyImage,
   imageTest as test,
   layerOf,
   makeImage,
   ok,
   PausedSkopeo,
-  run,
   startForImages,
 } from "../harness/images/images.ts";
 import { until } from "../harness/poll.ts";
@@ -206,7 +207,7 @@ test("images storage: a full disk ends a pull, a load and an import with an erro
   const fat = layerOf(daemon.dir, { zeros: "0".repeat(20_000_000) });
   const large = await makeImage(daemon.dir, { layers: [base, fat] });
   const archive = `${daemon.dir}/large.tar`;
-  await run(["skopeo", "--insecure-policy", "copy", "-q", large, `docker-archive:${archive}:a:1`]);
+  await copyImage(large, `docker-archive:${archive}:a:1`);
   const dir = `${daemon.root}/images`;
   using disk = new SmallDisk(dir, "size=12m");
   await ok(daemon, "pull", small);

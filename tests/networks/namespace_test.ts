@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { run } from "../harness/command.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 
@@ -8,11 +9,7 @@ testNeeding(
   "container.create: the loopback is up in a namespace that a spec names by its path",
   async () => {
     const name = `bl-${crypto.randomUUID().slice(0, 8)}`;
-    const ip = async (...args: string[]) => {
-      const { success, stdout } = await new Deno.Command("ip", { args }).output();
-      assert.ok(success, args.join(" "));
-      return new TextDecoder().decode(stdout);
-    };
+    const ip = (...args: string[]) => run(["ip", ...args]);
     await ip("netns", "add", name);
     try {
       await using daemon = await TestDaemon.start();

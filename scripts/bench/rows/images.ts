@@ -3,10 +3,10 @@ import { cliCommand } from "../../../tests/harness/cli.ts";
 import { TestDaemon } from "../../../tests/harness/daemon.ts";
 import {
   busyboxLayer,
+  copyImage,
   layerOf,
   makeImage,
   ok,
-  run,
   TestRegistry,
 } from "../../../tests/harness/images/images.ts";
 import { rootfsDir } from "../../../tests/harness/rootfs.ts";
@@ -25,14 +25,7 @@ export const images: Measure = async (bench) => {
   const layers = [await busyboxLayer(daemon.dir), layerOf(daemon.dir, { "etc/motd": "hello" })];
   const archive = `${daemon.dir}/two.tar`;
   const source = await makeImage(daemon.dir, { layers });
-  await run([
-    "skopeo",
-    "--insecure-policy",
-    "copy",
-    "-q",
-    source,
-    `docker-archive:${archive}:${NAME}`,
-  ]);
+  await copyImage(source, `docker-archive:${archive}:${NAME}`);
   await ok(daemon, "load", "-i", archive);
 
   const rootfs = ["--rootfs", rootfsDir()];

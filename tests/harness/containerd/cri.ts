@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { ContainerdDaemon } from "../../../scripts/bench/containerd_daemon.ts";
 import { GrpcConnection, loadApi, type Message } from "../../../scripts/bench/grpc.ts";
-import { busyboxLayer, makeImage, run } from "../images/images.ts";
+import { run } from "../command.ts";
+import { busyboxLayer, makeImage } from "../images/images.ts";
 import { sweep } from "../leaks/sweep.ts";
 import { until } from "../poll.ts";
 import { processesOf, processName } from "../processes.ts";

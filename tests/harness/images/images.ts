@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
+import { run } from "../command.ts";
 import { StandIn } from "../stand_in.ts";
 import { findCommand } from "../../../scripts/system_packages.ts";
 import { ARCHITECTURE } from "../../../src/images/image_config.ts";
@@ -33,17 +34,13 @@ export interface ImageParts {
   readonly diffIds?: readonly string[];
 }
 
-/** Runs a command and returns what it printed; throws with its stderr if it fails. */
-export async function run(argv: readonly string[], env?: Record<string, string>): Promise<string> {
-  const [command = "", ...args] = argv;
-  const { success, stdout, stderr } = await new Deno.Command(command, {
-    args,
-    stdin: "null",
-    ...(env && { env }),
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  if (!success) throw new Error(`${argv.join(" ")}: ${text(stderr)}`);
-  return text(stdout);
+/** Copies an image by skopeo, whatever the machine's policy for signatures says. */
+export async function copyImage(
+  source: string,
+  target: string,
+  ...options: readonly string[]
+): Promise<void> {
+  await run(["skopeo", "--insecure-policy", "copy", "-q", ...options, source, target]);
 }
 
 /** The smallest layer that runs a shell: the tests' busybox, packed once for each directory. */
@@ -278,19 +275,9 @@ export class TestRegistry implements AsyncDisposable {
   async push(source: string, name: string, password?: string): Promise<string> {
     const target = `${this.address}/${name}`;
     const creds = password === undefined ? [] : ["--dest-creds", `user:${password}`];
-    await run([
-      // Of a list, every image of it.
-      ...[
-        "skopeo",
-        "--insecure-policy",
-        "copy",
-        "-q",
-        "--all",
-        "--dest-tls-verify=false",
-        ...creds,
-      ],
-      ...[source, `docker://${target}`],
-    ]);
+    // Of a list, every image of it.
+    const options = ["--all", "--dest-tls-verify=false", ...creds];
+    await copyImage(source, `docker://${target}`, ...options);
     return target;
   }
 

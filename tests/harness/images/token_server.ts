@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { run } from "./images.ts";
+import { run } from "../command.ts";
 
 /** Files of a certificate that signs itself, and of its key. */
 export interface TestCertificate {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from "node:fs";
+import { run } from "../command.ts";
 import { findCommand } from "../../../scripts/system_packages.ts";
 import { until } from "../poll.ts";
 import type { TestDaemon } from "../daemon.ts";
@@ -58,18 +59,18 @@ export class TestNetwork implements AsyncDisposable {
     const host = this.#name;
     const neighbor = `${host}-n`;
     for (const name of [host, neighbor]) {
-      await run("ip", "netns", "add", name);
-      await run("ip", "-n", name, "link", "set", "lo", "up");
+      await run(["ip", "netns", "add", name]);
+      await run(["ip", "-n", name, "link", "set", "lo", "up"]);
     }
-    await run(
+    await run([
       ...["ip", "-n", host, "link", "add", "uplink", "type", "veth"],
       ...["peer", "name", "uplink", "netns", neighbor],
-    );
+    ]);
     for (const [name, last] of [[host, 1], [neighbor, 2]] as const) {
-      await run("ip", "-n", name, "addr", "add", `192.0.2.${last}/24`, "dev", "uplink");
+      await run(["ip", "-n", name, "addr", "add", `192.0.2.${last}/24`, "dev", "uplink"]);
       const v6 = ["addr", "add", `2001:db8::${last}/64`, "dev", "uplink", "nodad"];
-      await run("ip", "-n", name, "-6", ...v6);
-      await run("ip", "-n", name, "link", "set", "uplink", "up");
+      await run(["ip", "-n", name, "-6", ...v6]);
+      await run(["ip", "-n", name, "link", "set", "uplink", "up"]);
     }
   }
 
@@ -85,12 +86,12 @@ export class TestNetwork implements AsyncDisposable {
 
   /** Runs a command in the host's namespace; returns what it wrote, or throws what it said. */
   onHost(...argv: string[]): Promise<string> {
-    return run("nsenter", `--net=/run/netns/${this.#name}`, ...argv);
+    return run([...this.hostCommand, ...argv]);
   }
 
   /** Runs a command in the neighbor's namespace. */
   onNeighbor(...argv: string[]): Promise<string> {
-    return run("nsenter", `--net=/run/netns/${this.#name}-n`, ...argv);
+    return run(["nsenter", `--net=/run/netns/${this.#name}-n`, ...argv]);
   }
 
   /** Runs a command in the network namespace of a container's first process. */
@@ -111,7 +112,7 @@ export class TestNetwork implements AsyncDisposable {
 
   /** The pids of the host's processes whose name matches. */
   async pidsOf(name: RegExp): Promise<number[]> {
-    const pids = (await run("ip", "netns", "pids", this.#name)).split("\n").filter(Boolean).map(
+    const pids = (await run(["ip", "netns", "pids", this.#name])).split("\n").filter(Boolean).map(
       Number,
     );
     return pids.filter((pid) => {
@@ -165,7 +166,7 @@ export class TestNetwork implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const name of [this.#name, `${this.#name}-n`]) await run("ip", "netns", "del", name);
+    for (const name of [this.#name, `${this.#name}-n`]) await run(["ip", "netns", "del", name]);
   }
 }
 
@@ -271,14 +272,4 @@ function plain(line: string): string {
     /counter packets \d+ bytes \d+/g,
     "counter",
   );
-}
-
-/** Runs a command; returns what it wrote, or throws what it said. */
-async function run(...argv: string[]): Promise<string> {
-  const [command = "", ...args] = argv;
-  const { success, stdout, stderr } = await new Deno.Command(command, { args, stdin: "null" })
-    .output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  if (!success) throw new Error(`${argv.join(" ")}: ${text(stderr).trim()}`);
-  return text(stdout);
 }

@@ -1,17 +1,11 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { output } from "../command.ts";
 import { runDir } from "../run.ts";
 import { RuntimeWrapper } from "./runtime_wrapper.ts";
 
-async function call(wrapper: RuntimeWrapper, ...args: string[]) {
-  const output = await new Deno.Command(wrapper.path, { args, stdin: "null" }).output();
-  const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return {
-    code: output.code,
-    signal: output.signal,
-    stdout: decode(output.stdout),
-    stderr: decode(output.stderr),
-  };
+function call(wrapper: RuntimeWrapper, ...args: string[]) {
+  return output([wrapper.path, ...args]);
 }
 
 Deno.test("runtime wrapper: the wrapped runtime does what the real one does, and its calls are recorded", async () => {
@@ -49,10 +43,6 @@ Deno.test("runtime wrapper: a hanging call goes on when released, one that kills
   assert.notEqual((await pending).code, 0);
 
   wrapper.kill("kill", "parent");
-  const { signal } = await new Deno.Command("sh", {
-    args: ["-c", `${wrapper.path} kill x; exit 0`],
-    stdin: "null",
-    stderr: "null",
-  }).output();
+  const { signal } = await output(["sh", "-c", `${wrapper.path} kill x; exit 0`]);
   assert.equal(signal, "SIGKILL");
 });
