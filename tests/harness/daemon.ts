@@ -287,6 +287,14 @@ export class TestDaemon implements AsyncDisposable {
     return this.client.call("container.state", { id });
   }
 
+  /** Waits until the state of a container passes, and answers it. */
+  untilState(id: string, passes: (state: ContainerState) => boolean): Promise<ContainerState> {
+    return until(`a state of ${id}`, async () => {
+      const state = await this.stateOf(id);
+      return passes(state) && state;
+    });
+  }
+
   /** Deletes a container by force; answers how it has ended. */
   remove(id: string): Promise<ResultOf<DaemonContract, "container.delete">> {
     return this.client.call("container.delete", { id, force: true });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { DaemonContract } from "../../src/rpc/contract/daemon.ts";
 import type { ParamsOf } from "../../src/rpc/contract/method.ts";
+import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import type { TestDaemon } from "./daemon.ts";
 
 /** The params of a create that are not those of {@linkcode createService}'s own. */
@@ -26,6 +27,11 @@ export async function createService(
   ];
   await daemon.client.call("container.create", { id, spec, log: {}, ...more });
   return mnt;
+}
+
+/** Whether nothing of a container runs, or is about to. */
+export function isOver({ status, restartingAt }: ContainerState): boolean {
+  return status === "stopped" && restartingAt === undefined;
 }
 
 /** The lines in the log of a container, those of its earlier runs included. */

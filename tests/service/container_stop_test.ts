@@ -81,11 +81,8 @@ Deno.test("container.stop that fails leaves the next daemon nothing to finish, a
   }
   assert.equal(existsSync(record), false);
   Deno.kill(pid, "SIGKILL");
-  await until("its restart", async () => {
-    const { restartCount } = await daemon.client.call("container.state", { id: "wedged" });
-    return restartCount === 1;
-  });
-  await daemon.client.call("container.delete", { id: "wedged", force: true });
+  await daemon.untilState("wedged", ({ restartCount }) => restartCount === 1);
+  await daemon.remove("wedged");
 });
 
 Deno.test("berth stop stops several, and the kill comes although its daemon was killed", async () => {

@@ -308,9 +308,7 @@ Deno.test({
       await Promise.all([assert.rejects(lost), daemon.exited()]);
       failpoints.disarm();
       await daemon.start();
-      await until("the stopped container", async () => {
-        return (await daemon.client.call("container.state", { id: from })).status === "stopped";
-      });
+      await daemon.untilState(from, ({ status }) => status === "stopped");
       assert.deepEqual(await daemon.containerIds(), [from], step);
       // With a shim and a bundle again.
       await daemon.client.call("container.start", { id: from });

@@ -7,7 +7,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
 import { hasTrap } from "../harness/processes.ts";
-import { createService } from "../harness/service.ts";
+import { createService, isOver } from "../harness/service.ts";
 
 /** Waits until it is told to, takes note that it ran, and fails. */
 const SCRIPT = "until test -e /mnt/go; do sleep 0.05; done; echo ran >> /mnt/runs; exit 3";
@@ -59,11 +59,7 @@ Deno.test({
       await daemon.exited();
       failpoints.disarm();
       await daemon.start();
-      const state = await until(`the end after ${step}`, async () => {
-        const now = await daemon.client.call("container.state", { id });
-        const isOver = now.status === "stopped" && now.restartingAt === undefined;
-        return isOver && now.restartCount === 1 && now;
-      });
+      const state = await daemon.untilState(id, (now) => isOver(now) && now.restartCount === 1);
       assert.equal(Deno.readTextFileSync(`${mnt}/runs`), "ran\nran\n", step);
       assert.equal(state.lastExit?.exitStatus, 3, step);
       await daemon.client.call("container.delete", { id });
@@ -90,11 +86,7 @@ Deno.test({
     const create = () =>
       createService(daemon, id, "echo ran >> /mnt/runs", { restart: { policy: "on-failure" } });
     const start = () => daemon.client.call("container.start", { id });
-    const stopped = () =>
-      until("its end", async () => {
-        const { status } = await daemon.client.call("container.state", { id });
-        return status === "stopped";
-      });
+    const stopped = () => daemon.untilState(id, ({ status }) => status === "stopped");
 
     await dies("definition.record", create);
     assert.deepEqual(definitions(), []);
@@ -142,11 +134,10 @@ Deno.test({
       await daemon.exited();
       failpoints.disarm();
       await daemon.start();
-      const state = await until(`the container after ${step}`, async () => {
-        const now = await daemon.client.call("container.state", { id });
-        const isThere = now.status === "running" && now.pid !== pid;
-        return isThere && now.restartingAt === undefined && now;
-      });
+      const state = await daemon.untilState(
+        id,
+        (now) => now.status === "running" && now.pid !== pid && now.restartingAt === undefined,
+      );
       const events = await until(`the second start after ${step}`, async () => {
         const read = await daemon.client.call("events.read", { ids: [id], types: ["start"] });
         return read.events.length > 1 && read.events;
@@ -155,10 +146,10 @@ Deno.test({
       // A policy is as it was, and there is no definition without one.
       assert.equal(existsSync(`${daemon.root}/containers/${id}`), restart !== undefined, step);
       Deno.kill(state.pid, "SIGKILL");
-      await until(`its end or next run after ${step}`, async () => {
-        const now = await daemon.client.call("container.state", { id });
-        return restart === undefined ? now.status === "stopped" : now.restartCount === 1;
-      });
+      await daemon.untilState(
+        id,
+        (now) => restart === undefined ? now.status === "stopped" : now.restartCount === 1,
+      );
       await daemon.client.call("container.delete", { id, force: true });
     }
   },

@@ -22,10 +22,10 @@ Deno.test({
     await client.call("container.start", { id });
     const restarted = async (count: number) => {
       Deno.writeTextFileSync(`${mnt}/go`, "");
-      return await until(`restart ${count}`, async () => {
-        const now = await client.call("container.state", { id });
-        return now.status === "running" && now.restartCount === count && now;
-      });
+      return await daemon.untilState(
+        id,
+        (now) => now.status === "running" && now.restartCount === count,
+      );
     };
     failpoints.arm("definition.write=fail:ENOSPC");
     const first = await restarted(1);
@@ -74,18 +74,14 @@ Deno.test({
     });
     await client.call("container.start", { id });
     // Later each time, so that there is time for a delete.
-    const waiting = await until("a pending restart", async () => {
-      const now = await client.call("container.state", { id });
+    const waiting = await daemon.untilState(id, (now) => {
       const due = Date.parse(now.restartingAt ?? "") - Date.now();
-      return now.status === "stopped" && (now.restartCount ?? 0) >= 4 && due > 5_000 && now;
+      return now.status === "stopped" && (now.restartCount ?? 0) >= 4 && due > 5_000;
     });
     Deno.writeTextFileSync(`${mnt}/stay`, "");
     failpoints.arm("delete.shim=1*fail:EIO");
     await assert.rejects(client.call("container.delete", { id }), /EIO/);
-    const after = await until("the restart", async () => {
-      const now = await client.call("container.state", { id });
-      return now.status === "running" && now;
-    });
+    const after = await daemon.untilState(id, ({ status }) => status === "running");
     assert.equal(after.restartCount, waiting.restartCount);
     await daemon.restart();
     assert.equal((await daemon.client.call("container.state", { id })).status, "running");

@@ -10,24 +10,9 @@ import { until } from "../harness/poll.ts";
 import { processesOf } from "../harness/processes.ts";
 import { shutDown } from "../harness/reboot.ts";
 import { baseName } from "../harness/run.ts";
-import { createService, logLines } from "../harness/service.ts";
-
-const state = (daemon: TestDaemon, id: string) => daemon.client.call("container.state", { id });
-
-/** Waits until the container's state passes. */
-function untilState(
-  daemon: TestDaemon,
-  id: string,
-  passes: (state: ContainerState) => boolean,
-): Promise<ContainerState> {
-  return until(`a state of ${id}`, async () => {
-    const now = await state(daemon, id);
-    return passes(now) && now;
-  });
-}
+import { createService, isOver, logLines } from "../harness/service.ts";
 
 const isRunning = ({ status }: ContainerState) => status === "running";
-const isOver = (now: ContainerState) => now.status === "stopped" && now.restartingAt === undefined;
 
 /**
  * Starts a container of a policy that runs until it is stopped, or told to end by a file, whose status
@@ -67,7 +52,7 @@ Deno.test("restart policy: on-failure restarts what fails, so often, later each 
   });
   await createService(daemon, "works", "exit 0", { restart: { policy: "on-failure" } });
   for (const id of ["fails", "works"]) await client.call("container.start", { id });
-  const failed = await untilState(daemon, "fails", isOver);
+  const failed = await daemon.untilState("fails", isOver);
   assert.deepEqual([failed.exitStatus, failed.restartCount], [3, 3]);
   assert.deepEqual(failed.restart, { policy: "on-failure", maxRetries: 3 });
   assert.deepEqual(logLines(daemon, "fails"), ["ran", "ran", "ran", "ran"]);
@@ -84,15 +69,15 @@ Deno.test("restart policy: on-failure restarts what fails, so often, later each 
   for (const [index, delay] of delays.entries()) {
     assert.ok(Math.abs(delay - 100 * 2 ** index) < 50, `${delays}`);
   }
-  const worked = await untilState(daemon, "works", isOver);
+  const worked = await daemon.untilState("works", isOver);
   assert.deepEqual([worked.exitStatus, worked.restartCount], [0, 0]);
 
   // A start by hand begins to count anew.
   await client.call("container.start", { id: "fails" });
-  await untilState(daemon, "fails", (now) => isOver(now) && now.restartCount === 3);
+  await daemon.untilState("fails", (now) => isOver(now) && now.restartCount === 3);
   assert.equal(logLines(daemon, "fails").length, 8);
   await client.call("container.update", { id: "fails", restart: { policy: "no" } });
-  assert.equal((await state(daemon, "fails")).restart, undefined);
+  assert.equal((await daemon.stateOf("fails")).restart, undefined);
   for (const id of ["fails", "works"]) await client.call("container.delete", { id });
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/containers`)], []);
 });
@@ -114,8 +99,7 @@ Deno.test("restart policy: a stop, a kill by hand and a delete end it, and a dae
   // One that fails again and again, stopped while it waits.
   for (const dir of [mnt, killed]) Deno.writeTextFileSync(`${dir}/end`, "5");
   for (const id of ["waiting", "killed-late"]) {
-    await untilState(
-      daemon,
+    await daemon.untilState(
       id,
       ({ restartCount = 0, restartingAt = "", status }) =>
         restartCount >= 3 && status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,
@@ -124,21 +108,21 @@ Deno.test("restart policy: a stop, a kill by hand and a delete end it, and a dae
     Deno.renameSync(id === "waiting" ? mnt : killed, `${daemon.dir}/away`);
     await assert.rejects(client.call("container.start", { id }), BerthError);
     Deno.renameSync(`${daemon.dir}/away`, id === "waiting" ? mnt : killed);
-    assert.notEqual((await state(daemon, id)).restartingAt, undefined);
+    assert.notEqual((await daemon.stateOf(id)).restartingAt, undefined);
   }
   const exit = await client.call("container.stop", { id: "waiting" });
   assert.equal(exit.exitStatus, 5);
   await client.call("container.kill", { id: "killed-late", signal: "KILL" });
   const ended = ["stopped", "killed", "killed-late"];
   for (const id of [...ended, "waiting", "always"]) {
-    assert.equal(isOver(await state(daemon, id)), true, id);
+    assert.equal(isOver(await daemon.stateOf(id)), true, id);
   }
   Deno.removeSync(`${mnt}/end`);
   // As in docker: always comes back with the daemon.
   await daemon.restart();
-  await untilState(daemon, "always", isRunning);
-  await untilState(daemon, "waiting", isRunning);
-  for (const id of ended) assert.equal(isOver(await state(daemon, id)), true, id);
+  await daemon.untilState("always", isRunning);
+  await daemon.untilState("waiting", isRunning);
+  for (const id of ended) assert.equal(isOver(await daemon.stateOf(id)), true, id);
   await deleteAll(daemon, [...ended, "waiting", "always"]);
 });
 
@@ -147,13 +131,13 @@ Deno.test("restart policy: a container that was killed before its start is not s
   await createService(daemon, "c", "sleep 1000", { restart: { policy: "always" } });
   await daemon.client.call("container.kill", { id: "c", signal: "KILL" });
   assert.equal((await daemon.client.call("container.wait", { id: "c" })).exitStatus, 137);
-  assert.equal(isOver(await state(daemon, "c")), true);
+  assert.equal(isOver(await daemon.stateOf("c")), true);
   await daemon.restart();
-  assert.equal(isOver(await state(daemon, "c")), true);
+  assert.equal(isOver(await daemon.stateOf("c")), true);
   const { events } = await daemon.client.call("events.read", { ids: ["c"] });
   assert.deepEqual(events.map(({ type }) => type), ["create", "exit"]);
   await daemon.client.call("container.start", { id: "c" });
-  await untilState(daemon, "c", isRunning);
+  await daemon.untilState("c", isRunning);
   await deleteAll(daemon, ["c"]);
 });
 
@@ -167,7 +151,7 @@ Deno.test("restart policy: what ends while no daemon runs is restarted by the ne
   await using daemon = await TestDaemon.start();
   const fails = await service(daemon, "fails", { policy: "on-failure" });
   const works = await service(daemon, "works", { policy: "on-failure" });
-  const before = await state(daemon, "fails");
+  const before = await daemon.stateOf("fails");
   await daemon.kill9();
   Deno.writeTextFileSync(`${works}/end`, "0");
   Deno.writeTextFileSync(`${fails}/end`, "9");
@@ -177,14 +161,13 @@ Deno.test("restart policy: what ends while no daemon runs is restarted by the ne
   Deno.removeSync(`${fails}/end`);
   await daemon.start();
   // Until its shim has answered, the one before passes for running.
-  const after = await untilState(
-    daemon,
+  const after = await daemon.untilState(
     "fails",
     (now) => isRunning(now) && now.instance !== before.instance,
   );
   assert.equal(after.lastExit?.exitStatus, 9);
   assert.equal(after.restartCount, 1);
-  assert.equal((await untilState(daemon, "works", isOver)).exitStatus, 0);
+  assert.equal((await daemon.untilState("works", isOver)).exitStatus, 0);
   await deleteAll(daemon, ["fails", "works"]);
 });
 
@@ -204,10 +187,10 @@ Deno.test("restart policy: after a reboot always and unless-stopped come back, w
   });
   assert.equal(logLines(daemon, "unless").length, 1);
   await reboot(daemon);
-  await untilState(daemon, "always", isRunning);
-  await untilState(daemon, "unless", isRunning);
+  await daemon.untilState("always", isRunning);
+  await daemon.untilState("unless", isRunning);
   await until("their logs", () => logLines(daemon, "unless").length === 2);
-  const { bundle } = await state(daemon, "always");
+  const { bundle } = await daemon.stateOf("always");
   const spec = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
   assert.equal(spec.linux.resources.pids.limit, 99);
   const { containers } = await daemon.client.call("container.list", {});
@@ -217,7 +200,7 @@ Deno.test("restart policy: after a reboot always and unless-stopped come back, w
     "stopped stopped",
     "unless running",
   ]);
-  const failure = await state(daemon, "failure");
+  const failure = await daemon.stateOf("failure");
   assert.deepEqual([failure.exitStatus, failure.exitStatusUnknown, failure.shim], [
     137,
     true,
@@ -234,10 +217,10 @@ Deno.test("restart policy: after a reboot always and unless-stopped come back, w
   );
   assert.equal((await daemon.client.call("container.wait", { id: "stopped" })).exitStatus, 0);
   await daemon.client.call("container.start", { id: "stopped" });
-  await untilState(daemon, "stopped", isRunning);
+  await daemon.untilState("stopped", isRunning);
   // When it was first known stays.
   await daemon.restart();
-  const later = await state(daemon, "failure");
+  const later = await daemon.stateOf("failure");
   assert.deepEqual([later.exitedAt, later.exitStatusUnknown], [failure.exitedAt, true]);
   await deleteAll(daemon, ["always", "failure", "stopped", "unless"]);
   assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)].map(({ name }) => name).sort(), [
@@ -262,7 +245,7 @@ Deno.test({
     const HELD_MS = 3000;
     failpoints.arm(`restart.begin=8*delay:${HELD_MS}->off`);
     await daemon.start();
-    for (const id of ids) await untilState(daemon, id, isRunning);
+    for (const id of ids) await daemon.untilState(id, isRunning);
     const { events } = await daemon.client.call("events.read", {});
     const firstOf = (type: string) =>
       Date.parse(events.find((event) => event.type === type)?.timestamp ?? "");
@@ -281,7 +264,7 @@ Deno.test("restart policy: a reboot leaves nothing of a container with autoRemov
   await createService(daemon, "once", "echo ran; sleep 1000", more);
   await daemon.client.call("container.start", { id: "once" });
   await daemon.restart();
-  assert.equal((await state(daemon, "once")).status, "running");
+  assert.equal((await daemon.stateOf("once")).status, "running");
   await reboot(daemon);
   for (const kind of ["overlay", "logs", "autoremove"]) {
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${kind}`)], [], kind);
@@ -300,7 +283,7 @@ Deno.test("restart policy: a container that cannot be started again is tried lat
     return events.length >= 3 && events[0]?.error;
   });
   assert.match(reason, /mnt/);
-  const waiting = await state(daemon, "c");
+  const waiting = await daemon.stateOf("c");
   assert.equal(waiting.status, "stopped");
   assert.equal(waiting.shim, "none");
   assert.equal(waiting.error, reason);
@@ -311,7 +294,7 @@ Deno.test("restart policy: a container that cannot be started again is tried lat
   assert.deepEqual(lines.filter((line) => line.startsWith("    ")), []);
   Deno.removeSync(`${mnt}-away/end`);
   Deno.renameSync(`${mnt}-away`, mnt);
-  assert.equal((await untilState(daemon, "c", isRunning)).error, undefined);
+  assert.equal((await daemon.untilState("c", isRunning)).error, undefined);
   await deleteAll(daemon, ["c"]);
 });
 
@@ -324,12 +307,12 @@ Deno.test("restart policy: a start by hand that fails is told in the state, unti
   await client.call("container.wait", { id });
   Deno.renameSync(mnt, `${mnt}-away`);
   await assert.rejects(client.call("container.start", { id }), /mnt/);
-  assert.match((await state(daemon, id)).error ?? "", /mnt/);
+  assert.match((await daemon.stateOf(id)).error ?? "", /mnt/);
   await daemon.restart();
-  assert.match((await state(daemon, id)).error ?? "", /mnt/);
+  assert.match((await daemon.stateOf(id)).error ?? "", /mnt/);
   Deno.renameSync(`${mnt}-away`, mnt);
   await daemon.client.call("container.start", { id });
-  assert.equal((await state(daemon, id)).error, undefined);
+  assert.equal((await daemon.stateOf(id)).error, undefined);
   await daemon.client.call("container.wait", { id });
   await deleteAll(daemon, [id]);
 });
@@ -342,7 +325,7 @@ Deno.test("restart policy: a container that waits for its restart says so to who
   await client.call("container.start", { id });
   const isWaiting = ({ status, restartingAt = "" }: ContainerState) =>
     status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000;
-  await untilState(daemon, id, isWaiting);
+  await daemon.untilState(id, isWaiting);
   const process = { args: ["true"], cwd: "/" };
   const message = `container ${id} is being restarted: wait until it runs, or stop it first`;
   const calls = {
@@ -377,18 +360,18 @@ Deno.test("restart policy: the number of restarts stays when the policy goes", a
     { restart: { policy: "always" } },
   );
   await client.call("container.start", { id });
-  await untilState(daemon, id, (now) => isRunning(now) && now.restartCount === 3);
+  await daemon.untilState(id, (now) => isRunning(now) && now.restartCount === 3);
   await until("its last run", () => linesIn(`${mnt}/runs`) === 4);
   await client.call("container.update", { id, restart: { policy: "no" } });
-  assert.equal((await state(daemon, id)).restartCount, 3);
+  assert.equal((await daemon.stateOf(id)).restartCount, 3);
   await daemon.restart();
-  assert.equal((await state(daemon, id)).restartCount, 3);
+  assert.equal((await daemon.stateOf(id)).restartCount, 3);
   await daemon.client.call("container.update", { id, restart: { policy: "always" } });
-  assert.equal((await state(daemon, id)).restartCount, 3);
+  assert.equal((await daemon.stateOf(id)).restartCount, 3);
   // A start by hand counts anew.
   await daemon.client.call("container.stop", { id, timeout: 0 });
   await daemon.client.call("container.start", { id });
-  assert.equal((await state(daemon, id)).restartCount, 0);
+  assert.equal((await daemon.stateOf(id)).restartCount, 0);
   await deleteAll(daemon, [id]);
 });
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { until } from "../harness/poll.ts";
@@ -10,17 +9,6 @@ import { createService } from "../harness/service.ts";
 
 /** Ends with 3, unless it is told to stay by a file. */
 const SCRIPT = "test -e /mnt/stay && sleep 1000; exit 3";
-
-function untilState(
-  daemon: TestDaemon,
-  id: string,
-  passes: (state: ContainerState) => boolean,
-): Promise<ContainerState> {
-  return until(`a state of ${id}`, async () => {
-    const now = await daemon.client.call("container.state", { id });
-    return passes(now) && now;
-  });
-}
 
 /** Sets a time in a file of a daemon that does not run a day ahead. */
 function postpone(path: string, member: "at" | "killAt"): void {
@@ -47,8 +35,7 @@ Deno.test("restart under way: a clock that was set back delays neither a restart
   const stopping = client.call("container.stop", { id: "stubborn", timeout: 60 });
   const lost = assert.rejects(stopping);
   // Later each time, so that there is time for what follows.
-  await untilState(
-    daemon,
+  await daemon.untilState(
     "late",
     ({ status, restartingAt = "" }) =>
       status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,
@@ -66,7 +53,7 @@ Deno.test("restart under way: a clock that was set back delays neither a restart
   postpone(`${daemon.root}/containers/late/service.json`, "at");
   Deno.writeTextFileSync(`${mnt}/stay`, "");
   await daemon.start();
-  const { bundle } = await untilState(daemon, "late", ({ status }) => status === "running");
+  const { bundle } = await daemon.untilState("late", ({ status }) => status === "running");
   const spec = JSON.parse(Deno.readTextFileSync(`${bundle}/config.json`));
   assert.equal(spec.linux.resources.pids.limit, 55);
   const { exitStatus } = await daemon.client.call("container.wait", { id: "stubborn" });
@@ -83,7 +70,7 @@ Deno.test("container.stop of a container that is being restarted is not overtake
   await until("the script", () => [...Deno.readDirSync(mnt)].length > 0);
   const restart = client.call("container.restart", { id, timeout: 5 });
   const refused = assert.rejects(restart, { kind: "FailedPrecondition", message: /was stopped/ });
-  await untilState(daemon, id, ({ restartingAt }) => restartingAt !== undefined);
+  await daemon.untilState(id, ({ restartingAt }) => restartingAt !== undefined);
   const { exitStatus } = await client.call("container.stop", { id, timeout: 600 });
   assert.equal(exitStatus, 137);
   await refused;
@@ -131,7 +118,7 @@ Deno.test({
     failpoints.arm("restart.rested=1*delay:5000");
     const restart = () => client.call("container.restart", { id, timeout: 0 });
     const first = restart();
-    await untilState(daemon, id, ({ shim }) => shim === "none");
+    await daemon.untilState(id, ({ shim }) => shim === "none");
     const [one, two] = await Promise.all([first, restart()]);
     const after = await client.call("container.state", { id });
     assert.deepEqual([after.status, after.pid], ["running", two.pid]);
@@ -220,7 +207,7 @@ Deno.test("container.stop, kill and a forced delete end a restart whose runtime 
     }
     wrapper.clear();
     await client.call("container.start", { id });
-    await untilState(daemon, id, ({ restartCount = 0 }) => restartCount > 0);
+    await daemon.untilState(id, ({ restartCount = 0 }) => restartCount > 0);
     const before = wrapper.calls("start").length;
     wrapper.rule("start", "exec sleep 1000", { id });
     await wrapper.called("start", before + 1);
@@ -241,8 +228,7 @@ Deno.test("container.kill of a container that waits to be restarted says so, and
   const { client } = daemon;
   await createService(daemon, "c", SCRIPT, { restart: { policy: "always" } });
   await client.call("container.start", { id: "c" });
-  await untilState(
-    daemon,
+  await daemon.untilState(
     "c",
     ({ status, restartingAt = "" }) =>
       status === "stopped" && Date.parse(restartingAt) - Date.now() > 3_000,

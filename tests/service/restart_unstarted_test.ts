@@ -6,15 +6,7 @@ import { until } from "../harness/poll.ts";
 import { listProcesses } from "../harness/processes.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
-import { createService } from "../harness/service.ts";
-
-/** Waits until nothing of a container runs, or is about to. */
-async function ended({ client }: TestDaemon, id: string): Promise<void> {
-  await until(`the end of ${id}`, async () => {
-    const { status, restartingAt } = await client.call("container.state", { id });
-    return status === "stopped" && restartingAt === undefined;
-  });
-}
+import { createService, isOver } from "../harness/service.ts";
 
 /** Deletes a container, each instance of which replaces the one before; returns how many there were. */
 async function deleteLives({ client }: TestDaemon, id: string): Promise<number> {
@@ -49,7 +41,7 @@ Deno.test({
         if (restart !== undefined) failpoints.arm(`${step}=crash`);
         Deno.writeTextFileSync(`${mnt}/go`, "");
         if (restart === undefined) {
-          await ended(daemon, id);
+          await daemon.untilState(id, isOver);
           failpoints.arm(`${step}=crash`);
           await assert.rejects(daemon.client.call("container.start", { id }));
         }
@@ -59,7 +51,7 @@ Deno.test({
         Deno.kill(pid, "SIGKILL");
         await until("the shim is gone", () => listProcesses().every((one) => one.pid !== pid));
         await daemon.start();
-        await ended(daemon, id);
+        await daemon.untilState(id, isOver);
         assert.equal(Deno.readTextFileSync(`${mnt}/runs`), "ran\nran\n", id);
         assert.ok(await deleteLives(daemon, id) >= 2, id);
       }
@@ -72,12 +64,12 @@ Deno.test("container.start: what replaces an instance that could not be started 
   const runtime = RuntimeWrapper.create(daemon.dir);
   const mnt = await createService(daemon, "c", "echo ran >> /mnt/runs", { runtime: runtime.path });
   await daemon.client.call("container.start", { id: "c" });
-  await ended(daemon, "c");
+  await daemon.untilState("c", isOver);
   runtime.rule("start", "exit 1", { once: true });
   await assert.rejects(daemon.client.call("container.start", { id: "c" }));
-  await ended(daemon, "c");
+  await daemon.untilState("c", isOver);
   await daemon.client.call("container.start", { id: "c" });
-  await ended(daemon, "c");
+  await daemon.untilState("c", isOver);
   assert.equal(Deno.readTextFileSync(`${mnt}/runs`), "ran\nran\n");
   assert.equal(await deleteLives(daemon, "c"), 3);
 });
