@@ -65,3 +65,19 @@ export async function cli(
 export function rootfsArgs(daemon: TestDaemon): string[] {
   return ["--rootfs", rootfsDir(), "--cgroup-parent", daemon.cgroup];
 }
+
+/** Runs a command in a container that stays, by `berth run -d`. */
+export async function runDetached(
+  daemon: TestDaemon,
+  name: string,
+  ...argv: readonly string[]
+): Promise<void> {
+  const args = ["run", "-d", "--name", name, ...rootfsArgs(daemon), "--", ...argv];
+  const { code, stderr } = await cli(daemon, args);
+  if (code !== 0) throw new Error(`berth ${args.join(" ")}: ${stderr}`);
+}
+
+/** Reads lines of which each is a JSON object. */
+export function jsonLines(text: string): Record<string, unknown>[] {
+  return text.trim().split("\n").map((line) => JSON.parse(line));
+}
