@@ -8,7 +8,7 @@ import { writeScript } from "../harness/stand_in.ts";
 import { ContainerdDaemon } from "../../scripts/bench/containerd_daemon.ts";
 import { encode, GrpcConnection, type Message } from "../../scripts/bench/grpc.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
-import { installShim } from "../harness/containerd/stub_containerd.ts";
+import { installShim } from "../harness/containerd/shim_program.ts";
 import { FifoReader, FifoWriter, makeFifo } from "../harness/io/fifo.ts";
 import { sweep } from "../harness/leaks/sweep.ts";
 import { cgroupsOf, mountsOf } from "../harness/leaks/traces.ts";

@@ -15,7 +15,7 @@ import {
 import { until, within } from "../harness/poll.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import { baseName, runCgroup, runDir, uniqueName } from "../harness/run.ts";
-import { installShim } from "../harness/containerd/stub_containerd.ts";
+import { installShim } from "../harness/containerd/shim_program.ts";
 import { sweep } from "../harness/leaks/sweep.ts";
 import { mountsOf } from "../harness/leaks/traces.ts";
 

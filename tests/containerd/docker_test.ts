@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { ContainerdDaemon } from "../../scripts/bench/containerd_daemon.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
-import { installShim } from "../harness/containerd/stub_containerd.ts";
+import { installShim } from "../harness/containerd/shim_program.ts";
 import { sweep } from "../harness/leaks/sweep.ts";
 import { mountsOf } from "../harness/leaks/traces.ts";
 import { until, within } from "../harness/poll.ts";

@@ -11,7 +11,8 @@ import { CODE } from "../../src/containerd/ttrpc/messages.ts";
 import { testNeeding } from "../../scripts/test_needing.ts";
 import { crun } from "../harness/runtime/crun.ts";
 import { until, within } from "../harness/poll.ts";
-import { StubContainerd, type TaskClient } from "../harness/containerd/stub_containerd.ts";
+import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
+import type { TaskClient } from "../harness/containerd/task_client.ts";
 
 const LIMIT = 32 * 1024 * 1024;
 /** Wants ten times the limit, all at once. */

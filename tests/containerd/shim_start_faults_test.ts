@@ -3,7 +3,8 @@
 // A shim of containerd that fails between its socket's being there and its answer. containerd calls no
 // `delete` then: it removes the bundle, and no path leads to the socket any more.
 import assert from "node:assert/strict";
-import { addressIn, StubContainerd } from "../harness/containerd/stub_containerd.ts";
+import { addressIn } from "../harness/containerd/shim_program.ts";
+import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { baseName } from "../harness/run.ts";
 import { start } from "./waiting_testing.ts";

@@ -12,7 +12,8 @@ import { hasEnded } from "../harness/processes.ts";
 import { mountsOf } from "../harness/leaks/traces.ts";
 import { baseName } from "../harness/run.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
-import { addressIn, installShim, StubContainerd } from "../harness/containerd/stub_containerd.ts";
+import { addressIn, installShim } from "../harness/containerd/shim_program.ts";
+import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 
 Deno.test("containerd shim: a shim of containerd serves a life, tells it in order, and leaves nothing", async () => {
   await using containerd = new StubContainerd();

@@ -6,7 +6,8 @@ import { existsSync } from "node:fs";
 import { until } from "../harness/poll.ts";
 import { hasEnded, killIfThere } from "../harness/processes.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
-import { addressIn, StubContainerd } from "../harness/containerd/stub_containerd.ts";
+import { addressIn } from "../harness/containerd/shim_program.ts";
+import { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 import { SHELLS, start, startByShell } from "./waiting_testing.ts";
 
 /** With each shell, a containerd with a process that waits, whose failpoints can be armed. */

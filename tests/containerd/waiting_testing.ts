@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { findCommand } from "../../scripts/system_packages.ts";
 import { makeFifo } from "../harness/io/fifo.ts";
 import { writeScript } from "../harness/stand_in.ts";
-import { addressIn, type StubContainerd } from "../harness/containerd/stub_containerd.ts";
+import { addressIn } from "../harness/containerd/shim_program.ts";
+import type { StubContainerd } from "../harness/containerd/stub_containerd.ts";
 
 /** Starts a shim, and checks that it is one which can be reached; its address. */
 export async function start(containerd: StubContainerd, id: string): Promise<string> {

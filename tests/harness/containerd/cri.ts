@@ -8,7 +8,7 @@ import { sweep } from "../leaks/sweep.ts";
 import { until } from "../poll.ts";
 import { processesOf, processName } from "../processes.ts";
 import { baseName, runCgroup, runDir, uniqueName } from "../run.ts";
-import { installShim } from "./stub_containerd.ts";
+import { installShim } from "./shim_program.ts";
 
 const CRI = loadApi(new URL("./cri.proto", import.meta.url).pathname, {
   scope: "cri",

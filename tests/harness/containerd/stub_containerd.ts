@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { existsSync } from "node:fs";
-import { writeScript } from "../stand_in.ts";
 import { mkfifo } from "../../../src/linux/fd/fifo.ts";
 import {
   ForwardRequest,
@@ -14,18 +13,16 @@ import { RuncOptions } from "../../../src/containerd/messages/options.ts";
 import * as task from "../../../src/containerd/messages/task.ts";
 import { Empty } from "../../../src/containerd/messages/types.ts";
 import { decode, encode } from "../../../src/containerd/protobuf/codec.ts";
-import type { Decoded, Encodable, MessageType } from "../../../src/containerd/protobuf/fields.ts";
-import { TtrpcClient } from "../../../src/containerd/ttrpc/client.ts";
+import type { Decoded, Encodable } from "../../../src/containerd/protobuf/fields.ts";
 import { serveConnection } from "../../../src/containerd/ttrpc/server.ts";
 import { until } from "../poll.ts";
 import { processesOf, processName } from "../processes.ts";
-import { baseName, program, runCgroup, runDir, shellProgram, uniqueName } from "../run.ts";
+import { baseName, runCgroup, runDir, uniqueName } from "../run.ts";
 import type { JsonObject } from "../rootfs.ts";
 import { spec } from "../rootfs.ts";
 import { sweep } from "../leaks/sweep.ts";
-
-/** What containerd calls the program. */
-const SHIM_NAME = "containerd-shim-berth-v2";
+import { addressIn, feed, installLauncher, installShim } from "./shim_program.ts";
+import { type CreateOptions, TaskClient } from "./task_client.ts";
 
 /** The namespace of all containers of these tests. */
 const NAMESPACE = "test";
@@ -52,28 +49,6 @@ export interface Said {
   readonly code: number;
   readonly stdout: Uint8Array;
   readonly stderr: string;
-}
-
-/** Puts a file with the name of a shim into `dir`, which runs the berth under test; its path. */
-export function installShim(dir: string, name = SHIM_NAME): string {
-  const path = `${dir}/${name}`;
-  const [file = "", ...args] = program();
-  if (args.length === 0) {
-    Deno.symlinkSync(file, path);
-    return path;
-  }
-  const text = `export BERTH_ARGV0="$0" DENO_NO_UPDATE_CHECK=1\nexec ${shellProgram()} "$@"`;
-  return writeScript(path, text);
-}
-
-/** Has berth make the file that containerd calls; its path. */
-function installLauncher(dir: string): string {
-  const [file = "", ...args] = program();
-  const { success, stderr } = new Deno.Command(file, {
-    args: [...args, "install", "containerd-shim", "--dir", dir],
-  }).outputSync();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return `${dir}/${SHIM_NAME}`;
 }
 
 /** Options of a {@linkcode StubContainerd}. */
@@ -346,17 +321,6 @@ export class StubContainerd implements AsyncDisposable {
   }
 }
 
-/** Writes all of its stdin to a child, which may have ended before without reading it. */
-export async function feed(child: Deno.ChildProcess, input: Uint8Array): Promise<void> {
-  const writer = child.stdin.getWriter();
-  try {
-    await writer.write(new Uint8Array(input));
-    await writer.close();
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
-}
-
 /** Reads a file that its owner may be removing: empty then. */
 function readIfThere(path: string): string {
   try {
@@ -364,126 +328,5 @@ function readIfThere(path: string): string {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return "";
-  }
-}
-
-/** The fields of a Create beside those that the bundle gives, and what is merged over the spec. */
-export interface CreateOptions extends Omit<Encodable<typeof task.CreateRequest>, "id" | "bundle"> {
-  readonly override?: JsonObject;
-}
-
-/** Where a shim says that it listens, whichever form it says it in. */
-export function addressIn(stdout: Uint8Array): string {
-  const text = new TextDecoder().decode(stdout);
-  const address: unknown = text.startsWith("{") ? JSON.parse(text).address : text;
-  return String(address).replace("unix://", "");
-}
-
-/** A connection to a shim, about one container. */
-export class TaskClient implements Disposable {
-  readonly id: string;
-  readonly address: string;
-  readonly #bundle: string;
-  readonly #options: { readonly type_url: string; readonly value: Uint8Array };
-  readonly #client: TtrpcClient;
-
-  private constructor(
-    conn: Deno.Conn,
-    address: string,
-    id: string,
-    bundle: string,
-    options: { type_url: string; value: Uint8Array },
-  ) {
-    this.#client = new TtrpcClient(conn);
-    this.address = address;
-    this.id = id;
-    this.#bundle = bundle;
-    this.#options = options;
-  }
-
-  static async connect(
-    address: string,
-    id: string,
-    bundle: string,
-    options: { type_url: string; value: Uint8Array },
-  ): Promise<TaskClient> {
-    const conn = await Deno.connect({ transport: "unix", path: address });
-    return new TaskClient(conn, address, id, bundle, options);
-  }
-
-  /** One more connection, about another container of the same shim. */
-  async another(id: string, bundle: string): Promise<TaskClient> {
-    return await TaskClient.connect(this.address, id, bundle, this.#options);
-  }
-
-  /** Calls a method of the Task service about this container. */
-  async call<Q extends MessageType, R extends MessageType>(
-    method: string,
-    request: Q,
-    response: R,
-    values: Encodable<Q>,
-    service = "containerd.task.v3.Task",
-  ): Promise<Decoded<R>> {
-    const payload = encode(request, { id: this.id, ...values });
-    return decode(response, await this.#client.call({ service, method, payload }));
-  }
-
-  create(values: Omit<CreateOptions, "override"> = {}) {
-    const request = { bundle: this.#bundle, options: this.#options, ...values };
-    return this.call("Create", task.CreateRequest, task.PidResponse, request);
-  }
-
-  start(exec_id = "") {
-    return this.call("Start", task.ProcessRequest, task.PidResponse, { exec_id });
-  }
-
-  state(exec_id = "") {
-    return this.call("State", task.ProcessRequest, task.StateResponse, { exec_id });
-  }
-
-  wait(exec_id = "") {
-    return this.call("Wait", task.ProcessRequest, task.WaitResponse, { exec_id });
-  }
-
-  delete(exec_id = "") {
-    return this.call("Delete", task.ProcessRequest, task.DeleteResponse, { exec_id });
-  }
-
-  kill(signal: number, exec_id = "", all = false) {
-    return this.call("Kill", task.KillRequest, Empty, { signal, exec_id, all });
-  }
-
-  pids() {
-    return this.call("Pids", task.ContainerRequest, task.PidsResponse, {});
-  }
-
-  /** Adds an exec that runs `args`. */
-  exec(
-    exec_id: string,
-    args: readonly string[],
-    values: Encodable<typeof task.ExecProcessRequest> = {},
-  ) {
-    const process = {
-      args,
-      cwd: "/",
-      env: ["PATH=/bin"],
-      user: { uid: 0, gid: 0 },
-      terminal: values.terminal === true,
-    };
-    const value = new TextEncoder().encode(JSON.stringify(process));
-    const type_url = "types.containerd.io/opencontainers/runtime-spec/1/Process";
-    return this.call("Exec", task.ExecProcessRequest, Empty, {
-      exec_id,
-      spec: { type_url, value },
-      ...values,
-    });
-  }
-
-  shutdown() {
-    return this.call("Shutdown", task.ShutdownRequest, Empty, {});
-  }
-
-  [Symbol.dispose](): void {
-    this.#client[Symbol.dispose]();
   }
 }
