@@ -71,7 +71,7 @@ const plugin: Deno.lint.Plugin = {
           'CallExpression[callee.name="test"][arguments.length>1]': (node) => check(node),
           'CallExpression[callee.object.name="Deno"][callee.property.name="test"]': (node) =>
             check(node),
-          'CallExpression[callee.name="testCompiled"]': (node) => check(node),
+          "CallExpression[callee.name=/^(networkTest|testCompiled)$/]": (node) => check(node),
           // Its first argument is what the test needs.
           'CallExpression[callee.name="testNeeding"]': (node) => check(node, 1),
         };

@@ -13,8 +13,8 @@ import {
   imagesMissing,
   makeImage,
   startForImages,
-  TestRegistry,
 } from "../harness/images/images.ts";
+import { TestRegistry } from "../harness/images/registry.ts";
 import { until } from "../harness/poll.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { rootfsDir } from "../harness/rootfs.ts";

@@ -12,9 +12,9 @@ import {
   layerOf,
   makeImage,
   ok,
-  PausedSkopeo,
   startForImages,
 } from "../harness/images/images.ts";
+import { PausedSkopeo } from "../harness/images/paused_skopeo.ts";
 import { until } from "../harness/poll.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { rootfsDir } from "../harness/rootfs.ts";

@@ -11,8 +11,8 @@ import {
   makeImage,
   ok,
   startForImages,
-  TestRegistry,
 } from "../harness/images/images.ts";
+import { TestRegistry } from "../harness/images/registry.ts";
 
 /** A text that a compressor makes little of. */
 function randomText(): string {

@@ -11,8 +11,8 @@ import {
   makeImageList,
   ok,
   startForImages,
-  TestRegistry,
 } from "../harness/images/images.ts";
+import { TestRegistry } from "../harness/images/registry.ts";
 
 /**
  * Returns what makes the image of an architecture, which tells it. It has this machine's programs in any

@@ -10,8 +10,8 @@ import {
   makeImage,
   ok,
   startForImages,
-  TestRegistry,
 } from "../harness/images/images.ts";
+import { TestRegistry } from "../harness/images/registry.ts";
 import { pathWithout } from "../harness/run.ts";
 
 test(

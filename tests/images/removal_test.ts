@@ -11,10 +11,10 @@ import {
   layerOf,
   makeImage,
   ok,
-  PausedSkopeo,
   startForImages,
-  TestRegistry,
 } from "../harness/images/images.ts";
+import { PausedSkopeo } from "../harness/images/paused_skopeo.ts";
+import { TestRegistry } from "../harness/images/registry.ts";
 import { until } from "../harness/poll.ts";
 import { namesIn } from "../harness/leaks/traces.ts";
 import { layersOf, leftIn, NOTHING } from "../harness/images/store.ts";

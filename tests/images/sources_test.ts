@@ -11,8 +11,8 @@ import {
   makeImage,
   ok,
   startForImages,
-  TestRegistry,
 } from "../harness/images/images.ts";
+import { TestRegistry } from "../harness/images/registry.ts";
 import { PtyProcess } from "../harness/io/pty.ts";
 import { program } from "../harness/run.ts";
 import { makeCertificate, TokenServer } from "../harness/images/token_server.ts";

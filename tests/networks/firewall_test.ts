@@ -19,7 +19,7 @@ function readText(path: string): string {
 }
 
 networkTest(
-  "network: with the rules that the docs name, ports are reached where nothing is forwarded, and the host's loopback is not",
+  "networks: with the rules that the docs name, ports are reached where nothing is forwarded, and the host's loopback is not",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({

@@ -55,7 +55,7 @@ const DELETE = [
 ];
 
 networkTest(
-  "network: daemon, shim and plugins that are killed at once, at any point of a create or a delete, " +
+  "networks: daemon, shim and plugins that are killed at once, at any point of a create or a delete, " +
     "leave nothing",
   async () => {
     await using audited = await auditedNetwork();

@@ -49,7 +49,7 @@ async function revive(daemon: TestDaemon, point: string): Promise<void> {
 }
 
 networkTest(
-  "network: a daemon or a shim that is killed at any step of a create leaves nothing",
+  "networks: a daemon or a shim that is killed at any step of a create leaves nothing",
   async () => {
     await using audited = await auditedNetwork();
     const { daemon, points, audit } = audited;
@@ -68,22 +68,26 @@ networkTest(
   { ignore: NO_FAILPOINTS },
 );
 
-networkTest("network: a daemon that is killed at any step of a delete leaves nothing", async () => {
-  await using audited = await auditedNetwork();
-  const { daemon, points, audit } = audited;
-  for (const point of DELETE) {
-    await createPublished(daemon, "c");
-    points.arm(point);
-    await assert.rejects(daemon.client.call("container.delete", { id: "c" }), point);
-    points.disarm();
-    await revive(daemon, point);
-    await deleteUntilGone(daemon, "c");
-    await audit.assertClean(point);
-  }
-}, { ignore: NO_FAILPOINTS });
+networkTest(
+  "networks: a daemon that is killed at any step of a delete leaves nothing",
+  async () => {
+    await using audited = await auditedNetwork();
+    const { daemon, points, audit } = audited;
+    for (const point of DELETE) {
+      await createPublished(daemon, "c");
+      points.arm(point);
+      await assert.rejects(daemon.client.call("container.delete", { id: "c" }), point);
+      points.disarm();
+      await revive(daemon, point);
+      await deleteUntilGone(daemon, "c");
+      await audit.assertClean(point);
+    }
+  },
+  { ignore: NO_FAILPOINTS },
+);
 
 networkTest(
-  "network: a daemon that is killed after a DEL of host-device removes the rest",
+  "networks: a daemon that is killed after a DEL of host-device removes the rest",
   async () => {
     await using network = await TestNetwork.make();
     using temp = new TempDir();
@@ -116,7 +120,7 @@ networkTest(
   },
 );
 
-networkTest("network: a shim or a whole bundle that is gone takes the network along", async () => {
+networkTest("networks: a shim or a whole bundle that is gone takes the network along", async () => {
   await using audited = await auditedNetwork();
   const { daemon, audit } = audited;
   // The shim, while the daemon looks on.

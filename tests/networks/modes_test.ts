@@ -19,7 +19,7 @@ function create(daemon: TestDaemon, id: string) {
   return createIn(daemon, id, PUBLISHED, httpServer("web"));
 }
 
-networkTest("network: with no_shim a container is reached, and leaves nothing", async () => {
+networkTest("networks: with no_shim a container is reached, and leaves nothing", async () => {
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({
     program: network.program,
@@ -39,7 +39,7 @@ networkTest("network: with no_shim a container is reached, and leaves nothing", 
 });
 
 networkTest(
-  "network: it stays with a container that another shim adopts, and goes with it",
+  "networks: it stays with a container that another shim adopts, and goes with it",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
@@ -69,43 +69,46 @@ networkTest(
   },
 );
 
-networkTest("network: who shares a container's network joins the one that it has now", async () => {
-  await using network = await TestNetwork.make();
-  await using daemon = await TestDaemon.start({
-    program: network.program,
-    config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}`,
-  });
-  const { client } = daemon;
-  await create(daemon, "owner");
-  await client.call("container.start", { id: "owner" });
-  const { network: first } = await client.call("container.state", { id: "owner" });
-  const spec = daemon.spec(["sleep", "1000"]);
-  const own = Object(spec["linux"]);
-  const namespaces = Array.isArray(own.namespaces) ? own.namespaces : [];
-  await client.call("container.create", {
-    id: "guest",
-    spec: {
-      ...spec,
-      linux: {
-        ...own,
-        namespaces: [
-          ...namespaces.filter((one: unknown) => Object(one).type !== "network"),
-          { type: "network", path: first?.namespace },
-        ],
+networkTest(
+  "networks: who shares a container's network joins the one that it has now",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: `[shim]\nwarm = 0\nkeep = 0\n${NETWORK}`,
+    });
+    const { client } = daemon;
+    await create(daemon, "owner");
+    await client.call("container.start", { id: "owner" });
+    const { network: first } = await client.call("container.state", { id: "owner" });
+    const spec = daemon.spec(["sleep", "1000"]);
+    const own = Object(spec["linux"]);
+    const namespaces = Array.isArray(own.namespaces) ? own.namespaces : [];
+    await client.call("container.create", {
+      id: "guest",
+      spec: {
+        ...spec,
+        linux: {
+          ...own,
+          namespaces: [
+            ...namespaces.filter((one: unknown) => Object(one).type !== "network"),
+            { type: "network", path: first?.namespace },
+          ],
+        },
       },
-    },
-  });
-  await client.call("container.start", { id: "guest" });
-  for (const id of ["owner", "guest"]) await client.call("container.restart", { id, timeout: 0 });
-  const [owner, guest] = await Promise.all(["owner", "guest"].map(async (id) => {
-    const { pid } = await client.call("container.state", { id });
-    return Deno.readLinkSync(`/proc/${pid}/ns/net`);
-  }));
-  assert.equal(guest, owner);
-  for (const id of ["guest", "owner"]) await daemon.remove(id);
-});
+    });
+    await client.call("container.start", { id: "guest" });
+    for (const id of ["owner", "guest"]) await client.call("container.restart", { id, timeout: 0 });
+    const [owner, guest] = await Promise.all(["owner", "guest"].map(async (id) => {
+      const { pid } = await client.call("container.state", { id });
+      return Deno.readLinkSync(`/proc/${pid}/ns/net`);
+    }));
+    assert.equal(guest, owner);
+    for (const id of ["guest", "owner"]) await daemon.remove(id);
+  },
+);
 
-networkTest("network: a namespace that is not pinned any more is no obstacle", async () => {
+networkTest("networks: a namespace that is not pinned any more is no obstacle", async () => {
   await using network = await TestNetwork.make();
   await using daemon = await TestDaemon.start({
     program: network.program,
@@ -129,7 +132,7 @@ networkTest("network: a namespace that is not pinned any more is no obstacle", a
   await audit.assertClean("the next one");
 });
 
-networkTest("network: daemon, shim and plugin that are killed at once leave nothing", async () => {
+networkTest("networks: daemon, shim and plugin that are killed at once leave nothing", async () => {
   await using network = await TestNetwork.make();
   using temp = new TempDir();
   const dir = temp.path;
@@ -170,7 +173,7 @@ networkTest("network: daemon, shim and plugin that are killed at once leave noth
 });
 
 networkTest(
-  "network: a daemon whose /proc/sys is read-only makes networks all the same",
+  "networks: a daemon whose /proc/sys is read-only makes networks all the same",
   async () => {
     await using network = await TestNetwork.make();
     const readOnly = "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys";

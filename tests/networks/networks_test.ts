@@ -39,7 +39,7 @@ function addressesOf({ network }: ContainerState): string[] {
 }
 
 networkTest(
-  "network: bridge, with ports over TCP and UDP, IPv4 and IPv6, hairpin, and nothing left",
+  "networks: bridge, with ports over TCP and UDP, IPv4 and IPv6, hairpin, and nothing left",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });
@@ -121,7 +121,7 @@ networkTest(
 );
 
 networkTest(
-  "network: a port that a container or a process has is refused, and free afterwards",
+  "networks: a port that a container or a process has is refused, and free afterwards",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({ program: network.program, config: CONFIG });

@@ -7,7 +7,7 @@ import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { assertRefused, TestPlugins } from "../harness/network/test_plugins.ts";
 
 networkTest(
-  "network: what can go wrong is a typed error that names plugin, network and container",
+  "networks: what can go wrong is a typed error that names plugin, network and container",
   async () => {
     await using network = await TestNetwork.make();
     using plugins = new TestPlugins();

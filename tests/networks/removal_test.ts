@@ -12,37 +12,40 @@ import { auditAfter, AUDITED_CONFIG, createIn } from "../harness/network/audited
 import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { assertRefused, TestPlugins } from "../harness/network/test_plugins.ts";
 
-networkTest("network: a plugin that fails to remove is tried again until it succeeds", async () => {
-  await using network = await TestNetwork.make();
-  using plugins = new TestPlugins();
-  plugins.network("front", "10.88.0.0/24", [{ type: "extra" }]);
-  plugins.plugin("extra", "exec /usr/lib/cni/tuning");
-  await using daemon = await plugins.startDaemon(network);
-  const audit = await auditAfter(network, daemon, { name: "front" }, plugins.leases);
-  await createIn(daemon, "c", { name: "front" });
-  plugins.plugin("extra", "[ $CNI_COMMAND = ADD ] || { echo stuck >&2; exit 1; }");
-  await assert.rejects(daemon.remove("c"), {
-    kind: "NetworkError",
-    message: /container c: network front: plugin extra: DEL failed: stuck/,
-  });
-  // The lease and the interface are there until the plugin works again; a restart changes nothing.
-  await daemon.restart();
-  await assert.rejects(createIn(daemon, "c", { name: "front" }), BerthError);
-  plugins.plugin("extra", "exec /usr/lib/cni/tuning");
-  await audit.assertClean("a plugin that works again");
-  await until("the id is free", async () => {
-    try {
-      return await createIn(daemon, "c", { name: "front" });
-    } catch (error) {
-      if (error instanceof BerthError) return undefined;
-      throw error;
-    }
-  });
-  await daemon.remove("c");
-});
+networkTest(
+  "networks: a plugin that fails to remove is tried again until it succeeds",
+  async () => {
+    await using network = await TestNetwork.make();
+    using plugins = new TestPlugins();
+    plugins.network("front", "10.88.0.0/24", [{ type: "extra" }]);
+    plugins.plugin("extra", "exec /usr/lib/cni/tuning");
+    await using daemon = await plugins.startDaemon(network);
+    const audit = await auditAfter(network, daemon, { name: "front" }, plugins.leases);
+    await createIn(daemon, "c", { name: "front" });
+    plugins.plugin("extra", "[ $CNI_COMMAND = ADD ] || { echo stuck >&2; exit 1; }");
+    await assert.rejects(daemon.remove("c"), {
+      kind: "NetworkError",
+      message: /container c: network front: plugin extra: DEL failed: stuck/,
+    });
+    // The lease and the interface are there until the plugin works again; a restart changes nothing.
+    await daemon.restart();
+    await assert.rejects(createIn(daemon, "c", { name: "front" }), BerthError);
+    plugins.plugin("extra", "exec /usr/lib/cni/tuning");
+    await audit.assertClean("a plugin that works again");
+    await until("the id is free", async () => {
+      try {
+        return await createIn(daemon, "c", { name: "front" });
+      } catch (error) {
+        if (error instanceof BerthError) return undefined;
+        throw error;
+      }
+    });
+    await daemon.remove("c");
+  },
+);
 
 networkTest(
-  "network: a removal that is finished later, by another daemon, leaves nothing of the container either",
+  "networks: a removal that is finished later, by another daemon, leaves nothing of the container either",
   async () => {
     await using network = await TestNetwork.make();
     using plugins = new TestPlugins();
@@ -73,7 +76,7 @@ networkTest(
 );
 
 networkTest(
-  "network: a removal on a full disk says so, and goes on once there is room",
+  "networks: a removal on a full disk says so, and goes on once there is room",
   async () => {
     await using network = await TestNetwork.make();
     using plugins = new TestPlugins();
@@ -93,7 +96,7 @@ networkTest(
 );
 
 networkTest(
-  "network: iptables that fails is no host without rules, and tried again by itself",
+  "networks: iptables that fails is no host without rules, and tried again by itself",
   async () => {
     await using network = await TestNetwork.make();
     using plugins = new TestPlugins();
@@ -125,7 +128,7 @@ networkTest(
 );
 
 networkTest(
-  "network: a record that is damaged or missing is told, and its network goes all the same",
+  "networks: a record that is damaged or missing is told, and its network goes all the same",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
@@ -201,7 +204,7 @@ networkTest(
 );
 
 networkTest(
-  "network: what a plugin does before it is killed is undone, whatever that was",
+  "networks: what a plugin does before it is killed is undone, whatever that was",
   async () => {
     await using network = await TestNetwork.make();
     using plugins = new TestPlugins();

@@ -17,7 +17,7 @@ import { namesIn } from "../harness/leaks/traces.ts";
 const SERVER = ["httpd", "-f", "-p", "8000", "-h", "/etc"];
 
 networkTest(
-  "network: stop, start and restart keep the ports, and the address where it is free",
+  "networks: stop, start and restart keep the ports, and the address where it is free",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
@@ -89,7 +89,7 @@ networkTest(
 );
 
 networkTest(
-  "network: neighbors know at once who has an address now, of IPv4 and of IPv6",
+  "networks: neighbors know at once who has an address now, of IPv4 and of IPv6",
   async () => {
     await using network = await TestNetwork.make();
     const subnets = ["10.87.0.0/24", "fd87::/64"];
@@ -123,7 +123,7 @@ networkTest(
 );
 
 networkTest(
-  "network: a reboot leaves no lease, name or port taken, and what has a policy comes back",
+  "networks: a reboot leaves no lease, name or port taken, and what has a policy comes back",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({
@@ -182,7 +182,7 @@ const LOAD = `
 `;
 
 networkTest(
-  "network: the mapping goes on while no daemon runs, and no request fails over its restart",
+  "networks: the mapping goes on while no daemon runs, and no request fails over its restart",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({

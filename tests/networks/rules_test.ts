@@ -7,7 +7,7 @@ import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { TestPlugins } from "../harness/network/test_plugins.ts";
 
 networkTest(
-  "network: no rule is left by a plugin that reads its members in any case",
+  "networks: no rule is left by a plugin that reads its members in any case",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({ program: network.program });
@@ -25,7 +25,7 @@ networkTest(
 );
 
 networkTest(
-  "network: no rule is left by a plugin that runs another with a configuration of its own",
+  "networks: no rule is left by a plugin that runs another with a configuration of its own",
   async () => {
     await using network = await TestNetwork.make();
     using plugins = new TestPlugins();
@@ -45,7 +45,7 @@ networkTest(
 );
 
 networkTest(
-  "network: no rule is left of a container that has changed its interface",
+  "networks: no rule is left of a container that has changed its interface",
   async () => {
     await using network = await TestNetwork.make();
     await using daemon = await TestDaemon.start({

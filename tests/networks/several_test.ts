@@ -6,7 +6,7 @@ import { auditAfter, createIn } from "../harness/network/audited_network.ts";
 import { networkTest, TestNetwork } from "../harness/network/test_network.ts";
 import { assertRefused, TestPlugins } from "../harness/network/test_plugins.ts";
 
-networkTest("network: a container in two networks, and one by a conflist of its own", async () => {
+networkTest("networks: a container in two networks, and one by a conflist of its own", async () => {
   await using network = await TestNetwork.make();
   using plugins = new TestPlugins();
   plugins.network("front", "10.88.0.0/24");

@@ -7,8 +7,8 @@ import {
   layerOf,
   makeImage,
   ok,
-  TestRegistry,
 } from "../../../tests/harness/images/images.ts";
+import { TestRegistry } from "../../../tests/harness/images/registry.ts";
 import { rootfsDir } from "../../../tests/harness/rootfs.ts";
 import type { Measure } from "../row.ts";
 
