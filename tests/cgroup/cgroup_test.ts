@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { FailedPreconditionError, RuntimeError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
-import { until } from "../harness/poll.ts";
 import { uniqueName } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { cgroupHierarchies } from "../../src/linux/cgroup/cgroup.ts";
@@ -116,9 +115,7 @@ Deno.test({
     failpoints.arm("shim.create.claim=crash");
     await assert.rejects(client.call("container.create", { id: "c", spec }));
     failpoints.disarm();
-    await until("the id is free", async () => {
-      return (await daemon.containerIds()).length === 0;
-    });
+    await daemon.untilEmpty();
     assert.deepEqual(cgroupsOf(recorded.slice(1)), []);
   },
 });

@@ -1,20 +1,9 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { containerFiles } from "../harness/container_files.ts";
 import { cli, cliCommand, rootfsArgs } from "../harness/cli.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
-
-/** What the command line has made for containers: logs, FIFOs, overlays. */
-function made(daemon: TestDaemon): string[] {
-  return ["logs", "io", "overlay", "etc"].flatMap((kind) => {
-    try {
-      return [...Deno.readDirSync(`${daemon.root}/${kind}`)].map(({ name }) => `${kind}/${name}`);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
-    }
-  }).sort();
-}
 
 /** Arguments for a container with all of these that says so and goes on. */
 function longRun(daemon: TestDaemon, ...options: string[]): string[] {
@@ -27,19 +16,13 @@ async function killShim(daemon: TestDaemon): Promise<void> {
   Deno.kill(shimPid, "SIGKILL");
 }
 
-async function gone(daemon: TestDaemon): Promise<void> {
-  await until("the end of the container", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
-}
-
 Deno.test("berth: with --rm nothing stays of a container whose shim was killed", async () => {
   await using daemon = await TestDaemon.start();
   assert.equal((await cli(daemon, longRun(daemon, "-d", "--rm"))).code, 0);
-  assert.deepEqual(made(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
+  assert.deepEqual(containerFiles(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
   await killShim(daemon);
-  await gone(daemon);
-  assert.deepEqual(made(daemon), []);
+  await daemon.untilEmpty();
+  assert.deepEqual(containerFiles(daemon), []);
 });
 
 Deno.test("berth: with --rm nothing stays of it where somebody stays with it, too", async () => {
@@ -55,8 +38,8 @@ Deno.test("berth: with --rm nothing stays of it where somebody stays with it, to
   assert.equal((await run.status).code, 137);
   await output.cancel();
   await run.stdin.close();
-  await gone(daemon);
-  assert.deepEqual(made(daemon), []);
+  await daemon.untilEmpty();
+  assert.deepEqual(containerFiles(daemon), []);
 });
 
 Deno.test("berth: without --rm what it wrote stays, says rm, and goes with rm -f", async () => {
@@ -67,9 +50,9 @@ Deno.test("berth: without --rm what it wrote stays, says rm, and goes with rm -f
     () => Deno.readTextFileSync(`${daemon.root}/logs/c/container.log`) !== "",
   );
   await killShim(daemon);
-  await gone(daemon);
+  await daemon.untilEmpty();
   assert.equal((await cli(daemon, ["ps", "-q"])).stdout, "");
-  assert.deepEqual(made(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
+  assert.deepEqual(containerFiles(daemon), ["etc/c", "io/c", "logs/c", "overlay/c"]);
   assert.deepEqual(await cli(daemon, ["rm", "c"]), {
     code: 125,
     stdout: "",
@@ -78,5 +61,5 @@ Deno.test("berth: without --rm what it wrote stays, says rm, and goes with rm -f
       "\n",
   });
   assert.equal((await cli(daemon, ["rm", "-f", "c"])).code, 0);
-  assert.deepEqual(made(daemon), []);
+  assert.deepEqual(containerFiles(daemon), []);
 });

@@ -76,9 +76,7 @@ Deno.test("berth: a container with --rm that nobody stays with is removed when i
   await daemon.restart();
   await daemon.connected(id);
   assert.equal((await cli(daemon, ["attach", id], { stdin: "\n" })).code, 0);
-  await until("its removal", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
+  await daemon.untilEmpty();
   for (const kind of ["logs", "io"]) {
     assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${kind}`)], [], kind);
   }

@@ -398,9 +398,7 @@ Deno.test("restart: a daemon that is killed while it removes the last files of a
   for (const name of ["shim.sock", "shim.json"]) await Deno.remove(`${keep}/${name}`);
   await Deno.rename(keep, `${daemon.state}/linux/twice`);
   await daemon.start();
-  await until("its removal", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
+  await daemon.untilEmpty();
   using events = await EventCollector.subscribe(daemon.socket, { after: 0 });
   await daemon.life("after");
   await events.wait({ type: "delete", id: "after" });
@@ -431,9 +429,7 @@ Deno.test("restart: a bundle that cannot be removed yet does not keep the daemon
     holder.kill("SIGKILL");
     await holder.status;
   }
-  await until("its removal", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
+  await daemon.untilEmpty();
   await within("its end", daemon.stop());
   await assert.rejects(Deno.stat(dir), Deno.errors.NotFound);
 });

@@ -134,7 +134,5 @@ Deno.test("services page: the commands of the unit for systemd run, stop and lea
   await daemon.restart();
   service.terminate();
   assert.equal(await service.ended(), 0);
-  await until("the removal", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
+  await daemon.untilEmpty();
 });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { containerFiles } from "../harness/container_files.ts";
 import { processStat } from "../../src/linux/process/stat.ts";
 import { FailedPreconditionError } from "../../src/rpc/errors.ts";
 import { cli, rootfsArgs } from "../harness/cli.ts";
@@ -27,19 +28,6 @@ async function berth(daemon: TestDaemon, ...args: string[]): Promise<string> {
   const { code, stdout, stderr } = await cli(daemon, args);
   assert.equal(code, 0, `${args.join(" ")}: ${stderr}`);
   return stdout;
-}
-
-/** Returns what is below the root directory that belongs to containers, by kind and id. */
-function ownFiles(daemon: TestDaemon): string[] {
-  const kinds = ["containers", "etc", "io", "logs", "overlay", "renames", "volumes"];
-  return kinds.flatMap((kind) => {
-    try {
-      return [...Deno.readDirSync(`${daemon.root}/${kind}`)].map(({ name }) => `${kind}/${name}`);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
-    }
-  }).sort();
 }
 
 /** Returns what a container of {@linkcode makeStopped} has written when it has run so many times. */
@@ -92,7 +80,7 @@ Deno.test("berth rename: the container keeps its files, log, policy and exit; th
     [renamed.id, renamed.newId, renamed.instance, renamed.labels?.["app"]],
     ["web", "web-old", before.instance, "shop"],
   );
-  assert.deepEqual(ownFiles(daemon).filter((path) => !path.endsWith("/web-old")), []);
+  assert.deepEqual(containerFiles(daemon).filter((path) => !path.endsWith("/web-old")), []);
   // What is about containers that are gone is not about this.
   assert.doesNotMatch(await berth(daemon, "prune", "--force"), /web/);
 
@@ -109,7 +97,7 @@ Deno.test("berth rename: the container keeps its files, log, policy and exit; th
   assert.equal(await berth(daemon, "logs", "web"), output(1));
   await assertWhole(daemon, "web", 2);
   await berth(daemon, "rm", "-f", "web");
-  assert.deepEqual(ownFiles(daemon), []);
+  assert.deepEqual(containerFiles(daemon), []);
 });
 
 Deno.test("container.rename of a container without a policy: it runs, is renamed back and is deleted", async () => {
@@ -132,7 +120,7 @@ Deno.test("container.rename of a container without a policy: it runs, is renamed
     ...["create a", "start a", "exit a", "renamed a b", "renamed b a"],
     ...["create a", "start a", "exit a", "renamed a b", "delete b"],
   ]);
-  assert.deepEqual(ownFiles(daemon), []);
+  assert.deepEqual(containerFiles(daemon), []);
 });
 
 Deno.test("container.rename is refused for what runs, is created, goes by itself, or would lose its id", async () => {
@@ -185,7 +173,7 @@ Deno.test("container.rename is refused for what runs, is created, goes by itself
   const { code, stderr } = await cli(daemon, ["rename", "none", "b"]);
   assert.deepEqual([code, stderr], [125, "berth: no container none\n"]);
   Deno.removeSync(former);
-  assert.deepEqual(ownFiles(daemon), []);
+  assert.deepEqual(containerFiles(daemon), []);
 });
 
 Deno.test("container.rename is refused for a container with a policy that was never started, which stays", async () => {
@@ -326,7 +314,7 @@ Deno.test({
       assert.deepEqual(await daemon.containerIds(), [to], step);
       const after = await daemon.client.call("container.state", { id: to });
       assert.deepEqual([after.status, after.instance, after.exitStatus], ["stopped", instance, 3]);
-      const files = ownFiles(daemon);
+      const files = containerFiles(daemon);
       assert.deepEqual(files.filter((path) => !path.endsWith(`/${to}`)), [], step);
       assert.equal(files.length, 6, step);
       const { events } = await daemon.client.call("events.read", { types: ["renamed"] });
@@ -335,7 +323,7 @@ Deno.test({
     }
     await assertWhole(daemon, from, runs + 1);
     await berth(daemon, "rm", "-f", from);
-    assert.deepEqual(ownFiles(daemon), []);
+    assert.deepEqual(containerFiles(daemon), []);
   },
 });
 
@@ -356,8 +344,8 @@ Deno.test({
         kind: "ResourceExhausted",
       }, point);
       failpoints.disarm();
-      files ??= ownFiles(daemon);
-      assert.deepEqual(ownFiles(daemon), files, point);
+      files ??= containerFiles(daemon);
+      assert.deepEqual(containerFiles(daemon), files, point);
       assert.deepEqual(files.filter((path) => !path.endsWith("/web")), [], point);
       assert.deepEqual(await daemon.containerIds(), ["web"], point);
     }
@@ -373,7 +361,7 @@ Deno.test({
     assert.deepEqual(await daemon.containerIds(), ["x"]);
     await assertWhole(daemon, "x", 2);
     await berth(daemon, "rm", "-f", "x");
-    assert.deepEqual(ownFiles(daemon), []);
+    assert.deepEqual(containerFiles(daemon), []);
   },
 });
 
@@ -408,7 +396,7 @@ Deno.test({
     assert.deepEqual(await daemon.containerIds(), ["x"]);
     await assertWhole(daemon, "x", 2);
     await berth(daemon, "rm", "-f", "x");
-    assert.deepEqual(ownFiles(daemon), []);
+    assert.deepEqual(containerFiles(daemon), []);
   },
 });
 
@@ -438,6 +426,6 @@ Deno.test({
     const { events } = await client.call("events.read", { types: ["renamed"] });
     assert.deepEqual(events.map(({ id, newId }) => [id, newId]), [["a", "b"], ["b", "c"]]);
     await client.call("container.delete", { id: "c" });
-    assert.deepEqual(ownFiles(daemon), []);
+    assert.deepEqual(containerFiles(daemon), []);
   },
 });

@@ -207,9 +207,7 @@ Deno.test({
       await daemon.exited();
       failpoints.disarm();
       await daemon.start();
-      await until(`the removal after ${step}`, async () => {
-        return (await daemon.containerIds()).length === 0;
-      });
+      await daemon.untilEmpty();
       assert.deepEqual([...Deno.readDirSync(`${daemon.root}/overlay`)], [], step);
       assert.deepEqual([...Deno.readDirSync(`${daemon.root}/logs`)], [], step);
     }

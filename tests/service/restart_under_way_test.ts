@@ -145,9 +145,7 @@ Deno.test({
       return mnt;
     };
     const gone = async (what: string) => {
-      await until(`the removal of ${what}`, async () => {
-        return (await daemon.containerIds()).length === 0;
-      });
+      await daemon.untilEmpty();
       for (const dir of ["containers", "logs"]) {
         assert.deepEqual([...Deno.readDirSync(`${daemon.root}/${dir}`)], [], what);
       }

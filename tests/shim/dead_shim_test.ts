@@ -108,9 +108,7 @@ Deno.test("dead shim: a killed shim takes its container along: processes, mounts
     await assertDead(inside);
     assert.deepEqual(mountsOf(bundle), []);
     // The delete is told before the bundle's last files go.
-    await until("the id to be free", async () => {
-      return (await daemon.containerIds()).length === 0;
-    });
+    await daemon.untilEmpty();
     assert.throws(() => Deno.statSync(bundle), Deno.errors.NotFound);
     assert.equal(await daemon.life("dead"), 0);
     await Deno.remove(stdin);
@@ -193,9 +191,7 @@ Deno.test("dead shim: the true status of an exit that only the bundle knows is t
   const others = await history(daemon, "other");
   assert.deepEqual(describe(others), ["create", "start", "exit 137 synthetic", "delete 137"]);
   assert.equal(others[2]?.pid, other);
-  await until("both to be gone", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
+  await daemon.untilEmpty();
 });
 
 function readJson(path: string): Record<string, unknown> | undefined {
@@ -252,9 +248,7 @@ Deno.test("dead shim: cleanup goes on while the runtime fails, across a restart,
     "exit 137 synthetic",
     "delete 137",
   ]);
-  await until("the container to be gone", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
+  await daemon.untilEmpty();
   await audit.assertClean();
 });
 
@@ -389,10 +383,7 @@ Deno.test("dead shim: a create that dies before the runtime has a state leaves n
       daemon.client.call("container.create", params),
       { name: "UnavailableError", message: /the shim has ended/ },
     );
-    await until("its id is free", async () => {
-      const { containers } = await daemon.client.call("container.list", {});
-      return containers.length === 0;
-    });
+    await daemon.untilEmpty();
     assert.deepEqual([...Deno.readDirSync(`${daemon.state}/oci`)], []);
   }
   await daemon.client.call("container.create", params);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { anonymousMemory } from "../harness/memory.ts";
 import { SIGTERM } from "../../src/linux/process/signals.ts";
 import { BerthError, NotFoundError } from "../../src/rpc/errors.ts";
 import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
@@ -42,12 +43,6 @@ async function inState(
   });
 }
 
-/** Anonymous memory of a process in bytes (RssAnon of proc_pid_status(5)). */
-function memory(pid: number): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-}
-
 Deno.test("wedged shim: calls on a wedged shim end in DeadlineExceeded, cost the daemon nothing, and slow nobody else", async () => {
   await using daemon = await TestDaemon.start({ config: `[shim]\ntimeout = ${TIMEOUT}` });
   const { client } = daemon;
@@ -82,7 +77,7 @@ Deno.test("wedged shim: calls on a wedged shim end in DeadlineExceeded, cost the
   assert.deepEqual(new Set(await flooding), new Set(["DeadlineExceeded"]));
 
   await inState(daemon, "stuck", "unavailable");
-  const before = { fds: openFiles(daemon.pid).length, memory: memory(daemon.pid) };
+  const before = { fds: openFiles(daemon.pid).length, memory: anonymousMemory(daemon.pid) };
   for (let round = 0; round < 5; round++) {
     assert.deepEqual(new Set(await flood(40)), new Set(["DeadlineExceeded"]));
   }
@@ -90,7 +85,7 @@ Deno.test("wedged shim: calls on a wedged shim end in DeadlineExceeded, cost the
     // One more is the attempt to reach the shim again, which comes and goes.
     return openFiles(daemon.pid).length <= before.fds + 1;
   });
-  const grown = memory(daemon.pid) - before.memory;
+  const grown = anonymousMemory(daemon.pid) - before.memory;
   assert.ok(grown < 32 * 1024 * 1024, `${grown} bytes for 1000 calls`);
 
   // It comes to itself again, and nothing was lost meanwhile.

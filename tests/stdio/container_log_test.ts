@@ -290,9 +290,7 @@ Deno.test("container log: what a container wrote last is in its log, though its 
   });
   assert.equal(contentOf(daemon, "c"), "begun\n");
   Deno.kill(shimPid, "SIGKILL");
-  await until("its removal", async () => {
-    return (await daemon.containerIds()).length === 0;
-  });
+  await daemon.untilEmpty();
   const numbers = Array.from({ length: 2000 }, (_, index) => `${index + 1}\n`).join("");
   assert.ok(contentOf(daemon, "c") === `begun\n${numbers}`);
 });
