@@ -2,6 +2,7 @@
 //
 // `deno task seccomp`: takes docker's seccomp profile over from a
 // clone of moby/profiles at a release, the newest by default, with its licence; says which it was.
+import { run } from "../tests/harness/command.ts";
 import { ROOT } from "./root.ts";
 import { misused, parseOptions } from "./options.ts";
 
@@ -21,15 +22,9 @@ const profile: unknown = JSON.parse(await git("show", `${release}:seccomp/defaul
 const json = { release: `moby/profiles ${release}`, profile };
 await Deno.writeTextFile(`${target}/default_profile.json`, JSON.stringify(json));
 await Deno.writeTextFile(`${target}/LICENSE`, await git("show", `${release}:LICENSE`));
-await new Deno.Command(Deno.execPath(), {
-  args: ["fmt", "--quiet", `${target}/default_profile.json`],
-}).output();
+await run([Deno.execPath(), "fmt", "--quiet", `${target}/default_profile.json`]);
 console.log(`took over the seccomp profile of moby/profiles ${release}`);
 
-async function git(...args: string[]): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command("git", {
-    args: ["-C", repository, ...args],
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+function git(...args: string[]): Promise<string> {
+  return run(["git", "-C", repository, ...args]);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { run } from "../../tests/harness/command.ts";
 import { Pidfd } from "../../src/linux/process/pidfd.ts";
 import { Poller } from "../../src/linux/fd/poller.ts";
 import { Reaper } from "../../src/linux/process/reaper.ts";
@@ -29,8 +30,7 @@ export class BareRunc implements Engine, AsyncDisposable {
   /** Uses the runc at path `runc`, with bundles and its root below `dir`, which is made. */
   static async open(dir: string, runc: string): Promise<BareRunc> {
     await Deno.mkdir(dir);
-    const { stdout } = await new Deno.Command(runc, { args: ["--version"] }).output();
-    const [version = "runc"] = new TextDecoder().decode(stdout).split("\n");
+    const [version = "runc"] = (await run([runc, "--version"])).split("\n");
     return new BareRunc(dir, runc, version.replace("version ", ""));
   }
 

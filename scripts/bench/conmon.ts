@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { run } from "../../tests/harness/command.ts";
 import { sizeOf } from "../../src/linux/fs/size_of.ts";
 import { until } from "../../tests/harness/poll.ts";
 import { findCommand } from "../system_packages.ts";
@@ -26,8 +27,7 @@ export class Conmon {
     const conmon = findCommand("conmon");
     if (conmon === undefined) return undefined;
     await Deno.mkdir(`${dir}/sockets`, { recursive: true });
-    const { stdout } = await new Deno.Command(conmon, { args: ["--version"] }).output();
-    const [version = "conmon"] = new TextDecoder().decode(stdout).split("\n");
+    const [version = "conmon"] = (await run([conmon, "--version"])).split("\n");
     return new Conmon(conmon, dir, runc, version.replace("version ", ""));
   }
 

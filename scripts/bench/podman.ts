@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { run } from "../../tests/harness/command.ts";
 import type { Conflist } from "../../src/network/conflist.ts";
 import { rootfsDir } from "../../tests/harness/rootfs.ts";
 import { findCommand } from "../system_packages.ts";
@@ -56,8 +57,7 @@ runtime = "runc"
 runc = [${JSON.stringify(runc)}]
 `,
     );
-    const { stdout } = await new Deno.Command(podman, { args: ["--version"] }).output();
-    const version = new TextDecoder().decode(stdout).trim().replace("version ", "");
+    const version = (await run([podman, "--version"])).trim().replace("version ", "");
     const found = new Podman(podman, version, options);
     try {
       await found.life();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { output } from "../../../tests/harness/command.ts";
 import type { DaemonEngine } from "../engine.ts";
 import { cpuMs } from "../proc.ts";
 import { inTurn } from "../row.ts";
@@ -52,11 +53,9 @@ async function answered(
   seconds: number,
 ): Promise<number> {
   const script = new URL("../lean/client.ts", import.meta.url).pathname;
-  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", script, engine.name, engine.socket, String(connections), String(seconds)],
-    stdin: "null",
-  }).output();
-  const count = Number.parseInt(new TextDecoder().decode(stdout));
-  if (Number.isNaN(count)) throw new Error(`${script}: ${new TextDecoder().decode(stderr)}`);
+  const args = [engine.name, engine.socket, String(connections), String(seconds)];
+  const { stdout, stderr } = await output([Deno.execPath(), "run", "-A", script, ...args]);
+  const count = Number.parseInt(stdout);
+  if (Number.isNaN(count)) throw new Error(`${script}: ${stderr}`);
   return count;
 }
