@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { countOpenFds } from "./fd_testing.ts";
+import { until } from "../../../tests/harness/poll.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ConsoleSocket } from "./console_socket.ts";
 import { EADDRINUSE, EAGAIN, EBADMSG, isErrno } from "../libc/errno.ts";
@@ -7,8 +9,6 @@ import { OwnedFd, read } from "./fd.ts";
 import { getWinsize } from "./pty_testing.ts";
 import { Reaper } from "../process/reaper.ts";
 import { testNeeding } from "../../../scripts/test_needing.ts";
-
-const openFds = () => [...Deno.readDirSync("/proc/self/fd")].length;
 
 /** A bundle whose container writes its terminal's size and waits. */
 function makeBundle(directory: string): void {
@@ -86,23 +86,21 @@ async function readLine(fd: number): Promise<string> {
   const buffer = new Uint8Array(64);
   // The kernel writes the line's end by itself: it may come alone.
   let line = "";
-  for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
+  return await until("a line from the terminal", () => {
     try {
       line += new TextDecoder().decode(buffer.subarray(0, read(fd, buffer)));
-      if (line.endsWith("\n")) return line;
     } catch (error) {
       if (!isErrno(error, EAGAIN)) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 5));
     }
-  }
-  throw new Error("nothing came from the terminal");
+    return line.endsWith("\n") && line;
+  });
 }
 
 Deno.test("ConsoleSocket: no connection, no message and a message without an fd are told apart, and leak nothing", async () => {
   using temp = new TempDir();
   const directory = temp.path;
   const path = `${directory}/console.sock`;
-  const before = openFds();
+  const before = countOpenFds();
   {
     using socket = ConsoleSocket.listen(path);
     assert.throws(() => ConsoleSocket.listen(path), (error) => isErrno(error, EADDRINUSE));
@@ -117,5 +115,5 @@ Deno.test("ConsoleSocket: no connection, no message and a message without an fd 
     await wrong.write(new Uint8Array(8));
     assert.throws(() => socket.receiveMaster(), (error) => isErrno(error, EBADMSG));
   }
-  assert.equal(openFds(), before);
+  assert.equal(countOpenFds(), before);
 });

@@ -10,6 +10,11 @@ const libc = lazyLibc({
   },
 });
 
+/** Returns how many descriptors this process has open, one of which is for looking. */
+export function countOpenFds(): number {
+  return Array.from(Deno.readDirSync("/proc/self/fd")).length;
+}
+
 /**
  * Opens the FIFO at `path` for writing as a container's init does: it waits, on a thread of Deno's
  * pool, until a process opens the FIFO for reading (fifo(7)). Returns the fd, or -1 on failure.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { TempDir } from "../../../tests/harness/temp_dir.ts";
 import { ENOENT, isErrno, LinuxError } from "../libc/errno.ts";
 import { notifyServiceManager } from "./notify_socket.ts";
@@ -18,11 +19,7 @@ async function receive(
   }).spawn();
   const reader = receiver.stdout.getReader();
   try {
-    const deadline = performance.now() + 60_000;
-    while (!options.listens()) {
-      assert(performance.now() < deadline, "socat does not listen");
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await until("socat listens", options.listens);
     options.send();
     const { value } = await reader.read();
     return new TextDecoder().decode(value);

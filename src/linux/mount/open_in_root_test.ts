@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { countOpenFds } from "../fd/fd_testing.ts";
 import { testNeeding } from "../../../scripts/test_needing.ts";
 import { LinuxError } from "../libc/errno.ts";
 import { fdPath, O_DIRECTORY, O_PATH, OwnedFd } from "../fd/fd.ts";
@@ -135,15 +136,14 @@ Deno.test("openInRoot: no descriptor is left open, whether it works or not", () 
   using tree = new Tree();
   tree.link("loop", "loop");
   tree.link("../../etc", "up");
-  const open = () => [...Deno.readDirSync("/proc/self/fd")].length;
-  const before = open();
+  const before = countOpenFds();
   for (let i = 0; i < 10; i++) {
     openedAt(tree.rootfs, "/up/../a/b/../c");
     openedAt(tree.rootfs, `/f${i}`, "file");
     assert.throws(() => openedAt(tree.rootfs, "/loop/../x"));
     assert.throws(() => openedAt(tree.rootfs, "/f0/x"));
   }
-  assert.equal(open(), before);
+  assert.equal(countOpenFds(), before);
 });
 
 testNeeding(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { until } from "../../../tests/harness/poll.ts";
 import { EINVAL, ESRCH, isErrno } from "../libc/errno.ts";
 import { isAlive, kill, killIfSame, setProcessName, startTime, zombieStatus } from "./process.ts";
 import { Reaper } from "./reaper.ts";
@@ -14,13 +15,10 @@ Deno.test("zombieStatus: the status of a zombie can be read before it is reaped"
   }).spawn();
   const children = `/proc/${parent.pid}/task/${parent.pid}/children`;
   try {
-    const deadline = Date.now() + 60_000;
-    let status: number | undefined;
-    while (status === undefined && Date.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+    const status = await until("the end of the child", () => {
       const child = Number(Deno.readTextFileSync(children).trim());
-      if (child > 0) status = zombieStatus(child);
-    }
+      return child > 0 && zombieStatus(child);
+    });
     assert.equal(status, 7);
     assert.equal(zombieStatus(parent.pid), undefined);
   } finally {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { countOpenFds } from "../fd/fd_testing.ts";
 import { E2BIG, EINVAL, isErrno } from "../libc/errno.ts";
 import { memfd, O_RDWR, OwnedFd, preadAll } from "../fd/fd.ts";
 import { Reaper } from "./reaper.ts";
@@ -76,13 +77,12 @@ Deno.test("spawn: the environment is inherited when none is given", async () => 
 
 Deno.test("spawn: what the kernel would refuse or cut short is an error, and leaks no fd", () => {
   using reaper = Reaper.start({ reapAll: false });
-  const fds = () => [...Deno.readDirSync("/proc/self/fd")].length;
-  const before = fds();
+  const before = countOpenFds();
   assert.throws(() => reaper.spawn([]), (error) => isErrno(error, EINVAL));
   assert.throws(() => reaper.spawn(["echo", "a\0b"]), (error) => isErrno(error, EINVAL));
   const huge = "x".repeat(4 << 20);
   assert.throws(() => reaper.spawn(["echo", huge], { stdin: 2, stdout: 0 }), (error) => {
     return isErrno(error, E2BIG);
   });
-  assert.equal(fds(), before);
+  assert.equal(countOpenFds(), before);
 });

@@ -6,7 +6,7 @@ import { EMFILE, isErrno } from "../../linux/libc/errno.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR, open, OwnedFd, write } from "../../linux/fd/fd.ts";
 import { mkfifo } from "../../linux/fd/fifo.ts";
-import { openForWritingBlocking } from "../../linux/fd/fd_testing.ts";
+import { countOpenFds, openForWritingBlocking } from "../../linux/fd/fd_testing.ts";
 import { kill, zombieStatus } from "../../linux/process/process.ts";
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { Reaper } from "../../linux/process/reaper.ts";
@@ -157,8 +157,7 @@ Deno.test("exec fifo: one that has passed the FIFO before is not waited for", ()
 /** Opens files until this process may open only `free` more. */
 function leaveFree(free: number): Disposable {
   using held = new DisposableStack();
-  const { length } = Array.from(Deno.readDirSync("/proc/self/fd"));
-  held.use(borrowFileLimit(BigInt(length + 20)));
+  held.use(borrowFileLimit(BigInt(countOpenFds() + 20)));
   const files: OwnedFd[] = [];
   const fill = () => {
     for (;;) files.push(held.use(OwnedFd.open("/dev/null", O_RDONLY)));

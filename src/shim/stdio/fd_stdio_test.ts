@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { countOpenFds } from "../../linux/fd/fd_testing.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import {
   close,
@@ -36,10 +37,6 @@ function readAll(fd: number): string {
   return all;
 }
 
-function openFds(): number {
-  return Array.from(Deno.readDirSync("/proc/self/fd")).length;
-}
-
 Deno.test("fd stdio: a reader that is there gets every byte and the end", async () => {
   await using area = new TestArea();
   const stdout = area.fifo("out");
@@ -55,10 +52,10 @@ Deno.test("fd stdio: a reader that comes after the exit gets every byte and the 
   await using area = new TestArea();
   const stdout = area.fifo("out");
   const test = area.service({ args: ["/bin/echo", "late"], stdio: { stdout, stderr: stdout } });
-  const before = openFds();
+  const before = countOpenFds();
   assert.equal(await run(test), 0);
   assert.equal(await Deno.readTextFile(stdout), "late\n");
-  await until("the shim has let go of the FIFO", () => openFds() === before);
+  await until("the shim has let go of the FIFO", () => countOpenFds() === before);
   await test.service.delete({});
 });
 
@@ -70,11 +67,11 @@ Deno.test("fd stdio: delete gives up on a reader that never comes", async () => 
     args: ["/bin/sh", "-c", "echo lost; echo too >&2"],
     stdio: { stdout, stderr },
   });
-  const before = openFds();
+  const before = countOpenFds();
   assert.equal(await run(test), 0);
   Deno.removeSync(stderr);
   await test.service.delete({});
-  assert.equal(openFds(), before);
+  assert.equal(countOpenFds(), before);
 });
 
 Deno.test("fd stdio: output without any reader does not end the process", async () => {
@@ -165,9 +162,9 @@ Deno.test("fd stdio: no fd is left of a container", async () => {
     await test.service.delete({});
   };
   await live();
-  const before = openFds();
+  const before = countOpenFds();
   await live();
-  assert.equal(openFds(), before);
+  assert.equal(countOpenFds(), before);
 });
 
 Deno.test("FdStdio: however many ended processes nobody reads, other waits go on", async () => {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { countOpenFds } from "../../linux/fd/fd_testing.ts";
 import { until } from "../../../tests/harness/poll.ts";
 import { close, O_NONBLOCK, O_RDONLY, O_WRONLY, open, write } from "../../linux/fd/fd.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
@@ -7,10 +8,6 @@ import { NO_STDIO, TestArea } from "../testing/bundle_testing.ts";
 import type { TestService } from "../testing/bundle_testing.ts";
 
 const bytes = (value: string) => new TextEncoder().encode(value);
-
-function openFds(): number {
-  return Array.from(Deno.readDirSync("/proc/self/fd")).length;
-}
 
 /** Reads `path` to its end without holding up this process, which has to write it. */
 async function cat(path: string): Promise<string> {
@@ -135,7 +132,7 @@ Deno.test("terminal stdio: a terminal that nobody reads stops its process, not t
     args: ["/bin/sh", "-c", "while :; do echo much; done"],
     stdio: { terminal: true, stdout },
   });
-  const before = openFds();
+  const before = countOpenFds();
   await start(test);
   assert.equal(test.service.state().status, "running");
   const reader = open(stdout, O_RDONLY | O_NONBLOCK);
@@ -144,7 +141,7 @@ Deno.test("terminal stdio: a terminal that nobody reads stops its process, not t
   assert.equal((await test.service.processes.wait({})).exitStatus, 137);
   await test.service.delete({});
   await area.poller[Symbol.asyncDispose]();
-  assert.ok(openFds() <= before, "no fd is left");
+  assert.ok(countOpenFds() <= before, "no fd is left");
 });
 
 Deno.test("terminal stdio: an exec has its own terminal, which closes with it", async () => {
