@@ -45,9 +45,10 @@ async function badPaths(daemon: TestDaemon, params: JsonObject): Promise<string[
  */
 async function withNothingLeft(
   work: (daemon: TestDaemon, events: EventCollector) => Promise<void>,
-  options: { events?: string } = {},
+  options: { events?: string; config?: string } = {},
 ): Promise<void> {
-  await using daemon = await TestDaemon.start();
+  const { config = "" } = options;
+  await using daemon = await TestDaemon.start({ config });
   await daemon.life("warm-up");
   const audit = LeakAudit.take(daemon);
   {
@@ -287,21 +288,26 @@ Deno.test("create errors: start twice, delete while running, kill of an exited c
   }, { events: "create start exit delete " });
 });
 
-Deno.test("create errors: of many creates of one id at once one wins, the others touch nothing", async () => {
-  await withNothingLeft(async (daemon) => {
-    const { client } = daemon;
-    const spec = daemon.spec(["true"]);
-    const results = await Promise.allSettled(
-      Array.from({ length: 12 }, () => client.call("container.create", { id: "one", spec })),
-    );
-    const lost = results.filter((result) => result.status === "rejected");
-    assert.equal(lost.length, 11);
-    for (const { reason } of lost) assert.ok(reason instanceof AlreadyExistsError, String(reason));
-    await client.call("container.start", { id: "one" });
-    assert.equal((await client.call("container.wait", { id: "one" })).exitStatus, 0);
-    await client.call("container.delete", { id: "one" });
-  }, { events: "create start exit delete " });
-});
+for (const [shims, config] of [["warm", ""], ["cold", "[shim]\nwarm = 0\nkeep = 0"]] as const) {
+  Deno.test(`create errors: of many creates of one id at once one wins, the others touch nothing, with ${shims} shims`, async () => {
+    await withNothingLeft(async (daemon) => {
+      const { client } = daemon;
+      const spec = daemon.spec(["true"]);
+      const results = await Promise.allSettled(
+        Array.from({ length: 20 }, () => client.call("container.create", { id: "one", spec })),
+      );
+      const lost = results.filter((result) => result.status === "rejected");
+      assert.equal(lost.length, 19);
+      for (const { reason } of lost) {
+        assert.ok(reason instanceof AlreadyExistsError, String(reason));
+      }
+      const { pid } = await client.call("container.start", { id: "one" });
+      assert.equal((await daemon.stateOf("one")).pid, pid);
+      assert.equal((await client.call("container.wait", { id: "one" })).exitStatus, 0);
+      await client.call("container.delete", { id: "one" });
+    }, { events: "create start exit delete ", config });
+  });
+}
 
 Deno.test("create errors: a created container that was never started can be deleted", async () => {
   await withNothingLeft(async (daemon) => {

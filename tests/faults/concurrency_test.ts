@@ -1,35 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import {
-  AlreadyExistsError,
-  FailedPreconditionError,
-  NotFoundError,
-} from "../../src/rpc/errors.ts";
+import { FailedPreconditionError, NotFoundError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
-import { LeakAudit } from "../harness/leaks/leak_audit.ts";
-
-Deno.test("concurrency: of 20 creates of one id at once one wins; the others touch nothing", async () => {
-  await using daemon = await TestDaemon.start({ config: "[shim]\nwarm = 0\nkeep = 0" });
-  await daemon.life("warm-up");
-  const audit = LeakAudit.take(daemon);
-  {
-    using events = await EventCollector.subscribe(daemon.socket);
-    const spec = daemon.spec(["sleep", "1000"]);
-    const results = await Promise.allSettled(
-      Array.from({ length: 20 }, () => daemon.client.call("container.create", { id: "one", spec })),
-    );
-    const lost = results.filter((result) => result.status === "rejected");
-    assert.equal(lost.length, 19);
-    for (const { reason } of lost) assert.ok(reason instanceof AlreadyExistsError, String(reason));
-    const { pid } = await daemon.client.call("container.start", { id: "one" });
-    assert.equal((await daemon.client.call("container.state", { id: "one" })).pid, pid);
-    await daemon.client.call("container.delete", { id: "one", force: true });
-    await events.wait({ id: "one", type: "delete" });
-    assert.equal(events.matching({ id: "one", type: "create" }).length, 1);
-  }
-  await audit.assertClean();
-});
 
 Deno.test("concurrency: 64 clients at once each have a container of their own", async () => {
   await using daemon = await TestDaemon.start();
