@@ -6,7 +6,6 @@ import { FailpointFile, NO_FAILPOINTS } from "../harness/program/failpoints.ts";
 import { uniqueName } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { cgroupHierarchies } from "../../src/linux/cgroup/cgroup.ts";
-import { removeCgroups } from "../harness/leaks/sweep.ts";
 import { cgroupsOf } from "../harness/leaks/traces.ts";
 
 Deno.test("container.create into the cgroup of another container is refused, and touches it not", async () => {
@@ -118,36 +117,6 @@ Deno.test({
     await daemon.untilEmpty();
     assert.deepEqual(cgroupsOf(recorded.slice(1)), []);
   },
-});
-
-Deno.test("cgroup: containers whose specs name no cgroup get one that is their daemon's alone", async () => {
-  const config = 'runtime.cgroup_driver = "cgroupfs"';
-  await using one = await TestDaemon.start({ config });
-  await using other = await TestDaemon.start({ config });
-  const paths: string[] = [];
-  const parents: string[] = [];
-  try {
-    for (const daemon of [one, other]) {
-      const spec = daemon.spec(["sleep", "1000"]);
-      const { cgroupsPath: _, ...linux } = Object(spec["linux"]);
-      const { pid } = await daemon.client.call("container.create", {
-        id: "c",
-        spec: { ...spec, linux },
-      });
-      const path = /^\d+:memory:(.*)$|^0::(.*)$/m.exec(
-        Deno.readTextFileSync(`/proc/${pid}/cgroup`),
-      );
-      paths.push(path?.[1] ?? path?.[2] ?? "");
-    }
-    assert.match(paths[0] ?? "", /^\/berth-[0-9a-f]{12}\/c$/);
-    assert.notEqual(paths[0], paths[1]);
-    parents.push(...paths.map((path) => path.replace(/\/c$/, "")));
-  } finally {
-    for (const daemon of [one, other]) {
-      await daemon.client.call("container.delete", { id: "c", force: true });
-    }
-    for (const parent of parents) await removeCgroups(parent.slice(1));
-  }
 });
 
 /** Where v2 is mounted here, alone or beside v1. */

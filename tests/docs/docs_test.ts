@@ -102,6 +102,20 @@ Deno.test("rpc.discover answers docs/openrpc.json, which is OpenRPC by its meta-
   const document = await daemon.peer.call("rpc.discover", {});
   assert.deepEqual(document, JSON.parse(await Deno.readTextFile(`${ROOT}/docs/openrpc.json`)));
   assert.deepEqual(document, JSON.parse(JSON.stringify(openrpc())));
+  const { openrpc: version, methods, components } = Object(document);
+  assert.match(version, /^1\.3\.\d+$/);
+  const names = methods.map(({ name }: { name: string }) => name);
+  assert.deepEqual(names.sort(), Object.keys(daemonContract).sort());
+  for (const { name, paramStructure, errors } of methods) {
+    assert.equal(paramStructure, "by-name", name);
+    const codes = errors.map(({ $ref, code }: { $ref?: string; code?: number }) =>
+      $ref === undefined ? code : components.errors[$ref.replace("#/components/errors/", "")].code
+    );
+    assert.equal(new Set(codes).size, codes.length, `${name}: each code once`);
+  }
+  for (const [, path = ""] of JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]*)"/g)) {
+    assert(path.split("/").reduce((at, key) => Object(at)[key], document), path);
+  }
 
   // Its types leave out the one value that it has.
   const metaSchema: unknown = Reflect.get(metaSchemas, "openrpcDocument");

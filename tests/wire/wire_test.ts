@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import { openrpc } from "../../scripts/docs/pages.ts";
-import { daemonContract } from "../../src/rpc/contract/daemon.ts";
 import { ERROR_CODES } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
@@ -337,48 +336,6 @@ Deno.test("rpc.discover: the document is made for the first client that asks, no
   for (let i = 0; i < times; i++) await discover();
   const answered = cpuSeconds(daemon.pid) - answering;
   assert(answered < made / 2, `${answered} s to answer what takes ${made} s to make`);
-});
-
-Deno.test("rpc.discover is a valid OpenRPC document of every method", async () => {
-  await using daemon = await TestDaemon.start();
-  using client = await RawClient.connect(daemon.socket);
-  const discover = { jsonrpc: "2.0", id: 1, method: "rpc.discover" };
-  const { result } = Object(await client.ask(discover));
-  // What the OpenRPC 1.3 meta-schema asks: these members, no others but extensions.
-  const only = (value: unknown, required: string[], optional: string[] = []) => {
-    const keys = Object.keys(Object(value)).filter((key) => !key.startsWith("x-"));
-    for (const key of required) assert.ok(keys.includes(key), `${key} in ${JSON.stringify(value)}`);
-    for (const key of keys) assert.ok([...required, ...optional].includes(key), key);
-  };
-  only(result, ["openrpc", "info", "methods"], ["components", "servers", "externalDocs"]);
-  assert.match(result.openrpc, /^1\.3\.\d+$/);
-  only(result.info, ["title", "version"], ["license", "description"]);
-  assert.deepEqual(
-    result.methods.map((method: JsonObject) => method.name).sort(),
-    Object.keys(daemonContract).sort(),
-  );
-  for (const method of result.methods) {
-    only(method, ["name", "params"], ["summary", "paramStructure", "result", "errors"]);
-    assert.equal(method.paramStructure, "by-name");
-    for (const descriptor of [...method.params, method.result]) {
-      only(descriptor, ["name", "schema"], ["description", "required"]);
-      assert.equal(typeof descriptor.schema, "object");
-    }
-    const codes = method.errors.map((own: JsonObject) => {
-      const { $ref } = own;
-      const error = typeof $ref === "string"
-        ? result.components.errors[$ref.replace("#/components/errors/", "")]
-        : own;
-      only(error, ["code", "message"], ["data"]);
-      return error.code;
-    });
-    assert.equal(new Set(codes).size, codes.length, `${method.name}: each code once`);
-  }
-  // Every reference within it leads somewhere.
-  for (const [, path = ""] of JSON.stringify(result).matchAll(/"\$ref":"#\/([^"]*)"/g)) {
-    const found = path.split("/").reduce((at, key) => Object(at)[key], result);
-    assert.ok(found, path);
-  }
 });
 
 /** Bytes of memory that the process has for itself (proc_pid_smaps(5)). */
