@@ -14,12 +14,6 @@ const PIPELINED = 500;
 const BACK_WITHIN = 10 * 1024 * 1024;
 /** V8 gives back what it has no use for some ten seconds after the last call. */
 const IDLE_MS = 120_000;
-/** A round that leaves less than this, in bytes, has left nothing: the heap breathes. */
-const NOTHING = 6 * 1024 * 1024;
-/** The heap has grown to its size after so many rounds. */
-const MOST_ROUNDS = 8;
-/** What a shim may have after any round, in bytes. */
-const MOST_OF_SHIM = 100 * 1024 * 1024;
 
 /** Connects and calls once, again and again, then calls over one connection without waiting. */
 async function many(socket: string, method: string): Promise<void> {
@@ -49,20 +43,6 @@ async function assertGivesBack(pid: number, socket: string, method: string): Pro
   if (SCALE > 1) console.log(`${CONNECTIONS} connections and ${CALLS} calls: ${told()}`);
 }
 
-/** Fails if each time adds to the memory of process `pid`. */
-async function assertKeepsNothing(pid: number, socket: string, method: string): Promise<void> {
-  const seen = [anonymousMemory(pid)];
-  const growth = () => (seen.at(-1) ?? 0) - (seen.at(-2) ?? 0);
-  for (let rounds = 0; rounds < MOST_ROUNDS; rounds++) {
-    await many(socket, method);
-    seen.push(anonymousMemory(pid));
-    if (rounds > 0 && growth() < NOTHING) break;
-  }
-  if (SCALE > 1) console.log(`${CONNECTIONS} connections and ${CALLS} calls: ${megabytes(seen)}`);
-  assert(growth() < NOTHING, `every round of ${method} keeps memory: ${megabytes(seen)}`);
-  assert(Math.max(...seen) < MOST_OF_SHIM, `too much of ${method} is held: ${megabytes(seen)}`);
-}
-
 function megabytes(bytes: readonly number[]): string {
   return bytes.map((each) => `${(each / 1e6).toFixed(1)} MB`).join(", ");
 }
@@ -72,10 +52,9 @@ Deno.test("memory: the daemon gives back what connections and pipelined calls to
   await assertGivesBack(daemon.pid, daemon.socket, "daemon.info");
 });
 
-// Without threads that collect, V8 gives little back until there is more to do.
-Deno.test("memory: a shim keeps little of connections and pipelined calls that are over", async () => {
+Deno.test("memory: a shim gives back what connections and pipelined calls took", async () => {
   await using daemon = await TestDaemon.start();
   await daemon.run("a", ["sleep", "1000"]);
   const { bundle, shimPid } = await daemon.client.call("container.state", { id: "a" });
-  await assertKeepsNothing(shimPid, `${bundle}/shim.sock`, "shim.state");
+  await assertGivesBack(shimPid, `${bundle}/shim.sock`, "shim.state");
 });
