@@ -98,7 +98,7 @@ export const IMAGE_ROWS: Readonly<Record<string, ImageCheck>> = {
     const pull = async () => (await cli(daemon, ["pull", `${address}/pushed:1`], { env })).code;
     assert.equal(await pull(), 125);
     const login = ["skopeo", "login", "--tls-verify=false", "-u", "user", "-p", "secret", address];
-    await run(login, env);
+    await run(login, { env });
     assert.equal(await pull(), 0);
     await run(["skopeo", "logout", address], { env });
     assert.equal(await pull(), 125);
