@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseJson, stringifyJson } from "./json.ts";
+import { LongIntegerError, parseJson, stringifyJson } from "./json.ts";
 
 Deno.test("stringifyJson: integers of any size keep their digits through parseJson and stringifyJson", () => {
   for (
@@ -48,4 +48,13 @@ Deno.test("parseJson and stringifyJson agree with JSON on everything else", () =
   cycle.self = cycle;
   assert.throws(() => stringifyJson(cycle), TypeError);
   assert.throws(() => parseJson("{"), SyntaxError);
+});
+
+Deno.test("parseJson refuses an integer of more than 400 digits, which would take long, not one in a string", () => {
+  const digits = "9".repeat(400);
+  assert.equal(parseJson(`[${digits}]`)?.toString(), digits);
+  assert.equal(parseJson(`"${digits}9"`), `${digits}9`);
+  for (const text of [`{"a":${digits}9}`, `-${digits}`, "9".repeat(15_000_000)]) {
+    assert.throws(() => parseJson(text), LongIntegerError);
+  }
 });

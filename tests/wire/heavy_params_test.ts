@@ -44,6 +44,11 @@ Deno.test("heavy params: no request costs more than a second of CPU or 200 MB", 
       ["long numbers", request("container.list", `{"ids":${arrayOf("12345678901234567", bytes)}}`)],
     );
   }
+  const manyIntegers = arrayOf("18446744073709551615", 8 * MIB);
+  requests.push(
+    ["many long integers", request("container.list", `{"ids":${manyIntegers}}`)],
+    ["many digits", request("container.list", `{"ids":[${"9".repeat(15 * MIB)}]}`)],
+  );
   using client = await RawClient.connect(daemon.socket);
   /** What a request costs the daemon: CPU in seconds, memory in bytes. */
   const cost = async (what: string, text: string) => {

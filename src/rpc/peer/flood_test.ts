@@ -100,3 +100,22 @@ Deno.test("flood: deeply nested JSON of megabytes is survived", async () => {
   assert.equal(answers.length, 4);
   assert(answers.some((answer) => Object(answer).id === 2));
 });
+
+Deno.test("flood: integers of many digits are refused where each takes the time of very many values", async () => {
+  const [near, far] = memoryPair();
+  using _peer = new Peer(far, { onError: ignore, handlers, limitValues: true });
+  const call = (params: string) => `{"jsonrpc":"2.0","id":1,"method":"echo","params":${params}}`;
+  const many = (value: string, count: number) => `[${Array(count).fill(value).join()}]`;
+  const refusal = (answer: unknown) => /"detail":"([^"]*)"/.exec(JSON.stringify(answer))?.[1];
+  const answers = await exchange(
+    near,
+    call(many("18446744073709551615", 390_000)),
+    call(`[${"9".repeat(15_000_000)}]`),
+    call(many("1", 390_000)),
+  );
+  assert.deepEqual(answers.map(refusal), [
+    "a line with integers of 16 digits holds more than 100000 values",
+    "the line is refused: an integer has more than 400 digits",
+    undefined,
+  ]);
+});

@@ -21,7 +21,7 @@ import {
 } from "../protocol/messages.ts";
 import { responseText } from "../protocol/response_text.ts";
 import { countValues } from "../protocol/value_count.ts";
-import { parseJson } from "../json.ts";
+import { LongIntegerError, mayHaveLongInteger, parseJson } from "../json.ts";
 
 /** The connection that an {@linkcode Inbound} belongs to. */
 export interface InboundHost {
@@ -55,6 +55,8 @@ const MAX_REPLY_QUEUE = 256 * 1024 * 1024;
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
 /** Lines of requests that may hold more values than this are refused unparsed. */
 const MAX_VALUES = 400_000;
+/** The same for lines in which each value may have to be looked at for its digits. */
+const MAX_VALUES_OF_DIGITS = 100_000;
 /** A parsed value takes about so many bytes. */
 const VALUE_BYTES = 64;
 /** Lines up to this length, bytes, are not worth counting the values of. */
@@ -108,9 +110,19 @@ export class Inbound {
     const size = line.length + values * VALUE_BYTES;
     let message: unknown;
     try {
-      message = parseJson(decoder.decode(line));
+      const text = decoder.decode(line);
+      if (
+        values > MAX_VALUES_OF_DIGITS && this.#host.limitValues && mayHaveLongInteger(text)
+      ) {
+        const detail =
+          `a line with integers of 16 digits holds more than ${MAX_VALUES_OF_DIGITS} values`;
+        return this.#refuse("InvalidRequest", detail);
+      }
+      message = parseJson(text);
     } catch (error) {
-      const what = error instanceof SyntaxError
+      const what = error instanceof LongIntegerError
+        ? `refused: ${error.message}`
+        : error instanceof SyntaxError
         ? "not valid JSON"
         : error instanceof RangeError
         ? "nested too deep"
