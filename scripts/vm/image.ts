@@ -144,8 +144,9 @@ async function takeKernel(root: string, guest: Guest, image: Image): Promise<voi
     await run(["chroot", root, "depmod", name]);
   }
   // Its kernel has no nf_tables.
-  const legacy = ["--set", "iptables", "/usr/sbin/iptables-legacy"];
-  await run(["chroot", root, "update-alternatives", ...legacy]);
+  for (const name of ["iptables", "ip6tables"]) {
+    await run(["chroot", root, "update-alternatives", "--set", name, `/usr/sbin/${name}-legacy`]);
+  }
 }
 
 /**
