@@ -133,7 +133,7 @@ Deno.test("berth install prints the command that removes it again, also from a d
   assert.deepEqual([...Deno.readDirSync(`${daemon.dir}/a bin`)], []);
 });
 
-Deno.test("berth install containerd-shim has a process wait only where it is asked for", async () => {
+Deno.test("berth install containerd-shim has a process wait unless it is asked not to", async () => {
   await using daemon = TestDaemon.prepare();
   const dir = `${daemon.dir}/bin`;
   const installed = async (...args: string[]) => {
@@ -147,10 +147,10 @@ Deno.test("berth install containerd-shim has a process wait only where it is ask
     assert.equal(code, 0, stderr);
     return Deno.readTextFileSync(`${dir}/containerd-shim-berth-v2`).match(/^waiting=.*$/m)?.[0];
   };
-  assert.equal(await installed(), "waiting=${BERTH_SHIM_DIR-}");
-  assert.equal(await installed("--waiting"), "waiting=${BERTH_SHIM_DIR-/run/berth-shim}");
-  assert.equal(await installed(), "waiting=${BERTH_SHIM_DIR-}");
-  const refused = await cli(daemon, ["install", "docs", "--waiting", "--prefix", daemon.dir]);
+  assert.equal(await installed(), "waiting=${BERTH_SHIM_DIR-/run/berth-shim}");
+  assert.equal(await installed("--no-waiting"), "waiting=${BERTH_SHIM_DIR-}");
+  assert.equal(await installed(), "waiting=${BERTH_SHIM_DIR-/run/berth-shim}");
+  const refused = await cli(daemon, ["install", "docs", "--no-waiting", "--prefix", daemon.dir]);
   assert.equal(refused.code, 125);
-  assert.match(refused.stderr, /--waiting are for containerd-shim/);
+  assert.match(refused.stderr, /--no-waiting are for containerd-shim/);
 });

@@ -9,8 +9,8 @@ import { memory } from "./containerd_shim_memory.ts";
 import { programs } from "./containerd_shim_program.ts";
 import { type Bench, inTurn, type Measure, type Row, type Target, timed } from "../row.ts";
 
-const NOTE = "over the API of containerd; berth's shim with --waiting, under the same containerd";
-const PLAIN_NOTE = "over the API of containerd; berth's shim without --waiting, under another";
+const NOTE = "over the API of containerd; berth's shim, under the same containerd";
+const PLAIN_NOTE = "over the API of containerd; berth's shim with --no-waiting, under another";
 
 /**
  * berth as containerd's shim beside containerd-shim-runc-v2, under the same containerd. Left out of
@@ -22,7 +22,7 @@ export const containerdShim: Measure = async (bench) => {
   const dir = `${runDir()}/${uniqueName("shims")}`;
   await Deno.mkdir(`${dir}/bin`, { recursive: true });
   const [file = "", ...args] = program();
-  const install = [...args, "install", "containerd-shim", "--waiting", "--dir", `${dir}/bin`];
+  const install = [...args, "install", "containerd-shim", "--dir", `${dir}/bin`];
   const { success, stderr } = await runTool(file, { args: install });
   if (!success) throw new Error(`berth install: ${stderr}`);
   const waiting = `${dir}/waiting`;

@@ -67,8 +67,8 @@ export async function memory(bench: Bench, shims: Shims): Promise<Row[]> {
   };
   const least = `the target is ${MORE} MB more than the shim of berth's own daemon`;
   return [
-    ...rows(waiting, "", `berth's with --waiting, after the lives above; ${least}`),
-    ...rows(plain, ", none waits", `berth's without --waiting; ${least}`),
+    ...rows(waiting, "", `berth's after the lives above; ${least}`),
+    ...rows(plain, ", none waits", `berth's with --no-waiting; ${least}`),
   ];
 }
 

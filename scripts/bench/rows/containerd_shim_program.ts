@@ -16,9 +16,6 @@ import { type Bench, inTurn, type Row, timed } from "../row.ts";
 
 const NOTE = "the program by itself, called as containerd calls it";
 
-/** What is measured with a process that waits says so. */
-const WAITING_NOTE = `${NOTE}; berth's with --waiting`;
-
 /** A program that containerd calls as its shim. */
 interface Program {
   readonly name: EngineName;
@@ -69,9 +66,8 @@ export async function programs(
     return await timed(() => call(path, bundle, "delete", waiting));
   });
   const row = { unit: "ms", better: "lower", note: NOTE } as const;
-  const withWaiting = { ...row, note: WAITING_NOTE };
   return [
-    { ...withWaiting, title: "shim: `start` alone", target: { absolute: 12 }, samples: started },
+    { ...row, title: "shim: `start` alone", target: { absolute: 12 }, samples: started },
     { ...row, title: "shim: `start` alone, none waits", samples: plain },
     { ...row, title: "shim: `delete` alone", target: { absolute: 5 }, samples: deleted },
   ];

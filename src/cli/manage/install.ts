@@ -17,7 +17,8 @@ interface InstallOptions {
   readonly name?: string;
   readonly prefix?: string;
   readonly remove?: true;
-  readonly waiting?: true;
+  /** False where no process shall wait to be the next shim. */
+  readonly waiting: boolean;
 }
 
 /** `berth install` */
@@ -42,7 +43,7 @@ export function installCommand(daemon: DaemonProgram): Command {
         .argParser(somePath),
     )
     .option("--name <name>", `another name of the shim's file than ${SHIM_NAME}`)
-    .option("--waiting", "keep a process that waits to be the next shim: a faster start")
+    .option("--no-waiting", "have no process wait to be the next shim: a slower start")
     .option("--remove", "remove what the same command without this option puts there")
     .action(async (what: string, options: InstallOptions, command: Command) => {
       const { parent } = command;
@@ -62,8 +63,10 @@ function docsFiles(
   program: Command,
   { dir, name, prefix, waiting }: InstallOptions,
 ): InstalledFile[] {
-  if (dir !== undefined || name !== undefined || waiting) {
-    throw new CliError("--dir, --name and --waiting are for containerd-shim: docs take --prefix");
+  if (dir !== undefined || name !== undefined || !waiting) {
+    throw new CliError(
+      "--dir, --name and --no-waiting are for containerd-shim: docs take --prefix",
+    );
   }
   return shellFiles(program, prefix ?? "/usr/local");
 }
@@ -75,7 +78,7 @@ async function shimFiles(
   if (prefix !== undefined) throw new CliError("--prefix is for docs: containerd-shim takes --dir");
   return [{
     path: `${dir}/${name}`,
-    text: await daemon.containerdLauncher({ waiting: waiting === true }),
+    text: await daemon.containerdLauncher({ waiting }),
     mode: 0o755,
   }];
 }

@@ -131,7 +131,7 @@ const WAITING_DIR = "/run/berth-shim";
 /** Options of {@linkcode containerdLauncher}. */
 export interface LauncherOptions {
   /** Whether a process waits to be the next shim. */
-  readonly waiting?: boolean;
+  readonly waiting: boolean;
 }
 
 /**
@@ -141,7 +141,7 @@ export interface LauncherOptions {
  * shim's has another name where its form has changed.
  */
 export async function containerdLauncher(
-  { waiting = false }: LauncherOptions = {},
+  { waiting }: LauncherOptions,
 ): Promise<string> {
   const values: Readonly<Record<string, string>> = {
     BERTH: words(installedCommand()),

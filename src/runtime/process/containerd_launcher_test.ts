@@ -16,7 +16,7 @@ Deno.test("containerdLauncher leaves a start to the portable file where what it 
   Deno.writeTextFileSync(file, "#!/bin/sh\nsum=1234\n");
   Deno.env.set("BERTH_FILE", file);
   try {
-    const launcher = await containerdLauncher();
+    const launcher = await containerdLauncher({ waiting: true });
     assert.equal(current(launcher), 0);
     assert.equal(current(launcher.replaceAll(Deno.execPath(), `${temp.path}/gone`)), 1);
     Deno.writeTextFileSync(file, "#!/bin/sh\nsum=5678\n");
