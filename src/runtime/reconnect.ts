@@ -105,12 +105,15 @@ function load(dir: string, options: ReconnectOptions): Container | "unreadable" 
  * Reads a bundle. Where its record is damaged, what is known without it has to do: its container then
  * lives on with its shim, or is removed.
  */
-function readBundle(dir: string, { definitions, runtime }: ReconnectOptions): Bundle | undefined {
+function readBundle(
+  dir: string,
+  { context, definitions, runtime }: ReconnectOptions,
+): Bundle | undefined {
   try {
     return Bundle.read(dir);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    const record = lostRecord(dir, runtime);
+    const record = lostRecord(dir, runtime, (id) => context.networks.instanceOf(id));
     const { id } = record;
     logFailure("error", "container", "{id}: its record is lost: {reason}", error, { id });
     return Bundle.of(dir, definitions.has(id) ? definitions.bundle(id).record : record);

@@ -207,3 +207,28 @@ networkTest(
     await daemon.remove("web");
   },
 );
+
+networkTest(
+  "networks: a container that runs keeps its network though its record is damaged",
+  async () => {
+    await using network = await TestNetwork.make();
+    await using daemon = await TestDaemon.start({
+      program: network.program,
+      config: AUDITED_CONFIG,
+    });
+    await createIn(daemon, "warm-up", { name: "bridge" });
+    await daemon.remove("warm-up");
+    const audit = await NetworkAudit.take(network, daemon);
+    const ip = "10.87.0.9";
+    await createIn(daemon, "c", { name: "bridge", ips: [ip] });
+    await daemon.client.call("container.start", { id: "c" });
+    await daemon.kill9();
+    Deno.writeTextFileSync(`${daemon.state}/linux/c/berth.json`, "");
+    await daemon.start();
+    const state = await daemon.stateOf("c");
+    assert.deepEqual(state.network?.interfaces[0]?.addresses, [`${ip}/24`]);
+    await network.onHost("busybox", "ping", "-c", "1", "-W", "5", ip);
+    await daemon.remove("c");
+    await audit.assertClean("a container with a damaged record");
+  },
+);

@@ -6,17 +6,21 @@ import { cgroupsPathOf } from "../../oci/spec/facts.ts";
 /**
  * Returns a record for the bundle in `dir` whose own is damaged, as a loss of power leaves it: what it
  * takes to find what is left of the container, and to remove it.
+ *
+ * @param instanceOf returns the instance of an id, where something else than the record names it.
  */
 export function lostRecord(
   dir: string,
   runtime: Pick<BundleRecord, "runtime" | "runtimeRoot">,
+  instanceOf: (id: string) => string | undefined,
 ): BundleRecord {
   const cgroupsPath = cgroupsPathOf(tryReadJson(bundlePaths(dir).config));
+  const id = dir.slice(dir.lastIndexOf("/") + 1);
   return {
     ...runtime,
     format: BUNDLE_FORMAT,
-    id: dir.slice(dir.lastIndexOf("/") + 1),
-    instance: crypto.randomUUID(),
+    id,
+    instance: instanceOf(id) ?? crypto.randomUUID(),
     stdio: { stdin: "", stdout: "", stderr: "", terminal: false },
     rootfs: [],
     noPivot: false,

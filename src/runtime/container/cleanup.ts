@@ -180,7 +180,10 @@ export class ContainerCleanup {
    */
   async removeNetwork(): Promise<void> {
     const { bundle: { record }, context } = this.#options;
-    if (record.network === undefined) return;
+    // Where the container's record was lost, only the network's own tells of it.
+    const hasNetwork = record.network !== undefined ||
+      context.networks.state(record.instance) !== undefined;
+    if (!hasNetwork) return;
     let last: unknown;
     for (const delay of backoff({ first: 20, most: 100, attempts: 3 })) {
       try {

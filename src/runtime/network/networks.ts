@@ -165,6 +165,11 @@ export class Networks implements Disposable {
     this.#lastAddresses.rename(from, to);
   }
 
+  /** Returns the instance of a container by the record of its network; undefined if there is none. */
+  instanceOf(id: string): string | undefined {
+    return this.#records.instances().find((instance) => this.#records.idOf(instance) === id);
+  }
+
   /** Returns the network of an instance as it is; undefined if it has none. */
   state(instance: string): NetworkState | undefined {
     const record = this.#records.get(instance);
