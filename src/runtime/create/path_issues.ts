@@ -3,7 +3,7 @@
 import { isNullDevice } from "../../linux/fs/device_numbers.ts";
 import { cleanPath } from "../../linux/fs/path_names.ts";
 import { tryStat } from "../../linux/fs/try_stat.ts";
-import { leadsNowhere } from "../../linux/libc/errno.ts";
+import { errnoNameOf, leadsNowhere } from "../../linux/libc/errno.ts";
 import { endInRoot } from "../../linux/mount/end_in_root.ts";
 import { FILE_PREFIX, filePath } from "../../oci/bundle_layout.ts";
 import type { RootfsMountRecord } from "../../oci/bundle_layout.ts";
@@ -68,13 +68,24 @@ export function mountIssues(mounts: unknown, root: string | undefined): ParamIss
     if (!isRecord(mount) || !isBind(mount)) return [];
     const { source, destination } = mount;
     if (typeof source !== "string" || typeof destination !== "string") return [];
+    // No other source is looked at: it may be on a file system that answers nobody.
+    const end = whereItEnds(root, destination);
+    if (end !== "/dev/null") return [];
     const info = tryStat(source);
     if (info === undefined || info.isDirectory || isNullDevice(info)) return [];
-    const end = root === undefined ? cleanPath(destination) : endInRoot(root, destination);
-    if (end !== "/dev/null") return [];
     const message = `leads to ${end}, which has to be the null device`;
     return [{ path: `spec.mounts.${index}.destination`, message }];
   });
+}
+
+/** Follows the links of a destination. What cannot be looked at is left to the OCI runtime. */
+function whereItEnds(root: string | undefined, destination: string): string | undefined {
+  try {
+    return root === undefined ? cleanPath(destination) : endInRoot(root, destination);
+  } catch (error) {
+    if (errnoNameOf(error) === undefined) throw error;
+    return undefined;
+  }
 }
 
 /** Returns an issue if there is no directory of the checkpoint to restore. */
