@@ -4,8 +4,9 @@ import { SIGKILL } from "../linux/process/signals.ts";
 import { unmountAll } from "../linux/mount/unmount.ts";
 import { Reaper } from "../linux/process/reaper.ts";
 import type { BundleRecord } from "../oci/bundle_layout.ts";
-import { bundlePaths, readJson } from "../oci/bundle_layout.ts";
+import { bundlePaths, readJson, tryReadJson } from "../oci/bundle_layout.ts";
 import { OciRuntime } from "../oci/driver/oci_runtime.ts";
+import { cgroupsPathOf } from "../oci/spec/facts.ts";
 import { readExitRecord } from "../oci/exit_record.ts";
 import { tryReadPidFile } from "../oci/pid_file.ts";
 import { messageOf } from "../rpc/error_text.ts";
@@ -43,7 +44,8 @@ export async function runDelete(flags: ShimFlags): Promise<number> {
     const spawn: typeof reaper.spawn = (argv, options) => reaper.spawn(argv, options);
     await new OciRuntime({ command, root, spawn }).delete(id, { force: true });
   });
-  const cgroup = record?.cgroupsPath && cgroupAt(record.cgroupsPath);
+  const path = record?.cgroupsPath ?? cgroupsPathOf(tryReadJson(paths.config));
+  const cgroup = path && cgroupAt(path);
   if (cgroup) {
     await attempt(
       "killing",

@@ -84,7 +84,9 @@ export class ContainerKiller {
       // Of a threaded cgroup runc cannot read the processes, nor of any where its state is damaged.
       const cgroup = this.#cgroup.find();
       await this.#cgroup.suppressFreezeEvents(async () => {
-        if (cgroup === undefined || !await killUntilEmpty(cgroup)) throw error;
+        // One without a path has no processes to kill, and it is not known to be empty.
+        const known = cgroup !== undefined && Object.keys(cgroup.paths).length > 0;
+        if (!known || !await killUntilEmpty(cgroup)) throw error;
       });
     }
   }
