@@ -122,8 +122,9 @@ export class ShimClient implements Disposable {
         : await this.#ask(name, params, options);
       return answer as ResultOf<ShimContract, N>;
     } catch (error) {
-      // With a cause it is the shim's own word.
-      const ended = error instanceof UnavailableError && error.cause === undefined;
+      // With a cause it is the shim's own word; the reason of the signal is its caller's.
+      const ended = error instanceof UnavailableError && error.cause === undefined &&
+        error !== options.signal?.reason;
       throw ended && !this.#closed ? shimEnded(name, error) : error;
     }
   }
