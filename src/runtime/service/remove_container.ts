@@ -40,12 +40,12 @@ export async function removeContainer(
   if (log?.own === false) return await remove(target, options);
   try {
     const result = await cancelFirstCreate(target, options) ?? await remove(target, options);
-    removeLeft(id, options);
+    removeLeft(target, options);
     return result;
   } catch (error) {
     // A client that names the instance has seen the container, which has gone meanwhile.
     const isAsked = force || instance !== undefined;
-    if (isAsked && error instanceof NotFoundError) removeLeft(id, options);
+    if (isAsked && error instanceof NotFoundError) removeLeft(target, options);
     throw error;
   }
 }
@@ -98,10 +98,10 @@ async function remove(
 
 /**
  * Removes what the daemon keeps of a container that is gone until somebody asks for the removal: the log
- * of one whose shim died, a damaged definition. What has the id by now keeps its own.
+ * of one whose shim died, and with `force` a damaged definition. What has the id by now keeps its own.
  */
 function removeLeft(
-  id: string,
+  { id, force }: RemoveTarget,
   { checkUsable, containers, definitions, root }: RemoveOptions,
 ): void {
   if (containers.isTaken(id)) return;
@@ -110,7 +110,7 @@ function removeLeft(
     checkUsable(id);
     removeTree(logDir(root, id));
     // One that could not be read.
-    if (exists(definitions.dir(id))) definitions.remove(id);
+    if (force && exists(definitions.dir(id))) definitions.remove(id);
   } catch (error) {
     logFailure("warn", "container", "{id}: cannot remove what it has left: {reason}", error, {
       id,
