@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { exists } from "../../src/linux/fs/exists.ts";
 import { TempDir } from "../harness/temp_dir.ts";
 import { SmallDisk } from "../harness/small_disk.ts";
 import {
@@ -14,7 +15,7 @@ import { EventCollector } from "../harness/events.ts";
 import { assertHistory } from "../harness/history.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { until } from "../harness/poll.ts";
-import { hasEnded, processesOf } from "../harness/processes.ts";
+import { hasEnded, processesOf, processName } from "../harness/processes.ts";
 import { baseName, runDir, uniqueName } from "../harness/run.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 import { filesIn } from "../harness/leaks/traces.ts";
@@ -268,10 +269,13 @@ Deno.test("rollback: a hanging runtime is ended though its command line does not
     daemon.client.call("container.create", { id: "hidden", spec, runtime: wrapper.path }),
     { message: "container hidden was removed while it was being created" },
   );
-  await wrapper.called("create", 2);
+  const hidden = await until("the runtime to hide what it does", () => {
+    const pid = exists(pidFile) ? Number(Deno.readTextFileSync(pidFile)) : 0;
+    return pid > 0 && processName(pid) === "sleep" && pid;
+  });
   await daemon.client.call("container.delete", { id: "hidden", force: true });
   await cut;
-  assert.ok(hasEnded(Number(Deno.readTextFileSync(pidFile))));
+  assert.ok(hasEnded(hidden));
   Deno.removeSync(pidFile);
   wrapper.clear();
   await audit.assertClean();

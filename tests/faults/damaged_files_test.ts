@@ -10,6 +10,7 @@ import { shutDown } from "../harness/reboot.ts";
 import { baseName } from "../harness/run.ts";
 import { crun } from "../harness/runtime/crun.ts";
 import { createService } from "../harness/service.ts";
+import { testNeeding } from "../../scripts/test_needing.ts";
 
 /** What a loss of power leaves of a file that was just written. */
 const DAMAGES = { empty: "", torn: '{"format":1,"id' };
@@ -36,36 +37,40 @@ async function losePower(daemon: TestDaemon): Promise<void> {
   });
 }
 
-Deno.test("damaged files: none of a container keeps the daemon from starting, or the container from being removed", async () => {
-  await using daemon = await TestDaemon.start();
-  const damaged: [path: string, text: string][] = [];
-  const ids: string[] = [];
-  for (const [how, text] of Object.entries(DAMAGES)) {
-    for (const file of FILES) {
-      const id = `${how}-${file}`;
-      await daemon.run(id, ["sleep", "1000"]);
-      damaged.push([`${daemon.state}/linux/${id}/${file}`, text]);
-      ids.push(id);
+testNeeding(
+  ["crun"],
+  "damaged files: none of a container keeps the daemon from starting, or the container from being removed",
+  async () => {
+    await using daemon = await TestDaemon.start();
+    const damaged: [path: string, text: string][] = [];
+    const ids: string[] = [];
+    for (const [how, text] of Object.entries(DAMAGES)) {
+      for (const file of FILES) {
+        const id = `${how}-${file}`;
+        await daemon.run(id, ["sleep", "1000"]);
+        damaged.push([`${daemon.state}/linux/${id}/${file}`, text]);
+        ids.push(id);
+      }
+      await daemon.run(`${how}-runc`, ["sleep", "1000"]);
+      damaged.push([`${daemon.state}/oci/${how}-runc/state.json`, text]);
+      await daemon.client.call("container.create", {
+        id: `${how}-crun`,
+        spec: daemon.spec(["sleep", "1000"]),
+        runtime: await crun(daemon),
+      });
+      damaged.push([`${daemon.state}/oci/${how}-crun/status`, text]);
+      ids.push(`${how}-runc`, `${how}-crun`);
     }
-    await daemon.run(`${how}-runc`, ["sleep", "1000"]);
-    damaged.push([`${daemon.state}/oci/${how}-runc/state.json`, text]);
-    await daemon.client.call("container.create", {
-      id: `${how}-crun`,
-      spec: daemon.spec(["sleep", "1000"]),
-      runtime: await crun(daemon),
-    });
-    damaged.push([`${daemon.state}/oci/${how}-crun/status`, text]);
-    ids.push(`${how}-runc`, `${how}-crun`);
-  }
-  await losePower(daemon);
-  for (const [path, text] of damaged) Deno.writeTextFileSync(path, text);
-  await daemon.start();
-  for (const id of ids) {
-    await deleteUntilGone(daemon, id);
-    assert.equal(await daemon.life(id), 0, "its id is free");
-  }
-  for (const dir of ["linux", "oci"]) assert.deepEqual(namesIn(`${daemon.state}/${dir}`), []);
-});
+    await losePower(daemon);
+    for (const [path, text] of damaged) Deno.writeTextFileSync(path, text);
+    await daemon.start();
+    for (const id of ids) {
+      await deleteUntilGone(daemon, id);
+      assert.equal(await daemon.life(id), 0, "its id is free");
+    }
+    for (const dir of ["linux", "oci"]) assert.deepEqual(namesIn(`${daemon.state}/${dir}`), []);
+  },
+);
 
 Deno.test("damaged files: a container that runs is removed with its processes though its state is damaged", async () => {
   await using daemon = await TestDaemon.start();
