@@ -3,7 +3,7 @@ import { failpoint } from "../failpoint.ts";
 import { after } from "../linux/event_loop/timer.ts";
 import { trimMemory } from "../linux/libc/trim_memory.ts";
 
-/** How long after the last start of a container, or many calls, the memory is trimmed, in milliseconds. */
+/** How long after the last start of a container, or after many calls, the memory is trimmed, in milliseconds. */
 const QUIET_MS = 2000;
 
 /** So many calls leave some megabytes. */

@@ -17,8 +17,8 @@ const IGNORED = ignoredSignals();
 /**
  * Listens for the signals that ask this process to end, until it is disposed of. So a command can end
  * what it has started, and remove what is half-made. The second such signal ends the process at once,
- * unless something else listens for it, or is given to hear it. Signals that the process was started to ignore, as by nohup(1),
- * stay ignored.
+ * unless something else listens for it, or is given to hear it. Signals that the process was started
+ * to ignore, as by nohup(1), stay ignored.
  */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();

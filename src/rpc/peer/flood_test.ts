@@ -114,7 +114,7 @@ Deno.test("flood: integers of many digits are refused where each takes the time 
     call(many("1", 390_000)),
   );
   assert.deepEqual(answers.map(refusal), [
-    "a line with integers of 16 digits holds more than 100000 values",
+    "a line with 16 digits in a row holds more than 100000 values",
     "the line is refused: an integer has more than 400 digits",
     undefined,
   ]);

@@ -115,7 +115,7 @@ export class Inbound {
         values > MAX_VALUES_OF_DIGITS && this.#host.limitValues && mayHaveLongInteger(text)
       ) {
         const detail =
-          `a line with integers of 16 digits holds more than ${MAX_VALUES_OF_DIGITS} values`;
+          `a line with 16 digits in a row holds more than ${MAX_VALUES_OF_DIGITS} values`;
         return this.#refuse("InvalidRequest", detail);
       }
       message = parseJson(text);
