@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { cgroupAt, removeIfEmpty } from "../linux/cgroup/cgroup.ts";
 import { backoff } from "../linux/event_loop/backoff.ts";
+import { parentDir } from "../linux/fs/path_names.ts";
 import { FileLock } from "../linux/fd/file_lock.ts";
 import { FailedPreconditionError } from "../rpc/errors.ts";
 import { removeHalfBound } from "../rpc/transport/socket_file.ts";
@@ -60,21 +61,43 @@ export async function takeStateDir(
 /**
  * What is in the state and the root directory is believed, and some of it is run.
  *
- * @throws {FailedPreconditionError} if another user owns the directory, or may write to it.
+ * @throws {FailedPreconditionError} if another user owns the directory, or may write to it, or may put
+ *   another one in its place.
  */
 function checkOwnDirectory(path: string): void {
-  const { uid, mode } = Deno.statSync(path);
   const own = Deno.uid();
-  const why = uid !== own
-    ? `belongs to uid ${uid}, not to ${own}`
-    : ((mode ?? 0) & 0o022) !== 0
-    ? `can be written by others (mode ${((mode ?? 0) & 0o7777).toString(8)})`
-    : undefined;
-  if (why === undefined) return;
-  throw new FailedPreconditionError(
-    `the directory ${path} ${why}: a user who can write there is as good as root; ` +
-      "remove it if it is not berth's, or give it to root with mode 0700",
-  );
+  const why = notAlone(path, [own], 0o022);
+  if (why !== undefined) {
+    throw new FailedPreconditionError(
+      `the directory ${path} ${why}: a user who can write there is as good as root; ` +
+        "remove it if it is not berth's, or give it to root with mode 0700",
+    );
+  }
+  for (let above = Deno.realPathSync(path); above !== "/";) {
+    above = parentDir(above) || "/";
+    // Who may write to a sticky one, such as /tmp, can rename only what is his own (inode(7)). A group
+    // that may write is root's choice, as Debian's staff in /var/local.
+    const isSticky = ((Deno.statSync(above).mode ?? 0) & 0o1000) !== 0;
+    const whyAbove = notAlone(above, [own, 0], isSticky ? 0 : 0o002);
+    if (whyAbove !== undefined) {
+      throw new FailedPreconditionError(
+        `the directory ${above}, above ${path}, ${whyAbove}: who can write there can put another ` +
+          "directory in its place, and is as good as root; choose one below directories of root alone",
+      );
+    }
+  }
+}
+
+/** Returns why a directory is not one of these owners alone; undefined if it is. */
+function notAlone(
+  path: string,
+  owners: readonly (number | null)[],
+  writable: number,
+): string | undefined {
+  const { uid, mode } = Deno.statSync(path);
+  if (!owners.includes(uid)) return `belongs to uid ${uid}, not to ${owners[0]}`;
+  if (((mode ?? 0) & writable) === 0) return undefined;
+  return `can be written by others (mode ${((mode ?? 0) & 0o7777).toString(8)})`;
 }
 
 /**

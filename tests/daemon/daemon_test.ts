@@ -8,6 +8,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { until } from "../harness/poll.ts";
 import { readProcess } from "../harness/processes.ts";
 import { program } from "../harness/run.ts";
+import { TempDir } from "../harness/temp_dir.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
 
 function mode(path: string): string {
@@ -216,6 +217,24 @@ for (const which of ["state", "root"] as const) {
       change(dir);
       await assert.rejects(daemon.start(), (error: Error) => error.message.includes(dir));
       assert.deepEqual([...Deno.readDirSync(dir)], []);
+    });
+    Deno.test(`daemon: a ${which} directory below one that ${how} is refused`, async () => {
+      await using daemon = TestDaemon.prepare();
+      using above = new TempDir();
+      Deno.mkdirSync(`${above.path}/own`, { mode: 0o700 });
+      change(above.path);
+      // A group may write above.
+      if (how === "others may write to") Deno.chmodSync(above.path, 0o707);
+      const refused = cli(daemon, [
+        "daemon",
+        ...["state", "root"].flatMap((name) => [
+          `--${name}`,
+          name === which ? `${above.path}/own` : `${daemon.dir}/${name}`,
+        ]),
+      ]);
+      const { code, stderr } = await refused;
+      assert.notEqual(code, 0);
+      assert.ok(stderr.includes(`the directory ${above.path}, above ${above.path}/own, `), stderr);
     });
   }
 }
