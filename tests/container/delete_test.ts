@@ -7,7 +7,7 @@ import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";
 import { LeakAudit } from "../harness/leaks/leak_audit.ts";
 import { CALL_TIMEOUT_MS, until } from "../harness/poll.ts";
-import { readProcess } from "../harness/processes.ts";
+import { hasEnded, readProcess } from "../harness/processes.ts";
 import { rootfsDir } from "../harness/rootfs.ts";
 import type { JsonObject } from "../harness/rootfs.ts";
 import { RuntimeWrapper } from "../harness/runtime/runtime_wrapper.ts";
@@ -144,6 +144,48 @@ Deno.test("delete: a forced delete ends a start that hangs, also one that an ear
     // The runtime's own time is 120 s.
     assert.ok(performance.now() - begun < 60_000);
   }
+});
+
+Deno.test("delete: a forced delete ends whatever call of the OCI runtime hangs", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  await daemon.life("warm-up");
+  const audit = LeakAudit.take(daemon);
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const pids = `${daemon.dir}/hanging`;
+  const calls = {
+    exec: (id: string) =>
+      client.call("container.exec", { id, execId: "e", process: { args: ["true"], cwd: "/" } }),
+    pause: (id: string) => client.call("container.pause", { id }),
+    update: (id: string) =>
+      client.call("container.update", { id, resources: { pids: { limit: 9 } } }),
+    kill: () => Promise.resolve(),
+  };
+  await Promise.all(
+    Object.entries(calls).map(async ([verb, call]) => {
+      // Not the verb alone, which stands in each such call.
+      const id = `c-${verb}`;
+      wrapper.rule(verb, `echo $$ >>'${pids}'; exec sleep 1000`, { id });
+      const spec = daemon.spec(["sleep", "1000"]);
+      await client.call("container.create", { id, spec, runtime: wrapper.path });
+      await client.call("container.start", { id });
+      const cut = call(id).then(() => undefined, (error: unknown) => error);
+      if (verb !== "kill") await wrapper.called(verb);
+      const begun = performance.now();
+      const { exitStatus } = await client.call("container.delete", { id, force: true });
+      assert.equal(exitStatus, 137);
+      // The runtime's own time is 120 s.
+      assert.ok(performance.now() - begun < 60_000);
+      await cut;
+      assert.equal(await told(daemon, id), "create start exit delete");
+    }),
+  );
+  const hanging = Deno.readTextFileSync(pids).trim().split("\n").map(Number);
+  assert.equal(hanging.length, 4);
+  await until("the end of all calls", () => hanging.every(hasEnded));
+  wrapper.clear();
+  Deno.removeSync(pids);
+  await audit.assertClean();
 });
 
 Deno.test("delete: a busy rootfs is told and never removed through; the next delete works", async () => {

@@ -7,6 +7,8 @@ import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import { DeadlineExceededError, FailedPreconditionError, RuntimeError } from "../../rpc/errors.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
+import { killIfSame } from "../../linux/process/process.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { plannedCgroup, removePlannedCgroup } from "../bundle/cgroup_record.ts";
 import type { ContainerCgroup } from "./cgroup.ts";
@@ -16,7 +18,7 @@ import type { OciRuntime } from "../../oci/driver/oci_runtime.ts";
 import type { ProcessTable } from "./process_table.ts";
 import { copyLeftOutput } from "./left_output.ts";
 import { removeOwnDirs, removeRecordedDirs } from "../create/own_dirs.ts";
-import { reapOrphanedCreate } from "./orphaned_create.ts";
+import { reapOrphanedCreate, startedByShim } from "./orphaned_create.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { logFailure } from "../util/log_failure.ts";
 
@@ -58,6 +60,7 @@ export class ContainerCleanup {
   async destroy(): Promise<void> {
     const { bundle, context } = this.#options;
     this.reportDamaged();
+    const started = startedByShim(bundle);
     await context.shims.kill(bundle);
     await failpointAsync("cleanup.shim-killed");
     // With no_shim the daemon itself has them open.
@@ -66,6 +69,8 @@ export class ContainerCleanup {
       await this.#destroyProcesses();
     } finally {
       await left?.[Symbol.asyncDispose]();
+      // A call of the OCI runtime that hangs has nobody any more.
+      for (const { pid, startTime } of started) killIfSame(pid, startTime, SIGKILL);
     }
   }
 

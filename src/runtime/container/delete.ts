@@ -7,11 +7,17 @@ import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import type { ContainerParts } from "./parts.ts";
 import type { ContainerRecovery } from "./recovery.ts";
 import type { ContainerDeletion } from "./deletion.ts";
-import type { ShimClient } from "../shims/shim_client.ts";
+import type { ShimCallOptions, ShimClient } from "../shims/shim_client.ts";
 import { isShimResponse } from "../shims/errors.ts";
 
 /** How long a forced delete waits for the shim to show that it answers, in milliseconds. */
 const FORCE_AFTER = 2_000;
+
+/**
+ * How long a forced delete waits for the OCI runtime, in milliseconds: a call of it may hang, this
+ * one's or another that the shim finishes first.
+ */
+const FORCE_WITHIN = 15_000;
 
 /**
  * Removes the container, or, if it is defined, only this instance of it: monitors, runtime state
@@ -71,10 +77,11 @@ async function remove(
   }
   try {
     if (force) await seeThatItAnswers(parts, client);
-    if (alive) await killAll(parts, client);
+    const options = force ? boundOf(parts) : {};
+    if (alive) await killAll(parts, client, options);
     cgroup.stopMonitors();
     await failpointAsync("delete.shim");
-    const result = await deleteByShim(parts, client, force);
+    const result = await deleteByShim(parts, client, { force, options });
     await failpointAsync("delete.shim-deleted");
     life.delete(result);
   } catch (error) {
@@ -89,19 +96,28 @@ async function remove(
 async function deleteByShim(
   parts: ContainerParts,
   client: ShimClient,
-  force: boolean,
+  { force, options }: { readonly force: boolean; readonly options: ShimCallOptions },
 ): Promise<DeleteResult> {
   parts.cleanup.reportDamaged();
   try {
-    const deleted = client.call("shim.delete", {});
+    const deleted = client.call("shim.delete", {}, options);
     // A start that an earlier daemon has asked for ends with its process.
     if (force && !await withTimeout(deleted, FORCE_AFTER)) await killInit(client);
     return await deleted;
   } catch (error) {
     if (!force || !(error instanceof FailedPreconditionError)) throw error;
-    await killAll(parts, client);
-    return await client.call("shim.delete", {});
+    await killAll(parts, client, options);
+    return await client.call("shim.delete", {}, options);
   }
+}
+
+/**
+ * Returns the options of calls that give the shim up in time: it is killed then, and the rest is done
+ * without it. Not that of a group, on which others depend, nor the daemon itself with no_shim.
+ */
+function boundOf({ bundle: { record }, context }: ContainerParts): ShimCallOptions {
+  const own = record.group === undefined && !context.config.runtime.no_shim;
+  return own ? { signal: AbortSignal.timeout(FORCE_WITHIN) } : {};
 }
 
 /** Kills init, where there is one. */
@@ -128,9 +144,10 @@ async function seeThatItAnswers(
 async function killAll(
   { bundle: { id }, context, processes }: ContainerParts,
   client: ShimClient,
+  options: ShimCallOptions,
 ): Promise<void> {
   try {
-    await client.call("shim.kill", { signal: SIGKILL, all: true });
+    await client.call("shim.kill", { signal: SIGKILL, all: true }, options);
   } catch (error) {
     // It exited by itself in the meantime.
     if (!(error instanceof NotFoundError)) throw error;

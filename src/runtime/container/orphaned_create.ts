@@ -59,6 +59,16 @@ function createsOf(bundle: Bundle): LiveProcess[] {
   });
 }
 
+/**
+ * Returns all that the container's own shim has started, and what descends from that: processes of the
+ * container, and calls of the OCI runtime.
+ */
+export function startedByShim(bundle: Bundle): LiveProcess[] {
+  const all = liveProcesses();
+  const shim = ownShim(bundle, all);
+  return withDescendants(all.filter(({ parent }) => shim !== undefined && parent === shim.pid));
+}
+
 /** Returns the shim that has this container alone, if it lives. */
 function ownShim(bundle: Bundle, all: readonly LiveProcess[]): LiveProcess | undefined {
   const shim = bundle.record.group === undefined ? bundle.shimRecord() : undefined;
