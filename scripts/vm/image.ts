@@ -24,7 +24,7 @@ const STOCK: Guest = {
   suite: "trixie",
   packages: ["linux-image-amd64"],
   disk: "/dev/vda",
-  network: "[Match]\nType=ether\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n",
+  network: "[Match]\nName=eth0\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n",
 };
 
 /** What User-mode Linux boots: Debian 12, which has the kernel that Debian 12 has as a program. */
