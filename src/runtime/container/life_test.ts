@@ -86,7 +86,7 @@ Deno.test("ContainerLife: whatever happens, it goes as the model says, and nothi
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom<BeginPhase[]>("creating", "connecting", "resting"),
-      fc.array(fc.constantFrom(...ACTIONS), { maxLength: 25 }),
+      fc.array(fc.constantFrom(...ACTIONS), { maxLength: 25, size: "max" }),
       async (first, actions) => {
         const { life } = begin(first);
         let phase: Phase = first;

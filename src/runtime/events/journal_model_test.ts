@@ -99,7 +99,7 @@ const newest = (dir: string) =>
 
 Deno.test("Journal: appends, restarts, torn writes and cut rotations lose and change nothing", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    fc.property(fc.array(step, { maxLength: 60, size: "max" }), (steps) => {
       using temp = new TempDir();
       const dir = temp.path;
       let journal = Journal.open(dir, OPTIONS);
