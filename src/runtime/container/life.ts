@@ -222,11 +222,11 @@ export class ContainerLife {
   #to(action: Action, next: LifeState): void {
     const { phase } = this.#state;
     if (!TRANSITIONS[phase][action]?.includes(next.phase)) {
-      throw new IllegalTransitionError(
-        `container ${this.#id}`,
-        phase,
-        `${action} to ${next.phase}`,
-      );
+      const asked = `${action} to ${next.phase}`;
+      const error = new IllegalTransitionError(`container ${this.#id}`, phase, asked);
+      // A bug, which must not depend on its caller to be heard of.
+      logFailure("error", "container", "{id}: {reason}", error, { id: this.#id });
+      throw error;
     }
     this.#state = next;
     if (next.phase !== "connecting") this.#settled.resolve();
