@@ -26,7 +26,6 @@ const POINTS = [
   "cleanup.runtime-deleted",
   "journal.append",
   "journal.appended",
-  "journal.rotate",
 ];
 
 /** What {@linkcode Chaos} works with. */
