@@ -4,7 +4,7 @@
  * Named points between two steps that have to survive a failure in between: where the program may
  * be killed, where a write may find the disk full, where it may take long. Tests and the soak arm
  * them by the environment variable `BERTH_FAILPOINTS`, in the daemon and, as these inherit it, in
- * its shims. The build replaces this module by `failpoint_off.ts`, so what ships has none.
+ * its shims. The build replaces this module by `failpoint_off.ts`, so in what ships none can be armed.
  *
  * `BERTH_FAILPOINTS` is a list of `NAME=TERMS`, separated by commas or newlines, or `@FILE`, where
  * FILE holds such a list and is read again at each hit, so that a test can arm and disarm while

@@ -16,7 +16,8 @@ export interface BundleOptions {
    * building machine. In return its stack traces cannot be read.
    */
   readonly minify?: boolean;
-  /** With the failpoints of `src/failpoint.ts`, for tests. Without it no code is left of them. */
+  /** With the failpoints of `src/failpoint.ts`, for tests. Without it none can be armed: each is an
+   * empty function. */
   readonly failpoints?: boolean;
   /** Ends it; what it has written stays. */
   readonly signal?: AbortSignal;
