@@ -5,6 +5,7 @@ import { UnavailableError } from "../../rpc/errors.ts";
 import type { ShimClient } from "../shims/shim_client.ts";
 import { IllegalTransitionError } from "../../illegal_transition.ts";
 import type { Action, BeginPhase, Phase } from "../states/life_states.ts";
+import { TRANSITIONS } from "../states/life_states.ts";
 import { ContainerLife } from "./life.ts";
 
 /** The model: by action, which phases it may come in, and where it leads. */
@@ -78,6 +79,18 @@ const WAYS: readonly (readonly [BeginPhase, readonly Action[]])[] = [
 const EXAMPLES = WAYS.flatMap(([first, way]) =>
   ACTIONS.map((action): [BeginPhase, Action[]] => [first, [...way, action]])
 );
+
+Deno.test("TRANSITIONS: each action leads from each phase only where the model says", () => {
+  for (const phase of Object.keys(TRANSITIONS) as Phase[]) {
+    for (const action of ACTIONS) {
+      const next = MODEL[action][phase];
+      const expected = next === undefined ? [] : [next];
+      // The connection may have broken during the create.
+      if (action === "finish-create" && phase === "creating") expected.push("connecting");
+      assert.deepEqual(TRANSITIONS[phase][action] ?? [], expected, `${action} while ${phase}`);
+    }
+  }
+});
 
 /** Lets promises settle that are settled by what was just done. */
 const turn = () => new Promise((resolve) => setTimeout(resolve));
