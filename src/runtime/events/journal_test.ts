@@ -206,6 +206,32 @@ Deno.test("Journal: without its facts file the facts come from the events that a
   }
 });
 
+Deno.test("Journal: a new file counts only once the facts before it are written", () => {
+  using temp = new TempDir();
+  const dir = temp.path;
+  const options = { segment_bytes: 1000, segments: 2 };
+  {
+    using journal = Journal.open(dir, options);
+    journal.append(record("start"), 9);
+    const other = record("paused", { instance: "j" });
+    while (journal.oldest < 2) journal.append(other);
+    // Whichever event begins the next file, its facts cannot be written.
+    const from = journal.latest + 1;
+    const taken = range(from, from + 20).map((seq) =>
+      `${dir}/${String(seq).padStart(16, "0")}.facts.tmp`
+    );
+    for (const path of taken) Deno.mkdirSync(path);
+    assert.throws(() => {
+      for (const _ of taken) journal.append(other);
+    }, /Is a directory/);
+  }
+  // As after a kill between the two.
+  using journal = Journal.open(dir, options);
+  assert.equal(journal.facts("i").shimSeq, 9);
+  const next = journal.latest + 1;
+  assert.equal(journal.append(record("exit")).seq, next);
+});
+
 Deno.test("Journal: an exec id that is used again has an exit to come", () => {
   using temp = new TempDir();
   const dir = temp.path;
