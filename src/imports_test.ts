@@ -11,6 +11,9 @@ const ROOT = new URL("..", import.meta.url).pathname;
 /** The largest number of source files in one folder; more than a reader keeps in mind. */
 const MAX_FILES = 14;
 
+/** Files that are not published: tests, and what these share. */
+const UNPUBLISHED = /_test(ing)?\.ts$|\/testing\//;
+
 type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
 /** Reads the table: what each folder or file may import. Rows that may import anything are left out. */
@@ -25,18 +28,22 @@ function readRules(markdown: string): Map<string, string[]> {
   return rules;
 }
 
+/** Returns a source text without its comments; those at the end of a line of code stay. */
+function codeOf(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
+}
+
 /** Returns the relative imports of a source text, static, dynamic and for types alone. */
 function importsOf(text: string): string[] {
-  const code = text.replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "");
-  const found = code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g);
+  const found = codeOf(text).matchAll(/(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)"/g);
   return [...found].map((match) => match[1]!);
 }
 
 function* sourceFiles(dir: string): Generator<string> {
   for (const entry of Deno.readDirSync(`${ROOT}/${dir}`)) {
     const path = `${dir}/${entry.name}`;
-    if (entry.isDirectory && entry.name !== "testing") yield* sourceFiles(path);
-    else if (path.endsWith(".ts") && !/_test(ing)?\.ts$/.test(path)) yield path;
+    if (entry.isDirectory) yield* sourceFiles(path);
+    else if (path.endsWith(".ts") && !UNPUBLISHED.test(path)) yield path;
   }
 }
 
@@ -71,7 +78,8 @@ function forbidden(graph: Graph, rules: ReadonlyMap<string, readonly string[]>):
     const allowed = room === undefined ? [] : [room, ...rules.get(room)!];
     for (const target of targets) {
       const isTop = /^src\/[^/]+$/.test(target) && !rules.has(target);
-      if (!isTop && !allowed.some((place) => isWithin(target, place))) {
+      const isAllowed = isTop || allowed.some((place) => isWithin(target, place));
+      if (!isAllowed || UNPUBLISHED.test(target)) {
         found.push(`${file} → ${target}`);
       }
     }
@@ -124,6 +132,14 @@ Deno.test("imports follow the table in CONTRIBUTING.md", () => {
   assert.deepEqual(forbidden(graph, rules), []);
 });
 
+Deno.test("imports: libraries are loaded in src/linux alone", () => {
+  const loading = [...graph.keys()].filter((file) =>
+    /\bdlopen\b/.test(codeOf(Deno.readTextFileSync(`${ROOT}/${file}`)))
+  );
+  assert.ok(loading.length > 0);
+  assert.deepEqual(loading.filter((file) => !isWithin(file, "src/linux")), []);
+});
+
 Deno.test("imports of files make no circle", () => {
   assert.equal(findCircle(graph)?.join(" → "), undefined);
 });
@@ -140,11 +156,12 @@ Deno.test("imports that break a rule or close a circle are found", () => {
   const bad: Graph = new Map([
     ["src/a/x/1.ts", new Set(["src/a/y/1.ts", "src/b/1.ts"])],
     ["src/a/y/1.ts", new Set(["src/a/x/2.ts"])],
-    ["src/b/1.ts", new Set(["src/a/x/2.ts", "src/top.ts"])],
+    ["src/b/1.ts", new Set(["src/a/x/2.ts", "src/top.ts", "src/b/2_testing.ts"])],
     ["src/top.ts", new Set(["src/b/1.ts"])],
   ]);
   assert.deepEqual(forbidden(bad, rules), [
     "src/b/1.ts → src/a/x/2.ts",
+    "src/b/1.ts → src/b/2_testing.ts",
     "src/top.ts → src/b/1.ts",
   ]);
   assert.deepEqual(findCircle(bad), ["src/b/1.ts", "src/top.ts", "src/b/1.ts"]);
