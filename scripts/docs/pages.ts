@@ -34,7 +34,7 @@ concurrently, and responses may arrive out of order. \`rpc.discover\` returns th
 To cancel a request, send the notification \`$/cancelRequest\` with the params \`{"id": …}\`, as in the
 Language Server Protocol. The request is then answered with the error \`Cancelled\`, unless its response
 is already on its way. A wait ends; other work that the request has begun goes on. A request is also
-cancelled when its connection is closed.
+canceled when its connection is closed.
 
 Results may get further members in later versions: clients must ignore members that they do not know.
 

@@ -90,7 +90,7 @@ export const daemonErrors: ErrorCases = {
   Unavailable: "the daemon is stopping",
   ResourceExhausted: "the disk is full, or there are too many open files or concurrent calls",
   Internal: "a bug in berth, or a system error that has no kind of its own",
-  Cancelled: "the caller cancelled the call with `$/cancelRequest`",
+  Cancelled: "the caller canceled the call with `$/cancelRequest`",
 };
 
 const findsContainer: ErrorCases = { NotFound: "no such container" };

@@ -95,7 +95,7 @@ Deno.test("cancel: $/cancelRequest of nothing, and of nonsense, is passed over",
   assert.deepEqual(answers, [{ jsonrpc: "2.0", id: 1, result: null }]);
 });
 
-Deno.test("cancel: a call that is aborted or late is cancelled at the other end", async () => {
+Deno.test("cancel: a call that is aborted or late is canceled at the other end", async () => {
   const [a, b] = memoryPair();
   const { handlers, reasons } = waiting();
   using server = new Peer(b, { onError: ignore, handlers });

@@ -18,7 +18,7 @@ export interface RemoteEnd {
 export interface HandlerContext {
   /** The connection that the call came on. */
   readonly peer: RemoteEnd;
-  /** Aborted when the caller has cancelled the call, or that connection is gone. */
+  /** Aborted when the caller has canceled the call, or that connection is gone. */
   readonly signal: AbortSignal;
 }
 

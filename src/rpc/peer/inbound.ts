@@ -199,16 +199,16 @@ export class Inbound {
     return this.#run(message, size);
   }
 
-  /** Resolves to the response when the handler has settled, or the call is cancelled before. */
+  /** Resolves to the response when the handler has settled, or the call is canceled before. */
   #run(message: JSONRPCRequest, size: number): Promise<JSONRPCResponse | null> {
     const { dispatcher, peer } = this.#host;
     const { id } = message;
     const call = new RunningCall(peer);
-    // Of two calls with one id only the first can be cancelled.
+    // Of two calls with one id only the first can be canceled.
     const key = id == null || this.#running.has(id) ? call : id;
     const answer = deferred<JSONRPCResponse | null>();
     const cancel = () => {
-      const error = new CancelledError("the caller has cancelled the call");
+      const error = new CancelledError("the caller has canceled the call");
       if (id !== undefined) answer.resolve(errorResponse(id, error));
       call.abort(error);
     };

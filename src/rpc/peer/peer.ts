@@ -28,7 +28,7 @@ export interface Connection {
   close(): void;
 }
 
-/** Options of a {@linkcode Peer}. */
+/** The handlers, the listeners and the limits of one end of a connection. */
 export interface PeerOptions {
   /** What the other end may call. Default: nothing. */
   readonly handlers?: Handlers | Dispatcher;

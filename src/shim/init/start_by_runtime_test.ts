@@ -6,7 +6,7 @@ import { CancelledError, UnavailableError } from "../../rpc/errors.ts";
 import { startByRuntime } from "./start_by_runtime.ts";
 
 const GONE = new UnavailableError("the connection is closed");
-const CANCELLED = new CancelledError("the caller has cancelled the call");
+const CANCELLED = new CancelledError("the caller has canceled the call");
 
 /** Starts by a runtime that does not end; with `started` it has started init before. */
 async function startByHanging(started: boolean, reason: Error): Promise<string[]> {
