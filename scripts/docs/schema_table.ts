@@ -11,7 +11,7 @@ interface Row {
   readonly description: string;
 }
 
-/** Options of {@linkcode memberTable}. */
+/** Columns of a table of members, and the schemas that it links. */
 export interface TableOptions {
   /** The named schemas, by name. */
   readonly named: Readonly<Record<string, JsonSchema>>;

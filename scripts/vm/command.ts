@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** Options of {@linkcode run}. */
+/** Environment of a command, where its output goes, and what ends it. */
 export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Show the output instead of returning it. */

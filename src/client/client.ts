@@ -13,7 +13,7 @@ import { createOnce } from "./calls/once.ts";
 import { PIPED, PipedStdio, type PipedStreams } from "./stdio.ts";
 import { type StatsReading, watchStats, type WatchStatsOptions } from "./stats_stream.ts";
 
-/** Options of {@linkcode connect}. */
+/** Which socket {@linkcode connect} dials, and what cancels it. */
 export interface ConnectOptions {
   /** The daemon's socket. Default: what BERTH_SOCKET says, else `/run/berth/berth.sock`. */
   readonly socket?: string;
@@ -21,7 +21,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Options of {@linkcode Client.list}. Containers must match all that are given. */
+/** Which containers {@linkcode Client.list} returns: those that match all that is given. */
 export interface ListOptions extends CallOptions {
   /** Only these containers. */
   readonly ids?: readonly string[];
@@ -31,7 +31,7 @@ export interface ListOptions extends CallOptions {
   readonly status?: ContainerStatus;
 }
 
-/** Options of {@linkcode Client.stats}. */
+/** Which containers {@linkcode Client.stats} returns figures of. */
 export interface StatsOptions extends CallOptions {
   /** Only these containers. */
   readonly ids?: readonly string[];
@@ -43,7 +43,7 @@ export interface StatsOptions extends CallOptions {
  */
 export type CreateParams = DaemonMethods["container.create"]["params"];
 
-/** Options of {@linkcode Client.create}. */
+/** What becomes of a container at the end of its handle. */
 export interface CreateOptions extends CallOptions {
   /** Whether the end of `await using` kills and deletes the container. Default: it goes on. */
   readonly deleteOnDispose?: boolean;

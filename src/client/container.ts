@@ -20,7 +20,7 @@ import { PipedStdio, type PipedStreams } from "./stdio.ts";
  */
 export type ExecParams = Omit<DaemonMethods["container.exec"]["params"], "id">;
 
-/** Options of {@linkcode Container.delete}. */
+/** When {@linkcode Container.delete} refuses to remove a container. */
 export interface DeleteOptions extends CallOptions {
   /** Also when it runs: kills it first. */
   readonly force?: boolean;
@@ -28,7 +28,7 @@ export interface DeleteOptions extends CallOptions {
   readonly instance?: string;
 }
 
-/** Options of {@linkcode Container.stop} and {@linkcode Container.restart}. */
+/** Signal and grace of {@linkcode Container.stop} and {@linkcode Container.restart}. */
 export interface StopOptions extends CallOptions {
   /** A number, or a name with or without `SIG`. Default: the container's own, else SIGTERM. */
   readonly stopSignal?: number | string;
@@ -36,7 +36,7 @@ export interface StopOptions extends CallOptions {
   readonly graceMs?: number;
 }
 
-/** Options of {@linkcode Container.checkpoint}. */
+/** Whether a container goes on after {@linkcode Container.checkpoint}. */
 export interface CheckpointOptions extends CallOptions {
   /** Stop the container afterwards. */
   readonly exit?: boolean;
@@ -98,7 +98,7 @@ export class Container extends ContainerProcess {
 
   /**
    * Stops the container: its stop signal, then SIGKILL when the time is over. Resolves when it has
-   * ended, at once if it had. The stop goes on if the call is cancelled or the daemon is restarted.
+   * ended, at once if it had. The stop goes on if the call is canceled or the daemon is restarted.
    */
   async stop(options: StopOptions = {}): Promise<ExitStatus> {
     const { stopSignal, graceMs, ...rest } = options;

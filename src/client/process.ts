@@ -11,7 +11,7 @@ import type { DaemonMethods, DeleteResult, ExitStatus } from "./daemon_types.ts"
 import type { DaemonLink } from "./link.ts";
 import type { PipedStdio } from "./stdio.ts";
 
-/** Options of {@linkcode ContainerProcess.kill}. */
+/** Which processes {@linkcode ContainerProcess.kill} signals. */
 export interface KillOptions extends CallOptions {
   /** To every process in the container. */
   readonly all?: boolean;

@@ -48,9 +48,9 @@ export interface RunResult extends ExitStatus, RunOutput {
 
 /** A container of `Client.run` was not over in time, and is deleted. */
 export class RunTimeoutError extends DeadlineExceededError {
-  /** The name of the class. */
+  /** `RunTimeoutError`, which begins the error's text. */
   override name = "RunTimeoutError";
-  /** What it had written. */
+  /** What the container had written until the timeout. */
   readonly output: RunOutput;
 
   /** @internal Made by `Client.run`. */

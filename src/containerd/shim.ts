@@ -25,7 +25,7 @@ const SIGNAL_MS = 30_000;
 /** Delay before accepting is tried again where no fd is left, in milliseconds. */
 const ACCEPT_RETRY_MS = 100;
 
-/** Options of a {@linkcode ContainerdShim}. */
+/** The socket, the reaper and the ways to containerd of one shim. */
 export interface ContainerdShimOptions {
   readonly namespace: string;
   readonly socket: ShimSocket;

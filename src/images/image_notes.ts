@@ -4,7 +4,7 @@ import { ARCHITECTURE, type ImageConfig } from "./image_config.ts";
 /** How many ports a note names at most. */
 const MAX_PORTS = 8;
 
-/** Options of {@linkcode imageNotes}. */
+/** Which notes to leave out. */
 export interface NoteOptions {
   /** Whether to tell the ports that it exposes; default: true. */
   readonly ports?: boolean;

@@ -11,7 +11,7 @@ import { runSkopeo } from "./skopeo.ts";
 import type { StoredImage } from "./store/graph.ts";
 import type { ImageStore } from "./store/image_store.ts";
 
-/** Options of {@linkcode pull}. */
+/** How {@linkcode pull} reaches the registry, and which image of a list it takes. */
 export interface PullOptions {
   /** `user:password` for the registry. */
   readonly creds?: string;

@@ -8,7 +8,7 @@ import {
   SkopeoMissingError,
 } from "./errors.ts";
 
-/** Options of {@linkcode runSkopeo}. */
+/** Environment of a call of skopeo, its end, and a listener for its progress. */
 export interface SkopeoOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;

@@ -48,7 +48,7 @@ export interface ErrorData {
   [key: string]: unknown;
 }
 
-/** Options of a {@linkcode BerthError}. */
+/** Cause of a {@linkcode BerthError}, and its details. */
 export interface BerthErrorOptions extends ErrorOptions {
   /** Details that go on the wire in `data`, beside `kind`. */
   data?: ErrorData;
@@ -56,7 +56,7 @@ export interface BerthErrorOptions extends ErrorOptions {
 
 /** Base of every error that berth puts on a wire. */
 export class BerthError extends Error {
-  /** The name of the class. */
+  /** `BerthError`, or the name of a class that extends it; it begins the error's text. */
   override name = "BerthError";
   /** The condition. Programs can rely on it; it never changes. */
   readonly kind: ErrorKind;
@@ -86,7 +86,7 @@ export interface ParamIssue {
 
 /** The params do not match the method's schema (-32602). `data.issues` names each path. */
 export class InvalidParamsError extends BerthError {
-  /** The name of the class. */
+  /** `InvalidParamsError`, which begins the error's text. */
   override name = "InvalidParamsError";
   /** Every value that does not match. */
   readonly issues: readonly ParamIssue[];
@@ -133,7 +133,7 @@ export class ResourceExhaustedError extends KindError {}
 /** A CNI plugin failed (-32008). `data` has `network`, `plugin` and, if it gave one, `cniCode`. */
 export class NetworkError extends KindError {}
 
-/** The caller cancelled the call (-32800). What the call had begun goes on, unless it was a wait. */
+/** The caller canceled the call (-32800). What the call had begun goes on, unless it was a wait. */
 export class CancelledError extends KindError {}
 
 /** A class of errors of one kind. */

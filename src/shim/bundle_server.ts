@@ -26,7 +26,7 @@ const CREATE_WITHIN = 30_000;
 /** How long a caller may keep its connection after the bundle was left, in milliseconds. */
 const DRAIN_WITHIN = 1000;
 
-/** Options of a {@linkcode BundleServer}. */
+/** Directory of a bundle, and the parts of the process that serves it. */
 export interface BundleServerOptions {
   readonly dir: string;
   readonly reaper: Reaper;

@@ -11,7 +11,7 @@ import { BundleServer } from "./bundle_server.ts";
 import { MemoryTrim } from "./memory_trim.ts";
 import type { ShimLog } from "./shim_log.ts";
 
-/** Options of a {@linkcode ShimProcess}. */
+/** The reaper and the log of a shim process, and a listener for its end. */
 export interface ShimProcessOptions {
   readonly reaper: Reaper;
   readonly log: ShimLog;

@@ -11,7 +11,7 @@ export interface CliResult {
   readonly stderr: string;
 }
 
-/** Options of {@linkcode cli}. */
+/** Standard input, environment and working directory of a command. */
 export interface CliOptions {
   /** What to write to its standard input; left out: none. */
   readonly stdin?: string | Uint8Array<ArrayBuffer>;

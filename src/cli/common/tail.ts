@@ -46,7 +46,7 @@ async function readFully(file: Deno.FsFile, buffer: Uint8Array): Promise<number>
   return done;
 }
 
-/** Options of {@linkcode follow}. */
+/** When {@linkcode follow} ends. */
 export interface FollowOptions {
   /** Ends the following, after everything that is there has been read. */
   readonly signal: AbortSignal;

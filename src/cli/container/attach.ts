@@ -12,7 +12,7 @@ import { LogOutput } from "../logs/log_output.ts";
 import { runSession, type SessionEnd } from "../process_io/session.ts";
 import { SignalForwarder } from "../process_io/signal_forwarder.ts";
 
-/** Options of {@linkcode attach}. */
+/** How a terminal is attached to a container. */
 export interface AttachOptions {
   /** Whether standard input goes to the container, if that takes any. */
   readonly stdin: boolean;

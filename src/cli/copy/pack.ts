@@ -18,7 +18,7 @@ const CHUNK = 256 * 1024;
 /** Something that is not copied, and why. */
 export type OnSkipped = (path: string, reason: string) => void;
 
-/** Options of {@linkcode pack}. */
+/** The name that errors of {@linkcode pack} use, and a listener for files left out. */
 export interface PackOptions {
   /** The path of what is packed, as the user knows it. */
   readonly shown: string;

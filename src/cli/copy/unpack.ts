@@ -21,7 +21,7 @@ import type { TarEntry } from "./tar_header.ts";
 import type { TarItem } from "./tar_reader.ts";
 import { withPath } from "./with_path.ts";
 
-/** Options of {@linkcode unpack}. */
+/** Owner and place of the files that {@linkcode unpack} makes, and a listener for others. */
 export interface UnpackOptions {
   /** Whose the files become; `archive`: those whom the archive names. */
   readonly owner: { readonly uid: number; readonly gid: number } | "archive";

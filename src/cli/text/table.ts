@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-/** Options of {@linkcode formatTable}. */
+/** Width, alignment and style of a table. */
 export interface TableOptions {
   /** Columns of the screen; what does not fit is cut with an ellipsis. Left out: nothing is cut. */
   readonly width?: number | undefined;

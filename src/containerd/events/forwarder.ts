@@ -38,7 +38,7 @@ const MAX_EXIT_REFUSALS = 70;
 /** The topic of the events that docker and Kubernetes live by, which are the last to be dropped. */
 const EXIT_TOPIC = "/tasks/exit";
 
-/** Options of a {@linkcode Forwarder}. */
+/** Where events go, where failures are logged, and how many events may wait. */
 export interface ForwarderOptions {
   readonly deliver: Deliver;
   readonly log: (level: LogLevel, message: string) => void;

@@ -30,7 +30,7 @@ const END_WITHIN = 1000;
 /** How long after SIGTERM it is killed, in milliseconds. */
 const KILL_AFTER = 12_000;
 
-/** What a {@linkcode BinaryLogger} is for. */
+/** The logger's program and pipes, and the container whose output it gets. */
 export interface LoggerOptions extends LoggerTarget {
   readonly id: string;
   readonly context: Pick<TaskContext, "namespace" | "reaper" | "poller" | "log">;

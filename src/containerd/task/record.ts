@@ -14,7 +14,7 @@ import type { CreateRequest } from "../messages/task.ts";
 import type { Decoded } from "../protobuf/fields.ts";
 import type { TaskOptions } from "./options.ts";
 
-/** Options of {@linkcode BundleRecord}. */
+/** A create's request, decoded, and what was read for it. */
 export interface RecordParts {
   readonly request: Decoded<typeof CreateRequest>;
   readonly options: TaskOptions;

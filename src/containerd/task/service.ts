@@ -47,7 +47,7 @@ const SERVICES: readonly string[] = ["containerd.task.v2.Task", "containerd.task
 /** What an exec's id may be: it is part of the names of files. */
 const EXEC_ID = /^[A-Za-z0-9][\w.-]{0,127}$/;
 
-/** Options of a {@linkcode TaskService}. */
+/** What the containers of a shim share, and listeners for starts and the shutdown. */
 export interface TaskServiceOptions extends TaskContext {
   /** Called when a container was started. */
   readonly onStarted: () => void;

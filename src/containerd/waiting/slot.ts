@@ -26,7 +26,7 @@ const DRAFT = ".";
 /** What the files are called that say which process is being started for a slot. */
 const NEXT = ".next";
 
-/** Options of {@linkcode Slot.take}. */
+/** How a process takes the slot. */
 export interface TakeOptions {
   /**
    * Whether the process has been a shim, and was not started to wait: then it does not wait for a slot

@@ -54,7 +54,7 @@ async function tryAll(steps: readonly (() => Promise<void>)[]): Promise<void> {
   if (failures.length > 0) throw failures[0];
 }
 
-/** Options of {@linkcode removeUnusable}. */
+/** Listeners for what {@linkcode removeUnusable} removes. */
 export interface UnusableOptions {
   /** Called before layers are removed that belong to no image. */
   readonly onLayers?: (count: number) => void;

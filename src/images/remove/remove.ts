@@ -22,7 +22,7 @@ export interface Removed {
   readonly later: readonly string[];
 }
 
-/** Options of {@linkcode removeImage}. */
+/** Whether {@linkcode removeImage} spares an image in use, and what cancels it. */
 export interface RemoveImageOptions {
   /** Whether an image that a container uses loses its names, too; its layers stay in any case. */
   readonly force?: boolean;
@@ -77,7 +77,7 @@ function inUse(
   );
 }
 
-/** Options of {@linkcode pruneImages}. */
+/** Which images {@linkcode pruneImages} removes, and what cancels it. */
 export interface PruneOptions {
   /** Whether images with a name are removed, too. */
   readonly all?: boolean;

@@ -5,7 +5,7 @@ import { cgroupHierarchies, type Hierarchy } from "./find.ts";
 /** Who makes the cgroups of containers: the OCI runtime itself, or systemd as scopes. */
 export type CgroupDriver = "cgroupfs" | "systemd";
 
-/** Options of {@linkcode detectCgroupDriver}. */
+/** Where {@linkcode detectCgroupDriver} looks; the host's own by default. */
 export interface DetectOptions {
   /** There where systemd is the init system (sd_booted(3)). */
   readonly systemd?: string;

@@ -46,7 +46,7 @@ export function cgroupHierarchies(mounts: readonly MountInfo[] = readMountInfo()
   );
 }
 
-/** Options of {@linkcode findCgroup}. */
+/** Where {@linkcode findCgroup} looks; the host's own by default. */
 export interface FindCgroupOptions {
   /** What {@linkcode cgroupHierarchies} said; looked up if not given, at a cost. */
   readonly hierarchies?: readonly Hierarchy[];

@@ -26,7 +26,7 @@ export interface OomKill {
   readonly kills: number;
 }
 
-/** Options of {@linkcode OomWatch.open}. */
+/** How an {@linkcode OomWatch} learns of kills, and where it reports them. */
 export interface OomWatchOptions {
   /**
    * Waits for the kernel's notifications. Without one nothing is waited for, and kills are reported

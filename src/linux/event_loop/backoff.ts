@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { MAX_TIMER_MS, sleep } from "./timer.ts";
 
-/** Options of {@linkcode backoff}. */
+/** Lengths and number of the delays of {@linkcode backoff}. */
 export interface BackoffOptions {
   /** The first delay, in milliseconds. */
   readonly first: number;

@@ -14,7 +14,7 @@ const LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4;
 /** How long {@linkcode FileLock.lock} waits between two tries, in milliseconds. */
 const RETRY_MS = 20;
 
-/** Options of {@linkcode FileLock.lock}. */
+/** The kind of a {@linkcode FileLock}, and what ends the wait for it. */
 export interface FileLockOptions {
   /** Several may hold the lock at a time, as long as none holds it alone. */
   readonly shared?: boolean;

@@ -7,7 +7,7 @@ const CHUNK = 64 * 1024;
 
 const MIB = 1024 * 1024;
 
-/** Options of {@linkcode readNamedFile}. */
+/** The largest file that {@linkcode readNamedFile} reads, and what ends its wait. */
 export interface ReadNamedOptions {
   /** Ends the wait for a writer and for what it writes. */
   readonly signal?: AbortSignal;

@@ -34,7 +34,7 @@ const SYS_open_tree = 428, SYS_move_mount = 429, AT_FDCWD = -100;
 const OPEN_TREE_CLONE = 1, AT_RECURSIVE = 0x8000;
 const MOVE_MOUNT_F_EMPTY_PATH = 4, MOVE_MOUNT_T_SYMLINKS = 0x10, MOVE_MOUNT_T_EMPTY_PATH = 0x40;
 
-/** Options of {@linkcode cloneTree}. */
+/** How much {@linkcode cloneTree} copies. */
 export interface CloneTreeOptions {
   /** Whether the mounts below come along; false by default. */
   readonly recursive?: boolean;

@@ -55,7 +55,7 @@ const PATH_MAX = 4096;
 /** Where a root directory is that this process holds open: a path that says nothing to anybody. */
 const FD_DIR = "/proc/self/fd/";
 
-/** Options of {@linkcode openInRoot}. */
+/** Whether {@linkcode openInRoot} makes what is missing. */
 export interface OpenInRootOptions {
   /**
    * What a missing last name is made as: a directory (0755) or an empty file (0644). Missing

@@ -14,7 +14,7 @@ const libc = lazyLibc({
 // umount2(2) flags, include/linux/fs.h.
 const MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
 
-/** Options of {@linkcode unmount}. */
+/** Whether {@linkcode unmount} also ends a mount that is in use. */
 export interface UnmountOptions {
   /** Takes the mount out of sight at once and ends it when nobody uses it (MNT_DETACH). */
   readonly detach?: boolean;

@@ -26,7 +26,7 @@ export interface Child {
   kill(signal: number, options?: { readonly group?: boolean }): void;
 }
 
-/** Options of {@linkcode Reaper.start}. */
+/** Which processes a {@linkcode Reaper} adopts and reaps. */
 export interface ReaperOptions {
   /** Whether to adopt orphaned descendants (a container's init is one); false by default. */
   readonly subreaper?: boolean;

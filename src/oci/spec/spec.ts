@@ -132,7 +132,7 @@ export interface SpecIssue {
   readonly message: string;
 }
 
-/** Options of {@linkcode validateSpec}. */
+/** What a spec may leave out. */
 export interface ValidateOptions {
   /** The rootfs is made of mounts that were given beside the spec, so that `root` may be left out. */
   readonly rootfsMounted?: boolean;

@@ -56,7 +56,7 @@ export interface OpenRpcDocument {
   readonly "x-notifications": readonly OpenRpcNotification[];
 }
 
-/** Options of {@linkcode openrpcDocument}. */
+/** What an OpenRPC document says besides the methods. */
 export interface OpenRpcOptions {
   /** Name of the API. */
   readonly title: string;

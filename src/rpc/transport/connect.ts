@@ -5,7 +5,7 @@ import { messageOf } from "../error_text.ts";
 import type { Connection } from "../peer/peer.ts";
 import { pause } from "./pause.ts";
 
-/** Options of {@linkcode connectSocket}. */
+/** When {@linkcode connectSocket} gives up. */
 export interface ConnectSocketOptions {
   /** Gives up connecting; rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;

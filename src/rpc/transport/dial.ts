@@ -6,7 +6,7 @@ import type { CallOptions, PeerOptions } from "../peer/peer.ts";
 import { connectSocket } from "./connect.ts";
 import type { ConnectSocketOptions } from "./connect.ts";
 
-/** Options of {@linkcode dial}. */
+/** How long to try to connect, and how this end of the connection behaves. */
 export interface DialOptions extends PeerOptions, ConnectSocketOptions {}
 
 /**

@@ -8,7 +8,7 @@ import { Peer } from "../peer/peer.ts";
 import type { ErrorListener, Handlers } from "../peer/handler.ts";
 import { bindSocket, refuseIfTaken, removeSocket } from "./socket_file.ts";
 
-/** Options of {@linkcode Server.listen}. */
+/** Handlers for clients, permissions of the socket file, and limits of connections. */
 export interface ServerOptions {
   /** What clients may call. */
   readonly handlers: Handlers;

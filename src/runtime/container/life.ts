@@ -14,7 +14,7 @@ import { withTimeout } from "../../linux/event_loop/with_timeout.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { logFailure } from "../util/log_failure.ts";
 
-/** Options of a {@linkcode ContainerLife}. */
+/** The container, the phase in which its life begins, and the daemon's end. */
 export interface ContainerLifeOptions {
   readonly id: string;
   readonly begin: BeginPhase;

@@ -29,7 +29,7 @@ import { planNetwork, preferAddresses } from "./plan.ts";
 import type { NetworkOwner } from "./records.ts";
 import { NetworkRecords } from "./records.ts";
 
-/** Options of {@linkcode Networks}. */
+/** The daemon's config, its way to start plugins, and its end. */
 export interface NetworksOptions {
   readonly config: Config;
   readonly spawn: Spawn;

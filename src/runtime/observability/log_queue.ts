@@ -10,7 +10,7 @@ const RETRY = 100;
 /** How long what is left at the end waits for a reader, in milliseconds. */
 const LAST_GRACE = 500;
 
-/** Options of a {@linkcode LogQueue}. */
+/** Where a {@linkcode LogQueue} writes, and what stands for lines that it drops. */
 export interface LogQueueOptions {
   /** Writes what there is room for without waiting, and answers how many bytes that was. */
   readonly write: (bytes: Uint8Array<ArrayBuffer>) => number;

@@ -128,7 +128,7 @@ berth containerd-shim "$@"
 /** Where processes wait to be shims. */
 const WAITING_DIR = "/run/berth-shim";
 
-/** Options of {@linkcode containerdLauncher}. */
+/** What the script of {@linkcode containerdLauncher} may rely on. */
 export interface LauncherOptions {
   /** Whether a process waits to be the next shim. */
   readonly waiting: boolean;

@@ -10,7 +10,7 @@ export interface Move {
   readonly to: string;
 }
 
-/** Options of {@linkcode MovedPaths}. */
+/** The directories in which paths are moved, and the two ids. */
 export interface MovedPathsOptions {
   /** The root directory. */
   readonly root: string;

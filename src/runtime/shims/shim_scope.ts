@@ -36,7 +36,7 @@ const MOST_ASKING = 30_000, MOST_MAKING = 5_000;
 /** How long a systemd that has refused is not asked again, in milliseconds. */
 const PAUSE = 60_000;
 
-/** Options of {@linkcode ShimScope}. */
+/** The scope's cgroup, and how systemd is asked for it. */
 export interface ShimScopeOptions {
   /** Starts the program: the daemon reaps every process, so that `Deno.Command` would wait in vain. */
   readonly spawn: Spawn;

@@ -8,7 +8,7 @@ import type { Listed } from "../container_list.ts";
 import { hasLabels } from "../labels.ts";
 import { logFailure } from "../util/log_failure.ts";
 
-/** What a {@linkcode StatsSubscription} needs of the connection to its subscriber; a `Peer` is one. */
+/** The connection to a subscriber, as far as samples need it; a `Peer` is one. */
 export interface StatsPeer {
   /** What is queued for the subscriber and not written yet, in bytes. */
   readonly queuedBytes: number;

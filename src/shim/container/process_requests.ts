@@ -26,7 +26,7 @@ export interface KillTarget extends ProcessTarget {
   readonly all?: boolean | undefined;
 }
 
-/** Options of {@linkcode ProcessRequests}. */
+/** The parts of a container's shim that requests for its processes work with. */
 export interface ProcessRequestsOptions {
   /** Id of the container. */
   readonly id: string;

@@ -20,7 +20,7 @@ import { onExit } from "../exit/exit_watch.ts";
 import { exitOf, notBefore, unseenExit } from "../../oci/process_exit.ts";
 import { startTimeOf } from "../exit/start_time.ts";
 
-/** Options of {@linkcode Execs}. */
+/** The parts of a container's shim that its execs work with. */
 export interface ExecsOptions {
   readonly context: ProcessContext;
   readonly init: InitProcess;

@@ -14,7 +14,7 @@ import type { ProcessContext } from "../process/process_context.ts";
 /** How long init's exit waits for the exits of execs that were killed because of it, in ms. */
 const STRAGGLER_BOUND = 2000;
 
-/** Options of an {@linkcode InitExitHandler}. */
+/** The parts of a container's shim that the exit of init concerns. */
 export interface InitExitOptions {
   readonly context: ProcessContext;
   readonly init: InitProcess;

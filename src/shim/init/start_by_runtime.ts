@@ -18,7 +18,7 @@ const AFTER_END_MS = 10_000;
  */
 const AFTER_CALLER_MS = 120_000;
 
-/** Options of {@linkcode startByRuntime}. */
+/** What ends a start before the OCI runtime has answered. */
 export interface StartByRuntimeOptions {
   /** Aborted when init has ended. */
   readonly ended: AbortSignal;

@@ -8,7 +8,7 @@ import { openOutputFile } from "../stdio/output_file.ts";
 
 const NEWLINE = 10;
 
-/** Options of {@linkcode LogFile}. */
+/** Path of a log file, and when it is rotated. */
 export interface LogFileOptions {
   readonly path: string;
   /** Size in bytes beyond which the file is rotated; `Infinity` for never. */

@@ -13,7 +13,7 @@ const BUFFER = 64 * 1024;
 /** How long apart a failed write is repeated, in milliseconds: at first, and at most. */
 const RETRY = { first: 50, most: 1000 };
 
-/** Options of {@linkcode LogWriter}. */
+/** The log to write to, and where its failures are reported. */
 export interface LogWriterOptions {
   readonly log: LogRecord;
   /** Writes a line for a person to read. */

@@ -6,7 +6,7 @@ import type { Exit } from "../../linux/process/reaper.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import type { ProcessHandle } from "./signal.ts";
 
-/** What an {@linkcode AdoptedProcess} needs of the shim. */
+/** The parts of the shim that watch a process which is not its child. */
 type AdoptionContext = Pick<ProcessContext, "poller" | "reserve">;
 
 /** Delays between attempts to read the exit status: 0.2 s in all. */

@@ -51,7 +51,7 @@ export interface Said {
   readonly stderr: string;
 }
 
-/** Options of a {@linkcode StubContainerd}. */
+/** How a {@linkcode StubContainerd} starts berth. */
 export interface StubOptions {
   /** Whether the program is called by a link, not by the file made for it. */
   readonly useLink?: boolean;

@@ -2,7 +2,7 @@
 import { TestDaemon, type TestDaemonOptions } from "../daemon.ts";
 import { LeakAudit } from "./leak_audit.ts";
 
-/** Options of {@linkcode audited}. */
+/** The daemon of {@linkcode audited}, and files that are no leak. */
 export interface AuditedOptions extends TestDaemonOptions {
   /** Files below the daemon's directory that the test leaves there; FIFOs if left out. */
   readonly ignoreFiles?: RegExp;
