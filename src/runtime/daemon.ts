@@ -127,6 +127,8 @@ export class Daemon implements AsyncDisposable {
     manager.events.addListener(() => subscribers.wake());
     const daemon = new Daemon({ manager, subscribers, reaper, oom, hooks, fds });
     await options.beforeListen?.(daemon);
+    // Once: at the limit of open files it could not be read.
+    const openFiles = defaultOpenFiles();
     const methods = daemonMethods({
       manager,
       subscribers,
@@ -146,7 +148,7 @@ export class Daemon implements AsyncDisposable {
           ...(config.runtime.userns_remap !== undefined && {
             usernsRemap: config.runtime.userns_remap,
           }),
-          openFiles: defaultOpenFiles(),
+          openFiles,
         },
         startedAt,
         containers: manager.size,
