@@ -28,7 +28,7 @@ export function numberOption(usage: string, text: string | undefined, otherwise:
   return value >= 0 && text !== "" ? value : misused(usage, `not a number: ${text}`);
 }
 
-/** Says how a script is used wrongly, and exits with 2. */
+/** Prints why a call of a script is wrong, and its usage. Exits with 2. */
 export function misused(usage: string, message: string): never {
   console.error(`${message}\n${usage}`);
   Deno.exit(2);

@@ -42,7 +42,7 @@ export interface System {
   isRoot(): boolean;
   /** Runs a command with its output shown; answers its exit code. */
   run(argv: readonly string[]): Promise<number>;
-  /** Tells the person in front of it what is being done. */
+  /** Prints what is being done. */
   say(line: string): void;
 }
 

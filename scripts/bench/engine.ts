@@ -20,7 +20,7 @@ export interface Engine {
   readonly name: EngineName;
   /** Name and version, for people. */
   readonly version: string;
-  /** Answers init's pid. */
+  /** Returns init's pid. */
   create(id: string, spec: JsonObject, options?: EngineContainerOptions): Promise<number>;
   start(id: string): Promise<void>;
   /** Resolves when the init process has exited, as this engine's user learns of it. */

@@ -28,7 +28,7 @@ export interface BundleOptions {
  * needs: the roles are dynamic imports, and what two of them share becomes a chunk of its own. Beside
  * it the shims, which a machine runs many of, are one file each: `shim.js`, and `containerd_shim.js`
  * for containerd.
- * Answers the path of `main.js`. Throws with the bundler's own output when it fails, and when the
+ * Returns the path of `main.js`. Throws with the bundler's own output when it fails, and when the
  * directory is not empty.
  */
 export async function bundle(options: BundleOptions): Promise<string> {

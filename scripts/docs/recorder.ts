@@ -18,7 +18,7 @@ export class Recorder {
     this.#normalizer = normalizer;
   }
 
-  /** Answers the result as it came; undefined for an error, which is an example too. */
+  /** Returns the result as it came; undefined for an error, which is an example too. */
   async call(method: string, params: Record<string, unknown>): Promise<unknown> {
     const answer = await this.#answer(method, params);
     this.examples.push(example.parse(this.#normalizer.apply({ method, params, ...answer })));

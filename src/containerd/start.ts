@@ -40,8 +40,8 @@ export async function start(
 }
 
 /**
- * Says that the shim that was started for the bundle in the working directory has ended without an
- * answer, and removes its socket: containerd does not call `delete` then. Returns the exit status.
+ * Reports that the shim that was started for the bundle in the working directory has ended without
+ * an answer, and removes its socket: containerd does not call `delete` then. Returns the exit status.
  */
 export async function startFailed(): Promise<number> {
   console.error("the shim has ended before it could be reached");

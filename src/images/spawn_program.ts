@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What {@linkcode spawnProgram} gives a program. */
+/** Arguments and standard input of a program, and what ends it. */
 export interface SpawnProgramOptions extends Pick<Deno.CommandOptions, "args" | "stdin"> {
   /** Ends the program. */
   readonly signal?: AbortSignal | undefined;

@@ -71,8 +71,8 @@ export async function setUp(
 }
 
 /**
- * Has the container answer by the default route of its first network that gives one, through which its
- * ports lead. Of two of one metric `bridge` leaves the last one first.
+ * Makes the container answer by the default route of its first network that gives one: its ports lead
+ * through that. Of two of one metric `bridge` leaves the last one first.
  */
 function preferFirst({ namespace }: NetworkPaths, { id, attachments }: NetworkRecord): void {
   if (attachments.length < 2) return;

@@ -26,7 +26,7 @@ import type { NetworkPlan } from "./network/plan.ts";
 import type { RuntimeProbe } from "./runtime_probe.ts";
 import { bundlesDir, runtimeStateDir, stateCgroupName } from "./state_dir.ts";
 
-/** What {@linkcode ContainerMaker} needs. */
+/** The daemon's parts that a new container is checked against and made with. */
 export interface ContainerMakerOptions {
   readonly containers: ContainerRegistry;
   readonly definitions: Definitions;

@@ -18,7 +18,7 @@ import { logFailure } from "./util/log_failure.ts";
 /** How long the first answer of a restarted daemon waits for shims that are slow, in milliseconds. */
 const RECONNECT_GRACE = 1_000;
 
-/** What {@linkcode reconnectContainers} needs. */
+/** The directory of bundles, and the daemon's parts that found containers are given to. */
 export interface ReconnectOptions {
   /** The directory of the bundles. */
   readonly dir: string;

@@ -37,7 +37,7 @@ async function untilGone(daemon: TestDaemon, id: string): Promise<void> {
   });
 }
 
-/** Has the shim of a container delete it behind the daemon's back. */
+/** Makes the shim of a container delete it behind the daemon's back. */
 async function deleteInShim(daemon: TestDaemon, id: string, leave: boolean): Promise<void> {
   const { bundle } = await daemon.client.call("container.state", { id });
   using peer = await dial(`${bundle}/shim.sock`, {

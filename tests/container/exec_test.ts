@@ -25,7 +25,7 @@ type Process = JsonObject & { args: string[] };
 /** Config without shims that wait for a container: what is left of one is gone at once. */
 const COLD = "[shim]\nwarm = 0\nkeep = 0";
 
-/** Has `work` done with a daemon whose container `c` sleeps, and checks that nothing is left. */
+/** Runs `work` with a daemon whose container `c` sleeps, and checks that nothing is left. */
 async function withContainer(
   work: (daemon: TestDaemon) => Promise<void>,
   override?: JsonObject,

@@ -45,7 +45,7 @@ async function life(
   return { output, exitStatus };
 }
 
-/** Has `work` done with a daemon and checks that no mount, nor anything else, is left by it. */
+/** Runs `work` with a daemon and checks that no mount, nor anything else, is left by it. */
 async function audited(work: (daemon: TestDaemon) => Promise<void>): Promise<void> {
   await using daemon = await TestDaemon.start();
   await daemon.life("warm-up");

@@ -43,7 +43,7 @@ export async function until<T>(
   }
 }
 
-/** Answers what `promise` does, or throws an `Error` that says `what` it was after `timeoutMs`. */
+/** Returns what `promise` resolves to, or throws an `Error` that names `what` after `timeoutMs`. */
 export async function within<T>(
   what: string,
   promise: Promise<T>,

@@ -47,7 +47,7 @@ export class Killer {
     this.#lost(() => true);
   }
 
-  /** Has the next call of a runtime's command kill the shim that it comes from. */
+  /** Makes the next call of a runtime's command kill the shim that it comes from. */
   callingShim(runtime: RuntimeWrapper, command: string, after: boolean): void {
     runtime.rule(command, killShim(this.#daemon.state, this.#log), { once: true, after });
   }

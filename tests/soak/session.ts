@@ -109,7 +109,7 @@ export class Session {
     await this.#following;
   }
 
-  /** Has taken in every event there is, and ends following. */
+  /** Takes in every event there is, and ends following. */
   async caughtUp(): Promise<void> {
     using now = await EventCollector.subscribe(this.daemon.socket);
     const { latest } = now.subscription;

@@ -17,7 +17,7 @@ interface CopySource {
 }
 
 /**
- * Looks at what is to be copied.
+ * Returns the file or directory to copy.
  *
  * @param follow Whether a symlink stands for what it leads to.
  * @throws {CliError} if nothing is there.

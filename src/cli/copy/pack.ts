@@ -22,7 +22,7 @@ export type OnSkipped = (path: string, reason: string) => void;
 export interface PackOptions {
   /** The path of what is packed, as the user knows it. */
   readonly shown: string;
-  /** Is told what is left out. */
+  /** Called with each file that is left out. */
   readonly onSkipped: OnSkipped;
 }
 

@@ -25,7 +25,7 @@ import { withPath } from "./with_path.ts";
 export interface UnpackOptions {
   /** Whose the files become; `archive`: those whom the archive names. */
   readonly owner: { readonly uid: number; readonly gid: number } | "archive";
-  /** Is told what is left out. */
+  /** Called with each entry that is left out. */
   readonly onSkipped: OnSkipped;
   /** Opens the directory that an entry is in, by its path from the base; missing ones are made. */
   readonly openDirectory: (path: string) => OwnedFd;

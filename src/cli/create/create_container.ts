@@ -100,7 +100,7 @@ async function create(
   }
 }
 
-/** Has the daemon take back a create that is under way, or what has just come of it. */
+/** Makes the daemon cancel a create that is under way, or delete the container that it has made. */
 async function takeBack(daemon: DaemonConnection, id: string, instance: string): Promise<void> {
   const deleted = daemon.call("container.delete", { id, instance, force: true });
   try {

@@ -129,13 +129,13 @@ function showDeleted(id: string): void {
   print(`Deleted: ${id}`);
 }
 
-/** Says which of the images that were marked still wait. */
+/** Prints which of the marked images still wait for their removal. */
 function sayLater(store: ImageStore, later: readonly string[]): void {
   const waiting = later.filter((id) => store.marks.list().includes(id));
   if (waiting.length > 0) printStderr(waitsFor(waiting));
 }
 
-/** Says when layers go that others might use. */
+/** Returns a message that tells when layers are removed that others might use. */
 function waitsFor(ids: readonly string[]): string {
   const images = ids.map(shortId).join(", ");
   return `The layers of ${images} are removed when the pull or the run that is under way has ended.`;

@@ -54,7 +54,7 @@ export async function cleanUp(store: ImageStore, daemon: DaemonConnection): Prom
 /** So many layers take a while to be removed, which is told. */
 const MANY_LAYERS = 20;
 
-/** Says why a command does not end yet, where it removes many layers. */
+/** Prints why a command does not end yet, where it removes many layers. */
 export function sayLayers(count: number): void {
   if (count < MANY_LAYERS) return;
   printStderr(`Removing ${count} layers of images that were not pulled to the end.`);

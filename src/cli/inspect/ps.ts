@@ -70,7 +70,7 @@ function isForPrograms({ json, quiet, format, filter, latest, last }: PsOptions)
   return json === true || quiet === true || format !== undefined || some;
 }
 
-/** Says so where files of containers are left that are in no list, as after a reboot. */
+/** Prints a hint where files of containers are left that are in no list, as after a reboot. */
 async function mentionOrphans(
   root: string,
   list: () => Promise<readonly ContainerState[]>,

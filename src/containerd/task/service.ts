@@ -221,7 +221,7 @@ export class TaskService {
   }
 }
 
-/** Has an error of the runtime begin as with runc's shim, by which people and scripts find it. */
+/** Makes an error of the runtime begin as with runc's shim: people and scripts look for that. */
 async function saying<T>(what: "create" | "start" | "exec", call: Promise<T>): Promise<T> {
   try {
     return await call;

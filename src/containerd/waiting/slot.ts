@@ -120,7 +120,7 @@ export class Slot implements Disposable {
       : NaN;
   }
 
-  /** Says a line to the shell that asks, whose pid is in front so that no other takes it for its own. */
+  /** Writes a line for the shell that asks; its pid is in front, so that no other shell takes it. */
   say(kind: string, pid: number, text = ""): void {
     const line = `${kind} ${pid}${text && " "}${text.replaceAll("\n", " ")}\n`;
     for (let rest = new TextEncoder().encode(line); rest.length > 0;) {

@@ -91,7 +91,7 @@ interface Waiting {
   readonly containerd: number;
   /** containerd. */
   readonly parent: Pidfd;
-  /** What {@linkcode filesOf} has said at first. */
+  /** What {@linkcode filesOf} returned at first. */
   readonly files: string;
   /** For how long no shell may ask, in milliseconds. */
   readonly idle: number;
@@ -181,7 +181,7 @@ interface Start {
   readonly caller: Caller;
 }
 
-/** Answers as the shim of the container's group. Undefined where the group has another. */
+/** Answers as the shim of the container's group. Returns undefined where the group has another. */
 async function answer(
   { onShim }: Waiting,
   { slot, pid, caller }: Start,

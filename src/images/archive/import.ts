@@ -15,7 +15,7 @@ export interface TarSource {
   readonly content: ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
-/** What {@linkcode importTar} makes beside the files. */
+/** How the archive is pulled, and what the image says beside its files. */
 export interface ImportOptions extends PullOptions {
   /** The command of containers that are given none. */
   readonly cmd?: readonly string[];

@@ -107,7 +107,7 @@ async function imagesOf(
 /** An image of an archive. */
 interface ArchivedImage {
   readonly names: readonly string[];
-  /** Tells it from other images, of other archives, too. */
+  /** Identifies the image, also among those of other archives. */
   readonly key: string;
   /** How skopeo reads it. */
   readonly source: string;

@@ -26,7 +26,7 @@ export function announceAddresses(path: string, ifname: string): void {
   });
 }
 
-/** Has changes told until it is disposed of. Without IPv6 there is nothing to set for it. */
+/** Makes the kernel announce changes until the result is disposed of; without IPv6, those of IPv4. */
 function withNotifies(ifname: string): Disposable {
   using stack = new DisposableStack();
   for (const name of NOTIFIES) {

@@ -57,7 +57,7 @@ export class Outbound {
 
   /**
    * Settles the call that `response` answers; drops a response that no call waits for. An error
-   * without an id is kept: who closes the connection after it has said why.
+   * without an id is kept: if the other end closes the connection next, the error is the reason.
    */
   receive(response: JSONRPCResponse): void {
     const { id, error, result } = response;

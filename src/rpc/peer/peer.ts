@@ -135,8 +135,8 @@ export class Peer implements Disposable {
   }
 
   /**
-   * Has `listener` called with the params of each notification `method` of the other end, in the
-   * order in which they come. Replaces the listener that was there, and comes before handlers.
+   * Calls `listener` with the params of each notification `method` of the other end, in the order
+   * in which they come. Replaces the listener that was there, and comes before handlers.
    */
   onNotification(method: string, listener: (params: unknown) => void): void {
     this.#listeners.set(method, listener);

@@ -57,7 +57,7 @@ export async function isServed(path: string): Promise<boolean> {
 }
 
 /**
- * Has `listen` listen on `path`, of any length; a socket file there is replaced.
+ * Makes `listen` listen on `path`, of any length; a socket file there is replaced.
  *
  * Binds in a directory that no other user can enter, and moves the socket to its place once mode and
  * owner are right: rename(2) keeps the socket, and takes a stale one's place. This also keeps

@@ -28,7 +28,7 @@ const MOST_PER_RUNTIME_CALL = 30_000;
 /** How long a create that has lost its shim may go on, in milliseconds: it ends by itself. */
 const CREATE_GRACE = 10_000;
 
-/** What {@linkcode ContainerCleanup} needs of its container. */
+/** The container's parts that leave something behind. */
 export interface ContainerCleanupOptions {
   readonly bundle: Bundle;
   readonly processes: ProcessTable;

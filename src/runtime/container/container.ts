@@ -195,7 +195,7 @@ export class Container {
     }
   }
 
-  /** Says of one that has stopped only to run again that it does so, and what can be done. */
+  /** Returns `error`, or one that explains it where a stopped container waits for its next run. */
   #explained(error: unknown): unknown {
     if (!(error instanceof FailedPreconditionError) || this.status !== "stopped") return error;
     return this.beingRestarted(error) ?? error;

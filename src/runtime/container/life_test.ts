@@ -196,7 +196,7 @@ Deno.test("ContainerLife: a wait for the connection ends with whatever comes of 
   }
 });
 
-Deno.test("ContainerLife: a connection that ends as the daemon stops is no news", async () => {
+Deno.test("ContainerLife: a connection that ends as the daemon stops changes nothing", async () => {
   const { life, stop } = begin("creating");
   const client = new FakeClient();
   life.connect({ client: client.asClient, pid: 5 });

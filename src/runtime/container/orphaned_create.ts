@@ -16,8 +16,8 @@ const KILL_BOUND = 5_000;
  * what is left of it is killed. A create that is under way outlives the shim that asked for it: with
  * it, the runtime would say that there is no such container and make it a moment later.
  *
- * Answers the container's cgroup, where a process that was killed was in it: the runtime cannot
- * remove what it has not recorded yet.
+ * Returns the container's cgroup, where a process that was killed was in it: the runtime cannot
+ * remove a cgroup that it has not recorded yet.
  *
  * @throws {FailedPreconditionError} if a call does not die.
  */

@@ -50,7 +50,7 @@ export function withNetworkNamespace(spec: CheckedSpec, path: string): CheckedSp
 }
 
 /**
- * Has the runtime hand CRIU a config file of the bundle's, in which the shim names the stdio,
+ * Makes the runtime hand CRIU a config file of the bundle's, in which the shim names the stdio,
  * unless the spec names one or says that there is none. The bundle of a checkpoint was another.
  */
 export function withCriuConfig(spec: CheckedSpec, path: string): CheckedSpec {

@@ -32,7 +32,7 @@ export class EventPublisher implements Disposable {
     this.journal = journal;
   }
 
-  /** Has `listener` told of each event from now on, once it is in the journal. */
+  /** Calls `listener` with each event from now on, once it is in the journal. */
   addListener(listener: (event: Event) => void): void {
     this.#listeners.push(listener);
   }

@@ -102,7 +102,7 @@ export class Conflists {
     return programsOf(conflist).filter((name) => findPlugin(name, plugin_dirs) === undefined);
   }
 
-  /** Says of plugins that they are not installed, and what installs them. */
+  /** Returns a message that plugins are not installed, with the package that installs them. */
   describeMissing(plugins: readonly string[]): string {
     const dirs = this.#config.network.plugin_dirs.join(", ");
     const what = plugins.length === 1 ? "the plugin" : "the plugins";

@@ -6,7 +6,7 @@ import { newRecord } from "../../network/record.ts";
 import type { CniResult } from "../../network/result.ts";
 import type { NetworkPlan } from "./plan.ts";
 
-/** What {@linkcode recordOfLost} goes by. */
+/** The facts from which {@linkcode recordOfLost} makes a record. */
 export interface LostRecord {
   readonly id: string;
   readonly instance: string;

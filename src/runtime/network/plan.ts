@@ -31,7 +31,7 @@ export interface PlanTarget {
   readonly hostname: string;
 }
 
-/** What {@linkcode planNetwork} takes. */
+/** The container to plan for, and how a network's configuration is found. */
 export interface PlanOptions extends PlanTarget {
   /**
    * Returns the configuration of a network.

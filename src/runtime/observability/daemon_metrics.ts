@@ -8,7 +8,7 @@ import { VERSION } from "../../version.ts";
 import type { DaemonHooks } from "./hooks.ts";
 import type { CallReport } from "../../oci/driver/runtime_call.ts";
 
-/** What {@linkcode DaemonMetrics.collect} looks at; a `Daemon` is one. */
+/** The containers, shims and subscribers that are counted; a `Daemon` is one. */
 export interface MetricsSource {
   readonly manager: {
     containers(): readonly {
@@ -139,7 +139,7 @@ export class DaemonMetrics implements DaemonHooks {
     if (!WAITS.has(method)) this.#rpcSeconds.observe({ method }, durationMs / 1000);
   }
 
-  /** Looks at what is not counted; lets other work go on after each container. */
+  /** Updates the figures that are not counted; lets other work go on after each container. */
   async collect({ manager, subscribers }: MetricsSource): Promise<void> {
     this.#subscribers.set(subscribers.size);
     this.#lag.set(subscribers.lag);

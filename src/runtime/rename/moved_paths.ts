@@ -22,7 +22,7 @@ export interface MovedPathsOptions {
   readonly to: string;
 }
 
-/** Tells where the paths of a container are after it was renamed, and what has to be moved there. */
+/** The paths of a container after its rename, and the directories that have to be moved for them. */
 export class MovedPaths {
   readonly #options: MovedPathsOptions;
   readonly #moves = new Map<string, string>();

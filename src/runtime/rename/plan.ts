@@ -22,7 +22,7 @@ export interface RenamePlan {
   readonly exit: ExitRecord;
 }
 
-/** What {@linkcode planRename} needs. */
+/** The daemon's directories, the new id, and the end of the last instance. */
 export interface RenamePlanOptions {
   /** The root directory. */
   readonly root: string;

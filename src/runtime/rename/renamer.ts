@@ -16,7 +16,7 @@ import { exhaustedOr } from "../util/exhausted_or.ts";
 import { planRename, type RenamePlan } from "./plan.ts";
 import type { RenameRecords } from "./records.ts";
 
-/** What {@linkcode Renamer} needs. */
+/** The daemon's directories, and its parts that know a container by its id. */
 export interface RenamerOptions {
   /** The root directory. */
   readonly root: string;
@@ -31,7 +31,7 @@ export interface RenamerOptions {
   readonly events: EventPublisher;
 }
 
-/** What {@linkcode Renamer.rename} takes. */
+/** The container to rename, and its new id. */
 export interface RenameParams {
   readonly id: string;
   readonly newId: string;

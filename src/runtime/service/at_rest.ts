@@ -12,7 +12,7 @@ export interface RenameIds {
   readonly instance?: string | undefined;
 }
 
-/** What {@linkcode atRest} needs. */
+/** The service's parts, and the restarts that a stopped container may have ahead. */
 export interface AtRestOptions extends ServiceContext {
   readonly restarts: Pick<RestartManager, "tidy">;
   /** Returns whether a container that is stopped is about to run again. */

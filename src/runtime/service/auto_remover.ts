@@ -6,7 +6,7 @@ import type { Container } from "../container/container.ts";
 import { backoff } from "../../linux/event_loop/backoff.ts";
 import { logFailure } from "../util/log_failure.ts";
 
-/** What {@linkcode AutoRemover} needs. */
+/** How a container is removed, and which ones are not. */
 export interface AutoRemoverOptions {
   /** Returns whether the container has exited only to run again. */
   readonly runsAgain: (id: string) => boolean;

@@ -10,12 +10,12 @@ import { createCanceled, lockToEnd, startCanceled } from "./cancel_create.ts";
 import type { ServiceContext } from "./context.ts";
 import type { RestartManager } from "./restart/restart_manager.ts";
 
-/** What {@linkcode removeContainer} needs. */
+/** The service's parts, and the restarts that a removal cancels. */
 export interface RemoveOptions extends ServiceContext {
   readonly restarts: Pick<RestartManager, "cancel" | "goOn">;
 }
 
-/** What {@linkcode removeContainer} removes. */
+/** The container to remove, and the conditions of its removal. */
 export interface RemoveTarget {
   readonly id: string;
   /** Remove it even if it runs. */

@@ -20,7 +20,7 @@ import { checkSignal } from "./stop/stop.ts";
 import type { ContainerStopOptions } from "./stop/stop.ts";
 import { updateResources } from "./update_resources.ts";
 
-/** What {@linkcode Services} needs. */
+/** The daemon's parts that services work with. */
 export interface ServicesOptions
   extends Omit<ServiceContext, "locks" | "ended">, Pick<RunAgainOptions, "remake"> {
   readonly events: EventPublisher;
@@ -73,7 +73,7 @@ export class Services implements Disposable {
     if (container?.bundle.record.instance === event.instance) this.#autoRemover.exited(container);
   }
 
-  /** Has a container removed that a run, or a start that has failed, has left stopped. */
+  /** Removes a container with `autoRemove` that a run or a failed start has left stopped. */
   #ended(id: string): void {
     const container = this.#context.containers.find(id);
     if (container?.status === "stopped") this.#autoRemover.exited(container);

@@ -10,7 +10,7 @@ import type { ServiceContext } from "./context.ts";
 import type { ManualRestart } from "./restart/manual_restarts.ts";
 import type { RestartManager } from "./restart/restart_manager.ts";
 
-/** What {@linkcode startContainer} needs. */
+/** The service's parts, and the restarts, one of which a start may be. */
 export interface StartOptions extends ServiceContext {
   readonly restarts: Pick<RestartManager, "cancel" | "goOn" | "run">;
 }

@@ -8,7 +8,7 @@ import { shimEnvironment, shimPlacement } from "./shim_process_setup.ts";
 import { ShimPool } from "./pool.ts";
 import type { ShimManager } from "./shim_manager.ts";
 
-/** What {@linkcode createShimManager} needs. */
+/** The config, and the parts of the daemon that shims are started with. */
 export interface ShimManagerOptions {
   readonly config: Config;
   readonly reaper: Reaper;

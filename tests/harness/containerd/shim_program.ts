@@ -17,7 +17,7 @@ export function installShim(dir: string, name = SHIM_NAME): string {
   return writeScript(path, text);
 }
 
-/** Has berth make the file that containerd calls; its path. */
+/** Makes berth write the file that containerd calls. Returns its path. */
 export function installLauncher(dir: string): string {
   const [file = "", ...args] = program();
   const { success, stderr } = new Deno.Command(file, {

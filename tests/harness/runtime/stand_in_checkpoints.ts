@@ -43,7 +43,7 @@ fi
 "$real" --root "$root" create --bundle "$bundle" --pid-file "$pid_file" "$last" || exit 1
 exec "$real" --root "$root" start "$last"`;
 
-/** Has a runtime do what a container shows of a checkpoint and a restore, without CRIU. */
+/** Makes a runtime do what a container shows of a checkpoint and a restore, without CRIU. */
 export function standInCheckpoints(runtime: RuntimeWrapper): void {
   runtime.rule("checkpoint", CHECKPOINT);
   runtime.rule("restore", RESTORE);

@@ -13,7 +13,7 @@ export interface ManualRestart {
   stopped: boolean;
 }
 
-/** What {@linkcode ManualRestarts} needs. */
+/** The service's parts, and the two halves of a restart. */
 export interface ManualRestartsOptions extends ServiceContext {
   /** Stops a container, which its policy then does not run again. */
   readonly stop: (id: string, how: ContainerStopOptions) => Promise<unknown>;

@@ -17,7 +17,7 @@ import type { RunAgainOptions } from "./run_again.ts";
 /** How many containers are started again at a time. */
 const MOST_AT_ONCE = 8;
 
-/** What {@linkcode RestartManager} needs. */
+/** The service's parts, and how a container is made again. */
 export type RestartManagerOptions = ServiceContext & RunAgainOptions;
 
 /**

@@ -5,7 +5,7 @@ import { NotFoundError } from "../../../rpc/errors.ts";
 import type { Container } from "../../container/container.ts";
 import type { ServiceContext } from "../context.ts";
 
-/** What {@linkcode runAgain} needs. */
+/** The containers, their definitions, and how a container is made again. */
 export interface RunAgainOptions extends Pick<ServiceContext, "containers" | "definitions"> {
   /** Creates the container of a record and a spec in the place of the one that has the id. */
   readonly remake: (record: BundleRecord, spec: Record<string, unknown>) => Promise<Container>;

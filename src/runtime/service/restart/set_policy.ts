@@ -6,7 +6,7 @@ import { NO_PROGRESS } from "../../definitions/service_record.ts";
 import type { ServiceContext } from "../context.ts";
 import type { RestartManager } from "./restart_manager.ts";
 
-/** What {@linkcode setPolicy} needs. */
+/** The service's parts, and the restarts that another policy cancels. */
 export interface SetPolicyOptions extends ServiceContext {
   readonly restarts: Pick<RestartManager, "cancel" | "tidy">;
 }

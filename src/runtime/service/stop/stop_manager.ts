@@ -12,7 +12,7 @@ import type { ServiceContext } from "../context.ts";
 import type { ContainerStopOptions } from "./stop.ts";
 import { stopContainer, stopSignalOf } from "./stop.ts";
 
-/** What {@linkcode StopManager} needs. */
+/** The service's parts, and a way to cancel a restart. */
 export interface StopManagerOptions extends ServiceContext {
   /** Cancels the timer of a pending restart. */
   readonly cancelRestart: (id: string) => void;
