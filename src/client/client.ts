@@ -38,7 +38,7 @@ export interface StatsOptions extends CallOptions {
 }
 
 /**
- * What {@linkcode Client.create} takes: the params of `container.create`. Where stdin, stdout or
+ * The params of {@linkcode Client.create}, which are those of `container.create`. Where stdin, stdout or
  * stderr is `"piped"`, the handle has a stream for it.
  */
 export type CreateParams = DaemonMethods["container.create"]["params"];

@@ -15,7 +15,7 @@ import { acrossRestarts } from "./calls/across_restarts.ts";
 import { PipedStdio, type PipedStreams } from "./stdio.ts";
 
 /**
- * What {@linkcode Container.exec} takes: the params of `container.exec` without the id. Where stdin,
+ * The params of {@linkcode Container.exec}: those of `container.exec` without the id. Where stdin,
  * stdout or stderr is `"piped"`, the handle has a stream for it.
  */
 export type ExecParams = Omit<DaemonMethods["container.exec"]["params"], "id">;

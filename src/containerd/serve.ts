@@ -7,8 +7,8 @@ import { stay } from "./stay.ts";
 import { wait } from "./waiting/wait.ts";
 
 /**
- * Is the process that stays: answers on stdout where the shim of the container's group listens, and
- * is that shim unless there is one. Reads what `start` was given on stdin.
+ * Runs the process that stays: answers on stdout where the shim of the container's group listens,
+ * and becomes that shim unless there is one. Reads what `start` was given on stdin.
  *
  * @param args the pid of containerd, whose OOM score the shim's is one above, then the arguments of
  *   `start`; or `wait` and what {@linkcode wait} takes.

@@ -7,7 +7,7 @@ export const BRIDGE_NETWORK = "bridge";
 /** The names that mean another network than one of a file, wherever a network is named. */
 export const OWN_NETWORKS: readonly string[] = [BRIDGE_NETWORK, "none", "host"];
 
-/** What {@linkcode bridgeConflist} takes. */
+/** The bridge and subnets of a network, and what its host can do. */
 export interface BridgeOptions {
   /** Name of the interface on the host. */
   readonly bridge: string;

@@ -10,7 +10,7 @@ export interface FuzzLine {
   readonly text: string;
 }
 
-/** What a {@linkcode Messages} makes messages of. */
+/** The schemas and values that messages are made from, and how rare some are. */
 export interface MessagesOptions {
   readonly random: Random;
   /** Schema of each method's params. */

@@ -5,7 +5,7 @@ import { RawClient } from "../harness/io/raw_client.ts";
 import type { Random } from "../soak/random.ts";
 import type { FuzzLine } from "./messages.ts";
 
-/** What a {@linkcode fuzzSession} sends, and whom it tells of what must not be. */
+/** The lines that a session sends, the answers that it accepts, and a listener for others. */
 export interface SessionOptions {
   readonly socket: string;
   readonly random: Random;

@@ -12,7 +12,7 @@ export interface Note {
   readonly cgroup?: string | undefined;
 }
 
-/** What a {@linkcode timeline} is made of. */
+/** The events, the notes and the daemon's log, from which a timeline is made. */
 export interface TimelineSources {
   readonly events: readonly Event[];
   readonly notes: readonly Note[];

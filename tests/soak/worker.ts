@@ -8,7 +8,7 @@ import type { ExitStatuses } from "./exit_statuses.ts";
 import type { Random } from "./random.ts";
 import type { Session } from "./session.ts";
 
-/** What a {@linkcode Worker} works with. */
+/** The session, the random numbers and the record that a worker works with. */
 export interface WorkerOptions {
   readonly session: Session;
   readonly random: Random;

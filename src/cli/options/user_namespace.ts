@@ -38,7 +38,7 @@ export function parseUserNamespace(text: string): UserNamespaceMode {
 /** Returns every container there is. */
 type ListContainers = () => Promise<readonly Pick<ContainerState, "labels">[]>;
 
-/** What {@linkcode UserNamespaces} goes by besides the options. */
+/** The daemon's settings for user namespaces, and where subordinate ids are listed. */
 export interface FindOptions {
   /** The daemon's root directory. */
   readonly root: string;

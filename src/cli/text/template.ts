@@ -20,7 +20,7 @@ export interface Template {
   readonly nodes: readonly Node[];
 }
 
-/** What {@linkcode parseTemplate} may find at the top of the data. */
+/** The names that a template may use at the top of the data. */
 export interface TemplateRules extends NameRules {
   /** Whether names with commas between them make a table of these. Needs `fields`. */
   readonly columns?: boolean;

@@ -15,8 +15,8 @@ import { withDraft } from "./slot.ts";
 const NAME = "rehearsal";
 
 /**
- * Is a shim once that nobody hears of, until it is shut down, before this process waits in the slot at
- * `path`: what takes longest at its first time is done while no `start` waits for it. Returns whether
+ * Makes this process a shim once, without a client, before it waits in the slot at `path`: the work
+ * that takes longest the first time is then done before a `start` waits for it. Returns whether
  * this process is as it was before.
  *
  * @param containerd the pid of containerd.

@@ -158,7 +158,7 @@ function mountOverlay(spec: MountSpec, what: string): void {
   }
 }
 
-/** What {@linkcode setIdMaps} sets beside. */
+/** Attributes that {@linkcode setIdMaps} sets beside the ids. */
 interface IdMapOptions {
   readonly readOnly?: boolean;
   /** One of `MS_PRIVATE` and its kin. */

@@ -32,7 +32,7 @@ export type InitProgress =
   /** Init has ended, or the FIFO was removed. */
   | "over";
 
-/** What {@linkcode releaseExecFifo} takes. */
+/** The exec FIFO of a created container, and the parts that its release works with. */
 export interface ReleaseOptions {
   /** See {@linkcode execFifoPath}. */
   readonly path: string;

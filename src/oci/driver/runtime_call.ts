@@ -63,7 +63,7 @@ export interface CallReport {
   readonly warnings?: string[] | undefined;
 }
 
-/** What {@linkcode runCall} needs of its caller, the same for each call. */
+/** The OCI runtime, and the parts of its caller that every call shares. */
 export interface CallContext {
   readonly command: string;
   readonly root: string;

@@ -44,7 +44,7 @@ export interface OciDevice {
 /** Namespaces that a container need not have of its own. */
 export type SharedNamespace = "network" | "pid" | "ipc" | "uts";
 
-/** What {@linkcode defaultSpec} takes. */
+/** A container's command, and the settings that its OCI spec is made from. */
 export interface DefaultSpecOptions {
   /** The container's id. */
   readonly id: string;

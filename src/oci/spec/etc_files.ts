@@ -3,7 +3,7 @@
 /** docker's word for the address under which a container reaches its host. */
 export const HOST_GATEWAY = "host-gateway";
 
-/** What {@linkcode hostsFile} takes. */
+/** The names and addresses that a container's `/etc/hosts` holds. */
 export interface HostsFileOptions {
   /** The container's host name; it resolves to `address`. */
   readonly hostname: string;

@@ -26,7 +26,7 @@ export interface SecurityOptions {
   readonly defaults?: SecurityDefaults;
 }
 
-/** What {@linkcode SecurityOptions} come to in the OCI spec. */
+/** The values of the OCI spec that {@linkcode SecurityOptions} lead to. */
 export interface Security {
   readonly privileged: boolean;
   /** The bounding set, which root has too. */

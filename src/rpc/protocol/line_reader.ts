@@ -5,7 +5,7 @@ import type { ByteAccount } from "./byte_budget.ts";
 /** Longest line that may cross a connection, in bytes, without its newline. */
 export const MAX_LINE = 16 * 1024 * 1024;
 
-/** What {@linkcode LineReader.next} returns, once, in place of a line that is too long. */
+/** Stands, once, for a line that is too long where {@linkcode LineReader.next} returns lines. */
 export const TOO_LONG: unique symbol = Symbol("line too long");
 
 const NEWLINE = 10;

@@ -62,7 +62,7 @@ export function makeParts(
   };
 }
 
-/** Hears what the shim of a container says. */
+/** Returns the listener for connections, events and runtime calls of a container's shim. */
 export function shimListener(
   { bundle: { id }, context, events, life }: ContainerParts,
 ): ContainerListener {

@@ -30,7 +30,7 @@ export interface IdleShim {
   readonly peer: Peer;
 }
 
-/** Hears what becomes of the shims that {@linkcode ShimStarter} starts. */
+/** Listener for starts, failures and ends of the shims that {@linkcode ShimStarter} starts. */
 export interface ShimStartListener {
   /** A shim has dialed in. */
   ready(shim: IdleShim): void;

@@ -9,7 +9,7 @@ import type { Stdio } from "../stdio/stdio.ts";
 import type { LogStream } from "./cri_format.ts";
 import { type FifoSink, FifoSource } from "./fifo_source.ts";
 
-/** What {@linkcode CopiedStdio} is made of. */
+/** The stdio of a process, and the sinks that its output is copied to. */
 export interface CopiedStdioOptions {
   /** Begins the paths of the FIFOs that it makes. */
   readonly fifoPrefix: string;

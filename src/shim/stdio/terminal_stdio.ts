@@ -22,7 +22,7 @@ const CHUNK = 16 * 1024;
 /** How many reads in a row may go without letting anything else in this process run. */
 const BURST = 64;
 
-/** What {@linkcode TerminalStdio} is made of. */
+/** The socket that a pty comes through, and the two ends that it is connected to. */
 export interface TerminalStdioOptions {
   /** The bundle, where the socket is made that the pty's master comes through. */
   readonly dir: string;
