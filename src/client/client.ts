@@ -38,8 +38,8 @@ export interface StatsOptions extends CallOptions {
 }
 
 /**
- * The params of {@linkcode Client.create}, which are those of `container.create`. Where stdin, stdout or
- * stderr is `"piped"`, the handle has a stream for it.
+ * The params of {@linkcode Client.create}: those of `container.create`. Where stdin, stdout or stderr
+ * is `"piped"`, the handle has a stream for it.
  */
 export type CreateParams = DaemonMethods["container.create"]["params"];
 
