@@ -370,6 +370,7 @@ Deno.test("container log: what is left at a terminal goes on, and any number of 
         command.includes("attach left") && openFiles(pid).includes(logFile(daemon, "left"))
       ).length === 2,
   );
+  await second.isRaw();
   second.type("echo he''llo\r");
   await second.shows("hello\r\n");
   await third.shows("hello\r\n");
@@ -497,6 +498,7 @@ Deno.test("container log: a terminal's output goes to a raw log, and nowhere wit
           ),
       );
     }
+    await second.isRaw();
     second.type("echo t''wo\r");
     await second.shows("two\r\n");
     assert.doesNotMatch(second.output, /one/);

@@ -114,6 +114,11 @@ export class PtyProcess implements AsyncDisposable {
     return new TextDecoder().decode(stdout);
   }
 
+  /** Waits until the process has made the terminal raw, which drops what was typed before. */
+  async isRaw(): Promise<void> {
+    await until("the raw mode", async () => / -icanon/.test(await this.mode()));
+  }
+
   /** Waits for the end of the process; answers its exit status. */
   async exited(): Promise<number> {
     // Long: some have megabytes to show first.
