@@ -113,6 +113,35 @@ Deno.test("containerd shim io: a terminal is sized, written to and read", async 
   await client.delete();
 });
 
+Deno.test("containerd shim io: what is asked of an exec before its start is done then", async () => {
+  await using containerd = new StubContainerd();
+  using client = await containerd.create("c", ["sleep", "1000"]);
+  await client.start();
+  const stdout = makeFifo(containerd.dir), stdin = makeFifo(containerd.dir);
+  {
+    await using reader = new FifoReader(stdout);
+    const script = 'until [ "$(stty size 2>&1)" = "17 91" ]; do sleep 0.05; done; echo sized';
+    await client.exec("t", ["sh", "-c", script], { stdin, stdout, terminal: true });
+    await client.call("ResizePty", ResizeRequest, Empty, { exec_id: "t", width: 91, height: 17 });
+    await client.start("t");
+    assert.equal((await within("the exit", client.wait("t"))).exit_status, 0);
+    assert.equal(await reader.text(), "sized\r\n");
+    // One that has ended has no size any more, which is no error.
+    await client.call("ResizePty", ResizeRequest, Empty, { exec_id: "t", width: 1, height: 1 });
+    await client.delete("t");
+  }
+  await using reader = new FifoReader(stdout);
+  await client.exec("cat", ["cat"], { stdin, stdout });
+  await client.call("CloseIO", CloseIoRequest, Empty, { exec_id: "cat", stdin: true });
+  await client.start("cat");
+  assert.equal((await within("the exit", client.wait("cat"))).exit_status, 0);
+  assert.equal(await reader.text(), "");
+  const none = { exec_id: "none" };
+  await assert.rejects(client.call("ResizePty", ResizeRequest, Empty, none), /none/);
+  const close = { ...none, stdin: true };
+  await assert.rejects(client.call("CloseIO", CloseIoRequest, Empty, close), /none/);
+});
+
 Deno.test("containerd shim io: CloseIO ends stdin, once its writers are gone", async () => {
   await using containerd = new StubContainerd();
   const stdin = makeFifo(containerd.dir), stdout = makeFifo(containerd.dir);

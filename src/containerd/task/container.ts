@@ -30,6 +30,15 @@ interface ProcessIo {
   readonly requested: RequestedIo;
   readonly target: LoggerTarget | undefined;
   logger?: BinaryLogger;
+  /** What was asked of an exec before its start, which is done then: nerdctl asks for both. */
+  size?: TerminalSize;
+  stdinClosed?: true;
+}
+
+/** The size of a terminal, in characters. */
+interface TerminalSize {
+  readonly width: number;
+  readonly height: number;
 }
 
 /** The key of init's stdio, which execs have their ids for. */
@@ -128,8 +137,51 @@ export class TaskContainer {
     this.#io.set(execId, { requested: request, target: logger });
   }
 
+  /**
+   * Sets the size of a process's terminal. That there is none, or none any more, is no error for
+   * containerd.
+   *
+   * @throws {NotFoundError} if there is no such exec.
+   */
+  resize(execId: string, size: TerminalSize): void {
+    const io = this.#io.get(execId);
+    if (io !== undefined && this.#isUnstarted(execId)) io.size = size;
+    else if (this.io(execId).terminal) {
+      try {
+        this.service.processes.resizePty({ execId: execId || undefined, ...size });
+      } catch (error) {
+        if (!(error instanceof FailedPreconditionError)) throw error;
+      }
+    }
+  }
+
+  /**
+   * Closes the shim's end of a process's stdin.
+   *
+   * @throws {NotFoundError} if there is no such exec.
+   */
+  closeStdin(execId: string): void {
+    const io = this.#io.get(execId);
+    if (io !== undefined && this.#isUnstarted(execId)) io.stdinClosed = true;
+    else this.service.processes.closeStdin({ execId: execId || undefined });
+  }
+
+  #isUnstarted(execId: string): boolean {
+    if (execId === INIT) return false;
+    const { name } = this.service.execState(execId).state;
+    return name === "created" || name === "starting";
+  }
+
   /** Starts an exec that was added. One that could not be started can be started again. */
   async startExec(execId: string): Promise<{ pid: number }> {
+    const started = await this.#startExec(execId);
+    const { size, stdinClosed } = this.#io.get(execId) ?? {};
+    if (size !== undefined) this.resize(execId, size);
+    if (stdinClosed) this.closeStdin(execId);
+    return started;
+  }
+
+  async #startExec(execId: string): Promise<{ pid: number }> {
     const io = this.#io.get(execId);
     if (io?.target === undefined || io.logger !== undefined) {
       return await this.service.startExec(execId);

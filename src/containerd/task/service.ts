@@ -116,8 +116,8 @@ export class TaskService {
       Exec: handler(ExecProcessRequest, Empty, (request) => this.#exec(request)),
       ResizePty: handler(ResizeRequest, Empty, (request) => this.#resize(request)),
       CloseIO: handler(CloseIoRequest, Empty, ({ id, exec_id, stdin }) => {
-        const { service } = this.#get(id);
-        if (stdin) service.processes.closeStdin(target(exec_id));
+        const container = this.#get(id);
+        if (stdin) container.closeStdin(exec_id);
       }),
       Update: handler(
         UpdateRequest,
@@ -211,13 +211,11 @@ export class TaskService {
     container.addExec(request, jsonOf("spec", spec));
   }
 
-  /** A process without a terminal has no size: that is no error for containerd. */
   #resize({ id, exec_id, width, height }: Decoded<typeof ResizeRequest>): void {
     const container = this.#get(id);
+    // Of one that is not there the size is asked for in vain, which has to be said.
     if (exec_id !== "") container.service.execState(exec_id);
-    if (container.io(exec_id).terminal) {
-      container.service.processes.resizePty({ ...target(exec_id), width, height });
-    }
+    container.resize(exec_id, { width, height });
   }
 }
 
