@@ -127,8 +127,6 @@ export class Daemon implements AsyncDisposable {
     manager.events.addListener(() => subscribers.wake());
     const daemon = new Daemon({ manager, subscribers, reaper, oom, hooks, fds });
     await options.beforeListen?.(daemon);
-    // Once: at the limit of open files it could not be read.
-    const openFiles = defaultOpenFiles();
     const methods = daemonMethods({
       manager,
       subscribers,
@@ -148,7 +146,7 @@ export class Daemon implements AsyncDisposable {
           ...(config.runtime.userns_remap !== undefined && {
             usernsRemap: config.runtime.userns_remap,
           }),
-          openFiles,
+          openFiles: defaultOpenFiles(),
         },
         startedAt,
         containers: manager.size,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { exists } from "../../linux/fs/exists.ts";
+import { fileLimit } from "../../linux/process/file_limit.ts";
 import { STOP_SIGNAL_ANNOTATION } from "./annotations.ts";
 import { DEFAULT_MOUNTS, DEVICE_RULES } from "./default_isolation.ts";
 import { type OciResources, withDefaultSwap } from "./default_swap.ts";
@@ -255,9 +256,7 @@ function rlimits({ rlimits = [], openFiles }: DefaultSpecOptions): OciRlimit[] {
  * (CAP_SYS_RESOURCE).
  */
 export function defaultOpenFiles(): number {
-  // "Max open files   1024   524288   files", proc_pid_limits(5); no number: unlimited
-  const limits = /^Max open files\s+\S+\s+(\d+)/m.exec(Deno.readTextFileSync("/proc/self/limits"));
-  return Math.min(MAX_OPEN_FILES, Number(limits?.[1] ?? Infinity));
+  return Math.min(MAX_OPEN_FILES, Number(fileLimit().hard));
 }
 
 function userOf(rootfs: string, text: string | undefined, groups: readonly number[]) {
