@@ -2,11 +2,10 @@
 import { validateExecProcess } from "../oci/spec/spec.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import { MAX_EXECS } from "../rpc/contract/limits.ts";
-import { InvalidParamsError, ResourceExhaustedError } from "../rpc/errors.ts";
+import { ResourceExhaustedError } from "../rpc/errors.ts";
 import type { Implementation } from "../rpc/contract/bind.ts";
 import type { ResultOf } from "../rpc/contract/method.ts";
-import type { RestartPolicy } from "../rpc/contract/schemas.ts";
-import { describeIssues } from "./util/describe_issues.ts";
+import { requireNoIssues } from "./util/require_no_issues.ts";
 import { stdioIssues } from "./create/path_issues.ts";
 import { restartIssues } from "./create/service_params.ts";
 import { listContainers, listStats } from "./container_list.ts";
@@ -65,13 +64,7 @@ export function daemonMethods(
         })),
         ...stdioIssues(rest),
       ];
-      if (issues.length > 0) {
-        throw new InvalidParamsError(
-          `cannot exec in container ${id}: ${describeIssues(issues)}`,
-          issues,
-          { data: { id } },
-        );
-      }
+      requireNoIssues("exec in", id, issues);
       return await container.call("shim.exec", {
         ...rest,
         execId: execId ?? `exec-${crypto.randomUUID().slice(0, 8)}`,
@@ -92,7 +85,7 @@ export function daemonMethods(
     "stats.unsubscribe": ({ subscription }, { peer }) =>
       statsSubscribers.unsubscribe(peer, subscription),
     "container.update": async ({ id, resources, restart }) => {
-      if (restart !== undefined) checkRestart(id, restart);
+      if (restart !== undefined) requireNoIssues("update", id, restartIssues(restart));
       if (resources !== undefined) await services.update(id, resources);
       if (restart !== undefined) await services.setPolicy(id, restart);
       return {};
@@ -108,12 +101,4 @@ export function daemonMethods(
     "events.unsubscribe": ({ subscription }, { peer }) =>
       subscribers.unsubscribe(peer, subscription),
   };
-}
-
-function checkRestart(id: string, restart: RestartPolicy): void {
-  const issues = restartIssues(restart);
-  if (issues.length === 0) return;
-  throw new InvalidParamsError(`cannot update container ${id}: ${describeIssues(issues)}`, issues, {
-    data: { id },
-  });
 }

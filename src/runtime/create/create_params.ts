@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { describeIssues } from "../util/describe_issues.ts";
+import { requireNoIssues } from "../util/require_no_issues.ts";
 import { bundlePaths } from "../../oci/bundle_layout.ts";
 import type { BundleRecord, RootfsMountRecord } from "../../oci/bundle_layout.ts";
 import {
@@ -12,7 +12,6 @@ import {
 import { validateSpec } from "../../oci/spec/spec.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
-import { InvalidParamsError } from "../../rpc/errors.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import { logIssues, resolveLog } from "./log.ts";
@@ -96,15 +95,7 @@ export function checkCreate(
     ...networkIssues,
     ...serviceIssues(params, root),
   ];
-  if (issues.length > 0) {
-    throw new InvalidParamsError(
-      `cannot create container ${id}: ${describeIssues(issues)}`,
-      issues,
-      {
-        data: { id },
-      },
-    );
-  }
+  requireNoIssues("create", id, issues);
   const group = params.group ?? podOf(spec);
   const planned = cgroupsPathOf(spec);
   const mapped = mappedRoot(spec);

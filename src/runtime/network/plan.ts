@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { describeIssues } from "../util/describe_issues.ts";
+import { requireNoIssues } from "../util/require_no_issues.ts";
 import type { Conflist } from "../../network/conflist.ts";
 import { ConflistError, parseConflist } from "../../network/conflist.ts";
 import { hostNames } from "../../network/hosts_file.ts";
 import type { AttachmentPlan, PortMapping } from "../../network/record.ts";
-import { InvalidParamsError } from "../../rpc/errors.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
@@ -75,13 +74,7 @@ export function planNetwork(params: NetworkParams, options: PlanOptions): Networ
     return [{ conflist, ifname: `eth${index}`, runtimeConfig }];
   });
   issues.push(...duplicateNetworks(attachments));
-  if (issues.length > 0) {
-    throw new InvalidParamsError(
-      `cannot create container ${id}: ${describeIssues(issues)}`,
-      issues,
-      { data: { id } },
-    );
-  }
+  requireNoIssues("create", id, issues);
   const { hostsFile, hostname = options.hostname, aliases = [], resolvFile, dns = {} } = params;
   const plan = {
     id,

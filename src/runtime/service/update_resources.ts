@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { describeIssues } from "../util/describe_issues.ts";
+import { requireNoIssues } from "../util/require_no_issues.ts";
 import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
 import { validateSpec } from "../../oci/spec/spec.ts";
-import { InvalidParamsError } from "../../rpc/errors.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import { mergeResources, recordUpdate } from "../bundle/record_update.ts";
 import type { Container } from "../container/container.ts";
@@ -73,9 +72,7 @@ function check(id: string, dir: string, resources: LinuxResources): void {
   if (spec === undefined) return;
   const merged = mergeResources(spec, resources);
   const issues = [...validateSpec(merged, { rootfsMounted: true }), ...swapIssues(merged)];
-  if (issues.length === 0) return;
-  const why = describeIssues(issues);
-  throw new InvalidParamsError(`cannot update container ${id}: ${why}`, issues, { data: { id } });
+  requireNoIssues("update", id, issues);
 }
 
 /** The limit of memory and swap together is never below that of memory (OCI: memory.swap). */

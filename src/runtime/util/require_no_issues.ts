@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: MIT
-import type { ParamIssue } from "../../rpc/errors.ts";
+import { InvalidParamsError, type ParamIssue } from "../../rpc/errors.ts";
 
-/** Returns the part of a message that names what does not fit. */
-export function describeIssues(issues: readonly ParamIssue[]): string {
-  return issues.map(({ path, message }) => path === "" ? message : `${path}: ${message}`).join(
-    "; ",
-  );
+/**
+ * Checks that nothing was found wrong with the params of a call on a container.
+ *
+ * @param call what the call would do, as it is said before `container`.
+ * @throws {InvalidParamsError} with the issues, if there are any.
+ */
+export function requireNoIssues(
+  call: "create" | "exec in" | "update",
+  id: string,
+  issues: readonly ParamIssue[],
+): void {
+  if (issues.length === 0) return;
+  const why = issues
+    .map(({ path, message }) => path === "" ? message : `${path}: ${message}`)
+    .join("; ");
+  throw new InvalidParamsError(`cannot ${call} container ${id}: ${why}`, issues, { data: { id } });
 }
