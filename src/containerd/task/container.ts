@@ -145,7 +145,7 @@ export class TaskContainer {
    */
   resize(execId: string, size: TerminalSize): void {
     const io = this.#io.get(execId);
-    if (io !== undefined && this.#isUnstarted(execId)) io.size = size;
+    if (this.#isUnstarted(execId) && io !== undefined) io.size = size;
     else if (this.io(execId).terminal) {
       try {
         this.service.processes.resizePty({ execId: execId || undefined, ...size });
@@ -162,10 +162,11 @@ export class TaskContainer {
    */
   closeStdin(execId: string): void {
     const io = this.#io.get(execId);
-    if (io !== undefined && this.#isUnstarted(execId)) io.stdinClosed = true;
+    if (this.#isUnstarted(execId) && io !== undefined) io.stdinClosed = true;
     else this.service.processes.closeStdin({ execId: execId || undefined });
   }
 
+  /** @throws {NotFoundError} if there is no such exec. */
   #isUnstarted(execId: string): boolean {
     if (execId === INIT) return false;
     const { name } = this.service.execState(execId).state;

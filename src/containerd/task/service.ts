@@ -212,10 +212,7 @@ export class TaskService {
   }
 
   #resize({ id, exec_id, width, height }: Decoded<typeof ResizeRequest>): void {
-    const container = this.#get(id);
-    // Of one that is not there the size is asked for in vain, which has to be said.
-    if (exec_id !== "") container.service.execState(exec_id);
-    container.resize(exec_id, { width, height });
+    this.#get(id).resize(exec_id, { width, height });
   }
 }
 
