@@ -66,7 +66,7 @@ export async function takeStateDir(
  */
 function checkOwnDirectory(path: string): void {
   const own = Deno.uid();
-  const why = notAlone(path, [own], 0o022);
+  const why = notAlone(Deno.statSync(path), [own], 0o022);
   if (why !== undefined) {
     throw new FailedPreconditionError(
       `the directory ${path} ${why}: a user who can write there is as good as root; ` +
@@ -77,8 +77,9 @@ function checkOwnDirectory(path: string): void {
     above = parentDir(above) || "/";
     // Who may write to a sticky one, such as /tmp, can rename only what is his own (inode(7)). A group
     // that may write is root's choice, as Debian's staff in /var/local.
-    const isSticky = ((Deno.statSync(above).mode ?? 0) & 0o1000) !== 0;
-    const whyAbove = notAlone(above, [own, 0], isSticky ? 0 : 0o002);
+    const info = Deno.statSync(above);
+    const isSticky = ((info.mode ?? 0) & 0o1000) !== 0;
+    const whyAbove = notAlone(info, [own, 0], isSticky ? 0 : 0o002);
     if (whyAbove !== undefined) {
       throw new FailedPreconditionError(
         `the directory ${above}, above ${path}, ${whyAbove}: who can write there can put another ` +
@@ -90,11 +91,10 @@ function checkOwnDirectory(path: string): void {
 
 /** Returns why a directory is not one of these owners alone; undefined if it is. */
 function notAlone(
-  path: string,
+  { uid, mode }: Deno.FileInfo,
   owners: readonly (number | null)[],
   writable: number,
 ): string | undefined {
-  const { uid, mode } = Deno.statSync(path);
   if (!owners.includes(uid)) return `belongs to uid ${uid}, not to ${owners[0]}`;
   if (((mode ?? 0) & writable) === 0) return undefined;
   return `can be written by others (mode ${((mode ?? 0) & 0o7777).toString(8)})`;
