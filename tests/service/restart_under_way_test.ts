@@ -174,15 +174,20 @@ Deno.test({
   },
 });
 
-Deno.test("container.stop, kill and a forced delete end a restart whose runtime hangs in its start", async () => {
-  await using daemon = await TestDaemon.start();
-  const { client } = daemon;
-  const wrapper = RuntimeWrapper.create(daemon.dir);
-  const end = {
+/** The calls that end whatever is under way with a container. */
+function endingsOf({ client }: TestDaemon) {
+  return {
     stop: (id: string) => client.call("container.stop", { id }),
     kill: (id: string) => client.call("container.kill", { id, signal: "KILL" }),
     delete: (id: string) => client.call("container.delete", { id, force: true }),
   };
+}
+
+Deno.test("container.stop, kill and a forced delete end a restart whose runtime hangs in its start", async () => {
+  await using daemon = await TestDaemon.start();
+  const { client } = daemon;
+  const wrapper = RuntimeWrapper.create(daemon.dir);
+  const end = endingsOf(daemon);
   for (const id of ["stop", "kill", "delete"] as const) {
     const restart = { policy: "always" } as const;
     await createService(daemon, id, "exit 3", { runtime: wrapper.path, restart });
@@ -244,11 +249,7 @@ Deno.test("container.stop, kill and a forced delete end a restart whose runtime 
   await using daemon = await TestDaemon.start();
   const { client } = daemon;
   const wrapper = RuntimeWrapper.create(daemon.dir);
-  const end = {
-    stop: (id: string) => client.call("container.stop", { id }),
-    kill: (id: string) => client.call("container.kill", { id, signal: "KILL" }),
-    delete: (id: string) => client.call("container.delete", { id, force: true }),
-  };
+  const end = endingsOf(daemon);
   for (const id of ["stop", "kill", "delete"] as const) {
     const restart = { policy: "always" } as const;
     await createService(daemon, id, "exit 3", { runtime: wrapper.path, restart });
