@@ -282,6 +282,44 @@ Deno.test("checkpoint: with a stand-in runtime: of a checkpoint that failed only
   assert.match((await cli(daemon, ["restore", "web"])).stderr, /is no checkpoint of berth's/);
 });
 
+Deno.test("checkpoint: with a stand-in runtime: one that is there is not written over", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await cli(daemon, run)).code, 0);
+  const path = `${daemon.root}/checkpoints/web`;
+  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  const first = Deno.readTextFileSync(`${path}/berth-restore.json`);
+  assert.equal((await cli(daemon, ["update", "--memory", "64m", "web"])).code, 0);
+  runtime.rule("checkpoint", `${OPTIONS}echo half >"$image/inventory.img"\nexit 1`);
+  const second = await cli(daemon, ["checkpoint", "--exit", "web"]);
+  assert.equal(second.code, 125);
+  assert.match(second.stderr, /^berth: cannot checkpoint web: \S+\/web is not empty, .*--path/);
+  await assert.rejects(
+    daemon.client.call("container.checkpoint", { id: "web", path }),
+    (error) =>
+      error instanceof FailedPreconditionError && /has a checkpoint already/.test(error.message),
+  );
+  assert.equal(Deno.readTextFileSync(`${path}/inventory.img`), "image\n");
+  assert.equal(Deno.readTextFileSync(`${path}/berth-restore.json`), first);
+  assert.equal((await daemon.client.call("container.state", { id: "web" })).status, "running");
+});
+
+Deno.test("berth restore (stand-in runtime): a checkpoint that is not whole is refused before anything is made", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await cli(daemon, run)).code, 0);
+  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  const path = `${daemon.root}/checkpoints/web`;
+  // CRIU writes it last.
+  Deno.removeSync(`${path}/inventory.img`);
+  const { code, stderr } = await cli(daemon, ["restore", "--path", path, "web2"]);
+  assert.equal(code, 125);
+  assert.match(stderr, /^berth: \S+\/web is no whole checkpoint: .*inventory\.img/);
+  assert.deepEqual(runtime.calls("restore"), []);
+});
+
 Deno.test("berth restore (stand-in runtime): one under another id has a cgroup of its own", async () => {
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { renamedCgroupsPath } from "../../oci/spec/cgroups_path.ts";
+import { INVENTORY } from "../../oci/driver/criu_config.ts";
+import { exists } from "../../linux/fs/exists.ts";
 import { ETC_LABEL, OVERLAY_LABEL, VOLUMES_LABEL } from "../../oci/own_dirs_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
 import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
@@ -107,7 +109,10 @@ function withAddresses(network: NetworkParams, state: ContainerState): NetworkPa
 export function readForRestore(path: string): RestoreRecord {
   const record = readJson<RestoreRecord>(`${path}/${FILE}`);
   if (!record) throw new CliError(`${path} is no checkpoint of berth's: it has no ${FILE}`);
-  return record;
+  if (exists(`${path}/${INVENTORY}`)) return record;
+  throw new CliError(
+    `${path} is no whole checkpoint: it has no ${INVENTORY}, which CRIU writes last`,
+  );
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { UnavailableError } from "../../rpc/errors.ts";
 import { somePath, verb, withSocket } from "../common/command.ts";
-import { absolutePath, parentDir } from "../../linux/fs/path_names.ts";
+import { absolutePath } from "../../linux/fs/path_names.ts";
 import { isConnecting, withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";
 import { saveForRestore } from "../create/restore_record.ts";
@@ -36,7 +36,7 @@ export function checkpointCommand(): Command {
         const { root } = await daemon.call("daemon.info", {});
         const path = absolutePath(options.path ?? `${root}/checkpoints/${id}`);
         const state = await daemon.call("container.state", { id });
-        const fresh = await makeDirectory(path);
+        await makeDirectory(id, path);
         try {
           saveForRestore(path, state);
           await daemon.call("container.checkpoint", {
@@ -49,7 +49,7 @@ export function checkpointCommand(): Command {
           if (error instanceof UnavailableError && !isConnecting(error)) {
             throw new CliError(unknownEnd(id, path, error), { cause: error });
           }
-          if (fresh) await removeAllButLog(path);
+          await removeAllButLog(path);
           throw error;
         }
         print(path);
@@ -63,17 +63,17 @@ function unknownEnd(id: string, path: string, error: Error): string {
     `"berth events --after 0 --id ${id}" tells whether it was checkpointed, "berth ps" whether it runs`;
 }
 
-/** Makes the directory; false where it was there and holds anything but the log of a failure. */
-async function makeDirectory(path: string): Promise<boolean> {
-  await Deno.mkdir(parentDir(path) || "/", { recursive: true, mode: 0o700 });
-  try {
-    await Deno.mkdir(path, { mode: 0o700 });
-    return true;
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    const [name, ...more] = await namesIn(path);
-    return name === CRIU_LOG && more.length === 0;
-  }
+/**
+ * Makes the directory, or takes one that is empty but for the log of a failure. What else is there
+ * may be a checkpoint, which one that fails would ruin.
+ */
+async function makeDirectory(id: string, path: string): Promise<void> {
+  await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+  if ((await namesIn(path)).every((name) => name === CRIU_LOG)) return;
+  throw new CliError(
+    `cannot checkpoint ${id}: ${path} is not empty, and what is there would be lost: ` +
+      "remove it, or name another directory by --path",
+  );
 }
 
 /** Removes what a failed checkpoint has left but for CRIU's log, which its error may name. */

@@ -13,6 +13,9 @@ const RUNC_CONFIG = "/etc/criu/runc.conf";
 /** The variable that names a config file of CRIU's, which it reads once. */
 export const CRIU_CONFIG_VARIABLE = "CRIU_CONFIG_FILE";
 
+/** The file of a checkpoint that CRIU writes last (its criu/cr-dump.c, cr_dump_tasks). */
+export const INVENTORY = "inventory.img";
+
 /** What CRIU is to know that runc has no options for; criu(8) names each option. */
 export interface CriuConfig {
   /** Keys of open files that are not looked up in the container: `file[<mount>:<inode>]`. */

@@ -443,7 +443,10 @@ export const daemonContract = {
       exit: z.boolean().optional().meta({ description: "Stop the container after the checkpoint" }),
     }),
     done,
-    { ...asksRuntime, FailedPrecondition: "the container is not running" },
+    {
+      ...asksRuntime,
+      FailedPrecondition: "the container is not running, or the directory has a checkpoint already",
+    },
   ),
   "container.delete": method(
     "container.delete",

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+import { exists } from "../../../linux/fs/exists.ts";
 import { SIGKILL } from "../../../linux/process/signals.ts";
+import { INVENTORY } from "../../../oci/driver/criu_config.ts";
 import type { DaemonContract } from "../../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../../rpc/contract/method.ts";
 import type { ExitStatus } from "../../../rpc/contract/schemas.ts";
-import { NotFoundError } from "../../../rpc/errors.ts";
+import { FailedPreconditionError, NotFoundError } from "../../../rpc/errors.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
 import type { Container } from "../../container/container.ts";
 import type { ServiceRecord } from "../../definitions/service_record.ts";
@@ -135,11 +137,22 @@ export class StopManager {
     }
   }
 
-  /** Writes a checkpoint of a container. With `exit` that is a stop. */
+  /**
+   * Writes a checkpoint of a container. With `exit` that is a stop.
+   *
+   * @throws {FailedPreconditionError} if there is a checkpoint in the directory already.
+   */
   async checkpoint(
     { id, ...request }: ParsedParamsOf<DaemonContract, "container.checkpoint">,
   ): Promise<Record<string, never>> {
     const container = this.#options.containers.get(id);
+    const { path } = request;
+    if (exists(`${path}/${INVENTORY}`)) {
+      throw new FailedPreconditionError(
+        `container ${id}: ${path} has a checkpoint already, which one that fails would ruin`,
+        { data: { id } },
+      );
+    }
     return await this.#end(
       container,
       request.exit ?? false,
