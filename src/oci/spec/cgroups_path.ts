@@ -22,8 +22,9 @@ export function cgroupsPathBelow(parent: string, id: string): string {
  * is named after the container is so again, any other stays.
  */
 export function renamedCgroupsPath(path: string, from: string, to: string): string {
-  const isNamedAfter = path.endsWith(`/${from}`) || path.endsWith(`:${from}`);
-  return isNamedAfter ? path.slice(0, -from.length) + to : path;
+  const [separator, nameOf] = isSystemdPath(path) ? [":", scopeName] : ["/", (id: string) => id];
+  const parent = path.slice(0, path.lastIndexOf(separator) + 1);
+  return parent !== "" && path === parent + nameOf(from) ? parent + nameOf(to) : path;
 }
 
 /**
@@ -52,7 +53,10 @@ export function cgroupOfPath(path: string): string | undefined {
 }
 
 function systemdPath(slice: string, prefix: string, id: string): string {
-  // A name that ends so would be the slice itself, not a scope in it.
-  const name = id.endsWith(".slice") ? `${id}-` : id;
-  return `${slice}:${prefix}:${name}`;
+  return `${slice}:${prefix}:${scopeName(id)}`;
+}
+
+/** Returns the name for a container's scope: one that ends in `.slice` would be that slice itself. */
+function scopeName(id: string): string {
+  return /\.slice-*$/.test(id) ? `${id}-` : id;
 }

@@ -5,6 +5,7 @@ import {
   cgroupsPathBelow,
   defaultCgroupsPath,
   isSystemdPath,
+  renamedCgroupsPath,
 } from "./cgroups_path.ts";
 
 Deno.test("defaultCgroupsPath is below the daemon's own cgroup, whatever the id", () => {
@@ -16,6 +17,7 @@ Deno.test("defaultCgroupsPath of systemd names a scope, never a unit or slice of
   assert.equal(path("web"), "system.slice:berth:web");
   assert.equal(path("x.service"), "system.slice:berth:x.service");
   assert.equal(path("user.slice"), "system.slice:berth:user.slice-");
+  assert.equal(path("user.slice-"), "system.slice:berth:user.slice--", "another's than that");
 });
 
 Deno.test("cgroupsPathBelow takes a cgroup or a slice", () => {
@@ -24,6 +26,22 @@ Deno.test("cgroupsPathBelow takes a cgroup or a slice", () => {
   assert.equal(cgroupsPathBelow("/", "web"), "/web");
   assert.equal(cgroupsPathBelow("machine.slice", "web"), "machine.slice:berth:web");
   assert.equal(cgroupsPathBelow("/machine.slice", "web"), "/machine.slice/web");
+});
+
+Deno.test("renamedCgroupsPath: a path named after the container is the one that the new id would have", () => {
+  const ids = ["web", "x.service", "user.slice", "user.slice-"];
+  for (const driver of ["systemd", "cgroupfs"] as const) {
+    for (const from of ids) {
+      for (const to of ids) {
+        const path = defaultCgroupsPath(driver, "berth", from);
+        const renamed = renamedCgroupsPath(path, from, to);
+        assert.equal(renamed, defaultCgroupsPath(driver, "berth", to), `${from} to ${to}`);
+      }
+    }
+  }
+  for (const path of ["/a/b", "a.slice:berth:b", "a.slice:web:b", "/a/b:web", "/a/xweb"]) {
+    assert.equal(renamedCgroupsPath(path, "web", "other"), path, path);
+  }
 });
 
 Deno.test("isSystemdPath tells the two forms apart", () => {
