@@ -55,33 +55,27 @@ const done = z.object({});
 const target = z.strictObject({ id: containerId });
 const processTarget = z.strictObject({
   id: containerId,
-  execId: execId.optional().meta({ description: "Exec process id; defaults to the init process" }),
+  execId: execId.optional().describe("Exec process id; defaults to the init process"),
 });
 const ids = z.array(z.string().max(MAX_NAME)).max(MAX_FILTER);
 /** Seconds, at most a year; below 0 is forever. */
 const stopTimeout = z.number().min(-1).max(365 * 86_400);
 /** How a container is stopped. */
 const stopParams = {
-  signal: signal.optional().meta({
-    description: "Defaults to the spec's annotation `org.opencontainers.image.stopSignal`, " +
-      "else SIGTERM",
-  }),
-  timeout: stopTimeout.optional().meta({
-    description: "Seconds until SIGKILL, -1: never; defaults to the container's `stopTimeout`, " +
-      "else 10",
-  }),
+  signal: signal.optional().describe(
+    "Defaults to the spec's annotation `org.opencontainers.image.stopSignal`, else SIGTERM",
+  ),
+  timeout: stopTimeout.optional().describe(
+    "Seconds until SIGKILL, -1: never; defaults to the container's `stopTimeout`, else 10",
+  ),
 };
-const pageLimit = z.int().min(1).max(MAX_PAGE).meta({
-  description: "Maximum number of elements to return; fewer are returned if they are large",
-});
+const pageLimit = z.int().min(1).max(MAX_PAGE).describe(
+  "Maximum number of elements to return; fewer are returned if they are large",
+);
 const eventFilter = {
-  ids: ids.optional().meta({ description: "Only events of these containers" }),
-  types: z.array(eventType).max(MAX_FILTER).optional().meta({
-    description: "Only events of these types",
-  }),
-  labels: labels.optional().meta({
-    description: "Only events of containers that have all these labels",
-  }),
+  ids: ids.optional().describe("Only events of these containers"),
+  types: z.array(eventType).max(MAX_FILTER).optional().describe("Only events of these types"),
+  labels: labels.optional().describe("Only events of containers that have all these labels"),
 };
 
 /** Errors that every method of the daemon can return. */
@@ -124,48 +118,44 @@ export const daemonContract = {
     "Creates a container, with its bundle and shim. The container's process is not started yet.",
     z.strictObject({
       id: containerId,
-      spec: jsonObject.meta({
-        description: "OCI runtime spec of the container",
-      }),
-      rootfs: z.array(rootfsMount).max(MAX_MOUNTS).optional().meta({
-        description: "Mounts that make up the rootfs, in the order of mounting",
-      }),
+      spec: jsonObject.describe("OCI runtime spec of the container"),
+      rootfs: z.array(rootfsMount).max(MAX_MOUNTS).optional().describe(
+        "Mounts that make up the rootfs, in the order of mounting",
+      ),
       ...stdioParams,
       log: logParams.optional(),
-      network: networkParams.optional().meta({
-        description: "Network of the container, made by CNI plugins; the spec must then not name " +
+      network: networkParams.optional().describe(
+        "Network of the container, made by CNI plugins; the spec must then not name " +
           "a network namespace",
-      }),
-      runtime: kernelText(MAX_TEXT).optional().meta({
-        description: "OCI runtime: a name in PATH, or a path; defaults to the configured one",
-      }),
-      noPivot: z.boolean().optional().meta({
-        description: "Do not use pivot_root; needed if the root filesystem is a ramdisk",
-      }),
+      ),
+      runtime: kernelText(MAX_TEXT).optional().describe(
+        "OCI runtime: a name in PATH, or a path; defaults to the configured one",
+      ),
+      noPivot: z.boolean().optional().describe(
+        "Do not use pivot_root; needed if the root filesystem is a ramdisk",
+      ),
       labels: labels.optional(),
-      instance: containerId.optional().meta({
-        description:
-          "Unique id of this creation, in the form of a container id, by which a caller " +
+      instance: containerId.optional().describe(
+        "Unique id of this creation, in the form of a container id, by which a caller " +
           "that has lost the response knows its container again; generated if not given",
-      }),
-      stopTimeout: stopTimeout.optional().meta({
-        description: "Seconds that `container.stop` waits before SIGKILL, -1: forever, but 100 " +
+      ),
+      stopTimeout: stopTimeout.optional().describe(
+        "Seconds that `container.stop` waits before SIGKILL, -1: forever, but 100 " +
           "when the machine goes down; defaults to 10",
-      }),
+      ),
       restart: restartPolicy.optional(),
-      autoRemove: z.boolean().optional().meta({
-        description: "Remove the container when it has exited and its output FIFOs have no reader",
-      }),
-      removeDirs: z.array(absolutePath).max(MAX_OWN_DIRS).optional().meta({
-        description:
-          "With autoRemove: directories <root>/<kind>/<id>/… to remove with the container",
-      }),
-      group: z.string().min(1).max(MAX_NAME).optional().meta({
-        description: "Shim group: containers of one group share a shim process",
-      }),
-      checkpoint: absolutePath.optional().meta({
-        description: "Directory of a checkpoint to restore from when the container is started",
-      }),
+      autoRemove: z.boolean().optional().describe(
+        "Remove the container when it has exited and its output FIFOs have no reader",
+      ),
+      removeDirs: z.array(absolutePath).max(MAX_OWN_DIRS).optional().describe(
+        "With autoRemove: directories <root>/<kind>/<id>/… to remove with the container",
+      ),
+      group: z.string().min(1).max(MAX_NAME).optional().describe(
+        "Shim group: containers of one group share a shim process",
+      ),
+      checkpoint: absolutePath.optional().describe(
+        "Directory of a checkpoint to restore from when the container is started",
+      ),
     }),
     createResult,
     {
@@ -211,10 +201,10 @@ export const daemonContract = {
     "Gives a stopped container another id; its files, its log, its labels, its restart policy and " +
       "its instance stay. Its network and its mounts are gone until the next start.",
     target.extend({
-      newId: containerId.meta({ description: "Id that the container gets" }),
-      instance: z.string().max(MAX_NAME).optional().meta({
-        description: "Rename the container only if it is still this instance",
-      }),
+      newId: containerId.describe("Id that the container gets"),
+      instance: z.string().max(MAX_NAME).optional().describe(
+        "Rename the container only if it is still this instance",
+      ),
     }),
     done,
     {
@@ -241,13 +231,13 @@ export const daemonContract = {
     "container.list",
     "Lists containers with their full state, ordered by id. A large list is returned in pages.",
     z.strictObject({
-      ids: ids.optional().meta({ description: "Only these containers" }),
-      labels: labels.optional().meta({ description: "Only containers that have all these labels" }),
-      status: containerStatus.optional().meta({ description: "Only containers in this status" }),
+      ids: ids.optional().describe("Only these containers"),
+      labels: labels.optional().describe("Only containers that have all these labels"),
+      status: containerStatus.optional().describe("Only containers in this status"),
       limit: pageLimit.optional(),
-      after: z.string().max(MAX_NAME).optional().meta({
-        description: "Only containers whose id sorts after this one; `next` of the previous page",
-      }),
+      after: z.string().max(MAX_NAME).optional().describe(
+        "Only containers whose id sorts after this one; `next` of the previous page",
+      ),
     }),
     containerList,
     {},
@@ -268,17 +258,14 @@ export const daemonContract = {
     "Sends a signal to a process, or to every process in the container.",
     processTarget.extend({
       signal,
-      all: z.boolean().optional().meta({
-        description: "Send the signal to every process in the container",
-      }),
+      all: z.boolean().optional().describe("Send the signal to every process in the container"),
     }),
     done,
     {
       ...asksRuntime,
       NotFound: "no such container or process, or the process has exited",
       FailedPrecondition:
-        "the container has no process: it has not been restored yet, or is being " +
-        "restarted",
+        "the container has no process: it has not been restored yet, or is being restarted",
     },
   ),
   "container.stop": method(
@@ -289,11 +276,10 @@ export const daemonContract = {
     z.strictObject({
       id: containerId,
       ...stopParams,
-      shutdown: z.boolean().optional().meta({
-        description:
-          "The machine is going down: the shim leaves, too, and a container whose restart " +
+      shutdown: z.boolean().optional().describe(
+        "The machine is going down: the shim leaves, too, and a container whose restart " +
           "policy is always or unless-stopped is started again when the daemon next starts",
-      }),
+      ),
     }),
     exitStatus,
     { ...asksRuntime, FailedPrecondition: "the container has not been restored yet" },
@@ -317,7 +303,7 @@ export const daemonContract = {
     "Runs another process in a running container.",
     z.strictObject({
       id: containerId,
-      execId: execId.optional().meta({ description: "Exec process id; generated if not given" }),
+      execId: execId.optional().describe("Exec process id; generated if not given"),
       process: ociProcess,
       ...stdioParams,
     }),
@@ -344,8 +330,8 @@ export const daemonContract = {
     "container.resizePty",
     "Sets the size of a process's terminal, in characters.",
     processTarget.extend({
-      width: z.int().min(1).max(65535).meta({ description: "Width in columns" }),
-      height: z.int().min(1).max(65535).meta({ description: "Height in rows" }),
+      width: z.int().min(1).max(65535).describe("Width in columns"),
+      height: z.int().min(1).max(65535).describe("Height in rows"),
     }),
     done,
     {
@@ -382,11 +368,11 @@ export const daemonContract = {
     "container.listStats",
     "Returns the resource usage of many containers, ordered by id. A large list is returned in pages.",
     z.strictObject({
-      ids: ids.optional().meta({ description: "Only these containers" }),
+      ids: ids.optional().describe("Only these containers"),
       limit: pageLimit.optional(),
-      after: z.string().max(MAX_NAME).optional().meta({
-        description: "Only containers whose id sorts after this one; `next` of the previous page",
-      }),
+      after: z.string().max(MAX_NAME).optional().describe(
+        "Only containers whose id sorts after this one; `next` of the previous page",
+      ),
     }),
     statsList,
     {},
@@ -395,13 +381,11 @@ export const daemonContract = {
     "stats.subscribe",
     "Subscribes this connection to resource usage. Each reading is sent as a stats.tick notification.",
     z.strictObject({
-      interval: z.number().min(0.1).max(3600).optional().meta({
-        description: "Seconds between two readings; defaults to 1",
-      }),
-      ids: ids.optional().meta({ description: "Only these containers" }),
-      labels: labels.optional().meta({
-        description: "Only containers that have all these labels",
-      }),
+      interval: z.number().min(0.1).max(3600).optional().describe(
+        "Seconds between two readings; defaults to 1",
+      ),
+      ids: ids.optional().describe("Only these containers"),
+      labels: labels.optional().describe("Only containers that have all these labels"),
     }),
     statsSubscription,
     { ResourceExhausted: "the connection has too many subscriptions, or a common reason" },
@@ -410,9 +394,7 @@ export const daemonContract = {
     "stats.unsubscribe",
     "Ends a subscription of this connection to resource usage.",
     z.strictObject({
-      subscription: z.string().max(MAX_NAME).meta({
-        description: "Subscription id, from stats.subscribe",
-      }),
+      subscription: z.string().max(MAX_NAME).describe("Subscription id, from stats.subscribe"),
     }),
     done,
     { NotFound: "the connection has no such subscription" },
@@ -422,9 +404,9 @@ export const daemonContract = {
     "Changes the resource limits of a container, or its restart policy. Limits of a stopped " +
       "container are those of its next start.",
     target.extend({
-      resources: jsonObject.optional().meta({
-        description: "OCI linux.resources; members that are not given are not changed",
-      }),
+      resources: jsonObject.optional().describe(
+        "OCI linux.resources; members that are not given are not changed",
+      ),
       restart: restartPolicy.optional(),
     }),
     done,
@@ -439,8 +421,8 @@ export const daemonContract = {
     "container.checkpoint",
     "Writes a checkpoint of a running container to a directory, with CRIU.",
     target.extend({
-      path: absolutePath.meta({ description: "Directory to write the checkpoint to" }),
-      exit: z.boolean().optional().meta({ description: "Stop the container after the checkpoint" }),
+      path: absolutePath.describe("Directory to write the checkpoint to"),
+      exit: z.boolean().optional().describe("Stop the container after the checkpoint"),
     }),
     done,
     {
@@ -453,14 +435,12 @@ export const daemonContract = {
     "Deletes a stopped or created container and returns its exit status; with force also a running " +
       "one, or one that is being created, whose create then fails.",
     target.extend({
-      force: z.boolean().optional().meta({
-        description:
-          "Kill the container first if it is running, and the OCI runtime if it hangs in " +
-          "creating it",
-      }),
-      instance: z.string().max(MAX_NAME).optional().meta({
-        description: "Delete the container only if it is still this instance",
-      }),
+      force: z.boolean().optional().describe(
+        "Kill the container first if it is running, and the OCI runtime if it hangs in creating it",
+      ),
+      instance: z.string().max(MAX_NAME).optional().describe(
+        "Delete the container only if it is still this instance",
+      ),
     }),
     deleteResult,
     {
@@ -483,10 +463,9 @@ export const daemonContract = {
     "events.subscribe",
     "Subscribes this connection to events. Each event is sent as an events.event notification.",
     z.strictObject({
-      after: z.int().min(0).optional().meta({
-        description:
-          "Send every event after this sequence number; if not given, only new events are sent",
-      }),
+      after: z.int().min(0).optional().describe(
+        "Send every event after this sequence number; if not given, only new events are sent",
+      ),
       ...eventFilter,
     }),
     subscription,
@@ -498,9 +477,9 @@ export const daemonContract = {
     "events.read",
     "Returns events from the journal, without a subscription. A long list is returned in pages.",
     z.strictObject({
-      after: z.int().min(0).optional().meta({
-        description: "Only events after this sequence number; defaults to 0, before the oldest",
-      }),
+      after: z.int().min(0).optional().describe(
+        "Only events after this sequence number; defaults to 0, before the oldest",
+      ),
       limit: pageLimit.optional(),
       ...eventFilter,
     }),
@@ -511,9 +490,7 @@ export const daemonContract = {
     "events.unsubscribe",
     "Ends a subscription of this connection.",
     z.strictObject({
-      subscription: z.string().max(MAX_NAME).meta({
-        description: "Subscription id, from events.subscribe",
-      }),
+      subscription: z.string().max(MAX_NAME).describe("Subscription id, from events.subscribe"),
     }),
     done,
     { NotFound: "the connection has no such subscription" },
@@ -528,11 +505,11 @@ export const eventNotification = {
   name: "events.event",
   summary: "An event, sent to a subscriber.",
   params: z.object({
-    subscription: z.string().meta({ description: "Subscription id, from events.subscribe" }),
-    event: event.meta({ description: "The event" }),
-    gap: z.boolean().optional().meta({
-      description: "True if events before this one were lost, because the subscriber was too slow",
-    }),
+    subscription: z.string().describe("Subscription id, from events.subscribe"),
+    event: event.describe("The event"),
+    gap: z.boolean().optional().describe(
+      "True if events before this one were lost, because the subscriber was too slow",
+    ),
   }),
 } as const;
 
@@ -541,14 +518,14 @@ export const statsNotification = {
   name: "stats.tick",
   summary: "A reading of the resource usage of containers, sent to a subscriber.",
   params: z.object({
-    subscription: z.string().meta({ description: "Subscription id, from stats.subscribe" }),
+    subscription: z.string().describe("Subscription id, from stats.subscribe"),
     timestamp: time("Time of the reading"),
-    containers: z.array(statsSample).meta({
-      description: "Resource usage of each container that has a cgroup, ordered by id",
-    }),
-    more: z.boolean().optional().meta({
-      description: "True if another notification has the rest of this reading",
-    }),
+    containers: z.array(statsSample).describe(
+      "Resource usage of each container that has a cgroup, ordered by id",
+    ),
+    more: z.boolean().optional().describe(
+      "True if another notification has the rest of this reading",
+    ),
   }),
 } as const;
 

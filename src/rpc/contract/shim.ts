@@ -21,7 +21,7 @@ export type { RuntimeCall, ShimEvent, ShimState } from "./schemas/shim.ts";
 const none = z.strictObject({});
 const done = z.object({});
 const processTarget = z.strictObject({
-  execId: execId.optional().meta({ description: "Exec process id; defaults to the init process" }),
+  execId: execId.optional().describe("Exec process id; defaults to the init process"),
 });
 
 /** Errors that every method of a shim can return. */
@@ -46,12 +46,10 @@ export const shimContract = {
     "Returns the shim's version and the container instance that it serves.",
     none,
     z.object({
-      pid: z.int().meta({ description: "Pid of the shim" }),
-      version: z.string().meta({ description: "Version of berth that the shim runs" }),
-      protocol: z.int().meta({
-        description: "Version of the protocol between the daemon and the shim",
-      }),
-      instance: z.string().meta({ description: "Container instance, from berth.json" }),
+      pid: z.int().describe("Pid of the shim"),
+      version: z.string().describe("Version of berth that the shim runs"),
+      protocol: z.int().describe("Version of the protocol between the daemon and the shim"),
+      instance: z.string().describe("Container instance, from berth.json"),
     }),
     {},
   ),
@@ -60,9 +58,9 @@ export const shimContract = {
     "Mounts the rootfs and creates the container that the bundle describes.",
     none,
     z.object({
-      pid: z.int().meta({
-        description: "Pid of the init process; 0 if the container is restored from a checkpoint",
-      }),
+      pid: z.int().describe(
+        "Pid of the init process; 0 if the container is restored from a checkpoint",
+      ),
     }),
     {
       FailedPrecondition: "the container was created before, or mounting the rootfs failed",
@@ -74,7 +72,7 @@ export const shimContract = {
     "shim.start",
     "Starts the container's process.",
     none,
-    z.object({ pid: z.int().meta({ description: "Pid of the init process" }) }),
+    z.object({ pid: z.int().describe("Pid of the init process") }),
     { ...asksRuntime, FailedPrecondition: "the container is not in the created state" },
   ),
   "shim.delete": method(
@@ -94,8 +92,8 @@ export const shimContract = {
     "Runs another process in the container.",
     z.strictObject({ execId, process: ociProcess, ...stdioParams }),
     z.object({
-      execId: z.string().meta({ description: "Exec process id, as given" }),
-      pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
+      execId: z.string().describe("Exec process id, as given"),
+      pid: z.int().describe("Pid in the host's pid namespace"),
     }),
     {
       ...asksRuntime,
@@ -118,9 +116,7 @@ export const shimContract = {
     "Sends a signal to a process, or to every process in the container.",
     processTarget.extend({
       signal,
-      all: z.boolean().optional().meta({
-        description: "Send the signal to every process in the container",
-      }),
+      all: z.boolean().optional().describe("Send the signal to every process in the container"),
     }),
     done,
     {
@@ -141,8 +137,8 @@ export const shimContract = {
     "shim.resizePty",
     "Sets the size of a process's terminal, in characters.",
     processTarget.extend({
-      width: z.int().min(1).max(65535).meta({ description: "Width in columns" }),
-      height: z.int().min(1).max(65535).meta({ description: "Height in rows" }),
+      width: z.int().min(1).max(65535).describe("Width in columns"),
+      height: z.int().min(1).max(65535).describe("Height in rows"),
     }),
     done,
     { ...findsExec, FailedPrecondition: "the process has no terminal, or has exited" },
@@ -159,9 +155,7 @@ export const shimContract = {
     "Lists the processes in the container's cgroup.",
     none,
     z.object({
-      processes: z.array(cgroupProcess).meta({
-        description: "Processes in the cgroup of the container",
-      }),
+      processes: z.array(cgroupProcess).describe("Processes in the cgroup of the container"),
     }),
     { FailedPrecondition: "the container has no process yet, or has stopped" },
   ),
@@ -169,9 +163,9 @@ export const shimContract = {
     "shim.update",
     "Changes the resource limits of the container.",
     z.strictObject({
-      resources: jsonObject.meta({
-        description: "OCI linux.resources; members that are not given are not changed",
-      }),
+      resources: jsonObject.describe(
+        "OCI linux.resources; members that are not given are not changed",
+      ),
     }),
     done,
     { ...asksRuntime, FailedPrecondition: "the container has not been created, or has stopped" },
@@ -180,10 +174,8 @@ export const shimContract = {
     "shim.checkpoint",
     "Writes a checkpoint of the running container to a directory, with CRIU.",
     z.strictObject({
-      path: absolutePath.meta({
-        description: "Directory to write the checkpoint to",
-      }),
-      exit: z.boolean().optional().meta({ description: "Stop the container after the checkpoint" }),
+      path: absolutePath.describe("Directory to write the checkpoint to"),
+      exit: z.boolean().optional().describe("Stop the container after the checkpoint"),
     }),
     done,
     { ...asksRuntime, FailedPrecondition: "the container is not running" },
@@ -192,15 +184,12 @@ export const shimContract = {
     "shim.events",
     "Subscribes this connection to events. Each event is sent as a shim.event notification.",
     z.strictObject({
-      after: z.int().min(0).meta({
-        description:
-          "Send every event after this sequence number of the shim; 0 sends all that are kept",
-      }),
+      after: z.int().min(0).describe(
+        "Send every event after this sequence number of the shim; 0 sends all that are kept",
+      ),
     }),
     z.object({
-      latest: z.int().meta({
-        description: "Sequence number of the newest event; 0 if there is none",
-      }),
+      latest: z.int().describe("Sequence number of the newest event; 0 if there is none"),
     }),
     {},
   ),
@@ -208,7 +197,7 @@ export const shimContract = {
     "shim.ack",
     "Acknowledges events. The shim discards those up to and including the given one.",
     z.strictObject({
-      seq: z.int().min(0).meta({ description: "Sequence number of the last acknowledged event" }),
+      seq: z.int().min(0).describe("Sequence number of the last acknowledged event"),
     }),
     done,
     {},
@@ -217,12 +206,10 @@ export const shimContract = {
     "shim.exit",
     "Stops serving this bundle. A shim that serves no bundle exits, unless it is kept for reuse.",
     z.strictObject({
-      reuse: z.boolean().optional().meta({
-        description: "Keep the shim for another bundle, if it allows that",
-      }),
+      reuse: z.boolean().optional().describe("Keep the shim for another bundle, if it allows that"),
     }),
     z.object({
-      reused: z.boolean().meta({ description: "True if the shim waits for another bundle" }),
+      reused: z.boolean().describe("True if the shim waits for another bundle"),
     }),
     { FailedPrecondition: "the container has not been deleted" },
   ),
@@ -230,12 +217,12 @@ export const shimContract = {
     "shim.serve",
     "Starts to serve another bundle: binds its shim.sock and writes its shim.json.",
     z.strictObject({
-      bundle: absolutePath.meta({ description: "Bundle directory" }),
-      adopt: z.boolean().optional().meta({
-        description: "Take over the running container of a shim that has died",
-      }),
+      bundle: absolutePath.describe("Bundle directory"),
+      adopt: z.boolean().optional().describe(
+        "Take over the running container of a shim that has died",
+      ),
     }),
-    z.object({ pid: z.int().meta({ description: "Pid of the shim" }) }),
+    z.object({ pid: z.int().describe("Pid of the shim") }),
     {
       FailedPrecondition:
         "the bundle is already being served, is not a bundle, or cannot be cleaned up yet",

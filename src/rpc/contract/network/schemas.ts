@@ -32,138 +32,127 @@ const portProtocol = z.enum(["tcp", "udp"]);
 
 /** A port of the host that leads to a port of the container, as create takes it. */
 export const portParams = z.strictObject({
-  hostIp: ipAddress.optional().meta({
-    description: "Address of the host that is mapped; every address if not given",
-  }),
-  hostPort: port.meta({ description: "Port of the host" }),
-  containerPort: port.meta({ description: "Port of the container" }),
-  protocol: portProtocol.optional().meta({ description: "Defaults to tcp" }),
-}).meta({ description: "A port of the host that leads to a port of the container" });
+  hostIp: ipAddress.optional().describe(
+    "Address of the host that is mapped; every address if not given",
+  ),
+  hostPort: port.describe("Port of the host"),
+  containerPort: port.describe("Port of the container"),
+  protocol: portProtocol.optional().describe("Defaults to tcp"),
+}).describe("A port of the host that leads to a port of the container");
 
 /** What says which network a container is attached to. */
 const attachment = {
-  name: networkName.optional().meta({
-    description: "Name of a network that `network.list` shows; either this or `conflist`",
-  }),
+  name: networkName.optional().describe(
+    "Name of a network that `network.list` shows; either this or `conflist`",
+  ),
   conflist: z.custom<Record<string, unknown>>(isRecord, "must be an object").optional().meta({
     description: "CNI network configuration list; either this or `name`",
     type: "object",
   }),
-  ips: z.array(ipAddress).max(MAX_ADDRESSES).optional().meta({
-    description: "Addresses to ask for, for networks whose plugins can give a chosen one",
-  }),
-  preferredIps: z.array(ipAddress).max(MAX_ADDRESSES).optional().meta({
-    description: "Addresses that the container gets if they are free, where `ips` is absent",
-  }),
+  ips: z.array(ipAddress).max(MAX_ADDRESSES).optional().describe(
+    "Addresses to ask for, for networks whose plugins can give a chosen one",
+  ),
+  preferredIps: z.array(ipAddress).max(MAX_ADDRESSES).optional().describe(
+    "Addresses that the container gets if they are free, where `ips` is absent",
+  ),
   mac: matching(
     /^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/,
     "must be a MAC address such as 02:42:ac:11:00:02",
-  ).optional().meta({ description: "MAC address to ask for" }),
+  ).optional().describe("MAC address to ask for"),
 };
 
 /** The network of a container, as create takes it. */
 export const networkParams = z.strictObject({
   ...attachment,
-  ports: z.array(portParams).max(MAX_PORTS).optional().meta({
-    description: "Ports of the host that lead to the container, through the first network",
-  }),
-  additional: z.array(z.strictObject(attachment)).max(MAX_ADDITIONAL_NETWORKS).optional().meta({
-    description: "Further networks, whose interfaces are eth1, eth2 and so on",
-  }),
-  hostname: hostName.optional().meta({
-    description: "Name of the container in `hostsFile`; defaults to the spec's hostname",
-  }),
-  aliases: z.array(hostName).max(MAX_ALIASES).optional().meta({
-    description: "Further names, in `hostsFile` and for plugins with the capability `aliases`",
-  }),
+  ports: z.array(portParams).max(MAX_PORTS).optional().describe(
+    "Ports of the host that lead to the container, through the first network",
+  ),
+  additional: z.array(z.strictObject(attachment)).max(MAX_ADDITIONAL_NETWORKS).optional().describe(
+    "Further networks, whose interfaces are eth1, eth2 and so on",
+  ),
+  hostname: hostName.optional().describe(
+    "Name of the container in `hostsFile`; defaults to the spec's hostname",
+  ),
+  aliases: z.array(hostName).max(MAX_ALIASES).optional().describe(
+    "Further names, in `hostsFile` and for plugins with the capability `aliases`",
+  ),
   dns: z.strictObject({
-    servers: z.array(ipAddress).max(MAX_ALIASES).optional().meta({
-      description: "Addresses of DNS servers",
-    }),
-    searches: z.array(hostName).max(MAX_ALIASES).optional().meta({
-      description: "Search domains",
-    }),
-    options: z.array(hostName).max(MAX_ALIASES).optional().meta({
-      description: "Options of resolv.conf(5)",
-    }),
-  }).optional().meta({ description: "DNS settings for plugins with the capability `dns`" }),
-  hostsFile: matching(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT).optional().meta({
-    description: "Hosts file of the container, to which its addresses are added. The file is the " +
+    servers: z.array(ipAddress).max(MAX_ALIASES).optional().describe("Addresses of DNS servers"),
+    searches: z.array(hostName).max(MAX_ALIASES).optional().describe("Search domains"),
+    options: z.array(hostName).max(MAX_ALIASES).optional().describe("Options of resolv.conf(5)"),
+  }).optional().describe("DNS settings for plugins with the capability `dns`"),
+  hostsFile: matching(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT).optional().describe(
+    "Hosts file of the container, to which its addresses are added. The file is the " +
       "caller's, who mounts it at /etc/hosts",
-  }),
-  resolvFile: matching(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT).optional().meta({
-    description:
-      "resolv.conf(5) of the container, in which the DNS settings that plugins give take " +
+  ),
+  resolvFile: matching(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT).optional().describe(
+    "resolv.conf(5) of the container, in which the DNS settings that plugins give take " +
       "the places of others, but not of what `dns` says. Where neither gives servers, and the " +
       "container's addresses are all IPv4, those of IPv6 are removed from it, and where none is " +
       "left, 8.8.8.8 and 8.8.4.4 are added. The file is the caller's, who mounts it at " +
       "/etc/resolv.conf",
-  }),
-}).meta({ description: "The network of a container, made by CNI plugins" });
+  ),
+}).describe("The network of a container, made by CNI plugins");
 
 /** A port of the host that leads to a port of the container. */
 export const portState = z.object({
-  hostIp: z.string().optional().meta({
-    description: "Address of the host that is mapped; every address if absent",
-  }),
-  hostPort: z.int().meta({ description: "Port of the host" }),
-  containerPort: z.int().meta({ description: "Port of the container" }),
-  protocol: portProtocol.meta({ description: "Protocol of the port" }),
-}).meta({ description: "A port of the host that leads to a port of the container" });
+  hostIp: z.string().optional().describe(
+    "Address of the host that is mapped; every address if absent",
+  ),
+  hostPort: z.int().describe("Port of the host"),
+  containerPort: z.int().describe("Port of the container"),
+  protocol: portProtocol.describe("Protocol of the port"),
+}).describe("A port of the host that leads to a port of the container");
 
 /** One interface of a container, and the network that it is in. */
 export const networkInterface = z.object({
-  network: z.string().meta({ description: "Name of the network" }),
-  interface: z.string().meta({ description: "Name of the interface in the container" }),
-  mac: z.string().optional().meta({ description: "MAC address of the interface" }),
-  addresses: z.array(z.string()).meta({
-    description: "Addresses of the interface, each with the length of its prefix",
-  }),
-  gateways: z.array(z.string()).meta({ description: "Gateways of the network" }),
-}).meta({ description: "One interface of a container, and the network that it is in" });
+  network: z.string().describe("Name of the network"),
+  interface: z.string().describe("Name of the interface in the container"),
+  mac: z.string().optional().describe("MAC address of the interface"),
+  addresses: z.array(z.string()).describe(
+    "Addresses of the interface, each with the length of its prefix",
+  ),
+  gateways: z.array(z.string()).describe("Gateways of the network"),
+}).describe("One interface of a container, and the network that it is in");
 
 /** The network of a container as it is. */
 export const networkState = z.object({
-  namespace: z.string().meta({ description: "Path of the network namespace" }),
-  interfaces: z.array(networkInterface).meta({
-    description: "Interfaces of the container, the first network's first",
-  }),
-  ports: z.array(portState).meta({
-    description: "Ports of the host that lead to the container",
-  }),
-}).meta({ description: "The network of a container" });
+  namespace: z.string().describe("Path of the network namespace"),
+  interfaces: z.array(networkInterface).describe(
+    "Interfaces of the container, the first network's first",
+  ),
+  ports: z.array(portState).describe("Ports of the host that lead to the container"),
+}).describe("The network of a container");
 
 /** A network that containers can be attached to. */
 export const networkInfo = z.object({
-  name: z.string().meta({ description: "Name of the network" }),
-  file: z.string().optional().meta({
-    description: "Configuration file; absent for the network that berth brings, and for one that " +
+  name: z.string().describe("Name of the network"),
+  file: z.string().optional().describe(
+    "Configuration file; absent for the network that berth brings, and for one that " +
       "only exists as the `conflist` of containers",
-  }),
-  plugins: z.array(z.string()).meta({ description: "CNI plugins of the network, in order" }),
-  missing: z.array(z.string()).meta({
-    description: "Plugins that are not installed; the network can be used if there is none",
-  }),
-  reason: z.string().optional().meta({
-    description: "Reason why the network cannot be used, and what to install",
-  }),
+  ),
+  plugins: z.array(z.string()).describe("CNI plugins of the network, in order"),
+  missing: z.array(z.string()).describe(
+    "Plugins that are not installed; the network can be used if there is none",
+  ),
+  reason: z.string().optional().describe(
+    "Reason why the network cannot be used, and what to install",
+  ),
   containers: z.array(z.object({
-    id: z.string().meta({ description: "Container id" }),
-    interface: z.string().meta({ description: "Name of the interface in the container" }),
-    addresses: z.array(z.string()).meta({ description: "Addresses of the interface" }),
-  })).meta({ description: "Containers in the network, ordered by id" }),
-}).meta({ description: "A network that containers can be attached to" });
+    id: z.string().describe("Container id"),
+    interface: z.string().describe("Name of the interface in the container"),
+    addresses: z.array(z.string()).describe("Addresses of the interface"),
+  })).describe("Containers in the network, ordered by id"),
+}).describe("A network that containers can be attached to");
 
 /** Result of `network.list`. */
 export const networkList = z.object({
-  networks: z.array(networkInfo).meta({ description: "Networks, ordered by name" }),
+  networks: z.array(networkInfo).describe("Networks, ordered by name"),
   unusable: z.array(z.object({
-    file: z.string().meta({ description: "Path of the file" }),
-    reason: z.string().meta({ description: "Reason why the file cannot be used" }),
-  })).optional().meta({
-    description: "Configuration files that cannot be used; absent if there are none",
-  }),
-}).meta({ description: "The networks that containers can be attached to" });
+    file: z.string().describe("Path of the file"),
+    reason: z.string().describe("Reason why the file cannot be used"),
+  })).optional().describe("Configuration files that cannot be used; absent if there are none"),
+}).describe("The networks that containers can be attached to");
 
 /** The network of a container, as create takes it. */
 export type NetworkParams = z.output<typeof networkParams>;

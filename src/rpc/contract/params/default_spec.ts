@@ -32,81 +32,72 @@ const namespace = textLike(/^(host|\/[^\0]*)$/, "must be host or an absolute pat
 
 /** A mount as the OCI spec has it (runtime-spec, config.md, "Mounts"). */
 const ociMount = z.strictObject({
-  destination: absolutePath.meta({ description: "Path in the container" }),
-  type: kernelText(MAX_TEXT).optional().meta({ description: "Filesystem type, or bind" }),
-  source: kernelText(MAX_TEXT).optional().meta({ description: "Device, directory or name" }),
-  options: z.array(kernelText(MAX_TEXT)).max(MAX_MOUNT_OPTIONS).optional().meta({
-    description: "Mount options, as for mount(8) -o",
-  }),
-}).meta({ description: "A mount of the OCI spec" });
+  destination: absolutePath.describe("Path in the container"),
+  type: kernelText(MAX_TEXT).optional().describe("Filesystem type, or bind"),
+  source: kernelText(MAX_TEXT).optional().describe("Device, directory or name"),
+  options: z.array(kernelText(MAX_TEXT)).max(MAX_MOUNT_OPTIONS).optional().describe(
+    "Mount options, as for mount(8) -o",
+  ),
+}).describe("A mount of the OCI spec");
 
 const ociRlimit = z.strictObject({
-  type: kernelText(64).meta({ description: "Such as RLIMIT_NOFILE" }),
-  soft: z.int().min(0).meta({ description: "Soft limit" }),
-  hard: z.int().min(0).meta({ description: "Hard limit" }),
-}).meta({ description: "A resource limit of a process" });
+  type: kernelText(64).describe("Such as RLIMIT_NOFILE"),
+  soft: z.int().min(0).describe("Soft limit"),
+  hard: z.int().min(0).describe("Hard limit"),
+}).describe("A resource limit of a process");
 
 /** Params of `spec.default`: the words of `berth run`, or of the OCI spec where that has them. */
 export const defaultSpecParams = z.strictObject({
-  args: z.array(argument).min(1).max(MAX_ARGS).meta({
-    description: "Program to run and its arguments",
-  }),
-  rootfs: absolutePath.meta({
-    description: "Directory of the root filesystem; names of users and groups are looked up there",
-  }),
-  id: containerId.optional().meta({
-    description: "Container id, which is the host name unless another is given",
-  }),
-  env: z.array(argument).max(MAX_ARGS).optional().meta({
-    description:
-      "Environment, as NAME=value; added to PATH, HOSTNAME and TERM, of which NAME alone removes one",
-  }),
-  cwd: kernelText(MAX_TEXT).optional().meta({ description: "Working directory; defaults to /" }),
-  user: kernelText(MAX_TEXT).optional().meta({
-    description: "user[:group], names or numbers; defaults to root",
-  }),
-  groupAdd: texts.optional().meta({ description: "Further groups, names or numbers" }),
+  args: z.array(argument).min(1).max(MAX_ARGS).describe("Program to run and its arguments"),
+  rootfs: absolutePath.describe(
+    "Directory of the root filesystem; names of users and groups are looked up there",
+  ),
+  id: containerId.optional().describe(
+    "Container id, which is the host name unless another is given",
+  ),
+  env: z.array(argument).max(MAX_ARGS).optional().describe(
+    "Environment, as NAME=value; added to PATH, HOSTNAME and TERM, of which NAME alone removes one",
+  ),
+  cwd: kernelText(MAX_TEXT).optional().describe("Working directory; defaults to /"),
+  user: kernelText(MAX_TEXT).optional().describe(
+    "user[:group], names or numbers; defaults to root",
+  ),
+  groupAdd: texts.optional().describe("Further groups, names or numbers"),
   hostname: textLike(/^[\x21-\x7e]+$/, "must be 1 to 64 characters without blanks", 64).optional()
-    .meta({ description: "Host name; defaults to the id, else to berth" }),
-  terminal: z.boolean().optional().meta({
-    description: "The process gets a pseudo-terminal; give `container.create` the same",
-  }),
-  readOnly: z.boolean().optional().meta({ description: "Mount the root filesystem read-only" }),
-  init: z.boolean().optional().meta({
-    description: "Run catatonit or tini as the first process, to reap and forward signals",
-  }),
-  mounts: z.array(ociMount).max(MAX_MOUNTS).optional().meta({
-    description: "Mounts in addition to the usual ones, or in their place",
-  }),
+    .describe("Host name; defaults to the id, else to berth"),
+  terminal: z.boolean().optional().describe(
+    "The process gets a pseudo-terminal; give `container.create` the same",
+  ),
+  readOnly: z.boolean().optional().describe("Mount the root filesystem read-only"),
+  init: z.boolean().optional().describe(
+    "Run catatonit or tini as the first process, to reap and forward signals",
+  ),
+  mounts: z.array(ociMount).max(MAX_MOUNTS).optional().describe(
+    "Mounts in addition to the usual ones, or in their place",
+  ),
   namespaces: z.strictObject({
-    network: namespace.meta({ description: "Defaults to one of its own with loopback alone" }),
-    pid: namespace.meta({ description: "Defaults to one of its own" }),
-    ipc: namespace.meta({ description: "Defaults to one of its own" }),
-    uts: namespace.meta({ description: "Defaults to one of its own" }),
-  }).optional().meta({
-    description: "Namespaces to share: host, or a path such as /proc/42/ns/net",
-  }),
-  resources: jsonObject.optional().meta({ description: "OCI linux.resources" }),
-  rlimits: z.array(ociRlimit).max(MAX_LIST).optional().meta({
-    description: "Resource limits of the process",
-  }),
-  sysctl: textMap.optional().meta({ description: "Kernel parameters of the namespaces" }),
-  annotations: textMap.optional().meta({ description: "Annotations of the spec" }),
-  stopSignal: kernelText(16).optional().meta({
-    description: "Signal that asks the process to end; defaults to SIGTERM",
-  }),
-  privileged: z.boolean().optional().meta({
-    description: "Give all capabilities and devices, and lift the restrictions",
-  }),
-  userns: z.enum(["host"]).optional().meta({
-    description:
-      "The host's user namespace; defaults to the one that `userns_remap` of the config " +
-      "names",
-  }),
-  capAdd: texts.optional().meta({ description: "Capabilities to add, or ALL" }),
-  capDrop: texts.optional().meta({ description: "Capabilities to drop, or ALL" }),
-  securityOpt: texts.optional().meta({
-    description: "Security options as `berth run --security-opt` takes them; the path of a " +
+    network: namespace.describe("Defaults to one of its own with loopback alone"),
+    pid: namespace.describe("Defaults to one of its own"),
+    ipc: namespace.describe("Defaults to one of its own"),
+    uts: namespace.describe("Defaults to one of its own"),
+  }).optional().describe("Namespaces to share: host, or a path such as /proc/42/ns/net"),
+  resources: jsonObject.optional().describe("OCI linux.resources"),
+  rlimits: z.array(ociRlimit).max(MAX_LIST).optional().describe("Resource limits of the process"),
+  sysctl: textMap.optional().describe("Kernel parameters of the namespaces"),
+  annotations: textMap.optional().describe("Annotations of the spec"),
+  stopSignal: kernelText(16).optional().describe(
+    "Signal that asks the process to end; defaults to SIGTERM",
+  ),
+  privileged: z.boolean().optional().describe(
+    "Give all capabilities and devices, and lift the restrictions",
+  ),
+  userns: z.enum(["host"]).optional().describe(
+    "The host's user namespace; defaults to the one that `userns_remap` of the config names",
+  ),
+  capAdd: texts.optional().describe("Capabilities to add, or ALL"),
+  capDrop: texts.optional().describe("Capabilities to drop, or ALL"),
+  securityOpt: texts.optional().describe(
+    "Security options as `berth run --security-opt` takes them; the path of a " +
       "seccomp profile must be absolute",
-  }),
+  ),
 });

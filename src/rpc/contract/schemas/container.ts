@@ -9,97 +9,87 @@ import { kernelText, labels, time } from "./text.ts";
 
 /** One of the mounts that make up the rootfs. */
 export const rootfsMount = z.strictObject({
-  type: kernelText(MAX_TEXT).meta({ description: "Filesystem type, or bind for a bind mount" }),
-  source: kernelText(MAX_TEXT).meta({
-    description: "Device, directory or name to mount, as in mount(8)",
-  }),
-  target: kernelText(MAX_TEXT).optional().meta({
-    description: "Mount point relative to the rootfs; defaults to the rootfs itself",
-  }),
-  options: z.array(kernelText(MAX_TEXT)).max(MAX_MOUNT_OPTIONS).optional().meta({
-    description: "Mount options, as for mount(8) -o; uidmap=FILE:HOST:SIZE and gidmap=… map ids",
-  }),
-}).meta({ description: "One of the mounts that make up the rootfs" });
+  type: kernelText(MAX_TEXT).describe("Filesystem type, or bind for a bind mount"),
+  source: kernelText(MAX_TEXT).describe("Device, directory or name to mount, as in mount(8)"),
+  target: kernelText(MAX_TEXT).optional().describe(
+    "Mount point relative to the rootfs; defaults to the rootfs itself",
+  ),
+  options: z.array(kernelText(MAX_TEXT)).max(MAX_MOUNT_OPTIONS).optional().describe(
+    "Mount options, as for mount(8) -o; uidmap=FILE:HOST:SIZE and gidmap=… map ids",
+  ),
+}).describe("One of the mounts that make up the rootfs");
 
 /** Status of a container. */
-export const containerStatus = z.enum(["created", "running", "paused", "stopped"]).meta({
-  description: "Status of a container",
-});
+export const containerStatus = z.enum(["created", "running", "paused", "stopped"]).describe(
+  "Status of a container",
+);
 
 /** State of the daemon's connection to the container's shim. */
-export const shimStatus = z.enum(["connected", "connecting", "unavailable", "gone", "none"]).meta({
-  description: "Connection to a shim. unavailable: the shim does not answer; gone: the shim died " +
-    "and the container is being cleaned up; none: the daemon runs without shims (no_shim), or the " +
-    "container is stopped and needs none",
-});
+export const shimStatus = z.enum(["connected", "connecting", "unavailable", "gone", "none"])
+  .describe(
+    "Connection to a shim. unavailable: the shim does not answer; gone: the shim died " +
+      "and the container is being cleaned up; none: the daemon runs without shims (no_shim), or the " +
+      "container is stopped and needs none",
+  );
 
 /** Full state of a container. */
 export const containerState = z.object({
-  id: z.string().meta({ description: "Container id" }),
-  instance: z.string().meta({
-    description: "Unique id of this creation; differs when an id is reused, and after each restart",
-  }),
+  id: z.string().describe("Container id"),
+  instance: z.string().describe(
+    "Unique id of this creation; differs when an id is reused, and after each restart",
+  ),
   status: containerStatus,
-  pid: z.int().meta({
-    description: "Pid of the init process; 0 until a restored container is started",
-  }),
-  bundle: z.string().meta({
-    description:
-      "Bundle directory; of a container that has no shim, the directory of its definition",
-  }),
-  runtime: z.string().meta({ description: "OCI runtime, as given to create or configured" }),
-  terminal: z.boolean().meta({ description: "Whether the init process has a pseudo-terminal" }),
-  stdin: z.string().meta({ description: "As given to create" }),
-  stdout: z.string().meta({ description: "As given to create" }),
-  stderr: z.string().meta({ description: "As given to create" }),
-  log: logState.optional().meta({ description: "Set where the output is logged" }),
-  labels: labels.meta({ description: "As given to create" }),
+  pid: z.int().describe("Pid of the init process; 0 until a restored container is started"),
+  bundle: z.string().describe(
+    "Bundle directory; of a container that has no shim, the directory of its definition",
+  ),
+  runtime: z.string().describe("OCI runtime, as given to create or configured"),
+  terminal: z.boolean().describe("Whether the init process has a pseudo-terminal"),
+  stdin: z.string().describe("As given to create"),
+  stdout: z.string().describe("As given to create"),
+  stderr: z.string().describe("As given to create"),
+  log: logState.optional().describe("Set where the output is logged"),
+  labels: labels.describe("As given to create"),
   createdAt: time("Time of the creation"),
   startedAt: time("Time of the start").optional(),
-  exitStatus: z.int().optional().meta({
-    description: "Exit code, or 128 + signal number; set once the init process has exited",
-  }),
+  exitStatus: z.int().optional().describe(
+    "Exit code, or 128 + signal number; set once the init process has exited",
+  ),
   exitedAt: time("Time of the exit").optional(),
   exitStatusUnknown,
-  stopSignal: z.string().optional().meta({
-    description: "Signal that asks the container to end, as its spec names it; absent for SIGTERM",
-  }),
-  stopTimeout: z.number().optional().meta({
-    description: "Seconds between that signal and SIGKILL, -1: forever; as given to create",
-  }),
-  restart: restartState.optional().meta({
-    description: "When the daemon starts the container again; absent for never",
-  }),
-  restartCount: z.int().optional().meta({
-    description: "Number of restarts by the daemon since the container was last started by a call",
-  }),
+  stopSignal: z.string().optional().describe(
+    "Signal that asks the container to end, as its spec names it; absent for SIGTERM",
+  ),
+  stopTimeout: z.number().optional().describe(
+    "Seconds between that signal and SIGKILL, -1: forever; as given to create",
+  ),
+  restart: restartState.optional().describe(
+    "When the daemon starts the container again; absent for never",
+  ),
+  restartCount: z.int().optional().describe(
+    "Number of restarts by the daemon since the container was last started by a call",
+  ),
   restartingAt: time("Time at which the daemon will start the container again").optional(),
-  error: z.string().optional().meta({
-    description: "Why the container could not be started again the last time; absent once it could",
-  }),
-  lastExit: exitStatus.optional().meta({
-    description: "How the run before this one ended; set for a container that was started again",
-  }),
-  autoRemove: z.boolean().optional().meta({
-    description: "True if the daemon removes the container when it has exited",
-  }),
-  oomKilled: z.boolean().optional().meta({
-    description: "True if the OOM killer has killed a process of the container",
-  }),
-  group: z.string().optional().meta({
-    description: "Shim group: containers of one group share a shim process",
-  }),
-  network: networkState.optional().meta({
-    description: "Network of the container; absent if CNI plugins have made none",
-  }),
-  shimPid: z.int().meta({
-    description: "Pid of the shim; the daemon's own pid with no_shim",
-  }),
+  error: z.string().optional().describe(
+    "Why the container could not be started again the last time; absent once it could",
+  ),
+  lastExit: exitStatus.optional().describe(
+    "How the run before this one ended; set for a container that was started again",
+  ),
+  autoRemove: z.boolean().optional().describe(
+    "True if the daemon removes the container when it has exited",
+  ),
+  oomKilled: z.boolean().optional().describe(
+    "True if the OOM killer has killed a process of the container",
+  ),
+  group: z.string().optional().describe("Shim group: containers of one group share a shim process"),
+  network: networkState.optional().describe(
+    "Network of the container; absent if CNI plugins have made none",
+  ),
+  shimPid: z.int().describe("Pid of the shim; the daemon's own pid with no_shim"),
   shim: shimStatus,
-  processes: z.array(execState).meta({
-    description: "Exec processes that have not been deleted",
-  }),
-}).meta({ description: "Full state of a container" });
+  processes: z.array(execState).describe("Exec processes that have not been deleted"),
+}).describe("Full state of a container");
 
 /** Full state of a container; the result of `container.state`. */
 export type ContainerState = z.output<typeof containerState>;

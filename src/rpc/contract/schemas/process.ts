@@ -8,59 +8,56 @@ import { time } from "./text.ts";
  * OCI schema checks the other members when the call is handled.
  */
 export const ociProcess = z.looseObject({
-  args: z.array(z.string().max(MAX_ARG_LENGTH)).min(1).max(MAX_ARGS).meta({
-    description: "Program to run and its arguments",
-  }),
-  env: z.array(z.string().max(MAX_ARG_LENGTH)).max(MAX_ARGS).nullable().optional().meta({
-    description: "Environment, each entry as NAME=value; NAME alone removes the container's",
-  }),
-  cwd: z.string().max(MAX_TEXT).nullable().optional().meta({ description: "Working directory" }),
-}).meta({
-  description:
-    "OCI process of an exec. Members that are not given are taken from the container's spec",
-});
+  args: z.array(z.string().max(MAX_ARG_LENGTH)).min(1).max(MAX_ARGS).describe(
+    "Program to run and its arguments",
+  ),
+  env: z.array(z.string().max(MAX_ARG_LENGTH)).max(MAX_ARGS).nullable().optional().describe(
+    "Environment, each entry as NAME=value; NAME alone removes the container's",
+  ),
+  cwd: z.string().max(MAX_TEXT).nullable().optional().describe("Working directory"),
+}).describe(
+  "OCI process of an exec. Members that are not given are taken from the container's spec",
+);
 
 /** Status of an exec process. */
-export const execStatus = z.enum(["created", "running", "stopped"]).meta({
-  description: "Status of an exec process",
-});
+export const execStatus = z.enum(["created", "running", "stopped"]).describe(
+  "Status of an exec process",
+);
 
 /** Whether an exit status is a guess. */
-export const exitStatusUnknown = z.boolean().optional().meta({
-  description: "True if the exit status could not be observed; exitStatus is then 137",
-});
+export const exitStatusUnknown = z.boolean().optional().describe(
+  "True if the exit status could not be observed; exitStatus is then 137",
+);
 
 /** How a process exited. */
 export const exitStatus = z.object({
-  exitStatus: z.int().meta({ description: "Exit code, or 128 + signal number" }),
+  exitStatus: z.int().describe("Exit code, or 128 + signal number"),
   exitedAt: time("Time of the exit"),
   exitStatusUnknown,
-}).meta({ description: "How a process exited" });
+}).describe("How a process exited");
 
 /** Result of a delete: how the deleted process exited. */
 export const deleteResult = exitStatus.extend({
-  pid: z.int().meta({ description: "Pid of the deleted process" }),
-}).meta({ description: "Result of a delete: how the deleted process exited" });
+  pid: z.int().describe("Pid of the deleted process"),
+}).describe("Result of a delete: how the deleted process exited");
 
 /** State of an exec process. */
 export const execState = z.object({
-  execId: z.string().meta({ description: "Exec process id" }),
-  pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
+  execId: z.string().describe("Exec process id"),
+  pid: z.int().describe("Pid in the host's pid namespace"),
   status: execStatus,
-  exitStatus: z.int().optional().meta({
-    description: "Exit code, or 128 + signal number; set once the process has exited",
-  }),
+  exitStatus: z.int().optional().describe(
+    "Exit code, or 128 + signal number; set once the process has exited",
+  ),
   exitedAt: time("Time of the exit").optional(),
   exitStatusUnknown,
-}).meta({ description: "State of an exec process" });
+}).describe("State of an exec process");
 
 /** A process in the cgroup of a container. */
 export const cgroupProcess = z.object({
-  pid: z.int().meta({ description: "Pid in the host's pid namespace" }),
-  execId: z.string().optional().meta({
-    description: "Exec process id; set for the first process of an exec",
-  }),
-}).meta({ description: "A process in the cgroup of a container" });
+  pid: z.int().describe("Pid in the host's pid namespace"),
+  execId: z.string().optional().describe("Exec process id; set for the first process of an exec"),
+}).describe("A process in the cgroup of a container");
 
 /** State of an exec process. */
 export type ExecState = z.output<typeof execState>;

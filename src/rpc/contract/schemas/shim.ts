@@ -8,28 +8,24 @@ import { time } from "./text.ts";
 
 /** How a process has ended, if it has. */
 const exit = {
-  exitStatus: z.int().optional().meta({ description: "Exit code, or 128 + signal number" }),
+  exitStatus: z.int().optional().describe("Exit code, or 128 + signal number"),
   exitedAt: time("Time of the exit").optional(),
-  exitStatusUnknown: z.boolean().optional().meta({
-    description: "True if the exit status could not be observed; exitStatus is then 137",
-  }),
+  exitStatusUnknown: z.boolean().optional().describe(
+    "True if the exit status could not be observed; exitStatus is then 137",
+  ),
 };
 
 /** An event as the shim keeps it until it is acknowledged. The shim numbers the events itself. */
 export const shimEvent = z.object({
-  seq: z.int().meta({
-    description: "Sequence number of the shim; increases by one per event of the bundle",
-  }),
+  seq: z.int().describe("Sequence number of the shim; increases by one per event of the bundle"),
   timestamp: time("Time of the event"),
-  type: eventType.meta({ description: "Type of the event" }),
-  pid: z.int().meta({ description: "Pid of the process that the event is about" }),
-  execId: z.string().optional().meta({
-    description: "Exec process that the event is about; absent for the init process",
-  }),
+  type: eventType.describe("Type of the event"),
+  pid: z.int().describe("Pid of the process that the event is about"),
+  execId: z.string().optional().describe(
+    "Exec process that the event is about; absent for the init process",
+  ),
   ...exit,
-  path: z.string().optional().meta({
-    description: "Checkpoint directory; only for checkpointed events",
-  }),
+  path: z.string().optional().describe("Checkpoint directory; only for checkpointed events"),
 });
 
 /** An event as the shim keeps it. */
@@ -37,14 +33,13 @@ export type ShimEvent = z.output<typeof shimEvent>;
 
 /** State of a container in its shim. */
 export const shimState = z.object({
-  status: z.enum(["none", "creating", ...containerStatus.options, "deleted"]).meta({
-    description:
-      "Status of the container. none: not created yet; creating: the create is in progress; deleted: the shim may exit",
-  }),
-  pid: z.int().meta({ description: "Pid of the init process; 0 if there is none yet" }),
+  status: z.enum(["none", "creating", ...containerStatus.options, "deleted"]).describe(
+    "Status of the container. none: not created yet; creating: the create is in progress; deleted: the shim may exit",
+  ),
+  pid: z.int().describe("Pid of the init process; 0 if there is none yet"),
   startedAt: time("Time of the start").optional(),
   ...exit,
-  processes: z.array(execState).meta({ description: "Exec processes that have not been deleted" }),
+  processes: z.array(execState).describe("Exec processes that have not been deleted"),
 });
 
 /** State of a container in its shim. */
@@ -52,16 +47,13 @@ export type ShimState = z.output<typeof shimState>;
 
 /** A call of the OCI runtime, as a shim reports it when the call has ended. */
 export const runtimeCall = z.object({
-  subcommand: z.string().meta({ description: "Subcommand of the runtime, such as create" }),
-  id: z.string().meta({ description: "Container id" }),
-  durationMs: z.number().meta({ description: "Duration of the call, in milliseconds" }),
-  exitCode: z.int().meta({
-    description: "Exit code, or 128 + signal number; -1 if the runtime could not be started or " +
-      "did not exit",
-  }),
-  warnings: z.array(z.string()).optional().meta({
-    description: "What the runtime logged at level warning",
-  }),
+  subcommand: z.string().describe("Subcommand of the runtime, such as create"),
+  id: z.string().describe("Container id"),
+  durationMs: z.number().describe("Duration of the call, in milliseconds"),
+  exitCode: z.int().describe(
+    "Exit code, or 128 + signal number; -1 if the runtime could not be started or did not exit",
+  ),
+  warnings: z.array(z.string()).optional().describe("What the runtime logged at level warning"),
 });
 
 /** A call of the OCI runtime, as a shim reports it. */

@@ -28,20 +28,20 @@ export const jsonObject = z.custom<Record<string, unknown>>(isRecord, "must be a
   .meta({ type: "object" });
 
 /** A container id: 1 to 76 characters, a letter or digit first. */
-export const containerId = textLike(ID_PATTERN, ID_RULE, 76).meta({ description: "Container id" });
+export const containerId = textLike(ID_PATTERN, ID_RULE, 76).describe("Container id");
 
 /** The id of an exec process: the same form as a container id, unique within its container. */
-export const execId = containerId.meta({ description: "Exec process id" });
+export const execId = containerId.describe("Exec process id");
 
 /** A signal: a number, or a name with or without `SIG`. `parseSignal` resolves it. */
 export const signal = z.union([
   z.int().min(1).max(64),
   z.string().min(1).max(MAX_SIGNAL_NAME),
-]).meta({ description: "Signal number, or signal name with or without SIG" });
+]).describe("Signal number, or signal name with or without SIG");
 
 /** Creates the schema of a time in RFC 3339 format, UTC, with milliseconds. */
 export function time(what: string): z.ZodString {
-  return z.string().meta({ description: `${what}, in RFC 3339 format, UTC, with milliseconds` });
+  return z.string().describe(`${what}, in RFC 3339 format, UTC, with milliseconds`);
 }
 
 /** Labels of a container: names and values chosen by the user. */
