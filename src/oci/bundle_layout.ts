@@ -47,14 +47,6 @@ export interface RootfsMountRecord {
   readonly options?: readonly string[] | undefined;
 }
 
-/** How an earlier run of a container ended. */
-export interface LastExit {
-  readonly exitStatus: number;
-  /** RFC 3339. */
-  readonly exitedAt: string;
-  readonly exitStatusUnknown?: boolean | undefined;
-}
-
 /** What `berth.json` in a bundle says: everything a shim or a restarted daemon has to know. */
 export interface BundleRecord {
   /** {@linkcode BUNDLE_FORMAT} of the berth that wrote it. */
@@ -105,7 +97,7 @@ export interface BundleRecord {
   /** Number of restarts by the daemon since the container was last started by a call. */
   readonly restartCount?: number;
   /** How the run before this one ended. */
-  readonly lastExit?: LastExit;
+  readonly lastExit?: ProcessExit;
   /** Whether the daemon removes the container when it has exited. */
   readonly autoRemove?: boolean;
   /** The directories that are removed with it then. */

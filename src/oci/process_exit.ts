@@ -2,8 +2,8 @@
 import { SIGKILL } from "../linux/process/signals.ts";
 
 /**
- * How a process ended, as shim and daemon keep it. Beside it are `Exit`, what the kernel tells
- * the reaper; `ExitRecord`, this in a bundle's `exit.json`; and `ExitStatus`, this in the contract.
+ * How a process ended, as berth keeps it, records it and tells its clients. `Exit` is what the kernel
+ * says of it to the reaper.
  */
 export interface ProcessExit {
   /** Exit code, or 128 + signal. */
@@ -11,15 +11,11 @@ export interface ProcessExit {
   /** RFC 3339, UTC, milliseconds. */
   readonly exitedAt: string;
   /** The exit was not observed; `exitStatus` is a guess. */
-  readonly exitStatusUnknown?: boolean;
-}
-
-/** What may hold the members of a {@linkcode ProcessExit}: an event, or the state of a process. */
-export interface MaybeExited {
-  readonly exitStatus?: number | undefined;
-  readonly exitedAt?: string | undefined;
   readonly exitStatusUnknown?: boolean | undefined;
 }
+
+/** An event, or the state of a process, which has the members of an exit if there was one. */
+type MaybeExited = { readonly [Name in keyof ProcessExit]?: ProcessExit[Name] | undefined };
 
 /** Returns the exit of a process that was not observed; its status is a guess. */
 export function unseenExit(): ProcessExit {
@@ -31,9 +27,7 @@ export function unseenExit(): ProcessExit {
 }
 
 /** Returns the members of an exit alone, without what else is recorded beside them. */
-export function exitOf(
-  exit: Omit<ProcessExit, "exitStatusUnknown"> & Pick<MaybeExited, "exitStatusUnknown">,
-): ProcessExit;
+export function exitOf(exit: ProcessExit): ProcessExit;
 /** Returns the exit that an event or a state tells; undefined if it tells none. */
 export function exitOf(exited: MaybeExited): ProcessExit | undefined;
 export function exitOf(

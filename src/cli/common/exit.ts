@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { sleep } from "../../linux/event_loop/timer.ts";
 import { exitOf } from "../../oci/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
 import type { CallOptions } from "../../rpc/peer/peer.ts";
-import type { ContainerState, Event, ExitStatus } from "../../rpc/contract/schemas.ts";
+import type { ContainerState, Event } from "../../rpc/contract/schemas.ts";
 import { printStderr } from "../text/print.ts";
 import type { DaemonConnection } from "./daemon.ts";
 
@@ -29,7 +30,7 @@ export async function waitForExit(
   daemon: DaemonConnection,
   target: WaitTarget,
   options?: CallOptions,
-): Promise<ExitStatus> {
+): Promise<ProcessExit> {
   try {
     return await daemon.callAcrossRestarts("container.wait", target, options);
   } catch (error) {
@@ -43,7 +44,7 @@ export async function waitForExit(
 /** Prints that the exit status of a process is a guess, where it is one. */
 export function reportUnknownStatus(
   name: string,
-  { exitStatusUnknown }: Pick<ExitStatus, "exitStatusUnknown">,
+  { exitStatusUnknown }: Pick<ProcessExit, "exitStatusUnknown">,
 ): void {
   if (exitStatusUnknown) {
     printStderr(`berth: ${name} has exited, but nobody could see its exit status`);
@@ -51,7 +52,7 @@ export function reportUnknownStatus(
 }
 
 /** How the last container of an id has exited, as the journal says. */
-async function lastExit(daemon: DaemonConnection, id: string): Promise<ExitStatus | undefined> {
+async function lastExit(daemon: DaemonConnection, id: string): Promise<ProcessExit | undefined> {
   let last: Event | undefined;
   for (let after = 0;;) {
     const page = await daemon.callAcrossRestarts("events.read", {
@@ -67,7 +68,7 @@ async function lastExit(daemon: DaemonConnection, id: string): Promise<ExitStatu
 }
 
 /** Waits until a container has exited and will not be restarted, or is gone. Returns its last exit. */
-export async function waitForGood(daemon: DaemonConnection, id: string): Promise<ExitStatus> {
+export async function waitForGood(daemon: DaemonConnection, id: string): Promise<ProcessExit> {
   // One that is not there is an error; one that goes meanwhile is not.
   await daemon.callAcrossRestarts("container.state", { id });
   while (true) {

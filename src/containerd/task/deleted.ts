@@ -5,15 +5,13 @@ import { removeFile } from "../../linux/fs/remove_file.ts";
 import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import { processStat } from "../../linux/process/stat.ts";
 import { DeleteResponse } from "../messages/task.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { timestampOf } from "../messages/time.ts";
 import { encode } from "../protobuf/codec.ts";
 
 /** How the container of a bundle has ended, whose shim has deleted it. */
-export interface Deleted {
+export interface Deleted extends ProcessExit {
   readonly pid: number;
-  readonly exitStatus: number;
-  /** RFC 3339. */
-  readonly exitedAt: string;
   /** Path of the shim's socket. */
   readonly socket: string;
 }

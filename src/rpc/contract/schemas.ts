@@ -19,13 +19,7 @@ export {
   exitStatus,
   ociProcess,
 } from "./schemas/process.ts";
-export type {
-  DeleteResult,
-  ExecState,
-  ExecStatus,
-  ExitStatus,
-  OciProcess,
-} from "./schemas/process.ts";
+export type { DeleteResult, ExecState, ExecStatus, OciProcess } from "./schemas/process.ts";
 export { restartDetails, restartPolicy } from "./schemas/restart.ts";
 export type { RestartPolicy } from "./schemas/restart.ts";
 export { stdinTarget, stdioParams, stdioTarget } from "./schemas/stdio.ts";

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 import { BerthError, FailedPreconditionError, NotFoundError } from "../../rpc/errors.ts";
 import { exitOf } from "../../oci/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { describeLog } from "../create/log.ts";
 import type { ParamsOf, ResultOf } from "../../rpc/contract/method.ts";
 import type {
   ContainerState,
   ContainerStatus,
   DeleteResult,
-  ExitStatus,
   ShimStatus,
 } from "../../rpc/contract/schemas.ts";
 import type { ShimContract } from "../../rpc/contract/shim.ts";
@@ -216,7 +216,7 @@ export class Container {
    * @throws {NotFoundError} if there is no such exec.
    * @throws {UnavailableError} if that is not known, since its shim has not been reached.
    */
-  async wait(execId: string | undefined, signal: AbortSignal): Promise<ExitStatus> {
+  async wait(execId: string | undefined, signal: AbortSignal): Promise<ProcessExit> {
     const { life, processes } = this.#parts;
     if (execId !== undefined && !processes.hasExec(execId)) {
       // Only the shim can tell of an exec that was started under an earlier daemon.

@@ -2,7 +2,7 @@
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
-import type { DeleteResult, ExitStatus } from "../../rpc/contract/schemas.ts";
+import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import type { NetworkState } from "../../rpc/contract/network/schemas.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { Bundle } from "../bundle/bundle.ts";
@@ -149,7 +149,7 @@ export class ContainerEvents {
     }
   }
 
-  #exit(pid: number, exit: ExitStatus, execId: string | undefined): void {
+  #exit(pid: number, exit: ProcessExit, execId: string | undefined): void {
     const draft: EventDraft = {
       timestamp: new Date().toISOString(),
       type: "exit",

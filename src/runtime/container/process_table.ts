@@ -2,7 +2,7 @@
 import { exitOf } from "../../oci/process_exit.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
 import { NotFoundError } from "../../rpc/errors.ts";
-import type { ContainerStatus, ExecState, ExitStatus } from "../../rpc/contract/schemas.ts";
+import type { ContainerStatus, ExecState } from "../../rpc/contract/schemas.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import { InstanceState } from "../events/instance_state.ts";
 import type { InstanceEvent } from "../events/instance_state.ts";
@@ -13,7 +13,7 @@ import type { InstanceEvent } from "../events/instance_state.ts";
  */
 export class ProcessTable {
   readonly #state = new InstanceState("all");
-  readonly #waiters = new Map<string, Set<(exit: ExitStatus) => void>>();
+  readonly #waiters = new Map<string, Set<(exit: ProcessExit) => void>>();
 
   get status(): ContainerStatus {
     return this.#state.status;
@@ -125,7 +125,7 @@ export class ProcessTable {
    *
    * @throws {NotFoundError} if there is no such exec.
    */
-  wait(id: string, execId: string | undefined, signal?: AbortSignal): Promise<ExitStatus> {
+  wait(id: string, execId: string | undefined, signal?: AbortSignal): Promise<ProcessExit> {
     if (execId !== undefined && !this.hasExec(execId)) {
       throw new NotFoundError(`container ${id} has no exec ${execId}`, { data: { id, execId } });
     }
@@ -134,12 +134,12 @@ export class ProcessTable {
     return this.#waitForExit(execId, signal);
   }
 
-  async #waitForExit(execId: string | undefined, signal?: AbortSignal): Promise<ExitStatus> {
+  async #waitForExit(execId: string | undefined, signal?: AbortSignal): Promise<ProcessExit> {
     signal?.throwIfAborted();
     const key = execId ?? "";
     const waiters = this.#waiters.get(key) ?? new Set();
     this.#waiters.set(key, waiters);
-    const { promise, resolve, reject } = Promise.withResolvers<ExitStatus>();
+    const { promise, resolve, reject } = Promise.withResolvers<ProcessExit>();
     const abort = () => reject(signal?.reason);
     waiters.add(resolve);
     signal?.addEventListener("abort", abort, { once: true });

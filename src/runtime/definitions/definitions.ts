@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 import { removeFile } from "../../linux/fs/remove_file.ts";
 import { bundlePaths, readJson } from "../../oci/bundle_layout.ts";
-import type { BundleRecord, LastExit } from "../../oci/bundle_layout.ts";
+import type { BundleRecord } from "../../oci/bundle_layout.ts";
 import { writeExitRecord } from "../../oci/exit_record.ts";
 import { exitOf } from "../../oci/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { asRecord } from "../../rpc/is_record.ts";
 import { parseJson, stringifyJson } from "../../rpc/json.ts";
 import { Bundle, removeBundleDir } from "../bundle/bundle.ts";
@@ -178,7 +179,7 @@ export class Definitions {
   }
 
   /** Records how the last instance, of which nothing else is left, has ended. */
-  setExit(record: BundleRecord, exit: LastExit, pid: number) {
+  setExit(record: BundleRecord, exit: ProcessExit, pid: number): void {
     const { id, instance } = record;
     try {
       if (this.bundle(id).record.instance !== instance) this.setRecord(record);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
-import type { DeleteResult, Event, ExitStatus, RestartPolicy } from "../../rpc/contract/schemas.ts";
+import type { DeleteResult, Event, RestartPolicy } from "../../rpc/contract/schemas.ts";
 import type { Container } from "../container/container.ts";
 import type { ServiceState } from "../container/context.ts";
 import type { EventPublisher } from "../events/publisher.ts";
@@ -126,7 +127,7 @@ export class Services implements Disposable {
     id: string,
     how: ContainerStopOptions,
     gone: AbortSignal,
-  ): Promise<ExitStatus> {
+  ): Promise<ProcessExit> {
     checkSignal(how);
     this.#manualRestarts.takeBack(this.#context.containers.get(id));
     return await this.#stops.stop(id, how, gone);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-import type { ExitStatus } from "../../rpc/contract/schemas.ts";
 import type { ShimState } from "../../rpc/contract/shim.ts";
 import { FailedPreconditionError } from "../../rpc/errors.ts";
 import { signalNumber } from "../../rpc/signal_param.ts";
 import type { ExitFuture } from "../exit/exit_future.ts";
 import { exitOf } from "../../oci/process_exit.ts";
+import type { ProcessExit } from "../../oci/process_exit.ts";
 import { hasExited, nameOf, targetData } from "../process/errors.ts";
 import type { Exec } from "../exec/exec_process.ts";
 import type { Execs } from "../exec/execs.ts";
@@ -66,7 +66,7 @@ export class ProcessRequests {
   }
 
   /** Waits for a process to exit and returns how. Returns at once if it has exited. */
-  async wait({ execId }: ProcessTarget, signal?: AbortSignal): Promise<ExitStatus> {
+  async wait({ execId }: ProcessTarget, signal?: AbortSignal): Promise<ProcessExit> {
     const exit = execId === undefined ? this.#options.exit : this.#options.execs.get(execId).exit;
     return exitOf(await exit.wait(signal));
   }

@@ -8,6 +8,7 @@ import type { AdoptedProcess } from "../process/adopted_process.ts";
 import type { ExecRecord } from "./exec_record.ts";
 import { ExitFuture } from "../exit/exit_future.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
+import type { DeleteResult } from "../../rpc/contract/schemas.ts";
 import { adoptStdio, openStdio } from "../open_stdio.ts";
 import { killUnlessExited } from "../process/signal.ts";
 import type { ProcessHandle } from "../process/signal.ts";
@@ -192,7 +193,7 @@ export class Exec {
    *
    * @throws {FailedPreconditionError} if it has not stopped.
    */
-  delete(): ProcessExit & { readonly pid: number } {
+  delete(): DeleteResult {
     const { state } = this;
     if (state.name !== "stopped" && state.name !== "created") {
       throw wrongExecState(this.#context.record.id, this.execId, "delete", state.name);

@@ -65,9 +65,6 @@ export type ExecState = z.output<typeof execState>;
 /** Status of an exec process. */
 export type ExecStatus = z.output<typeof execStatus>;
 
-/** How a process exited. */
-export type ExitStatus = z.output<typeof exitStatus>;
-
 /** Result of a delete: how the deleted process exited. */
 export type DeleteResult = z.output<typeof deleteResult>;
 

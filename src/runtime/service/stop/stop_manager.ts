@@ -2,9 +2,9 @@
 import { exists } from "../../../linux/fs/exists.ts";
 import { SIGKILL } from "../../../linux/process/signals.ts";
 import { INVENTORY } from "../../../oci/driver/criu_config.ts";
+import type { ProcessExit } from "../../../oci/process_exit.ts";
 import type { DaemonContract } from "../../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../../rpc/contract/method.ts";
-import type { ExitStatus } from "../../../rpc/contract/schemas.ts";
 import { FailedPreconditionError, NotFoundError } from "../../../rpc/errors.ts";
 import { signalNumber } from "../../../rpc/signal_param.ts";
 import type { Container } from "../../container/container.ts";
@@ -38,7 +38,7 @@ export class StopManager {
    * {@linkcode stopContainer}. A restart that is to come is taken back; see {@linkcode lockToEnd} for one
    * that hangs. `gone` aborts the wait alone: the stop goes on.
    */
-  async stop(id: string, how: ContainerStopOptions, gone: AbortSignal): Promise<ExitStatus> {
+  async stop(id: string, how: ContainerStopOptions, gone: AbortSignal): Promise<ProcessExit> {
     const { containers, definitions, cancelRestart, stopping } = this.#options;
     const { shutdown } = how;
     let container: Container;
