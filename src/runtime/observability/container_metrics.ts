@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: MIT
-import { Counter, Gauge } from "prom-client";
 import type { Registry } from "prom-client";
 import type { CgroupStats } from "../../linux/cgroup/cgroup.ts";
-import { metricsTurn } from "./metrics_turn.ts";
+import { metricsIn, metricsTurn } from "./prometheus.ts";
 import type { Monitor, Monitored } from "../monitors/monitor.ts";
 
 /** One figure of a container. */
 interface Figure {
-  /** After `berth_container_`. */
+  /** After `berth_container_`. It ends in `_total` where the kernel counts. */
   readonly name: string;
-  readonly type: "counter" | "gauge";
   readonly help: string;
   /** Undefined where the kernel does not offer it: then there is no such series. */
   readonly value: (stats: CgroupStats) => number | undefined;
@@ -18,118 +16,87 @@ interface Figure {
 const FIGURES: readonly Figure[] = [
   {
     name: "cpu_seconds_total",
-    type: "counter",
     help: "CPU time used.",
     value: ({ cpu }) => seconds(cpu?.usageUsec),
   },
   {
     name: "cpu_user_seconds_total",
-    type: "counter",
     help: "CPU time used in user mode.",
     value: ({ cpu }) => seconds(cpu?.userUsec),
   },
   {
     name: "cpu_system_seconds_total",
-    type: "counter",
     help: "CPU time used in the kernel.",
     value: ({ cpu }) => seconds(cpu?.systemUsec),
   },
   {
     name: "cpu_periods_total",
-    type: "counter",
     help: "Elapsed enforcement periods of the CPU limit.",
     value: ({ cpu }) => cpu?.periods,
   },
   {
     name: "cpu_throttled_periods_total",
-    type: "counter",
     help: "Enforcement periods in which the CPU limit was hit.",
     value: ({ cpu }) => cpu?.throttledPeriods,
   },
   {
     name: "cpu_throttled_seconds_total",
-    type: "counter",
     help: "Time that the container was throttled by the CPU limit, summed over CPUs.",
     value: ({ cpu }) => seconds(cpu?.throttledUsec),
   },
   {
     name: "memory_usage_bytes",
-    type: "gauge",
     help: "Memory charged to the container, including page cache.",
     value: ({ memory }) => memory?.usageBytes,
   },
   {
     name: "memory_limit_bytes",
-    type: "gauge",
     help: "Memory limit of the container; absent if there is none.",
     value: ({ memory }) => memory?.limitBytes,
   },
   {
     name: "memory_working_set_bytes",
-    type: "gauge",
     help: "Memory in use minus inactive file pages.",
     value: ({ memory }) => memory?.workingSetBytes,
   },
   {
     name: "memory_anon_bytes",
-    type: "gauge",
     help: "Anonymous memory.",
     value: ({ memory }) => memory?.anonBytes,
   },
   {
     name: "memory_file_bytes",
-    type: "gauge",
     help: "Page cache, including shared memory.",
     value: ({ memory }) => memory?.fileBytes,
   },
-  {
-    name: "memory_swap_bytes",
-    type: "gauge",
-    help: "Swap in use.",
-    value: ({ memory }) => memory?.swapBytes,
-  },
+  { name: "memory_swap_bytes", help: "Swap in use.", value: ({ memory }) => memory?.swapBytes },
   {
     name: "oom_kills_total",
-    type: "counter",
     help: "Processes of the container killed by the OOM killer.",
     value: ({ memory }) => memory?.oomKills,
   },
   {
     name: "pids",
-    type: "gauge",
     help: "Tasks (processes and threads) in the container.",
     value: ({ pids }) => pids?.current,
   },
   {
     name: "pids_limit",
-    type: "gauge",
     help: "Task limit; absent if there is none.",
     value: ({ pids }) => pids?.limit,
   },
   {
     name: "io_read_bytes_total",
-    type: "counter",
     help: "Bytes read from block devices.",
     value: ({ io }) => io?.readBytes,
   },
   {
     name: "io_written_bytes_total",
-    type: "counter",
     help: "Bytes written to block devices.",
     value: ({ io }) => io?.writeBytes,
   },
-  {
-    name: "io_reads_total",
-    type: "counter",
-    help: "Reads from block devices.",
-    value: ({ io }) => io?.reads,
-  },
-  {
-    name: "io_writes_total",
-    type: "counter",
-    help: "Writes to block devices.",
-    value: ({ io }) => io?.writes,
-  },
+  { name: "io_reads_total", help: "Reads from block devices.", value: ({ io }) => io?.reads },
+  { name: "io_writes_total", help: "Writes to block devices.", value: ({ io }) => io?.writes },
 ];
 
 interface Series {
@@ -179,20 +146,16 @@ export class ContainerMetrics implements Monitor {
   }
 }
 
-function register(registry: Registry, { name, type, help, value }: Figure): Series {
-  const options = {
-    name: `berth_container_${name}`,
-    help,
-    labelNames: ["id"] as const,
-    registers: [registry],
-  };
-  if (type === "gauge") {
-    const gauge = new Gauge(options);
-    return { value, set: (id, now) => gauge.set({ id }, now), reset: () => gauge.reset() };
+function register(registry: Registry, { name, help, value }: Figure): Series {
+  const { counter, gauge } = metricsIn(registry);
+  const full = `berth_container_${name}`;
+  if (!name.endsWith("_total")) {
+    const metric = gauge(full, help, "id");
+    return { value, set: (id, now) => metric.set({ id }, now), reset: () => metric.reset() };
   }
-  const counter = new Counter(options);
+  const metric = counter(full, help, "id");
   // The kernel counts: after a reset, to add is to set.
-  return { value, set: (id, now) => counter.inc({ id }, now), reset: () => counter.reset() };
+  return { value, set: (id, now) => metric.inc({ id }, now), reset: () => metric.reset() };
 }
 
 function seconds(microseconds: number | undefined): number | undefined {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { getLogger } from "@logtape/logtape";
 import { Registry } from "prom-client";
-import { metricsTurn } from "./metrics_turn.ts";
 import { ContainerMetrics } from "./container_metrics.ts";
 import { DaemonMetrics } from "./daemon_metrics.ts";
 import type { MetricsSource } from "./daemon_metrics.ts";
 import { MetricsEndpoint } from "./metrics_endpoint.ts";
 import { ProcessMetrics } from "./process_metrics.ts";
+import { metricsTurn } from "./prometheus.ts";
 
 /**
  * Counts what happens in the daemon and serves it, with the figures of its containers, to

@@ -1,46 +1,38 @@
 // SPDX-License-Identifier: MIT
-import { Counter, Gauge } from "prom-client";
 import type { Registry } from "prom-client";
 import { processStat, USER_HZ } from "../../linux/process/stat.ts";
+import { metricsIn } from "./prometheus.ts";
 
-/** What the daemon's own process uses, under the names that Prometheus client libraries share. */
+/** Makes the metrics of the daemon's process, under the names that all client libraries share. */
+function processMetrics(registry: Registry) {
+  const { counter, gauge } = metricsIn(registry);
+  return {
+    cpu: counter("process_cpu_seconds_total", "CPU time used by the daemon."),
+    memory: gauge("process_resident_memory_bytes", "Resident memory of the daemon."),
+    files: gauge("process_open_fds", "Open file descriptors of the daemon."),
+    start: gauge(
+      "process_start_time_seconds",
+      "Start time of the daemon, in seconds since the epoch.",
+    ),
+  };
+}
+
+/** The metrics of the daemon's own process. */
 export class ProcessMetrics {
-  readonly #cpu: Counter;
-  readonly #memory: Gauge;
-  readonly #files: Gauge;
+  readonly #metrics: ReturnType<typeof processMetrics>;
 
   constructor(registry: Registry) {
-    const registers = [registry];
-    this.#cpu = new Counter({
-      name: "process_cpu_seconds_total",
-      help: "CPU time used by the daemon.",
-      registers,
-    });
-    this.#memory = new Gauge({
-      name: "process_resident_memory_bytes",
-      help: "Resident memory of the daemon.",
-      registers,
-    });
-    this.#files = new Gauge({
-      name: "process_open_fds",
-      help: "Open file descriptors of the daemon.",
-      registers,
-    });
-    const start = new Gauge({
-      name: "process_start_time_seconds",
-      help: "Start time of the daemon, in seconds since the epoch.",
-      registers,
-    });
-    start.set(performance.timeOrigin / 1000);
+    this.#metrics = processMetrics(registry);
+    this.#metrics.start.set(performance.timeOrigin / 1000);
   }
 
   /** Reads them anew. */
   collect(): void {
-    this.#cpu.reset();
-    this.#cpu.inc(cpuSeconds());
-    this.#memory.set(Deno.memoryUsage().rss);
+    this.#metrics.cpu.reset();
+    this.#metrics.cpu.inc(cpuSeconds());
+    this.#metrics.memory.set(Deno.memoryUsage().rss);
     // Without the one that lists them.
-    this.#files.set([...Deno.readDirSync("/proc/self/fd")].length - 1);
+    this.#metrics.files.set([...Deno.readDirSync("/proc/self/fd")].length - 1);
   }
 }
 
