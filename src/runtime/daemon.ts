@@ -14,7 +14,7 @@ import type { Handlers } from "../rpc/peer/handler.ts";
 import { Server } from "../rpc/transport/server.ts";
 import { PROTOCOL, VERSION } from "../version.ts";
 import type { Config } from "./config/config.ts";
-import { logRpcError } from "./observability/log_rpc_error.ts";
+import { logRpcError } from "./util/log_failure.ts";
 import { FdBudget } from "./fd_budget.ts";
 import { daemonMethods } from "./methods.ts";
 import { combineMonitors } from "./monitors/monitor.ts";

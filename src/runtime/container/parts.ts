@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Bundle } from "../bundle/bundle.ts";
 import type { ContainerListener } from "../shims/shim_manager.ts";
-import { Mutex } from "../util/mutex.ts";
+import { Mutex } from "../util/locks.ts";
 import { ContainerCgroup } from "./cgroup.ts";
 import { ContainerCleanup } from "./cleanup.ts";
 import type { ContainerContext } from "./context.ts";

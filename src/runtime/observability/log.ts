@@ -2,8 +2,9 @@
 import { configure, getJsonLinesFormatter, getTextFormatter } from "@logtape/logtape";
 import type { LogRecord, TextFormatter } from "@logtape/logtape";
 import { NonblockingWriter } from "../../linux/fd/nonblocking_writer.ts";
+import { errnoNameOf } from "../../linux/libc/errno.ts";
 import { stackOf } from "../../rpc/error_text.ts";
-import { isSelfExplanatory } from "./self_explanatory.ts";
+import { BerthError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";
 import { LogQueue } from "./log_queue.ts";
 import { exportedConsole, exportLine } from "./telemetry.ts";
@@ -125,4 +126,15 @@ function indented(text: string): string {
     /[^\P{C}\n]|[\u2028\u2029]/gu,
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
   );
+}
+
+/**
+ * Returns whether an error says by its message alone what has failed: one of berth's own, of what is
+ * outside of berth, such as an OCI runtime that refuses a container. A stack, of it or of its cause, is
+ * of use only where the fault may be in berth.
+ */
+function isSelfExplanatory(error: unknown): boolean {
+  if (!(error instanceof BerthError) || error.kind === "Internal") return false;
+  const { cause } = error;
+  return cause === undefined || errnoNameOf(cause) !== undefined || isSelfExplanatory(cause);
 }

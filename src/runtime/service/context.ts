@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { ContainerRegistry } from "../container_registry.ts";
 import type { Definitions } from "../definitions/definitions.ts";
-import type { KeyedMutex } from "../util/keyed_mutex.ts";
+import type { KeyedMutex } from "../util/locks.ts";
 
 /** What each part of the service of containers works with. */
 export interface ServiceContext {

@@ -6,7 +6,7 @@ import type { DeleteResult, Event, RestartPolicy } from "../../rpc/contract/sche
 import type { Container } from "../container/container.ts";
 import type { ServiceState } from "../container/context.ts";
 import type { EventPublisher } from "../events/publisher.ts";
-import { KeyedMutex } from "../util/keyed_mutex.ts";
+import { KeyedMutex } from "../util/locks.ts";
 import { atRest, type RenameIds } from "./at_rest.ts";
 import { AutoRemover } from "./auto_remover.ts";
 import type { ServiceContext } from "./context.ts";

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-import { UnavailableError } from "../../rpc/errors.ts";
+import { backoff } from "../../linux/event_loop/backoff.ts";
+import { killIfSame } from "../../linux/process/process.ts";
+import { SIGKILL } from "../../linux/process/signals.ts";
+import { FailedPreconditionError, UnavailableError } from "../../rpc/errors.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import { killShim } from "./kill_shim.ts";
-import { KeyedMutex } from "../util/keyed_mutex.ts";
+import { KeyedMutex } from "../util/locks.ts";
 import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
 import type { ShimPool } from "./pool.ts";
 import { ShimManager } from "./shim_manager.ts";
@@ -66,4 +68,24 @@ export class ProcessShimManager extends ShimManager {
   override async [Symbol.asyncDispose](): Promise<void> {
     await this.#pool[Symbol.asyncDispose]();
   }
+}
+
+/**
+ * Kills the shim that the bundle's `shim.json` names and waits until it is gone. A pid from disk
+ * proves nothing: nothing is signaled unless the process's start time is the recorded one.
+ *
+ * @throws {FailedPreconditionError} if it does not die.
+ */
+async function killShim(bundle: Bundle): Promise<void> {
+  const record = bundle.shimRecord();
+  // With no_shim the daemon serves the bundle itself.
+  if (record === undefined || record.pid === Deno.pid) return;
+  for (const delay of backoff({ first: 5, most: 100, attempts: 60 })) {
+    if (!killIfSame(record.pid, record.startTime, SIGKILL)) return;
+    await delay();
+  }
+  throw new FailedPreconditionError(
+    `container ${bundle.id}: its shim (pid ${record.pid}) does not die of SIGKILL`,
+    { data: { id: bundle.id } },
+  );
 }

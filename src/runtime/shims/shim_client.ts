@@ -9,7 +9,7 @@ import type {
   ShimEvent,
   ShimNotifications,
 } from "../../rpc/contract/shim.ts";
-import { logRpcError } from "../observability/log_rpc_error.ts";
+import { logRpcError } from "../util/log_failure.ts";
 import { shimEnded, shimTimeout } from "./errors.ts";
 
 /** Name of a shim method. */

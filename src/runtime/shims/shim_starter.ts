@@ -7,7 +7,7 @@ import type { Peer } from "../../rpc/peer/peer.ts";
 import { typedClient } from "../../rpc/transport/dial.ts";
 import { Server } from "../../rpc/transport/server.ts";
 import { PROTOCOL } from "../../version.ts";
-import { logRpcError } from "../observability/log_rpc_error.ts";
+import { logRpcError } from "../util/log_failure.ts";
 
 /** How shims are started. */
 export interface ShimStartOptions {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { KeyedMutex } from "./keyed_mutex.ts";
-import { Semaphore } from "./semaphore.ts";
+import { KeyedMutex, Semaphore } from "./locks.ts";
 
 /** Lets everything that can go on do so. */
 const settle = () => new Promise((resolve) => setTimeout(resolve));

@@ -22,3 +22,8 @@ export function logFailure(
     error,
   });
 }
+
+/** Logs, with its stack, an error of a connection or handler that no caller can act on. */
+export function logRpcError(message: string, error: unknown): void {
+  logFailure("error", "rpc", `${message.replaceAll(/[{}]/g, "")} {reason}`, error);
+}

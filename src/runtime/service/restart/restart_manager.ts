@@ -5,7 +5,7 @@ import { messageOf } from "../../../rpc/error_text.ts";
 import type { Container } from "../../container/container.ts";
 import { NO_PROGRESS } from "../../definitions/service_record.ts";
 import type { RestartProgress } from "../../definitions/service_record.ts";
-import { Semaphore } from "../../util/semaphore.ts";
+import { Semaphore } from "../../util/locks.ts";
 import { isCreateCanceled } from "../cancel_create.ts";
 import type { ServiceContext } from "../context.ts";
 import { logFailure } from "../../util/log_failure.ts";
