@@ -27,7 +27,7 @@ export class InProcessShimManager extends ShimManager {
   /** There are no processes to keep ready. */
   readonly idle = 0;
 
-  protected override async serve(bundle: Bundle, _group: string | undefined, adopt: boolean) {
+  protected override async serve(bundle: Bundle, adopt: boolean) {
     const { dir } = bundle.paths;
     if (this.#served.has(dir)) throw new FailedPreconditionError(`${dir} is served already`);
     const served: BundleServer = new BundleServer({

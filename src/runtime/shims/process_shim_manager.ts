@@ -4,20 +4,18 @@ import { killIfSame } from "../../linux/process/process.ts";
 import { SIGKILL } from "../../linux/process/signals.ts";
 import { FailedPreconditionError, UnavailableError } from "../../rpc/errors.ts";
 import type { Bundle } from "../bundle/bundle.ts";
-import { KeyedMutex } from "../util/locks.ts";
 import type { ShimClient, ShimTimeouts } from "./shim_client.ts";
 import type { ShimPool } from "./pool.ts";
 import { ShimManager } from "./shim_manager.ts";
+import type { ConnectedShim } from "./shim_manager.ts";
 
 /** Finds the shim of a container of this group, if one is connected. */
-export type FindGroup = (group: string) => { client: ShimClient; pid: number } | undefined;
+export type FindGroup = (group: string) => ConnectedShim | undefined;
 
 /** Shims as processes of their own: one per container, or one per group of containers. */
 export class ProcessShimManager extends ShimManager {
   readonly #pool: ShimPool;
   readonly #findGroup: FindGroup;
-  /** Two first containers of a group that come at once must not start two shims. */
-  readonly #groupLocks = new KeyedMutex();
 
   constructor(pool: ShimPool, timeouts: ShimTimeouts, findGroup: FindGroup) {
     super(timeouts);
@@ -29,20 +27,8 @@ export class ProcessShimManager extends ShimManager {
     return this.#pool.idle;
   }
 
-  protected override async withGroupLock<T>(
-    group: string | undefined,
-    work: () => Promise<T>,
-  ): Promise<T> {
-    if (group === undefined) return await work();
-    using _lock = await this.#groupLocks.acquire(group);
-    return await work();
-  }
-
-  protected override async serve(
-    bundle: Bundle,
-    group: string | undefined,
-    adopt: boolean,
-  ): Promise<number> {
+  protected override async serve(bundle: Bundle, adopt: boolean): Promise<number> {
+    const { group } = bundle.record;
     const found = group === undefined ? undefined : this.#findGroup(group);
     if (found !== undefined) {
       try {

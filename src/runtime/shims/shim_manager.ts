@@ -5,6 +5,7 @@ import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { ShimContract } from "../../rpc/contract/shim.ts";
 import { PROTOCOL } from "../../version.ts";
 import type { Bundle } from "../bundle/bundle.ts";
+import { KeyedMutex } from "../util/locks.ts";
 import { logFailure } from "../util/log_failure.ts";
 import { ShimClient } from "./shim_client.ts";
 import type { ShimListener, ShimTimeouts } from "./shim_client.ts";
@@ -32,6 +33,8 @@ export interface ShimConnectOptions {
 /** How containers get, reach and leave their shims; where the shims run is up to the subclass. */
 export abstract class ShimManager implements AsyncDisposable {
   readonly #timeouts: ShimTimeouts;
+  /** Of two first containers of a group that come at once the second finds the shim of the first. */
+  readonly #groupLocks = new KeyedMutex();
 
   constructor(timeouts: ShimTimeouts) {
     this.#timeouts = timeouts;
@@ -40,20 +43,8 @@ export abstract class ShimManager implements AsyncDisposable {
   /** How many shims wait for a container. */
   abstract readonly idle: number;
 
-  /**
-   * Runs `work`, which has a bundle of this group served and connects to it, when no other does so:
-   * the next one finds the shim that this one got.
-   */
-  protected async withGroupLock<T>(_group: string | undefined, work: () => Promise<T>): Promise<T> {
-    return await work();
-  }
-
   /** Makes a shim serve the bundle. Returns the pid of the shim. */
-  protected abstract serve(
-    bundle: Bundle,
-    group: string | undefined,
-    adopt: boolean,
-  ): Promise<number>;
+  protected abstract serve(bundle: Bundle, adopt: boolean): Promise<number>;
 
   /** Makes the shim stop serving its bundle. May keep the shim for another bundle. */
   protected abstract leave(client: ShimClient, pid: number): Promise<void>;
@@ -69,11 +60,11 @@ export abstract class ShimManager implements AsyncDisposable {
    * waits for no answer that it can do without.
    */
   async attach(bundle: Bundle, listener: ContainerListener): Promise<ShimClient> {
-    return await this.#serveThen(bundle, false, async (pid) => {
-      const client = await this.#dial(bundle, listener);
-      listener.connected({ client, pid });
-      return client;
-    });
+    using _lock = await this.#lockGroup(bundle);
+    const pid = await this.serve(bundle, false);
+    const client = await this.#dial(bundle, listener);
+    listener.connected({ client, pid });
+    return client;
   }
 
   /** Makes a shim take over the bundle's container, and connects to it as {@linkcode connect} does. */
@@ -83,19 +74,13 @@ export abstract class ShimManager implements AsyncDisposable {
     options: ShimConnectOptions,
   ): Promise<ShimClient> {
     await failpointAsync("shims.adopt");
-    return await this.#serveThen(bundle, true, () => this.connect(bundle, listener, options));
+    using _lock = await this.#lockGroup(bundle);
+    await this.serve(bundle, true);
+    return await this.connect(bundle, listener, options);
   }
 
-  async #serveThen(
-    bundle: Bundle,
-    adopt: boolean,
-    connect: (pid: number) => Promise<ShimClient>,
-  ): Promise<ShimClient> {
-    const { group } = bundle.record;
-    return await this.withGroupLock(
-      group,
-      async () => await connect(await this.serve(bundle, group, adopt)),
-    );
+  async #lockGroup({ record: { group } }: Bundle): Promise<Disposable | undefined> {
+    return group === undefined ? undefined : await this.#groupLocks.acquire(group);
   }
 
   /**
