@@ -20,25 +20,17 @@ export interface Listed {
   stats(): Stats;
 }
 
-/** Which containers a page has. */
-interface PageParams {
-  readonly ids?: readonly string[] | undefined;
-  readonly after?: string | undefined;
-  readonly limit?: number | undefined;
-}
-
 /** Returns the page of containers that the params of `container.list` ask for. */
 export function listContainers(
   all: readonly Listed[],
   params: ParsedParamsOf<DaemonContract, "container.list">,
 ): ResultOf<DaemonContract, "container.list"> {
   const { status, labels = {} } = params;
-  const { elements, next } = pageOf(all, params, (container) => {
+  return pageOf(all, params, (container) => {
     if (!hasLabels(container.bundle.record.labels, labels)) return undefined;
     const state = container.state();
     return status === undefined || status === state.status ? state : undefined;
   });
-  return { containers: elements, ...(next === undefined ? {} : { next }) };
 }
 
 /** Returns the page of resource usage that the params of `container.listStats` ask for. */
@@ -46,39 +38,43 @@ export function listStats(
   all: readonly Listed[],
   params: ParsedParamsOf<DaemonContract, "container.listStats">,
 ): ResultOf<DaemonContract, "container.listStats"> {
-  const { elements, next } = pageOf(all, params, (container) => {
-    try {
-      const { id, bundle: { record: { instance } } } = container;
-      return { id, instance, stats: container.stats() };
-    } catch (error) {
-      // A container that has stopped has no cgroup.
-      if (error instanceof FailedPreconditionError) return undefined;
-      throw error;
-    }
+  return pageOf(all, params, (container) => {
+    const { id, bundle: { record: { instance } } } = container;
+    const stats = statsOf(container);
+    return stats && { id, instance, stats };
   });
-  return { containers: elements, ...(next === undefined ? {} : { next }) };
+}
+
+/** Returns the figures of a container; undefined where it has stopped and has no cgroup. */
+export function statsOf(container: Listed): Stats | undefined {
+  try {
+    return container.stats();
+  } catch (error) {
+    if (error instanceof FailedPreconditionError) return undefined;
+    throw error;
+  }
 }
 
 /** Returns an element for each container of a page for which there is one, ordered by id. */
 function pageOf<T>(
   all: readonly Listed[],
-  { ids, after = "", limit = Infinity }: PageParams,
+  { ids, after = "", limit = Infinity }: ParsedParamsOf<DaemonContract, "container.listStats">,
   elementOf: (container: Listed) => T | undefined,
-): { elements: T[]; next?: string } {
+): { containers: T[]; next?: string } {
   const wanted = ids && new Set(ids);
   const rest = all.filter(({ id }) => id > after && (wanted?.has(id) ?? true))
     .toSorted((a, b) => a.id < b.id ? -1 : 1);
-  const elements: T[] = [];
+  const containers: T[] = [];
   let size = 0;
   let last = "";
   for (const container of rest) {
     // An id rather than a position: containers come and go between two pages.
-    if (elements.length >= limit || size > MAX_PAGE_TEXT) return { elements, next: last };
+    if (containers.length >= limit || size > MAX_PAGE_TEXT) return { containers, next: last };
     const element = elementOf(container);
     last = container.id;
     if (element === undefined) continue;
-    elements.push(element);
+    containers.push(element);
     size += JSON.stringify(element).length;
   }
-  return { elements };
+  return { containers };
 }

@@ -14,8 +14,8 @@ import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
 import { asRecord } from "../../rpc/is_record.ts";
+import type { Config } from "../config/config.ts";
 import { logIssues, resolveLog } from "./log.ts";
-import type { LogDefaults } from "./log.ts";
 import { checkpointIssues, isBind, mountIssues, sourceIssues, stdioIssues } from "./path_issues.ts";
 import { serviceIssues } from "./service_params.ts";
 import type { CheckedSpec } from "./spec_changes.ts";
@@ -29,17 +29,11 @@ import {
 /** The annotation by which CRI names the pod that a container belongs to. */
 const POD_ANNOTATION = "io.kubernetes.cri.sandbox-id";
 
-/** What the daemon adds to the params of a create. */
-export interface CreateDefaults {
-  readonly format: number;
-  readonly instance: string;
-  readonly runtime: string;
-  readonly runtimeRoot: string;
-  readonly createdAt: string;
-  /** The root directory, below which logs are kept. */
-  readonly root: string;
-  readonly logs: LogDefaults;
-}
+/** The members of a new container's record that its params do not give, and the config of its log. */
+export interface CreateDefaults
+  extends
+    Pick<BundleRecord, "format" | "instance" | "runtime" | "runtimeRoot" | "createdAt">,
+    Pick<Config, "root" | "logs"> {}
 
 /** Where a container is put. */
 export interface CreatePlaces {

@@ -5,13 +5,7 @@ import type { LogDriver, LogRecord } from "../../oci/bundle_layout.ts";
 import { logDir } from "../../oci/log_layout.ts";
 import type { LogParams, LogState } from "../../rpc/contract/schemas.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
-
-/** What the config says of the logs of containers. */
-export interface LogDefaults {
-  readonly driver: LogDriver;
-  readonly max_size: number;
-  readonly max_file: number;
-}
+import type { Config } from "../config/config.ts";
 
 /** The name of a log in the directory that berth chooses, by its driver. */
 const NAMES: Readonly<Record<LogDriver, string>> = {
@@ -24,7 +18,7 @@ const NAMES: Readonly<Record<LogDriver, string>> = {
 export function resolveLog(
   id: string,
   params: LogParams,
-  defaults: LogDefaults,
+  defaults: Config["logs"],
   root: string,
 ): LogRecord {
   const driver = params.driver ?? defaults.driver;
@@ -45,7 +39,7 @@ export function resolveLog(
 export function logIssues(
   log: LogParams | undefined,
   stdio: { readonly stdout: string; readonly stderr: string },
-  defaults: Pick<LogDefaults, "driver">,
+  defaults: Pick<Config["logs"], "driver">,
 ): ParamIssue[] {
   if (log === undefined) return [];
   const issues: ParamIssue[] = [];

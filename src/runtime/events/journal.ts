@@ -5,17 +5,13 @@ import { writeAtomic } from "../../linux/fs/write_atomic.ts";
 import { isExhausted } from "../../linux/libc/errno.ts";
 import { ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
+import type { Config } from "../config/config.ts";
 import { InstanceSnapshots } from "./instance_snapshots.ts";
 import type { InstanceState } from "./instance_state.ts";
 import { Segment } from "./segment.ts";
 
-/** How large a journal gets; `[events]` of the config. */
-export interface JournalOptions {
-  /** Size in bytes at which another file is begun. */
-  readonly segment_bytes: number;
-  /** How many files are kept, the one that is written to included; at least 2. */
-  readonly segments: number;
-}
+/** How large a journal gets. */
+export type JournalOptions = Readonly<Config["events"]>;
 
 /** An event before it is in the journal. */
 export type EventRecord = Omit<Event, "seq">;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-import type { DaemonNotifications } from "../../rpc/contract/daemon.ts";
+import type { DaemonContract, DaemonNotifications } from "../../rpc/contract/daemon.ts";
+import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { Event } from "../../rpc/contract/schemas.ts";
 import { logFailure } from "../util/log_failure.ts";
-import { type EventFilter, eventFilter } from "./event_filter.ts";
+import { eventFilter, type SubscriptionFilter } from "./event_filter.ts";
 import type { Journal } from "./journal.ts";
 
 /** The part of a `Peer` through which a {@linkcode Subscription} reaches its subscriber. */
@@ -13,12 +14,6 @@ export interface SubscriberPeer {
   /** Resolves when at most `limit` bytes are queued, or the connection is gone. */
   drain(limit: number): Promise<void>;
   close(): void;
-}
-
-/** The params of `events.subscribe`: which events a subscriber receives. */
-export interface SubscriptionFilter extends EventFilter {
-  /** Seq of the last event that the subscriber has. If omitted, only new events are sent. */
-  readonly after?: number | undefined;
 }
 
 /** Nothing is sent while more than this is queued for a subscriber, in bytes … */
@@ -39,12 +34,7 @@ const BATCH = 256;
 export class Subscription implements Disposable {
   readonly id: string;
   /** The answer to `events.subscribe`. */
-  readonly answer: {
-    readonly subscription: string;
-    readonly oldest: number;
-    readonly latest: number;
-    readonly gap: boolean;
-  };
+  readonly answer: ResultOf<DaemonContract, "events.subscribe">;
   readonly #peer: SubscriberPeer;
   readonly #journal: Journal;
   readonly #wants: (event: Event) => boolean;

@@ -1,34 +1,31 @@
 // SPDX-License-Identifier: MIT
-import type { ParsedParamsOf, ResultOf } from "../../rpc/contract/method.ts";
+import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { RemoteEnd } from "../../rpc/peer/handler.ts";
-import type { Journal } from "./journal.ts";
 import { PeerSubscriptions } from "../util/peer_subscriptions.ts";
+import type { SubscriptionFilter } from "./event_filter.ts";
+import type { Journal } from "./journal.ts";
 import { Subscription } from "./subscription.ts";
 
-/** How many subscriptions one connection may have. */
-const MOST_PER_PEER = 64;
-
 /** The subscribers to events. */
-export class SubscriptionRegistry implements Disposable {
+export class SubscriptionRegistry extends PeerSubscriptions<Subscription> {
   readonly #journal: Journal;
-  readonly #all = new PeerSubscriptions<Subscription>(MOST_PER_PEER, "subscriptions");
   #last = 0;
 
+  /** Each connection may have 64 subscriptions to `journal`. */
   constructor(journal: Journal) {
+    super(64, "subscriptions");
     this.#journal = journal;
   }
 
   /** How many subscriptions there are. */
   get size(): number {
-    return [...this.#all].length;
+    return [...this].length;
   }
 
   /** How many events the slowest subscriber has yet to be sent. */
   get lag(): number {
-    let lag = 0;
-    for (const subscription of this.#all) lag = Math.max(lag, subscription.lag);
-    return lag;
+    return Math.max(0, ...Array.from(this, (subscription) => subscription.lag));
   }
 
   /**
@@ -38,32 +35,14 @@ export class SubscriptionRegistry implements Disposable {
    */
   subscribe(
     peer: RemoteEnd,
-    params: ParsedParamsOf<DaemonContract, "events.subscribe">,
+    filter: SubscriptionFilter,
   ): ResultOf<DaemonContract, "events.subscribe"> {
-    const { answer } = this.#all.add(
-      peer,
-      () => new Subscription(`s${++this.#last}`, peer, this.#journal, params),
-    );
-    return answer;
-  }
-
-  /**
-   * Ends a subscription of `peer`.
-   *
-   * @throws {NotFoundError} if the connection has none of this id.
-   */
-  unsubscribe(peer: RemoteEnd, id: string): Record<string, never> {
-    this.#all.remove(peer, id);
-    return {};
+    const make = () => new Subscription(`s${++this.#last}`, peer, this.#journal, filter);
+    return this.add(peer, make).answer;
   }
 
   /** Makes every subscription send new events. */
   wake(): void {
-    for (const subscription of this.#all) subscription.wake();
-  }
-
-  /** Ends every subscription. */
-  [Symbol.dispose](): void {
-    this.#all[Symbol.dispose]();
+    for (const subscription of this) subscription.wake();
   }
 }

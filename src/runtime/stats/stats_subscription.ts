@@ -1,29 +1,16 @@
 // SPDX-License-Identifier: MIT
-import type { DaemonNotifications } from "../../rpc/contract/daemon.ts";
+import type { DaemonContract, DaemonNotifications } from "../../rpc/contract/daemon.ts";
+import type { ParsedParamsOf } from "../../rpc/contract/method.ts";
 import { MAX_PAGE_TEXT } from "../../rpc/contract/limits.ts";
 import type { Stats } from "../../rpc/contract/stats_schema.ts";
 import { cpuPercent } from "../../rpc/cpu_percent.ts";
-import { FailedPreconditionError } from "../../rpc/errors.ts";
-import type { Listed } from "../container_list.ts";
+import { type Listed, statsOf } from "../container_list.ts";
+import type { SubscriberPeer } from "../events/subscription.ts";
 import { hasLabels } from "../labels.ts";
 import { logFailure } from "../util/log_failure.ts";
 
-/** The connection to a subscriber, as far as samples need it; a `Peer` is one. */
-export interface StatsPeer {
-  /** What is queued for the subscriber and not written yet, in bytes. */
-  readonly queuedBytes: number;
-  notify<N extends keyof DaemonNotifications>(method: N, params: DaemonNotifications[N]): void;
-}
-
-/** Which containers a subscriber wants to hear of, and how often; as in `stats.subscribe`. */
-export interface StatsFilter {
-  /** Seconds between two readings. */
-  readonly interval?: number | undefined;
-  /** Only these containers. */
-  readonly ids?: readonly string[] | undefined;
-  /** Only containers that have all these labels. */
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-}
+/** The params of `stats.subscribe`: the containers to read, and how often. */
+export type StatsFilter = ParsedParamsOf<DaemonContract, "stats.subscribe">;
 
 /** One container in a reading. */
 type Sample = DaemonNotifications["stats.tick"]["containers"][number];
@@ -37,7 +24,7 @@ const REST = 4;
 /** Sends the resource usage of containers to one subscriber, at an interval. */
 export class StatsSubscription implements Disposable {
   readonly id: string;
-  readonly #peer: StatsPeer;
+  readonly #peer: SubscriberPeer;
   readonly #containers: () => Iterable<Listed>;
   readonly #ids: ReadonlySet<string> | undefined;
   readonly #labels: Readonly<Record<string, string>>;
@@ -48,7 +35,7 @@ export class StatsSubscription implements Disposable {
   /** Takes the first reading in a later turn of the event loop, so that the answer goes out first. */
   constructor(
     id: string,
-    peer: StatsPeer,
+    peer: SubscriberPeer,
     containers: () => Iterable<Listed>,
     { interval = 1, ids, labels = {} }: StatsFilter,
   ) {
@@ -122,15 +109,5 @@ export class StatsSubscription implements Disposable {
       size += JSON.stringify(sample).length;
     }
     send(part, false);
-  }
-}
-
-/** Returns the figures of a container; undefined where it has stopped and has no cgroup. */
-function statsOf(container: Listed): Stats | undefined {
-  try {
-    return container.stats();
-  } catch (error) {
-    if (error instanceof FailedPreconditionError) return undefined;
-    throw error;
   }
 }

@@ -48,7 +48,7 @@ export class PeerSubscriptions<S extends Disposable & { readonly id: string }>
    *
    * @throws {NotFoundError} if the connection has none of this id.
    */
-  remove(peer: RemoteEnd, id: string): void {
+  unsubscribe(peer: RemoteEnd, id: string): Record<string, never> {
     const own = this.#byPeer.get(peer);
     const subscription = own?.get(id);
     if (subscription === undefined) {
@@ -56,6 +56,7 @@ export class PeerSubscriptions<S extends Disposable & { readonly id: string }>
     }
     subscription[Symbol.dispose]();
     own?.delete(id);
+    return {};
   }
 
   /** Ends every subscription. */

@@ -46,9 +46,9 @@ Deno.test("PeerSubscriptions: a connection has so many at most, and ends only it
   using all = new PeerSubscriptions(1, "subscriptions");
   all.add(first, make("a"));
   assert.throws(() => all.add(first, make("b")), ResourceExhaustedError);
-  assert.throws(() => all.remove(second, "a"), NotFoundError);
-  all.remove(first, "a");
-  assert.throws(() => all.remove(first, "a"), NotFoundError);
+  assert.throws(() => all.unsubscribe(second, "a"), NotFoundError);
+  all.unsubscribe(first, "a");
+  assert.throws(() => all.unsubscribe(first, "a"), NotFoundError);
   all.add(first, make("b"));
   assert.deepEqual(ended, ["a"]);
 });
