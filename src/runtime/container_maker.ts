@@ -7,7 +7,7 @@ import { defaultCgroupsPath } from "../oci/spec/cgroups_path.ts";
 import { hasHooks, hasOwnPidNamespace, hostnameOf, networkNamespaceOf } from "../oci/spec/facts.ts";
 import type { DaemonContract } from "../rpc/contract/daemon.ts";
 import type { ParsedParamsOf } from "../rpc/contract/method.ts";
-import { networkParams } from "../rpc/contract/network/schemas.ts";
+import { networkParams } from "../rpc/contract/schemas/network.ts";
 import { Bundle } from "./bundle/bundle.ts";
 import { Container } from "./container/container.ts";
 import type { ContainerContext } from "./container/context.ts";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import type { ContainerState } from "../../src/rpc/contract/schemas.ts";
-import type { NetworkParams } from "../../src/rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../src/rpc/contract/schemas/network.ts";
 import { InvalidParamsError } from "../../src/rpc/errors.ts";
 import { TestDaemon } from "../harness/daemon.ts";
 import { EventCollector } from "../harness/events.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { NetworkParams } from "../../src/rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../src/rpc/contract/schemas/network.ts";
 import { BerthError } from "../../src/rpc/errors.ts";
 import { exists } from "../../src/linux/fs/exists.ts";
 import { unmount } from "../../src/linux/mount/unmount.ts";

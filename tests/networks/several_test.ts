@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { NetworkParams } from "../../src/rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../src/rpc/contract/schemas/network.ts";
 import { cli } from "../harness/cli.ts";
 import { auditAfter, createIn } from "../harness/network/audited_network.ts";
 import { networkTest, TestNetwork } from "../harness/network/test_network.ts";

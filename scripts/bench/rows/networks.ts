@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { bridgeConflist } from "../../../src/network/bridge.ts";
-import type { NetworkParams } from "../../../src/rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../../src/rpc/contract/schemas/network.ts";
 import { findExecutable } from "../../../src/oci/driver/executable.ts";
 import { cli, rootfsArgs } from "../../../tests/harness/cli.ts";
 import { TestDaemon } from "../../../tests/harness/daemon.ts";

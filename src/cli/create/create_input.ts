@@ -2,7 +2,7 @@
 import type { SecurityDefaults } from "../../oci/spec/security.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import type { ParamsOf } from "../../rpc/contract/method.ts";
-import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import type { Rootfs } from "../image/rootfs.ts";
 import type { ContainerOptions } from "../options/options.ts";
 import type { Namespaces } from "../options/namespaces.ts";

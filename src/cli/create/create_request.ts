@@ -6,7 +6,7 @@ import { mergeEnv } from "../../oci/spec/process_spec.ts";
 import type { UserNamespace } from "../../oci/user_namespace/id_mapping.ts";
 import { USERNS_LABEL } from "../options/user_namespace.ts";
 import { ImageError } from "../../images/errors.ts";
-import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import type { ContainerImage } from "../image/rootfs.ts";
 import { IMAGE_ID_LABEL, IMAGE_LABEL } from "../image/labels.ts";
 import { mapVolumes } from "../image/volumes.ts";

@@ -4,7 +4,7 @@ import { INVENTORY } from "../../oci/driver/criu_config.ts";
 import { exists } from "../../linux/fs/exists.ts";
 import { ETC_LABEL, OVERLAY_LABEL, VOLUMES_LABEL } from "../../oci/own_dirs_layout.ts";
 import { readJson, writeJsonAtomic } from "../../oci/bundle_layout.ts";
-import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import type { ContainerState, LogParams, LogState } from "../../rpc/contract/schemas.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 import type { ContainerCreateParams } from "./create_input.ts";

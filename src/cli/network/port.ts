@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
-import type { PortState } from "../../rpc/contract/network/schemas.ts";
+import type { PortState } from "../../rpc/contract/schemas/network.ts";
 import { verb, withJson, withSocket } from "../common/command.ts";
 import { withDaemon } from "../common/daemon.ts";
 import { CliError } from "../common/exit_status.ts";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { NetworkState, PortState } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkState, PortState } from "../../rpc/contract/schemas/network.ts";
 
 /**
  * Returns the host's sides of a port, as docker writes them: `0.0.0.0:8080`, `[::]:8080`. A port of

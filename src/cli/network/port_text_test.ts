@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { PortState } from "../../rpc/contract/network/schemas.ts";
+import type { PortState } from "../../rpc/contract/schemas/network.ts";
 import { hostsOf, portsText } from "./port_text.ts";
 
 /** A network whose interface has these addresses. */

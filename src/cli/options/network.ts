@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { isIP } from "node:net";
-import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import type { ResultOf } from "../../rpc/contract/method.ts";
 import type { DaemonContract } from "../../rpc/contract/daemon.ts";
 import { addAlias, collect, collectParsed } from "../common/command.ts";

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { method } from "./method.ts";
 import type { Contract, ErrorCases } from "./method.ts";
 import { defaultSpecParams } from "./params/default_spec.ts";
-import { networkList, networkParams } from "./network/schemas.ts";
+import { networkList, networkParams } from "./schemas/network.ts";
 import {
   MAX_EXECS,
   MAX_FILTER,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { z } from "zod";
-import * as network from "./network/schemas.ts";
+import * as network from "./schemas/network.ts";
 import * as results from "./results.ts";
 import * as schemas from "./schemas.ts";
 import * as stats from "./stats_schema.ts";

@@ -3,7 +3,7 @@ import { SIGKILL } from "../../linux/process/signals.ts";
 import { exitOf, unseenExit } from "../../oci/process_exit.ts";
 import type { ProcessExit } from "../../oci/process_exit.ts";
 import type { DeleteResult } from "../../rpc/contract/schemas.ts";
-import type { NetworkState } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkState } from "../../rpc/contract/schemas/network.ts";
 import type { ShimEvent } from "../../rpc/contract/shim.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import type { InstanceState } from "../events/instance_state.ts";

@@ -2,7 +2,7 @@
 import type { NetworkRecord } from "../../network/record.ts";
 import { isUncertain, resultOf } from "../../network/record.ts";
 import { readResult } from "../../network/result.ts";
-import type { NetworkState } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkState } from "../../rpc/contract/schemas/network.ts";
 
 /** Addresses by network. */
 export type NetworkAddresses = ReadonlyMap<string, readonly string[]>;

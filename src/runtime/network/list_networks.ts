@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { NetworkInfo } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkInfo } from "../../rpc/contract/schemas/network.ts";
 import { describeNetwork } from "./addresses.ts";
 import type { Conflists } from "./conflists.ts";
 import type { NetworkRecords } from "./records.ts";

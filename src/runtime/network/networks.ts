@@ -12,7 +12,7 @@ import type {
   NetworkInfo,
   NetworkParams,
   NetworkState,
-} from "../../rpc/contract/network/schemas.ts";
+} from "../../rpc/contract/schemas/network.ts";
 import { messageOf } from "../../rpc/error_text.ts";
 import { BerthError, NetworkError, ResourceExhaustedError } from "../../rpc/errors.ts";
 import type { Config } from "../config/config.ts";

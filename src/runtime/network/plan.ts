@@ -5,7 +5,7 @@ import { ConflistError, parseConflist } from "../../network/conflist.ts";
 import { hostNames } from "../../network/hosts_file.ts";
 import type { AttachmentPlan, PortMapping } from "../../network/record.ts";
 import type { ParamIssue } from "../../rpc/errors.ts";
-import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import { isRecord } from "../../rpc/is_record.ts";
 
 /** The network that a container is to get. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { NetworkParams } from "../../rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../rpc/contract/schemas/network.ts";
 import { InvalidParamsError } from "../../rpc/errors.ts";
 import type { NetworkPlan } from "./plan.ts";
 import { overlap, planNetwork, preferAddresses } from "./plan.ts";

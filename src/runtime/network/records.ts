@@ -6,7 +6,7 @@ import { leasesOf, ownersBelow } from "../../network/host_local.ts";
 import type { NetworkPaths, NetworkRecord } from "../../network/record.ts";
 import { containerIdOf, instanceOf, networkPaths, readRecord } from "../../network/record.ts";
 import { isPinned } from "../../network/tear_down.ts";
-import { networkParams } from "../../rpc/contract/network/schemas.ts";
+import { networkParams } from "../../rpc/contract/schemas/network.ts";
 import { logFailure } from "../util/log_failure.ts";
 import type { Conflists, KnownNetwork } from "./conflists.ts";
 import { recordOfLost } from "./lost_record.ts";

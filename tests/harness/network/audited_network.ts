@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { NetworkParams } from "../../../src/rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../../src/rpc/contract/schemas/network.ts";
 import { TestDaemon } from "../daemon.ts";
 import { FailpointFile } from "../program/failpoints.ts";
 import { NetworkAudit, TestNetwork } from "./test_network.ts";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import type { NetworkParams } from "../../../src/rpc/contract/network/schemas.ts";
+import type { NetworkParams } from "../../../src/rpc/contract/schemas/network.ts";
 import { BerthError, type ErrorKind } from "../../../src/rpc/errors.ts";
 import { createIn } from "./audited_network.ts";
 import { TestDaemon } from "../daemon.ts";

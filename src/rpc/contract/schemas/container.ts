@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
 import { MAX_MOUNT_OPTIONS, MAX_TEXT } from "../limits.ts";
-import { networkState } from "../network/schemas.ts";
+import { networkState } from "./network.ts";
 import { logState } from "./log.ts";
 import { execState, exitStatus, exitStatusUnknown } from "./process.ts";
 import { restartState } from "./restart.ts";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
 import { EVENT_TYPES } from "../event_types.ts";
-import { networkState } from "../network/schemas.ts";
-import { exitStatusUnknown } from "./process.ts";
+import { networkState } from "./network.ts";
+import { exitMembers } from "./process.ts";
 import { restartDetails } from "./restart.ts";
 import { labels, time } from "./text.ts";
 
@@ -32,9 +32,7 @@ export const event = z.object({
   execId: z.string().optional().describe(
     "Exec process that the event is about; absent for the init process",
   ),
-  exitStatus: z.int().optional().describe("Exit code, or 128 + signal number"),
-  exitedAt: time("Time of the exit").optional(),
-  exitStatusUnknown,
+  ...exitMembers,
   synthetic: z.boolean().optional().describe(
     "True if the daemon published this exit because the shim was gone",
   ),

@@ -29,6 +29,13 @@ export const exitStatusUnknown = z.boolean().optional().describe(
   "True if the exit status could not be observed; exitStatus is then 137",
 );
 
+/** How a process exited, where it may not have yet. */
+export const exitMembers = {
+  exitStatus: z.int().optional().describe("Exit code, or 128 + signal number"),
+  exitedAt: time("Time of the exit").optional(),
+  exitStatusUnknown,
+};
+
 /** How a process exited. */
 export const exitStatus = z.object({
   exitStatus: z.int().describe("Exit code, or 128 + signal number"),

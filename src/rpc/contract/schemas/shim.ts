@@ -3,17 +3,8 @@
 import { z } from "zod";
 import { containerStatus } from "./container.ts";
 import { eventType } from "./event.ts";
-import { execState } from "./process.ts";
+import { execState, exitMembers } from "./process.ts";
 import { time } from "./text.ts";
-
-/** How a process has ended, if it has. */
-const exit = {
-  exitStatus: z.int().optional().describe("Exit code, or 128 + signal number"),
-  exitedAt: time("Time of the exit").optional(),
-  exitStatusUnknown: z.boolean().optional().describe(
-    "True if the exit status could not be observed; exitStatus is then 137",
-  ),
-};
 
 /** An event as the shim keeps it until it is acknowledged. The shim numbers the events itself. */
 export const shimEvent = z.object({
@@ -24,7 +15,7 @@ export const shimEvent = z.object({
   execId: z.string().optional().describe(
     "Exec process that the event is about; absent for the init process",
   ),
-  ...exit,
+  ...exitMembers,
   path: z.string().optional().describe("Checkpoint directory; only for checkpointed events"),
 });
 
@@ -38,7 +29,7 @@ export const shimState = z.object({
   ),
   pid: z.int().describe("Pid of the init process; 0 if there is none yet"),
   startedAt: time("Time of the start").optional(),
-  ...exit,
+  ...exitMembers,
   processes: z.array(execState).describe("Exec processes that have not been deleted"),
 });
 

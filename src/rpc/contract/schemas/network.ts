@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: MIT
 import { z } from "zod";
-import { isRecord } from "../../is_record.ts";
 import {
   MAX_ADDITIONAL_NETWORKS,
   MAX_ADDRESSES,
   MAX_ALIASES,
   MAX_NAME,
   MAX_PORTS,
-  MAX_TEXT,
 } from "../limits.ts";
-
-// A rule that a string must match goes into `errorMessage` too: see `schemas/text.ts`.
-function matching(pattern: RegExp, rule: string, max = MAX_NAME): z.ZodString {
-  return z.string().max(max).regex(pattern, rule).meta({ errorMessage: rule });
-}
+import { absolutePath, jsonObject, textLike } from "./text.ts";
 
 /** The name of a network: what the CNI specification allows. */
-const networkName = matching(
+const networkName = textLike(
   /^[A-Za-z0-9][A-Za-z0-9_.-]*$/,
   "must be letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+  MAX_NAME,
 );
 
-const ipAddress = matching(/^[0-9A-Fa-f:.]+$/, "must be an IP address", 64);
+const ipAddress = textLike(/^[0-9A-Fa-f:.]+$/, "must be an IP address", 64);
 
-const hostName = matching(/^[\x21-\x7e]{1,253}$/, "must be a host name without blanks", 253);
+const hostName = textLike(/^[\x21-\x7e]{1,253}$/, "must be a host name without blanks", 253);
 
 const port = z.int().min(1).max(65_535);
 
@@ -40,24 +35,24 @@ export const portParams = z.strictObject({
   protocol: portProtocol.optional().describe("Defaults to tcp"),
 }).describe("A port of the host that leads to a port of the container");
 
-/** What says which network a container is attached to. */
+/** Members that say which network a container is attached to. */
 const attachment = {
   name: networkName.optional().describe(
     "Name of a network that `network.list` shows; either this or `conflist`",
   ),
-  conflist: z.custom<Record<string, unknown>>(isRecord, "must be an object").optional().meta({
-    description: "CNI network configuration list; either this or `name`",
-    type: "object",
-  }),
+  conflist: jsonObject.optional().describe(
+    "CNI network configuration list; either this or `name`",
+  ),
   ips: z.array(ipAddress).max(MAX_ADDRESSES).optional().describe(
     "Addresses to ask for, for networks whose plugins can give a chosen one",
   ),
   preferredIps: z.array(ipAddress).max(MAX_ADDRESSES).optional().describe(
     "Addresses that the container gets if they are free, where `ips` is absent",
   ),
-  mac: matching(
+  mac: textLike(
     /^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/,
     "must be a MAC address such as 02:42:ac:11:00:02",
+    MAX_NAME,
   ).optional().describe("MAC address to ask for"),
 };
 
@@ -81,11 +76,11 @@ export const networkParams = z.strictObject({
     searches: z.array(hostName).max(MAX_ALIASES).optional().describe("Search domains"),
     options: z.array(hostName).max(MAX_ALIASES).optional().describe("Options of resolv.conf(5)"),
   }).optional().describe("DNS settings for plugins with the capability `dns`"),
-  hostsFile: matching(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT).optional().describe(
+  hostsFile: absolutePath.optional().describe(
     "Hosts file of the container, to which its addresses are added. The file is the " +
       "caller's, who mounts it at /etc/hosts",
   ),
-  resolvFile: matching(/^\/[^\0]*$/, "must be an absolute path", MAX_TEXT).optional().describe(
+  resolvFile: absolutePath.optional().describe(
     "resolv.conf(5) of the container, in which the DNS settings that plugins give take " +
       "the places of others, but not of what `dns` says. Where neither gives servers, and the " +
       "container's addresses are all IPv4, those of IPv6 are removed from it, and where none is " +
