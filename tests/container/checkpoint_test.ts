@@ -320,6 +320,27 @@ Deno.test("berth restore (stand-in runtime): a checkpoint that is not whole is r
   assert.deepEqual(runtime.calls("restore"), []);
 });
 
+Deno.test("checkpoint: with a stand-in runtime: without criu checkpoint and restore end with 125", async () => {
+  await using stand = await withStandIn();
+  const { daemon, runtime } = stand;
+  const run = ["run", "-d", "--name", "web", ...rootfsArgs(daemon), "--", "sleep", "1000"];
+  assert.equal((await cli(daemon, run)).code, 0);
+  assert.equal((await cli(daemon, ["checkpoint", "web"])).code, 0);
+  const text = 'CRIU version check failed: exec: "criu": executable file not found in $PATH';
+  for (const verb of ["checkpoint", "restore"]) runtime.fail(verb, text);
+  const paths = { other: `${daemon.root}/other`, first: `${daemon.root}/checkpoints/web` };
+  for (
+    const argv of [
+      ["checkpoint", "--path", paths.other, "web"],
+      ["restore", "--path", paths.first, "web2"],
+    ]
+  ) {
+    const { code, stderr } = await cli(daemon, argv);
+    assert.equal(code, 125, stderr);
+    assert.match(stderr, /exec: "criu": executable file not found/);
+  }
+});
+
 Deno.test("berth restore (stand-in runtime): one under another id has a cgroup of its own", async () => {
   await using stand = await withStandIn();
   const { daemon, runtime } = stand;

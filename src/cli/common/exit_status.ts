@@ -48,7 +48,7 @@ export function exitStatusOf(error: unknown): number {
     const text = typeof error.data["runtimeMessage"] === "string"
       ? error.data["runtimeMessage"]
       : error.message;
-    if (CRIU.test(text)) return EXIT_BERTH;
+    if (CRIU.test(error.message)) return EXIT_BERTH;
     if (CANNOT_EXECUTE.some((pattern) => pattern.test(text))) return EXIT_CANNOT_EXECUTE;
     if (NOT_FOUND.some((pattern) => pattern.test(text))) return EXIT_NOT_FOUND;
   }

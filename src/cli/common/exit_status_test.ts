@@ -43,9 +43,17 @@ Deno.test("exitStatusOf: any other failure is 125", () => {
       'runc create failed: unable to start container process: chdir to cwd ("/no") set in config.json failed: no such file or directory',
       "mount `/no/src` to `mnt`: No such file or directory",
       'runc create failed: unable to start container process: error during container init: error mounting "/etc/passwd" to rootfs at "/tmp": not a directory',
-      'runc checkpoint failed: CRIU version check failed: exec: "criu": executable file not found in $PATH',
     ]
   ) assert.equal(exitStatusOf(runtimeError(text)), 125, text);
+  const criu = 'exec: "criu": executable file not found in $PATH';
+  const ofCall = (subcommand: string) =>
+    new RuntimeError(`container c: runc ${subcommand} failed: ${criu}`, {
+      data: { id: "c", runtimeMessage: criu },
+    });
+  for (const subcommand of ["checkpoint", "restore"]) {
+    assert.equal(exitStatusOf(ofCall(subcommand)), 125);
+  }
+  assert.equal(exitStatusOf(ofCall("create")), 127, "a container's own");
   assert.equal(exitStatusOf(new NotFoundError("no container x")), 125);
   assert.equal(exitStatusOf(new Error("x")), 125);
   assert.equal(exitStatusOf(new CliError("x", { status: 2 })), 2);
